@@ -1,0 +1,87 @@
+"""Every error that stepladder raises on purpose.
+
+::
+
+    StepladderError
+    ├── InputError            what was asked for cannot be done; exit code 2
+    │   ├── StudyError        a study, recipe or technique that is not valid
+    │   ├── DataError         a dataset that cannot be read or makes no sense
+    │   ├── OutputError       a folder or file that cannot be written
+    │   └── StoreError        a store that cannot be opened or is not ours
+    └── RunError              the study was sound and its run failed; exit code 1
+        └── WorkerError       a training process died or reported a failure
+
+A message tells three things: what was expected, what was found, what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = [
+    "DataError",
+    "InputError",
+    "OutputError",
+    "RunError",
+    "StepladderError",
+    "StoreError",
+    "StudyError",
+    "WorkerError",
+]
+
+
+class StepladderError(Exception):
+    """Any failure that stepladder explains; `exit_code` is what the command returns."""
+
+    exit_code = 1
+
+
+class InputError(StepladderError, ValueError):
+    """What was asked for cannot be done: nothing was trained and nothing was changed."""
+
+    exit_code = 2
+
+
+class StudyError(InputError):
+    """A study, recipe or technique that is not valid.
+
+    Attributes:
+        problems: one line for each problem, all of them, each with its path.
+    """
+
+    def __init__(self, problems: str | Sequence[str], source: str | None = None) -> None:
+        """Args:
+        problems: one line a problem.
+        source: the file or name that was read, for the heading.
+        """
+        self.problems = (problems,) if isinstance(problems, str) else tuple(problems)
+        self.source = source
+        super().__init__(self.problems, source)
+
+    def __str__(self) -> str:
+        """One problem on one line; several under a heading that counts them."""
+        where = f" in {self.source}" if self.source else ""
+        if len(self.problems) == 1:
+            return f"{self.source}: {self.problems[0]}" if self.source else self.problems[0]
+        lines = "\n".join(f"  - {problem}" for problem in self.problems)
+        return f"{len(self.problems)} problems{where}:\n{lines}"
+
+
+class DataError(InputError):
+    """A dataset that cannot be read or makes no sense."""
+
+
+class OutputError(InputError):
+    """A folder or file that cannot be written, or that holds something else."""
+
+
+class StoreError(InputError):
+    """A store that cannot be opened, or a file that is not a store of ours."""
+
+
+class RunError(StepladderError):
+    """The study was sound and its run failed; what was finished is stored."""
+
+
+class WorkerError(RunError):
+    """A training process died or reported a failure."""

@@ -1,0 +1,140 @@
+"""What a training leaves behind: the only values that cross from training to storing to judging."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from stepladder.recipe import Recipe
+from stepladder.streams import NUMERICS_VERSION
+from stepladder.values import fingerprint
+
+__all__ = ["Curve", "Engine", "Score", "Trial", "TrialResult"]
+
+Engine = Literal["population", "fit"]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One recipe and one replicate: the unit that is trained, stored and resumed.
+
+    Attributes:
+        recipe: what is trained.
+        dataset: fingerprint of the dataset.
+        validation: validation examples, a number.
+        seed: the study's seed.
+        replicate: which draw of everything random, from 0.
+        engine: what trains it; the fit engine names its Keras backend too (`fit/tensorflow`).
+        numerics: version of the arithmetic, so that results of another are never mixed in.
+    """
+
+    recipe: Recipe
+    dataset: str
+    validation: int
+    seed: int
+    replicate: int
+    engine: str = "population"
+    numerics: int = NUMERICS_VERSION
+
+    @property
+    def id(self) -> str:
+        """SHA-256 of all that decides the outcome: equal trials are trained once."""
+        return fingerprint(
+            {
+                "recipe": self.recipe.model_dump(mode="json"),
+                "dataset": self.dataset,
+                "validation": self.validation,
+                "seed": self.seed,
+                "replicate": self.replicate,
+                "engine": self.engine,
+                "numerics": self.numerics,
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Score:
+    """Loss and accuracy of a trained network on one part of the data, without dropout.
+
+    Attributes:
+        loss: mean cross-entropy in nats, without penalties and without label smoothing.
+        accuracy: fraction in 0…1.
+    """
+
+    loss: float
+    accuracy: float
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A training epoch by epoch; every array float64 of shape (epochs,).
+
+    A trial that diverged at epoch *e* (from 1) has NaN from there on.
+
+    Attributes:
+        train_loss: mean cross-entropy of the epoch's batches while training, as Keras' history
+            has it but without penalties.
+        train_accuracy: fraction in 0…1 of the same batches, dropout on.
+        val_loss: cross-entropy on the validation part at the epoch's end.
+        val_accuracy: fraction in 0…1 on the validation part at the epoch's end.
+        val_commonest: share of the validation part that gets the commonest answer; 1 is a
+            network that answers one class to everything.
+        seconds: time since the training began at the epoch's end, compiling left out.
+    """
+
+    train_loss: npt.NDArray[np.float64]
+    train_accuracy: npt.NDArray[np.float64]
+    val_loss: npt.NDArray[np.float64]
+    val_accuracy: npt.NDArray[np.float64]
+    val_commonest: npt.NDArray[np.float64]
+    seconds: npt.NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        """Checks that all arrays have one length.
+
+        Raises:
+            ValueError: if they have not.
+        """
+        shapes = {field.name: getattr(self, field.name).shape for field in fields(self)}
+        if len(set(shapes.values())) != 1 or any(len(shape) != 1 for shape in shapes.values()):
+            raise ValueError(f"curve arrays must all have shape (epochs,), found {shapes}")
+
+    @property
+    def epochs(self) -> int:
+        """The number of epochs."""
+        return len(self.seconds)
+
+
+@dataclass(frozen=True, eq=False)
+class TrialResult:
+    """All that is kept of one finished trial.
+
+    Attributes:
+        trial: what was trained.
+        curve: its epochs.
+        train: score of the final weights on all training images, without dropout.
+        validation: score of the final weights on the validation part.
+        test: score of the final weights on the test part.
+        test_predictions: class given to each test image, uint16 of shape (test examples,).
+        test_correct: whether it is right, bool of shape (test examples,).
+        diverged: the epoch, from 1, in which the trial became non-finite, or None. Scores of a
+            diverged trial are NaN, its predictions 0 and all counted wrong.
+        parameters: trainable numbers of the network.
+        seconds: training time of this trial alone, compiling left out.
+        versions: of what trained it, such as {"keras": "3.15.1"}.
+    """
+
+    trial: Trial
+    curve: Curve
+    train: Score
+    validation: Score
+    test: Score
+    test_predictions: npt.NDArray[np.uint16]
+    test_correct: npt.NDArray[np.bool_]
+    diverged: int | None
+    parameters: int
+    seconds: float
+    versions: dict[str, str]

@@ -1,0 +1,56 @@
+"""Named random streams: every random draw of a replicate, derived and never global.
+
+A stream is `numpy.random.SeedSequence((seed, replicate, stream, *more))`, so that replicate *r*
+of a study is the same draw in every arm, on every machine, in any order of training: common
+random numbers, which let arms be compared in pairs.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+__all__ = ["NUMERICS_VERSION", "Stream", "generator", "words"]
+
+NUMERICS_VERSION = 1
+"""Raised whenever the same trial would train to other numbers than before."""
+
+Stream = Literal["split", "subset", "init", "order", "dropout", "augment"]
+
+_NUMBER: dict[Stream, int] = {
+    "split": 1,
+    "subset": 2,
+    "init": 3,
+    "order": 4,
+    "dropout": 5,
+    "augment": 6,
+}
+
+
+def _sequence(seed: int, replicate: int, stream: Stream, more: tuple[int, ...]) -> np.random.SeedSequence:
+    return np.random.SeedSequence((seed, replicate, _NUMBER[stream], *more))
+
+
+def generator(seed: int, replicate: int, stream: Stream, *more: int) -> np.random.Generator:
+    """A fresh generator at the start of a stream.
+
+    Args:
+        seed: the study's seed, 0 or above.
+        replicate: the replicate's number, 0 or above.
+        stream: which kind of draw.
+        more: what distinguishes draws of the kind, such as the layer or the epoch.
+
+    Raises:
+        ValueError: if a number is negative.
+    """
+    return np.random.Generator(np.random.PCG64(_sequence(seed, replicate, stream, more)))
+
+
+def words(seed: int, replicate: int, stream: Stream, *more: int) -> np.ndarray:
+    """Two uint32 words of a stream, shape (2,): the key of a counter-based generator.
+
+    Raises:
+        ValueError: if a number is negative.
+    """
+    return _sequence(seed, replicate, stream, more).generate_state(2, np.uint32)

@@ -1,0 +1,220 @@
+"""What all declared values share: strict, frozen, canonical, and errors that help."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from contextvars import ContextVar
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from stepladder.errors import StudyError
+
+__all__ = ["Value", "canonical_json", "fingerprint", "list_to_tuple", "nearest", "problems_of"]
+
+_inside_another: ContextVar[bool] = ContextVar("_inside_another", default=False)
+
+
+class Value(BaseModel):
+    """A strict, frozen, hashable value that explains what is wrong with its fields.
+
+    Raises:
+        StudyError: from the constructor, with every problem at once.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        populate_by_name=True,
+        use_attribute_docstrings=False,
+    )
+
+    def __init__(self, **fields: Any) -> None:  # noqa: ANN401 - any field, checked below
+        """Args:
+        fields: the fields by name.
+
+        Raises:
+            StudyError: if any of them is unknown, missing or not valid.
+        """
+        if _inside_another.get():  # the outermost value reports for all that it holds
+            super().__init__(**fields)
+            return
+        token = _inside_another.set(True)
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            raise StudyError(problems_of(error, type(self))) from None
+        finally:
+            _inside_another.reset(token)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the canonical JSON, as 64 hexadecimal digits."""
+        return fingerprint(self.model_dump(mode="json"))
+
+
+def list_to_tuple(value: object) -> object:
+    """A list as a tuple, anything else as it is: TOML and JSON know only lists."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def canonical_json(value: object) -> str:
+    """JSON with sorted keys, no spaces and no NaN: equal values give equal text.
+
+    Raises:
+        ValueError: if the value holds NaN or an infinity.
+        TypeError: if the value is not JSON.
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def fingerprint(value: object) -> str:
+    """SHA-256 of a value's canonical JSON, as 64 hexadecimal digits."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """The name most like a misspelt one, or None when none is near."""
+    by_plain = {_plain(each): each for each in names}
+    found = get_close_matches(_plain(name), by_plain, n=1, cutoff=0.6)
+    return by_plain[found[0]] if found else None
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isalnum())
+
+
+def problems_of(error: ValidationError, model: type[BaseModel]) -> list[str]:
+    """Each problem of a pydantic error as one line: path, expected, found, what to do."""
+    return [
+        line
+        for each in error.errors(include_url=False)
+        for line in _problem(dict(each), model).split("\n")
+    ]
+
+
+_EXPECTED = {
+    "greater_than": "be above {gt}",
+    "greater_than_equal": "be at least {ge}",
+    "less_than": "be below {lt}",
+    "less_than_equal": "be at most {le}",
+    "int_type": "be a whole number",
+    "int_from_float": "be a whole number",
+    "float_type": "be a number",
+    "finite_number": "be a finite number",
+    "string_type": "be a text",
+    "string_too_short": "have at least {min_length} characters",
+    "string_too_long": "have at most {max_length} characters",
+    "bool_type": "be true or false",
+    "tuple_type": "be a list",
+    "list_type": "be a list",
+    "dict_type": "be a table",
+    "model_type": "be a table",
+    "model_attributes_type": "be a table",
+    "literal_error": "be {expected}",
+    "too_short": "have at least {min_length} entries",
+    "too_long": "have at most {max_length} entries",
+}
+
+
+def _problem(error: dict[str, Any], model: type[BaseModel]) -> str:
+    steps = [step for step in error["loc"] if not _is_branch(step)]
+    path = _path(steps)
+    kind, found = error["type"], error["input"]
+    context = error.get("ctx", {})
+    if kind == "missing":
+        return f"{path} is missing; {_advice(model, steps)}"
+    if kind == "extra_forbidden":
+        names = _fields_at(model, steps[:-1])
+        return f"{path} is not a key of {_owner(steps)}; {_suggest(str(steps[-1]), names)}"
+    if kind == "value_error":
+        text = str(context.get("error", error["msg"]))
+        return f"{path}{' ' if text.startswith('must') else ': '}{text}" if path else text
+    expected = _EXPECTED.get(kind)
+    wanted = f"must {expected.format(**context)}" if expected else error["msg"]
+    advice = _advice(model, steps)
+    if kind == "literal_error" and isinstance(found, str):
+        choices = [part.strip("'\"") for part in context["expected"].replace(" or ", ", ").split(", ")]
+        near = nearest(found, choices)
+        advice = f"did you mean {near!r}?" if near else "write one of these"
+    return f"{path} {wanted}, found {_shown(found)}; {advice}"
+
+
+def _is_branch(step: object) -> bool:
+    """Whether a step is pydantic's name for a branch of a union, not a key of the user's."""
+    return isinstance(step, str) and step.startswith("-")
+
+
+def _path(steps: list[Any]) -> str:
+    text = ""
+    for step in steps:
+        text += f"[{step + 1}]" if isinstance(step, int) else f".{step}"
+    return text.removeprefix(".")
+
+
+def _owner(steps: list[Any]) -> str:
+    return _path(steps[:-1]) or "the study"
+
+
+def _model_at(model: type[BaseModel], steps: list[Any]) -> type[BaseModel] | None:
+    for step in steps:
+        if isinstance(step, int):
+            continue
+        fields = {field.alias or name: field for name, field in model.model_fields.items()}
+        fields |= model.model_fields
+        if step not in fields:
+            return None
+        inner = [kind for kind in _kinds(fields[step].annotation) if issubclass(kind, BaseModel)]
+        inner += [kind for name, kind in getattr(model, "holds", {}).items() if name == step]
+        if not inner:
+            return None
+        model = inner[0]
+    return model
+
+
+def _kinds(annotation: Any) -> list[type]:  # noqa: ANN401 - an annotation is any object
+    inner = getattr(annotation, "__args__", None)
+    if inner:
+        return [kind for each in inner for kind in _kinds(each)]
+    return [annotation] if isinstance(annotation, type) else []
+
+
+def _fields_at(model: type[BaseModel], steps: list[Any]) -> list[str]:
+    owner = _model_at(model, steps)
+    if owner is None:
+        return []
+    return [field.alias or name for name, field in owner.model_fields.items()]
+
+
+def _advice(model: type[BaseModel], steps: list[Any]) -> str:
+    names = [step for step in steps if not isinstance(step, int)]
+    owner = _model_at(model, names[:-1]) if names else None
+    if owner is not None:
+        fields = {field.alias or name: field for name, field in owner.model_fields.items()}
+        examples = fields[names[-1]].examples if names[-1] in fields else None
+        if examples:
+            return f"write a value such as {names[-1]} = {_shown(examples[0])}"
+    return "see `stepladder schema` for every key and its values"
+
+
+def _suggest(name: str, names: Iterable[str]) -> str:
+    choices = list(names)
+    near = nearest(name, choices)
+    if near:
+        return f"did you mean {near!r}?"
+    return f"its keys are {', '.join(choices)}" if choices else "remove it"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, float) and value != value:
+        return "nan"
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError):
+        text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
