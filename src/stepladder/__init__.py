@@ -1,0 +1,76 @@
+"""What each training technique is worth, on your data, and how sure that is.
+
+Example::
+
+    import stepladder
+
+    study = stepladder.Study.load("mnist")
+    run = stepladder.run(study)
+    print(run)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from stepladder.version import __version__
+
+if TYPE_CHECKING:
+    from stepladder.api import Run, run
+    from stepladder.errors import (
+        DataError,
+        InputError,
+        OutputError,
+        RunError,
+        StepladderError,
+        StoreError,
+        StudyError,
+        WorkerError,
+    )
+    from stepladder.recipe import Recipe
+    from stepladder.study import CsvDataset, Reported, Study
+    from stepladder.techniques import CATALOGUE, Technique
+
+__all__ = [
+    "CATALOGUE",
+    "CsvDataset",
+    "DataError",
+    "InputError",
+    "OutputError",
+    "Recipe",
+    "Reported",
+    "Run",
+    "RunError",
+    "StepladderError",
+    "StoreError",
+    "Study",
+    "StudyError",
+    "Technique",
+    "WorkerError",
+    "__version__",
+    "run",
+]
+
+_HOME = {
+    "CATALOGUE": "techniques",
+    "CsvDataset": "study",
+    "Recipe": "recipe",
+    "Reported": "study",
+    "Run": "api",
+    "Study": "study",
+    "Technique": "techniques",
+    "run": "api",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
+    """Public names are imported when first used: `stepladder --help` needs none of them."""
+    if name not in __all__:
+        raise AttributeError(f"module 'stepladder' has no attribute {name!r}")
+    module = importlib.import_module(f"stepladder.{_HOME.get(name, 'errors')}")
+    return getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -32,7 +32,9 @@ class Arm:
     technique: str | None = None
 
 
-def arms(design: Design, base_name: str, base: Recipe, techniques: Sequence[Technique]) -> tuple[Arm, ...]:
+def arms(
+    design: Design, base_name: str, base: Recipe, techniques: Sequence[Technique]
+) -> tuple[Arm, ...]:
     """The arms of a design, the base first, in the order in which they are shown.
 
     Args:

@@ -50,9 +50,11 @@ class StudyError(InputError):
     """
 
     def __init__(self, problems: str | Sequence[str], source: str | None = None) -> None:
-        """Args:
-        problems: one line a problem.
-        source: the file or name that was read, for the heading.
+        """Takes the lines.
+
+        Args:
+            problems: one line a problem.
+            source: the file or name that was read, for the heading.
         """
         self.problems = (problems,) if isinstance(problems, str) else tuple(problems)
         self.source = source

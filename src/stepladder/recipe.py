@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -84,9 +84,7 @@ class Recipe(Value):
     learning_rate: float = Field(
         default=0.01, gt=0, description="Learning rate, at its peak.", examples=[0.001]
     )
-    momentum: Share = Field(
-        default=0.0, description="Momentum of SGD or RMSprop.", examples=[0.9]
-    )
+    momentum: Share = Field(default=0.0, description="Momentum of SGD or RMSprop.", examples=[0.9])
     nesterov: bool = Field(
         default=False, description="Nesterov's form of SGD momentum.", examples=[True]
     )
@@ -166,14 +164,3 @@ class Recipe(Value):
                 f"{self.optimizer} and momentum {self.momentum}; set momentum, such as 0.9"
             )
         return self
-
-    def changed(self, change: dict[str, Any]) -> Recipe:
-        """This recipe with some fields replaced.
-
-        Args:
-            change: field names and their new values.
-
-        Raises:
-            StudyError: if a field is unknown or the result is not a valid recipe.
-        """
-        return Recipe(**{**dict(self), **change})

@@ -28,7 +28,9 @@ _NUMBER: dict[Stream, int] = {
 }
 
 
-def _sequence(seed: int, replicate: int, stream: Stream, more: tuple[int, ...]) -> np.random.SeedSequence:
+def _sequence(
+    seed: int, replicate: int, stream: Stream, more: tuple[int, ...]
+) -> np.random.SeedSequence:
     return np.random.SeedSequence((seed, replicate, _NUMBER[stream], *more))
 
 

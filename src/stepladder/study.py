@@ -177,6 +177,8 @@ class Study(Value):
         except tomllib.TOMLDecodeError as error:
             raise StudyError(f"must be TOML: {error}; mend that line", str(source)) from None
         for path, value in (settings or {}).items():
+            if path in ("epochs", "base.epochs"):  # two ways to say one thing: the last one counts
+                path = "epochs" if "epochs" in values else "base.epochs"
             _put(values, path, value)
         if directory is not None:
             values = _anchored(values, directory)
@@ -231,7 +233,9 @@ def _did_you_mean(name: str, names: list[str]) -> str:
 def _read(source: str | Path) -> tuple[str, Path | None]:
     """A study's text and, unless it is built in, the folder that it lies in."""
     if str(source) in BUILT_IN_STUDIES:
-        return resources.files("stepladder.studies").joinpath(f"{source}.toml").read_text("utf-8"), None
+        return resources.files("stepladder.studies").joinpath(f"{source}.toml").read_text(
+            "utf-8"
+        ), None
     path = Path(source)
     try:
         return path.read_text("utf-8"), path.resolve().parent
@@ -243,8 +247,9 @@ def _read(source: str | Path) -> tuple[str, Path | None]:
             f"({', '.join(BUILT_IN_STUDIES)}), found no file {str(source)!r}; {advice}"
         ) from None
     except UnicodeDecodeError:
-        raise StudyError("must be a TOML text in UTF-8, found other bytes; name a study file",
-                         str(source)) from None
+        raise StudyError(
+            "must be a TOML text in UTF-8, found other bytes; name a study file", str(source)
+        ) from None
     except OSError as error:
         raise StudyError(
             f"must be a readable file, found: {error.strerror}; name a study file", str(source)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -35,8 +36,10 @@ class Value(BaseModel):
     )
 
     def __init__(self, **fields: Any) -> None:  # noqa: ANN401 - any field, checked below
-        """Args:
-        fields: the fields by name.
+        """Checks every field.
+
+        Args:
+            fields: the fields by name.
 
         Raises:
             StudyError: if any of them is unknown, missing or not valid.
@@ -49,6 +52,21 @@ class Value(BaseModel):
             super().__init__(**fields)
         except ValidationError as error:
             raise StudyError(problems_of(error, type(self))) from None
+        finally:
+            _inside_another.reset(token)
+
+    def changed(self, change: Mapping[str, Any]) -> Self:
+        """This value with some fields replaced.
+
+        Args:
+            change: field names and their new values.
+
+        Raises:
+            StudyError: if a field is unknown or the result is not valid.
+        """
+        token = _inside_another.set(False)  # reports for itself, also when another is being made
+        try:
+            return type(self)(**{**dict(self), **change})
         finally:
             _inside_another.reset(token)
 
@@ -139,7 +157,9 @@ def _problem(error: dict[str, Any], model: type[BaseModel]) -> str:
     wanted = f"must {expected.format(**context)}" if expected else error["msg"]
     advice = _advice(model, steps)
     if kind == "literal_error" and isinstance(found, str):
-        choices = [part.strip("'\"") for part in context["expected"].replace(" or ", ", ").split(", ")]
+        choices = [
+            part.strip("'\"") for part in context["expected"].replace(" or ", ", ").split(", ")
+        ]
         near = nearest(found, choices)
         advice = f"did you mean {near!r}?" if near else "write one of these"
     return f"{path} {wanted}, found {_shown(found)}; {advice}"
@@ -211,8 +231,8 @@ def _suggest(name: str, names: Iterable[str]) -> str:
 
 
 def _shown(value: object) -> str:
-    if isinstance(value, float) and value != value:
-        return "nan"
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # nan and inf, as TOML has them
     try:
         text = json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError):

@@ -1,0 +1,26 @@
+.PHONY: check format lint types layers test slow docs
+
+check: lint types layers test
+
+format:
+	ruff format src tests benchmarks
+	ruff check --fix src tests benchmarks
+
+lint:
+	ruff format --check src tests benchmarks
+	ruff check src tests benchmarks
+
+types:
+	mypy
+
+layers:
+	lint-imports
+
+test:
+	python -m pytest
+
+slow:
+	python -m pytest -m slow
+
+docs:
+	python -m stepladder techniques --format markdown > docs/techniques.md

@@ -1,0 +1,128 @@
+"""The rule that turns paired scores into verdicts, over whole families at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from stepladder.analysis.consistency import consistency_p, consistent
+from stepladder.analysis.families import holm
+from stepladder.analysis.paired import PairedT, paired_t, tost
+from stepladder.analysis.planning import FEWEST, POWER, power_of_t, power_of_tost, smallest
+from stepladder.analysis.sign_flip import DRAWS, EXACT_UP_TO, sign_flip
+
+__all__ = ["Judged", "judge"]
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+_GRID = 12  # decimals of a percentage point: far below one image, far above rounding
+_LEAST_SPREAD = 1e-9  # points; stands for no spread at all where one is divided by
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """Families of comparisons, judged; every array of shape (..., comparisons).
+
+    Attributes:
+        differences: percentage points, shape (..., comparisons, replicates); NaN is missing.
+        t: paired t test and 95 % interval.
+        p: sign-flip p-value.
+        p_holm: the same after Holm's correction.
+        p_t_holm: p of the t test after Holm's correction.
+        different: whether the verdict is `helps` or `hurts`, by the sign of the mean.
+        within: whether it is `no difference beyond δ`.
+        needed: pairs that would settle it; NaN where it is settled, where there are fewer than
+            two pairs, and where more than 10,000 would be needed.
+    """
+
+    differences: Floats
+    t: PairedT
+    p: Floats
+    p_holm: Floats
+    p_t_holm: Floats
+    different: Bools
+    within: Bools
+    needed: Floats
+
+
+def judge(
+    arm: npt.ArrayLike, other: npt.ArrayLike, *, delta: float, alpha: float, plan: bool = True
+) -> Judged:
+    """Judges families of comparisons.
+
+    Different (`helps`, `hurts`): the larger of two p-values is below alpha after Holm's
+    correction. One is that of the paired t test, which trusts the spread seen; the other needs
+    no such trust. It is the sign-flip test, which is exact for any arms that differ by chance
+    alone, or, where the pairs are consistent, 4^(1 - n), without which 80 points in 5 of 5
+    replicates could not be told from chance (the sign-flip test ends at 2 / 2^5 = 0.06). Above
+    20 pairs, where flips are drawn, the t test decides alone once none of them does as much.
+
+    Otherwise within ±delta (`no difference beyond δ`): two one-sided tests, Holm's correction
+    over the same family. Neither is said with fewer than three pairs.
+
+    Args:
+        arm: accuracies as fractions, shape (..., comparisons, replicates); the comparisons of
+            one study are a family. NaN is a replicate that is missing.
+        other: the same of the arms compared with.
+        delta: percentage points below which a difference does not matter, above 0.
+        alpha: chance in a study of a false `helps` or `hurts`, and of a false
+            `no difference beyond δ`, each, between 0 and 1.
+        plan: whether to work out how many pairs would settle what is open; it takes the most
+            time, and a simulation of many studies can do without.
+    """
+    first, second = np.asarray(arm, np.float64), np.asarray(other, np.float64)
+    # Rounded, so that differences that are equal in images are equal in bits.
+    differences = np.round(100 * (first - second), _GRID) + 0.0  # and never -0.0
+    t = paired_t(differences)
+    p = sign_flip(differences)
+    p = np.where(t.pairs < 2, np.nan, p)
+    alike = consistent(first, second, differences)
+    enough = t.pairs >= FEWEST
+    robust = np.where(alike, consistency_p(t.pairs), p)
+    unmatched = (t.pairs > EXACT_UP_TO) & (p * (1 + DRAWS) < 1.5)
+    robust = np.where(unmatched, 0.0, robust)
+    combined = np.where(enough, np.maximum(t.p, robust), np.nan)
+    different = holm(combined) < alpha
+    equivalent = holm(np.where(enough, tost(differences, delta), np.nan)) < alpha
+    within = equivalent & ~different
+    levels = (
+        _level(alpha, different)[..., None] + np.zeros(t.mean.shape),
+        _level(alpha, equivalent)[..., None] + np.zeros(t.mean.shape),
+    )
+    open_ = ~different & ~within & (t.pairs >= 2)
+    needed = np.full(t.mean.shape, np.nan)
+    if plan:
+        needed[open_] = _needed(t, alike, open_, levels, delta)
+    return Judged(differences, t, p, holm(p), holm(t.p), different, within, needed)
+
+
+def _level(alpha: float, rejected: Bools) -> Floats:
+    """The level at which Holm's correction tests the next of those not yet rejected."""
+    left = rejected.shape[-1] - rejected.sum(axis=-1)
+    return np.asarray(alpha / np.maximum(left, 1), np.float64)
+
+
+def _needed(
+    t: PairedT, alike: Bools, rows: Bools, levels: tuple[Floats, Floats], delta: float
+) -> Floats:
+    """Pairs that settle the chosen comparisons one way or the other; NaN beyond the most."""
+    mean, spread = t.mean[rows], np.maximum(t.spread[rows], _LEAST_SPREAD)
+    level, level_within = levels[0][rows], levels[1][rows]
+    more = np.maximum(t.pairs[rows] + 1, FEWEST)
+
+    def can_speak(pairs: Floats) -> Bools:
+        lowest = np.where(alike[rows], consistency_p(pairs), 2 ** (1 - pairs))
+        return np.asarray(np.where(pairs > EXACT_UP_TO, 0.0, lowest) < level)
+
+    def shows_difference(pairs: Floats) -> Bools:
+        return np.asarray(power_of_t(pairs, mean, spread, level) >= POWER)
+
+    def shows_none(pairs: Floats) -> Bools:
+        return np.asarray(power_of_tost(pairs, mean, spread, delta, level_within) >= POWER)
+
+    different = smallest(shows_difference, smallest(can_speak, more))
+    needed = np.minimum(different, smallest(shows_none, more))
+    return np.where(np.isfinite(needed), needed, np.nan)

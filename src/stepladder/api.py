@@ -1,0 +1,127 @@
+"""Running studies from Python: what the command line does, as one function."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from stepladder.environment import settings
+from stepladder.errors import OutputError, StoreError
+from stepladder.report.formats import as_json
+from stepladder.report.write import write_report
+from stepladder.runner.folder import STORE_NAME
+from stepladder.runner.progress import Progress
+from stepladder.runner.results import Results
+from stepladder.runner.settings import EngineChoice
+from stepladder.runner.study_run import results_of, run_study
+from stepladder.store import open_store
+from stepladder.study import Study
+
+__all__ = ["Run", "default_folder", "read", "run"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A study that has been run.
+
+    Attributes:
+        results: every arm judged.
+        folder: where its study, store, report and figures lie.
+        trained: trials that this run trained.
+        found: trials that were stored before it.
+    """
+
+    results: Results
+    folder: Path
+    trained: int
+    found: int
+
+    def __str__(self) -> str:
+        """The table, as the command prints it."""
+        from stepladder.report.table import as_text
+
+        return as_text(self.results)
+
+    def to_json(self) -> str:
+        """The results as JSON, as `stepladder results --format json` prints them."""
+        return as_json(self.results)
+
+    def report(self) -> Path:
+        """Draws the report and its figures; returns the report's path.
+
+        Raises:
+            OutputError: if they cannot be written.
+        """
+        write_report(self.results, self.folder)
+        return self.folder / "report.html"
+
+
+def run(
+    study: Study | str | Path,
+    *,
+    out: str | Path | None = None,
+    store: str | None = None,
+    workers: int | None = None,
+    engine: EngineChoice = "auto",
+    progress: Progress | None = None,
+) -> Run:
+    """Trains what a study lacks, judges it and draws its report.
+
+    Trials that the store holds are not trained again: the same call goes on with an
+    interrupted study, and costs nothing once all is there.
+
+    Args:
+        study: a study, the name of a built-in one, or a study file.
+        out: folder of the run; `runs/` and the study's name when None.
+        store: URL of the store; an SQLite file in the folder when None.
+        workers: training processes; one for each core when None.
+        engine: `population` (JAX, many trials at once), `fit` (`keras.Model.fit`), or `auto`.
+        progress: is told how it goes.
+
+    Raises:
+        InputError: if the study, its data, the folder or the store will not do; nothing was
+            trained and nothing stored was touched.
+        RunError: if a training failed; what was finished is stored.
+    """
+    asked = study if isinstance(study, Study) else Study.load(study)
+    folder = Path(out) if out is not None else default_folder(asked)
+    finished = run_study(asked, folder, settings(workers, engine), store=store, progress=progress)
+    made = Run(finished.results, folder, finished.trained, finished.found)
+    if finished.trained or not (folder / "report.html").exists():
+        made.report()
+    return made
+
+
+def read(folder: str | Path, *, store: str | None = None, command: str = "results") -> Run:
+    """A run that was made before, complete or so far.
+
+    Args:
+        folder: of the run.
+        store: URL of its store where that is not in the folder.
+        command: what asks, for the log of looks.
+
+    Raises:
+        OutputError: if there is no run in the folder.
+        StoreError: if its store cannot be read.
+    """
+    place = Path(folder)
+    if not place.is_dir():
+        raise OutputError(
+            f"RUN must be the folder of a run, such as runs/mnist, found no folder {str(place)!r}; "
+            "run a study first, or name its --out folder"
+        )
+    try:
+        name = Study.load(place / "study.toml").name
+    except StoreError:
+        raise
+    url = store or str(place / STORE_NAME)
+    with open_store(url, create=False) as kept:
+        results = results_of(kept, name, command)
+    return Run(results, place, 0, sum(arm.n for arm in results.arms))
+
+
+def default_folder(study: Study) -> Path:
+    """`runs/` and the study's name, with nothing in it that a file system would mind."""
+    plain = re.sub(r"[^\w.-]+", "-", study.name).strip(".-")[:100]
+    return Path("runs") / (plain or "study")

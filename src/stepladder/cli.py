@@ -1,0 +1,213 @@
+"""The command line: options and exit codes, nothing else."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+from stepladder.errors import StepladderError
+from stepladder.version import __version__
+
+__all__ = ["main"]
+
+_RUN = click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+_STORE = click.option(
+    "--store",
+    metavar="URL",
+    help="Store of the trials; an SQLite file in the run's folder if left out.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="stepladder")
+def command() -> None:
+    """What each training technique is worth, on your data, and how sure that is.
+
+    Begin with `stepladder run quick` (half a minute) or `stepladder run mnist` (a few minutes).
+    """
+
+
+@command.command()
+@click.argument("study", metavar="STUDY")
+@click.option("--replicates", type=int, metavar="N", help="Replicates of each arm.")
+@click.option("--epochs", type=int, metavar="N", help="Epochs of the base recipe.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the run [runs/STUDY]."
+)
+@_STORE
+@click.option("--workers", type=int, metavar="N", help="Training processes [one for each core].")
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "population", "fit"]),
+    default="auto",
+    show_default=True,
+    help="population: many trials at once on JAX; fit: keras.Model.fit, one at a time.",
+)
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE",
+    help="Any key of the study by its path, such as base.learning_rate=0.1; may be repeated.",
+)  # fmt: skip
+def run(
+    study: str,
+    replicates: int | None,
+    epochs: int | None,
+    out: Path | None,
+    store: str | None,
+    workers: int | None,
+    engine: Any,  # noqa: ANN401 - one of the choices above
+    settings: tuple[str, ...],
+) -> None:
+    """Trains a study and judges it: a file, or mnist or quick.
+
+    What is stored already is not trained again: the same command goes on after an interruption.
+    """
+    from stepladder import api
+    from stepladder.report import progress, table
+    from stepladder.study import Study
+
+    changes = {**_settings(settings), **_given(replicates=replicates, epochs=epochs)}
+    asked = Study.load(study, changes)
+    signal.signal(signal.SIGTERM, _interrupt)
+    watched = progress.for_terminal(sys.stderr)
+    made = api.run(asked, out=out, store=store, workers=workers, engine=engine, progress=watched)
+    if not made.trained:
+        click.echo(f"All {made.found} trials are stored: nothing to train.", err=True)
+    table.show(made.results)
+    click.echo(f"Report: {made.folder / 'report.html'}", err=True)
+    click.echo(
+        f"Figures: {made.folder / 'figures'}  Store: {store or made.folder / 'stepladder.db'}",
+        err=True,
+    )
+
+
+@command.command()
+@_RUN
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv", "markdown"]),
+    default="table",
+    show_default=True,
+)
+@_STORE
+def results(run: Path, form: str, store: str | None) -> None:
+    """Prints what a run came to. RUN is its folder, such as runs/mnist."""
+    from stepladder import api
+    from stepladder.report import formats, table
+
+    read = api.read(run, store=store, command="results").results
+    if form == "table":
+        table.show(read)
+        return
+    click.echo(formats.FORMATS[form](read), nl=False)
+
+
+@command.command()
+@_RUN
+@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="[RUN/report.html]")
+@_STORE
+def report(run: Path, output: Path | None, store: str | None) -> None:
+    """Draws a run's report again, and its figures."""
+    from stepladder import api
+    from stepladder.report import write
+
+    made = api.read(run, store=store, command="report")
+    if output is not None:
+        write.write_html(made.results, output)
+    click.echo(output or made.report())
+
+
+@command.command()
+@click.option(
+    "--format", "form", type=click.Choice(["table", "json", "markdown"]), default="table",
+    show_default=True,
+)  # fmt: skip
+def techniques(form: str) -> None:
+    """Lists the catalogue: what each technique changes, what it mends, and its paper."""
+    from stepladder.report import catalogue
+
+    catalogue.show(form)
+
+
+@command.command()
+@click.argument("run", metavar="[RUN]", required=False, type=click.Path(path_type=Path))
+def doctor(run: Path | None) -> None:
+    """Says what stepladder finds here: versions, cores, backend, cache, and a run's store."""
+    from stepladder import doctor
+
+    findings = doctor.examine(run)
+    for finding in findings:
+        mark = "ok " if finding.healthy else "BAD"
+        click.echo(f"{mark} {finding.subject:<12} {finding.text}")
+    if not all(finding.healthy for finding in findings):
+        raise click.exceptions.Exit(1)
+
+
+@command.command()
+def schema() -> None:
+    """Prints the JSON Schema of study files, for editors."""
+    import json
+
+    from stepladder.study import Study
+
+    click.echo(json.dumps(Study.model_json_schema(by_alias=True), indent=2, ensure_ascii=False))
+
+
+def main() -> NoReturn:
+    """Runs the command; ends the process with 0 done, 1 failed, 2 bad input, 130 interrupted."""
+    try:
+        code = command(standalone_mode=False)  # what click would exit with, or None
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except StepladderError as error:
+        click.echo(f"stepladder: {error}", err=True)
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo(
+            "Interrupted. What was finished is stored; go on with the same command:", err=True
+        )
+        click.echo(f"  {_same_command()}", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has left
+        sys.exit(0)
+    sys.exit(code or 0)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _same_command() -> str:
+    import shlex
+
+    return shlex.join(["stepladder", *sys.argv[1:]])
+
+
+def _given(**values: object) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _settings(pairs: tuple[str, ...]) -> Mapping[str, Any]:
+    """`KEY=VALUE` pairs by key; a value that is no TOML is a text."""
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not key.strip():
+            raise click.BadParameter(
+                f"must be KEY=VALUE, found {pair!r}; write base.learning_rate=0.1, for example",
+                param_hint="--set",
+            )
+        try:
+            found[key.strip()] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            found[key.strip()] = text
+    return found

@@ -1,0 +1,12 @@
+"""Datasets: reading them, checking them, splitting them and scaling their inputs.
+
+Importing this room costs no more than importing NumPy.
+"""
+
+from stepladder.data.catalog import load
+from stepladder.data.dataset import Dataset
+from stepladder.data.scaling import affine
+from stepladder.data.splits import Split, split, validation_examples
+from stepladder.data.synthetic import synthetic
+
+__all__ = ["Dataset", "Split", "affine", "load", "split", "synthetic", "validation_examples"]

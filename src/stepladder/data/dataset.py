@@ -1,0 +1,177 @@
+"""A dataset: training and test part, checked once so that nothing later has to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from stepladder.errors import DataError
+
+__all__ = ["MOST_CLASSES", "Dataset", "Images", "Labels", "check_shape", "listed"]
+
+Images = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
+Labels = npt.NDArray[np.int32]
+
+MOST_CLASSES = 65_536
+"""Predictions are kept as uint16."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Dataset:
+    """Examples and labels of a training and a test part; its arrays are read-only.
+
+    Attributes:
+        name: what it is called in tables and reports.
+        x_train: training inputs, uint8 or finite float32 of shape (examples, *input_shape).
+        y_train: training labels, int32 of shape (examples,) in 0…classes - 1; every class
+            has an example.
+        x_test: test inputs, of the same type and input shape.
+        y_test: test labels, int32 of shape (examples,) in 0…classes - 1.
+        class_names: one text a class, all different, in the order of their numbers.
+
+    Raises:
+        DataError: from the constructor, if any of that is not so.
+    """
+
+    name: str
+    x_train: Images
+    y_train: Labels
+    x_test: Images
+    y_test: Labels
+    class_names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Checks all parts against each other and makes their arrays read-only.
+
+        Raises:
+            DataError: if a part is not as the class describes it.
+        """
+        object.__setattr__(self, "class_names", tuple(self.class_names))
+        _check_class_names(self.name, self.class_names)
+        _check_images(self.name, self.x_train, self.x_test)
+        _check_labels(self.name, "train", self.x_train, self.y_train, self.classes)
+        _check_labels(self.name, "test", self.x_test, self.y_test, self.classes)
+        _check_every_class_is_trained(self.name, self.y_train, self.class_names)
+        for part in ("x_train", "y_train", "x_test", "y_test"):
+            view = np.ascontiguousarray(getattr(self, part)).view()
+            view.flags.writeable = False
+            object.__setattr__(self, part, view)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one example's inputs."""
+        return self.x_train.shape[1:]
+
+    @property
+    def classes(self) -> int:
+        """The number of classes."""
+        return len(self.class_names)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over shapes, types, bytes and class names, as 64 hexadecimal digits.
+
+        It tells contents, not names or paths, and is the same on every machine.
+        """
+        parts = [
+            array.astype(array.dtype.newbyteorder("<"), copy=False)
+            for array in (self.x_train, self.y_train, self.x_test, self.y_test)
+        ]
+        form = {
+            "class_names": self.class_names,
+            "parts": [[part.dtype.newbyteorder("<").str, part.shape] for part in parts],
+        }
+        digest = hashlib.sha256(json.dumps(form, sort_keys=True).encode())
+        for part in parts:
+            digest.update(part.data)
+        return digest.hexdigest()
+
+
+def listed(names: list[str]) -> str:
+    """Names for a message, the first dozen of them; "nothing" for none."""
+    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
+    return (", ".join(names[:12]) + more) or "nothing"
+
+
+def check_shape(name: str, part: str, shape: tuple[int, ...]) -> None:
+    """Checks the shape of inputs.
+
+    Args:
+        name: the dataset's name.
+        part: `x_train` or `x_test`.
+        shape: of that part.
+
+    Raises:
+        DataError: if it is not that of a table or of images.
+    """
+    if not 2 <= len(shape) <= 4 or 0 in shape:
+        raise DataError(
+            f"{name}: {part} must have the shape (examples, features), (examples, height, width) "
+            f"or (examples, height, width, channels) with no side of 0, found {shape}; reshape it"
+        )
+
+
+def _check_class_names(name: str, class_names: tuple[str, ...]) -> None:
+    if not 2 <= len(class_names) <= MOST_CLASSES:
+        raise DataError(
+            f"{name}: must have 2 to {MOST_CLASSES:,} classes, found {len(class_names)} "
+            f"({listed([repr(each) for each in class_names])}); check what its labels are"
+        )
+    if len(set(class_names)) != len(class_names):
+        twice = sorted({each for each in class_names if class_names.count(each) > 1})
+        raise DataError(
+            f"{name}: class names must differ, found {listed([repr(each) for each in twice])} "
+            "more than once; rename one"
+        )
+
+
+def _check_images(name: str, x_train: Images, x_test: Images) -> None:
+    for part, images in (("train", x_train), ("test", x_test)):
+        if images.dtype not in (np.uint8, np.float32):
+            raise DataError(
+                f"{name}: x_{part} must be uint8 or float32, found {images.dtype}; convert it"
+            )
+        check_shape(name, f"x_{part}", images.shape)
+        if images.dtype == np.float32 and not np.isfinite(images).all():
+            row = int(np.argmin(np.isfinite(images.reshape(len(images), -1)).all(axis=1)))
+            found = images[row][~np.isfinite(images[row])][0]
+            raise DataError(
+                f"{name}: x_{part} must hold finite numbers within the range of float32, found "
+                f"{found} in example {row}; repair or remove that example"
+            )
+    if x_train.dtype != x_test.dtype or x_train.shape[1:] != x_test.shape[1:]:
+        raise DataError(
+            f"{name}: x_train and x_test must have examples of one type and shape, found "
+            f"{x_train.dtype} {x_train.shape[1:]} and {x_test.dtype} {x_test.shape[1:]}; "
+            "prepare both parts alike"
+        )
+
+
+def _check_labels(name: str, part: str, images: Images, labels: Labels, classes: int) -> None:
+    if labels.dtype != np.int32 or labels.shape != (len(images),):
+        raise DataError(
+            f"{name}: y_{part} must be int32 with one label for each of the {len(images)} "
+            f"examples of x_{part}, found {labels.dtype} of shape {labels.shape}; check that the "
+            "two belong together"
+        )
+    if labels.min() < 0 or labels.max() >= classes:
+        wrong = labels[(labels < 0) | (labels >= classes)][0]
+        raise DataError(
+            f"{name}: y_{part} must lie in 0…{classes - 1}, one number a class, found {wrong}; "
+            "number the classes from 0"
+        )
+
+
+def _check_every_class_is_trained(name: str, y_train: Labels, class_names: tuple[str, ...]) -> None:
+    counts = np.bincount(y_train, minlength=len(class_names))
+    lost = [repr(class_names[number]) for number in np.flatnonzero(counts == 0)]
+    if lost:
+        raise DataError(
+            f"{name}: every class must have a training example, found none of {listed(lost)}; "
+            "add examples or remove the class"
+        )

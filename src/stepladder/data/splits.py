@@ -1,0 +1,174 @@
+"""Training and validation parts, drawn so that every class keeps its share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from stepladder.data.dataset import Dataset, Labels
+from stepladder.errors import StudyError
+from stepladder.streams import generator
+
+__all__ = ["Split", "allocate", "draw", "pick", "split", "validation_examples"]
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Which training examples train and which validate, of one replicate.
+
+    Attributes:
+        train: int32 indices into `x_train`, ascending.
+        validation: int32 indices into `x_train`, ascending, none of them in `train`.
+    """
+
+    train: npt.NDArray[np.int32]
+    validation: npt.NDArray[np.int32]
+
+
+def validation_examples(dataset: Dataset, validation: int | float) -> int:
+    """The number of validation examples that a number or a share stands for.
+
+    Args:
+        dataset: where they are taken from.
+        validation: a number of examples, or as a float a share of the training part.
+
+    Raises:
+        StudyError: if it comes to no example, or leaves fewer training examples than classes.
+    """
+    examples, classes = len(dataset.y_train), dataset.classes
+    number = round(validation * examples) if isinstance(validation, float) else validation
+    most = examples - classes
+    if not 1 <= number <= most:
+        advice = (
+            f"write a number from 1 to {most}" if most >= 1 else "use a dataset with more examples"
+        )
+        raise StudyError(
+            f"validation must come to at least 1 example and leave at least 1 training example "
+            f"for each of {classes} classes, found {validation!r}, which is {number} of "
+            f"{examples} examples of {dataset.name}; {advice}"
+        )
+    return number
+
+
+def split(
+    labels: Labels,
+    classes: int,
+    validation: int,
+    train_examples: int | None,
+    seed: int,
+    replicate: int,
+) -> Split:
+    """The stratified split of one replicate, the same in every arm.
+
+    The validation part does not depend on `train_examples`: what is left of the examples
+    trains, or a stratified draw from it. Every class keeps a training example beside the
+    validation part.
+
+    Args:
+        labels: labels of all training examples, int32 in 0…classes - 1, each class present.
+        classes: the number of classes.
+        validation: validation examples, a number.
+        train_examples: examples that train; all that validation leaves when None.
+        seed: the study's seed.
+        replicate: which draw, from 0.
+
+    Raises:
+        StudyError: if there are not so many examples.
+    """
+    everything = np.arange(len(labels), dtype=np.int32)
+    counts = np.bincount(labels, minlength=classes)
+    most = int(np.maximum(counts - 1, 0).sum())
+    if not 0 <= validation <= most:
+        raise StudyError(
+            f"validation must be from 0 to {most}, which leaves a training example for each "
+            f"class, found {validation}; write a smaller number"
+        )
+    chosen = draw(labels, counts, validation, generator(seed, replicate, "split"), keep=1)
+    rest = everything[~chosen]
+    if train_examples is None:
+        return Split(rest, everything[chosen])
+    if not 1 <= train_examples <= len(rest):
+        raise StudyError(
+            f"train_examples must be from 1 to {len(rest)}, what {validation} validation examples "
+            f"leave of {len(labels)}, found {train_examples}; write a smaller number or leave it "
+            "out"
+        )
+    counts = np.bincount(labels[rest], minlength=classes)
+    taken = draw(labels[rest], counts, train_examples, generator(seed, replicate, "subset"))
+    return Split(rest[taken], everything[chosen])
+
+
+def draw(
+    labels: Labels,
+    counts: npt.NDArray[np.int64],
+    total: int,
+    random: np.random.Generator,
+    keep: int = 0,
+) -> npt.NDArray[np.bool_]:
+    """A stratified draw without replacement.
+
+    Args:
+        labels: int32 of shape (examples,).
+        counts: examples of each class, shape (classes,).
+        total: examples to draw.
+        random: where the draw comes from.
+        keep: examples of each class that are never drawn.
+
+    Returns:
+        Whether each example is drawn, bool of shape (examples,).
+    """
+    shares = allocate(counts, total, random.permutation(len(counts)), keep)
+    return pick(labels, counts, shares, random)
+
+
+def pick(
+    labels: Labels,
+    counts: npt.NDArray[np.int64],
+    shares: npt.NDArray[np.int64],
+    random: np.random.Generator,
+) -> npt.NDArray[np.bool_]:
+    """Draws a given number of examples of each class; arguments and result as in `draw`."""
+    order = random.permutation(len(labels))
+    by_class = order[np.argsort(labels[order], kind="stable")]
+    start = np.cumsum(counts) - counts
+    rank = np.arange(len(labels)) - np.repeat(start, counts)
+    chosen = np.zeros(len(labels), np.bool_)
+    chosen[by_class[rank < np.repeat(shares, counts)]] = True
+    return chosen
+
+
+def allocate(
+    counts: npt.NDArray[np.int64],
+    total: int,
+    precedence: npt.NDArray[np.int64],
+    keep: int = 0,
+) -> npt.NDArray[np.int64]:
+    """How many of each class, in proportion to their numbers and adding up exactly.
+
+    Each class gets its quota rounded down, and the largest remainders one more: Hamilton's
+    method. Whole numbers throughout, so that it is the same on every machine.
+
+    Args:
+        counts: examples of each class, shape (classes,).
+        total: what the result adds up to, at most `counts - keep` added up.
+        precedence: the classes in the order in which equal remainders are served.
+        keep: examples of each class that are left over.
+
+    Returns:
+        int64 of shape (classes,).
+
+    Reference:
+        Balinski, Young 2001, Fair Representation, chapter 2.
+    """
+    quota = counts * total
+    most = np.maximum(counts - keep, 0)
+    whole = counts.sum()
+    shares: npt.NDArray[np.int64] = np.minimum(quota // whole, most)
+    remainder = quota % whole
+    served = precedence[np.argsort(-remainder[precedence], kind="stable")]
+    while shares.sum() < total:  # a second round only where classes have nothing more to give
+        willing = served[shares[served] < most[served]]
+        shares[willing[: total - shares.sum()]] += 1
+    return shares

@@ -1,0 +1,125 @@
+"""The edge to the machine: the one place where the environment is read."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import platform
+from pathlib import Path
+
+import platformdirs
+
+from stepladder.errors import InputError
+from stepladder.runner.settings import EngineChoice, Settings
+
+__all__ = ["cache_folder", "cores", "keras_backend", "settings"]
+
+_ONE_THREAD = {
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+}
+_BACKENDS = ("jax", "tensorflow", "torch")
+
+
+def settings(workers: int | None = None, engine: EngineChoice = "auto") -> Settings:
+    """The settings of a run on this machine.
+
+    Args:
+        workers: training processes; one for each core that may be used when None.
+        engine: what trains.
+
+    Raises:
+        InputError: if there are fewer cores than workers, or the Keras backend asked for is
+            not installed.
+    """
+    usable = cores()
+    count = len(usable) if workers is None else workers
+    if not 1 <= count <= len(usable):
+        raise InputError(
+            f"--workers must be 1 to {len(usable)}, the cores that this process may use, "
+            f"found {count}; leave it out to use all of them"
+        )
+    backend = keras_backend() if engine == "fit" else "jax"
+    inherited = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    return Settings(
+        cpus=tuple(usable[:count]),
+        environment={
+            **inherited,
+            **_ONE_THREAD,
+            "KERAS_BACKEND": backend,
+            "JAX_PLATFORMS": "cpu",
+        },
+        keras_backend=backend,
+        cache=cache_folder(),
+        machine=_machine(len(usable)),
+        engine=engine,
+    )
+
+
+def cores() -> list[int | None]:
+    """The cores that this process may use, by affinity and cgroup quota; None where unpinnable."""
+    if not hasattr(os, "sched_getaffinity"):
+        return [None] * (os.cpu_count() or 1)
+    allowed: list[int | None] = [*sorted(os.sched_getaffinity(0))]
+    quota = _quota(Path("/sys/fs/cgroup/cpu.max"))
+    return allowed[: max(1, min(len(allowed), quota))] if quota else allowed
+
+
+def _quota(file: Path) -> int | None:
+    """Whole cores of a cgroup's quota (version 2), rounded up; None where there is none."""
+    try:
+        quota, period = file.read_text().split()
+        return None if quota == "max" else -(-int(quota) // int(period))
+    except (OSError, ValueError):
+        return None
+
+
+def keras_backend() -> str:
+    """The user's Keras backend: `KERAS_BACKEND`, else `keras.json` if installed, else JAX.
+
+    Keras itself writes `keras.json` with TensorFlow in it, whether that is there or not, so the
+    file counts only where its backend is installed.
+
+    Raises:
+        InputError: if `KERAS_BACKEND` names one that is unknown or not installed.
+    """
+    named = os.environ.get("KERAS_BACKEND")
+    if named:
+        if named in _BACKENDS and importlib.util.find_spec(named):
+            return named
+        raise InputError(
+            f"KERAS_BACKEND must be one of {', '.join(_BACKENDS)} and installed, found {named!r}; "
+            "install it, or set KERAS_BACKEND=jax"
+        )
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    try:
+        written = json.loads((home / "keras.json").read_text()).get("backend")
+    except (OSError, ValueError, AttributeError):
+        return "jax"
+    return written if written in _BACKENDS and importlib.util.find_spec(written) else "jax"
+
+
+def cache_folder() -> Path | None:
+    """Where compiled programs are kept between runs, or None where nothing can be kept."""
+    folder = Path(platformdirs.user_cache_dir("stepladder")) / "compiled"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return folder if os.access(folder, os.W_OK) else None
+
+
+def _machine(usable: int) -> str:
+    name = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration, IndexError):
+        pass
+    return f"{name}, {usable} {'core' if usable == 1 else 'cores'}, {platform.system()}"

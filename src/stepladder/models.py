@@ -1,0 +1,120 @@
+"""The one place where a recipe becomes a network and an optimizer: plain Keras, nothing of ours.
+
+Both engines train what is built here, so that they cannot drift apart. Only training processes
+import this module, after they have chosen Keras' backend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from stepladder.recipe import Recipe
+
+__all__ = ["build", "loss", "optimizer"]
+
+_OPTIMIZERS: dict[str, Any] = {
+    "sgd": keras.optimizers.SGD,
+    "rmsprop": keras.optimizers.RMSprop,
+    "adam": keras.optimizers.Adam,
+    "adamw": keras.optimizers.AdamW,
+    "nadam": keras.optimizers.Nadam,
+}
+
+
+def build(recipe: Recipe, input_shape: Sequence[int], classes: int) -> Any:  # noqa: ANN401
+    """A multi-layer perceptron as a `keras.Sequential` that gives logits.
+
+    Each hidden layer is dense, (normalisation), activation, (normalisation), (dropout). A dense
+    layer before batch normalisation carries no bias: the normalisation would cancel it.
+
+    Args:
+        recipe: what to build.
+        input_shape: of one example, such as (28, 28); it is flattened.
+        classes: units of the last layer.
+
+    Returns:
+        A built `keras.Model`: inputs float32 (batch, *input_shape), outputs (batch, classes).
+    """
+    stack: list[Any] = [keras.Input(shape=tuple(input_shape)), keras.layers.Flatten()]
+    for number, units in enumerate(recipe.hidden, start=1):
+        stack += _hidden(recipe, units, number)
+    stack.append(_dense(recipe, classes, "logits", use_bias=True))
+    return keras.Sequential(stack)
+
+
+def _hidden(recipe: Recipe, units: int, number: int) -> list[Any]:
+    before = recipe.normalization_position == "before"
+    cancelled = recipe.normalization == "batch" and before
+    activation = keras.layers.Activation(recipe.activation, name=f"activation_{number}")
+    normalization = _normalization(recipe, number)
+    return [
+        _dense(recipe, units, f"dense_{number}", use_bias=not cancelled),
+        *([*normalization, activation] if before else [activation, *normalization]),
+        *_dropout(recipe, number),
+    ]
+
+
+def _dense(recipe: Recipe, units: int, name: str, *, use_bias: bool) -> Any:  # noqa: ANN401
+    max_norm = recipe.max_norm
+    return keras.layers.Dense(
+        units,
+        use_bias=use_bias,
+        kernel_initializer=recipe.initializer,
+        kernel_regularizer=keras.regularizers.L2(recipe.l2) if recipe.l2 else None,
+        kernel_constraint=keras.constraints.MaxNorm(max_norm, axis=0) if max_norm else None,
+        name=name,
+    )
+
+
+def _normalization(recipe: Recipe, number: int) -> list[Any]:
+    if recipe.normalization == "batch":
+        return [keras.layers.BatchNormalization(name=f"batch_normalization_{number}")]
+    if recipe.normalization == "layer":
+        return [keras.layers.LayerNormalization(name=f"layer_normalization_{number}")]
+    return []
+
+
+def _dropout(recipe: Recipe, number: int) -> list[Any]:
+    # The seed is replaced before training by the replicate's own; without one Keras draws it
+    # from global state.
+    if not recipe.dropout:
+        return []
+    return [keras.layers.Dropout(recipe.dropout, seed=number, name=f"dropout_{number}")]
+
+
+def optimizer(recipe: Recipe) -> Any:  # noqa: ANN401 - Keras has no types
+    """The recipe's `keras.optimizers.Optimizer`, at its peak learning rate, not yet built."""
+    options: dict[str, Any] = {
+        "learning_rate": recipe.learning_rate,
+        "global_clipnorm": recipe.global_clipnorm,
+        "weight_decay": recipe.weight_decay or None,
+    }
+    if recipe.optimizer == "adamw":
+        options["weight_decay"] = recipe.weight_decay  # AdamW takes a number, 0 included
+    if recipe.optimizer in ("sgd", "rmsprop"):
+        options["momentum"] = recipe.momentum
+    if recipe.optimizer == "sgd":
+        options["nesterov"] = recipe.nesterov
+    return _OPTIMIZERS[recipe.optimizer](**options)
+
+
+def loss(recipe: Recipe) -> Any:  # noqa: ANN401 - Keras has no types
+    """Cross-entropy of logits against class numbers, labels smoothed as the recipe says."""
+    if not recipe.label_smoothing:
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    smoothed = keras.losses.CategoricalCrossentropy(
+        from_logits=True, label_smoothing=recipe.label_smoothing
+    )
+
+    def of_class_numbers(y: Any, logits: Any) -> Any:  # noqa: ANN401 - tensors of any backend
+        return smoothed(keras.ops.one_hot(_whole(y), logits.shape[-1]), logits)
+
+    return of_class_numbers
+
+
+def _whole(y: Any) -> Any:  # noqa: ANN401 - tensors of any backend
+    """Class numbers int32 (batch,), which `fit` hands to a loss as float32 (batch, 1)."""
+    return keras.ops.cast(keras.ops.reshape(y, (-1,)), "int32")

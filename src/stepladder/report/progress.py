@@ -1,0 +1,235 @@
+"""What the user sees while a study trains, on stderr: a live view, or a few plain lines."""
+
+from __future__ import annotations
+
+import sys
+import time
+from threading import Lock
+from typing import TextIO
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from stepladder.records import Trial, TrialResult
+from stepladder.report.tally import ArmTally, Clock, Tally
+from stepladder.report.wording import counted, duration, elided, joined, number, visible
+from stepladder.runner.progress import Planned, Progress
+
+__all__ = ["LiveProgress", "PlainProgress", "for_terminal"]
+
+NAME_WIDTH = 40
+RUNNING_SHOWN = 3
+QUIET_SECONDS = 10.0
+
+
+def for_terminal(stream: TextIO | None = None) -> Progress:
+    """Live progress on a terminal, plain lines on anything else.
+
+    Args:
+        stream: where to write; stderr unless given.
+    """
+    stream = sys.stderr if stream is None else stream
+    console = Console(file=stream)
+    return LiveProgress(console) if console.is_terminal else PlainProgress(stream)
+
+
+class LiveProgress:
+    """Bars for trials and epochs, the arms in training, the time left, and a table that fills.
+
+    Accuracies shown are those on the validation part: looking at the test set before the study
+    is finished would invite stopping when it pleases.
+
+    Args:
+        console: where to draw; one on stderr unless given.
+        clock: seconds from any origin, never backwards.
+    """
+
+    def __init__(self, console: Console | None = None, clock: Clock = time.monotonic) -> None:
+        self._console = console or Console(stderr=True)
+        self._clock = clock
+        self._lock = Lock()  # the view is drawn from a thread of its own
+        self._tally: Tally | None = None
+        self._live: Live | None = None
+
+    def start(self, planned: Planned) -> None:
+        """Opens the view."""
+        self._tally = Tally(planned, self._clock)
+        self._live = Live(
+            get_renderable=self.view, console=self._console, refresh_per_second=4, transient=True
+        )
+        self._live.start()
+
+    def trial_started(self, trial: Trial) -> None:
+        """Names the arm among those in training."""
+        with self._lock:
+            if self._tally:
+                self._tally.trial_started(trial)
+
+    def epoch_done(self, trial: Trial, epoch: int) -> None:
+        """Moves the bar of epochs."""
+        with self._lock:
+            if self._tally:
+                self._tally.epoch_done(trial, epoch)
+
+    def trial_done(self, result: TrialResult) -> None:
+        """Moves the bar of trials and fills the table."""
+        with self._lock:
+            if self._tally:
+                self._tally.trial_done(result)
+
+    def note(self, text: str) -> None:
+        """Prints a line above the view."""
+        self._console.print(Text(visible(text)))
+
+    def finish(self) -> None:
+        """Closes the view and leaves one line that says what was done."""
+        if self._live:
+            self._live.stop()
+            self._live = None
+        if self._tally:
+            self._console.print(Text(_summary(self._tally), style="dim"))
+            self._tally = None
+
+    def view(self) -> RenderableType:
+        """The view as it stands."""
+        with self._lock:
+            if self._tally is None:
+                return Text()
+            return Group(_heading(self._tally), _bars(self._tally), _now(self._tally),
+                         _arms(self._tally))  # fmt: skip
+
+
+def _heading(tally: Tally) -> Text:
+    planned = tally.planned
+    parts = [counted(planned.trials, "trial"), counted(planned.workers, "worker")]
+    if planned.found:
+        parts.append(f"{planned.found:,} found in the store")
+    return Text.assemble((visible(planned.study.name), "bold"), ("  " + " · ".join(parts), "dim"))
+
+
+def _bars(tally: Tally) -> Table:
+    planned = tally.planned
+    grid = Table.grid(padding=(0, 1))
+    for name, done, total in (
+        ("epochs", tally.epochs_done, planned.epochs),
+        ("trials", tally.trials_done, planned.trials),
+    ):
+        bar = ProgressBar(total=max(total, 1), completed=min(done, max(total, 1)), width=24)
+        left = tally.time_left if name == "epochs" else ""
+        grid.add_row(Text(name), bar, Text(f"{done:,} of {total:,}"), Text(left, style="cyan"))
+    return grid
+
+
+def _now(tally: Tally) -> Text:
+    names = [elided(name, NAME_WIDTH) for name in tally.names_running]
+    if len(names) > RUNNING_SHOWN:
+        names = [*names[:RUNNING_SHOWN], f"{len(names) - RUNNING_SHOWN} more"]
+    return Text.assemble(("now     ", "default"), (joined(names) or "–", "bold"), "\n")
+
+
+def _arms(tally: Tally) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("arm")
+    table.add_column("replicates", justify="right")
+    table.add_column("validation %", justify="right")
+    for arm in tally.arms.values():
+        is_done = arm.done >= arm.planned
+        table.add_row(
+            Text(elided(arm.name, NAME_WIDTH), style="bold" if is_done else "default"),
+            Text(f"{arm.done} of {arm.planned}", style="green" if is_done else "dim"),
+            Text(_validation(arm), style="default" if is_done else "dim"),
+        )
+    return table
+
+
+def _validation(arm: ArmTally) -> str:
+    note = f"{arm.diverged} diverged" if arm.diverged else ""
+    if not arm.finite:
+        return note
+    return f"{number(100 * arm.mean)} ({note})" if note else number(100 * arm.mean)
+
+
+def _completed(arm: ArmTally) -> str:
+    parts = [counted(arm.planned, "replicate")]
+    parts += [f"validation {number(100 * arm.mean)} %"] if arm.finite else []
+    parts += [f"{arm.diverged} diverged"] if arm.diverged else []
+    return f"{elided(arm.name, NAME_WIDTH)}: {', '.join(parts)}"
+
+
+def _summary(tally: Tally) -> str:
+    done, planned = tally.trials_done, tally.planned
+    if not planned.trials:
+        return f"Nothing to train: {counted(planned.found, 'trial')} found in the store."
+    missing = f" of {planned.trials:,}" if done < planned.trials else ""
+    noun = "trial" if planned.trials == 1 else "trials"
+    return f"Trained {done:,}{missing} {noun} in {duration(tally.elapsed)}."
+
+
+class PlainProgress:
+    """A line when an arm is complete, and at most one line in ten seconds otherwise.
+
+    Args:
+        stream: where to write; stderr unless given.
+        clock: seconds from any origin, never backwards.
+    """
+
+    def __init__(self, stream: TextIO | None = None, clock: Clock = time.monotonic) -> None:
+        self._stream = sys.stderr if stream is None else stream
+        self._clock = clock
+        self._tally: Tally | None = None
+        self._spoke = 0.0
+
+    def start(self, planned: Planned) -> None:
+        """Says what is to be trained."""
+        self._tally = Tally(planned, self._clock)
+        found = f", {planned.found:,} found in the store" if planned.found else ""
+        self._say(
+            f"{visible(planned.study.name)}: {counted(planned.trials, 'trial')} to train{found}, "
+            f"{counted(planned.workers, 'worker')}, {planned.epochs:,} epochs in all"
+        )
+
+    def trial_started(self, trial: Trial) -> None:
+        """Nothing is said."""
+        if self._tally:
+            self._tally.trial_started(trial)
+
+    def epoch_done(self, trial: Trial, epoch: int) -> None:
+        """Says how far it is if nothing was said for ten seconds."""
+        if self._tally:
+            self._tally.epoch_done(trial, epoch)
+            self._say_how_far(self._tally)
+
+    def trial_done(self, result: TrialResult) -> None:
+        """Says which arms are complete, or how far it is if nothing was said for ten seconds."""
+        if self._tally is None:
+            return
+        completed = self._tally.trial_done(result)
+        for arm in completed:
+            self._say(_completed(arm))
+        if not completed:
+            self._say_how_far(self._tally)
+
+    def note(self, text: str) -> None:
+        """Says it on a line of its own."""
+        self._say(visible(text))
+
+    def finish(self) -> None:
+        """Says what was done."""
+        if self._tally:
+            self._say(_summary(self._tally))
+            self._tally = None
+
+    def _say_how_far(self, tally: Tally) -> None:
+        if self._clock() - self._spoke < QUIET_SECONDS:
+            return
+        epochs = f"{tally.epochs_done:,} of {tally.planned.epochs:,} epochs"
+        trials = f"{tally.trials_done:,} of {counted(tally.planned.trials, 'trial')}"
+        self._say(f"{epochs}, {trials}, {tally.time_left}")
+
+    def _say(self, line: str) -> None:
+        self._spoke = self._clock()
+        print(line, file=self._stream, flush=True)

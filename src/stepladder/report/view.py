@@ -1,0 +1,230 @@
+"""What will be shown, as plain values: built once from the results, before anything is drawn."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+from stepladder.analysis.judged import Effect, Estimate, Verdict
+from stepladder.report import sentences
+from stepladder.report.sentences import Headline
+from stepladder.report.wording import counted, number, signed, visible
+from stepladder.runner.results import ArmResult, Results
+
+__all__ = ["Row", "Shown", "View", "view_of"]
+
+# Where this holds for every replicate, an accuracy would be a number about nothing.
+_CONSTANT = re.compile(r"answers .+ to every image\.?")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A number with its 95 % interval, in the unit in which it is shown.
+
+    Attributes:
+        mean: percent or percentage points; NaN when there is none.
+        low: lower end of the interval, or None.
+        high: upper end of the interval, or None.
+        is_difference: whether it carries a sign.
+    """
+
+    mean: float
+    low: float | None = None
+    high: float | None = None
+    is_difference: bool = False
+
+    @property
+    def number(self) -> str:
+        """The mean alone, with two decimals."""
+        return signed(self.mean) if self.is_difference else number(self.mean)
+
+    @property
+    def half_width(self) -> float | None:
+        """Half the interval's width where the mean is its middle, else None."""
+        if self.low is None or self.high is None or not math.isfinite(self.mean):
+            return None
+        above, below = self.high - self.mean, self.mean - self.low
+        return above if math.isclose(above, below, rel_tol=1e-6, abs_tol=1e-6) else None
+
+    @property
+    def spread(self) -> str:
+        """The interval alone: "± 0.12", "[96.90, 97.20]", or nothing."""
+        if self.low is None or self.high is None:
+            return ""
+        half = self.half_width
+        if half is not None:
+            return f"± {number(half)}"
+        write = signed if self.is_difference else number
+        return f"[{write(self.low)}, {write(self.high)}]"
+
+    @property
+    def text(self) -> str:
+        """The mean and its interval."""
+        return f"{self.number} {self.spread}".rstrip()
+
+
+@dataclass(frozen=True)
+class Row:
+    """One arm as one row of the table.
+
+    Attributes:
+        name: the arm's name, made visible, not escaped.
+        against: the arm it is compared with, or None.
+        is_against_above: whether that arm is the row above.
+        replicates: finished and planned, such as "3 of 5".
+        is_complete: whether every planned replicate is finished and none diverged.
+        train: accuracy on the training images in percent.
+        validation: accuracy on the validation part in percent.
+        test: accuracy on the test part in percent.
+        instead: what is shown in place of the accuracies, or None: "waiting", "answers 1 to
+            every image", "diverged in all 5 replicates".
+        effect: difference in percentage points, or None.
+        verdict: what may be said, in words; empty without an effect.
+        kind: the verdict itself, or None.
+        needed: how many replicates would settle the verdict, or "".
+        reported: the published figure in percent, or "".
+        notes: sentences on what went wrong or is missing.
+    """
+
+    name: str
+    against: str | None
+    is_against_above: bool
+    replicates: str
+    is_complete: bool
+    train: Shown
+    validation: Shown
+    test: Shown
+    instead: str | None
+    effect: Shown | None
+    verdict: str
+    kind: Verdict | None
+    needed: str
+    reported: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class View:
+    """A study's results as they will be shown.
+
+    Attributes:
+        title: the study's name, made visible.
+        subtitle: dataset, sizes, design and replicates in a line.
+        status: what is missing, or "" when the study is finished.
+        headlines: what may be said, from the verdicts alone.
+        rows: one an arm.
+        reported_source: where the reported figures come from, or None.
+        comparison: which arm each effect is against, in words.
+        footnotes: what the intervals speak for, how verdicts are reached, how often looked.
+    """
+
+    title: str
+    subtitle: str
+    status: str
+    headlines: tuple[Headline, ...]
+    rows: tuple[Row, ...]
+    reported_source: str | None
+    comparison: str
+    footnotes: tuple[str, ...]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every arm has all its replicates and none diverged."""
+        return all(row.is_complete for row in self.rows)
+
+    @property
+    def notes(self) -> tuple[tuple[str, str], ...]:
+        """The notes of each arm in one text, without those that its row shows itself."""
+        told = (
+            (row.name, "; ".join(note for note in row.notes if note != row.instead))
+            for row in self.rows
+        )
+        return tuple((name, notes) for name, notes in told if notes)
+
+
+def view_of(results: Results) -> View:
+    """Results as they will be shown: the same results give an equal view."""
+    rows = tuple(_row(results, index) for index in range(len(results.arms)))
+    has_reported = any(row.reported for row in rows)
+    source = results.study.reported.source if results.study.reported and has_reported else None
+    return View(
+        title=visible(results.study.name),
+        subtitle=sentences.subtitle(results),
+        status=sentences.status(results),
+        headlines=sentences.headlines(results),
+        rows=rows,
+        reported_source=visible(source) if source else None,
+        comparison=sentences.comparison(results),
+        footnotes=sentences.footnotes(results),
+    )
+
+
+def _row(results: Results, index: int) -> Row:
+    result = results.arms[index]
+    against = result.arm.compared_with
+    planned = results.study.replicates
+    effect = result.effect
+    return Row(
+        name=visible(result.arm.name),
+        against=None if against is None else visible(against),
+        is_against_above=index > 0 and against == results.arms[index - 1].arm.name,
+        replicates=f"{result.n} of {max(planned, result.n)}",
+        is_complete=result.n >= planned and not result.diverged,
+        train=_accuracy(result.train_accuracy),
+        validation=_accuracy(result.val_accuracy),
+        test=_accuracy(result.test_accuracy),
+        instead=_instead(result),
+        effect=None if effect is None else _difference(effect),
+        verdict="" if effect is None else _verdict(effect, results.study.delta),
+        kind=None if effect is None else effect.verdict,
+        needed="" if effect is None else _needed(effect),
+        reported="" if result.reported is None else number(100 * result.reported),
+        notes=_notes(result, planned, results.finished),
+    )
+
+
+def _accuracy(estimate: Estimate) -> Shown:
+    low, high = estimate.ci_low, estimate.ci_high
+    return Shown(
+        mean=100 * estimate.mean,
+        low=None if low is None else 100 * low,
+        high=None if high is None else 100 * high,
+    )
+
+
+def _difference(effect: Effect) -> Shown:
+    return Shown(effect.mean, effect.ci_low, effect.ci_high, is_difference=True)
+
+
+def _instead(result: ArmResult) -> str | None:
+    if result.n == 0:
+        return "waiting"
+    if result.diverged == result.n:
+        return "diverged" if result.n == 1 else f"diverged in all {result.n} replicates"
+    constant = (each for each in result.diagnosis if _CONSTANT.fullmatch(each))
+    return next((visible(each) for each in constant), None)
+
+
+def _verdict(effect: Effect, delta: float) -> str:
+    if effect.verdict == "no difference beyond δ":
+        return f"no difference beyond {delta:g}"
+    return effect.verdict
+
+
+def _needed(effect: Effect) -> str:
+    needed = effect.replicates_needed
+    return "" if needed is None else f"about {needed:,} would do"
+
+
+def _notes(result: ArmResult, planned: int, is_finished: bool) -> tuple[str, ...]:
+    notes = [visible(each) for each in result.diagnosis]
+    says_diverged = any("diverge" in each for each in notes)
+    if result.diverged and not says_diverged:
+        notes.append(f"diverged in {result.diverged} of {counted(result.n, 'replicate')}")
+    if 0 < result.n < planned:
+        notes.append(f"{result.n} of {counted(planned, 'replicate')} so far")
+    if is_finished and result.effect is not None and result.effect.unpaired:
+        unpaired = counted(result.effect.unpaired, "replicate")
+        notes.append(f"effect without {unpaired}, not finite in both arms")
+    return tuple(notes)

@@ -1,0 +1,71 @@
+"""The folder of a run: what it may hold, and files written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import tomllib
+from pathlib import Path
+
+from stepladder.errors import OutputError
+from stepladder.study import Study
+
+__all__ = ["STORE_NAME", "STUDY_NAME", "check", "write_study"]
+
+STUDY_NAME = "study.toml"
+STORE_NAME = "stepladder.db"
+
+
+def check(folder: Path, study: Study) -> None:
+    """Makes the folder if need be and makes sure that it can hold this study.
+
+    Raises:
+        OutputError: if it cannot be made or written, or holds another study.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"--out must be a folder, found a file at {folder}; choose another name")
+    there = _study_name(folder / STUDY_NAME)
+    if there is not None and there != study.name:
+        raise OutputError(
+            f"the output folder {folder} must be empty or hold the study {study.name!r}, found "
+            f"the study {there!r}; choose another folder with --out"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"the output folder {folder} must be writable, found: {error.strerror}; choose "
+            "another folder with --out"
+        ) from None
+
+
+def _study_name(file: Path) -> str | None:
+    try:
+        return str(tomllib.loads(file.read_text("utf-8")).get("name", ""))
+    except FileNotFoundError:
+        return None
+    except NotADirectoryError:
+        return None
+    except (OSError, ValueError):
+        return f"an unreadable {STUDY_NAME}"
+
+
+def write_study(folder: Path, study: Study) -> None:
+    """Writes the study's file into its folder, in one move.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    target = folder / STUDY_NAME
+    try:
+        handle, name = tempfile.mkstemp(dir=folder, prefix=".study-", suffix=".tmp")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(study.to_toml())
+        os.replace(name, target)
+    except OSError as error:
+        raise OutputError(
+            f"{target} must be writable, found: {error.strerror}; free some room or choose "
+            "another folder with --out"
+        ) from None

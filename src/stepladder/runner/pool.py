@@ -1,0 +1,121 @@
+"""Training processes, one pinned to each core, and the frames that go to and from them."""
+
+from __future__ import annotations
+
+import queue
+import subprocess
+import sys
+import threading
+from collections import deque
+from contextlib import suppress
+from typing import Any
+
+from stepladder.data import Dataset
+from stepladder.runner.settings import Settings
+from stepladder.train.groups import Group
+from stepladder.train.messages import dataset_frame, group_frame
+from stepladder.wire import Array, receive, send
+
+__all__ = ["Event", "Worker"]
+
+Event = tuple["Worker", dict[str, Any] | None, dict[str, Array]]
+"""Who said it, the header (None when the process has ended) and the arrays."""
+
+_KEPT_LINES = 30
+
+
+class Worker:
+    """One training process, started at once, fed with groups one at a time.
+
+    Attributes:
+        group: the group that it trains, or None.
+        structure: of the last group that it was given: its program is at hand there.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        settings: Settings,
+        cpu: int | None,
+        events: queue.SimpleQueue[Event],
+    ) -> None:
+        """Starts the process and sends it the dataset in the background.
+
+        Args:
+            dataset: what it trains on.
+            settings: of the run.
+            cpu: the core to pin it to, or None.
+            events: where what it says is put.
+        """
+        self.cpu = cpu
+        self.group: Group | None = None
+        self.structure: object = None
+        self._events = events
+        self._lines: deque[str] = deque(maxlen=_KEPT_LINES)
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "stepladder.train.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=dict(settings.environment),
+            start_new_session=True,  # Ctrl-C reaches the driver alone, which ends its workers
+        )
+        setup = {
+            "kind": "setup",
+            "cpus": [] if cpu is None else [cpu],
+            "engine": settings.engine_name,
+            "cache": str(settings.cache) if settings.cache else None,
+        }
+        self._threads = [
+            threading.Thread(target=self._greet, args=(setup, dataset), daemon=True),
+            threading.Thread(target=self._listen, daemon=True),
+            threading.Thread(target=self._keep_lines, daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def train(self, group: Group) -> None:
+        """Hands it a group; its answers come as events."""
+        self.group, self.structure = group, group.key.structure
+        self._threads[0].join()  # the dataset goes first
+        with suppress(OSError):  # a process that is gone says so by its end
+            send(self._pipe_in, *group_frame(group))
+
+    def last_words(self) -> str:
+        """How it ended, and the end of what it wrote to standard error."""
+        code = self._process.wait()
+        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        self._threads[2].join(timeout=1)
+        text = "\n".join(self._lines).strip()
+        return f"{how}\n{text}" if text else how
+
+    def end(self) -> None:
+        """Ends the process at once and waits for it."""
+        self._process.kill()
+        self._process.wait()
+        for thread in self._threads:
+            thread.join(timeout=5)
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if pipe:
+                with suppress(OSError):
+                    pipe.close()
+
+    @property
+    def _pipe_in(self) -> Any:  # noqa: ANN401 - Popen's pipes are typed loosely
+        return self._process.stdin
+
+    def _greet(self, setup: dict[str, Any], dataset: Dataset) -> None:
+        with suppress(OSError):
+            send(self._pipe_in, setup)
+            send(self._pipe_in, *dataset_frame(dataset))
+
+    def _listen(self) -> None:
+        pipe: Any = self._process.stdout
+        while (frame := receive(pipe)) is not None:
+            self._events.put((self, *frame))
+        self._events.put((self, None, {}))
+
+    def _keep_lines(self) -> None:
+        pipe: Any = self._process.stderr
+        for line in pipe:
+            self._lines.append(line.decode("utf-8", "replace").rstrip())

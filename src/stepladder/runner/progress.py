@@ -1,0 +1,81 @@
+"""What a run tells of itself while it trains: the protocol, and the observer that says nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from stepladder.records import Trial, TrialResult
+from stepladder.study import Study
+
+__all__ = ["Planned", "Progress", "QuietProgress"]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What a run is about to train.
+
+    Attributes:
+        study: what was asked.
+        trials: trials to train.
+        found: trials of the study that are stored already and are not trained again.
+        epochs: trial·epochs to train, summed over the trials to train.
+        workers: processes that train.
+        arm_names: for each trial to train, by its id, the names of the arms that it belongs to.
+    """
+
+    study: Study
+    trials: int
+    found: int
+    epochs: int
+    workers: int
+    arm_names: Mapping[str, tuple[str, ...]]
+
+
+class Progress(Protocol):
+    """Is told what happens in a run, in the order in which it happens and from one thread.
+
+    `start` comes first and once, `finish` last and once, also when the run fails or is
+    interrupted. A trial that was started may be started again after a lost worker.
+    """
+
+    def start(self, planned: Planned) -> None:
+        """The plan is made; nothing has been trained yet."""
+
+    def trial_started(self, trial: Trial) -> None:
+        """A worker has begun a trial; its program may still be compiling."""
+
+    def epoch_done(self, trial: Trial, epoch: int) -> None:
+        """A trial has finished its epoch `epoch`, counted from 1."""
+
+    def trial_done(self, result: TrialResult) -> None:
+        """A trial is finished and stored."""
+
+    def note(self, text: str) -> None:
+        """Something that the user should know, in a sentence."""
+
+    def finish(self) -> None:
+        """Nothing more will be told; whatever was opened is closed."""
+
+
+class QuietProgress:
+    """Says nothing: for `run()` from Python and for tests."""
+
+    def start(self, planned: Planned) -> None:
+        """Nothing."""
+
+    def trial_started(self, trial: Trial) -> None:
+        """Nothing."""
+
+    def epoch_done(self, trial: Trial, epoch: int) -> None:
+        """Nothing."""
+
+    def trial_done(self, result: TrialResult) -> None:
+        """Nothing."""
+
+    def note(self, text: str) -> None:
+        """Nothing."""
+
+    def finish(self) -> None:
+        """Nothing."""

@@ -1,0 +1,77 @@
+"""The results of a study: every arm judged, with what the report is drawn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stepladder.analysis.judged import Effect, Estimate
+from stepladder.designs import Arm
+from stepladder.records import Curve
+from stepladder.study import Study
+
+__all__ = ["ArmResult", "Results"]
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """One arm and what its replicates came to.
+
+    Attributes:
+        arm: its name, recipe and what it is compared with.
+        n: replicates finished, diverged ones included.
+        diverged: replicates that became non-finite.
+        train_accuracy: of the final weights on the training images, without dropout.
+        val_accuracy: of the final weights on the validation part.
+        test_accuracy: of the final weights on the test part.
+        effect: on test accuracy, against the arm it is compared with; None for the base and
+            where neither arm has a replicate yet.
+        curves: one a finished replicate, in the order of replicates.
+        diagnosis: sentences on what went wrong, such as "answers 1 to every image"; often empty.
+        reported: the test accuracy that somebody published for it, or None.
+        parameters: trainable numbers of the network, or None before any replicate is finished.
+        seconds: training time of all its replicates, compiling left out.
+    """
+
+    arm: Arm
+    n: int
+    diverged: int
+    train_accuracy: Estimate
+    val_accuracy: Estimate
+    test_accuracy: Estimate
+    effect: Effect | None
+    curves: tuple[Curve, ...]
+    diagnosis: tuple[str, ...]
+    reported: float | None
+    parameters: int | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Results:
+    """A study's results, complete or so far.
+
+    Attributes:
+        study: what was asked.
+        dataset: the dataset's name.
+        fingerprint: the dataset's fingerprint.
+        sizes: examples by part, such as {"train": 54000, "validation": 6000, "test": 10000}.
+        classes: the class names, in the order of their numbers.
+        arms: in the order of the design.
+        looks: readings of this test set's figures that the store knows of, this one included.
+        finished: whether every planned trial is there.
+        versions: of stepladder, Python and what trained, by name.
+        machine: one line that says what it ran on.
+        seconds: wall time that running the study has taken, all runs of it added up.
+    """
+
+    study: Study
+    dataset: str
+    fingerprint: str
+    sizes: dict[str, int]
+    classes: tuple[str, ...]
+    arms: tuple[ArmResult, ...]
+    looks: int
+    finished: bool
+    versions: dict[str, str]
+    machine: str
+    seconds: float

@@ -1,0 +1,38 @@
+"""What a run takes from the machine it is on, handed down from the edge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+__all__ = ["EngineChoice", "Settings"]
+
+EngineChoice = Literal["auto", "population", "fit"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How and where to train; nothing in it changes what a trial comes to.
+
+    Attributes:
+        cpus: for each training process, the core it is pinned to; None leaves it unpinned.
+        environment: variables that training processes are started with.
+        keras_backend: backend of the fit engine: jax, tensorflow or torch.
+        cache: folder of compiled programs, or None to keep none.
+        machine: one line that says what this machine is.
+        engine: what trains; `auto` is the population engine.
+    """
+
+    cpus: tuple[int | None, ...]
+    environment: Mapping[str, str] = field(repr=False)
+    keras_backend: str
+    cache: Path | None
+    machine: str
+    engine: EngineChoice = "auto"
+
+    @property
+    def engine_name(self) -> str:
+        """The engine as trials record it: `population`, or `fit/` and its Keras backend."""
+        return f"fit/{self.keras_backend}" if self.engine == "fit" else "population"

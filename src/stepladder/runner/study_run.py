@@ -1,0 +1,130 @@
+"""Running a study: from its declaration to its results."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from stepladder.data import Dataset, load
+from stepladder.errors import StoreError
+from stepladder.runner import folder as folders
+from stepladder.runner.execute import execute
+from stepladder.runner.judge import judge
+from stepladder.runner.plan import Plan, part_sizes, plan
+from stepladder.runner.progress import Progress, QuietProgress
+from stepladder.runner.results import Results
+from stepladder.runner.settings import Settings
+from stepladder.store import Store, StudyRecord, open_store
+from stepladder.study import Study
+from stepladder.version import __version__
+
+__all__ = ["Finished", "results_of", "run_study"]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a run has come to.
+
+    Attributes:
+        results: every arm judged.
+        trained: trials trained by this run.
+        found: trials that were stored before it.
+    """
+
+    results: Results
+    trained: int
+    found: int
+
+
+def run_study(
+    study: Study,
+    folder: Path,
+    settings: Settings,
+    *,
+    store: str | None = None,
+    progress: Progress | None = None,
+) -> Finished:
+    """Trains what a study lacks and judges it.
+
+    Args:
+        study: what is asked.
+        folder: where its files go; made if need be.
+        settings: of this machine.
+        store: URL of the store; an SQLite file in the folder when None.
+        progress: is told how it goes.
+
+    Raises:
+        InputError: if the study, its data, the folder or the store will not do; nothing was
+            trained and nothing stored was touched.
+        RunError: if a training or the store failed; what was finished is stored.
+        KeyboardInterrupt: if the user stops it; what was finished is stored.
+    """
+    dataset = load(study.dataset)
+    sizes = part_sizes(study, dataset)
+    folders.check(folder, study)
+    told = progress or QuietProgress()
+    with open_store(store or str(folder / folders.STORE_NAME)) as kept:
+        planned = plan(study, dataset, kept, settings.engine_name)
+        folders.write_study(folder, study)
+        record = _record(study, dataset, sizes, settings)
+        kept.put_study(record)
+        _train(planned, dataset, settings, kept, told)
+        latest = kept.study(study.name) or record
+        results = judge(kept, latest, settings.engine_name, "run")
+    missing = len(planned.missing)
+    return Finished(results, missing, len(planned.trials) - missing)
+
+
+def _train(
+    planned: Plan, dataset: Dataset, settings: Settings, kept: Store, told: Progress
+) -> None:
+    if not planned.missing:
+        return
+    began = time.monotonic()
+    told.start(planned.announced(min(len(settings.cpus), len(planned.missing))))
+    try:
+        execute(planned.trials, planned.missing, dataset, settings, told, kept.add)
+    finally:
+        told.finish()
+        kept.add_seconds(planned.study.name, time.monotonic() - began)
+
+
+def results_of(store: Store, name: str | None, command: str) -> Results:
+    """The results of a study that was run before, complete or so far.
+
+    Args:
+        store: where it is kept.
+        name: the study's name; the only study of the store when None.
+        command: what asks, for the log of looks.
+
+    Raises:
+        StoreError: if the store does not hold the study, or cannot be read.
+    """
+    studies = {record.study.name: record for record in store.studies()}
+    if name is None and len(studies) == 1:
+        name = next(iter(studies))
+    if name not in studies:
+        raise StoreError(
+            f"the store must hold the study {name!r}, found "
+            f"{', '.join(map(repr, studies)) or 'none'}; run it first"
+        )
+    record = studies[name]
+    return judge(store, record, record.versions.get("engine", "population"), command)
+
+
+def _record(
+    study: Study, dataset: Dataset, sizes: dict[str, int], settings: Settings
+) -> StudyRecord:
+    names = ["keras", "numpy", settings.keras_backend]
+    installed = {name: importlib.metadata.version(name) for name in dict.fromkeys(names)}
+    return StudyRecord(
+        study=study,
+        dataset=dataset.name,
+        fingerprint=dataset.fingerprint,
+        sizes=sizes,
+        classes=dataset.class_names,
+        versions={"stepladder": __version__, **installed, "engine": settings.engine_name},
+        machine=settings.machine,
+    )

@@ -1,0 +1,32 @@
+"""Where trials, studies and looks are kept: SQLite by default, PostgreSQL by its URL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stepladder.store.base import Look, Store, StudyRecord
+
+__all__ = ["Look", "Store", "StudyRecord", "open_store"]
+
+
+def open_store(url_or_path: str | Path, create: bool = True, timeout: float = 30.0) -> Store:
+    """Opens a store, and makes it or brings it to the newest schema where that is needed.
+
+    Args:
+        url_or_path: a SQLite file as a path or as `sqlite:///path`; `sqlite://` or `:memory:` for
+            one in memory; `postgresql+psycopg://user:password@host/database`.
+        create: whether to make a store that does not exist; without, a missing one is an error.
+        timeout: seconds to wait for another program that holds SQLite's lock.
+
+    Returns:
+        The store; close it, or use it as a context manager.
+
+    Raises:
+        StoreError: if the address is malformed, the place cannot be reached or written, or what
+            lies there is no store of ours, is damaged or of a newer stepladder. Nothing is
+            touched in that case, and no password is shown.
+    """
+    # SQLAlchemy takes longer to import than most commands take: only who opens a store pays.
+    from stepladder.store.opening import opened
+
+    return opened(url_or_path, create, timeout)

@@ -1,0 +1,196 @@
+"""The contract of a store: what every method promises, raises, and when it is durable."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Self
+
+from stepladder.records import TrialResult
+from stepladder.study import Study
+from stepladder.values import fingerprint
+
+__all__ = ["Look", "Store", "StudyRecord", "digest_of"]
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """A study and all that its report needs beside the trials.
+
+    Attributes:
+        study: what was asked.
+        dataset: the dataset's name.
+        fingerprint: the dataset's fingerprint.
+        sizes: examples by part, such as {"train": 54000, "validation": 6000, "test": 10000}.
+        classes: the class names, in the order of their numbers.
+        versions: of stepladder, Python and what trained, by name.
+        machine: one line that says what it ran on.
+        seconds: wall time that running the study has taken, all runs of it added up.
+    """
+
+    study: Study
+    dataset: str
+    fingerprint: str
+    sizes: dict[str, int]
+    classes: tuple[str, ...]
+    versions: dict[str, str]
+    machine: str
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Look:
+    """One reading of test-set figures.
+
+    Attributes:
+        study: name of the study that was shown.
+        fingerprint: fingerprint of the dataset whose test set was looked at.
+        digest: SHA-256 of the set of trials shown: the same set again is the same look.
+        trials: how many trials were shown.
+        command: what showed them.
+        at: when, in UTC.
+    """
+
+    study: str
+    fingerprint: str
+    digest: str
+    trials: int
+    command: str
+    at: datetime
+
+
+def digest_of(trial_ids: Iterable[str]) -> str:
+    """SHA-256 of a set of trial ids, whatever their order and however often each is named."""
+    return fingerprint(sorted(set(trial_ids)))
+
+
+class Store(ABC):
+    """Trials, studies and looks, kept.
+
+    A method that returns has committed: what it wrote outlives a kill of the process at any
+    later moment. One that raises, or is killed before it returns, has written nothing or all.
+    Any number of processes may read and write one store; a writer waits for another. A store
+    may be handed to other threads, which take turns, but not across a fork.
+
+    Every method raises:
+        StoreError: if the store is closed, is damaged, or a stored row was altered so that it
+            cannot be read; the message names the row.
+        RunError: if the store fails while it is used: a full disk, another program that holds
+            the lock for too long, a lost connection.
+    """
+
+    @abstractmethod
+    def add(self, result: TrialResult) -> bool:
+        """Keeps a finished trial whole, unless a trial of its id is there already.
+
+        Every float comes back bit for bit, NaN as NaN, but for -0, which comes back as 0.
+
+        Args:
+            result: the trial; equal trials have equal ids, whichever study they belong to.
+
+        Returns:
+            Whether it was added. False leaves the store as it was, also when two writers race.
+
+        Raises:
+            ValueError: if its arrays are not of the types and shapes that `TrialResult` says.
+        """
+
+    @abstractmethod
+    def has(self, ids: Iterable[str]) -> set[str]:
+        """Those of some trial ids that the store holds."""
+
+    @abstractmethod
+    def results(self, ids: Iterable[str], curves: bool = True) -> dict[str, TrialResult]:
+        """The trials of some ids.
+
+        Args:
+            ids: the ids; those that the store does not hold are left out.
+            curves: whether to read the epochs too; without, every curve has 0 epochs.
+
+        Returns:
+            Results by id, in the order in which the ids were given.
+
+        Raises:
+            StoreError: if a trial's row was altered so that it cannot be read; it is named.
+        """
+
+    @abstractmethod
+    def put_study(self, record: StudyRecord) -> None:
+        """Keeps a study under its name, in the place of an earlier one of that name.
+
+        A study put for the first time brings its seconds; after that only `add_seconds` changes
+        them, so that a study run again goes on counting.
+        """
+
+    @abstractmethod
+    def add_seconds(self, name: str, seconds: float) -> None:
+        """Adds to the time that running a study has taken.
+
+        Args:
+            name: the study's name.
+            seconds: wall time to add, finite and not negative.
+
+        Raises:
+            StoreError: if the store holds no study of that name.
+            ValueError: if the seconds are negative or not finite.
+        """
+
+    @abstractmethod
+    def study(self, name: str) -> StudyRecord | None:
+        """The study of a name, or None.
+
+        Raises:
+            StoreError: if its row was altered so that it is no valid study; it is named.
+        """
+
+    @abstractmethod
+    def studies(self) -> list[StudyRecord]:
+        """Every study, in the order of their names.
+
+        Raises:
+            StoreError: if a row was altered so that it is no valid study; it is named.
+        """
+
+    @abstractmethod
+    def look(self, study: str, fingerprint: str, trial_ids: Iterable[str], command: str) -> int:
+        """Logs that test figures of some trials were shown.
+
+        The same set of trials shown again is no new look, nor are figures of no trial at all.
+
+        Args:
+            study: name of the study that was shown.
+            fingerprint: fingerprint of the dataset.
+            trial_ids: the trials whose test figures were shown, in any order.
+            command: what showed them.
+
+        Returns:
+            How many looks at this dataset's test set the store knows of, this one included.
+        """
+
+    @abstractmethod
+    def looks(self, fingerprint: str) -> list[Look]:
+        """Every look at a dataset's test set, the first one first.
+
+        Raises:
+            StoreError: if a row was altered so that it is no look; it is named.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Lets go of the store; closing twice is harmless, any other use afterwards an error."""
+
+    def __enter__(self) -> Self:
+        """The store itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Closes the store."""
+        self.close()

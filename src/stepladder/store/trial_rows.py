@@ -1,0 +1,161 @@
+"""Trials as rows, and rows as trials again."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import fields
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stepladder.recipe import Recipe
+from stepladder.records import Curve, Score, Trial, TrialResult
+from stepladder.store.columns import Row, refusing_altered, stored, texts, whole, with_nan
+from stepladder.values import canonical_json
+
+__all__ = ["CURVE_FIELDS", "Epochs", "decode_trial", "encode_trial"]
+
+CURVE_FIELDS = tuple(field.name for field in fields(Curve))
+"""The arrays of a curve, each a column of the epochs."""
+
+Epochs = tuple[Sequence[int], Sequence[Sequence[float | None]]]
+"""The epoch numbers of a trial, and one sequence of values for each array of its curve."""
+
+
+def encode_trial(result: TrialResult) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """A trial's row and the rows of its epochs.
+
+    Predictions are little-endian uint16, compressed; correctness is one bit an image.
+
+    Raises:
+        ValueError: if its arrays are not of the types and shapes that `TrialResult` says.
+    """
+    trial, curve = result.trial, result.curve
+    predictions = _checked("test_predictions", result.test_predictions, np.uint16)
+    correct = _checked("test_correct", result.test_correct, np.bool_)
+    if len(predictions) != len(correct):
+        raise ValueError(
+            "test_predictions and test_correct must have one entry for each test image, found "
+            f"{len(predictions)} and {len(correct)}; give both for the same images"
+        )
+    row = {
+        "id": trial.id,
+        "recipe": canonical_json(trial.recipe.model_dump(mode="json")),
+        "dataset": trial.dataset,
+        "validation": trial.validation,
+        "seed": trial.seed,
+        "replicate": trial.replicate,
+        "engine": trial.engine,
+        "numerics": trial.numerics,
+        "epochs": curve.epochs,
+        "diverged": None if result.diverged is None else int(result.diverged),
+        "parameters": int(result.parameters),
+        "seconds": stored(result.seconds),
+        "versions": canonical_json(result.versions),
+        "n_test": len(correct),
+        "test_correct": np.packbits(correct).tobytes(),
+        "test_predictions": zlib.compress(predictions.astype("<u2").tobytes()),
+    }
+    for part in ("train", "validation", "test"):
+        score: Score = getattr(result, part)
+        row[f"{part}_loss"] = stored(score.loss)
+        row[f"{part}_accuracy"] = stored(score.accuracy)
+    columns = [map(stored, getattr(curve, name)) for name in CURVE_FIELDS]
+    epochs = [
+        {"trial_id": row["id"], "epoch": epoch, **dict(zip(CURVE_FIELDS, values, strict=True))}
+        for epoch, values in enumerate(zip(*columns, strict=True), 1)
+    ]
+    return row, epochs
+
+
+def decode_trial(row: Row, epochs: Epochs | None) -> TrialResult:
+    """The trial of a row.
+
+    Args:
+        row: the row by column.
+        epochs: its epochs, or None for a curve of 0 epochs.
+
+    Raises:
+        StoreError: if the row was altered so that it is not what `encode_trial` made.
+    """
+    return refusing_altered(_trial, f"trial {row['id']}", "it is trained again", row, epochs)
+
+
+def _trial(row: Row, epochs: Epochs | None) -> TrialResult:
+    trial = Trial(
+        recipe=_recipe(row["recipe"]),
+        dataset=row["dataset"],
+        validation=row["validation"],
+        seed=row["seed"],
+        replicate=row["replicate"],
+        engine=row["engine"],
+        numerics=row["numerics"],
+    )
+    if trial.id != row["id"]:
+        raise ValueError(f"what was trained has the id {trial.id}")
+    n_test = whole(row, "n_test")
+    predictions = _predictions(row["test_predictions"], n_test)
+    return TrialResult(
+        trial=trial,
+        curve=_curve(row, epochs),
+        train=_score(row, "train"),
+        validation=_score(row, "validation"),
+        test=_score(row, "test"),
+        test_predictions=predictions,
+        test_correct=_bits(row["test_correct"], n_test),
+        diverged=None if row["diverged"] is None else whole(row, "diverged"),
+        parameters=whole(row, "parameters"),
+        seconds=with_nan(row, "seconds"),
+        versions=texts(row, "versions"),
+    )
+
+
+def _checked(name: str, array: object, dtype: type[np.generic]) -> npt.NDArray[Any]:
+    found = np.asarray(array)
+    if found.dtype != dtype or found.ndim != 1:
+        raise ValueError(
+            f"{name} must be {np.dtype(dtype)} of shape (test examples,), found {found.dtype} of "
+            f"shape {found.shape}; convert it before it is stored"
+        )
+    return found
+
+
+def _score(row: Row, part: str) -> Score:
+    return Score(with_nan(row, f"{part}_loss"), with_nan(row, f"{part}_accuracy"))
+
+
+def _curve(row: Row, epochs: Epochs | None) -> Curve:
+    if epochs is None:
+        return Curve(*(np.empty(0) for _ in CURVE_FIELDS))
+    numbers, columns = epochs
+    if list(numbers) != list(range(1, whole(row, "epochs") + 1)):
+        raise ValueError(f"its epochs are {_brief(numbers)}, not 1 to {row['epochs']}")
+    return Curve(*(np.array(column, np.float64) for column in columns))  # None becomes NaN
+
+
+def _brief(numbers: Sequence[int]) -> str:
+    shown = ", ".join(map(str, numbers[:5]))
+    return f"{shown}… ({len(numbers)} of them)" if len(numbers) > 5 else shown or "missing"
+
+
+def _predictions(blob: bytes, n_test: int) -> npt.NDArray[np.uint16]:
+    size = 2 * n_test
+    raw = zlib.decompressobj().decompress(blob, size + 1)  # an altered blob may swell without end
+    if len(raw) != size:
+        raise ValueError(f"test_predictions do not hold {n_test} classes")
+    return np.frombuffer(raw, "<u2").astype(np.uint16)
+
+
+def _bits(blob: bytes, n_test: int) -> npt.NDArray[np.bool_]:
+    if len(blob) != -(-n_test // 8):
+        raise ValueError(f"test_correct has {len(blob)} bytes, not the bits of {n_test} images")
+    return np.unpackbits(np.frombuffer(blob, np.uint8), count=n_test).astype(np.bool_)
+
+
+@lru_cache(maxsize=1024)  # the replicates of an arm share their recipe
+def _recipe(text: str) -> Recipe:
+    return Recipe(**json.loads(text))

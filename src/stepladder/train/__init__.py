@@ -1,0 +1,1 @@
+"""What trains: groups of trials, the two engines, and the process that they run in."""

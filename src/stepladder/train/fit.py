@@ -1,0 +1,222 @@
+"""The fit engine: `keras.Model.fit`, one trial at a time, on any Keras backend; the reference."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from stepladder import models
+from stepladder.data import Dataset, affine, split
+from stepladder.recipe import Recipe
+from stepladder.records import Score, Trial, TrialResult
+from stepladder.streams import words
+from stepladder.train.gather import Gathered, result_of, versions
+from stepladder.train.groups import Group
+from stepladder.train.initial import initial_weights
+from stepladder.train.schedule import data_order, learning_rates, steps_per_epoch
+
+__all__ = ["Batches", "FitEngine", "prepared"]
+
+EVALUATED_AT_ONCE = 2_000
+
+
+class FitEngine:
+    """Trains trials one at a time with `keras.Model.fit`, on the backend that Keras is set to."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        """Trains nothing yet.
+
+        Args:
+            dataset: what every trial is trained and judged on.
+        """
+        self._dataset = dataset
+
+    def train(self, group: Group, on_epoch: Callable[[int], None]) -> list[TrialResult]:
+        """Trains a group's trials one after the other.
+
+        Args:
+            group: its trials.
+            on_epoch: called with the number of each finished epoch of each trial, from 1.
+
+        Returns:
+            One result a trial, in the group's order.
+        """
+        return [self._train(trial, on_epoch) for trial in group.trials]
+
+    def _train(self, trial: Trial, on_epoch: Callable[[int], None]) -> TrialResult:
+        dataset, recipe = self._dataset, trial.recipe
+        parts = split(
+            dataset.y_train,
+            dataset.classes,
+            trial.validation,
+            recipe.train_examples,
+            trial.seed,
+            trial.replicate,
+        )
+        scale, shift = affine(dataset.x_train, parts.train, recipe.scaling)
+        x, y = dataset.x_train.astype(np.float32) * scale + shift, dataset.y_train
+        x_test = dataset.x_test.astype(np.float32) * scale + shift
+        named = {
+            "train": (x[parts.train], y[parts.train]),
+            "validation": (x[parts.validation], y[parts.validation]),
+            "test": (x_test, dataset.y_test),
+        }
+        model = prepared(trial, dataset.input_shape, dataset.classes, len(parts.train))
+        gathered = Gathered(trial, recipe.epochs)
+        began = time.perf_counter()
+        batches = Batches(*named["train"], trial)
+        model.fit(
+            batches,
+            epochs=recipe.epochs,
+            shuffle=False,
+            verbose=0,
+            callbacks=[batches.follow, _Watch(gathered, *named["validation"], on_epoch)],
+        )
+        scored = {name: (*_answers(model, x, y), y) for name, (x, y) in named.items()}
+        return result_of(
+            gathered,
+            scored,
+            sum(int(np.prod(variable.shape)) for variable in model.trainable_variables),
+            time.perf_counter() - began,
+            versions(_package(keras.backend.backend())),
+        )
+
+
+def prepared(trial: Trial, input_shape: tuple[int, ...], classes: int, examples: int) -> Any:  # noqa: ANN401
+    """A compiled `keras.Model` at a trial's start: its initial weights, streams and schedule.
+
+    Args:
+        trial: what is to be trained.
+        input_shape: of one example.
+        classes: how many there are.
+        examples: training examples, for the schedule.
+    """
+    recipe = trial.recipe
+    model = models.build(recipe, input_shape, classes)
+    weights = initial_weights(model, trial.seed, trial.replicate)
+    for variable, value in zip(model.trainable_variables, weights, strict=True):
+        variable.assign(value)
+    dropouts = [layer for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
+    for place, layer in enumerate(dropouts):
+        layer.seed_generator.state.assign(words(trial.seed, trial.replicate, "dropout", place))
+    optimizer = models.optimizer(recipe)
+    if recipe.schedule != "constant" or recipe.warmup:
+        steps = steps_per_epoch(examples, recipe.batch_size)
+        optimizer.learning_rate = _Rates(recipe, steps)
+    model.compile(
+        optimizer=optimizer,
+        loss=models.loss(recipe),
+        metrics=[
+            keras.metrics.SparseCategoricalCrossentropy(from_logits=True, name="entropy"),
+            keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
+        ],
+    )
+    return model
+
+
+class _Rates(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+    """The learning rate of each step, looked up."""
+
+    def __init__(self, recipe: Recipe, steps: int) -> None:
+        self._rates = learning_rates(recipe, steps).reshape(-1)
+
+    def __call__(self, step: Any) -> Any:  # noqa: ANN401 - tensors of any backend
+        rates = keras.ops.convert_to_tensor(self._rates)
+        return keras.ops.take(rates, keras.ops.cast(step, "int32"))
+
+    def get_config(self) -> dict[str, Any]:
+        raise NotImplementedError("a training in progress is not saved with its schedule")
+
+
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+    """The batches of a trial, in the order that its replicate draws for each epoch."""
+
+    def __init__(self, x: npt.NDArray[np.float32], y: npt.NDArray[np.int32], trial: Trial) -> None:
+        """The batches of the first epoch.
+
+        Args:
+            x: float32 (examples, *input_shape), scaled.
+            y: int32 (examples,).
+            trial: its batch size and its replicate's order.
+        """
+        super().__init__()
+        self._x, self._y, self._trial = x, y, trial
+        self.begin_epoch(0)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Takes the order of an epoch, counted from 0."""
+        trial = self._trial
+        self._order = data_order(len(self._y), trial.seed, trial.replicate, epoch)
+
+    @property
+    def follow(self) -> Any:  # noqa: ANN401 - Keras has no types
+        """The callback that tells it of each epoch.
+
+        `fit` looks at a first batch before it begins, and its adapter then calls
+        `on_epoch_end`, so that hook would be one epoch ahead.
+        """
+        return keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, logs: self.begin_epoch(epoch)
+        )
+
+    def __len__(self) -> int:
+        """Steps of an epoch, a last shorter one included."""
+        return steps_per_epoch(len(self._y), self._trial.recipe.batch_size)
+
+    def __getitem__(self, step: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
+        """Inputs and labels of a step, from 0."""
+        size = self._trial.recipe.batch_size
+        rows = self._order[step * size : (step + 1) * size]
+        return self._x[rows], self._y[rows]
+
+
+class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
+    """Takes in each epoch, and ends a training that has become non-finite."""
+
+    def __init__(
+        self,
+        gathered: Gathered,
+        x: npt.NDArray[np.float32],
+        y: npt.NDArray[np.int32],
+        on_epoch: Callable[[int], None],
+    ) -> None:
+        super().__init__()
+        self._gathered, self._x, self._y, self._on_epoch = gathered, x, y, on_epoch
+        self._began = 0.0
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self._began = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        logs = logs or {}
+        answers, loss = _answers(self.model, self._x, self._y)
+        train = Score(float(logs["entropy"]), float(logs["accuracy"]))
+        if not np.isfinite(float(logs["loss"])):
+            train = Score(float("nan"), train.accuracy)
+        seconds = time.perf_counter() - self._began
+        self._gathered.epoch_done(train, loss, answers, self._y, seconds)
+        self._on_epoch(epoch + 1)
+        self.model.stop_training = self._gathered.diverged is not None
+
+
+def _answers(
+    model: Any,  # noqa: ANN401 - Keras has no types
+    x: npt.NDArray[np.float32],
+    y: npt.NDArray[np.int32],
+) -> tuple[npt.NDArray[np.int32], float]:
+    """Classes given, and the mean cross-entropy in nats."""
+    logits = model.predict(x, batch_size=EVALUATED_AT_ONCE, verbose=0).astype(np.float64)
+    top = logits.max(axis=1, keepdims=True)
+    log_sum = top[:, 0] + np.log(np.exp(logits - top).sum(axis=1))
+    right = np.take_along_axis(logits, y[:, None].astype(np.int64), axis=1)[:, 0]
+    return logits.argmax(axis=1).astype(np.int32), float((log_sum - right).mean())
+
+
+def _package(backend: str) -> str:
+    """The distribution that provides a Keras backend."""
+    return {"jax": "jax", "tensorflow": "tensorflow", "torch": "torch"}.get(backend, backend)

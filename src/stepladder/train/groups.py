@@ -1,0 +1,87 @@
+"""Groups: which trials train as lanes of one program, on the same batches in the same order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from stepladder.recipe import Recipe
+from stepladder.records import Trial
+from stepladder.train.structure import structure
+
+__all__ = ["Group", "GroupKey", "groups"]
+
+MOST_LANES = 16
+"""Lanes of one group at most: more gain nothing and delay the first result."""
+
+
+@dataclass(frozen=True)
+class GroupKey:
+    """What trials must have in common to share batches."""
+
+    structure: Recipe
+    scaling: str
+    epochs: int
+    train_examples: int | None
+    validation: int
+    seed: int
+    replicate: int
+    engine: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """One replicate of one or more trials of equal structure, trained together.
+
+    Attributes:
+        trials: those to be trained, one or more, at most `lanes`.
+        lanes: width of the program, which the study fixes, so that a trial's result does not
+            depend on what was left to train beside it.
+    """
+
+    trials: tuple[Trial, ...]
+    lanes: int
+
+    @property
+    def key(self) -> GroupKey:
+        """What its trials have in common."""
+        return group_key(self.trials[0])
+
+
+def group_key(trial: Trial) -> GroupKey:
+    """What a trial must have in common with others to share their batches."""
+    recipe = trial.recipe
+    return GroupKey(
+        structure(recipe),
+        recipe.scaling,
+        recipe.epochs,
+        recipe.train_examples,
+        trial.validation,
+        trial.seed,
+        trial.replicate,
+        trial.engine,
+    )
+
+
+def groups(planned: Sequence[Trial], missing: Iterable[Trial]) -> list[Group]:
+    """The groups that hold a trial still to be trained.
+
+    Args:
+        planned: every trial of the study, in its order: they alone decide the groups.
+        missing: those still to be trained.
+
+    Returns:
+        Groups in the order of their first trial.
+    """
+    wanted = set(missing)
+    together: dict[GroupKey, list[Trial]] = {}
+    for trial in dict.fromkeys(planned):
+        together.setdefault(group_key(trial), []).append(trial)
+    made = []
+    for members in together.values():
+        for start in range(0, len(members), MOST_LANES):
+            lanes = members[start : start + MOST_LANES]
+            left = tuple(trial for trial in lanes if trial in wanted)
+            if left:
+                made.append(Group(left, len(lanes)))
+    return made

@@ -1,0 +1,92 @@
+"""Datasets, groups and results as frames, for the way between driver and training process."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from typing import Any
+
+import numpy as np
+
+from stepladder.data import Dataset
+from stepladder.recipe import Recipe
+from stepladder.records import Curve, Score, Trial, TrialResult
+from stepladder.train.groups import Group
+from stepladder.wire import Array, Frame
+
+__all__ = [
+    "dataset_frame",
+    "group_frame",
+    "read_dataset",
+    "read_group",
+    "read_result",
+    "result_frame",
+]
+
+
+def dataset_frame(dataset: Dataset) -> Frame:
+    """A dataset as a frame."""
+    parts = ("x_train", "y_train", "x_test", "y_test")
+    header = {"kind": "dataset", "name": dataset.name, "class_names": list(dataset.class_names)}
+    return header, {part: getattr(dataset, part) for part in parts}
+
+
+def read_dataset(header: dict[str, Any], arrays: dict[str, Array]) -> Dataset:
+    """The dataset of a frame."""
+    return Dataset(name=header["name"], class_names=tuple(header["class_names"]), **arrays)
+
+
+def group_frame(group: Group) -> Frame:
+    """A group as a frame."""
+    trials = [_trial(trial) for trial in group.trials]
+    return {"kind": "group", "trials": trials, "lanes": group.lanes}, {}
+
+
+def read_group(header: dict[str, Any]) -> Group:
+    """The group of a frame."""
+    return Group(tuple(_read_trial(each) for each in header["trials"]), header["lanes"])
+
+
+def result_frame(result: TrialResult) -> Frame:
+    """A result as a frame."""
+    header = {
+        "kind": "result",
+        "trial": _trial(result.trial),
+        "diverged": result.diverged,
+        "parameters": result.parameters,
+        "seconds": result.seconds,
+        "versions": result.versions,
+    }
+    scores = (result.train, result.validation, result.test)
+    arrays: dict[str, Array] = {
+        "scores": np.array([(score.loss, score.accuracy) for score in scores]),
+        "test_predictions": result.test_predictions,
+        "test_correct": result.test_correct,
+    }
+    curve = {f"curve.{field.name}": getattr(result.curve, field.name) for field in fields(Curve)}
+    return header, arrays | curve
+
+
+def read_result(header: dict[str, Any], arrays: dict[str, Array]) -> TrialResult:
+    """The result of a frame."""
+    scores = [Score(float(loss), float(accuracy)) for loss, accuracy in arrays["scores"]]
+    return TrialResult(
+        trial=_read_trial(header["trial"]),
+        curve=Curve(**{field.name: arrays[f"curve.{field.name}"] for field in fields(Curve)}),
+        train=scores[0],
+        validation=scores[1],
+        test=scores[2],
+        test_predictions=arrays["test_predictions"],
+        test_correct=arrays["test_correct"],
+        diverged=header["diverged"],
+        parameters=header["parameters"],
+        seconds=header["seconds"],
+        versions=header["versions"],
+    )
+
+
+def _trial(trial: Trial) -> dict[str, Any]:
+    return {**asdict(trial), "recipe": trial.recipe.model_dump(mode="json")}
+
+
+def _read_trial(values: dict[str, Any]) -> Trial:
+    return Trial(**{**values, "recipe": Recipe(**values["recipe"])})

@@ -1,0 +1,260 @@
+"""Programs: one epoch and one evaluation of a group of trials, traced and compiled by JAX.
+
+A group is one replicate of one or more trials of equal structure. Its trials are *lanes*: they
+see the same batches in the same order and drop the same units, and differ in numbers alone
+(initial weights, learning rates, strengths of penalties). The first layer of all lanes is then
+one wide matrix product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple, cast
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from stepladder import models
+from stepladder.recipe import Recipe
+
+__all__ = ["Numbers", "Program", "Sums", "Weights"]
+
+EVALUATED_AT_ONCE = 2_000
+"""Examples of one evaluation call: wide enough for full speed, small enough for any memory."""
+
+
+_Answers = tuple[jax.Array, jax.Array]
+
+
+class Weights(NamedTuple):
+    """All that a step changes. Lists of arrays; each but `seeds` has a leading axis of lanes."""
+
+    trainable: list[jax.Array]
+    optimizer: list[jax.Array]
+    statistics: list[jax.Array]
+    seeds: list[jax.Array]
+
+
+class Numbers(NamedTuple):
+    """What makes lanes of one structure differ: float32 arrays of shape (lanes,)."""
+
+    l2: jax.Array
+    weight_decay: jax.Array
+    label_smoothing: jax.Array
+
+
+class Data(NamedTuple):
+    """The examples on the device, and how they are scaled: `x * scale + shift`."""
+
+    x: jax.Array
+    y: jax.Array
+    scale: jax.Array
+    shift: jax.Array
+
+    def batch(self, index: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Scaled inputs float32 (examples, *input_shape) and labels int32 (examples,)."""
+        rows = jnp.take(self.x, index, axis=0).astype(jnp.float32)
+        return rows * self.scale + self.shift, jnp.take(self.y, index, axis=0)
+
+
+class Sums(NamedTuple):
+    """Sums over examples, one a lane: cross-entropy in nats and right answers."""
+
+    loss: jax.Array
+    correct: jax.Array
+
+    def plus(self, other: Sums) -> Sums:
+        """The sums over both sets of examples."""
+        return Sums(self.loss + other.loss, self.correct + other.correct)
+
+
+def _cross_entropy(logits: jax.Array, y: jax.Array, smoothing: jax.Array | None) -> jax.Array:
+    """Cross-entropy of each example in nats, shape (examples,), labels smoothed if asked."""
+    log_p = jax.nn.log_softmax(logits)
+    right = -jnp.take_along_axis(log_p, y[:, None], axis=1)[:, 0]
+    if smoothing is None:
+        return right
+    return (1 - smoothing) * right - smoothing * log_p.mean(axis=1)
+
+
+class Program:
+    """The epoch and the evaluation of one structure, as pure functions of their arguments.
+
+    Attributes:
+        model: the Keras model whose variables give order and shapes.
+        optimizer: the built Keras optimizer.
+    """
+
+    def __init__(self, structure: Recipe, input_shape: tuple[int, ...], classes: int) -> None:
+        """Builds the network once; its own weights are never used.
+
+        Args:
+            structure: see `stepladder.train.structure`.
+            input_shape: of one example.
+            classes: units of the last layer.
+        """
+        self.structure = structure
+        self.model = models.build(structure, input_shape, classes)
+        self.optimizer = models.optimizer(structure)
+        self.optimizer.build(self.model.trainable_variables)
+        names = [variable.path for variable in self.optimizer.variables]
+        self._rate_at = next(i for i, name in enumerate(names) if name.endswith("learning_rate"))
+        fixed = self.model.non_trainable_variables
+        self._is_seed = ["seed_generator_state" in variable.path for variable in fixed]
+
+    def split_state(self, values: list[Any]) -> tuple[list[Any], list[Any]]:
+        """Values of the non-trainable variables as (statistics, seeds)."""
+        pairs = list(zip(values, self._is_seed, strict=True))
+        return [v for v, seed in pairs if not seed], [v for v, seed in pairs if seed]
+
+    def _join_state(self, statistics: list[Any], seeds: list[Any]) -> list[Any]:
+        parts = {True: iter(seeds), False: iter(statistics)}
+        return [next(parts[is_seed]) for is_seed in self._is_seed]
+
+    @contextmanager
+    def _with(self, numbers: Numbers) -> Iterator[None]:
+        """The model and optimizer with their numbers replaced by traced ones.
+
+        Keras reads them from attributes while it is traced; here they become arguments.
+        """
+        regularized = [
+            layer.kernel_regularizer
+            for layer in self.model.layers
+            if getattr(layer, "kernel_regularizer", None) is not None
+        ]
+        before = [regularizer.l2 for regularizer in regularized]
+        decay = self.optimizer.weight_decay
+        try:
+            for regularizer in regularized:
+                regularizer.l2 = numbers.l2
+            if decay is not None:
+                self.optimizer.weight_decay = numbers.weight_decay
+            yield
+        finally:
+            for regularizer, l2 in zip(regularized, before, strict=True):
+                regularizer.l2 = l2
+            self.optimizer.weight_decay = decay
+
+    def _step(
+        self, weights: Weights, numbers: Numbers, rate: jax.Array, x: jax.Array, y: jax.Array
+    ) -> tuple[Weights, Sums]:
+        """One optimizer step of one lane."""
+
+        def objective(trainable: list[jax.Array]) -> tuple[jax.Array, Any]:
+            logits, state, losses = self.model.stateless_call(
+                trainable,
+                self._join_state(weights.statistics, weights.seeds),
+                x,
+                training=True,
+                return_losses=True,
+            )
+            smoothing = numbers.label_smoothing if self.structure.label_smoothing else None
+            loss = _cross_entropy(logits, y, smoothing).mean() + sum(losses)
+            return loss, (logits, state)
+
+        with self._with(numbers):
+            gradients, (logits, state) = jax.grad(objective, has_aux=True)(weights.trainable)
+            slots = list(weights.optimizer)
+            slots[self._rate_at] = rate
+            trainable, slots = self.optimizer.stateless_apply(slots, gradients, weights.trainable)
+        sums = Sums(
+            _cross_entropy(logits, y, None).sum(),
+            (logits.argmax(axis=1) == y).sum(),
+        )
+        return Weights(trainable, slots, *self.split_state(state)), sums
+
+    def epoch(
+        self,
+        weights: Weights,
+        numbers: Numbers,
+        data: Data,
+        order: jax.Array,
+        tail: jax.Array,
+        rates: jax.Array,
+    ) -> tuple[Weights, Sums]:
+        """One pass over the training examples.
+
+        Args:
+            weights: where the lanes stand.
+            numbers: of each lane.
+            data: all examples.
+            order: int32 (full batches, batch size), rows of `data`.
+            tail: int32 (rest,): the last, shorter batch, trained as a batch of its own size as
+                `keras.Model.fit` does; may be empty.
+            rates: float32 (steps, lanes).
+
+        Returns:
+            The weights after the pass, and sums over its examples as they were trained on.
+        """
+        lanes = _over_lanes(self._step, rates.shape[1])
+
+        def step(
+            carry: tuple[Weights, Sums], at: tuple[jax.Array, jax.Array]
+        ) -> tuple[tuple[Weights, Sums], None]:
+            weights, sums = carry
+            index, rate = at
+            weights, more = lanes(weights, numbers, rate, *data.batch(index))
+            return (weights, sums.plus(more)), None
+
+        zeros = jnp.zeros(rates.shape[1])
+        carry = (weights, Sums(zeros, zeros.astype(jnp.int32)))
+        carry, _ = lax.scan(step, carry, (order, rates[: len(order)]))
+        if len(tail):
+            carry, _ = step(carry, (tail, rates[-1]))
+        return carry
+
+    def evaluate(
+        self, weights: Weights, data: Data, index: jax.Array, count: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
+        """Answers and losses of trained lanes, without dropout.
+
+        Args:
+            weights: of the lanes.
+            data: all examples.
+            index: int32 (EVALUATED_AT_ONCE,), rows of `data`; those past `count` are padding.
+            count: rows that are meant.
+
+        Returns:
+            Predicted classes int32 (lanes, rows) and summed cross-entropy float32 (lanes,).
+        """
+        x, y = data.batch(index)
+        meant = jnp.arange(len(index)) < count
+
+        def lane(weights: Weights) -> tuple[jax.Array, jax.Array]:
+            state = self._join_state(weights.statistics, weights.seeds)
+            logits, _ = self.model.stateless_call(weights.trainable, state, x, training=False)
+            loss = jnp.where(meant, _cross_entropy(logits, y, None), 0.0).sum()
+            return logits.argmax(axis=1).astype(jnp.int32), loss
+
+        if weights.trainable[0].shape[0] == 1:
+            return cast("_Answers", _add_axis(lane(_drop_axis(weights))))
+        return cast("_Answers", jax.vmap(lane, in_axes=(_LANES,))(weights))
+
+
+_LANES: Any = Weights(*cast("Any", (0, 0, 0, None)))  # axes, where arrays will be
+
+
+def _over_lanes(step: Callable[..., tuple[Weights, Sums]], lanes: int) -> Callable[..., Any]:
+    """A step of one lane as a step of all; a single lane is not mapped at all, which is faster."""
+    if lanes > 1:
+        return jax.vmap(step, in_axes=(_LANES, 0, 0, None, None), out_axes=(_LANES, 0))
+
+    def alone(
+        weights: Weights, numbers: Numbers, rate: jax.Array, x: jax.Array, y: jax.Array
+    ) -> tuple[Weights, Sums]:
+        numbers, rate = jax.tree.map(lambda leaf: leaf[0], (numbers, rate))
+        after, sums = step(_drop_axis(weights), numbers, rate, x, y)
+        return _add_axis(after._replace(seeds=[]))._replace(seeds=after.seeds), _add_axis(sums)
+
+    return alone
+
+
+def _drop_axis(weights: Weights) -> Weights:
+    bare: Weights = jax.tree.map(lambda leaf: leaf[0], weights._replace(seeds=[]))
+    return bare._replace(seeds=weights.seeds)
+
+
+def _add_axis(tree: Any) -> Any:  # noqa: ANN401 - any tree of arrays
+    return jax.tree.map(lambda leaf: leaf[None], tree)

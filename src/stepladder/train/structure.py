@@ -1,0 +1,43 @@
+"""Structure: the part of a recipe that selects a program; the rest is numbers fed to it."""
+
+from __future__ import annotations
+
+from stepladder.recipe import Recipe
+
+__all__ = ["structure"]
+
+_ERASED = {
+    "initializer": "glorot_uniform",
+    "learning_rate": 1.0,
+    "schedule": "constant",
+    "decay_epochs": 1,
+    "decay_rate": 1.0,
+    "warmup": 0.0,
+    "epochs": 1,
+    "scaling": "unit",
+    "train_examples": None,
+}
+"""Fields that are numbers or data to a program, whatever their value."""
+
+_PRESENT = ("l2", "weight_decay", "label_smoothing")
+"""Fields that select a program by being there; how large they are is a number."""
+
+
+def structure(recipe: Recipe) -> Recipe:
+    """The recipe with its numbers erased: trials of equal structure share one program.
+
+    Layers, activation, normalisation, dropout, optimizer with its momentum, limits on norms and
+    batch size stay. Learning rate and its schedule, initial weights, strengths of penalties,
+    input scaling, epochs and the number of training images are numbers or data.
+
+    Args:
+        recipe: any recipe.
+
+    Returns:
+        A recipe that serves as key; it is not meant to be trained.
+    """
+    erased = dict(_ERASED)
+    erased.update({field: 0.5 for field in _PRESENT if getattr(recipe, field)})
+    if recipe.normalization == "none":
+        erased["normalization_position"] = "before"
+    return recipe.changed(erased)

@@ -1,0 +1,121 @@
+"""A training process: reads frames from its driver, trains, writes frames back.
+
+Started as `python -P -m stepladder.train.worker` by the driver, with the environment that
+decides Keras' backend and JAX's threads already set. It ends when its driver does: the pipe it
+reads from is then closed, whatever killed the driver.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from typing import Any, BinaryIO, Protocol
+
+from stepladder.data import Dataset
+from stepladder.records import TrialResult
+from stepladder.train.groups import Group
+from stepladder.train.messages import read_dataset, read_group, result_frame
+from stepladder.wire import Frame, receive, send
+
+__all__ = ["Engine", "engine", "main"]
+
+
+class Engine(Protocol):
+    """What trains groups of trials on one dataset."""
+
+    def train(self, group: Group, on_epoch: Callable[[int], None]) -> list[TrialResult]:
+        """Trains a group to its end: one result a trial, in the group's order.
+
+        Args:
+            group: trials of one replicate and structure.
+            on_epoch: called with the number of each finished epoch, from 1, and with 0 when
+                compiling is done.
+        """
+
+
+def engine(name: str, dataset: Dataset, cache: str | None = None) -> Engine:
+    """An engine by its name.
+
+    Args:
+        name: "population", or "fit/" and the Keras backend.
+        dataset: what it trains on.
+        cache: folder of JAX' persistent compilation cache, or None for none.
+    """
+    if name != "population":
+        from stepladder.train.fit import FitEngine
+
+        return FitEngine(dataset)
+    import jax
+
+    if cache:
+        options: dict[str, object] = {
+            "jax_compilation_cache_dir": cache,
+            "jax_persistent_cache_min_compile_time_secs": 0.0,
+            "jax_persistent_cache_min_entry_size_bytes": -1,
+        }
+        for option, value in options.items():
+            jax.config.update(option, value)  # type: ignore[no-untyped-call]
+    from stepladder.train.population import PopulationEngine
+
+    return PopulationEngine(dataset)
+
+
+def main() -> None:
+    """Serves the driver on standard input and output until it says stop or is gone."""
+    inbox, outbox = _own_streams()
+    frames: queue.SimpleQueue[Frame] = queue.SimpleQueue()
+    setup = receive(inbox)
+    if setup is None:
+        return
+    header, _ = setup
+    cpus = header["cpus"]
+    if cpus and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cpus)  # before JAX counts the cores
+    threading.Thread(target=_read, args=(inbox, frames), daemon=True).start()
+    try:
+        _serve(header, frames, outbox)
+    except Exception as error:  # the driver turns it into a message of its own
+        text = "".join(traceback.format_exception(error))
+        send(
+            outbox, {"kind": "failed", "message": f"{type(error).__name__}: {error}", "trace": text}
+        )
+        sys.exit(1)
+
+
+def _own_streams() -> tuple[BinaryIO, BinaryIO]:
+    """The pipes to the driver; anything else that writes to standard output goes to stderr."""
+    inbox = os.fdopen(os.dup(0), "rb", buffering=1 << 20)
+    outbox = os.fdopen(os.dup(1), "wb", buffering=1 << 20)
+    os.dup2(2, 1)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    return inbox, outbox
+
+
+def _read(inbox: BinaryIO, frames: queue.SimpleQueue[Frame]) -> None:
+    """Passes frames on; ends the process, in the middle of a training too, with its driver."""
+    while (frame := receive(inbox)) is not None:
+        frames.put(frame)
+    os._exit(0)
+
+
+def _serve(setup: dict[str, Any], frames: queue.SimpleQueue[Frame], outbox: BinaryIO) -> None:
+    dataset_header, arrays = frames.get()
+    trains = engine(setup["engine"], read_dataset(dataset_header, arrays), setup["cache"])
+    send(outbox, {"kind": "ready"})
+    while True:
+        header, _ = frames.get()
+        if header["kind"] == "stop":
+            return
+        group = read_group(header)
+        results = trains.train(group, lambda epoch: send(outbox, {"kind": "epoch", "epoch": epoch}))
+        for result in results:
+            send(outbox, *result_frame(result))
+        send(outbox, {"kind": "idle"})
+
+
+if __name__ == "__main__":
+    main()

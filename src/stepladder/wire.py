@@ -1,0 +1,78 @@
+"""Frames between processes of ours: a JSON header and plain arrays, never a pickle."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Frame", "receive", "send"]
+
+Array = npt.NDArray[Any]
+Frame = tuple[dict[str, Any], dict[str, Array]]
+
+_LENGTH = struct.Struct("<Q")
+
+
+def send(
+    stream: BinaryIO, header: Mapping[str, Any], arrays: Mapping[str, Array] | None = None
+) -> None:
+    """Writes one frame and flushes it.
+
+    Args:
+        stream: a binary stream.
+        header: JSON values; the key "arrays" is taken.
+        arrays: of any shape and of numbers or booleans, by name.
+
+    Raises:
+        BrokenPipeError: if the other side is gone.
+        ValueError: if an array holds objects.
+    """
+    parts = {name: np.asarray(array, order="C") for name, array in (arrays or {}).items()}
+    if any(part.dtype.hasobject for part in parts.values()):
+        raise ValueError("arrays must hold numbers, found objects; convert them first")
+    described = [[name, part.dtype.str, list(part.shape)] for name, part in parts.items()]
+    text = json.dumps({**header, "arrays": described}).encode()
+    stream.write(_LENGTH.pack(len(text)) + text)
+    for part in parts.values():
+        stream.write(memoryview(part.reshape(-1)).cast("B") if part.size else b"")
+    stream.flush()
+
+
+def receive(stream: BinaryIO) -> Frame | None:
+    """Reads one frame, or None where the stream has ended, in the middle of a frame included.
+
+    Returns:
+        The header without "arrays", and the arrays by name; each owns its memory.
+    """
+    head = _exactly(stream, _LENGTH.size)
+    if head is None:
+        return None
+    text = _exactly(stream, _LENGTH.unpack(head)[0])
+    if text is None:
+        return None
+    header = json.loads(text)
+    arrays = {}
+    for name, dtype, shape in header.pop("arrays"):
+        array = np.empty(shape, np.dtype(dtype))
+        body = _exactly(stream, array.nbytes)
+        if body is None:
+            return None
+        arrays[name] = np.frombuffer(body, array.dtype).reshape(shape)
+    return header, arrays
+
+
+def _exactly(stream: BinaryIO, size: int) -> bytearray | None:
+    body = bytearray(size)
+    view, filled = memoryview(body), 0
+    while filled < size:
+        part = stream.read(min(size - filled, 1 << 24))
+        if not part:
+            return None
+        view[filled : filled + len(part)] = part
+        filled += len(part)
+    return body

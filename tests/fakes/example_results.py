@@ -1,0 +1,232 @@
+"""Realistic results without training anything: the seven arms of the `mnist` study and variants."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from scipy import stats
+
+from stepladder.analysis.judged import Effect, Estimate, Verdict
+from stepladder.records import Curve
+from stepladder.recipe import Recipe
+from stepladder.runner.results import ArmResult, Results
+from stepladder.study import Study
+
+NAN = float("nan")
+
+# by technique: final test accuracy in percent, its deviation over replicates, epochs to get there
+ENDS = {
+    None: (11.35, 0.0, 1.0),
+    "He normal": (11.35, 0.0, 1.0),
+    "ReLU": (79.9, 1.4, 5.5),
+    "ELU": (83.4, 0.8, 4.0),
+    "Adam": (97.04, 0.13, 1.2),
+    "batch normalisation": (97.21, 0.16, 1.0),
+    "dropout": (97.46, 0.10, 1.6),
+}
+
+HOSTILE_NAMES = (
+    "<script>alert('x')</script>",
+    'a "quoted" & <b>bold</b> name',
+    "[red]markup[/red] [link=http://example.org]x[/link]",
+    "rocket 🚀 学习率 \U0001f9ea\u200d\U0001f52c",
+    "שיטה עברית و عربي",
+    "\u202egnidaelsim\u202c \x1b[2J\x07 bell",
+    '=HYPERLINK("http://example.org")',
+    "costs $5 and $\\frac{1}{0}$ | pipe `tick` @user #1 ![x](y)",
+    "x" * 500,
+    "two\nlines\tand tab",
+)
+
+
+def estimate(values) -> Estimate:
+    values = np.asarray(values, float)
+    finite = values[np.isfinite(values)]
+    if len(finite) == 0:
+        return Estimate(NAN, None, None, tuple(values.tolist()))
+    mean = float(finite.mean())
+    if len(finite) < 2:
+        return Estimate(mean, None, None, tuple(values.tolist()))
+    half = float(stats.t.ppf(0.975, len(finite) - 1) * finite.std(ddof=1) / len(finite) ** 0.5)
+    return Estimate(mean, mean - half, mean + half, tuple(values.tolist()))
+
+
+def effect(ours, theirs, comparisons: int = 6, delta: float = 0.1) -> Effect | None:
+    pairs = min(len(ours), len(theirs))
+    every = 100 * (np.asarray(ours[:pairs]) - np.asarray(theirs[:pairs]))
+    differences = every[np.isfinite(every)]
+    count, longest = len(differences), max(len(ours), len(theirs))
+    if longest == 0:
+        return None
+    if count < 2:
+        mean = float(differences.mean()) if count else NAN
+        return Effect(mean, None, None, None, None, None, None, "not enough replicates", None,
+                      count, longest - count, tuple(differences.tolist()))  # fmt: skip
+    shown = estimate(differences)
+    spread = differences.std(ddof=1)
+    p_t = 0.0 if spread == 0 and shown.mean else 1.0
+    if spread:
+        p_t = float(stats.ttest_1samp(differences, 0).pvalue)
+    p_t_holm = min(1.0, comparisons * p_t)
+    verdict: Verdict = "not enough replicates"
+    if p_t_holm < 0.05:
+        verdict = "helps" if shown.mean > 0 else "hurts"
+    elif -delta < shown.ci_low and shown.ci_high < delta:
+        verdict = "no difference beyond δ"
+    needed = None
+    if verdict == "not enough replicates":
+        needed = int(np.ceil((2.8 * spread / max(abs(shown.mean), delta)) ** 2)) + 2
+    p = 2.0 ** (1 - count)
+    return Effect(shown.mean, shown.ci_low, shown.ci_high, p, min(1.0, comparisons * p), p_t,
+                  p_t_holm, verdict, needed, count, longest - count,
+                  tuple(differences.tolist()))  # fmt: skip
+
+
+def curve(start: float, end: float, pace: float, epochs: int, rng, noise: float, diverged=None):
+    steps = np.arange(1, epochs + 1)
+    rising = end - (end - start) * np.exp(-steps / pace)
+    wobble = noise * rng.standard_normal(epochs) * np.exp(-steps / 8)
+    validation = np.clip(rising + wobble, 0, 1)
+    validation[-1] = end
+    train = np.clip(rising - 0.02 * np.exp(-steps / 6) + 0.4 * (1 - end) * (steps / epochs), 0, 1)
+    columns = {
+        "train_loss": 2.3 * (1 - train),
+        "train_accuracy": train,
+        "val_loss": 2.3 * (1 - validation),
+        "val_accuracy": validation,
+        "val_commonest": np.full(epochs, 0.1),
+    }
+    if diverged is not None:
+        columns = {key: np.where(steps >= diverged, NAN, each) for key, each in columns.items()}
+    return Curve(**columns, seconds=0.08 * steps)
+
+
+def arm_result(arm, n, epochs, end, spread, pace, rng, diagnosis=(), reported=None, diverged=0):
+    tests = end / 100 + spread / 100 * rng.standard_normal(n)
+    tests[n - diverged :] = NAN
+    curves = tuple(
+        curve(0.1, test + 0.0008 if np.isfinite(test) else 0.5, pace, epochs, rng, 1.2 * spread / 100,
+              None if np.isfinite(test) else 1 + epochs // 3)
+        for test in tests
+    )  # fmt: skip
+    if spread == 0:  # a constant answer: no curve to speak of
+        flat = np.full(epochs, end / 100)
+        curves = tuple(replace(each, train_accuracy=flat, val_accuracy=flat) for each in curves)
+    return ArmResult(
+        arm=arm,
+        n=n,
+        diverged=diverged,
+        train_accuracy=estimate(tests if spread == 0 else tests + 0.3 * (1 - tests)),
+        val_accuracy=estimate(tests if spread == 0 else tests + 0.0008),
+        test_accuracy=estimate(tests),
+        effect=None,
+        curves=curves,
+        diagnosis=diagnosis,
+        reported=reported,
+        parameters=47410 if n else None,
+        seconds=1.7 * n,
+    )
+
+
+def with_effects(arms) -> tuple[ArmResult, ...]:
+    by_name = {each.arm.name: each for each in arms}
+    made = []
+    for each in arms:
+        other = by_name.get(each.arm.compared_with)
+        judged = None
+        if other is not None and each.n and other.n:
+            judged = effect(each.test_accuracy.values, other.test_accuracy.values)
+        made.append(replace(each, effect=judged))
+    return tuple(made)
+
+
+def results_of(study: Study, arms, finished: bool = True, looks: int = 1) -> Results:
+    return Results(
+        study=study,
+        dataset="mnist",
+        fingerprint="5f" * 32,
+        sizes={"train": 54000, "validation": 6000, "test": 10000},
+        classes=tuple("0123456789"),
+        arms=with_effects(arms),
+        looks=looks,
+        finished=finished,
+        versions={"stepladder": "0.1.0", "python": "3.11.9", "keras": "3.15.1", "jax": "0.10.2"},
+        machine="Linux, 2 cores of an x86-64 processor, 8 GiB",
+        seconds=61.3,
+    )
+
+
+def mnist_results(replicates: int = 5, counts=None, looks: int = 1) -> Results:
+    """The built-in study; `counts` gives the finished replicates of each arm of a partial one."""
+    study = Study.load("mnist", {"replicates": replicates})
+    rng = np.random.default_rng(7)
+    reported = study.reported.test_accuracy
+    arms = []
+    for index, arm in enumerate(study.arms):
+        end, spread, pace = ENDS[arm.technique]
+        n = replicates if counts is None else counts[index]
+        said = ("answers 1 to every image",) if spread == 0 and n else ()
+        known = reported.get(arm.technique or study.base_name)
+        arms.append(arm_result(arm, n, 20, end, spread, pace, rng, said, known))
+    return results_of(study, arms, finished=counts is None, looks=looks)
+
+
+def partial_results() -> Results:
+    return mnist_results(counts=(5, 5, 5, 3, 2, 1, 0), looks=3)
+
+
+def one_replicate() -> Results:
+    return mnist_results(replicates=1)
+
+
+def named_results(names, replicates=3, epochs=5, diverged=0) -> Results:
+    """A ladder of techniques with the given names, learning rates apart."""
+    techniques = [
+        {"name": name, "change": {"learning_rate": 0.01 * (2 + index)}}
+        for index, name in enumerate(names)
+    ]
+    study = Study(name=names[0] if names else "one arm", replicates=replicates,
+                  base=Recipe(hidden=[50], epochs=epochs), techniques=techniques)  # fmt: skip
+    rng = np.random.default_rng(3)
+    said = (f"diverged in {diverged} of {replicates} replicates",) if diverged else ()
+    arms = [
+        arm_result(arm, replicates, epochs, 90 + 8 * np.sin(index / 9) ** 2, 0.3, 1.5, rng,
+                   said, diverged=diverged)
+        for index, arm in enumerate(study.arms)
+    ]  # fmt: skip
+    return results_of(study, arms)
+
+
+def one_arm() -> Results:
+    return named_results(())
+
+
+def many_arms() -> Results:
+    return named_results([f"technique number {index}" for index in range(1, 64)])
+
+
+def all_diverged() -> Results:
+    return named_results(("faster", "fastest"), diverged=3)
+
+
+def some_diverged() -> Results:
+    return named_results(("faster", "fastest"), diverged=1)
+
+
+def hostile_results() -> Results:
+    return named_results(HOSTILE_NAMES)
+
+
+VARIANTS = {
+    "mnist": mnist_results,
+    "partial": partial_results,
+    "one replicate": one_replicate,
+    "one arm": one_arm,
+    "64 arms": many_arms,
+    "all diverged": all_diverged,
+    "some diverged": some_diverged,
+    "hostile": hostile_results,
+    "nothing yet": lambda: mnist_results(counts=(0,) * 7),
+}
+"""Every variant by name, for tests that hold for all of them."""

@@ -1,0 +1,55 @@
+"""A run as progress is told of it, and a clock that only moves when it is told to."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stepladder.records import Curve, Score, Trial, TrialResult
+from stepladder.runner.progress import Planned
+from stepladder.study import Study
+
+
+class Clock:
+    """Seconds that pass when told to."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def pass_by(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def planned_run(replicates: int = 2, epochs: int = 4, found: int = 0, **settings):
+    """A plan of the ladder `quick` and its trials, arm by arm; the first `found` are stored."""
+    study = Study.load("quick", {"replicates": replicates, "epochs": epochs, **settings})
+    trials = [
+        (arm.name, Trial(arm.recipe, "f" * 64, 2000, study.seed, replicate))
+        for arm in study.arms
+        for replicate in range(replicates)
+    ][found:]
+    names = {trial.id: (name,) for name, trial in trials}
+    count = len(trials)
+    plan = Planned(study, count, found, count * epochs, workers=2, arm_names=names)
+    return plan, [trial for _, trial in trials]
+
+
+def finished(trial: Trial, accuracy: float, diverged: int | None = None) -> TrialResult:
+    """The result of a trial whose every accuracy is one number."""
+    values = np.full(trial.recipe.epochs, accuracy)
+    score = Score(0.1, accuracy)
+    return TrialResult(
+        trial=trial,
+        curve=Curve(values, values, values, values, values, values),
+        train=score,
+        validation=score,
+        test=Score(0.1, 0.5),
+        test_predictions=np.zeros(3, np.uint16),
+        test_correct=np.zeros(3, np.bool_),
+        diverged=diverged,
+        parameters=10,
+        seconds=1.0,
+        versions={},
+    )

@@ -1,0 +1,92 @@
+"""A store in dictionaries that keeps the contract of `stepladder.store.Store`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from stepladder.errors import StoreError
+from stepladder.records import TrialResult
+from stepladder.store import Look, Store, StudyRecord
+from stepladder.store.base import digest_of
+from stepladder.store.trial_rows import CURVE_FIELDS, decode_trial, encode_trial
+
+
+class FakeStore(Store):
+    """Passes the same tests as the stores in a database, and needs none.
+
+    Trials are kept as rows, so that what comes back is a copy with the floats a database keeps.
+    """
+
+    def __init__(self) -> None:
+        self._trials: dict[str, tuple[dict, list[dict]]] = {}
+        self._studies: dict[str, StudyRecord] = {}
+        self._looks: list[Look] = []
+        self._closed = False
+
+    def add(self, result: TrialResult) -> bool:
+        self._check_open()
+        row, epochs = encode_trial(result)
+        if row["id"] in self._trials:
+            return False
+        self._trials[row["id"]] = row, epochs
+        return True
+
+    def has(self, ids: Iterable[str]) -> set[str]:
+        self._check_open()
+        return self._trials.keys() & set(ids)
+
+    def results(self, ids: Iterable[str], curves: bool = True) -> dict[str, TrialResult]:
+        self._check_open()
+        return {each: self._result(each, curves) for each in ids if each in self._trials}
+
+    def _result(self, trial_id: str, curves: bool) -> TrialResult:
+        row, epochs = self._trials[trial_id]
+        columns = [[epoch[name] for epoch in epochs] for name in CURVE_FIELDS]
+        numbers = [epoch["epoch"] for epoch in epochs]
+        return decode_trial(row, (numbers, columns) if curves else None)
+
+    def put_study(self, record: StudyRecord) -> None:
+        self._check_open()
+        earlier = self._studies.get(record.study.name, record)
+        self._studies[record.study.name] = replace(record, seconds=earlier.seconds)
+
+    def add_seconds(self, name: str, seconds: float) -> None:
+        self._check_open()
+        if not (math.isfinite(seconds) and seconds >= 0):
+            raise ValueError(f"seconds must be finite and not negative, found {seconds!r}")
+        if name not in self._studies:
+            raise StoreError(f"seconds must be added to a study of the store, found {name!r}")
+        record = self._studies[name]
+        self._studies[name] = replace(record, seconds=record.seconds + seconds)
+
+    def study(self, name: str) -> StudyRecord | None:
+        self._check_open()
+        return self._studies.get(name)
+
+    def studies(self) -> list[StudyRecord]:
+        self._check_open()
+        return [self._studies[name] for name in sorted(self._studies)]
+
+    def look(self, study: str, fingerprint: str, trial_ids: Iterable[str], command: str) -> int:
+        shown = set(trial_ids)
+        digest = digest_of(shown)
+        known = self.looks(fingerprint)
+        if not shown or digest in {look.digest for look in known}:
+            return len(known)
+        at = datetime.now(UTC)
+        self._looks.append(Look(study, fingerprint, digest, len(shown), command, at))
+        return len(known) + 1
+
+    def looks(self, fingerprint: str) -> list[Look]:
+        self._check_open()
+        return [look for look in self._looks if look.fingerprint == fingerprint]
+
+    def close(self) -> None:
+        self._closed = True
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreError("the store must be open, found it closed; open it again")

@@ -1,0 +1,139 @@
+import math
+
+import numpy as np
+import pytest
+
+from stepladder.analysis import effect, effects
+from stepladder.analysis.rule import judge
+
+HELPS, HURTS = "helps", "hurts"
+NONE, OPEN = "no difference beyond δ", "not enough replicates"
+
+BASE = [0.50, 0.53, 0.56, 0.59, 0.62, 0.65, 0.68, 0.71, 0.74, 0.77]
+
+
+def _gains(*points):
+    """An arm that gains so many points on replicates that overlap, and the other arm."""
+    other = BASE[: len(points)]
+    return [score + gain / 100 for score, gain in zip(other, points, strict=True)], other
+
+
+@pytest.mark.parametrize(
+    ("arm", "other", "verdict"),
+    [
+        pytest.param([0.97] * 5, [0.11] * 5, HELPS, id="80 points in 5 of 5"),
+        pytest.param([0.11] * 5, [0.97] * 5, HURTS, id="the same lost"),
+        pytest.param(
+            [0.91, 0.95, 0.93, 0.96, 0.89], [0.11] * 5, HELPS, id="80 points, some spread"
+        ),
+        pytest.param(
+            [0.97, 0.96, 0.9, 0.95], [0.1, 0.2, 0.1, 0.1], HELPS, id="80 points in 4 of 4"
+        ),
+        pytest.param([0.97] * 3, [0.11] * 3, OPEN, id="3 of 3: chance does it once in 32"),
+        pytest.param([0.97] * 2, [0.11] * 2, OPEN, id="2 of 2"),
+        pytest.param(*_gains(1, 1, 1), OPEN, id="three equal differences"),
+        pytest.param(*_gains(1.1, 0.9, 1, 1.05, 1), HELPS, id="five that are alike"),
+        pytest.param(*_gains(1, 2, 3, 2, 2), OPEN, id="five of one sign, unlike"),
+        pytest.param(*_gains(1, 2, 3, 2, 2, 2), HELPS, id="six of one sign"),
+        pytest.param(*_gains(1, 2, 3, 2, 2, -2), OPEN, id="five of six"),
+        pytest.param(*_gains(0, 0, 0), NONE, id="identical"),
+        pytest.param(*_gains(0, 0), OPEN, id="identical twice"),
+        pytest.param(*_gains(0.01, -0.02, 0.01, 0, 0.01), NONE, id="within delta"),
+        pytest.param(
+            *_gains(0.05, 0.05, 0.05, 0.05, 0.05), HELPS, id="certain, though within delta"
+        ),
+        pytest.param(*_gains(0.05, 0.05, 0.05), NONE, id="within delta, too few to say more"),
+        pytest.param(*_gains(1, -1, 2, -2, 1), OPEN, id="noise"),
+    ],
+)
+def test_verdicts(arm, other, verdict):
+    assert effect(arm, other).verdict == verdict
+
+
+def test_every_false_verdict_needs_the_adjusted_t_test_below_alpha():
+    scores = np.random.default_rng(0).choice([0.2, 0.5, 0.8], (400, 4, 6))
+    judged = judge(scores[:, 1:], scores[:, :-1], delta=0.1, alpha=0.3, plan=False)
+    assert judged.different.any()
+    assert (judged.p_t_holm[judged.different] < 0.3).all()
+    assert (judged.p_t_holm < 0.3).sum() > judged.different.sum()  # and more than that
+
+
+def test_a_ladder_of_twelve_rungs_can_show_80_points_at_five_replicates():
+    scores = {"0": [0.11] * 5} | {str(rung): [0.97] * 5 for rung in range(1, 13)}
+    found = effects(scores, [(str(rung), str(rung - 1)) for rung in range(1, 13)])
+    assert [each.verdict for each in found.values()] == [HELPS, *[NONE] * 11]
+
+
+def test_in_a_larger_family_the_same_scores_need_more():
+    arm, other = _gains(1.3, 0.9, 1, 1.1, 1, 0.8)
+    alone = effect(arm, other)
+    crowd = effects(
+        {"arm": arm, "other": other} | {str(each): other for each in range(80)},
+        [("arm", "other"), *((str(each), "other") for each in range(80))],
+    )["arm"]
+    assert (alone.verdict, crowd.verdict) == (HELPS, OPEN)
+    assert (crowd.p, crowd.p_t) == (alone.p, alone.p_t)
+    assert crowd.p_t_holm == pytest.approx(81 * alone.p_t)
+    assert crowd.replicates_needed == 7
+
+
+def test_equivalence_is_corrected_for_the_family_too():
+    close, base = _gains(0.05, -0.03, 0.06, -0.02, 0.02, 0.0, -0.05, 0.06)
+    wild, _ = _gains(9, -9, 9, -9, 9, -9, 9, -8)
+    alone = effect(close, base)
+    scores = {"close": close, "base": base} | {str(each): wild for each in range(30)}
+    crowd = effects(scores, [(name, "base") for name in scores if name != "base"])
+    assert (alone.verdict, crowd["close"].verdict) == (NONE, OPEN)
+
+
+def test_a_larger_delta_and_alpha_settle_more():
+    arm, other = _gains(0.3, -0.2, 0.1, 0.2, -0.1)
+    assert effect(arm, other).verdict == OPEN
+    assert effect(arm, other, delta=1.0).verdict == NONE
+    arm, other = _gains(1, 2, 3, 2, 2)
+    assert effect(arm, other, alpha=0.1).verdict == HELPS
+
+
+@pytest.mark.parametrize(
+    ("arm", "other", "needed"),
+    [
+        pytest.param([0.97] * 3, [0.11] * 3, 4, id="consistent at three"),
+        pytest.param([0.97] * 2, [0.11] * 2, 4, id="consistent at two"),
+        pytest.param(*_gains(0, 0), 3, id="identical at two"),
+        pytest.param(*_gains(1, 2, 3, 2, 2), 6, id="of one sign at five"),
+        pytest.param([0.97] * 5, [0.11] * 5, None, id="settled"),
+        pytest.param(*_gains(0, 0, 0), None, id="settled as no difference"),
+        pytest.param([0.97], [0.11], None, id="one pair"),
+        pytest.param(*_gains(30, -30.05, 30, -30.3, 1), None, id="more than 10,000"),
+    ],
+)
+def test_replicates_needed(arm, other, needed):
+    assert effect(arm, other).replicates_needed == needed
+
+
+def test_replicates_needed_are_those_of_the_power_tables():
+    # Mean a half of the spread: 34 pairs for 80 % power (G*Power 3).
+    row = np.array([-1.0, -1.0, 1.0, 1.0]) * math.sqrt(3 / 4) + 0.5
+    assert effect(*_gains(*row), delta=1e-6).replicates_needed == 34
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_replicates_needed_are_more_than_there_are(seed):
+    scores = np.random.default_rng(seed).normal(0.5, 0.003, (40, 2, 4))
+    found = [effect(*each) for each in scores]
+    assert any(each.replicates_needed for each in found)
+    for each in found:
+        if each.verdict == OPEN:
+            assert each.replicates_needed is None or 4 < each.replicates_needed <= 10_000
+        else:
+            assert each.replicates_needed is None
+
+
+def test_studies_are_judged_together_as_if_one_by_one():
+    scores = np.random.default_rng(3).normal(0.9, 0.01, (5, 4, 6)).round(3)
+    together = judge(scores[:, 1:], scores[:, :-1], delta=0.1, alpha=0.05)
+    for study in range(5):
+        alone = judge(scores[study, 1:], scores[study, :-1], delta=0.1, alpha=0.05)
+        for field in ("p", "p_holm", "p_t_holm", "different", "within", "needed"):
+            expected, found = getattr(alone, field), getattr(together, field)[study]
+            assert np.array_equal(found, expected, equal_nan=True), field

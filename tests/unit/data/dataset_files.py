@@ -1,0 +1,60 @@
+"""Small valid dataset files, and the parts to make invalid ones from."""
+
+import gzip
+import io
+import struct
+
+import numpy as np
+
+from stepladder.data import synthetic
+
+IDX_NAMES = {
+    "x_train": "train-images-idx3-ubyte",
+    "y_train": "train-labels-idx1-ubyte",
+    "x_test": "t10k-images-idx3-ubyte",
+    "y_test": "t10k-labels-idx1-ubyte",
+}
+EMNIST_NAMES = {
+    "x_train": "emnist-letters-train-images-idx3-ubyte.gz",
+    "y_train": "emnist-letters-train-labels-idx1-ubyte.gz",
+    "x_test": "emnist-letters-test-images-idx3-ubyte.gz",
+    "y_test": "emnist-letters-test-labels-idx1-ubyte.gz",
+}
+
+
+def parts(examples=12, input_shape=(3, 2), classes=3):
+    made = synthetic(examples, input_shape, classes, seed=0)
+    return {name: np.array(getattr(made, name)) for name in IDX_NAMES}
+
+
+def idx_bytes(array, shape=None):
+    shape = array.shape if shape is None else shape
+    header = bytes((0, 0, 8, len(shape))) + struct.pack(f">{len(shape)}I", *shape)
+    return header + array.astype(np.uint8).tobytes()
+
+
+def write_idx(folder, arrays=None, names=IDX_NAMES):
+    folder.mkdir(exist_ok=True)
+    for part, array in (arrays or parts()).items():
+        content = idx_bytes(array)
+        packed = gzip.compress(content) if names[part].endswith(".gz") else content
+        (folder / names[part]).write_bytes(packed)
+    return folder
+
+
+def npz_bytes(**arrays):
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def write_npz(path, **changes):
+    arrays = {**parts(), **changes}
+    kept = {name: array for name, array in arrays.items() if array is not None}
+    path.write_bytes(npz_bytes(**kept))
+    return path
+
+
+def csv_text(rows=12):
+    lines = [f"{i},{i % 3},{'abc'[i % 3]}" for i in range(rows)]
+    return "\n".join(["height,width,kind", *lines]) + "\n"

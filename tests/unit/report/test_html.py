@@ -1,0 +1,157 @@
+import base64
+import re
+from functools import cache
+from html.parser import HTMLParser
+
+import pytest
+from example_results import VARIANTS, named_results, one_arm
+
+from stepladder.report.html import as_html
+from stepladder.study import Study
+
+
+class Page(HTMLParser):
+    """Tags, attributes and text of a page; complains of tags that are not closed in order."""
+
+    VOID = {"meta", "img", "source", "br", "link", "input"}
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.open, self.said = [], [], []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.said.append(data)
+
+    @property
+    def text(self):
+        return " ".join("".join(self.said).split())
+
+    def attributes(self, name):
+        return [attrs for tag, attrs in self.tags if tag == name]
+
+
+@cache
+def html_of(variant):
+    return as_html(VARIANTS[variant]())
+
+
+@pytest.fixture(scope="module")
+def mnist():
+    return Page(html_of("mnist"))
+
+
+@pytest.mark.parametrize("variant", ["mnist", "partial", "one arm", "all diverged", "hostile"])
+def test_every_variant_is_a_page_without_scripts_or_anything_from_elsewhere(variant):
+    text = html_of(variant)
+    page = Page(text)
+    names = {tag for tag, _ in page.tags}
+    assert not names & {"script", "iframe", "object", "embed", "link", "form", "base", "svg", "a"}
+    for _, attributes in page.tags:
+        assert not [name for name in attributes if name.startswith("on")]
+        for name in ("src", "srcset", "href"):
+            assert (attributes.get(name) or "data:").startswith("data:")
+    assert "@import" not in text
+    assert "url(" not in text
+
+
+def test_the_policy_forbids_all_but_styles_and_data_images(mnist):
+    policies = [
+        meta["content"]
+        for meta in mnist.attributes("meta")
+        if meta.get("http-equiv") == "Content-Security-Policy"
+    ]
+    assert policies == [
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+        "form-action 'none'"
+    ]
+
+
+def test_hostile_names_are_text():
+    text = html_of("hostile")
+    assert "<script" not in text
+    assert "<b>bold" not in text
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    page = Page(text)
+    assert "+ <script>alert('x')</script>" in page.text
+    assert "x" * 200 not in page.text.split("Run it again")[0]
+
+
+def test_the_table_comes_before_the_figures():
+    text = html_of("mnist")
+    assert text.index("<table") < text.index("<figure")
+
+
+def test_the_page_says_what_the_table_says(mnist):
+    for said in (
+        "improve test accuracy.",
+        "answers 1 to every image",
+        "against + ReLU",
+        "about 11 would do",
+        "First look at this test set.",
+        "one run of each",
+        "these 10,000 test images, retrained",
+        "stepladder run mnist",
+        "pip install stepladder==0.1.0",
+        "3.15.1",
+        "Linux, 2 cores",
+        "1 min 1 s",
+        "47,410",
+        "Kingma, Ba 2015, arXiv:1412.6980",
+    ):
+        assert said in mnist.text
+
+
+def test_a_constant_answer_has_no_accuracy_in_its_row():
+    text = html_of("mnist")
+    row = re.search(r'<tr>\s*<th scope="row"><bdi>naive</bdi>.*?</tr>', text, re.S).group()
+    assert "11.35" not in row
+    assert "answers 1 to every image" in row
+
+
+def test_the_study_can_be_read_back_from_the_page(tmp_path):
+    results = named_results(["mine"], replicates=1, epochs=1)
+    page = Page(as_html(results))
+    file = tmp_path / "study.toml"
+    file.write_text(next(text for text in page.said if text.startswith("name = ")), "utf-8")
+    assert Study.load(file) == results.study
+    assert "stepladder run study.toml" in page.text
+
+
+def test_an_unfinished_study_says_so(mnist):
+    assert "Unfinished: 21 of 35 trials" in Page(html_of("partial")).text
+    assert "Unfinished" not in mnist.text
+
+
+def test_every_figure_has_words_and_a_drawing_for_dark_and_for_paper(mnist):
+    images = mnist.attributes("img")
+    assert len(images) == 3
+    assert all(len(image["alt"]) > 50 for image in images)
+    media = [source["media"] for source in mnist.attributes("source")]
+    assert media == ["print", "(prefers-color-scheme: dark)"] * 3
+    head, data = images[0]["src"].split(",")
+    assert head == "data:image/svg+xml;base64"
+    assert base64.b64decode(data).startswith(b"<?xml")
+
+
+def test_tables_are_told_to_those_who_cannot_see_them(mnist):
+    heads = mnist.attributes("th")
+    assert all(head.get("scope") in ("col", "row") for head in heads)
+    regions = [each for each in mnist.attributes("div") if each.get("role") == "region"]
+    assert all(each.get("aria-label") and each.get("tabindex") == "0" for each in regions)
+    assert mnist.attributes("html") == [{"lang": "en"}]
+
+
+def test_the_same_results_give_the_same_text():
+    assert as_html(one_arm()) == html_of("one arm")

@@ -1,0 +1,130 @@
+import math
+from dataclasses import replace
+
+import pytest
+from example_results import VARIANTS, estimate, mnist_results, partial_results, some_diverged
+
+from stepladder.report.view import Shown, view_of
+
+ALL = pytest.mark.parametrize("variant", VARIANTS)
+
+
+def rows(results):
+    return {row.name: row for row in view_of(results).rows}
+
+
+@ALL
+def test_the_same_results_give_an_equal_view(variant):
+    first, second = view_of(VARIANTS[variant]()), view_of(VARIANTS[variant]())
+    assert repr(first) == repr(second)  # NaN differs from itself, its text does not
+
+
+@ALL
+def test_every_arm_has_a_row_in_the_order_of_the_design(variant):
+    results = VARIANTS[variant]()
+    assert len(view_of(results).rows) == len(results.arms)
+    if variant == "mnist":
+        assert [row.name for row in view_of(results).rows] == [arm.arm.name for arm in results.arms]
+
+
+@pytest.mark.parametrize(
+    ("shown", "text"),
+    [
+        (Shown(97.0, 96.9, 97.1), "97.00 ± 0.10"),
+        (Shown(97.0, 96.9, 97.05), "97.00 [96.90, 97.05]"),
+        (Shown(97.0), "97.00"),
+        (Shown(math.nan), "–"),
+        (Shown(-0.4, -0.5, -0.3, is_difference=True), "−0.40 ± 0.10"),
+        (Shown(0.4, -0.1, 0.5, is_difference=True), "+0.40 [−0.10, +0.50]"),
+        (Shown(0.0, 0.0, 0.0, is_difference=True), "0.00 ± 0.00"),
+    ],
+)
+def test_a_number_is_shown_with_its_interval(shown, text):
+    assert shown.text == text
+
+
+def test_accuracies_are_percent_and_effects_points():
+    results = mnist_results()
+    shown = rows(results)["+ Adam"]
+    arm = results.arms[4]
+    assert shown.test.mean == pytest.approx(100 * arm.test_accuracy.mean)
+    assert shown.test.low == pytest.approx(100 * arm.test_accuracy.ci_low)
+    assert shown.effect.mean == arm.effect.mean
+    assert shown.reported == "95.80"
+
+
+def test_only_rows_not_against_the_one_above_need_its_name():
+    shown = rows(mnist_results())
+    assert shown["ELU instead of ReLU"].is_against_above
+    assert not shown["+ Adam"].is_against_above
+    assert shown["+ Adam"].against == "+ ReLU"
+    assert not shown["naive"].is_against_above
+
+
+@pytest.mark.parametrize(
+    ("variant", "name", "instead"),
+    [
+        ("mnist", "naive", "answers 1 to every image"),
+        ("mnist", "+ ReLU", None),
+        ("partial", "+ dropout", "waiting"),
+        ("all diverged", "base", "diverged in all 3 replicates"),
+        ("some diverged", "base", None),
+    ],
+)
+def test_what_is_no_accuracy_is_called_what_it_is(variant, name, instead):
+    assert rows(VARIANTS[variant]())[name].instead == instead
+
+
+def test_a_constant_answer_in_some_replicates_leaves_the_mean_and_a_note():
+    results = mnist_results()
+    said = "answers 1 to every image in 3 of 5 replicates"
+    changed = replace(results.arms[2], diagnosis=(said,))
+    view = view_of(replace(results, arms=(*results.arms[:2], changed, *results.arms[3:])))
+    assert view.rows[2].instead is None
+    assert ("+ ReLU", said) in view.notes
+
+
+def test_notes_do_not_repeat_what_the_row_shows():
+    assert view_of(mnist_results()).notes == ()
+
+
+def test_unfinished_arms_say_how_far_they_are():
+    notes = dict(view_of(partial_results()).notes)
+    assert notes["+ Adam"] == "2 of 5 replicates so far"
+    assert rows(partial_results())["+ Adam"].replicates == "2 of 5"
+
+
+def test_diverged_replicates_are_said_once():
+    for note in dict(view_of(some_diverged()).notes).values():
+        assert note.count("diverged") == 1
+
+
+def test_a_divergence_without_a_diagnosis_is_said_too():
+    results = some_diverged()
+    bare = replace(results, arms=tuple(replace(arm, diagnosis=()) for arm in results.arms))
+    assert dict(view_of(bare).notes)["base"] == "diverged in 1 of 3 replicates"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "text"),
+    [
+        ("helps", "helps"),
+        ("hurts", "hurts"),
+        ("no difference beyond δ", "no difference beyond 0.1"),
+        ("not enough replicates", "not enough replicates"),
+    ],
+)
+def test_verdicts_are_told_in_words(verdict, text):
+    results = mnist_results()
+    effect = replace(results.arms[4].effect, verdict=verdict)
+    changed = replace(results.arms[4], effect=effect)
+    view = view_of(replace(results, arms=(*results.arms[:4], changed, *results.arms[5:])))
+    assert view.rows[4].verdict == text
+    assert view.rows[4].kind == verdict
+
+
+def test_a_mean_without_an_interval_shows_none():
+    results = mnist_results()
+    alone = replace(results.arms[2], test_accuracy=estimate([0.9]))
+    view = view_of(replace(results, arms=(alone,)))
+    assert view.rows[0].test.text == "90.00"

@@ -1,0 +1,88 @@
+import math
+
+import pytest
+
+from stepladder.report import wording
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("+ ReLU", "+ ReLU"),
+        ("two\nlines\tand tab", "two lines and tab"),
+        ("\x1b[2J\x07", "\ufffd[2J\ufffd"),
+        ("\u202eevil\u202c", "evil"),
+        ("\u2066a\u2069", "a"),
+        ("line\u2028break", "line break"),
+        ("lone \ud800", "lone \ufffd"),
+        ("🧪\u200d🔬 학습 שלום", "🧪\u200d🔬 학습 שלום"),
+        ("[red]<b>$x$", "[red]<b>$x$"),
+    ],
+)
+def test_only_what_is_visible_is_kept(text, shown):
+    assert wording.visible(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "length", "shown"),
+    [("short", 5, "short"), ("longer", 5, "long…"), ("a bc", 3, "a…"), ("x" * 500, 1, "…")],
+)
+def test_long_texts_are_elided_to_the_length(text, length, shown):
+    assert wording.elided(text, length) == shown
+
+
+def test_a_length_below_one_is_refused():
+    with pytest.raises(ValueError, match="found 0"):
+        wording.elided("text", 0)
+
+
+@pytest.mark.parametrize(
+    ("value", "plain", "signed"),
+    [
+        (97.314, "97.31", "+97.31"),
+        (-0.4, "−0.40", "−0.40"),
+        (0.0, "0.00", "0.00"),
+        (-0.001, "0.00", "0.00"),
+        (0.004, "0.00", "0.00"),
+        (100.0, "100.00", "+100.00"),
+        (math.nan, "–", "–"),
+        (math.inf, "–", "–"),
+    ],
+)
+def test_numbers_have_two_decimals_and_true_signs(value, plain, signed):
+    assert wording.number(value) == plain
+    assert wording.signed(value) == signed
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 trials"), (1, "1 trial"), (54000, "54,000 trials")]
+)
+def test_nouns_follow_their_count(count, text):
+    assert wording.counted(count, "trial") == text
+
+
+@pytest.mark.parametrize(
+    ("parts", "text"),
+    [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")],
+)
+def test_parts_are_joined_as_in_a_sentence(parts, text):
+    assert wording.joined(parts) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.2, "0 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min"),
+        (250, "4 min 10 s"),
+        (3599.6, "1 h"),
+        (7500, "2 h 5 min"),
+        (100_000, "27 h 47 min"),
+        (200_000, "2 d 7 h"),
+        (-3, "0 s"),
+        (math.nan, "–"),
+    ],
+)
+def test_times_are_told_in_their_two_largest_units(seconds, text):
+    assert wording.duration(seconds) == text

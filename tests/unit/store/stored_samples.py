@@ -1,0 +1,84 @@
+"""Trials and studies to store, made up, and what it means that two of them are the same."""
+
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from stepladder.recipe import Recipe
+from stepladder.records import Curve, Score, Trial, TrialResult
+from stepladder.store import StudyRecord
+from stepladder.study import Study
+
+DATASET = "d" * 64
+
+
+def trial(replicate: int = 0, **changes: Any) -> Trial:
+    recipe = Recipe(hidden=[50, 50], activation="relu", optimizer="adam", batch_size=256)
+    return Trial(**{
+        "recipe": recipe, "dataset": DATASET, "validation": 6000, "seed": 7,
+        "replicate": replicate, **changes,
+    })  # fmt: skip
+
+
+def result(replicate: int = 0, epochs: int = 3, images: int = 11, **changes: Any) -> TrialResult:
+    draw = np.random.default_rng(replicate)
+    predictions = draw.integers(0, 10, images).astype(np.uint16)
+    return TrialResult(**{
+        "trial": trial(replicate),
+        "curve": Curve(*draw.random((6, epochs))),
+        "train": Score(*draw.random(2).tolist()),
+        "validation": Score(*draw.random(2).tolist()),
+        "test": Score(*draw.random(2).tolist()),
+        "test_predictions": predictions,
+        "test_correct": predictions < 9,
+        "diverged": None,
+        "parameters": 42_310,
+        "seconds": 1.5,
+        "versions": {"keras": "3.15.1", "jax": "0.10.2"},
+        **changes,
+    })  # fmt: skip
+
+
+def diverged(replicate: int = 0) -> TrialResult:
+    nan = float("nan")
+    curve = Curve(*(np.array([0.5, nan, nan]) for _ in fields(Curve)))
+    score = Score(nan, nan)
+    nothing = np.zeros(11, np.uint16)
+    return result(
+        replicate, curve=curve, train=score, validation=score, test=score, diverged=2,
+        test_predictions=nothing, test_correct=nothing.astype(bool),
+    )  # fmt: skip
+
+
+def study(name: str = "mine", **changes: Any) -> Study:
+    return Study(**{
+        "name": name, "validation": 6000, "base": Recipe(hidden=[50], max_norm=3.0),
+        "techniques": ["Adam", {"name": "own", "change": {"hidden": [7, 7]}}], **changes,
+    })  # fmt: skip
+
+
+def record(name: str = "mine", **changes: Any) -> StudyRecord:
+    return StudyRecord(**{
+        "study": study(name), "dataset": "mnist", "fingerprint": DATASET,
+        "sizes": {"train": 54_000, "validation": 6000, "test": 10_000},
+        "classes": ("0", "1", "Ø"), "versions": {"keras": "3.15.1"},
+        "machine": "a machine of 2 cores", "seconds": 0.5, **changes,
+    })  # fmt: skip
+
+
+def _exact(value: Any) -> Any:
+    """Something that is equal for equal bits and types: NaN equals NaN, 0 differs from −0."""
+    if isinstance(value, np.ndarray):
+        return value.dtype, value.shape, value.tobytes()
+    if isinstance(value, float):
+        return float.hex(value)
+    if isinstance(value, Score | Curve | TrialResult):
+        return [(field.name, _exact(getattr(value, field.name))) for field in fields(value)]
+    return type(value), value
+
+
+def assert_same(found: TrialResult, expected: TrialResult) -> None:
+    for field in fields(TrialResult):
+        ours, theirs = getattr(found, field.name), getattr(expected, field.name)
+        assert _exact(ours) == _exact(theirs), field.name

@@ -1,0 +1,110 @@
+"""The population engine and `keras.Model.fit` train the same weights, whatever the recipe."""
+
+import re
+
+import keras
+import numpy as np
+import pytest
+
+from stepladder import CATALOGUE
+from stepladder.data import affine, split
+from stepladder.train.fit import Batches, prepared
+from stepladder.train.groups import Group
+from stepladder.train.population import PopulationEngine
+
+WITHIN = 1e-5
+"""Of each tensor's norm, after 20 steps."""
+
+BEYOND_THE_CATALOGUE = {
+    "naive": {"activation": "sigmoid", "initializer": "random_normal"},
+    "dropout beside batch normalisation": {"normalization": "batch", "dropout": 0.5},
+    "momentum of RMSprop": {"optimizer": "rmsprop", "momentum": 0.9, "learning_rate": 0.001},
+    "decay with Adam": {"optimizer": "adam", "weight_decay": 0.1, "learning_rate": 0.001},
+    "warm-up": {"schedule": "cosine", "warmup": 0.2},
+    "everything at once": {
+        "optimizer": "adam",
+        "learning_rate": 0.001,
+        "normalization": "batch",
+        "normalization_position": "after",
+        "dropout": 0.3,
+        "l2": 0.01,
+        "weight_decay": 0.01,
+        "max_norm": 1.0,
+        "label_smoothing": 0.1,
+        "global_clipnorm": 0.5,
+        "schedule": "one_cycle",
+        "scaling": "standardised",
+    },
+}
+
+SMALL_STEPS = {"adam": 0.001, "adamw": 0.001, "nadam": 0.001, "rmsprop": 0.001}
+
+RECIPES = {
+    technique.name: {
+        "learning_rate": SMALL_STEPS.get(technique.change.get("optimizer"), 0.05),
+        **technique.change,
+    }
+    for technique in CATALOGUE
+} | BEYOND_THE_CATALOGUE
+
+
+def fitted(trial, dataset):
+    """The model after one epoch of `keras.Model.fit`."""
+    recipe = trial.recipe
+    parts = split(
+        dataset.y_train,
+        dataset.classes,
+        trial.validation,
+        recipe.train_examples,
+        0,
+        trial.replicate,
+    )
+    scale, shift = affine(dataset.x_train, parts.train, recipe.scaling)
+    x = dataset.x_train[parts.train].astype(np.float32) * scale + shift
+    model = prepared(trial, dataset.input_shape, dataset.classes, len(parts.train))
+    batches = Batches(x, dataset.y_train[parts.train], trial)
+    model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[batches.follow])
+    return model
+
+
+def values(variables):
+    return [np.asarray(keras.ops.convert_to_numpy(variable.value)) for variable in variables]
+
+
+def assert_close(ours, theirs, name):
+    for place, (mine, their) in enumerate(zip(ours, theirs, strict=True)):
+        distance = np.linalg.norm(np.asarray(mine, np.float64) - their)
+        assert distance <= WITHIN * max(1e-3, np.linalg.norm(their)), (name, place)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_weights_after_twenty_steps_are_those_of_keras_fit(name, dataset, trial_of):
+    trial = trial_of(**RECIPES[name])
+    training = PopulationEngine(dataset).begin(Group((trial,), 1))
+    training.epoch(0)
+    model = fitted(trial, dataset)
+    lane = [[leaf[0] for leaf in part] for part in training.weights[:3]]
+    statistics, seeds = training.program.split_state(values(model.non_trainable_variables))
+    assert_close(lane[0], values(model.trainable_variables), "weights")
+    assert_close(lane[2], statistics, "statistics")
+    slots = values(model.optimizer.variables)
+    ours = dict(zip(paths(training.program.optimizer), lane[1], strict=True))
+    theirs = dict(zip(paths(model.optimizer), slots, strict=True))
+    shared = [path for path in theirs if not path.endswith("learning_rate")]
+    assert_close([ours[path] for path in shared], [theirs[path] for path in shared], "slots")
+    for mine, their in zip(training.weights.seeds, seeds, strict=True):
+        assert np.array_equal(mine, their)
+
+
+def paths(optimizer):
+    """The optimizer's slots by name, without the number that Keras gives each network."""
+    names = [variable.path.split("/", 1)[-1] for variable in optimizer.variables]
+    return [re.sub(r"^sequential(_\d+)?_", "", name) for name in names]
+
+
+def test_the_training_did_move_the_weights(dataset, trial_of):
+    trial = trial_of()
+    training = PopulationEngine(dataset).begin(Group((trial,), 1))
+    before = np.array(training.weights.trainable[0][0])
+    training.epoch(0)
+    assert np.linalg.norm(training.weights.trainable[0][0] - before) > 1e-2

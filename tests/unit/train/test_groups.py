@@ -1,0 +1,86 @@
+"""Groups: decided by the study alone, never by what is left to train."""
+
+import itertools
+
+import pytest
+
+from stepladder import CATALOGUE, Recipe
+from stepladder.records import Trial
+from stepladder.train.groups import MOST_LANES, groups
+from stepladder.train.structure import structure
+
+
+def trial(replicate=0, **fields):
+    return Trial(Recipe(hidden=[5], **fields), "data", 10, 0, replicate)
+
+
+def test_learning_rates_and_initialisers_of_one_replicate_share_a_group():
+    trials = [
+        trial(learning_rate=0.1),
+        trial(initializer="he_normal"),
+        trial(activation="elu"),
+        trial(replicate=1),
+    ]
+    assert [[trials.index(t) for t in group.trials] for group in groups(trials, trials)] == [
+        [0, 1],
+        [2],
+        [3],
+    ]
+
+
+def test_lanes_stay_as_the_study_made_them_whatever_is_missing():
+    trials = [trial(learning_rate=rate / 10) for rate in range(1, 6)]
+    for count in range(1, 6):
+        for missing in itertools.combinations(trials, count):
+            (group,) = groups(trials, missing)
+            assert group.lanes == 5
+            assert group.trials == missing
+
+
+def test_large_groups_are_cut_at_the_same_places_whatever_is_missing():
+    trials = [trial(learning_rate=rate / 100) for rate in range(1, MOST_LANES + 4)]
+    first, second = groups(trials, trials)
+    assert (first.lanes, second.lanes) == (MOST_LANES, 3)
+    (late,) = groups(trials, trials[-1:])
+    assert (late.lanes, late.trials) == (3, tuple(trials[-1:]))
+
+
+def test_a_trial_planned_twice_is_trained_once():
+    trials = [trial(), trial()]
+    (group,) = groups(trials, trials)
+    assert len(group.trials) == group.lanes == 1
+
+
+def test_nothing_missing_makes_no_group():
+    assert groups([trial()], []) == []
+
+
+@pytest.mark.parametrize("technique", CATALOGUE, ids=lambda technique: technique.name)
+def test_a_structure_is_a_fixed_point(technique):
+    recipe = Recipe(hidden=[5], activation="silu", initializer="he_uniform", scaling="none")
+    found = structure(recipe.changed(technique.change))
+    assert structure(found) == found
+
+
+@pytest.mark.parametrize(
+    ("fields", "same"),
+    [
+        ({"learning_rate": 0.5}, True),
+        ({"epochs": 3}, True),
+        ({"schedule": "cosine", "warmup": 0.1}, True),
+        ({"scaling": "none"}, True),
+        ({"l2": 0.1}, False),
+        ({"dropout": 0.1}, False),
+        ({"momentum": 0.9}, False),
+        ({"normalization_position": "after"}, True),
+        ({"normalization": "batch"}, False),
+        ({"batch_size": 7}, False),
+    ],
+)
+def test_numbers_do_not_select_a_program_and_structure_does(fields, same):
+    base = Recipe(hidden=[5])
+    assert (structure(base.changed(fields)) == structure(base)) is same
+
+
+def test_strengths_of_a_penalty_share_a_program():
+    assert structure(Recipe(hidden=[5], l2=0.1)) == structure(Recipe(hidden=[5], l2=0.2))

@@ -1,0 +1,92 @@
+"""A trial's result does not depend on its company: lanes, neighbours and disasters beside it."""
+
+import numpy as np
+import pytest
+
+from stepladder.train.groups import Group
+from stepladder.train.population import PopulationEngine
+
+
+@pytest.fixture(scope="module")
+def engine(dataset):
+    return PopulationEngine(dataset)
+
+
+def trained(engine, trials, lanes):
+    return engine.train(Group(tuple(trials), lanes), lambda epoch: None)
+
+
+def bits(result):
+    curve = np.stack([result.curve.train_loss, result.curve.val_loss, result.curve.val_accuracy])
+    scores = [result.train.loss, result.validation.loss, result.test.loss, result.test.accuracy]
+    return curve.tobytes() + np.array(scores).tobytes() + result.test_predictions.tobytes()
+
+
+RATES = (0.01, 0.02, 0.05, 0.1)
+
+
+def test_neighbours_and_places_change_no_bit(engine, trial_of):
+    trials = [trial_of(learning_rate=rate, epochs=2, dropout=0.2) for rate in RATES]
+    together = trained(engine, trials, 4)
+    backwards = trained(engine, trials[::-1], 4)[::-1]
+    fewer = [trained(engine, [trial], 4)[0] for trial in trials]
+    for first, second, third in zip(together, backwards, fewer, strict=True):
+        assert bits(first) == bits(second) == bits(third)
+
+
+def test_a_neighbour_that_diverges_changes_no_bit_and_says_when(engine, trial_of):
+    sound = [trial_of(learning_rate=rate, epochs=3) for rate in RATES[:3]]
+    wild = trial_of(learning_rate=1e30, epochs=3)
+    beside = trained(engine, [sound[0], wild, *sound[1:]], 4)
+    without = trained(engine, [sound[0], sound[0], *sound[1:]], 4)
+    for place in (0, 2, 3):
+        assert bits(beside[place]) == bits(without[place])
+    lost = beside[1]
+    assert lost.diverged == 1
+    assert np.isnan(lost.test.accuracy)
+    assert np.isnan(lost.curve.val_loss).all()
+    assert not lost.test_correct.any()
+    assert all(result.diverged is None for result in without)
+
+
+def test_the_same_trial_twice_gives_the_same_bits(dataset, trial_of):
+    first, second = (
+        trained(PopulationEngine(dataset), [trial_of(normalization="batch")], 1)[0]
+        for _ in range(2)
+    )
+    assert bits(first) == bits(second)
+
+
+def test_replicates_differ_in_everything_random(engine, trial_of):
+    first, second = (trained(engine, [trial_of(replicate=r)], 1)[0] for r in (0, 1))
+    assert bits(first) != bits(second)
+
+
+def test_initialisers_of_one_replicate_share_a_program(engine, trial_of):
+    results = trained(
+        engine, [trial_of(initializer="he_normal"), trial_of(initializer="random_normal")], 2
+    )
+    assert bits(results[0]) != bits(results[1])
+
+
+def test_a_result_is_whole(engine, trial_of, dataset):
+    seen = []
+    trial = trial_of(epochs=3)
+    (result,) = engine.train(Group((trial,), 1), seen.append)
+    assert seen == [0, 1, 2, 3]
+    assert result.trial == trial
+    assert result.curve.epochs == 3
+    assert np.isfinite(result.curve.seconds).all()
+    assert result.test_correct.mean() == result.test.accuracy
+    assert np.array_equal(result.test_predictions == dataset.y_test, result.test_correct)
+    assert result.parameters == 16 * 8 + 8 + 8 * 6 + 6 + 6 * 5 + 5
+    assert result.validation.accuracy == result.curve.val_accuracy[-1]
+    assert result.curve.train_loss[-1] < result.curve.train_loss[0]
+
+
+@pytest.mark.parametrize("batch_size", [1, 310, 1000, 16, 31])
+def test_every_batch_size_goes_through_every_example_once(engine, trial_of, batch_size):
+    (result,) = trained(engine, [trial_of(batch_size=batch_size, learning_rate=1e-30)], 1)
+    # with a learning rate of nothing the epoch's loss is that of the initial weights
+    assert result.curve.train_loss[0] == pytest.approx(result.train.loss, rel=1e-5)
+    assert result.curve.train_accuracy[0] == result.train.accuracy

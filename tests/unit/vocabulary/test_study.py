@@ -1,0 +1,206 @@
+"""Studies: TOML and Python give one value, arms follow from the design, problems come at once."""
+
+import pytest
+
+from stepladder import Recipe, Study, StudyError, Technique
+from stepladder.study import BUILT_IN_STUDIES
+
+BASE = {"hidden": [5], "activation": "sigmoid"}
+
+
+def toml(tmp_path, text):
+    file = tmp_path / "study.toml"
+    file.write_text(text, "utf-8")
+    return file
+
+
+def test_toml_and_python_give_the_same_study(tmp_path):
+    file = toml(
+        tmp_path,
+        """
+        name = "same"
+        epochs = 3
+        validation = 0.2
+        [base]
+        hidden = [5]
+        activation = "sigmoid"
+        [[technique]]
+        name = "ReLU"
+        [[technique]]
+        name = "ELU"
+        instead_of = "ReLU"
+        """,
+    )
+    declared = Study(
+        name="same",
+        validation=0.2,
+        base=Recipe(**BASE, epochs=3),
+        techniques=["ReLU", Technique(name="ELU", instead_of="ReLU")],
+    )
+    assert Study.load(file) == declared
+
+
+@pytest.mark.parametrize("name", BUILT_IN_STUDIES)
+def test_a_study_written_as_toml_is_read_back_equal(name, tmp_path):
+    study = Study.load(name)
+    assert Study.load(toml(tmp_path, study.to_toml())) == study
+
+
+def test_the_ladder_of_mnist():
+    study = Study.load("mnist")
+    assert [(arm.name, arm.compared_with) for arm in study.arms] == [
+        ("naive", None),
+        ("+ He normal", "naive"),
+        ("+ ReLU", "+ He normal"),
+        ("ELU instead of ReLU", "+ ReLU"),
+        ("+ Adam", "+ ReLU"),
+        ("+ batch normalisation", "+ Adam"),
+        ("+ dropout", "+ batch normalisation"),
+    ]
+    top = study.arms[-1].recipe
+    assert top == Recipe(
+        hidden=[50] * 4,
+        activation="relu",
+        initializer="he_normal",
+        optimizer="adam",
+        learning_rate=0.001,
+        batch_size=256,
+        epochs=20,
+        normalization="batch",
+        dropout=0.2,
+    )
+    assert study.arms[3].recipe == study.arms[2].recipe.changed({"activation": "elu"})
+
+
+def test_a_rung_changes_nothing_but_what_its_technique_says():
+    arms = {arm.name: arm for arm in Study.load("mnist").arms}
+    for arm in arms.values():
+        if arm.compared_with:
+            below = dict(arms[arm.compared_with].recipe)
+            changed = {key for key, value in dict(arm.recipe).items() if below[key] != value}
+            assert len(changed) == 1, arm.name
+
+
+def test_settings_replace_values_by_the_path_of_their_key():
+    study = Study.load(
+        "mnist", {"base.learning_rate": 0.1, "replicates": 2, "epochs": 3, "base.epochs": 4}
+    )
+    assert (study.base.learning_rate, study.replicates, study.base.epochs) == (0.1, 2, 4)
+
+
+def test_settings_of_epochs_work_on_a_study_written_by_a_run(tmp_path):
+    file = toml(tmp_path, Study.load("mnist").to_toml())
+    assert Study.load(file, {"epochs": 3}).base.epochs == 3
+
+
+def test_a_path_that_goes_through_a_value_is_refused():
+    with pytest.raises(StudyError, match="'name' is not a table"):
+        Study.load("mnist", {"name.of": 3})
+
+
+def test_data_paths_are_relative_to_the_study_file(tmp_path):
+    folder = tmp_path / "with space"
+    folder.mkdir()
+    file = folder / "study.toml"
+    file.write_text('name = "x"\ndataset = "digits.npz"\n[base]\nhidden = [5]\n', "utf-8")
+    assert Study.load(file).dataset == str(folder / "digits.npz")
+
+
+def test_the_problems_of_a_file_come_all_at_once_each_with_its_path(tmp_path):
+    file = toml(
+        tmp_path,
+        """
+        name = "x"
+        replicas = 3
+        replicates = 0
+        validation = true
+        [base]
+        hidden = []
+        activation = "rleu"
+        dropout = 1.0
+        learning_rate = nan
+        [[technique]]
+        name = "Adm"
+        [[technique]]
+        name = "dropout"
+        change = { dropout = 1.5, actvation = "relu" }
+        [[technique]]
+        nam = "x"
+        """,
+    )
+    with pytest.raises(StudyError) as caught:
+        Study.load(file)
+    problems = "\n".join(caught.value.problems)
+    for expected in (
+        "replicas is not a key of the study; did you mean 'replicates'?",
+        "replicates must be at least 1, found 0",
+        "validation must be a number of examples, 1 or more, or a share",
+        "base.hidden must have at least 1 entries, found []",
+        "base.activation must be",
+        "did you mean 'relu'?",
+        "base.dropout must be below 1.0",
+        "base.learning_rate must be a finite number, found nan",
+        "technique[1] must be a technique of the catalogue or have a change, found 'Adm'; "
+        "did you mean 'Adam'?",
+        "technique[2].change.dropout must be below 1.0, found 1.5",
+        "technique[2].change.actvation is not a key of technique[2].change; did you mean "
+        "'activation'?",
+        "technique[3].name is missing",
+    ):
+        assert expected in problems
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"techniques": ["Adam", "Adam"]}, "found 'Adam' twice"),
+        ({"techniques": [{"name": "ELU", "instead_of": "ReLU"}]}, "must name a technique above"),
+        ({"techniques": ["sigmoid"]}, "must change something"),
+        ({"techniques": ["Adam", "momentum"]}, None),
+        (
+            {"techniques": ["Adam", {"name": "heavy", "change": {"momentum": 0.9}}]},
+            "technique 'heavy' on activation = 'sigmoid', optimizer = 'adam': momentum must be 0",
+        ),
+        (
+            {"reported": {"source": "s", "test_accuracy": {"adm": 0.5}}, "techniques": ["Adam"]},
+            "did you mean 'Adam'?",
+        ),
+        ({"design": "latter"}, "did you mean 'ladder'?"),
+        ({"dataset": 3}, "dataset must be a text, found 3"),
+        ({"dataset": {"csv": "x.csv"}}, "dataset.label is missing"),
+        ({"validation": 1.0}, "validation must be a number of examples"),
+        ({"delta": 0}, "delta must be above 0"),
+        ({"seed": -1}, "seed must be at least 0"),
+        ({"name": ""}, "name must have at least 1 characters"),
+    ],
+)
+def test_what_cannot_be_is_refused(fields, expected):
+    values = {"name": "x", "base": BASE, **fields}
+    if expected is None:
+        Study(**values)
+        return
+    with pytest.raises(StudyError) as caught:
+        Study(**values)
+    assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"name = ", "must be TOML"),
+        (b"\xff\xfe\x00", "must be a TOML text in UTF-8"),
+        (b"", "name is missing"),
+    ],
+)
+def test_a_file_that_is_no_study_is_refused(content, expected, tmp_path):
+    file = tmp_path / "study.toml"
+    file.write_bytes(content)
+    with pytest.raises(StudyError, match=expected):
+        Study.load(file)
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path):
+    with pytest.raises(StudyError, match="did you mean 'mnist'"):
+        Study.load("mnits")
+    with pytest.raises(StudyError, match="must be a readable file"):
+        Study.load(tmp_path)
