@@ -1,7 +1,7 @@
 """Named random streams: every random draw of a replicate, derived and never global.
 
-A stream is `numpy.random.SeedSequence((seed, replicate, stream, *more))`, so that replicate *r*
-of a study is the same draw in every arm, on every machine, in any order of training: common
+A stream is `numpy.random.SeedSequence(seed, spawn_key=(replicate, stream, *more))`, so that
+replicate *r* of a study is the same draw in every arm, on every machine, in any order of training: common
 random numbers, which let arms be compared in pairs.
 """
 
@@ -31,7 +31,8 @@ _NUMBER: dict[Stream, int] = {
 def _sequence(
     seed: int, replicate: int, stream: Stream, more: tuple[int, ...]
 ) -> np.random.SeedSequence:
-    return np.random.SeedSequence((seed, replicate, _NUMBER[stream], *more))
+    # A spawn key keeps seed and place apart: as plain entropy, (…, 3) and (…, 3, 0) would agree.
+    return np.random.SeedSequence(seed, spawn_key=(replicate, _NUMBER[stream], *more))
 
 
 def generator(seed: int, replicate: int, stream: Stream, *more: int) -> np.random.Generator:

@@ -62,7 +62,10 @@ class Technique(Value):
         # they agree with the rest of an arm is checked when the arm is made.
         with_momentum = change.get("optimizer", "sgd") in ("sgd", "rmsprop")
         Recipe(**{"hidden": [1], "momentum": 0.5 if with_momentum else 0.0, **change})
-        return change
+        return {  # lists, as TOML and JSON have them
+            field: list(value) if isinstance(value, tuple) else value
+            for field, value in change.items()
+        }
 
     @model_validator(mode="after")
     def _has_change(self) -> Technique:

@@ -39,7 +39,7 @@ def send(
     text = json.dumps({**header, "arrays": described}).encode()
     stream.write(_LENGTH.pack(len(text)) + text)
     for part in parts.values():
-        stream.write(memoryview(part.reshape(-1)).cast("B") if part.size else b"")
+        stream.write(part.tobytes())
     stream.flush()
 
 

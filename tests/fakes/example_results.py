@@ -8,8 +8,8 @@ import numpy as np
 from scipy import stats
 
 from stepladder.analysis.judged import Effect, Estimate, Verdict
-from stepladder.records import Curve
 from stepladder.recipe import Recipe
+from stepladder.records import Curve
 from stepladder.runner.results import ArmResult, Results
 from stepladder.study import Study
 
@@ -106,8 +106,8 @@ def arm_result(arm, n, epochs, end, spread, pace, rng, diagnosis=(), reported=No
     tests = end / 100 + spread / 100 * rng.standard_normal(n)
     tests[n - diverged :] = NAN
     curves = tuple(
-        curve(0.1, test + 0.0008 if np.isfinite(test) else 0.5, pace, epochs, rng, 1.2 * spread / 100,
-              None if np.isfinite(test) else 1 + epochs // 3)
+        curve(0.1, test + 0.0008 if np.isfinite(test) else 0.5, pace, epochs, rng,
+              1.2 * spread / 100, None if np.isfinite(test) else 1 + epochs // 3)
         for test in tests
     )  # fmt: skip
     if spread == 0:  # a constant answer: no curve to speak of

@@ -59,11 +59,13 @@ def read_idx_folder(folder: Path, name: str) -> Dataset:
 
 def _four_files(folder: Path) -> dict[str, Path]:
     present = sorted(path for path in folder.iterdir() if path.is_file())
+    names = {path.name for path in present}
     found: dict[str, list[Path]] = defaultdict(list)
     prefixes = set()
     for path in present:
         match = _NAME.fullmatch(path.name)
-        if match:
+        unpacked = path.suffix.lower() == ".gz" and path.stem in names  # as torchvision leaves it
+        if match and not unpacked:
             letter = "x" if match["kind"].lower().startswith("images") else "y"
             part = "train" if match["part"].lower() == "train" else "test"
             found[f"{letter}_{part}"].append(path)
@@ -74,9 +76,9 @@ def _four_files(folder: Path) -> dict[str, Path]:
             f"{listed([path.name for path in present])}); name the folder that holds them"
         )
     if any(len(found[part]) != 1 for part in _PARTS) or len(prefixes) != 1:
-        names = [path.name for part in _PARTS for path in found[part]]
+        several = [path.name for part in _PARTS for path in found[part]]
         raise DataError(
-            f"{folder}: {_EXPECTED}, of one dataset, found {listed(names)}; add what is missing "
+            f"{folder}: {_EXPECTED}, of one dataset, found {listed(several)}; add what is missing "
             "and move the others to a folder of their own"
         )
     return {part: paths[0] for part, paths in found.items()}

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["affine"]
 
 _Float32 = npt.NDArray[np.float32]
+_Float64 = npt.NDArray[np.float64]
 _VALUES_AT_ONCE = 2**17  # 1 MiB, which a core keeps in its cache: five times as fast as 32
 
 
@@ -54,48 +55,39 @@ def affine(
             "beside the validation part"
         )
     axis = 0 if x_train.ndim == 2 else None
-    low, high, mean = _extremes_and_mean(x_train, train_indices, axis)
-    if scaling == "unit":
-        origin, spread = low, high - low
-    else:
-        origin, spread = mean, _deviation(x_train, train_indices, axis, mean)
-    varies = (high > low) & (spread > np.finfo(np.float32).tiny)  # 1 / spread stays finite
+    measure = _range if scaling == "unit" else _moments
+    origin, spread = measure(x_train, train_indices, axis)
+    varies = spread > np.finfo(np.float32).tiny  # so that 1 / spread is finite in float32
     scale = np.divide(1.0, spread, out=np.ones_like(spread), where=varies)
     return np.asarray(scale, np.float32), np.asarray(-origin * scale, np.float32)
 
 
-def _pieces(
-    x_train: Images, train_indices: npt.NDArray[np.integer[Any]]
-) -> Iterator[npt.NDArray[np.float64]]:
+def _pieces(x_train: Images, train_indices: npt.NDArray[np.integer[Any]]) -> Iterator[_Float64]:
     """The training part as float64, a little at a time: all of it would be eight times MNIST."""
     rows = max(1, _VALUES_AT_ONCE // max(1, x_train[0].size))
     for start in range(0, len(train_indices), rows):
         yield x_train[train_indices[start : start + rows]].astype(np.float64)
 
 
-def _extremes_and_mean(
+def _range(
     x_train: Images, train_indices: npt.NDArray[np.integer[Any]], axis: int | None
-) -> tuple[npt.NDArray[np.float64], ...]:
-    found = [
-        (piece.min(axis), piece.max(axis), piece.sum(axis))
-        for piece in _pieces(x_train, train_indices)
-    ]
-    low, high, total = (np.array(each) for each in zip(*found, strict=True))
-    values = len(train_indices) * (x_train[0].size if axis is None else 1)
-    return (
-        np.asarray(low.min(axis=0)),
-        np.asarray(high.max(axis=0)),
-        np.asarray(total.sum(axis=0) / values),
-    )
+) -> tuple[_Float64, _Float64]:
+    """The least value, and how far the greatest is from it."""
+    found = [(piece.min(axis), piece.max(axis)) for piece in _pieces(x_train, train_indices)]
+    low, high = (np.array(each) for each in zip(*found, strict=True))
+    least = np.asarray(low.min(axis=0))
+    return least, np.asarray(high.max(axis=0) - least)
 
 
-def _deviation(
-    x_train: Images,
-    train_indices: npt.NDArray[np.integer[Any]],
-    axis: int | None,
-    mean: npt.NDArray[np.float64],
-) -> npt.NDArray[np.float64]:
-    """In a second pass: the mean of squares less the squared mean cancels (Chan et al. 1983)."""
-    squares = [np.square(piece - mean).sum(axis=axis) for piece in _pieces(x_train, train_indices)]
+def _moments(
+    x_train: Images, train_indices: npt.NDArray[np.integer[Any]], axis: int | None
+) -> tuple[_Float64, _Float64]:
+    """Mean and deviation, which is 0 exactly where all values are equal.
+
+    In two passes: the mean of squares less the squared mean cancels (Chan, Golub, LeVeque 1983).
+    """
     values = len(train_indices) * (x_train[0].size if axis is None else 1)
-    return np.asarray(np.sqrt(np.sum(squares, axis=0) / values))
+    sums = [piece.sum(axis) for piece in _pieces(x_train, train_indices)]
+    mean = np.asarray(np.sum(sums, axis=0) / values)
+    squares = [np.square(piece - mean).sum(axis) for piece in _pieces(x_train, train_indices)]
+    return mean, np.asarray(np.sqrt(np.sum(squares, axis=0) / values))

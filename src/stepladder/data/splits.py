@@ -129,7 +129,17 @@ def pick(
     shares: npt.NDArray[np.int64],
     random: np.random.Generator,
 ) -> npt.NDArray[np.bool_]:
-    """Draws a given number of examples of each class; arguments and result as in `draw`."""
+    """A draw without replacement of so many examples of each class.
+
+    Args:
+        labels: int32 of shape (examples,).
+        counts: examples of each class, shape (classes,).
+        shares: examples to draw of each class, at most `counts`.
+        random: where the draw comes from.
+
+    Returns:
+        Whether each example is drawn, bool of shape (examples,).
+    """
     order = random.permutation(len(labels))
     by_class = order[np.argsort(labels[order], kind="stable")]
     start = np.cumsum(counts) - counts
@@ -160,7 +170,7 @@ def allocate(
         int64 of shape (classes,).
 
     Reference:
-        Balinski, Young 2001, Fair Representation, chapter 2.
+        Balinski, Young 2001, Fair Representation (Hamilton's method).
     """
     quota = counts * total
     most = np.maximum(counts - keep, 0)

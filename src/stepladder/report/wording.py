@@ -60,7 +60,8 @@ def number(value: float, digits: int = 2) -> str:
 def signed(value: float, digits: int = 2) -> str:
     """As `number`, with a plus sign above zero; what rounds to zero has no sign."""
     text = number(value, digits)
-    return f"+{text}" if value > 0 and text.strip("0.") else text
+    has_sign = math.isfinite(value) and value > 0 and text.strip("0.")
+    return f"+{text}" if has_sign else text
 
 
 def counted(count: int, noun: str, plural: str | None = None) -> str:

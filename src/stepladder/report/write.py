@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 from stepladder.errors import OutputError
@@ -67,12 +68,17 @@ def _write(file: Path, content: bytes) -> Path:
             os.fsync(stream.fileno())
         part.replace(file)
     except OSError as error:
-        part.unlink(missing_ok=True) if part.parent.is_dir() else None
+        _remove(part)
         raise OutputError(
             f"{str(file)!r} must be a file that can be written, found: {error.strerror or error}; "
             "free some space, mend the permissions or name another place"
         ) from error
     except BaseException:
-        part.unlink(missing_ok=True)
+        _remove(part)
         raise
     return file
+
+
+def _remove(part: Path) -> None:
+    with suppress(OSError):  # what went wrong before is what the user should hear of
+        part.unlink()

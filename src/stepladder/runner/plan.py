@@ -38,7 +38,7 @@ class Plan:
             found=len(self.trials) - len(self.missing),
             epochs=sum(trial.recipe.epochs for trial in self.missing),
             workers=workers,
-            arm_names=self.arm_names,
+            arm_names={trial.id: self.arm_names[trial.id] for trial in self.missing},
         )
 
 

@@ -22,11 +22,11 @@ SCORES = {"naive": [0.1, 0.1], "+ ReLU": [0.9, 0.91], "+ Adam": [0.95]}
         ([True, False], r"numbers, found True"),
         (np.array([True]), r"numbers, found"),
         ([0.5 + 1j], r"numbers, found"),
-        ([[0.5], [0.6]], r"one list, found shape \(2, 1\)"),
-        ([[0.5], [0.6, 0.7]], r"one list, found \[\[0\.5\], \[0\.6, 0\.7\]\]"),
-        (0.5, r"one list, found shape \(\)"),
-        ("0.5", r"one list, found shape \(\)"),
-        ({0.5, 0.6}, r"one list, found shape \(\)"),
+        ([[0.5], [0.6]], r"one list of numbers, found shape \(2, 1\)"),
+        ([[0.5], [0.6, 0.7]], r"one list of numbers, found \[\[0\.5\], \[0\.6, 0\.7\]\]"),
+        (0.5, r"one list of numbers, found shape \(\)"),
+        ("0.5", r"one list of numbers, found shape \(\)"),
+        ({0.5, 0.6}, r"one list of numbers, found shape \(\)"),
     ],
 )
 def test_scores_that_are_no_accuracies(scores, message):

@@ -47,9 +47,8 @@ def test_equal_arms_are_seldom_called_different_in_many_studies(name, n, arms):
     assert _false(DRAWS[name], 3_000, arms, n) <= _most(3_000)
 
 
-@pytest.mark.parametrize("n", [3, 4])
-def test_the_t_test_alone_would_call_too_many(n):
-    scores = DRAWS["two levels"](np.random.default_rng(n), (600, 10, n))
+def test_the_t_test_alone_would_call_too_many():
+    scores = DRAWS["two levels"](np.random.default_rng(0), (600, 10, 3))
     called = holm(paired_t(100 * np.diff(scores, axis=1)).p) < 0.05
     assert called.any(axis=-1).sum() > _most(600)
 

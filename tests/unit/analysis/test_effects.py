@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -25,6 +25,7 @@ def _fields(found):
     }
 
 
+@settings(deadline=None)  # a slow machine is no failure
 @given(replicates)
 def test_an_arm_against_itself_is_exactly_nothing(scores):
     found = effect(scores, scores)
@@ -36,6 +37,7 @@ def test_an_arm_against_itself_is_exactly_nothing(scores):
     assert found.verdict == (NONE if pairs >= 3 else OPEN)
 
 
+@settings(deadline=None)
 @given(replicates, replicates)
 def test_swapping_the_arms_mirrors_the_effect(arm, other):
     one, two = _fields(effect(arm, other)), _fields(effect(other, arm))
@@ -50,6 +52,7 @@ def test_swapping_the_arms_mirrors_the_effect(arm, other):
         assert (two["ci_low"], two["ci_high"]) == (-one["ci_high"], -one["ci_low"])
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(accuracies, accuracies), max_size=9), st.randoms())
 def test_the_order_of_replicates_is_no_matter(scores, chance):
     shuffled = chance.sample(scores, len(scores))
@@ -60,6 +63,7 @@ def test_the_order_of_replicates_is_no_matter(scores, chance):
     assert found == again
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(accuracies, accuracies), min_size=1, max_size=9), st.integers(0, 5_000))
 def test_what_all_scores_gain_is_no_matter(scores, more):
     arm, other = ([score[side] / 2 for score in scores] for side in (0, 1))

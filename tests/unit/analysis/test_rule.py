@@ -81,7 +81,7 @@ def test_equivalence_is_corrected_for_the_family_too():
     close, base = _gains(0.05, -0.03, 0.06, -0.02, 0.02, 0.0, -0.05, 0.06)
     wild, _ = _gains(9, -9, 9, -9, 9, -9, 9, -8)
     alone = effect(close, base)
-    scores = {"close": close, "base": base} | {str(each): wild for each in range(30)}
+    scores = {"close": close, "base": base} | {str(each): wild for each in range(300)}
     crowd = effects(scores, [(name, "base") for name in scores if name != "base"])
     assert (alone.verdict, crowd["close"].verdict) == (NONE, OPEN)
 

@@ -22,6 +22,12 @@ def test_reads_back_what_was_written(tmp_path, names):
     assert made.class_names == ("0", "1", "2")
 
 
+def test_packed_files_beside_their_unpacked_ones_do_no_harm(tmp_path):
+    folder = write_idx(tmp_path / "raw", names=IDX_NAMES)
+    write_idx(folder, names=PACKED)  # as torchvision leaves a folder
+    assert len(load(str(folder)).x_train) == len(parts()["x_train"])
+
+
 def test_labels_from_one_are_numbered_from_zero_and_keep_their_names(tmp_path):
     arrays = parts()
     expected = arrays["y_train"].copy()
@@ -60,7 +66,7 @@ def test_missing_file_lists_the_others(tmp_path, part):
 
 
 @pytest.mark.parametrize(
-    "extra", ["train-images-idx3-ubyte.gz", "emnist-digits-train-images-idx3-ubyte"]
+    "extra", ["train-images.idx3-ubyte", "emnist-digits-train-images-idx3-ubyte"]
 )
 def test_two_files_of_one_kind_are_not_chosen_between(tmp_path, extra):
     folder = write_idx(tmp_path / "set")

@@ -3,6 +3,7 @@ import io
 import math
 import xml.etree.ElementTree as ElementTree
 from functools import cache
+from itertools import pairwise
 
 import matplotlib as mpl
 import pytest
@@ -177,7 +178,7 @@ def test_csv_of_one_replicate_leaves_the_interval_empty():
 def test_labels_stand_apart_and_in_order(heights, step):
     placed = _apart(heights, step)
     assert len(placed) == len(heights)
-    assert all(b - a >= step - 1e-12 for a, b in zip(placed, placed[1:], strict=False))
+    assert all(b - a >= step - 1e-12 for a, b in pairwise(placed))
     assert all(height <= 1 for height in placed)
     if len(heights) == 1 or heights == [0.1, 0.9]:
         assert placed == heights

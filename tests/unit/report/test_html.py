@@ -13,7 +13,7 @@ from stepladder.study import Study
 class Page(HTMLParser):
     """Tags, attributes and text of a page; complains of tags that are not closed in order."""
 
-    VOID = {"meta", "img", "source", "br", "link", "input"}
+    VOID = frozenset({"meta", "img", "source", "br", "link", "input"})
 
     def __init__(self, text):
         super().__init__()

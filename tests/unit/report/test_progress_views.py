@@ -75,7 +75,7 @@ def test_plain_progress_speaks_of_arms_and_else_every_ten_seconds(clock):
     clock.pass_by(1)
     progress.finish()
     assert lines(stream)[2:] == [
-        "base: 2 replicates, validation 11.35 %",
+        "naive: 2 replicates, validation 11.35 %",
         "Trained 1 of 13 trials in 14 s.",
     ]
 
@@ -83,9 +83,9 @@ def test_plain_progress_speaks_of_arms_and_else_every_ten_seconds(clock):
 @pytest.mark.parametrize(
     ("accuracies", "line"),
     [
-        ((0.9, 0.8), "base: 2 replicates, validation 85.00 %"),
-        ((0.9, math.nan), "base: 2 replicates, validation 90.00 %, 1 diverged"),
-        ((math.nan, math.nan), "base: 2 replicates, 2 diverged"),
+        ((0.9, 0.8), "naive: 2 replicates, validation 85.00 %"),
+        ((0.9, math.nan), "naive: 2 replicates, validation 90.00 %, 1 diverged"),
+        ((math.nan, math.nan), "naive: 2 replicates, 2 diverged"),
     ],
 )
 def test_plain_progress_names_diverged_replicates(accuracies, line, clock):
@@ -120,14 +120,14 @@ def test_the_live_view_fills_as_arms_finish(clock):
     for trial in trials[:2]:
         progress.trial_started(trial)
         progress.epoch_done(trial, 1)
-    assert "now     base" in shown(progress)
+    assert "now     naive" in shown(progress)
     for trial in trials[:2]:
         progress.trial_done(finished(trial, 0.75))
     view = shown(progress)
     progress.finish()
     assert "8 of 56" in view
     assert "2 of 14" in view
-    row = next(line for line in view.splitlines() if line.startswith("base"))
+    row = next(line for line in view.splitlines() if line.startswith("naive"))
     assert row.split()[1:] == ["2", "of", "2", "75.00"]
 
 
@@ -151,7 +151,7 @@ def test_the_live_view_fits_eighty_columns(clock):
     progress.epoch_done(trials[0], 2)
     view = shown(progress, width=80)
     progress.finish()
-    assert "about 5 min left" in view.splitlines()[1]
+    assert "about 4 min left" in view.splitlines()[1]
     assert max(map(len, view.splitlines())) <= 80
 
 

@@ -67,7 +67,7 @@ def test_a_trial_that_diverged_early_counts_whole(clock):
     tally.epoch_done(trials[0], 1)
     tally.trial_done(finished(trials[0], math.nan, diverged=2))
     assert tally.epochs_done == 4
-    arm = tally.arms["base"]
+    arm = tally.arms["naive"]
     assert (arm.diverged, arm.finite, arm.done) == (1, [], 1)
     assert math.isnan(arm.mean)
 
@@ -88,7 +88,7 @@ def test_arms_are_complete_once(clock):
     tally = Tally(plan, clock)
     assert tally.trial_done(finished(trials[0], 0.5)) == ()
     (arm,) = tally.trial_done(finished(trials[1], 0.7))
-    assert arm.name == "base"
+    assert arm.name == "naive"
     assert arm.mean == pytest.approx(0.6)
 
 
@@ -97,9 +97,9 @@ def test_arms_in_training_are_named_once_each(clock):
     tally = Tally(plan, clock)
     for trial in trials[:3]:
         tally.trial_started(trial)
-    assert tally.names_running == ("base", "+ He normal")
+    assert tally.names_running == ("naive", "+ He normal")
     tally.trial_done(finished(trials[2], 0.5))
-    assert tally.names_running == ("base",)
+    assert tally.names_running == ("naive",)
 
 
 def test_a_study_that_is_all_there_has_nothing_to_train(clock):

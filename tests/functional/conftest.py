@@ -1,0 +1,95 @@
+"""Whole commands on a small study: what a user types, in a folder of their own."""
+
+import gzip
+import json
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stepladder.data.synthetic import synthetic
+
+STUDY = """
+name = "small"
+dataset = "digits"
+replicates = 2
+epochs = 2
+validation = 40
+base_name = "plain"
+
+[base]
+hidden = [6]
+activation = "sigmoid"
+learning_rate = 0.1
+batch_size = 16
+
+[[technique]]
+name = "ReLU"
+
+[[technique]]
+name = "He normal"
+"""
+
+
+def idx(array):
+    """An array of uint8 as the bytes of an IDX file."""
+    return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+@pytest.fixture(scope="session")
+def digits():
+    return synthetic(examples=300, input_shape=(4, 4), classes=4, seed=2)
+
+
+@pytest.fixture
+def place(tmp_path, digits):
+    """A folder with a study file and its data as gzipped IDX files."""
+    folder = tmp_path / "digits"
+    folder.mkdir()
+    parts = {
+        "train-images-idx3-ubyte": digits.x_train,
+        "train-labels-idx1-ubyte": digits.y_train.astype(np.uint8),
+        "t10k-images-idx3-ubyte": digits.x_test,
+        "t10k-labels-idx1-ubyte": digits.y_test.astype(np.uint8),
+    }
+    for name, array in parts.items():
+        (folder / f"{name}.gz").write_bytes(gzip.compress(idx(array)))
+    (tmp_path / "study.toml").write_text(STUDY, "utf-8")
+    return tmp_path
+
+
+class Command:
+    """Runs `stepladder` in a folder, with a cache of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
+
+    def start(self, *words: str, **environment: str) -> subprocess.Popen:
+        return subprocess.Popen(
+            [sys.executable, "-m", "stepladder", *words],
+            cwd=self.folder,
+            env={**self.environment, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def __call__(self, *words: str, **environment: str) -> subprocess.CompletedProcess:
+        process = self.start(*words, **environment)
+        out, err = process.communicate(timeout=300)
+        return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+    def results(self, run: str) -> dict:
+        done = self("results", run, "--format", "json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+
+@pytest.fixture
+def stepladder(place):
+    return Command(place)

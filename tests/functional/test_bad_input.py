@@ -1,0 +1,121 @@
+"""Bad input: one message, exit code 2, nothing trained, nothing stored touched, no traceback."""
+
+import sqlite3
+
+import numpy as np
+import pytest
+
+from stepladder import cli
+
+BASE = '[base]\nhidden = [4]\n'
+
+
+@pytest.fixture
+def refused(place, monkeypatch, capsys):
+    """Runs a command that must be refused, in the study's folder; returns its message."""
+    monkeypatch.chdir(place)
+
+    def run(*words):
+        before = sorted(place.rglob("*"))
+        monkeypatch.setattr("sys.argv", ["stepladder", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capsys.readouterr()
+        assert ended.value.code == 2, captured.err
+        assert captured.out == ""
+        assert "Traceback" not in captured.err
+        assert sorted(place.rglob("*")) == before
+        return captured.err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (["replicates=0"], "replicates must be at least 1, found 0"),
+        (["base.dropout=1.0"], "base.dropout must be below 1"),
+        (["base.learning_rate=-0.1"], "base.learning_rate must be above 0"),
+        (["base.learning_rate=nan"], "base.learning_rate must be a finite number"),
+        (["base.hidden=[]"], "base.hidden must have at least 1"),
+        (["base.activation=rleu"], "did you mean 'relu'?"),
+        (["base.activaton=relu"], "did you mean 'activation'?"),
+        (["validation=300"], "validation must come to at least 1 example and leave"),
+        (["base.train_examples=1000"], "train_examples must be from 1 to 260"),
+        (["dataset=elsewhere"], "elsewhere"),
+        (["dataset=study.toml"], "study.toml"),
+        (["design=factory"], "design must be"),
+        (["replicates"], "must be KEY=VALUE"),
+        (["name.x=3"], "'name' is not a table"),
+        (["replicates=0", "seed=-1"], "2 problems in study.toml"),
+    ],
+)
+def test_a_setting_that_cannot_be(settings, expected, refused):
+    words = [word for setting in settings for word in ("--set", setting)]
+    assert expected in refused("run", "study.toml", *words)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["run", "mnits"], "did you mean 'mnist'?"),
+        (["run", "."], "must be a readable file"),
+        (["run", "digits/train-images-idx3-ubyte.gz"], "must be a TOML text in UTF-8"),
+        (["run", "study.toml", "--replicates", "0"], "replicates must be at least 1"),
+        (["run", "study.toml", "--workers", "0"], "--workers must be 1 to"),
+        (["run", "study.toml", "--workers", "10000"], "--workers must be 1 to"),
+        (["run", "study.toml", "--engine", "hope"], "hope"),
+        (["run", "study.toml", "--out", "study.toml"], "--out must be a folder"),
+        (["results", "runs/none"], "RUN must be the folder of a run"),
+        (["results", "digits"], "study.toml"),
+        (["report", "study.toml"], "RUN must be the folder of a run"),
+        (["results", "digits", "--format", "yaml"], "yaml"),
+        (["fly"], "No such command"),
+    ],
+)
+def test_words_that_make_no_command(words, expected, refused):
+    assert expected in refused(*words)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"), [("mysql://x/y", "mysql"), ("sqlite:////no/such/folder/x.db", "folder")]
+)
+def test_a_store_that_cannot_be_opened(url, expected, place, refused):
+    (place / "runs" / "small").mkdir(parents=True)
+    assert expected in refused("run", "study.toml", "--store", url)
+
+
+def test_a_fit_backend_that_is_not_there(refused, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "theano")
+    assert "found 'theano'" in refused("run", "study.toml", "--engine", "fit")
+
+
+def test_a_folder_that_holds_another_study(place, refused):
+    folder = place / "taken"
+    folder.mkdir()
+    (folder / "study.toml").write_text('name = "another"\n' + BASE, "utf-8")
+    assert "found the study 'another'" in refused("run", "study.toml", "--out", "taken")
+
+
+def test_a_folder_that_holds_a_strange_database(place, refused):
+    folder = place / "runs" / "small"
+    folder.mkdir(parents=True)
+    with sqlite3.connect(folder / "stepladder.db") as database:
+        database.execute("CREATE TABLE somebody_else (x)")
+    database.close()
+    assert "stepladder.db" in refused("run", "study.toml")
+
+
+def test_a_pickle_in_an_npz_is_never_opened(place, refused):
+    objects = np.array([{"a": 1}, {"b": 2}], dtype=object)
+    np.savez(place / "bad.npz", x_train=objects, y_train=[0, 1], x_test=objects, y_test=[0, 1])
+    assert "x_train" in refused("run", "study.toml", "--set", "dataset=bad.npz")
+
+
+def test_a_table_without_its_label_column(place, refused):
+    (place / "t.csv").write_text("digit,a\n" + "0,1\n1,2\n" * 50, "utf-8")
+    (place / "csv.toml").write_text(
+        'name = "t"\ndataset = { csv = "t.csv", label = "digits", test_share = 0.2 }\n' + BASE,
+        "utf-8",
+    )
+    assert "did you mean 'digit'?" in refused("run", "csv.toml")

@@ -1,0 +1,157 @@
+"""`stepladder run`: trained once, told truly, and gone on with after any interruption."""
+
+import json
+import os
+import signal
+import sqlite3
+
+import numpy as np
+import pytest
+
+RUN = "runs/small"
+
+
+def figures(results):
+    """What must not change between two runs of one study."""
+    return [(arm["name"], arm["test_accuracy"], arm["effect"]) for arm in results["arms"]]
+
+
+def rows(place):
+    with sqlite3.connect(place / RUN / "stepladder.db") as database:
+        return [row[0] for row in database.execute("SELECT id FROM trials")]
+
+
+def children_of(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        return [int(child) for child in file.read().split()]
+
+
+def first_line_of(process, containing):
+    for line in process.stderr:
+        if containing in line:
+            return line
+    raise AssertionError(f"ended without saying {containing!r}")
+
+
+def test_a_study_is_trained_once_and_everything_is_written(stepladder, place):
+    done = stepladder("run", "study.toml")
+    assert done.returncode == 0, done.stderr
+    assert "+ ReLU" in done.stdout
+    assert "6 trials to train" in done.stderr
+    for name in ("study.toml", "stepladder.db", "report.html", "figures/accuracy.png"):
+        assert (place / RUN / name).stat().st_size > 0
+    assert not list((place / RUN).glob(".*"))
+
+    again = stepladder("run", "study.toml")
+    assert again.returncode == 0
+    assert "All 6 trials are stored: nothing to train." in again.stderr
+    assert again.stdout == done.stdout
+
+    results = stepladder.results(RUN)
+    assert [arm["n"] for arm in results["arms"]] == [2, 2, 2]
+    assert results["looks"] == 1
+    assert results["arms"][0]["effect"] is None
+    assert results["arms"][1]["effect"]["verdict"] == "not enough replicates"
+
+    longer = stepladder("run", "study.toml", "--replicates", "3")
+    assert "3 trials to train" in longer.stderr
+    more = stepladder.results(RUN)
+    assert more["looks"] == 2
+    for arm, before in zip(more["arms"], results["arms"], strict=True):
+        assert arm["test_accuracy"]["values"][:2] == before["test_accuracy"]["values"]
+
+
+def test_the_same_study_elsewhere_gives_the_same_table(stepladder):
+    stepladder("run", "study.toml", "--out", "one", "--workers", "1")
+    stepladder("run", "study.toml", "--out", "two")
+    assert figures(stepladder.results("one")) == figures(stepladder.results("two"))
+
+
+def test_the_user_s_keras_backend_does_not_reach_the_population_engine(stepladder):
+    done = stepladder("run", "study.toml", KERAS_BACKEND="torch")
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_fit_engine_agrees_with_the_population_engine(stepladder):
+    stepladder("run", "study.toml", "--out", "population")
+    done = stepladder("run", "study.toml", "--out", "fit", "--engine", "fit", KERAS_BACKEND="jax")
+    assert done.returncode == 0, done.stderr
+    ours, theirs = (
+        [arm["test_accuracy"]["values"] for arm in stepladder.results(run)["arms"]]
+        for run in ("population", "fit")
+    )
+    assert np.abs(np.subtract(ours, theirs)).max() <= 0.02  # two of a hundred test images
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_table(stepladder, place):
+    long = ("run", "study.toml", "--epochs", "40")
+    stepladder(*long, "--out", "whole")
+    killed = stepladder.start(*long)
+    first_line_of(killed, "trials to train")
+    workers = children_of(killed.pid)
+    killed.kill()
+    killed.communicate()
+    assert all(ended(worker) for worker in workers)
+    done = stepladder(*long)
+    assert done.returncode == 0, done.stderr
+    assert figures(stepladder.results(RUN)) == figures(stepladder.results("whole"))
+    assert len(rows(place)) == len(set(rows(place))) == 6
+
+
+def ended(pid, seconds=20.0):
+    """Whether a process ends within some seconds; its parent is gone, so its end is watched."""
+    try:
+        watched = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    import select  # used here alone
+
+    return bool(select.select([watched], [], [], seconds)[0])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_run_says_how_to_go_on(number, stepladder, place):
+    stopped = stepladder.start("run", "study.toml", "--epochs", "2000")
+    first_line_of(stopped, "trials to train")
+    workers = children_of(stopped.pid)
+    stopped.send_signal(number)
+    out, err = stopped.communicate(timeout=30)
+    assert stopped.returncode == 130
+    assert "stepladder run study.toml --epochs 2000" in err
+    assert "Traceback" not in err
+    assert out == ""
+    assert all(ended(worker) for worker in workers)
+
+
+def test_a_killed_worker_is_replaced_and_nothing_is_lost(stepladder):
+    whole = ("run", "study.toml", "--epochs", "60")
+    stepladder(*whole, "--out", "whole")
+    hurt = stepladder.start(*whole)
+    first_line_of(hurt, "trials to train")
+    os.kill(children_of(hurt.pid)[0], signal.SIGKILL)
+    _, err = hurt.communicate(timeout=300)
+    assert hurt.returncode == 0, err
+    assert "a training process died (signal 9)" in err
+    assert figures(stepladder.results("runs/small")) == figures(stepladder.results("whole"))
+
+
+def test_a_trial_that_diverges_is_shown_as_that(stepladder):
+    done = stepladder("run", "study.toml", "--set", "base.learning_rate=1e30")
+    assert done.returncode == 0, done.stderr
+    arm = stepladder.results(RUN)["arms"][1]
+    assert arm["diverged"] == 2
+    assert arm["test_accuracy"]["mean"] is None
+    assert "diverged" in arm["diagnosis"][0]
+    assert "diverged" in done.stdout
+
+
+def test_results_in_every_format(stepladder):
+    stepladder("run", "study.toml")
+    for form, mark in (("table", "plain"), ("json", "{"), ("csv", "arm,"), ("markdown", "| ")):
+        done = stepladder("results", RUN, "--format", form)
+        assert done.returncode == 0, done.stderr
+        assert mark in done.stdout
+    report = stepladder("report", RUN, "--output", "elsewhere.html")
+    assert report.stdout.strip() == "elsewhere.html"
+    assert json.loads(stepladder("schema").stdout)["title"] == "Study"
+    assert "ok  store" in stepladder("doctor", RUN).stdout

@@ -1,0 +1,52 @@
+"""Starting up: help imports nothing heavy, and the package says what it offers."""
+
+import subprocess
+import sys
+
+import pytest
+
+import stepladder
+
+HEAVY = ("keras", "jax", "matplotlib", "scipy", "sqlalchemy", "numpy", "pydantic", "rich")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["--version"]])
+def test_help_imports_nothing_heavy(words):
+    code = (
+        "import sys\n"
+        "from stepladder import cli\n"
+        f"sys.argv = ['stepladder', *{words!r}]\n"
+        "try:\n    cli.main()\nexcept SystemExit as end:\n    assert not end.code\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+
+
+def test_public_names_are_pinned():
+    assert sorted(stepladder.__all__) == [
+        "CATALOGUE",
+        "CsvDataset",
+        "DataError",
+        "InputError",
+        "OutputError",
+        "Recipe",
+        "Reported",
+        "Run",
+        "RunError",
+        "StepladderError",
+        "StoreError",
+        "Study",
+        "StudyError",
+        "Technique",
+        "WorkerError",
+        "__version__",
+        "run",
+    ]
+    for name in stepladder.__all__:
+        assert getattr(stepladder, name) is not None
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'runn'"):
+        stepladder.runn  # noqa: B018 - the access is the test
