@@ -23,4 +23,6 @@ slow:
 	python -m pytest -m slow
 
 docs:
-	python -m stepladder techniques --format markdown > docs/techniques.md
+	(echo '# Techniques'; echo; \
+	 echo 'Made by `make docs` from the catalogue; `stepladder techniques` prints the same.'; echo; \
+	 python -m stepladder techniques --format markdown) > docs/techniques.md

@@ -129,7 +129,7 @@ def report(run: Path, output: Path | None, store: str | None) -> None:
     "--format", "form", type=click.Choice(["table", "json", "markdown"]), default="table",
     show_default=True,
 )  # fmt: skip
-def techniques(form: str) -> None:
+def techniques(form: Any) -> None:  # noqa: ANN401 - one of the choices above
     """Lists the catalogue: what each technique changes, what it mends, and its paper."""
     from stepladder.report import catalogue
 

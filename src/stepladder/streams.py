@@ -1,8 +1,8 @@
 """Named random streams: every random draw of a replicate, derived and never global.
 
 A stream is `numpy.random.SeedSequence(seed, spawn_key=(replicate, stream, *more))`, so that
-replicate *r* of a study is the same draw in every arm, on every machine, in any order of training: common
-random numbers, which let arms be compared in pairs.
+replicate *r* of a study is the same draw in every arm, on every machine, in any order of
+training: common random numbers, which let arms be compared in pairs.
 """
 
 from __future__ import annotations

@@ -68,9 +68,10 @@ class Command:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
+        self.started: list[subprocess.Popen] = []
 
     def start(self, *words: str, **environment: str) -> subprocess.Popen:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "stepladder", *words],
             cwd=self.folder,
             env={**self.environment, **environment},
@@ -78,6 +79,14 @@ class Command:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self.started.append(process)
+        return process
+
+    def end(self) -> None:
+        """Ends what a failed test left running."""
+        for process in self.started:
+            process.kill()
+            process.communicate()
 
     def __call__(self, *words: str, **environment: str) -> subprocess.CompletedProcess:
         process = self.start(*words, **environment)
@@ -92,4 +101,6 @@ class Command:
 
 @pytest.fixture
 def stepladder(place):
-    return Command(place)
+    command = Command(place)
+    yield command
+    command.end()

@@ -7,7 +7,7 @@ import pytest
 
 from stepladder import cli
 
-BASE = '[base]\nhidden = [4]\n'
+BASE = "[base]\nhidden = [4]\n"
 
 
 @pytest.fixture

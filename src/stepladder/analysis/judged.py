@@ -43,7 +43,7 @@ class Effect:
         p_t: two-sided paired t p-value, which agrees with the interval; 0 where all differences
             are equal and not 0.
         p_t_holm: `p_t` after Holm's correction. `helps` and `hurts` need it below 0.05 and more:
-            the sign-flip test must agree, or with few pairs all of them be alike.
+            the sign-flip test must agree or, with few pairs, all differences have one sign.
         verdict: what may be said.
         replicates_needed: pairs that would settle the verdict with 80 % power at the mean and
             spread seen; None where it is settled, where nothing can be said (fewer than two

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from stepladder.analysis.consistency import consistency_p, consistent
 from stepladder.analysis.families import holm
+from stepladder.analysis.one_sign import one_sign, one_sign_floor, one_sign_p
 from stepladder.analysis.paired import PairedT, paired_t, tost
 from stepladder.analysis.planning import FEWEST, POWER, power_of_t, power_of_tost, smallest
 from stepladder.analysis.sign_flip import DRAWS, EXACT_UP_TO, sign_flip
@@ -53,12 +53,12 @@ def judge(
 ) -> Judged:
     """Judges families of comparisons.
 
-    Different (`helps`, `hurts`): the larger of two p-values is below alpha after Holm's
-    correction. One is that of the paired t test, which trusts the spread seen; the other needs
-    no such trust. It is the sign-flip test, which is exact for any arms that differ by chance
-    alone, or, where the pairs are consistent, 4^(1 - n), without which 80 points in 5 of 5
-    replicates could not be told from chance (the sign-flip test ends at 2 / 2^5 = 0.06). Above
-    20 pairs, where flips are drawn, the t test decides alone once none of them does as much.
+    Different (`helps`, `hurts`): a p-value that does not trust the spread of a few differences
+    alone is below alpha after Holm's correction. It is the larger of those of the paired t test
+    and of the sign-flip test, which is exact for any arms that differ by chance alone. Where all
+    differences have one sign it may be max(2 p_t, 4^(1 - n)) instead, without which 80 points in
+    5 of 5 replicates could not be told from chance (the sign-flip test ends at 2 / 2^5 = 0.06).
+    Above 20 pairs, where flips are drawn, the t test decides alone once none does as much.
 
     Otherwise within ±delta (`no difference beyond δ`): two one-sided tests, Holm's correction
     over the same family. Neither is said with fewer than three pairs.
@@ -79,12 +79,9 @@ def judge(
     t = paired_t(differences)
     p = sign_flip(differences)
     p = np.where(t.pairs < 2, np.nan, p)
-    alike = consistent(first, second, differences)
+    alike = one_sign(differences)
     enough = t.pairs >= FEWEST
-    robust = np.where(alike, consistency_p(t.pairs), p)
-    unmatched = (t.pairs > EXACT_UP_TO) & (p * (1 + DRAWS) < 1.5)
-    robust = np.where(unmatched, 0.0, robust)
-    combined = np.where(enough, np.maximum(t.p, robust), np.nan)
+    combined = np.where(enough, _p_different(t, p, alike), np.nan)
     different = holm(combined) < alpha
     equivalent = holm(np.where(enough, tost(differences, delta), np.nan)) < alpha
     within = equivalent & ~different
@@ -97,6 +94,13 @@ def judge(
     if plan:
         needed[open_] = _needed(t, alike, open_, levels, delta)
     return Judged(differences, t, p, holm(p), holm(t.p), different, within, needed)
+
+
+def _p_different(t: PairedT, p: Floats, alike: Bools) -> Floats:
+    """The p-value that `helps` and `hurts` rest on, before the family is corrected for."""
+    unmatched = (t.pairs > EXACT_UP_TO) & (p * (1 + DRAWS) < 1.5)
+    both = np.maximum(t.p, np.where(unmatched, 0.0, p))
+    return np.where(alike, np.minimum(both, one_sign_p(t.pairs, t.p)), both)
 
 
 def _level(alpha: float, rejected: Bools) -> Floats:
@@ -113,12 +117,15 @@ def _needed(
     level, level_within = levels[0][rows], levels[1][rows]
     more = np.maximum(t.pairs[rows] + 1, FEWEST)
 
+    def flips_can_speak(pairs: Floats) -> Bools:
+        return np.asarray((pairs > EXACT_UP_TO) | (2 ** (1 - pairs) < level))
+
     def can_speak(pairs: Floats) -> Bools:
-        lowest = np.where(alike[rows], consistency_p(pairs), 2 ** (1 - pairs))
-        return np.asarray(np.where(pairs > EXACT_UP_TO, 0.0, lowest) < level)
+        return flips_can_speak(pairs) | (alike[rows] & (one_sign_floor(pairs) < level))
 
     def shows_difference(pairs: Floats) -> Bools:
-        return np.asarray(power_of_t(pairs, mean, spread, level) >= POWER)
+        asked = np.where(flips_can_speak(pairs), level, level / 2)
+        return np.asarray(power_of_t(pairs, mean, spread, asked) >= POWER)
 
     def shows_none(pairs: Floats) -> Bools:
         return np.asarray(power_of_tost(pairs, mean, spread, delta, level_within) >= POWER)

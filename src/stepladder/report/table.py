@@ -26,7 +26,7 @@ _STYLES = {
     "not enough replicates": "yellow",
 }
 _MARKS = {"helps": "▲", "hurts": "▼", "no difference beyond δ": "≈", "not enough replicates": "?"}
-FILE_WIDTH = 100
+FILE_WIDTH = 120
 NAME_WIDTH = 34
 INSTEAD_WIDTH = 14
 VERDICT_WIDTH = 14
@@ -82,7 +82,7 @@ def show(results: Results, stream: TextIO | None = None) -> None:
     Args:
         results: what to show.
         stream: where to; stdout unless given. A terminal gives its width and colours, a file
-            or a pipe gets 100 columns without.
+            or a pipe gets 120 columns without.
     """
     console = Console(file=stream)
     if not console.is_terminal:
@@ -142,6 +142,11 @@ def _means(view: View) -> list[_Column]:
     return _columns(view, before=parts, reported=True)
 
 
+def _full_folded(view: View) -> list[_Column]:
+    parts = [_accuracy(view, "train %", _train), _accuracy(view, "validation %", _validation)]
+    return _columns(view, before=parts, reported=True, verdict=VERDICT_WIDTH)
+
+
 def _folded(view: View) -> list[_Column]:
     parts = [_mean(view, "train %", _train), _mean(view, "validation %", _validation)]
     return _columns(view, before=parts, reported=True, verdict=VERDICT_WIDTH)
@@ -161,7 +166,7 @@ def _leanest(view: View) -> list[_Column]:
 
 
 _LAYOUTS: tuple[Callable[[View], list[_Column]], ...] = (
-    _full, _means, _folded, _without_train, _tested, _leanest,
+    _full, _full_folded, _means, _folded, _without_train, _tested, _leanest,
 )  # fmt: skip
 
 

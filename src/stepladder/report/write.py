@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-from contextlib import suppress
 from pathlib import Path
 
-from stepladder.errors import OutputError
+from stepladder.files import write_whole
 from stepladder.report.curves import figures_of
 from stepladder.report.figures import csv_of, names_of, png_of, svg_of
 from stepladder.report.html import as_html
@@ -34,9 +31,9 @@ def write_report(results: Results, folder: Path) -> list[Path]:
     written = [write_html(results, folder / "report.html")]
     for name in names_of(figures):
         written += [
-            _write(drawn / f"{name}.svg", svg_of(name, figures).encode()),
-            _write(drawn / f"{name}.png", png_of(name, figures)),
-            _write(drawn / f"{name}.csv", csv_of(name, figures).encode()),
+            write_whole(drawn / f"{name}.svg", svg_of(name, figures).encode()),
+            write_whole(drawn / f"{name}.png", png_of(name, figures)),
+            write_whole(drawn / f"{name}.csv", csv_of(name, figures).encode()),
         ]
     return written
 
@@ -54,31 +51,4 @@ def write_html(results: Results, file: Path) -> Path:
     Raises:
         OutputError: if it cannot be written.
     """
-    return _write(file, as_html(results).encode())
-
-
-def _write(file: Path, content: bytes) -> Path:
-    """Writes beside the file and moves into its place, so that a reader never sees half of it."""
-    part = file.with_name(f".{file.name[:100]}.{secrets.token_hex(4)}.part")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("xb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(file)
-    except OSError as error:
-        _remove(part)
-        raise OutputError(
-            f"{str(file)!r} must be a file that can be written, found: {error.strerror or error}; "
-            "free some space, mend the permissions or name another place"
-        ) from error
-    except BaseException:
-        _remove(part)
-        raise
-    return file
-
-
-def _remove(part: Path) -> None:
-    with suppress(OSError):  # what went wrong before is what the user should hear of
-        part.unlink()
+    return write_whole(file, as_html(results).encode())

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import tomllib
 from pathlib import Path
 
 from stepladder.errors import OutputError
+from stepladder.files import write_whole
 from stepladder.study import Study
 
 __all__ = ["STORE_NAME", "STUDY_NAME", "check", "write_study"]
@@ -58,14 +58,4 @@ def write_study(folder: Path, study: Study) -> None:
     Raises:
         OutputError: if it cannot be written.
     """
-    target = folder / STUDY_NAME
-    try:
-        handle, name = tempfile.mkstemp(dir=folder, prefix=".study-", suffix=".tmp")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(study.to_toml())
-        os.replace(name, target)
-    except OSError as error:
-        raise OutputError(
-            f"{target} must be writable, found: {error.strerror}; free some room or choose "
-            "another folder with --out"
-        ) from None
+    write_whole(folder / STUDY_NAME, study.to_toml().encode())

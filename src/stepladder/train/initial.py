@@ -111,4 +111,4 @@ def _orthogonal(shape: tuple[int, ...], draw: np.random.Generator) -> npt.NDArra
     gaussian = draw.normal(size=(max(rows, columns), min(rows, columns)))
     q, r = np.linalg.qr(gaussian)
     q = q * np.sign(np.diagonal(r))
-    return (q.T if rows < columns else q).reshape(shape)
+    return np.asarray((q.T if rows < columns else q).reshape(shape))

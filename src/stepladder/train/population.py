@@ -264,6 +264,6 @@ class Training:
             )
 
 
-def _repeat(variable: Any, lanes: int) -> jax.Array:
+def _repeat(variable: Any, lanes: int) -> jax.Array:  # noqa: ANN401 - Keras has no types
     value = jnp.asarray(keras.ops.convert_to_numpy(variable.value))
     return jnp.repeat(value[None], lanes, axis=0)

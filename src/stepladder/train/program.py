@@ -230,7 +230,7 @@ class Program:
 
         if weights.trainable[0].shape[0] == 1:
             return cast("_Answers", _add_axis(lane(_drop_axis(weights))))
-        return cast("_Answers", jax.vmap(lane, in_axes=(_LANES,))(weights))
+        return jax.vmap(lane, in_axes=(_LANES,))(weights)
 
 
 _LANES: Any = Weights(*cast("Any", (0, 0, 0, None)))  # axes, where arrays will be

@@ -36,6 +36,7 @@ def _gains(*points):
         pytest.param(*_gains(1, 2, 3, 2, 2), OPEN, id="five of one sign, unlike"),
         pytest.param(*_gains(1, 2, 3, 2, 2, 2), HELPS, id="six of one sign"),
         pytest.param(*_gains(1, 2, 3, 2, 2, -2), OPEN, id="five of six"),
+        pytest.param(*_gains(1, 1, 1, 1, 1, 30), OPEN, id="six of one sign, one far off"),
         pytest.param(*_gains(0, 0, 0), NONE, id="identical"),
         pytest.param(*_gains(0, 0), OPEN, id="identical twice"),
         pytest.param(*_gains(0.01, -0.02, 0.01, 0, 0.01), NONE, id="within delta"),
@@ -65,16 +66,50 @@ def test_a_ladder_of_twelve_rungs_can_show_80_points_at_five_replicates():
 
 
 def test_in_a_larger_family_the_same_scores_need_more():
-    arm, other = _gains(1.3, 0.9, 1, 1.1, 1, 0.8)
+    arm, other = _gains(1.1, 0.9, 1, 1.1, 1, 0.9)
     alone = effect(arm, other)
     crowd = effects(
-        {"arm": arm, "other": other} | {str(each): other for each in range(80)},
-        [("arm", "other"), *((str(each), "other") for each in range(80))],
+        {"arm": arm, "other": other} | {str(each): other for each in range(400)},
+        [("arm", "other"), *((str(each), "other") for each in range(400))],
     )["arm"]
     assert (alone.verdict, crowd.verdict) == (HELPS, OPEN)
     assert (crowd.p, crowd.p_t) == (alone.p, alone.p_t)
-    assert crowd.p_t_holm == pytest.approx(81 * alone.p_t)
-    assert crowd.replicates_needed == 7
+    assert crowd.p_t_holm == pytest.approx(401 * alone.p_t)
+    assert crowd.replicates_needed == 8  # 4^-7 is the first below 0.05 / 401
+
+
+def test_what_is_settled_no_longer_counts_in_the_plan():
+    arm, other = _gains(1, 2, 3, 2, 2)
+    clear = [score + 0.2 for score in other]
+    scores = {"arm": arm, "other": other} | {str(each): clear for each in range(5)}
+    found = effects(scores, [(name, "other") for name in scores if name != "other"])
+    assert [found[str(each)].verdict for each in range(5)] == [HELPS] * 5
+    assert found["arm"].replicates_needed == effect(arm, other).replicates_needed == 6
+
+
+def test_a_plan_asks_for_more_even_where_as_many_had_the_power():
+    arm, other = _gains(2, 2.1, 1.9, 2.2, 1.8, 2, -0.01)
+    scores = {"arm": arm, "other": other, "b": [], "c": []}
+    found = effects(scores, [("arm", "other"), ("b", "other"), ("c", "other")])["arm"]
+    assert (found.verdict, found.p_t_holm < 0.01) == (OPEN, True)
+    assert found.replicates_needed == 8
+
+
+def test_above_twenty_pairs_a_large_family_is_not_held_up_by_the_number_of_draws():
+    scores = np.full((1_500, 2, 25), np.nan)
+    scores[0, 0] = np.linspace(0.5, 0.9, 25)
+    scores[0, 1] = scores[0, 0] - np.linspace(0.01, 0.03, 25)
+    judged = judge(scores[:, 0], scores[:, 1], delta=0.1, alpha=0.05)
+    assert judged.p_holm[0] > 0.05
+    assert judged.different[0]
+
+
+def test_differences_equal_in_images_are_equal_in_bits():
+    arm, other = [0.3, 0.2, 0.9, 0.7, 0.97], [0.2, 0.1, 0.8, 0.6, 0.87]
+    assert len({100 * (a - b) for a, b in zip(arm, other, strict=True)}) > 1
+    found = effect(arm, other)
+    assert found.differences == (10.0,) * 5
+    assert (found.mean, found.ci_low, found.ci_high, found.p_t) == (10, 10, 10, 0)
 
 
 def test_equivalence_is_corrected_for_the_family_too():

@@ -5,8 +5,8 @@ import os
 os.environ["KERAS_BACKEND"] = "jax"  # before anything imports Keras
 
 import pytest
-from stepladder.data.synthetic import synthetic
 
+from stepladder.data.synthetic import synthetic
 from stepladder.recipe import Recipe
 from stepladder.records import Trial
 

@@ -45,7 +45,8 @@ def test_arms_that_differ_in_normalisation_alone_start_from_the_same_kernels():
 
 def test_biases_start_at_zero_and_scales_at_one():
     model = build(Recipe(hidden=[5], normalization="layer"), (3,), 2)
-    by_name = dict(zip((v.path for v in model.trainable_variables), initial_weights(model, 0, 0)))
+    paths = [variable.path for variable in model.trainable_variables]
+    by_name = dict(zip(paths, initial_weights(model, 0, 0), strict=True))
     for path, value in by_name.items():
         if path.endswith(("bias", "beta")):
             assert not value.any(), path

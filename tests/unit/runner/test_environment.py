@@ -1,0 +1,65 @@
+"""The edge to the machine: cores, backend and what training processes are started with."""
+
+import json
+
+import pytest
+
+from stepladder import InputError, environment
+
+
+def test_one_process_a_core_unless_told_otherwise():
+    usable = environment.cores()
+    assert environment.settings().cpus == tuple(usable)
+    assert environment.settings(workers=1).cpus == tuple(usable[:1])
+
+
+@pytest.mark.parametrize("workers", [0, -1, 10_000])
+def test_workers_beyond_the_cores_are_refused(workers):
+    with pytest.raises(InputError, match=f"found {workers}"):
+        environment.settings(workers=workers)
+
+
+@pytest.mark.parametrize(
+    ("text", "cores"),
+    [("max 100000", None), ("100000 100000", 1), ("150000 100000", 2), ("50000 100000", 1),
+     ("nonsense", None), ("", None)],
+)  # fmt: skip
+def test_a_quota_is_rounded_up_to_whole_cores(tmp_path, text, cores):
+    file = tmp_path / "cpu.max"
+    file.write_text(text)
+    assert environment._quota(file) == cores
+
+
+def test_no_quota_file_is_no_quota(tmp_path):
+    assert environment._quota(tmp_path / "none") is None
+
+
+def test_the_population_engine_has_jax_whatever_the_user_s_keras_is(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    settings = environment.settings()
+    assert settings.environment["KERAS_BACKEND"] == "jax"
+    assert settings.engine_name == "population"
+
+
+def test_the_fit_engine_has_the_backend_that_the_user_names(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    assert environment.settings(engine="fit").engine_name == "fit/jax"
+    monkeypatch.setenv("KERAS_BACKEND", "theano")
+    with pytest.raises(InputError, match="found 'theano'"):
+        environment.settings(engine="fit")
+
+
+@pytest.mark.parametrize(
+    "content", ['{"backend": "no-such-thing"}', "not json", "[]", json.dumps({"backend": "jax"})]
+)
+def test_a_keras_file_counts_only_where_its_backend_is_installed(tmp_path, monkeypatch, content):
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    (tmp_path / "keras.json").write_text(content)
+    assert environment.keras_backend() == "jax"
+
+
+def test_a_cache_that_cannot_be_made_is_done_without(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert environment.cache_folder() is None

@@ -1,0 +1,56 @@
+"""The folder of a run: made, checked, and never mixed up with another."""
+
+import os
+import stat
+
+import pytest
+
+from stepladder import OutputError, Study
+from stepladder.runner.folder import check, write_study
+
+STUDY = Study(name="mine", base={"hidden": [3]})
+
+
+def test_a_new_folder_is_made_with_its_parents(tmp_path):
+    folder = tmp_path / "a b" / "c'é"
+    check(folder, STUDY)
+    write_study(folder, STUDY)
+    assert Study.load(folder / "study.toml") == STUDY
+    assert [file.name for file in folder.iterdir()] == ["study.toml"]
+
+
+def test_the_study_s_own_folder_is_used_again(tmp_path):
+    for _ in range(2):
+        check(tmp_path, STUDY)
+        write_study(tmp_path, STUDY)
+
+
+def test_others_may_read_what_the_user_s_mask_lets_them(tmp_path):
+    write_study(tmp_path, STUDY)
+    (tmp_path / "plain").touch()
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("study.toml", "plain")]
+    assert modes[0] == modes[1]
+
+
+@pytest.mark.parametrize("content", [b'name = "other"', b"name = ", b"\xff\xfe", b""])
+def test_a_folder_of_another_study_is_refused_and_left_alone(tmp_path, content):
+    (tmp_path / "study.toml").write_bytes(content)
+    with pytest.raises(OutputError, match="choose another folder with --out"):
+        check(tmp_path, STUDY)
+    assert (tmp_path / "study.toml").read_bytes() == content
+
+
+def test_a_file_is_no_folder(tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(OutputError, match="must be a folder, found a file"):
+        check(file, STUDY)
+    with pytest.raises(OutputError, match="must be writable"):
+        check(file / "below", STUDY)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(OutputError, match="must be writable"):
+        check(tmp_path, STUDY)

@@ -1,0 +1,119 @@
+"""Judging: from stored trials to results, whatever is missing, diverged or constant."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from example_run import finished
+from fake_store import FakeStore
+
+from stepladder import Study
+from stepladder.records import Score
+from stepladder.runner.judge import judge
+from stepladder.runner.plan import trials_of
+from stepladder.store import StudyRecord
+
+STUDY = Study(
+    name="s",
+    replicates=4,
+    base_name="plain",
+    base={"hidden": [3], "activation": "tanh"},
+    techniques=["ReLU"],
+    reported={"source": "somebody", "test_accuracy": {"plain": 0.25, "ReLU": 0.75}},
+)
+RECORD = StudyRecord(
+    study=STUDY,
+    dataset="d",
+    fingerprint="f" * 64,
+    sizes={"train": 90, "validation": 10, "test": 20},
+    classes=tuple("abcdefghij"),
+    versions={},
+    machine="m",
+)
+TRIALS = trials_of(STUDY, RECORD.fingerprint, 10, "population")
+
+
+def judged(results):
+    store = FakeStore()
+    for result in results:
+        store.add(result)
+    return judge(store, RECORD, "population", "test")
+
+
+def varied(trial, accuracy):
+    made = finished(trial, accuracy)
+    predictions = np.arange(len(made.test_predictions), dtype=np.uint16) % 10
+    return replace(made, test=Score(1.0, accuracy), test_predictions=predictions)
+
+
+def ladder(base=0.5, gain=0.2):
+    wobble = (0.0, 0.01, -0.01, 0.02)
+    return [
+        varied(trial, base + gain * place + wobble[trial.replicate])
+        for place, trials in enumerate(TRIALS.values())
+        for trial in trials
+    ]
+
+
+def test_a_whole_study():
+    results = judged(ladder())
+    assert results.finished
+    plain, relu = results.arms
+    assert (plain.n, relu.n) == (4, 4)
+    assert plain.effect is None
+    assert relu.effect.mean == pytest.approx(20)
+    assert relu.effect.pairs == 4
+    assert (plain.reported, relu.reported) == (0.25, 0.75)
+    assert plain.test_accuracy.values == pytest.approx((0.5, 0.51, 0.49, 0.52))
+    assert plain.diagnosis == ()
+
+
+def test_nothing_yet():
+    results = judged([])
+    assert not results.finished
+    assert results.looks == 0
+    for arm in results.arms:
+        assert arm.n == 0
+        assert arm.effect is None
+        assert math.isnan(arm.test_accuracy.mean)
+
+
+def test_a_missing_replicate_leaves_the_other_pairs():
+    results = judged(ladder()[:-1])
+    assert not results.finished
+    assert results.arms[1].effect.pairs == 3
+    assert results.arms[1].effect.unpaired == 1
+
+
+def test_a_diverged_replicate_is_counted_and_named():
+    made = ladder()
+    nothing = Score(math.nan, math.nan)
+    made[5] = replace(finished(made[5].trial, 0.0, diverged=3), test=nothing)
+    relu = judged(made).arms[1]
+    assert relu.diverged == 1
+    assert relu.n == 4
+    assert relu.effect.pairs == 3
+    assert relu.diagnosis == ("diverged in epoch 3 in 1 of 4 replicates",)
+
+
+def test_a_constant_answer_is_called_what_it_is():
+    made = ladder()
+    made[:4] = [
+        replace(each, test_predictions=np.full(len(each.test_predictions), 1, np.uint16))
+        for each in made[:4]
+    ]
+    assert judged(made).arms[0].diagnosis == ("answers b to every image",)
+    made[0] = ladder()[0]
+    assert judged(made).arms[0].diagnosis == ("answers b to every image in 3 of 4 replicates",)
+
+
+def test_a_look_is_a_new_set_of_trials():
+    store = FakeStore()
+    made = ladder()
+    looks = []
+    for count in (4, 4, 8, 8):
+        for result in made[:count]:
+            store.add(result)
+        looks.append(judge(store, RECORD, "population", "test").looks)
+    assert looks == [1, 1, 2, 2]
