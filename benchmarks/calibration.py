@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from itertools import combinations_with_replacement
+from math import factorial
 
 import numpy as np
 import numpy.typing as npt
+from scipy import optimize
 
 from stepladder.analysis import paired_t
+from stepladder.analysis.one_sign import one_sign_floor, one_sign_p
 from stepladder.analysis.rule import judge
 
 Floats = npt.NDArray[np.float64]
@@ -154,6 +158,78 @@ def power(studies: int) -> None:
         print(f"{gain:4}  {spread:6}  {family:>11}  {int(planned):5}  {settled:9.1f}")
 
 
+def cost(studies: int) -> None:
+    """What the rule's caution costs: gains called `helps`, beside the t test taken alone."""
+    ratios = (1, 1.5, 2, 3, 4, 6)
+    print("\nGains called helps in %, by gain over spread of differences / by the t test alone")
+    print("replicates  comparisons" + "".join(f"{ratio:>12}" for ratio in ratios))
+    for n in (3, 4, 5, 6, 8, 10):
+        for family in (1, 6):
+            cells = []
+            for ratio in ratios:
+                generator = np.random.default_rng((6, n, family))
+                other = generator.normal(0.5, 0.05, (studies, family, n))  # arms overlap
+                arm = other + generator.normal(0, 0.002, other.shape)
+                arm[:, 0] += 0.002 * ratio
+                judged = judge(arm, other, delta=DELTA, alpha=ALPHA, plan=False)
+                alone = judged.p_t_holm[:, 0] < ALPHA
+                rates = 100 * judged.different[:, 0].mean(), 100 * alone.mean()
+                cells.append(f"{rates[0]:5.0f} / {rates[1]:3.0f}")
+            print(f"{n:>10}  {family:>11}" + "".join(f"{cell:>12}" for cell in cells))
+
+
+def _worst_shares(counts: Floats, ways: Floats, levels: int) -> float:
+    """The largest chance, over the levels' shares, of outcomes with these counts of levels."""
+
+    def log_chance(weights: Floats) -> float:
+        shares = weights - np.logaddexp.reduce(weights)
+        return -float(np.logaddexp.reduce(np.log(ways) + counts @ shares))
+
+    starts = np.random.default_rng(7).normal(0, 0.5, (3, levels))
+    found = [optimize.minimize(log_chance, start, method="L-BFGS-B").fun for start in starts]
+    return float(2 * np.exp(-min(found)))  # either arm may be the better
+
+
+def worst_case(tries: int) -> None:
+    """A search for the distribution that fools the rule of one sign most, in exact chances."""
+    families = (1, 2, 3, 4, 6, 8, 9, 10, 12, 14, 17, 20, 25, 30, 35, 40, 45, 50, 52, 100, 200, 500)
+    print("\nRule of one sign: largest chance for equal arms found, over the level it is used at")
+    print(f"n  levels  {'up to 50 comparisons':>20}  {'up to 500':>9}")
+    for n, levels in [
+        (4, 3),
+        (4, 5),
+        (5, 3),
+        (5, 5),
+        (6, 3),
+        (6, 4),
+        (7, 3),
+        (7, 4),
+        (8, 4),
+        (9, 4),
+    ]:
+        higher, lower = np.tril_indices(levels, -1)
+        chosen = np.array(list(combinations_with_replacement(range(len(higher)), n)))
+        tallies = (chosen[:, :, None] == np.arange(len(higher))).sum(axis=1)
+        factorials = np.array([float(factorial(each)) for each in range(n + 1)])
+        ways = factorials[n] / factorials[tallies].prod(axis=1)
+        ends = np.stack([higher[chosen], lower[chosen]], axis=1)
+        counts = np.stack([(ends == level).sum(axis=(1, 2)) for level in range(levels)], axis=1)
+        worst = dict.fromkeys(families, 0.0)
+        generator = np.random.default_rng(8)
+        for each in range(tries):
+            positions = np.arange(levels) + (each > 0) * generator.normal(0, 0.06, levels)
+            differences = np.round(positions[higher[chosen]] - positions[lower[chosen]], 12)
+            p = one_sign_p(n, paired_t(differences).p)
+            for family in families:
+                level = ALPHA / family
+                passes = (differences > 0).all(axis=1) & (p < level)
+                if one_sign_floor(n) < level < 2.0 ** (1 - n) and passes.any():
+                    chance = _worst_shares(counts[passes], ways[passes], levels)
+                    worst[family] = max(worst[family], chance / level)
+        few = max(ratio for family, ratio in worst.items() if family <= 50)
+        print(f"{n}  {levels:>6}  {few:20.2f}  {max(worst.values()):9.2f}")
+
+
 def main() -> None:
     """Prints every table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -163,6 +239,8 @@ def main() -> None:
     unlike_arms(studies)
     coverage(studies)
     power(studies)
+    cost(studies)
+    worst_case(tries=6)
 
 
 if __name__ == "__main__":

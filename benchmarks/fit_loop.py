@@ -51,9 +51,7 @@ def build(recipe):
     stack = [keras.Input((28, 28)), layers.Flatten()]
     for units in recipe["hidden"]:
         bias = not recipe["batch_norm"]
-        stack.append(
-            layers.Dense(units, use_bias=bias, kernel_initializer=recipe["initializer"])
-        )
+        stack.append(layers.Dense(units, use_bias=bias, kernel_initializer=recipe["initializer"]))
         if recipe["batch_norm"]:
             stack.append(layers.BatchNormalization())
         stack.append(layers.Activation(recipe["activation"]))
@@ -97,7 +95,7 @@ def main():
         for seed in range(replicates):
             keras.utils.clear_session()
             keras.utils.set_random_seed(seed)
-            order = np.random.permutation(len(x))
+            order = np.random.default_rng(seed).permutation(len(x))
             validation, train = order[:held], order[held:]
             model = build(recipe)
             model.fit(

@@ -63,11 +63,11 @@ def place(tmp_path, digits):
 
 
 class Command:
-    """Runs `stepladder` in a folder, with a cache of its own."""
+    """Runs `stepladder` in a folder, with the cache of compiled programs that it is given."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, cache: Path) -> None:
         self.folder = folder
-        self.environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
+        self.environment = {**os.environ, "XDG_CACHE_HOME": str(cache)}
         self.started: list[subprocess.Popen] = []
 
     def start(self, *words: str, **environment: str) -> subprocess.Popen:
@@ -99,8 +99,14 @@ class Command:
         return json.loads(done.stdout)
 
 
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory):
+    """A cache that all of these tests share, so that each program is compiled once."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture
-def stepladder(place):
-    command = Command(place)
+def stepladder(place, cache):
+    command = Command(place, cache)
     yield command
     command.end()

@@ -118,7 +118,7 @@ def _needed(
     more = np.maximum(t.pairs[rows] + 1, FEWEST)
 
     def flips_can_speak(pairs: Floats) -> Bools:
-        return np.asarray((pairs > EXACT_UP_TO) | (2 ** (1 - pairs) < level))
+        return np.asarray(2 ** (1 - pairs) < level)
 
     def can_speak(pairs: Floats) -> Bools:
         return flips_can_speak(pairs) | (alike[rows] & (one_sign_floor(pairs) < level))

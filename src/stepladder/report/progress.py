@@ -170,7 +170,7 @@ def _summary(tally: Tally) -> str:
 
 
 class PlainProgress:
-    """A line when an arm is complete, and at most one line in ten seconds otherwise.
+    """A line when training has begun, one for each complete arm, else at most one in ten seconds.
 
     Args:
         stream: where to write; stderr unless given.
@@ -198,10 +198,13 @@ class PlainProgress:
             self._tally.trial_started(trial)
 
     def epoch_done(self, trial: Trial, epoch: int) -> None:
-        """Says how far it is if nothing was said for ten seconds."""
-        if self._tally:
-            self._tally.epoch_done(trial, epoch)
-            self._say_how_far(self._tally)
+        """Says that compiling is over, and how far it is if nothing was said for ten seconds."""
+        if self._tally is None:
+            return
+        if not self._tally.epochs_done:
+            self._say(f"First epoch done after {duration(self._tally.elapsed)}, compiling included.")
+        self._tally.epoch_done(trial, epoch)
+        self._say_how_far(self._tally)
 
     def trial_done(self, result: TrialResult) -> None:
         """Says which arms are complete, or how far it is if nothing was said for ten seconds."""

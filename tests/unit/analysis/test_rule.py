@@ -33,8 +33,10 @@ def _gains(*points):
         pytest.param([0.97] * 2, [0.11] * 2, OPEN, id="2 of 2"),
         pytest.param(*_gains(1, 1, 1), OPEN, id="three equal differences"),
         pytest.param(*_gains(1.1, 0.9, 1, 1.05, 1), HELPS, id="five that are alike"),
-        pytest.param(*_gains(1, 2, 3, 2, 2), OPEN, id="five of one sign, unlike"),
+        pytest.param(*_gains(1, 2, 3, 2, 2), HELPS, id="five of one sign"),
+        pytest.param(*_gains(1, 4, 1, 3, 0.5), OPEN, id="five of one sign, unlike"),
         pytest.param(*_gains(1, 2, 3, 2, 2, 2), HELPS, id="six of one sign"),
+        pytest.param(*_gains(0.3, 4, 1, 3, 0.5, 2.4), HELPS, id="six, by the flips alone"),
         pytest.param(*_gains(1, 2, 3, 2, 2, -2), OPEN, id="five of six"),
         pytest.param(*_gains(1, 1, 1, 1, 1, 30), OPEN, id="six of one sign, one far off"),
         pytest.param(*_gains(0, 0, 0), NONE, id="identical"),
@@ -79,12 +81,12 @@ def test_in_a_larger_family_the_same_scores_need_more():
 
 
 def test_what_is_settled_no_longer_counts_in_the_plan():
-    arm, other = _gains(1, 2, 3, 2, 2)
+    arm, other = _gains(1, 4, 1, 3, 0.5)
     clear = [score + 0.2 for score in other]
     scores = {"arm": arm, "other": other} | {str(each): clear for each in range(5)}
     found = effects(scores, [(name, "other") for name in scores if name != "other"])
     assert [found[str(each)].verdict for each in range(5)] == [HELPS] * 5
-    assert found["arm"].replicates_needed == effect(arm, other).replicates_needed == 6
+    assert found["arm"].replicates_needed == effect(arm, other).replicates_needed == 8
 
 
 def test_a_plan_asks_for_more_even_where_as_many_had_the_power():
@@ -93,6 +95,13 @@ def test_a_plan_asks_for_more_even_where_as_many_had_the_power():
     found = effects(scores, [("arm", "other"), ("b", "other"), ("c", "other")])["arm"]
     assert (found.verdict, found.p_t_holm < 0.01) == (OPEN, True)
     assert found.replicates_needed == 8
+
+
+def test_a_plan_for_gains_of_both_signs_waits_for_the_flips():
+    scores = dict(zip(["arm", "other"], _gains(1, 1, 1, 1, 1, 1, 1, 0), strict=True))
+    scores |= {str(each): [] for each in range(49)}
+    found = effects(scores, [(name, "other") for name in scores if name != "other"])["arm"]
+    assert found.replicates_needed == 11  # 2 / 2^11 is the first below 0.05 / 50
 
 
 def test_above_twenty_pairs_a_large_family_is_not_held_up_by_the_number_of_draws():
@@ -125,7 +134,7 @@ def test_a_larger_delta_and_alpha_settle_more():
     arm, other = _gains(0.3, -0.2, 0.1, 0.2, -0.1)
     assert effect(arm, other).verdict == OPEN
     assert effect(arm, other, delta=1.0).verdict == NONE
-    arm, other = _gains(1, 2, 3, 2, 2)
+    arm, other = _gains(1, 4, 1, 3, 0.5)
     assert effect(arm, other, alpha=0.1).verdict == HELPS
 
 
@@ -135,7 +144,8 @@ def test_a_larger_delta_and_alpha_settle_more():
         pytest.param([0.97] * 3, [0.11] * 3, 4, id="consistent at three"),
         pytest.param([0.97] * 2, [0.11] * 2, 4, id="consistent at two"),
         pytest.param(*_gains(0, 0), 3, id="identical at two"),
-        pytest.param(*_gains(1, 2, 3, 2, 2), 6, id="of one sign at five"),
+        pytest.param(*_gains(1, 4, 1, 3, 0.5), 8, id="of one sign at five"),
+        pytest.param(*_gains(1, 2, 1), 5, id="of one sign at three, where the t test needs half"),
         pytest.param([0.97] * 5, [0.11] * 5, None, id="settled"),
         pytest.param(*_gains(0, 0, 0), None, id="settled as no difference"),
         pytest.param([0.97], [0.11], None, id="one pair"),

@@ -63,20 +63,21 @@ def test_plain_progress_speaks_of_arms_and_else_every_ten_seconds(clock):
     progress = plain(stream, clock)
     plan, trials = planned_run(found=1)
     progress.start(plan)
-    for epoch in (1, 2, 3):
+    for epoch in (1, 2, 3, 4):
         clock.pass_by(4)
         progress.epoch_done(trials[0], epoch)
     assert lines(stream) == [
         "quick: 13 trials to train, 1 found in the store, 2 workers, 52 epochs in all",
-        "3 of 52 epochs, 0 of 13 trials, about 3 min left",
+        "First epoch done after 4 s, compiling included.",
+        "4 of 52 epochs, 0 of 13 trials, about 3 min left",
     ]
     clock.pass_by(1)
     progress.trial_done(finished(trials[0], 0.1135))
     clock.pass_by(1)
     progress.finish()
-    assert lines(stream)[2:] == [
+    assert lines(stream)[3:] == [
         "naive: 2 replicates, validation 11.35 %",
-        "Trained 1 of 13 trials in 14 s.",
+        "Trained 1 of 13 trials in 18 s.",
     ]
 
 

@@ -99,7 +99,7 @@ def test_weights_after_twenty_steps_are_those_of_keras_fit(name, dataset, trial_
 def paths(optimizer):
     """The optimizer's slots by name, without the number that Keras gives each network."""
     names = [variable.path.split("/", 1)[-1] for variable in optimizer.variables]
-    return [re.sub(r"^sequential(_\d+)?_", "", name) for name in names]
+    return [re.sub(r"^(?:sequential(?:_\d+)?_|(variable)_\d+$)", r"\1", name) for name in names]
 
 
 def test_the_training_did_move_the_weights(dataset, trial_of):

@@ -7,7 +7,7 @@ from example_results import VARIANTS, hostile_results, mnist_results
 from rich.cells import cell_len
 from rich.console import Console
 
-from stepladder.report.table import as_text, results_table, show
+from stepladder.report.table import FILE_WIDTH, as_text, results_table, show
 
 
 @pytest.mark.parametrize("width", [80, 100, 140])
@@ -95,10 +95,10 @@ def test_plain_text_has_no_colours():
     assert "\x1b" not in as_text(mnist_results())
 
 
-def test_a_pipe_gets_a_hundred_columns_without_colours():
+def test_a_pipe_gets_its_columns_without_colours():
     stream = io.StringIO()
     show(mnist_results(), stream)
-    assert stream.getvalue() == as_text(mnist_results(), 100)
+    assert stream.getvalue() == as_text(mnist_results(), FILE_WIDTH)
 
 
 def test_an_interval_off_centre_is_shown_by_its_ends():
