@@ -202,7 +202,9 @@ class PlainProgress:
         if self._tally is None:
             return
         if not self._tally.epochs_done:
-            self._say(f"First epoch done after {duration(self._tally.elapsed)}, compiling included.")
+            self._say(
+                f"First epoch done after {duration(self._tally.elapsed)}, compiling included."
+            )
         self._tally.epoch_done(trial, epoch)
         self._say_how_far(self._tally)
 
