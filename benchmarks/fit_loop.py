@@ -3,8 +3,8 @@
 Written as the Keras guides have it: one model after the other, arrays in memory, validation data at
 each epoch's end. Knows nothing of stepladder but its study; run it with the backend that you want:
 
-    KERAS_BACKEND=tensorflow python benchmarks/fit_loop.py --out fit-tensorflow.json
-    KERAS_BACKEND=jax python benchmarks/fit_loop.py --replicates 1
+    KERAS_BACKEND=tensorflow python benchmarks/fit_loop.py --data mnist.npz --out tensorflow.json
+    KERAS_BACKEND=jax python benchmarks/fit_loop.py --data mnist.npz --replicates 1
 
 and beside it, on the same machine, `time stepladder run mnist`.
 """
