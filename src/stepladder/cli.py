@@ -39,6 +39,10 @@ def command() -> None:
 @click.option("--replicates", type=int, metavar="N", help="Replicates of each arm.")
 @click.option("--epochs", type=int, metavar="N", help="Epochs of the base recipe.")
 @click.option(
+    "--design", metavar="NAME",
+    help="ladder, one_at_a_time, leave_one_out, factorial, fraction or explicit.",
+)  # fmt: skip
+@click.option(
     "--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the run [runs/STUDY]."
 )
 @_STORE
@@ -58,6 +62,7 @@ def run(
     study: str,
     replicates: int | None,
     epochs: int | None,
+    design: str | None,
     out: Path | None,
     store: str | None,
     workers: int | None,
@@ -72,7 +77,8 @@ def run(
     from stepladder.report import progress, table
     from stepladder.study import Study
 
-    changes = {**_settings(settings), **_given(replicates=replicates, epochs=epochs)}
+    given = _given(replicates=replicates, epochs=epochs, design=design)
+    changes = {**_settings(settings), **given}
     asked = Study.load(study, changes)
     signal.signal(signal.SIGTERM, _interrupt)
     watched = progress.for_terminal(sys.stderr)

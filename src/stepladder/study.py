@@ -11,11 +11,18 @@ from typing import Annotated, Any, Self, cast
 import tomli_w
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
-from stepladder.designs import Arm, Design, arms
+from stepladder.designs import Arm, Cell, Design, ExplicitArm, arms, cells
 from stepladder.errors import StudyError
 from stepladder.recipe import Recipe
+from stepladder.study_checks import (
+    lost_reports,
+    lost_siblings,
+    misplaced_arms,
+    repeated,
+    too_many,
+)
 from stepladder.techniques import Technique
-from stepladder.values import Value, nearest
+from stepladder.values import Value, list_to_tuple, nearest
 
 __all__ = ["BUILT_IN_DATASETS", "BUILT_IN_STUDIES", "CsvDataset", "Reported", "Study"]
 
@@ -82,7 +89,9 @@ class Study(Value):
     )
     design: Design = Field(
         default="ladder",
-        description="How techniques become arms: each on top of the last.",
+        description="How techniques become arms: each on top of the last (ladder), each alone "
+        "on the base (one_at_a_time), all but each (leave_one_out), all combinations (factorial) "
+        "or some of them (fraction), or as [[arm]] tables say (explicit).",
         examples=["ladder"],
     )
     replicates: int = Field(
@@ -109,6 +118,9 @@ class Study(Value):
     base: Recipe = Field(description="The recipe that techniques are added to.")
     techniques: Annotated[tuple[Technique, ...], BeforeValidator(_as_techniques)] = Field(
         default=(), alias="technique", max_length=256, description="What is to be judged, in order."
+    )
+    explicit: Annotated[tuple[ExplicitArm, ...], BeforeValidator(list_to_tuple)] = Field(
+        default=(), alias="arm", max_length=1024, description="Arms of the design explicit."
     )
     reported: Reported | None = Field(
         default=None, description="Published figures for the same arms."
@@ -145,11 +157,21 @@ class Study(Value):
 
     @model_validator(mode="after")
     def _names_agree(self) -> Study:
-        problems = [*_repeated(self), *_lost_siblings(self), *_lost_reports(self)]
+        names = [self.base_name, *(each.name for each in self.techniques)]
+        published = self.reported.test_accuracy if self.reported else {}
+        problems = [
+            *repeated(names),
+            *lost_siblings(self.techniques),
+            *lost_reports(published, [*names, *(arm.name for arm in self.explicit)]),
+            *misplaced_arms(self.design, self.techniques, self.explicit),
+        ]
+        too = too_many(self.design, self.techniques, self.replicates, self.base.epochs)
         try:
-            self.arms  # noqa: B018 - made once to find contradictions
+            if not too and not lost_siblings(self.techniques):
+                self.arms  # noqa: B018 - made once to find contradictions
         except StudyError as error:
             problems += error.problems
+        problems += too
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -157,7 +179,12 @@ class Study(Value):
     @property
     def arms(self) -> tuple[Arm, ...]:
         """The arms of the design, the base first."""
-        return arms(self.design, self.base_name, self.base, self.techniques)
+        return arms(self.design, self.base_name, self.base, self.techniques, self.explicit)
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """The combinations of a factorial or its fraction; none for another design."""
+        return cells(self.design, self.base_name, self.base, self.techniques)
 
     @classmethod
     def load(cls, source: str | Path, settings: Mapping[str, Any] | None = None) -> Self:
@@ -190,44 +217,6 @@ class Study(Value):
     def to_toml(self) -> str:
         """The study as a TOML file that `load` reads back to an equal study."""
         return tomli_w.dumps(self.model_dump(mode="json", by_alias=True, exclude_none=True))
-
-
-def _repeated(study: Study) -> list[str]:
-    names = [study.base_name, *(technique.name for technique in study.techniques)]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    return [f"technique names must differ, found {name!r} twice; rename one" for name in twice]
-
-
-def _lost_siblings(study: Study) -> list[str]:
-    problems, rungs = [], []
-    for technique in study.techniques:
-        replaced = technique.instead_of
-        if replaced is None:
-            rungs.append(technique.name)
-        elif replaced not in rungs:
-            near = nearest(replaced, rungs)
-            advice = f"did you mean {near!r}?" if near else "name one that stands before it"
-            problems.append(
-                f"technique {technique.name!r}: instead_of must name a technique above it in the "
-                f"study, found {replaced!r}; {advice}"
-            )
-    return problems
-
-
-def _lost_reports(study: Study) -> list[str]:
-    names = [study.base_name, *(technique.name for technique in study.techniques)]
-    given = study.reported.test_accuracy if study.reported else {}
-    return [
-        f"reported.test_accuracy must name the base or a technique, found {name!r}; "
-        f"{_did_you_mean(name, names)}"
-        for name in given
-        if name not in names
-    ]
-
-
-def _did_you_mean(name: str, names: list[str]) -> str:
-    near = nearest(name, names)
-    return f"did you mean {near!r}?" if near else f"the names are {', '.join(names)}"
 
 
 def _read(source: str | Path) -> tuple[str, Path | None]:

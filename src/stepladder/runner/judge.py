@@ -74,7 +74,8 @@ def _accuracies(results: Found, part: str) -> list[float]:
 def _arm(arm: Arm, results: Found, effect: Effect | None, record: StudyRecord) -> ArmResult:
     done = [result for result in results if result is not None]
     reported = record.study.reported
-    name = arm.technique or arm.name
+    # Published tables climb: their figure for a technique is that of its rung.
+    name = (arm.technique if record.study.design == "ladder" else None) or arm.name
     return ArmResult(
         arm=arm,
         n=len(done),
