@@ -112,6 +112,13 @@ class Study(Value):
         description="Percentage points of accuracy below which a difference does not matter.",
         examples=[0.1],
     )
+    target: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Validation accuracy to which epochs and seconds are counted, a fraction.",
+        examples=[0.95],
+    )
     base_name: str = Field(
         default="base", min_length=1, max_length=500, description="Name of the base's arm."
     )

@@ -12,6 +12,7 @@ from stepladder.analysis.one_sign import one_sign, one_sign_floor, one_sign_p
 from stepladder.analysis.paired import PairedT, paired_t, tost
 from stepladder.analysis.planning import FEWEST, POWER, power_of_t, power_of_tost, smallest
 from stepladder.analysis.sign_flip import DRAWS, EXACT_UP_TO, sign_flip
+from stepladder.analysis.wins import WinShare, win_share
 
 __all__ = ["Judged", "judge"]
 
@@ -34,6 +35,7 @@ class Judged:
         p_t_holm: p of the t test after Holm's correction.
         different: whether the verdict is `helps` or `hurts`, by the sign of the mean.
         within: whether it is `no difference beyond δ`.
+        wins: share of the pairs in which the arm is the better one.
         needed: pairs that would settle it; NaN where it is settled, where there are fewer than
             two pairs, and where more than 10,000 would be needed.
     """
@@ -45,6 +47,7 @@ class Judged:
     p_t_holm: Floats
     different: Bools
     within: Bools
+    wins: WinShare
     needed: Floats
 
 
@@ -90,10 +93,11 @@ def judge(
         _level(alpha, equivalent)[..., None] + np.zeros(t.mean.shape),
     )
     open_ = ~different & ~within & (t.pairs >= 2)
+    wins = win_share(differences)
     needed = np.full(t.mean.shape, np.nan)
     if plan:
         needed[open_] = _needed(t, alike, open_, levels, delta)
-    return Judged(differences, t, p, holm(p), holm(t.p), different, within, needed)
+    return Judged(differences, t, p, holm(p), holm(t.p), different, within, wins, needed)
 
 
 def _p_different(t: PairedT, p: Floats, alike: Bools) -> Floats:

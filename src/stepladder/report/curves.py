@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
+from stepladder.analysis.judged import Interval
 from stepladder.report.view import Row, Shown, View, view_of
 from stepladder.report.wording import counted, elided, number
 from stepladder.runner.results import Results
@@ -75,6 +76,7 @@ class Bar:
         verdict: in words.
         text: the effect with its interval, as in the table.
         kind: the verdict itself.
+        images: ends of the interval for new test images too, or None.
     """
 
     name: str
@@ -85,6 +87,12 @@ class Bar:
     verdict: str
     text: str
     kind: str
+    images: tuple[float, float] | None = None
+
+    @property
+    def images_ends(self) -> tuple[float, ...]:
+        """The ends of the interval for new test images too, none where it is not known."""
+        return self.images or ()
 
 
 @dataclass(frozen=True)
@@ -108,7 +116,7 @@ class Figures:
     @property
     def effect_ends(self) -> tuple[float, ...]:
         """Every effect and every end of an interval, in percentage points."""
-        ends = (end for bar in self.bars for end in (bar.mean, bar.low, bar.high))
+        ends = (end for bar in self.bars for end in (bar.mean, bar.low, bar.high, *bar.images_ends))
         return tuple(end for end in ends if end is not None)
 
     @property
@@ -130,7 +138,7 @@ def figures_of(results: Results) -> Figures:
         )
         for result, row in zip(results.arms, view.rows, strict=True)
     )
-    bars = _bars(view)
+    bars = _bars(view, results)
     delta = results.study.delta
     made = Figures(panels, bars, delta, captions={}, alternatives=_alternatives(panels, bars))
     return replace(made, captions=_captions(results, made))
@@ -166,12 +174,15 @@ def band(replicates: Sequence[npt.NDArray[np.float64]]) -> Band:
     )
 
 
-def _bars(view: View) -> tuple[Bar, ...]:
-    judged = [(row, row.effect) for row in view.rows if row.effect is not None]
-    return tuple(_bar(row, effect) for row, effect in judged if math.isfinite(effect.mean))
+def _bars(view: View, results: Results) -> tuple[Bar, ...]:
+    return tuple(
+        _bar(row, row.effect, result.effect.new_images)
+        for row, result in zip(view.rows, results.arms, strict=True)
+        if row.effect is not None and result.effect is not None and math.isfinite(row.effect.mean)
+    )
 
 
-def _bar(row: Row, effect: Shown) -> Bar:
+def _bar(row: Row, effect: Shown, images: Interval | None) -> Bar:
     return Bar(
         name=row.name,
         against=row.against or "",
@@ -181,6 +192,7 @@ def _bar(row: Row, effect: Shown) -> Bar:
         verdict=row.verdict,
         text=effect.text,
         kind=row.kind or "",
+        images=None if images is None else (images.low, images.high),
     )
 
 
@@ -193,7 +205,8 @@ def _captions(results: Results, made: Figures) -> dict[str, str]:
         "accuracy": f"Training and validation {epochs}; {shade}. Training accuracy is taken while "
         "training, dropout on, so it can lie below validation accuracy.",
         "validation": f"Validation {epochs}, all arms on one axis; {shade}.",
-        "effects": "Effect of each arm on test accuracy with its 95 % interval; the grey strip is "
+        "effects": "Effect of each arm on test accuracy with its 95 % intervals: thick for these "
+        "test images, retrained, thin for new test images too where known; the grey strip is "
         f"± {made.delta:g}, within which a difference does not matter. A hollow mark: not enough "
         f"replicates.{axis if made.has_log_effects else ''}",
     }

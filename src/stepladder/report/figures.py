@@ -99,12 +99,22 @@ def _band_rows(start: tuple[str, ...], band: Band) -> Iterable[tuple[object, ...
 
 def _effect_rows(figures: Figures) -> Iterable[tuple[object, ...]]:
     return (
-        (bar.name, bar.against, bar.mean, bar.low, bar.high, bar.verdict) for bar in figures.bars
+        (
+            bar.name,
+            bar.against,
+            bar.mean,
+            bar.low,
+            bar.high,
+            bar.verdict,
+            *(bar.images or (None, None)),
+        )
+        for bar in figures.bars
     )
 
 
 _BAND = ("epoch", "replicates", "mean_percent", "ci_low_percent", "ci_high_percent")
-_EFFECT = ("arm", "compared_with", "effect_points", "ci_low_points", "ci_high_points", "verdict")
+_EFFECT = ("arm", "compared_with", "effect_points", "ci_low_points", "ci_high_points", "verdict",
+           "new_images_low_points", "new_images_high_points")  # fmt: skip
 
 _KINDS = {
     "effects": _Kind(drawing.draw_effects, _effect_rows, _EFFECT),

@@ -178,10 +178,13 @@ def _interval_note(results: Results) -> str:
     several = [count for count in counts if count > 1]
     span = f"{several[0]:,}" if len(several) == 1 else f"{several[0]:,} to {several[-1]:,}"
     images = f"these {results.sizes['test']:,}" if "test" in results.sizes else "these"
-    return (
+    said = (
         f"± is the 95 % t interval of the mean over {span} replicates: {images} test images, "
-        "retrained. It does not speak for new test images."
+        "retrained. It does not speak for new test images"
     )
+    if any(result.effect and result.effect.new_images for result in results.arms):
+        return f"{said}; an effect's interval for new test images too is under new images."
+    return f"{said}."
 
 
 def _verdict_note(results: Results) -> str:

@@ -162,7 +162,7 @@ def _tested(view: View) -> list[_Column]:
 
 
 def _leanest(view: View) -> list[_Column]:
-    return _columns(view, before=[], reported=False, verdict=VERDICT_WIDTH)
+    return _columns(view, before=[], reported=False, verdict=VERDICT_WIDTH, images=False)
 
 
 _LAYOUTS: tuple[Callable[[View], list[_Column]], ...] = (
@@ -179,7 +179,11 @@ def _validation(row: Row) -> Shown:
 
 
 def _columns(
-    view: View, before: list[_Column], reported: bool, verdict: int | None = None
+    view: View,
+    before: list[_Column],
+    reported: bool,
+    verdict: int | None = None,
+    images: bool = True,
 ) -> list[_Column]:
     columns = [_column("arm", [_name(row) for row in view.rows], limit=NAME_WIDTH)]
     if not view.is_complete:
@@ -188,6 +192,9 @@ def _columns(
     if any(row.effect for row in view.rows):
         texts = _aligned([row.effect for row in view.rows])
         columns.append(_column("effect", [Text(text) for text in texts]))
+        if images and view.has_images:
+            texts = _aligned_texts([row.images for row in view.rows])
+            columns.append(_column("new images", [Text(text, style="dim") for text in texts]))
         styles = [_STYLES.get(row.kind or "", "default") for row in view.rows]
         cells = [
             Text(row.verdict, style=style) for row, style in zip(view.rows, styles, strict=True)

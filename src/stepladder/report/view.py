@@ -79,7 +79,9 @@ class Row:
         test: accuracy on the test part in percent.
         instead: what is shown in place of the accuracies, or None: "waiting", "answers 1 to
             every image", "diverged in all 5 replicates".
-        effect: difference in percentage points, or None.
+        effect: difference in percentage points, or None; its interval speaks for these test
+            images, retrained.
+        images: the effect's interval for new test images too, such as "± 0.30", or "".
         verdict: what may be said, in words; empty without an effect.
         kind: the verdict itself, or None.
         needed: how many replicates would settle the verdict, or "".
@@ -97,6 +99,7 @@ class Row:
     test: Shown
     instead: str | None
     effect: Shown | None
+    images: str
     verdict: str
     kind: Verdict | None
     needed: str
@@ -132,6 +135,11 @@ class View:
     def is_complete(self) -> bool:
         """Whether every arm has all its replicates and none diverged."""
         return all(row.is_complete for row in self.rows)
+
+    @property
+    def has_images(self) -> bool:
+        """Whether any effect has an interval for new test images."""
+        return any(row.images for row in self.rows)
 
     @property
     def notes(self) -> tuple[tuple[str, str], ...]:
@@ -176,6 +184,7 @@ def _row(results: Results, index: int) -> Row:
         test=_accuracy(result.test_accuracy),
         instead=_instead(result),
         effect=None if effect is None else _difference(effect),
+        images="" if effect is None else _images(effect),
         verdict="" if effect is None else _verdict(effect, results.study.delta),
         kind=None if effect is None else effect.verdict,
         needed="" if effect is None else _needed(effect),
@@ -195,6 +204,12 @@ def _accuracy(estimate: Estimate) -> Shown:
 
 def _difference(effect: Effect) -> Shown:
     return Shown(effect.mean, effect.ci_low, effect.ci_high, is_difference=True)
+
+
+def _images(effect: Effect) -> str:
+    """The interval for new test images, around the same mean as the effect's own."""
+    ends = effect.new_images
+    return "" if ends is None else Shown(effect.mean, ends.low, ends.high, True).spread
 
 
 def _instead(result: ArmResult) -> str | None:
@@ -227,4 +242,10 @@ def _notes(result: ArmResult, planned: int, is_finished: bool) -> tuple[str, ...
     if is_finished and result.effect is not None and result.effect.unpaired:
         unpaired = counted(result.effect.unpaired, "replicate")
         notes.append(f"effect without {unpaired}, not finite in both arms")
+    guessing = result.effect.at_chance if result.effect else None
+    if guessing is not None:
+        notes.append(
+            f"effect with diverged replicates at the accuracy of guessing: "
+            f"{_difference(guessing).text}, {guessing.verdict}"
+        )
     return tuple(notes)

@@ -10,13 +10,20 @@ import numpy as np
 from stepladder.analysis import Effect, effects, estimate
 from stepladder.designs import Arm
 from stepladder.records import TrialResult
+from stepladder.runner.measures import (
+    Found,
+    accuracies,
+    at_chance,
+    differences,
+    effect_with_images,
+    estimate_with_images,
+    reached,
+)
 from stepladder.runner.plan import trials_of
 from stepladder.runner.results import ArmResult, Results
 from stepladder.store import Store, StudyRecord
 
 __all__ = ["judge"]
-
-Found = list[TrialResult | None]
 
 
 def judge(store: Store, record: StudyRecord, engine: str, command: str) -> Results:
@@ -38,7 +45,7 @@ def judge(store: Store, record: StudyRecord, engine: str, command: str) -> Resul
     ids = list(dict.fromkeys(trial.id for trials in by_arm.values() for trial in trials))
     stored = store.results(ids)
     found = {name: [stored.get(trial.id) for trial in trials] for name, trials in by_arm.items()}
-    judged = _effects(study.arms, found, study.delta)
+    judged = _effects(study.arms, found, study.delta, len(record.classes))
     looks = store.look(study.name, record.fingerprint, stored, command)
     return Results(
         study=study,
@@ -46,7 +53,7 @@ def judge(store: Store, record: StudyRecord, engine: str, command: str) -> Resul
         fingerprint=record.fingerprint,
         sizes=record.sizes,
         classes=record.classes,
-        arms=tuple(_arm(arm, found[arm.name], judged.get(arm.name), record) for arm in study.arms),
+        arms=tuple(_arm(arm, found, judged.get(arm.name), record) for arm in study.arms),
         looks=looks,
         finished=len(stored) == len(ids),
         versions=record.versions,
@@ -55,8 +62,11 @@ def judge(store: Store, record: StudyRecord, engine: str, command: str) -> Resul
     )
 
 
-def _effects(arms: Sequence[Arm], found: Mapping[str, Found], delta: float) -> dict[str, Effect]:
-    scores = {name: _accuracies(results, "test") for name, results in found.items()}
+def _effects(
+    arms: Sequence[Arm], found: Mapping[str, Found], delta: float, classes: int
+) -> dict[str, Effect]:
+    scores = {name: accuracies(results, "test") for name, results in found.items()}
+    guessing = {name: at_chance(results, classes) for name, results in found.items()}
     pairs = [
         (arm.name, arm.compared_with)
         for arm in arms
@@ -64,14 +74,17 @@ def _effects(arms: Sequence[Arm], found: Mapping[str, Found], delta: float) -> d
         and any(map(math.isfinite, scores[arm.name]))
         and any(map(math.isfinite, scores[arm.compared_with]))
     ]
-    return effects(scores, pairs, delta=delta) if pairs else {}
+    judged = effects(scores, pairs, delta=delta, at_chance=guessing) if pairs else {}
+    return {
+        name: effect_with_images(judged[name], found[name], found[other]) for name, other in pairs
+    }
 
 
-def _accuracies(results: Found, part: str) -> list[float]:
-    return [getattr(each, part).accuracy if each else math.nan for each in results]
-
-
-def _arm(arm: Arm, results: Found, effect: Effect | None, record: StudyRecord) -> ArmResult:
+def _arm(
+    arm: Arm, found: Mapping[str, Found], effect: Effect | None, record: StudyRecord
+) -> ArmResult:
+    results, target = found[arm.name], record.study.target
+    other = found[arm.compared_with] if effect and arm.compared_with else None
     done = [result for result in results if result is not None]
     reported = record.study.reported
     # Published tables climb: their figure for a technique is that of its rung.
@@ -80,15 +93,17 @@ def _arm(arm: Arm, results: Found, effect: Effect | None, record: StudyRecord) -
         arm=arm,
         n=len(done),
         diverged=sum(result.diverged is not None for result in done),
-        train_accuracy=estimate(_accuracies(results, "train")),
-        val_accuracy=estimate(_accuracies(results, "validation")),
-        test_accuracy=estimate(_accuracies(results, "test")),
+        train_accuracy=estimate(accuracies(results, "train")),
+        val_accuracy=estimate(accuracies(results, "validation")),
+        test_accuracy=estimate_with_images(estimate(accuracies(results, "test")), results),
         effect=effect,
         curves=tuple(result.curve for result in done),
         diagnosis=tuple(_diagnosis(done, record.classes)),
         reported=reported.test_accuracy.get(name) if reported else None,
         parameters=done[0].parameters if done else None,
         seconds=sum(result.seconds for result in done),
+        differences=() if other is None else differences(results, other, target),
+        reached=reached(results, target),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stepladder.analysis.judged import Effect, Estimate
+from stepladder.analysis.judged import Difference, Effect, Estimate
 from stepladder.designs import Arm
 from stepladder.records import Curve
 from stepladder.study import Study
@@ -30,6 +30,9 @@ class ArmResult:
         reported: the test accuracy that somebody published for it, or None.
         parameters: trainable numbers of the network, or None before any replicate is finished.
         seconds: training time of all its replicates, compiling left out.
+        differences: on other measures, against the same arm; empty where there is no effect.
+        reached: replicates whose validation accuracy reached the study's target; None without
+            a target.
     """
 
     arm: Arm
@@ -44,6 +47,8 @@ class ArmResult:
     reported: float | None
     parameters: int | None
     seconds: float
+    differences: tuple[Difference, ...] = ()
+    reached: int | None = None
 
 
 @dataclass(frozen=True)
