@@ -7,7 +7,9 @@ from dataclasses import replace
 import numpy as np
 from scipy import stats
 
+from stepladder.analysis import factorial
 from stepladder.analysis.judged import Effect, Estimate, Verdict
+from stepladder.fractional import pair_aliases
 from stepladder.recipe import Recipe
 from stepladder.records import Curve
 from stepladder.runner.results import ArmResult, Results
@@ -218,7 +220,28 @@ def hostile_results() -> Results:
     return named_results(HOSTILE_NAMES)
 
 
+def factorial_results(design: str = "factorial") -> Results:
+    """Four techniques in all combinations, or in a fraction, with two that need each other."""
+    techniques = ["He normal", "ReLU", "dropout", "label smoothing"]
+    study = Study(name="all together", design=design, replicates=5, techniques=techniques,
+                  base=Recipe(hidden=[50], activation="sigmoid", epochs=3))  # fmt: skip
+    rng = np.random.default_rng(5)
+    cells = {cell.arm: cell.combination for cell in study.cells}
+    arms = []
+    for arm in study.arms:
+        bits = [cells[arm.name] >> place & 1 for place in range(4)]
+        end = 80 + 2 * bits[0] + 5 * bits[1] + 6 * bits[0] * bits[1] - bits[2]
+        arms.append(arm_result(arm, 5, 3, end, 0.2, 1.5, rng))
+    results = results_of(study, arms)
+    values = {each.arm.name: each.test_accuracy.values for each in arms}
+    scores = {cell.combination: values[cell.arm] for cell in study.cells}
+    aliases = pair_aliases(4) if design == "fraction" else None
+    return replace(results, readout=factorial(scores, techniques, aliases=aliases))
+
+
 VARIANTS = {
+    "factorial": factorial_results,
+    "fraction": lambda: factorial_results("fraction"),
     "mnist": mnist_results,
     "partial": partial_results,
     "one replicate": one_replicate,

@@ -11,6 +11,8 @@ import numpy.typing as npt
 from scipy.special import stdtrit
 
 from stepladder.analysis.judged import Interval
+from stepladder.analysis.readout import Readout
+from stepladder.report.readout import READOUT_CAPTION, readout_words
 from stepladder.report.view import Row, Shown, View, view_of
 from stepladder.report.wording import counted, elided, number
 from stepladder.runner.results import Results
@@ -105,6 +107,7 @@ class Figures:
         delta: points below which a difference does not matter.
         captions: what each figure shows, by its name.
         alternatives: each figure in words, by its name, for readers who cannot see it.
+        readout: of a factorial, or None.
     """
 
     panels: tuple[Panel, ...]
@@ -112,6 +115,7 @@ class Figures:
     delta: float
     captions: dict[str, str]
     alternatives: dict[str, str]
+    readout: Readout | None = None
 
     @property
     def effect_ends(self) -> tuple[float, ...]:
@@ -140,7 +144,10 @@ def figures_of(results: Results) -> Figures:
     )
     bars = _bars(view, results)
     delta = results.study.delta
-    made = Figures(panels, bars, delta, captions={}, alternatives=_alternatives(panels, bars))
+    made = Figures(panels, bars, delta, captions={}, alternatives=_alternatives(panels, bars),
+                   readout=results.readout)  # fmt: skip
+    if results.readout is not None:
+        made.alternatives["factorial"] = readout_words(results.readout)
     return replace(made, captions=_captions(results, made))
 
 
@@ -205,6 +212,7 @@ def _captions(results: Results, made: Figures) -> dict[str, str]:
         "accuracy": f"Training and validation {epochs}; {shade}. Training accuracy is taken while "
         "training, dropout on, so it can lie below validation accuracy.",
         "validation": f"Validation {epochs}, all arms on one axis; {shade}.",
+        "factorial": READOUT_CAPTION,
         "effects": "Effect of each arm on test accuracy with its 95 % intervals: thick for these "
         "test images, retrained, thin for new test images too where known; the grey strip is "
         f"± {made.delta:g}, within which a difference does not matter. A hollow mark: not enough "

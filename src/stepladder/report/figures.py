@@ -6,10 +6,12 @@ import io
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from stepladder.report import drawing
 from stepladder.report.curves import Band, Figures
+from stepladder.report.drawing_factorial import draw_factorial
 from stepladder.report.formats import csv_text
 from stepladder.report.style import LIGHT, Theme, settings
 
@@ -30,7 +32,9 @@ class _Kind:
 
 def names_of(figures: Figures) -> tuple[str, ...]:
     """The figures there are something to draw for, in the order in which the report shows them."""
-    return tuple(name for name in _KINDS if name != "effects" or figures.bars)
+    lacking = {name for name, has in (("effects", figures.bars), ("factorial", figures.readout))
+               if not has}  # fmt: skip
+    return tuple(name for name in _KINDS if name not in lacking)
 
 
 def svg_of(name: str, figures: Figures, theme: Theme = LIGHT) -> str:
@@ -112,11 +116,30 @@ def _effect_rows(figures: Figures) -> Iterable[tuple[object, ...]]:
     )
 
 
+def _factorial_rows(figures: Figures) -> Iterable[tuple[object, ...]]:
+    readout = figures.readout
+    if readout is None:
+        return
+    for main, share in zip_longest(readout.main, readout.shares):
+        effect = main.effect
+        yield ("main effect", main.technique, "", effect.mean, effect.ci_low, effect.ci_high)
+        if share is not None:
+            part = share.shapley
+            yield ("Shapley value", share.technique, "", part.mean, part.ci_low, part.ci_high)
+            yield ("all ladders", share.technique, "", part.mean, share.least, share.most)
+    for each in readout.interactions:
+        for one, two in each.pairs:
+            yield ("interaction", one, two, each.worth.mean, each.worth.ci_low, each.worth.ci_high)
+
+
 _BAND = ("epoch", "replicates", "mean_percent", "ci_low_percent", "ci_high_percent")
 _EFFECT = ("arm", "compared_with", "effect_points", "ci_low_points", "ci_high_points", "verdict",
            "new_images_low_points", "new_images_high_points")  # fmt: skip
 
+_FACTORIAL = ("figure", "technique", "with", "mean_points", "low_points", "high_points")
+
 _KINDS = {
+    "factorial": _Kind(draw_factorial, _factorial_rows, _FACTORIAL),
     "effects": _Kind(drawing.draw_effects, _effect_rows, _EFFECT),
     "accuracy": _Kind(drawing.draw_accuracy, _accuracy_rows, ("arm", "part", *_BAND)),
     "validation": _Kind(drawing.draw_validation, _validation_rows, ("arm", *_BAND)),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from stepladder.analysis.judged import Effect
 from stepladder.report.json_form import as_json
+from stepladder.report.side_table import SideTable
 from stepladder.report.view import Row, View, view_of
 from stepladder.report.wording import visible
 from stepladder.runner.results import ArmResult, Results
@@ -123,6 +124,8 @@ def as_markdown(results: Results) -> str:
     lines += ["", *_markdown_table(view), ""]
     lines += [f"- {markdown_text(name, True)}: {markdown_text(note)}" for name, note in view.notes]
     lines += [""] if view.notes else []
+    for table in view.tables:
+        lines += _side_table(table)
     notes = [view.comparison, *view.footnotes]
     if view.reported_source:
         notes.append(f"Reported: {view.reported_source}.")
@@ -137,6 +140,14 @@ def _markdown_table(view: View) -> list[str]:
     sides = ["---", *["---:"] * (5 + images), "---", *["---:"] * reported]
     rows = [_markdown_row(row, images, reported) for row in view.rows]
     return [f"| {' | '.join(cells)} |" for cells in (heads, sides, *rows)]
+
+
+def _side_table(table: SideTable) -> list[str]:
+    cells = [[markdown_text(each) for each in row] for row in (table.heads, *table.rows)]
+    sides = ["---"] * len(table.heads)
+    lines = [f"| {' | '.join(row)} |" for row in (cells[0], sides, *cells[1:])]
+    return [f"**{markdown_text(table.title)}**", "", *lines, "",
+            f"<sub>{markdown_text(table.note)}</sub>", ""]  # fmt: skip
 
 
 def _markdown_row(row: Row, images: int, reported: int) -> list[str]:

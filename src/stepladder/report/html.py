@@ -20,6 +20,7 @@ __all__ = ["as_html"]
 
 NAME_LENGTH = 120
 _TITLES = {
+    "factorial": "What each technique is worth in all combinations",
     "effects": "What each technique is worth",
     "accuracy": "Training and validation accuracy",
     "validation": "All arms on one axis",
@@ -62,7 +63,7 @@ def _context(results: Results) -> dict[str, Any]:
     return {
         "view": view,
         "figures": [_drawn(name, figures) for name in names_of(figures)],
-        "tables": [each for each in (other_measures(results),) if each is not None],
+        "tables": [each for each in (*view.tables, other_measures(results)) if each is not None],
         "techniques": _techniques(results),
         "facts": _facts(results),
         "commands": _commands(results),

@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 from stepladder.analysis.judged import Difference, Effect, Estimate, Interval
+from stepladder.analysis.readout import Readout, Spread
 from stepladder.runner.results import ArmResult, Results
 
 __all__ = ["NEW_IMAGES", "RETRAINED", "as_json", "effect_as_json", "estimate_as_json", "finite"]
@@ -39,6 +40,7 @@ def as_json(results: Results) -> str:
         "machine": results.machine,
         "seconds": finite(results.seconds),
         "arms": [_arm(each) for each in results.arms],
+        "factorial": None if results.readout is None else _readout(results.readout),
     }
     return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -127,3 +129,34 @@ def _share(effect: Effect) -> dict[str, Any] | None:
 def finite(value: float | None) -> float | None:
     """A number that JSON has, or None."""
     return None if value is None or not math.isfinite(value) else value
+
+
+def _readout(readout: Readout) -> dict[str, Any]:
+    return {
+        "replicates": readout.replicates,
+        "left_out": readout.left_out,
+        "gain": _spread(readout.gain),
+        "main_effects": [
+            {"technique": each.technique, "effect": effect_as_json(each.effect)}
+            for each in readout.main
+        ],
+        "interactions": [
+            {"pairs": [list(pair) for pair in each.pairs], **_spread(each.worth),
+             "p": finite(each.p), "p_holm": finite(each.p_holm),
+             "p_t": finite(each.p_t), "p_t_holm": finite(each.p_t_holm)}
+            for each in readout.interactions
+        ],
+        "shapley": [
+            {"technique": each.technique, **_spread(each.shapley), "of_gain": each.of_gain,
+             "ladders": {
+                 "mean": each.shapley.mean,
+                 "least": each.least, "after_least": list(each.after_least),
+                 "most": each.most, "after_most": list(each.after_most),
+             }}
+            for each in readout.shares
+        ],
+    }  # fmt: skip
+
+
+def _spread(spread: Spread) -> dict[str, Any]:
+    return {"mean": spread.mean, "ci_low": spread.ci_low, "ci_high": spread.ci_high}

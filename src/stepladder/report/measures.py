@@ -1,15 +1,14 @@
-"""Tables beside the main one, as plain texts: effects on other measures than test accuracy."""
+"""Effects on other measures than test accuracy, as a table of texts."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from stepladder.analysis.judged import Difference
-from stepladder.report.view import Shown
+from stepladder.report.shown import Shown
+from stepladder.report.side_table import SideTable
 from stepladder.report.wording import number, signed, visible
 from stepladder.runner.results import ArmResult, Results
 
-__all__ = ["SideTable", "other_measures"]
+__all__ = ["other_measures"]
 
 _HEADS = {
     "val_accuracy": "Validation, points",
@@ -20,23 +19,6 @@ _HEADS = {
     "epochs_to_target": "Epochs to target",
     "seconds_to_target": "Seconds to target",
 }
-
-
-@dataclass(frozen=True)
-class SideTable:
-    """A table of texts.
-
-    Attributes:
-        title: its heading.
-        heads: one a column; the first is that of the names.
-        rows: as many texts each.
-        note: what it shows, in a sentence or two.
-    """
-
-    title: str
-    heads: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    note: str
 
 
 def other_measures(results: Results) -> SideTable | None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
 from stepladder.analysis.judged import Effect, Verdict
 from stepladder.report.wording import counted, elided, signed, visible
-from stepladder.runner.results import ArmResult, Results
+from stepladder.runner.results import Results
 
-__all__ = ["Headline", "Part", "comparison", "footnotes", "headlines", "status", "subtitle"]
+__all__ = [
+    "Headline", "Judged", "Part", "comparison", "footnotes", "headlines", "headlines_of", "points",
+    "status", "subtitle",
+]  # fmt: skip
+
+Judged = tuple[str, Effect]
+"""A name and what is known of it."""
 
 NAMES_SHOWN = 6
 NAME_LENGTH = 60
@@ -43,17 +50,32 @@ class Headline:
 
 
 def headlines(results: Results) -> tuple[Headline, ...]:
-    """One sentence a verdict that occurs; "improves" is said of `helps` alone."""
-    judged: list[tuple[ArmResult, Effect]] = [
-        (each, each.effect) for each in results.arms if each.effect is not None
-    ]
+    """One sentence a verdict that occurs; "improves" is said of `helps` alone.
+
+    A factorial's sentences are on its techniques, any other design's on its arms.
+    """
+    if results.readout is not None:
+        main = [(each.technique, each.effect) for each in results.readout.main]
+        return headlines_of(main, results.study.delta, " averaged over all combinations")
+    judged = [(each.arm.name, each.effect) for each in results.arms if each.effect is not None]
     if not judged:
         return (Headline("unknown", (Part(_nothing_judged(results)),)),)
+    return headlines_of(judged, results.study.delta)
+
+
+def headlines_of(judged: Sequence[Judged], delta: float, where: str = "") -> tuple[Headline, ...]:
+    """One sentence a verdict that occurs.
+
+    Args:
+        judged: names with their effects.
+        delta: percentage points below which a difference does not matter.
+        where: what to say behind "test accuracy", such as " averaged over all combinations".
+    """
     made: list[Headline] = []
     for verdict in _ORDER:
-        group = [(result, effect) for result, effect in judged if effect.verdict == verdict]
+        group = [(name, effect) for name, effect in judged if effect.verdict == verdict]
         if group:
-            made.append(Headline(verdict, _sentence(verdict, group, results.study.delta)))
+            made.append(Headline(verdict, _sentence(verdict, group, delta, where)))
     return tuple(made)
 
 
@@ -72,15 +94,21 @@ def _nothing_judged(results: Results) -> str:
 
 
 def _sentence(
-    verdict: Verdict, group: list[tuple[ArmResult, Effect]], delta: float
+    verdict: Verdict, group: Sequence[Judged], delta: float, where: str
 ) -> tuple[Part, ...]:
     one = len(group) == 1
     if verdict == "helps":
-        return (*_named(group, sized=True), Part(f" improve{'s' if one else ''} test accuracy."))
+        return (
+            *_named(group, sized=True),
+            Part(f" improve{'s' if one else ''} test accuracy{where}."),
+        )
     if verdict == "hurts":
-        return (*_named(group, sized=True), Part(f" lower{'s' if one else ''} test accuracy."))
+        return (
+            *_named(group, sized=True),
+            Part(f" lower{'s' if one else ''} test accuracy{where}."),
+        )
     if verdict == "no difference beyond δ":
-        end = f" make{'s' if one else ''} no difference beyond {points(delta)}."
+        end = f" make{'s' if one else ''} no difference beyond {points(delta)}{where}."
         return (*_named(group, sized=True), Part(end))
     verb = "needs" if one else "need"
     return (
@@ -94,16 +122,14 @@ def points(delta: float) -> str:
     return f"{delta:g} point" + ("" if delta == 1 else "s")
 
 
-def _named(
-    group: list[tuple[ArmResult, Effect]], sized: bool = False, needed: bool = False
-) -> list[Part]:
+def _named(group: Sequence[Judged], sized: bool = False, needed: bool = False) -> list[Part]:
     parts: list[Part] = []
     shown = group if len(group) <= NAMES_SHOWN else group[: NAMES_SHOWN - 1]
-    for index, (result, effect) in enumerate(shown):
+    for index, (name, effect) in enumerate(shown):
         if index:
             is_last = index == len(group) - 1
             parts.append(Part(" and " if is_last else ", "))
-        parts.append(Part(elided(result.arm.name, NAME_LENGTH), is_name=True))
+        parts.append(Part(elided(name, NAME_LENGTH), is_name=True))
         if sized:
             parts.append(Part(f" ({signed(effect.mean)})"))
         if needed and effect.replicates_needed is not None:

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stepladder.report.sentences import Headline
+from stepladder.report.side_table import SideTable
 from stepladder.report.view import Row, Shown, View, view_of
 from stepladder.report.wording import elided
 from stepladder.runner.results import Results
@@ -61,6 +62,8 @@ def results_table(results: Results, width: int = 100) -> RenderableType:
     parts += [_headline(each) for each in view.headlines]
     if view.notes:
         parts += [Text(), *(_note(name, note) for name, note in view.notes)]
+    for table in view.tables:
+        parts += [Text(), _side_table(table)]
     notes = [view.comparison, *view.footnotes]
     if view.reported_source:
         notes.append(f"Reported: {view.reported_source}.")
@@ -104,6 +107,15 @@ def _headline(headline: Headline) -> RenderableType:
 
 def _note(name: str, note: str) -> RenderableType:
     return Text.assemble("  ", (elided(name, NAME_WIDTH), "bold"), ": ", note)
+
+
+def _side_table(side: SideTable) -> RenderableType:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    for place, head in enumerate(side.heads):
+        table.add_column(head, justify="right" if place > 2 else "left", overflow="fold")
+    for row in side.rows:
+        table.add_row(Text(row[0], style="bold"), *map(Text, row[1:]))
+    return Group(Text(side.title, style="bold"), table, Text(side.note, style="dim"))
 
 
 def _grid(view: View, width: int) -> Table:

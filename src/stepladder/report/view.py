@@ -2,66 +2,22 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 
 from stepladder.analysis.judged import Effect, Estimate, Verdict
 from stepladder.report import sentences
+from stepladder.report.readout import readout_tables
 from stepladder.report.sentences import Headline
-from stepladder.report.wording import counted, number, signed, visible
+from stepladder.report.shown import Shown
+from stepladder.report.side_table import SideTable
+from stepladder.report.wording import counted, number, visible
 from stepladder.runner.results import ArmResult, Results
 
 __all__ = ["Row", "Shown", "View", "view_of"]
 
 # Where this holds for every replicate, an accuracy would be a number about nothing.
 _CONSTANT = re.compile(r"answers .+ to every image\.?")
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A number with its 95 % interval, in the unit in which it is shown.
-
-    Attributes:
-        mean: percent or percentage points; NaN when there is none.
-        low: lower end of the interval, or None.
-        high: upper end of the interval, or None.
-        is_difference: whether it carries a sign.
-    """
-
-    mean: float
-    low: float | None = None
-    high: float | None = None
-    is_difference: bool = False
-
-    @property
-    def number(self) -> str:
-        """The mean alone, with two decimals."""
-        return signed(self.mean) if self.is_difference else number(self.mean)
-
-    @property
-    def half_width(self) -> float | None:
-        """Half the interval's width where the mean is its middle, else None."""
-        if self.low is None or self.high is None or not math.isfinite(self.mean):
-            return None
-        above, below = self.high - self.mean, self.mean - self.low
-        return above if math.isclose(above, below, rel_tol=1e-6, abs_tol=1e-6) else None
-
-    @property
-    def spread(self) -> str:
-        """The interval alone: "± 0.12", "[96.90, 97.20]", or nothing."""
-        if self.low is None or self.high is None:
-            return ""
-        half = self.half_width
-        if half is not None:
-            return f"± {number(half)}"
-        write = signed if self.is_difference else number
-        return f"[{write(self.low)}, {write(self.high)}]"
-
-    @property
-    def text(self) -> str:
-        """The mean and its interval."""
-        return f"{self.number} {self.spread}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -120,6 +76,7 @@ class View:
         reported_source: where the reported figures come from, or None.
         comparison: which arm each effect is against, in words.
         footnotes: what the intervals speak for, how verdicts are reached, how often looked.
+        tables: what is shown below the main table, such as the read-out of a factorial.
     """
 
     title: str
@@ -130,6 +87,7 @@ class View:
     reported_source: str | None
     comparison: str
     footnotes: tuple[str, ...]
+    tables: tuple[SideTable, ...] = ()
 
     @property
     def is_complete(self) -> bool:
@@ -165,6 +123,7 @@ def view_of(results: Results) -> View:
         reported_source=visible(source) if source else None,
         comparison=sentences.comparison(results),
         footnotes=sentences.footnotes(results),
+        tables=readout_tables(results.readout, results.study.delta),
     )
 
 

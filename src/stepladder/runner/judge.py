@@ -10,6 +10,7 @@ import numpy as np
 from stepladder.analysis import Effect, effects, estimate
 from stepladder.designs import Arm
 from stepladder.records import TrialResult
+from stepladder.runner.combinations import readout
 from stepladder.runner.measures import (
     Found,
     accuracies,
@@ -59,6 +60,7 @@ def judge(store: Store, record: StudyRecord, engine: str, command: str) -> Resul
         versions=record.versions,
         machine=record.machine,
         seconds=record.seconds,
+        readout=readout(study, found, len(record.classes)),
     )
 
 

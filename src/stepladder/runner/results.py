@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stepladder.analysis.judged import Difference, Effect, Estimate
+from stepladder.analysis.readout import Readout
 from stepladder.designs import Arm
 from stepladder.records import Curve
 from stepladder.study import Study
@@ -67,6 +68,7 @@ class Results:
         versions: of stepladder, Python and what trained, by name.
         machine: one line that says what it ran on.
         seconds: wall time that running the study has taken, all runs of it added up.
+        readout: what a factorial says of its techniques; None for another design.
     """
 
     study: Study
@@ -80,3 +82,4 @@ class Results:
     versions: dict[str, str]
     machine: str
     seconds: float
+    readout: Readout | None = None

@@ -163,3 +163,33 @@ def test_a_diverged_replicate_is_also_judged_at_the_accuracy_of_guessing():
     assert effect.at_chance.pairs == 4
     assert effect.at_chance.mean == pytest.approx((20 + 20 + 20 + 100 * (0.1 - 0.51)) / 4)
     assert judged(ladder()).arms[1].effect.at_chance is None
+
+
+def test_a_factorial_is_read_from_its_trials():
+    study = STUDY.changed({"design": "factorial", "techniques": ("He normal", "ReLU")})
+    record = replace(RECORD, study=study)
+    worth = {"plain": 0.5, "+ He normal": 0.52, "+ ReLU": 0.6, "+ He normal + ReLU": 0.7}
+    wobble = (0.0, 0.01, -0.01, 0.02)
+    store = FakeStore()
+    for name, trials in trials_of(study, RECORD.fingerprint, 10, "population").items():
+        for trial in trials:
+            store.add(varied(trial, worth[name] + wobble[trial.replicate]))
+    results = judge(store, record, "population", "test")
+    readout = results.readout
+    assert [each.shapley.mean for each in readout.shares] == pytest.approx([6, 14])
+    assert readout.interactions[0].worth.mean == pytest.approx(8)
+    assert [arm.reported for arm in results.arms] == [0.25, None, None, None]
+    assert judged(ladder()).readout is None
+
+
+def test_a_diverged_combination_counts_as_guessing_in_the_read_out():
+    study = STUDY.changed({"design": "factorial"})
+    store = FakeStore()
+    plain, relu = trials_of(study, RECORD.fingerprint, 10, "population").values()
+    for trial in plain:
+        store.add(varied(trial, 0.5))
+    nothing = Score(math.nan, math.nan)
+    for trial in relu:
+        store.add(replace(finished(trial, 0.0, diverged=1), test=nothing))
+    readout = judge(store, replace(RECORD, study=study), "population", "test").readout
+    assert readout.gain.mean == pytest.approx(-40)
