@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import click
 
+from stepladder.cli_judge import judge
 from stepladder.errors import StepladderError
 from stepladder.version import __version__
 
@@ -164,6 +165,9 @@ def schema() -> None:
     from stepladder.study import Study
 
     click.echo(json.dumps(Study.model_json_schema(by_alias=True), indent=2, ensure_ascii=False))
+
+
+command.add_command(judge)
 
 
 def main() -> NoReturn:

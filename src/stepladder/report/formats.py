@@ -23,6 +23,7 @@ __all__ = [
     "as_markdown",
     "csv_text",
     "markdown_text",
+    "view_as_markdown",
 ]
 
 CSV_COLUMNS = (
@@ -113,7 +114,11 @@ def as_markdown(results: Results) -> str:
 
     Names are escaped: no markup, no link, no mention comes of them.
     """
-    view = view_of(results)
+    return view_as_markdown(view_of(results))
+
+
+def view_as_markdown(view: View) -> str:
+    """A view as a table for a pull request; names are escaped."""
     lines = [f"**{markdown_text(view.title)}** · {markdown_text(view.subtitle)}", ""]
     if view.status:
         lines += [f"**{markdown_text(view.status)}**", ""]
@@ -135,10 +140,11 @@ def as_markdown(results: Results) -> str:
 
 def _markdown_table(view: View) -> list[str]:
     images, reported = int(view.has_images), int(bool(view.reported_source))
-    heads = ["arm", "n", "train %", "validation %", "test %", "effect"]
+    parts = ["train %", "validation %"] if view.is_trained else []
+    heads = ["arm", "n", *parts, view.measure, "effect"]
     heads += ["new images"] * images + ["verdict"] + ["reported %"] * reported
-    sides = ["---", *["---:"] * (5 + images), "---", *["---:"] * reported]
-    rows = [_markdown_row(row, images, reported) for row in view.rows]
+    sides = ["---", *["---:"] * (3 + len(parts) + images), "---", *["---:"] * reported]
+    rows = [_markdown_row(row, len(parts), images, reported) for row in view.rows]
     return [f"| {' | '.join(cells)} |" for cells in (heads, sides, *rows)]
 
 
@@ -150,10 +156,10 @@ def _side_table(table: SideTable) -> list[str]:
             f"<sub>{markdown_text(table.note)}</sub>", ""]  # fmt: skip
 
 
-def _markdown_row(row: Row, images: int, reported: int) -> list[str]:
-    accuracies = [row.train.text, row.validation.text, row.test.text]
+def _markdown_row(row: Row, parts: int, images: int, reported: int) -> list[str]:
+    accuracies = [*[row.train.text, row.validation.text][:parts], row.test.text]
     if row.instead:
-        accuracies = ["", "", f"*{markdown_text(row.instead)}*"]
+        accuracies = [*[""] * parts, f"*{markdown_text(row.instead)}*"]
     name = markdown_text(row.name)
     if row.against is not None and not row.is_against_above:
         name += f" <sub>against {markdown_text(row.against)}</sub>"

@@ -63,19 +63,22 @@ def headlines(results: Results) -> tuple[Headline, ...]:
     return headlines_of(judged, results.study.delta)
 
 
-def headlines_of(judged: Sequence[Judged], delta: float, where: str = "") -> tuple[Headline, ...]:
+def headlines_of(
+    judged: Sequence[Judged], delta: float, where: str = "", measure: str = "test accuracy"
+) -> tuple[Headline, ...]:
     """One sentence a verdict that occurs.
 
     Args:
         judged: names with their effects.
         delta: percentage points below which a difference does not matter.
-        where: what to say behind "test accuracy", such as " averaged over all combinations".
+        where: what to say behind the measure, such as " averaged over all combinations".
+        measure: what improves.
     """
     made: list[Headline] = []
     for verdict in _ORDER:
         group = [(name, effect) for name, effect in judged if effect.verdict == verdict]
         if group:
-            made.append(Headline(verdict, _sentence(verdict, group, delta, where)))
+            made.append(Headline(verdict, _sentence(verdict, group, delta, measure + where)))
     return tuple(made)
 
 
@@ -94,21 +97,21 @@ def _nothing_judged(results: Results) -> str:
 
 
 def _sentence(
-    verdict: Verdict, group: Sequence[Judged], delta: float, where: str
+    verdict: Verdict, group: Sequence[Judged], delta: float, measure: str
 ) -> tuple[Part, ...]:
     one = len(group) == 1
     if verdict == "helps":
         return (
             *_named(group, sized=True),
-            Part(f" improve{'s' if one else ''} test accuracy{where}."),
+            Part(f" improve{'s' if one else ''} {measure}."),
         )
     if verdict == "hurts":
         return (
             *_named(group, sized=True),
-            Part(f" lower{'s' if one else ''} test accuracy{where}."),
+            Part(f" lower{'s' if one else ''} {measure}."),
         )
     if verdict == "no difference beyond δ":
-        end = f" make{'s' if one else ''} no difference beyond {points(delta)}{where}."
+        end = f" make{'s' if one else ''} no difference beyond {points(delta)} in {measure}."
         return (*_named(group, sized=True), Part(end))
     verb = "needs" if one else "need"
     return (

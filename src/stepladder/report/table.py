@@ -18,7 +18,7 @@ from stepladder.report.view import Row, Shown, View, view_of
 from stepladder.report.wording import elided
 from stepladder.runner.results import Results
 
-__all__ = ["as_text", "results_table", "show"]
+__all__ = ["as_text", "results_table", "show", "show_view"]
 
 _STYLES = {
     "helps": "bold green",
@@ -54,7 +54,10 @@ def results_table(results: Results, width: int = 100) -> RenderableType:
     Returns:
         A renderable for a rich console; names in it are text, never markup.
     """
-    view = view_of(results)
+    return _shown(view_of(results), width)
+
+
+def _shown(view: View, width: int) -> RenderableType:
     parts: list[RenderableType] = [_title(view)]
     if view.status:
         parts.append(Text(view.status, style="bold yellow"))
@@ -87,10 +90,15 @@ def show(results: Results, stream: TextIO | None = None) -> None:
         stream: where to; stdout unless given. A terminal gives its width and colours, a file
             or a pipe gets 120 columns without.
     """
+    show_view(view_of(results), stream)
+
+
+def show_view(view: View, stream: TextIO | None = None) -> None:
+    """Prints a view as a table; arguments as for `show`."""
     console = Console(file=stream)
     if not console.is_terminal:
         console = Console(file=stream, width=FILE_WIDTH, color_system=None)
-    console.print(results_table(results, console.width))
+    console.print(_shown(view, console.width))
 
 
 def _title(view: View) -> Text:
@@ -136,7 +144,7 @@ def _grid(view: View, width: int) -> Table:
 def _fitting(view: View, width: int) -> list[_Column]:
     """The richest set of columns that the width holds, the leanest if none does."""
     columns: list[_Column] = []
-    for layout in _LAYOUTS:
+    for layout in _LAYOUTS if view.is_trained else _LAYOUTS_OF_SCORES:
         columns = [column for column in layout(view) if column.cells or not view.rows]
         if sum(column.width for column in columns) + 2 * (len(columns) - 1) <= width:
             return columns
@@ -173,6 +181,10 @@ def _tested(view: View) -> list[_Column]:
     return _columns(view, before=[], reported=True, verdict=VERDICT_WIDTH)
 
 
+def _scores(view: View) -> list[_Column]:
+    return _columns(view, before=[], reported=True)
+
+
 def _leanest(view: View) -> list[_Column]:
     return _columns(view, before=[], reported=False, verdict=VERDICT_WIDTH, images=False)
 
@@ -180,6 +192,8 @@ def _leanest(view: View) -> list[_Column]:
 _LAYOUTS: tuple[Callable[[View], list[_Column]], ...] = (
     _full, _full_folded, _means, _folded, _without_train, _tested, _leanest,
 )  # fmt: skip
+
+_LAYOUTS_OF_SCORES = (_scores, _tested, _leanest)
 
 
 def _train(row: Row) -> Shown:
@@ -200,7 +214,7 @@ def _columns(
     columns = [_column("arm", [_name(row) for row in view.rows], limit=NAME_WIDTH)]
     if not view.is_complete:
         columns.append(_column("n", [Text(row.replicates) for row in view.rows], right=True))
-    columns += [*before, _tests(view)]
+    columns += [*before, _tests(view, view.measure)]
     if any(row.effect for row in view.rows):
         texts = _aligned([row.effect for row in view.rows])
         columns.append(_column("effect", [Text(text) for text in texts]))
@@ -234,7 +248,7 @@ def _name(row: Row) -> Text:
     return name
 
 
-def _tests(view: View) -> _Column:
+def _tests(view: View, head: str) -> _Column:
     """Test accuracy, or what is to be said instead, folded so that it does not widen the table."""
     numbers = _aligned([None if row.instead else row.test for row in view.rows])
     widest = max([INSTEAD_WIDTH, *map(cell_len, numbers)])
@@ -242,7 +256,7 @@ def _tests(view: View) -> _Column:
         Text(row.instead, style="italic yellow") if row.instead else Text(text)
         for row, text in zip(view.rows, numbers, strict=True)
     ]
-    return _column("test %", cells, limit=widest)
+    return _column(head, cells, limit=widest)
 
 
 def _accuracy(view: View, head: str, of: Callable[[Row], Shown]) -> _Column:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TypedDict
 
 from stepladder.analysis.judged import Effect, Estimate, Verdict
 from stepladder.report import sentences
@@ -14,7 +15,7 @@ from stepladder.report.side_table import SideTable
 from stepladder.report.wording import counted, number, visible
 from stepladder.runner.results import ArmResult, Results
 
-__all__ = ["Row", "Shown", "View", "view_of"]
+__all__ = ["JudgedCells", "Row", "Shown", "View", "judged_cells", "view_of"]
 
 # Where this holds for every replicate, an accuracy would be a number about nothing.
 _CONSTANT = re.compile(r"answers .+ to every image\.?")
@@ -77,6 +78,8 @@ class View:
         comparison: which arm each effect is against, in words.
         footnotes: what the intervals speak for, how verdicts are reached, how often looked.
         tables: what is shown below the main table, such as the read-out of a factorial.
+        measure: the heading of what is judged.
+        is_trained: whether there is accuracy on training and validation parts to show.
     """
 
     title: str
@@ -88,6 +91,8 @@ class View:
     comparison: str
     footnotes: tuple[str, ...]
     tables: tuple[SideTable, ...] = ()
+    measure: str = "test %"
+    is_trained: bool = True
 
     @property
     def is_complete(self) -> bool:
@@ -142,13 +147,32 @@ def _row(results: Results, index: int) -> Row:
         validation=_accuracy(result.val_accuracy),
         test=_accuracy(result.test_accuracy),
         instead=_instead(result),
-        effect=None if effect is None else _difference(effect),
-        images="" if effect is None else _images(effect),
-        verdict="" if effect is None else _verdict(effect, results.study.delta),
-        kind=None if effect is None else effect.verdict,
-        needed="" if effect is None else _needed(effect),
         reported="" if result.reported is None else number(100 * result.reported),
         notes=_notes(result, planned, results.finished),
+        **judged_cells(effect, results.study.delta),
+    )
+
+
+class JudgedCells(TypedDict):
+    """The cells of a row that an effect fills."""
+
+    effect: Shown | None
+    images: str
+    verdict: str
+    kind: Verdict | None
+    needed: str
+
+
+def judged_cells(effect: Effect | None, delta: float) -> JudgedCells:
+    """What a row says of an effect; empty cells without one."""
+    if effect is None:
+        return JudgedCells(effect=None, images="", verdict="", kind=None, needed="")
+    return JudgedCells(
+        effect=_difference(effect),
+        images=_images(effect),
+        verdict=_verdict(effect, delta),
+        kind=effect.verdict,
+        needed=_needed(effect),
     )
 
 
