@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Self, cast
+from typing import Annotated, Any, Literal, Self, cast
 
 import tomli_w
-from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
+from stepladder.auto import REPLICATES_SCHEMA, with_most, without_most
 from stepladder.designs import Arm, Cell, Design, ExplicitArm, arms, cells
 from stepladder.errors import StudyError
 from stepladder.recipe import Recipe
@@ -21,12 +29,13 @@ from stepladder.study_checks import (
     repeated,
     too_many,
 )
+from stepladder.study_files import BUILT_IN_STUDIES, put, read_text
 from stepladder.techniques import Technique
-from stepladder.values import Value, list_to_tuple, nearest
+from stepladder.tuning import Tuning, default_grid, grid_problems
+from stepladder.values import Value, list_to_tuple
 
 __all__ = ["BUILT_IN_DATASETS", "BUILT_IN_STUDIES", "CsvDataset", "Reported", "Study"]
 
-BUILT_IN_STUDIES = ("mnist", "quick")
 BUILT_IN_DATASETS = ("mnist",)
 
 
@@ -94,9 +103,24 @@ class Study(Value):
         "or some of them (fraction), or as [[arm]] tables say (explicit).",
         examples=["ladder"],
     )
-    replicates: int = Field(
-        default=5, ge=1, le=100_000, description="Replicates of each arm.", examples=[5]
+    replicates: Annotated[int, WithJsonSchema(REPLICATES_SCHEMA)] = Field(
+        default=5,
+        ge=1,
+        le=100_000,
+        description='Replicates of each arm; "auto" adds them until every verdict is settled.',
+        examples=[5],
     )
+    adaptive: bool = Field(
+        default=False,
+        description="Whether replicates are the most that are added; said by replicates = "
+        '"auto" with most_replicates.',
+    )
+    tuning: Literal["fixed", "fair"] = Field(
+        default="fixed",
+        description="Whether every arm keeps the base's learning rate, or has its own, tuned.",
+        examples=["fair"],
+    )
+    tune: Tuning | None = Field(default=None, description="How a fair study tunes.")
     validation: int | float = Field(
         default=0.1,
         description="Validation examples: a number of them, or a share of the training part.",
@@ -151,6 +175,11 @@ class Study(Value):
             )
         return {**rest, "base": {**base, "epochs": given["epochs"]}}
 
+    @model_validator(mode="before")
+    @classmethod
+    def _auto(cls, given: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+        return with_most(given) if isinstance(given, Mapping) else given
+
     @field_validator("validation", mode="plain")
     @classmethod
     def _number_or_share(cls, given: object) -> int | float:
@@ -172,6 +201,8 @@ class Study(Value):
             *lost_reports(published, [*names, *(arm.name for arm in self.explicit)]),
             *misplaced_arms(self.design, self.techniques, self.explicit),
         ]
+        if self.tuned is not None:
+            problems += grid_problems(self.tuned, self.base, self.techniques)
         too = too_many(self.design, self.techniques, self.replicates, self.base.epochs)
         try:
             if not too and not lost_siblings(self.techniques):
@@ -193,6 +224,16 @@ class Study(Value):
         """The combinations of a factorial or its fraction; none for another design."""
         return cells(self.design, self.base_name, self.base, self.techniques)
 
+    @property
+    def tuned(self) -> Tuning | None:
+        """How a fair study tunes; None for a fixed one."""
+        return (self.tune or Tuning()) if self.tuning == "fair" else None
+
+    @property
+    def tuned_fields(self) -> tuple[str, ...]:
+        """Fields of the recipe of which each arm has its own value; none in a fixed study."""
+        return () if self.tuned is None else tuple(self.tuned.grid or default_grid(self.base))
+
     @classmethod
     def load(cls, source: str | Path, settings: Mapping[str, Any] | None = None) -> Self:
         """A study by its built-in name or from a TOML file.
@@ -205,7 +246,7 @@ class Study(Value):
         Raises:
             StudyError: if there is no such study, it cannot be read, or it is not valid.
         """
-        text, directory = _read(source)
+        text, directory = read_text(source)
         try:
             values = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
@@ -213,7 +254,7 @@ class Study(Value):
         for path, value in (settings or {}).items():
             if path in ("epochs", "base.epochs"):  # two ways to say one thing: the last one counts
                 path = "epochs" if "epochs" in values else "base.epochs"
-            _put(values, path, value)
+            put(values, path, value)
         if directory is not None:
             values = _anchored(values, directory)
         try:
@@ -223,47 +264,8 @@ class Study(Value):
 
     def to_toml(self) -> str:
         """The study as a TOML file that `load` reads back to an equal study."""
-        return tomli_w.dumps(self.model_dump(mode="json", by_alias=True, exclude_none=True))
-
-
-def _read(source: str | Path) -> tuple[str, Path | None]:
-    """A study's text and, unless it is built in, the folder that it lies in."""
-    if str(source) in BUILT_IN_STUDIES:
-        return resources.files("stepladder.studies").joinpath(f"{source}.toml").read_text(
-            "utf-8"
-        ), None
-    path = Path(source)
-    try:
-        return path.read_text("utf-8"), path.resolve().parent
-    except FileNotFoundError:
-        near = nearest(str(source), BUILT_IN_STUDIES)
-        advice = f"did you mean {near!r}?" if near else "check the path"
-        raise StudyError(
-            "must be a study file or a built-in study "
-            f"({', '.join(BUILT_IN_STUDIES)}), found no file {str(source)!r}; {advice}"
-        ) from None
-    except UnicodeDecodeError:
-        raise StudyError(
-            "must be a TOML text in UTF-8, found other bytes; name a study file", str(source)
-        ) from None
-    except OSError as error:
-        raise StudyError(
-            f"must be a readable file, found: {error.strerror}; name a study file", str(source)
-        ) from None
-
-
-def _put(values: dict[str, Any], path: str, value: object) -> None:
-    """Sets the value at a dotted path, making tables on the way."""
-    *tables, last = path.split(".")
-    for name in tables:
-        inner = values.setdefault(name, {})
-        if not isinstance(inner, dict):
-            raise StudyError(
-                f"--set {path} must name a key of the study, but {name!r} is not a table; "
-                "see `stepladder schema` for every key"
-            )
-        values = inner
-    values[last] = value
+        values = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return tomli_w.dumps(without_most(values))
 
 
 def _anchored(values: dict[str, Any], directory: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from scipy import stats
 
 from stepladder.analysis import factorial
 from stepladder.analysis.judged import Effect, Estimate, Verdict
+from stepladder.confounds import confounds, too_few
 from stepladder.fractional import pair_aliases
 from stepladder.recipe import Recipe
 from stepladder.records import Curve
@@ -239,7 +240,22 @@ def factorial_results(design: str = "factorial") -> Results:
     return replace(results, readout=factorial(scores, techniques, aliases=aliases))
 
 
+def confounded_results() -> Results:
+    """Two rows of a published table that differ in more than their technique."""
+    arms = [
+        {"name": "ELU, batch 256", "change": {"activation": "elu", "batch_size": 256},
+         "technique": "ELU"},
+        {"name": HOSTILE_NAMES[0], "change": {"dropout": 0.2, "epochs": 9}},
+    ]  # fmt: skip
+    study = Study(name="table", design="explicit", replicates=2, explicit=arms,
+                  base=Recipe(hidden=[50], activation="sigmoid", epochs=3))  # fmt: skip
+    rng = np.random.default_rng(5)
+    results = results_of(study, [arm_result(arm, 2, 3, 80, 0.2, 1.5, rng) for arm in study.arms])
+    return replace(results, confounds=confounds(study, train=54_000), warnings=too_few(study))
+
+
 VARIANTS = {
+    "confounded": confounded_results,
     "factorial": factorial_results,
     "fraction": lambda: factorial_results("fraction"),
     "mnist": mnist_results,

@@ -8,6 +8,7 @@ from typing import Any
 
 from stepladder.analysis.judged import Difference, Effect, Estimate, Interval
 from stepladder.analysis.readout import Readout, Spread
+from stepladder.confounds import Confound
 from stepladder.runner.results import ArmResult, Results
 
 __all__ = ["NEW_IMAGES", "RETRAINED", "as_json", "effect_as_json", "estimate_as_json", "finite"]
@@ -40,6 +41,8 @@ def as_json(results: Results) -> str:
         "machine": results.machine,
         "seconds": finite(results.seconds),
         "arms": [_arm(each) for each in results.arms],
+        "confounds": [_confound(each) for each in results.confounds],
+        "warnings": list(results.warnings),
         "factorial": None if results.readout is None else _readout(results.readout),
     }
     return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -160,3 +163,17 @@ def _readout(readout: Readout) -> dict[str, Any]:
 
 def _spread(spread: Spread) -> dict[str, Any]:
     return {"mean": spread.mean, "ci_low": spread.ci_low, "ci_high": spread.ci_high}
+
+
+def _confound(confound: Confound) -> dict[str, Any]:
+    return {
+        "arm": confound.arm,
+        "compared_with": confound.compared_with,
+        "technique": confound.technique,
+        "what": confound.what,
+        "here": confound.here,
+        "there": confound.there,
+        "comes_with_technique": confound.by_technique,
+        "may": confound.may,
+        "remedy": confound.remedy,
+    }

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from stepladder.analysis import Effect, effects, estimate
+from stepladder.confounds import confounds, too_few
 from stepladder.designs import Arm
 from stepladder.records import TrialResult
 from stepladder.runner.combinations import readout
@@ -48,19 +49,23 @@ def judge(store: Store, record: StudyRecord, engine: str, command: str) -> Resul
     found = {name: [stored.get(trial.id) for trial in trials] for name, trials in by_arm.items()}
     judged = _effects(study.arms, found, study.delta, len(record.classes))
     looks = store.look(study.name, record.fingerprint, stored, command)
+    arms = tuple(_arm(arm, found, judged.get(arm.name), record) for arm in study.arms)
+    weights = {result.arm.name: result.parameters for result in arms}
     return Results(
         study=study,
         dataset=record.dataset,
         fingerprint=record.fingerprint,
         sizes=record.sizes,
         classes=record.classes,
-        arms=tuple(_arm(arm, found, judged.get(arm.name), record) for arm in study.arms),
+        arms=arms,
         looks=looks,
         finished=len(stored) == len(ids),
         versions=record.versions,
         machine=record.machine,
         seconds=record.seconds,
         readout=readout(study, found, len(record.classes)),
+        confounds=confounds(study, train=record.sizes.get("train"), parameters=weights),
+        warnings=too_few(study),
     )
 
 

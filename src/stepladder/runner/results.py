@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from stepladder.analysis.judged import Difference, Effect, Estimate
 from stepladder.analysis.readout import Readout
+from stepladder.confounds import Confound
 from stepladder.designs import Arm
 from stepladder.records import Curve
 from stepladder.study import Study
@@ -69,6 +70,8 @@ class Results:
         machine: one line that says what it ran on.
         seconds: wall time that running the study has taken, all runs of it added up.
         readout: what a factorial says of its techniques; None for another design.
+        confounds: what else differs between compared arms than what they are to judge.
+        warnings: what the study as a whole leaves open, in sentences.
     """
 
     study: Study
@@ -83,3 +86,5 @@ class Results:
     machine: str
     seconds: float
     readout: Readout | None = None
+    confounds: tuple[Confound, ...] = ()
+    warnings: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ from stepladder.errors import StoreError
 from stepladder.runner import folder as folders
 from stepladder.runner.execute import execute
 from stepladder.runner.judge import judge
+from stepladder.runner.lint import preflight
 from stepladder.runner.plan import Plan, part_sizes, plan
 from stepladder.runner.progress import Progress, QuietProgress
 from stepladder.runner.results import Results
@@ -70,6 +71,8 @@ def run_study(
         folders.write_study(folder, study)
         record = _record(study, dataset, sizes, settings)
         kept.put_study(record)
+        for line in preflight(planned, dataset, sizes, kept, len(settings.cpus)):
+            told.note(line)
         _train(planned, dataset, settings, kept, told)
         latest = kept.study(study.name) or record
         results = judge(kept, latest, settings.engine_name, "run")

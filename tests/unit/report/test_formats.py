@@ -42,7 +42,7 @@ def test_json_fields_are_pinned():
     assert set(value) == {
         "study", "dataset", "looks", "finished", "design", "replicates", "seed", "delta",
         "fingerprint", "sizes", "classes", "reported_source", "versions", "machine", "seconds",
-        "arms", "factorial",
+        "arms", "factorial", "confounds", "warnings",
     }  # fmt: skip
     arm = value["arms"][1]
     assert set(arm) == {*ARM, "technique", "reported", "parameters", "seconds", "differences",
