@@ -26,6 +26,10 @@ _STORE = click.option(
 )
 
 
+def _count_or_auto(text: str) -> int | str:
+    return text if text == "auto" else int(text)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="stepladder")
 def command() -> None:
@@ -37,7 +41,10 @@ def command() -> None:
 
 @command.command()
 @click.argument("study", metavar="STUDY")
-@click.option("--replicates", type=int, metavar="N", help="Replicates of each arm.")
+@click.option(
+    "--replicates", type=_count_or_auto, metavar="N",
+    help="Replicates of each arm; auto adds them until every verdict is settled.",
+)  # fmt: skip
 @click.option("--epochs", type=int, metavar="N", help="Epochs of the base recipe.")
 @click.option(
     "--design", metavar="NAME",
@@ -61,7 +68,7 @@ def command() -> None:
 )  # fmt: skip
 def run(
     study: str,
-    replicates: int | None,
+    replicates: int | str | None,
     epochs: int | None,
     design: str | None,
     out: Path | None,
@@ -70,7 +77,7 @@ def run(
     engine: Any,  # noqa: ANN401 - one of the choices above
     settings: tuple[str, ...],
 ) -> None:
-    """Trains a study and judges it: a file, or mnist or quick.
+    """Trains a study and judges it: a file, or mnist, mnist-fair or quick.
 
     What is stored already is not trained again: the same command goes on after an interruption.
     """

@@ -26,6 +26,7 @@ from stepladder.study_checks import (
     lost_reports,
     lost_siblings,
     misplaced_arms,
+    no_looks,
     repeated,
     too_many,
 )
@@ -200,6 +201,7 @@ class Study(Value):
             *lost_siblings(self.techniques),
             *lost_reports(published, [*names, *(arm.name for arm in self.explicit)]),
             *misplaced_arms(self.design, self.techniques, self.explicit),
+            *no_looks(self.design, self.adaptive),
         ]
         if self.tuned is not None:
             problems += grid_problems(self.tuned, self.base, self.techniques)
@@ -254,6 +256,8 @@ class Study(Value):
         for path, value in (settings or {}).items():
             if path in ("epochs", "base.epochs"):  # two ways to say one thing: the last one counts
                 path = "epochs" if "epochs" in values else "base.epochs"
+            if path == "replicates" and value != "auto":  # a number takes the place of a most
+                values.pop("most_replicates", None)
             put(values, path, value)
         if directory is not None:
             values = _anchored(values, directory)

@@ -10,7 +10,7 @@ from stepladder.fractional import runs_of_fraction
 from stepladder.techniques import Technique
 from stepladder.values import nearest
 
-__all__ = ["lost_reports", "lost_siblings", "misplaced_arms", "repeated", "too_many"]
+__all__ = ["lost_reports", "lost_siblings", "misplaced_arms", "no_looks", "repeated", "too_many"]
 
 
 def repeated(names: Sequence[str]) -> list[str]:
@@ -83,4 +83,14 @@ def too_many(
         f"{arms:,} arms, {arms * replicates:,} trials of {epochs} epochs; write design = "
         f'"fraction" for {fewer} arms ({fewer * replicates:,} trials), in which no technique is '
         "confounded with another or with a pair"
+    ]
+
+
+def no_looks(design: str, adaptive: bool) -> list[str]:
+    """Adding replicates in a design whose verdicts are not those of its arms."""
+    if not adaptive or design not in ("factorial", "fraction"):
+        return []
+    return [
+        f'replicates = "auto" settles the verdicts of arms, found design {design}, whose verdicts '
+        "are on techniques; write a number of replicates, or another design"
     ]

@@ -11,7 +11,7 @@ from stepladder.values import nearest
 
 __all__ = ["BUILT_IN_STUDIES", "put", "read_text"]
 
-BUILT_IN_STUDIES = ("mnist", "quick")
+BUILT_IN_STUDIES = ("mnist", "mnist-fair", "quick")
 
 
 def read_text(source: str | Path) -> tuple[str, Path | None]:

@@ -13,7 +13,8 @@ from stepladder.confounds import confounds, too_few
 from stepladder.fractional import pair_aliases
 from stepladder.recipe import Recipe
 from stepladder.records import Curve
-from stepladder.runner.results import ArmResult, Results
+from stepladder.runner.results import Adapted, ArmResult, Results
+from stepladder.runner.tuned import ArmTuning, TriedValues, Tuned
 from stepladder.study import Study
 
 NAN = float("nan")
@@ -254,7 +255,37 @@ def confounded_results() -> Results:
     return replace(results, confounds=confounds(study, train=54_000), warnings=too_few(study))
 
 
+def fair_results() -> Results:
+    """The built-in ladder, each arm at a learning rate of its own, one of them at the edge."""
+    study = Study.load("mnist-fair", {"replicates": 3})
+    rng = np.random.default_rng(7)
+    arms = [arm_result(arm, 3, 20, *ENDS[arm.technique], rng) for arm in study.arms]
+    rates = (*study.tuned.grid["learning_rate"], 3.0)
+    tuned = []
+    for place, arm in enumerate(study.arms):
+        peak = len(rates) - 1 - place
+        means = [0.98 - 0.02 * (index - peak) ** 2 / 9 for index in range(len(rates))]
+        tried = tuple(TriedValues((rate,), (mean - 0.001, mean + 0.001), mean)
+                      for rate, mean in zip(rates, means, strict=True))  # fmt: skip
+        edge = ("learning_rate",) if place == 0 else ()
+        tuned.append(ArmTuning(arm.name, tried, (rates[peak],), (0.001,), edge))
+    grid = {"learning_rate": rates}
+    made = Tuned(grid, study.tuned.grid, 1, 2, 20, tuple(tuned), 140, 100.0)
+    return replace(results_of(study, arms), tuned=made)
+
+
+def adaptive_results() -> Results:
+    """A ladder whose clear rungs stopped early."""
+    results = mnist_results(replicates=6)
+    study = results.study.changed({"adaptive": True, "replicates": 30})
+    arms = tuple(replace(arm, planned=6) for arm in results.arms)
+    adapted = Adapted((6, 10, 17, 30), 1, 6, 42, 210, 840.0)
+    return replace(results, study=study, arms=arms, adapted=adapted)
+
+
 VARIANTS = {
+    "fair": fair_results,
+    "adaptive": adaptive_results,
     "confounded": confounded_results,
     "factorial": factorial_results,
     "fraction": lambda: factorial_results("fraction"),

@@ -74,6 +74,7 @@ class Effect:
             pairs and where the answers on single images are not known.
         at_chance: the effect with diverged replicates at the accuracy of guessing, where there
             are any and that accuracy is known.
+        settled_at: replicates at the look that settled it, in a study that adds replicates.
     """
 
     mean: float
@@ -92,6 +93,7 @@ class Effect:
     p_greater_ci: Interval | None = None
     new_images: Interval | None = None
     at_chance: Effect | None = None
+    settled_at: int | None = None
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,11 @@ from scipy.special import stdtrit
 from stepladder.analysis.judged import Interval
 from stepladder.analysis.readout import Readout
 from stepladder.report.readout import READOUT_CAPTION, readout_words
+from stepladder.report.tuning import TUNING_CAPTION, tuning_words
 from stepladder.report.view import Row, Shown, View, view_of
 from stepladder.report.wording import counted, elided, number
 from stepladder.runner.results import Results
+from stepladder.runner.tuned import Tuned
 
 __all__ = ["Band", "Bar", "Figures", "Panel", "figures_of"]
 
@@ -108,6 +110,7 @@ class Figures:
         captions: what each figure shows, by its name.
         alternatives: each figure in words, by its name, for readers who cannot see it.
         readout: of a factorial, or None.
+        tuned: how the arms of a fair study were tuned, or None.
     """
 
     panels: tuple[Panel, ...]
@@ -116,6 +119,7 @@ class Figures:
     captions: dict[str, str]
     alternatives: dict[str, str]
     readout: Readout | None = None
+    tuned: Tuned | None = None
 
     @property
     def effect_ends(self) -> tuple[float, ...]:
@@ -148,6 +152,9 @@ def figures_of(results: Results) -> Figures:
                    readout=results.readout)  # fmt: skip
     if results.readout is not None:
         made.alternatives["factorial"] = readout_words(results.readout)
+    if results.tuned is not None:
+        made = replace(made, tuned=results.tuned)
+        made.alternatives["tuning"] = tuning_words(results.tuned)
     return replace(made, captions=_captions(results, made))
 
 
@@ -213,6 +220,7 @@ def _captions(results: Results, made: Figures) -> dict[str, str]:
         "training, dropout on, so it can lie below validation accuracy.",
         "validation": f"Validation {epochs}, all arms on one axis; {shade}.",
         "factorial": READOUT_CAPTION,
+        "tuning": TUNING_CAPTION,
         "effects": "Effect of each arm on test accuracy with its 95 % intervals: thick for these "
         "test images, retrained, thin for new test images too where known; the grey strip is "
         f"± {made.delta:g}, within which a difference does not matter. A hollow mark: not enough "

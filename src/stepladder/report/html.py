@@ -20,6 +20,7 @@ __all__ = ["as_html"]
 
 NAME_LENGTH = 120
 _TITLES = {
+    "tuning": "How each arm was tuned",
     "factorial": "What each technique is worth in all combinations",
     "effects": "What each technique is worth",
     "accuracy": "Training and validation accuracy",

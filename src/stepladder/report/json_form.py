@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import asdict
 from typing import Any
 
 from stepladder.analysis.judged import Difference, Effect, Estimate, Interval
 from stepladder.analysis.readout import Readout, Spread
 from stepladder.confounds import Confound
 from stepladder.runner.results import ArmResult, Results
+from stepladder.runner.tuned import Tuned
 
 __all__ = ["NEW_IMAGES", "RETRAINED", "as_json", "effect_as_json", "estimate_as_json", "finite"]
 
@@ -43,6 +45,8 @@ def as_json(results: Results) -> str:
         "arms": [_arm(each) for each in results.arms],
         "confounds": [_confound(each) for each in results.confounds],
         "warnings": list(results.warnings),
+        "tuning": None if results.tuned is None else _tuned(results.tuned),
+        "adaptive": None if results.adapted is None else asdict(results.adapted),
         "factorial": None if results.readout is None else _readout(results.readout),
     }
     return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -66,6 +70,7 @@ def _arm(result: ArmResult) -> dict[str, Any]:
         "seconds": finite(result.seconds),
         "differences": {each.measure: _difference(each) for each in result.differences},
         "reached_target": result.reached,
+        "planned": result.planned,
     }
 
 
@@ -117,6 +122,7 @@ def effect_as_json(effect: Effect) -> dict[str, Any]:
         "ci_speaks_for": RETRAINED,
         "new_images": _interval(effect.new_images),
         "p_greater": _share(effect),
+        "settled_at": effect.settled_at,
         "at_chance": None if effect.at_chance is None else effect_as_json(effect.at_chance),
     }
 
@@ -177,3 +183,30 @@ def _confound(confound: Confound) -> dict[str, Any]:
         "may": confound.may,
         "remedy": confound.remedy,
     }
+
+
+def _tuned(tuned: Tuned) -> dict[str, Any]:
+    return {
+        "grid": {field: list(values) for field, values in tuned.grid.items()},
+        "first_grid": {field: list(values) for field, values in tuned.first.items()},
+        "widenings": tuned.widenings,
+        "replicates": tuned.replicates,
+        "epochs": tuned.epochs,
+        "trials": tuned.trials,
+        "seconds": finite(tuned.seconds),
+        "arms": [
+            {
+                "arm": each.arm,
+                "chosen": dict(zip(tuned.fields, each.chosen, strict=True)),
+                "declared": dict(zip(tuned.fields, each.declared, strict=True)),
+                "at_edge": list(each.at_edge),
+                "tried": [
+                    {"values": dict(zip(tuned.fields, one.values, strict=True)),
+                     "val_accuracy": one.mean,
+                     "replicates": [finite(value) for value in one.accuracies]}
+                    for one in each.tried
+                ],
+            }
+            for each in tuned.arms
+        ],
+    }  # fmt: skip

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Literal
 
 from stepladder.analysis.judged import Effect, Verdict
-from stepladder.report.wording import counted, elided, signed, visible
+from stepladder.report.wording import counted, duration, elided, joined, signed, visible
 from stepladder.runner.results import Results
 
 __all__ = [
@@ -146,7 +146,8 @@ def subtitle(results: Results) -> str:
     """Dataset, sizes, design and replicates in a line."""
     sizes = ", ".join(f"{count:,} {visible(part)}" for part, count in results.sizes.items())
     design = results.study.design.replace("_", " ")
-    replicates = counted(results.study.replicates, "replicate")
+    most = results.study.replicates
+    replicates = f"up to {most:,} replicates" if results.adapted else counted(most, "replicate")
     arms = counted(len(results.arms), "arm")
     return f"{visible(results.dataset)}: {sizes} · {design} of {arms} · {replicates}"
 
@@ -155,8 +156,11 @@ def status(results: Results) -> str:
     """What is missing of the study, or nothing when it is finished."""
     if results.finished:
         return ""
+    if results.study.tuned is not None and results.tuned is None:
+        return "Unfinished: the arms are being tuned, and none is compared before that is done."
     done = sum(result.n for result in results.arms)
-    planned = max(results.study.replicates * len(results.arms), done)
+    each = results.study.replicates
+    planned = max(sum(result.planned or each for result in results.arms), done)
     return f"Unfinished: {done:,} of {counted(planned, 'trial')}. Every figure may still change."
 
 
@@ -190,6 +194,8 @@ def footnotes(results: Results) -> tuple[str, ...]:
             _verdict_note(results),
             _ladder_note(results),
             _rate_note(results),
+            _tuning_note(results),
+            _adaptive_note(results),
             _looks_note(results),
         )
         if note
@@ -235,12 +241,41 @@ def _ladder_note(results: Results) -> str:
 
 def _rate_note(results: Results) -> str:
     rates = {result.arm.recipe.learning_rate for result in results.arms}
-    if len(rates) != 1 or len(results.arms) < 2:
+    if len(rates) != 1 or len(results.arms) < 2 or results.tuned is not None:
         return ""
     return (
         f"Every arm kept one learning rate, {rates.pop():g}: an arm may be worth more at a rate "
         "of its own."
     )
+
+
+def _tuning_note(results: Results) -> str:
+    tuned = results.tuned
+    if tuned is None:
+        return ""
+    wider = f", widened {tuned.widenings}×" if tuned.widenings else ""
+    candidates = counted(len(tuned.arms[0].tried), "candidate") if tuned.arms else "no candidate"
+    return (
+        f"Fair: each arm has its own {joined(tuned.fields)}, the best of {candidates}{wider} on "
+        f"validation accuracy, the same for every arm, on {counted(tuned.replicates, 'replicate')} "
+        "that the comparison does not use."
+    )
+
+
+def _adaptive_note(results: Results) -> str:
+    adapted = results.adapted
+    if adapted is None:
+        return ""
+    saved = adapted.at_most - adapted.trials
+    looks = joined([str(each) for each in adapted.looks])
+    said = (
+        f"Replicates were added until verdicts were settled, at {adapted.taken} of the looks "
+        f"planned at {looks}, the error rate split among them: {adapted.trials:,} trials instead "
+        f"of {adapted.at_most:,}"
+    )
+    if saved > 0:
+        said += f", which saved about {duration(adapted.seconds_saved)} of training"
+    return f"{said}. Intervals are not corrected for stopping."
 
 
 def _looks_note(results: Results) -> str:

@@ -13,6 +13,7 @@ from stepladder.report.readout import readout_tables
 from stepladder.report.sentences import Headline
 from stepladder.report.shown import Shown
 from stepladder.report.side_table import SideTable
+from stepladder.report.tuning import tuning_tables
 from stepladder.report.wording import counted, number, visible
 from stepladder.runner.results import ArmResult, Results
 
@@ -132,6 +133,7 @@ def view_of(results: Results) -> View:
         tables=(
             *readout_tables(results.readout, results.study.delta),
             *confound_tables(results.confounds),
+            *tuning_tables(results.tuned),
         ),
     )
 
@@ -139,7 +141,7 @@ def view_of(results: Results) -> View:
 def _row(results: Results, index: int) -> Row:
     result = results.arms[index]
     against = result.arm.compared_with
-    planned = results.study.replicates
+    planned = result.planned or results.study.replicates
     effect = result.effect
     return Row(
         name=visible(result.arm.name),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from stepladder.data import Dataset, split, validation_examples
+from stepladder.designs import Arm
 from stepladder.records import Trial
 from stepladder.runner.progress import Planned
 from stepladder.store import Store
@@ -43,7 +44,12 @@ class Plan:
 
 
 def trials_of(
-    study: Study, fingerprint: str, validation: int, engine: str
+    study: Study,
+    fingerprint: str,
+    validation: int,
+    engine: str,
+    arms: Sequence[Arm] | None = None,
+    replicates: Mapping[str, int] | None = None,
 ) -> dict[str, list[Trial]]:
     """The trials of each arm of a study, by its name, in the order of replicates.
 
@@ -52,17 +58,26 @@ def trials_of(
         fingerprint: of the dataset.
         validation: validation examples, a number.
         engine: as trials record it.
+        arms: with the recipes that are compared; the study's own when None.
+        replicates: of each arm by its name; the study's number when None.
     """
     return {
         arm.name: [
             Trial(arm.recipe, fingerprint, validation, study.seed, replicate, engine)
-            for replicate in range(study.replicates)
+            for replicate in range(replicates[arm.name] if replicates else study.replicates)
         ]
-        for arm in study.arms
+        for arm in (study.arms if arms is None else arms)
     }
 
 
-def plan(study: Study, dataset: Dataset, store: Store, engine: str) -> Plan:
+def plan(
+    study: Study,
+    dataset: Dataset,
+    store: Store,
+    engine: str,
+    arms: Sequence[Arm] | None = None,
+    replicates: Mapping[str, int] | None = None,
+) -> Plan:
     """What is to be trained.
 
     Args:
@@ -70,13 +85,15 @@ def plan(study: Study, dataset: Dataset, store: Store, engine: str) -> Plan:
         dataset: what it is asked of.
         store: where finished trials are looked up.
         engine: as trials record it.
+        arms: with the recipes that are compared; the study's own when None.
+        replicates: of each arm by its name; the study's number when None.
 
     Raises:
         StoreError: if the store cannot be read.
         InputError: if the dataset leaves too little to train on.
     """
     validation = validation_examples(dataset, study.validation)
-    by_arm = trials_of(study, dataset.fingerprint, validation, engine)
+    by_arm = trials_of(study, dataset.fingerprint, validation, engine, arms, replicates)
     names: dict[str, tuple[str, ...]] = {}
     for arm, trials in by_arm.items():
         for trial in trials:

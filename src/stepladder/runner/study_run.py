@@ -11,8 +11,9 @@ from stepladder.data import Dataset, load
 from stepladder.errors import StoreError
 from stepladder.runner import folder as folders
 from stepladder.runner.execute import execute
-from stepladder.runner.judge import judge
+from stepladder.runner.judge import judge, question_of
 from stepladder.runner.lint import preflight
+from stepladder.runner.phases import train_all
 from stepladder.runner.plan import Plan, part_sizes, plan
 from stepladder.runner.progress import Progress, QuietProgress
 from stepladder.runner.results import Results
@@ -73,18 +74,22 @@ def run_study(
         kept.put_study(record)
         for line in preflight(planned, dataset, sizes, kept, len(settings.cpus)):
             told.note(line)
-        _train(planned, dataset, settings, kept, told)
+        done = train_all(
+            question_of(record, settings.engine_name),
+            dataset,
+            kept,
+            lambda part: _train(part, dataset, settings, kept, told),
+            told.note,
+        )
         latest = kept.study(study.name) or record
         results = judge(kept, latest, settings.engine_name, "run")
-    missing = len(planned.missing)
-    return Finished(results, missing, len(planned.trials) - missing)
+    return Finished(results, done.now, done.trials - done.now)
 
 
-def _train(
-    planned: Plan, dataset: Dataset, settings: Settings, kept: Store, told: Progress
-) -> None:
+def _train(planned: Plan, dataset: Dataset, settings: Settings, kept: Store, told: Progress) -> int:
+    """Trains what is missing, and says how many trials that were."""
     if not planned.missing:
-        return
+        return 0
     began = time.monotonic()
     told.start(planned.announced(min(len(settings.cpus), len(planned.missing))))
     try:
@@ -92,6 +97,7 @@ def _train(
     finally:
         told.finish()
         kept.add_seconds(planned.study.name, time.monotonic() - began)
+    return len(planned.missing)
 
 
 def results_of(store: Store, name: str | None, command: str) -> Results:

@@ -42,14 +42,14 @@ def test_json_fields_are_pinned():
     assert set(value) == {
         "study", "dataset", "looks", "finished", "design", "replicates", "seed", "delta",
         "fingerprint", "sizes", "classes", "reported_source", "versions", "machine", "seconds",
-        "arms", "factorial", "confounds", "warnings",
+        "arms", "factorial", "confounds", "warnings", "tuning", "adaptive",
     }  # fmt: skip
     arm = value["arms"][1]
     assert set(arm) == {*ARM, "technique", "reported", "parameters", "seconds", "differences",
-                        "reached_target"}  # fmt: skip
+                        "reached_target", "planned"}  # fmt: skip
     assert set(arm["effect"]) == {
         *EFFECT, "p_t", "p_t_holm", "pairs", "unpaired", "differences", "ci_speaks_for",
-        "new_images", "p_greater", "at_chance",
+        "new_images", "p_greater", "at_chance", "settled_at",
     }  # fmt: skip
 
 

@@ -11,7 +11,6 @@ from stepladder.report import sentences
 from stepladder.report.curves import figures_of
 from stepladder.report.figures import csv_of, names_of, png_of, svg_of
 from stepladder.report.formats import as_json, as_markdown
-from stepladder.report.html import as_html
 from stepladder.report.readout import PAIRS_SHOWN, readout_tables
 from stepladder.report.table import as_text
 from stepladder.report.view import view_of
@@ -72,7 +71,7 @@ def test_json_has_all_of_it():
 @pytest.mark.parametrize("design", ["factorial", "fraction"])
 def test_it_stands_in_every_form(design):
     results = factorial_results(design)
-    for text in (as_text(results), as_text(results, 80), as_markdown(results), as_html(results)):
+    for text in (as_text(results), as_text(results, 80), as_markdown(results)):
         assert "What each technique is worth in all combinations" in text
         assert "Which techniques need each other" in text
 
