@@ -28,10 +28,10 @@ def draw_tuning(figure: Figure, figures: Figures, theme: Theme) -> None:
     columns = min(COLUMNS, max(1, len(tuned.arms)))
     rows = math.ceil(len(tuned.arms) / columns)
     figure.set_size_inches(WIDTH, 1.55 * rows + 0.5)
-    places = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).flat
+    places = list(figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).flat)
     for axes, arm in zip(places, tuned.arms, strict=False):
         _draw_arm(axes, arm, tuned, theme)
-    for axes in list(places)[len(tuned.arms) :]:
+    for axes in places[len(tuned.arms) :]:
         axes.set_visible(False)
     figure.supxlabel(tuned.fields[0].replace("_", " "), size=8, color=theme.ink)
     figure.supylabel("validation accuracy, %", size=8, color=theme.ink)
@@ -44,8 +44,7 @@ def _draw_arm(axes: Axes, arm: ArmTuning, tuned: Tuned, theme: Theme) -> None:
         if value not in best or tried.mean > best[value].mean:
             best[value] = tried
     values = list(tuned.grid[tuned.fields[0]])
-    if min(values) > 0:
-        axes.set_xscale("log")
+    _value_axis(axes, values)
     means = [100 * best[value].mean for value in values]
     axes.plot(values, means, color=theme.validation, linewidth=1.2, zorder=2)
     for value in values:
@@ -59,3 +58,15 @@ def _draw_arm(axes: Axes, arm: ArmTuning, tuned: Tuned, theme: Theme) -> None:
     name = elided(arm.arm, 24)
     axes.set_title(f"{name}{' (at the edge)' if arm.at_edge else ''}", size=7.5, color=theme.ink,
                    loc="left", pad=3)  # fmt: skip
+
+
+def _value_axis(axes: Axes, values: list[float]) -> None:
+    """Logarithmic where it can be; ticks are plain numbers, since formulas are not parsed."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    if min(values) > 0:
+        axes.set_xscale("log")
+    every = max(1, math.ceil(len(values) / 4))
+    axes.xaxis.set_major_locator(FixedLocator(values[::every]))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TextIO
@@ -27,6 +28,7 @@ _STYLES = {
     "not enough replicates": "yellow",
 }
 _MARKS = {"helps": "▲", "hurts": "▼", "no difference beyond δ": "≈", "not enough replicates": "?"}
+_NUMBER = re.compile(r"[+−]?[\d.,]+( %|$| ±| \[)")
 FILE_WIDTH = 120
 NAME_WIDTH = 34
 INSTEAD_WIDTH = 14
@@ -120,7 +122,8 @@ def _note(name: str, note: str) -> RenderableType:
 def _side_table(side: SideTable) -> RenderableType:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
     for place, head in enumerate(side.heads):
-        table.add_column(head, justify="right" if place > 2 else "left", overflow="fold")
+        is_number = all(not row[place] or _NUMBER.match(row[place]) for row in side.rows)
+        table.add_column(head, justify="right" if is_number else "left", overflow="fold")
     for row in side.rows:
         table.add_row(Text(row[0], style="bold"), *map(Text, row[1:]))
     return Group(Text(side.title, style="bold"), table, Text(side.note, style="dim"))

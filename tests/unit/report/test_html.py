@@ -51,7 +51,9 @@ def mnist():
     return Page(html_of("mnist"))
 
 
-@pytest.mark.parametrize("variant", ["mnist", "partial", "confounded", "factorial", "one arm", "all diverged", "hostile"])
+@pytest.mark.parametrize(
+    "variant", ["mnist", "partial", "confounded", "factorial", "one arm", "all diverged", "hostile"]
+)
 def test_every_variant_is_a_page_without_scripts_or_anything_from_elsewhere(variant):
     text = html_of(variant)
     page = Page(text)

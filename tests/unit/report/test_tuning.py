@@ -51,6 +51,8 @@ def test_the_figure_is_drawn_with_its_numbers():
     drawn = svg_of("tuning", figures)
     ElementTree.fromstring(drawn)
     assert "naive (at the edge)" in drawn
+    assert ">0.003</text>" in drawn.replace("\n", "")
+    assert "mathdefault" not in drawn
     assert png_of("tuning", figures).startswith(b"\x89PNG")
     rows = csv_of("tuning", figures).splitlines()
     assert len(rows) == 1 + 7 * 10 * 2
