@@ -118,8 +118,8 @@ def _facts(results: Results) -> list[tuple[str, str]]:
 def _commands(results: Results) -> list[str]:
     version = results.versions.get("stepladder")
     name = results.study.name if _is_built_in(results.study) else "study.toml"
-    install = f"pip install stepladder=={version}" if version else "pip install stepladder"
-    return [visible(install), f"stepladder run {name}"]
+    made_with = [visible(f"# stepladder {version}")] if version else []
+    return [*made_with, f"stepladder run {name}"]
 
 
 def _is_built_in(study: Study) -> bool:

@@ -15,6 +15,7 @@ from stepladder.data import Dataset, affine, split
 from stepladder.recipe import Recipe
 from stepladder.records import Score, Trial, TrialResult
 from stepladder.streams import words
+from stepladder.train.dropout import Dropout
 from stepladder.train.gather import Gathered, result_of, versions
 from stepladder.train.groups import Group
 from stepladder.train.initial import initial_weights
@@ -97,7 +98,7 @@ def prepared(trial: Trial, input_shape: tuple[int, ...], classes: int, examples:
         examples: training examples, for the schedule.
     """
     recipe = trial.recipe
-    model = models.build(recipe, input_shape, classes)
+    model = models.build(recipe, input_shape, classes, dropout=Dropout)
     weights = initial_weights(model, trial.seed, trial.replicate)
     for variable, value in zip(model.trainable_variables, weights, strict=True):
         variable.assign(value)

@@ -49,7 +49,8 @@ class PopulationEngine:
             dataset: what every trial is trained and judged on.
         """
         self._dataset = dataset
-        self._x = jnp.asarray(np.concatenate([dataset.x_train, dataset.x_test]))
+        flat = [part.reshape(len(part), -1) for part in (dataset.x_train, dataset.x_test)]
+        self._x = jnp.asarray(np.concatenate(flat))
         self._y = jnp.asarray(np.concatenate([dataset.y_train, dataset.y_test]))
         test = np.arange(len(dataset.y_test), dtype=np.int32) + len(dataset.y_train)
         self._test: Indices = test
@@ -87,7 +88,7 @@ class PopulationEngine:
             key.replicate,
         )
         scale, shift = affine(dataset.x_train, parts.train, group.trials[0].recipe.scaling)
-        data = Data(self._x, self._y, jnp.asarray(scale), jnp.asarray(shift))
+        data = Data(self._x, self._y, *(jnp.asarray(_flat(each)) for each in (scale, shift)))
         lanes = [*group.trials, *([group.trials[0]] * (group.lanes - len(group.trials)))]
         labels = np.concatenate([dataset.y_train, dataset.y_test])
         training = Training(self._program(key), key, lanes, parts, data, self._test, labels)
@@ -170,8 +171,8 @@ class Training:
         each = [draws[trial.recipe.initializer] for trial in self.lanes]
         statistics, seeds = program.split_state(list(program.model.non_trainable_variables))
         return Weights(
-            [jnp.stack([jnp.asarray(lane[i]) for lane in each]) for i in range(len(each[0]))],
-            [_repeat(variable, lanes) for variable in program.optimizer.variables],
+            [jnp.asarray(np.stack(leaves)) for leaves in zip(*each, strict=True)],
+            program.initial_slots(lanes),
             [_repeat(variable, lanes) for variable in statistics],
             [
                 jnp.asarray(words(key.seed, key.replicate, "dropout", place))
@@ -265,5 +266,10 @@ class Training:
 
 
 def _repeat(variable: Any, lanes: int) -> jax.Array:  # noqa: ANN401 - Keras has no types
-    value = jnp.asarray(keras.ops.convert_to_numpy(variable.value))
-    return jnp.repeat(value[None], lanes, axis=0)
+    value = keras.ops.convert_to_numpy(variable.value)
+    return jnp.asarray(np.repeat(value[None], lanes, axis=0))
+
+
+def _flat(number: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """A scale or shift as the flat inputs need it: (values,), or () for one number."""
+    return number.reshape(-1) if number.ndim else number

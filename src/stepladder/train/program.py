@@ -14,10 +14,14 @@ from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
+import keras
+import numpy as np
 from jax import lax
 
 from stepladder import models
 from stepladder.recipe import Recipe
+from stepladder.train.dropout import Dropout
+from stepladder.train.layout import Layout
 
 __all__ = ["Numbers", "Program", "Sums", "Weights"]
 
@@ -46,7 +50,11 @@ class Numbers(NamedTuple):
 
 
 class Data(NamedTuple):
-    """The examples on the device, and how they are scaled: `x * scale + shift`."""
+    """The examples on the device, and how they are scaled: `x * scale + shift`.
+
+    Inputs lie flat, (examples, values), and so do scale and shift unless they are one number:
+    rows of more axes are gathered five times as slowly.
+    """
 
     x: jax.Array
     y: jax.Array
@@ -54,7 +62,7 @@ class Data(NamedTuple):
     shift: jax.Array
 
     def batch(self, index: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Scaled inputs float32 (examples, *input_shape) and labels int32 (examples,)."""
+        """Scaled inputs float32 (examples, values) and labels int32 (examples,)."""
         rows = jnp.take(self.x, index, axis=0).astype(jnp.float32)
         return rows * self.scale + self.shift, jnp.take(self.y, index, axis=0)
 
@@ -73,7 +81,8 @@ class Sums(NamedTuple):
 def _cross_entropy(logits: jax.Array, y: jax.Array, smoothing: jax.Array | None) -> jax.Array:
     """Cross-entropy of each example in nats, shape (examples,), labels smoothed if asked."""
     log_p = jax.nn.log_softmax(logits)
-    right = -jnp.take_along_axis(log_p, y[:, None], axis=1)[:, 0]
+    is_right = y[:, None] == jnp.arange(logits.shape[1])  # a lookup would scatter its gradient
+    right = -jnp.where(is_right, log_p, 0).sum(axis=1)
     if smoothing is None:
         return right
     return (1 - smoothing) * right - smoothing * log_p.mean(axis=1)
@@ -96,9 +105,14 @@ class Program:
             classes: units of the last layer.
         """
         self.structure = structure
-        self.model = models.build(structure, input_shape, classes)
+        self.input_shape = input_shape
+        self.model = models.build(
+            structure, input_shape, classes, dropout=Dropout, initializer="zeros"
+        )
         self.optimizer = models.optimizer(structure)
-        self.optimizer.build(self.model.trainable_variables)
+        self._layout = Layout(self.model.trainable_variables)
+        self.optimizer.build(self._layout.variables)
+        self._layout.watch(self.optimizer)
         names = [variable.path for variable in self.optimizer.variables]
         self._rate_at = next(i for i, name in enumerate(names) if name.endswith("learning_rate"))
         fixed = self.model.non_trainable_variables
@@ -112,6 +126,22 @@ class Program:
     def _join_state(self, statistics: list[Any], seeds: list[Any]) -> list[Any]:
         parts = {True: iter(seeds), False: iter(statistics)}
         return [next(parts[is_seed]) for is_seed in self._is_seed]
+
+    def initial_slots(self, lanes: int) -> list[jax.Array]:
+        """The optimizer's variables before the first step, (lanes, ...) as Keras has them."""
+        values = [keras.ops.convert_to_numpy(each.value) for each in self.optimizer.variables]
+        return self._layout.slots([jnp.asarray(np.repeat(v[None], lanes, axis=0)) for v in values])
+
+    def turned(self, weights: Weights) -> Weights:
+        """The weights as an epoch's loop has them, or those as Keras has them: see `Layout`."""
+        return weights._replace(
+            trainable=self._layout.trainable(weights.trainable),
+            optimizer=self._layout.slots(weights.optimizer),
+        )
+
+    def _shaped(self, x: jax.Array) -> jax.Array:
+        """Flat inputs (examples, values) in the shape that the network takes."""
+        return x.reshape(len(x), *self.input_shape)
 
     @contextmanager
     def _with(self, numbers: Numbers) -> Iterator[None]:
@@ -140,13 +170,13 @@ class Program:
     def _step(
         self, weights: Weights, numbers: Numbers, rate: jax.Array, x: jax.Array, y: jax.Array
     ) -> tuple[Weights, Sums]:
-        """One optimizer step of one lane."""
+        """One optimizer step of one lane, its weights as `turned` has them."""
 
         def objective(trainable: list[jax.Array]) -> tuple[jax.Array, Any]:
             logits, state, losses = self.model.stateless_call(
-                trainable,
+                self._layout.trainable(trainable),
                 self._join_state(weights.statistics, weights.seeds),
-                x,
+                self._shaped(x),
                 training=True,
                 return_losses=True,
             )
@@ -199,11 +229,12 @@ class Program:
             return (weights, sums.plus(more)), None
 
         zeros = jnp.zeros(rates.shape[1])
-        carry = (weights, Sums(zeros, zeros.astype(jnp.int32)))
+        carry = (self.turned(weights), Sums(zeros, zeros.astype(jnp.int32)))
         carry, _ = lax.scan(step, carry, (order, rates[: len(order)]))
         if len(tail):
             carry, _ = step(carry, (tail, rates[-1]))
-        return carry
+        weights, sums = carry
+        return self.turned(weights), sums
 
     def evaluate(
         self, weights: Weights, data: Data, index: jax.Array, count: jax.Array
@@ -224,7 +255,9 @@ class Program:
 
         def lane(weights: Weights) -> tuple[jax.Array, jax.Array]:
             state = self._join_state(weights.statistics, weights.seeds)
-            logits, _ = self.model.stateless_call(weights.trainable, state, x, training=False)
+            logits, _ = self.model.stateless_call(
+                weights.trainable, state, self._shaped(x), training=False
+            )
             loss = jnp.where(meant, _cross_entropy(logits, y, None), 0.0).sum()
             return logits.argmax(axis=1).astype(jnp.int32), loss
 
