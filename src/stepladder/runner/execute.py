@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from stepladder.data import Dataset
 from stepladder.errors import WorkerError
 from stepladder.records import Trial, TrialResult
+from stepladder.runner.order import next_group
 from stepladder.runner.pool import Event, Worker
 from stepladder.runner.progress import Progress
 from stepladder.runner.settings import Settings
@@ -85,7 +86,7 @@ class _Execution:
         if not self._waiting:
             return
         taken = {other.structure for other in self._workers if other is not worker and other.group}
-        group = _next(self._waiting, worker.structure, taken)
+        group = next_group(self._waiting, worker.structure, taken)
         self._waiting.remove(group)
         worker.train(group)
         for trial in group.trials:
@@ -140,13 +141,6 @@ class _Execution:
             _, header, arrays = self._events.get()
             if header is not None and header["kind"] == "result":
                 self._finished(read_result(header, arrays))
-
-
-def _next(waiting: Sequence[Group], at_hand: object, taken: set[object]) -> Group:
-    """The group to train next: of the program at hand, else of one that nobody is busy with."""
-    own = [group for group in waiting if group.key.structure == at_hand]
-    fresh = [group for group in waiting if group.key.structure not in taken]
-    return (own or fresh or list(waiting))[0]
 
 
 def _named(group: Group | None) -> str:

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from stepladder.recipe import Recipe
 from stepladder.records import Trial
 from stepladder.train.structure import structure
 
-__all__ = ["Group", "GroupKey", "groups"]
+__all__ = ["Group", "GroupKey", "group_key", "groups", "multiplications"]
 
 MOST_LANES = 16
 """Lanes of one group at most: more gain nothing and delay the first result."""
+
+MOST_WEIGHTS = 2**24
+"""Weights of one group's lanes at most: with gradients, slots and copies some 500 MB.
+
+Wide networks are bound by their own products, so that lanes gain them nothing. The limit is of the
+study and not of the machine, since a trial's last bits depend on the number of its lanes.
+"""
+
+_INPUTS = 784
+"""Inputs taken for granted where only the size of a network matters."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +74,16 @@ def group_key(trial: Trial) -> GroupKey:
     )
 
 
+def multiplications(recipe: Recipe) -> int:
+    """Weights of a network's products, and so multiplications an example, its input 784 wide."""
+    return sum(before * after for before, after in pairwise([_INPUTS, *recipe.hidden, 1]))
+
+
+def most_lanes(recipe: Recipe) -> int:
+    """Lanes of a group at most, 1 to 16: as many as the size of the network lets gain."""
+    return max(1, min(MOST_LANES, MOST_WEIGHTS // multiplications(recipe)))
+
+
 def groups(planned: Sequence[Trial], missing: Iterable[Trial]) -> list[Group]:
     """The groups that hold a trial still to be trained.
 
@@ -78,9 +99,10 @@ def groups(planned: Sequence[Trial], missing: Iterable[Trial]) -> list[Group]:
     for trial in dict.fromkeys(planned):
         together.setdefault(group_key(trial), []).append(trial)
     made = []
-    for members in together.values():
-        for start in range(0, len(members), MOST_LANES):
-            lanes = members[start : start + MOST_LANES]
+    for key, members in together.items():
+        most = most_lanes(key.structure)
+        for start in range(0, len(members), most):
+            lanes = members[start : start + most]
             left = tuple(trial for trial in lanes if trial in wanted)
             if left:
                 made.append(Group(left, len(lanes)))

@@ -11,7 +11,7 @@ from stepladder.train.structure import structure
 
 
 def trial(replicate=0, **fields):
-    return Trial(Recipe(hidden=[5], **fields), "data", 10, 0, replicate)
+    return Trial(Recipe(**{"hidden": [5], **fields}), "data", 10, 0, replicate)
 
 
 def test_learning_rates_and_initialisers_of_one_replicate_share_a_group():
@@ -43,6 +43,13 @@ def test_large_groups_are_cut_at_the_same_places_whatever_is_missing():
     assert (first.lanes, second.lanes) == (MOST_LANES, 3)
     (late,) = groups(trials, trials[-1:])
     assert (late.lanes, late.trials) == (3, tuple(trials[-1:]))
+
+
+@pytest.mark.parametrize(("width", "lanes"), [(50, 16), (512, 16), (1024, 9), (2048, 2), (8192, 1)])
+def test_wide_networks_get_fewer_lanes_for_their_memory(width, lanes):
+    trials = [trial(hidden=[width] * 2, learning_rate=rate / 100) for rate in range(1, 18)]
+    first = groups(trials, trials)[0]
+    assert first.lanes == lanes
 
 
 def test_a_trial_planned_twice_is_trained_once():
