@@ -1,4 +1,4 @@
-"""What every store promises: one suite over SQLite in a file, in memory, and the fake."""
+"""What every store promises: one suite over SQLite (file, memory), PostgreSQL and the fake."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
