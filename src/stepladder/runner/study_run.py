@@ -30,7 +30,7 @@ class Finished:
     Attributes:
         results: every arm judged.
         trained: trials trained by this run.
-        found: trials that were stored before it.
+        found: trials that were stored before it, or by another run meanwhile.
     """
 
     results: Results
@@ -70,22 +70,20 @@ def run_study(
         folders.write_study(folder, study)
         record = _record(study, dataset, sizes, settings)
         kept.put_study(record)
-        _train(planned, dataset, settings, kept, told)
+        trained = _train(planned, dataset, settings, kept, told)
         latest = kept.study(study.name) or record
         results = judge(kept, latest, settings.engine_name, "run")
-    missing = len(planned.missing)
-    return Finished(results, missing, len(planned.trials) - missing)
+    return Finished(results, trained, len(planned.trials) - trained)
 
 
-def _train(
-    planned: Plan, dataset: Dataset, settings: Settings, kept: Store, told: Progress
-) -> None:
+def _train(planned: Plan, dataset: Dataset, settings: Settings, kept: Store, told: Progress) -> int:
+    """Trains what is missing, and says how many trials that were."""
     if not planned.missing:
-        return
+        return 0
     began = time.monotonic()
     told.start(planned.announced(min(len(settings.cpus), len(planned.missing))))
     try:
-        execute(planned.trials, planned.missing, dataset, settings, told, kept.add)
+        return execute(planned.trials, planned.missing, dataset, settings, told, kept)
     finally:
         told.finish()
         kept.add_seconds(planned.study.name, time.monotonic() - began)
