@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Sequence
+from pathlib import Path
 
 from stepladder.data import Dataset
 from stepladder.errors import WorkerError
@@ -14,6 +15,7 @@ from stepladder.runner.processes import this_driver
 from stepladder.runner.progress import Progress
 from stepladder.runner.settings import Settings
 from stepladder.store import Store
+from stepladder.train import checkpoints
 from stepladder.train.groups import Group, groups
 from stepladder.train.messages import read_result
 
@@ -29,6 +31,7 @@ def execute(
     settings: Settings,
     progress: Progress,
     store: Store,
+    folder: Path | None = None,
 ) -> int:
     """Trains what is missing; returns when all of it is stored, by this run or by another.
 
@@ -42,6 +45,7 @@ def execute(
         settings: processes, cores and engine.
         progress: is told of trials and epochs.
         store: where trials are claimed and, as each one ends, kept.
+        folder: where checkpoints lie, or None to keep none.
 
     Returns:
         How many trials this run has trained and stored; others have stored the rest.
@@ -53,7 +57,7 @@ def execute(
     waiting = groups(planned, missing)
     if not waiting:
         return 0
-    return _Execution(waiting, dataset, settings, progress, store).run()
+    return _Execution(waiting, dataset, settings, progress, store, folder).run()
 
 
 class _Execution:
@@ -64,7 +68,9 @@ class _Execution:
         settings: Settings,
         progress: Progress,
         store: Store,
+        folder: Path | None,
     ) -> None:
+        self._folder = folder
         self._waiting = waiting
         self._dataset, self._settings = dataset, settings
         self._progress, self._store = progress, store
@@ -122,7 +128,8 @@ class _Execution:
             if worker.group is None:
                 self._feed(worker)
         while self._free and (group := self._next_group(None)):
-            worker = Worker(self._dataset, self._settings, self._free.pop(0), self._events)
+            cpu = self._free.pop(0)
+            worker = Worker(self._dataset, self._settings, cpu, self._events, self._folder)
             self._workers.append(worker)
             self._give(worker, group)
 
@@ -161,11 +168,16 @@ class _Execution:
         elif header["kind"] == "result":
             self._finished(read_result(header, arrays))
         elif header["kind"] == "idle":
+            if self._folder and worker.group:
+                checkpoints.remove(self._folder, worker.group)  # only now are all results stored
             self._feed(worker)
+        elif header["kind"] == "note":
+            self._progress.note(header["text"])
         elif header["kind"] == "failed":
+            said = f" The training process said:\n{header['trace']}" if header["trace"] else ""
             raise WorkerError(
-                f"training {_named(worker.group)} failed with {header['message']}; what was "
-                f"finished is stored. The training process said:\n{header['trace']}"
+                f"training {_named(worker.group)} failed: {header['message']}. What was finished "
+                f"is stored; the same command goes on.{said}"
             )
 
     def _finished(self, result: TrialResult) -> None:
