@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 import os
 import platform
 from pathlib import Path
@@ -59,7 +60,29 @@ def settings(workers: int | None = None, engine: EngineChoice = "auto") -> Setti
         cache=cache_folder(),
         machine=_machine(len(usable)),
         engine=engine,
+        checkpoint_seconds=_seconds("STEPLADDER_CHECKPOINT_SECONDS", Settings.checkpoint_seconds),
+        patience=_seconds("STEPLADDER_PATIENCE_SECONDS", Settings.patience),
     )
+
+
+def _seconds(name: str, usual: float) -> float:
+    """A number of seconds that a variable sets.
+
+    Raises:
+        InputError: if it is set to anything else.
+    """
+    text = os.environ.get(name)
+    if not text:
+        return usual
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise InputError(
+            f"{name} must be a number of seconds from 0, found {text!r}; set {usual:g}, or unset it"
+        )
+    return seconds
 
 
 def cores() -> list[int | None]:

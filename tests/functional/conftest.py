@@ -93,8 +93,8 @@ class Command:
         out, err = process.communicate(timeout=300)
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 
-    def results(self, run: str) -> dict:
-        done = self("results", run, "--format", "json")
+    def results(self, run: str, *words: str) -> dict:
+        done = self("results", run, "--format", "json", *words)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 

@@ -81,6 +81,12 @@ class LiveProgress:
             if self._tally:
                 self._tally.trial_done(result)
 
+    def trial_found(self, trial: Trial) -> None:
+        """Counts it among those that are there."""
+        with self._lock:
+            if self._tally:
+                self._tally.trial_found(trial)
+
     def note(self, text: str) -> None:
         """Prints a line above the view."""
         self._console.print(Text(visible(text)))
@@ -217,6 +223,11 @@ class PlainProgress:
             self._say(_completed(arm))
         if not completed:
             self._say_how_far(self._tally)
+
+    def trial_found(self, trial: Trial) -> None:
+        """Counts it among those that are there."""
+        if self._tally:
+            self._tally.trial_found(trial)
 
     def note(self, text: str) -> None:
         """Says it on a line of its own."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from stepladder.records import Trial, TrialResult
 from stepladder.report.wording import duration
@@ -103,6 +103,18 @@ class Tally:
             if arm.done == arm.planned:
                 completed.append(arm)
         return tuple(completed)
+
+    def trial_found(self, trial: Trial) -> None:
+        """Another run has stored a trial: there is one less to train."""
+        self.planned = replace(
+            self.planned,
+            trials=self.planned.trials - 1,
+            found=self.planned.found + 1,
+            epochs=self.planned.epochs - trial.recipe.epochs,
+        )
+        for name in self.planned.arm_names.get(trial.id, ()):
+            if name in self.arms:
+                self.arms[name].done += 1
 
     def _count(self, trial: Trial, epoch: int) -> None:
         self._epochs[trial.id] = max(epoch, self._epochs.get(trial.id, 0))

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 
 from stepladder.data import Dataset
 from stepladder.errors import WorkerError
 from stepladder.records import Trial, TrialResult
+from stepladder.runner.claims import Claims
 from stepladder.runner.order import next_group
 from stepladder.runner.pool import Event, Worker
+from stepladder.runner.processes import this_driver
 from stepladder.runner.progress import Progress
 from stepladder.runner.settings import Settings
+from stepladder.store import Store
+from stepladder.train import checkpoints
 from stepladder.train.groups import Group, groups
 from stepladder.train.messages import read_result
 
 __all__ = ["execute"]
+
+_TICK = 0.5  # seconds after which a loop that hears nothing looks around
 
 
 def execute(
@@ -24,10 +31,12 @@ def execute(
     dataset: Dataset,
     settings: Settings,
     progress: Progress,
-    keep: Callable[[TrialResult], object],
-) -> None:
-    """Trains what is missing; returns when all of it is kept.
+    store: Store,
+    folder: Path | None = None,
+) -> int:
+    """Trains what is missing; returns when all of it is stored, by this run or by another.
 
+    Groups are claimed before they are trained, so that several runs share a store and its work.
     A process that dies is replaced and its trials are tried once more, each alone.
 
     Args:
@@ -36,15 +45,20 @@ def execute(
         dataset: what they are trained on.
         settings: processes, cores and engine.
         progress: is told of trials and epochs.
-        keep: stores a result; called from this thread as each trial ends.
+        store: where trials are claimed and, as each one ends, kept.
+        folder: where checkpoints lie, or None to keep none.
+
+    Returns:
+        How many trials this run has trained and stored; others have stored the rest.
 
     Raises:
         WorkerError: if a training failed, or its process died twice.
         KeyboardInterrupt: if the user stops it; what was finished by then is kept.
     """
     waiting = groups(planned, missing)
-    if waiting:
-        _Execution(waiting, dataset, settings, progress, keep).run()
+    if not waiting:
+        return 0
+    return _Execution(waiting, dataset, settings, progress, store, folder).run()
 
 
 class _Execution:
@@ -54,40 +68,93 @@ class _Execution:
         dataset: Dataset,
         settings: Settings,
         progress: Progress,
-        keep: Callable[[TrialResult], object],
+        store: Store,
+        folder: Path | None,
     ) -> None:
+        self._folder = folder
         self._waiting = waiting
         self._dataset, self._settings = dataset, settings
-        self._progress, self._keep = progress, keep
+        self._progress, self._store = progress, store
+        self._claims = Claims(store, this_driver())
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._workers: list[Worker] = []
+        self._free = list(settings.cpus)  # cores without a worker
         self._retried: set[str] = set()
+        self._kept = 0
+        self._has_waited = False
 
-    def run(self) -> None:
-        count = min(len(self._settings.cpus), len(self._waiting))
+    def run(self) -> int:
         try:
-            for cpu in self._settings.cpus[:count]:
-                self._workers.append(self._start(cpu))
-            while any(worker.group for worker in self._workers):
-                self._take(self._events.get())
+            self._fill()
+            while self._claims.elsewhere or any(worker.group for worker in self._workers):
+                self._listen()
         finally:
             for worker in self._workers:
                 worker.end()
             self._keep_finished()
+            self._claims.end()
+        return self._kept
 
-    def _start(self, cpu: int | None) -> Worker:
-        worker = Worker(self._dataset, self._settings, cpu, self._events)
-        self._feed(worker)
-        return worker
+    def _listen(self) -> None:
+        """Takes in what a worker says, and looks around now and then."""
+        try:
+            event = self._events.get(timeout=_TICK)
+        except queue.Empty:
+            self._look_elsewhere()
+        else:
+            self._take(event)
+        if not self._claims.keep_alive():
+            self._progress.note(
+                "this run was silent for so long that others took it for dead; it goes on, and "
+                "what they have stored meanwhile stays"
+            )
+
+    def _look_elsewhere(self) -> None:
+        """Takes over from runs that have died, once nothing else is left to begin."""
+        if not self._claims.elsewhere or self._waiting:
+            return
+        freed, found = self._claims.returned()
+        for trial in found:
+            self._progress.trial_found(trial)
+        self._waiting += freed
+        self._fill()
+        left = sum(len(group.trials) for group in self._claims.elsewhere)
+        if left and not self._has_waited and not any(worker.group for worker in self._workers):
+            self._has_waited = True
+            self._progress.note(f"waiting for {left} trial(s) that another run is training")
+
+    def _fill(self) -> None:
+        """Gives idle workers and free cores something to do, as long as there is something."""
+        for worker in self._workers:
+            if worker.group is None:
+                self._feed(worker)
+        while self._free and (group := self._next_group(None)):
+            cpu = self._free.pop(0)
+            worker = Worker(self._dataset, self._settings, cpu, self._events, self._folder)
+            self._workers.append(worker)
+            self._give(worker, group)
 
     def _feed(self, worker: Worker) -> None:
         """Gives a worker its next group, or nothing where none is left."""
         worker.group = None
-        if not self._waiting:
-            return
-        taken = {other.structure for other in self._workers if other is not worker and other.group}
-        group = next_group(self._waiting, worker.structure, taken)
-        self._waiting.remove(group)
+        group = self._next_group(worker)
+        if group:
+            self._give(worker, group)
+
+    def _next_group(self, worker: Worker | None) -> Group | None:
+        """Claims the next group for a worker, or for one that is still to be started."""
+        while self._waiting:
+            busy = {
+                other.structure for other in self._workers if other is not worker and other.group
+            }
+            group = next_group(self._waiting, worker.structure if worker else None, busy)
+            self._waiting.remove(group)
+            claimed = self._claims.take(group)
+            if claimed:
+                return claimed
+        return None
+
+    def _give(self, worker: Worker, group: Group) -> None:
         worker.train(group)
         for trial in group.trials:
             self._progress.trial_started(trial)
@@ -102,23 +169,36 @@ class _Execution:
         elif header["kind"] == "result":
             self._finished(read_result(header, arrays))
         elif header["kind"] == "idle":
+            if self._folder and worker.group:
+                checkpoints.remove(self._folder, worker.group)  # only now are all results stored
             self._feed(worker)
+        elif header["kind"] == "note":
+            self._progress.note(header["text"])
         elif header["kind"] == "failed":
+            said = f" The training process said:\n{header['trace']}" if header["trace"] else ""
             raise WorkerError(
-                f"training {_named(worker.group)} failed with {header['message']}; what was "
-                f"finished is stored. The training process said:\n{header['trace']}"
+                f"training {_named(worker.group)} failed: {header['message']}. What was finished "
+                f"is stored; the same command goes on.{said}"
             )
 
     def _finished(self, result: TrialResult) -> None:
-        self._keep(result)
+        try:
+            self._kept += self._store.add(result)
+        except KeyboardInterrupt:
+            self._kept += self._store.add(result)  # what is done is stored; again does no harm
+            raise
+        self._claims.release(result.trial.id)
         self._progress.trial_done(result)
 
     def _replace(self, worker: Worker) -> None:
         """Starts a process in the place of one that has died, and tries its trials again."""
+        if worker not in self._workers:
+            return  # it was replaced before it ended
         lost = worker.group
         words = worker.last_words()
         worker.end()
         self._workers.remove(worker)
+        self._free.append(worker.cpu)
         if lost is None:
             return
         again = [trial for trial in lost.trials if trial.id in self._retried]
@@ -132,8 +212,10 @@ class _Execution:
             f"a training process died ({words.splitlines()[0]}) while it trained {_named(lost)}; "
             "trying that once more in a new one"
         )
-        self._waiting[:0] = [Group((trial,), lost.lanes) for trial in lost.trials]
-        self._workers.append(self._start(worker.cpu))
+        stored = self._store.has(trial.id for trial in lost.trials)
+        left = [trial for trial in lost.trials if trial.id not in stored]
+        self._waiting[:0] = [Group((trial,), lost.lanes) for trial in left]
+        self._fill()
 
     def _keep_finished(self) -> None:
         """Keeps results that had arrived and were not taken yet when the run was stopped."""

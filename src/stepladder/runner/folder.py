@@ -7,11 +7,12 @@ import tomllib
 from pathlib import Path
 
 from stepladder.errors import OutputError
-from stepladder.files import write_whole
+from stepladder.files import sweep, write_whole
 from stepladder.study import Study
 
-__all__ = ["STORE_NAME", "STUDY_NAME", "check", "write_study"]
+__all__ = ["CHECKPOINTS_NAME", "STORE_NAME", "STUDY_NAME", "check", "write_study"]
 
+CHECKPOINTS_NAME = "checkpoints"
 STUDY_NAME = "study.toml"
 STORE_NAME = "stepladder.db"
 
@@ -34,6 +35,8 @@ def check(folder: Path, study: Study) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
+        for place in (folder, folder / "figures", folder / CHECKPOINTS_NAME):
+            sweep(place)
     except OSError as error:
         raise OutputError(
             f"the output folder {folder} must be writable, found: {error.strerror}; choose "

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections import deque
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from stepladder.data import Dataset
@@ -38,6 +39,7 @@ class Worker:
         settings: Settings,
         cpu: int | None,
         events: queue.SimpleQueue[Event],
+        checkpoints: Path | None = None,
     ) -> None:
         """Starts the process and sends it the dataset in the background.
 
@@ -46,6 +48,7 @@ class Worker:
             settings: of the run.
             cpu: the core to pin it to, or None.
             events: where what it says is put.
+            checkpoints: folder of its checkpoints, or None to keep none.
         """
         self.cpu = cpu
         self.group: Group | None = None
@@ -65,6 +68,8 @@ class Worker:
             "cpus": [] if cpu is None else [cpu],
             "engine": settings.engine_name,
             "cache": str(settings.cache) if settings.cache else None,
+            "checkpoints": str(checkpoints.resolve()) if checkpoints else None,
+            "checkpoint_seconds": settings.checkpoint_seconds,
         }
         self._threads = [
             threading.Thread(target=self._greet, args=(setup, dataset), daemon=True),

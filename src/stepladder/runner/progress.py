@@ -52,6 +52,9 @@ class Progress(Protocol):
     def trial_done(self, result: TrialResult) -> None:
         """A trial is finished and stored."""
 
+    def trial_found(self, trial: Trial) -> None:
+        """Another run has trained and stored a trial that was to be trained here."""
+
     def note(self, text: str) -> None:
         """Something that the user should know, in a sentence."""
 
@@ -72,6 +75,9 @@ class QuietProgress:
         """Nothing."""
 
     def trial_done(self, result: TrialResult) -> None:
+        """Nothing."""
+
+    def trial_found(self, trial: Trial) -> None:
         """Nothing."""
 
     def note(self, text: str) -> None:

@@ -23,6 +23,9 @@ class Settings:
         cache: folder of compiled programs, or None to keep none.
         machine: one line that says what this machine is.
         engine: what trains; `auto` is the population engine.
+        checkpoint_seconds: a training is kept so often that no more than this is ever lost.
+        patience: a training process that says nothing for so many seconds, or for many times its
+            longest epoch, is taken to hang.
     """
 
     cpus: tuple[int | None, ...]
@@ -31,6 +34,8 @@ class Settings:
     cache: Path | None
     machine: str
     engine: EngineChoice = "auto"
+    checkpoint_seconds: float = 60.0
+    patience: float = 600.0
 
     @property
     def engine_name(self) -> str:

@@ -18,6 +18,7 @@ from stepladder.runner.results import Results
 from stepladder.runner.settings import Settings
 from stepladder.store import Store, StudyRecord, open_store
 from stepladder.study import Study
+from stepladder.train.checkpoints import clear
 from stepladder.version import __version__
 
 __all__ = ["Finished", "results_of", "run_study"]
@@ -30,7 +31,7 @@ class Finished:
     Attributes:
         results: every arm judged.
         trained: trials trained by this run.
-        found: trials that were stored before it.
+        found: trials that were stored before it, or by another run meanwhile.
     """
 
     results: Results
@@ -70,22 +71,30 @@ def run_study(
         folders.write_study(folder, study)
         record = _record(study, dataset, sizes, settings)
         kept.put_study(record)
-        _train(planned, dataset, settings, kept, told)
+        checkpoints = folder / folders.CHECKPOINTS_NAME
+        trained = _train(planned, dataset, settings, kept, told, checkpoints)
+        if not kept.claimed(trial.id for trial in planned.trials):
+            clear(checkpoints)
         latest = kept.study(study.name) or record
         results = judge(kept, latest, settings.engine_name, "run")
-    missing = len(planned.missing)
-    return Finished(results, missing, len(planned.trials) - missing)
+    return Finished(results, trained, len(planned.trials) - trained)
 
 
 def _train(
-    planned: Plan, dataset: Dataset, settings: Settings, kept: Store, told: Progress
-) -> None:
+    planned: Plan,
+    dataset: Dataset,
+    settings: Settings,
+    kept: Store,
+    told: Progress,
+    checkpoints: Path,
+) -> int:
+    """Trains what is missing, and says how many trials that were."""
     if not planned.missing:
-        return
+        return 0
     began = time.monotonic()
     told.start(planned.announced(min(len(settings.cpus), len(planned.missing))))
     try:
-        execute(planned.trials, planned.missing, dataset, settings, told, kept.add)
+        return execute(planned.trials, planned.missing, dataset, settings, told, kept, checkpoints)
     finally:
         told.finish()
         kept.add_seconds(planned.study.name, time.monotonic() - began)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stepladder.store.base import Look, Store, StudyRecord
+from stepladder.store.base import Driver, Look, Store, StudyRecord
 
-__all__ = ["Look", "Store", "StudyRecord", "open_store"]
+__all__ = ["Driver", "Look", "Store", "StudyRecord", "open_store"]
 
 
 def open_store(url_or_path: str | Path, create: bool = True, timeout: float = 30.0) -> Store:

@@ -6,27 +6,24 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from itertools import groupby
 from threading import RLock
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from stepladder.errors import RunError, StoreError
 from stepladder.records import TrialResult
+from stepladder.store import claim_rows
 from stepladder.store.address import Address
-from stepladder.store.base import Look, Store, StudyRecord, digest_of
+from stepladder.store.base import Driver, Look, Store, StudyRecord, digest_of
 from stepladder.store.engine import WRITES
 from stepladder.store.faults import explained
-from stepladder.store.schema import epochs, looks, studies, trials
+from stepladder.store.inserting import chunks, insert_new, now
+from stepladder.store.schema import claims, epochs, looks, studies, trials
 from stepladder.store.study_rows import decode_look, decode_study, encode_study
 from stepladder.store.trial_rows import CURVE_FIELDS, Epochs, decode_trial, encode_trial
 
 __all__ = ["SqlStore"]
-
-_CHUNK = 500  # ids in one statement; some builds of SQLite take no more than 999
 
 
 class SqlStore(Store):
@@ -49,17 +46,43 @@ class SqlStore(Store):
         """See `Store.add`."""
         row, epoch_rows = encode_trial(result)
         with self._transaction(writes=True) as connection:
-            if not self._insert_new(connection, trials, {**row, "created_at": _now()}, "id"):
+            connection.execute(claims.delete().where(claims.c.trial_id == row["id"]))
+            if not insert_new(connection, trials, [{**row, "created_at": now()}], "id"):
                 return False
             if epoch_rows:
                 connection.execute(epochs.insert(), epoch_rows)
         return True
 
+    def claim(self, driver: Driver, ids: Iterable[str]) -> set[str]:
+        """See `Store.claim`."""
+        with self._transaction(writes=True) as connection:
+            return claim_rows.claim(connection, driver, ids)
+
+    def claimed(self, ids: Iterable[str]) -> dict[str, Driver]:
+        """See `Store.claimed`."""
+        with self._transaction() as connection:
+            return dict(claim_rows.claimed(connection, ids))
+
+    def drivers(self) -> list[Driver]:
+        """See `Store.drivers`."""
+        with self._transaction() as connection:
+            return claim_rows.every_driver(connection)
+
+    def beat(self, driver_id: str) -> bool:
+        """See `Store.beat`."""
+        with self._transaction(writes=True) as connection:
+            return claim_rows.beat(connection, driver_id)
+
+    def dismiss(self, driver_id: str, beat: int | None = None) -> bool:
+        """See `Store.dismiss`."""
+        with self._transaction(writes=True) as connection:
+            return claim_rows.dismiss(connection, driver_id, beat)
+
     def has(self, ids: Iterable[str]) -> set[str]:
         """See `Store.has`."""
         found: set[str] = set()
         with self._transaction() as connection:
-            for chunk in _chunks(ids):
+            for chunk in chunks(ids):
                 found |= set(
                     connection.scalars(sa.select(trials.c.id).where(trials.c.id.in_(chunk)))
                 )
@@ -69,7 +92,7 @@ class SqlStore(Store):
         """See `Store.results`."""
         found: dict[str, TrialResult] = {}
         with self._transaction() as connection:
-            for chunk in _chunks(ids):
+            for chunk in chunks(ids):
                 query = sa.select(trials).where(trials.c.id.in_(chunk))
                 rows = {row["id"]: row for row in connection.execute(query).mappings()}
                 epochs_by_id = _epochs_by_id(connection, chunk) if curves else {}
@@ -83,14 +106,14 @@ class SqlStore(Store):
         """See `Store.put_study`."""
         row = encode_study(record)
         kept = {key: value for key, value in row.items() if key not in ("name", "seconds")}
-        now = _now()
+        at = now()
         with self._transaction(writes=True) as connection:
-            new = {**row, "created_at": now, "updated_at": now}
-            if not self._insert_new(connection, studies, new, "name"):
+            new = {**row, "created_at": at, "updated_at": at}
+            if not insert_new(connection, studies, [new], "name"):
                 connection.execute(
                     studies.update()
                     .where(studies.c.name == row["name"])
-                    .values(**kept, updated_at=now)
+                    .values(**kept, updated_at=at)
                 )
 
     def add_seconds(self, name: str, seconds: float) -> None:
@@ -100,7 +123,7 @@ class SqlStore(Store):
                 f"seconds must be finite and not negative, found {seconds!r}; "
                 "give a time that has passed"
             )
-        change = {"seconds": studies.c.seconds + seconds, "updated_at": _now()}
+        change = {"seconds": studies.c.seconds + seconds, "updated_at": now()}
         with self._transaction(writes=True) as connection:
             done = connection.execute(studies.update().where(studies.c.name == name).values(change))
             if not done.rowcount:
@@ -132,12 +155,12 @@ class SqlStore(Store):
             "digest": digest_of(shown),
             "trials": len(shown),
             "command": command,
-            "at": _now(),
+            "at": now(),
         }
         counted = sa.select(sa.func.count()).where(looks.c.fingerprint == fingerprint)
         with self._transaction(writes=True) as connection:
             if shown:
-                self._insert_new(connection, looks, row, "fingerprint", "digest")
+                insert_new(connection, looks, [row], "fingerprint", "digest")
             return connection.execute(counted).scalar_one()
 
     def looks(self, fingerprint: str) -> list[Look]:
@@ -183,16 +206,6 @@ class SqlStore(Store):
                 "it removed or replaced; put it back, then run the same command again"
             )
 
-    def _insert_new(
-        self, connection: sa.Connection, table: sa.Table, row: dict[str, Any], *key: str
-    ) -> bool:
-        """Inserts a row unless its key is there already, and says whether it did."""
-        # The same words in both dialects, yet SQLAlchemy has no common form of them.
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        statement = insert(table).values(row).on_conflict_do_nothing(index_elements=key)
-        options = {"preserve_rowcount": True}
-        return connection.execute(statement, execution_options=options).rowcount == 1
-
 
 _NO_EPOCHS: Epochs = ((), ((),) * len(CURVE_FIELDS))
 
@@ -215,13 +228,3 @@ def _epochs_by_id(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Ep
         found[trial_id] = (numbers[start:stop], [column[start:stop] for column in columns])
         start = stop
     return found
-
-
-def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:
-    distinct = list(dict.fromkeys(ids))
-    for start in range(0, len(distinct), _CHUNK):
-        yield distinct[start : start + _CHUNK]
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -15,7 +15,9 @@ from stepladder.data import Dataset, affine, split
 from stepladder.recipe import Recipe
 from stepladder.records import Score, Trial, TrialResult
 from stepladder.streams import words
+from stepladder.train.checkpoints import Keeping
 from stepladder.train.dropout import Dropout
+from stepladder.train.fit_resuming import ResumableFit
 from stepladder.train.gather import Gathered, result_of, versions
 from stepladder.train.groups import Group
 from stepladder.train.initial import initial_weights
@@ -29,25 +31,27 @@ EVALUATED_AT_ONCE = 2_000
 class FitEngine:
     """Trains trials one at a time with `keras.Model.fit`, on the backend that Keras is set to."""
 
-    def __init__(self, dataset: Dataset) -> None:
+    def __init__(self, dataset: Dataset, checkpoints: Keeping = lambda group: None) -> None:
         """Trains nothing yet.
 
         Args:
             dataset: what every trial is trained and judged on.
+            checkpoints: gives the checkpoints of a trial.
         """
-        self._dataset = dataset
+        self._dataset, self._checkpoints = dataset, checkpoints
 
-    def train(self, group: Group, on_epoch: Callable[[int], None]) -> list[TrialResult]:
+    def train(self, group: Group, on_epoch: Callable[[int], None]) -> Iterator[TrialResult]:
         """Trains a group's trials one after the other.
 
         Args:
             group: its trials.
             on_epoch: called with the number of each finished epoch of each trial, from 1.
 
-        Returns:
-            One result a trial, in the group's order.
+        Yields:
+            One result a trial, in the group's order, as soon as it is there.
         """
-        return [self._train(trial, on_epoch) for trial in group.trials]
+        for trial in group.trials:
+            yield self._train(trial, on_epoch)
 
     def _train(self, trial: Trial, on_epoch: Callable[[int], None]) -> TrialResult:
         dataset, recipe = self._dataset, trial.recipe
@@ -69,14 +73,21 @@ class FitEngine:
         }
         model = prepared(trial, dataset.input_shape, dataset.classes, len(parts.train))
         gathered = Gathered(trial, recipe.epochs)
-        began = time.perf_counter()
+        kept = self._checkpoints(Group((trial,), 1))
+        resumable = ResumableFit(model, gathered, recipe.epochs, kept)
+        began = time.perf_counter() - resumable.seconds
         batches = Batches(*named["train"], trial)
         model.fit(
             batches,
             epochs=recipe.epochs,
+            initial_epoch=resumable.done,
             shuffle=False,
             verbose=0,
-            callbacks=[batches.follow, _Watch(gathered, *named["validation"], on_epoch)],
+            callbacks=[
+                batches.follow,
+                _Watch(gathered, *named["validation"], on_epoch, began),
+                resumable,
+            ],
         )
         scored = {name: (*_answers(model, x, y), y) for name, (x, y) in named.items()}
         return result_of(
@@ -185,13 +196,11 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
         x: npt.NDArray[np.float32],
         y: npt.NDArray[np.int32],
         on_epoch: Callable[[int], None],
+        began: float,
     ) -> None:
         super().__init__()
         self._gathered, self._x, self._y, self._on_epoch = gathered, x, y, on_epoch
-        self._began = 0.0
-
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        self._began = time.perf_counter()
+        self._began = began
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = logs or {}

@@ -16,11 +16,14 @@ import numpy.typing as npt
 from stepladder.data import Dataset, Split, affine, split
 from stepladder.records import Score, Trial, TrialResult
 from stepladder.streams import words
+from stepladder.train.checkpoints import Checkpoints, Keeping
 from stepladder.train.gather import Gathered, result_of, versions
 from stepladder.train.groups import Group, GroupKey
 from stepladder.train.initial import initial_weights
 from stepladder.train.program import EVALUATED_AT_ONCE, Data, Numbers, Program, Sums, Weights
+from stepladder.train.resuming import Resumable
 from stepladder.train.schedule import data_order, learning_rates, steps_per_epoch
+from stepladder.train.segments import SEGMENT_FLOP, segment_steps
 
 __all__ = ["PopulationEngine", "Training"]
 
@@ -29,10 +32,10 @@ Indices = npt.NDArray[np.int32]
 
 @dataclass(frozen=True)
 class _Compiled:
-    """A program's two functions for one set of shapes."""
+    """A program's functions for one set of shapes."""
 
     program: Program
-    epoch: Callable[..., tuple[Weights, Sums]]
+    segments: dict[bool, Callable[..., tuple[Weights, Sums]]]  # by whether it is the last
     evaluate: Callable[..., tuple[jax.Array, jax.Array]]
 
 
@@ -42,13 +45,21 @@ class PopulationEngine:
     Programs are compiled once for each structure and shape and kept.
     """
 
-    def __init__(self, dataset: Dataset) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        checkpoints: Keeping = lambda group: None,
+        segment_flop: float = SEGMENT_FLOP,
+    ) -> None:
         """Puts the examples on the device, as they are stored: training part, then test part.
 
         Args:
             dataset: what every trial is trained and judged on.
+            checkpoints: gives the checkpoints of a group.
+            segment_flop: operations after which an epoch may be interrupted.
         """
-        self._dataset = dataset
+        self._dataset, self._checkpoints = dataset, checkpoints
+        self._segment_flop = segment_flop
         flat = [part.reshape(len(part), -1) for part in (dataset.x_train, dataset.x_test)]
         self._x = jnp.asarray(np.concatenate(flat))
         self._y = jnp.asarray(np.concatenate([dataset.y_train, dataset.y_test]))
@@ -69,7 +80,7 @@ class PopulationEngine:
         """
         training = self.begin(group)
         on_epoch(0)
-        return training.finish(on_epoch)[: len(group.trials)]
+        return training.finish(on_epoch, self._checkpoints(group))[: len(group.trials)]
 
     def begin(self, group: Group) -> Training:
         """A group at its start, its program compiled.
@@ -91,7 +102,9 @@ class PopulationEngine:
         data = Data(self._x, self._y, *(jnp.asarray(_flat(each)) for each in (scale, shift)))
         lanes = [*group.trials, *([group.trials[0]] * (group.lanes - len(group.trials)))]
         labels = np.concatenate([dataset.y_train, dataset.y_test])
-        training = Training(self._program(key), key, lanes, parts, data, self._test, labels)
+        training = Training(
+            self._program(key), key, lanes, parts, data, self._test, labels, self._segment_flop
+        )
         training.compiled = self._compile(training)
         return training
 
@@ -108,9 +121,13 @@ class PopulationEngine:
             program = run.program
             epoch = jax.jit(program.epoch, donate_argnums=0)
             evaluate = jax.jit(program.evaluate)
+            last = run.segments - 1
             self._compiled[shapes] = _Compiled(
                 program,
-                epoch.lower(*run.epoch_arguments(0)).compile(),
+                {
+                    place == last: epoch.lower(*run.segment_arguments(0, place)).compile()
+                    for place in sorted({0, last})
+                },
                 evaluate.lower(*run.evaluate_arguments(run.parts.validation, 0)[:-1]).compile(),
             )
         return self._compiled[shapes]
@@ -122,6 +139,7 @@ class Training:
     Attributes:
         weights: where its lanes stand.
         compiled: its program's functions.
+        segments: parts of an epoch; 1 unless an epoch takes long.
     """
 
     compiled: _Compiled
@@ -135,6 +153,7 @@ class Training:
         data: Data,
         test: Indices,
         labels: Indices,
+        segment_flop: float,
     ) -> None:
         """The group at its start.
 
@@ -146,12 +165,17 @@ class Training:
             data: all examples on the device.
             test: rows of the test part.
             labels: int32, of all rows.
+            segment_flop: operations of a segment.
         """
         self.program, self.key, self.lanes = program, key, lanes
         self.parts, self.data, self.test = parts, data, test
         self.labels = labels
         self.steps = steps_per_epoch(len(parts.train), key.structure.batch_size)
         self.weights = self._initial()
+        batch = key.structure.batch_size
+        full = len(parts.train) // batch
+        self._segment = segment_steps(full, batch, self._parameters, len(lanes), segment_flop)
+        self.segments = max(1, -(-full // self._segment))
         self.numbers = Numbers(
             *(jnp.asarray(self._each(name)) for name in ("l2", "weight_decay", "label_smoothing"))
         )
@@ -180,18 +204,30 @@ class Training:
             ],
         )
 
-    def epoch_arguments(self, epoch: int) -> tuple[object, ...]:
-        """What `Program.epoch` takes for an epoch, from 0."""
+    @property
+    def _parameters(self) -> int:
+        """Trainable numbers of one lane."""
+        return sum(leaf[0].size for leaf in self.weights.trainable)
+
+    def segment_arguments(
+        self, epoch: int, segment: int, sums: Sums | None = None
+    ) -> tuple[object, ...]:
+        """What `Program.epoch` takes for a segment of an epoch, both from 0."""
         batch, train = self.key.structure.batch_size, self.parts.train
         order = train[data_order(len(train), self.key.seed, self.key.replicate, epoch)]
         full = len(order) // batch * batch
+        start, stop = segment * self._segment, (segment + 1) * self._segment
+        is_last = segment == self.segments - 1
+        if self.segments > 1 and sums is None:
+            sums = Sums.none(len(self.lanes))
         return (
             self.weights,
             self.numbers,
             self.data,
-            jnp.asarray(order[:full].reshape(-1, batch)),
-            jnp.asarray(order[full:]),
-            jnp.asarray(self.rates[epoch]),
+            jnp.asarray(order[:full].reshape(-1, batch)[start:stop]),
+            jnp.asarray(order[full if is_last else len(order) :]),
+            jnp.asarray(self.rates[epoch, start : None if is_last else stop]),
+            sums,
         )
 
     def evaluate_arguments(self, part: Indices, start: int) -> tuple[object, ...]:
@@ -214,35 +250,54 @@ class Training:
 
     def epoch(self, epoch: int) -> Sums:
         """Trains one epoch, counted from 0, and returns the sums over its examples."""
-        self.weights, sums = self.compiled.epoch(*self.epoch_arguments(epoch))
+        sums = None
+        for segment in range(self.segments):
+            sums = self.train_segment(epoch, segment, sums)
+        assert sums is not None
         return sums
 
-    def finish(self, on_epoch: Callable[[int], None]) -> list[TrialResult]:
-        """Trains all epochs and scores the final weights.
+    def train_segment(self, epoch: int, segment: int, sums: Sums | None) -> Sums:
+        """Trains a segment of an epoch and returns the sums over the epoch so far."""
+        train = self.compiled.segments[segment == self.segments - 1]
+        self.weights, sums = train(*self.segment_arguments(epoch, segment, sums))
+        return sums
+
+    def finish(
+        self, on_epoch: Callable[[int], None], checkpoints: Checkpoints | None = None
+    ) -> list[TrialResult]:
+        """Trains all epochs, those of a checkpoint excepted, and scores the final weights.
 
         Args:
             on_epoch: called with the number of each finished epoch, from 1.
+            checkpoints: where the training goes on from, and is kept now and then.
 
         Returns:
             One result a lane.
         """
         gathered = [Gathered(trial, self.key.epochs) for trial in self.lanes]
-        began = time.perf_counter()
-        for epoch in range(self.key.epochs):
-            sums = self.epoch(epoch)
-            self._gather(gathered, sums, began)
-            on_epoch(epoch + 1)
-            if all(each.diverged for each in gathered):
-                break
+        state = Resumable(gathered, self.key.epochs * self.segments, checkpoints)
+        self.weights, sums = state.resume(self.weights, self.segments)
+        began = time.perf_counter() - state.seconds
+        if state.done >= self.segments:
+            on_epoch(state.done // self.segments)
+        for place in range(state.done, self.key.epochs * self.segments):
+            epoch, segment = divmod(place, self.segments)
+            sums = self.train_segment(epoch, segment, sums)
+            if segment == self.segments - 1:
+                self._gather(gathered, sums, began)
+                on_epoch(epoch + 1)
+                sums = None
+                if all(each.diverged for each in gathered):
+                    break
+            state.offer(place + 1, self.weights, sums, time.perf_counter() - began)
         parts = {"train": self.parts.train, "validation": self.parts.validation, "test": self.test}
         scored = {name: (*self.evaluate(part), self.labels[part]) for name, part in parts.items()}
         seconds = (time.perf_counter() - began) / len(self.lanes)
-        parameters = sum(leaf[0].size for leaf in self.weights.trainable)
         return [
             result_of(
                 each,
                 {name: (a[lane], float(b[lane]), y) for name, (a, b, y) in scored.items()},
-                parameters,
+                self._parameters,
                 seconds,
                 versions("jax"),
             )

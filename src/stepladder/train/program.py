@@ -73,6 +73,11 @@ class Sums(NamedTuple):
     loss: jax.Array
     correct: jax.Array
 
+    @classmethod
+    def none(cls, lanes: int) -> Sums:
+        """The sums over no example."""
+        return cls(jnp.zeros(lanes), jnp.zeros(lanes, jnp.int32))
+
     def plus(self, other: Sums) -> Sums:
         """The sums over both sets of examples."""
         return Sums(self.loss + other.loss, self.correct + other.correct)
@@ -203,8 +208,9 @@ class Program:
         order: jax.Array,
         tail: jax.Array,
         rates: jax.Array,
+        sums: Sums | None = None,
     ) -> tuple[Weights, Sums]:
-        """One pass over the training examples.
+        """One pass over the training examples, or a segment of one.
 
         Args:
             weights: where the lanes stand.
@@ -214,6 +220,7 @@ class Program:
             tail: int32 (rest,): the last, shorter batch, trained as a batch of its own size as
                 `keras.Model.fit` does; may be empty.
             rates: float32 (steps, lanes).
+            sums: over the segments before; None where there is none.
 
         Returns:
             The weights after the pass, and sums over its examples as they were trained on.
@@ -228,8 +235,7 @@ class Program:
             weights, more = lanes(weights, numbers, rate, *data.batch(index))
             return (weights, sums.plus(more)), None
 
-        zeros = jnp.zeros(rates.shape[1])
-        carry = (self.turned(weights), Sums(zeros, zeros.astype(jnp.int32)))
+        carry = (self.turned(weights), sums or Sums.none(rates.shape[1]))
         carry, _ = lax.scan(step, carry, (order, rates[: len(order)]))
         if len(tail):
             carry, _ = step(carry, (tail, rates[-1]))

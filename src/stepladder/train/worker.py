@@ -12,11 +12,14 @@ import queue
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from stepladder.data import Dataset
+from stepladder.errors import StepladderError
 from stepladder.records import TrialResult
+from stepladder.train.checkpoints import Checkpoints, Keeping
 from stepladder.train.groups import Group
 from stepladder.train.messages import read_dataset, read_group, result_frame
 from stepladder.wire import Frame, receive, send
@@ -27,7 +30,7 @@ __all__ = ["Engine", "engine", "main"]
 class Engine(Protocol):
     """What trains groups of trials on one dataset."""
 
-    def train(self, group: Group, on_epoch: Callable[[int], None]) -> list[TrialResult]:
+    def train(self, group: Group, on_epoch: Callable[[int], None]) -> Iterable[TrialResult]:
         """Trains a group to its end: one result a trial, in the group's order.
 
         Args:
@@ -37,18 +40,24 @@ class Engine(Protocol):
         """
 
 
-def engine(name: str, dataset: Dataset, cache: str | None = None) -> Engine:
+def engine(
+    name: str,
+    dataset: Dataset,
+    cache: str | None = None,
+    checkpoints: Keeping = lambda group: None,
+) -> Engine:
     """An engine by its name.
 
     Args:
         name: "population", or "fit/" and the Keras backend.
         dataset: what it trains on.
         cache: folder of JAX' persistent compilation cache, or None for none.
+        checkpoints: gives the checkpoints of a group.
     """
     if name != "population":
         from stepladder.train.fit import FitEngine
 
-        return FitEngine(dataset)
+        return FitEngine(dataset, checkpoints)
     import jax
 
     if cache:
@@ -61,7 +70,7 @@ def engine(name: str, dataset: Dataset, cache: str | None = None) -> Engine:
             jax.config.update(option, value)  # type: ignore[no-untyped-call]
     from stepladder.train.population import PopulationEngine
 
-    return PopulationEngine(dataset)
+    return PopulationEngine(dataset, checkpoints)
 
 
 def main() -> None:
@@ -78,6 +87,9 @@ def main() -> None:
     threading.Thread(target=_read, args=(inbox, frames), daemon=True).start()
     try:
         _serve(header, frames, outbox)
+    except StepladderError as error:  # it explains itself
+        send(outbox, {"kind": "failed", "message": str(error), "trace": ""})
+        sys.exit(1)
     except Exception as error:  # the driver turns it into a message of its own
         text = "".join(traceback.format_exception(error))
         send(
@@ -104,17 +116,34 @@ def _read(inbox: BinaryIO, frames: queue.SimpleQueue[Frame]) -> None:
 
 def _serve(setup: dict[str, Any], frames: queue.SimpleQueue[Frame], outbox: BinaryIO) -> None:
     dataset_header, arrays = frames.get()
-    trains = engine(setup["engine"], read_dataset(dataset_header, arrays), setup["cache"])
+    dataset = read_dataset(dataset_header, arrays)
+    trains = engine(setup["engine"], dataset, setup["cache"], _keeping(setup, outbox))
     send(outbox, {"kind": "ready"})
     while True:
         header, _ = frames.get()
         if header["kind"] == "stop":
             return
         group = read_group(header)
-        results = trains.train(group, lambda epoch: send(outbox, {"kind": "epoch", "epoch": epoch}))
-        for result in results:
+        for result in trains.train(
+            group, lambda epoch: send(outbox, {"kind": "epoch", "epoch": epoch})
+        ):
             send(outbox, *result_frame(result))
         send(outbox, {"kind": "idle"})
+
+
+def _keeping(setup: dict[str, Any], outbox: BinaryIO) -> Keeping:
+    """Checkpoints as the driver wants them; what is wrong with one is told to it."""
+    from stepladder.train.gather import versions
+
+    backend = setup["engine"].partition("/")[2] or "jax"
+    folder = Path(setup["checkpoints"]) if setup["checkpoints"] else None
+    return lambda group: Checkpoints(
+        folder,
+        group,
+        setup["checkpoint_seconds"],
+        versions(backend),
+        lambda text: send(outbox, {"kind": "note", "text": text}),
+    )
 
 
 if __name__ == "__main__":
