@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from stepladder.data import Dataset
 from stepladder.errors import WorkerError
+from stepladder.model_file import ModelFile
 from stepladder.records import Trial, TrialResult
 from stepladder.runner.pool import Event, Worker
 from stepladder.runner.progress import Progress
@@ -24,6 +25,7 @@ def execute(
     settings: Settings,
     progress: Progress,
     keep: Callable[[TrialResult], object],
+    model: ModelFile | None = None,
 ) -> None:
     """Trains what is missing; returns when all of it is kept.
 
@@ -36,6 +38,7 @@ def execute(
         settings: processes, cores and engine.
         progress: is told of trials and epochs.
         keep: stores a result; called from this thread as each trial ends.
+        model: the code of a network of the user's own, or None.
 
     Raises:
         WorkerError: if a training failed, or its process died twice.
@@ -43,7 +46,7 @@ def execute(
     """
     waiting = groups(planned, missing)
     if waiting:
-        _Execution(waiting, dataset, settings, progress, keep).run()
+        _Execution(waiting, dataset, settings, progress, keep, model).run()
 
 
 class _Execution:
@@ -54,10 +57,11 @@ class _Execution:
         settings: Settings,
         progress: Progress,
         keep: Callable[[TrialResult], object],
+        model: ModelFile | None,
     ) -> None:
         self._waiting = waiting
         self._dataset, self._settings = dataset, settings
-        self._progress, self._keep = progress, keep
+        self._progress, self._keep, self._model = progress, keep, model
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._workers: list[Worker] = []
         self._retried: set[str] = set()
@@ -75,7 +79,7 @@ class _Execution:
             self._keep_finished()
 
     def _start(self, cpu: int | None) -> Worker:
-        worker = Worker(self._dataset, self._settings, cpu, self._events)
+        worker = Worker(self._dataset, self._settings, cpu, self._events, self._model)
         self._feed(worker)
         return worker
 

@@ -13,14 +13,16 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from stepladder import models
 from stepladder.data import Dataset, Split, affine, split
 from stepladder.records import Score, Trial, TrialResult
-from stepladder.streams import words
+from stepladder.train.custom import Build
 from stepladder.train.gather import Gathered, result_of, versions
 from stepladder.train.groups import Group, GroupKey
 from stepladder.train.initial import initial_weights
 from stepladder.train.program import EVALUATED_AT_ONCE, Data, Numbers, Program, Sums, Weights
 from stepladder.train.schedule import data_order, learning_rates, steps_per_epoch
+from stepladder.train.seeds import start_seeds
 
 __all__ = ["PopulationEngine", "Training"]
 
@@ -42,13 +44,14 @@ class PopulationEngine:
     Programs are compiled once for each structure and shape and kept.
     """
 
-    def __init__(self, dataset: Dataset) -> None:
+    def __init__(self, dataset: Dataset, build: Build = models.build) -> None:
         """Puts the examples on the device, as they are stored: training part, then test part.
 
         Args:
             dataset: what every trial is trained and judged on.
+            build: what builds the networks.
         """
-        self._dataset = dataset
+        self._dataset, self._build = dataset, build
         self._x = jnp.asarray(np.concatenate([dataset.x_train, dataset.x_test]))
         self._y = jnp.asarray(np.concatenate([dataset.y_train, dataset.y_test]))
         test = np.arange(len(dataset.y_test), dtype=np.int32) + len(dataset.y_train)
@@ -97,7 +100,7 @@ class PopulationEngine:
     def _program(self, key: GroupKey) -> Program:
         if key.structure not in self._programs:
             dataset = self._dataset
-            program = Program(key.structure, dataset.input_shape, dataset.classes)
+            program = Program(key.structure, dataset.input_shape, dataset.classes, self._build)
             self._programs[key.structure] = program
         return self._programs[key.structure]
 
@@ -162,21 +165,20 @@ class Training:
 
     def _initial(self) -> Weights:
         program, key, lanes = self.program, self.key, len(self.lanes)
+        model = program.at_start(key.seed, key.replicate)
         draws: dict[str, list[npt.NDArray[np.float32]]] = {}
         for trial in self.lanes:
             name = trial.recipe.initializer
             if name not in draws:
-                draws[name] = initial_weights(program.model, key.seed, key.replicate, name)
+                given = name if key.structure.model is None else None  # the layers' own hold
+                draws[name] = initial_weights(model, key.seed, key.replicate, given)
         each = [draws[trial.recipe.initializer] for trial in self.lanes]
-        statistics, seeds = program.split_state(list(program.model.non_trainable_variables))
+        statistics, seeds = program.split_state(list(model.non_trainable_variables))
         return Weights(
             [jnp.stack([jnp.asarray(lane[i]) for lane in each]) for i in range(len(each[0]))],
             [_repeat(variable, lanes) for variable in program.optimizer.variables],
             [_repeat(variable, lanes) for variable in statistics],
-            [
-                jnp.asarray(words(key.seed, key.replicate, "dropout", place))
-                for place in range(len(seeds))
-            ],
+            [jnp.asarray(each) for each in start_seeds(key.seed, key.replicate, len(seeds))],
         )
 
     def epoch_arguments(self, epoch: int) -> tuple[object, ...]:

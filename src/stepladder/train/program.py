@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple, cast
 
 import jax
@@ -18,6 +19,8 @@ from jax import lax
 
 from stepladder import models
 from stepladder.recipe import Recipe
+from stepladder.train.custom import Build, at_start
+from stepladder.train.seeds import seed_states
 
 __all__ = ["Numbers", "Program", "Sums", "Weights"]
 
@@ -87,22 +90,35 @@ class Program:
         optimizer: the built Keras optimizer.
     """
 
-    def __init__(self, structure: Recipe, input_shape: tuple[int, ...], classes: int) -> None:
+    def __init__(
+        self,
+        structure: Recipe,
+        input_shape: tuple[int, ...],
+        classes: int,
+        build: Build = models.build,
+    ) -> None:
         """Builds the network once; its own weights are never used.
 
         Args:
             structure: see `stepladder.train.structure`.
             input_shape: of one example.
             classes: units of the last layer.
+            build: what builds the network.
         """
         self.structure = structure
-        self.model = models.build(structure, input_shape, classes)
+        self._build = partial(at_start, build, structure, input_shape, classes)
+        self.model = self._build(0, 0)
         self.optimizer = models.optimizer(structure)
         self.optimizer.build(self.model.trainable_variables)
         names = [variable.path for variable in self.optimizer.variables]
         self._rate_at = next(i for i, name in enumerate(names) if name.endswith("learning_rate"))
         fixed = self.model.non_trainable_variables
-        self._is_seed = ["seed_generator_state" in variable.path for variable in fixed]
+        seeds = {id(state) for state in seed_states(self.model)}
+        self._is_seed = [id(variable) in seeds for variable in fixed]
+
+    def at_start(self, seed: int, replicate: int) -> Any:  # noqa: ANN401 - Keras has no types
+        """The model as a replicate starts from it, kernels left out: a user's is built anew."""
+        return self.model if self.structure.model is None else self._build(seed, replicate)
 
     def split_state(self, values: list[Any]) -> tuple[list[Any], list[Any]]:
         """Values of the non-trainable variables as (statistics, seeds)."""
@@ -123,6 +139,7 @@ class Program:
             layer.kernel_regularizer
             for layer in self.model.layers
             if getattr(layer, "kernel_regularizer", None) is not None
+            and self.structure.model is None  # a user's own penalties stay what they are
         ]
         before = [regularizer.l2 for regularizer in regularized]
         decay = self.optimizer.weight_decay

@@ -16,9 +16,10 @@ from collections.abc import Callable
 from typing import Any, BinaryIO, Protocol
 
 from stepladder.data import Dataset
+from stepladder.recipe import Recipe
 from stepladder.records import TrialResult
 from stepladder.train.groups import Group
-from stepladder.train.messages import read_dataset, read_group, result_frame
+from stepladder.train.messages import read_dataset, read_group, read_recipes, result_frame
 from stepladder.wire import Frame, receive, send
 
 __all__ = ["Engine", "engine", "main"]
@@ -37,18 +38,24 @@ class Engine(Protocol):
         """
 
 
-def engine(name: str, dataset: Dataset, cache: str | None = None) -> Engine:
+def engine(
+    name: str, dataset: Dataset, cache: str | None = None, code: dict[str, str] | None = None
+) -> Engine:
     """An engine by its name.
 
     Args:
         name: "population", or "fit/" and the Keras backend.
         dataset: what it trains on.
         cache: folder of JAX' persistent compilation cache, or None for none.
+        code: a user's own code that builds the networks, or None.
     """
+    from stepladder.train.custom import Code, builder
+
+    build = builder(Code(**code) if code else None)
     if name != "population":
         from stepladder.train.fit import FitEngine
 
-        return FitEngine(dataset)
+        return FitEngine(dataset, build)
     import jax
 
     if cache:
@@ -61,7 +68,7 @@ def engine(name: str, dataset: Dataset, cache: str | None = None) -> Engine:
             jax.config.update(option, value)  # type: ignore[no-untyped-call]
     from stepladder.train.population import PopulationEngine
 
-    return PopulationEngine(dataset)
+    return PopulationEngine(dataset, build)
 
 
 def main() -> None:
@@ -104,7 +111,11 @@ def _read(inbox: BinaryIO, frames: queue.SimpleQueue[Frame]) -> None:
 
 def _serve(setup: dict[str, Any], frames: queue.SimpleQueue[Frame], outbox: BinaryIO) -> None:
     dataset_header, arrays = frames.get()
-    trains = engine(setup["engine"], read_dataset(dataset_header, arrays), setup["cache"])
+    dataset = read_dataset(dataset_header, arrays)
+    if setup["inspects"]:
+        _inspect(setup, dataset, read_recipes(frames.get()[0]), outbox)
+        return
+    trains = engine(setup["engine"], dataset, setup["cache"], setup["code"])
     send(outbox, {"kind": "ready"})
     while True:
         header, _ = frames.get()
@@ -115,6 +126,19 @@ def _serve(setup: dict[str, Any], frames: queue.SimpleQueue[Frame], outbox: Bina
         for result in results:
             send(outbox, *result_frame(result))
         send(outbox, {"kind": "idle"})
+
+
+def _inspect(
+    setup: dict[str, Any], dataset: Dataset, recipes: list[Recipe], outbox: BinaryIO
+) -> None:
+    """Looks at the networks that a user's code builds, and trains nothing."""
+    from stepladder.train.custom import Code
+    from stepladder.train.inspection import inspected
+
+    reads, problem = inspected(
+        Code(**setup["code"]), recipes, dataset.input_shape, dataset.classes, setup["engine"]
+    )
+    send(outbox, {"kind": "inspected", "reads": reads, "problem": problem})
 
 
 if __name__ == "__main__":
