@@ -82,8 +82,8 @@ def run(
         allow_code: whether the model file that a study may name is run, with your rights.
 
     Raises:
-        InputError: if the study, its data, its model, the folder or the store will not do; nothing was
-            trained and nothing stored was touched.
+        InputError: if the study, its data, its model, the folder or the store will not do;
+            nothing was trained and nothing stored was touched.
         RunError: if a training failed; what was finished is stored.
     """
     asked = study if isinstance(study, Study) else Study.load(study)

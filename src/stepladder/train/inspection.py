@@ -194,6 +194,8 @@ def _called(model: Any, where: str, way_out: str, call: Callable[[], Any]) -> An
     Raises:
         NetworkError: if it fails, with the layer that does.
     """
+    filtered = keras.config.is_traceback_filtering_enabled()
+    keras.config.disable_traceback_filtering()  # else frames go, and some errors are replaced
     try:
         return call()
     except Exception as error:
@@ -208,6 +210,9 @@ def _called(model: Any, where: str, way_out: str, call: Callable[[], Any]) -> An
             f"{_layer(layer or model)} of {where} must take a batch of examples, found "
             f"{type(error).__name__}: {text}; use keras.ops in its call{way_out}"
         ) from error
+    finally:
+        if filtered:
+            keras.config.enable_traceback_filtering()
 
 
 def _layer(layer: Any) -> str:  # noqa: ANN401 - Keras has no types
