@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from stepladder.data import Dataset
 from stepladder.errors import WorkerError
@@ -26,6 +26,7 @@ def execute(
     progress: Progress,
     keep: Callable[[TrialResult], object],
     model: ModelFile | None = None,
+    arm_names: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
     """Trains what is missing; returns when all of it is kept.
 
@@ -39,6 +40,7 @@ def execute(
         progress: is told of trials and epochs.
         keep: stores a result; called from this thread as each trial ends.
         model: the code of a network of the user's own, or None.
+        arm_names: names of a trial's arms by its id, for messages.
 
     Raises:
         WorkerError: if a training failed, or its process died twice.
@@ -46,7 +48,7 @@ def execute(
     """
     waiting = groups(planned, missing)
     if waiting:
-        _Execution(waiting, dataset, settings, progress, keep, model).run()
+        _Execution(waiting, dataset, settings, progress, keep, model, arm_names or {}).run()
 
 
 class _Execution:
@@ -58,10 +60,12 @@ class _Execution:
         progress: Progress,
         keep: Callable[[TrialResult], object],
         model: ModelFile | None,
+        arm_names: Mapping[str, Sequence[str]],
     ) -> None:
         self._waiting = waiting
         self._dataset, self._settings = dataset, settings
-        self._progress, self._keep, self._model = progress, keep, model
+        self._progress, self._keep = progress, keep
+        self._model, self._arm_names = model, arm_names
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._workers: list[Worker] = []
         self._retried: set[str] = set()
@@ -108,7 +112,7 @@ class _Execution:
             self._feed(worker)
         elif header["kind"] == "failed":
             raise WorkerError(
-                f"training {_named(worker.group)} failed with {header['message']}; what was "
+                f"training {_named(worker.group, self._arm_names)} failed with {header['message']}; what was "
                 f"finished is stored. The training process said:\n{header['trace']}"
             )
 
@@ -127,12 +131,12 @@ class _Execution:
         again = [trial for trial in lost.trials if trial.id in self._retried]
         if again:
             raise WorkerError(
-                f"the process that trained {_named(lost)} died a second time ({words}); what was "
+                f"the process that trained {_named(lost, self._arm_names)} died a second time ({words}); what was "
                 "finished is stored. Look for a lack of memory, or leave that arm out"
             )
         self._retried.update(trial.id for trial in lost.trials)
         self._progress.note(
-            f"a training process died ({words.splitlines()[0]}) while it trained {_named(lost)}; "
+            f"a training process died ({words.splitlines()[0]}) while it trained {_named(lost, self._arm_names)}; "
             "trying that once more in a new one"
         )
         self._waiting[:0] = [Group((trial,), lost.lanes) for trial in lost.trials]
@@ -153,8 +157,9 @@ def _next(waiting: Sequence[Group], at_hand: object, taken: set[object]) -> Grou
     return (own or fresh or list(waiting))[0]
 
 
-def _named(group: Group | None) -> str:
+def _named(group: Group | None, arm_names: Mapping[str, Sequence[str]]) -> str:
     if group is None:
         return "nothing"
-    replicate = group.trials[0].replicate
-    return f"{len(group.trials)} trial(s) of replicate {replicate}"
+    names = [name for trial in group.trials for name in arm_names.get(trial.id, ())]
+    arms = f" ({', '.join(dict.fromkeys(names))})" if names else ""
+    return f"{len(group.trials)} trial(s) of replicate {group.trials[0].replicate}{arms}"

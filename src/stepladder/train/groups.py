@@ -12,7 +12,10 @@ from stepladder.train.structure import structure
 __all__ = ["Group", "GroupKey", "groups"]
 
 MOST_LANES = 16
-"""Lanes of one group at most: more gain nothing and delay the first result."""
+"""Lanes of one group at most: more gain nothing and delay the first result.
+
+A network of the user's own has one: convolutions over lanes of kernels took three times as long.
+"""
 
 
 @dataclass(frozen=True)
@@ -78,9 +81,10 @@ def groups(planned: Sequence[Trial], missing: Iterable[Trial]) -> list[Group]:
     for trial in dict.fromkeys(planned):
         together.setdefault(group_key(trial), []).append(trial)
     made = []
-    for members in together.values():
-        for start in range(0, len(members), MOST_LANES):
-            lanes = members[start : start + MOST_LANES]
+    for key, members in together.items():
+        most = MOST_LANES if key.structure.model is None else 1
+        for start in range(0, len(members), most):
+            lanes = members[start : start + most]
             left = tuple(trial for trial in lanes if trial in wanted)
             if left:
                 made.append(Group(left, len(lanes)))

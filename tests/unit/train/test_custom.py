@@ -54,7 +54,7 @@ def test_a_field_that_stepladder_applies_itself_is_refused(field, own_code):
         ("\nimport nosuchhelper\n", "files beside it are not sent along"),
         ("\n\n1 / 0\n", "ZeroDivisionError: division by zero (line 3)"),
         ("raise SystemExit(3)\n", "SystemExit: 3 (line 1)"),
-        ("def biuld(): pass\n", "must define the function 'build', found none; did you mean 'biuld'?"),
+        ("def biuld(): pass\n", "must define the function 'build', found none; did you mean"),
         ("build = 3\n", "found another kind of value"),
     ],
 )  # fmt: skip
@@ -89,7 +89,8 @@ def test_what_is_drawn_while_building_is_the_replicate_s_own_draw(own_code):
     text = DENSE.replace("Dense(classes)", "Dense(classes, bias_initializer='random_normal')")
     build = OwnBuild(own_code(text))
     first, again, other = (
-        np.asarray(at_start(build, RECIPE, (4, 4), 5, 0, r).trainable_variables[1]) for r in (0, 0, 1)
+        np.asarray(at_start(build, RECIPE, (4, 4), 5, 0, r).trainable_variables[1])
+        for r in (0, 0, 1)
     )
     assert first.any()
     assert np.array_equal(first, again)

@@ -1,8 +1,11 @@
 """Networks are looked at before anything is trained; what cannot be trained is named."""
 
+import re
+from pathlib import Path
+
 import pytest
 
-from stepladder import Recipe
+from stepladder import Recipe, Study
 from stepladder.train.inspection import inspected
 
 HEAD = """
@@ -38,6 +41,8 @@ class Own(layers.Layer):
             {line}
         return x
 """
+
+PAGE = (Path(__file__).parents[3] / "docs" / "networks.md").read_text("utf-8")
 
 RECIPES = [Recipe(hidden=[3])]
 
@@ -174,5 +179,18 @@ def test_reads_are_told_for_each_recipe(own_code):
     recipes = [Recipe(hidden=[3]), Recipe(hidden=[3], dropout=0.1)]
     assert inspected(own_code(text), recipes, (4, 4), 5, "population") == (
         [["dropout"], ["dropout", "max_norm"]],
+        None,
+    )
+
+
+def test_the_documentation_s_network_and_study_do(own_code, tmp_path):
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    (study,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    assert len(code.strip().splitlines()) <= 15
+    (tmp_path / "conv.py").write_text(code, "utf-8")
+    (tmp_path / "conv.toml").write_text(study, "utf-8")
+    recipes = [arm.recipe for arm in Study.load(tmp_path / "conv.toml").arms]
+    assert inspected(own_code(code), recipes, (28, 28), 10, "population") == (
+        [["activation", "dropout"]] * 3,
         None,
     )
