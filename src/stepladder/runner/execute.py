@@ -112,7 +112,7 @@ class _Execution:
             self._feed(worker)
         elif header["kind"] == "failed":
             raise WorkerError(
-                f"training {_named(worker.group, self._arm_names)} failed with {header['message']}; what was "
+                f"training {self._named(worker.group)} failed with {header['message']}; what was "
                 f"finished is stored. The training process said:\n{header['trace']}"
             )
 
@@ -131,16 +131,23 @@ class _Execution:
         again = [trial for trial in lost.trials if trial.id in self._retried]
         if again:
             raise WorkerError(
-                f"the process that trained {_named(lost, self._arm_names)} died a second time ({words}); what was "
+                f"the process that trained {self._named(lost)} died a second time ({words}); what was "
                 "finished is stored. Look for a lack of memory, or leave that arm out"
             )
         self._retried.update(trial.id for trial in lost.trials)
         self._progress.note(
-            f"a training process died ({words.splitlines()[0]}) while it trained {_named(lost, self._arm_names)}; "
+            f"a training process died ({words.splitlines()[0]}) while it trained {self._named(lost)}; "
             "trying that once more in a new one"
         )
         self._waiting[:0] = [Group((trial,), lost.lanes) for trial in lost.trials]
         self._workers.append(self._start(worker.cpu))
+
+    def _named(self, group: Group | None) -> str:
+        if group is None:
+            return "nothing"
+        names = [name for trial in group.trials for name in self._arm_names.get(trial.id, ())]
+        arms = f" ({', '.join(dict.fromkeys(names))})" if names else ""
+        return f"{len(group.trials)} trial(s) of replicate {group.trials[0].replicate}{arms}"
 
     def _keep_finished(self) -> None:
         """Keeps results that had arrived and were not taken yet when the run was stopped."""
@@ -155,11 +162,3 @@ def _next(waiting: Sequence[Group], at_hand: object, taken: set[object]) -> Grou
     own = [group for group in waiting if group.key.structure == at_hand]
     fresh = [group for group in waiting if group.key.structure not in taken]
     return (own or fresh or list(waiting))[0]
-
-
-def _named(group: Group | None, arm_names: Mapping[str, Sequence[str]]) -> str:
-    if group is None:
-        return "nothing"
-    names = [name for trial in group.trials for name in arm_names.get(trial.id, ())]
-    arms = f" ({', '.join(dict.fromkeys(names))})" if names else ""
-    return f"{len(group.trials)} trial(s) of replicate {group.trials[0].replicate}{arms}"

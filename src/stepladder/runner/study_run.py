@@ -102,7 +102,14 @@ def _train(
     told.start(planned.announced(min(len(settings.cpus), len(planned.missing))))
     try:
         execute(
-            planned.trials, planned.missing, dataset, settings, told, kept.add, planned.study.model
+            planned.trials,
+            planned.missing,
+            dataset,
+            settings,
+            told,
+            kept.add,
+            planned.study.model,
+            planned.arm_names,
         )
     finally:
         told.finish()
