@@ -131,13 +131,13 @@ class _Execution:
         again = [trial for trial in lost.trials if trial.id in self._retried]
         if again:
             raise WorkerError(
-                f"the process that trained {self._named(lost)} died a second time ({words}); what was "
-                "finished is stored. Look for a lack of memory, or leave that arm out"
+                f"the process that trained {self._named(lost)} died a second time ({words}); what "
+                "was finished is stored. Look for a lack of memory, or leave that arm out"
             )
         self._retried.update(trial.id for trial in lost.trials)
         self._progress.note(
-            f"a training process died ({words.splitlines()[0]}) while it trained {self._named(lost)}; "
-            "trying that once more in a new one"
+            f"a training process died ({words.splitlines()[0]}) while it trained "
+            f"{self._named(lost)}; trying that once more in a new one"
         )
         self._waiting[:0] = [Group((trial,), lost.lanes) for trial in lost.trials]
         self._workers.append(self._start(worker.cpu))
