@@ -107,7 +107,7 @@ def _draw(
     if isinstance(initializer, known.RandomNormal):
         return draw.normal(initializer.mean, initializer.stddev, shape)
     if isinstance(initializer, known.TruncatedNormal):
-        return _truncated_normal(shape, draw) * initializer.stddev + float(initializer.mean)
+        return _truncated_normal(shape, draw) * float(initializer.stddev) + float(initializer.mean)
     if isinstance(initializer, known.RandomUniform):
         return draw.uniform(initializer.minval, initializer.maxval, shape)
     if isinstance(initializer, known.Orthogonal) and len(shape) > 1:
