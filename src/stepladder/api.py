@@ -65,6 +65,7 @@ def run(
     workers: int | None = None,
     engine: EngineChoice = "auto",
     progress: Progress | None = None,
+    allow_code: bool = False,
 ) -> Run:
     """Trains what a study lacks, judges it and draws its report.
 
@@ -78,15 +79,23 @@ def run(
         workers: training processes; one for each core when None.
         engine: `population` (JAX, many trials at once), `fit` (`keras.Model.fit`), or `auto`.
         progress: is told how it goes.
+        allow_code: whether the model file that a study may name is run, with your rights.
 
     Raises:
-        InputError: if the study, its data, the folder or the store will not do; nothing was
-            trained and nothing stored was touched.
+        InputError: if the study, its data, its model, the folder or the store will not do;
+            nothing was trained and nothing stored was touched.
         RunError: if a training failed; what was finished is stored.
     """
     asked = study if isinstance(study, Study) else Study.load(study)
     folder = Path(out) if out is not None else default_folder(asked)
-    finished = run_study(asked, folder, settings(workers, engine), store=store, progress=progress)
+    finished = run_study(
+        asked,
+        folder,
+        settings(workers, engine),
+        store=store,
+        progress=progress,
+        allow_code=allow_code,
+    )
     made = Run(finished.results, folder, finished.trained, finished.found)
     if finished.trained or not (folder / "report.html").exists():
         made.report()

@@ -51,6 +51,11 @@ def command() -> None:
     help="population: many trials at once on JAX; fit: keras.Model.fit, one at a time.",
 )
 @click.option(
+    "--allow-code",
+    is_flag=True,
+    help="Let the model file that the study names run, with your rights. Read it first.",
+)
+@click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE",
     help="Any key of the study by its path, such as base.learning_rate=0.1; may be repeated.",
 )  # fmt: skip
@@ -62,6 +67,7 @@ def run(
     store: str | None,
     workers: int | None,
     engine: Any,  # noqa: ANN401 - one of the choices above
+    allow_code: bool,
     settings: tuple[str, ...],
 ) -> None:
     """Trains a study and judges it: a file, or mnist or quick.
@@ -76,7 +82,15 @@ def run(
     asked = Study.load(study, changes)
     signal.signal(signal.SIGTERM, _interrupt)
     watched = progress.for_terminal(sys.stderr)
-    made = api.run(asked, out=out, store=store, workers=workers, engine=engine, progress=watched)
+    made = api.run(
+        asked,
+        out=out,
+        store=store,
+        workers=workers,
+        engine=engine,
+        progress=watched,
+        allow_code=allow_code,
+    )
     if not made.trained:
         click.echo(f"All {made.found} trials are stored: nothing to train.", err=True)
     table.show(made.results)

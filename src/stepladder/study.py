@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Self, cast
 
 import tomli_w
-from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from stepladder.designs import Arm, Design, arms
 from stepladder.errors import StudyError
+from stepladder.model_file import MODEL_SCHEMA, ModelFile
 from stepladder.recipe import Recipe
+from stepladder.study_source import BUILT_IN_DATASETS, BUILT_IN_STUDIES, anchored, put, read
 from stepladder.techniques import Technique
 from stepladder.values import Value, nearest
 
 __all__ = ["BUILT_IN_DATASETS", "BUILT_IN_STUDIES", "CsvDataset", "Reported", "Study"]
-
-BUILT_IN_STUDIES = ("mnist", "quick")
-BUILT_IN_DATASETS = ("mnist",)
 
 
 class CsvDataset(Value):
@@ -107,6 +113,12 @@ class Study(Value):
         default="base", min_length=1, max_length=500, description="Name of the base's arm."
     )
     base: Recipe = Field(description="The recipe that techniques are added to.")
+    model: Annotated[ModelFile | None, WithJsonSchema(MODEL_SCHEMA)] = Field(
+        default=None,
+        description="A network of your own: a function build(recipe, input_shape, classes) that "
+        "returns a keras.Model. Runs only with --allow-code.",
+        examples=["conv.py:build"],
+    )
     techniques: Annotated[tuple[Technique, ...], BeforeValidator(_as_techniques)] = Field(
         default=(), alias="technique", max_length=256, description="What is to be judged, in order."
     )
@@ -132,6 +144,20 @@ class Study(Value):
             )
         return {**rest, "base": {**base, "epochs": given["epochs"]}}
 
+    @model_validator(mode="before")
+    @classmethod
+    def _model_into_base(cls, given: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+        if not isinstance(given, Mapping) or given.get("model") is None:
+            return given
+        model = given["model"]
+        if isinstance(model, str):  # from Python: a file below the current folder
+            model = ModelFile.load(model, Path.cwd())
+        elif isinstance(model, Mapping):
+            model = ModelFile.load(dict(model), Path.cwd())
+        if not isinstance(model, ModelFile):
+            return given  # the field says what it must be
+        return {**given, "model": model, "base": _built_by(model, given.get("base", {}))}
+
     @field_validator("validation", mode="plain")
     @classmethod
     def _number_or_share(cls, given: object) -> int | float:
@@ -145,7 +171,12 @@ class Study(Value):
 
     @model_validator(mode="after")
     def _names_agree(self) -> Study:
-        problems = [*_repeated(self), *_lost_siblings(self), *_lost_reports(self)]
+        problems = [
+            *_stray_model(self),
+            *_repeated(self),
+            *_lost_siblings(self),
+            *_lost_reports(self),
+        ]
         try:
             self.arms  # noqa: B018 - made once to find contradictions
         except StudyError as error:
@@ -171,7 +202,7 @@ class Study(Value):
         Raises:
             StudyError: if there is no such study, it cannot be read, or it is not valid.
         """
-        text, directory = _read(source)
+        text, directory = read(source)
         try:
             values = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
@@ -179,17 +210,34 @@ class Study(Value):
         for path, value in (settings or {}).items():
             if path in ("epochs", "base.epochs"):  # two ways to say one thing: the last one counts
                 path = "epochs" if "epochs" in values else "base.epochs"
-            _put(values, path, value)
-        if directory is not None:
-            values = _anchored(values, directory)
+            put(values, path, value)
         try:
-            return cls(**values)
+            return cls(**anchored(values, directory))
         except StudyError as error:
             raise StudyError(error.problems, str(source)) from None
 
     def to_toml(self) -> str:
         """The study as a TOML file that `load` reads back to an equal study."""
-        return tomli_w.dumps(self.model_dump(mode="json", by_alias=True, exclude_none=True))
+        values = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        values["base"].pop("model", None)  # follows from the study's
+        return tomli_w.dumps(values)
+
+
+def _built_by(model: ModelFile, base: object) -> object:
+    """A base recipe, as a value or as a table, that knows what builds its network."""
+    change = {"model": model.identity}
+    if isinstance(base, Recipe):
+        return base.changed(change)
+    return {**base, **change} if isinstance(base, Mapping) else base
+
+
+def _stray_model(study: Study) -> list[str]:
+    if study.base.model is None or study.model is not None:
+        return []
+    return [
+        "base.model follows from the study's model, found it without one; write "
+        'model = "FILE.py:FUNCTION" at the top'
+    ]
 
 
 def _repeated(study: Study) -> list[str]:
@@ -228,53 +276,3 @@ def _lost_reports(study: Study) -> list[str]:
 def _did_you_mean(name: str, names: list[str]) -> str:
     near = nearest(name, names)
     return f"did you mean {near!r}?" if near else f"the names are {', '.join(names)}"
-
-
-def _read(source: str | Path) -> tuple[str, Path | None]:
-    """A study's text and, unless it is built in, the folder that it lies in."""
-    if str(source) in BUILT_IN_STUDIES:
-        return resources.files("stepladder.studies").joinpath(f"{source}.toml").read_text(
-            "utf-8"
-        ), None
-    path = Path(source)
-    try:
-        return path.read_text("utf-8"), path.resolve().parent
-    except FileNotFoundError:
-        near = nearest(str(source), BUILT_IN_STUDIES)
-        advice = f"did you mean {near!r}?" if near else "check the path"
-        raise StudyError(
-            "must be a study file or a built-in study "
-            f"({', '.join(BUILT_IN_STUDIES)}), found no file {str(source)!r}; {advice}"
-        ) from None
-    except UnicodeDecodeError:
-        raise StudyError(
-            "must be a TOML text in UTF-8, found other bytes; name a study file", str(source)
-        ) from None
-    except OSError as error:
-        raise StudyError(
-            f"must be a readable file, found: {error.strerror}; name a study file", str(source)
-        ) from None
-
-
-def _put(values: dict[str, Any], path: str, value: object) -> None:
-    """Sets the value at a dotted path, making tables on the way."""
-    *tables, last = path.split(".")
-    for name in tables:
-        inner = values.setdefault(name, {})
-        if not isinstance(inner, dict):
-            raise StudyError(
-                f"--set {path} must name a key of the study, but {name!r} is not a table; "
-                "see `stepladder schema` for every key"
-            )
-        values = inner
-    values[last] = value
-
-
-def _anchored(values: dict[str, Any], directory: Path) -> dict[str, Any]:
-    """The values with the dataset's path taken relative to the study file's folder."""
-    dataset = values.get("dataset")
-    if isinstance(dataset, str) and dataset not in BUILT_IN_DATASETS:
-        return {**values, "dataset": str(directory / dataset)}
-    if isinstance(dataset, dict) and isinstance(dataset.get("csv"), str):
-        return {**values, "dataset": {**dataset, "csv": str(directory / dataset["csv"])}}
-    return values

@@ -58,6 +58,11 @@ class Technique(Value):
     @field_validator("change", mode="after")
     @classmethod
     def _check_change(cls, change: dict[str, Any]) -> dict[str, Any]:
+        if "model" in change:
+            raise ValueError(
+                "must be of a recipe's fields but model, found model; one study has one model: "
+                "let its build read another field, such as hidden, and change that"
+            )
         # Fields are checked alone here, upon a recipe in which each of them is allowed; whether
         # they agree with the rest of an arm is checked when the arm is made.
         with_momentum = change.get("optimizer", "sgd") in ("sgd", "rmsprop")

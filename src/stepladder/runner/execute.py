@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from stepladder.data import Dataset
 from stepladder.errors import WorkerError
+from stepladder.model_file import ModelFile
 from stepladder.records import Trial, TrialResult
 from stepladder.runner.claims import Claims
 from stepladder.runner.order import next_group
@@ -33,6 +34,8 @@ def execute(
     progress: Progress,
     store: Store,
     folder: Path | None = None,
+    model: ModelFile | None = None,
+    arm_names: Mapping[str, Sequence[str]] | None = None,
 ) -> int:
     """Trains what is missing; returns when all of it is stored, by this run or by another.
 
@@ -47,6 +50,8 @@ def execute(
         progress: is told of trials and epochs.
         store: where trials are claimed and, as each one ends, kept.
         folder: where checkpoints lie, or None to keep none.
+        model: the code of a network of the user's own, or None.
+        arm_names: names of a trial's arms by its id, for messages.
 
     Returns:
         How many trials this run has trained and stored; others have stored the rest.
@@ -58,7 +63,9 @@ def execute(
     waiting = groups(planned, missing)
     if not waiting:
         return 0
-    return _Execution(waiting, dataset, settings, progress, store, folder).run()
+    return _Execution(
+        waiting, dataset, settings, progress, store, folder, model, arm_names or {}
+    ).run()
 
 
 class _Execution:
@@ -70,11 +77,14 @@ class _Execution:
         progress: Progress,
         store: Store,
         folder: Path | None,
+        model: ModelFile | None,
+        arm_names: Mapping[str, Sequence[str]],
     ) -> None:
         self._folder = folder
         self._waiting = waiting
         self._dataset, self._settings = dataset, settings
         self._progress, self._store = progress, store
+        self._model, self._arm_names = model, arm_names
         self._claims = Claims(store, this_driver())
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._workers: list[Worker] = []
@@ -130,7 +140,9 @@ class _Execution:
                 self._feed(worker)
         while self._free and (group := self._next_group(None)):
             cpu = self._free.pop(0)
-            worker = Worker(self._dataset, self._settings, cpu, self._events, self._folder)
+            worker = Worker(
+                self._dataset, self._settings, cpu, self._events, self._folder, self._model
+            )
             self._workers.append(worker)
             self._give(worker, group)
 
@@ -177,8 +189,8 @@ class _Execution:
         elif header["kind"] == "failed":
             said = f" The training process said:\n{header['trace']}" if header["trace"] else ""
             raise WorkerError(
-                f"training {_named(worker.group)} failed: {header['message']}. What was finished "
-                f"is stored; the same command goes on.{said}"
+                f"training {self._named(worker.group)} failed: {header['message']}. What was "
+                f"finished is stored; the same command goes on.{said}"
             )
 
     def _finished(self, result: TrialResult) -> None:
@@ -204,18 +216,25 @@ class _Execution:
         again = [trial for trial in lost.trials if trial.id in self._retried]
         if again:
             raise WorkerError(
-                f"the process that trained {_named(lost)} died a second time ({words}); what was "
-                "finished is stored. Look for a lack of memory, or leave that arm out"
+                f"the process that trained {self._named(lost)} died a second time ({words}); what "
+                "was finished is stored. Look for a lack of memory, or leave that arm out"
             )
         self._retried.update(trial.id for trial in lost.trials)
         self._progress.note(
-            f"a training process died ({words.splitlines()[0]}) while it trained {_named(lost)}; "
-            "trying that once more in a new one"
+            f"a training process died ({words.splitlines()[0]}) while it trained "
+            f"{self._named(lost)}; trying that once more in a new one"
         )
         stored = self._store.has(trial.id for trial in lost.trials)
         left = [trial for trial in lost.trials if trial.id not in stored]
         self._waiting[:0] = [Group((trial,), lost.lanes) for trial in left]
         self._fill()
+
+    def _named(self, group: Group | None) -> str:
+        if group is None:
+            return "nothing"
+        names = [name for trial in group.trials for name in self._arm_names.get(trial.id, ())]
+        arms = f" ({', '.join(dict.fromkeys(names))})" if names else ""
+        return f"{len(group.trials)} trial(s) of replicate {group.trials[0].replicate}{arms}"
 
     def _keep_finished(self) -> None:
         """Keeps results that had arrived and were not taken yet when the run was stopped."""
@@ -223,10 +242,3 @@ class _Execution:
             _, header, arrays = self._events.get()
             if header is not None and header["kind"] == "result":
                 self._finished(read_result(header, arrays))
-
-
-def _named(group: Group | None) -> str:
-    if group is None:
-        return "nothing"
-    replicate = group.trials[0].replicate
-    return f"{len(group.trials)} trial(s) of replicate {replicate}"

@@ -7,14 +7,17 @@ import subprocess
 import sys
 import threading
 from collections import deque
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from stepladder.data import Dataset
+from stepladder.model_file import ModelFile
+from stepladder.recipe import Recipe
 from stepladder.runner.settings import Settings
 from stepladder.train.groups import Group
-from stepladder.train.messages import dataset_frame, group_frame
+from stepladder.train.messages import check_frame, code_header, dataset_frame, group_frame
 from stepladder.wire import Array, receive, send
 
 __all__ = ["Event", "Worker"]
@@ -40,6 +43,9 @@ class Worker:
         cpu: int | None,
         events: queue.SimpleQueue[Event],
         checkpoints: Path | None = None,
+        model: ModelFile | None = None,
+        *,
+        inspects: bool = False,
     ) -> None:
         """Starts the process and sends it the dataset in the background.
 
@@ -49,6 +55,8 @@ class Worker:
             cpu: the core to pin it to, or None.
             events: where what it says is put.
             checkpoints: folder of its checkpoints, or None to keep none.
+            model: the code of a network of the user's own, which the process runs, or None.
+            inspects: whether it is to look at networks once, and train nothing.
         """
         self.cpu = cpu
         self.group: Group | None = None
@@ -70,6 +78,8 @@ class Worker:
             "cache": str(settings.cache) if settings.cache else None,
             "checkpoints": str(checkpoints.resolve()) if checkpoints else None,
             "checkpoint_seconds": settings.checkpoint_seconds,
+            "code": code_header(model),
+            "inspects": inspects,
         }
         self._threads = [
             threading.Thread(target=self._greet, args=(setup, dataset), daemon=True),
@@ -85,6 +95,12 @@ class Worker:
         self._threads[0].join()  # the dataset goes first
         with suppress(OSError):  # a process that is gone says so by its end
             send(self._pipe_in, *group_frame(group))
+
+    def inspect(self, recipes: Iterable[Recipe]) -> None:
+        """Has it look at the networks of some recipes; its answer comes as an event."""
+        self._threads[0].join()
+        with suppress(OSError):
+            send(self._pipe_in, *check_frame(recipes))
 
     def last_words(self) -> str:
         """How it ended, and the end of what it wrote to standard error."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from stepladder.data import Dataset, load
 from stepladder.errors import StoreError
 from stepladder.runner import folder as folders
+from stepladder.runner import own_model
 from stepladder.runner.execute import execute
 from stepladder.runner.judge import judge
 from stepladder.runner.plan import Plan, part_sizes, plan
@@ -46,6 +47,7 @@ def run_study(
     *,
     store: str | None = None,
     progress: Progress | None = None,
+    allow_code: bool = False,
 ) -> Finished:
     """Trains what a study lacks and judges it.
 
@@ -55,18 +57,23 @@ def run_study(
         settings: of this machine.
         store: URL of the store; an SQLite file in the folder when None.
         progress: is told how it goes.
+        allow_code: whether a model file that the study names may run, in training processes.
 
     Raises:
-        InputError: if the study, its data, the folder or the store will not do; nothing was
-            trained and nothing stored was touched.
+        InputError: if the study, its data, its model, the folder or the store will not do;
+            nothing was trained and nothing stored was touched.
         RunError: if a training or the store failed; what was finished is stored.
         KeyboardInterrupt: if the user stops it; what was finished is stored.
     """
+    own_model.allow(study, allow_code)
     dataset = load(study.dataset)
     sizes = part_sizes(study, dataset)
+    url = store or str(folder / folders.STORE_NAME)
+    if study.model is not None and _lacks(study, dataset, settings, url):
+        own_model.inspect(study, dataset, settings)
     folders.check(folder, study)
     told = progress or QuietProgress()
-    with open_store(store or str(folder / folders.STORE_NAME)) as kept:
+    with open_store(url) as kept:
         planned = plan(study, dataset, kept, settings.engine_name)
         folders.write_study(folder, study)
         record = _record(study, dataset, sizes, settings)
@@ -78,6 +85,15 @@ def run_study(
         latest = kept.study(study.name) or record
         results = judge(kept, latest, settings.engine_name, "run")
     return Finished(results, trained, len(planned.trials) - trained)
+
+
+def _lacks(study: Study, dataset: Dataset, settings: Settings, url: str) -> bool:
+    """Whether a trial of a study is to be trained; a store that is not there holds none."""
+    try:
+        with open_store(url, create=False) as kept:
+            return bool(plan(study, dataset, kept, settings.engine_name).missing)
+    except StoreError:
+        return True  # said, where it is not merely new, when it is opened for writing
 
 
 def _train(
@@ -94,7 +110,17 @@ def _train(
     began = time.monotonic()
     told.start(planned.announced(min(len(settings.cpus), len(planned.missing))))
     try:
-        return execute(planned.trials, planned.missing, dataset, settings, told, kept, checkpoints)
+        return execute(
+            planned.trials,
+            planned.missing,
+            dataset,
+            settings,
+            told,
+            kept,
+            checkpoints,
+            planned.study.model,
+            planned.arm_names,
+        )
     finally:
         told.finish()
         kept.add_seconds(planned.study.name, time.monotonic() - began)

@@ -13,7 +13,10 @@ from stepladder.train.structure import structure
 __all__ = ["Group", "GroupKey", "group_key", "groups", "multiplications"]
 
 MOST_LANES = 16
-"""Lanes of one group at most: more gain nothing and delay the first result."""
+"""Lanes of one group at most: more gain nothing and delay the first result.
+
+A network of the user's own has one: convolutions over lanes of kernels took three times as long.
+"""
 
 MOST_WEIGHTS = 2**24
 """Weights of one group's lanes at most: with gradients, slots and copies some 500 MB.
@@ -81,6 +84,8 @@ def multiplications(recipe: Recipe) -> int:
 
 def most_lanes(recipe: Recipe) -> int:
     """Lanes of a group at most, 1 to 16: as many as the size of the network lets gain."""
+    if recipe.model is not None:
+        return 1
     return max(1, min(MOST_LANES, MOST_WEIGHTS // multiplications(recipe)))
 
 

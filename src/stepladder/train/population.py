@@ -2,41 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
-import keras
 import numpy as np
 import numpy.typing as npt
 
-from stepladder.data import Dataset, Split, affine, split
-from stepladder.records import Score, Trial, TrialResult
-from stepladder.streams import words
-from stepladder.train.checkpoints import Checkpoints, Keeping
-from stepladder.train.gather import Gathered, result_of, versions
+from stepladder.data import Dataset, affine, split
+from stepladder.records import TrialResult
+from stepladder.train.checkpoints import Keeping
+from stepladder.train.custom import STANDARD, Build
 from stepladder.train.groups import Group, GroupKey
-from stepladder.train.initial import initial_weights
-from stepladder.train.program import EVALUATED_AT_ONCE, Data, Numbers, Program, Sums, Weights
-from stepladder.train.resuming import Resumable
-from stepladder.train.schedule import data_order, learning_rates, steps_per_epoch
-from stepladder.train.segments import SEGMENT_FLOP, segment_steps
+from stepladder.train.program import Program
+from stepladder.train.segments import SEGMENT_FLOP
+from stepladder.train.state import Data
+from stepladder.train.training import Compiled, Indices, Training
 
-__all__ = ["PopulationEngine", "Training"]
-
-Indices = npt.NDArray[np.int32]
-
-
-@dataclass(frozen=True)
-class _Compiled:
-    """A program's functions for one set of shapes."""
-
-    program: Program
-    segments: dict[bool, Callable[..., tuple[Weights, Sums]]]  # by whether it is the last
-    evaluate: Callable[..., tuple[jax.Array, jax.Array]]
+__all__ = ["PopulationEngine"]
 
 
 class PopulationEngine:
@@ -49,6 +32,7 @@ class PopulationEngine:
         self,
         dataset: Dataset,
         checkpoints: Keeping = lambda group: None,
+        build: Build = STANDARD,
         segment_flop: float = SEGMENT_FLOP,
     ) -> None:
         """Puts the examples on the device, as they are stored: training part, then test part.
@@ -56,9 +40,11 @@ class PopulationEngine:
         Args:
             dataset: what every trial is trained and judged on.
             checkpoints: gives the checkpoints of a group.
+            build: what builds the networks.
             segment_flop: operations after which an epoch may be interrupted.
         """
         self._dataset, self._checkpoints = dataset, checkpoints
+        self._build = build
         self._segment_flop = segment_flop
         flat = [part.reshape(len(part), -1) for part in (dataset.x_train, dataset.x_test)]
         self._x = jnp.asarray(np.concatenate(flat))
@@ -66,7 +52,7 @@ class PopulationEngine:
         test = np.arange(len(dataset.y_test), dtype=np.int32) + len(dataset.y_train)
         self._test: Indices = test
         self._programs: dict[object, Program] = {}
-        self._compiled: dict[object, _Compiled] = {}
+        self._compiled: dict[object, Compiled] = {}
 
     def train(self, group: Group, on_epoch: Callable[[int], None]) -> list[TrialResult]:
         """Trains a group to its end.
@@ -111,18 +97,18 @@ class PopulationEngine:
     def _program(self, key: GroupKey) -> Program:
         if key.structure not in self._programs:
             dataset = self._dataset
-            program = Program(key.structure, dataset.input_shape, dataset.classes)
+            program = Program(key.structure, dataset.input_shape, dataset.classes, self._build)
             self._programs[key.structure] = program
         return self._programs[key.structure]
 
-    def _compile(self, run: Training) -> _Compiled:
+    def _compile(self, run: Training) -> Compiled:
         shapes = (run.key.structure, len(run.lanes), len(run.parts.train), run.data.scale.shape)
         if shapes not in self._compiled:
             program = run.program
             epoch = jax.jit(program.epoch, donate_argnums=0)
             evaluate = jax.jit(program.evaluate)
             last = run.segments - 1
-            self._compiled[shapes] = _Compiled(
+            self._compiled[shapes] = Compiled(
                 program,
                 {
                     place == last: epoch.lower(*run.segment_arguments(0, place)).compile()
@@ -131,198 +117,6 @@ class PopulationEngine:
                 evaluate.lower(*run.evaluate_arguments(run.parts.validation, 0)[:-1]).compile(),
             )
         return self._compiled[shapes]
-
-
-class Training:
-    """One group while it trains.
-
-    Attributes:
-        weights: where its lanes stand.
-        compiled: its program's functions.
-        segments: parts of an epoch; 1 unless an epoch takes long.
-    """
-
-    compiled: _Compiled
-
-    def __init__(
-        self,
-        program: Program,
-        key: GroupKey,
-        lanes: list[Trial],
-        parts: Split,
-        data: Data,
-        test: Indices,
-        labels: Indices,
-        segment_flop: float,
-    ) -> None:
-        """The group at its start.
-
-        Args:
-            program: of its structure.
-            key: what its lanes have in common.
-            lanes: the trial of each lane.
-            parts: its split.
-            data: all examples on the device.
-            test: rows of the test part.
-            labels: int32, of all rows.
-            segment_flop: operations of a segment.
-        """
-        self.program, self.key, self.lanes = program, key, lanes
-        self.parts, self.data, self.test = parts, data, test
-        self.labels = labels
-        self.steps = steps_per_epoch(len(parts.train), key.structure.batch_size)
-        self.weights = self._initial()
-        batch = key.structure.batch_size
-        full = len(parts.train) // batch
-        self._segment = segment_steps(full, batch, self._parameters, len(lanes), segment_flop)
-        self.segments = max(1, -(-full // self._segment))
-        self.numbers = Numbers(
-            *(jnp.asarray(self._each(name)) for name in ("l2", "weight_decay", "label_smoothing"))
-        )
-        rates = [learning_rates(trial.recipe, self.steps) for trial in lanes]
-        self.rates = np.stack(rates, axis=-1)  # (epochs, steps, lanes)
-
-    def _each(self, field: str) -> npt.NDArray[np.float32]:
-        return np.array([getattr(trial.recipe, field) for trial in self.lanes], np.float32)
-
-    def _initial(self) -> Weights:
-        program, key, lanes = self.program, self.key, len(self.lanes)
-        draws: dict[str, list[npt.NDArray[np.float32]]] = {}
-        for trial in self.lanes:
-            name = trial.recipe.initializer
-            if name not in draws:
-                draws[name] = initial_weights(program.model, key.seed, key.replicate, name)
-        each = [draws[trial.recipe.initializer] for trial in self.lanes]
-        statistics, seeds = program.split_state(list(program.model.non_trainable_variables))
-        return Weights(
-            [jnp.asarray(np.stack(leaves)) for leaves in zip(*each, strict=True)],
-            program.initial_slots(lanes),
-            [_repeat(variable, lanes) for variable in statistics],
-            [
-                jnp.asarray(words(key.seed, key.replicate, "dropout", place))
-                for place in range(len(seeds))
-            ],
-        )
-
-    @property
-    def _parameters(self) -> int:
-        """Trainable numbers of one lane."""
-        return sum(leaf[0].size for leaf in self.weights.trainable)
-
-    def segment_arguments(
-        self, epoch: int, segment: int, sums: Sums | None = None
-    ) -> tuple[object, ...]:
-        """What `Program.epoch` takes for a segment of an epoch, both from 0."""
-        batch, train = self.key.structure.batch_size, self.parts.train
-        order = train[data_order(len(train), self.key.seed, self.key.replicate, epoch)]
-        full = len(order) // batch * batch
-        start, stop = segment * self._segment, (segment + 1) * self._segment
-        is_last = segment == self.segments - 1
-        if self.segments > 1 and sums is None:
-            sums = Sums.none(len(self.lanes))
-        return (
-            self.weights,
-            self.numbers,
-            self.data,
-            jnp.asarray(order[:full].reshape(-1, batch)[start:stop]),
-            jnp.asarray(order[full if is_last else len(order) :]),
-            jnp.asarray(self.rates[epoch, start : None if is_last else stop]),
-            sums,
-        )
-
-    def evaluate_arguments(self, part: Indices, start: int) -> tuple[object, ...]:
-        """What `Program.evaluate` takes for a stretch of a part, and the stretch's length."""
-        index = np.zeros(EVALUATED_AT_ONCE, np.int32)
-        stretch = part[start : start + EVALUATED_AT_ONCE]
-        index[: len(stretch)] = stretch
-        count = jnp.asarray(len(stretch), jnp.int32)
-        return self.weights, self.data, jnp.asarray(index), count, len(stretch)
-
-    def evaluate(self, part: Indices) -> tuple[Indices, npt.NDArray[np.float64]]:
-        """Classes given, int32 (lanes, examples), and mean loss, float64 (lanes,)."""
-        answers, loss = [], np.zeros(len(self.lanes))
-        for start in range(0, len(part), EVALUATED_AT_ONCE):
-            *arguments, length = self.evaluate_arguments(part, start)
-            given, lost = self.compiled.evaluate(*arguments)
-            answers.append(np.asarray(given)[:, :length])
-            loss += np.asarray(lost, np.float64)
-        return np.concatenate(answers, axis=1), loss / len(part)
-
-    def epoch(self, epoch: int) -> Sums:
-        """Trains one epoch, counted from 0, and returns the sums over its examples."""
-        sums = None
-        for segment in range(self.segments):
-            sums = self.train_segment(epoch, segment, sums)
-        assert sums is not None
-        return sums
-
-    def train_segment(self, epoch: int, segment: int, sums: Sums | None) -> Sums:
-        """Trains a segment of an epoch and returns the sums over the epoch so far."""
-        train = self.compiled.segments[segment == self.segments - 1]
-        self.weights, sums = train(*self.segment_arguments(epoch, segment, sums))
-        return sums
-
-    def finish(
-        self, on_epoch: Callable[[int], None], checkpoints: Checkpoints | None = None
-    ) -> list[TrialResult]:
-        """Trains all epochs, those of a checkpoint excepted, and scores the final weights.
-
-        Args:
-            on_epoch: called with the number of each finished epoch, from 1.
-            checkpoints: where the training goes on from, and is kept now and then.
-
-        Returns:
-            One result a lane.
-        """
-        gathered = [Gathered(trial, self.key.epochs) for trial in self.lanes]
-        state = Resumable(gathered, self.key.epochs * self.segments, checkpoints)
-        self.weights, sums = state.resume(self.weights, self.segments)
-        began = time.perf_counter() - state.seconds
-        if state.done >= self.segments:
-            on_epoch(state.done // self.segments)
-        for place in range(state.done, self.key.epochs * self.segments):
-            epoch, segment = divmod(place, self.segments)
-            sums = self.train_segment(epoch, segment, sums)
-            if segment == self.segments - 1:
-                self._gather(gathered, sums, began)
-                on_epoch(epoch + 1)
-                sums = None
-                if all(each.diverged for each in gathered):
-                    break
-            state.offer(place + 1, self.weights, sums, time.perf_counter() - began)
-        parts = {"train": self.parts.train, "validation": self.parts.validation, "test": self.test}
-        scored = {name: (*self.evaluate(part), self.labels[part]) for name, part in parts.items()}
-        seconds = (time.perf_counter() - began) / len(self.lanes)
-        return [
-            result_of(
-                each,
-                {name: (a[lane], float(b[lane]), y) for name, (a, b, y) in scored.items()},
-                self._parameters,
-                seconds,
-                versions("jax"),
-            )
-            for lane, each in enumerate(gathered)
-        ]
-
-    def _gather(self, gathered: list[Gathered], sums: Sums, began: float) -> None:
-        examples = len(self.parts.train)
-        answers, val_loss = self.evaluate(self.parts.validation)
-        loss = np.asarray(sums.loss, np.float64) / examples
-        accuracy = np.asarray(sums.correct, np.float64) / examples
-        seconds = (time.perf_counter() - began) / len(self.lanes)
-        for lane, each in enumerate(gathered):
-            each.epoch_done(
-                Score(float(loss[lane]), float(accuracy[lane])),
-                float(val_loss[lane]),
-                answers[lane],
-                self.labels[self.parts.validation],
-                seconds,
-            )
-
-
-def _repeat(variable: Any, lanes: int) -> jax.Array:  # noqa: ANN401 - Keras has no types
-    value = keras.ops.convert_to_numpy(variable.value)
-    return jnp.asarray(np.repeat(value[None], lanes, axis=0))
 
 
 def _flat(number: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple, cast
+from functools import partial
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -20,67 +21,18 @@ from jax import lax
 
 from stepladder import models
 from stepladder.recipe import Recipe
-from stepladder.train.dropout import Dropout
+from stepladder.train.custom import STANDARD, Build, at_start
 from stepladder.train.layout import Layout
+from stepladder.train.seeds import seed_states
+from stepladder.train.state import Data, Numbers, Sums, Weights
 
-__all__ = ["Numbers", "Program", "Sums", "Weights"]
+__all__ = ["EVALUATED_AT_ONCE", "Program"]
 
 EVALUATED_AT_ONCE = 2_000
 """Examples of one evaluation call: wide enough for full speed, small enough for any memory."""
 
 
 _Answers = tuple[jax.Array, jax.Array]
-
-
-class Weights(NamedTuple):
-    """All that a step changes. Lists of arrays; each but `seeds` has a leading axis of lanes."""
-
-    trainable: list[jax.Array]
-    optimizer: list[jax.Array]
-    statistics: list[jax.Array]
-    seeds: list[jax.Array]
-
-
-class Numbers(NamedTuple):
-    """What makes lanes of one structure differ: float32 arrays of shape (lanes,)."""
-
-    l2: jax.Array
-    weight_decay: jax.Array
-    label_smoothing: jax.Array
-
-
-class Data(NamedTuple):
-    """The examples on the device, and how they are scaled: `x * scale + shift`.
-
-    Inputs lie flat, (examples, values), and so do scale and shift unless they are one number:
-    rows of more axes are gathered five times as slowly.
-    """
-
-    x: jax.Array
-    y: jax.Array
-    scale: jax.Array
-    shift: jax.Array
-
-    def batch(self, index: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Scaled inputs float32 (examples, values) and labels int32 (examples,)."""
-        rows = jnp.take(self.x, index, axis=0).astype(jnp.float32)
-        return rows * self.scale + self.shift, jnp.take(self.y, index, axis=0)
-
-
-class Sums(NamedTuple):
-    """Sums over examples, one a lane: cross-entropy in nats and right answers."""
-
-    loss: jax.Array
-    correct: jax.Array
-
-    @classmethod
-    def none(cls, lanes: int) -> Sums:
-        """The sums over no example."""
-        return cls(jnp.zeros(lanes), jnp.zeros(lanes, jnp.int32))
-
-    def plus(self, other: Sums) -> Sums:
-        """The sums over both sets of examples."""
-        return Sums(self.loss + other.loss, self.correct + other.correct)
 
 
 def _cross_entropy(logits: jax.Array, y: jax.Array, smoothing: jax.Array | None) -> jax.Array:
@@ -101,19 +53,25 @@ class Program:
         optimizer: the built Keras optimizer.
     """
 
-    def __init__(self, structure: Recipe, input_shape: tuple[int, ...], classes: int) -> None:
+    def __init__(
+        self,
+        structure: Recipe,
+        input_shape: tuple[int, ...],
+        classes: int,
+        build: Build = STANDARD,
+    ) -> None:
         """Builds the network once; its own weights are never used.
 
         Args:
             structure: see `stepladder.train.structure`.
             input_shape: of one example.
             classes: units of the last layer.
+            build: what builds the network.
         """
         self.structure = structure
         self.input_shape = input_shape
-        self.model = models.build(
-            structure, input_shape, classes, dropout=Dropout, initializer="zeros"
-        )
+        self._build = partial(at_start, build, structure, input_shape, classes)
+        self.model = self._build(0, 0)
         self.optimizer = models.optimizer(structure)
         self._layout = Layout(self.model.trainable_variables)
         self.optimizer.build(self._layout.variables)
@@ -121,7 +79,12 @@ class Program:
         names = [variable.path for variable in self.optimizer.variables]
         self._rate_at = next(i for i, name in enumerate(names) if name.endswith("learning_rate"))
         fixed = self.model.non_trainable_variables
-        self._is_seed = ["seed_generator_state" in variable.path for variable in fixed]
+        seeds = {id(state) for state in seed_states(self.model)}
+        self._is_seed = [id(variable) in seeds for variable in fixed]
+
+    def at_start(self, seed: int, replicate: int) -> Any:  # noqa: ANN401 - Keras has no types
+        """The model as a replicate starts from it, kernels left out: a user's is built anew."""
+        return self.model if self.structure.model is None else self._build(seed, replicate)
 
     def split_state(self, values: list[Any]) -> tuple[list[Any], list[Any]]:
         """Values of the non-trainable variables as (statistics, seeds)."""
@@ -158,6 +121,7 @@ class Program:
             layer.kernel_regularizer
             for layer in self.model.layers
             if getattr(layer, "kernel_regularizer", None) is not None
+            and self.structure.model is None  # a user's own penalties stay what they are
         ]
         before = [regularizer.l2 for regularizer in regularized]
         decay = self.optimizer.weight_decay

@@ -10,7 +10,7 @@ import numpy as np
 
 from stepladder.train.checkpoints import Checkpoint, Checkpoints
 from stepladder.train.gather import Gathered, curve_arrays, go_on
-from stepladder.train.program import Sums, Weights
+from stepladder.train.state import Sums, Weights
 from stepladder.wire import Array
 
 __all__ = ["Resumable"]

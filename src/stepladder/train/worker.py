@@ -18,10 +18,11 @@ from typing import Any, BinaryIO, Protocol
 
 from stepladder.data import Dataset
 from stepladder.errors import StepladderError
+from stepladder.recipe import Recipe
 from stepladder.records import TrialResult
 from stepladder.train.checkpoints import Checkpoints, Keeping
 from stepladder.train.groups import Group
-from stepladder.train.messages import read_dataset, read_group, result_frame
+from stepladder.train.messages import read_dataset, read_group, read_recipes, result_frame
 from stepladder.wire import Frame, receive, send
 
 __all__ = ["Engine", "engine", "main"]
@@ -45,6 +46,7 @@ def engine(
     dataset: Dataset,
     cache: str | None = None,
     checkpoints: Keeping = lambda group: None,
+    code: dict[str, str] | None = None,
 ) -> Engine:
     """An engine by its name.
 
@@ -53,11 +55,15 @@ def engine(
         dataset: what it trains on.
         cache: folder of JAX' persistent compilation cache, or None for none.
         checkpoints: gives the checkpoints of a group.
+        code: a user's own code that builds the networks, or None.
     """
+    from stepladder.train.custom import Code, builder
+
+    build = builder(Code(**code) if code else None)
     if name != "population":
         from stepladder.train.fit import FitEngine
 
-        return FitEngine(dataset, checkpoints)
+        return FitEngine(dataset, checkpoints, build)
     import jax
 
     if cache:
@@ -70,7 +76,7 @@ def engine(
             jax.config.update(option, value)  # type: ignore[no-untyped-call]
     from stepladder.train.population import PopulationEngine
 
-    return PopulationEngine(dataset, checkpoints)
+    return PopulationEngine(dataset, checkpoints, build)
 
 
 def main() -> None:
@@ -117,7 +123,11 @@ def _read(inbox: BinaryIO, frames: queue.SimpleQueue[Frame]) -> None:
 def _serve(setup: dict[str, Any], frames: queue.SimpleQueue[Frame], outbox: BinaryIO) -> None:
     dataset_header, arrays = frames.get()
     dataset = read_dataset(dataset_header, arrays)
-    trains = engine(setup["engine"], dataset, setup["cache"], _keeping(setup, outbox))
+    if setup["inspects"]:
+        _inspect(setup, dataset, read_recipes(frames.get()[0]), outbox)
+        return
+    keeping = _keeping(setup, outbox)
+    trains = engine(setup["engine"], dataset, setup["cache"], keeping, setup["code"])
     send(outbox, {"kind": "ready"})
     while True:
         header, _ = frames.get()
@@ -144,6 +154,19 @@ def _keeping(setup: dict[str, Any], outbox: BinaryIO) -> Keeping:
         versions(backend),
         lambda text: send(outbox, {"kind": "note", "text": text}),
     )
+
+
+def _inspect(
+    setup: dict[str, Any], dataset: Dataset, recipes: list[Recipe], outbox: BinaryIO
+) -> None:
+    """Looks at the networks that a user's code builds, and trains nothing."""
+    from stepladder.train.custom import Code
+    from stepladder.train.inspection import inspected
+
+    reads, problem = inspected(
+        Code(**setup["code"]), recipes, dataset.input_shape, dataset.classes, setup["engine"]
+    )
+    send(outbox, {"kind": "inspected", "reads": reads, "problem": problem})
 
 
 if __name__ == "__main__":

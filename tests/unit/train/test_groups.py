@@ -91,3 +91,19 @@ def test_numbers_do_not_select_a_program_and_structure_does(fields, same):
 
 def test_strengths_of_a_penalty_share_a_program():
     assert structure(Recipe(hidden=[5], l2=0.1)) == structure(Recipe(hidden=[5], l2=0.2))
+
+
+def test_networks_of_one_s_own_share_a_program_and_no_lanes():
+    trials = [trial(learning_rate=rate, model=f"{'0' * 64}:build") for rate in (0.1, 0.2)]
+    first, second = groups(trials, trials)
+    assert first.lanes == second.lanes == 1
+    assert first.key.structure == second.key.structure
+
+
+@pytest.mark.parametrize("change", [{"initializer": "he_normal"}, {"l2": 0.2}, {"l2": 0.1}])
+def test_what_a_user_s_code_may_read_selects_a_program(change):
+    base = Recipe(model=f"{'0' * 64}:build", l2=0.3)
+    assert structure(base.changed(change)) != structure(base)
+    assert structure(base.changed({**change, "learning_rate": 0.5})) == structure(
+        base.changed(change)
+    )

@@ -1,0 +1,86 @@
+"""Where studies come from: built-in names and files, and what these name on the disk."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from stepladder.errors import StudyError
+from stepladder.model_file import ModelFile
+from stepladder.values import nearest
+
+__all__ = ["BUILT_IN_DATASETS", "BUILT_IN_STUDIES", "anchored", "put", "read"]
+
+BUILT_IN_STUDIES = ("mnist", "quick")
+BUILT_IN_DATASETS = ("mnist",)
+
+
+def read(source: str | Path) -> tuple[str, Path | None]:
+    """A study's text and, unless it is built in, the folder that it lies in.
+
+    Raises:
+        StudyError: if there is no such study or it is no text.
+    """
+    if str(source) in BUILT_IN_STUDIES:
+        return resources.files("stepladder.studies").joinpath(f"{source}.toml").read_text(
+            "utf-8"
+        ), None
+    path = Path(source)
+    try:
+        return path.read_text("utf-8"), path.resolve().parent
+    except FileNotFoundError:
+        near = nearest(str(source), BUILT_IN_STUDIES)
+        advice = f"did you mean {near!r}?" if near else "check the path"
+        raise StudyError(
+            "must be a study file or a built-in study "
+            f"({', '.join(BUILT_IN_STUDIES)}), found no file {str(source)!r}; {advice}"
+        ) from None
+    except UnicodeDecodeError:
+        raise StudyError(
+            "must be a TOML text in UTF-8, found other bytes; name a study file", str(source)
+        ) from None
+    except OSError as error:
+        raise StudyError(
+            f"must be a readable file, found: {error.strerror}; name a study file", str(source)
+        ) from None
+
+
+def put(values: dict[str, Any], path: str, value: object) -> None:
+    """Sets the value at a dotted path, making tables on the way.
+
+    Raises:
+        StudyError: if something on the way is no table.
+    """
+    *tables, last = path.split(".")
+    for name in tables:
+        inner = values.setdefault(name, {})
+        if not isinstance(inner, dict):
+            raise StudyError(
+                f"--set {path} must name a key of the study, but {name!r} is not a table; "
+                "see `stepladder schema` for every key"
+            )
+        values = inner
+    values[last] = value
+
+
+def anchored(values: dict[str, Any], directory: Path | None) -> dict[str, Any]:
+    """The values with what they name on the disk taken relative to the study file's folder.
+
+    Args:
+        values: of the study file and of the settings.
+        directory: the folder; None for a built-in study, to which settings may have added names.
+
+    Raises:
+        StudyError: if the model's file will not do.
+    """
+    model, dataset = values.get("model"), values.get("dataset")
+    if isinstance(model, str | dict):
+        values = {**values, "model": ModelFile.load(model, directory or Path.cwd())}
+    if directory is None:
+        return values
+    if isinstance(dataset, str) and dataset not in BUILT_IN_DATASETS:
+        return {**values, "dataset": str(directory / dataset)}
+    if isinstance(dataset, dict) and isinstance(dataset.get("csv"), str):
+        return {**values, "dataset": {**dataset, "csv": str(directory / dataset["csv"])}}
+    return values
