@@ -14,7 +14,7 @@ _HEADS = ("", "processes", "trials", "first epoch", "trial·epoch", "of the floo
 
 
 def as_text(bench: Bench) -> str:
-    """The measurement as a table, below it what the columns mean; 80 columns wide at most."""
+    """The measurement as a table, below it what the columns mean; 100 columns wide at most."""
     floor, work = bench.floor, bench.work
     rows = [
         (
