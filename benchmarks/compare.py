@@ -4,7 +4,7 @@
     python benchmarks/compare.py --only shares           # one part; see --help
     python benchmarks/compare.py --replicates 1          # slow rivals in part, scaled up
     python benchmarks/compare.py --quick                 # does it work? figures that mean nothing
-    python benchmarks/compare.py --markdown results.json # the table of docs/speed.md
+    python benchmarks/compare.py --markdown results.json # the tables of docs/speed.md
 
 Run it where stepladder is installed. Every rival gets a virtual environment of its own, with the
 same Keras and JAX. Results are written after each part; a part that is there already is replaced.
@@ -45,7 +45,7 @@ def main(words: list[str] | None = None) -> None:
     """Runs what the command line asks for."""
     options = _parser().parse_args(words)
     if options.markdown:
-        print(shown.markdown(_read(options.markdown)), end="")
+        _show(shown.markdown(_read(options.markdown)), options.into)
         return
     if options.chart:
         _draw(_read(options.chart), options.chart)
@@ -110,6 +110,17 @@ def _read(file: Path) -> dict[str, Any]:
         raise SystemExit(f"{file} must be the results of this program, found: {error}") from None
 
 
+def _show(tables: str, page: Path | None) -> None:
+    """Prints tables, or puts them between a page's marks."""
+    if page is None:
+        print(tables, end="")
+        return
+    try:
+        page.write_text(shown.filled(page.read_text("utf-8"), tables), "utf-8")
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"{page} must be a page with the marks of results: {error}") from None
+
+
 def _draw(results: dict[str, Any], file: Path) -> None:
     for kind in ("svg", "png"):
         drawn = shown.chart(results, kind)
@@ -132,6 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--environments", type=Path, default=cache, help=f"folder of the rivals' [{cache}]")
     add("--data", type=Path, help="MNIST as an .npz in Keras' layout [the package's own]")
     add("--markdown", type=Path, metavar="RESULTS", help="print the table of results and stop")
+    add("--into", type=Path, metavar="PAGE", help="with --markdown: put it between PAGE's marks")
     add("--chart", type=Path, metavar="RESULTS", help="draw results again, beside them, and stop")
     return parser
 

@@ -53,11 +53,15 @@ class Context:
         file.write_text(study.to_toml(), "utf-8")
         return file
 
-    def stepladder(self, name: str, study: str | Path, cache: Path | None = None) -> Ran:
-        """`stepladder run` as a whole process, nothing compiled before unless a cache is given."""
+    def stepladder(self, name: str, study: Path) -> Ran:
+        """`stepladder run` as a whole process that finds nothing compiled before."""
         place = self.place(name)
         words = [sys.executable, "-m", "stepladder", "run", str(study), "--out", str(place / "run")]
-        environment = {**os.environ, "XDG_CACHE_HOME": str(cache or place / "cache")}
+        environment = {
+            **os.environ,
+            "JAX_PLATFORMS": "cpu",  # as for the rivals
+            "XDG_CACHE_HOME": str(place / "cache"),
+        }
         return run_timed(words, environment, place / "log.txt")
 
 

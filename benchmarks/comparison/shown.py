@@ -23,6 +23,7 @@ _UNITS = {
     "seconds": "{:.2f} s",
     "megabytes": "{:.0f} MB",
 }
+BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 _MORE_IS_BETTER = ("times", "share")
 
 
@@ -37,12 +38,24 @@ def markdown(results: dict[str, Any]) -> str:
     parts = results["parts"]
     lines = ["| work | against | measured | required | aim | |", "|---|---|---:|---:|---:|---|"]
     for part in parts.values():
-        lines += [_line(row) for row in part["rows"]]
+        lines += [_line(row, part["quick"]) for row in part["rows"]]
     lines += ["", "| whole processes | time | memory, peak | |", "|---|---:|---:|---|"]
     for part in parts.values():
         lines += [_process_line(run) for run in part["runs"] if "peak_rss" in run]
     lines += ["", *_conditions(parts)]
     return "\n".join(lines) + "\n"
+
+
+def filled(page: str, tables: str) -> str:
+    """A page with what stands between its marks replaced.
+
+    Raises:
+        ValueError: if it does not have both marks once.
+    """
+    if page.count(BEGIN) != 1 or page.count(END) != 1:
+        raise ValueError(f"expected {BEGIN} and {END} once each, found otherwise; write them")
+    before, _, rest = page.partition(BEGIN)
+    return f"{before}{BEGIN}\n{tables}{END}{rest.partition(END)[2]}"
 
 
 def is_reached(row: dict[str, Any], level: str) -> bool | None:
@@ -53,7 +66,7 @@ def is_reached(row: dict[str, Any], level: str) -> bool | None:
     return row["value"] >= wanted if row["unit"] in _MORE_IS_BETTER else row["value"] <= wanted
 
 
-def _line(row: dict[str, Any]) -> str:
+def _line(row: dict[str, Any], is_quick: bool) -> str:
     form = _UNITS[row["unit"]].format
     bounds = [form(row[level]) if row[level] is not None else "" for level in ("at_least", "aim")]
     sign = "at least " if row["unit"] in _MORE_IS_BETTER else "at most "
@@ -61,6 +74,8 @@ def _line(row: dict[str, Any]) -> str:
     verdict = {None: "", True: "reached", False: "**missed**"}[is_reached(row, "at_least")]
     if is_reached(row, "aim"):
         verdict = "aim reached"
+    if is_quick:
+        verdict = "quick: means nothing"
     last = "; ".join(each for each in (verdict, row["note"]) if each)
     cells = (row["work"], row["against"], f"**{form(row['value'])}**", required, bounds[1], last)
     return f"| {' | '.join(cells)} |"

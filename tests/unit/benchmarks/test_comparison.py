@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 import ladder
 import pytest
@@ -15,6 +16,7 @@ from comparison.rivals import RIVALS, Rival, Task, requirements, run_of, scaled
 from comparison.studies import RATES, learning_rates, short_trials, structures
 from stepladder import Study
 
+ROOT = Path(__file__).parents[3]
 OURS = (
     "hidden",
     "activation",
@@ -108,7 +110,7 @@ def test_every_rival_has_its_program_and_pinned_packages():
     for name, rival in RIVALS.items():
         assert isinstance(rival, Rival)
         assert rival.name == name
-        assert (ladder.STUDY.parents[3] / "benchmarks" / "rivals" / rival.program).is_file()
+        assert (ROOT / "benchmarks" / "rivals" / rival.program).is_file()
         assert any(each.startswith("keras==") for each in requirements(rival))
 
 
@@ -146,6 +148,17 @@ def test_the_table_shows_what_is_reached_and_what_is_missed(results):
     assert "| 1,000 trials | 100 | **1.05×** | at most 1.10× | 1.00× | reached |" in text
     assert "scaled up from 1 of 5 replicates and 3 of 3 epochs in 30 s" in text
     assert "SGEMM 100 and 101 GFLOP/s" in text
+
+
+def test_tables_go_between_the_marks_of_the_page(results):
+    page = (ROOT / "docs" / "speed.md").read_text("utf-8")
+    once = shown.filled(page, shown.markdown(results))
+    assert "| own order | floor | **40%** |" in once
+    assert "Not measured on this version" not in once
+    assert shown.filled(once, shown.markdown(results)) == once
+    assert once.partition(shown.BEGIN)[0] == page.partition(shown.BEGIN)[0]
+    with pytest.raises(ValueError, match="once each"):
+        shown.filled("a page without marks", "tables")
 
 
 def test_the_chart_is_drawn_the_same_every_time(results):
