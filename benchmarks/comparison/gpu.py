@@ -10,6 +10,7 @@ from typing import Any
 from comparison.context import Context, row
 from stepladder.bench import Work, fit_times, steady
 
+PLATFORM = "cuda"
 TRIALS = (1, 4, 16, 64, 256, 1024)
 MOST_ARMS = 256  # of a study's ladder; more trials are further replicates
 
@@ -25,10 +26,10 @@ def gpu(context: Context) -> dict[str, Any]:
         return {"skipped": "JAX finds no GPU here", "runs": [], "rows": []}
     work = replace(Work(), epochs=4 if context.quick else 12)
     context.say(f"keras.fit on {device}")
-    fit = fit_times(work, "cuda")
+    fit = fit_times(work, PLATFORM)
     runs = [{"title": "keras.fit", "trials": 1, "seconds_per_trial_epoch": fit.seconds}]
     rows = []
-    variables = {**context.settings.environment, "JAX_PLATFORMS": "cuda"}
+    variables = {**context.settings.environment, "JAX_PLATFORMS": PLATFORM}
     for trials in TRIALS[:2] if context.quick else TRIALS:
         context.say(f"stepladder on {device}, {trials:,} trials")
         settings = replace(

@@ -1,13 +1,16 @@
 """A program: one training by `keras.Model.fit` as its guides write it, timed epoch by epoch.
 
 Started as `python -m stepladder.bench.keras_fit WORK`, WORK being JSON. It says when everything is
-imported and the arrays are in memory, then trains, and answers with the times of its epochs.
+imported and the arrays are in memory, then trains, and answers with the times of its epochs. It
+ends when its driver does: the pipe to its standard input is then closed.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
+import threading
 import time
 from typing import Any
 
@@ -17,6 +20,7 @@ __all__ = ["main"]
 def main() -> None:
     """Trains once; seconds are counted from the call of `compile`."""
     work = json.loads(sys.argv[1])
+    threading.Thread(target=_end_with_driver, daemon=True).start()
     import keras
     import numpy as np
 
@@ -45,6 +49,11 @@ def main() -> None:
         ],
     )
     print(json.dumps(ends), flush=True)
+
+
+def _end_with_driver() -> None:
+    sys.stdin.read()
+    os._exit(0)
 
 
 def _network(keras: Any, work: dict[str, Any]) -> Any:  # noqa: ANN401 - Keras has no types

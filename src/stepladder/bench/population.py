@@ -102,16 +102,25 @@ def trial_epoch_seconds(ends: Sequence[Sequence[float]]) -> float:
     It is taken over the time in which every trial was training: from when the last of them had
     its first epoch to when the first of them was finished, epochs begun or cut off there counted
     by their share. Where there is no such time, because trials had to wait for others, it is all
-    the time from the first epoch's end on.
+    the time in which any trial was training after its first epoch.
 
     Args:
         ends: for each trial, seconds, increasing; two epochs or more.
     """
     start, stop = max(each[0] for each in ends), min(each[-1] for each in ends)
     if stop <= start:
-        start, stop = min(each[0] for each in ends), max(each[-1] for each in ends)
+        return _covered(ends) / sum(len(each) - 1 for each in ends)
     done = sum(_between(each, start, stop) for each in ends)
     return (stop - start) / done
+
+
+def _covered(ends: Sequence[Sequence[float]]) -> float:
+    """Seconds in which any trial was between its first epoch's end and its last one's."""
+    covered, reached = 0.0, -np.inf
+    for first, last in sorted((each[0], each[-1]) for each in ends):
+        covered += max(0.0, last - max(first, reached))
+        reached = max(reached, last)
+    return float(covered)
 
 
 def _between(ends: Sequence[float], start: float, stop: float) -> float:

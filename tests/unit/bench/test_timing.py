@@ -15,7 +15,8 @@ from stepladder.records import Trial
         ([[5, 6, 7], [5, 6, 7]], 0.5),  # two lanes
         ([[5, 6, 7], [5.5, 6.5, 7.5]], 0.5),  # two processes, not in step
         ([[5, 6, 7], [3, 3.5, 4, 4.5, 5, 5.5, 6]], 1 / 3),  # one is twice as fast
-        ([[5, 6], [7, 8]], 1.5),  # one waits for the other: its compiling counts
+        ([[5, 6], [7, 8]], 1.0),  # one waits for the other, and compiles
+        ([[5, 6, 7], [5, 6, 7], [6.5, 7, 7.5], [9, 10, 11]], 4.5 / 8),  # some wait for others
     ],
 )
 def test_seconds_of_a_trial_epoch(ends, seconds):
