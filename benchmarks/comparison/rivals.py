@@ -36,7 +36,8 @@ class Rival:
     packages: tuple[str, ...] = ()
 
 
-_TUNER = ("keras-tuner>=1.4.7,<1.5", "six")  # it imports six and does not say so
+_TUNER = ("keras-tuner>=1.4.7,<1.5", "six")  # it imports six and does not say so,
+_TUNER_TENSORFLOW = (*_TUNER, "tensorboard")  # and with TensorFlow this too
 _OPTUNA = ("optuna>=5,<6",)
 
 RIVALS = {
@@ -44,7 +45,13 @@ RIVALS = {
     for rival in (
         Rival("fit-tensorflow", "keras.fit, TensorFlow", "fit_loop.py", "tensorflow"),
         Rival("fit-jax", "keras.fit, JAX", "fit_loop.py", "jax"),
-        Rival("tuner-tensorflow", "KerasTuner, TensorFlow", "tuner_grid.py", "tensorflow", _TUNER),
+        Rival(
+            "tuner-tensorflow",
+            "KerasTuner, TensorFlow",
+            "tuner_grid.py",
+            "tensorflow",
+            _TUNER_TENSORFLOW,
+        ),
         Rival("tuner-jax", "KerasTuner, JAX", "tuner_grid.py", "jax", _TUNER),
         Rival("optuna-tensorflow", "Optuna, TensorFlow", "optuna_grid.py", "tensorflow", _OPTUNA),
         Rival("optuna-jax", "Optuna, JAX", "optuna_grid.py", "jax", _OPTUNA),
@@ -149,6 +156,9 @@ def run_of(
         versions: of what it ran with.
     """
     is_whole = (task.few_replicates, task.few_epochs) == (task.replicates, task.epochs)
+    accuracies: dict[str, list[float]] = {}
+    for each in told["trainings"]:
+        accuracies.setdefault(each["arm"], []).append(each["accuracy"])
     seconds = ran.seconds if is_whole else scaled(ran.seconds, told["trainings"], task)
     return {
         "name": rival.name,
@@ -158,6 +168,7 @@ def run_of(
         "scaled_from": None if is_whole else {**asdict(task), "study": task.study.name},
         "trainings": len(told["trainings"]),
         "peak_rss": ran.peak_rss,
+        "test_accuracy": accuracies,
         "versions": versions,
     }
 

@@ -74,8 +74,8 @@ def test_the_work_is_that_of_the_tables():
 
 
 TRAININGS = [
-    {"seconds": 10.0, "epochs": [4.0, 5.0, 6.0]},
-    {"seconds": 8.0, "epochs": [2.0, 4.0, 6.0]},
+    {"arm": "base", "accuracy": 0.9, "seconds": 10.0, "epochs": [4.0, 5.0, 6.0]},
+    {"arm": "base", "accuracy": 0.8, "seconds": 8.0, "epochs": [2.0, 4.0, 6.0]},
 ]
 
 
@@ -103,6 +103,7 @@ def test_a_run_says_whether_it_was_scaled_up(tmp_path):
     assert whole["seconds"] == whole["measured_seconds"] == 21.0
     assert part["scaled_from"]["few_replicates"] == 1
     assert part["measured_seconds"] == 21.0
+    assert part["test_accuracy"] == {"base": [0.9, 0.8]}
     assert part["seconds"] == pytest.approx(3 + 5 * 18)
 
 
