@@ -165,6 +165,23 @@ def doctor(run: Path | None) -> None:
 
 
 @command.command()
+@click.option("--workers", type=int, metavar="N", help="Training processes [one for each core].")
+@click.option(
+    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
+)
+@click.option("--tiny", is_flag=True, hidden=True, help="For tests: figures that mean nothing.")
+def bench(workers: int | None, form: str, tiny: bool) -> None:
+    """Measures this machine in half a minute: its floor, keras.Model.fit, and stepladder."""
+    from stepladder import bench, environment
+
+    settings = environment.settings(workers)
+    signal.signal(signal.SIGTERM, _interrupt)
+    work = bench.TINY if tiny else bench.Work()
+    measured = bench.measure(work, settings, lambda text: click.echo(f"Measuring {text}", err=True))
+    click.echo(bench.as_json(measured) if form == "json" else bench.as_text(measured), nl=False)
+
+
+@command.command()
 def schema() -> None:
     """Prints the JSON Schema of study files, for editors."""
     import json

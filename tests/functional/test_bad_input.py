@@ -70,6 +70,10 @@ def test_a_setting_that_cannot_be(settings, expected, refused):
         (["results", "digits"], "study.toml"),
         (["report", "study.toml"], "RUN must be the folder of a run"),
         (["results", "digits", "--format", "yaml"], "yaml"),
+        (["bench", "--workers", "0"], "--workers must be 1 to"),
+        (["bench", "--workers", "two"], "two"),
+        (["bench", "--format", "csv"], "csv"),
+        (["bench", "mnist"], "mnist"),
         (["fly"], "No such command"),
     ],
 )
