@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 
 from stepladder.errors import StepladderError
 from stepladder.records import Trial
@@ -137,5 +138,5 @@ def _parts(groups: Iterable[Group], wanted: Callable[[str], bool]) -> list[Group
     for group in groups:
         trials = tuple(trial for trial in group.trials if wanted(trial.id))
         if trials:
-            kept.append(Group(trials, group.lanes))
+            kept.append(replace(group, trials=trials))
     return kept

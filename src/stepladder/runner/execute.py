@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from stepladder.data import Dataset
@@ -226,7 +227,7 @@ class _Execution:
         )
         stored = self._store.has(trial.id for trial in lost.trials)
         left = [trial for trial in lost.trials if trial.id not in stored]
-        self._waiting[:0] = [Group((trial,), lost.lanes) for trial in left]
+        self._waiting[:0] = [replace(lost, trials=(trial,)) for trial in left]
         self._fill()
 
     def _named(self, group: Group | None) -> str:

@@ -12,7 +12,7 @@ from stepladder.data import Dataset
 from stepladder.model_file import ModelFile
 from stepladder.recipe import Recipe
 from stepladder.records import Curve, Score, Trial, TrialResult
-from stepladder.train.groups import Group
+from stepladder.train.groups import Group, Stacking
 from stepladder.wire import Array, Frame
 
 __all__ = [
@@ -58,12 +58,14 @@ def read_recipes(header: dict[str, Any]) -> list[Recipe]:
 def group_frame(group: Group) -> Frame:
     """A group as a frame."""
     trials = [_trial(trial) for trial in group.trials]
-    return {"kind": "group", "trials": trials, "lanes": group.lanes}, {}
+    header = {"kind": "group", "trials": trials, "lanes": group.lanes}
+    return {**header, "stacking": group.stacking}, {}
 
 
 def read_group(header: dict[str, Any]) -> Group:
     """The group of a frame."""
-    return Group(tuple(_read_trial(each) for each in header["trials"]), header["lanes"])
+    trials = tuple(_read_trial(each) for each in header["trials"])
+    return Group(trials, header["lanes"], Stacking(*header["stacking"]))
 
 
 def result_frame(result: TrialResult) -> Frame:

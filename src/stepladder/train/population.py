@@ -16,6 +16,7 @@ from stepladder.train.custom import STANDARD, Build
 from stepladder.train.groups import Group, GroupKey
 from stepladder.train.program import Program
 from stepladder.train.segments import SEGMENT_FLOP
+from stepladder.train.stack import Stack, StackCompiled
 from stepladder.train.state import Data
 from stepladder.train.training import Compiled, Indices, Training
 
@@ -53,6 +54,7 @@ class PopulationEngine:
         self._test: Indices = test
         self._programs: dict[object, Program] = {}
         self._compiled: dict[object, Compiled] = {}
+        self._stacked: dict[object, StackCompiled] = {}
 
     def train(self, group: Group, on_epoch: Callable[[int], None]) -> list[TrialResult]:
         """Trains a group to its end.
@@ -64,9 +66,25 @@ class PopulationEngine:
         Returns:
             One result a trial, in the group's order.
         """
+        if group.stacking.axis != "one":
+            return self._train_stacked(group, on_epoch)
         training = self.begin(group)
         on_epoch(0)
         return training.finish(on_epoch, self._checkpoints(group))[: len(group.trials)]
+
+    def _train_stacked(self, group: Group, on_epoch: Callable[[int], None]) -> list[TrialResult]:
+        rows = group.rows
+        trainings = [self._at_start(row) for row in rows]
+        missing = group.stacking.chunk - len(rows)
+        stack = Stack([*trainings, *([trainings[0]] * missing)], group.stacking.axis)
+        stack.compile(self._stacked)
+        on_epoch(0)
+        finished = stack.finish(on_epoch)
+        return [
+            result
+            for row, results in zip(rows, finished, strict=False)
+            for result in results[: len(row.trials)]
+        ]
 
     def begin(self, group: Group) -> Training:
         """A group at its start, its program compiled.
@@ -74,6 +92,11 @@ class PopulationEngine:
         Args:
             group: its trials; lanes beyond them repeat the first.
         """
+        training = self._at_start(group)
+        training.compiled = self._compile(training)
+        return training
+
+    def _at_start(self, group: Group) -> Training:
         key = group.key
         dataset = self._dataset
         parts = split(
@@ -88,11 +111,9 @@ class PopulationEngine:
         data = Data(self._x, self._y, *(jnp.asarray(_flat(each)) for each in (scale, shift)))
         lanes = [*group.trials, *([group.trials[0]] * (group.lanes - len(group.trials)))]
         labels = np.concatenate([dataset.y_train, dataset.y_test])
-        training = Training(
+        return Training(
             self._program(key), key, lanes, parts, data, self._test, labels, self._segment_flop
         )
-        training.compiled = self._compile(training)
-        return training
 
     def _program(self, key: GroupKey) -> Program:
         if key.structure not in self._programs:
@@ -102,7 +123,7 @@ class PopulationEngine:
         return self._programs[key.structure]
 
     def _compile(self, run: Training) -> Compiled:
-        shapes = (run.key.structure, len(run.lanes), len(run.parts.train), run.data.scale.shape)
+        shapes = run.shapes
         if shapes not in self._compiled:
             program = run.program
             epoch = jax.jit(program.epoch, donate_argnums=0)

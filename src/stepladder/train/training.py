@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,9 +26,11 @@ from stepladder.train.seeds import start_seeds
 from stepladder.train.segments import segment_steps
 from stepladder.train.state import Data, Numbers, Sums, Weights
 
-__all__ = ["Compiled", "Indices", "Training"]
+__all__ = ["Compiled", "Indices", "Scored", "Training"]
 
 Indices = npt.NDArray[np.int32]
+Scored = tuple[Indices, npt.NDArray[np.float64]]
+"""Classes given, (lanes, examples), and mean loss, (lanes,)."""
 
 
 @dataclass(frozen=True)
@@ -111,40 +113,50 @@ class Training:
         )
 
     @property
+    def shapes(self) -> tuple[object, ...]:
+        """What trainings must have in common to use one compiled program."""
+        return (self.key.structure, len(self.lanes), len(self.parts.train), self.data.scale.shape)
+
+    @property
     def _parameters(self) -> int:
         """Trainable numbers of one lane."""
         return sum(leaf[0].size for leaf in self.weights.trainable)
 
-    def segment_arguments(
-        self, epoch: int, segment: int, sums: Sums | None = None
-    ) -> tuple[object, ...]:
-        """What `Program.epoch` takes for a segment of an epoch, both from 0."""
+    def segment_given(self, epoch: int, segment: int) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Order, tail and rates of a segment of an epoch, both from 0: see `Program.epoch`."""
         batch, train = self.key.structure.batch_size, self.parts.train
         order = train[data_order(len(train), self.key.seed, self.key.replicate, epoch)]
         full = len(order) // batch * batch
         start, stop = segment * self._segment, (segment + 1) * self._segment
         is_last = segment == self.segments - 1
-        if self.segments > 1 and sums is None:
-            sums = Sums.none(len(self.lanes))
         return (
-            self.weights,
-            self.numbers,
-            self.data,
             jnp.asarray(order[:full].reshape(-1, batch)[start:stop]),
             jnp.asarray(order[full if is_last else len(order) :]),
             jnp.asarray(self.rates[epoch, start : None if is_last else stop]),
-            sums,
         )
+
+    def segment_arguments(
+        self, epoch: int, segment: int, sums: Sums | None = None
+    ) -> tuple[object, ...]:
+        """What `Program.epoch` takes for a segment of an epoch, both from 0."""
+        if self.segments > 1 and sums is None:
+            sums = Sums.none(len(self.lanes))
+        return (self.weights, self.numbers, self.data, *self.segment_given(epoch, segment), sums)
+
+    def stretch(self, part: Indices, start: int) -> tuple[Indices, int]:
+        """Rows of a part from `start` on, as many as are evaluated at once, and how many count."""
+        index = np.zeros(EVALUATED_AT_ONCE, np.int32)
+        rows = part[start : start + EVALUATED_AT_ONCE]
+        index[: len(rows)] = rows
+        return index, len(rows)
 
     def evaluate_arguments(self, part: Indices, start: int) -> tuple[object, ...]:
         """What `Program.evaluate` takes for a stretch of a part, and the stretch's length."""
-        index = np.zeros(EVALUATED_AT_ONCE, np.int32)
-        stretch = part[start : start + EVALUATED_AT_ONCE]
-        index[: len(stretch)] = stretch
-        count = jnp.asarray(len(stretch), jnp.int32)
-        return self.weights, self.data, jnp.asarray(index), count, len(stretch)
+        index, length = self.stretch(part, start)
+        count = jnp.asarray(length, jnp.int32)
+        return self.weights, self.data, jnp.asarray(index), count, length
 
-    def evaluate(self, part: Indices) -> tuple[Indices, npt.NDArray[np.float64]]:
+    def evaluate(self, part: Indices) -> Scored:
         """Classes given, int32 (lanes, examples), and mean loss, float64 (lanes,)."""
         answers, loss = [], np.zeros(len(self.lanes))
         for start in range(0, len(part), EVALUATED_AT_ONCE):
@@ -190,19 +202,37 @@ class Training:
             epoch, segment = divmod(place, self.segments)
             sums = self.train_segment(epoch, segment, sums)
             if segment == self.segments - 1:
-                self._gather(gathered, sums, began)
+                validated = self.evaluate(self.parts.validation)
+                seconds = (time.perf_counter() - began) / len(self.lanes)
+                self.gather(gathered, sums, validated, seconds)
                 on_epoch(epoch + 1)
                 sums = None
                 if all(each.diverged for each in gathered):
                     break
             state.offer(place + 1, self.weights, sums, time.perf_counter() - began)
-        parts = {"train": self.parts.train, "validation": self.parts.validation, "test": self.test}
-        scored = {name: (*self.evaluate(part), self.labels[part]) for name, part in parts.items()}
-        seconds = (time.perf_counter() - began) / len(self.lanes)
+        scored = {name: self.evaluate(part) for name, part in self.scored_parts.items()}
+        return self.results(gathered, scored, (time.perf_counter() - began) / len(self.lanes))
+
+    @property
+    def scored_parts(self) -> dict[str, Indices]:
+        """Rows of the parts on which the final weights are scored, by name."""
+        return {"train": self.parts.train, "validation": self.parts.validation, "test": self.test}
+
+    def results(
+        self, gathered: list[Gathered], scored: Mapping[str, Scored], seconds: float
+    ) -> list[TrialResult]:
+        """One result a lane.
+
+        Args:
+            gathered: the curve of each lane.
+            scored: for each of `scored_parts` what `evaluate` gave.
+            seconds: training time of one lane.
+        """
+        labels = {name: self.labels[part] for name, part in self.scored_parts.items()}
         return [
             result_of(
                 each,
-                {name: (a[lane], float(b[lane]), y) for name, (a, b, y) in scored.items()},
+                {name: (a[lane], float(b[lane]), labels[name]) for name, (a, b) in scored.items()},
                 self._parameters,
                 seconds,
                 versions("jax"),
@@ -210,12 +240,21 @@ class Training:
             for lane, each in enumerate(gathered)
         ]
 
-    def _gather(self, gathered: list[Gathered], sums: Sums, began: float) -> None:
+    def gather(
+        self, gathered: list[Gathered], sums: Sums, validated: Scored, seconds: float
+    ) -> None:
+        """Takes in an epoch of every lane.
+
+        Args:
+            gathered: the curve of each lane.
+            sums: over the epoch's examples.
+            validated: what `evaluate` gave for the validation part.
+            seconds: since the training began, for one lane.
+        """
         examples = len(self.parts.train)
-        answers, val_loss = self.evaluate(self.parts.validation)
+        answers, val_loss = validated
         loss = np.asarray(sums.loss, np.float64) / examples
         accuracy = np.asarray(sums.correct, np.float64) / examples
-        seconds = (time.perf_counter() - began) / len(self.lanes)
         for lane, each in enumerate(gathered):
             each.epoch_done(
                 Score(float(loss[lane]), float(accuracy[lane])),
