@@ -13,7 +13,7 @@ from stepladder.report.write import write_report
 from stepladder.runner.folder import STORE_NAME
 from stepladder.runner.progress import Progress
 from stepladder.runner.results import Results
-from stepladder.runner.settings import EngineChoice
+from stepladder.runner.settings import AxisChoice, EngineChoice
 from stepladder.runner.study_run import results_of, run_study
 from stepladder.store import open_store
 from stepladder.study import Study
@@ -64,6 +64,8 @@ def run(
     store: str | None = None,
     workers: int | None = None,
     engine: EngineChoice = "auto",
+    axis: AxisChoice = "auto",
+    chunk: int | None = None,
     progress: Progress | None = None,
     allow_code: bool = False,
 ) -> Run:
@@ -78,6 +80,9 @@ def run(
         store: URL of the store; an SQLite file in the folder when None.
         workers: training processes; one for each core when None.
         engine: `population` (JAX, many trials at once), `fit` (`keras.Model.fit`), or `auto`.
+        axis: how replicates are put together: `one` by one, by `lax.map` or by `vmap`; `auto`
+            measures where that can pay.
+        chunk: replicates that are put together at a time.
         progress: is told how it goes.
         allow_code: whether the model file that a study may name is run, with your rights.
 
@@ -91,7 +96,7 @@ def run(
     finished = run_study(
         asked,
         folder,
-        settings(workers, engine),
+        settings(workers, engine, axis, chunk),
         store=store,
         progress=progress,
         allow_code=allow_code,

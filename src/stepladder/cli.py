@@ -51,6 +51,14 @@ def command() -> None:
     help="population: many trials at once on JAX; fit: keras.Model.fit, one at a time.",
 )
 @click.option(
+    "--axis",
+    type=click.Choice(["auto", "one", "map", "vmap"]),
+    default="auto",
+    show_default=True,
+    help="How replicates are put together; auto measures where that can pay.",
+)
+@click.option("--chunk", type=int, metavar="N", help="Replicates that are put together at a time.")
+@click.option(
     "--allow-code",
     is_flag=True,
     help="Let the model file that the study names run, with your rights. Read it first.",
@@ -67,6 +75,8 @@ def run(
     store: str | None,
     workers: int | None,
     engine: Any,  # noqa: ANN401 - one of the choices above
+    axis: Any,  # noqa: ANN401 - one of the choices above
+    chunk: int | None,
     allow_code: bool,
     settings: tuple[str, ...],
 ) -> None:
@@ -88,6 +98,8 @@ def run(
         store=store,
         workers=workers,
         engine=engine,
+        axis=axis,
+        chunk=chunk,
         progress=watched,
         allow_code=allow_code,
     )

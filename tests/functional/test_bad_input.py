@@ -65,6 +65,8 @@ def test_a_setting_that_cannot_be(settings, expected, refused):
         (["run", "study.toml", "--workers", "0"], "--workers must be 1 to"),
         (["run", "study.toml", "--workers", "10000"], "--workers must be 1 to"),
         (["run", "study.toml", "--engine", "hope"], "hope"),
+        (["run", "study.toml", "--chunk", "0"], "--chunk must be 1 or more replicates, found 0"),
+        (["run", "study.toml", "--axis", "vmap", "--engine", "fit"], "--axis must be one for the"),
         (["run", "study.toml", "--out", "study.toml"], "--out must be a folder"),
         (["results", "runs/none"], "RUN must be the folder of a run"),
         (["results", "digits"], "study.toml"),

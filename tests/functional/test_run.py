@@ -129,3 +129,14 @@ def test_results_in_every_format(stepladder):
     assert report.stdout.strip() == "elsewhere.html"
     assert json.loads(stepladder("schema").stdout)["title"] == "Study"
     assert "ok  store" in stepladder("doctor", RUN).stdout
+
+
+def test_stacked_replicates_give_the_table_of_those_one_by_one(stepladder):
+    stepladder("run", "study.toml", "--out", "alone")
+    done = stepladder("run", "study.toml", "--out", "stacked", "--axis", "vmap", "--chunk", "2")
+    assert done.returncode == 0, done.stderr
+    ours, theirs = (
+        [arm["test_accuracy"]["values"] for arm in stepladder.results(run)["arms"]]
+        for run in ("stacked", "alone")
+    )
+    assert np.abs(np.subtract(ours, theirs)).max() <= 0.02  # two of a hundred test images

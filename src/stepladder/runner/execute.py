@@ -17,6 +17,7 @@ from stepladder.runner.pool import Event, Worker
 from stepladder.runner.processes import this_driver
 from stepladder.runner.progress import Progress
 from stepladder.runner.settings import Settings
+from stepladder.runner.stacking import stackings
 from stepladder.store import Store
 from stepladder.train import checkpoints
 from stepladder.train.groups import Group, groups
@@ -61,7 +62,8 @@ def execute(
         WorkerError: if a training failed, or its process died twice.
         KeyboardInterrupt: if the user stops it; what was finished by then is kept.
     """
-    waiting = groups(planned, missing)
+    put_together = stackings(planned, missing, dataset, settings, progress)
+    waiting = groups(planned, missing, put_together)
     if not waiting:
         return 0
     return _Execution(

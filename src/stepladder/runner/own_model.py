@@ -72,7 +72,7 @@ def _inspected(
     model: ModelFile, recipes: list[Recipe], dataset: Dataset, settings: Settings
 ) -> dict[str, Any]:
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-    worker = Worker(dataset, settings, settings.cpus[0], events, model=model, inspects=True)
+    worker = Worker(dataset, settings, settings.cpus[0], events, model=model, task="inspect")
     try:
         worker.inspect(recipes)
         _, header, _ = events.get()

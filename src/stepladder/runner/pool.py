@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from stepladder.data import Dataset
 from stepladder.model_file import ModelFile
@@ -24,6 +24,8 @@ __all__ = ["Event", "Worker"]
 
 Event = tuple["Worker", dict[str, Any] | None, dict[str, Array]]
 """Who said it, the header (None when the process has ended) and the arrays."""
+
+Task = Literal["train", "inspect", "measure"]
 
 _KEPT_LINES = 30
 
@@ -45,7 +47,7 @@ class Worker:
         checkpoints: Path | None = None,
         model: ModelFile | None = None,
         *,
-        inspects: bool = False,
+        task: Task = "train",
     ) -> None:
         """Starts the process and sends it the dataset in the background.
 
@@ -56,7 +58,7 @@ class Worker:
             events: where what it says is put.
             checkpoints: folder of its checkpoints, or None to keep none.
             model: the code of a network of the user's own, which the process runs, or None.
-            inspects: whether it is to look at networks once, and train nothing.
+            task: what it is for: to train, to look at networks once, or to time groups.
         """
         self.cpu = cpu
         self.group: Group | None = None
@@ -79,7 +81,7 @@ class Worker:
             "checkpoints": str(checkpoints.resolve()) if checkpoints else None,
             "checkpoint_seconds": settings.checkpoint_seconds,
             "code": code_header(model),
-            "inspects": inspects,
+            "task": task,
         }
         self._threads = [
             threading.Thread(target=self._greet, args=(setup, dataset), daemon=True),

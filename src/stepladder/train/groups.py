@@ -112,9 +112,9 @@ def group_key(trial: Trial) -> GroupKey:
     )
 
 
-def multiplications(recipe: Recipe) -> int:
-    """Weights of a network's products, and so multiplications an example, its input 784 wide."""
-    return sum(before * after for before, after in pairwise([_INPUTS, *recipe.hidden, 1]))
+def multiplications(recipe: Recipe, inputs: int = _INPUTS) -> int:
+    """Weights of a network's products but the last, and so multiplications an example."""
+    return sum(before * after for before, after in pairwise([inputs, *recipe.hidden, 1]))
 
 
 def most_lanes(recipe: Recipe) -> int:

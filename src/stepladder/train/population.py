@@ -73,16 +73,12 @@ class PopulationEngine:
         return training.finish(on_epoch, self._checkpoints(group))[: len(group.trials)]
 
     def _train_stacked(self, group: Group, on_epoch: Callable[[int], None]) -> list[TrialResult]:
-        rows = group.rows
-        trainings = [self._at_start(row) for row in rows]
-        missing = group.stacking.chunk - len(rows)
-        stack = Stack([*trainings, *([trainings[0]] * missing)], group.stacking.axis)
-        stack.compile(self._stacked)
+        stack = self.begin_stacked(group)
         on_epoch(0)
         finished = stack.finish(on_epoch)
         return [
             result
-            for row, results in zip(rows, finished, strict=False)
+            for row, results in zip(group.rows, finished, strict=False)
             for result in results[: len(row.trials)]
         ]
 
@@ -95,6 +91,18 @@ class PopulationEngine:
         training = self._at_start(group)
         training.compiled = self._compile(training)
         return training
+
+    def begin_stacked(self, group: Group) -> Stack:
+        """A group of several replicates at its start, its program compiled.
+
+        Args:
+            group: its trials; replicates beyond them repeat the first, and lanes likewise.
+        """
+        trainings = [self._at_start(row) for row in group.rows]
+        missing = group.stacking.chunk - len(trainings)
+        stack = Stack([*trainings, *([trainings[0]] * missing)], group.stacking.axis)
+        stack.compile(self._stacked)
+        return stack
 
     def _at_start(self, group: Group) -> Training:
         key = group.key

@@ -125,6 +125,15 @@ class Stack:
             start += length
         return list(zip(np.concatenate(answers, axis=2), loss / examples, strict=True))
 
+    def epoch(self, epoch: int) -> Sums:
+        """Trains one epoch, counted from 0; sums over its examples, (replicates, lanes)."""
+        sums: Sums | None = None
+        for segment in range(self._segments):
+            train = self._compiled.segments[segment == self._segments - 1]
+            self._weights, sums = train(*self._epoch_arguments(epoch, segment, sums))
+        assert sums is not None
+        return sums
+
     def finish(self, on_epoch: Callable[[int], None]) -> list[list[TrialResult]]:
         """Trains all epochs and scores the final weights.
 
@@ -139,11 +148,7 @@ class Stack:
         gathered = [[Gathered(trial, epochs) for trial in each.lanes] for each in trainings]
         began = time.perf_counter()
         for epoch in range(epochs):
-            sums: Sums | None = None
-            for segment in range(self._segments):
-                train = self._compiled.segments[segment == self._segments - 1]
-                self._weights, sums = train(*self._epoch_arguments(epoch, segment, sums))
-            assert sums is not None
+            sums = self.epoch(epoch)
             validated = self._evaluate(self._validation)
             seconds = self._seconds(began)
             for place, each in enumerate(trainings):

@@ -123,8 +123,11 @@ def _read(inbox: BinaryIO, frames: queue.SimpleQueue[Frame]) -> None:
 def _serve(setup: dict[str, Any], frames: queue.SimpleQueue[Frame], outbox: BinaryIO) -> None:
     dataset_header, arrays = frames.get()
     dataset = read_dataset(dataset_header, arrays)
-    if setup["inspects"]:
+    if setup["task"] == "inspect":
         _inspect(setup, dataset, read_recipes(frames.get()[0]), outbox)
+        return
+    if setup["task"] == "measure":
+        _measure(setup, dataset, frames, outbox)
         return
     keeping = _keeping(setup, outbox)
     trains = engine(setup["engine"], dataset, setup["cache"], keeping, setup["code"])
@@ -154,6 +157,22 @@ def _keeping(setup: dict[str, Any], outbox: BinaryIO) -> Keeping:
         versions(backend),
         lambda text: send(outbox, {"kind": "note", "text": text}),
     )
+
+
+def _measure(
+    setup: dict[str, Any],
+    dataset: Dataset,
+    frames: queue.SimpleQueue[Frame],
+    outbox: BinaryIO,
+) -> None:
+    """Times the ways to put replicates together, group by group, and trains nothing."""
+    measures = engine(setup["engine"], dataset, setup["cache"], code=setup["code"])
+    from stepladder.train.axes import measured
+
+    while True:
+        header, _ = frames.get()
+        seconds = measured(measures, read_group(header))  # type: ignore[arg-type]
+        send(outbox, {"kind": "measured", "seconds": seconds})
 
 
 def _inspect(
