@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from types import FrameType
 from typing import Any, NoReturn
 
 import click
 
+from stepladder import interrupts
 from stepladder.errors import StepladderError
 from stepladder.version import __version__
 
@@ -74,7 +73,7 @@ def run(
 
     changes = {**_settings(settings), **_given(replicates=replicates, epochs=epochs)}
     asked = Study.load(study, changes)
-    signal.signal(signal.SIGTERM, _interrupt)
+    interrupts.stop_cleanly()
     watched = progress.for_terminal(sys.stderr)
     made = api.run(asked, out=out, store=store, workers=workers, engine=engine, progress=watched)
     if not made.trained:
@@ -175,15 +174,11 @@ def main() -> NoReturn:
             "Interrupted. What was finished is stored; go on with the same command:", err=True
         )
         click.echo(f"  {_same_command()}", err=True)
-        sys.exit(130)
+        sys.exit(interrupts.INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has left
         sys.exit(0)
     sys.exit(code or 0)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def _same_command() -> str:

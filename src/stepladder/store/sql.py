@@ -19,6 +19,7 @@ from stepladder.store.base import Driver, Look, Store, StudyRecord, digest_of
 from stepladder.store.engine import WRITES
 from stepladder.store.faults import explained
 from stepladder.store.inserting import chunks, insert_new, now
+from stepladder.store.patience import again_if_cut, connected
 from stepladder.store.schema import claims, epochs, looks, studies, trials
 from stepladder.store.study_rows import decode_look, decode_study, encode_study
 from stepladder.store.trial_rows import CURVE_FIELDS, Epochs, decode_trial, encode_trial
@@ -29,19 +30,22 @@ __all__ = ["SqlStore"]
 class SqlStore(Store):
     """Trials, studies and looks in SQLite or PostgreSQL; see `Store` for what is promised."""
 
-    def __init__(self, engine: sa.Engine, address: Address) -> None:
+    def __init__(self, engine: sa.Engine, address: Address, timeout: float) -> None:
         """Takes a database whose schema is the newest.
 
         Args:
             engine: connects to it; closing the store disposes of it.
             address: where it lies, for messages.
+            timeout: seconds to wait for a server that has gone.
         """
         self._engine = engine
         self._address = address
+        self._timeout = timeout
         self._lock = RLock()  # in memory, all threads share one connection
         self._closed = False
         self._file = address.path.stat() if address.path else None
 
+    @again_if_cut
     def add(self, result: TrialResult) -> bool:
         """See `Store.add`."""
         row, epoch_rows = encode_trial(result)
@@ -53,31 +57,37 @@ class SqlStore(Store):
                 connection.execute(epochs.insert(), epoch_rows)
         return True
 
+    @again_if_cut
     def claim(self, driver: Driver, ids: Iterable[str]) -> set[str]:
         """See `Store.claim`."""
         with self._transaction(writes=True) as connection:
             return claim_rows.claim(connection, driver, ids)
 
+    @again_if_cut
     def claimed(self, ids: Iterable[str]) -> dict[str, Driver]:
         """See `Store.claimed`."""
         with self._transaction() as connection:
             return dict(claim_rows.claimed(connection, ids))
 
+    @again_if_cut
     def drivers(self) -> list[Driver]:
         """See `Store.drivers`."""
         with self._transaction() as connection:
             return claim_rows.every_driver(connection)
 
+    @again_if_cut
     def beat(self, driver_id: str) -> bool:
         """See `Store.beat`."""
         with self._transaction(writes=True) as connection:
             return claim_rows.beat(connection, driver_id)
 
+    @again_if_cut
     def dismiss(self, driver_id: str, beat: int | None = None) -> bool:
         """See `Store.dismiss`."""
         with self._transaction(writes=True) as connection:
             return claim_rows.dismiss(connection, driver_id, beat)
 
+    @again_if_cut
     def has(self, ids: Iterable[str]) -> set[str]:
         """See `Store.has`."""
         found: set[str] = set()
@@ -88,6 +98,7 @@ class SqlStore(Store):
                 )
         return found
 
+    @again_if_cut
     def results(self, ids: Iterable[str], curves: bool = True) -> dict[str, TrialResult]:
         """See `Store.results`."""
         found: dict[str, TrialResult] = {}
@@ -102,6 +113,7 @@ class SqlStore(Store):
                         found[trial_id] = decode_trial(rows[trial_id], given)
         return found
 
+    @again_if_cut
     def put_study(self, record: StudyRecord) -> None:
         """See `Store.put_study`."""
         row = encode_study(record)
@@ -132,6 +144,7 @@ class SqlStore(Store):
                     f"holds, found no study {name!r}; put it there first"
                 )
 
+    @again_if_cut
     def study(self, name: str) -> StudyRecord | None:
         """See `Store.study`."""
         with self._transaction() as connection:
@@ -139,6 +152,7 @@ class SqlStore(Store):
             row = connection.execute(query).mappings().first()
         return None if row is None else decode_study(row)
 
+    @again_if_cut
     def studies(self) -> list[StudyRecord]:
         """See `Store.studies`."""
         with self._transaction() as connection:
@@ -146,6 +160,7 @@ class SqlStore(Store):
         # Sorted here, for databases sort texts each in its own way.
         return [decode_study(row) for row in sorted(rows, key=lambda row: str(row["name"]))]
 
+    @again_if_cut
     def look(self, study: str, fingerprint: str, trial_ids: Iterable[str], command: str) -> int:
         """See `Store.look`."""
         shown = set(trial_ids)
@@ -163,6 +178,7 @@ class SqlStore(Store):
                 insert_new(connection, looks, [row], "fingerprint", "digest")
             return connection.execute(counted).scalar_one()
 
+    @again_if_cut
     def looks(self, fingerprint: str) -> list[Look]:
         """See `Store.looks`."""
         query = sa.select(looks).where(looks.c.fingerprint == fingerprint).order_by(looks.c.id)
@@ -186,7 +202,7 @@ class SqlStore(Store):
                 )
             if writes:
                 self._check_file_is_there()
-            with explained(self._address), self._engine.connect() as connection:
+            with explained(self._address), connected(self._engine, self._timeout) as connection:
                 connection = connection.execution_options(**{WRITES: writes})
                 with connection.begin():
                     yield connection

@@ -1,0 +1,1 @@
+"""Commands that tend runs and stores; `cli` adds them to the others."""
