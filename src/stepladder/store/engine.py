@@ -16,13 +16,16 @@ from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 from stepladder.errors import StoreError
 from stepladder.store.address import Address
 
-__all__ = ["WRITES", "looking_engine", "store_engine"]
+__all__ = ["BARE", "WRITES", "looking_engine", "store_engine"]
 
 _GLANCE_MS = 200
 _CONNECT_SECONDS = 10
 
 WRITES = "stepladder_writes"
 """The execution option of a connection whose transaction is going to write."""
+
+BARE = "stepladder_bare"
+"""The execution option of a connection whose statements stand outside any transaction."""
 
 
 def store_engine(address: Address, timeout: float) -> sa.Engine:
@@ -87,6 +90,8 @@ def _begin(connection: sa.Connection, timeout: float) -> None:
     # A transaction that reads first and writes later could not wait for the lock: SQLite would
     # refuse it at once, for what it has read may be stale.
     writes: Any = connection.get_execution_options().get(WRITES, False)
+    if connection.get_execution_options().get(BARE):
+        return
     if not writes:
         connection.exec_driver_sql("BEGIN")
         return

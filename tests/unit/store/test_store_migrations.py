@@ -52,7 +52,7 @@ def test_migrations_lead_to_the_tables_that_the_code_uses(path):
 
 
 def test_file_is_durable_and_checks_its_references(path):
-    with open_store(path) as store, store._transaction() as connection:
+    with open_store(path) as store, store.transaction() as connection:
         settings = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "foreign_keys", "synchronous")

@@ -36,7 +36,7 @@ def test_a_connection_that_is_cut_within_a_trial_is_tried_again(statement, postg
             if said.startswith(statement) and not cuts:
                 cuts.append(postgres.execute(CUT))
 
-        event.listen(store._engine, "before_cursor_execute", cut)
+        event.listen(store.engine, "before_cursor_execute", cut)
         assert store.add(result()) is True
         assert cuts
         assert_same(store.results([trial().id])[trial().id], result())
