@@ -11,14 +11,14 @@ from stepladder.errors import OutputError, StoreError
 from stepladder.report.formats import as_json
 from stepladder.report.write import write_report
 from stepladder.runner.folder import STORE_NAME
-from stepladder.runner.progress import Progress
+from stepladder.runner.progress import Planned, Progress
 from stepladder.runner.results import Results
 from stepladder.runner.settings import EngineChoice
-from stepladder.runner.study_run import results_of, run_study
+from stepladder.runner.study_run import plan_study, results_of, run_study
 from stepladder.store import open_store
 from stepladder.study import Study
 
-__all__ = ["Run", "default_folder", "read", "run"]
+__all__ = ["Run", "default_folder", "plan", "read", "run"]
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,23 @@ def run(
     if finished.trained or not (folder / "report.html").exists():
         made.report()
     return made
+
+
+def plan(
+    study: Study | str | Path,
+    *,
+    out: str | Path | None = None,
+    store: str | None = None,
+    workers: int | None = None,
+    engine: EngineChoice = "auto",
+) -> Planned:
+    """What `run` would train and about how long that would take; nothing is written.
+
+    Takes and raises what `run` does.
+    """
+    asked = study if isinstance(study, Study) else Study.load(study)
+    folder = Path(out) if out is not None else default_folder(asked)
+    return plan_study(asked, folder, settings(workers, engine), store=store)
 
 
 def read(folder: str | Path, *, store: str | None = None, command: str = "results") -> Run:

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
-from stepladder import interrupts
+from stepladder import cli_store, interrupts
 from stepladder.errors import StepladderError
 from stepladder.version import __version__
 
@@ -53,6 +53,7 @@ def command() -> None:
     "--set", "settings", multiple=True, metavar="KEY=VALUE",
     help="Any key of the study by its path, such as base.learning_rate=0.1; may be repeated.",
 )  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Say what would be trained, and train nothing.")
 def run(
     study: str,
     replicates: int | None,
@@ -62,6 +63,7 @@ def run(
     workers: int | None,
     engine: Any,  # noqa: ANN401 - one of the choices above
     settings: tuple[str, ...],
+    dry_run: bool,
 ) -> None:
     """Trains a study and judges it: a file, or mnist or quick.
 
@@ -69,10 +71,16 @@ def run(
     """
     from stepladder import api
     from stepladder.report import progress, table
+    from stepladder.report.announcing import announcement
     from stepladder.study import Study
 
     changes = {**_settings(settings), **_given(replicates=replicates, epochs=epochs)}
     asked = Study.load(study, changes)
+    if dry_run:
+        click.echo(
+            announcement(api.plan(asked, out=out, store=store, workers=workers, engine=engine))
+        )
+        return
     interrupts.stop_cleanly()
     watched = progress.for_terminal(sys.stderr)
     made = api.run(asked, out=out, store=store, workers=workers, engine=engine, progress=watched)
@@ -157,6 +165,10 @@ def schema() -> None:
     from stepladder.study import Study
 
     click.echo(json.dumps(Study.model_json_schema(by_alias=True), indent=2, ensure_ascii=False))
+
+
+command.add_command(cli_store.runs)
+command.add_command(cli_store.store)
 
 
 def main() -> NoReturn:
