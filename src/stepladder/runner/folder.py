@@ -10,8 +10,17 @@ from stepladder.errors import OutputError
 from stepladder.files import sweep, write_whole
 from stepladder.study import Study
 
-__all__ = ["CHECKPOINTS_NAME", "STORE_NAME", "STUDY_NAME", "check", "check_holds", "write_study"]
+__all__ = [
+    "CHECKPOINTS_NAME",
+    "RESULTS_NAME",
+    "STORE_NAME",
+    "STUDY_NAME",
+    "check",
+    "check_holds",
+    "write_study",
+]
 
+RESULTS_NAME = "results.json"
 CHECKPOINTS_NAME = "checkpoints"
 STUDY_NAME = "study.toml"
 STORE_NAME = "stepladder.db"
