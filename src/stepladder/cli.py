@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from types import FrameType
 from typing import Any, NoReturn
 
 import click
 
+from stepladder import cli_store, interrupts
 from stepladder.errors import StepladderError
 from stepladder.version import __version__
 
@@ -67,6 +66,7 @@ def command() -> None:
     "--set", "settings", multiple=True, metavar="KEY=VALUE",
     help="Any key of the study by its path, such as base.learning_rate=0.1; may be repeated.",
 )  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Say what would be trained, and train nothing.")
 def run(
     study: str,
     replicates: int | None,
@@ -79,6 +79,7 @@ def run(
     chunk: int | None,
     allow_code: bool,
     settings: tuple[str, ...],
+    dry_run: bool,
 ) -> None:
     """Trains a study and judges it: a file, or mnist or quick.
 
@@ -86,11 +87,17 @@ def run(
     """
     from stepladder import api
     from stepladder.report import progress, table
+    from stepladder.report.announcing import announcement
     from stepladder.study import Study
 
     changes = {**_settings(settings), **_given(replicates=replicates, epochs=epochs)}
     asked = Study.load(study, changes)
-    signal.signal(signal.SIGTERM, _interrupt)
+    if dry_run:
+        click.echo(
+            announcement(api.plan(asked, out=out, store=store, workers=workers, engine=engine))
+        )
+        return
+    interrupts.stop_cleanly()
     watched = progress.for_terminal(sys.stderr)
     made = api.run(
         asked,
@@ -187,7 +194,7 @@ def bench(workers: int | None, form: str, tiny: bool) -> None:
     from stepladder import bench, environment
 
     settings = environment.settings(workers)
-    signal.signal(signal.SIGTERM, _interrupt)
+    interrupts.stop_cleanly()
     work = bench.TINY if tiny else bench.Work()
     measured = bench.measure(work, settings, lambda text: click.echo(f"Measuring {text}", err=True))
     click.echo(bench.as_json(measured) if form == "json" else bench.as_text(measured), nl=False)
@@ -201,6 +208,10 @@ def schema() -> None:
     from stepladder.study import Study
 
     click.echo(json.dumps(Study.model_json_schema(by_alias=True), indent=2, ensure_ascii=False))
+
+
+command.add_command(cli_store.runs)
+command.add_command(cli_store.store)
 
 
 def main() -> NoReturn:
@@ -218,15 +229,11 @@ def main() -> NoReturn:
             "Interrupted. What was finished is stored; go on with the same command:", err=True
         )
         click.echo(f"  {_same_command()}", err=True)
-        sys.exit(130)
+        sys.exit(interrupts.INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has left
         sys.exit(0)
     sys.exit(code or 0)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def _same_command() -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from stepladder.errors import StoreError
+from stepladder.recipe import Recipe
 from stepladder.records import TrialResult
 from stepladder.store import Driver, Look, Store, StudyRecord
 from stepladder.store.base import digest_of
@@ -74,6 +75,15 @@ class FakeStore(Store):
     def has(self, ids: Iterable[str]) -> set[str]:
         self._check_open()
         return self._trials.keys() & set(ids)
+
+    def timings(self, dataset: str, engine: str) -> list[tuple[Recipe, float]]:
+        self._check_open()
+        found = [self._result(each, curves=False) for each in self._trials]
+        return [
+            (each.trial.recipe, each.seconds)
+            for each in found
+            if (each.trial.dataset, each.trial.engine) == (dataset, engine) and not each.diverged
+        ]
 
     def results(self, ids: Iterable[str], curves: bool = True) -> dict[str, TrialResult]:
         self._check_open()

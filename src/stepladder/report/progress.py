@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stepladder.records import Trial, TrialResult
+from stepladder.report.announcing import announcement
 from stepladder.report.tally import ArmTally, Clock, Tally
 from stepladder.report.wording import counted, duration, elided, joined, number, visible
 from stepladder.runner.progress import Planned, Progress
@@ -58,6 +59,7 @@ class LiveProgress:
     def start(self, planned: Planned) -> None:
         """Opens the view."""
         self._tally = Tally(planned, self._clock)
+        self._console.print(Text(announcement(planned), style="dim"))
         self._live = Live(
             get_renderable=self.view, console=self._console, refresh_per_second=4, transient=True
         )
@@ -192,11 +194,7 @@ class PlainProgress:
     def start(self, planned: Planned) -> None:
         """Says what is to be trained."""
         self._tally = Tally(planned, self._clock)
-        found = f", {planned.found:,} found in the store" if planned.found else ""
-        self._say(
-            f"{visible(planned.study.name)}: {counted(planned.trials, 'trial')} to train{found}, "
-            f"{counted(planned.workers, 'worker')}, {planned.epochs:,} epochs in all"
-        )
+        self._say(announcement(planned))
 
     def trial_started(self, trial: Trial) -> None:
         """Nothing is said."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from stepladder.records import Trial, TrialResult
-from stepladder.report.wording import duration
+from stepladder.report.announcing import about
 from stepladder.runner.progress import Planned
 
 __all__ = ["ArmTally", "Clock", "Tally"]
@@ -162,12 +162,7 @@ class Tally:
             return "estimating…"
         if left < 1:
             return "almost done"
-        return f"about {duration(_rounded(left))} left"
-
-
-def _rounded(seconds: float) -> float:
-    """Seconds rounded as far as an estimate is worth: 5 s, above 2 minutes whole minutes."""
-    return 60 * round(seconds / 60) if seconds >= 120 else max(5, 5 * round(seconds / 5))
+        return f"about {about(left)} left"
 
 
 def _arm_tallies(planned: Planned) -> dict[str, ArmTally]:

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from stepladder.errors import StepladderError
 from stepladder.records import Trial
-from stepladder.runner.processes import is_running
+from stepladder.runner.processes import is_here_and_gone
 from stepladder.store import Driver, Store
 from stepladder.train.groups import Group
 
@@ -123,7 +123,7 @@ class Claims:
     def _is_dead(self, driver: Driver) -> bool:
         if driver.id == self._driver.id:
             return False
-        if driver.place == self._driver.place and not is_running(driver.process):
+        if is_here_and_gone(driver):
             return True
         beat, since = self._seen.get(driver.id, (None, 0.0))
         if beat != driver.beat:

@@ -18,6 +18,7 @@ from stepladder.runner.processes import this_driver
 from stepladder.runner.progress import Progress
 from stepladder.runner.settings import Settings
 from stepladder.runner.stacking import stackings
+from stepladder.runner.watchdog import Watchdog
 from stepladder.store import Store
 from stepladder.train import checkpoints
 from stepladder.train.groups import Group, groups
@@ -93,6 +94,7 @@ class _Execution:
         self._workers: list[Worker] = []
         self._free = list(settings.cpus)  # cores without a worker
         self._retried: set[str] = set()
+        self._watchdog: Watchdog[Worker] = Watchdog(settings.patience)
         self._kept = 0
         self._has_waited = False
 
@@ -115,7 +117,11 @@ class _Execution:
         except queue.Empty:
             self._look_elsewhere()
         else:
+            self._watchdog.heard(event[0])
             self._take(event)
+        busy = [worker for worker in self._workers if worker.group]
+        for worker, seconds in self._watchdog.silent(busy):
+            self._replace(worker, f"said nothing for {seconds:.0f} s")
         if not self._claims.keep_alive():
             self._progress.note(
                 "this run was silent for so long that others took it for dead; it goes on, and "
@@ -205,13 +211,19 @@ class _Execution:
         self._claims.release(result.trial.id)
         self._progress.trial_done(result)
 
-    def _replace(self, worker: Worker) -> None:
-        """Starts a process in the place of one that has died, and tries its trials again."""
+    def _replace(self, worker: Worker, hangs: str = "") -> None:
+        """Starts a process in the place of one that has died or hangs; its trials are tried again.
+
+        Args:
+            worker: the process.
+            hangs: what it does instead of dying.
+        """
         if worker not in self._workers:
             return  # it was replaced before it ended
         lost = worker.group
-        words = worker.last_words()
+        what = hangs or f"died ({worker.last_words()})"
         worker.end()
+        self._watchdog.forget(worker)
         self._workers.remove(worker)
         self._free.append(worker.cpu)
         if lost is None:
@@ -219,13 +231,14 @@ class _Execution:
         again = [trial for trial in lost.trials if trial.id in self._retried]
         if again:
             raise WorkerError(
-                f"the process that trained {self._named(lost)} died a second time ({words}); what "
-                "was finished is stored. Look for a lack of memory, or leave that arm out"
+                f"the process that trained {self._named(lost)} failed a second time: it {what}. "
+                "What was finished is stored. Look for a lack of memory, use fewer --workers, or leave "
+                "that arm out"
             )
         self._retried.update(trial.id for trial in lost.trials)
         self._progress.note(
-            f"a training process died ({words.splitlines()[0]}) while it trained "
-            f"{self._named(lost)}; trying that once more in a new one"
+            f"a training process {what.splitlines()[0]} while it trained {self._named(lost)}; "
+            "trying that once more in a new one"
         )
         stored = self._store.has(trial.id for trial in lost.trials)
         left = [trial for trial in lost.trials if trial.id not in stored]

@@ -10,8 +10,17 @@ from stepladder.errors import OutputError
 from stepladder.files import sweep, write_whole
 from stepladder.study import Study
 
-__all__ = ["CHECKPOINTS_NAME", "STORE_NAME", "STUDY_NAME", "check", "write_study"]
+__all__ = [
+    "CHECKPOINTS_NAME",
+    "RESULTS_NAME",
+    "STORE_NAME",
+    "STUDY_NAME",
+    "check",
+    "check_holds",
+    "write_study",
+]
 
+RESULTS_NAME = "results.json"
 CHECKPOINTS_NAME = "checkpoints"
 STUDY_NAME = "study.toml"
 STORE_NAME = "stepladder.db"
@@ -23,14 +32,7 @@ def check(folder: Path, study: Study) -> None:
     Raises:
         OutputError: if it cannot be made or written, or holds another study.
     """
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"--out must be a folder, found a file at {folder}; choose another name")
-    there = _study_name(folder / STUDY_NAME)
-    if there is not None and there != study.name:
-        raise OutputError(
-            f"the output folder {folder} must be empty or hold the study {study.name!r}, found "
-            f"the study {there!r}; choose another folder with --out"
-        )
+    check_holds(folder, study)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -42,6 +44,22 @@ def check(folder: Path, study: Study) -> None:
             f"the output folder {folder} must be writable, found: {error.strerror}; choose "
             "another folder with --out"
         ) from None
+
+
+def check_holds(folder: Path, study: Study) -> None:
+    """Makes sure that a folder, should it exist, is not that of another study.
+
+    Raises:
+        OutputError: if it is, or is no folder.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"--out must be a folder, found a file at {folder}; choose another name")
+    there = _study_name(folder / STUDY_NAME)
+    if there is not None and there != study.name:
+        raise OutputError(
+            f"the output folder {folder} must be empty or hold the study {study.name!r}, found "
+            f"the study {there!r}; choose another folder with --out"
+        )
 
 
 def _study_name(file: Path) -> str | None:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stepladder.data import Dataset, split, validation_examples
+from stepladder.recipe import Recipe
 from stepladder.records import Trial
+from stepladder.runner.forecast import seconds_to_train
 from stepladder.runner.progress import Planned
 from stepladder.store import Store
 from stepladder.study import Study
@@ -23,12 +25,14 @@ class Plan:
         trials: every trial once, arm by arm, in the order of replicates.
         missing: those that the store does not hold.
         arm_names: names of the arms that a trial belongs to, by its id.
+        timings: recipe and seconds of trials on the same dataset that are stored.
     """
 
     study: Study
     trials: tuple[Trial, ...]
     missing: tuple[Trial, ...]
     arm_names: dict[str, tuple[str, ...]]
+    timings: Sequence[tuple[Recipe, float]] = ()
 
     def announced(self, workers: int) -> Planned:
         """The plan as progress is told of it."""
@@ -39,6 +43,7 @@ class Plan:
             epochs=sum(trial.recipe.epochs for trial in self.missing),
             workers=workers,
             arm_names={trial.id: self.arm_names[trial.id] for trial in self.missing},
+            seconds=seconds_to_train(self.missing, self.timings, workers),
         )
 
 
@@ -62,13 +67,13 @@ def trials_of(
     }
 
 
-def plan(study: Study, dataset: Dataset, store: Store, engine: str) -> Plan:
+def plan(study: Study, dataset: Dataset, store: Store | None, engine: str) -> Plan:
     """What is to be trained.
 
     Args:
         study: what was asked.
         dataset: what it is asked of.
-        store: where finished trials are looked up.
+        store: where finished trials are looked up; None where there is no store yet.
         engine: as trials record it.
 
     Raises:
@@ -82,9 +87,10 @@ def plan(study: Study, dataset: Dataset, store: Store, engine: str) -> Plan:
         for trial in trials:
             names[trial.id] = (*names.get(trial.id, ()), arm)
     every = tuple(dict.fromkeys(trial for trials in by_arm.values() for trial in trials))
-    stored = store.has(trial.id for trial in every)
+    stored = store.has(trial.id for trial in every) if store else set()
     missing = tuple(trial for trial in every if trial.id not in stored)
-    return Plan(study, every, missing, names)
+    timings = store.timings(dataset.fingerprint, engine) if store and missing else []
+    return Plan(study, every, missing, names, timings)
 
 
 def part_sizes(study: Study, dataset: Dataset) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -108,6 +109,8 @@ class Worker:
         """How it ended, and the end of what it wrote to standard error."""
         code = self._process.wait()
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        if code == -signal.SIGKILL:
+            how += ", as the system does when memory runs out"
         self._threads[2].join(timeout=1)
         text = "\n".join(self._lines).strip()
         return f"{how}\n{text}" if text else how

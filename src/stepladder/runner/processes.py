@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stepladder.store import Driver
 
-__all__ = ["is_running", "this_driver"]
+__all__ = ["is_here_and_gone", "is_running", "this_driver"]
 
 _PROC = Path("/proc")
 _ENDED = ("Z", "X")  # a zombie has ended; its parent has not looked yet
@@ -40,6 +40,11 @@ def is_running(process: str) -> bool:
     except OSError:
         return True
     return True
+
+
+def is_here_and_gone(driver: Driver) -> bool:
+    """Whether a driver ran on this machine, since it was started, and runs no more."""
+    return driver.place == _place() and not is_running(driver.process)
 
 
 def _place() -> str:

@@ -22,6 +22,7 @@ class Planned:
         found: trials of the study that are stored already and are not trained again.
         epochs: trial·epochs to train, summed over the trials to train.
         workers: processes that train.
+        seconds: about how long that takes, compiling left out; None where nothing can be said yet.
         arm_names: for each trial to train, by its id, the names of the arms that it belongs to.
     """
 
@@ -31,6 +32,7 @@ class Planned:
     epochs: int
     workers: int
     arm_names: Mapping[str, tuple[str, ...]]
+    seconds: float | None = None
 
 
 class Progress(Protocol):

@@ -14,7 +14,7 @@ from stepladder.runner import own_model
 from stepladder.runner.execute import execute
 from stepladder.runner.judge import judge
 from stepladder.runner.plan import Plan, part_sizes, plan
-from stepladder.runner.progress import Progress, QuietProgress
+from stepladder.runner.progress import Planned, Progress, QuietProgress
 from stepladder.runner.results import Results
 from stepladder.runner.settings import Settings
 from stepladder.store import Store, StudyRecord, open_store
@@ -22,7 +22,7 @@ from stepladder.study import Study
 from stepladder.train.checkpoints import clear
 from stepladder.version import __version__
 
-__all__ = ["Finished", "results_of", "run_study"]
+__all__ = ["Finished", "plan_study", "results_of", "run_study"]
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,36 @@ def _lacks(study: Study, dataset: Dataset, settings: Settings, url: str) -> bool
         return True  # said, where it is not merely new, when it is opened for writing
 
 
+def plan_study(
+    study: Study, folder: Path, settings: Settings, *, store: str | None = None
+) -> Planned:
+    """What running a study would train; nothing is written.
+
+    Args:
+        study: what is asked.
+        folder: where its files would go.
+        settings: of this machine.
+        store: URL of the store; an SQLite file in the folder when None.
+
+    Raises:
+        InputError: if the study, its data, the folder or the store will not do.
+    """
+    dataset = load(study.dataset)
+    part_sizes(study, dataset)
+    folders.check_holds(folder, study)
+    place = folder / folders.STORE_NAME
+    if store is None and not place.exists():
+        planned = plan(study, dataset, None, settings.engine_name)
+    else:
+        with open_store(store or str(place), create=False) as kept:
+            planned = plan(study, dataset, kept, settings.engine_name)
+    return planned.announced(_workers(settings, planned))
+
+
+def _workers(settings: Settings, planned: Plan) -> int:
+    return min(len(settings.cpus), len(planned.missing))
+
+
 def _train(
     planned: Plan,
     dataset: Dataset,
@@ -108,7 +138,7 @@ def _train(
     if not planned.missing:
         return 0
     began = time.monotonic()
-    told.start(planned.announced(min(len(settings.cpus), len(planned.missing))))
+    told.start(planned.announced(_workers(settings, planned)))
     try:
         return execute(
             planned.trials,

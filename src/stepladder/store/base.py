@@ -9,6 +9,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
+from stepladder.recipe import Recipe
 from stepladder.records import TrialResult
 from stepladder.study import Study
 from stepladder.values import fingerprint
@@ -164,6 +165,15 @@ class Store(ABC):
     @abstractmethod
     def has(self, ids: Iterable[str]) -> set[str]:
         """Those of some trial ids that the store holds."""
+
+    @abstractmethod
+    def timings(self, dataset: str, engine: str) -> list[tuple[Recipe, float]]:
+        """Recipe and training seconds of every trial of a dataset and engine, diverged ones out.
+
+        Args:
+            dataset: fingerprint of the dataset.
+            engine: as trials record it.
+        """
 
     @abstractmethod
     def results(self, ids: Iterable[str], curves: bool = True) -> dict[str, TrialResult]:

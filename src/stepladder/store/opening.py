@@ -38,7 +38,7 @@ def opened(url_or_path: str | Path, create: bool, timeout: float) -> SqlStore:
     except BaseException:
         engine.dispose()
         raise
-    return SqlStore(engine, address)
+    return SqlStore(engine, address, timeout)
 
 
 def _bring_up_to_date(engine: sa.Engine, address: Address, create: bool) -> None:

@@ -23,7 +23,7 @@ from stepladder.store.digests import (
 )
 from stepladder.values import canonical_json
 
-__all__ = ["CURVE_FIELDS", "Epochs", "decode_trial", "encode_trial"]
+__all__ = ["CURVE_FIELDS", "Epochs", "decode_recipe", "decode_trial", "encode_trial"]
 
 CURVE_FIELDS = tuple(field.name for field in fields(Curve))
 """The arrays of a curve, each a column of the epochs."""
@@ -95,7 +95,7 @@ def decode_trial(row: Row, epochs: Epochs | None) -> TrialResult:
 
 def _trial(row: Row, epochs: Epochs | None) -> TrialResult:
     trial = Trial(
-        recipe=_recipe(row["recipe"]),
+        recipe=decode_recipe(row["recipe"]),
         dataset=row["dataset"],
         validation=row["validation"],
         seed=row["seed"],
@@ -169,5 +169,10 @@ def _bits(blob: bytes, n_test: int) -> npt.NDArray[np.bool_]:
 
 
 @lru_cache(maxsize=1024)  # the replicates of an arm share their recipe
-def _recipe(text: str) -> Recipe:
+def decode_recipe(text: str) -> Recipe:
+    """The recipe of its canonical JSON.
+
+    Raises:
+        ValueError: if it is none.
+    """
     return Recipe(**json.loads(text))

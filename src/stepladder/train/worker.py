@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import os
 import queue
+import signal
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -26,6 +28,9 @@ from stepladder.train.messages import read_dataset, read_group, read_recipes, re
 from stepladder.wire import Frame, receive, send
 
 __all__ = ["Engine", "engine", "main"]
+
+
+_PR_SET_PDEATHSIG = 1
 
 
 class Engine(Protocol):
@@ -81,6 +86,7 @@ def engine(
 
 def main() -> None:
     """Serves the driver on standard input and output until it says stop or is gone."""
+    _end_with_driver()
     inbox, outbox = _own_streams()
     frames: queue.SimpleQueue[Frame] = queue.SimpleQueue()
     setup = receive(inbox)
@@ -102,6 +108,15 @@ def main() -> None:
             outbox, {"kind": "failed", "message": f"{type(error).__name__}: {error}", "trace": text}
         )
         sys.exit(1)
+
+
+def _end_with_driver() -> None:
+    """Lets Linux kill this process with its driver, should it hang so that no pipe can end it."""
+    if sys.platform == "linux":
+        import ctypes
+
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _own_streams() -> tuple[BinaryIO, BinaryIO]:

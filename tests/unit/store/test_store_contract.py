@@ -111,6 +111,21 @@ class TestTrials:
             store.add(result(**wrong))
         assert store.has([trial().id]) == set()
 
+    def test_timings_are_those_of_a_dataset_and_engine(self, store):
+        other = trial().recipe.changed({"learning_rate": 0.5})
+        added = [
+            result(0, seconds=1.5),
+            result(1, seconds=2.5, trial=trial(1, recipe=other)),
+            result(2, trial=trial(2, dataset="e" * 64)),
+            result(3, trial=trial(3, engine="fit/jax")),
+            diverged(4),
+        ]
+        for each in added:
+            store.add(each)
+        found = store.timings(DATASET, "population")
+        assert sorted(found, key=lambda each: each[1]) == [(trial().recipe, 1.5), (other, 2.5)]
+        assert store.timings("unknown", "population") == []
+
 
 class TestStudies:
     def test_comes_back_as_it_was(self, store):
@@ -285,6 +300,7 @@ class TestLife:
             lambda store: store.studies(),
             lambda store: store.look("mine", DATASET, ["a"], "results"),
             lambda store: store.looks(DATASET),
+            lambda store: store.timings(DATASET, "population"),
             lambda store: store.claim(ONE, "a"),
             lambda store: store.claimed("a"),
             lambda store: store.drivers(),
@@ -292,19 +308,8 @@ class TestLife:
             lambda store: store.dismiss("one"),
         ],
         ids=[
-            "add",
-            "results",
-            "put_study",
-            "add_seconds",
-            "study",
-            "studies",
-            "look",
-            "looks",
-            "claim",
-            "claimed",
-            "drivers",
-            "beat",
-            "dismiss",
+            *("add", "results", "put_study", "add_seconds", "study", "studies", "look", "looks"),
+            *("timings", "claim", "claimed", "drivers", "beat", "dismiss"),
         ],
     )
     def test_every_use_after_closing_is_refused(self, store, use):
