@@ -232,8 +232,8 @@ class _Execution:
         if again:
             raise WorkerError(
                 f"the process that trained {self._named(lost)} failed a second time: it {what}. "
-                "What was finished is stored. Look for a lack of memory, use fewer --workers, or leave "
-                "that arm out"
+                "What was finished is stored. Look for a lack of memory, use fewer --workers, or "
+                "leave that arm out"
             )
         self._retried.update(trial.id for trial in lost.trials)
         self._progress.note(
