@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stepladder.environment import settings
-from stepladder.errors import OutputError, StoreError
+from stepladder.errors import OutputError, RunError, StoreError
+from stepladder.files import write_whole
 from stepladder.report.formats import as_json
 from stepladder.report.write import write_report
-from stepladder.runner.folder import STORE_NAME
-from stepladder.runner.progress import Progress
+from stepladder.runner.folder import RESULTS_NAME, STORE_NAME
+from stepladder.runner.progress import Planned, Progress
 from stepladder.runner.results import Results
-from stepladder.runner.settings import EngineChoice
-from stepladder.runner.study_run import results_of, run_study
+from stepladder.runner.settings import AxisChoice, EngineChoice
+from stepladder.runner.study_run import plan_study, results_of, run_study
 from stepladder.store import open_store
 from stepladder.study import Study
 
-__all__ = ["Run", "default_folder", "read", "run"]
+__all__ = ["Run", "default_folder", "plan", "read", "run"]
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,23 @@ class Run:
         return as_json(self.results)
 
     def report(self) -> Path:
-        """Draws the report and its figures; returns the report's path.
+        """Draws the report and its figures beside the results; returns the report's path.
 
         Raises:
             OutputError: if they cannot be written.
         """
         write_report(self.results, self.folder)
+        write_whole(self.folder / RESULTS_NAME, self.to_json().encode())
         return self.folder / "report.html"
+
+    @property
+    def is_reported(self) -> bool:
+        """Whether the folder holds the report of these very results."""
+        try:  # the results are written last: where they are, the rest is
+            written = (self.folder / RESULTS_NAME).read_text("utf-8")
+        except (OSError, ValueError):
+            return False
+        return written == self.to_json() and (self.folder / "report.html").exists()
 
 
 def run(
@@ -64,7 +75,10 @@ def run(
     store: str | None = None,
     workers: int | None = None,
     engine: EngineChoice = "auto",
+    axis: AxisChoice = "auto",
+    chunk: int | None = None,
     progress: Progress | None = None,
+    allow_code: bool = False,
 ) -> Run:
     """Trains what a study lacks, judges it and draws its report.
 
@@ -77,20 +91,54 @@ def run(
         store: URL of the store; an SQLite file in the folder when None.
         workers: training processes; one for each core when None.
         engine: `population` (JAX, many trials at once), `fit` (`keras.Model.fit`), or `auto`.
+        axis: how replicates are put together: `one` by one, by `lax.map` or by `vmap`; `auto`
+            measures where that can pay.
+        chunk: replicates that are put together at a time.
         progress: is told how it goes.
+        allow_code: whether the model file that a study may name is run, with your rights.
 
     Raises:
-        InputError: if the study, its data, the folder or the store will not do; nothing was
-            trained and nothing stored was touched.
-        RunError: if a training failed; what was finished is stored.
+        InputError: if the study, its data, its model, the folder or the store will not do;
+            nothing was trained and nothing stored was touched.
+        RunError: if a training failed or the report cannot be written; what was finished is
+            stored.
     """
     asked = study if isinstance(study, Study) else Study.load(study)
     folder = Path(out) if out is not None else default_folder(asked)
-    finished = run_study(asked, folder, settings(workers, engine), store=store, progress=progress)
+    finished = run_study(
+        asked,
+        folder,
+        settings(workers, engine, axis, chunk),
+        store=store,
+        progress=progress,
+        allow_code=allow_code,
+    )
     made = Run(finished.results, folder, finished.trained, finished.found)
-    if finished.trained or not (folder / "report.html").exists():
-        made.report()
+    try:
+        if not made.is_reported:
+            made.report()
+    except OutputError as error:  # what was asked for could be done, and most of it was
+        raise RunError(
+            f"{error}. Every trial is stored; the same command draws the report again"
+        ) from error
     return made
+
+
+def plan(
+    study: Study | str | Path,
+    *,
+    out: str | Path | None = None,
+    store: str | None = None,
+    workers: int | None = None,
+    engine: EngineChoice = "auto",
+) -> Planned:
+    """What `run` would train and about how long that would take; nothing is written.
+
+    Takes and raises what `run` does.
+    """
+    asked = study if isinstance(study, Study) else Study.load(study)
+    folder = Path(out) if out is not None else default_folder(asked)
+    return plan_study(asked, folder, settings(workers, engine), store=store)
 
 
 def read(folder: str | Path, *, store: str | None = None, command: str = "results") -> Run:

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 
 from stepladder.errors import StudyError
 from stepladder.recipe import Recipe
-from stepladder.techniques import Technique
+from stepladder.techniques import Technique, refuse_model
 from stepladder.values import Value
 
 __all__ = [
@@ -69,6 +69,7 @@ class ExplicitArm(Value):
     @field_validator("change", mode="after")
     @classmethod
     def _as_lists(cls, change: dict[str, Any]) -> dict[str, Any]:
+        refuse_model(change)
         return {
             field: list(value) if isinstance(value, tuple) else value
             for field, value in change.items()

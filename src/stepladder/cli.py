@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from types import FrameType
 from typing import Any, NoReturn
 
 import click
 
+from stepladder import cli_store, interrupts
 from stepladder.cli_judge import judge
 from stepladder.errors import StepladderError
 from stepladder.version import __version__
@@ -63,9 +62,23 @@ def command() -> None:
     help="population: many trials at once on JAX; fit: keras.Model.fit, one at a time.",
 )
 @click.option(
+    "--axis",
+    type=click.Choice(["auto", "one", "map", "vmap"]),
+    default="auto",
+    show_default=True,
+    help="How replicates are put together; auto measures where that can pay.",
+)
+@click.option("--chunk", type=int, metavar="N", help="Replicates that are put together at a time.")
+@click.option(
+    "--allow-code",
+    is_flag=True,
+    help="Let the model file that the study names run, with your rights. Read it first.",
+)
+@click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE",
     help="Any key of the study by its path, such as base.learning_rate=0.1; may be repeated.",
 )  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Say what would be trained, and train nothing.")
 def run(
     study: str,
     replicates: int | str | None,
@@ -75,7 +88,11 @@ def run(
     store: str | None,
     workers: int | None,
     engine: Any,  # noqa: ANN401 - one of the choices above
+    axis: Any,  # noqa: ANN401 - one of the choices above
+    chunk: int | None,
+    allow_code: bool,
     settings: tuple[str, ...],
+    dry_run: bool,
 ) -> None:
     """Trains a study and judges it: a file, or mnist, mnist-fair or quick.
 
@@ -83,14 +100,32 @@ def run(
     """
     from stepladder import api
     from stepladder.report import progress, table
+    from stepladder.report.announcing import announcement
+    from stepladder.report.wording import visible
     from stepladder.study import Study
 
     given = _given(replicates=replicates, epochs=epochs, design=design)
     changes = {**_settings(settings), **given}
     asked = Study.load(study, changes)
-    signal.signal(signal.SIGTERM, _interrupt)
+    if dry_run:
+        planned = api.plan(asked, out=out, store=store, workers=workers, engine=engine)
+        for note in planned.notes:
+            click.echo(visible(note), err=True)
+        click.echo(announcement(planned))
+        return
+    interrupts.stop_cleanly()
     watched = progress.for_terminal(sys.stderr)
-    made = api.run(asked, out=out, store=store, workers=workers, engine=engine, progress=watched)
+    made = api.run(
+        asked,
+        out=out,
+        store=store,
+        workers=workers,
+        engine=engine,
+        axis=axis,
+        chunk=chunk,
+        progress=watched,
+        allow_code=allow_code,
+    )
     if not made.trained:
         click.echo(f"All {made.found} trials are stored: nothing to train.", err=True)
     table.show(made.results)
@@ -165,6 +200,23 @@ def doctor(run: Path | None) -> None:
 
 
 @command.command()
+@click.option("--workers", type=int, metavar="N", help="Training processes [one for each core].")
+@click.option(
+    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
+)
+@click.option("--tiny", is_flag=True, hidden=True, help="For tests: figures that mean nothing.")
+def bench(workers: int | None, form: str, tiny: bool) -> None:
+    """Measures this machine in half a minute: its floor, keras.Model.fit, and stepladder."""
+    from stepladder import bench, environment
+
+    settings = environment.settings(workers)
+    interrupts.stop_cleanly()
+    work = bench.TINY if tiny else bench.Work()
+    measured = bench.measure(work, settings, lambda text: click.echo(f"Measuring {text}", err=True))
+    click.echo(bench.as_json(measured) if form == "json" else bench.as_text(measured), nl=False)
+
+
+@command.command()
 def schema() -> None:
     """Prints the JSON Schema of study files, for editors."""
     import json
@@ -175,6 +227,8 @@ def schema() -> None:
 
 
 command.add_command(judge)
+command.add_command(cli_store.runs)
+command.add_command(cli_store.store)
 
 
 def main() -> NoReturn:
@@ -192,15 +246,11 @@ def main() -> NoReturn:
             "Interrupted. What was finished is stored; go on with the same command:", err=True
         )
         click.echo(f"  {_same_command()}", err=True)
-        sys.exit(130)
+        sys.exit(interrupts.INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has left
         sys.exit(0)
     sys.exit(code or 0)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def _same_command() -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from stepladder import data, environment
 from stepladder.errors import StepladderError
 from stepladder.runner.folder import STORE_NAME
+from stepladder.runner.stacking import remembered
 from stepladder.store import open_store
 from stepladder.version import __version__
 
@@ -47,6 +48,7 @@ def examine(run: Path | None = None) -> list[Finding]:
         ("cores", _cores),
         ("backend", _backend),
         ("cache", _cache),
+        ("axis", _axis),
         ("data", _data),
     ]
     if run is not None:
@@ -78,7 +80,8 @@ def _cores() -> str:
 
 
 def _backend() -> str:
-    return f"JAX on the CPU for the population engine, {environment.keras_backend()} for fit"
+    device = "a GPU" if environment.has_gpu() else "the CPU"
+    return f"JAX on {device} for the population engine, {environment.keras_backend()} for fit"
 
 
 def _cache() -> str:
@@ -88,6 +91,14 @@ def _cache() -> str:
     files = [file for file in folder.rglob("*") if file.is_file()]
     size = sum(file.stat().st_size for file in files)
     return f"{len(files)} compiled programs, {size / 1e6:.1f} MB, in {folder}"
+
+
+def _axis() -> str:
+    folder = environment.cache_folder()
+    known = list(remembered(folder)) if folder else []
+    if not known:
+        return "replicates train one by one; nothing was measured here that should change that"
+    return f"measured here: {'; '.join(known)}"
 
 
 def _data() -> str:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import json
+import math
 import os
 import platform
 from pathlib import Path
+from typing import Literal
 
 import platformdirs
 
 from stepladder.errors import InputError
-from stepladder.runner.settings import EngineChoice, Settings
+from stepladder.runner.settings import AxisChoice, EngineChoice, Settings
 
-__all__ = ["cache_folder", "cores", "keras_backend", "settings"]
+__all__ = ["cache_folder", "cores", "has_gpu", "keras_backend", "memory", "settings"]
 
 _ONE_THREAD = {
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
@@ -24,22 +27,42 @@ _ONE_THREAD = {
     "TF_NUM_INTEROP_THREADS": "1",
     "TF_CPP_MIN_LOG_LEVEL": "2",
 }
+_MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
 _BACKENDS = ("jax", "tensorflow", "torch")
 
 
-def settings(workers: int | None = None, engine: EngineChoice = "auto") -> Settings:
+def settings(
+    workers: int | None = None,
+    engine: EngineChoice = "auto",
+    axis: AxisChoice = "auto",
+    chunk: int | None = None,
+) -> Settings:
     """The settings of a run on this machine.
 
     Args:
-        workers: training processes; one for each core that may be used when None.
+        workers: training processes; when None one for each core that may be used, or one where
+            JAX has a GPU.
         engine: what trains.
+        axis: how replicates are put together.
+        chunk: how many replicates are, or None for a number of ours.
 
     Raises:
-        InputError: if there are fewer cores than workers, or the Keras backend asked for is
-            not installed.
+        InputError: if there are fewer cores than workers, the chunk is not 1 or more, the engine
+            cannot put replicates together, or the Keras backend asked for is not installed.
     """
     usable = cores()
-    count = len(usable) if workers is None else workers
+    device: Literal["cpu", "gpu"] = "gpu" if engine != "fit" and has_gpu() else "cpu"
+    count = (len(usable) if device == "cpu" else 1) if workers is None else workers
+    if engine == "fit" and axis not in ("auto", "one"):
+        raise InputError(
+            f"--axis must be one for the fit engine, found {axis!r}: it trains one trial at a "
+            "time; leave it out, or use --engine population"
+        )
+    if chunk is not None and chunk < 1:
+        raise InputError(
+            f"--chunk must be 1 or more replicates, found {chunk}; leave it out for a number "
+            "that fits"
+        )
     if not 1 <= count <= len(usable):
         raise InputError(
             f"--workers must be 1 to {len(usable)}, the cores that this process may use, "
@@ -48,18 +71,45 @@ def settings(workers: int | None = None, engine: EngineChoice = "auto") -> Setti
     backend = keras_backend() if engine == "fit" else "jax"
     inherited = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
     return Settings(
-        cpus=tuple(usable[:count]),
+        cpus=tuple(usable[:count]) if device == "cpu" else (None,) * count,
         environment={
             **inherited,
-            **_ONE_THREAD,
+            **(_ONE_THREAD if device == "cpu" else {}),
             "KERAS_BACKEND": backend,
-            "JAX_PLATFORMS": "cpu",
+            "JAX_PLATFORMS": "cpu" if device == "cpu" else "cuda,cpu",
         },
         keras_backend=backend,
         cache=cache_folder(),
         machine=_machine(len(usable)),
         engine=engine,
+        axis=axis,
+        chunk=chunk,
+        device=device,
+        memory=memory(),
+        jax=importlib.metadata.version("jax"),
+        checkpoint_seconds=_seconds("STEPLADDER_CHECKPOINT_SECONDS", Settings.checkpoint_seconds),
+        patience=_seconds("STEPLADDER_PATIENCE_SECONDS", Settings.patience),
     )
+
+
+def _seconds(name: str, usual: float) -> float:
+    """A number of seconds that a variable sets.
+
+    Raises:
+        InputError: if it is set to anything else.
+    """
+    text = os.environ.get(name)
+    if not text:
+        return usual
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise InputError(
+            f"{name} must be a number of seconds from 0, found {text!r}; set {usual:g}, or unset it"
+        )
+    return seconds
 
 
 def cores() -> list[int | None]:
@@ -78,6 +128,31 @@ def _quota(file: Path) -> int | None:
         return None if quota == "max" else -(-int(quota) // int(period))
     except (OSError, ValueError):
         return None
+
+
+def has_gpu() -> bool:
+    """Whether the population engine is to train on a GPU: JAX's plugin and a device are here.
+
+    `JAX_PLATFORMS=cpu` says no. Nothing is imported to find out.
+    """
+    if os.environ.get("JAX_PLATFORMS", "").split(",")[0] == "cpu":
+        return False
+    plugins = ("jax_cuda12_plugin", "jax_cuda13_plugin")
+    there = any(importlib.util.find_spec(plugin) for plugin in plugins)
+    return there and Path("/dev/nvidiactl").exists()
+
+
+def memory(meminfo: Path = Path("/proc/meminfo"), limit: Path = _MEMORY_LIMIT) -> int:
+    """Bytes that may still be used here, by the system's and a cgroup's word; 0 if unknown."""
+    try:
+        lines = meminfo.read_text().splitlines()
+        free = next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration, IndexError, ValueError):
+        return 0
+    try:
+        return min(free, int(limit.read_text()))
+    except (OSError, ValueError):  # no cgroup of version 2, or no limit
+        return free
 
 
 def keras_backend() -> str:

@@ -24,7 +24,14 @@ _OPTIMIZERS: dict[str, Any] = {
 }
 
 
-def build(recipe: Recipe, input_shape: Sequence[int], classes: int) -> Any:  # noqa: ANN401
+def build(
+    recipe: Recipe,
+    input_shape: Sequence[int],
+    classes: int,
+    *,
+    dropout: Any = keras.layers.Dropout,  # noqa: ANN401 - Keras has no types
+    initializer: str | None = None,
+) -> Any:  # noqa: ANN401
     """A multi-layer perceptron as a `keras.Sequential` that gives logits.
 
     Each hidden layer is dense, (normalisation), activation, (normalisation), (dropout). A dense
@@ -34,35 +41,41 @@ def build(recipe: Recipe, input_shape: Sequence[int], classes: int) -> Any:  # n
         recipe: what to build.
         input_shape: of one example, such as (28, 28); it is flattened.
         classes: units of the last layer.
+        dropout: class of the dropout layers.
+        initializer: Keras' name of every kernel's initialiser in place of the recipe's.
 
     Returns:
         A built `keras.Model`: inputs float32 (batch, *input_shape), outputs (batch, classes).
     """
     stack: list[Any] = [keras.Input(shape=tuple(input_shape)), keras.layers.Flatten()]
+    drawn = initializer or recipe.initializer
     for number, units in enumerate(recipe.hidden, start=1):
-        stack += _hidden(recipe, units, number)
-    stack.append(_dense(recipe, classes, "logits", use_bias=True))
+        stack += _hidden(recipe, units, number, drawn)
+        # The seed is replaced before training by the replicate's own; without one Keras draws
+        # it from global state.
+        if recipe.dropout:
+            stack.append(dropout(recipe.dropout, seed=number, name=f"dropout_{number}"))
+    stack.append(_dense(recipe, classes, "logits", drawn, use_bias=True))
     return keras.Sequential(stack)
 
 
-def _hidden(recipe: Recipe, units: int, number: int) -> list[Any]:
+def _hidden(recipe: Recipe, units: int, number: int, initializer: str) -> list[Any]:
     before = recipe.normalization_position == "before"
     cancelled = recipe.normalization == "batch" and before
     activation = keras.layers.Activation(recipe.activation, name=f"activation_{number}")
     normalization = _normalization(recipe, number)
     return [
-        _dense(recipe, units, f"dense_{number}", use_bias=not cancelled),
+        _dense(recipe, units, f"dense_{number}", initializer, use_bias=not cancelled),
         *([*normalization, activation] if before else [activation, *normalization]),
-        *_dropout(recipe, number),
     ]
 
 
-def _dense(recipe: Recipe, units: int, name: str, *, use_bias: bool) -> Any:  # noqa: ANN401
+def _dense(recipe: Recipe, units: int, name: str, initializer: str, *, use_bias: bool) -> Any:  # noqa: ANN401
     max_norm = recipe.max_norm
     return keras.layers.Dense(
         units,
         use_bias=use_bias,
-        kernel_initializer=recipe.initializer,
+        kernel_initializer=initializer,
         kernel_regularizer=keras.regularizers.L2(recipe.l2) if recipe.l2 else None,
         kernel_constraint=keras.constraints.MaxNorm(max_norm, axis=0) if max_norm else None,
         name=name,
@@ -75,14 +88,6 @@ def _normalization(recipe: Recipe, number: int) -> list[Any]:
     if recipe.normalization == "layer":
         return [keras.layers.LayerNormalization(name=f"layer_normalization_{number}")]
     return []
-
-
-def _dropout(recipe: Recipe, number: int) -> list[Any]:
-    # The seed is replaced before training by the replicate's own; without one Keras draws it
-    # from global state.
-    if not recipe.dropout:
-        return []
-    return [keras.layers.Dropout(recipe.dropout, seed=number, name=f"dropout_{number}")]
 
 
 def optimizer(recipe: Recipe) -> Any:  # noqa: ANN401 - Keras has no types

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from stepladder.values import Value, list_to_tuple
 
 __all__ = [
+    "NETWORK_FIELDS",
     "Activation",
     "Initializer",
     "Normalization",
@@ -37,6 +47,18 @@ Scaling = Literal["none", "unit", "standardised"]
 Units = Annotated[int, Field(ge=1, le=65_536)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
+NETWORK_FIELDS = (
+    "hidden",
+    "activation",
+    "initializer",
+    "normalization",
+    "normalization_position",
+    "dropout",
+    "l2",
+    "max_norm",
+)
+"""Fields that describe the network; all others are applied by stepladder to any network."""
+
 
 class Recipe(Value):
     """One training, declared: network, optimizer, regularisers, data preparation.
@@ -53,8 +75,15 @@ class Recipe(Value):
         (100, 100)
     """
 
+    model: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-f]{64}:\w+$",
+        description="What built the network, where that is not stepladder: SHA-256 of its file and "
+        "the function's name. Follows from the study's `model`.",
+    )
     hidden: Annotated[tuple[Units, ...], BeforeValidator(list_to_tuple)] = Field(
-        min_length=1,
+        default=(),
+        validate_default=True,
         max_length=64,
         description="Units of each hidden layer, first to last.",
         examples=[[50, 50, 50, 50]],
@@ -150,6 +179,23 @@ class Recipe(Value):
         description="Training images used; all that validation leaves when absent.",
         examples=[10_000],
     )
+
+    @field_validator("hidden", mode="before")
+    @classmethod
+    def _needed_without_a_model(cls, hidden: object, info: ValidationInfo) -> object:
+        if info.data.get("model") is None and hidden == ():
+            raise PydanticCustomError("missing", "Field required")
+        if info.data.get("model") is None and hidden == []:
+            raise PydanticCustomError("too_short", "Too short", {"min_length": 1})
+        return hidden
+
+    @model_serializer(mode="wrap")
+    def _without_no_model(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Recipes of stepladder's own networks are written, and hashed, as before there were others.
+        values: dict[str, Any] = handler(self)
+        if values.get("model") is None:
+            values.pop("model", None)
+        return values
 
     @model_validator(mode="after")
     def _agrees(self) -> Recipe:

@@ -21,6 +21,7 @@ from pydantic import (
 from stepladder.auto import REPLICATES_SCHEMA, with_most, without_most
 from stepladder.designs import Arm, Cell, Design, ExplicitArm, arms, cells
 from stepladder.errors import StudyError
+from stepladder.model_file import MODEL_SCHEMA, ModelFile
 from stepladder.recipe import Recipe
 from stepladder.study_checks import (
     lost_reports,
@@ -28,40 +29,16 @@ from stepladder.study_checks import (
     misplaced_arms,
     no_looks,
     repeated,
+    stray_model,
     too_many,
 )
-from stepladder.study_files import BUILT_IN_STUDIES, put, read_text
+from stepladder.study_parts import CsvDataset, Reported
+from stepladder.study_source import BUILT_IN_DATASETS, BUILT_IN_STUDIES, anchored, put, read
 from stepladder.techniques import Technique
 from stepladder.tuning import Tuning, default_grid, grid_problems
 from stepladder.values import Value, list_to_tuple
 
 __all__ = ["BUILT_IN_DATASETS", "BUILT_IN_STUDIES", "CsvDataset", "Reported", "Study"]
-
-BUILT_IN_DATASETS = ("mnist",)
-
-
-class CsvDataset(Value):
-    """A table of examples: one row an example, one column the label, the others its inputs."""
-
-    csv: str = Field(min_length=1, description="The file.", examples=["digits.csv"])
-    label: str = Field(
-        min_length=1, description="The column that holds the label.", examples=["digit"]
-    )
-    test_share: float = Field(
-        gt=0, lt=1, description="Share of the rows kept for the test set.", examples=[0.2]
-    )
-
-
-class Reported(Value):
-    """Test accuracies that somebody published for a study's arms, shown beside ours."""
-
-    source: str = Field(
-        min_length=1, description="Where they were published.", examples=["Smith 2024, one run"]
-    )
-    test_accuracy: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
-        description="Fraction in 0…1 by technique, or by the base's name.",
-        examples=[{"naive": 0.113}],
-    )
 
 
 def _kind(given: object) -> str:
@@ -148,6 +125,12 @@ class Study(Value):
         default="base", min_length=1, max_length=500, description="Name of the base's arm."
     )
     base: Recipe = Field(description="The recipe that techniques are added to.")
+    model: Annotated[ModelFile | None, WithJsonSchema(MODEL_SCHEMA)] = Field(
+        default=None,
+        description="A network of your own: a function build(recipe, input_shape, classes) that "
+        "returns a keras.Model. Runs only with --allow-code.",
+        examples=["conv.py:build"],
+    )
     techniques: Annotated[tuple[Technique, ...], BeforeValidator(_as_techniques)] = Field(
         default=(), alias="technique", max_length=256, description="What is to be judged, in order."
     )
@@ -181,6 +164,20 @@ class Study(Value):
     def _auto(cls, given: Any) -> Any:  # noqa: ANN401 - whatever the file holds
         return with_most(given) if isinstance(given, Mapping) else given
 
+    @model_validator(mode="before")
+    @classmethod
+    def _model_into_base(cls, given: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+        if not isinstance(given, Mapping) or given.get("model") is None:
+            return given
+        model = given["model"]
+        if isinstance(model, str):  # from Python: a file below the current folder
+            model = ModelFile.load(model, Path.cwd())
+        elif isinstance(model, Mapping):
+            model = ModelFile.load(dict(model), Path.cwd())
+        if not isinstance(model, ModelFile):
+            return given  # the field says what it must be
+        return {**given, "model": model, "base": _built_by(model, given.get("base", {}))}
+
     @field_validator("validation", mode="plain")
     @classmethod
     def _number_or_share(cls, given: object) -> int | float:
@@ -197,6 +194,7 @@ class Study(Value):
         names = [self.base_name, *(each.name for each in self.techniques)]
         published = self.reported.test_accuracy if self.reported else {}
         problems = [
+            *stray_model(self.base.model, self.model),
             *repeated(names),
             *lost_siblings(self.techniques),
             *lost_reports(published, [*names, *(arm.name for arm in self.explicit)]),
@@ -248,7 +246,7 @@ class Study(Value):
         Raises:
             StudyError: if there is no such study, it cannot be read, or it is not valid.
         """
-        text, directory = read_text(source)
+        text, directory = read(source)
         try:
             values = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
@@ -259,24 +257,21 @@ class Study(Value):
             if path == "replicates" and value != "auto":  # a number takes the place of a most
                 values.pop("most_replicates", None)
             put(values, path, value)
-        if directory is not None:
-            values = _anchored(values, directory)
         try:
-            return cls(**values)
+            return cls(**anchored(values, directory))
         except StudyError as error:
             raise StudyError(error.problems, str(source)) from None
 
     def to_toml(self) -> str:
         """The study as a TOML file that `load` reads back to an equal study."""
         values = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        values["base"].pop("model", None)  # follows from the study's
         return tomli_w.dumps(without_most(values))
 
 
-def _anchored(values: dict[str, Any], directory: Path) -> dict[str, Any]:
-    """The values with the dataset's path taken relative to the study file's folder."""
-    dataset = values.get("dataset")
-    if isinstance(dataset, str) and dataset not in BUILT_IN_DATASETS:
-        return {**values, "dataset": str(directory / dataset)}
-    if isinstance(dataset, dict) and isinstance(dataset.get("csv"), str):
-        return {**values, "dataset": {**dataset, "csv": str(directory / dataset["csv"])}}
-    return values
+def _built_by(model: ModelFile, base: object) -> object:
+    """A base recipe, as a value or as a table, that knows what builds its network."""
+    change = {"model": model.identity}
+    if isinstance(base, Recipe):
+        return base.changed(change)
+    return {**base, **change} if isinstance(base, Mapping) else base

@@ -7,10 +7,34 @@ from collections.abc import Iterable, Sequence
 from stepladder.designs import ExplicitArm
 from stepladder.factorials import MOST_IN_A_FACTORIAL
 from stepladder.fractional import runs_of_fraction
+from stepladder.model_file import ModelFile
 from stepladder.techniques import Technique
 from stepladder.values import nearest
 
-__all__ = ["lost_reports", "lost_siblings", "misplaced_arms", "no_looks", "repeated", "too_many"]
+__all__ = [
+    "lost_reports",
+    "lost_siblings",
+    "misplaced_arms",
+    "no_looks",
+    "repeated",
+    "stray_model",
+    "too_many",
+]
+
+
+def stray_model(built_by: str | None, model: ModelFile | None) -> list[str]:
+    """A base recipe that says what builds its network in a study that does not.
+
+    Args:
+        built_by: as the base recipe says it.
+        model: as the study says it.
+    """
+    if built_by is None or model is not None:
+        return []
+    return [
+        "base.model follows from the study's model, found it without one; write "
+        'model = "FILE.py:FUNCTION" at the top'
+    ]
 
 
 def repeated(names: Sequence[str]) -> list[str]:

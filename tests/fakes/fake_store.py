@@ -8,8 +8,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from stepladder.errors import StoreError
+from stepladder.recipe import Recipe
 from stepladder.records import TrialResult
-from stepladder.store import Look, Store, StudyRecord
+from stepladder.store import Driver, Look, Store, StudyRecord
 from stepladder.store.base import digest_of
 from stepladder.store.trial_rows import CURVE_FIELDS, decode_trial, encode_trial
 
@@ -24,19 +25,65 @@ class FakeStore(Store):
         self._trials: dict[str, tuple[dict, list[dict]]] = {}
         self._studies: dict[str, StudyRecord] = {}
         self._looks: list[Look] = []
+        self._drivers: dict[str, Driver] = {}
+        self._claims: dict[str, str] = {}
         self._closed = False
 
     def add(self, result: TrialResult) -> bool:
         self._check_open()
         row, epochs = encode_trial(result)
+        self._claims.pop(row["id"], None)
         if row["id"] in self._trials:
             return False
         self._trials[row["id"]] = row, epochs
         return True
 
+    def claim(self, driver: Driver, ids: Iterable[str]) -> set[str]:
+        self._check_open()
+        self._drivers.setdefault(driver.id, driver)
+        asked = list(ids)
+        for each in asked:
+            if each not in self._trials:
+                self._claims.setdefault(each, driver.id)
+        return {each for each in asked if self._claims.get(each) == driver.id}
+
+    def claimed(self, ids: Iterable[str]) -> dict[str, Driver]:
+        self._check_open()
+        return {each: self._drivers[self._claims[each]] for each in ids if each in self._claims}
+
+    def drivers(self) -> list[Driver]:
+        self._check_open()
+        return [self._drivers[each] for each in sorted(self._drivers)]
+
+    def beat(self, driver_id: str) -> bool:
+        self._check_open()
+        if driver_id not in self._drivers:
+            return False
+        known = self._drivers[driver_id]
+        self._drivers[driver_id] = replace(known, beat=known.beat + 1)
+        return True
+
+    def dismiss(self, driver_id: str, beat: int | None = None) -> bool:
+        self._check_open()
+        known = self._drivers.get(driver_id)
+        if known is None or beat not in (None, known.beat):
+            return False
+        del self._drivers[driver_id]
+        self._claims = {each: by for each, by in self._claims.items() if by != driver_id}
+        return True
+
     def has(self, ids: Iterable[str]) -> set[str]:
         self._check_open()
         return self._trials.keys() & set(ids)
+
+    def timings(self, dataset: str, engine: str) -> list[tuple[Recipe, float]]:
+        self._check_open()
+        found = [self._result(each, curves=False) for each in self._trials]
+        return [
+            (each.trial.recipe, each.seconds)
+            for each in found
+            if (each.trial.dataset, each.trial.engine) == (dataset, engine) and not each.diverged
+        ]
 
     def results(self, ids: Iterable[str], curves: bool = True) -> dict[str, TrialResult]:
         self._check_open()

@@ -10,8 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from example_run import finished
 
+from stepladder import Study, cli
+from stepladder.data import load
 from stepladder.data.synthetic import synthetic
+from stepladder.runner.folder import write_study
+from stepladder.runner.plan import part_sizes, plan
+from stepladder.store import StudyRecord, open_store
 
 STUDY = """
 name = "small"
@@ -62,6 +68,45 @@ def place(tmp_path, digits):
     return tmp_path
 
 
+@pytest.fixture
+def in_process(place, monkeypatch, capsys):
+    """Runs a command in the study's folder within this process: exit code, stdout and stderr."""
+    monkeypatch.chdir(place)
+
+    def run(*words):
+        monkeypatch.setattr("sys.argv", ["stepladder", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capsys.readouterr()
+        return ended.value.code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def made_up(place, monkeypatch):
+    """Stores results of the small study that nobody trained, as many as asked for."""
+
+    def make(count, store="runs/small/stepladder.db", **settings):
+        monkeypatch.chdir(place)
+        study = Study.load("study.toml", settings)
+        dataset = load(study.dataset)
+        folder = place / "runs" / study.name
+        folder.mkdir(parents=True, exist_ok=True)
+        write_study(folder, study)
+        with open_store(store) as kept:
+            planned = plan(study, dataset, kept, "population")
+            for trial in planned.missing[:count]:
+                kept.add(finished(trial, 0.5))
+            kept.put_study(
+                StudyRecord(study, dataset.name, dataset.fingerprint, part_sizes(study, dataset),
+                            dataset.class_names, {"engine": "population"}, "a machine")
+            )  # fmt: skip
+        return planned
+
+    return make
+
+
 class Command:
     """Runs `stepladder` in a folder, with the cache of compiled programs that it is given."""
 
@@ -93,8 +138,8 @@ class Command:
         out, err = process.communicate(timeout=300)
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 
-    def results(self, run: str) -> dict:
-        done = self("results", run, "--format", "json")
+    def results(self, run: str, *words: str) -> dict:
+        done = self("results", run, "--format", "json", *words)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 

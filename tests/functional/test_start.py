@@ -10,7 +10,9 @@ import stepladder
 HEAVY = ("keras", "jax", "matplotlib", "scipy", "sqlalchemy", "numpy", "pydantic", "rich")
 
 
-@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["run", "--help"], ["bench", "--help"], ["--version"]]
+)
 def test_help_imports_nothing_heavy(words):
     code = (
         "import sys\n"

@@ -215,7 +215,7 @@ def _captions(results: Results, made: Figures) -> dict[str, str]:
     shade = "shaded: 95 % t interval of the mean over replicates" if several else "one replicate"
     axis = " The axis is linear within ± 1 point and logarithmic beyond."
     epochs = "accuracy over the epochs, mean of the replicates"
-    return {
+    said = {
         "accuracy": f"Training and validation {epochs}; {shade}. Training accuracy is taken while "
         "training, dropout on, so it can lie below validation accuracy.",
         "validation": f"Validation {epochs}, all arms on one axis; {shade}.",
@@ -226,6 +226,7 @@ def _captions(results: Results, made: Figures) -> dict[str, str]:
         f"± {made.delta:g}, within which a difference does not matter. A hollow mark: not enough "
         f"replicates.{axis if made.has_log_effects else ''}",
     }
+    return {name: text for name, text in said.items() if name in made.alternatives}
 
 
 def _alternatives(panels: Sequence[Panel], bars: Sequence[Bar]) -> dict[str, str]:

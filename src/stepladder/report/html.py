@@ -112,6 +112,10 @@ def _facts(results: Results) -> list[tuple[str, str]]:
         ("Looks at the test set", str(results.looks)),
         ("Dataset", f"{visible(results.dataset)}, SHA-256 {results.fingerprint[:16]}…"),
     ]
+    model = results.study.model
+    if model is not None:
+        named = f"{model.function} of {model.file}, SHA-256 {model.sha256}"
+        facts.append(("Network built by", visible(named)))
     if parameters:
         ends = dict.fromkeys([f"{parameters[0]:,}", f"{parameters[-1]:,}"])
         facts.append(("Trainable numbers", " to ".join(ends)))
@@ -122,8 +126,9 @@ def _facts(results: Results) -> list[tuple[str, str]]:
 def _commands(results: Results) -> list[str]:
     version = results.versions.get("stepladder")
     name = results.study.name if _is_built_in(results.study) else "study.toml"
-    install = f"pip install stepladder=={version}" if version else "pip install stepladder"
-    return [visible(install), f"stepladder run {name}"]
+    made_with = [visible(f"# stepladder {version}")] if version else []
+    allowed = "" if results.study.model is None else " --allow-code"
+    return [*made_with, f"stepladder run {name}{allowed}"]
 
 
 def _is_built_in(study: Study) -> bool:

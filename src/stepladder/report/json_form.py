@@ -38,6 +38,7 @@ def as_json(results: Results) -> str:
         "fingerprint": results.fingerprint,
         "sizes": results.sizes,
         "classes": list(results.classes),
+        "model": study.model.model_dump() if study.model else None,
         "reported_source": study.reported.source if study.reported else None,
         "versions": results.versions,
         "machine": results.machine,

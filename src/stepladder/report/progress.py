@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stepladder.records import Trial, TrialResult
+from stepladder.report.announcing import announcement
 from stepladder.report.tally import ArmTally, Clock, Tally
 from stepladder.report.wording import counted, duration, elided, joined, number, visible
 from stepladder.runner.progress import Planned, Progress
@@ -58,6 +59,7 @@ class LiveProgress:
     def start(self, planned: Planned) -> None:
         """Opens the view."""
         self._tally = Tally(planned, self._clock)
+        self._console.print(Text(announcement(planned), style="dim"))
         self._live = Live(
             get_renderable=self.view, console=self._console, refresh_per_second=4, transient=True
         )
@@ -80,6 +82,12 @@ class LiveProgress:
         with self._lock:
             if self._tally:
                 self._tally.trial_done(result)
+
+    def trial_found(self, trial: Trial) -> None:
+        """Counts it among those that are there."""
+        with self._lock:
+            if self._tally:
+                self._tally.trial_found(trial)
 
     def note(self, text: str) -> None:
         """Prints a line above the view."""
@@ -186,11 +194,7 @@ class PlainProgress:
     def start(self, planned: Planned) -> None:
         """Says what is to be trained."""
         self._tally = Tally(planned, self._clock)
-        found = f", {planned.found:,} found in the store" if planned.found else ""
-        self._say(
-            f"{visible(planned.study.name)}: {counted(planned.trials, 'trial')} to train{found}, "
-            f"{counted(planned.workers, 'worker')}, {planned.epochs:,} epochs in all"
-        )
+        self._say(announcement(planned))
 
     def trial_started(self, trial: Trial) -> None:
         """Nothing is said."""
@@ -217,6 +221,11 @@ class PlainProgress:
             self._say(_completed(arm))
         if not completed:
             self._say_how_far(self._tally)
+
+    def trial_found(self, trial: Trial) -> None:
+        """Counts it among those that are there."""
+        if self._tally:
+            self._tally.trial_found(trial)
 
     def note(self, text: str) -> None:
         """Says it on a line of its own."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from stepladder.records import Trial, TrialResult
-from stepladder.report.wording import duration
+from stepladder.report.announcing import about
 from stepladder.runner.progress import Planned
 
 __all__ = ["ArmTally", "Clock", "Tally"]
@@ -104,6 +104,18 @@ class Tally:
                 completed.append(arm)
         return tuple(completed)
 
+    def trial_found(self, trial: Trial) -> None:
+        """Another run has stored a trial: there is one less to train."""
+        self.planned = replace(
+            self.planned,
+            trials=self.planned.trials - 1,
+            found=self.planned.found + 1,
+            epochs=self.planned.epochs - trial.recipe.epochs,
+        )
+        for name in self.planned.arm_names.get(trial.id, ()):
+            if name in self.arms:
+                self.arms[name].done += 1
+
     def _count(self, trial: Trial, epoch: int) -> None:
         self._epochs[trial.id] = max(epoch, self._epochs.get(trial.id, 0))
         self._latest = self._clock()
@@ -150,12 +162,7 @@ class Tally:
             return "estimating…"
         if left < 1:
             return "almost done"
-        return f"about {duration(_rounded(left))} left"
-
-
-def _rounded(seconds: float) -> float:
-    """Seconds rounded as far as an estimate is worth: 5 s, above 2 minutes whole minutes."""
-    return 60 * round(seconds / 60) if seconds >= 120 else max(5, 5 * round(seconds / 5))
+        return f"about {about(left)} left"
 
 
 def _arm_tallies(planned: Planned) -> dict[str, ArmTally]:

@@ -51,7 +51,7 @@ def compared(arms: Sequence[Arm]) -> list[tuple[str, str]]:
     return [(arm.name, arm.compared_with) for arm in arms if arm.compared_with is not None]
 
 
-def wanted(question: Question, arms: Sequence[Arm], store: Store) -> Wanted:
+def wanted(question: Question, arms: Sequence[Arm], store: Store | None) -> Wanted:
     """How many replicates each arm wants, as far as the store tells.
 
     An arm has as many as the comparisons that it is in: those that are open at a look go on to
@@ -60,7 +60,7 @@ def wanted(question: Question, arms: Sequence[Arm], store: Store) -> Wanted:
     Args:
         question: what is asked.
         arms: with the recipes that are compared.
-        store: where trials are.
+        store: where trials are; None where there are none.
 
     Raises:
         StoreError: if the store cannot be read.
@@ -68,7 +68,8 @@ def wanted(question: Question, arms: Sequence[Arm], store: Store) -> Wanted:
     trials = trials_of(question.study, question.fingerprint, question.validation, question.engine,
                        arms)  # fmt: skip
     planned = looks(arms, question.study.replicates)
-    stored = store.results([each.id for found in trials.values() for each in found], curves=False)
+    ids = [each.id for found in trials.values() for each in found]
+    stored = store.results(ids, curves=False) if store else {}
     scores = {name: leading(found, stored) for name, found in trials.items()}
     _, looked = adaptive_effects(scores, compared(arms), planned, delta=question.study.delta)
     replicates = of_arms(arms, looked, planned)

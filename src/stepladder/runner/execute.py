@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from stepladder.data import Dataset
 from stepladder.errors import WorkerError
+from stepladder.model_file import ModelFile
 from stepladder.records import Trial, TrialResult
+from stepladder.runner.claims import Claims
+from stepladder.runner.order import next_group
 from stepladder.runner.pool import Event, Worker
+from stepladder.runner.processes import this_driver
 from stepladder.runner.progress import Progress
 from stepladder.runner.settings import Settings
+from stepladder.runner.stacking import stackings
+from stepladder.runner.watchdog import Watchdog
+from stepladder.store import Store
+from stepladder.train import checkpoints
 from stepladder.train.groups import Group, groups
 from stepladder.train.messages import read_result
 
 __all__ = ["execute"]
+
+_TICK = 0.5  # seconds after which a loop that hears nothing looks around
 
 
 def execute(
@@ -23,10 +35,14 @@ def execute(
     dataset: Dataset,
     settings: Settings,
     progress: Progress,
-    keep: Callable[[TrialResult], object],
-) -> None:
-    """Trains what is missing; returns when all of it is kept.
+    store: Store,
+    folder: Path | None = None,
+    model: ModelFile | None = None,
+    arm_names: Mapping[str, Sequence[str]] | None = None,
+) -> int:
+    """Trains what is missing; returns when all of it is stored, by this run or by another.
 
+    Groups are claimed before they are trained, so that several runs share a store and its work.
     A process that dies is replaced and its trials are tried once more, each alone.
 
     Args:
@@ -35,15 +51,25 @@ def execute(
         dataset: what they are trained on.
         settings: processes, cores and engine.
         progress: is told of trials and epochs.
-        keep: stores a result; called from this thread as each trial ends.
+        store: where trials are claimed and, as each one ends, kept.
+        folder: where checkpoints lie, or None to keep none.
+        model: the code of a network of the user's own, or None.
+        arm_names: names of a trial's arms by its id, for messages.
+
+    Returns:
+        How many trials this run has trained and stored; others have stored the rest.
 
     Raises:
         WorkerError: if a training failed, or its process died twice.
         KeyboardInterrupt: if the user stops it; what was finished by then is kept.
     """
-    waiting = groups(planned, missing)
-    if waiting:
-        _Execution(waiting, dataset, settings, progress, keep).run()
+    put_together = stackings(planned, missing, dataset, settings, progress)
+    waiting = groups(planned, missing, put_together)
+    if not waiting:
+        return 0
+    return _Execution(
+        waiting, dataset, settings, progress, store, folder, model, arm_names or {}
+    ).run()
 
 
 class _Execution:
@@ -53,40 +79,103 @@ class _Execution:
         dataset: Dataset,
         settings: Settings,
         progress: Progress,
-        keep: Callable[[TrialResult], object],
+        store: Store,
+        folder: Path | None,
+        model: ModelFile | None,
+        arm_names: Mapping[str, Sequence[str]],
     ) -> None:
+        self._folder = folder
         self._waiting = waiting
         self._dataset, self._settings = dataset, settings
-        self._progress, self._keep = progress, keep
+        self._progress, self._store = progress, store
+        self._model, self._arm_names = model, arm_names
+        self._claims = Claims(store, this_driver())
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._workers: list[Worker] = []
+        self._free = list(settings.cpus)  # cores without a worker
         self._retried: set[str] = set()
+        self._watchdog: Watchdog[Worker] = Watchdog(settings.patience)
+        self._kept = 0
+        self._has_waited = False
 
-    def run(self) -> None:
-        count = min(len(self._settings.cpus), len(self._waiting))
+    def run(self) -> int:
         try:
-            for cpu in self._settings.cpus[:count]:
-                self._workers.append(self._start(cpu))
-            while any(worker.group for worker in self._workers):
-                self._take(self._events.get())
+            self._fill()
+            while self._claims.elsewhere or any(worker.group for worker in self._workers):
+                self._listen()
         finally:
             for worker in self._workers:
                 worker.end()
             self._keep_finished()
+            self._claims.end()
+        return self._kept
 
-    def _start(self, cpu: int | None) -> Worker:
-        worker = Worker(self._dataset, self._settings, cpu, self._events)
-        self._feed(worker)
-        return worker
+    def _listen(self) -> None:
+        """Takes in what a worker says, and looks around now and then."""
+        try:
+            event = self._events.get(timeout=_TICK)
+        except queue.Empty:
+            self._look_elsewhere()
+        else:
+            self._watchdog.heard(event[0])
+            self._take(event)
+        busy = [worker for worker in self._workers if worker.group]
+        for worker, seconds in self._watchdog.silent(busy):
+            self._replace(worker, f"said nothing for {seconds:.0f} s")
+        if not self._claims.keep_alive():
+            self._progress.note(
+                "this run was silent for so long that others took it for dead; it goes on, and "
+                "what they have stored meanwhile stays"
+            )
+
+    def _look_elsewhere(self) -> None:
+        """Takes over from runs that have died, once nothing else is left to begin."""
+        if not self._claims.elsewhere or self._waiting:
+            return
+        freed, found = self._claims.returned()
+        for trial in found:
+            self._progress.trial_found(trial)
+        self._waiting += freed
+        self._fill()
+        left = sum(len(group.trials) for group in self._claims.elsewhere)
+        if left and not self._has_waited and not any(worker.group for worker in self._workers):
+            self._has_waited = True
+            self._progress.note(f"waiting for {left} trial(s) that another run is training")
+
+    def _fill(self) -> None:
+        """Gives idle workers and free cores something to do, as long as there is something."""
+        for worker in self._workers:
+            if worker.group is None:
+                self._feed(worker)
+        while self._free and (group := self._next_group(None)):
+            cpu = self._free.pop(0)
+            worker = Worker(
+                self._dataset, self._settings, cpu, self._events, self._folder, self._model
+            )
+            self._workers.append(worker)
+            self._give(worker, group)
 
     def _feed(self, worker: Worker) -> None:
         """Gives a worker its next group, or nothing where none is left."""
         worker.group = None
-        if not self._waiting:
-            return
-        taken = {other.structure for other in self._workers if other is not worker and other.group}
-        group = _next(self._waiting, worker.structure, taken)
-        self._waiting.remove(group)
+        group = self._next_group(worker)
+        if group:
+            self._give(worker, group)
+
+    def _next_group(self, worker: Worker | None) -> Group | None:
+        """Claims the next group for a worker, or for one that is still to be started."""
+        while self._waiting:
+            busy = {
+                other.structure for other in self._workers if other is not worker and other.group
+            }
+            group = next_group(self._waiting, worker.structure if worker else None, busy)
+            self._waiting.remove(group)
+            claimed = self._claims.take(group)
+            if claimed:
+                return claimed
+        return None
+
+    def _give(self, worker: Worker, group: Group) -> None:
         worker.train(group)
         for trial in group.trials:
             self._progress.trial_started(trial)
@@ -101,38 +190,67 @@ class _Execution:
         elif header["kind"] == "result":
             self._finished(read_result(header, arrays))
         elif header["kind"] == "idle":
+            if self._folder and worker.group:
+                checkpoints.remove(self._folder, worker.group)  # only now are all results stored
             self._feed(worker)
+        elif header["kind"] == "note":
+            self._progress.note(header["text"])
         elif header["kind"] == "failed":
+            said = f" The training process said:\n{header['trace']}" if header["trace"] else ""
             raise WorkerError(
-                f"training {_named(worker.group)} failed with {header['message']}; what was "
-                f"finished is stored. The training process said:\n{header['trace']}"
+                f"training {self._named(worker.group)} failed: {header['message']}. What was "
+                f"finished is stored; the same command goes on.{said}"
             )
 
     def _finished(self, result: TrialResult) -> None:
-        self._keep(result)
+        try:
+            self._kept += self._store.add(result)
+        except KeyboardInterrupt:
+            self._kept += self._store.add(result)  # what is done is stored; again does no harm
+            raise
+        self._claims.release(result.trial.id)
         self._progress.trial_done(result)
 
-    def _replace(self, worker: Worker) -> None:
-        """Starts a process in the place of one that has died, and tries its trials again."""
+    def _replace(self, worker: Worker, hangs: str = "") -> None:
+        """Starts a process in the place of one that has died or hangs; its trials are tried again.
+
+        Args:
+            worker: the process.
+            hangs: what it does instead of dying.
+        """
+        if worker not in self._workers:
+            return  # it was replaced before it ended
         lost = worker.group
-        words = worker.last_words()
+        what = hangs or f"died ({worker.last_words()})"
         worker.end()
+        self._watchdog.forget(worker)
         self._workers.remove(worker)
+        self._free.append(worker.cpu)
         if lost is None:
             return
         again = [trial for trial in lost.trials if trial.id in self._retried]
         if again:
             raise WorkerError(
-                f"the process that trained {_named(lost)} died a second time ({words}); what was "
-                "finished is stored. Look for a lack of memory, or leave that arm out"
+                f"the process that trained {self._named(lost)} failed a second time: it {what}. "
+                "What was finished is stored. Look for a lack of memory, use fewer --workers, or "
+                "leave that arm out"
             )
         self._retried.update(trial.id for trial in lost.trials)
         self._progress.note(
-            f"a training process died ({words.splitlines()[0]}) while it trained {_named(lost)}; "
+            f"a training process {what.splitlines()[0]} while it trained {self._named(lost)}; "
             "trying that once more in a new one"
         )
-        self._waiting[:0] = [Group((trial,), lost.lanes) for trial in lost.trials]
-        self._workers.append(self._start(worker.cpu))
+        stored = self._store.has(trial.id for trial in lost.trials)
+        left = [trial for trial in lost.trials if trial.id not in stored]
+        self._waiting[:0] = [replace(lost, trials=(trial,)) for trial in left]
+        self._fill()
+
+    def _named(self, group: Group | None) -> str:
+        if group is None:
+            return "nothing"
+        names = [name for trial in group.trials for name in self._arm_names.get(trial.id, ())]
+        arms = f" ({', '.join(dict.fromkeys(names))})" if names else ""
+        return f"{len(group.trials)} trial(s) of replicate {group.trials[0].replicate}{arms}"
 
     def _keep_finished(self) -> None:
         """Keeps results that had arrived and were not taken yet when the run was stopped."""
@@ -140,17 +258,3 @@ class _Execution:
             _, header, arrays = self._events.get()
             if header is not None and header["kind"] == "result":
                 self._finished(read_result(header, arrays))
-
-
-def _next(waiting: Sequence[Group], at_hand: object, taken: set[object]) -> Group:
-    """The group to train next: of the program at hand, else of one that nobody is busy with."""
-    own = [group for group in waiting if group.key.structure == at_hand]
-    fresh = [group for group in waiting if group.key.structure not in taken]
-    return (own or fresh or list(waiting))[0]
-
-
-def _named(group: Group | None) -> str:
-    if group is None:
-        return "nothing"
-    replicate = group.trials[0].replicate
-    return f"{len(group.trials)} trial(s) of replicate {replicate}"

@@ -7,11 +7,21 @@ import tomllib
 from pathlib import Path
 
 from stepladder.errors import OutputError
-from stepladder.files import write_whole
+from stepladder.files import sweep, write_whole
 from stepladder.study import Study
 
-__all__ = ["STORE_NAME", "STUDY_NAME", "check", "write_study"]
+__all__ = [
+    "CHECKPOINTS_NAME",
+    "RESULTS_NAME",
+    "STORE_NAME",
+    "STUDY_NAME",
+    "check",
+    "check_holds",
+    "write_study",
+]
 
+RESULTS_NAME = "results.json"
+CHECKPOINTS_NAME = "checkpoints"
 STUDY_NAME = "study.toml"
 STORE_NAME = "stepladder.db"
 
@@ -22,6 +32,26 @@ def check(folder: Path, study: Study) -> None:
     Raises:
         OutputError: if it cannot be made or written, or holds another study.
     """
+    check_holds(folder, study)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+        for place in (folder, folder / "figures", folder / CHECKPOINTS_NAME):
+            sweep(place)
+    except OSError as error:
+        raise OutputError(
+            f"the output folder {folder} must be writable, found: {error.strerror}; choose "
+            "another folder with --out"
+        ) from None
+
+
+def check_holds(folder: Path, study: Study) -> None:
+    """Makes sure that a folder, should it exist, is not that of another study.
+
+    Raises:
+        OutputError: if it is, or is no folder.
+    """
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"--out must be a folder, found a file at {folder}; choose another name")
     there = _study_name(folder / STUDY_NAME)
@@ -30,15 +60,6 @@ def check(folder: Path, study: Study) -> None:
             f"the output folder {folder} must be empty or hold the study {study.name!r}, found "
             f"the study {there!r}; choose another folder with --out"
         )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise OutputError(
-            f"the output folder {folder} must be writable, found: {error.strerror}; choose "
-            "another folder with --out"
-        ) from None
 
 
 def _study_name(file: Path) -> str | None:

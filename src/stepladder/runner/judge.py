@@ -21,13 +21,13 @@ from stepladder.runner.measures import (
     reached,
 )
 from stepladder.runner.plan import trials_of
-from stepladder.runner.question import Question
+from stepladder.runner.question import question_of
 from stepladder.runner.results import ArmResult, Results
 from stepladder.runner.tune import tuned_arms, tuned_so_far
 from stepladder.runner.tuned import Tuned
 from stepladder.store import Store, StudyRecord
 
-__all__ = ["judge", "question_of"]
+__all__ = ["judge"]
 
 
 def judge(store: Store, record: StudyRecord, engine: str, command: str) -> Results:
@@ -76,17 +76,6 @@ def judge(store: Store, record: StudyRecord, engine: str, command: str) -> Resul
         tuned=tuned,
         adapted=None if looked is None else adapted(study, arms, looked, stored),
     )
-
-
-def question_of(record: StudyRecord, engine: str) -> Question:
-    """What decides the trials of a stored study.
-
-    Args:
-        record: the study and its dataset.
-        engine: as trials record it.
-    """
-    sizes, classes = record.sizes, len(record.classes)
-    return Question(record.study, record.fingerprint, sizes["validation"], engine, classes)
 
 
 def _arm(

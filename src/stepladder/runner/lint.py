@@ -1,4 +1,4 @@
-"""What a user should know before anything is trained: confounds, size and time."""
+"""What a user should know before anything is trained: confounds and size."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from stepladder.data import Dataset
 from stepladder.fractional import runs_of_fraction
 from stepladder.recipe import Recipe
 from stepladder.runner.plan import Plan
-from stepladder.store import Store
 
 __all__ = ["preflight", "weights"]
 
@@ -17,17 +16,13 @@ TOLD = 8
 """Confounds named before training; the report has them all."""
 
 
-def preflight(
-    planned: Plan, dataset: Dataset, sizes: dict[str, int], store: Store, workers: int
-) -> tuple[str, ...]:
+def preflight(planned: Plan, dataset: Dataset, sizes: dict[str, int]) -> tuple[str, ...]:
     """What to say before training, one line each; often nothing.
 
     Args:
         planned: what is to be trained.
         dataset: what it is trained on.
         sizes: examples by part.
-        store: where earlier trials tell how long one takes.
-        workers: training processes.
     """
     study = planned.study
     shape = 1
@@ -38,33 +33,19 @@ def preflight(
     lines = [f"confound: {each.text}" for each in found[:TOLD]]
     if len(found) > TOLD:
         lines.append(f"confound: and {len(found) - TOLD:,} more, in the report")
-    return (*_size(planned, store, workers), *lines, *too_few(study))
+    return (*_size(planned), *lines, *too_few(study))
 
 
-def _size(planned: Plan, store: Store, workers: int) -> list[str]:
-    """What a factorial comes to, with the time where earlier trials tell it."""
+def _size(planned: Plan) -> list[str]:
+    """What a factorial comes to, and a smaller design where there is one."""
     study = planned.study
     if study.design != "factorial" or not planned.missing:
         return []
     count = len(study.cells).bit_length() - 1
     said = f"factorial of {count} techniques: {len(planned.missing):,} trials to train"
-    seconds = _estimate(planned, store, workers)
-    if seconds is not None:
-        said += f", about {max(1, round(seconds / 60))} min at the pace of those stored"
     if count > 4:
         said += f'; design = "fraction" would have {runs_of_fraction(count)} arms of {2**count}'
     return [said]
-
-
-def _estimate(planned: Plan, store: Store, workers: int) -> float | None:
-    missing = set(planned.missing)
-    ids = [trial.id for trial in planned.trials if trial not in missing]
-    done = store.results(ids, curves=False).values()
-    epochs = sum(result.trial.recipe.epochs for result in done)
-    if not epochs:
-        return None
-    pace = sum(result.seconds for result in done) / epochs
-    return pace * sum(trial.recipe.epochs for trial in planned.missing) / workers
 
 
 def weights(recipe: Recipe, inputs: int, classes: int) -> int | None:
@@ -78,7 +59,7 @@ def weights(recipe: Recipe, inputs: int, classes: int) -> int | None:
     Returns:
         The number, or None for a network that is not stepladder's own.
     """
-    if getattr(recipe, "model", None) is not None:
+    if recipe.model is not None:
         return None
     widths = [inputs, *recipe.hidden, classes]
     total = sum(one * two + two for one, two in pairwise(widths))

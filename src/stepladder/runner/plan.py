@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from stepladder.data import Dataset, split, validation_examples
 from stepladder.designs import Arm
+from stepladder.recipe import Recipe
 from stepladder.records import Trial
+from stepladder.runner.forecast import seconds_to_train
 from stepladder.runner.progress import Planned
 from stepladder.store import Store
 from stepladder.study import Study
 
-__all__ = ["Plan", "part_sizes", "plan", "trials_of"]
+__all__ = ["Plan", "part_sizes", "plan", "planned", "trials_of"]
 
 
 @dataclass(frozen=True)
@@ -24,12 +26,16 @@ class Plan:
         trials: every trial once, arm by arm, in the order of replicates.
         missing: those that the store does not hold.
         arm_names: names of the arms that a trial belongs to, by its id.
+        timings: recipe and seconds of trials on the same dataset that are stored.
+        is_least: whether what these trials come to may ask for more.
     """
 
     study: Study
     trials: tuple[Trial, ...]
     missing: tuple[Trial, ...]
     arm_names: dict[str, tuple[str, ...]]
+    timings: Sequence[tuple[Recipe, float]] = ()
+    is_least: bool = False
 
     def announced(self, workers: int) -> Planned:
         """The plan as progress is told of it."""
@@ -40,6 +46,8 @@ class Plan:
             epochs=sum(trial.recipe.epochs for trial in self.missing),
             workers=workers,
             arm_names={trial.id: self.arm_names[trial.id] for trial in self.missing},
+            seconds=seconds_to_train(self.missing, self.timings, workers),
+            is_least=self.is_least,
         )
 
 
@@ -73,7 +81,7 @@ def trials_of(
 def plan(
     study: Study,
     dataset: Dataset,
-    store: Store,
+    store: Store | None,
     engine: str,
     arms: Sequence[Arm] | None = None,
     replicates: Mapping[str, int] | None = None,
@@ -83,7 +91,7 @@ def plan(
     Args:
         study: what was asked.
         dataset: what it is asked of.
-        store: where finished trials are looked up.
+        store: where finished trials are looked up; None where there is no store yet.
         engine: as trials record it.
         arms: with the recipes that are compared; the study's own when None.
         replicates: of each arm by its name; the study's number when None.
@@ -94,14 +102,30 @@ def plan(
     """
     validation = validation_examples(dataset, study.validation)
     by_arm = trials_of(study, dataset.fingerprint, validation, engine, arms, replicates)
+    return planned(study, by_arm, store)
+
+
+def planned(study: Study, by_arm: Mapping[str, Iterable[Trial]], store: Store | None) -> Plan:
+    """A plan of trials, whichever they are.
+
+    Args:
+        study: what was asked.
+        by_arm: trials by the name of their arm, all of one dataset and engine.
+        store: where finished trials are looked up; None where there is no store yet.
+
+    Raises:
+        StoreError: if the store cannot be read.
+    """
     names: dict[str, tuple[str, ...]] = {}
+    every: dict[str, Trial] = {}
     for arm, trials in by_arm.items():
         for trial in trials:
             names[trial.id] = (*names.get(trial.id, ()), arm)
-    every = tuple(dict.fromkeys(trial for trials in by_arm.values() for trial in trials))
-    stored = store.has(trial.id for trial in every)
-    missing = tuple(trial for trial in every if trial.id not in stored)
-    return Plan(study, every, missing, names)
+            every.setdefault(trial.id, trial)
+    stored = store.has(every) if store else set()
+    missing = tuple(trial for each, trial in every.items() if each not in stored)
+    timings = store.timings(missing[0].dataset, missing[0].engine) if store and missing else []
+    return Plan(study, tuple(every.values()), missing, names, timings)
 
 
 def part_sizes(study: Study, dataset: Dataset) -> dict[str, int]:

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import queue
+import signal
 import subprocess
 import sys
 import threading
 from collections import deque
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 from stepladder.data import Dataset
+from stepladder.model_file import ModelFile
+from stepladder.recipe import Recipe
 from stepladder.runner.settings import Settings
 from stepladder.train.groups import Group
-from stepladder.train.messages import dataset_frame, group_frame
+from stepladder.train.messages import check_frame, code_header, dataset_frame, group_frame
 from stepladder.wire import Array, receive, send
 
 __all__ = ["Event", "Worker"]
 
 Event = tuple["Worker", dict[str, Any] | None, dict[str, Array]]
 """Who said it, the header (None when the process has ended) and the arrays."""
+
+Task = Literal["train", "inspect", "measure"]
 
 _KEPT_LINES = 30
 
@@ -38,6 +45,10 @@ class Worker:
         settings: Settings,
         cpu: int | None,
         events: queue.SimpleQueue[Event],
+        checkpoints: Path | None = None,
+        model: ModelFile | None = None,
+        *,
+        task: Task = "train",
     ) -> None:
         """Starts the process and sends it the dataset in the background.
 
@@ -46,6 +57,9 @@ class Worker:
             settings: of the run.
             cpu: the core to pin it to, or None.
             events: where what it says is put.
+            checkpoints: folder of its checkpoints, or None to keep none.
+            model: the code of a network of the user's own, which the process runs, or None.
+            task: what it is for: to train, to look at networks once, or to time groups.
         """
         self.cpu = cpu
         self.group: Group | None = None
@@ -65,6 +79,10 @@ class Worker:
             "cpus": [] if cpu is None else [cpu],
             "engine": settings.engine_name,
             "cache": str(settings.cache) if settings.cache else None,
+            "checkpoints": str(checkpoints.resolve()) if checkpoints else None,
+            "checkpoint_seconds": settings.checkpoint_seconds,
+            "code": code_header(model),
+            "task": task,
         }
         self._threads = [
             threading.Thread(target=self._greet, args=(setup, dataset), daemon=True),
@@ -81,10 +99,18 @@ class Worker:
         with suppress(OSError):  # a process that is gone says so by its end
             send(self._pipe_in, *group_frame(group))
 
+    def inspect(self, recipes: Iterable[Recipe]) -> None:
+        """Has it look at the networks of some recipes; its answer comes as an event."""
+        self._threads[0].join()
+        with suppress(OSError):
+            send(self._pipe_in, *check_frame(recipes))
+
     def last_words(self) -> str:
         """How it ended, and the end of what it wrote to standard error."""
         code = self._process.wait()
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        if code == -signal.SIGKILL:
+            how += ", as the system does when memory runs out"
         self._threads[2].join(timeout=1)
         text = "\n".join(self._lines).strip()
         return f"{how}\n{text}" if text else how

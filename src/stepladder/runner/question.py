@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stepladder.store import StudyRecord
 from stepladder.study import Study
 
-__all__ = ["Question"]
+__all__ = ["Question", "question_of"]
 
 
 @dataclass(frozen=True)
@@ -26,3 +27,15 @@ class Question:
     validation: int
     engine: str
     classes: int
+
+
+def question_of(record: StudyRecord, engine: str | None = None) -> Question:
+    """What decides the trials of a stored study.
+
+    Args:
+        record: the study and its dataset.
+        engine: as trials record it; the one that the study was run with when None.
+    """
+    used = engine or record.versions.get("engine", "population")
+    validation, classes = record.sizes["validation"], len(record.classes)
+    return Question(record.study, record.fingerprint, validation, used, classes)

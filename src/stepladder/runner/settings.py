@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["EngineChoice", "Settings"]
+__all__ = ["AxisChoice", "EngineChoice", "Settings"]
 
 EngineChoice = Literal["auto", "population", "fit"]
+AxisChoice = Literal["auto", "one", "map", "vmap"]
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,14 @@ class Settings:
         cache: folder of compiled programs, or None to keep none.
         machine: one line that says what this machine is.
         engine: what trains; `auto` is the population engine.
+        axis: how replicates are put together; `auto` measures where that can pay.
+        chunk: replicates that are put together, or None for a number of ours.
+        device: what the population engine trains on.
+        memory: bytes that all processes together may use; 0 where that is not known.
+        jax: version of JAX, on which measured choices depend.
+        checkpoint_seconds: a training is kept so often that no more than this is ever lost.
+        patience: a training process that says nothing for so many seconds, or for many times its
+            longest epoch, is taken to hang.
     """
 
     cpus: tuple[int | None, ...]
@@ -31,6 +40,13 @@ class Settings:
     cache: Path | None
     machine: str
     engine: EngineChoice = "auto"
+    axis: AxisChoice = "auto"
+    chunk: int | None = None
+    device: Literal["cpu", "gpu"] = "cpu"
+    memory: int = 0
+    jax: str = ""
+    checkpoint_seconds: float = 60.0
+    patience: float = 600.0
 
     @property
     def engine_name(self) -> str:

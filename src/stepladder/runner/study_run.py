@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import importlib.metadata
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stepladder.data import Dataset, load
 from stepladder.errors import StoreError
 from stepladder.runner import folder as folders
+from stepladder.runner import own_model
 from stepladder.runner.execute import execute
-from stepladder.runner.judge import judge, question_of
+from stepladder.runner.judge import judge
 from stepladder.runner.lint import preflight
-from stepladder.runner.phases import train_all
-from stepladder.runner.plan import Plan, part_sizes, plan
-from stepladder.runner.progress import Progress, QuietProgress
+from stepladder.runner.phases import foreseen, train_all
+from stepladder.runner.plan import Plan, part_sizes
+from stepladder.runner.progress import Planned, Progress, QuietProgress
+from stepladder.runner.question import question_of
 from stepladder.runner.results import Results
 from stepladder.runner.settings import Settings
 from stepladder.store import Store, StudyRecord, open_store
 from stepladder.study import Study
+from stepladder.train.checkpoints import clear
 from stepladder.version import __version__
 
-__all__ = ["Finished", "results_of", "run_study"]
+__all__ = ["Finished", "plan_study", "results_of", "run_study"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Finished:
     Attributes:
         results: every arm judged.
         trained: trials trained by this run.
-        found: trials that were stored before it.
+        found: trials that were stored before it, or by another run meanwhile.
     """
 
     results: Results
@@ -47,6 +50,7 @@ def run_study(
     *,
     store: str | None = None,
     progress: Progress | None = None,
+    allow_code: bool = False,
 ) -> Finished:
     """Trains what a study lacks and judges it.
 
@@ -56,48 +60,114 @@ def run_study(
         settings: of this machine.
         store: URL of the store; an SQLite file in the folder when None.
         progress: is told how it goes.
+        allow_code: whether a model file that the study names may run, in training processes.
 
     Raises:
-        InputError: if the study, its data, the folder or the store will not do; nothing was
-            trained and nothing stored was touched.
+        InputError: if the study, its data, its model, the folder or the store will not do;
+            nothing was trained and nothing stored was touched.
         RunError: if a training or the store failed; what was finished is stored.
         KeyboardInterrupt: if the user stops it; what was finished is stored.
     """
+    own_model.allow(study, allow_code)
     dataset = load(study.dataset)
-    sizes = part_sizes(study, dataset)
+    record = _record(study, dataset, part_sizes(study, dataset), settings)
+    url = store or str(folder / folders.STORE_NAME)
+    if study.model is not None and _lacks(record, url):
+        own_model.inspect(study, dataset, settings)
     folders.check(folder, study)
     told = progress or QuietProgress()
-    with open_store(store or str(folder / folders.STORE_NAME)) as kept:
-        planned = plan(study, dataset, kept, settings.engine_name)
+    with open_store(url) as kept:
+        question = question_of(record)
+        ahead = foreseen(question, kept)
         folders.write_study(folder, study)
-        record = _record(study, dataset, sizes, settings)
         kept.put_study(record)
-        for line in preflight(planned, dataset, sizes, kept, len(settings.cpus)):
+        for line in preflight(ahead, dataset, record.sizes):
             told.note(line)
-        done = train_all(
-            question_of(record, settings.engine_name),
-            dataset,
-            kept,
-            lambda part: _train(part, dataset, settings, kept, told),
-            told.note,
-        )
+        checkpoints = folder / folders.CHECKPOINTS_NAME
+        seen = {trial.id for trial in ahead.trials}
+
+        def train(part: Plan) -> int:
+            seen.update(trial.id for trial in part.trials)
+            return _train(part, study, dataset, settings, kept, told, checkpoints)
+
+        done = train_all(question, dataset, kept, train, told.note)
+        if not kept.claimed(seen):
+            clear(checkpoints)
         latest = kept.study(study.name) or record
         results = judge(kept, latest, settings.engine_name, "run")
     return Finished(results, done.now, done.trials - done.now)
 
 
-def _train(planned: Plan, dataset: Dataset, settings: Settings, kept: Store, told: Progress) -> int:
+def _lacks(record: StudyRecord, url: str) -> bool:
+    """Whether a trial of a study is to be trained; a store that is not there holds none."""
+    try:
+        with open_store(url, create=False) as kept:
+            ahead = foreseen(question_of(record), kept)
+    except StoreError:
+        return True  # said, where it is not merely new, when it is opened for writing
+    return bool(ahead.missing) or ahead.is_least
+
+
+def plan_study(
+    study: Study, folder: Path, settings: Settings, *, store: str | None = None
+) -> Planned:
+    """What running a study would train, and what it would say before; nothing is written.
+
+    Args:
+        study: what is asked.
+        folder: where its files would go.
+        settings: of this machine.
+        store: URL of the store; an SQLite file in the folder when None.
+
+    Raises:
+        InputError: if the study, its data, the folder or the store will not do.
+    """
+    dataset = load(study.dataset)
+    record = _record(study, dataset, part_sizes(study, dataset), settings)
+    folders.check_holds(folder, study)
+    place = folder / folders.STORE_NAME
+    if store is None and not place.exists():
+        ahead = foreseen(question_of(record), None)
+    else:
+        with open_store(store or str(place), create=False) as kept:
+            ahead = foreseen(question_of(record), kept)
+    notes = preflight(ahead, dataset, record.sizes)
+    return replace(ahead.announced(_workers(settings, ahead)), notes=notes)
+
+
+def _workers(settings: Settings, planned: Plan) -> int:
+    return min(len(settings.cpus), len(planned.missing))
+
+
+def _train(
+    planned: Plan,
+    study: Study,
+    dataset: Dataset,
+    settings: Settings,
+    kept: Store,
+    told: Progress,
+    checkpoints: Path,
+) -> int:
     """Trains what is missing, and says how many trials that were."""
     if not planned.missing:
         return 0
     began = time.monotonic()
-    told.start(planned.announced(min(len(settings.cpus), len(planned.missing))))
+    told.start(planned.announced(_workers(settings, planned)))
     try:
-        execute(planned.trials, planned.missing, dataset, settings, told, kept.add)
+        return execute(
+            planned.trials,
+            planned.missing,
+            dataset,
+            settings,
+            told,
+            kept,
+            checkpoints,
+            study.model,
+            planned.arm_names,
+        )
     finally:
         told.finish()
-        kept.add_seconds(planned.study.name, time.monotonic() - began)
-    return len(planned.missing)
+        kept.add_seconds(study.name, time.monotonic() - began)
 
 
 def results_of(store: Store, name: str | None, command: str) -> Results:

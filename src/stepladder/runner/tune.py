@@ -9,7 +9,7 @@ from stepladder.analysis.tuned import at_edges, best, mean_at_chance
 from stepladder.designs import Arm
 from stepladder.errors import StudyError
 from stepladder.records import Trial, TrialResult
-from stepladder.runner.plan import Plan
+from stepladder.runner.plan import Plan, planned
 from stepladder.runner.question import Question
 from stepladder.runner.tuned import ArmTuning, TriedValues, Tuned
 from stepladder.store import Store
@@ -24,7 +24,7 @@ from stepladder.tuning import (
     with_values,
 )
 
-__all__ = ["tune", "tuned_arms", "tuned_so_far"]
+__all__ = ["candidates_so_far", "tune", "tuned_arms", "tuned_so_far"]
 
 Values = tuple[float, ...]
 Trials = dict[str, dict[Values, list[Trial]]]
@@ -69,13 +69,26 @@ def tune(
         found = _replay(question, store)
         if isinstance(found, Tuned):
             return found
-        stored = store.has(trial.id for trial in found.new)
-        missing = tuple(trial for trial in found.new if trial.id not in stored)
-        note(_about(found, question.study, len(missing)))
-        train(_plan(question.study, found, missing))
+        part = _plan(question.study, found, store)
+        note(_about(found, question.study, len(part.missing)))
+        train(part)
 
 
-def tuned_so_far(question: Question, store: Store) -> Tuned | None:
+def candidates_so_far(question: Question, store: Store | None) -> dict[str, list[Trial]]:
+    """The candidates of each arm that tuning asks for, as far as the store tells; {} if fixed."""
+    if question.study.tuned is None:
+        return {}
+    found = _replay(question, store)
+    trials = (
+        found.trials
+        if isinstance(found, _Round)
+        else _trials(question, _how(question.study), found.grid)
+    )
+    return {arm: [trial for each in tried.values() for trial in each]
+            for arm, tried in trials.items()}  # fmt: skip
+
+
+def tuned_so_far(question: Question, store: Store | None) -> Tuned | None:
     """How a fair study's arms were tuned, or None where that is not finished, or fixed."""
     if question.study.tuned is None:
         return None
@@ -93,7 +106,7 @@ def tuned_arms(study: Study, tuned: Tuned | None) -> tuple[Arm, ...]:
     )
 
 
-def _replay(question: Question, store: Store) -> Tuned | _Round:
+def _replay(question: Question, store: Store | None) -> Tuned | _Round:
     """The end of tuning as far as the store tells it, or the round that lacks trials."""
     study, how = question.study, _how(question.study)
     first = dict(how.grid) or default_grid(study.base)
@@ -103,7 +116,7 @@ def _replay(question: Question, store: Store) -> Tuned | _Round:
         trials = _trials(question, how, grid)
         every = _every(trials)
         new = tuple(trial for trial in every if trial not in known)
-        results = store.results([trial.id for trial in every], curves=False)
+        results = store.results([trial.id for trial in every], curves=False) if store else {}
         if len(results) < len(every):
             return _Round(grid, trials, new)
         known |= set(every)
@@ -228,13 +241,12 @@ def _about(found: _Round, study: Study, missing: int) -> str:
     )
 
 
-def _plan(study: Study, found: _Round, missing: Sequence[Trial]) -> Plan:
+def _plan(study: Study, found: _Round, store: Store) -> Plan:
     """The new candidates of a round as a plan, counted as replicates of their arms."""
-    names: dict[str, tuple[str, ...]] = {}
-    for arm, tried in found.trials.items():
-        for trials in tried.values():
-            for trial in trials:
-                names[trial.id] = (*names.get(trial.id, ()), arm)
+    new = set(found.new)
+    by_arm = {
+        arm: [trial for trials in tried.values() for trial in trials if trial in new]
+        for arm, tried in found.trials.items()
+    }
     each = max(1, len(found.new) // max(1, len(study.arms)))
-    counted = study.changed({"replicates": each, "adaptive": False})
-    return Plan(counted, found.new, tuple(missing), names)
+    return planned(study.changed({"replicates": each, "adaptive": False}), by_arm, store)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stepladder.store.base import Look, Store, StudyRecord
+from stepladder.store.base import Driver, Look, Store, StudyRecord
 
-__all__ = ["Look", "Store", "StudyRecord", "open_store"]
+__all__ = ["Driver", "Look", "Store", "StudyRecord", "open_store"]
 
 
-def open_store(url_or_path: str | Path, create: bool = True, timeout: float = 30.0) -> Store:
+def open_store(url_or_path: str | Path, create: bool = True, timeout: float = 60.0) -> Store:
     """Opens a store, and makes it or brings it to the newest schema where that is needed.
 
     Args:
         url_or_path: a SQLite file as a path or as `sqlite:///path`; `sqlite://` or `:memory:` for
             one in memory; `postgresql+psycopg://user:password@host/database`.
         create: whether to make a store that does not exist; without, a missing one is an error.
-        timeout: seconds to wait for another program that holds SQLite's lock.
+        timeout: seconds to wait for another program that holds SQLite's lock, and for a server
+            that goes while the store is used.
 
     Returns:
         The store; close it, or use it as a context manager.

@@ -13,7 +13,9 @@ from sqlalchemy.exc import ArgumentError
 from stepladder.errors import StoreError
 from stepladder.values import nearest
 
-__all__ = ["Address", "parse"]
+__all__ = ["IN_MEMORY", "Address", "parse"]
+
+IN_MEMORY = "a store in memory"
 
 _ACCEPTED = (
     "write a path such as runs/mine/stepladder.db, sqlite:///PATH, sqlite:// for one in memory, "
@@ -99,7 +101,7 @@ def _server(url: sa.URL) -> Address:
 
 
 def _in_memory() -> Address:
-    return Address(sa.URL.create("sqlite+pysqlite"), None, "a store in memory")
+    return Address(sa.URL.create("sqlite+pysqlite"), None, IN_MEMORY)
 
 
 def _file(text: str) -> Address:

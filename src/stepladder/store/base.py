@@ -9,11 +9,12 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
+from stepladder.recipe import Recipe
 from stepladder.records import TrialResult
 from stepladder.study import Study
 from stepladder.values import fingerprint
 
-__all__ = ["Look", "Store", "StudyRecord", "digest_of"]
+__all__ = ["Driver", "Look", "Store", "StudyRecord", "digest_of"]
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,24 @@ class Look:
     at: datetime
 
 
+@dataclass(frozen=True)
+class Driver:
+    """A process that trains and claims the trials that it is about to train.
+
+    Attributes:
+        id: a random text, never used again.
+        place: the machine and its start, so that only its neighbours look for the process.
+        process: the process' number and start there.
+        beat: how often it has said that it lives. A driver whose beat stands still is dead;
+            nobody compares clocks, which may be set back.
+    """
+
+    id: str
+    place: str
+    process: str
+    beat: int = 0
+
+
 def digest_of(trial_ids: Iterable[str]) -> str:
     """SHA-256 of a set of trial ids, whatever their order and however often each is named."""
     return fingerprint(sorted(set(trial_ids)))
@@ -86,6 +105,8 @@ class Store(ABC):
     def add(self, result: TrialResult) -> bool:
         """Keeps a finished trial whole, unless a trial of its id is there already.
 
+        A claim on it ends in the same transaction.
+
         Every float comes back bit for bit, NaN as NaN, but for -0, which comes back as 0.
 
         Args:
@@ -99,8 +120,60 @@ class Store(ABC):
         """
 
     @abstractmethod
+    def claim(self, driver: Driver, ids: Iterable[str]) -> set[str]:
+        """Claims trials for a driver: those of some ids that are neither stored nor claimed.
+
+        A claim lasts until its trial is added, by whomever, or its driver is dismissed. A
+        driver that the store does not know, or knows no longer, is known from here on.
+
+        Args:
+            driver: who is going to train them.
+            ids: the trials.
+
+        Returns:
+            Those of the ids that the driver holds now. No two drivers ever hold the same.
+        """
+
+    @abstractmethod
+    def claimed(self, ids: Iterable[str]) -> dict[str, Driver]:
+        """Who holds those of some trials that are claimed, with its latest beat."""
+
+    @abstractmethod
+    def drivers(self) -> list[Driver]:
+        """Every driver that the store knows, in the order of their ids."""
+
+    @abstractmethod
+    def beat(self, driver_id: str) -> bool:
+        """Says that a driver lives: raises its beat by one.
+
+        Returns:
+            False if it was dismissed meanwhile: its claims are gone.
+        """
+
+    @abstractmethod
+    def dismiss(self, driver_id: str, beat: int | None = None) -> bool:
+        """Forgets a driver and its claims.
+
+        Args:
+            driver_id: which one.
+            beat: its beat as it was seen last: one that has beaten since is left alone.
+
+        Returns:
+            Whether it was there, at that beat.
+        """
+
+    @abstractmethod
     def has(self, ids: Iterable[str]) -> set[str]:
         """Those of some trial ids that the store holds."""
+
+    @abstractmethod
+    def timings(self, dataset: str, engine: str) -> list[tuple[Recipe, float]]:
+        """Recipe and training seconds of every trial of a dataset and engine, diverged ones out.
+
+        Args:
+            dataset: fingerprint of the dataset.
+            engine: as trials record it.
+        """
 
     @abstractmethod
     def results(self, ids: Iterable[str], curves: bool = True) -> dict[str, TrialResult]:

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import sqlite3
+import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 
 from stepladder.errors import StoreError
 from stepladder.store.address import Address
 
-__all__ = ["WRITES", "looking_engine", "store_engine"]
+__all__ = ["BARE", "WRITES", "looking_engine", "store_engine"]
+
+_GLANCE_MS = 200
+_CONNECT_SECONDS = 10
 
 WRITES = "stepladder_writes"
 """The execution option of a connection whose transaction is going to write."""
+
+BARE = "stepladder_bare"
+"""The execution option of a connection whose statements stand outside any transaction."""
 
 
 def store_engine(address: Address, timeout: float) -> sa.Engine:
@@ -39,7 +48,7 @@ def store_engine(address: Address, timeout: float) -> sa.Engine:
         hide_parameters=True,
     )
     event.listen(engine, "connect", _prepare)
-    event.listen(engine, "begin", _begin)
+    event.listen(engine, "begin", partial(_begin, timeout=timeout))
     return engine
 
 
@@ -56,7 +65,12 @@ def looking_engine(path: Path) -> sa.Engine:
 
 def _server_engine(address: Address) -> sa.Engine:
     try:
-        return sa.create_engine(address.url, hide_parameters=True, pool_pre_ping=True)
+        return sa.create_engine(
+            address.url,
+            connect_args={"connect_timeout": _CONNECT_SECONDS, **address.url.query},
+            hide_parameters=True,
+            pool_pre_ping=True,  # a connection that was cut is made anew
+        )
     except ImportError:
         raise StoreError(
             f"the store {address.shown} needs the driver psycopg, found none that works; "
@@ -66,12 +80,38 @@ def _server_engine(address: Address) -> sa.Engine:
 
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # transactions are begun below, not guessed by the driver
-    for pragma in ("foreign_keys=ON", "journal_mode=WAL", "synchronous=FULL"):
+    # From here on waiting is done in `_begin`, where Ctrl-C can end it.
+    waiting = f"busy_timeout={_GLANCE_MS}"
+    for pragma in ("foreign_keys=ON", "journal_mode=WAL", "synchronous=FULL", waiting):
         connection.execute(f"PRAGMA {pragma}").close()
 
 
-def _begin(connection: sa.Connection) -> None:
+def _begin(connection: sa.Connection, timeout: float) -> None:
     # A transaction that reads first and writes later could not wait for the lock: SQLite would
     # refuse it at once, for what it has read may be stale.
     writes: Any = connection.get_execution_options().get(WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if connection.get_execution_options().get(BARE):
+        return
+    if not writes:
+        connection.exec_driver_sql("BEGIN")
+        return
+    deadline = time.monotonic() + timeout
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    except OperationalError as error:
+        if not _comes_free(connection, error.orig, deadline):
+            raise
+
+
+def _comes_free(connection: sa.Connection, error: object, deadline: float) -> bool:
+    """Whether the lock that another program holds comes free in time; the transaction is begun."""
+    driver: Any = connection.connection.dbapi_connection
+    while str(getattr(error, "sqlite_errorname", "")).startswith("SQLITE_BUSY"):
+        if time.monotonic() >= deadline:
+            return False
+        try:
+            driver.execute("BEGIN IMMEDIATE").close()
+            return True
+        except sqlite3.OperationalError as again:
+            error = again
+    return False

@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError, SQLAlchemyError
 
 from stepladder.errors import RunError, StepladderError, StoreError
 from stepladder.store.address import Address
+from stepladder.store.patience import ConnectionLostError
 
 __all__ = ["explained"]
 
@@ -82,5 +83,7 @@ def _told(error: DBAPIError, address: Address, opening: bool) -> StepladderError
         isinstance(error, ProgrammingError),
     )
     advice = advice.format(again="try again" if opening else _KEPT)
-    kind = StoreError if opening or is_damaged else RunError
+    kind: type[StepladderError] = StoreError if opening or is_damaged else RunError
+    if error.connection_invalidated and not opening:
+        kind = ConnectionLostError
     return kind(f"the store {address.shown} {expected}, found: {found}; {advice}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +13,7 @@ from stepladder.errors import StoreError
 from stepladder.store.address import Address, parse
 from stepladder.store.engine import WRITES, looking_engine, store_engine
 from stepladder.store.faults import explained
-from stepladder.store.schema import REVISIONS, VERSION_TABLE, metadata
+from stepladder.store.schema import REVISIONS, VERSION_TABLE, metadata, studies
 from stepladder.store.sql import SqlStore
 
 __all__ = ["opened"]
@@ -37,7 +38,7 @@ def opened(url_or_path: str | Path, create: bool, timeout: float) -> SqlStore:
     except BaseException:
         engine.dispose()
         raise
-    return SqlStore(engine, address)
+    return SqlStore(engine, address, timeout)
 
 
 def _bring_up_to_date(engine: sa.Engine, address: Address, create: bool) -> None:
@@ -83,7 +84,7 @@ def _revision(connection: sa.Connection, address: Address) -> str | None:
     if revision not in REVISIONS:
         raise StoreError(
             f"{address.shown} must have a schema up to {REVISIONS[-1]}, found "
-            f"{revision or 'none or several'}; upgrade stepladder, or {_ELSEWHERE}"
+            f"{revision or 'none or several'}; {_newer(connection)}, or {_ELSEWHERE}"
         )
     lost = sorted(set(metadata.tables) - names) if revision == REVISIONS[-1] else []
     if lost:
@@ -92,6 +93,16 @@ def _revision(connection: sa.Connection, address: Address) -> str | None:
             f"{' and no '.join(lost)}; put back a copy, or {_ELSEWHERE}"
         )
     return revision
+
+
+def _newer(connection: sa.Connection) -> str:
+    """What to install to read a store of a newer schema, as the last study in it tells."""
+    query = sa.select(studies.c.versions).order_by(studies.c.updated_at.desc()).limit(1)
+    try:
+        version = json.loads(connection.scalars(query).first() or "{}")["stepladder"]
+    except (sa.exc.SQLAlchemyError, ValueError, KeyError, TypeError):
+        return "upgrade stepladder"
+    return f"install the stepladder that wrote it: pip install 'stepladder>={version}'"
 
 
 def _check_file(address: Address, path: Path, create: bool) -> None:

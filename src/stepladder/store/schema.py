@@ -6,9 +6,19 @@ import sqlalchemy as sa
 
 from stepladder.store.trial_rows import CURVE_FIELDS
 
-__all__ = ["REVISIONS", "VERSION_TABLE", "epochs", "looks", "metadata", "studies", "trials"]
+__all__ = [
+    "REVISIONS",
+    "VERSION_TABLE",
+    "claims",
+    "drivers",
+    "epochs",
+    "looks",
+    "metadata",
+    "studies",
+    "trials",
+]
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Every revision, oldest first; kept beside Alembic's files so that opening need not load it."""
 
 VERSION_TABLE = "stepladder_version"
@@ -55,6 +65,8 @@ trials = sa.Table(
     sa.Column("test_correct", sa.LargeBinary, nullable=False),
     sa.Column("test_predictions", sa.LargeBinary, nullable=False),
     _text("created_at"),
+    sa.Column("digest", sa.Text, nullable=True),  # NULL in rows that revision 0001 wrote
+    sa.Column("epochs_digest", sa.Text, nullable=True),
 )
 
 epochs = sa.Table(
@@ -96,4 +108,27 @@ looks = sa.Table(
     _text("command"),
     _text("at"),
     sa.UniqueConstraint("fingerprint", "digest", name="looks_fingerprint_digest"),
+)
+
+drivers = sa.Table(
+    "drivers",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    _text("place"),
+    _text("process"),
+    _whole("beat"),
+    _text("started_at"),
+)
+
+claims = sa.Table(
+    "claims",
+    metadata,
+    sa.Column("trial_id", sa.Text, primary_key=True),  # of a trial that is not there yet
+    sa.Column(
+        "driver_id",
+        sa.Text,
+        sa.ForeignKey("drivers.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
 )

@@ -6,70 +6,125 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from itertools import groupby
 from threading import RLock
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from stepladder.errors import RunError, StoreError
+from stepladder.recipe import Recipe
 from stepladder.records import TrialResult
+from stepladder.store import claim_rows
 from stepladder.store.address import Address
-from stepladder.store.base import Look, Store, StudyRecord, digest_of
+from stepladder.store.base import Driver, Look, Store, StudyRecord, digest_of
 from stepladder.store.engine import WRITES
 from stepladder.store.faults import explained
-from stepladder.store.schema import epochs, looks, studies, trials
+from stepladder.store.inserting import chunks, insert_new, now
+from stepladder.store.patience import again_if_cut, connected
+from stepladder.store.schema import claims, epochs, looks, studies, trials
 from stepladder.store.study_rows import decode_look, decode_study, encode_study
-from stepladder.store.trial_rows import CURVE_FIELDS, Epochs, decode_trial, encode_trial
+from stepladder.store.trial_rows import (
+    CURVE_FIELDS,
+    Epochs,
+    decode_recipe,
+    decode_trial,
+    encode_trial,
+)
 
 __all__ = ["SqlStore"]
 
-_CHUNK = 500  # ids in one statement; some builds of SQLite take no more than 999
-
 
 class SqlStore(Store):
-    """Trials, studies and looks in SQLite or PostgreSQL; see `Store` for what is promised."""
+    """Trials, studies and looks in SQLite or PostgreSQL; see `Store` for what is promised.
 
-    def __init__(self, engine: sa.Engine, address: Address) -> None:
+    Attributes:
+        engine: connects to the database.
+        address: where it lies.
+    """
+
+    def __init__(self, engine: sa.Engine, address: Address, timeout: float) -> None:
         """Takes a database whose schema is the newest.
 
         Args:
             engine: connects to it; closing the store disposes of it.
             address: where it lies, for messages.
+            timeout: seconds to wait for a server that has gone.
         """
-        self._engine = engine
-        self._address = address
+        self.engine = engine
+        self.address = address
+        self._timeout = timeout
         self._lock = RLock()  # in memory, all threads share one connection
         self._closed = False
         self._file = address.path.stat() if address.path else None
 
+    @again_if_cut
     def add(self, result: TrialResult) -> bool:
         """See `Store.add`."""
         row, epoch_rows = encode_trial(result)
-        with self._transaction(writes=True) as connection:
-            if not self._insert_new(connection, trials, {**row, "created_at": _now()}, "id"):
+        with self.transaction(writes=True) as connection:
+            connection.execute(claims.delete().where(claims.c.trial_id == row["id"]))
+            if not insert_new(connection, trials, [{**row, "created_at": now()}], "id"):
                 return False
             if epoch_rows:
                 connection.execute(epochs.insert(), epoch_rows)
         return True
 
+    @again_if_cut
+    def claim(self, driver: Driver, ids: Iterable[str]) -> set[str]:
+        """See `Store.claim`."""
+        with self.transaction(writes=True) as connection:
+            return claim_rows.claim(connection, driver, ids)
+
+    @again_if_cut
+    def claimed(self, ids: Iterable[str]) -> dict[str, Driver]:
+        """See `Store.claimed`."""
+        with self.transaction() as connection:
+            return dict(claim_rows.claimed(connection, ids))
+
+    @again_if_cut
+    def drivers(self) -> list[Driver]:
+        """See `Store.drivers`."""
+        with self.transaction() as connection:
+            return claim_rows.every_driver(connection)
+
+    @again_if_cut
+    def beat(self, driver_id: str) -> bool:
+        """See `Store.beat`."""
+        with self.transaction(writes=True) as connection:
+            return claim_rows.beat(connection, driver_id)
+
+    @again_if_cut
+    def dismiss(self, driver_id: str, beat: int | None = None) -> bool:
+        """See `Store.dismiss`."""
+        with self.transaction(writes=True) as connection:
+            return claim_rows.dismiss(connection, driver_id, beat)
+
+    @again_if_cut
+    def timings(self, dataset: str, engine: str) -> list[tuple[Recipe, float]]:
+        """See `Store.timings`."""
+        query = sa.select(trials.c.recipe, trials.c.seconds).where(
+            trials.c.dataset == dataset, trials.c.engine == engine, trials.c.diverged.is_(None)
+        )
+        with self.transaction() as connection:
+            return [(decode_recipe(text), seconds) for text, seconds in connection.execute(query)]
+
+    @again_if_cut
     def has(self, ids: Iterable[str]) -> set[str]:
         """See `Store.has`."""
         found: set[str] = set()
-        with self._transaction() as connection:
-            for chunk in _chunks(ids):
+        with self.transaction() as connection:
+            for chunk in chunks(ids):
                 found |= set(
                     connection.scalars(sa.select(trials.c.id).where(trials.c.id.in_(chunk)))
                 )
         return found
 
+    @again_if_cut
     def results(self, ids: Iterable[str], curves: bool = True) -> dict[str, TrialResult]:
         """See `Store.results`."""
         found: dict[str, TrialResult] = {}
-        with self._transaction() as connection:
-            for chunk in _chunks(ids):
+        with self.transaction() as connection:
+            for chunk in chunks(ids):
                 query = sa.select(trials).where(trials.c.id.in_(chunk))
                 rows = {row["id"]: row for row in connection.execute(query).mappings()}
                 epochs_by_id = _epochs_by_id(connection, chunk) if curves else {}
@@ -79,18 +134,19 @@ class SqlStore(Store):
                         found[trial_id] = decode_trial(rows[trial_id], given)
         return found
 
+    @again_if_cut
     def put_study(self, record: StudyRecord) -> None:
         """See `Store.put_study`."""
         row = encode_study(record)
         kept = {key: value for key, value in row.items() if key not in ("name", "seconds")}
-        now = _now()
-        with self._transaction(writes=True) as connection:
-            new = {**row, "created_at": now, "updated_at": now}
-            if not self._insert_new(connection, studies, new, "name"):
+        at = now()
+        with self.transaction(writes=True) as connection:
+            new = {**row, "created_at": at, "updated_at": at}
+            if not insert_new(connection, studies, [new], "name"):
                 connection.execute(
                     studies.update()
                     .where(studies.c.name == row["name"])
-                    .values(**kept, updated_at=now)
+                    .values(**kept, updated_at=at)
                 )
 
     def add_seconds(self, name: str, seconds: float) -> None:
@@ -100,29 +156,32 @@ class SqlStore(Store):
                 f"seconds must be finite and not negative, found {seconds!r}; "
                 "give a time that has passed"
             )
-        change = {"seconds": studies.c.seconds + seconds, "updated_at": _now()}
-        with self._transaction(writes=True) as connection:
+        change = {"seconds": studies.c.seconds + seconds, "updated_at": now()}
+        with self.transaction(writes=True) as connection:
             done = connection.execute(studies.update().where(studies.c.name == name).values(change))
             if not done.rowcount:
                 raise StoreError(
-                    f"seconds must be added to a study that the store {self._address.shown} "
+                    f"seconds must be added to a study that the store {self.address.shown} "
                     f"holds, found no study {name!r}; put it there first"
                 )
 
+    @again_if_cut
     def study(self, name: str) -> StudyRecord | None:
         """See `Store.study`."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             query = sa.select(studies).where(studies.c.name == name)
             row = connection.execute(query).mappings().first()
         return None if row is None else decode_study(row)
 
+    @again_if_cut
     def studies(self) -> list[StudyRecord]:
         """See `Store.studies`."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             rows = connection.execute(sa.select(studies)).mappings().all()
         # Sorted here, for databases sort texts each in its own way.
         return [decode_study(row) for row in sorted(rows, key=lambda row: str(row["name"]))]
 
+    @again_if_cut
     def look(self, study: str, fingerprint: str, trial_ids: Iterable[str], command: str) -> int:
         """See `Store.look`."""
         shown = set(trial_ids)
@@ -132,18 +191,19 @@ class SqlStore(Store):
             "digest": digest_of(shown),
             "trials": len(shown),
             "command": command,
-            "at": _now(),
+            "at": now(),
         }
         counted = sa.select(sa.func.count()).where(looks.c.fingerprint == fingerprint)
-        with self._transaction(writes=True) as connection:
+        with self.transaction(writes=True) as connection:
             if shown:
-                self._insert_new(connection, looks, row, "fingerprint", "digest")
+                insert_new(connection, looks, [row], "fingerprint", "digest")
             return connection.execute(counted).scalar_one()
 
+    @again_if_cut
     def looks(self, fingerprint: str) -> list[Look]:
         """See `Store.looks`."""
         query = sa.select(looks).where(looks.c.fingerprint == fingerprint).order_by(looks.c.id)
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             rows = connection.execute(query).mappings().all()
         return [decode_look(row) for row in rows]
 
@@ -151,26 +211,30 @@ class SqlStore(Store):
         """See `Store.close`."""
         with self._lock:
             self._closed = True
-            self._engine.dispose()
+            self.engine.dispose()
 
     @contextmanager
-    def _transaction(self, writes: bool = False) -> Iterator[sa.Connection]:
-        """A connection in a transaction that is committed at the end, and undone by an error."""
+    def transaction(self, writes: bool = False) -> Iterator[sa.Connection]:
+        """A connection in a transaction that is committed at the end, and undone by an error.
+
+        Args:
+            writes: whether it is going to write.
+        """
         with self._lock:
             if self._closed:
                 raise StoreError(
-                    f"the store {self._address.shown} must be open, found it closed; open it again"
+                    f"the store {self.address.shown} must be open, found it closed; open it again"
                 )
             if writes:
                 self._check_file_is_there()
-            with explained(self._address), self._engine.connect() as connection:
+            with explained(self.address), connected(self.engine, self._timeout) as connection:
                 connection = connection.execution_options(**{WRITES: writes})
                 with connection.begin():
                     yield connection
 
     def _check_file_is_there(self) -> None:
         # SQLite would go on writing to a file that was removed, and lose all of it in the end.
-        path, opened = self._address.path, self._file
+        path, opened = self.address.path, self._file
         if path is None or opened is None:
             return
         try:
@@ -179,19 +243,9 @@ class SqlStore(Store):
             is_there = False
         if not is_there:
             raise RunError(
-                f"the store {self._address.shown} must stay in its place while it is used, found "
+                f"the store {self.address.shown} must stay in its place while it is used, found "
                 "it removed or replaced; put it back, then run the same command again"
             )
-
-    def _insert_new(
-        self, connection: sa.Connection, table: sa.Table, row: dict[str, Any], *key: str
-    ) -> bool:
-        """Inserts a row unless its key is there already, and says whether it did."""
-        # The same words in both dialects, yet SQLAlchemy has no common form of them.
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        statement = insert(table).values(row).on_conflict_do_nothing(index_elements=key)
-        options = {"preserve_rowcount": True}
-        return connection.execute(statement, execution_options=options).rowcount == 1
 
 
 _NO_EPOCHS: Epochs = ((), ((),) * len(CURVE_FIELDS))
@@ -215,13 +269,3 @@ def _epochs_by_id(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Ep
         found[trial_id] = (numbers[start:stop], [column[start:stop] for column in columns])
         start = stop
     return found
-
-
-def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:
-    distinct = list(dict.fromkeys(ids))
-    for start in range(0, len(distinct), _CHUNK):
-        yield distinct[start : start + _CHUNK]
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds")

@@ -15,9 +15,15 @@ import numpy.typing as npt
 from stepladder.recipe import Recipe
 from stepladder.records import Curve, Score, Trial, TrialResult
 from stepladder.store.columns import Row, refusing_altered, stored, texts, whole, with_nan
+from stepladder.store.digests import (
+    check_digest,
+    check_epochs_digest,
+    digest_of_epochs,
+    digest_of_row,
+)
 from stepladder.values import canonical_json
 
-__all__ = ["CURVE_FIELDS", "Epochs", "decode_trial", "encode_trial"]
+__all__ = ["CURVE_FIELDS", "Epochs", "decode_recipe", "decode_trial", "encode_trial"]
 
 CURVE_FIELDS = tuple(field.name for field in fields(Curve))
 """The arrays of a curve, each a column of the epochs."""
@@ -64,7 +70,9 @@ def encode_trial(result: TrialResult) -> tuple[dict[str, Any], list[dict[str, An
         score: Score = getattr(result, part)
         row[f"{part}_loss"] = stored(score.loss)
         row[f"{part}_accuracy"] = stored(score.accuracy)
-    columns = [map(stored, getattr(curve, name)) for name in CURVE_FIELDS]
+    columns = [[stored(value) for value in getattr(curve, name)] for name in CURVE_FIELDS]
+    row["epochs_digest"] = digest_of_epochs(dict(zip(CURVE_FIELDS, columns, strict=True)))
+    row["digest"] = digest_of_row(row)
     epochs = [
         {"trial_id": row["id"], "epoch": epoch, **dict(zip(CURVE_FIELDS, values, strict=True))}
         for epoch, values in enumerate(zip(*columns, strict=True), 1)
@@ -87,7 +95,7 @@ def decode_trial(row: Row, epochs: Epochs | None) -> TrialResult:
 
 def _trial(row: Row, epochs: Epochs | None) -> TrialResult:
     trial = Trial(
-        recipe=_recipe(row["recipe"]),
+        recipe=decode_recipe(row["recipe"]),
         dataset=row["dataset"],
         validation=row["validation"],
         seed=row["seed"],
@@ -99,7 +107,7 @@ def _trial(row: Row, epochs: Epochs | None) -> TrialResult:
         raise ValueError(f"what was trained has the id {trial.id}")
     n_test = whole(row, "n_test")
     predictions = _predictions(row["test_predictions"], n_test)
-    return TrialResult(
+    result = TrialResult(
         trial=trial,
         curve=_curve(row, epochs),
         train=_score(row, "train"),
@@ -112,6 +120,8 @@ def _trial(row: Row, epochs: Epochs | None) -> TrialResult:
         seconds=with_nan(row, "seconds"),
         versions=texts(row, "versions"),
     )
+    check_digest(row)
+    return result
 
 
 def _checked(name: str, array: object, dtype: type[np.generic]) -> npt.NDArray[Any]:
@@ -134,7 +144,9 @@ def _curve(row: Row, epochs: Epochs | None) -> Curve:
     numbers, columns = epochs
     if list(numbers) != list(range(1, whole(row, "epochs") + 1)):
         raise ValueError(f"its epochs are {_brief(numbers)}, not 1 to {row['epochs']}")
-    return Curve(*(np.array(column, np.float64) for column in columns))  # None becomes NaN
+    curve = Curve(*(np.array(column, np.float64) for column in columns))  # None becomes NaN
+    check_epochs_digest(row, dict(zip(CURVE_FIELDS, columns, strict=True)))
+    return curve
 
 
 def _brief(numbers: Sequence[int]) -> str:
@@ -157,5 +169,10 @@ def _bits(blob: bytes, n_test: int) -> npt.NDArray[np.bool_]:
 
 
 @lru_cache(maxsize=1024)  # the replicates of an arm share their recipe
-def _recipe(text: str) -> Recipe:
+def decode_recipe(text: str) -> Recipe:
+    """The recipe of its canonical JSON.
+
+    Raises:
+        ValueError: if it is none.
+    """
     return Recipe(**json.loads(text))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -14,11 +14,14 @@ from stepladder import models
 from stepladder.data import Dataset, affine, split
 from stepladder.recipe import Recipe
 from stepladder.records import Score, Trial, TrialResult
-from stepladder.streams import words
+from stepladder.train.checkpoints import Keeping
+from stepladder.train.custom import STANDARD, Build, at_start
+from stepladder.train.fit_resuming import ResumableFit
 from stepladder.train.gather import Gathered, result_of, versions
 from stepladder.train.groups import Group
 from stepladder.train.initial import initial_weights
 from stepladder.train.schedule import data_order, learning_rates, steps_per_epoch
+from stepladder.train.seeds import seed_states, start_seeds
 
 __all__ = ["Batches", "FitEngine", "prepared"]
 
@@ -28,25 +31,34 @@ EVALUATED_AT_ONCE = 2_000
 class FitEngine:
     """Trains trials one at a time with `keras.Model.fit`, on the backend that Keras is set to."""
 
-    def __init__(self, dataset: Dataset) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        checkpoints: Keeping = lambda group: None,
+        build: Build = STANDARD,
+    ) -> None:
         """Trains nothing yet.
 
         Args:
             dataset: what every trial is trained and judged on.
+            checkpoints: gives the checkpoints of a trial.
+            build: what builds the networks.
         """
-        self._dataset = dataset
+        self._dataset, self._checkpoints = dataset, checkpoints
+        self._build = build
 
-    def train(self, group: Group, on_epoch: Callable[[int], None]) -> list[TrialResult]:
+    def train(self, group: Group, on_epoch: Callable[[int], None]) -> Iterator[TrialResult]:
         """Trains a group's trials one after the other.
 
         Args:
             group: its trials.
             on_epoch: called with the number of each finished epoch of each trial, from 1.
 
-        Returns:
-            One result a trial, in the group's order.
+        Yields:
+            One result a trial, in the group's order, as soon as it is there.
         """
-        return [self._train(trial, on_epoch) for trial in group.trials]
+        for trial in group.trials:
+            yield self._train(trial, on_epoch)
 
     def _train(self, trial: Trial, on_epoch: Callable[[int], None]) -> TrialResult:
         dataset, recipe = self._dataset, trial.recipe
@@ -66,16 +78,23 @@ class FitEngine:
             "validation": (x[parts.validation], y[parts.validation]),
             "test": (x_test, dataset.y_test),
         }
-        model = prepared(trial, dataset.input_shape, dataset.classes, len(parts.train))
+        model = prepared(trial, dataset.input_shape, dataset.classes, len(parts.train), self._build)
         gathered = Gathered(trial, recipe.epochs)
-        began = time.perf_counter()
+        kept = self._checkpoints(Group((trial,), 1))
+        resumable = ResumableFit(model, gathered, recipe.epochs, kept)
+        began = time.perf_counter() - resumable.seconds
         batches = Batches(*named["train"], trial)
         model.fit(
             batches,
             epochs=recipe.epochs,
+            initial_epoch=resumable.done,
             shuffle=False,
             verbose=0,
-            callbacks=[batches.follow, _Watch(gathered, *named["validation"], on_epoch)],
+            callbacks=[
+                batches.follow,
+                _Watch(gathered, *named["validation"], on_epoch, began),
+                resumable,
+            ],
         )
         scored = {name: (*_answers(model, x, y), y) for name, (x, y) in named.items()}
         return result_of(
@@ -87,7 +106,13 @@ class FitEngine:
         )
 
 
-def prepared(trial: Trial, input_shape: tuple[int, ...], classes: int, examples: int) -> Any:  # noqa: ANN401
+def prepared(
+    trial: Trial,
+    input_shape: tuple[int, ...],
+    classes: int,
+    examples: int,
+    build: Build = STANDARD,
+) -> Any:  # noqa: ANN401 - Keras has no types
     """A compiled `keras.Model` at a trial's start: its initial weights, streams and schedule.
 
     Args:
@@ -95,15 +120,18 @@ def prepared(trial: Trial, input_shape: tuple[int, ...], classes: int, examples:
         input_shape: of one example.
         classes: how many there are.
         examples: training examples, for the schedule.
+        build: what builds the network.
     """
     recipe = trial.recipe
-    model = models.build(recipe, input_shape, classes)
-    weights = initial_weights(model, trial.seed, trial.replicate)
+    model = at_start(build, recipe, input_shape, classes, trial.seed, trial.replicate)
+    given = recipe.initializer if recipe.model is None else None  # else the layers' own hold
+    weights = initial_weights(model, trial.seed, trial.replicate, given)
     for variable, value in zip(model.trainable_variables, weights, strict=True):
         variable.assign(value)
-    dropouts = [layer for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
-    for place, layer in enumerate(dropouts):
-        layer.seed_generator.state.assign(words(trial.seed, trial.replicate, "dropout", place))
+    states = seed_states(model)
+    starts = start_seeds(trial.seed, trial.replicate, len(states))
+    for state, start in zip(states, starts, strict=True):
+        state.assign(start)
     optimizer = models.optimizer(recipe)
     if recipe.schedule != "constant" or recipe.warmup:
         steps = steps_per_epoch(examples, recipe.batch_size)
@@ -184,13 +212,11 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
         x: npt.NDArray[np.float32],
         y: npt.NDArray[np.int32],
         on_epoch: Callable[[int], None],
+        began: float,
     ) -> None:
         super().__init__()
         self._gathered, self._x, self._y, self._on_epoch = gathered, x, y, on_epoch
-        self._began = 0.0
-
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        self._began = time.perf_counter()
+        self._began = began
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = logs or {}

@@ -5,15 +5,16 @@ from __future__ import annotations
 import importlib.metadata
 import math
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
 import numpy as np
 import numpy.typing as npt
 
 from stepladder.records import Curve, Score, Trial, TrialResult
+from stepladder.wire import Array
 
-__all__ = ["Gathered", "result_of", "versions"]
+__all__ = ["Gathered", "curve_arrays", "go_on", "result_of", "versions"]
 
 Classes = npt.NDArray[np.integer]
 
@@ -68,9 +69,53 @@ class Gathered:
             self._columns[name][epoch] = value
 
     @property
+    def columns(self) -> dict[str, npt.NDArray[np.float64]]:
+        """The arrays of the curve by name, NaN where nothing was taken in yet."""
+        return self._columns
+
+    def resume(
+        self, done: int, columns: dict[str, npt.NDArray[np.float64]], diverged: int | None
+    ) -> None:
+        """Sets the curve to what it was after some epochs.
+
+        Args:
+            done: how many.
+            columns: as `columns` gave them.
+            diverged: the epoch in which the trial had become non-finite, or None.
+        """
+        self._done, self.diverged = done, diverged
+        self._columns = {name: column.copy() for name, column in columns.items()}
+
+    @property
     def curve(self) -> Curve:
         """The curve so far, NaN where nothing was taken in."""
         return Curve(**self._columns)
+
+
+def curve_arrays(gathered: Sequence[Gathered]) -> dict[str, Array]:
+    """Curves as the arrays of a checkpoint, one row for each."""
+    names = [field.name for field in fields(Curve)]
+    arrays: dict[str, Array] = {
+        f"curve.{name}": np.stack([each.columns[name] for each in gathered]) for name in names
+    }
+    arrays["diverged"] = np.array([each.diverged or 0 for each in gathered], np.int64)
+    return arrays
+
+
+def go_on(
+    gathered: Sequence[Gathered], arrays: Mapping[str, Array], rows: Sequence[int], epochs: int
+) -> None:
+    """Sets curves to those of a checkpoint.
+
+    Args:
+        gathered: the curves at their start.
+        arrays: as `curve_arrays` gave them.
+        rows: for each of them, its row.
+        epochs: how many were done.
+    """
+    for row, each in zip(rows, gathered, strict=True):
+        columns = {field.name: arrays[f"curve.{field.name}"][row] for field in fields(Curve)}
+        each.resume(epochs, columns, int(arrays["diverged"][row]) or None)
 
 
 def result_of(

@@ -2,17 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Literal, NamedTuple
 
 from stepladder.recipe import Recipe
 from stepladder.records import Trial
 from stepladder.train.structure import structure
 
-__all__ = ["Group", "GroupKey", "groups"]
+__all__ = [
+    "ALONE",
+    "Axis",
+    "Group",
+    "GroupKey",
+    "Stacking",
+    "group_key",
+    "groups",
+    "most_lanes",
+    "multiplications",
+]
 
-MOST_LANES = 16
-"""Lanes of one group at most: more gain nothing and delay the first result."""
+Axis = Literal["one", "map", "vmap"]
+"""How replicates are put together: one by one, by `lax.map`, or by `vmap`."""
+
+
+class Stacking(NamedTuple):
+    """How the replicates of one structure are put together, and how many at a time."""
+
+    axis: Axis
+    chunk: int
+
+
+ALONE = Stacking("one", 1)
+
+
+MOST_LANES = 8
+"""Lanes of one group at most: more gain nothing and leave processes idle at the end.
+
+A network of the user's own has one: convolutions over lanes of kernels took three times as long.
+"""
+
+MOST_WEIGHTS = 2**24
+"""Weights of one group's lanes at most: with gradients, slots and copies some 500 MB.
+
+Wide networks are bound by their own products, so that lanes gain them nothing. The limit is of the
+study and not of the machine, since a trial's last bits depend on the number of its lanes.
+"""
+
+_INPUTS = 784
+"""Inputs taken for granted where only the size of a network matters."""
 
 
 @dataclass(frozen=True)
@@ -31,21 +70,31 @@ class GroupKey:
 
 @dataclass(frozen=True)
 class Group:
-    """One replicate of one or more trials of equal structure, trained together.
+    """Trials of equal structure that are trained together: one replicate, or several stacked.
 
     Attributes:
-        trials: those to be trained, one or more, at most `lanes`.
+        trials: those to be trained, one or more, replicate by replicate.
         lanes: width of the program, which the study fixes, so that a trial's result does not
             depend on what was left to train beside it.
+        stacking: how its replicates are put together; the study fixes their number likewise.
     """
 
     trials: tuple[Trial, ...]
     lanes: int
+    stacking: Stacking = ALONE
 
     @property
     def key(self) -> GroupKey:
-        """What its trials have in common."""
+        """What its trials have in common, those of its first replicate that is."""
         return group_key(self.trials[0])
+
+    @property
+    def rows(self) -> list[Group]:
+        """Its replicates as groups of their own."""
+        rows: dict[int, list[Trial]] = {}
+        for trial in self.trials:
+            rows.setdefault(trial.replicate, []).append(trial)
+        return [Group(tuple(trials), self.lanes) for trials in rows.values()]
 
 
 def group_key(trial: Trial) -> GroupKey:
@@ -63,25 +112,69 @@ def group_key(trial: Trial) -> GroupKey:
     )
 
 
-def groups(planned: Sequence[Trial], missing: Iterable[Trial]) -> list[Group]:
+def multiplications(recipe: Recipe, inputs: int = _INPUTS) -> int:
+    """Weights of a network's products but the last, and so multiplications an example."""
+    return sum(before * after for before, after in pairwise([inputs, *recipe.hidden, 1]))
+
+
+def most_lanes(recipe: Recipe) -> int:
+    """Lanes of a group at most, 1 to 8: as many as the size of the network lets gain."""
+    if recipe.model is not None:
+        return 1
+    return max(1, min(MOST_LANES, MOST_WEIGHTS // multiplications(recipe)))
+
+
+def groups(
+    planned: Sequence[Trial],
+    missing: Iterable[Trial],
+    stackings: Mapping[Recipe, Stacking] | None = None,
+) -> list[Group]:
     """The groups that hold a trial still to be trained.
 
     Args:
         planned: every trial of the study, in its order: they alone decide the groups.
         missing: those still to be trained.
+        stackings: how replicates are put together, by structure; one by one where it says nothing.
 
     Returns:
         Groups in the order of their first trial.
     """
     wanted = set(missing)
+    made = []
+    for stacking, rows in _stacked(_rows(planned), stackings or {}):
+        left = tuple(trial for row in rows for trial in row if trial in wanted)
+        if left:
+            made.append(Group(left, len(rows[0]), Stacking(stacking.axis, len(rows))))
+    return made
+
+
+def _rows(planned: Sequence[Trial]) -> dict[tuple[GroupKey, int], list[Trial]]:
+    """The trials that share batches, by what they have in common and which part of them it is."""
     together: dict[GroupKey, list[Trial]] = {}
     for trial in dict.fromkeys(planned):
         together.setdefault(group_key(trial), []).append(trial)
+    rows = {}
+    for key, members in together.items():
+        parts = -(-len(members) // most_lanes(key.structure))
+        for part in range(parts):  # of equal size or one less, so that processes end together
+            start, stop = (len(members) * place // parts for place in (part, part + 1))
+            rows[key, part] = members[start:stop]
+    return rows
+
+
+def _stacked(
+    rows: Mapping[tuple[GroupKey, int], list[Trial]], stackings: Mapping[Recipe, Stacking]
+) -> list[tuple[Stacking, list[list[Trial]]]]:
+    """Rows of different replicates put together, in the order of the first of them."""
+    piles: dict[object, list[list[Trial]]] = {}
+    for (key, part), row in rows.items():
+        stacking = stackings.get(key.structure, ALONE)
+        alone = stacking.axis == "one"
+        pile = (key, part) if alone else (replace(key, replicate=0), part, len(row))
+        piles.setdefault(pile, []).append(row)
     made = []
-    for members in together.values():
-        for start in range(0, len(members), MOST_LANES):
-            lanes = members[start : start + MOST_LANES]
-            left = tuple(trial for trial in lanes if trial in wanted)
-            if left:
-                made.append(Group(left, len(lanes)))
+    for piled in piles.values():
+        stacking = stackings.get(group_key(piled[0][0]).structure, ALONE)
+        for start in range(0, len(piled), stacking.chunk):
+            made.append((stacking, piled[start : start + stacking.chunk]))
     return made

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
 
 from stepladder.data import Dataset
+from stepladder.model_file import ModelFile
 from stepladder.recipe import Recipe
 from stepladder.records import Curve, Score, Trial, TrialResult
-from stepladder.train.groups import Group
+from stepladder.train.groups import Group, Stacking
 from stepladder.wire import Array, Frame
 
 __all__ = [
+    "check_frame",
+    "code_header",
     "dataset_frame",
     "group_frame",
     "read_dataset",
     "read_group",
+    "read_recipes",
     "read_result",
     "result_frame",
 ]
@@ -35,15 +40,32 @@ def read_dataset(header: dict[str, Any], arrays: dict[str, Array]) -> Dataset:
     return Dataset(name=header["name"], class_names=tuple(header["class_names"]), **arrays)
 
 
+def code_header(model: ModelFile | None) -> dict[str, str] | None:
+    """A study's own code as part of a header: the text that was hashed, or None."""
+    return None if model is None else {**model.model_dump(), "text": model.text}
+
+
+def check_frame(recipes: Iterable[Recipe]) -> Frame:
+    """The recipes whose networks are to be inspected, as a frame."""
+    return {"kind": "check", "recipes": [each.model_dump(mode="json") for each in recipes]}, {}
+
+
+def read_recipes(header: dict[str, Any]) -> list[Recipe]:
+    """The recipes of a frame."""
+    return [Recipe(**each) for each in header["recipes"]]
+
+
 def group_frame(group: Group) -> Frame:
     """A group as a frame."""
     trials = [_trial(trial) for trial in group.trials]
-    return {"kind": "group", "trials": trials, "lanes": group.lanes}, {}
+    header = {"kind": "group", "trials": trials, "lanes": group.lanes}
+    return {**header, "stacking": group.stacking}, {}
 
 
 def read_group(header: dict[str, Any]) -> Group:
     """The group of a frame."""
-    return Group(tuple(_read_trial(each) for each in header["trials"]), header["lanes"])
+    trials = tuple(_read_trial(each) for each in header["trials"])
+    return Group(trials, header["lanes"], Stacking(*header["stacking"]))
 
 
 def result_frame(result: TrialResult) -> Frame:

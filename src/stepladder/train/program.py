@@ -10,16 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple, cast
+from functools import partial
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
+import keras
+import numpy as np
 from jax import lax
 
 from stepladder import models
 from stepladder.recipe import Recipe
+from stepladder.train.custom import STANDARD, Build, at_start
+from stepladder.train.layout import Layout
+from stepladder.train.seeds import seed_states
+from stepladder.train.state import Data, Numbers, Sums, Weights
 
-__all__ = ["Numbers", "Program", "Sums", "Weights"]
+__all__ = ["EVALUATED_AT_ONCE", "Program"]
 
 EVALUATED_AT_ONCE = 2_000
 """Examples of one evaluation call: wide enough for full speed, small enough for any memory."""
@@ -28,52 +35,11 @@ EVALUATED_AT_ONCE = 2_000
 _Answers = tuple[jax.Array, jax.Array]
 
 
-class Weights(NamedTuple):
-    """All that a step changes. Lists of arrays; each but `seeds` has a leading axis of lanes."""
-
-    trainable: list[jax.Array]
-    optimizer: list[jax.Array]
-    statistics: list[jax.Array]
-    seeds: list[jax.Array]
-
-
-class Numbers(NamedTuple):
-    """What makes lanes of one structure differ: float32 arrays of shape (lanes,)."""
-
-    l2: jax.Array
-    weight_decay: jax.Array
-    label_smoothing: jax.Array
-
-
-class Data(NamedTuple):
-    """The examples on the device, and how they are scaled: `x * scale + shift`."""
-
-    x: jax.Array
-    y: jax.Array
-    scale: jax.Array
-    shift: jax.Array
-
-    def batch(self, index: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Scaled inputs float32 (examples, *input_shape) and labels int32 (examples,)."""
-        rows = jnp.take(self.x, index, axis=0).astype(jnp.float32)
-        return rows * self.scale + self.shift, jnp.take(self.y, index, axis=0)
-
-
-class Sums(NamedTuple):
-    """Sums over examples, one a lane: cross-entropy in nats and right answers."""
-
-    loss: jax.Array
-    correct: jax.Array
-
-    def plus(self, other: Sums) -> Sums:
-        """The sums over both sets of examples."""
-        return Sums(self.loss + other.loss, self.correct + other.correct)
-
-
 def _cross_entropy(logits: jax.Array, y: jax.Array, smoothing: jax.Array | None) -> jax.Array:
     """Cross-entropy of each example in nats, shape (examples,), labels smoothed if asked."""
     log_p = jax.nn.log_softmax(logits)
-    right = -jnp.take_along_axis(log_p, y[:, None], axis=1)[:, 0]
+    is_right = y[:, None] == jnp.arange(logits.shape[1])  # a lookup would scatter its gradient
+    right = -jnp.where(is_right, log_p, 0).sum(axis=1)
     if smoothing is None:
         return right
     return (1 - smoothing) * right - smoothing * log_p.mean(axis=1)
@@ -87,22 +53,38 @@ class Program:
         optimizer: the built Keras optimizer.
     """
 
-    def __init__(self, structure: Recipe, input_shape: tuple[int, ...], classes: int) -> None:
+    def __init__(
+        self,
+        structure: Recipe,
+        input_shape: tuple[int, ...],
+        classes: int,
+        build: Build = STANDARD,
+    ) -> None:
         """Builds the network once; its own weights are never used.
 
         Args:
             structure: see `stepladder.train.structure`.
             input_shape: of one example.
             classes: units of the last layer.
+            build: what builds the network.
         """
         self.structure = structure
-        self.model = models.build(structure, input_shape, classes)
+        self.input_shape = input_shape
+        self._build = partial(at_start, build, structure, input_shape, classes)
+        self.model = self._build(0, 0)
         self.optimizer = models.optimizer(structure)
-        self.optimizer.build(self.model.trainable_variables)
+        self._layout = Layout(self.model.trainable_variables)
+        self.optimizer.build(self._layout.variables)
+        self._layout.watch(self.optimizer)
         names = [variable.path for variable in self.optimizer.variables]
         self._rate_at = next(i for i, name in enumerate(names) if name.endswith("learning_rate"))
         fixed = self.model.non_trainable_variables
-        self._is_seed = ["seed_generator_state" in variable.path for variable in fixed]
+        seeds = {id(state) for state in seed_states(self.model)}
+        self._is_seed = [id(variable) in seeds for variable in fixed]
+
+    def at_start(self, seed: int, replicate: int) -> Any:  # noqa: ANN401 - Keras has no types
+        """The model as a replicate starts from it, kernels left out: a user's is built anew."""
+        return self.model if self.structure.model is None else self._build(seed, replicate)
 
     def split_state(self, values: list[Any]) -> tuple[list[Any], list[Any]]:
         """Values of the non-trainable variables as (statistics, seeds)."""
@@ -112,6 +94,22 @@ class Program:
     def _join_state(self, statistics: list[Any], seeds: list[Any]) -> list[Any]:
         parts = {True: iter(seeds), False: iter(statistics)}
         return [next(parts[is_seed]) for is_seed in self._is_seed]
+
+    def initial_slots(self, lanes: int) -> list[jax.Array]:
+        """The optimizer's variables before the first step, (lanes, ...) as Keras has them."""
+        values = [keras.ops.convert_to_numpy(each.value) for each in self.optimizer.variables]
+        return self._layout.slots([jnp.asarray(np.repeat(v[None], lanes, axis=0)) for v in values])
+
+    def turned(self, weights: Weights) -> Weights:
+        """The weights as an epoch's loop has them, or those as Keras has them: see `Layout`."""
+        return weights._replace(
+            trainable=self._layout.trainable(weights.trainable),
+            optimizer=self._layout.slots(weights.optimizer),
+        )
+
+    def _shaped(self, x: jax.Array) -> jax.Array:
+        """Flat inputs (examples, values) in the shape that the network takes."""
+        return x.reshape(len(x), *self.input_shape)
 
     @contextmanager
     def _with(self, numbers: Numbers) -> Iterator[None]:
@@ -123,6 +121,7 @@ class Program:
             layer.kernel_regularizer
             for layer in self.model.layers
             if getattr(layer, "kernel_regularizer", None) is not None
+            and self.structure.model is None  # a user's own penalties stay what they are
         ]
         before = [regularizer.l2 for regularizer in regularized]
         decay = self.optimizer.weight_decay
@@ -140,13 +139,13 @@ class Program:
     def _step(
         self, weights: Weights, numbers: Numbers, rate: jax.Array, x: jax.Array, y: jax.Array
     ) -> tuple[Weights, Sums]:
-        """One optimizer step of one lane."""
+        """One optimizer step of one lane, its weights as `turned` has them."""
 
         def objective(trainable: list[jax.Array]) -> tuple[jax.Array, Any]:
             logits, state, losses = self.model.stateless_call(
-                trainable,
+                self._layout.trainable(trainable),
                 self._join_state(weights.statistics, weights.seeds),
-                x,
+                self._shaped(x),
                 training=True,
                 return_losses=True,
             )
@@ -173,8 +172,9 @@ class Program:
         order: jax.Array,
         tail: jax.Array,
         rates: jax.Array,
+        sums: Sums | None = None,
     ) -> tuple[Weights, Sums]:
-        """One pass over the training examples.
+        """One pass over the training examples, or a segment of one.
 
         Args:
             weights: where the lanes stand.
@@ -184,6 +184,7 @@ class Program:
             tail: int32 (rest,): the last, shorter batch, trained as a batch of its own size as
                 `keras.Model.fit` does; may be empty.
             rates: float32 (steps, lanes).
+            sums: over the segments before; None where there is none.
 
         Returns:
             The weights after the pass, and sums over its examples as they were trained on.
@@ -198,12 +199,12 @@ class Program:
             weights, more = lanes(weights, numbers, rate, *data.batch(index))
             return (weights, sums.plus(more)), None
 
-        zeros = jnp.zeros(rates.shape[1])
-        carry = (weights, Sums(zeros, zeros.astype(jnp.int32)))
+        carry = (self.turned(weights), sums or Sums.none(rates.shape[1]))
         carry, _ = lax.scan(step, carry, (order, rates[: len(order)]))
         if len(tail):
             carry, _ = step(carry, (tail, rates[-1]))
-        return carry
+        weights, sums = carry
+        return self.turned(weights), sums
 
     def evaluate(
         self, weights: Weights, data: Data, index: jax.Array, count: jax.Array
@@ -224,7 +225,9 @@ class Program:
 
         def lane(weights: Weights) -> tuple[jax.Array, jax.Array]:
             state = self._join_state(weights.statistics, weights.seeds)
-            logits, _ = self.model.stateless_call(weights.trainable, state, x, training=False)
+            logits, _ = self.model.stateless_call(
+                weights.trainable, state, self._shaped(x), training=False
+            )
             loss = jnp.where(meant, _cross_entropy(logits, y, None), 0.0).sum()
             return logits.argmax(axis=1).astype(jnp.int32), loss
 

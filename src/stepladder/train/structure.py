@@ -22,13 +22,17 @@ _ERASED = {
 _PRESENT = ("l2", "weight_decay", "label_smoothing")
 """Fields that select a program by being there; how large they are is a number."""
 
+_READ = ("initializer", "l2")
+"""Of these, fields that the code of a user's own network may read to build it."""
+
 
 def structure(recipe: Recipe) -> Recipe:
     """The recipe with its numbers erased: trials of equal structure share one program.
 
     Layers, activation, normalisation, dropout, optimizer with its momentum, limits on norms and
     batch size stay. Learning rate and its schedule, initial weights, strengths of penalties,
-    input scaling, epochs and the number of training images are numbers or data.
+    input scaling, epochs and the number of training images are numbers or data. Where a user's
+    own code builds the network, every field that it may read stays as it is.
 
     Args:
         recipe: any recipe.
@@ -38,6 +42,8 @@ def structure(recipe: Recipe) -> Recipe:
     """
     erased = dict(_ERASED)
     erased.update({field: 0.5 for field in _PRESENT if getattr(recipe, field)})
-    if recipe.normalization == "none":
+    if recipe.model is not None:
+        erased.update({field: getattr(recipe, field) for field in _READ})
+    elif recipe.normalization == "none":
         erased["normalization_position"] = "before"
     return recipe.changed(erased)

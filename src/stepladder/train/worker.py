@@ -9,25 +9,34 @@ from __future__ import annotations
 
 import os
 import queue
+import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from stepladder.data import Dataset
+from stepladder.errors import StepladderError
+from stepladder.recipe import Recipe
 from stepladder.records import TrialResult
+from stepladder.train.checkpoints import Checkpoints, Keeping
 from stepladder.train.groups import Group
-from stepladder.train.messages import read_dataset, read_group, result_frame
+from stepladder.train.messages import read_dataset, read_group, read_recipes, result_frame
 from stepladder.wire import Frame, receive, send
 
 __all__ = ["Engine", "engine", "main"]
 
 
+_PR_SET_PDEATHSIG = 1
+
+
 class Engine(Protocol):
     """What trains groups of trials on one dataset."""
 
-    def train(self, group: Group, on_epoch: Callable[[int], None]) -> list[TrialResult]:
+    def train(self, group: Group, on_epoch: Callable[[int], None]) -> Iterable[TrialResult]:
         """Trains a group to its end: one result a trial, in the group's order.
 
         Args:
@@ -37,18 +46,29 @@ class Engine(Protocol):
         """
 
 
-def engine(name: str, dataset: Dataset, cache: str | None = None) -> Engine:
+def engine(
+    name: str,
+    dataset: Dataset,
+    cache: str | None = None,
+    checkpoints: Keeping = lambda group: None,
+    code: dict[str, str] | None = None,
+) -> Engine:
     """An engine by its name.
 
     Args:
         name: "population", or "fit/" and the Keras backend.
         dataset: what it trains on.
         cache: folder of JAX' persistent compilation cache, or None for none.
+        checkpoints: gives the checkpoints of a group.
+        code: a user's own code that builds the networks, or None.
     """
+    from stepladder.train.custom import Code, builder
+
+    build = builder(Code(**code) if code else None)
     if name != "population":
         from stepladder.train.fit import FitEngine
 
-        return FitEngine(dataset)
+        return FitEngine(dataset, checkpoints, build)
     import jax
 
     if cache:
@@ -61,11 +81,12 @@ def engine(name: str, dataset: Dataset, cache: str | None = None) -> Engine:
             jax.config.update(option, value)  # type: ignore[no-untyped-call]
     from stepladder.train.population import PopulationEngine
 
-    return PopulationEngine(dataset)
+    return PopulationEngine(dataset, checkpoints, build)
 
 
 def main() -> None:
     """Serves the driver on standard input and output until it says stop or is gone."""
+    _end_with_driver()
     inbox, outbox = _own_streams()
     frames: queue.SimpleQueue[Frame] = queue.SimpleQueue()
     setup = receive(inbox)
@@ -78,12 +99,24 @@ def main() -> None:
     threading.Thread(target=_read, args=(inbox, frames), daemon=True).start()
     try:
         _serve(header, frames, outbox)
+    except StepladderError as error:  # it explains itself
+        send(outbox, {"kind": "failed", "message": str(error), "trace": ""})
+        sys.exit(1)
     except Exception as error:  # the driver turns it into a message of its own
         text = "".join(traceback.format_exception(error))
         send(
             outbox, {"kind": "failed", "message": f"{type(error).__name__}: {error}", "trace": text}
         )
         sys.exit(1)
+
+
+def _end_with_driver() -> None:
+    """Lets Linux kill this process with its driver, should it hang so that no pipe can end it."""
+    if sys.platform == "linux":
+        import ctypes
+
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _own_streams() -> tuple[BinaryIO, BinaryIO]:
@@ -104,17 +137,70 @@ def _read(inbox: BinaryIO, frames: queue.SimpleQueue[Frame]) -> None:
 
 def _serve(setup: dict[str, Any], frames: queue.SimpleQueue[Frame], outbox: BinaryIO) -> None:
     dataset_header, arrays = frames.get()
-    trains = engine(setup["engine"], read_dataset(dataset_header, arrays), setup["cache"])
+    dataset = read_dataset(dataset_header, arrays)
+    if setup["task"] == "inspect":
+        _inspect(setup, dataset, read_recipes(frames.get()[0]), outbox)
+        return
+    if setup["task"] == "measure":
+        _measure(setup, dataset, frames, outbox)
+        return
+    keeping = _keeping(setup, outbox)
+    trains = engine(setup["engine"], dataset, setup["cache"], keeping, setup["code"])
     send(outbox, {"kind": "ready"})
     while True:
         header, _ = frames.get()
         if header["kind"] == "stop":
             return
         group = read_group(header)
-        results = trains.train(group, lambda epoch: send(outbox, {"kind": "epoch", "epoch": epoch}))
-        for result in results:
+        for result in trains.train(
+            group, lambda epoch: send(outbox, {"kind": "epoch", "epoch": epoch})
+        ):
             send(outbox, *result_frame(result))
         send(outbox, {"kind": "idle"})
+
+
+def _keeping(setup: dict[str, Any], outbox: BinaryIO) -> Keeping:
+    """Checkpoints as the driver wants them; what is wrong with one is told to it."""
+    from stepladder.train.gather import versions
+
+    backend = setup["engine"].partition("/")[2] or "jax"
+    folder = Path(setup["checkpoints"]) if setup["checkpoints"] else None
+    return lambda group: Checkpoints(
+        folder,
+        group,
+        setup["checkpoint_seconds"],
+        versions(backend),
+        lambda text: send(outbox, {"kind": "note", "text": text}),
+    )
+
+
+def _measure(
+    setup: dict[str, Any],
+    dataset: Dataset,
+    frames: queue.SimpleQueue[Frame],
+    outbox: BinaryIO,
+) -> None:
+    """Times the ways to put replicates together, group by group, and trains nothing."""
+    measures = engine(setup["engine"], dataset, setup["cache"], code=setup["code"])
+    from stepladder.train.axes import measured
+
+    while True:
+        header, _ = frames.get()
+        seconds = measured(measures, read_group(header))  # type: ignore[arg-type]
+        send(outbox, {"kind": "measured", "seconds": seconds})
+
+
+def _inspect(
+    setup: dict[str, Any], dataset: Dataset, recipes: list[Recipe], outbox: BinaryIO
+) -> None:
+    """Looks at the networks that a user's code builds, and trains nothing."""
+    from stepladder.train.custom import Code
+    from stepladder.train.inspection import inspected
+
+    reads, problem = inspected(
+        Code(**setup["code"]), recipes, dataset.input_shape, dataset.classes, setup["engine"]
+    )
+    send(outbox, {"kind": "inspected", "reads": reads, "problem": problem})
 
 
 if __name__ == "__main__":

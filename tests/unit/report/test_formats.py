@@ -41,8 +41,8 @@ def test_json_fields_are_pinned():
     value = parsed(mnist_results())
     assert set(value) == {
         "study", "dataset", "looks", "finished", "design", "replicates", "seed", "delta",
-        "fingerprint", "sizes", "classes", "reported_source", "versions", "machine", "seconds",
-        "arms", "factorial", "confounds", "warnings", "tuning", "adaptive",
+        "fingerprint", "sizes", "classes", "model", "reported_source", "versions", "machine",
+        "seconds", "arms", "factorial", "confounds", "warnings", "tuning", "adaptive",
     }  # fmt: skip
     arm = value["arms"][1]
     assert set(arm) == {*ARM, "technique", "reported", "parameters", "seconds", "differences",

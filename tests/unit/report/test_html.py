@@ -105,7 +105,7 @@ def test_the_page_says_what_the_table_says(mnist):
         "one run of each",
         "these 10,000 test images, retrained",
         "stepladder run mnist",
-        "pip install stepladder==0.1.0",
+        "# stepladder 0.1.0",
         "3.15.1",
         "Linux, 2 cores",
         "1 min 1 s",

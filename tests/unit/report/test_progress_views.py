@@ -67,7 +67,8 @@ def test_plain_progress_speaks_of_arms_and_else_every_ten_seconds(clock):
         clock.pass_by(4)
         progress.epoch_done(trials[0], epoch)
     assert lines(stream) == [
-        "quick: 13 trials to train, 1 found in the store, 2 workers, 52 epochs in all",
+        "quick: 13 trials to train, 1 found in the store, 2 workers, 52 epochs in all; how long it "
+        "takes is known after the first epochs",
         "First epoch done after 4 s, compiling included.",
         "4 of 52 epochs, 0 of 13 trials, about 3 min left",
     ]

@@ -107,3 +107,12 @@ def test_a_study_that_is_all_there_has_nothing_to_train(clock):
     tally = Tally(plan, clock)
     assert tally.time_left == "nothing to train"
     assert tally.seconds_left == 0
+
+
+def test_a_trial_that_another_run_has_stored_is_one_less_to_train():
+    plan, trials = planned_run(replicates=2, epochs=4)
+    tally = Tally(plan, Clock())
+    tally.trial_found(trials[0])
+    assert (tally.planned.trials, tally.planned.found) == (plan.trials - 1, plan.found + 1)
+    assert tally.planned.epochs == plan.epochs - 4
+    assert tally.arms[plan.arm_names[trials[0].id][0]].done == 1

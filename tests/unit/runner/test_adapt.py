@@ -10,8 +10,9 @@ from fake_training import FakeTraining, noise, record_of
 from stepladder import Study
 from stepladder.data.synthetic import synthetic
 from stepladder.runner.adapt import looks
-from stepladder.runner.judge import judge, question_of
+from stepladder.runner.judge import judge
 from stepladder.runner.phases import train_all
+from stepladder.runner.question import question_of
 
 
 @pytest.fixture(scope="module")

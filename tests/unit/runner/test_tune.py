@@ -9,8 +9,9 @@ from fake_training import FakeTraining, noise, record_of
 
 from stepladder import Study, StudyError
 from stepladder.data.synthetic import synthetic
-from stepladder.runner.judge import judge, question_of
+from stepladder.runner.judge import judge
 from stepladder.runner.phases import train_all
+from stepladder.runner.question import question_of
 from stepladder.runner.tune import tune, tuned_arms, tuned_so_far
 from stepladder.tuning import TUNING_REPLICATES
 

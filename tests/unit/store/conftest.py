@@ -1,15 +1,8 @@
-import os
-from pathlib import Path
-
 import pytest
 from fake_store import FakeStore
 
 from stepladder.store import open_store
-
-# PostgreSQL is tried where a server is given, such as postgresql+psycopg://user@/stepladder_test;
-# its database must be empty, and is emptied again after each test.
-_SERVER = os.environ.get("STEPLADDER_TEST_POSTGRES")
-_KINDS = ["file", "memory", "fake", *(["server"] if _SERVER else [])]
+from stepladder.store.schema import metadata
 
 
 @pytest.fixture
@@ -17,18 +10,26 @@ def path(tmp_path):
     return tmp_path / "stepladder.db"
 
 
-@pytest.fixture(params=_KINDS)
+@pytest.fixture(scope="session")
+def server_store(postgres):
+    """The address of a store on PostgreSQL, its tables made."""
+    postgres.execute("CREATE DATABASE contract")
+    open_store(postgres.url("contract")).close()
+    return postgres.url("contract")
+
+
+@pytest.fixture(params=["file", "memory", "fake", "server"])
 def store(request, path):
     """Every store there is, empty."""
     if request.param == "server":
-        yield from _on_server(_SERVER)
+        yield from _on_server(request.getfixturevalue("server_store"))
         return
     made = FakeStore() if request.param == "fake" else open_store(_address(request.param, path))
     with made:
         yield made
 
 
-def _address(kind: str, path: Path) -> str:
+def _address(kind, path):
     return str(path) if kind == "file" else "sqlite://"
 
 
@@ -39,6 +40,6 @@ def _on_server(url):
         yield made
     engine = sa.create_engine(url)
     with engine.begin() as connection:
-        connection.exec_driver_sql("DROP SCHEMA public CASCADE")
-        connection.exec_driver_sql("CREATE SCHEMA public")
+        names = ", ".join(metadata.tables)
+        connection.exec_driver_sql(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
     engine.dispose()

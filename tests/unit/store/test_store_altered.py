@@ -56,6 +56,9 @@ def stored(path):
         ("versions", '{"keras":3}', "versions is"),
         ("versions", "", "Expecting value"),
         ("epochs", 4, "1, 2, 3, not 1 to 4"),
+        ("test_accuracy", 0.999, "figures are not those that were stored"),
+        ("diverged", 2, "figures are not those that were stored"),
+        ("test_correct", b"\0\0", "figures are not those that were stored"),
     ],
 )
 def test_altered_trial_is_named(stored, column, value, told):
@@ -75,6 +78,7 @@ def test_altered_trial_is_named(stored, column, value, told):
         "DELETE FROM epochs WHERE trial_id = ?",
         "UPDATE epochs SET epoch = 9 WHERE epoch = 3 AND trial_id = ?",
         "UPDATE epochs SET val_loss = 'low' WHERE epoch = 3 AND trial_id = ?",
+        "UPDATE epochs SET val_loss = val_loss + 1e-9 WHERE epoch = 3 AND trial_id = ?",
     ],
 )
 def test_altered_epochs_name_the_trial(stored, statement):

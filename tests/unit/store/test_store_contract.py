@@ -1,4 +1,4 @@
-"""What every store promises: one suite over SQLite in a file, in memory, and the fake."""
+"""What every store promises: one suite over SQLite (file, memory), PostgreSQL and the fake."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from stored_samples import DATASET, assert_same, diverged, record, result, study
 
 from stepladder.errors import StoreError
 from stepladder.records import Score
-from stepladder.store.base import Store, digest_of
+from stepladder.store.base import Driver, Store, digest_of
 
 
 class TestTrials:
@@ -111,6 +111,21 @@ class TestTrials:
             store.add(result(**wrong))
         assert store.has([trial().id]) == set()
 
+    def test_timings_are_those_of_a_dataset_and_engine(self, store):
+        other = trial().recipe.changed({"learning_rate": 0.5})
+        added = [
+            result(0, seconds=1.5),
+            result(1, seconds=2.5, trial=trial(1, recipe=other)),
+            result(2, trial=trial(2, dataset="e" * 64)),
+            result(3, trial=trial(3, engine="fit/jax")),
+            diverged(4),
+        ]
+        for each in added:
+            store.add(each)
+        found = store.timings(DATASET, "population")
+        assert sorted(found, key=lambda each: each[1]) == [(trial().recipe, 1.5), (other, 2.5)]
+        assert store.timings("unknown", "population") == []
+
 
 class TestStudies:
     def test_comes_back_as_it_was(self, store):
@@ -202,6 +217,71 @@ class TestLooks:
         assert abs(first.at - datetime.now(UTC)) < timedelta(hours=1)
 
 
+ONE, TWO = Driver("one", "here", "1"), Driver("two", "there", "2")
+
+
+class TestClaims:
+    def test_what_one_holds_another_does_not_get(self, store):
+        assert store.claim(ONE, iter("abc")) == set("abc")
+        assert store.claim(TWO, "bcd") == {"d"}
+        assert store.claim(ONE, "abcd") == set("abc")
+        assert store.claimed("abcde") == {**dict.fromkeys("abc", ONE), "d": TWO}
+        assert store.drivers() == [ONE, TWO]
+
+    def test_what_is_stored_is_not_claimed(self, store):
+        store.add(result(0))
+        ids = [trial(replicate).id for replicate in range(2)]
+        assert store.claim(ONE, ids) == {ids[1]}
+        assert store.claimed(ids) == {ids[1]: ONE}
+
+    def test_a_claim_ends_with_its_trial_whoever_adds_it(self, store):
+        ids = [trial(replicate).id for replicate in range(2)]
+        store.claim(ONE, ids)
+        store.add(result(0))
+        assert store.claimed(ids) == {ids[1]: ONE}
+        store.claim(TWO, ["x"])
+        store.add(result(1))
+        store.add(result(1))
+        assert store.claimed([*ids, "x"]) == {"x": TWO}
+
+    def test_a_beat_is_seen_by_the_others(self, store):
+        store.claim(ONE, "a")
+        assert store.beat("one") is True
+        assert store.beat("one") is True
+        assert store.claimed("a") == {"a": replace(ONE, beat=2)}
+        store.claim(ONE, "b")
+        assert store.claimed("ab") == dict.fromkeys("ab", replace(ONE, beat=2))
+
+    def test_a_dismissed_driver_holds_nothing_and_hears_of_it(self, store):
+        store.claim(ONE, "ab")
+        store.claim(TWO, "c")
+        assert store.dismiss("one") is True
+        assert store.dismiss("one") is False
+        assert store.beat("one") is False
+        assert store.claimed("abc") == {"c": TWO}
+        assert store.drivers() == [TWO]
+        assert store.claim(TWO, "ab") == set("ab")
+        assert store.claim(ONE, "abd") == {"d"}
+
+    def test_a_driver_that_has_beaten_since_it_was_looked_at_stays(self, store):
+        store.claim(ONE, "a")
+        store.beat("one")
+        assert store.dismiss("one", beat=0) is False
+        assert store.claimed("a") == {"a": replace(ONE, beat=1)}
+        assert store.dismiss("one", beat=1) is True
+
+    def test_more_claims_than_a_statement_takes_parameters(self, store):
+        ids = [f"{number:064x}" for number in range(3_000)]
+        assert store.claim(ONE, ids) == set(ids)
+        assert store.claim(TWO, ids) == set()
+        assert len(store.claimed(ids)) == 3_000
+
+    def test_nothing_asked_nothing_held(self, store):
+        assert store.claim(ONE, []) == set()
+        assert store.claimed([]) == {}
+        assert store.claimed("a") == {}
+
+
 class TestLife:
     def test_with_closes(self, store):
         with store as entered:
@@ -220,8 +300,17 @@ class TestLife:
             lambda store: store.studies(),
             lambda store: store.look("mine", DATASET, ["a"], "results"),
             lambda store: store.looks(DATASET),
+            lambda store: store.timings(DATASET, "population"),
+            lambda store: store.claim(ONE, "a"),
+            lambda store: store.claimed("a"),
+            lambda store: store.drivers(),
+            lambda store: store.beat("one"),
+            lambda store: store.dismiss("one"),
         ],
-        ids=["add", "results", "put_study", "add_seconds", "study", "studies", "look", "looks"],
+        ids=[
+            *("add", "results", "put_study", "add_seconds", "study", "studies", "look", "looks"),
+            *("timings", "claim", "claimed", "drivers", "beat", "dismiss"),
+        ],
     )
     def test_every_use_after_closing_is_refused(self, store, use):
         store.close()

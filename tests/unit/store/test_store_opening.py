@@ -136,6 +136,13 @@ def test_store_of_a_newer_stepladder_is_refused(path):
     _refused(path, "a schema up to .*, found 0999; upgrade stepladder")
 
 
+def test_store_of_a_newer_stepladder_tells_which_one(path):
+    with open_store(path) as store:
+        store.put_study(record(versions={"stepladder": "9.1"}))
+    _sqlite(path, "UPDATE stepladder_version SET version_num = '0999'")
+    _refused(path, r"found 0999; install .*: pip install 'stepladder>=9\.1', or name another")
+
+
 @pytest.mark.parametrize(
     ("statement", "match"),
     [
@@ -240,4 +247,5 @@ def test_closed_store_is_a_single_file(path):
 def test_public_names():
     import stepladder.store
 
-    assert sorted(stepladder.store.__all__) == ["Look", "Store", "StudyRecord", "open_store"]
+    names = ["Driver", "Look", "Store", "StudyRecord", "open_store"]
+    assert sorted(stepladder.store.__all__) == names

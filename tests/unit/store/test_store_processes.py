@@ -82,6 +82,25 @@ def test_a_new_store_may_be_opened_by_many_at_once(path):
     assert _counts(path) == (3, 9)
 
 
+_CLAIM = """
+from stepladder.store import Driver
+with open_store(path) as store:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    held = [store.claim(Driver(sys.argv[2], "here", "1"), [f"{n}"]) for n in range(100)]
+    print(*set().union(*held))
+"""
+
+
+@pytest.mark.parametrize("kind", ["file", "server"])
+def test_two_drivers_never_hold_the_same_trial(kind, request, path):
+    url = str(path) if kind == "file" else request.getfixturevalue("postgres_url")
+    open_store(url).close()
+    one, two = (set(held.split()) for held in _together([_start(_CLAIM, url, n) for n in "ab"]))
+    assert not one & two
+    assert one | two == {f"{number}" for number in range(100)}
+
+
 _WRITE_FOR_EVER = """
 with open_store(path) as store:
     for replicate in range(10**6):

@@ -4,11 +4,17 @@ import os
 
 os.environ["KERAS_BACKEND"] = "jax"  # before anything imports Keras
 
+import hashlib
+from pathlib import Path
+
 import pytest
 
 from stepladder.data.synthetic import synthetic
 from stepladder.recipe import Recipe
 from stepladder.records import Trial
+from stepladder.train.custom import Code
+
+NETWORKS = Path(__file__).parents[2] / "fakes" / "networks"
 
 VALIDATION = 40
 
@@ -26,5 +32,16 @@ def trial_of(dataset):
         defaults = {"hidden": [8, 6], "batch_size": 16, "epochs": 1, "learning_rate": 0.05}
         recipe = Recipe(**{**defaults, "train_examples": 310, **fields})
         return Trial(recipe, dataset.fingerprint, VALIDATION, seed, replicate)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def own_code():
+    """Makes the code of a network: one of `tests/fakes/networks` by its name, or a text."""
+
+    def make(text, function="build"):
+        text = (NETWORKS / text).read_text("utf-8") if text.endswith(".py") else text
+        return Code("net.py", function, hashlib.sha256(text.encode()).hexdigest(), text)
 
     return make

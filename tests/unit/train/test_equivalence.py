@@ -8,6 +8,7 @@ import pytest
 
 from stepladder import CATALOGUE
 from stepladder.data import affine, split
+from stepladder.train.custom import STANDARD, builder
 from stepladder.train.fit import Batches, prepared
 from stepladder.train.groups import Group
 from stepladder.train.population import PopulationEngine
@@ -48,7 +49,7 @@ RECIPES = {
 } | BEYOND_THE_CATALOGUE
 
 
-def fitted(trial, dataset):
+def fitted(trial, dataset, build):
     """The model after one epoch of `keras.Model.fit`."""
     recipe = trial.recipe
     parts = split(
@@ -61,7 +62,7 @@ def fitted(trial, dataset):
     )
     scale, shift = affine(dataset.x_train, parts.train, recipe.scaling)
     x = dataset.x_train[parts.train].astype(np.float32) * scale + shift
-    model = prepared(trial, dataset.input_shape, dataset.classes, len(parts.train))
+    model = prepared(trial, dataset.input_shape, dataset.classes, len(parts.train), build)
     batches = Batches(x, dataset.y_train[parts.train], trial)
     model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[batches.follow])
     return model
@@ -79,10 +80,25 @@ def assert_close(ours, theirs, name):
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_weights_after_twenty_steps_are_those_of_keras_fit(name, dataset, trial_of):
-    trial = trial_of(**RECIPES[name])
-    training = PopulationEngine(dataset).begin(Group((trial,), 1))
+    assert_trained_alike(trial_of(**RECIPES[name]), dataset, STANDARD)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_so_are_those_of_a_convolutional_network_of_the_user_s_own(
+    dropout, dataset, trial_of, own_code
+):
+    code = own_code("conv.py")
+    fields = {"hidden": [3], "dropout": dropout, "optimizer": "adam", "learning_rate": 0.001}
+    trial = trial_of(model=f"{code.sha256}:build", l2=0.1, **fields)
+    training = assert_trained_alike(trial, dataset, builder(code))
+    assert len(training.weights.seeds) == (2 if dropout else 0)
+
+
+def assert_trained_alike(trial, dataset, build):
+    """Both engines end one epoch with the same weights, slots, statistics and random state."""
+    training = PopulationEngine(dataset, build=build).begin(Group((trial,), 1))
     training.epoch(0)
-    model = fitted(trial, dataset)
+    model = fitted(trial, dataset, build)
     lane = [[leaf[0] for leaf in part] for part in training.weights[:3]]
     statistics, seeds = training.program.split_state(values(model.non_trainable_variables))
     assert_close(lane[0], values(model.trainable_variables), "weights")
@@ -94,6 +110,7 @@ def test_weights_after_twenty_steps_are_those_of_keras_fit(name, dataset, trial_
     assert_close([ours[path] for path in shared], [theirs[path] for path in shared], "slots")
     for mine, their in zip(training.weights.seeds, seeds, strict=True):
         assert np.array_equal(mine, their)
+    return training
 
 
 def paths(optimizer):

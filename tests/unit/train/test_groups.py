@@ -6,12 +6,12 @@ import pytest
 
 from stepladder import CATALOGUE, Recipe
 from stepladder.records import Trial
-from stepladder.train.groups import MOST_LANES, groups
+from stepladder.train.groups import ALONE, MOST_LANES, Stacking, groups
 from stepladder.train.structure import structure
 
 
 def trial(replicate=0, **fields):
-    return Trial(Recipe(hidden=[5], **fields), "data", 10, 0, replicate)
+    return Trial(Recipe(**{"hidden": [5], **fields}), "data", 10, 0, replicate)
 
 
 def test_learning_rates_and_initialisers_of_one_replicate_share_a_group():
@@ -37,12 +37,19 @@ def test_lanes_stay_as_the_study_made_them_whatever_is_missing():
             assert group.trials == missing
 
 
-def test_large_groups_are_cut_at_the_same_places_whatever_is_missing():
+def test_large_groups_are_cut_evenly_and_at_the_same_places_whatever_is_missing():
     trials = [trial(learning_rate=rate / 100) for rate in range(1, MOST_LANES + 4)]
     first, second = groups(trials, trials)
-    assert (first.lanes, second.lanes) == (MOST_LANES, 3)
+    assert (first.lanes, second.lanes) == (5, 6)
+    assert first.trials + second.trials == tuple(trials)
     (late,) = groups(trials, trials[-1:])
-    assert (late.lanes, late.trials) == (3, tuple(trials[-1:]))
+    assert (late.lanes, late.trials) == (6, tuple(trials[-1:]))
+
+
+@pytest.mark.parametrize(("width", "lanes"), [(50, 8), (1024, 8), (2048, 2), (8192, 1)])
+def test_wide_networks_get_fewer_lanes_for_their_memory(width, lanes):
+    trials = [trial(hidden=[width] * 2, learning_rate=rate / 100) for rate in range(1, 17)]
+    assert {group.lanes for group in groups(trials, trials)} == {lanes}
 
 
 def test_a_trial_planned_twice_is_trained_once():
@@ -84,3 +91,47 @@ def test_numbers_do_not_select_a_program_and_structure_does(fields, same):
 
 def test_strengths_of_a_penalty_share_a_program():
     assert structure(Recipe(hidden=[5], l2=0.1)) == structure(Recipe(hidden=[5], l2=0.2))
+
+
+def test_networks_of_one_s_own_share_a_program_and_no_lanes():
+    trials = [trial(learning_rate=rate, model=f"{'0' * 64}:build") for rate in (0.1, 0.2)]
+    first, second = groups(trials, trials)
+    assert first.lanes == second.lanes == 1
+    assert first.key.structure == second.key.structure
+
+
+@pytest.mark.parametrize("change", [{"initializer": "he_normal"}, {"l2": 0.2}, {"l2": 0.1}])
+def test_what_a_user_s_code_may_read_selects_a_program(change):
+    base = Recipe(model=f"{'0' * 64}:build", l2=0.3)
+    assert structure(base.changed(change)) != structure(base)
+    assert structure(base.changed({**change, "learning_rate": 0.5})) == structure(
+        base.changed(change)
+    )
+
+
+STACK = Stacking("vmap", 2)
+
+
+def test_replicates_are_stacked_as_many_as_the_study_says():
+    trials = [trial(learning_rate=rate, replicate=r) for rate in (0.1, 0.2) for r in range(5)]
+    stackings = {structure(trials[0].recipe): STACK}
+    made = groups(trials, trials, stackings)
+    assert [[(t.replicate, t.recipe.learning_rate) for t in group.trials] for group in made] == [
+        [(0, 0.1), (0, 0.2), (1, 0.1), (1, 0.2)],
+        [(2, 0.1), (2, 0.2), (3, 0.1), (3, 0.2)],
+        [(4, 0.1), (4, 0.2)],
+    ]
+    assert [group.stacking for group in made] == [STACK, STACK, Stacking("vmap", 1)]
+    assert [len(group.rows) for group in made] == [2, 2, 1]
+
+
+def test_a_stack_stays_as_the_study_made_it_whatever_is_missing():
+    trials = [trial(replicate=r) for r in range(4)]
+    (late,) = groups(trials, trials[3:], {structure(trials[0].recipe): STACK})
+    assert (late.trials, late.lanes, late.stacking) == ((trials[3],), 1, STACK)
+
+
+def test_only_the_structures_that_are_named_are_stacked():
+    trials = [trial(activation=name, replicate=r) for name in ("elu", "relu") for r in range(2)]
+    made = groups(trials, trials, {structure(trials[0].recipe): STACK})
+    assert [group.stacking for group in made] == [STACK, ALONE, ALONE]

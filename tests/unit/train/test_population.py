@@ -1,8 +1,10 @@
 """A trial's result does not depend on its company: lanes, neighbours and disasters beside it."""
 
+import keras
 import numpy as np
 import pytest
 
+from stepladder.train.custom import builder
 from stepladder.train.groups import Group
 from stepladder.train.population import PopulationEngine
 
@@ -90,3 +92,44 @@ def test_every_batch_size_goes_through_every_example_once(engine, trial_of, batc
     # with a learning rate of nothing the epoch's loss is that of the initial weights
     assert result.curve.train_loss[0] == pytest.approx(result.train.loss, rel=1e-5)
     assert result.curve.train_accuracy[0] == result.train.accuracy
+
+
+@pytest.fixture(scope="module")
+def convolutions(dataset, own_code):
+    """An engine for a convolutional network of the user's own, and fields of its recipes."""
+    code = own_code("conv.py")
+    fields = {"model": f"{code.sha256}:build", "hidden": [3], "dropout": 0.2}
+    return PopulationEngine(dataset, build=builder(code)), fields
+
+
+def test_neighbours_change_no_bit_of_a_network_of_one_s_own(convolutions, trial_of):
+    engine, fields = convolutions
+    trials = [trial_of(learning_rate=rate, **fields) for rate in (0.01, 0.05, 1e30)]
+    together = trained(engine, trials, 3)
+    fewer = [trained(engine, [trial], 3)[0] for trial in trials]
+    for first, second in zip(together[:2], fewer[:2], strict=True):
+        assert bits(first) == bits(second)
+    assert together[2].diverged == fewer[2].diverged == 1
+    assert bits(together[0]) != bits(together[1])
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation")  # Keras, while it saves
+def test_a_network_of_one_s_own_is_exported_as_plain_keras(convolutions, trial_of, tmp_path):
+    engine, fields = convolutions
+    training = engine.begin(Group((trial_of(**fields),), 1))
+    training.epoch(0)
+    model = training.program.model
+    statistics, seeds = ([leaf[0] for leaf in training.weights.statistics], training.weights.seeds)
+    parts = {"seeds": iter(seeds), "statistics": iter(statistics)}
+    for variable, value in zip(model.trainable_variables, training.weights.trainable, strict=True):
+        variable.assign(value[0])
+    for variable in model.non_trainable_variables:
+        is_seed = "seed_generator" in variable.path
+        variable.assign(next(parts["seeds" if is_seed else "statistics"]))
+    model.save(tmp_path / "conv.keras")
+    loaded = keras.saving.load_model(tmp_path / "conv.keras")
+    part = training.parts.validation
+    answers, _ = training.evaluate(part)
+    x, _ = training.data.batch(part)
+    x = x.reshape(len(x), *training.program.input_shape)
+    assert np.array_equal(np.asarray(loaded(x)).argmax(axis=1), answers[0])

@@ -25,6 +25,7 @@ def test_fingerprint_is_pinned_so_that_stored_trials_are_found_again():
     ("field", "value"),
     [
         ("hidden", [51]),
+        ("model", f"{'0' * 64}:build"),
         ("activation", "elu"),
         ("initializer", "he_normal"),
         ("normalization", "layer"),

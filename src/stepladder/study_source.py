@@ -1,4 +1,4 @@
-"""Studies as files: the built-in ones, those of the user, and changes by the path of a key."""
+"""Where studies come from: built-in names and files, and what these name on the disk."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from stepladder.errors import StudyError
+from stepladder.model_file import ModelFile
 from stepladder.values import nearest
 
-__all__ = ["BUILT_IN_STUDIES", "put", "read_text"]
+__all__ = ["BUILT_IN_DATASETS", "BUILT_IN_STUDIES", "anchored", "put", "read"]
 
 BUILT_IN_STUDIES = ("mnist", "mnist-fair", "quick")
+BUILT_IN_DATASETS = ("mnist",)
 
 
-def read_text(source: str | Path) -> tuple[str, Path | None]:
+def read(source: str | Path) -> tuple[str, Path | None]:
     """A study's text and, unless it is built in, the folder that it lies in.
 
     Raises:
-        StudyError: if there is no such study, or it cannot be read.
+        StudyError: if there is no such study or it is no text.
     """
     if str(source) in BUILT_IN_STUDIES:
         return resources.files("stepladder.studies").joinpath(f"{source}.toml").read_text(
@@ -48,7 +50,7 @@ def put(values: dict[str, Any], path: str, value: object) -> None:
     """Sets the value at a dotted path, making tables on the way.
 
     Raises:
-        StudyError: if the path goes through a value that is no table.
+        StudyError: if something on the way is no table.
     """
     *tables, last = path.split(".")
     for name in tables:
@@ -60,3 +62,25 @@ def put(values: dict[str, Any], path: str, value: object) -> None:
             )
         values = inner
     values[last] = value
+
+
+def anchored(values: dict[str, Any], directory: Path | None) -> dict[str, Any]:
+    """The values with what they name on the disk taken relative to the study file's folder.
+
+    Args:
+        values: of the study file and of the settings.
+        directory: the folder; None for a built-in study, to which settings may have added names.
+
+    Raises:
+        StudyError: if the model's file will not do.
+    """
+    model, dataset = values.get("model"), values.get("dataset")
+    if isinstance(model, str | dict):
+        values = {**values, "model": ModelFile.load(model, directory or Path.cwd())}
+    if directory is None:
+        return values
+    if isinstance(dataset, str) and dataset not in BUILT_IN_DATASETS:
+        return {**values, "dataset": str(directory / dataset)}
+    if isinstance(dataset, dict) and isinstance(dataset.get("csv"), str):
+        return {**values, "dataset": {**dataset, "csv": str(directory / dataset["csv"])}}
+    return values

@@ -1,0 +1,98 @@
+"""Commands that tend runs and stores; `cli` adds them to the others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+__all__ = ["runs", "store"]
+
+_STORE = click.argument("store", metavar="STORE")
+
+
+@click.command()
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@click.option("--store", metavar="URL", help="List the studies of this store instead.")
+@click.option(
+    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
+)
+def runs(folder: Path | None, store: str | None, form: str) -> None:
+    """Lists the runs in FOLDER [runs]: what is finished, what is not, and their size."""
+    from stepladder.report import upkeep
+    from stepladder.runner.runs import runs_in, runs_of
+    from stepladder.store import open_store
+
+    if folder is None and store is not None:
+        with open_store(store, create=False) as kept:
+            found = runs_of(kept)
+    elif folder is None and not Path("runs").exists():
+        found = []
+    else:
+        found = runs_in(folder or Path("runs"), store)
+    if form == "json":
+        click.echo(upkeep.runs_json(found), nl=False)
+    else:
+        upkeep.show_runs(found)
+
+
+@click.group()
+def store() -> None:
+    """Tends stores. STORE is the folder of a run, an SQLite file or a URL."""
+
+
+@store.command()
+@_STORE
+def check(store: str) -> None:
+    """Reads every row: damage, orphans, altered figures, trials of an older arithmetic."""
+    from stepladder.runner.upkeep import checked
+
+    found = checked(store)
+    for fault in found.faults:
+        click.echo(f"BAD {fault}")
+    for note in found.notes:
+        click.echo(f"    {note}")
+    if found.faults:
+        raise click.exceptions.Exit(1)
+    click.echo(f"ok  {found.trials:,} trials and {found.studies:,} studies are whole")
+
+
+@store.command(name="export")
+@_STORE
+@click.argument("target", metavar="TARGET")
+def export(store: str, target: str) -> None:
+    """Copies all of STORE into TARGET, which is made where there is none."""
+    _copy(store, target)
+
+
+@store.command(name="import")
+@_STORE
+@click.argument("source", metavar="SOURCE")
+def import_(store: str, source: str) -> None:
+    """Copies all of SOURCE into STORE, which is made where there is none."""
+    _copy(source, store)
+
+
+@store.command()
+@_STORE
+def vacuum(store: str) -> None:
+    """Gives the room of deleted rows back to the disk."""
+    from stepladder.report.upkeep import byte_size
+    from stepladder.runner.upkeep import address_of
+    from stepladder.store.tending import vacuumed
+
+    before, after = vacuumed(address_of(store))
+    click.echo(f"{byte_size(before)} before, {byte_size(after)} now")
+
+
+def _copy(source: str, target: str) -> None:
+    from stepladder.runner.upkeep import address_of
+    from stepladder.store.transfer import copied
+
+    done = copied(address_of(source), address_of(target))
+    click.echo(
+        f"{done.trials:,} trials, {done.studies:,} studies and {done.looks:,} looks copied; "
+        f"{done.found:,} trials were there already"
+    )
+    for name in done.kept:
+        click.echo(f"The target has another study named {name!r}, which stays.", err=True)

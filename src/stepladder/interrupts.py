@@ -1,0 +1,42 @@
+"""Signals that stop a command: once cleanly, twice at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+
+__all__ = ["INTERRUPTED", "stop_cleanly"]
+
+INTERRUPTED = 130
+"""What an interrupted command exits with."""
+
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+_SHOW_CURSOR = b"\x1b[?25h"
+
+
+def stop_cleanly() -> None:
+    """From here on Ctrl-C, SIGTERM and a closed terminal raise `KeyboardInterrupt`, the first time.
+
+    The second time the process ends at once; its training processes end with it. A signal that
+    is ignored, as `nohup` does it, stays ignored.
+    """
+    for name in _SIGNALS:
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _first)
+
+
+def _first(number: int, frame: FrameType | None) -> None:
+    for name in _SIGNALS:
+        other = getattr(signal, name, None)
+        if other is not None and signal.getsignal(other) is _first:
+            signal.signal(other, _second)
+    raise KeyboardInterrupt
+
+
+def _second(number: int, frame: FrameType | None) -> None:
+    if sys.stderr.isatty():
+        os.write(2, _SHOW_CURSOR)  # a live view hides it
+    os._exit(INTERRUPTED)

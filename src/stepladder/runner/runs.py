@@ -1,0 +1,105 @@
+"""The runs that there are: in what state each is, and how much room it takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from stepladder.errors import InputError, StepladderError
+from stepladder.runner.folder import STORE_NAME, STUDY_NAME
+from stepladder.runner.phases import foreseen
+from stepladder.runner.processes import is_here_and_gone
+from stepladder.runner.question import question_of
+from stepladder.store import Store, StudyRecord, open_store
+from stepladder.study import Study
+
+__all__ = ["RunState", "runs_in", "runs_of"]
+
+
+@dataclass(frozen=True)
+class RunState:
+    """A run as a list shows it.
+
+    Attributes:
+        name: of its study.
+        folder: where it lies, or None where a whole store was asked.
+        stored: trials of the study that are stored.
+        planned: trials that it has.
+        training: trials that are being trained right now.
+        seconds: wall time that running it has taken.
+        size: bytes of its folder, or None.
+        problem: why it cannot be read, or empty.
+    """
+
+    name: str
+    folder: Path | None = None
+    stored: int = 0
+    planned: int = 0
+    training: int = 0
+    seconds: float = 0.0
+    size: int | None = None
+    problem: str = ""
+
+    @property
+    def state(self) -> str:
+        """What it is, in a word or two."""
+        if self.problem:
+            return "unreadable"
+        if self.stored == self.planned:
+            return "finished"
+        return "training" if self.training else "unfinished"
+
+
+def runs_in(folder: Path, store: str | None = None) -> list[RunState]:
+    """The runs below a folder, by name.
+
+    Args:
+        folder: holds the folders of runs; one that cannot be read is listed with its problem.
+        store: URL of the store that all of them used; each its own when None.
+
+    Raises:
+        InputError: if it is no folder.
+    """
+    try:
+        places = sorted(each for each in folder.iterdir() if (each / STUDY_NAME).is_file())
+    except OSError as error:
+        raise InputError(
+            f"runs must lie in a folder that can be read, found {str(folder)!r}: "
+            f"{error.strerror}; name the folder that holds them"
+        ) from None
+    return [_run(place, store) for place in places]
+
+
+def runs_of(store: Store) -> list[RunState]:
+    """Every study of a store, by name.
+
+    Raises:
+        StoreError: if the store cannot be read.
+    """
+    return [_state(store, record) for record in store.studies()]
+
+
+def _run(place: Path, store: str | None) -> RunState:
+    size = sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
+    name = place.name
+    try:
+        name = Study.load(place / STUDY_NAME).name
+        with open_store(store or place / STORE_NAME, create=False) as kept:
+            record = kept.study(name)
+            if record is None:
+                return RunState(name, place, size=size, problem="its store does not know it")
+            return _state(kept, record, place, size)
+    except StepladderError as error:
+        return RunState(name, place, size=size, problem=str(error))
+
+
+def _state(
+    store: Store, record: StudyRecord, place: Path | None = None, size: int | None = None
+) -> RunState:
+    plan = foreseen(question_of(record), store)
+    planned, missing = len(plan.trials), len(plan.missing)
+    claims = store.claimed(trial.id for trial in plan.missing).values()
+    alive = [each for each in claims if not is_here_and_gone(each)]
+    return RunState(
+        record.study.name, place, planned - missing, planned, len(alive), record.seconds, size
+    )

@@ -1,0 +1,142 @@
+"""Tending a store: whether it is whole, and giving back the room that it no longer needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from stepladder.errors import StoreError
+from stepladder.store.engine import BARE
+from stepladder.store.faults import explained
+from stepladder.store.inserting import chunks
+from stepladder.store.opening import opened
+from stepladder.store.schema import claims, epochs, looks, studies, trials
+from stepladder.store.sql import SqlStore
+from stepladder.store.study_rows import decode_look, decode_study
+
+__all__ = ["Examined", "examined", "vacuumed"]
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What looking at every row of a store came to.
+
+    Attributes:
+        faults: one sentence for each thing that is wrong.
+        trials: ids of the trials that can be read.
+        numerics: how many trials there are of each version of the arithmetic.
+        studies: how many there are.
+    """
+
+    faults: tuple[str, ...]
+    trials: tuple[str, ...]
+    numerics: dict[int, int]
+    studies: int
+
+
+def examined(store: SqlStore) -> Examined:
+    """Looks at every page, reference and row; nothing is changed.
+
+    Raises:
+        RunError: if the store fails while it is read.
+        StoreError: if it is so damaged that its tables cannot be read.
+    """
+    faults = [*_damage(store), *_orphans(store)]
+    with store.transaction() as connection:
+        ids = list(connection.scalars(sa.select(trials.c.id).order_by(trials.c.id)))
+        rows = connection.execute(
+            sa.select(trials.c.numerics, sa.func.count()).group_by(trials.c.numerics)
+        ).all()
+        definitions = connection.execute(sa.select(studies)).mappings().all()
+        logged = connection.execute(sa.select(looks)).mappings().all()
+    numerics = {int(version): int(count) for version, count in rows}
+    altered, sound = _altered(store, ids)
+    faults += altered
+    faults += [told for row in definitions if (told := _refusal(decode_study, row))]
+    faults += [told for row in logged if (told := _refusal(decode_look, row))]
+    return Examined(tuple(faults), tuple(sound), numerics, len(definitions))
+
+
+def vacuumed(url_or_path: str | Path) -> tuple[int, int]:
+    """Gives the room that deleted rows held back to the disk.
+
+    Returns:
+        Bytes before and after.
+
+    Raises:
+        StoreError: if it is no store.
+        RunError: if another program is writing to it, or there is no room for a copy.
+    """
+    with opened(url_or_path, create=False, timeout=60.0) as store:
+        before = _size(store)
+        with explained(store.address), store.engine.connect() as connection:
+            options = {} if store.address.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
+            bare = connection.execution_options(**{BARE: True}, **options)
+            bare.exec_driver_sql("VACUUM")
+        return before, _size(store)
+
+
+def _size(store: SqlStore) -> int:
+    """Bytes that a store takes up, indices included."""
+    with store.transaction() as connection:
+        if not store.address.is_sqlite:
+            query = sa.select(sa.func.pg_database_size(sa.func.current_database()))
+            return int(connection.execute(query).scalar_one())
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        return int(pages) * int(connection.exec_driver_sql("PRAGMA page_size").scalar_one())
+
+
+def _damage(store: SqlStore) -> list[str]:
+    """What SQLite itself finds wrong; PostgreSQL checks its pages as it reads them."""
+    if not store.address.is_sqlite:
+        return []
+    with store.transaction() as connection:
+        found = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check")]
+    return [f"the file is damaged: {line}" for line in found[:_SHOWN] if line != "ok"]
+
+
+def _orphans(store: SqlStore) -> list[str]:
+    queries = {
+        "epochs without their trial": sa.select(epochs.c.trial_id).where(
+            epochs.c.trial_id.not_in(sa.select(trials.c.id))
+        ),
+        "claims on trials that are stored": sa.select(claims.c.trial_id).where(
+            claims.c.trial_id.in_(sa.select(trials.c.id))
+        ),
+    }
+    found = []
+    with store.transaction() as connection:
+        for name, query in queries.items():
+            ids = connection.scalars(query.distinct()).all()
+            if ids:
+                found.append(f"{name}: {', '.join(sorted(ids)[:_SHOWN])} ({len(ids)} in all)")
+    return found
+
+
+def _altered(store: SqlStore, ids: list[str]) -> tuple[list[str], list[str]]:
+    """What is told of trials that cannot be read, and the ids of the others."""
+    told, sound = [], []
+    for chunk in chunks(ids):
+        if _refusal(store.results, chunk) is None:
+            sound += chunk
+            continue
+        for each in chunk:  # which of them it is
+            refusal = _refusal(store.results, [each])
+            if refusal is None:
+                sound.append(each)
+            else:
+                told.append(refusal)
+    return told, sound
+
+
+def _refusal(read: Callable[..., object], given: object) -> str | None:
+    try:
+        read(given)
+    except StoreError as error:
+        return str(error)
+    return None

@@ -1,0 +1,113 @@
+"""The state of a population in training as a checkpoint, and a checkpoint as its state again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from stepladder.train.checkpoints import Checkpoint, Checkpoints
+from stepladder.train.gather import Gathered, curve_arrays, go_on
+from stepladder.train.state import Sums, Weights
+from stepladder.wire import Array
+
+__all__ = ["Resumable"]
+
+_NO_LANES = "seeds"  # the one part of the weights that all lanes share
+
+
+class Resumable:
+    """A population's way from and to its checkpoints.
+
+    Attributes:
+        done: segments that need not be trained, for a checkpoint holds what came of them.
+        seconds: what they took.
+    """
+
+    def __init__(
+        self, gathered: Sequence[Gathered], segments: int, checkpoints: Checkpoints | None
+    ) -> None:
+        """A population at its start.
+
+        Args:
+            gathered: the curve of each lane.
+            segments: of the whole training.
+            checkpoints: of its group, or None to keep none.
+        """
+        self.done, self.seconds = 0, 0.0
+        self._gathered, self._segments, self._checkpoints = gathered, segments, checkpoints
+
+    def resume(self, weights: Weights, per_epoch: int) -> tuple[Weights, Sums | None]:
+        """Sets the curves to where the latest checkpoint stood, whichever lanes it had then.
+
+        Args:
+            weights: those at the start.
+            per_epoch: segments of an epoch.
+
+        Returns:
+            The weights, and the sums over the examples of the epoch that was begun, if one was.
+        """
+        expected = self._state(0, weights, None, 0.0).arrays
+        kept = self._checkpoints
+        found = kept.latest(lambda each: self._fits(each, expected)) if kept else None
+        if found is None:
+            return weights, None
+        self.done, self.seconds = found.done, float(found.more["seconds"])
+        places = [found.trials.index(each.trial.id) for each in self._gathered]
+        go_on(self._gathered, found.arrays, places, found.done // per_epoch)
+        arrays = {
+            name: jnp.array(array if name.startswith(_NO_LANES) else array[np.array(places)])
+            for name, array in found.arrays.items()
+        }
+        sums = Sums(*(arrays[f"sums.{part}"] for part in Sums._fields))
+        return _weights(arrays, weights), sums if found.done % per_epoch else None
+
+    def offer(self, done: int, weights: Weights, sums: Sums | None, seconds: float) -> None:
+        """Makes a checkpoint if it is time to and the training is not over.
+
+        Args:
+            done: segments trained.
+            weights: all that they change.
+            sums: over the examples of the epoch so far; None between epochs.
+            seconds: trained so far.
+
+        Raises:
+            OutputError: if it cannot be written.
+        """
+        if self._checkpoints and done < self._segments:
+            self._checkpoints.offer(done, lambda: self._state(done, weights, sums, seconds))
+
+    def _state(self, done: int, weights: Weights, sums: Sums | None, seconds: float) -> Checkpoint:
+        arrays = {name: np.asarray(leaf) for name, leaf in _named(weights).items()}
+        for part, leaf in (sums or Sums.none(len(self._gathered)))._asdict().items():
+            arrays[f"sums.{part}"] = np.asarray(leaf)
+        arrays |= curve_arrays(self._gathered)
+        trials = tuple(each.trial.id for each in self._gathered)
+        more = {"seconds": seconds, "segments": self._segments}
+        return Checkpoint(trials, done, more, arrays)
+
+    def _fits(self, found: Checkpoint, expected: Mapping[str, Array]) -> bool:
+        """Whether a checkpoint has the kinds and shapes of this population."""
+        return (
+            0 < found.done < self._segments
+            and found.more.get("segments") == self._segments
+            and len(found.trials) == len(self._gathered)
+            and found.is_like(expected)
+        )
+
+
+def _weights(arrays: Mapping[str, jax.Array], like: Weights) -> Weights:
+    return Weights(**{
+        part: [arrays[f"{part}.{place}"] for place in range(len(getattr(like, part)))]
+        for part in Weights._fields
+    })  # fmt: skip
+
+
+def _named(weights: Weights) -> dict[str, jax.Array]:
+    return {
+        f"{part}.{place}": leaf
+        for part in Weights._fields
+        for place, leaf in enumerate(getattr(weights, part))
+    }

@@ -1,0 +1,188 @@
+"""Several replicates as one program: by `vmap` they run side by side, by `lax.map` in a row.
+
+On a CPU one replicate after the other is as fast for all but the smallest networks; on a GPU, and
+for those, a program of many replicates keeps the machine busy where one cannot.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from stepladder.records import TrialResult
+from stepladder.train.gather import Gathered
+from stepladder.train.groups import Axis
+from stepladder.train.state import Data, Sums, Weights
+from stepladder.train.training import Indices, Scored, Training
+
+__all__ = ["Stack", "StackCompiled"]
+
+
+@dataclass(frozen=True)
+class StackCompiled:
+    """A stack's functions for one set of shapes."""
+
+    segments: dict[bool, Callable[..., tuple[Weights, Sums]]]
+    evaluate: Callable[..., tuple[jax.Array, jax.Array]]
+
+
+class Stack:
+    """Groups of equal structure and shapes, one a replicate, trained by one call an epoch.
+
+    A stack keeps no checkpoints: it is for trainings that are over soon.
+    """
+
+    def __init__(self, trainings: Sequence[Training], axis: Axis) -> None:
+        """The groups at their start.
+
+        Args:
+            trainings: one a replicate; repeated ones fill the stack and are ignored.
+            axis: how they are put together.
+        """
+        self._trainings, self._axis = trainings, axis
+        first = trainings[0]
+        self._segments, self._lanes = first.segments, len(first.lanes)
+        self._weights: Weights = _stacked([each.weights for each in trainings])
+        self._numbers = _stacked([each.numbers for each in trainings])
+        self._affine = _stacked([(each.data.scale, each.data.shift) for each in trainings])
+        self._examples = (first.data.x, first.data.y)
+
+    def compile(self, known: dict[object, StackCompiled]) -> None:
+        """Compiles its functions, or takes those of an earlier stack.
+
+        Args:
+            known: functions by shapes; new ones are put into it.
+        """
+        first = self._trainings[0]
+        shapes = (*first.shapes, len(self._trainings), self._axis)
+        if shapes not in known:
+            program, last = first.program, self._segments - 1
+
+            def train(examples: Any, weights: Any, numbers: Any, affine: Any, given: Any) -> Any:  # noqa: ANN401
+                order, tail, rates, sums = given
+                data = Data(*examples, *affine)
+                return program.epoch(weights, numbers, data, order, tail, rates, sums)
+
+            def evaluate(examples: Any, count: Any, weights: Any, affine: Any, index: Any) -> Any:  # noqa: ANN401
+                return program.evaluate(weights, Data(*examples, *affine), index, count)
+
+            epoch = jax.jit(_over_replicates(train, 1, self._axis), donate_argnums=1)
+            scored = jax.jit(_over_replicates(evaluate, 2, self._axis))
+            known[shapes] = StackCompiled(
+                {
+                    place == last: epoch.lower(*self._epoch_arguments(0, place, None)).compile()
+                    for place in sorted({0, last})
+                },
+                scored.lower(*self._evaluate_arguments(self._validation, 0)[0]).compile(),
+            )
+        self._compiled = known[shapes]
+
+    @property
+    def _validation(self) -> list[Indices]:
+        return [each.parts.validation for each in self._trainings]
+
+    def _epoch_arguments(self, epoch: int, segment: int, sums: Sums | None) -> tuple[Any, ...]:
+        given = [each.segment_given(epoch, segment) for each in self._trainings]
+        if self._segments > 1 and sums is None:
+            sums = _stacked([Sums.none(self._lanes)] * len(given))
+        return (
+            self._examples,
+            self._weights,
+            self._numbers,
+            self._affine,
+            (*_stacked(given), sums),
+        )
+
+    def _evaluate_arguments(
+        self, parts: Sequence[Indices], start: int
+    ) -> tuple[tuple[Any, ...], int]:
+        """What evaluating a stretch of a part takes, and the stretch's length."""
+        stretches = [
+            each.stretch(part, start) for each, part in zip(self._trainings, parts, strict=True)
+        ]
+        length = stretches[0][1]
+        index = jnp.asarray(np.stack([stretch for stretch, _ in stretches]))
+        count = jnp.asarray(length, jnp.int32)
+        return (self._examples, count, self._weights, self._affine, index), length
+
+    def _evaluate(self, parts: Sequence[Indices]) -> list[Scored]:
+        """What `Training.evaluate` gives, for each replicate its own part of equal length."""
+        answers: list[Any] = []
+        loss = np.zeros((len(parts), self._lanes))
+        start, examples = 0, len(parts[0])
+        while start < examples:
+            arguments, length = self._evaluate_arguments(parts, start)
+            given, lost = self._compiled.evaluate(*arguments)
+            answers.append(np.asarray(given)[:, :, :length])
+            loss += np.asarray(lost, np.float64)
+            start += length
+        return list(zip(np.concatenate(answers, axis=2), loss / examples, strict=True))
+
+    def epoch(self, epoch: int) -> Sums:
+        """Trains one epoch, counted from 0; sums over its examples, (replicates, lanes)."""
+        sums: Sums | None = None
+        for segment in range(self._segments):
+            train = self._compiled.segments[segment == self._segments - 1]
+            self._weights, sums = train(*self._epoch_arguments(epoch, segment, sums))
+        assert sums is not None
+        return sums
+
+    def finish(self, on_epoch: Callable[[int], None]) -> list[list[TrialResult]]:
+        """Trains all epochs and scores the final weights.
+
+        Args:
+            on_epoch: called with the number of each finished epoch, from 1.
+
+        Returns:
+            For each replicate one result a lane.
+        """
+        trainings = self._trainings
+        epochs = trainings[0].key.epochs
+        gathered = [[Gathered(trial, epochs) for trial in each.lanes] for each in trainings]
+        began = time.perf_counter()
+        for epoch in range(epochs):
+            sums = self.epoch(epoch)
+            validated = self._evaluate(self._validation)
+            seconds = self._seconds(began)
+            for place, each in enumerate(trainings):
+                own = Sums(sums.loss[place], sums.correct[place])
+                each.gather(gathered[place], own, validated[place], seconds)
+            on_epoch(epoch + 1)
+            if all(curve.diverged for lanes in gathered for curve in lanes):
+                break
+        names = trainings[0].scored_parts
+        scored = {
+            name: self._evaluate([each.scored_parts[name] for each in trainings]) for name in names
+        }
+        seconds = self._seconds(began)
+        return [
+            each.results(gathered[place], {name: scored[name][place] for name in names}, seconds)
+            for place, each in enumerate(trainings)
+        ]
+
+    def _seconds(self, began: float) -> float:
+        """Training time so far, for one trial."""
+        return (time.perf_counter() - began) / (len(self._trainings) * self._lanes)
+
+
+def _stacked(trees: Sequence[Any]) -> Any:  # noqa: ANN401 - any tree of arrays
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+
+
+def _over_replicates(function: Callable[..., Any], shared: int, axis: Axis) -> Callable[..., Any]:
+    """A function of one replicate as one of all, its first `shared` arguments common to them."""
+
+    def over(*arguments: Any) -> Any:  # noqa: ANN401 - any trees of arrays
+        common, own = arguments[:shared], arguments[shared:]
+        if axis == "map":
+            return lax.map(lambda each: function(*common, *each), own)
+        return jax.vmap(lambda *each: function(*common, *each))(*own)
+
+    return over

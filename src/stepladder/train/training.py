@@ -1,0 +1,270 @@
+"""One group while it trains: where its lanes stand, and what its program is given."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from stepladder.data import Split
+from stepladder.records import Score, Trial, TrialResult
+from stepladder.train.checkpoints import Checkpoints
+from stepladder.train.gather import Gathered, result_of, versions
+from stepladder.train.groups import GroupKey
+from stepladder.train.initial import initial_weights
+from stepladder.train.program import EVALUATED_AT_ONCE, Program
+from stepladder.train.resuming import Resumable
+from stepladder.train.schedule import data_order, learning_rates, steps_per_epoch
+from stepladder.train.seeds import start_seeds
+from stepladder.train.segments import segment_steps
+from stepladder.train.state import Data, Numbers, Sums, Weights
+
+__all__ = ["Compiled", "Indices", "Scored", "Training"]
+
+Indices = npt.NDArray[np.int32]
+Scored = tuple[Indices, npt.NDArray[np.float64]]
+"""Classes given, (lanes, examples), and mean loss, (lanes,)."""
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A program's functions for one set of shapes."""
+
+    program: Program
+    segments: dict[bool, Callable[..., tuple[Weights, Sums]]]  # by whether it is the last
+    evaluate: Callable[..., tuple[jax.Array, jax.Array]]
+
+
+class Training:
+    """One group while it trains.
+
+    Attributes:
+        weights: where its lanes stand.
+        compiled: its program's functions.
+        segments: parts of an epoch; 1 unless an epoch takes long.
+    """
+
+    compiled: Compiled
+
+    def __init__(
+        self,
+        program: Program,
+        key: GroupKey,
+        lanes: list[Trial],
+        parts: Split,
+        data: Data,
+        test: Indices,
+        labels: Indices,
+        segment_flop: float,
+    ) -> None:
+        """The group at its start.
+
+        Args:
+            program: of its structure.
+            key: what its lanes have in common.
+            lanes: the trial of each lane.
+            parts: its split.
+            data: all examples on the device.
+            test: rows of the test part.
+            labels: int32, of all rows.
+            segment_flop: operations of a segment.
+        """
+        self.program, self.key, self.lanes = program, key, lanes
+        self.parts, self.data, self.test = parts, data, test
+        self.labels = labels
+        self.steps = steps_per_epoch(len(parts.train), key.structure.batch_size)
+        self.weights = self._initial()
+        batch = key.structure.batch_size
+        full = len(parts.train) // batch
+        self._segment = segment_steps(full, batch, self._parameters, len(lanes), segment_flop)
+        self.segments = max(1, -(-full // self._segment))
+        self.numbers = Numbers(
+            *(jnp.asarray(self._each(name)) for name in ("l2", "weight_decay", "label_smoothing"))
+        )
+        rates = [learning_rates(trial.recipe, self.steps) for trial in lanes]
+        self.rates = np.stack(rates, axis=-1)  # (epochs, steps, lanes)
+
+    def _each(self, field: str) -> npt.NDArray[np.float32]:
+        return np.array([getattr(trial.recipe, field) for trial in self.lanes], np.float32)
+
+    def _initial(self) -> Weights:
+        program, key, lanes = self.program, self.key, len(self.lanes)
+        model = program.at_start(key.seed, key.replicate)
+        draws: dict[str, list[npt.NDArray[np.float32]]] = {}
+        for trial in self.lanes:
+            name = trial.recipe.initializer
+            if name not in draws:
+                given = name if key.structure.model is None else None  # the layers' own hold
+                draws[name] = initial_weights(model, key.seed, key.replicate, given)
+        each = [draws[trial.recipe.initializer] for trial in self.lanes]
+        statistics, seeds = program.split_state(list(model.non_trainable_variables))
+        return Weights(
+            [jnp.asarray(np.stack(leaves)) for leaves in zip(*each, strict=True)],
+            program.initial_slots(lanes),
+            [_repeat(variable, lanes) for variable in statistics],
+            [jnp.asarray(each) for each in start_seeds(key.seed, key.replicate, len(seeds))],
+        )
+
+    @property
+    def shapes(self) -> tuple[object, ...]:
+        """What trainings must have in common to use one compiled program."""
+        return (self.key.structure, len(self.lanes), len(self.parts.train), self.data.scale.shape)
+
+    @property
+    def _parameters(self) -> int:
+        """Trainable numbers of one lane."""
+        return sum(leaf[0].size for leaf in self.weights.trainable)
+
+    def segment_given(self, epoch: int, segment: int) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Order, tail and rates of a segment of an epoch, both from 0: see `Program.epoch`."""
+        batch, train = self.key.structure.batch_size, self.parts.train
+        order = train[data_order(len(train), self.key.seed, self.key.replicate, epoch)]
+        full = len(order) // batch * batch
+        start, stop = segment * self._segment, (segment + 1) * self._segment
+        is_last = segment == self.segments - 1
+        return (
+            jnp.asarray(order[:full].reshape(-1, batch)[start:stop]),
+            jnp.asarray(order[full if is_last else len(order) :]),
+            jnp.asarray(self.rates[epoch, start : None if is_last else stop]),
+        )
+
+    def segment_arguments(
+        self, epoch: int, segment: int, sums: Sums | None = None
+    ) -> tuple[object, ...]:
+        """What `Program.epoch` takes for a segment of an epoch, both from 0."""
+        if self.segments > 1 and sums is None:
+            sums = Sums.none(len(self.lanes))
+        return (self.weights, self.numbers, self.data, *self.segment_given(epoch, segment), sums)
+
+    def stretch(self, part: Indices, start: int) -> tuple[Indices, int]:
+        """Rows of a part from `start` on, as many as are evaluated at once, and how many count."""
+        index = np.zeros(EVALUATED_AT_ONCE, np.int32)
+        rows = part[start : start + EVALUATED_AT_ONCE]
+        index[: len(rows)] = rows
+        return index, len(rows)
+
+    def evaluate_arguments(self, part: Indices, start: int) -> tuple[object, ...]:
+        """What `Program.evaluate` takes for a stretch of a part, and the stretch's length."""
+        index, length = self.stretch(part, start)
+        count = jnp.asarray(length, jnp.int32)
+        return self.weights, self.data, jnp.asarray(index), count, length
+
+    def evaluate(self, part: Indices) -> Scored:
+        """Classes given, int32 (lanes, examples), and mean loss, float64 (lanes,)."""
+        answers, loss = [], np.zeros(len(self.lanes))
+        for start in range(0, len(part), EVALUATED_AT_ONCE):
+            *arguments, length = self.evaluate_arguments(part, start)
+            given, lost = self.compiled.evaluate(*arguments)
+            answers.append(np.asarray(given)[:, :length])
+            loss += np.asarray(lost, np.float64)
+        return np.concatenate(answers, axis=1), loss / len(part)
+
+    def epoch(self, epoch: int) -> Sums:
+        """Trains one epoch, counted from 0, and returns the sums over its examples."""
+        sums = None
+        for segment in range(self.segments):
+            sums = self.train_segment(epoch, segment, sums)
+        assert sums is not None
+        return sums
+
+    def train_segment(self, epoch: int, segment: int, sums: Sums | None) -> Sums:
+        """Trains a segment of an epoch and returns the sums over the epoch so far."""
+        train = self.compiled.segments[segment == self.segments - 1]
+        self.weights, sums = train(*self.segment_arguments(epoch, segment, sums))
+        return sums
+
+    def finish(
+        self, on_epoch: Callable[[int], None], checkpoints: Checkpoints | None = None
+    ) -> list[TrialResult]:
+        """Trains all epochs, those of a checkpoint excepted, and scores the final weights.
+
+        Args:
+            on_epoch: called with the number of each finished epoch, from 1.
+            checkpoints: where the training goes on from, and is kept now and then.
+
+        Returns:
+            One result a lane.
+        """
+        gathered = [Gathered(trial, self.key.epochs) for trial in self.lanes]
+        state = Resumable(gathered, self.key.epochs * self.segments, checkpoints)
+        self.weights, sums = state.resume(self.weights, self.segments)
+        began = time.perf_counter() - state.seconds
+        if state.done >= self.segments:
+            on_epoch(state.done // self.segments)
+        for place in range(state.done, self.key.epochs * self.segments):
+            epoch, segment = divmod(place, self.segments)
+            sums = self.train_segment(epoch, segment, sums)
+            if segment == self.segments - 1:
+                validated = self.evaluate(self.parts.validation)
+                seconds = (time.perf_counter() - began) / len(self.lanes)
+                self.gather(gathered, sums, validated, seconds)
+                on_epoch(epoch + 1)
+                sums = None
+                if all(each.diverged for each in gathered):
+                    break
+            state.offer(place + 1, self.weights, sums, time.perf_counter() - began)
+        scored = {name: self.evaluate(part) for name, part in self.scored_parts.items()}
+        return self.results(gathered, scored, (time.perf_counter() - began) / len(self.lanes))
+
+    @property
+    def scored_parts(self) -> dict[str, Indices]:
+        """Rows of the parts on which the final weights are scored, by name."""
+        return {"train": self.parts.train, "validation": self.parts.validation, "test": self.test}
+
+    def results(
+        self, gathered: list[Gathered], scored: Mapping[str, Scored], seconds: float
+    ) -> list[TrialResult]:
+        """One result a lane.
+
+        Args:
+            gathered: the curve of each lane.
+            scored: for each of `scored_parts` what `evaluate` gave.
+            seconds: training time of one lane.
+        """
+        labels = {name: self.labels[part] for name, part in self.scored_parts.items()}
+        return [
+            result_of(
+                each,
+                {name: (a[lane], float(b[lane]), labels[name]) for name, (a, b) in scored.items()},
+                self._parameters,
+                seconds,
+                versions("jax"),
+            )
+            for lane, each in enumerate(gathered)
+        ]
+
+    def gather(
+        self, gathered: list[Gathered], sums: Sums, validated: Scored, seconds: float
+    ) -> None:
+        """Takes in an epoch of every lane.
+
+        Args:
+            gathered: the curve of each lane.
+            sums: over the epoch's examples.
+            validated: what `evaluate` gave for the validation part.
+            seconds: since the training began, for one lane.
+        """
+        examples = len(self.parts.train)
+        answers, val_loss = validated
+        loss = np.asarray(sums.loss, np.float64) / examples
+        accuracy = np.asarray(sums.correct, np.float64) / examples
+        for lane, each in enumerate(gathered):
+            each.epoch_done(
+                Score(float(loss[lane]), float(accuracy[lane])),
+                float(val_loss[lane]),
+                answers[lane],
+                self.labels[self.parts.validation],
+                seconds,
+            )
+
+
+def _repeat(variable: Any, lanes: int) -> jax.Array:  # noqa: ANN401 - Keras has no types
+    value = keras.ops.convert_to_numpy(variable.value)
+    return jnp.asarray(np.repeat(value[None], lanes, axis=0))

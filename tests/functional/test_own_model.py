@@ -1,0 +1,208 @@
+"""Studies with a network of the user's own: run when allowed, refused truly when not."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+CONV = Path(__file__).parents[1] / "fakes" / "networks" / "conv.py"
+RUN = "runs/conv"
+STUDY = """
+name = "conv"
+dataset = "digits"
+model = "conv.py:build"
+replicates = 1
+epochs = 1
+validation = 40
+
+[base]
+hidden = [3]
+learning_rate = 0.05
+
+[[technique]]
+name = "dropout"
+
+[[technique]]
+name = "slower"
+change = { learning_rate = 0.01 }
+"""
+
+HEAD = "import os, signal, keras\nfrom keras import layers\n"
+BUILD = """
+def build(recipe, input_shape, classes):
+    {line}
+    return keras.Sequential(
+        [layers.Flatten(), {layer} layers.Dropout(recipe.dropout or 0.1), layers.Dense({units})]
+    )
+"""
+
+
+@pytest.fixture
+def study(place):
+    """Writes a study and its model file; returns the model file."""
+    file = place / "conv.py"
+    shutil.copy(CONV, file)
+    (place / "conv.toml").write_text(STUDY, "utf-8")
+    return file
+
+
+def own(line="pass", layer="", units="classes", head=""):
+    return HEAD + head + BUILD.format(line=line, layer=layer, units=units)
+
+
+@pytest.fixture
+def refused(place, stepladder):
+    """Runs a command that must end with 2, train nothing and leave nothing; returns its message."""
+
+    def run(*words):
+        before = sorted(place.rglob("*"))
+        done = stepladder("run", "conv.toml", *words)
+        assert done.returncode == 2, done.stderr
+        assert done.stdout == ""
+        assert "Traceback" not in done.stderr
+        assert sorted(place.rglob("*")) == before
+        return done.stderr
+
+    return run
+
+
+def test_a_study_with_a_network_of_its_own_runs_when_it_is_allowed(stepladder, study, place):
+    allowed = ("run", "conv.toml", "--allow-code")
+    done = stepladder(*allowed)
+    assert done.returncode == 0, done.stderr
+    assert "3 trials to train" in done.stderr
+    again = stepladder(*allowed)
+    assert "All 3 trials are stored: nothing to train." in again.stderr
+    assert again.stdout == done.stdout
+
+    study.rename(place / "moved.py")  # from here on the code is not there
+    results = stepladder.results(RUN)
+    assert results["model"]["file"] == "conv.py"
+    fingerprint = results["model"]["sha256"]
+    assert results["arms"][0]["recipe"]["model"] == f"{fingerprint}:build"
+    (place / RUN / "report.html").unlink()
+    assert stepladder("report", RUN).returncode == 0
+    page = (place / RUN / "report.html").read_text("utf-8")
+    assert f"build of conv.py, SHA-256 {fingerprint}" in page
+    assert "ok  store" in stepladder("doctor", RUN).stdout
+    assert "stepladder run study.toml --allow-code" in page
+
+    moved = stepladder(*allowed, "--set", "model=moved.py:build")
+    assert "All 3 trials are stored: nothing to train." in moved.stderr
+    (place / "moved.py").write_text((place / "moved.py").read_text() + "\n", "utf-8")
+    edited = stepladder(*allowed, "--set", "technique=[]", "--set", "model=moved.py:build")
+    assert "1 trial to train" in edited.stderr
+
+
+def test_code_never_runs_unless_it_is_allowed(study, refused, place):
+    study.write_text(f"open({str(place / 'was-run')!r}, 'w')\n", "utf-8")
+    said = refused()
+    for part in ("with your rights", "'build'", "'conv.py'", "--allow-code"):
+        assert part in said
+    assert not (place / "was-run").exists()
+
+
+@pytest.mark.parametrize("name", ["../conv.py", "/tmp/conv.py", "link.py"])
+def test_code_that_lies_elsewhere_never_runs_though_it_is_allowed(name, study, refused, place):
+    outside = place.parent / "conv.py"
+    outside.write_text(f"open({str(place / 'was-run')!r}, 'w')\n", "utf-8")
+    (place / "link.py").symlink_to(outside)
+    said = refused("--allow-code", "--set", f"model={name}:build")
+    assert "the study's folder or below it" in said
+
+
+def test_a_technique_that_the_network_ignores_is_refused(refused, study):
+    said = refused("--allow-code", "--set", "technique=['He normal']")
+    assert "never reads recipe.initializer: the effect of that would be exactly zero" in said
+
+
+COUNTING = """
+class Counting(layers.Layer):
+    def __init__(self):
+        super().__init__(name="counting")
+        self.calls = 0
+    def call(self, x):
+        self.calls += 1
+        return x
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (own("raise RuntimeError('no such layer')"),
+         "build of conv.py must return a keras.Model, found RuntimeError: no such layer (line 5)"),
+        (own(layer="Counting(),", head=COUNTING),
+         "the layer 'counting' (Counting) of build of conv.py must keep what it remembers"),
+        (own(units="7"), "must give logits of shape (2, 4) for 2 examples (one for each class), "
+         "found shape (2, 7); end it with Dense(classes)"),
+        (own("return 'model'"), "must return a keras.Model, found str"),
+        (own("os._exit(3)"), "found that it ended its process (exit code 3)"),
+        (own("recipe.epochs"), "found recipe.epochs, which stepladder applies itself"),
+        ("def built(): pass", "must define the function 'build', found none; did you mean"),
+    ],
+    ids=["raises", "state", "shape", "no model", "exits", "epochs", "no function"],
+)  # fmt: skip
+def test_a_network_that_will_not_do_is_found_before_anything_is_trained(
+    text, expected, study, refused
+):
+    study.write_text(text, "utf-8")
+    assert expected in refused("--allow-code")
+
+
+def test_the_fit_engine_trains_what_the_population_engine_refuses(stepladder, study):
+    study.write_text(own(layer="Counting(),", head=COUNTING), "utf-8")
+    words = ("--allow-code", "--engine", "fit", "--set", "technique=[]")
+    done = stepladder("run", "conv.toml", *words, KERAS_BACKEND="jax")
+    assert done.returncode == 0, done.stderr
+
+
+KILLING = """
+marker = os.environ["MARKER"]
+with open(marker, "a") as file:
+    file.write("x")
+if {deadly}: os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_network_that_kills_its_process_once_is_trained_at_the_second_try(
+    stepladder, study, place
+):
+    # the first time the file runs to be looked at, the second time in a training process
+    study.write_text(own(head=KILLING.format(deadly="os.path.getsize(marker) == 2")), "utf-8")
+    marker = str(place / "marker")
+    words = ("--allow-code", "--workers", "1", "--set", "technique=[]")
+    done = stepladder("run", "conv.toml", *words, MARKER=marker)
+    assert done.returncode == 0, done.stderr
+    assert "a training process died (signal 9) while it trained" in done.stderr
+    assert "trying that once more" in done.stderr
+    assert [arm["n"] for arm in stepladder.results(RUN)["arms"]] == [1]
+
+
+def test_a_network_that_kills_its_process_always_ends_the_run_with_its_trial(
+    stepladder, study, place
+):
+    study.write_text(own(head=KILLING.format(deadly="os.path.getsize(marker) >= 2")), "utf-8")
+    marker = str(place / "marker")
+    words = ("--allow-code", "--workers", "1", "--set", "technique=[]")
+    done = stepladder("run", "conv.toml", *words, MARKER=marker)
+    assert done.returncode == 1
+    assert "1 trial(s) of replicate 0 (base)" in done.stderr
+    assert "died a second time (signal 9)" in done.stderr
+    assert os.path.getsize(marker) == 3
+
+
+def test_python_runs_code_only_when_it_is_told_to(study, place, monkeypatch):
+    import stepladder
+
+    monkeypatch.chdir(place)
+    with pytest.raises(stepladder.InputError, match="allow_code=True"):
+        stepladder.run("conv.toml")
+
+
+def test_the_schema_shows_the_key(stepladder):
+    schema = json.loads(stepladder("schema").stdout)
+    assert schema["properties"]["model"]["examples"] == ["conv.py:build"]
+    assert "hidden" not in schema["$defs"]["Recipe"].get("required", [])

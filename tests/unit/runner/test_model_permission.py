@@ -1,0 +1,67 @@
+"""A study with code of its own: refused unless allowed, and techniques that it ignores found."""
+
+import pytest
+
+from stepladder import InputError, Study, StudyError
+from stepladder.runner.own_model import allow, unread
+
+TEXT = "raise SystemExit('was run')\n"
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    (tmp_path / "net.py").write_text(TEXT, "utf-8")
+    monkeypatch.chdir(tmp_path)
+
+    def make(*techniques, **base):
+        fields = {"hidden": [3], "activation": "tanh", **base}
+        return Study(name="s", model="net.py:build", base=fields, techniques=techniques)
+
+    return make
+
+
+def test_code_is_refused_with_what_would_run_and_how_to_allow_it(study):
+    asked = study()
+    with pytest.raises(InputError, match="with your rights") as refused:
+        allow(asked, allow_code=False)
+    for part in ("'build'", "'net.py'", "1 lines", asked.model.sha256, "--allow-code"):
+        assert part in str(refused.value)
+    allow(asked, allow_code=True)
+    allow(Study(name="s", base={"hidden": [3]}), allow_code=False)
+
+
+def test_code_that_is_not_there_is_named_though_it_is_allowed(study):
+    gone = Study(**study().model_dump(by_alias=True) | {"model": {**study().model.model_dump(),
+                 "sha256": "0" * 64}, "base": {"hidden": [3]}})  # fmt: skip
+    with pytest.raises(StudyError, match="found no such file or another content"):
+        allow(gone, allow_code=True)
+
+
+def reads(study, *fields):
+    return {arm.name: frozenset(fields) for arm in study.arms}
+
+
+def test_a_technique_that_the_model_never_reads_is_found(study):
+    asked = study("ReLU", "He normal", "Adam", "standardised inputs")
+    assert unread(asked, reads(asked, "activation", "initializer")) == []
+    (problem,) = unread(asked, reads(asked, "activation"))
+    assert "technique 'He normal'" in problem
+    assert "build of net.py never reads recipe.initializer" in problem
+    assert len(unread(asked, reads(asked))) == 2
+
+
+def test_every_field_that_a_technique_changes_must_be_read(study):
+    asked = study("SELU")
+    (problem,) = unread(asked, reads(asked, "activation"))
+    assert "recipe.initializer" in problem
+    assert "recipe.activation" not in problem
+
+
+def test_a_field_that_one_of_the_two_arms_reads_is_enough(study):
+    asked = study("batch normalisation after")
+    names = [arm.name for arm in asked.arms]
+    by_arm = {
+        names[0]: frozenset({"normalization"}),
+        names[1]: frozenset({"normalization", "normalization_position"}),
+    }
+    assert unread(asked, by_arm) == []

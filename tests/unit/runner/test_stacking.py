@@ -1,0 +1,112 @@
+"""How replicates are put together: forced, remembered, measured, and never more than fit."""
+
+import os
+from dataclasses import replace
+
+import pytest
+
+from stepladder import Recipe
+from stepladder.data.synthetic import synthetic
+from stepladder.records import Trial
+from stepladder.runner.progress import QuietProgress
+from stepladder.runner.settings import Settings
+from stepladder.runner.stacking import CHUNK, remembered, stackings
+from stepladder.train.groups import ALONE, Stacking
+
+
+class Notes(QuietProgress):
+    """Keeps what it is told."""
+
+    def __init__(self):
+        self.texts = []
+
+    def note(self, text):
+        self.texts.append(text)
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return synthetic(examples=300, input_shape=(4, 4), classes=4, seed=2)
+
+
+def trials(dataset, replicates=3, **fields):
+    recipe = Recipe(**{"hidden": [6], "batch_size": 16, **fields})
+    return [Trial(recipe, dataset.fingerprint, 40, 0, replicate) for replicate in range(replicates)]
+
+
+@pytest.fixture
+def settings(tmp_path):
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    return Settings((None,), environment, "jax", tmp_path / "compiled", "a machine")
+
+
+def chosen(planned, dataset, settings, notes=None):
+    (stacking,) = stackings(planned, planned, dataset, settings, notes or Notes()).values()
+    return stacking
+
+
+LONG = 20_000  # epochs, so that measuring is worth while
+
+
+@pytest.mark.parametrize("axis", ["map", "vmap"])
+def test_a_forced_axis_is_taken(axis, dataset, settings):
+    forced = replace(settings, axis=axis)
+    assert chosen(trials(dataset), dataset, forced) == Stacking(axis, CHUNK)
+    assert chosen(trials(dataset), dataset, replace(forced, chunk=2)) == Stacking(axis, 2)
+
+
+def test_one_by_one_can_be_forced(dataset, settings):
+    assert chosen(trials(dataset, epochs=LONG), dataset, replace(settings, axis="one")) == ALONE
+
+
+@pytest.mark.parametrize(
+    ("replicates", "fields"),
+    [
+        pytest.param(3, {"epochs": 20}, id="a short study"),
+        pytest.param(1, {"epochs": 3 * LONG}, id="one replicate"),
+        pytest.param(3, {"epochs": LONG, "hidden": [5_000]}, id="a network that is not small"),
+    ],
+)
+def test_where_nothing_can_be_gained_nothing_is_measured(replicates, fields, dataset, settings):
+    unmeasurable = replace(settings, environment={"PATH": "nowhere"})
+    assert chosen(trials(dataset, replicates, **fields), dataset, unmeasurable) == ALONE
+
+
+def test_a_small_network_is_measured_once_and_the_choice_remembered(dataset, settings, tmp_path):
+    notes = Notes()
+    planned = trials(dataset, epochs=LONG)
+    first = chosen(planned, dataset, settings, notes)
+    assert first.axis in ("one", "map", "vmap")
+    assert "(measured)" in notes.texts[0]
+    (line,) = remembered(tmp_path / "compiled")
+    assert line == f"6 (relu, sgd, batches of 16), 1 lanes: {first.axis}"
+    unmeasurable = replace(settings, environment={"PATH": "nowhere"})
+    assert chosen(planned, dataset, unmeasurable) == first
+
+
+def test_a_remembered_choice_that_cannot_be_read_is_measured_again(dataset, settings, tmp_path):
+    planned = trials(dataset, epochs=LONG)
+    first = chosen(planned, dataset, settings)
+    (file,) = (tmp_path / "axes").iterdir()
+    file.write_text('{"axis": "sideways"}')
+    notes = Notes()
+    chosen(planned, dataset, settings, notes)
+    assert "(measured)" in notes.texts[0]
+    assert first.axis in ("one", "map", "vmap")
+
+
+def test_what_does_not_fit_in_memory_is_lowered_with_one_line(dataset, settings):
+    notes = Notes()
+    wide = trials(dataset, 8, hidden=[4096, 4096])
+    tight = replace(settings, axis="vmap", memory=2_000_000_000)
+    assert chosen(wide, dataset, tight, notes) == Stacking("vmap", 3)
+    (line,) = notes.texts
+    assert line == (
+        "8 replicates of 4096-4096 (relu, sgd, batches of 16) at once would need some 5.1 GB of "
+        "2.0 GB; 3 are put together"
+    )
+
+
+def test_the_fit_engine_trains_one_by_one(dataset, settings):
+    fit = replace(settings, engine="fit")
+    assert stackings(trials(dataset), trials(dataset), dataset, fit, Notes()) == {}

@@ -1,0 +1,84 @@
+"""A PostgreSQL server that goes and comes back, and connections that are cut."""
+
+from threading import Thread
+
+import pytest
+from stored_samples import assert_same, record, result, trial
+
+from stepladder.errors import RunError, StoreError
+from stepladder.store import Driver, open_store
+
+CUT = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+)
+
+
+def test_a_cut_connection_is_made_anew(postgres, postgres_url):
+    with open_store(postgres_url) as store:
+        for replicate in range(3):
+            assert store.add(result(replicate)) is True
+            postgres.execute(CUT)
+        assert store.has(trial(replicate).id for replicate in range(4)) == {
+            trial(replicate).id for replicate in range(3)
+        }
+
+
+@pytest.mark.parametrize("statement", ["INSERT INTO trials", "INSERT INTO epochs"])
+def test_a_connection_that_is_cut_within_a_trial_is_tried_again(statement, postgres, postgres_url):
+    from sqlalchemy import event
+
+    with open_store(postgres_url) as store:
+        store.put_study(record())
+        cuts = []
+
+        def cut(connection, cursor, said, *more):
+            if said.startswith(statement) and not cuts:
+                cuts.append(postgres.execute(CUT))
+
+        event.listen(store.engine, "before_cursor_execute", cut)
+        assert store.add(result()) is True
+        assert cuts
+        assert_same(store.results([trial().id])[trial().id], result())
+
+
+def test_a_server_that_comes_back_is_waited_for(postgres, postgres_url):
+    with open_store(postgres_url) as store:
+        store.add(result(0))
+        postgres.stop()
+        returns = Thread(target=postgres.start)
+        returns.start()
+        try:
+            assert store.add(result(1)) is True
+            assert store.claim(Driver("a", "b", "c"), iter([trial(2).id])) == {trial(2).id}
+        finally:
+            returns.join()
+        assert len(store.has([trial(0).id, trial(1).id])) == 2
+
+
+def test_a_server_that_stays_away_is_a_failed_run_and_refused_at_the_start(postgres, postgres_url):
+    with open_store(postgres_url, timeout=0.1) as store:
+        postgres.stop()
+        try:
+            with pytest.raises(
+                RunError, match=r"must be reachable .* run the same command"
+            ) as told:
+                store.add(result())
+            with pytest.raises(StoreError, match="must be reachable"):
+                open_store(postgres_url)
+        finally:
+            postgres.start()
+        assert "s3cret" not in str(told.value)
+        assert store.add(result()) is True
+
+
+def test_what_is_no_store_is_refused(postgres, postgres_url):
+    import psycopg
+
+    with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute("CREATE TABLE somebody_else (x INT)")
+    with pytest.raises(StoreError, match="another program with the tables somebody_else") as told:
+        open_store(postgres_url)
+    assert "s3cret" not in str(told.value)
+    with pytest.raises(StoreError, match=r"found: .*does not exist"):
+        open_store(postgres_url + "x")

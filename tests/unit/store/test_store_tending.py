@@ -1,0 +1,168 @@
+"""Checking a store, copying it to another database and back, and giving back room."""
+
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from stored_samples import DATASET, assert_same, diverged, record, result, study, trial
+
+from stepladder.errors import StoreError
+from stepladder.store import Driver, open_store
+from stepladder.store.schema import epochs, looks, studies, trials
+from stepladder.store.tending import examined, vacuumed
+from stepladder.store.transfer import copied
+
+DATABASES = Path(__file__).parent / "databases"
+
+
+@pytest.fixture
+def filled(path):
+    with open_store(path) as store:
+        for each in (result(0), result(1, epochs=120), diverged(2)):
+            store.add(each)
+        store.put_study(record("mine"))
+        store.put_study(record("näïve", fingerprint="e" * 64))
+        store.look("mine", DATASET, ["a"], "results")
+        store.look("mine", "e" * 64, ["a", "b"], "report")
+        store.claim(Driver("d", "here", "1"), ["x"])
+    return path
+
+
+def content(url):
+    """Every row of a store but for claims, in an order that does not depend on the database."""
+    with open_store(url, create=False) as store, store.transaction() as connection:
+        return {
+            table.name: sorted(
+                tuple(value for name, value in row.items() if (table.name, name) != ("looks", "id"))
+                for row in connection.execute(sa.select(table)).mappings()
+            )
+            for table in (trials, epochs, studies, looks)
+        }
+
+
+def altered(path, *statements):
+    with closing(sqlite3.connect(path)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+
+
+def checked(path):
+    with open_store(path, create=False) as store:
+        return examined(store)
+
+
+def test_a_sound_store_has_no_faults(filled):
+    found = checked(filled)
+    assert found.faults == ()
+    assert set(found.trials) == {trial(replicate).id for replicate in range(3)}
+    assert found.numerics == {1: 3}
+    assert found.studies == 2
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("UPDATE trials SET test_accuracy = 0.99 WHERE replicate = 0", "not those that were"),
+        ("UPDATE epochs SET val_loss = 0.5 WHERE epoch = 77", "its epochs are not those"),
+        ("INSERT INTO epochs (trial_id, epoch) VALUES ('gone', 1)", "without their trial: gone"),
+        ("UPDATE claims SET trial_id = (SELECT min(id) FROM trials)", "claims on trials that are"),
+        ("UPDATE studies SET sizes = '3' WHERE name = 'mine'", "study 'mine' must be"),
+        ("UPDATE looks SET at = 'never' WHERE id = 2", "look 2 must be"),
+    ],
+)
+def test_each_fault_is_named_and_nothing_else(filled, statement, told):
+    altered(filled, statement)
+    (fault,) = checked(filled).faults
+    assert told in fault
+
+
+def test_a_damaged_index_is_named(filled):
+    with closing(sqlite3.connect(filled)) as connection:
+        where = "SELECT rootpage FROM sqlite_master WHERE name = 'ix_claims_driver_id'"
+        (page,) = connection.execute(where).fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    pages = bytearray(filled.read_bytes())
+    pages[page * size - 1] ^= 1  # the last byte of the index' one entry
+    filled.write_bytes(pages)
+    assert any("the file is damaged: " in fault for fault in checked(filled).faults)
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002"])
+def test_a_store_of_every_revision_is_sound(revision, path):
+    shutil.copyfile(DATABASES / f"{revision}.db", path)
+    assert checked(path).faults == ()
+
+
+def test_to_postgresql_and_back_nothing_is_lost(filled, postgres_url, tmp_path):
+    there = copied(filled, postgres_url)
+    assert (there.trials, there.studies, there.looks, there.found, there.kept) == (3, 2, 2, 0, ())
+    assert content(postgres_url) == content(filled)
+    again = copied(filled, postgres_url)
+    assert (again.trials, again.studies, again.looks, again.found) == (0, 0, 0, 3)
+    back = tmp_path / "back.db"
+    assert copied(postgres_url, back).trials == 3
+    assert content(back) == content(filled)
+    with open_store(back) as store:
+        assert store.drivers() == []
+        assert_same(store.results([trial(1).id])[trial(1).id], result(1, epochs=120))
+    assert checked(postgres_url).faults == ()
+
+
+def test_a_merge_adds_what_is_new_and_leaves_the_rest(filled, tmp_path):
+    target = tmp_path / "target.db"
+    with open_store(target) as store:
+        store.add(result(0))
+        store.add(result(7))
+        store.put_study(record("mine", study=study("mine", seed=5)))
+        store.look("other", DATASET, ["a"], "results")
+    found = copied(filled, target)
+    assert (found.trials, found.found, found.studies, found.looks) == (2, 1, 1, 1)
+    assert found.kept == ("mine",)
+    with open_store(target) as store:
+        assert store.study("mine").study.seed == 5
+        assert len(store.has(trial(number).id for number in range(10))) == 4
+
+
+def test_more_trials_than_a_statement_takes(path, tmp_path):
+    with open_store(path) as store:
+        for number in range(520):
+            store.add(result(number, epochs=1, images=1))
+    assert copied(path, tmp_path / "b.db").trials == 520
+    assert content(path) == content(tmp_path / "b.db")
+
+
+def test_an_altered_trial_is_not_spread(filled, tmp_path):
+    altered(filled, "UPDATE trials SET test_accuracy = 0.99 WHERE replicate = 0")
+    with pytest.raises(StoreError, match=f"trial {trial(0).id} must be"):
+        copied(filled, tmp_path / "b.db")
+
+
+@pytest.mark.parametrize("name", ["stepladder.db", "link.db"])
+def test_a_store_is_not_copied_onto_itself(filled, name):
+    (filled.parent / "link.db").symlink_to(filled)
+    with pytest.raises(StoreError, match="must not be the same"):
+        copied(filled, filled.parent / name)
+
+
+def test_a_source_that_is_not_there_makes_no_target(tmp_path):
+    with pytest.raises(StoreError, match="no such file"):
+        copied(tmp_path / "none.db", tmp_path / "b.db")
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("kind", ["file", "server"])
+def test_vacuum_gives_room_back(kind, request, path):
+    url = path if kind == "file" else request.getfixturevalue("postgres_url")
+    with open_store(url) as store:
+        for number in range(20):
+            store.add(result(number, epochs=300))
+        with store.transaction(writes=True) as connection:
+            connection.execute(trials.delete())
+    before, after = vacuumed(url)
+    assert after < before
+    assert content(url)["trials"] == []
