@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["MOST", "REPLICATES_SCHEMA", "with_most", "without_most"]
+__all__ = ["MOST", "REPLICATES_SCHEMA", "with_most", "with_most_in_schema", "without_most"]
 
 MOST = 30
 """Replicates at most, where the study does not say."""
 
 REPLICATES_SCHEMA = {"anyOf": [{"type": "integer", "minimum": 1}, {"const": "auto"}], "default": 5}
+
+
+def with_most_in_schema(schema: dict[str, Any]) -> None:
+    """Adds the key that a file may have and the value has not to a JSON Schema."""
+    schema["properties"]["most_replicates"] = {
+        "type": "integer",
+        "minimum": 1,
+        "default": MOST,
+        "description": 'Replicates at most, with replicates = "auto".',
+    }
 
 
 def with_most(given: Mapping[str, Any]) -> Mapping[str, Any]:

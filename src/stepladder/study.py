@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self, cast
 import tomli_w
 from pydantic import (
     BeforeValidator,
+    ConfigDict,
     Discriminator,
     Field,
     Tag,
@@ -18,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from stepladder.auto import REPLICATES_SCHEMA, with_most, without_most
+from stepladder.auto import REPLICATES_SCHEMA, with_most, with_most_in_schema, without_most
 from stepladder.designs import Arm, Cell, Design, ExplicitArm, arms, cells
 from stepladder.errors import StudyError
 from stepladder.model_file import MODEL_SCHEMA, ModelFile
@@ -63,6 +64,8 @@ class Study(Value):
         >>> [technique.name for technique in study.techniques]
         ['Adam', 'dropout']
     """
+
+    model_config = ConfigDict(json_schema_extra=with_most_in_schema)
 
     name: str = Field(
         min_length=1, max_length=500, description="The study's name.", examples=["my-study"]

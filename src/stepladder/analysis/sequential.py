@@ -15,7 +15,7 @@ from stepladder.analysis.judged import Effect, Verdict
 from stepladder.analysis.one_sign import one_sign_floor
 from stepladder.analysis.rule import evidence, judge
 
-__all__ = ["LOOKS", "Looked", "adaptive_effects", "looks_of", "replay"]
+__all__ = ["LOOKS", "Looked", "adaptive_effects", "levels_of", "looks_of", "replay"]
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -62,13 +62,27 @@ def looks_of(most: int, comparisons: int, alpha: float = 0.05) -> tuple[int, ...
         Rising numbers, at most `LOOKS` of them; one alone where the most is no more than the
         first.
     """
-    level = alpha / LOOKS / max(comparisons, 1)
+    level = alpha / 2 / (LOOKS - 1) / max(comparisons, 1)
     first = 5
     while first < most and float(one_sign_floor(first)) >= level:
         first += 1
     ratios = [(most / first) ** (step / (LOOKS - 1)) for step in range(LOOKS)]
     numbers = {round(first * ratio) for ratio in ratios} if first < most else {most}
     return tuple(sorted({*numbers, most}))
+
+
+def levels_of(looks: Sequence[int], alpha: float = 0.05) -> tuple[float, ...]:
+    """The error rate that each look may spend: half at the last, the rest evenly before it.
+
+    What is left open at the last look is hard to see, so most is kept for it; clear effects
+    settle early at any level.
+
+    Args:
+        looks: numbers of replicates, rising.
+        alpha: what all looks together may spend.
+    """
+    early = len(looks) - 1
+    return (*[alpha / 2 / early] * early, alpha / 2) if early else (alpha,)
 
 
 def replay(
@@ -83,12 +97,12 @@ def replay(
     """What each look says, in order, from the scores that were there at it.
 
     At a look with n replicates every comparison that is still open is judged on its first n, at
-    alpha over the number of looks, after Holm's correction over the comparisons that no look has
+    the look's share of alpha, after Holm's correction over the comparisons that no look has
     called different yet (or, for `no difference beyond δ`, within δ). A verdict stays. Let m0
     comparisons be equal in truth. Before the first of them is called falsely, at least m0 are
-    uncalled, so each is tested at alpha / looks / m0 or less, m0 times looks tests in all: some
-    false call has chance at most alpha, however the looks depend on each other and whatever
-    made a comparison's replicates end.
+    uncalled, so at each look they are tested at its share over m0 or less, m0 of them: some
+    false call has chance at most the sum of the shares, alpha, however the looks depend on each
+    other and whatever made a comparison's replicates end.
 
     Args:
         arm: accuracies as fractions, shape (comparisons, replicates); NaN is one that diverged.
@@ -109,7 +123,7 @@ def replay(
     different, within = np.zeros(count, bool), np.zeros(count, bool)
     settled_at, wanted = np.zeros(count, np.int64), np.zeros(count, np.int64)
     taken = 0
-    for number in looks:
+    for number, level in zip(looks, levels_of(looks, alpha), strict=True):
         open_ = ~different & ~within
         if not open_.any():
             break
@@ -118,7 +132,6 @@ def replay(
             return Looked(different, within, settled_at, taken, wanted, finished=False)
         taken += 1
         p, p_within = evidence(first[:, :number], second[:, :number], delta)
-        level = alpha / len(looks)
         different |= _rejected(p, open_, different, level)
         within |= _rejected(p_within, open_ & ~different, within, level) & ~different
         settled_at[open_ & (different | within)] = number
@@ -171,7 +184,8 @@ def adaptive_effects(
         return {}, looked
     used = np.minimum(looked.wanted, reached)
     beyond = np.arange(first.shape[1]) >= used[:, None]
-    judged = judge(np.where(beyond, np.nan, first), second, delta=delta, alpha=alpha / len(looks))
+    judged = judge(np.where(beyond, np.nan, first), second, delta=delta,
+                   alpha=levels_of(looks, alpha)[-1])  # fmt: skip
     made = {
         arm: _with_verdict(effect_of(judged, row, int(used[row])), looked, row)
         for row, (arm, _) in enumerate(pairs)

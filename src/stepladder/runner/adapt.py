@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from stepladder.analysis.sequential import Looked, adaptive_effects, looks_of
+from stepladder.analysis.sequential import Looked, adaptive_effects, levels_of, looks_of
 from stepladder.designs import Arm
 from stepladder.records import Trial, TrialResult
 from stepladder.runner.plan import trials_of
@@ -122,8 +122,8 @@ def add_replicates(
     """
     planned = looks(arms, question.study.replicates)
     note(
-        f"adaptive: verdicts at {', '.join(map(str, planned))} replicates, an error rate of "
-        f"{5 / len(planned):.3g} % at each"
+        f"adaptive: verdicts at {', '.join(map(str, planned))} replicates, the error rate split "
+        f"as {', '.join(f'{100 * level:.2g}' for level in levels_of(planned))} %"
     )
     while not (wants := wanted(question, arms, store)).finished:
         ahead = max(wants.replicates.values())

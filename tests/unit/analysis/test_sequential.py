@@ -7,7 +7,7 @@ from scipy import stats
 from stepladder import InputError
 from stepladder.analysis import effects
 from stepladder.analysis.one_sign import one_sign_floor
-from stepladder.analysis.sequential import LOOKS, adaptive_effects, looks_of, replay
+from stepladder.analysis.sequential import LOOKS, adaptive_effects, levels_of, looks_of, replay
 
 GENERATOR = np.random.default_rng(0)
 
@@ -26,6 +26,14 @@ def test_the_first_look_can_settle_something(comparisons):
     first = looks_of(100, comparisons)[0]
     assert first >= 5
     assert float(one_sign_floor(first)) < 0.05 / LOOKS / comparisons
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_shares_of_the_looks_add_up_to_the_rate_and_the_last_has_half(count):
+    levels = levels_of(range(count), 0.05)
+    assert sum(levels) == pytest.approx(0.05)
+    assert len(levels) == count
+    assert levels[-1] == (0.025 if count > 1 else 0.05)
 
 
 def judged(gains, looks, most=20, reached=None, spread=0.01):
