@@ -32,7 +32,8 @@ def planned_run(replicates: int = 2, epochs: int = 4, found: int = 0, **settings
     ][found:]
     names = {trial.id: (name,) for name, trial in trials}
     count = len(trials)
-    plan = Planned(study, count, found, count * epochs, workers=2, arm_names=names)
+    arms = dict.fromkeys((arm.name for arm in study.arms), replicates)
+    plan = Planned(study, count, found, count * epochs, 2, arm_names=names, arm_trials=arms)
     return plan, [trial for _, trial in trials]
 
 

@@ -48,10 +48,22 @@ def test_runs_are_listed_with_their_state_and_size(in_process, made_up, place):
 def test_a_dry_run_tells_and_writes_nothing(in_process, made_up, place):
     before = sorted(place.rglob("*"))
     code, out, err = in_process("run", "study.toml", "--dry-run")
-    assert (code, err) == (0, "")
+    assert code == 0
+    assert err.startswith("2 replicates of each arm: luck cannot be told from a technique")
     assert "small: 6 trials to train, " in out
     assert "known after the first epochs" in out
     assert sorted(place.rglob("*")) == before
+
+
+def test_a_dry_run_of_a_fair_study_counts_its_candidates_and_names_confounds(in_process, place):
+    words = ("--set", "tuning=fair", "--set", "tune.grid.learning_rate=[0.1, 0.3, 1.0]")
+    one = '[{name="ReLU", change={activation="relu", batch_size=8}}]'
+    code, out, err = in_process(
+        "run", "study.toml", "--dry-run", *words, "--replicates", "5", "--set", f"technique={one}"
+    )
+    assert code == 0
+    assert "small: at least 22 trials to train, " in out  # 2 arms: 3 candidates twice, 5 replicates
+    assert err.startswith("confound: + ReLU against plain: optimizer steps")
 
 
 def test_a_dry_run_tells_the_time_from_like_trials(in_process, made_up, place):

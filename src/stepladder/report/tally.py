@@ -167,8 +167,7 @@ class Tally:
 
 def _arm_tallies(planned: Planned) -> dict[str, ArmTally]:
     to_train = Counter(name for names in planned.arm_names.values() for name in names)
-    replicates = planned.study.replicates
     return {
-        arm.name: ArmTally(arm.name, replicates, max(0, replicates - to_train[arm.name]))
-        for arm in planned.study.arms
+        name: ArmTally(name, trials, trials - to_train[name])
+        for name, trials in planned.arm_trials.items()
     }

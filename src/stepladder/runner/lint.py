@@ -37,15 +37,15 @@ def preflight(planned: Plan, dataset: Dataset, sizes: dict[str, int]) -> tuple[s
 
 
 def _size(planned: Plan) -> list[str]:
-    """What a factorial comes to, and a smaller design where there is one."""
+    """What a factorial comes to, where there is a smaller design."""
     study = planned.study
-    if study.design != "factorial" or not planned.missing:
-        return []
     count = len(study.cells).bit_length() - 1
-    said = f"factorial of {count} techniques: {len(planned.missing):,} trials to train"
-    if count > 4:
-        said += f'; design = "fraction" would have {runs_of_fraction(count)} arms of {2**count}'
-    return [said]
+    if study.design != "factorial" or not planned.missing or count <= 4:
+        return []
+    return [
+        f"factorial of {count} techniques, {len(planned.missing):,} trials to train: design = "
+        f'"fraction" would have {runs_of_fraction(count)} arms of {2**count}'
+    ]
 
 
 def weights(recipe: Recipe, inputs: int, classes: int) -> int | None:

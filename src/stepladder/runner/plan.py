@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -39,6 +40,7 @@ class Plan:
 
     def announced(self, workers: int) -> Planned:
         """The plan as progress is told of it."""
+        counts = Counter(name for names in self.arm_names.values() for name in names)
         return Planned(
             study=self.study,
             trials=len(self.missing),
@@ -46,6 +48,7 @@ class Plan:
             epochs=sum(trial.recipe.epochs for trial in self.missing),
             workers=workers,
             arm_names={trial.id: self.arm_names[trial.id] for trial in self.missing},
+            arm_trials={arm.name: counts[arm.name] for arm in self.study.arms},
             seconds=seconds_to_train(self.missing, self.timings, workers),
             is_least=self.is_least,
         )

@@ -24,6 +24,7 @@ class Planned:
         workers: processes that train.
         seconds: about how long that takes, compiling left out; None where nothing can be said yet.
         arm_names: for each trial to train, by its id, the names of the arms that it belongs to.
+        arm_trials: how many trials each arm has, those found included, by its name, in order.
         is_least: whether what these trials come to may ask for more.
         notes: what the user should know before it, a sentence each.
     """
@@ -34,6 +35,7 @@ class Planned:
     epochs: int
     workers: int
     arm_names: Mapping[str, tuple[str, ...]]
+    arm_trials: Mapping[str, int]
     seconds: float | None = None
     is_least: bool = False
     notes: tuple[str, ...] = ()

@@ -242,11 +242,10 @@ def _about(found: _Round, study: Study, missing: int) -> str:
 
 
 def _plan(study: Study, found: _Round, store: Store) -> Plan:
-    """The new candidates of a round as a plan, counted as replicates of their arms."""
+    """The new candidates of a round as a plan."""
     new = set(found.new)
     by_arm = {
         arm: [trial for trials in tried.values() for trial in trials if trial in new]
         for arm, tried in found.trials.items()
     }
-    each = max(1, len(found.new) // max(1, len(study.arms)))
-    return planned(study.changed({"replicates": each, "adaptive": False}), by_arm, store)
+    return planned(study, by_arm, store)

@@ -54,6 +54,24 @@ def test_every_progress_can_finish_at_once_after_its_start(make, clock):
     progress.finish()
 
 
+@pytest.mark.parametrize("make", [live, plain, quiet])
+def test_every_progress_takes_a_run_in_parts_with_notes_around_them(make, clock):
+    stream = io.StringIO()
+    progress: Progress = make(stream, clock)
+    plan, trials = planned_run()
+    progress.note("before")
+    for trial in trials[:2]:
+        progress.start(plan)
+        progress.trial_started(trial)
+        progress.epoch_done(trial, 1)
+        progress.trial_done(finished(trial, 0.9))
+        progress.finish()
+        progress.note("between")
+    said = stream.getvalue()
+    assert not said or said.index("before") < said.index("Trained 1 of 14") < said.index("between")
+    assert said.count("between") == (2 if said else 0)
+
+
 def lines(stream):
     return stream.getvalue().splitlines()
 

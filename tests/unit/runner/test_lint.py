@@ -50,7 +50,7 @@ def test_a_factorial_names_its_trials_and_a_smaller_design(dataset):
     study = Study(name="s", base=BASE, validation=10, techniques=techniques, design="factorial",
                   replicates=100)  # fmt: skip
     (line,) = said(study, dataset)
-    assert line.startswith("factorial of 5 techniques: 3,200 trials to train; design")
+    assert line.startswith("factorial of 5 techniques, 3,200 trials to train: design")
     assert "would have 16 arms of 32" in line
     (line,) = said(study, dataset, stored=10)
     assert "3,190 trials to train" in line

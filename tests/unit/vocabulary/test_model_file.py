@@ -142,6 +142,14 @@ def test_the_names_of_model_files_alone_make_no_two_equal(folder):
             {"base": {"hidden": [1]}, "techniques": [{"name": "x", "change": {"model": "y"}}]},
             "one study has one model",
         ),
+        (
+            {
+                "base": {"hidden": [1]},
+                "design": "explicit",
+                "explicit": [{"name": "x", "change": {"model": "y"}}],
+            },
+            "one study has one model",
+        ),
     ],
 )
 def test_a_model_elsewhere_than_at_the_top_is_refused(fields, expected):
