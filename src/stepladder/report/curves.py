@@ -155,7 +155,8 @@ def figures_of(results: Results) -> Figures:
     if results.tuned is not None:
         made = replace(made, tuned=results.tuned)
         made.alternatives["tuning"] = tuning_words(results.tuned)
-    return replace(made, captions=_captions(results, made))
+    captions = _captions(results, made)
+    return replace(made, captions={name: captions[name] for name in made.alternatives})
 
 
 def band(replicates: Sequence[npt.NDArray[np.float64]]) -> Band:
