@@ -155,7 +155,8 @@ def figures_of(results: Results) -> Figures:
     if results.tuned is not None:
         made = replace(made, tuned=results.tuned)
         made.alternatives["tuning"] = tuning_words(results.tuned)
-    return replace(made, captions=_captions(results, made))
+    captions = _captions(results, made)
+    return replace(made, captions={name: captions[name] for name in made.alternatives})
 
 
 def band(replicates: Sequence[npt.NDArray[np.float64]]) -> Band:
@@ -215,7 +216,7 @@ def _captions(results: Results, made: Figures) -> dict[str, str]:
     shade = "shaded: 95 % t interval of the mean over replicates" if several else "one replicate"
     axis = " The axis is linear within ± 1 point and logarithmic beyond."
     epochs = "accuracy over the epochs, mean of the replicates"
-    said = {
+    return {
         "accuracy": f"Training and validation {epochs}; {shade}. Training accuracy is taken while "
         "training, dropout on, so it can lie below validation accuracy.",
         "validation": f"Validation {epochs}, all arms on one axis; {shade}.",
@@ -226,7 +227,6 @@ def _captions(results: Results, made: Figures) -> dict[str, str]:
         f"± {made.delta:g}, within which a difference does not matter. A hollow mark: not enough "
         f"replicates.{axis if made.has_log_effects else ''}",
     }
-    return {name: text for name, text in said.items() if name in made.alternatives}
 
 
 def _alternatives(panels: Sequence[Panel], bars: Sequence[Bar]) -> dict[str, str]:
