@@ -18,6 +18,7 @@ __all__ = ["draw_tuning"]
 
 WIDTH = 7.2  # inches
 COLUMNS = 4
+TITLE = 28  # characters of a panel's title that fit above it
 
 
 def draw_tuning(figure: Figure, figures: Figures, theme: Theme) -> None:
@@ -55,8 +56,8 @@ def _draw_arm(axes: Axes, arm: ArmTuning, tuned: Tuned, theme: Theme) -> None:
                   color=theme.train, markerfacecolor=theme.paper, zorder=3)  # fmt: skip
     axes.plot([arm.chosen[0]], [100 * best[arm.chosen[0]].mean], "o", markersize=4,
               color=theme.validation, zorder=4)  # fmt: skip
-    name = elided(arm.arm, 24)
-    axes.set_title(f"{name}{' (at the edge)' if arm.at_edge else ''}", size=7.5, color=theme.ink,
+    edge = " (at the edge)" if arm.at_edge else ""
+    axes.set_title(f"{elided(arm.arm, TITLE - len(edge))}{edge}", size=7.5, color=theme.ink,
                    loc="left", pad=3)  # fmt: skip
 
 

@@ -161,7 +161,7 @@ def _markdown_row(row: Row, parts: int, images: int, reported: int) -> list[str]
     if row.instead:
         accuracies = [*[""] * parts, f"*{markdown_text(row.instead)}*"]
     name = markdown_text(row.name)
-    if row.against is not None and not row.is_against_above:
+    if row.against is not None and not row.is_against_told:
         name += f" <sub>against {markdown_text(row.against)}</sub>"
     verdict = f"**{row.verdict}**" if row.kind in ("helps", "hurts") else row.verdict
     verdict += f", {row.needed}" if row.needed else ""

@@ -77,7 +77,7 @@ def _row(arm: ScoredArm, base: str, delta: float) -> Row:
     return Row(
         name=visible(arm.name),
         against=arm.compared_with and visible(arm.compared_with),
-        is_against_above=arm.compared_with == base,  # one for all: the line below the table says it
+        is_against_told=arm.compared_with == base,  # one for all: the line below the table says it
         replicates=str(arm.n),
         is_complete=not arm.missing and not arm.diverged,
         train=nothing,

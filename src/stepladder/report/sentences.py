@@ -269,12 +269,14 @@ def _adaptive_note(results: Results) -> str:
     saved = adapted.at_most - adapted.trials
     looks = joined([str(each) for each in adapted.looks])
     said = (
-        f"Replicates were added until verdicts were settled, at {adapted.taken} of the looks "
-        f"planned at {looks}, the error rate split among them: {adapted.trials:,} trials instead "
-        f"of {adapted.at_most:,}"
+        f"Replicates were added while a verdict was open, at {adapted.taken} of the looks planned "
+        f"at {looks}, the error rate split among them"
     )
     if saved > 0:
-        said += f", which saved about {duration(adapted.seconds_saved)} of training"
+        said += (
+            f": {adapted.trials:,} trials instead of {adapted.at_most:,}, which saved about "
+            f"{duration(adapted.seconds_saved)} of training"
+        )
     return f"{said}. Intervals are not corrected for stopping."
 
 

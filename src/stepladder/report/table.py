@@ -246,7 +246,7 @@ def _column(
 
 def _name(row: Row) -> Text:
     name = Text(elided(row.name, 3 * NAME_WIDTH), style="bold")
-    if row.against is not None and not row.is_against_above:
+    if row.against is not None and not row.is_against_told:
         name.append(f"\n  against {elided(row.against, 2 * NAME_WIDTH)}", style="not bold dim")
     return name
 

@@ -30,7 +30,7 @@ class Row:
     Attributes:
         name: the arm's name, made visible, not escaped.
         against: the arm it is compared with, or None.
-        is_against_above: whether that arm is the row above.
+        is_against_told: whether the line below the table tells it: the row above, or one for all.
         replicates: finished and planned, such as "3 of 5".
         is_complete: whether every planned replicate is finished and none diverged.
         train: accuracy on the training images in percent.
@@ -50,7 +50,7 @@ class Row:
 
     name: str
     against: str | None
-    is_against_above: bool
+    is_against_told: bool
     replicates: str
     is_complete: bool
     train: Shown
@@ -146,7 +146,7 @@ def _row(results: Results, index: int) -> Row:
     return Row(
         name=visible(result.arm.name),
         against=None if against is None else visible(against),
-        is_against_above=index > 0 and against == results.arms[index - 1].arm.name,
+        is_against_told=_is_against_told(results, index),
         replicates=f"{result.n} of {max(planned, result.n)}",
         is_complete=result.n >= planned and not result.diverged,
         train=_accuracy(result.train_accuracy),
@@ -157,6 +157,13 @@ def _row(results: Results, index: int) -> Row:
         notes=_notes(result, planned, results.finished),
         **judged_cells(effect, results.study.delta),
     )
+
+
+def _is_against_told(results: Results, index: int) -> bool:
+    others = {result.arm.compared_with for result in results.arms} - {None}
+    against = results.arms[index].arm.compared_with
+    above = results.arms[index - 1].arm.name if index else None
+    return against is not None and (against == above or len(others) == 1)
 
 
 class JudgedCells(TypedDict):

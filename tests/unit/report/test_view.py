@@ -2,7 +2,14 @@ import math
 from dataclasses import replace
 
 import pytest
-from example_results import VARIANTS, estimate, mnist_results, partial_results, some_diverged
+from example_results import (
+    VARIANTS,
+    estimate,
+    factorial_results,
+    mnist_results,
+    partial_results,
+    some_diverged,
+)
 
 from stepladder.report.view import Shown, view_of
 
@@ -53,12 +60,13 @@ def test_accuracies_are_percent_and_effects_points():
     assert shown.reported == "95.80"
 
 
-def test_only_rows_not_against_the_one_above_need_its_name():
+def test_only_rows_that_the_line_below_does_not_tell_need_a_name():
     shown = rows(mnist_results())
-    assert shown["ELU instead of ReLU"].is_against_above
-    assert not shown["+ Adam"].is_against_above
+    assert shown["ELU instead of ReLU"].is_against_told
+    assert not shown["+ Adam"].is_against_told
     assert shown["+ Adam"].against == "+ ReLU"
-    assert not shown["naive"].is_against_above
+    assert not shown["naive"].is_against_told
+    assert all(row.is_against_told for row in rows(factorial_results()).values() if row.against)
 
 
 @pytest.mark.parametrize(
