@@ -1,4 +1,4 @@
-"""How long judging takes: 1,000 arms against one, at several numbers of replicates.
+"""How long judging takes: 1,000 arms against one, and the read-out of a factorial of eight.
 
 Run with `python benchmarks/judging.py`.
 """
@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 
-from stepladder.analysis import effects
+from stepladder.analysis import effects, factorial
 
 ARMS = 1_000
 
@@ -27,6 +27,17 @@ def main() -> None:
         for _ in range(3):
             begun = time.perf_counter()
             effects(scores, pairs)
+            seconds.append(time.perf_counter() - begun)
+        print(f"{replicates:>10}  {min(seconds):7.2f}")
+    print("Factorial of 8 techniques, 256 arms, read out")
+    print("replicates  seconds")
+    for replicates in (5, 20, 100):
+        drawn = generator.uniform(0.5, 0.9, (256, replicates))
+        combinations = {each: row.tolist() for each, row in enumerate(drawn)}
+        seconds = []
+        for _ in range(3):
+            begun = time.perf_counter()
+            factorial(combinations, "ABCDEFGH")
             seconds.append(time.perf_counter() - begun)
         print(f"{replicates:>10}  {min(seconds):7.2f}")
 

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from stepladder import cli_store, interrupts
+from stepladder.cli_judge import judge
 from stepladder.errors import StepladderError
 from stepladder.version import __version__
 
@@ -24,6 +25,10 @@ _STORE = click.option(
 )
 
 
+def _count_or_auto(text: str) -> int | str:
+    return text if text == "auto" else int(text)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="stepladder")
 def command() -> None:
@@ -35,8 +40,15 @@ def command() -> None:
 
 @command.command()
 @click.argument("study", metavar="STUDY")
-@click.option("--replicates", type=int, metavar="N", help="Replicates of each arm.")
+@click.option(
+    "--replicates", type=_count_or_auto, metavar="N",
+    help="Replicates of each arm; auto adds them until every verdict is settled.",
+)  # fmt: skip
 @click.option("--epochs", type=int, metavar="N", help="Epochs of the base recipe.")
+@click.option(
+    "--design", metavar="NAME",
+    help="ladder, one_at_a_time, leave_one_out, factorial, fraction or explicit.",
+)  # fmt: skip
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the run [runs/STUDY]."
 )
@@ -69,8 +81,9 @@ def command() -> None:
 @click.option("--dry-run", is_flag=True, help="Say what would be trained, and train nothing.")
 def run(
     study: str,
-    replicates: int | None,
+    replicates: int | str | None,
     epochs: int | None,
+    design: str | None,
     out: Path | None,
     store: str | None,
     workers: int | None,
@@ -81,21 +94,24 @@ def run(
     settings: tuple[str, ...],
     dry_run: bool,
 ) -> None:
-    """Trains a study and judges it: a file, or mnist or quick.
+    """Trains a study and judges it: a file, or mnist, mnist-fair or quick.
 
     What is stored already is not trained again: the same command goes on after an interruption.
     """
     from stepladder import api
     from stepladder.report import progress, table
     from stepladder.report.announcing import announcement
+    from stepladder.report.wording import visible
     from stepladder.study import Study
 
-    changes = {**_settings(settings), **_given(replicates=replicates, epochs=epochs)}
+    given = _given(replicates=replicates, epochs=epochs, design=design)
+    changes = {**_settings(settings), **given}
     asked = Study.load(study, changes)
     if dry_run:
-        click.echo(
-            announcement(api.plan(asked, out=out, store=store, workers=workers, engine=engine))
-        )
+        planned = api.plan(asked, out=out, store=store, workers=workers, engine=engine)
+        for note in planned.notes:
+            click.echo(visible(note), err=True)
+        click.echo(announcement(planned))
         return
     interrupts.stop_cleanly()
     watched = progress.for_terminal(sys.stderr)
@@ -210,6 +226,7 @@ def schema() -> None:
     click.echo(json.dumps(Study.model_json_schema(by_alias=True), indent=2, ensure_ascii=False))
 
 
+command.add_command(judge)
 command.add_command(cli_store.runs)
 command.add_command(cli_store.store)
 

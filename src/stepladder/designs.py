@@ -2,51 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
 from typing import Literal
 
+from stepladder import factorials
+from stepladder.arms import (
+    Arm,
+    ExplicitArm,
+    alternatives,
+    applied,
+    instead_name,
+    main_of,
+    with_technique,
+)
 from stepladder.errors import StudyError
+from stepladder.factorials import Cell
 from stepladder.recipe import Recipe
 from stepladder.techniques import Technique
+from stepladder.values import nearest
 
-__all__ = ["Arm", "Design", "arms"]
+__all__ = ["Arm", "Cell", "Design", "ExplicitArm", "arms", "cells"]
 
-Design = Literal["ladder"]
+Design = Literal["ladder", "one_at_a_time", "leave_one_out", "factorial", "fraction", "explicit"]
 
-
-@dataclass(frozen=True)
-class Arm:
-    """One recipe under a name, with the arm that it is compared with.
-
-    Attributes:
-        name: unique in its study, such as `+ ReLU`.
-        recipe: what is trained.
-        compared_with: name of another arm of the study, or None for the base.
-        technique: the technique that this arm judges, or None for the base.
-    """
-
-    name: str
-    recipe: Recipe
-    compared_with: str | None = None
-    technique: str | None = None
+_ALL = "all techniques"
 
 
 def arms(
-    design: Design, base_name: str, base: Recipe, techniques: Sequence[Technique]
+    design: Design,
+    base_name: str,
+    base: Recipe,
+    techniques: Sequence[Technique],
+    explicit: Sequence[ExplicitArm] = (),
 ) -> tuple[Arm, ...]:
     """The arms of a design, the base first, in the order in which they are shown.
+
+    Techniques are applied in the order of the study, so where two change one field the later
+    one counts. One with `instead_of` takes the place of another, in an arm that is compared with
+    the arm which has that other: a rung of a ladder, the technique alone, or all techniques.
 
     Args:
         design: how techniques are combined.
         base_name: the name of the base's arm.
         base: the recipe that techniques are added to.
         techniques: what is judged, names all different.
+        explicit: the arms of the design `explicit`.
 
     Raises:
-        StudyError: if an arm's recipe contradicts itself, or a technique changes nothing.
+        StudyError: if an arm's recipe contradicts itself, a technique changes nothing, two arms
+            have one name, or there are too many or too few techniques for the design.
     """
-    return _DESIGNS[design](Arm(base_name, base), techniques)
+    start = Arm(base_name, base)
+    if design == "ladder":
+        made = _ladder(start, techniques)
+    elif design == "one_at_a_time":
+        made = _one_at_a_time(start, techniques)
+    elif design == "leave_one_out":
+        made = _leave_one_out(start, techniques)
+    elif design == "explicit":
+        made = _explicit(start, explicit)
+    else:
+        made = factorials.combined(design, start, techniques)
+    _check_names([arm.name for arm in made])
+    return made
+
+
+def _check_names(names: Sequence[str]) -> None:
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise StudyError(
+            [f"arms must differ in their names, found {name!r} twice; rename one" for name in twice]
+        )
+
+
+def cells(
+    design: Design, base_name: str, base: Recipe, techniques: Sequence[Technique]
+) -> tuple[Cell, ...]:
+    """The combinations of a factorial or its fraction; none for another design.
+
+    Args:
+        design: how techniques are combined.
+        base_name: the name of the base's arm.
+        base: the recipe that techniques are added to.
+        techniques: what is judged; alternatives are in no combination.
+
+    Raises:
+        StudyError: as for `arms`.
+    """
+    if design not in ("factorial", "fraction"):
+        return ()
+    return factorials.with_cells(design, Arm(base_name, base), main_of(techniques))[1]
 
 
 def _ladder(base: Arm, techniques: Sequence[Technique]) -> tuple[Arm, ...]:
@@ -60,12 +106,12 @@ def _ladder(base: Arm, techniques: Sequence[Technique]) -> tuple[Arm, ...]:
         replaced = technique.instead_of
         under = below.get(replaced, top.recipe) if replaced else top.recipe
         try:
-            recipe = _with(under, technique)
+            recipe = with_technique(under, technique)
         except StudyError as error:
             problems += error.problems
             continue
         if replaced:
-            name = f"{technique.name} instead of {replaced}"
+            name = instead_name(technique)
             made.append(Arm(name, recipe, rung_names.get(replaced, base.name), technique.name))
             continue
         below[technique.name] = under
@@ -77,24 +123,67 @@ def _ladder(base: Arm, techniques: Sequence[Technique]) -> tuple[Arm, ...]:
     return tuple(made)
 
 
-def _with(recipe: Recipe, technique: Technique) -> Recipe:
-    try:
-        changed = recipe.changed(technique.change)
-    except StudyError as error:
-        raise StudyError(
-            [f"technique {technique.name!r} on {_short(recipe)}: {each}" for each in error.problems]
-        ) from None
-    if changed == recipe:
-        raise StudyError(
-            f"technique {technique.name!r} must change something, but the recipe it is added to "
-            f"has {_short(recipe, technique)} already; remove it or change the base"
-        )
-    return changed
+def _one_at_a_time(base: Arm, techniques: Sequence[Technique]) -> tuple[Arm, ...]:
+    """Each technique alone on the base; an alternative is compared with what it replaces."""
+    made: list[Arm] = [base]
+    problems: list[str] = []
+    for technique in techniques:
+        try:
+            recipe = with_technique(base.recipe, technique)
+        except StudyError as error:
+            problems += error.problems
+            continue
+        if technique.instead_of:
+            against = f"+ {technique.instead_of}"
+            made.append(Arm(instead_name(technique), recipe, against, technique.name))
+        else:
+            made.append(Arm(f"+ {technique.name}", recipe, base.name, technique.name))
+    if problems:
+        raise StudyError(problems)
+    return tuple(made)
 
 
-def _short(recipe: Recipe, technique: Technique | None = None) -> str:
-    fields = technique.change if technique else ("activation", "optimizer")
-    return ", ".join(f"{field} = {getattr(recipe, field)!r}" for field in fields)
+def _leave_one_out(base: Arm, techniques: Sequence[Technique]) -> tuple[Arm, ...]:
+    """All techniques, and all but each: what is lost without it."""
+    main = main_of(techniques)
+    if not main:
+        return (base,)
+    full = Arm(_ALL, applied(base.recipe, main), base.name)
+    made: list[Arm] = [base, full]
+    problems: list[str] = []
+    for left_out in main:
+        recipe = applied(base.recipe, [each for each in main if each is not left_out])
+        if recipe == full.recipe:
+            problems.append(
+                f"technique {left_out.name!r} must change something where all techniques are, but "
+                "others set the same fields; remove one of them, or write instead_of"
+            )
+        made.append(Arm(f"all but {left_out.name}", recipe, full.name, left_out.name))
+    if problems:
+        raise StudyError(problems)
+    return (*made, *alternatives(base, full, techniques))
 
 
-_DESIGNS: dict[Design, Callable[[Arm, Sequence[Technique]], tuple[Arm, ...]]] = {"ladder": _ladder}
+def _explicit(base: Arm, declared: Sequence[ExplicitArm]) -> tuple[Arm, ...]:
+    """Arms as they are declared, each compared with the base or another."""
+    made: list[Arm] = [base]
+    problems: list[str] = []
+    names = [base.name, *(each.name for each in declared)]
+    _check_names(names)
+    for each in declared:
+        against = base.name if each.compared_with is None else each.compared_with
+        if against not in names or against == each.name:
+            others = [name for name in names if name != each.name]
+            near = nearest(against, others)
+            advice = f"did you mean {near!r}?" if near else f"the others are {', '.join(others)}"
+            problems.append(
+                f"arm {each.name!r}: compared_with must name another arm, found {against!r}; "
+                f"{advice}"
+            )
+        try:
+            made.append(Arm(each.name, base.recipe.changed(each.change), against, each.technique))
+        except StudyError as error:
+            problems += [f"arm {each.name!r}: {line}" for line in error.problems]
+    if problems:
+        raise StudyError(problems)
+    return tuple(made)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self, cast
+from typing import Annotated, Any, Literal, Self, cast
 
 import tomli_w
 from pydantic import (
     BeforeValidator,
+    ConfigDict,
     Discriminator,
     Field,
     Tag,
@@ -18,39 +19,27 @@ from pydantic import (
     model_validator,
 )
 
-from stepladder.designs import Arm, Design, arms
+from stepladder.auto import REPLICATES_SCHEMA, with_most, with_most_in_schema, without_most
+from stepladder.designs import Arm, Cell, Design, ExplicitArm, arms, cells
 from stepladder.errors import StudyError
 from stepladder.model_file import MODEL_SCHEMA, ModelFile
 from stepladder.recipe import Recipe
+from stepladder.study_checks import (
+    lost_reports,
+    lost_siblings,
+    misplaced_arms,
+    no_looks,
+    repeated,
+    stray_model,
+    too_many,
+)
+from stepladder.study_parts import CsvDataset, Reported
 from stepladder.study_source import BUILT_IN_DATASETS, BUILT_IN_STUDIES, anchored, put, read
 from stepladder.techniques import Technique
-from stepladder.values import Value, nearest
+from stepladder.tuning import Tuning, default_grid, grid_problems
+from stepladder.values import Value, list_to_tuple
 
 __all__ = ["BUILT_IN_DATASETS", "BUILT_IN_STUDIES", "CsvDataset", "Reported", "Study"]
-
-
-class CsvDataset(Value):
-    """A table of examples: one row an example, one column the label, the others its inputs."""
-
-    csv: str = Field(min_length=1, description="The file.", examples=["digits.csv"])
-    label: str = Field(
-        min_length=1, description="The column that holds the label.", examples=["digit"]
-    )
-    test_share: float = Field(
-        gt=0, lt=1, description="Share of the rows kept for the test set.", examples=[0.2]
-    )
-
-
-class Reported(Value):
-    """Test accuracies that somebody published for a study's arms, shown beside ours."""
-
-    source: str = Field(
-        min_length=1, description="Where they were published.", examples=["Smith 2024, one run"]
-    )
-    test_accuracy: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
-        description="Fraction in 0…1 by technique, or by the base's name.",
-        examples=[{"naive": 0.113}],
-    )
 
 
 def _kind(given: object) -> str:
@@ -76,6 +65,8 @@ class Study(Value):
         ['Adam', 'dropout']
     """
 
+    model_config = ConfigDict(json_schema_extra=with_most_in_schema)
+
     name: str = Field(
         min_length=1, max_length=500, description="The study's name.", examples=["my-study"]
     )
@@ -88,12 +79,29 @@ class Study(Value):
     )
     design: Design = Field(
         default="ladder",
-        description="How techniques become arms: each on top of the last.",
+        description="How techniques become arms: each on top of the last (ladder), each alone "
+        "on the base (one_at_a_time), all but each (leave_one_out), all combinations (factorial) "
+        "or some of them (fraction), or as [[arm]] tables say (explicit).",
         examples=["ladder"],
     )
-    replicates: int = Field(
-        default=5, ge=1, le=100_000, description="Replicates of each arm.", examples=[5]
+    replicates: Annotated[int, WithJsonSchema(REPLICATES_SCHEMA)] = Field(
+        default=5,
+        ge=1,
+        le=100_000,
+        description='Replicates of each arm; "auto" adds them until every verdict is settled.',
+        examples=[5],
     )
+    adaptive: bool = Field(
+        default=False,
+        description="Whether replicates are the most that are added; said by replicates = "
+        '"auto" with most_replicates.',
+    )
+    tuning: Literal["fixed", "fair"] = Field(
+        default="fixed",
+        description="Whether every arm keeps the base's learning rate, or has its own, tuned.",
+        examples=["fair"],
+    )
+    tune: Tuning | None = Field(default=None, description="How a fair study tunes.")
     validation: int | float = Field(
         default=0.1,
         description="Validation examples: a number of them, or a share of the training part.",
@@ -109,6 +117,13 @@ class Study(Value):
         description="Percentage points of accuracy below which a difference does not matter.",
         examples=[0.1],
     )
+    target: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Validation accuracy to which epochs and seconds are counted, a fraction.",
+        examples=[0.95],
+    )
     base_name: str = Field(
         default="base", min_length=1, max_length=500, description="Name of the base's arm."
     )
@@ -121,6 +136,9 @@ class Study(Value):
     )
     techniques: Annotated[tuple[Technique, ...], BeforeValidator(_as_techniques)] = Field(
         default=(), alias="technique", max_length=256, description="What is to be judged, in order."
+    )
+    explicit: Annotated[tuple[ExplicitArm, ...], BeforeValidator(list_to_tuple)] = Field(
+        default=(), alias="arm", max_length=1024, description="Arms of the design explicit."
     )
     reported: Reported | None = Field(
         default=None, description="Published figures for the same arms."
@@ -143,6 +161,11 @@ class Study(Value):
                 f"{base['epochs']}; remove one of them"
             )
         return {**rest, "base": {**base, "epochs": given["epochs"]}}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _auto(cls, given: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+        return with_most(given) if isinstance(given, Mapping) else given
 
     @model_validator(mode="before")
     @classmethod
@@ -171,16 +194,25 @@ class Study(Value):
 
     @model_validator(mode="after")
     def _names_agree(self) -> Study:
+        names = [self.base_name, *(each.name for each in self.techniques)]
+        published = self.reported.test_accuracy if self.reported else {}
         problems = [
-            *_stray_model(self),
-            *_repeated(self),
-            *_lost_siblings(self),
-            *_lost_reports(self),
+            *stray_model(self.base.model, self.model),
+            *repeated(names),
+            *lost_siblings(self.techniques),
+            *lost_reports(published, [*names, *(arm.name for arm in self.explicit)]),
+            *misplaced_arms(self.design, self.techniques, self.explicit),
+            *no_looks(self.design, self.adaptive),
         ]
+        if self.tuned is not None:
+            problems += grid_problems(self.tuned, self.base, self.techniques)
+        too = too_many(self.design, self.techniques, self.replicates, self.base.epochs)
         try:
-            self.arms  # noqa: B018 - made once to find contradictions
+            if not too and not lost_siblings(self.techniques):
+                self.arms  # noqa: B018 - made once to find contradictions
         except StudyError as error:
             problems += error.problems
+        problems += too
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -188,7 +220,22 @@ class Study(Value):
     @property
     def arms(self) -> tuple[Arm, ...]:
         """The arms of the design, the base first."""
-        return arms(self.design, self.base_name, self.base, self.techniques)
+        return arms(self.design, self.base_name, self.base, self.techniques, self.explicit)
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """The combinations of a factorial or its fraction; none for another design."""
+        return cells(self.design, self.base_name, self.base, self.techniques)
+
+    @property
+    def tuned(self) -> Tuning | None:
+        """How a fair study tunes; None for a fixed one."""
+        return (self.tune or Tuning()) if self.tuning == "fair" else None
+
+    @property
+    def tuned_fields(self) -> tuple[str, ...]:
+        """Fields of the recipe of which each arm has its own value; none in a fixed study."""
+        return () if self.tuned is None else tuple(self.tuned.grid or default_grid(self.base))
 
     @classmethod
     def load(cls, source: str | Path, settings: Mapping[str, Any] | None = None) -> Self:
@@ -210,6 +257,8 @@ class Study(Value):
         for path, value in (settings or {}).items():
             if path in ("epochs", "base.epochs"):  # two ways to say one thing: the last one counts
                 path = "epochs" if "epochs" in values else "base.epochs"
+            if path == "replicates" and value != "auto":  # a number takes the place of a most
+                values.pop("most_replicates", None)
             put(values, path, value)
         try:
             return cls(**anchored(values, directory))
@@ -220,7 +269,7 @@ class Study(Value):
         """The study as a TOML file that `load` reads back to an equal study."""
         values = self.model_dump(mode="json", by_alias=True, exclude_none=True)
         values["base"].pop("model", None)  # follows from the study's
-        return tomli_w.dumps(values)
+        return tomli_w.dumps(without_most(values))
 
 
 def _built_by(model: ModelFile, base: object) -> object:
@@ -229,50 +278,3 @@ def _built_by(model: ModelFile, base: object) -> object:
     if isinstance(base, Recipe):
         return base.changed(change)
     return {**base, **change} if isinstance(base, Mapping) else base
-
-
-def _stray_model(study: Study) -> list[str]:
-    if study.base.model is None or study.model is not None:
-        return []
-    return [
-        "base.model follows from the study's model, found it without one; write "
-        'model = "FILE.py:FUNCTION" at the top'
-    ]
-
-
-def _repeated(study: Study) -> list[str]:
-    names = [study.base_name, *(technique.name for technique in study.techniques)]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    return [f"technique names must differ, found {name!r} twice; rename one" for name in twice]
-
-
-def _lost_siblings(study: Study) -> list[str]:
-    problems, rungs = [], []
-    for technique in study.techniques:
-        replaced = technique.instead_of
-        if replaced is None:
-            rungs.append(technique.name)
-        elif replaced not in rungs:
-            near = nearest(replaced, rungs)
-            advice = f"did you mean {near!r}?" if near else "name one that stands before it"
-            problems.append(
-                f"technique {technique.name!r}: instead_of must name a technique above it in the "
-                f"study, found {replaced!r}; {advice}"
-            )
-    return problems
-
-
-def _lost_reports(study: Study) -> list[str]:
-    names = [study.base_name, *(technique.name for technique in study.techniques)]
-    given = study.reported.test_accuracy if study.reported else {}
-    return [
-        f"reported.test_accuracy must name the base or a technique, found {name!r}; "
-        f"{_did_you_mean(name, names)}"
-        for name in given
-        if name not in names
-    ]
-
-
-def _did_you_mean(name: str, names: list[str]) -> str:
-    near = nearest(name, names)
-    return f"did you mean {near!r}?" if near else f"the names are {', '.join(names)}"

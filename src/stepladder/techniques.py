@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pydantic import Field, field_validator, model_validator
@@ -9,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from stepladder.recipe import Recipe
 from stepladder.values import Value, nearest
 
-__all__ = ["CATALOGUE", "Technique", "find"]
+__all__ = ["CATALOGUE", "Technique", "find", "refuse_model"]
 
 
 class Technique(Value):
@@ -58,11 +59,7 @@ class Technique(Value):
     @field_validator("change", mode="after")
     @classmethod
     def _check_change(cls, change: dict[str, Any]) -> dict[str, Any]:
-        if "model" in change:
-            raise ValueError(
-                "must be of a recipe's fields but model, found model; one study has one model: "
-                "let its build read another field, such as hidden, and change that"
-            )
+        refuse_model(change)
         # Fields are checked alone here, upon a recipe in which each of them is allowed; whether
         # they agree with the rest of an arm is checked when the arm is made.
         with_momentum = change.get("optimizer", "sgd") in ("sgd", "rmsprop")
@@ -82,6 +79,19 @@ class Technique(Value):
                 f"found {self.name!r}; {advice}"
             )
         return self
+
+
+def refuse_model(change: Mapping[str, Any]) -> None:
+    """Makes sure that a change leaves alone what builds the network.
+
+    Raises:
+        ValueError: if it does not.
+    """
+    if "model" in change:
+        raise ValueError(
+            "must be of a recipe's fields but model, found model; one study has one model: "
+            "let its build read another field, such as hidden, and change that"
+        )
 
 
 def find(name: str) -> dict[str, Any] | None:

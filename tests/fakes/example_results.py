@@ -7,10 +7,14 @@ from dataclasses import replace
 import numpy as np
 from scipy import stats
 
+from stepladder.analysis import factorial
 from stepladder.analysis.judged import Effect, Estimate, Verdict
+from stepladder.confounds import confounds, too_few
+from stepladder.fractional import pair_aliases
 from stepladder.recipe import Recipe
 from stepladder.records import Curve
-from stepladder.runner.results import ArmResult, Results
+from stepladder.runner.results import Adapted, ArmResult, Results
+from stepladder.runner.tuned import ArmTuning, TriedValues, Tuned
 from stepladder.study import Study
 
 NAN = float("nan")
@@ -218,7 +222,73 @@ def hostile_results() -> Results:
     return named_results(HOSTILE_NAMES)
 
 
+def factorial_results(design: str = "factorial") -> Results:
+    """Four techniques in all combinations, or in a fraction, with two that need each other."""
+    techniques = ["He normal", "ReLU", "dropout", "label smoothing"]
+    study = Study(name="all together", design=design, replicates=5, techniques=techniques,
+                  base=Recipe(hidden=[50], activation="sigmoid", epochs=3))  # fmt: skip
+    rng = np.random.default_rng(5)
+    cells = {cell.arm: cell.combination for cell in study.cells}
+    arms = []
+    for arm in study.arms:
+        bits = [cells[arm.name] >> place & 1 for place in range(4)]
+        end = 80 + 2 * bits[0] + 5 * bits[1] + 6 * bits[0] * bits[1] - bits[2]
+        arms.append(arm_result(arm, 5, 3, end, 0.2, 1.5, rng))
+    results = results_of(study, arms)
+    values = {each.arm.name: each.test_accuracy.values for each in arms}
+    scores = {cell.combination: values[cell.arm] for cell in study.cells}
+    aliases = pair_aliases(4) if design == "fraction" else None
+    return replace(results, readout=factorial(scores, techniques, aliases=aliases))
+
+
+def confounded_results() -> Results:
+    """Two rows of a published table that differ in more than their technique."""
+    arms = [
+        {"name": "ELU, batch 256", "change": {"activation": "elu", "batch_size": 256},
+         "technique": "ELU"},
+        {"name": HOSTILE_NAMES[0], "change": {"dropout": 0.2, "epochs": 9}},
+    ]  # fmt: skip
+    study = Study(name="table", design="explicit", replicates=2, explicit=arms,
+                  base=Recipe(hidden=[50], activation="sigmoid", epochs=3))  # fmt: skip
+    rng = np.random.default_rng(5)
+    results = results_of(study, [arm_result(arm, 2, 3, 80, 0.2, 1.5, rng) for arm in study.arms])
+    return replace(results, confounds=confounds(study, train=54_000), warnings=too_few(study))
+
+
+def fair_results() -> Results:
+    """The built-in ladder, each arm at a learning rate of its own, one of them at the edge."""
+    study = Study.load("mnist-fair", {"replicates": 3})
+    rng = np.random.default_rng(7)
+    arms = [arm_result(arm, 3, 20, *ENDS[arm.technique], rng) for arm in study.arms]
+    rates = (*study.tuned.grid["learning_rate"], 3.0)
+    tuned = []
+    for place, arm in enumerate(study.arms):
+        peak = len(rates) - 1 - place
+        means = [0.98 - 0.02 * (index - peak) ** 2 / 9 for index in range(len(rates))]
+        tried = tuple(TriedValues((rate,), (mean - 0.001, mean + 0.001), mean)
+                      for rate, mean in zip(rates, means, strict=True))  # fmt: skip
+        edge = ("learning_rate",) if place == 0 else ()
+        tuned.append(ArmTuning(arm.name, tried, (rates[peak],), (0.001,), edge))
+    grid = {"learning_rate": rates}
+    made = Tuned(grid, study.tuned.grid, 1, 2, 20, tuple(tuned), 140, 100.0)
+    return replace(results_of(study, arms), tuned=made)
+
+
+def adaptive_results() -> Results:
+    """A ladder whose clear rungs stopped early."""
+    results = mnist_results(replicates=6)
+    study = results.study.changed({"adaptive": True, "replicates": 30})
+    arms = tuple(replace(arm, planned=6) for arm in results.arms)
+    adapted = Adapted((6, 10, 17, 30), 1, 6, 42, 210, 840.0)
+    return replace(results, study=study, arms=arms, adapted=adapted)
+
+
 VARIANTS = {
+    "fair": fair_results,
+    "adaptive": adaptive_results,
+    "confounded": confounded_results,
+    "factorial": factorial_results,
+    "fraction": lambda: factorial_results("fraction"),
     "mnist": mnist_results,
     "partial": partial_results,
     "one replicate": one_replicate,

@@ -55,4 +55,5 @@ def test_the_readme_python_is_python():
 def test_the_schema_accepts_the_keys_of_the_built_in_studies():
     keys = Study.model_json_schema(by_alias=True)["properties"]
     assert {"name", "base", "technique", "replicates", "validation"} <= set(keys)
+    assert {"arm", "design", "most_replicates", "target", "tune", "tuning"} <= set(keys)
     assert json.dumps(keys)

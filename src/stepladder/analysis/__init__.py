@@ -5,23 +5,40 @@ Arrays and numbers alone; nothing here reads or writes a file, or knows of recip
 
 from __future__ import annotations
 
+from stepladder.analysis.differences import difference
 from stepladder.analysis.effects import effect, effects
 from stepladder.analysis.estimates import estimate
+from stepladder.analysis.factorial import factorial
 from stepladder.analysis.families import holm
-from stepladder.analysis.judged import Effect, Estimate, Verdict
+from stepladder.analysis.images import new_images
+from stepladder.analysis.judged import Difference, Effect, Estimate, Interval, Verdict
 from stepladder.analysis.paired import PairedT, paired_t, tost
+from stepladder.analysis.readout import Interaction, MainEffect, Readout, Share, Spread
 from stepladder.analysis.sign_flip import sign_flip
+from stepladder.analysis.wins import WinShare, win_share
 
 __all__ = [
+    "Difference",
     "Effect",
     "Estimate",
+    "Interaction",
+    "Interval",
+    "MainEffect",
     "PairedT",
+    "Readout",
+    "Share",
+    "Spread",
     "Verdict",
+    "WinShare",
+    "difference",
     "effect",
     "effects",
     "estimate",
+    "factorial",
     "holm",
+    "new_images",
     "paired_t",
     "sign_flip",
     "tost",
+    "win_share",
 ]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from stepladder.analysis.checks import as_pairs, check_delta, check_share
-from stepladder.analysis.judged import Effect, Verdict
+from stepladder.analysis.judged import Effect, Interval, Verdict
 from stepladder.analysis.rule import Judged, judge
 
-__all__ = ["effect", "effects"]
+__all__ = ["effect", "effect_of", "effects"]
 
 
 def effect(
@@ -42,6 +43,7 @@ def effects(
     *,
     delta: float = 0.1,
     alpha: float = 0.05,
+    at_chance: Mapping[str, Sequence[float]] | None = None,
 ) -> dict[str, Effect]:
     """The effects of a study: each arm against the one it is compared with.
 
@@ -56,6 +58,8 @@ def effects(
         pairs: names of an arm and of the arm it is compared with; an arm is judged once.
         delta: percentage points below which a difference does not matter.
         alpha: chance in a study of a false `helps` or `hurts`, between 0 and 1.
+        at_chance: the same scores with diverged replicates at the accuracy of guessing; where
+            they differ from `scores`, an effect says what it would be with them.
 
     Returns:
         One effect by the name of each pair's first arm, in the order of pairs.
@@ -70,10 +74,24 @@ def effects(
     if not pairs:
         return {}
     judged = judge(first, second, delta=delta, alpha=alpha)
-    return {arm: _effect(judged, row, replicates[row]) for row, (arm, _) in enumerate(pairs)}
+    made = {arm: effect_of(judged, row, replicates[row]) for row, (arm, _) in enumerate(pairs)}
+    if at_chance is None:
+        return made
+    guessing = effects(at_chance, pairs, delta=delta, alpha=alpha)
+    return {
+        arm: replace(each, at_chance=guessing[arm]) if guessing[arm].pairs > each.pairs else each
+        for arm, each in made.items()
+    }
 
 
-def _effect(judged: Judged, row: int, replicates: int) -> Effect:
+def effect_of(judged: Judged, row: int, replicates: int) -> Effect:
+    """One comparison of a family as a plain value.
+
+    Args:
+        judged: one family, so every array has the shape (comparisons,).
+        row: which comparison.
+        replicates: that either of its arms should have.
+    """
     t, pairs = judged.t, int(judged.t.pairs[row])
     needed = _or_none(judged.needed[row])
     differences = [each for each in judged.differences[row].tolist() if not math.isnan(each)]
@@ -90,6 +108,10 @@ def _effect(judged: Judged, row: int, replicates: int) -> Effect:
         pairs=pairs,
         unpaired=replicates - pairs,
         differences=tuple(differences),
+        p_greater=_or_none(judged.wins.share[row]),
+        p_greater_ci=Interval(float(judged.wins.low[row]), float(judged.wins.high[row]))
+        if pairs
+        else None,
     )
 
 

@@ -12,8 +12,9 @@ from stepladder.analysis.one_sign import one_sign, one_sign_floor, one_sign_p
 from stepladder.analysis.paired import PairedT, paired_t, tost
 from stepladder.analysis.planning import FEWEST, POWER, power_of_t, power_of_tost, smallest
 from stepladder.analysis.sign_flip import DRAWS, EXACT_UP_TO, sign_flip
+from stepladder.analysis.wins import WinShare, win_share
 
-__all__ = ["Judged", "judge"]
+__all__ = ["Judged", "evidence", "judge"]
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -34,6 +35,7 @@ class Judged:
         p_t_holm: p of the t test after Holm's correction.
         different: whether the verdict is `helps` or `hurts`, by the sign of the mean.
         within: whether it is `no difference beyond δ`.
+        wins: share of the pairs in which the arm is the better one.
         needed: pairs that would settle it; NaN where it is settled, where there are fewer than
             two pairs, and where more than 10,000 would be needed.
     """
@@ -45,6 +47,7 @@ class Judged:
     p_t_holm: Floats
     different: Bools
     within: Bools
+    wins: WinShare
     needed: Floats
 
 
@@ -73,9 +76,7 @@ def judge(
         plan: whether to work out how many pairs would settle what is open; it takes the most
             time, and a simulation of many studies can do without.
     """
-    first, second = np.asarray(arm, np.float64), np.asarray(other, np.float64)
-    # Rounded, so that differences that are equal in images are equal in bits.
-    differences = np.round(100 * (first - second), _GRID) + 0.0  # and never -0.0
+    differences = _differences(arm, other)
     t = paired_t(differences)
     p = sign_flip(differences)
     p = np.where(t.pairs < 2, np.nan, p)
@@ -90,10 +91,39 @@ def judge(
         _level(alpha, equivalent)[..., None] + np.zeros(t.mean.shape),
     )
     open_ = ~different & ~within & (t.pairs >= 2)
+    wins = win_share(differences)
     needed = np.full(t.mean.shape, np.nan)
     if plan:
         needed[open_] = _needed(t, alike, open_, levels, delta)
-    return Judged(differences, t, p, holm(p), holm(t.p), different, within, needed)
+    return Judged(differences, t, p, holm(p), holm(t.p), different, within, wins, needed)
+
+
+def evidence(arm: npt.ArrayLike, other: npt.ArrayLike, delta: float) -> tuple[Floats, Floats]:
+    """The p-values that verdicts rest on, before any family is corrected for.
+
+    Args:
+        arm: accuracies as fractions, shape (..., comparisons, replicates).
+        other: the same of the arms compared with.
+        delta: percentage points below which a difference does not matter, above 0.
+
+    Returns:
+        Of "the arms are equal" and of "the difference is delta or more"; NaN with fewer than
+        three pairs.
+    """
+    differences = _differences(arm, other)
+    t, p = paired_t(differences), sign_flip(differences)
+    enough = t.pairs >= FEWEST
+    combined = _p_different(t, p, one_sign(differences))
+    return (
+        np.where(enough, combined, np.nan),
+        np.where(enough, tost(differences, delta), np.nan),
+    )
+
+
+def _differences(arm: npt.ArrayLike, other: npt.ArrayLike) -> Floats:
+    first, second = np.asarray(arm, np.float64), np.asarray(other, np.float64)
+    # Rounded, so that differences that are equal in images are equal in bits.
+    return np.round(100 * (first - second), _GRID) + 0.0  # and never -0.0
 
 
 def _p_different(t: PairedT, p: Floats, alike: Bools) -> Floats:

@@ -11,7 +11,9 @@ __all__ = ["about", "announcement"]
 def announcement(planned: Planned) -> str:
     """One line: trials to train and trials found, workers, epochs, and the time if it is known."""
     found = f", {planned.found:,} found in the store" if planned.found else ""
-    line = f"{visible(planned.study.name)}: {counted(planned.trials, 'trial')} to train{found}"
+    least = "at least " if planned.is_least else ""
+    trials = f"{least}{counted(planned.trials, 'trial')}"
+    line = f"{visible(planned.study.name)}: {trials} to train{found}"
     if not planned.trials:
         return line
     line += f", {counted(planned.workers, 'worker')}, {planned.epochs:,} epochs in all"

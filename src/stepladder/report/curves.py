@@ -10,9 +10,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
+from stepladder.analysis.judged import Interval
+from stepladder.analysis.readout import Readout
+from stepladder.report.readout import READOUT_CAPTION, readout_words
+from stepladder.report.tuning import TUNING_CAPTION, tuning_words
 from stepladder.report.view import Row, Shown, View, view_of
 from stepladder.report.wording import counted, elided, number
 from stepladder.runner.results import Results
+from stepladder.runner.tuned import Tuned
 
 __all__ = ["Band", "Bar", "Figures", "Panel", "figures_of"]
 
@@ -75,6 +80,7 @@ class Bar:
         verdict: in words.
         text: the effect with its interval, as in the table.
         kind: the verdict itself.
+        images: ends of the interval for new test images too, or None.
     """
 
     name: str
@@ -85,6 +91,12 @@ class Bar:
     verdict: str
     text: str
     kind: str
+    images: tuple[float, float] | None = None
+
+    @property
+    def images_ends(self) -> tuple[float, ...]:
+        """The ends of the interval for new test images too, none where it is not known."""
+        return self.images or ()
 
 
 @dataclass(frozen=True)
@@ -97,6 +109,8 @@ class Figures:
         delta: points below which a difference does not matter.
         captions: what each figure shows, by its name.
         alternatives: each figure in words, by its name, for readers who cannot see it.
+        readout: of a factorial, or None.
+        tuned: how the arms of a fair study were tuned, or None.
     """
 
     panels: tuple[Panel, ...]
@@ -104,11 +118,13 @@ class Figures:
     delta: float
     captions: dict[str, str]
     alternatives: dict[str, str]
+    readout: Readout | None = None
+    tuned: Tuned | None = None
 
     @property
     def effect_ends(self) -> tuple[float, ...]:
         """Every effect and every end of an interval, in percentage points."""
-        ends = (end for bar in self.bars for end in (bar.mean, bar.low, bar.high))
+        ends = (end for bar in self.bars for end in (bar.mean, bar.low, bar.high, *bar.images_ends))
         return tuple(end for end in ends if end is not None)
 
     @property
@@ -130,9 +146,15 @@ def figures_of(results: Results) -> Figures:
         )
         for result, row in zip(results.arms, view.rows, strict=True)
     )
-    bars = _bars(view)
+    bars = _bars(view, results)
     delta = results.study.delta
-    made = Figures(panels, bars, delta, captions={}, alternatives=_alternatives(panels, bars))
+    made = Figures(panels, bars, delta, captions={}, alternatives=_alternatives(panels, bars),
+                   readout=results.readout)  # fmt: skip
+    if results.readout is not None:
+        made.alternatives["factorial"] = readout_words(results.readout)
+    if results.tuned is not None:
+        made = replace(made, tuned=results.tuned)
+        made.alternatives["tuning"] = tuning_words(results.tuned)
     return replace(made, captions=_captions(results, made))
 
 
@@ -166,12 +188,15 @@ def band(replicates: Sequence[npt.NDArray[np.float64]]) -> Band:
     )
 
 
-def _bars(view: View) -> tuple[Bar, ...]:
-    judged = [(row, row.effect) for row in view.rows if row.effect is not None]
-    return tuple(_bar(row, effect) for row, effect in judged if math.isfinite(effect.mean))
+def _bars(view: View, results: Results) -> tuple[Bar, ...]:
+    return tuple(
+        _bar(row, row.effect, result.effect.new_images)
+        for row, result in zip(view.rows, results.arms, strict=True)
+        if row.effect is not None and result.effect is not None and math.isfinite(row.effect.mean)
+    )
 
 
-def _bar(row: Row, effect: Shown) -> Bar:
+def _bar(row: Row, effect: Shown, images: Interval | None) -> Bar:
     return Bar(
         name=row.name,
         against=row.against or "",
@@ -181,6 +206,7 @@ def _bar(row: Row, effect: Shown) -> Bar:
         verdict=row.verdict,
         text=effect.text,
         kind=row.kind or "",
+        images=None if images is None else (images.low, images.high),
     )
 
 
@@ -189,14 +215,18 @@ def _captions(results: Results, made: Figures) -> dict[str, str]:
     shade = "shaded: 95 % t interval of the mean over replicates" if several else "one replicate"
     axis = " The axis is linear within ± 1 point and logarithmic beyond."
     epochs = "accuracy over the epochs, mean of the replicates"
-    return {
+    said = {
         "accuracy": f"Training and validation {epochs}; {shade}. Training accuracy is taken while "
         "training, dropout on, so it can lie below validation accuracy.",
         "validation": f"Validation {epochs}, all arms on one axis; {shade}.",
-        "effects": "Effect of each arm on test accuracy with its 95 % interval; the grey strip is "
+        "factorial": READOUT_CAPTION,
+        "tuning": TUNING_CAPTION,
+        "effects": "Effect of each arm on test accuracy with its 95 % intervals: thick for these "
+        "test images, retrained, thin for new test images too where known; the grey strip is "
         f"± {made.delta:g}, within which a difference does not matter. A hollow mark: not enough "
         f"replicates.{axis if made.has_log_effects else ''}",
     }
+    return {name: text for name, text in said.items() if name in made.alternatives}
 
 
 def _alternatives(panels: Sequence[Panel], bars: Sequence[Bar]) -> dict[str, str]:

@@ -245,6 +245,8 @@ def _draw_bar(axes: Axes, place: int, bar: Bar, theme: Theme) -> None:
     if bar.low is not None and bar.high is not None:
         axes.plot([bar.low, bar.high], [place, place], color=colour, linewidth=2, zorder=3,
                   solid_capstyle="butt")  # fmt: skip
+    if bar.images is not None:
+        axes.plot(bar.images, [place, place], color=colour, linewidth=0.8, zorder=3)
     settled = bar.kind != "not enough replicates"
     axes.plot([bar.mean], [place], marker="o", markersize=5, color=colour, zorder=4,
               markerfacecolor=colour if settled else theme.paper)  # fmt: skip

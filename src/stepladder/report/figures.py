@@ -6,10 +6,13 @@ import io
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from stepladder.report import drawing
 from stepladder.report.curves import Band, Figures
+from stepladder.report.drawing_factorial import draw_factorial
+from stepladder.report.drawing_tuning import draw_tuning
 from stepladder.report.formats import csv_text
 from stepladder.report.style import LIGHT, Theme, settings
 
@@ -30,7 +33,9 @@ class _Kind:
 
 def names_of(figures: Figures) -> tuple[str, ...]:
     """The figures there are something to draw for, in the order in which the report shows them."""
-    return tuple(name for name in _KINDS if name != "effects" or figures.bars)
+    needed = {"effects": figures.bars, "factorial": figures.readout, "tuning": figures.tuned}
+    lacking = {name for name, has in needed.items() if not has}
+    return tuple(name for name in _KINDS if name not in lacking)
 
 
 def svg_of(name: str, figures: Figures, theme: Theme = LIGHT) -> str:
@@ -99,15 +104,61 @@ def _band_rows(start: tuple[str, ...], band: Band) -> Iterable[tuple[object, ...
 
 def _effect_rows(figures: Figures) -> Iterable[tuple[object, ...]]:
     return (
-        (bar.name, bar.against, bar.mean, bar.low, bar.high, bar.verdict) for bar in figures.bars
+        (
+            bar.name,
+            bar.against,
+            bar.mean,
+            bar.low,
+            bar.high,
+            bar.verdict,
+            *(bar.images or (None, None)),
+        )
+        for bar in figures.bars
     )
 
 
+def _factorial_rows(figures: Figures) -> Iterable[tuple[object, ...]]:
+    readout = figures.readout
+    if readout is None:
+        return
+    for main, share in zip_longest(readout.main, readout.shares):
+        effect = main.effect
+        yield ("main effect", main.technique, "", effect.mean, effect.ci_low, effect.ci_high)
+        if share is not None:
+            part = share.shapley
+            yield ("Shapley value", share.technique, "", part.mean, part.ci_low, part.ci_high)
+            yield ("all ladders", share.technique, "", part.mean, share.least, share.most)
+    for each in readout.interactions:
+        for one, two in each.pairs:
+            yield ("interaction", one, two, each.worth.mean, each.worth.ci_low, each.worth.ci_high)
+
+
+def _tuning_rows(figures: Figures) -> Iterable[tuple[object, ...]]:
+    tuned = figures.tuned
+    if tuned is None:
+        return
+    for arm in tuned.arms:
+        for tried in arm.tried:
+            named = zip(tuned.fields, tried.values, strict=True)
+            values = ", ".join(f"{field} = {value:g}" for field, value in named)
+            kind = "chosen" if tried.values == arm.chosen else ""
+            kind += " declared" if tried.values == arm.declared else ""
+            for replicate, accuracy in enumerate(tried.accuracies):
+                yield (arm.arm, values, kind.strip(), replicate, 100 * accuracy)
+
+
 _BAND = ("epoch", "replicates", "mean_percent", "ci_low_percent", "ci_high_percent")
-_EFFECT = ("arm", "compared_with", "effect_points", "ci_low_points", "ci_high_points", "verdict")
+_EFFECT = ("arm", "compared_with", "effect_points", "ci_low_points", "ci_high_points", "verdict",
+           "new_images_low_points", "new_images_high_points")  # fmt: skip
+
+_FACTORIAL = ("figure", "technique", "with", "mean_points", "low_points", "high_points")
+
+_TUNING = ("arm", "candidate", "which", "tuning_replicate", "validation_percent")
 
 _KINDS = {
+    "factorial": _Kind(draw_factorial, _factorial_rows, _FACTORIAL),
     "effects": _Kind(drawing.draw_effects, _effect_rows, _EFFECT),
     "accuracy": _Kind(drawing.draw_accuracy, _accuracy_rows, ("arm", "part", *_BAND)),
+    "tuning": _Kind(draw_tuning, _tuning_rows, _TUNING),
     "validation": _Kind(drawing.draw_validation, _validation_rows, ("arm", *_BAND)),
 }

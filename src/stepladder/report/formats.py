@@ -1,16 +1,16 @@
-"""Results as JSON, CSV and Markdown: for programs, spreadsheets and pull requests."""
+"""Results as CSV and Markdown beside JSON: for spreadsheets, pull requests and programs."""
 
 from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
-from stepladder.analysis.judged import Effect, Estimate
+from stepladder.analysis.judged import Effect
+from stepladder.report.json_form import as_json
+from stepladder.report.side_table import SideTable
 from stepladder.report.view import Row, View, view_of
 from stepladder.report.wording import visible
 from stepladder.runner.results import ArmResult, Results
@@ -23,6 +23,7 @@ __all__ = [
     "as_markdown",
     "csv_text",
     "markdown_text",
+    "view_as_markdown",
 ]
 
 CSV_COLUMNS = (
@@ -33,86 +34,10 @@ CSV_COLUMNS = (
     "effect", "effect_ci_low", "effect_ci_high", "p", "p_holm", "p_t", "p_t_holm",
     "verdict", "replicates_needed", "pairs", "unpaired",
     "reported", "parameters", "seconds", "diagnosis",
+    "effect_new_images_low", "effect_new_images_high",
+    "p_greater", "p_greater_low", "p_greater_high", "effect_at_chance",
 )  # fmt: skip
 """Columns of `as_csv`: accuracies are fractions in 0…1, effects percentage points."""
-
-
-def as_json(results: Results) -> str:
-    """Results as one JSON object, indented, ended by a line break.
-
-    Accuracies are fractions in 0…1 and effects percentage points; what is not a number is null;
-    `effect` is null for an arm that is compared with nothing. Fields are added, never renamed.
-    """
-    study = results.study
-    value = {
-        "study": study.name,
-        "dataset": results.dataset,
-        "looks": results.looks,
-        "finished": results.finished,
-        "design": study.design,
-        "replicates": study.replicates,
-        "seed": study.seed,
-        "delta": study.delta,
-        "fingerprint": results.fingerprint,
-        "sizes": results.sizes,
-        "classes": list(results.classes),
-        "model": study.model.model_dump() if study.model else None,
-        "reported_source": study.reported.source if study.reported else None,
-        "versions": results.versions,
-        "machine": results.machine,
-        "seconds": _finite(results.seconds),
-        "arms": [_arm(each) for each in results.arms],
-    }
-    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _arm(result: ArmResult) -> dict[str, Any]:
-    return {
-        "name": result.arm.name,
-        "technique": result.arm.technique,
-        "recipe": result.arm.recipe.model_dump(mode="json"),
-        "compared_with": result.arm.compared_with,
-        "n": result.n,
-        "test_accuracy": _estimate(result.test_accuracy),
-        "val_accuracy": _estimate(result.val_accuracy),
-        "train_accuracy": _estimate(result.train_accuracy),
-        "effect": None if result.effect is None else _effect(result.effect),
-        "diagnosis": list(result.diagnosis),
-        "diverged": result.diverged,
-        "reported": result.reported,
-        "parameters": result.parameters,
-        "seconds": _finite(result.seconds),
-    }
-
-
-def _estimate(estimate: Estimate) -> dict[str, Any]:
-    return {
-        "mean": _finite(estimate.mean),
-        "ci_low": _finite(estimate.ci_low),
-        "ci_high": _finite(estimate.ci_high),
-        "values": [_finite(each) for each in estimate.values],
-    }
-
-
-def _effect(effect: Effect) -> dict[str, Any]:
-    return {
-        "mean": _finite(effect.mean),
-        "ci_low": _finite(effect.ci_low),
-        "ci_high": _finite(effect.ci_high),
-        "p": _finite(effect.p),
-        "p_holm": _finite(effect.p_holm),
-        "p_t": _finite(effect.p_t),
-        "p_t_holm": _finite(effect.p_t_holm),
-        "verdict": effect.verdict,
-        "replicates_needed": effect.replicates_needed,
-        "pairs": effect.pairs,
-        "unpaired": effect.unpaired,
-        "differences": [_finite(each) for each in effect.differences],
-    }
-
-
-def _finite(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else value
 
 
 def as_csv(results: Results) -> str:
@@ -137,7 +62,20 @@ def _csv_row(result: ArmResult) -> list[object]:
         *(end for each in accuracies for end in (each.mean, each.ci_low, each.ci_high)),
         *judged,
         result.reported, result.parameters, result.seconds, "; ".join(result.diagnosis),
+        *_more_of(effect),
     ]  # fmt: skip
+
+
+def _more_of(effect: Effect | None) -> list[object]:
+    if effect is None:
+        return [""] * 6
+    images, share, guessing = effect.new_images, effect.p_greater_ci, effect.at_chance
+    return [
+        *((images.low, images.high) if images else ("", "")),
+        effect.p_greater,
+        *((share.low, share.high) if share else ("", "")),
+        guessing.mean if guessing else "",
+    ]
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -176,7 +114,11 @@ def as_markdown(results: Results) -> str:
 
     Names are escaped: no markup, no link, no mention comes of them.
     """
-    view = view_of(results)
+    return view_as_markdown(view_of(results))
+
+
+def view_as_markdown(view: View) -> str:
+    """A view as a table for a pull request; names are escaped."""
     lines = [f"**{markdown_text(view.title)}** · {markdown_text(view.subtitle)}", ""]
     if view.status:
         lines += [f"**{markdown_text(view.status)}**", ""]
@@ -187,6 +129,8 @@ def as_markdown(results: Results) -> str:
     lines += ["", *_markdown_table(view), ""]
     lines += [f"- {markdown_text(name, True)}: {markdown_text(note)}" for name, note in view.notes]
     lines += [""] if view.notes else []
+    for table in view.tables:
+        lines += _side_table(table)
     notes = [view.comparison, *view.footnotes]
     if view.reported_source:
         notes.append(f"Reported: {view.reported_source}.")
@@ -195,24 +139,35 @@ def as_markdown(results: Results) -> str:
 
 
 def _markdown_table(view: View) -> list[str]:
-    heads = ["arm", "n", "train %", "validation %", "test %", "effect", "verdict"]
-    heads += ["reported %"] if view.reported_source else []
-    sides = ["---", *["---:"] * 5, "---", *(["---:"] if view.reported_source else [])]
-    rows = [_markdown_row(row, bool(view.reported_source)) for row in view.rows]
+    images, reported = int(view.has_images), int(bool(view.reported_source))
+    parts = ["train %", "validation %"] if view.is_trained else []
+    heads = ["arm", "n", *parts, view.measure, "effect"]
+    heads += ["new images"] * images + ["verdict"] + ["reported %"] * reported
+    sides = ["---", *["---:"] * (3 + len(parts) + images), "---", *["---:"] * reported]
+    rows = [_markdown_row(row, len(parts), images, reported) for row in view.rows]
     return [f"| {' | '.join(cells)} |" for cells in (heads, sides, *rows)]
 
 
-def _markdown_row(row: Row, has_reported: bool) -> list[str]:
-    accuracies = [row.train.text, row.validation.text, row.test.text]
+def _side_table(table: SideTable) -> list[str]:
+    cells = [[markdown_text(each) for each in row] for row in (table.heads, *table.rows)]
+    sides = ["---"] * len(table.heads)
+    lines = [f"| {' | '.join(row)} |" for row in (cells[0], sides, *cells[1:])]
+    return [f"**{markdown_text(table.title)}**", "", *lines, "",
+            f"<sub>{markdown_text(table.note)}</sub>", ""]  # fmt: skip
+
+
+def _markdown_row(row: Row, parts: int, images: int, reported: int) -> list[str]:
+    accuracies = [*[row.train.text, row.validation.text][:parts], row.test.text]
     if row.instead:
-        accuracies = ["", "", f"*{markdown_text(row.instead)}*"]
+        accuracies = [*[""] * parts, f"*{markdown_text(row.instead)}*"]
     name = markdown_text(row.name)
     if row.against is not None and not row.is_against_above:
         name += f" <sub>against {markdown_text(row.against)}</sub>"
     verdict = f"**{row.verdict}**" if row.kind in ("helps", "hurts") else row.verdict
     verdict += f", {row.needed}" if row.needed else ""
     effect = row.effect.text if row.effect else ""
-    return [name, row.replicates, *accuracies, effect, verdict, *([row.reported] * has_reported)]
+    judged = [effect, *[row.images] * images, verdict]
+    return [name, row.replicates, *accuracies, *judged, *[row.reported] * reported]
 
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]~|#$])")

@@ -9,6 +9,7 @@ from typing import Any
 
 from stepladder.report.curves import Figures, figures_of
 from stepladder.report.figures import names_of, svg_of
+from stepladder.report.measures import other_measures
 from stepladder.report.style import DARK, LIGHT
 from stepladder.report.view import view_of
 from stepladder.report.wording import duration, elided, visible
@@ -19,6 +20,8 @@ __all__ = ["as_html"]
 
 NAME_LENGTH = 120
 _TITLES = {
+    "tuning": "How each arm was tuned",
+    "factorial": "What each technique is worth in all combinations",
     "effects": "What each technique is worth",
     "accuracy": "Training and validation accuracy",
     "validation": "All arms on one axis",
@@ -61,6 +64,7 @@ def _context(results: Results) -> dict[str, Any]:
     return {
         "view": view,
         "figures": [_drawn(name, figures) for name in names_of(figures)],
+        "tables": [each for each in (*view.tables, other_measures(results)) if each is not None],
         "techniques": _techniques(results),
         "facts": _facts(results),
         "commands": _commands(results),

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
 from stepladder.analysis.judged import Effect, Verdict
-from stepladder.report.wording import counted, elided, signed, visible
-from stepladder.runner.results import ArmResult, Results
+from stepladder.report.wording import counted, duration, elided, joined, signed, visible
+from stepladder.runner.results import Results
 
-__all__ = ["Headline", "Part", "comparison", "footnotes", "headlines", "status", "subtitle"]
+__all__ = [
+    "Headline", "Judged", "Part", "comparison", "footnotes", "headlines", "headlines_of", "points",
+    "status", "subtitle",
+]  # fmt: skip
+
+Judged = tuple[str, Effect]
+"""A name and what is known of it."""
 
 NAMES_SHOWN = 6
 NAME_LENGTH = 60
@@ -43,17 +50,35 @@ class Headline:
 
 
 def headlines(results: Results) -> tuple[Headline, ...]:
-    """One sentence a verdict that occurs; "improves" is said of `helps` alone."""
-    judged: list[tuple[ArmResult, Effect]] = [
-        (each, each.effect) for each in results.arms if each.effect is not None
-    ]
+    """One sentence a verdict that occurs; "improves" is said of `helps` alone.
+
+    A factorial's sentences are on its techniques, any other design's on its arms.
+    """
+    if results.readout is not None:
+        main = [(each.technique, each.effect) for each in results.readout.main]
+        return headlines_of(main, results.study.delta, " averaged over all combinations")
+    judged = [(each.arm.name, each.effect) for each in results.arms if each.effect is not None]
     if not judged:
         return (Headline("unknown", (Part(_nothing_judged(results)),)),)
+    return headlines_of(judged, results.study.delta)
+
+
+def headlines_of(
+    judged: Sequence[Judged], delta: float, where: str = "", measure: str = "test accuracy"
+) -> tuple[Headline, ...]:
+    """One sentence a verdict that occurs.
+
+    Args:
+        judged: names with their effects.
+        delta: percentage points below which a difference does not matter.
+        where: what to say behind the measure, such as " averaged over all combinations".
+        measure: what improves.
+    """
     made: list[Headline] = []
     for verdict in _ORDER:
-        group = [(result, effect) for result, effect in judged if effect.verdict == verdict]
+        group = [(name, effect) for name, effect in judged if effect.verdict == verdict]
         if group:
-            made.append(Headline(verdict, _sentence(verdict, group, results.study.delta)))
+            made.append(Headline(verdict, _sentence(verdict, group, delta, measure + where)))
     return tuple(made)
 
 
@@ -72,15 +97,21 @@ def _nothing_judged(results: Results) -> str:
 
 
 def _sentence(
-    verdict: Verdict, group: list[tuple[ArmResult, Effect]], delta: float
+    verdict: Verdict, group: Sequence[Judged], delta: float, measure: str
 ) -> tuple[Part, ...]:
     one = len(group) == 1
     if verdict == "helps":
-        return (*_named(group, sized=True), Part(f" improve{'s' if one else ''} test accuracy."))
+        return (
+            *_named(group, sized=True),
+            Part(f" improve{'s' if one else ''} {measure}."),
+        )
     if verdict == "hurts":
-        return (*_named(group, sized=True), Part(f" lower{'s' if one else ''} test accuracy."))
+        return (
+            *_named(group, sized=True),
+            Part(f" lower{'s' if one else ''} {measure}."),
+        )
     if verdict == "no difference beyond δ":
-        end = f" make{'s' if one else ''} no difference beyond {points(delta)}."
+        end = f" make{'s' if one else ''} no difference beyond {points(delta)} in {measure}."
         return (*_named(group, sized=True), Part(end))
     verb = "needs" if one else "need"
     return (
@@ -94,16 +125,14 @@ def points(delta: float) -> str:
     return f"{delta:g} point" + ("" if delta == 1 else "s")
 
 
-def _named(
-    group: list[tuple[ArmResult, Effect]], sized: bool = False, needed: bool = False
-) -> list[Part]:
+def _named(group: Sequence[Judged], sized: bool = False, needed: bool = False) -> list[Part]:
     parts: list[Part] = []
     shown = group if len(group) <= NAMES_SHOWN else group[: NAMES_SHOWN - 1]
-    for index, (result, effect) in enumerate(shown):
+    for index, (name, effect) in enumerate(shown):
         if index:
             is_last = index == len(group) - 1
             parts.append(Part(" and " if is_last else ", "))
-        parts.append(Part(elided(result.arm.name, NAME_LENGTH), is_name=True))
+        parts.append(Part(elided(name, NAME_LENGTH), is_name=True))
         if sized:
             parts.append(Part(f" ({signed(effect.mean)})"))
         if needed and effect.replicates_needed is not None:
@@ -117,7 +146,8 @@ def subtitle(results: Results) -> str:
     """Dataset, sizes, design and replicates in a line."""
     sizes = ", ".join(f"{count:,} {visible(part)}" for part, count in results.sizes.items())
     design = results.study.design.replace("_", " ")
-    replicates = counted(results.study.replicates, "replicate")
+    most = results.study.replicates
+    replicates = f"up to {most:,} replicates" if results.adapted else counted(most, "replicate")
     arms = counted(len(results.arms), "arm")
     return f"{visible(results.dataset)}: {sizes} · {design} of {arms} · {replicates}"
 
@@ -126,8 +156,11 @@ def status(results: Results) -> str:
     """What is missing of the study, or nothing when it is finished."""
     if results.finished:
         return ""
+    if results.study.tuned is not None and results.tuned is None:
+        return "Unfinished: the arms are being tuned, and none is compared before that is done."
     done = sum(result.n for result in results.arms)
-    planned = max(results.study.replicates * len(results.arms), done)
+    each = results.study.replicates
+    planned = max(sum(result.planned or each for result in results.arms), done)
     return f"Unfinished: {done:,} of {counted(planned, 'trial')}. Every figure may still change."
 
 
@@ -161,6 +194,8 @@ def footnotes(results: Results) -> tuple[str, ...]:
             _verdict_note(results),
             _ladder_note(results),
             _rate_note(results),
+            _tuning_note(results),
+            _adaptive_note(results),
             _looks_note(results),
         )
         if note
@@ -178,10 +213,13 @@ def _interval_note(results: Results) -> str:
     several = [count for count in counts if count > 1]
     span = f"{several[0]:,}" if len(several) == 1 else f"{several[0]:,} to {several[-1]:,}"
     images = f"these {results.sizes['test']:,}" if "test" in results.sizes else "these"
-    return (
+    said = (
         f"± is the 95 % t interval of the mean over {span} replicates: {images} test images, "
-        "retrained. It does not speak for new test images."
+        "retrained. It does not speak for new test images"
     )
+    if any(result.effect and result.effect.new_images for result in results.arms):
+        return f"{said}; an effect's interval for new test images too is under new images."
+    return f"{said}."
 
 
 def _verdict_note(results: Results) -> str:
@@ -203,12 +241,41 @@ def _ladder_note(results: Results) -> str:
 
 def _rate_note(results: Results) -> str:
     rates = {result.arm.recipe.learning_rate for result in results.arms}
-    if len(rates) != 1 or len(results.arms) < 2:
+    if len(rates) != 1 or len(results.arms) < 2 or results.tuned is not None:
         return ""
     return (
         f"Every arm kept one learning rate, {rates.pop():g}: an arm may be worth more at a rate "
         "of its own."
     )
+
+
+def _tuning_note(results: Results) -> str:
+    tuned = results.tuned
+    if tuned is None:
+        return ""
+    wider = f", widened {tuned.widenings}×" if tuned.widenings else ""
+    candidates = counted(len(tuned.arms[0].tried), "candidate") if tuned.arms else "no candidate"
+    return (
+        f"Fair: each arm has its own {joined(tuned.fields)}, the best of {candidates}{wider} on "
+        f"validation accuracy, the same for every arm, on {counted(tuned.replicates, 'replicate')} "
+        "that the comparison does not use."
+    )
+
+
+def _adaptive_note(results: Results) -> str:
+    adapted = results.adapted
+    if adapted is None:
+        return ""
+    saved = adapted.at_most - adapted.trials
+    looks = joined([str(each) for each in adapted.looks])
+    said = (
+        f"Replicates were added until verdicts were settled, at {adapted.taken} of the looks "
+        f"planned at {looks}, the error rate split among them: {adapted.trials:,} trials instead "
+        f"of {adapted.at_most:,}"
+    )
+    if saved > 0:
+        said += f", which saved about {duration(adapted.seconds_saved)} of training"
+    return f"{said}. Intervals are not corrected for stopping."
 
 
 def _looks_note(results: Results) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TextIO
@@ -13,11 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from stepladder.report.sentences import Headline
+from stepladder.report.side_table import SideTable
 from stepladder.report.view import Row, Shown, View, view_of
 from stepladder.report.wording import elided
 from stepladder.runner.results import Results
 
-__all__ = ["as_text", "results_table", "show"]
+__all__ = ["as_text", "results_table", "show", "show_view"]
 
 _STYLES = {
     "helps": "bold green",
@@ -26,6 +28,7 @@ _STYLES = {
     "not enough replicates": "yellow",
 }
 _MARKS = {"helps": "▲", "hurts": "▼", "no difference beyond δ": "≈", "not enough replicates": "?"}
+_NUMBER = re.compile(r"[+−]?[\d.,]+( %|$| ±| \[)")
 FILE_WIDTH = 120
 NAME_WIDTH = 34
 INSTEAD_WIDTH = 14
@@ -53,7 +56,10 @@ def results_table(results: Results, width: int = 100) -> RenderableType:
     Returns:
         A renderable for a rich console; names in it are text, never markup.
     """
-    view = view_of(results)
+    return _shown(view_of(results), width)
+
+
+def _shown(view: View, width: int) -> RenderableType:
     parts: list[RenderableType] = [_title(view)]
     if view.status:
         parts.append(Text(view.status, style="bold yellow"))
@@ -61,6 +67,8 @@ def results_table(results: Results, width: int = 100) -> RenderableType:
     parts += [_headline(each) for each in view.headlines]
     if view.notes:
         parts += [Text(), *(_note(name, note) for name, note in view.notes)]
+    for table in view.tables:
+        parts += [Text(), _side_table(table)]
     notes = [view.comparison, *view.footnotes]
     if view.reported_source:
         notes.append(f"Reported: {view.reported_source}.")
@@ -84,10 +92,15 @@ def show(results: Results, stream: TextIO | None = None) -> None:
         stream: where to; stdout unless given. A terminal gives its width and colours, a file
             or a pipe gets 120 columns without.
     """
+    show_view(view_of(results), stream)
+
+
+def show_view(view: View, stream: TextIO | None = None) -> None:
+    """Prints a view as a table; arguments as for `show`."""
     console = Console(file=stream)
     if not console.is_terminal:
         console = Console(file=stream, width=FILE_WIDTH, color_system=None)
-    console.print(results_table(results, console.width))
+    console.print(_shown(view, console.width))
 
 
 def _title(view: View) -> Text:
@@ -104,6 +117,16 @@ def _headline(headline: Headline) -> RenderableType:
 
 def _note(name: str, note: str) -> RenderableType:
     return Text.assemble("  ", (elided(name, NAME_WIDTH), "bold"), ": ", note)
+
+
+def _side_table(side: SideTable) -> RenderableType:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    for place, head in enumerate(side.heads):
+        is_number = all(not row[place] or _NUMBER.match(row[place]) for row in side.rows)
+        table.add_column(head, justify="right" if is_number else "left", overflow="fold")
+    for row in side.rows:
+        table.add_row(Text(row[0], style="bold"), *map(Text, row[1:]))
+    return Group(Text(side.title, style="bold"), table, Text(side.note, style="dim"))
 
 
 def _grid(view: View, width: int) -> Table:
@@ -124,7 +147,7 @@ def _grid(view: View, width: int) -> Table:
 def _fitting(view: View, width: int) -> list[_Column]:
     """The richest set of columns that the width holds, the leanest if none does."""
     columns: list[_Column] = []
-    for layout in _LAYOUTS:
+    for layout in _LAYOUTS if view.is_trained else _LAYOUTS_OF_SCORES:
         columns = [column for column in layout(view) if column.cells or not view.rows]
         if sum(column.width for column in columns) + 2 * (len(columns) - 1) <= width:
             return columns
@@ -161,13 +184,19 @@ def _tested(view: View) -> list[_Column]:
     return _columns(view, before=[], reported=True, verdict=VERDICT_WIDTH)
 
 
+def _scores(view: View) -> list[_Column]:
+    return _columns(view, before=[], reported=True)
+
+
 def _leanest(view: View) -> list[_Column]:
-    return _columns(view, before=[], reported=False, verdict=VERDICT_WIDTH)
+    return _columns(view, before=[], reported=False, verdict=VERDICT_WIDTH, images=False)
 
 
 _LAYOUTS: tuple[Callable[[View], list[_Column]], ...] = (
     _full, _full_folded, _means, _folded, _without_train, _tested, _leanest,
 )  # fmt: skip
+
+_LAYOUTS_OF_SCORES = (_scores, _tested, _leanest)
 
 
 def _train(row: Row) -> Shown:
@@ -179,15 +208,22 @@ def _validation(row: Row) -> Shown:
 
 
 def _columns(
-    view: View, before: list[_Column], reported: bool, verdict: int | None = None
+    view: View,
+    before: list[_Column],
+    reported: bool,
+    verdict: int | None = None,
+    images: bool = True,
 ) -> list[_Column]:
     columns = [_column("arm", [_name(row) for row in view.rows], limit=NAME_WIDTH)]
     if not view.is_complete:
         columns.append(_column("n", [Text(row.replicates) for row in view.rows], right=True))
-    columns += [*before, _tests(view)]
+    columns += [*before, _tests(view, view.measure)]
     if any(row.effect for row in view.rows):
         texts = _aligned([row.effect for row in view.rows])
         columns.append(_column("effect", [Text(text) for text in texts]))
+        if images and view.has_images:
+            texts = _aligned_texts([row.images for row in view.rows])
+            columns.append(_column("new images", [Text(text, style="dim") for text in texts]))
         styles = [_STYLES.get(row.kind or "", "default") for row in view.rows]
         cells = [
             Text(row.verdict, style=style) for row, style in zip(view.rows, styles, strict=True)
@@ -215,7 +251,7 @@ def _name(row: Row) -> Text:
     return name
 
 
-def _tests(view: View) -> _Column:
+def _tests(view: View, head: str) -> _Column:
     """Test accuracy, or what is to be said instead, folded so that it does not widen the table."""
     numbers = _aligned([None if row.instead else row.test for row in view.rows])
     widest = max([INSTEAD_WIDTH, *map(cell_len, numbers)])
@@ -223,7 +259,7 @@ def _tests(view: View) -> _Column:
         Text(row.instead, style="italic yellow") if row.instead else Text(text)
         for row, text in zip(view.rows, numbers, strict=True)
     ]
-    return _column("test %", cells, limit=widest)
+    return _column(head, cells, limit=widest)
 
 
 def _accuracy(view: View, head: str, of: Callable[[Row], Shown]) -> _Column:

@@ -2,66 +2,25 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
+from typing import TypedDict
 
 from stepladder.analysis.judged import Effect, Estimate, Verdict
 from stepladder.report import sentences
+from stepladder.report.confounds import confound_tables
+from stepladder.report.readout import readout_tables
 from stepladder.report.sentences import Headline
-from stepladder.report.wording import counted, number, signed, visible
+from stepladder.report.shown import Shown
+from stepladder.report.side_table import SideTable
+from stepladder.report.tuning import tuning_tables
+from stepladder.report.wording import counted, number, visible
 from stepladder.runner.results import ArmResult, Results
 
-__all__ = ["Row", "Shown", "View", "view_of"]
+__all__ = ["JudgedCells", "Row", "Shown", "View", "judged_cells", "view_of"]
 
 # Where this holds for every replicate, an accuracy would be a number about nothing.
 _CONSTANT = re.compile(r"answers .+ to every image\.?")
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A number with its 95 % interval, in the unit in which it is shown.
-
-    Attributes:
-        mean: percent or percentage points; NaN when there is none.
-        low: lower end of the interval, or None.
-        high: upper end of the interval, or None.
-        is_difference: whether it carries a sign.
-    """
-
-    mean: float
-    low: float | None = None
-    high: float | None = None
-    is_difference: bool = False
-
-    @property
-    def number(self) -> str:
-        """The mean alone, with two decimals."""
-        return signed(self.mean) if self.is_difference else number(self.mean)
-
-    @property
-    def half_width(self) -> float | None:
-        """Half the interval's width where the mean is its middle, else None."""
-        if self.low is None or self.high is None or not math.isfinite(self.mean):
-            return None
-        above, below = self.high - self.mean, self.mean - self.low
-        return above if math.isclose(above, below, rel_tol=1e-6, abs_tol=1e-6) else None
-
-    @property
-    def spread(self) -> str:
-        """The interval alone: "± 0.12", "[96.90, 97.20]", or nothing."""
-        if self.low is None or self.high is None:
-            return ""
-        half = self.half_width
-        if half is not None:
-            return f"± {number(half)}"
-        write = signed if self.is_difference else number
-        return f"[{write(self.low)}, {write(self.high)}]"
-
-    @property
-    def text(self) -> str:
-        """The mean and its interval."""
-        return f"{self.number} {self.spread}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -79,7 +38,9 @@ class Row:
         test: accuracy on the test part in percent.
         instead: what is shown in place of the accuracies, or None: "waiting", "answers 1 to
             every image", "diverged in all 5 replicates".
-        effect: difference in percentage points, or None.
+        effect: difference in percentage points, or None; its interval speaks for these test
+            images, retrained.
+        images: the effect's interval for new test images too, such as "± 0.30", or "".
         verdict: what may be said, in words; empty without an effect.
         kind: the verdict itself, or None.
         needed: how many replicates would settle the verdict, or "".
@@ -97,6 +58,7 @@ class Row:
     test: Shown
     instead: str | None
     effect: Shown | None
+    images: str
     verdict: str
     kind: Verdict | None
     needed: str
@@ -117,6 +79,9 @@ class View:
         reported_source: where the reported figures come from, or None.
         comparison: which arm each effect is against, in words.
         footnotes: what the intervals speak for, how verdicts are reached, how often looked.
+        tables: what is shown below the main table, such as the read-out of a factorial.
+        measure: the heading of what is judged.
+        is_trained: whether there is accuracy on training and validation parts to show.
     """
 
     title: str
@@ -127,11 +92,19 @@ class View:
     reported_source: str | None
     comparison: str
     footnotes: tuple[str, ...]
+    tables: tuple[SideTable, ...] = ()
+    measure: str = "test %"
+    is_trained: bool = True
 
     @property
     def is_complete(self) -> bool:
         """Whether every arm has all its replicates and none diverged."""
         return all(row.is_complete for row in self.rows)
+
+    @property
+    def has_images(self) -> bool:
+        """Whether any effect has an interval for new test images."""
+        return any(row.images for row in self.rows)
 
     @property
     def notes(self) -> tuple[tuple[str, str], ...]:
@@ -156,14 +129,19 @@ def view_of(results: Results) -> View:
         rows=rows,
         reported_source=visible(source) if source else None,
         comparison=sentences.comparison(results),
-        footnotes=sentences.footnotes(results),
+        footnotes=(*sentences.footnotes(results), *results.warnings),
+        tables=(
+            *readout_tables(results.readout, results.study.delta),
+            *confound_tables(results.confounds),
+            *tuning_tables(results.tuned),
+        ),
     )
 
 
 def _row(results: Results, index: int) -> Row:
     result = results.arms[index]
     against = result.arm.compared_with
-    planned = results.study.replicates
+    planned = result.planned or results.study.replicates
     effect = result.effect
     return Row(
         name=visible(result.arm.name),
@@ -175,12 +153,32 @@ def _row(results: Results, index: int) -> Row:
         validation=_accuracy(result.val_accuracy),
         test=_accuracy(result.test_accuracy),
         instead=_instead(result),
-        effect=None if effect is None else _difference(effect),
-        verdict="" if effect is None else _verdict(effect, results.study.delta),
-        kind=None if effect is None else effect.verdict,
-        needed="" if effect is None else _needed(effect),
         reported="" if result.reported is None else number(100 * result.reported),
         notes=_notes(result, planned, results.finished),
+        **judged_cells(effect, results.study.delta),
+    )
+
+
+class JudgedCells(TypedDict):
+    """The cells of a row that an effect fills."""
+
+    effect: Shown | None
+    images: str
+    verdict: str
+    kind: Verdict | None
+    needed: str
+
+
+def judged_cells(effect: Effect | None, delta: float) -> JudgedCells:
+    """What a row says of an effect; empty cells without one."""
+    if effect is None:
+        return JudgedCells(effect=None, images="", verdict="", kind=None, needed="")
+    return JudgedCells(
+        effect=_difference(effect),
+        images=_images(effect),
+        verdict=_verdict(effect, delta),
+        kind=effect.verdict,
+        needed=_needed(effect),
     )
 
 
@@ -195,6 +193,12 @@ def _accuracy(estimate: Estimate) -> Shown:
 
 def _difference(effect: Effect) -> Shown:
     return Shown(effect.mean, effect.ci_low, effect.ci_high, is_difference=True)
+
+
+def _images(effect: Effect) -> str:
+    """The interval for new test images, around the same mean as the effect's own."""
+    ends = effect.new_images
+    return "" if ends is None else Shown(effect.mean, ends.low, ends.high, True).spread
 
 
 def _instead(result: ArmResult) -> str | None:
@@ -227,4 +231,10 @@ def _notes(result: ArmResult, planned: int, is_finished: bool) -> tuple[str, ...
     if is_finished and result.effect is not None and result.effect.unpaired:
         unpaired = counted(result.effect.unpaired, "replicate")
         notes.append(f"effect without {unpaired}, not finite in both arms")
+    guessing = result.effect.at_chance if result.effect else None
+    if guessing is not None:
+        notes.append(
+            f"effect with diverged replicates at the accuracy of guessing: "
+            f"{_difference(guessing).text}, {guessing.verdict}"
+        )
     return tuple(notes)

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from stepladder.analysis import Effect, effects, estimate
+from stepladder.analysis import Effect, estimate
+from stepladder.confounds import confounds, too_few
 from stepladder.designs import Arm
 from stepladder.records import TrialResult
+from stepladder.runner.adapt import Wanted, adapted, wanted
+from stepladder.runner.combinations import readout
+from stepladder.runner.compare import effects_of
+from stepladder.runner.measures import (
+    Found,
+    accuracies,
+    differences,
+    estimate_with_images,
+    reached,
+)
 from stepladder.runner.plan import trials_of
+from stepladder.runner.question import question_of
 from stepladder.runner.results import ArmResult, Results
+from stepladder.runner.tune import tuned_arms, tuned_so_far
+from stepladder.runner.tuned import Tuned
 from stepladder.store import Store, StudyRecord
 
 __all__ = ["judge"]
-
-Found = list[TrialResult | None]
 
 
 def judge(store: Store, record: StudyRecord, engine: str, command: str) -> Results:
@@ -33,62 +44,84 @@ def judge(store: Store, record: StudyRecord, engine: str, command: str) -> Resul
     Raises:
         StoreError: if the store cannot be read.
     """
-    study = record.study
-    by_arm = trials_of(study, record.fingerprint, record.sizes["validation"], engine)
+    study, question = record.study, question_of(record, engine)
+    tuned = tuned_so_far(question, store)
+    arms = tuned_arms(study, tuned)
+    is_tuning = study.tuned is not None and tuned is None
+    wants = wanted(question, arms, store) if study.adaptive and not is_tuning else None
+    by_arm = trials_of(study, question.fingerprint, question.validation, engine, arms,
+                       wants.replicates if wants else None)  # fmt: skip
     ids = list(dict.fromkeys(trial.id for trials in by_arm.values() for trial in trials))
-    stored = store.results(ids)
+    stored = {} if is_tuning else store.results(ids)
     found = {name: [stored.get(trial.id) for trial in trials] for name, trials in by_arm.items()}
-    judged = _effects(study.arms, found, study.delta)
+    judged, looked = effects_of(study, arms, found, question.classes)
     looks = store.look(study.name, record.fingerprint, stored, command)
+    shown = tuple(_arm(arm, found, judged.get(arm.name), record, tuned, wants) for arm in arms)
+    weights = {result.arm.name: result.parameters for result in shown}
     return Results(
         study=study,
         dataset=record.dataset,
         fingerprint=record.fingerprint,
         sizes=record.sizes,
         classes=record.classes,
-        arms=tuple(_arm(arm, found[arm.name], judged.get(arm.name), record) for arm in study.arms),
+        arms=shown,
         looks=looks,
-        finished=len(stored) == len(ids),
+        finished=len(stored) == len(ids) and (wants is None or wants.finished),
         versions=record.versions,
         machine=record.machine,
         seconds=record.seconds,
+        readout=readout(study, found, question.classes),
+        confounds=confounds(study, arms, train=record.sizes.get("train"), parameters=weights),
+        warnings=too_few(study),
+        tuned=tuned,
+        adapted=None if looked is None else adapted(study, arms, looked, stored),
     )
 
 
-def _effects(arms: Sequence[Arm], found: Mapping[str, Found], delta: float) -> dict[str, Effect]:
-    scores = {name: _accuracies(results, "test") for name, results in found.items()}
-    pairs = [
-        (arm.name, arm.compared_with)
-        for arm in arms
-        if arm.compared_with is not None
-        and any(map(math.isfinite, scores[arm.name]))
-        and any(map(math.isfinite, scores[arm.compared_with]))
-    ]
-    return effects(scores, pairs, delta=delta) if pairs else {}
-
-
-def _accuracies(results: Found, part: str) -> list[float]:
-    return [getattr(each, part).accuracy if each else math.nan for each in results]
-
-
-def _arm(arm: Arm, results: Found, effect: Effect | None, record: StudyRecord) -> ArmResult:
+def _arm(
+    arm: Arm,
+    found: Mapping[str, Found],
+    effect: Effect | None,
+    record: StudyRecord,
+    tuned: Tuned | None,
+    wants: Wanted | None,
+) -> ArmResult:
+    results, target = found[arm.name], record.study.target
+    other = found[arm.compared_with] if effect and arm.compared_with else None
+    used = effect.pairs + effect.unpaired if effect else 0
     done = [result for result in results if result is not None]
     reported = record.study.reported
-    name = arm.technique or arm.name
+    # Published tables climb: their figure for a technique is that of its rung.
+    name = (arm.technique if record.study.design == "ladder" else None) or arm.name
     return ArmResult(
         arm=arm,
         n=len(done),
         diverged=sum(result.diverged is not None for result in done),
-        train_accuracy=estimate(_accuracies(results, "train")),
-        val_accuracy=estimate(_accuracies(results, "validation")),
-        test_accuracy=estimate(_accuracies(results, "test")),
+        train_accuracy=estimate(accuracies(results, "train")),
+        val_accuracy=estimate(accuracies(results, "validation")),
+        test_accuracy=estimate_with_images(estimate(accuracies(results, "test")), results),
         effect=effect,
         curves=tuple(result.curve for result in done),
-        diagnosis=tuple(_diagnosis(done, record.classes)),
+        diagnosis=(*_diagnosis(done, record.classes), *_at_edge(arm, tuned)),
         reported=reported.test_accuracy.get(name) if reported else None,
         parameters=done[0].parameters if done else None,
         seconds=sum(result.seconds for result in done),
+        differences=() if other is None else differences(results[:used], other[:used], target),
+        reached=reached(results, target),
+        planned=None if wants is None else wants.replicates[arm.name],
     )
+
+
+def _at_edge(arm: Arm, tuned: Tuned | None) -> list[str]:
+    """A warning for each tuned field whose best value may lie beyond the grid."""
+    fields = (
+        next((each.at_edge for each in tuned.arms if each.arm == arm.name), ()) if tuned else ()
+    )
+    return [
+        f"the best {field} tried, {getattr(arm.recipe, field):g}, is at the edge of the grid: a "
+        "better one may lie beyond"
+        for field in fields
+    ]
 
 
 def _diagnosis(done: Sequence[TrialResult], classes: Sequence[str]) -> list[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from stepladder.data import Dataset, split, validation_examples
+from stepladder.designs import Arm
 from stepladder.recipe import Recipe
 from stepladder.records import Trial
 from stepladder.runner.forecast import seconds_to_train
@@ -13,7 +14,7 @@ from stepladder.runner.progress import Planned
 from stepladder.store import Store
 from stepladder.study import Study
 
-__all__ = ["Plan", "part_sizes", "plan", "trials_of"]
+__all__ = ["Plan", "part_sizes", "plan", "planned", "trials_of"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Plan:
         missing: those that the store does not hold.
         arm_names: names of the arms that a trial belongs to, by its id.
         timings: recipe and seconds of trials on the same dataset that are stored.
+        is_least: whether what these trials come to may ask for more.
     """
 
     study: Study
@@ -33,6 +35,7 @@ class Plan:
     missing: tuple[Trial, ...]
     arm_names: dict[str, tuple[str, ...]]
     timings: Sequence[tuple[Recipe, float]] = ()
+    is_least: bool = False
 
     def announced(self, workers: int) -> Planned:
         """The plan as progress is told of it."""
@@ -44,11 +47,17 @@ class Plan:
             workers=workers,
             arm_names={trial.id: self.arm_names[trial.id] for trial in self.missing},
             seconds=seconds_to_train(self.missing, self.timings, workers),
+            is_least=self.is_least,
         )
 
 
 def trials_of(
-    study: Study, fingerprint: str, validation: int, engine: str
+    study: Study,
+    fingerprint: str,
+    validation: int,
+    engine: str,
+    arms: Sequence[Arm] | None = None,
+    replicates: Mapping[str, int] | None = None,
 ) -> dict[str, list[Trial]]:
     """The trials of each arm of a study, by its name, in the order of replicates.
 
@@ -57,17 +66,26 @@ def trials_of(
         fingerprint: of the dataset.
         validation: validation examples, a number.
         engine: as trials record it.
+        arms: with the recipes that are compared; the study's own when None.
+        replicates: of each arm by its name; the study's number when None.
     """
     return {
         arm.name: [
             Trial(arm.recipe, fingerprint, validation, study.seed, replicate, engine)
-            for replicate in range(study.replicates)
+            for replicate in range(replicates[arm.name] if replicates else study.replicates)
         ]
-        for arm in study.arms
+        for arm in (study.arms if arms is None else arms)
     }
 
 
-def plan(study: Study, dataset: Dataset, store: Store | None, engine: str) -> Plan:
+def plan(
+    study: Study,
+    dataset: Dataset,
+    store: Store | None,
+    engine: str,
+    arms: Sequence[Arm] | None = None,
+    replicates: Mapping[str, int] | None = None,
+) -> Plan:
     """What is to be trained.
 
     Args:
@@ -75,22 +93,39 @@ def plan(study: Study, dataset: Dataset, store: Store | None, engine: str) -> Pl
         dataset: what it is asked of.
         store: where finished trials are looked up; None where there is no store yet.
         engine: as trials record it.
+        arms: with the recipes that are compared; the study's own when None.
+        replicates: of each arm by its name; the study's number when None.
 
     Raises:
         StoreError: if the store cannot be read.
         InputError: if the dataset leaves too little to train on.
     """
     validation = validation_examples(dataset, study.validation)
-    by_arm = trials_of(study, dataset.fingerprint, validation, engine)
+    by_arm = trials_of(study, dataset.fingerprint, validation, engine, arms, replicates)
+    return planned(study, by_arm, store)
+
+
+def planned(study: Study, by_arm: Mapping[str, Iterable[Trial]], store: Store | None) -> Plan:
+    """A plan of trials, whichever they are.
+
+    Args:
+        study: what was asked.
+        by_arm: trials by the name of their arm, all of one dataset and engine.
+        store: where finished trials are looked up; None where there is no store yet.
+
+    Raises:
+        StoreError: if the store cannot be read.
+    """
     names: dict[str, tuple[str, ...]] = {}
+    every: dict[str, Trial] = {}
     for arm, trials in by_arm.items():
         for trial in trials:
             names[trial.id] = (*names.get(trial.id, ()), arm)
-    every = tuple(dict.fromkeys(trial for trials in by_arm.values() for trial in trials))
-    stored = store.has(trial.id for trial in every) if store else set()
-    missing = tuple(trial for trial in every if trial.id not in stored)
-    timings = store.timings(dataset.fingerprint, engine) if store and missing else []
-    return Plan(study, every, missing, names, timings)
+            every.setdefault(trial.id, trial)
+    stored = store.has(every) if store else set()
+    missing = tuple(trial for each, trial in every.items() if each not in stored)
+    timings = store.timings(missing[0].dataset, missing[0].engine) if store and missing else []
+    return Plan(study, tuple(every.values()), missing, names, timings)
 
 
 def part_sizes(study: Study, dataset: Dataset) -> dict[str, int]:

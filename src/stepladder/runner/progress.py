@@ -24,6 +24,8 @@ class Planned:
         workers: processes that train.
         seconds: about how long that takes, compiling left out; None where nothing can be said yet.
         arm_names: for each trial to train, by its id, the names of the arms that it belongs to.
+        is_least: whether what these trials come to may ask for more.
+        notes: what the user should know before it, a sentence each.
     """
 
     study: Study
@@ -33,17 +35,21 @@ class Planned:
     workers: int
     arm_names: Mapping[str, tuple[str, ...]]
     seconds: float | None = None
+    is_least: bool = False
+    notes: tuple[str, ...] = ()
 
 
 class Progress(Protocol):
     """Is told what happens in a run, in the order in which it happens and from one thread.
 
-    `start` comes first and once, `finish` last and once, also when the run fails or is
-    interrupted. A trial that was started may be started again after a lost worker.
+    A run trains in one part, or in several: tuning, then look by look. Each part begins with
+    `start` and ends with `finish`, also when it fails or is interrupted. A trial that was started
+    may be started again after a lost worker. `note` may come at any time, before the first part
+    and between two of them too.
     """
 
     def start(self, planned: Planned) -> None:
-        """The plan is made; nothing has been trained yet."""
+        """The plan of a part is made; nothing of it has been trained yet."""
 
     def trial_started(self, trial: Trial) -> None:
         """A worker has begun a trial; its program may still be compiling."""
@@ -61,7 +67,7 @@ class Progress(Protocol):
         """Something that the user should know, in a sentence."""
 
     def finish(self) -> None:
-        """Nothing more will be told; whatever was opened is closed."""
+        """Nothing more will be told of this part; whatever was opened is closed."""
 
 
 class QuietProgress:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stepladder.analysis.judged import Effect, Estimate
+from stepladder.analysis.judged import Difference, Effect, Estimate
+from stepladder.analysis.readout import Readout
+from stepladder.confounds import Confound
 from stepladder.designs import Arm
 from stepladder.records import Curve
+from stepladder.runner.tuned import Tuned
 from stepladder.study import Study
 
-__all__ = ["ArmResult", "Results"]
+__all__ = ["Adapted", "ArmResult", "Results"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,10 @@ class ArmResult:
         reported: the test accuracy that somebody published for it, or None.
         parameters: trainable numbers of the network, or None before any replicate is finished.
         seconds: training time of all its replicates, compiling left out.
+        differences: on other measures, against the same arm; empty where there is no effect.
+        reached: replicates whose validation accuracy reached the study's target; None without
+            a target.
+        planned: replicates that it shall have; None where all have the study's number.
     """
 
     arm: Arm
@@ -44,6 +51,30 @@ class ArmResult:
     reported: float | None
     parameters: int | None
     seconds: float
+    differences: tuple[Difference, ...] = ()
+    reached: int | None = None
+    planned: int | None = None
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """How far a study went that adds replicates until its verdicts are settled.
+
+    Attributes:
+        looks: numbers of replicates at which verdicts are given.
+        taken: looks taken.
+        settled: comparisons with a verdict.
+        trials: that the study has.
+        at_most: trials that it would have with the most replicates of every arm.
+        seconds_saved: training time of the difference, at the mean of the trials it has.
+    """
+
+    looks: tuple[int, ...]
+    taken: int
+    settled: int
+    trials: int
+    at_most: int
+    seconds_saved: float
 
 
 @dataclass(frozen=True)
@@ -62,6 +93,11 @@ class Results:
         versions: of stepladder, Python and what trained, by name.
         machine: one line that says what it ran on.
         seconds: wall time that running the study has taken, all runs of it added up.
+        readout: what a factorial says of its techniques; None for another design.
+        confounds: what else differs between compared arms than what they are to judge.
+        warnings: what the study as a whole leaves open, in sentences.
+        tuned: how the arms of a fair study were tuned; None for a fixed one, or not yet.
+        adapted: how far a study went that adds replicates; None where their number is fixed.
     """
 
     study: Study
@@ -75,3 +111,8 @@ class Results:
     versions: dict[str, str]
     machine: str
     seconds: float
+    readout: Readout | None = None
+    confounds: tuple[Confound, ...] = ()
+    warnings: tuple[str, ...] = ()
+    tuned: Tuned | None = None
+    adapted: Adapted | None = None

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from stepladder.errors import InputError, StepladderError
 from stepladder.runner.folder import STORE_NAME, STUDY_NAME
-from stepladder.runner.plan import trials_of
+from stepladder.runner.phases import foreseen
 from stepladder.runner.processes import is_here_and_gone
+from stepladder.runner.question import question_of
 from stepladder.store import Store, StudyRecord, open_store
 from stepladder.study import Study
 
@@ -95,10 +96,10 @@ def _run(place: Path, store: str | None) -> RunState:
 def _state(
     store: Store, record: StudyRecord, place: Path | None = None, size: int | None = None
 ) -> RunState:
-    engine = record.versions.get("engine", "population")
-    by_arm = trials_of(record.study, record.fingerprint, record.sizes["validation"], engine)
-    ids = {trial.id for trials in by_arm.values() for trial in trials}
-    alive = [each for each in store.claimed(ids).values() if not is_here_and_gone(each)]
+    plan = foreseen(question_of(record), store)
+    planned, missing = len(plan.trials), len(plan.missing)
+    claims = store.claimed(trial.id for trial in plan.missing).values()
+    alive = [each for each in claims if not is_here_and_gone(each)]
     return RunState(
-        record.study.name, place, len(store.has(ids)), len(ids), len(alive), record.seconds, size
+        record.study.name, place, planned - missing, planned, len(alive), record.seconds, size
     )

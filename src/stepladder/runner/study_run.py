@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stepladder.data import Dataset, load
@@ -13,8 +13,11 @@ from stepladder.runner import folder as folders
 from stepladder.runner import own_model
 from stepladder.runner.execute import execute
 from stepladder.runner.judge import judge
-from stepladder.runner.plan import Plan, part_sizes, plan
+from stepladder.runner.lint import preflight
+from stepladder.runner.phases import foreseen, train_all
+from stepladder.runner.plan import Plan, part_sizes
 from stepladder.runner.progress import Planned, Progress, QuietProgress
+from stepladder.runner.question import question_of
 from stepladder.runner.results import Results
 from stepladder.runner.settings import Settings
 from stepladder.store import Store, StudyRecord, open_store
@@ -67,39 +70,48 @@ def run_study(
     """
     own_model.allow(study, allow_code)
     dataset = load(study.dataset)
-    sizes = part_sizes(study, dataset)
+    record = _record(study, dataset, part_sizes(study, dataset), settings)
     url = store or str(folder / folders.STORE_NAME)
-    if study.model is not None and _lacks(study, dataset, settings, url):
+    if study.model is not None and _lacks(record, url):
         own_model.inspect(study, dataset, settings)
     folders.check(folder, study)
     told = progress or QuietProgress()
     with open_store(url) as kept:
-        planned = plan(study, dataset, kept, settings.engine_name)
+        question = question_of(record)
+        ahead = foreseen(question, kept)
         folders.write_study(folder, study)
-        record = _record(study, dataset, sizes, settings)
         kept.put_study(record)
+        for line in preflight(ahead, dataset, record.sizes):
+            told.note(line)
         checkpoints = folder / folders.CHECKPOINTS_NAME
-        trained = _train(planned, dataset, settings, kept, told, checkpoints)
-        if not kept.claimed(trial.id for trial in planned.trials):
+        seen = {trial.id for trial in ahead.trials}
+
+        def train(part: Plan) -> int:
+            seen.update(trial.id for trial in part.trials)
+            return _train(part, study, dataset, settings, kept, told, checkpoints)
+
+        done = train_all(question, dataset, kept, train, told.note)
+        if not kept.claimed(seen):
             clear(checkpoints)
         latest = kept.study(study.name) or record
         results = judge(kept, latest, settings.engine_name, "run")
-    return Finished(results, trained, len(planned.trials) - trained)
+    return Finished(results, done.now, done.trials - done.now)
 
 
-def _lacks(study: Study, dataset: Dataset, settings: Settings, url: str) -> bool:
+def _lacks(record: StudyRecord, url: str) -> bool:
     """Whether a trial of a study is to be trained; a store that is not there holds none."""
     try:
         with open_store(url, create=False) as kept:
-            return bool(plan(study, dataset, kept, settings.engine_name).missing)
+            ahead = foreseen(question_of(record), kept)
     except StoreError:
         return True  # said, where it is not merely new, when it is opened for writing
+    return bool(ahead.missing) or ahead.is_least
 
 
 def plan_study(
     study: Study, folder: Path, settings: Settings, *, store: str | None = None
 ) -> Planned:
-    """What running a study would train; nothing is written.
+    """What running a study would train, and what it would say before; nothing is written.
 
     Args:
         study: what is asked.
@@ -111,15 +123,16 @@ def plan_study(
         InputError: if the study, its data, the folder or the store will not do.
     """
     dataset = load(study.dataset)
-    part_sizes(study, dataset)
+    record = _record(study, dataset, part_sizes(study, dataset), settings)
     folders.check_holds(folder, study)
     place = folder / folders.STORE_NAME
     if store is None and not place.exists():
-        planned = plan(study, dataset, None, settings.engine_name)
+        ahead = foreseen(question_of(record), None)
     else:
         with open_store(store or str(place), create=False) as kept:
-            planned = plan(study, dataset, kept, settings.engine_name)
-    return planned.announced(_workers(settings, planned))
+            ahead = foreseen(question_of(record), kept)
+    notes = preflight(ahead, dataset, record.sizes)
+    return replace(ahead.announced(_workers(settings, ahead)), notes=notes)
 
 
 def _workers(settings: Settings, planned: Plan) -> int:
@@ -128,6 +141,7 @@ def _workers(settings: Settings, planned: Plan) -> int:
 
 def _train(
     planned: Plan,
+    study: Study,
     dataset: Dataset,
     settings: Settings,
     kept: Store,
@@ -148,12 +162,12 @@ def _train(
             told,
             kept,
             checkpoints,
-            planned.study.model,
+            study.model,
             planned.arm_names,
         )
     finally:
         told.finish()
-        kept.add_seconds(planned.study.name, time.monotonic() - began)
+        kept.add_seconds(study.name, time.monotonic() - began)
 
 
 def results_of(store: Store, name: str | None, command: str) -> Results:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stepladder.runner.folder import STORE_NAME
-from stepladder.runner.plan import trials_of
+from stepladder.runner.phases import foreseen
 from stepladder.runner.processes import is_here_and_gone
+from stepladder.runner.question import question_of
 from stepladder.store.opening import opened
 from stepladder.store.tending import examined
 from stepladder.streams import NUMERICS_VERSION
@@ -53,10 +54,7 @@ def checked(store: str) -> Checked:
         # A study's row that cannot be read is a fault already, and nobody knows what it asked for.
         records = [] if any("study" in fault for fault in found.faults) else kept.studies()
         for record in records:
-            engine = record.versions.get("engine", "population")
-            validation = record.sizes["validation"]
-            for trials in trials_of(record.study, record.fingerprint, validation, engine).values():
-                asked |= {trial.id for trial in trials}
+            asked |= {trial.id for trial in foreseen(question_of(record), kept).trials}
         drivers = kept.drivers()
     notes = []
     orphans = len(set(found.trials) - asked) if records else 0

@@ -158,5 +158,5 @@ def test_no_pairs_no_effects():
 def test_fields_are_plain_python():
     found = dataclasses.asdict(effect(np.array([0.5, 0.6, 0.71]), np.array([0.5, 0.5, 0.5])))
     kinds = {name: type(value) for name, value in found.items()}
-    assert set(kinds.values()) == {float, int, str, tuple}
+    assert set(kinds.values()) == {float, int, str, tuple, dict, type(None)}
     assert {type(each) for each in found["differences"]} == {float}

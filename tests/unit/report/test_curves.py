@@ -62,8 +62,12 @@ def test_equal_replicates_have_a_band_without_width():
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_figure_has_a_caption_and_an_alternative(variant):
-    made = figures_of(VARIANTS[variant]())
-    assert set(made.captions) == set(made.alternatives) == {"accuracy", "validation", "effects"}
+    results = VARIANTS[variant]()
+    made = figures_of(results)
+    drawn = {"accuracy", "validation", "effects"}
+    drawn |= {"factorial"} if results.readout else set()
+    drawn |= {"tuning"} if results.tuned else set()
+    assert set(made.captions) == set(made.alternatives) == drawn
     assert all(made.captions.values())
     assert all(made.alternatives.values())
 

@@ -51,7 +51,9 @@ def mnist():
     return Page(html_of("mnist"))
 
 
-@pytest.mark.parametrize("variant", ["mnist", "partial", "one arm", "all diverged", "hostile"])
+@pytest.mark.parametrize(
+    "variant", ["mnist", "partial", "confounded", "factorial", "one arm", "all diverged", "hostile"]
+)
 def test_every_variant_is_a_page_without_scripts_or_anything_from_elsewhere(variant):
     text = html_of(variant)
     page = Page(text)
@@ -103,7 +105,7 @@ def test_the_page_says_what_the_table_says(mnist):
         "one run of each",
         "these 10,000 test images, retrained",
         "stepladder run mnist",
-        "pip install stepladder==0.1.0",
+        "# stepladder 0.1.0",
         "3.15.1",
         "Linux, 2 cores",
         "1 min 1 s",

@@ -117,3 +117,79 @@ def test_a_look_is_a_new_set_of_trials():
             store.add(result)
         looks.append(judge(store, RECORD, "population", "test").looks)
     assert looks == [1, 1, 2, 2]
+
+
+def test_both_intervals_of_an_effect_come_from_its_trials():
+    generator = np.random.default_rng(0)
+    made = []
+    for each in ladder():
+        correct = generator.random(200) < each.test.accuracy
+        score = Score(1.0, float(correct.mean()))
+        made.append(replace(each, test=score, test_correct=correct,
+                            test_predictions=np.zeros(200, np.uint16)))  # fmt: skip
+    plain, relu = judged(made).arms
+    effect = relu.effect
+    images = effect.new_images
+    assert (images.low + images.high) / 2 == pytest.approx(effect.mean)
+    assert images.high - images.low >= effect.ci_high - effect.ci_low - 1e-9
+    assert plain.test_accuracy.new_images.low < plain.test_accuracy.mean
+    assert effect.p_greater == 1
+
+
+def test_effects_on_other_measures_stand_beside_the_effect():
+    study = STUDY.changed({"target": 0.6})
+    store = FakeStore()
+    for result in ladder(gain=0.15):
+        store.add(result)
+    plain, relu = judge(store, replace(RECORD, study=study), "population", "test").arms
+    assert plain.differences == ()
+    measures = {each.measure: each for each in relu.differences}
+    assert list(measures) == [
+        "val_accuracy", "train_accuracy", "test_loss", "val_loss", "train_loss",
+        "epochs_to_target", "seconds_to_target",
+    ]  # fmt: skip
+    assert measures["val_accuracy"].mean == pytest.approx(15)
+    assert measures["test_loss"].mean == pytest.approx(0)
+    assert (plain.reached, relu.reached) == (0, 4)
+    assert measures["epochs_to_target"].unpaired == 4
+
+
+def test_a_diverged_replicate_is_also_judged_at_the_accuracy_of_guessing():
+    made = ladder()
+    nothing = Score(math.nan, math.nan)
+    made[5] = replace(finished(made[5].trial, 0.0, diverged=3), test=nothing)
+    effect = judged(made).arms[1].effect
+    assert effect.pairs == 3
+    assert effect.at_chance.pairs == 4
+    assert effect.at_chance.mean == pytest.approx((20 + 20 + 20 + 100 * (0.1 - 0.51)) / 4)
+    assert judged(ladder()).arms[1].effect.at_chance is None
+
+
+def test_a_factorial_is_read_from_its_trials():
+    study = STUDY.changed({"design": "factorial", "techniques": ("He normal", "ReLU")})
+    record = replace(RECORD, study=study)
+    worth = {"plain": 0.5, "+ He normal": 0.52, "+ ReLU": 0.6, "+ He normal + ReLU": 0.7}
+    wobble = (0.0, 0.01, -0.01, 0.02)
+    store = FakeStore()
+    for name, trials in trials_of(study, RECORD.fingerprint, 10, "population").items():
+        for trial in trials:
+            store.add(varied(trial, worth[name] + wobble[trial.replicate]))
+    results = judge(store, record, "population", "test")
+    readout = results.readout
+    assert [each.shapley.mean for each in readout.shares] == pytest.approx([6, 14])
+    assert readout.interactions[0].worth.mean == pytest.approx(8)
+    assert [arm.reported for arm in results.arms] == [0.25, None, None, None]
+    assert judged(ladder()).readout is None
+
+
+def test_a_diverged_combination_counts_as_guessing_in_the_read_out():
+    study = STUDY.changed({"design": "factorial"})
+    store = FakeStore()
+    plain, relu = trials_of(study, RECORD.fingerprint, 10, "population").values()
+    for trial in plain:
+        store.add(varied(trial, 0.5))
+    nothing = Score(math.nan, math.nan)
+    for trial in relu:
+        store.add(replace(finished(trial, 0.0, diverged=1), test=nothing))
+    readout = judge(store, replace(RECORD, study=study), "population", "test").readout
+    assert readout.gain.mean == pytest.approx(-40)

@@ -1,0 +1,107 @@
+"""A factorial in tables: what each technique is worth, and which pairs belong together."""
+
+from __future__ import annotations
+
+from stepladder.analysis.readout import Interaction, MainEffect, Readout, Share, Spread
+from stepladder.report.shown import Shown
+from stepladder.report.side_table import SideTable
+from stepladder.report.wording import counted, elided, joined, number, signed, visible
+
+__all__ = ["PAIRS_SHOWN", "READOUT_CAPTION", "readout_tables", "readout_words", "spread_text"]
+
+READOUT_CAPTION = (
+    "Points: the part of each technique in the gain from base to all (its exact Shapley value; "
+    "in a fraction its main effect), lines: the 95 % t interval over replicates, grey strips: the "
+    "least and the most that an order of a ladder would have said. The squares say how many "
+    "points more one technique is worth where the other is."
+)
+
+PAIRS_SHOWN = 15
+NAME_LENGTH = 60
+
+
+def readout_tables(readout: Readout | None, delta: float) -> tuple[SideTable, ...]:
+    """The tables of a factorial; none without a read-out.
+
+    Args:
+        readout: of the factorial.
+        delta: percentage points below which a difference does not matter, for the verdicts.
+    """
+    if readout is None:
+        return ()
+    tables = [_techniques(readout, delta)]
+    if readout.interactions:
+        tables.append(_interactions(readout))
+    return tuple(tables)
+
+
+def readout_words(readout: Readout) -> str:
+    """The figure of a factorial in words."""
+    parts = {share.technique: share.shapley for share in readout.shares}
+    told = [
+        f"{elided(each.technique, NAME_LENGTH)} "
+        + (spread_text(parts[each.technique]) if parts else signed(each.effect.mean))
+        for each in readout.main
+    ]
+    return f"Parts of a gain of {spread_text(readout.gain)} points: {'; '.join(told)}."
+
+
+def spread_text(spread: Spread) -> str:
+    """A mean over replicates with its interval: "+1.20 ± 0.30"."""
+    return Shown(spread.mean, spread.ci_low, spread.ci_high, is_difference=True).text
+
+
+def _techniques(readout: Readout, delta: float) -> SideTable:
+    shares = {share.technique: share for share in readout.shares}
+    heads = ["technique", "main effect", "verdict"]
+    heads += ["Shapley", "of gain", "least", "most"] if shares else []
+    rows = tuple(_technique(each, shares.get(each.technique), delta) for each in readout.main)
+    note = (
+        f"Main effect: points of test accuracy that the technique adds, averaged over all "
+        f"combinations of the others, over {counted(readout.replicates, 'replicate')}; the "
+        f"verdicts are a family of {len(readout.main)}. From base to all: "
+        f"{spread_text(readout.gain)}."
+    )
+    if shares:
+        note += (
+            " Shapley: its part in that gain, the mean over all orders of a ladder; least and "
+            "most: what single orders of a ladder would have said."
+        )
+    if readout.left_out:
+        note += f" Left out: {counted(readout.left_out, 'replicate')} without all combinations."
+    return SideTable("What each technique is worth in all combinations", tuple(heads), rows, note)
+
+
+def _technique(main: MainEffect, share: Share | None, delta: float) -> tuple[str, ...]:
+    effect = main.effect
+    verdict = effect.verdict.replace("δ", f"{delta:g}")
+    if effect.replicates_needed is not None:
+        verdict += f", about {effect.replicates_needed:,} would do"
+    shown = Shown(effect.mean, effect.ci_low, effect.ci_high, is_difference=True).text
+    cells = (elided(main.technique, NAME_LENGTH), shown, verdict)
+    if share is None:
+        return cells
+    part = "" if share.of_gain is None else f"{number(100 * share.of_gain, 0)} %"
+    return (*cells, spread_text(share.shapley), part, signed(share.least), signed(share.most))
+
+
+def _interactions(readout: Readout) -> SideTable:
+    largest = sorted(readout.interactions, key=lambda each: -abs(each.worth.mean))[:PAIRS_SHOWN]
+    shown = [each for each in readout.interactions if each in largest]
+    note = (
+        "How many points more a technique is worth where the other is, averaged over the rest; "
+        "p is that of the t test after Holm's correction over "
+        f"{counted(len(readout.interactions), 'interaction')}."
+    )
+    if len(shown) < len(readout.interactions):
+        note += f" The {len(shown)} largest; all of them are in the JSON."
+    if any(len(each.pairs) > 1 for each in readout.interactions):
+        note += " A fraction cannot tell the pairs of one line apart: the figure is their sum."
+    rows = tuple(_interaction(each) for each in shown)
+    return SideTable("Which techniques need each other", ("pair", "interaction", "p"), rows, note)
+
+
+def _interaction(interaction: Interaction) -> tuple[str, ...]:
+    pairs = [f"{visible(one)} × {visible(two)}" for one, two in interaction.pairs]
+    p = "" if interaction.p_t_holm is None else number(interaction.p_t_holm, 3)
+    return (joined(pairs), spread_text(interaction.worth), p)

@@ -1,0 +1,155 @@
+"""Adding replicates until every verdict is settled: how many each arm wants next."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from stepladder.analysis.sequential import Looked, adaptive_effects, levels_of, looks_of
+from stepladder.designs import Arm
+from stepladder.records import Trial, TrialResult
+from stepladder.runner.plan import trials_of
+from stepladder.runner.question import Question
+from stepladder.runner.results import Adapted
+from stepladder.store import Store
+from stepladder.study import Study
+
+__all__ = [
+    "Train",
+    "Wanted",
+    "adapted",
+    "add_replicates",
+    "compared",
+    "leading",
+    "looks",
+    "of_arms",
+    "wanted",
+]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a study that adds replicates wants.
+
+    Attributes:
+        replicates: of each arm, by its name.
+        finished: whether they are all there and no look is left.
+    """
+
+    replicates: Mapping[str, int]
+    finished: bool
+
+
+def looks(study_arms: Sequence[Arm], most: int) -> tuple[int, ...]:
+    """The numbers of replicates at which a study is looked at."""
+    return looks_of(most, len(compared(study_arms)))
+
+
+def compared(arms: Sequence[Arm]) -> list[tuple[str, str]]:
+    """Each arm that is compared, with the one it is compared with."""
+    return [(arm.name, arm.compared_with) for arm in arms if arm.compared_with is not None]
+
+
+def wanted(question: Question, arms: Sequence[Arm], store: Store | None) -> Wanted:
+    """How many replicates each arm wants, as far as the store tells.
+
+    An arm has as many as the comparisons that it is in: those that are open at a look go on to
+    the next one together.
+
+    Args:
+        question: what is asked.
+        arms: with the recipes that are compared.
+        store: where trials are; None where there are none.
+
+    Raises:
+        StoreError: if the store cannot be read.
+    """
+    trials = trials_of(question.study, question.fingerprint, question.validation, question.engine,
+                       arms)  # fmt: skip
+    planned = looks(arms, question.study.replicates)
+    ids = [each.id for found in trials.values() for each in found]
+    stored = store.results(ids, curves=False) if store else {}
+    scores = {name: leading(found, stored) for name, found in trials.items()}
+    _, looked = adaptive_effects(scores, compared(arms), planned, delta=question.study.delta)
+    replicates = of_arms(arms, looked, planned)
+    there = all(len(scores[name]) >= count for name, count in replicates.items())
+    return Wanted(replicates, looked.finished and there)
+
+
+def leading(trials: Sequence[Trial], stored: Mapping[str, TrialResult]) -> list[float]:
+    """Test accuracies up to the first trial that is not there; NaN where one diverged."""
+    values: list[float] = []
+    for trial in trials:
+        if trial.id not in stored:
+            break
+        result = stored[trial.id]
+        values.append(math.nan if result.diverged is not None else result.test.accuracy)
+    return values
+
+
+def of_arms(arms: Sequence[Arm], looked: Looked, planned: Sequence[int]) -> dict[str, int]:
+    """Replicates of each arm: the most that any of its comparisons wants."""
+    counts = dict.fromkeys((arm.name for arm in arms), 0)
+    for row, pair in enumerate(compared(arms)):
+        for name in pair:
+            counts[name] = max(counts[name], int(looked.wanted[row]))
+    return {name: count or planned[0] for name, count in counts.items()}
+
+
+Train = Callable[[Mapping[str, int]], object]
+"""Trains what arms lack of some numbers of replicates."""
+
+
+def add_replicates(
+    question: Question,
+    arms: Sequence[Arm],
+    store: Store,
+    train: Train,
+    note: Callable[[str], object],
+) -> None:
+    """Trains look by look until every verdict is settled or the most is reached.
+
+    Args:
+        question: what is asked.
+        arms: with the recipes that are compared.
+        store: where trials are kept.
+        train: trains what arms lack.
+        note: is told of each look, in a sentence.
+
+    Raises:
+        RunError: if a training failed.
+    """
+    planned = looks(arms, question.study.replicates)
+    note(
+        f"adaptive: verdicts at {', '.join(map(str, planned))} replicates, the error rate split "
+        f"as {', '.join(f'{100 * level:.2g}' for level in levels_of(planned))} %"
+    )
+    while not (wants := wanted(question, arms, store)).finished:
+        ahead = max(wants.replicates.values())
+        going = sum(count == ahead for count in wants.replicates.values())
+        note(f"adaptive: {going} of {len(arms)} arms go on to {ahead} replicates")
+        train(wants.replicates)
+
+
+def adapted(
+    study: Study, arms: Sequence[Arm], looked: Looked, stored: Mapping[str, TrialResult]
+) -> Adapted:
+    """How far a study went, and what a fixed number of replicates would have cost.
+
+    Args:
+        study: what was asked.
+        arms: with the recipes that are compared.
+        looked: what its looks came to.
+        stored: its trials by id.
+    """
+    at_most = study.replicates * len({arm.recipe for arm in arms})
+    mean = sum(result.seconds for result in stored.values()) / max(len(stored), 1)
+    return Adapted(
+        looks=looks(arms, study.replicates),
+        taken=looked.looked,
+        settled=int((looked.different | looked.within).sum()),
+        trials=len(stored),
+        at_most=at_most,
+        seconds_saved=mean * max(at_most - len(stored), 0),
+    )

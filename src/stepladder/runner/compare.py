@@ -1,0 +1,86 @@
+"""The effects of a study's arms from their trials."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from stepladder.analysis import Effect, effects
+from stepladder.analysis.sequential import Looked, adaptive_effects
+from stepladder.designs import Arm
+from stepladder.runner.adapt import compared, looks
+from stepladder.runner.measures import Found, accuracies, at_chance, effect_with_images
+from stepladder.study import Study
+
+__all__ = ["effects_of"]
+
+Pairs = list[tuple[str, str]]
+Scores = dict[str, list[float]]
+
+
+def effects_of(
+    study: Study, arms: Sequence[Arm], found: Mapping[str, Found], classes: int
+) -> tuple[dict[str, Effect], Looked | None]:
+    """The effect of each arm that is compared, and what looks came to where replicates are added.
+
+    Args:
+        study: what is asked.
+        arms: with the recipes that are compared.
+        found: their trials; None where one is not there yet.
+        classes: of the dataset, for the accuracy of guessing.
+    """
+    scores = {name: accuracies(results, "test") for name, results in found.items()}
+    guessing = {name: at_chance(results, classes) for name, results in found.items()}
+    judged, looked = (_adaptive if study.adaptive else _fixed)(study, arms, found, scores, guessing)
+    made = {}
+    for name, other in compared(arms):
+        if name in judged:
+            used = judged[name].pairs + judged[name].unpaired
+            ours, theirs = found[name][:used], found[other][:used]
+            made[name] = effect_with_images(judged[name], ours, theirs)
+    return made, looked
+
+
+def _fixed(
+    study: Study,
+    arms: Sequence[Arm],
+    found: Mapping[str, Found],
+    scores: Scores,
+    guessing: Scores,
+) -> tuple[dict[str, Effect], None]:
+    pairs = [
+        (name, other)
+        for name, other in compared(arms)
+        if any(map(math.isfinite, scores[name])) and any(map(math.isfinite, scores[other]))
+    ]
+    if not pairs:
+        return {}, None
+    return effects(scores, pairs, delta=study.delta, at_chance=guessing), None
+
+
+def _adaptive(
+    study: Study,
+    arms: Sequence[Arm],
+    found: Mapping[str, Found],
+    scores: Scores,
+    guessing: Scores,
+) -> tuple[dict[str, Effect], Looked | None]:
+    """Verdicts of the looks, over the replicates that each comparison had at its own."""
+    pairs = compared(arms)
+    there = {name: scores[name][: _leading(results)] for name, results in found.items()}
+    if not pairs or not any(there.values()):
+        return {}, None
+    judged, looked = adaptive_effects(there, pairs, looks(arms, study.replicates),
+                                      delta=study.delta)  # fmt: skip
+    chance = effects(guessing, pairs, delta=study.delta)
+    return {
+        name: replace(each, at_chance=chance[name]) if each.unpaired else each
+        for name, each in judged.items()
+        if each.pairs
+    }, looked
+
+
+def _leading(results: Found) -> int:
+    """How many trials there are before the first that is missing."""
+    return next((place for place, each in enumerate(results) if each is None), len(results))

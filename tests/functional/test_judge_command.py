@@ -1,0 +1,161 @@
+"""`stepladder judge` on files that others made, good and bad."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from stepladder import cli
+
+GOOD = {
+    "plain": [0.90, 0.91, 0.89, 0.92, 0.90, 0.91],
+    "better": [0.95, 0.96, 0.93, 0.96, 0.95, 0.96],
+    "same": [0.90, 0.91, 0.89, 0.92, 0.90, 0.91],
+}
+
+
+def csv_of(scores, head="arm,replicate,score"):
+    rows = [f"{arm},{place},{score}" for arm, values in scores.items()
+            for place, score in enumerate(values)]  # fmt: skip
+    return "\n".join([head, *rows]) + "\n"
+
+
+@pytest.fixture
+def judge(tmp_path, monkeypatch, capsys):
+    """Writes a file and judges it; returns exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(content, *words):
+        if content is not None:
+            data = content if isinstance(content, bytes) else content.encode()
+            (tmp_path / "scores.csv").write_bytes(data)
+        monkeypatch.setattr("sys.argv", ["stepladder", "judge", "scores.csv", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        assert "Traceback" not in said.err
+        return ended.value.code, said.out, said.err
+
+    return run
+
+
+def as_json(judge, content, *words):
+    code, out, err = judge(content, *words, "--format", "json")
+    assert code == 0, err
+    return {arm["name"]: arm for arm in json.loads(out)["arms"]}
+
+
+def test_the_first_arm_is_what_the_others_are_compared_with(judge):
+    arms = as_json(judge, csv_of(GOOD))
+    assert [arm["compared_with"] for arm in arms.values()] == [None, "plain", "plain"]
+    assert arms["plain"]["effect"] is None
+    effect = arms["better"]["effect"]
+    expected = stats.ttest_rel(GOOD["better"], GOOD["plain"])
+    interval = expected.confidence_interval()
+    assert effect["p_t"] == pytest.approx(expected.pvalue, abs=1e-10)
+    assert effect["ci_low"] == pytest.approx(100 * interval.low, abs=1e-10)
+    assert effect["verdict"] == "helps"
+    assert arms["better"]["n"] == 6
+    same = arms["same"]["effect"]
+    assert (same["mean"], same["p"], same["verdict"]) == (0, 1, "no difference beyond δ")
+    assert arms["plain"]["test_accuracy"]["mean"] == pytest.approx(np.mean(GOOD["plain"]))
+
+
+def test_another_arm_may_be_named(judge):
+    arms = as_json(judge, csv_of(GOOD), "--against", "better")
+    assert arms["better"]["effect"] is None
+    assert arms["plain"]["effect"]["verdict"] == "hurts"
+
+
+def test_every_form_says_the_same(judge):
+    for form in ("table", "markdown", "csv"):
+        code, out, _ = judge(csv_of(GOOD), "--format", form)
+        assert code == 0
+        assert "better" in out
+        assert "helps" in out
+    table = judge(csv_of(GOOD))[1]
+    assert "score %" in table
+    assert "train" not in table.splitlines()[3]
+    assert "better (+4.67) improves the score." in table
+
+
+def test_rows_in_any_order_and_more_columns_change_nothing(judge):
+    lines = csv_of(GOOD).splitlines()
+    order = np.random.default_rng(0).permutation(len(lines) - 1)
+    mixed = "\ufeff" + "\r\n".join(
+        ["note, Replicate ,Arm,score"]
+        + [",".join(["x", *(row.split(",")[place] for place in (1, 0, 2))])
+           for row in (lines[1 + at] for at in order)]
+    )  # fmt: skip
+    ours, theirs = (as_json(judge, text, "--against", "plain") for text in (csv_of(GOOD), mixed))
+    for name, arm in ours.items():
+        assert {**arm, "diagnosis": []} == {**theirs[name], "diagnosis": []}
+
+
+def test_a_missing_replicate_leaves_the_other_pairs_and_it_says_so(judge):
+    text = csv_of(GOOD).replace("better,2,0.93\n", "")
+    arm = as_json(judge, text)["better"]
+    assert (arm["n"], arm["missing"]) == (5, ["2"])
+    assert (arm["effect"]["pairs"], arm["effect"]["unpaired"]) == (5, 1)
+    table = judge(text)[1]
+    assert "lacks 1 replicate: 2" in table
+    assert "effect over 5 pairs" in table
+
+
+def test_one_replicate_has_no_interval(judge):
+    arm = as_json(judge, "arm,replicate,score\na,0,0.5\nb,0,0.7\n")["b"]
+    assert arm["effect"]["ci_low"] is None
+    assert arm["effect"]["verdict"] == "not enough replicates"
+    assert arm["effect"]["mean"] == pytest.approx(20)
+
+
+def test_a_diverged_replicate_is_counted_and_also_taken_at_chance(judge):
+    text = csv_of(GOOD).replace("better,2,0.93", "better,2,nan")
+    arm = as_json(judge, text)["better"]
+    assert (arm["n"], arm["diverged"], arm["effect"]["pairs"]) == (6, 1, 5)
+    assert arm["effect"]["at_chance"] is None
+    guessing = as_json(judge, text, "--chance", "0.1")["better"]["effect"]["at_chance"]
+    assert guessing["pairs"] == 6
+    assert guessing["mean"] == pytest.approx((5 + 5 - 79 + 4 + 5 + 5) / 6)
+    assert "diverged in 1 of 6 replicates" in judge(text)[1]
+
+
+def test_one_arm_is_only_shown(judge):
+    code, out, _ = judge("arm,replicate,score\na,0,0.5\na,1,0.6\n")
+    assert code == 0
+    assert "One arm is compared with nothing" in out
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "expected"),
+    [
+        (None, (), "found no file 'scores.csv'"),
+        ("", (), "must have the columns arm, replicate, score, found nothing"),
+        ("arm,replicate,score\n", (), "one row a replicate, found none"),
+        ("arm,replicat,score\na,0,0.5\n", (), "without replicate; rename 'replicat'"),
+        ("arm,replicate\na,0\n", (), "without score"),
+        ("arm,replicate,score\na,0,high\n", (), "line 2: score must be a number, found 'high'"),
+        ("arm,replicate,score\na,0,\n", (), "line 2: score must be a number, found ''"),
+        ("arm,replicate,score\na,0,97.1\n", (), "line 2: score must be in 0…1, found 97.1; divide"),
+        ("arm,replicate,score\na,0,-0.1\n", (), "line 2: score must be in 0…1, found -0.1"),
+        ("arm,replicate,score\na,0,inf\n", (), "line 2: score must be in 0…1, found inf"),
+        ("arm,replicate,score\na,0,0.5\na,0,0.6\n", (), "line 3: one row an arm and replicate"),
+        ("arm,replicate,score\na,0\n", (), "line 2: must have 3 fields or more, found 2"),
+        ("arm,replicate,score\n,0,0.5\n", (), "line 2: must name an arm and a replicate"),
+        ("arm,replicate,score\na,0,x\n\na,1,y\n", (), "2 bad row(s)"),
+        (b"arm,replicate,score\n\xff\xfe,0,0.5\n", (), "must be a text in UTF-8"),
+        ('arm,replicate,score\n"a,0,0.5\n', (), "must be CSV"),
+        (csv_of(GOOD), ("--against", "bettter"), "did you mean 'better'?"),
+        (csv_of(GOOD), ("--against", "zzz"), "the arms are plain, better, same"),
+        (csv_of(GOOD), ("--delta", "0"), "delta must be percentage points above 0"),
+        (csv_of(GOOD), ("--delta", "-1"), "delta must be percentage points above 0"),
+        (csv_of(GOOD), ("--chance", "1.5"), "chance must be between 0 and 1"),
+        (csv_of(GOOD), ("--format", "yaml"), "yaml"),
+    ],
+)
+def test_bad_input_gets_one_message_and_exit_code_2(content, words, expected, judge):
+    code, out, err = judge(content, *words)
+    assert code == 2
+    assert out == ""
+    assert expected in err

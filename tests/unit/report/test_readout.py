@@ -1,0 +1,89 @@
+"""A factorial as it is shown: tables, sentences, JSON and the figure."""
+
+import json
+import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
+
+import pytest
+from example_results import factorial_results, mnist_results
+
+from stepladder.report import sentences
+from stepladder.report.curves import figures_of
+from stepladder.report.figures import csv_of, names_of, png_of, svg_of
+from stepladder.report.formats import as_json, as_markdown
+from stepladder.report.readout import PAIRS_SHOWN, readout_tables
+from stepladder.report.table import as_text
+from stepladder.report.view import view_of
+
+
+def test_no_read_out_no_table():
+    assert view_of(mnist_results()).tables == ()
+    assert "factorial" not in names_of(figures_of(mnist_results()))
+
+
+def test_the_tables_say_what_the_read_out_says():
+    results = factorial_results()
+    techniques, pairs = view_of(results).tables
+    assert [row[0] for row in techniques.rows] == ["He normal", "ReLU", "dropout",
+                                                   "label smoothing"]  # fmt: skip
+    share = results.readout.shares[1]
+    assert techniques.rows[1][3] == f"+{share.shapley.mean:.2f} ± " + techniques.rows[1][3][-4:]
+    assert techniques.rows[1][5:] == (f"+{share.least:.2f}", f"+{share.most:.2f}")
+    assert pairs.rows[0][0] == "He normal × ReLU"
+    assert pairs.rows[0][1].startswith("+5.") or pairs.rows[0][1].startswith("+6.")
+    assert len(pairs.rows) == 6
+
+
+def test_the_headlines_of_a_factorial_are_on_techniques():
+    said = [each.text for each in sentences.headlines(factorial_results())]
+    assert any(each.startswith("He normal (") and "averaged over all combinations" in each
+               for each in said)  # fmt: skip
+    assert not any("+ He normal" in each for each in said)
+
+
+def test_only_the_largest_of_many_pairs_are_shown():
+    readout = factorial_results().readout
+    many = replace(readout, interactions=readout.interactions * 3)
+    assert len(readout_tables(many, 0.1)[1].rows) >= PAIRS_SHOWN
+    assert "in the JSON" not in readout_tables(readout, 0.1)[1].note
+
+
+def test_a_fraction_says_that_it_cannot_tell_pairs_apart():
+    techniques, pairs = view_of(factorial_results("fraction")).tables
+    assert techniques.heads == ("technique", "main effect", "verdict")
+    assert "cannot tell the pairs of one line apart" in pairs.note
+    assert pairs.rows[0][0] == "He normal × ReLU and dropout × label smoothing"
+
+
+def test_json_has_all_of_it():
+    results = factorial_results()
+    value = json.loads(as_json(results))["factorial"]
+    assert len(value["main_effects"]) == len(value["shapley"]) == 4
+    assert value["main_effects"][1]["effect"]["verdict"] == "helps"
+    assert len(value["interactions"]) == 6
+    ladders = value["shapley"][0]["ladders"]
+    assert ladders["least"] < ladders["mean"] < ladders["most"]
+    assert ladders["mean"] == value["shapley"][0]["mean"]
+    assert "ReLU" in ladders["after_most"]
+    assert sum(each["mean"] for each in value["shapley"]) == pytest.approx(value["gain"]["mean"])
+
+
+@pytest.mark.parametrize("design", ["factorial", "fraction"])
+def test_it_stands_in_every_form(design):
+    results = factorial_results(design)
+    for text in (as_text(results), as_text(results, 80), as_markdown(results)):
+        assert "What each technique is worth in all combinations" in text
+        assert "Which techniques need each other" in text
+
+
+@pytest.mark.parametrize("design", ["factorial", "fraction"])
+def test_the_figure_is_drawn_with_its_numbers(design):
+    figures = figures_of(factorial_results(design))
+    assert "factorial" in names_of(figures)
+    drawn = svg_of("factorial", figures)
+    assert "label smoothing" in drawn
+    ElementTree.fromstring(drawn)
+    assert png_of("factorial", figures).startswith(b"\x89PNG")
+    rows = csv_of("factorial", figures).splitlines()
+    assert sum(row.startswith("Shapley value") for row in rows) == 4 * (design == "factorial")
+    assert sum(row.startswith("interaction") for row in rows) == 6

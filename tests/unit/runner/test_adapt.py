@@ -1,0 +1,145 @@
+"""Adding replicates: only where verdicts are open, at planned looks, and no more than the most."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from fake_store import FakeStore
+from fake_training import FakeTraining, noise, record_of
+
+from stepladder import Study
+from stepladder.data.synthetic import synthetic
+from stepladder.runner.adapt import looks
+from stepladder.runner.judge import judge
+from stepladder.runner.phases import train_all
+from stepladder.runner.question import question_of
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return synthetic(examples=100, input_shape=(2, 2), classes=2, seed=0)
+
+
+def auto(**fields):
+    values = {
+        "name": "s", "replicates": "auto", "most_replicates": 20, "validation": 10,
+        "base": {"hidden": [3], "activation": "sigmoid"},
+        "techniques": ["ReLU", {"name": "hardly", "change": {"l2": 0.1}}],
+        "design": "one_at_a_time",
+    }  # fmt: skip
+    return Study(**{**values, **fields})
+
+
+def rule(trial):
+    gain = 0.2 if trial.recipe.activation == "relu" else 0.0005 if trial.recipe.l2 else 0
+    return 0.6 + gain + noise(trial, 0.01)
+
+
+def run(study, dataset, rule=rule, store=None):
+    store = store or FakeStore()
+    training = FakeTraining(store, rule)
+    record = record_of(study, dataset)
+    question = question_of(record, "population")
+    done = train_all(question, dataset, store, training, training.notes.append)
+    return done, training, judge(store, record, "population", "test")
+
+
+def test_a_clear_arm_stops_at_the_first_look_and_an_open_one_goes_to_the_most(dataset):
+    done, training, results = run(auto(), dataset)
+    planned = looks(auto().arms, 20)
+    base, clear, open_ = results.arms
+    assert results.finished
+    assert (clear.effect.verdict, clear.effect.settled_at) == ("helps", planned[0])
+    assert (open_.effect.verdict, open_.effect.settled_at) == ("not enough replicates", None)
+    assert open_.effect.replicates_needed > 20
+    assert (base.n, clear.n, open_.n) == (20, planned[0], 20)
+    assert (clear.planned, open_.planned) == (planned[0], 20)
+    assert clear.effect.pairs == planned[0]
+    assert clear.effect.unpaired == 0
+    adapted = results.adapted
+    assert adapted.looks == planned
+    assert (adapted.taken, adapted.settled) == (len(planned), 1)
+    assert (adapted.trials, adapted.at_most) == (40 + planned[0], 60)
+    assert adapted.seconds_saved == pytest.approx(20 - planned[0])
+    assert done.now == adapted.trials
+    assert "3 of 3 arms go on" in training.notes[1]
+    assert "2 of 3 arms go on" in training.notes[2]
+
+
+def test_it_stops_when_every_verdict_is_settled(dataset):
+    study = auto(techniques=["ReLU"])
+    _, training, results = run(study, dataset)
+    assert results.adapted.taken == 1
+    assert results.arms[0].n == looks(study.arms, 20)[0]
+    assert len([plan for plan in training.plans if plan.missing]) == 1
+
+
+def test_equal_arms_are_settled_as_no_difference(dataset):
+    study = auto(techniques=["ReLU"])
+    _, _, results = run(study, dataset, lambda trial: 0.7 + noise_of_replicate(trial))
+    assert results.arms[1].effect.verdict == "no difference beyond δ"
+    assert results.adapted.taken == 1
+
+
+def noise_of_replicate(trial):
+    return 0.01 * (trial.replicate % 3)
+
+
+def test_the_same_again_trains_nothing_and_says_the_same(dataset):
+    store = FakeStore()
+    first = run(auto(), dataset, store=store)[2]
+    done, _, again = run(auto(), dataset, store=store)
+    assert done.now == 0
+    assert [arm.effect for arm in first.arms] == [arm.effect for arm in again.arms]
+
+
+def test_trials_of_another_study_in_the_store_change_no_verdict(dataset):
+    """A store that has more replicates than a look asks for must not make it say more."""
+    store = FakeStore()
+    run(auto().changed({"adaptive": False}), dataset, store=store)
+    ours = run(auto(), dataset, store=store)[2]
+    alone = run(auto(), dataset)[2]
+    assert [arm.effect for arm in ours.arms] == [arm.effect for arm in alone.arms]
+    assert [arm.n for arm in ours.arms] == [arm.n for arm in alone.arms]
+
+
+def test_an_interrupted_look_says_that_it_is_unfinished(dataset):
+    store = FakeStore()
+    study = auto(techniques=["ReLU"])
+    question = question_of(record_of(study, dataset), "population")
+
+    class Stopped(Exception):
+        pass
+
+    def stops(plan):
+        FakeTraining(store, rule)(replace(plan, missing=plan.missing[:7]))
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        train_all(question, dataset, store, stops, str)
+    results = judge(store, record_of(study, dataset), "population", "test")
+    assert not results.finished
+    assert results.arms[1].effect.verdict == "not enough replicates"
+    assert results.adapted.taken == 0
+
+
+def test_a_diverged_replicate_is_a_pair_less_and_no_reason_to_wait(dataset):
+    def sometimes(trial):
+        lost = trial.recipe.activation == "relu" and trial.replicate == 1
+        return math.nan if lost else rule(trial)
+
+    study = auto(techniques=["ReLU"])
+    _, _, results = run(study, dataset, sometimes)
+    effect = results.arms[1].effect
+    assert results.finished
+    assert effect.unpaired == 1
+    assert effect.at_chance is not None
+
+
+def test_a_fair_study_may_add_replicates_too(dataset):
+    study = auto(tuning="fair", techniques=["ReLU"],
+                 tune={"grid": {"learning_rate": [0.01, 0.1, 1.0]}})  # fmt: skip
+    _, _, results = run(study, dataset)
+    assert results.finished
+    assert results.tuned is not None
+    assert results.arms[1].effect.settled_at == results.adapted.looks[0]

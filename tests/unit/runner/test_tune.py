@@ -1,0 +1,181 @@
+"""Tuning: the same candidates for every arm, on replicates of their own, widened for all."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from fake_store import FakeStore
+from fake_training import FakeTraining, noise, record_of
+
+from stepladder import Study, StudyError
+from stepladder.data.synthetic import synthetic
+from stepladder.runner.judge import judge
+from stepladder.runner.phases import train_all
+from stepladder.runner.question import question_of
+from stepladder.runner.tune import tune, tuned_arms, tuned_so_far
+from stepladder.tuning import TUNING_REPLICATES
+
+GRID = [0.01, 0.03, 0.1, 0.3, 1.0]
+BEST = {"sigmoid": 0.3, "relu": 0.03}
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return synthetic(examples=100, input_shape=(2, 2), classes=2, seed=0)
+
+
+def fair(best=None, **fields):
+    values = {
+        "name": "s", "replicates": 4, "validation": 10, "tuning": "fair",
+        "base": {"hidden": [3], "activation": "sigmoid", "learning_rate": 0.1},
+        "tune": {"grid": {"learning_rate": GRID}, "widenings": 3},
+        "techniques": ["ReLU"],
+    }  # fmt: skip
+    return Study(**{**values, **fields})
+
+
+def peaked(best=BEST):
+    """Accuracy that is highest at one learning rate for each activation."""
+
+    def rule(trial):
+        recipe = trial.recipe
+        away = math.log10(recipe.learning_rate / best[recipe.activation])
+        return 0.9 - 0.1 * away**2 + (0.02 if recipe.activation == "relu" else 0) + noise(trial)
+
+    return rule
+
+
+def run(study, dataset, rule, store=None):
+    store = store or FakeStore()
+    training = FakeTraining(store, rule)
+    record = record_of(study, dataset)
+    question = question_of(record, "population")
+    done = train_all(question, dataset, store, training, training.notes.append)
+    return done, training, judge(store, record, "population", "test")
+
+
+def test_each_arm_is_compared_at_the_rate_that_is_best_for_it(dataset):
+    _, _, results = run(fair(), dataset, peaked())
+    assert [arm.arm.recipe.learning_rate for arm in results.arms] == [0.3, 0.03]
+    assert results.finished
+    assert results.arms[1].effect.mean == pytest.approx(2, abs=0.5)
+    tuned = results.tuned
+    assert [each.chosen for each in tuned.arms] == [(0.3,), (0.03,)]
+    assert [each.declared for each in tuned.arms] == [(0.1,), (0.1,)]
+    assert (tuned.widenings, tuned.trials) == (0, 2 * 5 * 2)
+
+
+def test_every_arm_has_the_same_candidates_on_replicates_that_are_not_used_again(dataset):
+    _, training, _ = run(fair(), dataset, peaked())
+    tuning = [trial for trial in training.trained if trial.replicate >= TUNING_REPLICATES]
+    compared = [trial for trial in training.trained if trial.replicate < TUNING_REPLICATES]
+    rates = {activation: sorted((trial.recipe.learning_rate, trial.replicate) for trial in tuning
+                                if trial.recipe.activation == activation)
+             for activation in BEST}  # fmt: skip
+    assert rates["sigmoid"] == rates["relu"]
+    assert len(rates["relu"]) == 10
+    assert {trial.replicate for trial in compared} == {0, 1, 2, 3}
+    assert len(compared) == 8
+
+
+def test_the_best_at_the_edge_widens_the_grid_for_all(dataset):
+    done, training, results = run(fair(), dataset, peaked({"sigmoid": 5.0, "relu": 0.03}))
+    tuned = results.tuned
+    assert tuned.grid["learning_rate"] == (*GRID, 3.0, 10.0)
+    assert tuned.widenings == 2
+    assert [each.chosen for each in tuned.arms] == [(3.0,), (0.03,)]
+    assert all(len(each.tried) == 7 for each in tuned.arms)
+    assert all(each.at_edge == () for each in tuned.arms)
+    assert len([plan for plan in training.plans if plan.missing]) == 4
+    assert done.now == 2 * 7 * 2 + 8
+    assert "1, 3, 10" in training.notes[2]
+
+
+def test_at_the_limit_a_warning_stands_beside_the_arm(dataset):
+    study = fair(tune={"grid": {"learning_rate": GRID}, "widenings": 1})
+    _, _, results = run(study, dataset, peaked({"sigmoid": 100.0, "relu": 0.03}))
+    assert results.tuned.arms[0].at_edge == ("learning_rate",)
+    assert results.tuned.arms[1].at_edge == ()
+    assert "the best learning_rate tried, 3, is at the edge" in results.arms[0].diagnosis[0]
+    assert results.arms[1].diagnosis == ()
+
+
+def test_a_grid_is_not_widened_beyond_what_a_field_allows(dataset):
+    study = fair(tune={"grid": {"dropout": [0.0, 0.1, 0.2]}, "widenings": 3})
+    _, _, results = run(study, dataset, lambda trial: 0.9 - trial.recipe.dropout / 10)
+    assert results.tuned.widenings == 0
+    assert results.tuned.arms[0].at_edge == ()
+    assert results.tuned.arms[0].chosen == (0.0,)
+
+
+def test_an_arm_that_never_learns_asks_for_no_wider_grid(dataset):
+    _, _, results = run(fair(), dataset, lambda trial: 0.5)
+    assert results.tuned.widenings == 0
+    assert results.tuned.arms[0].chosen == (0.1,)
+
+
+def test_a_candidate_that_diverges_is_not_chosen(dataset):
+    _, _, results = run(
+        fair(), dataset,
+        lambda trial: math.nan if trial.recipe.learning_rate > 0.05 else 0.6 + noise(trial),
+    )  # fmt: skip
+    assert all(each.chosen[0] <= 0.03 for each in results.tuned.arms)
+    assert results.tuned.arms[0].tried[-1].mean == 0.5
+
+
+def test_epochs_of_tuning_are_the_same_for_all(dataset):
+    study = fair(tune={"grid": {"learning_rate": GRID}, "epochs": 7},
+                 techniques=[{"name": "long", "change": {"epochs": 50}}])  # fmt: skip
+    _, training, results = run(study, dataset, lambda trial: 0.6 + noise(trial))
+    tuning = [trial for trial in training.trained if trial.replicate >= TUNING_REPLICATES]
+    assert {trial.recipe.epochs for trial in tuning} == {7}
+    assert [arm.arm.recipe.epochs for arm in results.arms] == [20, 50]
+
+
+def test_what_is_stored_is_not_trained_again_and_an_interrupted_tuning_goes_on(dataset):
+    store = FakeStore()
+    training = FakeTraining(store, peaked())
+    question = question_of(record_of(fair(), dataset), "population")
+
+    class Stopped(Exception):
+        pass
+
+    def stops(plan):
+        training(replace(plan, missing=plan.missing[:7]))
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        train_all(question, dataset, store, stops, str)
+    assert tuned_so_far(question, store) is None
+    unfinished = judge(store, record_of(fair(), dataset), "population", "test")
+    assert (unfinished.finished, unfinished.tuned, unfinished.looks) == (False, None, 0)
+    assert all(arm.n == 0 for arm in unfinished.arms)
+    done, again, results = run(fair(), dataset, peaked(), store)
+    assert (done.trials, done.now) == (28, 21)
+    whole = run(fair(), dataset, peaked())[2]
+    assert [arm.effect for arm in results.arms] == [arm.effect for arm in whole.arms]
+    assert run(fair(), dataset, peaked(), store)[0].now == 0
+    assert not any(plan.missing for plan in again.plans[2:])
+
+
+def test_a_new_round_s_program_is_as_wide_as_its_new_candidates(dataset):
+    """What a candidate yields must not depend on what was left to train beside it."""
+    _, training, _ = run(fair(), dataset, peaked({"sigmoid": 5.0, "relu": 0.03}))
+    assert [len(plan.trials) for plan in training.plans[:3]] == [20, 4, 4]
+
+
+def test_a_fixed_study_is_not_tuned(dataset):
+    study = fair(tuning="fixed")
+    _, training, results = run(study, dataset, peaked())
+    assert results.tuned is None
+    assert all(trial.replicate < TUNING_REPLICATES for trial in training.trained)
+    question = question_of(record_of(study, dataset), "population")
+    assert tune(question, FakeStore(), training, str) is None
+    assert tuned_arms(study, None) == study.arms
+
+
+def test_a_value_that_one_arm_cannot_have_is_refused_before_training(dataset):
+    study = fair(tune={"grid": {"momentum": [0.0, 0.5, 0.9]}}, techniques=["ReLU", {
+        "name": "clever", "change": {"optimizer": "adam"}}])  # fmt: skip
+    with pytest.raises(StudyError, match="momentum must be 0 with the optimizer adam"):
+        run(study, dataset, peaked())
