@@ -117,7 +117,8 @@ class _Execution:
         except queue.Empty:
             self._look_elsewhere()
         else:
-            self._watchdog.heard(event[0])
+            worker, header, _ = event
+            self._watchdog.heard(worker, trained=header is not None and header.get("epoch", 0) > 1)
             self._take(event)
         busy = [worker for worker in self._workers if worker.group]
         for worker, seconds in self._watchdog.silent(busy):

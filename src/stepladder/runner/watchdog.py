@@ -32,10 +32,17 @@ class Watchdog(Generic[Watched]):
         self._silence: dict[Watched, float] = {}
         self._longest: dict[Watched, float] = {}
 
-    def heard(self, process: Watched) -> None:
-        """A process has said something; how long it took is what its next word may take."""
+    def heard(self, process: Watched, trained: bool = True) -> None:
+        """A process has said something.
+
+        Args:
+            process: which one.
+            trained: whether it spent all the time on an epoch: what that took, the next may take
+                many times over. Starting and compiling tell nothing of that.
+        """
         silence = self._silence.pop(process, 0.0)
-        self._longest[process] = max(silence, self._longest.get(process, 0.0))
+        if trained:
+            self._longest[process] = max(silence, self._longest.get(process, 0.0))
 
     def forget(self, process: Watched) -> None:
         """A process is gone."""

@@ -42,6 +42,8 @@ def test_what_took_long_before_may_take_long_again(clock):
     dog.heard("slow")
     assert silent_after(dog, clock, ["slow"], 20 * 8) == []
     assert silent_after(dog, clock, ["slow"], 1) == ["slow"]
+    dog.heard("slow", trained=False)
+    assert silent_after(dog, clock, ["slow"], 20 * 8) == []
     dog.forget("slow")
     assert silent_after(dog, clock, ["slow"], 10) == []
 
@@ -62,3 +64,11 @@ def test_idle_ones_are_not_watched(clock):
     dog = Watchdog(10.0, clock)
     assert silent_after(dog, clock, [], 100) == []
     assert silent_after(dog, clock, ["a"], 9) == []
+
+
+def test_starting_and_compiling_allow_no_longer_silence(clock):
+    dog = Watchdog(10.0, clock)
+    silent_after(dog, clock, ["a"], 9)
+    dog.heard("a", trained=False)
+    assert silent_after(dog, clock, ["a"], 10) == []
+    assert silent_after(dog, clock, ["a"], 1) == ["a"]
