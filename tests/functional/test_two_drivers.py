@@ -52,7 +52,7 @@ def test_what_a_killed_driver_had_claimed_is_trained_by_the_one_that_waits(stepl
     children = until_there(lambda: children_of(killed.pid))
     killed.send_signal(signal.SIGSTOP)
     heir = stepladder.start(*study)
-    first_line_of(heir, "waiting for 1 trial(s) that another run is training")
+    first_line_of(heir, "trial(s) that another run is training")
     killed.kill()
     _, err = ended(heir)
     assert trained(err) == 3
