@@ -19,7 +19,9 @@ __all__ = ["judge"]
 Found = list[TrialResult | None]
 
 
-def judge(store: Store, record: StudyRecord, engine: str, command: str) -> Results:
+def judge(
+    store: Store, record: StudyRecord, engine: str, command: str, curves: bool = True
+) -> Results:
     """The results of a study, complete or so far, read from its store.
 
     Reading them is a look at the test set, which the store logs.
@@ -29,6 +31,7 @@ def judge(store: Store, record: StudyRecord, engine: str, command: str) -> Resul
         record: the study and its dataset.
         engine: as trials record it.
         command: what asks, for the log of looks.
+        curves: whether the epochs are read too; without, every curve is empty.
 
     Raises:
         StoreError: if the store cannot be read.
@@ -36,7 +39,7 @@ def judge(store: Store, record: StudyRecord, engine: str, command: str) -> Resul
     study = record.study
     by_arm = trials_of(study, record.fingerprint, record.sizes["validation"], engine)
     ids = list(dict.fromkeys(trial.id for trials in by_arm.values() for trial in trials))
-    stored = store.results(ids)
+    stored = store.results(ids, curves)
     found = {name: [stored.get(trial.id) for trial in trials] for name, trials in by_arm.items()}
     judged = _effects(study.arms, found, study.delta)
     looks = store.look(study.name, record.fingerprint, stored, command)
@@ -100,7 +103,7 @@ def _diagnosis(done: Sequence[TrialResult], classes: Sequence[str]) -> list[str]
         when = f"in epoch {first}" if first == last else f"in epochs {first} to {last}"
         said.append(f"diverged {when}{_how_many(len(lost), len(done))}")
     alive = [result for result in done if result.diverged is None]
-    constant = [result for result in alive if len(np.unique(result.test_predictions)) == 1]
+    constant = [result for result in alive if np.ptp(result.test_predictions) == 0]
     if constant:
         answers = sorted({int(result.test_predictions[0]) for result in constant})
         named = " or ".join(classes[answer] for answer in answers)
