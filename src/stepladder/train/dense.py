@@ -10,7 +10,7 @@ __all__ = ["FirstDense"]
 
 
 class FirstDense(keras.layers.Dense):  # type: ignore[misc]
-    """`keras.layers.Dense` on the inputs of a network, `(kernel' inputs')'` in place of the product.
+    """`keras.layers.Dense` on a network's inputs, `(kernel' inputs')'` in place of the product.
 
     With the kernel lying as (units, inputs), see `stepladder.train.layout`, it needs no copy of the
     kernels of several lanes, and a CPU's products are wide in examples rather than in units.
