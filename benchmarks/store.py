@@ -62,7 +62,7 @@ def _filled(place: Path, count: int) -> None:
         epochs=EPOCHS,
         base={"hidden": [50], "activation": "relu"},
         techniques=[
-            {"name": f"rate {arm}", "change": {"learning_rate": 0.01 + arm / 100}}
+            {"name": f"rate {arm}", "change": {"learning_rate": 0.02 + arm / 100}}
             for arm in range(ARMS - 1)
         ],
     )

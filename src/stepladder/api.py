@@ -141,13 +141,16 @@ def plan(
     return plan_study(asked, folder, settings(workers, engine), store=store)
 
 
-def read(folder: str | Path, *, store: str | None = None, command: str = "results") -> Run:
+def read(
+    folder: str | Path, *, store: str | None = None, command: str = "results", curves: bool = True
+) -> Run:
     """A run that was made before, complete or so far.
 
     Args:
         folder: of the run.
         store: URL of its store where that is not in the folder.
         command: what asks, for the log of looks.
+        curves: whether the epochs are read too: a report needs them, a table does not.
 
     Raises:
         OutputError: if there is no run in the folder.
@@ -165,7 +168,7 @@ def read(folder: str | Path, *, store: str | None = None, command: str = "result
         raise
     url = store or str(place / STORE_NAME)
     with open_store(url, create=False) as kept:
-        results = results_of(kept, name, command)
+        results = results_of(kept, name, command, curves)
     return Run(results, place, 0, sum(arm.n for arm in results.arms))
 
 

@@ -151,7 +151,7 @@ def results(run: Path, form: str, store: str | None) -> None:
     from stepladder import api
     from stepladder.report import formats, table
 
-    read = api.read(run, store=store, command="results").results
+    read = api.read(run, store=store, command="results", curves=False).results
     if form == "table":
         table.show(read)
         return

@@ -7,6 +7,7 @@ import this module, after they have chosen Keras' backend.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -29,6 +30,7 @@ def build(
     input_shape: Sequence[int],
     classes: int,
     *,
+    first: Any = keras.layers.Dense,  # noqa: ANN401 - Keras has no types
     dropout: Any = keras.layers.Dropout,  # noqa: ANN401 - Keras has no types
     initializer: str | None = None,
 ) -> Any:  # noqa: ANN401
@@ -41,6 +43,7 @@ def build(
         recipe: what to build.
         input_shape: of one example, such as (28, 28); it is flattened.
         classes: units of the last layer.
+        first: class of the first dense layer.
         dropout: class of the dropout layers.
         initializer: Keras' name of every kernel's initialiser in place of the recipe's.
 
@@ -50,32 +53,40 @@ def build(
     stack: list[Any] = [keras.Input(shape=tuple(input_shape)), keras.layers.Flatten()]
     drawn = initializer or recipe.initializer
     for number, units in enumerate(recipe.hidden, start=1):
-        stack += _hidden(recipe, units, number, drawn)
+        dense = first if number == 1 else keras.layers.Dense
+        stack += _hidden(recipe, units, number, partial(dense, kernel_initializer=drawn))
         # The seed is replaced before training by the replicate's own; without one Keras draws
         # it from global state.
         if recipe.dropout:
             stack.append(dropout(recipe.dropout, seed=number, name=f"dropout_{number}"))
-    stack.append(_dense(recipe, classes, "logits", drawn, use_bias=True))
+    last = partial(keras.layers.Dense, kernel_initializer=drawn)
+    stack.append(_dense(recipe, classes, "logits", last, use_bias=True))
     return keras.Sequential(stack)
 
 
-def _hidden(recipe: Recipe, units: int, number: int, initializer: str) -> list[Any]:
+def _hidden(recipe: Recipe, units: int, number: int, dense: Any) -> list[Any]:  # noqa: ANN401
     before = recipe.normalization_position == "before"
     cancelled = recipe.normalization == "batch" and before
     activation = keras.layers.Activation(recipe.activation, name=f"activation_{number}")
     normalization = _normalization(recipe, number)
     return [
-        _dense(recipe, units, f"dense_{number}", initializer, use_bias=not cancelled),
+        _dense(recipe, units, f"dense_{number}", dense, use_bias=not cancelled),
         *([*normalization, activation] if before else [activation, *normalization]),
     ]
 
 
-def _dense(recipe: Recipe, units: int, name: str, initializer: str, *, use_bias: bool) -> Any:  # noqa: ANN401
+def _dense(
+    recipe: Recipe,
+    units: int,
+    name: str,
+    dense: Any,  # noqa: ANN401 - Keras has no types
+    *,
+    use_bias: bool,
+) -> Any:  # noqa: ANN401
     max_norm = recipe.max_norm
-    return keras.layers.Dense(
+    return dense(
         units,
         use_bias=use_bias,
-        kernel_initializer=initializer,
         kernel_regularizer=keras.regularizers.L2(recipe.l2) if recipe.l2 else None,
         kernel_constraint=keras.constraints.MaxNorm(max_norm, axis=0) if max_norm else None,
         name=name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -39,7 +40,7 @@ class Trial:
     engine: str = "population"
     numerics: int = NUMERICS_VERSION
 
-    @property
+    @cached_property
     def id(self) -> str:
         """SHA-256 of all that decides the outcome: equal trials are trained once."""
         return fingerprint(

@@ -30,7 +30,9 @@ from stepladder.store import Store, StudyRecord
 __all__ = ["judge"]
 
 
-def judge(store: Store, record: StudyRecord, engine: str, command: str) -> Results:
+def judge(
+    store: Store, record: StudyRecord, engine: str, command: str, curves: bool = True
+) -> Results:
     """The results of a study, complete or so far, read from its store.
 
     Reading them is a look at the test set, which the store logs.
@@ -40,6 +42,8 @@ def judge(store: Store, record: StudyRecord, engine: str, command: str) -> Resul
         record: the study and its dataset.
         engine: as trials record it.
         command: what asks, for the log of looks.
+        curves: whether the epochs are read too where nothing judged needs them; without, every
+            curve is empty.
 
     Raises:
         StoreError: if the store cannot be read.
@@ -52,7 +56,8 @@ def judge(store: Store, record: StudyRecord, engine: str, command: str) -> Resul
     by_arm = trials_of(study, question.fingerprint, question.validation, engine, arms,
                        wants.replicates if wants else None)  # fmt: skip
     ids = list(dict.fromkeys(trial.id for trials in by_arm.values() for trial in trials))
-    stored = {} if is_tuning else store.results(ids)
+    needs = curves or study.target is not None  # epochs to a target are read off the curves
+    stored = {} if is_tuning else store.results(ids, needs)
     found = {name: [stored.get(trial.id) for trial in trials] for name, trials in by_arm.items()}
     judged, looked = effects_of(study, arms, found, question.classes)
     looks = store.look(study.name, record.fingerprint, stored, command)
@@ -133,7 +138,7 @@ def _diagnosis(done: Sequence[TrialResult], classes: Sequence[str]) -> list[str]
         when = f"in epoch {first}" if first == last else f"in epochs {first} to {last}"
         said.append(f"diverged {when}{_how_many(len(lost), len(done))}")
     alive = [result for result in done if result.diverged is None]
-    constant = [result for result in alive if len(np.unique(result.test_predictions)) == 1]
+    constant = [result for result in alive if np.ptp(result.test_predictions) == 0]
     if constant:
         answers = sorted({int(result.test_predictions[0]) for result in constant})
         named = " or ".join(classes[answer] for answer in answers)

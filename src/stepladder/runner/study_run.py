@@ -170,13 +170,14 @@ def _train(
         kept.add_seconds(study.name, time.monotonic() - began)
 
 
-def results_of(store: Store, name: str | None, command: str) -> Results:
+def results_of(store: Store, name: str | None, command: str, curves: bool = True) -> Results:
     """The results of a study that was run before, complete or so far.
 
     Args:
         store: where it is kept.
         name: the study's name; the only study of the store when None.
         command: what asks, for the log of looks.
+        curves: whether the epochs are read too; without, every curve is empty.
 
     Raises:
         StoreError: if the store does not hold the study, or cannot be read.
@@ -190,7 +191,7 @@ def results_of(store: Store, name: str | None, command: str) -> Results:
             f"{', '.join(map(repr, studies)) or 'none'}; run it first"
         )
     record = studies[name]
-    return judge(store, record, record.versions.get("engine", "population"), command)
+    return judge(store, record, record.versions.get("engine", "population"), command, curves)
 
 
 def _record(

@@ -16,6 +16,7 @@ import keras
 from stepladder import models
 from stepladder.recipe import NETWORK_FIELDS, Recipe
 from stepladder.streams import words
+from stepladder.train.dense import FirstDense
 from stepladder.train.dropout import Dropout
 from stepladder.values import nearest
 
@@ -33,7 +34,7 @@ __all__ = [
 Build = Callable[[Any, tuple[int, ...], int], Any]
 """`build(recipe, input_shape, classes)`, which returns a `keras.Model`."""
 
-STANDARD: Build = partial(models.build, dropout=Dropout, initializer="zeros")
+STANDARD: Build = partial(models.build, first=FirstDense, dropout=Dropout, initializer="zeros")
 """Stepladder's networks as they are trained: kernels are drawn afterwards, by `initial_weights`.
 
 Keras would compile a program for each shape that it draws, two seconds before the first epoch.
