@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from example_run import finished
+from watching import figures
 
 from stepladder import Study, cli
 from stepladder.data import load
@@ -155,3 +157,22 @@ def stepladder(place, cache):
     command = Command(place, cache)
     yield command
     command.end()
+
+
+@pytest.fixture(scope="session")
+def expected(tmp_path_factory):
+    """The figures of an uninterrupted study, by its words; each is run once."""
+    return {}
+
+
+@pytest.fixture
+def uninterrupted(stepladder, expected):
+    def figures_of(words):
+        if words not in expected:
+            done = stepladder(*words, "--out", "uninterrupted")
+            assert done.returncode == 0, done.stderr
+            expected[words] = figures(stepladder.results("uninterrupted"))
+            shutil.rmtree(stepladder.folder / "uninterrupted")
+        return expected[words]
+
+    return figures_of
