@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -109,6 +110,12 @@ def made_up(place, monkeypatch):
     return make
 
 
+def _as_at_a_terminal():
+    """No signal is ignored, even where the tests run in the background of a shell or by nohup."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Command:
     """Runs `stepladder` in a folder, with the cache of compiled programs that it is given."""
 
@@ -125,6 +132,7 @@ class Command:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=_as_at_a_terminal,
         )
         self.started.append(process)
         return process
