@@ -45,6 +45,7 @@ def store() -> None:
 @_STORE
 def check(store: str) -> None:
     """Reads every row: damage, orphans, altered figures, trials of an older arithmetic."""
+    from stepladder.report.wording import counted
     from stepladder.runner.upkeep import checked
 
     found = checked(store)
@@ -54,7 +55,8 @@ def check(store: str) -> None:
         click.echo(f"    {note}")
     if found.faults:
         raise click.exceptions.Exit(1)
-    click.echo(f"ok  {found.trials:,} trials and {found.studies:,} studies are whole")
+    studies = counted(found.studies, "study", "studies")
+    click.echo(f"ok  {counted(found.trials, 'trial')} and {studies}, all whole")
 
 
 @store.command(name="export")
