@@ -152,6 +152,7 @@ def test_a_network_that_will_not_do_is_found_before_anything_is_trained(
     assert expected in refused("--allow-code")
 
 
+@pytest.mark.slow
 def test_the_fit_engine_trains_what_the_population_engine_refuses(stepladder, study):
     study.write_text(own(layer="Counting(),", head=COUNTING), "utf-8")
     words = ("--allow-code", "--engine", "fit", "--set", "technique=[]")
@@ -167,6 +168,7 @@ if {deadly}: os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
+@pytest.mark.slow
 def test_a_network_that_kills_its_process_once_is_trained_at_the_second_try(
     stepladder, study, place
 ):
@@ -181,6 +183,7 @@ def test_a_network_that_kills_its_process_once_is_trained_at_the_second_try(
     assert [arm["n"] for arm in stepladder.results(RUN)["arms"]] == [1]
 
 
+@pytest.mark.slow
 def test_a_network_that_kills_its_process_always_ends_the_run_with_its_trial(
     stepladder, study, place
 ):

@@ -51,6 +51,7 @@ def test_the_same_study_elsewhere_gives_the_same_table(stepladder):
     assert figures(stepladder.results("one")) == figures(stepladder.results("two"))
 
 
+@pytest.mark.slow
 def test_the_user_s_keras_backend_does_not_reach_the_population_engine(stepladder):
     done = stepladder("run", "study.toml", KERAS_BACKEND="torch")
     assert done.returncode == 0, done.stderr
@@ -97,6 +98,7 @@ def test_a_stopped_run_says_how_to_go_on(number, stepladder, place):
     assert all(has_ended(worker) for worker in workers)
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_replaced_and_nothing_is_lost(stepladder):
     whole = ("run", "study.toml", "--epochs", "60")
     stepladder(*whole, "--out", "whole")
@@ -131,6 +133,7 @@ def test_results_in_every_format(stepladder):
     assert "ok  store" in stepladder("doctor", RUN).stdout
 
 
+@pytest.mark.slow
 def test_stacked_replicates_give_the_table_of_those_one_by_one(stepladder):
     stepladder("run", "study.toml", "--out", "alone")
     done = stepladder("run", "study.toml", "--out", "stacked", "--axis", "vmap", "--chunk", "2")

@@ -45,6 +45,7 @@ def test_two_drivers_end_with_the_table_of_one_alone(kind, request, stepladder, 
         assert figures(stepladder.results(name, "--store", url)) == expected
 
 
+@pytest.mark.slow
 def test_what_a_killed_driver_had_claimed_is_trained_by_the_one_that_waits(stepladder, place):
     study = ("run", "study.toml", "--replicates", "1", "--epochs", "60", "--workers", "1")
     killed = stepladder.start(*study)

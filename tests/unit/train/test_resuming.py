@@ -85,6 +85,7 @@ def test_what_is_left_of_a_group_goes_on_with_the_same_bits(engines, trial_of):
     assert left[1].diverged == whole[2].diverged == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fields", [{}, {"optimizer": "adam", "dropout": 0.3}])
 def test_cutting_an_epoch_changes_no_bit(fields, engines, trial_of):
     group = Group(
