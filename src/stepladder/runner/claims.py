@@ -18,7 +18,7 @@ from stepladder.runner.processes import is_here_and_gone
 from stepladder.store import Driver, Store
 from stepladder.train.groups import Group
 
-__all__ = ["BEAT_SECONDS", "LEASE_SECONDS", "Claims"]
+__all__ = ["BEAT_SECONDS", "LEASE_SECONDS", "Claims", "forget_dead"]
 
 BEAT_SECONDS = 10.0
 """A driver says at least so often that it lives."""
@@ -130,6 +130,17 @@ class Claims:
             self._seen[driver.id] = driver.beat, self._clock()
             return False
         return self._clock() - since >= LEASE_SECONDS
+
+
+def forget_dead(store: Store) -> None:
+    """Forgets runs of this machine that were killed after all that they had claimed was stored.
+
+    Raises:
+        StoreError: if the store cannot be read or written.
+    """
+    for driver in store.drivers():
+        if is_here_and_gone(driver):
+            store.dismiss(driver.id, driver.beat)
 
 
 def _parts(groups: Iterable[Group], wanted: Callable[[str], bool]) -> list[Group]:

@@ -11,6 +11,7 @@ from stepladder.data import Dataset, load
 from stepladder.errors import StoreError
 from stepladder.runner import folder as folders
 from stepladder.runner import own_model
+from stepladder.runner.claims import forget_dead
 from stepladder.runner.execute import execute
 from stepladder.runner.judge import judge
 from stepladder.runner.lint import preflight
@@ -91,6 +92,7 @@ def run_study(
             return _train(part, study, dataset, settings, kept, told, checkpoints)
 
         done = train_all(question, dataset, kept, train, told.note)
+        forget_dead(kept)
         if not kept.claimed(seen):
             clear(checkpoints)
         latest = kept.study(study.name) or record
