@@ -10,7 +10,7 @@ from fake_store import FakeStore
 
 from stepladder.recipe import Recipe
 from stepladder.records import Trial
-from stepladder.runner.claims import BEAT_SECONDS, LEASE_SECONDS, Claims
+from stepladder.runner.claims import BEAT_SECONDS, LEASE_SECONDS, Claims, forget_dead
 from stepladder.runner.processes import is_running, this_driver
 from stepladder.store import Driver
 from stepladder.train.groups import Group
@@ -135,3 +135,14 @@ def test_a_process_is_known_by_its_number_and_its_start():
     ended.wait()
     assert not is_running(f"{ended.pid} 1")
     ended.stdout.close()
+
+
+def test_the_dead_of_this_machine_are_forgotten_and_nobody_else(store):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    store.claim(Driver("dead", this_driver().place, f"{ended.pid} 1"), ids(0))
+    store.claim(this_driver(), ids(1))
+    store.claim(FAR, ids(2))
+    forget_dead(store)
+    assert {driver.place for driver in store.drivers()} == {this_driver().place, FAR.place}
+    assert len(store.drivers()) == 2
