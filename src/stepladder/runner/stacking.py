@@ -7,7 +7,7 @@ import queue
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from stepladder.data import Dataset
 from stepladder.errors import OutputError, WorkerError
@@ -18,7 +18,7 @@ from stepladder.runner.pool import Event, Worker
 from stepladder.runner.progress import Progress
 from stepladder.runner.settings import Settings
 from stepladder.streams import NUMERICS_VERSION
-from stepladder.train.groups import ALONE, Group, Stacking, groups, multiplications
+from stepladder.train.groups import ALONE, Axis, Group, Stacking, groups, multiplications
 from stepladder.values import fingerprint
 
 __all__ = ["remembered", "stackings"]
@@ -66,15 +66,17 @@ def stackings(
     if settings.engine == "fit":
         return {}
     piles: dict[Recipe, list[Group]] = {}
-    for group in groups(planned, missing):
-        piles.setdefault(group.key.structure, []).append(group)
+    wanted = {group.key.structure for group in groups(planned, missing)}
+    for group in groups(planned, planned):  # not what is left: a resumed study chooses as before
+        if group.key.structure in wanted:
+            piles.setdefault(group.key.structure, []).append(group)
     chosen = {}
     measures = _Measures(dataset, settings)
     try:
         for structure, pile in piles.items():
             axis = settings.axis
             if axis == "auto":
-                axis = _automatic(structure, pile, dataset, settings, measures, progress).axis
+                axis = _automatic(structure, pile, dataset, settings, measures, progress)
             chunk = _fitting(pile[0], settings, progress) if axis != "one" else 1
             chosen[structure] = Stacking(axis, chunk) if chunk > 1 else ALONE
     finally:
@@ -89,24 +91,24 @@ def _automatic(
     settings: Settings,
     measures: _Measures,
     progress: Progress,
-) -> Stacking:
+) -> Axis:
     recipe, inputs = pile[0].trials[0].recipe, dataset.x_train[0].size
     epochs = sum(group.trials[0].recipe.epochs for group in pile)
     steps = epochs * (recipe.train_examples or len(dataset.x_train)) // structure.batch_size
     work = multiplications(structure, inputs) * structure.batch_size
     is_small = work < SMALL_STEP or settings.device == "gpu"
     if structure.model is not None or len(pile) < 2 or not is_small or steps < WORTH_MEASURING:
-        return ALONE
+        return "one"
     place = _place(settings, structure, pile[0].lanes, inputs)
     known = _read(place)
     if known is None:
-        seconds = measures.of(pile[: min(CHUNK, len(pile))], dataset)
+        seconds = measures.of(pile[:CHUNK])
         best = min(seconds, key=seconds.__getitem__)
         axis = best if seconds[best] < _GAIN * seconds["one"] else "one"
         known = {"axis": axis, "seconds": seconds, "lanes": pile[0].lanes}
         _write(place, known, structure)
         progress.note(f"replicates of {_named(structure)} are put together by {axis} (measured)")
-    return Stacking(known["axis"], CHUNK)
+    return cast("Axis", known["axis"])
 
 
 def _fitting(group: Group, settings: Settings, progress: Progress) -> int:
@@ -131,12 +133,12 @@ class _Measures:
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._worker: Worker | None = None
 
-    def of(self, pile: Sequence[Group], dataset: Dataset) -> dict[str, float]:
+    def of(self, pile: Sequence[Group]) -> dict[str, float]:
         """Seconds of a trial·epoch by axis, over epochs of some steps."""
         if self._worker is None:
             cpu = self._settings.cpus[0]
             self._worker = Worker(self._dataset, self._settings, cpu, self._events, task="measure")
-        self._worker.train(_shortened(pile, dataset))
+        self._worker.train(_shortened(pile, self._dataset))
         _, header, _ = self._events.get()
         if header is None or header["kind"] != "measured":
             said = header["message"] if header else self._worker.last_words()

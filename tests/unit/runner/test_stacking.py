@@ -84,6 +84,15 @@ def test_a_small_network_is_measured_once_and_the_choice_remembered(dataset, set
     assert chosen(planned, dataset, unmeasurable) == first
 
 
+def test_a_resumed_study_chooses_as_the_whole_one_did(dataset, settings):
+    planned = trials(dataset, epochs=LONG)
+    first = chosen(planned, dataset, settings)
+    (late,) = stackings(planned, planned[2:], dataset, settings, Notes()).values()
+    assert late == first
+    with_nothing_left = stackings(planned, [], dataset, settings, Notes())
+    assert with_nothing_left == {}
+
+
 def test_a_remembered_choice_that_cannot_be_read_is_measured_again(dataset, settings, tmp_path):
     planned = trials(dataset, epochs=LONG)
     first = chosen(planned, dataset, settings)
