@@ -52,12 +52,15 @@ LOSS_FALL = 0.5
 GAP = 0.05
 """Accuracy between two groups of replicates below which they are not called groups."""
 
-APART = 4.0
-"""How many times as far apart the groups must lie as the wider of them is wide.
+APART = {4: 16.0, 5: 7.0, 6: 4.0}
+"""How many times as far apart the groups must lie as the wider of them is wide, by replicates.
 
-Of 100,000 draws of 4 to 30 replicates from one normal distribution, fewer than 1 in 500 are split
-so by the widest gap (`tests/unit/analysis/test_diagnosis.py`).
+Of 20,000 sets drawn from one normal distribution fewer than 1 in 100 are split so by their widest
+gap, whatever their number (`tests/unit/analysis/test_diagnosis.py`).
 """
+
+APART_MANY = 3.0
+"""The same for seven replicates and more."""
 
 
 def diverged(case: Case) -> Finding | None:
@@ -131,11 +134,15 @@ def still_improving(case: Case) -> Finding | None:
     """Validation accuracy was rising when training stopped: speeds are compared, not ends."""
     if case.recipe.schedule in ("cosine", "one_cycle"):
         return None  # their rise at the end is that of a rate that falls to nothing, and over
-    found = case.those(lambda signs: signs.late_gain >= LATE_GAIN)
+    epochs = case.recipe.epochs
+    found = case.those(
+        lambda signs: signs.late_gain >= LATE_GAIN
+        and signs.best_epoch > epochs - signs.late_epochs  # else it has begun to overfit
+    )
     if not found:
         return None
     gain = middle([signs.late_gain for signs in found])
-    late, epochs = int(found[0].late_epochs), case.recipe.epochs
+    late = int(found[0].late_epochs)
     span = f"the last {late} of {epochs} epochs" if late > 1 else f"the last of {epochs} epochs"
     slow = case.recipe.optimizer == "sgd" and not case.recipe.momentum
     return Finding(
@@ -186,12 +193,12 @@ def overfitting(case: Case) -> Finding | None:
 def replicates_disagree(case: Case) -> Finding | None:
     """Replicates fall into two groups that lie far apart: a mean over them describes neither."""
     scores = np.sort([each.test.accuracy for each in case.alive])
-    if len(scores) < 4:
+    if len(scores) < min(APART):
         return None
     place = int(np.argmax(np.diff(scores)))
     low, high = scores[: place + 1], scores[place + 1 :]
     gap, width = high[0] - low[-1], max(np.ptp(low), np.ptp(high))
-    if gap < GAP or gap < APART * width:
+    if gap < GAP or gap < APART.get(len(scores), APART_MANY) * width:
         return None
     lower, upper = float(low.mean()), float(high.mean())
     return Finding(

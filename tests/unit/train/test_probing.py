@@ -163,7 +163,7 @@ def test_a_model_without_a_graph_shows_gradients_alone():
             super().__init__()
             self.hidden, self.last = (keras.layers.Dense(4, "relu"), keras.layers.Dense(3))
 
-        def call(self, x):
+        def call(self, x, training=False):
             return self.last(self.hidden(x))
 
     model = Own()
