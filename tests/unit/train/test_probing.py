@@ -1,5 +1,7 @@
 """Looks into networks: against arithmetic by hand, the same for every engine, and harmless."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from stepladder.data import affine, split
 from stepladder.train.custom import builder
 from stepladder.train.fit import FitEngine
 from stepladder.train.groups import Group, Stacking
+from stepladder.train.messages import read_result, result_frame
 from stepladder.train.population import PopulationEngine
 from stepladder.train.probing import PROBED, Probe, probed_rows
 
@@ -128,7 +131,7 @@ def test_every_engine_and_every_company_see_the_same(fields, dataset, trial_of):
 
 
 def test_a_look_leaves_everything_as_it_was(dataset, trial_of):
-    trial = trial_of(**FIELDS["all that is random"])
+    trial = trial_of(epochs=2, **FIELDS["all that is random"])
     training = PopulationEngine(dataset).begin(Group((trial,), 1))
     training.epoch(0)
     before = [[np.array(leaf) for leaf in part] for part in training.weights]
@@ -136,6 +139,12 @@ def test_a_look_leaves_everything_as_it_was(dataset, trial_of):
     for one, other in zip(before, training.weights, strict=True):
         assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
     assert np.array_equal(first.gradient_norm, second.gradient_norm)
+    training.epoch(1)
+    undisturbed = PopulationEngine(dataset).begin(Group((trial,), 1))
+    undisturbed.epoch(0)
+    undisturbed.epoch(1)
+    for one, other in zip(training.weights, undisturbed.weights, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
 def test_nothing_is_seen_from_the_epoch_on_in_which_a_trial_diverged(dataset, trial_of):
@@ -144,6 +153,17 @@ def test_nothing_is_seen_from_the_epoch_on_in_which_a_trial_diverged(dataset, tr
     assert np.isnan(result.probes.gradient_norm).all()
     assert np.isnan(result.probes.dead).all()
     assert np.isfinite([result.probes.input_mean, result.probes.input_deviation]).all()
+
+
+def test_what_was_seen_comes_whole_out_of_a_training_process(dataset, trial_of):
+    (result,) = trained(PopulationEngine(dataset), [trial_of(epochs=2)])
+    found = read_result(*result_frame(result)).probes
+    assert (found.kernels, found.layers) == (result.probes.kernels, result.probes.layers)
+    assert found.input_mean == result.probes.input_mean
+    for name in ("gradient_norm", "dead", "saturated"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(result.probes, name))
+    bare = replace(result, probes=None)
+    assert read_result(*result_frame(bare)).probes is None
 
 
 def test_a_network_of_the_user_s_own_shows_kernels_and_units_where_they_are_known(
