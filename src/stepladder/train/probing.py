@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import jax
@@ -75,7 +77,7 @@ class Probe:
     def read(
         self, trainable: list[jax.Array], fixed: list[jax.Array], x: jax.Array, y: jax.Array
     ) -> Reading:
-        """One look, as in training: dropout on, batches normalised by their own statistics.
+        """One look, as in training, batches normalised by their own statistics, but without dropout.
 
         Args:
             trainable: values of the model's trainable variables.
@@ -87,7 +89,8 @@ class Probe:
         def objective(trainable: list[jax.Array]) -> tuple[jax.Array, list[jax.Array]]:
             given = [trainable[at] for at in self._trainable]
             state = [fixed[at] for at in self._fixed]
-            outputs, _ = self._model.stateless_call(given, state, x, training=True)
+            with _without_dropout(self._model):
+                outputs, _ = self._model.stateless_call(given, state, x, training=True)
             logits, *units = outputs if self.layers else [outputs]
             return cross_entropy(logits, y, None).mean(), units
 
@@ -99,6 +102,20 @@ class Probe:
             _stacked([_saturated(kind, answers) for kind, answers in kinds]),
             jnp.stack([x.mean(), x.std()]),
         )
+
+
+@contextmanager
+def _without_dropout(model: Any) -> Iterator[None]:  # noqa: ANN401 - Keras has no types
+    """A model whose dropout layers let all pass while it is traced: looks are not left to luck."""
+    layers = [each for each in model._flatten_layers() if isinstance(each, keras.layers.Dropout)]
+    rates = [layer.rate for layer in layers]
+    try:
+        for layer in layers:
+            layer.rate = 0
+        yield
+    finally:
+        for layer, rate in zip(layers, rates, strict=True):
+            layer.rate = rate
 
 
 def probed_rows(train: npt.NDArray[np.int32], seed: int, replicate: int) -> npt.NDArray[np.int32]:
