@@ -115,8 +115,8 @@ class Probes:
     """What a network was like inside at each epoch's end, on a fixed few of its training images.
 
     It is called on them as in training, batches normalised by their own statistics, but without
-    dropout, and learns nothing from it. Every array is float32; a trial that diverged at epoch *e* (from 1)
-    has NaN from there on.
+    dropout, and learns nothing from it. Every array is float32; a trial that diverged at epoch *e*
+    (from 1) has NaN from there on.
 
     Attributes:
         kernels: name of each trainable weight matrix, first to last.

@@ -77,7 +77,7 @@ class Probe:
     def read(
         self, trainable: list[jax.Array], fixed: list[jax.Array], x: jax.Array, y: jax.Array
     ) -> Reading:
-        """One look, as in training, batches normalised by their own statistics, but without dropout.
+        """One look, as in training but without dropout: batches have their own statistics.
 
         Args:
             trainable: values of the model's trainable variables.
