@@ -21,12 +21,13 @@ from jax import lax
 
 from stepladder import models
 from stepladder.recipe import Recipe
-from stepladder.train.custom import STANDARD, Build, at_start
+from stepladder.train.custom import Build, at_start
 from stepladder.train.layout import Layout
 from stepladder.train.loss import cross_entropy
 from stepladder.train.probing import Probe, Reading
 from stepladder.train.seeds import seed_states
 from stepladder.train.state import Data, Numbers, Sums, Weights
+from stepladder.train.turned import TURNED
 
 __all__ = ["EVALUATED_AT_ONCE", "Program"]
 
@@ -51,7 +52,7 @@ class Program:
         structure: Recipe,
         input_shape: tuple[int, ...],
         classes: int,
-        build: Build = STANDARD,
+        build: Build = TURNED,
     ) -> None:
         """Builds the network once; its own weights are never used.
 
@@ -67,7 +68,7 @@ class Program:
         self.model = self._build(0, 0)
         self.inside = Probe(self.model)
         self.optimizer = models.optimizer(structure)
-        self._layout = Layout(self.model.trainable_variables)
+        self._layout = Layout(self.model)
         self.optimizer.build(self._layout.variables)
         self._layout.watch(self.optimizer)
         names = [variable.path for variable in self.optimizer.variables]
