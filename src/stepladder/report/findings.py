@@ -23,7 +23,8 @@ class FoundLine:
         code: which rule found it.
         names: the arms of which it holds, for a sentence, made visible, not escaped.
         text: what it is; where it holds of several arms, with the numbers of the first of them.
-        remedy: what to do about it.
+        remedy: what to do about it, in a sentence.
+        mends: the catalogue's techniques that mend it, such as "ReLU or He normal", or "".
         texts: for each of the arms its name, made visible, and all that is said of it.
     """
 
@@ -31,12 +32,18 @@ class FoundLine:
     names: str
     text: str
     remedy: str
+    mends: str
     texts: tuple[tuple[str, str], ...]
 
     @property
     def sentence(self) -> str:
         """Text and remedy."""
         return f"{self.text}. {self.remedy}"
+
+    @property
+    def brief(self) -> str:
+        """Text and techniques."""
+        return f"{self.text}{f' → {self.mends}' if self.mends else ''}"
 
 
 def found_lines(arms: Sequence[ArmResult]) -> tuple[FoundLine, ...]:
@@ -62,11 +69,14 @@ def _line(code: str, found: Sequence[tuple[str, Finding]]) -> FoundLine:
         )
         said = f"{first.title} ({elided(name, NAME_LENGTH)}: {detail or 'in all replicates'})"
     names = [elided(each, NAME_LENGTH) for each, _ in found]
+    mends = joined(list(dict.fromkeys(each.technique for _, each in found if each.technique)), "or")
+    advice = f"{first.advice[:1].upper()}{first.advice[1:]}"
     return FoundLine(
         code=code,
         names=_short(names),
         text=visible(said),
-        remedy=visible(_remedy([finding for _, finding in found])),
+        remedy=visible(f"{advice}{f'; the catalogue has {mends}' if mends else ''}."),
+        mends=visible(mends),
         texts=tuple(zip((visible(each) for each, _ in found), texts, strict=True)),
     )
 
@@ -75,10 +85,3 @@ def _short(names: Sequence[str]) -> str:
     if len(names) <= NAMES_SHOWN:
         return joined(names)
     return f"{', '.join(names[: NAMES_SHOWN - 1])} and {len(names) - NAMES_SHOWN + 1} other arms"
-
-
-def _remedy(found: Sequence[Finding]) -> str:
-    advice = found[0].advice
-    techniques = list(dict.fromkeys(each.technique for each in found if each.technique))
-    mends = f"; the catalogue has {joined(techniques, 'or')}" if techniques else ""
-    return f"{advice[:1].upper()}{advice[1:]}{mends}."

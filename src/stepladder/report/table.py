@@ -123,7 +123,7 @@ def _note(name: str, note: str) -> RenderableType:
 
 
 def _finding(line: FoundLine) -> RenderableType:
-    return Text.assemble("  ", (line.names, "bold"), f": {line.text}. ", (line.remedy, "dim"))
+    return Text.assemble("  ", (line.names, "bold"), f": {line.brief}")
 
 
 def _side_table(side: SideTable) -> RenderableType:
