@@ -96,6 +96,7 @@ class FitEngine:
                 resumable,
             ],
         )
+        resumable.end(time.perf_counter() - began)
         scored = {name: (*_answers(model, x, y), y) for name, (x, y) in named.items()}
         return result_of(
             gathered,

@@ -65,6 +65,15 @@ class ResumableFit(keras.callbacks.Callback):  # type: ignore[misc]
         if self._checkpoints and epoch + 1 < self._epochs and not self._gathered.diverged:
             self._checkpoints.offer(epoch + 1, lambda: self._state(epoch + 1))
 
+    def end(self, seconds: float) -> None:
+        """Keeps where the training ended, for one of more epochs.
+
+        Args:
+            seconds: that it took.
+        """
+        if self._checkpoints and not self._gathered.diverged:
+            self._checkpoints.end(lambda: self._state(self._epochs), seconds)
+
     def _state(self, done: int) -> Checkpoint:
         seconds = time.perf_counter() - self._began
         arrays = self._arrays(self.model)
