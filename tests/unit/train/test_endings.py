@@ -77,7 +77,7 @@ def cases(trial_of):
 
 
 @pytest.mark.parametrize("case", ["population", "fit", "map", "vmap"])
-def test_the_bits_of_a_training_from_the_start(case, dataset, trial_of, opened, folder):
+def test_the_bits_of_a_training_from_the_start(case, dataset, trial_of, opened, folder, notes):
     kind, group = cases(trial_of)[case]
     keeping = partial(Checkpoints, None, every=1e9, versions={}, endings=opened())
     whole = trained(kind(dataset), going_on(group, 5, 0))
@@ -89,6 +89,7 @@ def test_the_bits_of_a_training_from_the_start(case, dataset, trial_of, opened, 
     seen = []
     keeping = partial(Checkpoints, None, every=1e9, versions={}, endings=opened())
     resumed = trained(kind(dataset, keeping), longer, seen.append)
+    assert notes == []
     assert [each for each in seen if each] == ([4, 5] if kind is FitEngine else [3, 4, 5])
     assert [bits(each) for each in resumed] == [bits(each) for each in whole]
     if case == "population":

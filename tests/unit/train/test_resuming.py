@@ -113,6 +113,29 @@ def test_a_training_killed_within_an_epoch_goes_on_there(stacking, dataset, tmp_
     assert [bits(each) for each in trained(engine, group)] == [bits(each) for each in whole]
 
 
+def test_fit_killed_within_epochs_goes_on_there(dataset, tmp_path, trial_of):
+    group = Group((trial_of(**{**HARD, "epochs": 3}),), 1)
+    whole = trained(FitEngine(dataset), group)
+
+    def dying(moment):
+        class Dies(Checkpoints):
+            def offer(self, done, state):
+                super().offer(done, state)
+                if done == moment:
+                    raise Killed
+
+        return partial(Dies, tmp_path, every=0.0, versions={})
+
+    for moment in (7, 19, 33, 59):  # of three epochs of 20 steps
+        with pytest.raises(Killed):
+            trained(FitEngine(dataset, dying(moment)), group)
+        assert max(file.stem[-12:] for file in tmp_path.iterdir()) == f"{moment:012d}"
+    seen = []
+    resumed = trained(FitEngine(dataset, dying(None)), group, seen.append)
+    assert seen == [3]
+    assert [bits(each) for each in resumed] == [bits(each) for each in whole]
+
+
 def test_only_a_long_epoch_is_cut():
     assert segment_steps(218, 256, 50_000, 16) == 218
     assert segment_steps(218, 256, 2_000_000, 16) < 20
