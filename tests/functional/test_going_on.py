@@ -14,8 +14,8 @@ def curves(place, epochs):
     """Every stored epoch of trials over some epochs, the seconds left out."""
     with closing(sqlite3.connect(place / "stepladder.db")) as store:
         return store.execute(
-            "SELECT trials.id, epoch, train_loss, train_accuracy, val_loss, val_accuracy "
-            "FROM epochs JOIN trials ON trials.id = trial_id WHERE trials.epochs = ? ORDER BY 1, 2",
+            "SELECT trial_id, epoch, e.train_loss, e.train_accuracy, e.val_loss, e.val_accuracy "
+            "FROM epochs e JOIN trials t ON t.id = trial_id WHERE t.epochs = ? ORDER BY 1, 2",
             [epochs],
         ).fetchall()
 
