@@ -18,6 +18,7 @@ from stepladder.designs import Arm
 from stepladder.recipe import Recipe
 from stepladder.records import Trial
 from stepladder.runner.diagnosing import _replicate, findings_of
+from stepladder.runner.outcomes import outcome_of
 from stepladder.train.custom import Code, builder
 from stepladder.train.groups import Group
 from stepladder.train.population import PopulationEngine
@@ -47,8 +48,8 @@ def trained(engine, mnist, fields, replicates=1):
 
 
 def found(results, mnist):
-    arm = Arm("arm", results[0].trial.recipe)
-    return {each.code: each for each in findings_of(arm, results, mnist.class_names, None)}
+    arm, done = Arm("arm", results[0].trial.recipe), [outcome_of(each) for each in results]
+    return {each.code: each for each in findings_of(arm, done, mnist.class_names, None)}
 
 
 def test_the_seed_s_naive_network_is_explained(engine, mnist):
@@ -94,6 +95,6 @@ def test_a_learning_rate_that_is_far_from_the_best_is_told(engine, mnist):
     for declared, expected in [(rates[0], ["learning_rate_far_off"]), (0.001, [])]:
         results = trained(engine, mnist, {})  # a fair study trains at the best
         tried = Tried(rates, accuracies, declared)
-        replicates = tuple(map(_replicate, results))
+        replicates = tuple(_replicate(outcome_of(each)) for each in results)
         case = Case(Recipe(**SMALL), mnist.class_names, replicates, tried)
         assert [each.code for each in diagnose(case)] == expected

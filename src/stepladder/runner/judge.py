@@ -18,6 +18,7 @@ from stepladder.runner.measures import (
     estimate_with_images,
     reached,
 )
+from stepladder.runner.outcomes import outcomes
 from stepladder.runner.plan import trials_of
 from stepladder.runner.question import question_of
 from stepladder.runner.results import ArmResult, Results
@@ -55,7 +56,7 @@ def judge(
                        wants.replicates if wants else None)  # fmt: skip
     ids = list(dict.fromkeys(trial.id for trials in by_arm.values() for trial in trials))
     needs = curves or study.target is not None  # epochs to a target are read off the curves
-    stored = {} if is_tuning else store.results(ids, needs)
+    stored = {} if is_tuning else outcomes(store, ids, needs)
     found = {name: [stored.get(trial.id) for trial in trials] for name, trials in by_arm.items()}
     judged, looked = effects_of(study, arms, found, question.classes)
     looks = store.look(study.name, record.fingerprint, stored, command)
