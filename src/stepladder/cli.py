@@ -12,6 +12,7 @@ import click
 
 from stepladder import cli_store, interrupts
 from stepladder.cli_judge import judge
+from stepladder.cli_reproduce import reproduce
 from stepladder.errors import StepladderError
 from stepladder.version import __version__
 
@@ -227,6 +228,7 @@ def schema() -> None:
 
 
 command.add_command(judge)
+command.add_command(reproduce)
 command.add_command(cli_store.runs)
 command.add_command(cli_store.store)
 

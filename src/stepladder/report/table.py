@@ -19,7 +19,7 @@ from stepladder.report.view import Row, Shown, View, view_of
 from stepladder.report.wording import elided
 from stepladder.runner.results import Results
 
-__all__ = ["as_text", "results_table", "show", "show_view"]
+__all__ = ["as_text", "results_table", "show", "show_view", "side_table"]
 
 _STYLES = {
     "helps": "bold green",
@@ -68,7 +68,7 @@ def _shown(view: View, width: int) -> RenderableType:
     if view.notes:
         parts += [Text(), *(_note(name, note) for name, note in view.notes)]
     for table in view.tables:
-        parts += [Text(), _side_table(table)]
+        parts += [Text(), side_table(table)]
     notes = [view.comparison, *view.footnotes]
     if view.reported_source:
         notes.append(f"Reported: {view.reported_source}.")
@@ -119,7 +119,8 @@ def _note(name: str, note: str) -> RenderableType:
     return Text.assemble("  ", (elided(name, NAME_WIDTH), "bold"), ": ", note)
 
 
-def _side_table(side: SideTable) -> RenderableType:
+def side_table(side: SideTable) -> RenderableType:
+    """A table of texts for the terminal, under its title."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
     for place, head in enumerate(side.heads):
         is_number = all(not row[place] or _NUMBER.match(row[place]) for row in side.rows)

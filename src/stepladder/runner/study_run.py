@@ -52,6 +52,7 @@ def run_study(
     store: str | None = None,
     progress: Progress | None = None,
     allow_code: bool = False,
+    lint: bool = True,
 ) -> Finished:
     """Trains what a study lacks and judges it.
 
@@ -62,6 +63,7 @@ def run_study(
         store: URL of the store; an SQLite file in the folder when None.
         progress: is told how it goes.
         allow_code: whether a model file that the study names may run, in training processes.
+        lint: whether it is told before training what its comparisons leave open.
 
     Raises:
         InputError: if the study, its data, its model, the folder or the store will not do;
@@ -82,7 +84,7 @@ def run_study(
         ahead = foreseen(question, kept)
         folders.write_study(folder, study)
         kept.put_study(record)
-        for line in preflight(ahead, dataset, record.sizes):
+        for line in preflight(ahead, dataset, record.sizes) if lint else ():
             told.note(line)
         checkpoints = folder / folders.CHECKPOINTS_NAME
         seen = {trial.id for trial in ahead.trials}
@@ -111,7 +113,12 @@ def _lacks(record: StudyRecord, url: str) -> bool:
 
 
 def plan_study(
-    study: Study, folder: Path, settings: Settings, *, store: str | None = None
+    study: Study,
+    folder: Path,
+    settings: Settings,
+    *,
+    store: str | None = None,
+    lint: bool = True,
 ) -> Planned:
     """What running a study would train, and what it would say before; nothing is written.
 
@@ -120,6 +127,7 @@ def plan_study(
         folder: where its files would go.
         settings: of this machine.
         store: URL of the store; an SQLite file in the folder when None.
+        lint: whether it says what the study's comparisons leave open.
 
     Raises:
         InputError: if the study, its data, the folder or the store will not do.
@@ -133,7 +141,7 @@ def plan_study(
     else:
         with open_store(store or str(place), create=False) as kept:
             ahead = foreseen(question_of(record), kept)
-    notes = preflight(ahead, dataset, record.sizes)
+    notes = preflight(ahead, dataset, record.sizes) if lint else ()
     return replace(ahead.announced(_workers(settings, ahead)), notes=notes)
 
 
