@@ -218,13 +218,19 @@ def bench(workers: int | None, form: str, tiny: bool) -> None:
 
 
 @command.command()
-def schema() -> None:
+@click.option(
+    "--of", "what", type=click.Choice(["study", "table"]), default="study", show_default=True,
+    help="A study file, or a published table.",
+)  # fmt: skip
+def schema(what: str) -> None:
     """Prints the JSON Schema of study files, for editors."""
     import json
 
+    from stepladder.published import PublishedTable
     from stepladder.study import Study
 
-    click.echo(json.dumps(Study.model_json_schema(by_alias=True), indent=2, ensure_ascii=False))
+    value = PublishedTable if what == "table" else Study
+    click.echo(json.dumps(value.model_json_schema(by_alias=True), indent=2, ensure_ascii=False))
 
 
 command.add_command(judge)

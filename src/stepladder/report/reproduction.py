@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stepladder.analysis.prediction import Prediction, RowVerdict
+from stepladder.analysis.prediction import LEAST, Prediction, RowVerdict
 from stepladder.confounds import shown
 from stepladder.report import sentences
 from stepladder.report.shown import Shown
@@ -204,8 +204,8 @@ def _footnotes(judged: Reproduction) -> tuple[str, ...]:
     unknown = [row.name for row in rows if row.runs is None]
     said = [
         "A new run is expected in mean ± t* s √(1/n + 1/m), n replicates and a figure that is the "
-        "mean of m runs, on these test images. A row is reproduced if a reading of 5 replicates or "
-        "more could have given its figure, and not reproduced if none could.",
+        f"mean of m runs, on these test images. From {LEAST} replicates on, a row is reproduced "
+        "if a reading could have given its figure, and not reproduced if none could.",
         "Reproduced says that the figure could come from such a run, not that it did: of many "
         "readings some fit by chance, and readings that were not tried may fit as well.",
     ]

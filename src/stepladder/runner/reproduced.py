@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from stepladder.analysis import Effect, effects
 from stepladder.analysis.prediction import (
-    LEAST_TO_FIT,
+    LEAST,
     Finding,
     Prediction,
     RowVerdict,
@@ -137,7 +137,7 @@ def reproduction(table: PublishedTable, results: Results) -> Reproduction:
 
 
 def _row(
-    row: Row, candidates: Sequence[Candidate], trained: Mapping[object, ArmResult]
+    row: Row, candidates: Sequence[Candidate], trained: Mapping[Recipe, ArmResult]
 ) -> JudgedRow:
     readings = [_reading(row, each, trained[each.recipe]) for each in candidates]
     readings.sort(key=lambda each: (_ORDER.index(each.finding), each.distance))
@@ -149,8 +149,7 @@ def _row(
     elif said == "cannot be told":
         few = findings.count("too few replicates")
         missing.append(
-            f"lacks replicates: {few} of {len(readings)} readings have fewer than {LEAST_TO_FIT} "
-            "and are not excluded"
+            f"lacks replicates: {few} of {len(readings)} readings have fewer than {LEAST}"
         )
     fitting = [each for each in readings if each.finding == "fits"]
     if len(fitting) > 1:

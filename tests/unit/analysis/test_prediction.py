@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from stepladder import InputError
-from stepladder.analysis.prediction import LEAST_TO_FIT, finding, prediction, verdict
+from stepladder.analysis.prediction import LEAST, finding, prediction, verdict
 
 VALUES = [0.970, 0.972, 0.971, 0.969, 0.973]
 
@@ -61,8 +61,8 @@ def test_replicates_that_are_all_equal_reach_their_own_figure_as_it_was_rounded(
     [
         (VALUES, 0.975, "fits"),
         (VALUES, 0.98, "excluded"),
-        (VALUES[: LEAST_TO_FIT - 1], 0.971, "too few replicates"),
-        (VALUES[: LEAST_TO_FIT - 1], 0.9, "excluded"),
+        (VALUES[: LEAST - 1], 0.971, "too few replicates"),
+        (VALUES[: LEAST - 1], 0.9, "too few replicates"),
         (VALUES[:1], 0.5, "too few replicates"),
         ([], 0.5, "too few replicates"),
     ],
@@ -74,7 +74,8 @@ def test_what_a_figure_is_to_a_reading(values, reported, said):
 def test_no_figure_comes_from_where_all_diverge():
     lost = prediction([math.nan] * 5)
     assert finding(lost, 0.5, diverged=5) == "excluded"
-    assert finding(prediction([math.nan]), 0.5, diverged=1) == "too few replicates"
+    assert finding(prediction([math.nan] * 4), 0.5, diverged=4) == "too few replicates"
+    assert finding(prediction([0.5, *[math.nan] * 4]), 0.5, diverged=4) == "too few replicates"
 
 
 @pytest.mark.parametrize(

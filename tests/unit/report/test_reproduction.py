@@ -63,7 +63,7 @@ def test_what_is_missing_is_told():
     text = plain(as_text(made))
     assert "Unfinished:" in text
     assert "secret lacks a protocol: nothing says what was trained." in text
-    assert "ReLU lacks replicates: 1 of 2 readings" in text
+    assert "ReLU lacks replicates: 2 of 2 readings" in text
     assert "How many runs naive, dropout and secret came from is not known" in text
 
 

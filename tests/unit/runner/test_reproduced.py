@@ -25,12 +25,13 @@ def test_a_figure_that_no_reading_gives_is_not_reproduced():
     assert found["naive"].missing == ()
 
 
-def test_few_replicates_exclude_but_do_not_reproduce():
+def test_few_replicates_tell_nothing():
     _, found = judged(replicates=3)
     assert [row.verdict for row in found.values()] == ["cannot be told"] * 3
     (said,) = found["ReLU"].missing
-    assert said.startswith("lacks replicates: 1 of 2 readings have fewer than 5")
-    assert [each.finding for each in found["ReLU"].readings] == ["too few replicates", "excluded"]
+    assert said.startswith("lacks replicates: 2 of 2 readings have fewer than 5")
+    assert found["ReLU"].nearest.candidate.reading == "near"
+    assert len(found["ReLU"].others) == 1
 
 
 def test_nothing_is_told_before_anything_is_trained():
