@@ -17,7 +17,7 @@ from stepladder.runner.progress import Planned, Progress
 from stepladder.runner.reproduced import Reproduction, reproduction
 from stepladder.runner.results import Results
 from stepladder.runner.settings import AxisChoice, EngineChoice
-from stepladder.runner.study_run import plan_study, results_of, run_study
+from stepladder.runner.study_run import judge_stored, plan_study, results_of, run_study
 from stepladder.store import open_store
 from stepladder.study import Study
 
@@ -172,6 +172,7 @@ def reproduce(
     axis: AxisChoice = "auto",
     chunk: int | None = None,
     progress: Progress | None = None,
+    train: bool = True,
 ) -> Reproduced:
     """Runs a published table under its protocol and judges each of its rows.
 
@@ -187,6 +188,7 @@ def reproduce(
         axis: how replicates are put together.
         chunk: replicates that are put together at a time.
         progress: is told how it goes.
+        train: whether what is missing is trained; without, what is stored so far is judged.
 
     Raises:
         InputError: if the table, its data, the folder or the store will not do; nothing was
@@ -196,6 +198,10 @@ def reproduce(
     asked = table if isinstance(table, PublishedTable) else PublishedTable.load(table)
     study = asked.study
     folder = Path(out) if out is not None else default_folder(study)
+    if not train:
+        here = settings(workers, engine)
+        results = judge_stored(study, folder, here, "reproduce", store=store)
+        return Reproduced(reproduction(asked, results), folder, 0, sum(a.n for a in results.arms))
     finished = run_study(
         study,
         folder,

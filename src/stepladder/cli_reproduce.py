@@ -37,6 +37,7 @@ __all__ = ["reproduce"]
     show_default=True,
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Say what would be trained, and train nothing.")
+@click.option("--stored", is_flag=True, help="Judge what is stored so far, and train nothing.")
 def reproduce(
     table: str,
     only: tuple[str, ...],
@@ -47,6 +48,7 @@ def reproduce(
     engine: Any,  # noqa: ANN401 - one of the choices above
     form: str,
     dry_run: bool,
+    stored: bool,
 ) -> None:
     """Runs a published table and judges each row: a file, or mnist-original.
 
@@ -68,7 +70,8 @@ def reproduce(
         if planned.seconds is None and planned.trials and asked.takes:
             click.echo(f"All of it took {asked.takes}.")
         return
-    interrupts.stop_cleanly()
+    if not stored:
+        interrupts.stop_cleanly()
     made = api.reproduce(
         asked,
         out=out,
@@ -76,8 +79,9 @@ def reproduce(
         workers=workers,
         engine=engine,
         progress=progress.for_terminal(sys.stderr),
+        train=not stored,
     )
-    if not made.trained:
+    if not made.trained and not stored:
         click.echo(f"All {made.found} trials are stored: nothing to train.", err=True)
     if form == "table":
         reproduction_forms.show(made.judged)

@@ -26,7 +26,6 @@ from stepladder.study_checks import (
     lost_reports,
     lost_siblings,
     misplaced_arms,
-    no_looks,
     repeated,
     stray_model,
     too_many,
@@ -194,7 +193,6 @@ class Study(Value):
             *lost_siblings(self.techniques),
             *lost_reports(published, [*names, *(arm.name for arm in self.explicit)]),
             *misplaced_arms(self.design, self.techniques, self.explicit),
-            *no_looks(self.design, self.adaptive),
         ]
         if self.tuned is not None:
             problems += grid_problems(self.tuned, self.base, self.techniques)

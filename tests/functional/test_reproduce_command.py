@@ -93,6 +93,20 @@ def test_a_trial_of_a_study_is_not_trained_again(stepladder, table):
     assert "2 trials to train, 4 found in the store" in made.stdout
 
 
+def test_what_is_stored_is_judged_without_training(in_process, table, made_up, place):
+    made_up(3)  # two of the study's base, one of its rung of ReLU
+    code, out, err = in_process("reproduce", table(), "--stored", "--format", "json",
+                                "--store", "runs/small/stepladder.db")  # fmt: skip
+    assert code == 0, err
+    found = json.loads(out)
+    assert found["finished"] is False
+    assert [[each["n"] for each in row["readings"]] for row in found["rows"]] == [[2], [1, 0]]
+    assert not (place / "runs" / "theirs").exists()
+    code, out, err = in_process("reproduce", "table.toml", "--stored")
+    assert (code, out) == (2, "")
+    assert "runs/theirs/stepladder.db" in err
+
+
 def test_dry_run_trains_nothing_and_says_what_it_took(in_process, table, place):
     text = TABLE.replace("replicates = 2", 'replicates = 3\ntakes = "two seconds"')
     code, out, _ = in_process("reproduce", table(text), "--dry-run")

@@ -168,13 +168,15 @@ def _change(field: str, before: object, after: object) -> str:
 
 def _readings(rows: tuple[JudgedRow, ...]) -> SideTable:
     cells: list[tuple[str, ...]] = []
-    left = 0
+    left = untrained = 0
     for row in rows:
-        kept = [each for each in row.readings if each.finding != "excluded"]
+        untrained += sum(not each.result.n for each in row.readings)
+        kept = [each for each in row.readings if each.finding != "excluded" and each.result.n]
         out = [each for each in row.readings if each.finding == "excluded"]
         left += len(out[EXCLUDED_SHOWN:])
         cells += [_reading(row, each) for each in (*kept, *out[:EXCLUDED_SHOWN])]
     more = f" {left} more are excluded; all of them are in the JSON." if left else ""
+    more += f" {counted(untrained, 'reading')} not trained yet." if untrained else ""
     return SideTable(
         title="What each row may stand for, those that fit first, then the nearest",
         heads=("row", "reading", "n", "mean %", "a new run, 95 %", "off by", "finding"),

@@ -28,7 +28,7 @@ _STYLES = {
     "not enough replicates": "yellow",
 }
 _MARKS = {"helps": "▲", "hurts": "▼", "no difference beyond δ": "≈", "not enough replicates": "?"}
-_NUMBER = re.compile(r"[+−]?[\d.,]+( %|$| ±| \[)")
+_NUMBER = re.compile(r"[+−]?[\d.,]+( %|$| ±| \[| to )|–$")
 FILE_WIDTH = 120
 NAME_WIDTH = 34
 INSTEAD_WIDTH = 14

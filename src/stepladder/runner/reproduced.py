@@ -62,12 +62,12 @@ class JudgedRow:
 
     @property
     def nearest(self) -> JudgedReading | None:
-        """The reading that comes nearest, or None where nothing says what was trained."""
-        return self.readings[0] if self.readings else None
+        """The reading that comes nearest, or None where none was trained."""
+        return self.readings[0] if self.readings and self.readings[0].result.n else None
 
     @property
     def others(self) -> tuple[JudgedReading, ...]:
-        """Readings beside the nearest that cannot be excluded."""
+        """Readings beside the first that cannot be excluded."""
         return tuple(each for each in self.readings[1:] if each.finding != "excluded")
 
 
@@ -191,11 +191,17 @@ def _with_effects(pairs: Sequence[Neighbours], results: Results) -> tuple[Neighb
     }
     named = [(f"with {name}", f"without {name}") for name in found]
     judged = effects(scores, named, delta=results.study.delta) if named else {}
-    return tuple(
-        replace(pair, alone=(found[name][0], judged[f"with {name}"])) if name in found else pair
-        for pair in pairs
-        for name in (pair.row.row.name,)
-    )
+    return tuple(_judged(pair, found, judged) for pair in pairs)
+
+
+def _judged(
+    pair: Neighbours,
+    found: Mapping[str, tuple[Arm, list[float], list[float]]],
+    judged: Mapping[str, Effect],
+) -> Neighbours:
+    name = pair.row.row.name
+    effect = judged.get(f"with {name}")
+    return replace(pair, alone=(found[name][0], effect)) if effect and effect.pairs else pair
 
 
 def _without(recipe: Recipe, technique: str, results: Results) -> ArmResult | None:

@@ -26,7 +26,7 @@ from stepladder.study import Study
 from stepladder.train.checkpoints import clear
 from stepladder.version import __version__
 
-__all__ = ["Finished", "plan_study", "results_of", "run_study"]
+__all__ = ["Finished", "judge_stored", "plan_study", "results_of", "run_study"]
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,29 @@ def run_study(
         latest = kept.study(study.name) or record
         results = judge(kept, latest, settings.engine_name, "run")
     return Finished(results, done.now, done.trials - done.now)
+
+
+def judge_stored(
+    study: Study, folder: Path, settings: Settings, command: str, *, store: str | None = None
+) -> Results:
+    """What the stored trials of a study come to; nothing is trained, whoever has trained them.
+
+    Args:
+        study: what is asked.
+        folder: of the run.
+        settings: of this machine.
+        command: what asks, for the log of looks.
+        store: URL of the store; an SQLite file in the folder when None.
+
+    Raises:
+        InputError: if the study, its data or the store will not do.
+    """
+    dataset = load(study.dataset)
+    record = _record(study, dataset, part_sizes(study, dataset), settings)
+    with open_store(store or str(folder / folders.STORE_NAME), create=False) as kept:
+        known = kept.study(study.name) or record
+        latest = replace(record, seconds=known.seconds)
+        return judge(kept, latest, settings.engine_name, command, curves=False)
 
 
 def _lacks(record: StudyRecord, url: str) -> bool:
