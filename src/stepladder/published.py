@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tomllib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +12,12 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from stepladder.arms import ExplicitArm
 from stepladder.errors import StudyError
-from stepladder.published_parts import Protocol, Reading, Row
+from stepladder.published_parts import Protocol, Reading, Row, must_be, repeated, unknown
 from stepladder.recipe import Recipe
 from stepladder.study import Study
 from stepladder.study_parts import DatasetSource
 from stepladder.study_source import BUILT_IN_TABLES, anchored, put, read
-from stepladder.values import Value, list_to_tuple, nearest, on_its_own
+from stepladder.values import Value, list_to_tuple, on_its_own
 
 __all__ = ["BUILT_IN_TABLES", "Candidate", "Protocol", "PublishedTable", "Reading", "Row"]
 
@@ -119,8 +118,8 @@ class PublishedTable(Value):
     @model_validator(mode="after")
     def _agrees(self) -> PublishedTable:
         problems = [
-            *_repeated("row", [row.name for row in self.rows]),
-            *_repeated("protocol", [each.name for each in self.protocols]),
+            *repeated("row", [row.name for row in self.rows]),
+            *repeated("protocol", [each.name for each in self.protocols]),
             *(line for row in self.rows for line in self._row_problems(row)),
         ]
         if not self.rows:
@@ -144,12 +143,12 @@ class PublishedTable(Value):
     def _row_problems(self, row: Row) -> list[str]:
         others = [each.name for each in self.rows if each.name != row.name]
         known = [each.name for each in self.protocols]
-        problems = _unknown(f"row {row.name!r}: above", "another row", [row.above or ""], others)
+        problems = unknown(f"row {row.name!r}: above", "another row", [row.above or ""], others)
         names = [each.called for each in row.read()]
-        problems += _repeated(f"row {row.name!r}: reading", names)
+        problems += repeated(f"row {row.name!r}: reading", names)
         for each in row.read():
             where = f"row {row.name!r}, reading {each.called!r}: protocols"
-            problems += _unknown(where, "protocols of the table", each.protocols, known)
+            problems += unknown(where, "protocols of the table", each.protocols, known)
         return problems
 
     @property
@@ -240,9 +239,9 @@ class PublishedTable(Value):
         wanted: dict[str, list[str]] = {}
         for name in names:
             row, _, reading = name.partition(": ") if name not in known else (name, "", "")
-            _must_be(row, known, "row")
+            must_be(row, known, "row")
             if reading:
-                _must_be(reading, [each.called for each in known[row].read()],
+                must_be(reading, [each.called for each in known[row].read()],
                          f"reading of row {row!r}")  # fmt: skip
             wanted.setdefault(row, []).append(reading)
         rows = [_with_readings(row, wanted[row.name]) for row in self.rows if row.name in wanted]
@@ -282,26 +281,3 @@ def _with_readings(row: Row, names: Sequence[str]) -> Row:
     if "" in names:
         return row
     return row.changed({"readings": tuple(each for each in row.read() if each.called in names)})
-
-
-def _repeated(what: str, names: Sequence[str]) -> list[str]:
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    return [f"{what} names must differ, found {name!r} twice; rename one" for name in twice]
-
-
-def _unknown(where: str, what: str, names: Sequence[str], known: Sequence[str]) -> list[str]:
-    return [
-        f"{where} must name {what}, found {name!r}; {_advice(name, known)}"
-        for name in names
-        if name and name not in known
-    ]
-
-
-def _advice(name: str, known: Sequence[str]) -> str:
-    near = nearest(name, known)
-    return f"did you mean {near!r}?" if near else f"the names are {', '.join(known) or 'none'}"
-
-
-def _must_be(name: str, known: Mapping[str, Row] | Sequence[str], what: str) -> None:
-    if name not in known:
-        raise StudyError(f"--only must name a {what}, found {name!r}; {_advice(name, list(known))}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -15,7 +16,17 @@ from stepladder.recipe import Recipe
 from stepladder.techniques import CATALOGUE, Technique, find, refuse_model
 from stepladder.values import Value, list_to_tuple, nearest
 
-__all__ = ["Changes", "Figure", "Protocol", "Reading", "Row", "figure_of"]
+__all__ = [
+    "Changes",
+    "Figure",
+    "Protocol",
+    "Reading",
+    "Row",
+    "figure_of",
+    "must_be",
+    "repeated",
+    "unknown",
+]
 
 _FIGURE = re.compile(r"(~?)\s*(\d+)(?:\.(\d+))?\s*%?")
 
@@ -219,3 +230,33 @@ class Row(Changes):
         except StudyError as error:
             where = f"row {self.name!r}, reading {reading.called!r} under {protocol.name!r}"
             raise StudyError([f"{where}: {line}" for line in error.problems]) from None
+
+
+def repeated(what: str, names: Sequence[str]) -> list[str]:
+    """Names that stand for two things, a line each."""
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    return [f"{what} names must differ, found {name!r} twice; rename one" for name in twice]
+
+
+def unknown(where: str, what: str, names: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Names of what is not there, a line each."""
+    return [
+        f"{where} must name {what}, found {name!r}; {_advice(name, known)}"
+        for name in names
+        if name and name not in known
+    ]
+
+
+def _advice(name: str, known: Sequence[str]) -> str:
+    near = nearest(name, known)
+    return f"did you mean {near!r}?" if near else f"the names are {', '.join(known) or 'none'}"
+
+
+def must_be(name: str, known: Collection[str], what: str) -> None:
+    """Makes sure that what `--only` names is there.
+
+    Raises:
+        StudyError: if it is not.
+    """
+    if name not in known:
+        raise StudyError(f"--only must name a {what}, found {name!r}; {_advice(name, list(known))}")

@@ -181,8 +181,10 @@ def _with_effects(pairs: Sequence[Neighbours], results: Results) -> tuple[Neighb
     found: dict[str, tuple[Arm, list[float], list[float]]] = {}
     for pair in pairs:
         near, technique = pair.row.nearest, pair.row.row.shows
-        other = _without(near.candidate.recipe, technique, results) if near and technique else None
-        if near and other:
+        if near is None or technique is None:
+            continue
+        other = _without(near.candidate.recipe, technique, results, pair.above.nearest)
+        if other is not None:
             ours, theirs = near.result.test_accuracy, other.test_accuracy
             found[pair.row.row.name] = (other.arm, list(ours.values), list(theirs.values))
     scores = {
@@ -204,16 +206,26 @@ def _judged(
     return replace(pair, alone=(found[name][0], effect)) if effect and effect.pairs else pair
 
 
-def _without(recipe: Recipe, technique: str, results: Results) -> ArmResult | None:
-    """The arm that has a recipe but for a technique: it differs in what that changes alone."""
+def _without(
+    recipe: Recipe, technique: str, results: Results, above: JudgedReading | None
+) -> ArmResult | None:
+    """The arm that differs from a recipe in its technique alone, the row above's if it does.
+
+    None where no such arm has a figure, or where the recipe lacks the technique itself.
+    """
     change = (find(technique) or {}).get("change", {})
     ours = dict(recipe)
-    for each in results.arms:
-        theirs = dict(each.arm.recipe)
-        differ = {field for field in ours if ours[field] != theirs[field]}
-        if differ and differ <= set(change) and each.n > each.diverged:
-            return each
-    return None
+    if any(ours[field] != value for field, value in change.items()):
+        return None
+    found = [each for each in results.arms if each.n > each.diverged
+             and _differs_in(ours, dict(each.arm.recipe)) <= set(change)
+             and each.arm.recipe != recipe]  # fmt: skip
+    wanted = above.result if above else None
+    return wanted if wanted in found else next(iter(found), None)
+
+
+def _differs_in(ours: Mapping[str, object], theirs: Mapping[str, object]) -> set[str]:
+    return {field for field in ours if ours[field] != theirs[field]}
 
 
 def _neighbours(results: Results, row: JudgedRow, above: JudgedRow) -> Neighbours:

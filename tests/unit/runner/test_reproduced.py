@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from example_table import ROWS, judged
+from example_table import ROWS, accuracy, judged
 from fake_training import noise
 
 
@@ -79,6 +79,31 @@ def test_a_technique_is_judged_where_nothing_else_differs():
     assert effect.mean == pytest.approx(-5, abs=0.5)
     assert effect.verdict == "hurts"
     assert dropout.step < effect.mean  # the table says twice as much
+
+
+def higher_where_the_initialiser_is_ours(trial):
+    return accuracy(trial) + 0.2 * (trial.recipe.initializer == "glorot_uniform")
+
+
+@pytest.mark.parametrize(("reported", "first"), [(30, "naive: wide"), (50, "naive: base")])
+def test_the_row_above_is_taken_where_it_lacks_the_technique_alone(reported, first):
+    readings = [{"name": "wide", "techniques": ["plain normal"]}, {"name": "base"}]
+    naive = {**ROWS[0], "reported": reported, "readings": readings}
+    he = {"name": "He normal", "reported": 30, "techniques": ["He normal"]}
+    made, rows = judged([naive, he], higher_where_the_initialiser_is_ours)
+    (pair,) = made.neighbours
+    assert f"naive: {rows['naive'].nearest.candidate.reading}" == first
+    assert pair.alone[0].name == first
+
+
+def test_a_row_that_lacks_its_own_technique_has_no_effect_of_it():
+    rows = [
+        {"name": "naive", "reported": 30, "techniques": ["Adam"]},
+        {"name": "Adam", "reported": 30, "change": {}},
+    ]
+    (pair,) = judged(rows)[0].neighbours
+    assert pair.named == (("optimizer", "adam", "sgd"),)
+    assert pair.alone is None
 
 
 def test_a_row_is_compared_with_the_row_that_it_names():
