@@ -48,6 +48,10 @@ def read(
     except FileNotFoundError:
         near = nearest(str(source), built_in)
         advice = f"did you mean {near!r}?" if near else "check the path"
+        if str(source) in BUILT_IN_TABLES:
+            advice = f"that is a published table: `stepladder reproduce {source}`"
+        elif str(source) in BUILT_IN_STUDIES:
+            advice = f"that is a study: `stepladder run {source}`"
         raise StudyError(
             f"must be a {what} file or a built-in {what} "
             f"({', '.join(built_in)}), found no file {str(source)!r}; {advice}"

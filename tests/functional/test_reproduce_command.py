@@ -160,3 +160,19 @@ def test_bad_input_is_one_message(in_process, table, place, text, words, said):
     assert said in err
     assert "Traceback" not in err
     assert not (place / "runs").exists()
+
+
+def test_a_study_is_no_table_and_a_table_no_study(in_process):
+    code, _, err = in_process("reproduce", "quick")
+    assert (code, "that is a study: `stepladder run quick`" in err) == (2, True)
+    code, _, err = in_process("run", "mnist-original")
+    told = "that is a published table: `stepladder reproduce mnist-original`"
+    assert (code, told in err) == (2, True)
+
+
+def test_the_schema_of_tables_has_their_keys(in_process):
+    code, out, _ = in_process("schema", "--of", "table")
+    assert code == 0
+    schema = json.loads(out)
+    assert {"row", "protocol", "base", "source"} <= set(schema["properties"])
+    assert {"reading", "reported", "runs"} <= set(schema["$defs"]["Row"]["properties"])
