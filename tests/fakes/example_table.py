@@ -31,7 +31,7 @@ def accuracy(trial):
     return mean - 0.05 * (recipe.dropout > 0) + noise(trial)
 
 
-def judged(rows=ROWS, rule=accuracy, replicates=5, trained=None, **fields):
+def judged(rows=ROWS, rule=accuracy, replicates=5, trained=None, only=("",), **fields):
     """A table judged by results that follow a rule, and its rows by name."""
     table = PublishedTable(
         name="t", source="them", base=BASE, rows=rows, replicates=replicates, **fields
@@ -40,8 +40,8 @@ def judged(rows=ROWS, rule=accuracy, replicates=5, trained=None, **fields):
     record = record_of(table.study, data)
     store.put_study(record)
     sizes = record.sizes["validation"]
-    for trials in trials_of(table.study, data.fingerprint, sizes, "population").values():
-        for trial in trials[:trained]:
+    for arm, trials in trials_of(table.study, data.fingerprint, sizes, "population").items():
+        for trial in trials[: trained if arm.startswith(tuple(only)) else 0]:
             store.add(result_of(trial, rule(trial)))
     made = reproduction(table, judge(store, record, "population", "test", curves=False))
     return made, {row.row.name: row for row in made.rows}

@@ -175,8 +175,8 @@ def _readings(rows: tuple[JudgedRow, ...]) -> SideTable:
         out = [each for each in row.readings if each.finding == "excluded"]
         left += len(out[EXCLUDED_SHOWN:])
         cells += [_reading(row, each) for each in (*kept, *out[:EXCLUDED_SHOWN])]
-    more = f" {left} more are excluded; all of them are in the JSON." if left else ""
-    more += f" {counted(untrained, 'reading')} not trained yet." if untrained else ""
+    more = f" Not shown: {counted(left, 'excluded reading')}, in the JSON." if left else ""
+    more += f" Not trained yet: {counted(untrained, 'reading')}." if untrained else ""
     return SideTable(
         title="What each row may stand for, those that fit first, then the nearest",
         heads=("row", "reading", "n", "mean %", "a new run, 95 %", "off by", "finding"),

@@ -51,7 +51,8 @@ class JudgedRow:
     Attributes:
         row: as it was published.
         verdict: what its readings come to together.
-        readings: those that the figure could come from first, then the nearest.
+        readings: those that the figure could come from first, then the nearest; last of all those
+            that were not trained yet.
         missing: what it lacks, or does not tell, each to be read behind its name; often nothing.
     """
 
@@ -140,7 +141,7 @@ def _row(
     row: Row, candidates: Sequence[Candidate], trained: Mapping[Recipe, ArmResult]
 ) -> JudgedRow:
     readings = [_reading(row, each, trained[each.recipe]) for each in candidates]
-    readings.sort(key=lambda each: (_ORDER.index(each.finding), each.distance))
+    readings.sort(key=lambda each: (not each.result.n, _ORDER.index(each.finding), each.distance))
     findings = [each.finding for each in readings]
     said = verdict(findings)
     missing = []

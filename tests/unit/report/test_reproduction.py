@@ -82,7 +82,7 @@ def test_excluded_readings_beyond_the_nearest_are_counted():
     made, _ = judged([{"name": "ReLU", "reported": 12, "readings": many}])
     table = view_of_table(made).readings
     assert len(table.rows) == 2
-    assert "3 more are excluded; all of them are in the JSON." in table.note
+    assert "Not shown: 3 excluded readings, in the JSON." in table.note
     assert len(json.loads(FORMATS["json"](made))["rows"][0]["readings"]) == 5
 
 

@@ -41,6 +41,14 @@ def test_nothing_is_told_before_anything_is_trained():
     assert all(pair.alone is None for pair in made.neighbours)
 
 
+def test_a_reading_that_was_not_trained_yet_is_no_nearest():
+    made, found = judged(only=("naive", "ReLU: far", "dropout: on Adam"))
+    assert [each.candidate.reading for each in found["ReLU"].readings] == ["far", "near"]
+    assert found["ReLU"].nearest.finding == "excluded"
+    assert found["ReLU"].verdict == "cannot be told"
+    assert [pair.row.row.name for pair in made.neighbours] == ["ReLU", "dropout"]
+
+
 def test_a_row_without_a_reading_lacks_its_protocol():
     made, found = judged([*ROWS, {"name": "secret", "reported": 99}])
     assert found["secret"].verdict == "cannot be told"
