@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from stepladder.report.formats import markdown_text
+from stepladder.streams import NUMERICS_VERSION
 
-INTRODUCTION = """# Results
+INTRODUCTION = f"""# Results
 
 What the built-in studies come to. This page is made by `python benchmarks/results_page.py` from
 the output of the commands that stand above each part, and nothing in it is typed. How each figure
-is worked out is in [Statistics](statistics.md).
+is worked out is in [Statistics](statistics.md). All of it was trained by version {NUMERICS_VERSION}
+of the arithmetic.
 """
 
 
