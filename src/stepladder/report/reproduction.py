@@ -9,6 +9,7 @@ from stepladder.confounds import shown
 from stepladder.report import sentences
 from stepladder.report.shown import Shown
 from stepladder.report.side_table import SideTable
+from stepladder.report.view import judged_cells
 from stepladder.report.wording import counted, joined, number, signed, visible
 from stepladder.runner.reproduced import JudgedReading, JudgedRow, Neighbours, Reproduction
 
@@ -78,7 +79,7 @@ def view_of_table(judged: Reproduction) -> TableView:
         notes=tuple(
             Told(visible(row.row.name), text) for row in judged.rows for text in _open(row)
         ),
-        neighbours=tuple(_neighbours(each) for each in judged.neighbours),
+        neighbours=tuple(_neighbours(each, results.study.delta) for each in judged.neighbours),
         readings=_readings(judged.rows),
         footnotes=_footnotes(judged),
     )
@@ -132,7 +133,7 @@ def _open(row: JudgedRow) -> list[str]:
     return said
 
 
-def _neighbours(pair: Neighbours) -> Told:
+def _neighbours(pair: Neighbours, delta: float) -> Told:
     """Two rows' nearest readings against each other."""
     named = joined([_change(*each) for each in pair.named])
     technique = pair.row.row.shows
@@ -145,10 +146,10 @@ def _neighbours(pair: Neighbours) -> Told:
         said += "its name is no technique of the catalogue"
     beyond = [f"{_change(each.what, each.there, each.here)} ({each.may})" for each in pair.beyond]
     said += f"; besides {joined(beyond)}." if beyond else ", and nothing else."
-    return Told(visible(pair.row.row.name), f"{said}{_alone(pair)}")
+    return Told(visible(pair.row.row.name), f"{said}{_alone(pair, delta)}")
 
 
-def _alone(pair: Neighbours) -> str:
+def _alone(pair: Neighbours, delta: float) -> str:
     """What a row's technique is worth where nothing else differs."""
     if pair.alone is None:
         return " No reading that was trained differs in its technique alone."
@@ -156,7 +157,7 @@ def _alone(pair: Neighbours) -> str:
     worth = Shown(effect.mean, effect.ci_low, effect.ci_high, is_difference=True).text
     return (
         f" The table's step is {signed(pair.step)} points; where nothing else differs, against "
-        f"{visible(other.name)}, it is {worth}: {effect.verdict}."
+        f"{visible(other.name)}, it is {worth}: {judged_cells(effect, delta)['verdict']}."
     )
 
 

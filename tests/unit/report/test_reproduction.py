@@ -58,6 +58,12 @@ def test_a_neighbour_that_differs_in_nothing_else_says_so():
     assert "its name is no technique of the catalogue; besides activation" in told.text
 
 
+def test_no_difference_is_told_with_its_size():
+    rows = [ROWS[0], {"name": "He normal", "reported": 30, "techniques": ["He normal"]}]
+    (told,) = view_of_table(judged(rows, lambda trial: 0.3)[0]).neighbours
+    assert told.text.endswith("it is 0.00 ± 0.00: no difference beyond 0.1.")
+
+
 def test_what_is_missing_is_told():
     made, _ = judged([*ROWS, {"name": "secret", "reported": 99}], replicates=3, trained=2)
     text = plain(as_text(made))
