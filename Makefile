@@ -1,4 +1,4 @@
-.PHONY: check format lint types layers test slow docs
+.PHONY: check format lint types layers test slow docs results
 
 check: lint types layers test
 
@@ -26,3 +26,9 @@ docs:
 	(echo '# Techniques'; echo; \
 	 echo 'Made by `make docs` from the catalogue; `stepladder techniques` prints the same.'; echo; \
 	 python -m stepladder techniques --format markdown) > docs/techniques.md
+
+# The runs are those of `stepladder run mnist`, `run mnist-fair`, `reproduce mnist-original` and
+# `run mnist --design factorial --out runs/factorial`; nothing is trained here.
+results:
+	python benchmarks/results_page.py --fixed runs/mnist --fair runs/mnist-fair \
+	 --factorial runs/factorial --table runs/mnist-original --into docs/results.md

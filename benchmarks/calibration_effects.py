@@ -14,7 +14,7 @@ from scipy import stats
 from scipy.special import ndtr
 
 from calibration import ALPHA, DRAWS
-from stepladder.analysis import factorial, new_images, paired_t, win_share
+from stepladder.analysis import factorial, new_images, paired_t, prediction, win_share
 from stepladder.analysis.sequential import looks_of, replay
 
 Floats = npt.NDArray[np.float64]
@@ -159,12 +159,27 @@ def factorials(studies: int) -> None:
               f"{rates[2]:14.1f}")  # fmt: skip
 
 
+def predictions(studies: int) -> None:
+    """How often the interval for new runs holds one, by what the scores are like."""
+    print(f"\nIntervals for a new run that hold one, in % ({studies:,} a cell)")
+    numbers = (2, 3, 5, 10, 30)
+    print(f"{'scores':34}" + "".join(f"{f'n={n}':>8}" for n in numbers))
+    for name, draw in DRAWS.items():
+        cells = []
+        for n in numbers:
+            scores = draw(np.random.default_rng((16, n)), (studies, 1, n + 1))[:, 0]
+            held = [prediction(each[:-1].tolist()).reaches(float(each[-1]), 0.0) for each in scores]
+            cells.append(100 * np.mean(held))
+        print(f"{name:34}" + "".join(f"{cell:8.1f}" for cell in cells))
+
+
 _TABLES = {
     "images": images,
     "wins": wins,
     "looks": false_looks,
     "saved": saved,
     "factorials": factorials,
+    "predictions": predictions,
 }
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from stepladder.version import __version__
 
 if TYPE_CHECKING:
-    from stepladder.api import Run, run
+    from stepladder.api import Reproduced, Run, reproduce, run
     from stepladder.errors import (
         DataError,
         InputError,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         StudyError,
         WorkerError,
     )
+    from stepladder.published import PublishedTable
     from stepladder.recipe import Recipe
     from stepladder.study import CsvDataset, Reported, Study
     from stepladder.techniques import CATALOGUE, Technique
@@ -38,8 +39,10 @@ __all__ = [
     "DataError",
     "InputError",
     "OutputError",
+    "PublishedTable",
     "Recipe",
     "Reported",
+    "Reproduced",
     "Run",
     "RunError",
     "StepladderError",
@@ -49,17 +52,21 @@ __all__ = [
     "Technique",
     "WorkerError",
     "__version__",
+    "reproduce",
     "run",
 ]
 
 _HOME = {
     "CATALOGUE": "techniques",
     "CsvDataset": "study",
+    "PublishedTable": "published",
     "Recipe": "recipe",
     "Reported": "study",
+    "Reproduced": "api",
     "Run": "api",
     "Study": "study",
     "Technique": "techniques",
+    "reproduce": "api",
     "run": "api",
 }
 

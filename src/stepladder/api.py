@@ -9,17 +9,19 @@ from pathlib import Path
 from stepladder.environment import settings
 from stepladder.errors import OutputError, RunError, StoreError
 from stepladder.files import write_whole
+from stepladder.published import PublishedTable
 from stepladder.report.formats import as_json
 from stepladder.report.write import write_report
 from stepladder.runner.folder import RESULTS_NAME, STORE_NAME
 from stepladder.runner.progress import Planned, Progress
+from stepladder.runner.reproduced import Reproduction, reproduction
 from stepladder.runner.results import Results
 from stepladder.runner.settings import AxisChoice, EngineChoice
-from stepladder.runner.study_run import plan_study, results_of, run_study
+from stepladder.runner.study_run import judge_stored, plan_study, results_of, run_study
 from stepladder.store import open_store
 from stepladder.study import Study
 
-__all__ = ["Run", "default_folder", "plan", "read", "run"]
+__all__ = ["Reproduced", "Run", "default_folder", "plan", "read", "reproduce", "run"]
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,94 @@ def run(
     return made
 
 
+@dataclass(frozen=True)
+class Reproduced:
+    """A published table that was run under its protocol.
+
+    Attributes:
+        judged: every row, with the readings that it may stand for.
+        folder: where the study of its readings lies, with its store.
+        trained: trials that this run trained.
+        found: trials that were stored before it.
+    """
+
+    judged: Reproduction
+    folder: Path
+    trained: int
+    found: int
+
+    def __str__(self) -> str:
+        """The table, as the command prints it."""
+        from stepladder.report.reproduction_forms import as_text
+
+        return as_text(self.judged)
+
+    def to_json(self) -> str:
+        """What the table came to as JSON, as `stepladder reproduce --format json` prints it."""
+        return self._as("json")
+
+    def to_markdown(self) -> str:
+        """The same as Markdown."""
+        return self._as("markdown")
+
+    def _as(self, form: str) -> str:
+        from stepladder.report.reproduction_forms import FORMATS
+
+        return FORMATS[form](self.judged)
+
+
+def reproduce(
+    table: PublishedTable | str | Path,
+    *,
+    out: str | Path | None = None,
+    store: str | None = None,
+    workers: int | None = None,
+    engine: EngineChoice = "auto",
+    axis: AxisChoice = "auto",
+    chunk: int | None = None,
+    progress: Progress | None = None,
+    train: bool = True,
+) -> Reproduced:
+    """Runs a published table under its protocol and judges each of its rows.
+
+    Every reading of a row is trained as an arm of one study, so what is stored is not trained
+    again, and `read` and `stepladder report` know its folder.
+
+    Args:
+        table: a table, the name of a built-in one, or a file.
+        out: as for `run`, like all that follow.
+        store: URL of the store.
+        workers: training processes.
+        engine: what trains.
+        axis: how replicates are put together.
+        chunk: replicates that are put together at a time.
+        progress: is told how it goes.
+        train: whether what is missing is trained; without, what is stored so far is judged.
+
+    Raises:
+        InputError: if the table, its data, the folder or the store will not do; nothing was
+            trained and nothing stored was touched.
+        RunError: if a training failed; what was finished is stored.
+    """
+    asked = table if isinstance(table, PublishedTable) else PublishedTable.load(table)
+    study = asked.study
+    folder = Path(out) if out is not None else default_folder(study)
+    if not train:
+        here = settings(workers, engine)
+        results = judge_stored(study, folder, here, "reproduce", store=store)
+        return Reproduced(reproduction(asked, results), folder, 0, sum(a.n for a in results.arms))
+    finished = run_study(
+        study,
+        folder,
+        settings(workers, engine, axis, chunk),
+        store=store,
+        progress=progress,
+        lint=False,
+    )
+    judged = reproduction(asked, finished.results)
+    return Reproduced(judged, folder, finished.trained, finished.found)
+
+
 def plan(
     study: Study | str | Path,
     *,
@@ -133,14 +223,15 @@ def plan(
     engine: EngineChoice = "auto",
     axis: AxisChoice = "auto",
     chunk: int | None = None,
+    lint: bool = True,
 ) -> Planned:
     """What `run` would train and about how long that would take; nothing is written.
 
-    Takes and raises what `run` does.
+    Takes and raises what `run` does; `lint` says whether the study's comparisons are looked at.
     """
     asked = study if isinstance(study, Study) else Study.load(study)
     folder = Path(out) if out is not None else default_folder(asked)
-    return plan_study(asked, folder, settings(workers, engine, axis, chunk), store=store)
+    return plan_study(asked, folder, settings(workers, engine, axis, chunk), store=store, lint=lint)
 
 
 def read(

@@ -12,6 +12,7 @@ import click
 
 from stepladder import cli_store, interrupts
 from stepladder.cli_judge import judge
+from stepladder.cli_reproduce import reproduce
 from stepladder.errors import StepladderError
 from stepladder.version import __version__
 
@@ -219,16 +220,23 @@ def bench(workers: int | None, form: str, tiny: bool) -> None:
 
 
 @command.command()
-def schema() -> None:
+@click.option(
+    "--of", "what", type=click.Choice(["study", "table"]), default="study", show_default=True,
+    help="A study file, or a published table.",
+)  # fmt: skip
+def schema(what: str) -> None:
     """Prints the JSON Schema of study files, for editors."""
     import json
 
+    from stepladder.published import PublishedTable
     from stepladder.study import Study
 
-    click.echo(json.dumps(Study.model_json_schema(by_alias=True), indent=2, ensure_ascii=False))
+    value = PublishedTable if what == "table" else Study
+    click.echo(json.dumps(value.model_json_schema(by_alias=True), indent=2, ensure_ascii=False))
 
 
 command.add_command(judge)
+command.add_command(reproduce)
 command.add_command(cli_store.runs)
 command.add_command(cli_store.store)
 

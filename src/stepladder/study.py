@@ -11,9 +11,7 @@ import tomli_w
 from pydantic import (
     BeforeValidator,
     ConfigDict,
-    Discriminator,
     Field,
-    Tag,
     WithJsonSchema,
     field_validator,
     model_validator,
@@ -28,22 +26,17 @@ from stepladder.study_checks import (
     lost_reports,
     lost_siblings,
     misplaced_arms,
-    no_looks,
     repeated,
     stray_model,
     too_many,
 )
-from stepladder.study_parts import CsvDataset, Reported
+from stepladder.study_parts import CsvDataset, DatasetSource, Reported
 from stepladder.study_source import BUILT_IN_DATASETS, BUILT_IN_STUDIES, anchored, put, read
 from stepladder.techniques import Technique
 from stepladder.tuning import Tuning, default_grid, grid_problems
 from stepladder.values import Value, list_to_tuple
 
 __all__ = ["BUILT_IN_DATASETS", "BUILT_IN_STUDIES", "CsvDataset", "Reported", "Study"]
-
-
-def _kind(given: object) -> str:
-    return "-csv" if isinstance(given, CsvDataset | Mapping) else "-name"
 
 
 def _as_techniques(given: object) -> object:
@@ -70,9 +63,7 @@ class Study(Value):
     name: str = Field(
         min_length=1, max_length=500, description="The study's name.", examples=["my-study"]
     )
-    dataset: Annotated[
-        Annotated[str, Tag("-name")] | Annotated[CsvDataset, Tag("-csv")], Discriminator(_kind)
-    ] = Field(
+    dataset: DatasetSource = Field(
         default="mnist",
         description="A built-in name, a .npz file, a folder of IDX files, or a CSV table.",
         examples=["mnist"],
@@ -202,7 +193,6 @@ class Study(Value):
             *lost_siblings(self.techniques),
             *lost_reports(published, [*names, *(arm.name for arm in self.explicit)]),
             *misplaced_arms(self.design, self.techniques, self.explicit),
-            *no_looks(self.design, self.adaptive),
         ]
         if self.tuned is not None:
             problems += grid_problems(self.tuned, self.base, self.techniques)

@@ -15,7 +15,6 @@ __all__ = [
     "lost_reports",
     "lost_siblings",
     "misplaced_arms",
-    "no_looks",
     "repeated",
     "stray_model",
     "too_many",
@@ -107,14 +106,4 @@ def too_many(
         f"{arms:,} arms, {arms * replicates:,} trials of {epochs} epochs; write design = "
         f'"fraction" for {fewer} arms ({fewer * replicates:,} trials), in which no technique is '
         "confounded with another or with a pair"
-    ]
-
-
-def no_looks(design: str, adaptive: bool) -> list[str]:
-    """Adding replicates in a design whose verdicts are not those of its arms."""
-    if not adaptive or design not in ("factorial", "fraction"):
-        return []
-    return [
-        f'replicates = "auto" settles the verdicts of arms, found design {design}, whose verdicts '
-        "are on techniques; write a number of replicates, or another design"
     ]

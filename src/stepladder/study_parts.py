@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from stepladder.values import Value
 
-__all__ = ["CsvDataset", "Reported"]
+__all__ = ["CsvDataset", "DatasetSource", "Reported"]
 
 
 class CsvDataset(Value):
@@ -21,6 +22,16 @@ class CsvDataset(Value):
     test_share: float = Field(
         gt=0, lt=1, description="Share of the rows kept for the test set.", examples=[0.2]
     )
+
+
+def _kind(given: object) -> str:
+    return "-csv" if isinstance(given, CsvDataset | Mapping) else "-name"
+
+
+DatasetSource = Annotated[
+    Annotated[str, Tag("-name")] | Annotated[CsvDataset, Tag("-csv")], Discriminator(_kind)
+]
+"""A built-in name or a path, or a table of its own."""
 
 
 class Reported(Value):

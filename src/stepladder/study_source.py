@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -10,19 +11,34 @@ from stepladder.errors import StudyError
 from stepladder.model_file import ModelFile
 from stepladder.values import nearest
 
-__all__ = ["BUILT_IN_DATASETS", "BUILT_IN_STUDIES", "anchored", "put", "read"]
+__all__ = [
+    "BUILT_IN_DATASETS",
+    "BUILT_IN_STUDIES",
+    "BUILT_IN_TABLES",
+    "anchored",
+    "put",
+    "read",
+]
 
 BUILT_IN_STUDIES = ("mnist", "mnist-fair", "quick")
+BUILT_IN_TABLES = ("mnist-original",)
 BUILT_IN_DATASETS = ("mnist",)
 
 
-def read(source: str | Path) -> tuple[str, Path | None]:
+def read(
+    source: str | Path, built_in: Sequence[str] = BUILT_IN_STUDIES, what: str = "study"
+) -> tuple[str, Path | None]:
     """A study's text and, unless it is built in, the folder that it lies in.
+
+    Args:
+        source: a built-in name or a file's path.
+        built_in: the names that are built in.
+        what: it is, for errors.
 
     Raises:
         StudyError: if there is no such study or it is no text.
     """
-    if str(source) in BUILT_IN_STUDIES:
+    if str(source) in built_in:
         return resources.files("stepladder.studies").joinpath(f"{source}.toml").read_text(
             "utf-8"
         ), None
@@ -30,19 +46,23 @@ def read(source: str | Path) -> tuple[str, Path | None]:
     try:
         return path.read_text("utf-8"), path.resolve().parent
     except FileNotFoundError:
-        near = nearest(str(source), BUILT_IN_STUDIES)
+        near = nearest(str(source), built_in)
         advice = f"did you mean {near!r}?" if near else "check the path"
+        if str(source) in BUILT_IN_TABLES:
+            advice = f"that is a published table: `stepladder reproduce {source}`"
+        elif str(source) in BUILT_IN_STUDIES:
+            advice = f"that is a study: `stepladder run {source}`"
         raise StudyError(
-            "must be a study file or a built-in study "
-            f"({', '.join(BUILT_IN_STUDIES)}), found no file {str(source)!r}; {advice}"
+            f"must be a {what} file or a built-in {what} "
+            f"({', '.join(built_in)}), found no file {str(source)!r}; {advice}"
         ) from None
     except UnicodeDecodeError:
         raise StudyError(
-            "must be a TOML text in UTF-8, found other bytes; name a study file", str(source)
+            f"must be a TOML text in UTF-8, found other bytes; name a {what} file", str(source)
         ) from None
     except OSError as error:
         raise StudyError(
-            f"must be a readable file, found: {error.strerror}; name a study file", str(source)
+            f"must be a readable file, found: {error.strerror}; name a {what} file", str(source)
         ) from None
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from difflib import get_close_matches
 from typing import Any, Self
@@ -14,7 +15,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from stepladder.errors import StudyError
 
-__all__ = ["Value", "canonical_json", "fingerprint", "list_to_tuple", "nearest", "problems_of"]
+__all__ = [
+    "Value",
+    "canonical_json",
+    "fingerprint",
+    "list_to_tuple",
+    "nearest",
+    "on_its_own",
+    "problems_of",
+]
 
 _inside_another: ContextVar[bool] = ContextVar("_inside_another", default=False)
 
@@ -64,16 +73,23 @@ class Value(BaseModel):
         Raises:
             StudyError: if a field is unknown or the result is not valid.
         """
-        token = _inside_another.set(False)  # reports for itself, also when another is being made
-        try:
+        with on_its_own():
             return type(self)(**{**dict(self), **change})
-        finally:
-            _inside_another.reset(token)
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the canonical JSON, as 64 hexadecimal digits."""
         return fingerprint(self.model_dump(mode="json"))
+
+
+@contextmanager
+def on_its_own() -> Iterator[None]:
+    """Values made here report for themselves, also while another is being made."""
+    token = _inside_another.set(False)
+    try:
+        yield
+    finally:
+        _inside_another.reset(token)
 
 
 def list_to_tuple(value: object) -> object:
@@ -149,7 +165,8 @@ def _problem(error: dict[str, Any], model: type[BaseModel]) -> str:
         return f"{path} is missing; {_advice(model, steps)}"
     if kind == "extra_forbidden":
         names = _fields_at(model, steps[:-1])
-        return f"{path} is not a key of {_owner(steps)}; {_suggest(str(steps[-1]), names)}"
+        owner = _path(steps[:-1]) or getattr(model, "called", "the study")
+        return f"{path} is not a key of {owner}; {_suggest(str(steps[-1]), names)}"
     if kind == "value_error":
         text = str(context.get("error", error["msg"]))
         return f"{path}{' ' if text.startswith('must') else ': '}{text}" if path else text
@@ -175,10 +192,6 @@ def _path(steps: list[Any]) -> str:
     for step in steps:
         text += f"[{step + 1}]" if isinstance(step, int) else f".{step}"
     return text.removeprefix(".")
-
-
-def _owner(steps: list[Any]) -> str:
-    return _path(steps[:-1]) or "the study"
 
 
 def _model_at(model: type[BaseModel], steps: list[Any]) -> type[BaseModel] | None:

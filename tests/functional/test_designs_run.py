@@ -49,17 +49,21 @@ def test_a_fair_study_tunes_first_and_a_second_run_trains_nothing(stepladder, pl
 
 
 @pytest.mark.slow
-def test_replicates_are_added_until_verdicts_are_settled(stepladder):
+@pytest.mark.parametrize(("design", "arms"), [("ladder", 3), ("factorial", 4)])
+def test_replicates_are_added_until_verdicts_are_settled(stepladder, design, arms):
     words = ("run", "study.toml", "--replicates", "auto", "--set", "most_replicates=8")
+    words += ("--design", design)
     done = stepladder(*words)
     assert done.returncode == 0, done.stderr
     assert "adaptive: verdicts at" in done.stderr
     results = stepladder.results(RUN)
     assert results["finished"]
-    assert results["adaptive"]["trials"] <= results["adaptive"]["at_most"] == 24
+    assert results["adaptive"]["trials"] <= results["adaptive"]["at_most"] == 8 * arms
     counts = [arm["n"] for arm in results["arms"]]
     assert max(counts) in results["adaptive"]["looks"]
-    assert "nothing to train" in stepladder(*words).stderr
+    again = stepladder(*words).stderr
+    assert "nothing to train" in again
+    assert "adaptive:" not in again
 
 
 def test_confounds_are_named_before_training(stepladder, place):

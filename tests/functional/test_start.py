@@ -32,8 +32,10 @@ def test_public_names_are_pinned():
         "DataError",
         "InputError",
         "OutputError",
+        "PublishedTable",
         "Recipe",
         "Reported",
+        "Reproduced",
         "Run",
         "RunError",
         "StepladderError",
@@ -43,6 +45,7 @@ def test_public_names_are_pinned():
         "Technique",
         "WorkerError",
         "__version__",
+        "reproduce",
         "run",
     ]
     for name in stepladder.__all__:

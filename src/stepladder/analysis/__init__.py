@@ -13,6 +13,7 @@ from stepladder.analysis.families import holm
 from stepladder.analysis.images import new_images
 from stepladder.analysis.judged import Difference, Effect, Estimate, Interval, Verdict
 from stepladder.analysis.paired import PairedT, paired_t, tost
+from stepladder.analysis.prediction import Prediction, prediction
 from stepladder.analysis.readout import Interaction, MainEffect, Readout, Share, Spread
 from stepladder.analysis.sign_flip import sign_flip
 from stepladder.analysis.wins import WinShare, win_share
@@ -25,6 +26,7 @@ __all__ = [
     "Interval",
     "MainEffect",
     "PairedT",
+    "Prediction",
     "Readout",
     "Share",
     "Spread",
@@ -38,6 +40,7 @@ __all__ = [
     "holm",
     "new_images",
     "paired_t",
+    "prediction",
     "sign_flip",
     "tost",
     "win_share",

@@ -23,6 +23,7 @@ __all__ = [
     "as_json",
     "as_markdown",
     "csv_text",
+    "markdown_side_table",
     "markdown_text",
     "view_as_markdown",
 ]
@@ -133,7 +134,7 @@ def view_as_markdown(view: View) -> str:
     if view.findings:
         lines += ["**Diagnosis**", "", *map(_finding, view.findings), ""]
     for table in view.tables:
-        lines += _side_table(table)
+        lines += markdown_side_table(table)
     notes = [view.comparison, *view.footnotes]
     if view.reported_source:
         notes.append(f"Reported: {view.reported_source}.")
@@ -155,7 +156,8 @@ def _markdown_table(view: View) -> list[str]:
     return [f"| {' | '.join(cells)} |" for cells in (heads, sides, *rows)]
 
 
-def _side_table(table: SideTable) -> list[str]:
+def markdown_side_table(table: SideTable) -> list[str]:
+    """A table of texts as lines of Markdown, under its title."""
     cells = [[markdown_text(each) for each in row] for row in (table.heads, *table.rows)]
     sides = ["---"] * len(table.heads)
     lines = [f"| {' | '.join(row)} |" for row in (cells[0], sides, *cells[1:])]

@@ -14,7 +14,15 @@ from stepladder.confounds import Confound
 from stepladder.runner.results import ArmResult, Results
 from stepladder.runner.tuned import Tuned
 
-__all__ = ["NEW_IMAGES", "RETRAINED", "as_json", "effect_as_json", "estimate_as_json", "finite"]
+__all__ = [
+    "NEW_IMAGES",
+    "RETRAINED",
+    "as_json",
+    "confound_as_json",
+    "effect_as_json",
+    "estimate_as_json",
+    "finite",
+]
 
 RETRAINED = "these test images, retrained"
 NEW_IMAGES = "new test images too"
@@ -45,7 +53,7 @@ def as_json(results: Results) -> str:
         "machine": results.machine,
         "seconds": finite(results.seconds),
         "arms": [_arm(each) for each in results.arms],
-        "confounds": [_confound(each) for each in results.confounds],
+        "confounds": [confound_as_json(each) for each in results.confounds],
         "warnings": list(results.warnings),
         "tuning": None if results.tuned is None else _tuned(results.tuned),
         "adaptive": None if results.adapted is None else asdict(results.adapted),
@@ -185,7 +193,8 @@ def _spread(spread: Spread) -> dict[str, Any]:
     return {"mean": spread.mean, "ci_low": spread.ci_low, "ci_high": spread.ci_high}
 
 
-def _confound(confound: Confound) -> dict[str, Any]:
+def confound_as_json(confound: Confound) -> dict[str, Any]:
+    """A confound as JSON values."""
     return {
         "arm": confound.arm,
         "compared_with": confound.compared_with,

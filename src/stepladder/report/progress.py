@@ -155,15 +155,20 @@ def _arms(tally: Tally) -> Table:
 
 
 def _validation(arm: ArmTally) -> str:
-    note = f"{arm.diverged} diverged" if arm.diverged else ""
+    notes = [f"{arm.diverged} diverged"] if arm.diverged else []
     if not arm.finite:
-        return note
-    return f"{number(100 * arm.mean)} ({note})" if note else number(100 * arm.mean)
+        return ", ".join(notes)
+    if len(arm.validation) < arm.done:  # the others were found, and nothing is read of them
+        notes.insert(0, f"of {len(arm.validation):,} now")
+    mean = number(100 * arm.mean)
+    return f"{mean} ({', '.join(notes)})" if notes else mean
 
 
 def _completed(arm: ArmTally) -> str:
     parts = [counted(arm.planned, "replicate")]
-    parts += [f"validation {number(100 * arm.mean)} %"] if arm.finite else []
+    now = len(arm.validation)
+    only = f" over the {now:,} trained now" if now < arm.planned else ""
+    parts += [f"validation {number(100 * arm.mean)} %{only}"] if arm.finite else []
     parts += [f"{arm.diverged} diverged"] if arm.diverged else []
     return f"{elided(arm.name, NAME_WIDTH)}: {', '.join(parts)}"
 

@@ -12,8 +12,8 @@ from stepladder.report.wording import counted, duration, elided, joined, signed,
 from stepladder.runner.results import Results
 
 __all__ = [
-    "Headline", "Judged", "Part", "comparison", "footnotes", "headlines", "headlines_of", "points",
-    "status", "subtitle",
+    "Headline", "Judged", "Part", "comparison", "footnotes", "headlines", "headlines_of",
+    "looks_note", "points", "status", "subtitle",
 ]  # fmt: skip
 
 Judged = tuple[str, Effect]
@@ -196,7 +196,7 @@ def footnotes(results: Results) -> tuple[str, ...]:
             _rate_note(results),
             _tuning_note(results),
             _adaptive_note(results),
-            _looks_note(results),
+            looks_note(results),
         )
         if note
     )
@@ -280,7 +280,8 @@ def _adaptive_note(results: Results) -> str:
     return f"{said}. Intervals are not corrected for stopping."
 
 
-def _looks_note(results: Results) -> str:
+def looks_note(results: Results) -> str:
+    """How often the test set was looked at."""
     if results.looks <= 1:
         return "First look at this test set."
     return (

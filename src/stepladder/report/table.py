@@ -20,7 +20,7 @@ from stepladder.report.view import Row, Shown, View, view_of
 from stepladder.report.wording import elided
 from stepladder.runner.results import Results
 
-__all__ = ["as_text", "results_table", "show", "show_view"]
+__all__ = ["as_text", "results_table", "show", "show_view", "side_table"]
 
 _STYLES = {
     "helps": "bold green",
@@ -29,7 +29,7 @@ _STYLES = {
     "not enough replicates": "yellow",
 }
 _MARKS = {"helps": "▲", "hurts": "▼", "no difference beyond δ": "≈", "not enough replicates": "?"}
-_NUMBER = re.compile(r"[+−]?[\d.,]+( %|$| ±| \[)")
+_NUMBER = re.compile(r"[+−]?[\d.,]+( %|$| ±| \[| to )|–$")
 FILE_WIDTH = 120
 NAME_WIDTH = 34
 INSTEAD_WIDTH = 14
@@ -71,7 +71,7 @@ def _shown(view: View, width: int) -> RenderableType:
     if view.findings:
         parts += [Text(), Text("Diagnosis", style="bold"), *map(_finding, view.findings)]
     for table in view.tables:
-        parts += [Text(), _side_table(table)]
+        parts += [Text(), side_table(table)]
     notes = [view.comparison, *view.footnotes]
     if view.reported_source:
         notes.append(f"Reported: {view.reported_source}.")
@@ -126,7 +126,8 @@ def _finding(line: FoundLine) -> RenderableType:
     return Text.assemble("  ", (line.names, "bold"), f": {line.brief}")
 
 
-def _side_table(side: SideTable) -> RenderableType:
+def side_table(side: SideTable) -> RenderableType:
+    """A table of texts for the terminal, under its title."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
     for place, head in enumerate(side.heads):
         is_number = all(not row[place] or _NUMBER.match(row[place]) for row in side.rows)

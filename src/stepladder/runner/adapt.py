@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from stepladder.analysis.sequential import Looked, adaptive_effects, levels_of, looks_of
 from stepladder.designs import Arm
 from stepladder.records import Trial
+from stepladder.runner.combinations import combined, main_scores
 from stepladder.runner.outcomes import Outcome, outcomes
 from stepladder.runner.plan import trials_of
 from stepladder.runner.question import Question
@@ -42,9 +43,9 @@ class Wanted:
     finished: bool
 
 
-def looks(study_arms: Sequence[Arm], most: int) -> tuple[int, ...]:
+def looks(study: Study, arms: Sequence[Arm]) -> tuple[int, ...]:
     """The numbers of replicates at which a study is looked at."""
-    return looks_of(most, len(compared(study_arms)))
+    return looks_of(study.replicates, len(combined(study)) or len(compared(arms)))
 
 
 def compared(arms: Sequence[Arm]) -> list[tuple[str, str]]:
@@ -56,7 +57,8 @@ def wanted(question: Question, arms: Sequence[Arm], store: Store | None) -> Want
     """How many replicates each arm wants, as far as the store tells.
 
     An arm has as many as the comparisons that it is in: those that are open at a look go on to
-    the next one together.
+    the next one together. The comparisons of a factorial are the main effects of its techniques,
+    which every combination is in.
 
     Args:
         question: what is asked.
@@ -68,24 +70,53 @@ def wanted(question: Question, arms: Sequence[Arm], store: Store | None) -> Want
     """
     trials = trials_of(question.study, question.fingerprint, question.validation, question.engine,
                        arms)  # fmt: skip
-    planned = looks(arms, question.study.replicates)
+    planned = looks(question.study, arms)
     ids = [each.id for found in trials.values() for each in found]
     stored = outcomes(store, ids) if store else {}
-    scores = {name: leading(found, stored) for name, found in trials.items()}
-    _, looked = adaptive_effects(scores, compared(arms), planned, delta=question.study.delta)
-    replicates = of_arms(arms, looked, planned)
+    looked, scores = _looked(question, arms, trials, stored)
+    if combined(question.study):
+        ahead = max(map(int, looked.wanted)) or planned[0]
+        replicates = dict.fromkeys(trials, ahead)
+    else:
+        replicates = of_arms(arms, looked, planned)
     there = all(len(scores[name]) >= count for name, count in replicates.items())
     return Wanted(replicates, looked.finished and there)
 
 
-def leading(trials: Sequence[Trial], stored: Mapping[str, Outcome]) -> list[float]:
-    """Test accuracies up to the first trial that is not there; NaN where one diverged."""
+def _looked(
+    question: Question,
+    arms: Sequence[Arm],
+    trials: Mapping[str, Sequence[Trial]],
+    stored: Mapping[str, Outcome],
+) -> tuple[Looked, dict[str, list[float]]]:
+    """What looks come to so far, and the scores of each arm that they can be taken at."""
+    study = question.study
+    scores = {name: leading(found, stored) for name, found in trials.items()}
+    sides, pairs = scores, compared(arms)
+    if combined(study):  # a diverged trial counts as guessing, as in the read-out
+        guessing = {name: leading(found, stored, 1 / question.classes)
+                    for name, found in trials.items()}  # fmt: skip
+        sides, pairs = main_scores(study, guessing)
+    _, looked = adaptive_effects(sides, pairs, looks(study, arms), delta=study.delta)
+    return looked, scores
+
+
+def leading(
+    trials: Sequence[Trial], stored: Mapping[str, Outcome], diverged: float = math.nan
+) -> list[float]:
+    """Test accuracies up to the first trial that is not there.
+
+    Args:
+        trials: in the order of replicates.
+        stored: results by the trial's id.
+        diverged: what one counts that diverged.
+    """
     values: list[float] = []
     for trial in trials:
         if trial.id not in stored:
             break
         result = stored[trial.id]
-        values.append(math.nan if result.diverged is not None else result.test.accuracy)
+        values.append(diverged if result.diverged is not None else result.test.accuracy)
     return values
 
 
@@ -121,7 +152,9 @@ def add_replicates(
     Raises:
         RunError: if a training failed.
     """
-    planned = looks(arms, question.study.replicates)
+    if wanted(question, arms, store).finished:
+        return
+    planned = looks(question.study, arms)
     note(
         f"adaptive: verdicts at {', '.join(map(str, planned))} replicates, the error rate split "
         f"as {', '.join(f'{100 * level:.2g}' for level in levels_of(planned))} %"
@@ -147,7 +180,7 @@ def adapted(
     at_most = study.replicates * len({arm.recipe for arm in arms})
     mean = sum(result.seconds for result in stored.values()) / max(len(stored), 1)
     return Adapted(
-        looks=looks(arms, study.replicates),
+        looks=looks(study, arms),
         taken=looked.looked,
         settled=int((looked.different | looked.within).sum()),
         trials=len(stored),

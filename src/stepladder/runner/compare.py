@@ -10,7 +10,14 @@ from stepladder.analysis import Effect, effects
 from stepladder.analysis.sequential import Looked, adaptive_effects
 from stepladder.designs import Arm
 from stepladder.runner.adapt import compared, looks
-from stepladder.runner.measures import Found, accuracies, at_chance, effect_with_images
+from stepladder.runner.combinations import combined, main_scores
+from stepladder.runner.measures import (
+    Found,
+    accuracies,
+    at_chance,
+    effect_with_images,
+    leading,
+)
 from stepladder.study import Study
 
 __all__ = ["effects_of"]
@@ -68,19 +75,19 @@ def _adaptive(
 ) -> tuple[dict[str, Effect], Looked | None]:
     """Verdicts of the looks, over the replicates that each comparison had at its own."""
     pairs = compared(arms)
-    there = {name: scores[name][: _leading(results)] for name, results in found.items()}
+    there = {name: scores[name][: leading(results)] for name, results in found.items()}
     if not pairs or not any(there.values()):
         return {}, None
-    judged, looked = adaptive_effects(there, pairs, looks(arms, study.replicates),
+    judged, looked = adaptive_effects(there, pairs, looks(study, arms),
                                       delta=study.delta)  # fmt: skip
+    if combined(study):  # looks are taken at the main effects of its techniques
+        sides, of_techniques = main_scores(
+            study, {name: guessing[name][: leading(results)] for name, results in found.items()}
+        )
+        _, looked = adaptive_effects(sides, of_techniques, looks(study, arms), delta=study.delta)
     chance = effects(guessing, pairs, delta=study.delta)
     return {
         name: replace(each, at_chance=chance[name]) if each.unpaired else each
         for name, each in judged.items()
         if each.pairs
     }, looked
-
-
-def _leading(results: Found) -> int:
-    """How many trials there are before the first that is missing."""
-    return next((place for place, each in enumerate(results) if each is None), len(results))

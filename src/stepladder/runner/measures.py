@@ -19,6 +19,7 @@ __all__ = [
     "differences",
     "effect_with_images",
     "estimate_with_images",
+    "leading",
     "reached",
 ]
 
@@ -37,6 +38,11 @@ def at_chance(results: Found, classes: int) -> list[float]:
         1 / classes if each is not None and each.diverged is not None else accuracy
         for each, accuracy in zip(results, accuracies(results, "test"), strict=True)
     ]
+
+
+def leading(results: Found) -> int:
+    """How many trials there are before the first that is missing."""
+    return next((place for place, each in enumerate(results) if each is None), len(results))
 
 
 def differences(arm: Found, other: Found, target: float | None) -> tuple[Difference, ...]:

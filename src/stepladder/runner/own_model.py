@@ -92,7 +92,7 @@ def _inspected(
 
 
 def unread(study: Study, reads: Mapping[str, frozenset[str]]) -> list[str]:
-    """Techniques that change what the model never reads, a line each.
+    """Techniques that change, and tuned fields that vary, what the model never reads: lines.
 
     Args:
         study: with a model of its own.
@@ -100,7 +100,13 @@ def unread(study: Study, reads: Mapping[str, frozenset[str]]) -> list[str]:
     """
     assert study.model is not None
     by_name = {arm.name: arm for arm in study.arms}
-    problems = []
+    problems = [
+        f"tune.grid must be of fields that the model uses, found that {study.model.function} of "
+        f"{study.model.file} never reads recipe.{field}: all its candidates would be the same "
+        "network; read it there, or leave it out of the grid"
+        for field in study.tuned_fields
+        if field in NETWORK_FIELDS and not any(field in each for each in reads.values())
+    ]
     for arm in study.arms:
         below = by_name.get(arm.compared_with or "")
         if below is None:

@@ -27,7 +27,7 @@ from stepladder.study import Study
 from stepladder.train.checkpoints import clear
 from stepladder.version import __version__
 
-__all__ = ["Finished", "plan_study", "results_of", "run_study"]
+__all__ = ["Finished", "judge_stored", "plan_study", "results_of", "run_study"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ def run_study(
     store: str | None = None,
     progress: Progress | None = None,
     allow_code: bool = False,
+    lint: bool = True,
 ) -> Finished:
     """Trains what a study lacks and judges it.
 
@@ -63,6 +64,7 @@ def run_study(
         store: URL of the store; an SQLite file in the folder when None.
         progress: is told how it goes.
         allow_code: whether a model file that the study names may run, in training processes.
+        lint: whether it is told before training what its comparisons leave open.
 
     Raises:
         InputError: if the study, its data, its model, the folder or the store will not do;
@@ -83,7 +85,7 @@ def run_study(
         ahead = foreseen(question, kept)
         folders.write_study(folder, study)
         kept.put_study(record)
-        for line in preflight(ahead, dataset, record.sizes):
+        for line in preflight(ahead, dataset, record.sizes) if lint else ():
             told.note(line)
         checkpoints = folder / folders.CHECKPOINTS_NAME
         seen = {trial.id for trial in ahead.trials}
@@ -101,6 +103,29 @@ def run_study(
     return Finished(results, done.now, done.trials - done.now)
 
 
+def judge_stored(
+    study: Study, folder: Path, settings: Settings, command: str, *, store: str | None = None
+) -> Results:
+    """What the stored trials of a study come to; nothing is trained, whoever has trained them.
+
+    Args:
+        study: what is asked.
+        folder: of the run.
+        settings: of this machine.
+        command: what asks, for the log of looks.
+        store: URL of the store; an SQLite file in the folder when None.
+
+    Raises:
+        InputError: if the study, its data or the store will not do.
+    """
+    dataset = load(study.dataset)
+    record = _record(study, dataset, part_sizes(study, dataset), settings)
+    with open_store(store or str(folder / folders.STORE_NAME), create=False) as kept:
+        known = kept.study(study.name) or record
+        latest = replace(record, seconds=known.seconds)
+        return judge(kept, latest, settings.engine_name, command, curves=False)
+
+
 def _lacks(record: StudyRecord, url: str) -> bool:
     """Whether a trial of a study is to be trained; a store that is not there holds none."""
     try:
@@ -112,7 +137,12 @@ def _lacks(record: StudyRecord, url: str) -> bool:
 
 
 def plan_study(
-    study: Study, folder: Path, settings: Settings, *, store: str | None = None
+    study: Study,
+    folder: Path,
+    settings: Settings,
+    *,
+    store: str | None = None,
+    lint: bool = True,
 ) -> Planned:
     """What running a study would train, and what it would say before; nothing is written.
 
@@ -121,6 +151,7 @@ def plan_study(
         folder: where its files would go.
         settings: of this machine.
         store: URL of the store; an SQLite file in the folder when None.
+        lint: whether it says what the study's comparisons leave open.
 
     Raises:
         InputError: if the study, its data, the folder or the store will not do.
@@ -136,7 +167,7 @@ def plan_study(
         with open_store(store or str(place), create=False) as kept:
             ahead = foreseen(question_of(record), kept)
             at_hand = epochs_at_hand(ahead, dataset, settings, kept)
-    notes = preflight(ahead, dataset, record.sizes)
+    notes = preflight(ahead, dataset, record.sizes) if lint else ()
     return replace(ahead.announced(_workers(settings, ahead), at_hand), notes=notes)
 
 

@@ -95,7 +95,7 @@ def test_plain_progress_speaks_of_arms_and_else_every_ten_seconds(clock):
     clock.pass_by(1)
     progress.finish()
     assert lines(stream)[3:] == [
-        "naive: 2 replicates, validation 11.35 %",
+        "naive: 2 replicates, validation 11.35 % over the 1 trained now",
         "Trained 1 of 13 trials in 18 s.",
     ]
 
@@ -149,6 +149,17 @@ def test_the_live_view_fills_as_arms_finish(clock):
     assert "2 of 14" in view
     row = next(line for line in view.splitlines() if line.startswith("naive"))
     assert row.split()[1:] == ["2", "of", "2", "75.00"]
+
+
+def test_the_live_view_says_of_how_many_replicates_a_mean_is(clock):
+    progress = live(io.StringIO(), clock)
+    plan, trials = planned_run(found=1)
+    progress.start(plan)
+    progress.trial_done(finished(trials[0], 0.75))
+    view = shown(progress)
+    progress.finish()
+    row = next(line for line in view.splitlines() if line.startswith("naive"))
+    assert row.split()[1:] == ["2", "of", "2", "75.00", "(of", "1", "now)"]
 
 
 def test_the_live_view_never_shows_test_accuracy(clock):

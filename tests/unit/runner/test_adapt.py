@@ -46,7 +46,7 @@ def run(study, dataset, rule=rule, store=None):
 
 def test_a_clear_arm_stops_at_the_first_look_and_an_open_one_goes_to_the_most(dataset):
     done, training, results = run(auto(), dataset)
-    planned = looks(auto().arms, 20)
+    planned = looks(auto(), auto().arms)
     base, clear, open_ = results.arms
     assert results.finished
     assert (clear.effect.verdict, clear.effect.settled_at) == ("helps", planned[0])
@@ -70,7 +70,7 @@ def test_it_stops_when_every_verdict_is_settled(dataset):
     study = auto(techniques=["ReLU"])
     _, training, results = run(study, dataset)
     assert results.adapted.taken == 1
-    assert results.arms[0].n == looks(study.arms, 20)[0]
+    assert results.arms[0].n == looks(study, study.arms)[0]
     assert len([plan for plan in training.plans if plan.missing]) == 1
 
 
@@ -143,3 +143,74 @@ def test_a_fair_study_may_add_replicates_too(dataset):
     assert results.finished
     assert results.tuned is not None
     assert results.arms[1].effect.settled_at == results.adapted.looks[0]
+
+
+def factorial(**fields):
+    techniques = ["ReLU", {"name": "hardly", "change": {"l2": 0.1}}]
+    return auto(**{"design": "factorial", "techniques": techniques, **fields})
+
+
+def test_a_factorial_adds_replicates_of_every_combination_until_its_techniques_are_settled(dataset):
+    study = factorial(techniques=["ReLU", {"name": "wide", "change": {"hidden": [9]}}])
+
+    def both(trial):
+        gain = 0.2 * (trial.recipe.activation == "relu") + 0.1 * (trial.recipe.hidden == (9,))
+        return 0.5 + gain + noise(trial, 0.005)
+
+    _, _, results = run(study, dataset, both)
+    planned = looks(study, study.arms)
+    assert results.finished
+    assert {arm.n for arm in results.arms} == {planned[0]}
+    assert [each.effect.verdict for each in results.readout.main] == ["helps", "helps"]
+    assert [each.effect.settled_at for each in results.readout.main] == [planned[0]] * 2
+    assert (results.adapted.taken, results.adapted.settled) == (1, 2)
+
+
+def test_an_open_technique_takes_every_combination_of_a_factorial_on(dataset):
+    _, training, results = run(factorial(), dataset)
+    planned = looks(factorial(), factorial().arms)
+    assert results.finished
+    assert {arm.n for arm in results.arms} == {20}
+    clear, open_ = (each.effect for each in results.readout.main)
+    assert (clear.verdict, clear.settled_at) == ("helps", planned[0])
+    assert (open_.verdict, open_.settled_at) == ("not enough replicates", None)
+    assert results.readout.replicates == 20
+    assert (results.adapted.taken, results.adapted.settled) == (len(planned), 1)
+    assert "4 of 4 arms go on" in training.notes[2]
+
+
+def test_equal_techniques_of_an_adaptive_factorial_are_seldom_called(dataset):
+    called = 0
+    for seed in range(100):
+        study = factorial(seed=seed, most_replicates=8)
+        _, _, results = run(study, dataset, lambda trial: 0.6 + noise(trial, 0.01))
+        verdicts = [each.effect.verdict for each in results.readout.main]
+        verdicts += [arm.effect.verdict for arm in results.arms if arm.effect]
+        called += any(each in ("helps", "hurts") for each in verdicts)
+    assert called <= 12  # two families at 5 %: 18 would be 10 % + 2.7 standard deviations
+
+
+def test_a_diverged_combination_counts_as_guessing_at_a_look(dataset):
+    def sometimes(trial):
+        both = trial.recipe.activation == "relu" and trial.recipe.l2
+        return math.nan if both and trial.replicate == 1 else rule(trial)
+
+    _, _, results = run(factorial(), dataset, sometimes)
+    assert results.finished
+    assert results.readout.left_out == 0
+    assert results.readout.main[0].effect.unpaired == 0
+
+
+def test_a_fraction_adds_replicates_too(dataset):
+    names = ["ReLU", "He normal", "Adam", "dropout", "L2"]
+    study = factorial(design="fraction", techniques=names, most_replicates=8)
+    _, _, results = run(study, dataset)
+    assert results.finished
+    assert len({arm.n for arm in results.arms}) == 1
+    assert results.readout.main[0].effect.verdict == "helps"
+
+
+def test_a_finished_study_says_nothing_of_looks_when_it_is_run_again(dataset):
+    store = FakeStore()
+    assert run(auto(), dataset, store=store)[1].notes
+    assert run(auto(), dataset, store=store)[1].notes == []

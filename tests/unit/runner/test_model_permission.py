@@ -65,3 +65,14 @@ def test_a_field_that_one_of_the_two_arms_reads_is_enough(study):
         names[1]: frozenset({"normalization", "normalization_position"}),
     }
     assert unread(asked, by_arm) == []
+
+
+def test_a_tuned_field_that_the_model_never_reads_is_found(study):
+    grid = {"learning_rate": [0.01, 0.1, 1.0], "dropout": [0.0, 0.1, 0.2]}
+    asked = study("ReLU").changed({"tuning": "fair", "tune": {"grid": grid}})
+    assert asked.tuned_fields == ("learning_rate", "dropout")
+    (problem,) = unread(asked, reads(asked, "activation"))
+    assert "tune.grid must be of fields that the model uses" in problem
+    assert "build of net.py never reads recipe.dropout" in problem
+    by_arm = reads(asked, "activation") | {asked.arms[1].name: frozenset({"activation", "dropout"})}
+    assert unread(asked, by_arm) == []  # one arm has it: its candidates differ there

@@ -111,7 +111,6 @@ def test_replicates_may_be_added_until_verdicts_are_settled(tmp_path):
         ({"most_replicates": 12}, 'belongs to replicates = "auto", found replicates = left out'),
         ({"replicates": "many"}, "replicates must be a whole number"),
         ({"replicates": "auto", "most_replicates": 0}, "replicates must be at least 1"),
-        ({"replicates": "auto", "design": "factorial"}, "settles the verdicts of arms"),
     ],
 )
 def test_what_cannot_be_added_is_refused(fields, expected):

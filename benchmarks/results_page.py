@@ -1,0 +1,123 @@
+"""The page `docs/results.md`, made from the commands' own output.
+
+Run with `python benchmarks/results_page.py --table DIR --fixed DIR --fair DIR --factorial DIR`,
+each the folder of a run: of `stepladder reproduce mnist-original`, `stepladder run mnist`,
+`stepladder run mnist-fair` and `stepladder run mnist --design factorial`. Parts whose folder is
+left out are left out of the page. `--into docs/results.md` writes it there. Nothing is trained.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from stepladder.report.formats import markdown_text
+from stepladder.streams import NUMERICS_VERSION
+
+INTRODUCTION = f"""# Results
+
+What the built-in studies come to. This page is made by `python benchmarks/results_page.py` from
+the output of the commands that stand above each part, and nothing in it is typed. How each figure
+is worked out is in [Statistics](statistics.md). All of it was trained by version {NUMERICS_VERSION}
+of the arithmetic.
+"""
+
+
+def printed(*words: str) -> str:
+    """What a command of stepladder prints.
+
+    Raises:
+        SystemExit: if it fails; what it said stands on stderr.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "stepladder", *words], stdout=subprocess.PIPE, text=True
+    )
+    if done.returncode:
+        sys.exit(f"stepladder {' '.join(words)} failed; run the study first")
+    return done.stdout
+
+
+def part(title: str, commands: str, *texts: str) -> str:
+    """A part of the page: its title, the commands that it comes from, what they print."""
+    return "\n".join([f"\n## {title}\n", "```", commands, "```", "", *texts])
+
+
+def side_by_side(fixed: dict[str, Any], fair: dict[str, Any]) -> str:
+    """Both studies of one ladder in one table: accuracies, effects and verdicts."""
+    other = {arm["name"]: arm for arm in fair["arms"]}
+    rates = {arm["name"]: arm["recipe"]["learning_rate"] for arm in fair["arms"]}
+    rows = [
+        "| arm | fixed: test % | effect | verdict | fair: rate | test % | effect | verdict |",
+        "| --- | ---: | ---: | --- | ---: | ---: | ---: | --- |",
+    ]
+    for arm in fixed["arms"]:
+        twin = other[arm["name"]]
+        cells = [markdown_text(arm["name"]), *_cells(arm), f"{rates[arm['name']]:g}", *_cells(twin)]
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows) + "\n"
+
+
+def _cells(arm: dict[str, Any]) -> tuple[str, str, str]:
+    mean, low, effect = arm["test_accuracy"]["mean"], arm["test_accuracy"]["ci_low"], arm["effect"]
+    spread = "" if low is None else f" ± {100 * (mean - low):.2f}"
+    constant = next((each for each in arm["diagnosis"] if each.startswith("answers ")), None)
+    test = f"*{constant}*" if constant else f"{100 * mean:.2f}{spread}"
+    if effect is None:
+        return test, "", ""
+    half = "" if effect["ci_low"] is None else f" ± {effect['mean'] - effect['ci_low']:.2f}"
+    needed = effect["replicates_needed"]
+    verdict = effect["verdict"] + (f" (about {needed:,} would do)" if needed else "")
+    return test, f"{effect['mean']:+.2f}{half}".replace("-", "−"), markdown_text(verdict)
+
+
+def page(asked: argparse.Namespace) -> str:
+    """The whole page."""
+    made = [INTRODUCTION]
+    if asked.fixed and asked.fair:
+        fixed, fair = (json.loads(printed("results", str(folder), "--format", "json"))
+                       for folder in (asked.fixed, asked.fair))  # fmt: skip
+        made.append(part(
+            "The ladder, fixed and fair", "stepladder run mnist\nstepladder run mnist-fair",
+            "In the fixed study every arm keeps the base's learning rate; in the fair one each has "
+            "its own, tuned on validation accuracy with the same candidates for all.\n",
+            side_by_side(fixed, fair),
+        ))  # fmt: skip
+    for folder, title, command in (
+        (asked.fixed, "The fixed ladder in full", "stepladder results runs/mnist"),
+        (asked.fair, "The fair ladder in full", "stepladder results runs/mnist-fair"),
+        (asked.factorial, "Every combination of the techniques",
+         "stepladder run mnist --design factorial --out runs/factorial"),
+    ):  # fmt: skip
+        if folder:
+            text = printed("results", str(folder), "--format", "markdown")
+            made.append(part(title, command, text))
+    if asked.table:
+        words = ["reproduce", "mnist-original", "--stored", "--format", "markdown"]
+        words += ["--out", str(asked.table)]
+        words += ["--store", asked.store] if asked.store else []
+        made.append(part("The original table", "stepladder reproduce mnist-original",
+                         printed(*words)))  # fmt: skip
+    return "".join(made)
+
+
+def main() -> None:
+    """Prints the page, or writes it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in ("table", "fixed", "fair", "factorial"):
+        parser.add_argument(f"--{name}", type=Path, metavar="DIR", help="folder of that run")
+    parser.add_argument("--store", metavar="URL", help="store of the table's trials")
+    parser.add_argument("--into", type=Path, metavar="FILE", help="where to write the page")
+    asked = parser.parse_args()
+    text = page(asked)
+    if asked.into:
+        asked.into.write_text(text, "utf-8")
+    else:
+        print(text, end="")
+
+
+if __name__ == "__main__":
+    main()

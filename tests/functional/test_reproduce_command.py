@@ -1,0 +1,178 @@
+"""`stepladder reproduce` on a small table: trained, judged, stored, and refused."""
+
+import json
+
+import pytest
+
+from stepladder import reproduce
+from stepladder.published import PublishedTable
+
+TABLE = """
+name = "theirs"
+source = "them, one run of each"
+dataset = "digits"
+replicates = 2
+epochs = 2
+validation = 40
+
+[base]
+hidden = [6]
+activation = "sigmoid"
+learning_rate = 0.1
+batch_size = 16
+
+[[row]]
+name = "naive"
+reported = "~25"
+runs = 1
+change = {}
+
+[[row]]
+name = "ReLU"
+reported = 99.5
+
+[[row.reading]]
+techniques = ["ReLU"]
+
+[[row.reading]]
+techniques = ["He normal", "ReLU"]
+change = { batch_size = 8 }
+"""
+ROW = TABLE.partition("[[row]]")[0]
+
+
+@pytest.fixture
+def table(place):
+    """Writes a table into the study's folder; gives its file's name."""
+
+    def write(text=TABLE):
+        (place / "table.toml").write_text(text, "utf-8")
+        return "table.toml"
+
+    return write
+
+
+def test_a_table_is_trained_judged_and_stored(stepladder, table):
+    first = stepladder("reproduce", table())
+    assert first.returncode == 0, first.stderr
+    assert "Traceback" not in first.stderr
+    assert "confound" not in first.stderr  # it is told where rows are compared, not before
+    for words in ("them, one run of each", "ReLU against naive: activation sigmoid → relu",
+                  "cannot be told", "lacks replicates"):  # fmt: skip
+        assert words in " ".join(first.stdout.split())
+    again = stepladder("reproduce", "table.toml", "--format", "json")
+    assert again.returncode == 0, again.stderr
+    assert "All 6 trials are stored: nothing to train." in again.stderr
+    found = json.loads(again.stdout)
+    assert found["finished"] is True
+    naive, relu = found["rows"]
+    assert (naive["reported"], naive["tolerance"], naive["runs"]) == (0.25, 0.01, 1)
+    assert relu["runs"] is None
+    assert {each["reading"] for each in relu["readings"]} == {"ReLU", "He normal + ReLU"}
+    assert [each["n"] for each in relu["readings"]] == [2, 2]
+    distances = [each["distance"] for each in relu["readings"]]
+    assert relu["nearest"] == relu["readings"][0]["name"]
+    if relu["readings"][0]["finding"] == relu["readings"][1]["finding"]:
+        assert distances == sorted(distances)
+    (pair,) = found["neighbours"]
+    assert (pair["row"], pair["above"]) == ("ReLU", "naive")
+    assert pair["named"] == [{"what": "activation", "above": "sigmoid", "here": "relu"}]
+    assert pair["reported_step"] == pytest.approx(74.5)
+    drawn = stepladder("report", "runs/theirs")  # the readings are a study as any other
+    assert drawn.returncode == 0, drawn.stderr
+    markdown = stepladder("reproduce", "table.toml", "--format", "markdown")
+    assert "| ReLU | 99.5 |" in markdown.stdout
+
+
+def test_a_trial_of_a_study_is_not_trained_again(stepladder, table):
+    done = stepladder("run", "study.toml", "--store", "sqlite:///shared.db")
+    assert done.returncode == 0, done.stderr
+    made = stepladder("reproduce", table(), "--store", "sqlite:///shared.db", "--dry-run")
+    assert made.returncode == 0, made.stderr
+    # the study's base and its rung of ReLU are the table's naive row and first reading
+    assert "2 trials to train, 4 found in the store" in made.stdout
+
+
+def test_what_is_stored_is_judged_without_training(in_process, table, made_up, place):
+    made_up(3)  # two of the study's base, one of its rung of ReLU
+    code, out, err = in_process("reproduce", table(), "--stored", "--format", "json",
+                                "--store", "runs/small/stepladder.db")  # fmt: skip
+    assert code == 0, err
+    found = json.loads(out)
+    assert found["finished"] is False
+    assert [[each["n"] for each in row["readings"]] for row in found["rows"]] == [[2], [1, 0]]
+    assert not (place / "runs" / "theirs").exists()
+    code, out, err = in_process("reproduce", "table.toml", "--stored")
+    assert (code, out) == (2, "")
+    assert "runs/theirs/stepladder.db" in err
+
+
+def test_dry_run_trains_nothing_and_says_what_it_took(in_process, table, place):
+    text = TABLE.replace("replicates = 2", 'replicates = 3\ntakes = "two seconds"')
+    code, out, _ = in_process("reproduce", table(text), "--dry-run")
+    assert code == 0
+    assert "9 trials to train" in out
+    assert "All of it took two seconds." in out
+    assert not (place / "runs").exists()
+
+
+def test_only_some_rows(in_process, table):
+    code, out, _ = in_process("reproduce", table(), "--dry-run", "--only", "ReLU: ReLU")
+    assert code == 0
+    assert "2 trials to train" in out
+
+
+def test_from_python(place, monkeypatch, table):
+    monkeypatch.chdir(place)
+    made = reproduce(PublishedTable.load(table()).only(["naive"]), workers=1)
+    assert (made.trained, made.found) == (2, 0)
+    assert "naive" in str(made)
+    assert json.loads(made.to_json())["table"] == "theirs"
+    assert "| naive |" in made.to_markdown()
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "said"),
+    [
+        (ROW, (), "a table needs at least one [[row]], found none"),
+        (TABLE.replace("reported = 99.5\n", ""), (), "row[2].reported is missing"),
+        (TABLE.replace("99.5", "995"), (), "must be a percentage from 0 to 100, found 995"),
+        (TABLE.replace("99.5", "-1"), (), "must be a percentage from 0 to 100, found -1"),
+        (TABLE.replace("99.5", "nan"), (), "must be a percentage from 0 to 100, found nan"),
+        (TABLE.replace("99.5", '"high"'), (), "must be a percentage from 0 to 100, found 'high'"),
+        (TABLE.replace("runs = 1", "runs = 0"), (), "row[1].runs must be at least 1, found 0"),
+        (TABLE.replace('"ReLU"]\nch', '"Relux"]\nch'), (), "found 'Relux'; did you mean 'ReLU'"),
+        (TABLE.replace("[[row.reading]]", "[[row.raeding]]"), (), "raeding is not a key of row[2]"),
+        (TABLE.replace('"ReLU"\nrep', '"naive"\nrep'), (), "found 'naive' twice; rename one"),
+        (TABLE.replace('dataset = "digits"', 'dataset = "dgits"'), (), "dgits"),
+        (TABLE, ("--only", "Relu6"), "--only must name a row, found 'Relu6'; did you mean 'ReLU'?"),
+        (TABLE, ("--only", "ReLU: RelU"), "must name a reading of row 'ReLU', found 'RelU'"),
+        (TABLE, ("--replicates", "0"), "replicates must be at least 1, found 0"),
+        (TABLE, ("--replicates", "few"), "'few' is not a valid integer"),
+        ("name = ", (), "must be TOML"),
+        (None, (), "must be a table file or a built-in table (mnist-original)"),
+    ],
+)
+def test_bad_input_is_one_message(in_process, table, place, text, words, said):
+    file = table(text) if text is not None else "no-such.toml"
+    code, out, err = in_process("reproduce", file, *words)
+    assert (code, out) == (2, "")
+    assert said in err
+    assert "Traceback" not in err
+    assert not (place / "runs").exists()
+
+
+def test_a_study_is_no_table_and_a_table_no_study(in_process):
+    code, _, err = in_process("reproduce", "quick")
+    assert (code, "that is a study: `stepladder run quick`" in err) == (2, True)
+    code, _, err = in_process("run", "mnist-original")
+    told = "that is a published table: `stepladder reproduce mnist-original`"
+    assert (code, told in err) == (2, True)
+
+
+def test_the_schema_of_tables_has_their_keys(in_process):
+    code, out, _ = in_process("schema", "--of", "table")
+    assert code == 0
+    schema = json.loads(out)
+    assert {"row", "protocol", "base", "source"} <= set(schema["properties"])
+    assert {"reading", "reported", "runs"} <= set(schema["$defs"]["Row"]["properties"])

@@ -1,0 +1,138 @@
+"""Judging a published table by results that follow a rule: no training here."""
+
+import math
+
+import pytest
+from example_table import ROWS, accuracy, judged
+from fake_training import noise
+
+
+def test_each_row_names_the_reading_that_comes_nearest():
+    _, rows = judged()
+    assert [row.verdict for row in rows.values()] == ["reproduced"] * 3
+    assert rows["ReLU"].nearest.candidate.reading == "near"
+    assert [each.finding for each in rows["ReLU"].readings] == ["fits", "excluded"]
+    assert rows["ReLU"].readings[1].distance == pytest.approx(5, abs=0.5)
+    assert rows["dropout"].nearest.candidate.reading == "on ReLU"
+    assert not any(row.others or row.missing for row in rows.values())
+
+
+def test_a_figure_that_no_reading_gives_is_not_reproduced():
+    rows = [{**ROWS[0], "reported": 50}, *ROWS[1:]]
+    _, found = judged(rows)
+    assert found["naive"].verdict == "not reproduced"
+    assert found["naive"].nearest.expected.high < 0.5
+    assert found["naive"].missing == ()
+
+
+def test_few_replicates_tell_nothing():
+    _, found = judged(replicates=3)
+    assert [row.verdict for row in found.values()] == ["cannot be told"] * 3
+    (said,) = found["ReLU"].missing
+    assert said.startswith("lacks replicates: 2 of 2 readings have fewer than 5")
+    assert found["ReLU"].nearest.candidate.reading == "near"
+    assert len(found["ReLU"].others) == 1
+
+
+def test_nothing_is_told_before_anything_is_trained():
+    made, found = judged(trained=0)
+    assert {row.verdict for row in found.values()} == {"cannot be told"}
+    assert not made.results.finished
+    assert all(pair.alone is None for pair in made.neighbours)
+
+
+def test_a_reading_that_was_not_trained_yet_is_no_nearest():
+    made, found = judged(only=("naive", "ReLU: far", "dropout: on Adam"))
+    assert [each.candidate.reading for each in found["ReLU"].readings] == ["far", "near"]
+    assert found["ReLU"].nearest.finding == "excluded"
+    assert found["ReLU"].verdict == "cannot be told"
+    assert [pair.row.row.name for pair in made.neighbours] == ["ReLU", "dropout"]
+
+
+def test_a_row_without_a_reading_lacks_its_protocol():
+    made, found = judged([*ROWS, {"name": "secret", "reported": 99}])
+    assert found["secret"].verdict == "cannot be told"
+    assert found["secret"].missing == ("lacks a protocol: nothing says what was trained",)
+    assert found["secret"].nearest is None
+    assert "secret" not in [pair.row.row.name for pair in made.neighbours]
+
+
+def test_readings_that_fit_alike_are_all_named_with_what_they_differ_in():
+    same = [{"name": "a", "change": {}}, {"name": "b", "change": {"learning_rate": 0.5}}]
+    _, found = judged([{"name": "naive", "reported": 30, "readings": same}])
+    (row,) = found.values()
+    assert row.verdict == "reproduced"
+    assert len(row.others) == 1
+    assert row.missing == (
+        "does not tell its protocol: 2 readings fit, which differ in learning_rate",
+    )
+
+
+def test_neighbours_differ_in_what_their_nearest_readings_do():
+    made, _ = judged()
+    relu, dropout = made.neighbours
+    assert relu.named == (("activation", "sigmoid", "relu"),)
+    assert [each.what for each in relu.beyond] == ["batch_size", "optimizer steps"]
+    assert dropout.named == (("dropout", 0.0, 0.2),)
+    assert [each.what for each in dropout.beyond] == ["batch_size", "optimizer steps"]
+    assert (relu.step, dropout.step) == pytest.approx((60, -10))
+
+
+def test_a_technique_is_judged_where_nothing_else_differs():
+    made, _ = judged()
+    relu, dropout = made.neighbours
+    assert relu.alone is None  # no sigmoid network with batches of 4 was trained
+    other, effect = dropout.alone
+    assert other.name == "ReLU: far"
+    assert effect.mean == pytest.approx(-5, abs=0.5)
+    assert effect.verdict == "hurts"
+    assert dropout.step < effect.mean  # the table says twice as much
+
+
+def higher_where_the_initialiser_is_ours(trial):
+    return accuracy(trial) + 0.2 * (trial.recipe.initializer == "glorot_uniform")
+
+
+@pytest.mark.parametrize(("reported", "first"), [(30, "naive: wide"), (50, "naive: base")])
+def test_the_row_above_is_taken_where_it_lacks_the_technique_alone(reported, first):
+    readings = [{"name": "wide", "techniques": ["plain normal"]}, {"name": "base"}]
+    naive = {**ROWS[0], "reported": reported, "readings": readings}
+    he = {"name": "He normal", "reported": 30, "techniques": ["He normal"]}
+    made, rows = judged([naive, he], higher_where_the_initialiser_is_ours)
+    (pair,) = made.neighbours
+    assert f"naive: {rows['naive'].nearest.candidate.reading}" == first
+    assert pair.alone[0].name == first
+
+
+def test_a_row_that_lacks_its_own_technique_has_no_effect_of_it():
+    rows = [
+        {"name": "naive", "reported": 30, "techniques": ["Adam"]},
+        {"name": "Adam", "reported": 30, "change": {}},
+    ]
+    (pair,) = judged(rows)[0].neighbours
+    assert pair.named == (("optimizer", "adam", "sgd"),)
+    assert pair.alone is None
+
+
+def test_a_row_is_compared_with_the_row_that_it_names():
+    made, _ = judged([*ROWS[:2], {**ROWS[2], "above": "naive"}])
+    assert made.neighbours[1].above.row.name == "naive"
+    assert made.neighbours[1].named == (("dropout", 0.0, 0.2),)
+    assert "activation" in [each.what for each in made.neighbours[1].beyond]
+
+
+def test_what_diverges_gives_no_figure():
+    _, found = judged(rule=lambda trial: math.nan)
+    assert {row.verdict for row in found.values()} == {"not reproduced"}
+    assert found["naive"].nearest.distance == math.inf
+    assert found["naive"].nearest.expected.n == 0
+
+
+def test_a_mean_of_more_runs_is_held_to_more():
+    rule = lambda trial: 0.3 + noise(trial, 0.05)  # noqa: E731
+    reach = {}
+    for runs in (1, 100):
+        _, found = judged([{**ROWS[0], "runs": runs}], rule)
+        expected = found["naive"].nearest.expected
+        reach[runs] = expected.high - expected.low
+    assert reach[1] / reach[100] == pytest.approx(math.sqrt((1 + 1 / 5) / (1 / 100 + 1 / 5)))
