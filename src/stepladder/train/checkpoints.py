@@ -9,21 +9,23 @@ from __future__ import annotations
 import hashlib
 import io
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from stepladder.files import sweep, write_whole
-from stepladder.train.groups import Group
+from stepladder.records import Trial
+from stepladder.train.groups import Group, Stage
 from stepladder.values import fingerprint
 from stepladder.wire import Array, receive, send
 
-__all__ = ["MAGIC", "Checkpoint", "Checkpoints", "Keeping", "clear", "remove"]
+__all__ = ["MAGIC", "Checkpoint", "Checkpoints", "Keeping", "clear", "forget", "remove"]
 
 MAGIC = b"stepladder checkpoint 1\n"
 _DIGEST_BYTES = 32
+_END = "end-"
 _KEPT = 2  # the last two: should the newest be damaged, the other still saves most of the work
 
 Clock = Callable[[], float]
@@ -122,6 +124,35 @@ class Checkpoints:
             _remove_file(file)
 
 
+    def end_of(self, trial: Trial, stages: Sequence[Stage]) -> Checkpoint | None:
+        """Where a trial ended that was trained through some stages, or None if that is not kept.
+
+        Args:
+            trial: with the epochs that it was trained for.
+            stages: its own included, which decide its last bits.
+        """
+        if self._folder is None:
+            return None
+        file = self._folder / _end_name(trial, stages)
+        if not file.exists():
+            return None
+        found, wrong = _read(file)
+        if found is None:
+            self._note(f"{file.name} is not used, for it {wrong}")
+            _remove_file(file)
+            return None
+        return found if found.more.get("versions") == self._versions else None
+
+    def keep_end(self, trial: Trial, stages: Sequence[Stage], state: Checkpoint) -> None:
+        """Keeps where a trial has ended.
+
+        Raises:
+            OutputError: if it cannot be written.
+        """
+        if self._folder is not None:
+            _write(self._folder / _end_name(trial, stages), state, self._versions)
+
+
 Keeping = Callable[[Group], Checkpoints | None]
 """Gives the checkpoints of a group, or None to keep none."""
 
@@ -129,6 +160,12 @@ Keeping = Callable[[Group], Checkpoints | None]
 def remove(folder: Path, group: Group) -> None:
     """Removes a group's checkpoints: all of its trials are stored."""
     for file in _files(folder, _own(group)):
+        _remove_file(file)
+
+
+def forget(folder: Path, trial: Trial) -> None:
+    """Removes where a trial ended: nothing will go on from it."""
+    for file in folder.glob(f"{_END}{trial.id}-*.checkpoint"):
         _remove_file(file)
 
 
@@ -143,8 +180,12 @@ def clear(folder: Path) -> None:
 
 def _shared(group: Group) -> str:
     """How the names of checkpoints begin that may hold a group, whatever else it then held."""
-    what = [repr(group.key), group.lanes, group.trials[0].dataset]
+    what = [repr(group.key), group.lanes, group.trials[0].dataset, *group.before]
     return fingerprint(what)[:24]
+
+
+def _end_name(trial: Trial, stages: Sequence[Stage]) -> str:
+    return f"{_END}{trial.id}-{fingerprint([list(each) for each in stages])[:12]}.checkpoint"
 
 
 def _own(group: Group) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -13,9 +14,9 @@ from stepladder.train.gather import Gathered, curve_arrays, go_on
 from stepladder.train.state import Sums, Weights
 from stepladder.wire import Array
 
-__all__ = ["Resumable"]
+__all__ = ["NO_LANES", "Resumable"]
 
-_NO_LANES = "seeds"  # the one part of the weights that all lanes share
+NO_LANES = "seeds"  # the one part of the weights that all lanes share
 
 
 class Resumable:
@@ -27,7 +28,11 @@ class Resumable:
     """
 
     def __init__(
-        self, gathered: Sequence[Gathered], segments: int, checkpoints: Checkpoints | None
+        self,
+        gathered: Sequence[Gathered],
+        segments: int,
+        checkpoints: Checkpoints | None,
+        start: Callable[[], Checkpoint | None] = lambda: None,
     ) -> None:
         """A population at its start.
 
@@ -35,9 +40,11 @@ class Resumable:
             gathered: the curve of each lane.
             segments: of the whole training.
             checkpoints: of its group, or None to keep none.
+            start: gives where it goes on from if there is no checkpoint, `done` in epochs.
         """
         self.done, self.seconds = 0, 0.0
         self._gathered, self._segments, self._checkpoints = gathered, segments, checkpoints
+        self._start = start
 
     def resume(self, weights: Weights, per_epoch: int) -> tuple[Weights, Sums | None]:
         """Sets the curves to where the latest checkpoint stood, whichever lanes it had then.
@@ -49,16 +56,19 @@ class Resumable:
         Returns:
             The weights, and the sums over the examples of the epoch that was begun, if one was.
         """
-        expected = self._state(0, weights, None, 0.0).arrays
+        expected = self.state(0, weights, None, 0.0).arrays
         kept = self._checkpoints
         found = kept.latest(lambda each: self._fits(each, expected)) if kept else None
+        if found is None:
+            start = self._start()
+            found = None if start is None else replace(start, done=start.done * per_epoch)
         if found is None:
             return weights, None
         self.done, self.seconds = found.done, float(found.more["seconds"])
         places = [found.trials.index(each.trial.id) for each in self._gathered]
         go_on(self._gathered, found.arrays, places, found.done // per_epoch)
         arrays = {
-            name: jnp.array(array if name.startswith(_NO_LANES) else array[np.array(places)])
+            name: jnp.array(array if name.startswith(NO_LANES) else array[np.array(places)])
             for name, array in found.arrays.items()
         }
         sums = Sums(*(arrays[f"sums.{part}"] for part in Sums._fields))
@@ -77,9 +87,10 @@ class Resumable:
             OutputError: if it cannot be written.
         """
         if self._checkpoints and done < self._segments:
-            self._checkpoints.offer(done, lambda: self._state(done, weights, sums, seconds))
+            self._checkpoints.offer(done, lambda: self.state(done, weights, sums, seconds))
 
-    def _state(self, done: int, weights: Weights, sums: Sums | None, seconds: float) -> Checkpoint:
+    def state(self, done: int, weights: Weights, sums: Sums | None, seconds: float) -> Checkpoint:
+        """All that a training needs to go on; arguments as for `offer`."""
         arrays = {name: np.asarray(leaf) for name, leaf in _named(weights).items()}
         for part, leaf in (sums or Sums.none(len(self._gathered)))._asdict().items():
             arrays[f"sums.{part}"] = np.asarray(leaf)
