@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from stepladder.version import __version__
 
 if TYPE_CHECKING:
-    from stepladder.api import Run, run
+    from stepladder.api import Run, SearchRun, run, search
     from stepladder.errors import (
         DataError,
         InputError,
@@ -42,6 +42,7 @@ __all__ = [
     "Reported",
     "Run",
     "RunError",
+    "SearchRun",
     "StepladderError",
     "StoreError",
     "Study",
@@ -50,6 +51,7 @@ __all__ = [
     "WorkerError",
     "__version__",
     "run",
+    "search",
 ]
 
 _HOME = {
@@ -58,9 +60,11 @@ _HOME = {
     "Recipe": "recipe",
     "Reported": "study",
     "Run": "api",
+    "SearchRun": "api",
     "Study": "study",
     "Technique": "techniques",
     "run": "api",
+    "search": "api",
 }
 
 

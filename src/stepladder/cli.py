@@ -12,6 +12,8 @@ import click
 
 from stepladder import cli_store, interrupts
 from stepladder.cli_judge import judge
+from stepladder.cli_search import search
+from stepladder.cli_settings import given, settings_of
 from stepladder.errors import StepladderError
 from stepladder.version import __version__
 
@@ -104,8 +106,8 @@ def run(
     from stepladder.report.wording import visible
     from stepladder.study import Study
 
-    given = _given(replicates=replicates, epochs=epochs, design=design)
-    changes = {**_settings(settings), **given}
+    more = given(replicates=replicates, epochs=epochs, design=design)
+    changes = {**settings_of(settings), **more}
     asked = Study.load(study, changes)
     if dry_run:
         planned = api.plan(asked, out=out, store=store, workers=workers, engine=engine)
@@ -227,6 +229,7 @@ def schema() -> None:
 
 
 command.add_command(judge)
+command.add_command(search)
 command.add_command(cli_store.runs)
 command.add_command(cli_store.store)
 
@@ -257,24 +260,3 @@ def _same_command() -> str:
     import shlex
 
     return shlex.join(["stepladder", *sys.argv[1:]])
-
-
-def _given(**values: object) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _settings(pairs: tuple[str, ...]) -> Mapping[str, Any]:
-    """`KEY=VALUE` pairs by key; a value that is no TOML is a text."""
-    found: dict[str, Any] = {}
-    for pair in pairs:
-        key, equals, text = pair.partition("=")
-        if not equals or not key.strip():
-            raise click.BadParameter(
-                f"must be KEY=VALUE, found {pair!r}; write base.learning_rate=0.1, for example",
-                param_hint="--set",
-            )
-        try:
-            found[key.strip()] = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            found[key.strip()] = text
-    return found

@@ -7,11 +7,11 @@ import pytest
 
 import stepladder
 
-HEAVY = ("keras", "jax", "matplotlib", "scipy", "sqlalchemy", "numpy", "pydantic", "rich")
+HEAVY = ("keras", "jax", "matplotlib", "scipy", "sqlalchemy", "numpy", "pydantic", "rich", "optuna")
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["run", "--help"], ["bench", "--help"], ["--version"]]
+    "words", [["--help"], ["run", "--help"], ["search", "--help"], ["bench", "--help"], ["--version"]]
 )
 def test_help_imports_nothing_heavy(words):
     code = (
@@ -36,6 +36,7 @@ def test_public_names_are_pinned():
         "Reported",
         "Run",
         "RunError",
+        "SearchRun",
         "StepladderError",
         "StoreError",
         "Study",
@@ -44,6 +45,7 @@ def test_public_names_are_pinned():
         "WorkerError",
         "__version__",
         "run",
+        "search",
     ]
     for name in stepladder.__all__:
         assert getattr(stepladder, name) is not None

@@ -26,7 +26,14 @@ from stepladder.study import Study
 from stepladder.train.checkpoints import clear
 from stepladder.version import __version__
 
-__all__ = ["Finished", "plan_study", "results_of", "run_study"]
+__all__ = [
+    "Finished",
+    "plan_study",
+    "record_of",
+    "results_of",
+    "run_study",
+    "workers_for",
+]
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,7 @@ def run_study(
     """
     own_model.allow(study, allow_code)
     dataset = load(study.dataset)
-    record = _record(study, dataset, part_sizes(study, dataset), settings)
+    record = record_of(study, dataset, part_sizes(study, dataset), settings)
     url = store or str(folder / folders.STORE_NAME)
     if study.model is not None and _lacks(record, url):
         own_model.inspect(study, dataset, settings)
@@ -125,7 +132,7 @@ def plan_study(
         InputError: if the study, its data, the folder or the store will not do.
     """
     dataset = load(study.dataset)
-    record = _record(study, dataset, part_sizes(study, dataset), settings)
+    record = record_of(study, dataset, part_sizes(study, dataset), settings)
     folders.check_holds(folder, study)
     place = folder / folders.STORE_NAME
     if store is None and not place.exists():
@@ -134,10 +141,11 @@ def plan_study(
         with open_store(store or str(place), create=False) as kept:
             ahead = foreseen(question_of(record), kept)
     notes = preflight(ahead, dataset, record.sizes)
-    return replace(ahead.announced(_workers(settings, ahead)), notes=notes)
+    return replace(ahead.announced(workers_for(settings, ahead)), notes=notes)
 
 
-def _workers(settings: Settings, planned: Plan) -> int:
+def workers_for(settings: Settings, planned: Plan) -> int:
+    """Processes that will train what is missing."""
     return min(len(settings.cpus), len(planned.missing))
 
 
@@ -154,7 +162,7 @@ def _train(
     if not planned.missing:
         return 0
     began = time.monotonic()
-    told.start(planned.announced(_workers(settings, planned)))
+    told.start(planned.announced(workers_for(settings, planned)))
     try:
         return execute(
             planned.trials,
@@ -196,9 +204,10 @@ def results_of(store: Store, name: str | None, command: str, curves: bool = True
     return judge(store, record, record.versions.get("engine", "population"), command, curves)
 
 
-def _record(
+def record_of(
     study: Study, dataset: Dataset, sizes: dict[str, int], settings: Settings
 ) -> StudyRecord:
+    """A study as its store keeps it, with what it is about to be trained by."""
     names = ["keras", "numpy", settings.keras_backend]
     installed = {name: importlib.metadata.version(name) for name in dict.fromkeys(names)}
     return StudyRecord(
