@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 

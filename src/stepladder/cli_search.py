@@ -100,7 +100,6 @@ def search(
     else:
         search_table.show(made.found)
     click.echo(
-        f"Candidates: {made.folder / 'search.json'}  "
-        f"Optuna's study: {made.folder / 'optuna.log'}",
+        f"Candidates: {made.folder / 'search.json'}  Optuna's study: {made.folder / 'optuna.log'}",
         err=True,
     )

@@ -1,4 +1,4 @@
-"""Search spaces: what a search may draw, over which fields of a recipe, and under which condition."""
+"""Search spaces: what is drawn, over which fields of a recipe, and under which conditions."""
 
 from __future__ import annotations
 
@@ -62,9 +62,7 @@ class Parameter(Value):
         StudyError: if the range is empty, or its keys do not belong to the type.
     """
 
-    type: Annotated[
-        Literal["float", "int", "categorical"], BeforeValidator(_short_kind)
-    ] = Field(
+    type: Annotated[Literal["float", "int", "categorical"], BeforeValidator(_short_kind)] = Field(
         description="float, int or categorical, as Optuna's FloatDistribution, IntDistribution and "
         "CategoricalDistribution.",
         examples=["float"],
@@ -105,8 +103,9 @@ class Parameter(Value):
         return tuple(_as_choice(each) for each in self.choices)
 
 
-def _as_choice(value: object) -> Choice:
-    return "-".join(map(str, value)) if isinstance(value, list | tuple) else value  # type: ignore[return-value]
+def _as_choice(value: Any) -> Choice:  # noqa: ANN401 - whatever the file holds
+    made: Choice = "-".join(map(str, value)) if isinstance(value, list | tuple) else value
+    return made
 
 
 def _wrong_choices(given: Parameter) -> str:
@@ -214,9 +213,7 @@ def dimensions(space: Mapping[str, Parameter]) -> tuple[Dimension, ...]:
     return tuple(ordered)
 
 
-def _layer_by_layer(
-    name: str, given: Parameter, space: Mapping[str, Parameter]
-) -> list[Dimension]:
+def _layer_by_layer(name: str, given: Parameter, space: Mapping[str, Parameter]) -> list[Dimension]:
     when = {other: tuple(map(_as_choice, values)) for other, values in given.when.items()}
     layers = space.get(LAYERS)
     if name != UNITS or not given.each or layers is None:

@@ -145,7 +145,7 @@ def _values(space: Mapping[str, Parameter], base: Recipe) -> list[str]:
 def _refusal(name: str, value: object, given: Parameter, base: Recipe) -> str:
     """Why a field does not take a value, or nothing; contradictions with others are not its."""
     if given.type == "float" and Recipe.model_fields[name].annotation is int:
-        return f"{name} is a whole number, found type float; write type = \"int\""
+        return f'{name} is a whole number, found type float; write type = "int"'
     defaults = {other: field.default for other, field in Recipe.model_fields.items()}
     plain: dict[str, Any] = {**defaults, "hidden": base.hidden or (1,), "model": base.model}
     if name == "momentum":

@@ -12,7 +12,7 @@ from stepladder.values import nearest
 
 __all__ = ["BUILT_IN_DATASETS", "BUILT_IN_STUDIES", "anchored", "put", "read"]
 
-BUILT_IN_STUDIES = ("mnist", "mnist-fair", "quick")
+BUILT_IN_STUDIES = ("mnist", "mnist-fair", "mnist-search", "quick")
 BUILT_IN_DATASETS = ("mnist",)
 
 

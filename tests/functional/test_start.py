@@ -11,7 +11,8 @@ HEAVY = ("keras", "jax", "matplotlib", "scipy", "sqlalchemy", "numpy", "pydantic
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["run", "--help"], ["search", "--help"], ["bench", "--help"], ["--version"]]
+    "words",
+    [["--help"], ["run", "--help"], ["search", "--help"], ["bench", "--help"], ["--version"]],
 )
 def test_help_imports_nothing_heavy(words):
     code = (

@@ -143,10 +143,10 @@ def noise_of(scores: npt.ArrayLike) -> Floats:
     own = rows - rows.mean(axis=1, keepdims=True)
     count, replicates = rows.shape
     if count < 2:
-        return own.ravel() * math.sqrt(replicates / (replicates - 1))
+        return np.asarray(own.ravel() * math.sqrt(replicates / (replicates - 1)), np.float64)
     both = own - own.mean(axis=0, keepdims=True)
     free = (count - 1) * (replicates - 1)
-    return both.ravel() * math.sqrt(count * replicates / free)
+    return np.asarray(both.ravel() * math.sqrt(count * replicates / free), np.float64)
 
 
 def flat_top(
@@ -163,7 +163,8 @@ def flat_top(
         replicates: that each is the mean of.
         delta: a fraction that does not matter.
         noise: standard deviation of one replicate; NaN where it is not known.
-        confidence: with which a candidate is called worse, all of them together (Bonferroni).
+        confidence: with which candidates are called worse, all of them together, whichever is
+            the best (Bonferroni over all pairs).
 
     Returns:
         Those within δ of the best as they were found, and those of which it cannot be ruled out;
@@ -177,5 +178,6 @@ def flat_top(
     within = behind <= 1e-12
     if not math.isfinite(noise) or len(means) < 2:
         return within, within
-    z = float(special.ndtri(1 - (1 - confidence) / (len(means) - 1)))
+    pairs = len(means) * (len(means) - 1)  # in either order: the best was chosen by looking
+    z = float(special.ndtri(1 - (1 - confidence) / pairs))
     return within, behind <= z * noise * np.sqrt(1 / counts + 1 / counts[best]) + 1e-12

@@ -101,7 +101,9 @@ def _best(found: Found) -> list[RenderableType]:
     ]  # fmt: skip
     if found.test is not None:
         test = found.test
-        lines.append(Text.assemble("test ", (f"{_shown(test).text} %", "bold"), " on the same replicates"))
+        lines.append(
+            Text.assemble("test ", (f"{_shown(test).text} %", "bold"), " on the same replicates")
+        )
     looks = f"{counted(found.looks, 'look')} at this test set so far"
     again = found.test is not None and found.looks > 1
     if again:
@@ -202,5 +204,5 @@ def _value(value: Choice) -> str:
 
 
 def _shown(estimate: Estimate) -> Shown:
-    ends = [None if end is None else 100 * end for end in (estimate.ci_low, estimate.ci_high)]
-    return Shown(100 * estimate.mean, *ends)
+    low, high = (None if end is None else 100 * end for end in (estimate.ci_low, estimate.ci_high))
+    return Shown(100 * estimate.mean, low, high)

@@ -14,7 +14,7 @@ import numpy as np
 from stepladder.files import write_whole
 from stepladder.searcher.candidates import Candidate
 from stepladder.searcher.samplers import learns, points, sampler
-from stepladder.searching import BATCH, QUASI_RANDOM, Search
+from stepladder.searching import BATCH, QUASI_RANDOM
 from stepladder.space import Choice, Dimension, dimensions, drawn, is_active, recipe_of
 from stepladder.study import Study
 from stepladder.train.structure import is_lane_number

@@ -89,9 +89,7 @@ def search_study(
         folders.write_study(folder, study)
         kept.put_study(record)
         checkpoints = folder / folders.CHECKPOINTS_NAME
-        trains = _Training(
-            study, dataset, settings, kept, progress or QuietProgress(), checkpoints
-        )
+        trains = _Training(study, dataset, settings, kept, progress or QuietProgress(), checkpoints)
         candidates, epochs = _searched(question, asker, trains, checkpoints)
         winner, finalists = choose(candidates, question, trains)
         fresh = _fresh(winner, question, trains)
@@ -185,9 +183,7 @@ def _or_0(accuracy: float) -> float:
     return 0.0 if math.isnan(accuracy) else accuracy
 
 
-def _fresh(
-    winner: Candidate, question: Question, trains: _Training
-) -> list[TrialResult]:
+def _fresh(winner: Candidate, question: Question, trains: _Training) -> list[TrialResult]:
     """The winner on replicates that the search never saw.
 
     Raises:
@@ -214,9 +210,7 @@ def _told(
 ) -> Found:  # fmt: skip
     study, winner, chance = question.study, finalists[0], 1 / question.classes
     accuracies = [result.validation.accuracy for result in fresh]
-    lucky = telling.luck(
-        candidates, finalists, accuracies, study, question.validation, chance
-    )
+    lucky = telling.luck(candidates, finalists, accuracies, study, question.validation, chance)
     top, maybe = telling.flat(candidates, winner, study.delta, lucky.noise, chance)
     expected, each = telling.expected(candidates, chance)
     test, looks = _look(question, store, fresh, final)

@@ -55,14 +55,25 @@ def luck(
     search = study.search
     assert search is not None
     whole = [each for each in candidates if each.is_whole]
+    replicates, tried = search.replicates, search.finalists
+    accuracies = [each.mean(chance) for each in whole]
+    if len(whole) < 2:  # one alone went on to the end: it was chosen at the rung before
+        accuracies, replicates, tried = _last_choice(candidates, finalists[0]), 1, 1
     noise = noise_of([each.replicates for each in finalists])
     if len(finalists) < 2 or not noise.size:
         noise = noise_of([list(fresh)])
-    best = max(each.accuracy for each in whole)
-    return luck_of_the_choice(
-        [each.mean(chance) for each in whole], noise, search.replicates, search.finalists,
-        margin_of(best, validation), study.seed,
-    )  # fmt: skip
+    margin = margin_of(max(accuracies), validation)
+    return luck_of_the_choice(accuracies, noise, replicates, tried, margin, study.seed)
+
+
+def _last_choice(candidates: Sequence[Candidate], winner: Candidate) -> list[float]:
+    """Accuracies at the last rung at which the winner had company; its own where it had none."""
+    for epochs in sorted(winner.rungs, reverse=True):
+        found = [each.rungs[epochs] for each in candidates if epochs in each.rungs]
+        finite = [value for value in found if math.isfinite(value)]
+        if len(finite) > 1:
+            return finite
+    return [winner.accuracy]
 
 
 def flat(

@@ -123,7 +123,6 @@ class Checkpoints:
         for file in sorted(_files(self._folder, _own(self._group)), key=_done)[:-_KEPT]:
             _remove_file(file)
 
-
     def end_of(self, trial: Trial, stages: Sequence[Stage]) -> Checkpoint | None:
         """Where a trial ended that was trained through some stages, or None if that is not kept.
 

@@ -85,7 +85,9 @@ class PopulationEngine:
             earlier, epochs = group.earlier, group.before[-1].epochs
             found = kept_ends(earlier, kept) or self._train_in_stages(earlier, on_epoch)[1]
             lanes = training.lanes
-            return joined(found, [shortened(lane, epochs) for lane in lanes], lanes, group.key.epochs)
+            return joined(
+                found, [shortened(lane, epochs) for lane in lanes], lanes, group.key.epochs
+            )
 
         def ended(state: Checkpoint) -> None:
             ends.update(ends_of(state, group.key.epochs))

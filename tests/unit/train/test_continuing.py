@@ -81,9 +81,7 @@ def test_a_result_does_not_depend_on_who_else_survived(engine, trials):
 def test_a_third_stage_goes_on_from_the_second(engine, trials):
     kept = engine(kept=True)
     trained(kept, first_stage(trials))
-    second = replace(
-        second_stage([shortened(each, 3) for each in trials[:2]]), keeps=True
-    )
+    second = replace(second_stage([shortened(each, 3) for each in trials[:2]]), keeps=True)
     trained(kept, second)
     third = Group((trials[1],), 1, before=(Stage(2, WIDE), Stage(3, NARROW)))
     epochs = []
