@@ -64,11 +64,11 @@ def engine(
     """
     from stepladder.train.custom import Code, builder
 
-    build = builder(Code(**code) if code else None)
+    own = Code(**code) if code else None
     if name != "population":
         from stepladder.train.fit import FitEngine
 
-        return FitEngine(dataset, checkpoints, build)
+        return FitEngine(dataset, checkpoints, builder(own))
     import jax
 
     if cache:
@@ -80,8 +80,9 @@ def engine(
         for option, value in options.items():
             jax.config.update(option, value)  # type: ignore[no-untyped-call]
     from stepladder.train.population import PopulationEngine
+    from stepladder.train.turned import TURNED
 
-    return PopulationEngine(dataset, checkpoints, build)
+    return PopulationEngine(dataset, checkpoints, builder(own, TURNED))
 
 
 def main() -> None:
