@@ -35,8 +35,7 @@ def main():
         model = build(
             {
                 "units": [
-                    trial.suggest_int(f"units_{layer}", 32, 512, step=32)
-                    for layer in range(layers)
+                    trial.suggest_int(f"units_{layer}", 32, 512, step=32) for layer in range(layers)
                 ],
                 "activation": trial.suggest_categorical("activation", ACTIVATIONS),
                 "optimizer": optimizer,

@@ -12,7 +12,7 @@ from stepladder.errors import OutputError, RunError, StoreError
 from stepladder.files import write_whole
 from stepladder.report.formats import as_json
 from stepladder.report.write import write_report
-from stepladder.runner.folder import RESULTS_NAME, STORE_NAME
+from stepladder.runner.folder import RESULTS_NAME, SEARCH_NAME, STORE_NAME
 from stepladder.runner.progress import Planned, Progress
 from stepladder.runner.results import Results
 from stepladder.runner.settings import AxisChoice, EngineChoice
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from stepladder.searcher.found import Found
 
 __all__ = ["Run", "SearchRun", "default_folder", "plan", "read", "run", "search"]
-
-SEARCH_NAME = "search.json"
 
 
 @dataclass(frozen=True)
