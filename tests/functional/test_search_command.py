@@ -21,12 +21,12 @@ batch_size = 16
 
 [search]
 trials = 6
-per_structure = 3
 reduction = 2
+least_epochs = 2
 
 [search.space]
 learning_rate = { type = "float", low = 0.001, high = 0.5, log = true }
-activation = { type = "categorical", choices = ["relu", "tanh"] }
+initializer = { type = "categorical", choices = ["glorot_uniform", "he_normal"] }
 """
 
 
@@ -47,7 +47,8 @@ def searched(place):
         (["--set", "search.space.learning_rate.low=0.7"], "low must be below high"),
         (["--set", "search.space.learning_rate.low=0"], "above 0 on a logarithmic scale"),
         (["--set", "search.space={}"], "at least one field of the recipe"),
-        (["--set", 'search.space.activation.choices=["relu","rleu"]'], "did you mean 'relu'?"),
+        (["--set", 'search.space.activation={type="categorical",choices=["relu","rleu"]}'],
+         "did you mean 'relu'?"),
         (["--set", 'search.space.train_examples={type="int",low=10,high=5000}'], "train_examples"),
         (["--set", 'search.space.momentum={type="float",low=0.1,high=0.9}',
           "--set", "base.optimizer=adam"], "must not contradict itself"),
@@ -80,7 +81,7 @@ def test_a_whole_search_goes_on_and_counts_its_looks(searched, stepladder):
     assert found["looks"] == 0
     assert len(found["best"]["val_accuracy"]["values"]) == 2
     assert found["expected_best"]["trials"] == [1, 2, 3, 4, 5, 6]
-    assert {each["name"] for each in found["hyperparameters"]} == {"learning_rate", "activation"}
+    assert {each["name"] for each in found["hyperparameters"]} == {"learning_rate", "initializer"}
     assert found["epochs"] < 6 * 4, "the worse ones were dropped"
     assert json.loads((searched / "runs/searched/search.json").read_text("utf-8")) == found
     assert not (searched / "runs/searched/checkpoints").exists()
@@ -113,7 +114,7 @@ def test_a_killed_search_goes_on_to_the_same_end(searched, stepladder):
     whole = stepladder("search", "search.toml", "--format", "json", "--out", "whole")
     process = stepladder.start("search", "search.toml", "--out", "killed")
     for line in process.stderr:
-        if "to epoch 1" in line:
+        if "to epoch 2" in line:
             process.kill()
             break
     process.communicate()

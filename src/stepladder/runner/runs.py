@@ -101,7 +101,7 @@ def _state(
     if search is not None and not record.study.techniques:  # candidates are its trials
         asked = _candidates(place)
         return RunState(
-            record.study.name, place, asked, search.trials if not asked else asked,
+            record.study.name, place, asked, asked or search.trials,
             seconds=record.seconds, size=size,
         )  # fmt: skip
     plan = foreseen(question_of(record), store)
