@@ -129,8 +129,8 @@ def test_json_is_json_and_holds_the_curves(found):
 def test_the_flat_top_and_luck_of_candidates(study):
     candidates = candidates_of(study)
     winner = candidates[9]
-    top, maybe = telling.flat(candidates, winner, 0.3, 0.002, CHANCE)
-    assert [each.number for each in top] == [9, 8]
+    top, maybe = telling.flat(candidates, winner, 0.25, 0.002, CHANCE)
+    assert [each.number for each in top] == [9, 7, 8]
     assert maybe == 4
     lucky = telling.luck(candidates, [winner, candidates[8]], [0.9, 0.91], study, 100, CHANCE)
     assert 0 < lucky.luck < 0.01
