@@ -120,7 +120,7 @@ class Training:
     @property
     def _parameters(self) -> int:
         """Trainable numbers of one lane."""
-        return sum(leaf[0].size for leaf in self.weights.trainable)
+        return sum(leaf.size for leaf in self.weights.trainable) // len(self.lanes)
 
     def segment_given(self, epoch: int, segment: int) -> tuple[jax.Array, jax.Array, jax.Array]:
         """Order, tail and rates of a segment of an epoch, both from 0: see `Program.epoch`."""

@@ -87,33 +87,67 @@ def _total(values: jax.Array) -> jax.Array:
     return _fixed(values).sum(axis=1)
 
 
-def _normalized(layer: Any, scaled: jax.Array) -> jax.Array:  # noqa: ANN401 - Keras has no types
-    """What a layer's gamma and beta make of (units, examples), as (examples, units)."""
-    gamma, beta = (_spread(each.value, scaled) for each in (layer.gamma, layer.beta))
-    return (scaled * gamma + beta).T
+# Jitted so that layers of one shape are traced once: that is half of what a compiled program costs.
+
+
+@jax.jit
+def _batch_scaled(values: jax.Array, epsilon: float) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Units scaled over their examples, (units, examples), and each one's mean and variance."""
+    examples = values.shape[1]
+    mean = _total(values) / examples
+    centred = values - _spread(mean, values)
+    variance = _total(centred * centred) / examples
+    return centred * _spread(lax.rsqrt(variance + epsilon), values), mean, variance
+
+
+@jax.jit
+def _layer_scaled(values: jax.Array, epsilon: float) -> jax.Array:
+    """Examples scaled over their units, (units, examples)."""
+    values = _fixed(values)
+    centred = values - values.mean(axis=0)
+    return centred * lax.rsqrt((centred * centred).mean(axis=0) + epsilon)
+
+
+@jax.jit
+def _normalized(scaled: jax.Array, gamma: jax.Array, beta: jax.Array) -> jax.Array:
+    """What gamma and beta, (units,), make of (units, examples), as (examples, units)."""
+    return (scaled * _spread(gamma, scaled) + _spread(beta, scaled)).T
+
+
+@jax.jit
+def _dense(kernel: jax.Array, bias: jax.Array | None, inputs: jax.Array) -> jax.Array:
+    """A kernel (units, inputs) on a batch (examples, inputs): (examples, units)."""
+    outputs = _of_units(kernel, _fixed(inputs.T))
+    return (outputs if bias is None else outputs + _spread(bias, outputs)).T
+
+
+@jax.jit
+def _first_dense(kernel: jax.Array, bias: jax.Array | None, inputs: jax.Array) -> jax.Array:
+    """As `_dense`, on a batch whose examples lie one after the other."""
+    outputs = _of_examples(kernel, inputs)
+    return (outputs if bias is None else outputs + _spread(bias, outputs)).T
 
 
 class Dense(keras.layers.Dense):  # type: ignore[misc]
     """`keras.layers.Dense` on the outputs of a layer."""
 
-    def _multiplied(self, kernel: jax.Array, inputs: jax.Array) -> jax.Array:
-        return _of_units(kernel, _fixed(inputs.T))
-
     def call(self, inputs: Any, training: bool | None = None) -> Any:  # noqa: ANN401 - tensors
         """Inputs float32 (batch, inputs); gives (batch, units)."""
         kernel = keras.ops.convert_to_tensor(self.kernel).T
         # While training it lies turned, see `stepladder.train.layout`, and this undoes nothing.
-        outputs = self._multiplied(kernel if training else _fixed(kernel), inputs)
-        if self.bias is not None:
-            outputs += _spread(keras.ops.convert_to_tensor(self.bias), outputs)
-        return outputs.T
+        kernel = kernel if training else _fixed(kernel)
+        bias = None if self.bias is None else keras.ops.convert_to_tensor(self.bias)
+        return self._outputs(kernel, bias, inputs)
+
+    def _outputs(self, kernel: jax.Array, bias: jax.Array | None, inputs: jax.Array) -> jax.Array:
+        return cast("jax.Array", _dense(kernel, bias, inputs))
 
 
 class FirstDense(Dense):
-    """`keras.layers.Dense` on a network's inputs, whose examples lie one after the other."""
+    """`keras.layers.Dense` on a network's inputs."""
 
-    def _multiplied(self, kernel: jax.Array, inputs: jax.Array) -> jax.Array:
-        return _of_examples(kernel, inputs)
+    def _outputs(self, kernel: jax.Array, bias: jax.Array | None, inputs: jax.Array) -> jax.Array:
+        return cast("jax.Array", _first_dense(kernel, bias, inputs))
 
 
 class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
@@ -123,14 +157,10 @@ class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
         """Inputs float32 (batch, units); gives the same shape."""
         if not training:
             return super().call(inputs, training=False, mask=mask)
-        values = inputs.T
-        examples = values.shape[1]
-        mean = _total(values) / examples
-        centred = values - _spread(mean, values)
-        variance = _total(centred * centred) / examples
+        scaled, mean, variance = _batch_scaled(inputs.T, self.epsilon)
         for moving, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(moving.value * self.momentum + now * (1 - self.momentum))
-        return _normalized(self, centred * _spread(lax.rsqrt(variance + self.epsilon), values))
+        return _normalized(scaled, self.gamma.value, self.beta.value)
 
 
 class LayerNormalization(keras.layers.LayerNormalization):  # type: ignore[misc]
@@ -140,10 +170,8 @@ class LayerNormalization(keras.layers.LayerNormalization):  # type: ignore[misc]
         """Inputs float32 (batch, units); gives the same shape."""
         if not training:
             return super().call(inputs)
-        values = _fixed(inputs.T)
-        centred = values - values.mean(axis=0)
-        variance = (centred * centred).mean(axis=0)
-        return _normalized(self, centred * lax.rsqrt(variance + self.epsilon))
+        scaled = _layer_scaled(inputs.T, self.epsilon)
+        return _normalized(scaled, self.gamma.value, self.beta.value)
 
 
 TURNED: Build = partial(
