@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -104,8 +104,7 @@ class Parameter(Value):
 
 
 def _as_choice(value: Any) -> Choice:  # noqa: ANN401 - whatever the file holds
-    made: Choice = "-".join(map(str, value)) if isinstance(value, list | tuple) else value
-    return made
+    return "-".join(map(str, value)) if isinstance(value, list | tuple) else cast("Choice", value)
 
 
 def _wrong_choices(given: Parameter) -> str:
@@ -167,7 +166,7 @@ class Dimension:
         low, high = float(given.low), float(given.high)
         step = given.step or (1 if given.type == "int" else None)
         if given.log and given.type == "float":
-            return min(max(low * (high / low) ** place, low), high)
+            return float(min(max(low * (high / low) ** place, low), high))
         if given.log:  # each whole number has the share of the scale around it
             scaled = (low - 0.5) * ((high + 0.5) / (low - 0.5)) ** place
             return int(min(max(round(scaled), low), high))
