@@ -9,9 +9,11 @@ from pathlib import Path
 
 from stepladder.data import Dataset
 from stepladder.errors import WorkerError
+from stepladder.files import sweep
 from stepladder.model_file import ModelFile
 from stepladder.records import Trial, TrialResult
 from stepladder.runner.claims import Claims
+from stepladder.runner.going_on import going_on
 from stepladder.runner.order import next_group
 from stepladder.runner.pool import Event, Worker
 from stepladder.runner.processes import this_driver
@@ -70,7 +72,9 @@ def execute(
     """
     if before is None:
         put_together = stackings(planned, missing, dataset, settings, progress)
-        waiting = groups(planned, missing, put_together)
+        if settings.endings:
+            sweep(settings.endings["folder"])
+        waiting = going_on(groups(planned, missing, put_together), settings, store)
     else:
         waiting = groups(planned, missing, None, before, keeps)
     if not waiting:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from stepladder.analysis import Effect, estimate
 from stepladder.confounds import confounds, too_few
 from stepladder.designs import Arm
-from stepladder.records import TrialResult
 from stepladder.runner.adapt import Wanted, adapted, wanted
 from stepladder.runner.combinations import readout
 from stepladder.runner.compare import effects_of
@@ -20,6 +17,7 @@ from stepladder.runner.measures import (
     estimate_with_images,
     reached,
 )
+from stepladder.runner.outcomes import Outcome, outcomes
 from stepladder.runner.plan import trials_of
 from stepladder.runner.question import question_of
 from stepladder.runner.results import ArmResult, Results
@@ -57,7 +55,7 @@ def judge(
                        wants.replicates if wants else None)  # fmt: skip
     ids = list(dict.fromkeys(trial.id for trials in by_arm.values() for trial in trials))
     needs = curves or study.target is not None  # epochs to a target are read off the curves
-    stored = {} if is_tuning else store.results(ids, needs)
+    stored = {} if is_tuning else outcomes(store, ids, needs)
     found = {name: [stored.get(trial.id) for trial in trials] for name, trials in by_arm.items()}
     judged, looked = effects_of(study, arms, found, question.classes)
     looks = store.look(study.name, record.fingerprint, stored, command)
@@ -129,7 +127,7 @@ def _at_edge(arm: Arm, tuned: Tuned | None) -> list[str]:
     ]
 
 
-def _diagnosis(done: Sequence[TrialResult], classes: Sequence[str]) -> list[str]:
+def _diagnosis(done: Sequence[Outcome], classes: Sequence[str]) -> list[str]:
     """What went wrong, in sentences; empty where nothing did."""
     said = []
     lost = [result.diverged for result in done if result.diverged is not None]
@@ -138,10 +136,9 @@ def _diagnosis(done: Sequence[TrialResult], classes: Sequence[str]) -> list[str]
         when = f"in epoch {first}" if first == last else f"in epochs {first} to {last}"
         said.append(f"diverged {when}{_how_many(len(lost), len(done))}")
     alive = [result for result in done if result.diverged is None]
-    constant = [result for result in alive if np.ptp(result.test_predictions) == 0]
+    constant = [result.answer for result in alive if result.answer is not None]
     if constant:
-        answers = sorted({int(result.test_predictions[0]) for result in constant})
-        named = " or ".join(classes[answer] for answer in answers)
+        named = " or ".join(classes[answer] for answer in sorted(set(constant)))
         said.append(f"answers {named} to every image{_how_many(len(constant), len(done))}")
     return said
 

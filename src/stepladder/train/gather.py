@@ -14,7 +14,7 @@ import numpy.typing as npt
 from stepladder.records import Curve, Score, Trial, TrialResult
 from stepladder.wire import Array
 
-__all__ = ["Gathered", "curve_arrays", "go_on", "result_of", "versions"]
+__all__ = ["Gathered", "curve_arrays", "go_on", "lengthened", "result_of", "versions"]
 
 Classes = npt.NDArray[np.integer]
 
@@ -100,6 +100,21 @@ def curve_arrays(gathered: Sequence[Gathered]) -> dict[str, Array]:
     }
     arrays["diverged"] = np.array([each.diverged or 0 for each in gathered], np.int64)
     return arrays
+
+
+def lengthened(arrays: Mapping[str, Array], epochs: int) -> dict[str, Array]:
+    """The arrays of a checkpoint, those of its curves with room for more epochs.
+
+    Args:
+        arrays: of a training that has ended, as `curve_arrays` gave them or of other names.
+        epochs: of the longer training.
+    """
+    return {
+        name: np.pad(array, ((0, 0), (0, epochs - array.shape[1])), constant_values=math.nan)
+        if name.startswith("curve.")
+        else array
+        for name, array in arrays.items()
+    }
 
 
 def go_on(

@@ -86,6 +86,7 @@ class Group:
         lanes: width of the program, which the study fixes, so that a trial's result does not
             depend on what was left to train beside it.
         stacking: how its replicates are put together; the study fixes their number likewise.
+        after: epochs of its trials that were trained before, under fewer epochs: see `endings`.
         before: stages that the trials have behind them, in which they had other company: the
             training goes on from the last one, or goes through all of them where it is not kept.
         keeps: whether where the trials end is kept, for other groups to go on from.
@@ -94,6 +95,7 @@ class Group:
     trials: tuple[Trial, ...]
     lanes: int
     stacking: Stacking = ALONE
+    after: int = 0
     before: tuple[Stage, ...] = ()
     keeps: bool = False
 
@@ -146,7 +148,7 @@ def most_lanes(recipe: Recipe) -> int:
 
 
 def shortened(trial: Trial, epochs: int) -> Trial:
-    """A trial as it was after fewer epochs; its learning rates must not depend on their number."""
+    """The same trial over another number of epochs."""
     return replace(trial, recipe=trial.recipe.changed({"epochs": epochs}))
 
 

@@ -58,8 +58,9 @@ def read_recipes(header: dict[str, Any]) -> list[Recipe]:
 def group_frame(group: Group) -> Frame:
     """A group as a frame."""
     trials = [_trial(trial) for trial in group.trials]
-    header = {"kind": "group", "trials": trials, "lanes": group.lanes, "before": group.before}
-    return {**header, "stacking": group.stacking, "keeps": group.keeps}, {}
+    header = {"kind": "group", "trials": trials, "lanes": group.lanes, "after": group.after}
+    more = {"stacking": group.stacking, "before": group.before, "keeps": group.keeps}
+    return {**header, **more}, {}
 
 
 def read_group(header: dict[str, Any]) -> Group:
@@ -67,7 +68,7 @@ def read_group(header: dict[str, Any]) -> Group:
     trials = tuple(_read_trial(each) for each in header["trials"])
     before = tuple(Stage(*each) for each in header["before"])
     stacking = Stacking(*header["stacking"])
-    return Group(trials, header["lanes"], stacking, before, header["keeps"])
+    return Group(trials, header["lanes"], stacking, header["after"], before, header["keeps"])
 
 
 def result_frame(result: TrialResult) -> Frame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from stepladder.recipe import Recipe
 
 __all__ = ["is_lane_number", "structure"]
@@ -42,6 +44,7 @@ def is_lane_number(field: str, base: Recipe) -> bool:
     return field in _ERASED or field in _PRESENT
 
 
+@lru_cache(maxsize=1024)  # the replicates of an arm share their recipe
 def structure(recipe: Recipe) -> Recipe:
     """The recipe with its numbers erased: trials of equal structure share one program.
 

@@ -199,8 +199,8 @@ class Training:
             One result a lane.
         """
         gathered = [Gathered(trial, self.key.epochs) for trial in self.lanes]
-        state = Resumable(gathered, self.key.epochs * self.segments, checkpoints, start)
-        self.weights, sums = state.resume(self.weights, self.segments)
+        state = Resumable(gathered, self.key.epochs, self.segments, checkpoints, start=start)
+        self.weights, sums = state.resume(self.weights)
         began = time.perf_counter() - state.seconds
         if state.done >= self.segments:
             on_epoch(state.done // self.segments)
@@ -216,8 +216,9 @@ class Training:
                 if all(each.diverged for each in gathered):
                     break
             state.offer(place + 1, self.weights, sums, time.perf_counter() - began)
+        trained = time.perf_counter() - began
+        state.end(place + 1, self.weights, trained)
         if ended:
-            trained = time.perf_counter() - began
             ended(state.state(self.key.epochs, self.weights, None, trained))
         scored = {name: self.evaluate(part) for name, part in self.scored_parts.items()}
         return self.results(gathered, scored, (time.perf_counter() - began) / len(self.lanes))
