@@ -177,7 +177,15 @@ def groups(
         left = tuple(trial for row in rows for trial in row if trial in wanted)
         if left:
             put_together = Stacking(stacking.axis, len(rows))
-            made.append(Group(left, len(rows[0]), put_together, behind.get(rows[0][0], ()), keeps))
+            made.append(
+                Group(
+                    left,
+                    len(rows[0]),
+                    put_together,
+                    before=behind.get(rows[0][0], ()),
+                    keeps=keeps,
+                )
+            )
     return made
 
 
