@@ -9,13 +9,13 @@ on nothing else of its company.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
-from stepladder.records import Curve, Trial
+from stepladder.records import Trial
 from stepladder.train.checkpoints import Checkpoint, Checkpoints
+from stepladder.train.gather import lengthened
 from stepladder.train.groups import Group, Stage
 from stepladder.train.resuming import NO_LANES
 
@@ -23,8 +23,6 @@ __all__ = ["Ends", "ends_of", "joined", "kept_ends", "stages_of"]
 
 Ends = dict[str, Checkpoint]
 """Where trials ended, by their ids: one lane each, `done` in epochs, `seconds` of the trial."""
-
-_CURVE = tuple(f"curve.{field.name}" for field in fields(Curve))
 
 
 def stages_of(group: Group) -> tuple[Stage, ...]:
@@ -68,11 +66,8 @@ def joined(ends: Ends, before: Sequence[Trial], lanes: Sequence[Trial], epochs: 
         if name.startswith(NO_LANES):  # all lanes of a replicate share them
             arrays[name] = array
             continue
-        together = np.concatenate([each.arrays[name] for each in found])
-        if name in _CURVE:
-            more = epochs - together.shape[1]
-            together = np.pad(together, ((0, 0), (0, more)), constant_values=np.nan)
-        arrays[name] = together
+        arrays[name] = np.concatenate([each.arrays[name] for each in found])
+    arrays = lengthened(arrays, epochs)
     seconds = sum(float(each.more["seconds"]) for each in found)
     trials = tuple(trial.id for trial in lanes)
     return Checkpoint(trials, found[0].done, {"seconds": seconds}, arrays)
