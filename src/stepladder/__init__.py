@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from stepladder.version import __version__
 
 if TYPE_CHECKING:
-    from stepladder.api import Reproduced, Run, reproduce, run
+    from stepladder.api import Reproduced, Run, SearchRun, reproduce, run, search
     from stepladder.errors import (
         DataError,
         InputError,
@@ -45,6 +45,7 @@ __all__ = [
     "Reproduced",
     "Run",
     "RunError",
+    "SearchRun",
     "StepladderError",
     "StoreError",
     "Study",
@@ -54,6 +55,7 @@ __all__ = [
     "__version__",
     "reproduce",
     "run",
+    "search",
 ]
 
 _HOME = {
@@ -64,10 +66,12 @@ _HOME = {
     "Reported": "study",
     "Reproduced": "api",
     "Run": "api",
+    "SearchRun": "api",
     "Study": "study",
     "Technique": "techniques",
     "reproduce": "api",
     "run": "api",
+    "search": "api",
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stepladder.environment import settings
 from stepladder.errors import OutputError, RunError, StoreError
@@ -12,7 +13,7 @@ from stepladder.files import write_whole
 from stepladder.published import PublishedTable
 from stepladder.report.formats import as_json
 from stepladder.report.write import write_report
-from stepladder.runner.folder import RESULTS_NAME, STORE_NAME
+from stepladder.runner.folder import RESULTS_NAME, SEARCH_NAME, STORE_NAME
 from stepladder.runner.progress import Planned, Progress
 from stepladder.runner.reproduced import Reproduction, reproduction
 from stepladder.runner.results import Results
@@ -21,7 +22,21 @@ from stepladder.runner.study_run import judge_stored, plan_study, results_of, ru
 from stepladder.store import open_store
 from stepladder.study import Study
 
-__all__ = ["Reproduced", "Run", "default_folder", "plan", "read", "reproduce", "run"]
+if TYPE_CHECKING:
+    from stepladder.recipe import Recipe
+    from stepladder.searcher.found import Found
+
+__all__ = [
+    "Reproduced",
+    "Run",
+    "SearchRun",
+    "default_folder",
+    "plan",
+    "read",
+    "reproduce",
+    "run",
+    "search",
+]
 
 
 @dataclass(frozen=True)
@@ -232,6 +247,86 @@ def plan(
     asked = study if isinstance(study, Study) else Study.load(study)
     folder = Path(out) if out is not None else default_folder(asked)
     return plan_study(asked, folder, settings(workers, engine, axis, chunk), store=store, lint=lint)
+
+
+@dataclass(frozen=True)
+class SearchRun:
+    """A search that has been run.
+
+    Attributes:
+        found: its candidates, the best, and how sure that is.
+        folder: where its study, store, Optuna's journal and `search.json` lie.
+    """
+
+    found: Found
+    folder: Path
+
+    @property
+    def recipe(self) -> Recipe:
+        """The best recipe."""
+        return self.found.winner.recipe
+
+    def __str__(self) -> str:
+        """The table, as the command prints it."""
+        from stepladder.report.search_table import as_text
+
+        return as_text(self.found)
+
+    def to_json(self) -> str:
+        """What was found as JSON, as `stepladder search --format json` prints it."""
+        from stepladder.report.search_json import as_json
+
+        return as_json(self.found)
+
+
+def search(
+    study: Study | str | Path,
+    *,
+    out: str | Path | None = None,
+    store: str | None = None,
+    workers: int | None = None,
+    engine: EngineChoice = "auto",
+    progress: Progress | None = None,
+    allow_code: bool = False,
+    final: bool = False,
+) -> SearchRun:
+    """Searches a study's space and retrains the best on replicates that the search never saw.
+
+    Trials that the store holds are not trained again: the same call goes on with an interrupted
+    search, and costs next to nothing once all is there. The search reads validation figures
+    alone.
+
+    Args:
+        study: a study with a search, the name of a built-in one, or a study file.
+        out: folder of the search; `runs/` and the study's name when None.
+        store: URL of the store; an SQLite file in the folder when None.
+        workers: training processes; one for each core when None.
+        engine: `population` (JAX, many trials at once), `fit` (`keras.Model.fit`), or `auto`.
+        progress: is told how it goes.
+        allow_code: whether the model file that the study may name is run, with your rights.
+        final: whether to look at the best one's test figures; the look is logged.
+
+    Raises:
+        InputError: if the study, its search, its data, its model, the folder or the store will
+            not do; nothing was trained.
+        RunError: if a training failed, or the best one diverged on every fresh replicate.
+    """
+    from stepladder.searcher.search_run import search_study
+
+    asked = study if isinstance(study, Study) else Study.load(study)
+    folder = Path(out) if out is not None else default_folder(asked)
+    found = search_study(
+        asked,
+        folder,
+        settings(workers, engine),
+        store=store,
+        progress=progress,
+        allow_code=allow_code,
+        final=final,
+    )
+    made = SearchRun(found, folder)
+    write_whole(folder / SEARCH_NAME, made.to_json().encode())
+    return made
 
 
 def read(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -13,6 +11,8 @@ import click
 from stepladder import cli_store, interrupts
 from stepladder.cli_judge import judge
 from stepladder.cli_reproduce import reproduce
+from stepladder.cli_search import search
+from stepladder.cli_settings import given, settings_of
 from stepladder.errors import StepladderError
 from stepladder.version import __version__
 
@@ -105,8 +105,8 @@ def run(
     from stepladder.report.wording import visible
     from stepladder.study import Study
 
-    given = _given(replicates=replicates, epochs=epochs, design=design)
-    changes = {**_settings(settings), **given}
+    more = given(replicates=replicates, epochs=epochs, design=design)
+    changes = {**settings_of(settings), **more}
     asked = Study.load(study, changes)
     if dry_run:
         planned = api.plan(
@@ -237,6 +237,7 @@ def schema(what: str) -> None:
 
 command.add_command(judge)
 command.add_command(reproduce)
+command.add_command(search)
 command.add_command(cli_store.runs)
 command.add_command(cli_store.store)
 
@@ -267,24 +268,3 @@ def _same_command() -> str:
     import shlex
 
     return shlex.join(["stepladder", *sys.argv[1:]])
-
-
-def _given(**values: object) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _settings(pairs: tuple[str, ...]) -> Mapping[str, Any]:
-    """`KEY=VALUE` pairs by key; a value that is no TOML is a text."""
-    found: dict[str, Any] = {}
-    for pair in pairs:
-        key, equals, text = pair.partition("=")
-        if not equals or not key.strip():
-            raise click.BadParameter(
-                f"must be KEY=VALUE, found {pair!r}; write base.learning_rate=0.1, for example",
-                param_hint="--set",
-            )
-        try:
-            found[key.strip()] = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            found[key.strip()] = text
-    return found

@@ -22,6 +22,8 @@ from stepladder.designs import Arm, Cell, Design, ExplicitArm, arms, cells
 from stepladder.errors import StudyError
 from stepladder.model_file import MODEL_SCHEMA, ModelFile
 from stepladder.recipe import Recipe
+from stepladder.searching import Search
+from stepladder.space_checks import search_problems
 from stepladder.study_checks import (
     lost_reports,
     lost_siblings,
@@ -93,6 +95,9 @@ class Study(Value):
         examples=["fair"],
     )
     tune: Tuning | None = Field(default=None, description="How a fair study tunes.")
+    search: Search | None = Field(
+        default=None, description="The space that `stepladder search` draws recipes from."
+    )
     validation: int | float = Field(
         default=0.1,
         description="Validation examples: a number of them, or a share of the training part.",
@@ -196,6 +201,8 @@ class Study(Value):
         ]
         if self.tuned is not None:
             problems += grid_problems(self.tuned, self.base, self.techniques)
+        if self.search is not None:
+            problems += search_problems(self.search, self.base)
         too = too_many(self.design, self.techniques, self.replicates, self.base.epochs)
         try:
             if not too and not lost_siblings(self.techniques):

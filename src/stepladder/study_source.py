@@ -20,7 +20,7 @@ __all__ = [
     "read",
 ]
 
-BUILT_IN_STUDIES = ("mnist", "mnist-fair", "quick")
+BUILT_IN_STUDIES = ("mnist", "mnist-fair", "mnist-search", "quick")
 BUILT_IN_TABLES = ("mnist-original",)
 BUILT_IN_DATASETS = ("mnist",)
 

@@ -7,11 +7,12 @@ import pytest
 
 import stepladder
 
-HEAVY = ("keras", "jax", "matplotlib", "scipy", "sqlalchemy", "numpy", "pydantic", "rich")
+HEAVY = ("keras", "jax", "matplotlib", "scipy", "sqlalchemy", "numpy", "pydantic", "rich", "optuna")
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["run", "--help"], ["bench", "--help"], ["--version"]]
+    "words",
+    [["--help"], ["run", "--help"], ["search", "--help"], ["bench", "--help"], ["--version"]],
 )
 def test_help_imports_nothing_heavy(words):
     code = (
@@ -38,6 +39,7 @@ def test_public_names_are_pinned():
         "Reproduced",
         "Run",
         "RunError",
+        "SearchRun",
         "StepladderError",
         "StoreError",
         "Study",
@@ -47,6 +49,7 @@ def test_public_names_are_pinned():
         "__version__",
         "reproduce",
         "run",
+        "search",
     ]
     for name in stepladder.__all__:
         assert getattr(stepladder, name) is not None

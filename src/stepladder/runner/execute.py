@@ -24,7 +24,7 @@ from stepladder.runner.stacking import stackings
 from stepladder.runner.watchdog import Watchdog
 from stepladder.store import Store
 from stepladder.train import checkpoints
-from stepladder.train.groups import Group, groups
+from stepladder.train.groups import Group, Stage, groups
 from stepladder.train.messages import read_result
 
 __all__ = ["execute"]
@@ -42,6 +42,8 @@ def execute(
     folder: Path | None = None,
     model: ModelFile | None = None,
     arm_names: Mapping[str, Sequence[str]] | None = None,
+    before: Mapping[Trial, tuple[Stage, ...]] | None = None,
+    keeps: bool = False,
 ) -> int:
     """Trains what is missing; returns when all of it is stored, by this run or by another.
 
@@ -58,6 +60,9 @@ def execute(
         folder: where checkpoints lie, or None to keep none.
         model: the code of a network of the user's own, or None.
         arm_names: names of a trial's arms by its id, for messages.
+        before: stages that trials have behind them; None where none has any. Where trials may
+            have some, replicates are trained one by one.
+        keeps: whether where trials end is kept, for later stages to go on from.
 
     Returns:
         How many trials this run has trained and stored; others have stored the rest.
@@ -66,10 +71,13 @@ def execute(
         WorkerError: if a training failed, or its process died twice.
         KeyboardInterrupt: if the user stops it; what was finished by then is kept.
     """
-    put_together = stackings(planned, missing, dataset, settings, progress)
-    if settings.endings:
-        sweep(settings.endings["folder"])
-    waiting = going_on(groups(planned, missing, put_together), settings, store)
+    if before is None:
+        put_together = stackings(planned, missing, dataset, settings, progress)
+        if settings.endings:
+            sweep(settings.endings["folder"])
+        waiting = going_on(groups(planned, missing, put_together), settings, store)
+    else:
+        waiting = groups(planned, missing, None, before, keeps)
     if not waiting:
         return 0
     return _Execution(

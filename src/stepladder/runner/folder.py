@@ -13,6 +13,7 @@ from stepladder.study import Study
 __all__ = [
     "CHECKPOINTS_NAME",
     "RESULTS_NAME",
+    "SEARCH_NAME",
     "STORE_NAME",
     "STUDY_NAME",
     "check",
@@ -22,6 +23,7 @@ __all__ = [
 
 RESULTS_NAME = "results.json"
 CHECKPOINTS_NAME = "checkpoints"
+SEARCH_NAME = "search.json"
 STUDY_NAME = "study.toml"
 STORE_NAME = "stepladder.db"
 

@@ -11,8 +11,8 @@ from stepladder.runner.progress import QuietProgress
 from stepladder.runner.settings import Settings
 from stepladder.runner.stacking import stackings
 from stepladder.store import Store
-from stepladder.train.endings import Endings, shortened
-from stepladder.train.groups import Group, groups
+from stepladder.train.endings import Endings
+from stepladder.train.groups import Group, groups, shortened
 
 __all__ = ["epochs_at_hand", "going_on"]
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from stepladder.errors import InputError, StepladderError
-from stepladder.runner.folder import STORE_NAME, STUDY_NAME
+from stepladder.runner.folder import SEARCH_NAME, STORE_NAME, STUDY_NAME
 from stepladder.runner.phases import foreseen
 from stepladder.runner.processes import is_here_and_gone
 from stepladder.runner.question import question_of
@@ -96,6 +97,13 @@ def _run(place: Path, store: str | None) -> RunState:
 def _state(
     store: Store, record: StudyRecord, place: Path | None = None, size: int | None = None
 ) -> RunState:
+    search = record.study.search
+    if search is not None and not record.study.techniques:  # candidates are its trials
+        asked = _candidates(place)
+        return RunState(
+            record.study.name, place, asked, asked or search.trials,
+            seconds=record.seconds, size=size,
+        )  # fmt: skip
     plan = foreseen(question_of(record), store)
     planned, missing = len(plan.trials), len(plan.missing)
     claims = store.claimed(trial.id for trial in plan.missing).values()
@@ -103,3 +111,12 @@ def _state(
     return RunState(
         record.study.name, place, planned - missing, planned, len(alive), record.seconds, size
     )
+
+
+def _candidates(place: Path | None) -> int:
+    """Candidates of a search that was finished in a folder; 0 where none was."""
+    try:
+        found = json.loads((place / SEARCH_NAME).read_text("utf-8")) if place else {}
+        return len(found.get("candidates", ()))
+    except (OSError, ValueError, AttributeError, TypeError):
+        return 0

@@ -27,7 +27,15 @@ from stepladder.study import Study
 from stepladder.train.checkpoints import clear
 from stepladder.version import __version__
 
-__all__ = ["Finished", "judge_stored", "plan_study", "results_of", "run_study"]
+__all__ = [
+    "Finished",
+    "judge_stored",
+    "plan_study",
+    "record_of",
+    "results_of",
+    "run_study",
+    "workers_for",
+]
 
 
 @dataclass(frozen=True)
@@ -74,7 +82,7 @@ def run_study(
     """
     own_model.allow(study, allow_code)
     dataset = load(study.dataset)
-    record = _record(study, dataset, part_sizes(study, dataset), settings)
+    record = record_of(study, dataset, part_sizes(study, dataset), settings)
     url = store or str(folder / folders.STORE_NAME)
     if study.model is not None and _lacks(record, url):
         own_model.inspect(study, dataset, settings)
@@ -119,7 +127,7 @@ def judge_stored(
         InputError: if the study, its data or the store will not do.
     """
     dataset = load(study.dataset)
-    record = _record(study, dataset, part_sizes(study, dataset), settings)
+    record = record_of(study, dataset, part_sizes(study, dataset), settings)
     with open_store(store or str(folder / folders.STORE_NAME), create=False) as kept:
         known = kept.study(study.name) or record
         latest = replace(record, seconds=known.seconds)
@@ -157,7 +165,7 @@ def plan_study(
         InputError: if the study, its data, the folder or the store will not do.
     """
     dataset = load(study.dataset)
-    record = _record(study, dataset, part_sizes(study, dataset), settings)
+    record = record_of(study, dataset, part_sizes(study, dataset), settings)
     folders.check_holds(folder, study)
     place = folder / folders.STORE_NAME
     at_hand: dict[str, int] = {}
@@ -168,10 +176,11 @@ def plan_study(
             ahead = foreseen(question_of(record), kept)
             at_hand = epochs_at_hand(ahead, dataset, settings, kept)
     notes = preflight(ahead, dataset, record.sizes) if lint else ()
-    return replace(ahead.announced(_workers(settings, ahead), at_hand), notes=notes)
+    return replace(ahead.announced(workers_for(settings, ahead), at_hand), notes=notes)
 
 
-def _workers(settings: Settings, planned: Plan) -> int:
+def workers_for(settings: Settings, planned: Plan) -> int:
+    """Processes that will train what is missing."""
     return min(len(settings.cpus), len(planned.missing))
 
 
@@ -189,7 +198,7 @@ def _train(
         return 0
     began = time.monotonic()
     at_hand = epochs_at_hand(planned, dataset, settings, kept)
-    told.start(planned.announced(_workers(settings, planned), at_hand))
+    told.start(planned.announced(workers_for(settings, planned), at_hand))
     try:
         return execute(
             planned.trials,
@@ -231,9 +240,10 @@ def results_of(store: Store, name: str | None, command: str, curves: bool = True
     return judge(store, record, record.versions.get("engine", "population"), command, curves)
 
 
-def _record(
+def record_of(
     study: Study, dataset: Dataset, sizes: dict[str, int], settings: Settings
 ) -> StudyRecord:
+    """A study as its store keeps it, with what it is about to be trained by."""
     names = ["keras", "numpy", settings.keras_backend]
     installed = {name: importlib.metadata.version(name) for name in dict.fromkeys(names)}
     return StudyRecord(

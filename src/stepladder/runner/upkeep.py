@@ -58,10 +58,12 @@ def checked(store: str) -> Checked:
         drivers = kept.drivers()
     notes = []
     orphans = len(set(found.trials) - asked) if records else 0
+    searches = any(record.study.search is not None for record in records)
     if orphans:
+        among = ", candidates of searches among them" if searches else ""
         notes.append(
-            f"{orphans:,} trials belong to no study as it is declared now; they are used again "
-            "where a study asks for them"
+            f"{orphans:,} trials belong to no study as it is declared now{among}; they "
+            "are used again where a study asks for them"
         )
     old = sum(count for version, count in found.numerics.items() if version != NUMERICS_VERSION)
     if old:

@@ -155,11 +155,19 @@ def _curve(row: Row, epochs: Epochs | None) -> Curve:
     return curve
 
 
+_INFINITIES: dict[str, float] = {"inf": math.inf, "-inf": -math.inf}
+
+
 def _signs_text(signs: Signs) -> str:
     values = asdict(signs).items()
     return canonical_json(
-        {name: stored(value) if isinstance(value, float) else value for name, value in values}
+        {name: _plain(value) if isinstance(value, float) else value for name, value in values}
     )
+
+
+def _plain(number: float) -> float | str | None:
+    """A number as JSON can hold it: it knows neither NaN nor infinities."""
+    return str(number) if math.isinf(number) else stored(number)
 
 
 @lru_cache(maxsize=1024)  # a table is printed over and over while a study trains
@@ -174,8 +182,10 @@ def _signs(text: str) -> Signs:
         raise ValueError(f"signs are {text}, not a table")
     values: dict[str, Any] = {}
     for field in fields(Signs):
-        value = given.get(field.name, field.default)
+        value: Any = given.get(field.name, field.default)
         value = math.nan if value is None else value
+        if isinstance(value, str) and isinstance(field.default, float):
+            value = _INFINITIES.get(value, value)
         if type(value) is not type(field.default):
             raise ValueError(f"signs have {value!r} as {field.name}")
         values[field.name] = value

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from stepladder.files import sweep
+from stepladder.records import Trial
 from stepladder.train.endings import Endings
-from stepladder.train.groups import Group
+from stepladder.train.groups import Group, Stage
 from stepladder.train.state_files import (
     MAGIC,
     Checkpoint,
@@ -21,8 +22,9 @@ from stepladder.train.state_files import (
 )
 from stepladder.values import fingerprint
 
-__all__ = ["MAGIC", "Checkpoint", "Checkpoints", "Keeping", "clear", "remove"]
+__all__ = ["MAGIC", "Checkpoint", "Checkpoints", "Keeping", "clear", "forget", "remove"]
 
+_END = "end-"
 _KEPT = 2  # the last two: should the newest be damaged, the other still saves most of the work
 
 Clock = Callable[[], float]
@@ -113,8 +115,36 @@ class Checkpoints:
             state: gives what is to be written; called only then.
             seconds: that the training took.
         """
-        if self._endings is not None:
+        if self._endings is not None and not self._group.before:  # those had other lanes
             self._endings.keep(self._group, state, seconds)
+
+    def end_of(self, trial: Trial, stages: Sequence[Stage]) -> Checkpoint | None:
+        """Where a trial ended that was trained through some stages, or None if that is not kept.
+
+        Args:
+            trial: with the epochs that it was trained for.
+            stages: its own included, which decide its last bits.
+        """
+        if self._folder is None:
+            return None
+        file = self._folder / _end_name(trial, stages)
+        if not file.exists():
+            return None
+        found, wrong = read(file)
+        if found is None:
+            self._note(f"{file.name} is not used, for it {wrong}")
+            remove_file(file)
+            return None
+        return found if found.more.get("versions") == self._versions else None
+
+    def keep_end(self, trial: Trial, stages: Sequence[Stage], state: Checkpoint) -> None:
+        """Keeps where a trial has ended.
+
+        Raises:
+            OutputError: if it cannot be written.
+        """
+        if self._folder is not None:
+            write(self._folder / _end_name(trial, stages), state, self._versions)
 
 
 Keeping = Callable[[Group], Checkpoints | None]
@@ -127,6 +157,12 @@ def remove(folder: Path, group: Group) -> None:
         remove_file(file)
 
 
+def forget(folder: Path, trial: Trial) -> None:
+    """Removes where a trial ended: nothing will go on from it."""
+    for file in folder.glob(f"{_END}{trial.id}-*.checkpoint"):
+        remove_file(file)
+
+
 def clear(folder: Path) -> None:
     """Removes every checkpoint in a folder and, where nothing else is in it, the folder."""
     sweep(folder)
@@ -134,6 +170,10 @@ def clear(folder: Path) -> None:
         remove_file(file)
     with suppress(OSError):
         folder.rmdir()
+
+
+def _end_name(trial: Trial, stages: Sequence[Stage]) -> str:
+    return f"{_END}{trial.id}-{fingerprint([list(each) for each in stages])[:12]}.checkpoint"
 
 
 def _own(group: Group) -> str:

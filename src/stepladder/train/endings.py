@@ -15,9 +15,8 @@ from functools import cached_property
 from pathlib import Path
 
 from stepladder.errors import OutputError
-from stepladder.records import Trial
 from stepladder.train.gather import lengthened
-from stepladder.train.groups import Group
+from stepladder.train.groups import Group, shortened
 from stepladder.train.schedule import goes_on
 from stepladder.train.state_files import (
     Checkpoint,
@@ -30,7 +29,7 @@ from stepladder.train.state_files import (
 )
 from stepladder.values import fingerprint
 
-__all__ = ["SHARE", "Endings", "shortened"]
+__all__ = ["SHARE", "Endings"]
 
 SHARE = 0.01
 """Of a training's time, what writing its ending may take."""
@@ -152,8 +151,3 @@ class Endings:
                 return
             remove_file(file)
             left -= size
-
-
-def shortened(trial: Trial, epochs: int) -> Trial:
-    """The same trial over another number of epochs."""
-    return replace(trial, recipe=trial.recipe.changed({"epochs": epochs}))

@@ -17,10 +17,12 @@ __all__ = [
     "Group",
     "GroupKey",
     "Stacking",
+    "Stage",
     "group_key",
     "groups",
     "most_lanes",
     "multiplications",
+    "shortened",
 ]
 
 Axis = Literal["one", "map", "vmap"]
@@ -35,6 +37,13 @@ class Stacking(NamedTuple):
 
 
 ALONE = Stacking("one", 1)
+
+
+class Stage(NamedTuple):
+    """A part of a training: up to which epoch, and how many lanes its program then had."""
+
+    epochs: int
+    lanes: int
 
 
 MOST_LANES = 8
@@ -78,12 +87,24 @@ class Group:
             depend on what was left to train beside it.
         stacking: how its replicates are put together; the study fixes their number likewise.
         after: epochs of its trials that were trained before, under fewer epochs: see `endings`.
+        before: stages that the trials have behind them, in which they had other company: the
+            training goes on from the last one, or goes through all of them where it is not kept.
+        keeps: whether where the trials end is kept, for other groups to go on from.
     """
 
     trials: tuple[Trial, ...]
     lanes: int
     stacking: Stacking = ALONE
     after: int = 0
+    before: tuple[Stage, ...] = ()
+    keeps: bool = False
+
+    @property
+    def earlier(self) -> Group:
+        """Its trials as they were in the last stage that they have behind them."""
+        stage = self.before[-1]
+        trials = tuple(shortened(trial, stage.epochs) for trial in self.trials)
+        return Group(trials, stage.lanes, before=self.before[:-1], keeps=True)
 
     @property
     def key(self) -> GroupKey:
@@ -126,10 +147,17 @@ def most_lanes(recipe: Recipe) -> int:
     return max(1, min(MOST_LANES, MOST_WEIGHTS // multiplications(recipe)))
 
 
+def shortened(trial: Trial, epochs: int) -> Trial:
+    """The same trial over another number of epochs."""
+    return replace(trial, recipe=trial.recipe.changed({"epochs": epochs}))
+
+
 def groups(
     planned: Sequence[Trial],
     missing: Iterable[Trial],
     stackings: Mapping[Recipe, Stacking] | None = None,
+    before: Mapping[Trial, tuple[Stage, ...]] | None = None,
+    keeps: bool = False,
 ) -> list[Group]:
     """The groups that hold a trial still to be trained.
 
@@ -137,35 +165,48 @@ def groups(
         planned: every trial of the study, in its order: they alone decide the groups.
         missing: those still to be trained.
         stackings: how replicates are put together, by structure; one by one where it says nothing.
+        before: stages that trials have behind them; trials of different ones share no group.
+        keeps: whether where the trials end is kept.
 
     Returns:
         Groups in the order of their first trial.
     """
-    wanted = set(missing)
+    wanted, behind = set(missing), before or {}
     made = []
-    for stacking, rows in _stacked(_rows(planned), stackings or {}):
+    for stacking, rows in _stacked(_rows(planned, behind), stackings or {}):
         left = tuple(trial for row in rows for trial in row if trial in wanted)
         if left:
-            made.append(Group(left, len(rows[0]), Stacking(stacking.axis, len(rows))))
+            put_together = Stacking(stacking.axis, len(rows))
+            made.append(
+                Group(
+                    left,
+                    len(rows[0]),
+                    put_together,
+                    before=behind.get(rows[0][0], ()),
+                    keeps=keeps,
+                )
+            )
     return made
 
 
-def _rows(planned: Sequence[Trial]) -> dict[tuple[GroupKey, int], list[Trial]]:
+def _rows(
+    planned: Sequence[Trial], before: Mapping[Trial, tuple[Stage, ...]]
+) -> dict[tuple[GroupKey, object], list[Trial]]:
     """The trials that share batches, by what they have in common and which part of them it is."""
-    together: dict[GroupKey, list[Trial]] = {}
+    together: dict[tuple[GroupKey, tuple[Stage, ...]], list[Trial]] = {}
     for trial in dict.fromkeys(planned):
-        together.setdefault(group_key(trial), []).append(trial)
-    rows = {}
-    for key, members in together.items():
+        together.setdefault((group_key(trial), before.get(trial, ())), []).append(trial)
+    rows: dict[tuple[GroupKey, object], list[Trial]] = {}
+    for (key, behind), members in together.items():
         parts = -(-len(members) // most_lanes(key.structure))
         for part in range(parts):  # of equal size or one less, so that processes end together
             start, stop = (len(members) * place // parts for place in (part, part + 1))
-            rows[key, part] = members[start:stop]
+            rows[key, (behind, part)] = members[start:stop]
     return rows
 
 
 def _stacked(
-    rows: Mapping[tuple[GroupKey, int], list[Trial]], stackings: Mapping[Recipe, Stacking]
+    rows: Mapping[tuple[GroupKey, object], list[Trial]], stackings: Mapping[Recipe, Stacking]
 ) -> list[tuple[Stacking, list[list[Trial]]]]:
     """Rows of different replicates put together, in the order of the first of them."""
     piles: dict[object, list[list[Trial]]] = {}

@@ -12,7 +12,7 @@ from stepladder.data import Dataset
 from stepladder.model_file import ModelFile
 from stepladder.recipe import Recipe
 from stepladder.records import Curve, Probes, Score, Trial, TrialResult
-from stepladder.train.groups import Group, Stacking
+from stepladder.train.groups import Group, Stacking, Stage
 from stepladder.wire import Array, Frame
 
 __all__ = [
@@ -62,14 +62,17 @@ def read_recipes(header: dict[str, Any]) -> list[Recipe]:
 def group_frame(group: Group) -> Frame:
     """A group as a frame."""
     trials = [_trial(trial) for trial in group.trials]
-    header = {"kind": "group", "trials": trials, "lanes": group.lanes}
-    return {**header, "stacking": group.stacking, "after": group.after}, {}
+    header = {"kind": "group", "trials": trials, "lanes": group.lanes, "after": group.after}
+    more = {"stacking": group.stacking, "before": group.before, "keeps": group.keeps}
+    return {**header, **more}, {}
 
 
 def read_group(header: dict[str, Any]) -> Group:
     """The group of a frame."""
     trials = tuple(_read_trial(each) for each in header["trials"])
-    return Group(trials, header["lanes"], Stacking(*header["stacking"]), header["after"])
+    before = tuple(Stage(*each) for each in header["before"])
+    stacking = Stacking(*header["stacking"])
+    return Group(trials, header["lanes"], stacking, header["after"], before, header["keeps"])
 
 
 def result_frame(result: TrialResult) -> Frame:

@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from stepladder.data import Dataset, affine, split
 from stepladder.records import TrialResult
-from stepladder.train.checkpoints import Keeping
+from stepladder.train.checkpoints import Checkpoint, Keeping
+from stepladder.train.continuing import Ends, ends_of, joined, kept_ends, stages_of
 from stepladder.train.custom import Build
-from stepladder.train.groups import Group, GroupKey
+from stepladder.train.groups import Group, GroupKey, shortened
 from stepladder.train.program import Program
 from stepladder.train.segments import SEGMENT_FLOP
 from stepladder.train.stack import Stack, StackCompiled
@@ -69,9 +70,34 @@ class PopulationEngine:
         """
         if group.stacking.axis != "one":
             return self._train_stacked(group, on_epoch)
-        training = self.begin(group)
+        results, _ = self._train_in_stages(group, on_epoch)
+        return results[: len(group.trials)]
+
+    def _train_in_stages(
+        self, group: Group, on_epoch: Callable[[int], None]
+    ) -> tuple[list[TrialResult], Ends]:
+        """Trains a group, from where its trials ended before if they have a stage behind them."""
+        training, kept = self.begin(group), self._checkpoints(group)
+        ends: Ends = {}
+
+        def start() -> Checkpoint | None:
+            if not group.before:
+                return None
+            earlier, epochs = group.earlier, group.before[-1].epochs
+            found = kept_ends(earlier, kept) or self._train_in_stages(earlier, on_epoch)[1]
+            lanes = training.lanes
+            return joined(
+                found, [shortened(lane, epochs) for lane in lanes], lanes, group.key.epochs
+            )
+
+        def ended(state: Checkpoint) -> None:
+            ends.update(ends_of(state, group.key.epochs))
+            for trial in group.trials:
+                if kept:
+                    kept.keep_end(trial, stages_of(group), ends[trial.id])
+
         on_epoch(0)
-        return training.finish(on_epoch, self._checkpoints(group))[: len(group.trials)]
+        return training.finish(on_epoch, kept, start, ended if group.keeps else None), ends
 
     def _train_stacked(self, group: Group, on_epoch: Callable[[int], None]) -> list[TrialResult]:
         stack = self.begin_stacked(group)

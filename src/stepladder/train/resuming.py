@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -14,9 +15,9 @@ from stepladder.train.gather import Gathered, curve_arrays, go_on
 from stepladder.train.state import Sums, Weights
 from stepladder.wire import Array
 
-__all__ = ["Resumable"]
+__all__ = ["NO_LANES", "Resumable"]
 
-_NO_LANES = "seeds"  # the one part of the weights that all lanes share
+NO_LANES = "seeds"  # the one part of the weights that all lanes share
 
 
 class Resumable:
@@ -34,6 +35,7 @@ class Resumable:
         segments: int,
         checkpoints: Checkpoints | None,
         replicates: int | None = None,
+        start: Callable[[], Checkpoint | None] = lambda: None,
     ) -> None:
         """A population at its start.
 
@@ -44,11 +46,12 @@ class Resumable:
             checkpoints: of its group, or None to keep none.
             replicates: that are stacked along a leading axis of every array; None for no such
                 axis.
+            start: gives where it goes on from if there is no checkpoint, `done` in epochs.
         """
         self.done, self.seconds = 0, 0.0
         self._gathered, self._checkpoints = gathered, checkpoints
         self._all, self._per_epoch = epochs * segments, segments
-        self._replicates = replicates
+        self._replicates, self._start = replicates, start
 
     def resume(self, weights: Weights) -> tuple[Weights, Sums | None]:
         """Sets the curves to where the latest checkpoint stood, whichever lanes it had then.
@@ -59,9 +62,12 @@ class Resumable:
         Returns:
             The weights, and the sums over the examples of the epoch that was begun, if one was.
         """
-        expected = self._state(0, weights, None, 0.0).arrays
+        expected = self.state(0, weights, None, 0.0).arrays
         kept = self._checkpoints
         found = kept.latest(lambda each: self._fits(each, expected)) if kept else None
+        if found is None:
+            start = self._start()
+            found = None if start is None else replace(start, done=start.done * self._per_epoch)
         if found is None:
             return weights, None
         self.done, self.seconds = found.done, float(found.more["seconds"])
@@ -78,9 +84,9 @@ class Resumable:
     def _placed(self, name: str, array: Array, places: npt.NDArray[np.intp]) -> Array:
         """An array of a checkpoint with the lanes that this population has, at their places."""
         if self._replicates is None:
-            return array if name.startswith(_NO_LANES) else array[places]
+            return array if name.startswith(NO_LANES) else array[places]
         lanes = len(places) // self._replicates
-        if name.startswith(_NO_LANES):
+        if name.startswith(NO_LANES):
             return array[places[::lanes] // lanes]
         return array.reshape(len(places), *array.shape[2:])[places].reshape(array.shape)
 
@@ -97,7 +103,7 @@ class Resumable:
             OutputError: if it cannot be written.
         """
         if self._checkpoints and done < self._all:
-            self._checkpoints.offer(done, lambda: self._state(done, weights, sums, seconds))
+            self._checkpoints.offer(done, lambda: self.state(done, weights, sums, seconds))
 
     def end(self, done: int, weights: Weights, seconds: float) -> None:
         """Keeps where the training ended, for one of more epochs.
@@ -108,9 +114,10 @@ class Resumable:
             seconds: trained in all.
         """
         if self._checkpoints:
-            self._checkpoints.end(lambda: self._state(done, weights, None, seconds), seconds)
+            self._checkpoints.end(lambda: self.state(done, weights, None, seconds), seconds)
 
-    def _state(self, done: int, weights: Weights, sums: Sums | None, seconds: float) -> Checkpoint:
+    def state(self, done: int, weights: Weights, sums: Sums | None, seconds: float) -> Checkpoint:
+        """All that a training needs to go on; arguments as for `offer`."""
         arrays = {name: np.asarray(leaf) for name, leaf in _named(weights).items()}
         for part, leaf in (sums or self._no_sums())._asdict().items():
             arrays[f"sums.{part}"] = np.asarray(leaf)

@@ -58,9 +58,9 @@ def shared(group: Group, whatever_epochs: bool = False) -> str:
         whatever_epochs: whether the number of epochs makes no difference.
     """
     key = replace(group.key, epochs=0) if whatever_epochs else group.key
-    how: list[object] = []
+    how: list[object] = [*group.before]
     if group.stacking.axis != "one":  # of several replicates, any may be the first that is left
-        key, how = replace(key, replicate=0), list(group.stacking)
+        key, how = replace(key, replicate=0), [*how, *group.stacking]
     return fingerprint([repr(key), group.lanes, group.trials[0].dataset, *how])[:24]
 
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from stepladder.recipe import Recipe
 
-__all__ = ["structure"]
+__all__ = ["is_lane_number", "structure"]
 
 _ERASED = {
     "initializer": "glorot_uniform",
@@ -26,6 +26,22 @@ _PRESENT = ("l2", "weight_decay", "label_smoothing")
 
 _READ = ("initializer", "l2")
 """Of these, fields that the code of a user's own network may read to build it."""
+
+
+_OF_A_GROUP = ("epochs", "scaling", "train_examples")
+"""Of these, fields that all lanes of a group share."""
+
+
+def is_lane_number(field: str, base: Recipe) -> bool:
+    """Whether lanes of one group may differ in a field; a strength of 0 is no strength.
+
+    Args:
+        field: of the recipe.
+        base: a recipe that says what builds the network.
+    """
+    if field in _OF_A_GROUP or (base.model is not None and field in _READ):
+        return False
+    return field in _ERASED or field in _PRESENT
 
 
 @lru_cache(maxsize=1024)  # the replicates of an arm share their recipe

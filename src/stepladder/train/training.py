@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from stepladder.data import Split
 from stepladder.records import Score, Trial, TrialResult
-from stepladder.train.checkpoints import Checkpoints
+from stepladder.train.checkpoints import Checkpoint, Checkpoints
 from stepladder.train.gather import Gathered, Look, result_of, versions
 from stepladder.train.groups import GroupKey
 from stepladder.train.initial import initial_weights
@@ -194,19 +194,25 @@ class Training:
         return sums
 
     def finish(
-        self, on_epoch: Callable[[int], None], checkpoints: Checkpoints | None = None
+        self,
+        on_epoch: Callable[[int], None],
+        checkpoints: Checkpoints | None = None,
+        start: Callable[[], Checkpoint | None] = lambda: None,
+        ended: Callable[[Checkpoint], None] | None = None,
     ) -> list[TrialResult]:
         """Trains all epochs, those of a checkpoint excepted, and scores the final weights.
 
         Args:
             on_epoch: called with the number of each finished epoch, from 1.
             checkpoints: where the training goes on from, and is kept now and then.
+            start: gives where it goes on from if there is no checkpoint, `done` in epochs.
+            ended: is given where it ended, if anybody wants to know.
 
         Returns:
             One result a lane.
         """
         gathered = self.nothing_gathered()
-        state = Resumable(gathered, self.key.epochs, self.segments, checkpoints)
+        state = Resumable(gathered, self.key.epochs, self.segments, checkpoints, start=start)
         self.weights, sums = state.resume(self.weights)
         began = time.perf_counter() - state.seconds
         if state.done >= self.segments:
@@ -223,7 +229,10 @@ class Training:
                 if all(each.diverged for each in gathered):
                     break
             state.offer(place + 1, self.weights, sums, time.perf_counter() - began)
-        state.end(place + 1, self.weights, time.perf_counter() - began)
+        trained = time.perf_counter() - began
+        state.end(place + 1, self.weights, trained)
+        if ended:
+            ended(state.state(self.key.epochs, self.weights, None, trained))
         scored = {name: self.evaluate(part) for name, part in self.scored_parts.items()}
         return self.results(gathered, scored, (time.perf_counter() - began) / len(self.lanes))
 

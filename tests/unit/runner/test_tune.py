@@ -96,7 +96,8 @@ def test_at_the_limit_a_warning_stands_beside_the_arm(dataset):
     _, _, results = run(study, dataset, peaked({"sigmoid": 100.0, "relu": 0.03}))
     assert results.tuned.arms[0].at_edge == ("learning_rate",)
     assert results.tuned.arms[1].at_edge == ()
-    assert "the best learning_rate tried, 3, is at the edge" in results.arms[0].diagnosis[0]
+    said = " ".join(results.arms[0].diagnosis)
+    assert "the best learning_rate tried, 3, is at the edge" in said
     assert results.arms[1].diagnosis == ()
 
 

@@ -11,9 +11,9 @@ from trainings import STACKED, bits, stacked, trained
 from stepladder.recipe import Recipe
 from stepladder.records import Trial
 from stepladder.train.checkpoints import Checkpoint, Checkpoints
-from stepladder.train.endings import Endings, shortened
+from stepladder.train.endings import Endings
 from stepladder.train.fit import FitEngine
-from stepladder.train.groups import Group
+from stepladder.train.groups import Group, shortened
 from stepladder.train.population import PopulationEngine
 from stepladder.train.schedule import goes_on, learning_rates
 

@@ -1,0 +1,204 @@
+"""The search of `mnist-search` beside KerasTuner's and Optuna's, on one space and one split size.
+
+    python benchmarks/search.py --out search.json           # 5 repetitions; hours
+    python benchmarks/search.py --quick --out quick.json    # does it work? means nothing
+    python benchmarks/search.py --markdown search.json      # the tables
+
+Every rival runs in an environment of its own, with the same Keras and JAX, as a whole process timed
+from its own start. KerasTuner's Hyperband goes first and sets the time: what it ends with is the
+accuracy to be reached, and the others stop when it did. Of rivals every epoch's validation
+accuracy counts, of stepladder only that of final weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import platformdirs
+
+from comparison import traces
+from comparison.processes import run_timed
+from comparison.rivals import PROGRAMS, RIVALS, Rival, environment_of, prepare, versions_in
+from stepladder import data, environment
+from stepladder.bench import Work, measure_floor
+from stepladder.study import Study
+from stepladder.version import __version__
+
+REFERENCE, OURS = "tuner-hyperband", "stepladder"
+SHARES = (0.1, 1 / 3, 1.0)
+SEARCHES = {
+    REFERENCE: ("tuner", "tuner_search.py", "hyperband"),
+    "tuner-random": ("tuner", "tuner_search.py", "random"),
+    "tuner-bayesian": ("tuner", "tuner_search.py", "bayesian"),
+    "optuna-tpe-pruned": ("optuna", "optuna_search.py", ""),
+}
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much each search is given."""
+
+    epochs: int
+    validation: int
+    examples: int | None
+    trials: int
+
+
+def main(words: list[str] | None = None) -> None:
+    """Runs what the command line asks for."""
+    options = _parser().parse_args(words)
+    if options.markdown:
+        print(markdown(json.loads(options.markdown.read_text("utf-8"))), end="")
+        return
+    study = Study.load("mnist-search")
+    size = Size(study.base.epochs, 6000, None, 1000)
+    if options.quick:
+        size = Size(4, 500, 1000, 4)
+        study = _smaller(study, size)
+    settings, work = environment.settings(), Work(gemm_seconds=0.1 if options.quick else 1.0)
+    floor = measure_floor(settings, work.side, work.gemm_seconds)
+    with tempfile.TemporaryDirectory(prefix="stepladder-search-") as folder:
+        found = _all(options, study, size, Path(folder))
+    floor_after = measure_floor(settings, work.side, work.gemm_seconds)
+    result = {
+        "date": time.strftime("%Y-%m-%d"),
+        "quick": options.quick,
+        "machine": settings.machine,
+        "sgemm": {"before": floor.rate, "after": floor_after.rate},
+        "repetitions": options.repetitions,
+        **found,
+        "summary": traces.summary(found["traces"], REFERENCE, OURS, SHARES),
+    }
+    options.out.write_text(json.dumps(result, indent=2), "utf-8")
+    print(markdown(result), end="")
+
+
+def _smaller(study: Study, size: Size) -> Study:
+    assert study.search is not None
+    return study.changed(
+        {
+            "validation": size.validation,
+            "replicates": 2,
+            "base": study.base.changed({"epochs": size.epochs, "train_examples": size.examples}),
+            "search": study.search.changed({"trials": size.trials, "least_epochs": 1}),
+        }
+    )
+
+
+def _all(options: argparse.Namespace, study: Study, size: Size, folder: Path) -> dict[str, Any]:
+    """Every search in every repetition."""
+    images = folder / "mnist.npz"
+    mnist = data.load("mnist")
+    np.savez(images, x_train=mnist.x_train, y_train=mnist.y_train)
+    found: dict[str, list[list[tuple[float, float]]]] = {name: [] for name in (*SEARCHES, OURS)}
+    versions: dict[str, dict[str, str]] = {OURS: {"stepladder": __version__}}
+    for seed in range(options.repetitions):
+        limit = None
+        for name, (library, program, kind) in SEARCHES.items():
+            rival = replace(RIVALS[f"{library}-{options.backend}"], program=program)
+            python = prepare(rival, options.environments, _say)
+            versions[name] = versions_in(python, rival)
+            _say(f"repetition {seed + 1}, {name}")
+            trace = folder / f"{name}-{seed}.jsonl"
+            _rival(rival, python, images, trace, kind, seed, size, limit)
+            found[name].append(traces.read(trace))
+            if name == REFERENCE:
+                limit = found[name][-1][-1][0]
+        _say(f"repetition {seed + 1}, {OURS}")
+        found[OURS].append(_ours(study.changed({"seed": seed}), folder / f"ours-{seed}"))
+    return {"traces": found, "versions": versions, "backend": options.backend}
+
+
+def _rival(
+    rival: Rival, python: Path, images: Path, trace: Path, kind: str, seed: int, size: Size,
+    limit: float | None,
+) -> None:  # fmt: skip
+    given = {
+        "--data": images, "--out": trace, "--kind": kind, "--seed": seed, "--epochs": size.epochs,
+        "--validation": size.validation, "--examples": size.examples, "--trials": size.trials,
+        "--seconds": limit,
+    }  # fmt: skip
+    words = [str(python), str(PROGRAMS / rival.program)]
+    for option, value in given.items():
+        words += [option, str(value)] if value not in (None, "") else []
+    run_timed(words, environment_of(rival), trace.with_suffix(".log"))
+
+
+def _ours(study: Study, folder: Path) -> list[tuple[float, float]]:
+    """Our search, with nothing compiled before."""
+    folder.mkdir()
+    file, trace = folder / "study.toml", folder / "trace.jsonl"
+    file.write_text(study.to_toml(), "utf-8")
+    words = [sys.executable, str(Path(__file__).parent / "search_ours.py")]
+    words += ["--study", str(file), "--out", str(trace), "--folder", str(folder / "run")]
+    own = {**os.environ, "JAX_PLATFORMS": "cpu", "XDG_CACHE_HOME": str(folder / "cache")}
+    run_timed(words, own, folder / "log.txt")
+    return traces.read(trace)
+
+
+def markdown(result: dict[str, Any]) -> str:
+    """The tables of a result."""
+    summary = result["summary"]
+    ratio, target, lasted = (
+        summary[name] for name in ("time_ratio", "target", "reference_seconds")
+    )
+    lines = [
+        f"{result['repetitions']} repetitions on {result['machine']}, {result['date']}, SGEMM "
+        f"{result['sgemm']['before'] / 1e9:.0f} GFLOP/s before and "
+        f"{result['sgemm']['after'] / 1e9:.0f} after; rivals on {result['backend']}.",
+        "",
+        f"KerasTuner's Hyperband ends at {_shown(target, 100)} % after {_shown(lasted, 1)} s. "
+        f"Stepladder is there after {_shown(ratio, 1)} of that time (geometric mean over "
+        f"{ratio['n']} repetitions; never in {ratio['never']}).",
+        "",
+        "| search | " + " | ".join(f"best at {row['share']:.0%} of its time, %"
+                                   for row in summary["accuracy_at"]) + " |",
+        "|---|" + "---:|" * len(summary["accuracy_at"]),
+    ]  # fmt: skip
+    for name in result["traces"]:
+        cells = [_shown(row[name], 100) for row in summary["accuracy_at"]]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    if result["quick"]:
+        lines += ["", "A quick run: these figures mean nothing."]
+    return "\n".join(lines) + "\n"
+
+
+def _shown(found: dict[str, Any], times: float) -> str:
+    if found["mean"] is None:
+        return "–"
+    text = f"{times * found['mean']:.2f}"
+    if found["ci_low"] is None:
+        return text
+    return f"{text} [{times * found['ci_low']:.2f}, {times * found['ci_high']:.2f}]"
+
+
+def _say(text: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--quick", action="store_true", help="little work on every side: a trial of the program")
+    add("--repetitions", type=int, default=5)
+    add("--backend", choices=["tensorflow", "jax"], default="tensorflow", help="of the rivals")
+    add("--out", type=Path, default=Path("search.json"), help="results [search.json]")
+    cache = Path(platformdirs.user_cache_dir("stepladder")) / "rivals"
+    add("--environments", type=Path, default=cache, help=f"folder of the rivals' [{cache}]")
+    add("--markdown", type=Path, metavar="RESULTS", help="print the tables of results and stop")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""Stepladder's search as the comparison runs it: a whole process that writes a trace in time.
+
+    python benchmarks/search_ours.py --study study.toml --out trace.jsonl --folder run
+
+A line is written as each trial of a candidate is finished, with its validation accuracy at its
+end; finalists' and the winner's further replicates are not traced.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+BEGAN = time.perf_counter()  # before anything heavy is imported
+
+
+def main() -> None:
+    """Searches, and traces."""
+    import stepladder
+    from stepladder.records import TrialResult
+    from stepladder.runner.progress import QuietProgress
+    from stepladder.searching import SEARCH_REPLICATES
+
+    parser = argparse.ArgumentParser()
+    for name in ("study", "out", "folder"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    options = parser.parse_args()
+
+    class Tracing(QuietProgress):
+        """Writes a line a finished trial."""
+
+        def trial_done(self, result: TrialResult) -> None:
+            """A trial is finished and stored."""
+            if result.trial.replicate != SEARCH_REPLICATES or result.diverged:
+                return
+            seconds = time.perf_counter() - BEGAN
+            line = {"seconds": seconds, "accuracy": result.validation.accuracy}
+            with options.out.open("a") as stream:
+                stream.write(json.dumps(line) + "\n")
+
+    stepladder.search(options.study, out=options.folder, progress=Tracing())
+
+
+if __name__ == "__main__":
+    main()

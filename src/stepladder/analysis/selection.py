@@ -1,0 +1,183 @@
+"""How much of a chosen candidate's lead was luck, and how many others are as good as it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+__all__ = ["Luck", "chosen_by", "flat_top", "luck_of_the_choice", "noise_of"]
+
+Floats = npt.NDArray[np.float64]
+
+OUTER, INNER = 400, 40
+
+
+@dataclass(frozen=True)
+class Luck:
+    """How far above its true accuracy a chosen candidate stood when it was chosen.
+
+    Attributes:
+        luck: expected excess of the chosen one's accuracy, a fraction.
+        plain: the same by a bootstrap that is not nested, which is too low.
+        noise: standard deviation of one replicate beside other candidates' of the same draw.
+    """
+
+    luck: float
+    plain: float
+    noise: float
+
+
+def chosen_by(
+    scores: Floats, finalists: int, margin: float
+) -> tuple[npt.NDArray[np.int64], Floats]:
+    """Which candidate a search chooses, and the accuracy that it sees of it.
+
+    The first replicate says which candidates are finalists: those within a margin of the best,
+    a number of them at most. The best mean over all replicates is chosen among them.
+
+    Args:
+        scores: shape (..., candidates, replicates), finite.
+        finalists: how many at most.
+        margin: below the best of the first replicate, a fraction.
+
+    Returns:
+        The candidate's number and its mean accuracy, each of shape (...).
+    """
+    seen = _seen(scores, finalists, margin)
+    best = np.where(seen.is_finalist, seen.accuracy, -np.inf).argmax(axis=-1)
+    return best, np.take_along_axis(seen.accuracy, best[..., None], axis=-1)[..., 0]
+
+
+class _Seen(NamedTuple):
+    """What a search sees: finalists by their means, others and a lone one by one replicate."""
+
+    is_finalist: npt.NDArray[np.bool_]
+    accuracy: Floats
+
+
+def _seen(scores: Floats, finalists: int, margin: float) -> _Seen:
+    first = scores[..., 0]
+    count = min(finalists, first.shape[-1])
+    least = np.partition(first, -count, axis=-1)[..., -count]
+    floor = np.maximum(least, first.max(axis=-1) - margin)
+    is_finalist = first >= floor[..., None]
+    tried_again = is_finalist & (is_finalist.sum(axis=-1) > 1)[..., None]
+    return _Seen(is_finalist, np.where(tried_again, scores.mean(axis=-1), first))
+
+
+def luck_of_the_choice(
+    accuracies: npt.ArrayLike,
+    noise: npt.ArrayLike,
+    replicates: int,
+    finalists: int,
+    margin: float,
+    seed: int = 0,
+) -> Luck:
+    """The expected excess of a chosen candidate's accuracy, by a nested bootstrap.
+
+    In each world of the bootstrap the accuracies that were found are the truth, noise is drawn
+    upon them, the search's rule chooses, and the excess of what it saw over that truth is noted.
+    Found accuracies lie further apart than true ones, so the mean excess is too small; by how
+    much is seen in worlds within worlds, where the truth is known to be the world's own:
+    luck = 2 · plain - nested.
+
+    Args:
+        accuracies: of each candidate, over the replicates that it has; fractions, finite.
+        noise: residuals of single replicates, centred, to draw from.
+        replicates: of a finalist.
+        finalists: how many at most.
+        margin: see `chosen_by`.
+        seed: of the draws.
+
+    Reference:
+        Hall 1986, "On the bootstrap and confidence intervals", Annals of Statistics 14 (iterated
+        bootstrap); Tibshirani & Tibshirani 2009, "A bias correction for the minimum error rate in
+        cross-validation", Annals of Applied Statistics 3; Cawley & Talbot 2010, "On over-fitting
+        in model selection", JMLR 11.
+    """
+    truth, pool = np.asarray(accuracies, np.float64), np.asarray(noise, np.float64)
+    spread = float(np.sqrt(np.mean(pool**2))) if pool.size else math.nan
+    if not pool.size or len(truth) < 2:
+        return Luck(0.0 if len(truth) == 1 else math.nan, math.nan, spread)
+    generator = np.random.default_rng(seed)
+
+    def worlds(truths: Floats, count: int) -> tuple[Floats, Floats]:
+        """Excess (..., count), and what is found of each candidate (..., count, candidates)."""
+        shape = (*truths.shape[:-1], count, truths.shape[-1], replicates)
+        scores = truths[..., None, :, None] + generator.choice(pool, shape)
+        best, seen = chosen_by(scores, finalists, margin)
+        true = np.take_along_axis(
+            np.broadcast_to(truths[..., None, :], scores.shape[:-1]), best[..., None], axis=-1
+        )[..., 0]
+        found = _seen(scores, finalists, margin).accuracy
+        return seen - true, found
+
+    excess, found = worlds(truth, OUTER)
+    plain = float(excess.mean())
+    nested = math.fsum(float(worlds(each, INNER)[0].mean()) for each in found) / OUTER
+    return Luck(max(0.0, 2 * plain - nested), plain, spread)
+
+
+def noise_of(scores: npt.ArrayLike) -> Floats:
+    """Residuals of single replicates beside other candidates' of the same draw.
+
+    x_ij - x̄_i - x̄_j + x̄ over candidates i and replicates j, widened for the means that were
+    taken off. What a draw does to all candidates alike is no luck of any of them.
+
+    Args:
+        scores: shape (candidates, replicates), each candidate's replicates the same draws; rows
+            that hold NaN are left out. One row alone is taken against its own mean.
+
+    Returns:
+        The residuals, flat; none with fewer than two replicates.
+    """
+    given = np.asarray(scores, np.float64)
+    rows = given[np.isfinite(given).all(axis=1)]
+    if rows.shape[0] < 1 or rows.shape[1] < 2:
+        return np.zeros(0)
+    own = rows - rows.mean(axis=1, keepdims=True)
+    count, replicates = rows.shape
+    if count < 2:
+        return np.asarray(own.ravel() * math.sqrt(replicates / (replicates - 1)), np.float64)
+    both = own - own.mean(axis=0, keepdims=True)
+    free = (count - 1) * (replicates - 1)
+    return np.asarray(both.ravel() * math.sqrt(count * replicates / free), np.float64)
+
+
+def flat_top(
+    accuracies: npt.ArrayLike,
+    replicates: npt.ArrayLike,
+    delta: float,
+    noise: float,
+    confidence: float = 0.95,
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Which candidates are not worse than the best by more than δ.
+
+    Args:
+        accuracies: of each candidate, a fraction.
+        replicates: that each is the mean of.
+        delta: a fraction that does not matter.
+        noise: standard deviation of one replicate; NaN where it is not known.
+        confidence: with which candidates are called worse, all of them together, whichever is
+            the best (Bonferroni over all pairs).
+
+    Returns:
+        Those within δ of the best as they were found, and those of which it cannot be ruled out;
+        without a noise the two are the same.
+    """
+    means, counts = np.asarray(accuracies, np.float64), np.asarray(replicates, np.float64)
+    if not len(means):
+        return np.zeros(0, np.bool_), np.zeros(0, np.bool_)
+    best = int(means.argmax())
+    behind = means[best] - means - delta
+    within = behind <= 1e-12
+    if not math.isfinite(noise) or len(means) < 2:
+        return within, within
+    pairs = len(means) * (len(means) - 1)  # in either order: the best was chosen by looking
+    z = float(special.ndtri(1 - (1 - confidence) / pairs))
+    return within, behind <= z * noise * np.sqrt(1 / counts + 1 / counts[best]) + 1e-12

@@ -1,0 +1,105 @@
+"""The command `stepladder search`: the best recipe of a space, and how sure that is."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from stepladder import interrupts
+from stepladder.cli_settings import given, settings_of
+
+__all__ = ["search"]
+
+
+@click.command()
+@click.argument("study", metavar="STUDY")
+@click.option("--trials", type=int, metavar="N", help="Candidates that are drawn.")
+@click.option("--epochs", type=int, metavar="N", help="Epochs of a whole training.")
+@click.option(
+    "--sampler", metavar="NAME",
+    help="quasi-random, random, tpe, gp, cmaes, or a class of optuna.samplers.",
+)  # fmt: skip
+@click.option(
+    "--final",
+    is_flag=True,
+    help="Look at the winner's test figures. The look is logged; do it once.",
+)
+@click.option(
+    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of the search [runs/STUDY].",
+)
+@click.option(
+    "--store",
+    metavar="URL",
+    help="Store of the trials; an SQLite file in the folder if left out.",
+)
+@click.option("--workers", type=int, metavar="N", help="Training processes [one for each core].")
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "population", "fit"]),
+    default="auto",
+    show_default=True,
+    help="population: many trials at once on JAX; fit: keras.Model.fit, one at a time.",
+)
+@click.option(
+    "--allow-code",
+    is_flag=True,
+    help="Let the model file that the study names run, with your rights. Read it first.",
+)
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE",
+    help="Any key of the study by its path, such as search.pruning=none; may be repeated.",
+)  # fmt: skip
+def search(
+    study: str,
+    trials: int | None,
+    epochs: int | None,
+    sampler: str | None,
+    final: bool,
+    form: str,
+    out: Path | None,
+    store: str | None,
+    workers: int | None,
+    engine: Any,  # noqa: ANN401 - one of the choices above
+    allow_code: bool,
+    settings: tuple[str, ...],
+) -> None:
+    """Searches a study's [search.space] on validation data: a file, or mnist-search.
+
+    What is stored already is not trained again: the same command goes on after an interruption.
+    """
+    from stepladder import api
+    from stepladder.report import progress, search_table
+    from stepladder.study import Study
+
+    more = given(**{"epochs": epochs, "search.trials": trials, "search.sampler": sampler})
+    asked = Study.load(study, {**settings_of(settings), **more})
+    interrupts.stop_cleanly()
+    made = api.search(
+        asked,
+        out=out,
+        store=store,
+        workers=workers,
+        engine=engine,
+        progress=progress.for_terminal(sys.stderr),
+        allow_code=allow_code,
+        final=final,
+    )
+    if not made.found.trained:
+        click.echo(f"All {made.found.found} trials are stored: nothing to train.", err=True)
+    if form == "json":
+        click.echo(made.to_json(), nl=False)
+    else:
+        search_table.show(made.found)
+    click.echo(
+        f"Candidates: {made.folder / 'search.json'}  Optuna's study: {made.folder / 'optuna.log'}",
+        err=True,
+    )

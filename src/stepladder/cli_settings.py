@@ -1,0 +1,37 @@
+"""Values of a study that the command line gives."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+__all__ = ["given", "settings_of"]
+
+
+def given(**values: object) -> dict[str, Any]:
+    """Those values that were given."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def settings_of(pairs: tuple[str, ...]) -> Mapping[str, Any]:
+    """`KEY=VALUE` pairs by key; a value that is no TOML is a text.
+
+    Raises:
+        click.BadParameter: if one is no pair.
+    """
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not key.strip():
+            raise click.BadParameter(
+                f"must be KEY=VALUE, found {pair!r}; write base.learning_rate=0.1, for example",
+                param_hint="--set",
+            )
+        try:
+            found[key.strip()] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            found[key.strip()] = text
+    return found

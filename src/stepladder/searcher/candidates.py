@@ -1,0 +1,60 @@
+"""Candidates of a search, and what became of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from stepladder.recipe import Recipe
+from stepladder.space import Choice
+
+__all__ = ["Candidate"]
+
+
+@dataclass(eq=False)
+class Candidate:
+    """One point of the space, and what is known of it so far.
+
+    Attributes:
+        number: from 0, in the order in which they were asked for.
+        params: values of its dimensions.
+        recipe: that they make.
+        population: number of the population that it was asked for in.
+        rungs: validation accuracy on the first replicate by epochs trained; NaN where it diverged.
+        seconds: of training, all of its rungs together.
+        more: validation accuracies on further replicates, where it was a finalist.
+    """
+
+    number: int
+    params: Mapping[str, Choice]
+    recipe: Recipe
+    population: int
+    rungs: dict[int, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    more: tuple[float, ...] = ()
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that it was trained for, 0 before any."""
+        return max(self.rungs, default=0)
+
+    @property
+    def accuracy(self) -> float:
+        """On the first replicate, after the epochs that it was trained for; NaN if it diverged."""
+        return self.rungs[self.epochs] if self.rungs else math.nan
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it was trained to its end and did not diverge."""
+        return self.epochs == self.recipe.epochs and math.isfinite(self.accuracy)
+
+    @property
+    def replicates(self) -> tuple[float, ...]:
+        """Its accuracies after the whole training, one a replicate."""
+        return (self.accuracy, *self.more)
+
+    def mean(self, chance: float) -> float:
+        """The mean of these, diverged ones at the accuracy of guessing."""
+        values = [chance if math.isnan(each) else each for each in self.replicates]
+        return math.fsum(values) / len(values)

@@ -1,0 +1,268 @@
+"""Running a search: from its declaration to what it found, reading validation figures alone."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from stepladder.analysis import Estimate, estimate
+from stepladder.data import Dataset, load, split, validation_examples
+from stepladder.errors import RunError, StudyError
+from stepladder.records import Trial, TrialResult
+from stepladder.runner import folder as folders
+from stepladder.runner import own_model
+from stepladder.runner.claims import forget_dead
+from stepladder.runner.execute import execute
+from stepladder.runner.plan import part_sizes, planned
+from stepladder.runner.progress import Progress, QuietProgress
+from stepladder.runner.question import Question, question_of
+from stepladder.runner.settings import Settings
+from stepladder.runner.study_run import record_of, workers_for
+from stepladder.searcher import telling
+from stepladder.searcher.asking import JOURNAL_NAME, Asker
+from stepladder.searcher.candidates import Candidate
+from stepladder.searcher.choosing import choose
+from stepladder.searcher.found import Found
+from stepladder.searcher.samplers import learns
+from stepladder.searcher.thinning import Before, goes_on, thin_out, trial_of
+from stepladder.searching import Population, populations
+from stepladder.store import Store, StudyRecord, open_store
+from stepladder.study import Study
+from stepladder.train.checkpoints import clear, forget
+
+__all__ = ["search_study"]
+
+FRESH = 5
+"""Fresh replicates of the winner where a study leaves their number open."""
+
+
+def search_study(
+    study: Study,
+    folder: Path,
+    settings: Settings,
+    *,
+    store: str | None = None,
+    progress: Progress | None = None,
+    allow_code: bool = False,
+    final: bool = False,
+) -> Found:
+    """Searches a study's space and retrains the winner on replicates that the search never saw.
+
+    Candidates are trials like any other: what the store holds is not trained again, so the same
+    call goes on with an interrupted search. Nothing of the test set is read unless `final`.
+
+    Args:
+        study: what is asked, with a search.
+        folder: where its files go; made if need be.
+        settings: of this machine.
+        store: URL of the store; an SQLite file in the folder when None.
+        progress: is told how it goes.
+        allow_code: whether a model file that the study names may run, in training processes.
+        final: whether to look at the winner's test figures; the look is logged.
+
+    Raises:
+        InputError: if the study, its search, its data, its model, the folder or the store will
+            not do; nothing was trained.
+        RunError: if a training failed, or every candidate or the winner diverged.
+        KeyboardInterrupt: if the user stops it; what was finished is stored.
+    """
+    own_model.allow(study, allow_code)
+    if study.search is None:
+        raise StudyError(
+            f"the study {study.name!r} must have a [search.space], found none; write one, such as "
+            '[search.space] learning_rate = { type = "float", low = 0.0001, high = 0.1, '
+            "log = true }, or search mnist-search"
+        )
+    dataset = load(study.dataset)
+    record = record_of(study, dataset, part_sizes(study, dataset), settings)
+    _check_examples(study, dataset)
+    question = question_of(record)
+    folders.check_holds(folder, study)
+    asker = Asker(study, question.classes, folder / JOURNAL_NAME)
+    if study.model is not None:
+        own_model.inspect(study, dataset, settings)
+    folders.check(folder, study)
+    with open_store(store or str(folder / folders.STORE_NAME)) as kept:
+        folders.write_study(folder, study)
+        kept.put_study(record)
+        checkpoints = folder / folders.CHECKPOINTS_NAME
+        trains = _Training(study, dataset, settings, kept, progress or QuietProgress(), checkpoints)
+        candidates, epochs = _searched(question, asker, trains, checkpoints)
+        winner, finalists = choose(candidates, question, trains)
+        fresh = _fresh(winner, question, trains)
+        forget_dead(kept)
+        if not kept.claimed(trains.seen):
+            clear(checkpoints)
+        latest = kept.study(study.name) or record
+        return _told(question, latest, kept, trains, candidates, finalists, fresh, epochs, final)
+
+
+def _check_examples(study: Study, dataset: Dataset) -> None:
+    """Makes sure that there are as many training examples as the space may ask for.
+
+    Raises:
+        InputError: if there are not.
+    """
+    given = study.search.space.get("train_examples") if study.search else None
+    if given is None:
+        return
+    validation = validation_examples(dataset, study.validation)
+    for count in given.choices or (given.low, given.high):
+        split(dataset.y_train, dataset.classes, validation, count, study.seed, 0)
+
+
+@dataclass
+class _Training:
+    """Trains what is missing of some trials, and reads what all of them came to."""
+
+    study: Study
+    dataset: Dataset
+    settings: Settings
+    store: Store
+    told: Progress
+    checkpoints: Path
+    trained: int = 0
+    seen: set[str] = field(default_factory=set)
+
+    def __call__(
+        self, trials: Sequence[Trial], label: str, before: Before, keeps: bool
+    ) -> dict[str, TrialResult]:
+        part = planned(self.study, {label: trials}, self.store)
+        self.seen.update(trial.id for trial in part.trials)
+        if part.missing:
+            began = time.monotonic()
+            announced = part.announced(workers_for(self.settings, part))
+            self.told.start(replace(announced, arm_trials={label: len(part.trials)}))
+            try:
+                self.trained += execute(
+                    part.trials, part.missing, self.dataset, self.settings, self.told, self.store,
+                    self.checkpoints, self.study.model, part.arm_names, before, keeps,
+                )  # fmt: skip
+            finally:
+                self.told.finish()
+                self.store.add_seconds(self.study.name, time.monotonic() - began)
+        return self.store.results([trial.id for trial in part.trials], curves=False)
+
+
+def _searched(
+    question: Question, asker: Asker, trains: _Training, checkpoints: Path
+) -> tuple[list[Candidate], int]:
+    """Every candidate with its outcome, and the epochs that they took."""
+    study = question.study
+    search = study.search
+    assert search is not None
+    going = goes_on(study, question.engine)
+    candidates: list[Candidate] = []
+    epochs = 0
+    plan = populations(search, study.base.epochs, learns(search.sampler), going)
+    for number, population in enumerate(plan):
+        asked = asker.ask(population.size, number)
+        label = f"population {number + 1}"
+        thin_out(population, asked, question, trains, lambda t: forget(checkpoints, t), label)
+        asker.tell(asked)
+        candidates += asked
+        epochs += _epochs(population, asked, going)
+        best = max(candidates, key=lambda each: (each.is_whole, _or_0(each.accuracy)))
+        trains.told.note(
+            f"{len(candidates)} of {search.trials} candidates, the best so far "
+            f"{_or_0(best.accuracy):.2%} on validation"
+        )
+    return candidates, epochs
+
+
+def _epochs(population: Population, asked: Sequence[Candidate], going: bool) -> int:
+    if going:
+        return sum(each.epochs for each in asked)
+    return sum(sum(each.rungs) for each in asked)
+
+
+def _or_0(accuracy: float) -> float:
+    return 0.0 if math.isnan(accuracy) else accuracy
+
+
+def _fresh(winner: Candidate, question: Question, trains: _Training) -> list[TrialResult]:
+    """The winner on replicates that the search never saw.
+
+    Raises:
+        RunError: if it diverged on all of them.
+    """
+    study = question.study
+    count = FRESH if study.adaptive else study.replicates
+    trials = [trial_of(winner.recipe, question, replicate) for replicate in range(count)]
+    results = trains(trials, f"the winner on {count} fresh replicates", {}, False)
+    found = [results[trial.id] for trial in trials]
+    if all(each.diverged for each in found):
+        raise RunError(
+            f"the winner, candidate {winner.number}, must train on fresh replicates, found that "
+            f"it diverged on all {count}; narrow the space, its learning rate first. What was "
+            "trained is stored, and the test set was not looked at"
+        )
+    return found
+
+
+def _told(
+    question: Question, record: StudyRecord, store: Store, trains: _Training,
+    candidates: Sequence[Candidate], finalists: Sequence[Candidate],
+    fresh: Sequence[TrialResult], epochs: int, final: bool,
+) -> Found:  # fmt: skip
+    study, winner, chance = question.study, finalists[0], 1 / question.classes
+    accuracies = [result.validation.accuracy for result in fresh]
+    lucky = telling.luck(candidates, finalists, accuracies, study, question.validation, chance)
+    top, maybe = telling.flat(candidates, winner, study.delta, lucky.noise, chance)
+    expected, each = telling.expected(candidates, chance)
+    test, looks = _look(question, store, fresh, final)
+    knobs = telling.knobs(study, candidates, winner, top, chance)
+    lost = sum(result.diverged is not None for result in fresh)
+    return Found(
+        study=study,
+        dataset=record.dataset,
+        fingerprint=record.fingerprint,
+        sizes=record.sizes,
+        candidates=tuple(candidates),
+        finalists=tuple(finalists),
+        winner=winner,
+        searched=winner.mean(chance),
+        fresh=estimate(accuracies),
+        fresh_diverged=lost,
+        test=test,
+        looks=looks,
+        luck=lucky,
+        expected=expected,
+        seconds_each=each,
+        knobs=knobs,
+        within=len(top),
+        not_excluded=maybe,
+        whole=sum(each.is_whole for each in candidates),
+        diverged=sum(math.isnan(each.accuracy) for each in candidates),
+        parameters=fresh[0].parameters,
+        epochs=epochs,
+        training_seconds=_seconds(candidates, fresh),
+        seconds=record.seconds,
+        versions=record.versions,
+        machine=record.machine,
+        warnings=telling.warnings(study, knobs, winner, lost, len(fresh)),
+        trained=trains.trained,
+        found=len(trains.seen) - trains.trained,
+    )
+
+
+def _seconds(candidates: Sequence[Candidate], fresh: Sequence[TrialResult]) -> float:
+    return sum(each.seconds for each in candidates) + sum(each.seconds for each in fresh)
+
+
+def _look(
+    question: Question, store: Store, fresh: Sequence[TrialResult], final: bool
+) -> tuple[Estimate | None, int]:
+    """The winner's test accuracy, where it is asked for, and how many looks there were."""
+    if not final:
+        return None, len(store.looks(question.fingerprint))
+    looks = store.look(
+        question.study.name,
+        question.fingerprint,
+        [result.trial.id for result in fresh],
+        "search --final",
+    )
+    return estimate([result.test.accuracy for result in fresh]), looks

@@ -1,0 +1,128 @@
+"""`stepladder search` as a user types it: bad input, a whole search, going on, and looks."""
+
+import json
+import re
+
+import pytest
+
+from stepladder.store import open_store
+
+SEARCH = """
+name = "searched"
+dataset = "digits"
+replicates = 2
+epochs = 4
+validation = 40
+
+[base]
+hidden = [6]
+learning_rate = 0.1
+batch_size = 16
+
+[search]
+trials = 6
+reduction = 2
+least_epochs = 2
+
+[search.space]
+learning_rate = { type = "float", low = 0.001, high = 0.5, log = true }
+initializer = { type = "categorical", choices = ["glorot_uniform", "he_normal"] }
+"""
+
+
+@pytest.fixture
+def searched(place):
+    (place / "search.toml").write_text(SEARCH, "utf-8")
+    return place
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--sampler", "tpee"], "did you mean 'tpe'?"),
+        (["--sampler", "GridSampler"], "needs no arguments"),
+        (["--trials", "0"], "search.trials must be at least 1"),
+        (["--set", "search.budget=3"], "must pay for one candidate at least"),
+        (["--set", "search.space.lerning_rate=3"], "must be a table"),
+        (["--set", "search.space.learning_rate.low=0.7"], "low must be below high"),
+        (["--set", "search.space.learning_rate.low=0"], "above 0 on a logarithmic scale"),
+        (["--set", "search.space={}"], "at least one field of the recipe"),
+        (["--set", 'search.space.activation={type="categorical",choices=["relu","rleu"]}'],
+         "did you mean 'relu'?"),
+        (["--set", 'search.space.train_examples={type="int",low=10,high=5000}'], "train_examples"),
+        (["--set", 'search.space.momentum={type="float",low=0.1,high=0.9}',
+          "--set", "base.optimizer=adam"], "must not contradict itself"),
+        (["--set", "dataset=nowhere.npz"], "nowhere.npz"),
+    ],
+)  # fmt: skip
+def test_a_search_that_cannot_be_is_refused_before_anything_is_written(
+    searched, in_process, words, expected
+):
+    before = sorted(searched.rglob("*"))
+    code, out, err = in_process("search", "search.toml", *words)
+    assert (code, out) == (2, ""), err
+    assert expected in err
+    assert "Traceback" not in err
+    assert sorted(searched.rglob("*")) == before
+
+
+def test_a_study_without_a_space_is_refused(place, in_process):
+    code, _, err = in_process("search", "study.toml")
+    assert code == 2
+    assert "must have a [search.space]" in err
+
+
+def test_a_whole_search_goes_on_and_counts_its_looks(searched, stepladder):
+    done = stepladder("search", "search.toml", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert [each["number"] for each in found["candidates"]] == list(range(6))
+    assert found["best"]["test_accuracy"] is None
+    assert found["looks"] == 0
+    assert len(found["best"]["val_accuracy"]["values"]) == 2
+    assert found["expected_best"]["trials"] == [1, 2, 3, 4, 5, 6]
+    assert {each["name"] for each in found["hyperparameters"]} == {"learning_rate", "initializer"}
+    assert found["epochs"] < 6 * 4, "the worse ones were dropped"
+    assert json.loads((searched / "runs/searched/search.json").read_text("utf-8")) == found
+    assert not (searched / "runs/searched/checkpoints").exists()
+
+    again = stepladder("search", "search.toml", "--format", "json")
+    assert "nothing to train" in again.stderr
+    same = ("best", "candidates", "hyperparameters", "luck", "finalists", "flat_top")
+    assert [json.loads(again.stdout)[key] for key in same] == [found[key] for key in same]
+
+    (searched / "runs/searched/optuna.log").unlink()
+    replayed = stepladder("search", "search.toml", "--format", "json")
+    assert "nothing to train" in replayed.stderr, "the same study asks for the same candidates"
+
+    final = stepladder("search", "search.toml", "--final")
+    assert "test " in final.stdout
+    assert "1 look at this test set" in final.stdout
+    once_more = stepladder("search", "search.toml", "--final")
+    assert "1 look at this test set" in once_more.stdout, "the same figures are the same look"
+    with open_store(str(searched / "runs/searched/stepladder.db")) as kept:
+        (look,) = kept.looks(found["fingerprint"])
+        assert (look.command, look.trials) == ("search --final", 2)
+
+    second = stepladder("search", "search.toml", "--final", "--set", "replicates=3")
+    assert "2 looks at this test set so far: a figure that was looked at" in second.stdout
+    assert re.search(r"on 3 fresh replicates", second.stdout)
+
+
+@pytest.mark.slow
+def test_a_killed_search_goes_on_to_the_same_end(searched, stepladder):
+    whole = stepladder("search", "search.toml", "--format", "json", "--out", "whole")
+    process = stepladder.start("search", "search.toml", "--out", "killed")
+    for line in process.stderr:
+        if "to epoch 2" in line:
+            process.kill()
+            break
+    process.communicate()
+    went_on = stepladder("search", "search.toml", "--format", "json", "--out", "killed")
+    assert went_on.returncode == 0, went_on.stderr
+    one, other = json.loads(whole.stdout), json.loads(went_on.stdout)
+    for each in (*one["candidates"], *other["candidates"], one["best"], other["best"]):
+        each.pop("seconds")
+    assert one["candidates"] == other["candidates"]
+    assert one["best"] == other["best"]
+    assert one["luck"] == other["luck"]

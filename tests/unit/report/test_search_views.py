@@ -1,0 +1,146 @@
+"""A search shown: what the table says, and what the JSON holds."""
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from stepladder import Study
+from stepladder.analysis import estimate
+from stepladder.analysis.expected_best import expected_best
+from stepladder.analysis.selection import Luck
+from stepladder.report.search_json import as_json
+from stepladder.report.search_table import as_text
+from stepladder.searcher import telling
+from stepladder.searcher.candidates import Candidate
+from stepladder.searcher.found import Found
+from stepladder.space import dimensions, drawn, recipe_of
+
+CHANCE = 0.1
+
+
+@pytest.fixture
+def study():
+    return Study(
+        name="s", base={"hidden": [4], "epochs": 9},
+        search={
+            "trials": 8,
+            "space": {
+                "learning_rate": {"type": "float", "low": 1e-3, "high": 1.0, "log": True},
+                "dropout": {"type": "float", "low": 0.0, "high": 0.5},
+                "optimizer": {"type": "categorical", "choices": ["sgd", "adam"]},
+                "momentum": {"type": "float", "low": 0.1, "high": 0.9,
+                             "when": {"optimizer": "sgd"}},
+            },
+        },
+    )  # fmt: skip
+
+
+def candidates_of(study):
+    """Ten candidates: the larger the learning rate, the better, and the first one diverged."""
+    every = dimensions(study.search.space)
+    made = []
+    for number in range(10):
+        places = [(number + 0.5) / 10, 0.0, (number % 2) / 2, 0.5]
+        params = drawn(every, places, study.base)
+        recipe = recipe_of(params, study.search.space, study.base)
+        rungs = {1: 0.5 + number / 100}
+        if number >= 6:
+            rungs |= {3: 0.6 + number / 100, 9: 0.9 + number / 1000}
+        made.append(Candidate(number, params, recipe, 0, rungs, seconds=2.0))
+    made[0].rungs = {1: math.nan}
+    made[9].more, made[8].more = (0.911, 0.907), (0.905, 0.907)
+    return made
+
+
+@pytest.fixture
+def found(study):
+    candidates = candidates_of(study)
+    winner, fresh = candidates[9], [0.905, 0.904, 0.906, 0.903, 0.907]
+    knobs = telling.knobs(study, candidates, winner, candidates[7:], CHANCE)
+    return Found(
+        study=study, dataset="digits", fingerprint="f", sizes={"validation": 100},
+        candidates=tuple(candidates), finalists=(winner, candidates[8]), winner=winner,
+        searched=winner.mean(CHANCE), fresh=estimate(fresh), fresh_diverged=0, test=None, looks=0,
+        luck=Luck(0.0012, 0.0009, 0.002), expected=expected_best(np.linspace(0.5, 0.91, 10)),
+        seconds_each=2.0, knobs=knobs, within=2, not_excluded=3, whole=4, diverged=1,
+        parameters=123, epochs=40, training_seconds=20.0, seconds=15.0, versions={"keras": "3"},
+        machine="m", warnings=telling.warnings(study, knobs, winner, 0, 5), trained=1, found=0,
+    )  # fmt: skip
+
+
+def test_the_table_says_what_was_best_and_what_was_luck(found):
+    text = as_text(found, width=140)
+    assert "Best: candidate 9, learning_rate 0.7079" in text
+    assert "validation 90.50 ± 0.20 % on 5 fresh replicates; 123 weights" in text
+    assert "the search saw 90.90 %, of which 0.12 points are the luck" in text
+    assert "0 looks at this test set so far" in text
+    assert "test " not in text.split("0 looks")[0]
+    assert "2 of 4 whole candidates are within 0.1 points" in text
+    assert "10 → 91.00 % (20 s)" in text
+    assert all(len(line) <= 140 for line in text.splitlines())
+
+
+def test_a_best_at_the_edge_is_named_unless_nothing_lies_beyond(found):
+    """A learning rate at its upper end may go on; a dropout of 0 is the least that there is."""
+    edges = {each.name: each.edge for each in found.knobs}
+    assert edges == {"learning_rate": "upper", "dropout": None, "optimizer": None, "momentum": None}
+    assert len(found.warnings) == 1
+    assert "learning_rate (0.7079) lies at the upper edge" in found.warnings[0]
+
+
+def test_the_most_important_comes_first_and_conditions_are_heard(found):
+    assert found.knobs[0].name == "learning_rate"
+    assert found.knobs[0].importance.share > 0.5
+    momentum = next(each for each in found.knobs if each.name == "momentum")
+    assert (momentum.importance.candidates, momentum.best) == (5, None)
+    assert math.isnan(momentum.importance.share)
+
+
+def test_a_second_look_is_shown_for_what_it_is(found):
+    test = estimate([0.9, 0.91])
+    once = as_text(replace(found, test=test, looks=1))
+    twice = as_text(replace(found, test=test, looks=2))
+    assert "test 90.50" in once
+    assert "no longer a test" not in once
+    assert "2 looks at this test set so far: a figure that was looked at more than once" in twice
+
+
+def test_a_winner_that_diverged_is_warned_of(study, found):
+    (line,) = telling.warnings(study, (), found.winner, 2, 5)
+    assert "diverged on 2 of 5 fresh replicates" in line
+
+
+def test_json_is_json_and_holds_the_curves(found):
+    value = json.loads(as_json(found))
+    assert value["best"]["test_accuracy"] is None
+    assert value["best"]["val_accuracy"]["mean"] == pytest.approx(0.905)
+    assert value["luck"]["measured"] == pytest.approx(found.searched - 0.905)
+    assert value["expected_best"]["trials"] == list(range(1, 11))
+    assert value["expected_best"]["seconds"][-1] == 20.0
+    assert value["candidates"][0]["accuracy"] is None
+    assert value["candidates"][9]["rungs"] == pytest.approx({"1": 0.59, "3": 0.69, "9": 0.909})
+    assert value["hyperparameters"][0]["name"] == "learning_rate"
+    assert value["flat_top"] == {"within": 2, "not_excluded": 3, "of": 4}
+
+
+def test_the_flat_top_and_luck_of_candidates(study):
+    candidates = candidates_of(study)
+    winner = candidates[9]
+    top, maybe = telling.flat(candidates, winner, 0.25, 0.002, CHANCE)
+    assert [each.number for each in top] == [9, 7, 8]
+    assert maybe == 4
+    lucky = telling.luck(candidates, [winner, candidates[8]], [0.9, 0.91], study, 100, CHANCE)
+    assert 0 < lucky.luck < 0.01
+
+
+def test_one_that_went_to_the_end_alone_was_chosen_at_the_rung_before(study):
+    candidates = candidates_of(study)
+    for each in candidates[6:9]:
+        del each.rungs[9]
+    lucky = telling.luck(candidates, [candidates[9]], [0.90, 0.91, 0.92], study, 100, CHANCE)
+    alone = telling.luck(candidates[9:], [candidates[9]], [0.90, 0.91, 0.92], study, 100, CHANCE)
+    assert lucky.luck > 0
+    assert alone.luck == 0

@@ -1,0 +1,138 @@
+"""Populations are thinned out by validation accuracy, and what goes on goes on from its end."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from stepladder import RunError
+from stepladder.searcher.asking import Asker
+from stepladder.searcher.choosing import choose, margin_of
+from stepladder.searcher.thinning import goes_on, survivors, thin_out
+from stepladder.searching import SEARCH_REPLICATES, populations
+from stepladder.train.groups import Stage
+
+
+def run(study, question, train):
+    (population,) = populations(study.search, study.base.epochs, False, True)
+    candidates = Asker(study, 2).ask(population.size, 0)
+    thin_out(population, candidates, question, train, train.forget, "population 1")
+    return candidates
+
+
+def test_the_best_of_each_rung_go_on(searching, trainer):
+    study, question = searching(trials=9)
+    train = trainer()
+    candidates = run(study, question, train)
+    assert [len(trials) for trials, _, _ in train.calls] == [9, 3, 1]
+    assert [trials[0].recipe.epochs for trials, _, _ in train.calls] == [1, 3, 9]
+    assert {trial.replicate for trials, _, _ in train.calls for trial in trials} == {
+        SEARCH_REPLICATES
+    }
+    ranked = sorted((each for each in candidates if not math.isnan(each.rungs[1])),
+                    key=lambda each: -each.rungs[1])  # fmt: skip
+    assert {each.number for each in candidates if 3 in each.rungs} == {
+        each.number for each in ranked[:3]
+    }
+    assert [each.is_whole for each in candidates].count(True) == 1
+
+
+def test_survivors_go_on_from_their_stages_and_ends_are_forgotten(searching, trainer):
+    study, question = searching({"learning_rate": {"type": "float", "low": 1e-4, "high": 0.1,
+                                                   "log": True}})  # fmt: skip
+    train = trainer()
+    run(study, question, train)
+    (first, none, keeps), (second, behind, also), (last, both, no_more) = train.calls
+    assert none == {}
+    assert (keeps, also, no_more) == (True, True, False)
+    # nine lanes of one structure are cut evenly: five and four
+    assert {stages for stages in behind.values()} <= {(Stage(1, 5),), (Stage(1, 4),)}
+    assert [each.recipe.epochs for each in behind] == [3, 3, 3]
+    assert all(stages[0].epochs == 1 and stages[1].epochs == 3 for stages in both.values())
+    assert set(train.forgotten) == {*first, *second}
+    assert last[0] not in train.forgotten
+
+
+def test_a_schedule_that_depends_on_the_epochs_begins_anew_at_each_rung(searching, trainer):
+    study, question = searching(base={"schedule": "cosine"})
+    assert not goes_on(study, "population")
+    assert not goes_on(searching()[0], "fit/jax")
+    assert goes_on(searching(base={"schedule": "step"})[0], "population")
+    train = trainer()
+    candidates = run(study, question, train)
+    assert [(before, keeps) for _, before, keeps in train.calls] == [({}, False)] * 3
+    whole = next(each for each in candidates if each.is_whole)
+    alone = sum(
+        train.store.results([trial.id])[trial.id].seconds
+        for trials, _, _ in train.calls
+        for trial in trials
+        if trial.recipe.learning_rate == whole.recipe.learning_rate
+    )
+    assert whole.seconds == pytest.approx(alone)
+
+
+def test_a_candidate_that_diverged_never_goes_on(searching, trainer):
+    study, question = searching()
+    train = trainer(lambda trial: math.nan)
+    candidates = run(study, question, train)
+    assert len(train.calls) == 1
+    with pytest.raises(RunError, match="all 9 diverged"):
+        choose(candidates, question, train)
+
+
+def test_of_equals_the_earlier_goes_on(searching):
+    candidates = Asker(searching()[0], 2).ask(4, 0)
+    for each in candidates:
+        each.rungs = {1: 0.5}
+    assert [each.number for each in survivors(candidates, 2)] == [0, 1]
+
+
+def test_those_too_close_to_the_best_are_tried_again_and_the_best_mean_wins(searching, trainer):
+    study, question = searching(pruning="none", finalists=3, replicates=3)
+    shown = {}
+
+    def rule(trial):
+        shown.setdefault(trial.recipe, len(shown))
+        first = trial.replicate == SEARCH_REPLICATES
+        return (0.90, 0.89, 0.88, 0.5)[min(shown[trial.recipe], 3)] if first else (
+            0.80, 0.95, 0.85, 0.5)[min(shown[trial.recipe], 3)]  # fmt: skip
+
+    train = trainer(rule)
+    candidates = run(study, question, train)
+    winner, finalists = choose(candidates, question, train)
+    assert [each.number for each in finalists] == [1, 2, 0]
+    assert winner.mean(0.5) == pytest.approx((0.89 + 2 * 0.95) / 3)
+    again = train.calls[-1][0]
+    assert {trial.replicate - SEARCH_REPLICATES for trial in again} == {1, 2}
+    assert len(again) == 6
+
+
+def test_one_far_ahead_is_not_tried_again(searching, trainer):
+    study, question = searching(pruning="none")
+    best = Asker(study, 2).ask(9, 0)[4].recipe
+    train = trainer(lambda trial: 0.99 if trial.recipe == best else 0.6)
+    winner, finalists = choose(run(study, question, train), question, train)
+    assert (winner.recipe, len(finalists), len(train.calls)) == (best, 1, 1)
+    assert margin_of(0.99, 100) < 0.05
+
+
+def test_the_test_part_decides_nothing(searching, trainer):
+    """A search on results whose test figures are turned round ends with the same winner."""
+    study, question = searching()
+
+    class Turned(trainer):
+        def __call__(self, trials, label, before, keeps):
+            results = super().__call__(trials, label, before, keeps)
+            return {
+                id_: replace(each, test=replace(each.test, accuracy=1 - each.test.accuracy),
+                             test_correct=~each.test_correct)
+                for id_, each in results.items()
+            }  # fmt: skip
+
+    found = []
+    for kind in (trainer, Turned):
+        train = kind()
+        candidates = run(study, question, train)
+        winner, _ = choose(candidates, question, train)
+        found.append((winner.number, [each.rungs for each in candidates]))
+    assert repr(found[0]) == repr(found[1])
