@@ -12,6 +12,7 @@ import click
 
 from stepladder import cli_store, interrupts
 from stepladder.cli_judge import judge
+from stepladder.cli_report import report
 from stepladder.errors import StepladderError
 from stepladder.version import __version__
 
@@ -159,21 +160,6 @@ def results(run: Path, form: str, store: str | None) -> None:
 
 
 @command.command()
-@_RUN
-@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="[RUN/report.html]")
-@_STORE
-def report(run: Path, output: Path | None, store: str | None) -> None:
-    """Draws a run's report again, and its figures."""
-    from stepladder import api
-    from stepladder.report import write
-
-    made = api.read(run, store=store, command="report")
-    if output is not None:
-        write.write_html(made.results, output)
-    click.echo(output or made.report())
-
-
-@command.command()
 @click.option(
     "--format", "form", type=click.Choice(["table", "json", "markdown"]), default="table",
     show_default=True,
@@ -227,6 +213,7 @@ def schema() -> None:
 
 
 command.add_command(judge)
+command.add_command(report)
 command.add_command(cli_store.runs)
 command.add_command(cli_store.store)
 

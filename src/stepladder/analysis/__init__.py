@@ -15,6 +15,7 @@ from stepladder.analysis.judged import Difference, Effect, Estimate, Interval, V
 from stepladder.analysis.paired import PairedT, paired_t, tost
 from stepladder.analysis.readout import Interaction, MainEffect, Readout, Share, Spread
 from stepladder.analysis.sign_flip import sign_flip
+from stepladder.analysis.unpaired import welch
 from stepladder.analysis.wins import WinShare, win_share
 
 __all__ = [
@@ -40,5 +41,6 @@ __all__ = [
     "paired_t",
     "sign_flip",
     "tost",
+    "welch",
     "win_share",
 ]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from stepladder.analysis.judged import Effect
 from stepladder.report.json_form import as_json
+from stepladder.report.sentences import Headline
 from stepladder.report.side_table import SideTable
 from stepladder.report.view import Row, View, view_of
 from stepladder.report.wording import visible
@@ -22,6 +23,9 @@ __all__ = [
     "as_json",
     "as_markdown",
     "csv_text",
+    "markdown_headline",
+    "markdown_side_table",
+    "markdown_table",
     "markdown_text",
     "view_as_markdown",
 ]
@@ -122,15 +126,12 @@ def view_as_markdown(view: View) -> str:
     lines = [f"**{markdown_text(view.title)}** · {markdown_text(view.subtitle)}", ""]
     if view.status:
         lines += [f"**{markdown_text(view.status)}**", ""]
-    for headline in view.headlines:
-        lines.append(
-            f"- {''.join(markdown_text(part.text, part.is_name) for part in headline.parts)}"
-        )
-    lines += ["", *_markdown_table(view), ""]
+    lines += [markdown_headline(each) for each in view.headlines]
+    lines += ["", *markdown_table(view), ""]
     lines += [f"- {markdown_text(name, True)}: {markdown_text(note)}" for name, note in view.notes]
     lines += [""] if view.notes else []
     for table in view.tables:
-        lines += _side_table(table)
+        lines += markdown_side_table(table)
     notes = [view.comparison, *view.footnotes]
     if view.reported_source:
         notes.append(f"Reported: {view.reported_source}.")
@@ -138,7 +139,13 @@ def view_as_markdown(view: View) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _markdown_table(view: View) -> list[str]:
+def markdown_headline(headline: Headline) -> str:
+    """A sentence as an item of a list, its names bold."""
+    return f"- {''.join(markdown_text(part.text, part.is_name) for part in headline.parts)}"
+
+
+def markdown_table(view: View) -> list[str]:
+    """The main table, line by line."""
     images, reported = int(view.has_images), int(bool(view.reported_source))
     parts = ["train %", "validation %"] if view.is_trained else []
     heads = ["arm", "n", *parts, view.measure, "effect"]
@@ -148,7 +155,8 @@ def _markdown_table(view: View) -> list[str]:
     return [f"| {' | '.join(cells)} |" for cells in (heads, sides, *rows)]
 
 
-def _side_table(table: SideTable) -> list[str]:
+def markdown_side_table(table: SideTable) -> list[str]:
+    """A table of texts with its title and note, line by line."""
     cells = [[markdown_text(each) for each in row] for row in (table.heads, *table.rows)]
     sides = ["---"] * len(table.heads)
     lines = [f"| {' | '.join(row)} |" for row in (cells[0], sides, *cells[1:])]

@@ -12,8 +12,9 @@ from stepladder.report.wording import counted, duration, elided, joined, signed,
 from stepladder.runner.results import Results
 
 __all__ = [
-    "Headline", "Judged", "Part", "comparison", "footnotes", "headlines", "headlines_of", "points",
-    "status", "subtitle",
+    "Headline", "Judged", "Part", "adaptive_note", "comparison", "footnotes", "headlines",
+    "headlines_of", "interval_note", "ladder_note", "looks_note", "points", "rate_note", "status",
+    "subtitle", "tuning_note", "verdict_note",
 ]  # fmt: skip
 
 Judged = tuple[str, Effect]
@@ -190,19 +191,20 @@ def footnotes(results: Results) -> tuple[str, ...]:
     return tuple(
         note
         for note in (
-            _interval_note(results),
-            _verdict_note(results),
-            _ladder_note(results),
-            _rate_note(results),
-            _tuning_note(results),
-            _adaptive_note(results),
-            _looks_note(results),
+            interval_note(results),
+            verdict_note(results),
+            ladder_note(results),
+            rate_note(results),
+            tuning_note(results),
+            adaptive_note(results),
+            looks_note(results),
         )
         if note
     )
 
 
-def _interval_note(results: Results) -> str:
+def interval_note(results: Results) -> str:
+    """Which images and trainings an interval speaks for."""
     counts = sorted({result.n - result.diverged for result in results.arms})
     if not counts or counts[-1] == 0:
         return "No replicate has finished: there are no figures yet."
@@ -222,7 +224,8 @@ def _interval_note(results: Results) -> str:
     return f"{said}."
 
 
-def _verdict_note(results: Results) -> str:
+def verdict_note(results: Results) -> str:
+    """How verdicts are reached; empty where there is none."""
     compared = sum(result.effect is not None for result in results.arms)
     if not compared:
         return ""
@@ -233,13 +236,15 @@ def _verdict_note(results: Results) -> str:
     )
 
 
-def _ladder_note(results: Results) -> str:
+def ladder_note(results: Results) -> str:
+    """What a ladder leaves open; empty for another design."""
     if results.study.design != "ladder" or len(results.arms) < 3:
         return ""
     return "A rung stands on the rungs below it: on another base its effect may differ."
 
 
-def _rate_note(results: Results) -> str:
+def rate_note(results: Results) -> str:
+    """What one learning rate for all leaves open; empty where each has its own."""
     rates = {result.arm.recipe.learning_rate for result in results.arms}
     if len(rates) != 1 or len(results.arms) < 2 or results.tuned is not None:
         return ""
@@ -249,7 +254,8 @@ def _rate_note(results: Results) -> str:
     )
 
 
-def _tuning_note(results: Results) -> str:
+def tuning_note(results: Results) -> str:
+    """How a fair study was tuned; empty for a fixed one."""
     tuned = results.tuned
     if tuned is None:
         return ""
@@ -262,7 +268,8 @@ def _tuning_note(results: Results) -> str:
     )
 
 
-def _adaptive_note(results: Results) -> str:
+def adaptive_note(results: Results) -> str:
+    """How replicates were added; empty where their number is fixed."""
     adapted = results.adapted
     if adapted is None:
         return ""
@@ -280,7 +287,8 @@ def _adaptive_note(results: Results) -> str:
     return f"{said}. Intervals are not corrected for stopping."
 
 
-def _looks_note(results: Results) -> str:
+def looks_note(results: Results) -> str:
+    """How often test figures were read."""
     if results.looks <= 1:
         return "First look at this test set."
     return (

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from stepladder.files import write_whole
-from stepladder.report.curves import figures_of
-from stepladder.report.figures import csv_of, names_of, png_of, svg_of
-from stepladder.report.html import as_html
+from stepladder.report.figures import png_of
+from stepladder.report.html import as_html, drawn
+from stepladder.report.plots.catalogue import figures_of
 from stepladder.runner.results import Results
 
 __all__ = ["write_html", "write_report"]
@@ -26,14 +26,13 @@ def write_report(results: Results, folder: Path) -> list[Path]:
     Raises:
         OutputError: if a file cannot be written; those written before it are whole.
     """
-    figures = figures_of(results)
-    drawn = folder / "figures"
-    written = [write_html(results, folder / "report.html")]
-    for name in names_of(figures):
+    drawings, place = [drawn(plot) for plot in figures_of(results)], folder / "figures"
+    written = [write_whole(folder / "report.html", as_html(results, drawings).encode())]
+    for drawing in drawings:
         written += [
-            write_whole(drawn / f"{name}.svg", svg_of(name, figures).encode()),
-            write_whole(drawn / f"{name}.png", png_of(name, figures)),
-            write_whole(drawn / f"{name}.csv", csv_of(name, figures).encode()),
+            write_whole(place / f"{drawing.name}.svg", drawing.svg.encode()),
+            write_whole(place / f"{drawing.name}.png", png_of(drawing.plot)),
+            write_whole(place / f"{drawing.name}.csv", drawing.csv.encode()),
         ]
     return written
 

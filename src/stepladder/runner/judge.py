@@ -8,6 +8,7 @@ import numpy as np
 
 from stepladder.analysis import Effect, estimate
 from stepladder.confounds import confounds, too_few
+from stepladder.data import Dataset
 from stepladder.designs import Arm
 from stepladder.records import TrialResult
 from stepladder.runner.adapt import Wanted, adapted, wanted
@@ -20,6 +21,7 @@ from stepladder.runner.measures import (
     estimate_with_images,
     reached,
 )
+from stepladder.runner.mistakes import mistakes_of
 from stepladder.runner.plan import trials_of
 from stepladder.runner.question import question_of
 from stepladder.runner.results import ArmResult, Results
@@ -31,7 +33,12 @@ __all__ = ["judge"]
 
 
 def judge(
-    store: Store, record: StudyRecord, engine: str, command: str, curves: bool = True
+    store: Store,
+    record: StudyRecord,
+    engine: str,
+    command: str,
+    curves: bool = True,
+    dataset: Dataset | None = None,
 ) -> Results:
     """The results of a study, complete or so far, read from its store.
 
@@ -44,6 +51,7 @@ def judge(
         command: what asks, for the log of looks.
         curves: whether the epochs are read too where nothing judged needs them; without, every
             curve is empty.
+        dataset: the study's own, from which misread examples are taken; None leaves them out.
 
     Raises:
         StoreError: if the store cannot be read.
@@ -80,6 +88,7 @@ def judge(
         warnings=too_few(study),
         tuned=tuned,
         adapted=None if looked is None else adapted(study, arms, looked, stored),
+        mistakes=None if dataset is None else mistakes_of(arms, found, dataset),
     )
 
 
