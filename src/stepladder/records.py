@@ -13,7 +13,7 @@ from stepladder.recipe import Recipe
 from stepladder.streams import NUMERICS_VERSION
 from stepladder.values import fingerprint
 
-__all__ = ["Curve", "Engine", "Score", "Trial", "TrialResult"]
+__all__ = ["Curve", "Engine", "Probes", "Score", "Trial", "TrialResult"]
 
 Engine = Literal["population", "fit"]
 
@@ -110,6 +110,61 @@ class Curve:
 
 
 @dataclass(frozen=True, eq=False)
+class Probes:
+    """What a network was like inside at each epoch's end, on a fixed few of its training images.
+
+    It is called on them as in training, dropout on and batches normalised by their own statistics,
+    and learns nothing from it. Every array is float32; a trial that diverged at epoch *e* (from 1)
+    has NaN from there on.
+
+    Attributes:
+        kernels: name of each trainable weight matrix, first to last.
+        gradient_norm: Euclidean norm of the mean cross-entropy's gradient by each of them, without
+            penalties and label smoothing, of shape (epochs, kernels).
+        layers: name of each hidden layer whose activation is known, first to last.
+        dead: share of its units that answer no image, of shape (epochs, layers); NaN where the
+            activation has no such state, as sigmoid and tanh have none.
+        saturated: share of its units that lie in the flat parts of sigmoid or tanh, of shape
+            (epochs, layers); NaN for other activations.
+        input_mean: mean of the inputs as the network gets them.
+        input_deviation: their standard deviation over all inputs and images.
+    """
+
+    kernels: tuple[str, ...]
+    gradient_norm: npt.NDArray[np.float32]
+    layers: tuple[str, ...]
+    dead: npt.NDArray[np.float32]
+    saturated: npt.NDArray[np.float32]
+    input_mean: float
+    input_deviation: float
+
+    def __post_init__(self) -> None:
+        """Checks that arrays and names agree.
+
+        Raises:
+            ValueError: if they do not.
+        """
+        epochs = len(self.gradient_norm)
+        wanted = {
+            "gradient_norm": (epochs, len(self.kernels)),
+            "dead": (epochs, len(self.layers)),
+            "saturated": (epochs, len(self.layers)),
+        }
+        for name, shape in wanted.items():
+            found: npt.NDArray[np.float32] = getattr(self, name)
+            if found.shape != shape or found.dtype != np.float32:
+                raise ValueError(
+                    f"{name} must be float32 of shape {shape}, one row an epoch and one column a "
+                    f"name, found {found.dtype} of shape {found.shape}"
+                )
+
+    @property
+    def epochs(self) -> int:
+        """The number of epochs."""
+        return len(self.gradient_norm)
+
+
+@dataclass(frozen=True, eq=False)
 class TrialResult:
     """All that is kept of one finished trial.
 
@@ -126,6 +181,8 @@ class TrialResult:
         parameters: trainable numbers of the network.
         seconds: training time of this trial alone, compiling left out.
         versions: of what trained it, such as {"keras": "3.15.1"}.
+        probes: what the network was like inside; None where its engine does not look, where it
+            was trained before stepladder did, and where epochs were not read.
     """
 
     trial: Trial
@@ -139,3 +196,4 @@ class TrialResult:
     parameters: int
     seconds: float
     versions: dict[str, str]
+    probes: Probes | None = None

@@ -13,7 +13,7 @@ from stepladder.confounds import confounds, too_few
 from stepladder.fractional import pair_aliases
 from stepladder.recipe import Recipe
 from stepladder.records import Curve
-from stepladder.runner.results import Adapted, ArmResult, Results
+from stepladder.runner.results import Adapted, ArmProbes, ArmResult, Results
 from stepladder.runner.tuned import ArmTuning, TriedValues, Tuned
 from stepladder.study import Study
 
@@ -106,6 +106,25 @@ def curve(start: float, end: float, pace: float, epochs: int, rng, noise: float,
     return Curve(**columns, seconds=0.08 * steps)
 
 
+def probes(arm, n, epochs, diverged) -> ArmProbes | None:
+    """Gradients that fade by a factor for each layer under sigmoid, and a few dead units else."""
+    if not n:
+        return None
+    layers = tuple(f"dense_{place}" for place in range(1, 1 + len(arm.recipe.hidden)))
+    rng, is_flat = np.random.default_rng(n), arm.recipe.activation in ("sigmoid", "tanh")
+    shape = (n, epochs, len(layers))
+    deep = np.arange(len(layers), -1, -1)
+    norms = (0.1 if is_flat else 0.8) ** deep * rng.uniform(0.5, 2, (*shape[:2], 1 + len(layers)))
+    shares = rng.integers(0, 11, shape) / 50
+    none = np.full(shape, NAN)
+    made = [norms, none if is_flat else shares, shares if is_flat else none]
+    for array in made:
+        array[n - diverged :, epochs // 3 :] = NAN
+    gradient_norm, dead, saturated = (array.astype(np.float32) for array in made)
+    names = (*layers, "logits")
+    return ArmProbes(tuple(range(n)), names, gradient_norm, layers, dead, saturated)
+
+
 def arm_result(arm, n, epochs, end, spread, pace, rng, diagnosis=(), reported=None, diverged=0):
     tests = end / 100 + spread / 100 * rng.standard_normal(n)
     tests[n - diverged :] = NAN
@@ -130,6 +149,7 @@ def arm_result(arm, n, epochs, end, spread, pace, rng, diagnosis=(), reported=No
         reported=reported,
         parameters=47410 if n else None,
         seconds=1.7 * n,
+        probes=probes(arm, n, epochs, diverged),
     )
 
 
