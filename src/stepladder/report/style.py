@@ -22,6 +22,7 @@ class Theme:
         arms: one colour after another for arms on one axis.
         verdicts: colours by verdict.
         images: matplotlib's name for the colours of a grey image: ink on this paper.
+        heat: matplotlib's name for the colours of a heat map, rising in lightness.
 
     Reference:
         Okabe, Ito 2008, Color Universal Design; black and yellow give way to colours with
@@ -37,6 +38,7 @@ class Theme:
     arms: tuple[str, ...]
     verdicts: dict[str, str]
     images: str
+    heat: str
 
 
 LIGHT = Theme(
@@ -54,6 +56,7 @@ LIGHT = Theme(
         "not enough replicates": "#656d78",
     },
     images="gray_r",
+    heat="cividis",
 )
 DARK = Theme(
     paper="#171b21",
@@ -70,6 +73,7 @@ DARK = Theme(
         "not enough replicates": "#8a94a3",
     },
     images="gray",
+    heat="cividis",
 )
 
 LINES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))

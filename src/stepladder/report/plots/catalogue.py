@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from stepladder.report.plots.effects import effects_plot
 from stepladder.report.plots.factorial import factorial_plot, interactions_plot
+from stepladder.report.plots.inside import gradients_plot, units_plot
 from stepladder.report.plots.ladder import ladder_plot
 from stepladder.report.plots.mistakes import confusion_plot, disagreements_plot, hardest_plot
 from stepladder.report.plots.overlay import seconds_plot, validation_plot
@@ -28,6 +29,8 @@ _MAKERS: tuple[Callable[[Results], Plot | None], ...] = (
     seconds_plot,
     pareto_plot,
     tuning_plot,
+    gradients_plot,
+    units_plot,
     confusion_plot,
     hardest_plot,
     disagreements_plot,
