@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from stepladder.analysis.judged import Verdict
 from stepladder.report.sentences import Headline, Part, headlines
 from stepladder.report.view import Row, view_of
 from stepladder.report.wording import counted, elided, joined
@@ -27,15 +26,15 @@ def answer(results: Results) -> tuple[Headline, ...]:
         return (_best(results), said["unknown"], _holds_for(results))
     return (
         _best(results),
-        said.get("helps") or _nothing("helps", "No technique is shown to raise test accuracy."),
-        said.get("hurts") or _nothing("hurts", "None is shown to lower it."),
+        said.get("helps") or _nothing("No technique is shown to raise test accuracy."),
+        said.get("hurts") or _nothing("None is shown to lower it."),
         _open(said.get("no difference beyond δ"), said.get("not enough replicates")),
         _holds_for(results),
     )
 
 
-def _nothing(kind: Verdict, text: str) -> Headline:
-    return Headline(kind, (Part(text),))
+def _nothing(text: str) -> Headline:
+    return Headline("unknown", (Part(text),))
 
 
 def _best(results: Results) -> Headline:
@@ -76,9 +75,9 @@ def _ends(row: Row) -> str:
 
 def _open(same: Headline | None, undecided: Headline | None) -> Headline:
     if same is None and undecided is None:
-        return Headline("no difference beyond δ", (Part("No comparison is left open."),))
+        return _nothing("No comparison is left open.")
     if same is None or undecided is None:
-        return same or undecided or _nothing("helps", "")
+        return same or undecided or _nothing("")
     end = same.parts[-1]
     parts = (*same.parts[:-1], Part(end.text.removesuffix(".")), Part("; "), *undecided.parts)
     return Headline("not enough replicates", parts)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from stepladder.recipe import Recipe
-from stepladder.report.sentences import points
-from stepladder.report.wording import counted, joined, visible
+from stepladder.report.sentences import parts_of, points
+from stepladder.report.wording import counted, elided, joined, visible
 from stepladder.runner.results import Results
 
 __all__ = ["asked"]
+
+NAMED = 8
+NAME_LENGTH = 40
 
 _DESIGNS = {
     "ladder": "each put on top of the ones before it (a ladder)",
@@ -22,12 +25,13 @@ _DESIGNS = {
 def asked(results: Results) -> tuple[str, ...]:
     """What is asked, of what network and data, and how it is decided: a paragraph each."""
     study, recipe = results.study, results.study.base
-    sizes = [f"{count:,} {visible(part)}" for part, count in results.sizes.items()]
-    data = f"{visible(results.dataset)} ({joined(sizes)} images)" if sizes else results.dataset
+    data = f"{visible(results.dataset)} ({joined(parts_of(results))} images)"
     techniques = study.techniques
+    named = [elided(each.name, NAME_LENGTH) for each in techniques[:NAMED]]
+    named += [f"{len(techniques) - NAMED} more"] if len(techniques) > NAMED else []
     question = (
-        f"What is each of {counted(len(techniques), 'technique')} worth on {data}, "
-        f"{_DESIGNS[study.design]}?"
+        f"What is each of {counted(len(techniques), 'technique')} worth ({joined(named)}) on "
+        f"{data}, {_DESIGNS[study.design]}?"
         if techniques
         else f"How do {counted(len(results.arms), 'arm')} compare on {data}?"
     )

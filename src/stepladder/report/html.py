@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stepladder.report import sentences
+from stepladder.report import footnotes
 from stepladder.report.answer import answer
 from stepladder.report.asked import asked
 from stepladder.report.confounds import confound_tables
@@ -119,6 +119,7 @@ def _context(results: Results, figures: Sequence[Drawn]) -> dict[str, Any]:
         "answer": answer(results),
         "notes": _notes(results),
         "figures": figures,
+        "diagnosis": [(row.name, "; ".join(row.notes)) for row in view.rows if row.notes],
         "has_trials": any(each.n for each in results.arms),
         "unknown": unknown(results),
         "confounds": confound_tables(results.confounds),
@@ -147,10 +148,10 @@ def _sections(has_figures: bool, has_tables: bool) -> list[tuple[str, str]]:
 def _notes(results: Results) -> list[str]:
     """What a reader of the table must know; what is open stands in a section of its own."""
     notes = (
-        sentences.interval_note(results),
-        sentences.verdict_note(results),
-        sentences.tuning_note(results),
-        sentences.adaptive_note(results),
+        footnotes.interval_note(results),
+        footnotes.verdict_note(results),
+        footnotes.tuning_note(results),
+        footnotes.adaptive_note(results),
     )
     return [note for note in notes if note]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stepladder.report import sentences
+from stepladder.report import footnotes
 from stepladder.report.wording import counted, elided, joined, visible
 from stepladder.runner.results import Results
 
@@ -17,9 +17,9 @@ def unknown(results: Results) -> tuple[tuple[str, str], ...]:
     every = (
         ("Power", _power(results)),
         ("Confounds", _confounds(results)),
-        ("Other base, other order", sentences.ladder_note(results)),
-        ("Learning rate", sentences.rate_note(results) or _edges(results)),
-        ("Looks at the test set", sentences.looks_note(results)),
+        ("Other base, other order", footnotes.ladder_note(results)),
+        ("Learning rate", footnotes.rate_note(results) or _edges(results)),
+        ("Looks at the test set", footnotes.looks_note(results)),
         ("Trainings that diverged", _diverged(results)),
         ("Test images", _mistakes(results)),
         ("Beyond this study", _beyond(results)),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from stepladder.analysis.judged import Effect, Estimate, Verdict
-from stepladder.report import sentences
+from stepladder.report import footnotes, sentences
 from stepladder.report.confounds import confound_tables
 from stepladder.report.readout import readout_tables
 from stepladder.report.sentences import Headline
@@ -129,7 +129,7 @@ def view_of(results: Results) -> View:
         rows=rows,
         reported_source=visible(source) if source else None,
         comparison=sentences.comparison(results),
-        footnotes=(*sentences.footnotes(results), *results.warnings),
+        footnotes=(*footnotes.footnotes(results), *results.warnings),
         tables=(
             *readout_tables(results.readout, results.study.delta),
             *confound_tables(results.confounds),

@@ -65,7 +65,7 @@ class Mistakes:
             choice on the test part.
         replicates: of that arm, diverged ones left out.
         confusion: its answers by label (rows) and answer (columns), over all its replicates.
-        hardest: examples that most trials misread, over all arms that give more than one answer.
+        hardest: examples that most trials misread, over all that give more than one answer.
         trials: trials that were counted for them.
         arms: arms that were counted for them.
         other: name of the arm that the best is set against, or None where there is none.
@@ -95,7 +95,7 @@ def mistakes_of(
         dataset: what they were tested on.
     """
     answers = {arm.name: _answers(found[arm.name]) for arm in arms}
-    answers = {name: each for name, each in answers.items() if len(each) and np.ptp(each)}
+    answers = {name: each for name, each in answers.items() if len(each)}
     if not answers:
         return None
     validation = {name: _validation(found[name]) for name in answers}
@@ -118,8 +118,16 @@ def mistakes_of(
 
 
 def _answers(results: Found) -> Answers:
-    """Answers of the trials that did not diverge, of shape (trials, test examples)."""
-    kept = [each.test_predictions for each in results if each and each.diverged is None]
+    """Answers of the trials that neither diverged nor answer one class to everything.
+
+    Returns:
+        Class numbers of shape (trials, test examples); of no trial, (0, 0).
+    """
+    kept = [
+        each.test_predictions
+        for each in results
+        if each and each.diverged is None and np.ptp(each.test_predictions)
+    ]
     return np.array(kept, np.int64) if kept else np.empty((0, 0), np.int64)
 
 

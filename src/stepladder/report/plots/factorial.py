@@ -82,6 +82,8 @@ def _rows(readout: Readout) -> Iterable[tuple[object, ...]]:
         yield ("Shapley value", name, part.mean, part.ci_low, part.ci_high, None)
         for points, orders in share.said:
             yield ("some orders of a ladder", name, points, None, None, orders)
+    for one, two, *numbers, _ in _pair_rows(readout):
+        yield ("interaction", f"{one} × {two}", *numbers, None)
 
 
 def _draw_parts(readout: Readout, figure: Figure, theme: Theme) -> None:

@@ -19,6 +19,7 @@ from stepladder.runner.results import ArmProbes, Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
@@ -194,7 +195,7 @@ def _draw_units(insides: Sequence[Inside], figure: Figure, theme: Theme) -> None
 
 
 def _columns(
-    figure: Figure, insides: Sequence[Inside], maps: Sequence[Floats], norm: object, theme: Theme
+    figure: Figure, insides: Sequence[Inside], maps: Sequence[Floats], norm: Normalize, theme: Theme
 ) -> AxesImage:
     """A heat map an arm, side by side, first layers in one line."""
     rows = max(each.shape[1] for each in maps)
@@ -209,7 +210,7 @@ def _columns(
         axes = axes_at(figure, LEFT + place * (width + gap), BOTTOM + high - height, width, height)
         image = axes.imshow(found.T, cmap=theme.heat, norm=norm, aspect="auto",
                             interpolation="nearest",
-                            extent=(0.5, len(found) + 0.5, found.shape[1] + 0.5, 0.5))  # type: ignore[arg-type]  # fmt: skip
+                            extent=(0.5, len(found) + 0.5, found.shape[1] + 0.5, 0.5))  # fmt: skip
         _dress(axes, place, found.shape, theme)
         axes.annotate(name, (0.5, 1), xytext=(-4, 4), xycoords="axes fraction",
                       textcoords="offset points", rotation=40, rotation_mode="anchor",
@@ -228,7 +229,7 @@ def _dress(axes: Axes, place: int, shape: tuple[int, ...], theme: Theme) -> None
         axes.spines[side].set_visible(False)
     axes.set_xticks(sorted({1, epochs}))
     for label, side in zip(axes.get_xticklabels(), ("left", "right"), strict=False):
-        label.set_ha(side)
+        label.set_horizontalalignment(side)
     axes.set_yticks([1, rows] if rows > 1 else [1])
     axes.set_yticklabels(["first", "last"][:rows] if place == 0 else [""] * min(rows, 2))
     axes.tick_params(length=0, colors=theme.muted)
@@ -240,7 +241,7 @@ def _scale(figure: Figure, image: AxesImage, label: str, theme: Theme) -> None:
     high = max(each.get_position().y1 for each in figure.axes) * tall - BOTTOM
     axes = axes_at(figure, min(beside.x1 * wide + 0.1, WIDTH - RIGHT + 0.1), BOTTOM, 0.09, high)
     bar = figure.colorbar(image, cax=axes)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     bar.ax.minorticks_off()
     bar.ax.tick_params(length=2, colors=theme.muted)

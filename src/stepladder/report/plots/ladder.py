@@ -59,6 +59,12 @@ class Rung:
     remark: str
 
     @property
+    def points(self) -> tuple[float, ...]:
+        """Its accuracy and the published one."""
+        found = (self.test, self.reported)
+        return tuple(each for each in found if each is not None and math.isfinite(each))
+
+    @property
     def ends(self) -> tuple[float, ...]:
         """All of it that stands on the axis."""
         found = (self.test, self.low, self.high, self.reported)
@@ -112,7 +118,7 @@ def _caption(results: Results, rungs: Sequence[Rung]) -> str:
     )
     if any(rung.reported is not None for rung in rungs):
         said += " Open diamonds: the reported figures, which are of other trainings."
-    if is_high(end for rung in rungs for end in rung.ends):
+    if is_high(point for rung in rungs for point in rung.points):
         said += f" {LOG_ODDS}"
     if len(rungs) > MOST_RUNGS:
         said += f" The first {MOST_RUNGS} of {len(rungs):,}; the data hold all."
@@ -148,8 +154,10 @@ def _draw(rungs: Sequence[Rung], figure: Figure, theme: Theme) -> None:
     figure.set_size_inches(WIDTH, bottom + sum(heights) + top)
     axes = axes_at(figure, LEFT, bottom, WIDTH - LEFT - RIGHT, sum(heights))
     axes.set_ylim(sum(heights), 0)
-    ends = [end for rung in rungs for end in rung.ends]
-    is_log = is_high(ends)
+    points = [point for rung in rungs for point in rung.points]
+    is_log = is_high(points)
+    floor = min(points, default=0.0) / 2  # a wide interval may leave the axes, a point may not
+    ends = [max(end, floor) for rung in rungs for end in rung.ends]
     accuracy_axis(axes, "x", ends, is_log=is_log)
     plain_rows(axes)
     middles = [sum(heights[:place]) + height / 2 for place, height in enumerate(heights)]

@@ -65,7 +65,7 @@ def draw_band(axes: Axes, places: Sequence[float], band: Band, drawn: Look) -> N
     if not places:
         return
     if np.isfinite(band.low).any() and drawn.is_front:
-        axes.fill_between(places, band.low, band.high, color=drawn.colour, alpha=0.18,
+        axes.fill_between(places, band.low, band.high, color=drawn.colour, alpha=0.14,
                           linewidth=0)  # fmt: skip
     marker = drawn.marker or ("o" if len(places) == 1 else "")  # one point is no line
     axes.plot(places, band.mean, color=drawn.colour, linestyle=drawn.dashes,

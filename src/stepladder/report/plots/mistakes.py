@@ -64,7 +64,7 @@ def hardest_plot(results: Results) -> Plot | None:
         name="hardest",
         title="The images that most trainings get wrong",
         caption=f"The {counted(len(made.hardest), 'test image')} misread most often by "
-        f"{counted(made.trials, 'trial')} of {counted(made.arms, 'arm')}; arms that give one "
+        f"{counted(made.trials, 'trial')} of {counted(made.arms, 'arm')}; trials that give one "
         "answer to everything are left out. Above each its label and, after the arrow, the "
         "commonest wrong answer; below how many trials misread it.",
         words=_hardest_words(made, name),
@@ -169,7 +169,7 @@ def _draw_confusion(
     counts = made.confusion[np.ix_(kept, kept)] / made.replicates
     right = np.diag(made.confusion) / np.maximum(made.confusion.sum(axis=1), 1)
     wrong = np.where(np.eye(len(kept), dtype=bool), 0, counts)
-    size, left, above = min(0.4, 4.0 / len(kept)), 0.62, 0.34
+    size, left, above = min(0.38, 3.8 / len(kept)), 0.62, 0.34
     figure.set_size_inches(WIDTH, above + size * len(kept) + 0.05)
     axes = axes_at(figure, left, 0.05, size * len(kept), size * len(kept))
     axes.set_xlim(0, len(kept))
@@ -182,7 +182,7 @@ def _draw_confusion(
         axes.text(-0.2, place + 0.5, name, size=SMALL, color=theme.ink, ha="right", va="center")
         axes.text(place + 0.5, -0.15, elided(name, 4), size=SMALL, color=theme.ink, ha="center",
                   va="bottom")  # fmt: skip
-        axes.text(len(kept) + 0.25, place + 0.5, f"{number(100 * right[class_], 1)} % right",
+        axes.text(len(kept) + 0.25, place + 0.5, f"{number(100 * right[class_], 1)} %",
                   size=SMALL, color=theme.muted, ha="left", va="center")  # fmt: skip
 
 

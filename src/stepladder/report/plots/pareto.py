@@ -110,10 +110,15 @@ def _draw(spots: Sequence[Spot], figure: Figure, theme: Theme) -> None:
     height, bottom = 2.7, 0.42
     figure.set_size_inches(WIDTH, bottom + height + 0.1)
     axes = axes_at(figure, LEFT, bottom, WIDTH - LEFT - RIGHT, height)
-    ends = [end for spot in spots for end in (spot.test, spot.low, spot.high) if end is not None]
-    is_log = is_high(ends)
+    floor = min(spot.test for spot in spots) / 2  # a wide interval may leave the axes
+    ends = [max(end, floor) for spot in spots for end in (spot.test, spot.low, spot.high)
+            if end is not None]  # fmt: skip
+    is_log = is_high(spot.test for spot in spots)
     accuracy_axis(axes, "y", ends, is_log=is_log)
-    axes.set_xlim(0, 1.08 * max(spot.seconds for spot in spots))
+    least, most = min(spot.seconds for spot in spots), max(spot.seconds for spot in spots)
+    axes.set_xlim(
+        0 if least < most / 2 else least - 0.3 * (most - least) - 0.05 * least, 1.08 * most
+    )
     front = sorted((spot for spot in spots if spot.is_front), key=lambda spot: spot.seconds)
     axes.step([spot.seconds for spot in front], [spot.test for spot in front], where="post",
               color=theme.validation, linewidth=1.1, zorder=2)  # fmt: skip
