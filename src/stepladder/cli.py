@@ -12,7 +12,7 @@ import click
 
 from stepladder import cli_store, interrupts
 from stepladder.cli_judge import judge
-from stepladder.cli_report import report
+from stepladder.cli_report import report, ui
 from stepladder.errors import StepladderError
 from stepladder.version import __version__
 
@@ -214,6 +214,7 @@ def schema() -> None:
 
 command.add_command(judge)
 command.add_command(report)
+command.add_command(ui)
 command.add_command(cli_store.runs)
 command.add_command(cli_store.store)
 

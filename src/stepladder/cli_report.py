@@ -1,4 +1,4 @@
-"""The command `stepladder report`: a run told, or two runs compared."""
+"""The commands `stepladder report` and `stepladder ui`: runs told, compared and watched."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-__all__ = ["report"]
+__all__ = ["report", "ui"]
 
 
 @click.command()
@@ -83,3 +83,23 @@ def _say(text: str, output: Path | None) -> None:
         click.echo(text, nl=False)
     else:
         click.echo(write_whole(output, text.encode()))
+
+
+@click.command()
+@click.argument("runs", metavar="RUN_OR_STORE", default="runs")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="[any that is free]")
+@click.option("--store", metavar="URL", help="Store of the trials, if not in the run's folder.")
+def ui(runs: str, port: int, store: str | None) -> None:
+    """Serves a live page of runs, on this machine alone: a run, a folder of runs, or a store."""
+    try:
+        from stepladder.ui import serve
+    except ImportError:
+        raise click.UsageError(
+            "ui needs starlette and uvicorn, found none; install them with: "
+            "pip install 'stepladder[ui]'"
+        ) from None
+    from stepladder import interrupts
+    from stepladder.ui.sources import Source
+
+    interrupts.stop_cleanly()
+    serve(Source.of(runs, store), port, lambda address: click.echo(address))

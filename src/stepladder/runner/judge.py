@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,7 +12,7 @@ from stepladder.analysis import Effect, estimate
 from stepladder.confounds import confounds, too_few
 from stepladder.data import Dataset
 from stepladder.designs import Arm
-from stepladder.records import TrialResult
+from stepladder.records import Score, TrialResult
 from stepladder.runner.adapt import Wanted, adapted, wanted
 from stepladder.runner.combinations import readout
 from stepladder.runner.compare import effects_of
@@ -31,6 +33,8 @@ from stepladder.store import Store, StudyRecord
 
 __all__ = ["judge"]
 
+_UNSEEN = Score(math.nan, math.nan)
+
 
 def judge(
     store: Store,
@@ -39,6 +43,8 @@ def judge(
     command: str,
     curves: bool = True,
     dataset: Dataset | None = None,
+    *,
+    is_look: bool = True,
 ) -> Results:
     """The results of a study, complete or so far, read from its store.
 
@@ -52,6 +58,8 @@ def judge(
         curves: whether the epochs are read too where nothing judged needs them; without, every
             curve is empty.
         dataset: the study's own, from which misread examples are taken; None leaves them out.
+        is_look: whether test figures are shown; otherwise nothing is judged or logged, and every
+            test accuracy is NaN.
 
     Raises:
         StoreError: if the store cannot be read.
@@ -66,9 +74,14 @@ def judge(
     ids = list(dict.fromkeys(trial.id for trials in by_arm.values() for trial in trials))
     needs = curves or study.target is not None  # epochs to a target are read off the curves
     stored = {} if is_tuning else store.results(ids, needs)
+    if not is_look:
+        stored = {each: replace(result, test=_UNSEEN) for each, result in stored.items()}
     found = {name: [stored.get(trial.id) for trial in trials] for name, trials in by_arm.items()}
-    judged, looked = effects_of(study, arms, found, question.classes)
-    looks = store.look(study.name, record.fingerprint, stored, command)
+    judged, looked = ({}, None)
+    looks = len(store.looks(record.fingerprint))
+    if is_look:
+        judged, looked = effects_of(study, arms, found, question.classes)
+        looks = store.look(study.name, record.fingerprint, stored, command)
     shown = tuple(_arm(arm, found, judged.get(arm.name), record, tuned, wants) for arm in arms)
     weights = {result.arm.name: result.parameters for result in shown}
     return Results(
@@ -83,7 +96,7 @@ def judge(
         versions=record.versions,
         machine=record.machine,
         seconds=record.seconds,
-        readout=readout(study, found, question.classes),
+        readout=readout(study, found, question.classes) if is_look else None,
         confounds=confounds(study, arms, train=record.sizes.get("train"), parameters=weights),
         warnings=too_few(study),
         tuned=tuned,

@@ -26,7 +26,7 @@ from stepladder.study import Study
 from stepladder.train.checkpoints import clear
 from stepladder.version import __version__
 
-__all__ = ["Finished", "plan_study", "results_of", "run_study"]
+__all__ = ["Finished", "plan_study", "results_of", "results_so_far", "run_study"]
 
 
 @dataclass(frozen=True)
@@ -185,6 +185,28 @@ def results_of(store: Store, name: str | None, command: str, curves: bool = True
     Raises:
         StoreError: if the store does not hold the study, or cannot be read.
     """
+    record = _record_of(store, name)
+    engine = record.versions.get("engine", "population")
+    dataset = _dataset_of(record) if curves else None
+    return judge(store, record, engine, command, curves, dataset)
+
+
+def results_so_far(store: Store, name: str) -> Results:
+    """What a study that trains has come to, on validation data alone: no look at the test set.
+
+    Args:
+        store: where it is kept; nothing is written to it.
+        name: the study's name.
+
+    Raises:
+        StoreError: if the store does not hold the study, or cannot be read.
+    """
+    record = _record_of(store, name)
+    engine = record.versions.get("engine", "population")
+    return judge(store, record, engine, "ui", is_look=False)
+
+
+def _record_of(store: Store, name: str | None) -> StudyRecord:
     studies = {record.study.name: record for record in store.studies()}
     if name is None and len(studies) == 1:
         name = next(iter(studies))
@@ -193,10 +215,7 @@ def results_of(store: Store, name: str | None, command: str, curves: bool = True
             f"the store must hold the study {name!r}, found "
             f"{', '.join(map(repr, studies)) or 'none'}; run it first"
         )
-    record = studies[name]
-    engine = record.versions.get("engine", "population")
-    dataset = _dataset_of(record) if curves else None
-    return judge(store, record, engine, command, curves, dataset)
+    return studies[name]
 
 
 def _dataset_of(record: StudyRecord) -> Dataset | None:
