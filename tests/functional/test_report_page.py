@@ -3,12 +3,33 @@
 import re
 
 import pytest
+from drawn_plots import plots
 from example_results import HOSTILE_NAMES, VARIANTS, mnist_results
 
 from stepladder.report.compare import comparison_as_html
 from stepladder.report.html import as_html
+from stepladder.report.live import live_html, runs_html
 
 pytestmark = pytest.mark.slow
+
+
+def live():
+    results = VARIANTS["partial"]()
+    shown = [plots(results)[name] for name in ("validation", "accuracy")]
+    page = live_html(results, shown, "training", [("another", "another")])
+    return page.replace('http-equiv="refresh"', "")  # it would go while it is looked at
+
+
+def runs():
+    rows = [(name, "x", "finished", "6 of 6", "1 s", "") for name in HOSTILE_NAMES]
+    return runs_html(rows).replace('http-equiv="refresh"', "")
+
+
+MADE = {
+    "compared": lambda: comparison_as_html(mnist_results(), mnist_results(3), ("one", "two")),
+    "live": live,
+    "runs": runs,
+}
 
 
 @pytest.fixture(scope="module")
@@ -18,12 +39,7 @@ def page_of(tmp_path_factory):
 
     def address(variant):
         if variant not in written:
-            results = VARIANTS["mnist" if variant == "compared" else variant]()
-            text = (
-                comparison_as_html(results, mnist_results(3), ("one", "two"))
-                if variant == "compared"
-                else as_html(results)
-            )
+            text = MADE[variant]() if variant in MADE else as_html(VARIANTS[variant]())
             file = folder / f"{variant.replace(' ', '-')}.html"
             file.write_text(text, "utf-8")
             written[variant] = file.as_uri()
@@ -32,7 +48,7 @@ def page_of(tmp_path_factory):
     return address
 
 
-PAGES = ("mnist", "hostile", "factorial", "fair", "partial", "nothing yet", "compared")
+PAGES = ("mnist", "hostile", "factorial", "fair", "partial", "nothing yet", *MADE)
 
 
 @pytest.mark.parametrize("variant", PAGES)
