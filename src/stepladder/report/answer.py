@@ -44,16 +44,13 @@ def _best(results: Results) -> Headline:
         return Headline("unknown", (Part("No replicate of any arm has come to an end yet."),))
     best = max(finite, key=lambda row: row.validation.mean)
     first = rows[0]
+    several = len(rows) > 1
     parts = [
-        *([Part("Of "), Part(f"{counted(len(rows), 'arm')}, ")] if len(rows) > 1 else []),
+        *([Part(f"Of {counted(len(rows), 'arm')}, ")] if several else []),
         _name(best),
-        Part(" has the highest validation accuracy and " if len(rows) > 1 else " "),
-        Part(f"reads {best.test.text} % of the test images right"),
-        *(
-            []
-            if best is first
-            else [Part("; "), _name(first), Part(f", the first, {_ends(first)}")]
-        ),
+        Part(" has the highest validation accuracy and " if several else " "),
+        Part(f"{_ends(best)} of the test images right" if best.instead is None else best.instead),
+        *([] if best is first else _besides(first)),
         Part("."),
     ]
     return Headline("unknown", tuple(parts))

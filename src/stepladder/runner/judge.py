@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from stepladder.analysis import Effect, estimate
+from stepladder.analysis.sequential import Looked
 from stepladder.confounds import confounds, too_few
 from stepladder.data import Dataset
 from stepladder.designs import Arm
@@ -77,7 +78,8 @@ def judge(
     if not is_look:
         stored = {each: replace(result, test=_UNSEEN) for each, result in stored.items()}
     found = {name: [stored.get(trial.id) for trial in trials] for name, trials in by_arm.items()}
-    judged, looked = ({}, None)
+    judged: dict[str, Effect] = {}
+    looked: Looked | None = None
     looks = len(store.looks(record.fingerprint))
     if is_look:
         judged, looked = effects_of(study, arms, found, question.classes)

@@ -31,11 +31,12 @@ def svg(variant, name):
     "variant", ["partial", "one replicate", "one arm", "all diverged", "hostile", "nothing yet"]
 )
 def test_every_variant_is_drawn_without_a_warning(variant):
-    for plot in made(variant).values():
-        assert png_of(plot).startswith(b"\x89PNG")
+    for name in made(variant):
+        assert svg(variant, name)
+    assert png_of(made(variant)["validation"]).startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("variant", ["mnist", "hostile", "factorial", "fair", "nothing yet"])
+@pytest.mark.parametrize("variant", ["mnist", "hostile", "partial", "nothing yet"])
 def test_every_svg_can_be_parsed_and_is_as_wide_as_the_others(variant):
     for name in made(variant):
         root = ElementTree.fromstring(svg(variant, name))
@@ -43,7 +44,7 @@ def test_every_svg_can_be_parsed_and_is_as_wide_as_the_others(variant):
         assert root.get("width") == f"{72 * WIDTH:g}pt"
 
 
-@pytest.mark.parametrize("variant", ["mnist", "factorial", "fair", "hostile", "partial"])
+@pytest.mark.parametrize("variant", ["mnist", "hostile", "partial", "one replicate"])
 def test_no_text_is_too_small_for_a_column(variant):
     for name in made(variant):
         found = re.findall(r"font(?:-size)?: (?:[\w-]+ )*?([\d.]+)px", svg(variant, name))

@@ -228,8 +228,9 @@ def _dress(axes: Axes, place: int, shape: tuple[int, ...], theme: Theme) -> None
     for side in ("left", "bottom"):
         axes.spines[side].set_visible(False)
     axes.set_xticks(sorted({1, epochs}))
-    for label, side in zip(axes.get_xticklabels(), ("left", "right"), strict=False):
-        label.set_horizontalalignment(side)
+    labels = axes.get_xticklabels()
+    labels[0].set_horizontalalignment("left")
+    labels[-1].set_horizontalalignment("right")
     axes.set_yticks([1, rows] if rows > 1 else [1])
     axes.set_yticklabels(["first", "last"][:rows] if place == 0 else [""] * min(rows, 2))
     axes.tick_params(length=0, colors=theme.muted)
