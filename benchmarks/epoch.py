@@ -54,6 +54,11 @@ def looped(function: Callable[..., Any], first: Any, *rest: Any, steps: int = 50
     return best(lambda: loop(first, *rest)) / steps
 
 
+def _product(left: Any, right: Any, axis: int) -> Any:
+    """A product over the second axis of `left` and an axis of `right`, as programs have them."""
+    return lax.dot_general(left, right, (((1,), (axis,)), ((), ())))
+
+
 def pieces(recipe: Recipe, x: Any, inputs: int, classes: int) -> list[tuple[str, float, float]]:
     """Name, seconds and multiplications of each piece of a step."""
     batch, (first, *_) = recipe.batch_size, recipe.hidden
@@ -63,14 +68,13 @@ def pieces(recipe: Recipe, x: Any, inputs: int, classes: int) -> list[tuple[str,
         return jnp.asarray(generator.random(shape, dtype=np.float32) * 1e-2)
 
     index = jnp.asarray(generator.permutation(len(x))[:batch].astype(np.int32))
-    rows, kernel, delta = filled(batch, inputs), filled(first, inputs), filled(batch, first)
+    rows, kernel, delta = filled(batch, inputs), filled(first, inputs), filled(first, batch)
     gathered = looped(
         lambda c, x, i: jnp.take(x, i + (c[0, 0] > 9), axis=0).astype(jnp.float32) / 255,
         rows, x, index,
     )  # fmt: skip
-    touched = looped(lambda c: c + c[0, 0] * 1e-9, rows)  # what keeps a loop from doing it once
-    forward = looped(lambda c, r, k: (r + c[0, 0] * 1e-9) @ k.T, delta, rows, kernel) - touched
-    backward = looped(lambda c, r, d: (d + c[0, 0] * 1e-9).T @ r, kernel, rows, delta)
+    forward = looped(lambda c, r, k: _product((k + c[0, 0] * 1e-9), r, 1), delta, rows, kernel)
+    backward = looped(lambda c, r, d: _product((d + c[0, 0] * 1e-9), r, 0), kernel, rows, delta)
     found = [
         ("batch gathered and scaled", gathered, 0.0),
         ("first layer forward", forward, batch * inputs * first),
@@ -79,10 +83,10 @@ def pieces(recipe: Recipe, x: Any, inputs: int, classes: int) -> list[tuple[str,
     widths = [*recipe.hidden, classes]
     seconds = work = 0.0
     for before, after in pairwise(widths):
-        a, w, d = filled(batch, before), filled(before, after), filled(batch, after)
-        seconds += looped(lambda c, a, w: (a + c[0, 0] * 1e-9) @ w, d, a, w)
-        seconds += looped(lambda c, d, w: (d + c[0, 0] * 1e-9) @ w.T, a, d, w)
-        seconds += looped(lambda c, a, d: (a + c[0, 0] * 1e-9).T @ d, w, a, d)
+        a, w, d = filled(before, batch), filled(after, before), filled(after, batch)
+        seconds += looped(lambda c, a, w: _product((w + c[0, 0] * 1e-9), a, 0), d, a, w)
+        seconds += looped(lambda c, d, w: _product((w + c[0, 0] * 1e-9).T, d, 0), a, d, w)
+        seconds += looped(lambda c, a, d: _product((d + c[0, 0] * 1e-9), a, 1), w, a, d)
         work += 3 * batch * before * after
     found.append(("all other layers' products", seconds, work))
 
@@ -98,7 +102,7 @@ def pieces(recipe: Recipe, x: Any, inputs: int, classes: int) -> list[tuple[str,
     key = jnp.array([1, 2], jnp.uint32)
     masks = [
         looped(lambda c, k: jnp.where(_bits(k + c[0, 0].astype(jnp.uint32), c.shape) < 52_429,
-               c * 1.25, 0), filled(batch, units), key)
+               c * 1.25, 0), filled(units, batch), key)
         for units in recipe.hidden
     ]  # fmt: skip
     return [*found, ("dropout's masks, where there are any", sum(masks), 0.0)]

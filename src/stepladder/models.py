@@ -7,6 +7,7 @@ import this module, after they have chosen Keras' backend.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -14,7 +15,7 @@ import keras
 
 from stepladder.recipe import Recipe
 
-__all__ = ["build", "loss", "optimizer"]
+__all__ = ["Layers", "build", "loss", "optimizer"]
 
 _OPTIMIZERS: dict[str, Any] = {
     "sgd": keras.optimizers.SGD,
@@ -25,15 +26,36 @@ _OPTIMIZERS: dict[str, Any] = {
 }
 
 
+@dataclass(frozen=True)
+class Layers:
+    """Classes of the layers that networks are built of: Keras' own, or what does the same.
+
+    Attributes:
+        first: of the first dense layer.
+        dense: of the others.
+        batch_normalization: of batch normalisation.
+        layer_normalization: of layer normalisation.
+        dropout: of dropout.
+    """
+
+    first: Any = keras.layers.Dense
+    dense: Any = keras.layers.Dense
+    batch_normalization: Any = keras.layers.BatchNormalization
+    layer_normalization: Any = keras.layers.LayerNormalization
+    dropout: Any = keras.layers.Dropout
+
+
+_KERAS = Layers()
+
+
 def build(
     recipe: Recipe,
     input_shape: Sequence[int],
     classes: int,
     *,
-    first: Any = keras.layers.Dense,  # noqa: ANN401 - Keras has no types
-    dropout: Any = keras.layers.Dropout,  # noqa: ANN401 - Keras has no types
+    layers: Layers = _KERAS,
     initializer: str | None = None,
-) -> Any:  # noqa: ANN401
+) -> Any:  # noqa: ANN401 - Keras has no types
     """A multi-layer perceptron as a `keras.Sequential` that gives logits.
 
     Each hidden layer is dense, (normalisation), activation, (normalisation), (dropout). A dense
@@ -43,8 +65,7 @@ def build(
         recipe: what to build.
         input_shape: of one example, such as (28, 28); it is flattened.
         classes: units of the last layer.
-        first: class of the first dense layer.
-        dropout: class of the dropout layers.
+        layers: what it is built of.
         initializer: Keras' name of every kernel's initialiser in place of the recipe's.
 
     Returns:
@@ -53,24 +74,25 @@ def build(
     stack: list[Any] = [keras.Input(shape=tuple(input_shape)), keras.layers.Flatten()]
     drawn = initializer or recipe.initializer
     for number, units in enumerate(recipe.hidden, start=1):
-        dense = first if number == 1 else keras.layers.Dense
-        stack += _hidden(recipe, units, number, partial(dense, kernel_initializer=drawn))
+        dense = layers.first if number == 1 else layers.dense
+        dense = partial(dense, kernel_initializer=drawn)
+        stack += _hidden(recipe, units, number, replace(layers, dense=dense))
         # The seed is replaced before training by the replicate's own; without one Keras draws
         # it from global state.
         if recipe.dropout:
-            stack.append(dropout(recipe.dropout, seed=number, name=f"dropout_{number}"))
-    last = partial(keras.layers.Dense, kernel_initializer=drawn)
+            stack.append(layers.dropout(recipe.dropout, seed=number, name=f"dropout_{number}"))
+    last = partial(layers.dense, kernel_initializer=drawn)
     stack.append(_dense(recipe, classes, "logits", last, use_bias=True))
     return keras.Sequential(stack)
 
 
-def _hidden(recipe: Recipe, units: int, number: int, dense: Any) -> list[Any]:  # noqa: ANN401
+def _hidden(recipe: Recipe, units: int, number: int, layers: Layers) -> list[Any]:
     before = recipe.normalization_position == "before"
     cancelled = recipe.normalization == "batch" and before
     activation = keras.layers.Activation(recipe.activation, name=f"activation_{number}")
-    normalization = _normalization(recipe, number)
+    normalization = _normalization(recipe, number, layers)
     return [
-        _dense(recipe, units, f"dense_{number}", dense, use_bias=not cancelled),
+        _dense(recipe, units, f"dense_{number}", layers.dense, use_bias=not cancelled),
         *([*normalization, activation] if before else [activation, *normalization]),
     ]
 
@@ -93,11 +115,11 @@ def _dense(
     )
 
 
-def _normalization(recipe: Recipe, number: int) -> list[Any]:
+def _normalization(recipe: Recipe, number: int, layers: Layers) -> list[Any]:
     if recipe.normalization == "batch":
-        return [keras.layers.BatchNormalization(name=f"batch_normalization_{number}")]
+        return [layers.batch_normalization(name=f"batch_normalization_{number}")]
     if recipe.normalization == "layer":
-        return [keras.layers.LayerNormalization(name=f"layer_normalization_{number}")]
+        return [layers.layer_normalization(name=f"layer_normalization_{number}")]
     return []
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 __all__ = ["NUMERICS_VERSION", "Stream", "generator", "words"]
 
-NUMERICS_VERSION = 2
+NUMERICS_VERSION = 3
 """Raised whenever the same trial would train to other numbers than before."""
 
 Stream = Literal["split", "subset", "init", "order", "dropout", "augment"]

@@ -24,9 +24,10 @@ def cost(group: Group) -> float:
 def next_group(waiting: Sequence[Group], at_hand: object, busy: Collection[object]) -> Group:
     """The group to train next in a process.
 
-    Groups of the program that the process has at hand come first, since another one would have
-    to be compiled. Where none is left it begins the structure with the most work left that no
-    other process is busy with, and once there is none it helps with the one that has most left.
+    Groups of the structure that the process has at hand come first, since another one would have
+    to be compiled; the largest of them before the rest, so that what is left at the end is small.
+    Where none is left it begins the structure with the most work left that no other process is
+    busy with, and once there is none it helps with the one that has most left.
 
     Args:
         waiting: groups to choose from, at least one.
@@ -37,8 +38,7 @@ def next_group(waiting: Sequence[Group], at_hand: object, busy: Collection[objec
     for group in waiting:
         work[group.key.structure] = work.get(group.key.structure, 0) + cost(group)
     if at_hand in work:
-        chosen = at_hand
-    else:
-        free = [structure for structure in work if structure not in busy]
-        chosen = max(free or work, key=work.__getitem__)  # the first of equals
+        return max((each for each in waiting if each.key.structure == at_hand), key=cost)
+    free = [structure for structure in work if structure not in busy]
+    chosen = max(free or work, key=work.__getitem__)  # the first of equals
     return next(group for group in waiting if group.key.structure == chosen)

@@ -16,7 +16,6 @@ import keras
 from stepladder import models
 from stepladder.recipe import NETWORK_FIELDS, Recipe
 from stepladder.streams import words
-from stepladder.train.dense import FirstDense
 from stepladder.train.dropout import Dropout
 from stepladder.values import nearest
 
@@ -34,8 +33,8 @@ __all__ = [
 Build = Callable[[Any, tuple[int, ...], int], Any]
 """`build(recipe, input_shape, classes)`, which returns a `keras.Model`."""
 
-STANDARD: Build = partial(models.build, first=FirstDense, dropout=Dropout, initializer="zeros")
-"""Stepladder's networks as they are trained: kernels are drawn afterwards, by `initial_weights`.
+STANDARD: Build = partial(models.build, layers=models.Layers(dropout=Dropout), initializer="zeros")
+"""Stepladder's networks as `fit` trains them: kernels are drawn afterwards, by `initial_weights`.
 
 Keras would compile a program for each shape that it draws, two seconds before the first epoch.
 """
@@ -173,13 +172,13 @@ class OwnBuild:
         return model
 
 
-def builder(code: Code | None) -> Build:
-    """What builds a study's networks: the user's code where it names any, else stepladder.
+def builder(code: Code | None, standard: Build = STANDARD) -> Build:
+    """What builds a study's networks: the user's code where it names any, else `standard`.
 
     Raises:
         NetworkError: if the user's file does not run or does not define the function.
     """
-    return STANDARD if code is None else OwnBuild(code)
+    return standard if code is None else OwnBuild(code)
 
 
 def at_start(

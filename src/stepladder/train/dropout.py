@@ -39,7 +39,8 @@ class Dropout(keras.layers.Dropout):  # type: ignore[misc]
         import jax.numpy as jnp
 
         keep = 1 - self.rate
-        bits = _traced_once()(self.seed_generator.next(), tuple(inputs.shape))
+        # Drawn with the examples last, as they lie while they are trained.
+        bits = _traced_once()(self.seed_generator.next(), tuple(inputs.shape[::-1])).T
         return jnp.where(bits < round(keep * _LEVELS), inputs / keep, jnp.zeros_like(inputs))
 
 

@@ -1,4 +1,4 @@
-"""How weights lie in memory while they train: the first kernel is carried transposed.
+"""How weights lie in memory while they train: kernels of dense layers are carried transposed.
 
 A dense kernel is (inputs, units) to Keras. Its gradient is then a product of, say, 784 by 256 by
 50, which takes a CPU nearly twice as long as the same one computed as 50 by 256 by 784; and for
@@ -8,12 +8,13 @@ inputs, units). As (units, inputs) all of them are plain products without a copy
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import keras
+
+from stepladder.train.turned import Dense
 
 __all__ = ["Layout"]
 
@@ -26,26 +27,27 @@ class Layout:
             of the turned shape in their place where they lie turned.
     """
 
-    def __init__(self, trainable: Sequence[Any]) -> None:
+    def __init__(self, model: Any) -> None:  # noqa: ANN401 - Keras has no types
         """Decides for one network.
 
         Args:
-            trainable: its trainable `keras.Variable`s. The first one is turned if it is a matrix
-                without a constraint, which would have an axis.
+            model: a built `keras.Model`. Turned are the kernels of layers that expect it, and the
+                first trainable variable of any network if it is a matrix; none that has a
+                constraint, which would have an axis.
         """
-        turns = bool(trainable) and len(trainable[0].shape) == 2 and not trainable[0].constraint
-        self._trainable = [turns and place == 0 for place in range(len(trainable))]
-        self.variables = [
-            _stand_in(variable) if turned else variable
-            for variable, turned in zip(trainable, self._trainable, strict=True)
-        ]
-        self._name = _flat_path(trainable[0]) if turns else ""
+        trainable = model.trainable_variables
+        kernels = [layer.kernel.path for layer in model.layers if isinstance(layer, Dense)]
+        kernels += [variable.path for variable in trainable[:1] if len(variable.shape) == 2]
+        self._trainable = [each.path in kernels and not each.constraint for each in trainable]
+        pairs = list(zip(trainable, self._trainable, strict=True))
+        self.variables = [_stand_in(each) if turned else each for each, turned in pairs]
+        self._names = tuple(_flat_path(each) for each, turned in pairs if turned)
         self._slots: list[bool] = []
 
     def watch(self, optimizer: Any) -> None:  # noqa: ANN401 - Keras has no types
         """Takes note of the slots of an optimizer that was built for `variables`."""
         self._slots = [
-            bool(self._name) and len(variable.shape) == 2 and self._name in variable.path
+            len(variable.shape) == 2 and any(name in variable.path for name in self._names)
             for variable in optimizer.variables
         ]
 

@@ -12,13 +12,14 @@ import numpy.typing as npt
 from stepladder.data import Dataset, affine, split
 from stepladder.records import TrialResult
 from stepladder.train.checkpoints import Keeping
-from stepladder.train.custom import STANDARD, Build
+from stepladder.train.custom import Build
 from stepladder.train.groups import Group, GroupKey
 from stepladder.train.program import Program
 from stepladder.train.segments import SEGMENT_FLOP
 from stepladder.train.stack import Stack, StackCompiled
 from stepladder.train.state import Data
 from stepladder.train.training import Compiled, Indices, Training
+from stepladder.train.turned import TURNED
 
 __all__ = ["PopulationEngine"]
 
@@ -33,7 +34,7 @@ class PopulationEngine:
         self,
         dataset: Dataset,
         checkpoints: Keeping = lambda group: None,
-        build: Build = STANDARD,
+        build: Build = TURNED,
         segment_flop: float = SEGMENT_FLOP,
     ) -> None:
         """Puts the examples on the device, as they are stored: training part, then test part.

@@ -21,10 +21,11 @@ from jax import lax
 
 from stepladder import models
 from stepladder.recipe import Recipe
-from stepladder.train.custom import STANDARD, Build, at_start
+from stepladder.train.custom import Build, at_start
 from stepladder.train.layout import Layout
 from stepladder.train.seeds import seed_states
 from stepladder.train.state import Data, Numbers, Sums, Weights
+from stepladder.train.turned import TURNED
 
 __all__ = ["EVALUATED_AT_ONCE", "Program"]
 
@@ -58,7 +59,7 @@ class Program:
         structure: Recipe,
         input_shape: tuple[int, ...],
         classes: int,
-        build: Build = STANDARD,
+        build: Build = TURNED,
     ) -> None:
         """Builds the network once; its own weights are never used.
 
@@ -73,7 +74,7 @@ class Program:
         self._build = partial(at_start, build, structure, input_shape, classes)
         self.model = self._build(0, 0)
         self.optimizer = models.optimizer(structure)
-        self._layout = Layout(self.model.trainable_variables)
+        self._layout = Layout(self.model)
         self.optimizer.build(self._layout.variables)
         self._layout.watch(self.optimizer)
         names = [variable.path for variable in self.optimizer.variables]
