@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Literal
@@ -13,7 +14,7 @@ from stepladder.recipe import Recipe
 from stepladder.streams import NUMERICS_VERSION
 from stepladder.values import fingerprint
 
-__all__ = ["Curve", "Engine", "Probes", "Score", "Trial", "TrialResult"]
+__all__ = ["Curve", "Engine", "Probes", "Score", "Signs", "Trial", "TrialResult"]
 
 Engine = Literal["population", "fit"]
 
@@ -113,9 +114,9 @@ class Curve:
 class Probes:
     """What a network was like inside at each epoch's end, on a fixed few of its training images.
 
-    It is called on them as in training, dropout on and batches normalised by their own statistics,
-    and learns nothing from it. Every array is float32; a trial that diverged at epoch *e* (from 1)
-    has NaN from there on.
+    It is called on them as in training, batches normalised by their own statistics, but without
+    dropout, and learns nothing from it. Every array is float32; a trial that diverged at epoch *e*
+    (from 1) has NaN from there on.
 
     Attributes:
         kernels: name of each trainable weight matrix, first to last.
@@ -164,6 +165,51 @@ class Probes:
         return len(self.gradient_norm)
 
 
+@dataclass(frozen=True)
+class Signs:
+    """What a trial's epochs come to, as its diagnosis needs them: kept beside its scores.
+
+    So that diagnosing a study of many trials needs none of their epochs. NaN where a number is not
+    known. All of a trial that diverged is of the epochs before that.
+
+    Attributes:
+        best_epoch: the epoch, from 1, of the lowest validation loss.
+        best_val_loss: that loss.
+        last_val_loss: of the last epoch.
+        best_train_loss: training loss in the epoch of the lowest validation loss.
+        last_train_loss: of the last epoch.
+        late_epochs: how many epochs `late_gain` is about.
+        late_gain: what validation accuracy rose by, in fractions: its mean over the last
+            `late_epochs` epochs less that over as many before them.
+        first_gradient: median over epochs of the gradient's norm at the first weight matrix.
+        last_gradient: that at the last weight matrix.
+        whole_gradient: that over all weight matrices together.
+        dead: share of dead units at the end, in the layer with most.
+        dead_layer: that layer's name, or "".
+        saturated: share of saturated units at the end, in the layer with most.
+        saturated_layer: that layer's name, or "".
+        input_mean: mean of the inputs as the network gets them.
+        input_deviation: their standard deviation.
+    """
+
+    best_epoch: float = math.nan
+    best_val_loss: float = math.nan
+    last_val_loss: float = math.nan
+    best_train_loss: float = math.nan
+    last_train_loss: float = math.nan
+    late_epochs: float = math.nan
+    late_gain: float = math.nan
+    first_gradient: float = math.nan
+    last_gradient: float = math.nan
+    whole_gradient: float = math.nan
+    dead: float = math.nan
+    dead_layer: str = ""
+    saturated: float = math.nan
+    saturated_layer: str = ""
+    input_mean: float = math.nan
+    input_deviation: float = math.nan
+
+
 @dataclass(frozen=True, eq=False)
 class TrialResult:
     """All that is kept of one finished trial.
@@ -183,6 +229,7 @@ class TrialResult:
         versions: of what trained it, such as {"keras": "3.15.1"}.
         probes: what the network was like inside; None where its engine does not look, where it
             was trained before stepladder did, and where epochs were not read.
+        signs: what its epochs come to, or None where it was trained before they were kept.
     """
 
     trial: Trial
@@ -197,3 +244,4 @@ class TrialResult:
     seconds: float
     versions: dict[str, str]
     probes: Probes | None = None
+    signs: Signs | None = None

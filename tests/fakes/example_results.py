@@ -8,6 +8,7 @@ import numpy as np
 from scipy import stats
 
 from stepladder.analysis import factorial
+from stepladder.analysis.case import Finding
 from stepladder.analysis.judged import Effect, Estimate, Verdict
 from stepladder.confounds import confounds, too_few
 from stepladder.fractional import pair_aliases
@@ -320,7 +321,36 @@ def adaptive_results() -> Results:
     return replace(results, study=study, arms=arms, adapted=adapted)
 
 
+def finding(code, title, where="", detail="", technique=None, **evidence) -> Finding:
+    return Finding(code, title, where, detail, "do something about it", technique, evidence, 5)
+
+
+def diagnosed(results, findings) -> Results:
+    """Results whose arms have findings, by the arm's place."""
+    arms = list(results.arms)
+    for place, found in findings.items():
+        texts = tuple(each.text for each in found)
+        arms[place] = replace(arms[place], findings=tuple(found), diagnosis=texts)
+    return replace(results, arms=tuple(arms))
+
+
+def diagnosed_results() -> Results:
+    """The ladder with what its first rungs suffer from, some of it shared."""
+    shares = [f"the first layer's is {times} times smaller" for times in ("8,500", "170")]
+    constant = finding("constant_answer", "answers 1 to every image", technique="ReLU")
+    common = finding("learns_nothing", "learns nothing", detail="its loss is 2.301")
+    found = {
+        place: [constant, common, finding("vanishing_gradients", "gradients vanish",
+                                          detail=share, technique="ReLU", ratio=0.01)]
+        for place, share in enumerate(shares)
+    }  # fmt: skip
+    found[6] = [finding("overfitting", "overfits", " from epoch 9 in 3 of 5 replicates",
+                        "its loss rises", technique="weight decay", epoch=9)]  # fmt: skip
+    return diagnosed(mnist_results(), found)
+
+
 VARIANTS = {
+    "diagnosed": diagnosed_results,
     "fair": fair_results,
     "adaptive": adaptive_results,
     "confounded": confounded_results,

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from stepladder.analysis.judged import Effect
+from stepladder.report.findings import FoundLine
 from stepladder.report.json_form import as_json
 from stepladder.report.sentences import Headline
 from stepladder.report.side_table import SideTable
@@ -23,6 +24,7 @@ __all__ = [
     "as_json",
     "as_markdown",
     "csv_text",
+    "markdown_finding",
     "markdown_headline",
     "markdown_side_table",
     "markdown_table",
@@ -130,6 +132,8 @@ def view_as_markdown(view: View) -> str:
     lines += ["", *markdown_table(view), ""]
     lines += [f"- {markdown_text(name, True)}: {markdown_text(note)}" for name, note in view.notes]
     lines += [""] if view.notes else []
+    if view.findings:
+        lines += ["**Diagnosis**", "", *map(markdown_finding, view.findings), ""]
     for table in view.tables:
         lines += markdown_side_table(table)
     notes = [view.comparison, *view.footnotes]
@@ -137,6 +141,11 @@ def view_as_markdown(view: View) -> str:
         notes.append(f"Reported: {view.reported_source}.")
     lines.append(f"<sub>{' '.join(markdown_text(note) for note in notes if note)}</sub>")
     return "\n".join(lines) + "\n"
+
+
+def markdown_finding(line: FoundLine) -> str:
+    """What was found wrong, as an item of a list."""
+    return f"- {markdown_text(line.names, True)}: {markdown_text(line.sentence)}"
 
 
 def markdown_headline(headline: Headline) -> str:

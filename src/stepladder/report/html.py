@@ -13,6 +13,7 @@ from stepladder.report.answer import answer
 from stepladder.report.asked import asked
 from stepladder.report.confounds import confound_tables
 from stepladder.report.figures import csv_of, svg_of
+from stepladder.report.findings import found_lines
 from stepladder.report.glossary import glossary
 from stepladder.report.measures import other_measures
 from stepladder.report.plots.catalogue import figures_of
@@ -120,6 +121,7 @@ def _context(results: Results, figures: Sequence[Drawn]) -> dict[str, Any]:
         "notes": _notes(results),
         "figures": figures,
         "diagnosis": [(row.name, "; ".join(row.notes)) for row in view.rows if row.notes],
+        "findings": found_lines(results.arms),
         "has_trials": any(each.n for each in results.arms),
         "unknown": unknown(results),
         "confounds": confound_tables(results.confounds),

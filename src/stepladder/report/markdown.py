@@ -5,6 +5,7 @@ from __future__ import annotations
 from stepladder.report.answer import answer
 from stepladder.report.confounds import confound_tables
 from stepladder.report.formats import (
+    markdown_finding,
     markdown_headline,
     markdown_side_table,
     markdown_table,
@@ -33,11 +34,10 @@ def report_as_markdown(results: Results) -> str:
     lines += ["", *markdown_table(view), ""]
     notes = [view.comparison, *(f"Reported: {each}." for each in [view.reported_source] if each)]
     lines += [f"<sub>{' '.join(markdown_text(note) for note in notes if note)}</sub>", ""]
-    if view.notes:
-        lines += ["**Diagnosis**", ""]
-        for name, note in view.notes:
-            lines.append(f"- {markdown_text(name, True)}: {markdown_text(note)}")
-        lines += [""]
+    found = [f"- {markdown_text(name, True)}: {markdown_text(note)}" for name, note in view.notes]
+    found += [markdown_finding(each) for each in view.findings]
+    if found:
+        lines += ["**Diagnosis**", "", *found, ""]
     lines += ["**What is not known**", ""]
     lines += [f"- {title}: {markdown_text(text)}" for title, text in unknown(results)]
     lines += [""]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from stepladder.analysis.case import Finding
 from stepladder.analysis.judged import Difference, Effect, Estimate
 from stepladder.analysis.readout import Readout
 from stepladder.confounds import Confound
@@ -64,6 +65,7 @@ class ArmResult:
         reached: replicates whose validation accuracy reached the study's target; None without
             a target.
         planned: replicates that it shall have; None where all have the study's number.
+        findings: what is wrong with it, with evidence and remedy; `diagnosis` has their texts.
         probes: what its networks were like inside; None where no replicate was looked into, or
             the epochs were not read.
     """
@@ -84,6 +86,7 @@ class ArmResult:
     reached: int | None = None
     planned: int | None = None
     probes: ArmProbes | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ import numpy as np
 from jax import lax
 
 from stepladder.records import TrialResult
-from stepladder.train.gather import Gathered
 from stepladder.train.groups import Axis
+from stepladder.train.probing import Reading
 from stepladder.train.state import Data, Sums, Weights
 from stepladder.train.training import Indices, Scored, Training
 
@@ -31,6 +31,7 @@ class StackCompiled:
 
     segments: dict[bool, Callable[..., tuple[Weights, Sums]]]
     evaluate: Callable[..., tuple[jax.Array, jax.Array]]
+    probe: Callable[..., Reading]
 
 
 class Stack:
@@ -53,6 +54,7 @@ class Stack:
         self._numbers = _stacked([each.numbers for each in trainings])
         self._affine = _stacked([(each.data.scale, each.data.shift) for each in trainings])
         self._examples = (first.data.x, first.data.y)
+        self._probed = jnp.stack([each.probed for each in trainings])
 
     def compile(self, known: dict[object, StackCompiled]) -> None:
         """Compiles its functions, or takes those of an earlier stack.
@@ -73,14 +75,19 @@ class Stack:
             def evaluate(examples: Any, count: Any, weights: Any, affine: Any, index: Any) -> Any:  # noqa: ANN401
                 return program.evaluate(weights, Data(*examples, *affine), index, count)
 
+            def probe(examples: Any, weights: Any, affine: Any, index: Any) -> Any:  # noqa: ANN401
+                return program.probe(weights, Data(*examples, *affine), index)
+
             epoch = jax.jit(_over_replicates(train, 1, self._axis), donate_argnums=1)
             scored = jax.jit(_over_replicates(evaluate, 2, self._axis))
+            looked = jax.jit(_over_replicates(probe, 1, self._axis))
             known[shapes] = StackCompiled(
                 {
                     place == last: epoch.lower(*self._epoch_arguments(0, place, None)).compile()
                     for place in sorted({0, last})
                 },
                 scored.lower(*self._evaluate_arguments(self._validation, 0)[0]).compile(),
+                looked.lower(*self._probe_arguments).compile(),
             )
         self._compiled = known[shapes]
 
@@ -111,6 +118,10 @@ class Stack:
         index = jnp.asarray(np.stack([stretch for stretch, _ in stretches]))
         count = jnp.asarray(length, jnp.int32)
         return (self._examples, count, self._weights, self._affine, index), length
+
+    @property
+    def _probe_arguments(self) -> tuple[Any, ...]:
+        return self._examples, self._weights, self._affine, self._probed
 
     def _evaluate(self, parts: Sequence[Indices]) -> list[Scored]:
         """What `Training.evaluate` gives, for each replicate its own part of equal length."""
@@ -145,15 +156,17 @@ class Stack:
         """
         trainings = self._trainings
         epochs = trainings[0].key.epochs
-        gathered = [[Gathered(trial, epochs) for trial in each.lanes] for each in trainings]
+        gathered = [each.nothing_gathered() for each in trainings]
         began = time.perf_counter()
         for epoch in range(epochs):
             sums = self.epoch(epoch)
             validated = self._evaluate(self._validation)
+            looks = self._compiled.probe(*self._probe_arguments)
             seconds = self._seconds(began)
             for place, each in enumerate(trainings):
                 own = Sums(sums.loss[place], sums.correct[place])
-                each.gather(gathered[place], own, validated[place], seconds)
+                look = Reading(*(part[place] for part in looks))
+                each.gather(gathered[place], own, validated[place], look, seconds)
             on_epoch(epoch + 1)
             if all(curve.diverged for lanes in gathered for curve in lanes):
                 break
