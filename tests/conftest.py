@@ -20,9 +20,9 @@ def _need(what, reason):
         (pytest.fail if needed else pytest.skip)(reason)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """Chromium without a window, the system's own."""
+    """Chromium without a window, the system's own; its event loop ends with the module."""
     _need("browser", browsers.missing())
     started = browsers.Browser()
     yield started
