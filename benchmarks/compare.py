@@ -28,7 +28,6 @@ from comparison import against, floors, gpu, scale, shown
 from comparison.context import Context
 from comparison.rivals import RIVALS, prepare
 from stepladder import data, environment
-from stepladder.bench import Work, measure_floor
 
 PARTS = {
     "mnist": against.mnist,
@@ -62,12 +61,11 @@ def main(words: list[str] | None = None) -> None:
 
 def _run(name: str, context: Context) -> dict[str, Any]:
     """A part with what it was measured on, and the floor before and after it."""
-    work = Work(gemm_seconds=0.1) if context.quick else Work()
-    before = measure_floor(context.settings, work.side, work.gemm_seconds)
+    before = context.floor()
     began = time.perf_counter()
     part = PARTS[name](context)
     seconds = time.perf_counter() - began
-    after = measure_floor(context.settings, work.side, work.gemm_seconds)
+    after = context.floor()
     return {
         "date": time.strftime("%Y-%m-%d"),
         "quick": context.quick,

@@ -8,6 +8,7 @@ from typing import Any
 from comparison.context import Context, row
 from comparison.rivals import Task, compete
 from comparison.studies import learning_rates
+from stepladder.bench import epoch_operations
 from stepladder.study import Study
 from stepladder.version import __version__
 
@@ -15,6 +16,7 @@ QUICK = (1, 2)  # replicates, epochs
 
 _MNIST_TARGETS = {"tensorflow": (12.0, 20.0), "jax": (3.5, 6.0)}
 _RATES_TARGETS = {"jax": (5.0, 8.0)}
+_INPUTS, _CLASSES, _IMAGES, _TEST_IMAGES = 784, 10, 60_000, 10_000  # of MNIST
 
 
 def mnist(context: Context) -> dict[str, Any]:
@@ -56,7 +58,10 @@ def _compare(
             "versions": {"stepladder": __version__},
         }
     ]
-    rows = []
+    products = _operations(study) / context.floor().rate
+    rows = [
+        row(work, "its matrix products alone, at SGEMM's rate", ran.seconds / products, "ratio")
+    ]
     for rival in context.rivals if rivals is None else rivals:
         python = context.pythons(rival)
         context.say(f"{rival.title}: {work}")
@@ -65,9 +70,20 @@ def _compare(
         )
         runs.append(run)
         least, aim = targets[rival.backend]
-        note = "scaled up from a part of it" if run["scaled_from"] else ""
+        note = f"{run['seconds'] / products:.1f}× if products took all the time"
+        note += "; scaled up from a part of it" if run["scaled_from"] else ""
         rows.append(row(work, rival.title, run["seconds"] / ran.seconds, "times", least, aim, note))
     return {"study": study.model_dump(mode="json", by_alias=True), "runs": runs, "rows": rows}
+
+
+def _operations(study: Study) -> float:
+    """Operations of a study's matrix products, the final weights' scores included."""
+    validation, total = int(study.validation), 0.0
+    for arm in study.arms:
+        sizes = (_INPUTS, *arm.recipe.hidden, _CLASSES)
+        total += arm.recipe.epochs * epoch_operations(sizes, _IMAGES - validation, validation)
+        total += epoch_operations(sizes, 0, _IMAGES + _TEST_IMAGES)
+    return total * study.replicates
 
 
 def _task(context: Context, study: Study, file: Path) -> Task:

@@ -11,6 +11,7 @@ from typing import Any
 
 from comparison.processes import Ran, run_timed
 from comparison.rivals import Rival
+from stepladder.bench import Floor, Work, measure_floor
 from stepladder.runner.settings import Settings
 from stepladder.study import Study
 
@@ -52,6 +53,11 @@ class Context:
         file = self.folder / f"{study.name}.toml"
         file.write_text(study.to_toml(), "utf-8")
         return file
+
+    def floor(self) -> Floor:
+        """The rate of this machine's matrix products, measured now."""
+        work = Work(gemm_seconds=0.1) if self.quick else Work()
+        return measure_floor(self.settings, work.side, work.gemm_seconds)
 
     def stepladder(self, name: str, study: Path) -> Ran:
         """`stepladder run` as a whole process that finds nothing compiled before."""

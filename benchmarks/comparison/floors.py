@@ -7,7 +7,7 @@ from typing import Any
 
 from comparison.context import Context, row
 from comparison.studies import structures
-from stepladder.bench import Floor, Steady, Work, measure_floor, steady
+from stepladder.bench import Steady, Work, steady
 
 NARROW, WIDE = (50, 50, 50, 50), (512, 512, 512, 512)
 
@@ -27,14 +27,14 @@ def shares(context: Context) -> dict[str, Any]:
         ("784-512×4-10, data order shared by 4", wide, 4, 0.80, 0.90),
     )
     runs, rows = [], []
-    before = _floor(context, narrow)
+    before = context.floor()
     for title, work, lanes, least, aim in cases:
         turns = []
         for _ in range(1 if context.quick else 3):
             context.say(title)
             turns.append(_steady(context, work, lanes, title))
         went = min(turns, key=lambda each: each.seconds)
-        after = _floor(context, narrow)
+        after = context.floor()
         floor = max(before, after, key=lambda each: each.rate)  # the clock may have changed
         before = after
         share = floor.share(work.operations, went.seconds)
@@ -84,10 +84,6 @@ def compiling(context: Context) -> dict[str, Any]:
         row(work, "second run of a changed study", second, "seconds", 0.5),
     ]
     return {"runs": went, "rows": rows}
-
-
-def _floor(context: Context, work: Work) -> Floor:
-    return measure_floor(context.settings, work.side, work.gemm_seconds)
 
 
 def _steady(context: Context, work: Work, lanes: int, title: str) -> Steady:

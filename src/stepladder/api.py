@@ -157,6 +157,8 @@ def plan(
     store: str | None = None,
     workers: int | None = None,
     engine: EngineChoice = "auto",
+    axis: AxisChoice = "auto",
+    chunk: int | None = None,
 ) -> Planned:
     """What `run` would train and about how long that would take; nothing is written.
 
@@ -164,7 +166,7 @@ def plan(
     """
     asked = study if isinstance(study, Study) else Study.load(study)
     folder = Path(out) if out is not None else default_folder(asked)
-    return plan_study(asked, folder, settings(workers, engine), store=store)
+    return plan_study(asked, folder, settings(workers, engine, axis, chunk), store=store)
 
 
 def read(

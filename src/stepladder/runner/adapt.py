@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from stepladder.analysis.sequential import Looked, adaptive_effects, levels_of, looks_of
 from stepladder.designs import Arm
-from stepladder.records import Trial, TrialResult
+from stepladder.records import Trial
+from stepladder.runner.outcomes import Outcome, outcomes
 from stepladder.runner.plan import trials_of
 from stepladder.runner.question import Question
 from stepladder.runner.results import Adapted
@@ -69,7 +70,7 @@ def wanted(question: Question, arms: Sequence[Arm], store: Store | None) -> Want
                        arms)  # fmt: skip
     planned = looks(arms, question.study.replicates)
     ids = [each.id for found in trials.values() for each in found]
-    stored = store.results(ids, curves=False) if store else {}
+    stored = outcomes(store, ids) if store else {}
     scores = {name: leading(found, stored) for name, found in trials.items()}
     _, looked = adaptive_effects(scores, compared(arms), planned, delta=question.study.delta)
     replicates = of_arms(arms, looked, planned)
@@ -77,7 +78,7 @@ def wanted(question: Question, arms: Sequence[Arm], store: Store | None) -> Want
     return Wanted(replicates, looked.finished and there)
 
 
-def leading(trials: Sequence[Trial], stored: Mapping[str, TrialResult]) -> list[float]:
+def leading(trials: Sequence[Trial], stored: Mapping[str, Outcome]) -> list[float]:
     """Test accuracies up to the first trial that is not there; NaN where one diverged."""
     values: list[float] = []
     for trial in trials:
@@ -133,7 +134,7 @@ def add_replicates(
 
 
 def adapted(
-    study: Study, arms: Sequence[Arm], looked: Looked, stored: Mapping[str, TrialResult]
+    study: Study, arms: Sequence[Arm], looked: Looked, stored: Mapping[str, Outcome]
 ) -> Adapted:
     """How far a study went, and what a fixed number of replicates would have cost.
 

@@ -9,8 +9,8 @@ import numpy as np
 from stepladder.analysis.case import Case, Finding, Replicate, Tried
 from stepladder.analysis.diagnosis import diagnose
 from stepladder.designs import Arm
-from stepladder.records import TrialResult
 from stepladder.runner.measures import Found
+from stepladder.runner.outcomes import Outcome
 from stepladder.runner.results import ArmProbes
 from stepladder.runner.tuned import ArmTuning, Tuned
 
@@ -20,7 +20,7 @@ _RATE = "learning_rate"
 
 
 def findings_of(
-    arm: Arm, done: Sequence[TrialResult], classes: Sequence[str], tuned: Tuned | None
+    arm: Arm, done: Sequence[Outcome], classes: Sequence[str], tuned: Tuned | None
 ) -> tuple[Finding, ...]:
     """What is wrong with an arm.
 
@@ -36,12 +36,10 @@ def findings_of(
     return (*diagnose(case), *(_at_edge(arm, tuning, case) if tuning else ()))
 
 
-def _replicate(result: TrialResult) -> Replicate:
-    answers = result.test_predictions
-    is_constant = result.diverged is None and len(answers) > 0 and np.ptp(answers) == 0
+def _replicate(result: Outcome) -> Replicate:
     return Replicate(
         diverged=result.diverged,
-        constant=int(answers[0]) if is_constant else None,
+        constant=result.answer if result.diverged is None else None,
         train=result.train,
         validation=result.validation,
         test=result.test,

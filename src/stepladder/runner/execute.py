@@ -10,9 +10,11 @@ from pathlib import Path
 from stepladder.analysis.signs import signs
 from stepladder.data import Dataset
 from stepladder.errors import WorkerError
+from stepladder.files import sweep
 from stepladder.model_file import ModelFile
 from stepladder.records import Trial, TrialResult
 from stepladder.runner.claims import Claims
+from stepladder.runner.going_on import going_on
 from stepladder.runner.order import next_group
 from stepladder.runner.pool import Event, Worker
 from stepladder.runner.processes import this_driver
@@ -65,7 +67,9 @@ def execute(
         KeyboardInterrupt: if the user stops it; what was finished by then is kept.
     """
     put_together = stackings(planned, missing, dataset, settings, progress)
-    waiting = groups(planned, missing, put_together)
+    if settings.endings:
+        sweep(settings.endings["folder"])
+    waiting = going_on(groups(planned, missing, put_together), settings, store)
     if not waiting:
         return 0
     return _Execution(

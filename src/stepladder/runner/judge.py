@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from stepladder.analysis import Effect, estimate
@@ -11,7 +11,7 @@ from stepladder.analysis.sequential import Looked
 from stepladder.confounds import confounds, too_few
 from stepladder.data import Dataset
 from stepladder.designs import Arm
-from stepladder.records import Score
+from stepladder.records import Score, Trial
 from stepladder.runner.adapt import Wanted, adapted, wanted
 from stepladder.runner.combinations import readout
 from stepladder.runner.compare import effects_of
@@ -23,7 +23,8 @@ from stepladder.runner.measures import (
     estimate_with_images,
     reached,
 )
-from stepladder.runner.mistakes import mistakes_of
+from stepladder.runner.mistakes import Mistakes, mistakes_of
+from stepladder.runner.outcomes import outcomes
 from stepladder.runner.plan import trials_of
 from stepladder.runner.question import question_of
 from stepladder.runner.results import ArmResult, Results
@@ -73,7 +74,7 @@ def judge(
                        wants.replicates if wants else None)  # fmt: skip
     ids = list(dict.fromkeys(trial.id for trials in by_arm.values() for trial in trials))
     needs = curves or study.target is not None  # epochs to a target are read off the curves
-    stored = {} if is_tuning else store.results(ids, needs)
+    stored = {} if is_tuning else outcomes(store, ids, needs)
     if not is_look:
         stored = {each: replace(result, test=_UNSEEN) for each, result in stored.items()}
     found = {name: [stored.get(trial.id) for trial in trials] for name, trials in by_arm.items()}
@@ -102,8 +103,18 @@ def judge(
         warnings=too_few(study),
         tuned=tuned,
         adapted=None if looked is None else adapted(study, arms, looked, stored),
-        mistakes=None if dataset is None else mistakes_of(arms, found, dataset),
+        mistakes=None if dataset is None else _mistakes(arms, by_arm, store, dataset),
     )
+
+
+def _mistakes(
+    arms: Sequence[Arm], by_arm: Mapping[str, Sequence[Trial]], store: Store, dataset: Dataset
+) -> Mistakes | None:
+    """What is misread, for which alone every answer of every trial is read."""
+    ids = dict.fromkeys(trial.id for trials in by_arm.values() for trial in trials)
+    whole = store.results(ids, curves=False)
+    given = {name: [whole.get(trial.id) for trial in trials] for name, trials in by_arm.items()}
+    return mistakes_of(arms, given, dataset)
 
 
 def _arm(

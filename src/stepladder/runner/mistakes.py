@@ -10,14 +10,15 @@ import numpy.typing as npt
 
 from stepladder.arms import Arm
 from stepladder.data import Dataset
-from stepladder.runner.measures import Found
+from stepladder.records import TrialResult
 
 __all__ = ["Misread", "Mistakes", "Split", "mistakes_of"]
 
 SHOWN = 24
 EACH_WAY = 12
 
-Answers = npt.NDArray[np.int64]
+Answers = npt.NDArray[np.integer]
+Found = Sequence[TrialResult | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +129,7 @@ def _answers(results: Found) -> Answers:
         for each in results
         if each and each.diverged is None and np.ptp(each.test_predictions)
     ]
-    return np.array(kept, np.int64) if kept else np.empty((0, 0), np.int64)
+    return np.array(kept) if kept else np.empty((0, 0), np.uint16)
 
 
 def _validation(results: Found) -> float:
@@ -145,7 +146,7 @@ def _other(best: str, arms: Sequence[Arm], validation: Mapping[str, float]) -> s
     return max(rest, key=lambda name: validation[name], default=None)
 
 
-def _confusion(answers: Answers, labels: Answers, classes: int) -> Answers:
+def _confusion(answers: Answers, labels: Answers, classes: int) -> npt.NDArray[np.int64]:
     pairs = (labels * classes + answers).ravel()
     return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 

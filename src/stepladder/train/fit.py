@@ -58,9 +58,9 @@ class FitEngine:
             One result a trial, in the group's order, as soon as it is there.
         """
         for trial in group.trials:
-            yield self._train(trial, on_epoch)
+            yield self._train(trial, group.after, on_epoch)
 
-    def _train(self, trial: Trial, on_epoch: Callable[[int], None]) -> TrialResult:
+    def _train(self, trial: Trial, after: int, on_epoch: Callable[[int], None]) -> TrialResult:
         dataset, recipe = self._dataset, trial.recipe
         parts = split(
             dataset.y_train,
@@ -82,22 +82,25 @@ class FitEngine:
         is_jax = keras.backend.backend() == "jax"
         looks = _Looks(model, trial, x, y, parts.train) if is_jax else None
         gathered = Gathered(trial, recipe.epochs, looks.inside if looks else None)
-        kept = self._checkpoints(Group((trial,), 1))
-        resumable = ResumableFit(model, gathered, recipe.epochs, kept)
+        kept = self._checkpoints(Group((trial,), 1, after=after))
+        steps = steps_per_epoch(len(parts.train), recipe.batch_size)
+        resumable = ResumableFit(model, gathered, recipe.epochs, steps, kept)
         began = time.perf_counter() - resumable.seconds
-        batches = Batches(*named["train"], trial)
-        model.fit(
-            batches,
-            epochs=recipe.epochs,
-            initial_epoch=resumable.done,
-            shuffle=False,
-            verbose=0,
-            callbacks=[
-                batches.follow,
-                _Watch(gathered, *named["validation"], on_epoch, began, looks),
-                resumable,
-            ],
-        )
+        watch = _Watch(gathered, *named["validation"], on_epoch, began, looks)
+        for first, last, skipped in resumable.stretches:
+            batches = Batches(*named["train"], trial, skipped)
+            resumable.begin(began, skipped)
+            model.fit(
+                batches,
+                epochs=last,
+                initial_epoch=first,
+                shuffle=False,
+                verbose=0,
+                callbacks=[batches.follow, watch, resumable],
+            )
+            if gathered.diverged:
+                break
+        resumable.end()
         scored = {name: (*_answers(model, x, y), y) for name, (x, y) in named.items()}
         return result_of(
             gathered,
@@ -166,16 +169,23 @@ class _Rates(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[m
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     """The batches of a trial, in the order that its replicate draws for each epoch."""
 
-    def __init__(self, x: npt.NDArray[np.float32], y: npt.NDArray[np.int32], trial: Trial) -> None:
+    def __init__(
+        self,
+        x: npt.NDArray[np.float32],
+        y: npt.NDArray[np.int32],
+        trial: Trial,
+        skipped: int = 0,
+    ) -> None:
         """The batches of the first epoch.
 
         Args:
             x: float32 (examples, *input_shape), scaled.
             y: int32 (examples,).
             trial: its batch size and its replicate's order.
+            skipped: steps of every epoch that are left out, at its beginning.
         """
         super().__init__()
-        self._x, self._y, self._trial = x, y, trial
+        self._x, self._y, self._trial, self._skipped = x, y, trial, skipped
         self.begin_epoch(0)
 
     def begin_epoch(self, epoch: int) -> None:
@@ -196,11 +206,12 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __len__(self) -> int:
         """Steps of an epoch, a last shorter one included."""
-        return steps_per_epoch(len(self._y), self._trial.recipe.batch_size)
+        return steps_per_epoch(len(self._y), self._trial.recipe.batch_size) - self._skipped
 
     def __getitem__(self, step: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
         """Inputs and labels of a step, from 0."""
         size = self._trial.recipe.batch_size
+        step += self._skipped
         rows = self._order[step * size : (step + 1) * size]
         return self._x[rows], self._y[rows]
 

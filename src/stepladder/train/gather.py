@@ -15,7 +15,16 @@ import numpy.typing as npt
 from stepladder.records import Curve, Probes, Score, Trial, TrialResult
 from stepladder.wire import Array
 
-__all__ = ["Gathered", "Look", "Looked", "curve_arrays", "go_on", "result_of", "versions"]
+__all__ = [
+    "Gathered",
+    "Look",
+    "Looked",
+    "curve_arrays",
+    "go_on",
+    "lengthened",
+    "result_of",
+    "versions",
+]
 
 Classes = npt.NDArray[np.integer]
 
@@ -158,6 +167,22 @@ def curve_arrays(gathered: Sequence[Gathered]) -> dict[str, Array]:
     }
     arrays["diverged"] = np.array([each.diverged or 0 for each in gathered], np.int64)
     return arrays
+
+
+def lengthened(arrays: Mapping[str, Array], epochs: int) -> dict[str, Array]:
+    """The arrays of a checkpoint, those of its curves with room for more epochs.
+
+    Args:
+        arrays: of a training that has ended, as `curve_arrays` gave them or of other names.
+        epochs: of the longer training.
+    """
+    made = dict(arrays)
+    for name, array in arrays.items():
+        if name.startswith("curve."):
+            more = [(0, 0)] * array.ndim
+            more[1] = (0, epochs - array.shape[1])
+            made[name] = np.pad(array, more, constant_values=math.nan)
+    return made
 
 
 def go_on(

@@ -8,15 +8,17 @@ inputs, units). As (units, inputs) all of them are plain products without a copy
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import jax
-import jax.numpy as jnp
 import keras
+import numpy as np
 
 from stepladder.train.turned import Dense
 
 __all__ = ["Layout"]
+
+_Leaf = TypeVar("_Leaf", bound="jax.Array | np.ndarray[Any, Any]")
 
 
 class Layout:
@@ -55,7 +57,7 @@ class Layout:
         """Trainable weights as Keras has them turned, or turned ones as Keras has them."""
         return _transposed(leaves, self._trainable)
 
-    def slots(self, leaves: list[jax.Array]) -> list[jax.Array]:
+    def slots(self, leaves: list[_Leaf]) -> list[_Leaf]:
         """Optimizer slots as Keras has them turned, or turned ones as Keras has them."""
         return _transposed(leaves, self._slots)
 
@@ -73,6 +75,6 @@ def _flat_path(variable: Any) -> str:  # noqa: ANN401 - Keras has no types
     return str(variable.path).replace("/", "_")
 
 
-def _transposed(leaves: list[jax.Array], which: list[bool]) -> list[jax.Array]:
+def _transposed(leaves: list[_Leaf], which: list[bool]) -> list[_Leaf]:
     pairs = zip(leaves, which, strict=True)
-    return [jnp.swapaxes(leaf, -1, -2) if turned else leaf for leaf, turned in pairs]
+    return [cast("_Leaf", leaf.swapaxes(-1, -2)) if turned else leaf for leaf, turned in pairs]

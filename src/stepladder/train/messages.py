@@ -63,13 +63,13 @@ def group_frame(group: Group) -> Frame:
     """A group as a frame."""
     trials = [_trial(trial) for trial in group.trials]
     header = {"kind": "group", "trials": trials, "lanes": group.lanes}
-    return {**header, "stacking": group.stacking}, {}
+    return {**header, "stacking": group.stacking, "after": group.after}, {}
 
 
 def read_group(header: dict[str, Any]) -> Group:
     """The group of a frame."""
     trials = tuple(_read_trial(each) for each in header["trials"])
-    return Group(trials, header["lanes"], Stacking(*header["stacking"]))
+    return Group(trials, header["lanes"], Stacking(*header["stacking"]), header["after"])
 
 
 def result_frame(result: TrialResult) -> Frame:

@@ -93,7 +93,8 @@ class Program:
     def initial_slots(self, lanes: int) -> list[jax.Array]:
         """The optimizer's variables before the first step, (lanes, ...) as Keras has them."""
         values = [keras.ops.convert_to_numpy(each.value) for each in self.optimizer.variables]
-        return self._layout.slots([jnp.asarray(np.repeat(v[None], lanes, axis=0)) for v in values])
+        repeated = [np.repeat(value[None], lanes, axis=0) for value in values]
+        return [jnp.asarray(slot) for slot in self._layout.slots(repeated)]
 
     def turned(self, weights: Weights) -> Weights:
         """The weights as an epoch's loop has them, or those as Keras has them: see `Layout`."""

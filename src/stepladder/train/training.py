@@ -124,7 +124,7 @@ class Training:
     @property
     def _parameters(self) -> int:
         """Trainable numbers of one lane."""
-        return sum(leaf[0].size for leaf in self.weights.trainable)
+        return sum(leaf.size for leaf in self.weights.trainable) // len(self.lanes)
 
     def segment_given(self, epoch: int, segment: int) -> tuple[jax.Array, jax.Array, jax.Array]:
         """Order, tail and rates of a segment of an epoch, both from 0: see `Program.epoch`."""
@@ -206,8 +206,8 @@ class Training:
             One result a lane.
         """
         gathered = self.nothing_gathered()
-        state = Resumable(gathered, self.key.epochs * self.segments, checkpoints)
-        self.weights, sums = state.resume(self.weights, self.segments)
+        state = Resumable(gathered, self.key.epochs, self.segments, checkpoints)
+        self.weights, sums = state.resume(self.weights)
         began = time.perf_counter() - state.seconds
         if state.done >= self.segments:
             on_epoch(state.done // self.segments)
@@ -223,6 +223,7 @@ class Training:
                 if all(each.diverged for each in gathered):
                     break
             state.offer(place + 1, self.weights, sums, time.perf_counter() - began)
+        state.end(place + 1, self.weights, time.perf_counter() - began)
         scored = {name: self.evaluate(part) for name, part in self.scored_parts.items()}
         return self.results(gathered, scored, (time.perf_counter() - began) / len(self.lanes))
 
