@@ -75,7 +75,7 @@ def test_a_stack_goes_on_with_the_same_bits(stacking, engines, trial_of):
     seen = []
     left = Group(group.trials[3:5], 2, stacking)
     resumed = trained(engines(PopulationEngine), left, seen.append)
-    assert seen == [0, 2, 3, 4]
+    assert seen == [0, 3, 4]
     assert [bits(each) for each in resumed] == [bits(each) for each in whole[3:5]]
 
 
