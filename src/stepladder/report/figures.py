@@ -10,7 +10,7 @@ from stepladder.report.formats import csv_text
 from stepladder.report.plots.plot import Plot
 from stepladder.report.style import LIGHT, Theme, settings
 
-__all__ = ["csv_of", "png_of", "svg_of"]
+__all__ = ["csv_of", "png_of", "svg_and_png_of", "svg_of"]
 
 PIXELS_PER_INCH = 220
 _PLACES = re.compile(r' (?:d|x|y|width|height|points|transform)="[^"]*"')
@@ -25,24 +25,38 @@ def svg_of(plot: Plot, theme: Theme = LIGHT) -> str:
         plot: what to draw.
         theme: for which paper.
     """
-    metadata = {"Date": None, "Creator": None, "Title": plot.words}
-    text = _saved(plot, theme, "svg", metadata).decode()
-    text = _PLACES.sub(lambda place: _TOO_FINE.sub(r"\1", place.group()), text)
+    (svg,) = _saved(plot, theme, "svg")
+    return _as_text(svg)
+
+
+def png_of(plot: Plot, theme: Theme = LIGHT) -> bytes:
+    """A figure as PNG, 220 pixels an inch; arguments as for `svg_of`."""
+    (png,) = _saved(plot, theme, "png")
+    return png
+
+
+def svg_and_png_of(plot: Plot, theme: Theme = LIGHT) -> tuple[str, bytes]:
+    """A figure in both forms, drawn once; arguments as for `svg_of`."""
+    svg, png = _saved(plot, theme, "svg", "png")
+    return _as_text(svg), png
+
+
+def _as_text(svg: bytes) -> str:
+    text = _PLACES.sub(lambda place: _TOO_FINE.sub(r"\1", place.group()), svg.decode())
     text = _INDENT.sub("\n", text)
     # Measured in DejaVu Sans, which is wide, so any reader's own font fits in its place.
     return text.replace("'DejaVu Sans'", "system-ui, 'Segoe UI', Helvetica, Arial, sans-serif")
 
 
-def png_of(plot: Plot, theme: Theme = LIGHT) -> bytes:
-    """A figure as PNG, 220 pixels an inch; arguments as for `svg_of`."""
-    return _saved(plot, theme, "png", {"Software": None})
-
-
-def _saved(plot: Plot, theme: Theme, kind: str, metadata: dict[str, str | None]) -> bytes:
+def _saved(plot: Plot, theme: Theme, *kinds: str) -> list[bytes]:
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    metadata: dict[str, dict[str, str | None]] = {
+        "svg": {"Date": None, "Creator": None, "Title": plot.words},
+        "png": {"Software": None},
+    }
     with mpl.rc_context(), warnings.catch_warnings():
         mpl.rcdefaults()  # a user's own settings must not change a report
         mpl.rcParams.update(settings(theme))
@@ -52,9 +66,10 @@ def _saved(plot: Plot, theme: Theme, kind: str, metadata: dict[str, str | None])
         figure = Figure()
         FigureCanvasAgg(figure)
         plot.draw(figure, theme)
-        file = io.BytesIO()
-        figure.savefig(file, format=kind, dpi=PIXELS_PER_INCH, metadata=metadata)
-    return file.getvalue()
+        files = [io.BytesIO() for _ in kinds]
+        for kind, file in zip(kinds, files, strict=True):
+            figure.savefig(file, format=kind, dpi=PIXELS_PER_INCH, metadata=metadata[kind])
+    return [file.getvalue() for file in files]
 
 
 def csv_of(plot: Plot) -> str:
