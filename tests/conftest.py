@@ -1,5 +1,6 @@
-"""Makes the fakes importable from every test, and starts PostgreSQL for those that need it."""
+"""Makes the fakes importable; starts PostgreSQL and a browser for tests that need them."""
 
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -8,7 +9,33 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "fakes"))
 
+import browser as browsers
 import postgres_server
+
+
+def _need(what, reason):
+    """Skips a test for a reason, or fails it where `STEPLADDER_REQUIRE` names what is missing."""
+    if reason is not None:
+        needed = what in os.environ.get("STEPLADDER_REQUIRE", "").split(",")
+        (pytest.fail if needed else pytest.skip)(reason)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium without a window, the system's own; its event loop ends with the module."""
+    _need("browser", browsers.missing())
+    started = browsers.Browser()
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="session")
+def jupyter():
+    """What executes notebooks, and pandas."""
+    names = ("nbclient", "nbformat", "ipykernel", "IPython", "pandas")
+    lacking = [name for name in names if importlib.util.find_spec(name) is None]
+    reason = f"notebook tests need pip install nbclient ipykernel pandas, found no {lacking}"
+    _need("jupyter", reason if lacking else None)
 
 
 @pytest.fixture(scope="session")
@@ -18,10 +45,7 @@ def postgres():
     Where none can be started, tests that need it are skipped with the reason, or fail where
     `STEPLADDER_REQUIRE` says postgres.
     """
-    reason = postgres_server.missing()
-    if reason is not None:
-        needed = "postgres" in os.environ.get("STEPLADDER_REQUIRE", "").split(",")
-        (pytest.fail if needed else pytest.skip)(reason)
+    _need("postgres", postgres_server.missing())
     server = postgres_server.PostgresServer()
     yield server
     server.remove()

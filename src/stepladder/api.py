@@ -12,6 +12,8 @@ from stepladder.errors import OutputError, RunError, StoreError
 from stepladder.files import write_whole
 from stepladder.published import PublishedTable
 from stepladder.report.formats import as_json
+from stepladder.report.frames import Kind
+from stepladder.report.notebook import for_notebook
 from stepladder.report.write import write_report
 from stepladder.runner.folder import RESULTS_NAME, SEARCH_NAME, STORE_NAME
 from stepladder.runner.progress import Planned, Progress
@@ -23,6 +25,8 @@ from stepladder.store import open_store
 from stepladder.study import Study
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from stepladder.recipe import Recipe
     from stepladder.searcher.found import Found
 
@@ -64,6 +68,26 @@ class Run:
     def to_json(self) -> str:
         """The results as JSON, as `stepladder results --format json` prints them."""
         return as_json(self.results)
+
+    def to_frame(self, kind: Kind = "trials") -> pd.DataFrame:
+        """The results as a pandas frame; pandas must be installed.
+
+        Args:
+            kind: `trials` (a row a finished trial), `arms` (a row an arm, with effect and
+                verdict) or `epochs` (a row an epoch of each trial).
+
+        Raises:
+            InputError: if pandas is not installed, or there is no such kind.
+        """
+        from stepladder.report.frames import frame_of
+
+        return frame_of(self.results, kind)
+
+    def _repr_html_(self) -> str:
+        """The table and the curves, as Jupyter shows a run by itself."""
+        from stepladder.report.notebook import as_notebook_html
+
+        return as_notebook_html(self.results)
 
     def report(self) -> Path:
         """Draws the report and its figures beside the results; returns the report's path.
@@ -111,7 +135,7 @@ def run(
         axis: how replicates are put together: `one` by one, by `lax.map` or by `vmap`; `auto`
             measures where that can pay.
         chunk: replicates that are put together at a time.
-        progress: is told how it goes.
+        progress: is told how it goes; in Jupyter the running cell when None.
         allow_code: whether the model file that a study may name is run, with your rights.
 
     Raises:
@@ -127,7 +151,7 @@ def run(
         folder,
         settings(workers, engine, axis, chunk),
         store=store,
-        progress=progress,
+        progress=progress or for_notebook(),
         allow_code=allow_code,
     )
     made = Run(finished.results, folder, finished.trained, finished.found)

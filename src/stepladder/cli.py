@@ -10,6 +10,7 @@ import click
 
 from stepladder import cli_store, interrupts
 from stepladder.cli_judge import judge
+from stepladder.cli_report import report, ui
 from stepladder.cli_reproduce import reproduce
 from stepladder.cli_search import search
 from stepladder.cli_settings import given, settings_of
@@ -162,21 +163,6 @@ def results(run: Path, form: str, store: str | None) -> None:
 
 
 @command.command()
-@_RUN
-@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="[RUN/report.html]")
-@_STORE
-def report(run: Path, output: Path | None, store: str | None) -> None:
-    """Draws a run's report again, and its figures."""
-    from stepladder import api
-    from stepladder.report import write
-
-    made = api.read(run, store=store, command="report")
-    if output is not None:
-        write.write_html(made.results, output)
-    click.echo(output or made.report())
-
-
-@command.command()
 @click.option(
     "--format", "form", type=click.Choice(["table", "json", "markdown"]), default="table",
     show_default=True,
@@ -236,6 +222,8 @@ def schema(what: str) -> None:
 
 
 command.add_command(judge)
+command.add_command(report)
+command.add_command(ui)
 command.add_command(reproduce)
 command.add_command(search)
 command.add_command(cli_store.runs)

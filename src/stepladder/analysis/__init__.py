@@ -16,6 +16,7 @@ from stepladder.analysis.paired import PairedT, paired_t, tost
 from stepladder.analysis.prediction import Prediction, prediction
 from stepladder.analysis.readout import Interaction, MainEffect, Readout, Share, Spread
 from stepladder.analysis.sign_flip import sign_flip
+from stepladder.analysis.unpaired import welch
 from stepladder.analysis.wins import WinShare, win_share
 
 __all__ = [
@@ -43,5 +44,6 @@ __all__ = [
     "prediction",
     "sign_flip",
     "tost",
+    "welch",
     "win_share",
 ]

@@ -191,6 +191,7 @@ def _shares(points: Floats, techniques: Sequence[str]) -> tuple[Share, ...]:
                 after_least=_names(int(below[least]), techniques),
                 most=float(means[most]),
                 after_most=_names(int(below[most]), techniques),
+                said=tuple(sorted(zip(means.tolist(), weights.tolist(), strict=True))),
             )
         )
     return tuple(made)

@@ -72,6 +72,9 @@ class Share:
         after_least: the techniques below it in those orders.
         most: the most that an order would have said.
         after_most: the techniques below it in those orders.
+        said: what each order would have said, as points and the share of all orders that say
+            it, by rising points; an order counts by the techniques below, so k! orders are
+            2^(k-1) figures.
     """
 
     technique: str
@@ -81,6 +84,7 @@ class Share:
     after_least: tuple[str, ...]
     most: float
     after_most: tuple[str, ...]
+    said: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)

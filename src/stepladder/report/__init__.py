@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stepladder.report.catalogue import catalogue_text
-    from stepladder.report.curves import figures_of
-    from stepladder.report.figures import csv_of, names_of, png_of, svg_of
+    from stepladder.report.figures import csv_of, png_of, svg_of
     from stepladder.report.formats import FORMATS, as_csv, as_json, as_markdown
     from stepladder.report.html import as_html
+    from stepladder.report.plots.catalogue import figures_of
     from stepladder.report.progress import LiveProgress, PlainProgress, for_terminal
     from stepladder.report.table import as_text, results_table
     from stepladder.report.view import view_of
@@ -32,7 +32,6 @@ __all__ = [
     "csv_of",
     "figures_of",
     "for_terminal",
-    "names_of",
     "png_of",
     "results_table",
     "svg_of",
@@ -43,10 +42,10 @@ __all__ = [
 
 _HOMES = {
     "catalogue": ("catalogue_text",),
-    "curves": ("figures_of",),
-    "figures": ("csv_of", "names_of", "png_of", "svg_of"),
+    "figures": ("csv_of", "png_of", "svg_of"),
     "formats": ("FORMATS", "as_csv", "as_json", "as_markdown"),
     "html": ("as_html",),
+    "plots.catalogue": ("figures_of",),
     "progress": ("LiveProgress", "PlainProgress", "for_terminal"),
     "table": ("as_text", "results_table"),
     "view": ("view_of",),

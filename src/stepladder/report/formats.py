@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from stepladder.analysis.judged import Effect
 from stepladder.report.findings import FoundLine
 from stepladder.report.json_form import as_json
+from stepladder.report.sentences import Headline
 from stepladder.report.side_table import SideTable
 from stepladder.report.view import Row, View, view_of
 from stepladder.report.wording import visible
@@ -23,7 +24,10 @@ __all__ = [
     "as_json",
     "as_markdown",
     "csv_text",
+    "markdown_finding",
+    "markdown_headline",
     "markdown_side_table",
+    "markdown_table",
     "markdown_text",
     "view_as_markdown",
 ]
@@ -124,15 +128,12 @@ def view_as_markdown(view: View) -> str:
     lines = [f"**{markdown_text(view.title)}** · {markdown_text(view.subtitle)}", ""]
     if view.status:
         lines += [f"**{markdown_text(view.status)}**", ""]
-    for headline in view.headlines:
-        lines.append(
-            f"- {''.join(markdown_text(part.text, part.is_name) for part in headline.parts)}"
-        )
-    lines += ["", *_markdown_table(view), ""]
+    lines += [markdown_headline(each) for each in view.headlines]
+    lines += ["", *markdown_table(view), ""]
     lines += [f"- {markdown_text(name, True)}: {markdown_text(note)}" for name, note in view.notes]
     lines += [""] if view.notes else []
     if view.findings:
-        lines += ["**Diagnosis**", "", *map(_finding, view.findings), ""]
+        lines += ["**Diagnosis**", "", *map(markdown_finding, view.findings), ""]
     for table in view.tables:
         lines += markdown_side_table(table)
     notes = [view.comparison, *view.footnotes]
@@ -142,11 +143,18 @@ def view_as_markdown(view: View) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _finding(line: FoundLine) -> str:
+def markdown_finding(line: FoundLine) -> str:
+    """What was found wrong, as an item of a list."""
     return f"- {markdown_text(line.names, True)}: {markdown_text(line.sentence)}"
 
 
-def _markdown_table(view: View) -> list[str]:
+def markdown_headline(headline: Headline) -> str:
+    """A sentence as an item of a list, its names bold."""
+    return f"- {''.join(markdown_text(part.text, part.is_name) for part in headline.parts)}"
+
+
+def markdown_table(view: View) -> list[str]:
+    """The main table, line by line."""
     images, reported = int(view.has_images), int(bool(view.reported_source))
     parts = ["train %", "validation %"] if view.is_trained else []
     heads = ["arm", "n", *parts, view.measure, "effect"]
@@ -157,7 +165,7 @@ def _markdown_table(view: View) -> list[str]:
 
 
 def markdown_side_table(table: SideTable) -> list[str]:
-    """A table of texts as lines of Markdown, under its title."""
+    """A table of texts with its title and note, line by line."""
     cells = [[markdown_text(each) for each in row] for row in (table.heads, *table.rows)]
     sides = ["---"] * len(table.heads)
     lines = [f"| {' | '.join(row)} |" for row in (cells[0], sides, *cells[1:])]

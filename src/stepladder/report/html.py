@@ -4,46 +4,94 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stepladder.report.curves import Figures, figures_of
-from stepladder.report.figures import names_of, svg_of
+from stepladder.report import footnotes
+from stepladder.report.answer import answer
+from stepladder.report.asked import asked
+from stepladder.report.confounds import confound_tables
+from stepladder.report.figures import csv_of, svg_of
+from stepladder.report.findings import found_lines
+from stepladder.report.glossary import glossary
 from stepladder.report.measures import other_measures
+from stepladder.report.plots.catalogue import figures_of
+from stepladder.report.plots.plot import Plot
+from stepladder.report.readout import readout_tables
 from stepladder.report.style import DARK, LIGHT
+from stepladder.report.tuning import tuning_tables
+from stepladder.report.unknown import unknown
 from stepladder.report.view import view_of
 from stepladder.report.wording import duration, elided, visible
 from stepladder.runner.results import Results
 from stepladder.study import BUILT_IN_STUDIES, Study
 
-__all__ = ["as_html"]
+__all__ = ["Drawn", "as_html", "drawn", "rendered"]
 
 NAME_LENGTH = 120
-_TITLES = {
-    "tuning": "How each arm was tuned",
-    "factorial": "What each technique is worth in all combinations",
-    "effects": "What each technique is worth",
-    "accuracy": "Training and validation accuracy",
-    "validation": "All arms on one axis",
-}
+SHORT_CELL = 24
+MOST_DATA = 400_000  # characters of a figure's data that the page carries itself
 
 
 @dataclass(frozen=True)
-class _Drawn:
-    """A figure as the template needs it."""
+class Drawn:
+    """A figure as a page carries it.
 
-    title: str
-    caption: str
-    alternative: str
-    light: str
-    dark: str
+    Attributes:
+        plot: what was drawn.
+        svg: on light paper.
+        dark_svg: on dark paper.
+        csv: its data.
+    """
+
+    plot: Plot
+    svg: str
+    dark_svg: str
+    csv: str
+
+    @property
+    def name(self) -> str:
+        """That of its files."""
+        return self.plot.name
+
+    @property
+    def light(self) -> str:
+        """It on light paper, as an address that holds it whole."""
+        return _data_uri(self.svg, "image/svg+xml")
+
+    @property
+    def dark(self) -> str:
+        """It on dark paper, likewise."""
+        return _data_uri(self.dark_svg, "image/svg+xml")
+
+    @property
+    def data(self) -> str:
+        """Its data, likewise; empty where they are too many for a page."""
+        return _data_uri(self.csv, "text/csv") if len(self.csv) <= MOST_DATA else ""
 
 
-def as_html(results: Results) -> str:
-    """The report: table, sentences and figures first, then how it came about.
+def as_html(results: Results, figures: Sequence[Drawn] | None = None) -> str:
+    """The report: question, answer and table, figures, diagnosis, what is open, how to repeat it.
 
     The same results give the same text. Whatever the study names is escaped, and the page
     forbids scripts and anything from elsewhere.
+
+    Args:
+        results: what to report.
+        figures: those of the results where they are drawn already.
+    """
+    if figures is None:
+        figures = [drawn(plot) for plot in figures_of(results)]
+    return rendered("report.html", _context(results, figures))
+
+
+def rendered(template: str, context: dict[str, Any]) -> str:
+    """A page of ours, everything in it escaped.
+
+    Args:
+        template: name of the template.
+        context: what it needs; a name that is missing is an error.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -56,35 +104,68 @@ def as_html(results: Results) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["short"] = lambda text: elided(text, NAME_LENGTH)
-    return environment.get_template("report.html").render(_context(results))
+    environment.filters["is_short"] = lambda text: len(text) <= SHORT_CELL
+    return environment.get_template(template).render(context)
 
 
-def _context(results: Results) -> dict[str, Any]:
-    view, figures = view_of(results), figures_of(results)
+def _context(results: Results, figures: Sequence[Drawn]) -> dict[str, Any]:
+    view = view_of(results)
+    tables = (*readout_tables(results.readout, results.study.delta), *tuning_tables(results.tuned),
+              other_measures(results))  # fmt: skip
+    shown = [table for table in tables if table is not None]
     return {
         "view": view,
-        "figures": [_drawn(name, figures) for name in names_of(figures)],
-        "tables": [each for each in (*view.tables, other_measures(results)) if each is not None],
+        "sections": _sections(bool(figures), bool(shown)),
+        "asked": asked(results),
+        "answer": answer(results),
+        "notes": _notes(results),
+        "figures": figures,
+        "diagnosis": [(row.name, "; ".join(row.notes)) for row in view.rows if row.notes],
+        "findings": found_lines(results.arms),
+        "has_trials": any(each.n for each in results.arms),
+        "unknown": unknown(results),
+        "confounds": confound_tables(results.confounds),
+        "tables": shown,
         "techniques": _techniques(results),
         "facts": _facts(results),
         "commands": _commands(results),
         "toml": _without_controls(results.study.to_toml()),
+        "glossary": glossary(results),
     }
 
 
-def _drawn(name: str, figures: Figures) -> _Drawn:
-    return _Drawn(
-        title=_TITLES[name],
-        caption=figures.captions[name],
-        alternative=figures.alternatives[name],
-        light=_data_uri(svg_of(name, figures, LIGHT)),
-        dark=_data_uri(svg_of(name, figures, DARK)),
+def _sections(has_figures: bool, has_tables: bool) -> list[tuple[str, str]]:
+    return [
+        ("asked", "What was asked"),
+        ("answer", "The answer"),
+        *([("figures", "Figures")] if has_figures else []),
+        ("diagnosis", "Diagnosis"),
+        ("unknown", "What is not known"),
+        *([("tables", "Further tables")] if has_tables else []),
+        ("again", "Run it again"),
+        ("glossary", "Glossary"),
+    ]
+
+
+def _notes(results: Results) -> list[str]:
+    """What a reader of the table must know; what is open stands in a section of its own."""
+    notes = (
+        footnotes.interval_note(results),
+        footnotes.verdict_note(results),
+        footnotes.tuning_note(results),
+        footnotes.adaptive_note(results),
     )
+    return [note for note in notes if note]
 
 
-def _data_uri(svg: str) -> str:
+def drawn(plot: Plot) -> Drawn:
+    """A figure for light and for dark paper, with its data."""
+    return Drawn(plot, svg_of(plot, LIGHT), svg_of(plot, DARK), csv_of(plot))
+
+
+def _data_uri(text: str, kind: str) -> str:
     # As an image, an SVG can neither run scripts nor load anything, whatever is in its text.
-    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+    return f"data:{kind};base64,{base64.b64encode(text.encode()).decode()}"
 
 
 def _techniques(results: Results) -> list[dict[str, str]]:

@@ -10,10 +10,10 @@ from stepladder.report.wording import counted, elided, joined, number, signed, v
 __all__ = ["PAIRS_SHOWN", "READOUT_CAPTION", "readout_tables", "readout_words", "spread_text"]
 
 READOUT_CAPTION = (
-    "Points: the part of each technique in the gain from base to all (its exact Shapley value; "
-    "in a fraction its main effect), lines: the 95 % t interval over replicates, grey strips: the "
-    "least and the most that an order of a ladder would have said. The squares say how many "
-    "points more one technique is worth where the other is."
+    "Bar and point: the part of each technique in the gain from base to all (its exact Shapley "
+    "value, the mean over all orders; in a fraction its main effect), with its 95 % t interval "
+    "over replicates. Grey dots below: what single orders of a ladder would have said, each as "
+    "large as the share of the orders that say it."
 )
 
 PAIRS_SHOWN = 15

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from stepladder.analysis.prediction import LEAST, Prediction, RowVerdict
 from stepladder.confounds import shown
-from stepladder.report import sentences
+from stepladder.report import footnotes, sentences
 from stepladder.report.shown import Shown
 from stepladder.report.side_table import SideTable
 from stepladder.report.view import judged_cells
@@ -219,5 +219,5 @@ def _footnotes(judged: Reproduction) -> tuple[str, ...]:
             f"How many runs {joined([visible(name) for name in unknown])} came from is not known: "
             "one is taken for granted."
         )
-    said.append(sentences.looks_note(judged.results))
+    said.append(footnotes.looks_note(judged.results))
     return (*said, f"Reported: {visible(judged.table.source)}.")

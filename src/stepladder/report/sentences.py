@@ -8,12 +8,12 @@ from itertools import pairwise
 from typing import Literal
 
 from stepladder.analysis.judged import Effect, Verdict
-from stepladder.report.wording import counted, duration, elided, joined, signed, visible
+from stepladder.report.wording import counted, elided, signed, visible
 from stepladder.runner.results import Results
 
 __all__ = [
-    "Headline", "Judged", "Part", "comparison", "footnotes", "headlines", "headlines_of",
-    "looks_note", "points", "status", "subtitle",
+    "Headline", "Judged", "Part", "comparison", "headlines", "headlines_of", "parts_of", "points",
+    "status", "subtitle",
 ]  # fmt: skip
 
 Judged = tuple[str, Effect]
@@ -144,12 +144,21 @@ def _named(group: Sequence[Judged], sized: bool = False, needed: bool = False) -
 
 def subtitle(results: Results) -> str:
     """Dataset, sizes, design and replicates in a line."""
-    sizes = ", ".join(f"{count:,} {visible(part)}" for part, count in results.sizes.items())
+    sizes = ", ".join(parts_of(results))
     design = results.study.design.replace("_", " ")
     most = results.study.replicates
     replicates = f"up to {most:,} replicates" if results.adapted else counted(most, "replicate")
     arms = counted(len(results.arms), "arm")
     return f"{visible(results.dataset)}: {sizes} · {design} of {arms} · {replicates}"
+
+
+def parts_of(results: Results) -> list[str]:
+    """The parts of the dataset with their sizes, in the order in which they are used."""
+    known = sorted(results.sizes.items(), key=lambda part: _PARTS.find(part[0]))
+    return [f"{count:,} {visible(part)}" for part, count in known]
+
+
+_PARTS = "train validation test"
 
 
 def status(results: Results) -> str:
@@ -183,108 +192,3 @@ def comparison(results: Results) -> str:
 
 
 _EFFECT = "Effect: percentage points of test accuracy against"
-
-
-def footnotes(results: Results) -> tuple[str, ...]:
-    """What the intervals speak for, how verdicts are reached, what the design leaves open."""
-    return tuple(
-        note
-        for note in (
-            _interval_note(results),
-            _verdict_note(results),
-            _ladder_note(results),
-            _rate_note(results),
-            _tuning_note(results),
-            _adaptive_note(results),
-            looks_note(results),
-        )
-        if note
-    )
-
-
-def _interval_note(results: Results) -> str:
-    counts = sorted({result.n - result.diverged for result in results.arms})
-    if not counts or counts[-1] == 0:
-        return "No replicate has finished: there are no figures yet."
-    if counts[-1] == 1:
-        return (
-            "One replicate an arm: no interval can be given, and nothing says how sure a figure is."
-        )
-    several = [count for count in counts if count > 1]
-    span = f"{several[0]:,}" if len(several) == 1 else f"{several[0]:,} to {several[-1]:,}"
-    images = f"these {results.sizes['test']:,}" if "test" in results.sizes else "these"
-    said = (
-        f"± is the 95 % t interval of the mean over {span} replicates: {images} test images, "
-        "retrained. It does not speak for new test images"
-    )
-    if any(result.effect and result.effect.new_images for result in results.arms):
-        return f"{said}; an effect's interval for new test images too is under new images."
-    return f"{said}."
-
-
-def _verdict_note(results: Results) -> str:
-    compared = sum(result.effect is not None for result in results.arms)
-    if not compared:
-        return ""
-    family = f", corrected for {compared} comparisons (Holm)" if compared > 1 else ""
-    return (
-        f"Verdicts: paired t test over replicates at 5 %{family}; no difference means within "
-        f"{points(results.study.delta)} by two one-sided tests."
-    )
-
-
-def _ladder_note(results: Results) -> str:
-    if results.study.design != "ladder" or len(results.arms) < 3:
-        return ""
-    return "A rung stands on the rungs below it: on another base its effect may differ."
-
-
-def _rate_note(results: Results) -> str:
-    rates = {result.arm.recipe.learning_rate for result in results.arms}
-    if len(rates) != 1 or len(results.arms) < 2 or results.tuned is not None:
-        return ""
-    return (
-        f"Every arm kept one learning rate, {rates.pop():g}: an arm may be worth more at a rate "
-        "of its own."
-    )
-
-
-def _tuning_note(results: Results) -> str:
-    tuned = results.tuned
-    if tuned is None:
-        return ""
-    wider = f", widened {tuned.widenings}×" if tuned.widenings else ""
-    candidates = counted(len(tuned.arms[0].tried), "candidate") if tuned.arms else "no candidate"
-    return (
-        f"Fair: each arm has its own {joined(tuned.fields)}, the best of {candidates}{wider} on "
-        f"validation accuracy, the same for every arm, on {counted(tuned.replicates, 'replicate')} "
-        "that the comparison does not use."
-    )
-
-
-def _adaptive_note(results: Results) -> str:
-    adapted = results.adapted
-    if adapted is None:
-        return ""
-    saved = adapted.at_most - adapted.trials
-    looks = joined([str(each) for each in adapted.looks])
-    said = (
-        f"Replicates were added while a verdict was open, at {adapted.taken} of the looks planned "
-        f"at {looks}, the error rate split among them"
-    )
-    if saved > 0:
-        said += (
-            f": {adapted.trials:,} trials instead of {adapted.at_most:,}, which saved about "
-            f"{duration(adapted.seconds_saved)} of training"
-        )
-    return f"{said}. Intervals are not corrected for stopping."
-
-
-def looks_note(results: Results) -> str:
-    """How often the test set was looked at."""
-    if results.looks <= 1:
-        return "First look at this test set."
-    return (
-        f"{results.looks:,} looks at this test set so far: the more looks, the more a choice made "
-        "on them is fitted to it."
-    )

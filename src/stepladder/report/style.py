@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["DARK", "LIGHT", "LINES", "MARKERS", "Theme", "settings"]
+__all__ = ["DARK", "LIGHT", "LINES", "MARKERS", "MARKS", "Theme", "settings"]
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,8 @@ class Theme:
         validation: validation accuracy.
         arms: one colour after another for arms on one axis.
         verdicts: colours by verdict.
+        images: matplotlib's name for the colours of a grey image: ink on this paper.
+        heat: matplotlib's name for the colours of a heat map, rising in lightness.
 
     Reference:
         Okabe, Ito 2008, Color Universal Design; black and yellow give way to colours with
@@ -35,6 +37,8 @@ class Theme:
     validation: str
     arms: tuple[str, ...]
     verdicts: dict[str, str]
+    images: str
+    heat: str
 
 
 LIGHT = Theme(
@@ -51,6 +55,8 @@ LIGHT = Theme(
         "no difference beyond δ": "#3a3f47",
         "not enough replicates": "#656d78",
     },
+    images="gray_r",
+    heat="cividis",
 )
 DARK = Theme(
     paper="#171b21",
@@ -66,12 +72,17 @@ DARK = Theme(
         "no difference beyond δ": "#e8ebef",
         "not enough replicates": "#8a94a3",
     },
+    images="gray",
+    heat="cividis",
 )
 
 LINES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
 """Line styles; with seven colours they give 28 combinations before one comes again."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+MARKS = {"helps": "▲", "hurts": "▼", "no difference beyond δ": "≈", "not enough replicates": "?"}
+"""A sign for each verdict, so that none is told by its colour alone."""
 
 
 def settings(theme: Theme) -> dict[Any, Any]:
@@ -94,8 +105,8 @@ def settings(theme: Theme) -> dict[Any, Any]:
         "grid.linewidth": 0.6,
         "xtick.color": theme.muted,
         "ytick.color": theme.muted,
-        "xtick.labelsize": 7,
-        "ytick.labelsize": 7,
+        "xtick.labelsize": 7.5,
+        "ytick.labelsize": 7.5,
         "xtick.major.width": 0.6,
         "ytick.major.width": 0.6,
         "xtick.major.size": 2.5,

@@ -16,6 +16,7 @@ from rich.text import Text
 from stepladder.report.findings import FoundLine
 from stepladder.report.sentences import Headline
 from stepladder.report.side_table import SideTable
+from stepladder.report.style import MARKS
 from stepladder.report.view import Row, Shown, View, view_of
 from stepladder.report.wording import elided
 from stepladder.runner.results import Results
@@ -28,7 +29,6 @@ _STYLES = {
     "no difference beyond δ": "default",
     "not enough replicates": "yellow",
 }
-_MARKS = {"helps": "▲", "hurts": "▼", "no difference beyond δ": "≈", "not enough replicates": "?"}
 _NUMBER = re.compile(r"[+−]?[\d.,]+( %|$| ±| \[| to )|–$")
 FILE_WIDTH = 120
 NAME_WIDTH = 34
@@ -111,7 +111,7 @@ def _title(view: View) -> Text:
 
 
 def _headline(headline: Headline) -> RenderableType:
-    mark = _MARKS.get(headline.kind, "·")
+    mark = MARKS.get(headline.kind, "·")
     line = Text(f"{mark} ", style=_STYLES.get(headline.kind, "default"))
     for part in headline.parts:
         line.append(part.text, style="bold" if part.is_name else "default")

@@ -12,8 +12,9 @@ NAME_LENGTH = 60
 
 TUNING_CAPTION = (
     "Validation accuracy of each candidate, mean over the tuning replicates, which the comparison "
-    "does not use; dots: single replicates, filled: the candidate chosen, hollow: the value that a "
-    "fixed study would keep. Where several fields are tuned, the best over the others is drawn."
+    "does not use. Small dots: single replicates; filled: the candidate chosen; open diamond: the "
+    "value that a fixed study would keep. Where several fields are tuned, the best over the others "
+    "is drawn."
 )
 
 

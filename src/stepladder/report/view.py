@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from stepladder.analysis.judged import Effect, Estimate, Verdict
-from stepladder.report import sentences
+from stepladder.report import footnotes, sentences
 from stepladder.report.confounds import confound_tables
 from stepladder.report.findings import FoundLine, found_lines
 from stepladder.report.readout import readout_tables
@@ -133,7 +133,7 @@ def view_of(results: Results) -> View:
         rows=rows,
         reported_source=visible(source) if source else None,
         comparison=sentences.comparison(results),
-        footnotes=(*sentences.footnotes(results), *results.warnings),
+        footnotes=(*footnotes.footnotes(results), *results.warnings),
         tables=(
             *readout_tables(results.readout, results.study.delta),
             *confound_tables(results.confounds),

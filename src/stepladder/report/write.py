@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from stepladder.files import write_whole
-from stepladder.report.curves import figures_of
-from stepladder.report.figures import csv_of, names_of, png_of, svg_of
-from stepladder.report.html import as_html
+from stepladder.report.figures import csv_of, svg_and_png_of, svg_of
+from stepladder.report.html import Drawn, as_html
+from stepladder.report.plots.catalogue import figures_of
+from stepladder.report.plots.plot import Plot
+from stepladder.report.style import DARK
 from stepladder.runner.results import Results
 
 __all__ = ["write_html", "write_report"]
@@ -26,16 +28,22 @@ def write_report(results: Results, folder: Path) -> list[Path]:
     Raises:
         OutputError: if a file cannot be written; those written before it are whole.
     """
-    figures = figures_of(results)
-    drawn = folder / "figures"
-    written = [write_html(results, folder / "report.html")]
-    for name in names_of(figures):
+    pairs, place = [_drawn(plot) for plot in figures_of(results)], folder / "figures"
+    page = as_html(results, [drawing for drawing, _ in pairs])
+    written = [write_whole(folder / "report.html", page.encode())]
+    for drawing, png in pairs:
         written += [
-            write_whole(drawn / f"{name}.svg", svg_of(name, figures).encode()),
-            write_whole(drawn / f"{name}.png", png_of(name, figures)),
-            write_whole(drawn / f"{name}.csv", csv_of(name, figures).encode()),
+            write_whole(place / f"{drawing.name}.svg", drawing.svg.encode()),
+            write_whole(place / f"{drawing.name}.png", png),
+            write_whole(place / f"{drawing.name}.csv", drawing.csv.encode()),
         ]
     return written
+
+
+def _drawn(plot: Plot) -> tuple[Drawn, bytes]:
+    """A figure as a page carries it, and as PNG: drawn once for each paper."""
+    svg, png = svg_and_png_of(plot)
+    return Drawn(plot, svg, svg_of(plot, DARK), csv_of(plot)), png
 
 
 def write_html(results: Results, file: Path) -> Path:

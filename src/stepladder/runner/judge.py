@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from stepladder.analysis import Effect, estimate
+from stepladder.analysis.sequential import Looked
 from stepladder.confounds import confounds, too_few
+from stepladder.data import Dataset
 from stepladder.designs import Arm
+from stepladder.records import Score, Trial
 from stepladder.runner.adapt import Wanted, adapted, wanted
 from stepladder.runner.combinations import readout
 from stepladder.runner.compare import effects_of
@@ -18,6 +23,7 @@ from stepladder.runner.measures import (
     estimate_with_images,
     reached,
 )
+from stepladder.runner.mistakes import Mistakes, mistakes_of
 from stepladder.runner.outcomes import outcomes
 from stepladder.runner.plan import trials_of
 from stepladder.runner.question import question_of
@@ -28,9 +34,18 @@ from stepladder.store import Store, StudyRecord
 
 __all__ = ["judge"]
 
+_UNSEEN = Score(math.nan, math.nan)
+
 
 def judge(
-    store: Store, record: StudyRecord, engine: str, command: str, curves: bool = True
+    store: Store,
+    record: StudyRecord,
+    engine: str,
+    command: str,
+    curves: bool = True,
+    dataset: Dataset | None = None,
+    *,
+    is_look: bool = True,
 ) -> Results:
     """The results of a study, complete or so far, read from its store.
 
@@ -43,6 +58,9 @@ def judge(
         command: what asks, for the log of looks.
         curves: whether the epochs are read too where nothing judged needs them; without, every
             curve is empty.
+        dataset: the study's own, from which misread examples are taken; None leaves them out.
+        is_look: whether test figures are shown; otherwise nothing is judged or logged, and every
+            test accuracy is NaN.
 
     Raises:
         StoreError: if the store cannot be read.
@@ -57,9 +75,15 @@ def judge(
     ids = list(dict.fromkeys(trial.id for trials in by_arm.values() for trial in trials))
     needs = curves or study.target is not None  # epochs to a target are read off the curves
     stored = {} if is_tuning else outcomes(store, ids, needs)
+    if not is_look:
+        stored = {each: replace(result, test=_UNSEEN) for each, result in stored.items()}
     found = {name: [stored.get(trial.id) for trial in trials] for name, trials in by_arm.items()}
-    judged, looked = effects_of(study, arms, found, question.classes)
-    looks = store.look(study.name, record.fingerprint, stored, command)
+    judged: dict[str, Effect] = {}
+    looked: Looked | None = None
+    looks = len(store.looks(record.fingerprint))
+    if is_look:
+        judged, looked = effects_of(study, arms, found, question.classes)
+        looks = store.look(study.name, record.fingerprint, stored, command)
     shown = tuple(_arm(arm, found, judged.get(arm.name), record, tuned, wants) for arm in arms)
     weights = {result.arm.name: result.parameters for result in shown}
     return Results(
@@ -74,12 +98,23 @@ def judge(
         versions=record.versions,
         machine=record.machine,
         seconds=record.seconds,
-        readout=readout(study, found, question.classes),
+        readout=readout(study, found, question.classes) if is_look else None,
         confounds=confounds(study, arms, train=record.sizes.get("train"), parameters=weights),
         warnings=too_few(study),
         tuned=tuned,
         adapted=None if looked is None else adapted(study, arms, looked, stored),
+        mistakes=None if dataset is None else _mistakes(arms, by_arm, store, dataset),
     )
+
+
+def _mistakes(
+    arms: Sequence[Arm], by_arm: Mapping[str, Sequence[Trial]], store: Store, dataset: Dataset
+) -> Mistakes | None:
+    """What is misread, for which alone every answer of every trial is read."""
+    ids = dict.fromkeys(trial.id for trials in by_arm.values() for trial in trials)
+    whole = store.results(ids, curves=False)
+    given = {name: [whole.get(trial.id) for trial in trials] for name, trials in by_arm.items()}
+    return mistakes_of(arms, given, dataset)
 
 
 def _arm(

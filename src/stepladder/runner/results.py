@@ -13,6 +13,7 @@ from stepladder.analysis.readout import Readout
 from stepladder.confounds import Confound
 from stepladder.designs import Arm
 from stepladder.records import Curve
+from stepladder.runner.mistakes import Mistakes
 from stepladder.runner.tuned import Tuned
 from stepladder.study import Study
 
@@ -130,6 +131,8 @@ class Results:
         warnings: what the study as a whole leaves open, in sentences.
         tuned: how the arms of a fair study were tuned; None for a fixed one, or not yet.
         adapted: how far a study went that adds replicates; None where their number is fixed.
+        mistakes: which test examples are misread; None where nobody asked for it, where the
+            dataset is not at hand or where nothing was learnt.
     """
 
     study: Study
@@ -148,3 +151,4 @@ class Results:
     warnings: tuple[str, ...] = ()
     tuned: Tuned | None = None
     adapted: Adapted | None = None
+    mistakes: Mistakes | None = None

@@ -14,7 +14,7 @@ from stepladder.runner.question import question_of
 from stepladder.store import Store, StudyRecord, open_store
 from stepladder.study import Study
 
-__all__ = ["RunState", "runs_in", "runs_of"]
+__all__ = ["RunState", "runs_in", "runs_of", "state_of"]
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def runs_in(folder: Path, store: str | None = None) -> list[RunState]:
             f"runs must lie in a folder that can be read, found {str(folder)!r}: "
             f"{error.strerror}; name the folder that holds them"
         ) from None
-    return [_run(place, store) for place in places]
+    return [state_of(place, store) for place in places]
 
 
 def runs_of(store: Store) -> list[RunState]:
@@ -80,7 +80,13 @@ def runs_of(store: Store) -> list[RunState]:
     return [_state(store, record) for record in store.studies()]
 
 
-def _run(place: Path, store: str | None) -> RunState:
+def state_of(place: Path, store: str | None = None) -> RunState:
+    """The state of one run; one that cannot be read has a problem.
+
+    Args:
+        place: its folder.
+        store: URL of the store that it used; its own when None.
+    """
     size = sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
     name = place.name
     try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stepladder.data import Dataset, load
-from stepladder.errors import StoreError
+from stepladder.errors import DataError, StoreError
 from stepladder.runner import folder as folders
 from stepladder.runner import own_model
 from stepladder.runner.claims import forget_dead
@@ -33,6 +33,7 @@ __all__ = [
     "plan_study",
     "record_of",
     "results_of",
+    "results_so_far",
     "run_study",
     "workers_for",
 ]
@@ -107,7 +108,7 @@ def run_study(
         if not kept.claimed(seen):
             clear(checkpoints)
         latest = kept.study(study.name) or record
-        results = judge(kept, latest, settings.engine_name, "run")
+        results = judge(kept, latest, settings.engine_name, "run", dataset=dataset)
     return Finished(results, done.now, done.trials - done.now)
 
 
@@ -223,11 +224,34 @@ def results_of(store: Store, name: str | None, command: str, curves: bool = True
         store: where it is kept.
         name: the study's name; the only study of the store when None.
         command: what asks, for the log of looks.
-        curves: whether the epochs are read too; without, every curve is empty.
+        curves: whether the epochs are read too, and the dataset for what was misread; without,
+            every curve is empty.
 
     Raises:
         StoreError: if the store does not hold the study, or cannot be read.
     """
+    record = _stored_record(store, name)
+    engine = record.versions.get("engine", "population")
+    dataset = _dataset_of(record) if curves else None
+    return judge(store, record, engine, command, curves, dataset)
+
+
+def results_so_far(store: Store, name: str) -> Results:
+    """What a study that trains has come to, on validation data alone: no look at the test set.
+
+    Args:
+        store: where it is kept; nothing is written to it.
+        name: the study's name.
+
+    Raises:
+        StoreError: if the store does not hold the study, or cannot be read.
+    """
+    record = _stored_record(store, name)
+    engine = record.versions.get("engine", "population")
+    return judge(store, record, engine, "ui", is_look=False)
+
+
+def _stored_record(store: Store, name: str | None) -> StudyRecord:
     studies = {record.study.name: record for record in store.studies()}
     if name is None and len(studies) == 1:
         name = next(iter(studies))
@@ -236,8 +260,16 @@ def results_of(store: Store, name: str | None, command: str, curves: bool = True
             f"the store must hold the study {name!r}, found "
             f"{', '.join(map(repr, studies)) or 'none'}; run it first"
         )
-    record = studies[name]
-    return judge(store, record, record.versions.get("engine", "population"), command, curves)
+    return studies[name]
+
+
+def _dataset_of(record: StudyRecord) -> Dataset | None:
+    """The dataset of a stored study, or None where it is gone or another by now."""
+    try:
+        dataset = load(record.study.dataset)
+    except DataError:
+        return None
+    return dataset if dataset.fingerprint == record.fingerprint else None
 
 
 def record_of(

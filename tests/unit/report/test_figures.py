@@ -1,66 +1,107 @@
 import csv
 import io
-import math
+import re
 import xml.etree.ElementTree as ElementTree
 from functools import cache
-from itertools import pairwise
 
 import matplotlib as mpl
 import pytest
+from drawn_plots import plots
 from example_results import VARIANTS, mnist_results, one_arm
 
-from stepladder.report.curves import figures_of
-from stepladder.report.drawing import _apart
-from stepladder.report.figures import csv_of, names_of, png_of, svg_of
+from stepladder.report.figures import csv_of, png_of, svg_of
+from stepladder.report.plots.layout import WIDTH
 from stepladder.report.style import DARK, LIGHT
 
 SVG = "{http://www.w3.org/2000/svg}"
+COLUMN = 3.5  # inches of a column of a journal
+
+
+@cache
+def made(variant):
+    return plots(VARIANTS[variant]())
 
 
 @cache
 def svg(variant, name):
-    return svg_of(name, figures_of(VARIANTS[variant]()))
+    return svg_of(made(variant)[name])
 
 
 @pytest.mark.parametrize(
     "variant", ["partial", "one replicate", "one arm", "all diverged", "hostile", "nothing yet"]
 )
 def test_every_variant_is_drawn_without_a_warning(variant):
-    figures = figures_of(VARIANTS[variant]())
-    for name in names_of(figures):
-        assert png_of(name, figures).startswith(b"\x89PNG")
+    for name in made(variant):
+        assert svg(variant, name)
+    assert png_of(made(variant)["validation"]).startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("variant", ["mnist", "hostile", "nothing yet"])
-def test_every_svg_can_be_parsed(variant):
-    for name in names_of(figures_of(VARIANTS[variant]())):
-        assert ElementTree.fromstring(svg(variant, name)).tag == f"{SVG}svg"
+@pytest.mark.parametrize("variant", ["mnist", "hostile", "partial", "nothing yet"])
+def test_every_svg_can_be_parsed_and_is_as_wide_as_the_others(variant):
+    for name in made(variant):
+        root = ElementTree.fromstring(svg(variant, name))
+        assert root.tag == f"{SVG}svg"
+        assert root.get("width") == f"{72 * WIDTH:g}pt"
 
 
-def test_sixty_four_arms_are_drawn_each_with_its_panel():
-    assert svg("64 arms", "accuracy").count('id="axes_') == 64
+@pytest.mark.parametrize("variant", ["mnist", "hostile", "partial", "one replicate"])
+def test_no_text_is_too_small_for_a_column(variant):
+    for name in made(variant):
+        found = re.findall(r"font(?:-size)?: (?:[\w-]+ )*?([\d.]+)px", svg(variant, name))
+        sizes = [float(size) for size in found]
+        assert sizes
+        assert min(sizes) * COLUMN / WIDTH >= 5.0, name
 
 
-@pytest.mark.parametrize("name", ["accuracy", "validation", "effects"])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_figure_has_a_title_a_caption_and_words_with_numbers(variant):
+    for plot in made(variant).values():
+        assert plot.title
+        assert len(plot.caption) > 50
+        assert len(plot.words) > 20
+        assert len(plot.words) < 3000
+        assert re.search(r"\d", plot.words)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_figure_has_its_data(variant):
+    for plot in made(variant).values():
+        rows = list(csv.reader(io.StringIO(csv_of(plot), newline="")))
+        assert tuple(rows[0]) == plot.columns
+        assert {len(row) for row in rows} == {len(plot.columns)}
+        waiting = variant == "nothing yet"
+        assert len(rows) > 1 or waiting
+
+
+def test_what_there_is_to_draw():
+    assert list(made("mnist")) == [
+        "ladder", "effects", "validation", "accuracy", "loss", "seconds", "pareto", "gradients",
+        "units", "confusion", "hardest", "disagreements",
+    ]  # fmt: skip
+    assert {"factorial", "interactions"} <= set(made("factorial"))
+    assert "interactions" not in made("fraction")
+    assert "tuning" in made("fair")
+    assert "effects" not in made("one arm")
+    assert list(made("nothing yet")) == ["validation", "accuracy", "loss"]
+
+
+@pytest.mark.parametrize("name", ["accuracy", "validation", "effects", "gradients", "hardest"])
 def test_the_same_results_give_the_same_bytes(name):
-    again = figures_of(mnist_results())
-    assert svg_of(name, again) == svg("mnist", name)
-    assert csv_of(name, again) == csv_of(name, figures_of(mnist_results()))
+    again = plots(mnist_results())[name]
+    assert svg_of(again) == svg("mnist", name)
+    assert csv_of(again) == csv_of(made("mnist")[name])
 
 
 def test_the_same_results_give_the_same_picture():
-    figures = figures_of(one_arm())
-    assert png_of("validation", figures) == png_of("validation", figures)
+    plot = plots(one_arm())["validation"]
+    assert png_of(plot) == png_of(plot)
 
 
 @pytest.mark.parametrize("name", ["accuracy", "validation", "effects"])
 def test_figures_bear_neither_a_date_nor_a_version(name):
     assert "dc:date" not in svg("mnist", name)
     assert "Matplotlib v" not in svg("mnist", name)
-
-
-def test_pictures_bear_no_version():
-    assert b"Software" not in png_of("accuracy", figures_of(one_arm()))
+    assert b"Software" not in png_of(made("one arm")["accuracy"])
 
 
 def texts(drawn):
@@ -74,16 +115,9 @@ def test_text_in_svg_is_text():
         assert any(name in text for text in found)
 
 
-def test_the_svg_bears_its_alternative_as_its_title():
-    figures = figures_of(mnist_results())
+def test_the_svg_bears_its_words_as_its_title():
     title = ElementTree.fromstring(svg("mnist", "effects")).find(f"{SVG}title")
-    assert title.text == figures.alternatives["effects"]
-
-
-def test_every_line_of_the_overlay_is_named_where_it_ends():
-    found = texts(svg("mnist", "validation"))
-    for arm in mnist_results().arms:
-        assert any(text.startswith(arm.arm.name) for text in found)
+    assert title.text == made("mnist")["effects"].words
 
 
 def test_hostile_names_are_escaped_and_elided():
@@ -93,9 +127,9 @@ def test_hostile_names_are_escaped_and_elided():
     assert any("rocket 🚀" in text for text in texts(drawn))
 
 
-def test_dark_figures_differ_in_their_colours_only():
-    figures = figures_of(mnist_results())
-    light, dark = svg("mnist", "effects"), svg_of("effects", figures, DARK)
+@pytest.mark.parametrize("name", ["effects", "accuracy", "gradients"])
+def test_dark_figures_differ_in_their_colours_only(name):
+    light, dark = svg("mnist", name), svg_of(made("mnist")[name], DARK)
     assert light != dark
     assert texts(light) == texts(dark)
 
@@ -122,74 +156,50 @@ def test_every_colour_stands_out_from_its_paper(theme):
 def test_drawing_changes_no_setting_of_the_user():
     before = dict(mpl.rcParams)
     with mpl.rc_context({"font.size": 31, "axes.facecolor": "pink"}):
-        svg_of("validation", figures_of(one_arm()))
+        svg_of(made("one arm")["validation"])
         assert mpl.rcParams["font.size"] == 31
     assert dict(mpl.rcParams) == before
 
 
 def test_settings_of_the_user_change_no_figure():
     with mpl.rc_context({"font.size": 31, "axes.facecolor": "pink"}):
-        assert svg_of("effects", figures_of(mnist_results())) == svg("mnist", "effects")
+        assert svg_of(plots(mnist_results())["effects"]) == svg("mnist", "effects")
 
 
-def test_without_effects_there_is_no_figure_of_them():
-    assert "effects" not in names_of(figures_of(one_arm()))
-    assert "effects" in names_of(figures_of(mnist_results()))
+def test_coordinates_are_cut_and_words_are_not():
+    plot = made("mnist")["ladder"]
+    assert not re.search(r' d="[^"]*\.\d{3}', svg("mnist", "ladder"))
+    assert plot.words in svg("mnist", "ladder")
 
 
-def test_an_unknown_figure_is_refused():
-    with pytest.raises(KeyError):
-        svg_of("pie", figures_of(one_arm()))
-
-
-def rows(name, figures):
-    return list(csv.DictReader(io.StringIO(csv_of(name, figures), newline="")))
+def rows(plot):
+    return list(csv.DictReader(io.StringIO(csv_of(plot), newline="")))
 
 
 def test_csv_numbers_are_those_drawn():
-    figures = figures_of(mnist_results())
-    found = rows("accuracy", figures)
+    found = rows(made("mnist")["accuracy"])
     assert len(found) == 7 * 2 * 20
     adam = [row for row in found if row["arm"] == "+ Adam" and row["part"] == "validation"]
-    assert [float(row["mean_percent"]) for row in adam] == list(figures.panels[4].validation.mean)
-    assert [float(row["ci_low_percent"]) for row in adam] == list(figures.panels[4].validation.low)
+    curves = mnist_results().arms[4].curves
+    mean = 100 * sum(curve.val_accuracy for curve in curves) / 5
+    assert [float(row["mean"]) for row in adam] == pytest.approx(mean.tolist())
     assert [int(row["epoch"]) for row in adam] == list(range(1, 21))
     assert {row["replicates"] for row in adam} == {"5"}
-    assert [float(row["effect_points"]) for row in rows("effects", figures)] == [
-        bar.mean for bar in figures.bars
-    ]
 
 
 def test_csv_of_one_replicate_leaves_the_interval_empty():
-    found = rows("validation", figures_of(mnist_results(replicates=1)))
-    assert {row["ci_low_percent"] for row in found} == {""}
+    found = rows(made("one replicate")["validation"])
+    assert {row["ci_low"] for row in found} == {""}
 
 
-@pytest.mark.parametrize(
-    ("heights", "step"),
-    [
-        ([0.5, 0.5, 0.5], 0.1),
-        ([0.98, 0.99, 1.0], 0.06),
-        ([0.1, 0.9], 0.06),
-        ([], 0.1),
-        ([0.97], 0.1),
-    ],
-)
-def test_labels_stand_apart_and_in_order(heights, step):
-    placed = _apart(heights, step)
-    assert len(placed) == len(heights)
-    assert all(b - a >= step - 1e-12 for a, b in pairwise(placed))
-    assert all(height <= 1 for height in placed)
-    if len(heights) == 1 or heights == [0.1, 0.9]:
-        assert placed == heights
-    assert not any(map(math.isnan, placed))
-
-
-def test_of_many_arms_the_base_and_the_best_are_named():
-    figures = figures_of(VARIANTS["64 arms"]())
-    ends = {panel.name: panel.validation.last for panel in figures.panels}
-    best = max(ends, key=lambda name: ends[name])
-    found = " ".join(texts(svg("64 arms", "validation")))
-    assert best in found
-    assert "base" in found
-    assert sum(f"{name}\N{EN SPACE}" in found for name in ends) == 7
+def test_of_many_arms_the_base_and_the_best_are_drawn_and_all_are_in_the_data():
+    plot = made("64 arms")["accuracy"]
+    drawn = svg("64 arms", "accuracy")
+    assert drawn.count('id="axes_') == 24
+    assert "the 23 of the highest validation accuracy" in plot.caption
+    assert len({row["arm"] for row in rows(plot)}) == 64
+    named = " ".join(texts(svg("64 arms", "validation")))
+    ends = {row["arm"]: float(row["mean"]) for row in rows(made("64 arms")["validation"])}
+    assert max(ends, key=ends.get) in named
+    assert "base" in named
+    assert sum(f"{name}\N{EN SPACE}" in named for name in ends) <= 7

@@ -5,11 +5,11 @@ import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 
 import pytest
+from drawn_plots import plots
 from example_results import factorial_results, mnist_results
 
 from stepladder.report import sentences
-from stepladder.report.curves import figures_of
-from stepladder.report.figures import csv_of, names_of, png_of, svg_of
+from stepladder.report.figures import csv_of, png_of, svg_of
 from stepladder.report.formats import as_json, as_markdown
 from stepladder.report.readout import PAIRS_SHOWN, readout_tables
 from stepladder.report.table import as_text
@@ -18,7 +18,7 @@ from stepladder.report.view import view_of
 
 def test_no_read_out_no_table():
     assert view_of(mnist_results()).tables == ()
-    assert "factorial" not in names_of(figures_of(mnist_results()))
+    assert "factorial" not in plots(mnist_results())
 
 
 def test_the_tables_say_what_the_read_out_says():
@@ -78,12 +78,11 @@ def test_it_stands_in_every_form(design):
 
 @pytest.mark.parametrize("design", ["factorial", "fraction"])
 def test_the_figure_is_drawn_with_its_numbers(design):
-    figures = figures_of(factorial_results(design))
-    assert "factorial" in names_of(figures)
-    drawn = svg_of("factorial", figures)
+    plot = plots(factorial_results(design))["factorial"]
+    drawn = svg_of(plot)
     assert "label smoothing" in drawn
     ElementTree.fromstring(drawn)
-    assert png_of("factorial", figures).startswith(b"\x89PNG")
-    rows = csv_of("factorial", figures).splitlines()
+    assert png_of(plot).startswith(b"\x89PNG")
+    rows = csv_of(plot).splitlines()
     assert sum(row.startswith("Shapley value") for row in rows) == 4 * (design == "factorial")
     assert sum(row.startswith("interaction") for row in rows) == 6

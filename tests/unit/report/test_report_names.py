@@ -20,7 +20,7 @@ def test_public_names_are_pinned():
     assert dir(stepladder.report) == [
         "FORMATS", "LiveProgress", "PlainProgress", "as_csv", "as_html", "as_json",
         "as_markdown", "as_text", "catalogue_text", "csv_of", "figures_of", "for_terminal",
-        "names_of", "png_of", "results_table", "svg_of", "view_of", "write_html", "write_report",
+        "png_of", "results_table", "svg_of", "view_of", "write_html", "write_report",
     ]  # fmt: skip
 
 

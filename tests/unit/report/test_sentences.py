@@ -10,7 +10,7 @@ from example_results import (
     partial_results,
 )
 
-from stepladder.report import sentences
+from stepladder.report import footnotes, sentences
 
 VERDICTS = ("helps", "hurts", "no difference beyond δ", "not enough replicates")
 
@@ -100,7 +100,7 @@ def test_the_reference_of_effects_is_told():
 
 
 def notes(results):
-    return " ".join(sentences.footnotes(results))
+    return " ".join(footnotes.footnotes(results))
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,10 @@
 import json
 import xml.etree.ElementTree as ElementTree
 
+from drawn_plots import plots
 from example_results import adaptive_results, fair_results, mnist_results
 
-from stepladder.report.curves import figures_of
-from stepladder.report.figures import csv_of, names_of, png_of, svg_of
+from stepladder.report.figures import csv_of, png_of, svg_of
 from stepladder.report.formats import as_json, as_markdown
 from stepladder.report.table import as_text
 from stepladder.report.view import view_of
@@ -45,16 +45,15 @@ def test_json_has_every_candidate():
 
 
 def test_the_figure_is_drawn_with_its_numbers():
-    figures = figures_of(fair_results())
-    assert "tuning" in names_of(figures)
-    assert "tuning" not in names_of(figures_of(mnist_results()))
-    drawn = svg_of("tuning", figures)
+    plot = plots(fair_results())["tuning"]
+    assert "tuning" not in plots(mnist_results())
+    drawn = svg_of(plot)
     ElementTree.fromstring(drawn)
     assert "naive (at the edge)" in drawn
     assert ">0.003</text>" in drawn.replace("\n", "")
     assert "mathdefault" not in drawn
-    assert png_of("tuning", figures).startswith(b"\x89PNG")
-    rows = csv_of("tuning", figures).splitlines()
+    assert png_of(plot).startswith(b"\x89PNG")
+    rows = csv_of(plot).splitlines()
     assert len(rows) == 1 + 7 * 10 * 2
     assert sum("chosen" in row for row in rows) == 7 * 2
 

@@ -2,10 +2,10 @@ import os
 from pathlib import Path
 
 import pytest
+from drawn_plots import plots
 from example_results import mnist_results, one_arm
 
 from stepladder.errors import OutputError
-from stepladder.report.curves import figures_of
 from stepladder.report.figures import csv_of
 from stepladder.report.html import as_html
 from stepladder.report.write import write_html, write_report
@@ -17,15 +17,11 @@ def test_a_report_is_its_page_and_three_files_a_figure(tmp_path):
     names = [path.relative_to(tmp_path / "new" / "run").as_posix() for path in written]
     assert names == [
         "report.html",
-        *(
-            f"figures/{name}.{kind}"
-            for name in ("effects", "accuracy", "validation")
-            for kind in ("svg", "png", "csv")
-        ),
+        *(f"figures/{name}.{kind}" for name in plots(results) for kind in ("svg", "png", "csv")),
     ]
     assert written[0].read_text("utf-8") == as_html(results)
-    found = written[3].read_bytes().decode()
-    assert found == csv_of("effects", figures_of(results))
+    found = (tmp_path / "new" / "run" / "figures" / "effects.csv").read_bytes().decode()
+    assert found == csv_of(plots(results)["effects"])
     assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == sorted(written)
 
 

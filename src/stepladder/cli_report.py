@@ -1,0 +1,105 @@
+"""The commands `stepladder report` and `stepladder ui`: runs told, compared and watched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+__all__ = ["report", "ui"]
+
+
+@click.command()
+@click.argument("runs", metavar="RUN", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--compare", "is_comparison", is_flag=True, help="Compare two runs, RUN RUN.")
+@click.option(
+    "--format", "form", type=click.Choice(["html", "md"]), default="html", show_default=True,
+    help="html: one file with the figures; md: Markdown for a pull request, to stdout.",
+)  # fmt: skip
+@click.option(
+    "--output", type=click.Path(path_type=Path), metavar="FILE",
+    help="[RUN/report.html, or compare.html in the folder of the first run]",
+)  # fmt: skip
+@click.option("--store", metavar="URL", help="Store of the trials, if not in the run's folder.")
+def report(
+    runs: tuple[Path, ...],
+    is_comparison: bool,
+    form: Any,  # noqa: ANN401 - one of the choices above
+    output: Path | None,
+    store: str | None,
+) -> None:
+    """Draws a run's report again with its figures, or compares two runs."""
+    wanted = 2 if is_comparison else 1
+    if len(runs) != wanted:
+        raise click.UsageError(
+            f"{'--compare needs two runs' if is_comparison else 'name one run'}, found "
+            f"{len(runs)}; write stepladder report {'--compare RUN RUN' if wanted == 2 else 'RUN'}"
+        )
+    if is_comparison:
+        _compare(runs[0], runs[1], form, output, store)
+    else:
+        _report(runs[0], form, output, store)
+
+
+def _report(run: Path, form: str, output: Path | None, store: str | None) -> None:
+    from stepladder import api
+    from stepladder.report import write
+
+    if form == "md":
+        from stepladder.report.markdown import report_as_markdown
+
+        made = api.read(run, store=store, command="report", curves=False)
+        _say(report_as_markdown(made.results), output)
+        return
+    made = api.read(run, store=store, command="report")
+    if output is not None:
+        write.write_html(made.results, output)
+    click.echo(output or made.report())
+
+
+def _compare(one: Path, two: Path, form: str, output: Path | None, store: str | None) -> None:
+    from stepladder import api
+    from stepladder.report import compare
+
+    ours, theirs = (
+        api.read(run, store=store, command="report --compare", curves=False).results
+        for run in (one, two)
+    )
+    names = (one.name or str(one), two.name or str(two))
+    if names[0] == names[1]:
+        names = (str(one), str(two))
+    if form == "md":
+        _say(compare.comparison_as_markdown(ours, theirs, names), output)
+        return
+    _say(compare.comparison_as_html(ours, theirs, names), output or one / "compare.html")
+
+
+def _say(text: str, output: Path | None) -> None:
+    """To a file, whose name is printed, or to stdout."""
+    from stepladder.files import write_whole
+
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        click.echo(write_whole(output, text.encode()))
+
+
+@click.command()
+@click.argument("runs", metavar="RUN_OR_STORE", default="runs")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="[any that is free]")
+@click.option("--store", metavar="URL", help="Store of the trials, if not in the run's folder.")
+def ui(runs: str, port: int, store: str | None) -> None:
+    """Serves a live page of runs, on this machine alone: a run, a folder of runs, or a store."""
+    try:
+        from stepladder.ui import serve
+    except ImportError:
+        raise click.UsageError(
+            "ui needs starlette and uvicorn, found none; install them with: "
+            "pip install 'stepladder[ui]'"
+        ) from None
+    from stepladder import interrupts
+    from stepladder.ui.sources import Source
+
+    interrupts.stop_cleanly()
+    serve(Source.of(runs, store), port, lambda address: click.echo(address))

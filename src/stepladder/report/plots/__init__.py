@@ -1,0 +1,1 @@
+"""Figures: the numbers that each shows, its words, and how it is drawn."""

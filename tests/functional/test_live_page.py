@@ -1,0 +1,118 @@
+"""`stepladder ui`: a study watched while it trains, by whoever knows the address."""
+
+import re
+import urllib.error
+import urllib.request
+
+import pytest
+
+pytest.importorskip("starlette", reason="the live page needs pip install 'stepladder[ui]'")
+pytest.importorskip("uvicorn", reason="the live page needs pip install 'stepladder[ui]'")
+
+from stepladder.errors import InputError
+from stepladder.report.html import as_html
+from stepladder.store import open_store
+from stepladder.ui.cache import Cache
+from stepladder.ui.pages import Pages
+from stepladder.ui.sources import Source
+
+
+def pages(*words):
+    return Pages(Source.of(*words), Cache())
+
+
+def looks():
+    with open_store("runs/small/stepladder.db", create=False) as kept:
+        (record,) = kept.studies()
+        return kept.looks(record.fingerprint)
+
+
+@pytest.mark.parametrize("named", ["runs", "runs/small", "runs/small/stepladder.db"])
+def test_runs_are_listed_with_their_states(made_up, named):
+    made_up(4)
+    text = pages(named).runs()
+    assert "unfinished" in text
+    assert "4 of 6" in text
+    assert 'href="run/small"' in text
+
+
+def test_a_study_that_trains_shows_validation_alone_and_is_no_look(made_up):
+    made_up(4)
+    text = pages("runs").run("small")
+    assert "Unfinished: 4 of 6 trials" in text
+    assert "validation %" in text
+    assert "50.00" in text
+    assert "Test %" not in text
+    assert "figure-validation" in text
+    for name in ("ladder", "effects", "pareto", "confusion"):
+        assert f"figure-{name}" not in text
+    assert looks() == []
+
+
+def test_a_finished_study_shows_its_report(made_up):
+    made_up(6)
+    shown = pages("runs")
+    text = shown.run("small")
+    assert "The answer" in text
+    assert text == as_html(shown.source.results(shown.source.states()[0]))
+    assert len(looks()) == 1
+
+
+def test_two_runs_are_compared_once_both_are_finished(made_up):
+    made_up(6)
+    assert "All 3 arms came out exactly the same" in pages("runs").compare("small", "small")
+    assert pages("runs").compare("small", "other") is None
+
+
+def test_runs_that_are_not_there_have_no_page(made_up):
+    made_up(4)
+    assert pages("runs").run("other") is None
+    assert pages("runs").run("../../etc") is None
+    assert pages("runs").compare("small", "small") is None  # not finished
+
+
+def test_a_folder_without_runs_is_refused(tmp_path):
+    with pytest.raises(InputError, match="found the folder"):
+        Source.of(str(tmp_path))
+
+
+@pytest.mark.slow
+def test_it_is_served_on_this_machine_and_outlives_its_store(made_up, stepladder, place):
+    made_up(4)
+    served = stepladder.start("ui", "runs/small")
+    address = served.stdout.readline().strip()
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/[\w-]{32}/", address)
+
+    def get(path=""):
+        try:
+            with urllib.request.urlopen(address + path, timeout=120) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    status, text = get()
+    assert status == 200
+    assert "small" in text
+    assert get("run/small")[0] == 200
+    assert get("run/nothing")[0] == 404
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(address.rsplit("/", 2)[0] + "/wrong/", timeout=120)
+    store = place / "runs" / "small" / "stepladder.db"
+    store.rename(place / "away.db")
+    status, text = get()
+    assert status == 200
+    assert "unreadable" in text
+    (place / "away.db").rename(store)
+    assert "unfinished" in get()[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [4, 6])
+def test_it_can_be_read_in_a_browser(browser, made_up, stepladder, count):
+    made_up(count)
+    address = stepladder.start("ui", "runs").stdout.readline().strip()
+    for path in ("", "run/small"):
+        visit = browser.visit(address + path, width=360)
+        assert visit.overflow <= 0
+        assert visit.said == []
+        assert visit.asked == []

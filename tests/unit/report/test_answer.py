@@ -1,0 +1,150 @@
+from dataclasses import replace
+
+import pytest
+from example_results import (
+    VARIANTS,
+    adaptive_results,
+    confounded_results,
+    factorial_results,
+    fair_results,
+    mnist_results,
+    one_arm,
+    partial_results,
+    some_diverged,
+)
+
+from stepladder.report.answer import answer
+from stepladder.report.asked import asked
+from stepladder.report.glossary import glossary
+from stepladder.report.markdown import report_as_markdown
+from stepladder.report.unknown import unknown
+
+
+def texts(results):
+    return [each.text for each in answer(results)]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_it_is_five_sentences_or_three_where_nothing_is_compared(variant):
+    results = VARIANTS[variant]()
+    said = texts(results)
+    compared = any(each.effect for each in results.arms)
+    assert len(said) == (5 if compared else 3)
+    assert all(each.endswith(".") and each[0] != " " for each in said)
+
+
+def test_only_verdicts_are_said_to_improve():
+    results = mnist_results()
+    said = texts(results)
+    helping = {each.arm.name for each in results.arms
+               if each.effect and each.effect.verdict == "helps"}  # fmt: skip
+    assert all(name in said[1] for name in helping)
+    assert "improve test accuracy" in said[1]
+    assert said[2] == "None is shown to lower it."
+    assert "ELU instead of ReLU" in said[3]
+    assert "more replicates" in said[3]
+
+
+def test_the_best_is_that_of_the_highest_validation_accuracy():
+    results = mnist_results()
+    first = texts(results)[0]
+    assert first.startswith(
+        "Of 7 arms, + dropout has the highest validation accuracy and reads 97."
+    )
+    assert first.endswith("naive, the first of them, answers 1 to every image.")
+    worse = replace(results.arms[-1].val_accuracy, mean=0.5)
+    arms = (*results.arms[:-1], replace(results.arms[-1], val_accuracy=worse))
+    assert "+ batch normalisation has the highest" in texts(replace(results, arms=arms))[0]
+
+
+def test_it_says_what_it_holds_for():
+    assert "one learning rate, 0.001, in every arm" in texts(mnist_results())[4]
+    assert "a learning rate of its own for each arm" in texts(fair_results())[4]
+    assert "each rung on the rungs below it" in texts(mnist_results())[4]
+    assert "rung" not in texts(factorial_results())[4]
+    assert "0 to 5 replicates an arm" in texts(partial_results())[4]
+
+
+def test_a_negative_statement_bears_no_mark_of_a_verdict():
+    nothing = [each for each in answer(mnist_results()) if each.text.startswith("None")]
+    assert [each.kind for each in nothing] == ["unknown"]
+
+
+def test_one_arm_is_compared_with_nothing():
+    said = texts(one_arm())
+    assert said[0].startswith("base reads ")
+    assert said[1].startswith("No arm is compared")
+
+
+def test_what_was_asked_names_data_techniques_and_design():
+    first, second, third = asked(mnist_results())
+    assert "(54,000 train, 6,000 validation and 10,000 test images)" in first
+    assert "each put on top of the ones before it" in first
+    assert "He normal, ReLU, ELU" in first
+    assert "hidden layers of 50, 50, 50 and 50 units, sigmoid activation" in first
+    assert "Every arm is trained 5 times" in second
+    assert "0.1 points" in second
+    assert "fixed study" in third
+    assert "fair study" in asked(fair_results())[2]
+    assert "up to 30" in asked(adaptive_results())[1]
+    assert "all combinations" in asked(factorial_results())[0]
+
+
+def told(results):
+    return dict(unknown(results))
+
+
+def test_missing_power_is_told_with_the_replicates_that_would_do():
+    results = mnist_results()
+    needed = {each.arm.name: each.effect.replicates_needed for each in results.arms if each.effect}
+    text = told(results)["Power"]
+    assert f"ELU instead of ReLU (about {needed['ELU instead of ReLU']} replicates)" in text
+    assert "no sign that they make no difference" in text
+    helping = replace(results, arms=tuple(
+        each for each in results.arms if not each.effect or each.effect.verdict == "helps"
+    ))  # fmt: skip
+    assert "Every comparison came to a verdict" in told(helping)["Power"]
+
+
+def test_confounds_looks_and_divergence_are_told():
+    assert "None was found" in told(mnist_results())["Confounds"]
+    assert "differences between compared arms" in told(confounded_results())["Confounds"]
+    assert told(mnist_results(looks=4))["Looks at the test set"].startswith("4 looks")
+    assert "2 replicates became non-finite" not in told(mnist_results()).get(
+        "Trainings that diverged", ""
+    )
+    assert "became non-finite" in told(some_diverged())["Trainings that diverged"]
+    assert "edge of the grid for naive" in told(fair_results())["Learning rate"]
+
+
+def test_images_are_said_to_be_missing_only_where_they_were_asked_for():
+    results = mnist_results()
+    assert "Test images" not in told(results)
+    assert "Test images" in told(replace(results, mistakes=None))
+    unread = tuple(replace(each, curves=()) for each in results.arms)
+    assert "Test images" not in told(replace(results, mistakes=None, arms=unread))
+
+
+def test_the_glossary_holds_the_words_that_are_used():
+    words = dict(glossary(mnist_results()))
+    assert "0.10 points" in words["No difference beyond δ"]
+    assert "Shapley value" not in words
+    assert "Shapley value" in dict(glossary(factorial_results()))
+    assert "Fair study" in dict(glossary(fair_results()))
+    assert "Effect" not in dict(glossary(one_arm()))
+    assert list(words) == sorted(words, key=str.lower)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_report_as_markdown_says_the_same(variant):
+    results = VARIANTS[variant]()
+    text = report_as_markdown(results)
+    assert text.startswith("### ")
+    assert "**What is not known**" in text
+    assert "<script" not in text
+    assert "@user" not in text
+    if variant == "mnist":
+        for each in answer(results):
+            assert each.parts[-1].text in text
+        assert "| naive | 5 of 5 |" in text
+        assert "Seed 0" in text
