@@ -221,6 +221,8 @@ def plan(
     store: str | None = None,
     workers: int | None = None,
     engine: EngineChoice = "auto",
+    axis: AxisChoice = "auto",
+    chunk: int | None = None,
     lint: bool = True,
 ) -> Planned:
     """What `run` would train and about how long that would take; nothing is written.
@@ -229,7 +231,8 @@ def plan(
     """
     asked = study if isinstance(study, Study) else Study.load(study)
     folder = Path(out) if out is not None else default_folder(asked)
-    return plan_study(asked, folder, settings(workers, engine), store=store, lint=lint)
+    here = settings(workers, engine, axis, chunk)
+    return plan_study(asked, folder, here, store=store, lint=lint)
 
 
 def read(

@@ -109,7 +109,9 @@ def run(
     changes = {**_settings(settings), **given}
     asked = Study.load(study, changes)
     if dry_run:
-        planned = api.plan(asked, out=out, store=store, workers=workers, engine=engine)
+        planned = api.plan(
+            asked, out=out, store=store, workers=workers, engine=engine, axis=axis, chunk=chunk
+        )
         for note in planned.notes:
             click.echo(visible(note), err=True)
         click.echo(announcement(planned))

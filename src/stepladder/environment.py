@@ -28,6 +28,7 @@ _ONE_THREAD = {
     "TF_CPP_MIN_LOG_LEVEL": "2",
 }
 _MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
+_ENDINGS_MB = 1000
 _BACKENDS = ("jax", "tensorflow", "torch")
 
 
@@ -87,13 +88,14 @@ def settings(
         device=device,
         memory=memory(),
         jax=importlib.metadata.version("jax"),
-        checkpoint_seconds=_seconds("STEPLADDER_CHECKPOINT_SECONDS", Settings.checkpoint_seconds),
-        patience=_seconds("STEPLADDER_PATIENCE_SECONDS", Settings.patience),
+        checkpoint_seconds=_number("STEPLADDER_CHECKPOINT_SECONDS", Settings.checkpoint_seconds),
+        endings_bytes=int(1e6 * _number("STEPLADDER_ENDINGS_MB", _ENDINGS_MB, "megabytes")),
+        patience=_number("STEPLADDER_PATIENCE_SECONDS", Settings.patience),
     )
 
 
-def _seconds(name: str, usual: float) -> float:
-    """A number of seconds that a variable sets.
+def _number(name: str, usual: float, unit: str = "seconds") -> float:
+    """A number of some unit that a variable sets.
 
     Raises:
         InputError: if it is set to anything else.
@@ -102,14 +104,14 @@ def _seconds(name: str, usual: float) -> float:
     if not text:
         return usual
     try:
-        seconds = float(text)
+        number = float(text)
     except ValueError:
-        seconds = math.nan
-    if not 0 <= seconds < math.inf:
+        number = math.nan
+    if not 0 <= number < math.inf:
         raise InputError(
-            f"{name} must be a number of seconds from 0, found {text!r}; set {usual:g}, or unset it"
+            f"{name} must be a number of {unit} from 0, found {text!r}; set {usual:g}, or unset it"
         )
-    return seconds
+    return number
 
 
 def cores() -> list[int | None]:

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Frame", "receive", "send"]
+__all__ = ["Array", "Frame", "receive", "receive_header", "send"]
 
 Array = npt.NDArray[Any]
 Frame = tuple[dict[str, Any], dict[str, Array]]
@@ -49,13 +49,9 @@ def receive(stream: BinaryIO) -> Frame | None:
     Returns:
         The header without "arrays", and the arrays by name; each owns its memory.
     """
-    head = _exactly(stream, _LENGTH.size)
-    if head is None:
+    header = receive_header(stream)
+    if header is None:
         return None
-    text = _exactly(stream, _LENGTH.unpack(head)[0])
-    if text is None:
-        return None
-    header = json.loads(text)
     arrays = {}
     for name, dtype, shape in header.pop("arrays"):
         array = np.empty(shape, np.dtype(dtype))
@@ -64,6 +60,13 @@ def receive(stream: BinaryIO) -> Frame | None:
             return None
         arrays[name] = np.frombuffer(body, array.dtype).reshape(shape)
     return header, arrays
+
+
+def receive_header(stream: BinaryIO) -> dict[str, Any] | None:
+    """Reads the header of a frame, the descriptions of its arrays under "arrays", and no more."""
+    head = _exactly(stream, _LENGTH.size)
+    text = None if head is None else _exactly(stream, _LENGTH.unpack(head)[0])
+    return None if text is None else dict(json.loads(text))
 
 
 def _exactly(stream: BinaryIO, size: int) -> bytearray | None:

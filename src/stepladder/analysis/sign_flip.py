@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -87,9 +88,17 @@ def _signs(count: int) -> Floats:
 
 def _drawn(sizes: Floats, reached: Floats) -> Floats:
     """The same share from a fixed draw of signs, the one observed counted with them."""
-    generator = np.random.default_rng(_SEED)
-    # Pair by pair, so that a pair's signs do not depend on how many pairs follow it.
-    bits = generator.integers(0, 2, size=(sizes.shape[1], DRAWS), dtype=np.int8)
-    sums = np.abs(sizes @ np.where(bits, -1.0, 1.0))
+    sums = np.abs(sizes @ _drawn_signs(sizes.shape[1]))
     extreme = (sums >= reached[:, None]).sum(axis=1)
     return np.asarray((1 + extreme) / (1 + DRAWS), np.float64)
+
+
+@lru_cache(maxsize=1)  # a study's comparisons mostly have equally many pairs
+def _drawn_signs(pairs: int) -> Floats:
+    """The drawn assignments of signs to some pairs, shape (pairs, DRAWS)."""
+    generator = np.random.default_rng(_SEED)
+    # Pair by pair, so that a pair's signs do not depend on how many pairs follow it.
+    bits = generator.integers(0, 2, size=(pairs, DRAWS), dtype=np.int8)
+    signs = np.where(bits, -1.0, 1.0)
+    signs.flags.writeable = False
+    return signs

@@ -16,6 +16,9 @@ def announcement(planned: Planned) -> str:
     line = f"{visible(planned.study.name)}: {trials} to train{found}"
     if not planned.trials:
         return line
+    if planned.at_hand:
+        ends = " or ".join(f"{each:,}" for each in sorted(set(planned.at_hand.values())))
+        line += f", {len(planned.at_hand):,} of them going on from epoch {ends}"
     line += f", {counted(planned.workers, 'worker')}, {planned.epochs:,} epochs in all"
     if planned.seconds is None:
         return f"{line}; how long it takes is known after the first epochs"

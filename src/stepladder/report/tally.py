@@ -104,20 +104,25 @@ class Tally:
                 completed.append(arm)
         return tuple(completed)
 
+    def _epochs_of(self, trial: Trial, epoch: int) -> int:
+        """Epochs of a trial up to one of them, those left out that need not be trained."""
+        return max(0, epoch - self.planned.at_hand.get(trial.id, 0))
+
     def trial_found(self, trial: Trial) -> None:
         """Another run has stored a trial: there is one less to train."""
         self.planned = replace(
             self.planned,
             trials=self.planned.trials - 1,
             found=self.planned.found + 1,
-            epochs=self.planned.epochs - trial.recipe.epochs,
+            epochs=self.planned.epochs - self._epochs_of(trial, trial.recipe.epochs),
         )
         for name in self.planned.arm_names.get(trial.id, ()):
             if name in self.arms:
                 self.arms[name].done += 1
 
     def _count(self, trial: Trial, epoch: int) -> None:
-        self._epochs[trial.id] = max(epoch, self._epochs.get(trial.id, 0))
+        done = self._epochs_of(trial, epoch)
+        self._epochs[trial.id] = max(done, self._epochs.get(trial.id, 0))
         self._latest = self._clock()
         if self._first is None:
             self._first = self._latest

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from stepladder.analysis.sequential import Looked, adaptive_effects, levels_of, looks_of
 from stepladder.designs import Arm
-from stepladder.records import Trial, TrialResult
+from stepladder.records import Trial
 from stepladder.runner.combinations import combined, main_scores
+from stepladder.runner.outcomes import Outcome, outcomes
 from stepladder.runner.plan import trials_of
 from stepladder.runner.question import Question
 from stepladder.runner.results import Adapted
@@ -71,7 +72,7 @@ def wanted(question: Question, arms: Sequence[Arm], store: Store | None) -> Want
                        arms)  # fmt: skip
     planned = looks(question.study, arms)
     ids = [each.id for found in trials.values() for each in found]
-    stored = store.results(ids, curves=False) if store else {}
+    stored = outcomes(store, ids) if store else {}
     looked, scores = _looked(question, arms, trials, stored)
     if combined(question.study):
         ahead = max(map(int, looked.wanted)) or planned[0]
@@ -86,7 +87,7 @@ def _looked(
     question: Question,
     arms: Sequence[Arm],
     trials: Mapping[str, Sequence[Trial]],
-    stored: Mapping[str, TrialResult],
+    stored: Mapping[str, Outcome],
 ) -> tuple[Looked, dict[str, list[float]]]:
     """What looks come to so far, and the scores of each arm that they can be taken at."""
     study = question.study
@@ -101,7 +102,7 @@ def _looked(
 
 
 def leading(
-    trials: Sequence[Trial], stored: Mapping[str, TrialResult], diverged: float = math.nan
+    trials: Sequence[Trial], stored: Mapping[str, Outcome], diverged: float = math.nan
 ) -> list[float]:
     """Test accuracies up to the first trial that is not there.
 
@@ -166,7 +167,7 @@ def add_replicates(
 
 
 def adapted(
-    study: Study, arms: Sequence[Arm], looked: Looked, stored: Mapping[str, TrialResult]
+    study: Study, arms: Sequence[Arm], looked: Looked, stored: Mapping[str, Outcome]
 ) -> Adapted:
     """How far a study went, and what a fixed number of replicates would have cost.
 

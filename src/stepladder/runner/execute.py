@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from stepladder.analysis.signs import signs
 from stepladder.data import Dataset
 from stepladder.errors import WorkerError
+from stepladder.files import sweep
 from stepladder.model_file import ModelFile
 from stepladder.records import Trial, TrialResult
 from stepladder.runner.claims import Claims
+from stepladder.runner.going_on import going_on
 from stepladder.runner.order import next_group
 from stepladder.runner.pool import Event, Worker
 from stepladder.runner.processes import this_driver
@@ -64,7 +67,9 @@ def execute(
         KeyboardInterrupt: if the user stops it; what was finished by then is kept.
     """
     put_together = stackings(planned, missing, dataset, settings, progress)
-    waiting = groups(planned, missing, put_together)
+    if settings.endings:
+        sweep(settings.endings["folder"])
+    waiting = going_on(groups(planned, missing, put_together), settings, store)
     if not waiting:
         return 0
     return _Execution(
@@ -204,6 +209,7 @@ class _Execution:
             )
 
     def _finished(self, result: TrialResult) -> None:
+        result = replace(result, signs=signs(result.curve, result.probes))
         try:
             self._kept += self._store.add(result)
         except KeyboardInterrupt:

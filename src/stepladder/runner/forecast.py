@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from stepladder.recipe import Recipe
 from stepladder.records import Trial
@@ -16,7 +16,10 @@ _Kind = tuple[Recipe, int | None]
 
 
 def seconds_to_train(
-    missing: Sequence[Trial], timings: Iterable[tuple[Recipe, float]], workers: int
+    missing: Sequence[Trial],
+    timings: Iterable[tuple[Recipe, float]],
+    workers: int,
+    at_hand: Mapping[str, int],
 ) -> float | None:
     """Wall time of trials yet to be trained, compiling left out.
 
@@ -27,6 +30,7 @@ def seconds_to_train(
         missing: what is to be trained, on one dataset and engine.
         timings: recipe and seconds of stored trials on it.
         workers: processes that train at once.
+        at_hand: epochs that need not be trained, by the id of a missing trial.
 
     Returns:
         Seconds, or None where for some trial there is nothing like it to tell by.
@@ -40,7 +44,8 @@ def seconds_to_train(
         like = known.get(_kind(trial.recipe))
         if not like:
             return None
-        total += trial.recipe.epochs * math.fsum(like) / len(like)
+        epochs = trial.recipe.epochs - at_hand.get(trial.id, 0)
+        total += epochs * math.fsum(like) / len(like)
     return total / max(1, workers)
 
 

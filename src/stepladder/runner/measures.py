@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from stepladder.analysis import Difference, Effect, Estimate, Interval, difference, new_images
-from stepladder.records import Curve, TrialResult
+from stepladder.records import Curve
+from stepladder.runner.outcomes import Outcome
 
 __all__ = [
     "accuracies",
@@ -22,7 +23,7 @@ __all__ = [
     "reached",
 ]
 
-Found = Sequence[TrialResult | None]
+Found = Sequence[Outcome | None]
 """One trial a replicate, None where it is not there yet."""
 
 
@@ -86,7 +87,7 @@ def _losses(results: Found, part: str) -> list[float]:
     return [getattr(each, part).loss if each else math.nan for each in results]
 
 
-def _to_target(result: TrialResult | None, target: float) -> tuple[float, float]:
+def _to_target(result: Outcome | None, target: float) -> tuple[float, float]:
     """Epochs and seconds until the validation accuracy first reached a target, or NaN."""
     curve: Curve | None = None if result is None else result.curve
     if curve is None:

@@ -18,7 +18,8 @@ def cost(group: Group) -> float:
     """
     recipe = group.trials[0].recipe
     examples = recipe.train_examples or 1
-    return group.lanes * recipe.epochs * examples * multiplications(recipe)
+    epochs = recipe.epochs - group.after
+    return group.lanes * epochs * examples * multiplications(recipe)
 
 
 def next_group(waiting: Sequence[Group], at_hand: object, busy: Collection[object]) -> Group:

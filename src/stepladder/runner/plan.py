@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from stepladder.data import Dataset, split, validation_examples
 from stepladder.designs import Arm
@@ -16,6 +17,8 @@ from stepladder.store import Store
 from stepladder.study import Study
 
 __all__ = ["Plan", "part_sizes", "plan", "planned", "trials_of"]
+
+_NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -38,19 +41,25 @@ class Plan:
     timings: Sequence[tuple[Recipe, float]] = ()
     is_least: bool = False
 
-    def announced(self, workers: int) -> Planned:
-        """The plan as progress is told of it."""
+    def announced(self, workers: int, at_hand: Mapping[str, int] = _NOTHING) -> Planned:
+        """The plan as progress is told of it.
+
+        Args:
+            workers: processes that train.
+            at_hand: epochs that need not be trained, by the id of a trial that is missing.
+        """
         counts = Counter(name for names in self.arm_names.values() for name in names)
         return Planned(
             study=self.study,
             trials=len(self.missing),
             found=len(self.trials) - len(self.missing),
-            epochs=sum(trial.recipe.epochs for trial in self.missing),
+            epochs=sum(each.recipe.epochs - at_hand.get(each.id, 0) for each in self.missing),
             workers=workers,
             arm_names={trial.id: self.arm_names[trial.id] for trial in self.missing},
             arm_trials={arm.name: counts[arm.name] for arm in self.study.arms},
-            seconds=seconds_to_train(self.missing, self.timings, workers),
+            seconds=seconds_to_train(self.missing, self.timings, workers, at_hand),
             is_least=self.is_least,
+            at_hand=at_hand,
         )
 
 

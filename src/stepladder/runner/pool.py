@@ -74,6 +74,7 @@ class Worker:
             env=dict(settings.environment),
             start_new_session=True,  # Ctrl-C reaches the driver alone, which ends its workers
         )
+        endings = settings.endings
         setup = {
             "kind": "setup",
             "cpus": [] if cpu is None else [cpu],
@@ -81,6 +82,7 @@ class Worker:
             "cache": str(settings.cache) if settings.cache else None,
             "checkpoints": str(checkpoints.resolve()) if checkpoints else None,
             "checkpoint_seconds": settings.checkpoint_seconds,
+            "endings": endings and {**endings, "folder": str(endings["folder"])},
             "code": code_header(model),
             "task": task,
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from stepladder.records import Trial, TrialResult
@@ -27,6 +27,8 @@ class Planned:
         arm_trials: how many trials each arm has, those found included, by its name, in order.
         is_least: whether what these trials come to may ask for more.
         notes: what the user should know before it, a sentence each.
+        at_hand: epochs that need not be trained, by the id of a trial that goes on from a
+            shorter training.
     """
 
     study: Study
@@ -39,6 +41,7 @@ class Planned:
     seconds: float | None = None
     is_least: bool = False
     notes: tuple[str, ...] = ()
+    at_hand: Mapping[str, int] = field(default_factory=dict)
 
 
 class Progress(Protocol):

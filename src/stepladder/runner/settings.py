@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+from stepladder.train.endings import SHARE
+from stepladder.train.gather import versions
 
 __all__ = ["AxisChoice", "EngineChoice", "Settings"]
 
@@ -30,6 +34,8 @@ class Settings:
         memory: bytes that all processes together may use; 0 where that is not known.
         jax: version of JAX, on which measured choices depend.
         checkpoint_seconds: a training is kept so often that no more than this is ever lost.
+        endings_bytes: what the final states of trainings may take in the cache, from which
+            trainings of more epochs go on; 0 keeps none and goes on from none.
         patience: a training process that says nothing for so many seconds, or for many times its
             longest epoch, is taken to hang.
     """
@@ -46,9 +52,22 @@ class Settings:
     memory: int = 0
     jax: str = ""
     checkpoint_seconds: float = 60.0
+    endings_bytes: int = 0
     patience: float = 600.0
 
     @property
     def engine_name(self) -> str:
         """The engine as trials record it: `population`, or `fit/` and its Keras backend."""
         return f"fit/{self.keras_backend}" if self.engine == "fit" else "population"
+
+    @property
+    def endings(self) -> dict[str, Any] | None:
+        """Where endings lie and which are gone on with, as `Endings` takes it; None for none."""
+        if self.cache is None or not self.endings_bytes:
+            return None
+        return {
+            "folder": self.cache.parent / "endings",
+            "most": self.endings_bytes,
+            "versions": {**versions(self.keras_backend), "on": f"{self.machine}, {self.device}"},
+            "share": SHARE if self.checkpoint_seconds else math.inf,  # then nothing may be lost
+        }

@@ -47,6 +47,7 @@ def stackings(
     dataset: Dataset,
     settings: Settings,
     progress: Progress,
+    measure: bool = True,
 ) -> dict[Recipe, Stacking]:
     """How the replicates of each structure are to be put together.
 
@@ -59,6 +60,7 @@ def stackings(
         dataset: what they are trained on.
         settings: what is forced, how much memory there is, and where choices are remembered.
         progress: is told of what was measured or had to be lowered.
+        measure: whether to measure what was never measured; else it stands one by one.
 
     Raises:
         WorkerError: if a measurement fails.
@@ -71,7 +73,7 @@ def stackings(
         if group.key.structure in wanted:
             piles.setdefault(group.key.structure, []).append(group)
     chosen = {}
-    measures = _Measures(dataset, settings)
+    measures = _Measures(dataset, settings) if measure else None
     try:
         for structure, pile in piles.items():
             axis = settings.axis
@@ -80,7 +82,8 @@ def stackings(
             chunk = _fitting(pile[0], settings, progress) if axis != "one" else 1
             chosen[structure] = Stacking(axis, chunk) if chunk > 1 else ALONE
     finally:
-        measures.end()
+        if measures:
+            measures.end()
     return chosen
 
 
@@ -89,7 +92,7 @@ def _automatic(
     pile: Sequence[Group],
     dataset: Dataset,
     settings: Settings,
-    measures: _Measures,
+    measures: _Measures | None,
     progress: Progress,
 ) -> Axis:
     recipe, inputs = pile[0].trials[0].recipe, dataset.x_train[0].size
@@ -102,6 +105,8 @@ def _automatic(
     place = _place(settings, structure, pile[0].lanes, inputs)
     known = _read(place)
     if known is None:
+        if measures is None:
+            return "one"
         seconds = measures.of(pile[:CHUNK])
         best = min(seconds, key=seconds.__getitem__)
         axis = best if seconds[best] < _GAIN * seconds["one"] else "one"

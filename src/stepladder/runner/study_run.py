@@ -13,6 +13,7 @@ from stepladder.runner import folder as folders
 from stepladder.runner import own_model
 from stepladder.runner.claims import forget_dead
 from stepladder.runner.execute import execute
+from stepladder.runner.going_on import epochs_at_hand
 from stepladder.runner.judge import judge
 from stepladder.runner.lint import preflight
 from stepladder.runner.phases import foreseen, train_all
@@ -159,13 +160,15 @@ def plan_study(
     record = _record(study, dataset, part_sizes(study, dataset), settings)
     folders.check_holds(folder, study)
     place = folder / folders.STORE_NAME
+    at_hand: dict[str, int] = {}
     if store is None and not place.exists():
         ahead = foreseen(question_of(record), None)
     else:
         with open_store(store or str(place), create=False) as kept:
             ahead = foreseen(question_of(record), kept)
+            at_hand = epochs_at_hand(ahead, dataset, settings, kept)
     notes = preflight(ahead, dataset, record.sizes) if lint else ()
-    return replace(ahead.announced(_workers(settings, ahead)), notes=notes)
+    return replace(ahead.announced(_workers(settings, ahead), at_hand), notes=notes)
 
 
 def _workers(settings: Settings, planned: Plan) -> int:
@@ -185,7 +188,8 @@ def _train(
     if not planned.missing:
         return 0
     began = time.monotonic()
-    told.start(planned.announced(_workers(settings, planned)))
+    at_hand = epochs_at_hand(planned, dataset, settings, kept)
+    told.start(planned.announced(_workers(settings, planned), at_hand))
     try:
         return execute(
             planned.trials,

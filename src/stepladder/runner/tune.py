@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from stepladder.analysis.tuned import at_edges, best, mean_at_chance
 from stepladder.designs import Arm
 from stepladder.errors import StudyError
-from stepladder.records import Trial, TrialResult
+from stepladder.records import Trial
+from stepladder.runner.outcomes import Outcome, outcomes
 from stepladder.runner.plan import Plan, planned
 from stepladder.runner.question import Question
 from stepladder.runner.tuned import ArmTuning, TriedValues, Tuned
@@ -116,7 +117,7 @@ def _replay(question: Question, store: Store | None) -> Tuned | _Round:
         trials = _trials(question, how, grid)
         every = _every(trials)
         new = tuple(trial for trial in every if trial not in known)
-        results = store.results([trial.id for trial in every], curves=False) if store else {}
+        results = outcomes(store, [trial.id for trial in every]) if store else {}
         if len(results) < len(every):
             return _Round(grid, trials, new)
         known |= set(every)
@@ -174,7 +175,7 @@ def _arm(
     arms: Sequence[Arm],
     grid: Grid,
     trials: Mapping[Values, Sequence[Trial]],
-    results: Mapping[str, TrialResult],
+    results: Mapping[str, Outcome],
     classes: int,
 ) -> ArmTuning:
     accuracies = {

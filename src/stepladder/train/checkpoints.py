@@ -1,56 +1,31 @@
-"""Checkpoints of groups in training: arrays and JSON in one file, whole or not there at all.
-
-A file is `MAGIC`, the SHA-256 of all that follows, and one frame as processes exchange them. It
-is read only if the digest is right, so that a torn or altered one is never trained on.
-"""
+"""Checkpoints of groups in training: where each stood a while ago, the last two of each."""
 
 from __future__ import annotations
 
-import hashlib
-import io
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from stepladder.files import sweep, write_whole
+from stepladder.files import sweep
+from stepladder.train.endings import Endings
 from stepladder.train.groups import Group
+from stepladder.train.state_files import (
+    MAGIC,
+    Checkpoint,
+    number,
+    read,
+    remove_file,
+    shared,
+    write,
+)
 from stepladder.values import fingerprint
-from stepladder.wire import Array, receive, send
 
 __all__ = ["MAGIC", "Checkpoint", "Checkpoints", "Keeping", "clear", "remove"]
 
-MAGIC = b"stepladder checkpoint 1\n"
-_DIGEST_BYTES = 32
 _KEPT = 2  # the last two: should the newest be damaged, the other still saves most of the work
 
 Clock = Callable[[], float]
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """Where a group stood.
-
-    Attributes:
-        trials: id of the trial of each lane.
-        done: how far it was, in whatever steps its engine counts, growing.
-        more: other values, as JSON has them.
-        arrays: numbers by name.
-    """
-
-    trials: tuple[str, ...]
-    done: int
-    more: Mapping[str, Any]
-    arrays: Mapping[str, Array]
-
-    def is_like(self, arrays: Mapping[str, Array]) -> bool:
-        """Whether its arrays have the names, kinds and shapes of some others."""
-        return self.arrays.keys() == arrays.keys() and all(
-            (self.arrays[name].dtype, self.arrays[name].shape) == (array.dtype, array.shape)
-            for name, array in arrays.items()
-        )
 
 
 class Checkpoints:
@@ -63,6 +38,7 @@ class Checkpoints:
         versions: of what trains: those of another version are not gone on with.
         note: is told, in a sentence, of one that cannot be used.
         clock: seconds from any origin, never backwards.
+        endings: where shorter trainings are gone on from, and this one is kept; None for neither.
     """
 
     def __init__(
@@ -73,26 +49,35 @@ class Checkpoints:
         versions: Mapping[str, str],
         note: Callable[[str], None] = lambda text: None,
         clock: Clock = time.monotonic,
+        endings: Endings | None = None,
     ) -> None:
         self._folder, self._group, self._every = folder, group, every
         self._versions, self._note, self._clock = dict(versions), note, clock
+        self._endings = endings
         self._written = self._offered = clock()
         self._longest = 0.0
 
     def latest(self, fits: Callable[[Checkpoint], bool]) -> Checkpoint | None:
-        """The newest checkpoint that holds every trial of the group, or None.
+        """Where the group is to go on from: its newest checkpoint, else its ending, or None.
 
         Args:
             fits: says whether its arrays are of the kinds and shapes that the training has.
         """
+        found = self._newest(fits)
+        if found is None and self._endings is not None and self._group.after:
+            found = self._endings.of(self._group, fits)
+        return found
+
+    def _newest(self, fits: Callable[[Checkpoint], bool]) -> Checkpoint | None:
+        """The newest checkpoint that holds every trial of the group, or None."""
         if self._folder is None:
             return None
         wanted = {trial.id for trial in self._group.trials}
-        for file in sorted(_files(self._folder, _shared(self._group)), key=_done, reverse=True):
-            found, wrong = _read(file)
+        for file in sorted(_files(self._folder, shared(self._group)), key=_done, reverse=True):
+            found, wrong = read(file)
             if found is None:
                 self._note(f"the checkpoint {file.name} is not used, for it {wrong}")
-                _remove_file(file)
+                remove_file(file)
                 continue
             if found.more.get("versions") == self._versions and wanted <= set(found.trials):
                 if fits(found):
@@ -117,9 +102,19 @@ class Checkpoints:
             return
         self._written = now
         name = f"{_own(self._group)}-{done:012d}.checkpoint"
-        _write(self._folder / name, state(), self._versions)
+        write(self._folder / name, state(), self._versions)
         for file in sorted(_files(self._folder, _own(self._group)), key=_done)[:-_KEPT]:
-            _remove_file(file)
+            remove_file(file)
+
+    def end(self, state: Callable[[], Checkpoint], seconds: float) -> None:
+        """Keeps where the training ended, for one of more epochs.
+
+        Args:
+            state: gives what is to be written; called only then.
+            seconds: that the training took.
+        """
+        if self._endings is not None:
+            self._endings.keep(self._group, state, seconds)
 
 
 Keeping = Callable[[Group], Checkpoints | None]
@@ -129,26 +124,20 @@ Keeping = Callable[[Group], Checkpoints | None]
 def remove(folder: Path, group: Group) -> None:
     """Removes a group's checkpoints: all of its trials are stored."""
     for file in _files(folder, _own(group)):
-        _remove_file(file)
+        remove_file(file)
 
 
 def clear(folder: Path) -> None:
     """Removes every checkpoint in a folder and, where nothing else is in it, the folder."""
     sweep(folder)
     for file in _files(folder, ""):
-        _remove_file(file)
+        remove_file(file)
     with suppress(OSError):
         folder.rmdir()
 
 
-def _shared(group: Group) -> str:
-    """How the names of checkpoints begin that may hold a group, whatever else it then held."""
-    what = [repr(group.key), group.lanes, group.trials[0].dataset]
-    return fingerprint(what)[:24]
-
-
 def _own(group: Group) -> str:
-    return f"{_shared(group)}-{fingerprint([trial.id for trial in group.trials])[:12]}"
+    return f"{shared(group)}-{fingerprint([trial.id for trial in group.trials])[:12]}"
 
 
 def _files(folder: Path, beginning: str) -> list[Path]:
@@ -156,44 +145,4 @@ def _files(folder: Path, beginning: str) -> list[Path]:
 
 
 def _done(file: Path) -> tuple[int, str]:
-    number = file.stem.rpartition("-")[2]
-    return (int(number) if number.isdigit() else 0), file.name
-
-
-def _write(file: Path, state: Checkpoint, versions: Mapping[str, str]) -> None:
-    body = io.BytesIO()
-    header = {
-        "trials": list(state.trials),
-        "done": state.done,
-        "more": {**state.more, "versions": dict(versions)},
-    }
-    send(body, header, state.arrays)
-    write_whole(file, MAGIC + hashlib.sha256(body.getbuffer()).digest() + body.getbuffer())
-
-
-def _read(file: Path) -> tuple[Checkpoint | None, str]:
-    """A file's checkpoint, or None and what is wrong with it."""
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        return None, f"cannot be read: {error.strerror or error}"
-    start = len(MAGIC) + _DIGEST_BYTES
-    body = content[start:]
-    if (
-        content[: len(MAGIC)] != MAGIC
-        or hashlib.sha256(body).digest() != content[len(MAGIC) : start]
-    ):
-        return None, "is damaged"
-    try:
-        frame = receive(io.BytesIO(body))
-        if frame is None:
-            return None, "ends too early"
-        header, arrays = frame
-        return Checkpoint(tuple(header["trials"]), header["done"], header["more"], arrays), ""
-    except (ValueError, KeyError, TypeError, MemoryError) as error:
-        return None, f"is not as it was written: {type(error).__name__}"
-
-
-def _remove_file(file: Path) -> None:
-    with suppress(OSError):
-        file.unlink()
+    return number(file), file.name

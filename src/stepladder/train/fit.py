@@ -17,7 +17,7 @@ from stepladder.records import Score, Trial, TrialResult
 from stepladder.train.checkpoints import Keeping
 from stepladder.train.custom import STANDARD, Build, at_start
 from stepladder.train.fit_resuming import ResumableFit
-from stepladder.train.gather import Gathered, result_of, versions
+from stepladder.train.gather import Gathered, Look, Looked, result_of, versions
 from stepladder.train.groups import Group
 from stepladder.train.initial import initial_weights
 from stepladder.train.schedule import data_order, learning_rates, steps_per_epoch
@@ -58,9 +58,9 @@ class FitEngine:
             One result a trial, in the group's order, as soon as it is there.
         """
         for trial in group.trials:
-            yield self._train(trial, on_epoch)
+            yield self._train(trial, group.after, on_epoch)
 
-    def _train(self, trial: Trial, on_epoch: Callable[[int], None]) -> TrialResult:
+    def _train(self, trial: Trial, after: int, on_epoch: Callable[[int], None]) -> TrialResult:
         dataset, recipe = self._dataset, trial.recipe
         parts = split(
             dataset.y_train,
@@ -79,23 +79,28 @@ class FitEngine:
             "test": (x_test, dataset.y_test),
         }
         model = prepared(trial, dataset.input_shape, dataset.classes, len(parts.train), self._build)
-        gathered = Gathered(trial, recipe.epochs)
-        kept = self._checkpoints(Group((trial,), 1))
-        resumable = ResumableFit(model, gathered, recipe.epochs, kept)
+        is_jax = keras.backend.backend() == "jax"
+        looks = _Looks(model, trial, x, y, parts.train) if is_jax else None
+        gathered = Gathered(trial, recipe.epochs, looks.inside if looks else None)
+        kept = self._checkpoints(Group((trial,), 1, after=after))
+        steps = steps_per_epoch(len(parts.train), recipe.batch_size)
+        resumable = ResumableFit(model, gathered, recipe.epochs, steps, kept)
         began = time.perf_counter() - resumable.seconds
-        batches = Batches(*named["train"], trial)
-        model.fit(
-            batches,
-            epochs=recipe.epochs,
-            initial_epoch=resumable.done,
-            shuffle=False,
-            verbose=0,
-            callbacks=[
-                batches.follow,
-                _Watch(gathered, *named["validation"], on_epoch, began),
-                resumable,
-            ],
-        )
+        watch = _Watch(gathered, *named["validation"], on_epoch, began, looks)
+        for first, last, skipped in resumable.stretches:
+            batches = Batches(*named["train"], trial, skipped)
+            resumable.begin(began, skipped)
+            model.fit(
+                batches,
+                epochs=last,
+                initial_epoch=first,
+                shuffle=False,
+                verbose=0,
+                callbacks=[batches.follow, watch, resumable],
+            )
+            if gathered.diverged:
+                break
+        resumable.end()
         scored = {name: (*_answers(model, x, y), y) for name, (x, y) in named.items()}
         return result_of(
             gathered,
@@ -164,16 +169,23 @@ class _Rates(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[m
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     """The batches of a trial, in the order that its replicate draws for each epoch."""
 
-    def __init__(self, x: npt.NDArray[np.float32], y: npt.NDArray[np.int32], trial: Trial) -> None:
+    def __init__(
+        self,
+        x: npt.NDArray[np.float32],
+        y: npt.NDArray[np.int32],
+        trial: Trial,
+        skipped: int = 0,
+    ) -> None:
         """The batches of the first epoch.
 
         Args:
             x: float32 (examples, *input_shape), scaled.
             y: int32 (examples,).
             trial: its batch size and its replicate's order.
+            skipped: steps of every epoch that are left out, at its beginning.
         """
         super().__init__()
-        self._x, self._y, self._trial = x, y, trial
+        self._x, self._y, self._trial, self._skipped = x, y, trial, skipped
         self.begin_epoch(0)
 
     def begin_epoch(self, epoch: int) -> None:
@@ -194,11 +206,12 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __len__(self) -> int:
         """Steps of an epoch, a last shorter one included."""
-        return steps_per_epoch(len(self._y), self._trial.recipe.batch_size)
+        return steps_per_epoch(len(self._y), self._trial.recipe.batch_size) - self._skipped
 
     def __getitem__(self, step: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
         """Inputs and labels of a step, from 0."""
         size = self._trial.recipe.batch_size
+        step += self._skipped
         rows = self._order[step * size : (step + 1) * size]
         return self._x[rows], self._y[rows]
 
@@ -213,10 +226,11 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
         y: npt.NDArray[np.int32],
         on_epoch: Callable[[int], None],
         began: float,
+        looks: Callable[[], Look] | None,
     ) -> None:
         super().__init__()
         self._gathered, self._x, self._y, self._on_epoch = gathered, x, y, on_epoch
-        self._began = began
+        self._began, self._looks = began, looks
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = logs or {}
@@ -224,10 +238,46 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
         train = Score(float(logs["entropy"]), float(logs["accuracy"]))
         if not np.isfinite(float(logs["loss"])):
             train = Score(float("nan"), train.accuracy)
+        look = self._looks() if self._looks else None
         seconds = time.perf_counter() - self._began
-        self._gathered.epoch_done(train, loss, answers, self._y, seconds)
+        self._gathered.epoch_done(train, loss, answers, self._y, seconds, look)
         self._on_epoch(epoch + 1)
         self.model.stop_training = self._gathered.diverged is not None
+
+
+class _Looks:
+    """Looks into a model, as the population engine does; there are none but on JAX.
+
+    Attributes:
+        inside: names what is looked at.
+    """
+
+    def __init__(
+        self,
+        model: Any,  # noqa: ANN401 - Keras has no types
+        trial: Trial,
+        x: npt.NDArray[np.float32],
+        y: npt.NDArray[np.int32],
+        train: npt.NDArray[np.int32],
+    ) -> None:
+        import jax
+
+        from stepladder.train.probing import Probe, probed_rows
+
+        rows = probed_rows(train, trial.seed, trial.replicate)
+        probe = Probe(model)
+        self.inside: Looked = probe
+        self._model, self._x, self._y = model, x[rows], y[rows]
+        self._read = jax.jit(probe.read)
+
+    def __call__(self) -> Look:
+        """A look at the model as it stands."""
+        trainable, fixed = (
+            [variable.value for variable in variables]
+            for variables in (self._model.trainable_variables, self._model.non_trainable_variables)
+        )
+        reading = self._read(trainable, fixed, self._x, self._y)
+        return Look(*(np.asarray(part) for part in reading))
 
 
 def _answers(

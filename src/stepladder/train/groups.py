@@ -77,11 +77,13 @@ class Group:
         lanes: width of the program, which the study fixes, so that a trial's result does not
             depend on what was left to train beside it.
         stacking: how its replicates are put together; the study fixes their number likewise.
+        after: epochs of its trials that were trained before, under fewer epochs: see `endings`.
     """
 
     trials: tuple[Trial, ...]
     lanes: int
     stacking: Stacking = ALONE
+    after: int = 0
 
     @property
     def key(self) -> GroupKey:

@@ -76,7 +76,7 @@ class PopulationEngine:
     def _train_stacked(self, group: Group, on_epoch: Callable[[int], None]) -> list[TrialResult]:
         stack = self.begin_stacked(group)
         on_epoch(0)
-        finished = stack.finish(on_epoch)
+        finished = stack.finish(on_epoch, self._checkpoints(group))
         return [
             result
             for row, results in zip(group.rows, finished, strict=False)
@@ -99,13 +99,14 @@ class PopulationEngine:
         Args:
             group: its trials; replicates beyond them repeat the first, and lanes likewise.
         """
-        trainings = [self._at_start(row) for row in group.rows]
-        missing = group.stacking.chunk - len(trainings)
+        chunk = group.stacking.chunk
+        trainings = [self._at_start(row, chunk) for row in group.rows]
+        missing = chunk - len(trainings)
         stack = Stack([*trainings, *([trainings[0]] * missing)], group.stacking.axis)
         stack.compile(self._stacked)
         return stack
 
-    def _at_start(self, group: Group) -> Training:
+    def _at_start(self, group: Group, stacked: int = 1) -> Training:
         key = group.key
         dataset = self._dataset
         parts = split(
@@ -120,9 +121,8 @@ class PopulationEngine:
         data = Data(self._x, self._y, *(jnp.asarray(_flat(each)) for each in (scale, shift)))
         lanes = [*group.trials, *([group.trials[0]] * (group.lanes - len(group.trials)))]
         labels = np.concatenate([dataset.y_train, dataset.y_test])
-        return Training(
-            self._program(key), key, lanes, parts, data, self._test, labels, self._segment_flop
-        )
+        flop = self._segment_flop / stacked  # what is stacked is interrupted together
+        return Training(self._program(key), key, lanes, parts, data, self._test, labels, flop)
 
     def _program(self, key: GroupKey) -> Program:
         if key.structure not in self._programs:
@@ -145,6 +145,7 @@ class PopulationEngine:
                     for place in sorted({0, last})
                 },
                 evaluate.lower(*run.evaluate_arguments(run.parts.validation, 0)[:-1]).compile(),
+                jax.jit(program.probe).lower(*run.probe_arguments).compile(),
             )
         return self._compiled[shapes]
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpy.typing as npt
 
 from stepladder.train.checkpoints import Checkpoint, Checkpoints
 from stepladder.train.gather import Gathered, curve_arrays, go_on
@@ -27,24 +28,33 @@ class Resumable:
     """
 
     def __init__(
-        self, gathered: Sequence[Gathered], segments: int, checkpoints: Checkpoints | None
+        self,
+        gathered: Sequence[Gathered],
+        epochs: int,
+        segments: int,
+        checkpoints: Checkpoints | None,
+        replicates: int | None = None,
     ) -> None:
         """A population at its start.
 
         Args:
-            gathered: the curve of each lane.
-            segments: of the whole training.
+            gathered: the curve of each lane, replicate by replicate where several are stacked.
+            epochs: of the whole training.
+            segments: of an epoch.
             checkpoints: of its group, or None to keep none.
+            replicates: that are stacked along a leading axis of every array; None for no such
+                axis.
         """
         self.done, self.seconds = 0, 0.0
-        self._gathered, self._segments, self._checkpoints = gathered, segments, checkpoints
+        self._gathered, self._checkpoints = gathered, checkpoints
+        self._all, self._per_epoch = epochs * segments, segments
+        self._replicates = replicates
 
-    def resume(self, weights: Weights, per_epoch: int) -> tuple[Weights, Sums | None]:
+    def resume(self, weights: Weights) -> tuple[Weights, Sums | None]:
         """Sets the curves to where the latest checkpoint stood, whichever lanes it had then.
 
         Args:
             weights: those at the start.
-            per_epoch: segments of an epoch.
 
         Returns:
             The weights, and the sums over the examples of the epoch that was begun, if one was.
@@ -56,13 +66,23 @@ class Resumable:
             return weights, None
         self.done, self.seconds = found.done, float(found.more["seconds"])
         places = [found.trials.index(each.trial.id) for each in self._gathered]
-        go_on(self._gathered, found.arrays, places, found.done // per_epoch)
+        go_on(self._gathered, found.arrays, places, found.done // self._per_epoch)
+        names = [*_named(weights), *(f"sums.{part}" for part in Sums._fields)]
         arrays = {
-            name: jnp.array(array if name.startswith(_NO_LANES) else array[np.array(places)])
-            for name, array in found.arrays.items()
+            name: jnp.array(self._placed(name, found.arrays[name], np.array(places)))
+            for name in names
         }
         sums = Sums(*(arrays[f"sums.{part}"] for part in Sums._fields))
-        return _weights(arrays, weights), sums if found.done % per_epoch else None
+        return _weights(arrays, weights), sums if found.done % self._per_epoch else None
+
+    def _placed(self, name: str, array: Array, places: npt.NDArray[np.intp]) -> Array:
+        """An array of a checkpoint with the lanes that this population has, at their places."""
+        if self._replicates is None:
+            return array if name.startswith(_NO_LANES) else array[places]
+        lanes = len(places) // self._replicates
+        if name.startswith(_NO_LANES):
+            return array[places[::lanes] // lanes]
+        return array.reshape(len(places), *array.shape[2:])[places].reshape(array.shape)
 
     def offer(self, done: int, weights: Weights, sums: Sums | None, seconds: float) -> None:
         """Makes a checkpoint if it is time to and the training is not over.
@@ -76,23 +96,41 @@ class Resumable:
         Raises:
             OutputError: if it cannot be written.
         """
-        if self._checkpoints and done < self._segments:
+        if self._checkpoints and done < self._all:
             self._checkpoints.offer(done, lambda: self._state(done, weights, sums, seconds))
+
+    def end(self, done: int, weights: Weights, seconds: float) -> None:
+        """Keeps where the training ended, for one of more epochs.
+
+        Args:
+            done: segments trained.
+            weights: all that they have changed.
+            seconds: trained in all.
+        """
+        if self._checkpoints:
+            self._checkpoints.end(lambda: self._state(done, weights, None, seconds), seconds)
 
     def _state(self, done: int, weights: Weights, sums: Sums | None, seconds: float) -> Checkpoint:
         arrays = {name: np.asarray(leaf) for name, leaf in _named(weights).items()}
-        for part, leaf in (sums or Sums.none(len(self._gathered)))._asdict().items():
+        for part, leaf in (sums or self._no_sums())._asdict().items():
             arrays[f"sums.{part}"] = np.asarray(leaf)
         arrays |= curve_arrays(self._gathered)
         trials = tuple(each.trial.id for each in self._gathered)
-        more = {"seconds": seconds, "segments": self._segments}
+        more = {"seconds": seconds, "segments": self._per_epoch}
         return Checkpoint(trials, done, more, arrays)
+
+    def _no_sums(self) -> Sums:
+        none = Sums.none(len(self._gathered))
+        if self._replicates is None:
+            return none
+        rows = self._replicates, len(self._gathered) // self._replicates
+        return Sums(*(leaf.reshape(*rows, *leaf.shape[1:]) for leaf in none))
 
     def _fits(self, found: Checkpoint, expected: Mapping[str, Array]) -> bool:
         """Whether a checkpoint has the kinds and shapes of this population."""
         return (
-            0 < found.done < self._segments
-            and found.more.get("segments") == self._segments
+            0 < found.done < self._all
+            and found.more.get("segments") == self._per_epoch
             and len(found.trials) == len(self._gathered)
             and found.is_like(expected)
         )

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from stepladder.recipe import Recipe
 from stepladder.streams import generator
 
-__all__ = ["data_order", "learning_rates", "steps_per_epoch"]
+__all__ = ["data_order", "goes_on", "learning_rates", "steps_per_epoch"]
 
 _ONE_CYCLE_WARMUP = 0.3
 _ONE_CYCLE_START = 1 / 25
@@ -69,6 +69,15 @@ def learning_rates(recipe: Recipe, steps: int) -> npt.NDArray[np.float32]:
         )
     rates = recipe.learning_rate * factor
     return rates.astype(np.float32).reshape(recipe.epochs, steps)
+
+
+def goes_on(recipe: Recipe) -> bool:
+    """Whether a training of more epochs begins with every step that this one has.
+
+    That is so where the learning rate depends on the epochs that are past and not on those that
+    are to come.
+    """
+    return recipe.schedule in ("constant", "step") and not recipe.warmup
 
 
 def _decay(

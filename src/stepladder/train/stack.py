@@ -17,8 +17,11 @@ import numpy as np
 from jax import lax
 
 from stepladder.records import TrialResult
+from stepladder.train.checkpoints import Checkpoints
 from stepladder.train.gather import Gathered
 from stepladder.train.groups import Axis
+from stepladder.train.probing import Reading
+from stepladder.train.resuming import Resumable
 from stepladder.train.state import Data, Sums, Weights
 from stepladder.train.training import Indices, Scored, Training
 
@@ -31,13 +34,11 @@ class StackCompiled:
 
     segments: dict[bool, Callable[..., tuple[Weights, Sums]]]
     evaluate: Callable[..., tuple[jax.Array, jax.Array]]
+    probe: Callable[..., Reading]
 
 
 class Stack:
-    """Groups of equal structure and shapes, one a replicate, trained by one call an epoch.
-
-    A stack keeps no checkpoints: it is for trainings that are over soon.
-    """
+    """Groups of equal structure and shapes, one a replicate, trained by one call a segment."""
 
     def __init__(self, trainings: Sequence[Training], axis: Axis) -> None:
         """The groups at their start.
@@ -53,6 +54,7 @@ class Stack:
         self._numbers = _stacked([each.numbers for each in trainings])
         self._affine = _stacked([(each.data.scale, each.data.shift) for each in trainings])
         self._examples = (first.data.x, first.data.y)
+        self._probed = jnp.stack([each.probed for each in trainings])
 
     def compile(self, known: dict[object, StackCompiled]) -> None:
         """Compiles its functions, or takes those of an earlier stack.
@@ -73,14 +75,19 @@ class Stack:
             def evaluate(examples: Any, count: Any, weights: Any, affine: Any, index: Any) -> Any:  # noqa: ANN401
                 return program.evaluate(weights, Data(*examples, *affine), index, count)
 
+            def probe(examples: Any, weights: Any, affine: Any, index: Any) -> Any:  # noqa: ANN401
+                return program.probe(weights, Data(*examples, *affine), index)
+
             epoch = jax.jit(_over_replicates(train, 1, self._axis), donate_argnums=1)
             scored = jax.jit(_over_replicates(evaluate, 2, self._axis))
+            looked = jax.jit(_over_replicates(probe, 1, self._axis))
             known[shapes] = StackCompiled(
                 {
                     place == last: epoch.lower(*self._epoch_arguments(0, place, None)).compile()
                     for place in sorted({0, last})
                 },
                 scored.lower(*self._evaluate_arguments(self._validation, 0)[0]).compile(),
+                looked.lower(*self._probe_arguments).compile(),
             )
         self._compiled = known[shapes]
 
@@ -112,6 +119,10 @@ class Stack:
         count = jnp.asarray(length, jnp.int32)
         return (self._examples, count, self._weights, self._affine, index), length
 
+    @property
+    def _probe_arguments(self) -> tuple[Any, ...]:
+        return self._examples, self._weights, self._affine, self._probed
+
     def _evaluate(self, parts: Sequence[Indices]) -> list[Scored]:
         """What `Training.evaluate` gives, for each replicate its own part of equal length."""
         answers: list[Any] = []
@@ -129,34 +140,47 @@ class Stack:
         """Trains one epoch, counted from 0; sums over its examples, (replicates, lanes)."""
         sums: Sums | None = None
         for segment in range(self._segments):
-            train = self._compiled.segments[segment == self._segments - 1]
-            self._weights, sums = train(*self._epoch_arguments(epoch, segment, sums))
+            sums = self._train_segment(epoch, segment, sums)
         assert sums is not None
         return sums
 
-    def finish(self, on_epoch: Callable[[int], None]) -> list[list[TrialResult]]:
-        """Trains all epochs and scores the final weights.
+    def _train_segment(self, epoch: int, segment: int, sums: Sums | None) -> Sums:
+        train = self._compiled.segments[segment == self._segments - 1]
+        self._weights, sums = train(*self._epoch_arguments(epoch, segment, sums))
+        return sums
+
+    def finish(
+        self, on_epoch: Callable[[int], None], checkpoints: Checkpoints | None = None
+    ) -> list[list[TrialResult]]:
+        """Trains all epochs, those of a checkpoint excepted, and scores the final weights.
 
         Args:
             on_epoch: called with the number of each finished epoch, from 1.
+            checkpoints: where the stack goes on from, and is kept now and then.
 
         Returns:
             For each replicate one result a lane.
         """
-        trainings = self._trainings
+        trainings, segments = self._trainings, self._segments
         epochs = trainings[0].key.epochs
-        gathered = [[Gathered(trial, epochs) for trial in each.lanes] for each in trainings]
-        began = time.perf_counter()
-        for epoch in range(epochs):
-            sums = self.epoch(epoch)
-            validated = self._evaluate(self._validation)
-            seconds = self._seconds(began)
-            for place, each in enumerate(trainings):
-                own = Sums(sums.loss[place], sums.correct[place])
-                each.gather(gathered[place], own, validated[place], seconds)
-            on_epoch(epoch + 1)
-            if all(curve.diverged for lanes in gathered for curve in lanes):
-                break
+        gathered = [each.nothing_gathered() for each in trainings]
+        flat = [curve for lanes in gathered for curve in lanes]
+        state = Resumable(flat, epochs, segments, checkpoints, len(trainings))
+        self._weights, sums = state.resume(self._weights)
+        began = time.perf_counter() - state.seconds
+        if state.done >= segments:
+            on_epoch(state.done // segments)
+        for done in range(state.done, epochs * segments):
+            epoch, segment = divmod(done, segments)
+            sums = self._train_segment(epoch, segment, sums)
+            if segment == segments - 1:
+                self._gather(gathered, sums, self._seconds(began))
+                on_epoch(epoch + 1)
+                sums = None
+                if all(curve.diverged for curve in flat):
+                    break
+            state.offer(done + 1, self._weights, sums, time.perf_counter() - began)
+        state.end(done + 1, self._weights, time.perf_counter() - began)
         names = trainings[0].scored_parts
         scored = {
             name: self._evaluate([each.scored_parts[name] for each in trainings]) for name in names
@@ -166,6 +190,15 @@ class Stack:
             each.results(gathered[place], {name: scored[name][place] for name in names}, seconds)
             for place, each in enumerate(trainings)
         ]
+
+    def _gather(self, gathered: Sequence[list[Gathered]], sums: Sums, seconds: float) -> None:
+        """Takes in an epoch of every lane of every replicate."""
+        validated = self._evaluate(self._validation)
+        looks = self._compiled.probe(*self._probe_arguments)
+        for place, each in enumerate(self._trainings):
+            own: Sums = jax.tree.map(lambda leaf, place=place: leaf[place], sums)
+            look = Reading(*(part[place] for part in looks))
+            each.gather(gathered[place], own, validated[place], look, seconds)
 
     def _seconds(self, began: float) -> float:
         """Training time so far, for one trial."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from stepladder.recipe import Recipe
 
 __all__ = ["structure"]
@@ -26,6 +28,7 @@ _READ = ("initializer", "l2")
 """Of these, fields that the code of a user's own network may read to build it."""
 
 
+@lru_cache(maxsize=1024)  # the replicates of an arm share their recipe
 def structure(recipe: Recipe) -> Recipe:
     """The recipe with its numbers erased: trials of equal structure share one program.
 

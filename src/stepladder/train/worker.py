@@ -24,6 +24,7 @@ from stepladder.errors import StepladderError
 from stepladder.recipe import Recipe
 from stepladder.records import TrialResult
 from stepladder.train.checkpoints import Checkpoints, Keeping
+from stepladder.train.endings import Endings
 from stepladder.train.groups import Group
 from stepladder.train.messages import read_dataset, read_group, read_recipes, result_frame
 from stepladder.wire import Frame, receive, send
@@ -178,14 +179,16 @@ def _keeping(setup: dict[str, Any], outbox: BinaryIO) -> Keeping:
     """Checkpoints as the driver wants them; what is wrong with one is told to it."""
     from stepladder.train.gather import versions
 
-    backend = setup["engine"].partition("/")[2] or "jax"
+    made_with = versions(setup["engine"].partition("/")[2] or "jax")
     folder = Path(setup["checkpoints"]) if setup["checkpoints"] else None
+
+    def note(text: str) -> None:
+        send(outbox, {"kind": "note", "text": text})
+
+    given = setup["endings"]
+    endings = Endings(**{**given, "folder": Path(given["folder"])}, note=note) if given else None
     return lambda group: Checkpoints(
-        folder,
-        group,
-        setup["checkpoint_seconds"],
-        versions(backend),
-        lambda text: send(outbox, {"kind": "note", "text": text}),
+        folder, group, setup["checkpoint_seconds"], made_with, note, endings=endings
     )
 
 

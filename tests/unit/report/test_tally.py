@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 from example_run import Clock, finished, planned_run
@@ -116,3 +117,18 @@ def test_a_trial_that_another_run_has_stored_is_one_less_to_train():
     assert (tally.planned.trials, tally.planned.found) == (plan.trials - 1, plan.found + 1)
     assert tally.planned.epochs == plan.epochs - 4
     assert tally.arms[plan.arm_names[trials[0].id][0]].done == 1
+
+
+def test_epochs_that_need_not_be_trained_are_not_counted(clock):
+    plan, trials = planned_run()
+    tally = Tally(
+        replace(plan, epochs=plan.epochs - 6, at_hand={t.id: 3 for t in trials[:2]}), clock
+    )
+    tally.epoch_done(trials[0], 3)
+    assert tally.epochs_done == 0
+    assert tally.running[trials[0].id] == 3
+    tally.epoch_done(trials[0], 4)
+    tally.epoch_done(trials[2], 2)
+    assert tally.epochs_done == 3
+    tally.trial_found(trials[1])
+    assert tally.planned.epochs == plan.epochs - 7

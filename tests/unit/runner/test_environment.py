@@ -63,3 +63,20 @@ def test_a_cache_that_cannot_be_made_is_done_without(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert environment.cache_folder() is None
+
+
+def test_what_endings_may_take(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("STEPLADDER_ENDINGS_MB", raising=False)
+    assert environment.settings().endings["most"] == 10**9
+    monkeypatch.setenv("STEPLADDER_ENDINGS_MB", "12.5")
+    usual = environment.settings().endings
+    assert usual["most"] == 12_500_000
+    assert usual["folder"] == tmp_path / "stepladder" / "endings"
+    monkeypatch.setenv("STEPLADDER_CHECKPOINT_SECONDS", "0")
+    assert environment.settings().endings["share"] > usual["share"]
+    monkeypatch.setenv("STEPLADDER_ENDINGS_MB", "0")
+    assert environment.settings().endings is None
+    monkeypatch.setenv("STEPLADDER_ENDINGS_MB", "-1")
+    with pytest.raises(InputError, match="number of megabytes from 0, found '-1'"):
+        environment.settings()

@@ -1,5 +1,7 @@
 """The order of groups: the program at hand first, then the most work, then helping out."""
 
+from dataclasses import replace
+
 import pytest
 
 from stepladder import Recipe
@@ -63,3 +65,8 @@ def test_costs_go_with_lanes_epochs_examples_and_width():
     assert cost(more) == 100 * cost(base)
     assert cost(two_lanes) == 2 * cost(base)
     assert cost(base) == 10 * (784 * 50 + 50)
+
+
+def test_a_group_that_goes_on_costs_what_is_left_of_it():
+    (group,) = study(1, long={"epochs": 40})
+    assert cost(replace(group, after=30)) == cost(group) / 4

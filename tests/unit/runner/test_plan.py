@@ -88,3 +88,18 @@ def test_an_arm_that_wants_too_many_examples_is_found_out(dataset):
     hungry = study(techniques=[{"name": "more", "change": {"train_examples": 91}}])
     with pytest.raises(StudyError, match="train_examples must be from 1 to 90"):
         part_sizes(hungry, dataset)
+
+
+def test_epochs_at_hand_are_not_counted(dataset):
+    store = FakeStore()
+    made = plan(study(), dataset, store, "population")
+    store.add(finished(made.trials[0], 0.5))
+    again = plan(study(), dataset, store, "population")
+    at_hand = {again.missing[0].id: 15, again.missing[1].id: 10}
+    told = again.announced(1, at_hand)
+    assert (told.trials, told.epochs, told.at_hand) == (5, 100 - 25, at_hand)
+    whole, left = again.announced(1).seconds, told.seconds
+    assert (whole, left) == (None, None)
+    more = plan(study(replicates=3, techniques=[]), dataset, store, "population")
+    assert more.announced(1).seconds == 2.0
+    assert more.announced(1, {more.missing[0].id: 15}).seconds == 1.25

@@ -2,34 +2,14 @@
 
 from functools import partial
 
-import numpy as np
 import pytest
+from trainings import STACKED, Killed, bits, killed_at, stacked, trained
 
 from stepladder.train.checkpoints import Checkpoints
 from stepladder.train.fit import FitEngine
-from stepladder.train.groups import Group
+from stepladder.train.groups import ALONE, Group
 from stepladder.train.population import PopulationEngine
 from stepladder.train.segments import segment_steps
-
-
-class Killed(Exception):
-    """Stands for a kill: nothing after it is done."""
-
-
-def killed_at(epoch):
-    def on_epoch(done):
-        if done == epoch:
-            raise Killed
-
-    return on_epoch
-
-
-def bits(result):
-    columns = [getattr(result.curve, name) for name in ("train_loss", "train_accuracy", "val_loss")]
-    scores = [result.train.loss, result.validation.loss, result.test.loss, result.diverged or 0]
-    return (
-        np.stack(columns).tobytes() + np.array(scores).tobytes() + result.test_predictions.tobytes()
-    )
 
 
 @pytest.fixture
@@ -42,10 +22,6 @@ def engines(dataset, tmp_path):
         return kind(dataset, *([keeping] if kept else []), **more)
 
     return make
-
-
-def trained(engine, group, on_epoch=lambda epoch: None):
-    return list(engine.train(group, on_epoch))
 
 
 HARD = {
@@ -85,6 +61,24 @@ def test_what_is_left_of_a_group_goes_on_with_the_same_bits(engines, trial_of):
     assert left[1].diverged == whole[2].diverged == 1
 
 
+@pytest.mark.parametrize("stacking", STACKED)
+def test_a_stack_goes_on_with_the_same_bits(stacking, engines, trial_of):
+    group = stacked(trial_of, stacking, **HARD)
+    whole = trained(engines(PopulationEngine, kept=False), group)
+    for epoch in (2, 3):
+        with pytest.raises(Killed):
+            trained(engines(PopulationEngine), group, killed_at(epoch))
+    seen = []
+    resumed = trained(engines(PopulationEngine), group, seen.append)
+    assert seen == [0, 2, 3, 4]
+    assert [bits(each) for each in resumed] == [bits(each) for each in whole]
+    seen = []
+    left = Group(group.trials[3:5], 2, stacking)
+    resumed = trained(engines(PopulationEngine), left, seen.append)
+    assert seen == [0, 3, 4]
+    assert [bits(each) for each in resumed] == [bits(each) for each in whole[3:5]]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("fields", [{}, {"optimizer": "adam", "dropout": 0.3}])
 def test_cutting_an_epoch_changes_no_bit(fields, engines, trial_of):
@@ -97,8 +91,11 @@ def test_cutting_an_epoch_changes_no_bit(fields, engines, trial_of):
     assert [bits(each) for each in trained(engine, group)] == [bits(each) for each in whole]
 
 
-def test_a_training_killed_within_an_epoch_goes_on_there(dataset, tmp_path, trial_of):
-    group = Group((trial_of(epochs=2), trial_of(epochs=2, learning_rate=0.2)), 2)
+@pytest.mark.parametrize("stacking", [ALONE, *STACKED])
+def test_a_training_killed_within_an_epoch_goes_on_there(stacking, dataset, tmp_path, trial_of):
+    group = stacked(trial_of, stacking, epochs=2, dropout=0.2)
+    if stacking is ALONE:
+        group = group.rows[1]
     whole = trained(PopulationEngine(dataset), group)
     keeping = partial(Checkpoints, tmp_path, every=0.0, versions={})
 
@@ -109,11 +106,34 @@ def test_a_training_killed_within_an_epoch_goes_on_there(dataset, tmp_path, tria
                 raise Killed
 
     dying = partial(Dies, tmp_path, every=0.0, versions={})
-    flop = 6 * 210 * 2 * 16 * 5
+    flop = 6 * 210 * 2 * 16 * 5 * stacking.chunk
     with pytest.raises(Killed):
         trained(PopulationEngine(dataset, dying, segment_flop=flop), group)
     engine = PopulationEngine(dataset, keeping, segment_flop=flop)
     assert [bits(each) for each in trained(engine, group)] == [bits(each) for each in whole]
+
+
+def test_fit_killed_within_epochs_goes_on_there(dataset, tmp_path, trial_of):
+    group = Group((trial_of(**{**HARD, "epochs": 3}),), 1)
+    whole = trained(FitEngine(dataset), group)
+
+    def dying(moment):
+        class Dies(Checkpoints):
+            def offer(self, done, state):
+                super().offer(done, state)
+                if done == moment:
+                    raise Killed
+
+        return partial(Dies, tmp_path, every=0.0, versions={})
+
+    for moment in (7, 19, 33, 59):  # of three epochs of 20 steps
+        with pytest.raises(Killed):
+            trained(FitEngine(dataset, dying(moment)), group)
+        assert max(file.stem[-12:] for file in tmp_path.iterdir()) == f"{moment:012d}"
+    seen = []
+    resumed = trained(FitEngine(dataset, dying(None)), group, seen.append)
+    assert seen == [3]
+    assert [bits(each) for each in resumed] == [bits(each) for each in whole]
 
 
 def test_only_a_long_epoch_is_cut():
