@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -29,6 +30,8 @@ def write_whole(file: Path, content: bytes) -> Path:
     Raises:
         OutputError: if it cannot be written; nothing is left behind.
     """
+    if file.is_dir():  # "." has no name of its own to write a part beside
+        raise _unwritten(file, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
     for tries in range(_TRIES):
         part = file.with_name(f".{file.name[:100]}.{secrets.token_hex(4)}.part")
         try:

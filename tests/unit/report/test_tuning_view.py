@@ -50,7 +50,7 @@ def test_the_figure_is_drawn_with_its_numbers():
     drawn = svg_of(plot)
     ElementTree.fromstring(drawn)
     assert "naive (at the edge)" in drawn
-    assert ">0.003</text>" in drawn.replace("\n", "")
+    assert ">0.0001</text>" in drawn.replace("\n", "")
     assert "mathdefault" not in drawn
     assert png_of(plot).startswith(b"\x89PNG")
     rows = csv_of(plot).splitlines()
