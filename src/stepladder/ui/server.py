@@ -80,6 +80,7 @@ def serve(source: Source, port: int, told: Callable[[str], None]) -> None:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((HOST, port))
+        listening.listen()  # whoever is told the address may call at once
     except OSError as error:
         listening.close()
         raise OutputError(
