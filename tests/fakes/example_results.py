@@ -8,12 +8,13 @@ import numpy as np
 from scipy import stats
 
 from stepladder.analysis import factorial
+from stepladder.analysis.case import Finding
 from stepladder.analysis.judged import Effect, Estimate, Verdict
 from stepladder.confounds import confounds, too_few
 from stepladder.fractional import pair_aliases
 from stepladder.recipe import Recipe
 from stepladder.records import Curve
-from stepladder.runner.results import Adapted, ArmResult, Results
+from stepladder.runner.results import Adapted, ArmProbes, ArmResult, Results
 from stepladder.runner.tuned import ArmTuning, TriedValues, Tuned
 from stepladder.study import Study
 
@@ -106,6 +107,25 @@ def curve(start: float, end: float, pace: float, epochs: int, rng, noise: float,
     return Curve(**columns, seconds=0.08 * steps)
 
 
+def probes(arm, n, epochs, diverged) -> ArmProbes | None:
+    """Gradients that fade by a factor for each layer under sigmoid, and a few dead units else."""
+    if not n:
+        return None
+    layers = tuple(f"dense_{place}" for place in range(1, 1 + len(arm.recipe.hidden)))
+    rng, is_flat = np.random.default_rng(n), arm.recipe.activation in ("sigmoid", "tanh")
+    shape = (n, epochs, len(layers))
+    deep = np.arange(len(layers), -1, -1)
+    norms = (0.1 if is_flat else 0.8) ** deep * rng.uniform(0.5, 2, (*shape[:2], 1 + len(layers)))
+    shares = rng.integers(0, 11, shape) / 50
+    none = np.full(shape, NAN)
+    made = [norms, none if is_flat else shares, shares if is_flat else none]
+    for array in made:
+        array[n - diverged :, epochs // 3 :] = NAN
+    gradient_norm, dead, saturated = (array.astype(np.float32) for array in made)
+    names = (*layers, "logits")
+    return ArmProbes(tuple(range(n)), names, gradient_norm, layers, dead, saturated)
+
+
 def arm_result(arm, n, epochs, end, spread, pace, rng, diagnosis=(), reported=None, diverged=0):
     tests = end / 100 + spread / 100 * rng.standard_normal(n)
     tests[n - diverged :] = NAN
@@ -130,6 +150,7 @@ def arm_result(arm, n, epochs, end, spread, pace, rng, diagnosis=(), reported=No
         reported=reported,
         parameters=47410 if n else None,
         seconds=1.7 * n,
+        probes=probes(arm, n, epochs, diverged),
     )
 
 
@@ -283,7 +304,36 @@ def adaptive_results() -> Results:
     return replace(results, study=study, arms=arms, adapted=adapted)
 
 
+def finding(code, title, where="", detail="", technique=None, **evidence) -> Finding:
+    return Finding(code, title, where, detail, "do something about it", technique, evidence, 5)
+
+
+def diagnosed(results, findings) -> Results:
+    """Results whose arms have findings, by the arm's place."""
+    arms = list(results.arms)
+    for place, found in findings.items():
+        texts = tuple(each.text for each in found)
+        arms[place] = replace(arms[place], findings=tuple(found), diagnosis=texts)
+    return replace(results, arms=tuple(arms))
+
+
+def diagnosed_results() -> Results:
+    """The ladder with what its first rungs suffer from, some of it shared."""
+    shares = [f"the first layer's is {times} times smaller" for times in ("8,500", "170")]
+    constant = finding("constant_answer", "answers 1 to every image", technique="ReLU")
+    common = finding("learns_nothing", "learns nothing", detail="its loss is 2.301")
+    found = {
+        place: [constant, common, finding("vanishing_gradients", "gradients vanish",
+                                          detail=share, technique="ReLU", ratio=0.01)]
+        for place, share in enumerate(shares)
+    }  # fmt: skip
+    found[6] = [finding("overfitting", "overfits", " from epoch 9 in 3 of 5 replicates",
+                        "its loss rises", technique="weight decay", epoch=9)]  # fmt: skip
+    return diagnosed(mnist_results(), found)
+
+
 VARIANTS = {
+    "diagnosed": diagnosed_results,
     "fair": fair_results,
     "adaptive": adaptive_results,
     "confounded": confounded_results,

@@ -12,6 +12,7 @@ from stepladder.recipe import Recipe
 from stepladder.records import TrialResult
 from stepladder.store import Driver, Look, Store, StudyRecord
 from stepladder.store.base import digest_of
+from stepladder.store.probe_rows import decode_probes, encode_probes
 from stepladder.store.trial_rows import CURVE_FIELDS, decode_trial, encode_trial
 
 
@@ -22,7 +23,7 @@ class FakeStore(Store):
     """
 
     def __init__(self) -> None:
-        self._trials: dict[str, tuple[dict, list[dict]]] = {}
+        self._trials: dict[str, tuple[dict, list[dict], dict | None]] = {}
         self._studies: dict[str, StudyRecord] = {}
         self._looks: list[Look] = []
         self._drivers: dict[str, Driver] = {}
@@ -35,7 +36,7 @@ class FakeStore(Store):
         self._claims.pop(row["id"], None)
         if row["id"] in self._trials:
             return False
-        self._trials[row["id"]] = row, epochs
+        self._trials[row["id"]] = row, epochs, encode_probes(result)
         return True
 
     def claim(self, driver: Driver, ids: Iterable[str]) -> set[str]:
@@ -90,10 +91,11 @@ class FakeStore(Store):
         return {each: self._result(each, curves) for each in ids if each in self._trials}
 
     def _result(self, trial_id: str, curves: bool) -> TrialResult:
-        row, epochs = self._trials[trial_id]
+        row, epochs, inside = self._trials[trial_id]
         columns = [[epoch[name] for epoch in epochs] for name in CURVE_FIELDS]
         numbers = [epoch["epoch"] for epoch in epochs]
-        return decode_trial(row, (numbers, columns) if curves else None)
+        probes = decode_probes(inside) if curves and inside else None
+        return decode_trial(row, (numbers, columns) if curves else None, probes)
 
     def put_study(self, record: StudyRecord) -> None:
         self._check_open()

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from stepladder.analysis.judged import Effect
+from stepladder.report.findings import FoundLine
 from stepladder.report.json_form import as_json
 from stepladder.report.side_table import SideTable
 from stepladder.report.view import Row, View, view_of
@@ -129,6 +130,8 @@ def view_as_markdown(view: View) -> str:
     lines += ["", *_markdown_table(view), ""]
     lines += [f"- {markdown_text(name, True)}: {markdown_text(note)}" for name, note in view.notes]
     lines += [""] if view.notes else []
+    if view.findings:
+        lines += ["**Diagnosis**", "", *map(_finding, view.findings), ""]
     for table in view.tables:
         lines += _side_table(table)
     notes = [view.comparison, *view.footnotes]
@@ -136,6 +139,10 @@ def view_as_markdown(view: View) -> str:
         notes.append(f"Reported: {view.reported_source}.")
     lines.append(f"<sub>{' '.join(markdown_text(note) for note in notes if note)}</sub>")
     return "\n".join(lines) + "\n"
+
+
+def _finding(line: FoundLine) -> str:
+    return f"- {markdown_text(line.names, True)}: {markdown_text(line.sentence)}"
 
 
 def _markdown_table(view: View) -> list[str]:

@@ -7,6 +7,7 @@ import math
 from dataclasses import asdict
 from typing import Any
 
+from stepladder.analysis.case import Finding
 from stepladder.analysis.judged import Difference, Effect, Estimate, Interval
 from stepladder.analysis.readout import Readout, Spread
 from stepladder.confounds import Confound
@@ -72,6 +73,18 @@ def _arm(result: ArmResult) -> dict[str, Any]:
         "differences": {each.measure: _difference(each) for each in result.differences},
         "reached_target": result.reached,
         "planned": result.planned,
+        "findings": [_finding(each) for each in result.findings],
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "code": finding.code,
+        "text": finding.text,
+        "advice": finding.advice,
+        "technique": finding.technique,
+        "replicates": finding.replicates,
+        "evidence": {name: finite(float(value)) for name, value in finding.evidence.items()},
     }
 
 

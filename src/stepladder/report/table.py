@@ -13,6 +13,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from stepladder.report.findings import FoundLine
 from stepladder.report.sentences import Headline
 from stepladder.report.side_table import SideTable
 from stepladder.report.view import Row, Shown, View, view_of
@@ -67,6 +68,8 @@ def _shown(view: View, width: int) -> RenderableType:
     parts += [_headline(each) for each in view.headlines]
     if view.notes:
         parts += [Text(), *(_note(name, note) for name, note in view.notes)]
+    if view.findings:
+        parts += [Text(), Text("Diagnosis", style="bold"), *map(_finding, view.findings)]
     for table in view.tables:
         parts += [Text(), _side_table(table)]
     notes = [view.comparison, *view.footnotes]
@@ -117,6 +120,10 @@ def _headline(headline: Headline) -> RenderableType:
 
 def _note(name: str, note: str) -> RenderableType:
     return Text.assemble("  ", (elided(name, NAME_WIDTH), "bold"), ": ", note)
+
+
+def _finding(line: FoundLine) -> RenderableType:
+    return Text.assemble("  ", (line.names, "bold"), f": {line.brief}")
 
 
 def _side_table(side: SideTable) -> RenderableType:

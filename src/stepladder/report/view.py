@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
 from stepladder.analysis.judged import Effect, Estimate, Verdict
 from stepladder.report import sentences
 from stepladder.report.confounds import confound_tables
+from stepladder.report.findings import FoundLine, found_lines
 from stepladder.report.readout import readout_tables
 from stepladder.report.sentences import Headline
 from stepladder.report.shown import Shown
@@ -82,6 +84,7 @@ class View:
         tables: what is shown below the main table, such as the read-out of a factorial.
         measure: the heading of what is judged.
         is_trained: whether there is accuracy on training and validation parts to show.
+        findings: what diagnosis found, a line each; those that rows show themselves left out.
     """
 
     title: str
@@ -95,6 +98,7 @@ class View:
     tables: tuple[SideTable, ...] = ()
     measure: str = "test %"
     is_trained: bool = True
+    findings: tuple[FoundLine, ...] = ()
 
     @property
     def is_complete(self) -> bool:
@@ -135,7 +139,14 @@ def view_of(results: Results) -> View:
             *confound_tables(results.confounds),
             *tuning_tables(results.tuned),
         ),
+        findings=_findings(results, rows),
     )
+
+
+def _findings(results: Results, rows: Sequence[Row]) -> tuple[FoundLine, ...]:
+    shown = {(row.name, row.instead) for row in rows}
+    lines = found_lines(results.arms)
+    return tuple(each for each in lines if not shown >= set(each.texts))
 
 
 def _row(results: Results, index: int) -> Row:
@@ -229,8 +240,9 @@ def _needed(effect: Effect) -> str:
 
 
 def _notes(result: ArmResult, planned: int, is_finished: bool) -> tuple[str, ...]:
-    notes = [visible(each) for each in result.diagnosis]
-    says_diverged = any("diverge" in each for each in notes)
+    found = {each.text for each in result.findings}  # which have lines of their own
+    notes = [visible(each) for each in result.diagnosis if each not in found]
+    says_diverged = any("diverge" in each for each in result.diagnosis)
     if result.diverged and not says_diverged:
         notes.append(f"diverged in {result.diverged} of {counted(result.n, 'replicate')}")
     if 0 < result.n < planned:

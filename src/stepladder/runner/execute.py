@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from stepladder.analysis.signs import signs
 from stepladder.data import Dataset
 from stepladder.errors import WorkerError
 from stepladder.files import sweep
@@ -208,6 +209,7 @@ class _Execution:
             )
 
     def _finished(self, result: TrialResult) -> None:
+        result = replace(result, signs=signs(result.curve, result.probes))
         try:
             self._kept += self._store.add(result)
         except KeyboardInterrupt:

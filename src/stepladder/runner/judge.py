@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from stepladder.analysis import Effect, estimate
 from stepladder.confounds import confounds, too_few
@@ -10,6 +10,7 @@ from stepladder.designs import Arm
 from stepladder.runner.adapt import Wanted, adapted, wanted
 from stepladder.runner.combinations import readout
 from stepladder.runner.compare import effects_of
+from stepladder.runner.diagnosing import findings_of, probes_of
 from stepladder.runner.measures import (
     Found,
     accuracies,
@@ -17,7 +18,7 @@ from stepladder.runner.measures import (
     estimate_with_images,
     reached,
 )
-from stepladder.runner.outcomes import Outcome, outcomes
+from stepladder.runner.outcomes import outcomes
 from stepladder.runner.plan import trials_of
 from stepladder.runner.question import question_of
 from stepladder.runner.results import ArmResult, Results
@@ -94,6 +95,7 @@ def _arm(
     used = effect.pairs + effect.unpaired if effect else 0
     done = [result for result in results if result is not None]
     reported = record.study.reported
+    findings = findings_of(arm, done, record.classes, tuned)
     # Published tables climb: their figure for a technique is that of its rung.
     name = (arm.technique if record.study.design == "ladder" else None) or arm.name
     return ArmResult(
@@ -105,43 +107,13 @@ def _arm(
         test_accuracy=estimate_with_images(estimate(accuracies(results, "test")), results),
         effect=effect,
         curves=tuple(result.curve for result in done),
-        diagnosis=(*_diagnosis(done, record.classes), *_at_edge(arm, tuned)),
+        diagnosis=tuple(each.text for each in findings),
         reported=reported.test_accuracy.get(name) if reported else None,
         parameters=done[0].parameters if done else None,
         seconds=sum(result.seconds for result in done),
         differences=() if other is None else differences(results[:used], other[:used], target),
         reached=reached(results, target),
         planned=None if wants is None else wants.replicates[arm.name],
+        probes=probes_of(results),
+        findings=findings,
     )
-
-
-def _at_edge(arm: Arm, tuned: Tuned | None) -> list[str]:
-    """A warning for each tuned field whose best value may lie beyond the grid."""
-    fields = (
-        next((each.at_edge for each in tuned.arms if each.arm == arm.name), ()) if tuned else ()
-    )
-    return [
-        f"the best {field} tried, {getattr(arm.recipe, field):g}, is at the edge of the grid: a "
-        "better one may lie beyond"
-        for field in fields
-    ]
-
-
-def _diagnosis(done: Sequence[Outcome], classes: Sequence[str]) -> list[str]:
-    """What went wrong, in sentences; empty where nothing did."""
-    said = []
-    lost = [result.diverged for result in done if result.diverged is not None]
-    if lost:
-        first, last = min(lost), max(lost)
-        when = f"in epoch {first}" if first == last else f"in epochs {first} to {last}"
-        said.append(f"diverged {when}{_how_many(len(lost), len(done))}")
-    alive = [result for result in done if result.diverged is None]
-    constant = [result.answer for result in alive if result.answer is not None]
-    if constant:
-        named = " or ".join(classes[answer] for answer in sorted(set(constant)))
-        said.append(f"answers {named} to every image{_how_many(len(constant), len(done))}")
-    return said
-
-
-def _how_many(some: int, every: int) -> str:
-    return "" if some == every else f" in {some} of {every} replicates"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from stepladder.records import Curve, Score, TrialResult
+from stepladder.records import Curve, Probes, Score, Signs, TrialResult
 from stepladder.store import Store
 
 __all__ = ["Outcome", "outcome_of", "outcomes"]
@@ -36,6 +36,8 @@ class Outcome:
     answer: int | None
     bits: npt.NDArray[np.uint8]
     images: int
+    probes: Probes | None = None
+    signs: Signs | None = None
 
     @property
     def test_correct(self) -> npt.NDArray[np.bool_]:
@@ -57,6 +59,8 @@ def outcome_of(result: TrialResult) -> Outcome:
         answer=int(given[0]) if len(given) and np.ptp(given) == 0 else None,
         bits=np.packbits(result.test_correct),
         images=len(result.test_correct),
+        probes=result.probes,
+        signs=result.signs,
     )
 
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
+from stepladder.analysis.case import Finding
 from stepladder.analysis.judged import Difference, Effect, Estimate
 from stepladder.analysis.readout import Readout
 from stepladder.confounds import Confound
@@ -12,7 +16,30 @@ from stepladder.records import Curve
 from stepladder.runner.tuned import Tuned
 from stepladder.study import Study
 
-__all__ = ["Adapted", "ArmResult", "Results"]
+__all__ = ["Adapted", "ArmProbes", "ArmResult", "Results"]
+
+
+@dataclass(frozen=True, eq=False)
+class ArmProbes:
+    """What the networks of one arm were like inside at each epoch's end: see `records.Probes`.
+
+    Attributes:
+        replicates: numbers of the replicates that were looked into, one a row of each array.
+        kernels: name of each weight matrix, first to last.
+        gradient_norm: float32 (replicates, epochs, kernels); NaN from where one diverged.
+        layers: name of each hidden layer whose activation is known, first to last.
+        dead: share of dead units, float32 (replicates, epochs, layers); NaN where the activation
+            has no dead state.
+        saturated: share of saturated units, float32 (replicates, epochs, layers); NaN but for
+            sigmoid and tanh.
+    """
+
+    replicates: tuple[int, ...]
+    kernels: tuple[str, ...]
+    gradient_norm: npt.NDArray[np.float32]
+    layers: tuple[str, ...]
+    dead: npt.NDArray[np.float32]
+    saturated: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -37,6 +64,9 @@ class ArmResult:
         reached: replicates whose validation accuracy reached the study's target; None without
             a target.
         planned: replicates that it shall have; None where all have the study's number.
+        findings: what is wrong with it, with evidence and remedy; `diagnosis` has their texts.
+        probes: what its networks were like inside; None where no replicate was looked into, or
+            the epochs were not read.
     """
 
     arm: Arm
@@ -54,6 +84,8 @@ class ArmResult:
     differences: tuple[Difference, ...] = ()
     reached: int | None = None
     planned: int | None = None
+    probes: ArmProbes | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ def digest_of_row(row: Row) -> str:
     known = hashlib.sha256(json.dumps([row[name] for name in _COVERED]).encode())
     for name in _BLOBS:
         known.update(row[name])
+    if row["signs"] is not None:
+        known.update(row["signs"].encode())
     return known.hexdigest()
 
 

@@ -14,11 +14,12 @@ __all__ = [
     "epochs",
     "looks",
     "metadata",
+    "probes",
     "studies",
     "trials",
 ]
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Every revision, oldest first; kept beside Alembic's files so that opening need not load it."""
 
 VERSION_TABLE = "stepladder_version"
@@ -67,6 +68,7 @@ trials = sa.Table(
     _text("created_at"),
     sa.Column("digest", sa.Text, nullable=True),  # NULL in rows that revision 0001 wrote
     sa.Column("epochs_digest", sa.Text, nullable=True),
+    sa.Column("signs", sa.Text, nullable=True),  # NULL in rows of revisions before 0003
 )
 
 epochs = sa.Table(
@@ -78,6 +80,19 @@ epochs = sa.Table(
     sa.Column("epoch", sa.BigInteger, primary_key=True, autoincrement=False),
     *(_measured(name) for name in CURVE_FIELDS),
     sqlite_with_rowid=False,  # a trial's epochs lie together and its id is not indexed twice
+)
+
+probes = sa.Table(
+    "probes",
+    metadata,
+    sa.Column(
+        "trial_id", sa.Text, sa.ForeignKey("trials.id", ondelete="CASCADE"), primary_key=True
+    ),
+    _text("names"),
+    _measured("input_mean"),
+    _measured("input_deviation"),
+    sa.Column("figures", sa.LargeBinary, nullable=False),
+    _text("digest"),
 )
 
 studies = sa.Table(

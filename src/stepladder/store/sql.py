@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from stepladder.errors import RunError, StoreError
 from stepladder.recipe import Recipe
-from stepladder.records import TrialResult
+from stepladder.records import Probes, TrialResult
 from stepladder.store import claim_rows
 from stepladder.store.address import Address
 from stepladder.store.base import Driver, Look, Store, StudyRecord, digest_of
@@ -21,7 +21,8 @@ from stepladder.store.engine import WRITES
 from stepladder.store.faults import explained
 from stepladder.store.inserting import chunks, insert_new, now
 from stepladder.store.patience import again_if_cut, connected
-from stepladder.store.schema import claims, epochs, looks, studies, trials
+from stepladder.store.probe_rows import decode_probes, encode_probes
+from stepladder.store.schema import claims, epochs, looks, probes, studies, trials
 from stepladder.store.study_rows import decode_look, decode_study, encode_study
 from stepladder.store.trial_rows import (
     CURVE_FIELDS,
@@ -61,12 +62,15 @@ class SqlStore(Store):
     def add(self, result: TrialResult) -> bool:
         """See `Store.add`."""
         row, epoch_rows = encode_trial(result)
+        probe_row = encode_probes(result)
         with self.transaction(writes=True) as connection:
             connection.execute(claims.delete().where(claims.c.trial_id == row["id"]))
             if not insert_new(connection, trials, [{**row, "created_at": now()}], "id"):
                 return False
             if epoch_rows:
                 connection.execute(epochs.insert(), epoch_rows)
+            if probe_row:
+                connection.execute(probes.insert(), probe_row)
         return True
 
     @again_if_cut
@@ -128,10 +132,11 @@ class SqlStore(Store):
                 query = sa.select(trials).where(trials.c.id.in_(chunk))
                 rows = {row["id"]: row for row in connection.execute(query).mappings()}
                 epochs_by_id = _epochs_by_id(connection, chunk) if curves else {}
+                inside = _probes_by_id(connection, chunk) if curves else {}
                 for trial_id in chunk:
                     if trial_id in rows:
                         given = epochs_by_id.get(trial_id, _NO_EPOCHS) if curves else None
-                        found[trial_id] = decode_trial(rows[trial_id], given)
+                        found[trial_id] = decode_trial(rows[trial_id], given, inside.get(trial_id))
         return found
 
     @again_if_cut
@@ -246,6 +251,11 @@ class SqlStore(Store):
                 f"the store {self.address.shown} must stay in its place while it is used, found "
                 "it removed or replaced; put it back, then run the same command again"
             )
+
+
+def _probes_by_id(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Probes]:
+    query = sa.select(probes).where(probes.c.trial_id.in_(ids))
+    return {row["trial_id"]: decode_probes(row) for row in connection.execute(query).mappings()}
 
 
 _NO_EPOCHS: Epochs = ((), ((),) * len(CURVE_FIELDS))

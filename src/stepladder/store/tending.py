@@ -13,7 +13,7 @@ from stepladder.store.engine import BARE
 from stepladder.store.faults import explained
 from stepladder.store.inserting import chunks
 from stepladder.store.opening import opened
-from stepladder.store.schema import claims, epochs, looks, studies, trials
+from stepladder.store.schema import claims, epochs, looks, probes, studies, trials
 from stepladder.store.sql import SqlStore
 from stepladder.store.study_rows import decode_look, decode_study
 
@@ -104,6 +104,9 @@ def _orphans(store: SqlStore) -> list[str]:
     queries = {
         "epochs without their trial": sa.select(epochs.c.trial_id).where(
             epochs.c.trial_id.not_in(sa.select(trials.c.id))
+        ),
+        "probes without their trial": sa.select(probes.c.trial_id).where(
+            probes.c.trial_id.not_in(sa.select(trials.c.id))
         ),
         "claims on trials that are stored": sa.select(claims.c.trial_id).where(
             claims.c.trial_id.in_(sa.select(trials.c.id))

@@ -12,7 +12,7 @@ from stepladder.errors import StoreError
 from stepladder.store.address import IN_MEMORY, Address, parse
 from stepladder.store.inserting import chunks, insert_new
 from stepladder.store.opening import opened
-from stepladder.store.schema import epochs, looks, studies, trials
+from stepladder.store.schema import epochs, looks, probes, studies, trials
 from stepladder.store.sql import SqlStore
 
 __all__ = ["Copied", "copied"]
@@ -102,9 +102,11 @@ def _copy_trials(read: SqlStore, written: SqlStore, ids: list[str]) -> int:
     with read.transaction() as connection:
         rows = _rows(connection, sa.select(trials).where(trials.c.id.in_(ids)))
         by_epoch = _rows(connection, sa.select(epochs).where(epochs.c.trial_id.in_(ids)))
+        inside = _rows(connection, sa.select(probes).where(probes.c.trial_id.in_(ids)))
     with written.transaction(writes=True) as connection:
         added = insert_new(connection, trials, rows, "id")
         insert_new(connection, epochs, by_epoch, "trial_id", "epoch")
+        insert_new(connection, probes, inside, "trial_id")
     return added
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import zlib
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from functools import lru_cache
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stepladder.recipe import Recipe
-from stepladder.records import Curve, Score, Trial, TrialResult
+from stepladder.records import Curve, Probes, Score, Signs, Trial, TrialResult
 from stepladder.store.columns import Row, refusing_altered, stored, texts, whole, with_nan
 from stepladder.store.digests import (
     check_digest,
@@ -71,6 +72,7 @@ def encode_trial(result: TrialResult) -> tuple[dict[str, Any], list[dict[str, An
         row[f"{part}_loss"] = stored(score.loss)
         row[f"{part}_accuracy"] = stored(score.accuracy)
     columns = [[stored(value) for value in getattr(curve, name)] for name in CURVE_FIELDS]
+    row["signs"] = None if result.signs is None else _signs_text(result.signs)
     row["epochs_digest"] = digest_of_epochs(dict(zip(CURVE_FIELDS, columns, strict=True)))
     row["digest"] = digest_of_row(row)
     epochs = [
@@ -80,20 +82,22 @@ def encode_trial(result: TrialResult) -> tuple[dict[str, Any], list[dict[str, An
     return row, epochs
 
 
-def decode_trial(row: Row, epochs: Epochs | None) -> TrialResult:
+def decode_trial(row: Row, epochs: Epochs | None, probes: Probes | None = None) -> TrialResult:
     """The trial of a row.
 
     Args:
         row: the row by column.
         epochs: its epochs, or None for a curve of 0 epochs.
+        probes: what its network was like inside, or None.
 
     Raises:
         StoreError: if the row was altered so that it is not what `encode_trial` made.
     """
-    return refusing_altered(_trial, f"trial {row['id']}", "it is trained again", row, epochs)
+    name, then = f"trial {row['id']}", "it is trained again"
+    return refusing_altered(_trial, name, then, row, epochs, probes)
 
 
-def _trial(row: Row, epochs: Epochs | None) -> TrialResult:
+def _trial(row: Row, epochs: Epochs | None, probes: Probes | None) -> TrialResult:
     trial = Trial(
         recipe=decode_recipe(row["recipe"]),
         dataset=row["dataset"],
@@ -119,6 +123,8 @@ def _trial(row: Row, epochs: Epochs | None) -> TrialResult:
         parameters=whole(row, "parameters"),
         seconds=with_nan(row, "seconds"),
         versions=texts(row, "versions"),
+        probes=probes,
+        signs=None if row["signs"] is None else _signs(row["signs"]),
     )
     check_digest(row)
     return result
@@ -147,6 +153,33 @@ def _curve(row: Row, epochs: Epochs | None) -> Curve:
     curve = Curve(*(np.array(column, np.float64) for column in columns))  # None becomes NaN
     check_epochs_digest(row, dict(zip(CURVE_FIELDS, columns, strict=True)))
     return curve
+
+
+def _signs_text(signs: Signs) -> str:
+    values = asdict(signs).items()
+    return canonical_json(
+        {name: stored(value) if isinstance(value, float) else value for name, value in values}
+    )
+
+
+@lru_cache(maxsize=1024)  # a table is printed over and over while a study trains
+def _signs(text: str) -> Signs:
+    """Signs of their JSON; those of a name that is not known are left out.
+
+    Raises:
+        ValueError: if it is no table of numbers and texts.
+    """
+    given = json.loads(text)
+    if not isinstance(given, dict):
+        raise ValueError(f"signs are {text}, not a table")
+    values: dict[str, Any] = {}
+    for field in fields(Signs):
+        value = given.get(field.name, field.default)
+        value = math.nan if value is None else value
+        if type(value) is not type(field.default):
+            raise ValueError(f"signs have {value!r} as {field.name}")
+        values[field.name] = value
+    return Signs(**values)
 
 
 def _brief(numbers: Sequence[int]) -> str:

@@ -17,7 +17,7 @@ from stepladder.records import Score, Trial, TrialResult
 from stepladder.train.checkpoints import Keeping
 from stepladder.train.custom import STANDARD, Build, at_start
 from stepladder.train.fit_resuming import ResumableFit
-from stepladder.train.gather import Gathered, result_of, versions
+from stepladder.train.gather import Gathered, Look, Looked, result_of, versions
 from stepladder.train.groups import Group
 from stepladder.train.initial import initial_weights
 from stepladder.train.schedule import data_order, learning_rates, steps_per_epoch
@@ -79,12 +79,14 @@ class FitEngine:
             "test": (x_test, dataset.y_test),
         }
         model = prepared(trial, dataset.input_shape, dataset.classes, len(parts.train), self._build)
-        gathered = Gathered(trial, recipe.epochs)
+        is_jax = keras.backend.backend() == "jax"
+        looks = _Looks(model, trial, x, y, parts.train) if is_jax else None
+        gathered = Gathered(trial, recipe.epochs, looks.inside if looks else None)
         kept = self._checkpoints(Group((trial,), 1, after=after))
         steps = steps_per_epoch(len(parts.train), recipe.batch_size)
         resumable = ResumableFit(model, gathered, recipe.epochs, steps, kept)
         began = time.perf_counter() - resumable.seconds
-        watch = _Watch(gathered, *named["validation"], on_epoch, began)
+        watch = _Watch(gathered, *named["validation"], on_epoch, began, looks)
         for first, last, skipped in resumable.stretches:
             batches = Batches(*named["train"], trial, skipped)
             resumable.begin(began, skipped)
@@ -224,10 +226,11 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
         y: npt.NDArray[np.int32],
         on_epoch: Callable[[int], None],
         began: float,
+        looks: Callable[[], Look] | None,
     ) -> None:
         super().__init__()
         self._gathered, self._x, self._y, self._on_epoch = gathered, x, y, on_epoch
-        self._began = began
+        self._began, self._looks = began, looks
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = logs or {}
@@ -235,10 +238,46 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
         train = Score(float(logs["entropy"]), float(logs["accuracy"]))
         if not np.isfinite(float(logs["loss"])):
             train = Score(float("nan"), train.accuracy)
+        look = self._looks() if self._looks else None
         seconds = time.perf_counter() - self._began
-        self._gathered.epoch_done(train, loss, answers, self._y, seconds)
+        self._gathered.epoch_done(train, loss, answers, self._y, seconds, look)
         self._on_epoch(epoch + 1)
         self.model.stop_training = self._gathered.diverged is not None
+
+
+class _Looks:
+    """Looks into a model, as the population engine does; there are none but on JAX.
+
+    Attributes:
+        inside: names what is looked at.
+    """
+
+    def __init__(
+        self,
+        model: Any,  # noqa: ANN401 - Keras has no types
+        trial: Trial,
+        x: npt.NDArray[np.float32],
+        y: npt.NDArray[np.int32],
+        train: npt.NDArray[np.int32],
+    ) -> None:
+        import jax
+
+        from stepladder.train.probing import Probe, probed_rows
+
+        rows = probed_rows(train, trial.seed, trial.replicate)
+        probe = Probe(model)
+        self.inside: Looked = probe
+        self._model, self._x, self._y = model, x[rows], y[rows]
+        self._read = jax.jit(probe.read)
+
+    def __call__(self) -> Look:
+        """A look at the model as it stands."""
+        trainable, fixed = (
+            [variable.value for variable in variables]
+            for variables in (self._model.trainable_variables, self._model.non_trainable_variables)
+        )
+        reading = self._read(trainable, fixed, self._x, self._y)
+        return Look(*(np.asarray(part) for part in reading))
 
 
 def _answers(

@@ -7,40 +7,82 @@ import math
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from stepladder.records import Curve, Score, Trial, TrialResult
+from stepladder.records import Curve, Probes, Score, Trial, TrialResult
 from stepladder.wire import Array
 
-__all__ = ["Gathered", "curve_arrays", "go_on", "lengthened", "result_of", "versions"]
+__all__ = [
+    "Gathered",
+    "Look",
+    "Looked",
+    "curve_arrays",
+    "go_on",
+    "lengthened",
+    "result_of",
+    "versions",
+]
 
 Classes = npt.NDArray[np.integer]
 
 
+class Look(NamedTuple):
+    """What one look into one network gives: see `records.Probes`."""
+
+    gradient_norm: npt.NDArray[np.float32]  # (kernels,)
+    dead: npt.NDArray[np.float32]  # (layers,)
+    saturated: npt.NDArray[np.float32]  # (layers,)
+    inputs: npt.NDArray[np.float32]  # (2,): mean and standard deviation
+
+
+class Looked(Protocol):
+    """The names of what a network is looked at for."""
+
+    kernels: tuple[str, ...]
+    layers: tuple[str, ...]
+
+
 class Gathered:
-    """The curve of one trial as it grows.
+    """The curve of one trial as it grows, and what looks into its network gave.
 
     Attributes:
         trial: what is trained.
         diverged: the epoch, from 1, in which it became non-finite, or None.
     """
 
-    def __init__(self, trial: Trial, epochs: int) -> None:
+    def __init__(self, trial: Trial, epochs: int, inside: Looked | None = None) -> None:
         """An empty curve.
 
         Args:
             trial: what is trained.
             epochs: how many there will be.
+            inside: names what is looked at; None where nobody looks.
         """
         self.trial = trial
         self.diverged: int | None = None
-        self._done = 0
-        self._columns = {field.name: np.full(epochs, math.nan) for field in fields(Curve)}
+        self._done, self._inside = 0, inside
+        self._columns: dict[str, npt.NDArray[Any]] = {
+            field.name: np.full(epochs, math.nan) for field in fields(Curve)
+        }
+        if inside is not None:
+            nothing = Look(*(np.full(len(names), math.nan, np.float32) for names in
+                             (inside.kernels, inside.layers, inside.layers, "12")))  # fmt: skip
+            self._columns |= {
+                _column(part): np.tile(values, (epochs, 1))
+                for part, values in nothing._asdict().items()
+            }
 
     def epoch_done(
-        self, train: Score, val_loss: float, answers: Classes, labels: Classes, seconds: float
+        self,
+        train: Score,
+        val_loss: float,
+        answers: Classes,
+        labels: Classes,
+        seconds: float,
+        look: Look | None = None,
     ) -> None:
         """Takes in one epoch; a trial that has diverged stays as it was.
 
@@ -50,14 +92,17 @@ class Gathered:
             answers: classes given to the validation part.
             labels: its true classes.
             seconds: since the training began.
+            look: into the network at the epoch's end, where anybody looks.
         """
         epoch, self._done = self._done, self._done + 1
+        if look is not None:  # inputs are the same at each look, and known of what diverges too
+            self._columns[_column("inputs")][:] = look.inputs
         if self.diverged:
             return
         if not (math.isfinite(train.loss) and math.isfinite(val_loss)):
             self.diverged = epoch + 1
             return
-        row = {
+        row: dict[str, Any] = {
             "train_loss": train.loss,
             "train_accuracy": train.accuracy,
             "val_loss": val_loss,
@@ -65,17 +110,17 @@ class Gathered:
             "val_commonest": float(np.bincount(answers).max() / len(answers)),
             "seconds": seconds,
         }
+        if look is not None:
+            row |= {_column(part): values for part, values in look._asdict().items()}
         for name, value in row.items():
             self._columns[name][epoch] = value
 
     @property
-    def columns(self) -> dict[str, npt.NDArray[np.float64]]:
-        """The arrays of the curve by name, NaN where nothing was taken in yet."""
+    def columns(self) -> dict[str, npt.NDArray[Any]]:
+        """The arrays of the curve and of looks by name, NaN where nothing was taken in yet."""
         return self._columns
 
-    def resume(
-        self, done: int, columns: dict[str, npt.NDArray[np.float64]], diverged: int | None
-    ) -> None:
+    def resume(self, done: int, columns: dict[str, npt.NDArray[Any]], diverged: int | None) -> None:
         """Sets the curve to what it was after some epochs.
 
         Args:
@@ -89,14 +134,36 @@ class Gathered:
     @property
     def curve(self) -> Curve:
         """The curve so far, NaN where nothing was taken in."""
-        return Curve(**self._columns)
+        return Curve(**{field.name: self._columns[field.name] for field in fields(Curve)})
+
+    @property
+    def probes(self) -> Probes | None:
+        """What looks gave so far, NaN where nothing was taken in; None where nobody looked."""
+        inside = self._inside
+        if inside is None:
+            return None
+        found = Look(*(self._columns[_column(part)].astype(np.float32) for part in Look._fields))
+        mean, deviation = (float(each) for each in found.inputs[0])
+        return Probes(
+            kernels=inside.kernels,
+            gradient_norm=found.gradient_norm,
+            layers=inside.layers,
+            dead=found.dead,
+            saturated=found.saturated,
+            input_mean=mean,
+            input_deviation=deviation,
+        )
+
+
+def _column(part: str) -> str:
+    return f"look.{part}"
 
 
 def curve_arrays(gathered: Sequence[Gathered]) -> dict[str, Array]:
     """Curves as the arrays of a checkpoint, one row for each."""
-    names = [field.name for field in fields(Curve)]
     arrays: dict[str, Array] = {
-        f"curve.{name}": np.stack([each.columns[name] for each in gathered]) for name in names
+        f"curve.{name}": np.stack([each.columns[name] for each in gathered])
+        for name in gathered[0].columns
     }
     arrays["diverged"] = np.array([each.diverged or 0 for each in gathered], np.int64)
     return arrays
@@ -109,12 +176,13 @@ def lengthened(arrays: Mapping[str, Array], epochs: int) -> dict[str, Array]:
         arrays: of a training that has ended, as `curve_arrays` gave them or of other names.
         epochs: of the longer training.
     """
-    return {
-        name: np.pad(array, ((0, 0), (0, epochs - array.shape[1])), constant_values=math.nan)
-        if name.startswith("curve.")
-        else array
-        for name, array in arrays.items()
-    }
+    made = dict(arrays)
+    for name, array in arrays.items():
+        if name.startswith("curve."):
+            more = [(0, 0)] * array.ndim
+            more[1] = (0, epochs - array.shape[1])
+            made[name] = np.pad(array, more, constant_values=math.nan)
+    return made
 
 
 def go_on(
@@ -129,7 +197,7 @@ def go_on(
         epochs: how many were done.
     """
     for row, each in zip(rows, gathered, strict=True):
-        columns = {field.name: arrays[f"curve.{field.name}"][row] for field in fields(Curve)}
+        columns = {name: arrays[f"curve.{name}"][row] for name in each.columns}
         each.resume(epochs, columns, int(arrays["diverged"][row]) or None)
 
 
@@ -165,6 +233,7 @@ def result_of(
         parameters=parameters,
         seconds=seconds,
         versions=made_with,
+        probes=gathered.probes,
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from stepladder.data import Dataset
 from stepladder.model_file import ModelFile
 from stepladder.recipe import Recipe
-from stepladder.records import Curve, Score, Trial, TrialResult
+from stepladder.records import Curve, Probes, Score, Trial, TrialResult
 from stepladder.train.groups import Group, Stacking
 from stepladder.wire import Array, Frame
 
@@ -26,6 +26,10 @@ __all__ = [
     "read_result",
     "result_frame",
 ]
+
+
+_PROBED = ("gradient_norm", "dead", "saturated")
+"""Arrays of `Probes`."""
 
 
 def dataset_frame(dataset: Dataset) -> Frame:
@@ -77,6 +81,7 @@ def result_frame(result: TrialResult) -> Frame:
         "parameters": result.parameters,
         "seconds": result.seconds,
         "versions": result.versions,
+        "probes": None,
     }
     scores = (result.train, result.validation, result.test)
     arrays: dict[str, Array] = {
@@ -85,7 +90,13 @@ def result_frame(result: TrialResult) -> Frame:
         "test_correct": result.test_correct,
     }
     curve = {f"curve.{field.name}": getattr(result.curve, field.name) for field in fields(Curve)}
-    return header, arrays | curve
+    arrays |= curve
+    probes = result.probes
+    if probes is not None:
+        header["probes"] = {"kernels": probes.kernels, "layers": probes.layers}
+        arrays["probes.inputs"] = np.array([probes.input_mean, probes.input_deviation])
+        arrays |= {f"probes.{name}": getattr(probes, name) for name in _PROBED}
+    return header, arrays
 
 
 def read_result(header: dict[str, Any], arrays: dict[str, Array]) -> TrialResult:
@@ -103,6 +114,20 @@ def read_result(header: dict[str, Any], arrays: dict[str, Array]) -> TrialResult
         parameters=header["parameters"],
         seconds=header["seconds"],
         versions=header["versions"],
+        probes=_read_probes(header["probes"], arrays),
+    )
+
+
+def _read_probes(names: dict[str, list[str]] | None, arrays: dict[str, Array]) -> Probes | None:
+    if names is None:
+        return None
+    mean, deviation = (float(each) for each in arrays["probes.inputs"])
+    return Probes(
+        kernels=tuple(names["kernels"]),
+        layers=tuple(names["layers"]),
+        input_mean=mean,
+        input_deviation=deviation,
+        **{name: arrays[f"probes.{name}"] for name in _PROBED},
     )
 
 

@@ -145,6 +145,7 @@ class PopulationEngine:
                     for place in sorted({0, last})
                 },
                 evaluate.lower(*run.evaluate_arguments(run.parts.validation, 0)[:-1]).compile(),
+                jax.jit(program.probe).lower(*run.probe_arguments).compile(),
             )
         return self._compiled[shapes]
 

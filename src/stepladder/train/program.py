@@ -23,6 +23,8 @@ from stepladder import models
 from stepladder.recipe import Recipe
 from stepladder.train.custom import Build, at_start
 from stepladder.train.layout import Layout
+from stepladder.train.loss import cross_entropy
+from stepladder.train.probing import Probe, Reading
 from stepladder.train.seeds import seed_states
 from stepladder.train.state import Data, Numbers, Sums, Weights
 from stepladder.train.turned import TURNED
@@ -36,22 +38,13 @@ EVALUATED_AT_ONCE = 2_000
 _Answers = tuple[jax.Array, jax.Array]
 
 
-def _cross_entropy(logits: jax.Array, y: jax.Array, smoothing: jax.Array | None) -> jax.Array:
-    """Cross-entropy of each example in nats, shape (examples,), labels smoothed if asked."""
-    log_p = jax.nn.log_softmax(logits)
-    is_right = y[:, None] == jnp.arange(logits.shape[1])  # a lookup would scatter its gradient
-    right = -jnp.where(is_right, log_p, 0).sum(axis=1)
-    if smoothing is None:
-        return right
-    return (1 - smoothing) * right - smoothing * log_p.mean(axis=1)
-
-
 class Program:
     """The epoch and the evaluation of one structure, as pure functions of their arguments.
 
     Attributes:
         model: the Keras model whose variables give order and shapes.
         optimizer: the built Keras optimizer.
+        inside: how the model is looked into.
     """
 
     def __init__(
@@ -73,6 +66,7 @@ class Program:
         self.input_shape = input_shape
         self._build = partial(at_start, build, structure, input_shape, classes)
         self.model = self._build(0, 0)
+        self.inside = Probe(self.model)
         self.optimizer = models.optimizer(structure)
         self._layout = Layout(self.model)
         self.optimizer.build(self._layout.variables)
@@ -152,7 +146,7 @@ class Program:
                 return_losses=True,
             )
             smoothing = numbers.label_smoothing if self.structure.label_smoothing else None
-            loss = _cross_entropy(logits, y, smoothing).mean() + sum(losses)
+            loss = cross_entropy(logits, y, smoothing).mean() + sum(losses)
             return loss, (logits, state)
 
         with self._with(numbers):
@@ -161,7 +155,7 @@ class Program:
             slots[self._rate_at] = rate
             trainable, slots = self.optimizer.stateless_apply(slots, gradients, weights.trainable)
         sums = Sums(
-            _cross_entropy(logits, y, None).sum(),
+            cross_entropy(logits, y, None).sum(),
             (logits.argmax(axis=1) == y).sum(),
         )
         return Weights(trainable, slots, *self.split_state(state)), sums
@@ -230,15 +224,36 @@ class Program:
             logits, _ = self.model.stateless_call(
                 weights.trainable, state, self._shaped(x), training=False
             )
-            loss = jnp.where(meant, _cross_entropy(logits, y, None), 0.0).sum()
+            loss = jnp.where(meant, cross_entropy(logits, y, None), 0.0).sum()
             return logits.argmax(axis=1).astype(jnp.int32), loss
 
-        if weights.trainable[0].shape[0] == 1:
-            return cast("_Answers", _add_axis(lane(_drop_axis(weights))))
-        return jax.vmap(lane, in_axes=(_LANES,))(weights)
+        return cast("_Answers", _each_lane(lane, weights))
+
+    def probe(self, weights: Weights, data: Data, index: jax.Array) -> Reading:
+        """A look into every lane; nothing of it is trained on.
+
+        Args:
+            weights: of the lanes.
+            data: all examples.
+            index: int32 (images,), rows of `data`.
+        """
+        x, y = data.batch(index)
+
+        def lane(weights: Weights) -> Reading:
+            state = self._join_state(weights.statistics, weights.seeds)
+            return self.inside.read(weights.trainable, state, self._shaped(x), y)
+
+        return cast("Reading", _each_lane(lane, weights))
 
 
 _LANES: Any = Weights(*cast("Any", (0, 0, 0, None)))  # axes, where arrays will be
+
+
+def _each_lane(function: Callable[[Weights], Any], weights: Weights) -> Any:  # noqa: ANN401
+    """A function of one lane's weights for every lane; a single one is not mapped."""
+    if weights.trainable[0].shape[0] == 1:
+        return _add_axis(function(_drop_axis(weights)))
+    return jax.vmap(function, in_axes=(_LANES,))(weights)
 
 
 def _over_lanes(step: Callable[..., tuple[Weights, Sums]], lanes: int) -> Callable[..., Any]:

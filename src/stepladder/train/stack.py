@@ -20,6 +20,7 @@ from stepladder.records import TrialResult
 from stepladder.train.checkpoints import Checkpoints
 from stepladder.train.gather import Gathered
 from stepladder.train.groups import Axis
+from stepladder.train.probing import Reading
 from stepladder.train.resuming import Resumable
 from stepladder.train.state import Data, Sums, Weights
 from stepladder.train.training import Indices, Scored, Training
@@ -33,6 +34,7 @@ class StackCompiled:
 
     segments: dict[bool, Callable[..., tuple[Weights, Sums]]]
     evaluate: Callable[..., tuple[jax.Array, jax.Array]]
+    probe: Callable[..., Reading]
 
 
 class Stack:
@@ -52,6 +54,7 @@ class Stack:
         self._numbers = _stacked([each.numbers for each in trainings])
         self._affine = _stacked([(each.data.scale, each.data.shift) for each in trainings])
         self._examples = (first.data.x, first.data.y)
+        self._probed = jnp.stack([each.probed for each in trainings])
 
     def compile(self, known: dict[object, StackCompiled]) -> None:
         """Compiles its functions, or takes those of an earlier stack.
@@ -72,14 +75,19 @@ class Stack:
             def evaluate(examples: Any, count: Any, weights: Any, affine: Any, index: Any) -> Any:  # noqa: ANN401
                 return program.evaluate(weights, Data(*examples, *affine), index, count)
 
+            def probe(examples: Any, weights: Any, affine: Any, index: Any) -> Any:  # noqa: ANN401
+                return program.probe(weights, Data(*examples, *affine), index)
+
             epoch = jax.jit(_over_replicates(train, 1, self._axis), donate_argnums=1)
             scored = jax.jit(_over_replicates(evaluate, 2, self._axis))
+            looked = jax.jit(_over_replicates(probe, 1, self._axis))
             known[shapes] = StackCompiled(
                 {
                     place == last: epoch.lower(*self._epoch_arguments(0, place, None)).compile()
                     for place in sorted({0, last})
                 },
                 scored.lower(*self._evaluate_arguments(self._validation, 0)[0]).compile(),
+                looked.lower(*self._probe_arguments).compile(),
             )
         self._compiled = known[shapes]
 
@@ -110,6 +118,10 @@ class Stack:
         index = jnp.asarray(np.stack([stretch for stretch, _ in stretches]))
         count = jnp.asarray(length, jnp.int32)
         return (self._examples, count, self._weights, self._affine, index), length
+
+    @property
+    def _probe_arguments(self) -> tuple[Any, ...]:
+        return self._examples, self._weights, self._affine, self._probed
 
     def _evaluate(self, parts: Sequence[Indices]) -> list[Scored]:
         """What `Training.evaluate` gives, for each replicate its own part of equal length."""
@@ -151,7 +163,7 @@ class Stack:
         """
         trainings, segments = self._trainings, self._segments
         epochs = trainings[0].key.epochs
-        gathered = [[Gathered(trial, epochs) for trial in each.lanes] for each in trainings]
+        gathered = [each.nothing_gathered() for each in trainings]
         flat = [curve for lanes in gathered for curve in lanes]
         state = Resumable(flat, epochs, segments, checkpoints, len(trainings))
         self._weights, sums = state.resume(self._weights)
@@ -182,9 +194,11 @@ class Stack:
     def _gather(self, gathered: Sequence[list[Gathered]], sums: Sums, seconds: float) -> None:
         """Takes in an epoch of every lane of every replicate."""
         validated = self._evaluate(self._validation)
+        looks = self._compiled.probe(*self._probe_arguments)
         for place, each in enumerate(self._trainings):
             own: Sums = jax.tree.map(lambda leaf, place=place: leaf[place], sums)
-            each.gather(gathered[place], own, validated[place], seconds)
+            look = Reading(*(part[place] for part in looks))
+            each.gather(gathered[place], own, validated[place], look, seconds)
 
     def _seconds(self, began: float) -> float:
         """Training time so far, for one trial."""

@@ -16,9 +16,10 @@ import numpy.typing as npt
 from stepladder.data import Split
 from stepladder.records import Score, Trial, TrialResult
 from stepladder.train.checkpoints import Checkpoints
-from stepladder.train.gather import Gathered, result_of, versions
+from stepladder.train.gather import Gathered, Look, result_of, versions
 from stepladder.train.groups import GroupKey
 from stepladder.train.initial import initial_weights
+from stepladder.train.probing import Reading, probed_rows
 from stepladder.train.program import EVALUATED_AT_ONCE, Program
 from stepladder.train.resuming import Resumable
 from stepladder.train.schedule import data_order, learning_rates, steps_per_epoch
@@ -40,6 +41,7 @@ class Compiled:
     program: Program
     segments: dict[bool, Callable[..., tuple[Weights, Sums]]]  # by whether it is the last
     evaluate: Callable[..., tuple[jax.Array, jax.Array]]
+    probe: Callable[..., Reading]
 
 
 class Training:
@@ -47,6 +49,7 @@ class Training:
 
     Attributes:
         weights: where its lanes stand.
+        probed: int32, rows of the images on which its networks are looked into.
         compiled: its program's functions.
         segments: parts of an epoch; 1 unless an epoch takes long.
     """
@@ -79,6 +82,7 @@ class Training:
         self.program, self.key, self.lanes = program, key, lanes
         self.parts, self.data, self.test = parts, data, test
         self.labels = labels
+        self.probed = jnp.asarray(probed_rows(parts.train, key.seed, key.replicate))
         self.steps = steps_per_epoch(len(parts.train), key.structure.batch_size)
         self.weights = self._initial()
         batch = key.structure.batch_size
@@ -166,6 +170,15 @@ class Training:
             loss += np.asarray(lost, np.float64)
         return np.concatenate(answers, axis=1), loss / len(part)
 
+    @property
+    def probe_arguments(self) -> tuple[object, ...]:
+        """What `Program.probe` takes."""
+        return self.weights, self.data, self.probed
+
+    def look(self) -> Reading:
+        """A look into each lane as it stands."""
+        return self.compiled.probe(*self.probe_arguments)
+
     def epoch(self, epoch: int) -> Sums:
         """Trains one epoch, counted from 0, and returns the sums over its examples."""
         sums = None
@@ -192,7 +205,7 @@ class Training:
         Returns:
             One result a lane.
         """
-        gathered = [Gathered(trial, self.key.epochs) for trial in self.lanes]
+        gathered = self.nothing_gathered()
         state = Resumable(gathered, self.key.epochs, self.segments, checkpoints)
         self.weights, sums = state.resume(self.weights)
         began = time.perf_counter() - state.seconds
@@ -202,9 +215,9 @@ class Training:
             epoch, segment = divmod(place, self.segments)
             sums = self.train_segment(epoch, segment, sums)
             if segment == self.segments - 1:
-                validated = self.evaluate(self.parts.validation)
+                validated, look = self.evaluate(self.parts.validation), self.look()
                 seconds = (time.perf_counter() - began) / len(self.lanes)
-                self.gather(gathered, sums, validated, seconds)
+                self.gather(gathered, sums, validated, look, seconds)
                 on_epoch(epoch + 1)
                 sums = None
                 if all(each.diverged for each in gathered):
@@ -213,6 +226,11 @@ class Training:
         state.end(place + 1, self.weights, time.perf_counter() - began)
         scored = {name: self.evaluate(part) for name, part in self.scored_parts.items()}
         return self.results(gathered, scored, (time.perf_counter() - began) / len(self.lanes))
+
+    def nothing_gathered(self) -> list[Gathered]:
+        """The empty curve of each lane."""
+        inside = self.program.inside
+        return [Gathered(trial, self.key.epochs, inside) for trial in self.lanes]
 
     @property
     def scored_parts(self) -> dict[str, Indices]:
@@ -242,7 +260,12 @@ class Training:
         ]
 
     def gather(
-        self, gathered: list[Gathered], sums: Sums, validated: Scored, seconds: float
+        self,
+        gathered: list[Gathered],
+        sums: Sums,
+        validated: Scored,
+        reading: Reading,
+        seconds: float,
     ) -> None:
         """Takes in an epoch of every lane.
 
@@ -250,10 +273,12 @@ class Training:
             gathered: the curve of each lane.
             sums: over the epoch's examples.
             validated: what `evaluate` gave for the validation part.
+            reading: what `look` gave.
             seconds: since the training began, for one lane.
         """
         examples = len(self.parts.train)
         answers, val_loss = validated
+        looks = [np.asarray(part) for part in reading]
         loss = np.asarray(sums.loss, np.float64) / examples
         accuracy = np.asarray(sums.correct, np.float64) / examples
         for lane, each in enumerate(gathered):
@@ -263,6 +288,7 @@ class Training:
                 answers[lane],
                 self.labels[self.parts.validation],
                 seconds,
+                Look(*(part[lane] for part in looks)),
             )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from stepladder.recipe import Recipe
-from stepladder.records import Curve, Score, Trial, TrialResult
+from stepladder.records import Curve, Probes, Score, Signs, Trial, TrialResult
 from stepladder.store import StudyRecord
 from stepladder.study import Study
 
@@ -38,6 +38,21 @@ def result(replicate: int = 0, epochs: int = 3, images: int = 11, **changes: Any
         "versions": {"keras": "3.15.1", "jax": "0.10.2"},
         **changes,
     })  # fmt: skip
+
+
+def probes(replicate: int = 0, epochs: int = 3) -> Probes:
+    draw = np.random.default_rng(replicate)
+    norms, dead = (draw.random((epochs, width)).astype(np.float32) for width in (3, 2))
+    dead[-1] = np.nan
+    nothing = np.full((epochs, 2), np.nan, np.float32)
+    return Probes(("dense_1", "dense_2", "logits"), norms, ("dense_1", "Ø"), dead, nothing,
+                  float(draw.random()), float("nan"))  # fmt: skip
+
+
+def seen(replicate: int = 0) -> TrialResult:
+    """A trial whose network was looked into."""
+    signs = Signs(best_epoch=2.0, best_val_loss=0.1, dead=0.25, dead_layer="Ø")
+    return result(replicate, probes=probes(replicate), signs=signs)
 
 
 def diverged(replicate: int = 0) -> TrialResult:
@@ -73,7 +88,7 @@ def _exact(value: Any) -> Any:
         return value.dtype, value.shape, value.tobytes()
     if isinstance(value, float):
         return float.hex(value)
-    if isinstance(value, Score | Curve | TrialResult):
+    if isinstance(value, Score | Curve | Probes | Signs | TrialResult):
         return [(field.name, _exact(getattr(value, field.name))) for field in fields(value)]
     return type(value), value
 

@@ -5,7 +5,7 @@ import zlib
 from contextlib import closing
 
 import pytest
-from stored_samples import DATASET, assert_same, record, result, trial
+from stored_samples import DATASET, assert_same, record, result, seen, trial
 
 from stepladder.errors import RunError, StoreError
 from stepladder.store import open_store
@@ -59,6 +59,10 @@ def stored(path):
         ("test_accuracy", 0.999, "figures are not those that were stored"),
         ("diverged", 2, "figures are not those that were stored"),
         ("test_correct", b"\0\0", "figures are not those that were stored"),
+        ("signs", "{", "Expecting"),
+        ("signs", "[]", "not a table"),
+        ("signs", '{"dead":"all"}', "signs have 'all' as dead"),
+        ("signs", '{"dead":0.5}', "figures are not those that were stored"),
     ],
 )
 def test_altered_trial_is_named(stored, column, value, told):
@@ -68,6 +72,29 @@ def test_altered_trial_is_named(stored, column, value, told):
             store.results([trial(1).id, trial(0).id])
         assert trial(0).id in str(refusal.value)
         assert "delete that row" in str(refusal.value)
+        assert_same(store.results([trial(1).id])[trial(1).id], result(1))
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("figures", zlib.compress(b"1234" * 21)),
+        ("figures", b"noise"),
+        ("figures", "text"),
+        ("names", '{"kernels":[],"layers":[]}'),
+        ("input_mean", 0.5),
+        ("digest", "0"),
+    ],
+)
+def test_altered_probes_name_the_trial(path, column, value):
+    with open_store(path) as store:
+        store.add(seen(0))
+        store.add(result(1))
+    _alter(path, f"UPDATE probes SET {column} = ?", value)
+    with open_store(path) as store:
+        with pytest.raises(StoreError, match=f"the probes of trial {trial(0).id} must be as"):
+            store.results([trial(0).id, trial(1).id])
+        assert len(store.results([trial(0).id, trial(1).id], curves=False)) == 2
         assert_same(store.results([trial(1).id])[trial(1).id], result(1))
 
 

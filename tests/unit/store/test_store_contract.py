@@ -6,7 +6,7 @@ from threading import Thread
 
 import numpy as np
 import pytest
-from stored_samples import DATASET, assert_same, diverged, record, result, study, trial
+from stored_samples import DATASET, assert_same, diverged, record, result, seen, study, trial
 
 from stepladder.errors import StoreError
 from stepladder.records import Score
@@ -25,6 +25,20 @@ class TestTrials:
         added = diverged()
         store.add(added)
         assert_same(store.results([added.trial.id])[added.trial.id], added)
+
+    def test_what_was_seen_inside_comes_back_as_it_was(self, store):
+        for replicate in range(2):
+            store.add(seen(replicate))
+        store.add(result(2))
+        ids = [trial(replicate).id for replicate in range(3)]
+        for replicate, found in enumerate(store.results(ids).values()):
+            assert_same(found, [seen, seen, result][replicate](replicate))
+
+    def test_without_curves_signs_are_there_and_probes_are_not(self, store):
+        store.add(seen())
+        found = store.results([trial().id], curves=False)[trial().id]
+        assert found.probes is None
+        assert_same(replace(found, curve=seen().curve, probes=seen().probes), seen())
 
     def test_negative_zero_comes_back_as_zero(self, store):
         added = result(train=Score(-0.0, 0.0))

@@ -14,7 +14,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
-from stored_samples import DATASET, assert_same, diverged, record, result, trial
+from stored_samples import DATASET, assert_same, diverged, record, result, seen, trial
 
 from stepladder.store import Driver, open_store
 from stepladder.store.schema import REVISIONS, VERSION_TABLE, metadata
@@ -83,11 +83,17 @@ def test_database_of_every_released_schema_opens_and_reads(revision, path):
         assert_same(found[ids[0]], result(0))
         assert_same(found[ids[1]], result(1))
         assert_same(found[ids[2]], diverged(2))
+        inside = store.results([trial(6).id])
+        assert list(inside) == ([trial(6).id] if revision > "0002" else [])
+        for found in inside.values():
+            assert_same(found, seen(6))
         assert store.studies() == [record(seconds=2.0)]
         (look,) = store.looks(DATASET)
         assert (look.study, look.trials, look.command) == ("mine", 3, "stepladder results mine")
         assert store.look("mine", DATASET, ids, "again") == 1
         assert store.add(result(3)) is True
+        assert store.add(seen(7)) is True
+        assert_same(store.results([trial(7).id])[trial(7).id], seen(7))
         assert store.drivers() == ([DRIVER] if revision > "0001" else [])
         assert store.claim(OTHER, [trial(4).id, trial(5).id])
     with closing(sqlite3.connect(path)) as connection:

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from stored_samples import assert_same, diverged, result, trial
+from stored_samples import assert_same, diverged, result, seen, trial
 
-from stepladder.records import Curve, Score, TrialResult
+from stepladder.records import Curve, Probes, Score, Signs, TrialResult
 from stepladder.store import open_store
+from stepladder.store.probe_rows import decode_probes, encode_probes
 from stepladder.store.trial_rows import decode_trial, encode_trial
 
 # One NaN and one zero: a database keeps neither the payload of a NaN nor the sign of a zero.
@@ -19,6 +20,23 @@ FLOATS = st.floats(width=64).map(lambda x: float("nan") if x != x else x + 0.0)
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 WHOLE = st.integers(0, 2**63 - 1)
 SCORES = st.builds(Score, FLOATS, FLOATS)
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+SIGNS = st.builds(Signs, **{
+    field.name: FLOATS if isinstance(field.default, float) else TEXTS for field in fields(Signs)
+})  # fmt: skip
+
+
+@st.composite
+def probes_of(draw, epochs):
+    kernels, layers = (tuple(draw(st.lists(NAMES, max_size=3))) for _ in range(2))
+    singles = st.floats(width=32)
+    arrays_of = [
+        draw(arrays(np.float32, (epochs, len(names)), elements=singles))
+        for names in (kernels, layers, layers)
+    ]
+    return Probes(kernels, arrays_of[0], layers, *arrays_of[1:], draw(FLOATS), draw(FLOATS))
 
 
 @st.composite
@@ -37,7 +55,14 @@ def trial_results(draw):
         parameters=draw(WHOLE),
         seconds=draw(FLOATS),
         versions=draw(st.dictionaries(NAMES, NAMES, max_size=3)),
+        probes=seen_or_nothing(draw(st.none() | probes_of(epochs))),
+        signs=draw(st.none() | SIGNS),
     )
+
+
+def seen_or_nothing(probes):
+    """Probes that show neither a kernel nor a unit are kept as none at all."""
+    return probes if probes and (probes.kernels or probes.layers) else None
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +85,11 @@ def test_through_a_file(one_store, added):
 def test_through_rows(added):
     row, epochs = encode_trial(added)
     columns = [[each[field.name] for each in epochs] for field in fields(Curve)]
-    assert_same(decode_trial(row, ([each["epoch"] for each in epochs], columns)), added)
+    inside = encode_probes(added)
+    found = decode_trial(
+        row, ([each["epoch"] for each in epochs], columns), inside and decode_probes(inside)
+    )
+    assert_same(found, added)
 
 
 def test_predictions_are_little_endian_and_correctness_one_bit_an_image():
@@ -70,6 +99,13 @@ def test_predictions_are_little_endian_and_correctness_one_bit_an_image():
     assert zlib.decompress(row["test_predictions"]) == b"\x01\x00\x02\x01\xff\xff"
     assert row["test_correct"] == b"\xa0"
     assert row["n_test"] == 3
+
+
+def test_figures_of_probes_are_little_endian_columns_of_one_array_after_another_s():
+    row = encode_probes(seen())
+    figures = np.frombuffer(zlib.decompress(row["figures"]), "<f4").reshape(3, 7)
+    assert np.array_equal(figures[:, :3], seen().probes.gradient_norm)
+    assert row["input_deviation"] is None
 
 
 def test_nan_is_null_in_the_row():

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from stored_samples import DATASET, assert_same, diverged, record, result, study, trial
+from stored_samples import DATASET, assert_same, diverged, record, result, seen, study, trial
 
 from stepladder.errors import StoreError
 from stepladder.store import Driver, open_store
-from stepladder.store.schema import epochs, looks, studies, trials
+from stepladder.store.schema import REVISIONS, epochs, looks, probes, studies, trials
 from stepladder.store.tending import examined, vacuumed
 from stepladder.store.transfer import copied
 
@@ -22,7 +22,7 @@ DATABASES = Path(__file__).parent / "databases"
 @pytest.fixture
 def filled(path):
     with open_store(path) as store:
-        for each in (result(0), result(1, epochs=120), diverged(2)):
+        for each in (seen(0), result(1, epochs=120), diverged(2)):
             store.add(each)
         store.put_study(record("mine"))
         store.put_study(record("näïve", fingerprint="e" * 64))
@@ -40,7 +40,7 @@ def content(url):
                 tuple(value for name, value in row.items() if (table.name, name) != ("looks", "id"))
                 for row in connection.execute(sa.select(table)).mappings()
             )
-            for table in (trials, epochs, studies, looks)
+            for table in (trials, epochs, probes, studies, looks)
         }
 
 
@@ -70,6 +70,11 @@ def test_a_sound_store_has_no_faults(filled):
         ("UPDATE trials SET test_accuracy = 0.99 WHERE replicate = 0", "not those that were"),
         ("UPDATE epochs SET val_loss = 0.5 WHERE epoch = 77", "its epochs are not those"),
         ("INSERT INTO epochs (trial_id, epoch) VALUES ('gone', 1)", "without their trial: gone"),
+        (
+            "INSERT INTO probes (trial_id, names, figures, digest) VALUES ('gone', '', '', '')",
+            "probes without their trial: gone",
+        ),
+        ("UPDATE probes SET input_mean = 0.5", "the probes of trial"),
         ("UPDATE claims SET trial_id = (SELECT min(id) FROM trials)", "claims on trials that are"),
         ("UPDATE studies SET sizes = '3' WHERE name = 'mine'", "study 'mine' must be"),
         ("UPDATE looks SET at = 'never' WHERE id = 2", "look 2 must be"),
@@ -92,7 +97,7 @@ def test_a_damaged_index_is_named(filled):
     assert any("the file is damaged: " in fault for fault in checked(filled).faults)
 
 
-@pytest.mark.parametrize("revision", ["0001", "0002"])
+@pytest.mark.parametrize("revision", REVISIONS)
 def test_a_store_of_every_revision_is_sound(revision, path):
     shutil.copyfile(DATABASES / f"{revision}.db", path)
     assert checked(path).faults == ()

@@ -20,8 +20,12 @@ def killed_at(epoch):
 def bits(result):
     columns = [getattr(result.curve, name) for name in ("train_loss", "train_accuracy", "val_loss")]
     scores = [result.train.loss, result.validation.loss, result.test.loss, result.diverged or 0]
+    inside = [result.probes.gradient_norm, result.probes.dead, result.probes.saturated]
+    columns += [part.ravel() for part in inside]
     return (
-        np.stack(columns).tobytes() + np.array(scores).tobytes() + result.test_predictions.tobytes()
+        b"".join(each.tobytes() for each in columns)
+        + np.array(scores).tobytes()
+        + result.test_predictions.tobytes()
     )
 
 

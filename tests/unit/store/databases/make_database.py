@@ -7,7 +7,7 @@ A database that was released stays as it is: it shows that old files can still b
 
 from pathlib import Path
 
-from stored_samples import DATASET, diverged, record, result, trial
+from stored_samples import DATASET, diverged, record, result, seen, trial
 
 from stepladder.store import Driver, open_store
 from stepladder.store.schema import REVISIONS
@@ -19,6 +19,7 @@ with open_store(path) as store:
     store.add(result(0))
     store.add(result(1))
     store.add(diverged(2))
+    store.add(seen(6))
     store.put_study(record())
     store.add_seconds("mine", 1.5)
     store.look(

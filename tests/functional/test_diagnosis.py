@@ -1,0 +1,100 @@
+"""Recipes trained for real: each that is built to fail is told so, and those that are well not."""
+
+import hashlib
+import os
+
+os.environ.setdefault("KERAS_BACKEND", "jax")  # before anything imports Keras
+
+from dataclasses import replace
+
+import pytest
+from diagnosis_recipes import CODE, ILL, NAIVE, REPLICATES, SMALL, WELL
+
+from stepladder.analysis.case import Case, Tried
+from stepladder.analysis.diagnosis import RULES, diagnose
+from stepladder.analysis.signs import signs
+from stepladder.data import load
+from stepladder.designs import Arm
+from stepladder.recipe import Recipe
+from stepladder.records import Trial
+from stepladder.runner.diagnosing import _replicate, findings_of
+from stepladder.runner.outcomes import outcome_of
+from stepladder.train.custom import Code, builder
+from stepladder.train.groups import Group
+from stepladder.train.population import PopulationEngine
+
+VALIDATION = 1000
+RATES = (0.0001, 0.001, 0.01)
+
+
+@pytest.fixture(scope="module")
+def mnist():
+    return load("mnist")
+
+
+@pytest.fixture(scope="module")
+def engine(mnist):
+    return PopulationEngine(mnist)
+
+
+def trained(engine, mnist, fields, replicates=1):
+    """Trains a recipe as a run does, signs kept as a run keeps them."""
+    recipe = Recipe(**{**SMALL, **fields})
+    made = []
+    for replicate in range(replicates):
+        trial = Trial(recipe, mnist.fingerprint, VALIDATION, 0, replicate)
+        made += engine.train(Group((trial,), 1), lambda epoch: None)
+    return [replace(each, signs=signs(each.curve, each.probes)) for each in made]
+
+
+def found(results, mnist):
+    arm, done = Arm("arm", results[0].trial.recipe), [outcome_of(each) for each in results]
+    return {each.code: each for each in findings_of(arm, done, mnist.class_names, None)}
+
+
+def test_the_seed_s_naive_network_is_explained(engine, mnist):
+    told = found(trained(engine, mnist, {**NAIVE, "epochs": 4}), mnist)
+    assert set(told) == {"constant_answer", "learns_nothing", "vanishing_gradients"}
+    assert "guessing among 10 classes gives ln 10 = 2.303" in told["learns_nothing"].text
+    assert "times smaller than the last layer's" in told["vanishing_gradients"].text
+    assert told["vanishing_gradients"].technique == "ReLU"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WELL)
+def test_nothing_is_found_of_a_recipe_that_is_well(name, engine, mnist):
+    results = trained(engine, mnist, WELL[name])
+    assert found(results, mnist) == {}
+    assert results[0].test.accuracy > 0.9
+
+
+def test_there_are_enough_of_both_kinds():
+    assert set(ILL) == set(RULES)
+    assert len(WELL) >= 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("code", sorted(ILL.keys() - {"learning_rate_far_off"}))
+def test_a_recipe_that_is_built_to_fail_is_told_how(code, engine, mnist):
+    fields, text = ILL[code], CODE.get(code)
+    if text is not None:
+        sha256 = hashlib.sha256(text.encode()).hexdigest()
+        fields = {**fields, "model": f"{sha256}:build"}
+        engine = PopulationEngine(mnist, build=builder(Code("net.py", "build", sha256, text)))
+    assert code in found(trained(engine, mnist, fields, REPLICATES.get(code, 1)), mnist)
+
+
+@pytest.mark.slow
+def test_a_learning_rate_that_is_far_from_the_best_is_told(engine, mnist):
+    fields = ILL["learning_rate_far_off"]
+    rates = (fields["learning_rate"], *RATES)
+    accuracies = tuple(
+        trained(engine, mnist, {**fields, "learning_rate": rate})[0].validation.accuracy
+        for rate in rates
+    )
+    for declared, expected in [(rates[0], ["learning_rate_far_off"]), (0.001, [])]:
+        results = trained(engine, mnist, {})  # a fair study trains at the best
+        tried = Tried(rates, accuracies, declared)
+        replicates = tuple(_replicate(outcome_of(each)) for each in results)
+        case = Case(Recipe(**SMALL), mnist.class_names, replicates, tried)
+        assert [each.code for each in diagnose(case)] == expected

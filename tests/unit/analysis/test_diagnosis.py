@@ -1,0 +1,226 @@
+"""Rules at their thresholds, on made-up numbers; trained recipes are in tests/functional."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from stepladder import CATALOGUE
+from stepladder.analysis import rules_course, rules_inside, rules_recipe
+from stepladder.analysis.case import Case, Replicate, Tried, how_many, times
+from stepladder.analysis.diagnosis import RULES, diagnose
+from stepladder.recipe import Recipe
+from stepladder.records import Score, Signs
+
+RECIPE = Recipe(hidden=[50, 50], activation="relu", initializer="he_normal", optimizer="adam",
+                batch_size=64)  # fmt: skip
+SIGNS = Signs(
+    best_epoch=19.0, best_val_loss=0.1, last_val_loss=0.1, best_train_loss=0.05,
+    last_train_loss=0.04, late_epochs=5.0, late_gain=0.001, first_gradient=0.1, last_gradient=0.1,
+    whole_gradient=0.2, dead=0.1, dead_layer="dense_1", input_mean=0.1, input_deviation=0.3,
+)  # fmt: skip
+HEALTHY = Replicate(None, None, Score(0.04, 0.99), Score(0.1, 0.97), Score(0.1, 0.97), SIGNS)
+CLASSES = tuple("abcdefghij")
+
+
+def case(*replicates, tried=None, **fields):
+    recipe = RECIPE.changed(fields) if fields else RECIPE
+    return Case(recipe, CLASSES, replicates or (HEALTHY,) * 5, tried)
+
+
+def with_signs(**changes):
+    return replace(HEALTHY, signs=replace(SIGNS, **changes))
+
+
+def with_scores(train_loss=0.04, train=0.99, validation=0.97, test=0.97, **changes):
+    scores = {"train": Score(train_loss, train), "validation": Score(0.1, validation)}
+    return replace(HEALTHY, **scores, test=Score(0.1, test), **changes)
+
+
+def codes(found):
+    return [finding.code for finding in found]
+
+
+RATES = (0.001, 0.01, 0.1)
+AT_GUESSING = 0.98 * math.log(10)
+SIZE = math.hypot(0.1, 0.3)
+BELOW = 1 - 1e-6
+
+# code: a case that just raises it, and one that just does not
+EDGES = {
+    "diverged": (case(*[HEALTHY] * 4, replace(HEALTHY, diverged=3)), case()),
+    "constant_answer": (case(replace(HEALTHY, constant=1), HEALTHY), case()),
+    "learns_nothing": (
+        case(with_scores(AT_GUESSING, 0.1, 0.1)), case(with_scores(AT_GUESSING * BELOW, 0.1, 0.1))
+    ),
+    "replicates_disagree": (
+        case(*[with_scores(test=each) for each in (0.5, 0.503, 0.5531, 0.5531)]),
+        case(*[with_scores(test=each) for each in (0.5, 0.503, 0.5529, 0.5529)]),
+    ),
+    "inputs_not_scaled": (
+        case(with_signs(input_mean=3.1, input_deviation=4.0)),
+        case(with_signs(input_mean=3.0, input_deviation=3.99)),
+    ),
+    "vanishing_gradients": (
+        case(with_signs(first_gradient=0.02 * SIZE * 0.1 * BELOW)),
+        case(with_signs(first_gradient=0.02 * SIZE * 0.1 / BELOW)),
+    ),
+    "exploding_gradients": (
+        case(with_signs(first_gradient=100 * SIZE * 0.1 / BELOW)),
+        case(with_signs(first_gradient=100 * SIZE * 0.1 * BELOW, whole_gradient=SIZE * 99)),
+    ),
+    "saturated_units": (
+        case(with_signs(saturated=0.5, saturated_layer="x"), activation="tanh"),
+        case(with_signs(saturated=0.49, saturated_layer="x"), activation="tanh"),
+    ),
+    "dead_units": (case(with_signs(dead=0.4)), case(with_signs(dead=0.39))),
+    "learning_rate_far_off": (
+        case(tried=Tried(RATES, (0.5, 0.89, 0.9), 0.01)),
+        case(tried=Tried(RATES, (0.5, 0.891, 0.9), 0.01)),
+    ),
+    "overfitting": (
+        case(with_signs(last_val_loss=0.1151, last_train_loss=0.025)),
+        case(with_signs(last_val_loss=0.1151, last_train_loss=0.026)),
+    ),
+    "still_improving": (case(with_signs(late_gain=0.01)), case(with_signs(late_gain=0.0099))),
+    "small_batches": (case(normalization="batch", batch_size=15),
+                      case(normalization="batch", batch_size=16)),
+    "dropout_in_small_network": (
+        case(with_scores(train=0.5, validation=0.451), dropout=0.5, hidden=[50, 31]),
+        case(with_scores(train=0.5, validation=0.451), dropout=0.5, hidden=[50, 32]),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_each_rule_holds_from_its_threshold_on(code):
+    raised, quiet = EDGES[code]
+    found = RULES[code](raised)
+    assert found.code == code
+    assert found.detail or code in ("diverged", "constant_answer")
+    assert RULES[code](quiet) is None
+    assert code not in codes(diagnose(quiet))
+    assert code in codes(diagnose(raised))
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_a_remedy_is_of_the_catalogue_and_evidence_is_numbers(code):
+    found = RULES[code](EDGES[code][0])
+    assert found.technique in {None, *(technique.name for technique in CATALOGUE)}
+    assert found.advice
+    assert found.evidence
+    assert all(math.isfinite(value) for value in found.evidence.values())
+    assert found.text.startswith(found.title)
+
+
+def test_a_healthy_arm_has_no_finding():
+    assert diagnose(case()) == ()
+
+
+def test_nothing_is_said_without_a_replicate_or_without_signs():
+    assert diagnose(Case(RECIPE, CLASSES, ())) == ()
+    bare = replace(HEALTHY, signs=None)
+    assert diagnose(case(bare, bare)) == ()
+    assert diagnose(case(replace(HEALTHY, signs=Signs()))) == ()
+
+
+@pytest.mark.parametrize("code", ["dead_units", "overfitting", "still_improving"])
+def test_what_fewer_than_half_of_the_replicates_show_is_luck(code):
+    (ill, *_), well = EDGES[code][0].replicates, HEALTHY
+    assert RULES[code](case(ill, ill, well, well)).text.count("in 2 of 4 replicates") == 1
+    assert RULES[code](case(ill, well, well)) is None
+
+
+def test_sentences_that_tables_rely_on():
+    lost = replace(HEALTHY, diverged=3)
+    assert rules_course.diverged(case(lost)).text == "diverged in epoch 3"
+    later = replace(HEALTHY, diverged=5)
+    found = rules_course.diverged(case(lost, later, HEALTHY))
+    assert found.text == "diverged in epochs 3 to 5 in 2 of 3 replicates"
+    constant = [replace(HEALTHY, constant=each) for each in (1, 0)]
+    found = rules_course.constant_answer(case(*constant))
+    assert found.text == "answers a or b to every image"
+
+
+def test_what_diverged_is_not_judged_by_its_scores():
+    nan = Score(math.nan, math.nan)
+    lost = replace(HEALTHY, diverged=1, train=nan, validation=nan, test=nan, signs=Signs())
+    assert codes(diagnose(case(*[lost] * 5))) == ["diverged"]
+
+
+def test_raw_inputs_are_known_of_what_diverged_too():
+    raw = with_signs(input_mean=33.0, input_deviation=79.0)
+    found = diagnose(case(replace(raw, diverged=1), scaling="none"))
+    assert codes(found) == ["diverged", "inputs_not_scaled"]
+    assert {each.technique for each in found} == {"unit inputs"}
+
+
+def test_large_inputs_are_not_taken_for_exploding_gradients():
+    raw = {"input_mean": 0.0, "input_deviation": 80.0}
+    loud = with_signs(first_gradient=9.0, last_gradient=0.1, whole_gradient=9.0, **raw)
+    assert "exploding_gradients" not in codes(diagnose(case(loud)))
+    assert rules_inside.exploding_gradients(case(with_signs(first_gradient=900.0, **raw)))
+
+
+def test_a_loss_above_guessing_with_accuracy_is_too_sure_not_ignorant():
+    assert rules_course.learns_nothing(case(with_scores(9.0, train=0.8))) is None
+
+
+def test_what_has_begun_to_overfit_is_not_improving():
+    assert rules_course.still_improving(case(with_signs(late_gain=0.05, best_epoch=15.0))) is None
+    assert rules_course.still_improving(case(with_signs(late_gain=0.05, best_epoch=16.0)))
+
+
+def test_a_rate_that_falls_to_nothing_has_no_more_to_gain():
+    gaining = with_signs(late_gain=0.05)
+    assert rules_course.still_improving(case(gaining))
+    assert rules_course.still_improving(case(gaining, schedule="cosine")) is None
+
+
+def test_the_rate_tried_that_is_nearest_the_declared_one_speaks_for_it():
+    tried = Tried(RATES, (0.1, 0.5, 0.9), declared=0.0009)
+    found = rules_recipe.learning_rate_far_off(case(tried=tried))
+    assert "0.0009 is 100 times too small" in found.text
+    assert rules_recipe.learning_rate_far_off(case(tried=replace(tried, declared=0.09))) is None
+    large = Tried(RATES, (0.9, 0.5, 0.1), declared=0.1)
+    assert "100 times too large" in rules_recipe.learning_rate_far_off(case(tried=large)).text
+
+
+def test_dropout_that_has_overfitting_to_mend_is_left_alone():
+    fields = {"dropout": 0.5, "hidden": [8, 8]}
+    small = with_scores(train=0.9, validation=0.9)
+    assert rules_recipe.dropout_in_small_network(case(small, **fields))
+    assert rules_recipe.dropout_in_small_network(case(HEALTHY, **fields)) is None
+    assert rules_recipe.dropout_in_small_network(case(small, hidden=[8, 8])) is None
+    overfits = with_scores(train=0.9, validation=0.889)
+    assert rules_recipe.dropout_in_small_network(case(overfits, **fields)) is None
+
+
+def test_replicates_of_one_distribution_are_rarely_called_groups():
+    generator = np.random.default_rng(0)
+    for count in (4, 5, 6, 7, 10, 30):
+        apart = rules_course.APART.get(count, rules_course.APART_MANY)
+        draws = np.sort(generator.standard_normal((20_000, count)), axis=1)
+        gaps = np.diff(draws, axis=1)
+        place, rows = gaps.argmax(axis=1), np.arange(len(draws))
+        low = draws[rows, place] - draws[:, 0]
+        high = draws[:, -1] - draws[rows, place + 1]
+        width = np.maximum(low, high)
+        assert (gaps.max(axis=1) >= apart * width).mean() < 0.01
+
+
+def test_groups_that_are_wide_are_no_groups():
+    spread = [with_scores(test=each) for each in (0.1, 0.3, 0.5, 0.7, 0.95)]
+    assert rules_course.replicates_disagree(case(*spread)) is None
+    two = [with_scores(test=each) for each in (0.11, 0.11, 0.95, 0.96, 0.96)]
+    found = rules_course.replicates_disagree(case(*two))
+    assert "3 at 95.7 % and 2 at 11.0 %" in found.text
+
+
+def test_words():
+    assert how_many(2, 5) == " in 2 of 5 replicates"
+    assert how_many(5, 5) == ""
+    assert [times(each) for each in (1.0, 12.4, 1234.0, 98765.0)] == [
+        "1 times", "12 times", "1,200 times", "99,000 times"]  # fmt: skip
+    assert times(math.inf) == "infinitely many times"

@@ -1,0 +1,114 @@
+"""What diagnosis found, as it is shown: once where arms share it, and always as text."""
+
+import json
+from dataclasses import replace
+
+from example_results import (
+    HOSTILE_NAMES,
+    diagnosed,
+    diagnosed_results,
+    finding,
+    mnist_results,
+    named_results,
+)
+
+from stepladder.report.findings import found_lines
+from stepladder.report.formats import as_csv, as_json, as_markdown
+from stepladder.report.html import as_html
+from stepladder.report.table import as_text
+from stepladder.report.view import view_of
+
+
+def lines(results):
+    return {line.code: line for line in found_lines(results.arms)}
+
+
+def test_what_arms_share_word_for_word_is_said_once():
+    line = lines(diagnosed_results())["learns_nothing"]
+    assert line.names == "naive and + He normal"
+    assert line.text == "learns nothing: its loss is 2.301"
+    assert line.remedy == "Do something about it."
+    assert line.brief == line.text
+
+
+def test_what_differs_in_numbers_is_said_once_with_those_of_the_first():
+    line = lines(diagnosed_results())["vanishing_gradients"]
+    assert line.names == "naive and + He normal"
+    assert line.text == "gradients vanish (naive: the first layer's is 8,500 times smaller)"
+    assert line.remedy == "Do something about it; the catalogue has ReLU."
+    assert line.brief == f"{line.text} → ReLU"
+    assert dict(line.texts)["+ He normal"].endswith("170 times smaller")
+
+
+def test_what_one_arm_has_is_said_whole():
+    line = lines(diagnosed_results())["overfitting"]
+    assert line.text == "overfits from epoch 9 in 3 of 5 replicates: its loss rises"
+
+
+def test_where_and_detail_of_the_first_stand_in_brackets():
+    results = mnist_results()
+    found = {place: [finding("diverged", "diverged", f" in epoch {place}")] for place in (2, 3)}
+    (line,) = found_lines(diagnosed(results, found).arms)
+    assert line.text == "diverged (+ ReLU: in epoch 2)"
+
+
+def test_many_arms_are_counted():
+    results = named_results([f"arm {number}" for number in range(9)])
+    found = {place: [finding("small_batches", "small batches")] for place in range(10)}
+    (line,) = found_lines(diagnosed(results, found).arms)
+    assert line.names == "base, + arm 0, + arm 1 and 7 other arms"
+
+
+def test_lines_follow_the_order_in_which_rules_are_named():
+    codes = [line.code for line in found_lines(diagnosed_results().arms)]
+    assert codes == ["constant_answer", "learns_nothing", "vanishing_gradients", "overfitting"]
+
+
+def test_a_row_that_shows_it_needs_no_line():
+    view = view_of(diagnosed_results())
+    assert "constant_answer" not in {line.code for line in view.findings}
+    assert view.rows[0].instead == "answers 1 to every image"
+    results = diagnosed_results()
+    some = replace(results.arms[0].findings[0], where=" in 3 of 5 replicates")
+    changed = diagnosed(results, {0: [some]})
+    assert "constant_answer" in {line.code for line in view_of(changed).findings}
+
+
+def test_a_finding_is_no_note_as_well():
+    assert view_of(diagnosed_results()).notes == ()
+
+
+def test_every_form_has_it():
+    results = diagnosed_results()
+    for text in (as_text(results, 200), as_markdown(results), as_html(results)):
+        assert "Diagnosis" in text
+        assert "learns nothing: its loss is 2.301" in text
+        assert "weight decay" in text
+    assert "8,500 times smaller" in as_csv(results)
+    (arm, *_) = json.loads(as_json(results))["arms"]
+    assert [each["code"] for each in arm["findings"]] == [
+        "constant_answer", "learns_nothing", "vanishing_gradients"]  # fmt: skip
+    last = arm["findings"][-1]
+    assert last["technique"] == "ReLU"
+    assert last["evidence"] == {"ratio": 0.01}
+    assert arm["diagnosis"] == [each["text"] for each in arm["findings"]]
+    assert json.loads(as_json(mnist_results()))["arms"][0]["findings"] == []
+
+
+def test_a_healthy_study_has_no_diagnosis():
+    results = mnist_results()
+    for text in (as_text(results), as_markdown(results), as_html(results)):
+        assert "Diagnosis" not in text
+
+
+def test_names_and_texts_are_shown_as_text():
+    results = named_results(HOSTILE_NAMES)
+    name = HOSTILE_NAMES[0]
+    found = {place: [finding("dead_units", name, detail=f"{name} {place}")] for place in range(3)}
+    results = diagnosed(results, found)
+    assert "<script" not in as_html(results)
+    assert "<script" not in as_markdown(results)
+    assert name in as_text(results, 300)
+    control = diagnosed(results, {0: [finding("dead_units", "\x1b[2J\u202e")]})
+    assert "\x1b" not in as_text(control)
+    assert "\u202e" not in as_html(control)
