@@ -68,7 +68,7 @@ def reproduce(
         )
         click.echo(announcement(planned))
         if planned.seconds is None and planned.trials and asked.takes:
-            click.echo(f"All of it took {asked.takes}.")
+            click.echo(f"All of it: {asked.takes}.")
         return
     if not stored:
         interrupts.stop_cleanly()

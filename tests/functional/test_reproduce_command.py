@@ -112,7 +112,7 @@ def test_dry_run_trains_nothing_and_says_what_it_took(in_process, table, place):
     code, out, _ = in_process("reproduce", table(text), "--dry-run")
     assert code == 0
     assert "9 trials to train" in out
-    assert "All of it took two seconds." in out
+    assert "All of it: two seconds." in out
     assert not (place / "runs").exists()
 
 
