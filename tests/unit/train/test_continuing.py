@@ -11,6 +11,8 @@ from stepladder.train.groups import Group, Stage, groups, shortened
 from stepladder.train.messages import group_frame, read_group
 from stepladder.train.population import PopulationEngine
 
+pytestmark = pytest.mark.slow  # each trains several populations
+
 HARD = {"optimizer": "adam", "normalization": "batch", "dropout": 0.2}
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1)
 WIDE, NARROW = 5, 2
