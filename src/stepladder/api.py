@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stepladder.environment import settings
-from stepladder.errors import OutputError, RunError, StoreError
+from stepladder.errors import OutputError, RunError
 from stepladder.files import write_whole
 from stepladder.published import PublishedTable
 from stepladder.report.formats import as_json
@@ -144,8 +144,7 @@ def run(
         RunError: if a training failed or the report cannot be written; what was finished is
             stored.
     """
-    asked = study if isinstance(study, Study) else Study.load(study)
-    folder = Path(out) if out is not None else default_folder(asked)
+    asked, folder = _placed(study, out)
     finished = run_study(
         asked,
         folder,
@@ -235,8 +234,7 @@ def reproduce(
         RunError: if a training failed; what was finished is stored.
     """
     asked = table if isinstance(table, PublishedTable) else PublishedTable.load(table)
-    study = asked.study
-    folder = Path(out) if out is not None else default_folder(study)
+    study, folder = _placed(asked.study, out)
     if not train:
         here = settings(workers, engine)
         results = judge_stored(study, folder, here, "reproduce", store=store)
@@ -268,8 +266,7 @@ def plan(
 
     Takes and raises what `run` does; `lint` says whether the study's comparisons are looked at.
     """
-    asked = study if isinstance(study, Study) else Study.load(study)
-    folder = Path(out) if out is not None else default_folder(asked)
+    asked, folder = _placed(study, out)
     return plan_study(asked, folder, settings(workers, engine, axis, chunk), store=store, lint=lint)
 
 
@@ -337,8 +334,7 @@ def search(
     """
     from stepladder.searcher.search_run import search_study
 
-    asked = study if isinstance(study, Study) else Study.load(study)
-    folder = Path(out) if out is not None else default_folder(asked)
+    asked, folder = _placed(study, out)
     found = search_study(
         asked,
         folder,
@@ -374,14 +370,17 @@ def read(
             f"RUN must be the folder of a run, such as runs/mnist, found no folder {str(place)!r}; "
             "run a study first, or name its --out folder"
         )
-    try:
-        name = Study.load(place / "study.toml").name
-    except StoreError:
-        raise
+    name = Study.load(place / "study.toml").name
     url = store or str(place / STORE_NAME)
     with open_store(url, create=False) as kept:
         results = results_of(kept, name, command, curves)
     return Run(results, place, 0, sum(arm.n for arm in results.arms))
+
+
+def _placed(study: Study | str | Path, out: str | Path | None) -> tuple[Study, Path]:
+    """A study, loaded if need be, and the folder of its run."""
+    asked = study if isinstance(study, Study) else Study.load(study)
+    return asked, Path(out) if out is not None else default_folder(asked)
 
 
 def default_folder(study: Study) -> Path:

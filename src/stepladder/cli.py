@@ -13,7 +13,7 @@ from stepladder.cli_judge import judge
 from stepladder.cli_report import report, ui
 from stepladder.cli_reproduce import reproduce
 from stepladder.cli_search import search
-from stepladder.cli_settings import given, settings_of
+from stepladder.cli_settings import ALLOW_CODE, ENGINE, WORKERS, given, settings_of
 from stepladder.errors import StepladderError
 from stepladder.version import __version__
 
@@ -55,14 +55,8 @@ def command() -> None:
     "--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the run [runs/STUDY]."
 )
 @_STORE
-@click.option("--workers", type=int, metavar="N", help="Training processes [one for each core].")
-@click.option(
-    "--engine",
-    type=click.Choice(["auto", "population", "fit"]),
-    default="auto",
-    show_default=True,
-    help="population: many trials at once on JAX; fit: keras.Model.fit, one at a time.",
-)
+@WORKERS
+@ENGINE
 @click.option(
     "--axis",
     type=click.Choice(["auto", "one", "map", "vmap"]),
@@ -71,11 +65,7 @@ def command() -> None:
     help="How replicates are put together; auto measures where that can pay.",
 )
 @click.option("--chunk", type=int, metavar="N", help="Replicates that are put together at a time.")
-@click.option(
-    "--allow-code",
-    is_flag=True,
-    help="Let the model file that the study names run, with your rights. Read it first.",
-)
+@ALLOW_CODE
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE",
     help="Any key of the study by its path, such as base.learning_rate=0.1; may be repeated.",
@@ -189,7 +179,7 @@ def doctor(run: Path | None) -> None:
 
 
 @command.command()
-@click.option("--workers", type=int, metavar="N", help="Training processes [one for each core].")
+@WORKERS
 @click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
 )

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from stepladder import interrupts
+from stepladder.cli_settings import ENGINE, WORKERS
 
 __all__ = ["reproduce"]
 
@@ -27,11 +28,8 @@ __all__ = ["reproduce"]
     "--store", metavar="URL",
     help="Store of the trials; an SQLite file in the run's folder if left out.",
 )  # fmt: skip
-@click.option("--workers", type=int, metavar="N", help="Training processes [one for each core].")
-@click.option(
-    "--engine", type=click.Choice(["auto", "population", "fit"]), default="auto", show_default=True,
-    help="population: many trials at once on JAX; fit: keras.Model.fit, one at a time.",
-)  # fmt: skip
+@WORKERS
+@ENGINE
 @click.option(
     "--format", "form", type=click.Choice(["table", "json", "markdown"]), default="table",
     show_default=True,

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from stepladder import interrupts
-from stepladder.cli_settings import given, settings_of
+from stepladder.cli_settings import ALLOW_CODE, ENGINE, WORKERS, given, settings_of
 
 __all__ = ["search"]
 
@@ -41,19 +41,9 @@ __all__ = ["search"]
     metavar="URL",
     help="Store of the trials; an SQLite file in the folder if left out.",
 )
-@click.option("--workers", type=int, metavar="N", help="Training processes [one for each core].")
-@click.option(
-    "--engine",
-    type=click.Choice(["auto", "population", "fit"]),
-    default="auto",
-    show_default=True,
-    help="population: many trials at once on JAX; fit: keras.Model.fit, one at a time.",
-)
-@click.option(
-    "--allow-code",
-    is_flag=True,
-    help="Let the model file that the study names run, with your rights. Read it first.",
-)
+@WORKERS
+@ENGINE
+@ALLOW_CODE
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE",
     help="Any key of the study by its path, such as search.pruning=none; may be repeated.",

@@ -1,4 +1,4 @@
-"""Values of a study that the command line gives."""
+"""Options that several commands have, and values of a study that the command line gives."""
 
 from __future__ import annotations
 
@@ -8,7 +8,23 @@ from typing import Any
 
 import click
 
-__all__ = ["given", "settings_of"]
+__all__ = ["ALLOW_CODE", "ENGINE", "WORKERS", "given", "settings_of"]
+
+WORKERS = click.option(
+    "--workers", type=int, metavar="N", help="Training processes [one for each core]."
+)
+ENGINE = click.option(
+    "--engine",
+    type=click.Choice(["auto", "population", "fit"]),
+    default="auto",
+    show_default=True,
+    help="population: many trials at once on JAX; fit: keras.Model.fit, one at a time.",
+)
+ALLOW_CODE = click.option(
+    "--allow-code",
+    is_flag=True,
+    help="Let the model file that the study names run, with your rights. Read it first.",
+)
 
 
 def given(**values: object) -> dict[str, Any]:
