@@ -30,7 +30,7 @@ def write_whole(file: Path, content: bytes) -> Path:
     Raises:
         OutputError: if it cannot be written; nothing is left behind.
     """
-    if file.is_dir():  # "." has no name of its own to write a part beside
+    if os.path.isdir(file):  # "." has no name of its own to write a part beside
         raise _unwritten(file, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
     for tries in range(_TRIES):
         part = file.with_name(f".{file.name[:100]}.{secrets.token_hex(4)}.part")
