@@ -12,14 +12,13 @@ from stepladder.report import footnotes
 from stepladder.report.answer import answer
 from stepladder.report.asked import asked
 from stepladder.report.confounds import confound_tables
-from stepladder.report.figures import csv_of, svg_of
+from stepladder.report.figures import csv_of, dark_svg_of, svg_of
 from stepladder.report.findings import found_lines
 from stepladder.report.glossary import glossary
 from stepladder.report.measures import other_measures
 from stepladder.report.plots.catalogue import figures_of
 from stepladder.report.plots.plot import Plot
 from stepladder.report.readout import readout_tables
-from stepladder.report.style import DARK, LIGHT
 from stepladder.report.tuning import tuning_tables
 from stepladder.report.unknown import unknown
 from stepladder.report.view import view_of
@@ -160,7 +159,8 @@ def _notes(results: Results) -> list[str]:
 
 def drawn(plot: Plot) -> Drawn:
     """A figure for light and for dark paper, with its data."""
-    return Drawn(plot, svg_of(plot, LIGHT), svg_of(plot, DARK), csv_of(plot))
+    light = svg_of(plot)
+    return Drawn(plot, light, dark_svg_of(plot, light), csv_of(plot))
 
 
 def _data_uri(text: str, kind: str) -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from stepladder.files import write_whole
-from stepladder.report.figures import csv_of, svg_and_png_of, svg_of
+from stepladder.report.figures import csv_of, dark_svg_of, svg_and_png_of
 from stepladder.report.html import Drawn, as_html
 from stepladder.report.plots.catalogue import figures_of
 from stepladder.report.plots.plot import Plot
-from stepladder.report.style import DARK
 from stepladder.runner.results import Results
 
 __all__ = ["write_html", "write_report"]
@@ -41,9 +40,9 @@ def write_report(results: Results, folder: Path) -> list[Path]:
 
 
 def _drawn(plot: Plot) -> tuple[Drawn, bytes]:
-    """A figure as a page carries it, and as PNG: drawn once for each paper."""
+    """A figure as a page carries it, and as PNG: drawn once."""
     svg, png = svg_and_png_of(plot)
-    return Drawn(plot, svg, svg_of(plot, DARK), csv_of(plot)), png
+    return Drawn(plot, svg, dark_svg_of(plot, svg), csv_of(plot)), png
 
 
 def write_html(results: Results, file: Path) -> Path:
