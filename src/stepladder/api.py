@@ -20,7 +20,8 @@ from stepladder.runner.progress import Planned, Progress
 from stepladder.runner.reproduced import Reproduction, reproduction
 from stepladder.runner.results import Results
 from stepladder.runner.settings import AxisChoice, EngineChoice
-from stepladder.runner.study_run import judge_stored, plan_study, results_of, run_study
+from stepladder.runner.stored import judge_stored, results_of
+from stepladder.runner.study_run import plan_study, run_study
 from stepladder.store import open_store
 from stepladder.study import Study
 
