@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,7 @@ from stepladder.report.wording import duration, elided, visible
 from stepladder.runner.results import Results
 from stepladder.study import BUILT_IN_STUDIES, Study
 
-__all__ = ["Drawn", "as_html", "drawn", "rendered"]
+__all__ = ["Drawn", "as_html", "commands_of", "drawn", "rendered", "study_text"]
 
 NAME_LENGTH = 120
 SHORT_CELL = 24
@@ -127,8 +127,8 @@ def _context(results: Results, figures: Sequence[Drawn]) -> dict[str, Any]:
         "tables": shown,
         "techniques": _techniques(results),
         "facts": _facts(results),
-        "commands": _commands(results),
-        "toml": _without_controls(results.study.to_toml()),
+        "commands": commands_of(results.study, results.versions),
+        "toml": study_text(results.study),
         "glossary": glossary(results),
     }
 
@@ -204,17 +204,19 @@ def _facts(results: Results) -> list[tuple[str, str]]:
     return facts
 
 
-def _commands(results: Results) -> list[str]:
-    version = results.versions.get("stepladder")
-    name = results.study.name if _is_built_in(results.study) else "study.toml"
+def commands_of(study: Study, versions: Mapping[str, str], verb: str = "run") -> list[str]:
+    """The lines that repeat what a page reports."""
+    version = versions.get("stepladder")
+    name = study.name if _is_built_in(study) else "study.toml"
     made_with = [visible(f"# stepladder {version}")] if version else []
-    allowed = "" if results.study.model is None else " --allow-code"
-    return [*made_with, f"stepladder run {name}{allowed}"]
+    allowed = "" if study.model is None else " --allow-code"
+    return [*made_with, f"stepladder {verb} {name}{allowed}"]
 
 
 def _is_built_in(study: Study) -> bool:
     return study.name in BUILT_IN_STUDIES and study == Study.load(study.name)
 
 
-def _without_controls(toml: str) -> str:
-    return "\n".join(visible(line) for line in toml.splitlines())
+def study_text(study: Study) -> str:
+    """A study's file, without characters that steer a page."""
+    return "\n".join(visible(line) for line in study.to_toml().splitlines())
