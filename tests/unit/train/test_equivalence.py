@@ -9,7 +9,8 @@ import pytest
 from stepladder import CATALOGUE
 from stepladder.data import affine, split
 from stepladder.train.custom import STANDARD, builder
-from stepladder.train.fit import Batches, prepared
+from stepladder.train.fit import prepared
+from stepladder.train.fit_batches import Batches
 from stepladder.train.groups import Group
 from stepladder.train.population import PopulationEngine
 
@@ -63,7 +64,7 @@ def fitted(trial, dataset, build):
     scale, shift = affine(dataset.x_train, parts.train, recipe.scaling)
     x = dataset.x_train[parts.train].astype(np.float32) * scale + shift
     model = prepared(trial, dataset.input_shape, dataset.classes, len(parts.train), build)
-    batches = Batches(x, dataset.y_train[parts.train], trial)
+    batches = Batches(x, dataset.y_train[parts.train], trial, classes=dataset.classes)
     model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[batches.follow])
     return model
 
