@@ -86,7 +86,8 @@ def run(
     settings: tuple[str, ...],
     dry_run: bool,
 ) -> None:
-    """Trains a study and judges it: a file, or mnist, mnist-fair or quick.
+    """Trains a study and judges it: a file, or mnist, mnist-fair, mnist-best,
+    mnist-best-augmented or quick.
 
     What is stored already is not trained again: the same command goes on after an interruption.
     """

@@ -114,11 +114,8 @@ class Standing:
     def _averaging(self) -> npt.NDArray[np.float32] | None:
         """Of each step and lane, how far its average moves: (epochs, steps, lanes), or None."""
         shares = [averaging(trial.recipe, self.steps) for trial in self.lanes]
-        return (
-            np.stack([each for each in shares if each is not None], -1)
-            if shares[0] is not None
-            else None
-        )
+        found = [each for each in shares if each is not None]  # all or none: see `structure`
+        return np.stack(found, axis=-1) if found else None
 
     def _more(self, epoch: int) -> More:
         """What the steps of an epoch are given beside examples and rates."""
