@@ -39,8 +39,9 @@ class Trainer(Protocol):
 def goes_on(study: Study, engine: str) -> bool:
     """Whether a longer training of a candidate goes on from a shorter one.
 
-    It does where learning rates and the like do not depend on the number of epochs, and the population engine
-    trains; else each rung is a training of its own, its schedule brought to its end.
+    It does where learning rates and the like do not depend on the number of epochs, and the
+    population engine trains; else each rung is a training of its own, its schedule brought to its
+    end.
     """
     assert study.search is not None
     base, space = study.base, study.search.space
