@@ -25,6 +25,7 @@ from stepladder.runner.standby import Standby
 from stepladder.runner.watchdog import Watchdog
 from stepladder.store import Store
 from stepladder.train import checkpoints
+from stepladder.train.final import keep_final
 from stepladder.train.groups import Group, Stage, groups
 from stepladder.train.messages import read_result
 
@@ -46,6 +47,7 @@ def execute(
     before: Mapping[Trial, tuple[Stage, ...]] | None = None,
     keeps: bool = False,
     standby: Standby | None = None,
+    weights: Path | None = None,
 ) -> int:
     """Trains what is missing; returns when all of it is stored, by this run or by another.
 
@@ -66,6 +68,7 @@ def execute(
             have some, replicates are trained one by one.
         keeps: whether where trials end is kept, for later stages to go on from.
         standby: processes that were started before, which are used first and then ended.
+        weights: where what each trial ended with is kept, or None to keep it nowhere.
 
     Returns:
         How many trials this run has trained and stored; others have stored the rest.
@@ -85,7 +88,7 @@ def execute(
         return 0
     return _Execution(
         waiting, dataset, settings, progress, store, folder, model, arm_names or {},
-        standby or Standby(),
+        standby or Standby(), weights,
     ).run()  # fmt: skip
 
 
@@ -101,9 +104,10 @@ class _Execution:
         model: ModelFile | None,
         arm_names: Mapping[str, Sequence[str]],
         standby: Standby,
+        weights: Path | None,
     ) -> None:
         self._standby = standby
-        self._folder = folder
+        self._folder, self._weights = folder, weights
         self._waiting = waiting
         self._dataset, self._settings = dataset, settings
         self._progress, self._store = progress, store
@@ -180,7 +184,10 @@ class _Execution:
             worker.begin(self._dataset)
             return worker
         events = self._standby.events
-        return Worker(self._dataset, self._settings, cpu, events, self._folder, self._model)
+        return Worker(
+            self._dataset, self._settings, cpu, events, self._folder, self._model,
+            keeps_final=self._weights is not None,
+        )  # fmt: skip
 
     def _feed(self, worker: Worker) -> None:
         """Gives a worker its next group, or nothing where none is left."""
@@ -230,7 +237,9 @@ class _Execution:
             )
 
     def _finished(self, result: TrialResult) -> None:
-        result = replace(result, signs=signs(result.curve, result.probes))
+        if self._weights:  # first, so that whatever is stored has them
+            keep_final(self._weights, result)
+        result = replace(result, final=None, signs=signs(result.curve, result.probes))
         try:
             self._kept += self._store.add(result)
         except KeyboardInterrupt:

@@ -23,16 +23,21 @@ class Standby:
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._workers: list[Worker] = []
 
-    def start(self, settings: Settings, checkpoints: Path, most: int) -> None:
+    def start(
+        self, settings: Settings, checkpoints: Path, most: int, keeps_final: bool = False
+    ) -> None:
         """Starts one for each core.
 
         Args:
             settings: of the run.
             checkpoints: folder of their checkpoints.
             most: how many can be of use.
+            keeps_final: whether their results bring what their trials ended with.
         """
         for cpu in settings.cpus[:most]:
-            self._workers.append(Worker(None, settings, cpu, self.events, checkpoints))
+            self._workers.append(
+                Worker(None, settings, cpu, self.events, checkpoints, keeps_final=keeps_final)
+            )
 
     def take(self, cpu: int | None) -> Worker | None:
         """The process that waits on a core, if one does; it lacks its dataset."""

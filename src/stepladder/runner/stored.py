@@ -39,10 +39,17 @@ def judge_stored(
     with open_store(store or str(folder / folders.STORE_NAME), create=False) as kept:
         known = kept.study(study.name) or record
         latest = replace(record, seconds=known.seconds)
-        return judge(kept, latest, settings.engine_name, command, curves=False)
+        weights = folder / folders.WEIGHTS_NAME
+        return judge(kept, latest, settings.engine_name, command, curves=False, weights=weights)
 
 
-def results_of(store: Store, name: str | None, command: str, curves: bool = True) -> Results:
+def results_of(
+    store: Store,
+    name: str | None,
+    command: str,
+    curves: bool = True,
+    folder: Path | None = None,
+) -> Results:
     """The results of a study that was run before, complete or so far.
 
     Args:
@@ -51,6 +58,7 @@ def results_of(store: Store, name: str | None, command: str, curves: bool = True
         command: what asks, for the log of looks.
         curves: whether the epochs are read too, and the dataset for what was misread; without,
             every curve is empty.
+        folder: of the run, where weights may be kept; None where only its store is known.
 
     Raises:
         StoreError: if the store does not hold the study, or cannot be read.
@@ -58,7 +66,8 @@ def results_of(store: Store, name: str | None, command: str, curves: bool = True
     record = _stored_record(store, name)
     engine = record.versions.get("engine", "population")
     dataset = _dataset_of(record) if curves else None
-    return judge(store, record, engine, command, curves, dataset)
+    weights = folder / folders.WEIGHTS_NAME if folder else None
+    return judge(store, record, engine, command, curves, dataset, weights=weights)
 
 
 def results_so_far(store: Store, name: str) -> Results:

@@ -11,12 +11,14 @@ from stepladder.errors import StoreError
 from stepladder.runner import folder as folders
 from stepladder.runner import own_model
 from stepladder.runner.claims import forget_dead
+from stepladder.runner.ensembling import unkept
 from stepladder.runner.execute import execute
 from stepladder.runner.going_on import epochs_at_hand
 from stepladder.runner.judge import judge
 from stepladder.runner.lint import preflight
 from stepladder.runner.phases import foreseen, train_all
 from stepladder.runner.plan import Plan, part_sizes
+from stepladder.runner.possible import check_possible
 from stepladder.runner.progress import Planned, Progress, QuietProgress
 from stepladder.runner.question import question_of, record_of
 from stepladder.runner.results import Results
@@ -82,7 +84,7 @@ def run_study(
         if study.model is None and store is None and not (folder / folders.STORE_NAME).exists():
             # All is to be trained: what trains gets ready while the dataset is read.
             most = len(study.arms) * study.replicates
-            standby.start(settings, folder / folders.CHECKPOINTS_NAME, most)
+            standby.start(settings, folder / folders.CHECKPOINTS_NAME, most, study.keep_weights)
         return _run_study(
             study, folder, settings, store, progress or QuietProgress(), lint, standby
         )
@@ -100,6 +102,7 @@ def _run_study(
     standby: Standby,
 ) -> Finished:
     dataset = load(study.dataset)
+    check_possible(study, dataset, settings)
     record = record_of(study, dataset, part_sizes(study, dataset), settings)
     url = store or str(folder / folders.STORE_NAME)
     if study.model is not None and _lacks(record, url):
@@ -112,19 +115,24 @@ def _run_study(
         kept.put_study(record)
         for line in preflight(ahead, dataset, record.sizes) if lint else ():
             told.note(line)
+        if study.keep_weights and (line := unkept(ahead, folder / folders.WEIGHTS_NAME)):
+            told.note(line)
         checkpoints = folder / folders.CHECKPOINTS_NAME
         seen = {trial.id for trial in ahead.trials}
 
         def train(part: Plan) -> int:
             seen.update(trial.id for trial in part.trials)
-            return _train(part, study, dataset, settings, kept, told, checkpoints, standby)
+            return _train(part, study, dataset, settings, kept, told, folder, standby)
 
         done = train_all(question, dataset, kept, train, told.note)
         forget_dead(kept)
         if not kept.claimed(seen):
             clear(checkpoints)
         latest = kept.study(study.name) or record
-        results = judge(kept, latest, settings.engine_name, "run", dataset=dataset)
+        results = judge(
+            kept, latest, settings.engine_name, "run", dataset=dataset,
+            weights=folder / folders.WEIGHTS_NAME,
+        )  # fmt: skip
     return Finished(results, done.now, done.trials - done.now)
 
 
@@ -159,6 +167,7 @@ def plan_study(
         InputError: if the study, its data, the folder or the store will not do.
     """
     dataset = load(study.dataset)
+    check_possible(study, dataset, settings)
     record = record_of(study, dataset, part_sizes(study, dataset), settings)
     folders.check_holds(folder, study)
     place = folder / folders.STORE_NAME
@@ -185,7 +194,7 @@ def _train(
     settings: Settings,
     kept: Store,
     told: Progress,
-    checkpoints: Path,
+    folder: Path,
     standby: Standby,
 ) -> int:
     """Trains what is missing, and says how many trials that were."""
@@ -202,10 +211,11 @@ def _train(
             settings,
             told,
             kept,
-            checkpoints,
+            folder / folders.CHECKPOINTS_NAME,
             study.model,
             planned.arm_names,
             standby=standby,
+            weights=folder / folders.WEIGHTS_NAME if study.keep_weights else None,
         )
     finally:
         told.finish()
