@@ -78,13 +78,15 @@ def import_(store: str, source: str) -> None:
 @store.command()
 @_STORE
 def vacuum(store: str) -> None:
-    """Gives the room of deleted rows back to the disk."""
+    """Gives the room of deleted rows, and of kept weights that no study asks for, to the disk."""
     from stepladder.report.upkeep import byte_size
-    from stepladder.runner.upkeep import address_of
-    from stepladder.store.tending import vacuumed
+    from stepladder.report.wording import counted
+    from stepladder.runner.upkeep import tidied
 
-    before, after = vacuumed(address_of(store))
+    before, after, removed = tidied(store)
     click.echo(f"{byte_size(before)} before, {byte_size(after)} now")
+    if removed:
+        click.echo(f"{counted(removed, 'file')} of weights removed that no study asks for")
 
 
 def _copy(source: str, target: str) -> None:

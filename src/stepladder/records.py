@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from stepladder.recipe import Recipe
 from stepladder.streams import NUMERICS_VERSION
 from stepladder.values import fingerprint
 
-__all__ = ["Curve", "Engine", "Probes", "Score", "Signs", "Trial", "TrialResult"]
+__all__ = ["Curve", "Engine", "Final", "Probes", "Score", "Signs", "Trial", "TrialResult"]
 
 Engine = Literal["population", "fit"]
 
@@ -44,17 +44,13 @@ class Trial:
     @cached_property
     def id(self) -> str:
         """SHA-256 of all that decides the outcome: equal trials are trained once."""
-        return fingerprint(
-            {
-                "recipe": self.recipe.model_dump(mode="json"),
-                "dataset": self.dataset,
-                "validation": self.validation,
-                "seed": self.seed,
-                "replicate": self.replicate,
-                "engine": self.engine,
-                "numerics": self.numerics,
-            }
-        )
+        return fingerprint(self.declared)
+
+    @property
+    def declared(self) -> dict[str, Any]:
+        """All that decides the outcome, as JSON has it."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {**values, "recipe": self.recipe.model_dump(mode="json")}
 
 
 @dataclass(frozen=True)
@@ -211,6 +207,36 @@ class Signs:
 
 
 @dataclass(frozen=True, eq=False)
+class Final:
+    """What a trial ended with: all that calling its network needs, and what it then answers.
+
+    Attributes:
+        trainable: float32, in the order and shapes of the network's `trainable_variables`, as
+            `stepladder.models.build` makes it of the trial's recipe. Where weights are averaged,
+            these are the averages, which all scores are of.
+        statistics: its `non_trainable_variables` in their order, states of random generators left
+            out: the moving means and variances of batch normalisation.
+        scale: what inputs are multiplied by, float32 of shape () or flat, (values,).
+        shift: what is then added to them, of the same shape.
+        validation_rows: which examples of the dataset's training part were held out, int32.
+        validation_labels: their classes, int32.
+        validation_probabilities: float32 (held-out examples, classes), each row with the sum 1.
+        test_labels: classes of the test part, int32.
+        test_probabilities: float32 (test examples, classes).
+    """
+
+    trainable: tuple[npt.NDArray[np.float32], ...]
+    statistics: tuple[npt.NDArray[np.float32], ...]
+    scale: npt.NDArray[np.float32]
+    shift: npt.NDArray[np.float32]
+    validation_rows: npt.NDArray[np.int32]
+    validation_labels: npt.NDArray[np.int32]
+    validation_probabilities: npt.NDArray[np.float32]
+    test_labels: npt.NDArray[np.int32]
+    test_probabilities: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
 class TrialResult:
     """All that is kept of one finished trial.
 
@@ -230,6 +256,7 @@ class TrialResult:
         probes: what the network was like inside; None where its engine does not look, where it
             was trained before stepladder did, and where epochs were not read.
         signs: what its epochs come to, or None where it was trained before they were kept.
+        final: what it ended with, on the way from training to the run's folder; no store has it.
     """
 
     trial: Trial
@@ -245,3 +272,4 @@ class TrialResult:
     versions: dict[str, str]
     probes: Probes | None = None
     signs: Signs | None = None
+    final: Final | None = None

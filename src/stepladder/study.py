@@ -120,6 +120,12 @@ class Study(Value):
         description="Validation accuracy to which epochs and seconds are counted, a fraction.",
         examples=[0.95],
     )
+    keep_weights: bool = Field(
+        default=False,
+        description="Whether the final weights of every trial, and the probabilities that they "
+        "give, are kept in the run's folder: for the ensemble of an arm's replicates, and export.",
+        examples=[True],
+    )
     base_name: str = Field(
         default="base", min_length=1, max_length=500, description="Name of the base's arm."
     )

@@ -24,6 +24,7 @@ from stepladder.runner.stacking import stackings
 from stepladder.runner.watchdog import Watchdog
 from stepladder.store import Store
 from stepladder.train import checkpoints
+from stepladder.train.final import keep_final
 from stepladder.train.groups import Group, Stage, groups
 from stepladder.train.messages import read_result
 
@@ -44,6 +45,7 @@ def execute(
     arm_names: Mapping[str, Sequence[str]] | None = None,
     before: Mapping[Trial, tuple[Stage, ...]] | None = None,
     keeps: bool = False,
+    weights: Path | None = None,
 ) -> int:
     """Trains what is missing; returns when all of it is stored, by this run or by another.
 
@@ -63,6 +65,7 @@ def execute(
         before: stages that trials have behind them; None where none has any. Where trials may
             have some, replicates are trained one by one.
         keeps: whether where trials end is kept, for later stages to go on from.
+        weights: where what each trial ended with is kept, or None to keep it nowhere.
 
     Returns:
         How many trials this run has trained and stored; others have stored the rest.
@@ -81,7 +84,7 @@ def execute(
     if not waiting:
         return 0
     return _Execution(
-        waiting, dataset, settings, progress, store, folder, model, arm_names or {}
+        waiting, dataset, settings, progress, store, folder, model, arm_names or {}, weights
     ).run()
 
 
@@ -96,8 +99,9 @@ class _Execution:
         folder: Path | None,
         model: ModelFile | None,
         arm_names: Mapping[str, Sequence[str]],
+        weights: Path | None,
     ) -> None:
-        self._folder = folder
+        self._folder, self._weights = folder, weights
         self._waiting = waiting
         self._dataset, self._settings = dataset, settings
         self._progress, self._store = progress, store
@@ -164,8 +168,9 @@ class _Execution:
         while self._free and (group := self._next_group(None)):
             cpu = self._free.pop(0)
             worker = Worker(
-                self._dataset, self._settings, cpu, self._events, self._folder, self._model
-            )
+                self._dataset, self._settings, cpu, self._events, self._folder, self._model,
+                keeps_final=self._weights is not None,
+            )  # fmt: skip
             self._workers.append(worker)
             self._give(worker, group)
 
@@ -217,7 +222,9 @@ class _Execution:
             )
 
     def _finished(self, result: TrialResult) -> None:
-        result = replace(result, signs=signs(result.curve, result.probes))
+        if self._weights:  # first, so that whatever is stored has them
+            keep_final(self._weights, result)
+        result = replace(result, final=None, signs=signs(result.curve, result.probes))
         try:
             self._kept += self._store.add(result)
         except KeyboardInterrupt:

@@ -16,6 +16,7 @@ __all__ = [
     "SEARCH_NAME",
     "STORE_NAME",
     "STUDY_NAME",
+    "WEIGHTS_NAME",
     "check",
     "check_holds",
     "write_study",
@@ -26,6 +27,7 @@ CHECKPOINTS_NAME = "checkpoints"
 SEARCH_NAME = "search.json"
 STUDY_NAME = "study.toml"
 STORE_NAME = "stepladder.db"
+WEIGHTS_NAME = "weights"
 
 
 def check(folder: Path, study: Study) -> None:
@@ -39,7 +41,7 @@ def check(folder: Path, study: Study) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
-        for place in (folder, folder / "figures", folder / CHECKPOINTS_NAME):
+        for place in (folder, folder / "figures", folder / CHECKPOINTS_NAME, folder / WEIGHTS_NAME):
             sweep(place)
     except OSError as error:
         raise OutputError(

@@ -49,6 +49,7 @@ class Worker:
         model: ModelFile | None = None,
         *,
         task: Task = "train",
+        keeps_final: bool = False,
     ) -> None:
         """Starts the process and sends it the dataset in the background.
 
@@ -60,6 +61,7 @@ class Worker:
             checkpoints: folder of its checkpoints, or None to keep none.
             model: the code of a network of the user's own, which the process runs, or None.
             task: what it is for: to train, to look at networks once, or to time groups.
+            keeps_final: whether results bring what their trials ended with.
         """
         self.cpu = cpu
         self.group: Group | None = None
@@ -85,6 +87,7 @@ class Worker:
             "endings": endings and {**endings, "folder": str(endings["folder"])},
             "code": code_header(model),
             "task": task,
+            "keeps_final": keeps_final,
         }
         self._threads = [
             threading.Thread(target=self._greet, args=(setup, dataset), daemon=True),

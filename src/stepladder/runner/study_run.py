@@ -101,7 +101,7 @@ def run_study(
 
         def train(part: Plan) -> int:
             seen.update(trial.id for trial in part.trials)
-            return _train(part, study, dataset, settings, kept, told, checkpoints)
+            return _train(part, study, dataset, settings, kept, told, folder)
 
         done = train_all(question, dataset, kept, train, told.note)
         forget_dead(kept)
@@ -192,7 +192,7 @@ def _train(
     settings: Settings,
     kept: Store,
     told: Progress,
-    checkpoints: Path,
+    folder: Path,
 ) -> int:
     """Trains what is missing, and says how many trials that were."""
     if not planned.missing:
@@ -208,9 +208,10 @@ def _train(
             settings,
             told,
             kept,
-            checkpoints,
+            folder / folders.CHECKPOINTS_NAME,
             study.model,
             planned.arm_names,
+            weights=folder / folders.WEIGHTS_NAME if study.keep_weights else None,
         )
     finally:
         told.finish()

@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from stepladder.runner.folder import STORE_NAME
+from stepladder.files import sweep
+from stepladder.runner.folder import STORE_NAME, WEIGHTS_NAME
 from stepladder.runner.phases import foreseen
 from stepladder.runner.processes import is_here_and_gone
 from stepladder.runner.question import question_of
+from stepladder.store import Store
 from stepladder.store.opening import opened
-from stepladder.store.tending import examined
+from stepladder.store.tending import examined, vacuumed
 from stepladder.streams import NUMERICS_VERSION
+from stepladder.train.final import ENDING
+from stepladder.train.state_files import remove_file
 
-__all__ = ["Checked", "address_of", "checked"]
+__all__ = ["Checked", "address_of", "checked", "tidied"]
 
 
 @dataclass(frozen=True)
@@ -75,3 +79,42 @@ def checked(store: str) -> Checked:
     if dead:
         notes.append(f"{dead} runs were killed; what they had claimed is free for the next one")
     return Checked(found.faults, tuple(notes), len(found.trials), found.studies)
+
+
+def tidied(store: str) -> tuple[int, int, int]:
+    """Gives room back: that of deleted rows, and of kept weights that belong to no study.
+
+    Weights lie in a run's folder, beside its store. Those of a trial stay that a study of the
+    store asks for as it is declared now, and those that a run is about to store.
+
+    Args:
+        store: the folder of a run, a path or a URL.
+
+    Returns:
+        Bytes of the store before and after, and how many files of weights were removed.
+
+    Raises:
+        StoreError: if it is no store, or a study of it cannot be read.
+        RunError: if another program is writing to it, or there is no room for a copy.
+    """
+    address = address_of(store)
+    before, after = vacuumed(address)
+    with opened(address, create=False, timeout=60.0) as kept:
+        place = kept.address.path
+        folder = place.parent / WEIGHTS_NAME if place else Path(WEIGHTS_NAME)
+        orphans = _orphaned(kept, folder) if place and folder.is_dir() else []
+    for file in orphans:
+        remove_file(file)
+    if orphans:
+        sweep(folder)
+    return before, after, len(orphans)
+
+
+def _orphaned(kept: Store, folder: Path) -> list[Path]:
+    """Files of weights that no stored or claimed trial of a study has any use for."""
+    files = {file.stem: file for file in folder.glob(f"*{ENDING}")}
+    asked: set[str] = set()
+    for record in kept.studies():
+        asked |= {trial.id for trial in foreseen(question_of(record), kept).trials}
+    held = kept.has(files) | kept.claimed(files).keys()
+    return [file for each, file in files.items() if each not in held or each not in asked]

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
+from scipy.special import softmax
 
 from stepladder import models
 from stepladder.data import Dataset, affine, split
 from stepladder.recipe import Recipe
-from stepladder.records import Score, Trial, TrialResult
+from stepladder.records import Final, Score, Trial, TrialResult
 from stepladder.train.checkpoints import Keeping
 from stepladder.train.custom import STANDARD, Build, at_start
 from stepladder.train.fit_resuming import ResumableFit
@@ -36,6 +38,7 @@ class FitEngine:
         dataset: Dataset,
         checkpoints: Keeping = lambda group: None,
         build: Build = STANDARD,
+        keeps_final: bool = False,
     ) -> None:
         """Trains nothing yet.
 
@@ -43,9 +46,10 @@ class FitEngine:
             dataset: what every trial is trained and judged on.
             checkpoints: gives the checkpoints of a trial.
             build: what builds the networks.
+            keeps_final: whether results bring what their trials ended with.
         """
         self._dataset, self._checkpoints = dataset, checkpoints
-        self._build = build
+        self._build, self._keeps_final = build, keeps_final
 
     def train(self, group: Group, on_epoch: Callable[[int], None]) -> Iterator[TrialResult]:
         """Trains a group's trials one after the other.
@@ -102,13 +106,16 @@ class FitEngine:
                 break
         resumable.end()
         scored = {name: (*_answers(model, x, y), y) for name, (x, y) in named.items()}
-        return result_of(
+        result = result_of(
             gathered,
             scored,
             sum(int(np.prod(variable.shape)) for variable in model.trainable_variables),
             time.perf_counter() - began,
             versions(_package(keras.backend.backend())),
         )
+        if not self._keeps_final or result.diverged:
+            return result
+        return replace(result, final=_final(model, named, parts.validation, scale, shift))
 
 
 def prepared(
@@ -291,6 +298,44 @@ def _answers(
     log_sum = top[:, 0] + np.log(np.exp(logits - top).sum(axis=1))
     right = np.take_along_axis(logits, y[:, None].astype(np.int64), axis=1)[:, 0]
     return logits.argmax(axis=1).astype(np.int32), float((log_sum - right).mean())
+
+
+def _final(
+    model: Any,  # noqa: ANN401 - Keras has no types
+    named: Mapping[str, tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]],
+    held_out: npt.NDArray[np.int32],
+    scale: npt.NDArray[np.float32],
+    shift: npt.NDArray[np.float32],
+) -> Final:
+    """What a trained model ended with."""
+    seeds = {id(state) for state in seed_states(model)}
+    statistics = [each for each in model.non_trainable_variables if id(each) not in seeds]
+    return Final(
+        trainable=_values(model.trainable_variables),
+        statistics=_values(statistics),
+        scale=scale.reshape(-1) if scale.ndim else scale,
+        shift=shift.reshape(-1) if shift.ndim else shift,
+        validation_rows=held_out,
+        validation_labels=named["validation"][1],
+        validation_probabilities=_probabilities(model, named["validation"][0]),
+        test_labels=named["test"][1],
+        test_probabilities=_probabilities(model, named["test"][0]),
+    )
+
+
+def _values(variables: list[Any]) -> tuple[npt.NDArray[np.float32], ...]:
+    return tuple(
+        np.array(keras.ops.convert_to_numpy(variable.value), np.float32) for variable in variables
+    )
+
+
+def _probabilities(
+    model: Any,  # noqa: ANN401 - Keras has no types
+    x: npt.NDArray[np.float32],
+) -> npt.NDArray[np.float32]:
+    """What a model answers: (examples, classes)."""
+    logits = model.predict(x, batch_size=EVALUATED_AT_ONCE, verbose=0)
+    return softmax(logits.astype(np.float64), axis=1).astype(np.float32)
 
 
 def _package(backend: str) -> str:

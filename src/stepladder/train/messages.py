@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from stepladder.data import Dataset
 from stepladder.model_file import ModelFile
 from stepladder.recipe import Recipe
 from stepladder.records import Curve, Probes, Score, Trial, TrialResult
+from stepladder.train.final import final_arrays, read_final
 from stepladder.train.groups import Group, Stacking, Stage
 from stepladder.wire import Array, Frame
 
@@ -30,6 +31,8 @@ __all__ = [
 
 _PROBED = ("gradient_norm", "dead", "saturated")
 """Arrays of `Probes`."""
+
+_FINAL = "final."
 
 
 def dataset_frame(dataset: Dataset) -> Frame:
@@ -61,7 +64,7 @@ def read_recipes(header: dict[str, Any]) -> list[Recipe]:
 
 def group_frame(group: Group) -> Frame:
     """A group as a frame."""
-    trials = [_trial(trial) for trial in group.trials]
+    trials = [trial.declared for trial in group.trials]
     header = {"kind": "group", "trials": trials, "lanes": group.lanes, "after": group.after}
     more = {"stacking": group.stacking, "before": group.before, "keeps": group.keeps}
     return {**header, **more}, {}
@@ -79,12 +82,13 @@ def result_frame(result: TrialResult) -> Frame:
     """A result as a frame."""
     header = {
         "kind": "result",
-        "trial": _trial(result.trial),
+        "trial": result.trial.declared,
         "diverged": result.diverged,
         "parameters": result.parameters,
         "seconds": result.seconds,
         "versions": result.versions,
         "probes": None,
+        "final": result.final is not None,
     }
     scores = (result.train, result.validation, result.test)
     arrays: dict[str, Array] = {
@@ -99,12 +103,19 @@ def result_frame(result: TrialResult) -> Frame:
         header["probes"] = {"kernels": probes.kernels, "layers": probes.layers}
         arrays["probes.inputs"] = np.array([probes.input_mean, probes.input_deviation])
         arrays |= {f"probes.{name}": getattr(probes, name) for name in _PROBED}
+    if result.final is not None:
+        arrays |= {f"{_FINAL}{name}": array for name, array in final_arrays(result.final).items()}
     return header, arrays
 
 
 def read_result(header: dict[str, Any], arrays: dict[str, Array]) -> TrialResult:
     """The result of a frame."""
     scores = [Score(float(loss), float(accuracy)) for loss, accuracy in arrays["scores"]]
+    final = {
+        name.removeprefix(_FINAL): array
+        for name, array in arrays.items()
+        if name.startswith(_FINAL)
+    }
     return TrialResult(
         trial=_read_trial(header["trial"]),
         curve=Curve(**{field.name: arrays[f"curve.{field.name}"] for field in fields(Curve)}),
@@ -118,6 +129,7 @@ def read_result(header: dict[str, Any], arrays: dict[str, Array]) -> TrialResult
         seconds=header["seconds"],
         versions=header["versions"],
         probes=_read_probes(header["probes"], arrays),
+        final=read_final(final) if header["final"] else None,
     )
 
 
@@ -132,10 +144,6 @@ def _read_probes(names: dict[str, list[str]] | None, arrays: dict[str, Array]) -
         input_deviation=deviation,
         **{name: arrays[f"probes.{name}"] for name in _PROBED},
     )
-
-
-def _trial(trial: Trial) -> dict[str, Any]:
-    return {**asdict(trial), "recipe": trial.recipe.model_dump(mode="json")}
 
 
 def _read_trial(values: dict[str, Any]) -> Trial:

@@ -37,6 +37,7 @@ class PopulationEngine:
         checkpoints: Keeping = lambda group: None,
         build: Build = TURNED,
         segment_flop: float = SEGMENT_FLOP,
+        keeps_final: bool = False,
     ) -> None:
         """Puts the examples on the device, as they are stored: training part, then test part.
 
@@ -45,7 +46,9 @@ class PopulationEngine:
             checkpoints: gives the checkpoints of a group.
             build: what builds the networks.
             segment_flop: operations after which an epoch may be interrupted.
+            keeps_final: whether results bring what their trials ended with.
         """
+        self._keeps_final = keeps_final
         self._dataset, self._checkpoints = dataset, checkpoints
         self._build = build
         self._segment_flop = segment_flop
@@ -97,12 +100,14 @@ class PopulationEngine:
                     kept.keep_end(trial, stages_of(group), ends[trial.id])
 
         on_epoch(0)
-        return training.finish(on_epoch, kept, start, ended if group.keeps else None), ends
+        results = training.finish(on_epoch, kept, start, ended if group.keeps else None)
+        return training.with_final(results) if self._keeps_final else results, ends
 
     def _train_stacked(self, group: Group, on_epoch: Callable[[int], None]) -> list[TrialResult]:
         stack = self.begin_stacked(group)
         on_epoch(0)
         finished = stack.finish(on_epoch, self._checkpoints(group))
+        finished = stack.with_final(finished) if self._keeps_final else finished
         return [
             result
             for row, results in zip(group.rows, finished, strict=False)

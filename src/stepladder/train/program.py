@@ -45,6 +45,7 @@ class Program:
         model: the Keras model whose variables give order and shapes.
         optimizer: the built Keras optimizer.
         inside: how the model is looked into.
+        answer: `probabilities`, compiled when it is first called: not every study asks.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Program:
         fixed = self.model.non_trainable_variables
         seeds = {id(state) for state in seed_states(self.model)}
         self._is_seed = [id(variable) in seeds for variable in fixed]
+        self.answer = jax.jit(self.probabilities)
 
     def at_start(self, seed: int, replicate: int) -> Any:  # noqa: ANN401 - Keras has no types
         """The model as a replicate starts from it, kernels left out: a user's is built anew."""
@@ -220,14 +222,33 @@ class Program:
         meant = jnp.arange(len(index)) < count
 
         def lane(weights: Weights) -> tuple[jax.Array, jax.Array]:
-            state = self._join_state(weights.statistics, weights.seeds)
-            logits, _ = self.model.stateless_call(
-                weights.trainable, state, self._shaped(x), training=False
-            )
+            logits = self._logits(weights, x)
             loss = jnp.where(meant, cross_entropy(logits, y, None), 0.0).sum()
             return logits.argmax(axis=1).astype(jnp.int32), loss
 
         return cast("_Answers", _each_lane(lane, weights))
+
+    def probabilities(self, weights: Weights, data: Data, index: jax.Array) -> jax.Array:
+        """What trained lanes answer, without dropout: float32 (lanes, rows, classes).
+
+        Args:
+            weights: of the lanes.
+            data: all examples.
+            index: int32 (rows,), rows of `data`.
+        """
+        x, _ = data.batch(index)
+        return cast("jax.Array", _each_lane(lambda lane: self._softmax(lane, x), weights))
+
+    def _softmax(self, weights: Weights, x: jax.Array) -> jax.Array:
+        """Probabilities, (examples, classes), that one lane gives scaled inputs."""
+        return jax.nn.softmax(self._logits(weights, x))
+
+    def _logits(self, weights: Weights, x: jax.Array) -> jax.Array:
+        state = self._join_state(weights.statistics, weights.seeds)
+        logits, _ = self.model.stateless_call(
+            weights.trainable, state, self._shaped(x), training=False
+        )
+        return cast("jax.Array", logits)
 
     def probe(self, weights: Weights, data: Data, index: jax.Array) -> Reading:
         """A look into every lane; nothing of it is trained on.

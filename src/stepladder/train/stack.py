@@ -191,6 +191,18 @@ class Stack:
             for place, each in enumerate(trainings)
         ]
 
+    def with_final(self, results: Sequence[Sequence[TrialResult]]) -> list[list[TrialResult]]:
+        """Results with what each lane of each replicate ended with.
+
+        Args:
+            results: for each replicate one result a lane.
+        """
+        made = []
+        for place, (each, row) in enumerate(zip(self._trainings, results, strict=False)):
+            each.weights = jax.tree.map(lambda leaf, place=place: leaf[place], self._weights)
+            made.append(each.with_final(row))
+        return made
+
     def _gather(self, gathered: Sequence[list[Gathered]], sums: Sums, seconds: float) -> None:
         """Takes in an epoch of every lane of every replicate."""
         validated = self._evaluate(self._validation)

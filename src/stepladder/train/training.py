@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stepladder.data import Split
-from stepladder.records import Score, Trial, TrialResult
+from stepladder.records import Final, Score, Trial, TrialResult
 from stepladder.train.checkpoints import Checkpoint, Checkpoints
 from stepladder.train.gather import Gathered, Look, result_of, versions
 from stepladder.train.groups import GroupKey
@@ -267,6 +267,47 @@ class Training:
             )
             for lane, each in enumerate(gathered)
         ]
+
+    def with_final(self, results: Sequence[TrialResult]) -> list[TrialResult]:
+        """Results with what each lane ended with; a diverged one has nothing.
+
+        Args:
+            results: one a lane.
+        """
+        lanes = [
+            [np.asarray(leaf)[: len(results)] for leaf in part]
+            for part in (self.weights.trainable, self.weights.statistics)
+        ]
+        validation, test = self.parts.validation, self.test
+        answers = [self._probabilities(part) for part in (validation, test)]
+        return [
+            result
+            if result.diverged
+            else replace(
+                result,
+                final=Final(
+                    trainable=tuple(leaf[lane] for leaf in lanes[0]),
+                    statistics=tuple(leaf[lane] for leaf in lanes[1]),
+                    scale=np.asarray(self.data.scale),
+                    shift=np.asarray(self.data.shift),
+                    validation_rows=validation,
+                    validation_labels=self.labels[validation],
+                    validation_probabilities=answers[0][lane],
+                    test_labels=self.labels[test],
+                    test_probabilities=answers[1][lane],
+                ),
+            )
+            for lane, result in enumerate(results)
+        ]
+
+    def _probabilities(self, part: Indices) -> npt.NDArray[np.float32]:
+        """What the lanes answer to a part: float32 (lanes, examples, classes)."""
+        given = []
+        for start in range(0, len(part), EVALUATED_AT_ONCE):
+            index, length = self.stretch(part, start)
+            answers = self.program.answer(self.weights, self.data, jnp.asarray(index))
+            given.append(np.asarray(answers)[:, :length])
+        return np.concatenate(given, axis=1)
 
     def gather(
         self,

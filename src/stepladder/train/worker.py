@@ -54,6 +54,7 @@ def engine(
     cache: str | None = None,
     checkpoints: Keeping = lambda group: None,
     code: dict[str, str] | None = None,
+    keeps_final: bool = False,
 ) -> Engine:
     """An engine by its name.
 
@@ -63,6 +64,7 @@ def engine(
         cache: folder of JAX' persistent compilation cache, or None for none.
         checkpoints: gives the checkpoints of a group.
         code: a user's own code that builds the networks, or None.
+        keeps_final: whether results bring what their trials ended with.
     """
     _import_keras()
     from stepladder.train.custom import Code, builder
@@ -71,7 +73,7 @@ def engine(
     if name != "population":
         from stepladder.train.fit import FitEngine
 
-        return FitEngine(dataset, checkpoints, builder(own))
+        return FitEngine(dataset, checkpoints, builder(own), keeps_final)
     import jax
 
     if cache:
@@ -85,7 +87,7 @@ def engine(
     from stepladder.train.population import PopulationEngine
     from stepladder.train.turned import TURNED
 
-    return PopulationEngine(dataset, checkpoints, builder(own, TURNED))
+    return PopulationEngine(dataset, checkpoints, builder(own, TURNED), keeps_final=keeps_final)
 
 
 def _import_keras() -> None:
@@ -160,7 +162,9 @@ def _serve(setup: dict[str, Any], frames: queue.SimpleQueue[Frame], outbox: Bina
         _measure(setup, dataset, frames, outbox)
         return
     keeping = _keeping(setup, outbox)
-    trains = engine(setup["engine"], dataset, setup["cache"], keeping, setup["code"])
+    trains = engine(
+        setup["engine"], dataset, setup["cache"], keeping, setup["code"], setup["keeps_final"]
+    )
     gc.freeze()  # what Keras and JAX made stays: walking it takes 0.1 s in the middle of a trace
     send(outbox, {"kind": "ready"})
     while True:

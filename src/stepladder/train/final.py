@@ -1,0 +1,106 @@
+"""What trials end with, as plain arrays and as files that can be read again.
+
+One file a trial, named by the trial's id, in a run's folder: `weights/ID.weights`. It is written
+whole or not at all, holds arrays and JSON alone, and is read only where its digest is right: see
+`state_files`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+
+from stepladder.records import Final, TrialResult
+from stepladder.train.state_files import Checkpoint, read, write
+from stepladder.wire import Array
+
+__all__ = ["ENDING", "final_arrays", "kept_final", "keep_final", "read_final", "weights_file"]
+
+ENDING = ".weights"
+
+_LISTS = ("trainable", "statistics")
+
+
+def final_arrays(final: Final) -> dict[str, Array]:
+    """What a trial ended with by name: `trainable.0` is the first trainable variable."""
+    arrays: dict[str, Array] = {
+        f"{part}.{place}": array
+        for part in _LISTS
+        for place, array in enumerate(getattr(final, part))
+    }
+    names = (field.name for field in fields(Final) if field.name not in _LISTS)
+    return arrays | {name: getattr(final, name) for name in names}
+
+
+def read_final(arrays: Mapping[str, Array]) -> Final:
+    """What `final_arrays` made arrays of.
+
+    Raises:
+        ValueError: if an array is missing, or there is one of another name.
+    """
+    lists = {part: _numbered(arrays, part) for part in _LISTS}
+    names = {field.name for field in fields(Final)} - set(_LISTS)
+    held = {f"{part}.{place}" for part, each in lists.items() for place in range(len(each))}
+    if arrays.keys() != names | held:
+        raise ValueError(
+            f"the arrays of final weights must be {', '.join(sorted(names | held))}, found "
+            f"{', '.join(sorted(arrays))}"
+        )
+    return Final(**lists, **{name: arrays[name] for name in names})
+
+
+def _numbered(arrays: Mapping[str, Array], part: str) -> tuple[Array, ...]:
+    found = []
+    while (name := f"{part}.{len(found)}") in arrays:
+        found.append(arrays[name])
+    return tuple(found)
+
+
+def weights_file(folder: Path, trial_id: str) -> Path:
+    """Where what a trial ended with is kept.
+
+    Args:
+        folder: `weights` in the run's folder.
+        trial_id: of the trial.
+    """
+    return folder / f"{trial_id}{ENDING}"
+
+
+def keep_final(folder: Path, result: TrialResult) -> None:
+    """Keeps what a trial ended with, if it is there to keep: a diverged trial has nothing.
+
+    Args:
+        folder: where it goes; made if need be.
+        result: of the trial.
+
+    Raises:
+        OutputError: if it cannot be written; nothing is left behind.
+    """
+    if result.final is None:
+        return
+    trial = result.trial
+    said = {"trial": trial.declared}
+    state = Checkpoint((trial.id,), trial.recipe.epochs, said, final_arrays(result.final))
+    write(weights_file(folder, trial.id), state, result.versions)
+
+
+def kept_final(folder: Path, trial_id: str) -> tuple[Final | None, str]:
+    """What a trial ended with, or None and why: "" where it was not kept, else what is wrong.
+
+    Args:
+        folder: `weights` in the run's folder.
+        trial_id: of the trial.
+    """
+    file = weights_file(folder, trial_id)
+    if not file.exists():
+        return None, ""
+    found, wrong = read(file)
+    if found is None:
+        return None, wrong
+    if found.trials != (trial_id,):
+        return None, "is of another trial"
+    try:
+        return read_final(found.arrays), ""
+    except ValueError as error:
+        return None, f"is not as it was written: {error}"
