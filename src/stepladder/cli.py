@@ -14,6 +14,7 @@ from stepladder.cli_report import report, ui
 from stepladder.cli_reproduce import reproduce
 from stepladder.cli_search import search
 from stepladder.cli_settings import ALLOW_CODE, ENGINE, WORKERS, given, settings_of
+from stepladder.cli_using import export, predict
 from stepladder.errors import StepladderError
 from stepladder.version import __version__
 
@@ -216,6 +217,8 @@ command.add_command(report)
 command.add_command(ui)
 command.add_command(reproduce)
 command.add_command(search)
+command.add_command(export)
+command.add_command(predict)
 command.add_command(cli_store.runs)
 command.add_command(cli_store.store)
 

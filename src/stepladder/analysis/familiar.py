@@ -14,6 +14,7 @@ from scipy.sparse.linalg import eigsh
 __all__ = ["FALSE_ALARMS", "Familiar", "distances", "fitted"]
 
 Floats = npt.NDArray[np.floating]
+Raw = npt.NDArray[np.number]
 
 FALSE_ALARMS = 0.02
 """Part of held-out images of the training set's own kind that are called unlike it."""
@@ -49,7 +50,7 @@ class Familiar:
     threshold: float = np.inf
 
 
-def fitted(images: Floats, labels: npt.NDArray[np.integer], held_out: Floats) -> Familiar:
+def fitted(images: Raw, labels: npt.NDArray[np.integer], held_out: Raw) -> Familiar:
     """A description of a training set, and the threshold that its own kind seldom passes.
 
     Each class is cut into parts by k-means, and each part described by a Gaussian of a few axes
@@ -85,7 +86,7 @@ def fitted(images: Floats, labels: npt.NDArray[np.integer], held_out: Floats) ->
     return Familiar(scale, made.means, made.axes, made.variances, made.rest, threshold)
 
 
-def distances(known: Familiar, images: Floats) -> npt.NDArray[np.float64]:
+def distances(known: Familiar, images: Raw) -> npt.NDArray[np.float64]:
     """How far inputs are from the nearest part of a training set: -2 log density, up to a constant.
 
     Args:
@@ -112,7 +113,7 @@ def _distance(known: Familiar, part: int, some: Floats) -> Floats:
     return np.asarray((along**2 / variances).sum(axis=1) + across / rest + size, np.float64)
 
 
-def _flat(images: Floats, scale: float) -> npt.NDArray[np.float32]:
+def _flat(images: Raw, scale: float) -> npt.NDArray[np.float32]:
     """Inputs in 0…1 or so, images a little blurred, as rows."""
     values = images.astype(np.float32) * np.float32(scale)
     if values.ndim >= 3:

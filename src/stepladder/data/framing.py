@@ -49,8 +49,10 @@ def framing_of(images: Images) -> Framing | None:
         LeCun, Bottou, Bengio, Haffner 1998, Gradient-based learning applied to document
         recognition, section III.A.
     """
-    if images.dtype != np.uint8 or images.ndim not in (3, 4) or images[0].size != np.prod(
-        images.shape[1:3]
+    if (
+        images.dtype != np.uint8
+        or images.ndim not in (3, 4)
+        or images[0].size != np.prod(images.shape[1:3])
     ):
         return None
     some = images[:_LOOKED_AT].reshape(-1, *images.shape[1:3]).astype(np.float64)

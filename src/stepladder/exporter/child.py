@@ -8,9 +8,8 @@ here.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -97,4 +96,4 @@ def _answers(model: Any, inputs: Array) -> Array:  # noqa: ANN401 - Keras has no
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

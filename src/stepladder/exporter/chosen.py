@@ -73,7 +73,7 @@ def chosen(folder: Path, record: StudyRecord, store: Store, arm: str | None) -> 
     names = [*([WINNER] if winner is not None else ()), *by_arm]
     if arm is None and len(by_arm) == 1:
         arm = next(iter(by_arm))
-    if arm not in by_arm:
+    if arm is None or arm not in by_arm:
         raise _no_such_arm(arm, names, record)
     every = tuple(trial for trials in by_arm.values() for trial in trials)
     stored = tuple(sorted(store.has(trial.id for trial in every)))

@@ -221,9 +221,7 @@ def _training_set(dataset: Dataset, first: Found) -> tuple[Framing | None, Famil
     """How the training set's images are framed, and what they are like."""
     held_out = first.final.validation_rows
     trained = np.setdiff1d(np.arange(len(dataset.y_train)), held_out)
-    familiar = fitted(
-        dataset.x_train[trained], dataset.y_train[trained], dataset.x_train[held_out]
-    )
+    familiar = fitted(dataset.x_train[trained], dataset.y_train[trained], dataset.x_train[held_out])
     return framing_of(dataset.x_train), familiar
 
 

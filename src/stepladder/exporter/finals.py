@@ -137,9 +137,7 @@ def _differing(final: Final, result: TrialResult) -> int:
     return int(np.count_nonzero(correct != result.test_correct))
 
 
-def _trained(
-    lacking: Sequence[TrialResult], how: Retraining, kept: Path
-) -> dict[str, Final]:
+def _trained(lacking: Sequence[TrialResult], how: Retraining, kept: Path) -> dict[str, Final]:
     """What trials end with that are trained again, apart from the store that has them."""
     trials = [each.trial for each in lacking]
     if how.settings.engine_name != trials[0].engine:

@@ -54,7 +54,7 @@ class ModelProcess:
             Refused: if it cannot do that.
             WorkerError: if it died.
         """
-        self._words = tempfile.TemporaryFile()
+        self._words = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "stepladder.exporter.child"],
             stdin=subprocess.PIPE,
@@ -149,7 +149,8 @@ def built(
         Refused: if the networks cannot be built or saved.
         WorkerError: if the process died.
     """
-    headers, arrays = [], {}
+    headers: list[dict[str, Any]] = []
+    arrays: dict[str, Array] = {}
     for place, (name, recipe, final) in enumerate(members):
         headers.append({
             "name": name, "recipe": recipe.model_dump(mode="json"),
