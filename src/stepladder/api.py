@@ -36,6 +36,7 @@ __all__ = [
     "SearchRun",
     "default_folder",
     "plan",
+    "plan_search",
     "read",
     "reproduce",
     "run",
@@ -347,6 +348,24 @@ def search(
     made = SearchRun(found, folder)
     write_whole(folder / SEARCH_NAME, made.to_json().encode())
     return made
+
+
+def plan_search(
+    study: Study | str | Path,
+    *,
+    out: str | Path | None = None,
+    store: str | None = None,
+    workers: int | None = None,
+    engine: EngineChoice = "auto",
+) -> Planned:
+    """What `search` would train, as far as that is known before; nothing is written.
+
+    Takes and raises what `search` does.
+    """
+    from stepladder.searcher.foreseen import plan_search as planned
+
+    asked, folder = _placed(study, out)
+    return planned(asked, folder, settings(workers, engine), store=store)
 
 
 def read(

@@ -10,6 +10,7 @@ import click
 
 from stepladder import cli_store, interrupts
 from stepladder.cli_judge import judge
+from stepladder.cli_pareto import pareto
 from stepladder.cli_report import report, ui
 from stepladder.cli_reproduce import reproduce
 from stepladder.cli_search import search
@@ -217,6 +218,7 @@ command.add_command(report)
 command.add_command(ui)
 command.add_command(reproduce)
 command.add_command(search)
+command.add_command(pareto)
 command.add_command(export)
 command.add_command(predict)
 command.add_command(cli_store.runs)

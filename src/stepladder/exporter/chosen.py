@@ -16,8 +16,7 @@ from stepladder.runner.folder import SEARCH_NAME
 from stepladder.runner.plan import trials_of
 from stepladder.runner.question import Question, question_of
 from stepladder.runner.tune import tuned_arms, tuned_so_far
-from stepladder.searcher.search_run import FRESH
-from stepladder.searcher.thinning import trial_of
+from stepladder.searcher.search_run import fresh_trials
 from stepladder.store import Store, StudyRecord
 from stepladder.store.base import digest_of
 from stepladder.values import nearest
@@ -91,9 +90,7 @@ def _trials(question: Question, store: Store) -> Mapping[str, Sequence[Trial]]:
 
 
 def _of_search(recipe: Recipe, question: Question, store: Store) -> Chosen:
-    study = question.study
-    count = FRESH if study.adaptive else study.replicates
-    trials = tuple(trial_of(recipe, question, replicate) for replicate in range(count))
+    trials = tuple(fresh_trials(recipe, question))
     ids = tuple(trial.id for trial in trials)
     looked = {each.digest for each in store.looks(question.fingerprint)}
     return _chosen(WINNER, trials, store, trials, ids, is_open=digest_of(ids) in looked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from stepladder.files import write_whole
@@ -12,7 +13,7 @@ from stepladder.report.plots.plot import Plot
 from stepladder.report.style import DARK
 from stepladder.runner.results import Results
 
-__all__ = ["write_html", "write_report"]
+__all__ = ["write_html", "write_plots", "write_report"]
 
 
 def write_report(results: Results, folder: Path) -> list[Path]:
@@ -32,12 +33,32 @@ def write_report(results: Results, folder: Path) -> list[Path]:
     page = as_html(results, [drawing for drawing, _ in pairs])
     written = [write_whole(folder / "report.html", page.encode())]
     for drawing, png in pairs:
-        written += [
-            write_whole(place / f"{drawing.name}.svg", drawing.svg.encode()),
-            write_whole(place / f"{drawing.name}.png", png),
-            write_whole(place / f"{drawing.name}.csv", drawing.csv.encode()),
-        ]
+        written += _written(drawing.plot, drawing.svg, png, place)
     return written
+
+
+def write_plots(plots: Sequence[Plot], folder: Path) -> list[Path]:
+    """Writes figures as SVG, PNG and CSV.
+
+    Args:
+        plots: what to draw.
+        folder: where to; made where it is missing.
+
+    Returns:
+        The files written.
+
+    Raises:
+        OutputError: if a file cannot be written; those written before it are whole.
+    """
+    return [file for plot in plots for file in _written(plot, *svg_and_png_of(plot), folder)]
+
+
+def _written(plot: Plot, svg: str, png: bytes, folder: Path) -> list[Path]:
+    return [
+        write_whole(folder / f"{plot.name}.svg", svg.encode()),
+        write_whole(folder / f"{plot.name}.png", png),
+        write_whole(folder / f"{plot.name}.csv", csv_of(plot).encode()),
+    ]
 
 
 def _drawn(plot: Plot) -> tuple[Drawn, bytes]:
