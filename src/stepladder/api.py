@@ -387,7 +387,7 @@ def read(
     name = Study.load(place / "study.toml").name
     url = store or str(place / STORE_NAME)
     with open_store(url, create=False) as kept:
-        results = results_of(kept, name, command, curves)
+        results = results_of(kept, name, command, curves, place)
     return Run(results, place, 0, sum(arm.n for arm in results.arms))
 
 

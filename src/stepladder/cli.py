@@ -88,7 +88,9 @@ def run(
     settings: tuple[str, ...],
     dry_run: bool,
 ) -> None:
-    """Trains a study and judges it: a file, or mnist, mnist-fair or quick.
+    """Trains a study and judges it: a file, or a built-in one.
+
+    Built in are mnist, mnist-fair, mnist-best, mnist-best-augmented and quick.
 
     What is stored already is not trained again: the same command goes on after an interruption.
     """

@@ -140,7 +140,14 @@ def optimizer(recipe: Recipe) -> Any:  # noqa: ANN401 - Keras has no types
 
 
 def loss(recipe: Recipe) -> Any:  # noqa: ANN401 - Keras has no types
-    """Cross-entropy of logits against class numbers, labels smoothed as the recipe says."""
+    """Cross-entropy of logits against class numbers, labels smoothed as the recipe says.
+
+    Where examples are mixed, against shares of every class.
+    """
+    if recipe.mixup:
+        return keras.losses.CategoricalCrossentropy(
+            from_logits=True, label_smoothing=recipe.label_smoothing
+        )
     if not recipe.label_smoothing:
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     smoothed = keras.losses.CategoricalCrossentropy(

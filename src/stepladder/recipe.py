@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 from stepladder.values import Value, list_to_tuple
 
 __all__ = [
+    "DISTORTIONS",
     "NETWORK_FIELDS",
     "Activation",
     "Initializer",
@@ -58,6 +59,21 @@ NETWORK_FIELDS = (
     "max_norm",
 )
 """Fields that describe the network; all others are applied by stepladder to any network."""
+
+DISTORTIONS = (
+    "augment_rotation",
+    "augment_scale",
+    "augment_shear",
+    "augment_shift",
+    "augment_elastic",
+)
+"""Fields of which any one that is not 0 distorts the training images."""
+
+_LATER = (
+    "model", "mixup", "vat", "vat_xi", "ema", "swa", *DISTORTIONS, "augment_smoothness",
+    "augment_calm", "deskew",
+)  # fmt: skip
+"""Fields that recipes of earlier releases did not have."""
 
 
 class Recipe(Value):
@@ -180,6 +196,70 @@ class Recipe(Value):
         examples=[10_000],
     )
 
+    mixup: float = Field(
+        default=0.0,
+        ge=0,
+        description="How evenly pairs of images are mixed: both parameters of a Beta distribution.",
+        examples=[0.2],
+    )
+    vat: float = Field(
+        default=0.0,
+        ge=0,
+        description="Length of virtual adversarial perturbations, of inputs as they are scaled.",
+        examples=[2.0],
+    )
+    vat_xi: float = Field(
+        default=0.1,
+        gt=0,
+        description="Length of the step by which their direction is found.",
+        examples=[0.1],
+    )
+    ema: Share = Field(
+        default=0.0,
+        description="Decay of an exponential average of the weights over steps, which is scored.",
+        examples=[0.999],
+    )
+    swa: Share = Field(
+        default=0.0,
+        description="Share of the epochs, the last ones, whose final weights are averaged and "
+        "scored.",
+        examples=[0.25],
+    )
+    augment_rotation: float = Field(
+        default=0.0, ge=0, le=180, description="Most degrees of a turn.", examples=[15.0]
+    )
+    augment_scale: Share = Field(
+        default=0.0, description="Most by which a side grows or shrinks, a share.", examples=[0.15]
+    )
+    augment_shear: Share = Field(
+        default=0.0, description="Most of a slant, in pixels a pixel.", examples=[0.2]
+    )
+    augment_shift: float = Field(
+        default=0.0, ge=0, description="Most pixels of a shift along each axis.", examples=[2.0]
+    )
+    augment_elastic: float = Field(
+        default=0.0,
+        ge=0,
+        description="Root mean square of elastic displacements, in pixels along each axis.",
+        examples=[1.2],
+    )
+    augment_smoothness: float = Field(
+        default=5.0,
+        gt=0,
+        description="Deviation of the Gaussian that smooths elastic displacements, in pixels.",
+        examples=[5.0],
+    )
+    augment_calm: Share = Field(
+        default=0.0,
+        description="Share of the steps, the last ones, with distortions half as strong.",
+        examples=[0.1],
+    )
+    deskew: bool = Field(
+        default=False,
+        description="Whether images are set upright before anything else, at every use.",
+        examples=[True],
+    )
+
     @field_validator("hidden", mode="before")
     @classmethod
     def _needed_without_a_model(cls, hidden: object, info: ValidationInfo) -> object:
@@ -190,12 +270,15 @@ class Recipe(Value):
         return hidden
 
     @model_serializer(mode="wrap")
-    def _without_no_model(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # Recipes of stepladder's own networks are written, and hashed, as before there were others.
+    def _without_what_is_off(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Recipes without what came later are written, and hashed, as before it came.
         values: dict[str, Any] = handler(self)
-        if values.get("model") is None:
-            values.pop("model", None)
-        return values
+        off = {name: type(self).model_fields[name].default for name in _LATER}
+        return {
+            name: value
+            for name, value in values.items()
+            if name not in off or getattr(self, name) != off[name]
+        }
 
     @model_validator(mode="after")
     def _agrees(self) -> Recipe:
@@ -209,4 +292,25 @@ class Recipe(Value):
                 "nesterov must be false without SGD momentum, found true with "
                 f"{self.optimizer} and momentum {self.momentum}; set momentum, such as 0.9"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _has_what_its_details_need(self) -> Recipe:
+        if self.ema and self.swa:
+            raise ValueError(
+                f"ema must be 0 where swa is not, found {self.ema} and {self.swa}; a network has "
+                "one average: set one of them to 0"
+            )
+        distorts = any(getattr(self, field) for field in DISTORTIONS)
+        for field, needed, there in (
+            ("vat_xi", "vat", self.vat),
+            ("augment_smoothness", "augment_elastic", self.augment_elastic),
+            ("augment_calm", "augment_elastic or another augmentation", distorts),
+        ):
+            default, found = type(self).model_fields[field].default, getattr(self, field)
+            if found != default and not there:
+                raise ValueError(
+                    f"{field} must be {default:g} without {needed}, found {found:g}; set {needed}, "
+                    f"or leave {field} out"
+                )
         return self

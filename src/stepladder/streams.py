@@ -16,7 +16,7 @@ __all__ = ["NUMERICS_VERSION", "Stream", "generator", "words"]
 NUMERICS_VERSION = 3
 """Raised whenever the same trial would train to other numbers than before."""
 
-Stream = Literal["split", "subset", "init", "order", "dropout", "augment"]
+Stream = Literal["split", "subset", "init", "order", "dropout", "augment", "mixup", "perturb"]
 
 _NUMBER: dict[Stream, int] = {
     "split": 1,
@@ -25,6 +25,8 @@ _NUMBER: dict[Stream, int] = {
     "order": 4,
     "dropout": 5,
     "augment": 6,
+    "mixup": 7,
+    "perturb": 8,
 }
 
 

@@ -20,7 +20,9 @@ __all__ = [
     "read",
 ]
 
-BUILT_IN_STUDIES = ("mnist", "mnist-fair", "mnist-search", "quick")
+BUILT_IN_STUDIES = (
+    "mnist", "mnist-best", "mnist-best-augmented", "mnist-fair", "mnist-search", "quick",
+)  # fmt: skip
 BUILT_IN_TABLES = ("mnist-original",)
 BUILT_IN_DATASETS = ("mnist",)
 

@@ -113,6 +113,7 @@ _DEAD = "units that answer 0 to every input and never learn again"
 _SLOW = "slow progress along flat directions at one learning rate for all weights"
 _ILL_SCALED = "activations whose scale drifts from layer to layer, so that early layers stall"
 _OVERFIT = "overfitting: training accuracy far above validation accuracy"
+_TOO_FEW = "too few images: a network that knows only the shapes it has seen"
 
 _ENTRIES: list[dict[str, Any]] = [
     # initialisers
@@ -195,6 +196,29 @@ _ENTRIES: list[dict[str, Any]] = [
     _entry("gradient clipping", {"global_clipnorm": 1.0},
            "gradients that explode and throw the weights away",
            "Pascanu, Mikolov, Bengio 2013, arXiv:1211.5063"),
+    _entry("mixup", {"mixup": 0.2},
+           "networks that are sure of everything, also between the classes",
+           "Zhang, Cisse, Dauphin, Lopez-Paz 2018, arXiv:1710.09412"),
+    _entry("virtual adversarial training", {"vat": 2.0},
+           "answers that change with the inputs' smallest changes",
+           "Miyato, Maeda, Koyama, Ishii 2018, arXiv:1704.03976"),
+    # averages of weights
+    _entry("exponential moving average", {"ema": 0.999, "swa": 0.0},
+           "noise around the optimum that the last steps leave in the weights",
+           "Polyak, Juditsky 1992, SIAM Journal on Control and Optimization 30"),
+    _entry("stochastic weight averaging", {"swa": 0.25, "ema": 0.0},
+           "ends at the rim of a flat region, whose middle generalises better",
+           "Izmailov, Podoprikhin, Garipov, Vetrov, Wilson 2018, arXiv:1803.05407"),
+    # images
+    _entry("affine distortions",
+           {"augment_rotation": 15.0, "augment_scale": 0.15, "augment_shear": 0.2,
+            "augment_shift": 2.0},
+           _TOO_FEW, "Cireşan, Meier, Gambardella, Schmidhuber 2010, arXiv:1003.0358"),
+    _entry("elastic distortions", {"augment_elastic": 1.2}, _TOO_FEW,
+           "Simard, Steinkraus, Platt 2003, ICDAR"),
+    _entry("deskewing", {"deskew": True},
+           "slants of handwriting, which a network has to learn one by one",
+           "LeCun, Bottou, Bengio, Haffner 1998, Proceedings of the IEEE 86"),
     # schedules
     _entry("step schedule", {"schedule": "step", "decay_epochs": 10, "decay_rate": 0.1},
            "noise around the optimum at a learning rate that never falls",
@@ -202,6 +226,9 @@ _ENTRIES: list[dict[str, Any]] = [
     _entry("cosine schedule", {"schedule": "cosine"},
            "noise around the optimum at a learning rate that never falls",
            "Loshchilov, Hutter 2017, arXiv:1608.03983"),
+    _entry("warm-up and cosine", {"schedule": "cosine", "warmup": 0.1},
+           "first steps that are too long for weights that are still random",
+           "Goyal et al. 2017, arXiv:1706.02677; Loshchilov, Hutter 2017, arXiv:1608.03983"),
     _entry("one-cycle", {"schedule": "one_cycle"},
            "few epochs: a high learning rate that a cold start would not survive",
            "Smith, Topin 2018, arXiv:1708.07120"),

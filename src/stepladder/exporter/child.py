@@ -59,7 +59,10 @@ def _built(header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Any:  # no
         for place, each in enumerate(header["members"])
     ]  # fmt: skip
     build = builder(Code(**header["code"]) if header["code"] else None)
-    model = assembled(members, tuple(header["input_shape"]), header["classes"], build)
+    model = assembled(
+        members, tuple(header["input_shape"]), header["classes"], build,
+        is_whole=header["is_whole"],
+    )  # fmt: skip
     model.save(header["file"])
     return model
 

@@ -172,8 +172,7 @@ def _made(
     with tempfile.TemporaryDirectory(prefix="stepladder-") as name:
         draft = Path(name) / "model.keras"
         try:
-            built(members, dataset.input_shape, dataset.classes, draft, environment,
-                  record.study.model)  # fmt: skip
+            built(members, dataset, draft, environment, record.study.model)  # fmt: skip
             draft.write_bytes(
                 with_extras(draft.read_bytes(), Extras(dataset.class_names, framing, familiar))
             )

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from stepladder.exporter.upright import upright
 from stepladder.recipe import Recipe
 from stepladder.wire import Array
 
@@ -48,7 +49,12 @@ class Member:
 
 
 def assembled(
-    members: Sequence[Member], input_shape: tuple[int, ...], classes: int, build: Build
+    members: Sequence[Member],
+    input_shape: tuple[int, ...],
+    classes: int,
+    build: Build,
+    *,
+    is_whole: bool,
 ) -> Any:  # noqa: ANN401 - Keras has no types
     """One model of one or more networks.
 
@@ -57,6 +63,7 @@ def assembled(
         input_shape: of one raw example.
         classes: how many there are.
         build: makes a recipe a network that gives logits, of Keras' own layers.
+        is_whole: whether the training set's inputs are whole numbers.
 
     Returns:
         A `keras.Model`: raw inputs float32 (batch, *input_shape) to probabilities (batch, classes).
@@ -65,7 +72,8 @@ def assembled(
         ValueError: if weights do not fit a network.
     """
     image = keras.Input(input_shape, name="image")
-    answers = [_answer(each, build(each.recipe, input_shape, classes), image) for each in members]
+    given = upright(image, is_whole=is_whole) if members[0].recipe.deskew else image
+    answers = [_answer(each, build(each.recipe, input_shape, classes), given) for each in members]
     if len(answers) == 1:
         return keras.Model(image, answers[0], name=members[0].name)
     return keras.Model(image, keras.layers.Average(name="mean")(answers), name="ensemble")

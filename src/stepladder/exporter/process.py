@@ -13,6 +13,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from stepladder.data import Dataset
 from stepladder.errors import InputError, WorkerError
 from stepladder.model_file import ModelFile
 from stepladder.recipe import Recipe
@@ -128,8 +129,7 @@ class ModelProcess:
 
 def built(
     members: Sequence[tuple[str, Recipe, Final]],
-    input_shape: tuple[int, ...],
-    classes: int,
+    dataset: Dataset,
     file: Path,
     environment: Mapping[str, str],
     code: ModelFile | None = None,
@@ -139,8 +139,7 @@ def built(
     Args:
         members: name, recipe and weights of each; several answer with the mean of their
             probabilities.
-        input_shape: of one raw example.
-        classes: how many there are.
+        dataset: that they were trained on.
         file: where to, ending in .keras.
         environment: variables that the process is started with.
         code: of a network of the user's own, which the process runs, or None.
@@ -161,8 +160,8 @@ def built(
             own |= {f"{part}.{at}": each for at, each in enumerate(getattr(final, part))}
         arrays |= {f"{place}.{name}": array for name, array in own.items()}
     order = {
-        "kind": "build", "members": headers, "input_shape": list(input_shape),
-        "classes": classes, "file": str(file), "code": code_header(code),
+        "kind": "build", "members": headers, "input_shape": list(dataset.input_shape),
+        "classes": dataset.classes, "is_whole": dataset.x_train.dtype == np.uint8, "file": str(file), "code": code_header(code),
     }  # fmt: skip
     ModelProcess(order, arrays, environment).close()
 

@@ -12,6 +12,7 @@ from stepladder.report import footnotes
 from stepladder.report.answer import answer
 from stepladder.report.asked import asked
 from stepladder.report.confounds import confound_tables
+from stepladder.report.ensembles import ensemble_tables
 from stepladder.report.figures import csv_of, svg_of
 from stepladder.report.findings import found_lines
 from stepladder.report.glossary import glossary
@@ -110,7 +111,8 @@ def rendered(template: str, context: dict[str, Any]) -> str:
 
 def _context(results: Results, figures: Sequence[Drawn]) -> dict[str, Any]:
     view = view_of(results)
-    tables = (*readout_tables(results.readout, results.study.delta), *tuning_tables(results.tuned),
+    tables = (*ensemble_tables(results.arms),
+              *readout_tables(results.readout, results.study.delta), *tuning_tables(results.tuned),
               other_measures(results))  # fmt: skip
     shown = [table for table in tables if table is not None]
     return {

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from stepladder.analysis.case import Finding
+from stepladder.analysis.ensembles import Ensemble, Pooled
 from stepladder.analysis.judged import Difference, Effect, Estimate, Interval
 from stepladder.analysis.readout import Readout, Spread
 from stepladder.confounds import Confound
@@ -26,6 +27,7 @@ __all__ = [
 
 RETRAINED = "these test images, retrained"
 NEW_IMAGES = "new test images too"
+THESE_NETWORKS = "new images, these networks"
 
 
 def as_json(results: Results) -> str:
@@ -82,6 +84,29 @@ def _arm(result: ArmResult) -> dict[str, Any]:
         "reached_target": result.reached,
         "planned": result.planned,
         "findings": [_finding(each) for each in result.findings],
+        "ensemble": None if result.ensemble is None else _ensemble(result.ensemble),
+    }
+
+
+def _ensemble(ensemble: Ensemble) -> dict[str, Any]:
+    return {
+        "members": ensemble.members,
+        "test_accuracy": _pooled(ensemble.test),
+        "val_accuracy": _pooled(ensemble.validation),
+    }
+
+
+def _pooled(pooled: Pooled | None) -> dict[str, Any] | None:
+    if pooled is None:
+        return None
+    return {
+        "mean": pooled.accuracy,
+        "ci_low": pooled.interval.low,
+        "ci_high": pooled.interval.high,
+        "ci_speaks_for": THESE_NETWORKS,
+        "single": pooled.single,
+        "images": pooled.examples,
+        "members_an_image": pooled.members,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from stepladder.report.answer import answer
 from stepladder.report.confounds import confound_tables
+from stepladder.report.ensembles import ensemble_tables
 from stepladder.report.formats import (
     markdown_finding,
     markdown_headline,
@@ -42,6 +43,7 @@ def report_as_markdown(results: Results) -> str:
     lines += [f"- {title}: {markdown_text(text)}" for title, text in unknown(results)]
     lines += [""]
     for table in (
+        *ensemble_tables(results.arms),
         *readout_tables(results.readout, results.study.delta),
         *tuning_tables(results.tuned),
         *confound_tables(results.confounds),

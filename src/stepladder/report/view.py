@@ -10,6 +10,7 @@ from typing import TypedDict
 from stepladder.analysis.judged import Effect, Estimate, Verdict
 from stepladder.report import footnotes, sentences
 from stepladder.report.confounds import confound_tables
+from stepladder.report.ensembles import ensemble_tables
 from stepladder.report.findings import FoundLine, found_lines
 from stepladder.report.readout import readout_tables
 from stepladder.report.sentences import Headline
@@ -136,6 +137,7 @@ def view_of(results: Results) -> View:
         footnotes=(*footnotes.footnotes(results), *results.warnings),
         tables=(
             *readout_tables(results.readout, results.study.delta),
+            *ensemble_tables(results.arms),
             *confound_tables(results.confounds),
             *tuning_tables(results.tuned),
         ),

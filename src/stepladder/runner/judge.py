@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from stepladder.analysis import Effect, estimate
 from stepladder.analysis.sequential import Looked
@@ -16,6 +17,7 @@ from stepladder.runner.adapt import Wanted, adapted, wanted
 from stepladder.runner.combinations import readout
 from stepladder.runner.compare import effects_of
 from stepladder.runner.diagnosing import findings_of, probes_of
+from stepladder.runner.ensembling import ensembles_of
 from stepladder.runner.measures import (
     Found,
     accuracies,
@@ -45,6 +47,7 @@ def judge(
     curves: bool = True,
     dataset: Dataset | None = None,
     *,
+    weights: Path | None = None,
     is_look: bool = True,
 ) -> Results:
     """The results of a study, complete or so far, read from its store.
@@ -59,6 +62,7 @@ def judge(
         curves: whether the epochs are read too where nothing judged needs them; without, every
             curve is empty.
         dataset: the study's own, from which misread examples are taken; None leaves them out.
+        weights: where final weights are kept, from which ensembles are made; None leaves them out.
         is_look: whether test figures are shown; otherwise nothing is judged or logged, and every
             test accuracy is NaN.
 
@@ -84,8 +88,15 @@ def judge(
     if is_look:
         judged, looked = effects_of(study, arms, found, question.classes)
         looks = store.look(study.name, record.fingerprint, stored, command)
-    shown = tuple(_arm(arm, found, judged.get(arm.name), record, tuned, wants) for arm in arms)
-    weights = {result.arm.name: result.parameters for result in shown}
+    pooled, lost = ensembles_of(by_arm, weights, is_look=is_look)
+    shown = tuple(
+        replace(
+            _arm(arm, found, judged.get(arm.name), record, tuned, wants),
+            ensemble=pooled.get(arm.name),
+        )
+        for arm in arms
+    )
+    sizes = {result.arm.name: result.parameters for result in shown}
     return Results(
         study=study,
         dataset=record.dataset,
@@ -99,8 +110,8 @@ def judge(
         machine=record.machine,
         seconds=record.seconds,
         readout=readout(study, found, question.classes) if is_look else None,
-        confounds=confounds(study, arms, train=record.sizes.get("train"), parameters=weights),
-        warnings=too_few(study),
+        confounds=confounds(study, arms, train=record.sizes.get("train"), parameters=sizes),
+        warnings=(*too_few(study), *lost),
         tuned=tuned,
         adapted=None if looked is None else adapted(study, arms, looked, stored),
         mistakes=None if dataset is None else _mistakes(arms, by_arm, store, dataset),

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stepladder.analysis.case import Finding
+from stepladder.analysis.ensembles import Ensemble
 from stepladder.analysis.judged import Difference, Effect, Estimate
 from stepladder.analysis.readout import Readout
 from stepladder.confounds import Confound
@@ -68,6 +69,7 @@ class ArmResult:
         findings: what is wrong with it, with evidence and remedy; `diagnosis` has their texts.
         probes: what its networks were like inside; None where no replicate was looked into, or
             the epochs were not read.
+        ensemble: its replicates as one network; None where the weights of fewer than two are kept.
     """
 
     arm: Arm
@@ -87,6 +89,7 @@ class ArmResult:
     planned: int | None = None
     probes: ArmProbes | None = None
     findings: tuple[Finding, ...] = ()
+    ensemble: Ensemble | None = None
 
 
 @dataclass(frozen=True)

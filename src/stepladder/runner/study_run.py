@@ -12,12 +12,14 @@ from stepladder.errors import DataError, StoreError
 from stepladder.runner import folder as folders
 from stepladder.runner import own_model
 from stepladder.runner.claims import forget_dead
+from stepladder.runner.ensembling import unkept
 from stepladder.runner.execute import execute
 from stepladder.runner.going_on import epochs_at_hand
 from stepladder.runner.judge import judge
 from stepladder.runner.lint import preflight
 from stepladder.runner.phases import foreseen, train_all
 from stepladder.runner.plan import Plan, part_sizes
+from stepladder.runner.possible import check_possible
 from stepladder.runner.progress import Planned, Progress, QuietProgress
 from stepladder.runner.question import question_of
 from stepladder.runner.results import Results
@@ -83,6 +85,7 @@ def run_study(
     """
     own_model.allow(study, allow_code)
     dataset = load(study.dataset)
+    check_possible(study, dataset, settings)
     record = record_of(study, dataset, part_sizes(study, dataset), settings)
     url = store or str(folder / folders.STORE_NAME)
     if study.model is not None and _lacks(record, url):
@@ -96,6 +99,8 @@ def run_study(
         kept.put_study(record)
         for line in preflight(ahead, dataset, record.sizes) if lint else ():
             told.note(line)
+        if study.keep_weights and (line := unkept(ahead, folder / folders.WEIGHTS_NAME)):
+            told.note(line)
         checkpoints = folder / folders.CHECKPOINTS_NAME
         seen = {trial.id for trial in ahead.trials}
 
@@ -108,7 +113,10 @@ def run_study(
         if not kept.claimed(seen):
             clear(checkpoints)
         latest = kept.study(study.name) or record
-        results = judge(kept, latest, settings.engine_name, "run", dataset=dataset)
+        results = judge(
+            kept, latest, settings.engine_name, "run", dataset=dataset,
+            weights=folder / folders.WEIGHTS_NAME,
+        )  # fmt: skip
     return Finished(results, done.now, done.trials - done.now)
 
 
@@ -132,7 +140,8 @@ def judge_stored(
     with open_store(store or str(folder / folders.STORE_NAME), create=False) as kept:
         known = kept.study(study.name) or record
         latest = replace(record, seconds=known.seconds)
-        return judge(kept, latest, settings.engine_name, command, curves=False)
+        weights = folder / folders.WEIGHTS_NAME
+        return judge(kept, latest, settings.engine_name, command, curves=False, weights=weights)
 
 
 def _lacks(record: StudyRecord, url: str) -> bool:
@@ -166,6 +175,7 @@ def plan_study(
         InputError: if the study, its data, the folder or the store will not do.
     """
     dataset = load(study.dataset)
+    check_possible(study, dataset, settings)
     record = record_of(study, dataset, part_sizes(study, dataset), settings)
     folders.check_holds(folder, study)
     place = folder / folders.STORE_NAME
@@ -218,7 +228,13 @@ def _train(
         kept.add_seconds(study.name, time.monotonic() - began)
 
 
-def results_of(store: Store, name: str | None, command: str, curves: bool = True) -> Results:
+def results_of(
+    store: Store,
+    name: str | None,
+    command: str,
+    curves: bool = True,
+    folder: Path | None = None,
+) -> Results:
     """The results of a study that was run before, complete or so far.
 
     Args:
@@ -227,6 +243,7 @@ def results_of(store: Store, name: str | None, command: str, curves: bool = True
         command: what asks, for the log of looks.
         curves: whether the epochs are read too, and the dataset for what was misread; without,
             every curve is empty.
+        folder: of the run, where weights may be kept; None where only its store is known.
 
     Raises:
         StoreError: if the store does not hold the study, or cannot be read.
@@ -234,7 +251,8 @@ def results_of(store: Store, name: str | None, command: str, curves: bool = True
     record = _stored_record(store, name)
     engine = record.versions.get("engine", "population")
     dataset = _dataset_of(record) if curves else None
-    return judge(store, record, engine, command, curves, dataset)
+    weights = folder / folders.WEIGHTS_NAME if folder else None
+    return judge(store, record, engine, command, curves, dataset, weights=weights)
 
 
 def results_so_far(store: Store, name: str) -> Results:

@@ -18,6 +18,7 @@ from stepladder.runner import own_model
 from stepladder.runner.claims import forget_dead
 from stepladder.runner.execute import execute
 from stepladder.runner.plan import part_sizes, planned
+from stepladder.runner.possible import check_possible
 from stepladder.runner.progress import Progress, QuietProgress
 from stepladder.runner.question import Question, question_of
 from stepladder.runner.settings import Settings
@@ -106,6 +107,7 @@ def searchable(study: Study, settings: Settings) -> tuple[Dataset, StudyRecord]:
             "log = true }, or search mnist-search"
         )
     dataset = load(study.dataset)
+    check_possible(study, dataset, settings)
     record = record_of(study, dataset, part_sizes(study, dataset), settings)
     _check_examples(study, dataset)
     return dataset, record

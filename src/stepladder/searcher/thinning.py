@@ -13,6 +13,7 @@ from stepladder.searcher.candidates import Candidate
 from stepladder.searching import SEARCH_REPLICATES, Population
 from stepladder.study import Study
 from stepladder.train.groups import Stage, groups
+from stepladder.train.schedule import FORESEEING
 
 __all__ = ["Before", "Trainer", "goes_on", "survivors", "thin_out", "trial_of"]
 
@@ -38,16 +39,17 @@ class Trainer(Protocol):
 def goes_on(study: Study, engine: str) -> bool:
     """Whether a longer training of a candidate goes on from a shorter one.
 
-    It does where learning rates do not depend on the number of epochs, and the population engine
-    trains; else each rung is a training of its own, its schedule brought to its end.
+    It does where learning rates and the like do not depend on the number of epochs, and the
+    population engine trains; else each rung is a training of its own, its schedule brought to its
+    end.
     """
     assert study.search is not None
     base, space = study.base, study.search.space
     schedules: Sequence[object] = (base.schedule,)
     if "schedule" in space:
         schedules = [*schedules, *space["schedule"].choices]
-    steady = set(schedules) <= {"constant", "step"} and not base.warmup and "warmup" not in space
-    return steady and engine == "population"
+    foresees = any(getattr(base, field) or field in space for field in FORESEEING)
+    return set(schedules) <= {"constant", "step"} and not foresees and engine == "population"
 
 
 def trial_of(recipe: Recipe, question: Question, replicate: int) -> Trial:

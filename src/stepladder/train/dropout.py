@@ -14,12 +14,12 @@ from typing import Any
 import keras
 import numpy as np
 
-__all__ = ["Dropout"]
+__all__ = ["LEVELS", "Dropout", "traced_once"]
 
 _ROUNDS = 13
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = np.uint32(0x1BD11BDA)
-_LEVELS = 1 << 16
+LEVELS = 1 << 16
 
 
 class Dropout(keras.layers.Dropout):  # type: ignore[misc]
@@ -40,12 +40,12 @@ class Dropout(keras.layers.Dropout):  # type: ignore[misc]
 
         keep = 1 - self.rate
         # Drawn with the examples last, as they lie while they are trained.
-        bits = _traced_once()(self.seed_generator.next(), tuple(inputs.shape[::-1])).T
-        return jnp.where(bits < round(keep * _LEVELS), inputs / keep, jnp.zeros_like(inputs))
+        bits = traced_once()(self.seed_generator.next(), tuple(inputs.shape[::-1])).T
+        return jnp.where(bits < round(keep * LEVELS), inputs / keep, jnp.zeros_like(inputs))
 
 
 @functools.cache
-def _traced_once() -> Any:  # noqa: ANN401 - a jitted function
+def traced_once() -> Any:  # noqa: ANN401 - a jitted function
     """`_bits`, traced once for a shape: its hundred operations are a fifth of a program's."""
     import jax
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from stepladder.records import Final, TrialResult
 from stepladder.train.state_files import Checkpoint, read, write
 from stepladder.wire import Array
 
-__all__ = ["ENDING", "final_arrays", "kept_final", "keep_final", "read_final", "weights_file"]
+__all__ = ["ENDING", "final_arrays", "keep_final", "kept_final", "read_final", "weights_file"]
 
 ENDING = ".weights"
 
@@ -39,7 +40,7 @@ def read_final(arrays: Mapping[str, Array]) -> Final:
     Raises:
         ValueError: if an array is missing, or there is one of another name.
     """
-    lists = {part: _numbered(arrays, part) for part in _LISTS}
+    lists: dict[str, Any] = {part: _numbered(arrays, part) for part in _LISTS}
     names = {field.name for field in fields(Final)} - set(_LISTS)
     held = {f"{part}.{place}" for part, each in lists.items() for place in range(len(each))}
     if arrays.keys() != names | held:
@@ -47,11 +48,11 @@ def read_final(arrays: Mapping[str, Array]) -> Final:
             f"the arrays of final weights must be {', '.join(sorted(names | held))}, found "
             f"{', '.join(sorted(arrays))}"
         )
-    return Final(**lists, **{name: arrays[name] for name in names})
+    return Final(**lists | {name: arrays[name] for name in names})
 
 
 def _numbered(arrays: Mapping[str, Array], part: str) -> tuple[Array, ...]:
-    found = []
+    found: list[Array] = []
     while (name := f"{part}.{len(found)}") in arrays:
         found.append(arrays[name])
     return tuple(found)

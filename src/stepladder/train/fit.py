@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
-from scipy.special import softmax
 
 from stepladder import models
 from stepladder.data import Dataset, affine, split
+from stepladder.data.deskewing import Prepared
 from stepladder.recipe import Recipe
-from stepladder.records import Final, Score, Trial, TrialResult
+from stepladder.records import Score, Trial, TrialResult
 from stepladder.train.checkpoints import Keeping
 from stepladder.train.custom import STANDARD, Build, at_start
+from stepladder.train.fit_average import Average
+from stepladder.train.fit_batches import Batches
+from stepladder.train.fit_final import EVALUATED_AT_ONCE, final_of
 from stepladder.train.fit_resuming import ResumableFit
 from stepladder.train.gather import Gathered, Look, Looked, result_of, versions
 from stepladder.train.groups import Group
 from stepladder.train.initial import initial_weights
-from stepladder.train.schedule import data_order, learning_rates, steps_per_epoch
+from stepladder.train.schedule import learning_rates, steps_per_epoch
 from stepladder.train.seeds import seed_states, start_seeds
 
-__all__ = ["Batches", "FitEngine", "prepared"]
-
-EVALUATED_AT_ONCE = 2_000
+__all__ = ["FitEngine", "prepared"]
 
 
 class FitEngine:
@@ -48,7 +49,7 @@ class FitEngine:
             build: what builds the networks.
             keeps_final: whether results bring what their trials ended with.
         """
-        self._dataset, self._checkpoints = dataset, checkpoints
+        self._prepared, self._checkpoints = Prepared(dataset), checkpoints
         self._build, self._keeps_final = build, keeps_final
 
     def train(self, group: Group, on_epoch: Callable[[int], None]) -> Iterator[TrialResult]:
@@ -65,7 +66,8 @@ class FitEngine:
             yield self._train(trial, group.after, on_epoch)
 
     def _train(self, trial: Trial, after: int, on_epoch: Callable[[int], None]) -> TrialResult:
-        dataset, recipe = self._dataset, trial.recipe
+        recipe = trial.recipe
+        dataset = self._prepared(recipe.deskew)
         parts = split(
             dataset.y_train,
             dataset.classes,
@@ -88,23 +90,26 @@ class FitEngine:
         gathered = Gathered(trial, recipe.epochs, looks.inside if looks else None)
         kept = self._checkpoints(Group((trial,), 1, after=after))
         steps = steps_per_epoch(len(parts.train), recipe.batch_size)
-        resumable = ResumableFit(model, gathered, recipe.epochs, steps, kept)
+        average = Average(model, recipe, steps)
+        resumable = ResumableFit(model, gathered, recipe.epochs, steps, kept, average.variables)
         began = time.perf_counter() - resumable.seconds
         watch = _Watch(gathered, *named["validation"], on_epoch, began, looks)
         for first, last, skipped in resumable.stretches:
-            batches = Batches(*named["train"], trial, skipped)
+            batches = Batches(*named["train"], trial, skipped, dataset.classes)
             resumable.begin(began, skipped)
+            average.begin(skipped)
             model.fit(
                 batches,
                 epochs=last,
                 initial_epoch=first,
                 shuffle=False,
                 verbose=0,
-                callbacks=[batches.follow, watch, resumable],
+                callbacks=[batches.follow, *average.callbacks, watch, resumable],
             )
             if gathered.diverged:
                 break
         resumable.end()
+        average.settle(model, named["train"][0], trial)
         scored = {name: (*_answers(model, x, y), y) for name, (x, y) in named.items()}
         result = result_of(
             gathered,
@@ -115,7 +120,7 @@ class FitEngine:
         )
         if not self._keeps_final or result.diverged:
             return result
-        return replace(result, final=_final(model, named, parts.validation, scale, shift))
+        return replace(result, final=final_of(model, named, parts.validation, scale, shift))
 
 
 def prepared(
@@ -151,12 +156,23 @@ def prepared(
     model.compile(
         optimizer=optimizer,
         loss=models.loss(recipe),
-        metrics=[
-            keras.metrics.SparseCategoricalCrossentropy(from_logits=True, name="entropy"),
-            keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
-        ],
+        metrics=_metrics(recipe),
     )
     return model
+
+
+def _metrics(recipe: Recipe) -> list[Any]:
+    """Cross-entropy and accuracy, of class numbers or of shares of every class."""
+    kinds = keras.metrics
+    if recipe.mixup:
+        return [
+            kinds.CategoricalCrossentropy(from_logits=True, name="entropy"),
+            kinds.CategoricalAccuracy(name="accuracy"),
+        ]
+    return [
+        kinds.SparseCategoricalCrossentropy(from_logits=True, name="entropy"),
+        kinds.SparseCategoricalAccuracy(name="accuracy"),
+    ]
 
 
 class _Rates(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
@@ -171,56 +187,6 @@ class _Rates(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[m
 
     def get_config(self) -> dict[str, Any]:
         raise NotImplementedError("a training in progress is not saved with its schedule")
-
-
-class Batches(keras.utils.PyDataset):  # type: ignore[misc]
-    """The batches of a trial, in the order that its replicate draws for each epoch."""
-
-    def __init__(
-        self,
-        x: npt.NDArray[np.float32],
-        y: npt.NDArray[np.int32],
-        trial: Trial,
-        skipped: int = 0,
-    ) -> None:
-        """The batches of the first epoch.
-
-        Args:
-            x: float32 (examples, *input_shape), scaled.
-            y: int32 (examples,).
-            trial: its batch size and its replicate's order.
-            skipped: steps of every epoch that are left out, at its beginning.
-        """
-        super().__init__()
-        self._x, self._y, self._trial, self._skipped = x, y, trial, skipped
-        self.begin_epoch(0)
-
-    def begin_epoch(self, epoch: int) -> None:
-        """Takes the order of an epoch, counted from 0."""
-        trial = self._trial
-        self._order = data_order(len(self._y), trial.seed, trial.replicate, epoch)
-
-    @property
-    def follow(self) -> Any:  # noqa: ANN401 - Keras has no types
-        """The callback that tells it of each epoch.
-
-        `fit` looks at a first batch before it begins, and its adapter then calls
-        `on_epoch_end`, so that hook would be one epoch ahead.
-        """
-        return keras.callbacks.LambdaCallback(
-            on_epoch_begin=lambda epoch, logs: self.begin_epoch(epoch)
-        )
-
-    def __len__(self) -> int:
-        """Steps of an epoch, a last shorter one included."""
-        return steps_per_epoch(len(self._y), self._trial.recipe.batch_size) - self._skipped
-
-    def __getitem__(self, step: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
-        """Inputs and labels of a step, from 0."""
-        size = self._trial.recipe.batch_size
-        step += self._skipped
-        rows = self._order[step * size : (step + 1) * size]
-        return self._x[rows], self._y[rows]
 
 
 class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
@@ -298,44 +264,6 @@ def _answers(
     log_sum = top[:, 0] + np.log(np.exp(logits - top).sum(axis=1))
     right = np.take_along_axis(logits, y[:, None].astype(np.int64), axis=1)[:, 0]
     return logits.argmax(axis=1).astype(np.int32), float((log_sum - right).mean())
-
-
-def _final(
-    model: Any,  # noqa: ANN401 - Keras has no types
-    named: Mapping[str, tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]],
-    held_out: npt.NDArray[np.int32],
-    scale: npt.NDArray[np.float32],
-    shift: npt.NDArray[np.float32],
-) -> Final:
-    """What a trained model ended with."""
-    seeds = {id(state) for state in seed_states(model)}
-    statistics = [each for each in model.non_trainable_variables if id(each) not in seeds]
-    return Final(
-        trainable=_values(model.trainable_variables),
-        statistics=_values(statistics),
-        scale=scale.reshape(-1) if scale.ndim else scale,
-        shift=shift.reshape(-1) if shift.ndim else shift,
-        validation_rows=held_out,
-        validation_labels=named["validation"][1],
-        validation_probabilities=_probabilities(model, named["validation"][0]),
-        test_labels=named["test"][1],
-        test_probabilities=_probabilities(model, named["test"][0]),
-    )
-
-
-def _values(variables: list[Any]) -> tuple[npt.NDArray[np.float32], ...]:
-    return tuple(
-        np.array(keras.ops.convert_to_numpy(variable.value), np.float32) for variable in variables
-    )
-
-
-def _probabilities(
-    model: Any,  # noqa: ANN401 - Keras has no types
-    x: npt.NDArray[np.float32],
-) -> npt.NDArray[np.float32]:
-    """What a model answers: (examples, classes)."""
-    logits = model.predict(x, batch_size=EVALUATED_AT_ONCE, verbose=0)
-    return softmax(logits.astype(np.float64), axis=1).astype(np.float32)
 
 
 def _package(backend: str) -> str:

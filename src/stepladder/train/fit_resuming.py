@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -36,6 +37,7 @@ class ResumableFit(keras.callbacks.Callback):  # type: ignore[misc]
         epochs: int,
         steps: int,
         checkpoints: Checkpoints | None,
+        beside: Sequence[Any] = (),
     ) -> None:
         """Sets the model and the curve to where the latest checkpoint stood, if there is one.
 
@@ -45,12 +47,14 @@ class ResumableFit(keras.callbacks.Callback):  # type: ignore[misc]
             epochs: of the whole training.
             steps: of an epoch.
             checkpoints: of its trial alone, or None to keep none.
+            beside: variables that training changes beside those of the model and its optimizer.
         """
         super().__init__()
         self.done, self.seconds = 0, 0.0
         self._gathered, self._checkpoints = gathered, checkpoints
         self._epochs, self._steps = epochs, steps
         self._metrics: list[Array] = []
+        self._beside = list(beside)
         if checkpoints is None:
             return
         compiled.optimizer.build(compiled.trainable_variables)
@@ -61,7 +65,7 @@ class ResumableFit(keras.callbacks.Callback):  # type: ignore[misc]
         if found is None:
             return
         self.done, self.seconds = found.done, float(found.more["seconds"])
-        for place, variable in enumerate(_variables(compiled)):
+        for place, variable in enumerate(self._variables(compiled)):
             variable.assign(found.arrays[f"variable.{place}"])
         if found.done % steps:
             names = [name for name in found.arrays if name.startswith(_METRIC)]
@@ -129,7 +133,16 @@ class ResumableFit(keras.callbacks.Callback):  # type: ignore[misc]
         return Checkpoint((self._gathered.trial.id,), done, more, arrays)
 
     def _arrays(self, compiled: Any) -> dict[str, Array]:  # noqa: ANN401 - Keras has no types
-        return _numbered("variable.", _variables(compiled)) | curve_arrays([self._gathered])
+        return _numbered("variable.", self._variables(compiled)) | curve_arrays([self._gathered])
+
+    def _variables(self, compiled: Any) -> list[Any]:  # noqa: ANN401 - Keras has no types
+        """Every variable that training changes, in an order that is always the same."""
+        return [
+            *compiled.trainable_variables,
+            *compiled.non_trainable_variables,
+            *compiled.optimizer.variables,
+            *self._beside,
+        ]
 
 
 def _without_metrics(found: Checkpoint) -> Checkpoint:
@@ -144,12 +157,3 @@ def _numbered(name: str, variables: list[Any]) -> dict[str, Array]:
         f"{name}{place}": np.asarray(keras.ops.convert_to_numpy(variable.value))
         for place, variable in enumerate(variables)
     }
-
-
-def _variables(compiled: Any) -> list[Any]:  # noqa: ANN401 - Keras has no types
-    """Every variable of a model and its optimizer, in an order that is always the same."""
-    return [
-        *compiled.trainable_variables,
-        *compiled.non_trainable_variables,
-        *compiled.optimizer.variables,
-    ]

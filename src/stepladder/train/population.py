@@ -10,10 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from stepladder.data import Dataset, affine, split
+from stepladder.data.deskewing import Prepared
 from stepladder.records import TrialResult
 from stepladder.train.checkpoints import Checkpoint, Keeping
 from stepladder.train.continuing import Ends, ends_of, joined, kept_ends, stages_of
 from stepladder.train.custom import Build
+from stepladder.train.ending_up import with_final
 from stepladder.train.groups import Group, GroupKey, shortened
 from stepladder.train.program import Program
 from stepladder.train.segments import SEGMENT_FLOP
@@ -39,7 +41,7 @@ class PopulationEngine:
         segment_flop: float = SEGMENT_FLOP,
         keeps_final: bool = False,
     ) -> None:
-        """Puts the examples on the device, as they are stored: training part, then test part.
+        """Puts the labels on the device: training part, then test part.
 
         Args:
             dataset: what every trial is trained and judged on.
@@ -52,8 +54,8 @@ class PopulationEngine:
         self._dataset, self._checkpoints = dataset, checkpoints
         self._build = build
         self._segment_flop = segment_flop
-        flat = [part.reshape(len(part), -1) for part in (dataset.x_train, dataset.x_test)]
-        self._x = jnp.asarray(np.concatenate(flat))
+        self._prepared = Prepared(dataset)
+        self._x: dict[bool, jax.Array] = {}
         self._y = jnp.asarray(np.concatenate([dataset.y_train, dataset.y_test]))
         test = np.arange(len(dataset.y_test), dtype=np.int32) + len(dataset.y_train)
         self._test: Indices = test
@@ -101,13 +103,15 @@ class PopulationEngine:
 
         on_epoch(0)
         results = training.finish(on_epoch, kept, start, ended if group.keeps else None)
-        return training.with_final(results) if self._keeps_final else results, ends
+        return with_final(training, results) if self._keeps_final else results, ends
 
     def _train_stacked(self, group: Group, on_epoch: Callable[[int], None]) -> list[TrialResult]:
         stack = self.begin_stacked(group)
         on_epoch(0)
         finished = stack.finish(on_epoch, self._checkpoints(group))
-        finished = stack.with_final(finished) if self._keeps_final else finished
+        if self._keeps_final:
+            ended = zip(stack.ended, finished, strict=False)
+            finished = [with_final(training, results) for training, results in ended]
         return [
             result
             for row, results in zip(group.rows, finished, strict=False)
@@ -139,7 +143,7 @@ class PopulationEngine:
 
     def _at_start(self, group: Group, stacked: int = 1) -> Training:
         key = group.key
-        dataset = self._dataset
+        dataset = self._prepared(key.structure.deskew)
         parts = split(
             dataset.y_train,
             dataset.classes,
@@ -149,11 +153,25 @@ class PopulationEngine:
             key.replicate,
         )
         scale, shift = affine(dataset.x_train, parts.train, group.trials[0].recipe.scaling)
-        data = Data(self._x, self._y, *(jnp.asarray(_flat(each)) for each in (scale, shift)))
+        data = Data(
+            self._examples(key.structure.deskew),
+            self._y,
+            *(jnp.asarray(_flat(each)) for each in (scale, shift)),
+        )
         lanes = [*group.trials, *([group.trials[0]] * (group.lanes - len(group.trials)))]
         labels = np.concatenate([dataset.y_train, dataset.y_test])
         flop = self._segment_flop / stacked  # what is stacked is interrupted together
         return Training(self._program(key), key, lanes, parts, data, self._test, labels, flop)
+
+    def _examples(self, deskew: bool) -> jax.Array:
+        """All inputs on the device, flat: they are put there once, and once more deskewed."""
+        if deskew not in self._x:
+            dataset = self._prepared(deskew)
+            parts = (dataset.x_train, dataset.x_test)
+            self._x[deskew] = jnp.asarray(
+                np.concatenate([part.reshape(len(part), -1) for part in parts])
+            )
+        return self._x[deskew]
 
     def _program(self, key: GroupKey) -> Program:
         if key.structure not in self._programs:

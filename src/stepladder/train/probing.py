@@ -15,7 +15,7 @@ import numpy.typing as npt
 from stepladder.train.loss import cross_entropy
 from stepladder.train.schedule import data_order
 
-__all__ = ["PROBED", "Probe", "Reading", "probed_rows"]
+__all__ = ["PROBED", "Probe", "Reading", "probed_rows", "without_dropout"]
 
 PROBED = 256
 """Training images that a network is looked at on: the cost of one step of 256 an epoch."""
@@ -89,7 +89,7 @@ class Probe:
         def objective(trainable: list[jax.Array]) -> tuple[jax.Array, list[jax.Array]]:
             given = [trainable[at] for at in self._trainable]
             state = [fixed[at] for at in self._fixed]
-            with _without_dropout(self._model):
+            with without_dropout(self._model):
                 outputs, _ = self._model.stateless_call(given, state, x, training=True)
             logits, *units = outputs if self.layers else [outputs]
             return cross_entropy(logits, y, None).mean(), units
@@ -105,8 +105,8 @@ class Probe:
 
 
 @contextmanager
-def _without_dropout(model: Any) -> Iterator[None]:  # noqa: ANN401 - Keras has no types
-    """A model whose dropout layers let all pass while it is traced: looks are not left to luck."""
+def without_dropout(model: Any) -> Iterator[None]:  # noqa: ANN401 - Keras has no types
+    """A model whose dropout layers let all pass while it is traced: nothing is left to luck."""
     layers = [each for each in model._flatten_layers() if isinstance(each, keras.layers.Dropout)]
     rates = [layer.rate for layer in layers]
     try:

@@ -8,24 +8,22 @@ one wide matrix product.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
 from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
-import keras
-import numpy as np
 from jax import lax
 
-from stepladder import models
 from stepladder.recipe import Recipe
-from stepladder.train.custom import Build, at_start
-from stepladder.train.layout import Layout
-from stepladder.train.loss import cross_entropy
-from stepladder.train.probing import Probe, Reading
-from stepladder.train.seeds import seed_states
+from stepladder.train.adversarial import directions, local_unsmoothness
+from stepladder.train.custom import Build
+from stepladder.train.distortion import distortion
+from stepladder.train.draws import NOTHING_MORE, More
+from stepladder.train.lanes import each_lane, over_lanes
+from stepladder.train.loss import classes_of, cross_entropy, mixed
+from stepladder.train.network import Network
+from stepladder.train.probing import Reading
+from stepladder.train.settling import remembering
 from stepladder.train.state import Data, Numbers, Sums, Weights
 from stepladder.train.turned import TURNED
 
@@ -38,14 +36,17 @@ EVALUATED_AT_ONCE = 2_000
 _Answers = tuple[jax.Array, jax.Array]
 
 
-class Program:
+def _first(tree: Any, count: int) -> Any:  # noqa: ANN401 - any tree of arrays
+    """The first rows of every array."""
+    return jax.tree.map(lambda leaf: leaf[:count], tree)
+
+
+class Program(Network):
     """The epoch and the evaluation of one structure, as pure functions of their arguments.
 
     Attributes:
-        model: the Keras model whose variables give order and shapes.
-        optimizer: the built Keras optimizer.
-        inside: how the model is looked into.
         answer: `probabilities`, compiled when it is first called: not every study asks.
+        settled: `settle`, likewise.
     """
 
     def __init__(
@@ -63,92 +64,52 @@ class Program:
             classes: units of the last layer.
             build: what builds the network.
         """
-        self.structure = structure
-        self.input_shape = input_shape
-        self._build = partial(at_start, build, structure, input_shape, classes)
-        self.model = self._build(0, 0)
-        self.inside = Probe(self.model)
-        self.optimizer = models.optimizer(structure)
-        self._layout = Layout(self.model)
-        self.optimizer.build(self._layout.variables)
-        self._layout.watch(self.optimizer)
-        names = [variable.path for variable in self.optimizer.variables]
-        self._rate_at = next(i for i, name in enumerate(names) if name.endswith("learning_rate"))
-        fixed = self.model.non_trainable_variables
-        seeds = {id(state) for state in seed_states(self.model)}
-        self._is_seed = [id(variable) in seeds for variable in fixed]
+        super().__init__(structure, input_shape, classes, build)
+        self._distort = distortion(structure, input_shape)
         self.answer = jax.jit(self.probabilities)
+        self.settled = jax.jit(self.settle)
 
-    def at_start(self, seed: int, replicate: int) -> Any:  # noqa: ANN401 - Keras has no types
-        """The model as a replicate starts from it, kernels left out: a user's is built anew."""
-        return self.model if self.structure.model is None else self._build(seed, replicate)
+    def _unsmoothness(
+        self,
+        trainable: list[jax.Array],
+        weights: Weights,
+        numbers: Numbers,
+        x: jax.Array,
+        logits: jax.Array,
+        direction: jax.Array,
+    ) -> jax.Array:
+        """What virtual adversarial training adds to one lane's loss.
 
-    def split_state(self, values: list[Any]) -> tuple[list[Any], list[Any]]:
-        """Values of the non-trainable variables as (statistics, seeds)."""
-        pairs = list(zip(values, self._is_seed, strict=True))
-        return [v for v, seed in pairs if not seed], [v for v, seed in pairs if seed]
-
-    def _join_state(self, statistics: list[Any], seeds: list[Any]) -> list[Any]:
-        parts = {True: iter(seeds), False: iter(statistics)}
-        return [next(parts[is_seed]) for is_seed in self._is_seed]
-
-    def initial_slots(self, lanes: int) -> list[jax.Array]:
-        """The optimizer's variables before the first step, (lanes, ...) as Keras has them."""
-        values = [keras.ops.convert_to_numpy(each.value) for each in self.optimizer.variables]
-        repeated = [np.repeat(value[None], lanes, axis=0) for value in values]
-        return [jnp.asarray(slot) for slot in self._layout.slots(repeated)]
-
-    def turned(self, weights: Weights) -> Weights:
-        """The weights as an epoch's loop has them, or those as Keras has them: see `Layout`."""
-        return weights._replace(
-            trainable=self._layout.trainable(weights.trainable),
-            optimizer=self._layout.slots(weights.optimizer),
-        )
-
-    def _shaped(self, x: jax.Array) -> jax.Array:
-        """Flat inputs (examples, values) in the shape that the network takes."""
-        return x.reshape(len(x), *self.input_shape)
-
-    @contextmanager
-    def _with(self, numbers: Numbers) -> Iterator[None]:
-        """The model and optimizer with their numbers replaced by traced ones.
-
-        Keras reads them from attributes while it is traced; here they become arguments.
+        Inputs a step away go through the network as those themselves: normalised by their own
+        batch, with the same units dropped, and leaving no trace in its statistics.
         """
-        regularized = [
-            layer.kernel_regularizer
-            for layer in self.model.layers
-            if getattr(layer, "kernel_regularizer", None) is not None
-            and self.structure.model is None  # a user's own penalties stay what they are
-        ]
-        before = [regularizer.l2 for regularizer in regularized]
-        decay = self.optimizer.weight_decay
-        try:
-            for regularizer in regularized:
-                regularizer.l2 = numbers.l2
-            if decay is not None:
-                self.optimizer.weight_decay = numbers.weight_decay
-            yield
-        finally:
-            for regularizer, l2 in zip(regularized, before, strict=True):
-                regularizer.l2 = l2
-            self.optimizer.weight_decay = decay
+        frozen = lax.stop_gradient(trainable)
+        assert numbers.vat is not None
+        assert numbers.vat_xi is not None
+        return local_unsmoothness(
+            lambda moved: self._trained(trainable, weights, moved)[0],
+            lambda moved: self._trained(frozen, weights, moved)[0],
+            x, logits, direction, numbers.vat, numbers.vat_xi,
+        )  # fmt: skip
 
     def _step(
-        self, weights: Weights, numbers: Numbers, rate: jax.Array, x: jax.Array, y: jax.Array
+        self,
+        weights: Weights,
+        numbers: Numbers,
+        rate: jax.Array,
+        share: jax.Array | None,
+        x: jax.Array,
+        y: jax.Array,
+        direction: jax.Array | None,
     ) -> tuple[Weights, Sums]:
         """One optimizer step of one lane, its weights as `turned` has them."""
 
         def objective(trainable: list[jax.Array]) -> tuple[jax.Array, Any]:
-            logits, state, losses = self.model.stateless_call(
-                self._layout.trainable(trainable),
-                self._join_state(weights.statistics, weights.seeds),
-                self._shaped(x),
-                training=True,
-                return_losses=True,
-            )
+            logits, state, losses = self._trained(trainable, weights, x)
             smoothing = numbers.label_smoothing if self.structure.label_smoothing else None
             loss = cross_entropy(logits, y, smoothing).mean() + sum(losses)
+            if direction is not None:
+                loss += self._unsmoothness(trainable, weights, numbers, x, logits, direction)
             return loss, (logits, state)
 
         with self._with(numbers):
@@ -158,9 +119,15 @@ class Program:
             trainable, slots = self.optimizer.stateless_apply(slots, gradients, weights.trainable)
         sums = Sums(
             cross_entropy(logits, y, None).sum(),
-            (logits.argmax(axis=1) == y).sum(),
+            (logits.argmax(axis=1) == classes_of(y)).sum(),
         )
-        return Weights(trainable, slots, *self.split_state(state)), sums
+        average = [
+            old + share * (new - old)
+            for old, new in zip(
+                weights.average, trainable if share is not None else (), strict=True
+            )
+        ]
+        return Weights(trainable, slots, *self.split_state(state), average), sums
 
     def epoch(
         self,
@@ -170,6 +137,7 @@ class Program:
         order: jax.Array,
         tail: jax.Array,
         rates: jax.Array,
+        more: More = NOTHING_MORE,
         sums: Sums | None = None,
     ) -> tuple[Weights, Sums]:
         """One pass over the training examples, or a segment of one.
@@ -182,27 +150,66 @@ class Program:
             tail: int32 (rest,): the last, shorter batch, trained as a batch of its own size as
                 `keras.Model.fit` does; may be empty.
             rates: float32 (steps, lanes).
+            more: what else each step is given.
             sums: over the segments before; None where there is none.
 
         Returns:
             The weights after the pass, and sums over its examples as they were trained on.
         """
-        lanes = _over_lanes(self._step, rates.shape[1])
+        lanes = over_lanes(self._step, rates.shape[1])
 
         def step(
-            carry: tuple[Weights, Sums], at: tuple[jax.Array, jax.Array]
+            carry: tuple[Weights, Sums], at: tuple[jax.Array, jax.Array, More]
         ) -> tuple[tuple[Weights, Sums], None]:
             weights, sums = carry
-            index, rate = at
-            weights, more = lanes(weights, numbers, rate, *data.batch(index))
-            return (weights, sums.plus(more)), None
+            index, rate, more = at
+            shared = self._prepared(*data.batch(index), more)
+            weights, added = lanes(weights, numbers, rate, more.average, *shared)
+            return (weights, sums.plus(added)), None
 
         carry = (self.turned(weights), sums or Sums.none(rates.shape[1]))
-        carry, _ = lax.scan(step, carry, (order, rates[: len(order)]))
+        carry, _ = lax.scan(step, carry, (order, *_first((rates, more), len(order))))
         if len(tail):
-            carry, _ = step(carry, (tail, rates[-1]))
+            carry, _ = step(carry, (tail, *jax.tree.map(lambda leaf: leaf[-1], (rates, more))))
         weights, sums = carry
         return self.turned(weights), sums
+
+    def _prepared(
+        self, x: jax.Array, y: jax.Array, more: More
+    ) -> tuple[jax.Array, jax.Array, jax.Array | None]:
+        """A batch as all lanes are trained on it, and directions in which it may be moved."""
+        if self._distort is not None:
+            x = self._distort(x, more.warp, more.strength)
+        if more.mix is not None:
+            x, y = mixed(x, y, more.mix, self.classes)
+        return x, y, None if more.perturb is None else directions(more.perturb, x.shape)
+
+    def settle(self, weights: Weights, data: Data, order: jax.Array) -> Weights:
+        """Weights with the statistics of batch normalisation that belong to them.
+
+        Args:
+            weights: averages in the place of what a step has left.
+            data: all examples.
+            order: int32 (batches, size), rows of `data`, from which statistics are taken.
+        """
+
+        def step(kept: list[Any], at: tuple[jax.Array, jax.Array]) -> tuple[list[Any], None]:
+            index, share = at
+            x, _ = data.batch(index)
+
+            def lane(weights: Weights) -> list[Any]:
+                state = self._join_state(weights.statistics, weights.seeds)
+                with remembering(self.model, share):
+                    _, state = self.model.stateless_call(
+                        weights.trainable, state, self._shaped(x), training=True
+                    )
+                return self.split_state(state)[0]
+
+            return each_lane(lane, weights._replace(statistics=kept)), None
+
+        seen = jnp.arange(len(order), dtype=jnp.float32)
+        kept, _ = lax.scan(step, weights.statistics, (order, seen / (seen + 1)))
+        return weights._replace(statistics=kept)
 
     def evaluate(
         self, weights: Weights, data: Data, index: jax.Array, count: jax.Array
@@ -226,7 +233,7 @@ class Program:
             loss = jnp.where(meant, cross_entropy(logits, y, None), 0.0).sum()
             return logits.argmax(axis=1).astype(jnp.int32), loss
 
-        return cast("_Answers", _each_lane(lane, weights))
+        return cast("_Answers", each_lane(lane, weights))
 
     def probabilities(self, weights: Weights, data: Data, index: jax.Array) -> jax.Array:
         """What trained lanes answer, without dropout: float32 (lanes, rows, classes).
@@ -237,18 +244,11 @@ class Program:
             index: int32 (rows,), rows of `data`.
         """
         x, _ = data.batch(index)
-        return cast("jax.Array", _each_lane(lambda lane: self._softmax(lane, x), weights))
+        return cast("jax.Array", each_lane(lambda lane: self._softmax(lane, x), weights))
 
     def _softmax(self, weights: Weights, x: jax.Array) -> jax.Array:
         """Probabilities, (examples, classes), that one lane gives scaled inputs."""
         return jax.nn.softmax(self._logits(weights, x))
-
-    def _logits(self, weights: Weights, x: jax.Array) -> jax.Array:
-        state = self._join_state(weights.statistics, weights.seeds)
-        logits, _ = self.model.stateless_call(
-            weights.trainable, state, self._shaped(x), training=False
-        )
-        return cast("jax.Array", logits)
 
     def probe(self, weights: Weights, data: Data, index: jax.Array) -> Reading:
         """A look into every lane; nothing of it is trained on.
@@ -264,38 +264,4 @@ class Program:
             state = self._join_state(weights.statistics, weights.seeds)
             return self.inside.read(weights.trainable, state, self._shaped(x), y)
 
-        return cast("Reading", _each_lane(lane, weights))
-
-
-_LANES: Any = Weights(*cast("Any", (0, 0, 0, None)))  # axes, where arrays will be
-
-
-def _each_lane(function: Callable[[Weights], Any], weights: Weights) -> Any:  # noqa: ANN401
-    """A function of one lane's weights for every lane; a single one is not mapped."""
-    if weights.trainable[0].shape[0] == 1:
-        return _add_axis(function(_drop_axis(weights)))
-    return jax.vmap(function, in_axes=(_LANES,))(weights)
-
-
-def _over_lanes(step: Callable[..., tuple[Weights, Sums]], lanes: int) -> Callable[..., Any]:
-    """A step of one lane as a step of all; a single lane is not mapped at all, which is faster."""
-    if lanes > 1:
-        return jax.vmap(step, in_axes=(_LANES, 0, 0, None, None), out_axes=(_LANES, 0))
-
-    def alone(
-        weights: Weights, numbers: Numbers, rate: jax.Array, x: jax.Array, y: jax.Array
-    ) -> tuple[Weights, Sums]:
-        numbers, rate = jax.tree.map(lambda leaf: leaf[0], (numbers, rate))
-        after, sums = step(_drop_axis(weights), numbers, rate, x, y)
-        return _add_axis(after._replace(seeds=[]))._replace(seeds=after.seeds), _add_axis(sums)
-
-    return alone
-
-
-def _drop_axis(weights: Weights) -> Weights:
-    bare: Weights = jax.tree.map(lambda leaf: leaf[0], weights._replace(seeds=[]))
-    return bare._replace(seeds=weights.seeds)
-
-
-def _add_axis(tree: Any) -> Any:  # noqa: ANN401 - any tree of arrays
-    return jax.tree.map(lambda leaf: leaf[None], tree)
+        return cast("Reading", each_lane(lane, weights))

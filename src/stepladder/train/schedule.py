@@ -10,7 +10,10 @@ import numpy.typing as npt
 from stepladder.recipe import Recipe
 from stepladder.streams import generator
 
-__all__ = ["data_order", "goes_on", "learning_rates", "steps_per_epoch"]
+__all__ = ["FORESEEING", "data_order", "goes_on", "learning_rates", "steps_per_epoch"]
+
+FORESEEING = ("warmup", "augment_calm", "swa")
+"""Shares of a training, which where it ends decides."""
 
 _ONE_CYCLE_WARMUP = 0.3
 _ONE_CYCLE_START = 1 / 25
@@ -74,10 +77,11 @@ def learning_rates(recipe: Recipe, steps: int) -> npt.NDArray[np.float32]:
 def goes_on(recipe: Recipe) -> bool:
     """Whether a training of more epochs begins with every step that this one has.
 
-    That is so where the learning rate depends on the epochs that are past and not on those that
-    are to come.
+    That is so where learning rates, strengths of distortions and averages of weights depend on
+    the epochs that are past and not on those that are to come.
     """
-    return recipe.schedule in ("constant", "step") and not recipe.warmup
+    foresees = any(getattr(recipe, field) for field in FORESEEING)
+    return recipe.schedule in ("constant", "step") and not foresees
 
 
 def _decay(

@@ -7,7 +7,7 @@ for those, a program of many replicates keeps the machine busy where one cannot.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,9 +68,9 @@ class Stack:
             program, last = first.program, self._segments - 1
 
             def train(examples: Any, weights: Any, numbers: Any, affine: Any, given: Any) -> Any:  # noqa: ANN401
-                order, tail, rates, sums = given
+                order, tail, rates, more, sums = given
                 data = Data(*examples, *affine)
-                return program.epoch(weights, numbers, data, order, tail, rates, sums)
+                return program.epoch(weights, numbers, data, order, tail, rates, more, sums)
 
             def evaluate(examples: Any, count: Any, weights: Any, affine: Any, index: Any) -> Any:  # noqa: ANN401
                 return program.evaluate(weights, Data(*examples, *affine), index, count)
@@ -181,6 +181,7 @@ class Stack:
                     break
             state.offer(done + 1, self._weights, sums, time.perf_counter() - began)
         state.end(done + 1, self._weights, time.perf_counter() - began)
+        self._settle()
         names = trainings[0].scored_parts
         scored = {
             name: self._evaluate([each.scored_parts[name] for each in trainings]) for name in names
@@ -191,17 +192,20 @@ class Stack:
             for place, each in enumerate(trainings)
         ]
 
-    def with_final(self, results: Sequence[Sequence[TrialResult]]) -> list[list[TrialResult]]:
-        """Results with what each lane of each replicate ended with.
+    def _settle(self) -> None:
+        """What `Training.settle` does, for each replicate."""
+        if self._weights.average:
+            settled = list(self.ended)
+            for each in settled:
+                each.settle()
+            self._weights = _stacked([each.weights for each in settled])
 
-        Args:
-            results: for each replicate one result a lane.
-        """
-        made = []
-        for place, (each, row) in enumerate(zip(self._trainings, results, strict=False)):
+    @property
+    def ended(self) -> Iterator[Training]:
+        """Each replicate's group where the stack now stands."""
+        for place, each in enumerate(self._trainings):
             each.weights = jax.tree.map(lambda leaf, place=place: leaf[place], self._weights)
-            made.append(each.with_final(row))
-        return made
+            yield each
 
     def _gather(self, gathered: Sequence[list[Gathered]], sums: Sums, seconds: float) -> None:
         """Takes in an epoch of every lane of every replicate."""

@@ -11,20 +11,26 @@ __all__ = ["Data", "Numbers", "Sums", "Weights"]
 
 
 class Weights(NamedTuple):
-    """All that a step changes. Lists of arrays; each but `seeds` has a leading axis of lanes."""
+    """All that a step changes. Lists of arrays; each but `seeds` has a leading axis of lanes.
+
+    `average` is that of `trainable`, and empty where a recipe averages nothing.
+    """
 
     trainable: list[jax.Array]
     optimizer: list[jax.Array]
     statistics: list[jax.Array]
     seeds: list[jax.Array]
+    average: list[jax.Array]
 
 
 class Numbers(NamedTuple):
-    """What makes lanes of one structure differ: float32 arrays of shape (lanes,)."""
+    """What makes lanes of one structure differ: float32 arrays of shape (lanes,), if any."""
 
     l2: jax.Array
     weight_decay: jax.Array
     label_smoothing: jax.Array
+    vat: jax.Array | None = None
+    vat_xi: jax.Array | None = None
 
 
 class Data(NamedTuple):

@@ -18,10 +18,11 @@ _ERASED = {
     "epochs": 1,
     "scaling": "unit",
     "train_examples": None,
+    "vat_xi": 0.1,
 }
 """Fields that are numbers or data to a program, whatever their value."""
 
-_PRESENT = ("l2", "weight_decay", "label_smoothing")
+_PRESENT = ("l2", "weight_decay", "label_smoothing", "vat", "ema", "swa")
 """Fields that select a program by being there; how large they are is a number."""
 
 _READ = ("initializer", "l2")
@@ -50,7 +51,8 @@ def structure(recipe: Recipe) -> Recipe:
 
     Layers, activation, normalisation, dropout, optimizer with its momentum, limits on norms and
     batch size stay. Learning rate and its schedule, initial weights, strengths of penalties,
-    input scaling, epochs and the number of training images are numbers or data. Where a user's
+    input scaling, epochs and the number of training images are numbers or data. How inputs are
+    distorted and mixed stays too: lanes share their batches. Where a user's
     own code builds the network, every field that it may read stays as it is.
 
     Args:

@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
-import keras
 import numpy as np
 import numpy.typing as npt
 
-from stepladder.data import Split
-from stepladder.records import Final, Score, Trial, TrialResult
+from stepladder.records import Score, TrialResult
 from stepladder.train.checkpoints import Checkpoint, Checkpoints
 from stepladder.train.gather import Gathered, Look, result_of, versions
-from stepladder.train.groups import GroupKey
-from stepladder.train.initial import initial_weights
-from stepladder.train.probing import Reading, probed_rows
+from stepladder.train.probing import Reading
 from stepladder.train.program import EVALUATED_AT_ONCE, Program
 from stepladder.train.resuming import Resumable
-from stepladder.train.schedule import data_order, learning_rates, steps_per_epoch
-from stepladder.train.seeds import start_seeds
-from stepladder.train.segments import segment_steps
-from stepladder.train.state import Data, Numbers, Sums, Weights
+from stepladder.train.schedule import data_order
+from stepladder.train.settling import normalizes_batches
+from stepladder.train.standing import Indices, Standing
+from stepladder.train.state import Sums, Weights
 
 __all__ = ["Compiled", "Indices", "Scored", "Training"]
 
-Indices = npt.NDArray[np.int32]
 Scored = tuple[Indices, npt.NDArray[np.float64]]
 """Classes given, (lanes, examples), and mean loss, (lanes,)."""
 
@@ -44,121 +38,14 @@ class Compiled:
     probe: Callable[..., Reading]
 
 
-class Training:
+class Training(Standing):
     """One group while it trains.
 
     Attributes:
-        weights: where its lanes stand.
-        probed: int32, rows of the images on which its networks are looked into.
         compiled: its program's functions.
-        segments: parts of an epoch; 1 unless an epoch takes long.
     """
 
     compiled: Compiled
-
-    def __init__(
-        self,
-        program: Program,
-        key: GroupKey,
-        lanes: list[Trial],
-        parts: Split,
-        data: Data,
-        test: Indices,
-        labels: Indices,
-        segment_flop: float,
-    ) -> None:
-        """The group at its start.
-
-        Args:
-            program: of its structure.
-            key: what its lanes have in common.
-            lanes: the trial of each lane.
-            parts: its split.
-            data: all examples on the device.
-            test: rows of the test part.
-            labels: int32, of all rows.
-            segment_flop: operations of a segment.
-        """
-        self.program, self.key, self.lanes = program, key, lanes
-        self.parts, self.data, self.test = parts, data, test
-        self.labels = labels
-        self.probed = jnp.asarray(probed_rows(parts.train, key.seed, key.replicate))
-        self.steps = steps_per_epoch(len(parts.train), key.structure.batch_size)
-        self.weights = self._initial()
-        batch = key.structure.batch_size
-        full = len(parts.train) // batch
-        self._segment = segment_steps(full, batch, self._parameters, len(lanes), segment_flop)
-        self.segments = max(1, -(-full // self._segment))
-        self.numbers = Numbers(
-            *(jnp.asarray(self._each(name)) for name in ("l2", "weight_decay", "label_smoothing"))
-        )
-        rates = [learning_rates(trial.recipe, self.steps) for trial in lanes]
-        self.rates = np.stack(rates, axis=-1)  # (epochs, steps, lanes)
-
-    def _each(self, field: str) -> npt.NDArray[np.float32]:
-        return np.array([getattr(trial.recipe, field) for trial in self.lanes], np.float32)
-
-    def _initial(self) -> Weights:
-        program, key, lanes = self.program, self.key, len(self.lanes)
-        model = program.at_start(key.seed, key.replicate)
-        draws: dict[str, list[npt.NDArray[np.float32]]] = {}
-        for trial in self.lanes:
-            name = trial.recipe.initializer
-            if name not in draws:
-                given = name if key.structure.model is None else None  # the layers' own hold
-                draws[name] = initial_weights(model, key.seed, key.replicate, given)
-        each = [draws[trial.recipe.initializer] for trial in self.lanes]
-        statistics, seeds = program.split_state(list(model.non_trainable_variables))
-        return Weights(
-            [jnp.asarray(np.stack(leaves)) for leaves in zip(*each, strict=True)],
-            program.initial_slots(lanes),
-            [_repeat(variable, lanes) for variable in statistics],
-            [jnp.asarray(each) for each in start_seeds(key.seed, key.replicate, len(seeds))],
-        )
-
-    @property
-    def shapes(self) -> tuple[object, ...]:
-        """What trainings must have in common to use one compiled program."""
-        return (self.key.structure, len(self.lanes), len(self.parts.train), self.data.scale.shape)
-
-    @property
-    def _parameters(self) -> int:
-        """Trainable numbers of one lane."""
-        return sum(leaf.size for leaf in self.weights.trainable) // len(self.lanes)
-
-    def segment_given(self, epoch: int, segment: int) -> tuple[jax.Array, jax.Array, jax.Array]:
-        """Order, tail and rates of a segment of an epoch, both from 0: see `Program.epoch`."""
-        batch, train = self.key.structure.batch_size, self.parts.train
-        order = train[data_order(len(train), self.key.seed, self.key.replicate, epoch)]
-        full = len(order) // batch * batch
-        start, stop = segment * self._segment, (segment + 1) * self._segment
-        is_last = segment == self.segments - 1
-        return (
-            jnp.asarray(order[:full].reshape(-1, batch)[start:stop]),
-            jnp.asarray(order[full if is_last else len(order) :]),
-            jnp.asarray(self.rates[epoch, start : None if is_last else stop]),
-        )
-
-    def segment_arguments(
-        self, epoch: int, segment: int, sums: Sums | None = None
-    ) -> tuple[object, ...]:
-        """What `Program.epoch` takes for a segment of an epoch, both from 0."""
-        if self.segments > 1 and sums is None:
-            sums = Sums.none(len(self.lanes))
-        return (self.weights, self.numbers, self.data, *self.segment_given(epoch, segment), sums)
-
-    def stretch(self, part: Indices, start: int) -> tuple[Indices, int]:
-        """Rows of a part from `start` on, as many as are evaluated at once, and how many count."""
-        index = np.zeros(EVALUATED_AT_ONCE, np.int32)
-        rows = part[start : start + EVALUATED_AT_ONCE]
-        index[: len(rows)] = rows
-        return index, len(rows)
-
-    def evaluate_arguments(self, part: Indices, start: int) -> tuple[object, ...]:
-        """What `Program.evaluate` takes for a stretch of a part, and the stretch's length."""
-        index, length = self.stretch(part, start)
-        count = jnp.asarray(length, jnp.int32)
-        return self.weights, self.data, jnp.asarray(index), count, length
 
     def evaluate(self, part: Indices) -> Scored:
         """Classes given, int32 (lanes, examples), and mean loss, float64 (lanes,)."""
@@ -169,11 +56,6 @@ class Training:
             answers.append(np.asarray(given)[:, :length])
             loss += np.asarray(lost, np.float64)
         return np.concatenate(answers, axis=1), loss / len(part)
-
-    @property
-    def probe_arguments(self) -> tuple[object, ...]:
-        """What `Program.probe` takes."""
-        return self.weights, self.data, self.probed
 
     def look(self) -> Reading:
         """A look into each lane as it stands."""
@@ -233,8 +115,27 @@ class Training:
         state.end(place + 1, self.weights, trained)
         if ended:
             ended(state.state(self.key.epochs, self.weights, None, trained))
+        self.settle()
         scored = {name: self.evaluate(part) for name, part in self.scored_parts.items()}
         return self.results(gathered, scored, (time.perf_counter() - began) / len(self.lanes))
+
+    def settle(self) -> None:
+        """Takes the average of the weights for the weights, where there is one.
+
+        Statistics of batch normalisation are then taken anew, from the training images as they
+        are, without dropout: those that the steps have gathered belong to other weights.
+        """
+        if not self.weights.average:
+            return
+        self.weights = self.weights._replace(trainable=self.weights.average)
+        if normalizes_batches(self.program.model):
+            train, batch = (
+                self.parts.train,
+                min(self.key.structure.batch_size, len(self.parts.train)),
+            )
+            order = train[data_order(len(train), self.key.seed, self.key.replicate, 0)]
+            order = order[: len(order) // batch * batch].reshape(-1, batch)
+            self.weights = self.program.settled(self.weights, self.data, jnp.asarray(order))
 
     def nothing_gathered(self) -> list[Gathered]:
         """The empty curve of each lane."""
@@ -268,47 +169,6 @@ class Training:
             for lane, each in enumerate(gathered)
         ]
 
-    def with_final(self, results: Sequence[TrialResult]) -> list[TrialResult]:
-        """Results with what each lane ended with; a diverged one has nothing.
-
-        Args:
-            results: one a lane.
-        """
-        lanes = [
-            [np.asarray(leaf)[: len(results)] for leaf in part]
-            for part in (self.weights.trainable, self.weights.statistics)
-        ]
-        validation, test = self.parts.validation, self.test
-        answers = [self._probabilities(part) for part in (validation, test)]
-        return [
-            result
-            if result.diverged
-            else replace(
-                result,
-                final=Final(
-                    trainable=tuple(leaf[lane] for leaf in lanes[0]),
-                    statistics=tuple(leaf[lane] for leaf in lanes[1]),
-                    scale=np.asarray(self.data.scale),
-                    shift=np.asarray(self.data.shift),
-                    validation_rows=validation,
-                    validation_labels=self.labels[validation],
-                    validation_probabilities=answers[0][lane],
-                    test_labels=self.labels[test],
-                    test_probabilities=answers[1][lane],
-                ),
-            )
-            for lane, result in enumerate(results)
-        ]
-
-    def _probabilities(self, part: Indices) -> npt.NDArray[np.float32]:
-        """What the lanes answer to a part: float32 (lanes, examples, classes)."""
-        given = []
-        for start in range(0, len(part), EVALUATED_AT_ONCE):
-            index, length = self.stretch(part, start)
-            answers = self.program.answer(self.weights, self.data, jnp.asarray(index))
-            given.append(np.asarray(answers)[:, :length])
-        return np.concatenate(given, axis=1)
-
     def gather(
         self,
         gathered: list[Gathered],
@@ -340,8 +200,3 @@ class Training:
                 seconds,
                 Look(*(part[lane] for part in looks)),
             )
-
-
-def _repeat(variable: Any, lanes: int) -> jax.Array:  # noqa: ANN401 - Keras has no types
-    value = keras.ops.convert_to_numpy(variable.value)
-    return jnp.asarray(np.repeat(value[None], lanes, axis=0))

@@ -76,5 +76,5 @@ class Source:
             url = url or str(state.folder / STORE_NAME)
         with open_store(url or "", create=False) as kept:
             if state.state == "finished":
-                return results_of(kept, name, "ui")
+                return results_of(kept, name, "ui", folder=state.folder)
             return results_so_far(kept, name)

@@ -8,8 +8,10 @@ import pytest
 
 from stepladder import CATALOGUE
 from stepladder.data import affine, split
+from stepladder.data.deskewing import Prepared
 from stepladder.train.custom import STANDARD, builder
-from stepladder.train.fit import Batches, prepared
+from stepladder.train.fit import prepared
+from stepladder.train.fit_batches import Batches
 from stepladder.train.groups import Group
 from stepladder.train.population import PopulationEngine
 
@@ -22,6 +24,20 @@ BEYOND_THE_CATALOGUE = {
     "momentum of RMSprop": {"optimizer": "rmsprop", "momentum": 0.9, "learning_rate": 0.001},
     "decay with Adam": {"optimizer": "adam", "weight_decay": 0.1, "learning_rate": 0.001},
     "warm-up": {"schedule": "cosine", "warmup": 0.2},
+    "all distortions, mixed": {
+        "augment_rotation": 15.0,
+        "augment_scale": 0.15,
+        "augment_shear": 0.2,
+        "augment_shift": 1.0,
+        "augment_elastic": 0.5,
+        "augment_smoothness": 2.0,
+        "augment_calm": 0.5,
+        "mixup": 0.5,
+        "label_smoothing": 0.1,
+        "normalization": "batch",
+        "deskew": True,
+        "ema": 0.9,
+    },
     "everything at once": {
         "optimizer": "adam",
         "learning_rate": 0.001,
@@ -40,18 +56,23 @@ BEYOND_THE_CATALOGUE = {
 
 SMALL_STEPS = {"adam": 0.001, "adamw": 0.001, "nadam": 0.001, "rmsprop": 0.001}
 
+REFUSED = {"virtual adversarial training"}
+"""What `keras.Model.fit` cannot train: see `tests/unit/runner/test_possible.py`."""
+
 RECIPES = {
     technique.name: {
         "learning_rate": SMALL_STEPS.get(technique.change.get("optimizer"), 0.05),
         **technique.change,
     }
     for technique in CATALOGUE
+    if technique.name not in REFUSED
 } | BEYOND_THE_CATALOGUE
 
 
 def fitted(trial, dataset, build):
     """The model after one epoch of `keras.Model.fit`."""
     recipe = trial.recipe
+    dataset = Prepared(dataset)(recipe.deskew)
     parts = split(
         dataset.y_train,
         dataset.classes,
@@ -63,7 +84,7 @@ def fitted(trial, dataset, build):
     scale, shift = affine(dataset.x_train, parts.train, recipe.scaling)
     x = dataset.x_train[parts.train].astype(np.float32) * scale + shift
     model = prepared(trial, dataset.input_shape, dataset.classes, len(parts.train), build)
-    batches = Batches(x, dataset.y_train[parts.train], trial)
+    batches = Batches(x, dataset.y_train[parts.train], trial, classes=dataset.classes)
     model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[batches.follow])
     return model
 

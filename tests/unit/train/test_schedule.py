@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stepladder import Recipe
-from stepladder.train.schedule import data_order, learning_rates, steps_per_epoch
+from stepladder.train.schedule import data_order, goes_on, learning_rates, steps_per_epoch
 
 
 def rates(**fields):
@@ -56,6 +56,22 @@ def test_an_order_is_a_permutation_that_epochs_and_replicates_change():
     for order in orders:
         assert sorted(order) == list(range(50))
     assert len({order.tobytes() for order in orders}) == 4
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, True),
+        ({"schedule": "step"}, True),
+        ({"ema": 0.9, "mixup": 0.2, "vat": 1.0, "augment_shift": 1.0}, True),
+        ({"schedule": "cosine"}, False),
+        ({"warmup": 0.1}, False),
+        ({"swa": 0.5}, False),
+        ({"augment_shift": 1.0, "augment_calm": 0.1}, False),
+    ],
+)
+def test_a_training_goes_on_where_nothing_in_it_depends_on_its_end(fields, expected):
+    assert goes_on(Recipe(hidden=[1], **fields)) == expected
 
 
 def test_steps_count_a_last_shorter_batch():

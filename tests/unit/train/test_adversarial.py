@@ -1,0 +1,155 @@
+"""Virtual adversarial training beside a reference in float64 NumPy, and what it leaves alone."""
+
+import jax
+import numpy as np
+import pytest
+
+from stepladder.train.adversarial import directions, local_unsmoothness
+from stepladder.train.groups import Group
+from stepladder.train.population import PopulationEngine
+
+LENGTH, STEP = 0.7, 0.1
+
+
+def softmax(z):
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+class Reference:
+    """A network of one tanh layer, its divergences and their gradients, written out."""
+
+    def __init__(self, first, second):
+        self.first, self.second = first, second
+
+    def logits(self, x):
+        return np.tanh(x @ self.first) @ self.second
+
+    def by_inputs(self, p, x):
+        """Gradient by the inputs of the summed divergence of p from what x is answered."""
+        hidden = np.tanh(x @ self.first)
+        to_logits = softmax(hidden @ self.second) - p
+        return ((to_logits @ self.second.T) * (1 - hidden**2)) @ self.first.T
+
+    def worst(self, p, x, direction):
+        gradient = self.by_inputs(p, x + STEP * direction)
+        return LENGTH * gradient / np.linalg.norm(gradient, axis=1, keepdims=True)
+
+    def loss(self, p, x):
+        q = softmax(self.logits(x))
+        return (p * (np.log(p) - np.log(q))).sum(axis=1).mean()
+
+    def by_weights(self, p, x):
+        hidden = np.tanh(x @ self.first)
+        to_logits = (softmax(hidden @ self.second) - p) / len(x)
+        to_hidden = (to_logits @ self.second.T) * (1 - hidden**2)
+        return x.T @ to_hidden, hidden.T @ to_logits
+
+
+@pytest.fixture(scope="module")
+def small():
+    draw = np.random.default_rng(3)
+    first, second = draw.normal(size=(6, 5)), draw.normal(size=(5, 4))
+    x = draw.normal(size=(9, 6))
+    direction = np.asarray(directions(np.array([1, 2], np.uint32), (9, 6)), np.float64)
+    return first, second, x, direction
+
+
+def ours(first, second, x, direction):
+    as_float = [np.asarray(each, np.float32) for each in (first, second, x, direction)]
+
+    def loss(weights):
+        def answer_of(weights):
+            return lambda x: jax.numpy.tanh(x @ weights[0]) @ weights[1]
+
+        frozen = answer_of(jax.lax.stop_gradient(weights))
+        answer = answer_of(weights)
+        return local_unsmoothness(
+            answer, frozen, as_float[2], answer(as_float[2]), as_float[3], LENGTH, STEP
+        )
+
+    return jax.value_and_grad(loss)(as_float[:2])
+
+
+def test_loss_and_gradients_are_those_of_the_reference(small):
+    first, second, x, direction = small
+    reference = Reference(first, second)
+    p = softmax(reference.logits(x))
+    moved = x + reference.worst(p, x, direction)
+    loss, gradients = ours(*small)
+    assert float(loss) == pytest.approx(reference.loss(p, moved), rel=1e-4)
+    for mine, theirs in zip(gradients, reference.by_weights(p, moved), strict=True):
+        assert np.linalg.norm(mine - theirs) <= 1e-4 * np.linalg.norm(theirs)
+
+
+def test_the_reference_s_gradients_are_those_of_differences(small):
+    first, second, x, direction = small
+    p = softmax(Reference(first, second).logits(x))
+    moved = x + direction
+    exact, _ = Reference(first, second).by_weights(p, moved)
+    nudge = np.zeros_like(first)
+    nudge[2, 3] = 1e-6
+    ends = [Reference(first + sign * nudge, second).loss(p, moved) for sign in (1, -1)]
+    assert (ends[0] - ends[1]) / 2e-6 == pytest.approx(exact[2, 3], rel=1e-5)
+
+
+def test_the_step_found_changes_answers_more_than_the_one_it_began_with(small):
+    first, second, x, direction = small
+    reference = Reference(first, second)
+    p = softmax(reference.logits(x))
+    assert float(ours(*small)[0]) > reference.loss(p, x + LENGTH * direction)
+
+
+def test_directions_have_length_one_and_no_preference():
+    found = np.asarray(directions(np.array([7, 8], np.uint32), (4000, 5)))
+    assert np.allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
+    assert np.abs(found.mean(axis=0)).max() < 0.03
+    assert np.allclose(found.T @ found / 4000, np.eye(5) / 5, atol=0.02)
+
+
+@pytest.fixture(scope="module")
+def engine(dataset):
+    return PopulationEngine(dataset)
+
+
+FIELDS = {"vat": 0.5, "normalization": "batch", "dropout": 0.2, "epochs": 2}
+
+
+def bits(result):
+    curve = (result.curve.train_loss, result.curve.val_loss)
+    return b"".join(each.tobytes() for each in curve) + result.test_predictions.tobytes()
+
+
+def test_neighbours_of_other_lengths_change_no_bit(engine, trial_of):
+    trials = [trial_of(**{**FIELDS, "vat": length}) for length in (0.2, 0.5, 1.0)]
+    trials[2] = trial_of(**{**FIELDS, "vat": 1.0, "vat_xi": 0.5})
+    together = engine.train(Group(tuple(trials), 3), lambda epoch: None)
+    alone = [engine.train(Group((each,), 3), lambda epoch: None)[0] for each in trials]
+    assert [bits(each) for each in together] == [bits(each) for each in alone]
+    assert len({bits(each) for each in together}) == 3
+
+
+def test_perturbed_inputs_leave_no_trace_in_the_statistics(engine, trial_of):
+    still = {**FIELDS, "learning_rate": 1e-30, "epochs": 1}
+    found = []
+    for length in (0.0, 0.5):
+        training = engine.begin(Group((trial_of(**{**still, "vat": length}),), 1))
+        training.epoch(0)
+        found.append([np.asarray(each) for each in training.weights.statistics])
+    for plain, perturbed in zip(*found, strict=True):
+        assert np.allclose(plain, perturbed, atol=1e-6)
+
+
+def test_it_makes_answers_smoother(engine, trial_of):
+    def roughness(length):
+        fields = {"vat": length, "epochs": 15, "learning_rate": 0.1}
+        training = engine.begin(Group((trial_of(**fields),), 1))
+        for epoch in range(15):
+            training.epoch(epoch)
+        x, _ = training.data.batch(training.parts.train)
+        moved = x + 0.3 * directions(np.array([5, 6], np.uint32), x.shape)
+        bare = jax.tree.map(lambda leaf: leaf[0], training.weights._replace(seeds=[]))
+        answers = [training.program._softmax(bare, each) for each in (x, moved)]
+        return float(np.abs(answers[0] - answers[1]).mean())
+
+    assert roughness(1.0) < 0.9 * roughness(0.0)
