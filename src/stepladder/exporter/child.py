@@ -36,20 +36,25 @@ def main() -> None:
         send(outbox, {"kind": "refused", "message": str(error)})
         return
     except Exception as error:  # whatever a file or a user's code makes of Keras
-        text = " ".join(str(error).split())
-        send(outbox, {"kind": "refused", "message": f"{type(error).__name__}: {text[:300]}"})
+        send(outbox, {"kind": "refused", "message": _told(error)})
         return
     send(outbox, {"kind": "ready", **_described(model)})
     while (frame := receive(inbox)) is not None:
         try:
             send(outbox, {"kind": "answers"}, {"answers": _answers(model, frame[1]["inputs"])})
         except Exception as error:  # a model may be anything
-            text = " ".join(str(error).split())
-            send(outbox, {"kind": "refused", "message": f"{type(error).__name__}: {text[:300]}"})
+            send(outbox, {"kind": "refused", "message": _told(error)})
+
+
+def _told(error: Exception) -> str:
+    """An error in a line; Keras puts the cause behind a long configuration."""
+    text = " ".join(str(error).split()).rpartition("Exception encountered: ")[2]
+    return f"{type(error).__name__}: {text[:300]}"
 
 
 def _built(header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Any:  # noqa: ANN401
     """Builds a model of its members and saves it."""
+    from stepladder import models
     from stepladder.exporter.networks import Member, assembled
     from stepladder.train.custom import Code, builder
 
@@ -58,7 +63,7 @@ def _built(header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Any:  # no
                          if name.startswith(f"{place}.")})
         for place, each in enumerate(header["members"])
     ]  # fmt: skip
-    build = builder(Code(**header["code"]) if header["code"] else None)
+    build = builder(Code(**header["code"]) if header["code"] else None, models.build)
     model = assembled(
         members, tuple(header["input_shape"]), header["classes"], build,
         is_whole=header["is_whole"],

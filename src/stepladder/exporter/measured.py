@@ -69,7 +69,7 @@ def measured(
         labels: their classes.
         told: is told what is being measured.
     """
-    told(f"calibration on {len(labels):,} {part} images")
+    told(f"measuring calibration and robustness on {len(labels):,} {part} images")
     found = calibration(ask(images), labels)
     few = np.linspace(0, len(labels) - 1, min(len(labels), _MOST_IMAGES)).round().astype(int)
     if images.ndim < 3:
@@ -77,7 +77,6 @@ def measured(
     some, classes = images[few], labels[few]
     borne = [_borne(None, [ask(some).argmax(axis=1) == classes])]
     for how in _fitting(images.shape[1:3]):
-        told(f"{how.kind} by {how.strength:g} on {len(few):,} {part} images")
         answers = [ask(each).argmax(axis=1) == classes for each in perturbed(some, how)]
         borne.append(_borne(how, answers))
     return Measured(part, found, tuple(borne), len(few))

@@ -42,7 +42,7 @@ def upright(images: Any, *, is_whole: bool) -> Any:  # noqa: ANN401 - tensors of
     both = together / total - mean_row * mean_column
     has_height = ops.cast(variance > 1e-6, "float32")
     slant = has_height * both / ops.maximum(variance, 1e-6)
-    moved = ops.expand_dims(slant, 1) * (rows - ops.expand_dims(mean_row, 1))
+    moved = ops.expand_dims(slant, 1) * ops.subtract(rows, ops.expand_dims(mean_row, 1))
     reached = ops.expand_dims(moved, 2) + np.arange(width, dtype=np.float32)
     at = ops.clip(reached, 0, width - 1)
     left = ops.minimum(ops.floor(at), width - 2)
