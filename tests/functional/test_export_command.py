@@ -87,7 +87,8 @@ def alone(run, name):
     """What a model answers in a process that cannot import stepladder."""
     done = subprocess.run(
         [sys.executable, "-I", "-c", ALONE, name], cwd=run.folder,
-        env={**run.environment, "KERAS_BACKEND": "jax"}, capture_output=True, text=True, check=False,
+        env={**run.environment, "KERAS_BACKEND": "jax"}, capture_output=True, text=True,
+        check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -249,7 +250,7 @@ def test_an_input_that_will_not_do_is_one_message(run, model, pictures, name, co
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_file_that_is_no_model_is_refused(run, model, pictures, subtests=None):
+def test_a_file_that_is_no_model_is_refused(run, model, pictures):
     from stepladder import using
     from stepladder.errors import InputError
 
@@ -263,7 +264,7 @@ def test_a_file_that_is_no_model_is_refused(run, model, pictures, subtests=None)
     @given(st.integers(0, len(whole) - 30))
     def check(length):
         file.write_bytes(whole[:length])
-        with pytest.raises(InputError, match="MODEL must be a .keras file"):
+        with pytest.raises(InputError, match=r"MODEL must be a \.keras file"):
             using.predict(file, [image])
 
     check()
@@ -281,8 +282,10 @@ def test_safe_mode_stays_on(run, model, pictures):
         "flat = keras.layers.Flatten()(keras.layers.Lambda(lambda x: x + 1)(image))\n"
         "keras.Model(image, keras.layers.Dense(10, 'softmax')(flat)).save('code.keras')\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=run.folder, check=False,
-                          env={**run.environment, "KERAS_BACKEND": "jax"}, capture_output=True)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=run.folder, capture_output=True, check=False,
+        env={**run.environment, "KERAS_BACKEND": "jax"},
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     refused = run("predict", "code.keras", "seven.png")
     assert (refused.returncode, refused.stdout) == (2, "")
@@ -290,11 +293,12 @@ def test_safe_mode_stays_on(run, model, pictures):
 
 
 def test_a_model_of_keras_alone_can_be_asked_too(run, model, pictures):
-    with zipfile.ZipFile(run.folder / "model.keras") as whole:
-        with zipfile.ZipFile(run.folder / "plain.keras", "w") as plain:
-            for name in whole.namelist():
-                if not name.startswith("stepladder"):
-                    plain.writestr(name, whole.read(name))
+    archives = (zipfile.ZipFile(run.folder / "model.keras"),
+                zipfile.ZipFile(run.folder / "plain.keras", "w"))  # fmt: skip
+    with archives[0] as whole, archives[1] as plain:
+        for name in whole.namelist():
+            if not name.startswith("stepladder"):
+                plain.writestr(name, whole.read(name))
     done = run("predict", "plain.keras", "seven.png", "--format", "json")
     assert done.returncode == 0, done.stderr
     (image,) = json.loads(done.stdout)["images"]

@@ -161,7 +161,8 @@ def built(
         arrays |= {f"{place}.{name}": array for name, array in own.items()}
     order = {
         "kind": "build", "members": headers, "input_shape": list(dataset.input_shape),
-        "classes": dataset.classes, "is_whole": dataset.x_train.dtype == np.uint8, "file": str(file), "code": code_header(code),
+        "classes": dataset.classes, "is_whole": dataset.x_train.dtype == np.uint8,
+        "file": str(file), "code": code_header(code),
     }  # fmt: skip
     ModelProcess(order, arrays, environment).close()
 
