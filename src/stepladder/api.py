@@ -20,7 +20,8 @@ from stepladder.runner.progress import Planned, Progress
 from stepladder.runner.reproduced import Reproduction, reproduction
 from stepladder.runner.results import Results
 from stepladder.runner.settings import AxisChoice, EngineChoice
-from stepladder.runner.study_run import judge_stored, plan_study, results_of, run_study
+from stepladder.runner.stored import judge_stored, results_of
+from stepladder.runner.study_run import plan_study, run_study
 from stepladder.store import open_store
 from stepladder.study import Study
 
@@ -277,7 +278,7 @@ class SearchRun:
 
     Attributes:
         found: its candidates, the best, and how sure that is.
-        folder: where its study, store, Optuna's journal and `search.json` lie.
+        folder: where its study, store, report, Optuna's journal and `search.json` lie.
     """
 
     found: Found
@@ -299,6 +300,16 @@ class SearchRun:
         from stepladder.report.search_json import as_json
 
         return as_json(self.found)
+
+    def report(self) -> Path:
+        """Writes `report.html` and the figures beside it.
+
+        Raises:
+            OutputError: if they cannot be written.
+        """
+        from stepladder.report.write import write_search
+
+        return write_search(self.found, self.folder)[0]
 
 
 def search(
@@ -346,7 +357,13 @@ def search(
         final=final,
     )
     made = SearchRun(found, folder)
-    write_whole(folder / SEARCH_NAME, made.to_json().encode())
+    try:
+        write_whole(folder / SEARCH_NAME, made.to_json().encode())
+        made.report()
+    except OutputError as error:
+        raise RunError(
+            f"{error}. Every trial is stored; the same command draws the report again"
+        ) from error
     return made
 
 

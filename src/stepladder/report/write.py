@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from stepladder.files import write_whole
-from stepladder.report.figures import csv_of, svg_and_png_of, svg_of
+from stepladder.report import search_page
+from stepladder.report.figures import csv_of, dark_svg_of, svg_and_png_of
 from stepladder.report.html import Drawn, as_html
 from stepladder.report.plots.catalogue import figures_of
 from stepladder.report.plots.plot import Plot
-from stepladder.report.style import DARK
+from stepladder.report.plots.searched import search_figures
 from stepladder.runner.results import Results
+from stepladder.searcher.found import Found
 
-__all__ = ["write_html", "write_plots", "write_report"]
+__all__ = ["write_html", "write_plots", "write_report", "write_search"]
 
 
 def write_report(results: Results, folder: Path) -> list[Path]:
@@ -29,11 +32,22 @@ def write_report(results: Results, folder: Path) -> list[Path]:
     Raises:
         OutputError: if a file cannot be written; those written before it are whole.
     """
-    pairs, place = [_drawn(plot) for plot in figures_of(results)], folder / "figures"
-    page = as_html(results, [drawing for drawing, _ in pairs])
-    written = [write_whole(folder / "report.html", page.encode())]
+    return _written(figures_of(results), partial(as_html, results), folder)
+
+
+def write_search(found: Found, folder: Path) -> list[Path]:
+    """Writes the page of a search and its figures; see `write_report`."""
+    return _written(search_figures(found), partial(search_page.as_html, found), folder)
+
+
+def _written(
+    plots: Sequence[Plot], page: Callable[[Sequence[Drawn]], str], folder: Path
+) -> list[Path]:
+    pairs, place = [_drawn(plot) for plot in plots], folder / "figures"
+    text = page([drawing for drawing, _ in pairs])
+    written = [write_whole(folder / "report.html", text.encode())]
     for drawing, png in pairs:
-        written += _written(drawing.plot, drawing.svg, png, place)
+        written += _files(drawing.plot, drawing.svg, png, place)
     return written
 
 
@@ -50,10 +64,10 @@ def write_plots(plots: Sequence[Plot], folder: Path) -> list[Path]:
     Raises:
         OutputError: if a file cannot be written; those written before it are whole.
     """
-    return [file for plot in plots for file in _written(plot, *svg_and_png_of(plot), folder)]
+    return [file for plot in plots for file in _files(plot, *svg_and_png_of(plot), folder)]
 
 
-def _written(plot: Plot, svg: str, png: bytes, folder: Path) -> list[Path]:
+def _files(plot: Plot, svg: str, png: bytes, folder: Path) -> list[Path]:
     return [
         write_whole(folder / f"{plot.name}.svg", svg.encode()),
         write_whole(folder / f"{plot.name}.png", png),
@@ -62,9 +76,9 @@ def _written(plot: Plot, svg: str, png: bytes, folder: Path) -> list[Path]:
 
 
 def _drawn(plot: Plot) -> tuple[Drawn, bytes]:
-    """A figure as a page carries it, and as PNG: drawn once for each paper."""
+    """A figure as a page carries it, and as PNG: drawn once."""
     svg, png = svg_and_png_of(plot)
-    return Drawn(plot, svg, svg_of(plot, DARK), csv_of(plot)), png
+    return Drawn(plot, svg, dark_svg_of(plot, svg), csv_of(plot)), png
 
 
 def write_html(results: Results, file: Path) -> Path:

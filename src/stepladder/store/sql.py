@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from threading import RLock
+from typing import TypeVar
 
 import sqlalchemy as sa
 
 from stepladder.errors import RunError, StoreError
+from stepladder.outcome import Outcome
 from stepladder.recipe import Recipe
 from stepladder.records import Probes, TrialResult
 from stepladder.store import claim_rows
 from stepladder.store.address import Address
 from stepladder.store.base import Driver, Look, Store, StudyRecord, digest_of
+from stepladder.store.columns import Row
 from stepladder.store.engine import WRITES
 from stepladder.store.faults import explained
 from stepladder.store.inserting import chunks, insert_new, now
@@ -27,12 +30,15 @@ from stepladder.store.study_rows import decode_look, decode_study, encode_study
 from stepladder.store.trial_rows import (
     CURVE_FIELDS,
     Epochs,
+    decode_outcome,
     decode_recipe,
     decode_trial,
     encode_trial,
 )
 
 __all__ = ["SqlStore"]
+
+Decoded = TypeVar("Decoded")
 
 
 class SqlStore(Store):
@@ -126,7 +132,20 @@ class SqlStore(Store):
     @again_if_cut
     def results(self, ids: Iterable[str], curves: bool = True) -> dict[str, TrialResult]:
         """See `Store.results`."""
-        found: dict[str, TrialResult] = {}
+        return self._decoded(decode_trial, ids, curves)
+
+    @again_if_cut
+    def outcomes(self, ids: Iterable[str], curves: bool = False) -> dict[str, Outcome]:
+        """See `Store.outcomes`."""
+        return self._decoded(decode_outcome, ids, curves)
+
+    def _decoded(
+        self,
+        decode: Callable[[Row, Epochs | None, Probes | None], Decoded],
+        ids: Iterable[str],
+        curves: bool,
+    ) -> dict[str, Decoded]:
+        found: dict[str, Decoded] = {}
         with self.transaction() as connection:
             for chunk in chunks(ids):
                 query = sa.select(trials).where(trials.c.id.in_(chunk))
@@ -136,7 +155,7 @@ class SqlStore(Store):
                 for trial_id in chunk:
                     if trial_id in rows:
                         given = epochs_by_id.get(trial_id, _NO_EPOCHS) if curves else None
-                        found[trial_id] = decode_trial(rows[trial_id], given, inside.get(trial_id))
+                        found[trial_id] = decode(rows[trial_id], given, inside.get(trial_id))
         return found
 
     @again_if_cut

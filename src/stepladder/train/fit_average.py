@@ -36,7 +36,9 @@ class Average(keras.callbacks.Callback):  # type: ignore[misc]
         super().__init__()
         self._shares = averaging(recipe, steps)
         averaged = compiled.trainable_variables if self._shares is not None else []
-        self.variables = [keras.Variable(each.value, trainable=False) for each in averaged]
+        # Copies: JAX gives the model's own arrays away at each step.
+        starts = [np.array(keras.ops.convert_to_numpy(each.value)) for each in averaged]
+        self.variables = [keras.Variable(each, trainable=False) for each in starts]
 
     @property
     def callbacks(self) -> list[Any]:
