@@ -13,7 +13,7 @@ from stepladder.report.pareto import Entry, Part
 from stepladder.report.plots.plot import Plot
 from stepladder.report.table import side_as_text
 from stepladder.runner.folder import SEARCH_NAME, STORE_NAME, STUDY_NAME, run_folder
-from stepladder.runner.study_run import results_of
+from stepladder.runner.stored import results_of
 from stepladder.store import open_store
 from stepladder.study import Study
 
