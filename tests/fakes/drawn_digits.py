@@ -21,7 +21,7 @@ def drawn(text, size=(160, 160), at=None, height=90, ink=0, paper=255, width=0):
 
 def photographed(text, size=(1200, 900), at=(420, 380), seed=0):
     """The same as a large photo: light that falls off to one side, and grain."""
-    page = np.asarray(drawn(text, size, at, height=330, width=6), float) / 255
+    page = np.asarray(drawn(text, size, at, height=330), float) / 255
     rows, columns = np.mgrid[: size[1], : size[0]] / max(size)
     light = 120 + 90 * columns + 30 * rows - 60 * (columns - 0.4) ** 2
     grain = np.random.default_rng(seed).normal(0, 4, light.shape)

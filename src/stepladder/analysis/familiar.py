@@ -138,10 +138,10 @@ def _gaussian(rows: npt.NDArray[np.float32], values: int) -> tuple[Floats, Float
     count = min(_AXES, values - 1)
     axes, variances = np.zeros((values, count)), np.zeros(count)
     own = min(count, len(rows) - 1)
-    if own < 1:
-        return mean, axes, variances, 0.0
     centred = (rows - mean).astype(np.float64)
-    total = float((centred**2).sum()) / (len(rows) - 1)
+    total = float((centred**2).sum()) / max(1, len(rows) - 1)
+    if own < 1 or not total:
+        return mean, axes, variances, 0.0
     covariance = centred.T @ centred / (len(rows) - 1)
     found, turned = eigsh(covariance, k=own, v0=np.ones(values))
     axes[:, :own], variances[:own] = turned[:, ::-1], np.maximum(found[::-1], 0)
