@@ -303,3 +303,47 @@ def test_a_model_of_keras_alone_can_be_asked_too(run, model, pictures):
     assert done.returncode == 0, done.stderr
     (image,) = json.loads(done.stdout)["images"]
     assert image["familiar"] is None
+
+
+SEARCH = """
+name = "searched"
+dataset = "some.npz"
+replicates = 2
+epochs = 2
+validation = 400
+
+[base]
+hidden = [8]
+learning_rate = 0.1
+
+[search]
+trials = 2
+pruning = "none"
+finalists = 1
+
+[search.space]
+learning_rate = { type = "float", low = 0.01, high = 0.5, log = true }
+"""
+
+
+def test_the_winner_of_a_search_stays_locked_until_somebody_has_looked(run):
+    (run.folder / "search.toml").write_text(SEARCH, "utf-8")
+    done = run("search", "search.toml", "--set", "keep_weights=true")
+    assert done.returncode == 0, done.stderr
+    words = ("export", "runs/searched", "--to", "winner.keras")
+    done = run(*words, "--ensemble")
+    assert done.returncode == 0, done.stderr
+    card = (run.folder / "winner.md").read_text("utf-8")
+    assert "| test, 500 | locked | locked |" in card
+    assert "Not measured" in card
+    with open_store(str(run.folder / "runs/searched/stepladder.db")) as kept:
+        (record,) = kept.studies()
+        assert kept.looks(record.fingerprint) == []
+    final = run("search", "search.toml", "--set", "keep_weights=true", "--final")
+    assert final.returncode == 0, final.stderr
+    done = run(*words)
+    assert done.returncode == 0, done.stderr
+    card = (run.folder / "winner.md").read_text("utf-8")
+    assert "locked" not in card
+    assert "one network of" in card
+    assert alone(run, "winner.keras")["modules"] == ["keras"]
