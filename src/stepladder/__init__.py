@@ -32,13 +32,16 @@ if TYPE_CHECKING:
     from stepladder.recipe import Recipe
     from stepladder.study import CsvDataset, Reported, Study
     from stepladder.techniques import CATALOGUE, Technique
+    from stepladder.using import Exported, Predictions, export, predict
 
 __all__ = [
     "CATALOGUE",
     "CsvDataset",
     "DataError",
+    "Exported",
     "InputError",
     "OutputError",
+    "Predictions",
     "PublishedTable",
     "Recipe",
     "Reported",
@@ -53,6 +56,8 @@ __all__ = [
     "Technique",
     "WorkerError",
     "__version__",
+    "export",
+    "predict",
     "reproduce",
     "run",
     "search",
@@ -61,6 +66,8 @@ __all__ = [
 _HOME = {
     "CATALOGUE": "techniques",
     "CsvDataset": "study",
+    "Exported": "using",
+    "Predictions": "using",
     "PublishedTable": "published",
     "Recipe": "recipe",
     "Reported": "study",
@@ -69,6 +76,8 @@ _HOME = {
     "SearchRun": "api",
     "Study": "study",
     "Technique": "techniques",
+    "export": "using",
+    "predict": "using",
     "reproduce": "api",
     "run": "api",
     "search": "api",

@@ -15,7 +15,7 @@ from stepladder.report.formats import as_json
 from stepladder.report.frames import Kind
 from stepladder.report.notebook import for_notebook
 from stepladder.report.write import write_report
-from stepladder.runner.folder import RESULTS_NAME, SEARCH_NAME, STORE_NAME
+from stepladder.runner.folder import RESULTS_NAME, SEARCH_NAME, STORE_NAME, run_folder
 from stepladder.runner.progress import Planned, Progress
 from stepladder.runner.reproduced import Reproduction, reproduction
 from stepladder.runner.results import Results
@@ -37,6 +37,7 @@ __all__ = [
     "SearchRun",
     "default_folder",
     "plan",
+    "plan_search",
     "read",
     "reproduce",
     "run",
@@ -366,6 +367,24 @@ def search(
     return made
 
 
+def plan_search(
+    study: Study | str | Path,
+    *,
+    out: str | Path | None = None,
+    store: str | None = None,
+    workers: int | None = None,
+    engine: EngineChoice = "auto",
+) -> Planned:
+    """What `search` would train, as far as that is known before; nothing is written.
+
+    Takes and raises what `search` does.
+    """
+    from stepladder.searcher.foreseen import plan_search as planned
+
+    asked, folder = _placed(study, out)
+    return planned(asked, folder, settings(workers, engine), store=store)
+
+
 def read(
     folder: str | Path, *, store: str | None = None, command: str = "results", curves: bool = True
 ) -> Run:
@@ -381,12 +400,7 @@ def read(
         OutputError: if there is no run in the folder.
         StoreError: if its store cannot be read.
     """
-    place = Path(folder)
-    if not place.is_dir():
-        raise OutputError(
-            f"RUN must be the folder of a run, such as runs/mnist, found no folder {str(place)!r}; "
-            "run a study first, or name its --out folder"
-        )
+    place = run_folder(folder)
     name = Study.load(place / "study.toml").name
     url = store or str(place / STORE_NAME)
     with open_store(url, create=False) as kept:

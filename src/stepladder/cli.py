@@ -10,10 +10,12 @@ import click
 
 from stepladder import cli_store, interrupts
 from stepladder.cli_judge import judge
+from stepladder.cli_pareto import pareto
 from stepladder.cli_report import report, ui
 from stepladder.cli_reproduce import reproduce
 from stepladder.cli_search import search
 from stepladder.cli_settings import ALLOW_CODE, ENGINE, WORKERS, given, settings_of
+from stepladder.cli_using import export, predict
 from stepladder.errors import StepladderError
 from stepladder.version import __version__
 
@@ -218,6 +220,9 @@ command.add_command(report)
 command.add_command(ui)
 command.add_command(reproduce)
 command.add_command(search)
+command.add_command(pareto)
+command.add_command(export)
+command.add_command(predict)
 command.add_command(cli_store.runs)
 command.add_command(cli_store.store)
 

@@ -48,6 +48,7 @@ __all__ = ["search"]
     "--set", "settings", multiple=True, metavar="KEY=VALUE",
     help="Any key of the study by its path, such as search.pruning=none; may be repeated.",
 )  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Say what would be trained, and train nothing.")
 def search(
     study: str,
     trials: int | None,
@@ -61,6 +62,7 @@ def search(
     engine: Any,  # noqa: ANN401 - one of the choices above
     allow_code: bool,
     settings: tuple[str, ...],
+    dry_run: bool,
 ) -> None:
     """Searches a study's [search.space] on validation data: a file, or mnist-search.
 
@@ -68,10 +70,18 @@ def search(
     """
     from stepladder import api
     from stepladder.report import progress, search_table
+    from stepladder.report.announcing import announcement
+    from stepladder.report.wording import visible
     from stepladder.study import Study
 
     more = given(**{"epochs": epochs, "search.trials": trials, "search.sampler": sampler})
     asked = Study.load(study, {**settings_of(settings), **more})
+    if dry_run:
+        planned = api.plan_search(asked, out=out, store=store, workers=workers, engine=engine)
+        for note in planned.notes:
+            click.echo(visible(note), err=True)
+        click.echo(announcement(planned))
+        return
     interrupts.stop_cleanly()
     made = api.search(
         asked,

@@ -16,8 +16,17 @@ import platformdirs
 from stepladder.errors import InputError
 from stepladder.runner.settings import AxisChoice, EngineChoice, Settings
 
-__all__ = ["cache_folder", "cores", "has_gpu", "keras_backend", "memory", "settings"]
+__all__ = [
+    "cache_folder",
+    "cores",
+    "has_gpu",
+    "keras_backend",
+    "memory",
+    "model_environment",
+    "settings",
+]
 
+_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2"}
 _ONE_THREAD = {
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
     "OMP_NUM_THREADS": "1",
@@ -25,7 +34,7 @@ _ONE_THREAD = {
     "MKL_NUM_THREADS": "1",
     "TF_NUM_INTRAOP_THREADS": "1",
     "TF_NUM_INTEROP_THREADS": "1",
-    "TF_CPP_MIN_LOG_LEVEL": "2",
+    **_QUIET,
 }
 _MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
 _ENDINGS_MB = 1000
@@ -92,6 +101,11 @@ def settings(
         endings_bytes=int(1e6 * _number("STEPLADDER_ENDINGS_MB", _ENDINGS_MB, "megabytes")),
         patience=_number("STEPLADDER_PATIENCE_SECONDS", Settings.patience),
     )
+
+
+def model_environment() -> dict[str, str]:
+    """Variables of a process that holds a Keras model: on JAX and the CPU, on all cores."""
+    return {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", **_QUIET}
 
 
 def _number(name: str, usual: float, unit: str = "seconds") -> float:

@@ -109,6 +109,25 @@ def test_a_whole_search_goes_on_and_counts_its_looks(searched, stepladder):
     assert re.search(r"on 3 fresh replicates", second.stdout)
 
 
+def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(searched, stepladder, in_process):
+    before = sorted(searched.rglob("*"))
+    code, out, err = in_process("search", "search.toml", "--dry-run")
+    assert code == 0, err
+    assert out.startswith("searched: at least 11 trials to train, ")
+    # 6 candidates to epoch 2, 3 of them on to 4, and 2 fresh replicates of the winner
+    assert f"{6 * 2 + 3 * 2 + 2 * 4} epochs in all" in out
+    assert "6 to epoch 2, 3 to epoch 4" in err
+    assert sorted(searched.rglob("*")) == before
+    assert stepladder("search", "search.toml").returncode == 0
+    before = sorted(searched.rglob("*"))
+    code, out, _ = in_process("search", "search.toml", "--dry-run")
+    assert code == 0
+    assert re.match(r"searched: 0 trials to train, \d+ found in the store", out)
+    code, out, _ = in_process("search", "search.toml", "--dry-run", "--set", "replicates=4")
+    assert re.search(r"[1-9]\d* trials? to train, \d+ found in the store", out)
+    assert sorted(searched.rglob("*")) == before
+
+
 @pytest.mark.slow
 def test_a_killed_search_goes_on_to_the_same_end(searched, stepladder):
     whole = stepladder("search", "search.toml", "--format", "json", "--out", "whole")

@@ -7,12 +7,33 @@ import pytest
 
 import stepladder
 
-HEAVY = ("keras", "jax", "matplotlib", "scipy", "sqlalchemy", "numpy", "pydantic", "rich", "optuna")
+HEAVY = (
+    "keras",
+    "jax",
+    "matplotlib",
+    "scipy",
+    "sqlalchemy",
+    "numpy",
+    "pydantic",
+    "rich",
+    "optuna",
+    "PIL",
+    "h5py",
+)
 
 
 @pytest.mark.parametrize(
     "words",
-    [["--help"], ["run", "--help"], ["search", "--help"], ["bench", "--help"], ["--version"]],
+    [
+        ["--help"],
+        ["run", "--help"],
+        ["search", "--help"],
+        ["bench", "--help"],
+        ["--version"],
+        ["export", "--help"],
+        ["predict", "--help"],
+        ["pareto", "--help"],
+    ],
 )
 def test_help_imports_nothing_heavy(words):
     code = (
@@ -31,8 +52,10 @@ def test_public_names_are_pinned():
         "CATALOGUE",
         "CsvDataset",
         "DataError",
+        "Exported",
         "InputError",
         "OutputError",
+        "Predictions",
         "PublishedTable",
         "Recipe",
         "Reported",
@@ -47,6 +70,8 @@ def test_public_names_are_pinned():
         "Technique",
         "WorkerError",
         "__version__",
+        "export",
+        "predict",
         "reproduce",
         "run",
         "search",

@@ -126,6 +126,14 @@ def _finding(line: FoundLine) -> RenderableType:
     return Text.assemble("  ", (line.names, "bold"), f": {line.brief}")
 
 
+def side_as_text(side: SideTable, width: int = FILE_WIDTH) -> str:
+    """A table of texts as plain text without colours, at most `width` columns wide."""
+    console = Console(width=width, color_system=None, force_terminal=False)
+    with console.capture() as captured:
+        console.print(side_table(side))
+    return captured.get()
+
+
 def side_table(side: SideTable) -> RenderableType:
     """A table of texts for the terminal, under its title."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)

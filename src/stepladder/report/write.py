@@ -16,7 +16,7 @@ from stepladder.report.plots.searched import search_figures
 from stepladder.runner.results import Results
 from stepladder.searcher.found import Found
 
-__all__ = ["write_html", "write_report", "write_search"]
+__all__ = ["write_html", "write_plots", "write_report", "write_search"]
 
 
 def write_report(results: Results, folder: Path) -> list[Path]:
@@ -47,12 +47,32 @@ def _written(
     text = page([drawing for drawing, _ in pairs])
     written = [write_whole(folder / "report.html", text.encode())]
     for drawing, png in pairs:
-        written += [
-            write_whole(place / f"{drawing.name}.svg", drawing.svg.encode()),
-            write_whole(place / f"{drawing.name}.png", png),
-            write_whole(place / f"{drawing.name}.csv", drawing.csv.encode()),
-        ]
+        written += _files(drawing.plot, drawing.svg, png, place)
     return written
+
+
+def write_plots(plots: Sequence[Plot], folder: Path) -> list[Path]:
+    """Writes figures as SVG, PNG and CSV.
+
+    Args:
+        plots: what to draw.
+        folder: where to; made where it is missing.
+
+    Returns:
+        The files written.
+
+    Raises:
+        OutputError: if a file cannot be written; those written before it are whole.
+    """
+    return [file for plot in plots for file in _files(plot, *svg_and_png_of(plot), folder)]
+
+
+def _files(plot: Plot, svg: str, png: bytes, folder: Path) -> list[Path]:
+    return [
+        write_whole(folder / f"{plot.name}.svg", svg.encode()),
+        write_whole(folder / f"{plot.name}.png", png),
+        write_whole(folder / f"{plot.name}.csv", csv_of(plot).encode()),
+    ]
 
 
 def _drawn(plot: Plot) -> tuple[Drawn, bytes]:

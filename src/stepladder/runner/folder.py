@@ -19,6 +19,7 @@ __all__ = [
     "WEIGHTS_NAME",
     "check",
     "check_holds",
+    "run_folder",
     "write_study",
 ]
 
@@ -28,6 +29,21 @@ SEARCH_NAME = "search.json"
 STUDY_NAME = "study.toml"
 STORE_NAME = "stepladder.db"
 WEIGHTS_NAME = "weights"
+
+
+def run_folder(folder: str | Path) -> Path:
+    """The folder of a run that was made before.
+
+    Raises:
+        OutputError: if there is no such folder.
+    """
+    place = Path(folder)
+    if not place.is_dir():
+        raise OutputError(
+            f"RUN must be the folder of a run, such as runs/mnist, found no folder {str(place)!r}; "
+            "run a study first, or name its --out folder"
+        )
+    return place
 
 
 def check(folder: Path, study: Study) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from stepladder.analysis import Estimate, estimate
 from stepladder.data import Dataset, load, split, validation_examples
 from stepladder.errors import RunError, StudyError
+from stepladder.recipe import Recipe
 from stepladder.records import Trial, TrialResult
 from stepladder.runner import folder as folders
 from stepladder.runner import own_model
@@ -34,7 +35,7 @@ from stepladder.store import Store, StudyRecord, open_store
 from stepladder.study import Study
 from stepladder.train.checkpoints import clear, forget
 
-__all__ = ["search_study"]
+__all__ = ["FRESH", "fresh_trials", "search_study", "searchable"]
 
 FRESH = 5
 """Fresh replicates of the winner where a study leaves their number open."""
@@ -71,16 +72,7 @@ def search_study(
         KeyboardInterrupt: if the user stops it; what was finished is stored.
     """
     own_model.allow(study, allow_code)
-    if study.search is None:
-        raise StudyError(
-            f"the study {study.name!r} must have a [search.space], found none; write one, such as "
-            '[search.space] learning_rate = { type = "float", low = 0.0001, high = 0.1, '
-            "log = true }, or search mnist-search"
-        )
-    dataset = load(study.dataset)
-    check_possible(study, dataset, settings)
-    record = record_of(study, dataset, part_sizes(study, dataset), settings)
-    _check_examples(study, dataset)
+    dataset, record = searchable(study, settings)
     question = question_of(record)
     folders.check_holds(folder, study)
     asker = Asker(study, question.classes, folder / JOURNAL_NAME)
@@ -100,6 +92,32 @@ def search_study(
             clear(checkpoints)
         latest = kept.study(study.name) or record
         return _told(question, latest, kept, trains, candidates, finalists, fresh, epochs, final)
+
+
+def searchable(study: Study, settings: Settings) -> tuple[Dataset, StudyRecord]:
+    """The dataset and the record of a study that can be searched.
+
+    Raises:
+        InputError: if it cannot: it has no space, or its data will not do.
+    """
+    if study.search is None:
+        raise StudyError(
+            f"the study {study.name!r} must have a [search.space], found none; write one, such as "
+            '[search.space] learning_rate = { type = "float", low = 0.0001, high = 0.1, '
+            "log = true }, or search mnist-search"
+        )
+    dataset = load(study.dataset)
+    check_possible(study, dataset, settings)
+    record = record_of(study, dataset, part_sizes(study, dataset), settings)
+    _check_examples(study, dataset)
+    return dataset, record
+
+
+def fresh_trials(winner: Recipe, question: Question) -> list[Trial]:
+    """The trials of a winner on replicates that the search never saw."""
+    study = question.study
+    count = FRESH if study.adaptive else study.replicates
+    return [trial_of(winner, question, replicate) for replicate in range(count)]
 
 
 def _check_examples(study: Study, dataset: Dataset) -> None:
@@ -191,9 +209,8 @@ def _fresh(winner: Candidate, question: Question, trains: _Training) -> list[Tri
     Raises:
         RunError: if it diverged on all of them.
     """
-    study = question.study
-    count = FRESH if study.adaptive else study.replicates
-    trials = [trial_of(winner.recipe, question, replicate) for replicate in range(count)]
+    trials = fresh_trials(winner.recipe, question)
+    count = len(trials)
     results = trains(trials, f"the winner on {count} fresh replicates", {}, False)
     found = [results[trial.id] for trial in trials]
     if all(each.diverged for each in found):

@@ -1,0 +1,120 @@
+"""Pictures and arrays as inputs of a model: read, and prepared as its training set was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stepladder.data.arrays import read_array, read_arrays
+from stepladder.data.framing import Framing, framed
+from stepladder.data.ink import ink_of
+from stepladder.data.pictures import read_picture, resized
+from stepladder.errors import DataError
+
+__all__ = ["Input", "inputs_of"]
+
+_GREY = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
+_MOST = 100_000
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input of a model.
+
+    Attributes:
+        source: the file that it is from.
+        index: its place in an array of several, from 0, or None.
+        values: raw, of the model's input shape.
+        is_empty: whether nothing was found on its picture.
+    """
+
+    source: str
+    index: int | None
+    values: npt.NDArray[Any]
+    is_empty: bool = False
+
+
+def inputs_of(
+    path: Path, shape: tuple[int, ...], framing: Framing | None, *, as_it_is: bool = False
+) -> Iterator[Input]:
+    """The inputs of one file.
+
+    A picture is framed as the images of the training set are; an array is taken as it is.
+
+    Args:
+        path: of a PNG or JPEG file, or of a `.npy` or `.npz` array.
+        shape: of one input.
+        framing: of the training set; None where its images are not framed.
+        as_it_is: whether a picture is only resized.
+
+    Raises:
+        DataError: if the file cannot be read, or does not fit the model.
+    """
+    if path.suffix.lower() in (".npy", ".npz"):
+        yield from _of_array(path, _array(path), shape)
+        return
+    if len(shape) not in (2, 3) or shape[2:] not in ((), (1,), (3,)):
+        raise DataError(
+            f"{path}: must be an array of shape {shape}, which the model takes, found a picture; "
+            "give a .npy file"
+        )
+    picture = read_picture(path)
+    if as_it_is or framing is None or shape[2:] == (3,):
+        values = resized(picture, shape)
+    else:
+        ink = ink_of(picture @ _GREY)
+        values = framed(ink, (shape[0], shape[1]), framing.box).reshape(shape)
+    yield Input(str(path), None, values, is_empty=not values.any())
+
+
+def _array(path: Path) -> npt.NDArray[Any]:
+    try:
+        with path.open("rb") as stream:
+            if path.suffix.lower() == ".npy":
+                return read_array(stream, str(path))
+            arrays = read_arrays(stream, str(path))
+    except DataError:
+        raise
+    except OSError as error:
+        raise DataError(
+            f"{path}: must be an array that can be read, found: {error.strerror or error}; check "
+            "its name"
+        ) from None
+    except Exception as error:  # zip and header parsers raise anything on damaged bytes
+        raise DataError(
+            f"{path}: must be a NumPy array (.npy, or .npz with one array), found one that cannot "
+            f"be read: {str(error)[:200] or type(error).__name__}; save it again with numpy.save"
+        ) from None
+    if len(arrays) != 1:
+        names = ", ".join(sorted(arrays)[:12]) or "none"
+        raise DataError(
+            f"{path}: must hold one array, found {len(arrays)} ({names}); save the one that is "
+            "meant with numpy.save"
+        )
+    return next(iter(arrays.values()))
+
+
+def _of_array(path: Path, array: npt.NDArray[Any], shape: tuple[int, ...]) -> Iterator[Input]:
+    plain = shape[:-1] if shape[2:] == (1,) else shape
+    known = {shape, plain}
+    if array.shape in known:
+        rows, numbered = array.reshape(1, *shape), False
+    elif array.shape[1:] in known and len(array) <= _MOST:
+        rows, numbered = array.reshape(-1, *shape), True
+    else:
+        raise DataError(
+            f"{path}: must have the shape {shape} of one input of the model, or {('n', *shape)} of "
+            f"up to {_MOST:,}, found {array.shape}; reshape it".replace("'n'", "n")
+        )
+    if not np.isfinite(rows.astype(np.float32)).all():
+        raise DataError(
+            f"{path}: must hold finite numbers, found others; these are raw inputs, such as grey "
+            "levels in 0…255"
+        )
+    for index, values in enumerate(rows):
+        yield Input(str(path), index if numbered else None, values)

@@ -1,0 +1,159 @@
+"""What a search would train: read off its declaration and its store, nothing trained or written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stepladder.records import Trial, TrialResult
+from stepladder.runner import folder as folders
+from stepladder.runner.progress import Planned
+from stepladder.runner.question import Question, question_of
+from stepladder.runner.settings import Settings
+from stepladder.searcher.asking import Asker
+from stepladder.searcher.candidates import Candidate
+from stepladder.searcher.choosing import choose
+from stepladder.searcher.samplers import learns
+from stepladder.searcher.search_run import fresh_trials, searchable
+from stepladder.searcher.thinning import Before, goes_on, thin_out
+from stepladder.searching import Population, populations
+from stepladder.store import Store, open_store
+from stepladder.study import Study
+
+__all__ = ["plan_search"]
+
+
+class _NotTrainedYet(Exception):
+    """The search would train from here on."""
+
+
+@dataclass
+class _Replay:
+    """Reads trials instead of training them; stops at the first that is missing.
+
+    Attributes:
+        trials: those that were found.
+        epochs: of training that they took.
+    """
+
+    store: Store
+    trials: int = 0
+    epochs: int = 0
+    seen: set[str] = field(default_factory=set)
+
+    def __call__(
+        self, trials: Sequence[Trial], label: str, before: Before, keeps: bool
+    ) -> dict[str, TrialResult]:
+        stored = self.store.results([trial.id for trial in trials], curves=False)
+        for trial in trials:
+            if trial.id in stored and trial.id not in self.seen:
+                self.seen.add(trial.id)
+                behind = before.get(trial, ())
+                self.trials += 1
+                self.epochs += trial.recipe.epochs - (behind[-1].epochs if behind else 0)
+        if len(stored) < len({trial.id for trial in trials}):
+            raise _NotTrainedYet
+        return stored
+
+
+def plan_search(
+    study: Study, folder: Path, settings: Settings, *, store: str | None = None
+) -> Planned:
+    """What searching a study would train, and what is stored already; nothing is written.
+
+    Candidates that diverge, and finalists that are tried again, are known only as results come
+    in: the plan counts what the declaration says, and one winner at least.
+
+    Args:
+        study: what is asked, with a search.
+        folder: where its files would go.
+        settings: of this machine.
+        store: URL of the store; an SQLite file in the folder when None.
+
+    Raises:
+        InputError: if the study, its search, its data, the folder or the store will not do.
+    """
+    _, record = searchable(study, settings)
+    question = question_of(record)
+    folders.check_holds(folder, study)
+    search = study.search
+    assert search is not None
+    going = goes_on(study, question.engine)
+    plan = list(populations(search, study.base.epochs, learns(search.sampler), going))
+    asker = Asker(study, question.classes)
+    fresh = fresh_trials(study.base, question)  # as many as there will be of the winner
+    trials = sum(sum(each.sizes) for each in plan) + len(fresh)
+    epochs = sum(each.epochs(going) for each in plan) + len(fresh) * study.base.epochs
+    place = folder / folders.STORE_NAME
+    found, done, seconds, is_all = 0, 0, None, False
+    if store is not None or place.exists():
+        with open_store(store or str(place), create=False) as kept:
+            replay = _Replay(kept)
+            is_all = _replayed(question, plan, asker, replay)
+            found, done = replay.trials, replay.epochs
+            seconds = _seconds_an_epoch(kept, question)
+    left, epochs = (0, 0) if is_all else (max(trials - found, 1), max(epochs - done, 1))
+    workers = min(len(settings.cpus), left)
+    return Planned(
+        study=study,
+        trials=left,
+        found=found,
+        epochs=epochs,
+        workers=workers,
+        arm_names={},
+        arm_trials={},
+        seconds=None if seconds is None or not left else seconds * epochs / workers,
+        is_least=bool(left) and search.finalists > 1 and search.replicates > 1,
+        notes=_notes(study, plan, len(fresh)),
+    )
+
+
+def _replayed(
+    question: Question, plan: Sequence[Population], asker: Asker, replay: _Replay
+) -> bool:
+    """Goes through a search as far as it was trained; whether that is to its end."""
+    candidates: list[Candidate] = []
+    try:
+        for number, population in enumerate(plan):
+            asked = asker.ask(population.size, number)
+            thin_out(population, asked, question, replay, lambda _: None, "")
+            asker.tell(asked)
+            candidates += asked
+        winner, _ = choose(candidates, question, replay)
+        replay(fresh_trials(winner.recipe, question), "", {}, False)
+    except _NotTrainedYet:
+        return False
+    return True
+
+
+def _seconds_an_epoch(store: Store, question: Question) -> float | None:
+    """Of one trial, over those that are stored; None where there are none."""
+    timings = store.timings(question.fingerprint, question.engine)
+    if not timings:
+        return None
+    return sum(each for _, each in timings) / sum(recipe.epochs for recipe, _ in timings)
+
+
+def _notes(study: Study, plan: Sequence[Population], fresh: int) -> tuple[str, ...]:
+    """How the search goes about it, in sentences."""
+    search = study.search
+    assert search is not None
+    counts: dict[str, int] = {}
+    for each in plan:
+        rungs = zip(each.sizes, each.rungs, strict=True)
+        text = ", ".join(f"{size} to epoch {epochs}" for size, epochs in rungs)
+        counts[text] = counts.get(text, 0) + 1
+    drawn = sum(each.size for each in plan)
+    told = [f"{drawn} candidates by {search.sampler}"]
+    told += [f"{count} × ({text})" if count > 1 else text for text, count in counts.items()]
+    again = ""
+    if search.finalists > 1 and search.replicates > 1:
+        again = (
+            f"up to {search.finalists} finalists too close to tell are tried on "
+            f"{search.replicates - 1} more replicates; "
+        )
+    return (
+        f"{told[0]}: {'; then '.join(told[1:])}",
+        f"{again}the winner is trained on {fresh} fresh replicates",
+    )

@@ -1,0 +1,101 @@
+"""Pictures of digits come out as MNIST was made, however they were drawn."""
+
+import numpy as np
+import pytest
+from drawn_digits import drawn, photographed
+from PIL import Image
+from scipy import ndimage
+
+from stepladder.data import load, synthetic
+from stepladder.data.framing import framed, framing_of
+from stepladder.data.ink import ink_of
+
+SHAPE, BOX = (28, 28), 20
+
+
+def prepared(image):
+    return framed(ink_of(np.asarray(image, float)), SHAPE, BOX)
+
+
+@pytest.fixture(scope="module")
+def mnist():
+    return load("mnist")
+
+
+PICTURES = {
+    "dark on light": drawn("5"),
+    "light on dark": drawn("5", ink=255, paper=0),
+    "pale": drawn("5", ink=150, paper=190),
+    "off-centre": drawn("5", (300, 200), at=(60, 150)),
+    "small in a large picture": drawn("5", (800, 800), at=(600, 150), height=60),
+    "nearly filling it": drawn("5", (80, 110), height=120),
+    "a photo": photographed("5"),
+    "its negative": Image.eval(photographed("5"), lambda level: 255 - level),
+}
+
+
+@pytest.mark.parametrize("name", sorted(PICTURES))
+def test_drawn_digits_land_within_the_conventions_of_mnist(name):
+    image = prepared(PICTURES[name])
+    assert image.shape == SHAPE
+    assert image.dtype == np.uint8
+    rows, columns = np.nonzero(image)
+    assert max(np.ptp(rows), np.ptp(columns)) + 1 == BOX
+    offset = np.array(ndimage.center_of_mass(image.astype(float))) - 14
+    assert np.abs(offset).max() <= 0.55
+    assert image.max() == 255
+    assert image[0].max() == image[-1].max() == image[:, 0].max() == image[:, -1].max() == 0
+    assert 0.04 < (image > 127).mean() < 0.3, "strokes are neither lost nor blots"
+
+
+@pytest.mark.parametrize("name", sorted(PICTURES))
+def test_however_it_was_drawn_it_is_the_same_digit(name):
+    one, other = (prepared(PICTURES[each]).astype(float) for each in ("dark on light", name))
+    assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.9
+
+
+def test_mnist_keeps_to_its_framing_and_is_left_nearly_as_it_is(mnist):
+    found = framing_of(mnist.x_train)
+    assert found is not None
+    assert found.box == BOX
+    differences = [
+        np.abs(prepared(image).astype(float) - image).mean() for image in mnist.x_test[:50]
+    ]
+    assert np.mean(differences) < 0.5  # grey levels
+
+
+def test_other_images_keep_to_no_framing():
+    plain = synthetic(examples=200, input_shape=(8, 8), classes=3, seed=1)
+    assert framing_of(plain.x_train) is None
+    assert framing_of(plain.x_train.astype(np.float32)) is None
+    assert framing_of(np.zeros((5, 8, 8), np.uint8)) is None
+
+
+def test_thin_strokes_are_thickened():
+    line = np.zeros((400, 400))
+    line[50:350, 200] = 1
+    line[50, 120:280] = 1
+    assert (framed(line, SHAPE, BOX) > 127).sum() >= 1.5 * BOX
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_nothing_drawn_gives_nothing(level):
+    assert not ink_of(np.full((60, 40), float(level))).any()
+    assert not prepared(np.full((60, 40), float(level))).any()
+
+
+def test_grain_alone_is_no_ink():
+    grain = np.random.default_rng(0).normal(200, 4, (120, 120))
+    assert not ink_of(grain).any()
+
+
+def test_a_speck_of_dirt_is_left_out():
+    image = np.asarray(drawn("7"), float).copy()
+    image[5:9, 5:9] = 0
+    assert np.array_equal(prepared(image), prepared(drawn("7")))
+
+
+def test_what_is_drawn_twice_as_large_is_the_same():
+    image = np.asarray(drawn("3"), float)
+    small, large = prepared(image), prepared(np.kron(image, np.ones((2, 2))))
+    assert np.abs(small.astype(float) - large).mean() < 8
