@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from stepladder.environment import settings
 from stepladder.errors import OutputError, RunError
 from stepladder.files import write_whole
+from stepladder.places import usable
 from stepladder.published import PublishedTable
 from stepladder.report.formats import as_json
 from stepladder.report.frames import Kind
@@ -41,6 +42,9 @@ __all__ = [
     "run",
     "search",
 ]
+
+_MOST_BYTES = 200
+"""Of a default folder's name: file systems take 255."""
 
 
 @dataclass(frozen=True)
@@ -364,7 +368,7 @@ def read(
         OutputError: if there is no run in the folder.
         StoreError: if its store cannot be read.
     """
-    place = Path(folder)
+    place = usable(folder, "RUN")
     if not place.is_dir():
         raise OutputError(
             f"RUN must be the folder of a run, such as runs/mnist, found no folder {str(place)!r}; "
@@ -380,10 +384,11 @@ def read(
 def _placed(study: Study | str | Path, out: str | Path | None) -> tuple[Study, Path]:
     """A study, loaded if need be, and the folder of its run."""
     asked = study if isinstance(study, Study) else Study.load(study)
-    return asked, Path(out) if out is not None else default_folder(asked)
+    return asked, usable(out, "--out") if out is not None else default_folder(asked)
 
 
 def default_folder(study: Study) -> Path:
     """`runs/` and the study's name, with nothing in it that a file system would mind."""
     plain = re.sub(r"[^\w.-]+", "-", study.name).strip(".-")[:100]
+    plain = plain.encode()[:_MOST_BYTES].decode(errors="ignore")
     return Path("runs") / (plain or "study")

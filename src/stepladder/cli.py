@@ -13,13 +13,13 @@ from stepladder.cli_judge import judge
 from stepladder.cli_report import report, ui
 from stepladder.cli_reproduce import reproduce
 from stepladder.cli_search import search
-from stepladder.cli_settings import ALLOW_CODE, ENGINE, WORKERS, given, settings_of
+from stepladder.cli_settings import ALLOW_CODE, ENGINE, PLACE, WORKERS, given, settings_of
 from stepladder.errors import StepladderError
 from stepladder.version import __version__
 
 __all__ = ["main"]
 
-_RUN = click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+_RUN = click.argument("run", metavar="RUN", type=PLACE)
 _STORE = click.option(
     "--store",
     metavar="URL",
@@ -51,9 +51,7 @@ def command() -> None:
     "--design", metavar="NAME",
     help="ladder, one_at_a_time, leave_one_out, factorial, fraction or explicit.",
 )  # fmt: skip
-@click.option(
-    "--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the run [runs/STUDY]."
-)
+@click.option("--out", type=PLACE, metavar="DIR", help="Folder of the run [runs/STUDY].")
 @_STORE
 @WORKERS
 @ENGINE
@@ -165,7 +163,7 @@ def techniques(form: Any) -> None:  # noqa: ANN401 - one of the choices above
 
 
 @command.command()
-@click.argument("run", metavar="[RUN]", required=False, type=click.Path(path_type=Path))
+@click.argument("run", metavar="[RUN]", required=False, type=PLACE)
 def doctor(run: Path | None) -> None:
     """Says what stepladder finds here: versions, cores, backend, cache, and a run's store."""
     from stepladder import doctor

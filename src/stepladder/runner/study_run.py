@@ -22,7 +22,7 @@ from stepladder.runner.progress import Planned, Progress, QuietProgress
 from stepladder.runner.question import question_of
 from stepladder.runner.results import Results
 from stepladder.runner.settings import Settings
-from stepladder.store import Store, StudyRecord, open_store
+from stepladder.store import Store, StudyRecord, check_place, open_store
 from stepladder.study import Study
 from stepladder.train.checkpoints import clear
 from stepladder.version import __version__
@@ -82,6 +82,8 @@ def run_study(
         KeyboardInterrupt: if the user stops it; what was finished is stored.
     """
     own_model.allow(study, allow_code)
+    if store is not None:  # before anything is made or takes long
+        check_place(store)
     dataset = load(study.dataset)
     record = record_of(study, dataset, part_sizes(study, dataset), settings)
     url = store or str(folder / folders.STORE_NAME)
@@ -127,9 +129,9 @@ def judge_stored(
     Raises:
         InputError: if the study, its data or the store will not do.
     """
-    dataset = load(study.dataset)
-    record = record_of(study, dataset, part_sizes(study, dataset), settings)
     with open_store(store or str(folder / folders.STORE_NAME), create=False) as kept:
+        dataset = load(study.dataset)
+        record = record_of(study, dataset, part_sizes(study, dataset), settings)
         known = kept.study(study.name) or record
         latest = replace(record, seconds=known.seconds)
         return judge(kept, latest, settings.engine_name, command, curves=False)

@@ -29,7 +29,7 @@ from stepladder.searcher.found import Found
 from stepladder.searcher.samplers import learns
 from stepladder.searcher.thinning import Before, goes_on, thin_out, trial_of
 from stepladder.searching import Population, populations
-from stepladder.store import Store, StudyRecord, open_store
+from stepladder.store import Store, StudyRecord, check_place, open_store
 from stepladder.study import Study
 from stepladder.train.checkpoints import clear, forget
 
@@ -76,6 +76,8 @@ def search_study(
             '[search.space] learning_rate = { type = "float", low = 0.0001, high = 0.1, '
             "log = true }, or search mnist-search"
         )
+    if store is not None:
+        check_place(store)
     dataset = load(study.dataset)
     record = record_of(study, dataset, part_sizes(study, dataset), settings)
     _check_examples(study, dataset)

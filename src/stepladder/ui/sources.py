@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from stepladder.runner.folder import STORE_NAME, STUDY_NAME
 from stepladder.runner.results import Results
 from stepladder.runner.runs import RunState, runs_in, runs_of, state_of
 from stepladder.runner.study_run import results_of, results_so_far
-from stepladder.store import open_store
+from stepladder.store import check_place, open_store
 from stepladder.study import Study
 
 __all__ = ["Source"]
@@ -37,11 +38,14 @@ class Source:
             store: the store that all runs of a folder used; each its own when None.
 
         Raises:
-            InputError: if it is a folder without any run.
+            InputError: if it is a folder without any run, or no store could be there.
         """
-        place = Path(named)
-        if not place.is_dir():
+        if not os.path.isdir(named):  # pathlib raises where a URL is too long a name
+            check_place(named)
             return cls(None, named)
+        place = Path(named)
+        if store is not None:
+            check_place(store)
         if not (place / STUDY_NAME).is_file() and not runs_in(place, store):
             raise InputError(
                 f"RUN_OR_STORE must be a run, a folder of runs or a store, found the folder "
