@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 from stepladder.environment import settings
-from stepladder.errors import OutputError, RunError
+from stepladder.errors import InputError, OutputError, RunError
 from stepladder.files import write_whole
 from stepladder.made import Reproduced, Run, SearchRun
 from stepladder.places import usable
@@ -223,6 +224,7 @@ def read(
 
     Raises:
         OutputError: if there is no run in the folder.
+        InputError: if it is the folder of a search, which has another result.
         StoreError: if its store cannot be read.
     """
     place = usable(folder, "RUN")
@@ -235,6 +237,14 @@ def read(
     url = store or str(place / STORE_NAME)
     with open_store(url, create=False) as kept:
         results = results_of(kept, study.name, command, curves)
+    if study.search is not None and not any(arm.n for arm in results.arms):
+        named = shlex.join([str(place / STUDY_NAME), "--out", str(place)])
+        named += f" --store {shlex.quote(store)}" if store else ""
+        raise InputError(
+            f"RUN must be the folder of a study that was run, found that of a search: "
+            f"{str(place)!r}; `stepladder search {named}` prints what it found, and trains "
+            "nothing that is stored"
+        )
     return Run(results, place, 0, sum(arm.n for arm in results.arms))
 
 

@@ -19,6 +19,9 @@ from stepladder.version import __version__
 
 __all__ = ["main"]
 
+_STORING = (["run"], ["search"], ["reproduce"])
+"""Commands that store what they finish, and go on with it."""
+
 _RUN = click.argument("run", metavar="RUN", type=PLACE)
 _STORE = click.option(
     "--store",
@@ -229,10 +232,7 @@ def main() -> NoReturn:
         click.echo(f"stepladder: {error}", err=True)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        click.echo(
-            "Interrupted. What was finished is stored; go on with the same command:", err=True
-        )
-        click.echo(f"  {_same_command()}", err=True)
+        click.echo(_interrupted(sys.argv), err=True)
         sys.exit(interrupts.INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has left
@@ -240,7 +240,10 @@ def main() -> NoReturn:
     sys.exit(code or 0)
 
 
-def _same_command() -> str:
+def _interrupted(words: list[str]) -> str:
     import shlex
 
-    return shlex.join(["stepladder", *sys.argv[1:]])
+    if words[1:2] not in _STORING:
+        return "Interrupted."
+    again = shlex.join(["stepladder", *words[1:]])
+    return f"Interrupted. What was finished is stored; go on with the same command:\n  {again}"
