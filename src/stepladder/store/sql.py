@@ -6,7 +6,6 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import groupby
 from threading import RLock
 
 import sqlalchemy as sa
@@ -259,23 +258,30 @@ def _probes_by_id(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Pr
 
 
 _NO_EPOCHS: Epochs = ((), ((),) * len(CURVE_FIELDS))
+_READ_AT_ONCE = 25  # trials, whose rows are gone before Python looks for garbage among them
 
 
 def _epochs_by_id(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Epochs]:
-    query = (
-        sa.select(epochs)
-        .where(epochs.c.trial_id.in_(ids))
-        .order_by(epochs.c.trial_id, epochs.c.epoch)
-    )
-    rows = connection.execute(query).all()
-    if not rows:
+    found: dict[str, Epochs] = {}
+    for start in range(0, len(ids), _READ_AT_ONCE):
+        found |= _epochs_of(connection, ids[start : start + _READ_AT_ONCE])
+    return found
+
+
+def _epochs_of(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Epochs]:
+    is_asked, name = epochs.c.trial_id.in_(ids), epochs.c.trial_id
+    counted = sa.select(name, sa.func.count()).where(is_asked).group_by(name).order_by(name)
+    counts = connection.execute(counted).tuples().all()
+    if not counts:
         return {}
-    # Column by column, for a million rows taken apart one by one take their time.
-    trial_ids, numbers, *columns = zip(*rows, strict=True)
+    # Without their trial, column by column: a million rows taken apart one by one take their time.
+    columns = [column for column in epochs.c if column is not name]
+    query = sa.select(*columns).where(is_asked).order_by(name, epochs.c.epoch)
+    numbers, *values = zip(*connection.execute(query).all(), strict=True)
     found: dict[str, Epochs] = {}
     start = 0
-    for trial_id, group in groupby(trial_ids):
-        stop = start + sum(1 for _ in group)
-        found[trial_id] = (numbers[start:stop], [column[start:stop] for column in columns])
+    for trial_id, count in counts:
+        stop = start + count
+        found[trial_id] = (numbers[start:stop], [column[start:stop] for column in values])
         start = stop
     return found
