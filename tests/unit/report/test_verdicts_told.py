@@ -20,7 +20,7 @@ VERDICTS = get_args(Verdict)
 CLAIMS = {
     "helps": r"\b(improves?|raises?|helps?|better)\b",
     "hurts": r"\b(lowers?|hurts?|harms?|worse)\b",
-    "no difference beyond δ": r"\bno difference\b|\bthe same\b",
+    "no difference beyond δ": r"\bno difference\b",
     "not enough replicates": r"\bmore replicates\b|\bnot enough\b",
 }
 NAMES = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta")
