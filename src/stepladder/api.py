@@ -14,6 +14,7 @@ from stepladder.places import usable
 from stepladder.published import PublishedTable
 from stepladder.report.notebook import for_notebook
 from stepladder.runner.folder import SEARCH_NAME, STORE_NAME, STUDY_NAME
+from stepladder.runner.namesakes import check_own
 from stepladder.runner.progress import Planned, Progress
 from stepladder.runner.reproduced import reproduction
 from stepladder.runner.settings import AxisChoice, EngineChoice
@@ -236,6 +237,7 @@ def read(
     study = Study.load(place / STUDY_NAME)
     url = store or str(place / STORE_NAME)
     with open_store(url, create=False) as kept:
+        check_own(kept, study, place)
         results = results_of(kept, study.name, command, curves)
     if study.search is not None and not any(arm.n for arm in results.arms):
         named = shlex.join([str(place / STUDY_NAME), "--out", str(place)])

@@ -271,7 +271,7 @@ def _epochs_by_id(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Ep
 def _epochs_of(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Epochs]:
     is_asked, name = epochs.c.trial_id.in_(ids), epochs.c.trial_id
     counted = sa.select(name, sa.func.count()).where(is_asked).group_by(name).order_by(name)
-    counts = connection.execute(counted).tuples().all()
+    counts = connection.execute(counted).all()
     if not counts:
         return {}
     # Without their trial, column by column: a million rows taken apart one by one take their time.

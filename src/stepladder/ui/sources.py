@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stepladder.errors import InputError, StepladderError
 from stepladder.runner.folder import STORE_NAME, STUDY_NAME
+from stepladder.runner.namesakes import check_own
 from stepladder.runner.results import Results
 from stepladder.runner.runs import RunState, runs_in, runs_of, state_of
 from stepladder.runner.study_run import results_of, results_so_far
@@ -74,11 +75,14 @@ class Source:
         """
         if state.problem:
             raise StepladderError(state.problem)
-        url, name = self.store, state.name
+        url, name, study = self.store, state.name, None
         if state.folder is not None:
-            name = Study.load(state.folder / STUDY_NAME).name
+            study = Study.load(state.folder / STUDY_NAME)
+            name = study.name
             url = url or str(state.folder / STORE_NAME)
         with open_store(url or "", create=False) as kept:
+            if study is not None:
+                check_own(kept, study, state.folder or Path())
             if state.state == "finished":
                 return results_of(kept, name, "ui")
             return results_so_far(kept, name)
