@@ -36,7 +36,7 @@ def timed(name, method):
                 seconds, calls = spent.get(name, (0.0, 0))
                 spent[name] = seconds + time.perf_counter() - began, calls + 1
     return call
-for name in Store.__abstractmethods__:
+for name in (*Store.__abstractmethods__, "outcomes"):
     setattr(SqlStore, name, timed(name, getattr(SqlStore, name)))
 place, *words = sys.argv[1:]
 sys.argv = ["stepladder", *words]

@@ -18,7 +18,8 @@ from stepladder.runner.namesakes import check_own
 from stepladder.runner.progress import Planned, Progress
 from stepladder.runner.reproduced import reproduction
 from stepladder.runner.settings import AxisChoice, EngineChoice
-from stepladder.runner.study_run import judge_stored, plan_study, results_of, run_study
+from stepladder.runner.stored import judge_stored, results_of
+from stepladder.runner.study_run import plan_study, run_study
 from stepladder.store import open_store
 from stepladder.study import Study
 
@@ -208,7 +209,13 @@ def search(
         final=final,
     )
     made = SearchRun(found, folder)
-    write_whole(folder / SEARCH_NAME, made.to_json().encode())
+    try:
+        write_whole(folder / SEARCH_NAME, made.to_json().encode())
+        made.report()
+    except OutputError as error:
+        raise RunError(
+            f"{error}. Every trial is stored; the same command draws the report again"
+        ) from error
     return made
 
 

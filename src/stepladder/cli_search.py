@@ -89,6 +89,7 @@ def search(
         click.echo(made.to_json(), nl=False)
     else:
         search_table.show(made.found)
+    click.echo(f"Report: {made.folder / 'report.html'}", err=True)
     click.echo(
         f"Candidates: {made.folder / 'search.json'}  Optuna's study: {made.folder / 'optuna.log'}",
         err=True,

@@ -11,7 +11,7 @@ from stepladder.designs import Arm
 from stepladder.study import Study
 from stepladder.techniques import find
 
-__all__ = ["Confound", "confounds", "shown", "too_few"]
+__all__ = ["Confound", "confounds", "shown"]
 
 _MAY: dict[str, str] = {
     "batch_size": "smaller batches take more steps an epoch, with noisier gradients",
@@ -105,18 +105,6 @@ def confounds(
         found += [_of_field(field, arm, other) for field in extra]
         found += _of_sizes(arm, other, extra, train, parameters or {})
     return tuple(found)
-
-
-def too_few(study: Study) -> tuple[str, ...]:
-    """What the number of replicates leaves open, as sentences; empty where it is enough."""
-    if study.replicates >= 3 or len(study.arms) < 2:
-        return ()
-    count = study.replicates
-    noun = "replicate" if count == 1 else "replicates"
-    return (
-        f"{count} {noun} of each arm: luck cannot be told from a technique, and no verdict can "
-        "be given. Ask for 5 or more with --replicates.",
-    )
 
 
 def _judged_fields(study: Study, arm: Arm) -> set[str] | None:

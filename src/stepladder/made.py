@@ -131,7 +131,7 @@ class SearchRun:
 
     Attributes:
         found: its candidates, the best, and how sure that is.
-        folder: where its study, store, Optuna's journal and `search.json` lie.
+        folder: where its study, store, report, Optuna's journal and `search.json` lie.
     """
 
     found: Found
@@ -153,3 +153,13 @@ class SearchRun:
         from stepladder.report.search_json import as_json
 
         return as_json(self.found)
+
+    def report(self) -> Path:
+        """Writes `report.html` and the figures beside it.
+
+        Raises:
+            OutputError: if they cannot be written.
+        """
+        from stepladder.report.write import write_search
+
+        return write_search(self.found, self.folder)[0]

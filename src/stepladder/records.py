@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from stepladder.recipe import Recipe
 from stepladder.streams import NUMERICS_VERSION
-from stepladder.values import fingerprint
+from stepladder.values import canonical_json, digest
 
-__all__ = ["Curve", "Engine", "Probes", "Score", "Signs", "Trial", "TrialResult"]
+__all__ = ["Curve", "Engine", "Probes", "Score", "Signs", "Trial", "TrialResult", "trial_id"]
 
 Engine = Literal["population", "fit"]
 
@@ -44,17 +44,37 @@ class Trial:
     @cached_property
     def id(self) -> str:
         """SHA-256 of all that decides the outcome: equal trials are trained once."""
-        return fingerprint(
-            {
-                "recipe": self.recipe.model_dump(mode="json"),
-                "dataset": self.dataset,
-                "validation": self.validation,
-                "seed": self.seed,
-                "replicate": self.replicate,
-                "engine": self.engine,
-                "numerics": self.numerics,
-            }
-        )
+        written = self.recipe.canonical
+        return trial_id(
+            written, self.dataset, self.validation, self.seed, self.replicate, self.engine,
+            self.numerics,
+        )  # fmt: skip
+
+
+def trial_id(
+    recipe: str,
+    dataset: str,
+    validation: int,
+    seed: int,
+    replicate: int,
+    engine: str,
+    numerics: int,
+) -> str:
+    """The id of a trial whose recipe is at hand as its canonical JSON; see `Trial`.
+
+    Raises:
+        ValueError: if a number is no whole one.
+    """
+    # The canonical JSON of all seven, put together of what the trials of an arm share and what not.
+    before = _before_recipe(dataset, engine, numerics)
+    after = f'"replicate":{replicate:d},"seed":{seed:d},"validation":{validation:d}}}'
+    return digest(f'{before},"recipe":{recipe},{after}')
+
+
+@lru_cache(maxsize=64)
+def _before_recipe(dataset: str, engine: str, numerics: int) -> str:
+    shared = {"dataset": dataset, "engine": engine, "numerics": numerics}
+    return canonical_json(shared).removesuffix("}")
 
 
 @dataclass(frozen=True)

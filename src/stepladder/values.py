@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from difflib import get_close_matches
+from functools import cached_property
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -18,6 +19,7 @@ from stepladder.errors import StudyError
 __all__ = [
     "Value",
     "canonical_json",
+    "digest",
     "fingerprint",
     "list_to_tuple",
     "nearest",
@@ -77,9 +79,18 @@ class Value(BaseModel):
             return type(self)(**{**dict(self), **change})
 
     @property
+    def canonical(self) -> str:
+        """The canonical JSON of all fields, worked out once."""
+        return self._canonical
+
+    @cached_property
+    def _canonical(self) -> str:  # with this name no part of `dict(value)`
+        return canonical_json(self.model_dump(mode="json"))
+
+    @property
     def fingerprint(self) -> str:
         """SHA-256 of the canonical JSON, as 64 hexadecimal digits."""
-        return fingerprint(self.model_dump(mode="json"))
+        return digest(self.canonical)
 
 
 @contextmanager
@@ -109,7 +120,12 @@ def canonical_json(value: object) -> str:
 
 def fingerprint(value: object) -> str:
     """SHA-256 of a value's canonical JSON, as 64 hexadecimal digits."""
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+    return digest(canonical_json(value))
+
+
+def digest(text: str) -> str:
+    """SHA-256 of a text in UTF-8, as 64 hexadecimal digits."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:

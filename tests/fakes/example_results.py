@@ -10,12 +10,13 @@ from scipy import stats
 from stepladder.analysis import factorial
 from stepladder.analysis.case import Finding
 from stepladder.analysis.judged import Effect, Estimate, Verdict
-from stepladder.confounds import confounds, too_few
+from stepladder.confounds import confounds
 from stepladder.fractional import pair_aliases
 from stepladder.recipe import Recipe
 from stepladder.records import Curve
 from stepladder.runner.mistakes import Misread, Mistakes, Split
 from stepladder.runner.results import Adapted, ArmProbes, ArmResult, Results
+from stepladder.runner.too_few import too_few
 from stepladder.runner.tuned import ArmTuning, TriedValues, Tuned
 from stepladder.study import Study
 

@@ -15,10 +15,10 @@ from stepladder.analysis.diagnosis import RULES, diagnose
 from stepladder.analysis.signs import signs
 from stepladder.data import load
 from stepladder.designs import Arm
+from stepladder.outcome import outcome_of
 from stepladder.recipe import Recipe
 from stepladder.records import Trial
 from stepladder.runner.diagnosing import _replicate, findings_of
-from stepladder.runner.outcomes import outcome_of
 from stepladder.train.custom import Code, builder
 from stepladder.train.groups import Group
 from stepladder.train.population import PopulationEngine

@@ -28,7 +28,8 @@ def answer(results: Results) -> tuple[Headline, ...]:
         _best(results),
         said.get("helps") or _nothing("No technique is shown to raise test accuracy."),
         said.get("hurts") or _nothing("None is shown to lower it."),
-        _open(said.get("no difference beyond δ"), said.get("not enough replicates")),
+        _open(said.get("no difference beyond δ"), said.get("not enough replicates"))
+        or _nothing(_none_open(results)),
         _holds_for(results),
     )
 
@@ -70,14 +71,25 @@ def _ends(row: Row) -> str:
     return f"reads {row.test.text} %"
 
 
-def _open(same: Headline | None, undecided: Headline | None) -> Headline:
-    if same is None and undecided is None:
-        return _nothing("No comparison is left open.")
+def _open(same: Headline | None, undecided: Headline | None) -> Headline | None:
     if same is None or undecided is None:
-        return same or undecided or _nothing("")
+        return same or undecided
     end = same.parts[-1]
     parts = (*same.parts[:-1], Part(end.text.removesuffix(".")), Part("; "), *undecided.parts)
     return Headline("not enough replicates", parts)
+
+
+def _none_open(results: Results) -> str:
+    if results.readout is None:
+        return "No comparison is left open."
+    effects = [arm.effect for arm in results.arms if arm.effect is not None]
+    undecided = sum(effect.verdict == "not enough replicates" for effect in effects)
+    if not undecided:
+        return "Neither a main effect nor a comparison of two arms is left open."
+    return (
+        f"No main effect is left open; {undecided:,} of {counted(len(effects), 'comparison')} of "
+        "two arms need more replicates."
+    )
 
 
 def _holds_for(results: Results) -> Headline:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,14 +12,13 @@ from stepladder.report import footnotes
 from stepladder.report.answer import answer
 from stepladder.report.asked import asked
 from stepladder.report.confounds import confound_tables
-from stepladder.report.figures import csv_of, svg_of
+from stepladder.report.figures import csv_of, dark_svg_of, svg_of
 from stepladder.report.findings import found_lines
 from stepladder.report.glossary import glossary
 from stepladder.report.measures import other_measures
 from stepladder.report.plots.catalogue import figures_of
 from stepladder.report.plots.plot import Plot
 from stepladder.report.readout import readout_tables
-from stepladder.report.style import DARK, LIGHT
 from stepladder.report.tuning import tuning_tables
 from stepladder.report.unknown import unknown
 from stepladder.report.view import view_of
@@ -27,7 +26,7 @@ from stepladder.report.wording import duration, elided, visible
 from stepladder.runner.results import Results
 from stepladder.study import BUILT_IN_STUDIES, Study
 
-__all__ = ["Drawn", "as_html", "drawn", "rendered"]
+__all__ = ["Drawn", "as_html", "commands_of", "drawn", "rendered", "study_text"]
 
 NAME_LENGTH = 120
 SHORT_CELL = 24
@@ -128,8 +127,8 @@ def _context(results: Results, figures: Sequence[Drawn]) -> dict[str, Any]:
         "tables": shown,
         "techniques": _techniques(results),
         "facts": _facts(results),
-        "commands": _commands(results),
-        "toml": _without_controls(results.study.to_toml()),
+        "commands": commands_of(results.study, results.versions),
+        "toml": study_text(results.study),
         "glossary": glossary(results),
     }
 
@@ -160,7 +159,8 @@ def _notes(results: Results) -> list[str]:
 
 def drawn(plot: Plot) -> Drawn:
     """A figure for light and for dark paper, with its data."""
-    return Drawn(plot, svg_of(plot, LIGHT), svg_of(plot, DARK), csv_of(plot))
+    light = svg_of(plot)
+    return Drawn(plot, light, dark_svg_of(plot, light), csv_of(plot))
 
 
 def _data_uri(text: str, kind: str) -> str:
@@ -204,17 +204,19 @@ def _facts(results: Results) -> list[tuple[str, str]]:
     return facts
 
 
-def _commands(results: Results) -> list[str]:
-    version = results.versions.get("stepladder")
-    name = results.study.name if _is_built_in(results.study) else "study.toml"
+def commands_of(study: Study, versions: Mapping[str, str], verb: str = "run") -> list[str]:
+    """The lines that repeat what a page reports."""
+    version = versions.get("stepladder")
+    name = study.name if _is_built_in(study) else "study.toml"
     made_with = [visible(f"# stepladder {version}")] if version else []
-    allowed = "" if results.study.model is None else " --allow-code"
-    return [*made_with, f"stepladder run {name}{allowed}"]
+    allowed = "" if study.model is None else " --allow-code"
+    return [*made_with, f"stepladder {verb} {name}{allowed}"]
 
 
 def _is_built_in(study: Study) -> bool:
     return study.name in BUILT_IN_STUDIES and study == Study.load(study.name)
 
 
-def _without_controls(toml: str) -> str:
-    return "\n".join(visible(line) for line in toml.splitlines())
+def study_text(study: Study) -> str:
+    """A study's file, without characters that steer a page."""
+    return "\n".join(visible(line) for line in study.to_toml().splitlines())

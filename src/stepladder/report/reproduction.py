@@ -129,7 +129,7 @@ def _open(row: JudgedRow) -> list[str]:
             "expected to give."
         )
     if near:
-        said += [f"in its nearest reading {visible(text)}." for text in near.result.diagnosis]
+        said += [f"in its nearest reading: {visible(text)}." for text in near.result.diagnosis]
     return said
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
-__all__ = ["DARK", "LIGHT", "LINES", "MARKERS", "MARKS", "Theme", "settings"]
+__all__ = ["DARK", "LIGHT", "LINES", "MARKERS", "MARKS", "Theme", "in_the_dark", "settings"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ DARK = Theme(
         "helps": "#2cc79b",
         "hurts": "#f08a3c",
         "no difference beyond δ": "#e8ebef",
-        "not enough replicates": "#8a94a3",
+        "not enough replicates": "#9aa3af",
     },
     images="gray",
     heat="cividis",
@@ -83,6 +83,18 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 MARKS = {"helps": "▲", "hurts": "▼", "no difference beyond δ": "≈", "not enough replicates": "?"}
 """A sign for each verdict, so that none is told by its colour alone."""
+
+
+def in_the_dark() -> dict[str, str]:
+    """The colour on dark paper of each colour on light paper; one alone for each."""
+    turned: dict[str, str] = {}
+    for field in fields(Theme):
+        light, dark = getattr(LIGHT, field.name), getattr(DARK, field.name)
+        if isinstance(light, dict):
+            turned |= zip(light.values(), (dark[name] for name in light), strict=True)
+        else:
+            turned |= [(light, dark)] if isinstance(light, str) else zip(light, dark, strict=True)
+    return turned
 
 
 def settings(theme: Theme) -> dict[Any, Any]:

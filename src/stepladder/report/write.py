@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from stepladder.files import write_whole
-from stepladder.report.figures import csv_of, svg_and_png_of, svg_of
+from stepladder.report import search_page
+from stepladder.report.figures import csv_of, dark_svg_of, svg_and_png_of
 from stepladder.report.html import Drawn, as_html
 from stepladder.report.plots.catalogue import figures_of
 from stepladder.report.plots.plot import Plot
-from stepladder.report.style import DARK
+from stepladder.report.plots.searched import search_figures
 from stepladder.runner.results import Results
+from stepladder.searcher.found import Found
 
-__all__ = ["write_html", "write_report"]
+__all__ = ["write_html", "write_report", "write_search"]
 
 
 def write_report(results: Results, folder: Path) -> list[Path]:
@@ -28,9 +32,20 @@ def write_report(results: Results, folder: Path) -> list[Path]:
     Raises:
         OutputError: if a file cannot be written; those written before it are whole.
     """
-    pairs, place = [_drawn(plot) for plot in figures_of(results)], folder / "figures"
-    page = as_html(results, [drawing for drawing, _ in pairs])
-    written = [write_whole(folder / "report.html", page.encode())]
+    return _written(figures_of(results), partial(as_html, results), folder)
+
+
+def write_search(found: Found, folder: Path) -> list[Path]:
+    """Writes the page of a search and its figures; see `write_report`."""
+    return _written(search_figures(found), partial(search_page.as_html, found), folder)
+
+
+def _written(
+    plots: Sequence[Plot], page: Callable[[Sequence[Drawn]], str], folder: Path
+) -> list[Path]:
+    pairs, place = [_drawn(plot) for plot in plots], folder / "figures"
+    text = page([drawing for drawing, _ in pairs])
+    written = [write_whole(folder / "report.html", text.encode())]
     for drawing, png in pairs:
         written += [
             write_whole(place / f"{drawing.name}.svg", drawing.svg.encode()),
@@ -41,9 +56,9 @@ def write_report(results: Results, folder: Path) -> list[Path]:
 
 
 def _drawn(plot: Plot) -> tuple[Drawn, bytes]:
-    """A figure as a page carries it, and as PNG: drawn once for each paper."""
+    """A figure as a page carries it, and as PNG: drawn once."""
     svg, png = svg_and_png_of(plot)
-    return Drawn(plot, svg, svg_of(plot, DARK), csv_of(plot)), png
+    return Drawn(plot, svg, dark_svg_of(plot, svg), csv_of(plot)), png
 
 
 def write_html(results: Results, file: Path) -> Path:

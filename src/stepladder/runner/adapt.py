@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from stepladder.analysis.sequential import Looked, adaptive_effects, levels_of, looks_of
 from stepladder.designs import Arm
+from stepladder.outcome import Outcome
 from stepladder.records import Trial
 from stepladder.runner.combinations import combined, main_scores
-from stepladder.runner.outcomes import Outcome, outcomes
+from stepladder.runner.outcomes import outcomes
 from stepladder.runner.plan import trials_of
 from stepladder.runner.question import Question
 from stepladder.runner.results import Adapted

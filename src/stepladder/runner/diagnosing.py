@@ -9,8 +9,8 @@ import numpy as np
 from stepladder.analysis.case import Case, Finding, Replicate, Tried
 from stepladder.analysis.diagnosis import diagnose
 from stepladder.designs import Arm
+from stepladder.outcome import Outcome
 from stepladder.runner.measures import Found
-from stepladder.runner.outcomes import Outcome
 from stepladder.runner.results import ArmProbes
 from stepladder.runner.tuned import ArmTuning, Tuned
 

@@ -21,6 +21,7 @@ from stepladder.runner.processes import this_driver
 from stepladder.runner.progress import Progress
 from stepladder.runner.settings import Settings
 from stepladder.runner.stacking import stackings
+from stepladder.runner.standby import Standby
 from stepladder.runner.watchdog import Watchdog
 from stepladder.store import Store
 from stepladder.train import checkpoints
@@ -44,6 +45,7 @@ def execute(
     arm_names: Mapping[str, Sequence[str]] | None = None,
     before: Mapping[Trial, tuple[Stage, ...]] | None = None,
     keeps: bool = False,
+    standby: Standby | None = None,
 ) -> int:
     """Trains what is missing; returns when all of it is stored, by this run or by another.
 
@@ -63,6 +65,7 @@ def execute(
         before: stages that trials have behind them; None where none has any. Where trials may
             have some, replicates are trained one by one.
         keeps: whether where trials end is kept, for later stages to go on from.
+        standby: processes that were started before, which are used first and then ended.
 
     Returns:
         How many trials this run has trained and stored; others have stored the rest.
@@ -81,8 +84,9 @@ def execute(
     if not waiting:
         return 0
     return _Execution(
-        waiting, dataset, settings, progress, store, folder, model, arm_names or {}
-    ).run()
+        waiting, dataset, settings, progress, store, folder, model, arm_names or {},
+        standby or Standby(),
+    ).run()  # fmt: skip
 
 
 class _Execution:
@@ -96,14 +100,15 @@ class _Execution:
         folder: Path | None,
         model: ModelFile | None,
         arm_names: Mapping[str, Sequence[str]],
+        standby: Standby,
     ) -> None:
+        self._standby = standby
         self._folder = folder
         self._waiting = waiting
         self._dataset, self._settings = dataset, settings
         self._progress, self._store = progress, store
         self._model, self._arm_names = model, arm_names
         self._claims = Claims(store, this_driver())
-        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._workers: list[Worker] = []
         self._free = list(settings.cpus)  # cores without a worker
         self._retried: set[str] = set()
@@ -114,6 +119,7 @@ class _Execution:
     def run(self) -> int:
         try:
             self._fill()
+            self._standby.end()
             while self._claims.elsewhere or any(worker.group for worker in self._workers):
                 self._listen()
         finally:
@@ -126,7 +132,7 @@ class _Execution:
     def _listen(self) -> None:
         """Takes in what a worker says, and looks around now and then."""
         try:
-            event = self._events.get(timeout=_TICK)
+            event = self._standby.events.get(timeout=_TICK)
         except queue.Empty:
             self._look_elsewhere()
         else:
@@ -163,11 +169,18 @@ class _Execution:
                 self._feed(worker)
         while self._free and (group := self._next_group(None)):
             cpu = self._free.pop(0)
-            worker = Worker(
-                self._dataset, self._settings, cpu, self._events, self._folder, self._model
-            )
+            worker = self._started(cpu)
             self._workers.append(worker)
             self._give(worker, group)
+
+    def _started(self, cpu: int | None) -> Worker:
+        """A process on a core: one that was started ahead of time, or a new one."""
+        worker = self._standby.take(cpu)
+        if worker:
+            worker.begin(self._dataset)
+            return worker
+        events = self._standby.events
+        return Worker(self._dataset, self._settings, cpu, events, self._folder, self._model)
 
     def _feed(self, worker: Worker) -> None:
         """Gives a worker its next group, or nothing where none is left."""
@@ -269,7 +282,7 @@ class _Execution:
 
     def _keep_finished(self) -> None:
         """Keeps results that had arrived and were not taken yet when the run was stopped."""
-        while not self._events.empty():
-            _, header, arrays = self._events.get()
+        while not self._standby.events.empty():
+            _, header, arrays = self._standby.events.get()
             if header is not None and header["kind"] == "result":
                 self._finished(read_result(header, arrays))

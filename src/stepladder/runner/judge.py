@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from stepladder.analysis import Effect, estimate
 from stepladder.analysis.sequential import Looked
-from stepladder.confounds import confounds, too_few
+from stepladder.confounds import confounds
 from stepladder.data import Dataset
 from stepladder.designs import Arm
 from stepladder.records import Score, Trial
@@ -28,6 +28,7 @@ from stepladder.runner.outcomes import outcomes
 from stepladder.runner.plan import trials_of
 from stepladder.runner.question import question_of
 from stepladder.runner.results import ArmResult, Results
+from stepladder.runner.too_few import too_few
 from stepladder.runner.tune import tuned_arms, tuned_so_far
 from stepladder.runner.tuned import Tuned
 from stepladder.store import Store, StudyRecord

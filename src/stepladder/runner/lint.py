@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from stepladder.confounds import confounds, too_few
+from stepladder.confounds import confounds
 from stepladder.data import Dataset
 from stepladder.fractional import runs_of_fraction
 from stepladder.recipe import Recipe
 from stepladder.runner.plan import Plan
+from stepladder.runner.too_few import too_few
 
 __all__ = ["preflight", "weights"]
 

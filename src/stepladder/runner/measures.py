@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from stepladder.analysis import Difference, Effect, Estimate, Interval, difference, new_images
+from stepladder.outcome import Outcome, answers
 from stepladder.records import Curve
-from stepladder.runner.outcomes import Outcome
 
 __all__ = [
     "accuracies",
@@ -100,8 +99,8 @@ def _to_target(result: Outcome | None, target: float) -> tuple[float, float]:
 
 def estimate_with_images(estimate: Estimate, arm: Found) -> Estimate:
     """An arm's test accuracy with its interval for new test images too."""
-    ours, _ = _answers(arm, arm)
-    found = None if ours is None else new_images(ours)
+    there = [one for one, _ in _finite_in_both(arm, arm)]
+    found = new_images(answers(there)) if there else None
     if found is None:
         return estimate
     return replace(estimate, new_images=Interval(max(found.low, 0.0), min(found.high, 1.0)))
@@ -109,23 +108,17 @@ def estimate_with_images(estimate: Estimate, arm: Found) -> Estimate:
 
 def effect_with_images(effect: Effect, arm: Found, other: Found) -> Effect:
     """An effect on test accuracy with its interval for new test images too."""
-    ours, theirs = _answers(arm, other)
-    found = None if ours is None else new_images(ours, theirs)
+    there = _finite_in_both(arm, other)
+    ours, theirs = ([pair[side] for pair in there] for side in (0, 1))
+    found = new_images(answers(ours), answers(theirs)) if there else None
     if found is None:
         return effect
     return replace(effect, new_images=Interval(100 * found.low, 100 * found.high))
 
 
-def _answers(
-    arm: Found, other: Found
-) -> tuple[npt.NDArray[np.bool_] | None, npt.NDArray[np.bool_] | None]:
-    """Right or wrong by replicate and image, over the replicates finite in both arms."""
-    there = [
+def _finite_in_both(arm: Found, other: Found) -> list[tuple[Outcome, Outcome]]:
+    return [
         (one, two)
         for one, two in zip(arm, other, strict=True)
         if one is not None and two is not None and one.diverged is None and two.diverged is None
     ]
-    if len(there) < 2:
-        return None, None
-    ours, theirs = ([pair[side].test_correct for pair in there] for side in (0, 1))
-    return np.stack(ours), np.stack(theirs)

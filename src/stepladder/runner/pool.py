@@ -9,6 +9,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Iterable
+from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -41,7 +42,7 @@ class Worker:
 
     def __init__(
         self,
-        dataset: Dataset,
+        dataset: Dataset | None,
         settings: Settings,
         cpu: int | None,
         events: queue.SimpleQueue[Event],
@@ -53,7 +54,7 @@ class Worker:
         """Starts the process and sends it the dataset in the background.
 
         Args:
-            dataset: what it trains on.
+            dataset: what it trains on; None where that comes later, by `begin`.
             settings: of the run.
             cpu: the core to pin it to, or None.
             events: where what it says is put.
@@ -86,13 +87,20 @@ class Worker:
             "code": code_header(model),
             "task": task,
         }
+        self._dataset: Future[Dataset] = Future()
+        if dataset is not None:
+            self.begin(dataset)
         self._threads = [
-            threading.Thread(target=self._greet, args=(setup, dataset), daemon=True),
+            threading.Thread(target=self._greet, args=(setup,), daemon=True),
             threading.Thread(target=self._listen, daemon=True),
             threading.Thread(target=self._keep_lines, daemon=True),
         ]
         for thread in self._threads:
             thread.start()
+
+    def begin(self, dataset: Dataset) -> None:
+        """Gives it the dataset that it was started without."""
+        self._dataset.set_result(dataset)
 
     def train(self, group: Group) -> None:
         """Hands it a group; its answers come as events."""
@@ -119,6 +127,7 @@ class Worker:
 
     def end(self) -> None:
         """Ends the process at once and waits for it."""
+        self._dataset.cancel()
         self._process.kill()
         self._process.wait()
         for thread in self._threads:
@@ -132,10 +141,10 @@ class Worker:
     def _pipe_in(self) -> Any:  # noqa: ANN401 - Popen's pipes are typed loosely
         return self._process.stdin
 
-    def _greet(self, setup: dict[str, Any], dataset: Dataset) -> None:
-        with suppress(OSError):
+    def _greet(self, setup: dict[str, Any]) -> None:
+        with suppress(OSError, CancelledError):
             send(self._pipe_in, setup)
-            send(self._pipe_in, *dataset_frame(dataset))
+            send(self._pipe_in, *dataset_frame(self._dataset.result()))
 
     def _listen(self) -> None:
         pipe: Any = self._process.stdout

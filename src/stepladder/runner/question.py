@@ -1,13 +1,17 @@
-"""What decides a study's trials."""
+"""What decides a study's trials, and what its store keeps of that."""
 
 from __future__ import annotations
 
+import importlib.metadata
 from dataclasses import dataclass
 
+from stepladder.data import Dataset
+from stepladder.runner.settings import Settings
 from stepladder.store import StudyRecord
 from stepladder.study import Study
+from stepladder.version import __version__
 
-__all__ = ["Question", "question_of"]
+__all__ = ["Question", "question_of", "record_of"]
 
 
 @dataclass(frozen=True)
@@ -39,3 +43,20 @@ def question_of(record: StudyRecord, engine: str | None = None) -> Question:
     used = engine or record.versions.get("engine", "population")
     validation, classes = record.sizes["validation"], len(record.classes)
     return Question(record.study, record.fingerprint, validation, used, classes)
+
+
+def record_of(
+    study: Study, dataset: Dataset, sizes: dict[str, int], settings: Settings
+) -> StudyRecord:
+    """A study as its store keeps it, with what it is about to be trained by."""
+    names = ["keras", "numpy", settings.keras_backend]
+    installed = {name: importlib.metadata.version(name) for name in dict.fromkeys(names)}
+    return StudyRecord(
+        study=study,
+        dataset=dataset.name,
+        fingerprint=dataset.fingerprint,
+        sizes=sizes,
+        classes=dataset.class_names,
+        versions={"stepladder": __version__, **installed, "engine": settings.engine_name},
+        machine=settings.machine,
+    )

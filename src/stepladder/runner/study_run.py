@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stepladder.data import Dataset, load
-from stepladder.errors import DataError, StoreError
+from stepladder.errors import StoreError
 from stepladder.runner import folder as folders
 from stepladder.runner import own_model
 from stepladder.runner.claims import forget_dead
@@ -20,21 +19,17 @@ from stepladder.runner.namesakes import replaced
 from stepladder.runner.phases import foreseen, train_all
 from stepladder.runner.plan import Plan, part_sizes
 from stepladder.runner.progress import Planned, Progress, QuietProgress
-from stepladder.runner.question import question_of
+from stepladder.runner.question import question_of, record_of
 from stepladder.runner.results import Results
 from stepladder.runner.settings import Settings
+from stepladder.runner.standby import Standby
 from stepladder.store import Store, StudyRecord, check_place, open_store
 from stepladder.study import Study
 from stepladder.train.checkpoints import clear
-from stepladder.version import __version__
 
 __all__ = [
     "Finished",
-    "judge_stored",
     "plan_study",
-    "record_of",
-    "results_of",
-    "results_so_far",
     "run_study",
     "workers_for",
 ]
@@ -85,13 +80,34 @@ def run_study(
     own_model.allow(study, allow_code)
     if store is not None:  # before anything is made or takes long
         check_place(store)
+    standby = Standby()
+    try:
+        if study.model is None and store is None and not (folder / folders.STORE_NAME).exists():
+            # All is to be trained: what trains gets ready while the dataset is read.
+            most = len(study.arms) * study.replicates
+            standby.start(settings, folder / folders.CHECKPOINTS_NAME, most)
+        return _run_study(
+            study, folder, settings, store, progress or QuietProgress(), lint, standby
+        )
+    finally:
+        standby.end()
+
+
+def _run_study(
+    study: Study,
+    folder: Path,
+    settings: Settings,
+    store: str | None,
+    told: Progress,
+    lint: bool,
+    standby: Standby,
+) -> Finished:
     dataset = load(study.dataset)
     record = record_of(study, dataset, part_sizes(study, dataset), settings)
     url = store or str(folder / folders.STORE_NAME)
     if study.model is not None and _lacks(record, url):
         own_model.inspect(study, dataset, settings)
     folders.check(folder, study)
-    told = progress or QuietProgress()
     with open_store(url) as kept:
         question = question_of(record)
         ahead = foreseen(question, kept)
@@ -108,7 +124,7 @@ def run_study(
 
         def train(part: Plan) -> int:
             seen.update(trial.id for trial in part.trials)
-            return _train(part, study, dataset, settings, kept, told, checkpoints)
+            return _train(part, study, dataset, settings, kept, told, checkpoints, standby)
 
         done = train_all(question, dataset, kept, train, told.note)
         forget_dead(kept)
@@ -117,29 +133,6 @@ def run_study(
         latest = kept.study(study.name) or record
         results = judge(kept, latest, settings.engine_name, "run", dataset=dataset)
     return Finished(results, done.now, done.trials - done.now)
-
-
-def judge_stored(
-    study: Study, folder: Path, settings: Settings, command: str, *, store: str | None = None
-) -> Results:
-    """What the stored trials of a study come to; nothing is trained, whoever has trained them.
-
-    Args:
-        study: what is asked.
-        folder: of the run.
-        settings: of this machine.
-        command: what asks, for the log of looks.
-        store: URL of the store; an SQLite file in the folder when None.
-
-    Raises:
-        InputError: if the study, its data or the store will not do.
-    """
-    with open_store(store or str(folder / folders.STORE_NAME), create=False) as kept:
-        dataset = load(study.dataset)
-        record = record_of(study, dataset, part_sizes(study, dataset), settings)
-        known = kept.study(study.name) or record
-        latest = replace(record, seconds=known.seconds)
-        return judge(kept, latest, settings.engine_name, command, curves=False)
 
 
 def _lacks(record: StudyRecord, url: str) -> bool:
@@ -200,6 +193,7 @@ def _train(
     kept: Store,
     told: Progress,
     checkpoints: Path,
+    standby: Standby,
 ) -> int:
     """Trains what is missing, and says how many trials that were."""
     if not planned.missing:
@@ -218,79 +212,8 @@ def _train(
             checkpoints,
             study.model,
             planned.arm_names,
+            standby=standby,
         )
     finally:
         told.finish()
         kept.add_seconds(study.name, time.monotonic() - began)
-
-
-def results_of(store: Store, name: str | None, command: str, curves: bool = True) -> Results:
-    """The results of a study that was run before, complete or so far.
-
-    Args:
-        store: where it is kept.
-        name: the study's name; the only study of the store when None.
-        command: what asks, for the log of looks.
-        curves: whether the epochs are read too, and the dataset for what was misread; without,
-            every curve is empty.
-
-    Raises:
-        StoreError: if the store does not hold the study, or cannot be read.
-    """
-    record = _stored_record(store, name)
-    engine = record.versions.get("engine", "population")
-    dataset = _dataset_of(record) if curves else None
-    return judge(store, record, engine, command, curves, dataset)
-
-
-def results_so_far(store: Store, name: str) -> Results:
-    """What a study that trains has come to, on validation data alone: no look at the test set.
-
-    Args:
-        store: where it is kept; nothing is written to it.
-        name: the study's name.
-
-    Raises:
-        StoreError: if the store does not hold the study, or cannot be read.
-    """
-    record = _stored_record(store, name)
-    engine = record.versions.get("engine", "population")
-    return judge(store, record, engine, "ui", is_look=False)
-
-
-def _stored_record(store: Store, name: str | None) -> StudyRecord:
-    studies = {record.study.name: record for record in store.studies()}
-    if name is None and len(studies) == 1:
-        name = next(iter(studies))
-    if name not in studies:
-        raise StoreError(
-            f"the store must hold the study {name!r}, found "
-            f"{', '.join(map(repr, studies)) or 'none'}; run it first"
-        )
-    return studies[name]
-
-
-def _dataset_of(record: StudyRecord) -> Dataset | None:
-    """The dataset of a stored study, or None where it is gone or another by now."""
-    try:
-        dataset = load(record.study.dataset)
-    except DataError:
-        return None
-    return dataset if dataset.fingerprint == record.fingerprint else None
-
-
-def record_of(
-    study: Study, dataset: Dataset, sizes: dict[str, int], settings: Settings
-) -> StudyRecord:
-    """A study as its store keeps it, with what it is about to be trained by."""
-    names = ["keras", "numpy", settings.keras_backend]
-    installed = {name: importlib.metadata.version(name) for name in dict.fromkeys(names)}
-    return StudyRecord(
-        study=study,
-        dataset=dataset.name,
-        fingerprint=dataset.fingerprint,
-        sizes=sizes,
-        classes=dataset.class_names,
-        versions={"stepladder": __version__, **installed, "engine": settings.engine_name},
-        machine=settings.machine,
-    )

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from stepladder.analysis.tuned import at_edges, best, mean_at_chance
 from stepladder.designs import Arm
 from stepladder.errors import StudyError
+from stepladder.outcome import Outcome
 from stepladder.records import Trial
-from stepladder.runner.outcomes import Outcome, outcomes
+from stepladder.runner.outcomes import outcomes
 from stepladder.runner.plan import Plan, planned
 from stepladder.runner.question import Question
 from stepladder.runner.tuned import ArmTuning, TriedValues, Tuned

@@ -18,9 +18,9 @@ from stepladder.runner.claims import forget_dead
 from stepladder.runner.execute import execute
 from stepladder.runner.plan import part_sizes, planned
 from stepladder.runner.progress import Progress, QuietProgress
-from stepladder.runner.question import Question, question_of
+from stepladder.runner.question import Question, question_of, record_of
 from stepladder.runner.settings import Settings
-from stepladder.runner.study_run import record_of, workers_for
+from stepladder.runner.study_run import workers_for
 from stepladder.searcher import telling
 from stepladder.searcher.asking import JOURNAL_NAME, Asker
 from stepladder.searcher.candidates import Candidate

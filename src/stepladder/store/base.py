@@ -9,6 +9,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
+from stepladder.outcome import Outcome, outcome_of
 from stepladder.recipe import Recipe
 from stepladder.records import TrialResult
 from stepladder.study import Study
@@ -189,6 +190,10 @@ class Store(ABC):
         Raises:
             StoreError: if a trial's row was altered so that it cannot be read; it is named.
         """
+
+    def outcomes(self, ids: Iterable[str], curves: bool = False) -> dict[str, Outcome]:
+        """What judging keeps of the trials of some ids; see `results`."""
+        return {each: outcome_of(result) for each, result in self.results(ids, curves).items()}
 
     @abstractmethod
     def put_study(self, record: StudyRecord) -> None:

@@ -4,34 +4,39 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from threading import RLock
+from typing import TypeVar
 
 import sqlalchemy as sa
 
 from stepladder.errors import RunError, StoreError
+from stepladder.outcome import Outcome
 from stepladder.recipe import Recipe
-from stepladder.records import Probes, TrialResult
+from stepladder.records import TrialResult
 from stepladder.store import claim_rows
 from stepladder.store.address import Address
 from stepladder.store.base import Driver, Look, Store, StudyRecord, digest_of
+from stepladder.store.beside_rows import NO_EPOCHS, epochs_by_id, probes_by_id
+from stepladder.store.columns import Row
 from stepladder.store.engine import WRITES
 from stepladder.store.faults import explained
 from stepladder.store.inserting import chunks, insert_new, now
 from stepladder.store.patience import again_if_cut, connected
-from stepladder.store.probe_rows import decode_probes, encode_probes
+from stepladder.store.probe_rows import encode_probes
 from stepladder.store.schema import claims, epochs, looks, probes, studies, trials
 from stepladder.store.study_rows import decode_look, decode_study, encode_study
 from stepladder.store.trial_rows import (
-    CURVE_FIELDS,
-    Epochs,
+    decode_outcome,
     decode_recipe,
     decode_trial,
     encode_trial,
 )
 
 __all__ = ["SqlStore"]
+
+Decoded = TypeVar("Decoded")
 
 
 class SqlStore(Store):
@@ -125,17 +130,30 @@ class SqlStore(Store):
     @again_if_cut
     def results(self, ids: Iterable[str], curves: bool = True) -> dict[str, TrialResult]:
         """See `Store.results`."""
-        found: dict[str, TrialResult] = {}
+        return self._decoded(decode_trial, ids, curves)
+
+    @again_if_cut
+    def outcomes(self, ids: Iterable[str], curves: bool = False) -> dict[str, Outcome]:
+        """See `Store.outcomes`."""
+        return self._decoded(decode_outcome, ids, curves)
+
+    def _decoded(
+        self,
+        decode: Callable[[Row, Epochs | None, Probes | None], Decoded],
+        ids: Iterable[str],
+        curves: bool,
+    ) -> dict[str, Decoded]:
+        found: dict[str, Decoded] = {}
         with self.transaction() as connection:
             for chunk in chunks(ids):
                 query = sa.select(trials).where(trials.c.id.in_(chunk))
                 rows = {row["id"]: row for row in connection.execute(query).mappings()}
-                epochs_by_id = _epochs_by_id(connection, chunk) if curves else {}
-                inside = _probes_by_id(connection, chunk) if curves else {}
+                by_epoch = epochs_by_id(connection, chunk) if curves else {}
+                inside = probes_by_id(connection, chunk) if curves else {}
                 for trial_id in chunk:
                     if trial_id in rows:
-                        given = epochs_by_id.get(trial_id, _NO_EPOCHS) if curves else None
-                        found[trial_id] = decode_trial(rows[trial_id], given, inside.get(trial_id))
+                        given = by_epoch.get(trial_id, NO_EPOCHS) if curves else None
+                        found[trial_id] = decode(rows[trial_id], given, inside.get(trial_id))
         return found
 
     @again_if_cut
@@ -250,38 +268,3 @@ class SqlStore(Store):
                 f"the store {self.address.shown} must stay in its place while it is used, found "
                 "it removed or replaced; put it back, then run the same command again"
             )
-
-
-def _probes_by_id(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Probes]:
-    query = sa.select(probes).where(probes.c.trial_id.in_(ids))
-    return {row["trial_id"]: decode_probes(row) for row in connection.execute(query).mappings()}
-
-
-_NO_EPOCHS: Epochs = ((), ((),) * len(CURVE_FIELDS))
-_READ_AT_ONCE = 25  # trials, whose rows are gone before Python looks for garbage among them
-
-
-def _epochs_by_id(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Epochs]:
-    found: dict[str, Epochs] = {}
-    for start in range(0, len(ids), _READ_AT_ONCE):
-        found |= _epochs_of(connection, ids[start : start + _READ_AT_ONCE])
-    return found
-
-
-def _epochs_of(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Epochs]:
-    is_asked, name = epochs.c.trial_id.in_(ids), epochs.c.trial_id
-    counted = sa.select(name, sa.func.count()).where(is_asked).group_by(name).order_by(name)
-    counts = connection.execute(counted).all()
-    if not counts:
-        return {}
-    # Without their trial, column by column: a million rows taken apart one by one take their time.
-    columns = [column for column in epochs.c if column is not name]
-    query = sa.select(*columns).where(is_asked).order_by(name, epochs.c.epoch)
-    numbers, *values = zip(*connection.execute(query).all(), strict=True)
-    found: dict[str, Epochs] = {}
-    start = 0
-    for trial_id, count in counts:
-        stop = start + count
-        found[trial_id] = (numbers[start:stop], [column[start:stop] for column in values])
-        start = stop
-    return found

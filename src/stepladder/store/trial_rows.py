@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from stepladder.outcome import Outcome, only_answer
 from stepladder.recipe import Recipe
-from stepladder.records import Curve, Probes, Score, Signs, Trial, TrialResult
+from stepladder.records import Curve, Probes, Score, Signs, Trial, TrialResult, trial_id
 from stepladder.store.columns import Row, refusing_altered, stored, texts, whole, with_nan
 from stepladder.store.digests import (
     check_digest,
@@ -24,7 +25,14 @@ from stepladder.store.digests import (
 )
 from stepladder.values import canonical_json
 
-__all__ = ["CURVE_FIELDS", "Epochs", "decode_recipe", "decode_trial", "encode_trial"]
+__all__ = [
+    "CURVE_FIELDS",
+    "Epochs",
+    "decode_outcome",
+    "decode_recipe",
+    "decode_trial",
+    "encode_trial",
+]
 
 CURVE_FIELDS = tuple(field.name for field in fields(Curve))
 """The arrays of a curve, each a column of the epochs."""
@@ -97,37 +105,60 @@ def decode_trial(row: Row, epochs: Epochs | None, probes: Probes | None = None) 
     return refusing_altered(_trial, name, then, row, epochs, probes)
 
 
+def decode_outcome(row: Row, epochs: Epochs | None, probes: Probes | None = None) -> Outcome:
+    """What judging keeps of the trial of a row; see `decode_trial`."""
+    name, then = f"trial {row['id']}", "it is trained again"
+    return refusing_altered(_outcome, name, then, row, epochs, probes)
+
+
 def _trial(row: Row, epochs: Epochs | None, probes: Probes | None) -> TrialResult:
-    trial = Trial(
-        recipe=decode_recipe(row["recipe"]),
-        dataset=row["dataset"],
-        validation=row["validation"],
-        seed=row["seed"],
-        replicate=row["replicate"],
-        engine=row["engine"],
-        numerics=row["numerics"],
-    )
-    if trial.id != row["id"]:
-        raise ValueError(f"what was trained has the id {trial.id}")
     n_test = whole(row, "n_test")
-    predictions = _predictions(row["test_predictions"], n_test)
     result = TrialResult(
-        trial=trial,
-        curve=_curve(row, epochs),
-        train=_score(row, "train"),
-        validation=_score(row, "validation"),
-        test=_score(row, "test"),
-        test_predictions=predictions,
+        trial=Trial(recipe=decode_recipe(row["recipe"]), **{name: row[name] for name in _NAMED}),
+        test_predictions=_predictions(row["test_predictions"], n_test),
         test_correct=_bits(row["test_correct"], n_test),
-        diverged=None if row["diverged"] is None else whole(row, "diverged"),
-        parameters=whole(row, "parameters"),
-        seconds=with_nan(row, "seconds"),
         versions=texts(row, "versions"),
-        probes=probes,
-        signs=None if row["signs"] is None else _signs(row["signs"]),
+        **_shared(row, epochs, probes),
     )
-    check_digest(row)
+    _check(row)
     return result
+
+
+def _outcome(row: Row, epochs: Epochs | None, probes: Probes | None) -> Outcome:
+    n_test = whole(row, "n_test")
+    outcome = Outcome(
+        answer=_answer(row["test_predictions"], n_test),
+        bits=_packed(row["test_correct"], n_test),
+        images=n_test,
+        **_shared(row, epochs, probes),
+    )
+    _check(row)
+    return outcome
+
+
+_NAMED = ("dataset", "validation", "seed", "replicate", "engine", "numerics")
+
+
+def _check(row: Row) -> None:
+    found = trial_id(row["recipe"], **{name: row[name] for name in _NAMED})
+    if found != row["id"]:
+        raise ValueError(f"what was trained has the id {found}")
+    check_digest(row)
+
+
+def _shared(row: Row, epochs: Epochs | None, probes: Probes | None) -> dict[str, Any]:
+    """The fields that a trial's result and its outcome have in common."""
+    return {
+        "curve": _curve(row, epochs),
+        "train": _score(row, "train"),
+        "validation": _score(row, "validation"),
+        "test": _score(row, "test"),
+        "diverged": None if row["diverged"] is None else whole(row, "diverged"),
+        "parameters": whole(row, "parameters"),
+        "seconds": with_nan(row, "seconds"),
+        "probes": probes,
+        "signs": None if row["signs"] is None else _signs(row["signs"]),
+    }
 
 
 def _checked(name: str, array: object, dtype: type[np.generic]) -> npt.NDArray[Any]:
@@ -205,10 +236,26 @@ def _predictions(blob: bytes, n_test: int) -> npt.NDArray[np.uint16]:
     return np.frombuffer(raw, "<u2").astype(np.uint16)
 
 
-def _bits(blob: bytes, n_test: int) -> npt.NDArray[np.bool_]:
+def _answer(blob: bytes, n_test: int) -> int | None:
+    """The class given to every image where it is the same: mostly the first few tell that none."""
+    if n_test > _FIRST:
+        first = np.frombuffer(zlib.decompressobj().decompress(blob, 2 * _FIRST), "<u2")
+        if len(first) == _FIRST and (first != first[0]).any():
+            return None
+    return only_answer(_predictions(blob, n_test))
+
+
+_FIRST = 64
+
+
+def _packed(blob: bytes, n_test: int) -> npt.NDArray[np.uint8]:
     if len(blob) != -(-n_test // 8):
         raise ValueError(f"test_correct has {len(blob)} bytes, not the bits of {n_test} images")
-    return np.unpackbits(np.frombuffer(blob, np.uint8), count=n_test).astype(np.bool_)
+    return np.frombuffer(blob, np.uint8)
+
+
+def _bits(blob: bytes, n_test: int) -> npt.NDArray[np.bool_]:
+    return np.unpackbits(_packed(blob, n_test), count=n_test).view(np.bool_)
 
 
 @lru_cache(maxsize=1024)  # the replicates of an arm share their recipe

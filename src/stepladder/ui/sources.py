@@ -11,7 +11,7 @@ from stepladder.runner.folder import STORE_NAME, STUDY_NAME
 from stepladder.runner.namesakes import check_own
 from stepladder.runner.results import Results
 from stepladder.runner.runs import RunState, runs_in, runs_of, state_of
-from stepladder.runner.study_run import results_of, results_so_far
+from stepladder.runner.stored import results_of, results_so_far
 from stepladder.store import check_place, open_store
 from stepladder.study import Study
 

@@ -148,3 +148,25 @@ def test_the_report_as_markdown_says_the_same(variant):
             assert each.parts[-1].text in text
         assert "| naive | 5 of 5 |" in text
         assert "Seed 0" in text
+
+
+def test_a_factorial_without_an_open_main_effect_does_not_hide_open_comparisons():
+    results = factorial_results()
+    clear = replace(
+        results.readout,
+        main=tuple(
+            replace(each, effect=replace(each.effect, verdict="helps"))
+            for each in results.readout.main
+        ),
+    )
+    some = [each.effect for each in results.arms if each.effect]
+    undecided = sum(each.verdict == "not enough replicates" for each in some)
+    assert undecided
+    said = texts(replace(results, readout=clear))[3]
+    assert said.startswith(f"No main effect is left open; {undecided} of {len(some)} comparisons")
+    settled = tuple(
+        replace(each, effect=each.effect and replace(each.effect, verdict="helps"))
+        for each in results.arms
+    )
+    said = texts(replace(results, readout=clear, arms=settled))[3]
+    assert said == "Neither a main effect nor a comparison of two arms is left open."

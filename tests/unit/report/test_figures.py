@@ -2,13 +2,14 @@ import csv
 import io
 import re
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 
 import matplotlib as mpl
 import pytest
 from drawn_plots import made, plots, svg
 from example_results import VARIANTS, mnist_results, one_arm
 
-from stepladder.report.figures import csv_of, png_of, svg_of
+from stepladder.report.figures import csv_of, dark_svg_of, png_of, svg_of
 from stepladder.report.plots.layout import WIDTH
 from stepladder.report.style import DARK, LIGHT
 
@@ -132,6 +133,26 @@ def luminance(colour):
 def contrast(one, other):
     darker, lighter = sorted((luminance(one), luminance(other)))
     return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("variant", ["mnist", "hostile", "fair", "factorial"])
+def test_a_figure_recoloured_is_the_figure_drawn_on_dark_paper(variant):
+    for name, plot in made(variant).items():
+        recoloured = dark_svg_of(plot, svg(variant, name))
+        assert with_names_in_order(recoloured) == with_names_in_order(svg_of(plot, DARK)), name
+
+
+def with_names_in_order(text):
+    """An SVG whose markers and clips are numbered: their names are made of their colours."""
+    names = {}
+    named = r"(?<=[\"#])[mph][0-9a-f]{10}(?=[\")])|C\w+_\w+_[0-9a-f]{10}"
+    return re.sub(named, lambda name: names.setdefault(name.group(), f"n{len(names)}"), text)
+
+
+def test_a_text_that_looks_like_a_colour_stays():
+    assert LIGHT.ink != DARK.ink
+    plot = replace(made("one arm")["validation"], words=f"fill: {LIGHT.ink};")
+    assert f"<title>fill: {LIGHT.ink};</title>" in dark_svg_of(plot, svg_of(plot))
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK])

@@ -30,7 +30,7 @@ def test_no_row_is_called_reproduced_that_is_not():
     view = view_of_table(made)
     assert view.headline == "reproduced: ReLU and dropout; not reproduced: naive."
     assert [note.name for note in view.notes] == ["naive", "dropout"]
-    assert view.notes[1].text.startswith("in its nearest reading dropout in a network too small")
+    assert view.notes[1].text.startswith("in its nearest reading: dropout in a network too small")
     assert "points above the mean of the nearest of 1 reading, outside" in view.notes[0].text
     rows = [{**ROWS[0], "reported": 5}, *ROWS[1:]]
     assert "points below the mean" in view_of_table(judged(rows)[0]).notes[0].text

@@ -7,9 +7,10 @@ import pytest
 from example_run import finished
 from fake_store import FakeStore
 
+from stepladder.outcome import answers, outcome_of
 from stepladder.recipe import Recipe
 from stepladder.records import Trial
-from stepladder.runner.outcomes import outcome_of, outcomes
+from stepladder.runner.outcomes import outcomes
 
 RECIPE = Recipe(hidden=[3])
 
@@ -31,8 +32,9 @@ def test_every_image_is_a_bit(images):
     predictions = np.arange(images, dtype=np.uint16)
     kept = outcome_of(replace(made(), test_correct=correct, test_predictions=predictions))
     assert kept.bits.nbytes == -(-images // 8)
-    assert kept.test_correct.dtype == np.bool_
-    assert np.array_equal(kept.test_correct, correct)
+    found = answers([kept, kept])
+    assert found.dtype == np.bool_
+    assert np.array_equal(found, [correct, correct])
 
 
 @pytest.mark.parametrize(("given", "answer"), [([3, 3, 3], 3), ([3, 3, 2], None), ([5], 5)])

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from stepladder.outcome import Outcome
 from stepladder.recipe import Recipe
 from stepladder.records import Curve, Probes, Score, Signs, Trial, TrialResult
 from stepladder.store import StudyRecord
@@ -93,7 +94,7 @@ def _exact(value: Any) -> Any:
     return type(value), value
 
 
-def assert_same(found: TrialResult, expected: TrialResult) -> None:
-    for field in fields(TrialResult):
+def assert_same(found: TrialResult | Outcome, expected: TrialResult | Outcome) -> None:
+    for field in fields(expected):
         ours, theirs = getattr(found, field.name), getattr(expected, field.name)
         assert _exact(ours) == _exact(theirs), field.name

@@ -73,6 +73,8 @@ def test_altered_trial_is_named(stored, column, value, told):
         assert trial(0).id in str(refusal.value)
         assert "delete that row" in str(refusal.value)
         assert_same(store.results([trial(1).id])[trial(1).id], result(1))
+        with pytest.raises(StoreError, match=f"{trial(0).id} must be as stepladder stored it"):
+            store.outcomes([trial(1).id, trial(0).id])
 
 
 @pytest.mark.parametrize(

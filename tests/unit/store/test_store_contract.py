@@ -9,6 +9,7 @@ import pytest
 from stored_samples import DATASET, assert_same, diverged, record, result, seen, study, trial
 
 from stepladder.errors import StoreError
+from stepladder.outcome import outcome_of
 from stepladder.records import Score
 from stepladder.store.base import Driver, Store, digest_of
 
@@ -93,6 +94,20 @@ class TestTrials:
         found = store.results(iter([added.trial.id]), curves=False)[added.trial.id]
         assert found.curve.epochs == 0
         assert_same(replace(found, curve=added.curve), added)
+
+    @pytest.mark.parametrize("curves", [True, False])
+    def test_outcomes_are_what_judging_keeps_of_the_results(self, store, curves):
+        same, other = np.full(200, 3, np.uint16), np.full(200, 3, np.uint16)
+        other[-1] = 2  # seen only by who reads to the end
+        for replicate, given in enumerate([same, other]):
+            store.add(result(replicate, images=200, test_predictions=given))
+        store.add(seen(2))
+        ids = [trial(replicate).id for replicate in (2, 1, 0)]
+        found = store.outcomes([*ids, "unknown"], curves)
+        assert list(found) == ids
+        assert [found[each].answer for each in ids[1:]] == [None, 3]
+        for each, whole in store.results(ids, curves).items():
+            assert_same(found[each], outcome_of(whole))
 
     def test_more_trials_than_a_statement_takes_parameters(self, store):
         ids = [f"{number:064x}" for number in range(40_000)]
@@ -308,6 +323,7 @@ class TestLife:
         [
             lambda store: store.add(result()),
             lambda store: store.results([]),
+            lambda store: store.outcomes([]),
             lambda store: store.put_study(record()),
             lambda store: store.add_seconds("mine", 1.0),
             lambda store: store.study("mine"),
@@ -322,7 +338,17 @@ class TestLife:
             lambda store: store.dismiss("one"),
         ],
         ids=[
-            *("add", "results", "put_study", "add_seconds", "study", "studies", "look", "looks"),
+            *(
+                "add",
+                "results",
+                "outcomes",
+                "put_study",
+                "add_seconds",
+                "study",
+                "studies",
+                "look",
+                "looks",
+            ),
             *("timings", "claim", "claimed", "drivers", "beat", "dismiss"),
         ],
     )

@@ -3,7 +3,7 @@
 import pytest
 
 from stepladder import Study
-from stepladder.confounds import confounds, too_few
+from stepladder.confounds import confounds
 
 BASE = {"hidden": [50], "activation": "sigmoid", "batch_size": 32}
 
@@ -88,14 +88,3 @@ def test_a_tuned_field_is_exempt_in_a_fair_study():
     assert confounds(study, arms) == ()
     fixed = Study.load("mnist")
     assert {each.what for each in confounds(fixed, arms)} == {"learning_rate"}
-
-
-@pytest.mark.parametrize(("replicates", "said"), [(1, "1 replicate of"), (2, "2 replicates of")])
-def test_too_few_replicates_are_named(replicates, said):
-    (line,) = too_few(Study.load("mnist", {"replicates": replicates}))
-    assert line.startswith(said)
-
-
-def test_enough_replicates_and_single_arms_are_not():
-    assert too_few(Study.load("mnist")) == ()
-    assert too_few(Study(name="s", base=BASE, replicates=1)) == ()

@@ -71,6 +71,7 @@ def hardest_plot(results: Results) -> Plot | None:
         columns=COLUMN_NAMES,
         rows=partial(_misread_rows, made.hardest, results.classes),
         draw=partial(_draw_hardest, made.hardest, name),
+        has_images=True,
     )
 
 
@@ -97,6 +98,7 @@ def disagreements_plot(results: Results) -> Plot | None:
         columns=("right_arm", *COLUMN_NAMES, "right_arm_right", "right_arm_replicates"),
         rows=partial(_split_rows, made, results.classes),
         draw=partial(_draw_splits, made, name),
+        has_images=True,
     )
 
 

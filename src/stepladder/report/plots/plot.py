@@ -28,6 +28,7 @@ class Plot:
         columns: heads of its data.
         rows: its data, as many values a row as there are columns.
         draw: draws it into an empty figure of matplotlib.
+        has_images: whether it holds images whose greys differ from paper to paper.
     """
 
     name: str
@@ -37,3 +38,4 @@ class Plot:
     columns: tuple[str, ...]
     rows: Callable[[], Rows]
     draw: Callable[[Figure, Theme], None]
+    has_images: bool = False

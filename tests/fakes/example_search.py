@@ -1,0 +1,62 @@
+"""What a search of the built-in space might find: candidates drawn, with accuracies made up."""
+
+import math
+
+import numpy as np
+
+from stepladder.analysis import estimate
+from stepladder.searcher import telling
+from stepladder.searcher.candidates import Candidate
+from stepladder.searcher.found import Found
+from stepladder.space import dimensions, drawn, recipe_of
+from stepladder.study import Study
+
+CHANCE = 0.1
+
+
+def found_search(count=48, **changes):
+    """A search that was halved twice; changes go to `Found`, which is judged as a real one is."""
+    study = Study.load("mnist-search")
+    space, draws = study.search.space, np.random.default_rng(7)
+    candidates = []
+    for number in range(count):
+        params = drawn(dimensions(space), draws.random(len(dimensions(space))), study.base)
+        recipe = recipe_of(params, space, study.base)
+        candidates.append(Candidate(number, params, recipe, 0, {2: _accuracy(params, 2, draws)},
+                                    seconds=3.0))  # fmt: skip
+    candidates[0].rungs = {2: math.nan}
+    for epochs, kept in ((6, count // 3), (18, count // 9)):
+        alive = [each for each in candidates if not math.isnan(each.accuracy)]
+        for each in sorted(alive, key=lambda each: (-each.epochs, -each.accuracy))[:kept]:
+            each.rungs[epochs] = _accuracy(each.params, epochs, draws)
+            each.seconds += 3.0 * epochs
+    whole = sorted((each for each in candidates if each.is_whole), key=lambda each: -each.accuracy)
+    for each in whole[:4]:
+        each.more = tuple(each.accuracy - 0.001 * draws.random(2))
+    winner, finalists = whole[0], whole[:4]
+    fresh = [winner.accuracy - 0.0008 + 0.0006 * step for step in (-1, 0, 0.5, 1, -0.5)]
+    lucky = telling.luck(candidates, finalists, fresh, study, 6000, CHANCE)
+    top, maybe = telling.flat(candidates, winner, study.delta, lucky.noise, CHANCE)
+    expected, each = telling.expected(candidates, CHANCE)
+    knobs = telling.knobs(study, candidates, winner, top, CHANCE)
+    return Found(**{
+        "study": study, "dataset": "mnist", "fingerprint": "f" * 64,
+        "sizes": {"train": 54_000, "validation": 6_000, "test": 10_000},
+        "candidates": tuple(candidates), "finalists": tuple(finalists), "winner": winner,
+        "searched": winner.mean(CHANCE), "fresh": estimate(fresh), "fresh_diverged": 0,
+        "test": None, "looks": 0, "luck": lucky, "expected": expected, "seconds_each": each,
+        "knobs": knobs, "within": len(top), "not_excluded": maybe, "whole": len(whole),
+        "diverged": 1, "parameters": 242_762, "epochs": 320, "training_seconds": 700.0,
+        "seconds": 400.0, "versions": {"stepladder": "0.1.0", "keras": "3.15.1"},
+        "machine": "a machine of 2 cores",
+        "warnings": telling.warnings(study, knobs, winner, 0, 5), "trained": count, "found": 0,
+        **changes,
+    })  # fmt: skip
+
+
+def _accuracy(params, epochs, draws):
+    rate = math.log10(params["learning_rate"])
+    best = -2.9 if params["optimizer"] != "sgd" else -1.2
+    lost = 0.012 + 0.02 * (rate - best) ** 2 + 0.004 * (params["layers"] - 2) ** 2
+    lost += 0.03 / epochs + (0.0 if params["normalization"] == "batch" else 0.004)
+    return float(1 - min(lost, 0.85) - 0.0008 * draws.standard_normal())

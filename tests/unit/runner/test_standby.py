@@ -1,0 +1,62 @@
+"""Processes started ahead of time: used once each, and none outlives its run."""
+
+import os
+
+import pytest
+
+from stepladder import environment
+from stepladder.errors import DataError
+from stepladder.runner import study_run
+from stepladder.runner.standby import Standby
+from stepladder.study import Study
+
+
+def is_there(worker):
+    try:
+        os.kill(worker._process.pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.fixture
+def settings():
+    return environment.settings(2)
+
+
+def test_each_is_taken_once_from_its_core_and_the_rest_end(settings, tmp_path):
+    standby = Standby()
+    standby.start(settings, tmp_path, 1)
+    assert standby.take(settings.cpus[1]) is None
+    taken = standby.take(settings.cpus[0])
+    assert standby.take(settings.cpus[0]) is None
+    standby.end()
+    assert is_there(taken)
+    taken.end()
+    standby.start(settings, tmp_path, 9)
+    started = list(standby._workers)
+    assert len(started) == len(settings.cpus)
+    assert all(map(is_there, started))
+    standby.end()
+    assert not any(map(is_there, started))
+
+
+def test_a_dataset_that_will_not_do_leaves_no_process(settings, tmp_path, monkeypatch):
+    started = []
+    monkeypatch.setattr(
+        study_run.Standby, "start", spying(study_run.Standby.start, started), raising=True
+    )
+    (tmp_path / "mine.csv").write_text("no numbers\n")
+    study = Study.load("quick", {"dataset": str(tmp_path / "mine.csv")})
+    with pytest.raises(DataError):
+        study_run.run_study(study, tmp_path / "run", settings)
+    assert started
+    assert not any(map(is_there, started))
+
+
+def spying(start, started):
+    def spied(standby, *given):
+        start(standby, *given)
+        started.extend(standby._workers)
+
+    return spied
