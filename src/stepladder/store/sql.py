@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from stepladder.errors import RunError, StoreError
 from stepladder.outcome import Outcome
 from stepladder.recipe import Recipe
-from stepladder.records import TrialResult
+from stepladder.records import Probes, TrialResult
 from stepladder.store import claim_rows
 from stepladder.store.address import Address
 from stepladder.store.base import Driver, Look, Store, StudyRecord, digest_of
@@ -28,6 +28,7 @@ from stepladder.store.probe_rows import encode_probes
 from stepladder.store.schema import claims, epochs, looks, probes, studies, trials
 from stepladder.store.study_rows import decode_look, decode_study, encode_study
 from stepladder.store.trial_rows import (
+    Epochs,
     decode_outcome,
     decode_recipe,
     decode_trial,
