@@ -44,6 +44,17 @@ COMMANDS = {
         ["search", "mnist-search", "--out", "?"],
         ["search", "mnist-search", "--store", "?"],
     ],
+    "export": [
+        ["export", "?", "--to", "model.keras"],
+        ["export", "runs/small", "--to", "?"],
+        ["export", "runs/small", "--to", "model.keras", "--store", "?"],
+    ],
+    "predict": [["predict", "?", "image.png"], ["predict", "model.keras", "?"]],
+    "pareto": [
+        ["pareto", "?"],
+        ["pareto", "runs/small", "--output", "?"],
+        ["pareto", "runs/small", "--store", "?"],
+    ],
     "runs": [["runs", "?"], ["runs", "--store", "?"]],
     "store": [
         ["store", "check", "?"],
