@@ -47,6 +47,20 @@ def test_help_imports_nothing_heavy(words):
     assert done.stderr.strip() == "[]"
 
 
+def test_results_import_what_they_need_and_no_more(made_up):
+    made_up(6)
+    names = ("keras", "jax", "matplotlib", "optuna", "PIL", "h5py", "scipy.stats", "scipy.ndimage")
+    code = (
+        "import sys\n"
+        "from stepladder import cli\n"
+        "sys.argv = ['stepladder', 'results', 'runs/small']\n"
+        "try:\n    cli.main()\nexcept SystemExit as end:\n    assert not end.code\n"
+        f"print([name for name in {names!r} if name in sys.modules], file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+
+
 def test_public_names_are_pinned():
     assert sorted(stepladder.__all__) == [
         "CATALOGUE",

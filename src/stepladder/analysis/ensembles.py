@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from stepladder.analysis.judged import Interval
 
@@ -78,6 +77,8 @@ def pooled(answers: Sequence[Answers]) -> Pooled | None:
         classification", CVPR, for the mean of several networks' probabilities; Wilson 1927 for
         the interval.
     """
+    from scipy import stats  # late: it takes half a second, and few studies keep weights
+
     most = 1 + max((int(each.rows.max()) for each in answers if len(each.rows)), default=-1)
     classes = max((each.probabilities.shape[1] for each in answers), default=0)
     total, given = np.zeros((most, classes)), np.zeros(most, np.int64)
