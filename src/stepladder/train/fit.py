@@ -109,7 +109,7 @@ class FitEngine:
             if gathered.diverged:
                 break
         resumable.end()
-        average.settle(model, named["train"][0], trial)
+        average.settle(model, Batches(*named["train"], trial, classes=dataset.classes))
         scored = {name: (*_answers(model, x, y), y) for name, (x, y) in named.items()}
         result = result_of(
             gathered,

@@ -6,12 +6,10 @@ from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
 from stepladder.recipe import Recipe
-from stepladder.records import Trial
 from stepladder.train.draws import averaging
-from stepladder.train.schedule import data_order
+from stepladder.train.fit_batches import Batches
 from stepladder.train.settling import normalizes_batches, remembering
 
 __all__ = ["Average"]
@@ -71,13 +69,12 @@ class Average(keras.callbacks.Callback):  # type: ignore[misc]
         """Later epochs of a call begin at their first step."""
         self._first_step = 0
 
-    def settle(self, trained: Any, x: npt.NDArray[np.float32], trial: Trial) -> None:  # noqa: ANN401
+    def settle(self, trained: Any, batches: Batches) -> None:  # noqa: ANN401
         """Gives a model the average for its weights, and the statistics that belong to it.
 
         Args:
             trained: the `keras.Model`.
-            x: its scaled training inputs.
-            trial: whose order and batch size the statistics are taken by.
+            batches: of its first epoch, from which they are taken, a last shorter one left out.
         """
         if not self.variables:
             return
@@ -85,8 +82,6 @@ class Average(keras.callbacks.Callback):  # type: ignore[misc]
             variable.assign(average.value)
         if not normalizes_batches(trained):
             return
-        size = min(trial.recipe.batch_size, len(x))
-        order = data_order(len(x), trial.seed, trial.replicate, 0)
-        for number, start in enumerate(range(0, len(x) // size * size, size)):
+        for number in range(batches.full):
             with remembering(trained, number / (number + 1)):
-                trained(x[order[start : start + size]], training=True)
+                trained(batches[number][0], training=True)

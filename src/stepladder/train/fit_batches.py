@@ -63,6 +63,11 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
             on_epoch_begin=lambda epoch, logs: self.begin_epoch(epoch)
         )
 
+    @property
+    def full(self) -> int:
+        """Steps of an epoch without a last shorter one, at least 1."""
+        return max(1, len(self._y) // self._trial.recipe.batch_size)
+
     def __len__(self) -> int:
         """Steps of an epoch, a last shorter one included."""
         return self._steps - self._skipped

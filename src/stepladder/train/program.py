@@ -184,18 +184,21 @@ class Program(Network):
             x, y = mixed(x, y, more.mix, self.classes)
         return x, y, None if more.perturb is None else directions(more.perturb, x.shape)
 
-    def settle(self, weights: Weights, data: Data, order: jax.Array) -> Weights:
+    def settle(
+        self, weights: Weights, data: Data, order: jax.Array, more: More = NOTHING_MORE
+    ) -> Weights:
         """Weights with the statistics of batch normalisation that belong to them.
 
         Args:
             weights: averages in the place of what a step has left.
             data: all examples.
             order: int32 (batches, size), rows of `data`, from which statistics are taken.
+            more: by which these batches are distorted and mixed.
         """
 
-        def step(kept: list[Any], at: tuple[jax.Array, jax.Array]) -> tuple[list[Any], None]:
-            index, share = at
-            x, _ = data.batch(index)
+        def step(kept: list[Any], at: tuple[jax.Array, jax.Array, More]) -> tuple[list[Any], None]:
+            index, share, more = at
+            x, _, _ = self._prepared(*data.batch(index), more)
 
             def lane(weights: Weights) -> list[Any]:
                 state = self._join_state(weights.statistics, weights.seeds)
@@ -208,7 +211,7 @@ class Program(Network):
             return each_lane(lane, weights._replace(statistics=kept)), None
 
         seen = jnp.arange(len(order), dtype=jnp.float32)
-        kept, _ = lax.scan(step, weights.statistics, (order, seen / (seen + 1)))
+        kept, _ = lax.scan(step, weights.statistics, (order, seen / (seen + 1), more))
         return weights._replace(statistics=kept)
 
     def evaluate(

@@ -122,8 +122,8 @@ class Training(Standing):
     def settle(self) -> None:
         """Takes the average of the weights for the weights, where there is one.
 
-        Statistics of batch normalisation are then taken anew, from the training images as they
-        are, without dropout: those that the steps have gathered belong to other weights.
+        Statistics of batch normalisation are then taken anew, from the batches of the first epoch
+        as its steps were given them, without dropout: those gathered belong to other weights.
         """
         if not self.weights.average:
             return
@@ -135,7 +135,8 @@ class Training(Standing):
             )
             order = train[data_order(len(train), self.key.seed, self.key.replicate, 0)]
             order = order[: len(order) // batch * batch].reshape(-1, batch)
-            self.weights = self.program.settled(self.weights, self.data, jnp.asarray(order))
+            more = self._more(0)._replace(average=None, perturb=None).part(0, len(order))
+            self.weights = self.program.settled(self.weights, self.data, jnp.asarray(order), more)
 
     def nothing_gathered(self) -> list[Gathered]:
         """The empty curve of each lane."""

@@ -14,6 +14,7 @@ from stepladder.train.schedule import data_order
 
 NETWORK = {"normalization": "batch", "dropout": 0.3, "epochs": 4}
 KINDS = {"ema": {"ema": 0.9}, "swa": {"swa": 0.5}}
+DISTORTED = {"ema": 0.9, "augment_shift": 1.0, "augment_rotation": 20.0, "mixup": 0.5}
 
 
 @pytest.fixture(scope="module")
@@ -90,9 +91,9 @@ def test_statistics_are_those_of_the_training_images_under_the_averaged_weights(
     assert final.statistics[1] == pytest.approx(values.var(axis=1).mean(axis=0), rel=1e-4)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, "distorted"])
 def test_both_engines_end_with_the_same_average(kind, engine, dataset, trial_of):
-    trial = trial_of(**NETWORK, **KINDS[kind])
+    trial = trial_of(**NETWORK, **KINDS.get(kind, DISTORTED))
     (ours,), (theirs,) = (
         trained(engine, [trial]),
         trained(FitEngine(dataset, keeps_final=True), [trial]),
