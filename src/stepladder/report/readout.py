@@ -5,7 +5,7 @@ from __future__ import annotations
 from stepladder.analysis.readout import Interaction, MainEffect, Readout, Share, Spread
 from stepladder.report.shown import Shown
 from stepladder.report.side_table import SideTable
-from stepladder.report.wording import counted, elided, joined, number, signed, visible
+from stepladder.report.wording import counted, elided, joined, number, p_value, signed, visible
 
 __all__ = ["PAIRS_SHOWN", "READOUT_CAPTION", "readout_tables", "readout_words", "spread_text"]
 
@@ -103,5 +103,5 @@ def _interactions(readout: Readout) -> SideTable:
 
 def _interaction(interaction: Interaction) -> tuple[str, ...]:
     pairs = [f"{visible(one)} × {visible(two)}" for one, two in interaction.pairs]
-    p = "" if interaction.p_t_holm is None else number(interaction.p_t_holm, 3)
+    p = "" if interaction.p_t_holm is None else p_value(interaction.p_t_holm)
     return (joined(pairs), spread_text(interaction.worth), p)

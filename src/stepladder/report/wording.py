@@ -6,7 +6,17 @@ import math
 import unicodedata
 from collections.abc import Sequence
 
-__all__ = ["MINUS", "counted", "duration", "elided", "joined", "number", "signed", "visible"]
+__all__ = [
+    "MINUS",
+    "counted",
+    "duration",
+    "elided",
+    "joined",
+    "number",
+    "p_value",
+    "signed",
+    "visible",
+]
 
 MINUS = "\N{MINUS SIGN}"
 MISSING = "\N{EN DASH}"
@@ -55,6 +65,11 @@ def number(value: float, digits: int = 2) -> str:
         return MISSING
     text = f"{value:.{digits}f}"
     return text.replace("-", MINUS) if float(text) else text.removeprefix("-")
+
+
+def p_value(p: float) -> str:
+    """A p-value: three places, and never 0."""
+    return "<0.001" if p < 0.001 else number(p, 3)
 
 
 def signed(value: float, digits: int = 2) -> str:

@@ -86,3 +86,11 @@ def test_parts_are_joined_as_in_a_sentence(parts, text):
 )
 def test_times_are_told_in_their_two_largest_units(seconds, text):
     assert wording.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("p", "text"), [(0.0, "<0.001"), (0.00099, "<0.001"), (0.001, "0.001"), (0.0499, "0.050"),
+                    (1.0, "1.000"), (float("nan"), "–")],
+)  # fmt: skip
+def test_a_p_value_is_never_0(p, text):
+    assert wording.p_value(p) == text
