@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from stepladder.environment import settings
-from stepladder.errors import OutputError, RunError
+from stepladder.errors import InputError, OutputError, RunError
 from stepladder.files import write_whole
+from stepladder.made import Reproduced, Run, SearchRun
+from stepladder.places import usable
 from stepladder.published import PublishedTable
-from stepladder.report.formats import as_json
-from stepladder.report.frames import Kind
 from stepladder.report.notebook import for_notebook
-from stepladder.report.write import write_report
-from stepladder.runner.folder import RESULTS_NAME, SEARCH_NAME, STORE_NAME, run_folder
+from stepladder.runner.folder import SEARCH_NAME, STORE_NAME, STUDY_NAME, run_folder
+from stepladder.runner.namesakes import check_own
 from stepladder.runner.progress import Planned, Progress
-from stepladder.runner.reproduced import Reproduction, reproduction
-from stepladder.runner.results import Results
+from stepladder.runner.reproduced import reproduction
 from stepladder.runner.settings import AxisChoice, EngineChoice
 from stepladder.runner.stored import judge_stored, results_of
 from stepladder.runner.study_run import plan_study, run_study
 from stepladder.store import open_store
 from stepladder.study import Study
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from stepladder.recipe import Recipe
-    from stepladder.searcher.found import Found
 
 __all__ = [
     "Reproduced",
@@ -44,71 +36,8 @@ __all__ = [
     "search",
 ]
 
-
-@dataclass(frozen=True)
-class Run:
-    """A study that has been run.
-
-    Attributes:
-        results: every arm judged.
-        folder: where its study, store, report and figures lie.
-        trained: trials that this run trained.
-        found: trials that were stored before it.
-    """
-
-    results: Results
-    folder: Path
-    trained: int
-    found: int
-
-    def __str__(self) -> str:
-        """The table, as the command prints it."""
-        from stepladder.report.table import as_text
-
-        return as_text(self.results)
-
-    def to_json(self) -> str:
-        """The results as JSON, as `stepladder results --format json` prints them."""
-        return as_json(self.results)
-
-    def to_frame(self, kind: Kind = "trials") -> pd.DataFrame:
-        """The results as a pandas frame; pandas must be installed.
-
-        Args:
-            kind: `trials` (a row a finished trial), `arms` (a row an arm, with effect and
-                verdict) or `epochs` (a row an epoch of each trial).
-
-        Raises:
-            InputError: if pandas is not installed, or there is no such kind.
-        """
-        from stepladder.report.frames import frame_of
-
-        return frame_of(self.results, kind)
-
-    def _repr_html_(self) -> str:
-        """The table and the curves, as Jupyter shows a run by itself."""
-        from stepladder.report.notebook import as_notebook_html
-
-        return as_notebook_html(self.results)
-
-    def report(self) -> Path:
-        """Draws the report and its figures beside the results; returns the report's path.
-
-        Raises:
-            OutputError: if they cannot be written.
-        """
-        write_report(self.results, self.folder)
-        write_whole(self.folder / RESULTS_NAME, self.to_json().encode())
-        return self.folder / "report.html"
-
-    @property
-    def is_reported(self) -> bool:
-        """Whether the folder holds the report of these very results."""
-        try:  # the results are written last: where they are, the rest is
-            written = (self.folder / RESULTS_NAME).read_text("utf-8")
-        except (OSError, ValueError):
-            return False
-        return written == self.to_json() and (self.folder / "report.html").exists()
+_MOST_BYTES = 200
+"""Of a default folder's name: file systems take 255."""
 
 
 def run(
@@ -164,42 +93,6 @@ def run(
             f"{error}. Every trial is stored; the same command draws the report again"
         ) from error
     return made
-
-
-@dataclass(frozen=True)
-class Reproduced:
-    """A published table that was run under its protocol.
-
-    Attributes:
-        judged: every row, with the readings that it may stand for.
-        folder: where the study of its readings lies, with its store.
-        trained: trials that this run trained.
-        found: trials that were stored before it.
-    """
-
-    judged: Reproduction
-    folder: Path
-    trained: int
-    found: int
-
-    def __str__(self) -> str:
-        """The table, as the command prints it."""
-        from stepladder.report.reproduction_forms import as_text
-
-        return as_text(self.judged)
-
-    def to_json(self) -> str:
-        """What the table came to as JSON, as `stepladder reproduce --format json` prints it."""
-        return self._as("json")
-
-    def to_markdown(self) -> str:
-        """The same as Markdown."""
-        return self._as("markdown")
-
-    def _as(self, form: str) -> str:
-        from stepladder.report.reproduction_forms import FORMATS
-
-        return FORMATS[form](self.judged)
 
 
 def reproduce(
@@ -270,46 +163,6 @@ def plan(
     """
     asked, folder = _placed(study, out)
     return plan_study(asked, folder, settings(workers, engine, axis, chunk), store=store, lint=lint)
-
-
-@dataclass(frozen=True)
-class SearchRun:
-    """A search that has been run.
-
-    Attributes:
-        found: its candidates, the best, and how sure that is.
-        folder: where its study, store, report, Optuna's journal and `search.json` lie.
-    """
-
-    found: Found
-    folder: Path
-
-    @property
-    def recipe(self) -> Recipe:
-        """The best recipe."""
-        return self.found.winner.recipe
-
-    def __str__(self) -> str:
-        """The table, as the command prints it."""
-        from stepladder.report.search_table import as_text
-
-        return as_text(self.found)
-
-    def to_json(self) -> str:
-        """What was found as JSON, as `stepladder search --format json` prints it."""
-        from stepladder.report.search_json import as_json
-
-        return as_json(self.found)
-
-    def report(self) -> Path:
-        """Writes `report.html` and the figures beside it.
-
-        Raises:
-            OutputError: if they cannot be written.
-        """
-        from stepladder.report.write import write_search
-
-        return write_search(self.found, self.folder)[0]
 
 
 def search(
@@ -398,23 +251,34 @@ def read(
 
     Raises:
         OutputError: if there is no run in the folder.
+        InputError: if it is the folder of a search, which has another result.
         StoreError: if its store cannot be read.
     """
     place = run_folder(folder)
-    name = Study.load(place / "study.toml").name
+    study = Study.load(place / STUDY_NAME)
     url = store or str(place / STORE_NAME)
     with open_store(url, create=False) as kept:
-        results = results_of(kept, name, command, curves, place)
+        check_own(kept, study, place)
+        results = results_of(kept, study.name, command, curves, place)
+    if study.search is not None and not any(arm.n for arm in results.arms):
+        named = shlex.join([str(place / STUDY_NAME), "--out", str(place)])
+        named += f" --store {shlex.quote(store)}" if store else ""
+        raise InputError(
+            f"RUN must be the folder of a study that was run, found that of a search: "
+            f"{str(place)!r}; `stepladder search {named}` prints what it found, and trains "
+            "nothing that is stored"
+        )
     return Run(results, place, 0, sum(arm.n for arm in results.arms))
 
 
 def _placed(study: Study | str | Path, out: str | Path | None) -> tuple[Study, Path]:
     """A study, loaded if need be, and the folder of its run."""
     asked = study if isinstance(study, Study) else Study.load(study)
-    return asked, Path(out) if out is not None else default_folder(asked)
+    return asked, usable(out, "--out") if out is not None else default_folder(asked)
 
 
 def default_folder(study: Study) -> Path:
     """`runs/` and the study's name, with nothing in it that a file system would mind."""
     plain = re.sub(r"[^\w.-]+", "-", study.name).strip(".-")[:100]
+    plain = plain.encode()[:_MOST_BYTES].decode(errors="ignore")
     return Path("runs") / (plain or "study")

@@ -14,14 +14,17 @@ from stepladder.cli_pareto import pareto
 from stepladder.cli_report import report, ui
 from stepladder.cli_reproduce import reproduce
 from stepladder.cli_search import search
-from stepladder.cli_settings import ALLOW_CODE, ENGINE, WORKERS, given, settings_of
+from stepladder.cli_settings import ALLOW_CODE, ENGINE, PLACE, WORKERS, given, settings_of
 from stepladder.cli_using import export, predict
 from stepladder.errors import StepladderError
 from stepladder.version import __version__
 
 __all__ = ["main"]
 
-_RUN = click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+_STORING = (["run"], ["search"], ["reproduce"])
+"""Commands that store what they finish, and go on with it."""
+
+_RUN = click.argument("run", metavar="RUN", type=PLACE)
 _STORE = click.option(
     "--store",
     metavar="URL",
@@ -53,9 +56,7 @@ def command() -> None:
     "--design", metavar="NAME",
     help="ladder, one_at_a_time, leave_one_out, factorial, fraction or explicit.",
 )  # fmt: skip
-@click.option(
-    "--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the run [runs/STUDY]."
-)
+@click.option("--out", type=PLACE, metavar="DIR", help="Folder of the run [runs/STUDY].")
 @_STORE
 @WORKERS
 @ENGINE
@@ -169,7 +170,7 @@ def techniques(form: Any) -> None:  # noqa: ANN401 - one of the choices above
 
 
 @command.command()
-@click.argument("run", metavar="[RUN]", required=False, type=click.Path(path_type=Path))
+@click.argument("run", metavar="[RUN]", required=False, type=PLACE)
 def doctor(run: Path | None) -> None:
     """Says what stepladder finds here: versions, cores, backend, cache, and a run's store."""
     from stepladder import doctor
@@ -238,10 +239,7 @@ def main() -> NoReturn:
         click.echo(f"stepladder: {error}", err=True)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        click.echo(
-            "Interrupted. What was finished is stored; go on with the same command:", err=True
-        )
-        click.echo(f"  {_same_command()}", err=True)
+        click.echo(_interrupted(sys.argv), err=True)
         sys.exit(interrupts.INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has left
@@ -249,7 +247,10 @@ def main() -> NoReturn:
     sys.exit(code or 0)
 
 
-def _same_command() -> str:
+def _interrupted(words: list[str]) -> str:
     import shlex
 
-    return shlex.join(["stepladder", *sys.argv[1:]])
+    if words[1:2] not in _STORING:
+        return "Interrupted."
+    again = shlex.join(["stepladder", *words[1:]])
+    return f"Interrupted. What was finished is stored; go on with the same command:\n  {again}"

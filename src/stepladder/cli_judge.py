@@ -6,11 +6,13 @@ from pathlib import Path
 
 import click
 
+from stepladder.cli_settings import PLACE
+
 __all__ = ["judge"]
 
 
 @click.command()
-@click.argument("scores", metavar="SCORES.csv", type=click.Path(path_type=Path))
+@click.argument("scores", metavar="SCORES.csv", type=PLACE)
 @click.option("--against", metavar="ARM", help="What the others are compared with [the first arm].")
 @click.option(
     "--delta", type=float, default=0.1, show_default=True, metavar="POINTS",

@@ -7,11 +7,13 @@ from typing import Any
 
 import click
 
+from stepladder.cli_settings import PLACE
+
 __all__ = ["pareto"]
 
 
 @click.command()
-@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=PLACE)
 @click.option(
     "--on", "part", type=click.Choice(["test", "validation"]), default="test", show_default=True,
     help="Which accuracy; a search's winner has one on the test set after search --final alone.",
@@ -21,7 +23,7 @@ __all__ = ["pareto"]
     show_default=True,
 )  # fmt: skip
 @click.option(
-    "--output", type=click.Path(path_type=Path), metavar="DIR",
+    "--output", type=PLACE, metavar="DIR",
     help="Folder of the figures [pareto/ in the folder of the first run].",
 )  # fmt: skip
 @click.option("--store", metavar="URL", help="Store of the trials, if not in the runs' folders.")

@@ -7,18 +7,20 @@ from typing import Any
 
 import click
 
+from stepladder.cli_settings import PLACE
+
 __all__ = ["report", "ui"]
 
 
 @click.command()
-@click.argument("runs", metavar="RUN", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("runs", metavar="RUN", nargs=-1, required=True, type=PLACE)
 @click.option("--compare", "is_comparison", is_flag=True, help="Compare two runs, RUN RUN.")
 @click.option(
     "--format", "form", type=click.Choice(["html", "md"]), default="html", show_default=True,
     help="html: one file with the figures; md: Markdown for a pull request, to stdout.",
 )  # fmt: skip
 @click.option(
-    "--output", type=click.Path(path_type=Path), metavar="FILE",
+    "--output", type=PLACE, metavar="FILE",
     help="[RUN/report.html, or compare.html in the folder of the first run]",
 )  # fmt: skip
 @click.option("--store", metavar="URL", help="Store of the trials, if not in the run's folder.")

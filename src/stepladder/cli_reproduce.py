@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from stepladder import interrupts
-from stepladder.cli_settings import ENGINE, WORKERS
+from stepladder.cli_settings import ENGINE, PLACE, WORKERS
 
 __all__ = ["reproduce"]
 
@@ -21,9 +21,7 @@ __all__ = ["reproduce"]
     help='A row, or "ROW: READING" for one reading of it; may be repeated.',
 )  # fmt: skip
 @click.option("--replicates", type=int, metavar="N", help="Replicates of each reading.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the run [runs/TABLE]."
-)
+@click.option("--out", type=PLACE, metavar="DIR", help="Folder of the run [runs/TABLE].")
 @click.option(
     "--store", metavar="URL",
     help="Store of the trials; an SQLite file in the run's folder if left out.",

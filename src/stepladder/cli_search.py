@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from stepladder import interrupts
-from stepladder.cli_settings import ALLOW_CODE, ENGINE, WORKERS, given, settings_of
+from stepladder.cli_settings import ALLOW_CODE, ENGINE, PLACE, WORKERS, given, settings_of
 
 __all__ = ["search"]
 
@@ -32,7 +32,7 @@ __all__ = ["search"]
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=PLACE,
     metavar="DIR",
     help="Folder of the search [runs/STUDY].",
 )

@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import click
 
-__all__ = ["ALLOW_CODE", "ENGINE", "WORKERS", "given", "settings_of"]
+from stepladder.places import usable
+
+__all__ = ["ALLOW_CODE", "ENGINE", "PLACE", "WORKERS", "given", "settings_of"]
+
+
+class _Place(click.Path):
+    """A path, of what is there or is to be made; one that no system could look up is refused."""
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Path:
+        return usable(os.fspath(value), _named(param))
+
+
+def _named(param: click.Parameter | None) -> str:
+    """What a user calls an option or argument."""
+    if isinstance(param, click.Argument):
+        return param.make_metavar(click.get_current_context()).strip("[].")
+    return param.opts[0] if param else "a path"
+
+
+PLACE = _Place()
 
 WORKERS = click.option(
     "--workers", type=int, metavar="N", help="Training processes [one for each core]."

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import click
 
+from stepladder.cli_settings import PLACE
+
 __all__ = ["runs", "store"]
 
 _STORE = click.argument("store", metavar="STORE")
 
 
 @click.command()
-@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@click.argument("folder", required=False, type=PLACE)
 @click.option("--store", metavar="URL", help="List the studies of this store instead.")
 @click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True

@@ -9,18 +9,18 @@ from typing import Any
 import click
 
 from stepladder import interrupts
-from stepladder.cli_settings import ALLOW_CODE
+from stepladder.cli_settings import ALLOW_CODE, PLACE
 
 __all__ = ["export", "predict"]
 
 
 @click.command()
-@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("run", metavar="RUN", type=PLACE)
 @click.option(
     "--arm", metavar="NAME", help="Arm of the run [the winner of a search, or the only arm]."
 )
 @click.option(
-    "--to", type=click.Path(path_type=Path), metavar="FILE.keras", required=True,
+    "--to", type=PLACE, metavar="FILE.keras", required=True,
     help="The model; its card goes beside it, FILE.md.",
 )  # fmt: skip
 @click.option(
@@ -59,10 +59,8 @@ def export(
 
 
 @click.command()
-@click.argument("model", metavar="MODEL", type=click.Path(path_type=Path))
-@click.argument(
-    "images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path(path_type=Path)
-)
+@click.argument("model", metavar="MODEL", type=PLACE)
+@click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=PLACE)
 @click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
 )

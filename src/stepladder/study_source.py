@@ -9,6 +9,7 @@ from typing import Any
 
 from stepladder.errors import StudyError
 from stepladder.model_file import ModelFile
+from stepladder.places import usable
 from stepladder.values import nearest
 
 __all__ = [
@@ -39,12 +40,13 @@ def read(
 
     Raises:
         StudyError: if there is no such study or it is no text.
+        InputError: if no file could be of that name.
     """
     if str(source) in built_in:
         return resources.files("stepladder.studies").joinpath(f"{source}.toml").read_text(
             "utf-8"
         ), None
-    path = Path(source)
+    path = usable(source, what.upper())
     try:
         return path.read_text("utf-8"), path.resolve().parent
     except FileNotFoundError:

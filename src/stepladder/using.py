@@ -10,8 +10,10 @@ from stepladder.errors import InputError
 from stepladder.exporter.export import Exported, check_target, export_model
 from stepladder.exporter.predict import Prediction, Predictions, predict_files
 from stepladder.files import write_whole
+from stepladder.places import usable
 from stepladder.report.card import as_markdown
 from stepladder.runner.folder import STORE_NAME, STUDY_NAME, run_folder
+from stepladder.runner.namesakes import check_own
 from stepladder.runner.progress import Progress, QuietProgress
 from stepladder.runner.settings import EngineChoice
 from stepladder.store import open_store
@@ -50,16 +52,17 @@ def export(
         RunError: if a replicate had to be trained again and failed, or the model does not answer
             as the engine did; nothing was written.
     """
-    file = Path(to)
+    file = usable(to, "--to")
     check_target(file)
     folder = run_folder(run)
-    name = Study.load(folder / STUDY_NAME).name
+    study = Study.load(folder / STUDY_NAME)
     with open_store(store or str(folder / STORE_NAME), create=False) as kept:
-        record = kept.study(name)
+        check_own(kept, study, folder)
+        record = kept.study(study.name)
         if record is None:
             raise InputError(
-                f"the store of {str(folder)!r} must hold the study {name!r}, found no such study; "
-                "run it first"
+                f"the store of {str(folder)!r} must hold the study {study.name!r}, found no such "
+                "study; run it first"
             )
         made = export_model(
             folder, record, kept, arm, file,
@@ -93,5 +96,5 @@ def predict(
     Raises:
         InputError: if the model or a file cannot be read, or they do not fit each other.
     """
-    sources = [Path(each) for each in images]
-    return predict_files(Path(model), sources, model_environment(), as_it_is=as_it_is)
+    sources = [usable(each, "IMAGE") for each in images]
+    return predict_files(usable(model, "MODEL"), sources, model_environment(), as_it_is=as_it_is)

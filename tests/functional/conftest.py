@@ -1,18 +1,20 @@
 """Whole commands on a small study: what a user types, in a folder of their own."""
 
+import contextlib
 import gzip
 import json
 import os
 import shutil
 import signal
-import struct
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from example_run import finished
+from small_study import STUDY, idx
 from watching import figures
 
 from stepladder import Study, cli
@@ -22,31 +24,7 @@ from stepladder.runner.folder import write_study
 from stepladder.runner.plan import part_sizes, plan
 from stepladder.store import StudyRecord, open_store
 
-STUDY = """
-name = "small"
-dataset = "digits"
-replicates = 2
-epochs = 2
-validation = 40
-base_name = "plain"
-
-[base]
-hidden = [6]
-activation = "sigmoid"
-learning_rate = 0.1
-batch_size = 16
-
-[[technique]]
-name = "ReLU"
-
-[[technique]]
-name = "He normal"
-"""
-
-
-def idx(array):
-    """An array of uint8 as the bytes of an IDX file."""
-    return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @pytest.fixture(scope="session")
@@ -72,9 +50,11 @@ def place(tmp_path, digits):
 
 
 @pytest.fixture
-def in_process(place, monkeypatch, capsys):
+def in_process(place, monkeypatch, capsys, cache):
     """Runs a command in the study's folder within this process: exit code, stdout and stderr."""
     monkeypatch.chdir(place)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
 
     def run(*words):
         monkeypatch.setattr("sys.argv", ["stepladder", *words])
@@ -83,7 +63,9 @@ def in_process(place, monkeypatch, capsys):
         captured = capsys.readouterr()
         return ended.value.code, captured.out, captured.err
 
-    return run
+    yield run
+    for number, handler in handlers.items():  # a command that trains has its own
+        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -112,7 +94,7 @@ def made_up(place, monkeypatch):
 
 def _as_at_a_terminal():
     """No signal is ignored, even where the tests run in the background of a shell or by nohup."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in SIGNALS:
         signal.signal(number, signal.SIG_DFL)
 
 
@@ -149,8 +131,10 @@ class Command:
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 
     def results(self, run: str, *words: str) -> dict:
-        done = self("results", run, "--format", "json", *words)
-        assert done.returncode == 0, done.stderr
+        """What `stepladder results` prints as JSON, without a process of its own."""
+        with contextlib.chdir(self.folder):
+            done = CliRunner().invoke(cli.command, ["results", run, "--format", "json", *words])
+        assert done.exit_code == 0, done.exception
         return json.loads(done.stdout)
 
 
@@ -165,6 +149,25 @@ def stepladder(place, cache):
     command = Command(place, cache)
     yield command
     command.end()
+
+
+@pytest.fixture(scope="session")
+def trained_once(tmp_path_factory):
+    """Where the small study's run lies that many tests begin with."""
+    return tmp_path_factory.mktemp("trained") / "run"
+
+
+@pytest.fixture
+def trained(stepladder, trained_once):
+    """Puts the small study's run into a folder; it is trained for the first test that asks."""
+
+    def put(folder="runs/small"):
+        if not trained_once.exists():
+            done = stepladder("run", "study.toml", "--out", str(trained_once))
+            assert done.returncode == 0, done.stderr
+        shutil.copytree(trained_once, stepladder.folder / folder)
+
+    return put
 
 
 @pytest.fixture(scope="session")

@@ -36,6 +36,7 @@ def test_bench_ends_what_it_started_when_it_is_stopped(stepladder):
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert out == ""
+    assert err.endswith("Interrupted.\n"), "nothing is stored, and no command goes on"
     assert "Traceback" not in err
     for handle in handles:
         assert select.select([handle], [], [], 30)[0], "a process of its own is left running"

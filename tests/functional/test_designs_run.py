@@ -83,8 +83,8 @@ def test_confounds_are_named_before_training(stepladder, place):
     assert named == {"batch_size", "optimizer steps"}
 
 
-def test_replicates_that_are_no_number_are_refused(stepladder):
-    done = stepladder("run", "study.toml", "--replicates", "some")
-    assert done.returncode == 2
-    assert "some" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_replicates_that_are_no_number_are_refused(in_process):
+    code, _, err = in_process("run", "study.toml", "--replicates", "some")
+    assert code == 2
+    assert "some" in err
+    assert "Traceback" not in err

@@ -46,6 +46,7 @@ def test_more_epochs_train_only_the_rest(more, stepladder, place):
     assert len(curves(place / RUN, 3)) == 18
 
 
+@pytest.mark.slow
 def test_nothing_is_kept_where_that_is_switched_off(stepladder):
     environment = {**KEPT, "STEPLADDER_ENDINGS_MB": "0"}
     words = ("--set", "base.hidden=[5]")  # of which no other test has left an ending
@@ -53,12 +54,14 @@ def test_nothing_is_kept_where_that_is_switched_off(stepladder):
     assert "going on" not in stepladder(*study(3, "--dry-run", *words), **KEPT).stdout
 
 
+@pytest.mark.slow
 def test_a_schedule_that_looks_ahead_trains_from_the_start(stepladder):
     words = ("--set", "base.schedule=cosine")
     stepladder(*study(2, *words), **KEPT)
     assert "going on" not in stepladder(*study(3, "--dry-run", *words), **KEPT).stdout
 
 
+@pytest.mark.slow
 def test_a_damaged_ending_is_told_and_the_trials_are_trained_from_the_start(stepladder, cache):
     words = ("--set", "base.hidden=[4]", "--replicates", "1", "--workers", "1")
     environment = {**KEPT, "XDG_CACHE_HOME": str(cache / "damaged")}

@@ -10,8 +10,8 @@ import pytest
 import tomli_w
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
+from small_study import STUDY, idx
 
-from conftest import STUDY, idx
 from stepladder import cli
 
 JUNK = st.one_of(

@@ -53,22 +53,23 @@ def own(line="pass", layer="", units="classes", head=""):
 
 
 @pytest.fixture
-def refused(place, stepladder):
+def refused(place, in_process):
     """Runs a command that must end with 2, train nothing and leave nothing; returns its message."""
 
     def run(*words):
         before = sorted(place.rglob("*"))
-        done = stepladder("run", "conv.toml", *words)
-        assert done.returncode == 2, done.stderr
-        assert done.stdout == ""
-        assert "Traceback" not in done.stderr
+        code, out, err = in_process("run", "conv.toml", *words)
+        assert (code, out) == (2, ""), err
+        assert "Traceback" not in err
         assert sorted(place.rglob("*")) == before
-        return done.stderr
+        return err
 
     return run
 
 
-def test_a_study_with_a_network_of_its_own_runs_when_it_is_allowed(stepladder, study, place):
+def test_a_study_with_a_network_of_its_own_runs_when_it_is_allowed(
+    stepladder, in_process, study, place
+):
     allowed = ("run", "conv.toml", "--allow-code")
     done = stepladder(*allowed)
     assert done.returncode == 0, done.stderr
@@ -83,10 +84,10 @@ def test_a_study_with_a_network_of_its_own_runs_when_it_is_allowed(stepladder, s
     fingerprint = results["model"]["sha256"]
     assert results["arms"][0]["recipe"]["model"] == f"{fingerprint}:build"
     (place / RUN / "report.html").unlink()
-    assert stepladder("report", RUN).returncode == 0
+    assert in_process("report", RUN)[0] == 0
     page = (place / RUN / "report.html").read_text("utf-8")
     assert f"build of conv.py, SHA-256 {fingerprint}" in page
-    assert "ok  store" in stepladder("doctor", RUN).stdout
+    assert "ok  store" in in_process("doctor", RUN)[1]
     assert "stepladder run study.toml --allow-code" in page
 
     moved = stepladder(*allowed, "--set", "model=moved.py:build")
@@ -205,7 +206,7 @@ def test_python_runs_code_only_when_it_is_told_to(study, place, monkeypatch):
         stepladder.run("conv.toml")
 
 
-def test_the_schema_shows_the_key(stepladder):
-    schema = json.loads(stepladder("schema").stdout)
+def test_the_schema_shows_the_key(in_process):
+    schema = json.loads(in_process("schema")[1])
     assert schema["properties"]["model"]["examples"] == ["conv.py:build"]
     assert "hidden" not in schema["$defs"]["Recipe"].get("required", [])

@@ -52,7 +52,7 @@ def table(place):
     return write
 
 
-def test_a_table_is_trained_judged_and_stored(stepladder, table):
+def test_a_table_is_trained_judged_and_stored(stepladder, in_process, table):
     first = stepladder("reproduce", table())
     assert first.returncode == 0, first.stderr
     assert "Traceback" not in first.stderr
@@ -60,10 +60,10 @@ def test_a_table_is_trained_judged_and_stored(stepladder, table):
     for words in ("them, one run of each", "ReLU against naive: activation sigmoid → relu",
                   "cannot be told", "lacks replicates"):  # fmt: skip
         assert words in " ".join(first.stdout.split())
-    again = stepladder("reproduce", "table.toml", "--format", "json")
-    assert again.returncode == 0, again.stderr
-    assert "All 6 trials are stored: nothing to train." in again.stderr
-    found = json.loads(again.stdout)
+    code, again, err = in_process("reproduce", "table.toml", "--format", "json")
+    assert code == 0, err
+    assert "All 6 trials are stored: nothing to train." in err
+    found = json.loads(again)
     assert found["finished"] is True
     naive, relu = found["rows"]
     assert (naive["reported"], naive["tolerance"], naive["runs"]) == (0.25, 0.01, 1)
@@ -78,19 +78,19 @@ def test_a_table_is_trained_judged_and_stored(stepladder, table):
     assert (pair["row"], pair["above"]) == ("ReLU", "naive")
     assert pair["named"] == [{"what": "activation", "above": "sigmoid", "here": "relu"}]
     assert pair["reported_step"] == pytest.approx(74.5)
-    drawn = stepladder("report", "runs/theirs")  # the readings are a study as any other
-    assert drawn.returncode == 0, drawn.stderr
-    markdown = stepladder("reproduce", "table.toml", "--format", "markdown")
-    assert "| ReLU | 99.5 |" in markdown.stdout
+    drawn = in_process("report", "runs/theirs", "--format", "md")
+    assert drawn[0] == 0, "the readings are a study as any other"
+    markdown = in_process("reproduce", "table.toml", "--format", "markdown")
+    assert "| ReLU | 99.5 |" in markdown[1]
 
 
-def test_a_trial_of_a_study_is_not_trained_again(stepladder, table):
-    done = stepladder("run", "study.toml", "--store", "sqlite:///shared.db")
-    assert done.returncode == 0, done.stderr
-    made = stepladder("reproduce", table(), "--store", "sqlite:///shared.db", "--dry-run")
-    assert made.returncode == 0, made.stderr
+def test_a_trial_of_a_study_is_not_trained_again(trained, in_process, table):
+    trained()
+    code, out, err = in_process("reproduce", table(), "--store", "runs/small/stepladder.db",
+                                "--dry-run")  # fmt: skip
+    assert code == 0, err
     # the study's base and its rung of ReLU are the table's naive row and first reading
-    assert "2 trials to train, 4 found in the store" in made.stdout
+    assert "2 trials to train, 4 found in the store" in out
 
 
 def test_what_is_stored_is_judged_without_training(in_process, table, made_up, place):

@@ -45,9 +45,9 @@ def test_a_study_is_trained_once_and_everything_is_written(stepladder, place):
         assert arm["test_accuracy"]["values"][:2] == before["test_accuracy"]["values"]
 
 
-def test_the_same_study_elsewhere_gives_the_same_table(stepladder):
+def test_the_same_study_elsewhere_gives_the_same_table(stepladder, trained):
     stepladder("run", "study.toml", "--out", "one", "--workers", "1")
-    stepladder("run", "study.toml", "--out", "two")
+    trained("two")
     assert figures(stepladder.results("one")) == figures(stepladder.results("two"))
 
 
@@ -57,8 +57,8 @@ def test_the_user_s_keras_backend_does_not_reach_the_population_engine(stepladde
     assert done.returncode == 0, done.stderr
 
 
-def test_the_fit_engine_agrees_with_the_population_engine(stepladder):
-    stepladder("run", "study.toml", "--out", "population")
+def test_the_fit_engine_agrees_with_the_population_engine(stepladder, trained):
+    trained("population")
     done = stepladder("run", "study.toml", "--out", "fit", "--engine", "fit", KERAS_BACKEND="jax")
     assert done.returncode == 0, done.stderr
     ours, theirs = (
@@ -84,7 +84,9 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_table(stepladder, place):
     assert len(rows(place)) == len(set(rows(place))) == 6
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_a_stopped_run_says_how_to_go_on(number, stepladder, place):
     stopped = stepladder.start("run", "study.toml", "--epochs", "2000")
     first_line_of(stopped, "First epoch done")
@@ -121,21 +123,22 @@ def test_a_trial_that_diverges_is_shown_as_that(stepladder):
     assert "diverged" in done.stdout
 
 
-def test_results_in_every_format(stepladder):
-    stepladder("run", "study.toml")
+def test_results_in_every_format(trained, stepladder, in_process):
+    trained()
     for form, mark in (("table", "plain"), ("json", "{"), ("csv", "arm,"), ("markdown", "| ")):
-        done = stepladder("results", RUN, "--format", form)
-        assert done.returncode == 0, done.stderr
-        assert mark in done.stdout
-    report = stepladder("report", RUN, "--output", "elsewhere.html")
-    assert report.stdout.strip() == "elsewhere.html"
-    assert json.loads(stepladder("schema").stdout)["title"] == "Study"
-    assert "ok  store" in stepladder("doctor", RUN).stdout
+        code, out, err = in_process("results", RUN, "--format", form)
+        assert code == 0, err
+        assert mark in out
+    done = stepladder("results", RUN, "--format", "markdown")
+    assert (done.returncode, done.stdout, done.stderr) == (0, out, "")
+    assert in_process("report", RUN, "--output", "elsewhere.html")[1].strip() == "elsewhere.html"
+    assert json.loads(in_process("schema")[1])["title"] == "Study"
+    assert "ok  store" in in_process("doctor", RUN)[1]
 
 
 @pytest.mark.slow
-def test_stacked_replicates_give_the_table_of_those_one_by_one(stepladder):
-    stepladder("run", "study.toml", "--out", "alone")
+def test_stacked_replicates_give_the_table_of_those_one_by_one(stepladder, trained):
+    trained("alone")
     done = stepladder("run", "study.toml", "--out", "stacked", "--axis", "vmap", "--chunk", "2")
     assert done.returncode == 0, done.stderr
     ours, theirs = (

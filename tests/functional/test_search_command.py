@@ -72,7 +72,7 @@ def test_a_study_without_a_space_is_refused(place, in_process):
     assert "must have a [search.space]" in err
 
 
-def test_a_whole_search_goes_on_and_counts_its_looks(searched, stepladder):
+def test_a_whole_search_goes_on_and_counts_its_looks(searched, stepladder, in_process):
     done = stepladder("search", "search.toml", "--format", "json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
@@ -86,23 +86,29 @@ def test_a_whole_search_goes_on_and_counts_its_looks(searched, stepladder):
     assert json.loads((searched / "runs/searched/search.json").read_text("utf-8")) == found
     assert not (searched / "runs/searched/checkpoints").exists()
 
-    again = stepladder("search", "search.toml", "--format", "json")
-    assert "nothing to train" in again.stderr
+    _, again, said = in_process("search", "search.toml", "--format", "json")
+    assert "nothing to train" in said
     same = ("best", "candidates", "hyperparameters", "luck", "finalists", "flat_top")
-    assert [json.loads(again.stdout)[key] for key in same] == [found[key] for key in same]
+    assert [json.loads(again)[key] for key in same] == [found[key] for key in same]
 
     (searched / "runs/searched/optuna.log").unlink()
-    replayed = stepladder("search", "search.toml", "--format", "json")
-    assert "nothing to train" in replayed.stderr, "the same study asks for the same candidates"
+    _, _, said = in_process("search", "search.toml", "--format", "json")
+    assert "nothing to train" in said, "the same study asks for the same candidates"
 
-    final = stepladder("search", "search.toml", "--final")
-    assert "test " in final.stdout
-    assert "1 look at this test set" in final.stdout
-    once_more = stepladder("search", "search.toml", "--final")
-    assert "1 look at this test set" in once_more.stdout, "the same figures are the same look"
+    _, final, _ = in_process("search", "search.toml", "--final")
+    assert "test " in final
+    assert "1 look at this test set" in final
+    _, once_more, _ = in_process("search", "search.toml", "--final")
+    assert "1 look at this test set" in once_more, "the same figures are the same look"
     with open_store(str(searched / "runs/searched/stepladder.db")) as kept:
         (look,) = kept.looks(found["fingerprint"])
         assert (look.command, look.trials) == ("search --final", 2)
+
+    code, out, err = in_process("results", "runs/searched")
+    assert (code, out) == (2, "")
+    named = "stepladder search runs/searched/study.toml --out runs/searched"
+    assert f"found that of a search: 'runs/searched'; `{named}` prints" in err
+    assert "nothing to train" in in_process(*named.split()[1:])[2]
 
     second = stepladder("search", "search.toml", "--final", "--set", "replicates=3")
     assert "2 looks at this test set so far: a figure that was looked at" in second.stdout

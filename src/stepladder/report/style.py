@@ -110,6 +110,7 @@ def settings(theme: Theme) -> dict[Any, Any]:
         "axes.grid": True,
         "axes.axisbelow": True,
         "axes.linewidth": 0.6,
+        "axes.titley": 1.0,  # no ticks are above that it would have to make way for
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.unicode_minus": True,

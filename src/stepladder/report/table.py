@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stepladder.report.findings import FoundLine
+from stepladder.report.hanging import Hanging
 from stepladder.report.sentences import Headline
 from stepladder.report.side_table import SideTable
 from stepladder.report.style import MARKS
@@ -30,6 +31,7 @@ _STYLES = {
     "not enough replicates": "yellow",
 }
 _NUMBER = re.compile(r"[+−]?[\d.,]+( %|$| ±| \[| to )|–$")
+_INDENT = Text("  ")
 FILE_WIDTH = 120
 NAME_WIDTH = 34
 INSTEAD_WIDTH = 14
@@ -112,18 +114,17 @@ def _title(view: View) -> Text:
 
 def _headline(headline: Headline) -> RenderableType:
     mark = MARKS.get(headline.kind, "·")
-    line = Text(f"{mark} ", style=_STYLES.get(headline.kind, "default"))
-    for part in headline.parts:
-        line.append(part.text, style="bold" if part.is_name else "default")
-    return line
+    parts = [(part.text, "bold" if part.is_name else "default") for part in headline.parts]
+    style = _STYLES.get(headline.kind, "default")
+    return Hanging(Text(f"{mark} ", style=style), Text.assemble(*parts))
 
 
 def _note(name: str, note: str) -> RenderableType:
-    return Text.assemble("  ", (elided(name, NAME_WIDTH), "bold"), ": ", note)
+    return Hanging(_INDENT, Text.assemble((elided(name, NAME_WIDTH), "bold"), ": ", note))
 
 
 def _finding(line: FoundLine) -> RenderableType:
-    return Text.assemble("  ", (line.names, "bold"), f": {line.brief}")
+    return Hanging(_INDENT, Text.assemble((line.names, "bold"), f": {line.brief}"))
 
 
 def side_as_text(side: SideTable, width: int = FILE_WIDTH) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stepladder.errors import OutputError
 from stepladder.files import sweep, write_whole
+from stepladder.places import usable
 from stepladder.study import Study
 
 __all__ = [
@@ -35,9 +36,10 @@ def run_folder(folder: str | Path) -> Path:
     """The folder of a run that was made before.
 
     Raises:
+        InputError: if there can be no such path.
         OutputError: if there is no such folder.
     """
-    place = Path(folder)
+    place = usable(folder, "RUN")
     if not place.is_dir():
         raise OutputError(
             f"RUN must be the folder of a run, such as runs/mnist, found no folder {str(place)!r}; "

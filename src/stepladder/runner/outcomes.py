@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import gc
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from stepladder.outcome import Outcome
 from stepladder.store import Store
@@ -27,8 +29,21 @@ def outcomes(store: Store, ids: Iterable[str], curves: bool = False) -> dict[str
         StoreError: if the store cannot be read.
     """
     asked = list(dict.fromkeys(ids))
-    return {
-        each: outcome
-        for start in range(0, len(asked), _AT_ONCE)
-        for each, outcome in store.outcomes(asked[start : start + _AT_ONCE], curves).items()
-    }
+    with _without_collecting():
+        return {
+            each: outcome
+            for start in range(0, len(asked), _AT_ONCE)
+            for each, outcome in store.outcomes(asked[start : start + _AT_ONCE], curves).items()
+        }
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Nothing here is a ring, and looking for rings among a million values takes a fifth longer."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stepladder.errors import InputError, StepladderError
 from stepladder.runner.folder import SEARCH_NAME, STORE_NAME, STUDY_NAME
+from stepladder.runner.namesakes import check_own
 from stepladder.runner.phases import foreseen
 from stepladder.runner.processes import is_here_and_gone
 from stepladder.runner.question import question_of
@@ -90,8 +91,10 @@ def state_of(place: Path, store: str | None = None) -> RunState:
     size = sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
     name = place.name
     try:
-        name = Study.load(place / STUDY_NAME).name
+        study = Study.load(place / STUDY_NAME)
+        name = study.name
         with open_store(store or place / STORE_NAME, create=False) as kept:
+            check_own(kept, study, place)
             record = kept.study(name)
             if record is None:
                 return RunState(name, place, size=size, problem="its store does not know it")

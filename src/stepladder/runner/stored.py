@@ -34,9 +34,9 @@ def judge_stored(
     Raises:
         InputError: if the study, its data or the store will not do.
     """
-    dataset = load(study.dataset)
-    record = record_of(study, dataset, part_sizes(study, dataset), settings)
     with open_store(store or str(folder / folders.STORE_NAME), create=False) as kept:
+        dataset = load(study.dataset)
+        record = record_of(study, dataset, part_sizes(study, dataset), settings)
         known = kept.study(study.name) or record
         latest = replace(record, seconds=known.seconds)
         weights = folder / folders.WEIGHTS_NAME

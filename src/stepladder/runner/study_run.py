@@ -16,6 +16,7 @@ from stepladder.runner.execute import execute
 from stepladder.runner.going_on import epochs_at_hand
 from stepladder.runner.judge import judge
 from stepladder.runner.lint import preflight
+from stepladder.runner.namesakes import replaced
 from stepladder.runner.phases import foreseen, train_all
 from stepladder.runner.plan import Plan, part_sizes
 from stepladder.runner.possible import check_possible
@@ -24,7 +25,7 @@ from stepladder.runner.question import question_of, record_of
 from stepladder.runner.results import Results
 from stepladder.runner.settings import Settings
 from stepladder.runner.standby import Standby
-from stepladder.store import Store, StudyRecord, open_store
+from stepladder.store import Store, StudyRecord, check_place, open_store
 from stepladder.study import Study
 from stepladder.train.checkpoints import clear
 
@@ -79,6 +80,8 @@ def run_study(
         KeyboardInterrupt: if the user stops it; what was finished is stored.
     """
     own_model.allow(study, allow_code)
+    if store is not None:  # before anything is made or takes long
+        check_place(store)
     standby = Standby()
     try:
         if study.model is None and store is None and not (folder / folders.STORE_NAME).exists():
@@ -111,8 +114,12 @@ def _run_study(
     with open_store(url) as kept:
         question = question_of(record)
         ahead = foreseen(question, kept)
+        before = kept.study(study.name)
+        namesake = replaced(before.study if before else None, study, folder)
         folders.write_study(folder, study)
         kept.put_study(record)
+        if namesake:
+            told.note(namesake)
         for line in preflight(ahead, dataset, record.sizes) if lint else ():
             told.note(line)
         if study.keep_weights and (line := unkept(ahead, folder / folders.WEIGHTS_NAME)):

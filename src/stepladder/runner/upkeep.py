@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,8 +40,8 @@ class Checked:
 
 def address_of(store: str) -> str:
     """The address of a store that is named by a run's folder, a path or a URL."""
-    folder = Path(store)
-    return str(folder / STORE_NAME) if folder.is_dir() else store
+    # Not pathlib, which raises where a URL, for example, is too long a name.
+    return str(Path(store) / STORE_NAME) if os.path.isdir(store) else store
 
 
 def checked(store: str) -> Checked:

@@ -31,7 +31,7 @@ from stepladder.searcher.found import Found
 from stepladder.searcher.samplers import learns
 from stepladder.searcher.thinning import Before, goes_on, thin_out, trial_of
 from stepladder.searching import Population, populations
-from stepladder.store import Store, StudyRecord, open_store
+from stepladder.store import Store, StudyRecord, check_place, open_store
 from stepladder.study import Study
 from stepladder.train.checkpoints import clear, forget
 
@@ -72,6 +72,8 @@ def search_study(
         KeyboardInterrupt: if the user stops it; what was finished is stored.
     """
     own_model.allow(study, allow_code)
+    if store is not None:
+        check_place(store)
     dataset, record = searchable(study, settings)
     question = question_of(record)
     folders.check_holds(folder, study)

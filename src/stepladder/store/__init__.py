@@ -6,7 +6,19 @@ from pathlib import Path
 
 from stepladder.store.base import Driver, Look, Store, StudyRecord
 
-__all__ = ["Driver", "Look", "Store", "StudyRecord", "open_store"]
+__all__ = ["Driver", "Look", "Store", "StudyRecord", "check_place", "open_store"]
+
+
+def check_place(url_or_path: str | Path) -> None:
+    """Makes sure that a store is at an address, or could be made there; nothing is written.
+
+    Raises:
+        StoreError: as `open_store` does, as far as that can be seen without a connection to a
+            server.
+    """
+    from stepladder.store.opening import checked
+
+    checked(url_or_path, create=True)
 
 
 def open_store(url_or_path: str | Path, create: bool = True, timeout: float = 60.0) -> Store:

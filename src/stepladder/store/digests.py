@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from stepladder.store.columns import Row
 
@@ -21,7 +22,7 @@ _COVERED = (
 )
 """Named one by one: a column that a later revision adds must not change what rows come to."""
 
-Columns = Mapping[str, Sequence[float | None]]
+Columns = Mapping[str, Sequence[float | None] | npt.NDArray[np.float64]]
 
 
 def digest_of_row(row: Row) -> str:

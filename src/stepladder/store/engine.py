@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from functools import partial
@@ -56,7 +57,7 @@ def looking_engine(path: Path) -> sa.Engine:
     """An engine that reads a SQLite file without leaving a trace of it."""
     # A reader of a WAL file leaves -wal and -shm files behind, unless told that it is immutable;
     # that it is not when there is a -wal file, whose pages must be read too.
-    has_log = path.with_name(f"{path.name}-wal").exists()
+    has_log = os.path.exists(f"{path}-wal")  # pathlib raises where this name is too long
     uri = f"{path.as_uri()}?mode=ro{'' if has_log else '&immutable=1'}"
     return sa.create_engine(
         "sqlite://", creator=lambda: sqlite3.connect(uri, uri=True), poolclass=NullPool

@@ -16,7 +16,7 @@ from stepladder.store.faults import explained
 from stepladder.store.schema import REVISIONS, VERSION_TABLE, metadata, studies
 from stepladder.store.sql import SqlStore
 
-__all__ = ["opened"]
+__all__ = ["checked", "opened"]
 
 _MAGIC = b"SQLite format 3\0"
 _ELSEWHERE = "name another file for the store"
@@ -28,9 +28,7 @@ def opened(url_or_path: str | Path, create: bool, timeout: float) -> SqlStore:
     Raises:
         StoreError: if it cannot be opened or is not ours; nothing was touched.
     """
-    address = parse(url_or_path)
-    if address.path is not None:
-        _check_file(address, address.path, create)
+    address = checked(url_or_path, create)
     engine = store_engine(address, timeout)
     try:
         with explained(address, opening=True):
@@ -39,6 +37,18 @@ def opened(url_or_path: str | Path, create: bool, timeout: float) -> SqlStore:
         engine.dispose()
         raise
     return SqlStore(engine, address, timeout)
+
+
+def checked(url_or_path: str | Path, create: bool) -> Address:
+    """The address of a store, whose file, if it is one, is ours or can be made.
+
+    Raises:
+        StoreError: if it is malformed, or a file that will not do; nothing was touched.
+    """
+    address = parse(url_or_path)
+    if address.path is not None:
+        _check_file(address, address.path, create)
+    return address
 
 
 def _bring_up_to_date(engine: sa.Engine, address: Address, create: bool) -> None:
@@ -109,6 +119,7 @@ def _check_file(address: Address, path: Path, create: bool) -> None:
     """Refuses a path that holds something else, or where nothing can be written."""
     try:
         if not path.exists():
+            Path(f"{path}-journal").exists()  # SQLite's, beside it: its name may be too long
             _check_place(address, path, create)
             return
         if not path.is_file():

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from itertools import groupby
 from threading import RLock
 from typing import TypeVar
 
@@ -19,16 +18,16 @@ from stepladder.records import Probes, TrialResult
 from stepladder.store import claim_rows
 from stepladder.store.address import Address
 from stepladder.store.base import Driver, Look, Store, StudyRecord, digest_of
+from stepladder.store.beside_rows import NO_EPOCHS, epochs_by_id, probes_by_id
 from stepladder.store.columns import Row
 from stepladder.store.engine import WRITES
 from stepladder.store.faults import explained
 from stepladder.store.inserting import chunks, insert_new, now
 from stepladder.store.patience import again_if_cut, connected
-from stepladder.store.probe_rows import decode_probes, encode_probes
+from stepladder.store.probe_rows import encode_probes
 from stepladder.store.schema import claims, epochs, looks, probes, studies, trials
 from stepladder.store.study_rows import decode_look, decode_study, encode_study
 from stepladder.store.trial_rows import (
-    CURVE_FIELDS,
     Epochs,
     decode_outcome,
     decode_recipe,
@@ -150,11 +149,11 @@ class SqlStore(Store):
             for chunk in chunks(ids):
                 query = sa.select(trials).where(trials.c.id.in_(chunk))
                 rows = {row["id"]: row for row in connection.execute(query).mappings()}
-                epochs_by_id = _epochs_by_id(connection, chunk) if curves else {}
-                inside = _probes_by_id(connection, chunk) if curves else {}
+                by_epoch = epochs_by_id(connection, chunk) if curves else {}
+                inside = probes_by_id(connection, chunk) if curves else {}
                 for trial_id in chunk:
                     if trial_id in rows:
-                        given = epochs_by_id.get(trial_id, _NO_EPOCHS) if curves else None
+                        given = by_epoch.get(trial_id, NO_EPOCHS) if curves else None
                         found[trial_id] = decode(rows[trial_id], given, inside.get(trial_id))
         return found
 
@@ -270,31 +269,3 @@ class SqlStore(Store):
                 f"the store {self.address.shown} must stay in its place while it is used, found "
                 "it removed or replaced; put it back, then run the same command again"
             )
-
-
-def _probes_by_id(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Probes]:
-    query = sa.select(probes).where(probes.c.trial_id.in_(ids))
-    return {row["trial_id"]: decode_probes(row) for row in connection.execute(query).mappings()}
-
-
-_NO_EPOCHS: Epochs = ((), ((),) * len(CURVE_FIELDS))
-
-
-def _epochs_by_id(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Epochs]:
-    query = (
-        sa.select(epochs)
-        .where(epochs.c.trial_id.in_(ids))
-        .order_by(epochs.c.trial_id, epochs.c.epoch)
-    )
-    rows = connection.execute(query).all()
-    if not rows:
-        return {}
-    # Column by column, for a million rows taken apart one by one take their time.
-    trial_ids, numbers, *columns = zip(*rows, strict=True)
-    found: dict[str, Epochs] = {}
-    start = 0
-    for trial_id, group in groupby(trial_ids):
-        stop = start + sum(1 for _ in group)
-        found[trial_id] = (numbers[start:stop], [column[start:stop] for column in columns])
-        start = stop
-    return found

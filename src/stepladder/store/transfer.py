@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def copied(source: str | Path, target: str | Path) -> Copied:
 
 def _is_same(one: Address, other: Address) -> bool:
     if one.path and other.path:
-        return other.path.exists() and one.path.samefile(other.path)
+        return os.path.exists(other.path) and one.path.samefile(other.path)
     return one.url == other.url and one.shown != IN_MEMORY
 
 

@@ -182,7 +182,7 @@ def _curve(row: Row, epochs: Epochs | None) -> Curve:
     if list(numbers) != list(range(1, whole(row, "epochs") + 1)):
         raise ValueError(f"its epochs are {_brief(numbers)}, not 1 to {row['epochs']}")
     curve = Curve(*(np.array(column, np.float64) for column in columns))  # None becomes NaN
-    check_epochs_digest(row, dict(zip(CURVE_FIELDS, columns, strict=True)))
+    check_epochs_digest(row, {name: getattr(curve, name) for name in CURVE_FIELDS})
     return curve
 
 

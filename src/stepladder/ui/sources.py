@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from stepladder.errors import InputError, StepladderError
 from stepladder.runner.folder import STORE_NAME, STUDY_NAME
+from stepladder.runner.namesakes import check_own
 from stepladder.runner.results import Results
 from stepladder.runner.runs import RunState, runs_in, runs_of, state_of
 from stepladder.runner.stored import results_of, results_so_far
-from stepladder.store import open_store
+from stepladder.store import check_place, open_store
 from stepladder.study import Study
 
 __all__ = ["Source"]
@@ -37,11 +39,14 @@ class Source:
             store: the store that all runs of a folder used; each its own when None.
 
         Raises:
-            InputError: if it is a folder without any run.
+            InputError: if it is a folder without any run, or no store could be there.
         """
-        place = Path(named)
-        if not place.is_dir():
+        if not os.path.isdir(named):  # pathlib raises where a URL is too long a name
+            check_place(named)
             return cls(None, named)
+        place = Path(named)
+        if store is not None:
+            check_place(store)
         if not (place / STUDY_NAME).is_file() and not runs_in(place, store):
             raise InputError(
                 f"RUN_OR_STORE must be a run, a folder of runs or a store, found the folder "
@@ -70,11 +75,14 @@ class Source:
         """
         if state.problem:
             raise StepladderError(state.problem)
-        url, name = self.store, state.name
+        url, name, study = self.store, state.name, None
         if state.folder is not None:
-            name = Study.load(state.folder / STUDY_NAME).name
+            study = Study.load(state.folder / STUDY_NAME)
+            name = study.name
             url = url or str(state.folder / STORE_NAME)
         with open_store(url or "", create=False) as kept:
+            if study is not None:
+                check_own(kept, study, state.folder or Path())
             if state.state == "finished":
                 return results_of(kept, name, "ui", folder=state.folder)
             return results_so_far(kept, name)

@@ -3,11 +3,10 @@ import io
 import re
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
-from functools import cache
 
 import matplotlib as mpl
 import pytest
-from drawn_plots import plots
+from drawn_plots import made, plots, svg
 from example_results import VARIANTS, mnist_results, one_arm
 
 from stepladder.report.figures import csv_of, dark_svg_of, png_of, svg_of
@@ -16,16 +15,6 @@ from stepladder.report.style import DARK, LIGHT
 
 SVG = "{http://www.w3.org/2000/svg}"
 COLUMN = 3.5  # inches of a column of a journal
-
-
-@cache
-def made(variant):
-    return plots(VARIANTS[variant]())
-
-
-@cache
-def svg(variant, name):
-    return svg_of(made(variant)[name])
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def test_a_finding_is_no_note_as_well():
 
 def test_every_form_has_it():
     results = diagnosed_results()
-    for text in (as_text(results, 200), as_markdown(results), as_html(results)):
+    for text in (as_text(results, 200), as_markdown(results), as_html(results, [])):
         assert "Diagnosis" in text
         assert "learns nothing: its loss is 2.301" in text
         assert "weight decay" in text
@@ -106,9 +106,9 @@ def test_names_and_texts_are_shown_as_text():
     name = HOSTILE_NAMES[0]
     found = {place: [finding("dead_units", name, detail=f"{name} {place}")] for place in range(3)}
     results = diagnosed(results, found)
-    assert "<script" not in as_html(results)
+    assert "<script" not in as_html(results, [])
     assert "<script" not in as_markdown(results)
     assert name in as_text(results, 300)
     control = diagnosed(results, {0: [finding("dead_units", "\x1b[2J\u202e")]})
     assert "\x1b" not in as_text(control)
-    assert "\u202e" not in as_html(control)
+    assert "\u202e" not in as_html(control, [])

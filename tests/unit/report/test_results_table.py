@@ -3,7 +3,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from example_results import VARIANTS, hostile_results, mnist_results
+from example_results import VARIANTS, diagnosed_results, hostile_results, mnist_results
 from rich.cells import cell_len
 from rich.console import Console
 
@@ -111,3 +111,15 @@ def test_an_interval_off_centre_is_shown_by_its_ends():
 
 def test_the_same_results_give_the_same_text():
     assert as_text(mnist_results()) == as_text(mnist_results())
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_what_is_folded_keeps_its_indentation(width):
+    lines = as_text(diagnosed_results(), width).splitlines()
+    assert max(map(cell_len, lines)) <= width
+    start = lines.index("Diagnosis") + 1
+    told = lines[start : lines.index("", start)]
+    assert len(told) > 3, "some of them were folded"
+    assert all(re.match("  [^ ]", line) for line in told)
+    headlines = lines[next(n for n, line in enumerate(lines) if line.startswith("≈ ")) :]
+    assert all(re.match(r"([≈?] |  )[^ ]", line) for line in headlines[: headlines.index("")])

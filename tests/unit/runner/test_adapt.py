@@ -179,6 +179,7 @@ def test_an_open_technique_takes_every_combination_of_a_factorial_on(dataset):
     assert "4 of 4 arms go on" in training.notes[2]
 
 
+@pytest.mark.slow
 def test_equal_techniques_of_an_adaptive_factorial_are_seldom_called(dataset):
     called = 0
     for seed in range(100):

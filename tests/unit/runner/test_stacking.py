@@ -34,10 +34,14 @@ def trials(dataset, replicates=3, **fields):
     return [Trial(recipe, dataset.fingerprint, 40, 0, replicate) for replicate in range(replicates)]
 
 
+def settings_in(folder):
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    return Settings((None,), environment, "jax", folder / "compiled", "a machine")
+
+
 @pytest.fixture
 def settings(tmp_path):
-    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-    return Settings((None,), environment, "jax", tmp_path / "compiled", "a machine")
+    return settings_in(tmp_path)
 
 
 def chosen(planned, dataset, settings, notes=None):
@@ -72,36 +76,41 @@ def test_where_nothing_can_be_gained_nothing_is_measured(replicates, fields, dat
     assert chosen(trials(dataset, replicates, **fields), dataset, unmeasurable) == ALONE
 
 
-def test_a_small_network_is_measured_once_and_the_choice_remembered(dataset, settings, tmp_path):
-    notes = Notes()
-    planned = trials(dataset, epochs=LONG)
-    first = chosen(planned, dataset, settings, notes)
+@pytest.fixture(scope="module")
+def measured(dataset, tmp_path_factory):
+    """A choice that was measured, the settings that remember it, and what was said meanwhile."""
+    notes, settings = Notes(), settings_in(tmp_path_factory.mktemp("measured"))
+    return chosen(trials(dataset, epochs=LONG), dataset, settings, notes), settings, notes.texts
+
+
+def test_a_small_network_is_measured_once_and_the_choice_remembered(dataset, measured):
+    first, settings, texts = measured
     assert first.axis in ("one", "map", "vmap")
-    assert "(measured)" in notes.texts[0]
-    (line,) = remembered(tmp_path / "compiled")
+    assert "(measured)" in texts[0]
+    (line,) = remembered(settings.cache)
     assert line == f"6 (relu, sgd, batches of 16), 1 lanes: {first.axis}"
     unmeasurable = replace(settings, environment={"PATH": "nowhere"})
-    assert chosen(planned, dataset, unmeasurable) == first
+    assert chosen(trials(dataset, epochs=LONG), dataset, unmeasurable) == first
 
 
-def test_a_resumed_study_chooses_as_the_whole_one_did(dataset, settings):
+def test_a_resumed_study_chooses_as_the_whole_one_did(dataset, measured):
+    first, settings, _ = measured
     planned = trials(dataset, epochs=LONG)
-    first = chosen(planned, dataset, settings)
     (late,) = stackings(planned, planned[2:], dataset, settings, Notes()).values()
     assert late == first
     with_nothing_left = stackings(planned, [], dataset, settings, Notes())
     assert with_nothing_left == {}
 
 
-def test_a_remembered_choice_that_cannot_be_read_is_measured_again(dataset, settings, tmp_path):
-    planned = trials(dataset, epochs=LONG)
-    first = chosen(planned, dataset, settings)
-    (file,) = (tmp_path / "axes").iterdir()
+def test_a_remembered_choice_that_cannot_be_read_is_measured_again(dataset, measured):
+    _, settings, _ = measured
+    (file,) = (settings.cache.parent / "axes").iterdir()
+    before, notes = file.read_text(), Notes()
     file.write_text('{"axis": "sideways"}')
-    notes = Notes()
-    chosen(planned, dataset, settings, notes)
+    again = chosen(trials(dataset, epochs=LONG), dataset, settings, notes)
     assert "(measured)" in notes.texts[0]
-    assert first.axis in ("one", "map", "vmap")
+    assert again.axis in ("one", "map", "vmap")
+    file.write_text(before)
 
 
 def test_what_does_not_fit_in_memory_is_lowered_with_one_line(dataset, settings):

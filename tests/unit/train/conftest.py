@@ -19,6 +19,18 @@ NETWORKS = Path(__file__).parents[2] / "fakes" / "networks"
 VALIDATION = 40
 
 
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once(tmp_path_factory):
+    """Keeps compiled programs for the session: engines of their own need the same ones again."""
+    import jax
+
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("compiled")))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    yield
+    jax.config.update("jax_compilation_cache_dir", None)
+
+
 @pytest.fixture(scope="session")
 def dataset():
     return synthetic(examples=350, input_shape=(4, 4), classes=5, seed=1)

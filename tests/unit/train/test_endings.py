@@ -76,7 +76,10 @@ def cases(trial_of):
     }
 
 
-@pytest.mark.parametrize("case", ["population", "fit", "map", "vmap"])
+@pytest.mark.parametrize(
+    "case", ["population", "map", *(pytest.param(each, marks=pytest.mark.slow) for each in
+                                    ("fit", "vmap"))]
+)  # fmt: skip
 def test_the_bits_of_a_training_from_the_start(case, dataset, trial_of, opened, folder, notes):
     kind, group = cases(trial_of)[case]
     keeping = partial(Checkpoints, None, every=1e9, versions={}, endings=opened())

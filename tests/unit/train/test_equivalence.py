@@ -99,7 +99,11 @@ def assert_close(ours, theirs, name):
         assert distance <= WITHIN * max(1e-3, np.linalg.norm(their)), (name, place)
 
 
-@pytest.mark.parametrize("name", RECIPES)
+# Each compiles two programs. Combinations go through all that is ours, entries one by one in CI.
+ENTRIES = [pytest.param(each.name, marks=pytest.mark.slow) for each in CATALOGUE]
+
+
+@pytest.mark.parametrize("name", [*BEYOND_THE_CATALOGUE, *ENTRIES])
 def test_weights_after_twenty_steps_are_those_of_keras_fit(name, dataset, trial_of):
     assert_trained_alike(trial_of(**RECIPES[name]), dataset, STANDARD)
 
