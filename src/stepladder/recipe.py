@@ -15,6 +15,18 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from stepladder.recipe_parts import (
+    DISTORTIONS,
+    NETWORK_FIELDS,
+    Activation,
+    Initializer,
+    Normalization,
+    Optimizer,
+    Scaling,
+    Schedule,
+    Share,
+    Units,
+)
 from stepladder.values import Value, list_to_tuple
 
 __all__ = [
@@ -28,46 +40,6 @@ __all__ = [
     "Scaling",
     "Schedule",
 ]
-
-Activation = Literal["sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu"]
-Initializer = Literal[
-    "random_normal",
-    "glorot_uniform",
-    "glorot_normal",
-    "he_uniform",
-    "he_normal",
-    "lecun_uniform",
-    "lecun_normal",
-    "orthogonal",
-]
-Normalization = Literal["none", "batch", "layer"]
-Optimizer = Literal["sgd", "rmsprop", "adam", "adamw", "nadam"]
-Schedule = Literal["constant", "step", "cosine", "one_cycle"]
-Scaling = Literal["none", "unit", "standardised"]
-
-Units = Annotated[int, Field(ge=1, le=65_536)]
-Share = Annotated[float, Field(ge=0, lt=1)]
-
-NETWORK_FIELDS = (
-    "hidden",
-    "activation",
-    "initializer",
-    "normalization",
-    "normalization_position",
-    "dropout",
-    "l2",
-    "max_norm",
-)
-"""Fields that describe the network; all others are applied by stepladder to any network."""
-
-DISTORTIONS = (
-    "augment_rotation",
-    "augment_scale",
-    "augment_shear",
-    "augment_shift",
-    "augment_elastic",
-)
-"""Fields of which any one that is not 0 distorts the training images."""
 
 _LATER = (
     "model", "mixup", "vat", "vat_xi", "ema", "swa", *DISTORTIONS, "augment_smoothness",

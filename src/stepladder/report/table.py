@@ -3,49 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TextIO
 
 from rich import box
-from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from stepladder.report.columns import NAME_WIDTH, VERDICT_STYLES, grid
 from stepladder.report.findings import FoundLine
 from stepladder.report.hanging import Hanging
 from stepladder.report.sentences import Headline
 from stepladder.report.side_table import SideTable
 from stepladder.report.style import MARKS
-from stepladder.report.view import Row, Shown, View, view_of
+from stepladder.report.view import View, view_of
 from stepladder.report.wording import elided
 from stepladder.runner.results import Results
 
 __all__ = ["as_text", "results_table", "show", "show_view", "side_table"]
 
-_STYLES = {
-    "helps": "bold green",
-    "hurts": "bold red",
-    "no difference beyond δ": "default",
-    "not enough replicates": "yellow",
-}
 _NUMBER = re.compile(r"[+−]?[\d.,]+( %|$| ±| \[| to )|–$")
 _INDENT = Text("  ")
 FILE_WIDTH = 120
-NAME_WIDTH = 34
-INSTEAD_WIDTH = 14
-VERDICT_WIDTH = 14
-
-
-@dataclass(frozen=True)
-class _Column:
-    """A column with its cells, one a row."""
-
-    head: str
-    cells: list[Text]
-    width: int
-    right: bool = False
 
 
 def results_table(results: Results, width: int = 100) -> RenderableType:
@@ -66,7 +45,7 @@ def _shown(view: View, width: int) -> RenderableType:
     parts: list[RenderableType] = [_title(view)]
     if view.status:
         parts.append(Text(view.status, style="bold yellow"))
-    parts += [Text(), _grid(view, width), Text()]
+    parts += [Text(), grid(view, width), Text()]
     parts += [_headline(each) for each in view.headlines]
     if view.notes:
         parts += [Text(), *(_note(name, note) for name, note in view.notes)]
@@ -115,7 +94,7 @@ def _title(view: View) -> Text:
 def _headline(headline: Headline) -> RenderableType:
     mark = MARKS.get(headline.kind, "·")
     parts = [(part.text, "bold" if part.is_name else "default") for part in headline.parts]
-    style = _STYLES.get(headline.kind, "default")
+    style = VERDICT_STYLES.get(headline.kind, "default")
     return Hanging(Text(f"{mark} ", style=style), Text.assemble(*parts))
 
 
@@ -144,162 +123,3 @@ def side_table(side: SideTable) -> RenderableType:
     for row in side.rows:
         table.add_row(Text(row[0], style="bold"), *map(Text, row[1:]))
     return Group(Text(side.title, style="bold"), table, Text(side.note, style="dim"))
-
-
-def _grid(view: View, width: int) -> Table:
-    columns = _fitting(view, width)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
-    for column in columns:
-        table.add_column(
-            column.head,
-            justify="right" if column.right else "left",
-            width=column.width,
-            overflow="fold",
-        )
-    for cells in zip(*(column.cells for column in columns), strict=True):
-        table.add_row(*cells)
-    return table
-
-
-def _fitting(view: View, width: int) -> list[_Column]:
-    """The richest set of columns that the width holds, the leanest if none does."""
-    columns: list[_Column] = []
-    for layout in _LAYOUTS if view.is_trained else _LAYOUTS_OF_SCORES:
-        columns = [column for column in layout(view) if column.cells or not view.rows]
-        if sum(column.width for column in columns) + 2 * (len(columns) - 1) <= width:
-            return columns
-    spare = width - sum(column.width for column in columns[1:]) - 2 * (len(columns) - 1)
-    return [_column("arm", columns[0].cells, limit=max(8, spare)), *columns[1:]]
-
-
-def _full(view: View) -> list[_Column]:
-    parts = [_accuracy(view, "train %", _train), _accuracy(view, "validation %", _validation)]
-    return _columns(view, before=parts, reported=True)
-
-
-def _means(view: View) -> list[_Column]:
-    parts = [_mean(view, "train %", _train), _mean(view, "validation %", _validation)]
-    return _columns(view, before=parts, reported=True)
-
-
-def _full_folded(view: View) -> list[_Column]:
-    parts = [_accuracy(view, "train %", _train), _accuracy(view, "validation %", _validation)]
-    return _columns(view, before=parts, reported=True, verdict=VERDICT_WIDTH)
-
-
-def _folded(view: View) -> list[_Column]:
-    parts = [_mean(view, "train %", _train), _mean(view, "validation %", _validation)]
-    return _columns(view, before=parts, reported=True, verdict=VERDICT_WIDTH)
-
-
-def _without_train(view: View) -> list[_Column]:
-    parts = [_mean(view, "validation %", _validation)]
-    return _columns(view, before=parts, reported=True, verdict=VERDICT_WIDTH)
-
-
-def _tested(view: View) -> list[_Column]:
-    return _columns(view, before=[], reported=True, verdict=VERDICT_WIDTH)
-
-
-def _scores(view: View) -> list[_Column]:
-    return _columns(view, before=[], reported=True)
-
-
-def _leanest(view: View) -> list[_Column]:
-    return _columns(view, before=[], reported=False, verdict=VERDICT_WIDTH, images=False)
-
-
-_LAYOUTS: tuple[Callable[[View], list[_Column]], ...] = (
-    _full, _full_folded, _means, _folded, _without_train, _tested, _leanest,
-)  # fmt: skip
-
-_LAYOUTS_OF_SCORES = (_scores, _tested, _leanest)
-
-
-def _train(row: Row) -> Shown:
-    return row.train
-
-
-def _validation(row: Row) -> Shown:
-    return row.validation
-
-
-def _columns(
-    view: View,
-    before: list[_Column],
-    reported: bool,
-    verdict: int | None = None,
-    images: bool = True,
-) -> list[_Column]:
-    columns = [_column("arm", [_name(row) for row in view.rows], limit=NAME_WIDTH)]
-    if not view.is_complete:
-        columns.append(_column("n", [Text(row.replicates) for row in view.rows], right=True))
-    columns += [*before, _tests(view, view.measure)]
-    if any(row.effect for row in view.rows):
-        texts = _aligned([row.effect for row in view.rows])
-        columns.append(_column("effect", [Text(text) for text in texts]))
-        if images and view.has_images:
-            texts = _aligned_texts([row.images for row in view.rows])
-            columns.append(_column("new images", [Text(text, style="dim") for text in texts]))
-        styles = [_STYLES.get(row.kind or "", "default") for row in view.rows]
-        cells = [
-            Text(row.verdict, style=style) for row, style in zip(view.rows, styles, strict=True)
-        ]
-        columns.append(_column("verdict", cells, limit=verdict))
-    if reported and view.reported_source:
-        texts = _aligned_texts([row.reported for row in view.rows])
-        columns.append(_column("reported", [Text(text, style="dim") for text in texts], right=True))
-    return columns
-
-
-def _column(
-    head: str, cells: Sequence[Text], right: bool = False, limit: int | None = None
-) -> _Column:
-    wide = max(
-        [cell_len(head), *(cell_len(line) for each in cells for line in each.plain.split("\n"))]
-    )
-    return _Column(head, list(cells), wide if limit is None else min(wide, limit), right)
-
-
-def _name(row: Row) -> Text:
-    name = Text(elided(row.name, 3 * NAME_WIDTH), style="bold")
-    if row.against is not None and not row.is_against_told:
-        name.append(f"\n  against {elided(row.against, 2 * NAME_WIDTH)}", style="not bold dim")
-    return name
-
-
-def _tests(view: View, head: str) -> _Column:
-    """Test accuracy, or what is to be said instead, folded so that it does not widen the table."""
-    numbers = _aligned([None if row.instead else row.test for row in view.rows])
-    widest = max([INSTEAD_WIDTH, *map(cell_len, numbers)])
-    cells = [
-        Text(row.instead, style="italic yellow") if row.instead else Text(text)
-        for row, text in zip(view.rows, numbers, strict=True)
-    ]
-    return _column(head, cells, limit=widest)
-
-
-def _accuracy(view: View, head: str, of: Callable[[Row], Shown]) -> _Column:
-    texts = _aligned([None if row.instead else of(row) for row in view.rows])
-    return _column(head, [Text(text) for text in texts])
-
-
-def _mean(view: View, head: str, of: Callable[[Row], Shown]) -> _Column:
-    texts = _aligned_texts(["" if row.instead else of(row).number for row in view.rows])
-    return _column(head, [Text(text) for text in texts])
-
-
-def _aligned(shown: Sequence[Shown | None]) -> list[str]:
-    """Numbers with their intervals, so padded that decimal points stand in one column."""
-    means = _aligned_texts([each.number if each else "" for each in shown])
-    halves = [each.spread.removeprefix("± ") if each else "" for each in shown]
-    wide = max((len(half) for half in halves if not half.startswith("[")), default=0)
-    return [
-        mean if not half else f"{mean} {half if half.startswith('[') else f'± {half:>{wide}}'}"
-        for mean, half in zip(means, halves, strict=True)
-    ]
-
-
-def _aligned_texts(numbers: Sequence[str]) -> list[str]:
-    wide = max((len(each) for each in numbers), default=0)
-    return [each.rjust(wide) for each in numbers]
