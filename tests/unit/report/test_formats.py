@@ -46,7 +46,7 @@ def test_json_fields_are_pinned():
     }  # fmt: skip
     arm = value["arms"][1]
     assert set(arm) == {*ARM, "technique", "reported", "parameters", "seconds", "differences",
-                        "reached_target", "planned", "findings"}  # fmt: skip
+                        "reached_target", "planned", "findings", "ensemble"}  # fmt: skip
     assert set(arm["effect"]) == {
         *EFFECT, "p_t", "p_t_holm", "pairs", "unpaired", "differences", "ci_speaks_for",
         "new_images", "p_greater", "at_chance", "settled_at",
