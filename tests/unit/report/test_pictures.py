@@ -1,6 +1,7 @@
 """Figures look as they did: compared with pictures that somebody has looked at.
 
-`python tests/unit/report/test_pictures.py` draws these anew; look at them before committing them.
+`PYTHONPATH=src:tests/fakes python tests/unit/report/test_pictures.py` draws these anew; look at
+them before committing them.
 """
 
 import io

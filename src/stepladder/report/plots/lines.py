@@ -91,7 +91,8 @@ def name_ends(
     order = sorted(range(len(ends)), key=lambda index: places[index])
     texts = [folded(ends[index][2], NAME_WIDTH, 3) for index in order]
     sizes = [(LINE * (1 + text.count("\n")) + 0.03) / height for text in texts]
-    heights = apart([places[index] for index in order], sizes, 1.0)
+    ceiling = 1.0 - (sizes[-1] - LINE / height) / 2 if sizes else 1.0  # its upper lines stay inside
+    heights = apart([places[index] for index in order], sizes, ceiling)
     wide = axes.get_position().width * _figure_width(axes)
     for index, text, middle in zip(order, texts, heights, strict=True):
         x, y, _, colour = ends[index]
