@@ -6,6 +6,8 @@ import signal
 import pytest
 from watching import children_of, figures, first_line_of, has_ended, until_there
 
+from stepladder.store import open_store
+
 
 def trained(err):
     """How many trials a run says that it has trained."""
@@ -50,7 +52,9 @@ def test_what_a_killed_driver_had_claimed_is_trained_by_the_one_that_waits(stepl
     study = ("run", "study.toml", "--replicates", "1", "--epochs", "60", "--workers", "1")
     killed = stepladder.start(*study)
     first_line_of(killed, "1 worker")
-    children = until_there(lambda: children_of(killed.pid))
+    with open_store(place / "runs/small/stepladder.db") as store:
+        until_there(store.drivers)  # it has claimed something
+    children = children_of(killed.pid)
     killed.send_signal(signal.SIGSTOP)
     heir = stepladder.start(*study)
     first_line_of(heir, "trial(s) that another run is training")
