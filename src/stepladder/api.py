@@ -8,12 +8,11 @@ from pathlib import Path
 
 from stepladder.environment import settings
 from stepladder.errors import InputError, OutputError, RunError
-from stepladder.files import write_whole
 from stepladder.made import Reproduced, Run, SearchRun
 from stepladder.places import usable
 from stepladder.published import PublishedTable
 from stepladder.report.notebook import for_notebook
-from stepladder.runner.folder import SEARCH_NAME, STORE_NAME, STUDY_NAME, run_folder
+from stepladder.runner.folder import STORE_NAME, STUDY_NAME, run_folder
 from stepladder.runner.namesakes import check_own
 from stepladder.runner.progress import Planned, Progress
 from stepladder.runner.reproduced import reproduction
@@ -211,8 +210,8 @@ def search(
     )
     made = SearchRun(found, folder)
     try:
-        write_whole(folder / SEARCH_NAME, made.to_json().encode())
-        made.report()
+        if not made.is_reported:
+            made.report()
     except OutputError as error:
         raise RunError(
             f"{error}. Every trial is stored; the same command draws the report again"

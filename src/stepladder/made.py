@@ -10,7 +10,7 @@ from stepladder.files import write_whole
 from stepladder.report.formats import as_json
 from stepladder.report.frames import Kind
 from stepladder.report.write import write_report
-from stepladder.runner.folder import RESULTS_NAME
+from stepladder.runner.folder import RESULTS_NAME, SEARCH_NAME
 from stepladder.runner.reproduced import Reproduction
 from stepladder.runner.results import Results
 
@@ -82,11 +82,16 @@ class Run:
     @property
     def is_reported(self) -> bool:
         """Whether the folder holds the report of these very results."""
-        try:  # the results are written last: where they are, the rest is
-            written = (self.folder / RESULTS_NAME).read_text("utf-8")
-        except (OSError, ValueError):
-            return False
-        return written == self.to_json() and (self.folder / "report.html").exists()
+        return _is_reported(self.folder, RESULTS_NAME, self.to_json())
+
+
+def _is_reported(folder: Path, name: str, results: str) -> bool:
+    """Whether a folder holds a report and these results, which are written after it."""
+    try:
+        written = (folder / name).read_text("utf-8")
+    except (OSError, ValueError):
+        return False
+    return written == results and (folder / "report.html").exists()
 
 
 @dataclass(frozen=True)
@@ -155,11 +160,18 @@ class SearchRun:
         return as_json(self.found)
 
     def report(self) -> Path:
-        """Writes `report.html` and the figures beside it.
+        """Draws the report and its figures beside what was found; returns the report's path.
 
         Raises:
             OutputError: if they cannot be written.
         """
         from stepladder.report.write import write_search
 
-        return write_search(self.found, self.folder)[0]
+        write_search(self.found, self.folder)
+        write_whole(self.folder / SEARCH_NAME, self.to_json().encode())
+        return self.folder / "report.html"
+
+    @property
+    def is_reported(self) -> bool:
+        """Whether the folder holds the report of this very search."""
+        return _is_reported(self.folder, SEARCH_NAME, self.to_json())

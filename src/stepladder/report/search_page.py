@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,19 +9,17 @@ from stepladder.report.html import Drawn, commands_of, drawn, rendered, study_te
 from stepladder.report.plots.searched import search_figures
 from stepladder.report.search_words import (
     NOTES,
+    candidate_rows,
     expected_text,
     flat_text,
+    knob_rows,
     luck_text,
-    mean_of,
     params_text,
-    ranked,
     shown,
-    span_text,
     subtitle,
-    value_text,
 )
 from stepladder.report.side_table import SideTable
-from stepladder.report.wording import counted, duration, number, visible
+from stepladder.report.wording import counted, duration, visible
 from stepladder.searcher.found import Found
 
 __all__ = ["as_html"]
@@ -92,30 +89,16 @@ def _looked_again(found: Found) -> str:
 
 
 def _leading(found: Found) -> SideTable:
-    rows = tuple(
-        (str(each.number), number(100 * mean_of(each)), str(len(each.replicates)),
-         str(each.epochs), params_text(each.params))
-        for each in ranked(found)[:_SHOWN]
-    )  # fmt: skip
+    rows = tuple(candidate_rows(found, _SHOWN))
     heads = ("Candidate", "Validation %", "Replicates", "Epochs", "Drawn")
     note = f"The leading of {counted(len(found.candidates), 'candidate')}. {NOTES[0]}"
     return SideTable("Leading candidates", heads, rows, note)
 
 
 def _knobs(found: Found) -> SideTable:
-    rows = []
-    for each in found.knobs:
-        told = each.importance
-        has_share = math.isfinite(told.share)
-        rows.append((
-            each.name, f"{100 * told.share:.0f} %" if has_share else "–",
-            f"{told.p:.2g}" if has_share else "–", str(told.candidates),
-            value_text(each.best) + (f" ({each.edge} edge)" if each.edge else ""),
-            span_text(each.values),
-        ))  # fmt: skip
     heads = ("Hyperparameter", "Importance", "p", "Drawn for", "Best",
              f"Within {found.study.delta:g} points")  # fmt: skip
-    return SideTable("Hyperparameters", heads, tuple(rows), NOTES[1])
+    return SideTable("Hyperparameters", heads, tuple(knob_rows(found)), NOTES[1])
 
 
 def _unknown(found: Found) -> list[str]:

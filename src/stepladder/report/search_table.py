@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from typing import TextIO
 
 from rich import box
@@ -13,20 +11,18 @@ from rich.text import Text
 
 from stepladder.report.search_words import (
     NOTES,
+    candidate_rows,
     expected_text,
     flat_text,
+    knob_rows,
     luck_text,
-    mean_of,
     params_text,
-    ranked,
     shown,
-    span_text,
     subtitle,
-    value_text,
 )
 from stepladder.report.table import FILE_WIDTH
-from stepladder.report.wording import counted, number, visible
-from stepladder.searcher.found import Found, Knob
+from stepladder.report.wording import counted, visible
+from stepladder.searcher.found import Found
 
 __all__ = ["as_text", "search_table", "show"]
 
@@ -65,7 +61,7 @@ def search_table(found: Found) -> RenderableType:
         Text(),
         _candidates(found),
         Text(),
-        _knobs(found.knobs, found),
+        _knobs(found),
         Text(),
         Text(flat_text(found)),
         Text(expected_text(found)),
@@ -106,30 +102,18 @@ def _candidates(found: Found) -> Table:
     for head in ("candidate", "validation %", "replicates", "epochs"):
         table.add_column(head, justify="right")
     table.add_column("drawn")
-    for each in ranked(found)[:_SHOWN]:
-        table.add_row(
-            str(each.number), number(100 * mean_of(each)), str(len(each.replicates)),
-            str(each.epochs),
-            Text(params_text(each.params)),
-        )  # fmt: skip
+    for *figures, drawn in candidate_rows(found, _SHOWN):
+        table.add_row(*figures, Text(drawn))
     return table
 
 
-def _knobs(knobs: Sequence[Knob], found: Found) -> Table:
+def _knobs(found: Found) -> Table:
     table = Table(box=box.SIMPLE_HEAD, title="Hyperparameters", title_justify="left")
     table.add_column("name")
     for head in ("importance", "p", "drawn for", "best"):
         table.add_column(head, justify="right")
     table.add_column(f"within {found.study.delta:g} points of the best")
-    for each in knobs:
-        has_share = math.isfinite(each.importance.share)
-        edge = f" ({each.edge} edge)" if each.edge else ""
-        table.add_row(
-            Text(each.name),
-            f"{100 * each.importance.share:.0f} %" if has_share else "–",
-            f"{each.importance.p:.2g}" if has_share else "–",
-            str(each.importance.candidates),
-            Text(value_text(each.best) + edge, style="yellow" if edge else ""),
-            Text(span_text(each.values)),
-        )
+    for each, (name, *figures, best, span) in zip(found.knobs, knob_rows(found), strict=True):
+        style = "yellow" if each.edge else ""
+        table.add_row(Text(name), *figures, Text(best, style=style), Text(span))
     return table

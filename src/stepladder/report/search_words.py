@@ -7,15 +7,17 @@ from collections.abc import Mapping, Sequence
 
 from stepladder.analysis.judged import Estimate
 from stepladder.report.shown import Shown
-from stepladder.report.wording import counted, duration, number, visible
+from stepladder.report.wording import MISSING, counted, duration, number, visible
 from stepladder.searcher.candidates import Candidate
 from stepladder.searcher.found import Found
 from stepladder.space import Choice
 
 __all__ = [
     "NOTES",
+    "candidate_rows",
     "expected_text",
     "flat_text",
+    "knob_rows",
     "luck_text",
     "mean_of",
     "params_text",
@@ -76,6 +78,30 @@ def mean_of(candidate: Candidate) -> float:
     return math.fsum(values) / len(values) if values else math.nan
 
 
+def candidate_rows(found: Found, most: int) -> list[tuple[str, ...]]:
+    """The leading candidates: number, accuracy, replicates, epochs, and what was drawn."""
+    return [
+        (str(each.number), number(100 * mean_of(each)), str(len(each.replicates)),
+         str(each.epochs), params_text(each.params))
+        for each in ranked(found)[:most]
+    ]  # fmt: skip
+
+
+def knob_rows(found: Found) -> list[tuple[str, ...]]:
+    """Each hyperparameter: name, importance, p, candidates, best value, and the flat top's."""
+    rows: list[tuple[str, ...]] = []
+    for each in found.knobs:
+        told = each.importance
+        has_share = math.isfinite(told.share)
+        rows.append((
+            each.name, f"{100 * told.share:.0f} %" if has_share else MISSING,
+            f"{told.p:.2g}" if has_share else MISSING, str(told.candidates),
+            value_text(each.best) + (f" ({each.edge} edge)" if each.edge else ""),
+            span_text(each.values),
+        ))  # fmt: skip
+    return rows
+
+
 def params_text(params: Mapping[str, Choice]) -> str:
     """What was drawn for a candidate."""
     return ", ".join(f"{name} {value_text(value)}" for name, value in params.items())
@@ -85,7 +111,7 @@ def span_text(values: Sequence[Choice]) -> str:
     """The ends of a range, or choices."""
     if len(values) == 2 and all(isinstance(each, float) for each in values):
         return f"{value_text(values[0])} … {value_text(values[1])}"
-    return ", ".join(map(value_text, values)) or "–"
+    return ", ".join(map(value_text, values)) or MISSING
 
 
 def flat_text(found: Found) -> str:
@@ -117,7 +143,7 @@ def expected_text(found: Found) -> str:
 def value_text(value: Choice) -> str:
     """A drawn value."""
     if isinstance(value, bool) or value is None:
-        return "–" if value is None else str(value).lower()
+        return MISSING if value is None else str(value).lower()
     if isinstance(value, float):
         return f"{value:.4g}"
     return visible(str(value))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 __all__ = [
     "MINUS",
+    "MISSING",
     "counted",
     "duration",
     "elided",
