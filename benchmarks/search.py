@@ -1,13 +1,13 @@
 """The search of `mnist-search` beside KerasTuner's and Optuna's, on one space and one split size.
 
-    python benchmarks/search.py --out search.json           # 5 repetitions; hours
+    python benchmarks/search.py --out search.json           # 5 repetitions; hours; goes on
     python benchmarks/search.py --quick --out quick.json    # does it work? means nothing
     python benchmarks/search.py --markdown search.json      # the tables
 
 Every rival runs in an environment of its own, with the same Keras and JAX, as a whole process timed
 from its own start. KerasTuner's Hyperband goes first and sets the time: what it ends with is the
-accuracy to be reached, and the others stop when it did. Of rivals every epoch's validation
-accuracy counts, of stepladder only that of final weights.
+accuracy to be reached, and the others stop when it did. Validation accuracies of all epochs count,
+on every side. Results are written after each search; the same command goes on from there.
 """
 
 from __future__ import annotations
@@ -20,27 +20,30 @@ import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import platformdirs
 
 from comparison import traces
 from comparison.processes import run_timed
-from comparison.rivals import PROGRAMS, RIVALS, Rival, environment_of, prepare, versions_in
+from comparison.rivals import PROGRAMS, RIVALS, environment_of, prepare, versions_in
 from stepladder import data, environment
 from stepladder.bench import Work, measure_floor
+from stepladder.files import write_whole
 from stepladder.study import Study
 from stepladder.version import __version__
 
 REFERENCE, OURS = "tuner-hyperband", "stepladder"
 SHARES = (0.1, 1 / 3, 1.0)
+SIDE = Work().side  # of the matrices whose product tells how fast the machine is
 SEARCHES = {
     REFERENCE: ("tuner", "tuner_search.py", "hyperband"),
     "tuner-random": ("tuner", "tuner_search.py", "random"),
     "tuner-bayesian": ("tuner", "tuner_search.py", "bayesian"),
     "optuna-tpe-pruned": ("optuna", "optuna_search.py", ""),
 }
+ALL = (*SEARCHES, OURS)
 
 
 @dataclass(frozen=True)
@@ -64,22 +67,23 @@ def main(words: list[str] | None = None) -> None:
     if options.quick:
         size = Size(4, 500, 1000, 4)
         study = _smaller(study, size)
-    settings, work = environment.settings(), Work(gemm_seconds=0.1 if options.quick else 1.0)
-    floor = measure_floor(settings, work.side, work.gemm_seconds)
+    result = _begun(options)
     with tempfile.TemporaryDirectory(prefix="stepladder-search-") as folder:
-        found = _all(options, study, size, Path(folder))
-    floor_after = measure_floor(settings, work.side, work.gemm_seconds)
-    result = {
-        "date": time.strftime("%Y-%m-%d"),
-        "quick": options.quick,
-        "machine": settings.machine,
-        "sgemm": {"before": floor.rate, "after": floor_after.rate},
-        "repetitions": options.repetitions,
-        **found,
-        "summary": traces.summary(found["traces"], REFERENCE, OURS, SHARES),
-    }
-    options.out.write_text(json.dumps(result, indent=2), "utf-8")
+        _all(options, result, study, size, Path(folder))
     print(markdown(result), end="")
+
+
+def _begun(options: argparse.Namespace) -> dict[str, Any]:
+    """What there is to go on from, or nothing yet."""
+    settings = environment.settings()
+    asked = {"quick": options.quick, "backend": options.backend, "machine": settings.machine}
+    if options.out.exists():
+        found = json.loads(options.out.read_text("utf-8"))
+        there = {name: found.get(name) for name in asked}
+        if there != asked:
+            raise SystemExit(f"{options.out} must be of {asked}, found {there}; take another file")
+        return cast("dict[str, Any]", found)
+    return {**asked, "sgemm": [], "traces": {name: [] for name in ALL}, "versions": {}}
 
 
 def _smaller(study: Study, size: Size) -> Study:
@@ -94,34 +98,51 @@ def _smaller(study: Study, size: Size) -> Study:
     )
 
 
-def _all(options: argparse.Namespace, study: Study, size: Size, folder: Path) -> dict[str, Any]:
-    """Every search in every repetition."""
+def _all(
+    options: argparse.Namespace, result: dict[str, Any], study: Study, size: Size, folder: Path
+) -> None:
+    """Every search in every repetition that is not there yet."""
     images = folder / "mnist.npz"
     mnist = data.load("mnist")
     np.savez(images, x_train=mnist.x_train, y_train=mnist.y_train)
-    found: dict[str, list[list[tuple[float, float]]]] = {name: [] for name in (*SEARCHES, OURS)}
-    versions: dict[str, dict[str, str]] = {OURS: {"stepladder": __version__}}
+    found = result["traces"]
     for seed in range(options.repetitions):
-        limit = None
-        for name, (library, program, kind) in SEARCHES.items():
-            rival = replace(RIVALS[f"{library}-{options.backend}"], program=program)
-            python = prepare(rival, options.environments, _say)
-            versions[name] = versions_in(python, rival)
-            _say(f"repetition {seed + 1}, {name}")
+        for name in ALL:
+            if len(found[name]) > seed:
+                continue
+            floor = measure_floor(environment.settings(), SIDE, 0.1 if options.quick else 1.0)
+            _say(f"repetition {seed + 1}, {name}, SGEMM at {floor.rate / 1e9:.0f} GFLOP/s")
             trace = folder / f"{name}-{seed}.jsonl"
-            _rival(rival, python, images, trace, kind, seed, size, limit)
+            if name == OURS:
+                _ours(study.changed({"seed": seed}), trace, folder / f"ours-{seed}")
+                versions = {"stepladder": __version__}
+            else:
+                limit = None if name == REFERENCE else found[REFERENCE][seed][-1][0]
+                versions = _rival(options, name, images, trace, seed, size, limit)
             found[name].append(traces.read(trace))
-            if name == REFERENCE:
-                limit = found[name][-1][-1][0]
-        _say(f"repetition {seed + 1}, {OURS}")
-        found[OURS].append(_ours(study.changed({"seed": seed}), folder / f"ours-{seed}"))
-    return {"traces": found, "versions": versions, "backend": options.backend}
+            result["versions"][name] = versions
+            result["sgemm"].append(floor.rate)
+            _write(options.out, result)
+
+
+def _write(file: Path, result: dict[str, Any]) -> None:
+    """Results so far, with what the whole repetitions among them come to."""
+    whole = min(map(len, result["traces"].values()))
+    result["date"], result["repetitions"] = time.strftime("%Y-%m-%d"), whole
+    if whole:
+        paired = {name: each[:whole] for name, each in result["traces"].items()}
+        result["summary"] = traces.summary(paired, REFERENCE, OURS, SHARES)
+    write_whole(file, json.dumps(result, indent=2).encode())
 
 
 def _rival(
-    rival: Rival, python: Path, images: Path, trace: Path, kind: str, seed: int, size: Size,
+    options: argparse.Namespace, name: str, images: Path, trace: Path, seed: int, size: Size,
     limit: float | None,
-) -> None:  # fmt: skip
+) -> dict[str, str]:  # fmt: skip
+    """A rival's search, and the versions of what it stands on."""
+    library, program, kind = SEARCHES[name]
+    rival = replace(RIVALS[f"{library}-{options.backend}"], program=program)
+    python = prepare(rival, options.environments, _say)
     given = {
         "--data": images, "--out": trace, "--kind": kind, "--seed": seed, "--epochs": size.epochs,
         "--validation": size.validation, "--examples": size.examples, "--trials": size.trials,
@@ -131,30 +152,32 @@ def _rival(
     for option, value in given.items():
         words += [option, str(value)] if value not in (None, "") else []
     run_timed(words, environment_of(rival), trace.with_suffix(".log"))
+    return versions_in(python, rival)
 
 
-def _ours(study: Study, folder: Path) -> list[tuple[float, float]]:
+def _ours(study: Study, trace: Path, folder: Path) -> None:
     """Our search, with nothing compiled before."""
     folder.mkdir()
-    file, trace = folder / "study.toml", folder / "trace.jsonl"
+    file = folder / "study.toml"
     file.write_text(study.to_toml(), "utf-8")
     words = [sys.executable, str(Path(__file__).parent / "search_ours.py")]
     words += ["--study", str(file), "--out", str(trace), "--folder", str(folder / "run")]
     own = {**os.environ, "JAX_PLATFORMS": "cpu", "XDG_CACHE_HOME": str(folder / "cache")}
     run_timed(words, own, folder / "log.txt")
-    return traces.read(trace)
 
 
 def markdown(result: dict[str, Any]) -> str:
     """The tables of a result."""
+    if not result["repetitions"]:
+        return "No repetition is whole yet.\n"
     summary = result["summary"]
     ratio, target, lasted = (
         summary[name] for name in ("time_ratio", "target", "reference_seconds")
     )
     lines = [
         f"{result['repetitions']} repetitions on {result['machine']}, {result['date']}, SGEMM "
-        f"{result['sgemm']['before'] / 1e9:.0f} GFLOP/s before and "
-        f"{result['sgemm']['after'] / 1e9:.0f} after; rivals on {result['backend']}.",
+        f"{min(result['sgemm']) / 1e9:.0f} to {max(result['sgemm']) / 1e9:.0f} GFLOP/s before each "
+        f"search; rivals on {result['backend']}.",
         "",
         f"KerasTuner's Hyperband ends at {_shown(target, 100)} % after {_shown(lasted, 1)} s. "
         f"Stepladder is there after {_shown(ratio, 1)} of that time (geometric mean over "

@@ -36,7 +36,8 @@ class Rival:
     packages: tuple[str, ...] = ()
 
 
-_TUNER = ("keras-tuner>=1.4.7,<1.5", "six")  # it imports six and does not say so,
+_BAYESIAN = ("scipy", "scikit-learn")  # what its extra of that name holds
+_TUNER = ("keras-tuner>=1.4.7,<1.5", "six", *_BAYESIAN)  # it imports six and does not say so,
 _TUNER_TENSORFLOW = (*_TUNER, "tensorboard")  # and with TensorFlow this too
 _OPTUNA = ("optuna>=5,<6",)
 
