@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def execute(
     model: ModelFile | None = None,
     arm_names: Mapping[str, Sequence[str]] | None = None,
     before: Mapping[Trial, tuple[Stage, ...]] | None = None,
-    keeps: bool = False,
+    keeps: Collection[Trial] = (),
     standby: Standby | None = None,
     weights: Path | None = None,
 ) -> int:
@@ -66,8 +66,9 @@ def execute(
         arm_names: names of a trial's arms by its id, for messages.
         before: stages that trials have behind them; None where none has any. Where trials may
             have some, replicates are trained one by one.
-        keeps: whether where trials end is kept, for later stages to go on from.
-        standby: processes that were started before, which are used first and then ended.
+        keeps: trials of which it is kept where they end, for later stages to go on from.
+        standby: processes that were started before, which are used first; those that last go back
+            to it, the others are ended.
         weights: where what each trial ended with is kept, or None to keep it nowhere.
 
     Returns:
@@ -123,12 +124,13 @@ class _Execution:
     def run(self) -> int:
         try:
             self._fill()
-            self._standby.end()
+            if not self._standby.lasting:
+                self._standby.end()
             while self._claims.elsewhere or any(worker.group for worker in self._workers):
                 self._listen()
         finally:
             for worker in self._workers:
-                worker.end()
+                self._standby.leave(worker)
             self._keep_finished()
             self._claims.end()
         return self._kept

@@ -102,8 +102,9 @@ class Worker:
             thread.start()
 
     def begin(self, dataset: Dataset) -> None:
-        """Gives it the dataset that it was started without."""
-        self._dataset.set_result(dataset)
+        """Gives it the dataset, if it was started without one and has none yet."""
+        if not self._dataset.done():
+            self._dataset.set_result(dataset)
 
     def train(self, group: Group) -> None:
         """Hands it a group; its answers come as events."""
@@ -117,6 +118,11 @@ class Worker:
         self._threads[0].join()
         with suppress(OSError):
             send(self._pipe_in, *check_frame(recipes))
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process.poll() is None
 
     def last_words(self) -> str:
         """How it ended, and the end of what it wrote to standard error."""

@@ -1,4 +1,4 @@
-"""Training processes that are started before it is known what they will train."""
+"""Training processes that are there before it is known what they will train."""
 
 from __future__ import annotations
 
@@ -16,10 +16,16 @@ class Standby:
 
     Attributes:
         events: where what they say is put.
+        lasting: whether processes that have nothing left to do come back to wait for more.
     """
 
-    def __init__(self) -> None:
-        """Starts none yet."""
+    def __init__(self, lasting: bool = False) -> None:
+        """Starts none yet.
+
+        Args:
+            lasting: whether several executions share the processes, which keep their programs.
+        """
+        self.lasting = lasting
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._workers: list[Worker] = []
 
@@ -40,12 +46,20 @@ class Standby:
             )
 
     def take(self, cpu: int | None) -> Worker | None:
-        """The process that waits on a core, if one does; it lacks its dataset."""
-        for worker in self._workers:
-            if worker.cpu == cpu:
-                self._workers.remove(worker)
+        """The process that waits on a core, if one does; it may lack its dataset."""
+        for worker in [each for each in self._workers if each.cpu == cpu]:
+            self._workers.remove(worker)
+            if worker.is_alive:
                 return worker
+            worker.end()
         return None
+
+    def leave(self, worker: Worker) -> None:
+        """Has a process that was taken wait again, or ends it."""
+        if self.lasting and worker.group is None:
+            self._workers.append(worker)
+        else:
+            worker.end()
 
     def end(self) -> None:
         """Ends those that nobody has taken."""

@@ -21,7 +21,8 @@ from stepladder.train.structure import is_lane_number
 from stepladder.values import fingerprint
 
 if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial, Trial
+    from optuna import Study as OptunaStudy
+    from optuna.trial import FrozenTrial, Trial, TrialState
 
 __all__ = ["JOURNAL_NAME", "Asker"]
 
@@ -35,6 +36,7 @@ class Asker:
     What is asked depends on the study, the number of the population and what was told before,
     never on a clock or on how often a search was interrupted: each population has a sampler of
     its own with a seed of its own. Populations that the journal holds are not asked for again.
+    Candidates that are still being trained count as far as they came.
 
     Args:
         study: what is asked, with a search.
@@ -56,11 +58,8 @@ class Asker:
              study.base.model_dump(mode="json"), study.seed]
         )  # fmt: skip
         sampler(self._search.sampler, 0)  # now, before anything is trained
-        import optuna
-
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self._optuna = optuna.create_study(direction="maximize", study_name=study.name)
-        self._optuna.set_user_attr(_OURS, self._identity)
+        self._asked: list[FrozenTrial] = []
+        self._told: Sequence[Candidate] = ()
         self._recorded = self._read()
         self._points = points(
             self._quasi_random(), self._structural, self._search.per_structure, self._seed(0)
@@ -87,36 +86,45 @@ class Asker:
             count: how many.
             population: its number, from 0.
         """
-        first = len(self._optuna.trials)
-        self._asked: list[Trial | FrozenTrial] = list(self._recorded[first : first + count])
-        if len(self._asked) < count:
-            self._recorded, self._asked = [], []
-            made = sampler(self._search.sampler, self._seed(1, population))
-            if made is not None:
-                self._optuna.sampler = made
-            for number in range(first, first + count):
-                self._asked.append(self._ask(number, number - first))
+        first = len(self._asked)
+        recorded = self._recorded[first : first + count]
+        if len(recorded) < count:
+            self._recorded, recorded = [], self._drawn(count, population)
+        self._asked += recorded
         space, base = self._search.space, self._study.base
         return [
             Candidate(first + place, dict(each.params), recipe_of(each.params, space, base),
                       population)
-            for place, each in enumerate(self._asked)
+            for place, each in enumerate(recorded)
         ]  # fmt: skip
 
-    def _ask(self, number: int, place: int) -> Trial:
+    def _drawn(self, count: int, population: int) -> list[FrozenTrial]:
+        """Candidates of Optuna's, by what was told so far."""
+        study = self._known(for_sampling=True)
+        made = sampler(self._search.sampler, self._seed(1, population))
+        if made is not None:
+            study.sampler = made
+        asked: list[Trial] = []
+        for _ in range(count):
+            asked.append(self._draw(study, asked))
+        return study.get_trials()[-count:]
+
+    def _draw(self, study: OptunaStudy, before: Sequence[Trial]) -> Trial:
+        """One more candidate of a population, after those before it."""
+        number, place = len(self._asked) + len(before), len(before)
         fixed: dict[str, Choice] = {}
         if number < len(self._points):
             fixed = drawn(self._dimensions, self._points[number], self._study.base)
         elif place % self._search.per_structure:
-            leader = self._asked[-1].params
+            leader = before[-1].params
             names = [each.name for each, own in
                      zip(self._dimensions, self._structural, strict=True) if own]  # fmt: skip
             fixed = {name: leader[name] for name in names if name in leader}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that a fixed value is off a step's grid by rounding
             if fixed:
-                self._optuna.enqueue_trial(fixed)
-            trial = self._optuna.ask()
+                study.enqueue_trial(fixed)
+            trial = study.ask()
             params: dict[str, Choice] = {}
             for dimension in self._dimensions:
                 if is_active(dimension, params, self._study.base):
@@ -124,30 +132,55 @@ class Asker:
         return trial
 
     def tell(self, candidates: Sequence[Candidate]) -> None:
-        """Tells what became of the candidates that were asked for last, in their order."""
-        from optuna.trial import FrozenTrial, TrialState
-
-        for candidate, asked in zip(candidates, self._asked, strict=True):
-            reported = {epochs: self._or_chance(accuracy)
-                        for epochs, accuracy in sorted(candidate.rungs.items())}  # fmt: skip
-            is_whole = candidate.epochs == candidate.recipe.epochs
-            if isinstance(asked, FrozenTrial):
-                self._optuna.add_trial(_with_outcome(asked, reported, is_whole))
-                continue
-            for epochs, accuracy in reported.items():
-                asked.report(accuracy, epochs)
-            asked.set_user_attr("seconds", candidate.seconds)
-            if is_whole:
-                self._optuna.tell(asked, self._or_chance(candidate.accuracy))
-            else:
-                self._optuna.tell(asked, state=TrialState.PRUNED)
+        """Tells what has become so far of all candidates that were asked for, in their order."""
+        self._told = candidates
         self._write()
+
+    def _known(self, for_sampling: bool) -> OptunaStudy:
+        """A study of Optuna's of all that was told.
+
+        Args:
+            for_sampling: whether candidates that are under way count as far as they came; else
+                they are running.
+        """
+        import optuna
+        from optuna.trial import TrialState
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        study = optuna.create_study(direction="maximize", study_name=self._study.name)
+        study.set_user_attr(_OURS, self._identity)
+        for candidate, asked in zip(self._told, self._asked, strict=False):
+            whole = candidate.epochs == candidate.recipe.epochs
+            state = TrialState.COMPLETE if whole else TrialState.PRUNED
+            if not for_sampling and not candidate.is_over:
+                state = TrialState.RUNNING
+            study.add_trial(self._with_outcome(asked, candidate, state))
+        return study
+
+    def _with_outcome(
+        self, asked: FrozenTrial, candidate: Candidate, state: TrialState
+    ) -> FrozenTrial:
+        """A trial as it was asked for, with what its candidate came to."""
+        from optuna.trial import create_trial
+
+        reported = {
+            epochs: self._or_chance(accuracy)
+            for epochs, accuracy in sorted(candidate.rungs.items())
+        }
+        return create_trial(
+            state=state,
+            value=reported[max(reported)] if reported and state.is_finished() else None,
+            params=asked.params,
+            distributions=asked.distributions,
+            user_attrs={"seconds": candidate.seconds},
+            intermediate_values=reported,
+        )
 
     def _or_chance(self, accuracy: float) -> float:
         return self._chance if math.isnan(accuracy) else accuracy
 
     def _read(self) -> list[FrozenTrial]:
-        """Finished trials that the journal holds of this very search, in order."""
+        """Trials that the journal holds of this very search, in order."""
         if self._journal is None or not self._journal.exists():
             return []
         from optuna import load_study
@@ -161,15 +194,12 @@ class Asker:
                 storage=JournalStorage(JournalFileBackend(str(self._journal))),
             )
             if kept.user_attrs.get(_OURS) == self._identity:
-                for trial in kept.trials:
-                    if not trial.state.is_finished():
-                        break
-                    found.append(trial)
+                found += kept.trials
         return found
 
     def _write(self) -> None:
         """Writes the study for Optuna's own tools, in one move."""
-        if self._journal is None or len(self._optuna.trials) <= len(self._recorded):
+        if self._journal is None or len(self._asked) < len(self._recorded):
             return
         import tempfile
 
@@ -177,29 +207,15 @@ class Asker:
         from optuna.storages import JournalStorage
         from optuna.storages.journal import JournalFileBackend
 
+        known = self._known(for_sampling=False)
         with tempfile.TemporaryDirectory(prefix="stepladder-") as folder:
             file = Path(folder) / JOURNAL_NAME
             copy_study(
                 from_study_name=self._study.name,
-                from_storage=self._optuna._storage,
+                from_storage=known._storage,
                 to_storage=JournalStorage(JournalFileBackend(str(file))),
             )
             write_whole(self._journal, file.read_bytes())
-
-
-def _with_outcome(recorded: FrozenTrial, reported: dict[int, float], is_whole: bool) -> FrozenTrial:
-    """A recorded trial with the outcome that the store tells, whatever the record said."""
-    from optuna.trial import TrialState, create_trial
-
-    return create_trial(
-        state=TrialState.COMPLETE if is_whole else TrialState.PRUNED,
-        value=reported[max(reported)] if reported else None,
-        params=recorded.params,
-        distributions=recorded.distributions,
-        user_attrs=recorded.user_attrs,
-        system_attrs=recorded.system_attrs,
-        intermediate_values=reported,
-    )
 
 
 def _suggest(trial: Trial, dimension: Dimension) -> Any:  # noqa: ANN401 - of any kind

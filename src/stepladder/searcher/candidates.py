@@ -22,6 +22,7 @@ class Candidate:
         recipe: that they make.
         population: number of the population that it was asked for in.
         rungs: validation accuracy on the first replicate by epochs trained; NaN where it diverged.
+        is_over: whether its training has come to its end, or was given up.
         seconds: of training, all of its rungs together.
         more: validation accuracies on further replicates, where it was a finalist.
     """
@@ -31,6 +32,7 @@ class Candidate:
     recipe: Recipe
     population: int
     rungs: dict[int, float] = field(default_factory=dict)
+    is_over: bool = False
     seconds: float = 0.0
     more: tuple[float, ...] = ()
 

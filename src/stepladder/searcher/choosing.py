@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from stepladder.errors import RunError
 from stepladder.runner.question import Question
 from stepladder.searcher.candidates import Candidate
-from stepladder.searcher.thinning import Trainer, trial_of
+from stepladder.searcher.thinning import trial_of
+from stepladder.searcher.waves import Trainer
 from stepladder.searching import SEARCH_REPLICATES
 
 __all__ = ["choose", "margin_of"]
@@ -69,7 +70,7 @@ def _try_again(
     }
     every = [trial for each in trials.values() for trial in each]
     label = f"{len(finalists)} finalists on {replicates - 1} more replicates"
-    results = train(every, label, {}, False)
+    results = train(every, label, {}, ())
     for each in finalists:
         found = [results[trial.id] for trial in trials[each.number]]
         each.more = tuple(result.validation.accuracy for result in found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,11 +12,11 @@ from stepladder.runner.progress import Planned
 from stepladder.runner.question import Question, question_of
 from stepladder.runner.settings import Settings
 from stepladder.searcher.asking import Asker
-from stepladder.searcher.candidates import Candidate
 from stepladder.searcher.choosing import choose
 from stepladder.searcher.samplers import learns
 from stepladder.searcher.search_run import fresh_trials, searchable
-from stepladder.searcher.thinning import Before, goes_on, thin_out
+from stepladder.searcher.thinning import Before, goes_on
+from stepladder.searcher.waves import waves
 from stepladder.searching import Population, populations
 from stepladder.store import Store, open_store
 from stepladder.study import Study
@@ -43,7 +43,7 @@ class _Replay:
     seen: set[str] = field(default_factory=set)
 
     def __call__(
-        self, trials: Sequence[Trial], label: str, before: Before, keeps: bool
+        self, trials: Sequence[Trial], label: str, before: Before, keeps: Collection[Trial]
     ) -> dict[str, TrialResult]:
         stored = self.store.results([trial.id for trial in trials], curves=False)
         for trial in trials:
@@ -113,15 +113,10 @@ def _replayed(
     question: Question, plan: Sequence[Population], asker: Asker, replay: _Replay
 ) -> bool:
     """Goes through a search as far as it was trained; whether that is to its end."""
-    candidates: list[Candidate] = []
     try:
-        for number, population in enumerate(plan):
-            asked = asker.ask(population.size, number)
-            thin_out(population, asked, question, replay, lambda _: None, "")
-            asker.tell(asked)
-            candidates += asked
+        *_, candidates = waves(plan, asker, question, replay, lambda _: None)
         winner, _ = choose(candidates, question, replay)
-        replay(fresh_trials(winner.recipe, question), "", {}, False)
+        replay(fresh_trials(winner.recipe, question), "", {}, ())
     except _NotTrainedYet:
         return False
     return True

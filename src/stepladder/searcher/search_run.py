@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from stepladder.runner.possible import check_possible
 from stepladder.runner.progress import Progress, QuietProgress
 from stepladder.runner.question import Question, question_of, record_of
 from stepladder.runner.settings import Settings
+from stepladder.runner.standby import Standby
 from stepladder.runner.study_run import workers_for
 from stepladder.searcher import telling
 from stepladder.searcher.asking import JOURNAL_NAME, Asker
@@ -29,8 +30,9 @@ from stepladder.searcher.candidates import Candidate
 from stepladder.searcher.choosing import choose
 from stepladder.searcher.found import Found
 from stepladder.searcher.samplers import learns
-from stepladder.searcher.thinning import Before, goes_on, thin_out, trial_of
-from stepladder.searching import Population, populations
+from stepladder.searcher.thinning import Before, goes_on, trial_of
+from stepladder.searcher.waves import waves
+from stepladder.searching import populations
 from stepladder.store import Store, StudyRecord, check_place, open_store
 from stepladder.study import Study
 from stepladder.train.checkpoints import clear, forget
@@ -86,14 +88,17 @@ def search_study(
         kept.put_study(record)
         checkpoints = folder / folders.CHECKPOINTS_NAME
         trains = _Training(study, dataset, settings, kept, progress or QuietProgress(), checkpoints)
-        candidates, epochs = _searched(question, asker, trains, checkpoints)
-        winner, finalists = choose(candidates, question, trains)
-        fresh = _fresh(winner, question, trains)
+        try:
+            candidates = _searched(question, asker, trains)
+            winner, finalists = choose(candidates, question, trains)
+            fresh = _fresh(winner, question, trains)
+        finally:
+            trains.workers.end()
         forget_dead(kept)
         if not kept.claimed(trains.seen):
             clear(checkpoints)
         latest = kept.study(study.name) or record
-        return _told(question, latest, kept, trains, candidates, finalists, fresh, epochs, final)
+        return _told(question, latest, kept, trains, candidates, finalists, fresh, final)
 
 
 def searchable(study: Study, settings: Settings) -> tuple[Dataset, StudyRecord]:
@@ -148,9 +153,14 @@ class _Training:
     checkpoints: Path
     trained: int = 0
     seen: set[str] = field(default_factory=set)
+    workers: Standby = field(default_factory=lambda: Standby(lasting=True))
+
+    def forget(self, trial: Trial) -> None:
+        """Removes where a trial ended: nobody will go on from there."""
+        forget(self.checkpoints, trial)
 
     def __call__(
-        self, trials: Sequence[Trial], label: str, before: Before, keeps: bool
+        self, trials: Sequence[Trial], label: str, before: Before, keeps: Collection[Trial]
     ) -> dict[str, TrialResult]:
         part = planned(self.study, {label: trials}, self.store)
         self.seen.update(trial.id for trial in part.trials)
@@ -161,7 +171,7 @@ class _Training:
             try:
                 self.trained += execute(
                     part.trials, part.missing, self.dataset, self.settings, self.told, self.store,
-                    self.checkpoints, self.study.model, part.arm_names, before, keeps,
+                    self.checkpoints, self.study.model, part.arm_names, before, keeps, self.workers,
                 )  # fmt: skip
             finally:
                 self.told.finish()
@@ -169,36 +179,28 @@ class _Training:
         return self.store.results([trial.id for trial in part.trials], curves=False)
 
 
-def _searched(
-    question: Question, asker: Asker, trains: _Training, checkpoints: Path
-) -> tuple[list[Candidate], int]:
-    """Every candidate with its outcome, and the epochs that they took."""
+def _searched(question: Question, asker: Asker, trains: _Training) -> list[Candidate]:
+    """Every candidate with its outcome."""
     study = question.study
     search = study.search
     assert search is not None
     going = goes_on(study, question.engine)
-    candidates: list[Candidate] = []
-    epochs = 0
     plan = populations(search, study.base.epochs, learns(search.sampler), going)
-    for number, population in enumerate(plan):
-        asked = asker.ask(population.size, number)
-        label = f"population {number + 1}"
-        thin_out(population, asked, question, trains, lambda t: forget(checkpoints, t), label)
-        asker.tell(asked)
-        candidates += asked
-        epochs += _epochs(population, asked, going)
+    candidates: list[Candidate] = []
+    for candidates in waves(plan, asker, question, trains, trains.forget):
         best = max(candidates, key=lambda each: (each.is_whole, _or_0(each.accuracy)))
         trains.told.note(
             f"{len(candidates)} of {search.trials} candidates, the best so far "
             f"{_or_0(best.accuracy):.2%} on validation"
         )
-    return candidates, epochs
+    return candidates
 
 
-def _epochs(population: Population, asked: Sequence[Candidate], going: bool) -> int:
+def _epochs(candidates: Sequence[Candidate], going: bool) -> int:
+    """Epochs of training that candidates took."""
     if going:
-        return sum(each.epochs for each in asked)
-    return sum(sum(each.rungs) for each in asked)
+        return sum(each.epochs for each in candidates)
+    return sum(sum(each.rungs) for each in candidates)
 
 
 def _or_0(accuracy: float) -> float:
@@ -213,7 +215,7 @@ def _fresh(winner: Candidate, question: Question, trains: _Training) -> list[Tri
     """
     trials = fresh_trials(winner.recipe, question)
     count = len(trials)
-    results = trains(trials, f"the winner on {count} fresh replicates", {}, False)
+    results = trains(trials, f"the winner on {count} fresh replicates", {}, ())
     found = [results[trial.id] for trial in trials]
     if all(each.diverged for each in found):
         raise RunError(
@@ -227,7 +229,7 @@ def _fresh(winner: Candidate, question: Question, trains: _Training) -> list[Tri
 def _told(
     question: Question, record: StudyRecord, store: Store, trains: _Training,
     candidates: Sequence[Candidate], finalists: Sequence[Candidate],
-    fresh: Sequence[TrialResult], epochs: int, final: bool,
+    fresh: Sequence[TrialResult], final: bool,
 ) -> Found:  # fmt: skip
     study, winner, chance = question.study, finalists[0], 1 / question.classes
     accuracies = [result.validation.accuracy for result in fresh]
@@ -259,7 +261,7 @@ def _told(
         whole=sum(each.is_whole for each in candidates),
         diverged=sum(math.isnan(each.accuracy) for each in candidates),
         parameters=fresh[0].parameters,
-        epochs=epochs,
+        epochs=_epochs(candidates, goes_on(study, question.engine)),
         training_seconds=_seconds(candidates, fresh),
         seconds=record.seconds,
         versions=record.versions,

@@ -1,10 +1,9 @@
-"""Populations while they train: rung by rung, the best go on, side by side in fewer lanes."""
+"""A population while it trains: rung by rung, the best go on, side by side in fewer lanes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
 
 from stepladder.recipe import Recipe
 from stepladder.records import Trial, TrialResult
@@ -12,28 +11,12 @@ from stepladder.runner.question import Question
 from stepladder.searcher.candidates import Candidate
 from stepladder.searching import SEARCH_REPLICATES, Population
 from stepladder.study import Study
-from stepladder.train.groups import Stage, groups
+from stepladder.train.groups import Stage
 from stepladder.train.schedule import FORESEEING
 
-__all__ = ["Before", "Trainer", "goes_on", "survivors", "thin_out", "trial_of"]
+__all__ = ["Before", "Thinning", "goes_on", "survivors", "trial_of"]
 
 Before = Mapping[Trial, tuple[Stage, ...]]
-
-
-class Trainer(Protocol):
-    """Trains trials and keeps them."""
-
-    def __call__(
-        self, trials: Sequence[Trial], label: str, before: Before, keeps: bool
-    ) -> dict[str, TrialResult]:
-        """The results of trials by their ids; what is stored is not trained again.
-
-        Args:
-            trials: all of a rung: they decide which of them share a program.
-            label: what they are, for progress.
-            before: stages that they have behind them.
-            keeps: whether others are to go on from where they end.
-        """
 
 
 def goes_on(study: Study, engine: str) -> bool:
@@ -60,54 +43,78 @@ def trial_of(recipe: Recipe, question: Question, replicate: int) -> Trial:
     )  # fmt: skip
 
 
-def thin_out(
-    population: Population,
-    candidates: Sequence[Candidate],
-    question: Question,
-    train: Trainer,
-    forget: Callable[[Trial], object],
-    label: str,
-) -> None:
-    """Trains candidates rung by rung and notes what each one comes to.
+class Thinning:
+    """One population on its way: rung by rung, the best go on.
 
-    Args:
-        population: its rungs and how many go on from each.
-        candidates: as many as it has; their outcomes are noted in them.
-        question: what decides their trials.
-        train: trains them.
-        forget: is told of trials that nobody will go on from.
-        label: what they are, for progress.
+    Attributes:
+        before: stages that the trials of the next rung have behind them.
+        goes_on: whether others are to go on from where the trials of the next rung end.
     """
-    going = goes_on(question.study, question.engine)
-    behind: dict[Trial, tuple[Stage, ...]] = {}
-    alive, last = list(candidates), len(population.rungs) - 1
-    earlier: dict[int, Trial] = {}
-    for rung, epochs in enumerate(population.rungs):
-        if not alive:
-            break  # all of them have diverged
-        trials = {each.number: _at(each, epochs, question, rung == last) for each in alive}
-        before = {
-            trials[each.number]: behind[earlier[each.number]]
-            for each in alive
-            if going and each.number in earlier
+
+    def __init__(
+        self, population: Population, candidates: Sequence[Candidate], question: Question
+    ) -> None:
+        """Before its first rung.
+
+        Args:
+            population: its rungs and how many go on from each.
+            candidates: as many as it has; their outcomes are noted in them.
+            question: what decides their trials.
+        """
+        self._population, self._question = population, question
+        self._going = goes_on(question.study, question.engine)
+        self._alive, self._rung = list(candidates), 0
+        self._earlier: dict[int, Trial] = {}
+        self._behind: dict[Trial, tuple[Stage, ...]] = {}
+        self._stand()
+
+    @property
+    def trials(self) -> list[Trial]:
+        """What is to be trained for the next rung; nothing where there is none."""
+        return list(self._trials.values())
+
+    @property
+    def epochs(self) -> int:
+        """Of a training of the next rung."""
+        return self._population.rungs[self._rung]
+
+    def note(
+        self, results: Mapping[str, TrialResult], stages: Mapping[Trial, tuple[Stage, ...]]
+    ) -> list[Trial]:
+        """Takes in what the rung came to, and turns to the next.
+
+        Args:
+            results: of its trials, by their ids.
+            stages: that each of them has behind it now.
+
+        Returns:
+            Trials that nobody will go on from.
+        """
+        for each in self._alive:
+            _note(each, results[self._trials[each.number].id], self._going)
+        self._behind = {trial: stages[trial] for trial in self._trials.values()}
+        done, had, kept = self._trials, list(self._earlier.values()), self.goes_on
+        self._rung += 1
+        is_last = self._rung == len(self._population.rungs)
+        best = [] if is_last else survivors(self._alive, self._population.sizes[self._rung])
+        for each in self._alive:
+            each.is_over = each not in best
+        self._earlier = {each.number: done[each.number] for each in best} if kept else {}
+        self._alive = best
+        self._stand()
+        lost = [trial for trial in done.values() if trial not in self._earlier.values()]
+        return had + (lost if kept else [])
+
+    def _stand(self) -> None:
+        last = len(self._population.rungs) - 1
+        self._trials = {
+            each.number: _at(each, self.epochs, self._question, self._rung == last)
+            for each in self._alive
         }
-        keeps = going and rung < last
-        shown = f"{label}, {_counted(len(alive))} to epoch {epochs}"
-        results = train(list(trials.values()), shown, before, keeps)
-        for each in alive:
-            _note(each, results[trials[each.number].id], going)
-        for trial in earlier.values():
-            forget(trial)
-        every = list(trials.values())
-        for group in groups(every, every, before=before):
-            for trial in group.trials:
-                stage = Stage(trial.recipe.epochs, group.lanes)
-                behind[trial] = (*before.get(trial, ()), stage)
-        earlier = trials if keeps else {}
-        if rung < last:
-            alive = survivors(alive, population.sizes[rung + 1])
-    for trial in earlier.values():
-        forget(trial)
+        self.before: Before = {
+            self._trials[number]: self._behind[trial] for number, trial in self._earlier.items()
+        }
+        self.goes_on = self._going and self._rung < last
 
 
 def _at(candidate: Candidate, epochs: int, question: Question, is_last: bool) -> Trial:
@@ -129,7 +136,3 @@ def survivors(alive: Sequence[Candidate], count: int) -> list[Candidate]:
     finite = [each for each in alive if math.isfinite(each.accuracy)]
     best = sorted(finite, key=lambda each: (-each.accuracy, each.number))[:count]
     return sorted(best, key=lambda each: each.number)
-
-
-def _counted(count: int) -> str:
-    return f"{count} candidate{'' if count == 1 else 's'}"

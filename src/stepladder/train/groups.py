@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal, NamedTuple
@@ -157,7 +157,7 @@ def groups(
     missing: Iterable[Trial],
     stackings: Mapping[Recipe, Stacking] | None = None,
     before: Mapping[Trial, tuple[Stage, ...]] | None = None,
-    keeps: bool = False,
+    keeps: Collection[Trial] = (),
 ) -> list[Group]:
     """The groups that hold a trial still to be trained.
 
@@ -166,12 +166,12 @@ def groups(
         missing: those still to be trained.
         stackings: how replicates are put together, by structure; one by one where it says nothing.
         before: stages that trials have behind them; trials of different ones share no group.
-        keeps: whether where the trials end is kept.
+        keeps: trials of which it is kept where they end.
 
     Returns:
         Groups in the order of their first trial.
     """
-    wanted, behind = set(missing), before or {}
+    wanted, kept, behind = set(missing), set(keeps), before or {}
     made = []
     for stacking, rows in _stacked(_rows(planned, behind), stackings or {}):
         left = tuple(trial for row in rows for trial in row if trial in wanted)
@@ -183,7 +183,7 @@ def groups(
                     len(rows[0]),
                     put_together,
                     before=behind.get(rows[0][0], ()),
-                    keeps=keeps,
+                    keeps=any(trial in kept for trial in left),
                 )
             )
     return made

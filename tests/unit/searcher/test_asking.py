@@ -17,7 +17,7 @@ from stepladder.train.structure import structure
 def outcome(candidate):
     rate = candidate.params["learning_rate"]
     candidate.rungs = {1: 0.5 + rate / 4, 9: 0.6 + rate / 4} if candidate.number % 3 else {1: 0.4}
-    candidate.seconds = 1.0
+    candidate.seconds, candidate.is_over = 1.0, True
 
 
 def asked(study, sizes, journal=None):
@@ -27,8 +27,8 @@ def asked(study, sizes, journal=None):
         candidates = asker.ask(size, number)
         for each in candidates:
             outcome(each)
-        asker.tell(candidates)
         found += candidates
+        asker.tell(found)
     return found
 
 
@@ -100,6 +100,29 @@ def test_the_journal_is_read_by_optuna_and_takes_the_place_of_asking(searching, 
     assert params(again) == params(whole)
     longer = study.changed({"search": study.search.changed({"trials": 100})})
     assert params(asked(longer, [6], journal)) == params(whole)[:6]
+
+
+def test_what_is_under_way_counts_as_far_as_it_came_and_is_running_in_the_journal(
+    searching, tmp_path
+):
+    study, _ = searching(sampler="tpe", trials=24, startup=12)
+
+    def second(rungs, journal=None):
+        asker = Asker(study, 2, journal)
+        first = asker.ask(12, 0)
+        for each in first:
+            each.rungs = rungs(each)
+        asker.tell(first)
+        return params(asker.ask(12, 1))
+
+    journal = tmp_path / "optuna.log"
+    rising = second(lambda each: {1: 0.5 + each.number / 100}, journal)
+    assert rising != second(lambda each: {1: 0.9 - each.number / 100})
+    kept = optuna.load_study(
+        study_name="s", storage=JournalStorage(JournalFileBackend(str(journal)))
+    )
+    assert [each.state.name for each in kept.trials] == ["RUNNING"] * 12
+    assert second(lambda each: {1: 0.5 + each.number / 100}, journal) == rising
 
 
 @pytest.mark.parametrize("damage", [b"", b"not a journal\n", b'{"op_code": 99}\n'])

@@ -1,22 +1,24 @@
 """Populations are thinned out by validation accuracy, and what goes on goes on from its end."""
 
 import math
+from collections import Counter
 from dataclasses import replace
 
 import pytest
+from fake_training import noise
 
 from stepladder import RunError
 from stepladder.searcher.asking import Asker
 from stepladder.searcher.choosing import choose, margin_of
-from stepladder.searcher.thinning import goes_on, survivors, thin_out
+from stepladder.searcher.thinning import goes_on, survivors
+from stepladder.searcher.waves import waves
 from stepladder.searching import SEARCH_REPLICATES, populations
 from stepladder.train.groups import Stage
 
 
 def run(study, question, train):
-    (population,) = populations(study.search, study.base.epochs, False, True)
-    candidates = Asker(study, 2).ask(population.size, 0)
-    thin_out(population, candidates, question, train, train.forget, "population 1")
+    plan = populations(study.search, study.base.epochs, False, True)
+    *_, candidates = waves(plan, Asker(study, 2), question, train, train.forget)
     return candidates
 
 
@@ -44,13 +46,31 @@ def test_survivors_go_on_from_their_stages_and_ends_are_forgotten(searching, tra
     run(study, question, train)
     (first, none, keeps), (second, behind, also), (last, both, no_more) = train.calls
     assert none == {}
-    assert (keeps, also, no_more) == (True, True, False)
+    assert (keeps, also, no_more) == (first, second, [])
     # nine lanes of one structure are cut evenly: five and four
     assert {stages for stages in behind.values()} <= {(Stage(1, 5),), (Stage(1, 4),)}
     assert [each.recipe.epochs for each in behind] == [3, 3, 3]
     assert all(stages[0].epochs == 1 and stages[1].epochs == 3 for stages in both.values())
     assert set(train.forgotten) == {*first, *second}
     assert last[0] not in train.forgotten
+
+
+def test_a_population_begins_while_those_before_it_go_on(searching, trainer):
+    study, question = searching(trials=14, batch=6, sampler="random", reduction=3)
+    train = trainer(lambda trial: 0.5 + noise(trial))
+    candidates = run(study, question, train)
+    epochs = [Counter(trial.recipe.epochs for trial in trials) for trials, _, _ in train.calls]
+    assert epochs == [{1: 6}, {1: 6, 3: 2}, {1: 2, 3: 2, 9: 1}, {3: 1, 9: 1}, {9: 1}]
+    whole = [each for each in candidates if each.is_whole]
+    assert [each.population for each in whole] == [0, 1, 2]
+    assert all(each.is_over for each in candidates)
+    kept = {trial for _, _, keeps in train.calls for trial in keeps}
+    assert set(train.forgotten) == kept
+    assert len(train.forgotten) == len(kept)
+    alone, lone_question = searching(trials=6, sampler="random", reduction=3)
+    lone = trainer(train.rule)
+    first = run(alone, lone_question, lone)
+    assert [each.rungs for each in first] == [each.rungs for each in candidates[:6]]
 
 
 def test_a_schedule_that_depends_on_the_epochs_begins_anew_at_each_rung(searching, trainer):
@@ -60,7 +80,7 @@ def test_a_schedule_that_depends_on_the_epochs_begins_anew_at_each_rung(searchin
     assert goes_on(searching(base={"schedule": "step"})[0], "population")
     train = trainer()
     candidates = run(study, question, train)
-    assert [(before, keeps) for _, before, keeps in train.calls] == [({}, False)] * 3
+    assert [(before, keeps) for _, before, keeps in train.calls] == [({}, [])] * 3
     whole = next(each for each in candidates if each.is_whole)
     alone = sum(
         train.store.results([trial.id])[trial.id].seconds

@@ -117,12 +117,12 @@ def test_a_damaged_or_forgotten_end_is_trained_again(engine, trials, tmp_path):
 
 def test_groups_keep_trials_of_different_stages_apart(trials):
     before = {trials[0]: (Stage(2, 5),), trials[1]: (Stage(2, 4),), trials[2]: (Stage(2, 5),)}
-    made = groups(trials[:3], trials[:3], before=before, keeps=True)
+    made = groups(trials[:3], trials[:3], before=before, keeps=[trials[2]])
     assert [(group.trials, group.lanes, group.before) for group in made] == [
         ((trials[0], trials[2]), 2, (Stage(2, 5),)),
         ((trials[1],), 1, (Stage(2, 4),)),
     ]
-    assert all(group.keeps for group in made)
+    assert [group.keeps for group in made] == [True, False]
 
 
 def test_stages_travel_to_the_training_process(trials):
