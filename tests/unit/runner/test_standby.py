@@ -41,6 +41,23 @@ def test_each_is_taken_once_from_its_core_and_the_rest_end(settings, tmp_path):
     assert not any(map(is_there, started))
 
 
+def test_those_that_last_come_back_and_one_that_died_is_not_taken(settings, tmp_path):
+    standby = Standby(lasting=True)
+    standby.start(settings, tmp_path, 1)
+    taken = standby.take(settings.cpus[0])
+    standby.leave(taken)
+    assert standby.take(settings.cpus[0]) is taken
+    standby.leave(taken)
+    taken._process.kill()
+    taken._process.wait()
+    assert standby.take(settings.cpus[0]) is None
+    once = Standby()
+    once.start(settings, tmp_path, 1)
+    taken = once.take(settings.cpus[0])
+    once.leave(taken)
+    assert not is_there(taken)
+
+
 def test_a_dataset_that_will_not_do_leaves_no_process(settings, tmp_path, monkeypatch):
     started = []
     monkeypatch.setattr(
