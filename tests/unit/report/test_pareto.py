@@ -69,6 +69,26 @@ def test_figures_say_what_they_weigh():
     assert "Validation accuracy" in size.caption
 
 
+def test_a_cost_axis_has_plain_numbers_and_arms_that_guess_do_not_press_the_others():
+    from matplotlib.figure import Figure
+
+    from stepladder.report.style import LIGHT
+
+    guessing = entry("guessing", 100, 0.11, seconds=0.5)
+    time, size = pareto.plots_of([guessing, *ENTRIES], "test")
+    assert "Triangles at the lower edge: arms below 80" in size.caption
+    for plot, expected in ((time, ["1", "3", "10"]),
+                           (size, ["100", "1,000", "10,000", "100,000"])):  # fmt: skip
+        figure = Figure()
+        plot.draw(figure, LIGHT)
+        axes = figure.axes[0]
+        figure.canvas.draw()
+        told = [label.get_text() for label in axes.get_xticklabels()]
+        assert told == expected
+        assert axes.get_ylim()[0] > 80
+    assert "Triangles" not in pareto.plots_of(ENTRIES, "test")[0].caption
+
+
 def test_csv_has_every_number():
     rows = list(csv.DictReader(io.StringIO(pareto.as_csv(ENTRIES, "test"))))
     assert [int(row["weights"]) for row in rows] == [each.parameters for each in ENTRIES]

@@ -12,7 +12,7 @@ from stepladder.report.plots.layout import WIDTH, axes_at
 from stepladder.report.plots.lines import EVERY_ARM_UP_TO, name_ends
 from stepladder.report.plots.overlay import LOG_ODDS
 from stepladder.report.plots.plot import Plot
-from stepladder.report.plots.scales import accuracy_axis, is_high
+from stepladder.report.plots.scales import accuracy_axis, cost_axis, is_high
 from stepladder.report.shown import Shown
 from stepladder.report.style import Theme
 from stepladder.report.view import view_of
@@ -38,6 +38,8 @@ __all__ = [
 NAME_LENGTH = 60
 TOLD = 10
 LEFT, RIGHT = 0.52, 1.62
+LEAST = 80.0
+"""Percent. Where others come near 100, arms below it are marked at the lower edge."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,6 @@ class Cost:
         label: of the axis.
         told: what is on the axis, in a sentence.
         words: how much something costs, in words.
-        is_log: whether the axis is logarithmic where costs differ much.
     """
 
     name: str
@@ -60,7 +61,6 @@ class Cost:
     label: str
     told: str
     words: Callable[[float], str]
-    is_log: bool = False
 
 
 TIME = Cost(
@@ -78,7 +78,6 @@ SIZE = Cost(
     "weights of one network",
     "the number of trainable weights",
     lambda weights: f"with {weights:,.0f} weights",
-    is_log=True,
 )
 
 
@@ -152,6 +151,9 @@ def front_plot(found: Sequence[Spot], cost: Cost, part: str = "test") -> Plot | 
     if len(found) < 2:
         return None
     stretched = f" {LOG_ODDS}" if is_high(spot.test for spot in found) else ""
+    least = _least(found)
+    if any(spot.test < least for spot in found):
+        stretched += f" Triangles at the lower edge: arms below {number(least)} %."
     return Plot(
         name=cost.name,
         title=cost.title,
@@ -187,18 +189,22 @@ def _draw(spots: Sequence[Spot], cost: Cost, part: str, figure: Figure, theme: T
     height, bottom = 2.7, 0.42
     figure.set_size_inches(WIDTH, bottom + height + 0.1)
     axes = axes_at(figure, LEFT, bottom, WIDTH - LEFT - RIGHT, height)
-    floor = min(spot.test for spot in spots) / 2  # a wide interval may leave the axes
-    ends = [max(end, floor) for spot in spots for end in (spot.test, spot.low, spot.high)
+    is_log, least = is_high(spot.test for spot in spots), _least(spots)
+    inside = [spot for spot in spots if spot.test >= least]
+    floor = min(spot.test for spot in inside) / 2  # a wide interval may leave the axes
+    ends = [max(end, floor, least) for spot in inside for end in (spot.test, spot.low, spot.high)
             if end is not None]  # fmt: skip
-    is_log = is_high(spot.test for spot in spots)
     accuracy_axis(axes, "y", ends, is_log=is_log)
-    _cost_axis(axes, [spot.cost for spot in spots], cost)
+    cost_axis(axes, [spot.cost for spot in spots])
     front = sorted((spot for spot in spots if spot.is_front), key=lambda spot: spot.cost)
     axes.step([spot.cost for spot in front], [spot.test for spot in front], where="post",
               color=theme.validation, linewidth=1.1, zorder=2)  # fmt: skip
-    for spot in spots:
+    for spot in inside:
         _draw_spot(axes, spot, theme)
-    named = spots if len(spots) <= EVERY_ARM_UP_TO else front[-EVERY_ARM_UP_TO:]
+    below = [spot.cost for spot in spots if spot.test < least]
+    axes.plot(below, [0.02] * len(below), "v", markersize=5, color=theme.muted, clip_on=False,
+              markerfacecolor=theme.paper, transform=axes.get_xaxis_transform())  # fmt: skip
+    named = inside if len(spots) <= EVERY_ARM_UP_TO else front[-EVERY_ARM_UP_TO:]
     name_ends(axes, height, [
         (spot.cost, spot.test, f"{elided(spot.name, 50)}\N{EN SPACE}{number(spot.test, 1)}",
          theme.validation if spot.is_front else theme.muted)
@@ -209,15 +215,9 @@ def _draw(spots: Sequence[Spot], cost: Cost, part: str, figure: Figure, theme: T
     axes.yaxis.set_label_coords(-0.4 / (WIDTH - LEFT - RIGHT), 0.5)
 
 
-def _cost_axis(axes: Axes, costs: Sequence[float], cost: Cost) -> None:
-    least, most = min(costs), max(costs)
-    if cost.is_log and least < most / 4:
-        axes.set_xscale("log")
-        axes.set_xlim(least / 1.3, 1.2 * most)
-        return
-    axes.set_xlim(
-        0 if least < most / 2 else least - 0.3 * (most - least) - 0.05 * least, 1.08 * most
-    )
+def _least(spots: Sequence[Spot]) -> float:
+    """The accuracy below which arms would press those that matter together, percent."""
+    return LEAST if is_high(spot.test for spot in spots) else 0.0
 
 
 def _draw_spot(axes: Axes, spot: Spot, theme: Theme) -> None:

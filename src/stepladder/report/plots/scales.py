@@ -14,12 +14,21 @@ from stepladder.report.wording import MINUS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["accuracy_axis", "effect_axis", "epoch_axis", "is_high", "log_odds_ticks", "value_axis"]
+__all__ = [
+    "accuracy_axis",
+    "cost_axis",
+    "effect_axis",
+    "epoch_axis",
+    "is_high",
+    "log_odds_ticks",
+    "value_axis",
+]
 
 Which = Literal["x", "y"]
 
 _TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 80, 90, 95, 98, 99, 99.5, 99.8, 99.9, 99.95, 99.99)
 _LEAST, _MOST = 0.01, 99.995  # percent: 0 and 100 have no finite log-odds
+_MOST_COSTS = 5
 HIGH = 90.0
 
 
@@ -111,6 +120,34 @@ def value_axis(axes: Axes, values: Sequence[float], most: int = 4) -> None:
     axes.xaxis.set_major_locator(FixedLocator(list(values[::every])))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+
+
+def cost_axis(axes: Axes, costs: Sequence[float]) -> None:
+    """A horizontal axis of times or sizes: logarithmic where they differ much, else from 0.
+
+    Args:
+        axes: whose axis.
+        costs: all above 0.
+    """
+    from matplotlib.ticker import FixedLocator, NullLocator
+
+    least, most = min(costs), max(costs)
+    if least >= most / 4:
+        low = 0 if least < most / 2 else least - 0.3 * (most - least) - 0.05 * least
+        axes.set_xlim(low, 1.08 * most)
+        return
+    axes.set_xscale("log")
+    low, high = least / 1.3, 1.2 * most
+    axes.set_xlim(low, high)
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for steps in ((1, 2, 5), (1, 3), (1,)):  # as many as have room
+        ticks = [step * 10.0**each for each in decades for step in steps
+                 if low <= step * 10.0**each <= high]  # fmt: skip
+        if len(ticks) <= _MOST_COSTS:
+            break
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
 
 
 def effect_axis(axes: Axes, ends: Sequence[float], *, is_log: bool) -> None:
