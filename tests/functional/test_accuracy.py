@@ -24,6 +24,7 @@ def settings(**fields):
     return [word for name, value in fields.items() for word in ("--set", f"base.{name}={value}")]
 
 
+@pytest.mark.slow
 def test_a_study_with_all_of_it_is_trained_and_read_out(stepladder):
     done = stepladder("run", "study.toml", *settings(**EVERYTHING), "--set", "keep_weights=true")
     assert done.returncode == 0, done.stderr

@@ -5,7 +5,10 @@ import os
 import select
 import signal
 
+import pytest
 
+
+@pytest.mark.slow
 def test_bench_measures_everything_once(stepladder):
     before = sorted(stepladder.folder.rglob("*"))
     done = stepladder("bench", "--tiny", "--workers", "1", "--format", "json")

@@ -123,6 +123,7 @@ def test_the_card_says_what_it_is(run, model):
     assert "light on 0, 20 pixels along its longer side" in card
 
 
+@pytest.mark.slow
 def test_an_ensemble_is_one_model_and_a_look_of_its_own(run, model):
     done = run("export", "runs/digits", "--arm", "base", "--to", "both.keras", "--ensemble")
     assert done.returncode == 0, done.stderr
@@ -138,6 +139,7 @@ def test_an_ensemble_is_one_model_and_a_look_of_its_own(run, model):
         assert [each.command for each in looks] == ["run", "export --ensemble"]
 
 
+@pytest.mark.slow
 def test_kept_weights_are_used_and_a_damaged_file_is_not(run):
     done = run("run", "study.toml", "--set", "keep_weights=true", "--out", "kept")
     assert done.returncode == 0, done.stderr
@@ -324,6 +326,7 @@ learning_rate = { type = "float", low = 0.01, high = 0.5, log = true }
 """
 
 
+@pytest.mark.slow
 def test_the_winner_of_a_search_stays_locked_until_somebody_has_looked(run):
     (run.folder / "search.toml").write_text(SEARCH, "utf-8")
     done = run("search", "search.toml", "--set", "keep_weights=true")

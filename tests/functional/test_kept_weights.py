@@ -1,6 +1,7 @@
 """Final weights that a study keeps: files, the ensembles that come of them, and tidying up."""
 
 import numpy as np
+import pytest
 
 from stepladder.train.final import kept_final
 
@@ -51,6 +52,7 @@ def test_what_was_stored_without_weights_is_told(in_process, made_up, place):
     assert not (place / WEIGHTS).exists()
 
 
+@pytest.mark.slow
 def test_the_fit_engine_keeps_the_same_files(stepladder, place):
     for engine, out in (("fit", "one"), ("population", "two")):
         done = stepladder("run", "study.toml", *KEEP, "--engine", engine, "--out", out)

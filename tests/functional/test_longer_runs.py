@@ -20,6 +20,7 @@ def curves(place, epochs):
         ).fetchall()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "more",
     [(), pytest.param(("--axis", "vmap", "--chunk", "2"), marks=pytest.mark.slow),

@@ -67,6 +67,7 @@ def refused(place, in_process):
     return run
 
 
+@pytest.mark.slow
 def test_a_study_with_a_network_of_its_own_runs_when_it_is_allowed(
     stepladder, in_process, study, place
 ):

@@ -36,6 +36,7 @@ def test_the_same_figures_are_no_new_look(weighed, in_process):
     assert json.loads(out)["looks"] == 1
 
 
+@pytest.mark.slow
 def test_a_search_stands_beside_it_and_stays_locked(weighed, stepladder, in_process):
     (weighed / "search.toml").write_text(SEARCH, "utf-8")
     done = stepladder("search", "search.toml")
