@@ -31,6 +31,7 @@ from stepladder.train.checkpoints import clear
 
 __all__ = [
     "Finished",
+    "all_is_to_be_trained",
     "plan_study",
     "run_study",
     "workers_for",
@@ -84,8 +85,7 @@ def run_study(
         check_place(store)
     standby = Standby()
     try:
-        if study.model is None and store is None and not (folder / folders.STORE_NAME).exists():
-            # All is to be trained: what trains gets ready while the dataset is read.
+        if all_is_to_be_trained(study, folder, store):
             most = len(study.arms) * study.replicates
             standby.start(settings, folder / folders.CHECKPOINTS_NAME, most, study.keep_weights)
         return _run_study(
@@ -93,6 +93,11 @@ def run_study(
         )
     finally:
         standby.end()
+
+
+def all_is_to_be_trained(study: Study, folder: Path, store: str | None) -> bool:
+    """Whether what trains may get ready while the dataset is read."""
+    return study.model is None and store is None and not (folder / folders.STORE_NAME).exists()
 
 
 def _run_study(

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
 from pathlib import Path
 
 from stepladder.analysis import Estimate, estimate
@@ -16,26 +14,26 @@ from stepladder.records import Trial, TrialResult
 from stepladder.runner import folder as folders
 from stepladder.runner import own_model
 from stepladder.runner.claims import forget_dead
-from stepladder.runner.execute import execute
-from stepladder.runner.plan import part_sizes, planned
+from stepladder.runner.plan import part_sizes
 from stepladder.runner.possible import check_possible
 from stepladder.runner.progress import Progress, QuietProgress
 from stepladder.runner.question import Question, question_of, record_of
 from stepladder.runner.settings import Settings
 from stepladder.runner.standby import Standby
-from stepladder.runner.study_run import workers_for
+from stepladder.runner.study_run import all_is_to_be_trained
 from stepladder.searcher import telling
 from stepladder.searcher.asking import JOURNAL_NAME, Asker
 from stepladder.searcher.candidates import Candidate
 from stepladder.searcher.choosing import choose
 from stepladder.searcher.found import Found
 from stepladder.searcher.samplers import learns
-from stepladder.searcher.thinning import Before, goes_on, trial_of
+from stepladder.searcher.thinning import goes_on, trial_of
+from stepladder.searcher.trainings import Trainings
 from stepladder.searcher.waves import waves
 from stepladder.searching import populations
 from stepladder.store import Store, StudyRecord, check_place, open_store
 from stepladder.study import Study
-from stepladder.train.checkpoints import clear, forget
+from stepladder.train.checkpoints import clear
 
 __all__ = ["FRESH", "fresh_trials", "search_study", "searchable"]
 
@@ -76,6 +74,20 @@ def search_study(
     own_model.allow(study, allow_code)
     if store is not None:
         check_place(store)
+    workers = Standby(lasting=True)
+    try:
+        if study.search and all_is_to_be_trained(study, folder, store):
+            workers.start(settings, folder / folders.CHECKPOINTS_NAME, study.search.trials)
+        told = progress or QuietProgress()
+        return _search_study(study, folder, settings, store, told, final, workers)
+    finally:
+        workers.end()
+
+
+def _search_study(
+    study: Study, folder: Path, settings: Settings, store: str | None, told: Progress,
+    final: bool, workers: Standby,
+) -> Found:  # fmt: skip
     dataset, record = searchable(study, settings)
     question = question_of(record)
     folders.check_holds(folder, study)
@@ -87,13 +99,10 @@ def search_study(
         folders.write_study(folder, study)
         kept.put_study(record)
         checkpoints = folder / folders.CHECKPOINTS_NAME
-        trains = _Training(study, dataset, settings, kept, progress or QuietProgress(), checkpoints)
-        try:
-            candidates = _searched(question, asker, trains)
-            winner, finalists = choose(candidates, question, trains)
-            fresh = _fresh(winner, question, trains)
-        finally:
-            trains.workers.end()
+        trains = Trainings(study, dataset, settings, kept, told, checkpoints, workers)
+        candidates = _searched(question, asker, trains)
+        winner, finalists = choose(candidates, question, trains)
+        fresh = _fresh(winner, question, trains)
         forget_dead(kept)
         if not kept.claimed(trains.seen):
             clear(checkpoints)
@@ -141,45 +150,7 @@ def _check_examples(study: Study, dataset: Dataset) -> None:
         split(dataset.y_train, dataset.classes, validation, count, study.seed, 0)
 
 
-@dataclass
-class _Training:
-    """Trains what is missing of some trials, and reads what all of them came to."""
-
-    study: Study
-    dataset: Dataset
-    settings: Settings
-    store: Store
-    told: Progress
-    checkpoints: Path
-    trained: int = 0
-    seen: set[str] = field(default_factory=set)
-    workers: Standby = field(default_factory=lambda: Standby(lasting=True))
-
-    def forget(self, trial: Trial) -> None:
-        """Removes where a trial ended: nobody will go on from there."""
-        forget(self.checkpoints, trial)
-
-    def __call__(
-        self, trials: Sequence[Trial], label: str, before: Before, keeps: Collection[Trial]
-    ) -> dict[str, TrialResult]:
-        part = planned(self.study, {label: trials}, self.store)
-        self.seen.update(trial.id for trial in part.trials)
-        if part.missing:
-            began = time.monotonic()
-            announced = part.announced(workers_for(self.settings, part))
-            self.told.start(replace(announced, arm_trials={label: len(part.trials)}))
-            try:
-                self.trained += execute(
-                    part.trials, part.missing, self.dataset, self.settings, self.told, self.store,
-                    self.checkpoints, self.study.model, part.arm_names, before, keeps, self.workers,
-                )  # fmt: skip
-            finally:
-                self.told.finish()
-                self.store.add_seconds(self.study.name, time.monotonic() - began)
-        return self.store.results([trial.id for trial in part.trials], curves=False)
-
-
-def _searched(question: Question, asker: Asker, trains: _Training) -> list[Candidate]:
+def _searched(question: Question, asker: Asker, trains: Trainings) -> list[Candidate]:
     """Every candidate with its outcome."""
     study = question.study
     search = study.search
@@ -207,7 +178,7 @@ def _or_0(accuracy: float) -> float:
     return 0.0 if math.isnan(accuracy) else accuracy
 
 
-def _fresh(winner: Candidate, question: Question, trains: _Training) -> list[TrialResult]:
+def _fresh(winner: Candidate, question: Question, trains: Trainings) -> list[TrialResult]:
     """The winner on replicates that the search never saw.
 
     Raises:
@@ -227,7 +198,7 @@ def _fresh(winner: Candidate, question: Question, trains: _Training) -> list[Tri
 
 
 def _told(
-    question: Question, record: StudyRecord, store: Store, trains: _Training,
+    question: Question, record: StudyRecord, store: Store, trains: Trainings,
     candidates: Sequence[Candidate], finalists: Sequence[Candidate],
     fresh: Sequence[TrialResult], final: bool,
 ) -> Found:  # fmt: skip
