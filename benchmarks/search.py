@@ -113,11 +113,12 @@ def _all(
             floor = measure_floor(environment.settings(), SIDE, 0.1 if options.quick else 1.0)
             _say(f"repetition {seed + 1}, {name}, SGEMM at {floor.rate / 1e9:.0f} GFLOP/s")
             trace = folder / f"{name}-{seed}.jsonl"
+            limit = None if name == REFERENCE else found[REFERENCE][seed][-1][0]
             if name == OURS:
-                _ours(study.changed({"seed": seed}), trace, folder / f"ours-{seed}")
+                assert limit
+                _ours(study.changed({"seed": seed}), trace, folder / f"ours-{seed}", limit)
                 versions = {"stepladder": __version__}
             else:
-                limit = None if name == REFERENCE else found[REFERENCE][seed][-1][0]
                 versions = _rival(options, name, images, trace, seed, size, limit)
             found[name].append(traces.read(trace))
             result["versions"][name] = versions
@@ -155,13 +156,14 @@ def _rival(
     return versions_in(python, rival)
 
 
-def _ours(study: Study, trace: Path, folder: Path) -> None:
+def _ours(study: Study, trace: Path, folder: Path, limit: float) -> None:
     """Our search, with nothing compiled before."""
     folder.mkdir()
     file = folder / "study.toml"
     file.write_text(study.to_toml(), "utf-8")
     words = [sys.executable, str(Path(__file__).parent / "search_ours.py")]
     words += ["--study", str(file), "--out", str(trace), "--folder", str(folder / "run")]
+    words += ["--seconds", str(limit)]
     own = {**os.environ, "JAX_PLATFORMS": "cpu", "XDG_CACHE_HOME": str(folder / "cache")}
     run_timed(words, own, folder / "log.txt")
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from contextlib import suppress
 from pathlib import Path
 
 BEGAN = time.perf_counter()  # before anything heavy is imported
@@ -26,6 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     for name in ("study", "out", "folder"):
         parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--seconds", type=float, required=True, help="stop after these")
     options = parser.parse_args()
 
     class Tracing(QuietProgress):
@@ -33,14 +35,17 @@ def main() -> None:
 
         def trial_done(self, result: TrialResult) -> None:
             """A trial is finished and stored."""
+            seconds = time.perf_counter() - BEGAN
+            if seconds > options.seconds:
+                raise KeyboardInterrupt
             if result.trial.replicate != SEARCH_REPLICATES or result.diverged:
                 return
-            seconds = time.perf_counter() - BEGAN
             line = {"seconds": seconds, "accuracy": float(result.curve.val_accuracy.max())}
             with options.out.open("a") as stream:
                 stream.write(json.dumps(line) + "\n")
 
-    stepladder.search(options.study, out=options.folder, progress=Tracing())
+    with suppress(KeyboardInterrupt):
+        stepladder.search(options.study, out=options.folder, progress=Tracing())
 
 
 if __name__ == "__main__":
