@@ -22,11 +22,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
 
 from comparison import against, floors, gpu, scale, shown
 from comparison.context import Context
-from comparison.rivals import RIVALS, prepare
+from comparison.rivals import ENVIRONMENTS, RIVALS, prepare
 from stepladder import data, environment
 
 PARTS = {
@@ -137,8 +136,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--replicates", type=_positive, help="that rivals run of all, the rest scaled up")
     add("--epochs", type=_positive, help="that rivals run of all, 2 or more, the rest scaled up")
     add("--out", type=Path, default=Path("comparison.json"), help="results [comparison.json]")
-    cache = Path(platformdirs.user_cache_dir("stepladder")) / "rivals"
-    add("--environments", type=Path, default=cache, help=f"folder of the rivals' [{cache}]")
+    add(
+        "--environments",
+        type=Path,
+        default=ENVIRONMENTS,
+        help=f"folder of the rivals' [{ENVIRONMENTS}]",
+    )
     add("--data", type=Path, help="MNIST as an .npz in Keras' layout [the package's own]")
     add("--markdown", type=Path, metavar="RESULTS", help="print the table of results and stop")
     add("--into", type=Path, metavar="PAGE", help="with --markdown: put it between PAGE's marks")

@@ -18,10 +18,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 
 from comparison.processes import run_timed
-from comparison.rivals import PROGRAMS, RIVALS, environment_of, prepare, versions_in
+from comparison.rivals import ENVIRONMENTS, PROGRAMS, RIVALS, environment_of, prepare, versions_in
 from stepladder import data
 
 BACKENDS = ("tensorflow", "jax")
@@ -32,8 +31,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", type=Path, nargs="+", metavar="MODEL")
     parser.add_argument("--backend", choices=BACKENDS, action="append", help="all when absent")
-    cache = Path(platformdirs.user_cache_dir("stepladder")) / "rivals"
-    parser.add_argument("--environments", type=Path, default=cache, help="folder of environments")
+    parser.add_argument(
+        "--environments", type=Path, default=ENVIRONMENTS, help="folder of environments"
+    )
     options = parser.parse_args()
     mnist = data.load("mnist")
     with tempfile.TemporaryDirectory(prefix="stepladder-exported-") as folder:

@@ -23,11 +23,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import platformdirs
 
 from comparison import traces
 from comparison.processes import run_timed
-from comparison.rivals import PROGRAMS, RIVALS, environment_of, prepare, versions_in
+from comparison.rivals import ENVIRONMENTS, PROGRAMS, RIVALS, environment_of, prepare, versions_in
 from stepladder import data, environment
 from stepladder.bench import Work, measure_floor
 from stepladder.files import write_whole
@@ -219,8 +218,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--repetitions", type=int, default=5)
     add("--backend", choices=["tensorflow", "jax"], default="tensorflow", help="of the rivals")
     add("--out", type=Path, default=Path("search.json"), help="results [search.json]")
-    cache = Path(platformdirs.user_cache_dir("stepladder")) / "rivals"
-    add("--environments", type=Path, default=cache, help=f"folder of the rivals' [{cache}]")
+    add(
+        "--environments",
+        type=Path,
+        default=ENVIRONMENTS,
+        help=f"folder of the rivals' [{ENVIRONMENTS}]",
+    )
     add("--markdown", type=Path, metavar="RESULTS", help="print the tables of results and stop")
     return parser
 

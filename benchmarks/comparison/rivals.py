@@ -12,9 +12,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import platformdirs
+
 from comparison.processes import Ran, run_timed
 
 PROGRAMS = Path(__file__).parents[1] / "rivals"
+ENVIRONMENTS = Path(platformdirs.user_cache_dir("stepladder")) / "rivals"
+"""Folder of the rivals' environments where no other is named."""
 
 
 @dataclass(frozen=True)
