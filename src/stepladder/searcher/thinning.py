@@ -65,8 +65,7 @@ class Thinning:
         self._going = goes_on(question.study, question.engine)
         self._alive, self._rung = list(candidates), 0
         self._earlier: dict[int, Trial] = {}
-        self._behind: dict[Trial, tuple[Stage, ...]] = {}
-        self._stand()
+        self._stand({})
 
     @property
     def trials(self) -> list[Trial]:
@@ -78,9 +77,7 @@ class Thinning:
         """Of a training of the next rung."""
         return self._population.rungs[self._rung]
 
-    def note(
-        self, results: Mapping[str, TrialResult], stages: Mapping[Trial, tuple[Stage, ...]]
-    ) -> list[Trial]:
+    def note(self, results: Mapping[str, TrialResult], stages: Before) -> list[Trial]:
         """Takes in what the rung came to, and turns to the next.
 
         Args:
@@ -92,7 +89,6 @@ class Thinning:
         """
         for each in self._alive:
             _note(each, results[self._trials[each.number].id], self._going)
-        self._behind = {trial: stages[trial] for trial in self._trials.values()}
         done, had, kept = self._trials, list(self._earlier.values()), self.goes_on
         self._rung += 1
         is_last = self._rung == len(self._population.rungs)
@@ -101,18 +97,18 @@ class Thinning:
             each.is_over = each not in best
         self._earlier = {each.number: done[each.number] for each in best} if kept else {}
         self._alive = best
-        self._stand()
+        self._stand(stages)
         lost = [trial for trial in done.values() if trial not in self._earlier.values()]
         return had + (lost if kept else [])
 
-    def _stand(self) -> None:
+    def _stand(self, stages: Before) -> None:
         last = len(self._population.rungs) - 1
         self._trials = {
             each.number: _at(each, self.epochs, self._question, self._rung == last)
             for each in self._alive
         }
         self.before: Before = {
-            self._trials[number]: self._behind[trial] for number, trial in self._earlier.items()
+            self._trials[number]: stages[trial] for number, trial in self._earlier.items()
         }
         self.goes_on = self._going and self._rung < last
 
