@@ -196,14 +196,11 @@ def _draw(spots: Sequence[Spot], cost: Cost, part: str, figure: Figure, theme: T
             if end is not None]  # fmt: skip
     accuracy_axis(axes, "y", ends, is_log=is_log)
     cost_axis(axes, [spot.cost for spot in spots])
-    front = sorted((spot for spot in spots if spot.is_front), key=lambda spot: spot.cost)
+    front = sorted((spot for spot in inside if spot.is_front), key=lambda spot: spot.cost)
     axes.step([spot.cost for spot in front], [spot.test for spot in front], where="post",
               color=theme.validation, linewidth=1.1, zorder=2)  # fmt: skip
-    for spot in inside:
-        _draw_spot(axes, spot, theme)
-    below = [spot.cost for spot in spots if spot.test < least]
-    axes.plot(below, [0.02] * len(below), "v", markersize=5, color=theme.muted, clip_on=False,
-              markerfacecolor=theme.paper, transform=axes.get_xaxis_transform())  # fmt: skip
+    for spot in spots:
+        _draw_spot(axes, spot, theme, spot.test >= least)
     named = inside if len(spots) <= EVERY_ARM_UP_TO else front[-EVERY_ARM_UP_TO:]
     name_ends(axes, height, [
         (spot.cost, spot.test, f"{elided(spot.name, 50)}\N{EN SPACE}{number(spot.test, 1)}",
@@ -220,9 +217,14 @@ def _least(spots: Sequence[Spot]) -> float:
     return LEAST if is_high(spot.test for spot in spots) else 0.0
 
 
-def _draw_spot(axes: Axes, spot: Spot, theme: Theme) -> None:
+def _draw_spot(axes: Axes, spot: Spot, theme: Theme, is_inside: bool) -> None:
     colour = theme.validation if spot.is_front else theme.muted
+    face = colour if spot.is_front else theme.paper
+    if not is_inside:
+        axes.plot([spot.cost], [0.02], marker="v", markersize=5, color=colour, zorder=4,
+                  markerfacecolor=face, transform=axes.get_xaxis_transform())  # fmt: skip
+        return
     if spot.low is not None and spot.high is not None:
         axes.plot([spot.cost] * 2, [spot.low, spot.high], color=colour, linewidth=1.4, zorder=3)
     axes.plot([spot.cost], [spot.test], marker="o", markersize=5, color=colour, zorder=4,
-              markerfacecolor=colour if spot.is_front else theme.paper)  # fmt: skip
+              markerfacecolor=face)  # fmt: skip
