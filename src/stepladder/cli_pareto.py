@@ -36,6 +36,8 @@ def pareto(
 ) -> None:
     """Weighs accuracy against training time and size: arms of runs, and winners of searches.
 
+    RUN is a run's folder, or a file that it left: results.json, of a search search.json.
+
     Names what no other beats, and the smallest network at 98 % and at 99 %.
     """
     from stepladder import weighing
@@ -45,5 +47,6 @@ def pareto(
     for note in made.notes:
         click.echo(note, err=True)
     click.echo(made.as_text(form), nl=False)
-    for file in write_plots(made.plots, output or runs[0] / "pareto"):
+    first = runs[0].parent if runs[0].is_file() else runs[0]
+    for file in write_plots(made.plots, output or first / "pareto"):
         click.echo(f"Figure: {file}", err=True)

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stepladder.errors import StoreError
+from stepladder.places import usable
 from stepladder.report import pareto
 from stepladder.report.formats import markdown_side_table
-from stepladder.report.pareto import Entry, Part
+from stepladder.report.pareto_entries import (
+    Entry,
+    Found,
+    Part,
+    entries_of_file,
+    entries_of_results,
+    entry_of_search,
+)
 from stepladder.report.plots.plot import Plot
 from stepladder.report.table import side_as_text
 from stepladder.runner.folder import SEARCH_NAME, STORE_NAME, STUDY_NAME, run_folder
@@ -61,38 +69,45 @@ def weigh(runs: Sequence[str | Path], *, part: Part = "test", store: str | None 
     look as theirs.
 
     Args:
-        runs: folders of runs and of searches.
+        runs: folders of runs and of searches, or files of results that they left as JSON.
         part: which accuracy.
         store: URL of the runs' store where that is not in their folders.
 
     Raises:
-        InputError: if a folder is no run, they are of several datasets, or there is nothing to
-            compare.
+        InputError: if a folder or file is none of a run, they are of several datasets, or there is
+            nothing to compare.
     """
     entries: list[Entry] = []
     notes = []
     for run in runs:
-        folder = run_folder(run)
-        name = folder.name or str(folder)
-        study = Study.load(folder / STUDY_NAME)
-        if study.search is not None and (folder / SEARCH_NAME).exists():
-            winner = pareto.entry_of_search(folder / SEARCH_NAME, name, part)
-            if winner is None:
-                notes.append(
-                    f"{name} is left out: nobody has looked at its winner's test figures; "
-                    f"stepladder search --final does, or compare --on validation"
-                )
-            else:
-                entries.append(winner)
-            if not study.techniques:
-                continue
-        with open_store(store or str(folder / STORE_NAME), create=False) as kept:
-            try:
-                results = results_of(kept, study.name, "pareto", curves=False)
-            except StoreError:
-                if study.search is None:
-                    raise
-                continue
-        entries += pareto.entries_of_results(results, name, part)
+        file = usable(run, "RUN")
+        found = entries_of_file(file, part) if file.is_file() else _of_folder(file, part, store)
+        entries += found.entries
+        if found.is_locked:
+            notes.append(
+                f"{found.name} is left out: nobody has looked at its winner's test figures; "
+                f"stepladder search --final does, or compare --on validation"
+            )
     pareto.checked(entries)
     return Weighed(tuple(entries), part, tuple(notes))
+
+
+def _of_folder(run: Path, part: Part, store: str | None) -> Found:
+    """What the folder of a run or of a search has."""
+    folder = run_folder(run)
+    name = folder.name or str(folder)
+    study = Study.load(folder / STUDY_NAME)
+    found = Found(name, ())
+    if study.search is not None and (folder / SEARCH_NAME).exists():
+        found = entry_of_search(folder / SEARCH_NAME, name, part)
+        if not study.techniques:
+            return found
+    with open_store(store or str(folder / STORE_NAME), create=False) as kept:
+        try:
+            results = results_of(kept, study.name, "pareto", curves=False)
+        except StoreError:
+            if study.search is None:
+                raise
+            return found
+    arms = entries_of_results(results, name, part)
+    return replace(found, entries=(*found.entries, *arms))

@@ -36,6 +36,19 @@ def test_the_same_figures_are_no_new_look(weighed, in_process):
     assert json.loads(out)["looks"] == 1
 
 
+def test_saved_results_are_weighed_as_their_run_is(weighed, in_process):
+    code, printed, _ = in_process("results", "runs/small", "--format", "json")
+    assert code == 0
+    folder = json.loads(in_process("pareto", "runs/small", "--format", "json")[1])
+    (weighed / "kept").mkdir()
+    (weighed / "kept/small.json").write_text(printed, "utf-8")
+    shutil.rmtree(weighed / "runs/small")
+    code, out, err = in_process("pareto", "kept/small.json", "--format", "json")
+    assert code == 0, err
+    assert json.loads(out) == folder
+    assert (weighed / "kept/pareto/pareto.svg").exists()
+
+
 @pytest.mark.slow
 def test_a_search_stands_beside_it_and_stays_locked(weighed, stepladder, in_process):
     (weighed / "search.toml").write_text(SEARCH, "utf-8")
@@ -58,6 +71,10 @@ def test_what_cannot_be_weighed_is_refused(weighed, in_process):
     code, out, err = in_process("pareto", "runs/nothing")
     assert (code, out) == (2, "")
     assert "must be the folder of a run" in err
+    (weighed / "notes.txt").write_text("no results", "utf-8")
+    code, out, err = in_process("pareto", "notes.txt")
+    assert (code, out) == (2, "")
+    assert "notes.txt', which is none" in err
     shutil.rmtree(weighed / "runs/small")
     (weighed / "runs/small").mkdir()
     code, out, err = in_process("pareto", "runs/small")

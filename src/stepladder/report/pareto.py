@@ -4,68 +4,33 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from stepladder.analysis.judged import Estimate
-from stepladder.errors import InputError, OutputError
+from stepladder.errors import InputError
 from stepladder.report.formats import csv_text
 from stepladder.report.json_form import finite
+from stepladder.report.pareto_entries import Entry, Part
 from stepladder.report.plots.pareto import SIZE, TIME, Point, front_plot, spots
 from stepladder.report.plots.plot import Plot
-from stepladder.report.shown import Shown
 from stepladder.report.side_table import SideTable
-from stepladder.report.wording import counted, number, visible
-from stepladder.runner.results import Results
+from stepladder.report.wording import counted, number
 
 __all__ = [
     "LEVELS",
-    "Entry",
-    "Part",
     "Smallest",
     "as_csv",
     "as_json",
     "checked",
-    "entries_of_results",
-    "entry_of_search",
     "plots_of",
     "sentence",
     "side_table",
     "smallest",
 ]
 
-Part = Literal["test", "validation"]
-
 LEVELS = (0.98, 0.99)
 """Accuracies at which the smallest network is named."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """An arm of a run, or the winner of a search.
-
-    Attributes:
-        name: run and arm.
-        fingerprint: of the dataset.
-        accuracy: on the part that is compared, a fraction.
-        seconds: of training one replicate, compiling left out; NaN where it is not known.
-        parameters: trainable numbers of its network.
-    """
-
-    name: str
-    fingerprint: str
-    accuracy: Estimate
-    seconds: float
-    parameters: int
-
-    @property
-    def shown(self) -> Shown:
-        """Its accuracy in percent."""
-        ends = (self.accuracy.ci_low, self.accuracy.ci_high)
-        low, high = (None if end is None else 100 * end for end in ends)
-        return Shown(100 * self.accuracy.mean, low, high)
 
 
 @dataclass(frozen=True)
@@ -81,60 +46,6 @@ class Smallest:
     level: float
     surely: Entry | None
     by_mean: Entry | None
-
-
-def entries_of_results(results: Results, run: str, part: Part) -> list[Entry]:
-    """The arms of a run that have a finite accuracy."""
-    return [
-        Entry(
-            f"{visible(run)}: {visible(arm.arm.name)}",
-            results.fingerprint,
-            arm.test_accuracy if part == "test" else arm.val_accuracy,
-            arm.seconds / arm.n,
-            arm.parameters,
-        )
-        for arm in results.arms
-        if arm.n and arm.parameters and math.isfinite(arm.val_accuracy.mean)
-    ]
-
-
-def entry_of_search(file: Path, run: str, part: Part) -> Entry | None:
-    """The winner of a search as its folder has it, over fresh replicates.
-
-    Args:
-        file: `search.json` of its folder.
-        run: name of the run.
-        part: of the data that is compared.
-
-    Returns:
-        The winner; None where its test figures are asked for and nobody has looked at them.
-
-    Raises:
-        OutputError: if the file cannot be read.
-    """
-    try:
-        said = json.loads(file.read_text("utf-8"))
-        best = said["best"]
-        accuracy = best["test_accuracy" if part == "test" else "val_accuracy"]
-        if accuracy is None:
-            return None
-        seconds = best["seconds"]
-        return Entry(
-            f"{visible(run)}: winner", said["fingerprint"], _estimate(accuracy),
-            math.nan if seconds is None else float(seconds), int(best["parameters"]),
-        )  # fmt: skip
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise OutputError(
-            f"{file} must be what a search has left, found a file that cannot be read "
-            f"({type(error).__name__}); run the search again, which trains nothing"
-        ) from None
-
-
-def _estimate(said: Mapping[str, Any]) -> Estimate:
-    ends = (None if said[end] is None else float(said[end]) for end in ("ci_low", "ci_high"))
-    low, high = ends
-    values = tuple(math.nan if each is None else float(each) for each in said["values"])
-    return Estimate(float(said["mean"]), low, high, values)
 
 
 def checked(entries: Sequence[Entry]) -> None:

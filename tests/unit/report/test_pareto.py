@@ -9,7 +9,7 @@ import pytest
 from stepladder.analysis.judged import Estimate
 from stepladder.errors import InputError, OutputError
 from stepladder.report import pareto
-from stepladder.report.pareto import Entry
+from stepladder.report.pareto_entries import Entry, entries_of_file, entry_of_search
 
 
 def entry(name, weights, mean, half=None, seconds=1.0, fingerprint="a"):
@@ -113,4 +113,26 @@ def test_a_damaged_search_is_refused(tmp_path, content):
     file = tmp_path / "search.json"
     file.write_bytes(content)
     with pytest.raises(OutputError, match="must be what a search has left"):
-        pareto.entry_of_search(file, "searched", "test")
+        entry_of_search(file, "searched", "test")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{}", b"[1]", b"\xff", b'{"study": "s", "best": 3}', b'{"study": "s", "arms": 3}'],
+)
+def test_a_file_that_holds_no_results_is_refused(tmp_path, content):
+    file = tmp_path / "results.json"
+    file.write_bytes(content)
+    with pytest.raises(InputError, match="a file that stepladder results --format json"):
+        entries_of_file(file, "test")
+
+
+def test_a_saved_search_gives_its_winner_and_keeps_the_test_set_locked(tmp_path):
+    accuracy = {"mean": 0.98, "ci_low": 0.97, "ci_high": 0.99, "values": [0.98, None]}
+    best = {"val_accuracy": accuracy, "test_accuracy": None, "seconds": None, "parameters": 10}
+    file = tmp_path / "search.json"
+    file.write_text(json.dumps({"study": "s", "fingerprint": "a", "best": best}), "utf-8")
+    (winner,) = entries_of_file(file, "validation").entries
+    assert (winner.name, winner.accuracy.ci_low, winner.parameters) == ("s: winner", 0.97, 10)
+    locked = entries_of_file(file, "test")
+    assert (locked.entries, locked.is_locked) == ((), True)
