@@ -42,7 +42,7 @@ SEARCHES = {
     "tuner-bayesian": ("tuner", "tuner_search.py", "bayesian"),
     "optuna-tpe-pruned": ("optuna", "optuna_search.py", ""),
 }
-ALL = (*SEARCHES, OURS)
+ALL = (REFERENCE, OURS, *(name for name in SEARCHES if name != REFERENCE))
 
 
 @dataclass(frozen=True)
@@ -131,8 +131,9 @@ def _write(file: Path, result: dict[str, Any]) -> None:
     result["date"], result["repetitions"] = time.strftime("%Y-%m-%d"), whole
     if whole:
         paired = {name: each[:whole] for name, each in result["traces"].items()}
-        result["summary"] = traces.summary(paired, REFERENCE, OURS, SHARES)
-    write_whole(file, json.dumps(result, indent=2).encode())
+        result["summary"] = traces.summary(paired, REFERENCE, SHARES)
+    lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in result.items())
+    write_whole(file, f"{{\n{lines}\n}}\n".encode())
 
 
 def _rival(
@@ -172,28 +173,40 @@ def markdown(result: dict[str, Any]) -> str:
     if not result["repetitions"]:
         return "No repetition is whole yet.\n"
     summary = result["summary"]
-    ratio, target, lasted = (
-        summary[name] for name in ("time_ratio", "target", "reference_seconds")
-    )
+    rows = summary["accuracy_at"]
     lines = [
         f"{result['repetitions']} repetitions on {result['machine']}, {result['date']}, SGEMM "
         f"{min(result['sgemm']) / 1e9:.0f} to {max(result['sgemm']) / 1e9:.0f} GFLOP/s before each "
         f"search; rivals on {result['backend']}.",
         "",
-        f"KerasTuner's Hyperband ends at {_shown(target, 100)} % after {_shown(lasted, 1)} s. "
-        f"Stepladder is there after {_shown(ratio, 1)} of that time (geometric mean over "
-        f"{ratio['n']} repetitions; never in {ratio['never']}).",
+        f"KerasTuner's Hyperband ends at {_shown(summary['target'], 100)} % after "
+        f"{_shown(summary['reference_seconds'], 1)} s.",
         "",
-        "| search | " + " | ".join(f"best at {row['share']:.0%} of its time, %"
-                                   for row in summary["accuracy_at"]) + " |",
-        "|---|" + "---:|" * len(summary["accuracy_at"]),
+        "| search | there after, of its time | "
+        + " | ".join(f"best at {row['share']:.0%} of its time, %" for row in rows) + " |",
+        "|---|" + "---:|" * (1 + len(rows)),
     ]  # fmt: skip
-    for name in result["traces"]:
-        cells = [_shown(row[name], 100) for row in summary["accuracy_at"]]
+    for name, ratio in summary["time_ratios"].items():
+        cells = [_ratio(ratio), *(_shown(row[name], 100) for row in rows)]
         lines.append(f"| {name} | {' | '.join(cells)} |")
+    lines += ["", "Times are geometric means. " + _versions(result["versions"])]
     if result["quick"]:
         lines += ["", "A quick run: these figures mean nothing."]
     return "\n".join(lines) + "\n"
+
+
+def _ratio(found: dict[str, Any]) -> str:
+    """A part of the reference's time, and how often an accuracy was never reached in it."""
+    never = f"never in {found['never']}"
+    if not found["n"]:
+        return never
+    return _shown(found, 1) + (f"; {never}" if found["never"] else "")
+
+
+def _versions(found: dict[str, dict[str, str]]) -> str:
+    """Everything that ran, each library once."""
+    named = {f"{name} {version}" for each in found.values() for name, version in each.items()}
+    return ", ".join(sorted(named, key=str.lower)) + "."
 
 
 def _shown(found: dict[str, Any], times: float) -> str:

@@ -10,6 +10,8 @@ from typing import Any
 
 from stepladder.analysis import paired_t
 
+ENDS = ("mean", "ci_low", "ci_high")
+
 Trace = Sequence[tuple[float, float]]
 """Seconds since the process began, and the accuracy of what was finished then."""
 
@@ -17,7 +19,7 @@ Trace = Sequence[tuple[float, float]]
 def read(file: Path) -> list[tuple[float, float]]:
     """A trace of lines of JSON."""
     lines = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
-    return [(line["seconds"], line["accuracy"]) for line in lines]
+    return [(round(line["seconds"], 3), round(line["accuracy"], 6)) for line in lines]
 
 
 def best(trace: Trace, seconds: float = math.inf) -> float:
@@ -34,40 +36,33 @@ def interval(values: Sequence[float]) -> dict[str, Any]:
     """Mean and 95 % t interval of some finite values, and how many there are."""
     found = paired_t(list(values))
     ends = [float(each) for each in (found.mean, found.ci_low, found.ci_high)]
-    mean, low, high = (each if math.isfinite(each) else None for each in ends)
-    return {"mean": mean, "ci_low": low, "ci_high": high, "n": int(found.pairs)}
+    known = (each if math.isfinite(each) else None for each in ends)
+    return {**dict(zip(ENDS, known, strict=True)), "n": int(found.pairs)}
 
 
 def summary(
-    traces: Mapping[str, Sequence[Trace]], reference: str, ours: str, shares: Sequence[float]
+    traces: Mapping[str, Sequence[Trace]], reference: str, shares: Sequence[float]
 ) -> dict[str, Any]:
-    """Time to the accuracy that a reference ends with, and accuracies at equal times.
+    """Times to the accuracy that a reference ends with, and accuracies at equal times.
 
-    Repetitions are pairs: each one of the reference with the others' of its number. A ratio that
-    is infinite, because the accuracy was never reached, is counted and left out of the mean.
+    Repetitions are pairs: each one of the reference with the others' of its number.
 
     Args:
         traces: of each search by name, one a repetition.
         reference: whose end is to be reached, and whose time is the measure.
-        ours: name of the search whose ratio is asked for.
         shares: of the reference's time, at which accuracies are compared.
     """
     targets = [best(trace) for trace in traces[reference]]
     lasted = [trace[-1][0] for trace in traces[reference]]
-    ratios = [
-        reached(trace, target) / seconds
-        for trace, target, seconds in zip(traces[ours], targets, lasted, strict=True)
-    ]
-    finite = [math.log(each) for each in ratios if math.isfinite(each)]
-    logs = interval(finite) if finite else interval([math.nan])
     return {
         "target": interval(targets),
         "reference_seconds": interval(lasted),
-        "time_ratio": {
-            **{name: None if logs[name] is None else math.exp(logs[name])
-               for name in ("mean", "ci_low", "ci_high")},
-            "n": logs["n"],
-            "never": len(ratios) - len(finite),
+        "time_ratios": {
+            name: _time_ratio(
+                [reached(trace, target) / seconds
+                 for trace, target, seconds in zip(each, targets, lasted, strict=True)]
+            )
+            for name, each in traces.items()
         },
         "accuracy_at": [
             {
@@ -81,3 +76,11 @@ def summary(
             for share in shares
         ],
     }  # fmt: skip
+
+
+def _time_ratio(ratios: Sequence[float]) -> dict[str, Any]:
+    """Geometric mean and interval; a ratio that is infinite, for never, is counted and left out."""
+    finite = [math.log(each) for each in ratios if math.isfinite(each)]
+    logs = interval(finite or [math.nan])
+    ends = {name: None if logs[name] is None else math.exp(logs[name]) for name in ENDS}
+    return {**ends, "n": len(finite), "never": len(ratios) - len(finite)}
