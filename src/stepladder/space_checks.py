@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice, product
+from itertools import product
+from math import prod
+from random import Random
 from typing import Any
 
+from stepladder.dimensions import Dimension, dimensions, drawn, recipe_of
 from stepladder.errors import StudyError
 from stepladder.recipe import Recipe
 from stepladder.searching import Search, populations, rungs
-from stepladder.space import LAYERS, UNITS, Dimension, Parameter, dimensions, drawn, recipe_of
+from stepladder.space import LAYERS, UNITS, Parameter
 from stepladder.values import nearest
 
 __all__ = ["search_problems"]
 
 MOST_TRIED = 4096
-"""Corners of a space that are tried for contradictions; of a larger one, so many of the first."""
+"""Corners of a space that are tried for contradictions; of a larger one, so many at random."""
 
 _CORNERS = (0.0, 1.0)
 
@@ -163,10 +166,8 @@ def _contradictions(
     every: Sequence[Dimension], space: Mapping[str, Parameter], base: Recipe
 ) -> list[str]:
     """Recipes of the space that contradict themselves, or dimensions that are never drawn."""
-    seen: set[str] = set()
     for places in _corners(every):
         params = drawn(every, places, base)
-        seen |= params.keys()
         try:
             recipe_of(params, space, base)
         except StudyError as error:
@@ -175,19 +176,39 @@ def _contradictions(
                 f"search.space must not contradict itself, found {shown}: {error.problems[0]}. "
                 "Draw one of them only `when` the other allows it"
             ]
-    lost = [each.name for each in every if each.name not in seen]
-    return [f"search.space.{name}.when never holds; change the condition" for name in lost]
+    return [
+        f"search.space.{name}.when never holds; change the condition"
+        for name in _never_drawn(every, base)
+    ]
 
 
 def _corners(every: Sequence[Dimension]) -> Iterator[tuple[float, ...]]:
     """Places of every combination of choices, with all numbers at one end and at the other."""
-    kinds = [_places(each) for each in every]
-    deciding = {name for each in every for name in each.when}
+    kinds, deciding = [_places(each) for each in every], _deciding(every)
     free = [len(places) > 2 or each.name in deciding or each.parameter.type == "categorical"
             for each, places in zip(every, kinds, strict=True)]  # fmt: skip
     for end in _CORNERS:
         grids = [places if own else (end,) for places, own in zip(kinds, free, strict=True)]
-        yield from islice(product(*grids), MOST_TRIED)
+        if prod(map(len, grids)) <= MOST_TRIED:
+            yield from product(*grids)
+        else:
+            chance = Random(0)
+            yield from (tuple(map(chance.choice, grids)) for _ in range(MOST_TRIED))
+
+
+def _never_drawn(every: Sequence[Dimension], base: Recipe) -> list[str]:
+    """Dimensions whose conditions never hold; none where what decides them has too many values."""
+    deciding = _deciding(every)
+    grids = [_places(each) if each.name in deciding else _CORNERS[:1] for each in every]
+    if prod(map(len, grids)) > MOST_TRIED:
+        return []
+    seen = {name for places in product(*grids) for name in drawn(every, places, base)}
+    return [each.name for each in every if each.name not in seen]
+
+
+def _deciding(every: Sequence[Dimension]) -> set[str]:
+    """Names that conditions are on."""
+    return {name for each in every for name in each.when}
 
 
 def _places(each: Dimension) -> tuple[float, ...]:

@@ -5,10 +5,10 @@ import math
 import numpy as np
 
 from stepladder.analysis import estimate
+from stepladder.dimensions import dimensions, drawn, recipe_of
 from stepladder.searcher import telling
 from stepladder.searcher.candidates import Candidate
 from stepladder.searcher.found import Found
-from stepladder.space import dimensions, drawn, recipe_of
 from stepladder.study import Study
 
 CHANCE = 0.1
@@ -43,10 +43,12 @@ def found_search(count=48, **changes):
         "study": study, "dataset": "mnist", "fingerprint": "f" * 64,
         "sizes": {"train": 54_000, "validation": 6_000, "test": 10_000},
         "candidates": tuple(candidates), "finalists": tuple(finalists), "winner": winner,
-        "searched": winner.mean(CHANCE), "fresh": estimate(fresh), "fresh_diverged": 0,
+        "chance": CHANCE, "searched": winner.mean(CHANCE), "fresh": estimate(fresh),
+        "fresh_diverged": 0,
         "test": None, "looks": 0, "luck": lucky, "expected": expected, "seconds_each": each,
         "knobs": knobs, "within": len(top), "not_excluded": maybe, "whole": len(whole),
-        "diverged": 1, "parameters": 242_762, "epochs": 320, "training_seconds": 700.0,
+        "diverged": 1, "parameters": 242_762, "replicate_seconds": 50.0, "epochs": 320,
+        "training_seconds": 700.0,
         "seconds": 400.0, "versions": {"stepladder": "0.1.0", "keras": "3.15.1"},
         "machine": "a machine of 2 cores",
         "warnings": telling.warnings(study, knobs, winner, 0, 5), "trained": count, "found": 0,

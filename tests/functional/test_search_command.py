@@ -43,6 +43,9 @@ def searched(place):
         (["--sampler", "GridSampler"], "needs no arguments"),
         (["--trials", "0"], "search.trials must be at least 1"),
         (["--set", "search.budget=3"], "must pay for one candidate at least"),
+        (["--set", "search.budget=5", "--set", "base.schedule=cosine"],
+         "6 epochs where each of its trainings (2, 4 epochs) begins anew"),
+        (["--sampler", "BruteForceSampler"], "must be one that draws from this space"),
         (["--set", "search.space.lerning_rate=3"], "must be a table"),
         (["--set", "search.space.learning_rate.low=0.7"], "low must be below high"),
         (["--set", "search.space.learning_rate.low=0"], "above 0 on a logarithmic scale"),
@@ -82,7 +85,11 @@ def test_a_whole_search_goes_on_and_counts_its_looks(searched, stepladder, in_pr
     assert len(found["best"]["val_accuracy"]["values"]) == 2
     assert found["expected_best"]["trials"] == [1, 2, 3, 4, 5, 6]
     assert {each["name"] for each in found["hyperparameters"]} == {"learning_rate", "initializer"}
-    assert found["epochs"] < 6 * 4, "the worse ones were dropped"
+    first = sum(each["epochs"] for each in found["candidates"])
+    assert first < 6 * 4, "the worse ones were dropped"
+    again = sum(len(each["more"]) for each in found["candidates"])
+    assert found["epochs"] == first + 4 * again + 2 * 4, "finalists and the winner were trained too"
+    assert 0 < found["best"]["replicate_seconds"] < found["training_seconds"]
     assert json.loads((searched / "runs/searched/search.json").read_text("utf-8")) == found
     assert not (searched / "runs/searched/checkpoints").exists()
 
@@ -100,19 +107,24 @@ def test_a_whole_search_goes_on_and_counts_its_looks(searched, stepladder, in_pr
     assert "1 look at this test set" in final
     _, once_more, _ = in_process("search", "search.toml", "--final")
     assert "1 look at this test set" in once_more, "the same figures are the same look"
+    _, plain, _ = in_process("search", "search.toml")
+    assert plain == once_more, "what was looked at stays in sight"
     with open_store(str(searched / "runs/searched/stepladder.db")) as kept:
         (look,) = kept.looks(found["fingerprint"])
         assert (look.command, look.trials) == ("search --final", 2)
 
+    second = stepladder("search", "search.toml", "--final", "--set", "replicates=3")
+    assert "2 looks at this test set so far: a figure that was looked at" in second.stdout
+    assert re.search(r"on 3 fresh replicates", second.stdout)
+
+
+def test_results_name_the_command_that_shows_a_search(searched, stepladder, in_process):
+    assert stepladder("search", "search.toml").returncode == 0
     code, out, err = in_process("results", "runs/searched")
     assert (code, out) == (2, "")
     named = "stepladder search runs/searched/study.toml --out runs/searched"
     assert f"found that of a search: 'runs/searched'; `{named}` prints" in err
     assert "nothing to train" in in_process(*named.split()[1:])[2]
-
-    second = stepladder("search", "search.toml", "--final", "--set", "replicates=3")
-    assert "2 looks at this test set so far: a figure that was looked at" in second.stdout
-    assert re.search(r"on 3 fresh replicates", second.stdout)
 
 
 def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(searched, stepladder, in_process):

@@ -38,6 +38,7 @@ def as_json(found: Found) -> str:
             "val_accuracy": estimate_as_json(found.fresh),
             "test_accuracy": None if found.test is None else estimate_as_json(found.test),
             "diverged": found.fresh_diverged,
+            "replicate_seconds": finite(found.replicate_seconds),
         },
         "luck": {
             "expected": finite(found.luck.luck),

@@ -68,20 +68,19 @@ def ranked(found: Found) -> list[Candidate]:
     finite = [each for each in rest if math.isfinite(each.accuracy)]
     return [
         *found.finalists,
-        *sorted(finite, key=lambda each: (-each.epochs, -each.accuracy, each.number)),
+        *sorted(finite, key=lambda each: (each.epochs_left, -each.accuracy, each.number)),
     ]
 
 
-def mean_of(candidate: Candidate) -> float:
-    """Mean validation accuracy over its finite replicates, NaN without one."""
-    values = [value for value in candidate.replicates if math.isfinite(value)]
-    return math.fsum(values) / len(values) if values else math.nan
+def mean_of(found: Found, candidate: Candidate) -> float:
+    """Mean validation accuracy by which the search chose; NaN where the first one diverged."""
+    return candidate.mean(found.chance) if math.isfinite(candidate.accuracy) else math.nan
 
 
 def candidate_rows(found: Found, most: int) -> list[tuple[str, ...]]:
     """The leading candidates: number, accuracy, replicates, epochs, and what was drawn."""
     return [
-        (str(each.number), number(100 * mean_of(each)), str(len(each.replicates)),
+        (str(each.number), number(100 * mean_of(found, each)), str(len(each.replicates)),
          str(each.epochs), params_text(each.params))
         for each in ranked(found)[:most]
     ]  # fmt: skip

@@ -112,10 +112,15 @@ def tidied(store: str) -> tuple[int, int, int]:
 
 
 def _orphaned(kept: Store, folder: Path) -> list[Path]:
-    """Files of weights that no stored or claimed trial of a study has any use for."""
+    """Files of weights that no stored or claimed trial of a study has any use for.
+
+    What a search asked for is known by its results alone: beside one, stored trials keep theirs.
+    """
     files = {file.stem: file for file in folder.glob(f"*{ENDING}")}
     asked: set[str] = set()
-    for record in kept.studies():
-        asked |= {trial.id for trial in foreseen(question_of(record), kept).trials}
     held = kept.has(files) | kept.claimed(files).keys()
+    for record in kept.studies():
+        if record.study.search is not None:
+            asked |= held
+        asked |= {trial.id for trial in foreseen(question_of(record), kept).trials}
     return [file for each, file in files.items() if each not in held or each not in asked]

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stepladder.dimensions import Dimension, dimensions, drawn, is_active, recipe_of
+from stepladder.errors import StudyError
 from stepladder.files import write_whole
+from stepladder.runner.question import Question
 from stepladder.searcher.candidates import Candidate
-from stepladder.searcher.samplers import learns, points, sampler
+from stepladder.searcher.samplers import has_state, learns, points, reads_dropped, sampler
 from stepladder.searching import BATCH, QUASI_RANDOM
-from stepladder.space import Choice, Dimension, dimensions, drawn, is_active, recipe_of
-from stepladder.study import Study
+from stepladder.space import Choice
 from stepladder.train.structure import is_lane_number
 from stepladder.values import fingerprint
 
@@ -39,28 +41,30 @@ class Asker:
     Candidates that are still being trained count as far as they came.
 
     Args:
-        study: what is asked, with a search.
-        classes: of the dataset, for the accuracy of guessing.
+        question: what is asked, with a search.
         journal: file that keeps Optuna's study, or None to keep none.
 
     Raises:
-        StudyError: if the sampler will not do.
+        StudyError: if the sampler will not do, or not for this space.
     """
 
-    def __init__(self, study: Study, classes: int, journal: Path | None = None) -> None:
+    def __init__(self, question: Question, journal: Path | None = None) -> None:
+        study = question.study
         assert study.search is not None
         self._study, self._search, self._journal = study, study.search, journal
-        self._chance = 1 / classes
+        self._chance = 1 / question.classes
         self._dimensions = dimensions(self._search.space)
         self._structural = [not is_lane_number(each.name, study.base) for each in self._dimensions]
         self._identity = fingerprint(
             [self._search.model_dump(mode="json", exclude={"trials", "budget"}),
-             study.base.model_dump(mode="json"), study.seed]
+             study.base.model_dump(mode="json"), study.seed, question.fingerprint,
+             question.validation, question.engine]
         )  # fmt: skip
-        sampler(self._search.sampler, 0)  # now, before anything is trained
         self._asked: list[FrozenTrial] = []
         self._told: Sequence[Candidate] = ()
-        self._recorded = self._read()
+        self._points = np.zeros((0, len(self._dimensions)))
+        self._drawn(1, 0)  # a trial of the sampler, before anything is trained
+        self._recorded = [] if has_state(self._search.sampler) else self._read()
         self._points = points(
             self._quasi_random(), self._structural, self._search.per_structure, self._seed(0)
         )
@@ -99,14 +103,24 @@ class Asker:
         ]  # fmt: skip
 
     def _drawn(self, count: int, population: int) -> list[FrozenTrial]:
-        """Candidates of Optuna's, by what was told so far."""
+        """Candidates of Optuna's, by what was told so far.
+
+        Raises:
+            StudyError: if the sampler cannot draw from this space.
+        """
         study = self._known(for_sampling=True)
         made = sampler(self._search.sampler, self._seed(1, population))
         if made is not None:
             study.sampler = made
         asked: list[Trial] = []
-        for _ in range(count):
-            asked.append(self._draw(study, asked))
+        try:
+            for _ in range(count):
+                asked.append(self._draw(study, asked))
+        except ValueError as error:
+            raise StudyError(
+                f"search.sampler must be one that draws from this space, found "
+                f"{self._search.sampler!r}, which says: {error}; choose another one"
+            ) from None
         return study.get_trials()[-count:]
 
     def _draw(self, study: OptunaStudy, before: Sequence[Trial]) -> Trial:
@@ -121,7 +135,7 @@ class Asker:
                      zip(self._dimensions, self._structural, strict=True) if own]  # fmt: skip
             fixed = {name: leader[name] for name in names if name in leader}
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that a fixed value is off a step's grid by rounding
+            warnings.simplefilter("ignore")  # that a sampler or an option of it is experimental
             if fixed:
                 study.enqueue_trial(fixed)
             trial = study.ask()
@@ -140,8 +154,9 @@ class Asker:
         """A study of Optuna's of all that was told.
 
         Args:
-            for_sampling: whether candidates that are under way count as far as they came; else
-                they are running.
+            for_sampling: whether candidates that are under way count as far as they came, and
+                those that were dropped for whole where a sampler reads no others; else the former
+                are running.
         """
         import optuna
         from optuna.trial import TrialState
@@ -150,17 +165,19 @@ class Asker:
         study = optuna.create_study(direction="maximize", study_name=self._study.name)
         study.set_user_attr(_OURS, self._identity)
         for candidate, asked in zip(self._told, self._asked, strict=False):
-            whole = candidate.epochs == candidate.recipe.epochs
+            counts = for_sampling and not reads_dropped(self._search.sampler)
+            whole = counts or not candidate.epochs_left
             state = TrialState.COMPLETE if whole else TrialState.PRUNED
             if not for_sampling and not candidate.is_over:
                 state = TrialState.RUNNING
-            study.add_trial(self._with_outcome(asked, candidate, state))
+            notes = asked.system_attrs if for_sampling else {}
+            study.add_trial(self._with_outcome(asked, candidate, state, notes))
         return study
 
     def _with_outcome(
-        self, asked: FrozenTrial, candidate: Candidate, state: TrialState
+        self, asked: FrozenTrial, candidate: Candidate, state: TrialState, notes: Mapping[str, Any]
     ) -> FrozenTrial:
-        """A trial as it was asked for, with what its candidate came to."""
+        """A trial as it was asked for, with what its candidate came to, and a sampler's notes."""
         from optuna.trial import create_trial
 
         reported = {
@@ -173,6 +190,7 @@ class Asker:
             params=asked.params,
             distributions=asked.distributions,
             user_attrs={"seconds": candidate.seconds},
+            system_attrs={name: each for name, each in notes.items() if name != "fixed_params"},
             intermediate_values=reported,
         )
 

@@ -25,6 +25,7 @@ class Candidate:
         is_over: whether its training has come to its end, or was given up.
         seconds: of training, all of its rungs together.
         more: validation accuracies on further replicates, where it was a finalist.
+        more_seconds: of training on these.
     """
 
     number: int
@@ -35,11 +36,17 @@ class Candidate:
     is_over: bool = False
     seconds: float = 0.0
     more: tuple[float, ...] = ()
+    more_seconds: float = 0.0
 
     @property
     def epochs(self) -> int:
         """Epochs that it was trained for, 0 before any."""
         return max(self.rungs, default=0)
+
+    @property
+    def epochs_left(self) -> int:
+        """Epochs that are missing to its end."""
+        return self.recipe.epochs - self.epochs
 
     @property
     def accuracy(self) -> float:
@@ -49,7 +56,7 @@ class Candidate:
     @property
     def is_whole(self) -> bool:
         """Whether it was trained to its end and did not diverge."""
-        return self.epochs == self.recipe.epochs and math.isfinite(self.accuracy)
+        return not self.epochs_left and math.isfinite(self.accuracy)
 
     @property
     def replicates(self) -> tuple[float, ...]:

@@ -81,7 +81,7 @@ def plan_search(
     assert search is not None
     going = goes_on(study, question.engine)
     plan = list(populations(search, study.base.epochs, learns(search.sampler), going))
-    asker = Asker(study, question.classes)
+    asker = Asker(question)
     fresh = fresh_trials(study.base, question)  # as many as there will be of the winner
     trials = sum(sum(each.sizes) for each in plan) + len(fresh)
     epochs = sum(each.epochs(going) for each in plan) + len(fresh) * study.base.epochs

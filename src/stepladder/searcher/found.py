@@ -47,6 +47,7 @@ class Found:
         candidates: every one, in the order in which they were asked for.
         finalists: those that were tried again, the best first.
         winner: the candidate that is best.
+        chance: accuracy of guessing.
         searched: the winner's accuracy as the search saw it, a fraction.
         fresh: its validation accuracy on replicates that the search never saw.
         fresh_diverged: how many of them diverged.
@@ -61,6 +62,7 @@ class Found:
         whole: candidates that were trained to their end.
         diverged: candidates that became non-finite.
         parameters: trainable numbers of the winner's network.
+        replicate_seconds: mean training time of a fresh replicate of the winner.
         epochs: of training in all, those that were gone on from counted once.
         training_seconds: of all trials of the search and of the winner, added up.
         seconds: wall time that the study has taken, all runs of it added up.
@@ -78,6 +80,7 @@ class Found:
     candidates: tuple[Candidate, ...]
     finalists: tuple[Candidate, ...]
     winner: Candidate
+    chance: float
     searched: float
     fresh: Estimate
     fresh_diverged: int
@@ -92,6 +95,7 @@ class Found:
     whole: int
     diverged: int
     parameters: int
+    replicate_seconds: float
     epochs: int
     training_seconds: float
     seconds: float

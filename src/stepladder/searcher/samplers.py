@@ -17,7 +17,7 @@ from stepladder.values import nearest
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
-__all__ = ["learns", "points", "sampler"]
+__all__ = ["has_state", "learns", "points", "reads_dropped", "sampler"]
 
 _SHORT = {
     "random": "RandomSampler",
@@ -32,10 +32,26 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "QMCSampler": {"warn_independent_sampling": False, "warn_asynchronous_seeding": False},
 }
 
+_WITH_NOTES = ("CmaEsSampler", "NSGAIISampler", "NSGAIIISampler")
+
 
 def learns(name: str) -> bool:
     """Whether a sampler proposes other candidates once it knows results."""
     return name not in (QUASI_RANDOM, "random", "RandomSampler")
+
+
+def reads_dropped(name: str) -> bool:
+    """Whether a sampler learns from trials that were pruned too, not from whole ones alone."""
+    return _SHORT.get(name, name) == "TPESampler"
+
+
+def has_state(name: str) -> bool:
+    """Whether a sampler leaves notes in trials that it goes on from.
+
+    They hold pickled objects, so that no file may bring them: candidates of such a sampler are
+    drawn again when a search goes on, which gives the same ones.
+    """
+    return _SHORT.get(name, name) in _WITH_NOTES
 
 
 def sampler(name: str, seed: int) -> BaseSampler | None:

@@ -30,8 +30,9 @@ from stepladder.searcher.samplers import learns
 from stepladder.searcher.thinning import goes_on, trial_of
 from stepladder.searcher.trainings import Trainings
 from stepladder.searcher.waves import waves
-from stepladder.searching import populations
+from stepladder.searching import populations, rungs
 from stepladder.store import Store, StudyRecord, check_place, open_store
+from stepladder.store.base import digest_of
 from stepladder.study import Study
 from stepladder.train.checkpoints import clear
 
@@ -91,7 +92,7 @@ def _search_study(
     dataset, record = searchable(study, settings)
     question = question_of(record)
     folders.check_holds(folder, study)
-    asker = Asker(study, question.classes, folder / JOURNAL_NAME)
+    asker = Asker(question, folder / JOURNAL_NAME)
     if study.model is not None:
         own_model.inspect(study, dataset, settings)
     folders.check(folder, study)
@@ -102,7 +103,7 @@ def _search_study(
         trains = Trainings(study, dataset, settings, kept, told, checkpoints, workers)
         candidates = _searched(question, asker, trains)
         winner, finalists = choose(candidates, question, trains)
-        fresh = _fresh(winner, question, trains)
+        fresh = _fresh(winner, question, trains, folder / folders.WEIGHTS_NAME)
         forget_dead(kept)
         if not kept.claimed(trains.seen):
             clear(checkpoints)
@@ -126,6 +127,7 @@ def searchable(study: Study, settings: Settings) -> tuple[Dataset, StudyRecord]:
     check_possible(study, dataset, settings)
     record = record_of(study, dataset, part_sizes(study, dataset), settings)
     _check_examples(study, dataset)
+    _check_budget(study, question_of(record))
     return dataset, record
 
 
@@ -150,6 +152,24 @@ def _check_examples(study: Study, dataset: Dataset) -> None:
         split(dataset.y_train, dataset.classes, validation, count, study.seed, 0)
 
 
+def _check_budget(study: Study, question: Question) -> None:
+    """Makes sure that the budget pays for a candidate, where each rung begins anew too.
+
+    Raises:
+        StudyError: if it does not.
+    """
+    search = study.search
+    assert search is not None
+    going = goes_on(study, question.engine)
+    if next(populations(search, study.base.epochs, learns(search.sampler), going), None) is None:
+        every = rungs(search, study.base.epochs)
+        raise StudyError(
+            f"search.budget must pay for one candidate at least, which takes {sum(every)} epochs "
+            f"where each of its trainings ({', '.join(map(str, every))} epochs) begins anew, found "
+            f"{search.budget}; raise it, or lower base.epochs"
+        )
+
+
 def _searched(question: Question, asker: Asker, trains: Trainings) -> list[Candidate]:
     """Every candidate with its outcome."""
     study = question.study
@@ -167,26 +187,29 @@ def _searched(question: Question, asker: Asker, trains: Trainings) -> list[Candi
     return candidates
 
 
-def _epochs(candidates: Sequence[Candidate], going: bool) -> int:
-    """Epochs of training that candidates took."""
-    if going:
-        return sum(each.epochs for each in candidates)
-    return sum(sum(each.rungs) for each in candidates)
+def _epochs(candidates: Sequence[Candidate], fresh: Sequence[TrialResult], going: bool) -> int:
+    """Epochs of training that candidates took, finalists again, and the winner's replicates."""
+    first = sum(each.epochs if going else sum(each.rungs) for each in candidates)
+    again = sum(len(each.more) * each.recipe.epochs for each in candidates)
+    return first + again + sum(result.trial.recipe.epochs for result in fresh)
 
 
 def _or_0(accuracy: float) -> float:
     return 0.0 if math.isnan(accuracy) else accuracy
 
 
-def _fresh(winner: Candidate, question: Question, trains: Trainings) -> list[TrialResult]:
-    """The winner on replicates that the search never saw.
+def _fresh(
+    winner: Candidate, question: Question, trains: Trainings, weights: Path
+) -> list[TrialResult]:
+    """The winner on replicates that the search never saw; their weights are kept if need be.
 
     Raises:
         RunError: if it diverged on all of them.
     """
     trials = fresh_trials(winner.recipe, question)
     count = len(trials)
-    results = trains(trials, f"the winner on {count} fresh replicates", {}, ())
+    label = f"the winner on {count} fresh replicates"
+    results = trains.keeping(trials, label, weights if question.study.keep_weights else None)
     found = [results[trial.id] for trial in trials]
     if all(each.diverged for each in found):
         raise RunError(
@@ -218,6 +241,7 @@ def _told(
         candidates=tuple(candidates),
         finalists=tuple(finalists),
         winner=winner,
+        chance=chance,
         searched=winner.mean(chance),
         fresh=estimate(accuracies),
         fresh_diverged=lost,
@@ -232,7 +256,8 @@ def _told(
         whole=sum(each.is_whole for each in candidates),
         diverged=sum(math.isnan(each.accuracy) for each in candidates),
         parameters=fresh[0].parameters,
-        epochs=_epochs(candidates, goes_on(study, question.engine)),
+        replicate_seconds=math.fsum(result.seconds for result in fresh) / len(fresh),
+        epochs=_epochs(candidates, fresh, goes_on(study, question.engine)),
         training_seconds=_seconds(candidates, fresh),
         seconds=record.seconds,
         versions=record.versions,
@@ -244,19 +269,20 @@ def _told(
 
 
 def _seconds(candidates: Sequence[Candidate], fresh: Sequence[TrialResult]) -> float:
-    return sum(each.seconds for each in candidates) + sum(each.seconds for each in fresh)
+    searched = math.fsum(each.seconds + each.more_seconds for each in candidates)
+    return searched + math.fsum(each.seconds for each in fresh)
 
 
 def _look(
     question: Question, store: Store, fresh: Sequence[TrialResult], final: bool
 ) -> tuple[Estimate | None, int]:
-    """The winner's test accuracy, where it is asked for, and how many looks there were."""
-    if not final:
-        return None, len(store.looks(question.fingerprint))
-    looks = store.look(
-        question.study.name,
-        question.fingerprint,
-        [result.trial.id for result in fresh],
-        "search --final",
-    )
+    """The winner's test accuracy, and how many looks there were.
+
+    Shown where it is asked for, or was before: the same figures again are no new look.
+    """
+    ids = [result.trial.id for result in fresh]
+    seen = store.looks(question.fingerprint)
+    if not final and digest_of(ids) not in {look.digest for look in seen}:
+        return None, len(seen)
+    looks = store.look(question.study.name, question.fingerprint, ids, "search --final")
     return estimate([result.test.accuracy for result in fresh]), looks

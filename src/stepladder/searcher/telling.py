@@ -10,12 +10,13 @@ import numpy as np
 from stepladder.analysis.expected_best import ExpectedBest, expected_best
 from stepladder.analysis.importance import binned, importance
 from stepladder.analysis.selection import Luck, flat_top, luck_of_the_choice, noise_of
+from stepladder.dimensions import Dimension, dimensions
 from stepladder.errors import StudyError
 from stepladder.recipe import Recipe
 from stepladder.searcher.candidates import Candidate
 from stepladder.searcher.choosing import margin_of
 from stepladder.searcher.found import Knob
-from stepladder.space import Choice, Dimension, dimensions
+from stepladder.space import Choice
 from stepladder.study import Study
 
 __all__ = ["expected", "flat", "knobs", "luck", "outcomes", "warnings"]
@@ -27,9 +28,10 @@ _EDGE = 0.05
 def outcomes(candidates: Sequence[Candidate], chance: float) -> list[float]:
     """One number a candidate by which a search orders them: who got further is better.
 
-    Epochs that it was trained for, and below them its accuracy, diverged ones at guessing.
+    Epochs that are missing to its end, as a negative number, and among equals its accuracy,
+    diverged ones at guessing.
     """
-    return [each.epochs + _or(each.accuracy, chance) for each in candidates]
+    return [_or(each.accuracy, chance) - each.epochs_left for each in candidates]
 
 
 def expected(candidates: Sequence[Candidate], chance: float) -> tuple[ExpectedBest, float]:

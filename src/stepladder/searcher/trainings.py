@@ -57,6 +57,24 @@ class Trainings:
         self, trials: Sequence[Trial], label: str, before: Before, keeps: Collection[Trial]
     ) -> dict[str, TrialResult]:
         """As `Trainer` has it."""
+        return self._read(trials, label, before, keeps)
+
+    def keeping(
+        self, trials: Sequence[Trial], label: str, weights: Path | None
+    ) -> dict[str, TrialResult]:
+        """The same, and what each trial ends with is kept, by processes of their own.
+
+        Args:
+            trials: that nobody goes on from.
+            label: what they are, for progress.
+            weights: where that is kept; None keeps it nowhere.
+        """
+        return self._read(trials, label, {}, (), weights)
+
+    def _read(
+        self, trials: Sequence[Trial], label: str, before: Before, keeps: Collection[Trial],
+        weights: Path | None = None,
+    ) -> dict[str, TrialResult]:  # fmt: skip
         part = planned(self.study, {label: trials}, self.store)
         self.seen.update(trial.id for trial in part.trials)
         if part.missing:
@@ -66,7 +84,8 @@ class Trainings:
             try:
                 self.trained += execute(
                     part.trials, part.missing, self.dataset, self.settings, self.told, self.store,
-                    self.checkpoints, self.study.model, part.arm_names, before, keeps, self.workers,
+                    self.checkpoints, self.study.model, part.arm_names, before, keeps,
+                    Standby() if weights else self.workers, weights,
                 )  # fmt: skip
             finally:
                 self.told.finish()

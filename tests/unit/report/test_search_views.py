@@ -11,12 +11,12 @@ from stepladder import Study
 from stepladder.analysis import estimate
 from stepladder.analysis.expected_best import expected_best
 from stepladder.analysis.selection import Luck
+from stepladder.dimensions import dimensions, drawn, recipe_of
 from stepladder.report.search_json import as_json
 from stepladder.report.search_table import as_text
 from stepladder.searcher import telling
 from stepladder.searcher.candidates import Candidate
 from stepladder.searcher.found import Found
-from stepladder.space import dimensions, drawn, recipe_of
 
 CHANCE = 0.1
 
@@ -63,7 +63,8 @@ def found(study):
     return Found(
         study=study, dataset="digits", fingerprint="f", sizes={"validation": 100},
         candidates=tuple(candidates), finalists=(winner, candidates[8]), winner=winner,
-        searched=winner.mean(CHANCE), fresh=estimate(fresh), fresh_diverged=0, test=None, looks=0,
+        chance=CHANCE, searched=winner.mean(CHANCE), fresh=estimate(fresh), fresh_diverged=0,
+        test=None, looks=0, replicate_seconds=3.0,
         luck=Luck(0.0012, 0.0009, 0.002), expected=expected_best(np.linspace(0.5, 0.91, 10)),
         seconds_each=2.0, knobs=knobs, within=2, not_excluded=3, whole=4, diverged=1,
         parameters=123, epochs=40, training_seconds=20.0, seconds=15.0, versions={"keras": "3"},

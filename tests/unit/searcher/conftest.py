@@ -3,11 +3,11 @@
 import math
 
 import pytest
+from example_question import question_about
 from fake_store import FakeStore
 from fake_training import noise, result_of
 
 from stepladder import Study
-from stepladder.runner.question import Question
 
 SPACE = {
     "learning_rate": {"type": "float", "low": 1e-4, "high": 1.0, "log": True},
@@ -27,7 +27,7 @@ def searching():
             base={"hidden": [4], "epochs": 9, **(base or {})},
             search={"space": space or SPACE, "trials": 9, **search},
         )  # fmt: skip
-        return study, Question(study, "data", 100, "population", 2)
+        return study, question_about(study)
 
     return make
 

@@ -1,10 +1,12 @@
 """What is asked follows from the study and what was told, and Optuna can read all of it."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import optuna
 import pytest
+from example_question import question_about
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
@@ -22,7 +24,7 @@ def outcome(candidate):
 
 def asked(study, sizes, journal=None):
     """Every candidate's values, population by population."""
-    asker, found = Asker(study, 2, journal), []
+    asker, found = Asker(question_about(study), journal), []
     for number, size in enumerate(sizes):
         candidates = asker.ask(size, number)
         for each in candidates:
@@ -108,7 +110,7 @@ def test_what_is_under_way_counts_as_far_as_it_came_and_is_running_in_the_journa
     study, _ = searching(sampler="tpe", trials=24, startup=12)
 
     def second(rungs, journal=None):
-        asker = Asker(study, 2, journal)
+        asker = Asker(question_about(study), journal)
         first = asker.ask(12, 0)
         for each in first:
             each.rungs = rungs(each)
@@ -123,6 +125,68 @@ def test_what_is_under_way_counts_as_far_as_it_came_and_is_running_in_the_journa
     )
     assert [each.state.name for each in kept.trials] == ["RUNNING"] * 12
     assert second(lambda each: {1: 0.5 + each.number / 100}, journal) == rising
+
+
+@pytest.mark.parametrize("name", ["cmaes", "gp", "NSGAIISampler"])
+def test_samplers_that_read_whole_trials_alone_learn_from_dropped_ones_too(searching, name):
+    if name != "NSGAIISampler":
+        pytest.importorskip({"cmaes": "cmaes", "gp": "torch"}[name])
+    numbers = {
+        "learning_rate": {"type": "float", "low": 1e-4, "high": 0.1, "log": True},
+        "units": {"type": "int", "low": 2, "high": 9},
+    }
+    size = 50  # of a generation of NSGA-II
+    study, _ = searching(space=numbers, sampler=name, trials=3 * size, startup=12)
+
+    def third(rungs):
+        asker, found = Asker(question_about(study)), []
+        for number in range(2):
+            found += asker.ask(size, number)
+            for each in found:
+                each.rungs = rungs(each)
+            asker.tell(found)
+        return params(asker.ask(12, 2))
+
+    rising = third(lambda each: {1: each.params["units"] / 10})
+    falling = third(lambda each: {1: 1 - each.params["units"] / 10})
+    assert rising != falling
+    assert rising == third(lambda each: {1: each.params["units"] / 10})
+    assert np.mean([each["units"] for each in rising]) > np.mean(
+        [each["units"] for each in falling]
+    )
+
+
+@pytest.mark.parametrize("name", ["cmaes", "NSGAIISampler"])
+def test_no_notes_of_a_sampler_are_read_from_a_file_or_written_to_one(searching, tmp_path, name):
+    if name == "cmaes":
+        pytest.importorskip("cmaes")
+    study, _ = searching(sampler=name, trials=36, startup=12)
+    journal = tmp_path / "optuna.log"
+    first = asked(study, [12, 12, 12], journal)
+    assert params(asked(study, [12, 12, 12], journal)) == params(first)
+    kept = optuna.load_study(
+        study_name="s", storage=JournalStorage(JournalFileBackend(str(journal)))
+    )
+    assert not any(each.system_attrs for each in kept.trials)
+
+
+def test_the_journal_of_other_data_is_not_gone_on_with(searching, tmp_path):
+    _, question = searching(sampler="tpe", trials=24, startup=12)
+    journal = tmp_path / "optuna.log"
+
+    def second(question, sign, journal=None):
+        asker = Asker(question, journal)
+        found = asker.ask(12, 0)
+        for each in found:
+            each.rungs = {1: 0.5 + sign * each.number / 100}
+        asker.tell(found)
+        found += asker.ask(12, 1)
+        asker.tell(found)
+        return params(found)
+
+    rising = second(question, 1, journal)
+    for other in (replace(question, fingerprint="other"), replace(question, validation=50)):
+        assert second(other, -1, journal) == second(other, -1) != rising
 
 
 @pytest.mark.parametrize("damage", [b"", b"not a journal\n", b'{"op_code": 99}\n'])
@@ -140,7 +204,7 @@ def test_the_journal_of_another_space_is_not_gone_on_with(searching, tmp_path):
     journal = tmp_path / "optuna.log"
     asked(study, [4], journal)
     other, _ = searching(space={"units": {"type": "int", "low": 20, "high": 30}})
-    candidates = Asker(other, 2, journal).ask(4, 0)
+    candidates = Asker(question_about(other), journal).ask(4, 0)
     assert all(20 <= each.params["units"] <= 30 for each in candidates)
 
 
@@ -149,13 +213,14 @@ def test_the_journal_of_another_space_is_not_gone_on_with(searching, tmp_path):
     [
         ("tpee", "did you mean 'tpe'?"),
         ("GridSampler", "needs no arguments"),
+        ("BruteForceSampler", "must be one that draws from this space"),
         ("os.system", "must be a sampler"),
     ],
 )
 def test_an_unknown_sampler_is_refused_before_anything_is_trained(searching, name, expected):
     study, _ = searching(sampler=name)
     with pytest.raises(StudyError, match=expected.replace("?", r"\?")):
-        Asker(study, 2)
+        Asker(question_about(study))
 
 
 @pytest.mark.parametrize(("name", "package"), [("cmaes", "cmaes"), ("gp", "torch")])

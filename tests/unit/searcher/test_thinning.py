@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
+from example_question import question_about
 from fake_training import noise
 
 from stepladder import RunError
@@ -18,7 +19,7 @@ from stepladder.train.groups import Stage
 
 def run(study, question, train):
     plan = populations(study.search, study.base.epochs, False, True)
-    *_, candidates = waves(plan, Asker(study, 2), question, train, train.forget)
+    *_, candidates = waves(plan, Asker(question_about(study)), question, train, train.forget)
     return candidates
 
 
@@ -101,7 +102,7 @@ def test_a_candidate_that_diverged_never_goes_on(searching, trainer):
 
 
 def test_of_equals_the_earlier_goes_on(searching):
-    candidates = Asker(searching()[0], 2).ask(4, 0)
+    candidates = Asker(searching()[1]).ask(4, 0)
     for each in candidates:
         each.rungs = {1: 0.5}
     assert [each.number for each in survivors(candidates, 2)] == [0, 1]
@@ -129,7 +130,7 @@ def test_those_too_close_to_the_best_are_tried_again_and_the_best_mean_wins(sear
 
 def test_one_far_ahead_is_not_tried_again(searching, trainer):
     study, question = searching(pruning="none")
-    best = Asker(study, 2).ask(9, 0)[4].recipe
+    best = Asker(question_about(study)).ask(9, 0)[4].recipe
     train = trainer(lambda trial: 0.99 if trial.recipe == best else 0.6)
     winner, finalists = choose(run(study, question, train), question, train)
     assert (winner.recipe, len(finalists), len(train.calls)) == (best, 1, 1)

@@ -3,10 +3,12 @@
 import json
 
 import pytest
+from optuna.distributions import FloatDistribution
 
 from stepladder import Study, StudyError
+from stepladder.dimensions import Dimension, dimensions, drawn, recipe_of
 from stepladder.searching import Search, populations, rungs
-from stepladder.space import Dimension, Parameter, dimensions, drawn, recipe_of
+from stepladder.space import Parameter
 
 RATE = {"type": "float", "low": 1e-4, "high": 0.1, "log": True}
 OPTIMIZER = {"type": "categorical", "choices": ["sgd", "adam"]}
@@ -107,6 +109,38 @@ def test_each_kind_of_range_is_drawn_evenly_on_its_own_scale():
     assert 450 < sum(value <= 10 for value in values) < 650
     assert set(places(dimension(type="categorical", choices=["a", "b"]))) == {"a", "b"}
     assert dimension(type="float", low=0.0, high=2.0).at(0.25) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "step"),
+    [(0.0, 0.3, 0.1), (0.0, 0.6, 0.2), (0.0, 0.7, 0.1), (0.1, 0.3, 0.1), (0.0, 0.35, 0.1)],
+)
+@pytest.mark.filterwarnings("ignore:The distribution is specified by")
+def test_steps_are_those_that_optuna_knows(low, high, step):
+    values = sorted(set(places(dimension(type="float", low=low, high=high, step=step))))
+    known = FloatDistribution(low, high, step=step)
+    assert all(known._contains(value) for value in values), values
+    assert (values[0], values[-1]) == (known.low, known.high)
+
+
+LARGE = {
+    "optimizer": {"type": "categorical", "choices": ["adam", "sgd"]},
+    "activation": {"type": "categorical", "choices": [
+        "relu", "elu", "tanh", "sigmoid", "selu", "gelu", "leaky_relu", "silu"]},
+    "initializer": {"type": "categorical", "choices": [
+        "he_normal", "he_uniform", "glorot_normal", "glorot_uniform", "lecun_normal",
+        "lecun_uniform"]},
+    "scaling": {"type": "categorical", "choices": ["unit", "standardised", "none"]},
+    "schedule": {"type": "categorical", "choices": ["constant", "cosine", "one_cycle"]},
+    "batch_size": {"type": "int", "low": 8, "high": 64, "step": 8},
+}  # fmt: skip
+
+
+def test_a_space_too_large_to_try_in_full_is_checked_at_random_and_conditions_in_full():
+    when = {"when": {"optimizer": "sgd"}}
+    assert study({**LARGE, "momentum": {**MOMENTUM, **when}}).search
+    with pytest.raises(StudyError, match="not contradict itself"):
+        study({**LARGE, "momentum": {**MOMENTUM, "when": {}}})
 
 
 def test_what_a_condition_rules_out_is_not_drawn():

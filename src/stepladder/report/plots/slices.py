@@ -8,16 +8,24 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from stepladder.dimensions import Dimension, dimensions
 from stepladder.report.plots.layout import LINE, SMALL, WIDTH, axes_at, folded
 from stepladder.report.plots.overlay import LOG_ODDS
 from stepladder.report.plots.plot import Plot
 from stepladder.report.plots.scales import accuracy_axis, is_high, log_odds
-from stepladder.report.search_words import flat_text, mean_of, params_text, span_text, value_text
+from stepladder.report.search_words import (
+    flat_text,
+    mean_of,
+    params_text,
+    ranked,
+    span_text,
+    value_text,
+)
 from stepladder.report.style import Theme
 from stepladder.report.wording import counted, elided
 from stepladder.searcher.candidates import Candidate
 from stepladder.searcher.found import Found
-from stepladder.space import Choice, Dimension, dimensions
+from stepladder.space import Choice
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -95,7 +103,7 @@ def parallel_plot(found: Found) -> Plot | None:
 
 def _rows(found: Found) -> Iterable[tuple[object, ...]]:
     for each in found.candidates:
-        percent = 100 * mean_of(each)
+        percent = 100 * mean_of(found, each)
         for name, value in each.params.items():
             yield (each.number, name, value_text(value), percent, each.epochs, int(each.is_whole))
 
@@ -128,11 +136,15 @@ def place_of(dimension: Dimension, value: Choice) -> float:
 
 
 def _accuracies(found: Found) -> list[float]:
-    return [100 * mean_of(each) for each in found.candidates if math.isfinite(mean_of(each))]
+    return [
+        100 * mean_of(found, each)
+        for each in found.candidates
+        if math.isfinite(mean_of(found, each))
+    ]
 
 
 def _within(found: Found, each: Candidate) -> bool:
-    return each.is_whole and 100 * (found.searched - mean_of(each)) <= found.study.delta
+    return each.is_whole and 100 * (found.searched - mean_of(found, each)) <= found.study.delta
 
 
 def _draw_plateau(found: Found, slices: Sequence[Slice], figure: Figure, theme: Theme) -> None:
@@ -141,7 +153,7 @@ def _draw_plateau(found: Found, slices: Sequence[Slice], figure: Figure, theme: 
     height, gap, left, bottom = 1.05, 0.52, 0.64, 0.32
     figure.set_size_inches(WIDTH, bottom + rows * height + (rows - 1) * gap + 0.24)
     width = (WIDTH - left - 0.12 - 0.18 * (COLUMNS - 1)) / COLUMNS
-    whole = [100 * mean_of(each) for each in found.candidates if each.is_whole]
+    whole = [100 * mean_of(found, each) for each in found.candidates if each.is_whole]
     is_log = is_high(whole)
     for index, part in enumerate(slices):
         axes = axes_at(figure, left + index % columns * (width + 0.18),
@@ -172,7 +184,7 @@ def _draw_slice(axes: Axes, found: Found, part: Slice, theme: Theme) -> None:
     top = 100 * found.searched
     axes.axhspan(top - found.study.delta, top, color=theme.grid, zorder=0, linewidth=0)
     for is_whole in (False, True):
-        there = [(place, 100 * mean_of(each)) for each, place in part.drawn
+        there = [(place, 100 * mean_of(found, each)) for each, place in part.drawn
                  if each.is_whole is is_whole and each is not found.winner]  # fmt: skip
         axes.plot(
             [place for place, _ in there], [percent for _, percent in there], "o",
@@ -221,12 +233,11 @@ def _draw_parallel(found: Found, slices: Sequence[Slice], figure: Figure, theme:
     for side in ("left", "bottom"):
         axes.spines[side].set_visible(False)
     places = [dict(part.drawn) for part in slices]
-    finite = [each for each in found.candidates if math.isfinite(each.accuracy)]
-    leading = sorted(finite, key=lambda each: (-each.epochs, -each.accuracy))[:MOST_LINES]
-    heights = _Heights([100 * mean_of(each) for each in leading])
+    leading = ranked(found)[:MOST_LINES]
+    heights = _Heights([100 * mean_of(found, each) for each in leading])
     for each in reversed(leading):
         across = [*(found_at.get(each, math.nan) for found_at in places),
-                  heights.of(100 * mean_of(each))]  # fmt: skip
+                  heights.of(100 * mean_of(found, each))]  # fmt: skip
         is_top, is_best = _within(found, each), each is found.winner
         axes.plot(
             range(len(across)), across, linewidth=1.8 if is_best else 1.0 if is_top else 0.6,

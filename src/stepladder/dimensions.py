@@ -1,0 +1,174 @@
+"""The dimensions of a search space: what a point of it draws, and what that makes of a recipe."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from stepladder.recipe import Recipe
+from stepladder.space import LAYERS, UNITS, Choice, Parameter, Params, as_choice
+
+__all__ = ["Dimension", "dimensions", "drawn", "is_active", "layer_counts", "recipe_of"]
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One value that a sampler draws.
+
+    Attributes:
+        name: of the field, or `units_2` for the second layer's own number of units.
+        parameter: what it is drawn from.
+        when: values of other dimensions under which it is drawn.
+    """
+
+    name: str
+    parameter: Parameter
+    when: Mapping[str, tuple[Choice, ...]]
+
+    def at(self, place: float) -> Choice:
+        """The value at a place in 0…1 of the range, on its own scale; equal shares to choices."""
+        given = self.parameter
+        place = min(max(place, 0.0), math.nextafter(1.0, 0.0))
+        if given.type == "categorical":
+            return given.values[int(place * len(given.values))]
+        assert given.low is not None
+        assert given.high is not None
+        low, high = float(given.low), float(given.high)
+        step = given.step or (1 if given.type == "int" else None)
+        if given.log and given.type == "float":
+            return float(min(max(low * (high / low) ** place, low), high))
+        if given.log:  # each whole number has the share of the scale around it
+            scaled = (low - 0.5) * ((high + 0.5) / (low - 0.5)) ** place
+            return int(min(max(round(scaled), low), high))
+        if step is None:
+            return low + (high - low) * place
+        # In decimals, as Optuna counts: 3 steps of 0.1 are 0.3, which no sum of floats is.
+        first, width = Decimal(str(given.low)), Decimal(str(step))
+        steps = int((Decimal(str(given.high)) - first) // width) + 1
+        value = first + width * int(place * steps)
+        return int(value) if given.type == "int" else float(value)
+
+    def place_of(self, value: float) -> float:
+        """Where in 0…1 a number lies on the scale of its range."""
+        given = self.parameter
+        assert given.low is not None
+        assert given.high is not None
+        scale = math.log if given.log else float
+        low, high = scale(given.low), scale(given.high)
+        return (scale(value) - low) / (high - low)
+
+
+def dimensions(space: Mapping[str, Parameter]) -> tuple[Dimension, ...]:
+    """The dimensions of a space, conditions before what depends on them.
+
+    `units` with `each` is one dimension a layer, of which as many are drawn as there are layers.
+
+    Raises:
+        ValueError: if conditions go round in a circle.
+    """
+    flat = [each for name, given in space.items() for each in _layer_by_layer(name, given, space)]
+    ordered: list[Dimension] = []
+    while flat:
+        known = {each.name for each in ordered}
+        ready = [
+            each for each in flat if all(name in known or name not in space for name in each.when)
+        ]
+        if not ready:
+            names = " and ".join(each.name for each in flat)
+            raise ValueError(
+                f"conditions must not go round in a circle, found {names} waiting for each other; "
+                "leave one condition out"
+            )
+        ordered += ready
+        flat = [each for each in flat if each not in ready]
+    return tuple(ordered)
+
+
+def _layer_by_layer(name: str, given: Parameter, space: Mapping[str, Parameter]) -> list[Dimension]:
+    when = {other: tuple(map(as_choice, values)) for other, values in given.when.items()}
+    layers = space.get(LAYERS)
+    if name != UNITS or not given.each or layers is None:
+        return [Dimension(name, given, when)]
+    counts = layer_counts(layers)
+    return [
+        Dimension(
+            f"{UNITS}_{layer}",
+            given,
+            {**when, LAYERS: tuple(count for count in counts if count >= layer)},
+        )
+        for layer in range(1, max(counts) + 1)
+    ]
+
+
+def layer_counts(layers: Parameter) -> tuple[int, ...]:
+    """The numbers of layers that a space may draw."""
+    if layers.type == "categorical":
+        return tuple(int(each) for each in layers.choices)
+    low, high = int(layers.low or 0), int(layers.high or 0)
+    return tuple(range(low, high + 1, int(layers.step or 1)))
+
+
+def is_active(dimension: Dimension, params: Params, base: Recipe) -> bool:
+    """Whether a dimension is drawn beside the values that are drawn already."""
+    return all(
+        _is_among(params.get(name, getattr(base, name, None)), allowed)
+        for name, allowed in dimension.when.items()
+    )
+
+
+def _is_among(value: object, allowed: Sequence[object]) -> bool:
+    return any(value == each and isinstance(value, bool) == isinstance(each, bool)
+               for each in allowed)  # fmt: skip
+
+
+def drawn(every: Sequence[Dimension], places: Sequence[float], base: Recipe) -> dict[str, Choice]:
+    """The values at a point of the unit cube, those of inactive dimensions left out.
+
+    Args:
+        every: the dimensions of a space.
+        places: one in 0…1 a dimension.
+        base: the recipe whose values stand where nothing is drawn.
+    """
+    params: dict[str, Choice] = {}
+    for dimension, place in zip(every, places, strict=True):
+        if is_active(dimension, params, base):
+            params[dimension.name] = dimension.at(place)
+    return params
+
+
+def recipe_of(params: Params, space: Mapping[str, Parameter], base: Recipe) -> Recipe:
+    """The recipe that some drawn values make of the base.
+
+    Args:
+        params: values of the active dimensions.
+        space: that they were drawn from.
+        base: the recipe whose other fields stay.
+
+    Raises:
+        StudyError: if the values contradict each other, or a field does not take its value.
+    """
+    change: dict[str, Any] = {}
+    for name, value in params.items():
+        if name in (LAYERS, UNITS) or name.startswith(f"{UNITS}_"):
+            continue
+        given = space[name]
+        if given.type == "categorical":
+            change[name] = given.choices[given.values.index(value)]
+        else:
+            change[name] = value
+    if LAYERS in space or UNITS in space:
+        change["hidden"] = _hidden(params, base)
+    return base.changed(change)
+
+
+def _hidden(params: Params, base: Recipe) -> tuple[Any, ...]:
+    count = params.get(LAYERS, len(base.hidden))
+    assert isinstance(count, int)
+    last = len(base.hidden) - 1
+    return tuple(
+        params.get(f"{UNITS}_{layer + 1}", params.get(UNITS, base.hidden[min(layer, last)]))
+        for layer in range(count)
+    )
