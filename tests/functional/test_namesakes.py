@@ -40,6 +40,8 @@ def test_who_takes_a_row_is_told(tmp_path):
     assert said.startswith("the store held another study named 'quick' (base.epochs, delta differ)")
     write_study(tmp_path, one)
     assert replaced(one, other, tmp_path) == "", "its own, declared anew"
+    factorial = Study.load("quick", {"design": "factorial"})
+    assert f"{tmp_path} held the ladder of this study" in replaced(one, factorial, tmp_path)
     assert replaced(other, one, tmp_path), "it had lost its row, and takes it back"
 
 

@@ -16,7 +16,9 @@ _SHOWN = 5
 
 
 def replaced(there: Study | None, study: Study, folder: Path) -> str:
-    """What is to be said before a study takes the row of another; nothing where it is its own.
+    """What is to be said before a study takes the row of another.
+
+    Nothing where that is its own, declared anew, unless its design is another one.
 
     Args:
         there: the study of that row.
@@ -24,8 +26,16 @@ def replaced(there: Study | None, study: Study, folder: Path) -> str:
         folder: of the run; what it was run as before may be declared anew.
     """
     differences = _differences(there, study) if there is not None else []
-    if there is None or not differences or _is_of(folder, there):
+    if there is None or not differences:
         return ""
+    if _is_of(folder, there):
+        if there.design == study.design:
+            return ""
+        return (
+            f"{folder} held the {there.design} of this study and shows its {study.design} from now "
+            "on; what was trained is used again. To keep both, give one a folder of its own, such "
+            f"as --out {folder}-{study.design}"
+        )
     return (
         f"the store held another study named {study.name!r} ({', '.join(differences)} differ), "
         "whose place this one takes: its trials stay, its own folder can no longer be read from "
