@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from example_run import finished
+from exported_runs import lay_out
 from small_study import STUDY, idx
 from watching import figures
 
@@ -168,6 +169,27 @@ def trained(stepladder, trained_once):
         shutil.copytree(trained_once, stepladder.folder / folder)
 
     return put
+
+
+@pytest.fixture(scope="session")
+def mnist_run(tmp_path_factory, cache):
+    """A study of two arms on a little of MNIST, its weights not kept; commands run beside it."""
+    place = tmp_path_factory.mktemp("exported")
+    lay_out(place)
+    command = Command(place, cache)
+    done = command("run", "study.toml")
+    assert done.returncode == 0, done.stderr
+    yield command
+    command.end()
+
+
+@pytest.fixture(scope="session")
+def mnist_model(mnist_run):
+    """The better replicate of its arm `base`, exported: it had to be trained again."""
+    done = mnist_run("export", "runs/digits", "--arm", "base", "--to", "model.keras")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "model.keras\n"
+    return done
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,9 @@ import math
 from dataclasses import replace
 
 import pytest
+from example_arms import estimate
 from example_results import (
     VARIANTS,
-    estimate,
     factorial_results,
     mnist_results,
     partial_results,

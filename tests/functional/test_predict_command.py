@@ -1,0 +1,146 @@
+"""`stepladder predict` as a user types it: pictures, arrays and models, and what will not do."""
+
+import json
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+from drawn_digits import drawn, outlined, photographed
+from exported_runs import alone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from stepladder.data import load
+
+PICTURES = {
+    "seven.png": lambda: drawn("7"),
+    "light.png": lambda: drawn("7", ink=255, paper=0),
+    "photo.jpg": lambda: photographed("7"),
+    "triangle.png": lambda: outlined(3),
+    "blank.png": lambda: drawn(""),
+}
+
+
+@pytest.fixture(scope="module")
+def pictures(mnist_run):
+    for name, make in PICTURES.items():
+        make().save(mnist_run.folder / name)
+    mnist = load("mnist")
+    np.save(mnist_run.folder / "rows.npy", mnist.x_test[:500])
+    np.savez(mnist_run.folder / "one.npz", image=mnist.x_test[0])
+    return mnist_run.folder
+
+
+def test_pictures_and_arrays_are_answered(mnist_run, mnist_model, pictures):
+    done = mnist_run("predict", "model.keras", *PICTURES, "rows.npy", "one.npz", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    found = {(each["file"], each["index"]): each for each in said["images"]}
+    assert len(found) == len(PICTURES) + 501
+    answers = [found[name, None]["class"] for name in ("seven.png", "light.png", "photo.jpg")]
+    assert len(set(answers)) == 1, "however it was drawn"
+    assert found["one.npz", None]["class"] == "7"
+    labels = load("mnist").y_test[:500]
+    rows = [found["rows.npy", row] for row in range(500)]
+    right = [each["class"] == str(label) for each, label in zip(rows, labels, strict=True)]
+    assert np.mean(right) == pytest.approx(alone(mnist_run, "model.keras")["accuracy"], abs=1e-9)
+    assert np.mean([not each["familiar"] for each in rows]) < 0.12
+    assert not found["triangle.png", None]["familiar"]
+    assert found["blank.png", None]["empty"]
+    for each in said["images"]:
+        assert sum(each["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+        assert each["probability"] == max(each["probabilities"].values())
+
+
+def test_the_table_says_what_is_unlike(mnist_run, mnist_model, pictures):
+    done = mnist_run("predict", "model.keras", "seven.png", "triangle.png", "blank.png")
+    assert done.returncode == 0, done.stderr
+    lines = {line.split()[0]: line for line in done.stdout.splitlines() if ".png" in line}
+    assert "unlike the training set" in lines["triangle.png"]
+    assert "nothing is drawn on it" in lines["blank.png"]
+    assert lines["seven.png"].split()[1].isdigit()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("words.txt", b"seven", "must be a picture (PNG or JPEG)"),
+        ("half.png", None, "must be a picture"),
+        ("gone.png", "", "No such file"),
+        ("wide.npy", np.zeros((2, 30, 28), np.uint8), "must have the shape (28, 28)"),
+        ("nan.npy", np.full((28, 28), np.nan), "finite numbers"),
+        ("pickled.npy", np.array([{}, {}], dtype=object), "never unpickled"),
+        ("short.npy", b"\x93NUMPY\x01\x00v\x00", "cannot be read"),
+    ],
+)
+def test_an_input_that_will_not_do_is_one_message(
+    mnist_run, mnist_model, pictures, name, content, expected
+):
+    file = pictures / name
+    if content is None:
+        file.write_bytes((pictures / "seven.png").read_bytes()[:150])
+    elif isinstance(content, bytes):
+        file.write_bytes(content)
+    elif not isinstance(content, str):
+        np.save(file, content, allow_pickle=True)
+    done = mnist_run("predict", "model.keras", "seven.png", name)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert expected in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_file_that_is_no_model_is_refused(mnist_run, mnist_model, pictures):
+    from stepladder import using
+    from stepladder.errors import InputError
+
+    whole = (mnist_run.folder / "model.keras").read_bytes()
+    file, image = mnist_run.folder / "bad.keras", mnist_run.folder / "seven.png"
+
+    @settings(
+        max_examples=6, deadline=None, derandomize=True, database=None,
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(st.integers(0, len(whole) - 30))
+    def check(length):
+        file.write_bytes(whole[:length])
+        with pytest.raises(InputError, match=r"MODEL must be a \.keras file"):
+            using.predict(file, [image])
+
+    check()
+    for words in (["gone.keras"], ["seven.png"]):
+        done = mnist_run("predict", *words, "seven.png")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "MODEL must be" in done.stderr
+
+
+def test_safe_mode_stays_on(mnist_run, mnist_model, pictures):
+    """A model that brings code of its own is not opened."""
+    code = (
+        "import keras\n"
+        "image = keras.Input((28, 28))\n"
+        "flat = keras.layers.Flatten()(keras.layers.Lambda(lambda x: x + 1)(image))\n"
+        "keras.Model(image, keras.layers.Dense(10, 'softmax')(flat)).save('code.keras')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=mnist_run.folder, capture_output=True, check=False,
+        env={**mnist_run.environment, "KERAS_BACKEND": "jax"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    refused = mnist_run("predict", "code.keras", "seven.png")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "cannot be opened" in refused.stderr
+
+
+def test_a_model_of_keras_alone_can_be_asked_too(mnist_run, mnist_model, pictures):
+    archives = (zipfile.ZipFile(mnist_run.folder / "model.keras"),
+                zipfile.ZipFile(mnist_run.folder / "plain.keras", "w"))  # fmt: skip
+    with archives[0] as whole, archives[1] as plain:
+        for name in whole.namelist():
+            if not name.startswith("stepladder"):
+                plain.writestr(name, whole.read(name))
+    done = mnist_run("predict", "plain.keras", "seven.png", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    (image,) = json.loads(done.stdout)["images"]
+    assert image["familiar"] is None
