@@ -41,7 +41,8 @@ def _count_or_auto(text: str) -> int | str:
 def command() -> None:
     """What each training technique is worth, on your data, and how sure that is.
 
-    Begin with `stepladder run quick` (half a minute) or `stepladder run mnist` (a few minutes).
+    Begin with `stepladder run quick` (half a minute) or `stepladder run mnist` (a minute or two on
+    two cores).
     """
 
 
@@ -206,7 +207,7 @@ def bench(workers: int | None, form: str, tiny: bool) -> None:
     help="A study file, or a published table.",
 )  # fmt: skip
 def schema(what: str) -> None:
-    """Prints the JSON Schema of study files, for editors."""
+    """Prints the JSON Schema of study files, or of published tables, for editors."""
     import json
 
     from stepladder.published import PublishedTable

@@ -88,11 +88,14 @@ def _say(text: str, output: Path | None) -> None:
 
 
 @click.command()
-@click.argument("runs", metavar="RUN_OR_STORE", default="runs")
+@click.argument("runs", metavar="[RUN_OR_STORE]", default="runs")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="[any that is free]")
 @click.option("--store", metavar="URL", help="Store of the trials, if not in the run's folder.")
 def ui(runs: str, port: int, store: str | None) -> None:
-    """Serves a live page of runs, on this machine alone: a run, a folder of runs, or a store."""
+    """Serves a live page of runs, on this machine alone: a run, a folder of runs, or a store.
+
+    RUN_OR_STORE is `runs` if left out.
+    """
     try:
         from stepladder.ui import serve
     except ImportError:

@@ -48,7 +48,8 @@ class Search(Value):
     startup: int | None = Field(
         default=None,
         ge=0,
-        description="Quasi-random candidates before another sampler begins; one batch when absent.",
+        description="Quasi-random candidates before another sampler begins; when absent, one batch "
+        "where the sampler learns from results, else none.",
         examples=[16],
     )
     batch: int | None = Field(

@@ -84,8 +84,9 @@ def vanishing_gradients(case: Case) -> Finding | None:
         code="vanishing_gradients",
         title="gradients vanish on their way down",
         where=how_many(len(found), len(case.replicates)),
-        detail=f"the first layer's is {factor} smaller than the last layer's (norms of {first:.1e} "
-        f"and {last:.1e} in the middle epoch), so that the first layers hardly learn",
+        detail=f"the first layer's is {factor} smaller than the last layer's, the inputs' size "
+        f"taken out (with it, norms of {first:.1e} and {last:.1e} in the middle epoch), so that "
+        "the first layers hardly learn",
         advice="use an activation that does not saturate, with the initialiser made for it",
         technique=_opener(case),
         evidence={"first_gradient": first, "last_gradient": last, "ratio": ratio},

@@ -143,6 +143,12 @@ def test_sentences_that_tables_rely_on():
     assert found.text == "answers a or b to every image"
 
 
+def test_a_gradient_that_vanishes_says_what_its_factor_leaves_out():
+    found = rules_inside.vanishing_gradients(case(with_signs(first_gradient=0.001 * SIZE * 0.1)))
+    assert "1,000 times smaller than the last layer's, the inputs' size taken out" in found.text
+    assert f"(with it, norms of {0.001 * SIZE * 0.1:.1e} and 1.0e-01 in" in found.text
+
+
 def test_what_diverged_is_not_judged_by_its_scores():
     nan = Score(math.nan, math.nan)
     lost = replace(HEALTHY, diverged=1, train=nan, validation=nan, test=nan, signs=Signs())

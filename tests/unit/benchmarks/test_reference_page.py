@@ -1,0 +1,52 @@
+"""The page of reference: its keys are those of the schema, its examples are studies."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import reference_page
+from stepladder import Study
+from stepladder.recipe import Recipe
+
+PAGE = (Path(__file__).parents[3] / "docs" / "reference.md").read_text("utf-8")
+
+
+def test_the_tables_of_the_page_are_those_of_the_schema():
+    assert reference_page.filled(PAGE) == PAGE, "run `make docs`"
+
+
+def test_every_key_has_a_row_with_four_cells():
+    made = reference_page.tables()
+    keys = set(re.findall(r"^\| `(\w+)` \|", made, re.MULTILINE))
+    assert keys >= set(Recipe.model_fields) | {"most_replicates", "technique", "arm", "csv", "when"}
+    rows = [line for line in made.splitlines() if line.startswith("| `")]
+    assert {len(re.split(r"(?<!\\)\|", row)) for row in rows} == {6}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        '| `name` | text | required | The study\'s name. |',
+        '| `seed` | whole number, at least 0, below 2^63 | `0` | What every random draw derives '
+        "from. |",
+        "| `hidden` | list of whole numbers, 1 to 65,536 | `[]` | Units of each hidden layer, "
+        "first to last. |",
+        "| `nesterov` | true or false | `false` | Nesterov\'s form of SGD momentum. |",
+    ],
+)  # fmt: skip
+def test_a_key_stands_with_its_type_its_bounds_and_its_default(row):
+    assert row in reference_page.tables().splitlines()
+
+
+def test_a_page_without_its_marks_is_refused():
+    with pytest.raises(ValueError, match="once each"):
+        reference_page.filled("# Reference")
+
+
+def test_the_examples_of_the_page_are_studies(tmp_path):
+    blocks = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    assert len(blocks) == 3
+    for block in blocks:
+        (tmp_path / "study.toml").write_text(block, "utf-8")
+        assert len(Study.load(tmp_path / "study.toml").arms) == 3
