@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +13,7 @@ from stepladder.places import usable
 from stepladder.report import pareto
 from stepladder.report.formats import markdown_side_table
 from stepladder.report.pareto_entries import (
+    WINNER,
     Entry,
     Found,
     Part,
@@ -20,8 +23,10 @@ from stepladder.report.pareto_entries import (
 )
 from stepladder.report.plots.plot import Plot
 from stepladder.report.table import side_as_text
+from stepladder.report.wording import visible
 from stepladder.runner.folder import SEARCH_NAME, STORE_NAME, STUDY_NAME, run_folder
-from stepladder.runner.stored import results_of
+from stepladder.runner.namesakes import check_own
+from stepladder.runner.stored import results_of, results_so_far
 from stepladder.store import open_store
 from stepladder.study import Study
 
@@ -66,30 +71,49 @@ def weigh(runs: Sequence[str | Path], *, part: Part = "test", store: str | None 
     """Arms of runs and winners of searches, with accuracy, training time and weights.
 
     Test figures are those that the runs show themselves; reading them is a look, and the same
-    look as theirs.
+    look as theirs. Validation figures are none.
 
     Args:
-        runs: folders of runs and of searches, or files of results that they left as JSON.
+        runs: folders of runs and of searches, or files of results that they left as JSON; one that
+            is named twice counts once.
         part: which accuracy.
         store: URL of the runs' store where that is not in their folders.
 
     Raises:
         InputError: if a folder or file is none of a run, they are of several datasets, or there is
             nothing to compare.
+        StoreError: if a store cannot be read, or holds another study of a run's name.
     """
-    entries: list[Entry] = []
-    notes = []
-    for run in runs:
-        file = usable(run, "RUN")
-        found = entries_of_file(file, part) if file.is_file() else _of_folder(file, part, store)
-        entries += found.entries
-        if found.is_locked:
-            notes.append(
-                f"{found.name} is left out: nobody has looked at its winner's test figures; "
-                f"stepladder search --final does, or compare --on validation"
-            )
-    pareto.checked(entries)
-    return Weighed(tuple(entries), part, tuple(notes))
+    files = [usable(run, "RUN") for run in runs]
+    places = {Path(os.path.abspath(file)): file for file in files}
+    told = [
+        entries_of_file(file, part) if file.is_file() else _of_folder(file, part, store)
+        for file in places.values()
+    ]
+    told = _told_apart(told, list(places))
+    entries = tuple(entry for found in told for entry in found.entries)
+    notes = tuple(
+        f"{visible(found.name)}: {visible(arm)} is left out: {why}"
+        for found in told
+        for arm, why in found.left_out
+    )
+    pareto.checked(entries, notes)
+    return Weighed(entries, part, notes)
+
+
+def _told_apart(told: Sequence[Found], places: Sequence[Path]) -> list[Found]:
+    """Runs of one name each under the least of its path that no other of them ends with."""
+    made = []
+    for found, place in zip(told, places, strict=True):
+        same = [other for each, other in zip(told, places, strict=True) if each.name == found.name]
+        ends = (Path(*place.parts[-length:]) for length in range(1, len(place.parts)))
+        apart = (end for end in ends if sum(_ends(other, end) for other in same) == 1)
+        made.append(found if len(same) == 1 else found.named(str(next(apart, place))))
+    return made
+
+
+def _ends(place: Path, end: Path) -> bool:
+    return place.parts[-len(end.parts) :] == end.parts
 
 
 def _of_folder(run: Path, part: Part, store: str | None) -> Found:
@@ -102,12 +126,29 @@ def _of_folder(run: Path, part: Part, store: str | None) -> Found:
         found = entry_of_search(folder / SEARCH_NAME, name, part)
         if not study.techniques:
             return found
+    elif study.search is not None:
+        found = Found(name, (), ((WINNER, _unfinished(folder, store)),))
     with open_store(store or str(folder / STORE_NAME), create=False) as kept:
+        check_own(kept, study, folder)
         try:
-            results = results_of(kept, study.name, "pareto", curves=False)
+            if part == "test":
+                results = results_of(kept, study.name, "pareto", curves=False)
+            else:
+                results = results_so_far(kept, study.name)
         except StoreError:
             if study.search is None:
                 raise
             return found
     arms = entries_of_results(results, name, part)
-    return replace(found, entries=(*found.entries, *arms))
+    return replace(
+        found,
+        entries=(*found.entries, *arms.entries),
+        left_out=(*found.left_out, *arms.left_out),
+    )
+
+
+def _unfinished(folder: Path, store: str | None) -> str:
+    """Why a search has no winner yet, and what to do."""
+    named = shlex.join([str(folder / STUDY_NAME), "--out", str(folder)])
+    named += f" --store {shlex.quote(store)}" if store else ""
+    return f"its search is not finished; `stepladder search {named}` goes on with it"

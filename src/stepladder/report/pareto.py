@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from stepladder.errors import InputError
 from stepladder.report.formats import csv_text
 from stepladder.report.json_form import finite
 from stepladder.report.pareto_entries import Entry, Part
-from stepladder.report.plots.pareto import SIZE, TIME, Point, front_plot, spots
+from stepladder.report.plots.pareto import SIZE, TIME, Point, Spot, front_plot, spots
 from stepladder.report.plots.plot import Plot
 from stepladder.report.side_table import SideTable
 from stepladder.report.wording import counted, number
@@ -32,6 +32,8 @@ __all__ = [
 LEVELS = (0.98, 0.99)
 """Accuracies at which the smallest network is named."""
 
+_SAME_IMAGES = " on these test images, and new images would make it wider"
+
 
 @dataclass(frozen=True)
 class Smallest:
@@ -39,7 +41,8 @@ class Smallest:
 
     Attributes:
         level: the accuracy, a fraction.
-        surely: of those whose whole interval reaches it; None where there is none.
+        surely: of those whose whole interval reaches it and of which no replicate diverged; None
+            where there is none.
         by_mean: of those whose mean reaches it; None where there is none.
     """
 
@@ -48,16 +51,21 @@ class Smallest:
     by_mean: Entry | None
 
 
-def checked(entries: Sequence[Entry]) -> None:
+def checked(entries: Sequence[Entry], left_out: Sequence[str] = ()) -> None:
     """Makes sure that entries can be compared.
+
+    Args:
+        entries: what there is.
+        left_out: what there is not, in sentences.
 
     Raises:
         InputError: if there are none, or they are of different datasets.
     """
     if not entries:
+        found = f"none ({'; '.join(left_out)})" if left_out else "none"
         raise InputError(
-            "pareto must have an arm with a finished replicate, found none; run a study first, or "
-            "write --on validation for searches whose test figures nobody has looked at"
+            f"pareto must have an arm with a finished replicate, found {found}; run a study first, "
+            "or write --on validation for searches whose test figures nobody has looked at"
         )
     first = entries[0]
     for each in entries:
@@ -76,39 +84,42 @@ def smallest(entries: Sequence[Entry], level: float) -> Smallest:
         level: the accuracy, a fraction.
     """
     by_size = sorted(entries, key=lambda each: (each.parameters, -each.accuracy.mean))
-    surely = (e for e in by_size if e.accuracy.ci_low is not None and e.accuracy.ci_low >= level)
+    surely = (each for each in by_size if _reaches(each, level))
     by_mean = (each for each in by_size if each.accuracy.mean >= level)
     return Smallest(level, next(surely, None), next(by_mean, None))
 
 
+def _reaches(each: Entry, level: float) -> bool:
+    low = each.accuracy.ci_low
+    return low is not None and low >= level and not each.diverged
+
+
 def plots_of(entries: Sequence[Entry], part: Part) -> tuple[Plot, ...]:
     """Accuracy against time and against size, where there are two or more to compare."""
-    timed = [each for each in entries if math.isfinite(each.seconds) and each.seconds > 0]
-    made = (
-        front_plot(spots([Point(e.name, e.seconds, e.shown) for e in timed]), TIME, part),
-        front_plot(spots([Point(e.name, e.parameters, e.shown) for e in entries]), SIZE, part),
-    )
+    by_time, by_size = _spots(entries)
+    timed = [spot for spot in by_time if math.isfinite(spot.cost)]
+    made = (front_plot(timed, TIME, part), front_plot(by_size, SIZE, part))
     return tuple(plot for plot in made if plot is not None)
 
 
-def _fronts(entries: Sequence[Entry]) -> tuple[list[bool], list[bool]]:
-    """Whether each is on the front of time, and on that of size."""
-    times = [e.seconds if math.isfinite(e.seconds) else math.inf for e in entries]
-    by_time = spots([Point(e.name, time, e.shown) for e, time in zip(entries, times, strict=True)])
-    by_size = spots([Point(e.name, e.parameters, e.shown) for e in entries])
+def _spots(entries: Sequence[Entry]) -> tuple[Sequence[Spot], Sequence[Spot]]:
+    """Entries in time and in size; a time that is not known is infinite, and on no front."""
+    times = [each.seconds if each.seconds > 0 else math.inf for each in entries]
+    by_time = spots([Point(e.marked, time, e.shown)
+                     for e, time in zip(entries, times, strict=True)])  # fmt: skip
     return (
-        [spot.is_front and math.isfinite(spot.cost) for spot in by_time],
-        [spot.is_front for spot in by_size],
+        [replace(spot, is_front=spot.is_front and math.isfinite(spot.cost)) for spot in by_time],
+        spots([Point(each.marked, each.parameters, each.shown) for each in entries]),
     )
 
 
 def side_table(entries: Sequence[Entry], part: Part) -> SideTable:
     """Every entry, the smallest network first."""
-    fast, small = _fronts(entries)
+    by_time, by_size = _spots(entries)
     rows = [
-        (each.name, f"{each.parameters:,}", number(each.seconds, 2), each.shown.text,
-         "yes" if small[place] else "", "yes" if fast[place] else "")
-        for place, each in enumerate(entries)
+        (each.marked, f"{each.parameters:,}", number(each.seconds, 2), each.shown.text,
+         "yes" if small.is_front else "", "yes" if fast.is_front else "")
+        for each, fast, small in zip(entries, by_time, by_size, strict=True)
     ]  # fmt: skip
     order = sorted(range(len(rows)), key=lambda place: (entries[place].parameters, place))
     return SideTable(
@@ -117,19 +128,28 @@ def side_table(entries: Sequence[Entry], part: Part) -> SideTable:
         rows=tuple(rows[place] for place in order),
         note="smallest, fastest: on the Pareto front of weights, of training time: no other arm "
         "is at least as good in both and better in one. Fronts are read off means; ± is the 95 % "
-        "t interval over replicates. Seconds are those of one replicate, compiling left out.",
+        f"t interval over replicates{_SAME_IMAGES if part == 'test' else ''}. Seconds are those "
+        f"of one replicate, compiling left out.{_diverged(entries)}",
+    )
+
+
+def _diverged(entries: Sequence[Entry]) -> str:
+    if not any(each.diverged for each in entries):
+        return ""
+    return (
+        " Where replicates diverged, accuracy is that of the others, and the network is not surely "
+        "the smallest; seconds are the mean of all, though one that diverged may have ended early."
     )
 
 
 def as_csv(entries: Sequence[Entry], part: Part) -> str:
     """Every entry as CSV, its numbers in full."""
-    fast, small = _fronts(entries)
     heads = ("arm", "weights", "seconds", f"{part}_percent", "low_percent", "high_percent",
-             "smallest", "fastest")  # fmt: skip
+             "smallest", "fastest", "n", "diverged")  # fmt: skip
     return csv_text(heads, (
-        (each.name, each.parameters, each.seconds, shown.mean, shown.low, shown.high,
-         int(small[place]), int(fast[place]))
-        for place, (each, shown) in enumerate((each, each.shown) for each in entries)
+        (each.name, each.parameters, each.seconds, small.test, small.low, small.high,
+         int(small.is_front), int(fast.is_front), each.n, each.diverged)
+        for each, fast, small in zip(entries, *_spots(entries), strict=True)
     ))  # fmt: skip
 
 
@@ -140,22 +160,24 @@ def sentence(found: Smallest) -> str:
         return f"No network reaches {level}."
     if found.surely is None:
         return (
-            f"Smallest network at {level}: none surely (no whole interval reaches it); by its mean "
-            f"{_told(found.by_mean)}."
+            f"Smallest network at {level}: none surely (no whole interval reaches it, arms "
+            f"with diverged replicates aside); by its mean {_told(found.by_mean)}."
         )
-    text = f"Smallest network at {level}: {_told(found.surely)}, its whole interval included"
+    text = (
+        f"Smallest network at {level}: {_told(found.surely)}, its whole interval over replicates "
+        "included"
+    )
     if found.by_mean is not found.surely:
         text += f"; by its mean alone {_told(found.by_mean)}"
     return f"{text}."
 
 
 def _told(each: Entry) -> str:
-    return f"{each.name} with {counted(each.parameters, 'weight')} ({each.shown.text} %)"
+    return f"{each.marked} with {counted(each.parameters, 'weight')} ({each.shown.text} %)"
 
 
 def as_json(entries: Sequence[Entry], part: Part) -> str:
     """All of it as one JSON object, indented, ended by a line break."""
-    fast, small = _fronts(entries)
     value = {
         "part": part,
         "arms": [
@@ -163,9 +185,10 @@ def as_json(entries: Sequence[Entry], part: Part) -> str:
                 "name": each.name, "parameters": each.parameters,
                 "seconds": finite(each.seconds), "accuracy": finite(each.accuracy.mean),
                 "ci_low": each.accuracy.ci_low, "ci_high": each.accuracy.ci_high,
-                "smallest": small[place], "fastest": fast[place],
+                "smallest": small.is_front, "fastest": fast.is_front,
+                "n": each.n, "diverged": each.diverged,
             }
-            for place, each in enumerate(entries)
+            for each, fast, small in zip(entries, *_spots(entries), strict=True)
         ],
         "smallest": [_smallest(smallest(entries, level)) for level in LEVELS],
     }  # fmt: skip

@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from stepladder.analysis.judged import Estimate
 from stepladder.errors import InputError, OutputError
 from stepladder.report.shown import Shown
-from stepladder.report.wording import visible
+from stepladder.report.wording import counted, visible
 from stepladder.runner.results import Results
 
-__all__ = ["Entry", "Found", "Part", "entries_of_file", "entries_of_results", "entry_of_search"]
+__all__ = [
+    "WINNER",
+    "Entry",
+    "Found",
+    "Part",
+    "entries_of_file",
+    "entries_of_results",
+    "entry_of_search",
+]
 
 Part = Literal["test", "validation"]
+WINNER = "winner"
+_LOCKED = (
+    "nobody has looked at its test figures; stepladder search --final does, or compare "
+    "--on validation"
+)
 
 
 @dataclass(frozen=True)
@@ -25,18 +38,35 @@ class Entry:
     """An arm of a run, or the winner of a search.
 
     Attributes:
-        name: run and arm.
+        run: name of its run.
+        arm: its own name.
         fingerprint: of the dataset.
-        accuracy: on the part that is compared, a fraction.
-        seconds: of training one replicate, compiling left out; NaN where it is not known.
+        accuracy: on the part that is compared, a fraction; over replicates that did not diverge.
+        seconds: of training one replicate, compiling left out: the mean over all that are
+            finished, diverged ones included; NaN where it is not known.
         parameters: trainable numbers of its network.
+        n: replicates finished, diverged ones included.
+        diverged: replicates that became non-finite.
     """
 
-    name: str
+    run: str
+    arm: str
     fingerprint: str
     accuracy: Estimate
     seconds: float
     parameters: int
+    n: int
+    diverged: int
+
+    @property
+    def name(self) -> str:
+        """Run and arm."""
+        return f"{visible(self.run)}: {visible(self.arm)}"
+
+    @property
+    def marked(self) -> str:
+        """Its name, with how many of its replicates diverged where some did."""
+        return f"{self.name} ({self.diverged} of {self.n} diverged)" if self.diverged else self.name
 
     @property
     def shown(self) -> Shown:
@@ -53,27 +83,31 @@ class Found:
     Attributes:
         name: of the run.
         entries: its arms, and its winner.
-        is_locked: whether test figures are asked for and nobody has looked at its winner's.
+        left_out: arms that have no accuracy, its winner among them, each with why.
     """
 
     name: str
     entries: tuple[Entry, ...]
-    is_locked: bool = False
+    left_out: tuple[tuple[str, str], ...] = ()
+
+    def named(self, name: str) -> Found:
+        """The same under another name of the run."""
+        return replace(self, name=name, entries=tuple(replace(e, run=name) for e in self.entries))
 
 
-def entries_of_results(results: Results, run: str, part: Part) -> list[Entry]:
+def entries_of_results(results: Results, run: str, part: Part) -> Found:
     """The arms of a run that have a finite accuracy."""
-    return [
+    entries = [
         Entry(
-            _arm(run, arm.arm.name),
-            results.fingerprint,
+            run, arm.arm.name, results.fingerprint,
             arm.test_accuracy if part == "test" else arm.val_accuracy,
-            arm.seconds / arm.n,
-            arm.parameters,
+            arm.seconds / arm.n, arm.parameters, arm.n, arm.diverged,
         )
         for arm in results.arms
         if arm.n and arm.parameters and math.isfinite(arm.val_accuracy.mean)
-    ]
+    ]  # fmt: skip
+    counts = ((arm.arm.name, arm.n, arm.diverged) for arm in results.arms)
+    return Found(run, tuple(entries), _lost(counts))
 
 
 def entries_of_file(file: Path, part: Part) -> Found:
@@ -96,7 +130,8 @@ def entries_of_file(file: Path, part: Part) -> Found:
             for arm in said["arms"]
             if arm["n"] and arm["parameters"] and arm["val_accuracy"]["mean"] is not None
         )
-        return Found(run, tuple(arms))
+        counts = ((str(arm["name"]), int(arm["n"]), int(arm["diverged"])) for arm in said["arms"])
+        return Found(run, tuple(arms), _lost(counts))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise InputError(
             f"RUN must be the folder of a run, or a file that stepladder results --format json "
@@ -127,8 +162,9 @@ def entry_of_search(file: Path, run: str, part: Part) -> Found:
 def _saved(said: Mapping[str, Any], arm: Mapping[str, Any], run: str, part: Part) -> Entry:
     accuracy = arm["test_accuracy" if part == "test" else "val_accuracy"]
     return Entry(
-        _arm(run, str(arm["name"])), str(said["fingerprint"]), _estimate(accuracy),
+        run, str(arm["name"]), str(said["fingerprint"]), _estimate(accuracy),
         _seconds(arm["seconds"]) / int(arm["n"]), int(arm["parameters"]),
+        int(arm["n"]), int(arm["diverged"]),
     )  # fmt: skip
 
 
@@ -136,16 +172,23 @@ def _winner(said: Mapping[str, Any], run: str, part: Part) -> Found:
     best = said["best"]
     accuracy = best["test_accuracy" if part == "test" else "val_accuracy"]
     if accuracy is None:
-        return Found(run, (), is_locked=True)
+        return Found(run, (), ((WINNER, _LOCKED),))
+    # Older files have the time of its training in the search alone.
+    seconds = best.get("replicate_seconds", best["seconds"])
     winner = Entry(
-        f"{visible(run)}: winner", str(said["fingerprint"]), _estimate(accuracy),
-        _seconds(best["seconds"]), int(best["parameters"]),
+        run, WINNER, str(said["fingerprint"]), _estimate(accuracy), _seconds(seconds),
+        int(best["parameters"]), len(accuracy["values"]), int(best["diverged"]),
     )  # fmt: skip
     return Found(run, (winner,))
 
 
-def _arm(run: str, arm: str) -> str:
-    return f"{visible(run)}: {visible(arm)}"
+def _lost(counts: Iterable[tuple[str, int, int]]) -> tuple[tuple[str, str], ...]:
+    """Arms of which every replicate diverged: names, with replicates finished and diverged."""
+    return tuple(
+        (name, f"diverged in all {counted(n, 'replicate')}")
+        for name, n, diverged in counts
+        if n and diverged == n
+    )
 
 
 def _seconds(said: float | None) -> float:

@@ -5,16 +5,24 @@ import io
 import json
 
 import pytest
+from example_results import all_diverged, some_diverged
 
 from stepladder.analysis.judged import Estimate
 from stepladder.errors import InputError, OutputError
 from stepladder.report import pareto
-from stepladder.report.pareto_entries import Entry, entries_of_file, entry_of_search
+from stepladder.report.json_form import as_json
+from stepladder.report.pareto_entries import (
+    Entry,
+    entries_of_file,
+    entries_of_results,
+    entry_of_search,
+)
 
 
-def entry(name, weights, mean, half=None, seconds=1.0, fingerprint="a"):
+def entry(arm, weights, mean, half=None, seconds=1.0, fingerprint="a", diverged=0):
     ends = (None, None) if half is None else (mean - half, mean + half)
-    return Entry(name, fingerprint, Estimate(mean, *ends, (mean,)), seconds, weights)
+    estimate = Estimate(mean, *ends, (mean,))
+    return Entry("run", arm, fingerprint, estimate, seconds, weights, 5, diverged)
 
 
 ENTRIES = [
@@ -28,16 +36,60 @@ ENTRIES = [
 
 def test_the_smallest_network_surely_and_by_its_mean():
     found = pareto.smallest(ENTRIES, 0.98)
-    assert (found.surely.name, found.by_mean.name) == ("middle", "small")
+    assert (found.surely.arm, found.by_mean.arm) == ("middle", "small")
     text = pareto.sentence(found)
-    assert "Smallest network at 98 %: middle with 5,000 weights" in text
-    assert "by its mean alone small with 1,000 weights" in text
+    assert "Smallest network at 98 %: run: middle with 5,000 weights" in text
+    assert "its whole interval over replicates included" in text
+    assert "by its mean alone run: small with 1,000 weights" in text
+
+
+def test_what_the_interval_is_over_is_told():
+    note = pareto.side_table(ENTRIES, "test").note
+    assert "over replicates on these test images, and new images would make it wider" in note
+    assert "test images" not in pareto.side_table(ENTRIES, "validation").note
+
+
+def test_an_arm_of_which_replicates_diverged_is_marked_and_never_sure():
+    entries = [entry("broken", 10, 0.985, 0.001, seconds=0.5, diverged=3), *ENTRIES]
+    found = pareto.smallest(entries, 0.98)
+    assert (found.surely.arm, found.by_mean.arm) == ("middle", "broken")
+    assert "by its mean alone run: broken (3 of 5 diverged) with" in pareto.sentence(found)
+    alone = pareto.sentence(pareto.smallest(entries[:1], 0.98))
+    assert "none surely (no whole interval reaches it, arms with diverged replicates" in alone
+    table = pareto.side_table(entries, "test")
+    assert [row[0] for row in table.rows][:2] == ["run: broken (3 of 5 diverged)", "run: tiny"]
+    assert "Where replicates diverged" in table.note
+    assert "diverged" not in pareto.side_table(ENTRIES, "test").note
+    arms = json.loads(pareto.as_json(entries, "test"))["arms"]
+    assert [(each["n"], each["diverged"]) for each in arms] == [(5, 3), *[(5, 0)] * 5]
+    assert arms[0]["name"] == "run: broken"
+    rows = list(csv.DictReader(io.StringIO(pareto.as_csv(entries, "test"))))
+    assert [(row["n"], row["diverged"]) for row in rows] == [("5", "3"), *[("5", "0")] * 5]
+    assert "run: broken (3 of 5 diverged)" in pareto.plots_of(entries, "test")[0].words
+
+
+def test_diverged_replicates_are_counted_in_a_run_and_in_its_file(tmp_path):
+    results, file = some_diverged(), tmp_path / "results.json"
+    file.write_text(as_json(results), "utf-8")
+    for found in (entries_of_results(results, "run", "test"), entries_of_file(file, "test")):
+        assert [(each.n, each.diverged) for each in found.entries] == [(3, 1)] * 3
+        assert found.left_out == ()
+        for each, arm in zip(found.entries, results.arms, strict=True):
+            assert each.seconds == pytest.approx(arm.seconds / 3), "of diverged ones too"
+
+
+def test_an_arm_that_diverged_throughout_is_left_out_and_told(tmp_path):
+    results, file = all_diverged(), tmp_path / "results.json"
+    file.write_text(as_json(results), "utf-8")
+    for found in (entries_of_results(results, "run", "test"), entries_of_file(file, "test")):
+        assert found.entries == ()
+        assert [why for _, why in found.left_out] == ["diverged in all 3 replicates"] * 3
 
 
 def test_one_replicate_has_no_interval_and_is_never_sure():
     found = pareto.smallest(ENTRIES, 0.99)
     assert found.surely is None
-    assert found.by_mean.name == "large"
+    assert found.by_mean.arm == "large"
     assert "none surely" in pareto.sentence(found)
     assert pareto.sentence(pareto.smallest(ENTRIES, 0.999)) == "No network reaches 99.9 %."
 
@@ -46,19 +98,24 @@ def test_the_fronts_of_size_and_of_time():
     said = json.loads(pareto.as_json(ENTRIES, "test"))
     small = {each["name"] for each in said["arms"] if each["smallest"]}
     fast = {each["name"] for each in said["arms"] if each["fastest"]}
-    assert small == {"tiny", "small", "middle", "large"}
-    assert fast == {"tiny", "middle", "large"}
-    assert said["smallest"][0] == {"level": 0.98, "surely": "middle", "by_mean": "small"}
+    assert small == {"run: tiny", "run: small", "run: middle", "run: large"}
+    assert fast == {"run: tiny", "run: middle", "run: large"}
+    names = {"surely": "run: middle", "by_mean": "run: small"}
+    assert said["smallest"][0] == {"level": 0.98, **names}
 
 
-def test_a_time_that_is_not_known_is_on_no_front_and_in_no_figure():
-    entries = [entry("a", 10, 0.99, seconds=float("nan")), *ENTRIES]
+@pytest.mark.parametrize("seconds", [float("nan"), 0.0])
+def test_a_time_that_is_not_known_is_on_no_front_and_in_no_figure(seconds):
+    entries = [entry("a", 10, 0.995, seconds=seconds), *ENTRIES]
     said = json.loads(pareto.as_json(entries, "test"))
-    assert said["arms"][0]["seconds"] is None
+    assert said["arms"][0]["seconds"] in (None, 0)
     assert not said["arms"][0]["fastest"]
     time, size = pareto.plots_of(entries, "test")
-    assert "a" not in [row[0] for row in time.rows()]
-    assert "a" in [row[0] for row in size.rows()]
+    assert "run: a" not in [row[0] for row in time.rows()]
+    assert "run: a" in [row[0] for row in size.rows()]
+    assert [row[0] for row in time.rows() if row[-1]] == [
+        each["name"] for each in said["arms"] if each["fastest"]
+    ]
 
 
 def test_figures_say_what_they_weigh():
@@ -104,8 +161,10 @@ def test_the_table_begins_with_the_smallest():
 def test_other_datasets_and_nothing_are_refused():
     with pytest.raises(InputError, match="one dataset"):
         pareto.checked([ENTRIES[0], entry("b", 1, 0.5, fingerprint="b")])
-    with pytest.raises(InputError, match="found none"):
+    with pytest.raises(InputError, match="found none;"):
         pareto.checked([])
+    with pytest.raises(InputError, match=r"found none \(its search is not finished\);"):
+        pareto.checked([], ["its search is not finished"])
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b'{"best": 3}', b"\xff"])
@@ -127,12 +186,35 @@ def test_a_file_that_holds_no_results_is_refused(tmp_path, content):
         entries_of_file(file, "test")
 
 
-def test_a_saved_search_gives_its_winner_and_keeps_the_test_set_locked(tmp_path):
-    accuracy = {"mean": 0.98, "ci_low": 0.97, "ci_high": 0.99, "values": [0.98, None]}
-    best = {"val_accuracy": accuracy, "test_accuracy": None, "seconds": None, "parameters": 10}
-    file = tmp_path / "search.json"
+def saved_search(folder, **more):
+    accuracy = {"mean": 0.98, "ci_low": 0.97, "ci_high": 0.99, "values": [0.98, 0.98, None]}
+    best = {"val_accuracy": accuracy, "test_accuracy": None, "seconds": None, "parameters": 10,
+            "diverged": 1} | more  # fmt: skip
+    file = folder / "search.json"
     file.write_text(json.dumps({"study": "s", "fingerprint": "a", "best": best}), "utf-8")
+    return file
+
+
+def test_a_saved_search_gives_its_winner_and_keeps_the_test_set_locked(tmp_path):
+    file = saved_search(tmp_path)
     (winner,) = entries_of_file(file, "validation").entries
     assert (winner.name, winner.accuracy.ci_low, winner.parameters) == ("s: winner", 0.97, 10)
+    assert (winner.n, winner.diverged) == (3, 1)
     locked = entries_of_file(file, "test")
-    assert (locked.entries, locked.is_locked) == ((), True)
+    assert locked.entries == ()
+    ((arm, why),) = locked.left_out
+    assert arm == "winner"
+    assert "nobody has looked at its test figures" in why
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({"seconds": 7.0}, 7.0),
+        ({"seconds": 7.0, "replicate_seconds": 9.0}, 9.0),
+        ({"seconds": 7.0, "replicate_seconds": None}, float("nan")),
+    ],
+)
+def test_a_winner_takes_the_time_of_a_fresh_replicate(tmp_path, more, expected):
+    (winner,) = entry_of_search(saved_search(tmp_path, **more), "s", "validation").entries
+    assert winner.seconds == pytest.approx(expected, nan_ok=True)
