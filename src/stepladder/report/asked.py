@@ -26,6 +26,13 @@ def asked(results: Results) -> tuple[str, ...]:
     """What is asked, of what network and data, and how it is decided: a paragraph each."""
     study, recipe = results.study, results.study.base
     data = f"{visible(results.dataset)} ({joined(parts_of(results))} images)"
+    network = f"The base is {visible(study.base_name)}: {_network(recipe)}."
+    if len(results.arms) == 1:
+        return (
+            f"What does one recipe reach on {data}? {network}",
+            f"{_replicates(results)} Each replicate has a validation split, initial weights, a "
+            "data order and dropout of its own.",
+        )
     techniques = study.techniques
     named = [elided(each.name, NAME_LENGTH) for each in techniques[:NAMED]]
     named += [f"{len(techniques) - NAMED} more"] if len(techniques) > NAMED else []
@@ -36,7 +43,7 @@ def asked(results: Results) -> tuple[str, ...]:
         else f"How do {counted(len(results.arms), 'arm')} compare on {data}?"
     )
     return (
-        f"{question} The base is {visible(study.base_name)}: {_network(recipe)}.",
+        f"{question} {network}",
         f"{_replicates(results)} Replicate number r draws the same validation split, initial "
         "weights, data order and dropout in every arm, so that arms are compared in pairs. A "
         f"difference of less than {points(study.delta)} of test accuracy is taken not to matter.",
@@ -62,7 +69,8 @@ def _replicates(results: Results) -> str:
     most = results.study.replicates
     if results.study.adaptive:
         return f"Replicates are added until every verdict is settled, up to {most:,}."
-    return f"Every arm is trained {'once' if most == 1 else f'{most:,} times'}."
+    each = "It is" if len(results.arms) == 1 else "Every arm is"
+    return f"{each} trained {'once' if most == 1 else f'{most:,} times'}."
 
 
 def _rates(results: Results) -> str:

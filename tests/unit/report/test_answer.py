@@ -88,6 +88,9 @@ def test_what_was_asked_names_data_techniques_and_design():
     assert "fair study" in asked(fair_results())[2]
     assert "up to 30" in asked(adaptive_results())[1]
     assert "all combinations" in asked(factorial_results())[0]
+    question, trained = asked(one_arm())
+    assert question.startswith("What does one recipe reach on mnist")
+    assert "It is trained 3 times." in trained
 
 
 def told(results):
