@@ -8,11 +8,13 @@ import zipfile
 import numpy as np
 import pytest
 from drawn_digits import drawn, outlined, photographed
-from exported_runs import alone
+from exported_runs import STUDY, alone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stepladder.data import load
+from stepladder.data.framing import framed
+from stepladder.data.ink import ink_of
 
 PICTURES = {
     "seven.png": lambda: drawn("7"),
@@ -144,3 +146,53 @@ def test_a_model_of_keras_alone_can_be_asked_too(mnist_run, mnist_model, picture
     assert done.returncode == 0, done.stderr
     (image,) = json.loads(done.stdout)["images"]
     assert image["familiar"] is None
+
+
+@pytest.fixture(scope="module")
+def float_model(mnist_run, pictures):
+    """A model of the same images as float32 in 0…1."""
+    with np.load(mnist_run.folder / "some.npz") as some:
+        parts = {name: some[name] for name in some.files}
+    for part in ("x_train", "x_test"):
+        parts[part] = parts[part] / np.float32(255)
+    np.savez(mnist_run.folder / "floats.npz", **parts)
+    study = STUDY.replace("some.npz", "floats.npz").split("[[technique]]")[0]
+    (mnist_run.folder / "floats.toml").write_text(study, "utf-8")
+    words = ("--set", "replicates=1", "--set", "keep_weights=true", "--out", "floats")
+    done = mnist_run("run", "floats.toml", *words)
+    assert done.returncode == 0, done.stderr
+    done = mnist_run("export", "floats", "--to", "floats.keras")
+    assert done.returncode == 0, done.stderr
+    return mnist_run
+
+
+def test_a_picture_comes_to_a_model_in_the_values_that_it_was_trained_on(float_model, pictures):
+    ink = ink_of(np.asarray(drawn("7"), float))
+    np.save(pictures / "seven.npy", framed(ink, (28, 28), 20) / np.float32(255))
+    done = float_model("predict", "floats.keras", "seven.png", "seven.npy", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    picture, array = json.loads(done.stdout)["images"]
+    assert picture["class"] == "7"
+    assert picture["probabilities"] == pytest.approx(array["probabilities"], abs=1e-4)
+    assert picture["distance"] == pytest.approx(array["distance"], rel=1e-3)
+    card = (pictures / "floats.md").read_text("utf-8")
+    assert "images in 0…1; `stepladder predict` brings pictures into that range" in card
+
+
+def test_a_picture_is_refused_where_an_older_model_does_not_say_its_values(float_model, pictures):
+    archives = (zipfile.ZipFile(pictures / "floats.keras"),
+                zipfile.ZipFile(pictures / "older.keras", "w"))  # fmt: skip
+    with archives[0] as whole, archives[1] as older:
+        for name in whole.namelist():
+            content = whole.read(name)
+            if name == "stepladder.json":
+                said = json.loads(content) | {"framing": None}
+                del said["levels"]
+                content = json.dumps(said).encode()
+            older.writestr(name, content)
+    refused = float_model("predict", "older.keras", "seven.png")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "found a picture; export the model again" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+    np.save(pictures / "one.npy", np.zeros((28, 28), np.float32))
+    assert float_model("predict", "older.keras", "one.npy").returncode == 0

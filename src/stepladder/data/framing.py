@@ -39,7 +39,8 @@ def framing_of(images: Images) -> Framing | None:
     """The framing that a dataset's images keep to, or None where they keep to none.
 
     Args:
-        images: of shape (examples, height, width) or (examples, height, width, 1); background 0.
+        images: of shape (examples, height, width) or (examples, height, width, 1); their
+            background is 0 in whole numbers, and the least value of all in others.
 
     Returns:
         A framing where all but a twentieth of the images have their centre of mass within half a
@@ -49,13 +50,11 @@ def framing_of(images: Images) -> Framing | None:
         LeCun, Bottou, Bengio, Haffner 1998, Gradient-based learning applied to document
         recognition, section III.A.
     """
-    if (
-        images.dtype != np.uint8
-        or images.ndim not in (3, 4)
-        or images[0].size != np.prod(images.shape[1:3])
-    ):
+    if images.ndim not in (3, 4) or images[0].size != np.prod(images.shape[1:3]):
         return None
     some = images[:_LOOKED_AT].reshape(-1, *images.shape[1:3]).astype(np.float64)
+    if images.dtype != np.uint8:
+        some -= float(images.min())
     some = some[some.any(axis=(1, 2))]
     if not len(some):
         return None

@@ -3,22 +3,74 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from stepladder.data.dataset import Images
 from stepladder.errors import DataError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["read_picture", "resized"]
+__all__ = ["Levels", "levelled", "levels_of", "read_picture", "resized"]
 
 _FORMATS = ("PNG", "JPEG")
 _LONGEST = 400
 """Pixels of the longer side that are kept: a digit needs 28, its background is found on these."""
+
+_HALF = 127
+"""Whole numbers above it tell of images that have the range of a byte, whatever they reach."""
+
+
+@dataclass(frozen=True)
+class Levels:
+    """The values that a dataset's images have.
+
+    Attributes:
+        least: which stands for black.
+        greatest: which stands for white.
+    """
+
+    least: float
+    greatest: float
+
+
+def levels_of(images: Images) -> Levels | None:
+    """The values that a dataset's images have, or None where its inputs are a table.
+
+    Args:
+        images: of shape (examples, *input_shape).
+
+    Returns:
+        0…255 for whole numbers, unless all are in 0…127: then they are of fewer levels, such as
+        0 and 1, and what they reach is their range, as it is for float32.
+    """
+    if images.ndim < 3:
+        return None
+    greatest = float(images.max())
+    if images.dtype == np.uint8:
+        return Levels(0, 255 if greatest > _HALF else greatest)
+    return Levels(float(images.min()), greatest)
+
+
+def levelled(values: npt.NDArray[np.uint8], levels: Levels) -> npt.NDArray[np.number]:
+    """An image of grey levels in 0…255 with the values of a dataset's images.
+
+    Args:
+        values: of any shape.
+        levels: of the dataset.
+
+    Returns:
+        The same shape; uint8 where nothing is to be changed, else float32.
+    """
+    if levels == Levels(0, 255):
+        return values
+    share = values / 255  # 1 exactly for white, so that no value lies outside the range
+    return np.asarray(levels.least * (1 - share) + levels.greatest * share, np.float32)
 
 
 def read_picture(path: Path) -> npt.NDArray[np.float64]:

@@ -13,6 +13,7 @@ from stepladder.analysis import Estimate, estimate
 from stepladder.analysis.familiar import Familiar, distances, fitted
 from stepladder.data import Dataset, load
 from stepladder.data.framing import Framing, framing_of
+from stepladder.data.pictures import Levels, levels_of
 from stepladder.errors import DataError, InputError, OutputError, RunError
 from stepladder.exporter.chosen import Chosen, chosen
 from stepladder.exporter.extras import Extras, with_extras
@@ -58,6 +59,7 @@ class Exported:
         looks: readings of this test set's figures that the store knows of.
         measured: calibration and robustness; None where no images were left to measure on.
         framing: how the images that it was trained on are framed, or None.
+        levels: the values that they have; None for a table.
         false_alarms: part of the test images that are called unlike the training set.
     """
 
@@ -81,6 +83,7 @@ class Exported:
     looks: int
     measured: Measured | None
     framing: Framing | None
+    levels: Levels | None
     false_alarms: float
 
 
@@ -168,14 +171,14 @@ def _made(
         (f"replicate_{result.trial.replicate}", result.trial.recipe, each.final)
         for result, each in zip(used, finals, strict=True)
     ]
-    framing, familiar = _training_set(dataset, finals[0])
+    familiar = _familiar(dataset, finals[0])
+    framing, levels = framing_of(dataset.x_train), levels_of(dataset.x_train)
+    extras = Extras(dataset.class_names, framing, levels, familiar)
     with tempfile.TemporaryDirectory(prefix="stepladder-") as name:
         draft = Path(name) / "model.keras"
         try:
             built(members, dataset, draft, environment, record.study.model)  # fmt: skip
-            draft.write_bytes(
-                with_extras(draft.read_bytes(), Extras(dataset.class_names, framing, familiar))
-            )
+            draft.write_bytes(with_extras(draft.read_bytes(), extras))
             with opened(draft, environment) as model:
                 answers = model.probabilities(dataset.x_test)
                 differing, largest = _compared(answers, finals)
@@ -212,16 +215,16 @@ def _made(
         looks=looks,
         measured=tried,
         framing=framing,
+        levels=levels,
         false_alarms=_alarms(familiar, dataset),
     )
 
 
-def _training_set(dataset: Dataset, first: Found) -> tuple[Framing | None, Familiar]:
-    """How the training set's images are framed, and what they are like."""
+def _familiar(dataset: Dataset, first: Found) -> Familiar:
+    """What the training set is like."""
     held_out = first.final.validation_rows
     trained = np.setdiff1d(np.arange(len(dataset.y_train)), held_out)
-    familiar = fitted(dataset.x_train[trained], dataset.y_train[trained], dataset.x_train[held_out])
-    return framing_of(dataset.x_train), familiar
+    return fitted(dataset.x_train[trained], dataset.y_train[trained], dataset.x_train[held_out])
 
 
 def _alarms(familiar: Familiar, dataset: Dataset) -> float:

@@ -1,4 +1,4 @@
-"""What stepladder adds to a model file: class names, framing, and what its training set is like.
+"""What stepladder adds to a model file: its classes, and what its training set is like.
 
 A `.keras` file is a zip archive. Keras reads the members that it knows and leaves others alone,
 so that one file holds all that `predict` needs and loads where Keras alone is installed.
@@ -19,6 +19,7 @@ import numpy as np
 from stepladder.analysis.familiar import Familiar
 from stepladder.data.arrays import read_arrays
 from stepladder.data.framing import Framing
+from stepladder.data.pictures import Levels
 from stepladder.errors import DataError, InputError
 
 __all__ = ["Extras", "read_extras", "with_extras"]
@@ -36,11 +37,13 @@ class Extras:
     Attributes:
         classes: names, in the order of their numbers.
         framing: how the images of its training set are framed, or None.
+        levels: the values that they have; None for a table, and where nobody knows.
         familiar: what its training set is like, or None where nobody knows.
     """
 
     classes: tuple[str, ...]
     framing: Framing | None
+    levels: Levels | None
     familiar: Familiar | None
 
 
@@ -55,6 +58,7 @@ def with_extras(model: bytes, extras: Extras) -> bytes:
         "version": 1,
         "classes": list(extras.classes),
         "framing": None if extras.framing is None else {"box": extras.framing.box},
+        "levels": None if extras.levels is None else [extras.levels.least, extras.levels.greatest],
         "familiar": None,
     }
     file = io.BytesIO(model)
@@ -85,7 +89,8 @@ def read_extras(file: Path) -> Extras | None:
             said = json.loads(archive.read(_TEXT))
             familiar = _familiar(said["familiar"], archive)
         framing = said["framing"] and Framing(int(said["framing"]["box"]))
-        return Extras(tuple(map(str, said["classes"])), framing or None, familiar)
+        levels = _levels(said["levels"]) if "levels" in said else _older(framing, familiar)
+        return Extras(tuple(map(str, said["classes"])), framing or None, levels, familiar)
     except OSError as error:
         raise InputError(
             f"MODEL must be a file that can be read, found {str(file)!r}: "
@@ -106,6 +111,21 @@ def _check_sizes(archive: zipfile.ZipFile) -> None:
     for name in (_TEXT, _ARRAYS):
         if name in archive.namelist() and archive.getinfo(name).file_size > _MOST_BYTES:
             raise ValueError(f"{name} is larger than any that stepladder writes")
+
+
+def _levels(said: list[float] | None) -> Levels | None:
+    if said is None:
+        return None
+    least, greatest = map(float, said)
+    if not (math.isfinite(least) and math.isfinite(greatest) and least <= greatest):
+        raise ValueError(f"its images cannot have values in {least}…{greatest}")
+    return Levels(least, greatest)
+
+
+def _older(framing: Framing | None, familiar: Familiar | None) -> Levels | None:
+    """Those of a file that does not say: it has a framing only where images are whole numbers."""
+    is_byte = familiar is not None and math.isclose(familiar.scale, 1 / 255)
+    return Levels(0, 255) if framing or is_byte else None
 
 
 def _familiar(said: dict[str, Any] | None, archive: zipfile.ZipFile) -> Familiar | None:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from stepladder.data.arrays import read_array, read_arrays
 from stepladder.data.framing import Framing, framed
 from stepladder.data.ink import ink_of
-from stepladder.data.pictures import read_picture, resized
+from stepladder.data.pictures import Levels, levelled, read_picture, resized
 from stepladder.errors import DataError
 
 __all__ = ["Input", "inputs_of"]
@@ -40,16 +40,23 @@ class Input:
 
 
 def inputs_of(
-    path: Path, shape: tuple[int, ...], framing: Framing | None, *, as_it_is: bool = False
+    path: Path,
+    shape: tuple[int, ...],
+    framing: Framing | None,
+    levels: Levels | None,
+    *,
+    as_it_is: bool = False,
 ) -> Iterator[Input]:
     """The inputs of one file.
 
-    A picture is framed as the images of the training set are; an array is taken as it is.
+    A picture is framed as the images of the training set are, and gets their range of values; an
+    array is taken as it is.
 
     Args:
         path: of a PNG or JPEG file, or of a `.npy` or `.npz` array.
         shape: of one input.
         framing: of the training set; None where its images are not framed.
+        levels: of the training set; None where nobody knows.
         as_it_is: whether a picture is only resized.
 
     Raises:
@@ -63,13 +70,19 @@ def inputs_of(
             f"{path}: must be an array of shape {shape}, which the model takes, found a picture; "
             "give a .npy file"
         )
+    if levels is None:
+        raise DataError(
+            f"{path}: must be an array (.npy, .npz) in the values that the training set has, for "
+            "this model's file does not say which those are, found a picture; export the model "
+            "again, and pictures will do"
+        )
     picture = read_picture(path)
     if as_it_is or framing is None or shape[2:] == (3,):
-        values = resized(picture, shape)
+        image = resized(picture, shape)
     else:
         ink = ink_of(picture @ _GREY)
-        values = framed(ink, (shape[0], shape[1]), framing.box).reshape(shape)
-    yield Input(str(path), None, values, is_empty=not values.any())
+        image = framed(ink, (shape[0], shape[1]), framing.box).reshape(shape)
+    yield Input(str(path), None, levelled(image, levels), is_empty=not image.any())
 
 
 def _array(path: Path) -> npt.NDArray[Any]:
@@ -113,8 +126,8 @@ def _of_array(path: Path, array: npt.NDArray[Any], shape: tuple[int, ...]) -> It
         )
     if not np.isfinite(rows.astype(np.float32)).all():
         raise DataError(
-            f"{path}: must hold finite numbers, found others; these are raw inputs, such as grey "
-            "levels in 0…255"
+            f"{path}: must hold finite numbers, found others; these are raw inputs, as the "
+            "training set has them"
         )
     for index, values in enumerate(rows):
         yield Input(str(path), index if numbered else None, values)

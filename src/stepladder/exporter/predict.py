@@ -10,6 +10,7 @@ import numpy as np
 
 from stepladder.analysis.familiar import Familiar, distances
 from stepladder.data.framing import Framing
+from stepladder.data.pictures import Levels
 from stepladder.errors import InputError
 from stepladder.exporter.extras import Extras, read_extras
 from stepladder.exporter.inputs import Input, inputs_of
@@ -92,9 +93,11 @@ def predict_files(
         ) from None
     with process as holds:
         shape, classes = _checked(model, holds, extras)
-        framing = extras.framing if extras else _assumed(shape)
+        framing, levels = (extras.framing, extras.levels) if extras else _assumed(shape)
         given = [
-            each for path in sources for each in inputs_of(path, shape, framing, as_it_is=as_it_is)
+            each
+            for path in sources
+            for each in inputs_of(path, shape, framing, levels, as_it_is=as_it_is)
         ]
         try:
             answers = holds.probabilities(np.stack([each.values for each in given]))
@@ -163,7 +166,7 @@ def _checked(
     return shape, extras.classes
 
 
-def _assumed(shape: tuple[int, ...]) -> Framing | None:
+def _assumed(shape: tuple[int, ...]) -> tuple[Framing | None, Levels]:
     """A model that says nothing of its images is taken to want small grey ones as MNIST's are."""
     is_grey = len(shape) in (2, 3) and shape[2:] in ((), (1,)) and shape[0] == shape[1] == 28
-    return Framing(20) if is_grey else None
+    return Framing(20) if is_grey else None, Levels(0, 255)

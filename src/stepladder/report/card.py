@@ -12,7 +12,7 @@ from stepladder.analysis.judged import Estimate
 from stepladder.exporter.export import Exported
 from stepladder.exporter.measured import Borne, Measured
 from stepladder.report.shown import Shown
-from stepladder.report.wording import counted, joined, number, visible
+from stepladder.report.wording import MINUS, counted, joined, number, visible
 
 __all__ = ["as_markdown"]
 
@@ -57,21 +57,35 @@ def _use(made: Exported) -> Iterator[str]:
     yield "```python"
     yield "import keras"
     yield f'model = keras.models.load_model("{made.file.name}")'
-    yield "probabilities = model.predict(images)"
+    yield "probabilities = model.predict(inputs)"
     yield "```"
     yield ""
     yield (
         "It needs Keras 3 alone, any backend, in its safe mode. Inputs are raw, as the data has "
-        f"them (grey levels 0…255 for images), and are scaled inside; the answer has "
-        f"{len(classes)} probabilities, for the classes {_listed(classes)} in this order."
+        f"them{_values(made)}, and are scaled inside; the answer has {len(classes)} "
+        "probabilities, for the classes "
+        f"{_listed(classes)} in this order."
     )
     if made.framing is not None:
         yield (
-            f"Its images are framed as MNIST's are: what is drawn is light on 0, "
+            f"Its images are framed as MNIST's are: what is drawn is light on "
+            f"{_short(made.levels.least) if made.levels else 0}, "
             f"{made.framing.box} pixels along its longer side, its centre of mass in the middle. "
             "`stepladder predict` brings pictures into that form; other pictures get answers that "
             "mean little."
         )
+
+
+def _values(made: Exported) -> str:
+    """The values that images have, in brackets."""
+    if made.levels is None:
+        return ""
+    least, greatest = _short(made.levels.least), _short(made.levels.greatest)
+    return f" (images in {least}…{greatest}; `stepladder predict` brings pictures into that range)"
+
+
+def _short(value: float) -> str:
+    return f"{value:.4g}".replace("-", MINUS)
 
 
 def _listed(classes: Sequence[str]) -> str:

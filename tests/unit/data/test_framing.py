@@ -64,6 +64,12 @@ def test_mnist_keeps_to_its_framing_and_is_left_nearly_as_it_is(mnist):
     assert np.mean(differences) < 0.5  # grey levels
 
 
+@pytest.mark.parametrize(("scale", "shift"), [(1 / 255, 0), (1 / 127.5, -1), (1, 0)])
+def test_its_framing_is_seen_in_other_values_too(mnist, scale, shift):
+    images = mnist.x_train[:2000] * np.float32(scale) + np.float32(shift)
+    assert framing_of(images) == framing_of(mnist.x_train[:2000])
+
+
 def test_other_images_keep_to_no_framing():
     plain = synthetic(examples=200, input_shape=(8, 8), classes=3, seed=1)
     assert framing_of(plain.x_train) is None
