@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from comparison.pages import between
 from stepladder import Study
 
 BEGIN, END = "<!-- keys: begin -->", "<!-- keys: end -->"
@@ -62,10 +63,7 @@ def filled(page: str) -> str:
     Raises:
         ValueError: if it does not have both marks once.
     """
-    if page.count(BEGIN) != 1 or page.count(END) != 1:
-        raise ValueError(f"expected {BEGIN} and {END} once each, found otherwise; write them")
-    before, _, rest = page.partition(BEGIN)
-    return f"{before}{BEGIN}\n{tables()}\n{END}{rest.partition(END)[2]}"
+    return between(page, BEGIN, END, f"{tables()}\n")
 
 
 def _table(heading: str, part: Schema) -> Iterator[str]:

@@ -8,6 +8,7 @@ import platform
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from comparison.pages import between
 from stepladder.report.style import LIGHT, settings
 from stepladder.report.wording import duration
 from stepladder.version import __version__
@@ -52,10 +53,7 @@ def filled(page: str, tables: str) -> str:
     Raises:
         ValueError: if it does not have both marks once.
     """
-    if page.count(BEGIN) != 1 or page.count(END) != 1:
-        raise ValueError(f"expected {BEGIN} and {END} once each, found otherwise; write them")
-    before, _, rest = page.partition(BEGIN)
-    return f"{before}{BEGIN}\n{tables}{END}{rest.partition(END)[2]}"
+    return between(page, BEGIN, END, tables)
 
 
 def is_reached(row: dict[str, Any], level: str) -> bool | None:

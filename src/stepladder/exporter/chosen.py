@@ -18,7 +18,6 @@ from stepladder.runner.question import Question, question_of
 from stepladder.runner.tune import tuned_arms, tuned_so_far
 from stepladder.searcher.search_run import fresh_trials
 from stepladder.store import Store, StudyRecord
-from stepladder.store.base import digest_of
 from stepladder.values import nearest
 
 __all__ = ["WINNER", "Chosen", "chosen"]
@@ -92,8 +91,8 @@ def _trials(question: Question, store: Store) -> Mapping[str, Sequence[Trial]]:
 def _of_search(recipe: Recipe, question: Question, store: Store) -> Chosen:
     trials = tuple(fresh_trials(recipe, question))
     ids = tuple(trial.id for trial in trials)
-    looked = {each.digest for each in store.looks(question.fingerprint)}
-    return _chosen(WINNER, trials, store, trials, ids, is_open=digest_of(ids) in looked)
+    is_open = store.looked_at(question.fingerprint, ids)
+    return _chosen(WINNER, trials, store, trials, ids, is_open=is_open)
 
 
 def _winner(folder: Path) -> Recipe | None:

@@ -27,6 +27,9 @@ __all__ = [
 
 Part = Literal["test", "validation"]
 WINNER = "winner"
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError)
+"""What is raised by a file that holds something else."""
+
 _LOCKED = (
     "nobody has looked at its test figures; stepladder search --final does, or compare "
     "--on validation"
@@ -132,7 +135,7 @@ def entries_of_file(file: Path, part: Part) -> Found:
         )
         counts = ((str(arm["name"]), int(arm["n"]), int(arm["diverged"])) for arm in said["arms"])
         return Found(run, tuple(arms), _lost(counts))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+    except _UNREADABLE as error:
         raise InputError(
             f"RUN must be the folder of a run, or a file that stepladder results --format json "
             f"printed, found the file {str(file)!r}, which is none ({type(error).__name__})"
@@ -152,7 +155,7 @@ def entry_of_search(file: Path, run: str, part: Part) -> Found:
     """
     try:
         return _winner(json.loads(file.read_text("utf-8")), run, part)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+    except _UNREADABLE as error:
         raise OutputError(
             f"{file} must be what a search has left, found a file that cannot be read "
             f"({type(error).__name__}); run the search again, which trains nothing"

@@ -13,11 +13,10 @@ from stepladder.runner.question import Question, question_of
 from stepladder.runner.settings import Settings
 from stepladder.searcher.asking import Asker
 from stepladder.searcher.choosing import choose
-from stepladder.searcher.samplers import learns
-from stepladder.searcher.search_run import fresh_trials, searchable
+from stepladder.searcher.search_run import fresh_trials, populations_of, searchable
 from stepladder.searcher.thinning import Before, goes_on
 from stepladder.searcher.waves import waves
-from stepladder.searching import Population, populations
+from stepladder.searching import Population
 from stepladder.store import Store, open_store
 from stepladder.study import Study
 
@@ -80,7 +79,7 @@ def plan_search(
     search = study.search
     assert search is not None
     going = goes_on(study, question.engine)
-    plan = list(populations(search, study.base.epochs, learns(search.sampler), going))
+    plan = list(populations_of(question))
     asker = Asker(question)
     fresh = fresh_trials(study.base, question)  # as many as there will be of the winner
     trials = sum(sum(each.sizes) for each in plan) + len(fresh)

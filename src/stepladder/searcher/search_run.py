@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from stepladder.analysis import Estimate, estimate
@@ -30,13 +30,12 @@ from stepladder.searcher.samplers import learns
 from stepladder.searcher.thinning import goes_on, trial_of
 from stepladder.searcher.trainings import Trainings
 from stepladder.searcher.waves import waves
-from stepladder.searching import populations, rungs
+from stepladder.searching import Population, populations, rungs
 from stepladder.store import Store, StudyRecord, check_place, open_store
-from stepladder.store.base import digest_of
 from stepladder.study import Study
 from stepladder.train.checkpoints import clear
 
-__all__ = ["FRESH", "fresh_trials", "search_study", "searchable"]
+__all__ = ["FRESH", "fresh_trials", "populations_of", "search_study", "searchable"]
 
 FRESH = 5
 """Fresh replicates of the winner where a study leaves their number open."""
@@ -127,7 +126,7 @@ def searchable(study: Study, settings: Settings) -> tuple[Dataset, StudyRecord]:
     check_possible(study, dataset, settings)
     record = record_of(study, dataset, part_sizes(study, dataset), settings)
     _check_examples(study, dataset)
-    _check_budget(study, question_of(record))
+    _check_budget(question_of(record))
     return dataset, record
 
 
@@ -152,16 +151,15 @@ def _check_examples(study: Study, dataset: Dataset) -> None:
         split(dataset.y_train, dataset.classes, validation, count, study.seed, 0)
 
 
-def _check_budget(study: Study, question: Question) -> None:
+def _check_budget(question: Question) -> None:
     """Makes sure that the budget pays for a candidate, where each rung begins anew too.
 
     Raises:
         StudyError: if it does not.
     """
-    search = study.search
+    study, search = question.study, question.study.search
     assert search is not None
-    going = goes_on(study, question.engine)
-    if next(populations(search, study.base.epochs, learns(search.sampler), going), None) is None:
+    if next(populations_of(question), None) is None:
         every = rungs(search, study.base.epochs)
         raise StudyError(
             f"search.budget must pay for one candidate at least, which takes {sum(every)} epochs "
@@ -170,15 +168,21 @@ def _check_budget(study: Study, question: Question) -> None:
         )
 
 
-def _searched(question: Question, asker: Asker, trains: Trainings) -> list[Candidate]:
-    """Every candidate with its outcome."""
+def populations_of(question: Question) -> Iterator[Population]:
+    """The populations of a search, one after the other, as far as its trials and budget go."""
     study = question.study
     search = study.search
     assert search is not None
     going = goes_on(study, question.engine)
-    plan = populations(search, study.base.epochs, learns(search.sampler), going)
+    return populations(search, study.base.epochs, learns(search.sampler), going)
+
+
+def _searched(question: Question, asker: Asker, trains: Trainings) -> list[Candidate]:
+    """Every candidate with its outcome."""
+    search = question.study.search
+    assert search is not None
     candidates: list[Candidate] = []
-    for candidates in waves(plan, asker, question, trains, trains.forget):
+    for candidates in waves(populations_of(question), asker, question, trains, trains.forget):
         best = max(candidates, key=lambda each: (each.is_whole, _or_0(each.accuracy)))
         trains.told.note(
             f"{len(candidates)} of {search.trials} candidates, the best so far "
@@ -209,7 +213,8 @@ def _fresh(
     trials = fresh_trials(winner.recipe, question)
     count = len(trials)
     label = f"the winner on {count} fresh replicates"
-    results = trains.keeping(trials, label, weights if question.study.keep_weights else None)
+    kept = weights if question.study.keep_weights else None
+    results = trains(trials, label, {}, (), kept)
     found = [results[trial.id] for trial in trials]
     if all(each.diverged for each in found):
         raise RunError(
@@ -281,8 +286,7 @@ def _look(
     Shown where it is asked for, or was before: the same figures again are no new look.
     """
     ids = [result.trial.id for result in fresh]
-    seen = store.looks(question.fingerprint)
-    if not final and digest_of(ids) not in {look.digest for look in seen}:
-        return None, len(seen)
+    if not final and not store.looked_at(question.fingerprint, ids):
+        return None, len(store.looks(question.fingerprint))
     looks = store.look(question.study.name, question.fingerprint, ids, "search --final")
     return estimate([result.test.accuracy for result in fresh]), looks

@@ -54,27 +54,10 @@ class Trainings:
         forget(self.checkpoints, trial)
 
     def __call__(
-        self, trials: Sequence[Trial], label: str, before: Before, keeps: Collection[Trial]
-    ) -> dict[str, TrialResult]:
-        """As `Trainer` has it."""
-        return self._read(trials, label, before, keeps)
-
-    def keeping(
-        self, trials: Sequence[Trial], label: str, weights: Path | None
-    ) -> dict[str, TrialResult]:
-        """The same, and what each trial ends with is kept, by processes of their own.
-
-        Args:
-            trials: that nobody goes on from.
-            label: what they are, for progress.
-            weights: where that is kept; None keeps it nowhere.
-        """
-        return self._read(trials, label, {}, (), weights)
-
-    def _read(
         self, trials: Sequence[Trial], label: str, before: Before, keeps: Collection[Trial],
         weights: Path | None = None,
     ) -> dict[str, TrialResult]:  # fmt: skip
+        """As `Trainer` has it; what each ends with goes to `weights`, from processes of its own."""
         part = planned(self.study, {label: trials}, self.store)
         self.seen.update(trial.id for trial in part.trials)
         if part.missing:

@@ -256,6 +256,10 @@ class Store(ABC):
             StoreError: if a row was altered so that it is no look; it is named.
         """
 
+    def looked_at(self, fingerprint: str, trial_ids: Iterable[str]) -> bool:
+        """Whether test figures of this very set of trials were shown before."""
+        return digest_of(trial_ids) in {each.digest for each in self.looks(fingerprint)}
+
     @abstractmethod
     def close(self) -> None:
         """Lets go of the store; closing twice is harmless, any other use afterwards an error."""

@@ -136,11 +136,8 @@ def place_of(dimension: Dimension, value: Choice) -> float:
 
 
 def _accuracies(found: Found) -> list[float]:
-    return [
-        100 * mean_of(found, each)
-        for each in found.candidates
-        if math.isfinite(mean_of(found, each))
-    ]
+    means = (mean_of(found, each) for each in found.candidates)
+    return [100 * each for each in means if math.isfinite(each)]
 
 
 def _within(found: Found, each: Candidate) -> bool:
