@@ -7,7 +7,8 @@
 Every rival runs in an environment of its own, with the same Keras and JAX, as a whole process timed
 from its own start. KerasTuner's Hyperband goes first and sets the time: what it ends with is the
 accuracy to be reached, and the others stop when it did. Validation accuracies of all epochs count,
-on every side. Results are written after each search; the same command goes on from there.
+on every side. Results are written after each search; the same command goes on from there, also on
+another machine: each repetition is of one.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ import os
 import sys
 import tempfile
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -74,15 +76,33 @@ def main(words: list[str] | None = None) -> None:
 
 def _begun(options: argparse.Namespace) -> dict[str, Any]:
     """What there is to go on from, or nothing yet."""
-    settings = environment.settings()
-    asked = {"quick": options.quick, "backend": options.backend, "machine": settings.machine}
+    asked = {"quick": options.quick, "backend": options.backend}
     if options.out.exists():
         found = json.loads(options.out.read_text("utf-8"))
         there = {name: found.get(name) for name in asked}
         if there != asked:
             raise SystemExit(f"{options.out} must be of {asked}, found {there}; take another file")
-        return cast("dict[str, Any]", found)
-    return {**asked, "sgemm": [], "traces": {name: [] for name in ALL}, "versions": {}}
+        return continued(found, environment.settings().machine)
+    found = {"traces": {name: [] for name in ALL}, "versions": {}}
+    return {**asked, "machines": [], "sgemm": [], **found}
+
+
+def continued(found: dict[str, Any], machine: str) -> dict[str, Any]:
+    """A result to go on from on a machine: a repetition that another one began is begun anew."""
+    whole = _whole(found["traces"])
+    if found["machines"][whole:] in ([], [machine]):
+        return found
+    return {
+        **found,
+        "machines": found["machines"][:whole],
+        "sgemm": found["sgemm"][: whole * len(found["traces"])],
+        "traces": {name: each[:whole] for name, each in found["traces"].items()},
+    }
+
+
+def _whole(found: dict[str, Any]) -> int:
+    """How many repetitions every search has."""
+    return min(map(len, found.values()))
 
 
 def _smaller(study: Study, size: Size) -> Study:
@@ -106,6 +126,8 @@ def _all(
     np.savez(images, x_train=mnist.x_train, y_train=mnist.y_train)
     found = result["traces"]
     for seed in range(options.repetitions):
+        if len(result["machines"]) == seed:
+            result["machines"].append(environment.settings().machine)
         for name in ALL:
             if len(found[name]) > seed:
                 continue
@@ -122,12 +144,12 @@ def _all(
             found[name].append(traces.read(trace))
             result["versions"][name] = versions
             result["sgemm"].append(floor.rate)
-            _write(options.out, result)
+            write(options.out, result)
 
 
-def _write(file: Path, result: dict[str, Any]) -> None:
+def write(file: Path, result: dict[str, Any]) -> None:
     """Results so far, with what the whole repetitions among them come to."""
-    whole = min(map(len, result["traces"].values()))
+    whole = _whole(result["traces"])
     result["date"], result["repetitions"] = time.strftime("%Y-%m-%d"), whole
     if whole:
         paired = {name: each[:whole] for name, each in result["traces"].items()}
@@ -175,9 +197,8 @@ def markdown(result: dict[str, Any]) -> str:
     summary = result["summary"]
     rows = summary["accuracy_at"]
     lines = [
-        f"{result['repetitions']} repetitions on {result['machine']}, {result['date']}, SGEMM "
-        f"{min(result['sgemm']) / 1e9:.0f} to {max(result['sgemm']) / 1e9:.0f} GFLOP/s before each "
-        f"search; rivals on {result['backend']}.",
+        f"{result['repetitions']} repetitions, {result['date']}; rivals on {result['backend']}. "
+        f"{_machines(result)}",
         "",
         f"KerasTuner's Hyperband ends at {_shown(summary['target'], 100)} % after "
         f"{_shown(summary['reference_seconds'], 1)} s.",
@@ -193,6 +214,16 @@ def markdown(result: dict[str, Any]) -> str:
     if result["quick"]:
         lines += ["", "A quick run: these figures mean nothing."]
     return "\n".join(lines) + "\n"
+
+
+def _machines(result: dict[str, Any]) -> str:
+    """Which machines the whole repetitions ran on, and how fast these were."""
+    machines = result["machines"][: result["repetitions"]]
+    rates = [rate / 1e9 for rate in result["sgemm"][: len(machines) * len(ALL)]]
+    named = " and ".join(
+        f"{machine} ({count} of them)" for machine, count in Counter(machines).items()
+    )
+    return f"On {named}; SGEMM at {min(rates):.0f} to {max(rates):.0f} GFLOP/s before each search."
 
 
 def _ratio(found: dict[str, Any]) -> str:

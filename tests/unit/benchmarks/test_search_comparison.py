@@ -6,6 +6,7 @@ import math
 import pytest
 import searched
 
+import search
 from comparison import traces
 from comparison.rivals import PROGRAMS
 from stepladder import Study
@@ -71,3 +72,36 @@ def test_what_was_never_reached_is_counted():
     assert found["time_ratios"]["ours"] == {
         "mean": None, "ci_low": None, "ci_high": None, "n": 0, "never": 1,
     }  # fmt: skip
+
+
+def _begun_on(machines, counts):
+    """A result whose searches have some repetitions each."""
+    traces = {name: [[(1.0, 0.9)]] * count for name, count in zip(search.ALL, counts, strict=True)}
+    return {
+        "quick": False, "backend": "jax", "machines": machines, "sgemm": [2e11] * sum(counts),
+        "traces": traces, "versions": {},
+    }  # fmt: skip
+
+
+def test_a_repetition_goes_on_where_it_began():
+    found = _begun_on(["this"], (1, 1, 0, 0, 0))
+    assert search.continued(found, "this") == found
+
+
+def test_whole_repetitions_go_on_anywhere():
+    found = _begun_on(["that"], (1, 1, 1, 1, 1))
+    assert search.continued(found, "this") == found
+
+
+def test_a_repetition_begun_on_another_machine_is_begun_anew():
+    found = search.continued(_begun_on(["that", "that"], (2, 2, 1, 1, 1)), "this")
+    assert found == _begun_on(["that"], (1, 1, 1, 1, 1))
+
+
+def test_the_tables_name_every_machine(tmp_path):
+    found = _begun_on(["this", "that", "this"], (2, 2, 2, 2, 2))
+    search.write(tmp_path / "found.json", found)
+    shown = search.markdown(json.loads((tmp_path / "found.json").read_text("utf-8")))
+    assert "2 repetitions" in shown
+    assert "this (1 of them) and that (1 of them); SGEMM at 200 to 200 GFLOP/s" in shown
+    assert "| stepladder | 1.00 [1.00, 1.00] | – | – |" in shown
