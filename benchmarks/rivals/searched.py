@@ -16,7 +16,7 @@ BEGAN = time.perf_counter()  # before anything heavy is imported
 
 ACTIVATIONS = ["relu", "tanh", "elu"]
 OPTIMIZERS = ["adam", "sgd", "rmsprop"]
-BATCH = 128
+BATCH = 125
 
 
 def build(values):

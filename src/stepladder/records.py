@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from stepladder.probes import Probes, Signs
 from stepladder.recipe import Recipe
+from stepladder.searching import SEARCH_REPLICATES
 from stepladder.streams import NUMERICS_VERSION
 from stepladder.values import canonical_json, digest
 
@@ -59,6 +60,14 @@ class Trial:
             written, self.dataset, self.validation, self.seed, self.replicate, self.engine,
             self.numerics,
         )  # fmt: skip
+
+    @property
+    def is_candidate(self) -> bool:
+        """Whether it is of a search's candidate, of which validation figures alone are ever read.
+
+        It is scored on no other part, and nobody looks into its network.
+        """
+        return self.replicate >= SEARCH_REPLICATES
 
     @property
     def declared(self) -> dict[str, Any]:
@@ -183,18 +192,20 @@ class TrialResult:
     Attributes:
         trial: what was trained.
         curve: its epochs.
-        train: score of the final weights on all training images, without dropout.
+        train: score of the final weights on all training images, without dropout; NaN for a
+            search's candidate.
         validation: score of the final weights on the validation part.
-        test: score of the final weights on the test part.
-        test_predictions: class given to each test image, uint16 of shape (test examples,).
-        test_correct: whether it is right, bool of shape (test examples,).
+        test: score of the final weights on the test part; NaN for a search's candidate.
+        test_predictions: class given to each test image, uint16 of shape (test examples,), (0,) for
+            a search's candidate.
+        test_correct: whether it is right, bool of the same shape.
         diverged: the epoch, from 1, in which the trial became non-finite, or None. Scores of a
             diverged trial are NaN, its predictions 0 and all counted wrong.
         parameters: trainable numbers of the network.
         seconds: training time of this trial alone, compiling left out.
         versions: of what trained it, such as {"keras": "3.15.1"}.
         probes: what the network was like inside; None where its engine does not look, where it
-            was trained before stepladder did, and where epochs were not read.
+            was trained before stepladder did, where epochs were not read, and for a candidate.
         signs: what its epochs come to, or None where it was trained before they were kept.
         final: what it ended with, on the way from training to the run's folder; no store has it.
     """

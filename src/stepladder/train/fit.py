@@ -86,7 +86,8 @@ class FitEngine:
         }
         model = prepared(trial, dataset.input_shape, dataset.classes, len(parts.train), self._build)
         is_jax = keras.backend.backend() == "jax"
-        looks = _Looks(model, trial, x, y, parts.train) if is_jax else None
+        looked = is_jax and not trial.is_candidate
+        looks = _Looks(model, trial, x, y, parts.train) if looked else None
         gathered = Gathered(trial, recipe.epochs, looks.inside if looks else None)
         kept = self._checkpoints(Group((trial,), 1, after=after))
         steps = steps_per_epoch(len(parts.train), recipe.batch_size)
@@ -110,7 +111,11 @@ class FitEngine:
                 break
         resumable.end()
         average.settle(model, Batches(*named["train"], trial, classes=dataset.classes))
-        scored = {name: (*_answers(model, x, y), y) for name, (x, y) in named.items()}
+        scored = {
+            name: (*_answers(model, x, y), y)
+            for name, (x, y) in named.items()
+            if name == "validation" or not trial.is_candidate
+        }
         result = result_of(
             gathered,
             scored,

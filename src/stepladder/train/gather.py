@@ -28,6 +28,9 @@ __all__ = [
 
 Classes = npt.NDArray[np.integer]
 
+_NOTHING: Classes = np.zeros(0, np.int32)
+_UNSCORED = (_NOTHING, math.nan, _NOTHING)
+
 
 class Look(NamedTuple):
     """What one look into one network gives: see `records.Probes`."""
@@ -212,21 +215,22 @@ def result_of(
 
     Args:
         gathered: its curve.
-        scored: for "train", "validation" and "test": classes given, mean loss, true classes.
+        scored: for "train", "validation" and "test": classes given, mean loss, true classes; of a
+            search's candidate for "validation" alone.
         parameters: trainable numbers of the network.
         seconds: training time of the trial.
         made_with: versions by name.
     """
     diverged = gathered.diverged
-    answers, _, labels = scored["test"]
+    answers, _, labels = scored.get("test", _UNSCORED)
     if diverged:
         answers = np.zeros_like(answers)
     return TrialResult(
         trial=gathered.trial,
         curve=gathered.curve,
-        train=_score(*scored["train"], diverged),
+        train=_score(*scored.get("train", _UNSCORED), diverged),
         validation=_score(*scored["validation"], diverged),
-        test=_score(*scored["test"], diverged),
+        test=_score(*scored.get("test", _UNSCORED), diverged),
         test_predictions=answers.astype(np.uint16),
         test_correct=np.zeros(len(labels), np.bool_) if diverged else answers == labels,
         diverged=diverged,
@@ -238,7 +242,7 @@ def result_of(
 
 
 def _score(answers: Classes, loss: float, labels: Classes, diverged: int | None) -> Score:
-    if diverged:
+    if diverged or not len(labels):
         return Score(math.nan, math.nan)
     return Score(loss, float((answers == labels).mean()))
 

@@ -18,7 +18,7 @@ from stepladder.train.custom import Build
 from stepladder.train.ending_up import with_final
 from stepladder.train.groups import Group, GroupKey, shortened
 from stepladder.train.program import Program
-from stepladder.train.segments import SEGMENT_FLOP
+from stepladder.train.segments import SEGMENT_FLOP, compiled_segments
 from stepladder.train.stack import Stack, StackCompiled
 from stepladder.train.state import Data
 from stepladder.train.training import Compiled, Indices, Training
@@ -181,20 +181,17 @@ class PopulationEngine:
         return self._programs[key.structure]
 
     def _compile(self, run: Training) -> Compiled:
-        shapes = run.shapes
+        shapes = (*run.shapes, run.is_candidate)
         if shapes not in self._compiled:
             program = run.program
             epoch = jax.jit(program.epoch, donate_argnums=0)
             evaluate = jax.jit(program.evaluate)
-            last = run.segments - 1
+            looks = None if run.is_candidate else jax.jit(program.probe)
             self._compiled[shapes] = Compiled(
                 program,
-                {
-                    place == last: epoch.lower(*run.segment_arguments(0, place)).compile()
-                    for place in sorted({0, last})
-                },
+                compiled_segments(epoch, run.segments, lambda at: run.segment_arguments(0, at)),
                 evaluate.lower(*run.evaluate_arguments(run.parts.validation, 0)[:-1]).compile(),
-                jax.jit(program.probe).lower(*run.probe_arguments).compile(),
+                looks and looks.lower(*run.probe_arguments).compile(),
             )
         return self._compiled[shapes]
 

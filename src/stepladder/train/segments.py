@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
-__all__ = ["SEGMENT_FLOP", "segment_steps"]
+import jax
+
+__all__ = ["SEGMENT_FLOP", "compiled_segments", "segment_steps"]
 
 SEGMENT_FLOP = 4e11
 """Floating-point operations of a segment: a minute at 7 GFLOP/s, six seconds at 70."""
@@ -33,3 +37,30 @@ def segment_steps(
     """
     work = _FLOP * parameters * lanes * batch_size * steps
     return max(1, math.ceil(steps / max(1, math.ceil(work / flop))))
+
+
+def compiled_segments(
+    epoch: Any,  # noqa: ANN401 - JAX has no name for what `jit` gives
+    segments: int,
+    arguments: Callable[[int], tuple[object, ...]],
+) -> dict[bool, Callable[..., Any]]:
+    """What trains a segment, by whether it is the last of its epoch.
+
+    Where the last one is as long as the others and no shorter batch comes after it, one program
+    does for all, and is compiled once.
+
+    Args:
+        epoch: a function that was given to `jax.jit`.
+        segments: of an epoch.
+        arguments: what it takes for a segment, from 0.
+    """
+    made: dict[object, Callable[..., Any]] = {}
+    found = {}
+    for place in sorted({0, segments - 1}):
+        given = arguments(place)
+        leaves, tree = jax.tree.flatten(given)
+        shapes = tree, tuple((leaf.shape, leaf.dtype) for leaf in leaves)
+        if shapes not in made:
+            made[shapes] = epoch.lower(*given).compile()
+        found[place == segments - 1] = made[shapes]
+    return found

@@ -22,6 +22,7 @@ from stepladder.train.gather import Gathered
 from stepladder.train.groups import Axis
 from stepladder.train.probing import Reading
 from stepladder.train.resuming import Resumable
+from stepladder.train.segments import compiled_segments
 from stepladder.train.state import Data, Sums, Weights
 from stepladder.train.training import Indices, Scored, Training
 
@@ -65,7 +66,7 @@ class Stack:
         first = self._trainings[0]
         shapes = (*first.shapes, len(self._trainings), self._axis)
         if shapes not in known:
-            program, last = first.program, self._segments - 1
+            program = first.program
 
             def train(examples: Any, weights: Any, numbers: Any, affine: Any, given: Any) -> Any:  # noqa: ANN401
                 order, tail, rates, more, sums = given
@@ -82,10 +83,9 @@ class Stack:
             scored = jax.jit(_over_replicates(evaluate, 2, self._axis))
             looked = jax.jit(_over_replicates(probe, 1, self._axis))
             known[shapes] = StackCompiled(
-                {
-                    place == last: epoch.lower(*self._epoch_arguments(0, place, None)).compile()
-                    for place in sorted({0, last})
-                },
+                compiled_segments(
+                    epoch, self._segments, lambda at: self._epoch_arguments(0, at, None)
+                ),
                 scored.lower(*self._evaluate_arguments(self._validation, 0)[0]).compile(),
                 looked.lower(*self._probe_arguments).compile(),
             )

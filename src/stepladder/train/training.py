@@ -35,7 +35,7 @@ class Compiled:
     program: Program
     segments: dict[bool, Callable[..., tuple[Weights, Sums]]]  # by whether it is the last
     evaluate: Callable[..., tuple[jax.Array, jax.Array]]
-    probe: Callable[..., Reading]
+    probe: Callable[..., Reading] | None  # of candidates nobody looks
 
 
 class Training(Standing):
@@ -47,6 +47,11 @@ class Training(Standing):
 
     compiled: Compiled
 
+    @property
+    def is_candidate(self) -> bool:
+        """Whether its trials are of a search: see `Trial`."""
+        return self.lanes[0].is_candidate
+
     def evaluate(self, part: Indices) -> Scored:
         """Classes given, int32 (lanes, examples), and mean loss, float64 (lanes,)."""
         answers, loss = [], np.zeros(len(self.lanes))
@@ -57,9 +62,10 @@ class Training(Standing):
             loss += np.asarray(lost, np.float64)
         return np.concatenate(answers, axis=1), loss / len(part)
 
-    def look(self) -> Reading:
-        """A look into each lane as it stands."""
-        return self.compiled.probe(*self.probe_arguments)
+    def look(self) -> Reading | None:
+        """A look into each lane as it stands; None where nobody looks."""
+        probe = self.compiled.probe
+        return probe(*self.probe_arguments) if probe else None
 
     def epoch(self, epoch: int) -> Sums:
         """Trains one epoch, counted from 0, and returns the sums over its examples."""
@@ -140,13 +146,16 @@ class Training(Standing):
 
     def nothing_gathered(self) -> list[Gathered]:
         """The empty curve of each lane."""
-        inside = self.program.inside
+        inside = None if self.is_candidate else self.program.inside
         return [Gathered(trial, self.key.epochs, inside) for trial in self.lanes]
 
     @property
     def scored_parts(self) -> dict[str, Indices]:
         """Rows of the parts on which the final weights are scored, by name."""
-        return {"train": self.parts.train, "validation": self.parts.validation, "test": self.test}
+        validation = {"validation": self.parts.validation}
+        if self.is_candidate:
+            return validation
+        return {"train": self.parts.train, **validation, "test": self.test}
 
     def results(
         self, gathered: list[Gathered], scored: Mapping[str, Scored], seconds: float
@@ -175,7 +184,7 @@ class Training(Standing):
         gathered: list[Gathered],
         sums: Sums,
         validated: Scored,
-        reading: Reading,
+        reading: Reading | None,
         seconds: float,
     ) -> None:
         """Takes in an epoch of every lane.
@@ -189,7 +198,7 @@ class Training(Standing):
         """
         examples = len(self.parts.train)
         answers, val_loss = validated
-        looks = [np.asarray(part) for part in reading]
+        looks = None if reading is None else [np.asarray(part) for part in reading]
         loss = np.asarray(sums.loss, np.float64) / examples
         accuracy = np.asarray(sums.correct, np.float64) / examples
         for lane, each in enumerate(gathered):
@@ -199,5 +208,5 @@ class Training(Standing):
                 answers[lane],
                 self.labels[self.parts.validation],
                 seconds,
-                Look(*(part[lane] for part in looks)),
+                None if looks is None else Look(*(part[lane] for part in looks)),
             )
