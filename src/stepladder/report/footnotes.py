@@ -8,7 +8,7 @@ from stepladder.runner.results import Results
 
 __all__ = [
     "adaptive_note", "footnotes", "interval_note", "ladder_note", "looks_note", "rate_note",
-    "tuning_note", "verdict_note",
+    "rule_text", "tuning_note", "verdict_note",
 ]  # fmt: skip
 
 
@@ -52,14 +52,25 @@ def interval_note(results: Results) -> str:
 
 def verdict_note(results: Results) -> str:
     """How verdicts are reached; empty where there is none."""
-    compared = sum(result.effect is not None for result in results.arms)
-    if not compared:
+    if all(result.effect is None for result in results.arms):
         return ""
-    family = f", corrected for {compared} comparisons (Holm)" if compared > 1 else ""
+    compared = sum(result.arm.compared_with is not None for result in results.arms)
     return (
-        f"Verdicts: paired t test over replicates at 5 %{family}; no difference means within "
-        f"{points(results.study.delta)} by two one-sided tests."
+        f"Verdicts: {rule_text(compared, '5 %' if results.adapted is None else '')}; no difference "
+        f"means within {points(results.study.delta)} by two one-sided tests."
     )
+
+
+def rule_text(comparisons: int, level: str = "5 %") -> str:
+    """By which tests a difference is told, in a family of some size.
+
+    Args:
+        comparisons: of the family.
+        level: of the tests; empty where another note tells it.
+    """
+    at = f", at {level}" if level else ""
+    family = f", corrected for {comparisons} comparisons (Holm)" if comparisons > 1 else ""
+    return f"paired t test over replicates, with sign flips or one sign throughout{at}{family}"
 
 
 def ladder_note(results: Results) -> str:

@@ -9,6 +9,7 @@ from typing import Any, TextIO
 from stepladder.analysis.judged import Effect
 from stepladder.analysis.scored import ScoredArm
 from stepladder.report import table
+from stepladder.report.footnotes import rule_text
 from stepladder.report.formats import csv_text, view_as_markdown
 from stepladder.report.json_form import effect_as_json, estimate_as_json
 from stepladder.report.sentences import Headline, Part, headlines_of, points
@@ -58,11 +59,10 @@ def _footnotes(comparisons: int, delta: float) -> tuple[str, ...]:
     )
     if not comparisons:
         return said
-    family = f", corrected for {comparisons} comparisons (Holm)" if comparisons > 1 else ""
     return (
         *said,
-        f"Verdicts: paired over replicates at 5 %{family}; no difference means within "
-        f"{points(delta)} by two one-sided tests.",
+        f"Verdicts: {rule_text(comparisons)}; no difference means within {points(delta)} by two "
+        "one-sided tests.",
     )
 
 

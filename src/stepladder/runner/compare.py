@@ -56,14 +56,13 @@ def _fixed(
     scores: Scores,
     guessing: Scores,
 ) -> tuple[dict[str, Effect], None]:
-    pairs = [
-        (name, other)
-        for name, other in compared(arms)
-        if any(map(math.isfinite, scores[name])) and any(map(math.isfinite, scores[other]))
-    ]
-    if not pairs:
+    """Verdicts of one family: a comparison that has no figures yet counts in it."""
+    pairs = compared(arms)
+    has_any = {name: any(map(math.isfinite, each)) for name, each in scores.items()}
+    if not any(has_any[name] and has_any[other] for name, other in pairs):
         return {}, None
-    return effects(scores, pairs, delta=study.delta, at_chance=guessing), None
+    judged = effects(scores, pairs, delta=study.delta, at_chance=guessing)
+    return {name: judged[name] for name, other in pairs if has_any[name] and has_any[other]}, None
 
 
 def _adaptive(

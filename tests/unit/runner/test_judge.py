@@ -10,6 +10,7 @@ from fake_store import FakeStore
 
 from stepladder import Study
 from stepladder.records import Score
+from stepladder.report.footnotes import verdict_note
 from stepladder.runner.judge import judge
 from stepladder.runner.plan import trials_of
 from stepladder.store import StudyRecord
@@ -193,3 +194,20 @@ def test_a_diverged_combination_counts_as_guessing_in_the_read_out():
         store.add(replace(finished(trial, 0.0, diverged=1), test=nothing))
     readout = judge(store, replace(RECORD, study=study), "population", "test").readout
     assert readout.gain.mean == pytest.approx(-40)
+
+
+def test_comparisons_that_have_no_figures_yet_count_in_the_family():
+    """A verdict is never milder while a study is under way than when it is finished."""
+    longer = STUDY.changed({"techniques": ["ReLU", "dropout", "max-norm", "Adam"]})
+    record = replace(RECORD, study=longer)
+    store = FakeStore()
+    for place, (_, trials) in enumerate(trials_of(longer, "f" * 64, 10, "population").items()):
+        for trial in trials if place < 2 else trials[:0]:
+            wobble = (0.0, 0.01, -0.01, 0.02)[trial.replicate]
+            store.add(varied(trial, 0.5 + 0.1 * place + wobble))
+    results = judge(store, record, "population", "test")
+    early = results.arms[1].effect
+    assert [arm.effect for arm in results.arms[2:]] == [None] * 3
+    assert early.p_holm == pytest.approx(min(1.0, 4 * early.p))
+    assert early.p_t_holm == pytest.approx(4 * early.p_t)
+    assert "corrected for 4 comparisons (Holm)" in verdict_note(results)
