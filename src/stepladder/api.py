@@ -9,7 +9,7 @@ from pathlib import Path
 from stepladder.environment import settings
 from stepladder.errors import InputError, OutputError, RunError
 from stepladder.made import Reproduced, Run, SearchRun
-from stepladder.places import usable
+from stepladder.places import usable, without_password
 from stepladder.published import PublishedTable
 from stepladder.report.notebook import for_notebook
 from stepladder.runner.folder import STORE_NAME, STUDY_NAME, run_folder
@@ -261,7 +261,7 @@ def read(
         results = results_of(kept, study.name, command, curves, place)
     if study.search is not None and not any(arm.n for arm in results.arms):
         named = shlex.join([str(place / STUDY_NAME), "--out", str(place)])
-        named += f" --store {shlex.quote(store)}" if store else ""
+        named += f" --store {shlex.quote(without_password(store))}" if store else ""
         raise InputError(
             f"RUN must be the folder of a study that was run, found that of a search: "
             f"{str(place)!r}; `stepladder search {named}` prints what it found, and trains "

@@ -17,6 +17,7 @@ from stepladder.cli_search import search
 from stepladder.cli_settings import ALLOW_CODE, ENGINE, PLACE, WORKERS, given, settings_of
 from stepladder.cli_using import export, predict
 from stepladder.errors import StepladderError
+from stepladder.places import without_password
 from stepladder.version import __version__
 
 __all__ = ["main"]
@@ -130,10 +131,8 @@ def run(
         click.echo(f"All {made.found} trials are stored: nothing to train.", err=True)
     table.show(made.results)
     click.echo(f"Report: {made.folder / 'report.html'}", err=True)
-    click.echo(
-        f"Figures: {made.folder / 'figures'}  Store: {store or made.folder / 'stepladder.db'}",
-        err=True,
-    )
+    kept = without_password(store) if store else made.folder / "stepladder.db"
+    click.echo(f"Figures: {made.folder / 'figures'}  Store: {kept}", err=True)
 
 
 @command.command()
@@ -253,5 +252,5 @@ def _interrupted(words: list[str]) -> str:
 
     if words[1:2] not in _STORING:
         return "Interrupted."
-    again = shlex.join(["stepladder", *words[1:]])
+    again = shlex.join(["stepladder", *map(without_password, words[1:])])
     return f"Interrupted. What was finished is stored; go on with the same command:\n  {again}"

@@ -1,16 +1,17 @@
-"""Paths that a user gives: what the system cannot even look up is refused before anything else."""
+"""Paths and addresses of a user: refused if they cannot be looked up, shown without secrets."""
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import reprlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from stepladder.errors import InputError
 
-__all__ = ["usable"]
+__all__ = ["usable", "without_password"]
 
 _ADVICE = {
     errno.ENAMETOOLONG: "choose a shorter name",
@@ -20,6 +21,8 @@ _ADVICE = {
 }
 _SHOWN = reprlib.Repr()
 _SHOWN.maxstring = 100
+
+_PASSWORD = re.compile(r"(?P<user>://[^:/@\s]*:)[^@\s]*(?=@)|(?P<option>[?&]password=)[^&\s'\"]*")
 
 
 def usable(path: str | Path, what: str) -> Path:
@@ -46,6 +49,11 @@ def usable(path: str | Path, what: str) -> Path:
         advice = _ADVICE.get(error.errno or 0, "name another place")
         raise _unusable(place, what, error.strerror or str(error), advice) from None
     return place
+
+
+def without_password(text: str) -> str:
+    """A text, such as the words of a command, with `***` for the password of every URL in it."""
+    return _PASSWORD.sub(lambda found: f"{found['user'] or found['option']}***", text)
 
 
 def _looked_up(place: Path) -> Iterator[Path]:

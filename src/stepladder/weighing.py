@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stepladder.errors import StoreError
-from stepladder.places import usable
+from stepladder.places import usable, without_password
 from stepladder.report import pareto
 from stepladder.report.formats import markdown_side_table
 from stepladder.report.pareto_entries import (
@@ -150,5 +150,5 @@ def _of_folder(run: Path, part: Part, store: str | None) -> Found:
 def _unfinished(folder: Path, store: str | None) -> str:
     """Why a search has no winner yet, and what to do."""
     named = shlex.join([str(folder / STUDY_NAME), "--out", str(folder)])
-    named += f" --store {shlex.quote(store)}" if store else ""
+    named += f" --store {shlex.quote(without_password(store))}" if store else ""
     return f"its search is not finished; `stepladder search {named}` goes on with it"

@@ -1,0 +1,41 @@
+"""Addresses that a user gives are shown without their secrets."""
+
+import sys
+
+import pytest
+
+from stepladder import cli
+from stepladder.places import without_password
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("postgresql+psycopg://me:s3cret@host/db", "postgresql+psycopg://me:***@host/db"),
+        ("--store=postgresql://me:s3:c/ret@host:5432/db", "--store=postgresql://me:***@host:5432/db"),
+        ("postgresql://host/db?user=me&password=s3cret&x=1",
+         "postgresql://host/db?user=me&password=***&x=1"),
+        ("postgresql://:s3cret@host/db", "postgresql://:***@host/db"),
+        ("postgresql://me@host/db", "postgresql://me@host/db"),
+        ("runs/mine@home/stepladder.db", "runs/mine@home/stepladder.db"),
+        ("sqlite:///runs/mine.db", "sqlite:///runs/mine.db"),
+        ("C://data:x@y", "C://data:***@y"),
+    ],
+)  # fmt: skip
+def test_a_password_is_never_shown(text, shown):
+    assert without_password(text) == shown
+
+
+def test_an_interrupted_command_is_repeated_without_it(monkeypatch, capsys):
+    def interrupted(**_):
+        raise KeyboardInterrupt
+
+    words = ["stepladder", "run", "quick", "--store", "postgresql://me:s3cret@host/db"]
+    monkeypatch.setattr(sys, "argv", words)
+    monkeypatch.setattr(cli, "command", interrupted)
+    with pytest.raises(SystemExit):
+        cli.main()
+    said = capsys.readouterr().err
+    assert "go on with the same command" in said
+    assert "postgresql://me:***@host/db" in said
+    assert "s3cret" not in said
