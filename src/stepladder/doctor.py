@@ -12,6 +12,7 @@ from pathlib import Path
 
 from stepladder import data, environment
 from stepladder.errors import StepladderError
+from stepladder.files import size_of
 from stepladder.runner.folder import STORE_NAME
 from stepladder.runner.stacking import remembered
 from stepladder.store import open_store
@@ -88,9 +89,8 @@ def _cache() -> str:
     folder = environment.cache_folder()
     if folder is None:
         return "no folder for compiled programs can be written: every run compiles anew"
-    files = [file for file in folder.rglob("*") if file.is_file()]
-    size = sum(file.stat().st_size for file in files)
-    return f"{len(files)} compiled programs, {size / 1e6:.1f} MB, in {folder}"
+    count = sum(len(names) for _, _, names in os.walk(folder))
+    return f"{count} compiled programs, {size_of(folder) / 1e6:.1f} MB, in {folder}"
 
 
 def _axis() -> str:

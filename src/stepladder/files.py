@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stepladder.errors import OutputError
 
-__all__ = ["sweep", "write_whole"]
+__all__ = ["size_of", "sweep", "write_whole"]
 
 _PART = re.compile(r"\..+\.[0-9a-f]{8}\.part")
 _TRIES = 3
@@ -49,6 +49,16 @@ def write_whole(file: Path, content: bytes) -> Path:
             _remove(part)
             raise
     raise AssertionError("the last try returns or raises")
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all files below a folder; what vanishes while it is looked at counts as nothing."""
+    size = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                size += os.stat(os.path.join(place, name)).st_size
+    return size
 
 
 def sweep(folder: Path) -> None:

@@ -24,7 +24,7 @@ from stepladder.report.pareto_entries import (
 from stepladder.report.plots.plot import Plot
 from stepladder.report.table import side_as_text
 from stepladder.report.wording import visible
-from stepladder.runner.folder import SEARCH_NAME, STORE_NAME, STUDY_NAME, run_folder
+from stepladder.runner.folder import STORE_NAME, STUDY_NAME, finished_search, run_folder
 from stepladder.runner.namesakes import check_own
 from stepladder.runner.stored import results_of, results_so_far
 from stepladder.store import open_store
@@ -122,8 +122,8 @@ def _of_folder(run: Path, part: Part, store: str | None) -> Found:
     name = folder.name or str(folder)
     study = Study.load(folder / STUDY_NAME)
     found = Found(name, ())
-    if study.search is not None and (folder / SEARCH_NAME).exists():
-        found = entry_of_search(folder / SEARCH_NAME, name, part)
+    if file := finished_search(folder, study):
+        found = entry_of_search(file, name, part)
         if not study.techniques:
             return found
     elif study.search is not None:

@@ -104,6 +104,21 @@ def test_check_says_what_is_well_and_what_is_not(in_process, made_up, place):
     assert "belong to no study" in out
 
 
+def test_a_trial_that_cannot_be_read_hides_no_study(in_process, made_up, place):
+    planned = made_up(4)
+    made_up(0, replicates=1)
+    with closing(sqlite3.connect(place / STORE)) as connection:
+        connection.execute(
+            "UPDATE trials SET recipe = json_set(recipe, '$.study', 1) WHERE id = ?",
+            [planned.trials[0].id],
+        )
+        connection.commit()
+    code, out, err = in_process("store", "check", STORE)
+    assert code == 1, err
+    assert "study" in out.splitlines()[-1]
+    assert "belong to no study" in out
+
+
 def test_trials_of_an_older_arithmetic_are_told(in_process, made_up, place):
     from dataclasses import replace
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,13 @@ from stepladder.errors import InputError, OutputError, StoreError
 from stepladder.recipe import Recipe
 from stepladder.records import Trial, TrialResult
 from stepladder.runner.adapt import wanted
-from stepladder.runner.folder import SEARCH_NAME
+from stepladder.runner.folder import STUDY_NAME, finished_search
 from stepladder.runner.plan import trials_of
 from stepladder.runner.question import Question, question_of
 from stepladder.runner.tune import tuned_arms, tuned_so_far
 from stepladder.searcher.search_run import fresh_trials
 from stepladder.store import Store, StudyRecord
+from stepladder.study import Study
 from stepladder.values import nearest
 
 __all__ = ["WINNER", "Chosen", "chosen"]
@@ -64,9 +66,12 @@ def chosen(folder: Path, record: StudyRecord, store: Store, arm: str | None) -> 
         StoreError: if the store cannot be read.
     """
     question = question_of(record)
-    winner = _winner(folder) if record.study.search is not None else None
+    file = finished_search(folder, record.study)
+    winner = _winner(file) if file else None
     if winner is not None and arm in (None, WINNER):
         return _of_search(winner, question, store)
+    if winner is None and record.study.search is not None and arm in (None, WINNER):
+        _refuse_unfinished(folder, record.study, arm)
     by_arm = _trials(question, store)
     names = [*([WINNER] if winner is not None else ()), *by_arm]
     if arm is None and len(by_arm) == 1:
@@ -95,18 +100,30 @@ def _of_search(recipe: Recipe, question: Question, store: Store) -> Chosen:
     return _chosen(WINNER, trials, store, trials, ids, is_open=is_open)
 
 
-def _winner(folder: Path) -> Recipe | None:
-    """The winner's recipe as a finished search has left it in its folder, or None."""
-    file = folder / SEARCH_NAME
+def _winner(file: Path) -> Recipe:
+    """The winner's recipe as a finished search has left it."""
     try:
         return Recipe(**json.loads(file.read_text("utf-8"))["best"]["recipe"])
-    except FileNotFoundError:
-        return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OutputError(
             f"{file} must be what a search has left, found a file that cannot be read "
             f"({type(error).__name__}); run the search again, which trains nothing"
         ) from None
+
+
+def _refuse_unfinished(folder: Path, study: Study, arm: str | None) -> None:
+    """Refuses the winner of a search that is under way; a study of techniques has other arms.
+
+    Raises:
+        InputError: if nothing else can be meant.
+    """
+    if arm is None and study.techniques:
+        return
+    again = shlex.join([str(folder / STUDY_NAME), "--out", str(folder)])
+    raise InputError(
+        f"RUN must hold a search that is finished, found one without a winner yet, "
+        f"{str(folder)!r}; `stepladder search {again}` goes on with it"
+    )
 
 
 def _no_such_arm(arm: str | None, names: Sequence[str], record: StudyRecord) -> InputError:

@@ -10,6 +10,7 @@ import keras
 
 from stepladder.exporter.upright import upright
 from stepladder.recipe import Recipe
+from stepladder.train.seeds import seed_states
 from stepladder.wire import Array
 
 __all__ = ["Member", "assembled"]
@@ -80,7 +81,8 @@ def assembled(
 
 
 def _answer(member: Member, network: Any, image: Any) -> Any:  # noqa: ANN401 - Keras has no types
-    fixed = [each for each in network.non_trainable_variables if "seed" not in each.path]
+    seeds = {id(each) for each in seed_states(network)}
+    fixed = [each for each in network.non_trainable_variables if id(each) not in seeds]
     for variables, values in (
         (network.trainable_variables, member.trainable),
         (fixed, member.statistics),

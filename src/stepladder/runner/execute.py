@@ -218,6 +218,8 @@ class _Execution:
 
     def _take(self, event: Event) -> None:
         worker, header, arrays = event
+        if worker not in self._workers and header is not None and header["kind"] != "result":
+            return  # said before it was replaced: what it has finished counts, and nothing else
         if header is None:
             self._replace(worker)
         elif header["kind"] == "epoch" and worker.group and header["epoch"]:

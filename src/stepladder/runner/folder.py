@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 import tomllib
 from pathlib import Path
@@ -20,6 +21,7 @@ __all__ = [
     "WEIGHTS_NAME",
     "check",
     "check_holds",
+    "finished_search",
     "run_folder",
     "write_study",
 ]
@@ -102,3 +104,22 @@ def write_study(folder: Path, study: Study) -> None:
         OutputError: if it cannot be written.
     """
     write_whole(folder / STUDY_NAME, study.to_toml().encode())
+
+
+def finished_search(folder: Path, study: Study) -> Path | None:
+    """What a study's search has left in its folder; None where it is not finished.
+
+    What another search left there, of more candidates for example, is not this one's. A file that
+    cannot be read is given all the same: whoever reads it says what is wrong with it.
+    """
+    file = folder / SEARCH_NAME
+    if study.search is None:
+        return None
+    asked = {"search": study.search.model_dump(mode="json"), "seed": study.seed}
+    try:
+        found = json.loads(file.read_text("utf-8"))
+        return file if {name: found[name] for name in asked} == asked else None
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError):
+        return file

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stepladder.errors import InputError, StepladderError
-from stepladder.runner.folder import SEARCH_NAME, STORE_NAME, STUDY_NAME
+from stepladder.files import size_of
+from stepladder.runner.folder import STORE_NAME, STUDY_NAME, finished_search
 from stepladder.runner.namesakes import check_own
 from stepladder.runner.phases import foreseen
 from stepladder.runner.processes import is_here_and_gone
@@ -88,7 +89,7 @@ def state_of(place: Path, store: str | None = None) -> RunState:
         place: its folder.
         store: URL of the store that it used; its own when None.
     """
-    size = sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
+    size = size_of(place)
     name = place.name
     try:
         study = Study.load(place / STUDY_NAME)
@@ -108,7 +109,7 @@ def _state(
 ) -> RunState:
     search = record.study.search
     if search is not None and not record.study.techniques:  # candidates are its trials
-        asked = _candidates(place)
+        asked = _candidates(place, record.study)
         return RunState(
             record.study.name, place, asked, asked or search.trials,
             seconds=record.seconds, size=size,
@@ -122,10 +123,10 @@ def _state(
     )
 
 
-def _candidates(place: Path | None) -> int:
-    """Candidates of a search that was finished in a folder; 0 where none was."""
+def _candidates(place: Path | None, study: Study) -> int:
+    """Candidates of a search that is finished; 0 where it is not."""
+    file = finished_search(place, study) if place else None
     try:
-        found = json.loads((place / SEARCH_NAME).read_text("utf-8")) if place else {}
-        return len(found.get("candidates", ()))
-    except (OSError, ValueError, AttributeError, TypeError):
+        return len(json.loads(file.read_text("utf-8"))["candidates"]) if file else 0
+    except (OSError, ValueError, KeyError, TypeError):
         return 0

@@ -57,7 +57,7 @@ def checked(store: str) -> Checked:
         found = examined(kept)
         asked: set[str] = set()
         # A study's row that cannot be read is a fault already, and nobody knows what it asked for.
-        records = [] if any("study" in fault for fault in found.faults) else kept.studies()
+        records = kept.studies() if found.knows_studies else []
         for record in records:
             asked |= {trial.id for trial in foreseen(question_of(record), kept).trials}
         drivers = kept.drivers()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from stepladder.data import Dataset
 from stepladder.records import Trial, TrialResult
+from stepladder.runner.ensembling import unkept
 from stepladder.runner.execute import execute
 from stepladder.runner.plan import planned
 from stepladder.runner.progress import Progress
@@ -60,6 +61,8 @@ class Trainings:
         """As `Trainer` has it; what each ends with goes to `weights`, from processes of its own."""
         part = planned(self.study, {label: trials}, self.store)
         self.seen.update(trial.id for trial in part.trials)
+        if weights and (line := unkept(part, weights)):
+            self.told.note(line)
         if part.missing:
             began = time.monotonic()
             announced = part.announced(workers_for(self.settings, part))

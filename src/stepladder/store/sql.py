@@ -30,7 +30,7 @@ from stepladder.store.study_rows import decode_look, decode_study, encode_study
 from stepladder.store.trial_rows import (
     Epochs,
     decode_outcome,
-    decode_recipe,
+    decode_timing,
     decode_trial,
     encode_trial,
 )
@@ -115,7 +115,8 @@ class SqlStore(Store):
             trials.c.dataset == dataset, trials.c.engine == engine, trials.c.diverged.is_(None)
         )
         with self.transaction() as connection:
-            return [(decode_recipe(text), seconds) for text, seconds in connection.execute(query)]
+            read = [decode_timing(*row) for row in connection.execute(query)]
+        return [each for each in read if each is not None]
 
     @again_if_cut
     def has(self, ids: Iterable[str]) -> set[str]:

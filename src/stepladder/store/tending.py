@@ -31,12 +31,14 @@ class Examined:
         trials: ids of the trials that can be read.
         numerics: how many trials there are of each version of the arithmetic.
         studies: how many there are.
+        knows_studies: whether each of them can be read.
     """
 
     faults: tuple[str, ...]
     trials: tuple[str, ...]
     numerics: dict[int, int]
     studies: int
+    knows_studies: bool
 
 
 def examined(store: SqlStore) -> Examined:
@@ -57,9 +59,10 @@ def examined(store: SqlStore) -> Examined:
     numerics = {int(version): int(count) for version, count in rows}
     altered, sound = _altered(store, ids)
     faults += altered
-    faults += [told for row in definitions if (told := _refusal(decode_study, row))]
+    unread = [told for row in definitions if (told := _refusal(decode_study, row))]
+    faults += unread
     faults += [told for row in logged if (told := _refusal(decode_look, row))]
-    return Examined(tuple(faults), tuple(sound), numerics, len(definitions))
+    return Examined(tuple(faults), tuple(sound), numerics, len(definitions), not unread)
 
 
 def vacuumed(url_or_path: str | Path) -> tuple[int, int]:

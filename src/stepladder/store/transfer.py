@@ -75,16 +75,17 @@ def _copy(read: SqlStore, written: SqlStore) -> Copied:
         logged = _rows(connection, sa.select(looks).order_by(looks.c.id))
     added = 0
     for chunk in chunks(ids):
-        missing = [each for each in chunk if each not in written.has(chunk)]
+        there = written.has(chunk)
+        missing = [each for each in chunk if each not in there]
         read.results(missing)  # refuses what was altered
         added += _copy_trials(read, written, missing)
     kept = []
     with written.transaction(writes=True) as connection:
-        there = {row["name"]: row for row in _rows(connection, sa.select(studies))}
-        new = [row for row in declared if row["name"] not in there]
+        named = {row["name"]: row for row in _rows(connection, sa.select(studies))}
+        new = [row for row in declared if row["name"] not in named]
         insert_new(connection, studies, new, "name")
         for row in declared:
-            other = there.get(row["name"], row)
+            other = named.get(row["name"], row)
             if any(other[name] != row[name] for name in ("definition", "fingerprint")):
                 kept.append(row["name"])
         shown = insert_new(

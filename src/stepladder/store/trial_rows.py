@@ -29,7 +29,7 @@ __all__ = [
     "CURVE_FIELDS",
     "Epochs",
     "decode_outcome",
-    "decode_recipe",
+    "decode_timing",
     "decode_trial",
     "encode_trial",
 ]
@@ -114,7 +114,7 @@ def decode_outcome(row: Row, epochs: Epochs | None, probes: Probes | None = None
 def _trial(row: Row, epochs: Epochs | None, probes: Probes | None) -> TrialResult:
     n_test = whole(row, "n_test")
     result = TrialResult(
-        trial=Trial(recipe=decode_recipe(row["recipe"]), **{name: row[name] for name in _NAMED}),
+        trial=Trial(recipe=_recipe(row["recipe"]), **{name: row[name] for name in _NAMED}),
         test_predictions=_predictions(row["test_predictions"], n_test),
         test_correct=_bits(row["test_correct"], n_test),
         versions=texts(row, "versions"),
@@ -258,11 +258,20 @@ def _bits(blob: bytes, n_test: int) -> npt.NDArray[np.bool_]:
     return np.unpackbits(_packed(blob, n_test), count=n_test).view(np.bool_)
 
 
-@lru_cache(maxsize=1024)  # the replicates of an arm share their recipe
-def decode_recipe(text: str) -> Recipe:
-    """The recipe of its canonical JSON.
+def decode_timing(recipe: str, seconds: float) -> tuple[Recipe, float] | None:
+    """A recipe and how long it took; None where the row was altered, which reading its trial tells.
 
-    Raises:
-        ValueError: if it is none.
+    Args:
+        recipe: its canonical JSON.
+        seconds: as they were stored.
     """
+    try:
+        return _recipe(recipe), float(seconds)
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+
+@lru_cache(maxsize=1024)  # the replicates of an arm share their recipe
+def _recipe(text: str) -> Recipe:
+    """The recipe of its canonical JSON."""
     return Recipe(**json.loads(text))

@@ -125,6 +125,8 @@ def test_mistakes_are_told_with_their_numbers():
     right = 100 * np.trace(mistakes.confusion) / mistakes.confusion.sum()
     assert f"{right:.2f} %" in made["confusion"].words
     assert "Number 0, a 0 read as 3 by 25 of 25" in made["hardest"].words
+    letters = plots(replace(mnist_results(), classes=tuple("ABCDEFGHIJ")))["hardest"].words
+    assert "Number 0, a A read as D by 25 of 25" in letters, "names are told as they are written"
     assert len(rows(made["disagreements"])) == 12
     assert "9 images that + dropout reads right" in made["disagreements"].words
 

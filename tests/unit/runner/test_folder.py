@@ -1,12 +1,14 @@
 """The folder of a run: made, checked, and never mixed up with another."""
 
+import json
 import os
 import stat
 
 import pytest
 
 from stepladder import OutputError, Study
-from stepladder.runner.folder import check, write_study
+from stepladder.files import size_of
+from stepladder.runner.folder import check, finished_search, write_study
 
 STUDY = Study(name="mine", base={"hidden": [3]})
 
@@ -54,3 +56,42 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(OutputError, match="must be writable"):
         check(tmp_path, STUDY)
+
+
+SEARCHED = Study(
+    name="found",
+    base={"hidden": [3]},
+    search={"space": {"learning_rate": {"type": "float", "low": 0.01, "high": 0.1}}, "trials": 4},
+)
+
+
+def left(folder, study, **changes):
+    """Writes what a search of a study would have left."""
+    found = {"search": study.search.model_dump(mode="json"), "seed": study.seed, **changes}
+    (folder / "search.json").write_text(json.dumps(found), "utf-8")
+    return folder / "search.json"
+
+
+def test_what_a_search_has_left_is_its_own(tmp_path):
+    assert finished_search(tmp_path, SEARCHED) is None
+    file = left(tmp_path, SEARCHED, candidates=[{}] * 4)
+    assert finished_search(tmp_path, SEARCHED) == file
+    longer = SEARCHED.changed({"search": SEARCHED.search.changed({"trials": 5})})
+    assert finished_search(tmp_path, longer) is None
+    assert finished_search(tmp_path, SEARCHED.changed({"seed": 1})) is None
+    assert finished_search(tmp_path, STUDY) is None, "not a search at all"
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"search": 3}'])
+def test_what_cannot_be_read_is_for_the_reader_to_refuse(tmp_path, content):
+    (tmp_path / "search.json").write_text(content, "utf-8")
+    assert finished_search(tmp_path, SEARCHED) == tmp_path / "search.json"
+
+
+def test_a_size_passes_over_what_vanishes(tmp_path):
+    (tmp_path / "below").mkdir()
+    (tmp_path / "one").write_bytes(b"123")
+    (tmp_path / "below" / "two").write_bytes(b"4567")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    assert size_of(tmp_path) == 7
+    assert size_of(tmp_path / "gone") == 0

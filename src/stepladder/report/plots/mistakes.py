@@ -147,7 +147,8 @@ def _told(misread: Sequence[Misread], name: Texts) -> str:
         for each in misread[:TOLD]
     ]
     more = f"; and {len(misread) - TOLD} more" if len(misread) > TOLD else ""
-    return f"{'; '.join(told)}{more}.".capitalize()
+    text = f"{'; '.join(told)}{more}."
+    return text[:1].upper() + text[1:]
 
 
 def _misread_rows(
