@@ -166,9 +166,17 @@ def memory(meminfo: Path = Path("/proc/meminfo"), limit: Path = _MEMORY_LIMIT) -
     except (OSError, StopIteration, IndexError, ValueError):
         return 0
     try:
-        return min(free, int(limit.read_text()))
+        return min(free, max(0, int(limit.read_text()) - _held(limit)))
     except (OSError, ValueError):  # no cgroup of version 2, or no limit
         return free
+
+
+def _held(limit: Path) -> int:
+    """Bytes of a cgroup that it cannot give back: all but files that it has not read for long."""
+    current = int(limit.with_name("memory.current").read_text())
+    lines = limit.with_name("memory.stat").read_text().splitlines()
+    cached = (int(line.split()[1]) for line in lines if line.startswith("inactive_file "))
+    return current - next(cached, 0)
 
 
 def keras_backend() -> str:

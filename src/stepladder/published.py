@@ -12,12 +12,12 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from stepladder.arms import ExplicitArm
 from stepladder.errors import StudyError
-from stepladder.published_parts import Protocol, Reading, Row, must_be, repeated, unknown
+from stepladder.published_parts import Protocol, Reading, Row, must_be, unknown
 from stepladder.recipe import Recipe
 from stepladder.study import Study
-from stepladder.study_parts import DatasetSource
+from stepladder.study_parts import DatasetSource, epochs_into_base
 from stepladder.study_source import BUILT_IN_TABLES, anchored, put, read
-from stepladder.values import Value, list_to_tuple, on_its_own
+from stepladder.values import Value, list_to_tuple, on_its_own, repeated
 
 __all__ = ["BUILT_IN_TABLES", "Candidate", "Protocol", "PublishedTable", "Reading", "Row"]
 
@@ -109,11 +109,7 @@ class PublishedTable(Value):
     @model_validator(mode="before")
     @classmethod
     def _epochs_into_base(cls, given: Any) -> Any:  # noqa: ANN401 - whatever the file holds
-        base = given.get("base") if isinstance(given, Mapping) else None
-        if not isinstance(base, Mapping) or "epochs" not in given:
-            return given
-        rest = {key: value for key, value in given.items() if key != "epochs"}
-        return {**rest, "base": {**base, "epochs": given["epochs"]}}
+        return epochs_into_base(given)
 
     @model_validator(mode="after")
     def _agrees(self) -> PublishedTable:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
@@ -13,7 +12,7 @@ from pydantic import BeforeValidator, Field, field_validator
 from stepladder.arms import applied
 from stepladder.errors import StudyError
 from stepladder.recipe import Recipe
-from stepladder.techniques import CATALOGUE, Technique, find, refuse_model
+from stepladder.techniques import CATALOGUE, Technique, as_techniques, find, refuse_model
 from stepladder.values import Value, list_to_tuple, nearest
 
 __all__ = [
@@ -24,7 +23,6 @@ __all__ = [
     "Row",
     "figure_of",
     "must_be",
-    "repeated",
     "unknown",
 ]
 
@@ -73,18 +71,12 @@ def figure_of(given: object) -> Figure:
     )
 
 
-def _as_techniques(given: object) -> object:
-    if not isinstance(given, list | tuple):
-        return given
-    return tuple({"name": each} if isinstance(each, str) else each for each in given)
-
-
 class Changes(Value):
     """What makes a recipe of the table's base: techniques, one on the other, and then fields."""
 
     holds: ClassVar[dict[str, type[Value]]] = {"change": Recipe}  # for advice in errors
 
-    techniques: Annotated[tuple[Technique, ...] | None, BeforeValidator(_as_techniques)] = Field(
+    techniques: Annotated[tuple[Technique, ...] | None, BeforeValidator(as_techniques)] = Field(
         default=None,
         description="Techniques of the catalogue, each on top of the last.",
         examples=[["He normal", "ReLU"]],
@@ -230,12 +222,6 @@ class Row(Changes):
         except StudyError as error:
             where = f"row {self.name!r}, reading {reading.called!r} under {protocol.name!r}"
             raise StudyError([f"{where}: {line}" for line in error.problems]) from None
-
-
-def repeated(what: str, names: Sequence[str]) -> list[str]:
-    """Names that stand for two things, a line each."""
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    return [f"{what} names must differ, found {name!r} twice; rename one" for name in twice]
 
 
 def unknown(where: str, what: str, names: Sequence[str], known: Sequence[str]) -> list[str]:

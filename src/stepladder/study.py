@@ -28,24 +28,16 @@ from stepladder.study_checks import (
     lost_reports,
     lost_siblings,
     misplaced_arms,
-    repeated,
     stray_model,
     too_many,
 )
-from stepladder.study_parts import CsvDataset, DatasetSource, Reported
+from stepladder.study_parts import CsvDataset, DatasetSource, Reported, epochs_into_base
 from stepladder.study_source import BUILT_IN_DATASETS, BUILT_IN_STUDIES, anchored, put, read
-from stepladder.techniques import Technique
+from stepladder.techniques import Technique, as_techniques
 from stepladder.tuning import Tuning, default_grid, grid_problems
-from stepladder.values import Value, list_to_tuple
+from stepladder.values import Value, list_to_tuple, repeated
 
 __all__ = ["BUILT_IN_DATASETS", "BUILT_IN_STUDIES", "CsvDataset", "Reported", "Study"]
-
-
-def _as_techniques(given: object) -> object:
-    """Names as techniques of the catalogue, a list as a tuple."""
-    if not isinstance(given, list | tuple):
-        return given
-    return tuple({"name": each} if isinstance(each, str) else each for each in given)
 
 
 class Study(Value):
@@ -136,7 +128,7 @@ class Study(Value):
         "returns a keras.Model. Runs only with --allow-code.",
         examples=["conv.py:build"],
     )
-    techniques: Annotated[tuple[Technique, ...], BeforeValidator(_as_techniques)] = Field(
+    techniques: Annotated[tuple[Technique, ...], BeforeValidator(as_techniques)] = Field(
         default=(), alias="technique", max_length=256, description="What is to be judged, in order."
     )
     explicit: Annotated[tuple[ExplicitArm, ...], BeforeValidator(list_to_tuple)] = Field(
@@ -149,20 +141,7 @@ class Study(Value):
     @model_validator(mode="before")
     @classmethod
     def _epochs_into_base(cls, given: Any) -> Any:  # noqa: ANN401 - whatever the file holds
-        if not isinstance(given, Mapping) or "epochs" not in given:
-            return given
-        rest = {key: value for key, value in given.items() if key != "epochs"}
-        base = rest.get("base")
-        if isinstance(base, Recipe):
-            raise ValueError("epochs belongs to the base recipe; write Recipe(epochs=...)")
-        if not isinstance(base, Mapping):
-            return rest
-        if "epochs" in base and base["epochs"] != given["epochs"]:
-            raise ValueError(
-                f"epochs must be said once, found {given['epochs']} and base.epochs "
-                f"{base['epochs']}; remove one of them"
-            )
-        return {**rest, "base": {**base, "epochs": given["epochs"]}}
+        return epochs_into_base(given)
 
     @model_validator(mode="before")
     @classmethod
@@ -200,7 +179,7 @@ class Study(Value):
         published = self.reported.test_accuracy if self.reported else {}
         problems = [
             *stray_model(self.base.model, self.model),
-            *repeated(names),
+            *repeated("technique", names),
             *lost_siblings(self.techniques),
             *lost_reports(published, [*names, *(arm.name for arm in self.explicit)]),
             *misplaced_arms(self.design, self.techniques, self.explicit),

@@ -15,7 +15,6 @@ __all__ = [
     "lost_reports",
     "lost_siblings",
     "misplaced_arms",
-    "repeated",
     "stray_model",
     "too_many",
 ]
@@ -34,12 +33,6 @@ def stray_model(built_by: str | None, model: ModelFile | None) -> list[str]:
         "base.model follows from the study's model, found it without one; write "
         'model = "FILE.py:FUNCTION" at the top'
     ]
-
-
-def repeated(names: Sequence[str]) -> list[str]:
-    """Names that stand for two things."""
-    twice = sorted({name for name in names if names.count(name) > 1})
-    return [f"technique names must differ, found {name!r} twice; rename one" for name in twice]
 
 
 def lost_siblings(techniques: Iterable[Technique]) -> list[str]:

@@ -3,13 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag
 
+from stepladder.recipe import Recipe
 from stepladder.values import Value
 
-__all__ = ["CsvDataset", "DatasetSource", "Reported"]
+__all__ = ["CsvDataset", "DatasetSource", "Reported", "epochs_into_base"]
+
+
+def epochs_into_base(given: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+    """What a file holds, its `epochs` as a field of the base recipe; before it is checked.
+
+    Raises:
+        ValueError: if epochs are said twice.
+    """
+    if not isinstance(given, Mapping) or "epochs" not in given:
+        return given
+    rest = {key: value for key, value in given.items() if key != "epochs"}
+    base = rest.get("base")
+    if isinstance(base, Recipe):
+        raise ValueError("epochs belongs to the base recipe; write Recipe(epochs=...)")
+    if not isinstance(base, Mapping):
+        return rest
+    if "epochs" in base and base["epochs"] != given["epochs"]:
+        raise ValueError(
+            f"epochs must be said once, found {given['epochs']} and base.epochs "
+            f"{base['epochs']}; remove one of them"
+        )
+    return {**rest, "base": {**base, "epochs": given["epochs"]}}
 
 
 class CsvDataset(Value):

@@ -10,7 +10,14 @@ from pydantic import Field, field_validator, model_validator
 from stepladder.recipe import Recipe
 from stepladder.values import Value, nearest
 
-__all__ = ["CATALOGUE", "Technique", "find", "refuse_model"]
+__all__ = ["CATALOGUE", "Technique", "as_techniques", "find", "refuse_model"]
+
+
+def as_techniques(given: object) -> object:
+    """Names as techniques of the catalogue, a list as a tuple; before they are checked."""
+    if not isinstance(given, list | tuple):
+        return given
+    return tuple({"name": each} if isinstance(each, str) else each for each in given)
 
 
 class Technique(Value):

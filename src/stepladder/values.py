@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from difflib import get_close_matches
@@ -25,6 +26,7 @@ __all__ = [
     "nearest",
     "on_its_own",
     "problems_of",
+    "repeated",
 ]
 
 _inside_another: ContextVar[bool] = ContextVar("_inside_another", default=False)
@@ -267,3 +269,9 @@ def _shown(value: object) -> str:
     except (TypeError, ValueError):
         text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+def repeated(what: str, names: Sequence[str]) -> list[str]:
+    """Names that stand for two things, a line each."""
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    return [f"{what} names must differ, found {name!r} twice; rename one" for name in twice]

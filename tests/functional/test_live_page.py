@@ -1,5 +1,6 @@
 """`stepladder ui`: a study watched while it trains, by whoever knows the address."""
 
+import asyncio
 import re
 import urllib.error
 import urllib.request
@@ -14,6 +15,7 @@ from stepladder.report.html import as_html
 from stepladder.store import open_store
 from stepladder.ui.cache import Cache
 from stepladder.ui.pages import Pages
+from stepladder.ui.server import application
 from stepladder.ui.sources import Source
 
 
@@ -62,6 +64,36 @@ def test_two_runs_are_compared_once_both_are_finished(made_up):
     made_up(6)
     assert "All 3 arms came out exactly the same" in pages("runs").compare("small", "small")
     assert pages("runs").compare("small", "other") is None
+
+
+def test_a_study_that_is_declared_anew_is_shown_anew(made_up):
+    made_up(6)
+    (before,) = pages("runs").source.states()
+    made_up(6, seed=1)
+    (after,) = pages("runs").source.states()
+    assert (before.state, before.stored) == (after.state, after.stored) == ("finished", 6)
+    assert before.declared != after.declared, "or the page of the old one would stay"
+
+
+@pytest.mark.parametrize("name", ["a/b", "100 %", "a%2Fb", "?x=1#y"])
+def test_a_run_of_any_name_can_be_reached(made_up, name):
+    httpx = pytest.importorskip("httpx", reason="its tests need pip install httpx")
+    made_up(6, "all.db", name=name)
+    transport = httpx.ASGITransport(application(Source.of("all.db"), "token", 8123))
+
+    async def asked():
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://127.0.0.1:8123/token/"
+        ) as client:
+            listed = await client.get("")
+            (address,) = re.findall(r'href="(run/[^"]*)"', listed.text)
+            shown = await client.get(address)
+            compared = await client.get(address.replace("run", "compare") + address[3:])
+            return shown, compared
+
+    for page in asyncio.run(asked()):
+        assert page.status_code == 200, page.text
+    assert pages("all.db").run(name) is not None
 
 
 def test_runs_that_are_not_there_have_no_page(made_up):

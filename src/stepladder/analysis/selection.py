@@ -48,9 +48,7 @@ def chosen_by(
     Returns:
         The candidate's number and its mean accuracy, each of shape (...).
     """
-    seen = _seen(scores, finalists, margin)
-    best = np.where(seen.is_finalist, seen.accuracy, -np.inf).argmax(axis=-1)
-    return best, np.take_along_axis(seen.accuracy, best[..., None], axis=-1)[..., 0]
+    return _chosen(_seen(scores, finalists, margin))
 
 
 class _Seen(NamedTuple):
@@ -68,6 +66,11 @@ def _seen(scores: Floats, finalists: int, margin: float) -> _Seen:
     is_finalist = first >= floor[..., None]
     tried_again = is_finalist & (is_finalist.sum(axis=-1) > 1)[..., None]
     return _Seen(is_finalist, np.where(tried_again, scores.mean(axis=-1), first))
+
+
+def _chosen(seen: _Seen) -> tuple[npt.NDArray[np.int64], Floats]:
+    best = np.where(seen.is_finalist, seen.accuracy, -np.inf).argmax(axis=-1)
+    return best, np.take_along_axis(seen.accuracy, best[..., None], axis=-1)[..., 0]
 
 
 def luck_of_the_choice(
@@ -110,12 +113,12 @@ def luck_of_the_choice(
         """Excess (..., count), and what is found of each candidate (..., count, candidates)."""
         shape = (*truths.shape[:-1], count, truths.shape[-1], replicates)
         scores = truths[..., None, :, None] + generator.choice(pool, shape)
-        best, seen = chosen_by(scores, finalists, margin)
+        seen = _seen(scores, finalists, margin)
+        best, accuracy = _chosen(seen)
         true = np.take_along_axis(
             np.broadcast_to(truths[..., None, :], scores.shape[:-1]), best[..., None], axis=-1
         )[..., 0]
-        found = _seen(scores, finalists, margin).accuracy
-        return seen - true, found
+        return accuracy - true, seen.accuracy
 
     excess, found = worlds(truth, OUTER)
     plain = float(excess.mean())

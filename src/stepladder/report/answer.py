@@ -1,4 +1,4 @@
-"""The answer of a study in five sentences, each made from verdicts and intervals alone."""
+"""The answer of a study in a few sentences, each made from verdicts and intervals alone."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ NAME_LENGTH = 60
 def answer(results: Results) -> tuple[Headline, ...]:
     """What came out, what helps, what hurts, what is open, and what all of it holds for.
 
-    Always five sentences, in this order. Nothing is said to improve or to lower accuracy but by
-    its verdict; the best arm is chosen on validation accuracy, which is no look at the test set.
+    Five sentences, in this order; three where no comparison is judged. Nothing is said to improve
+    or to lower accuracy but by its verdict; the best arm is chosen on validation accuracy, which is
+    no look at the test set.
     """
     said = {headline.kind: headline for headline in headlines(results)}
     if "unknown" in said:  # nothing is judged: one sentence says so, for all verdicts

@@ -6,11 +6,14 @@ Reference:
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Sequence
 
 from stepladder.analysis.judged import Estimate
 from stepladder.exporter.export import Exported
 from stepladder.exporter.measured import Borne, Measured
+from stepladder.report.formats import markdown_text
 from stepladder.report.shown import Shown
 from stepladder.report.wording import MINUS, counted, joined, number, visible
 
@@ -32,18 +35,19 @@ def as_markdown(made: Exported) -> str:
 
 
 def _head(made: Exported) -> Iterator[str]:
-    study, what = visible(made.record.study.name), visible(made.arm)
+    study, what = markdown_text(made.record.study.name), markdown_text(made.arm)
+    file = _code(made.file.name)
     yield f"# {what} of {study}"
     yield ""
     numbers = joined([str(each) for each in sorted(made.replicates)])
     if made.is_ensemble:
         yield (
-            f"`{made.file.name}` is the mean of the probabilities of {len(made.replicates)} "
+            f"{file} is the mean of the probabilities of {len(made.replicates)} "
             f"networks, replicates {numbers} of the arm *{what}*, {made.parameters:,} weights each."
         )
     else:
         yield (
-            f"`{made.file.name}` is one network of {made.parameters:,} weights: replicate {numbers}"
+            f"{file} is one network of {made.parameters:,} weights: replicate {numbers}"
             f" of the arm *{what}*, the best of {made.of} by validation accuracy."
         )
     if made.diverged:
@@ -56,7 +60,7 @@ def _use(made: Exported) -> Iterator[str]:
     yield ""
     yield "```python"
     yield "import keras"
-    yield f'model = keras.models.load_model("{made.file.name}")'
+    yield f"model = keras.models.load_model({json.dumps(made.file.name)})"
     yield "probabilities = model.predict(inputs)"
     yield "```"
     yield ""
@@ -89,7 +93,7 @@ def _short(value: float) -> str:
 
 
 def _listed(classes: Sequence[str]) -> str:
-    names = [f"`{visible(each)}`" for each in classes[:20]]
+    names = [_code(each) for each in classes[:20]]
     return ", ".join([*names, "…"] if len(classes) > 20 else names)
 
 
@@ -236,8 +240,7 @@ def _recipe(made: Exported) -> Iterator[str]:
     yield "| field | value |"
     yield "|---|---|"
     for name, value in made.recipe.model_dump(mode="json").items():
-        shown = visible(str(value)).replace("|", "\\|")
-        yield f"| {name} | {shown} |"
+        yield f"| {name} | {markdown_text(str(value))} |"
     yield f"| seed | {made.record.study.seed} |"
 
 
@@ -248,11 +251,11 @@ def _origin(made: Exported) -> Iterator[str]:
     yield "| | |"
     yield "|---|---|"
     sizes = ", ".join(f"{name} {size:,}" for name, size in record.sizes.items())
-    yield f"| data | {visible(record.dataset)}: {sizes} |"
+    yield f"| data | {markdown_text(record.dataset)}: {sizes} |"
     yield f"| data fingerprint (SHA-256) | `{record.fingerprint}` |"
     versions = ", ".join(f"{name} {value}" for name, value in sorted(record.versions.items()))
     yield f"| trained with | {versions} |"
-    yield f"| trained on | {visible(record.machine)} |"
+    yield f"| trained on | {markdown_text(record.machine)} |"
     if record.study.dataset == "mnist":
         licence = _MNIST_LICENCE
     else:
@@ -262,6 +265,14 @@ def _origin(made: Exported) -> Iterator[str]:
         "| licence of the weights | yours to choose, as far as the data's licence lets you; "
         "stepladder, which made them, claims nothing |"
     )
+
+
+def _code(text: str) -> str:
+    """A text as code, which may hold the mark of code itself."""
+    text = visible(text)
+    marks = max(map(len, re.findall("`+", text)), default=0) * "`" + "`"
+    inside = f" {text} " if "`" in text else text
+    return f"{marks}{inside}{marks}"
 
 
 def _percent(value: float | None) -> str:

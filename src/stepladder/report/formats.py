@@ -189,12 +189,15 @@ def _markdown_row(row: Row, parts: int, images: int, reported: int) -> list[str]
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]~|#$])")
 
+_LINK = re.compile(r"@|://|\bwww\.", re.IGNORECASE)
+"""What makes a mention or a link of plain text, unless its first character stands apart."""
+
 
 def markdown_text(text: str, is_name: bool = False) -> str:
     """A text that Markdown shows as it is; names that stand in a sentence are bold."""
     text = visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     text = _MARKUP.sub(r"\\\1", text)
-    text = text.replace("@", "@\N{WORD JOINER}").replace("://", ":\N{WORD JOINER}//")
+    text = _LINK.sub(lambda found: f"{found[0][0]}\N{WORD JOINER}{found[0][1:]}", text)
     return f"**{text}**" if is_name else text
 
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 from stepladder.analysis.readout import Interaction, MainEffect, Readout, Share, Spread
 from stepladder.report.shown import Shown
 from stepladder.report.side_table import SideTable
-from stepladder.report.wording import counted, elided, joined, number, p_value, signed, visible
+from stepladder.report.wording import (
+    counted,
+    elided,
+    joined,
+    number,
+    p_value,
+    signed,
+    verdict_text,
+    visible,
+)  # fmt: skip
 
 __all__ = ["PAIRS_SHOWN", "READOUT_CAPTION", "readout_tables", "readout_words", "spread_text"]
 
@@ -74,7 +83,7 @@ def _techniques(readout: Readout, delta: float) -> SideTable:
 
 def _technique(main: MainEffect, share: Share | None, delta: float) -> tuple[str, ...]:
     effect = main.effect
-    verdict = effect.verdict.replace("δ", f"{delta:g}")
+    verdict = verdict_text(effect.verdict, delta)
     if effect.replicates_needed is not None:
         verdict += f", about {effect.replicates_needed:,} would do"
     shown = Shown(effect.mean, effect.ci_low, effect.ci_high, is_difference=True).text

@@ -15,7 +15,7 @@ from stepladder.report.json_form import effect_as_json, estimate_as_json
 from stepladder.report.sentences import Headline, Part, headlines_of, points
 from stepladder.report.shown import Shown
 from stepladder.report.view import Row, View, judged_cells
-from stepladder.report.wording import counted, elided, visible
+from stepladder.report.wording import counted, elided, verdict_text, visible
 
 __all__ = ["CSV_COLUMNS", "FORMATS", "show", "view_of_scores"]
 
@@ -85,12 +85,12 @@ def _row(arm: ScoredArm, base: str, delta: float) -> Row:
         test=shown,
         instead=f"diverged in all {arm.n}" if arm.diverged == arm.n else None,
         reported="",
-        notes=_notes(arm),
+        notes=_notes(arm, delta),
         **judged_cells(arm.effect, delta),
     )
 
 
-def _notes(arm: ScoredArm) -> tuple[str, ...]:
+def _notes(arm: ScoredArm, delta: float) -> tuple[str, ...]:
     notes = []
     if arm.diverged:
         notes.append(f"diverged in {arm.diverged} of {counted(arm.n, 'replicate')}")
@@ -104,7 +104,8 @@ def _notes(arm: ScoredArm) -> tuple[str, ...]:
     if effect is not None and effect.at_chance is not None:
         guessing = effect.at_chance
         text = Shown(guessing.mean, guessing.ci_low, guessing.ci_high, is_difference=True).text
-        notes.append(f"effect with diverged replicates at chance: {text}, {guessing.verdict}")
+        verdict = verdict_text(guessing.verdict, delta)
+        notes.append(f"effect with diverged replicates at chance: {text}, {verdict}")
     return tuple(notes)
 
 
@@ -114,11 +115,11 @@ def show(arms: Sequence[ScoredArm], delta: float, stream: TextIO | None = None) 
 
 
 def _json(arms: Sequence[ScoredArm], delta: float) -> str:
-    value = {"delta": delta, "arms": [_arm(arm) for arm in arms]}
+    value = {"delta": delta, "arms": [_arm(arm, delta) for arm in arms]}
     return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _arm(arm: ScoredArm) -> dict[str, Any]:
+def _arm(arm: ScoredArm, delta: float) -> dict[str, Any]:
     """The fields of an arm of a study; those of its training are empty."""
     return {
         "name": arm.name,
@@ -129,7 +130,7 @@ def _arm(arm: ScoredArm) -> dict[str, Any]:
         "val_accuracy": {},
         "train_accuracy": {},
         "effect": None if arm.effect is None else effect_as_json(arm.effect),
-        "diagnosis": list(_notes(arm)),
+        "diagnosis": list(_notes(arm, delta)),
         "diverged": arm.diverged,
         "missing": list(arm.missing),
     }

@@ -17,7 +17,7 @@ from stepladder.report.sentences import Headline
 from stepladder.report.shown import Shown
 from stepladder.report.side_table import SideTable
 from stepladder.report.tuning import tuning_tables
-from stepladder.report.wording import counted, number, visible
+from stepladder.report.wording import counted, number, verdict_text, visible
 from stepladder.runner.results import ArmResult, Results
 
 __all__ = ["JudgedCells", "Row", "Shown", "View", "judged_cells", "view_of"]
@@ -167,7 +167,7 @@ def _row(results: Results, index: int) -> Row:
         test=_accuracy(result.test_accuracy),
         instead=_instead(result),
         reported="" if result.reported is None else number(100 * result.reported),
-        notes=_notes(result, planned, results.finished),
+        notes=_notes(result, planned, results.finished, results.study.delta),
         **judged_cells(effect, results.study.delta),
     )
 
@@ -196,7 +196,7 @@ def judged_cells(effect: Effect | None, delta: float) -> JudgedCells:
     return JudgedCells(
         effect=_difference(effect),
         images=_images(effect),
-        verdict=_verdict(effect, delta),
+        verdict=verdict_text(effect.verdict, delta),
         kind=effect.verdict,
         needed=_needed(effect),
     )
@@ -230,18 +230,12 @@ def _instead(result: ArmResult) -> str | None:
     return next((visible(each) for each in constant), None)
 
 
-def _verdict(effect: Effect, delta: float) -> str:
-    if effect.verdict == "no difference beyond δ":
-        return f"no difference beyond {delta:g}"
-    return effect.verdict
-
-
 def _needed(effect: Effect) -> str:
     needed = effect.replicates_needed
     return "" if needed is None else f"about {needed:,} would do"
 
 
-def _notes(result: ArmResult, planned: int, is_finished: bool) -> tuple[str, ...]:
+def _notes(result: ArmResult, planned: int, is_finished: bool, delta: float) -> tuple[str, ...]:
     found = {each.text for each in result.findings}  # which have lines of their own
     notes = [visible(each) for each in result.diagnosis if each not in found]
     says_diverged = any("diverge" in each for each in result.diagnosis)
@@ -256,6 +250,6 @@ def _notes(result: ArmResult, planned: int, is_finished: bool) -> tuple[str, ...
     if guessing is not None:
         notes.append(
             f"effect with diverged replicates at the accuracy of guessing: "
-            f"{_difference(guessing).text}, {guessing.verdict}"
+            f"{_difference(guessing).text}, {verdict_text(guessing.verdict, delta)}"
         )
     return tuple(notes)

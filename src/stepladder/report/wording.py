@@ -16,6 +16,7 @@ __all__ = [
     "number",
     "p_value",
     "signed",
+    "verdict_text",
     "visible",
 ]
 
@@ -105,3 +106,8 @@ def duration(seconds: float) -> str:
     if whole < 48 * 60:
         return f"{whole // 60} h" + (f" {whole % 60} min" if whole % 60 else "")
     return f"{whole // 1440} d" + (f" {whole % 1440 // 60} h" if whole % 1440 // 60 else "")
+
+
+def verdict_text(verdict: str, delta: float) -> str:
+    """A verdict with the study's δ, in percentage points, in the place of its letter."""
+    return verdict.replace("δ", f"{delta:g}")

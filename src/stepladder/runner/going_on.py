@@ -34,8 +34,7 @@ def going_on(waiting: Sequence[Group], settings: Settings, store: Store) -> list
     if settings.endings is None:
         return list(waiting)
     endings = Endings(**settings.endings)
-    alone = settings.engine == "fit"  # which trains, and keeps, each trial of a group by itself
-    choices = [(group, _epochs(group, endings, alone)) for group in waiting]
+    choices = [(group, endings.epochs(group)) for group in waiting]
     stored = store.has(
         each for group, found in choices for epochs in found for each in _ids(group, epochs)
     )
@@ -64,13 +63,6 @@ def epochs_at_hand(
     known = stackings(plan.trials, plan.missing, dataset, settings, QuietProgress(), measure=False)
     waiting = going_on(groups(plan.trials, plan.missing, known), settings, store)
     return {trial.id: group.after for group in waiting if group.after for trial in group.trials}
-
-
-def _epochs(group: Group, endings: Endings, alone: bool) -> list[int]:
-    """Numbers of epochs after which a group may go on, as far as this machine knows."""
-    parts = [Group((trial,), 1) for trial in group.trials] if alone else [group]
-    first, *others = (endings.epochs(part) for part in parts)
-    return [each for each in first if all(each in other for other in others)]
 
 
 def _ids(group: Group, epochs: int) -> set[str]:

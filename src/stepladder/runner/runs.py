@@ -15,6 +15,7 @@ from stepladder.runner.processes import is_here_and_gone
 from stepladder.runner.question import question_of
 from stepladder.store import Store, StudyRecord, open_store
 from stepladder.study import Study
+from stepladder.values import fingerprint
 
 __all__ = ["RunState", "runs_in", "runs_of", "state_of"]
 
@@ -32,6 +33,7 @@ class RunState:
         seconds: wall time that running it has taken.
         size: bytes of its folder, or None.
         problem: why it cannot be read, or empty.
+        declared: a digest of its study as the store has it, or empty.
     """
 
     name: str
@@ -42,6 +44,7 @@ class RunState:
     seconds: float = 0.0
     size: int | None = None
     problem: str = ""
+    declared: str = ""
 
     @property
     def state(self) -> str:
@@ -108,19 +111,21 @@ def _state(
     store: Store, record: StudyRecord, place: Path | None = None, size: int | None = None
 ) -> RunState:
     search = record.study.search
+    declared = fingerprint(record.study.model_dump(mode="json", by_alias=True))
     if search is not None and not record.study.techniques:  # candidates are its trials
         asked = _candidates(place, record.study)
         return RunState(
             record.study.name, place, asked, asked or search.trials,
-            seconds=record.seconds, size=size,
+            seconds=record.seconds, size=size, declared=declared,
         )  # fmt: skip
     plan = foreseen(question_of(record), store)
     planned, missing = len(plan.trials), len(plan.missing)
     claims = store.claimed(trial.id for trial in plan.missing).values()
     alive = [each for each in claims if not is_here_and_gone(each)]
     return RunState(
-        record.study.name, place, planned - missing, planned, len(alive), record.seconds, size
-    )
+        record.study.name, place, planned - missing, planned, len(alive), record.seconds, size,
+        declared=declared,
+    )  # fmt: skip
 
 
 def _candidates(place: Path | None, study: Study) -> int:

@@ -198,7 +198,8 @@ def _rows(
         together.setdefault((group_key(trial), before.get(trial, ())), []).append(trial)
     rows: dict[tuple[GroupKey, object], list[Trial]] = {}
     for (key, behind), members in together.items():
-        parts = -(-len(members) // most_lanes(key.structure))
+        most = most_lanes(key.structure) if key.engine == "population" else 1
+        parts = -(-len(members) // most)
         for part in range(parts):  # of equal size or one less, so that processes end together
             start, stop = (len(members) * place // parts for place in (part, part + 1))
             rows[key, (behind, part)] = members[start:stop]

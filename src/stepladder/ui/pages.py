@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from stepladder.report.compare import comparison_as_html
 from stepladder.report.html import as_html
@@ -15,7 +15,7 @@ from stepladder.runner.runs import RunState
 from stepladder.ui.cache import Cache
 from stepladder.ui.sources import Source
 
-__all__ = ["Pages"]
+__all__ = ["Pages", "as_address", "key_in"]
 
 _WATCHED = ("validation", "accuracy", "loss", "seconds", "gradients", "units")
 """Figures that show no test accuracy."""
@@ -41,7 +41,7 @@ class Pages:
         """
         states = self.source.states()
         rows = [
-            (key_of(state), quote(key_of(state), safe=""), state.state,
+            (key_of(state), as_address(key_of(state)), state.state,
              f"{state.stored:,} of {state.planned:,}", duration(state.seconds), state.problem)
             for state in states
         ]  # fmt: skip
@@ -56,7 +56,7 @@ class Pages:
         state = self._state(key)
         if state is None:
             return None
-        stamp = (state.state, state.stored, state.planned)
+        stamp = (state.state, state.stored, state.planned, state.declared)
         return self.cache.get(("run", key), stamp, lambda: self._run(state))
 
     def _run(self, state: RunState) -> str:
@@ -68,7 +68,7 @@ class Pages:
 
     def _others(self, key: str) -> Sequence[tuple[str, str]]:
         others = (key_of(state) for state in self.source.states())
-        return [(other, quote(other, safe="")) for other in others if other != key]
+        return [(other, as_address(other)) for other in others if other != key]
 
     def compare(self, one: str, two: str) -> str | None:
         """Two runs side by side; None where either is unknown or is not finished.
@@ -82,7 +82,7 @@ class Pages:
             return None
         if not first.state == second.state == "finished":
             return None  # test figures of a study that trains are not shown
-        stamp = (first.stored, second.stored)
+        stamp = (first.stored, first.declared, second.stored, second.declared)
         return self.cache.get(
             ("compare", one, two), stamp,
             lambda: comparison_as_html(self.source.results(first), self.source.results(second),
@@ -91,6 +91,16 @@ class Pages:
 
     def _state(self, key: str) -> RunState | None:
         return next((each for each in self.source.states() if key_of(each) == key), None)
+
+
+def as_address(key: str) -> str:
+    """A key as one part of a path, quoted twice, since what serves it undoes one of them first."""
+    return quote(quote(key, safe=""), safe="")
+
+
+def key_in(part: str) -> str:
+    """The key of a part of a path that `as_address` made, as a request has it."""
+    return unquote(part)
 
 
 def key_of(state: RunState) -> str:

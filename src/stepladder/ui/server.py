@@ -19,7 +19,7 @@ from stepladder.report.live import runs_html
 from stepladder.report.wording import visible
 from stepladder.ui.cache import Cache
 from stepladder.ui.guard import Guard
-from stepladder.ui.pages import Pages
+from stepladder.ui.pages import Pages, key_in
 from stepladder.ui.sources import Source
 
 __all__ = ["application", "serve"]
@@ -41,10 +41,11 @@ def application(source: Source, token: str, port: int) -> Guard:
         return await _shown(pages.runs)
 
     async def run(request: Request) -> Response:
-        return await _shown(pages.run, request.path_params["key"])
+        return await _shown(pages.run, key_in(request.path_params["key"]))
 
     async def compare(request: Request) -> Response:
-        return await _shown(pages.compare, *(request.path_params[each] for each in ("one", "two")))
+        keys = (key_in(request.path_params[each]) for each in ("one", "two"))
+        return await _shown(pages.compare, *keys)
 
     routes = [
         Route("/", runs),

@@ -1,6 +1,7 @@
 """Groups: decided by the study alone, never by what is left to train."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -135,3 +136,9 @@ def test_only_the_structures_that_are_named_are_stacked():
     trials = [trial(activation=name, replicate=r) for name in ("elu", "relu") for r in range(2)]
     made = groups(trials, trials, {structure(trials[0].recipe): STACK})
     assert [group.stacking for group in made] == [STACK, ALONE, ALONE]
+
+
+def test_keras_fit_trains_trials_one_by_one_and_so_each_is_a_group_of_its_own():
+    trials = [replace(trial(learning_rate=rate), engine="fit/jax") for rate in (0.1, 0.2, 0.3)]
+    assert [group.trials for group in groups(trials, trials)] == [(each,) for each in trials]
+    assert {group.lanes for group in groups(trials, trials)} == {1}

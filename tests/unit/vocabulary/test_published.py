@@ -170,3 +170,11 @@ def test_a_file_that_is_no_table_is_named(tmp_path):
     (tmp_path / "t.toml").write_text("rows = [", "utf-8")
     with pytest.raises(StudyError, match="must be TOML"):
         PublishedTable.load(tmp_path / "t.toml")
+
+
+def test_epochs_are_said_once():
+    without = {name: value for name, value in BASE.items() if name != "epochs"}
+    assert table(NAIVE, base=without, epochs=7).base.epochs == 7
+    assert table(NAIVE, epochs=2).base.epochs == 2
+    with pytest.raises(StudyError, match="epochs must be said once, found 7"):
+        table(NAIVE, epochs=7)

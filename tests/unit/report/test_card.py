@@ -1,0 +1,42 @@
+"""The card of a model: names are shown as they are, whatever they hold."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+from stepladder import Study
+from stepladder.report import card
+
+HOSTILE = "![x](http://evil.example/p.png) | <b>@me</b> www.evil.example"
+
+
+def made(file="model.keras"):
+    """An exported model as far as the parts that hold names look at it."""
+    study = Study(name=HOSTILE, base={"hidden": [3]})
+    record = SimpleNamespace(
+        study=study, classes=("a`b", "|"), dataset=HOSTILE, sizes={"train": 5},
+        fingerprint="f" * 64, versions={}, machine=HOSTILE,
+    )  # fmt: skip
+    return SimpleNamespace(
+        record=record, arm=HOSTILE, file=Path(file), replicates=(0,), is_ensemble=False,
+        parameters=10, of=1, diverged=0, framing=None, levels=None, recipe=study.base,
+    )  # fmt: skip
+
+
+def test_names_are_neither_markup_nor_links():
+    for part in (card._head, card._origin):
+        text = "\n".join(part(made()))
+        assert "![x](" not in text
+        assert "<b>" not in text
+        assert "http://" not in text
+        assert "www.evil" not in text
+        assert r"\!" not in text
+
+
+def test_names_do_not_break_tables_or_code():
+    (row,) = [line for line in card._origin(made()) if line.startswith("| data |")]
+    assert row.replace(r"\|", "").count("|") == 3
+    name = 'a "b"\\c`.keras'
+    text = "\n".join(card._use(made(name)))
+    assert f"load_model({json.dumps(name)})" in text
+    assert "`` a`b ``, `|`" in text
