@@ -108,14 +108,12 @@ class Asker:
         Raises:
             StudyError: if the sampler cannot draw from this space.
         """
-        study = self._known(for_sampling=True)
-        made = sampler(self._search.sampler, self._seed(1, population))
-        if made is not None:
-            study.sampler = made
+        study = self._sampled(self._told, self._seed(1, population))
+        structures = self._structures(population)
         asked: list[Trial] = []
         try:
             for _ in range(count):
-                asked.append(self._draw(study, asked))
+                asked.append(self._draw(study, asked, structures))
         except ValueError as error:
             raise StudyError(
                 f"search.sampler must be one that draws from this space, found "
@@ -123,17 +121,49 @@ class Asker:
             ) from None
         return study.get_trials()[-count:]
 
-    def _draw(self, study: OptunaStudy, before: Sequence[Trial]) -> Trial:
+    def _sampled(self, told: Sequence[Candidate], seed: int) -> OptunaStudy:
+        """A study that knows some candidates, with the search's sampler."""
+        study = self._known(told, for_sampling=True)
+        made = sampler(self._search.sampler, seed)
+        if made is not None:
+            study.sampler = made
+        return study
+
+    def _structures(self, population: int) -> OptunaStudy | None:
+        """A study of the best candidate of each structure; None where all are asked alike.
+
+        The good ones among which TPE looks for more are a tenth of those that it knows: lanes of
+        one structure would fill them up, and no other structure be tried any more.
+        """
+        if self._search.per_structure == 1 or not reads_dropped(self._search.sampler):
+            return None
+        best: dict[tuple[tuple[str, Choice], ...], Candidate] = {}
+        for each in self._told:
+            key = tuple(self._structure_of(each.params).items())
+            best[key] = max(best.get(key, each), each, key=_how_far)
+        return self._sampled(list(best.values()), self._seed(2, population))
+
+    def _structure_of(self, params: Mapping[str, Choice]) -> dict[str, Choice]:
+        """Those of a candidate's parameters that select its program."""
+        pairs = zip(self._dimensions, self._structural, strict=True)
+        return {each.name: params[each.name] for each, own in pairs if own and each.name in params}
+
+    def _draw(
+        self, study: OptunaStudy, before: Sequence[Trial], structures: OptunaStudy | None
+    ) -> Trial:
         """One more candidate of a population, after those before it."""
         number, place = len(self._asked) + len(before), len(before)
         fixed: dict[str, Choice] = {}
         if number < len(self._points):
             fixed = drawn(self._dimensions, self._points[number], self._study.base)
         elif place % self._search.per_structure:
-            leader = before[-1].params
-            names = [each.name for each, own in
-                     zip(self._dimensions, self._structural, strict=True) if own]  # fmt: skip
-            fixed = {name: leader[name] for name in names if name in leader}
+            fixed = self._structure_of(before[-1].params)
+        elif structures is not None:
+            fixed = self._structure_of(self._asked_of(structures, {}).params)
+        return self._asked_of(study, fixed)
+
+    def _asked_of(self, study: OptunaStudy, fixed: dict[str, Choice]) -> Trial:
+        """A trial of a study, some of its parameters given."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that a sampler or an option of it is experimental
             if fixed:
@@ -150,10 +180,11 @@ class Asker:
         self._told = candidates
         self._write()
 
-    def _known(self, for_sampling: bool) -> OptunaStudy:
-        """A study of Optuna's of all that was told.
+    def _known(self, told: Sequence[Candidate], for_sampling: bool) -> OptunaStudy:
+        """A study of Optuna's of candidates as they were told.
 
         Args:
+            told: the candidates.
             for_sampling: whether candidates that are under way count as far as they came, and
                 those that were dropped for whole where a sampler reads no others; else the former
                 are running.
@@ -164,7 +195,8 @@ class Asker:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         study = optuna.create_study(direction="maximize", study_name=self._study.name)
         study.set_user_attr(_OURS, self._identity)
-        for candidate, asked in zip(self._told, self._asked, strict=False):
+        for candidate in told:
+            asked = self._asked[candidate.number]
             counts = for_sampling and not reads_dropped(self._search.sampler)
             whole = counts or not candidate.epochs_left
             state = TrialState.COMPLETE if whole else TrialState.PRUNED
@@ -225,7 +257,7 @@ class Asker:
         from optuna.storages import JournalStorage
         from optuna.storages.journal import JournalFileBackend
 
-        known = self._known(for_sampling=False)
+        known = self._known(self._told, for_sampling=False)
         with tempfile.TemporaryDirectory(prefix="stepladder-") as folder:
             file = Path(folder) / JOURNAL_NAME
             copy_study(
@@ -234,6 +266,12 @@ class Asker:
                 to_storage=JournalStorage(JournalFileBackend(str(file))),
             )
             write_whole(self._journal, file.read_bytes())
+
+
+def _how_far(candidate: Candidate) -> tuple[int, float]:
+    """How far a candidate came, and how well it did there."""
+    accuracy = candidate.accuracy
+    return candidate.epochs, -math.inf if math.isnan(accuracy) else accuracy
 
 
 def _suggest(trial: Trial, dimension: Dimension) -> Any:  # noqa: ANN401 - of any kind
