@@ -280,5 +280,4 @@ def _percent(value: float | None) -> str:
 
 
 def _estimate(each: Estimate) -> str:
-    low, high = (None if end is None else 100 * end for end in (each.ci_low, each.ci_high))
-    return f"{Shown(100 * each.mean, low, high).text} %"
+    return f"{Shown.accuracy(each).text} %"

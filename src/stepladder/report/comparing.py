@@ -160,19 +160,14 @@ def _arms(pairs: list[_Pair], names: tuple[str, str], is_paired: bool) -> SideTa
         title="Test accuracy in both",
         heads=("arm", f"{names[0]} %", f"{names[1]} %", "difference, points", "replicates"),
         rows=tuple(
-            (elided(pair.name, NAME_LENGTH), _accuracy(pair.one), _accuracy(pair.two),
+            (elided(pair.name, NAME_LENGTH), Shown.accuracy(pair.one.test_accuracy).text,
+             Shown.accuracy(pair.two.test_accuracy).text,
              _shown(pair.points).text, f"{pair.one.n} and {pair.two.n}")
             for pair in pairs
         ),
         note=f"± and brackets: 95 % t intervals; the difference is {pairing}, without correction "
         "for the number of arms and without a verdict.",
     )  # fmt: skip
-
-
-def _accuracy(result: ArmResult) -> str:
-    estimate = result.test_accuracy
-    low, high = (None if end is None else 100 * end for end in (estimate.ci_low, estimate.ci_high))
-    return Shown(100 * estimate.mean, low, high).text
 
 
 def _asked(one: Results, two: Results, names: tuple[str, str]) -> SideTable:

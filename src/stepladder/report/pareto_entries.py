@@ -74,9 +74,7 @@ class Entry:
     @property
     def shown(self) -> Shown:
         """Its accuracy in percent."""
-        ends = (self.accuracy.ci_low, self.accuracy.ci_high)
-        low, high = (None if end is None else 100 * end for end in ends)
-        return Shown(100 * self.accuracy.mean, low, high)
+        return Shown.accuracy(self.accuracy)
 
 
 @dataclass(frozen=True)

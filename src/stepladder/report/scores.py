@@ -67,13 +67,8 @@ def _footnotes(comparisons: int, delta: float) -> tuple[str, ...]:
 
 
 def _row(arm: ScoredArm, base: str, delta: float) -> Row:
-    low, high = arm.score.ci_low, arm.score.ci_high
     nothing = Shown(float("nan"))
-    shown = Shown(
-        100 * arm.score.mean,
-        None if low is None else 100 * low,
-        None if high is None else 100 * high,
-    )
+    shown = Shown.accuracy(arm.score)
     return Row(
         name=visible(arm.name),
         against=arm.compared_with and visible(arm.compared_with),

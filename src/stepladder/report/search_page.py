@@ -15,9 +15,9 @@ from stepladder.report.search_words import (
     knob_rows,
     luck_text,
     params_text,
-    shown,
     subtitle,
 )
+from stepladder.report.shown import Shown
 from stepladder.report.side_table import SideTable
 from stepladder.report.wording import counted, duration, visible
 from stepladder.searcher.found import Found
@@ -63,7 +63,7 @@ def _context(found: Found, figures: Sequence[Drawn]) -> dict[str, Any]:
 
 
 def _answer(found: Found) -> list[str]:
-    fresh, seen = shown(found.fresh), luck_text(found)
+    fresh, seen = Shown.accuracy(found.fresh), luck_text(found)
     lines = [
         f"The best of {counted(len(found.candidates), 'candidate')} is candidate "
         f"{found.winner.number}: {params_text(found.winner.params)}.",
@@ -75,7 +75,9 @@ def _answer(found: Found) -> list[str]:
         expected_text(found),
     ]
     if found.test is not None:
-        lines.insert(2, f"On the test images the same replicates reach {shown(found.test).text} %.")
+        lines.insert(
+            2, f"On the test images the same replicates reach {Shown.accuracy(found.test).text} %."
+        )
     return lines
 
 

@@ -17,9 +17,9 @@ from stepladder.report.search_words import (
     knob_rows,
     luck_text,
     params_text,
-    shown,
     subtitle,
 )
+from stepladder.report.shown import Shown
 from stepladder.report.table import FILE_WIDTH
 from stepladder.report.wording import counted, visible
 from stepladder.searcher.found import Found
@@ -74,7 +74,7 @@ def search_table(found: Found) -> RenderableType:
 
 def _best(found: Found) -> list[RenderableType]:
     fresh = found.fresh
-    validation = shown(fresh)
+    validation = Shown.accuracy(fresh)
     params = params_text(found.winner.params)
     lines: list[RenderableType] = [
         Text.assemble("Best: ", (f"candidate {found.winner.number}", "bold"), f", {params}"),
@@ -87,7 +87,9 @@ def _best(found: Found) -> list[RenderableType]:
     if found.test is not None:
         test = found.test
         lines.append(
-            Text.assemble("test ", (f"{shown(test).text} %", "bold"), " on the same replicates")
+            Text.assemble(
+                "test ", (f"{Shown.accuracy(test).text} %", "bold"), " on the same replicates"
+            )
         )
     looks = f"{counted(found.looks, 'look')} at this test set so far"
     again = found.test is not None and found.looks > 1

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from stepladder.analysis.judged import Estimate
-from stepladder.report.shown import Shown
 from stepladder.report.wording import MISSING, counted, duration, number, visible
 from stepladder.searcher.candidates import Candidate
 from stepladder.searcher.found import Found
@@ -22,7 +20,6 @@ __all__ = [
     "mean_of",
     "params_text",
     "ranked",
-    "shown",
     "span_text",
     "subtitle",
     "value_text",
@@ -146,9 +143,3 @@ def value_text(value: Choice) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     return visible(str(value))
-
-
-def shown(estimate: Estimate) -> Shown:
-    """An accuracy with its interval, in percent."""
-    low, high = (None if end is None else 100 * end for end in (estimate.ci_low, estimate.ci_high))
-    return Shown(100 * estimate.mean, low, high)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Self
 
+from stepladder.analysis.judged import Estimate
 from stepladder.report.wording import number, signed
 
 __all__ = ["Shown"]
@@ -25,6 +27,13 @@ class Shown:
     low: float | None = None
     high: float | None = None
     is_difference: bool = False
+
+    @classmethod
+    def accuracy(cls, estimate: Estimate) -> Self:
+        """A fraction in 0…1 with its interval, in percent."""
+        ends = (estimate.ci_low, estimate.ci_high)
+        low, high = (None if end is None else 100 * end for end in ends)
+        return cls(100 * estimate.mean, low, high)
 
     @property
     def number(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
-from stepladder.analysis.judged import Effect, Estimate, Verdict
+from stepladder.analysis.judged import Effect, Verdict
 from stepladder.report import footnotes, sentences
 from stepladder.report.confounds import confound_tables
 from stepladder.report.ensembles import ensemble_tables
@@ -162,9 +162,9 @@ def _row(results: Results, index: int) -> Row:
         is_against_told=_is_against_told(results, index),
         replicates=f"{result.n} of {max(planned, result.n)}",
         is_complete=result.n >= planned and not result.diverged,
-        train=_accuracy(result.train_accuracy),
-        validation=_accuracy(result.val_accuracy),
-        test=_accuracy(result.test_accuracy),
+        train=Shown.accuracy(result.train_accuracy),
+        validation=Shown.accuracy(result.val_accuracy),
+        test=Shown.accuracy(result.test_accuracy),
         instead=_instead(result),
         reported="" if result.reported is None else number(100 * result.reported),
         notes=_notes(result, planned, results.finished, results.study.delta),
@@ -199,15 +199,6 @@ def judged_cells(effect: Effect | None, delta: float) -> JudgedCells:
         verdict=verdict_text(effect.verdict, delta),
         kind=effect.verdict,
         needed=_needed(effect),
-    )
-
-
-def _accuracy(estimate: Estimate) -> Shown:
-    low, high = estimate.ci_low, estimate.ci_high
-    return Shown(
-        mean=100 * estimate.mean,
-        low=None if low is None else 100 * low,
-        high=None if high is None else 100 * high,
     )
 
 

@@ -14,7 +14,8 @@ from stepladder.report.plots.overlay import LOG_ODDS
 from stepladder.report.plots.plot import Plot
 from stepladder.report.plots.scales import accuracy_axis, is_high
 from stepladder.report.plots.slices import parallel_plot, plateau_plot
-from stepladder.report.search_words import expected_text, shown, value_text
+from stepladder.report.search_words import expected_text, value_text
+from stepladder.report.shown import Shown
 from stepladder.report.style import Theme
 from stepladder.report.wording import duration, number
 from stepladder.searcher.found import Found, Knob
@@ -39,7 +40,7 @@ def search_figures(found: Found) -> list[Plot]:
 def _expected_plot(found: Found) -> Plot | None:
     if len(found.expected.trials) < 2:
         return None
-    fresh = shown(found.fresh)
+    fresh = Shown.accuracy(found.fresh)
     stretched = f" {LOG_ODDS}" if is_high(100 * found.expected.mean) else ""
     return Plot(
         name="expected-best",
@@ -67,7 +68,7 @@ def _draw_expected(found: Found, figure: Figure, theme: Theme) -> None:
     height, bottom, wide = 2.2, 0.45, 0.62
     figure.set_size_inches(WIDTH, bottom + height + 0.45)
     axes = axes_at(figure, LEFT, bottom, WIDTH - LEFT - wide, height)
-    curve, fresh = found.expected, shown(found.fresh)
+    curve, fresh = found.expected, Shown.accuracy(found.fresh)
     trials, mean, spread = curve.trials, 100 * curve.mean, 100 * curve.spread
     low, high = mean - spread, np.minimum(mean + spread, mean[-1])
     ends = [float(mean[0]), float(mean[-1]), fresh.mean, fresh.low or fresh.mean,
@@ -111,7 +112,7 @@ def _draw_fresh(
     axes: Axes, found: Found, theme: Theme, ends: list[float], *, is_log: bool
 ) -> None:  # fmt: skip
     """The best one on fresh replicates, on the curve's scale beside it."""
-    fresh = shown(found.fresh)
+    fresh = Shown.accuracy(found.fresh)
     accuracy_axis(axes, "y", ends, is_log=is_log)
     axes.grid(visible=False)
     axes.set_xlim(-1, 1)
