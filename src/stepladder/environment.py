@@ -158,13 +158,13 @@ def has_gpu() -> bool:
     return there and Path("/dev/nvidiactl").exists()
 
 
-def memory(meminfo: Path = Path("/proc/meminfo"), limit: Path = _MEMORY_LIMIT) -> int:
-    """Bytes that may still be used here, by the system's and a cgroup's word; 0 if unknown."""
+def memory(meminfo: Path = Path("/proc/meminfo"), limit: Path = _MEMORY_LIMIT) -> int | None:
+    """Bytes that may still be used here, by the system's and a cgroup's word; None if unknown."""
     try:
         lines = meminfo.read_text().splitlines()
         free = next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable"))
     except (OSError, StopIteration, IndexError, ValueError):
-        return 0
+        return None
     try:
         return min(free, max(0, int(limit.read_text()) - _held(limit)))
     except (OSError, ValueError):  # no cgroup of version 2, or no limit

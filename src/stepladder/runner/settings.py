@@ -31,7 +31,7 @@ class Settings:
         axis: how replicates are put together; `auto` measures where that can pay.
         chunk: replicates that are put together, or None for a number of ours.
         device: what the population engine trains on.
-        memory: bytes that all processes together may use; 0 where that is not known.
+        memory: bytes that all processes together may use; None where that is not known.
         jax: version of JAX, on which measured choices depend.
         checkpoint_seconds: a training is kept so often that no more than this is ever lost.
         endings_bytes: what the final states of trainings may take in the cache, from which
@@ -49,7 +49,7 @@ class Settings:
     axis: AxisChoice = "auto"
     chunk: int | None = None
     device: Literal["cpu", "gpu"] = "cpu"
-    memory: int = 0
+    memory: int | None = None
     jax: str = ""
     checkpoint_seconds: float = 60.0
     endings_bytes: int = 0

@@ -120,7 +120,9 @@ def _fitting(group: Group, settings: Settings, progress: Progress) -> int:
     """Replicates that fit in memory, at most as many as wanted."""
     wanted = settings.chunk or CHUNK
     each = group.lanes * multiplications(group.key.structure) * _BYTES
-    most = max(1, int(settings.memory / len(settings.cpus) // each)) if settings.memory else wanted
+    if settings.memory is None:
+        return wanted
+    most = max(1, int(settings.memory / len(settings.cpus) // each))
     if most >= wanted:
         return wanted
     progress.note(

@@ -85,7 +85,7 @@ def test_what_endings_may_take(monkeypatch, tmp_path):
 def test_memory_is_what_a_cgroup_has_left(tmp_path):
     (tmp_path / "meminfo").write_text("MemTotal: 99 kB\nMemAvailable: 8192 kB\n")
     limit = tmp_path / "memory.max"
-    assert environment.memory(tmp_path / "gone", limit) == 0
+    assert environment.memory(tmp_path / "gone", limit) is None
     assert environment.memory(tmp_path / "meminfo", limit) == 8 << 20
     limit.write_text("max\n")
     (tmp_path / "memory.current").write_text("3000000\n")

@@ -125,6 +125,15 @@ def test_what_does_not_fit_in_memory_is_lowered_with_one_line(dataset, settings)
     )
 
 
+def test_a_machine_whose_memory_is_full_puts_nothing_together(dataset, settings):
+    wide = trials(dataset, 8, hidden=[4096, 4096])
+    unknown = replace(settings, axis="vmap", memory=None)
+    assert chosen(wide, dataset, unknown, Notes()) == Stacking("vmap", 8)
+    notes = Notes()
+    assert chosen(wide, dataset, replace(unknown, memory=0), notes).chunk == 1
+    assert "of 0.0 GB; 1 are put together" in notes.texts[0]
+
+
 def test_the_fit_engine_trains_one_by_one(dataset, settings):
     fit = replace(settings, engine="fit")
     assert stackings(trials(dataset), trials(dataset), dataset, fit, Notes()) == {}
