@@ -189,7 +189,7 @@ def _markdown_row(row: Row, parts: int, images: int, reported: int) -> list[str]
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]~|#$])")
 
-_LINK = re.compile(r"@|://|\bwww\.", re.IGNORECASE)
+_LINK = re.compile(r"@|://|www\.", re.IGNORECASE)
 """What makes a mention or a link of plain text, unless its first character stands apart."""
 
 

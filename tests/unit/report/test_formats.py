@@ -146,6 +146,7 @@ def test_markdown_tables_have_the_same_columns_in_every_row(variant):
         ("@user", "@\u2060user"),
         ("https://example.org", "https:\u2060//example.org"),
         ("www.example.org, WWW.", "w\u2060ww.example.org, W\u2060WW."),
+        ("_www.example.org", "\\_w\u2060ww.example.org"),
         ("#1", "\\#1"),
         ("two\nlines", "two lines"),
     ],
