@@ -11,6 +11,7 @@ from example_results import (
 )
 
 from stepladder.report import footnotes, sentences
+from stepladder.runner.results import Adapted
 
 VERDICTS = ("helps", "hurts", "no difference beyond δ", "not enough replicates")
 
@@ -99,6 +100,11 @@ def test_the_reference_of_effects_is_told():
     assert sentences.comparison(one_arm()) == ""
 
 
+def adaptive():
+    """The study with its replicates added at one look of two."""
+    return replace(mnist_results(), adapted=Adapted((3, 5), 1, 6, 35, 35, 0.0))
+
+
 def notes(results):
     return " ".join(footnotes.footnotes(results))
 
@@ -112,12 +118,15 @@ def notes(results):
         ),
         (mnist_results(), "does not speak for new test images"),
         (mnist_results(), "corrected for 6 comparisons (Holm)"),
+        (mnist_results(), "t test over replicates, with sign flips or one sign throughout, at 5 %"),
         (mnist_results(), "within 0.1 points"),
         (mnist_results(), "A rung stands on the rungs below it"),
         (mnist_results(), "Every arm kept one learning rate, 0.001"),
         (mnist_results(), "First look at this test set."),
         (mnist_results(looks=7), "7 looks at this test set so far"),
         (partial_results(), "over 2 to 5 replicates"),
+        (adaptive(), "or one sign throughout, corrected for 6 comparisons (Holm)"),
+        (adaptive(), "the error rate split among them"),
         (one_replicate(), "One replicate an arm: no interval can be given"),
         (VARIANTS["nothing yet"](), "there are no figures yet"),
     ],
@@ -129,6 +138,8 @@ def test_footnotes_say_what_the_figures_speak_for(results, said):
 @pytest.mark.parametrize(
     ("results", "unsaid"),
     [
+        (adaptive(), "5 %, corrected"),
+        (adaptive(), ", at 5 %"),
         (one_replicate(), "95 %"),
         (named_results(["a", "b"]), "learning rate"),
         (named_results(["a"]), "Holm"),

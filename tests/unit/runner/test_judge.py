@@ -211,3 +211,18 @@ def test_comparisons_that_have_no_figures_yet_count_in_the_family():
     assert early.p_holm == pytest.approx(min(1.0, 4 * early.p))
     assert early.p_t_holm == pytest.approx(4 * early.p_t)
     assert "corrected for 4 comparisons (Holm)" in verdict_note(results)
+
+
+def test_arms_that_diverge_everywhere_count_in_the_family():
+    longer = STUDY.changed({"techniques": ["ReLU", "dropout", "max-norm"]})
+    store = FakeStore()
+    for place, trials in enumerate(trials_of(longer, "f" * 64, 10, "population").values()):
+        for trial in trials:
+            made = varied(trial, 0.5 + 0.1 * place + (0.0, 0.01, -0.01, 0.02)[trial.replicate])
+            nothing = Score(math.nan, math.nan)
+            store.add(made if place < 2 else replace(made, diverged=1, test=nothing))
+    results = judge(store, replace(RECORD, study=longer), "population", "test")
+    first = results.arms[1].effect
+    assert [arm.effect for arm in results.arms[2:]] == [None] * 2
+    assert first.p_t_holm == pytest.approx(3 * first.p_t)
+    assert "corrected for 3 comparisons (Holm)" in verdict_note(results)
