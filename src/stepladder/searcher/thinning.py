@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from stepladder.recipe import Recipe
@@ -64,6 +65,11 @@ class Thinning:
         self._population, self._question = population, question
         self._going = goes_on(question.study, question.engine)
         self._alive, self._rung = list(candidates), 0
+        search = question.study.search
+        assert search is not None
+        self._rows = {
+            each.number: place // search.per_structure for place, each in enumerate(candidates)
+        }
         self._earlier: dict[int, Trial] = {}
         self._stand({})
 
@@ -92,7 +98,11 @@ class Thinning:
         done, had, kept = self._trials, list(self._earlier.values()), self.goes_on
         self._rung += 1
         is_last = self._rung == len(self._population.rungs)
-        best = [] if is_last else survivors(self._alive, self._population.sizes[self._rung])
+        best = (
+            []
+            if is_last
+            else survivors(self._alive, self._population.sizes[self._rung], self._rows)
+        )
         for each in self._alive:
             each.is_over = each not in best
         self._earlier = {each.number: done[each.number] for each in best} if kept else {}
@@ -124,11 +134,26 @@ def _note(candidate: Candidate, result: TrialResult, going: bool) -> None:
     candidate.seconds = result.seconds + (0.0 if going else candidate.seconds)
 
 
-def survivors(alive: Sequence[Candidate], count: int) -> list[Candidate]:
+def survivors(
+    alive: Sequence[Candidate], count: int, rows: Mapping[int, int] | None = None
+) -> list[Candidate]:
     """The best of some candidates, in their order; never one that diverged.
 
-    Of equally good ones the earlier goes on.
+    Of candidates that were drawn in a row to share a structure the best goes on before any second
+    one: a few epochs tell learning rates apart sooner than networks. Of equally good ones the
+    earlier goes on.
+
+    Args:
+        alive: the candidates.
+        count: how many go on.
+        rows: the number of each candidate's row, by the candidate's; each its own when None.
     """
     finite = [each for each in alive if math.isfinite(each.accuracy)]
-    best = sorted(finite, key=lambda each: (-each.accuracy, each.number))[:count]
+    better: Counter[int] = Counter()  # of its row, for each candidate
+    placed = []
+    for each in sorted(finite, key=lambda each: (-each.accuracy, each.number)):
+        row = each.number if rows is None else rows[each.number]
+        placed.append((better[row], each))
+        better[row] += 1
+    best = [each for _, each in sorted(placed, key=lambda pair: pair[0])][:count]
     return sorted(best, key=lambda each: each.number)

@@ -108,6 +108,26 @@ def test_of_equals_the_earlier_goes_on(searching):
     assert [each.number for each in survivors(candidates, 2)] == [0, 1]
 
 
+def test_of_a_row_the_best_goes_on_before_any_second_one(searching):
+    candidates = Asker(searching()[1]).ask(6, 0)
+    accuracies = (0.9, 0.8, math.nan, 0.5, 0.6, 0.7)
+    for each, accuracy in zip(candidates, accuracies, strict=True):
+        each.rungs = {1: accuracy}
+    rows = {number: number // 3 for number in range(6)}
+    numbers = [[each.number for each in survivors(candidates, count, rows)] for count in (1, 2, 3)]
+    assert numbers == [[0], [0, 5], [0, 1, 5]]
+    assert [each.number for each in survivors(candidates, 3)] == [0, 1, 5]
+    assert [each.number for each in survivors(candidates, 2)] == [0, 1], "each a row of its own"
+
+
+def test_rows_are_as_long_as_the_study_says(searching, trainer):
+    study, question = searching(trials=8, per_structure=4, reduction=4)
+    train = trainer(lambda trial: 0.9 - trial.recipe.learning_rate / 2)
+    candidates = run(study, question, train)
+    whole = {each.number // 4 for each in candidates if each.epochs > 2}
+    assert whole == {0, 1}, "one of each structure"
+
+
 def test_those_too_close_to_the_best_are_tried_again_and_the_best_mean_wins(searching, trainer):
     study, question = searching(pruning="none", finalists=3, replicates=3)
     shown = {}
