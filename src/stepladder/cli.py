@@ -252,5 +252,9 @@ def _interrupted(words: list[str]) -> str:
 
     if words[1:2] not in _STORING:
         return "Interrupted."
-    again = shlex.join(["stepladder", *map(without_password, words[1:])])
-    return f"Interrupted. What was finished is stored; go on with the same command:\n  {again}"
+    shown = ["stepladder", *map(without_password, words[1:])]
+    hint = "" if shown[1:] == words[1:] else ", the password in place of ***"
+    return (
+        "Interrupted. What was finished is stored; go on with the same command"
+        f"{hint}:\n  {shlex.join(shown)}"
+    )

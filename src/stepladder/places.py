@@ -22,7 +22,10 @@ _ADVICE = {
 _SHOWN = reprlib.Repr()
 _SHOWN.maxstring = 100
 
-_PASSWORD = re.compile(r"(?P<user>://[^:/@\s]*:)[^@\s]*(?=@)|(?P<option>[?&]password=)[^&\s'\"]*")
+_PASSWORD = re.compile(
+    r"(?P<user>://[^:/]*:).*(?=@)|(?P<option>[?&](?:ssl)?password=)[^&]*", re.DOTALL
+)
+"""URLs as SQLAlchemy takes them apart, but up to the last `@`: rather too much than too little."""
 
 
 def usable(path: str | Path, what: str) -> Path:
@@ -51,9 +54,9 @@ def usable(path: str | Path, what: str) -> Path:
     return place
 
 
-def without_password(text: str) -> str:
-    """A text, such as the words of a command, with `***` for the password of every URL in it."""
-    return _PASSWORD.sub(lambda found: f"{found['user'] or found['option']}***", text)
+def without_password(word: str) -> str:
+    """One word of a command, such as a store's URL, with `***` for the passwords in it."""
+    return _PASSWORD.sub(lambda found: f"{found['user'] or found['option']}***", word)
 
 
 def _looked_up(place: Path) -> Iterator[Path]:

@@ -16,6 +16,13 @@ from stepladder.places import without_password
         ("postgresql://host/db?user=me&password=s3cret&x=1",
          "postgresql://host/db?user=me&password=***&x=1"),
         ("postgresql://:s3cret@host/db", "postgresql://:***@host/db"),
+        ("postgresql://me@corp:s3cret@host/db", "postgresql://me@corp:***@host/db"),
+        ("postgresql://me:s3 cret@host/db", "postgresql://me:***@host/db"),
+        ("postgresql://me:s3@cret@host/db", "postgresql://me:***@host/db"),
+        ("postgresql://host/db?password=s3 c'ret", "postgresql://host/db?password=***"),
+        ("postgresql://host/db?x=1&sslpassword=s3cret&y=2",
+         "postgresql://host/db?x=1&sslpassword=***&y=2"),
+        ("postgresql://me@host:5432/db", "postgresql://me@host:5432/db"),
         ("postgresql://me@host/db", "postgresql://me@host/db"),
         ("runs/mine@home/stepladder.db", "runs/mine@home/stepladder.db"),
         ("sqlite:///runs/mine.db", "sqlite:///runs/mine.db"),
@@ -24,6 +31,17 @@ from stepladder.places import without_password
 )  # fmt: skip
 def test_a_password_is_never_shown(text, shown):
     assert without_password(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("store", "said"),
+    [
+        ("postgresql://me:s3cret@host/db", "same command, the password in place of ***:\n"),
+        ("mine.db", "same command:\n  stepladder run quick --store mine.db"),
+    ],
+)
+def test_an_interrupted_command_asks_for_what_it_leaves_out(store, said):
+    assert said in cli._interrupted(["stepladder", "run", "quick", "--store", store])
 
 
 def test_an_interrupted_command_is_repeated_without_it(monkeypatch, capsys):
