@@ -122,7 +122,7 @@ def _refuse_unfinished(folder: Path, study: Study, arm: str | None) -> None:
     again = shlex.join([str(folder / STUDY_NAME), "--out", str(folder)])
     raise InputError(
         f"RUN must hold a search that is finished, found one without a winner yet, "
-        f"{str(folder)!r}; `stepladder search {again}` goes on with it"
+        f"{str(folder)!r}; `stepladder search {again}` with the same --store goes on with it"
     )
 
 

@@ -7,9 +7,13 @@ import tempfile
 import tomllib
 from pathlib import Path
 
+from stepladder.dimensions import recipe_of
 from stepladder.errors import OutputError
 from stepladder.files import sweep, write_whole
 from stepladder.places import usable
+from stepladder.recipe import Recipe
+from stepladder.searching import Search
+from stepladder.space import Params
 from stepladder.study import Study
 
 __all__ = [
@@ -109,17 +113,28 @@ def write_study(folder: Path, study: Study) -> None:
 def finished_search(folder: Path, study: Study) -> Path | None:
     """What a study's search has left in its folder; None where it is not finished.
 
-    What another search left there, of more candidates for example, is not this one's. A file that
-    cannot be read is given all the same: whoever reads it says what is wrong with it.
+    What another search left there, of more candidates or another base for example, is not this
+    one's. A file that cannot be read is given all the same: whoever reads it says what is wrong.
     """
     file = folder / SEARCH_NAME
     if study.search is None:
         return None
-    asked = {"search": study.search.model_dump(mode="json"), "seed": study.seed}
     try:
         found = json.loads(file.read_text("utf-8"))
-        return file if {name: found[name] for name in asked} == asked else None
+        asked = Search(**found["search"]), found["seed"]
+        params, recipe = found["best"]["params"], Recipe(**found["best"]["recipe"])
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError):
         return file
+    is_own = asked == (study.search, study.seed) and recipe == _made(params, study)
+    return file if is_own else None
+
+
+def _made(params: Params, study: Study) -> Recipe | None:
+    """The recipe that a winner's values make of the study's base; None where they make none."""
+    assert study.search is not None
+    try:
+        return recipe_of(params, study.search.space, study.base)
+    except (ValueError, KeyError):
+        return None

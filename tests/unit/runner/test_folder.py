@@ -67,7 +67,10 @@ SEARCHED = Study(
 
 def left(folder, study, **changes):
     """Writes what a search of a study would have left."""
-    found = {"search": study.search.model_dump(mode="json"), "seed": study.seed, **changes}
+    params = {"learning_rate": 0.05}
+    recipe = study.base.changed(params).model_dump(mode="json")
+    found = {"search": study.search.model_dump(mode="json"), "seed": study.seed,
+             "best": {"params": params, "recipe": recipe}, **changes}  # fmt: skip
     (folder / "search.json").write_text(json.dumps(found), "utf-8")
     return folder / "search.json"
 
@@ -79,7 +82,20 @@ def test_what_a_search_has_left_is_its_own(tmp_path):
     longer = SEARCHED.changed({"search": SEARCHED.search.changed({"trials": 5})})
     assert finished_search(tmp_path, longer) is None
     assert finished_search(tmp_path, SEARCHED.changed({"seed": 1})) is None
+    for other in ({"epochs": 99}, {"hidden": (4,)}):
+        base = SEARCHED.changed({"base": SEARCHED.base.changed(other)})
+        assert finished_search(tmp_path, base) is None, other
+    same = SEARCHED.changed({"base": SEARCHED.base.changed({"learning_rate": 0.3})})
+    assert finished_search(tmp_path, same) == file, "the space draws it anew"
     assert finished_search(tmp_path, STUDY) is None, "not a search at all"
+
+
+def test_what_a_search_has_left_before_a_setting_came_is_its_own(tmp_path):
+    search = SEARCHED.search.model_dump(mode="json")
+    del search["per_structure"]
+    assert finished_search(tmp_path, SEARCHED) is None
+    file = left(tmp_path, SEARCHED, search=search)
+    assert finished_search(tmp_path, SEARCHED) == file
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"search": 3}'])
