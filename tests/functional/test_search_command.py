@@ -2,9 +2,13 @@
 
 import json
 import re
+import shutil
+from dataclasses import replace
 
 import pytest
 
+from stepladder import Study
+from stepladder.runner.folder import write_study
 from stepladder.store import open_store
 
 SEARCH = """
@@ -125,6 +129,37 @@ def test_results_name_the_command_that_shows_a_search(searched, stepladder, in_p
     named = "stepladder search runs/searched/study.toml --out runs/searched"
     assert f"found that of a search: 'runs/searched'; `{named}` prints" in err
     assert "nothing to train" in in_process(*named.split()[1:])[2]
+
+
+def test_a_search_tells_what_it_takes_and_lacks_and_what_it_left_is_its_own(
+    searched, made_up, stepladder, in_process
+):
+    made_up(0, "both.db", name="searched")
+    shutil.rmtree(searched / "runs")
+    words = ("search", "search.toml", "--store", "both.db", "--set", "keep_weights=true")
+    done = stepladder(*words)
+    assert done.returncode == 0, done.stderr
+    assert "the store held another study named 'searched'" in done.stderr
+    assert "no kept weights" not in done.stderr
+
+    shutil.rmtree(searched / "runs/searched/weights")
+    _, _, said = in_process(*words)
+    assert "nothing to train" in said
+    assert "2 stored trials have no kept weights" in said
+    assert "the store held another study" not in said
+
+    runs = ("runs", "runs", "--store", "both.db", "--format", "json")
+    assert '"finished"' in in_process(*runs)[1]
+    study = Study.load(searched / "runs/searched/study.toml", {"base.epochs": 8})
+    with open_store("both.db") as kept:
+        kept.put_study(replace(kept.study("searched"), study=study))
+    write_study(searched / "runs/searched", study)  # as a search that was stopped leaves it
+    assert '"unfinished"' in in_process(*runs)[1]
+    for command in (("pareto",), ("export", "--to", "winner.keras")):
+        code, out, err = in_process(*command, "runs/searched", "--store", "both.db")
+        assert (code, out) == (2, ""), command
+        assert "stepladder search runs/searched/study.toml --out runs/searched" in err
+        assert "goes on with it" in err
 
 
 def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(searched, stepladder, in_process):
