@@ -6,7 +6,6 @@ Reference:
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 
@@ -60,7 +59,7 @@ def _use(made: Exported) -> Iterator[str]:
     yield ""
     yield "```python"
     yield "import keras"
-    yield f"model = keras.models.load_model({json.dumps(made.file.name)})"
+    yield f"model = keras.models.load_model({made.file.name!r})"
     yield "probabilities = model.predict(inputs)"
     yield "```"
     yield ""
