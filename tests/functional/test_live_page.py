@@ -67,12 +67,21 @@ def test_two_runs_are_compared_once_both_are_finished(made_up):
 
 
 def test_a_study_that_is_declared_anew_is_shown_anew(made_up):
+    made_up(6, "runs/other/stepladder.db", name="other")
     made_up(6)
-    (before,) = pages("runs").source.states()
-    made_up(6, seed=1)
-    (after,) = pages("runs").source.states()
-    assert (before.state, before.stored) == (after.state, after.stored) == ("finished", 6)
-    assert before.declared != after.declared, "or the page of the old one would stay"
+    now = [0.0]
+    kept = Pages(Source.of("runs"), Cache(lambda: now[0]))
+
+    def shown():
+        return kept.run("small"), kept.compare("small", "other")
+
+    old = shown()
+    made_up(6, delta=7.5)
+    now[0] = 60.0  # by then a page may be made anew
+    assert [(each.state, each.stored) for each in kept.source.states()] == [("finished", 6)] * 2
+    for before, after in zip(old, shown(), strict=True):
+        assert "7.5" not in before
+        assert "7.5" in after, "the page of the old one does not stay"
 
 
 @pytest.mark.parametrize("name", ["a/b", "100 %", "a%2Fb", "?x=1#y"])
