@@ -1,0 +1,28 @@
+"""What is said of scores that are not from our store."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from stepladder.analysis.scored import judge_scores
+from stepladder.report.scores import FORMATS, view_of_scores
+
+NOTE = "effect with diverged replicates at chance: 0.00 ± 0.05, no difference beyond 0.5"
+
+
+@pytest.fixture
+def arms():
+    """Two arms, one of which makes no difference beyond half a point."""
+    base, better = judge_scores({"base": {"0": 0.5, "1": 0.6}, "better": {"0": 0.5, "1": 0.6}})
+    within = replace(better.effect, mean=0.0, ci_low=-0.05, ci_high=0.05,
+                     verdict="no difference beyond δ")  # fmt: skip
+    return base, replace(better, effect=replace(within, at_chance=within))
+
+
+def test_every_verdict_names_its_points(arms):
+    view = view_of_scores(arms, 0.5)
+    assert view.rows[1].verdict == "no difference beyond 0.5"
+    assert dict(view.notes) == {"better": NOTE}
+    assert "δ" not in FORMATS["markdown"](arms, 0.5)
+    assert json.loads(FORMATS["json"](arms, 0.5))["arms"][1]["diagnosis"] == [NOTE]
