@@ -131,6 +131,18 @@ def test_verdicts_are_told_in_words(verdict, text):
     assert view.rows[4].kind == verdict
 
 
+def test_a_verdict_with_diverged_replicates_names_its_points():
+    results = mnist_results()
+    effect = results.arms[4].effect
+    within = replace(effect, mean=0.0, ci_low=-0.05, ci_high=0.05, verdict="no difference beyond δ")
+    changed = replace(results.arms[4], effect=replace(effect, at_chance=within))
+    view = view_of(replace(results, arms=(*results.arms[:4], changed, *results.arms[5:])))
+    assert dict(view.notes)["+ Adam"] == (
+        "effect with diverged replicates at the accuracy of guessing: 0.00 ± 0.05, "
+        "no difference beyond 0.1"
+    )
+
+
 def test_a_mean_without_an_interval_shows_none():
     results = mnist_results()
     alone = replace(results.arms[2], test_accuracy=estimate([0.9]))
