@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
-from typing import Literal, TextIO
+from typing import TYPE_CHECKING, Literal, TextIO
 
 from stepladder.report.formats import markdown_text
 from stepladder.techniques import CATALOGUE, Technique
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 __all__ = ["catalogue_text", "show"]
 
@@ -20,24 +22,18 @@ def show(form: Form = "table", stream: TextIO | None = None) -> None:
 
     Args:
         form: how.
-        stream: where to; stdout unless given. On a terminal the table has its width.
+        stream: where to; stdout unless given. A terminal gives its width and colours, a file
+            or a pipe gets 120 columns without.
 
     Raises:
         ValueError: if there is no such form.
     """
-    stream = sys.stdout if stream is None else stream
     if form != "table":
         print(catalogue_text(form), end="", file=stream)
         return
-    from rich.console import Console
+    from stepladder.report.terminal import console_on
 
-    console = Console(file=stream)
-    if not console.is_terminal:
-        console.width = WIDTH
-    console.print(_table(CATALOGUE))
-
-
-WIDTH = 120
+    console_on(stream).print(_table(CATALOGUE))
 
 
 def catalogue_text(form: Form = "table", techniques: Sequence[Technique] = CATALOGUE) -> str:
@@ -63,19 +59,16 @@ def catalogue_text(form: Form = "table", techniques: Sequence[Technique] = CATAL
         return "\n".join(lines) + "\n"
     if form != "table":
         raise ValueError(f"form must be table, json or markdown, found {form!r}; name one of them")
-    from rich.console import Console
+    from stepladder.report.terminal import plain_text
 
-    console = Console(width=WIDTH, color_system=None)
-    with console.capture() as captured:
-        console.print(_table(techniques))
-    return captured.get()
+    return plain_text(_table(techniques))
 
 
 def _change(technique: Technique) -> str:
     return ", ".join(f"{key} = {json.dumps(value)}" for key, value in technique.change.items())
 
 
-def _table(techniques: Sequence[Technique]) -> object:
+def _table(techniques: Sequence[Technique]) -> Table:
     from rich import box
     from rich.table import Table
     from rich.text import Text

@@ -6,13 +6,12 @@ import json
 from typing import Any, TextIO
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from stepladder.exporter.inputs import Input
 from stepladder.exporter.predict import Prediction, Predictions
-from stepladder.report.table import FILE_WIDTH
+from stepladder.report.terminal import console_on
 from stepladder.report.wording import elided, number, visible
 
 __all__ = ["as_json", "show"]
@@ -31,10 +30,7 @@ def show(made: Predictions, stream: TextIO | None = None) -> None:
         stream: where to; stdout unless given. A terminal gives its width and colours, a file
             or a pipe gets 120 columns without.
     """
-    console = Console(file=stream)
-    if not console.is_terminal:
-        console = Console(file=stream, width=FILE_WIDTH, color_system=None)
-    console.print(_table(made))
+    console_on(stream).print(_table(made))
 
 
 def _table(made: Predictions) -> Table:

@@ -7,14 +7,15 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from stepladder.report.formats import markdown_side_table, markdown_text
 from stepladder.report.json_form import confound_as_json, effect_as_json, estimate_as_json, finite
 from stepladder.report.reproduction import HEADS, TableView, Told, view_of_table
-from stepladder.report.table import FILE_WIDTH, side_table
+from stepladder.report.table import side_table
+from stepladder.report.terminal import FILE_WIDTH, console_on, plain_text
 from stepladder.runner.reproduced import JudgedReading, JudgedRow, Neighbours, Reproduction
 
 __all__ = ["FORMATS", "as_text", "show"]
@@ -31,18 +32,12 @@ def show(judged: Reproduction, stream: TextIO | None = None) -> None:
         stream: where to; stdout unless given. A terminal gives its width and colours, a file
             or a pipe gets 120 columns without.
     """
-    console = Console(file=stream)
-    if not console.is_terminal:
-        console = Console(file=stream, width=FILE_WIDTH, color_system=None)
-    console.print(_shown(view_of_table(judged)))
+    console_on(stream).print(_shown(view_of_table(judged)))
 
 
 def as_text(judged: Reproduction, width: int = FILE_WIDTH) -> str:
     """A judged table as plain text without colours, at most `width` columns wide."""
-    console = Console(width=width, color_system=None, force_terminal=False)
-    with console.capture() as captured:
-        console.print(_shown(view_of_table(judged)))
-    return captured.get()
+    return plain_text(_shown(view_of_table(judged)), width)
 
 
 def _shown(view: TableView) -> RenderableType:

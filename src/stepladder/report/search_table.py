@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TextIO
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -20,7 +20,7 @@ from stepladder.report.search_words import (
     subtitle,
 )
 from stepladder.report.shown import Shown
-from stepladder.report.table import FILE_WIDTH
+from stepladder.report.terminal import console_on, plain_text
 from stepladder.report.wording import counted, visible
 from stepladder.searcher.found import Found
 
@@ -37,18 +37,12 @@ def show(found: Found, stream: TextIO | None = None) -> None:
         stream: where to; stdout unless given. A terminal gives its width and colours, a file
             or a pipe gets 120 columns without.
     """
-    console = Console(file=stream)
-    if not console.is_terminal:
-        console = Console(file=stream, width=FILE_WIDTH, color_system=None)
-    console.print(search_table(found))
+    console_on(stream).print(search_table(found))
 
 
 def as_text(found: Found, width: int = 100) -> str:
     """A search as plain text without colours, at most `width` columns wide."""
-    console = Console(width=width, color_system=None, force_terminal=False)
-    with console.capture() as captured:
-        console.print(search_table(found))
-    return captured.get()
+    return plain_text(search_table(found), width)
 
 
 def search_table(found: Found) -> RenderableType:

@@ -6,7 +6,7 @@ import re
 from typing import TextIO
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -16,6 +16,7 @@ from stepladder.report.hanging import Hanging
 from stepladder.report.sentences import Headline
 from stepladder.report.side_table import SideTable
 from stepladder.report.style import MARKS
+from stepladder.report.terminal import FILE_WIDTH, console_on, plain_text
 from stepladder.report.view import View, view_of
 from stepladder.report.wording import elided
 from stepladder.runner.results import Results
@@ -24,7 +25,6 @@ __all__ = ["as_text", "results_table", "show", "show_view", "side_table"]
 
 _NUMBER = re.compile(r"[+−]?[\d.,]+( %|$| ±| \[| to )|–$")
 _INDENT = Text("  ")
-FILE_WIDTH = 120
 
 
 def results_table(results: Results, width: int = 100) -> RenderableType:
@@ -62,10 +62,7 @@ def _shown(view: View, width: int) -> RenderableType:
 
 def as_text(results: Results, width: int = 100) -> str:
     """The table as plain text without colours, at most `width` columns wide."""
-    console = Console(width=width, color_system=None, force_terminal=False)
-    with console.capture() as captured:
-        console.print(results_table(results, width))
-    return captured.get()
+    return plain_text(results_table(results, width), width)
 
 
 def show(results: Results, stream: TextIO | None = None) -> None:
@@ -81,9 +78,7 @@ def show(results: Results, stream: TextIO | None = None) -> None:
 
 def show_view(view: View, stream: TextIO | None = None) -> None:
     """Prints a view as a table; arguments as for `show`."""
-    console = Console(file=stream)
-    if not console.is_terminal:
-        console = Console(file=stream, width=FILE_WIDTH, color_system=None)
+    console = console_on(stream)
     console.print(_shown(view, console.width))
 
 
@@ -108,10 +103,7 @@ def _finding(line: FoundLine) -> RenderableType:
 
 def side_as_text(side: SideTable, width: int = FILE_WIDTH) -> str:
     """A table of texts as plain text without colours, at most `width` columns wide."""
-    console = Console(width=width, color_system=None, force_terminal=False)
-    with console.capture() as captured:
-        console.print(side_table(side))
-    return captured.get()
+    return plain_text(side_table(side), width)
 
 
 def side_table(side: SideTable) -> RenderableType:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from typing import TextIO
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from stepladder.report.terminal import console_on
 from stepladder.report.wording import counted, duration, visible
 from stepladder.runner.runs import RunState
 
 __all__ = ["byte_size", "runs_json", "show_runs"]
 
-_WIDTH = 120
 _STYLES = {"finished": "green", "training": "cyan", "unreadable": "red"}
 
 
@@ -26,11 +24,10 @@ def show_runs(runs: Sequence[RunState], stream: TextIO | None = None) -> None:
 
     Args:
         runs: what to list.
-        stream: where to; stdout unless given. On a terminal the table has its width.
+        stream: where to; stdout unless given. A terminal gives its width and colours, a file
+            or a pipe gets 120 columns without.
     """
-    console = Console(file=sys.stdout if stream is None else stream)
-    if not console.is_terminal:
-        console.width = _WIDTH
+    console = console_on(stream)
     if not runs:
         console.print("No runs yet: begin with `stepladder run quick`.", markup=False)
         return
