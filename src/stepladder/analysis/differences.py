@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from stepladder.analysis.judged import Difference
-from stepladder.analysis.paired import paired_t
+from stepladder.analysis.paired import on_grid, or_none, paired_t
 from stepladder.analysis.sign_flip import sign_flip
 
 __all__ = ["difference"]
-
-_GRID = 12  # decimals, as for effects: equal differences must be equal in bits
 
 
 def difference(
@@ -31,20 +28,16 @@ def difference(
         unit: of the result.
         scale: what the differences are multiplied by, such as 100 for percentage points.
     """
-    found = np.round(scale * (np.asarray(arm, float) - np.asarray(other, float)), _GRID) + 0.0
+    found = on_grid(scale * (np.asarray(arm, float) - np.asarray(other, float)))
     t, pairs = paired_t(found), int(np.isfinite(found).sum())
     p = float(sign_flip(found)) if pairs > 1 else None
     return Difference(
         measure=measure,
         unit=unit,
         mean=float(t.mean),
-        ci_low=_or_none(float(t.ci_low)),
-        ci_high=_or_none(float(t.ci_high)),
+        ci_low=or_none(t.ci_low),
+        ci_high=or_none(t.ci_high),
         p=p,
         pairs=pairs,
         unpaired=len(found) - pairs,
     )
-
-
-def _or_none(value: float) -> float | None:
-    return None if math.isnan(value) else value

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from stepladder.analysis.checks import as_pairs, check_delta, check_share
 from stepladder.analysis.judged import Effect, Interval, Verdict
+from stepladder.analysis.paired import or_none
 from stepladder.analysis.rule import Judged, judge
 
 __all__ = ["effect", "effect_of", "effects"]
@@ -93,22 +94,22 @@ def effect_of(judged: Judged, row: int, replicates: int) -> Effect:
         replicates: that either of its arms should have.
     """
     t, pairs = judged.t, int(judged.t.pairs[row])
-    needed = _or_none(judged.needed[row])
+    needed = or_none(judged.needed[row])
     differences = [each for each in judged.differences[row].tolist() if not math.isnan(each)]
     return Effect(
         mean=float(t.mean[row]),
-        ci_low=_or_none(t.ci_low[row]),
-        ci_high=_or_none(t.ci_high[row]),
-        p=_or_none(judged.p[row]),
-        p_holm=_or_none(judged.p_holm[row]),
-        p_t=_or_none(t.p[row]),
-        p_t_holm=_or_none(judged.p_t_holm[row]),
+        ci_low=or_none(t.ci_low[row]),
+        ci_high=or_none(t.ci_high[row]),
+        p=or_none(judged.p[row]),
+        p_holm=or_none(judged.p_holm[row]),
+        p_t=or_none(t.p[row]),
+        p_t_holm=or_none(judged.p_t_holm[row]),
         verdict=_verdict(judged, row),
         replicates_needed=None if needed is None else int(needed),
         pairs=pairs,
         unpaired=replicates - pairs,
         differences=tuple(differences),
-        p_greater=_or_none(judged.wins.share[row]),
+        p_greater=or_none(judged.wins.share[row]),
         p_greater_ci=Interval(float(judged.wins.low[row]), float(judged.wins.high[row]))
         if pairs
         else None,
@@ -119,7 +120,3 @@ def _verdict(judged: Judged, row: int) -> Verdict:
     if judged.different[row]:
         return "helps" if judged.t.mean[row] > 0 else "hurts"
     return "no difference beyond δ" if judged.within[row] else "not enough replicates"
-
-
-def _or_none(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from stepladder.analysis.checks import as_fractions, check_delta, check_share
 from stepladder.analysis.effects import effect_of
 from stepladder.analysis.families import holm
-from stepladder.analysis.paired import paired_t
+from stepladder.analysis.paired import on_grid, or_none, paired_t
 from stepladder.analysis.readout import Interaction, MainEffect, Readout, Share, Spread
 from stepladder.analysis.rule import judge
 from stepladder.analysis.sign_flip import sign_flip
@@ -22,8 +22,6 @@ __all__ = ["factorial"]
 
 Floats = npt.NDArray[np.float64]
 Pairs = tuple[tuple[int, int], ...]
-
-_GRID = 12  # decimals of a point, as for effects
 
 
 def factorial(
@@ -117,12 +115,8 @@ def _table(scores: Mapping[int, Sequence[float]], order: Sequence[int]) -> Float
 
 
 def _spread(values: Floats) -> Spread:
-    t = paired_t(np.round(values, _GRID) + 0.0)
-    return Spread(float(t.mean), _or_none(t.ci_low), _or_none(t.ci_high))
-
-
-def _or_none(value: float | Floats) -> float | None:
-    return None if math.isnan(value) else float(value)
+    t = paired_t(on_grid(values))
+    return Spread(float(t.mean), or_none(t.ci_low), or_none(t.ci_high))
 
 
 def _main(
@@ -152,18 +146,18 @@ def _interactions(
         return ()
     signs = np.where(inside, 1.0, -1.0)
     columns = np.array([signs[group[0][0]] * signs[group[0][1]] for group in groups])
-    found = np.round(columns @ points / (len(points) / 4), _GRID) + 0.0
+    found = on_grid(columns @ points / (len(points) / 4))
     t = paired_t(found)
     p = np.where(t.pairs < 2, np.nan, sign_flip(found))
     corrected, corrected_t = holm(p), holm(t.p)
     return tuple(
         Interaction(
             pairs=tuple((techniques[one], techniques[two]) for one, two in group),
-            worth=Spread(float(t.mean[row]), _or_none(t.ci_low[row]), _or_none(t.ci_high[row])),
-            p=_or_none(p[row]),
-            p_holm=_or_none(corrected[row]),
-            p_t=_or_none(t.p[row]),
-            p_t_holm=_or_none(corrected_t[row]),
+            worth=Spread(float(t.mean[row]), or_none(t.ci_low[row]), or_none(t.ci_high[row])),
+            p=or_none(p[row]),
+            p_holm=or_none(corrected[row]),
+            p_t=or_none(t.p[row]),
+            p_t_holm=or_none(corrected_t[row]),
         )
         for row, group in enumerate(groups)
     )
@@ -180,7 +174,7 @@ def _shares(points: Floats, techniques: Sequence[str]) -> tuple[Share, ...]:
         added = points[below | 1 << place] - points[below]
         weights = np.array([_weight(int(size), count) for size in sizes[below]])
         shapley = _spread(weights @ added)
-        means = np.round(added.mean(axis=1), _GRID)
+        means = on_grid(added.mean(axis=1))
         least, most = int(means.argmin()), int(means.argmax())
         made.append(
             Share(

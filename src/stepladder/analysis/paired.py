@@ -9,9 +9,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-__all__ = ["PairedT", "paired_t", "tost"]
+__all__ = ["PairedT", "on_grid", "or_none", "paired_t", "tost"]
 
 Floats = npt.NDArray[np.float64]
+
+_DECIMALS = 12
+"""Of a percentage point, say: far below one image, far above rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +66,16 @@ def paired_t(differences: npt.ArrayLike, confidence: float = 0.95) -> PairedT:
     p = np.where(spread == 0, np.where(mean == 0, 1.0, 0.0), p)
     p, half = np.where(few, np.nan, p), np.where(few, np.nan, half)
     return PairedT(pairs, mean, spread, p, mean - half, mean + half)
+
+
+def on_grid(differences: npt.ArrayLike) -> Floats:
+    """Differences rounded so that those equal in images are equal in bits; 0 has no sign."""
+    return np.asarray(differences, np.float64).round(_DECIMALS) + 0.0
+
+
+def or_none(value: float | Floats) -> float | None:
+    """A single figure as a plain value: None for the NaN of what cannot be known."""
+    return None if math.isnan(value) else float(value)
 
 
 def tost(differences: npt.ArrayLike, delta: float) -> Floats:

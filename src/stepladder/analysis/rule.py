@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from stepladder.analysis.families import holm
 from stepladder.analysis.one_sign import one_sign, one_sign_floor, one_sign_p
-from stepladder.analysis.paired import PairedT, paired_t, tost
+from stepladder.analysis.paired import PairedT, on_grid, paired_t, tost
 from stepladder.analysis.planning import FEWEST, POWER, power_of_t, power_of_tost, smallest
 from stepladder.analysis.sign_flip import DRAWS, EXACT_UP_TO, sign_flip
 from stepladder.analysis.wins import WinShare, win_share
@@ -19,7 +19,6 @@ __all__ = ["Judged", "evidence", "judge"]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
-_GRID = 12  # decimals of a percentage point: far below one image, far above rounding
 _LEAST_SPREAD = 1e-9  # points; stands for no spread at all where one is divided by
 
 
@@ -122,8 +121,7 @@ def evidence(arm: npt.ArrayLike, other: npt.ArrayLike, delta: float) -> tuple[Fl
 
 def _differences(arm: npt.ArrayLike, other: npt.ArrayLike) -> Floats:
     first, second = np.asarray(arm, np.float64), np.asarray(other, np.float64)
-    # Rounded, so that differences that are equal in images are equal in bits.
-    return np.round(100 * (first - second), _GRID) + 0.0  # and never -0.0
+    return on_grid(100 * (first - second))
 
 
 def _p_different(t: PairedT, p: Floats, alike: Bools) -> Floats:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from stepladder.analysis import Spread, paired_t, welch
+from stepladder.analysis.paired import on_grid, or_none
 from stepladder.report.plots.effects import Bar, Forest, forest_plot
 from stepladder.report.plots.plot import Plot
 from stepladder.report.shown import Shown
@@ -22,7 +23,6 @@ __all__ = ["Comparison", "comparison_of"]
 NAME_LENGTH = 60
 VALUE_LENGTH = 80
 MOST_DIFFERENCES = 40
-_GRID = 12  # decimals of a point, as for effects
 
 
 @dataclass(frozen=True)
@@ -109,11 +109,11 @@ def _pair(one: ArmResult, two: ArmResult, is_paired: bool) -> _Pair:
         spread = welch(ours.tolist(), theirs.tolist())
         return _Pair(visible(one.arm.name), one, two, spread, ())
     count = min(len(ours), len(theirs))
-    found = np.round(ours[:count] - theirs[:count], _GRID) + 0.0
+    found = on_grid(ours[:count] - theirs[:count])
     t = paired_t(found)
-    ends = [None if math.isnan(each) else float(each) for each in (t.ci_low, t.ci_high)]
+    spread = Spread(float(t.mean), or_none(t.ci_low), or_none(t.ci_high))
     finite = tuple(found[np.isfinite(found)].tolist())
-    return _Pair(visible(one.arm.name), one, two, Spread(float(t.mean), *ends), finite)
+    return _Pair(visible(one.arm.name), one, two, spread, finite)
 
 
 def _sentences(

@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from stepladder.analysis import paired_t, tost
+from stepladder.analysis.paired import on_grid, or_none
 
 ROWS = [
     [0.3, -0.1, 0.25, 0.4],
@@ -25,6 +26,19 @@ def test_agrees_with_scipy(row, confidence):
     assert float(found.ci_low) == pytest.approx(low, rel=1e-10, abs=1e-12)
     assert float(found.ci_high) == pytest.approx(high, rel=1e-10, abs=1e-12)
     assert float(found.spread) == pytest.approx(np.std(row, ddof=1), rel=1e-12)
+
+
+def test_differences_that_are_equal_in_images_are_equal_in_bits():
+    found = on_grid([100 * (0.97 - 0.96), 100 * (0.57 - 0.56), -1e-14, math.nan])
+    assert found[0] == found[1] == 1.0
+    assert math.copysign(1, found[2]) == 1
+    assert math.isnan(found[3])
+
+
+def test_what_cannot_be_known_is_none():
+    assert or_none(math.nan) is None
+    assert or_none(paired_t([1.0]).p) is None
+    assert or_none(paired_t([1.0, 3.0]).mean) == 2.0
 
 
 def test_students_own_example():
