@@ -20,7 +20,7 @@ from stepladder.errors import StudyError
 from stepladder.factorials import Cell
 from stepladder.recipe import Recipe
 from stepladder.techniques import Technique
-from stepladder.values import nearest
+from stepladder.values import did_you_mean
 
 __all__ = ["Arm", "Cell", "Design", "ExplicitArm", "arms", "cells"]
 
@@ -174,8 +174,7 @@ def _explicit(base: Arm, declared: Sequence[ExplicitArm]) -> tuple[Arm, ...]:
         against = base.name if each.compared_with is None else each.compared_with
         if against not in names or against == each.name:
             others = [name for name in names if name != each.name]
-            near = nearest(against, others)
-            advice = f"did you mean {near!r}?" if near else f"the others are {', '.join(others)}"
+            advice = did_you_mean(against, others, f"the others are {', '.join(others)}")
             problems.append(
                 f"arm {each.name!r}: compared_with must name another arm, found {against!r}; "
                 f"{advice}"

@@ -13,7 +13,7 @@ from stepladder.arms import applied
 from stepladder.errors import StudyError
 from stepladder.recipe import Recipe
 from stepladder.techniques import CATALOGUE, Technique, as_techniques, find, refuse_model
-from stepladder.values import Value, list_to_tuple, nearest
+from stepladder.values import Value, did_you_mean, list_to_tuple
 
 __all__ = [
     "Changes",
@@ -189,8 +189,9 @@ class Row(Changes):
     @classmethod
     def _is_known(cls, given: str | None) -> str | None:
         if given is not None and find(given) is None:
-            near = nearest(given, [each.name for each in CATALOGUE])
-            advice = f"did you mean {near!r}?" if near else "see `stepladder techniques`"
+            advice = did_you_mean(
+                given, [each.name for each in CATALOGUE], "see `stepladder techniques`"
+            )
             raise ValueError(f"must be a technique of the catalogue, found {given!r}; {advice}")
         return given
 
@@ -234,8 +235,7 @@ def unknown(where: str, what: str, names: Sequence[str], known: Sequence[str]) -
 
 
 def _advice(name: str, known: Sequence[str]) -> str:
-    near = nearest(name, known)
-    return f"did you mean {near!r}?" if near else f"the names are {', '.join(known) or 'none'}"
+    return did_you_mean(name, known, f"the names are {', '.join(known) or 'none'}")
 
 
 def must_be(name: str, known: Collection[str], what: str) -> None:

@@ -13,7 +13,7 @@ from stepladder.errors import StudyError
 from stepladder.recipe import Recipe
 from stepladder.searching import Search, populations, rungs
 from stepladder.space import LAYERS, UNITS, Parameter
-from stepladder.values import nearest
+from stepladder.values import did_you_mean
 
 __all__ = ["search_problems"]
 
@@ -52,8 +52,7 @@ def _names(space: Mapping[str, Parameter], base: Recipe) -> list[str]:
     problems = []
     for name in space:
         if name not in known:
-            near = nearest(name, known)
-            advice = f"did you mean {near!r}?" if near else f"those are {', '.join(known)}"
+            advice = did_you_mean(name, known, f"those are {', '.join(known)}")
             problems.append(
                 f"search.space must be of fields of the recipe, found {name!r}; {advice}"
             )
@@ -98,8 +97,9 @@ def _conditions(name: str, given: Parameter, space: Mapping[str, Parameter]) -> 
         about = space.get(other)
         path = f"search.space.{name}.when"
         if about is None or other == name:
-            near = nearest(other, [each for each in space if each != name])
-            advice = f"did you mean {near!r}?" if near else "name one that stands in the space"
+            advice = did_you_mean(
+                other, [each for each in space if each != name], "name one that stands in the space"
+            )
             problems.append(f"{path} must name another parameter of the space, found {other!r}; "
                             f"{advice}")  # fmt: skip
             continue

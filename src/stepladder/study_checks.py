@@ -9,7 +9,7 @@ from stepladder.factorials import MOST_IN_A_FACTORIAL
 from stepladder.fractional import runs_of_fraction
 from stepladder.model_file import ModelFile
 from stepladder.techniques import Technique
-from stepladder.values import nearest
+from stepladder.values import did_you_mean
 
 __all__ = [
     "lost_reports",
@@ -44,8 +44,7 @@ def lost_siblings(techniques: Iterable[Technique]) -> list[str]:
         if replaced is None:
             rungs.append(technique.name)
         elif replaced not in rungs:
-            near = nearest(replaced, rungs)
-            advice = f"did you mean {near!r}?" if near else "name one that stands before it"
+            advice = did_you_mean(replaced, rungs, "name one that stands before it")
             problems.append(
                 f"technique {technique.name!r}: instead_of must name a technique above it in the "
                 f"study, found {replaced!r}; {advice}"
@@ -55,17 +54,13 @@ def lost_siblings(techniques: Iterable[Technique]) -> list[str]:
 
 def lost_reports(reported: Iterable[str], names: Sequence[str]) -> list[str]:
     """Published figures of what is not in the study."""
+    listed = f"the names are {', '.join(names)}"
     return [
         f"reported.test_accuracy must name the base or a technique, found {name!r}; "
-        f"{_did_you_mean(name, names)}"
+        f"{did_you_mean(name, names, listed)}"
         for name in reported
         if name not in names
     ]
-
-
-def _did_you_mean(name: str, names: Sequence[str]) -> str:
-    near = nearest(name, names)
-    return f"did you mean {near!r}?" if near else f"the names are {', '.join(names)}"
 
 
 def misplaced_arms(

@@ -10,7 +10,7 @@ from typing import Any
 from stepladder.errors import StudyError
 from stepladder.model_file import ModelFile
 from stepladder.places import usable
-from stepladder.values import nearest
+from stepladder.values import did_you_mean
 
 __all__ = [
     "BUILT_IN_DATASETS",
@@ -50,8 +50,7 @@ def read(
     try:
         return path.read_text("utf-8"), path.resolve().parent
     except FileNotFoundError:
-        near = nearest(str(source), built_in)
-        advice = f"did you mean {near!r}?" if near else "check the path"
+        advice = did_you_mean(str(source), built_in, "check the path")
         if str(source) in BUILT_IN_TABLES:
             advice = f"that is a published table: `stepladder reproduce {source}`"
         elif str(source) in BUILT_IN_STUDIES:

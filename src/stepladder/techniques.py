@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pydantic import Field, field_validator, model_validator
 
 from stepladder.recipe import Recipe
-from stepladder.values import Value, nearest
+from stepladder.values import Value, did_you_mean
 
 __all__ = ["CATALOGUE", "Technique", "as_techniques", "find", "refuse_model"]
 
@@ -79,8 +79,9 @@ class Technique(Value):
     @model_validator(mode="after")
     def _has_change(self) -> Technique:
         if not self.change:
-            near = nearest(self.name, [each["name"] for each in _ENTRIES])
-            advice = f"did you mean {near!r}?" if near else "see `stepladder techniques`"
+            advice = did_you_mean(
+                self.name, [each["name"] for each in _ENTRIES], "see `stepladder techniques`"
+            )
             raise ValueError(
                 "must be a technique of the catalogue or have a change, "
                 f"found {self.name!r}; {advice}"

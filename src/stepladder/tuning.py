@@ -12,7 +12,7 @@ from pydantic import Field, field_validator
 from stepladder.errors import StudyError
 from stepladder.recipe import Recipe
 from stepladder.techniques import Technique
-from stepladder.values import Value, nearest
+from stepladder.values import Value, did_you_mean
 
 __all__ = [
     "TUNING_REPLICATES",
@@ -151,8 +151,7 @@ def _field_problems(field: str, values: Sequence[float], base: Recipe) -> list[s
         if about.annotation in (int, float, float | None) and name != "epochs"
     ]
     if field not in numeric:
-        near = nearest(field, numeric)
-        advice = f"did you mean {near!r}?" if near else f"those are {', '.join(sorted(numeric))}"
+        advice = did_you_mean(field, numeric, f"those are {', '.join(sorted(numeric))}")
         return [f"tune.grid must be of numeric fields of the recipe, found {field!r}; {advice}"]
     if len(values) < 3 or list(values) != sorted(set(values)):
         return [

@@ -20,6 +20,7 @@ from stepladder.errors import StudyError
 __all__ = [
     "Value",
     "canonical_json",
+    "did_you_mean",
     "digest",
     "fingerprint",
     "list_to_tuple",
@@ -137,6 +138,12 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     return by_plain[found[0]] if found else None
 
 
+def did_you_mean(name: str, names: Iterable[str], otherwise: str) -> str:
+    """Advice for a name that is none of some: the one most like it, or else something to do."""
+    near = nearest(name, names)
+    return f"did you mean {near!r}?" if near else otherwise
+
+
 def _plain(name: str) -> str:
     return "".join(letter for letter in name.casefold() if letter.isalnum())
 
@@ -195,8 +202,7 @@ def _problem(error: dict[str, Any], model: type[BaseModel]) -> str:
         choices = [
             part.strip("'\"") for part in context["expected"].replace(" or ", ", ").split(", ")
         ]
-        near = nearest(found, choices)
-        advice = f"did you mean {near!r}?" if near else "write one of these"
+        advice = did_you_mean(found, choices, "write one of these")
     return f"{path} {wanted}, found {_shown(found)}; {advice}"
 
 
@@ -255,10 +261,8 @@ def _advice(model: type[BaseModel], steps: list[Any]) -> str:
 
 def _suggest(name: str, names: Iterable[str]) -> str:
     choices = list(names)
-    near = nearest(name, choices)
-    if near:
-        return f"did you mean {near!r}?"
-    return f"its keys are {', '.join(choices)}" if choices else "remove it"
+    otherwise = f"its keys are {', '.join(choices)}" if choices else "remove it"
+    return did_you_mean(name, choices, otherwise)
 
 
 def _shown(value: object) -> str:

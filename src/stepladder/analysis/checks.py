@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stepladder.errors import InputError
-from stepladder.values import nearest
+from stepladder.values import did_you_mean
 
 __all__ = ["as_fractions", "as_pairs", "check_delta", "check_share"]
 
@@ -65,8 +65,7 @@ def as_pairs(
     named = {name: as_fractions(given, f"scores of arm {name!r}") for name, given in scores.items()}
     for name in dict.fromkeys(name for pair in pairs for name in pair):
         if name not in named:
-            near = nearest(name, named)
-            advice = f"did you mean {near!r}?" if near else f"the arms are {', '.join(named)}"
+            advice = did_you_mean(name, named, f"the arms are {', '.join(named)}")
             raise InputError(f"pairs must name arms that have scores, found {name!r}; {advice}")
     judged = [arm for arm, _ in pairs]
     twice = next((name for name in judged if judged.count(name) > 1), None)

@@ -11,7 +11,7 @@ from stepladder.analysis.effects import effects
 from stepladder.analysis.estimates import estimate
 from stepladder.analysis.judged import Effect, Estimate
 from stepladder.errors import InputError
-from stepladder.values import nearest
+from stepladder.values import did_you_mean
 
 __all__ = ["ScoredArm", "judge_scores"]
 
@@ -65,8 +65,7 @@ def judge_scores(
         check_share(chance, "chance", 0.1)
     base = next(iter(scores)) if against is None else against
     if base not in scores:
-        near = nearest(base, scores)
-        advice = f"did you mean {near!r}?" if near else f"the arms are {', '.join(scores)}"
+        advice = did_you_mean(base, scores, f"the arms are {', '.join(scores)}")
         raise InputError(f"against must name an arm of the scores, found {base!r}; {advice}")
     labels = _labels(scores)
     rows = {arm: [given.get(label, math.nan) for label in labels] for arm, given in scores.items()}

@@ -64,10 +64,10 @@ def _read(path: Path, readers: dict[str, Callable[[Path, str], Dataset]]) -> Dat
 
 def _advised(path: Path, kind: str) -> str:
     if kind == "nothing":
-        from stepladder.values import nearest  # pydantic comes with it: only for this message
+        from stepladder.values import did_you_mean  # pydantic comes with it: only for this message
 
-        near = None if path.suffix else nearest(path.name, BUILT_IN)
-        advice = f"did you mean {near!r}?" if near else "check the path"
+        otherwise = "check the path"
+        advice = otherwise if path.suffix else did_you_mean(path.name, BUILT_IN, otherwise)
         return f"{_KINDS}, found nothing at {str(path)!r}; {advice}"
     if path.suffix.lower() == ".csv" and kind == "file":
         advice = f'write dataset = {{ csv = "{path.name}", label = "…", test_share = 0.2 }}'

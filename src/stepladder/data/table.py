@@ -111,10 +111,9 @@ def _columns(path: Path, header: list[str] | None, label: str) -> list[str]:
             "column (pandas leaves its index out with to_csv(index=False))"
         )
     if label not in columns:
-        from stepladder.values import nearest  # pydantic comes with it: only for this message
+        from stepladder.values import did_you_mean  # pydantic comes with it: only for this message
 
-        near = nearest(label, columns)
-        advice = f"did you mean {near!r}?" if near else "name one of these, separated by commas"
+        advice = did_you_mean(label, columns, "name one of these, separated by commas")
         raise DataError(
             f"{path}: must have the label column {label!r}, found the columns {listed(columns)}; "
             f"{advice}"

@@ -20,7 +20,7 @@ from stepladder.runner.tune import tuned_arms, tuned_so_far
 from stepladder.searcher.search_run import fresh_trials
 from stepladder.store import Store, StudyRecord
 from stepladder.study import Study
-from stepladder.values import nearest
+from stepladder.values import did_you_mean
 
 __all__ = ["WINNER", "Chosen", "chosen"]
 
@@ -128,11 +128,9 @@ def _refuse_unfinished(folder: Path, study: Study, arm: str | None) -> None:
 
 def _no_such_arm(arm: str | None, names: Sequence[str], record: StudyRecord) -> InputError:
     listed = ", ".join(map(repr, names))
-    if arm is None:
-        found, near = "none", None
-    else:
-        found, near = repr(arm), nearest(arm, names)
-    advice = f"did you mean {near!r}?" if near else f"write --arm {names[-1]!r}, for example"
+    found = "none" if arm is None else repr(arm)
+    example = f"write --arm {names[-1]!r}, for example"
+    advice = example if arm is None else did_you_mean(arm, names, example)
     return InputError(
         f"--arm must be one of {listed} of the study {record.study.name!r}, found {found}; {advice}"
     )

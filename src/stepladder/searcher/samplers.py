@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from stepladder.errors import StudyError
 from stepladder.searching import QUASI_RANDOM
-from stepladder.values import nearest
+from stepladder.values import did_you_mean
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -74,8 +74,7 @@ def sampler(name: str, seed: int) -> BaseSampler | None:
     full = _SHORT.get(name, name)
     if full not in known:
         names = [QUASI_RANDOM, *_SHORT, *known]
-        near = nearest(name, names)
-        advice = f"did you mean {near!r}?" if near else f"the samplers are {', '.join(names)}"
+        advice = did_you_mean(name, names, f"the samplers are {', '.join(names)}")
         raise StudyError(f"search.sampler must be a sampler, found {name!r}; {advice}")
     kind = getattr(optuna.samplers, full)
     options = dict(_OPTIONS.get(full, {}))

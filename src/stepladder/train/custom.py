@@ -17,7 +17,7 @@ from stepladder import models
 from stepladder.recipe import NETWORK_FIELDS, Recipe
 from stepladder.streams import words
 from stepladder.train.dropout import Dropout
-from stepladder.values import nearest
+from stepladder.values import did_you_mean
 
 __all__ = [
     "STANDARD",
@@ -92,8 +92,7 @@ class NetworkRecipe:
                 f"must read only what describes the network ({', '.join(NETWORK_FIELDS)}), found "
                 f"recipe.{name}, which stepladder applies itself to any network; leave it to that"
             )
-        near = nearest(name, NETWORK_FIELDS)
-        advice = f"did you mean {near!r}?" if near else f"they are {', '.join(NETWORK_FIELDS)}"
+        advice = did_you_mean(name, NETWORK_FIELDS, f"they are {', '.join(NETWORK_FIELDS)}")
         raise AttributeError(f"recipe has no field {name!r}; {advice}")
 
     def __repr__(self) -> str:
@@ -132,8 +131,7 @@ class OwnBuild:
         function = getattr(module, code.function, None)
         if not callable(function):
             defined = [name for name, value in vars(module).items() if callable(value)]
-            near = nearest(code.function, defined)
-            advice = f"did you mean {near!r}?" if near else "define it, or name another one"
+            advice = did_you_mean(code.function, defined, "define it, or name another one")
             raise NetworkError(
                 f"the model file {code.file} must define the function {code.function!r}, found "
                 f"{'another kind of value' if function is not None else 'none'}; {advice}"
