@@ -13,6 +13,7 @@ from stepladder.analysis import Spread, paired_t, welch
 from stepladder.analysis.paired import on_grid, or_none
 from stepladder.report.plots.effects import Bar, Forest, forest_plot
 from stepladder.report.plots.plot import Plot
+from stepladder.report.readout import spread_text
 from stepladder.report.shown import Shown
 from stepladder.report.side_table import SideTable
 from stepladder.report.wording import counted, elided, joined, number, visible
@@ -127,7 +128,7 @@ def _sentences(
     else:
         apart = [pair for pair in pairs if _is_apart(pair.points)]
         told = joined([
-            f"{elided(pair.name, NAME_LENGTH)} ({_shown(pair.points).text})" for pair in apart[:6]
+            f"{elided(pair.name, NAME_LENGTH)} ({spread_text(pair.points)})" for pair in apart[:6]
         ])  # fmt: skip
         yield (
             f"Of {counted(len(pairs), 'arm')}, {len(apart)} differ by more than their 95 % "
@@ -150,10 +151,6 @@ def _is_apart(spread: Spread) -> bool:
     return not spread.ci_low <= 0 <= spread.ci_high
 
 
-def _shown(spread: Spread) -> Shown:
-    return Shown(spread.mean, spread.ci_low, spread.ci_high, is_difference=True)
-
-
 def _arms(pairs: list[_Pair], names: tuple[str, str], is_paired: bool) -> SideTable:
     pairing = "paired over replicates" if is_paired else "Welch"
     return SideTable(
@@ -162,7 +159,7 @@ def _arms(pairs: list[_Pair], names: tuple[str, str], is_paired: bool) -> SideTa
         rows=tuple(
             (elided(pair.name, NAME_LENGTH), Shown.accuracy(pair.one.test_accuracy).text,
              Shown.accuracy(pair.two.test_accuracy).text,
-             _shown(pair.points).text, f"{pair.one.n} and {pair.two.n}")
+             spread_text(pair.points), f"{pair.one.n} and {pair.two.n}")
             for pair in pairs
         ),
         note=f"± and brackets: 95 % t intervals; the difference is {pairing}, without correction "
@@ -212,7 +209,7 @@ def _leaves(path: str, value: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401
 def _plot(pairs: list[_Pair], delta: float, other: str, is_paired: bool) -> Plot | None:
     bars = tuple(
         Bar(pair.name, other, True, pair.points.mean, pair.points.ci_low, pair.points.ci_high,
-            counted(pair.one.n, "replicate"), _shown(pair.points).text, "no difference beyond δ",
+            counted(pair.one.n, "replicate"), spread_text(pair.points), "no difference beyond δ",
             pair.differences)
         for pair in pairs
         if math.isfinite(pair.points.mean)

@@ -65,6 +65,6 @@ def _shown(difference: Difference) -> str:
     if difference.ci_low is None or difference.ci_high is None:
         return signed(difference.mean, digits)
     if digits == 2:
-        return Shown(difference.mean, difference.ci_low, difference.ci_high, True).text
+        return Shown.points(difference).text
     half = number((difference.ci_high - difference.ci_low) / 2, digits)
     return f"{signed(difference.mean, digits)} ± {half}"

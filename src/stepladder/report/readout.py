@@ -57,7 +57,7 @@ def readout_words(readout: Readout) -> str:
 
 def spread_text(spread: Spread) -> str:
     """A mean over replicates with its interval: "+1.20 ± 0.30"."""
-    return Shown(spread.mean, spread.ci_low, spread.ci_high, is_difference=True).text
+    return Shown.points(spread).text
 
 
 def _techniques(readout: Readout, delta: float) -> SideTable:
@@ -86,8 +86,7 @@ def _technique(main: MainEffect, share: Share | None, delta: float) -> tuple[str
     verdict = verdict_text(effect.verdict, delta)
     if effect.replicates_needed is not None:
         verdict += f", about {effect.replicates_needed:,} would do"
-    shown = Shown(effect.mean, effect.ci_low, effect.ci_high, is_difference=True).text
-    cells = (elided(main.technique, NAME_LENGTH), shown, verdict)
+    cells = (elided(main.technique, NAME_LENGTH), Shown.points(effect).text, verdict)
     if share is None:
         return cells
     part = "" if share.of_gain is None else f"{number(100 * share.of_gain, 0)} %"

@@ -154,7 +154,7 @@ def _alone(pair: Neighbours, delta: float) -> str:
     if pair.alone is None:
         return " No reading that was trained differs in its technique alone."
     other, effect = pair.alone
-    worth = Shown(effect.mean, effect.ci_low, effect.ci_high, is_difference=True).text
+    worth = Shown.points(effect).text
     return (
         f" The table's step is {signed(pair.step)} points; where nothing else differs, against "
         f"{visible(other.name)}, it is {worth}: {judged_cells(effect, delta)['verdict']}."

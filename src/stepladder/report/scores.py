@@ -98,7 +98,7 @@ def _notes(arm: ScoredArm, delta: float) -> tuple[str, ...]:
         notes.append(f"effect over {pairs}, without {every} that are not finite in both arms")
     if effect is not None and effect.at_chance is not None:
         guessing = effect.at_chance
-        text = Shown(guessing.mean, guessing.ci_low, guessing.ci_high, is_difference=True).text
+        text = Shown.points(guessing).text
         verdict = verdict_text(guessing.verdict, delta)
         notes.append(f"effect with diverged replicates at chance: {text}, {verdict}")
     return tuple(notes)

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Self
 
-from stepladder.analysis.judged import Estimate
+from stepladder.analysis import Spread
+from stepladder.analysis.judged import Difference, Effect, Estimate
 from stepladder.report.wording import number, signed
 
 __all__ = ["Shown"]
@@ -34,6 +35,11 @@ class Shown:
         ends = (estimate.ci_low, estimate.ci_high)
         low, high = (None if end is None else 100 * end for end in ends)
         return cls(100 * estimate.mean, low, high)
+
+    @classmethod
+    def points(cls, found: Effect | Difference | Spread) -> Self:
+        """A difference in percentage points with its interval and its sign."""
+        return cls(found.mean, found.ci_low, found.ci_high, is_difference=True)
 
     @property
     def number(self) -> str:

@@ -194,16 +194,12 @@ def judged_cells(effect: Effect | None, delta: float) -> JudgedCells:
     if effect is None:
         return JudgedCells(effect=None, images="", verdict="", kind=None, needed="")
     return JudgedCells(
-        effect=_difference(effect),
+        effect=Shown.points(effect),
         images=_images(effect),
         verdict=verdict_text(effect.verdict, delta),
         kind=effect.verdict,
         needed=_needed(effect),
     )
-
-
-def _difference(effect: Effect) -> Shown:
-    return Shown(effect.mean, effect.ci_low, effect.ci_high, is_difference=True)
 
 
 def _images(effect: Effect) -> str:
@@ -241,6 +237,6 @@ def _notes(result: ArmResult, planned: int, is_finished: bool, delta: float) -> 
     if guessing is not None:
         notes.append(
             f"effect with diverged replicates at the accuracy of guessing: "
-            f"{_difference(guessing).text}, {verdict_text(guessing.verdict, delta)}"
+            f"{Shown.points(guessing).text}, {verdict_text(guessing.verdict, delta)}"
         )
     return tuple(notes)

@@ -50,6 +50,14 @@ def test_a_number_is_shown_with_its_interval(shown, text):
     assert shown.text == text
 
 
+def test_a_fraction_is_shown_in_percent_and_a_difference_with_its_sign():
+    found = estimate([0.9, 0.92])
+    assert Shown.accuracy(found) == Shown(91.0, 100 * found.ci_low, 100 * found.ci_high)
+    assert Shown.accuracy(estimate([0.5])) == Shown(50.0)
+    effect = mnist_results().arms[4].effect
+    assert Shown.points(effect) == Shown(effect.mean, effect.ci_low, effect.ci_high, True)
+
+
 def test_accuracies_are_percent_and_effects_points():
     results = mnist_results()
     shown = rows(results)["+ Adam"]
