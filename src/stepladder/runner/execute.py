@@ -174,8 +174,7 @@ class _Execution:
             if worker.group is None:
                 self._feed(worker)
         while self._free and (group := self._next_group(None)):
-            cpu = self._free.pop(0)
-            worker = self._started(cpu)
+            worker = self._started(self._free.pop(0))
             self._workers.append(worker)
             self._give(worker, group)
 
@@ -194,8 +193,7 @@ class _Execution:
     def _feed(self, worker: Worker) -> None:
         """Gives a worker its next group, or nothing where none is left."""
         worker.group = None
-        group = self._next_group(worker)
-        if group:
+        if group := self._next_group(worker):
             self._give(worker, group)
 
     def _next_group(self, worker: Worker | None) -> Group | None:
