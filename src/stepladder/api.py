@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 
 from stepladder.environment import settings
 from stepladder.errors import InputError, OutputError, RunError
 from stepladder.made import Reproduced, Run, SearchRun
-from stepladder.places import usable, without_password
+from stepladder.places import usable
 from stepladder.published import PublishedTable
 from stepladder.report.notebook import for_notebook
-from stepladder.runner.folder import STORE_NAME, STUDY_NAME, run_folder
+from stepladder.runner.folder import STORE_NAME, STUDY_NAME, run_folder, search_again
 from stepladder.runner.namesakes import check_own
 from stepladder.runner.progress import Planned, Progress
 from stepladder.runner.reproduced import reproduction
@@ -260,11 +259,9 @@ def read(
         check_own(kept, study, place)
         results = results_of(kept, study.name, command, curves, place)
     if study.search is not None and not any(arm.n for arm in results.arms):
-        named = shlex.join([str(place / STUDY_NAME), "--out", str(place)])
-        named += f" --store {shlex.quote(without_password(store))}" if store else ""
         raise InputError(
             f"RUN must be the folder of a study that was run, found that of a search: "
-            f"{str(place)!r}; `stepladder search {named}` prints what it found, and trains "
+            f"{str(place)!r}; `{search_again(place, store)}` prints what it found, and trains "
             "nothing that is stored"
         )
     return Run(results, place, 0, sum(arm.n for arm in results.arms))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stepladder.errors import StoreError
-from stepladder.places import usable, without_password
+from stepladder.places import usable
 from stepladder.report import pareto
 from stepladder.report.formats import markdown_side_table
 from stepladder.report.pareto_entries import (
@@ -24,7 +23,13 @@ from stepladder.report.pareto_entries import (
 from stepladder.report.plots.plot import Plot
 from stepladder.report.table import side_as_text
 from stepladder.report.wording import visible
-from stepladder.runner.folder import STORE_NAME, STUDY_NAME, finished_search, run_folder
+from stepladder.runner.folder import (
+    STORE_NAME,
+    STUDY_NAME,
+    finished_search,
+    run_folder,
+    search_again,
+)
 from stepladder.runner.namesakes import check_own
 from stepladder.runner.stored import results_of, results_so_far
 from stepladder.store import open_store
@@ -149,6 +154,4 @@ def _of_folder(run: Path, part: Part, store: str | None) -> Found:
 
 def _unfinished(folder: Path, store: str | None) -> str:
     """Why a search has no winner yet, and what to do."""
-    named = shlex.join([str(folder / STUDY_NAME), "--out", str(folder)])
-    named += f" --store {shlex.quote(without_password(store))}" if store else ""
-    return f"its search is not finished; `stepladder search {named}` goes on with it"
+    return f"its search is not finished; `{search_again(folder, store)}` goes on with it"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from stepladder.errors import InputError, OutputError, StoreError
 from stepladder.recipe import Recipe
 from stepladder.records import Trial, TrialResult
 from stepladder.runner.adapt import wanted
-from stepladder.runner.folder import STUDY_NAME, finished_search
+from stepladder.runner.folder import finished_search, search_again
 from stepladder.runner.plan import trials_of
 from stepladder.runner.question import Question, question_of
 from stepladder.runner.tune import tuned_arms, tuned_so_far
@@ -119,10 +118,9 @@ def _refuse_unfinished(folder: Path, study: Study, arm: str | None) -> None:
     """
     if arm is None and study.techniques:
         return
-    again = shlex.join([str(folder / STUDY_NAME), "--out", str(folder)])
     raise InputError(
         f"RUN must hold a search that is finished, found one without a winner yet, "
-        f"{str(folder)!r}; `stepladder search {again}` with the same --store goes on with it"
+        f"{str(folder)!r}; `{search_again(folder)}` with the same --store goes on with it"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import tempfile
 import tomllib
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from stepladder.dimensions import recipe_of
 from stepladder.errors import OutputError
 from stepladder.files import sweep, write_whole
-from stepladder.places import usable
+from stepladder.places import usable, without_password
 from stepladder.recipe import Recipe
 from stepladder.searching import Search
 from stepladder.space import Params
@@ -27,6 +28,7 @@ __all__ = [
     "check_holds",
     "finished_search",
     "run_folder",
+    "search_again",
     "write_study",
 ]
 
@@ -138,3 +140,9 @@ def _made(params: Params, study: Study) -> Recipe | None:
         return recipe_of(params, study.search.space, study.base)
     except (ValueError, KeyError):
         return None
+
+
+def search_again(folder: Path, store: str | None = None) -> str:
+    """The command that goes on with the search of a folder, a store's password struck out."""
+    words = ["stepladder", "search", str(folder / STUDY_NAME), "--out", str(folder)]
+    return shlex.join([*words, *(["--store", without_password(store)] if store else [])])

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from stepladder.errors import StepladderError, StoreError
-from stepladder.runner.folder import STUDY_NAME
-from stepladder.store import Store
+from stepladder.runner.folder import STUDY_NAME, write_study
+from stepladder.runner.progress import Progress
+from stepladder.store import Store, StudyRecord
 from stepladder.study import Study
 
-__all__ = ["check_own", "replaced"]
+__all__ = ["check_own", "replaced", "take_row"]
 
 _SHOWN = 5
 
@@ -41,6 +42,22 @@ def replaced(there: Study | None, study: Study, folder: Path) -> str:
         "whose place this one takes: its trials stay, its own folder can no longer be read from "
         "there. To keep both, give one another name, such as --set name=NAME"
     )
+
+
+def take_row(store: Store, record: StudyRecord, folder: Path, told: Progress) -> None:
+    """Writes a study into its folder and its store, and tells whose place it takes there.
+
+    Raises:
+        OutputError: if the folder cannot be written.
+        StoreError: if the store cannot.
+    """
+    study = record.study
+    before = store.study(study.name)
+    said = replaced(before.study if before else None, study, folder)
+    write_study(folder, study)
+    store.put_study(record)
+    if said:
+        told.note(said)
 
 
 def check_own(store: Store, study: Study, folder: Path) -> None:

@@ -16,7 +16,7 @@ from stepladder.runner.execute import execute
 from stepladder.runner.going_on import epochs_at_hand
 from stepladder.runner.judge import judge
 from stepladder.runner.lint import preflight
-from stepladder.runner.namesakes import replaced
+from stepladder.runner.namesakes import take_row
 from stepladder.runner.phases import foreseen, train_all
 from stepladder.runner.plan import Plan, part_sizes
 from stepladder.runner.possible import check_possible
@@ -119,12 +119,7 @@ def _run_study(
     with open_store(url) as kept:
         question = question_of(record)
         ahead = foreseen(question, kept)
-        before = kept.study(study.name)
-        namesake = replaced(before.study if before else None, study, folder)
-        folders.write_study(folder, study)
-        kept.put_study(record)
-        if namesake:
-            told.note(namesake)
+        take_row(kept, record, folder, told)
         for line in preflight(ahead, dataset, record.sizes) if lint else ():
             told.note(line)
         if study.keep_weights and (line := unkept(ahead, folder / folders.WEIGHTS_NAME)):

@@ -14,7 +14,7 @@ from stepladder.records import Trial, TrialResult
 from stepladder.runner import folder as folders
 from stepladder.runner import own_model
 from stepladder.runner.claims import forget_dead
-from stepladder.runner.namesakes import replaced
+from stepladder.runner.namesakes import take_row
 from stepladder.runner.plan import part_sizes
 from stepladder.runner.possible import check_possible
 from stepladder.runner.progress import Progress, QuietProgress
@@ -97,12 +97,7 @@ def _search_study(
         own_model.inspect(study, dataset, settings)
     folders.check(folder, study)
     with open_store(store or str(folder / folders.STORE_NAME)) as kept:
-        before = kept.study(study.name)
-        namesake = replaced(before.study if before else None, study, folder)
-        folders.write_study(folder, study)
-        kept.put_study(record)
-        if namesake:
-            told.note(namesake)
+        take_row(kept, record, folder, told)
         checkpoints = folder / folders.CHECKPOINTS_NAME
         trains = Trainings(study, dataset, settings, kept, told, checkpoints, workers)
         candidates = _searched(question, asker, trains)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -181,19 +182,20 @@ class PopulationEngine:
         return self._programs[key.structure]
 
     def _compile(self, run: Training) -> Compiled:
-        shapes = (*run.shapes, run.is_candidate)
+        program, shapes = run.program, run.shapes
         if shapes not in self._compiled:
-            program = run.program
             epoch = jax.jit(program.epoch, donate_argnums=0)
             evaluate = jax.jit(program.evaluate)
-            looks = None if run.is_candidate else jax.jit(program.probe)
             self._compiled[shapes] = Compiled(
                 program,
                 compiled_segments(epoch, run.segments, lambda at: run.segment_arguments(0, at)),
                 evaluate.lower(*run.evaluate_arguments(run.parts.validation, 0)[:-1]).compile(),
-                looks and looks.lower(*run.probe_arguments).compile(),
             )
-        return self._compiled[shapes]
+        known = self._compiled[shapes]
+        if known.probe is None and not run.is_candidate:
+            probe = jax.jit(program.probe).lower(*run.probe_arguments).compile()
+            known = self._compiled[shapes] = replace(known, probe=probe)
+        return known
 
 
 def _flat(number: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -35,7 +35,7 @@ class Compiled:
     program: Program
     segments: dict[bool, Callable[..., tuple[Weights, Sums]]]  # by whether it is the last
     evaluate: Callable[..., tuple[jax.Array, jax.Array]]
-    probe: Callable[..., Reading] | None  # of candidates nobody looks
+    probe: Callable[..., Reading] | None = None  # until somebody looks
 
 
 class Training(Standing):
@@ -63,9 +63,11 @@ class Training(Standing):
         return np.concatenate(answers, axis=1), loss / len(part)
 
     def look(self) -> Reading | None:
-        """A look into each lane as it stands; None where nobody looks."""
-        probe = self.compiled.probe
-        return probe(*self.probe_arguments) if probe else None
+        """A look into each lane as it stands; None for candidates, at which nobody looks."""
+        if self.is_candidate:
+            return None
+        assert self.compiled.probe is not None
+        return self.compiled.probe(*self.probe_arguments)
 
     def epoch(self, epoch: int) -> Sums:
         """Trains one epoch, counted from 0, and returns the sums over its examples."""
