@@ -2,8 +2,12 @@
 
     python benchmarks/search_ours.py --study study.toml --out trace.jsonl --folder run
 
-A line is written as each trial of a candidate is finished, with the validation accuracy of its best
-epoch; finalists' and the winner's further replicates, on other splits, are not traced.
+When a trial of a candidate is finished, a line is written for each of its epochs with its
+validation accuracy and the time when it ended, as the rivals have it: that of the trial's end less
+what the trial took after it, by its own count. Lanes that train together count a part each of the
+time that they took together, and what went on from an earlier trial has that one's epochs once
+more: these are dated too late, never too early. Finalists' and the winner's further replicates, on
+other splits, are not traced.
 """
 
 from __future__ import annotations
@@ -40,9 +44,11 @@ def main() -> None:
                 raise KeyboardInterrupt
             if result.trial.replicate != SEARCH_REPLICATES or result.diverged:
                 return
-            line = {"seconds": seconds, "accuracy": float(result.curve.val_accuracy.max())}
+            since = result.curve.seconds[-1] - result.curve.seconds
             with options.out.open("a") as stream:
-                stream.write(json.dumps(line) + "\n")
+                for after, accuracy in zip(since, result.curve.val_accuracy, strict=True):
+                    line = {"seconds": seconds - float(after), "accuracy": float(accuracy)}
+                    stream.write(json.dumps(line) + "\n")
 
     with suppress(KeyboardInterrupt):
         stepladder.search(options.study, out=options.folder, progress=Tracing())

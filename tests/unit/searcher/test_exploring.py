@@ -38,8 +38,9 @@ def train(candidates, random):
 
 @pytest.mark.parametrize("seed", [0, 3])
 def test_lanes_of_one_structure_are_one_structure_and_not_four_good_ones(seed):
-    study = Study.load("mnist-search").changed({"seed": seed})
-    assert study.search.per_structure == 4
+    study = Study.load("mnist-search")
+    search = study.search.changed({"batch": 16, "startup": 16, "per_structure": 4})
+    study = study.changed({"seed": seed, "search": search})
     asker, found, random = Asker(question_about(study)), [], np.random.default_rng(seed)
     for number in range(8):
         asked = asker.ask(16, number)
