@@ -32,6 +32,7 @@ from comparison.rivals import ENVIRONMENTS, PROGRAMS, RIVALS, environment_of, pr
 from stepladder import data, environment
 from stepladder.bench import Work, measure_floor
 from stepladder.files import write_whole
+from stepladder.report.wording import counted
 from stepladder.study import Study
 from stepladder.version import __version__
 
@@ -194,11 +195,10 @@ def markdown(result: dict[str, Any]) -> str:
     """The tables of a result."""
     if not result["repetitions"]:
         return "No repetition is whole yet.\n"
-    summary = result["summary"]
+    summary, count = result["summary"], counted(result["repetitions"], "repetition")
     rows = summary["accuracy_at"]
     lines = [
-        f"{result['repetitions']} repetitions, {result['date']}; rivals on {result['backend']}. "
-        f"{_machines(result)}",
+        f"{count}, {result['date']}; rivals on {result['backend']}. {_machines(result)}",
         "",
         f"KerasTuner's Hyperband ends at {_shown(summary['target'], 100)} % after "
         f"{_shown(summary['reference_seconds'], 1)} s.",
