@@ -117,6 +117,7 @@ def test_a_file_that_is_no_model_is_refused(mnist_run, mnist_model, pictures):
         assert "MODEL must be" in done.stderr
 
 
+@pytest.mark.slow
 def test_safe_mode_stays_on(mnist_run, mnist_model, pictures):
     """A model that brings code of its own is not opened."""
     code = (
@@ -166,6 +167,7 @@ def float_model(mnist_run, pictures):
     return mnist_run
 
 
+@pytest.mark.slow
 def test_a_picture_comes_to_a_model_in_the_values_that_it_was_trained_on(float_model, pictures):
     ink = ink_of(np.asarray(drawn("7"), float))
     np.save(pictures / "seven.npy", framed(ink, (28, 28), 20) / np.float32(255))
@@ -179,6 +181,7 @@ def test_a_picture_comes_to_a_model_in_the_values_that_it_was_trained_on(float_m
     assert "images in 0…1; `stepladder predict` brings pictures into that range" in card
 
 
+@pytest.mark.slow
 def test_a_picture_is_refused_where_an_older_model_does_not_say_its_values(float_model, pictures):
     archives = (zipfile.ZipFile(pictures / "floats.keras"),
                 zipfile.ZipFile(pictures / "older.keras", "w"))  # fmt: skip

@@ -45,6 +45,7 @@ def test_a_study_is_trained_once_and_everything_is_written(stepladder, place):
         assert arm["test_accuracy"]["values"][:2] == before["test_accuracy"]["values"]
 
 
+@pytest.mark.slow
 def test_the_same_study_elsewhere_gives_the_same_table(stepladder, trained):
     stepladder("run", "study.toml", "--out", "one", "--workers", "1")
     trained("two")
@@ -57,6 +58,7 @@ def test_the_user_s_keras_backend_does_not_reach_the_population_engine(stepladde
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_the_fit_engine_agrees_with_the_population_engine(stepladder, trained):
     trained("population")
     done = stepladder("run", "study.toml", "--out", "fit", "--engine", "fit", KERAS_BACKEND="jax")
