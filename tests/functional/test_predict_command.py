@@ -117,7 +117,6 @@ def test_a_file_that_is_no_model_is_refused(mnist_run, mnist_model, pictures):
         assert "MODEL must be" in done.stderr
 
 
-@pytest.mark.slow
 def test_safe_mode_stays_on(mnist_run, mnist_model, pictures):
     """A model that brings code of its own is not opened."""
     code = (
