@@ -134,7 +134,7 @@ def reproduction(table: PublishedTable, results: Results) -> Reproduction:
         for each, above in pairs
         if above is not None and each.nearest and judged[above.name].nearest
     )
-    return Reproduction(table, rows, _with_effects(near, results), results)
+    return Reproduction(table, rows, _with_effects(near, table, results), results)
 
 
 def _row(
@@ -177,8 +177,13 @@ def _reading(row: Row, candidate: Candidate, result: ArmResult) -> JudgedReading
     return JudgedReading(candidate, result, expected, found, distance)
 
 
-def _with_effects(pairs: Sequence[Neighbours], results: Results) -> tuple[Neighbours, ...]:
-    """Each row's technique judged where nothing else differs, all of them as one family."""
+def _with_effects(
+    pairs: Sequence[Neighbours], table: PublishedTable, results: Results
+) -> tuple[Neighbours, ...]:
+    """Each row's technique judged where nothing else differs, all of them as one family.
+
+    While readings are still to be trained, rows that may join the family count in it already.
+    """
     found: dict[str, tuple[Arm, list[float], list[float]]] = {}
     for pair in pairs:
         near, technique = pair.row.nearest, pair.row.row.shows
@@ -188,11 +193,16 @@ def _with_effects(pairs: Sequence[Neighbours], results: Results) -> tuple[Neighb
         if other is not None:
             ours, theirs = near.result.test_accuracy, other.test_accuracy
             found[pair.row.row.name] = (other.arm, list(ours.values), list(theirs.values))
-    scores = {
-        **{f"with {name}": ours for name, (_, ours, _) in found.items()},
-        **{f"without {name}": theirs for name, (_, _, theirs) in found.items()},
-    }
-    named = [(f"with {name}", f"without {name}") for name in found]
+    awaited = [] if results.finished else [
+        row.name for row in table.rows
+        if row.shows and table.above(row) and row.name not in found
+    ]  # fmt: skip
+    scores: dict[str, list[float]] = {}
+    for name, (_, ours, theirs) in found.items():
+        scores |= {f"with {name}": ours, f"without {name}": theirs}
+    for name in awaited:
+        scores |= {f"with {name}": [], f"without {name}": []}
+    named = [(f"with {name}", f"without {name}") for name in (*found, *awaited)]
     judged = effects(scores, named, delta=results.study.delta) if named else {}
     return tuple(_judged(pair, found, judged) for pair in pairs)
 
@@ -203,7 +213,7 @@ def _judged(
     judged: Mapping[str, Effect],
 ) -> Neighbours:
     name = pair.row.row.name
-    effect = judged.get(f"with {name}")
+    effect = judged[f"with {name}"] if name in found else None
     return replace(pair, alone=(found[name][0], effect)) if effect and effect.pairs else pair
 
 

@@ -89,6 +89,14 @@ def test_a_technique_is_judged_where_nothing_else_differs():
     assert dropout.step < effect.mean  # the table says twice as much
 
 
+def test_rows_that_may_still_be_judged_count_in_the_family():
+    _, dropout = judged()[0].neighbours
+    assert dropout.alone[1].p_t_holm == dropout.alone[1].p_t  # of two rows one can be judged
+    made, _ = judged(only=("ReLU: far", "dropout: on ReLU"))
+    (dropout,) = made.neighbours
+    assert dropout.alone[1].p_t_holm == pytest.approx(2 * dropout.alone[1].p_t)
+
+
 def higher_where_the_initialiser_is_ours(trial):
     return accuracy(trial) + 0.2 * (trial.recipe.initializer == "glorot_uniform")
 
