@@ -73,7 +73,7 @@ def levelled(values: npt.NDArray[np.uint8], levels: Levels) -> npt.NDArray[np.nu
     return np.asarray(levels.least * (1 - share) + levels.greatest * share, np.float32)
 
 
-def read_picture(path: Path) -> npt.NDArray[np.float64]:
+def read_picture(path: Path) -> npt.NDArray[np.uint8]:
     """A picture as colours.
 
     It is turned as its camera was held, and what is transparent lies on paper of the opposite
@@ -112,7 +112,7 @@ def _unreadable(path: Path, found: str, advice: str) -> DataError:
     )
 
 
-def _colours(opened: Image) -> npt.NDArray[np.float64]:
+def _colours(opened: Image) -> npt.NDArray[np.uint8]:
     from PIL import Image, ImageOps
 
     turned = ImageOps.exif_transpose(opened)
@@ -125,16 +125,16 @@ def _colours(opened: Image) -> npt.NDArray[np.float64]:
     whole = turned.convert("RGBA" if is_transparent else "RGB")
     if max(whole.size) > _LONGEST:
         whole.thumbnail((_LONGEST, _LONGEST), Image.Resampling.BOX)
-    values = np.asarray(whole, np.float64)
+    values = np.asarray(whole)
     if not is_transparent:
         return values
-    colours, cover = values[..., :3], values[..., 3:] / 255
+    colours, cover = values[..., :3].astype(np.float64), values[..., 3:] / 255
     drawn = float((colours.mean(axis=2, keepdims=True) * cover).sum() / max(cover.sum(), 1e-9))
     paper = 255.0 if drawn < 128 else 0.0
-    return np.asarray(colours * cover + paper * (1 - cover))
+    return np.rint(colours * cover + paper * (1 - cover)).astype(np.uint8)
 
 
-def resized(picture: npt.NDArray[np.float64], shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+def resized(picture: npt.NDArray[np.uint8], shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
     """A picture in the shape of a dataset's images, as it is.
 
     Args:
@@ -143,6 +143,5 @@ def resized(picture: npt.NDArray[np.float64], shape: tuple[int, ...]) -> npt.NDA
     """
     from PIL import Image
 
-    image = Image.fromarray(np.rint(picture).astype(np.uint8))
-    small = image.resize((shape[1], shape[0]), Image.Resampling.LANCZOS)
+    small = Image.fromarray(picture).resize((shape[1], shape[0]), Image.Resampling.LANCZOS)
     return np.asarray(small if shape[2:] == (3,) else small.convert("L"), np.uint8).reshape(shape)

@@ -16,10 +16,25 @@ from stepladder.data.ink import ink_of
 from stepladder.data.pictures import Levels, levelled, read_picture, resized
 from stepladder.errors import DataError
 
-__all__ = ["Input", "inputs_of"]
+__all__ = ["Input", "Source", "inputs_of", "read_source"]
 
 _GREY = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 _MOST = 100_000
+
+
+@dataclass(frozen=True)
+class Source:
+    """What one file holds.
+
+    Attributes:
+        path: of the file.
+        values: colours of a picture, uint8 (height, width, 3); or an array of finite numbers.
+        is_picture: which of both.
+    """
+
+    path: Path
+    values: npt.NDArray[Any]
+    is_picture: bool
 
 
 @dataclass(frozen=True)
@@ -39,31 +54,52 @@ class Input:
     is_empty: bool = False
 
 
+def read_source(path: Path) -> Source:
+    """What one file holds, whatever model is to be asked.
+
+    Args:
+        path: of a PNG or JPEG file, or of a `.npy` or `.npz` array.
+
+    Raises:
+        DataError: if the file cannot be read, or holds numbers that are not finite.
+    """
+    if path.suffix.lower() not in (".npy", ".npz"):
+        return Source(path, read_picture(path), is_picture=True)
+    array = _array(path)
+    if not np.isfinite(array.astype(np.float32)).all():
+        raise DataError(
+            f"{path}: must hold finite numbers, found others; these are raw inputs, as the "
+            "training set has them"
+        )
+    return Source(path, array, is_picture=False)
+
+
 def inputs_of(
-    path: Path,
+    source: Source,
     shape: tuple[int, ...],
     framing: Framing | None,
     levels: Levels | None,
     *,
     as_it_is: bool = False,
 ) -> Iterator[Input]:
-    """The inputs of one file.
+    """The inputs that a file holds.
 
     A picture is framed as the images of the training set are, and gets their range of values; an
     array is taken as it is.
 
     Args:
-        path: of a PNG or JPEG file, or of a `.npy` or `.npz` array.
+        source: the file's.
         shape: of one input.
         framing: of the training set; None where its images are not framed.
         levels: of the training set; None where nobody knows.
         as_it_is: whether a picture is only resized.
 
     Raises:
-        DataError: if the file cannot be read, or does not fit the model.
+        DataError: if the file does not fit the model.
     """
-    if path.suffix.lower() in (".npy", ".npz"):
-        yield from _of_array(path, _array(path), shape)
+    path = source.path
+    if not source.is_picture:
+        yield from _of_array(path, source.values, shape)
         return
     if len(shape) not in (2, 3) or shape[2:] not in ((), (1,), (3,)):
         raise DataError(
@@ -76,11 +112,10 @@ def inputs_of(
             "this model's file does not say which those are, found a picture; export the model "
             "again, and pictures will do"
         )
-    picture = read_picture(path)
     if as_it_is or framing is None or shape[2:] == (3,):
-        image = resized(picture, shape)
+        image = resized(source.values, shape)
     else:
-        ink = ink_of(picture @ _GREY)
+        ink = ink_of(source.values @ _GREY)
         image = framed(ink, (shape[0], shape[1]), framing.box).reshape(shape)
     yield Input(str(path), None, levelled(image, levels), is_empty=not image.any())
 
@@ -123,11 +158,6 @@ def _of_array(path: Path, array: npt.NDArray[Any], shape: tuple[int, ...]) -> It
         raise DataError(
             f"{path}: must have the shape {shape} of one input of the model, or {('n', *shape)} of "
             f"up to {_MOST:,}, found {array.shape}; reshape it".replace("'n'", "n")
-        )
-    if not np.isfinite(rows.astype(np.float32)).all():
-        raise DataError(
-            f"{path}: must hold finite numbers, found others; these are raw inputs, as the "
-            "training set has them"
         )
     for index, values in enumerate(rows):
         yield Input(str(path), index if numbered else None, values)

@@ -13,7 +13,7 @@ from stepladder.data.framing import Framing
 from stepladder.data.pictures import Levels
 from stepladder.errors import InputError
 from stepladder.exporter.extras import Extras, read_extras
-from stepladder.exporter.inputs import Input, inputs_of
+from stepladder.exporter.inputs import Input, inputs_of, read_source
 from stepladder.exporter.process import ModelProcess, Refused, opened
 
 __all__ = ["Prediction", "Predictions", "predict_files"]
@@ -84,6 +84,7 @@ def predict_files(
             "name that file"
         )
     extras = read_extras(model)
+    held = [read_source(path) for path in sources]  # before Keras starts: a wrong name is told soon
     try:
         process = opened(model, environment)
     except Refused as error:
@@ -96,8 +97,8 @@ def predict_files(
         framing, levels = (extras.framing, extras.levels) if extras else _assumed(shape)
         given = [
             each
-            for path in sources
-            for each in inputs_of(path, shape, framing, levels, as_it_is=as_it_is)
+            for source in held
+            for each in inputs_of(source, shape, framing, levels, as_it_is=as_it_is)
         ]
         try:
             answers = holds.probabilities(np.stack([each.values for each in given]))

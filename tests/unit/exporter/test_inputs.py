@@ -1,5 +1,7 @@
 """Pictures come to a model in the values of its training set, arrays as they are."""
 
+import zipfile
+
 import numpy as np
 import pytest
 from drawn_digits import drawn
@@ -8,7 +10,8 @@ from PIL import Image
 from stepladder.data.framing import Framing
 from stepladder.data.pictures import Levels
 from stepladder.errors import DataError
-from stepladder.exporter.inputs import inputs_of
+from stepladder.exporter.inputs import inputs_of, read_source
+from stepladder.exporter.predict import predict_files
 
 SHAPE, FRAMING = (28, 28), Framing(20)
 
@@ -23,8 +26,8 @@ def seven(tmp_path):
 @pytest.mark.parametrize("framing", [FRAMING, None])
 @pytest.mark.parametrize("levels", [Levels(0, 1), Levels(-1, 1), Levels(-0.4242, 2.8215)])
 def test_a_picture_gets_the_values_of_the_training_set(seven, framing, levels):
-    (plain,) = inputs_of(seven, SHAPE, framing, Levels(0, 255))
-    (found,) = inputs_of(seven, SHAPE, framing, levels)
+    (plain,) = inputs_of(read_source(seven), SHAPE, framing, Levels(0, 255))
+    (found,) = inputs_of(read_source(seven), SHAPE, framing, levels)
     assert plain.values.dtype == np.uint8
     assert (found.values.min(), found.values.max()) == pytest.approx(
         (levels.least, levels.greatest)
@@ -37,14 +40,14 @@ def test_a_picture_gets_the_values_of_the_training_set(seven, framing, levels):
 def test_colours_get_them_too(tmp_path):
     file = tmp_path / "red.png"
     Image.new("RGB", (20, 20), (255, 0, 51)).save(file)
-    (found,) = inputs_of(file, (4, 4, 3), None, Levels(-1, 1))
+    (found,) = inputs_of(read_source(file), (4, 4, 3), None, Levels(-1, 1))
     assert found.values == pytest.approx(np.tile(np.float32([1, -1, -0.6]), (4, 4, 1)))
 
 
 def test_a_blank_picture_is_empty_whatever_stands_for_black(tmp_path):
     file = tmp_path / "blank.png"
     drawn("").save(file)
-    (found,) = inputs_of(file, SHAPE, FRAMING, Levels(-1, 1))
+    (found,) = inputs_of(read_source(file), SHAPE, FRAMING, Levels(-1, 1))
     assert found.is_empty
     assert (found.values == -1).all()
 
@@ -54,16 +57,30 @@ def test_a_blank_picture_is_empty_whatever_stands_for_black(tmp_path):
 def test_an_array_stays_as_it_is_given(tmp_path, levels, kind):
     given = np.arange(2 * 784).reshape(2, *SHAPE).astype(kind)
     np.save(tmp_path / "two.npy", given)
-    found = list(inputs_of(tmp_path / "two.npy", SHAPE, FRAMING, levels))
+    found = list(inputs_of(read_source(tmp_path / "two.npy"), SHAPE, FRAMING, levels))
     assert [each.index for each in found] == [0, 1]
     assert np.array_equal([each.values for each in found], given)
 
 
 def test_a_picture_is_refused_where_the_values_are_not_known(seven):
     with pytest.raises(DataError, match=r"must be an array .* found a picture; export .* again"):
-        list(inputs_of(seven, SHAPE, FRAMING, None))
+        list(inputs_of(read_source(seven), SHAPE, FRAMING, None))
 
 
 def test_a_table_takes_no_picture(seven):
     with pytest.raises(DataError, match=r"must be an array of shape \(4,\).* found a picture"):
-        list(inputs_of(seven, (4,), None, None))
+        list(inputs_of(read_source(seven), (4,), None, None))
+
+
+@pytest.mark.parametrize("name", ["gone.png", "gone.npy", "words.txt", "inf.npz"])
+def test_a_file_that_will_not_do_is_told_before_keras_starts(tmp_path, monkeypatch, seven, name):
+    def never(*_):
+        raise AssertionError("Keras was started")
+
+    monkeypatch.setattr("stepladder.exporter.predict.opened", never)
+    with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
+        archive.writestr("config.json", "{}")
+    (tmp_path / "words.txt").write_text("seven")
+    np.savez(tmp_path / "inf.npz", image=np.full(SHAPE, np.inf))
+    with pytest.raises(DataError, match=name):
+        predict_files(tmp_path / "model.keras", [seven, tmp_path / name], {})
