@@ -9,6 +9,7 @@ RUN, WEIGHTS = "runs/small", "runs/small/weights"
 KEEP = ("--set", "keep_weights=true")
 
 
+@pytest.mark.slow
 def test_an_arm_whose_weights_are_kept_has_an_ensemble(stepladder, place):
     done = stepladder("run", "study.toml", *KEEP)
     assert done.returncode == 0, done.stderr

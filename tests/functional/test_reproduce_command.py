@@ -84,6 +84,7 @@ def test_a_table_is_trained_judged_and_stored(stepladder, in_process, table):
     assert "| ReLU | 99.5 |" in markdown[1]
 
 
+@pytest.mark.slow
 def test_a_trial_of_a_study_is_not_trained_again(trained, in_process, table):
     trained()
     code, out, err = in_process("reproduce", table(), "--store", "runs/small/stepladder.db",
@@ -122,6 +123,7 @@ def test_only_some_rows(in_process, table):
     assert "2 trials to train" in out
 
 
+@pytest.mark.slow
 def test_from_python(place, monkeypatch, table):
     monkeypatch.chdir(place)
     made = reproduce(PublishedTable.load(table()).only(["naive"]), workers=1)

@@ -131,6 +131,7 @@ def test_results_name_the_command_that_shows_a_search(searched, stepladder, in_p
     assert "nothing to train" in in_process(*named.split()[1:])[2]
 
 
+@pytest.mark.slow
 def test_a_search_tells_what_it_takes_and_lacks_and_what_it_left_is_its_own(
     searched, made_up, stepladder, in_process
 ):

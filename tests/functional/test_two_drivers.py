@@ -24,6 +24,7 @@ def started(stepladder, names, *words):
     return [stepladder.start("run", "study.toml", *words, "--out", name) for name in names]
 
 
+@pytest.mark.slow
 def test_two_drivers_train_each_trial_once_and_print_one_table(stepladder, place):
     drivers = started(stepladder, ("one", "two"), "--workers", "1", "--store", "both.db")
     (one, first), (two, second) = map(ended, drivers)

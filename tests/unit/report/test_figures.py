@@ -135,7 +135,9 @@ def contrast(one, other):
     return (lighter + 0.05) / (darker + 0.05)
 
 
-@pytest.mark.parametrize("variant", ["mnist", "hostile", "fair", "factorial"])
+@pytest.mark.parametrize(
+    "variant", ["mnist", "hostile", "fair", pytest.param("factorial", marks=pytest.mark.slow)]
+)
 def test_a_figure_recoloured_is_the_figure_drawn_on_dark_paper(variant):
     for name, plot in made(variant).items():
         recoloured = dark_svg_of(plot, svg(variant, name))

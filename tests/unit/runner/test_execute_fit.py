@@ -23,7 +23,7 @@ class Epochs(QuietProgress):
         self.of[trial].append(epoch)
 
 
-@pytest.fixture(params=["population", "fit"])
+@pytest.fixture(params=[pytest.param("population", marks=pytest.mark.slow), "fit"])
 def settings(request, monkeypatch):
     """One process that writes a checkpoint after every epoch."""
     monkeypatch.setenv("KERAS_BACKEND", "jax")

@@ -83,6 +83,7 @@ def measured(dataset, tmp_path_factory):
     return chosen(trials(dataset, epochs=LONG), dataset, settings, notes), settings, notes.texts
 
 
+@pytest.mark.slow
 def test_a_small_network_is_measured_once_and_the_choice_remembered(dataset, measured):
     first, settings, texts = measured
     assert first.axis in ("one", "map", "vmap")

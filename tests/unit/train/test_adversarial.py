@@ -129,6 +129,7 @@ def test_neighbours_of_other_lengths_change_no_bit(engine, trial_of):
     assert len({bits(each) for each in together}) == 3
 
 
+@pytest.mark.slow
 def test_perturbed_inputs_leave_no_trace_in_the_statistics(engine, trial_of):
     still = {**FIELDS, "learning_rate": 1e-30, "epochs": 1}
     found = []
@@ -140,6 +141,7 @@ def test_perturbed_inputs_leave_no_trace_in_the_statistics(engine, trial_of):
         assert np.allclose(plain, perturbed, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_it_makes_answers_smoother(engine, trial_of):
     def unsmoothness(length):
         fields = {"vat": length, "epochs": 40, "learning_rate": 0.01, "optimizer": "adam"}

@@ -91,7 +91,7 @@ def test_statistics_are_those_of_the_training_images_under_the_averaged_weights(
     assert final.statistics[1] == pytest.approx(values.var(axis=1).mean(axis=0), rel=1e-4)
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "distorted"])
+@pytest.mark.parametrize("kind", [*KINDS, pytest.param("distorted", marks=pytest.mark.slow)])
 def test_both_engines_end_with_the_same_average(kind, engine, dataset, trial_of):
     trial = trial_of(**NETWORK, **KINDS.get(kind, DISTORTED))
     (ours,), (theirs,) = (
@@ -124,7 +124,7 @@ def test_company_and_place_change_no_bit_of_an_average(engine, trial_of):
     assert len({bits(each) for each in together}) == 3
 
 
-@pytest.mark.parametrize("axis", ["map", "vmap"])
+@pytest.mark.parametrize("axis", [pytest.param("map", marks=pytest.mark.slow), "vmap"])
 def test_stacked_replicates_have_averages_of_their_own(axis, engine, trial_of):
     trials = [trial_of(replicate=replicate, **NETWORK, ema=0.9) for replicate in range(2)]
     for alone, stacked in zip(

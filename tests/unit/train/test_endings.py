@@ -77,8 +77,8 @@ def cases(trial_of):
 
 
 @pytest.mark.parametrize(
-    "case", ["population", "map", *(pytest.param(each, marks=pytest.mark.slow) for each in
-                                    ("fit", "vmap"))]
+    "case", ["population", *(pytest.param(each, marks=pytest.mark.slow) for each in
+                             ("fit", "map", "vmap"))]
 )  # fmt: skip
 def test_the_bits_of_a_training_from_the_start(case, dataset, trial_of, opened, folder, notes):
     kind, group = cases(trial_of)[case]

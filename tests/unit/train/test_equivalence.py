@@ -112,7 +112,7 @@ def test_weights_after_twenty_steps_are_those_of_keras_fit(name, dataset, trial_
     assert_trained_alike(trial_of(**RECIPES[name]), dataset, STANDARD)
 
 
-@pytest.mark.parametrize("dropout", [0.0, 0.3])
+@pytest.mark.parametrize("dropout", [pytest.param(0.0, marks=pytest.mark.slow), 0.3])
 def test_so_are_those_of_a_convolutional_network_of_the_user_s_own(
     dropout, dataset, trial_of, own_code
 ):
