@@ -56,9 +56,9 @@ def summary(
     lasted = [trace[-1][0] for trace in traces[reference]]
     return {
         "target": interval(targets),
-        "reference_seconds": interval(lasted),
+        "reference_seconds": _geometric(lasted),
         "time_ratios": {
-            name: _time_ratio(
+            name: _geometric(
                 [reached(trace, target) / seconds
                  for trace, target, seconds in zip(each, targets, lasted, strict=True)]
             )
@@ -78,9 +78,9 @@ def summary(
     }  # fmt: skip
 
 
-def _time_ratio(ratios: Sequence[float]) -> dict[str, Any]:
-    """Geometric mean and interval; a ratio that is infinite, for never, is counted and left out."""
-    finite = [math.log(each) for each in ratios if math.isfinite(each)]
+def _geometric(times: Sequence[float]) -> dict[str, Any]:
+    """Geometric mean and interval; a time that is infinite, for never, is counted and left out."""
+    finite = [math.log(each) for each in times if math.isfinite(each)]
     logs = interval(finite or [math.nan])
     ends = {name: None if logs[name] is None else math.exp(logs[name]) for name in ENDS}
-    return {**ends, "n": len(finite), "never": len(ratios) - len(finite)}
+    return {**ends, "n": len(finite), "never": len(times) - len(finite)}
