@@ -1,6 +1,10 @@
-.PHONY: check format lint types layers test slow docs results
+.PHONY: check ci format lint types layers test slow docs results
 
 check: lint types layers test
+
+# All tests in one process, so that programs are compiled and runs are made once for slow ones too.
+ci: lint types layers
+	python -m pytest -m "not gpu"
 
 format:
 	ruff format src tests benchmarks
