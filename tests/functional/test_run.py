@@ -46,7 +46,6 @@ def test_a_study_is_trained_once_and_everything_is_written(stepladder, place):
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_the_same_study_elsewhere_gives_the_same_table(stepladder, trained):
     stepladder("run", "study.toml", "--out", "one", "--workers", "1")
     trained("two")
@@ -59,7 +58,6 @@ def test_the_user_s_keras_backend_does_not_reach_the_population_engine(stepladde
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 def test_the_fit_engine_agrees_with_the_population_engine(stepladder, trained):
     trained("population")

@@ -100,8 +100,9 @@ def predict_files(
             for source in held
             for each in inputs_of(source, shape, framing, levels, as_it_is=as_it_is)
         ]
+        inputs = np.stack([each.values for each in given])
         try:
-            answers = holds.probabilities(np.stack([each.values for each in given]))
+            answers = holds.probabilities(inputs)
         except Refused as error:
             raise InputError(
                 f"the model {str(model)!r} must answer inputs of shape {shape}, found: {error}"
@@ -112,7 +113,7 @@ def predict_files(
             "0…1 with the sum 1; put a Softmax layer at its end"
         )
     known = extras.familiar if extras else None
-    away = None if known is None else distances(known, np.stack([each.values for each in given]))
+    away = None if known is None else distances(known, inputs)
     return Predictions(
         model,
         classes,

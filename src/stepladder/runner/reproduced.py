@@ -193,16 +193,17 @@ def _with_effects(
         if other is not None:
             ours, theirs = near.result.test_accuracy, other.test_accuracy
             found[pair.row.row.name] = (other.arm, list(ours.values), list(theirs.values))
-    awaited = [] if results.finished else [
-        row.name for row in table.rows
-        if row.shows and table.above(row) and row.name not in found
-    ]  # fmt: skip
-    scores: dict[str, list[float]] = {}
-    for name, (_, ours, theirs) in found.items():
-        scores |= {f"with {name}": ours, f"without {name}": theirs}
-    for name in awaited:
-        scores |= {f"with {name}": [], f"without {name}": []}
-    named = [(f"with {name}", f"without {name}") for name in (*found, *awaited)]
+    family = {name: (ours, theirs) for name, (_, ours, theirs) in found.items()}
+    if not results.finished:
+        family |= {
+            row.name: ([], []) for row in table.rows
+            if row.shows and table.above(row) and row.name not in found
+        }  # fmt: skip
+    scores = {
+        **{f"with {name}": ours for name, (ours, _) in family.items()},
+        **{f"without {name}": theirs for name, (_, theirs) in family.items()},
+    }
+    named = [(f"with {name}", f"without {name}") for name in family]
     judged = effects(scores, named, delta=results.study.delta) if named else {}
     return tuple(_judged(pair, found, judged) for pair in pairs)
 
@@ -213,7 +214,7 @@ def _judged(
     judged: Mapping[str, Effect],
 ) -> Neighbours:
     name = pair.row.row.name
-    effect = judged[f"with {name}"] if name in found else None
+    effect = judged.get(f"with {name}")
     return replace(pair, alone=(found[name][0], effect)) if effect and effect.pairs else pair
 
 

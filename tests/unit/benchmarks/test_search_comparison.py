@@ -58,6 +58,7 @@ def test_the_summary_pairs_repetitions():
         "theirs", (0.1, 1.0),
     )  # fmt: skip
     assert found["target"]["mean"] == pytest.approx(0.925)
+    assert found["reference_seconds"]["mean"] == pytest.approx(math.sqrt(10 * 20))
     ours = found["time_ratios"]["ours"]
     assert ours["mean"] == pytest.approx(math.sqrt(0.1 * 0.4))
     assert (ours["n"], ours["never"]) == (2, 0)
