@@ -4,7 +4,7 @@
     python benchmarks/search.py --quick --out quick.json    # does it work? means nothing
     python benchmarks/search.py --markdown search.json      # the tables
 
-Every rival runs in an environment of its own, with the same Keras and JAX, as a whole process timed
+Every rival runs in an environment of its own, with the same Keras, as a whole process timed
 from its own start. KerasTuner's Hyperband goes first and sets the time: what it ends with is the
 accuracy to be reached, and the others stop when it did. Validation accuracies of all epochs count,
 on every side. Results are written after each search; the same command goes on from there, also on

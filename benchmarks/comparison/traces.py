@@ -40,6 +40,14 @@ def interval(values: Sequence[float]) -> dict[str, Any]:
     return {**dict(zip(ENDS, known, strict=True)), "n": int(found.pairs)}
 
 
+def _share(values: Sequence[float]) -> dict[str, Any]:
+    """The same of fractions, whose interval ends at 0 and 1."""
+    found = interval(values)
+    ends = {name: found[name] if found[name] is None else min(max(found[name], 0.0), 1.0)
+            for name in ENDS}  # fmt: skip
+    return {**found, **ends}
+
+
 def summary(
     traces: Mapping[str, Sequence[Trace]], reference: str, shares: Sequence[float]
 ) -> dict[str, Any]:
@@ -55,7 +63,7 @@ def summary(
     targets = [best(trace) for trace in traces[reference]]
     lasted = [trace[-1][0] for trace in traces[reference]]
     return {
-        "target": interval(targets),
+        "target": _share(targets),
         "reference_seconds": _geometric(lasted),
         "time_ratios": {
             name: _geometric(
@@ -68,8 +76,8 @@ def summary(
             {
                 "share": share,
                 **{
-                    name: interval([best(trace, share * seconds)
-                                    for trace, seconds in zip(each, lasted, strict=True)])
+                    name: _share([best(trace, share * seconds)
+                                  for trace, seconds in zip(each, lasted, strict=True)])
                     for name, each in traces.items()
                 },
             }

@@ -62,6 +62,8 @@ def test_the_summary_pairs_repetitions():
     ours = found["time_ratios"]["ours"]
     assert ours["mean"] == pytest.approx(math.sqrt(0.1 * 0.4))
     assert (ours["n"], ours["never"]) == (2, 0)
+    assert found["target"]["ci_low"] == pytest.approx(0.6073, abs=1e-3)
+    assert found["target"]["ci_high"] == 1.0, "no accuracy is above 1"
     early, late = found["accuracy_at"]
     assert early["theirs"]["n"] == 0
     assert early["ours"]["mean"] == pytest.approx((0.95 + 0.80) / 2)
