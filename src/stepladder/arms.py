@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 
 from stepladder.errors import StudyError
 from stepladder.recipe import Recipe
-from stepladder.techniques import Technique, refuse_model
+from stepladder.techniques import Technique, as_change
 from stepladder.values import Value
 
 __all__ = [
@@ -68,12 +68,8 @@ class ExplicitArm(Value):
 
     @field_validator("change", mode="after")
     @classmethod
-    def _as_lists(cls, change: dict[str, Any]) -> dict[str, Any]:
-        refuse_model(change)
-        return {
-            field: list(value) if isinstance(value, tuple) else value
-            for field, value in change.items()
-        }
+    def _as_written(cls, change: dict[str, Any]) -> dict[str, Any]:
+        return as_change(change)
 
 
 def main_of(techniques: Sequence[Technique]) -> list[Technique]:

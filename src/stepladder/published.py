@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from stepladder.arms import ExplicitArm
 from stepladder.errors import StudyError
-from stepladder.published_parts import Protocol, Reading, Row, must_be, unknown
+from stepladder.published_parts import Protocol, Reading, Row, Written, must_be, unknown
 from stepladder.recipe import Recipe
 from stepladder.study import Study
 from stepladder.study_parts import DatasetSource, epochs_into_base
@@ -257,7 +257,7 @@ class PublishedTable(Value):
         """
         text, directory = read(source, BUILT_IN_TABLES, "table")
         try:
-            values = tomllib.loads(text)
+            values = tomllib.loads(text, parse_float=Written)
         except tomllib.TOMLDecodeError as error:
             raise StudyError(f"must be TOML: {error}; mend that line", str(source)) from None
         for path, value in (settings or {}).items():

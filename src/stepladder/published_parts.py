@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BeforeValidator, Field, field_validator
 
 from stepladder.arms import applied
 from stepladder.errors import StudyError
 from stepladder.recipe import Recipe
-from stepladder.techniques import CATALOGUE, Technique, as_techniques, find, refuse_model
+from stepladder.techniques import CATALOGUE, Technique, as_change, as_techniques, find
 from stepladder.values import Value, did_you_mean, list_to_tuple
 
 __all__ = [
@@ -21,12 +21,25 @@ __all__ = [
     "Protocol",
     "Reading",
     "Row",
+    "Written",
     "figure_of",
     "must_be",
     "unknown",
 ]
 
 _FIGURE = re.compile(r"(~?)\s*(\d+)(?:\.(\d+))?\s*%?")
+
+
+class Written(float):
+    """A number of a file that remembers how it was written: 97.20 is more exact than 97.2."""
+
+    text: str
+
+    def __new__(cls, text: str) -> Self:
+        """The number of a text."""
+        made = super().__new__(cls, text)
+        made.text = text
+        return made
 
 
 @dataclass(frozen=True)
@@ -56,7 +69,7 @@ def figure_of(given: object) -> Figure:
     """
     text = given.strip() if isinstance(given, str) else ""
     if isinstance(given, int | float) and not isinstance(given, bool):
-        text = repr(given)
+        text = given.text if isinstance(given, Written) else repr(given)
     found = _FIGURE.fullmatch(text)
     if found is None or not 0 <= float(f"{found[2]}.{found[3] or 0}") <= 100:
         raise ValueError(
@@ -89,9 +102,8 @@ class Changes(Value):
 
     @field_validator("change", mode="after")
     @classmethod
-    def _but_model(cls, change: dict[str, Any] | None) -> dict[str, Any] | None:
-        refuse_model(change or {})
-        return change
+    def _as_written(cls, change: dict[str, Any] | None) -> dict[str, Any] | None:
+        return None if change is None else as_change(change)
 
     @property
     def is_said(self) -> bool:
@@ -122,9 +134,8 @@ class Protocol(Value):
 
     @field_validator("change", mode="after")
     @classmethod
-    def _but_model(cls, change: dict[str, Any]) -> dict[str, Any]:
-        refuse_model(change)
-        return change
+    def _as_written(cls, change: dict[str, Any]) -> dict[str, Any]:
+        return as_change(change)
 
 
 class Reading(Changes):

@@ -19,7 +19,9 @@ from stepladder.recipe_parts import (
     DISTORTIONS,
     NETWORK_FIELDS,
     Activation,
+    Count,
     Initializer,
+    Limit,
     Normalization,
     Optimizer,
     Scaling,
@@ -141,18 +143,16 @@ class Recipe(Value):
         description="Decoupled weight decay, for any optimizer.",
         examples=[0.004],
     )
-    max_norm: float | None = Field(
+    max_norm: Limit = Field(
         default=None,
-        gt=0,
         description="Largest norm of the weights that enter one unit.",
         examples=[3.0],
     )
     label_smoothing: Share = Field(
         default=0.0, description="Share of each label spread over all classes.", examples=[0.1]
     )
-    global_clipnorm: float | None = Field(
+    global_clipnorm: Limit = Field(
         default=None,
-        gt=0,
         description="Largest norm of a step's whole gradient.",
         examples=[1.0],
     )
@@ -161,9 +161,8 @@ class Recipe(Value):
         description="Inputs as they are, in 0…1, or with mean 0 and deviation 1.",
         examples=["unit"],
     )
-    train_examples: int | None = Field(
+    train_examples: Count = Field(
         default=None,
-        ge=1,
         description="Training images used; all that validation leaves when absent.",
         examples=[10_000],
     )

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 __all__ = [
     "DISTORTIONS",
     "NETWORK_FIELDS",
+    "NONE",
     "Activation",
+    "Count",
     "Initializer",
+    "Limit",
     "Normalization",
     "Optimizer",
     "Scaling",
@@ -37,6 +40,29 @@ Scaling = Literal["none", "unit", "standardised"]
 
 Units = Annotated[int, Field(ge=1, le=65_536)]
 Share = Annotated[float, Field(ge=0, lt=1)]
+
+NONE = "none"
+"""What stands for a number that is not there, where TOML has no null: a change may take it away."""
+
+
+def _absent(given: object) -> object:
+    return None if given == NONE else given
+
+
+Limit = Annotated[
+    float | None,
+    Field(gt=0),
+    BeforeValidator(
+        _absent, json_schema_input_type=Annotated[float, Field(gt=0)] | Literal["none"] | None
+    ),
+]
+Count = Annotated[
+    int | None,
+    Field(ge=1),
+    BeforeValidator(
+        _absent, json_schema_input_type=Annotated[int, Field(ge=1)] | Literal["none"] | None
+    ),
+]
 
 NETWORK_FIELDS = (
     "hidden",

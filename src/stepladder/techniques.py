@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 from pydantic import Field, field_validator, model_validator
 
 from stepladder.recipe import Recipe
+from stepladder.recipe_parts import NONE
 from stepladder.values import Value, did_you_mean
 
-__all__ = ["CATALOGUE", "Technique", "as_techniques", "find", "refuse_model"]
+__all__ = ["CATALOGUE", "Technique", "as_change", "as_techniques", "find"]
 
 
 def as_techniques(given: object) -> object:
@@ -66,15 +67,12 @@ class Technique(Value):
     @field_validator("change", mode="after")
     @classmethod
     def _check_change(cls, change: dict[str, Any]) -> dict[str, Any]:
-        refuse_model(change)
+        made = as_change(change)
         # Fields are checked alone here, upon a recipe in which each of them is allowed; whether
         # they agree with the rest of an arm is checked when the arm is made.
         with_momentum = change.get("optimizer", "sgd") in ("sgd", "rmsprop")
-        Recipe(**{"hidden": [1], "momentum": 0.5 if with_momentum else 0.0, **change})
-        return {  # lists, as TOML and JSON have them
-            field: list(value) if isinstance(value, tuple) else value
-            for field, value in change.items()
-        }
+        Recipe(**{"hidden": [1], "momentum": 0.5 if with_momentum else 0.0, **made})
+        return made
 
     @model_validator(mode="after")
     def _has_change(self) -> Technique:
@@ -89,17 +87,24 @@ class Technique(Value):
         return self
 
 
-def refuse_model(change: Mapping[str, Any]) -> None:
-    """Makes sure that a change leaves alone what builds the network.
+def as_change(change: Mapping[str, Any]) -> dict[str, Any]:
+    """A change of a recipe's fields as TOML has it: lists for tuples, and `none` for None.
 
     Raises:
-        ValueError: if it does not.
+        ValueError: if it does not leave alone what builds the network.
     """
     if "model" in change:
         raise ValueError(
             "must be of a recipe's fields but model, found model; one study has one model: "
             "let its build read another field, such as hidden, and change that"
         )
+    return {field: _written(value) for field, value in change.items()}
+
+
+def _written(value: object) -> object:
+    if value is None:
+        return NONE
+    return list(value) if isinstance(value, tuple) else value
 
 
 def find(name: str) -> dict[str, Any] | None:

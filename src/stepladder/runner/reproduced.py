@@ -226,14 +226,26 @@ def _without(
     None where no such arm has a figure, or where the recipe lacks the technique itself.
     """
     change = (find(technique) or {}).get("change", {})
-    ours = dict(recipe)
-    if any(ours[field] != value for field, value in change.items()):
+    if not _has(recipe, change):
         return None
     found = [each for each in results.arms if each.n > each.diverged
-             and _differs_in(ours, dict(each.arm.recipe)) <= set(change)
+             and _differs_in(dict(recipe), dict(each.arm.recipe)) <= set(change)
              and each.arm.recipe != recipe]  # fmt: skip
     wanted = above.result if above else None
-    return wanted if wanted in found else next(iter(found), None)
+    if wanted in found:
+        return wanted
+    return next((each for each in found if not _has(each.arm.recipe, change)), None)
+
+
+def _has(recipe: Recipe, change: Mapping[str, object]) -> bool:
+    """Whether a recipe has a technique: its words, and where it sets a strength, any strength."""
+    off = {field: Recipe.model_fields[field].default for field in change}
+    return all(
+        getattr(recipe, field) != off[field]
+        if isinstance(value, float) and value != off[field]
+        else getattr(recipe, field) == value
+        for field, value in change.items()
+    )
 
 
 def _differs_in(ours: Mapping[str, object], theirs: Mapping[str, object]) -> set[str]:

@@ -122,6 +122,28 @@ def test_a_row_that_lacks_its_own_technique_has_no_effect_of_it():
     assert pair.alone is None
 
 
+@pytest.mark.parametrize(("above", "other"), [({}, "naive: as declared"), (
+    {"dropout": 0.2}, "naive: as declared")])  # fmt: skip
+def test_any_strength_of_a_technique_is_the_technique(above, other):
+    rows = [
+        {"name": "naive", "reported": 30, "change": above},
+        {"name": "dropout", "reported": 30, "change": {"dropout": 0.5}},
+    ]
+    (pair,) = judged(rows)[0].neighbours
+    assert pair.named == (("dropout", above.get("dropout", 0.0), 0.5),)
+    assert pair.alone[0].name == other
+
+
+def test_another_strength_is_not_without_the_technique():
+    """Of rows that are not neighbours: dropout of 0.2 does not tell what 0.5 is worth."""
+    rows = [
+        {"name": "weak", "reported": 30, "change": {"dropout": 0.2}},
+        {"name": "naive", "reported": 30, "change": {"batch_size": 4, "dropout": 0.2}},
+        {"name": "dropout", "reported": 30, "change": {"dropout": 0.5}},
+    ]
+    assert judged(rows)[0].neighbours[1].alone is None
+
+
 def test_a_row_is_compared_with_the_row_that_it_names():
     made, _ = judged([*ROWS[:2], {**ROWS[2], "above": "naive"}])
     assert made.neighbours[1].above.row.name == "naive"

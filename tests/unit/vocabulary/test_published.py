@@ -2,7 +2,7 @@
 
 import pytest
 
-from stepladder import PublishedTable, StudyError
+from stepladder import PublishedTable, Study, StudyError
 from stepladder.published import BUILT_IN_TABLES
 from stepladder.published_parts import figure_of
 
@@ -107,6 +107,14 @@ def test_the_base_of_the_study_uses_all_of_the_data_where_any_does():
     assert made.study.base.train_examples is None
 
 
+def test_a_study_whose_first_recipe_alone_has_what_others_lack_is_written_and_read(tmp_path):
+    clipped = {**NAIVE, "name": "clipped", "techniques": ["gradient clipping", "max-norm"]}
+    made = table(clipped, NAIVE).study
+    assert made.arms[1].recipe.global_clipnorm is None
+    (tmp_path / "study.toml").write_text(made.to_toml(), "utf-8")
+    assert Study.load(tmp_path / "study.toml") == made
+
+
 def test_a_row_is_read_against_the_one_above_or_the_one_named():
     made = table(NAIVE, RELU, {**NAIVE, "name": "last", "above": "naive"})
     assert [row and row.name for row in map(made.above, made.rows)] == [None, "naive", "naive"]
@@ -170,6 +178,16 @@ def test_a_file_that_is_no_table_is_named(tmp_path):
     (tmp_path / "t.toml").write_text("rows = [", "utf-8")
     with pytest.raises(StudyError, match="must be TOML"):
         PublishedTable.load(tmp_path / "t.toml")
+
+
+def test_a_number_of_a_file_is_as_exact_as_it_is_written(tmp_path):
+    file = tmp_path / "t.toml"
+    text = 'name = "t"\nsource = "them"\nbase = { hidden = [6], learning_rate = 0.10 }\n'
+    file.write_text(f'{text}row = [{{ name = "a", reported = 97.20, change = {{}} }}]\n', "utf-8")
+    made = PublishedTable.load(file)
+    figure = made.rows[0].figure
+    assert (figure.text, figure.tolerance) == ("97.20", pytest.approx(0.00005))
+    assert type(made.base.learning_rate) is float
 
 
 def test_epochs_are_said_once():

@@ -91,6 +91,15 @@ def test_a_detail_decides_the_fingerprint_beside_what_it_is_of_and_is_refused_al
         Recipe(hidden=[50], **{field: value})
 
 
+@pytest.mark.parametrize("field", ["max_norm", "global_clipnorm", "train_examples"])
+def test_what_a_recipe_may_do_without_can_be_taken_away(field):
+    base = Recipe(hidden=[50], **{field: 3})
+    assert getattr(base, field) == 3
+    assert base.changed({field: "none"}) == Recipe(hidden=[50])
+    accepted = Recipe.model_json_schema()["properties"][field]["anyOf"]
+    assert "none" in [each.get("const") for each in accepted]
+
+
 def test_what_is_off_is_not_written_so_that_older_trials_are_found_again():
     written = Recipe(hidden=[50], mixup=0.0, ema=0.0, deskew=False).model_dump(mode="json")
     assert set(written) == FIELDS_OF_RELEASE_1
