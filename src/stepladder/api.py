@@ -259,9 +259,10 @@ def read(
         check_own(kept, study, place)
         results = results_of(kept, study.name, command, curves, place)
     if study.search is not None and not any(arm.n for arm in results.arms):
+        again = search_again(place, study, store, results.versions.get("engine", ""))
         raise InputError(
             f"RUN must be the folder of a study that was run, found that of a search: "
-            f"{str(place)!r}; `{search_again(place, store)}` prints what it found, and trains "
+            f"{str(place)!r}; `{again}` prints what it found, and trains "
             "nothing that is stored"
         )
     return Run(results, place, 0, sum(arm.n for arm in results.arms))

@@ -61,15 +61,18 @@ class Dimension:
         return (scale(value) - low) / (high - low)
 
 
-def dimensions(space: Mapping[str, Parameter]) -> tuple[Dimension, ...]:
+def dimensions(space: Mapping[str, Parameter], base: Recipe) -> tuple[Dimension, ...]:
     """The dimensions of a space, conditions before what depends on them.
 
-    `units` with `each` is one dimension a layer, of which as many are drawn as there are layers.
+    `units` with `each` is one dimension a layer, of which as many are drawn as there are layers:
+    those of the base where the space does not draw their number.
 
     Raises:
         ValueError: if conditions go round in a circle.
     """
-    flat = [each for name, given in space.items() for each in _layer_by_layer(name, given, space)]
+    flat = [
+        each for name, given in space.items() for each in _layer_by_layer(name, given, space, base)
+    ]
     ordered: list[Dimension] = []
     while flat:
         known = {each.name for each in ordered}
@@ -87,12 +90,17 @@ def dimensions(space: Mapping[str, Parameter]) -> tuple[Dimension, ...]:
     return tuple(ordered)
 
 
-def _layer_by_layer(name: str, given: Parameter, space: Mapping[str, Parameter]) -> list[Dimension]:
+def _layer_by_layer(
+    name: str, given: Parameter, space: Mapping[str, Parameter], base: Recipe
+) -> list[Dimension]:
     when = {other: tuple(map(as_choice, values)) for other, values in given.when.items()}
-    layers = space.get(LAYERS)
-    if name != UNITS or not given.each or layers is None:
+    if name != UNITS or not given.each:
         return [Dimension(name, given, when)]
-    counts = layer_counts(layers)
+    if LAYERS not in space:
+        return [
+            Dimension(f"{UNITS}_{layer}", given, when) for layer in range(1, len(base.hidden) + 1)
+        ]
+    counts = layer_counts(space[LAYERS])
     return [
         Dimension(
             f"{UNITS}_{layer}",

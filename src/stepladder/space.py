@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from stepladder.recipe_parts import NONE
 from stepladder.values import Value, list_to_tuple
 
 __all__ = [
@@ -84,6 +85,11 @@ class Parameter(Value):
         examples=[{"optimizer": "sgd"}],
     )
 
+    @field_validator("choices", mode="after")
+    @classmethod
+    def _as_written(cls, choices: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(NONE if each is None else each for each in choices)
+
     @model_validator(mode="after")
     def _makes_sense(self) -> Parameter:
         problem = _wrong_choices(self) if self.type == "categorical" else _wrong_range(self)
@@ -105,6 +111,11 @@ def as_choice(value: Any) -> Choice:  # noqa: ANN401 - whatever the file holds
 def _wrong_choices(given: Parameter) -> str:
     if given.low is not None or given.high is not None or given.log or given.step is not None:
         return "a categorical takes choices alone, found low, high, log or step; remove them"
+    if any(isinstance(each, Mapping) for each in given.values):
+        return (
+            f"choices must be numbers, words, true or false, or lists of units, found "
+            f"{list(given.choices)}; draw each field of a table for itself"
+        )
     values = [(type(each), each) for each in given.values]
     if len(values) < 2 or len(set(values)) < len(values):
         return (

@@ -22,6 +22,15 @@ MOST_TRIED = 4096
 
 _CORNERS = (0.0, 1.0)
 
+_COMPANIONS: Mapping[str, Mapping[str, Any]] = {
+    "momentum": {"optimizer": "sgd"},
+    "nesterov": {"optimizer": "sgd", "momentum": 0.9},
+    "vat_xi": {"vat": 1.0},
+    "augment_smoothness": {"augment_elastic": 1.0},
+    "augment_calm": {"augment_elastic": 1.0},
+}
+"""Fields that others need beside them, to see which values these take at all."""
+
 
 def search_problems(search: Search, base: Recipe) -> list[str]:
     """What is wrong with a search, one line each.
@@ -40,7 +49,7 @@ def search_problems(search: Search, base: Recipe) -> list[str]:
     if problems:
         return problems
     try:
-        every = dimensions(space)
+        every = dimensions(space, base)
     except ValueError as error:
         return [f"search.space: {error}"]
     problems = [line for name, given in space.items() for line in _conditions(name, given, space)]
@@ -62,6 +71,11 @@ def _names(space: Mapping[str, Parameter], base: Recipe) -> list[str]:
     if base.model is not None and {"hidden", LAYERS, UNITS} & set(space) and not base.hidden:
         problems.append("search.space cannot draw hidden layers of a model of your own that "
                         "declares none; give base.hidden, or leave them out")  # fmt: skip
+    problems += [
+        f"search.space.{name} must not have each, found each = true; it is for units alone, which "
+        "then differ from layer to layer"
+        for name, given in space.items() if given.each and name != UNITS
+    ]  # fmt: skip
     for name in (LAYERS, UNITS):
         if name in space and space[name].type == "float":
             problems.append(f"search.space.{name} must be an int or a categorical, found a float; "
@@ -151,12 +165,8 @@ def _refusal(name: str, value: object, given: Parameter, base: Recipe) -> str:
         return f'{name} is a whole number, found type float; write type = "int"'
     defaults = {other: field.default for other, field in Recipe.model_fields.items()}
     plain: dict[str, Any] = {**defaults, "hidden": base.hidden or (1,), "model": base.model}
-    if name == "momentum":
-        plain["optimizer"] = "sgd"
-    if name == "nesterov":
-        plain |= {"optimizer": "sgd", "momentum": 0.9}
     try:
-        base.changed({**plain, name: value})
+        base.changed({**plain, **_COMPANIONS.get(name, {}), name: value})
     except StudyError as error:
         return error.problems[0]
     return ""

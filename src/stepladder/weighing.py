@@ -132,7 +132,7 @@ def _of_folder(run: Path, part: Part, store: str | None) -> Found:
         if not study.techniques:
             return found
     elif study.search is not None:
-        found = Found(name, (), ((WINNER, _unfinished(folder, store)),))
+        found = Found(name, (), ((WINNER, _unfinished(folder, study, store)),))
     with open_store(store or str(folder / STORE_NAME), create=False) as kept:
         check_own(kept, study, folder)
         try:
@@ -152,6 +152,6 @@ def _of_folder(run: Path, part: Part, store: str | None) -> Found:
     )
 
 
-def _unfinished(folder: Path, store: str | None) -> str:
+def _unfinished(folder: Path, study: Study, store: str | None) -> str:
     """Why a search has no winner yet, and what to do."""
-    return f"its search is not finished; `{search_again(folder, store)}` goes on with it"
+    return f"its search is not finished; `{search_again(folder, study, store)}` goes on with it"

@@ -20,10 +20,11 @@ def found_search(count=48, **changes):
     space, draws = study.search.space, np.random.default_rng(7)
     candidates = []
     for number in range(count):
-        params = drawn(dimensions(space), draws.random(len(dimensions(space))), study.base)
+        every = dimensions(space, study.base)
+        params = drawn(every, draws.random(len(every)), study.base)
         recipe = recipe_of(params, space, study.base)
-        candidates.append(Candidate(number, params, recipe, 0, {2: _accuracy(params, 2, draws)},
-                                    seconds=3.0))  # fmt: skip
+        candidates.append(Candidate(number, params, recipe, 0, seconds=3.0,
+                                    rungs={2: _accuracy(params, 2, draws)}))  # fmt: skip
     candidates[0].rungs = {2: math.nan}
     for epochs, kept in ((6, count // 3), (18, count // 9)):
         alive = [each for each in candidates if not math.isnan(each.accuracy)]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-__all__ = ["Luck", "chosen_by", "flat_top", "luck_of_the_choice", "noise_of"]
+__all__ = ["Luck", "chosen_by", "flat_top", "levelled", "luck_of_the_choice", "noise_of"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -52,10 +52,17 @@ def chosen_by(
 
 
 class _Seen(NamedTuple):
-    """What a search sees: finalists by their means, others and a lone one by one replicate."""
+    """What a search sees: finalists by their means, others and a lone one by one replicate.
+
+    Attributes:
+        is_finalist: of each candidate.
+        accuracy: by which the search chooses among finalists.
+        level: the same beside all others', see `levelled`.
+    """
 
     is_finalist: npt.NDArray[np.bool_]
     accuracy: Floats
+    level: Floats
 
 
 def _seen(scores: Floats, finalists: int, margin: float) -> _Seen:
@@ -65,7 +72,27 @@ def _seen(scores: Floats, finalists: int, margin: float) -> _Seen:
     floor = np.maximum(least, first.max(axis=-1) - margin)
     is_finalist = first >= floor[..., None]
     tried_again = is_finalist & (is_finalist.sum(axis=-1) > 1)[..., None]
-    return _Seen(is_finalist, np.where(tried_again, scores.mean(axis=-1), first))
+    means = scores.mean(axis=-1)
+    level = levelled(first, means, tried_again)
+    return _Seen(is_finalist, np.where(tried_again, means, first), level)
+
+
+def levelled(first: npt.ArrayLike, means: npt.ArrayLike, is_tried_again: npt.ArrayLike) -> Floats:
+    """Accuracies that can be laid beside each other, though some are means over further draws.
+
+    What a draw does to all candidates alike is in a mean over draws that others were not trained
+    on. So those that were tried again are moved alike, to where the first draw has them together.
+
+    Args:
+        first: on the draw that all share, of shape (..., candidates).
+        means: over all draws of each, of the same shape.
+        is_tried_again: which have more than the first, of the same shape.
+    """
+    one, mean = np.asarray(first, np.float64), np.asarray(means, np.float64)
+    again = np.asarray(is_tried_again, np.bool_)
+    moved = np.where(again, mean - one, 0.0).sum(axis=-1, keepdims=True)
+    moved /= np.maximum(again.sum(axis=-1, keepdims=True), 1)
+    return np.where(again, mean - moved, one)
 
 
 def _chosen(seen: _Seen) -> tuple[npt.NDArray[np.int64], Floats]:
@@ -90,7 +117,8 @@ def luck_of_the_choice(
     luck = 2 · plain - nested.
 
     Args:
-        accuracies: of each candidate, over the replicates that it has; fractions, finite.
+        accuracies: of each candidate, over the replicates that it has, see `levelled`; fractions,
+            finite.
         noise: residuals of single replicates, centred, to draw from.
         replicates: of a finalist.
         finalists: how many at most.
@@ -118,7 +146,7 @@ def luck_of_the_choice(
         true = np.take_along_axis(
             np.broadcast_to(truths[..., None, :], scores.shape[:-1]), best[..., None], axis=-1
         )[..., 0]
-        return accuracy - true, seen.accuracy
+        return accuracy - true, seen.level
 
     excess, found = worlds(truth, OUTER)
     plain = float(excess.mean())
@@ -153,7 +181,7 @@ def noise_of(scores: npt.ArrayLike) -> Floats:
 
 
 def flat_top(
-    accuracies: npt.ArrayLike,
+    behind: npt.ArrayLike,
     replicates: npt.ArrayLike,
     delta: float,
     noise: float,
@@ -162,8 +190,9 @@ def flat_top(
     """Which candidates are not worse than the best by more than δ.
 
     Args:
-        accuracies: of each candidate, a fraction.
-        replicates: that each is the mean of.
+        behind: of each candidate, how far it lies behind the best over the replicates that both
+            were trained on, a fraction; 0 for the best.
+        replicates: how many these are.
         delta: a fraction that does not matter.
         noise: standard deviation of one replicate; NaN where it is not known.
         confidence: with which candidates are called worse, all of them together, whichever is
@@ -173,14 +202,10 @@ def flat_top(
         Those within δ of the best as they were found, and those of which it cannot be ruled out;
         without a noise the two are the same.
     """
-    means, counts = np.asarray(accuracies, np.float64), np.asarray(replicates, np.float64)
-    if not len(means):
-        return np.zeros(0, np.bool_), np.zeros(0, np.bool_)
-    best = int(means.argmax())
-    behind = means[best] - means - delta
-    within = behind <= 1e-12
-    if not math.isfinite(noise) or len(means) < 2:
+    worse, counts = np.asarray(behind, np.float64) - delta, np.asarray(replicates, np.float64)
+    within = worse <= 1e-12
+    if not math.isfinite(noise) or len(worse) < 2:
         return within, within
-    pairs = len(means) * (len(means) - 1)  # in either order: the best was chosen by looking
+    pairs = len(worse) * (len(worse) - 1)  # in either order: the best was chosen by looking
     z = float(special.ndtri(1 - (1 - confidence) / pairs))
-    return within, behind <= z * noise * np.sqrt(1 / counts + 1 / counts[best]) + 1e-12
+    return within, worse <= z * noise * np.sqrt(2 / counts) + 1e-12

@@ -120,7 +120,7 @@ def _refuse_unfinished(folder: Path, study: Study, arm: str | None) -> None:
         return
     raise InputError(
         f"RUN must hold a search that is finished, found one without a winner yet, "
-        f"{str(folder)!r}; `{search_again(folder)}` with the same --store goes on with it"
+        f"{str(folder)!r}; `{search_again(folder, study)}` with the same --store goes on with it"
     )
 
 

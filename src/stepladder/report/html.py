@@ -24,6 +24,7 @@ from stepladder.report.tuning import tuning_tables
 from stepladder.report.unknown import unknown
 from stepladder.report.view import view_of
 from stepladder.report.wording import duration, elided, visible
+from stepladder.runner.folder import around
 from stepladder.runner.results import Results
 from stepladder.study import BUILT_IN_STUDIES, Study
 
@@ -211,8 +212,8 @@ def commands_of(study: Study, versions: Mapping[str, str], verb: str = "run") ->
     version = versions.get("stepladder")
     name = study.name if _is_built_in(study) else "study.toml"
     made_with = [visible(f"# stepladder {version}")] if version else []
-    allowed = "" if study.model is None else " --allow-code"
-    return [*made_with, f"stepladder {verb} {name}{allowed}"]
+    before, options = around(study, versions.get("engine", ""))
+    return [*made_with, " ".join([*before, "stepladder", verb, name, *options])]
 
 
 def _is_built_in(study: Study) -> bool:

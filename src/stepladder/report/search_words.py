@@ -53,10 +53,10 @@ def luck_text(found: Found) -> str:
     if math.isnan(found.luck.luck):
         return f"{seen}; how much of it was luck cannot be told from one replicate"
     points = number(100 * found.luck.luck)
-    return (
-        f"{seen}, of which {points} points are the luck of having been chosen (nested bootstrap); "
-        f"one replicate scatters by {number(100 * found.luck.noise)} points"
-    )
+    said = f"{seen}, of which {points} points are the luck of having been chosen (nested bootstrap)"
+    if math.isnan(found.luck.noise):
+        return said
+    return f"{said}; one replicate scatters by {number(100 * found.luck.noise)} points"
 
 
 def ranked(found: Found) -> list[Candidate]:

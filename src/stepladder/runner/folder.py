@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import tempfile
 import tomllib
@@ -16,14 +17,18 @@ from stepladder.recipe import Recipe
 from stepladder.searching import Search
 from stepladder.space import Params
 from stepladder.study import Study
+from stepladder.study_parts import CsvDataset
+from stepladder.study_source import BUILT_IN_DATASETS
 
 __all__ = [
     "CHECKPOINTS_NAME",
+    "REPORT_NAME",
     "RESULTS_NAME",
     "SEARCH_NAME",
     "STORE_NAME",
     "STUDY_NAME",
     "WEIGHTS_NAME",
+    "around",
     "check",
     "check_holds",
     "finished_search",
@@ -36,6 +41,7 @@ RESULTS_NAME = "results.json"
 CHECKPOINTS_NAME = "checkpoints"
 SEARCH_NAME = "search.json"
 STUDY_NAME = "study.toml"
+REPORT_NAME = "report.html"
 STORE_NAME = "stepladder.db"
 WEIGHTS_NAME = "weights"
 
@@ -104,12 +110,20 @@ def _study_name(file: Path) -> str | None:
 
 
 def write_study(folder: Path, study: Study) -> None:
-    """Writes the study's file into its folder, in one move.
+    """Writes the study's file into its folder, in one move, with data named from anywhere.
 
     Raises:
         OutputError: if it cannot be written.
     """
-    write_whole(folder / STUDY_NAME, study.to_toml().encode())
+    write_whole(folder / STUDY_NAME, _rooted(study).to_toml().encode())
+
+
+def _rooted(study: Study) -> Study:
+    """A study whose data are not named relative to the working folder."""
+    data = study.dataset
+    if isinstance(data, CsvDataset):
+        return study.changed({"dataset": data.changed({"csv": os.path.abspath(data.csv)})})
+    return study if data in BUILT_IN_DATASETS else study.changed({"dataset": os.path.abspath(data)})
 
 
 def finished_search(folder: Path, study: Study) -> Path | None:
@@ -142,7 +156,24 @@ def _made(params: Params, study: Study) -> Recipe | None:
         return None
 
 
-def search_again(folder: Path, store: str | None = None) -> str:
-    """The command that goes on with the search of a folder, a store's password struck out."""
+def search_again(folder: Path, study: Study, store: str | None = None, engine: str = "") -> str:
+    """The command that goes on with the search of a folder, a store's password struck out.
+
+    Args:
+        folder: of the search.
+        study: that it declares.
+        store: where its trials are, if not in the folder.
+        engine: as trials record it, where that is known.
+    """
+    before, options = around(study, engine)
     words = ["stepladder", "search", str(folder / STUDY_NAME), "--out", str(folder)]
-    return shlex.join([*words, *(["--store", without_password(store)] if store else [])])
+    words += ["--store", without_password(store)] if store else []
+    return shlex.join([*before, *words, *options])
+
+
+def around(study: Study, engine: str) -> tuple[list[str], list[str]]:
+    """What a command that repeats a study needs before it and behind it: a variable, options."""
+    kind, _, backend = engine.partition("/")
+    before = [f"KERAS_BACKEND={backend}"] if backend else []
+    options = ["--engine", "fit"] if kind == "fit" else []
+    return before, options + ([] if study.model is None else ["--allow-code"])

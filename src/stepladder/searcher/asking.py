@@ -15,7 +15,7 @@ from stepladder.dimensions import Dimension, dimensions, drawn, is_active, recip
 from stepladder.errors import StudyError
 from stepladder.files import write_whole
 from stepladder.runner.question import Question
-from stepladder.searcher.candidates import Candidate
+from stepladder.searcher.candidates import Candidate, Structure
 from stepladder.searcher.samplers import has_state, learns, points, reads_dropped, sampler
 from stepladder.searching import BATCH, QUASI_RANDOM
 from stepladder.space import Choice
@@ -53,7 +53,7 @@ class Asker:
         assert study.search is not None
         self._study, self._search, self._journal = study, study.search, journal
         self._chance = 1 / question.classes
-        self._dimensions = dimensions(self._search.space)
+        self._dimensions = dimensions(self._search.space, study.base)
         self._structural = [not is_lane_number(each.name, study.base) for each in self._dimensions]
         self._identity = fingerprint(
             [self._search.model_dump(mode="json", exclude={"trials", "budget"}),
@@ -98,7 +98,7 @@ class Asker:
         space, base = self._search.space, self._study.base
         return [
             Candidate(first + place, dict(each.params), recipe_of(each.params, space, base),
-                      population)
+                      population, tuple(self._structure_of(each.params).items()))
             for place, each in enumerate(recorded)
         ]  # fmt: skip
 
@@ -137,10 +137,9 @@ class Asker:
         """
         if self._search.per_structure == 1 or not reads_dropped(self._search.sampler):
             return None
-        best: dict[tuple[tuple[str, Choice], ...], Candidate] = {}
+        best: dict[Structure, Candidate] = {}
         for each in self._told:
-            key = tuple(self._structure_of(each.params).items())
-            best[key] = max(best.get(key, each), each, key=_how_far)
+            best[each.structure] = max(best.get(each.structure, each), each, key=_how_far)
         return self._sampled(list(best.values()), self._seed(2, population))
 
     def _structure_of(self, params: Mapping[str, Choice]) -> dict[str, Choice]:

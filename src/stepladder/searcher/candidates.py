@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from stepladder.recipe import Recipe
 from stepladder.space import Choice
 
-__all__ = ["Candidate"]
+__all__ = ["Candidate", "Structure", "different"]
+
+Structure = tuple[tuple[str, Choice], ...]
+"""Values of the dimensions that select a program, by their names."""
 
 
 @dataclass(eq=False)
@@ -21,6 +24,7 @@ class Candidate:
         params: values of its dimensions.
         recipe: that they make.
         population: number of the population that it was asked for in.
+        structure: those of its params that select its program.
         rungs: validation accuracy on the first replicate by epochs trained; NaN where it diverged.
         is_over: whether its training has come to its end, or was given up.
         seconds: of training, all of its rungs together.
@@ -32,6 +36,7 @@ class Candidate:
     params: Mapping[str, Choice]
     recipe: Recipe
     population: int
+    structure: Structure = ()
     rungs: dict[int, float] = field(default_factory=dict)
     is_over: bool = False
     seconds: float = 0.0
@@ -63,7 +68,20 @@ class Candidate:
         """Its accuracies after the whole training, one a replicate."""
         return (self.accuracy, *self.more)
 
-    def mean(self, chance: float) -> float:
-        """The mean of these, diverged ones at the accuracy of guessing."""
-        values = [chance if math.isnan(each) else each for each in self.replicates]
+    def mean(self, chance: float, first: int | None = None) -> float:
+        """The mean of these, or of so many first ones; diverged ones at that of guessing."""
+        values = [chance if math.isnan(each) else each for each in self.replicates[:first]]
         return math.fsum(values) / len(values)
+
+
+def different(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """Of each recipe one candidate: that which came furthest, of equals the first.
+
+    A space of few values draws a recipe more than once. It is trained once, and counts once.
+    """
+    found: dict[Recipe, Candidate] = {}
+    for each in candidates:
+        other = found.get(each.recipe)
+        if other is None or other.epochs < each.epochs:
+            found[each.recipe] = each
+    return list(found.values())

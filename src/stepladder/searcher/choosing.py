@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from stepladder.errors import RunError
 from stepladder.runner.question import Question
-from stepladder.searcher.candidates import Candidate
+from stepladder.searcher.candidates import Candidate, different
 from stepladder.searcher.thinning import trial_of
 from stepladder.searcher.waves import Trainer
 from stepladder.searching import SEARCH_REPLICATES
@@ -40,14 +40,14 @@ def choose(
     search = question.study.search
     assert search is not None
     ranked = sorted(
-        (each for each in candidates if each.is_whole),
+        different(each for each in candidates if each.is_whole),
         key=lambda each: (-each.accuracy, each.number),
     )
     if not ranked:
         raise RunError(
-            f"one candidate at least must train to its end, found that all {len(candidates)} "
-            "diverged; narrow the space, its learning rate first, or clip the gradient with "
-            "base.global_clipnorm. What was trained is stored"
+            f"one candidate at least must train to its end, found that {_lost(candidates)}; narrow "
+            "the space, its learning rate first, or clip the gradient with base.global_clipnorm. "
+            "What was trained is stored"
         )
     floor = ranked[0].accuracy - margin_of(ranked[0].accuracy, question.validation)
     finalists = [each for each in ranked if each.accuracy >= floor][: search.finalists]
@@ -56,6 +56,14 @@ def choose(
     chance = 1 / question.classes
     finalists.sort(key=lambda each: (-each.mean(chance), each.number))
     return finalists[0], tuple(finalists)
+
+
+def _lost(candidates: Sequence[Candidate]) -> str:
+    """What became of candidates of which none ended whole."""
+    diverged = sum(math.isnan(each.accuracy) for each in candidates)
+    if diverged == len(candidates):
+        return f"all {diverged} diverged"
+    return f"{diverged} of {len(candidates)} diverged, among them all that were to go on to the end"
 
 
 def _try_again(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stepladder.errors import NoStoreError
 from stepladder.records import Trial, TrialResult
 from stepladder.runner import folder as folders
 from stepladder.runner.progress import Planned
@@ -17,7 +19,7 @@ from stepladder.searcher.search_run import fresh_trials, populations_of, searcha
 from stepladder.searcher.thinning import Before, goes_on
 from stepladder.searcher.waves import waves
 from stepladder.searching import Population
-from stepladder.store import Store, open_store
+from stepladder.store import Store, check_place, open_store
 from stepladder.study import Study
 
 __all__ = ["plan_search"]
@@ -84,14 +86,17 @@ def plan_search(
     fresh = fresh_trials(study.base, question)  # as many as there will be of the winner
     trials = sum(sum(each.sizes) for each in plan) + len(fresh)
     epochs = sum(each.epochs(going) for each in plan) + len(fresh) * study.base.epochs
-    place = folder / folders.STORE_NAME
+    if store is not None:
+        check_place(store)
     found, done, seconds, is_all = 0, 0, None, False
-    if store is not None or place.exists():
-        with open_store(store or str(place), create=False) as kept:
-            replay = _Replay(kept)
-            is_all = _replayed(question, plan, asker, replay)
-            found, done = replay.trials, replay.epochs
-            seconds = _seconds_an_epoch(kept, question)
+    with (
+        suppress(NoStoreError),  # the search will make it
+        open_store(store or str(folder / folders.STORE_NAME), create=False) as kept,
+    ):
+        replay = _Replay(kept)
+        is_all = _replayed(question, plan, asker, replay)
+        found, done = replay.trials, replay.epochs
+        seconds = _seconds_an_epoch(kept, question)
     left, epochs = (0, 0) if is_all else (max(trials - found, 1), max(epochs - done, 1))
     workers = min(len(settings.cpus), left)
     return Planned(

@@ -29,8 +29,10 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "TPESampler": {"multivariate": True, "group": True, "constant_liar": True},
     "GPSampler": {"warn_independent_sampling": False},
     "CmaEsSampler": {"warn_independent_sampling": False},
-    "QMCSampler": {"warn_independent_sampling": False, "warn_asynchronous_seeding": False},
-}
+    "QMCSampler": {  # each population's points are scrambled by a seed of its own, and differ
+        "scramble": True, "warn_independent_sampling": False, "warn_asynchronous_seeding": False,
+    },
+}  # fmt: skip
 
 _WITH_NOTES = ("CmaEsSampler", "NSGAIISampler", "NSGAIIISampler")
 

@@ -24,7 +24,7 @@ from stepladder.runner.standby import Standby
 from stepladder.runner.study_run import all_is_to_be_trained
 from stepladder.searcher import telling
 from stepladder.searcher.asking import JOURNAL_NAME, Asker
-from stepladder.searcher.candidates import Candidate
+from stepladder.searcher.candidates import Candidate, different
 from stepladder.searcher.choosing import choose
 from stepladder.searcher.found import Found
 from stepladder.searcher.samplers import learns
@@ -193,7 +193,7 @@ def _searched(question: Question, asker: Asker, trains: Trainings) -> list[Candi
 
 def _epochs(candidates: Sequence[Candidate], fresh: Sequence[TrialResult], going: bool) -> int:
     """Epochs of training that candidates took, finalists again, and the winner's replicates."""
-    first = sum(each.epochs if going else sum(each.rungs) for each in candidates)
+    first = sum(each.epochs if going else sum(each.rungs) for each in different(candidates))
     again = sum(len(each.more) * each.recipe.epochs for each in candidates)
     return first + again + sum(result.trial.recipe.epochs for result in fresh)
 
@@ -258,7 +258,7 @@ def _told(
         knobs=knobs,
         within=len(top),
         not_excluded=maybe,
-        whole=sum(each.is_whole for each in candidates),
+        whole=sum(each.is_whole for each in different(candidates)),
         diverged=sum(math.isnan(each.accuracy) for each in candidates),
         parameters=fresh[0].parameters,
         replicate_seconds=math.fsum(result.seconds for result in fresh) / len(fresh),
@@ -274,7 +274,7 @@ def _told(
 
 
 def _seconds(candidates: Sequence[Candidate], fresh: Sequence[TrialResult]) -> float:
-    searched = math.fsum(each.seconds + each.more_seconds for each in candidates)
+    searched = math.fsum(each.seconds + each.more_seconds for each in different(candidates))
     return searched + math.fsum(each.seconds for each in fresh)
 
 

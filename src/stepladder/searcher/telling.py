@@ -9,17 +9,17 @@ import numpy as np
 
 from stepladder.analysis.expected_best import ExpectedBest, expected_best
 from stepladder.analysis.importance import binned, importance
-from stepladder.analysis.selection import Luck, flat_top, luck_of_the_choice, noise_of
+from stepladder.analysis.selection import Luck, flat_top, levelled, luck_of_the_choice, noise_of
 from stepladder.dimensions import Dimension, dimensions
 from stepladder.errors import StudyError
 from stepladder.recipe import Recipe
-from stepladder.searcher.candidates import Candidate
+from stepladder.searcher.candidates import Candidate, different
 from stepladder.searcher.choosing import margin_of
 from stepladder.searcher.found import Knob
 from stepladder.space import Choice
 from stepladder.study import Study
 
-__all__ = ["expected", "flat", "knobs", "luck", "outcomes", "warnings"]
+__all__ = ["behind", "expected", "flat", "knobs", "luck", "outcomes", "warnings"]
 
 _EDGE = 0.05
 """Share of a range at each of its ends that counts as its edge."""
@@ -37,8 +37,8 @@ def outcomes(candidates: Sequence[Candidate], chance: float) -> list[float]:
 def expected(candidates: Sequence[Candidate], chance: float) -> tuple[ExpectedBest, float]:
     """The expected best by number of candidates, and the mean training time of one."""
     values = [_or(each.accuracy, chance) for each in candidates]
-    seconds = math.fsum(each.seconds for each in candidates) / max(1, len(candidates))
-    return expected_best(values), seconds
+    seconds = math.fsum(each.seconds for each in different(candidates))
+    return expected_best(values), seconds / max(1, len(candidates))
 
 
 def luck(
@@ -56,15 +56,18 @@ def luck(
     """
     search = study.search
     assert search is not None
-    whole = [each for each in candidates if each.is_whole]
+    whole = different(each for each in candidates if each.is_whole)
     replicates, tried = search.replicates, search.finalists
-    accuracies = [each.mean(chance) for each in whole]
+    margin = margin_of(max(each.accuracy for each in whole), validation)
+    accuracies: Sequence[float] = levelled(
+        [each.accuracy for each in whole], [each.mean(chance) for each in whole],
+        [bool(each.more) for each in whole],
+    ).tolist()  # fmt: skip
     if len(whole) < 2:  # one alone went on to the end: it was chosen at the rung before
         accuracies, replicates, tried = _last_choice(candidates, finalists[0]), 1, 1
     noise = noise_of([each.replicates for each in finalists])
     if len(finalists) < 2 or not noise.size:
-        noise = noise_of([list(fresh)])
-    margin = margin_of(max(accuracies), validation)
+        noise = noise_of([[each for each in fresh if math.isfinite(each)]])
     return luck_of_the_choice(accuracies, noise, replicates, tried, margin, study.seed)
 
 
@@ -78,10 +81,18 @@ def _last_choice(candidates: Sequence[Candidate], winner: Candidate) -> list[flo
     return [winner.accuracy]
 
 
+def behind(winner: Candidate, other: Candidate, chance: float) -> tuple[float, int]:
+    """How far a whole candidate lies behind the winner, over how many replicates that both have."""
+    count = min(len(other.replicates), len(winner.replicates))
+    return max(0.0, winner.mean(chance, count) - other.mean(chance, count)), count
+
+
 def flat(
     candidates: Sequence[Candidate], winner: Candidate, delta: float, noise: float, chance: float
 ) -> tuple[list[Candidate], int]:
     """Whole candidates within δ of the winner, and of how many that cannot be ruled out.
+
+    Each is compared with the winner over the replicates that both were trained on.
 
     Args:
         candidates: all of them.
@@ -90,10 +101,9 @@ def flat(
         noise: standard deviation of one replicate, a fraction.
         chance: accuracy of guessing.
     """
-    whole = [winner, *(each for each in candidates if each.is_whole and each is not winner)]
-    top = winner.mean(chance)
-    means = [min(each.mean(chance), top) for each in whole]
-    within, maybe = flat_top(means, [len(each.replicates) for each in whole], delta / 100, noise)
+    whole = different([winner, *(each for each in candidates if each.is_whole)])
+    lags, counts = zip(*(behind(winner, each, chance) for each in whole), strict=True)
+    within, maybe = flat_top(lags, counts, delta / 100, noise)
     return [each for each, inside in zip(whole, within, strict=True) if inside], int(maybe.sum())
 
 
@@ -105,7 +115,7 @@ def knobs(
     assert study.search is not None
     made = [
         _knob(each, study, candidates, winner, top, chance)
-        for each in dimensions(study.search.space)
+        for each in dimensions(study.search.space, study.base)
     ]
     return tuple(sorted(made, key=lambda each: -_or(each.importance.share, -1.0)))
 
@@ -149,17 +159,18 @@ def _edge(dimension: Dimension, best: Choice, recipe: Recipe) -> str | None:
         return None
     assert given.low is not None
     assert given.high is not None
+    last = dimension.at(1.0)  # with a step, the highest value may be below the end of the range
+    assert isinstance(last, int | float)
     place = dimension.place_of(best)
-    lower, upper = place <= _EDGE or best == given.low, place >= 1 - _EDGE or best == given.high
-    if not lower and not upper:
-        return None
-    step = (given.high - given.low) * _EDGE if given.type == "float" else int(given.step or 1)
-    beyond = given.low / 2 if given.log and lower else given.low - step
-    if upper:
-        beyond = given.high * 2 if given.log else given.high + step
-    if given.type == "int":
-        beyond = min(int(beyond), int(given.low) - 1) if lower else int(beyond)
-    return ("lower" if lower else "upper") if _takes(dimension.name, beyond, recipe) else None
+    for edge, is_there, end, outwards in (
+        ("lower", place <= _EDGE or best <= given.low, given.low, -1),
+        ("upper", place >= 1 - _EDGE or best >= last, last, 1),
+    ):
+        whole = given.type == "int"
+        beyond = int(end) + outwards if whole else math.nextafter(end, outwards * math.inf)
+        if is_there and _takes(dimension.name, beyond, recipe):
+            return edge
+    return None
 
 
 def _takes(name: str, value: float, recipe: Recipe) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from stepladder.recipe import Recipe
 from stepladder.records import Trial, TrialResult
 from stepladder.runner.question import Question
-from stepladder.searcher.candidates import Candidate
+from stepladder.searcher.candidates import Candidate, different
 from stepladder.searching import SEARCH_REPLICATES, Population
 from stepladder.study import Study
 from stepladder.train.groups import Stage
@@ -67,9 +67,8 @@ class Thinning:
         self._alive, self._rung = list(candidates), 0
         search = question.study.search
         assert search is not None
-        self._rows = {
-            each.number: place // search.per_structure for place, each in enumerate(candidates)
-        }
+        in_rows = search.per_structure > 1
+        self._rows = {each.number: each.structure for each in candidates} if in_rows else None
         self._earlier: dict[int, Trial] = {}
         self._stand({})
 
@@ -101,7 +100,7 @@ class Thinning:
         best = (
             []
             if is_last
-            else survivors(self._alive, self._population.sizes[self._rung], self._rows)
+            else survivors(different(self._alive), self._population.sizes[self._rung], self._rows)
         )
         for each in self._alive:
             each.is_over = each not in best
@@ -135,7 +134,7 @@ def _note(candidate: Candidate, result: TrialResult, going: bool) -> None:
 
 
 def survivors(
-    alive: Sequence[Candidate], count: int, rows: Mapping[int, int] | None = None
+    alive: Sequence[Candidate], count: int, rows: Mapping[int, object] | None = None
 ) -> list[Candidate]:
     """The best of some candidates, in their order; never one that diverged.
 
@@ -146,10 +145,11 @@ def survivors(
     Args:
         alive: the candidates.
         count: how many go on.
-        rows: the number of each candidate's row, by the candidate's; each its own when None.
+        rows: what the candidates of a row have in common, by their numbers; each is a row of its
+            own when None.
     """
     finite = [each for each in alive if math.isfinite(each.accuracy)]
-    better: Counter[int] = Counter()  # of its row, for each candidate
+    better: Counter[object] = Counter()  # of its row, for each candidate
     placed = []
     for each in sorted(finite, key=lambda each: (-each.accuracy, each.number)):
         row = each.number if rows is None else rows[each.number]

@@ -9,7 +9,13 @@ from scipy import stats
 
 from stepladder.analysis.expected_best import expected_best
 from stepladder.analysis.importance import binned, importance
-from stepladder.analysis.selection import chosen_by, flat_top, luck_of_the_choice, noise_of
+from stepladder.analysis.selection import (
+    chosen_by,
+    flat_top,
+    levelled,
+    luck_of_the_choice,
+    noise_of,
+)
 
 
 def test_the_expected_best_is_the_mean_over_every_subset():
@@ -133,19 +139,48 @@ def test_there_is_little_luck_where_one_stands_far_ahead_and_less_with_more_repl
 
 
 def test_the_flat_top_holds_what_is_within_delta_and_what_cannot_be_told_from_it():
-    means = [0.980, 0.9795, 0.9785, 0.970]
-    within, maybe = flat_top(means, [3, 3, 1, 1], 0.001, 0.001)
+    behind = [0.0, 0.0005, 0.0015, 0.010]
+    within, maybe = flat_top(behind, [3, 3, 1, 1], 0.001, 0.001)
     assert within.tolist() == [True, True, False, False]
     assert maybe.tolist() == [True, True, True, False]
-    bound = NormalDist().inv_cdf(1 - 0.05 / 12) * 0.001 * np.sqrt(1 / 3 + 1)
-    edge = [0.980, 0.9, 0.9, 0.980 - 0.001 - bound + 1e-6]
-    assert flat_top(edge, [3, 3, 1, 1], 0.001, 0.001)[1].tolist() == [True, False, False, True]
-    assert flat_top(means, [1, 1, 1, 1], 0.001, np.nan)[1].tolist() == [True, True, False, False]
-    assert flat_top([0.9], [1], 0.001, 0.1)[0].tolist() == [True]
+    bound = NormalDist().inv_cdf(1 - 0.05 / 12) * 0.001 * np.sqrt(2 / 3)
+    edge = [0.0, 0.08, 0.001 + bound + 1e-6, 0.001 + bound - 1e-6]
+    assert flat_top(edge, [3, 3, 3, 3], 0.001, 0.001)[1].tolist() == [True, False, False, True]
+    assert flat_top(behind, [1, 1, 1, 1], 0.001, np.nan)[1].tolist() == [True, True, False, False]
+    assert flat_top([0.0], [1], 0.001, 0.1)[0].tolist() == [True]
+
+
+def test_further_draws_move_no_finalist_beside_those_that_were_not_tried_again():
+    first, again = np.array([0.98, 0.97, 0.96, 0.90]), np.array([True, True, False, False])
+    means = np.array([0.93, 0.94, 0.96, 0.90])
+    found = levelled(first, means, again)
+    assert found == pytest.approx([0.97, 0.98, 0.96, 0.90])  # their own order, the first's place
+    assert levelled(first, means + 0.05 * again, again) == pytest.approx(found)
+    assert levelled(first, means, np.zeros(4, bool)) == pytest.approx(first)
+
+
+def test_luck_with_finalists_is_that_of_a_simulated_search():
+    """A search with draws that are harder for all: its luck is what it saw less the truth."""
+    rng, spread = np.random.default_rng(9), 0.001
+    truth = 0.98 + spread * rng.normal(size=16)
+    told, measured = [], []
+    for seed in range(60):
+        noise = spread * rng.normal(size=(16, 3))
+        scores = truth[:, None] + noise + 0.005 * rng.normal(size=3)
+        first, means = scores[:, 0], scores.mean(axis=1)
+        again = np.zeros(16, bool)
+        again[first.argsort()[-4:]] = True
+        best = int(np.where(again, means, -1).argmax())
+        measured.append(noise[best].mean())
+        pool = spread * rng.normal(size=200)
+        told.append(luck_of_the_choice(levelled(first, means, again), pool, 3, 4, 1.0, seed).luck)
+    off = np.std(measured) / np.sqrt(60)
+    assert np.mean(told) == pytest.approx(np.mean(measured), abs=3 * off)
 
 
 def test_equally_good_candidates_are_called_worse_in_one_search_of_twenty_at_most():
     rng = np.random.default_rng(8)
     found = 0.98 + 0.001 * rng.normal(size=(4000, 8))
-    lost = [not flat_top(means, np.ones(8), 1e-9, 0.001)[1].all() for means in found]
+    behind = found.max(axis=1, keepdims=True) - found
+    lost = [not flat_top(each, np.ones(8), 1e-9, 0.001)[1].all() for each in behind]
     assert 0.01 < np.mean(lost) < 0.05

@@ -5,6 +5,7 @@ import io
 import math
 import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from example_search import found_search
@@ -12,15 +13,38 @@ from example_search import found_search
 from stepladder.analysis import estimate
 from stepladder.errors import OutputError
 from stepladder.report.figures import csv_of, dark_svg_of, svg_of
+from stepladder.report.html import commands_of
 from stepladder.report.plots.searched import search_figures
+from stepladder.report.plots.slices import _within
 from stepladder.report.search_page import as_html
 from stepladder.report.style import DARK, LIGHT
 from stepladder.report.write import write_search
+from stepladder.runner.folder import search_again
 
 
 @pytest.fixture(scope="module")
 def found():
     return found_search()
+
+
+def test_what_is_coloured_is_the_flat_top(found):
+    assert sum(_within(found, each) for each in found.candidates) == found.within > 1
+
+
+@pytest.mark.parametrize(
+    ("engine", "command"),
+    [
+        ("population", "stepladder search study.toml"),
+        ("fit/tensorflow", "KERAS_BACKEND=tensorflow stepladder search study.toml --engine fit"),
+    ],
+)
+def test_the_command_that_repeats_it_has_its_engine(found, engine, command):
+    study = found.study.changed({"name": "mine"})
+    assert commands_of(study, {"engine": engine}, "search") == [command]
+    again = search_again(Path("runs/a b"), study, engine=engine)
+    start = command.partition("stepladder")[0]
+    end = " --engine fit" if start else ""
+    assert again == (f"{start}stepladder search 'runs/a b/study.toml' --out 'runs/a b'{end}")
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from stepladder.dimensions import dimensions, drawn, recipe_of
 from stepladder.report.search_json import as_json
 from stepladder.report.search_table import as_text
 from stepladder.searcher import telling
-from stepladder.searcher.candidates import Candidate
+from stepladder.searcher.candidates import Candidate, different
 from stepladder.searcher.found import Found
 
 CHANCE = 0.1
@@ -40,7 +40,7 @@ def study():
 
 def candidates_of(study):
     """Ten candidates: the larger the learning rate, the better, and the first one diverged."""
-    every = dimensions(study.search.space)
+    every = dimensions(study.search.space, study.base)
     made = []
     for number in range(10):
         places = [(number + 0.5) / 10, 0.0, (number % 2) / 2, 0.5]
@@ -49,7 +49,7 @@ def candidates_of(study):
         rungs = {1: 0.5 + number / 100}
         if number >= 6:
             rungs |= {3: 0.6 + number / 100, 9: 0.9 + number / 1000}
-        made.append(Candidate(number, params, recipe, 0, rungs, seconds=2.0))
+        made.append(Candidate(number, params, recipe, 0, rungs=rungs, seconds=2.0))
     made[0].rungs = {1: math.nan}
     made[9].more, made[8].more = (0.911, 0.907), (0.905, 0.907)
     return made
@@ -90,6 +90,27 @@ def test_a_best_at_the_edge_is_named_unless_nothing_lies_beyond(found):
     assert edges == {"learning_rate": "upper", "dropout": None, "optimizer": None, "momentum": None}
     assert len(found.warnings) == 1
     assert "learning_rate (0.7079) lies at the upper edge" in found.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "best", "edge"),
+    [
+        ("units", {"type": "int", "low": 32, "high": 512, "step": 32}, 32, "lower"),
+        ("units", {"type": "int", "low": 1, "high": 512}, 1, None),
+        ("units", {"type": "int", "low": 32, "high": 512, "step": 64}, 480, "upper"),
+        ("units", {"type": "int", "low": 32, "high": 512, "step": 64}, 416, None),
+        ("momentum", {"type": "float", "low": 0.0, "high": 0.99}, 0.985, "upper"),
+        ("dropout", {"type": "float", "low": 0.01, "high": 0.5}, 0.012, "lower"),
+        ("dropout", {"type": "float", "low": 0.0, "high": 0.5}, 0.0, None),
+        ("learning_rate", {"type": "float", "low": 0.01, "high": 1.0, "log": True}, 0.011, "lower"),
+    ],
+)
+def test_an_edge_is_where_the_next_value_beyond_could_be_taken(name, given, best, edge):
+    study = Study(name="s", base={"hidden": [4]}, search={"space": {name: given}})
+    change = {"hidden": (best,)} if name == "units" else {name: best}
+    winner = Candidate(0, {name: best}, study.base.changed(change), 0, rungs={20: 0.9})
+    (knob,) = telling.knobs(study, [winner], winner, [winner], CHANCE)
+    assert knob.edge == edge
 
 
 def test_the_most_important_comes_first_and_conditions_are_heard(found):
@@ -135,6 +156,40 @@ def test_the_flat_top_and_luck_of_candidates(study):
     assert maybe == 4
     lucky = telling.luck(candidates, [winner, candidates[8]], [0.9, 0.91], study, 100, CHANCE)
     assert 0 < lucky.luck < 0.01
+
+
+def test_each_is_compared_over_the_replicates_that_both_have(study):
+    """Later draws that are harder for everybody do not bring the finalists down to the others."""
+    candidates = candidates_of(study)
+    winner, second = candidates[9], candidates[8]
+    winner.more, second.more = (0.809, 0.809), (0.808, 0.808)
+    top, maybe = telling.flat(candidates, winner, 0.25, 1e-6, CHANCE)
+    assert [each.number for each in top] == [9, 7, 8]
+    assert maybe == 3
+    lucky = telling.luck(candidates, [winner, second], [], study, 100, CHANCE)
+    assert lucky.luck == pytest.approx(0, abs=1e-9), "replicates agree, and others lie behind"
+
+
+def test_what_was_drawn_twice_counts_once(study):
+    candidates = candidates_of(study)
+    again = candidates_of(study)[9]
+    again.number = 10
+    top, maybe = telling.flat([*candidates, again], candidates[9], 0.25, 0.002, CHANCE)
+    assert [each.number for each in top] == [9, 7, 8]
+    assert maybe == telling.flat(candidates, candidates[9], 0.25, 0.002, CHANCE)[1]
+    assert different([*candidates, again]) == candidates
+    far = candidates_of(study)[3]
+    far.rungs = {9: 0.7}
+    assert far in different([*candidates, far]), "that which came furthest"
+
+
+def test_fresh_replicates_that_diverged_do_not_hide_how_the_others_scatter(study):
+    candidates, fresh = candidates_of(study), [0.90, 0.91, math.nan, 0.92]
+    winner = candidates[9]
+    winner.more = ()
+    lucky = telling.luck(candidates, [winner], fresh, study, 100, CHANCE)
+    assert lucky.noise == telling.luck(candidates, [winner], [0.90, 0.91, 0.92], study, 100,
+                                       CHANCE).noise > 0  # fmt: skip
 
 
 def test_one_that_went_to_the_end_alone_was_chosen_at_the_rung_before(study):

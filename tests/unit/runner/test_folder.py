@@ -9,6 +9,7 @@ import pytest
 from stepladder import OutputError, Study
 from stepladder.files import size_of
 from stepladder.runner.folder import check, finished_search, write_study
+from stepladder.study_parts import CsvDataset
 
 STUDY = Study(name="mine", base={"hidden": [3]})
 
@@ -111,3 +112,12 @@ def test_a_size_passes_over_what_vanishes(tmp_path):
     (tmp_path / "dangling").symlink_to("nowhere")
     assert size_of(tmp_path) == 7
     assert size_of(tmp_path / "gone") == 0
+
+
+def test_data_are_found_from_the_run_s_folder_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    csv = {"csv": "my.csv", "label": "y", "test_share": 0.2}
+    there = CsvDataset(**{**csv, "csv": str(tmp_path / "my.csv")})
+    for given, found in (("my.npz", str(tmp_path / "my.npz")), ("mnist", "mnist"), (csv, there)):
+        write_study(tmp_path / "run", Study(name="s", dataset=given, base={"hidden": [3]}))
+        assert Study.load(tmp_path / "run/study.toml").dataset == found

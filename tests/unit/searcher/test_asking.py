@@ -83,6 +83,23 @@ def test_candidates_in_a_row_share_a_program_and_differ_in_its_numbers(searching
     assert len({structure(each) for each in recipes}) > 1
 
 
+def test_candidates_of_one_structure_say_so_wherever_a_population_begins(searching):
+    study, _ = searching(trials=12, per_structure=4)
+    found = asked(study, [6, 6])
+    rows = [each.structure for each in found]
+    assert rows[0:4] == [rows[0]] * 4
+    assert rows[4:8] == [rows[4]] * 4
+    params = dict(found[4].params)
+    params.pop("learning_rate")  # the number of a lane
+    assert dict(rows[4]) == params
+
+
+def test_no_population_of_a_sampler_repeats_the_one_before(searching):
+    study, _ = searching(sampler="QMCSampler", trials=48, startup=16)
+    found = params(asked(study, [16, 16, 16]))
+    assert len({each["learning_rate"] for each in found}) == 48
+
+
 def test_the_journal_is_read_by_optuna_and_takes_the_place_of_asking(searching, tmp_path):
     study, _ = searching(sampler="tpe", trials=12, startup=3, space=None)
     journal = tmp_path / "optuna.log"

@@ -101,6 +101,24 @@ def test_a_candidate_that_diverged_never_goes_on(searching, trainer):
         choose(candidates, question, train)
 
 
+def test_where_all_that_go_on_diverge_it_is_told_how_many_were_dropped(searching, trainer):
+    study, question = searching()
+    train = trainer(lambda trial: math.nan if trial.recipe.epochs == 9 else 0.5 + noise(trial))
+    with pytest.raises(RunError, match="1 of 9 diverged, among them all that were to go on"):
+        choose(run(study, question, train), question, train)
+
+
+def test_a_recipe_that_is_drawn_again_is_one_candidate(searching, trainer):
+    few = {"units": {"type": "int", "low": 2, "high": 5}}
+    study, question = searching(few, trials=27, finalists=4, replicates=2)
+    train = trainer(lambda trial: 0.5 + trial.recipe.hidden[0] / 1000)
+    candidates = run(study, question, train)
+    assert len({each.recipe for each in candidates}) == 4
+    assert [len(trials) for trials, _, _ in train.calls] == [27, 4, 3]
+    _, finalists = choose(candidates, question, train)
+    assert sorted(each.recipe.hidden[0] for each in finalists) == [3, 4, 5]
+
+
 def test_of_equals_the_earlier_goes_on(searching):
     candidates = Asker(searching()[1]).ask(4, 0)
     for each in candidates:
@@ -113,7 +131,7 @@ def test_of_a_row_the_best_goes_on_before_any_second_one(searching):
     accuracies = (0.9, 0.8, math.nan, 0.5, 0.6, 0.7)
     for each, accuracy in zip(candidates, accuracies, strict=True):
         each.rungs = {1: accuracy}
-    rows = {number: number // 3 for number in range(6)}
+    rows = {number: ("units", number // 3) for number in range(6)}
     numbers = [[each.number for each in survivors(candidates, count, rows)] for count in (1, 2, 3)]
     assert numbers == [[0], [0, 5], [0, 1, 5]]
     assert [each.number for each in survivors(candidates, 3)] == [0, 1, 5]

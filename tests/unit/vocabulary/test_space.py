@@ -53,11 +53,39 @@ def study(space=None, base=None, **search):
         ({"layers": {"type": "int", "low": 0, "high": 2}}, "whole numbers from 1"),
         ({"epochs": {"type": "int", "low": 1, "high": 9}}, "cannot draw epochs"),
         ({"model": RATE}, "must be of fields of the recipe"),
+        ({"learning_rate": {**RATE, "each": True}}, "learning_rate must not have each"),
+        ({"max_norm": {"type": "categorical", "choices": [{"a": 1}, {"a": 2}]}},
+         "choices must be numbers, words, true or false, or lists of units"),
+        ({"dropout": {"type": "categorical", "choices": ["none", 0.2]}}, "must be a number"),
     ],
 )  # fmt: skip
 def test_a_space_that_cannot_be(space, expected):
     with pytest.raises(StudyError, match=expected.replace("?", r"\?")):
         study(space)
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high", "base"),
+    [
+        ("vat_xi", 0.05, 0.5, {"vat": 1.0}),
+        ("augment_smoothness", 3.0, 8.0, {"augment_elastic": 1.0}),
+        ("augment_calm", 0.0, 0.3, {"augment_shift": 1.0}),
+    ],
+)  # fmt: skip
+def test_what_goes_with_another_field_may_be_drawn_beside_it(name, low, high, base):
+    drawn_from = {name: {"type": "float", "low": low, "high": high}}
+    assert name in study(drawn_from, base).search.space
+    with pytest.raises(StudyError, match="not contradict itself"):
+        study(drawn_from)
+
+
+def test_what_a_recipe_may_do_without_is_a_choice_too(tmp_path):
+    made = study({"max_norm": {"type": "categorical", "choices": [None, 3.0]}})
+    space = made.search.space
+    assert space["max_norm"].choices == ("none", 3.0)
+    assert recipe_of({"max_norm": "none"}, space, made.base).max_norm is None
+    (tmp_path / "study.toml").write_text(made.to_toml(), "utf-8")
+    assert Study.load(tmp_path / "study.toml") == made
 
 
 @pytest.mark.parametrize(
@@ -145,7 +173,7 @@ def test_a_space_too_large_to_try_in_full_is_checked_at_random_and_conditions_in
 
 def test_what_a_condition_rules_out_is_not_drawn():
     made = study({"momentum": MOMENTUM, "optimizer": OPTIMIZER})
-    every = dimensions(made.search.space)
+    every = dimensions(made.search.space, made.base)
     assert [each.name for each in every] == ["optimizer", "momentum"]
     assert drawn(every, [0.1, 0.5], made.base) == {"optimizer": "sgd", "momentum": 0.7}
     params = drawn(every, [0.9, 0.5], made.base)
@@ -156,17 +184,25 @@ def test_what_a_condition_rules_out_is_not_drawn():
 def test_layers_and_units_make_the_hidden_layers():
     units = {"type": "int", "low": 4, "high": 8, "step": 4, "each": True}
     made = study({"layers": {"type": "int", "low": 1, "high": 3}, "units": units})
-    every = dimensions(made.search.space)
+    every = dimensions(made.search.space, made.base)
     assert [each.name for each in every] == ["layers", "units_1", "units_2", "units_3"]
     params = drawn(every, [0.5, 0.1, 0.9, 0.9], made.base)
     assert params == {"layers": 2, "units_1": 4, "units_2": 8}
     assert recipe_of(params, made.search.space, made.base).hidden == (4, 8)
     made = study({"layers": {"type": "int", "low": 1, "high": 3},
                   "units": {"type": "categorical", "choices": [4, 16]}})  # fmt: skip
-    params = drawn(dimensions(made.search.space), [0.9, 0.9], made.base)
+    params = drawn(dimensions(made.search.space, made.base), [0.9, 0.9], made.base)
     assert recipe_of(params, made.search.space, made.base).hidden == (16, 16, 16)
     made = study({"units": {"type": "int", "low": 4, "high": 8}}, {"hidden": [5, 5]})
     assert recipe_of({"units": 7}, made.search.space, made.base).hidden == (7, 7)
+
+
+def test_layers_of_the_base_have_units_of_their_own():
+    made = study({"units": {"type": "int", "low": 4, "high": 8, "each": True}}, {"hidden": [5, 5]})
+    every = dimensions(made.search.space, made.base)
+    assert [each.name for each in every] == ["units_1", "units_2"]
+    params = drawn(every, [0.0, 1.0], made.base)
+    assert recipe_of(params, made.search.space, made.base).hidden == (4, 8)
 
 
 def test_a_list_of_units_is_one_choice():

@@ -25,6 +25,7 @@ from stepladder.report.style import Theme
 from stepladder.report.wording import counted, elided
 from stepladder.searcher.candidates import Candidate
 from stepladder.searcher.found import Found
+from stepladder.searcher.telling import behind
 from stepladder.space import Choice
 
 if TYPE_CHECKING:
@@ -65,9 +66,10 @@ def plateau_plot(found: Found) -> Plot | None:
         name="plateau",
         title="How flat the top is",
         caption="Validation accuracy of each candidate over each hyperparameter, the most "
-        "important first. Filled: trained to the end; rings: stopped on the way, after fewer "
-        f"epochs; diamond: the best. Strip: within {found.study.delta:g} points of the best; the "
-        f"wider the filled marks in it lie apart, the less the value matters.{more}{stretched}",
+        "important first. Filled: trained to the end, in colour those within "
+        f"{found.study.delta:g} points of the best over the replicates that both have; rings: "
+        "stopped on the way, after fewer epochs; diamond: the best. The wider the coloured marks "
+        f"lie apart, the less the value matters.{more}{stretched}",
         words=f"{flat_text(found)} "
         + "; ".join(f"{each.name} {span_text(each.values)}" for each in found.knobs[:MOST_PANELS])
         + ".",
@@ -112,7 +114,7 @@ def _slices(found: Found) -> list[Slice]:
     """The dimensions, the most important first, each with its candidates."""
     search = found.study.search
     assert search is not None
-    by_name = {each.name: each for each in dimensions(search.space)}
+    by_name = {each.name: each for each in dimensions(search.space, found.study.base)}
     made = []
     for knob in found.knobs[:MOST_PANELS]:
         dimension = by_name[knob.name]
@@ -141,7 +143,10 @@ def _accuracies(found: Found) -> list[float]:
 
 
 def _within(found: Found, each: Candidate) -> bool:
-    return each.is_whole and 100 * (found.searched - mean_of(found, each)) <= found.study.delta
+    if not each.is_whole:
+        return False
+    lag, _ = behind(found.winner, each, found.chance)
+    return lag <= found.study.delta / 100 + 1e-12
 
 
 def _draw_plateau(found: Found, slices: Sequence[Slice], figure: Figure, theme: Theme) -> None:
@@ -179,19 +184,19 @@ def _mark_best(axes: Axes, top: float) -> None:
 
 def _draw_slice(axes: Axes, found: Found, part: Slice, theme: Theme) -> None:
     top = 100 * found.searched
-    axes.axhspan(top - found.study.delta, top, color=theme.grid, zorder=0, linewidth=0)
-    for is_whole in (False, True):
+    for is_whole, is_top in ((False, False), (True, False), (True, True)):
         there = [(place, 100 * mean_of(found, each)) for each, place in part.drawn
-                 if each.is_whole is is_whole and each is not found.winner]  # fmt: skip
+                 if each.is_whole is is_whole and each is not found.winner
+                 and _within(found, each) is is_top]  # fmt: skip
+        colour = theme.validation if is_top else theme.muted
         axes.plot(
             [place for place, _ in there], [percent for _, percent in there], "o",
-            markersize=3.2 if is_whole else 2.6, zorder=3 if is_whole else 2,
-            color=theme.validation if is_whole else theme.muted,
-            markerfacecolor=theme.validation if is_whole else "none", markeredgewidth=0.6,
-            alpha=0.85 if is_whole else 0.5,
+            markersize=3.2 if is_whole else 2.6, zorder=2 + is_whole + is_top, color=colour,
+            markerfacecolor=colour if is_whole else "none", markeredgewidth=0.6,
+            alpha=0.85 if is_top else 0.5,
         )  # fmt: skip
     best = [place for each, place in part.drawn if each is found.winner]
-    axes.plot(best, [top] * len(best), "D", color=theme.train, markersize=4.6, zorder=4)
+    axes.plot(best, [top] * len(best), "D", color=theme.train, markersize=4.6, zorder=5)
     _value_ticks(axes, part.dimension)
 
 
