@@ -54,8 +54,8 @@ def export(
         progress=progress.for_terminal(sys.stderr),
         allow_code=allow_code,
     )
-    click.echo(made.file)
-    click.echo(f"Card: {made.file.with_suffix('.md')}", err=True)
+    click.echo(click.format_filename(made.file))
+    click.echo(f"Card: {click.format_filename(made.file.with_suffix('.md'))}", err=True)
 
 
 @click.command()

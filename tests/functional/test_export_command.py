@@ -6,6 +6,8 @@ from exported_runs import alone
 
 from stepladder.store import open_store
 
+pytestmark = pytest.mark.slow
+
 
 def arm(run, number):
     return run.results("runs/digits")["arms"][number]
@@ -36,7 +38,6 @@ def test_the_card_says_what_it_is(mnist_run, mnist_model):
     assert "light on 0, 20 pixels along its longer side" in card
 
 
-@pytest.mark.slow
 def test_an_ensemble_is_one_model_and_a_look_of_its_own(mnist_run, mnist_model):
     done = mnist_run("export", "runs/digits", "--arm", "base", "--to", "both.keras", "--ensemble")
     assert done.returncode == 0, done.stderr
@@ -52,7 +53,6 @@ def test_an_ensemble_is_one_model_and_a_look_of_its_own(mnist_run, mnist_model):
         assert [each.command for each in looks] == ["run", "export --ensemble"]
 
 
-@pytest.mark.slow
 def test_kept_weights_are_used_and_a_damaged_file_is_not(mnist_run):
     done = mnist_run("run", "study.toml", "--set", "keep_weights=true", "--out", "kept")
     assert done.returncode == 0, done.stderr
@@ -109,7 +109,6 @@ learning_rate = { type = "float", low = 0.01, high = 0.5, log = true }
 """
 
 
-@pytest.mark.slow
 def test_the_winner_of_a_search_stays_locked_until_somebody_has_looked(mnist_run):
     (mnist_run.folder / "search.toml").write_text(SEARCH, "utf-8")
     done = mnist_run("search", "search.toml", "--set", "keep_weights=true")

@@ -1,6 +1,7 @@
 """`stepladder predict` as a user types it: pictures, arrays and models, and what will not do."""
 
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -15,6 +16,8 @@ from hypothesis import strategies as st
 from stepladder.data import load
 from stepladder.data.framing import framed
 from stepladder.data.ink import ink_of
+
+pytestmark = pytest.mark.slow
 
 PICTURES = {
     "seven.png": lambda: drawn("7"),
@@ -54,6 +57,19 @@ def test_pictures_and_arrays_are_answered(mnist_run, mnist_model, pictures):
     for each in said["images"]:
         assert sum(each["probabilities"].values()) == pytest.approx(1, abs=1e-5)
         assert each["probability"] == max(each["probabilities"].values())
+
+
+def test_a_model_behind_a_link_and_a_name_that_is_no_text_will_do(mnist_run, mnist_model, pictures):
+    place = mnist_run.folder
+    (place / "blob").write_bytes((place / "model.keras").read_bytes())
+    (place / "latest.keras").symlink_to("blob")
+    name = os.fsdecode(b"caf\xe9.png")
+    (place / name).write_bytes((place / "seven.png").read_bytes())
+    done = mnist_run("predict", "latest.keras", name, "seven.png", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    odd, plain = json.loads(done.stdout)["images"]
+    assert odd["file"] == name
+    assert odd["probabilities"] == plain["probabilities"]
 
 
 def test_the_table_says_what_is_unlike(mnist_run, mnist_model, pictures):
@@ -166,7 +182,6 @@ def float_model(mnist_run, pictures):
     return mnist_run
 
 
-@pytest.mark.slow
 def test_a_picture_comes_to_a_model_in_the_values_that_it_was_trained_on(float_model, pictures):
     ink = ink_of(np.asarray(drawn("7"), float))
     np.save(pictures / "seven.npy", framed(ink, (28, 28), 20) / np.float32(255))
@@ -180,7 +195,6 @@ def test_a_picture_comes_to_a_model_in_the_values_that_it_was_trained_on(float_m
     assert "images in 0…1; `stepladder predict` brings pictures into that range" in card
 
 
-@pytest.mark.slow
 def test_a_picture_is_refused_where_an_older_model_does_not_say_its_values(float_model, pictures):
     archives = (zipfile.ZipFile(pictures / "floats.keras"),
                 zipfile.ZipFile(pictures / "older.keras", "w"))  # fmt: skip

@@ -104,7 +104,7 @@ def distances(known: Familiar, images: Raw) -> npt.NDArray[np.float64]:
 
 
 def _distance(known: Familiar, part: int, some: Floats) -> Floats:
-    centred = some - known.means[part]
+    centred = (some - known.means[part]).astype(np.float64)  # whose squares do not overflow
     along = centred @ known.axes[part]
     across = np.maximum((centred**2).sum(axis=1) - (along**2).sum(axis=1), 0)
     variances, rest = known.variances[part].astype(float), float(known.rest[part])

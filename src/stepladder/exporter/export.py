@@ -49,7 +49,8 @@ class Exported:
         diverged: replicates that diverged.
         is_ensemble: whether it averages probabilities.
         is_kept: whether the run had kept all of its weights.
-        retrained_differ: test images on which weights trained again differ from stored ones.
+        differ_from_stored: test images on which these weights are right and the stored trials
+            wrong, or the other way round.
         differing: test images that it answers otherwise than the engine that trained it.
         largest_difference: of any probability on them.
         val_accuracy: over the arm's replicates.
@@ -73,7 +74,7 @@ class Exported:
     diverged: int
     is_ensemble: bool
     is_kept: bool
-    retrained_differ: int
+    differ_from_stored: int
     differing: int
     largest_difference: float
     val_accuracy: Estimate
@@ -203,7 +204,7 @@ def _made(
         diverged=found.diverged,
         is_ensemble=is_ensemble,
         is_kept=all(each.is_kept for each in finals),
-        retrained_differ=sum(each.differing for each in finals),
+        differ_from_stored=sum(each.differing for each in finals),
         differing=differing,
         largest_difference=largest,
         val_accuracy=estimate([each.validation.accuracy for each in found.replicates]),

@@ -11,6 +11,7 @@ import numpy as np
 
 from stepladder.data import Dataset
 from stepladder.errors import InputError, RunError
+from stepladder.files import write_whole
 from stepladder.model_file import ModelFile
 from stepladder.records import Final, Trial, TrialResult
 from stepladder.runner import folder as folders
@@ -73,7 +74,8 @@ def finals_of(
 
     Trained again are those whose weights no run has kept: from the same streams, in a program of
     the same lanes, so that on the machine and versions of the first training they come out bit
-    for bit. Whether they did is seen by which test images they get right.
+    for bit. Whether they did is seen by which test images they get right; those that did are kept
+    where the study keeps weights.
 
     Args:
         results: of the trials, as the store has them.
@@ -149,18 +151,20 @@ def _trained(lacking: Sequence[TrialResult], how: Retraining, kept: Path) -> dic
     ids = {trial.id for trial in trials}
     with tempfile.TemporaryDirectory(prefix="stepladder-") as name:
         place = Path(name)
-        weights = kept if how.study.keep_weights else place
         with open_store(str(place / folders.STORE_NAME)) as scratch:
             part = plan_of(how.study, {"the exported replicates": trials}, None)
             how.progress.start(part.announced(workers_for(how.settings, part)))
             try:
                 execute(
                     how.planned, trials, how.dataset, how.settings, how.progress, scratch,
-                    None, how.code, part.arm_names, weights=weights,
+                    None, how.code, part.arm_names, weights=place,
                 )  # fmt: skip
             finally:
                 how.progress.finish()
-        finals = {each: kept_final(weights, each)[0] for each in ids}
+        finals = {each: kept_final(place, each)[0] for each in ids}
+        if how.study.keep_weights:
+            for each in lacking:
+                _keep(place, finals[each.trial.id], each, kept)
     lost = [each.trial.replicate for each in lacking if finals[each.trial.id] is None]
     if lost:
         raise RunError(
@@ -168,3 +172,10 @@ def _trained(lacking: Sequence[TrialResult], how: Retraining, kept: Path) -> dic
             "train the study again on this machine with --out, and export that"
         )
     return {each: final for each, final in finals.items() if final is not None}
+
+
+def _keep(place: Path, final: Final | None, result: TrialResult, kept: Path) -> None:
+    """Keeps what a trial ended with that was trained again, if it is what the store is about."""
+    if final is not None and not _differing(final, result):
+        name = weights_file(place, result.trial.id)
+        write_whole(weights_file(kept, result.trial.id), name.read_bytes())

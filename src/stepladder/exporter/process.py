@@ -178,4 +178,4 @@ def opened(file: Path, environment: Mapping[str, str]) -> ModelProcess:
         Refused: if Keras cannot open it, or it would run code.
         WorkerError: if the process died.
     """
-    return ModelProcess({"kind": "open", "file": str(file.resolve())}, {}, environment)
+    return ModelProcess({"kind": "open", "file": str(file.absolute())}, {}, environment)

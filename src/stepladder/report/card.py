@@ -138,11 +138,11 @@ def _looks(made: Exported) -> str:
 def _agreement(made: Exported) -> str:
     images = made.record.sizes["test"]
     origin = "kept by the run" if made.is_kept else "trained again from the same random streams"
-    if made.is_kept or not made.retrained_differ:
+    if not made.differ_from_stored:
         same = "the stored trial and these weights are right on the same test images"
     else:
         same = (
-            f"they differ from the stored trial on {made.retrained_differ:,} test images, since "
+            f"they differ from the stored trial on {made.differ_from_stored:,} test images, since "
             "another machine or other versions trained it"
         )
     if made.differing:
@@ -226,9 +226,9 @@ def _familiar(made: Exported) -> Iterator[str]:
     yield "## Inputs unlike its training set"
     yield ""
     yield (
-        "The file carries a description of its training set: a mixture of local subspaces, eight "
-        "a class. `stepladder predict` says so when an input is farther from all of them than "
-        "98 % of the validation images. Of the test images, their labels unread, it calls "
+        "The file carries a description of its training set: a mixture of local subspaces, up to "
+        "eight a class. `stepladder predict` says so when an input is farther from all of them "
+        "than 98 % of the validation images. Of the test images, their labels unread, it calls "
         f"{number(100 * made.false_alarms, 1)} % unlike."
     )
 

@@ -90,7 +90,7 @@ def as_json(made: Predictions) -> str:
         "threshold": made.threshold,
         "images": [_image(made, each) for each in made.images],
     }
-    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(value, indent=2, allow_nan=False) + "\n"
 
 
 def _image(made: Predictions, each: Prediction) -> dict[str, Any]:

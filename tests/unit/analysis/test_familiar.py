@@ -52,6 +52,12 @@ def test_it_is_the_density_of_a_gaussian(known):
     assert found == pytest.approx(by_hand, rel=1e-3)
 
 
+def test_numbers_beyond_all_measure_are_unlike_and_not_lost(known):
+    huge = np.full((2, 8, 8), 1e30, np.float32)
+    assert np.isfinite(distances(known, huge)).all()
+    assert (distances(known, huge) > known.threshold).all()
+
+
 @pytest.mark.parametrize("examples", [8, 30])
 def test_few_examples_and_plain_tables_will_do(examples):
     draw = np.random.default_rng(0)

@@ -48,3 +48,17 @@ def test_the_code_loads_the_file_whatever_its_name(name):
     (line,) = [line for line in card._use(made(name)) if "load_model" in line]
     assert ast.literal_eval(line.removeprefix("model = keras.models.load_model")) == name
     assert line.isprintable()
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+@pytest.mark.parametrize(
+    ("differ", "said"), [(0, "are right on the same test images"), (3, "differ from the stored")]
+)
+def test_weights_that_are_not_the_stored_ones_are_called_so_wherever_they_come_from(
+    is_kept, differ, said
+):
+    exported = SimpleNamespace(
+        record=SimpleNamespace(sizes={"test": 500}), is_kept=is_kept, differ_from_stored=differ,
+        differing=0, largest_difference=1e-7,
+    )  # fmt: skip
+    assert said in card._agreement(exported)
