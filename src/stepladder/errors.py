@@ -81,6 +81,10 @@ class StoreError(InputError):
     """A store that cannot be opened, or a file that is not a store of ours."""
 
 
+class NoStoreError(StoreError):
+    """A store that was to be read and does not exist yet."""
+
+
 class RunError(StepladderError):
     """The study was sound and its run failed; what was finished is stored."""
 

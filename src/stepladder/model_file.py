@@ -109,13 +109,13 @@ class ModelFile(Value):
             with suppress(StudyError):  # said when it is needed, by `text`
                 content = _content(folder, pinned.file)
                 if hashlib.sha256(content).hexdigest() == pinned.sha256:
-                    pinned._text = content.decode()
+                    pinned._text = content.decode("utf-8-sig")
             return pinned
         named = given if isinstance(given, dict) else _named(given)
         checked = cls._checked({**named, "sha256": "0" * 64})
         content = _content(folder, checked.file)
         made = checked.changed({"sha256": hashlib.sha256(content).hexdigest()})
-        made._text = content.decode()
+        made._text = content.decode("utf-8-sig")
         return made
 
     @classmethod

@@ -92,7 +92,8 @@ def anchored(values: dict[str, Any], directory: Path | None) -> dict[str, Any]:
 
     Args:
         values: of the study file and of the settings.
-        directory: the folder; None for a built-in study, to which settings may have added names.
+        directory: the folder; None for a built-in study, to which settings may have added names:
+            those are relative to the working folder.
 
     Raises:
         StudyError: if the model's file will not do.
@@ -100,10 +101,9 @@ def anchored(values: dict[str, Any], directory: Path | None) -> dict[str, Any]:
     model, dataset = values.get("model"), values.get("dataset")
     if isinstance(model, str | dict):
         values = {**values, "model": ModelFile.load(model, directory or Path.cwd())}
-    if directory is None:
-        return values
+    place = directory or Path.cwd()
     if isinstance(dataset, str) and dataset not in BUILT_IN_DATASETS:
-        return {**values, "dataset": str(directory / dataset)}
+        return {**values, "dataset": str(place / dataset)}
     if isinstance(dataset, dict) and isinstance(dataset.get("csv"), str):
-        return {**values, "dataset": {**dataset, "csv": str(directory / dataset["csv"])}}
+        return {**values, "dataset": {**dataset, "csv": str(place / dataset["csv"])}}
     return values

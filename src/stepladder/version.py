@@ -1,3 +1,24 @@
-"""The version, in one place."""
+"""The version, in one place, and those of what is installed."""
+
+import importlib.metadata
+
+__all__ = ["__version__", "version_of"]
 
 __version__ = "0.1.0"
+
+
+def version_of(module: str) -> str:
+    """The version of an installed package, whichever distribution brings it.
+
+    The module `tensorflow` is brought by `tensorflow-cpu` or `tf-nightly` as well.
+
+    Raises:
+        PackageNotFoundError: if none does.
+    """
+    try:
+        return importlib.metadata.version(module)
+    except importlib.metadata.PackageNotFoundError:
+        brought = importlib.metadata.packages_distributions().get(module)
+        if not brought:
+            raise
+        return importlib.metadata.version(brought[0])

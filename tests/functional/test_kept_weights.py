@@ -53,6 +53,19 @@ def test_what_was_stored_without_weights_is_told(in_process, made_up, place):
     assert not (place / WEIGHTS).exists()
 
 
+def test_tidying_up_leaves_alone_what_is_not_the_store_s(in_process, made_up, place):
+    trials = made_up(6).trials
+    made_up(0, replicates=1)  # from here on the second replicate is asked for by nobody
+    (place / WEIGHTS).mkdir()
+    for name in ("f" * 64, "yolov3", *(trial.id for trial in trials)):
+        (place / WEIGHTS / f"{name}.weights").write_bytes(b"weights")
+    code, out, err = in_process("store", "vacuum", RUN)
+    assert code == 0, err
+    assert "3 files of weights removed that no study asks for" in out
+    first = {trial.id for trial in trials if trial.replicate == 0}
+    assert {file.stem for file in (place / WEIGHTS).iterdir()} == {"f" * 64, "yolov3", *first}
+
+
 @pytest.mark.slow
 def test_the_fit_engine_keeps_the_same_files(stepladder, place):
     for engine, out in (("fit", "one"), ("population", "two")):

@@ -55,6 +55,16 @@ def test_a_dry_run_tells_and_writes_nothing(in_process, made_up, place):
     assert sorted(place.rglob("*")) == before
 
 
+def test_a_dry_run_takes_a_store_that_the_run_would_make(in_process, place):
+    code, out, err = in_process("run", "study.toml", "--store", "new.db", "--dry-run")
+    assert code == 0, err
+    assert "small: 6 trials to train, " in out
+    assert not (place / "new.db").exists()
+    code, _, err = in_process("run", "study.toml", "--store", "nowhere/new.db", "--dry-run")
+    assert code == 2
+    assert "must lie in a folder that exists" in err
+
+
 def test_a_dry_run_of_a_fair_study_counts_its_candidates_and_names_confounds(in_process, place):
     words = ("--set", "tuning=fair", "--set", "tune.grid.learning_rate=[0.1, 0.3, 1.0]")
     one = '[{name="ReLU", change={activation="relu", batch_size=8}}]'
@@ -117,6 +127,18 @@ def test_a_trial_that_cannot_be_read_hides_no_study(in_process, made_up, place):
     assert code == 1, err
     assert "study" in out.splitlines()[-1]
     assert "belong to no study" in out
+
+
+def test_check_tells_all_faults_where_what_is_asked_for_cannot_be_known(in_process, made_up, place):
+    """Which replicates an adaptive study wants follows from results, of which one is altered."""
+    planned = made_up(6, replicates="auto", most_replicates=20)
+    with closing(sqlite3.connect(place / STORE)) as database, database:
+        change = "UPDATE trials SET test_accuracy = 0.9 WHERE id = ?"
+        database.execute(change, [planned.trials[0].id])
+    code, out, err = in_process("store", "check", "runs/small")
+    assert code == 1, err
+    assert f"BAD trial {planned.trials[0].id} must be as stepladder stored it" in out
+    assert "belong to no study" not in out
 
 
 def test_trials_of_an_older_arithmetic_are_told(in_process, made_up, place):

@@ -149,7 +149,7 @@ def _population(name: str, lanes: int, work: Work, settings: Settings, floor: Fl
     processes = len(settings.cpus)
     study = work.study(lanes, replicates=processes)
     with tempfile.TemporaryDirectory(prefix="stepladder-bench-") as cache:
-        went = steady(study, replace(settings, cache=Path(cache)))
+        went = steady(study, replace(settings, cache=Path(cache) / "compiled"))
     share = floor.share(work.operations, went.seconds)
     trials = lanes * processes
     return Timing(name, processes, trials, went.first_epoch, went.seconds, share)

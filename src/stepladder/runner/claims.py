@@ -94,6 +94,9 @@ class Claims:
         ids = [trial.id for group in self.elsewhere for trial in group.trials]
         # Claims first: a trial that is stored in between is then seen as both, not as neither.
         holders = self._store.claimed(ids)
+        # A driver that holds nothing does not beat: from its next claim on it is watched anew.
+        there = {driver.id for driver in holders.values()}
+        self._seen = {each: seen for each, seen in self._seen.items() if each in there}
         dead = self._dismiss_dead(holders.values())
         stored = self._store.has(ids)
         busy = {each for each, driver in holders.items() if driver.id not in dead}

@@ -15,7 +15,7 @@ from stepladder.model_file import ModelFile
 from stepladder.records import Trial, TrialResult
 from stepladder.runner.claims import Claims
 from stepladder.runner.going_on import going_on
-from stepladder.runner.order import next_group
+from stepladder.runner.order import named, next_group
 from stepladder.runner.pool import Event, Worker
 from stepladder.runner.processes import this_driver
 from stepladder.runner.progress import Progress
@@ -32,6 +32,9 @@ from stepladder.train.messages import read_result
 __all__ = ["execute"]
 
 _TICK = 0.5  # seconds after which a loop that hears nothing looks around
+
+_LOST = "Look for a lack of memory, use fewer --workers"
+_SLOW = "If one epoch takes so long, set STEPLADDER_PATIENCE_SECONDS above it (0 waits for ever)"
 
 
 def execute(
@@ -131,8 +134,10 @@ class _Execution:
         finally:
             for worker in self._workers:
                 self._standby.leave(worker)
-            self._keep_finished()
-            self._claims.end()
+            try:
+                self._keep_finished()
+            finally:
+                self._claims.end()
         return self._kept
 
     def _listen(self) -> None:
@@ -234,8 +239,8 @@ class _Execution:
         elif header["kind"] == "failed":
             said = f" The training process said:\n{header['trace']}" if header["trace"] else ""
             raise WorkerError(
-                f"training {self._named(worker.group)} failed: {header['message']}. What was "
-                f"finished is stored; the same command goes on.{said}"
+                f"training {named(worker.group, self._arm_names)} failed: {header['message']}. "
+                f"What was finished is stored; the same command goes on.{said}"
             )
 
     def _finished(self, result: TrialResult) -> None:
@@ -267,29 +272,22 @@ class _Execution:
         self._free.append(worker.cpu)
         if lost is None:
             return
+        trials = named(lost, self._arm_names)
         again = [trial for trial in lost.trials if trial.id in self._retried]
         if again:
             raise WorkerError(
-                f"the process that trained {self._named(lost)} failed a second time: it {what}. "
-                "What was finished is stored. Look for a lack of memory, use fewer --workers, or "
-                "leave that arm out"
+                f"the process that trained {trials} failed a second time: it {what}. "
+                f"What was finished is stored. {_SLOW if hangs else _LOST}, or leave that arm out"
             )
         self._retried.update(trial.id for trial in lost.trials)
         self._progress.note(
-            f"a training process {what.splitlines()[0]} while it trained {self._named(lost)}; "
+            f"a training process {what.splitlines()[0]} while it trained {trials}; "
             "trying that once more in a new one"
         )
         stored = self._store.has(trial.id for trial in lost.trials)
         left = [trial for trial in lost.trials if trial.id not in stored]
         self._waiting[:0] = [replace(lost, trials=(trial,)) for trial in left]
         self._fill()
-
-    def _named(self, group: Group | None) -> str:
-        if group is None:
-            return "nothing"
-        names = [name for trial in group.trials for name in self._arm_names.get(trial.id, ())]
-        arms = f" ({', '.join(dict.fromkeys(names))})" if names else ""
-        return f"{len(group.trials)} trial(s) of replicate {group.trials[0].replicate}{arms}"
 
     def _keep_finished(self) -> None:
         """Keeps results that had arrived and were not taken yet when the run was stopped."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from stepladder.train.groups import Group, multiplications
 
-__all__ = ["cost", "next_group"]
+__all__ = ["cost", "named", "next_group"]
 
 
 def cost(group: Group) -> float:
@@ -43,3 +43,17 @@ def next_group(waiting: Sequence[Group], at_hand: object, busy: Collection[objec
     free = [structure for structure in work if structure not in busy]
     chosen = max(free or work, key=work.__getitem__)  # the first of equals
     return next(group for group in waiting if group.key.structure == chosen)
+
+
+def named(group: Group | None, arm_names: Mapping[str, Sequence[str]]) -> str:
+    """A group for messages.
+
+    Args:
+        group: its trials; None for none.
+        arm_names: names of a trial's arms by its id.
+    """
+    if group is None:
+        return "nothing"
+    names = [name for trial in group.trials for name in arm_names.get(trial.id, ())]
+    arms = f" ({', '.join(dict.fromkeys(names))})" if names else ""
+    return f"{len(group.trials)} trial(s) of replicate {group.trials[0].replicate}{arms}"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from dataclasses import dataclass
 
 from stepladder.data import Dataset
 from stepladder.runner.settings import Settings
 from stepladder.store import StudyRecord
 from stepladder.study import Study
-from stepladder.version import __version__
+from stepladder.version import __version__, version_of
 
 __all__ = ["Question", "question_of", "record_of"]
 
@@ -50,7 +49,7 @@ def record_of(
 ) -> StudyRecord:
     """A study as its store keeps it, with what it is about to be trained by."""
     names = ["keras", "numpy", settings.keras_backend]
-    installed = {name: importlib.metadata.version(name) for name in dict.fromkeys(names)}
+    installed = {name: version_of(name) for name in dict.fromkeys(names)}
     return StudyRecord(
         study=study,
         dataset=dataset.name,

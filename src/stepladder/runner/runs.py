@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,7 @@ class RunState:
         size: bytes of its folder, or None.
         problem: why it cannot be read, or empty.
         declared: a digest of its study as the store has it, or empty.
+        is_search: whether candidates of a search are all that it trains.
     """
 
     name: str
@@ -45,6 +47,7 @@ class RunState:
     size: int | None = None
     problem: str = ""
     declared: str = ""
+    is_search: bool = False
 
     @property
     def state(self) -> str:
@@ -67,7 +70,7 @@ def runs_in(folder: Path, store: str | None = None) -> list[RunState]:
         InputError: if it is no folder.
     """
     try:
-        places = sorted(each for each in folder.iterdir() if (each / STUDY_NAME).is_file())
+        places = sorted(each for each in folder.iterdir() if os.path.isfile(each / STUDY_NAME))
     except OSError as error:
         raise InputError(
             f"runs must lie in a folder that can be read, found {str(folder)!r}: "
@@ -116,7 +119,7 @@ def _state(
         asked = _candidates(place, record.study)
         return RunState(
             record.study.name, place, asked, asked or search.trials,
-            seconds=record.seconds, size=size, declared=declared,
+            seconds=record.seconds, size=size, declared=declared, is_search=True,
         )  # fmt: skip
     plan = foreseen(question_of(record), store)
     planned, missing = len(plan.trials), len(plan.missing)

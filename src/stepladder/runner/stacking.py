@@ -79,7 +79,7 @@ def stackings(
             axis = settings.axis
             if axis == "auto":
                 axis = _automatic(structure, pile, dataset, settings, measures, progress)
-            chunk = _fitting(pile[0], settings, progress) if axis != "one" else 1
+            chunk = _fitting(pile[0], dataset, settings, progress) if axis != "one" else 1
             chosen[structure] = Stacking(axis, chunk) if chunk > 1 else ALONE
     finally:
         if measures:
@@ -100,14 +100,15 @@ def _automatic(
     steps = epochs * (recipe.train_examples or len(dataset.x_train)) // structure.batch_size
     work = multiplications(structure, inputs) * structure.batch_size
     is_small = work < SMALL_STEP or settings.device == "gpu"
-    if structure.model is not None or len(pile) < 2 or not is_small or steps < WORTH_MEASURING:
+    alike = _alike(pile)
+    if structure.model is not None or len(alike) < 2 or not is_small or steps < WORTH_MEASURING:
         return "one"
     place = _place(settings, structure, pile[0].lanes, inputs)
     known = _read(place)
     if known is None:
         if measures is None:
             return "one"
-        seconds = measures.of(pile[:CHUNK])
+        seconds = measures.of(alike[:CHUNK])
         best = min(seconds, key=seconds.__getitem__)
         axis = best if seconds[best] < _GAIN * seconds["one"] else "one"
         known = {"axis": axis, "seconds": seconds, "lanes": pile[0].lanes}
@@ -116,10 +117,23 @@ def _automatic(
     return cast("Axis", known["axis"])
 
 
-def _fitting(group: Group, settings: Settings, progress: Progress) -> int:
+def _alike(pile: Sequence[Group]) -> list[Group]:
+    """Groups of a structure like the first of them, one a replicate: such are put together."""
+    first = pile[0]
+    found: dict[int, Group] = {}
+    for group in pile:
+        is_like = replace(group.key, replicate=first.key.replicate) == first.key
+        if is_like and len(group.trials) == len(first.trials):
+            found.setdefault(group.key.replicate, group)
+    return list(found.values())
+
+
+def _fitting(group: Group, dataset: Dataset, settings: Settings, progress: Progress) -> int:
     """Replicates that fit in memory, at most as many as wanted."""
     wanted = settings.chunk or CHUNK
-    each = group.lanes * multiplications(group.key.structure) * _BYTES
+    structure, inputs = group.key.structure, dataset.x_train[0].size
+    last = structure.hidden[-1] * dataset.classes if structure.hidden else 0
+    each = group.lanes * (multiplications(structure, inputs) + last) * _BYTES
     if settings.memory is None:
         return wanted
     most = max(1, int(settings.memory / len(settings.cpus) // each))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stepladder.data import Dataset, load
-from stepladder.errors import StoreError
+from stepladder.errors import NoStoreError, StoreError
 from stepladder.runner import folder as folders
 from stepladder.runner import own_model
 from stepladder.runner.claims import forget_dead
@@ -177,14 +177,15 @@ def plan_study(
     check_possible(study, dataset, settings)
     record = record_of(study, dataset, part_sizes(study, dataset), settings)
     folders.check_holds(folder, study)
-    place = folder / folders.STORE_NAME
+    if store is not None:
+        check_place(store)
     at_hand: dict[str, int] = {}
-    if store is None and not place.exists():
-        ahead = foreseen(question_of(record), None)
-    else:
-        with open_store(store or str(place), create=False) as kept:
+    try:
+        with open_store(store or str(folder / folders.STORE_NAME), create=False) as kept:
             ahead = foreseen(question_of(record), kept)
             at_hand = epochs_at_hand(ahead, dataset, settings, kept)
+    except NoStoreError:  # the run will make it
+        ahead = foreseen(question_of(record), None)
     notes = preflight(ahead, dataset, record.sizes) if lint else ()
     return replace(ahead.announced(workers_for(settings, ahead), at_hand), notes=notes)
 

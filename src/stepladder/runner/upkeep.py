@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from stepladder.errors import StepladderError
 from stepladder.files import sweep
 from stepladder.runner.folder import STORE_NAME, WEIGHTS_NAME
 from stepladder.runner.phases import foreseen
@@ -58,8 +59,11 @@ def checked(store: str) -> Checked:
         asked: set[str] = set()
         # A study's row that cannot be read is a fault already, and nobody knows what it asked for.
         records = kept.studies() if found.knows_studies else []
-        for record in records:
-            asked |= {trial.id for trial in foreseen(question_of(record), kept).trials}
+        try:
+            for record in records:
+                asked |= {trial.id for trial in foreseen(question_of(record), kept).trials}
+        except StepladderError:
+            records = []  # what is asked for follows from results, of which one cannot be read
         drivers = kept.drivers()
     notes = []
     orphans = len(set(found.trials) - asked) if records else 0
@@ -86,7 +90,8 @@ def tidied(store: str) -> tuple[int, int, int]:
     """Gives room back: that of deleted rows, and of kept weights that belong to no study.
 
     Weights lie in a run's folder, beside its store. Those of a trial stay that a study of the
-    store asks for as it is declared now, and those that a run is about to store.
+    store asks for as it is declared now, those that a run is about to store, and those of trials
+    that this store does not hold.
 
     Args:
         store: the folder of a run, a path or a URL.
@@ -112,15 +117,16 @@ def tidied(store: str) -> tuple[int, int, int]:
 
 
 def _orphaned(kept: Store, folder: Path) -> list[Path]:
-    """Files of weights that no stored or claimed trial of a study has any use for.
+    """Files of weights of the store's own trials that no study of it asks for.
 
-    What a search asked for is known by its results alone: beside one, stored trials keep theirs.
+    What a search asked for is known by its results alone: beside one, all trials keep theirs. A
+    file of a trial that the store does not hold may be another store's, or no file of ours.
     """
     files = {file.stem: file for file in folder.glob(f"*{ENDING}")}
-    asked: set[str] = set()
-    held = kept.has(files) | kept.claimed(files).keys()
+    asked = set(kept.claimed(files))
+    stored = kept.has(files)
     for record in kept.studies():
         if record.study.search is not None:
-            asked |= held
+            return []
         asked |= {trial.id for trial in foreseen(question_of(record), kept).trials}
-    return [file for each, file in files.items() if each not in held or each not in asked]
+    return [files[each] for each in sorted(stored - asked)]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from stepladder.store.base import Driver, Look, Store, StudyRecord
 
-__all__ = ["Driver", "Look", "Store", "StudyRecord", "check_place", "open_store"]
+__all__ = ["Driver", "Look", "Store", "StudyRecord", "check_place", "is_missing", "open_store"]
 
 
 def check_place(url_or_path: str | Path) -> None:
@@ -19,6 +20,18 @@ def check_place(url_or_path: str | Path) -> None:
     from stepladder.store.opening import checked
 
     checked(url_or_path, create=True)
+
+
+def is_missing(url_or_path: str | Path) -> bool:
+    """Whether a store is a file that does not exist; of a server this is not known.
+
+    Raises:
+        StoreError: if the address is malformed.
+    """
+    from stepladder.store.address import parse
+
+    path = parse(url_or_path).path
+    return path is not None and not os.path.exists(path)
 
 
 def open_store(url_or_path: str | Path, create: bool = True, timeout: float = 60.0) -> Store:

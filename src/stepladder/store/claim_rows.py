@@ -27,7 +27,7 @@ def claim(connection: sa.Connection, driver: Driver, ids: Iterable[str]) -> set[
     }
     insert_new(connection, drivers, [known], "id")
     held: set[str] = set()
-    for chunk in chunks(ids):
+    for chunk in chunks(sorted(ids)):  # in one order everywhere: two drivers never lock crosswise
         rows = [{"trial_id": trial_id, "driver_id": driver.id} for trial_id in chunk]
         insert_new(connection, claims, rows, "trial_id")
         # Only now can no other driver train them: those that it has stored are there to be seen.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from stepladder.errors import StoreError
+from stepladder.errors import NoStoreError, StoreError
 from stepladder.store.address import Address, parse
 from stepladder.store.engine import WRITES, looking_engine, store_engine
 from stepladder.store.faults import explained
@@ -57,7 +57,7 @@ def _bring_up_to_date(engine: sa.Engine, address: Address, create: bool) -> None
     if revision == REVISIONS[-1]:
         return
     if revision is None and not create:
-        raise StoreError(_missing(address, "nothing there"))
+        raise NoStoreError(_missing(address, "nothing there"))
     with engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
         _migrate(connection)
 
@@ -145,7 +145,7 @@ def _check_file(address: Address, path: Path, create: bool) -> None:
 
 def _check_place(address: Address, path: Path, create: bool) -> None:
     if not create:
-        raise StoreError(_missing(address, "no such file"))
+        raise NoStoreError(_missing(address, "no such file"))
     if not path.parent.is_dir():
         raise StoreError(
             f"the store {address.shown} must lie in a folder that exists, found none at "
@@ -160,7 +160,7 @@ def _check_place(address: Address, path: Path, create: bool) -> None:
 
 def _check_ours(address: Address, path: Path, magic: bytes, create: bool) -> None:
     if not magic:
-        raise StoreError(_missing(address, "an empty file"))
+        raise NoStoreError(_missing(address, "an empty file"))
     if magic != _MAGIC:
         raise StoreError(
             f"the store {address.shown} must be a SQLite file, found one that begins with "
@@ -169,7 +169,7 @@ def _check_ours(address: Address, path: Path, magic: bytes, create: bool) -> Non
     with explained(address, opening=True), closing(looking_engine(path).connect()) as connection:
         revision = _revision(connection, address)
     if revision is None and not create:
-        raise StoreError(_missing(address, "a database without tables"))
+        raise NoStoreError(_missing(address, "a database without tables"))
 
 
 def _missing(address: Address, found: str) -> str:

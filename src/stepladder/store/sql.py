@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from threading import RLock
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -252,7 +252,10 @@ class SqlStore(Store):
             if writes:
                 self._check_file_is_there()
             with explained(self.address), connected(self.engine, self._timeout) as connection:
-                connection = connection.execution_options(**{WRITES: writes})
+                options: dict[str, Any] = {WRITES: writes}
+                if not writes and not self.address.is_sqlite:
+                    options["isolation_level"] = "REPEATABLE READ"  # all queries see one state
+                connection = connection.execution_options(**options)
                 with connection.begin():
                     yield connection
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stepladder.records import Final, TrialResult
-from stepladder.train.program import EVALUATED_AT_ONCE
+from stepladder.train.structure import evaluated_at_once
 from stepladder.train.training import Indices, Training
 
 __all__ = ["with_final"]
@@ -52,7 +52,7 @@ def with_final(training: Training, results: Sequence[TrialResult]) -> list[Trial
 def _probabilities(training: Training, part: Indices) -> npt.NDArray[np.float32]:
     """What the lanes answer to a part: float32 (lanes, examples, classes)."""
     given = []
-    for start in range(0, len(part), EVALUATED_AT_ONCE):
+    for start in range(0, len(part), evaluated_at_once(training.key.structure)):
         index, length = training.stretch(part, start)
         answers = training.program.answer(training.weights, training.data, jnp.asarray(index))
         given.append(np.asarray(answers)[:, :length])

@@ -12,6 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from stepladder.errors import OutputError, RunError
 from stepladder.records import Final, TrialResult
 from stepladder.train.state_files import Checkpoint, read, write
 from stepladder.wire import Array
@@ -76,14 +77,17 @@ def keep_final(folder: Path, result: TrialResult) -> None:
         result: of the trial.
 
     Raises:
-        OutputError: if it cannot be written; nothing is left behind.
+        RunError: if it cannot be written; nothing is left behind.
     """
     if result.final is None:
         return
     trial = result.trial
     said = {"trial": trial.declared}
     state = Checkpoint((trial.id,), trial.recipe.epochs, said, final_arrays(result.final))
-    write(weights_file(folder, trial.id), state, result.versions)
+    try:
+        write(weights_file(folder, trial.id), state, result.versions)
+    except OutputError as error:  # hours of training may have gone before: no fault of the input
+        raise RunError(f"{error}. What was finished is stored") from error
 
 
 def kept_final(folder: Path, trial_id: str) -> tuple[Final | None, str]:

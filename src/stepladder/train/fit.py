@@ -20,13 +20,14 @@ from stepladder.train.checkpoints import Keeping
 from stepladder.train.custom import STANDARD, Build, at_start
 from stepladder.train.fit_average import Average
 from stepladder.train.fit_batches import Batches
-from stepladder.train.fit_final import EVALUATED_AT_ONCE, final_of
+from stepladder.train.fit_final import final_of
 from stepladder.train.fit_resuming import ResumableFit
 from stepladder.train.gather import Gathered, Look, Looked, result_of, versions
 from stepladder.train.groups import Group
 from stepladder.train.initial import initial_weights
 from stepladder.train.schedule import learning_rates, steps_per_epoch
 from stepladder.train.seeds import seed_states, start_seeds
+from stepladder.train.structure import evaluated_at_once
 
 __all__ = ["FitEngine", "prepared"]
 
@@ -111,8 +112,9 @@ class FitEngine:
                 break
         resumable.end()
         average.settle(model, Batches(*named["train"], trial, classes=dataset.classes))
+        at_once = evaluated_at_once(recipe)
         scored = {
-            name: (*_answers(model, x, y), y)
+            name: (*_answers(model, x, y, at_once), y)
             for name, (x, y) in named.items()
             if name == "validation" or not trial.is_candidate
         }
@@ -125,7 +127,9 @@ class FitEngine:
         )
         if not self._keeps_final or result.diverged:
             return result
-        return replace(result, final=final_of(model, named, parts.validation, scale, shift))
+        return replace(
+            result, final=final_of(model, named, parts.validation, scale, shift, at_once)
+        )
 
 
 def prepared(
@@ -209,10 +213,11 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
         super().__init__()
         self._gathered, self._x, self._y, self._on_epoch = gathered, x, y, on_epoch
         self._began, self._looks = began, looks
+        self._at_once = evaluated_at_once(gathered.trial.recipe)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = logs or {}
-        answers, loss = _answers(self.model, self._x, self._y)
+        answers, loss = _answers(self.model, self._x, self._y, self._at_once)
         train = Score(float(logs["entropy"]), float(logs["accuracy"]))
         if not np.isfinite(float(logs["loss"])):
             train = Score(float("nan"), train.accuracy)
@@ -262,9 +267,10 @@ def _answers(
     model: Any,  # noqa: ANN401 - Keras has no types
     x: npt.NDArray[np.float32],
     y: npt.NDArray[np.int32],
+    at_once: int,
 ) -> tuple[npt.NDArray[np.int32], float]:
     """Classes given, and the mean cross-entropy in nats."""
-    logits = model.predict(x, batch_size=EVALUATED_AT_ONCE, verbose=0).astype(np.float64)
+    logits = model.predict(x, batch_size=at_once, verbose=0).astype(np.float64)
     top = logits.max(axis=1, keepdims=True)
     log_sum = top[:, 0] + np.log(np.exp(logits - top).sum(axis=1))
     right = np.take_along_axis(logits, y[:, None].astype(np.int64), axis=1)[:, 0]

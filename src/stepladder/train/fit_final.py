@@ -13,9 +13,7 @@ from scipy.special import softmax
 from stepladder.records import Final
 from stepladder.train.seeds import seed_states
 
-__all__ = ["EVALUATED_AT_ONCE", "final_of"]
-
-EVALUATED_AT_ONCE = 2_000
+__all__ = ["final_of"]
 
 
 def final_of(
@@ -24,6 +22,7 @@ def final_of(
     held_out: npt.NDArray[np.int32],
     scale: npt.NDArray[np.float32],
     shift: npt.NDArray[np.float32],
+    at_once: int,
 ) -> Final:
     """What a trained model ended with.
 
@@ -33,6 +32,7 @@ def final_of(
         held_out: rows of the validation part.
         scale: what inputs were multiplied by.
         shift: what was added to them.
+        at_once: examples of one evaluation call.
     """
     seeds = {id(state) for state in seed_states(model)}
     statistics = [each for each in model.non_trainable_variables if id(each) not in seeds]
@@ -43,9 +43,9 @@ def final_of(
         shift=shift.reshape(-1) if shift.ndim else shift,
         validation_rows=held_out,
         validation_labels=named["validation"][1],
-        validation_probabilities=_probabilities(model, named["validation"][0]),
+        validation_probabilities=_probabilities(model, named["validation"][0], at_once),
         test_labels=named["test"][1],
-        test_probabilities=_probabilities(model, named["test"][0]),
+        test_probabilities=_probabilities(model, named["test"][0], at_once),
     )
 
 
@@ -58,7 +58,8 @@ def _values(variables: list[Any]) -> tuple[npt.NDArray[np.float32], ...]:
 def _probabilities(
     model: Any,  # noqa: ANN401 - Keras has no types
     x: npt.NDArray[np.float32],
+    at_once: int,
 ) -> npt.NDArray[np.float32]:
     """What a model answers: (examples, classes)."""
-    logits = model.predict(x, batch_size=EVALUATED_AT_ONCE, verbose=0)
+    logits = model.predict(x, batch_size=at_once, verbose=0)
     return np.asarray(softmax(logits.astype(np.float64), axis=1), np.float32)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import math
 import platform
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stepladder.records import Curve, Probes, Score, Trial, TrialResult
+from stepladder.version import version_of
 from stepladder.wire import Array
 
 __all__ = [
@@ -254,6 +254,4 @@ def versions(backend: str) -> dict[str, str]:
         backend: Keras' backend: jax, tensorflow or torch.
     """
     names = ("keras", backend, "numpy")
-    return {name: importlib.metadata.version(name) for name in names} | {
-        "python": platform.python_version()
-    }
+    return {name: version_of(name) for name in names} | {"python": platform.python_version()}

@@ -27,11 +27,7 @@ from stepladder.train.settling import remembering
 from stepladder.train.state import Data, Numbers, Sums, Weights
 from stepladder.train.turned import TURNED
 
-__all__ = ["EVALUATED_AT_ONCE", "Program"]
-
-EVALUATED_AT_ONCE = 2_000
-"""Examples of one evaluation call: wide enough for full speed, small enough for any memory."""
-
+__all__ = ["Program"]
 
 _Answers = tuple[jax.Array, jax.Array]
 
@@ -222,7 +218,7 @@ class Program(Network):
         Args:
             weights: of the lanes.
             data: all examples.
-            index: int32 (EVALUATED_AT_ONCE,), rows of `data`; those past `count` are padding.
+            index: int32 (examples,), rows of `data`; those past `count` are padding.
             count: rows that are meant.
 
         Returns:

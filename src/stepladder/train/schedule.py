@@ -90,7 +90,7 @@ def _decay(
     if recipe.schedule == "step":
         return np.power(recipe.decay_rate, step // (recipe.decay_epochs * steps))
     if recipe.schedule == "cosine":
-        return (1 + np.cos(np.pi * step / total)) / 2
+        return (1 + np.cos(np.pi * step / max(1, total))) / 2  # 0 where all of it is warm-up
     return np.ones_like(step)
 
 

@@ -16,11 +16,12 @@ from stepladder.train.draws import More, averaging, draws
 from stepladder.train.groups import GroupKey
 from stepladder.train.initial import initial_weights
 from stepladder.train.probing import probed_rows
-from stepladder.train.program import EVALUATED_AT_ONCE, Program
+from stepladder.train.program import Program
 from stepladder.train.schedule import data_order, learning_rates, steps_per_epoch
 from stepladder.train.seeds import start_seeds
 from stepladder.train.segments import segment_steps
 from stepladder.train.state import Data, Numbers, Sums, Weights
+from stepladder.train.structure import evaluated_at_once
 
 __all__ = ["Indices", "Standing"]
 
@@ -149,8 +150,9 @@ class Standing:
 
     def stretch(self, part: Indices, start: int) -> tuple[Indices, int]:
         """Rows of a part from `start` on, as many as are evaluated at once, and how many count."""
-        index = np.zeros(EVALUATED_AT_ONCE, np.int32)
-        rows = part[start : start + EVALUATED_AT_ONCE]
+        at_once = evaluated_at_once(self.key.structure)
+        index = np.zeros(at_once, np.int32)
+        rows = part[start : start + at_once]
         index[: len(rows)] = rows
         return index, len(rows)
 

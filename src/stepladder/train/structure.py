@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from stepladder.recipe import Recipe
 
-__all__ = ["is_lane_number", "structure"]
+__all__ = ["evaluated_at_once", "is_lane_number", "structure"]
 
 _ERASED = {
     "initializer": "glorot_uniform",
@@ -31,6 +31,17 @@ _READ = ("initializer", "l2")
 
 _OF_A_GROUP = ("epochs", "scaling", "train_examples")
 """Of these, fields that all lanes of a group share."""
+
+
+_AT_ONCE, _AT_ONCE_OF_OWN = 2_000, 256
+
+
+def evaluated_at_once(recipe: Recipe) -> int:
+    """Examples of one evaluation call: wide enough for full speed, small enough for any memory.
+
+    They are fewer for a network of the user's own, whose maps may be large.
+    """
+    return _AT_ONCE if recipe.model is None else max(_AT_ONCE_OF_OWN, recipe.batch_size)
 
 
 def is_lane_number(field: str, base: Recipe) -> bool:

@@ -15,12 +15,13 @@ from stepladder.records import Score, TrialResult
 from stepladder.train.checkpoints import Checkpoint, Checkpoints
 from stepladder.train.gather import Gathered, Look, result_of, versions
 from stepladder.train.probing import Reading
-from stepladder.train.program import EVALUATED_AT_ONCE, Program
+from stepladder.train.program import Program
 from stepladder.train.resuming import Resumable
 from stepladder.train.schedule import data_order
 from stepladder.train.settling import normalizes_batches
 from stepladder.train.standing import Indices, Standing
 from stepladder.train.state import Sums, Weights
+from stepladder.train.structure import evaluated_at_once
 
 __all__ = ["Compiled", "Indices", "Scored", "Training"]
 
@@ -55,7 +56,7 @@ class Training(Standing):
     def evaluate(self, part: Indices) -> Scored:
         """Classes given, int32 (lanes, examples), and mean loss, float64 (lanes,)."""
         answers, loss = [], np.zeros(len(self.lanes))
-        for start in range(0, len(part), EVALUATED_AT_ONCE):
+        for start in range(0, len(part), evaluated_at_once(self.key.structure)):
             *arguments, length = self.evaluate_arguments(part, start)
             given, lost = self.compiled.evaluate(*arguments)
             answers.append(np.asarray(given)[:, :length])

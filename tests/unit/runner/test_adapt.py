@@ -133,7 +133,8 @@ def test_a_diverged_replicate_is_a_pair_less_and_no_reason_to_wait(dataset):
     effect = results.arms[1].effect
     assert results.finished
     assert effect.unpaired == 1
-    assert effect.at_chance is not None
+    assert effect.at_chance.pairs == effect.pairs + effect.unpaired
+    assert effect.at_chance.verdict == "not enough replicates", "at the looks' share of 5 %"
 
 
 def test_a_fair_study_may_add_replicates_too(dataset):

@@ -78,6 +78,23 @@ def test_a_driver_whose_beat_stands_still_loses_its_claims_after_the_lease(claim
     assert claims.take(GROUP) == GROUP
 
 
+def test_one_that_held_nothing_for_long_is_watched_anew(claims, store, clock):
+    """It does not beat then: its next claim is no sign of death, though its beat is the old one."""
+    other = Driver("other", "a third machine", "5 5")
+    store.claim(FAR, ids(0))
+    store.claim(other, ids(1, 2))
+    assert claims.take(GROUP) is None
+    store.add(finished(TRIALS[0], 0.5))  # by the first, which holds nothing from here on
+    assert claims.returned() == ([], [TRIALS[0]])
+    clock.pass_by(LEASE_SECONDS - 1)
+    store.beat("other")
+    assert claims.returned() == ([], [])
+    clock.pass_by(LEASE_SECONDS - 1)
+    store.dismiss("other")
+    store.claim(FAR, ids(1, 2))
+    assert claims.returned() == ([], [])
+
+
 def test_a_driver_of_this_machine_whose_process_is_gone_is_not_waited_for(claims, store):
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()

@@ -94,6 +94,18 @@ def test_a_small_network_is_measured_once_and_the_choice_remembered(dataset, mea
     assert chosen(trials(dataset, epochs=LONG), dataset, unmeasurable) == first
 
 
+@pytest.mark.slow
+def test_groups_of_one_structure_that_are_not_alike_are_not_measured_together(dataset, tmp_path):
+    """Scaling and number of lanes differ: the program of a stack has one shape."""
+    planned = trials(dataset, 3, epochs=LONG, learning_rate=0.1)
+    planned += trials(dataset, 3, epochs=LONG, learning_rate=0.2)
+    planned += trials(dataset, 3, epochs=LONG, scaling="standardised")
+    notes = Notes()
+    assert chosen(planned, dataset, settings_in(tmp_path), notes).axis in ("one", "map", "vmap")
+    assert len(notes.texts) == 1
+
+
+@pytest.mark.slow
 def test_a_resumed_study_chooses_as_the_whole_one_did(dataset, measured):
     first, settings, _ = measured
     planned = trials(dataset, epochs=LONG)
@@ -103,6 +115,7 @@ def test_a_resumed_study_chooses_as_the_whole_one_did(dataset, measured):
     assert with_nothing_left == {}
 
 
+@pytest.mark.slow
 def test_a_remembered_choice_that_cannot_be_read_is_measured_again(dataset, measured):
     _, settings, _ = measured
     (file,) = (settings.cache.parent / "axes").iterdir()
@@ -121,7 +134,7 @@ def test_what_does_not_fit_in_memory_is_lowered_with_one_line(dataset, settings)
     assert chosen(wide, dataset, tight, notes) == Stacking("vmap", 3)
     (line,) = notes.texts
     assert line == (
-        "8 replicates of 4096-4096 (relu, sgd, batches of 16) at once would need some 5.1 GB of "
+        "8 replicates of 4096-4096 (relu, sgd, batches of 16) at once would need some 4.3 GB of "
         "2.0 GB; 3 are put together"
     )
 

@@ -3,15 +3,29 @@
 from threading import Thread
 
 import pytest
+import sqlalchemy as sa
 from stored_samples import assert_same, record, result, trial
 
 from stepladder.errors import RunError, StoreError
 from stepladder.store import Driver, open_store
+from stepladder.store.schema import trials
 
 CUT = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
     "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
 )
+
+
+def test_what_is_read_together_is_of_one_moment(postgres_url):
+    """A trial that is stored between two queries of one transaction is in both or in neither."""
+    count = sa.select(sa.func.count()).select_from(trials)
+    with open_store(postgres_url) as reader, open_store(postgres_url) as writer:
+        with reader.transaction() as connection:
+            assert connection.scalar(count) == 0
+            writer.add(result())
+            assert connection.scalar(count) == 0
+        with reader.transaction() as connection:
+            assert connection.scalar(count) == 1
 
 
 def test_a_cut_connection_is_made_anew(postgres, postgres_url):

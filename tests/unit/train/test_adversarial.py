@@ -120,6 +120,7 @@ def bits(result):
     return b"".join(each.tobytes() for each in curve) + result.test_predictions.tobytes()
 
 
+@pytest.mark.slow
 def test_neighbours_of_other_lengths_change_no_bit(engine, trial_of):
     trials = [trial_of(**{**FIELDS, "vat": length}) for length in (0.2, 0.5, 1.0)]
     trials[2] = trial_of(**{**FIELDS, "vat": 1.0, "vat_xi": 0.5})

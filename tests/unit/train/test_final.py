@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from stepladder import models
-from stepladder.errors import OutputError
+from stepladder.errors import RunError
 from stepladder.train.final import final_arrays, keep_final, kept_final, read_final, weights_file
 from stepladder.train.fit import FitEngine
 from stepladder.train.groups import Group, Stacking
@@ -128,7 +128,7 @@ def test_a_damaged_file_is_not_used_and_says_why(change, result, tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_told(result, tmp_path):
     (tmp_path / "weights").write_text("a file")
-    with pytest.raises(OutputError, match="must be a file that can be written"):
+    with pytest.raises(RunError, match=r"must be a file that can be written.*is stored"):
         keep_final(tmp_path / "weights", result)
 
 

@@ -8,7 +8,7 @@ import pytest
 from stepladder import CATALOGUE, Recipe
 from stepladder.records import Trial
 from stepladder.train.groups import ALONE, MOST_LANES, Stacking, groups
-from stepladder.train.structure import structure
+from stepladder.train.structure import evaluated_at_once, structure
 
 
 def trial(replicate=0, **fields):
@@ -142,3 +142,11 @@ def test_keras_fit_trains_trials_one_by_one_and_so_each_is_a_group_of_its_own():
     trials = [replace(trial(learning_rate=rate), engine="fit/jax") for rate in (0.1, 0.2, 0.3)]
     assert [group.trials for group in groups(trials, trials)] == [(each,) for each in trials]
     assert {group.lanes for group in groups(trials, trials)} == {1}
+
+
+def test_networks_of_the_user_s_own_are_evaluated_on_fewer_examples_at_once():
+    """Their maps may be large: 2,000 images of 96 x 96 with 64 channels are 5 GB."""
+    own = Recipe(model=f"{'0' * 64}:build", batch_size=32)
+    assert evaluated_at_once(Recipe(hidden=[4])) == 2000
+    assert evaluated_at_once(own) == 256
+    assert evaluated_at_once(own.changed({"batch_size": 512})) == 512

@@ -51,6 +51,14 @@ def test_a_training_of_one_step_has_a_finite_rate(schedule, epochs):
     assert np.isfinite(learning_rates(recipe, 1)).all()
 
 
+@pytest.mark.parametrize("epochs", [1, 4, 10])
+def test_a_warm_up_of_nearly_all_steps_has_finite_rates(epochs):
+    recipe = Recipe(hidden=[1], schedule="cosine", warmup=0.97, epochs=epochs)
+    found = learning_rates(recipe, 1)
+    assert np.isfinite(found).all()
+    assert (found > 0).all()
+
+
 def test_an_order_is_a_permutation_that_epochs_and_replicates_change():
     orders = [data_order(50, 0, r, epoch) for r in (0, 1) for epoch in (0, 1)]
     for order in orders:

@@ -46,6 +46,17 @@ def test_steps_are_named_too_where_the_data_are_known():
     ]  # fmt: skip
 
 
+def test_what_a_base_of_few_images_leaves_out_is_not_taken_for_all_there_is():
+    def of_few(arm):
+        study = explicit(arm)
+        return study.changed({"base": study.base.changed({"train_examples": 500})})
+
+    every = of_few({"name": "all", "change": {"train_examples": "none"}})
+    assert confounds(every, train=500) == ()
+    more = of_few({"name": "more", "change": {"train_examples": 900}})
+    assert [each.what for each in confounds(more, train=500)] == ["optimizer steps"]
+
+
 def test_what_follows_from_the_technique_itself_says_so():
     study = explicit({"name": "wide", "change": {"hidden": [100]}},
                      {"name": "long", "change": {"epochs": 40}})  # fmt: skip
@@ -88,3 +99,10 @@ def test_a_tuned_field_is_exempt_in_a_fair_study():
     assert confounds(study, arms) == ()
     fixed = Study.load("mnist")
     assert {each.what for each in confounds(fixed, arms)} == {"learning_rate"}
+    batches = Study.load("mnist", {"tuning": "fair", "tune.grid.batch_size": [32, 64, 256]})
+    tuned = tuple(
+        type(arm)(arm.name, arm.recipe.changed({"batch_size": (32, 256)[place % 2]}),
+                  arm.compared_with, arm.technique)
+        for place, arm in enumerate(batches.arms)
+    )  # fmt: skip
+    assert confounds(batches, tuned, train=54_000) == ()

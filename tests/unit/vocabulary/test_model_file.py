@@ -31,6 +31,16 @@ def test_a_file_in_the_study_s_folder_or_below_is_read_and_hashed(folder, file):
     assert model.identity == f"{model.sha256}:build"
 
 
+def test_a_file_with_a_byte_order_mark_is_the_code_behind_it(folder):
+    content = b"\xef\xbb\xbf" + TEXT.encode()
+    (folder / "net.py").write_bytes(content)
+    model = ModelFile.load("net.py:build", folder)
+    assert model.text == TEXT
+    assert model.sha256 == hashlib.sha256(content).hexdigest()
+    pinned = ModelFile.load(model.model_dump(), folder)
+    assert pinned.text == TEXT
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [

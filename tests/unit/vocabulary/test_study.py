@@ -204,3 +204,13 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path):
         Study.load("mnits")
     with pytest.raises(StudyError, match="must be a readable file"):
         Study.load(tmp_path)
+
+
+def test_data_that_a_setting_names_are_found_from_where_the_run_lies(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert Study.load("mnist", {"dataset": "my.npz"}).dataset == str(tmp_path / "my.npz")
+    csv = Study.load(
+        "mnist", {"dataset": {"csv": "my.csv", "label": "y", "test_share": 0.2}}
+    ).dataset
+    assert csv.csv == str(tmp_path / "my.csv")
+    assert Study.load("mnist").dataset == "mnist"

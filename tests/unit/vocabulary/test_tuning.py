@@ -92,6 +92,12 @@ def test_what_cannot_be_tuned_is_refused(tune, techniques, expected):
     assert expected in str(caught.value)
 
 
+def test_an_arm_that_sets_what_is_tuned_is_refused():
+    arms = [{"name": "slow", "change": {"learning_rate": 0.1, "dropout": 0.2}}]
+    with pytest.raises(StudyError, match="arm 'slow' changes learning_rate, which a fair study"):
+        fair(techniques=[], design="explicit", explicit=arms)
+
+
 def test_replicates_may_be_added_until_verdicts_are_settled(tmp_path):
     study = Study(name="s", base=BASE, replicates="auto", most_replicates=12)
     assert (study.adaptive, study.replicates) == (True, 12)
