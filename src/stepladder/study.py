@@ -185,7 +185,7 @@ class Study(Value):
             *misplaced_arms(self.design, self.techniques, self.explicit),
         ]
         if self.tuned is not None:
-            problems += grid_problems(self.tuned, self.base, self.techniques)
+            problems += grid_problems(self.tuned, self.base, self.techniques, self.explicit)
         if self.search is not None:
             problems += search_problems(self.search, self.base)
         too = too_many(self.design, self.techniques, self.replicates, self.base.epochs)

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
+from stepladder.arms import ExplicitArm
 from stepladder.errors import StudyError
 from stepladder.recipe import Recipe
 from stepladder.techniques import Technique
@@ -122,7 +123,12 @@ def with_values(recipe: Recipe, values: Mapping[str, float]) -> Recipe:
     )
 
 
-def grid_problems(tuning: Tuning, base: Recipe, techniques: Sequence[Technique]) -> list[str]:
+def grid_problems(
+    tuning: Tuning,
+    base: Recipe,
+    techniques: Sequence[Technique],
+    explicit: Sequence[ExplicitArm] = (),
+) -> list[str]:
     """What is wrong with a grid, one line each."""
     problems: list[str] = []
     for field, values in tuning.grid.items():
@@ -134,11 +140,13 @@ def grid_problems(tuning: Tuning, base: Recipe, techniques: Sequence[Technique])
             "values of each field"
         )
     tuned = tuning.grid or default_grid(base)
-    for technique in techniques:
-        both = sorted(set(technique.change) & set(tuned))
+    changes = [("technique", each.name, each.change) for each in techniques]
+    changes += [("arm", each.name, each.change) for each in explicit]
+    for what, name, change in changes:
+        both = sorted(set(change) & set(tuned))
         if both:
             problems.append(
-                f"technique {technique.name!r} changes {', '.join(both)}, which a fair study tunes "
+                f"{what} {name!r} changes {', '.join(both)}, which a fair study tunes "
                 'in every arm; leave it out of the grid, or write tuning = "fixed"'
             )
     return problems

@@ -66,6 +66,7 @@ def test_replicates_are_added_until_verdicts_are_settled(stepladder, design, arm
     assert "adaptive:" not in again
 
 
+@pytest.mark.slow
 def test_confounds_are_named_before_training(stepladder, place):
     text = (place / "study.toml").read_text("utf-8").split("[[technique]]")[0]
     text += '[[arm]]\nname = "ELU"\ntechnique = "ELU"\n'

@@ -14,7 +14,7 @@ from stepladder.errors import InputError
 from stepladder.report.html import as_html
 from stepladder.store import open_store
 from stepladder.ui.cache import Cache
-from stepladder.ui.pages import Pages
+from stepladder.ui.pages import Pages, key_of
 from stepladder.ui.server import application
 from stepladder.ui.sources import Source
 
@@ -115,6 +115,20 @@ def test_runs_that_are_not_there_have_no_page(made_up):
 def test_a_folder_without_runs_is_refused(tmp_path):
     with pytest.raises(InputError, match="found the folder"):
         Source.of(str(tmp_path))
+
+
+def test_what_is_not_there_is_refused_at_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="found nothing at 'runs'"):
+        Source.of("runs")
+
+
+def test_a_run_is_named_by_its_folder_wherever_one_stands(made_up, place, monkeypatch):
+    made_up(4)
+    monkeypatch.chdir(place / "runs/small")
+    (state,) = Source.of(".").states()
+    assert key_of(state) == "small"
+    assert pages(".").run("small") is not None
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """In Jupyter: the example notebook is executed, and a run shows itself."""
 
 import re
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
@@ -94,6 +95,11 @@ def test_frames_hold_the_numbers_of_the_results(jupyter):
     assert arms.verdict[4] == "helps"
     assert len(epochs) == 35 * 20
     assert set(epochs.epoch) == set(range(1, 21))
+    assert set(epochs.replicate) == set(range(5))
+    partial = replace(results.arms[4], n=2, curves=results.arms[4].curves[:2], finished=(0, 3))
+    some = replace(results, arms=(partial,))
+    assert frame_of(some).replicate.tolist() == [0, 3]
+    assert set(frame_of(some, "epochs").replicate) == {0, 3}
     with pytest.raises(InputError, match="kind must be one of trials, arms, epochs, found 'all'"):
         frame_of(results, "all")
 

@@ -115,6 +115,7 @@ def test_code_that_lies_elsewhere_never_runs_though_it_is_allowed(name, study, r
     assert "the study's folder or below it" in said
 
 
+@pytest.mark.slow
 def test_a_technique_that_the_network_ignores_is_refused(refused, study):
     said = refused("--allow-code", "--set", "technique=['He normal']")
     assert "never reads recipe.initializer: the effect of that would be exactly zero" in said

@@ -70,6 +70,7 @@ def test_the_fit_engine_agrees_with_the_population_engine(stepladder, trained):
     assert np.abs(np.subtract(ours, theirs)).max() <= 0.02  # two of a hundred test images
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_ends_with_the_same_table(stepladder, place):
     long = ("run", "study.toml", "--epochs", "40")
     stepladder(*long, "--out", "whole")
@@ -115,6 +116,7 @@ def test_a_killed_worker_is_replaced_and_nothing_is_lost(stepladder):
     assert figures(stepladder.results("runs/small")) == figures(stepladder.results("whole"))
 
 
+@pytest.mark.slow
 def test_a_trial_that_diverges_is_shown_as_that(stepladder):
     done = stepladder("run", "study.toml", "--set", "base.learning_rate=1e30")
     assert done.returncode == 0, done.stderr
@@ -125,6 +127,7 @@ def test_a_trial_that_diverges_is_shown_as_that(stepladder):
     assert "diverged" in done.stdout
 
 
+@pytest.mark.slow
 def test_results_in_every_format(trained, stepladder, in_process):
     trained()
     for form, mark in (("table", "plain"), ("json", "{"), ("csv", "arm,"), ("markdown", "| ")):

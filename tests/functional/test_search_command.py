@@ -122,6 +122,7 @@ def test_a_whole_search_goes_on_and_counts_its_looks(searched, stepladder, in_pr
     assert re.search(r"on 3 fresh replicates", second.stdout)
 
 
+@pytest.mark.slow
 def test_results_name_the_command_that_shows_a_search(searched, stepladder, in_process):
     assert stepladder("search", "search.toml").returncode == 0
     code, out, err = in_process("results", "runs/searched")
@@ -163,6 +164,7 @@ def test_a_search_tells_what_it_takes_and_lacks_and_what_it_left_is_its_own(
         assert "goes on with it" in err
 
 
+@pytest.mark.slow
 def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(searched, stepladder, in_process):
     before = sorted(searched.rglob("*"))
     code, out, err = in_process("search", "search.toml", "--dry-run")

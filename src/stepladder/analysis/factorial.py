@@ -167,7 +167,7 @@ def _shares(points: Floats, techniques: Sequence[str]) -> tuple[Share, ...]:
     count = len(techniques)
     every = np.arange(2**count)
     sizes = np.array([int(each).bit_count() for each in every])
-    gain = float(paired_t(points[-1] - points[0]).mean)
+    gain = _spread(points[-1] - points[0]).mean
     made = []
     for place, name in enumerate(techniques):
         below = every[(every >> place & 1) == 0]

@@ -23,9 +23,10 @@ def new_images(
     Each entry d of the table of replicates by images is a draw of the model
     d = μ + replicate + image + rest, all random, so that with n replicates, m images and the
     mean squares of a two-way table the mean has variance (MS_replicates + MS_images - MS_rest) /
-    (n m), with Satterthwaite's degrees of freedom. Where the t interval over replicates alone,
-    of variance MS_replicates / (n m), is wider, that is taken: an interval for more that varies
-    is never narrower.
+    (n m), with Satterthwaite's degrees of freedom, but no fewer than min(n, m) - 1: what is taken
+    off can leave next to nothing, on next to no degrees of freedom. Where the t interval over
+    replicates alone, of variance MS_replicates / (n m), is wider, that is taken: an interval for
+    more that varies is never narrower.
 
     Args:
         arm: whether each image is answered right, shape (replicates, images).
@@ -82,5 +83,6 @@ def _errors(
             + pictured**2 / (images - 1)
             + rest**2 / ((replicates - 1) * (images - 1))
         )
-        found.append((both / entries, both**2 / spread))
+        least = min(replicates, images) - 1.0
+        found.append((both / entries, max(both**2 / spread, least)))
     return found

@@ -25,10 +25,13 @@ def answer(results: Results) -> tuple[Headline, ...]:
     said = {headline.kind: headline for headline in headlines(results)}
     if "unknown" in said:  # nothing is judged: one sentence says so, for all verdicts
         return (_best(results), said["unknown"], _holds_for(results))
+    # Where techniques are left out, an arm that is worse speaks for the technique that it lacks.
+    left_out = results.study.design == "leave_one_out"
+    judged, lowers = ("arm", "No arm") if left_out else ("technique", "None")
     return (
         _best(results),
-        said.get("helps") or _nothing("No technique is shown to raise test accuracy."),
-        said.get("hurts") or _nothing("None is shown to lower it."),
+        said.get("helps") or _nothing(f"No {judged} is shown to raise test accuracy."),
+        said.get("hurts") or _nothing(f"{lowers} is shown to lower it."),
         _open(said.get("no difference beyond δ"), said.get("not enough replicates"))
         or _nothing(_none_open(results)),
         _holds_for(results),
@@ -103,7 +106,7 @@ def _holds_for(results: Results) -> Headline:
     if results.tuned is not None:
         conditions.append(f"a {joined([_plain(each) for each in results.tuned.fields])} of its own "
                           "for each arm")  # fmt: skip
-    elif len(rates) == 1 and len(results.arms) > 1:
+    elif len(rates) == 1 and len(results.arms) > 1 and results.study.tuned is None:
         conditions.append(f"one learning rate, {next(iter(rates)):g}, in every arm")
     conditions.append(_order(results))
     kept: Sequence[str] = [each for each in conditions if each]

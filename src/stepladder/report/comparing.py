@@ -209,8 +209,8 @@ def _leaves(path: str, value: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401
 def _plot(pairs: list[_Pair], delta: float, other: str, is_paired: bool) -> Plot | None:
     bars = tuple(
         Bar(pair.name, other, True, pair.points.mean, pair.points.ci_low, pair.points.ci_high,
-            counted(pair.one.n, "replicate"), spread_text(pair.points), "no difference beyond δ",
-            pair.differences)
+            "", spread_text(pair.points), "no difference beyond δ", pair.differences,
+            beside=counted(pair.one.n, "replicate"))
         for pair in pairs
         if math.isfinite(pair.points.mean)
     )  # fmt: skip

@@ -7,9 +7,12 @@ from stepladder.report.wording import counted, duration, joined
 from stepladder.runner.results import Results
 
 __all__ = [
-    "adaptive_note", "footnotes", "interval_note", "ladder_note", "looks_note", "rate_note",
-    "rule_text", "tuning_note", "verdict_note",
+    "UNDER_NEW_IMAGES", "adaptive_note", "footnotes", "interval_note", "ladder_note",
+    "looks_note", "rate_note", "rule_text", "tuning_note", "verdict_note",
 ]  # fmt: skip
+
+UNDER_NEW_IMAGES = "; an effect's interval for new test images too is under new images"
+"""A clause that is true only where there is such a column."""
 
 
 def footnotes(results: Results) -> tuple[str, ...]:
@@ -46,7 +49,7 @@ def interval_note(results: Results) -> str:
         "retrained. It does not speak for new test images"
     )
     if any(result.effect and result.effect.new_images for result in results.arms):
-        return f"{said}; an effect's interval for new test images too is under new images."
+        return f"{said}{UNDER_NEW_IMAGES}."
     return f"{said}."
 
 
@@ -83,7 +86,7 @@ def ladder_note(results: Results) -> str:
 def rate_note(results: Results) -> str:
     """What one learning rate for all leaves open; empty where each has its own."""
     rates = {result.arm.recipe.learning_rate for result in results.arms}
-    if len(rates) != 1 or len(results.arms) < 2 or results.tuned is not None:
+    if len(rates) != 1 or len(results.arms) < 2 or results.study.tuned is not None:
         return ""
     return (
         f"Every arm kept one learning rate, {rates.pop():g}: an arm may be worth more at a rate "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from stepladder.errors import InputError
@@ -53,7 +53,7 @@ def _trials(results: Results) -> Iterator[dict[str, Any]]:
     for result in results.arms:
         parts = {"train_accuracy": result.train_accuracy, "val_accuracy": result.val_accuracy,
                  "test_accuracy": result.test_accuracy}  # fmt: skip
-        for replicate in range(len(result.test_accuracy.values)):
+        for replicate in _finished(result):
             row = {name: each.values[replicate] for name, each in parts.items()}
             yield {**_start(result), "replicate": replicate, **row}
 
@@ -81,10 +81,14 @@ def _arms(results: Results) -> Iterator[dict[str, Any]]:
 
 def _epochs(results: Results) -> Iterator[dict[str, Any]]:
     for result in results.arms:
-        for trial, curve in enumerate(result.curves):
+        for replicate, curve in zip(_finished(result), result.curves, strict=False):
             for epoch in range(curve.epochs):
                 row = {name: float(getattr(curve, name)[epoch]) for name in _CURVES}
-                yield {**_start(result), "trial": trial, "epoch": epoch + 1, **row}
+                yield {**_start(result), "replicate": replicate, "epoch": epoch + 1, **row}
+
+
+def _finished(result: ArmResult) -> Sequence[int]:
+    return range(result.n) if result.finished is None else result.finished
 
 
 def _number(value: float | None) -> float:

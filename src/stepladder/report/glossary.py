@@ -28,12 +28,14 @@ _COMPARED = {
     "Helps, hurts": "the difference is above, or below, zero by a paired t test at 5 % after "
     "Holm's correction, and the signs of the pairs agree with it.",
     "Not enough replicates": "neither a difference nor its absence could be shown.",
-    "Holm's correction": "raises the bar with the number of comparisons, so that the chance of "
-    "any false verdict in the study stays at 5 %.",
+    "Holm's correction": "raises the bar with the number of comparisons, so that the chance that "
+    "any of equal arms is said to help or to hurt stays at 5 %, and likewise the chance that any "
+    "difference of δ or more is said to be none.",
     "Pareto front": "the arms that no other beats in both accuracy and time.",
 }
 _FACTORIAL = {
-    "Main effect": "what a technique adds, averaged over all combinations of the others.",
+    "Main effect": "what a technique adds, averaged over the combinations of the others that "
+    "were trained.",
     "Interaction": "how many points more a technique is worth where another is.",
     "Shapley value": "a technique's part in the gain from base to all: its worth averaged over "
     "all orders in which techniques could be put on top of each other.",

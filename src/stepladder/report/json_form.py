@@ -136,7 +136,8 @@ def estimate_as_json(estimate: Estimate) -> dict[str, Any]:
 def _interval(interval: Interval | None) -> dict[str, Any] | None:
     if interval is None:
         return None
-    return {"ci_low": interval.low, "ci_high": interval.high, "ci_speaks_for": NEW_IMAGES}
+    ends = {"ci_low": finite(interval.low), "ci_high": finite(interval.high)}
+    return {**ends, "ci_speaks_for": NEW_IMAGES}
 
 
 def _difference(difference: Difference) -> dict[str, Any]:

@@ -16,7 +16,14 @@ from stepladder.report.wording import (
     visible,
 )  # fmt: skip
 
-__all__ = ["PAIRS_SHOWN", "READOUT_CAPTION", "readout_tables", "readout_words", "spread_text"]
+__all__ = [
+    "PAIRS_SHOWN",
+    "READOUT_CAPTION",
+    "readout_tables",
+    "readout_title",
+    "readout_words",
+    "spread_text",
+]
 
 READOUT_CAPTION = (
     "Bar and point: the part of each technique in the gain from base to all (its exact Shapley "
@@ -60,17 +67,26 @@ def spread_text(spread: Spread) -> str:
     return Shown.points(spread).text
 
 
+def readout_title(readout: Readout) -> str:
+    """What a factorial, or a fraction of one, tells of its techniques."""
+    where = "in all combinations" if readout.shares else "in a fraction of all combinations"
+    return f"What each technique is worth {where}"
+
+
 def _techniques(readout: Readout, delta: float) -> SideTable:
     shares = {share.technique: share for share in readout.shares}
     heads = ["technique", "main effect", "verdict"]
     heads += ["Shapley", "of gain", "least", "most"] if shares else []
     rows = tuple(_technique(each, shares.get(each.technique), delta) for each in readout.main)
+    every = "all" if shares else "the trained"
     note = (
-        f"Main effect: points of test accuracy that the technique adds, averaged over all "
+        f"Main effect: points of test accuracy that the technique adds, averaged over {every} "
         f"combinations of the others, over {counted(readout.replicates, 'replicate')}; the "
         f"verdicts are a family of {len(readout.main)}. From base to all: "
         f"{spread_text(readout.gain)}."
     )
+    if not shares:
+        note += " In a fraction, techniques that act only in threes are mixed into main effects."
     if shares:
         note += (
             " Shapley: its part in that gain, the mean over all orders of a ladder; least and "
@@ -78,7 +94,7 @@ def _techniques(readout: Readout, delta: float) -> SideTable:
         )
     if readout.left_out:
         note += f" Left out: {counted(readout.left_out, 'replicate')} without all combinations."
-    return SideTable("What each technique is worth in all combinations", tuple(heads), rows, note)
+    return SideTable(readout_title(readout), tuple(heads), rows, note)
 
 
 def _technique(main: MainEffect, share: Share | None, delta: float) -> tuple[str, ...]:

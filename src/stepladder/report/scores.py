@@ -22,7 +22,7 @@ __all__ = ["CSV_COLUMNS", "FORMATS", "show", "view_of_scores"]
 CSV_COLUMNS = (
     "arm", "compared_with", "n", "diverged", "missing", "score", "ci_low", "ci_high", "effect",
     "effect_ci_low", "effect_ci_high", "p", "p_holm", "p_t", "p_t_holm", "verdict",
-    "replicates_needed", "pairs", "unpaired", "p_greater",
+    "replicates_needed", "pairs", "unpaired", "p_greater", "effect_at_chance",
 )  # fmt: skip
 
 
@@ -143,11 +143,11 @@ def _csv_row(arm: ScoredArm) -> list[object]:
 
 def _csv_effect(effect: Effect | None) -> list[object]:
     if effect is None:
-        return [""] * 12
+        return [""] * 13
     return [
         effect.mean, effect.ci_low, effect.ci_high, effect.p, effect.p_holm, effect.p_t,
         effect.p_t_holm, effect.verdict, effect.replicates_needed, effect.pairs, effect.unpaired,
-        effect.p_greater,
+        effect.p_greater, "" if effect.at_chance is None else effect.at_chance.mean,
     ]  # fmt: skip
 
 

@@ -56,7 +56,8 @@ def headlines(results: Results) -> tuple[Headline, ...]:
     """
     if results.readout is not None:
         main = [(each.technique, each.effect) for each in results.readout.main]
-        return headlines_of(main, results.study.delta, " averaged over all combinations")
+        where = "all combinations" if results.readout.shares else "a fraction of all combinations"
+        return headlines_of(main, results.study.delta, f" averaged over {where}", of="techniques")
     judged = [(each.arm.name, each.effect) for each in results.arms if each.effect is not None]
     if not judged:
         return (Headline("unknown", (Part(_nothing_judged(results)),)),)
@@ -64,7 +65,11 @@ def headlines(results: Results) -> tuple[Headline, ...]:
 
 
 def headlines_of(
-    judged: Sequence[Judged], delta: float, where: str = "", measure: str = "test accuracy"
+    judged: Sequence[Judged],
+    delta: float,
+    where: str = "",
+    measure: str = "test accuracy",
+    of: str = "arms",
 ) -> tuple[Headline, ...]:
     """One sentence a verdict that occurs.
 
@@ -73,12 +78,13 @@ def headlines_of(
         delta: percentage points below which a difference does not matter.
         where: what to say behind the measure, such as " averaged over all combinations".
         measure: what improves.
+        of: what the names are of.
     """
     made: list[Headline] = []
     for verdict in _ORDER:
         group = [(name, effect) for name, effect in judged if effect.verdict == verdict]
         if group:
-            made.append(Headline(verdict, _sentence(verdict, group, delta, measure + where)))
+            made.append(Headline(verdict, _sentence(verdict, group, delta, measure + where, of)))
     return tuple(made)
 
 
@@ -97,25 +103,25 @@ def _nothing_judged(results: Results) -> str:
 
 
 def _sentence(
-    verdict: Verdict, group: Sequence[Judged], delta: float, measure: str
+    verdict: Verdict, group: Sequence[Judged], delta: float, measure: str, of: str
 ) -> tuple[Part, ...]:
     one = len(group) == 1
     if verdict == "helps":
         return (
-            *_named(group, sized=True),
+            *_named(group, of, sized=True),
             Part(f" improve{'s' if one else ''} {measure}."),
         )
     if verdict == "hurts":
         return (
-            *_named(group, sized=True),
+            *_named(group, of, sized=True),
             Part(f" lower{'s' if one else ''} {measure}."),
         )
     if verdict == "no difference beyond δ":
         end = f" make{'s' if one else ''} no difference beyond {points(delta)} in {measure}."
-        return (*_named(group, sized=True), Part(end))
+        return (*_named(group, of, sized=True), Part(end))
     verb = "needs" if one else "need"
     return (
-        *_named(group, needed=True),
+        *_named(group, of, needed=True),
         Part(f" {verb} more replicates before anything can be said."),
     )
 
@@ -125,7 +131,9 @@ def points(delta: float) -> str:
     return f"{delta:g} point" + ("" if delta == 1 else "s")
 
 
-def _named(group: Sequence[Judged], sized: bool = False, needed: bool = False) -> list[Part]:
+def _named(
+    group: Sequence[Judged], of: str, sized: bool = False, needed: bool = False
+) -> list[Part]:
     parts: list[Part] = []
     shown = group if len(group) <= NAMES_SHOWN else group[: NAMES_SHOWN - 1]
     for index, (name, effect) in enumerate(shown):
@@ -138,7 +146,7 @@ def _named(group: Sequence[Judged], sized: bool = False, needed: bool = False) -
         if needed and effect.replicates_needed is not None:
             parts.append(Part(f" (about {effect.replicates_needed:,} in all)"))
     if len(shown) < len(group):
-        parts.append(Part(f" and {len(group) - len(shown)} other arms"))
+        parts.append(Part(f" and {len(group) - len(shown)} other {of}"))
     return parts
 
 
@@ -147,7 +155,9 @@ def subtitle(results: Results) -> str:
     sizes = ", ".join(parts_of(results))
     design = results.study.design.replace("_", " ")
     most = results.study.replicates
-    replicates = f"up to {most:,} replicates" if results.adapted else counted(most, "replicate")
+    replicates = (
+        f"up to {most:,} replicates" if results.study.adaptive else counted(most, "replicate")
+    )
     arms = counted(len(results.arms), "arm")
     return f"{visible(results.dataset)}: {sizes} · {design} of {arms} · {replicates}"
 

@@ -10,8 +10,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from stepladder.report.columns import NAME_WIDTH, VERDICT_STYLES, grid
+from stepladder.report.columns import NAME_WIDTH, VERDICT_STYLES, grid, heads
 from stepladder.report.findings import FoundLine
+from stepladder.report.footnotes import UNDER_NEW_IMAGES
 from stepladder.report.hanging import Hanging
 from stepladder.report.sentences import Headline
 from stepladder.report.side_table import SideTable
@@ -53,8 +54,11 @@ def _shown(view: View, width: int) -> RenderableType:
         parts += [Text(), Text("Diagnosis", style="bold"), *map(_finding, view.findings)]
     for table in view.tables:
         parts += [Text(), side_table(table)]
+    shown = heads(view, width)
     notes = [view.comparison, *view.footnotes]
-    if view.reported_source:
+    if "new images" not in shown:
+        notes = [note.replace(UNDER_NEW_IMAGES, "") for note in notes]
+    if view.reported_source and "reported" in shown:
         notes.append(f"Reported: {view.reported_source}.")
     parts += [Text(), *(Text(note, style="dim") for note in notes if note)]
     return Group(*parts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from stepladder.report import footnotes
 from stepladder.report.wording import counted, elided, joined, visible
 from stepladder.runner.results import Results
@@ -38,21 +40,40 @@ def _power(results: Results) -> str:
     still = [(name, each) for name, each in judged if each.verdict == "not enough replicates"]
     if not still:
         return (
-            "Every comparison came to a verdict. In at most 5 % of studies any of them is wrong, "
-            "and an effect that was found is, on average, shown somewhat too large."
+            f"{_all_settled(results)} In at most 5 % of studies any of equal arms is "
+            "said to help or to hurt, and in at most 5 % a difference of δ or more to be none. An "
+            "effect that was found is, on average, shown somewhat too large."
         )
     named = [
         elided(name, NAME_LENGTH)
         + (f" (about {each.replicates_needed:,} replicates)" if each.replicates_needed else "")
-        for name, each in still[:NAMED]
+        for name, each in still
     ]
-    if len(still) > NAMED:
-        named.append(f"{len(still) - NAMED} others")
     return (
         f"{len(still)} of {counted(len(judged), 'comparison')} could not be decided: "
-        f"{joined(named)}. That is no sign that they make no difference; the numbers say how many "
+        f"{_some(named)}. That is no sign that they make no difference; the numbers say how many "
         "would settle them with 80 % chance if effect and spread are what they look like now."
     )
+
+
+def _all_settled(results: Results) -> str:
+    if results.readout is None:
+        return "Every comparison came to a verdict."
+    effects = [arm.effect for arm in results.arms if arm.effect is not None]
+    undecided = sum(effect.verdict == "not enough replicates" for effect in effects)
+    if not undecided:
+        return "Every main effect and every comparison of two arms came to a verdict."
+    return (
+        f"Every main effect came to a verdict; {undecided:,} of "
+        f"{counted(len(effects), 'comparison')} of two arms need more replicates."
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    """Names, of many the first ones and how many others."""
+    if len(names) <= NAMED:
+        return joined(names)
+    return joined([*names[: NAMED - 1], f"{len(names) - NAMED + 1} others"])
 
 
 def _confounds(results: Results) -> str:
@@ -73,7 +94,7 @@ def _edges(results: Results) -> str:
     edged = [each for each in tuned.arms if each.at_edge] if tuned else []
     if not edged:
         return ""
-    names = joined([elided(each.arm, NAME_LENGTH) for each in edged[:NAMED]])
+    names = _some([elided(each.arm, NAME_LENGTH) for each in edged])
     return (
         f"The best value tried lies at the edge of the grid for {names}: a better may lie beyond."
     )
@@ -84,7 +105,7 @@ def _diverged(results: Results) -> str:
     if not lost:
         return ""
     count = sum(each.diverged for each in lost)
-    names = joined([elided(each.arm.name, NAME_LENGTH) for each in lost[:NAMED]])
+    names = _some([elided(each.arm.name, NAME_LENGTH) for each in lost])
     return (
         f"{counted(count, 'replicate')} became non-finite, of {names}. Effects are worked out on "
         "the rest, which flatters an arm that sometimes fails."

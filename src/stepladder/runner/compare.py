@@ -75,16 +75,15 @@ def _adaptive(
     """Verdicts of the looks, over the replicates that each comparison had at its own."""
     pairs = compared(arms)
     there = {name: scores[name][: leading(results)] for name, results in found.items()}
+    guessed = {name: guessing[name][: leading(results)] for name, results in found.items()}
     if not pairs or not any(there.values()):
         return {}, None
     judged, looked = adaptive_effects(there, pairs, looks(study, arms),
                                       delta=study.delta)  # fmt: skip
     if combined(study):  # looks are taken at the main effects of its techniques
-        sides, of_techniques = main_scores(
-            study, {name: guessing[name][: leading(results)] for name, results in found.items()}
-        )
+        sides, of_techniques = main_scores(study, guessed)
         _, looked = adaptive_effects(sides, of_techniques, looks(study, arms), delta=study.delta)
-    chance = effects(guessing, pairs, delta=study.delta)
+    chance, _ = adaptive_effects(guessed, pairs, looks(study, arms), delta=study.delta)
     return {
         name: replace(each, at_chance=chance[name]) if each.unpaired else each
         for name, each in judged.items()

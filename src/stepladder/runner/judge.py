@@ -163,4 +163,5 @@ def _arm(
         planned=None if wants is None else wants.replicates[arm.name],
         probes=probes_of(results),
         findings=findings,
+        finished=tuple(place for place, result in enumerate(results) if result is not None),
     )

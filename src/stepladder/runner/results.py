@@ -70,6 +70,7 @@ class ArmResult:
         probes: what its networks were like inside; None where no replicate was looked into, or
             the epochs were not read.
         ensemble: its replicates as one network; None where the weights of fewer than two are kept.
+        finished: numbers of the replicates that are finished; the first n when None.
     """
 
     arm: Arm
@@ -90,6 +91,7 @@ class ArmResult:
     probes: ArmProbes | None = None
     findings: tuple[Finding, ...] = ()
     ensemble: Ensemble | None = None
+    finished: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)

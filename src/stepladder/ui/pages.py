@@ -56,6 +56,8 @@ class Pages:
         state = self._state(key)
         if state is None:
             return None
+        if state.is_search:
+            return self.source.search_page(state)
         stamp = (state.state, state.stored, state.planned, state.declared)
         return self.cache.get(("run", key), stamp, lambda: self._run(state))
 
@@ -67,7 +69,7 @@ class Pages:
         return live_html(results, plots, state.state, self._others(key_of(state)))
 
     def _others(self, key: str) -> Sequence[tuple[str, str]]:
-        others = (key_of(state) for state in self.source.states())
+        others = (key_of(state) for state in self.source.states() if not state.is_search)
         return [(other, as_address(other)) for other in others if other != key]
 
     def compare(self, one: str, two: str) -> str | None:
@@ -82,6 +84,8 @@ class Pages:
             return None
         if not first.state == second.state == "finished":
             return None  # test figures of a study that trains are not shown
+        if first.is_search or second.is_search:
+            return None  # which has no arms
         stamp = (first.stored, first.declared, second.stored, second.declared)
         return self.cache.get(
             ("compare", one, two), stamp,

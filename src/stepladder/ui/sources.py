@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stepladder.errors import InputError, StepladderError
-from stepladder.runner.folder import STORE_NAME, STUDY_NAME
+from stepladder.runner.folder import REPORT_NAME, STORE_NAME, STUDY_NAME
 from stepladder.runner.namesakes import check_own
 from stepladder.runner.results import Results
 from stepladder.runner.runs import RunState, runs_in, runs_of, state_of
 from stepladder.runner.stored import results_of, results_so_far
-from stepladder.store import check_place, open_store
+from stepladder.store import check_place, is_missing, open_store
 from stepladder.study import Study
 
 __all__ = ["Source"]
@@ -42,9 +42,9 @@ class Source:
             InputError: if it is a folder without any run, or no store could be there.
         """
         if not os.path.isdir(named):  # pathlib raises where a URL is too long a name
-            check_place(named)
+            _check_is_there(named)
             return cls(None, named)
-        place = Path(named)
+        place = Path(os.path.abspath(named))  # whose name is never "." or ".."
         if store is not None:
             check_place(store)
         if not (place / STUDY_NAME).is_file() and not runs_in(place, store):
@@ -67,6 +67,25 @@ class Source:
             return [state_of(self.place, self.store)]
         return runs_in(self.place, self.store)
 
+    def search_page(self, state: RunState) -> str:
+        """The page that a finished search has left in its folder.
+
+        Raises:
+            StepladderError: if it is not there.
+        """
+        if state.folder is None or state.state != "finished":
+            raise StepladderError(
+                f"{state.name!r} is a search: its page lies in its folder once it is finished, and "
+                "is shown where that folder is named"
+            )
+        try:
+            return (state.folder / REPORT_NAME).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise StepladderError(
+                f"the page of the search {state.name!r} cannot be read ({error}); run the search "
+                "again, which trains nothing that is stored"
+            ) from None
+
     def results(self, state: RunState) -> Results:
         """What a run came to; while it trains without any test figure, which would be a look.
 
@@ -86,3 +105,17 @@ class Source:
             if state.state == "finished":
                 return results_of(kept, name, "ui", folder=state.folder)
             return results_so_far(kept, name)
+
+
+def _check_is_there(store: str) -> None:
+    """Makes sure that a store which is a file exists; a server may be asked later.
+
+    Raises:
+        InputError: if it does not, or no store could be there.
+    """
+    check_place(store)
+    if is_missing(store):
+        raise InputError(
+            f"RUN_OR_STORE must be a run, a folder of runs or a store, found nothing at {store!r}; "
+            "check the path, or run a study first"
+        )

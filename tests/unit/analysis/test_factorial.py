@@ -58,6 +58,12 @@ def test_shapley_values_add_up_to_the_gain():
     assert sum(each.of_gain for each in found.shares) == pytest.approx(1)
 
 
+def test_no_gain_has_no_parts():
+    scores = {0: [0.600, 0.971], 1: [0.601, 0.970]}  # +0.1 and -0.1 points
+    (share,) = factorial(scores, ("A",)).shares
+    assert share.of_gain is None
+
+
 def test_main_effects_and_interactions_are_those_of_a_least_squares_fit():
     scores = drawn(seed=1)
     found = factorial(scores, NAMES)

@@ -24,9 +24,9 @@ def anova(table):
     pictured = n * ((columns - mean) ** 2).sum() / (m - 1)
     left = table - rows[:, None] - columns + mean
     rest = (left**2).sum() / (n - 1) / (m - 1)
-    both = retrained + pictured - rest
+    both = retrained + pictured - rest  # on no fewer degrees of freedom than the rarer of the two
     parts = retrained**2 / (n - 1) + pictured**2 / (m - 1) + rest**2 / (n - 1) / (m - 1)
-    return both / (n * m), both**2 / parts
+    return both / (n * m), max(both**2 / parts, min(n, m) - 1)
 
 
 @pytest.mark.parametrize("shape", [(2, 30), (5, 40), (10, 300)])
@@ -38,6 +38,15 @@ def test_it_is_the_two_way_analysis_of_variance(shape):
     found = new_images(ours, theirs)
     assert found.low == pytest.approx(table.mean() - half, abs=1e-12)
     assert found.high == pytest.approx(table.mean() + half, abs=1e-12)
+
+
+def test_next_to_nothing_left_is_no_reason_for_an_interval_of_thousands_of_points():
+    """Two replicates of 100 images with 14 answers of +1 each, two of them shared."""
+    table = np.zeros((2, 100), bool)
+    table[0, :14], table[1, 12:26] = True, True
+    found = new_images(table, np.zeros_like(table))
+    assert (found.low + found.high) / 2 == pytest.approx(0.14)
+    assert found.high - found.low < 0.2
 
 
 def test_it_is_never_narrower_than_the_interval_over_replicates():

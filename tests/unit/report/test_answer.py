@@ -8,6 +8,7 @@ from example_results import (
     factorial_results,
     fair_results,
     mnist_results,
+    named_results,
     one_arm,
     partial_results,
     some_diverged,
@@ -15,8 +16,10 @@ from example_results import (
 
 from stepladder.report.answer import answer
 from stepladder.report.asked import asked
+from stepladder.report.footnotes import rate_note
 from stepladder.report.glossary import glossary
 from stepladder.report.markdown import report_as_markdown
+from stepladder.report.sentences import subtitle
 from stepladder.report.unknown import unknown
 
 
@@ -43,6 +46,30 @@ def test_only_verdicts_are_said_to_improve():
     assert said[2] == "None is shown to lower it."
     assert "ELU instead of ReLU" in said[3]
     assert "more replicates" in said[3]
+
+
+def test_an_arm_that_lacks_a_technique_and_is_better_is_no_praise_of_the_technique():
+    results = mnist_results()
+    study = results.study.changed({"design": "leave_one_out", "techniques": ["ReLU", "dropout"],
+                                     "reported": None})  # fmt: skip
+    said = texts(replace(results, study=study))
+    assert said[2] == "No arm is shown to lower it."
+    open_ = tuple(each if each.effect is None else replace(each, effect=replace(
+        each.effect, verdict="not enough replicates")) for each in results.arms)  # fmt: skip
+    assert texts(replace(results, study=study, arms=open_))[1] == (
+        "No arm is shown to raise test accuracy."
+    )
+
+
+def test_what_is_still_to_be_tuned_is_not_called_one_rate_for_all():
+    results = mnist_results()
+    tuning = replace(results, study=results.study.changed({"tuning": "fair"}))
+    assert "one learning rate, 0.001, in every arm" in texts(results)[-1]
+    assert "one learning rate" not in texts(tuning)[-1]
+    assert rate_note(results)
+    assert not rate_note(tuning)
+    adaptive = results.study.changed({"adaptive": True, "replicates": 30})
+    assert subtitle(replace(results, study=adaptive)).endswith("up to 30 replicates")
 
 
 def test_the_best_is_that_of_the_highest_validation_accuracy():
@@ -107,6 +134,28 @@ def test_missing_power_is_told_with_the_replicates_that_would_do():
         each for each in results.arms if not each.effect or each.effect.verdict == "helps"
     ))  # fmt: skip
     assert "Every comparison came to a verdict" in told(helping)["Power"]
+
+
+def test_settled_main_effects_do_not_speak_for_open_comparisons_of_arms():
+    results = factorial_results()
+    main = tuple(replace(each, effect=replace(each.effect, verdict="helps"))
+                 for each in results.readout.main)  # fmt: skip
+    settled = replace(results, readout=replace(results.readout, main=main))
+    undecided = sum(each.effect is not None and each.effect.verdict == "not enough replicates"
+                    for each in results.arms)  # fmt: skip
+    assert undecided
+    said = told(settled)["Power"]
+    assert said.startswith("Every main effect came to a verdict; ")
+    assert f"{undecided} of 15 comparisons of two arms need more replicates." in said
+
+
+def test_names_are_cut_in_words():
+    results = named_results([f"t{index}" for index in range(7)], diverged=1)
+    said = told(results)["Trainings that diverged"]
+    assert said.startswith("8 replicates became non-finite, of base, + t0, ")
+    assert "and 3 others. Effects" in said
+    few = named_results([f"t{index}" for index in range(5)], diverged=1)
+    assert "others" not in told(few)["Trainings that diverged"]
 
 
 def test_confounds_looks_and_divergence_are_told():

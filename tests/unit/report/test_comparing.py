@@ -7,6 +7,7 @@ from scipy import stats
 
 from stepladder.report.compare import comparison_as_html, comparison_as_markdown
 from stepladder.report.comparing import comparison_of
+from stepladder.report.figures import csv_of
 
 NAMES = ("before", "after")
 
@@ -52,6 +53,14 @@ def test_other_draws_are_compared_by_welch():
     assert "Welch" in made.arms.note
     assert ("seed", "0", "7") in made.asked.rows
     assert made.plot.words
+
+
+def test_the_figure_of_unpaired_runs_counts_replicates_once():
+    other = replace(mnist_results(), fingerprint="0" * 64)
+    plot = comparison_of(mnist_results(), other, NAMES).plot
+    assert "over 0 replicates" not in plot.words
+    assert ", 5 replicates" in plot.words
+    assert "5 replicates" not in csv_of(plot)
 
 
 def test_what_only_one_has_is_named():

@@ -39,6 +39,8 @@ def test_the_headlines_of_a_factorial_are_on_techniques():
     assert any(each.startswith("He normal (") and "averaged over all combinations" in each
                for each in said)  # fmt: skip
     assert not any("+ He normal" in each for each in said)
+    fraction = [each.text for each in sentences.headlines(factorial_results("fraction"))]
+    assert any("averaged over a fraction of all combinations" in each for each in fraction)
 
 
 def test_only_the_largest_of_many_pairs_are_shown():
@@ -51,6 +53,8 @@ def test_only_the_largest_of_many_pairs_are_shown():
 def test_a_fraction_says_that_it_cannot_tell_pairs_apart():
     techniques, pairs = view_of(factorial_results("fraction")).tables
     assert techniques.heads == ("technique", "main effect", "verdict")
+    assert "averaged over the trained combinations of the others" in techniques.note
+    assert "techniques that act only in threes are mixed into main effects" in techniques.note
     assert "cannot tell the pairs of one line apart" in pairs.note
     assert pairs.rows[0][0] == "He normal × ReLU and dropout × label smoothing"
 
@@ -71,8 +75,9 @@ def test_json_has_all_of_it():
 @pytest.mark.parametrize("design", ["factorial", "fraction"])
 def test_it_stands_in_every_form(design):
     results = factorial_results(design)
+    where = {"factorial": "in all combinations", "fraction": "in a fraction of all combinations"}
     for text in (as_text(results), as_text(results, 80), as_markdown(results)):
-        assert "What each technique is worth in all combinations" in text
+        assert f"What each technique is worth {where[design]}" in text
         assert "Which techniques need each other" in text
 
 

@@ -7,6 +7,7 @@ from example_results import VARIANTS, diagnosed_results, hostile_results, mnist_
 from rich.cells import cell_len
 from rich.console import Console
 
+from stepladder.analysis.judged import Interval
 from stepladder.report.table import as_text, results_table, show
 from stepladder.report.terminal import FILE_WIDTH
 
@@ -124,3 +125,17 @@ def test_what_is_folded_keeps_its_indentation(width):
     assert all(re.match("  [^ ]", line) for line in told)
     headlines = lines[next(n for n, line in enumerate(lines) if line.startswith("≈ ")) :]
     assert all(re.match(r"([≈?] |  )[^ ]", line) for line in headlines[: headlines.index("")])
+
+
+def test_notes_speak_of_columns_that_are_there():
+    results, ends = mnist_results(), Interval(-1.0, 1.0)
+    arms = [each if each.effect is None else replace(each, effect=replace(
+        each.effect, new_images=ends)) for each in results.arms]  # fmt: skip
+    results = replace(results, arms=tuple(arms))
+    wide, narrow = as_text(results, 200), as_text(results, 80)
+    assert "is under new images." in wide
+    assert "Reported: Hyperparameter Tuning" in wide
+    assert "new images" not in narrow.partition("Effect:")[0]
+    assert "is under new images" not in narrow
+    assert "It does not speak for new test images." in narrow.replace("\n", " ")
+    assert "Reported:" not in narrow

@@ -71,6 +71,9 @@ def test_many_arms_are_counted_instead_of_named():
     (headline,) = sentences.headlines(replace(results, arms=arms))
     assert sum(part.is_name for part in headline.parts) == sentences.NAMES_SHOWN - 1
     assert "and 35 other arms improve" in headline.text
+    judged = [(each.arm.name, each.effect) for each in arms if each.effect]
+    (headline,) = sentences.headlines_of(judged, 0.1, of="techniques")
+    assert "and 35 other techniques improve" in headline.text
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 
 from drawn_plots import plots
 from example_results import adaptive_results, fair_results, mnist_results
@@ -56,6 +57,13 @@ def test_the_figure_is_drawn_with_its_numbers():
     rows = csv_of(plot).splitlines()
     assert len(rows) == 1 + 7 * 10 * 2
     assert sum("chosen" in row for row in rows) == 7 * 2
+
+
+def test_arms_that_are_not_drawn_are_counted():
+    results = fair_results()
+    many = replace(results.tuned, arms=results.tuned.arms * 4)
+    assert "The first 24 of 28 arms" in plots(replace(results, tuned=many))["tuning"].caption
+    assert "The first" not in plots(results)["tuning"].caption
 
 
 def test_an_adaptive_study_says_what_it_saved():

@@ -55,6 +55,7 @@ class Bar:
         kind: the verdict itself.
         differences: one a replicate finite in both arms.
         images: ends of the interval for new test images too, or None.
+        beside: what stands below the effect where there is no verdict.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Bar:
     kind: str
     differences: tuple[float, ...]
     images: tuple[float, float] | None = None
+    beside: str = ""
 
     @property
     def ends(self) -> tuple[float, ...]:
@@ -146,7 +148,7 @@ def forest_plot(forest: Forest, name: str, title: str, caption: str) -> Plot:
         title=title,
         caption=caption,
         words=_words(forest.bars),
-        columns=("arm", "compared_with", "what", "replicate", "points", "low_points",
+        columns=("arm", "compared_with", "what", "pair", "points", "low_points",
                  "high_points", "verdict"),
         rows=partial(_rows, forest),
         draw=partial(_draw, forest),
@@ -172,12 +174,18 @@ def _caption(forest: Forest) -> str:
 def _words(bars: Sequence[Bar]) -> str:
     told = [
         f"{elided(bar.name, NAME_LENGTH)} against {elided(bar.against, NAME_LENGTH)} "
-        f"{bar.text}, {bar.verdict}, over {counted(len(bar.differences), 'replicate')}"
+        f"{bar.text}, {_judged(bar)}"
         for bar in bars[:ENDS_TOLD]
     ]
     if len(bars) > ENDS_TOLD:
         told.append(f"{len(bars) - ENDS_TOLD} further effects are in the table")
     return f"Effects in percentage points. {'; '.join(told)}."
+
+
+def _judged(bar: Bar) -> str:
+    if not bar.verdict:
+        return bar.beside
+    return f"{bar.verdict}, over {counted(len(bar.differences), 'replicate')}"
 
 
 def _rows(forest: Forest) -> Iterable[tuple[object, ...]]:
@@ -186,8 +194,8 @@ def _rows(forest: Forest) -> Iterable[tuple[object, ...]]:
         yield (*start, "effect", "", bar.mean, bar.low, bar.high, bar.verdict)
         if bar.images is not None:
             yield (*start, "effect, new images too", "", bar.mean, *bar.images, "")
-        for replicate, each in enumerate(bar.differences):
-            yield (*start, "pair", replicate, each, None, None, "")
+        for number, each in enumerate(bar.differences):
+            yield (*start, "pair", number, each, None, None, "")
 
 
 def _draw(forest: Forest, figure: Figure, theme: Theme) -> None:
@@ -232,7 +240,7 @@ def _draw_bar(axes: Axes, middle: float, bar: Bar, name: str, theme: Theme) -> N
     axes.plot(dots, [middle + 0.085] * len(dots), ".", markersize=4, color=theme.ink, alpha=0.65,
               markeredgewidth=0, zorder=3)  # fmt: skip
     _beside(axes, -0.08, middle, name, theme.ink, "right")
-    _beside(axes, 0.08, middle, f"{bar.text}\n{bar.verdict}", colour, "left")
+    _beside(axes, 0.08, middle, f"{bar.text}\n{bar.verdict or bar.beside}", colour, "left")
 
 
 def _beside(axes: Axes, inches: float, middle: float, text: str, colour: str, side: str) -> None:

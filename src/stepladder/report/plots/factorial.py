@@ -19,7 +19,12 @@ from stepladder.report.plots.layout import (
     plain_rows,
 )
 from stepladder.report.plots.plot import Plot
-from stepladder.report.readout import READOUT_CAPTION, readout_words, spread_text
+from stepladder.report.readout import (
+    READOUT_CAPTION,
+    readout_title,
+    readout_words,
+    spread_text,
+)
 from stepladder.report.style import MARKS, Theme
 from stepladder.report.wording import counted, elided, joined, signed, visible
 from stepladder.runner.results import Results
@@ -43,7 +48,7 @@ def factorial_plot(results: Results) -> Plot | None:
         return None
     return Plot(
         name="factorial",
-        title="What each technique is worth in all combinations",
+        title=readout_title(readout),
         caption=READOUT_CAPTION,
         words=readout_words(readout),
         columns=("figure", "technique", "mean_points", "low_points", "high_points",

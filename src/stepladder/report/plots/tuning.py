@@ -35,6 +35,8 @@ def tuning_plot(results: Results) -> Plot | None:
     if tuned is None or not tuned.arms:
         return None
     stretched = f" {LOG_ODDS}" if _is_high(tuned) else ""
+    if len(tuned.arms) > MOST_PANELS:
+        stretched += f" The first {MOST_PANELS} of {len(tuned.arms):,} arms; the data hold all."
     return Plot(
         name="tuning",
         title="How each arm was tuned",
