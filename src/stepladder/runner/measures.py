@@ -103,7 +103,8 @@ def estimate_with_images(estimate: Estimate, arm: Found) -> Estimate:
     found = new_images(answers(there)) if there else None
     if found is None:
         return estimate
-    return replace(estimate, new_images=Interval(max(found.low, 0.0), min(found.high, 1.0)))
+    wide = _no_narrower(Interval(max(found.low, 0.0), min(found.high, 1.0)), estimate)
+    return replace(estimate, new_images=wide)
 
 
 def effect_with_images(effect: Effect, arm: Found, other: Found) -> Effect:
@@ -113,7 +114,15 @@ def effect_with_images(effect: Effect, arm: Found, other: Found) -> Effect:
     found = new_images(answers(ours), answers(theirs)) if there else None
     if found is None:
         return effect
-    return replace(effect, new_images=Interval(100 * found.low, 100 * found.high))
+    wide = _no_narrower(Interval(100 * found.low, 100 * found.high), effect)
+    return replace(effect, new_images=wide)
+
+
+def _no_narrower(found: Interval, own: Estimate | Effect) -> Interval:
+    """An interval for more that varies, which rounding alone may make narrower than the other."""
+    if own.ci_low is None or own.ci_high is None:
+        return found
+    return Interval(min(found.low, own.ci_low), max(found.high, own.ci_high))
 
 
 def _finite_in_both(arm: Found, other: Found) -> list[tuple[Outcome, Outcome]]:
