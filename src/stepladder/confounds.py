@@ -97,6 +97,7 @@ def confounds(
     chosen = study.arms if arms is None else arms
     if study.base.train_examples is not None:
         train = None  # what an arm that uses all there are is trained on is not known here
+    is_tuned = not _OF_STEPS.isdisjoint(study.tuned_fields)  # steps of its own are the point
     by_name = {arm.name: arm for arm in chosen}
     found: list[Confound] = []
     for arm in chosen:
@@ -105,7 +106,6 @@ def confounds(
             continue
         extra = _extra_fields(arm, other, _judged_fields(study, arm), study.tuned_fields)
         found += [_of_field(field, arm, other) for field in extra]
-        is_tuned = not _OF_STEPS.isdisjoint(study.tuned_fields)  # steps of its own are the point
         found += [each for each in _of_sizes(arm, other, extra, train, parameters or {})
                   if not (is_tuned and each.what == "optimizer steps")]  # fmt: skip
     return tuple(found)

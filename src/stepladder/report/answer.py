@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from stepladder.report.sentences import Headline, Part, headlines
+from stepladder.report.sentences import Headline, Part, headlines, undecided
 from stepladder.report.view import Row, view_of
 from stepladder.report.wording import counted, elided, joined
 from stepladder.runner.results import Results
@@ -86,14 +86,10 @@ def _open(same: Headline | None, undecided: Headline | None) -> Headline | None:
 def _none_open(results: Results) -> str:
     if results.readout is None:
         return "No comparison is left open."
-    effects = [arm.effect for arm in results.arms if arm.effect is not None]
-    undecided = sum(effect.verdict == "not enough replicates" for effect in effects)
-    if not undecided:
+    still = undecided(results)
+    if not still:
         return "Neither a main effect nor a comparison of two arms is left open."
-    return (
-        f"No main effect is left open; {undecided:,} of {counted(len(effects), 'comparison')} of "
-        "two arms need more replicates."
-    )
+    return f"No main effect is left open; {still}."
 
 
 def _holds_for(results: Results) -> Headline:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stepladder.analysis.readout import Interaction, MainEffect, Readout, Share, Spread
+from stepladder.report.sentences import combinations_of
 from stepladder.report.shown import Shown
 from stepladder.report.side_table import SideTable
 from stepladder.report.wording import (
@@ -69,8 +70,7 @@ def spread_text(spread: Spread) -> str:
 
 def readout_title(readout: Readout) -> str:
     """What a factorial, or a fraction of one, tells of its techniques."""
-    where = "in all combinations" if readout.shares else "in a fraction of all combinations"
-    return f"What each technique is worth {where}"
+    return f"What each technique is worth in {combinations_of(readout)}"
 
 
 def _techniques(readout: Readout, delta: float) -> SideTable:
@@ -85,13 +85,13 @@ def _techniques(readout: Readout, delta: float) -> SideTable:
         f"verdicts are a family of {len(readout.main)}. From base to all: "
         f"{spread_text(readout.gain)}."
     )
-    if not shares:
-        note += " In a fraction, techniques that act only in threes are mixed into main effects."
     if shares:
         note += (
             " Shapley: its part in that gain, the mean over all orders of a ladder; least and "
             "most: what single orders of a ladder would have said."
         )
+    else:
+        note += " In a fraction, techniques that act only in threes are mixed into main effects."
     if readout.left_out:
         note += f" Left out: {counted(readout.left_out, 'replicate')} without all combinations."
     return SideTable(readout_title(readout), tuple(heads), rows, note)

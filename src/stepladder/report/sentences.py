@@ -8,12 +8,13 @@ from itertools import pairwise
 from typing import Literal
 
 from stepladder.analysis.judged import Effect, Verdict
+from stepladder.analysis.readout import Readout
 from stepladder.report.wording import counted, elided, signed, visible
 from stepladder.runner.results import Results
 
 __all__ = [
-    "Headline", "Judged", "Part", "comparison", "headlines", "headlines_of", "parts_of", "points",
-    "status", "subtitle",
+    "Headline", "Judged", "Part", "combinations_of", "comparison", "headlines", "headlines_of",
+    "parts_of", "points", "status", "subtitle", "undecided",
 ]  # fmt: skip
 
 Judged = tuple[str, Effect]
@@ -56,8 +57,8 @@ def headlines(results: Results) -> tuple[Headline, ...]:
     """
     if results.readout is not None:
         main = [(each.technique, each.effect) for each in results.readout.main]
-        where = "all combinations" if results.readout.shares else "a fraction of all combinations"
-        return headlines_of(main, results.study.delta, f" averaged over {where}", of="techniques")
+        where = f" averaged over {combinations_of(results.readout)}"
+        return headlines_of(main, results.study.delta, where, of="techniques")
     judged = [(each.arm.name, each.effect) for each in results.arms if each.effect is not None]
     if not judged:
         return (Headline("unknown", (Part(_nothing_judged(results)),)),)
@@ -124,6 +125,21 @@ def _sentence(
         *_named(group, of, needed=True),
         Part(f" {verb} more replicates before anything can be said."),
     )
+
+
+def combinations_of(readout: Readout) -> str:
+    """What a read-out is taken over: only where all were trained has it shares."""
+    return "all combinations" if readout.shares else "a fraction of all combinations"
+
+
+def undecided(results: Results) -> str:
+    """How many comparisons of two arms are open, without a full stop; empty where none is."""
+    effects = [arm.effect for arm in results.arms if arm.effect is not None]
+    count = sum(effect.verdict == "not enough replicates" for effect in effects)
+    if not count:
+        return ""
+    pairs = counted(len(effects), "comparison")
+    return f"{count:,} of {pairs} of two arms need more replicates"
 
 
 def points(delta: float) -> str:

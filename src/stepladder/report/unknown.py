@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stepladder.report import footnotes
+from stepladder.report.sentences import undecided
 from stepladder.report.wording import counted, elided, joined, visible
 from stepladder.runner.results import Results
 
@@ -59,14 +60,10 @@ def _power(results: Results) -> str:
 def _all_settled(results: Results) -> str:
     if results.readout is None:
         return "Every comparison came to a verdict."
-    effects = [arm.effect for arm in results.arms if arm.effect is not None]
-    undecided = sum(effect.verdict == "not enough replicates" for effect in effects)
-    if not undecided:
+    still = undecided(results)
+    if not still:
         return "Every main effect and every comparison of two arms came to a verdict."
-    return (
-        f"Every main effect came to a verdict; {undecided:,} of "
-        f"{counted(len(effects), 'comparison')} of two arms need more replicates."
-    )
+    return f"Every main effect came to a verdict; {still}."
 
 
 def _some(names: Sequence[str]) -> str:
