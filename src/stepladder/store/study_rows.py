@@ -11,14 +11,16 @@ from stepladder.store.columns import Row, refusing_altered, texts, whole, with_n
 from stepladder.study import Study
 from stepladder.values import canonical_json
 
-__all__ = ["decode_look", "decode_study", "encode_study"]
+__all__ = ["decode_look", "decode_study", "encode_study", "is_same_study"]
 
 
 def encode_study(record: StudyRecord) -> dict[str, Any]:
     """A study's row, but for the times at which it was made and changed."""
+    definition = record.study.model_dump(mode="json", by_alias=True)
     return {
         "name": record.study.name,
-        "definition": canonical_json(record.study.model_dump(mode="json", by_alias=True)),
+        # In the order in which it was declared: what a search draws first follows from that.
+        "definition": json.dumps(definition, separators=(",", ":"), allow_nan=False),
         "dataset": record.dataset,
         "fingerprint": record.fingerprint,
         "sizes": canonical_json(record.sizes),
@@ -27,6 +29,18 @@ def encode_study(record: StudyRecord) -> dict[str, Any]:
         "machine": record.machine,
         "seconds": float(record.seconds),
     }
+
+
+def is_same_study(one: Row, two: Row) -> bool:
+    """Whether two rows declare the same study of the same data, in whatever order."""
+    if one["fingerprint"] != two["fingerprint"]:
+        return False
+    if one["definition"] == two["definition"]:
+        return True
+    try:
+        return bool(json.loads(one["definition"]) == json.loads(two["definition"]))
+    except ValueError:
+        return False
 
 
 def decode_study(row: Row) -> StudyRecord:

@@ -15,6 +15,7 @@ from stepladder.store.inserting import chunks, insert_new
 from stepladder.store.opening import opened
 from stepladder.store.schema import epochs, looks, probes, studies, trials
 from stepladder.store.sql import SqlStore
+from stepladder.store.study_rows import is_same_study
 
 __all__ = ["Copied", "copied"]
 
@@ -85,8 +86,7 @@ def _copy(read: SqlStore, written: SqlStore) -> Copied:
         new = [row for row in declared if row["name"] not in named]
         insert_new(connection, studies, new, "name")
         for row in declared:
-            other = named.get(row["name"], row)
-            if any(other[name] != row[name] for name in ("definition", "fingerprint")):
+            if not is_same_study(named.get(row["name"], row), row):
                 kept.append(row["name"])
         shown = insert_new(
             connection,

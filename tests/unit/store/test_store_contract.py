@@ -33,6 +33,14 @@ class TestStudies:
         store.put_study(asked)
         assert store.study("mine") == asked
 
+    def test_a_space_comes_back_in_its_order(self, store):
+        """Which hyperparameter is drawn first follows from it."""
+        space = {
+            name: {"type": "float", "low": 0.1, "high": 0.9} for name in ("momentum", "dropout")
+        }
+        store.put_study(record(study=study(search={"space": space})))
+        assert list(store.study("mine").study.search.space) == ["momentum", "dropout"]
+
     def test_unknown_study_is_none(self, store):
         assert store.study("mine") is None
 

@@ -1,5 +1,6 @@
 """Checking a store, copying it to another database and back, and giving back room."""
 
+import json
 import os
 import shutil
 import sqlite3
@@ -131,6 +132,18 @@ def test_a_merge_adds_what_is_new_and_leaves_the_rest(filled, tmp_path):
     with open_store(target) as store:
         assert store.study("mine").study.seed == 5
         assert len(store.has(trial(number).id for number in range(10))) == 4
+
+
+def test_a_study_declared_in_another_order_is_the_same(filled, tmp_path):
+    """Stores of earlier versions have their declarations sorted."""
+    with closing(sqlite3.connect(filled)) as connection:
+        ((text,),) = connection.execute("SELECT definition FROM studies WHERE name = 'mine'")
+    turned = json.dumps(dict(reversed(json.loads(text).items())))
+    copied(filled, tmp_path / "b.db")
+    altered(tmp_path / "b.db", f"UPDATE studies SET definition = '{turned}' WHERE name = 'mine'")
+    assert copied(filled, tmp_path / "b.db").kept == ()
+    altered(tmp_path / "b.db", "UPDATE studies SET definition = 'nonsense' WHERE name = 'mine'")
+    assert copied(filled, tmp_path / "b.db").kept == ("mine",)
 
 
 def test_more_trials_than_a_statement_takes(path, tmp_path):
