@@ -47,7 +47,7 @@ def found_search(count=48, **changes):
         "chance": CHANCE, "searched": winner.mean(CHANCE), "fresh": estimate(fresh),
         "fresh_diverged": 0,
         "test": None, "looks": 0, "luck": lucky, "expected": expected, "seconds_each": each,
-        "knobs": knobs, "within": len(top), "not_excluded": maybe, "whole": len(whole),
+        "knobs": knobs, "top": top, "not_excluded": maybe, "whole": len(whole),
         "diverged": 1, "parameters": 242_762, "replicate_seconds": 50.0, "epochs": 320,
         "training_seconds": 700.0,
         "seconds": 400.0, "versions": {"stepladder": "0.1.0", "keras": "3.15.1"},

@@ -13,7 +13,7 @@ from rich.text import Text
 from stepladder.report.view import Row, Shown, View
 from stepladder.report.wording import elided
 
-__all__ = ["NAME_WIDTH", "VERDICT_STYLES", "grid", "heads"]
+__all__ = ["NAME_WIDTH", "VERDICT_STYLES", "grid"]
 
 VERDICT_STYLES = {
     "helps": "bold green",
@@ -52,11 +52,6 @@ def grid(view: View, width: int) -> Table:
     for cells in zip(*(column.cells for column in columns), strict=True):
         table.add_row(*cells)
     return table
-
-
-def heads(view: View, width: int) -> tuple[str, ...]:
-    """The heads of the columns that `grid` finds room for."""
-    return tuple(column.head for column in _fitting(view, width))
 
 
 def _fitting(view: View, width: int) -> list[_Column]:

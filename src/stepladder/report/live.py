@@ -1,20 +1,25 @@
-"""Pages of a study that trains, and of all runs: what can be said without the test set."""
+"""Pages of what trains, and of all runs: what can be said without the test set."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from stepladder.report.html import drawn, rendered
 from stepladder.report.plots.plot import Plot
+from stepladder.report.plots.thinned import thinned_plot
+from stepladder.report.search_words import params_text
 from stepladder.report.side_table import SideTable
 from stepladder.report.view import view_of
-from stepladder.report.wording import elided
+from stepladder.report.wording import counted, elided, number, visible
 from stepladder.runner.results import Results
+from stepladder.searcher.so_far import SoFar
 
-__all__ = ["live_html", "runs_html"]
+__all__ = ["live_html", "runs_html", "search_live_html"]
 
 NAME_LENGTH = 120
 SECONDS = 5
+LEADING = 12
 
 
 def live_html(
@@ -42,10 +47,63 @@ def live_html(
         "the test set would invite stopping when it pleases. The report follows at the end.",
     )
     context = {
-        "view": view, "state": state, "table": table, "seconds": SECONDS,
+        "what": "a study", "title": view.title, "subtitle": view.subtitle, "status": view.status,
+        "state": state, "table": table, "seconds": SECONDS,
         "figures": [drawn(plot) for plot in plots], "others": others,
     }  # fmt: skip
     return rendered("live.html", context)
+
+
+def search_live_html(found: SoFar, state: str, others: Sequence[tuple[str, str]]) -> str:
+    """A search that trains: how far it is and its leading candidates, on validation data alone.
+
+    Args:
+        found: so far.
+        state: of the run, in a word.
+        others: names and addresses of the other runs.
+    """
+    study = found.record.study
+    search = study.search
+    assert search is not None
+    pruning = "" if search.pruning == "none" else f", {search.pruning}"
+    whole = sum(each.is_whole for each in found.candidates)
+    plot = thinned_plot(found.candidates, None)
+    context = {
+        "what": "a search", "title": visible(study.name),
+        "subtitle": f"{visible(found.record.dataset)} · {found.over:,} of "
+        f"{counted(found.planned, 'candidate')} done, {whole} of them trained to the end · "
+        f"{search.sampler}{pruning}",
+        "status": _part_text(found), "state": state, "table": _leading(found),
+        "seconds": SECONDS, "figures": [drawn(plot)] if plot else [], "others": others,
+    }  # fmt: skip
+    return rendered("live.html", context)
+
+
+def _part_text(found: SoFar) -> str:
+    """What is trained now, or comes next."""
+    if found.problem:
+        return found.problem
+    done = f"{found.part}: {found.stored:,} of {counted(found.sought, 'trial')} done"
+    if not found.training:
+        return f"Next: {done}. Nobody trains it now; the same command goes on."
+    return f"Now: {done}, {found.training:,} being trained."
+
+
+def _leading(found: SoFar) -> SideTable:
+    finite = [each for each in found.candidates if math.isfinite(each.accuracy)]
+    finite.sort(key=lambda each: (-each.epochs, -each.mean(found.chance), each.number))
+    rows = tuple(
+        (str(each.number), number(100 * each.mean(found.chance)), str(len(each.replicates)),
+         str(each.epochs), params_text(each.params))
+        for each in finite[:LEADING]
+    )  # fmt: skip
+    return SideTable(
+        title="Leading so far",
+        heads=("candidate", "validation %", "replicates", "epochs", "drawn"),
+        rows=rows,
+        note="Those that got furthest first. Validation figures alone decide: the search never "
+        "reads the test set. Its page follows at the end.",
+    )
 
 
 def runs_html(rows: Sequence[tuple[str, str, str, str, str, str]], problem: str = "") -> str:

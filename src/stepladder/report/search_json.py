@@ -53,7 +53,7 @@ def as_json(found: Found) -> str:
             "spread": found.expected.spread.tolist(),
         },
         "hyperparameters": [_knob(each) for each in found.knobs],
-        "flat_top": {"within": found.within, "not_excluded": found.not_excluded,
+        "flat_top": {"within": len(found.top), "not_excluded": found.not_excluded,
                      "of": found.whole},
         "finalists": [each.number for each in found.finalists],
         "candidates": [_candidate(each) for each in found.candidates],

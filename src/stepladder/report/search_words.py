@@ -113,7 +113,7 @@ def span_text(values: Sequence[Choice]) -> str:
 def flat_text(found: Found) -> str:
     """How many settings are about as good as the best."""
     text = (
-        f"Flat top: {found.within} of {counted(found.whole, 'whole candidate')} are within "
+        f"Flat top: {len(found.top)} of {counted(found.whole, 'whole candidate')} are within "
         f"{found.study.delta:g} points of the best as they were found"
     )
     if math.isfinite(found.luck.noise):

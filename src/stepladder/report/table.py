@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from stepladder.report.columns import NAME_WIDTH, VERDICT_STYLES, grid, heads
+from stepladder.report.columns import NAME_WIDTH, VERDICT_STYLES, grid
 from stepladder.report.findings import FoundLine
 from stepladder.report.footnotes import UNDER_NEW_IMAGES
 from stepladder.report.hanging import Hanging
@@ -46,7 +46,8 @@ def _shown(view: View, width: int) -> RenderableType:
     parts: list[RenderableType] = [_title(view)]
     if view.status:
         parts.append(Text(view.status, style="bold yellow"))
-    parts += [Text(), grid(view, width), Text()]
+    arms = grid(view, width)
+    parts += [Text(), arms, Text()]
     parts += [_headline(each) for each in view.headlines]
     if view.notes:
         parts += [Text(), *(_note(name, note) for name, note in view.notes)]
@@ -54,7 +55,7 @@ def _shown(view: View, width: int) -> RenderableType:
         parts += [Text(), Text("Diagnosis", style="bold"), *map(_finding, view.findings)]
     for table in view.tables:
         parts += [Text(), side_table(table)]
-    shown = heads(view, width)
+    shown = {column.header for column in arms.columns}
     notes = [view.comparison, *view.footnotes]
     if "new images" not in shown:
         notes = [note.replace(UNDER_NEW_IMAGES, "") for note in notes]

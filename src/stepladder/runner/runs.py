@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from stepladder.store import Store, StudyRecord, open_store
 from stepladder.study import Study
 from stepladder.values import fingerprint
 
-__all__ = ["RunState", "runs_in", "runs_of", "state_of"]
+__all__ = ["RunState", "being_trained", "runs_in", "runs_of", "state_of"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class RunState:
         problem: why it cannot be read, or empty.
         declared: a digest of its study as the store has it, or empty.
         is_search: whether candidates of a search are all that it trains.
+        is_open: whether more than what is planned so far may be still to come.
     """
 
     name: str
@@ -48,13 +50,14 @@ class RunState:
     problem: str = ""
     declared: str = ""
     is_search: bool = False
+    is_open: bool = False
 
     @property
     def state(self) -> str:
         """What it is, in a word or two."""
         if self.problem:
             return "unreadable"
-        if self.stored == self.planned:
+        if self.stored == self.planned and not self.is_open:
             return "finished"
         return "training" if self.training else "unfinished"
 
@@ -120,15 +123,20 @@ def _state(
         return RunState(
             record.study.name, place, asked, asked or search.trials,
             seconds=record.seconds, size=size, declared=declared, is_search=True,
+            is_open=not asked,
         )  # fmt: skip
     plan = foreseen(question_of(record), store)
     planned, missing = len(plan.trials), len(plan.missing)
-    claims = store.claimed(trial.id for trial in plan.missing).values()
-    alive = [each for each in claims if not is_here_and_gone(each)]
+    training = being_trained(store, (trial.id for trial in plan.missing))
     return RunState(
-        record.study.name, place, planned - missing, planned, len(alive), record.seconds, size,
+        record.study.name, place, planned - missing, planned, training, record.seconds, size,
         declared=declared,
     )  # fmt: skip
+
+
+def being_trained(store: Store, ids: Iterable[str]) -> int:
+    """How many of some trials are claimed by processes that may still run."""
+    return sum(not is_here_and_gone(each) for each in store.claimed(ids).values())
 
 
 def _candidates(place: Path | None, study: Study) -> int:

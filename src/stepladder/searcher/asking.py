@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,23 +12,19 @@ import numpy as np
 
 from stepladder.dimensions import Dimension, dimensions, drawn, is_active, recipe_of
 from stepladder.errors import StudyError
-from stepladder.files import write_whole
 from stepladder.runner.question import Question
 from stepladder.searcher.candidates import Candidate, Structure
+from stepladder.searcher.journal import Journal
 from stepladder.searcher.samplers import has_state, learns, points, reads_dropped, sampler
 from stepladder.searching import BATCH, QUASI_RANDOM
 from stepladder.space import Choice
 from stepladder.train.structure import is_lane_number
-from stepladder.values import fingerprint
 
 if TYPE_CHECKING:
     from optuna import Study as OptunaStudy
     from optuna.trial import FrozenTrial, Trial, TrialState
 
-__all__ = ["JOURNAL_NAME", "Asker"]
-
-JOURNAL_NAME = "optuna.log"
-_OURS = "stepladder"
+__all__ = ["Asker"]
 
 
 class Asker:
@@ -42,29 +37,29 @@ class Asker:
 
     Args:
         question: what is asked, with a search.
-        journal: file that keeps Optuna's study, or None to keep none.
+        journal: file that keeps Optuna's study, or None where there is none.
+        writes: whether what is told is written to it.
 
     Raises:
         StudyError: if the sampler will not do, or not for this space.
     """
 
-    def __init__(self, question: Question, journal: Path | None = None) -> None:
+    def __init__(
+        self, question: Question, journal: Path | None = None, *, writes: bool = True
+    ) -> None:
         study = question.study
         assert study.search is not None
-        self._study, self._search, self._journal = study, study.search, journal
+        self._study, self._search, self._writes = study, study.search, writes
+        self._journal = Journal(journal, question) if journal else None
         self._chance = 1 / question.classes
         self._dimensions = dimensions(self._search.space, study.base)
         self._structural = [not is_lane_number(each.name, study.base) for each in self._dimensions]
-        self._identity = fingerprint(
-            [self._search.model_dump(mode="json", exclude={"trials", "budget"}),
-             study.base.model_dump(mode="json"), study.seed, question.fingerprint,
-             question.validation, question.engine]
-        )  # fmt: skip
         self._asked: list[FrozenTrial] = []
         self._told: Sequence[Candidate] = ()
         self._points = np.zeros((0, len(self._dimensions)))
         self._drawn(1, 0)  # a trial of the sampler, before anything is trained
-        self._recorded = [] if has_state(self._search.sampler) else self._read()
+        keeps = self._journal if not has_state(self._search.sampler) else None
+        self._recorded = keeps.read() if keeps else []
         self._points = points(
             self._quasi_random(), self._structural, self._search.per_structure, self._seed(0)
         )
@@ -177,7 +172,8 @@ class Asker:
     def tell(self, candidates: Sequence[Candidate]) -> None:
         """Tells what has become so far of all candidates that were asked for, in their order."""
         self._told = candidates
-        self._write()
+        if self._journal and self._writes and len(self._asked) >= len(self._recorded):
+            self._journal.write(self._known(self._told, for_sampling=False))
 
     def _known(self, told: Sequence[Candidate], for_sampling: bool) -> OptunaStudy:
         """A study of Optuna's of candidates as they were told.
@@ -193,7 +189,6 @@ class Asker:
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         study = optuna.create_study(direction="maximize", study_name=self._study.name)
-        study.set_user_attr(_OURS, self._identity)
         for candidate in told:
             asked = self._asked[candidate.number]
             counts = for_sampling and not reads_dropped(self._search.sampler)
@@ -227,44 +222,6 @@ class Asker:
 
     def _or_chance(self, accuracy: float) -> float:
         return self._chance if math.isnan(accuracy) else accuracy
-
-    def _read(self) -> list[FrozenTrial]:
-        """Trials that the journal holds of this very search, in order."""
-        if self._journal is None or not self._journal.exists():
-            return []
-        from optuna import load_study
-        from optuna.storages import JournalStorage
-        from optuna.storages.journal import JournalFileBackend
-
-        found: list[FrozenTrial] = []
-        with suppress(Exception):  # whatever is in the file: it can be made again from the store
-            kept = load_study(
-                study_name=self._study.name,
-                storage=JournalStorage(JournalFileBackend(str(self._journal))),
-            )
-            if kept.user_attrs.get(_OURS) == self._identity:
-                found += kept.trials
-        return found
-
-    def _write(self) -> None:
-        """Writes the study for Optuna's own tools, in one move."""
-        if self._journal is None or len(self._asked) < len(self._recorded):
-            return
-        import tempfile
-
-        from optuna import copy_study
-        from optuna.storages import JournalStorage
-        from optuna.storages.journal import JournalFileBackend
-
-        known = self._known(self._told, for_sampling=False)
-        with tempfile.TemporaryDirectory(prefix="stepladder-") as folder:
-            file = Path(folder) / JOURNAL_NAME
-            copy_study(
-                from_study_name=self._study.name,
-                from_storage=known._storage,
-                to_storage=JournalStorage(JournalFileBackend(str(file))),
-            )
-            write_whole(self._journal, file.read_bytes())
 
 
 def _how_far(candidate: Candidate) -> tuple[int, float]:

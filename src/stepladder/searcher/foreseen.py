@@ -2,60 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from stepladder.errors import NoStoreError
-from stepladder.records import Trial, TrialResult
 from stepladder.runner import folder as folders
 from stepladder.runner.progress import Planned
 from stepladder.runner.question import Question, question_of
 from stepladder.runner.settings import Settings
 from stepladder.searcher.asking import Asker
-from stepladder.searcher.choosing import choose
+from stepladder.searcher.replay import Replay, replayed
 from stepladder.searcher.search_run import fresh_trials, populations_of, searchable
-from stepladder.searcher.thinning import Before, goes_on
-from stepladder.searcher.waves import waves
+from stepladder.searcher.thinning import goes_on
 from stepladder.searching import Population
 from stepladder.store import Store, check_place, open_store
 from stepladder.study import Study
 
 __all__ = ["plan_search"]
-
-
-class _NotTrainedYet(Exception):
-    """The search would train from here on."""
-
-
-@dataclass
-class _Replay:
-    """Reads trials instead of training them; stops at the first that is missing.
-
-    Attributes:
-        trials: those that were found.
-        epochs: of training that they took.
-    """
-
-    store: Store
-    trials: int = 0
-    epochs: int = 0
-    seen: set[str] = field(default_factory=set)
-
-    def __call__(
-        self, trials: Sequence[Trial], label: str, before: Before, keeps: Collection[Trial]
-    ) -> dict[str, TrialResult]:
-        stored = self.store.results([trial.id for trial in trials], curves=False)
-        for trial in trials:
-            if trial.id in stored and trial.id not in self.seen:
-                self.seen.add(trial.id)
-                behind = before.get(trial, ())
-                self.trials += 1
-                self.epochs += trial.recipe.epochs - (behind[-1].epochs if behind else 0)
-        if len(stored) < len({trial.id for trial in trials}):
-            raise _NotTrainedYet
-        return stored
 
 
 def plan_search(
@@ -93,8 +57,8 @@ def plan_search(
         suppress(NoStoreError),  # the search will make it
         open_store(store or str(folder / folders.STORE_NAME), create=False) as kept,
     ):
-        replay = _Replay(kept)
-        is_all = _replayed(question, plan, asker, replay)
+        replay = Replay(kept)
+        _, is_all = replayed(question, plan, asker, replay)
         found, done = replay.trials, replay.epochs
         seconds = _seconds_an_epoch(kept, question)
     left, epochs = (0, 0) if is_all else (max(trials - found, 1), max(epochs - done, 1))
@@ -111,19 +75,6 @@ def plan_search(
         is_least=bool(left) and search.finalists > 1 and search.replicates > 1,
         notes=_notes(study, plan, len(fresh)),
     )
-
-
-def _replayed(
-    question: Question, plan: Sequence[Population], asker: Asker, replay: _Replay
-) -> bool:
-    """Goes through a search as far as it was trained; whether that is to its end."""
-    try:
-        *_, candidates = waves(plan, asker, question, replay, lambda _: None)
-        winner, _ = choose(candidates, question, replay)
-        replay(fresh_trials(winner.recipe, question), "", {}, ())
-    except _NotTrainedYet:
-        return False
-    return True
 
 
 def _seconds_an_epoch(store: Store, question: Question) -> float | None:

@@ -57,7 +57,8 @@ class Found:
         expected: what the best of n candidates is expected to be.
         seconds_each: mean training time of a candidate, so that n candidates take n times it.
         knobs: one a hyperparameter, the most important first.
-        within: whole candidates not worse than the best by more than δ, as they were found.
+        top: whole candidates not worse than the best by more than δ, as they were found; of each
+            recipe one.
         not_excluded: whole candidates of which that cannot be ruled out.
         whole: candidates that were trained to their end.
         diverged: candidates that became non-finite.
@@ -90,7 +91,7 @@ class Found:
     expected: ExpectedBest
     seconds_each: float
     knobs: tuple[Knob, ...]
-    within: int
+    top: tuple[Candidate, ...]
     not_excluded: int
     whole: int
     diverged: int
@@ -104,3 +105,7 @@ class Found:
     warnings: tuple[str, ...]
     trained: int
     found: int
+
+    def is_top(self, candidate: Candidate) -> bool:
+        """Whether a candidate is of the flat top, or the same recipe drawn once more."""
+        return candidate.is_whole and any(each.recipe == candidate.recipe for each in self.top)

@@ -23,10 +23,11 @@ from stepladder.runner.settings import Settings
 from stepladder.runner.standby import Standby
 from stepladder.runner.study_run import all_is_to_be_trained
 from stepladder.searcher import telling
-from stepladder.searcher.asking import JOURNAL_NAME, Asker
+from stepladder.searcher.asking import Asker
 from stepladder.searcher.candidates import Candidate, different
 from stepladder.searcher.choosing import choose
 from stepladder.searcher.found import Found
+from stepladder.searcher.journal import JOURNAL_NAME
 from stepladder.searcher.samplers import learns
 from stepladder.searcher.thinning import goes_on, trial_of
 from stepladder.searcher.trainings import Trainings
@@ -36,7 +37,14 @@ from stepladder.store import Store, StudyRecord, check_place, open_store
 from stepladder.study import Study
 from stepladder.train.checkpoints import clear
 
-__all__ = ["FRESH", "fresh_trials", "populations_of", "search_study", "searchable"]
+__all__ = [
+    "FRESH",
+    "fresh_label",
+    "fresh_trials",
+    "populations_of",
+    "search_study",
+    "searchable",
+]
 
 FRESH = 5
 """Fresh replicates of the winner where a study leaves their number open."""
@@ -137,6 +145,11 @@ def fresh_trials(winner: Recipe, question: Question) -> list[Trial]:
     return [trial_of(winner, question, replicate) for replicate in range(count)]
 
 
+def fresh_label(trials: Sequence[Trial]) -> str:
+    """What these trials are, for progress."""
+    return f"the winner on {len(trials)} fresh replicates"
+
+
 def _check_examples(study: Study, dataset: Dataset) -> None:
     """Makes sure that there are as many training examples as the space may ask for.
 
@@ -211,16 +224,14 @@ def _fresh(
         RunError: if it diverged on all of them.
     """
     trials = fresh_trials(winner.recipe, question)
-    count = len(trials)
-    label = f"the winner on {count} fresh replicates"
     kept = weights if question.study.keep_weights else None
-    results = trains(trials, label, {}, (), kept)
+    results = trains(trials, fresh_label(trials), {}, (), kept)
     found = [results[trial.id] for trial in trials]
     if all(each.diverged for each in found):
         raise RunError(
             f"the winner, candidate {winner.number}, must train on fresh replicates, found that "
-            f"it diverged on all {count}; narrow the space, its learning rate first. What was "
-            "trained is stored, and the test set was not looked at"
+            f"it diverged on all {len(trials)}; narrow the space, its learning rate first. What "
+            "was trained is stored, and the test set was not looked at"
         )
     return found
 
@@ -256,7 +267,7 @@ def _told(
         expected=expected,
         seconds_each=each,
         knobs=knobs,
-        within=len(top),
+        top=top,
         not_excluded=maybe,
         whole=sum(each.is_whole for each in different(candidates)),
         diverged=sum(math.isnan(each.accuracy) for each in candidates),

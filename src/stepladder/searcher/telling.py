@@ -19,7 +19,7 @@ from stepladder.searcher.found import Knob
 from stepladder.space import Choice
 from stepladder.study import Study
 
-__all__ = ["behind", "expected", "flat", "knobs", "luck", "outcomes", "warnings"]
+__all__ = ["expected", "flat", "knobs", "luck", "outcomes", "warnings"]
 
 _EDGE = 0.05
 """Share of a range at each of its ends that counts as its edge."""
@@ -81,15 +81,9 @@ def _last_choice(candidates: Sequence[Candidate], winner: Candidate) -> list[flo
     return [winner.accuracy]
 
 
-def behind(winner: Candidate, other: Candidate, chance: float) -> tuple[float, int]:
-    """How far a whole candidate lies behind the winner, over how many replicates that both have."""
-    count = min(len(other.replicates), len(winner.replicates))
-    return max(0.0, winner.mean(chance, count) - other.mean(chance, count)), count
-
-
 def flat(
     candidates: Sequence[Candidate], winner: Candidate, delta: float, noise: float, chance: float
-) -> tuple[list[Candidate], int]:
+) -> tuple[tuple[Candidate, ...], int]:
     """Whole candidates within δ of the winner, and of how many that cannot be ruled out.
 
     Each is compared with the winner over the replicates that both were trained on.
@@ -102,9 +96,16 @@ def flat(
         chance: accuracy of guessing.
     """
     whole = different([winner, *(each for each in candidates if each.is_whole)])
-    lags, counts = zip(*(behind(winner, each, chance) for each in whole), strict=True)
+    lags, counts = zip(*(_behind(winner, each, chance) for each in whole), strict=True)
     within, maybe = flat_top(lags, counts, delta / 100, noise)
-    return [each for each, inside in zip(whole, within, strict=True) if inside], int(maybe.sum())
+    top = tuple(each for each, inside in zip(whole, within, strict=True) if inside)
+    return top, int(maybe.sum())
+
+
+def _behind(winner: Candidate, other: Candidate, chance: float) -> tuple[float, int]:
+    """How far a whole candidate lies behind the winner, over how many replicates that both have."""
+    count = min(len(other.replicates), len(winner.replicates))
+    return max(0.0, winner.mean(chance, count) - other.mean(chance, count)), count
 
 
 def knobs(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote, unquote
 
+from stepladder.errors import StepladderError
 from stepladder.report.compare import comparison_as_html
 from stepladder.report.html import as_html
-from stepladder.report.live import live_html, runs_html
+from stepladder.report.live import live_html, runs_html, search_live_html
 from stepladder.report.plots.catalogue import figures_of
 from stepladder.report.wording import duration
 from stepladder.runner.runs import RunState
+from stepladder.searcher.so_far import SoFar
 from stepladder.ui.cache import Cache
 from stepladder.ui.sources import Source
 
@@ -28,10 +30,12 @@ class Pages:
     Attributes:
         source: where the runs are.
         cache: of what was made.
+        searches: how far those are that train.
     """
 
     source: Source
-    cache: Cache
+    cache: Cache[str]
+    searches: Cache[SoFar] = field(default_factory=Cache)
 
     def runs(self) -> str:
         """Every run, with a link to it.
@@ -39,7 +43,7 @@ class Pages:
         Raises:
             StepladderError: if the store cannot be read.
         """
-        states = self.source.states()
+        states = [self._counted(each) for each in self.source.states()]
         rows = [
             (key_of(state), as_address(key_of(state)), state.state,
              f"{state.stored:,} of {state.planned:,}", duration(state.seconds), state.problem)
@@ -56,8 +60,8 @@ class Pages:
         state = self._state(key)
         if state is None:
             return None
-        if state.is_search:
-            return self.source.search_page(state)
+        if state.is_search and not state.problem:
+            return self._search(state)
         stamp = (state.state, state.stored, state.planned, state.declared)
         return self.cache.get(("run", key), stamp, lambda: self._run(state))
 
@@ -68,8 +72,35 @@ class Pages:
         plots = [plot for plot in figures_of(results) if plot.name in _WATCHED]
         return live_html(results, plots, state.state, self._others(key_of(state)))
 
+    def _search(self, state: RunState) -> str:
+        """The page that a search has left, or how far it is."""
+        found = self._so_far(state)
+        if found is None or found.is_whole:
+            return self.source.search_page(state)
+        counted = found.counted_in(state)
+        stamp = (counted.state, found.over, found.part, found.stored, found.training)
+        others = self._others(key_of(state))
+        return self.cache.get(
+            ("search", key_of(state)), stamp,
+            lambda: search_live_html(found, counted.state, others),
+        )  # fmt: skip
+
+    def _so_far(self, state: RunState) -> SoFar | None:
+        """How far a search is; None for any other run, and for one that has left its page."""
+        if not state.is_search or state.problem or state.state == "finished":
+            return None
+        return self.searches.get(key_of(state), object(), lambda: self.source.so_far(state))
+
+    def _counted(self, state: RunState) -> RunState:
+        """A state with candidates counted where it is of a search under way."""
+        try:
+            found = self._so_far(state)
+        except StepladderError as error:
+            return replace(state, problem=str(error))
+        return found.counted_in(state) if found else state
+
     def _others(self, key: str) -> Sequence[tuple[str, str]]:
-        others = (key_of(state) for state in self.source.states() if not state.is_search)
+        others = (key_of(state) for state in self.source.states())
         return [(other, as_address(other)) for other in others if other != key]
 
     def compare(self, one: str, two: str) -> str | None:

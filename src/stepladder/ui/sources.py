@@ -12,6 +12,7 @@ from stepladder.runner.namesakes import check_own
 from stepladder.runner.results import Results
 from stepladder.runner.runs import RunState, runs_in, runs_of, state_of
 from stepladder.runner.stored import results_of, results_so_far
+from stepladder.searcher.so_far import SoFar, of_run
 from stepladder.store import check_place, is_missing, open_store
 from stepladder.study import Study
 
@@ -73,10 +74,10 @@ class Source:
         Raises:
             StepladderError: if it is not there.
         """
-        if state.folder is None or state.state != "finished":
+        if state.folder is None:
             raise StepladderError(
-                f"{state.name!r} is a search: its page lies in its folder once it is finished, and "
-                "is shown where that folder is named"
+                f"{state.name!r} is a finished search: its page lies in its folder, and is shown "
+                "where that folder is named"
             )
         try:
             return (state.folder / REPORT_NAME).read_text("utf-8")
@@ -85,6 +86,14 @@ class Source:
                 f"the page of the search {state.name!r} cannot be read ({error}); run the search "
                 "again, which trains nothing that is stored"
             ) from None
+
+    def so_far(self, state: RunState) -> SoFar:
+        """How far a search is, without any test figure.
+
+        Raises:
+            StepladderError: if its store cannot be read.
+        """
+        return of_run(state, self.store)
 
     def results(self, state: RunState) -> Results:
         """What a run came to; while it trains without any test figure, which would be a look.

@@ -15,7 +15,6 @@ from stepladder.errors import OutputError
 from stepladder.report.figures import csv_of, dark_svg_of, svg_of
 from stepladder.report.html import commands_of
 from stepladder.report.plots.searched import search_figures
-from stepladder.report.plots.slices import _within
 from stepladder.report.search_page import as_html
 from stepladder.report.style import DARK, LIGHT
 from stepladder.report.write import write_search
@@ -28,7 +27,9 @@ def found():
 
 
 def test_what_is_coloured_is_the_flat_top(found):
-    assert sum(_within(found, each) for each in found.candidates) == found.within > 1
+    coloured = [each for each in found.candidates if found.is_top(each)]
+    assert sorted(each.number for each in coloured) == sorted(each.number for each in found.top)
+    assert len(coloured) > 1
 
 
 @pytest.mark.parametrize(
@@ -56,8 +57,8 @@ def rows(plot):
     return list(csv.DictReader(io.StringIO(csv_of(plot))))
 
 
-def test_a_search_has_four_figures(figures):
-    assert list(figures) == ["expected-best", "importance", "plateau", "parallel"]
+def test_a_search_has_five_figures(figures):
+    assert list(figures) == ["expected-best", "thinning", "importance", "plateau", "parallel"]
     for plot in figures.values():
         drawn = svg_of(plot)
         ElementTree.fromstring(drawn)
@@ -119,7 +120,7 @@ def test_the_page_needs_nothing_beside_it(found):
     text = as_html(found)
     page = Page(text)
     assert "script" not in page.tags
-    assert len(page.sources) == 8
+    assert len(page.sources) == 10
     assert all(source.startswith("data:image/svg+xml;base64,") for source in page.sources)
     assert "stepladder search mnist-search" in text
     assert "98.4" in text
@@ -143,7 +144,7 @@ def test_looks_at_the_test_set_are_told(looks):
 def test_the_page_and_each_figure_are_files(found, tmp_path):
     written = write_search(found, tmp_path)
     assert written[0] == tmp_path / "report.html"
-    assert len(written) == 1 + 3 * 4
+    assert len(written) == 1 + 3 * 5
     assert (tmp_path / "figures" / "parallel.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(OutputError):
         write_search(found, tmp_path / "report.html")

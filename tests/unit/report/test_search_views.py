@@ -59,14 +59,15 @@ def candidates_of(study):
 def found(study):
     candidates = candidates_of(study)
     winner, fresh = candidates[9], [0.905, 0.904, 0.906, 0.903, 0.907]
-    knobs = telling.knobs(study, candidates, winner, candidates[7:], CHANCE)
+    top = winner, candidates[8]
+    knobs = telling.knobs(study, candidates, winner, top, CHANCE)
     return Found(
         study=study, dataset="digits", fingerprint="f", sizes={"validation": 100},
         candidates=tuple(candidates), finalists=(winner, candidates[8]), winner=winner,
         chance=CHANCE, searched=winner.mean(CHANCE), fresh=estimate(fresh), fresh_diverged=0,
         test=None, looks=0, replicate_seconds=3.0,
         luck=Luck(0.0012, 0.0009, 0.002), expected=expected_best(np.linspace(0.5, 0.91, 10)),
-        seconds_each=2.0, knobs=knobs, within=2, not_excluded=3, whole=4, diverged=1,
+        seconds_each=2.0, knobs=knobs, top=top, not_excluded=3, whole=4, diverged=1,
         parameters=123, epochs=40, training_seconds=20.0, seconds=15.0, versions={"keras": "3"},
         machine="m", warnings=telling.warnings(study, knobs, winner, 0, 5), trained=1, found=0,
     )  # fmt: skip

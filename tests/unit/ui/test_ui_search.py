@@ -35,12 +35,12 @@ def test_a_search_has_the_page_that_it_left(source):
 def test_it_is_compared_with_nothing(source):
     pages = Pages(source, Cache())
     assert pages.compare("searched", "run") is None
-    assert pages._others("other") == [("run", "run")]
+    assert pages._others("other") == [("searched", "searched"), ("run", "run")]
 
 
-def test_one_that_is_not_finished_says_so(source):
-    with pytest.raises(StepladderError, match="is a search: its page lies in its folder"):
-        source.search_page(RunState("searched", source.place / "searched", 0, 4, is_search=True))
+def test_one_whose_page_is_not_there_says_so(source):
+    with pytest.raises(StepladderError, match="is a finished search: its page lies in its folder"):
+        source.search_page(RunState("searched", None, 4, 4, is_search=True))
     (source.place / "searched" / "report.html").unlink()
     with pytest.raises(StepladderError, match="run the search again"):
         Pages(source, Cache()).run("searched")

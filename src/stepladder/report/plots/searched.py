@@ -14,6 +14,7 @@ from stepladder.report.plots.overlay import LOG_ODDS
 from stepladder.report.plots.plot import Plot
 from stepladder.report.plots.scales import accuracy_axis, is_high
 from stepladder.report.plots.slices import parallel_plot, plateau_plot
+from stepladder.report.plots.thinned import thinned_plot
 from stepladder.report.search_words import expected_text, value_text
 from stepladder.report.shown import Shown
 from stepladder.report.style import Theme
@@ -32,8 +33,8 @@ LEFT, RIGHT = 0.62, 0.12
 
 def search_figures(found: Found) -> list[Plot]:
     """The figures of a search, in the order in which they are read."""
-    figures = (_expected_plot(found), _importance_plot(found), plateau_plot(found),
-               parallel_plot(found))  # fmt: skip
+    figures = (_expected_plot(found), thinned_plot(found.candidates, found.winner),
+               _importance_plot(found), plateau_plot(found), parallel_plot(found))  # fmt: skip
     return [figure for figure in figures if figure]
 
 

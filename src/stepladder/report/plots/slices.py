@@ -25,7 +25,6 @@ from stepladder.report.style import Theme
 from stepladder.report.wording import counted, elided
 from stepladder.searcher.candidates import Candidate
 from stepladder.searcher.found import Found
-from stepladder.searcher.telling import behind
 from stepladder.space import Choice
 
 if TYPE_CHECKING:
@@ -142,13 +141,6 @@ def _accuracies(found: Found) -> list[float]:
     return [100 * each for each in means if math.isfinite(each)]
 
 
-def _within(found: Found, each: Candidate) -> bool:
-    if not each.is_whole:
-        return False
-    lag, _ = behind(found.winner, each, found.chance)
-    return lag <= found.study.delta / 100 + 1e-12
-
-
 def _draw_plateau(found: Found, slices: Sequence[Slice], figure: Figure, theme: Theme) -> None:
     columns = min(COLUMNS, len(slices))
     rows = math.ceil(len(slices) / columns)
@@ -187,7 +179,7 @@ def _draw_slice(axes: Axes, found: Found, part: Slice, theme: Theme) -> None:
     for is_whole, is_top in ((False, False), (True, False), (True, True)):
         there = [(place, 100 * mean_of(found, each)) for each, place in part.drawn
                  if each.is_whole is is_whole and each is not found.winner
-                 and _within(found, each) is is_top]  # fmt: skip
+                 and found.is_top(each) is is_top]  # fmt: skip
         colour = theme.validation if is_top else theme.muted
         axes.plot(
             [place for place, _ in there], [percent for _, percent in there], "o",
@@ -240,7 +232,7 @@ def _draw_parallel(found: Found, slices: Sequence[Slice], figure: Figure, theme:
     for each in reversed(leading):
         across = [*(found_at.get(each, math.nan) for found_at in places),
                   heights.of(100 * mean_of(found, each))]  # fmt: skip
-        is_top, is_best = _within(found, each), each is found.winner
+        is_top, is_best = found.is_top(each), each is found.winner
         axes.plot(
             range(len(across)), across, linewidth=1.8 if is_best else 1.0 if is_top else 0.6,
             color=theme.train if is_best else theme.validation if is_top else theme.muted,
