@@ -20,6 +20,7 @@ from stepladder.report.measures import other_measures
 from stepladder.report.plots.catalogue import figures_of
 from stepladder.report.plots.plot import Plot
 from stepladder.report.readout import readout_tables
+from stepladder.report.side_table import SideTable
 from stepladder.report.tuning import tuning_tables
 from stepladder.report.unknown import unknown
 from stepladder.report.view import view_of
@@ -105,8 +106,18 @@ def rendered(template: str, context: dict[str, Any]) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["short"] = lambda text: elided(text, NAME_LENGTH)
-    environment.filters["is_short"] = lambda text: len(text) <= SHORT_CELL
+    environment.filters["is_short"] = _is_short
+    environment.filters["is_prose"] = _is_prose
     return environment.get_template(template).render(context)
+
+
+def _is_short(cell: str) -> bool:
+    return len(cell) <= SHORT_CELL
+
+
+def _is_prose(table: SideTable, place: int) -> bool:
+    """Whether a column holds sentences alone, which stand at the left."""
+    return bool(table.rows) and not any(_is_short(row[place]) for row in table.rows)
 
 
 def _context(results: Results, figures: Sequence[Drawn]) -> dict[str, Any]:

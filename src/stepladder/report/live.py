@@ -99,7 +99,7 @@ def _leading(found: SoFar) -> SideTable:
     )  # fmt: skip
     return SideTable(
         title="Leading so far",
-        heads=("candidate", "validation %", "replicates", "epochs", "drawn"),
+        heads=("Candidate", "Validation %", "Replicates", "Epochs", "Drawn"),
         rows=rows,
         note="Those that got furthest first. Validation figures alone decide: the search never "
         "reads the test set. Its page follows at the end.",
@@ -113,4 +113,7 @@ def runs_html(rows: Sequence[tuple[str, str, str, str, str, str]], problem: str 
         rows: one a run.
         problem: why none can be read, or empty.
     """
-    return rendered("runs.html", {"rows": rows, "problem": problem, "seconds": SECONDS})
+    training = sum(state == "training" for _, _, state, *_ in rows)
+    subtitle = counted(len(rows), "run") + (f", {training} of them training" if training else "")
+    context = {"rows": rows, "subtitle": subtitle, "problem": problem, "seconds": SECONDS}
+    return rendered("runs.html", context)
