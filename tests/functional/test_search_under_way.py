@@ -1,5 +1,6 @@
 """A search that trains, or was interrupted: how far it is, in `runs` and on the live page."""
 
+import contextlib
 import json
 import math
 
@@ -7,7 +8,7 @@ import pytest
 from example_run import finished
 from test_search_command import SEARCH
 
-from stepladder import Study
+from stepladder import RunError, Study
 from stepladder.data import load
 from stepladder.runner.folder import write_study
 from stepladder.runner.plan import part_sizes
@@ -22,16 +23,19 @@ from stepladder.store import StudyRecord, open_store
 FOLDER = "runs/searched"
 
 
+def by_its_rate(rate):
+    return 0.5 + 0.1 * math.tanh(math.log(rate))
+
+
 class Trained(Replay):
     """Makes up the results of a search, as many trials as it may."""
 
-    most = 0
+    most, rule = 0, None
 
     def __call__(self, trials, label, before, keeps):
         for trial in {trial.id: trial for trial in trials}.values():
             if self.most > 0 and not self.store.results([trial.id]):
-                accuracy = 0.5 + 0.1 * math.tanh(math.log(trial.recipe.learning_rate))
-                self.store.add(finished(trial, accuracy))
+                self.store.add(finished(trial, self.rule(trial.recipe.learning_rate)))
                 self.most -= 1
         return super().__call__(trials, label, before, keeps)
 
@@ -49,14 +53,15 @@ def searched(place, monkeypatch):
     record = StudyRecord(study, dataset.name, dataset.fingerprint, part_sizes(study, dataset),
                          dataset.class_names, {"engine": "population"}, "a machine")  # fmt: skip
 
-    def make(count):
+    def make(count, rule=by_its_rate):
         with open_store(f"{FOLDER}/stepladder.db") as kept:
             kept.put_study(record)
             question = question_of(record)
             trained = Trained(kept)
-            trained.most = count
+            trained.most, trained.rule = count, rule
             asker = Asker(question, folder / "optuna.log")
-            replayed(question, list(populations_of(question)), asker, trained)
+            with contextlib.suppress(RunError):
+                replayed(question, list(populations_of(question)), asker, trained)
             return so_far(record, kept, folder)
 
     return make
@@ -86,6 +91,12 @@ def test_finalists_and_the_winner_are_still_to_come_when_candidates_are_over(sea
     whole = searched(100)
     assert whole.is_whole
     assert whole.part == "the winner on 2 fresh replicates"
+
+
+def test_one_whose_candidates_all_diverged_says_why_it_cannot_go_on(searched):
+    found = searched(100, lambda rate: math.nan)
+    assert (found.over, found.is_whole) == (6, False)
+    assert "must train to its end, found that all 6 diverged" in found.problem
 
 
 def test_going_through_it_writes_nothing_and_needs_no_journal(searched, place):

@@ -58,7 +58,7 @@ def plan_search(
         open_store(store or str(folder / folders.STORE_NAME), create=False) as kept,
     ):
         replay = Replay(kept)
-        _, is_all = replayed(question, plan, asker, replay)
+        is_all = replayed(question, plan, asker, replay)
         found, done = replay.trials, replay.epochs
         seconds = _seconds_an_epoch(kept, question)
     left, epochs = (0, 0) if is_all else (max(trials - found, 1), max(epochs - done, 1))

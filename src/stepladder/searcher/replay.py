@@ -34,6 +34,7 @@ class Replay:
         part: what the part that was read last trains, in words.
         sought: trials of that part.
         missing: ids of those that it lacks.
+        candidates: all that were asked for, once one population is through its first rung.
         seen: ids of all that were found.
     """
 
@@ -43,6 +44,7 @@ class Replay:
     part: str = ""
     sought: int = 0
     missing: tuple[str, ...] = ()
+    candidates: Sequence[Candidate] = ()
     seen: set[str] = field(default_factory=set)
 
     def __call__(
@@ -64,25 +66,18 @@ class Replay:
         return stored
 
 
-def replayed(
-    question: Question, plan: Sequence[Population], asker: Asker, replay: Replay
-) -> tuple[list[Candidate], bool]:
-    """Goes through a search as far as it was trained.
-
-    Returns:
-        All candidates that were asked for, once one population is through its first rung, and
-        whether the search is trained to its end.
+def replayed(question: Question, plan: Sequence[Population], asker: Asker, replay: Replay) -> bool:
+    """Goes through a search as far as it was trained; whether that is to its end.
 
     Raises:
         RunError: if no candidate was trained to its end.
     """
-    candidates: list[Candidate] = []
     try:
-        for every in waves(plan, asker, question, replay, lambda _: None):
-            candidates = every
-        winner, _ = choose(candidates, question, replay)
+        for candidates in waves(plan, asker, question, replay, lambda _: None):
+            replay.candidates = candidates
+        winner, _ = choose(replay.candidates, question, replay)
         fresh = fresh_trials(winner.recipe, question)
         replay(fresh, fresh_label(fresh), {}, ())
     except _NotTrainedYet:
-        return candidates, False
-    return candidates, True
+        return False
+    return True

@@ -75,17 +75,15 @@ def so_far(record: StudyRecord, store: Store, folder: Path | None) -> SoFar:
     question = question_of(record)
     plan = list(populations_of(question))
     asker = Asker(question, folder / JOURNAL_NAME if folder else None, writes=False)
-    replay, problem = Replay(store), ""
-    candidates: list[Candidate] = []
-    is_whole = False
+    replay, is_whole, problem = Replay(store), False, ""
     try:
-        candidates, is_whole = replayed(question, plan, asker, replay)
+        is_whole = replayed(question, plan, asker, replay)
     except RunError as error:
         problem = str(error)
     return SoFar(
         record=record,
         chance=1 / question.classes,
-        candidates=tuple(candidates),
+        candidates=tuple(replay.candidates),
         planned=sum(each.size for each in plan),
         part=replay.part,
         stored=replay.sought - len(replay.missing),
