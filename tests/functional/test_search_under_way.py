@@ -16,7 +16,7 @@ from stepladder.runner.processes import this_driver
 from stepladder.runner.question import question_of
 from stepladder.searcher.asking import Asker
 from stepladder.searcher.replay import Replay, replayed
-from stepladder.searcher.search_run import populations_of
+from stepladder.searcher.searchable import populations_of
 from stepladder.searcher.so_far import so_far
 from stepladder.store import StudyRecord, open_store
 

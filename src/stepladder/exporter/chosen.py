@@ -16,7 +16,7 @@ from stepladder.runner.folder import finished_search, search_again
 from stepladder.runner.plan import trials_of
 from stepladder.runner.question import Question, question_of
 from stepladder.runner.tune import tuned_arms, tuned_so_far
-from stepladder.searcher.search_run import fresh_trials
+from stepladder.searcher.searchable import fresh_trials
 from stepladder.store import Store, StudyRecord
 from stepladder.study import Study
 from stepladder.values import did_you_mean

@@ -13,7 +13,7 @@ from stepladder.runner.question import Question, question_of
 from stepladder.runner.settings import Settings
 from stepladder.searcher.asking import Asker
 from stepladder.searcher.replay import Replay, replayed
-from stepladder.searcher.search_run import fresh_trials, populations_of, searchable
+from stepladder.searcher.searchable import fresh_trials, populations_of, searchable
 from stepladder.searcher.thinning import goes_on
 from stepladder.searching import Population
 from stepladder.store import Store, check_place, open_store

@@ -10,7 +10,7 @@ from stepladder.runner.question import Question
 from stepladder.searcher.asking import Asker
 from stepladder.searcher.candidates import Candidate
 from stepladder.searcher.choosing import choose
-from stepladder.searcher.search_run import fresh_label, fresh_trials
+from stepladder.searcher.searchable import fresh_label, fresh_trials
 from stepladder.searcher.thinning import Before
 from stepladder.searcher.waves import waves
 from stepladder.searching import Population

@@ -13,7 +13,7 @@ from stepladder.searcher.asking import Asker
 from stepladder.searcher.candidates import Candidate
 from stepladder.searcher.journal import JOURNAL_NAME
 from stepladder.searcher.replay import Replay, replayed
-from stepladder.searcher.search_run import populations_of
+from stepladder.searcher.searchable import populations_of
 from stepladder.store import Store, StudyRecord, open_store
 
 __all__ = ["SoFar", "of_run", "so_far", "with_candidates"]
