@@ -21,6 +21,8 @@ def is_there(worker):
 
 @pytest.fixture
 def settings():
+    if len(environment.settings().cpus) < 2:
+        pytest.skip("needs two cores")
     return environment.settings(2)
 
 

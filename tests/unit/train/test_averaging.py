@@ -116,6 +116,7 @@ def bits(result):
     return b"".join(each.tobytes() for each in (*result.final.trainable, *result.final.statistics))
 
 
+@pytest.mark.slow
 def test_company_and_place_change_no_bit_of_an_average(engine, trial_of):
     trials = [trial_of(**NETWORK, ema=decay) for decay in (0.5, 0.9, 0.99)]
     together = trained(engine, trials, 3)
@@ -124,7 +125,8 @@ def test_company_and_place_change_no_bit_of_an_average(engine, trial_of):
     assert len({bits(each) for each in together}) == 3
 
 
-@pytest.mark.parametrize("axis", [pytest.param("map", marks=pytest.mark.slow), "vmap"])
+@pytest.mark.slow
+@pytest.mark.parametrize("axis", ["map", "vmap"])
 def test_stacked_replicates_have_averages_of_their_own(axis, engine, trial_of):
     trials = [trial_of(replicate=replicate, **NETWORK, ema=0.9) for replicate in range(2)]
     for alone, stacked in zip(

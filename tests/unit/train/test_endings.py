@@ -76,10 +76,8 @@ def cases(trial_of):
     }
 
 
-@pytest.mark.parametrize(
-    "case", ["population", *(pytest.param(each, marks=pytest.mark.slow) for each in
-                             ("fit", "map", "vmap"))]
-)  # fmt: skip
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["population", "fit", "map", "vmap"])
 def test_the_bits_of_a_training_from_the_start(case, dataset, trial_of, opened, folder, notes):
     kind, group = cases(trial_of)[case]
     keeping = partial(Checkpoints, None, every=1e9, versions={}, endings=opened())

@@ -56,7 +56,8 @@ def test_the_kept_weights_are_the_network_that_was_scored(kind, dataset, trial_o
     assert np.allclose(final.test_probabilities.sum(axis=1), 1, atol=1e-6)
 
 
-@pytest.mark.parametrize("axis", ["map", pytest.param("vmap", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("axis", ["map", "vmap"])
 def test_every_lane_and_replicate_has_its_own(axis, dataset, trial_of):
     engine = PopulationEngine(dataset, keeps_final=True)
     trials = tuple(

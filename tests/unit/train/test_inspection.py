@@ -74,7 +74,7 @@ def test_a_layer_that_keeps_its_state_in_variables_is_trained(line, own_code):
     "layer",
     ["layers.Dropout(0.2)", "layers.GaussianNoise(0.1)", "layers.GaussianDropout(0.1)",
      "layers.BatchNormalization()", "layers.LayerNormalization()", "layers.AlphaDropout(0.1)",
-     "layers.Reshape((4, 4)), layers.GRU(3, dropout=0.1)",
+     pytest.param("layers.Reshape((4, 4)), layers.GRU(3, dropout=0.1)", marks=pytest.mark.slow),
      "layers.Reshape((4, 4)), layers.SpatialDropout1D(0.1), layers.Flatten()",
      "layers.Reshape((4, 4, 1)), layers.RandomFlip(), layers.Flatten()",
      "layers.Embedding(9, 2), layers.Flatten()",

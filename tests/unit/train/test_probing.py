@@ -108,11 +108,8 @@ FIELDS = {
 }
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [FIELDS["plain"], pytest.param(FIELDS["all that is random"], marks=pytest.mark.slow)],
-    ids=FIELDS,
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("fields", FIELDS.values(), ids=FIELDS)
 def test_every_engine_and_every_company_see_the_same(fields, dataset, trial_of):
     trials = [trial_of(replicate, epochs=2, **fields) for replicate in range(2)]
     other = trial_of(0, epochs=2, **{**fields, "learning_rate": 0.2})

@@ -63,7 +63,7 @@ def test_what_is_left_of_a_group_goes_on_with_the_same_bits(engines, trial_of):
     assert left[1].diverged == whole[2].diverged == 1
 
 
-@pytest.mark.parametrize("stacking", [STACKED[0], IN_CI[1]], ids=["map", "vmap"])
+@pytest.mark.parametrize("stacking", IN_CI, ids=["map", "vmap"])
 def test_a_stack_goes_on_with_the_same_bits(stacking, engines, trial_of):
     group = stacked(trial_of, stacking, **HARD)
     whole = trained(engines(PopulationEngine, kept=False), group)

@@ -43,6 +43,7 @@ def bits(result):
     return result.curve.val_loss.tobytes() + np.float64(result.train.loss).tobytes()
 
 
+@pytest.mark.slow
 def test_a_population_split_in_two_keeps_every_bit(engine, trial_of):
     trials = [trial_of(learning_rate=rate / 100, epochs=2, **FIELDS) for rate in range(1, 7)]
     whole = engine.train(Group(tuple(trials), 6), lambda epoch: None)

@@ -29,7 +29,7 @@ def trials_of(trial_of, **fields):
     ]
 
 
-@pytest.mark.parametrize("axis", ["map", "vmap"])
+@pytest.mark.parametrize("axis", [pytest.param("map", marks=pytest.mark.slow), "vmap"])
 def test_stacked_replicates_are_those_trained_one_by_one(engine, trial_of, axis):
     trials = trials_of(trial_of, dropout=0.2, scaling="standardised")
     stacked = trained(engine, trials, 2, Stacking(axis, 3))
@@ -42,7 +42,7 @@ def test_stacked_replicates_are_those_trained_one_by_one(engine, trial_of, axis)
             assert np.isfinite(other.curve.seconds).all()
 
 
-@pytest.mark.parametrize("axis", ["map", "vmap"])
+@pytest.mark.parametrize("axis", ["map", pytest.param("vmap", marks=pytest.mark.slow)])
 def test_what_is_missing_and_what_diverges_changes_no_bit(engine, trial_of, axis):
     trials = trials_of(trial_of, normalization="batch")
     whole = trained(engine, trials, 2, Stacking(axis, 3))
