@@ -143,7 +143,9 @@ class Stopped(Exception):
     pass
 
 
-@pytest.mark.parametrize("kind", [PopulationEngine, FitEngine])
+@pytest.mark.parametrize(
+    "kind", [PopulationEngine, pytest.param(FitEngine, marks=pytest.mark.slow)]
+)
 def test_a_training_that_was_stopped_goes_on_to_the_same_average(kind, dataset, trial_of, tmp_path):
     trial = trial_of(**NETWORK, ema=0.9)
 

@@ -11,8 +11,6 @@ from stepladder.train.groups import ALONE, Group
 from stepladder.train.population import PopulationEngine
 from stepladder.train.segments import segment_steps
 
-IN_CI = [pytest.param(each, marks=pytest.mark.slow) for each in STACKED]
-
 
 @pytest.fixture
 def engines(dataset, tmp_path):
@@ -63,7 +61,8 @@ def test_what_is_left_of_a_group_goes_on_with_the_same_bits(engines, trial_of):
     assert left[1].diverged == whole[2].diverged == 1
 
 
-@pytest.mark.parametrize("stacking", IN_CI, ids=["map", "vmap"])
+@pytest.mark.slow
+@pytest.mark.parametrize("stacking", STACKED, ids=["map", "vmap"])
 def test_a_stack_goes_on_with_the_same_bits(stacking, engines, trial_of):
     group = stacked(trial_of, stacking, **HARD)
     whole = trained(engines(PopulationEngine, kept=False), group)
@@ -93,7 +92,8 @@ def test_cutting_an_epoch_changes_no_bit(fields, engines, trial_of):
     assert [bits(each) for each in trained(engine, group)] == [bits(each) for each in whole]
 
 
-@pytest.mark.parametrize("stacking", [ALONE, *IN_CI], ids=["alone", "map", "vmap"])
+@pytest.mark.slow
+@pytest.mark.parametrize("stacking", [ALONE, *STACKED], ids=["alone", "map", "vmap"])
 def test_a_training_killed_within_an_epoch_goes_on_there(stacking, dataset, tmp_path, trial_of):
     group = stacked(trial_of, stacking, epochs=2, dropout=0.2)
     if stacking is ALONE:

@@ -42,7 +42,8 @@ def test_stacked_replicates_are_those_trained_one_by_one(engine, trial_of, axis)
             assert np.isfinite(other.curve.seconds).all()
 
 
-@pytest.mark.parametrize("axis", ["map", pytest.param("vmap", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("axis", ["map", "vmap"])
 def test_what_is_missing_and_what_diverges_changes_no_bit(engine, trial_of, axis):
     trials = trials_of(trial_of, normalization="batch")
     whole = trained(engine, trials, 2, Stacking(axis, 3))
