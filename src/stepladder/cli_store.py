@@ -23,7 +23,7 @@ def runs(folder: Path | None, store: str | None, form: str) -> None:
     """Lists the runs in FOLDER [runs]: what is finished, what is not, and their size."""
     from stepladder.report import upkeep
     from stepladder.runner.runs import runs_in, runs_of
-    from stepladder.searcher.so_far import with_candidates
+    from stepladder.searcher.so_far import of_run, with_candidates
     from stepladder.store import open_store
 
     if folder is None and store is not None:
@@ -33,7 +33,7 @@ def runs(folder: Path | None, store: str | None, form: str) -> None:
         found = []
     else:
         found = runs_in(folder or Path("runs"), store)
-    found = [with_candidates(each, store) for each in found]
+    found = [with_candidates(each, lambda state: of_run(state, store)) for each in found]
     if form == "json":
         click.echo(upkeep.runs_json(found), nl=False)
     else:

@@ -8,10 +8,15 @@ from collections.abc import Sequence
 from stepladder.report.html import drawn, rendered
 from stepladder.report.plots.plot import Plot
 from stepladder.report.plots.thinned import thinned_plot
-from stepladder.report.search_words import params_text
+from stepladder.report.search_words import (
+    CANDIDATE_HEADS,
+    LEADING,
+    candidate_row,
+    sampling_text,
+)
 from stepladder.report.side_table import SideTable
 from stepladder.report.view import view_of
-from stepladder.report.wording import counted, elided, number, visible
+from stepladder.report.wording import counted, elided, visible
 from stepladder.runner.results import Results
 from stepladder.searcher.so_far import SoFar
 
@@ -19,7 +24,6 @@ __all__ = ["live_html", "runs_html", "search_live_html"]
 
 NAME_LENGTH = 120
 SECONDS = 5
-LEADING = 12
 
 
 def live_html(
@@ -65,14 +69,13 @@ def search_live_html(found: SoFar, state: str, others: Sequence[tuple[str, str]]
     study = found.record.study
     search = study.search
     assert search is not None
-    pruning = "" if search.pruning == "none" else f", {search.pruning}"
     whole = sum(each.is_whole for each in found.candidates)
     plot = thinned_plot(found.candidates, None)
     context = {
         "what": "a search", "title": visible(study.name),
         "subtitle": f"{visible(found.record.dataset)} · {found.over:,} of "
         f"{counted(found.planned, 'candidate')} done, {whole} of them trained to the end · "
-        f"{search.sampler}{pruning}",
+        f"{sampling_text(search)}",
         "status": _part_text(found), "state": state, "table": _leading(found),
         "seconds": SECONDS, "figures": [drawn(plot)] if plot else [], "others": others,
     }  # fmt: skip
@@ -92,15 +95,10 @@ def _part_text(found: SoFar) -> str:
 def _leading(found: SoFar) -> SideTable:
     finite = [each for each in found.candidates if math.isfinite(each.accuracy)]
     finite.sort(key=lambda each: (-each.epochs, -each.mean(found.chance), each.number))
-    rows = tuple(
-        (str(each.number), number(100 * each.mean(found.chance)), str(len(each.replicates)),
-         str(each.epochs), params_text(each.params))
-        for each in finite[:LEADING]
-    )  # fmt: skip
     return SideTable(
         title="Leading so far",
-        heads=("Candidate", "Validation %", "Replicates", "Epochs", "Drawn"),
-        rows=rows,
+        heads=CANDIDATE_HEADS,
+        rows=tuple(candidate_row(each, found.chance) for each in finite[:LEADING]),
         note="Those that got furthest first. Validation figures alone decide: the search never "
         "reads the test set. Its page follows at the end.",
     )

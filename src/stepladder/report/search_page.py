@@ -8,6 +8,8 @@ from typing import Any
 from stepladder.report.html import Drawn, commands_of, drawn, rendered, study_text
 from stepladder.report.plots.searched import search_figures
 from stepladder.report.search_words import (
+    CANDIDATE_HEADS,
+    LEADING,
     NOTES,
     candidate_rows,
     expected_text,
@@ -23,8 +25,6 @@ from stepladder.report.wording import counted, duration, visible
 from stepladder.searcher.found import Found
 
 __all__ = ["as_html"]
-
-_SHOWN = 12
 
 
 def as_html(found: Found, figures: Sequence[Drawn] | None = None) -> str:
@@ -91,10 +91,9 @@ def _looked_again(found: Found) -> str:
 
 
 def _leading(found: Found) -> SideTable:
-    rows = tuple(candidate_rows(found, _SHOWN))
-    heads = ("Candidate", "Validation %", "Replicates", "Epochs", "Drawn")
+    rows = tuple(candidate_rows(found, LEADING))
     note = f"The leading of {counted(len(found.candidates), 'candidate')}. {NOTES[0]}"
-    return SideTable("Leading candidates", heads, rows, note)
+    return SideTable("Leading candidates", CANDIDATE_HEADS, rows, note)
 
 
 def _knobs(found: Found) -> SideTable:

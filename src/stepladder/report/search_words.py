@@ -8,10 +8,14 @@ from collections.abc import Mapping, Sequence
 from stepladder.report.wording import MISSING, counted, duration, number, visible
 from stepladder.searcher.candidates import Candidate
 from stepladder.searcher.found import Found
+from stepladder.searching import Search
 from stepladder.space import Choice
 
 __all__ = [
+    "CANDIDATE_HEADS",
+    "LEADING",
     "NOTES",
+    "candidate_row",
     "candidate_rows",
     "expected_text",
     "flat_text",
@@ -20,10 +24,15 @@ __all__ = [
     "mean_of",
     "params_text",
     "ranked",
+    "sampling_text",
     "span_text",
     "subtitle",
     "value_text",
 ]
+
+CANDIDATE_HEADS = ("Candidate", "Validation %", "Replicates", "Epochs", "Drawn")
+LEADING = 12
+"""Candidates that a page shows."""
 
 _STEPS = (1, 4, 16, 64, 256, 1024, 4096)
 
@@ -39,12 +48,16 @@ def subtitle(found: Found) -> str:
     """Data, candidates, sampler and time in a line."""
     search = found.study.search
     assert search is not None
-    pruning = "" if search.pruning == "none" else f", {search.pruning}"
     return (
         f"{visible(found.dataset)} · {counted(len(found.candidates), 'candidate')}, "
-        f"{found.whole} trained to the end · {search.sampler}{pruning} · {found.epochs:,} epochs · "
+        f"{found.whole} trained to the end · {sampling_text(search)} · {found.epochs:,} epochs · "
         f"{duration(found.training_seconds)} of training, {duration(found.seconds)} in all"
     )
+
+
+def sampling_text(search: Search) -> str:
+    """What proposes candidates, and what drops them."""
+    return search.sampler if search.pruning == "none" else f"{search.sampler}, {search.pruning}"
 
 
 def luck_text(found: Found) -> str:
@@ -76,11 +89,15 @@ def mean_of(found: Found, candidate: Candidate) -> float:
 
 def candidate_rows(found: Found, most: int) -> list[tuple[str, ...]]:
     """The leading candidates: number, accuracy, replicates, epochs, and what was drawn."""
-    return [
-        (str(each.number), number(100 * mean_of(found, each)), str(len(each.replicates)),
-         str(each.epochs), params_text(each.params))
-        for each in ranked(found)[:most]
-    ]  # fmt: skip
+    return [candidate_row(each, found.chance) for each in ranked(found)[:most]]
+
+
+def candidate_row(candidate: Candidate, chance: float) -> tuple[str, ...]:
+    """A candidate that did not diverge, under `CANDIDATE_HEADS`."""
+    return (
+        str(candidate.number), number(100 * candidate.mean(chance)),
+        str(len(candidate.replicates)), str(candidate.epochs), params_text(candidate.params),
+    )  # fmt: skip
 
 
 def knob_rows(found: Found) -> list[tuple[str, ...]]:

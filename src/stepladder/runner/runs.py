@@ -53,6 +53,11 @@ class RunState:
     is_open: bool = False
 
     @property
+    def is_search_under_way(self) -> bool:
+        """Whether it is a search that can be read and is not finished."""
+        return self.is_search and self.state in ("training", "unfinished")
+
+    @property
     def state(self) -> str:
         """What it is, in a word or two."""
         if self.problem:

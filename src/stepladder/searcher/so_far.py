@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -111,18 +112,18 @@ def of_run(state: RunState, store: str | None) -> SoFar:
         return so_far(record, kept, state.folder)
 
 
-def with_candidates(state: RunState, store: str | None) -> RunState:
+def with_candidates(state: RunState, ask: Callable[[RunState], SoFar]) -> RunState:
     """The state of a run, its candidates counted where it is a search under way.
 
     A search that cannot be gone through has a problem.
 
     Args:
         state: as `runs_in` has it.
-        store: URL of the store that it used; its folder's own when None.
+        ask: says how far such a search is, as `of_run` does.
     """
-    if not state.is_search or state.problem or state.state == "finished":
+    if not state.is_search_under_way:
         return state
     try:
-        return of_run(state, store).counted_in(state)
+        return ask(state).counted_in(state)
     except StepladderError as error:
         return replace(state, problem=str(error))

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
 
-from stepladder.errors import StepladderError
 from stepladder.report.compare import comparison_as_html
 from stepladder.report.html import as_html
 from stepladder.report.live import live_html, runs_html, search_live_html
 from stepladder.report.plots.catalogue import figures_of
 from stepladder.report.wording import duration
 from stepladder.runner.runs import RunState
-from stepladder.searcher.so_far import SoFar
+from stepladder.searcher.so_far import SoFar, with_candidates
 from stepladder.ui.cache import Cache
 from stepladder.ui.sources import Source
 
@@ -43,7 +42,7 @@ class Pages:
         Raises:
             StepladderError: if the store cannot be read.
         """
-        states = [self._counted(each) for each in self.source.states()]
+        states = [with_candidates(each, self._so_far) for each in self.source.states()]
         rows = [
             (key_of(state), as_address(key_of(state)), state.state,
              f"{state.stored:,} of {state.planned:,}", duration(state.seconds), state.problem)
@@ -74,30 +73,21 @@ class Pages:
 
     def _search(self, state: RunState) -> str:
         """The page that a search has left, or how far it is."""
+        if not state.is_search_under_way:
+            return self.source.search_page(state)
         found = self._so_far(state)
-        if found is None or found.is_whole:
+        if found.is_whole:
             return self.source.search_page(state)
         counted = found.counted_in(state)
         stamp = (counted.state, found.over, found.part, found.stored, found.training)
-        others = self._others(key_of(state))
         return self.cache.get(
             ("search", key_of(state)), stamp,
-            lambda: search_live_html(found, counted.state, others),
+            lambda: search_live_html(found, counted.state, self._others(key_of(state))),
         )  # fmt: skip
 
-    def _so_far(self, state: RunState) -> SoFar | None:
-        """How far a search is; None for any other run, and for one that has left its page."""
-        if not state.is_search or state.problem or state.state == "finished":
-            return None
+    def _so_far(self, state: RunState) -> SoFar:
+        """How far a search under way is."""
         return self.searches.get(key_of(state), object(), lambda: self.source.so_far(state))
-
-    def _counted(self, state: RunState) -> RunState:
-        """A state with candidates counted where it is of a search under way."""
-        try:
-            found = self._so_far(state)
-        except StepladderError as error:
-            return replace(state, problem=str(error))
-        return found.counted_in(state) if found else state
 
     def _others(self, key: str) -> Sequence[tuple[str, str]]:
         others = (key_of(state) for state in self.source.states())
