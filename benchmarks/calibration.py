@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize
 
-from stepladder.analysis import paired_t
-from stepladder.analysis.one_sign import one_sign_floor, one_sign_p
-from stepladder.analysis.rule import judge
+from stepladder.statistics import paired_t
+from stepladder.statistics.effects import judge
+from stepladder.statistics.paired import one_sign_floor, one_sign_p
 
 Floats = npt.NDArray[np.float64]
 Draw = Callable[[np.random.Generator, tuple[int, ...]], Floats]

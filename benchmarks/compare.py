@@ -26,7 +26,8 @@ import numpy as np
 from comparison import against, floors, gpu, scale, shown
 from comparison.context import Context
 from comparison.rivals import ENVIRONMENTS, RIVALS, prepare
-from stepladder import data, environment
+from stepladder import data
+from stepladder.execution import machine
 
 PARTS = {
     "mnist": against.mnist,
@@ -91,7 +92,7 @@ def _context(options: argparse.Namespace, folder: Path) -> Context:
         pythons=partial(prepare, environments=options.environments, say=_say),
         data=file,
         folder=folder,
-        settings=environment.settings(),
+        settings=machine.settings(),
         say=_say,
     )
 

@@ -27,11 +27,11 @@ import numpy as np
 from jax import lax
 
 from stepladder.data import load
-from stepladder.recipe import Recipe
-from stepladder.records import Trial
-from stepladder.train.dropout import _bits
-from stepladder.train.groups import Group
-from stepladder.train.population import PopulationEngine
+from stepladder.study.recipe import Recipe
+from stepladder.training.dropout import _bits
+from stepladder.training.groups import Group
+from stepladder.training.population.engine import PopulationEngine
+from stepladder.trials.trial import Trial
 
 TIMES = 3
 

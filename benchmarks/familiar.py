@@ -16,10 +16,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from stepladder.analysis.familiar import distances, fitted
 from stepladder.data import load
-from stepladder.data.framing import framed
-from stepladder.data.ink import ink_of
+from stepladder.deployment.images import framed, ink_of
+from stepladder.deployment.out_of_distribution import distances, fitted
 
 FOLDER = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 FACES = ("DejaVuSans", "DejaVuSans-Oblique", "DejaVuSans-Bold", "DejaVuSerif",

@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 
-from stepladder.analysis import effects, factorial
+from stepladder.statistics import effects, factorial
 
 ARMS = 1_000
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from stepladder.data import load
-from stepladder.recipe import Recipe
-from stepladder.records import Trial
-from stepladder.train.custom import Code, builder
-from stepladder.train.fit import Batches, prepared
-from stepladder.train.groups import Group
-from stepladder.train.population import PopulationEngine
+from stepladder.study.recipe import Recipe
+from stepladder.training.custom_model import Code, builder
+from stepladder.training.groups import Group
+from stepladder.training.keras_fit import Batches, prepared
+from stepladder.training.population.engine import PopulationEngine
+from stepladder.trials.trial import Trial
 
 EXAMPLES = 2_560
 FILE = Path(__file__).parents[1] / "tests" / "fakes" / "networks" / "conv.py"

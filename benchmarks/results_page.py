@@ -15,8 +15,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from stepladder.report.formats import markdown_text
-from stepladder.streams import NUMERICS_VERSION
+from stepladder.report.markdown import markdown_text
+from stepladder.trials.seeding import NUMERICS_VERSION
 
 INTRODUCTION = f"""# Results
 

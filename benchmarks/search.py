@@ -29,11 +29,12 @@ import numpy as np
 from comparison import traces
 from comparison.processes import run_timed
 from comparison.rivals import ENVIRONMENTS, PROGRAMS, RIVALS, environment_of, prepare, versions_in
-from stepladder import data, environment
-from stepladder.bench import Work, measure_floor
+from stepladder import data
+from stepladder.execution import machine
 from stepladder.files import write_whole
 from stepladder.report.wording import counted
-from stepladder.study import Study
+from stepladder.study.study import Study
+from stepladder.tools.bench import Work, measure_floor
 from stepladder.version import __version__
 
 REFERENCE, OURS = "tuner-hyperband", "stepladder"
@@ -83,7 +84,7 @@ def _begun(options: argparse.Namespace) -> dict[str, Any]:
         there = {name: found.get(name) for name in asked}
         if there != asked:
             raise SystemExit(f"{options.out} must be of {asked}, found {there}; take another file")
-        return continued(found, environment.settings().machine)
+        return continued(found, machine.settings().machine)
     found = {"traces": {name: [] for name in ALL}, "versions": {}}
     return {**asked, "machines": [], "sgemm": [], **found}
 
@@ -128,11 +129,11 @@ def _all(
     found = result["traces"]
     for seed in range(options.repetitions):
         if len(result["machines"]) == seed:
-            result["machines"].append(environment.settings().machine)
+            result["machines"].append(machine.settings().machine)
         for name in ALL:
             if len(found[name]) > seed:
                 continue
-            floor = measure_floor(environment.settings(), SIDE, 0.1 if options.quick else 1.0)
+            floor = measure_floor(machine.settings(), SIDE, 0.1 if options.quick else 1.0)
             _say(f"repetition {seed + 1}, {name}, SGEMM at {floor.rate / 1e9:.0f} GFLOP/s")
             trace = folder / f"{name}-{seed}.jsonl"
             limit = None if name == REFERENCE else found[REFERENCE][seed][-1][0]

@@ -24,9 +24,9 @@ BEGAN = time.perf_counter()  # before anything heavy is imported
 def main() -> None:
     """Searches, and traces."""
     import stepladder
-    from stepladder.records import TrialResult
-    from stepladder.runner.progress import QuietProgress
-    from stepladder.searching import SEARCH_REPLICATES
+    from stepladder.execution.progress import QuietProgress
+    from stepladder.study.search import SEARCH_REPLICATES
+    from stepladder.trials.trial import TrialResult
 
     parser = argparse.ArgumentParser()
     for name in ("study", "out", "folder"):

@@ -15,14 +15,14 @@ from pathlib import Path
 import numpy as np
 
 from stepladder.data.synthetic import synthetic
-from stepladder.records import Curve, Score, Trial, TrialResult
-from stepladder.runner.claims import Claims
-from stepladder.runner.folder import write_study
-from stepladder.runner.plan import trials_of
-from stepladder.runner.processes import this_driver
+from stepladder.execution.local import this_driver
+from stepladder.execution.scheduler import Claims
+from stepladder.runs.folder import write_study
+from stepladder.runs.plan import trials_of
 from stepladder.store import StudyRecord, open_store
-from stepladder.study import Study
-from stepladder.train.groups import groups
+from stepladder.study.study import Study
+from stepladder.training.groups import groups
+from stepladder.trials.trial import Curve, Score, Trial, TrialResult
 
 EPOCHS = 100
 IMAGES = 10_000

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from stepladder.store import open_store
-from stepladder.train.state_files import read, write
+from stepladder.training.serialization import read, write
 
 TIMED = """
 import functools, json, sys, time

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 import stepladder
-from stepladder.analysis.rule import judge
-from stepladder.analysis.sequential import looks_of, replay
+from stepladder.statistics.effects import judge
+from stepladder.statistics.sequential import looks_of, replay
 
 LABELS = {"different": "helps or hurts", "within": "no difference beyond 0.1"}
 

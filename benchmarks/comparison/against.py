@@ -8,8 +8,8 @@ from typing import Any
 from comparison.context import Context, row
 from comparison.rivals import Task, compete
 from comparison.studies import learning_rates
-from stepladder.bench import epoch_operations
-from stepladder.study import Study
+from stepladder.study.study import Study
+from stepladder.tools.bench import epoch_operations
 from stepladder.version import __version__
 
 QUICK = (1, 2)  # replicates, epochs

@@ -11,9 +11,9 @@ from typing import Any
 
 from comparison.processes import Ran, run_timed
 from comparison.rivals import Rival
-from stepladder.bench import Floor, Work, measure_floor
-from stepladder.runner.settings import Settings
-from stepladder.study import Study
+from stepladder.execution.machine import Settings
+from stepladder.study.study import Study
+from stepladder.tools.bench import Floor, Work, measure_floor
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from comparison.context import Context, row
 from comparison.studies import structures
-from stepladder.bench import Steady, Work, steady
+from stepladder.tools.bench import Steady, Work, steady
 
 NARROW, WIDE = (50, 50, 50, 50), (512, 512, 512, 512)
 

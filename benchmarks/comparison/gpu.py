@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from comparison.context import Context, row
-from stepladder.bench import Work, fit_times, steady
+from stepladder.tools.bench import Work, fit_times, steady
 
 PLATFORM = "cuda"
 TRIALS = (1, 4, 16, 64, 256, 1024)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from comparison.pages import between
-from stepladder.report.style import LIGHT, settings
+from stepladder.report.figures.base import LIGHT, settings
 from stepladder.report.wording import duration
 from stepladder.version import __version__
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from stepladder.recipe import Recipe
-from stepladder.study import Study
-from stepladder.techniques import Technique
+from stepladder.study.recipe import Recipe
+from stepladder.study.study import Study
+from stepladder.study.techniques import Technique
 
 RATES = tuple(float(f"{10 ** (exponent / 2):.3g}") for exponent in range(-8, 1))
 """Nine learning rates from 0.0001 to 1, two a decade."""

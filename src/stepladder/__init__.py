@@ -17,7 +17,18 @@ from typing import TYPE_CHECKING, Any
 from stepladder.version import __version__
 
 if TYPE_CHECKING:
-    from stepladder.api import Reproduced, Run, SearchRun, reproduce, run, search
+    from stepladder.api import (
+        Exported,
+        Predictions,
+        Reproduced,
+        Run,
+        SearchRun,
+        export,
+        predict,
+        reproduce,
+        run,
+        search,
+    )
     from stepladder.errors import (
         DataError,
         InputError,
@@ -28,11 +39,10 @@ if TYPE_CHECKING:
         StudyError,
         WorkerError,
     )
-    from stepladder.published import PublishedTable
-    from stepladder.recipe import Recipe
-    from stepladder.study import CsvDataset, Reported, Study
-    from stepladder.techniques import CATALOGUE, Technique
-    from stepladder.using import Exported, Predictions, export, predict
+    from stepladder.study.published import PublishedTable
+    from stepladder.study.recipe import Recipe
+    from stepladder.study.study import CsvDataset, Reported, Study
+    from stepladder.study.techniques import CATALOGUE, Technique
 
 __all__ = [
     "CATALOGUE",
@@ -64,20 +74,20 @@ __all__ = [
 ]
 
 _HOME = {
-    "CATALOGUE": "techniques",
-    "CsvDataset": "study",
-    "Exported": "using",
-    "Predictions": "using",
-    "PublishedTable": "published",
-    "Recipe": "recipe",
-    "Reported": "study",
+    "CATALOGUE": "study.techniques",
+    "CsvDataset": "study.study",
+    "Exported": "api",
+    "Predictions": "api",
+    "PublishedTable": "study.published",
+    "Recipe": "study.recipe",
+    "Reported": "study.study",
     "Reproduced": "api",
     "Run": "api",
     "SearchRun": "api",
-    "Study": "study",
-    "Technique": "techniques",
-    "export": "using",
-    "predict": "using",
+    "Study": "study.study",
+    "Technique": "study.techniques",
+    "export": "api",
+    "predict": "api",
     "reproduce": "api",
     "run": "api",
     "search": "api",

@@ -1,6 +1,6 @@
 """`python -m stepladder` is the command `stepladder`."""
 
-from stepladder.cli import main
+from stepladder.cli.main import main
 
 if __name__ == "__main__":
     main()

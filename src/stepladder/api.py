@@ -1,38 +1,297 @@
-"""Running studies from Python: what the command line does, as one function."""
+"""Run, search, reproduce, read, export, predict and the values they return."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from stepladder.environment import settings
+from stepladder.deployment.card import as_markdown
+from stepladder.deployment.export import Exported, check_target, export_model
+from stepladder.deployment.predict import Prediction, Predictions, predict_files
 from stepladder.errors import InputError, OutputError, RunError
-from stepladder.made import Reproduced, Run, SearchRun
-from stepladder.places import usable
-from stepladder.published import PublishedTable
+from stepladder.execution.machine import AxisChoice, EngineChoice, model_environment, settings
+from stepladder.execution.progress import Planned, Progress, QuietProgress
+from stepladder.files import usable, write_whole
+from stepladder.report.dataframe import Kind
+from stepladder.report.html import write_report
+from stepladder.report.markdown import as_json
 from stepladder.report.notebook import for_notebook
-from stepladder.runner.folder import STORE_NAME, STUDY_NAME, run_folder, search_again
-from stepladder.runner.namesakes import check_own
-from stepladder.runner.progress import Planned, Progress
-from stepladder.runner.reproduced import reproduction
-from stepladder.runner.settings import AxisChoice, EngineChoice
-from stepladder.runner.stored import judge_stored, results_of
-from stepladder.runner.study_run import plan_study, run_study
+from stepladder.runs.folder import (
+    RESULTS_NAME,
+    SEARCH_NAME,
+    STORE_NAME,
+    STUDY_NAME,
+    check_own,
+    run_folder,
+    search_again,
+)
+from stepladder.runs.reproduction import Reproduction, reproduction
+from stepladder.runs.results import Results
+from stepladder.runs.run import plan_study, run_study
+from stepladder.runs.stored import judge_stored, results_of
 from stepladder.store import open_store
-from stepladder.study import Study
+from stepladder.store.base import StudyRecord
+from stepladder.study.published import PublishedTable
+from stepladder.study.study import Study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from stepladder.hpo.results import Found
+    from stepladder.study.recipe import Recipe
 
 __all__ = [
+    "Exported",
+    "Prediction",
+    "Predictions",
     "Reproduced",
     "Run",
     "SearchRun",
     "default_folder",
+    "export",
     "plan",
     "plan_search",
+    "predict",
     "read",
     "reproduce",
     "run",
     "search",
 ]
+
+
+def export(
+    run: str | Path,
+    arm: str | None = None,
+    *,
+    to: str | Path,
+    ensemble: bool = False,
+    store: str | None = None,
+    progress: Progress | None = None,
+    allow_code: bool = False,
+) -> Exported:
+    """Writes an arm's best replicate as one Keras model, with its card beside it.
+
+    The model takes raw inputs, as the data has them, and gives probabilities; it needs Keras
+    alone. The card has the model's name and ends in .md.
+
+    Args:
+        run: the folder of a run, or of a search.
+        arm: name of the arm; the winner of a search, or the only arm, when None.
+        to: the model's file, ending in .keras.
+        ensemble: whether all replicates become one model, which averages their probabilities.
+        store: URL of the run's store where that is not in its folder.
+        progress: is told how it goes.
+        allow_code: whether the model file that the study may name is run, with your rights.
+
+    Raises:
+        InputError: if there is no such run or arm, or it cannot be exported.
+        RunError: if a replicate had to be trained again and failed, or the model does not answer
+            as the engine did; nothing was written.
+    """
+    file = usable(to, "--to")
+    check_target(file)
+    folder = run_folder(run)
+    study = Study.load(folder / STUDY_NAME)
+    with open_store(store or str(folder / STORE_NAME), create=False) as kept:
+        check_own(kept, study, folder)
+        record = kept.study(study.name)
+        if record is None:
+            raise InputError(
+                f"the store of {str(folder)!r} must hold the study {study.name!r}, found no such "
+                "study; run it first"
+            )
+        made = export_model(
+            folder, record, kept, arm, file,
+            is_ensemble=ensemble,
+            settings=settings(engine=_engine(record)),
+            environment=model_environment(),
+            progress=progress or QuietProgress(),
+            allow_code=allow_code,
+        )  # fmt: skip
+    write_whole(made.file.with_suffix(".md"), as_markdown(made).encode())
+    return made
+
+
+def _engine(record: StudyRecord) -> EngineChoice:
+    return "fit" if record.versions.get("engine", "").startswith("fit") else "population"
+
+
+def predict(
+    model: str | Path, images: Sequence[str | Path], *, as_it_is: bool = False
+) -> Predictions:
+    """What a model answers to pictures (PNG, JPEG) and arrays (.npy, .npz).
+
+    Pictures are framed as the images of the training set are: what is drawn on them is told from
+    its background, fitted into the box and put into the middle. Arrays are taken as they are.
+
+    Args:
+        model: a `.keras` file.
+        images: the files.
+        as_it_is: whether pictures are only resized.
+
+    Raises:
+        InputError: if the model or a file cannot be read, or they do not fit each other.
+    """
+    sources = [usable(each, "IMAGE") for each in images]
+    return predict_files(usable(model, "MODEL"), sources, model_environment(), as_it_is=as_it_is)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A study that has been run.
+
+    Attributes:
+        results: every arm judged.
+        folder: where its study, store, report and figures lie.
+        trained: trials that this run trained.
+        found: trials that were stored before it.
+    """
+
+    results: Results
+    folder: Path
+    trained: int
+    found: int
+
+    def __str__(self) -> str:
+        """The table, as the command prints it."""
+        from stepladder.report.terminal import as_text
+
+        return as_text(self.results)
+
+    def to_json(self) -> str:
+        """The results as JSON, as `stepladder results --format json` prints them."""
+        return as_json(self.results)
+
+    def to_frame(self, kind: Kind = "trials") -> pd.DataFrame:
+        """The results as a pandas frame; pandas must be installed.
+
+        Args:
+            kind: `trials` (a row a finished trial), `arms` (a row an arm, with effect and
+                verdict) or `epochs` (a row an epoch of each trial).
+
+        Raises:
+            InputError: if pandas is not installed, or there is no such kind.
+        """
+        from stepladder.report.dataframe import frame_of
+
+        return frame_of(self.results, kind)
+
+    def _repr_html_(self) -> str:
+        """The table and the curves, as Jupyter shows a run by itself."""
+        from stepladder.report.notebook import as_notebook_html
+
+        return as_notebook_html(self.results)
+
+    def report(self) -> Path:
+        """Draws the report and its figures beside the results; returns the report's path.
+
+        Raises:
+            OutputError: if they cannot be written.
+        """
+        write_report(self.results, self.folder)
+        write_whole(self.folder / RESULTS_NAME, self.to_json().encode())
+        return self.folder / "report.html"
+
+    @property
+    def is_reported(self) -> bool:
+        """Whether the folder holds the report of these very results."""
+        return _is_reported(self.folder, RESULTS_NAME, self.to_json())
+
+
+def _is_reported(folder: Path, name: str, results: str) -> bool:
+    """Whether a folder holds a report and these results, which are written after it."""
+    try:
+        written = (folder / name).read_text("utf-8")
+    except (OSError, ValueError):
+        return False
+    return written == results and (folder / "report.html").exists()
+
+
+@dataclass(frozen=True)
+class Reproduced:
+    """A published table that was run under its protocol.
+
+    Attributes:
+        judged: every row, with the readings that it may stand for.
+        folder: where the study of its readings lies, with its store.
+        trained: trials that this run trained.
+        found: trials that were stored before it.
+    """
+
+    judged: Reproduction
+    folder: Path
+    trained: int
+    found: int
+
+    def __str__(self) -> str:
+        """The table, as the command prints it."""
+        from stepladder.report.reproduction import as_text
+
+        return as_text(self.judged)
+
+    def to_json(self) -> str:
+        """What the table came to as JSON, as `stepladder reproduce --format json` prints it."""
+        return self._as("json")
+
+    def to_markdown(self) -> str:
+        """The same as Markdown."""
+        return self._as("markdown")
+
+    def _as(self, form: str) -> str:
+        from stepladder.report.reproduction import FORMATS
+
+        return FORMATS[form](self.judged)
+
+
+@dataclass(frozen=True)
+class SearchRun:
+    """A search that has been run.
+
+    Attributes:
+        found: its candidates, the best, and how sure that is.
+        folder: where its study, store, report, Optuna's journal and `search.json` lie.
+    """
+
+    found: Found
+    folder: Path
+
+    @property
+    def recipe(self) -> Recipe:
+        """The best recipe."""
+        return self.found.winner.recipe
+
+    def __str__(self) -> str:
+        """The table, as the command prints it."""
+        from stepladder.report.search import as_text
+
+        return as_text(self.found)
+
+    def to_json(self) -> str:
+        """What was found as JSON, as `stepladder search --format json` prints it."""
+        from stepladder.report.json import search_as_json
+
+        return search_as_json(self.found)
+
+    def report(self) -> Path:
+        """Draws the report and its figures beside what was found; returns the report's path.
+
+        Raises:
+            OutputError: if they cannot be written.
+        """
+        from stepladder.report.html import write_search
+
+        write_search(self.found, self.folder)
+        write_whole(self.folder / SEARCH_NAME, self.to_json().encode())
+        return self.folder / "report.html"
+
+    @property
+    def is_reported(self) -> bool:
+        """Whether the folder holds the report of this very search."""
+        return _is_reported(self.folder, SEARCH_NAME, self.to_json())
+
 
 _MOST_BYTES = 200
 """Of a default folder's name: file systems take 255."""
@@ -195,7 +454,7 @@ def search(
             not do; nothing was trained.
         RunError: if a training failed, or the best one diverged on every fresh replicate.
     """
-    from stepladder.searcher.search_run import search_study
+    from stepladder.hpo.search import search_study
 
     asked, folder = _placed(study, out)
     found = search_study(
@@ -230,7 +489,7 @@ def plan_search(
 
     Takes and raises what `search` does.
     """
-    from stepladder.searcher.foreseen import plan_search as planned
+    from stepladder.hpo.plan import plan_search as planned
 
     asked, folder = _placed(study, out)
     return planned(asked, folder, settings(workers, engine), store=store)

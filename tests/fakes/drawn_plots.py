@@ -4,9 +4,9 @@ from functools import cache
 
 from example_results import VARIANTS
 
-from stepladder.report.figures import csv_of, svg_of
+from stepladder.report.figures import figures_of
+from stepladder.report.figures.base import csv_of, svg_of
 from stepladder.report.html import Drawn
-from stepladder.report.plots.catalogue import figures_of
 
 
 def plots(results):

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 from scipy import stats
 
-from stepladder.analysis.judged import Effect, Estimate, Verdict
-from stepladder.records import Curve
-from stepladder.runner.results import ArmProbes, ArmResult
+from stepladder.runs.results import ArmProbes, ArmResult
+from stepladder.statistics.results import Effect, Estimate, Verdict
+from stepladder.trials.trial import Curve
 
 NAN = float("nan")
 

@@ -1,6 +1,6 @@
 """What decides a study's trials, where there is no dataset."""
 
-from stepladder.runner.question import Question
+from stepladder.runs.plan import Question
 
 
 def question_about(study):

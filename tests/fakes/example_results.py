@@ -7,16 +7,15 @@ from dataclasses import replace
 import numpy as np
 from example_arms import arm_result, with_effects
 
-from stepladder.analysis import factorial
-from stepladder.analysis.case import Finding
-from stepladder.confounds import confounds
-from stepladder.fractional import pair_aliases
-from stepladder.recipe import Recipe
-from stepladder.runner.mistakes import Misread, Mistakes, Split
-from stepladder.runner.results import Adapted, Results
-from stepladder.runner.too_few import too_few
-from stepladder.runner.tuned import ArmTuning, TriedValues, Tuned
-from stepladder.study import Study
+from stepladder.diagnosis.findings import Finding
+from stepladder.runs.misclassified import Misread, Mistakes, Split
+from stepladder.runs.preflight import too_few
+from stepladder.runs.results import Adapted, ArmTuning, Results, TriedValues, Tuned
+from stepladder.statistics import factorial
+from stepladder.study.confounds import confounds
+from stepladder.study.designs import pair_aliases
+from stepladder.study.recipe import Recipe
+from stepladder.study.study import Study
 
 # by technique: final test accuracy in percent, its deviation over replicates, epochs to get there
 ENDS = {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from stepladder.records import Curve, Score, Trial, TrialResult
-from stepladder.runner.progress import Planned
-from stepladder.study import Study
+from stepladder.execution.progress import Planned
+from stepladder.study.study import Study
+from stepladder.trials.trial import Curve, Score, Trial, TrialResult
 
 
 class Clock:

@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 
-from stepladder.analysis import estimate
-from stepladder.dimensions import dimensions, drawn, recipe_of
-from stepladder.searcher import telling
-from stepladder.searcher.candidates import Candidate
-from stepladder.searcher.found import Found
-from stepladder.study import Study
+from stepladder.hpo import results
+from stepladder.hpo.candidates import Candidate
+from stepladder.hpo.results import Found
+from stepladder.statistics import estimate
+from stepladder.study.search_space import dimensions, drawn, recipe_of
+from stepladder.study.study import Study
 
 CHANCE = 0.1
 
@@ -36,10 +36,10 @@ def found_search(count=48, **changes):
         each.more = tuple(each.accuracy - 0.001 * draws.random(2))
     winner, finalists = whole[0], whole[:4]
     fresh = [winner.accuracy - 0.0008 + 0.0006 * step for step in (-1, 0, 0.5, 1, -0.5)]
-    lucky = telling.luck(candidates, finalists, fresh, study, 6000, CHANCE)
-    top, maybe = telling.flat(candidates, winner, study.delta, lucky.noise, CHANCE)
-    expected, each = telling.expected(candidates, CHANCE)
-    knobs = telling.knobs(study, candidates, winner, top, CHANCE)
+    lucky = results.luck(candidates, finalists, fresh, study, 6000, CHANCE)
+    top, maybe = results.flat(candidates, winner, study.delta, lucky.noise, CHANCE)
+    expected, each = results.expected(candidates, CHANCE)
+    knobs = results.knobs(study, candidates, winner, top, CHANCE)
     return Found(**{
         "study": study, "dataset": "mnist", "fingerprint": "f" * 64,
         "sizes": {"train": 54_000, "validation": 6_000, "test": 10_000},
@@ -52,7 +52,7 @@ def found_search(count=48, **changes):
         "training_seconds": 700.0,
         "seconds": 400.0, "versions": {"stepladder": "0.1.0", "keras": "3.15.1"},
         "machine": "a machine of 2 cores",
-        "warnings": telling.warnings(study, knobs, winner, 0, 5), "trained": count, "found": 0,
+        "warnings": results.warnings(study, knobs, winner, 0, 5), "trained": count, "found": 0,
         **changes,
     })  # fmt: skip
 

@@ -5,9 +5,9 @@ from fake_training import noise, record_of, result_of
 
 from stepladder import PublishedTable
 from stepladder.data.synthetic import synthetic
-from stepladder.runner.judge import judge
-from stepladder.runner.plan import trials_of
-from stepladder.runner.reproduced import reproduction
+from stepladder.runs.judging import judge
+from stepladder.runs.plan import trials_of
+from stepladder.runs.reproduction import reproduction
 
 BASE = {"hidden": [6], "activation": "sigmoid", "epochs": 2, "batch_size": 16}
 ROWS = [

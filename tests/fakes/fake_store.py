@@ -8,12 +8,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from stepladder.errors import StoreError
-from stepladder.recipe import Recipe
-from stepladder.records import TrialResult
 from stepladder.store import Driver, Look, Store, StudyRecord
 from stepladder.store.base import digest_of
-from stepladder.store.probe_rows import decode_probes, encode_probes
-from stepladder.store.trial_rows import CURVE_FIELDS, decode_trial, encode_trial
+from stepladder.store.rows import (
+    CURVE_FIELDS,
+    decode_probes,
+    decode_trial,
+    encode_probes,
+    encode_trial,
+)
+from stepladder.study.recipe import Recipe
+from stepladder.trials.trial import TrialResult
 
 
 class FakeStore(Store):

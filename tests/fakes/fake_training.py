@@ -10,10 +10,10 @@ from example_run import finished
 from fake_store import FakeStore
 
 from stepladder.data import Dataset
-from stepladder.records import Score, Trial, TrialResult
-from stepladder.runner.plan import Plan
+from stepladder.runs.plan import Plan
 from stepladder.store import StudyRecord
-from stepladder.study import Study
+from stepladder.study.study import Study
+from stepladder.trials.trial import Score, Trial, TrialResult
 
 Rule = Callable[[Trial], float]
 """Accuracy of a trial as a fraction; NaN diverges."""

@@ -3,7 +3,7 @@
 from watching import figures
 
 from stepladder.store import open_store
-from stepladder.store.tending import examined
+from stepladder.store.maintenance import examined
 
 RUN = "runs/small"
 

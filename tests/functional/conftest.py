@@ -18,11 +18,12 @@ from exported_runs import lay_out
 from small_study import STUDY, idx
 from watching import figures
 
-from stepladder import Study, cli
+from stepladder import Study
+from stepladder.cli import main
 from stepladder.data import load
 from stepladder.data.synthetic import synthetic
-from stepladder.runner.folder import write_study
-from stepladder.runner.plan import part_sizes, plan
+from stepladder.runs.folder import write_study
+from stepladder.runs.plan import part_sizes, plan
 from stepladder.store import StudyRecord, open_store
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -60,7 +61,7 @@ def in_process(place, monkeypatch, capsys, cache):
     def run(*words):
         monkeypatch.setattr("sys.argv", ["stepladder", *words])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main.main()
         captured = capsys.readouterr()
         return ended.value.code, captured.out, captured.err
 
@@ -134,7 +135,7 @@ class Command:
     def results(self, run: str, *words: str) -> dict:
         """What `stepladder results` prints as JSON, without a process of its own."""
         with contextlib.chdir(self.folder):
-            done = CliRunner().invoke(cli.command, ["results", run, "--format", "json", *words])
+            done = CliRunner().invoke(main.command, ["results", run, "--format", "json", *words])
         assert done.exit_code == 0, done.exception
         return json.loads(done.stdout)
 

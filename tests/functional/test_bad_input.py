@@ -5,7 +5,7 @@ import sqlite3
 import numpy as np
 import pytest
 
-from stepladder import cli
+from stepladder.cli import main
 
 BASE = "[base]\nhidden = [4]\n"
 
@@ -19,7 +19,7 @@ def refused(place, monkeypatch, capsys):
         before = sorted(place.rglob("*"))
         monkeypatch.setattr("sys.argv", ["stepladder", *words])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main.main()
         captured = capsys.readouterr()
         assert ended.value.code == 2, captured.err
         assert captured.out == ""

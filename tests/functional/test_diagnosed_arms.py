@@ -10,18 +10,16 @@ from dataclasses import replace
 import pytest
 from diagnosis_recipes import CODE, ILL, NAIVE, REPLICATES, SMALL, WELL
 
-from stepladder.analysis.case import Case, Tried
-from stepladder.analysis.diagnosis import RULES, diagnose
-from stepladder.analysis.signs import signs
 from stepladder.data import load
-from stepladder.designs import Arm
-from stepladder.outcome import outcome_of
-from stepladder.recipe import Recipe
-from stepladder.records import Trial
-from stepladder.runner.diagnosing import _replicate, findings_of
-from stepladder.train.custom import Code, builder
-from stepladder.train.groups import Group
-from stepladder.train.population import PopulationEngine
+from stepladder.diagnosis.findings import Case, Tried, signs
+from stepladder.diagnosis.rules import RULES, diagnose
+from stepladder.runs.arm_analysis import _replicate, findings_of
+from stepladder.study.designs import Arm
+from stepladder.study.recipe import Recipe
+from stepladder.training.custom_model import Code, builder
+from stepladder.training.groups import Group
+from stepladder.training.population.engine import PopulationEngine
+from stepladder.trials.trial import Trial, outcome_of
 
 VALIDATION = 1000
 RATES = (0.0001, 0.001, 0.01)

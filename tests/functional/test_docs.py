@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 import pytest
 
-from stepladder import CATALOGUE, Study, cli
-from stepladder.report.catalogue import catalogue_text
+from stepladder import CATALOGUE, Study
+from stepladder.cli import main
+from stepladder.report.terminal import catalogue_text
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -21,16 +22,16 @@ def test_the_techniques_page_is_that_of_the_catalogue():
         assert technique.name in page
 
 
-@pytest.mark.parametrize("name", sorted(cli.command.commands))
+@pytest.mark.parametrize("name", sorted(main.command.commands))
 def test_every_command_stands_in_the_readme_and_says_what_it_does(name):
     assert f"stepladder {name}" in README
-    assert cli.command.commands[name].get_short_help_str()
+    assert main.command.commands[name].get_short_help_str()
 
 
 def test_the_readme_names_no_command_or_option_that_is_not_there():
     for line in re.findall(r"^(?:\$ )?stepladder (.+)$", README, re.MULTILINE):
         words = line.split("#")[0].split()
-        command = cli.command.commands[words[0]]
+        command = main.command.commands[words[0]]
         known = {
             option
             for parameter in command.params

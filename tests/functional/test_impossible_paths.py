@@ -5,9 +5,10 @@ import importlib.util
 import click
 import pytest
 
-from stepladder import InputError, Study, api, cli
-from stepladder.cli_settings import PLACE
-from stepladder.places import usable
+from stepladder import InputError, Study, api
+from stepladder.cli import main
+from stepladder.cli.options import PLACE
+from stepladder.files import usable
 
 LONG = "x" * 300
 IMPOSSIBLE = {
@@ -84,8 +85,8 @@ def _of_paths(command):
 
 
 def test_every_command_is_listed_here():
-    assert set(COMMANDS) == set(cli.command.commands)
-    for name, command in cli.command.commands.items():
+    assert set(COMMANDS) == set(main.command.commands)
+    for name, command in main.command.commands.items():
         assert len(COMMANDS[name]) >= _of_paths(command), name
 
 
@@ -95,7 +96,7 @@ def test_no_command_takes_a_path_that_is_not_looked_up():
             return [each for below in command.commands.values() for each in parameters(below)]
         return command.params
 
-    assert not [each for each in parameters(cli.command) if type(each.type) is click.Path]
+    assert not [each for each in parameters(main.command) if type(each.type) is click.Path]
 
 
 @pytest.fixture
@@ -153,7 +154,7 @@ def test_python_callers_are_told_the_same(path, found, place, monkeypatch):
         with pytest.raises(InputError, match=found):
             call()
     if importlib.util.find_spec("uvicorn") and importlib.util.find_spec("starlette"):
-        from stepladder.ui.sources import Source  # which needs the extra "ui"
+        from stepladder.tools.dashboard import Source  # which needs the extra "ui"
 
         with pytest.raises(InputError):
             Source.of(path)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from stepladder import cli
+from stepladder.cli import main
 
 GOOD = {
     "plain": [0.90, 0.91, 0.89, 0.92, 0.90, 0.91],
@@ -34,7 +34,7 @@ def judge(tmp_path, monkeypatch, capsys):
             (tmp_path / "scores.csv").write_bytes(data)
         monkeypatch.setattr("sys.argv", ["stepladder", "judge", "scores.csv", *words])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main.main()
         said = capsys.readouterr()
         assert "Traceback" not in said.err
         return ended.value.code, said.out, said.err

@@ -13,10 +13,7 @@ pytest.importorskip("uvicorn", reason="the live page needs pip install 'stepladd
 from stepladder.errors import InputError
 from stepladder.report.html import as_html
 from stepladder.store import open_store
-from stepladder.ui.cache import Cache
-from stepladder.ui.pages import Pages, key_of
-from stepladder.ui.server import application
-from stepladder.ui.sources import Source
+from stepladder.tools.dashboard import Cache, Pages, Source, application, key_of
 
 
 def pages(*words):

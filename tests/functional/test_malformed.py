@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 from small_study import STUDY, idx
 
-from stepladder import cli
+from stepladder.cli import main
 
 JUNK = st.one_of(
     st.none().map(lambda _: {}),
@@ -122,7 +122,7 @@ def refused(place, monkeypatch, capsys):
         before = sorted(place.rglob("*"))
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main.main()
         said = capsys.readouterr()
         assert sorted(place.rglob("*")) == before
         assert "Traceback" not in said.err

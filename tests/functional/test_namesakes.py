@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from stepladder import Study
-from stepladder.runner.folder import write_study
-from stepladder.runner.namesakes import replaced
+from stepladder.runs.folder import replaced, write_study
 
 STORE = ("--store", "both.db")
 

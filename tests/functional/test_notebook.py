@@ -11,7 +11,7 @@ from example_results import VARIANTS, mnist_results
 from example_run import Clock, finished, planned_run
 
 from stepladder import InputError, Run
-from stepladder.report.frames import frame_of
+from stepladder.report.dataframe import frame_of
 from stepladder.report.notebook import NotebookProgress, as_notebook_html, for_notebook
 
 NOTEBOOK = Path(__file__).parents[2] / "docs" / "notebook.ipynb"

@@ -14,8 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stepladder.data import load
-from stepladder.data.framing import framed
-from stepladder.data.ink import ink_of
+from stepladder.deployment.images import framed, ink_of
 
 pytestmark = pytest.mark.slow
 
@@ -110,7 +109,7 @@ def test_an_input_that_will_not_do_is_one_message(
 
 
 def test_a_file_that_is_no_model_is_refused(mnist_run, mnist_model, pictures):
-    from stepladder import using
+    from stepladder import api
     from stepladder.errors import InputError
 
     whole = (mnist_run.folder / "model.keras").read_bytes()
@@ -124,7 +123,7 @@ def test_a_file_that_is_no_model_is_refused(mnist_run, mnist_model, pictures):
     def check(length):
         file.write_bytes(whole[:length])
         with pytest.raises(InputError, match=r"MODEL must be a \.keras file"):
-            using.predict(file, [image])
+            api.predict(file, [image])
 
     check()
     for words in (["gone.keras"], ["seven.png"]):

@@ -6,9 +6,9 @@ import pytest
 from drawn_plots import plots
 from example_results import HOSTILE_NAMES, VARIANTS, mnist_results
 
-from stepladder.report.compare import comparison_as_html
+from stepladder.report.comparison import comparison_as_html
 from stepladder.report.html import as_html
-from stepladder.report.live import live_html, runs_html
+from stepladder.tools.dashboard import live_html, runs_html
 
 pytestmark = pytest.mark.slow
 

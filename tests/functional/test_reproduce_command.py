@@ -5,7 +5,7 @@ import json
 import pytest
 
 from stepladder import reproduce
-from stepladder.published import PublishedTable
+from stepladder.study.published import PublishedTable
 
 TABLE = """
 name = "theirs"

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from stepladder import Study
-from stepladder.runner.folder import write_study
+from stepladder.runs.folder import write_study
 from stepladder.store import open_store
 
 SEARCH = """

@@ -10,14 +10,11 @@ from test_search_command import SEARCH
 
 from stepladder import RunError, Study
 from stepladder.data import load
-from stepladder.runner.folder import write_study
-from stepladder.runner.plan import part_sizes
-from stepladder.runner.processes import this_driver
-from stepladder.runner.question import question_of
-from stepladder.searcher.asking import Asker
-from stepladder.searcher.replay import Replay, replayed
-from stepladder.searcher.searchable import populations_of
-from stepladder.searcher.so_far import so_far
+from stepladder.execution.local import this_driver
+from stepladder.hpo.plan import Replay, populations_of, replayed, so_far
+from stepladder.hpo.sampling import Asker
+from stepladder.runs.folder import write_study
+from stepladder.runs.plan import part_sizes, question_of
 from stepladder.store import StudyRecord, open_store
 
 FOLDER = "runs/searched"
@@ -136,9 +133,7 @@ def test_runs_counts_its_candidates(searched, in_process, words):
 
 def test_one_that_trains_is_shown_as_it_goes(searched, in_process):
     pytest.importorskip("starlette", reason="the live page needs pip install 'stepladder[ui]'")
-    from stepladder.ui.cache import Cache
-    from stepladder.ui.pages import Pages
-    from stepladder.ui.sources import Source
+    from stepladder.tools.dashboard import Cache, Pages, Source
 
     found = searched(7)
     shown = Pages(Source.of("runs"), Cache())

@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 from example_run import finished
 
-from stepladder.runner.processes import this_driver
+from stepladder.execution.local import this_driver
 from stepladder.store import open_store
 
 STORE = "runs/small/stepladder.db"

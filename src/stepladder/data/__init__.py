@@ -3,9 +3,9 @@
 Importing this room costs no more than importing NumPy.
 """
 
-from stepladder.data.catalog import load
 from stepladder.data.dataset import Dataset
-from stepladder.data.scaling import affine
+from stepladder.data.preprocessing import affine
+from stepladder.data.readers import load
 from stepladder.data.splits import Split, split, validation_examples
 from stepladder.data.synthetic import synthetic
 

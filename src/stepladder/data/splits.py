@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from stepladder.data.dataset import Dataset, Labels
 from stepladder.errors import StudyError
-from stepladder.streams import generator
+from stepladder.trials.seeding import generator
 
 __all__ = ["Split", "allocate", "draw", "pick", "split", "validation_examples"]
 

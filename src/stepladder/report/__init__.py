@@ -9,15 +9,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from stepladder.report.catalogue import catalogue_text
-    from stepladder.report.figures import csv_of, png_of, svg_of
-    from stepladder.report.formats import FORMATS, as_csv, as_json, as_markdown
-    from stepladder.report.html import as_html
-    from stepladder.report.plots.catalogue import figures_of
+    from stepladder.report.figures import figures_of
+    from stepladder.report.figures.base import csv_of, png_of, svg_of
+    from stepladder.report.html import as_html, write_html, write_report
+    from stepladder.report.markdown import FORMATS, as_csv, as_json, as_markdown
     from stepladder.report.progress import LiveProgress, PlainProgress, for_terminal
-    from stepladder.report.table import as_text, results_table
+    from stepladder.report.terminal import as_text, catalogue_text, results_table
     from stepladder.report.view import view_of
-    from stepladder.report.write import write_html, write_report
 
 __all__ = [
     "FORMATS",
@@ -41,15 +39,34 @@ __all__ = [
 ]
 
 _HOMES = {
-    "catalogue": ("catalogue_text",),
-    "figures": ("csv_of", "png_of", "svg_of"),
-    "formats": ("FORMATS", "as_csv", "as_json", "as_markdown"),
-    "html": ("as_html",),
-    "plots.catalogue": ("figures_of",),
-    "progress": ("LiveProgress", "PlainProgress", "for_terminal"),
-    "table": ("as_text", "results_table"),
+    "figures": ("figures_of",),
+    "figures.base": (
+        "csv_of",
+        "png_of",
+        "svg_of",
+    ),
+    "html": (
+        "as_html",
+        "write_html",
+        "write_report",
+    ),
+    "markdown": (
+        "FORMATS",
+        "as_csv",
+        "as_json",
+        "as_markdown",
+    ),
+    "progress": (
+        "LiveProgress",
+        "PlainProgress",
+        "for_terminal",
+    ),
+    "terminal": (
+        "as_text",
+        "catalogue_text",
+        "results_table",
+    ),
     "view": ("view_of",),
-    "write": ("write_html", "write_report"),
 }
 
 

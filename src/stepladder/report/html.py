@@ -1,35 +1,62 @@
-"""The report as one HTML file that needs nothing beside it: no script, no network, no folder."""
+"""Report.html, search.html."""
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-from stepladder.report import footnotes
-from stepladder.report.answer import answer
-from stepladder.report.asked import asked
-from stepladder.report.confounds import confound_tables
-from stepladder.report.ensembles import ensemble_tables
-from stepladder.report.figures import csv_of, dark_svg_of, svg_of
-from stepladder.report.findings import found_lines
-from stepladder.report.glossary import glossary
-from stepladder.report.measures import other_measures
-from stepladder.report.plots.catalogue import figures_of
-from stepladder.report.plots.plot import Plot
-from stepladder.report.readout import readout_tables
-from stepladder.report.side_table import SideTable
-from stepladder.report.tuning import tuning_tables
-from stepladder.report.unknown import unknown
-from stepladder.report.view import view_of
-from stepladder.report.wording import duration, elided, visible
-from stepladder.runner.folder import around
-from stepladder.runner.results import Results
-from stepladder.study import BUILT_IN_STUDIES, Study
+from stepladder.files import write_whole
+from stepladder.hpo.results import Found
+from stepladder.report import wording
+from stepladder.report.figures import figures_of
+from stepladder.report.figures.base import Plot, csv_of, dark_svg_of, svg_and_png_of, svg_of
+from stepladder.report.figures.search import search_figures
+from stepladder.report.search import (
+    CANDIDATE_HEADS,
+    LEADING,
+    NOTES,
+    candidate_rows,
+    expected_text,
+    flat_text,
+    knob_rows,
+    luck_text,
+    params_text,
+    subtitle,
+)
+from stepladder.report.summary import answer, asked, unknown
+from stepladder.report.tables import (
+    Shown,
+    SideTable,
+    confound_tables,
+    ensemble_tables,
+    other_measures,
+    readout_tables,
+    tuning_tables,
+)
+from stepladder.report.view import found_lines, view_of
+from stepladder.report.wording import counted, duration, elided, glossary, visible
+from stepladder.runs.folder import around
+from stepladder.runs.results import Results
+from stepladder.study.study import BUILT_IN_STUDIES, Study
 
-__all__ = ["Drawn", "as_html", "commands_of", "drawn", "rendered", "study_text"]
+__all__ = [
+    "Drawn",
+    "as_html",
+    "commands_of",
+    "drawn",
+    "rendered",
+    "search_as_html",
+    "study_text",
+    "write_html",
+    "write_plots",
+    "write_report",
+    "write_search",
+]
 
 NAME_LENGTH = 120
 SHORT_CELL = 24
@@ -163,10 +190,10 @@ def _sections(has_figures: bool, has_tables: bool) -> list[tuple[str, str]]:
 def _notes(results: Results) -> list[str]:
     """What a reader of the table must know; what is open stands in a section of its own."""
     notes = (
-        footnotes.interval_note(results),
-        footnotes.verdict_note(results),
-        footnotes.tuning_note(results),
-        footnotes.adaptive_note(results),
+        wording.interval_note(results),
+        wording.verdict_note(results),
+        wording.tuning_note(results),
+        wording.adaptive_note(results),
     )
     return [note for note in notes if note]
 
@@ -234,3 +261,185 @@ def _is_built_in(study: Study) -> bool:
 def study_text(study: Study) -> str:
     """A study's file, without characters that steer a page."""
     return "\n".join(visible(line) for line in study.to_toml().splitlines())
+
+
+def search_as_html(found: Found, figures: Sequence[Drawn] | None = None) -> str:
+    """The page: the best and how sure that is, the candidates, the figures, how to repeat it.
+
+    Args:
+        found: what to report.
+        figures: its figures where they are drawn already.
+    """
+    if figures is None:
+        figures = [drawn(plot) for plot in search_figures(found)]
+    return rendered("search.html", _search_context(found, figures))
+
+
+def _search_context(found: Found, figures: Sequence[Drawn]) -> dict[str, Any]:
+    sections = [
+        ("answer", "The answer"),
+        *([("figures", "Figures")] if figures else []),
+        ("unknown", "What is not known"),
+        ("again", "Run it again"),
+    ]
+    return {
+        "title": visible(found.study.name),
+        "subtitle": subtitle(found),
+        "sections": sections,
+        "answer": _answer(found),
+        "looked_again": _looked_again(found),
+        "leading": _leading(found),
+        "knobs": _knobs(found),
+        "figures": figures,
+        "unknown": _unknown(found),
+        "commands": commands_of(found.study, found.versions, "search"),
+        "facts": _search_facts(found),
+        "toml": study_text(found.study),
+    }
+
+
+def _answer(found: Found) -> list[str]:
+    fresh, seen = Shown.accuracy(found.fresh), luck_text(found)
+    lines = [
+        f"The best of {counted(len(found.candidates), 'candidate')} is candidate "
+        f"{found.winner.number}: {params_text(found.winner.params)}.",
+        f"It reads {fresh.text} % of the validation images right, on "
+        f"{counted(len(found.fresh.values), 'fresh replicate')} that the search never saw, with "
+        f"{found.parameters:,} weights.",
+        f"{seen[0].upper()}{seen[1:]}.",
+        flat_text(found),
+        expected_text(found),
+    ]
+    if found.test is not None:
+        lines.insert(
+            2, f"On the test images the same replicates reach {Shown.accuracy(found.test).text} %."
+        )
+    return lines
+
+
+def _looked_again(found: Found) -> str:
+    if found.test is None or found.looks < 2:
+        return ""
+    return (
+        f"{counted(found.looks, 'look')} at this test set so far: a figure that was looked at more "
+        "than once is no longer a test."
+    )
+
+
+def _leading(found: Found) -> SideTable:
+    rows = tuple(candidate_rows(found, LEADING))
+    note = f"The leading of {counted(len(found.candidates), 'candidate')}. {NOTES[0]}"
+    return SideTable("Leading candidates", CANDIDATE_HEADS, rows, note)
+
+
+def _knobs(found: Found) -> SideTable:
+    heads = ("Hyperparameter", "Importance", "p", "Drawn for", "Best",
+             f"Within {found.study.delta:g} points")  # fmt: skip
+    return SideTable("Hyperparameters", heads, tuple(knob_rows(found)), NOTES[1])
+
+
+def _unknown(found: Found) -> list[str]:
+    looked = (
+        "The test set was not read: what the best one is worth on it is said by --final, once."
+        if found.test is None
+        else "The test accuracy speaks for these test images, retrained, not for new ones."
+    )
+    lines = [f"{line[0].upper()}{line[1:]}." for line in found.warnings]
+    return [
+        *lines,
+        "The validation images of the fresh replicates took part in choosing: their accuracy may "
+        "be a little too high for images that nobody has seen.",
+        looked,
+        "Other spaces, other data and longer trainings were not tried.",
+    ]
+
+
+def _search_facts(found: Found) -> list[tuple[str, str]]:
+    return [
+        ("Machine", visible(found.machine)),
+        ("Wall time", duration(found.seconds)),
+        ("Training time", duration(found.training_seconds)),
+        ("Epochs trained", f"{found.epochs:,}"),
+        ("Seed", str(found.study.seed)),
+        ("Looks at the test set", str(found.looks)),
+        ("Dataset", f"{visible(found.dataset)}, SHA-256 {found.fingerprint[:16]}…"),
+        *((visible(name), visible(version)) for name, version in found.versions.items()),
+    ]
+
+
+def write_report(results: Results, folder: Path) -> list[Path]:
+    """Writes `report.html` and, under `figures/`, each figure as SVG, PNG and CSV.
+
+    Args:
+        results: what to report.
+        folder: the run's folder; made where it is missing.
+
+    Returns:
+        The files written, `report.html` first.
+
+    Raises:
+        OutputError: if a file cannot be written; those written before it are whole.
+    """
+    return _written(figures_of(results), partial(as_html, results), folder)
+
+
+def write_search(found: Found, folder: Path) -> list[Path]:
+    """Writes the page of a search and its figures; see `write_report`."""
+    return _written(search_figures(found), partial(search_as_html, found), folder)
+
+
+def _written(
+    plots: Sequence[Plot], page: Callable[[Sequence[Drawn]], str], folder: Path
+) -> list[Path]:
+    pairs, place = [_drawn(plot) for plot in plots], folder / "figures"
+    text = page([drawing for drawing, _ in pairs])
+    written = [write_whole(folder / "report.html", text.encode())]
+    for drawing, png in pairs:
+        written += _files(drawing.plot, drawing.svg, png, place)
+    return written
+
+
+def write_plots(plots: Sequence[Plot], folder: Path) -> list[Path]:
+    """Writes figures as SVG, PNG and CSV.
+
+    Args:
+        plots: what to draw.
+        folder: where to; made where it is missing.
+
+    Returns:
+        The files written.
+
+    Raises:
+        OutputError: if a file cannot be written; those written before it are whole.
+    """
+    return [file for plot in plots for file in _files(plot, *svg_and_png_of(plot), folder)]
+
+
+def _files(plot: Plot, svg: str, png: bytes, folder: Path) -> list[Path]:
+    return [
+        write_whole(folder / f"{plot.name}.svg", svg.encode()),
+        write_whole(folder / f"{plot.name}.png", png),
+        write_whole(folder / f"{plot.name}.csv", csv_of(plot).encode()),
+    ]
+
+
+def _drawn(plot: Plot) -> tuple[Drawn, bytes]:
+    """A figure as a page carries it, and as PNG: drawn once."""
+    svg, png = svg_and_png_of(plot)
+    return Drawn(plot, svg, dark_svg_of(plot, svg), csv_of(plot)), png
+
+
+def write_html(results: Results, file: Path) -> Path:
+    """Writes the report as one HTML file that needs nothing beside it.
+
+    Args:
+        results: what to report.
+        file: where to; its folder is made where it is missing.
+
+    Returns:
+        The file.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    return write_whole(file, as_html(results).encode())

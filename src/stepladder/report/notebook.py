@@ -7,12 +7,11 @@ import sys
 import time
 from typing import Any, Protocol
 
-from stepladder.records import Trial, TrialResult
-from stepladder.report.announcing import announcement
-from stepladder.report.tally import Clock, Tally
+from stepladder.execution.progress import Planned, Progress
+from stepladder.report.progress import Clock, Tally, announcement
 from stepladder.report.wording import counted, duration, elided, number, visible
-from stepladder.runner.progress import Planned, Progress
-from stepladder.runner.results import Results
+from stepladder.runs.results import Results
+from stepladder.trials.trial import Trial, TrialResult
 
 __all__ = ["NotebookProgress", "as_notebook_html", "for_notebook"]
 
@@ -40,9 +39,9 @@ def for_notebook() -> Progress | None:
 
 def as_notebook_html(results: Results) -> str:
     """The table and the curves of a study as a piece of a page; every name in it escaped."""
-    from stepladder.report.answer import answer
+    from stepladder.report.figures.curves import validation_plot
     from stepladder.report.html import drawn
-    from stepladder.report.plots.overlay import validation_plot
+    from stepladder.report.summary import answer
     from stepladder.report.view import view_of
 
     view = view_of(results)

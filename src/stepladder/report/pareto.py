@@ -1,33 +1,236 @@
-"""Several runs in accuracy, time and size: who is beaten by none, and who is the smallest."""
+"""Accuracy against time and size over runs."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
-from stepladder.errors import InputError
-from stepladder.report.formats import csv_text
-from stepladder.report.json_form import finite
-from stepladder.report.pareto_entries import Entry, Part
-from stepladder.report.plots.pareto import SIZE, TIME, Point, Spot, front_plot, spots
-from stepladder.report.plots.plot import Plot
-from stepladder.report.side_table import SideTable
-from stepladder.report.wording import counted, number
+from stepladder.errors import InputError, OutputError, StoreError
+from stepladder.files import usable
+from stepladder.report.figures.base import Plot
+from stepladder.report.figures.pareto import SIZE, TIME, Point, Spot, front_plot, spots
+from stepladder.report.json import finite
+from stepladder.report.markdown import csv_text, markdown_side_table
+from stepladder.report.tables import Shown, SideTable
+from stepladder.report.terminal import side_as_text
+from stepladder.report.wording import counted, number, visible
+from stepladder.runs.folder import (
+    STORE_NAME,
+    STUDY_NAME,
+    check_own,
+    finished_search,
+    run_folder,
+    search_again,
+)
+from stepladder.runs.results import Results
+from stepladder.runs.stored import results_of, results_so_far
+from stepladder.statistics.results import Estimate
+from stepladder.store import open_store
+from stepladder.study.study import Study
 
 __all__ = [
     "LEVELS",
+    "WINNER",
+    "Entry",
+    "Found",
+    "Part",
     "Smallest",
+    "Weighed",
     "as_csv",
     "as_json",
     "checked",
+    "entries_of_file",
+    "entries_of_results",
+    "entry_of_search",
     "plots_of",
     "sentence",
     "side_table",
     "smallest",
+    "weigh",
 ]
+
+Part = Literal["test", "validation"]
+WINNER = "winner"
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError)
+"""What is raised by a file that holds something else."""
+
+_LOCKED = (
+    "nobody has looked at its test figures; stepladder search --final does, or compare "
+    "--on validation"
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An arm of a run, or the winner of a search.
+
+    Attributes:
+        run: name of its run.
+        arm: its own name.
+        fingerprint: of the dataset.
+        accuracy: on the part that is compared, a fraction; over replicates that did not diverge.
+        seconds: of training one replicate, compiling left out: the mean over all that are
+            finished, diverged ones included; NaN where it is not known.
+        parameters: trainable numbers of its network.
+        n: replicates finished, diverged ones included.
+        diverged: replicates that became non-finite.
+    """
+
+    run: str
+    arm: str
+    fingerprint: str
+    accuracy: Estimate
+    seconds: float
+    parameters: int
+    n: int
+    diverged: int
+
+    @property
+    def name(self) -> str:
+        """Run and arm."""
+        return f"{visible(self.run)}: {visible(self.arm)}"
+
+    @property
+    def marked(self) -> str:
+        """Its name, with how many of its replicates diverged where some did."""
+        return f"{self.name} ({self.diverged} of {self.n} diverged)" if self.diverged else self.name
+
+    @property
+    def shown(self) -> Shown:
+        """Its accuracy in percent."""
+        return Shown.accuracy(self.accuracy)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a run has to be weighed.
+
+    Attributes:
+        name: of the run.
+        entries: its arms, and its winner.
+        left_out: arms that have no accuracy, its winner among them, each with why.
+    """
+
+    name: str
+    entries: tuple[Entry, ...]
+    left_out: tuple[tuple[str, str], ...] = ()
+
+    def named(self, name: str) -> Found:
+        """The same under another name of the run."""
+        return replace(self, name=name, entries=tuple(replace(e, run=name) for e in self.entries))
+
+
+def entries_of_results(results: Results, run: str, part: Part) -> Found:
+    """The arms of a run that have a finite accuracy."""
+    entries = [
+        Entry(
+            run, arm.arm.name, results.fingerprint,
+            arm.test_accuracy if part == "test" else arm.val_accuracy,
+            arm.seconds / arm.n, arm.parameters, arm.n, arm.diverged,
+        )
+        for arm in results.arms
+        if arm.n and arm.parameters and math.isfinite(arm.val_accuracy.mean)
+    ]  # fmt: skip
+    counts = ((arm.arm.name, arm.n, arm.diverged) for arm in results.arms)
+    return Found(run, tuple(entries), _lost(counts))
+
+
+def entries_of_file(file: Path, part: Part) -> Found:
+    """The same of results that were saved as JSON, wherever their run is.
+
+    Args:
+        file: a run's `results.json` or a search's `search.json`.
+        part: of the data that is compared.
+
+    Raises:
+        InputError: if it is neither.
+    """
+    try:
+        said = json.loads(file.read_text("utf-8"))
+        run = str(said["study"])
+        if "best" in said:
+            return _winner(said, run, part)
+        arms = (
+            _saved(said, arm, run, part)
+            for arm in said["arms"]
+            if arm["n"] and arm["parameters"] and arm["val_accuracy"]["mean"] is not None
+        )
+        counts = ((str(arm["name"]), int(arm["n"]), int(arm["diverged"])) for arm in said["arms"])
+        return Found(run, tuple(arms), _lost(counts))
+    except _UNREADABLE as error:
+        raise InputError(
+            f"RUN must be the folder of a run, or a file that stepladder results --format json "
+            f"printed, found the file {str(file)!r}, which is none ({type(error).__name__})"
+        ) from None
+
+
+def entry_of_search(file: Path, run: str, part: Part) -> Found:
+    """The winner of a search as its folder has it, over fresh replicates.
+
+    Args:
+        file: `search.json` of its folder.
+        run: name of the run.
+        part: of the data that is compared.
+
+    Raises:
+        OutputError: if the file cannot be read.
+    """
+    try:
+        return _winner(json.loads(file.read_text("utf-8")), run, part)
+    except _UNREADABLE as error:
+        raise OutputError(
+            f"{file} must be what a search has left, found a file that cannot be read "
+            f"({type(error).__name__}); run the search again, which trains nothing"
+        ) from None
+
+
+def _saved(said: Mapping[str, Any], arm: Mapping[str, Any], run: str, part: Part) -> Entry:
+    accuracy = arm["test_accuracy" if part == "test" else "val_accuracy"]
+    return Entry(
+        run, str(arm["name"]), str(said["fingerprint"]), _estimate(accuracy),
+        _seconds(arm["seconds"]) / int(arm["n"]), int(arm["parameters"]),
+        int(arm["n"]), int(arm["diverged"]),
+    )  # fmt: skip
+
+
+def _winner(said: Mapping[str, Any], run: str, part: Part) -> Found:
+    best = said["best"]
+    accuracy = best["test_accuracy" if part == "test" else "val_accuracy"]
+    if accuracy is None:
+        return Found(run, (), ((WINNER, _LOCKED),))
+    # Older files have the time of its training in the search alone.
+    seconds = best.get("replicate_seconds", best["seconds"])
+    winner = Entry(
+        run, WINNER, str(said["fingerprint"]), _estimate(accuracy), _seconds(seconds),
+        int(best["parameters"]), len(accuracy["values"]), int(best["diverged"]),
+    )  # fmt: skip
+    return Found(run, (winner,))
+
+
+def _lost(counts: Iterable[tuple[str, int, int]]) -> tuple[tuple[str, str], ...]:
+    """Arms of which every replicate diverged: names, with replicates finished and diverged."""
+    return tuple(
+        (name, f"diverged in all {counted(n, 'replicate')}")
+        for name, n, diverged in counts
+        if n and diverged == n
+    )
+
+
+def _seconds(said: float | None) -> float:
+    return math.nan if said is None else float(said)
+
+
+def _estimate(said: Mapping[str, Any]) -> Estimate:
+    ends = (None if said[end] is None else float(said[end]) for end in ("ci_low", "ci_high"))
+    low, high = ends
+    values = tuple(math.nan if each is None else float(each) for each in said["values"])
+    return Estimate(float(said["mean"]), low, high, values)
+
 
 LEVELS = (0.98, 0.99)
 """Accuracies at which the smallest network is named."""
@@ -200,3 +403,122 @@ def _smallest(found: Smallest) -> dict[str, Any]:
     return {"level": found.level} | {
         name: None if each is None else each.name for name, each in names.items()
     }
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """Arms and winners of several runs.
+
+    Attributes:
+        entries: each of them.
+        part: of the data that accuracies are of.
+        notes: what was left out, in sentences.
+    """
+
+    entries: tuple[Entry, ...]
+    part: Part
+    notes: tuple[str, ...]
+
+    @property
+    def plots(self) -> tuple[Plot, ...]:
+        """The figures."""
+        return plots_of(self.entries, self.part)
+
+    def as_text(self, form: str) -> str:
+        """All of it as `table`, `json`, `csv` or `markdown`."""
+        if form == "json":
+            return as_json(self.entries, self.part)
+        if form == "csv":
+            return as_csv(self.entries, self.part)
+        table = side_table(self.entries, self.part)
+        lines = [sentence(smallest(self.entries, each)) for each in LEVELS]
+        if form == "markdown":
+            return "\n".join(
+                [*markdown_side_table(table), "", *(f"- {each}" for each in lines), ""]
+            )
+        return "\n".join([side_as_text(table), *lines, ""])
+
+
+def weigh(runs: Sequence[str | Path], *, part: Part = "test", store: str | None = None) -> Weighed:
+    """Arms of runs and winners of searches, with accuracy, training time and weights.
+
+    Test figures are those that the runs show themselves; reading them is a look, and the same
+    look as theirs. Validation figures are none.
+
+    Args:
+        runs: folders of runs and of searches, or files of results that they left as JSON; one that
+            is named twice counts once.
+        part: which accuracy.
+        store: URL of the runs' store where that is not in their folders.
+
+    Raises:
+        InputError: if a folder or file is none of a run, they are of several datasets, or there is
+            nothing to compare.
+        StoreError: if a store cannot be read, or holds another study of a run's name.
+    """
+    files = [usable(run, "RUN") for run in runs]
+    places = {Path(os.path.abspath(file)): file for file in files}
+    told = [
+        entries_of_file(file, part) if file.is_file() else _of_folder(file, part, store)
+        for file in places.values()
+    ]
+    told = _told_apart(told, list(places))
+    entries = tuple(entry for found in told for entry in found.entries)
+    notes = tuple(
+        f"{visible(found.name)}: {visible(arm)} is left out: {why}"
+        for found in told
+        for arm, why in found.left_out
+    )
+    checked(entries, notes)
+    return Weighed(entries, part, notes)
+
+
+def _told_apart(told: Sequence[Found], places: Sequence[Path]) -> list[Found]:
+    """Runs of one name each under the least of its path that no other of them ends with."""
+    made = []
+    for found, place in zip(told, places, strict=True):
+        same = [other for each, other in zip(told, places, strict=True) if each.name == found.name]
+        ends = (Path(*place.parts[-length:]) for length in range(1, len(place.parts)))
+        apart = (end for end in ends if sum(_ends(other, end) for other in same) == 1)
+        made.append(found if len(same) == 1 else found.named(str(next(apart, place))))
+    return made
+
+
+def _ends(place: Path, end: Path) -> bool:
+    return place.parts[-len(end.parts) :] == end.parts
+
+
+def _of_folder(run: Path, part: Part, store: str | None) -> Found:
+    """What the folder of a run or of a search has."""
+    folder = run_folder(run)
+    name = folder.name or str(folder)
+    study = Study.load(folder / STUDY_NAME)
+    found = Found(name, ())
+    if file := finished_search(folder, study):
+        found = entry_of_search(file, name, part)
+        if not study.techniques:
+            return found
+    elif study.search is not None:
+        found = Found(name, (), ((WINNER, _unfinished(folder, study, store)),))
+    with open_store(store or str(folder / STORE_NAME), create=False) as kept:
+        check_own(kept, study, folder)
+        try:
+            if part == "test":
+                results = results_of(kept, study.name, "pareto", curves=False)
+            else:
+                results = results_so_far(kept, study.name)
+        except StoreError:
+            if study.search is None:
+                raise
+            return found
+    arms = entries_of_results(results, name, part)
+    return replace(
+        found,
+        entries=(*found.entries, *arms.entries),
+        left_out=(*found.left_out, *arms.left_out),
+    )
+
+
+def _unfinished(folder: Path, study: Study, store: str | None) -> str:
+    """Why a search has no winner yet, and what to do."""
+    return f"its search is not finished; `{search_again(folder, study, store)}` goes on with it"

@@ -6,16 +6,24 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
-from stepladder.analysis.judged import Effect
-from stepladder.analysis.scored import ScoredArm
-from stepladder.report import table
-from stepladder.report.footnotes import rule_text
-from stepladder.report.formats import csv_text, view_as_markdown
-from stepladder.report.json_form import effect_as_json, estimate_as_json
-from stepladder.report.sentences import Headline, Part, headlines_of, points
-from stepladder.report.shown import Shown
+from stepladder.report import terminal
+from stepladder.report.json import effect_as_json, estimate_as_json
+from stepladder.report.markdown import csv_text, view_as_markdown
+from stepladder.report.tables import Shown
 from stepladder.report.view import Row, View, judged_cells
-from stepladder.report.wording import counted, elided, verdict_text, visible
+from stepladder.report.wording import (
+    Headline,
+    Part,
+    counted,
+    elided,
+    headlines_of,
+    points,
+    rule_text,
+    verdict_text,
+    visible,
+)
+from stepladder.statistics.results import Effect
+from stepladder.statistics.scores import ScoredArm
 
 __all__ = ["CSV_COLUMNS", "FORMATS", "show", "view_of_scores"]
 
@@ -105,8 +113,8 @@ def _notes(arm: ScoredArm, delta: float) -> tuple[str, ...]:
 
 
 def show(arms: Sequence[ScoredArm], delta: float, stream: TextIO | None = None) -> None:
-    """Prints the table; arguments as for `stepladder.report.table.show`."""
-    table.show_view(view_of_scores(arms, delta), stream)
+    """Prints the table; arguments as for `stepladder.report.terminal.show`."""
+    terminal.show_view(view_of_scores(arms, delta), stream)
 
 
 def _json(arms: Sequence[ScoredArm], delta: float) -> str:

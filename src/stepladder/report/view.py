@@ -1,4 +1,4 @@
-"""What will be shown, as plain values: built once from the results, before anything is drawn."""
+"""Results -> rows, cells, tables: built once, rendered many times."""
 
 from __future__ import annotations
 
@@ -7,20 +7,114 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
-from stepladder.analysis.judged import Effect, Verdict
-from stepladder.report import footnotes, sentences
-from stepladder.report.confounds import confound_tables
-from stepladder.report.ensembles import ensemble_tables
-from stepladder.report.findings import FoundLine, found_lines
-from stepladder.report.readout import readout_tables
-from stepladder.report.sentences import Headline
-from stepladder.report.shown import Shown
-from stepladder.report.side_table import SideTable
-from stepladder.report.tuning import tuning_tables
-from stepladder.report.wording import counted, number, verdict_text, visible
-from stepladder.runner.results import ArmResult, Results
+from stepladder.diagnosis.findings import Finding
+from stepladder.report import wording
+from stepladder.report.tables import (
+    Shown,
+    SideTable,
+    confound_tables,
+    ensemble_tables,
+    readout_tables,
+    tuning_tables,
+)
+from stepladder.report.wording import (
+    Headline,
+    counted,
+    elided,
+    joined,
+    number,
+    verdict_text,
+    visible,
+)
+from stepladder.runs.results import ArmResult, Results
+from stepladder.statistics.results import Effect, Verdict
 
-__all__ = ["JudgedCells", "Row", "Shown", "View", "judged_cells", "view_of"]
+__all__ = [
+    "FoundLine",
+    "JudgedCells",
+    "Row",
+    "Shown",
+    "View",
+    "found_lines",
+    "judged_cells",
+    "view_of",
+]
+
+NAMES_SHOWN = 4
+NAME_LENGTH = 34
+
+
+@dataclass(frozen=True)
+class FoundLine:
+    """One thing that was found.
+
+    Attributes:
+        code: which rule found it.
+        names: the arms of which it holds, for a sentence, made visible, not escaped.
+        text: what it is; where it holds of several arms, with the numbers of the first of them.
+        remedy: what to do about it, in a sentence.
+        mends: the catalogue's techniques that mend it, such as "ReLU or He normal", or "".
+        texts: for each of the arms its name, made visible, and all that is said of it.
+    """
+
+    code: str
+    names: str
+    text: str
+    remedy: str
+    mends: str
+    texts: tuple[tuple[str, str], ...]
+
+    @property
+    def sentence(self) -> str:
+        """Text and remedy."""
+        return f"{self.text}. {self.remedy}"
+
+    @property
+    def brief(self) -> str:
+        """Text and techniques."""
+        return f"{self.text}{f' → {self.mends}' if self.mends else ''}"
+
+
+def found_lines(arms: Sequence[ArmResult]) -> tuple[FoundLine, ...]:
+    """A line for each thing that was found, in the order in which rules name them."""
+    order: list[str] = []
+    groups: dict[tuple[str, str], list[tuple[str, Finding]]] = {}
+    for arm in arms:
+        for finding in arm.findings:
+            groups.setdefault((finding.code, finding.title), []).append((arm.arm.name, finding))
+            if finding.code not in order:
+                order.append(finding.code)
+    lines = sorted(groups.items(), key=lambda group: order.index(group[0][0]))
+    return tuple(_line(code, found) for (code, _), found in lines)
+
+
+def _line(code: str, found: Sequence[tuple[str, Finding]]) -> FoundLine:
+    name, first = found[0]
+    texts = [visible(finding.text) for _, finding in found]
+    said = texts[0]
+    if len(set(texts)) > 1:
+        detail = (
+            f"{first.where.strip()}{': ' if first.where and first.detail else ''}{first.detail}"
+        )
+        said = f"{first.title} ({elided(name, NAME_LENGTH)}: {detail or 'in all replicates'})"
+    names = [elided(each, NAME_LENGTH) for each, _ in found]
+    mends = joined(list(dict.fromkeys(each.technique for _, each in found if each.technique)), "or")
+    advice = f"{first.advice[:1].upper()}{first.advice[1:]}"
+    return FoundLine(
+        code=code,
+        names=_short(names),
+        text=visible(said),
+        remedy=visible(f"{advice}{f'; the catalogue has {mends}' if mends else ''}."),
+        mends=visible(mends),
+        texts=tuple(zip((visible(each) for each, _ in found), texts, strict=True)),
+    )
+
+
+def _short(names: Sequence[str]) -> str:
+    if len(names) <= NAMES_SHOWN:
+        return joined(names)
+    return f"{', '.join(names[: NAMES_SHOWN - 1])} and {len(names) - NAMES_SHOWN + 1} other arms"
+
 
 # Where this holds for every replicate, an accuracy would be a number about nothing.
 _CONSTANT = re.compile(r"answers .+ to every image\.?")
@@ -128,13 +222,13 @@ def view_of(results: Results) -> View:
     source = results.study.reported.source if results.study.reported and has_reported else None
     return View(
         title=visible(results.study.name),
-        subtitle=sentences.subtitle(results),
-        status=sentences.status(results),
-        headlines=sentences.headlines(results),
+        subtitle=wording.subtitle(results),
+        status=wording.status(results),
+        headlines=wording.headlines(results),
         rows=rows,
         reported_source=visible(source) if source else None,
-        comparison=sentences.comparison(results),
-        footnotes=(*footnotes.footnotes(results), *results.warnings),
+        comparison=wording.comparison(results),
+        footnotes=(*wording.footnotes(results), *results.warnings),
         tables=(
             *readout_tables(results.readout, results.study.delta),
             *ensemble_tables(results.arms),

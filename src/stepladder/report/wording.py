@@ -1,21 +1,50 @@
-"""Numbers and names as they are shown: rounding, signs, lengths, and nothing invisible."""
+"""Numbers, sentences, footnotes, glossary."""
 
 from __future__ import annotations
 
 import math
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from stepladder.runs.results import Results
+from stepladder.statistics.results import Effect, Readout, Verdict
 
 __all__ = [
     "MINUS",
     "MISSING",
+    "UNDER_NEW_IMAGES",
+    "Headline",
+    "Judged",
+    "Part",
+    "adaptive_note",
+    "combinations_of",
+    "comparison",
     "counted",
     "duration",
     "elided",
+    "footnotes",
+    "glossary",
+    "headlines",
+    "headlines_of",
+    "interval_note",
     "joined",
+    "ladder_note",
+    "looks_note",
     "number",
     "p_value",
+    "parts_of",
+    "points",
+    "rate_note",
+    "rule_text",
     "signed",
+    "status",
+    "subtitle",
+    "tuning_note",
+    "undecided",
+    "verdict_note",
     "verdict_text",
     "visible",
 ]
@@ -111,3 +140,388 @@ def duration(seconds: float) -> str:
 def verdict_text(verdict: str, delta: float) -> str:
     """A verdict with the study's δ, in percentage points, in the place of its letter."""
     return verdict.replace("δ", f"{delta:g}")
+
+
+Judged = tuple[str, Effect]
+"""A name and what is known of it."""
+
+NAMES_SHOWN = 6
+NAME_LENGTH = 60
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of a sentence; a name is set apart from the words around it."""
+
+    text: str
+    is_name: bool = False
+
+
+@dataclass(frozen=True)
+class Headline:
+    """One sentence on all arms of one verdict.
+
+    Attributes:
+        kind: the verdict, or "unknown" for a sentence on what cannot be said yet.
+        parts: the sentence in pieces.
+    """
+
+    kind: Verdict | Literal["unknown"]
+    parts: tuple[Part, ...]
+
+    @property
+    def text(self) -> str:
+        """The sentence."""
+        return "".join(part.text for part in self.parts)
+
+
+def headlines(results: Results) -> tuple[Headline, ...]:
+    """One sentence a verdict that occurs; "improves" is said of `helps` alone.
+
+    A factorial's sentences are on its techniques, any other design's on its arms.
+    """
+    if results.readout is not None:
+        main = [(each.technique, each.effect) for each in results.readout.main]
+        where = f" averaged over {combinations_of(results.readout)}"
+        return headlines_of(main, results.study.delta, where, of="techniques")
+    judged = [(each.arm.name, each.effect) for each in results.arms if each.effect is not None]
+    if not judged:
+        return (Headline("unknown", (Part(_nothing_judged(results)),)),)
+    return headlines_of(judged, results.study.delta)
+
+
+def headlines_of(
+    judged: Sequence[Judged],
+    delta: float,
+    where: str = "",
+    measure: str = "test accuracy",
+    of: str = "arms",
+) -> tuple[Headline, ...]:
+    """One sentence a verdict that occurs.
+
+    Args:
+        judged: names with their effects.
+        delta: percentage points below which a difference does not matter.
+        where: what to say behind the measure, such as " averaged over all combinations".
+        measure: what improves.
+        of: what the names are of.
+    """
+    made: list[Headline] = []
+    for verdict in _ORDER:
+        group = [(name, effect) for name, effect in judged if effect.verdict == verdict]
+        if group:
+            made.append(Headline(verdict, _sentence(verdict, group, delta, measure + where, of)))
+    return tuple(made)
+
+
+_ORDER: tuple[Verdict, ...] = (
+    "helps",
+    "hurts",
+    "no difference beyond δ",
+    "not enough replicates",
+)
+
+
+def _nothing_judged(results: Results) -> str:
+    if any(result.arm.compared_with is not None for result in results.arms):
+        return "No two arms can be compared yet: nothing is known of any technique."
+    return "No arm is compared with another: this study says nothing of any technique."
+
+
+def _sentence(
+    verdict: Verdict, group: Sequence[Judged], delta: float, measure: str, of: str
+) -> tuple[Part, ...]:
+    one = len(group) == 1
+    if verdict == "helps":
+        return (
+            *_named(group, of, sized=True),
+            Part(f" improve{'s' if one else ''} {measure}."),
+        )
+    if verdict == "hurts":
+        return (
+            *_named(group, of, sized=True),
+            Part(f" lower{'s' if one else ''} {measure}."),
+        )
+    if verdict == "no difference beyond δ":
+        end = f" make{'s' if one else ''} no difference beyond {points(delta)} in {measure}."
+        return (*_named(group, of, sized=True), Part(end))
+    verb = "needs" if one else "need"
+    return (
+        *_named(group, of, needed=True),
+        Part(f" {verb} more replicates before anything can be said."),
+    )
+
+
+def combinations_of(readout: Readout) -> str:
+    """What a read-out is taken over: only where all were trained has it shares."""
+    return "all combinations" if readout.shares else "a fraction of all combinations"
+
+
+def undecided(results: Results) -> str:
+    """How many comparisons of two arms are open, without a full stop; empty where none is."""
+    effects = [arm.effect for arm in results.arms if arm.effect is not None]
+    count = sum(effect.verdict == "not enough replicates" for effect in effects)
+    if not count:
+        return ""
+    pairs = counted(len(effects), "comparison")
+    return f"{count:,} of {pairs} of two arms need more replicates"
+
+
+def points(delta: float) -> str:
+    """A number of percentage points with its noun."""
+    return f"{delta:g} point" + ("" if delta == 1 else "s")
+
+
+def _named(
+    group: Sequence[Judged], of: str, sized: bool = False, needed: bool = False
+) -> list[Part]:
+    parts: list[Part] = []
+    shown = group if len(group) <= NAMES_SHOWN else group[: NAMES_SHOWN - 1]
+    for index, (name, effect) in enumerate(shown):
+        if index:
+            is_last = index == len(group) - 1
+            parts.append(Part(" and " if is_last else ", "))
+        parts.append(Part(elided(name, NAME_LENGTH), is_name=True))
+        if sized:
+            parts.append(Part(f" ({signed(effect.mean)})"))
+        if needed and effect.replicates_needed is not None:
+            parts.append(Part(f" (about {effect.replicates_needed:,} in all)"))
+    if len(shown) < len(group):
+        parts.append(Part(f" and {len(group) - len(shown)} other {of}"))
+    return parts
+
+
+def subtitle(results: Results) -> str:
+    """Dataset, sizes, design and replicates in a line."""
+    sizes = ", ".join(parts_of(results))
+    design = results.study.design.replace("_", " ")
+    most = results.study.replicates
+    replicates = (
+        f"up to {most:,} replicates" if results.study.adaptive else counted(most, "replicate")
+    )
+    arms = counted(len(results.arms), "arm")
+    return f"{visible(results.dataset)}: {sizes} · {design} of {arms} · {replicates}"
+
+
+def parts_of(results: Results) -> list[str]:
+    """The parts of the dataset with their sizes, in the order in which they are used."""
+    known = sorted(results.sizes.items(), key=lambda part: _PARTS.find(part[0]))
+    return [f"{count:,} {visible(part)}" for part, count in known]
+
+
+_PARTS = "train validation test"
+
+
+def status(results: Results) -> str:
+    """What is missing of the study, or nothing when it is finished."""
+    if results.finished:
+        return ""
+    if results.study.tuned is not None and results.tuned is None:
+        return "Unfinished: the arms are being tuned, and none is compared before that is done."
+    done = sum(result.n for result in results.arms)
+    each = results.study.replicates
+    planned = max(sum(result.planned or each for result in results.arms), done)
+    return f"Unfinished: {done:,} of {counted(planned, 'trial')}. Every figure may still change."
+
+
+def comparison(results: Results) -> str:
+    """Which arm each effect is against, in words; empty where nothing is compared."""
+    arms = [result.arm for result in results.arms]
+    against = [arm.compared_with for arm in arms if arm.compared_with is not None]
+    if not against:
+        return ""
+    if len(set(against)) == 1:
+        return (
+            f"Effect: percentage points of test accuracy against {elided(against[0], NAME_LENGTH)}."
+        )
+    above = [
+        arm.compared_with == before.name
+        for before, arm in pairwise(arms)
+        if arm.compared_with is not None
+    ]
+    return f"{_EFFECT} the arm above{'' if all(above) else ', or the one named'}."
+
+
+_EFFECT = "Effect: percentage points of test accuracy against"
+
+
+UNDER_NEW_IMAGES = "; an effect's interval for new test images too is under new images"
+"""A clause that is true only where there is such a column."""
+
+
+def footnotes(results: Results) -> tuple[str, ...]:
+    """What the intervals speak for, how verdicts are reached, what the design leaves open."""
+    return tuple(
+        note
+        for note in (
+            interval_note(results),
+            verdict_note(results),
+            ladder_note(results),
+            rate_note(results),
+            tuning_note(results),
+            adaptive_note(results),
+            looks_note(results),
+        )
+        if note
+    )
+
+
+def interval_note(results: Results) -> str:
+    """Which images and trainings an interval speaks for."""
+    counts = sorted({result.n - result.diverged for result in results.arms})
+    if not counts or counts[-1] == 0:
+        return "No replicate has finished: there are no figures yet."
+    if counts[-1] == 1:
+        return (
+            "One replicate an arm: no interval can be given, and nothing says how sure a figure is."
+        )
+    several = [count for count in counts if count > 1]
+    span = f"{several[0]:,}" if len(several) == 1 else f"{several[0]:,} to {several[-1]:,}"
+    images = f"these {results.sizes['test']:,}" if "test" in results.sizes else "these"
+    said = (
+        f"± is the 95 % t interval of the mean over {span} replicates: {images} test images, "
+        "retrained. It does not speak for new test images"
+    )
+    if any(result.effect and result.effect.new_images for result in results.arms):
+        return f"{said}{UNDER_NEW_IMAGES}."
+    return f"{said}."
+
+
+def verdict_note(results: Results) -> str:
+    """How verdicts are reached; empty where there is none."""
+    if all(result.effect is None for result in results.arms):
+        return ""
+    compared = sum(result.arm.compared_with is not None for result in results.arms)
+    return (
+        f"Verdicts: {rule_text(compared, '5 %' if results.adapted is None else '')}; no difference "
+        f"means within {points(results.study.delta)} by two one-sided tests."
+    )
+
+
+def rule_text(comparisons: int, level: str = "5 %") -> str:
+    """By which tests a difference is told, in a family of some size.
+
+    Args:
+        comparisons: of the family.
+        level: of the tests; empty where another note tells it.
+    """
+    at = f", at {level}" if level else ""
+    family = f", corrected for {comparisons} comparisons (Holm)" if comparisons > 1 else ""
+    return f"paired t test over replicates, with sign flips or one sign throughout{at}{family}"
+
+
+def ladder_note(results: Results) -> str:
+    """What a ladder leaves open; empty for another design."""
+    if results.study.design != "ladder" or len(results.arms) < 3:
+        return ""
+    return "A rung stands on the rungs below it: on another base its effect may differ."
+
+
+def rate_note(results: Results) -> str:
+    """What one learning rate for all leaves open; empty where each has its own."""
+    rates = {result.arm.recipe.learning_rate for result in results.arms}
+    if len(rates) != 1 or len(results.arms) < 2 or results.study.tuned is not None:
+        return ""
+    return (
+        f"Every arm kept one learning rate, {rates.pop():g}: an arm may be worth more at a rate "
+        "of its own."
+    )
+
+
+def tuning_note(results: Results) -> str:
+    """How a fair study was tuned; empty for a fixed one."""
+    tuned = results.tuned
+    if tuned is None:
+        return ""
+    wider = f", widened {tuned.widenings}×" if tuned.widenings else ""
+    candidates = counted(len(tuned.arms[0].tried), "candidate") if tuned.arms else "no candidate"
+    return (
+        f"Fair: each arm has its own {joined(tuned.fields)}, the best of {candidates}{wider} on "
+        f"validation accuracy, the same for every arm, on {counted(tuned.replicates, 'replicate')} "
+        "that the comparison does not use."
+    )
+
+
+def adaptive_note(results: Results) -> str:
+    """How replicates were added; empty where their number is fixed."""
+    adapted = results.adapted
+    if adapted is None:
+        return ""
+    saved = adapted.at_most - adapted.trials
+    looks = joined([str(each) for each in adapted.looks])
+    said = (
+        f"Replicates were added while a verdict was open, at {adapted.taken} of the looks planned "
+        f"at {looks}, the error rate split among them"
+    )
+    if saved > 0:
+        said += (
+            f": {adapted.trials:,} trials instead of {adapted.at_most:,}, which saved about "
+            f"{duration(adapted.seconds_saved)} of training"
+        )
+    return f"{said}. Intervals are not corrected for stopping."
+
+
+def looks_note(results: Results) -> str:
+    """How often test figures were read."""
+    if results.looks <= 1:
+        return "First look at this test set."
+    return (
+        f"{results.looks:,} looks at this test set so far: the more looks, the more a choice made "
+        "on them is fitted to it."
+    )
+
+
+_ALWAYS = {
+    "Recipe": "all that defines one training: layers, activation, initial weights, optimizer, "
+    "learning rate, batch size, epochs and the rest.",
+    "Technique": "a named change to a recipe.",
+    "Arm": "one recipe under a name, with the arm that it is compared with.",
+    "Replicate": "one draw of everything random: validation split, initial weights, data order, "
+    "dropout. The same number is the same draw in every arm.",
+    "Trial": "one arm trained in one replicate.",
+    "Validation part": "training images kept apart, on which choices may be made.",
+    "Look": "one reading of test figures. The more looks, the more a choice is fitted to them.",
+    "95 % interval": "made so that 95 of 100 such intervals hold the true mean. Of these images, "
+    "retrained, unless it says new images too.",
+    "Log-odds": "ln(p / (1 - p)) of an accuracy p, a scale on which halving the errors is the "
+    "same step wherever it begins.",
+}
+_COMPARED = {
+    "Effect": "the mean paired difference of test accuracy between an arm and the one it is "
+    "compared with, in percentage points.",
+    "Helps, hurts": "the difference is above, or below, zero by a paired t test at 5 % after "
+    "Holm's correction, and the signs of the pairs agree with it.",
+    "Not enough replicates": "neither a difference nor its absence could be shown.",
+    "Holm's correction": "raises the bar with the number of comparisons, so that the chance that "
+    "any of equal arms is said to help or to hurt stays at 5 %, and likewise the chance that any "
+    "difference of δ or more is said to be none.",
+    "Pareto front": "the arms that no other beats in both accuracy and time.",
+}
+_FACTORIAL = {
+    "Main effect": "what a technique adds, averaged over the combinations of the others that "
+    "were trained.",
+    "Interaction": "how many points more a technique is worth where another is.",
+    "Shapley value": "a technique's part in the gain from base to all: its worth averaged over "
+    "all orders in which techniques could be put on top of each other.",
+}
+_FAIR = {
+    "Fair study": "each arm has its own best learning rate, tuned with equal effort on replicates "
+    "that the comparison does not use.",
+}
+
+
+def glossary(results: Results) -> tuple[tuple[str, str], ...]:
+    """Words and meanings, in the order of the alphabet."""
+    words = dict(_ALWAYS)
+    if any(each.effect is not None for each in results.arms):
+        delta = number(results.study.delta, 2)
+        words |= _COMPARED
+        words["No difference beyond δ"] = (
+            f"the difference lies within ± δ = {delta} points by two one-sided tests: an absence "
+            "that was shown, not merely not refuted."
+        )
+    if results.readout is not None:
+        words |= _FACTORIAL
+    if results.tuned is not None:
+        words |= _FAIR
+    return tuple(sorted(words.items(), key=lambda word: word[0].lower()))

@@ -28,7 +28,7 @@ def is_missing(url_or_path: str | Path) -> bool:
     Raises:
         StoreError: if the address is malformed.
     """
-    from stepladder.store.address import parse
+    from stepladder.store.connection import parse
 
     path = parse(url_or_path).path
     return path is not None and not os.path.exists(path)

@@ -9,11 +9,10 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
-from stepladder.outcome import Outcome, outcome_of
-from stepladder.recipe import Recipe
-from stepladder.records import TrialResult
-from stepladder.study import Study
-from stepladder.values import fingerprint
+from stepladder.study.recipe import Recipe
+from stepladder.study.schema import fingerprint
+from stepladder.study.study import Study
+from stepladder.trials.trial import Outcome, TrialResult, outcome_of
 
 __all__ = ["Driver", "Look", "Store", "StudyRecord", "digest_of"]
 

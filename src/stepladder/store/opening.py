@@ -10,9 +10,14 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from stepladder.errors import NoStoreError, StoreError
-from stepladder.store.address import Address, parse
-from stepladder.store.engine import WRITES, looking_engine, store_engine
-from stepladder.store.faults import explained
+from stepladder.store.connection import (
+    WRITES,
+    Address,
+    explained,
+    looking_engine,
+    parse,
+    store_engine,
+)
 from stepladder.store.schema import REVISIONS, VERSION_TABLE, metadata, studies
 from stepladder.store.sql import SqlStore
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from stepladder.store.trial_rows import CURVE_FIELDS
+from stepladder.store.rows import CURVE_FIELDS
 
 __all__ = [
     "REVISIONS",

@@ -12,28 +12,32 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from stepladder.errors import RunError, StoreError
-from stepladder.outcome import Outcome
-from stepladder.recipe import Recipe
-from stepladder.records import Probes, TrialResult
-from stepladder.store import claim_rows
-from stepladder.store.address import Address
+from stepladder.store import statements
 from stepladder.store.base import Driver, Look, Store, StudyRecord, digest_of
-from stepladder.store.beside_rows import NO_EPOCHS, epochs_by_id, probes_by_id
-from stepladder.store.columns import Row
-from stepladder.store.engine import WRITES
-from stepladder.store.faults import explained
-from stepladder.store.inserting import chunks, insert_new, now
-from stepladder.store.patience import again_if_cut, connected
-from stepladder.store.probe_rows import encode_probes
-from stepladder.store.schema import claims, epochs, looks, probes, studies, trials
-from stepladder.store.study_rows import decode_look, decode_study, encode_study
-from stepladder.store.trial_rows import (
+from stepladder.store.connection import WRITES, Address, again_if_cut, connected, explained
+from stepladder.store.rows import (
     Epochs,
+    Row,
+    decode_look,
     decode_outcome,
+    decode_study,
     decode_timing,
     decode_trial,
+    encode_probes,
+    encode_study,
     encode_trial,
 )
+from stepladder.store.schema import claims, epochs, looks, probes, studies, trials
+from stepladder.store.statements import (
+    NO_EPOCHS,
+    chunks,
+    epochs_by_id,
+    insert_new,
+    now,
+    probes_by_id,
+)
+from stepladder.study.recipe import Recipe
+from stepladder.trials.trial import Outcome, Probes, TrialResult
 
 __all__ = ["SqlStore"]
 
@@ -82,31 +86,31 @@ class SqlStore(Store):
     def claim(self, driver: Driver, ids: Iterable[str]) -> set[str]:
         """See `Store.claim`."""
         with self.transaction(writes=True) as connection:
-            return claim_rows.claim(connection, driver, ids)
+            return statements.claim(connection, driver, ids)
 
     @again_if_cut
     def claimed(self, ids: Iterable[str]) -> dict[str, Driver]:
         """See `Store.claimed`."""
         with self.transaction() as connection:
-            return dict(claim_rows.claimed(connection, ids))
+            return dict(statements.claimed(connection, ids))
 
     @again_if_cut
     def drivers(self) -> list[Driver]:
         """See `Store.drivers`."""
         with self.transaction() as connection:
-            return claim_rows.every_driver(connection)
+            return statements.every_driver(connection)
 
     @again_if_cut
     def beat(self, driver_id: str) -> bool:
         """See `Store.beat`."""
         with self.transaction(writes=True) as connection:
-            return claim_rows.beat(connection, driver_id)
+            return statements.beat(connection, driver_id)
 
     @again_if_cut
     def dismiss(self, driver_id: str, beat: int | None = None) -> bool:
         """See `Store.dismiss`."""
         with self.transaction(writes=True) as connection:
-            return claim_rows.dismiss(connection, driver_id, beat)
+            return statements.dismiss(connection, driver_id, beat)
 
     @again_if_cut
     def timings(self, dataset: str, engine: str) -> list[tuple[Recipe, float]]:

@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from stepladder.analysis import effect, effects, estimate
 from stepladder.errors import InputError
+from stepladder.statistics import effect, effects, estimate
 
 SCORES = {"naive": [0.1, 0.1], "+ ReLU": [0.9, 0.91], "+ Adam": [0.95]}
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stepladder.analysis.calibration import calibration, expected_calibration_error
+from stepladder.statistics.classification import calibration, expected_calibration_error
 
 
 def test_by_hand():

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from stepladder import CATALOGUE
-from stepladder.analysis import rules_course, rules_inside, rules_recipe
-from stepladder.analysis.case import Case, Replicate, Tried, how_many, times
-from stepladder.analysis.diagnosis import RULES, diagnose
-from stepladder.recipe import Recipe
-from stepladder.records import Score, Signs
+from stepladder.diagnosis import rules
+from stepladder.diagnosis.findings import Case, Replicate, Tried, how_many, times
+from stepladder.diagnosis.rules import RULES, diagnose
+from stepladder.study.recipe import Recipe
+from stepladder.trials.trial import Score, Signs
 
 RECIPE = Recipe(hidden=[50, 50], activation="relu", initializer="he_normal", optimizer="adam",
                 batch_size=64)  # fmt: skip
@@ -134,17 +134,17 @@ def test_what_fewer_than_half_of_the_replicates_show_is_luck(code):
 
 def test_sentences_that_tables_rely_on():
     lost = replace(HEALTHY, diverged=3)
-    assert rules_course.diverged(case(lost)).text == "diverged in epoch 3"
+    assert rules.diverged(case(lost)).text == "diverged in epoch 3"
     later = replace(HEALTHY, diverged=5)
-    found = rules_course.diverged(case(lost, later, HEALTHY))
+    found = rules.diverged(case(lost, later, HEALTHY))
     assert found.text == "diverged in epochs 3 to 5 in 2 of 3 replicates"
     constant = [replace(HEALTHY, constant=each) for each in (1, 0)]
-    found = rules_course.constant_answer(case(*constant))
+    found = rules.constant_answer(case(*constant))
     assert found.text == "answers a or b to every image"
 
 
 def test_a_gradient_that_vanishes_says_what_its_factor_leaves_out():
-    found = rules_inside.vanishing_gradients(case(with_signs(first_gradient=0.001 * SIZE * 0.1)))
+    found = rules.vanishing_gradients(case(with_signs(first_gradient=0.001 * SIZE * 0.1)))
     assert "1,000 times smaller than the last layer's, the inputs' size taken out" in found.text
     assert f"(with it, norms of {0.001 * SIZE * 0.1:.1e} and 1.0e-01 in" in found.text
 
@@ -166,47 +166,47 @@ def test_large_inputs_are_not_taken_for_exploding_gradients():
     raw = {"input_mean": 0.0, "input_deviation": 80.0}
     loud = with_signs(first_gradient=9.0, last_gradient=0.1, whole_gradient=9.0, **raw)
     assert "exploding_gradients" not in codes(diagnose(case(loud)))
-    assert rules_inside.exploding_gradients(case(with_signs(first_gradient=900.0, **raw)))
+    assert rules.exploding_gradients(case(with_signs(first_gradient=900.0, **raw)))
 
 
 def test_a_loss_above_guessing_with_accuracy_is_too_sure_not_ignorant():
-    assert rules_course.learns_nothing(case(with_scores(9.0, train=0.8))) is None
+    assert rules.learns_nothing(case(with_scores(9.0, train=0.8))) is None
 
 
 def test_what_has_begun_to_overfit_is_not_improving():
-    assert rules_course.still_improving(case(with_signs(late_gain=0.05, best_epoch=15.0))) is None
-    assert rules_course.still_improving(case(with_signs(late_gain=0.05, best_epoch=16.0)))
+    assert rules.still_improving(case(with_signs(late_gain=0.05, best_epoch=15.0))) is None
+    assert rules.still_improving(case(with_signs(late_gain=0.05, best_epoch=16.0)))
 
 
 def test_a_rate_that_falls_to_nothing_has_no_more_to_gain():
     gaining = with_signs(late_gain=0.05)
-    assert rules_course.still_improving(case(gaining))
-    assert rules_course.still_improving(case(gaining, schedule="cosine")) is None
+    assert rules.still_improving(case(gaining))
+    assert rules.still_improving(case(gaining, schedule="cosine")) is None
 
 
 def test_the_rate_tried_that_is_nearest_the_declared_one_speaks_for_it():
     tried = Tried(RATES, (0.1, 0.5, 0.9), declared=0.0009)
-    found = rules_recipe.learning_rate_far_off(case(tried=tried))
+    found = rules.learning_rate_far_off(case(tried=tried))
     assert "0.0009 is 100 times too small" in found.text
-    assert rules_recipe.learning_rate_far_off(case(tried=replace(tried, declared=0.09))) is None
+    assert rules.learning_rate_far_off(case(tried=replace(tried, declared=0.09))) is None
     large = Tried(RATES, (0.9, 0.5, 0.1), declared=0.1)
-    assert "100 times too large" in rules_recipe.learning_rate_far_off(case(tried=large)).text
+    assert "100 times too large" in rules.learning_rate_far_off(case(tried=large)).text
 
 
 def test_dropout_that_has_overfitting_to_mend_is_left_alone():
     fields = {"dropout": 0.5, "hidden": [8, 8]}
     small = with_scores(train=0.9, validation=0.9)
-    assert rules_recipe.dropout_in_small_network(case(small, **fields))
-    assert rules_recipe.dropout_in_small_network(case(HEALTHY, **fields)) is None
-    assert rules_recipe.dropout_in_small_network(case(small, hidden=[8, 8])) is None
+    assert rules.dropout_in_small_network(case(small, **fields))
+    assert rules.dropout_in_small_network(case(HEALTHY, **fields)) is None
+    assert rules.dropout_in_small_network(case(small, hidden=[8, 8])) is None
     overfits = with_scores(train=0.9, validation=0.889)
-    assert rules_recipe.dropout_in_small_network(case(overfits, **fields)) is None
+    assert rules.dropout_in_small_network(case(overfits, **fields)) is None
 
 
 def test_replicates_of_one_distribution_are_rarely_called_groups():
     generator = np.random.default_rng(0)
     for count in (4, 5, 6, 7, 10, 30):
-        apart = rules_course.APART.get(count, rules_course.APART_MANY)
+        apart = rules.APART.get(count, rules.APART_MANY)
         draws = np.sort(generator.standard_normal((20_000, count)), axis=1)
         gaps = np.diff(draws, axis=1)
         place, rows = gaps.argmax(axis=1), np.arange(len(draws))
@@ -218,9 +218,9 @@ def test_replicates_of_one_distribution_are_rarely_called_groups():
 
 def test_groups_that_are_wide_are_no_groups():
     spread = [with_scores(test=each) for each in (0.1, 0.3, 0.5, 0.7, 0.95)]
-    assert rules_course.replicates_disagree(case(*spread)) is None
+    assert rules.replicates_disagree(case(*spread)) is None
     two = [with_scores(test=each) for each in (0.11, 0.11, 0.95, 0.96, 0.96)]
-    found = rules_course.replicates_disagree(case(*two))
+    found = rules.replicates_disagree(case(*two))
     assert "3 at 95.7 % and 2 at 11.0 %" in found.text
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from stepladder.analysis import difference
+from stepladder.statistics import difference
 
 
 def test_it_is_the_paired_t_interval_and_the_exact_permutation_test():

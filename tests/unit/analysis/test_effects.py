@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from stepladder.analysis import effect, effects, holm, sign_flip
+from stepladder.statistics import effect, effects, holm, sign_flip
 
 NAN = math.nan
 HELPS, HURTS = "helps", "hurts"

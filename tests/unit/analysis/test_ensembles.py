@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from stepladder.analysis.ensembles import Answers, pooled
+from stepladder.statistics.classification import Answers, pooled
 
 
 def answers(rows, labels, probabilities):

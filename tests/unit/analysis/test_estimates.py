@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from stepladder.analysis import Estimate, estimate
 from stepladder.errors import InputError
+from stepladder.statistics import Estimate, estimate
 
 
 @pytest.mark.parametrize("confidence", [0.5, 0.95, 0.99])

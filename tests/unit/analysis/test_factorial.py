@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 
 from stepladder import InputError
-from stepladder.analysis import factorial
-from stepladder.fractional import fraction, pair_aliases
+from stepladder.statistics import factorial
+from stepladder.study.designs import fraction, pair_aliases
 
 NAMES = ("A", "B", "C", "D")
 

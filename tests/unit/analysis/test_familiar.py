@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stepladder.analysis.familiar import FALSE_ALARMS, distances, fitted
 from stepladder.data import synthetic
+from stepladder.deployment.out_of_distribution import FALSE_ALARMS, distances, fitted
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from stepladder.analysis import holm
+from stepladder.statistics import holm
 
 
 def test_published_example():

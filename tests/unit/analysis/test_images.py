@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from scipy.special import ndtr
 
-from stepladder.analysis import estimate, new_images
+from stepladder.statistics import estimate, new_images
 
 
 def answers(seed, replicates, images, level=1.5, difficulty=1.0, luck=0.05):

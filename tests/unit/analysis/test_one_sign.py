@@ -4,8 +4,8 @@ import math
 import numpy as np
 import pytest
 
-from stepladder.analysis import paired_t
-from stepladder.analysis.one_sign import one_sign, one_sign_floor, one_sign_p
+from stepladder.statistics import paired_t
+from stepladder.statistics.paired import one_sign, one_sign_floor, one_sign_p
 
 NAN = math.nan
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from stepladder.analysis import paired_t, tost
-from stepladder.analysis.paired import on_grid, or_none
+from stepladder.statistics import paired_t, tost
+from stepladder.statistics.paired import on_grid, or_none
 
 ROWS = [
     [0.3, -0.1, 0.25, 0.4],

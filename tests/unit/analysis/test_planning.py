@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from stepladder.analysis.planning import MOST, power_of_t, power_of_tost, smallest
+from stepladder.statistics.power import MOST, power_of_t, power_of_tost, smallest
 
 
 @pytest.mark.parametrize(

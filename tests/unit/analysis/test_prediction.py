@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from stepladder import InputError
-from stepladder.analysis.prediction import LEAST, finding, prediction, verdict
+from stepladder.statistics.intervals import LEAST, finding, prediction, verdict
 
 VALUES = [0.970, 0.972, 0.971, 0.969, 0.973]
 

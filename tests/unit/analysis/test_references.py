@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from stepladder.analysis import effect, effects, estimate, holm, sign_flip, tost, win_share
-from stepladder.analysis.planning import power_of_t
+from stepladder.statistics import effect, effects, estimate, holm, sign_flip, tost, win_share
+from stepladder.statistics.power import power_of_t
 
 SAMPLES = [
     np.random.default_rng(seed).normal(0.95, 0.01, (2, n)).clip(0, 1)
@@ -87,7 +87,7 @@ def test_statsmodels_two_way_table():
     from statsmodels.formula.api import ols
     from statsmodels.stats.anova import anova_lm
 
-    from stepladder.analysis import new_images
+    from stepladder.statistics import new_images
 
     generator = np.random.default_rng(0)
     n, m = 4, 12

@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from stepladder.analysis import effect, effects
-from stepladder.analysis.rule import judge
+from stepladder.statistics import effect, effects
+from stepladder.statistics.effects import judge
 
 HELPS, HURTS = "helps", "hurts"
 NONE, OPEN = "no difference beyond δ", "not enough replicates"

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from stepladder.analysis.expected_best import expected_best
-from stepladder.analysis.importance import binned, importance
-from stepladder.analysis.selection import (
+from stepladder.statistics.selection import (
+    binned,
     chosen_by,
+    expected_best,
     flat_top,
+    importance,
     levelled,
     luck_of_the_choice,
     noise_of,

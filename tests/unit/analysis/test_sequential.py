@@ -5,9 +5,9 @@ import pytest
 from scipy import stats
 
 from stepladder import InputError
-from stepladder.analysis import effects
-from stepladder.analysis.one_sign import one_sign_floor
-from stepladder.analysis.sequential import LOOKS, adaptive_effects, levels_of, looks_of, replay
+from stepladder.statistics import effects
+from stepladder.statistics.paired import one_sign_floor
+from stepladder.statistics.sequential import LOOKS, adaptive_effects, levels_of, looks_of, replay
 
 GENERATOR = np.random.default_rng(0)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from stepladder.analysis import sign_flip
-from stepladder.analysis.sign_flip import DRAWS
+from stepladder.statistics import sign_flip
+from stepladder.statistics.paired import DRAWS
 
 
 def _mean(values, axis):

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from stepladder.analysis.signs import signs
-from stepladder.records import Curve, Probes
+from stepladder.diagnosis.findings import signs
+from stepladder.trials.trial import Curve, Probes
 
 NAN = float("nan")
 

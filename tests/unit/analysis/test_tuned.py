@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from stepladder.analysis.tuned import at_edges, best, mean_at_chance
+from stepladder.statistics.selection import at_edges, best, mean_at_chance
 
 RATES = (0.001, 0.01, 0.1, 1.0, 10.0)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from stepladder.analysis import welch
+from stepladder.statistics import welch
 
 NAN = math.nan
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from stepladder.analysis import effect, win_share
+from stepladder.statistics import effect, win_share
 
 GENERATOR = np.random.default_rng(0)
 

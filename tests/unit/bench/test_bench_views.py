@@ -5,9 +5,8 @@ import os
 
 import pytest
 
-from stepladder.bench import TINY, Bench, Floor, Timing, Work, as_json, as_text
-from stepladder.bench.children import Child
 from stepladder.errors import WorkerError
+from stepladder.tools.bench import TINY, Bench, Child, Floor, Timing, Work, as_json, as_text
 
 WORK = Work(hidden=(50, 50, 50, 50))
 FLOOR = Floor(2048, {"jax": (30e9, 31e9), "numpy": (35e9, 33.664e9)})
@@ -59,13 +58,13 @@ def test_the_json_holds_every_figure_of_the_table(bench):
 
 def test_a_program_that_ends_without_an_answer_is_told_with_its_words():
     with (
-        Child("stepladder.bench.sgemm", ["many", "1.0"], os.environ) as child,
+        Child("stepladder.tools.bench_sgemm", ["many", "1.0"], os.environ) as child,
         pytest.raises(WorkerError, match=r"(?s)exit code 1.*ValueError.*many"),
     ):
         child.answer()
 
 
 def test_a_program_is_ended_with_its_context():
-    with Child("stepladder.bench.sgemm", [str(TINY.side), "1"], os.environ) as child:
+    with Child("stepladder.tools.bench_sgemm", [str(TINY.side), "1"], os.environ) as child:
         process = child._process
     assert process.poll() is not None

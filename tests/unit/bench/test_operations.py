@@ -5,11 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from stepladder.bench.operations import (
-    epoch_operations,
-    evaluation_operations,
-    training_operations,
-)
+from stepladder.tools.bench import epoch_operations, evaluation_operations, training_operations
 
 
 def test_a_network_counted_by_hand():

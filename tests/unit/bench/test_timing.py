@@ -2,10 +2,10 @@
 
 import pytest
 
-from stepladder import InputError, environment
-from stepladder.bench import TINY, Work, steady
-from stepladder.bench.population import Watch, _compiling, trial_epoch_seconds
-from stepladder.records import Trial
+from stepladder import InputError
+from stepladder.execution import machine
+from stepladder.tools.bench import TINY, Watch, Work, _compiling, steady, trial_epoch_seconds
+from stepladder.trials.trial import Trial
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_trial_that_is_started_again_counts_from_there():
 def test_a_single_epoch_is_not_timed():
     study = Work(epochs=1).study(1, 1)
     with pytest.raises(InputError, match="epochs must be 2 or more to be timed, found 1"):
-        steady(study, environment.settings())
+        steady(study, machine.settings())
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 9])

@@ -7,7 +7,7 @@ import pytest
 
 import reference_page
 from stepladder import Study
-from stepladder.recipe import Recipe
+from stepladder.study.recipe import Recipe
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reference.md").read_text("utf-8")
 

@@ -4,9 +4,9 @@ import pytest
 from dataset_files import write_idx, write_npz
 
 from stepladder.data import load
-from stepladder.data.catalog import BUILT_IN
+from stepladder.data.readers import BUILT_IN
 from stepladder.errors import DataError
-from stepladder.study import BUILT_IN_DATASETS, CsvDataset
+from stepladder.study.study import BUILT_IN_DATASETS, CsvDataset
 
 
 def test_knows_every_name_that_a_study_may_say():

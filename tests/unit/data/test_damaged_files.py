@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from stepladder.data import Dataset, load
 from stepladder.errors import DataError
-from stepladder.study import CsvDataset
+from stepladder.study.study import CsvDataset
 
 PLACE = st.floats(0, 1, exclude_max=True)
 DAMAGE = st.one_of(

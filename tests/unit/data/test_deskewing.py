@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stepladder.data.deskewing import Prepared, deskewed, image_sides
+from stepladder.data.preprocessing import Prepared, deskewed, image_sides
 from stepladder.data.synthetic import synthetic
 
 

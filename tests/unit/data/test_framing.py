@@ -7,8 +7,7 @@ from PIL import Image
 from scipy import ndimage
 
 from stepladder.data import load, synthetic
-from stepladder.data.framing import framed, framing_of
-from stepladder.data.ink import ink_of
+from stepladder.deployment.images import framed, framing_of, ink_of
 
 SHAPE, BOX = (28, 28), 20
 

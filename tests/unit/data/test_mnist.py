@@ -6,7 +6,7 @@ import pytest
 from dataset_files import IDX_NAMES, idx_bytes
 
 from stepladder.data import load
-from stepladder.data.mnist import unpack_mnist
+from stepladder.data.readers import unpack_mnist
 from stepladder.errors import DataError
 
 # SHA-256 of the four files as LeCun, Cortes and Burges published them, uncompressed.

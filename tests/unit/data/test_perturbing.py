@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stepladder.data.perturbing import PERTURBATIONS, Perturbation, perturbed
+from stepladder.deployment.images import PERTURBATIONS, Perturbation, perturbed
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stepladder.data.pictures import Levels, levelled, levels_of
+from stepladder.deployment.images import Levels, levelled, levels_of
 
 GREY = np.arange(256, dtype=np.uint8).reshape(16, 16)
 

@@ -3,7 +3,7 @@ import tracemalloc
 
 import pytest
 
-from stepladder.data.reading import read_up_to
+from stepladder.data.readers import read_up_to
 
 
 @pytest.mark.parametrize("held", [0, 1, 4, 5, 6, 3 * 2**20 + 1])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from stepladder.data import affine, synthetic
-from stepladder.data.scaling import _VALUES_AT_ONCE
+from stepladder.data.preprocessing import _VALUES_AT_ONCE
 from stepladder.errors import DataError
 
 ALL = np.arange(20)

@@ -4,7 +4,7 @@ from dataset_files import csv_text
 
 from stepladder.data import load
 from stepladder.errors import DataError
-from stepladder.study import CsvDataset
+from stepladder.study.study import CsvDataset
 
 
 def read(tmp_path, text, label="kind", test_share=0.25):

@@ -7,11 +7,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from stepladder.analysis.familiar import fitted
-from stepladder.data.framing import Framing
-from stepladder.data.pictures import Levels
+from stepladder.deployment.images import Framing, Levels
+from stepladder.deployment.out_of_distribution import fitted
+from stepladder.deployment.predict import Extras, read_extras, with_extras
 from stepladder.errors import InputError
-from stepladder.exporter.extras import Extras, read_extras, with_extras
 
 
 def archive(members=()):

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from stepladder.exporter import finals
-from stepladder.train.final import weights_file
+from stepladder.deployment import export
+from stepladder.training.messages import weights_file
 
 
 @pytest.mark.parametrize(("correct", "kept"), [([True, False], True), ([True, True], False)])
@@ -16,7 +16,7 @@ def test_only_what_the_store_is_about_is_kept(tmp_path, correct, kept):
     )
     result = SimpleNamespace(trial=SimpleNamespace(id="a" * 64), test_correct=np.array(correct))
     weights_file(tmp_path, "a" * 64).write_bytes(b"weights")
-    finals._keep(tmp_path, final, result, tmp_path / "weights")
+    export._keep(tmp_path, final, result, tmp_path / "weights")
     file = weights_file(tmp_path / "weights", "a" * 64)
     assert file.exists() == kept
     assert not kept or file.read_bytes() == b"weights"

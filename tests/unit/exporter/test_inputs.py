@@ -7,11 +7,9 @@ import pytest
 from drawn_digits import drawn
 from PIL import Image
 
-from stepladder.data.framing import Framing
-from stepladder.data.pictures import Levels
+from stepladder.deployment.images import Framing, Levels
+from stepladder.deployment.predict import inputs_of, predict_files, read_source
 from stepladder.errors import DataError
-from stepladder.exporter.inputs import inputs_of, read_source
-from stepladder.exporter.predict import predict_files
 
 SHAPE, FRAMING = (28, 28), Framing(20)
 
@@ -77,7 +75,7 @@ def test_a_file_that_will_not_do_is_told_before_keras_starts(tmp_path, monkeypat
     def never(*_):
         raise AssertionError("Keras was started")
 
-    monkeypatch.setattr("stepladder.exporter.predict.opened", never)
+    monkeypatch.setattr("stepladder.deployment.predict.opened", never)
     with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
         archive.writestr("config.json", "{}")
     (tmp_path / "words.txt").write_text("seven")

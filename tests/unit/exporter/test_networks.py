@@ -7,9 +7,9 @@ os.environ["KERAS_BACKEND"] = "jax"  # before anything imports Keras
 import keras
 import numpy as np
 
-from stepladder.exporter.networks import Member, assembled
-from stepladder.recipe import Recipe
-from stepladder.train.seeds import seed_states
+from stepladder.deployment.keras_worker import Member, assembled
+from stepladder.study.recipe import Recipe
+from stepladder.training.layer_state import seed_states
 
 SHAPE, CLASSES = (4,), 3
 

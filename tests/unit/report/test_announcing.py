@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from example_run import planned_run
 
-from stepladder.report.announcing import announcement
+from stepladder.report.progress import announcement
 
 
 def test_more_that_may_follow_is_said():

@@ -14,13 +14,9 @@ from example_results import (
     some_diverged,
 )
 
-from stepladder.report.answer import answer
-from stepladder.report.asked import asked
-from stepladder.report.footnotes import rate_note
-from stepladder.report.glossary import glossary
 from stepladder.report.markdown import report_as_markdown
-from stepladder.report.sentences import subtitle
-from stepladder.report.unknown import unknown
+from stepladder.report.summary import answer, asked, unknown
+from stepladder.report.wording import glossary, rate_note, subtitle
 
 
 def texts(results):

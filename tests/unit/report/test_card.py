@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from stepladder import Study
-from stepladder.report import card
+from stepladder.deployment import card
 
 HOSTILE = "![x](http://evil.example/p.png) | <b>@me</b> www.evil.example"
 

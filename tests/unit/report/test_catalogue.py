@@ -3,8 +3,8 @@ import json
 
 import pytest
 
-from stepladder.report.catalogue import catalogue_text, show
-from stepladder.techniques import CATALOGUE
+from stepladder.report.terminal import catalogue_text, show_techniques
+from stepladder.study.techniques import CATALOGUE
 
 
 def test_json_lists_every_technique_whole():
@@ -29,7 +29,7 @@ def test_the_table_names_every_technique():
 @pytest.mark.parametrize("form", ["table", "json", "markdown"])
 def test_what_is_shown_in_a_file_is_the_text(form):
     stream = io.StringIO()
-    show(form, stream)
+    show_techniques(form, stream)
     assert stream.getvalue() == catalogue_text(form)
 
 

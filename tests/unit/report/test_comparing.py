@@ -5,9 +5,8 @@ import pytest
 from example_results import VARIANTS, hostile_results, mnist_results, one_arm
 from scipy import stats
 
-from stepladder.report.compare import comparison_as_html, comparison_as_markdown
-from stepladder.report.comparing import comparison_of
-from stepladder.report.figures import csv_of
+from stepladder.report.comparison import comparison_as_html, comparison_as_markdown, comparison_of
+from stepladder.report.figures.base import csv_of
 
 NAMES = ("before", "after")
 

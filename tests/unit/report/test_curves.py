@@ -6,7 +6,7 @@ from drawn_plots import plots
 from example_results import VARIANTS, mnist_results, partial_results
 from scipy import stats
 
-from stepladder.report.curves import band, panels_of
+from stepladder.report.figures.bands import band, panels_of
 
 NAN = math.nan
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 from example_results import mnist_results, named_results
 
-from stepladder.analysis.ensembles import Ensemble, Pooled
-from stepladder.analysis.judged import Interval
-from stepladder.report.formats import as_json, as_markdown
 from stepladder.report.html import as_html
-from stepladder.report.table import as_text
+from stepladder.report.markdown import as_json, as_markdown
+from stepladder.report.terminal import as_text
 from stepladder.report.view import view_of
+from stepladder.statistics.classification import Ensemble, Pooled
+from stepladder.statistics.results import Interval
 
 TESTED = Pooled(0.9966, Interval(0.9953, 0.9976), 0.9941, 10_000, 5.0)
 HELD_OUT = Pooled(0.9951, Interval(0.9920, 0.9970), 0.9938, 4_071, 2.11)

@@ -9,9 +9,8 @@ import pytest
 from drawn_plots import made, plots, svg
 from example_results import VARIANTS, mnist_results, one_arm
 
-from stepladder.report.figures import csv_of, dark_svg_of, png_of, svg_of
-from stepladder.report.plots.layout import WIDTH
-from stepladder.report.style import DARK, LIGHT
+from stepladder.report.figures.axes import WIDTH
+from stepladder.report.figures.base import DARK, LIGHT, csv_of, dark_svg_of, png_of, svg_of
 
 SVG = "{http://www.w3.org/2000/svg}"
 COLUMN = 3.5  # inches of a column of a journal

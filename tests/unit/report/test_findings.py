@@ -12,11 +12,10 @@ from example_results import (
     named_results,
 )
 
-from stepladder.report.findings import found_lines
-from stepladder.report.formats import as_csv, as_json, as_markdown
 from stepladder.report.html import as_html
-from stepladder.report.table import as_text
-from stepladder.report.view import view_of
+from stepladder.report.markdown import as_csv, as_json, as_markdown
+from stepladder.report.terminal import as_text
+from stepladder.report.view import found_lines, view_of
 
 
 def lines(results):

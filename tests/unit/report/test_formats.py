@@ -8,7 +8,7 @@ from itertools import groupby
 import pytest
 from example_results import HOSTILE_NAMES, VARIANTS, hostile_results, mnist_results, one_replicate
 
-from stepladder.report import formats
+from stepladder.report import markdown
 from stepladder.report.view import view_of
 
 ALL = pytest.mark.parametrize("variant", VARIANTS)
@@ -22,7 +22,7 @@ def parsed(results):
     def refuse(text):
         raise AssertionError(f"{text} is not JSON")
 
-    return json.loads(formats.as_json(results), parse_constant=refuse)
+    return json.loads(markdown.as_json(results), parse_constant=refuse)
 
 
 @ALL
@@ -81,16 +81,16 @@ def read(text):
 @ALL
 def test_csv_has_one_row_an_arm_and_no_nan(variant):
     results = VARIANTS[variant]()
-    text = formats.as_csv(results)
+    text = markdown.as_csv(results)
     rows = read(text)
     assert len(rows) == len(results.arms)
-    assert all(tuple(row) == formats.CSV_COLUMNS for row in rows)
+    assert all(tuple(row) == markdown.CSV_COLUMNS for row in rows)
     assert not {"nan", "inf", "None"} & {cell for row in rows for cell in row.values()}
 
 
 def test_csv_numbers_are_those_of_the_view():
     results = mnist_results()
-    for row, shown in zip(read(formats.as_csv(results)), view_of(results).rows, strict=True):
+    for row, shown in zip(read(markdown.as_csv(results)), view_of(results).rows, strict=True):
         assert row["arm"] == shown.name
         assert 100 * float(row["test_accuracy"]) == shown.test.mean
         assert 100 * float(row["val_ci_high"]) == shown.validation.high
@@ -121,13 +121,15 @@ def test_csv_numbers_are_those_of_the_view():
     ],
 )
 def test_csv_cells_cannot_run_as_formulas(cell, written):
-    ((_, value),) = read(formats.csv_text(["a", "b"], [["x", cell]]))[0:1][0].items() - {("a", "x")}
+    ((_, value),) = read(markdown.csv_text(["a", "b"], [["x", cell]]))[0:1][0].items() - {
+        ("a", "x")
+    }
     assert value == written
 
 
 @ALL
 def test_markdown_tables_have_the_same_columns_in_every_row(variant):
-    lines = formats.as_markdown(VARIANTS[variant]()).splitlines()
+    lines = markdown.as_markdown(VARIANTS[variant]()).splitlines()
     plain = [line.replace("\\|", "") for line in lines]
     blocks = groupby(plain, key=lambda line: line.startswith("|"))
     tables = [list(rows) for is_table, rows in blocks if is_table]
@@ -152,22 +154,22 @@ def test_markdown_tables_have_the_same_columns_in_every_row(variant):
     ],
 )
 def test_markdown_shows_names_as_they_are(text, written):
-    assert formats.markdown_text(text) == written
+    assert markdown.markdown_text(text) == written
 
 
 def test_markdown_says_what_the_table_says():
-    text = formats.as_markdown(mnist_results(looks=3))
+    text = markdown.as_markdown(mnist_results(looks=3))
     assert "| reported % |" in text
     assert "*answers 1 to every image*" in text
     assert "<sub>against + ReLU</sub>" in text
     assert "3 looks at this test set" in text
     assert "Unfinished" not in text
-    assert "Unfinished" in formats.as_markdown(VARIANTS["partial"]())
+    assert "Unfinished" in markdown.as_markdown(VARIANTS["partial"]())
 
 
-@pytest.mark.parametrize("form", formats.FORMATS)
+@pytest.mark.parametrize("form", markdown.FORMATS)
 def test_the_same_results_give_the_same_text(form):
-    assert formats.FORMATS[form](mnist_results()) == formats.FORMATS[form](mnist_results())
+    assert markdown.FORMATS[form](mnist_results()) == markdown.FORMATS[form](mnist_results())
 
 
 def test_names_come_back_whole_from_json():

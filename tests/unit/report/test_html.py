@@ -8,7 +8,7 @@ from drawn_plots import made, on_light_paper, plots
 from example_results import VARIANTS, mnist_results, named_results, one_arm
 
 from stepladder.report.html import as_html, drawn
-from stepladder.study import Study
+from stepladder.study.study import Study
 
 
 class Page(HTMLParser):

@@ -7,16 +7,11 @@ import json
 import pytest
 from example_results import all_diverged, some_diverged
 
-from stepladder.analysis.judged import Estimate
 from stepladder.errors import InputError, OutputError
 from stepladder.report import pareto
-from stepladder.report.json_form import as_json
-from stepladder.report.pareto_entries import (
-    Entry,
-    entries_of_file,
-    entries_of_results,
-    entry_of_search,
-)
+from stepladder.report.json import as_json
+from stepladder.report.pareto import Entry, entries_of_file, entries_of_results, entry_of_search
+from stepladder.statistics.results import Estimate
 
 
 def entry(arm, weights, mean, half=None, seconds=1.0, fingerprint="a", diverged=0):
@@ -129,7 +124,7 @@ def test_figures_say_what_they_weigh():
 def test_a_cost_axis_has_plain_numbers_and_arms_that_guess_do_not_press_the_others():
     from matplotlib.figure import Figure
 
-    from stepladder.report.style import LIGHT
+    from stepladder.report.figures.base import LIGHT
 
     guessing = entry("guessing", 100, 0.11, seconds=0.5)
     time, size = pareto.plots_of([guessing, *ENTRIES], "test")

@@ -15,8 +15,7 @@ from matplotlib.testing.compare import compare_images
 from matplotlib.testing.exceptions import ImageComparisonFailure
 from PIL import Image
 
-from stepladder.report.figures import png_of
-from stepladder.report.style import DARK
+from stepladder.report.figures.base import DARK, png_of
 
 PICTURES = Path(__file__).parent / "pictures"
 SHOWN = {"ladder": "mnist", "effects": "mnist", "validation": "mnist", "factorial": "factorial"}

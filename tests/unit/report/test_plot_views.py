@@ -11,13 +11,11 @@ from example_results import factorial_results, fair_results, mnist_results, some
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepladder.report.figures import csv_of
-from stepladder.report.plots.effects import forest_of
-from stepladder.report.plots.inside import insides_of
-from stepladder.report.plots.ladder import rungs_of
-from stepladder.report.plots.layout import apart, folded, some_of
-from stepladder.report.plots.pareto import spots_of
-from stepladder.report.plots.scales import log_odds, log_odds_ticks
+from stepladder.report.figures.axes import apart, folded, log_odds, log_odds_ticks, some_of
+from stepladder.report.figures.base import csv_of
+from stepladder.report.figures.forest import forest_of, rungs_of
+from stepladder.report.figures.internals import insides_of
+from stepladder.report.figures.pareto import spots_of
 
 
 def rows(plot):

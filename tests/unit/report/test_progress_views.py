@@ -5,8 +5,8 @@ import pytest
 from example_run import Clock, finished, planned_run
 from rich.console import Console
 
+from stepladder.execution.progress import Progress, QuietProgress
 from stepladder.report.progress import LiveProgress, PlainProgress, for_terminal
-from stepladder.runner.progress import Progress, QuietProgress
 
 
 class Terminal(io.StringIO):

@@ -8,11 +8,11 @@ import pytest
 from drawn_plots import plots
 from example_results import factorial_results, mnist_results
 
-from stepladder.report import sentences
-from stepladder.report.figures import csv_of, png_of, svg_of
-from stepladder.report.formats import as_json, as_markdown
-from stepladder.report.readout import PAIRS_SHOWN, readout_tables
-from stepladder.report.table import as_text
+from stepladder.report import wording
+from stepladder.report.figures.base import csv_of, png_of, svg_of
+from stepladder.report.markdown import as_json, as_markdown
+from stepladder.report.tables import PAIRS_SHOWN, readout_tables
+from stepladder.report.terminal import as_text
 from stepladder.report.view import view_of
 
 
@@ -35,11 +35,11 @@ def test_the_tables_say_what_the_read_out_says():
 
 
 def test_the_headlines_of_a_factorial_are_on_techniques():
-    said = [each.text for each in sentences.headlines(factorial_results())]
+    said = [each.text for each in wording.headlines(factorial_results())]
     assert any(each.startswith("He normal (") and "averaged over all combinations" in each
                for each in said)  # fmt: skip
     assert not any("+ He normal" in each for each in said)
-    fraction = [each.text for each in sentences.headlines(factorial_results("fraction"))]
+    fraction = [each.text for each in wording.headlines(factorial_results("fraction"))]
     assert any("averaged over a fraction of all combinations" in each for each in fraction)
 
 

@@ -6,8 +6,7 @@ import math
 import pytest
 from example_table import ROWS, judged
 
-from stepladder.report.reproduction import HEADS, view_of_table
-from stepladder.report.reproduction_forms import FORMATS, as_text
+from stepladder.report.reproduction import FORMATS, HEADS, as_text, view_of_table
 
 
 def plain(text):

@@ -7,9 +7,8 @@ from example_results import VARIANTS, diagnosed_results, hostile_results, mnist_
 from rich.cells import cell_len
 from rich.console import Console
 
-from stepladder.analysis.judged import Interval
-from stepladder.report.table import as_text, results_table, show
-from stepladder.report.terminal import FILE_WIDTH
+from stepladder.report.terminal import FILE_WIDTH, as_text, results_table, show
+from stepladder.statistics.results import Interval
 
 
 @pytest.mark.parametrize("width", [80, 100, 140])

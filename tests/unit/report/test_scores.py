@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from stepladder.analysis.scored import judge_scores
 from stepladder.report.scores import FORMATS, view_of_scores
+from stepladder.statistics.scores import judge_scores
 
 NOTE = "effect with diverged replicates at chance: 0.00 ± 0.05, no difference beyond 0.5"
 

@@ -10,15 +10,12 @@ from pathlib import Path
 import pytest
 from example_search import found_search
 
-from stepladder.analysis import estimate
 from stepladder.errors import OutputError
-from stepladder.report.figures import csv_of, dark_svg_of, svg_of
-from stepladder.report.html import commands_of
-from stepladder.report.plots.searched import search_figures
-from stepladder.report.search_page import as_html
-from stepladder.report.style import DARK, LIGHT
-from stepladder.report.write import write_search
-from stepladder.runner.folder import search_again
+from stepladder.report.figures.base import DARK, LIGHT, csv_of, dark_svg_of, svg_of
+from stepladder.report.figures.search import search_figures
+from stepladder.report.html import commands_of, search_as_html, write_search
+from stepladder.runs.folder import search_again
+from stepladder.statistics import estimate
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +99,7 @@ def test_one_candidate_alone_leaves_what_can_be_drawn():
     names = [plot.name for plot in search_figures(found)]
     assert "plateau" not in names
     assert "parallel" not in names
-    assert found.study.name in as_html(found, [])
+    assert found.study.name in search_as_html(found, [])
 
 
 class Page(HTMLParser):
@@ -117,7 +114,7 @@ class Page(HTMLParser):
 
 
 def test_the_page_needs_nothing_beside_it(found):
-    text = as_html(found)
+    text = search_as_html(found)
     page = Page(text)
     assert "script" not in page.tags
     assert len(page.sources) == 10
@@ -129,14 +126,14 @@ def test_the_page_needs_nothing_beside_it(found):
 
 def test_what_a_study_names_is_text(found):
     study = found.study.changed({"name": "<script>alert(1)</script>"})
-    text = as_html(found_search(study=study), [])
+    text = search_as_html(found_search(study=study), [])
     assert "<script" not in text
     assert "&lt;script&gt;alert(1)" in text
 
 
 @pytest.mark.parametrize("looks", [1, 2])
 def test_looks_at_the_test_set_are_told(looks):
-    text = as_html(found_search(test=estimate([0.981, 0.983]), looks=looks), [])
+    text = search_as_html(found_search(test=estimate([0.981, 0.983]), looks=looks), [])
     assert "the same replicates reach 98.20" in text
     assert ("no longer a test" in text) == (looks > 1)
 

@@ -8,15 +8,14 @@ import numpy as np
 import pytest
 
 from stepladder import Study
-from stepladder.analysis import estimate
-from stepladder.analysis.expected_best import expected_best
-from stepladder.analysis.selection import Luck
-from stepladder.dimensions import dimensions, drawn, recipe_of
-from stepladder.report.search_json import as_json
-from stepladder.report.search_table import as_text
-from stepladder.searcher import telling
-from stepladder.searcher.candidates import Candidate, different
-from stepladder.searcher.found import Found
+from stepladder.hpo import results
+from stepladder.hpo.candidates import Candidate, different
+from stepladder.hpo.results import Found
+from stepladder.report.json import search_as_json
+from stepladder.report.search import as_text
+from stepladder.statistics import estimate
+from stepladder.statistics.selection import Luck, expected_best
+from stepladder.study.search_space import dimensions, drawn, recipe_of
 
 CHANCE = 0.1
 
@@ -60,7 +59,7 @@ def found(study):
     candidates = candidates_of(study)
     winner, fresh = candidates[9], [0.905, 0.904, 0.906, 0.903, 0.907]
     top = winner, candidates[8]
-    knobs = telling.knobs(study, candidates, winner, top, CHANCE)
+    knobs = results.knobs(study, candidates, winner, top, CHANCE)
     return Found(
         study=study, dataset="digits", fingerprint="f", sizes={"validation": 100},
         candidates=tuple(candidates), finalists=(winner, candidates[8]), winner=winner,
@@ -69,7 +68,7 @@ def found(study):
         luck=Luck(0.0012, 0.0009, 0.002), expected=expected_best(np.linspace(0.5, 0.91, 10)),
         seconds_each=2.0, knobs=knobs, top=top, not_excluded=3, whole=4, diverged=1,
         parameters=123, epochs=40, training_seconds=20.0, seconds=15.0, versions={"keras": "3"},
-        machine="m", warnings=telling.warnings(study, knobs, winner, 0, 5), trained=1, found=0,
+        machine="m", warnings=results.warnings(study, knobs, winner, 0, 5), trained=1, found=0,
     )  # fmt: skip
 
 
@@ -110,7 +109,7 @@ def test_an_edge_is_where_the_next_value_beyond_could_be_taken(name, given, best
     study = Study(name="s", base={"hidden": [4]}, search={"space": {name: given}})
     change = {"hidden": (best,)} if name == "units" else {name: best}
     winner = Candidate(0, {name: best}, study.base.changed(change), 0, rungs={20: 0.9})
-    (knob,) = telling.knobs(study, [winner], winner, [winner], CHANCE)
+    (knob,) = results.knobs(study, [winner], winner, [winner], CHANCE)
     assert knob.edge == edge
 
 
@@ -132,12 +131,12 @@ def test_a_second_look_is_shown_for_what_it_is(found):
 
 
 def test_a_winner_that_diverged_is_warned_of(study, found):
-    (line,) = telling.warnings(study, (), found.winner, 2, 5)
+    (line,) = results.warnings(study, (), found.winner, 2, 5)
     assert "diverged on 2 of 5 fresh replicates" in line
 
 
 def test_json_is_json_and_holds_the_curves(found):
-    value = json.loads(as_json(found))
+    value = json.loads(search_as_json(found))
     assert value["best"]["test_accuracy"] is None
     assert value["best"]["val_accuracy"]["mean"] == pytest.approx(0.905)
     assert value["luck"]["measured"] == pytest.approx(found.searched - 0.905)
@@ -152,10 +151,10 @@ def test_json_is_json_and_holds_the_curves(found):
 def test_the_flat_top_and_luck_of_candidates(study):
     candidates = candidates_of(study)
     winner = candidates[9]
-    top, maybe = telling.flat(candidates, winner, 0.25, 0.002, CHANCE)
+    top, maybe = results.flat(candidates, winner, 0.25, 0.002, CHANCE)
     assert [each.number for each in top] == [9, 7, 8]
     assert maybe == 4
-    lucky = telling.luck(candidates, [winner, candidates[8]], [0.9, 0.91], study, 100, CHANCE)
+    lucky = results.luck(candidates, [winner, candidates[8]], [0.9, 0.91], study, 100, CHANCE)
     assert 0 < lucky.luck < 0.01
 
 
@@ -164,10 +163,10 @@ def test_each_is_compared_over_the_replicates_that_both_have(study):
     candidates = candidates_of(study)
     winner, second = candidates[9], candidates[8]
     winner.more, second.more = (0.809, 0.809), (0.808, 0.808)
-    top, maybe = telling.flat(candidates, winner, 0.25, 1e-6, CHANCE)
+    top, maybe = results.flat(candidates, winner, 0.25, 1e-6, CHANCE)
     assert [each.number for each in top] == [9, 7, 8]
     assert maybe == 3
-    lucky = telling.luck(candidates, [winner, second], [], study, 100, CHANCE)
+    lucky = results.luck(candidates, [winner, second], [], study, 100, CHANCE)
     assert lucky.luck == pytest.approx(0, abs=1e-9), "replicates agree, and others lie behind"
 
 
@@ -175,9 +174,9 @@ def test_what_was_drawn_twice_counts_once(study):
     candidates = candidates_of(study)
     again = candidates_of(study)[9]
     again.number = 10
-    top, maybe = telling.flat([*candidates, again], candidates[9], 0.25, 0.002, CHANCE)
+    top, maybe = results.flat([*candidates, again], candidates[9], 0.25, 0.002, CHANCE)
     assert [each.number for each in top] == [9, 7, 8]
-    assert maybe == telling.flat(candidates, candidates[9], 0.25, 0.002, CHANCE)[1]
+    assert maybe == results.flat(candidates, candidates[9], 0.25, 0.002, CHANCE)[1]
     assert different([*candidates, again]) == candidates
     far = candidates_of(study)[3]
     far.rungs = {9: 0.7}
@@ -188,8 +187,8 @@ def test_fresh_replicates_that_diverged_do_not_hide_how_the_others_scatter(study
     candidates, fresh = candidates_of(study), [0.90, 0.91, math.nan, 0.92]
     winner = candidates[9]
     winner.more = ()
-    lucky = telling.luck(candidates, [winner], fresh, study, 100, CHANCE)
-    assert lucky.noise == telling.luck(candidates, [winner], [0.90, 0.91, 0.92], study, 100,
+    lucky = results.luck(candidates, [winner], fresh, study, 100, CHANCE)
+    assert lucky.noise == results.luck(candidates, [winner], [0.90, 0.91, 0.92], study, 100,
                                        CHANCE).noise > 0  # fmt: skip
 
 
@@ -197,7 +196,7 @@ def test_one_that_went_to_the_end_alone_was_chosen_at_the_rung_before(study):
     candidates = candidates_of(study)
     for each in candidates[6:9]:
         del each.rungs[9]
-    lucky = telling.luck(candidates, [candidates[9]], [0.90, 0.91, 0.92], study, 100, CHANCE)
-    alone = telling.luck(candidates[9:], [candidates[9]], [0.90, 0.91, 0.92], study, 100, CHANCE)
+    lucky = results.luck(candidates, [candidates[9]], [0.90, 0.91, 0.92], study, 100, CHANCE)
+    alone = results.luck(candidates[9:], [candidates[9]], [0.90, 0.91, 0.92], study, 100, CHANCE)
     assert lucky.luck > 0
     assert alone.luck == 0

@@ -10,8 +10,8 @@ from example_results import (
     partial_results,
 )
 
-from stepladder.report import footnotes, sentences
-from stepladder.runner.results import Adapted
+from stepladder.report import wording
+from stepladder.runs.results import Adapted
 
 VERDICTS = ("helps", "hurts", "no difference beyond δ", "not enough replicates")
 
@@ -30,14 +30,14 @@ def with_verdict(verdict, needed=None):
 
 @pytest.mark.parametrize("verdict", VERDICTS)
 def test_nothing_is_said_to_improve_unless_the_verdict_is_helps(verdict):
-    said = " ".join(each.text for each in sentences.headlines(with_verdict(verdict)))
+    said = " ".join(each.text for each in wording.headlines(with_verdict(verdict)))
     assert ("improve" in said) == (verdict == "helps")
     assert ("lower" in said) == (verdict == "hurts")
 
 
 def test_headlines_group_arms_by_verdict_with_their_effects():
     results = mnist_results()
-    first = sentences.headlines(results)[0]
+    first = wording.headlines(results)[0]
     assert first.kind == "helps"
     names = [part.text for part in first.parts if part.is_name]
     assert names == [
@@ -53,12 +53,12 @@ def test_headlines_group_arms_by_verdict_with_their_effects():
 def test_verbs_follow_the_number_of_arms(count, verb):
     results = with_verdict("helps")
     arms = [replace(arm, effect=None) if i > count else arm for i, arm in enumerate(results.arms)]
-    (headline,) = sentences.headlines(replace(results, arms=tuple(arms)))
+    (headline,) = wording.headlines(replace(results, arms=tuple(arms)))
     assert headline.text.endswith(verb)
 
 
 def test_what_is_unsettled_says_how_many_replicates_would_do():
-    (headline,) = sentences.headlines(with_verdict("not enough replicates", needed=23))
+    (headline,) = wording.headlines(with_verdict("not enough replicates", needed=23))
     assert "+ ReLU (about 23 in all)" in headline.text
 
 
@@ -68,11 +68,11 @@ def test_many_arms_are_counted_instead_of_named():
         arm if arm.effect is None else replace(arm, effect=replace(arm.effect, verdict="helps"))
         for arm in results.arms
     )
-    (headline,) = sentences.headlines(replace(results, arms=arms))
-    assert sum(part.is_name for part in headline.parts) == sentences.NAMES_SHOWN - 1
+    (headline,) = wording.headlines(replace(results, arms=arms))
+    assert sum(part.is_name for part in headline.parts) == wording.NAMES_SHOWN - 1
     assert "and 35 other arms improve" in headline.text
     judged = [(each.arm.name, each.effect) for each in arms if each.effect]
-    (headline,) = sentences.headlines_of(judged, 0.1, of="techniques")
+    (headline,) = wording.headlines_of(judged, 0.1, of="techniques")
     assert "and 35 other techniques improve" in headline.text
 
 
@@ -84,23 +84,23 @@ def test_many_arms_are_counted_instead_of_named():
     ],
 )
 def test_without_a_comparison_nothing_is_claimed(variant, text):
-    (headline,) = sentences.headlines(VARIANTS[variant]())
+    (headline,) = wording.headlines(VARIANTS[variant]())
     assert headline.text == text
     assert headline.kind == "unknown"
 
 
 def test_an_unfinished_study_says_so():
-    assert sentences.status(mnist_results()) == ""
-    assert sentences.status(partial_results()) == (
+    assert wording.status(mnist_results()) == ""
+    assert wording.status(partial_results()) == (
         "Unfinished: 21 of 35 trials. Every figure may still change."
     )
 
 
 def test_the_reference_of_effects_is_told():
-    assert sentences.comparison(mnist_results()).endswith("the arm above, or the one named.")
-    assert sentences.comparison(named_results(["a", "b"])).endswith("against the arm above.")
-    assert sentences.comparison(named_results(["a"])).endswith("against base.")
-    assert sentences.comparison(one_arm()) == ""
+    assert wording.comparison(mnist_results()).endswith("the arm above, or the one named.")
+    assert wording.comparison(named_results(["a", "b"])).endswith("against the arm above.")
+    assert wording.comparison(named_results(["a"])).endswith("against base.")
+    assert wording.comparison(one_arm()) == ""
 
 
 def adaptive():
@@ -109,7 +109,7 @@ def adaptive():
 
 
 def notes(results):
-    return " ".join(footnotes.footnotes(results))
+    return " ".join(wording.footnotes(results))
 
 
 @pytest.mark.parametrize(
@@ -155,6 +155,6 @@ def test_footnotes_claim_nothing_that_does_not_hold(results, unsaid):
 
 
 def test_the_subtitle_counts_what_there_is():
-    assert sentences.subtitle(mnist_results()) == (
+    assert wording.subtitle(mnist_results()) == (
         "mnist: 54,000 train, 6,000 validation, 10,000 test · ladder of 7 arms · 5 replicates"
     )

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 from example_run import Clock, finished, planned_run
 
-from stepladder.report.tally import Tally
+from stepladder.report.progress import Tally
 
 
 @pytest.fixture

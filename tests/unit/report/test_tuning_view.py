@@ -7,9 +7,9 @@ from dataclasses import replace
 from drawn_plots import plots
 from example_results import adaptive_results, fair_results, mnist_results
 
-from stepladder.report.figures import csv_of, png_of, svg_of
-from stepladder.report.formats import as_json, as_markdown
-from stepladder.report.table import as_text
+from stepladder.report.figures.base import csv_of, png_of, svg_of
+from stepladder.report.markdown import as_json, as_markdown
+from stepladder.report.terminal import as_text
 from stepladder.report.view import view_of
 
 

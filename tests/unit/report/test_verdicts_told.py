@@ -10,11 +10,10 @@ import pytest
 from drawn_plots import plots
 from example_results import factorial_results, named_results
 
-from stepladder.analysis.judged import Verdict
-from stepladder.report.formats import as_markdown
 from stepladder.report.html import as_html
-from stepladder.report.markdown import report_as_markdown
-from stepladder.report.table import as_text
+from stepladder.report.markdown import as_markdown, report_as_markdown
+from stepladder.report.terminal import as_text
+from stepladder.statistics.results import Verdict
 
 VERDICTS = get_args(Verdict)
 CLAIMS = {

@@ -6,9 +6,8 @@ from drawn_plots import plots
 from example_results import VARIANTS, one_arm
 
 from stepladder.errors import OutputError
-from stepladder.report.figures import csv_of
-from stepladder.report.html import as_html
-from stepladder.report.write import write_html, write_report
+from stepladder.report.figures.base import csv_of
+from stepladder.report.html import as_html, write_html, write_report
 
 
 def test_a_report_is_its_page_and_three_files_a_figure(tmp_path):

@@ -9,10 +9,10 @@ from fake_training import FakeTraining, noise, record_of
 
 from stepladder import Study
 from stepladder.data.synthetic import synthetic
-from stepladder.runner.adapt import looks
-from stepladder.runner.judge import judge
-from stepladder.runner.phases import train_all
-from stepladder.runner.question import question_of
+from stepladder.runs.adaptive import looks
+from stepladder.runs.judging import judge
+from stepladder.runs.plan import question_of
+from stepladder.runs.run import train_all
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,12 @@ import pytest
 from example_run import Clock, finished
 from fake_store import FakeStore
 
-from stepladder.recipe import Recipe
-from stepladder.records import Trial
-from stepladder.runner.claims import BEAT_SECONDS, LEASE_SECONDS, Claims, forget_dead
-from stepladder.runner.processes import is_running, this_driver
+from stepladder.execution.local import is_running, this_driver
+from stepladder.execution.scheduler import BEAT_SECONDS, LEASE_SECONDS, Claims, forget_dead
 from stepladder.store import Driver
-from stepladder.train.groups import Group
+from stepladder.study.recipe import Recipe
+from stepladder.training.groups import Group
+from stepladder.trials.trial import Trial
 
 TRIALS = tuple(Trial(Recipe(hidden=[3], learning_rate=r / 10), "d", 10, 0, 0) for r in (1, 2, 3))
 GROUP = Group(TRIALS, 3)

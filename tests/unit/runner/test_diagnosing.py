@@ -8,12 +8,12 @@ from example_run import finished
 from fake_store import FakeStore
 
 from stepladder import Study
-from stepladder.analysis.signs import signs
-from stepladder.records import Probes, Score
-from stepladder.runner.diagnosing import probes_of
-from stepladder.runner.judge import judge
-from stepladder.runner.plan import trials_of
+from stepladder.diagnosis.findings import signs
+from stepladder.runs.arm_analysis import probes_of
+from stepladder.runs.judging import judge
+from stepladder.runs.plan import trials_of
 from stepladder.store import StudyRecord
+from stepladder.trials.trial import Probes, Score
 
 STUDY = Study(name="s", replicates=3, base={"hidden": [3, 3], "epochs": 4}, techniques=["ELU"])
 SIZES = {"train": 90, "validation": 10, "test": 20}

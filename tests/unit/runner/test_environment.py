@@ -4,19 +4,20 @@ import json
 
 import pytest
 
-from stepladder import InputError, environment
+from stepladder import InputError
+from stepladder.execution import machine
 
 
 def test_one_process_a_core_unless_told_otherwise():
-    usable = environment.cores()
-    assert environment.settings().cpus == tuple(usable)
-    assert environment.settings(workers=1).cpus == tuple(usable[:1])
+    usable = machine.cores()
+    assert machine.settings().cpus == tuple(usable)
+    assert machine.settings(workers=1).cpus == tuple(usable[:1])
 
 
 @pytest.mark.parametrize("workers", [0, -1, 10_000])
 def test_workers_beyond_the_cores_are_refused(workers):
     with pytest.raises(InputError, match=f"found {workers}"):
-        environment.settings(workers=workers)
+        machine.settings(workers=workers)
 
 
 @pytest.mark.parametrize(
@@ -27,26 +28,26 @@ def test_workers_beyond_the_cores_are_refused(workers):
 def test_a_quota_is_rounded_up_to_whole_cores(tmp_path, text, cores):
     file = tmp_path / "cpu.max"
     file.write_text(text)
-    assert environment._quota(file) == cores
+    assert machine._quota(file) == cores
 
 
 def test_no_quota_file_is_no_quota(tmp_path):
-    assert environment._quota(tmp_path / "none") is None
+    assert machine._quota(tmp_path / "none") is None
 
 
 def test_the_population_engine_has_jax_whatever_the_user_s_keras_is(monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "torch")
-    settings = environment.settings()
+    settings = machine.settings()
     assert settings.environment["KERAS_BACKEND"] == "jax"
     assert settings.engine_name == "population"
 
 
 def test_the_fit_engine_has_the_backend_that_the_user_names(monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "jax")
-    assert environment.settings(engine="fit").engine_name == "fit/jax"
+    assert machine.settings(engine="fit").engine_name == "fit/jax"
     monkeypatch.setenv("KERAS_BACKEND", "theano")
     with pytest.raises(InputError, match="found 'theano'"):
-        environment.settings(engine="fit")
+        machine.settings(engine="fit")
 
 
 @pytest.mark.parametrize(
@@ -56,42 +57,42 @@ def test_a_keras_file_counts_only_where_its_backend_is_installed(tmp_path, monke
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     (tmp_path / "keras.json").write_text(content)
-    assert environment.keras_backend() == "jax"
+    assert machine.keras_backend() == "jax"
 
 
 def test_a_cache_that_cannot_be_made_is_done_without(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    assert environment.cache_folder() is None
+    assert machine.cache_folder() is None
 
 
 def test_what_endings_may_take(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("STEPLADDER_ENDINGS_MB", raising=False)
-    assert environment.settings().endings["most"] == 10**9
+    assert machine.settings().endings["most"] == 10**9
     monkeypatch.setenv("STEPLADDER_ENDINGS_MB", "12.5")
-    usual = environment.settings().endings
+    usual = machine.settings().endings
     assert usual["most"] == 12_500_000
     assert usual["folder"] == tmp_path / "stepladder" / "endings"
     monkeypatch.setenv("STEPLADDER_CHECKPOINT_SECONDS", "0")
-    assert environment.settings().endings["share"] > usual["share"]
+    assert machine.settings().endings["share"] > usual["share"]
     monkeypatch.setenv("STEPLADDER_ENDINGS_MB", "0")
-    assert environment.settings().endings is None
+    assert machine.settings().endings is None
     monkeypatch.setenv("STEPLADDER_ENDINGS_MB", "-1")
     with pytest.raises(InputError, match="number of megabytes from 0, found '-1'"):
-        environment.settings()
+        machine.settings()
 
 
 def test_memory_is_what_a_cgroup_has_left(tmp_path):
     (tmp_path / "meminfo").write_text("MemTotal: 99 kB\nMemAvailable: 8192 kB\n")
     limit = tmp_path / "memory.max"
-    assert environment.memory(tmp_path / "gone", limit) is None
-    assert environment.memory(tmp_path / "meminfo", limit) == 8 << 20
+    assert machine.memory(tmp_path / "gone", limit) is None
+    assert machine.memory(tmp_path / "meminfo", limit) == 8 << 20
     limit.write_text("max\n")
     (tmp_path / "memory.current").write_text("3000000\n")
     (tmp_path / "memory.stat").write_text("anon 2000000\ninactive_file 500000\n")
-    assert environment.memory(tmp_path / "meminfo", limit) == 8 << 20
+    assert machine.memory(tmp_path / "meminfo", limit) == 8 << 20
     limit.write_text("4000000\n")
-    assert environment.memory(tmp_path / "meminfo", limit) == 4_000_000 - 3_000_000 + 500_000
+    assert machine.memory(tmp_path / "meminfo", limit) == 4_000_000 - 3_000_000 + 500_000
     limit.write_text("2000000\n")
-    assert environment.memory(tmp_path / "meminfo", limit) == 0
+    assert machine.memory(tmp_path / "meminfo", limit) == 0

@@ -8,11 +8,11 @@ from fake_store import FakeStore
 
 from stepladder import Study
 from stepladder.data.synthetic import synthetic
-from stepladder.runner.execute import execute
-from stepladder.runner.plan import plan
-from stepladder.runner.progress import QuietProgress
-from stepladder.runner.settings import Settings
-from stepladder.train.messages import result_frame
+from stepladder.execution.machine import Settings
+from stepladder.execution.progress import QuietProgress
+from stepladder.execution.scheduler import execute
+from stepladder.runs.plan import plan
+from stepladder.training.messages import result_frame
 
 
 class Process:

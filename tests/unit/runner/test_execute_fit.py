@@ -6,11 +6,12 @@ from dataclasses import replace
 import pytest
 from fake_store import FakeStore
 
-from stepladder import Recipe, environment
+from stepladder import Recipe
 from stepladder.data.synthetic import synthetic
-from stepladder.records import Trial
-from stepladder.runner.execute import execute
-from stepladder.runner.progress import QuietProgress
+from stepladder.execution import machine
+from stepladder.execution.progress import QuietProgress
+from stepladder.execution.scheduler import execute
+from stepladder.trials.trial import Trial
 
 
 class Epochs(QuietProgress):
@@ -27,7 +28,7 @@ class Epochs(QuietProgress):
 def settings(request, monkeypatch):
     """One process that writes a checkpoint after every epoch."""
     monkeypatch.setenv("KERAS_BACKEND", "jax")
-    made = environment.settings(1, engine=request.param)
+    made = machine.settings(1, engine=request.param)
     return replace(made, cache=None, checkpoint_seconds=0.0)
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from stepladder import OutputError, Study
 from stepladder.files import size_of
-from stepladder.runner.folder import check, finished_search, write_study
-from stepladder.study_parts import CsvDataset
+from stepladder.runs.folder import check, finished_search, write_study
+from stepladder.study.study import CsvDataset
 
 STUDY = Study(name="mine", base={"hidden": [3]})
 

@@ -9,12 +9,10 @@ from fake_store import FakeStore
 
 from stepladder import Study
 from stepladder.data.synthetic import synthetic
-from stepladder.runner.going_on import epochs_at_hand, going_on
-from stepladder.runner.plan import plan
-from stepladder.runner.settings import Settings
-from stepladder.train.checkpoints import Checkpoint
-from stepladder.train.endings import Endings
-from stepladder.train.groups import Stacking, groups
+from stepladder.execution.machine import Settings
+from stepladder.runs.plan import epochs_at_hand, going_on, plan
+from stepladder.training.checkpoints import Checkpoint, Endings
+from stepladder.training.groups import Stacking, groups
 
 
 @pytest.fixture(scope="module")

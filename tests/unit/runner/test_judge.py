@@ -9,11 +9,11 @@ from example_run import finished
 from fake_store import FakeStore
 
 from stepladder import Study
-from stepladder.records import Score
-from stepladder.report.footnotes import verdict_note
-from stepladder.runner.judge import judge
-from stepladder.runner.plan import trials_of
+from stepladder.report.wording import verdict_note
+from stepladder.runs.judging import judge
+from stepladder.runs.plan import trials_of
 from stepladder.store import StudyRecord
+from stepladder.trials.trial import Score
 
 STUDY = Study(
     name="s",

@@ -6,8 +6,8 @@ from fake_store import FakeStore
 
 from stepladder import Study
 from stepladder.data.synthetic import synthetic
-from stepladder.runner.lint import TOLD, preflight
-from stepladder.runner.plan import part_sizes, plan
+from stepladder.runs.plan import part_sizes, plan
+from stepladder.runs.preflight import TOLD, preflight
 
 BASE = {"hidden": [3], "activation": "sigmoid", "batch_size": 8, "epochs": 2}
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from example_run import finished
 
-from stepladder.arms import Arm
 from stepladder.data import Dataset
-from stepladder.recipe import Recipe
-from stepladder.records import Trial
-from stepladder.runner.mistakes import mistakes_of
+from stepladder.runs.misclassified import mistakes_of
+from stepladder.study.designs import Arm
+from stepladder.study.recipe import Recipe
+from stepladder.trials.trial import Trial
 
 LABELS = np.array([0, 1, 2, 0, 1, 2], np.int32)
 

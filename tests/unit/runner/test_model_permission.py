@@ -3,7 +3,7 @@
 import pytest
 
 from stepladder import InputError, Study, StudyError
-from stepladder.runner.own_model import allow, unread
+from stepladder.runs.preflight import allow, unread
 
 TEXT = "raise SystemExit('was run')\n"
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from stepladder import Recipe
-from stepladder.records import Trial
-from stepladder.runner.order import cost, next_group
-from stepladder.train.groups import groups
+from stepladder.execution.scheduler import cost, next_group
+from stepladder.training.groups import groups
+from stepladder.trials.trial import Trial
 
 
 def study(replicates=3, **arms):

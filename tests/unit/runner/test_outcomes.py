@@ -7,10 +7,9 @@ import pytest
 from example_run import finished
 from fake_store import FakeStore
 
-from stepladder.outcome import answers, outcome_of
-from stepladder.recipe import Recipe
-from stepladder.records import Trial
-from stepladder.runner.outcomes import outcomes
+from stepladder.runs.measures import outcomes
+from stepladder.study.recipe import Recipe
+from stepladder.trials.trial import Trial, answers, outcome_of
 
 RECIPE = Recipe(hidden=[3])
 

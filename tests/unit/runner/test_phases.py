@@ -6,9 +6,9 @@ from fake_training import FakeTraining, noise, record_of
 
 from stepladder import Study
 from stepladder.data.synthetic import synthetic
-from stepladder.runner.phases import foreseen, train_all
-from stepladder.runner.question import question_of
-from stepladder.tuning import TUNING_REPLICATES
+from stepladder.runs.plan import question_of
+from stepladder.runs.run import foreseen, train_all
+from stepladder.study.tuning import TUNING_REPLICATES
 
 GRID = [0.01, 0.1, 1.0]
 FAIR = {"tuning": "fair", "tune": {"grid": {"learning_rate": GRID}, "widenings": 0}}

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from stepladder import cli
-from stepladder.places import without_password
+from stepladder.cli import main
+from stepladder.files import without_password
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_a_password_is_never_shown(text, shown):
     ],
 )
 def test_an_interrupted_command_asks_for_what_it_leaves_out(store, said):
-    assert said in cli._interrupted(["stepladder", "run", "quick", "--store", store])
+    assert said in main._interrupted(["stepladder", "run", "quick", "--store", store])
 
 
 def test_an_interrupted_command_is_repeated_without_it(monkeypatch, capsys):
@@ -50,9 +50,9 @@ def test_an_interrupted_command_is_repeated_without_it(monkeypatch, capsys):
 
     words = ["stepladder", "run", "quick", "--store", "postgresql://me:s3cret@host/db"]
     monkeypatch.setattr(sys, "argv", words)
-    monkeypatch.setattr(cli, "command", interrupted)
+    monkeypatch.setattr(main, "command", interrupted)
     with pytest.raises(SystemExit):
-        cli.main()
+        main.main()
     said = capsys.readouterr().err
     assert "go on with the same command" in said
     assert "postgresql://me:***@host/db" in said

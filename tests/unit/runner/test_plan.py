@@ -6,7 +6,7 @@ from fake_store import FakeStore
 
 from stepladder import Study, StudyError
 from stepladder.data.synthetic import synthetic
-from stepladder.runner.plan import part_sizes, plan, trials_of
+from stepladder.runs.plan import part_sizes, plan, trials_of
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import pytest
 
 from stepladder import CATALOGUE, Recipe, Study, StudyError
 from stepladder.data.synthetic import synthetic
-from stepladder.runner.possible import check_possible
-from stepladder.runner.settings import Settings
+from stepladder.execution.machine import Settings
+from stepladder.runs.preflight import check_possible
 
 POPULATION = Settings((None,), {}, "jax", None, "a machine")
 FIT = replace(POPULATION, engine="fit")

@@ -7,11 +7,11 @@ import pytest
 
 from stepladder import Recipe
 from stepladder.data.synthetic import synthetic
-from stepladder.records import Trial
-from stepladder.runner.progress import QuietProgress
-from stepladder.runner.settings import Settings
-from stepladder.runner.stacking import CHUNK, remembered, stackings
-from stepladder.train.groups import ALONE, Stacking
+from stepladder.execution.batching import CHUNK, remembered, stackings
+from stepladder.execution.machine import Settings
+from stepladder.execution.progress import QuietProgress
+from stepladder.training.groups import ALONE, Stacking
+from stepladder.trials.trial import Trial
 
 
 class Notes(QuietProgress):

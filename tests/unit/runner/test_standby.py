@@ -4,11 +4,11 @@ import os
 
 import pytest
 
-from stepladder import environment
 from stepladder.errors import DataError
-from stepladder.runner import study_run
-from stepladder.runner.standby import Standby
-from stepladder.study import Study
+from stepladder.execution import machine
+from stepladder.execution.local import Standby
+from stepladder.runs import run
+from stepladder.study.study import Study
 
 
 def is_there(worker):
@@ -21,9 +21,9 @@ def is_there(worker):
 
 @pytest.fixture
 def settings():
-    if len(environment.settings().cpus) < 2:
+    if len(machine.settings().cpus) < 2:
         pytest.skip("needs two cores")
-    return environment.settings(2)
+    return machine.settings(2)
 
 
 def test_each_is_taken_once_from_its_core_and_the_rest_end(settings, tmp_path):
@@ -62,13 +62,11 @@ def test_those_that_last_come_back_and_one_that_died_is_not_taken(settings, tmp_
 
 def test_a_dataset_that_will_not_do_leaves_no_process(settings, tmp_path, monkeypatch):
     started = []
-    monkeypatch.setattr(
-        study_run.Standby, "start", spying(study_run.Standby.start, started), raising=True
-    )
+    monkeypatch.setattr(run.Standby, "start", spying(run.Standby.start, started), raising=True)
     (tmp_path / "mine.csv").write_text("no numbers\n")
     study = Study.load("quick", {"dataset": str(tmp_path / "mine.csv")})
     with pytest.raises(DataError):
-        study_run.run_study(study, tmp_path / "run", settings)
+        run.run_study(study, tmp_path / "run", settings)
     assert started
     assert not any(map(is_there, started))
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from stepladder.analysis import effects
-from stepladder.runner.too_few import too_few
-from stepladder.study import Study
+from stepladder.runs.preflight import too_few
+from stepladder.statistics import effects
+from stepladder.study.study import Study
 
 BASE = {"hidden": [8], "activation": "sigmoid"}
 

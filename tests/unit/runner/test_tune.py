@@ -9,11 +9,11 @@ from fake_training import FakeTraining, noise, record_of
 
 from stepladder import Study, StudyError
 from stepladder.data.synthetic import synthetic
-from stepladder.runner.judge import judge
-from stepladder.runner.phases import train_all
-from stepladder.runner.question import question_of
-from stepladder.runner.tune import tune, tuned_arms, tuned_so_far
-from stepladder.tuning import TUNING_REPLICATES
+from stepladder.runs.judging import judge
+from stepladder.runs.plan import question_of
+from stepladder.runs.run import train_all
+from stepladder.runs.tuning import tune, tuned_arms, tuned_so_far
+from stepladder.study.tuning import TUNING_REPLICATES
 
 GRID = [0.01, 0.03, 0.1, 0.3, 1.0]
 BEST = {"sigmoid": 0.3, "relu": 0.03}

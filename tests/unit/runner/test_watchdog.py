@@ -3,7 +3,7 @@
 import pytest
 from example_run import Clock
 
-from stepladder.runner.watchdog import Watchdog
+from stepladder.execution.scheduler import Watchdog
 
 
 @pytest.fixture

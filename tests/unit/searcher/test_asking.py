@@ -11,9 +11,8 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from stepladder import StudyError
-from stepladder.searcher.asking import Asker
-from stepladder.searcher.samplers import points, sampler
-from stepladder.train.structure import structure
+from stepladder.hpo.sampling import Asker, points, sampler
+from stepladder.training.groups import structure
 
 
 def outcome(candidate):

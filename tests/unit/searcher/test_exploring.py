@@ -7,7 +7,7 @@ import pytest
 from example_question import question_about
 
 from stepladder import Study
-from stepladder.searcher.asking import Asker
+from stepladder.hpo.sampling import Asker
 
 RATES = {"adam": -2.9, "rmsprop": -2.9, "sgd": -1.2}  # the best ones, as powers of 10
 ACTIVATIONS = {"relu": 0.004, "elu": 0.0, "tanh": -0.006}

@@ -9,12 +9,11 @@ from example_question import question_about
 from fake_training import noise
 
 from stepladder import RunError
-from stepladder.searcher.asking import Asker
-from stepladder.searcher.choosing import choose, margin_of
-from stepladder.searcher.thinning import goes_on, survivors
-from stepladder.searcher.waves import waves
-from stepladder.searching import SEARCH_REPLICATES, populations
-from stepladder.train.groups import Stage
+from stepladder.hpo.halving import goes_on, survivors, waves
+from stepladder.hpo.results import choose, margin_of
+from stepladder.hpo.sampling import Asker
+from stepladder.study.search import SEARCH_REPLICATES, populations
+from stepladder.training.groups import Stage
 
 
 def run(study, question, train):

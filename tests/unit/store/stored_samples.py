@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from stepladder.outcome import Outcome
-from stepladder.recipe import Recipe
-from stepladder.records import Curve, Probes, Score, Signs, Trial, TrialResult
 from stepladder.store import StudyRecord
-from stepladder.study import Study
+from stepladder.study.recipe import Recipe
+from stepladder.study.study import Study
+from stepladder.trials.trial import Curve, Outcome, Probes, Score, Signs, Trial, TrialResult
 
 DATASET = "d" * 64
 

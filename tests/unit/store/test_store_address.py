@@ -7,7 +7,7 @@ import pytest
 
 from stepladder.errors import StoreError
 from stepladder.store import open_store
-from stepladder.store.address import parse
+from stepladder.store.connection import parse
 
 ACCEPTED = r"postgresql\+psycopg://USER:PASSWORD@HOST/DATABASE"
 

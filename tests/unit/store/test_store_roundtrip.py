@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from stored_samples import assert_same, diverged, result, seen, trial
 
-from stepladder.records import Curve, Probes, Score, Signs, TrialResult
 from stepladder.store import open_store
-from stepladder.store.probe_rows import decode_probes, encode_probes
-from stepladder.store.trial_rows import decode_trial, encode_trial
+from stepladder.store.rows import decode_probes, decode_trial, encode_probes, encode_trial
+from stepladder.trials.trial import Curve, Probes, Score, Signs, TrialResult
 
 # One NaN and one zero: a database keeps neither the payload of a NaN nor the sign of a zero.
 FLOATS = st.floats(width=64).map(lambda x: float("nan") if x != x else x + 0.0)

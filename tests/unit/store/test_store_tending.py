@@ -13,9 +13,8 @@ from stored_samples import DATASET, assert_same, diverged, record, result, seen,
 
 from stepladder.errors import StoreError
 from stepladder.store import Driver, open_store
+from stepladder.store.maintenance import copied, examined, vacuumed
 from stepladder.store.schema import REVISIONS, epochs, looks, probes, studies, trials
-from stepladder.store.tending import examined, vacuumed
-from stepladder.store.transfer import copied
 
 DATABASES = Path(__file__).parent / "databases"
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from stored_samples import DATASET, assert_same, diverged, result, seen, trial
 
-from stepladder.outcome import outcome_of
-from stepladder.records import Score
+from stepladder.trials.trial import Score, outcome_of
 
 
 class TestTrials:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from stepladder.data.synthetic import synthetic
-from stepladder.recipe import Recipe
-from stepladder.records import Trial
-from stepladder.train.custom import Code
+from stepladder.study.recipe import Recipe
+from stepladder.training.custom_model import Code
+from stepladder.trials.trial import Trial
 
 NETWORKS = Path(__file__).parents[2] / "fakes" / "networks"
 

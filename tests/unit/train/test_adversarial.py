@@ -4,9 +4,9 @@ import jax
 import numpy as np
 import pytest
 
-from stepladder.train.adversarial import directions, local_unsmoothness
-from stepladder.train.groups import Group
-from stepladder.train.population import PopulationEngine
+from stepladder.training.groups import Group
+from stepladder.training.losses import directions, local_unsmoothness
+from stepladder.training.population.engine import PopulationEngine
 
 LENGTH, STEP = 0.7, 0.1
 

@@ -4,13 +4,12 @@ import keras
 import numpy as np
 import pytest
 
-from stepladder.recipe import Recipe
-from stepladder.train.checkpoints import Checkpoints
-from stepladder.train.draws import averaging
-from stepladder.train.fit import FitEngine
-from stepladder.train.groups import ALONE, Group, Stacking
-from stepladder.train.population import PopulationEngine
-from stepladder.train.schedule import data_order
+from stepladder.study.recipe import Recipe
+from stepladder.training.checkpoints import Checkpoints
+from stepladder.training.groups import ALONE, Group, Stacking
+from stepladder.training.keras_fit import FitEngine
+from stepladder.training.population.engine import PopulationEngine
+from stepladder.training.schedules import averaging, data_order
 
 NETWORK = {"normalization": "batch", "dropout": 0.3, "epochs": 4}
 KINDS = {"ema": {"ema": 0.9}, "swa": {"swa": 0.5}}

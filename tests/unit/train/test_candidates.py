@@ -4,13 +4,13 @@ import jax
 import numpy as np
 import pytest
 
-from stepladder.records import Trial
-from stepladder.searching import SEARCH_REPLICATES
-from stepladder.train.fit import FitEngine
-from stepladder.train.groups import Group
-from stepladder.train.messages import read_result, result_frame
-from stepladder.train.population import PopulationEngine
-from stepladder.train.segments import compiled_segments
+from stepladder.study.search import SEARCH_REPLICATES
+from stepladder.training.groups import Group
+from stepladder.training.keras_fit import FitEngine
+from stepladder.training.messages import read_result, result_frame
+from stepladder.training.population.engine import PopulationEngine
+from stepladder.training.population.loop import compiled_segments
+from stepladder.trials.trial import Trial
 
 ENGINES = {"population": PopulationEngine, "fit": FitEngine}
 

@@ -5,10 +5,10 @@ import pytest
 from example_run import Clock
 
 from stepladder.errors import OutputError
-from stepladder.recipe import Recipe
-from stepladder.records import Trial
-from stepladder.train.checkpoints import MAGIC, Checkpoint, Checkpoints, clear, remove
-from stepladder.train.groups import Group
+from stepladder.study.recipe import Recipe
+from stepladder.training.checkpoints import MAGIC, Checkpoint, Checkpoints, clear, remove
+from stepladder.training.groups import Group
+from stepladder.trials.trial import Trial
 
 TRIALS = [Trial(Recipe(hidden=[3], learning_rate=r / 10), "d", 10, 0, 0) for r in (1, 2, 3)]
 GROUP = Group(tuple(TRIALS), 3)

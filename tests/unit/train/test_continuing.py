@@ -6,10 +6,10 @@ from functools import partial
 import numpy as np
 import pytest
 
-from stepladder.train.checkpoints import Checkpoints, clear, forget
-from stepladder.train.groups import Group, Stage, groups, shortened
-from stepladder.train.messages import group_frame, read_group
-from stepladder.train.population import PopulationEngine
+from stepladder.training.checkpoints import Checkpoints, clear, forget
+from stepladder.training.groups import Group, Stage, groups, shortened
+from stepladder.training.messages import group_frame, read_group
+from stepladder.training.population.engine import PopulationEngine
 
 pytestmark = pytest.mark.slow  # each trains several populations
 

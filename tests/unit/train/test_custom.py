@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from stepladder import Recipe
-from stepladder.recipe import NETWORK_FIELDS
-from stepladder.train.custom import NetworkError, NetworkRecipe, OwnBuild, at_start
+from stepladder.study.recipe import NETWORK_FIELDS
+from stepladder.training.custom_model import NetworkError, NetworkRecipe, OwnBuild, at_start
 
 RECIPE = Recipe(hidden=[3], dropout=0.2)
 

@@ -5,12 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from stepladder.recipe import Recipe
-from stepladder.train.distortion import _mapped, _smoothing, _uniform, distortion
-from stepladder.train.draws import draws
-from stepladder.train.fit_batches import Batches
-from stepladder.train.groups import Group
-from stepladder.train.population import PopulationEngine
+from stepladder.study.recipe import Recipe
+from stepladder.training.augmentation import _mapped, _smoothing, _uniform, distortion
+from stepladder.training.groups import Group
+from stepladder.training.keras_callbacks import Batches
+from stepladder.training.population.engine import PopulationEngine
+from stepladder.training.schedules import draws
 
 EVERYTHING = {
     "augment_rotation": 15.0,

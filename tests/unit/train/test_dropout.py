@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from stepladder.train.dropout import Dropout, _bits, _threefry
+from stepladder.training.dropout import Dropout, _bits, _threefry
 
 KNOWN = [  # Random123's kat_vectors for threefry2x32 of 13 rounds: counter, key, result
     ((0x00000000, 0x00000000), (0x00000000, 0x00000000), (0x9D1C5EC6, 0x8BD50731)),

@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 from trainings import STACKED, bits, stacked, trained
 
-from stepladder.recipe import Recipe
-from stepladder.records import Trial
-from stepladder.train.checkpoints import Checkpoint, Checkpoints
-from stepladder.train.endings import Endings
-from stepladder.train.fit import FitEngine
-from stepladder.train.groups import Group, shortened
-from stepladder.train.population import PopulationEngine
-from stepladder.train.schedule import goes_on, learning_rates
+from stepladder.study.recipe import Recipe
+from stepladder.training.checkpoints import Checkpoint, Checkpoints, Endings
+from stepladder.training.groups import Group, shortened
+from stepladder.training.keras_fit import FitEngine
+from stepladder.training.population.engine import PopulationEngine
+from stepladder.training.schedules import goes_on, learning_rates
+from stepladder.trials.trial import Trial
 
 VERSIONS = {"jax": "1"}
 CHEAP = 1e9  # no training is too short for its ending

@@ -8,12 +8,12 @@ import pytest
 
 from stepladder import CATALOGUE
 from stepladder.data import affine, split
-from stepladder.data.deskewing import Prepared
-from stepladder.train.custom import STANDARD, builder
-from stepladder.train.fit import prepared
-from stepladder.train.fit_batches import Batches
-from stepladder.train.groups import Group
-from stepladder.train.population import PopulationEngine
+from stepladder.data.preprocessing import Prepared
+from stepladder.training.custom_model import STANDARD, builder
+from stepladder.training.groups import Group
+from stepladder.training.keras_callbacks import Batches
+from stepladder.training.keras_fit import prepared
+from stepladder.training.population.engine import PopulationEngine
 
 WITHIN = 1e-5
 """Of each tensor's norm, after 20 steps."""

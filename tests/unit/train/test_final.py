@@ -4,13 +4,20 @@ import keras
 import numpy as np
 import pytest
 
-from stepladder import models
 from stepladder.errors import RunError
-from stepladder.train.final import final_arrays, keep_final, kept_final, read_final, weights_file
-from stepladder.train.fit import FitEngine
-from stepladder.train.groups import Group, Stacking
-from stepladder.train.messages import read_result, result_frame
-from stepladder.train.population import PopulationEngine
+from stepladder.training import keras_models
+from stepladder.training.groups import Group, Stacking
+from stepladder.training.keras_fit import FitEngine
+from stepladder.training.messages import (
+    final_arrays,
+    keep_final,
+    kept_final,
+    read_final,
+    read_result,
+    result_frame,
+    weights_file,
+)
+from stepladder.training.population.engine import PopulationEngine
 
 FIELDS = {"normalization": "batch", "dropout": 0.3, "scaling": "standardised", "epochs": 2}
 ENGINES = {"population": PopulationEngine, "fit": FitEngine}
@@ -29,7 +36,7 @@ def result(dataset, trial_of):
 
 def as_keras(result, dataset):
     """Plain Keras' own network with the weights that were kept."""
-    model = models.build(result.trial.recipe, dataset.input_shape, dataset.classes)
+    model = keras_models.build(result.trial.recipe, dataset.input_shape, dataset.classes)
     final = result.final
     for variable, value in zip(model.trainable_variables, final.trainable, strict=True):
         variable.assign(value)

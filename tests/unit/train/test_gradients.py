@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from stepladder.data import affine, split
-from stepladder.train.groups import Group
-from stepladder.train.population import PopulationEngine
+from stepladder.training.groups import Group
+from stepladder.training.population.engine import PopulationEngine
 
 ACTIVATIONS = {
     "sigmoid": (lambda z: 1 / (1 + np.exp(-z)), lambda z, a: a * (1 - a)),

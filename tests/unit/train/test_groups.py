@@ -6,9 +6,15 @@ from dataclasses import replace
 import pytest
 
 from stepladder import CATALOGUE, Recipe
-from stepladder.records import Trial
-from stepladder.train.groups import ALONE, MOST_LANES, Stacking, groups
-from stepladder.train.structure import evaluated_at_once, structure
+from stepladder.training.groups import (
+    ALONE,
+    MOST_LANES,
+    Stacking,
+    evaluated_at_once,
+    groups,
+    structure,
+)
+from stepladder.trials.trial import Trial
 
 
 def trial(replicate=0, **fields):

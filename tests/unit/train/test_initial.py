@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from stepladder import Recipe
-from stepladder.models import build
-from stepladder.train.initial import initial_weights
+from stepladder.training.initializers import initial_weights
+from stepladder.training.keras_models import build
 
 NAMES = Recipe.model_fields["initializer"].annotation.__args__
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stepladder import Recipe, Study
-from stepladder.train.inspection import inspected
+from stepladder.training.custom_model import inspected
 
 HEAD = """
 import random

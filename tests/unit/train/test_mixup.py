@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from stepladder.recipe import Recipe
-from stepladder.train.draws import draws
-from stepladder.train.fit import FitEngine
-from stepladder.train.groups import Group
-from stepladder.train.loss import classes_of, cross_entropy, mixed
-from stepladder.train.population import PopulationEngine
+from stepladder.study.recipe import Recipe
+from stepladder.training.groups import Group
+from stepladder.training.keras_fit import FitEngine
+from stepladder.training.losses import classes_of, cross_entropy, mixed
+from stepladder.training.population.engine import PopulationEngine
+from stepladder.training.schedules import draws
 
 
 @pytest.mark.parametrize("alpha", [0.2, 1.0, 4.0])

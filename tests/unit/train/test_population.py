@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from stepladder.train.custom import builder
-from stepladder.train.groups import Group
-from stepladder.train.population import PopulationEngine
+from stepladder.training.custom_model import builder
+from stepladder.training.groups import Group
+from stepladder.training.population.engine import PopulationEngine
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,12 @@ import pytest
 from test_gradients import gradients
 
 from stepladder.data import affine, split
-from stepladder.train.custom import builder
-from stepladder.train.fit import FitEngine
-from stepladder.train.groups import Group, Stacking
-from stepladder.train.messages import read_result, result_frame
-from stepladder.train.population import PopulationEngine
-from stepladder.train.probing import PROBED, Probe, probed_rows
+from stepladder.training.custom_model import builder
+from stepladder.training.groups import Group, Stacking
+from stepladder.training.keras_fit import FitEngine
+from stepladder.training.messages import read_result, result_frame
+from stepladder.training.population.engine import PopulationEngine
+from stepladder.training.probes import PROBED, Probe, probed_rows
 
 CLASSES = 5
 

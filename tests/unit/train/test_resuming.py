@@ -5,11 +5,11 @@ from functools import partial
 import pytest
 from trainings import STACKED, Killed, bits, killed_at, stacked, trained
 
-from stepladder.train.checkpoints import Checkpoints
-from stepladder.train.fit import FitEngine
-from stepladder.train.groups import ALONE, Group
-from stepladder.train.population import PopulationEngine
-from stepladder.train.segments import segment_steps
+from stepladder.training.checkpoints import Checkpoints
+from stepladder.training.groups import ALONE, Group
+from stepladder.training.keras_fit import FitEngine
+from stepladder.training.population.engine import PopulationEngine
+from stepladder.training.population.loop import segment_steps
 
 
 @pytest.fixture

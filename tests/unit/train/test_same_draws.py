@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from stepladder.train.fit import FitEngine, prepared
-from stepladder.train.groups import Group, Stacking
-from stepladder.train.population import PopulationEngine
+from stepladder.training.groups import Group, Stacking
+from stepladder.training.keras_fit import FitEngine, prepared
+from stepladder.training.population.engine import PopulationEngine
 
 FIELDS = {"dropout": 0.3, "normalization": "batch", "initializer": "he_normal"}
 

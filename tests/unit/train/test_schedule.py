@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stepladder import Recipe
-from stepladder.train.schedule import data_order, goes_on, learning_rates, steps_per_epoch
+from stepladder.training.schedules import data_order, goes_on, learning_rates, steps_per_epoch
 
 
 def rates(**fields):

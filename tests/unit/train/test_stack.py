@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from stepladder.train.groups import Group, Stacking
-from stepladder.train.population import PopulationEngine
+from stepladder.training.groups import Group, Stacking
+from stepladder.training.population.engine import PopulationEngine
 
 
 @pytest.fixture(scope="module")

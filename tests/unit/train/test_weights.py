@@ -5,8 +5,8 @@ import math
 import pytest
 
 from stepladder import Recipe
-from stepladder.models import build
-from stepladder.runner.lint import weights
+from stepladder.runs.preflight import weights
+from stepladder.training.keras_models import build
 
 
 @pytest.mark.parametrize("normalization", ["none", "batch", "layer"])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stepladder.train.groups import Group, Stacking
+from stepladder.training.groups import Group, Stacking
 
 
 class Killed(Exception):

@@ -8,7 +8,7 @@ import asyncio
 import httpx
 from starlette.responses import PlainTextResponse
 
-from stepladder.ui.guard import Guard
+from stepladder.tools.dashboard import Guard
 
 TOKEN, HOST = "secret-token", "127.0.0.1:8123"
 

@@ -7,7 +7,7 @@ from threading import Event, Thread
 
 from example_run import Clock
 
-from stepladder.ui.cache import Cache
+from stepladder.tools.dashboard import Cache
 
 
 class Maker:

@@ -5,10 +5,8 @@ import pytest
 pytest.importorskip("starlette", reason="the live page needs pip install 'stepladder[ui]'")
 
 from stepladder.errors import StepladderError
-from stepladder.runner.runs import RunState
-from stepladder.ui.cache import Cache
-from stepladder.ui.pages import Pages
-from stepladder.ui.sources import Source
+from stepladder.runs.stored import RunState
+from stepladder.tools.dashboard import Cache, Pages, Source
 
 
 class OneSearch(Source):

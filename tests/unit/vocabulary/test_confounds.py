@@ -3,7 +3,7 @@
 import pytest
 
 from stepladder import Study
-from stepladder.confounds import confounds
+from stepladder.study.confounds import confounds
 
 BASE = {"hidden": [50], "activation": "sigmoid", "batch_size": 32}
 

@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from stepladder.fractional import every_combination, fraction, pair_aliases, runs_of_fraction
+from stepladder.study.designs import every_combination, fraction, pair_aliases, runs_of_fraction
 
 
 def signs(runs, techniques):

@@ -6,8 +6,8 @@ import os
 import pytest
 
 from stepladder import Recipe, Study, StudyError
-from stepladder.model_file import ModelFile
-from stepladder.records import Trial
+from stepladder.study.loading import ModelFile
+from stepladder.trials.trial import Trial
 
 TEXT = "def build(recipe, input_shape, classes): raise SystemExit('was run')\n"
 STUDY = 'name = "s"\nmodel = "{}"\n[base]\nactivation = "tanh"\n[[technique]]\nname = "ReLU"\n'

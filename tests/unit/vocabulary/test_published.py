@@ -3,8 +3,7 @@
 import pytest
 
 from stepladder import PublishedTable, Study, StudyError
-from stepladder.published import BUILT_IN_TABLES
-from stepladder.published_parts import figure_of
+from stepladder.study.published import BUILT_IN_TABLES, figure_of
 
 BASE = {"hidden": [6], "activation": "sigmoid", "epochs": 2, "batch_size": 16}
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from stepladder import Recipe, StudyError
-from stepladder.records import Trial
+from stepladder.trials.trial import Trial
 
 
 def test_equal_recipes_have_one_fingerprint_however_they_were_written():

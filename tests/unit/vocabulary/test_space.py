@@ -6,9 +6,8 @@ import pytest
 from optuna.distributions import FloatDistribution
 
 from stepladder import Study, StudyError
-from stepladder.dimensions import Dimension, dimensions, drawn, recipe_of
-from stepladder.searching import Search, populations, rungs
-from stepladder.space import Parameter
+from stepladder.study.search import Search, populations, rungs
+from stepladder.study.search_space import Dimension, Parameter, dimensions, drawn, recipe_of
 
 RATE = {"type": "float", "low": 1e-4, "high": 0.1, "log": True}
 OPTIMIZER = {"type": "categorical", "choices": ["sgd", "adam"]}

@@ -6,7 +6,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from stepladder.streams import Stream, generator, words
+from stepladder.trials.seeding import Stream, generator, words
 
 STREAMS = get_args(Stream)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from stepladder import Recipe, Study, StudyError
-from stepladder.tuning import Tuning, candidates, default_grid, widened, with_values
+from stepladder.study.tuning import Tuning, candidates, default_grid, widened, with_values
 
 BASE = {"hidden": [5], "activation": "sigmoid", "learning_rate": 0.01}
 

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 
-from stepladder.wire import receive, send
+from stepladder.training.serialization import receive, send
 
 ARRAYS = {
     "none": np.zeros((0, 3), np.float32),

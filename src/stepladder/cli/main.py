@@ -1,0 +1,258 @@
+"""The command line: options and exit codes, nothing else."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from stepladder.cli import signals, store
+from stepladder.cli.models import export, predict
+from stepladder.cli.options import ALLOW_CODE, ENGINE, PLACE, WORKERS, given, settings_of
+from stepladder.cli.report import judge, pareto, report, ui
+from stepladder.cli.run import reproduce, search
+from stepladder.errors import StepladderError
+from stepladder.files import without_password
+from stepladder.version import __version__
+
+__all__ = ["main"]
+
+_STORING = (["run"], ["search"], ["reproduce"])
+"""Commands that store what they finish, and go on with it."""
+
+_RUN = click.argument("run", metavar="RUN", type=PLACE)
+_STORE = click.option(
+    "--store",
+    metavar="URL",
+    help="Store of the trials; an SQLite file in the run's folder if left out.",
+)
+
+
+def _count_or_auto(text: str) -> int | str:
+    return text if text == "auto" else int(text)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="stepladder")
+def command() -> None:
+    """What each training technique is worth, on your data, and how sure that is.
+
+    Begin with `stepladder run quick` (half a minute) or `stepladder run mnist` (a minute or two on
+    two cores).
+    """
+
+
+@command.command()
+@click.argument("study", metavar="STUDY")
+@click.option(
+    "--replicates", type=_count_or_auto, metavar="N",
+    help="Replicates of each arm; auto adds them until every verdict is settled.",
+)  # fmt: skip
+@click.option("--epochs", type=int, metavar="N", help="Epochs of the base recipe.")
+@click.option(
+    "--design", metavar="NAME",
+    help="ladder, one_at_a_time, leave_one_out, factorial, fraction or explicit.",
+)  # fmt: skip
+@click.option("--out", type=PLACE, metavar="DIR", help="Folder of the run [runs/STUDY].")
+@_STORE
+@WORKERS
+@ENGINE
+@click.option(
+    "--axis",
+    type=click.Choice(["auto", "one", "map", "vmap"]),
+    default="auto",
+    show_default=True,
+    help="How replicates are put together; auto measures where that can pay.",
+)
+@click.option("--chunk", type=int, metavar="N", help="Replicates that are put together at a time.")
+@ALLOW_CODE
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE",
+    help="Any key of the study by its path, such as base.learning_rate=0.1; may be repeated.",
+)  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Say what would be trained, and train nothing.")
+def run(
+    study: str,
+    replicates: int | str | None,
+    epochs: int | None,
+    design: str | None,
+    out: Path | None,
+    store: str | None,
+    workers: int | None,
+    engine: Any,  # noqa: ANN401 - one of the choices above
+    axis: Any,  # noqa: ANN401 - one of the choices above
+    chunk: int | None,
+    allow_code: bool,
+    settings: tuple[str, ...],
+    dry_run: bool,
+) -> None:
+    """Trains a study and judges it: a file, or a built-in one.
+
+    Built in are mnist, mnist-fair, mnist-best, mnist-best-augmented and quick.
+
+    What is stored already is not trained again: the same command goes on after an interruption.
+    """
+    from stepladder import api
+    from stepladder.report import progress, terminal
+    from stepladder.report.progress import announcement
+    from stepladder.report.wording import visible
+    from stepladder.study.study import Study
+
+    more = given(replicates=replicates, epochs=epochs, design=design)
+    changes = {**settings_of(settings), **more}
+    asked = Study.load(study, changes)
+    if dry_run:
+        planned = api.plan(
+            asked, out=out, store=store, workers=workers, engine=engine, axis=axis, chunk=chunk
+        )
+        for note in planned.notes:
+            click.echo(visible(note), err=True)
+        click.echo(announcement(planned))
+        return
+    signals.stop_cleanly()
+    watched = progress.for_terminal(sys.stderr)
+    made = api.run(
+        asked,
+        out=out,
+        store=store,
+        workers=workers,
+        engine=engine,
+        axis=axis,
+        chunk=chunk,
+        progress=watched,
+        allow_code=allow_code,
+    )
+    if not made.trained:
+        click.echo(f"All {made.found} trials are stored: nothing to train.", err=True)
+    terminal.show(made.results)
+    click.echo(f"Report: {made.folder / 'report.html'}", err=True)
+    kept = without_password(store) if store else made.folder / "stepladder.db"
+    click.echo(f"Figures: {made.folder / 'figures'}  Store: {kept}", err=True)
+
+
+@command.command()
+@_RUN
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv", "markdown"]),
+    default="table",
+    show_default=True,
+)
+@_STORE
+def results(run: Path, form: str, store: str | None) -> None:
+    """Prints what a run came to. RUN is its folder, such as runs/mnist."""
+    from stepladder import api
+    from stepladder.report import markdown, terminal
+
+    read = api.read(run, store=store, command="results", curves=False).results
+    if form == "table":
+        terminal.show(read)
+        return
+    click.echo(markdown.FORMATS[form](read), nl=False)
+
+
+@command.command()
+@click.option(
+    "--format", "form", type=click.Choice(["table", "json", "markdown"]), default="table",
+    show_default=True,
+)  # fmt: skip
+def techniques(form: Any) -> None:  # noqa: ANN401 - one of the choices above
+    """Lists the catalogue: what each technique changes, what it mends, and its paper."""
+    from stepladder.report import terminal
+
+    terminal.show_techniques(form)
+
+
+@command.command()
+@click.argument("run", metavar="[RUN]", required=False, type=PLACE)
+def doctor(run: Path | None) -> None:
+    """Says what stepladder finds here: versions, cores, backend, cache, and a run's store."""
+    from stepladder.tools import doctor
+
+    findings = doctor.examine(run)
+    for finding in findings:
+        mark = "ok " if finding.healthy else "BAD"
+        click.echo(f"{mark} {finding.subject:<12} {finding.text}")
+    if not all(finding.healthy for finding in findings):
+        raise click.exceptions.Exit(1)
+
+
+@command.command()
+@WORKERS
+@click.option(
+    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
+)
+@click.option("--tiny", is_flag=True, hidden=True, help="For tests: figures that mean nothing.")
+def bench(workers: int | None, form: str, tiny: bool) -> None:
+    """Measures this machine in half a minute: its floor, keras.Model.fit, and stepladder."""
+    from stepladder.execution import machine
+    from stepladder.tools import bench
+
+    settings = machine.settings(workers)
+    signals.stop_cleanly()
+    work = bench.TINY if tiny else bench.Work()
+    measured = bench.measure(work, settings, lambda text: click.echo(f"Measuring {text}", err=True))
+    click.echo(bench.as_json(measured) if form == "json" else bench.as_text(measured), nl=False)
+
+
+@command.command()
+@click.option(
+    "--of", "what", type=click.Choice(["study", "table"]), default="study", show_default=True,
+    help="A study file, or a published table.",
+)  # fmt: skip
+def schema(what: str) -> None:
+    """Prints the JSON Schema of study files, or of published tables, for editors."""
+    import json
+
+    from stepladder.study.published import PublishedTable
+    from stepladder.study.study import Study
+
+    value = PublishedTable if what == "table" else Study
+    click.echo(json.dumps(value.model_json_schema(by_alias=True), indent=2, ensure_ascii=False))
+
+
+command.add_command(judge)
+command.add_command(report)
+command.add_command(ui)
+command.add_command(reproduce)
+command.add_command(search)
+command.add_command(pareto)
+command.add_command(export)
+command.add_command(predict)
+command.add_command(store.runs)
+command.add_command(store.store)
+
+
+def main() -> NoReturn:
+    """Runs the command; ends the process with 0 done, 1 failed, 2 bad input, 130 interrupted."""
+    try:
+        code = command(standalone_mode=False)  # what click would exit with, or None
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except StepladderError as error:
+        click.echo(f"stepladder: {error}", err=True)
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo(_interrupted(sys.argv), err=True)
+        sys.exit(signals.INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has left
+        sys.exit(0)
+    sys.exit(code or 0)
+
+
+def _interrupted(words: list[str]) -> str:
+    import shlex
+
+    if words[1:2] not in _STORING:
+        return "Interrupted."
+    shown = ["stepladder", *map(without_password, words[1:])]
+    hint = "" if shown[1:] == words[1:] else ", the password in place of ***"
+    return (
+        "Interrupted. What was finished is stored; go on with the same command"
+        f"{hint}:\n  {shlex.join(shown)}"
+    )

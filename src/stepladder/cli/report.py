@@ -1,0 +1,181 @@
+"""Report, ui, judge, pareto."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from stepladder.cli.options import PLACE
+
+__all__ = ["judge", "pareto", "report", "ui"]
+
+
+@click.command()
+@click.argument("runs", metavar="RUN", nargs=-1, required=True, type=PLACE)
+@click.option("--compare", "is_comparison", is_flag=True, help="Compare two runs, RUN RUN.")
+@click.option(
+    "--format", "form", type=click.Choice(["html", "md"]), default="html", show_default=True,
+    help="html: one file with the figures; md: Markdown for a pull request, to stdout.",
+)  # fmt: skip
+@click.option(
+    "--output", type=PLACE, metavar="FILE",
+    help="[RUN/report.html, or compare.html in the folder of the first run]",
+)  # fmt: skip
+@click.option("--store", metavar="URL", help="Store of the trials, if not in the run's folder.")
+def report(
+    runs: tuple[Path, ...],
+    is_comparison: bool,
+    form: Any,  # noqa: ANN401 - one of the choices above
+    output: Path | None,
+    store: str | None,
+) -> None:
+    """Draws a run's report again with its figures, or compares two runs."""
+    wanted = 2 if is_comparison else 1
+    if len(runs) != wanted:
+        raise click.UsageError(
+            f"{'--compare needs two runs' if is_comparison else 'name one run'}, found "
+            f"{len(runs)}; write stepladder report {'--compare RUN RUN' if wanted == 2 else 'RUN'}"
+        )
+    if is_comparison:
+        _compare(runs[0], runs[1], form, output, store)
+    else:
+        _report(runs[0], form, output, store)
+
+
+def _report(run: Path, form: str, output: Path | None, store: str | None) -> None:
+    from stepladder import api
+    from stepladder.report import html
+
+    if form == "md":
+        from stepladder.report.markdown import report_as_markdown
+
+        made = api.read(run, store=store, command="report", curves=False)
+        _say(report_as_markdown(made.results), output)
+        return
+    made = api.read(run, store=store, command="report")
+    if output is not None:
+        html.write_html(made.results, output)
+    click.echo(output or made.report())
+
+
+def _compare(one: Path, two: Path, form: str, output: Path | None, store: str | None) -> None:
+    from stepladder import api
+    from stepladder.report import comparison
+
+    ours, theirs = (
+        api.read(run, store=store, command="report --compare", curves=False).results
+        for run in (one, two)
+    )
+    names = (one.name or str(one), two.name or str(two))
+    if names[0] == names[1]:
+        names = (str(one), str(two))
+    if form == "md":
+        _say(comparison.comparison_as_markdown(ours, theirs, names), output)
+        return
+    _say(comparison.comparison_as_html(ours, theirs, names), output or one / "compare.html")
+
+
+def _say(text: str, output: Path | None) -> None:
+    """To a file, whose name is printed, or to stdout."""
+    from stepladder.files import write_whole
+
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        click.echo(write_whole(output, text.encode()))
+
+
+@click.command()
+@click.argument("runs", metavar="[RUN_OR_STORE]", default="runs")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="[any that is free]")
+@click.option("--store", metavar="URL", help="Store of the trials, if not in the run's folder.")
+def ui(runs: str, port: int, store: str | None) -> None:
+    """Serves a live page of runs, on this machine alone: a run, a folder of runs, or a store.
+
+    RUN_OR_STORE is `runs` if left out.
+    """
+    try:
+        from stepladder.tools.dashboard import serve
+    except ImportError:
+        raise click.UsageError(
+            "ui needs starlette and uvicorn, found none; install them with: "
+            "pip install 'stepladder[ui]'"
+        ) from None
+    from stepladder.cli import signals
+    from stepladder.tools.dashboard import Source
+
+    signals.stop_cleanly()
+    serve(Source.of(runs, store), port, lambda address: click.echo(address))
+
+
+@click.command()
+@click.argument("scores", metavar="SCORES.csv", type=PLACE)
+@click.option("--against", metavar="ARM", help="What the others are compared with [the first arm].")
+@click.option(
+    "--delta", type=float, default=0.1, show_default=True, metavar="POINTS",
+    help="Percentage points below which a difference does not matter.",
+)  # fmt: skip
+@click.option(
+    "--chance", type=float, metavar="FRACTION",
+    help="Accuracy of guessing: effects are also given with diverged (nan) replicates at it.",
+)  # fmt: skip
+@click.option(
+    "--format", "form", type=click.Choice(["table", "json", "csv", "markdown"]), default="table",
+    show_default=True,
+)  # fmt: skip
+def judge(scores: Path, against: str | None, delta: float, chance: float | None, form: str) -> None:
+    """Judges scores of your own: a CSV of arm, replicate, score (a fraction).
+
+    Rows of one replicate are compared in pairs across arms.
+    """
+    from stepladder.importers.csv import read_scores
+    from stepladder.report import scores as shown
+    from stepladder.statistics.scores import judge_scores
+
+    judged = judge_scores(read_scores(scores), against, delta=delta, chance=chance)
+    if form == "table":
+        shown.show(judged, delta)
+    else:
+        click.echo(shown.FORMATS[form](judged, delta), nl=False)
+
+
+@click.command()
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=PLACE)
+@click.option(
+    "--on", "part", type=click.Choice(["test", "validation"]), default="test", show_default=True,
+    help="Which accuracy; a search's winner has one on the test set after search --final alone.",
+)  # fmt: skip
+@click.option(
+    "--format", "form", type=click.Choice(["table", "json", "csv", "markdown"]), default="table",
+    show_default=True,
+)  # fmt: skip
+@click.option(
+    "--output", type=PLACE, metavar="DIR",
+    help="Folder of the figures [pareto/ in the folder of the first run].",
+)  # fmt: skip
+@click.option("--store", metavar="URL", help="Store of the trials, if not in the runs' folders.")
+def pareto(
+    runs: tuple[Path, ...],
+    part: Any,  # noqa: ANN401 - one of the choices above
+    form: Any,  # noqa: ANN401 - one of the choices above
+    output: Path | None,
+    store: str | None,
+) -> None:
+    """Weighs accuracy against training time and size: arms of runs, and winners of searches.
+
+    RUN is a run's folder, or a file that it left: results.json, of a search search.json.
+
+    Names what no other beats, and the smallest network at 98 % and at 99 %.
+    """
+    from stepladder.report import pareto
+    from stepladder.report.html import write_plots
+
+    made = pareto.weigh(runs, part=part, store=store)
+    for note in made.notes:
+        click.echo(note, err=True)
+    click.echo(made.as_text(form), nl=False)
+    first = runs[0].parent if runs[0].is_file() else runs[0]
+    for file in write_plots(made.plots, output or first / "pareto"):
+        click.echo(f"Figure: {file}", err=True)

@@ -1,0 +1,106 @@
+"""Commands that tend runs and stores; `cli` adds them to the others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from stepladder.cli.options import PLACE
+
+__all__ = ["runs", "store"]
+
+_STORE = click.argument("store", metavar="STORE")
+
+
+@click.command()
+@click.argument("folder", required=False, type=PLACE)
+@click.option("--store", metavar="URL", help="List the studies of this store instead.")
+@click.option(
+    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
+)
+def runs(folder: Path | None, store: str | None, form: str) -> None:
+    """Lists the runs in FOLDER [runs]: what is finished, what is not, and their size."""
+    from stepladder.hpo.plan import of_run, with_candidates
+    from stepladder.report import terminal
+    from stepladder.runs.stored import runs_in, runs_of
+    from stepladder.store import open_store
+
+    if folder is None and store is not None:
+        with open_store(store, create=False) as kept:
+            found = runs_of(kept)
+    elif folder is None and not Path("runs").exists():
+        found = []
+    else:
+        found = runs_in(folder or Path("runs"), store)
+    found = [with_candidates(each, lambda state: of_run(state, store)) for each in found]
+    if form == "json":
+        click.echo(terminal.runs_json(found), nl=False)
+    else:
+        terminal.show_runs(found)
+
+
+@click.group()
+def store() -> None:
+    """Tends stores. STORE is the folder of a run, an SQLite file or a URL."""
+
+
+@store.command()
+@_STORE
+def check(store: str) -> None:
+    """Reads every row: damage, orphans, altered figures, trials of an older arithmetic."""
+    from stepladder.report.wording import counted
+    from stepladder.runs.maintenance import checked
+
+    found = checked(store)
+    for fault in found.faults:
+        click.echo(f"BAD {fault}")
+    for note in found.notes:
+        click.echo(f"    {note}")
+    if found.faults:
+        raise click.exceptions.Exit(1)
+    studies = counted(found.studies, "study", "studies")
+    click.echo(f"ok  {counted(found.trials, 'trial')} and {studies}, all whole")
+
+
+@store.command(name="export")
+@_STORE
+@click.argument("target", metavar="TARGET")
+def export(store: str, target: str) -> None:
+    """Copies all of STORE into TARGET, which is made where there is none."""
+    _copy(store, target)
+
+
+@store.command(name="import")
+@_STORE
+@click.argument("source", metavar="SOURCE")
+def import_(store: str, source: str) -> None:
+    """Copies all of SOURCE into STORE, which is made where there is none."""
+    _copy(source, store)
+
+
+@store.command()
+@_STORE
+def vacuum(store: str) -> None:
+    """Gives the room of deleted rows, and of kept weights that no study asks for, to the disk."""
+    from stepladder.report.terminal import byte_size
+    from stepladder.report.wording import counted
+    from stepladder.runs.maintenance import tidied
+
+    before, after, removed = tidied(store)
+    click.echo(f"{byte_size(before)} before, {byte_size(after)} now")
+    if removed:
+        click.echo(f"{counted(removed, 'file')} of weights removed that no study asks for")
+
+
+def _copy(source: str, target: str) -> None:
+    from stepladder.runs.maintenance import address_of
+    from stepladder.store.maintenance import copied
+
+    done = copied(address_of(source), address_of(target))
+    click.echo(
+        f"{done.trials:,} trials, {done.studies:,} studies and {done.looks:,} looks copied; "
+        f"{done.found:,} trials were there already"
+    )
+    for name in done.kept:
+        click.echo(f"The target has another study named {name!r}, which stays.", err=True)

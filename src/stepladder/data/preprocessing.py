@@ -1,0 +1,173 @@
+"""Scaling, deskewing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from stepladder.data.dataset import Dataset, Images
+from stepladder.errors import DataError
+
+if TYPE_CHECKING:
+    from stepladder.study.recipe import Scaling
+
+__all__ = ["Prepared", "affine", "deskewed", "image_sides"]
+
+_Float32 = npt.NDArray[np.float32]
+_Float64 = npt.NDArray[np.float64]
+_VALUES_AT_ONCE = 2**17  # 1 MiB, which a core keeps in its cache: five times as fast as 32
+
+
+def affine(
+    x_train: Images, train_indices: npt.NDArray[np.integer[Any]], scaling: Scaling
+) -> tuple[_Float32, _Float32]:
+    """Scale and shift such that `x * scale + shift` is the scaled input.
+
+    `none` leaves inputs as they are. `unit` divides uint8 by 255 and takes float32 to 0…1 by
+    the training part's least and greatest value. `standardised` gives the training part mean 0
+    and deviation 1. Images are scaled as a whole, tables feature by feature; what is constant
+    over the training part is shifted to 0 and not stretched.
+
+    Args:
+        x_train: inputs, uint8 or float32 of shape (examples, *input_shape).
+        train_indices: the examples of the training part, at least one.
+        scaling: as the recipe has it.
+
+    Returns:
+        Scale and shift, float32 both: of shape () for one number, else of `input_shape`.
+
+    Raises:
+        DataError: if `train_indices` is empty.
+
+    Reference:
+        LeCun, Bottou, Orr, Müller 1998, Efficient BackProp, section 4.3.
+    """
+    if scaling == "none":
+        return np.array(1, np.float32), np.array(0, np.float32)
+    if scaling == "unit" and x_train.dtype == np.uint8:
+        return np.array(1 / 255, np.float32), np.array(0, np.float32)
+    if len(train_indices) == 0:
+        raise DataError(
+            "scaling must have at least one training example to go by, found none; leave some "
+            "beside the validation part"
+        )
+    axis = 0 if x_train.ndim == 2 else None
+    measure = _range if scaling == "unit" else _moments
+    origin, spread = measure(x_train, train_indices, axis)
+    varies = spread > np.finfo(np.float32).tiny  # so that 1 / spread is finite in float32
+    scale = np.divide(1.0, spread, out=np.ones_like(spread), where=varies)
+    return np.asarray(scale, np.float32), np.asarray(-origin * scale, np.float32)
+
+
+def _pieces(x_train: Images, train_indices: npt.NDArray[np.integer[Any]]) -> Iterator[_Float64]:
+    """The training part as float64, a little at a time: all of it would be eight times MNIST."""
+    rows = max(1, _VALUES_AT_ONCE // max(1, x_train[0].size))
+    for start in range(0, len(train_indices), rows):
+        yield x_train[train_indices[start : start + rows]].astype(np.float64)
+
+
+def _range(
+    x_train: Images, train_indices: npt.NDArray[np.integer[Any]], axis: int | None
+) -> tuple[_Float64, _Float64]:
+    """The least value, and how far the greatest is from it."""
+    found = [(piece.min(axis), piece.max(axis)) for piece in _pieces(x_train, train_indices)]
+    low, high = (np.array(each) for each in zip(*found, strict=True))
+    least = np.asarray(low.min(axis=0))
+    return least, np.asarray(high.max(axis=0) - least)
+
+
+def _moments(
+    x_train: Images, train_indices: npt.NDArray[np.integer[Any]], axis: int | None
+) -> tuple[_Float64, _Float64]:
+    """Mean and deviation, which is 0 exactly where all values are equal.
+
+    In two passes: the mean of squares less the squared mean cancels (Chan, Golub, LeVeque 1983).
+    """
+    values = len(train_indices) * (x_train[0].size if axis is None else 1)
+    sums = [piece.sum(axis) for piece in _pieces(x_train, train_indices)]
+    mean = np.asarray(np.sum(sums, axis=0) / values)
+    squares = [np.square(piece - mean).sum(axis) for piece in _pieces(x_train, train_indices)]
+    return mean, np.asarray(np.sqrt(np.sum(squares, axis=0) / values))
+
+
+_AT_ONCE = 2_000  # images, so that 70,000 of them do not take the memory of a dozen copies
+
+
+def image_sides(input_shape: tuple[int, ...]) -> tuple[int, int] | None:
+    """Height and width of grey images of two pixels a side or more, or None for anything else.
+
+    Args:
+        input_shape: of one example: (height, width) or (height, width, 1) for a grey image.
+    """
+    sides = input_shape[:2] if len(input_shape) == 3 and input_shape[2] == 1 else input_shape
+    return (sides[0], sides[1]) if len(sides) == 2 and min(sides) >= 2 else None
+
+
+class Prepared:
+    """A dataset as it is, and deskewed, which is worked out once where it is asked for."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        """Prepares nothing yet.
+
+        Args:
+            dataset: as it is.
+        """
+        self._made = {False: dataset}
+
+    def __call__(self, deskew: bool) -> Dataset:
+        """The dataset as a recipe has it; training and test part alike."""
+        if deskew not in self._made:
+            dataset = self._made[False]
+            x_train, x_test = deskewed(dataset.x_train), deskewed(dataset.x_test)
+            self._made[deskew] = replace(dataset, x_train=x_train, x_test=x_test)
+        return self._made[deskew]
+
+
+def deskewed(images: Images) -> Images:
+    """Images sheared row by row until what they show no longer leans.
+
+    Row y is moved by slant × (y - mean y), where the slant is the covariance of the columns and
+    rows of an image's brightness over the variance of its rows: a line through the centre of each
+    row then stands upright. Between pixels it is read linearly, beyond the rim as at the rim. An
+    image of one brightness stays as it is.
+
+    Args:
+        images: uint8 or float32 of shape (examples, height, width) or (…, 1); each image is
+            deskewed by itself, so that nothing is learnt from the others.
+
+    Returns:
+        The same type and shape; uint8 is rounded.
+
+    Reference:
+        LeCun, Bottou, Bengio, Haffner 1998, "Gradient-based learning applied to document
+        recognition", section III.A.
+    """
+    flat = images.reshape(images.shape[:3])
+    pieces = [_upright(flat[start : start + _AT_ONCE]) for start in range(0, len(flat), _AT_ONCE)]
+    made = np.concatenate(pieces) if pieces else flat.astype(np.float32)
+    if images.dtype == np.uint8:
+        made = np.rint(made)
+    return cast("Images", made.astype(images.dtype).reshape(images.shape))
+
+
+def _upright(images: Images) -> npt.NDArray[np.float32]:
+    _, height, width = images.shape
+    values = images.astype(np.float32)
+    ink = values.astype(np.float64) - values.min(axis=(1, 2), keepdims=True)
+    total = np.maximum(ink.sum(axis=(1, 2)), np.finfo(np.float64).tiny)
+    rows, columns = np.arange(height), np.arange(width)
+    by_row, by_column = ink.sum(axis=2), ink.sum(axis=1)
+    mean_row, mean_column = by_row @ rows / total, by_column @ columns / total
+    variance = by_row @ rows**2 / total - mean_row**2
+    both = np.einsum("nhw,h,w->n", ink, rows, columns) / total - mean_row * mean_column
+    slant = np.divide(both, variance, out=np.zeros_like(both), where=variance > 1e-9)
+    moved = slant[:, None] * (rows[None, :] - mean_row[:, None])
+    at = np.clip(columns[None, None, :] + moved[:, :, None], 0, width - 1)
+    left = np.minimum(np.floor(at).astype(np.intp), width - 2)
+    share = (at - left).astype(np.float32)
+    one, two = (np.take_along_axis(values, left + step, axis=2) for step in (0, 1))
+    return np.asarray(one * (1 - share) + two * share, np.float32)

@@ -1,0 +1,402 @@
+"""Registry of readers: MNIST, IDX folders, .npz."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import lzma
+import math
+import re
+import struct
+import warnings
+import zipfile
+import zlib
+from collections import defaultdict
+from collections.abc import Callable
+from functools import partial
+from importlib import resources
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib import format as npy
+
+from stepladder.data.csv import read_table
+from stepladder.data.dataset import Dataset, assemble, listed
+from stepladder.errors import DataError
+
+if TYPE_CHECKING:
+    from stepladder.study.study import CsvDataset
+
+__all__ = [
+    "BUILT_IN",
+    "Readable",
+    "load",
+    "read_array",
+    "read_arrays",
+    "read_idx_folder",
+    "read_mnist",
+    "read_npz",
+    "read_up_to",
+    "unpack_mnist",
+]
+
+_SHA256 = "3085a14d8456d658009c1bd452910fc70d269042985ac34f770a1206f321d56c"
+_SHAPES = {
+    "x_train": (60_000, 28, 28),
+    "x_test": (10_000, 28, 28),
+    "y_train": (60_000,),
+    "y_test": (10_000,),
+}
+
+
+def read_mnist() -> Dataset:
+    """MNIST: 60,000 training and 10,000 test images of handwritten digits.
+
+    Raises:
+        DataError: if the packaged file is missing or not as it was published.
+
+    Reference:
+        LeCun, Bottou, Bengio, Haffner 1998, Proceedings of the IEEE 86(11).
+    """
+    try:
+        packed = resources.files("stepladder.data").joinpath("mnist.xz").read_bytes()
+    except FileNotFoundError:
+        packed = b""
+    return unpack_mnist(packed)
+
+
+def unpack_mnist(packed: bytes) -> Dataset:
+    """MNIST from the bytes of the packaged file.
+
+    Args:
+        packed: one xz stream of the four arrays' bytes, one after the other.
+
+    Raises:
+        DataError: if a single bit differs from what was published.
+    """
+    found = hashlib.sha256(packed).hexdigest()
+    if found != _SHA256:
+        raise DataError(
+            f"mnist: the packaged file must have the SHA-256 {_SHA256}, found {found} "
+            f"({len(packed):,} bytes); reinstall stepladder"
+        )
+    values = np.frombuffer(lzma.decompress(packed), np.uint8)
+    ends = np.cumsum([np.prod(shape) for shape in _SHAPES.values()])
+    parts = np.split(values, ends[:-1])
+    arrays = {
+        name: part.reshape(shape)
+        for (name, shape), part in zip(_SHAPES.items(), parts, strict=True)
+    }
+    return assemble("mnist", **arrays)
+
+
+_PIECE = 2**20
+
+
+class Readable(Protocol):
+    """Whatever bytes are read from: a file, or what unpacks one."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes; none at the end."""
+
+
+def read_up_to(stream: Readable, size: int) -> bytearray:
+    """At most `size + 1` bytes: fewer mean that the stream ended, one more that it goes on.
+
+    Memory grows with the bytes that are there, never with the size that was announced.
+
+    Args:
+        stream: what to read from, until `size + 1` bytes or its end.
+        size: bytes expected, 0 or above.
+    """
+    found = bytearray()
+    while len(found) <= size:
+        piece = stream.read(min(_PIECE, size + 1 - len(found)))
+        if not piece:
+            break
+        found += piece
+    return found
+
+
+def read_arrays(stream: IO[bytes], where: str) -> dict[str, npt.NDArray[Any]]:
+    """Every array of a `.npz` file by its name.
+
+    Args:
+        stream: the file.
+        where: what it is called in messages.
+
+    Raises:
+        DataError: if an array is damaged or holds anything but numbers.
+        Exception: of any kind, if the file is no zip archive, or damaged.
+    """
+    with zipfile.ZipFile(stream) as archive:
+        found = {}
+        for member in archive.namelist():
+            name = member.removesuffix(".npy")
+            with archive.open(member) as part:
+                found[name] = read_array(part, f"{where}: {name}")
+        return found
+
+
+def read_array(stream: IO[bytes], where: str) -> npt.NDArray[Any]:
+    """The array of a `.npy` file.
+
+    Args:
+        stream: the file.
+        where: what it is called in messages.
+
+    Raises:
+        DataError: if it is damaged or holds anything but numbers in 1 to 4 dimensions.
+        Exception: of any kind, if it is no such file.
+    """
+    shape, by_column, dtype = _header(stream)
+    if dtype.hasobject:
+        raise DataError(
+            f"{where} must hold numbers, found pickled Python objects, which are never "
+            "unpickled; save it as an array of one shape and a numeric type"
+        )
+    if dtype.kind not in "biuf" or any(side < 1 for side in shape) or len(shape) > 4:
+        raise DataError(
+            f"{where} must hold numbers in 1 to 4 dimensions, none of them 0, found {dtype} "
+            f"of shape {shape}; save images as uint8 or float32 and labels as int32"
+        )
+    size = math.prod(shape) * dtype.itemsize
+    values = read_up_to(stream, size)
+    if len(values) != size:
+        found = f"only {len(values):,}" if len(values) < size else "more"
+        raise DataError(
+            f"{where} must hold the {size:,} bytes of {dtype} {shape} that its header announces, "
+            f"found {found}; save it again with numpy.savez"
+        )
+    array = np.frombuffer(values, dtype)
+    return array.reshape(shape, order="F" if by_column else "C")
+
+
+def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    version = npy.read_magic(stream)
+    readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+    if version not in readers:
+        raise ValueError(f"array format {version[0]}.{version[1]} is not 1.0 or 2.0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # headers written by Python 2 are read all the same
+        return readers[version](stream)
+
+
+_PARTS = ("x_train", "y_train", "x_test", "y_test")
+
+
+def read_npz(path: Path, name: str) -> Dataset:
+    """The dataset of a `.npz` file with x_train, y_train, x_test and y_test.
+
+    Inputs have the shape (examples, features), (examples, height, width) or (examples, height,
+    width, channels); labels are whole numbers of shape (examples,) or (examples, 1).
+
+    Args:
+        path: the file.
+        name: what the dataset is called.
+
+    Raises:
+        DataError: if it is not such a file, is damaged or holds pickled objects.
+        OSError: if it cannot be opened.
+    """
+    with path.open("rb") as stream:
+        if not stream.read(1):
+            raise DataError(f"{path}: must be a .npz file, found an empty file; save it again")
+        stream.seek(0)
+        try:
+            with zipfile.ZipFile(stream) as archive:
+                arrays = _read_parts(archive, path)
+        except DataError:
+            raise
+        except Exception as error:  # zip and header parsers raise anything on damaged bytes
+            raise DataError(
+                f"{path}: must be a whole .npz file (NumPy arrays in a zip archive), found one "
+                f"that cannot be read: {str(error) or type(error).__name__}; save it again with "
+                "numpy.savez"
+            ) from None
+    return assemble(name, **arrays)
+
+
+def _read_parts(archive: zipfile.ZipFile, path: Path) -> dict[str, npt.NDArray[Any]]:
+    names = [each.removesuffix(".npy") for each in archive.namelist()]
+    missing = [part for part in _PARTS if part not in names]
+    if missing:
+        raise DataError(
+            f"{path}: must hold the arrays {', '.join(_PARTS)}, found {listed(sorted(names))}; "
+            f"add {', '.join(missing)}"
+        )
+    return {part: _read_part(archive, part, f"{path}: {part}") for part in _PARTS}
+
+
+def _read_part(archive: zipfile.ZipFile, part: str, where: str) -> npt.NDArray[Any]:
+    with archive.open(f"{part}.npy") as stream:
+        return read_array(stream, where)
+
+
+_NAME = re.compile(
+    r"(?P<prefix>.+-)?(?P<part>train|t10k|test)-"
+    r"(?P<kind>images[-.]idx3|labels[-.]idx1)-ubyte(?:\.gz)?",
+    re.IGNORECASE,
+)
+_PARTS = ("x_train", "y_train", "x_test", "y_test")
+_EXPECTED = (
+    "must hold one each of train-images-idx3-ubyte, train-labels-idx1-ubyte, "
+    "t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, plain or .gz"
+)
+
+
+def read_idx_folder(folder: Path, name: str) -> Dataset:
+    """The dataset of a folder that holds four IDX files.
+
+    Files are found by the names of MNIST, Fashion-MNIST (`train-images-idx3-ubyte`,
+    `t10k-…`, also with a dot before `idx`) and EMNIST (`emnist-letters-train-images-…`,
+    `emnist-letters-test-…`), plain or compressed. Images stay as they are stored; those of
+    EMNIST are stored transposed.
+
+    Args:
+        folder: where the files lie; its subfolders are not searched.
+        name: what the dataset is called.
+
+    Raises:
+        DataError: if there is not one file of each kind, or a file is not valid.
+        OSError: if a file cannot be opened.
+
+    Reference:
+        LeCun, Cortes, Burges: The MNIST database, "File formats"; Cohen, Afshar, Tapson,
+        van Schaik 2017, arXiv:1702.05373 (EMNIST).
+    """
+    files = _four_files(folder)
+    arrays = {part: _read_idx(files[part], 3 if part.startswith("x") else 1) for part in _PARTS}
+    return assemble(name, **arrays)
+
+
+def _four_files(folder: Path) -> dict[str, Path]:
+    present = sorted(path for path in folder.iterdir() if path.is_file())
+    names = {path.name for path in present}
+    found: dict[str, list[Path]] = defaultdict(list)
+    prefixes = set()
+    for path in present:
+        match = _NAME.fullmatch(path.name)
+        unpacked = path.suffix.lower() == ".gz" and path.stem in names  # as torchvision leaves it
+        if match and not unpacked:
+            letter = "x" if match["kind"].lower().startswith("images") else "y"
+            part = "train" if match["part"].lower() == "train" else "test"
+            found[f"{letter}_{part}"].append(path)
+            prefixes.add(match["prefix"])
+    if not found:
+        raise DataError(
+            f"{folder}: {_EXPECTED}, found no IDX file (files there: "
+            f"{listed([path.name for path in present])}); name the folder that holds them"
+        )
+    if any(len(found[part]) != 1 for part in _PARTS) or len(prefixes) != 1:
+        several = [path.name for part in _PARTS for path in found[part]]
+        raise DataError(
+            f"{folder}: {_EXPECTED}, of one dataset, found {listed(several)}; add what is missing "
+            "and move the others to a folder of their own"
+        )
+    return {part: paths[0] for part, paths in found.items()}
+
+
+def _read_idx(path: Path, dimensions: int) -> npt.NDArray[np.uint8]:
+    packed = path.suffix.lower() == ".gz"
+    try:
+        with gzip.open(path, "rb") if packed else path.open("rb") as stream:
+            return _parse(stream, path, dimensions)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(
+            f"{path}: must be a whole gzip file, as its name says, found: {error}; download it "
+            "again"
+        ) from None
+
+
+def _parse(stream: Readable, path: Path, dimensions: int) -> npt.NDArray[np.uint8]:
+    header = stream.read(4 + 4 * dimensions)
+    magic = bytes((0, 0, 8, dimensions))
+    if header[:4] != magic:
+        found = f"0x{header[:4].hex()}" if header else "an empty file"
+        advice = "add .gz to its name" if header[:2] == b"\x1f\x8b" else "download it again"
+        raise DataError(
+            f"{path}: must be IDX of unsigned bytes in {dimensions} dimension(s), which begins "
+            f"with 0x{magic.hex()}, found {found}; {advice}"
+        )
+    if len(header) < 4 + 4 * dimensions:
+        raise DataError(
+            f"{path}: must begin with a header of {4 + 4 * dimensions} bytes, found "
+            f"{len(header)}; download it again"
+        )
+    shape = struct.unpack(f">{dimensions}I", header[4:])
+    size = math.prod(shape)
+    if size == 0:
+        raise DataError(
+            f"{path}: must announce at least one value, found the shape {shape}; download it again"
+        )
+    values = read_up_to(stream, size)
+    if len(values) != size:
+        found = f"only {len(values):,}" if len(values) < size else "more"
+        raise DataError(
+            f"{path}: must hold the {size:,} values of shape {shape} that its header announces, "
+            f"found {found}; download it again"
+        )
+    return np.frombuffer(values, np.uint8).reshape(shape)
+
+
+BUILT_IN: dict[str, Callable[[], Dataset]] = {"mnist": read_mnist}
+
+_KINDS = (
+    f"dataset must be a built-in name ({', '.join(BUILT_IN)}), a .npz file, a folder of IDX files, "
+    'or a table { csv = "…", label = "…", test_share = 0.2 }'
+)
+
+
+def load(dataset: str | CsvDataset) -> Dataset:
+    """The dataset that a study names.
+
+    Args:
+        dataset: a built-in name, the path of a `.npz` file or of a folder of IDX files, or a
+            CSV table. A built-in name wins over a path; write `./mnist` for a folder.
+
+    Raises:
+        DataError: if there is no such dataset, it cannot be read or it makes no sense.
+    """
+    if not isinstance(dataset, str):
+        read = partial(read_table, label=dataset.label, test_share=dataset.test_share)
+        return _read_dataset(Path(dataset.csv), {"file": read})
+    if dataset in BUILT_IN:
+        return BUILT_IN[dataset]()
+    path = Path(dataset)
+    if path.suffix.lower() == ".npz":
+        return _read_dataset(path, {"file": read_npz, "folder": read_idx_folder})
+    return _read_dataset(path, {"folder": read_idx_folder})
+
+
+def _read_dataset(path: Path, readers: dict[str, Callable[[Path, str], Dataset]]) -> Dataset:
+    try:
+        kind = "folder" if path.is_dir() else "file" if path.is_file() else "neither"
+        if kind in readers:
+            return readers[kind](path, path.resolve().name)
+        exists = path.exists()
+    except OSError as error:
+        raise DataError(
+            f"{path}: must be readable, found: {error.strerror or error}; check the path and its "
+            "permissions"
+        ) from None
+    raise DataError(_advised(path, kind if exists else "nothing"))
+
+
+def _advised(path: Path, kind: str) -> str:
+    if kind == "nothing":
+        from stepladder.study.schema import (
+            did_you_mean,  # pydantic comes with it: only for this message
+        )
+
+        otherwise = "check the path"
+        advice = otherwise if path.suffix else did_you_mean(path.name, BUILT_IN, otherwise)
+        return f"{_KINDS}, found nothing at {str(path)!r}; {advice}"
+    if path.suffix.lower() == ".csv" and kind == "file":
+        advice = f'write dataset = {{ csv = "{path.name}", label = "…", test_share = 0.2 }}'
+    else:
+        advice = "name one of these"
+    found = {"file": "another file", "folder": "a folder", "neither": "no plain file or folder"}
+    return f"{_KINDS}, found {found[kind]} at {str(path)!r}; {advice}"

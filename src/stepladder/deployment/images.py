@@ -1,0 +1,458 @@
+"""Reading, framing, perturbing pictures."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from stepladder.data.dataset import Images
+from stepladder.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = [
+    "PERTURBATIONS",
+    "Framing",
+    "Levels",
+    "Perturbation",
+    "framed",
+    "framing_of",
+    "ink_of",
+    "levelled",
+    "levels_of",
+    "perturbed",
+    "read_picture",
+    "resized",
+]
+
+_FORMATS = ("PNG", "JPEG")
+_LONGEST = 400
+"""Pixels of the longer side that are kept: a digit needs 28, its background is found on these."""
+
+_HALF = 127
+"""Whole numbers above it tell of images that have the range of a byte, whatever they reach."""
+
+
+@dataclass(frozen=True)
+class Levels:
+    """The values that a dataset's images have.
+
+    Attributes:
+        least: which stands for black.
+        greatest: which stands for white.
+    """
+
+    least: float
+    greatest: float
+
+
+def levels_of(images: Images) -> Levels | None:
+    """The values that a dataset's images have, or None where its inputs are a table.
+
+    Args:
+        images: of shape (examples, *input_shape).
+
+    Returns:
+        0…255 for whole numbers, unless all are in 0…127: then they are of fewer levels, such as
+        0 and 1, and what they reach is their range, as it is for float32.
+    """
+    if images.ndim < 3:
+        return None
+    greatest = float(images.max())
+    if images.dtype == np.uint8:
+        return Levels(0, 255 if greatest > _HALF else greatest)
+    return Levels(float(images.min()), greatest)
+
+
+def levelled(values: npt.NDArray[np.uint8], levels: Levels) -> npt.NDArray[np.number]:
+    """An image of grey levels in 0…255 with the values of a dataset's images.
+
+    Args:
+        values: of any shape.
+        levels: of the dataset.
+
+    Returns:
+        The same shape; uint8 where nothing is to be changed, else float32.
+    """
+    if levels == Levels(0, 255):
+        return values
+    share = values / 255  # 1 exactly for white, so that no value lies outside the range
+    return np.asarray(levels.least * (1 - share) + levels.greatest * share, np.float32)
+
+
+def read_picture(path: Path) -> npt.NDArray[np.uint8]:
+    """A picture as colours.
+
+    It is turned as its camera was held, and what is transparent lies on paper of the opposite
+    brightness, so that what was drawn is seen. Large pictures are shrunk.
+
+    Args:
+        path: of a PNG or JPEG file.
+
+    Returns:
+        In 0…255, of shape (height, width, 3).
+
+    Raises:
+        DataError: if it cannot be read.
+    """
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # a file that unpacks to hundreds of megapixels
+            with Image.open(path, formats=_FORMATS) as opened:
+                opened.draft("RGB", (_LONGEST, _LONGEST))
+                return _colours(opened)
+    except OSError as error:
+        if error.strerror:
+            raise _unreadable(path, error.strerror, "check its name and its permissions") from None
+        raise _unreadable(path, "no PNG or JPEG file, or a damaged one", "save it again") from None
+    except Exception as error:  # decoders raise anything on damaged bytes, warnings as errors too
+        raise _unreadable(
+            path, f"{type(error).__name__}: {str(error)[:200]}", "save it again, and smaller"
+        ) from None
+
+
+def _unreadable(path: Path, found: str, advice: str) -> DataError:
+    return DataError(
+        f"{path}: must be a picture (PNG or JPEG) or an array (.npy, .npz), found {found}; {advice}"
+    )
+
+
+def _colours(opened: Image) -> npt.NDArray[np.uint8]:
+    from PIL import Image, ImageOps
+
+    turned = ImageOps.exif_transpose(opened)
+    if turned.mode.startswith("I;16") or turned.mode in ("I", "F"):
+        grey = np.asarray(turned, np.float64)
+        top = 65_535 if grey.max() > 255 else 255
+        levels = np.clip(grey * (255 / top), 0, 255).astype(np.uint8)
+        turned = Image.fromarray(levels)
+    is_transparent = "A" in turned.getbands() or "transparency" in turned.info
+    whole = turned.convert("RGBA" if is_transparent else "RGB")
+    if max(whole.size) > _LONGEST:
+        whole.thumbnail((_LONGEST, _LONGEST), Image.Resampling.BOX)
+    values = np.asarray(whole)
+    if not is_transparent:
+        return values
+    colours, cover = values[..., :3].astype(np.float64), values[..., 3:] / 255
+    drawn = float((colours.mean(axis=2, keepdims=True) * cover).sum() / max(cover.sum(), 1e-9))
+    paper = 255.0 if drawn < 128 else 0.0
+    return np.rint(colours * cover + paper * (1 - cover)).astype(np.uint8)
+
+
+def resized(picture: npt.NDArray[np.uint8], shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    """A picture in the shape of a dataset's images, as it is.
+
+    Args:
+        picture: in 0…255, of shape (height, width, 3).
+        shape: (height, width), (height, width, 1) or (height, width, 3).
+    """
+    from PIL import Image
+
+    small = Image.fromarray(picture).resize((shape[1], shape[0]), Image.Resampling.LANCZOS)
+    return np.asarray(small if shape[2:] == (3,) else small.convert("L"), np.uint8).reshape(shape)
+
+
+Grey = npt.NDArray[np.float64]
+
+_LOOKED_AT = 2000
+_MOST = 0.95
+"""Part of the images that must keep to a framing for their dataset to be said to have it."""
+
+_THIN = 0.09
+"""Width of a stroke, as part of the longer side of what is drawn, below which it is thickened:
+a twentieth of MNIST's digits have thinner ones."""
+
+
+@dataclass(frozen=True)
+class Framing:
+    """How the images of a dataset are framed.
+
+    Attributes:
+        box: pixels of the longer side of what is drawn.
+    """
+
+    box: int
+
+
+def framing_of(images: Images) -> Framing | None:
+    """The framing that a dataset's images keep to, or None where they keep to none.
+
+    Args:
+        images: of shape (examples, height, width) or (examples, height, width, 1); their
+            background is 0 in whole numbers, and the least value of all in others.
+
+    Returns:
+        A framing where all but a twentieth of the images have their centre of mass within half a
+        pixel of the middle and a longer side of one length.
+
+    Reference:
+        LeCun, Bottou, Bengio, Haffner 1998, Gradient-based learning applied to document
+        recognition, section III.A.
+    """
+    if images.ndim not in (3, 4) or images[0].size != np.prod(images.shape[1:3]):
+        return None
+    some = images[:_LOOKED_AT].reshape(-1, *images.shape[1:3]).astype(np.float64)
+    if images.dtype != np.uint8:
+        some -= float(images.min())
+    some = some[some.any(axis=(1, 2))]
+    if not len(some):
+        return None
+    offsets = np.array([ndimage.center_of_mass(each) for each in some]) - _middle(some.shape[1:])
+    sides = np.array([max(np.ptp(np.nonzero(each), axis=1)) + 1 for each in some])
+    box = int(np.bincount(sides).argmax())
+    keeps = (np.abs(offsets).max(axis=1) <= 0.51) & (sides == box)
+    return Framing(box) if keeps.mean() >= _MOST and box < min(some.shape[1:]) else None
+
+
+def _middle(shape: Sequence[int]) -> Grey:
+    """The middle of an image as MNIST has it: (14, 14) of 28 by 28, counted from 0."""
+    return np.array([side / 2 for side in shape])
+
+
+def framed(ink: Grey, shape: tuple[int, int], box: int) -> npt.NDArray[np.uint8]:
+    """What is drawn, as an image of a dataset with such a framing.
+
+    It is cut out, fitted into the box with its proportions kept, and moved by whole pixels until
+    its centre of mass lies in the middle. Strokes that would nearly vanish are thickened first.
+
+    Args:
+        ink: in 0…1, of shape (height, width), background 0; see `ink_of`.
+        shape: height and width of the image.
+        box: pixels of the longer side of what is drawn.
+
+    Returns:
+        uint8 of that shape, ink 255 on 0; all 0 where nothing is drawn.
+    """
+    if not ink.any():
+        return np.zeros(shape, np.uint8)
+    drawn = _cut_out(_thickened(_cut_out(ink)))
+    small = _shrunk(drawn, box)
+    image = np.zeros(shape)
+    offset = np.round(_middle(shape) - ndimage.center_of_mass(small)).astype(int)
+    rows, columns = (
+        np.arange(length) + start for length, start in zip(small.shape, offset, strict=True)
+    )
+    in_rows = (rows >= 0) & (rows < shape[0])
+    in_columns = (columns >= 0) & (columns < shape[1])
+    image[np.ix_(rows[in_rows], columns[in_columns])] = small[np.ix_(in_rows, in_columns)]
+    return np.asarray(np.rint(255 * image), np.uint8)
+
+
+def _cut_out(ink: Grey) -> Grey:
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def _thickened(ink: Grey) -> Grey:
+    """Strokes brought to the least width, where they are thinner."""
+    longer = max(ink.shape)
+    inside = np.pad(ink > 0.5, 1)
+    if not inside.any():
+        return ink
+    # Across a stroke of width w, distances to its edge have the mean (w + 2) / 4 or nearly so.
+    width = 4 * float(ndimage.distance_transform_edt(inside)[inside].mean()) - 2
+    lacking = round((_THIN * longer - max(width, 1.0)) / 2)
+    if lacking < 1:
+        return ink
+    disc = np.hypot(*np.ogrid[-lacking : lacking + 1, -lacking : lacking + 1]) <= lacking + 0.3
+    return np.asarray(ndimage.grey_dilation(np.pad(ink, lacking), footprint=disc))
+
+
+def _shrunk(ink: Grey, box: int) -> Grey:
+    """Resampled so that its longer side has as many pixels as the box; full ink stays full."""
+    from PIL import Image
+
+    scale = box / max(ink.shape)
+    height, width = (max(1, round(scale * side)) for side in ink.shape)
+    # Area averages where it shrinks, so that no stroke falls between two samples.
+    how = Image.Resampling.BOX if scale < 0.5 else Image.Resampling.BICUBIC
+    pixels = Image.fromarray(ink.astype(np.float32)).resize((width, height), how)
+    small = np.clip(np.asarray(pixels, np.float64), 0, 1)
+    top = float(small.max())
+    return small / top if top else small
+
+
+Mask = npt.NDArray[np.bool_]
+
+_RING = 0.06
+"""Part of each side that is taken for background to begin with: digits seldom reach an edge."""
+
+_ROUNDS = 5
+_NOISE = 4.0
+"""Robust deviations of the background beyond which a pixel is not background."""
+
+_LEAST_CONTRAST = 12.0
+"""Grey levels, of 255, that ink must differ from its background by."""
+
+_STRONGEST = 0.9995
+"""Quantile of differences by which ink is told: a small digit covers few of a picture's pixels."""
+
+_SPECK = 0.04
+"""Part of the largest connected piece's ink below which another piece is dirt."""
+
+_FULL = 0.85
+"""Quantile of the ink's grey levels that is taken for full ink: a pen covers its stroke."""
+
+
+def ink_of(picture: Grey) -> Grey:
+    """How much ink lies on each pixel of a picture.
+
+    The background is a quadratic surface, fitted to the picture's edge and then to all that lies
+    near it, so that uneven light is taken out. What differs from it on the side that has the
+    stronger differences is ink: dark on light and light on dark are found alike. Ink is told from
+    paper by Otsu's threshold, pieces that are small beside the largest are taken for dirt, and
+    grey levels are stretched so that most of a stroke is full.
+
+    Args:
+        picture: grey levels in 0…255, of shape (height, width).
+
+    Returns:
+        In 0…1, of the same shape; all 0 where nothing is drawn on it.
+
+    Reference:
+        Otsu 1979, A threshold selection method from gray-level histograms, IEEE Trans. SMC 9(1).
+    """
+    difference, noise = _from_background(picture)
+    light, dark = (np.clip(sign * difference, 0, None) for sign in (1, -1))
+    ink = light if _strength(light) >= _strength(dark) else dark
+    if _strength(ink) < max(_LEAST_CONTRAST, _NOISE * noise):
+        return np.zeros_like(picture)
+    threshold = max(_otsu(ink), _NOISE * noise, _LEAST_CONTRAST / 2)
+    kept = _without_specks(ink, ink > threshold)
+    if not kept.any():
+        return np.zeros_like(picture)
+    full = float(np.quantile(ink[kept], _FULL))
+    # The soft edge of a stroke lies beside what is kept; further away it is paper.
+    near = ndimage.binary_dilation(kept, iterations=1, structure=np.ones((3, 3), bool))
+    floor = min(2 * noise, threshold / 2)
+    return np.where(near, np.clip((ink - floor) / (full - floor), 0, 1), 0.0)
+
+
+def _from_background(picture: Grey) -> tuple[Grey, float]:
+    """A picture less its background, and the background's robust deviation."""
+    rows, columns = np.meshgrid(
+        *(np.linspace(-1, 1, side) for side in picture.shape), indexing="ij"
+    )
+    terms = [np.ones_like(rows), rows, columns]
+    quadratic = [*terms, rows * rows, rows * columns, columns * columns]
+    used = _ring(picture.shape)
+    difference, noise = picture, 0.0
+    for turn in range(_ROUNDS):
+        surface = terms if turn == 0 else quadratic
+        design = np.stack([term[used] for term in surface], axis=1)
+        found, *_ = np.linalg.lstsq(design, picture[used], rcond=None)
+        difference = picture - sum(
+            weight * term for weight, term in zip(found, surface, strict=True)
+        )
+        noise = 1.4826 * float(np.median(np.abs(difference[used])))
+        # Paper is what lies near the surface; the fit may not lose the edge it began with.
+        used = np.abs(difference) <= max(_NOISE * noise, 2.0)
+        if used.sum() < 3 * len(quadratic):
+            break
+    return difference, noise
+
+
+def _ring(shape: tuple[int, ...]) -> Mask:
+    """The pixels near the edge."""
+    ring = np.ones(shape, bool)
+    margins = [max(1, round(_RING * side)) for side in shape]
+    ring[margins[0] : -margins[0], margins[1] : -margins[1]] = False
+    return ring
+
+
+def _strength(ink: Grey) -> float:
+    """How far the strongest pixels differ from the background: grain of 4 deviations does not."""
+    return float(np.quantile(ink, _STRONGEST))
+
+
+def _otsu(values: Grey) -> float:
+    """The grey level that parts values into two classes of the least variance within."""
+    counts, edges = np.histogram(values, bins=256)
+    middles = (edges[:-1] + edges[1:]) / 2
+    below = np.cumsum(counts)
+    above = below[-1] - below
+    sums = np.cumsum(counts * middles)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gap = sums / below - (sums[-1] - sums) / above
+    between = np.where((below > 0) & (above > 0), below * 1.0 * above * gap**2, -1.0)
+    best = np.flatnonzero(between == between.max())
+    return float(edges[int(best.mean()) + 1])
+
+
+def _without_specks(ink: Grey, mask: Mask) -> Mask:
+    """The pieces of a mask that hold enough ink beside the largest one."""
+    pieces, count = ndimage.label(mask, structure=np.ones((3, 3)))
+    if count < 2:
+        return mask
+    weights = ndimage.sum_labels(ink, pieces, np.arange(1, count + 1))
+    wanted = np.flatnonzero(weights >= _SPECK * weights.max()) + 1
+    return np.asarray(np.isin(pieces, wanted))
+
+
+Kind = Literal["shift", "rotation", "noise"]
+
+
+class Perturbation(NamedTuple):
+    """One kind of change and how strong it is.
+
+    Attributes:
+        kind: `shift` by pixels, `rotation` by degrees, or `noise` with a deviation in parts of
+            the range of the values.
+        strength: how much.
+    """
+
+    kind: Kind
+    strength: float
+
+
+PERTURBATIONS = (
+    *(Perturbation("shift", pixels) for pixels in (1, 2, 3, 4)),
+    *(Perturbation("rotation", degrees) for degrees in (5, 10, 15, 20, 30)),
+    *(Perturbation("noise", deviation) for deviation in (0.1, 0.2, 0.3, 0.5)),
+)
+"""What exported networks are tried with."""
+
+_TOWARDS = ((0, 1), (0, -1), (1, 0), (-1, 0))
+
+
+def perturbed(images: Images, how: Perturbation, seed: int = 0) -> Iterator[Images]:
+    """The images under a perturbation, once for each direction that it has.
+
+    Shifts go to the four sides, rotations both ways, noise is drawn once. What comes in from
+    outside is the images' least value; values are cut to their range.
+
+    Args:
+        images: of shape (examples, height, width) or (examples, height, width, channels).
+        how: kind and strength.
+        seed: of the noise.
+    """
+    low, high = float(images.min()), float(images.max())
+    if how.kind == "noise":
+        noise = np.random.default_rng(seed).normal(0, how.strength * (high - low), images.shape)
+        yield _as(images, np.clip(images + noise, low, high))
+    elif how.kind == "shift":
+        for rows, columns in _TOWARDS:
+            by = (0, rows * how.strength, columns * how.strength, 0)[: images.ndim]
+            yield _as(images, ndimage.shift(images, by, order=0, cval=low))
+    else:
+        for degrees in (how.strength, -how.strength):
+            turned = ndimage.rotate(
+                images.astype(np.float32), degrees, axes=(2, 1), reshape=False, order=1, cval=low
+            )
+            yield _as(images, np.clip(turned, low, high))
+
+
+def _as(images: Images, changed: npt.NDArray[np.floating]) -> Images:
+    if images.dtype == np.uint8:
+        return np.asarray(np.rint(changed), np.uint8)
+    return np.asarray(changed, np.float32)

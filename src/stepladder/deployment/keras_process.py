@@ -1,0 +1,181 @@
+"""The driver's side of the process that holds a Keras model."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from stepladder.data import Dataset
+from stepladder.errors import InputError, WorkerError
+from stepladder.study.loading import ModelFile
+from stepladder.study.recipe import Recipe
+from stepladder.training.messages import code_header
+from stepladder.training.serialization import Array, receive, send
+from stepladder.trials.trial import Final
+
+__all__ = ["ModelProcess", "Refused", "built", "opened"]
+
+Probabilities = npt.NDArray[np.float32]
+
+
+class Refused(InputError):
+    """What a process said of a model that it cannot build, open or ask."""
+
+
+class ModelProcess:
+    """A process that holds one model.
+
+    Attributes:
+        input_shape: of one input, or None where the model has not one input of a fixed shape.
+        output_shape: of its answer, or None likewise.
+    """
+
+    def __init__(
+        self,
+        header: Mapping[str, Any],
+        arrays: Mapping[str, Array],
+        environment: Mapping[str, str],
+    ) -> None:
+        """Starts the process and hands it its order.
+
+        Args:
+            header: of the order: `build` or `open`.
+            arrays: of the order.
+            environment: variables that it is started with.
+
+        Raises:
+            Refused: if it cannot do that.
+            WorkerError: if it died.
+        """
+        self._words = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "stepladder.deployment.keras_worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._words,
+            env=dict(environment),
+            start_new_session=True,  # Ctrl-C reaches the driver alone, which ends it
+        )
+        try:
+            said, _ = self._ask(header, arrays)
+        except BaseException:
+            self.close()
+            raise
+        shapes = (said["input_shape"], said["output_shape"])
+        self.input_shape, self.output_shape = (
+            None if shape is None else tuple(map(int, shape)) for shape in shapes
+        )
+
+    def probabilities(self, inputs: Array) -> Probabilities:
+        """What the model answers, float32 (examples, classes).
+
+        Args:
+            inputs: raw, of shape (examples, *input_shape).
+
+        Raises:
+            Refused: if it cannot answer them.
+            WorkerError: if the process died.
+        """
+        return self._ask({"kind": "ask"}, {"inputs": inputs})[1]["answers"]
+
+    def _ask(
+        self, header: Mapping[str, Any], arrays: Mapping[str, Array]
+    ) -> tuple[dict[str, Any], dict[str, Array]]:
+        pipes: Any = self._process
+        with suppress(OSError):  # a process that is gone says so by its end
+            send(pipes.stdin, header, arrays)
+        frame = receive(pipes.stdout)
+        if frame is None:
+            raise WorkerError(
+                f"the process that holds the model ended ({self._last_words()}); look for a lack "
+                "of memory"
+            )
+        if frame[0]["kind"] == "refused":
+            raise Refused(frame[0]["message"])
+        return frame
+
+    def _last_words(self) -> str:
+        code = self._process.wait()
+        self._words.seek(0)
+        lines = self._words.read().decode("utf-8", "replace").strip().splitlines()
+        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        return f"{how}: {lines[-1]}" if lines else how
+
+    def close(self) -> None:
+        """Ends the process."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout, self._words):
+            if pipe:
+                with suppress(OSError):
+                    pipe.close()
+
+    def __enter__(self) -> Self:
+        """The process itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Ends it."""
+        self.close()
+
+
+def built(
+    members: Sequence[tuple[str, Recipe, Final]],
+    dataset: Dataset,
+    file: Path,
+    environment: Mapping[str, str],
+    code: ModelFile | None = None,
+) -> None:
+    """Has a model built of trained networks and saved.
+
+    Args:
+        members: name, recipe and weights of each; several answer with the mean of their
+            probabilities.
+        dataset: that they were trained on.
+        file: where to, ending in .keras.
+        environment: variables that the process is started with.
+        code: of a network of the user's own, which the process runs, or None.
+
+    Raises:
+        Refused: if the networks cannot be built or saved.
+        WorkerError: if the process died.
+    """
+    headers: list[dict[str, Any]] = []
+    arrays: dict[str, Array] = {}
+    for place, (name, recipe, final) in enumerate(members):
+        headers.append({
+            "name": name, "recipe": recipe.model_dump(mode="json"),
+            "trainable": len(final.trainable), "statistics": len(final.statistics),
+        })  # fmt: skip
+        own = {"scale": final.scale, "shift": final.shift}
+        for part in ("trainable", "statistics"):
+            own |= {f"{part}.{at}": each for at, each in enumerate(getattr(final, part))}
+        arrays |= {f"{place}.{name}": array for name, array in own.items()}
+    order = {
+        "kind": "build", "members": headers, "input_shape": list(dataset.input_shape),
+        "classes": dataset.classes, "is_whole": dataset.x_train.dtype == np.uint8,
+        "file": str(file), "code": code_header(code),
+    }  # fmt: skip
+    ModelProcess(order, arrays, environment).close()
+
+
+def opened(file: Path, environment: Mapping[str, str]) -> ModelProcess:
+    """A process that holds the model of a file, opened in Keras' safe mode.
+
+    Args:
+        file: of the model, ending in .keras.
+        environment: variables that the process is started with.
+
+    Raises:
+        Refused: if Keras cannot open it, or it would run code.
+        WorkerError: if the process died.
+    """
+    return ModelProcess({"kind": "open", "file": str(file.absolute())}, {}, environment)

@@ -1,0 +1,556 @@
+"""Pictures and arrays -> predictions."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+import numpy.typing as npt
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from stepladder.data.readers import read_array, read_arrays
+from stepladder.deployment.images import (
+    Framing,
+    Levels,
+    framed,
+    ink_of,
+    levelled,
+    read_picture,
+    resized,
+)
+from stepladder.deployment.keras_process import ModelProcess, Refused, opened
+from stepladder.deployment.out_of_distribution import Familiar, distances
+from stepladder.errors import DataError, InputError
+from stepladder.report.terminal import console_on
+from stepladder.report.wording import elided, number, visible
+
+__all__ = [
+    "Extras",
+    "Input",
+    "Prediction",
+    "Predictions",
+    "Source",
+    "as_json",
+    "inputs_of",
+    "predict_files",
+    "read_extras",
+    "read_source",
+    "show",
+    "with_extras",
+]
+
+_GREY = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
+_MOST = 100_000
+
+
+@dataclass(frozen=True)
+class Source:
+    """What one file holds.
+
+    Attributes:
+        path: of the file.
+        values: colours of a picture, uint8 (height, width, 3); or an array of finite numbers.
+        is_picture: which of both.
+    """
+
+    path: Path
+    values: npt.NDArray[Any]
+    is_picture: bool
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input of a model.
+
+    Attributes:
+        source: the file that it is from.
+        index: its place in an array of several, from 0, or None.
+        values: raw, of the model's input shape.
+        is_empty: whether nothing was found on its picture.
+    """
+
+    source: str
+    index: int | None
+    values: npt.NDArray[Any]
+    is_empty: bool = False
+
+
+def read_source(path: Path) -> Source:
+    """What one file holds, whatever model is to be asked.
+
+    Args:
+        path: of a PNG or JPEG file, or of a `.npy` or `.npz` array.
+
+    Raises:
+        DataError: if the file cannot be read, or holds numbers that are not finite.
+    """
+    if path.suffix.lower() not in (".npy", ".npz"):
+        return Source(path, read_picture(path), is_picture=True)
+    array = _array(path)
+    if not np.isfinite(array.astype(np.float32)).all():
+        raise DataError(
+            f"{path}: must hold finite numbers, found others; these are raw inputs, as the "
+            "training set has them"
+        )
+    return Source(path, array, is_picture=False)
+
+
+def inputs_of(
+    source: Source,
+    shape: tuple[int, ...],
+    framing: Framing | None,
+    levels: Levels | None,
+    *,
+    as_it_is: bool = False,
+) -> Iterator[Input]:
+    """The inputs that a file holds.
+
+    A picture is framed as the images of the training set are, and gets their range of values; an
+    array is taken as it is.
+
+    Args:
+        source: the file's.
+        shape: of one input.
+        framing: of the training set; None where its images are not framed.
+        levels: of the training set; None where nobody knows.
+        as_it_is: whether a picture is only resized.
+
+    Raises:
+        DataError: if the file does not fit the model.
+    """
+    path = source.path
+    if not source.is_picture:
+        yield from _of_array(path, source.values, shape)
+        return
+    if len(shape) not in (2, 3) or shape[2:] not in ((), (1,), (3,)):
+        raise DataError(
+            f"{path}: must be an array of shape {shape}, which the model takes, found a picture; "
+            "give a .npy file"
+        )
+    if levels is None:
+        raise DataError(
+            f"{path}: must be an array (.npy, .npz) in the values that the training set has, for "
+            "this model's file does not say which those are, found a picture; export the model "
+            "again, and pictures will do"
+        )
+    if as_it_is or framing is None or shape[2:] == (3,):
+        image = resized(source.values, shape)
+    else:
+        ink = ink_of(source.values @ _GREY)
+        image = framed(ink, (shape[0], shape[1]), framing.box).reshape(shape)
+    yield Input(str(path), None, levelled(image, levels), is_empty=not image.any())
+
+
+def _array(path: Path) -> npt.NDArray[Any]:
+    try:
+        with path.open("rb") as stream:
+            if path.suffix.lower() == ".npy":
+                return read_array(stream, str(path))
+            arrays = read_arrays(stream, str(path))
+    except DataError:
+        raise
+    except OSError as error:
+        raise DataError(
+            f"{path}: must be an array that can be read, found: {error.strerror or error}; check "
+            "its name"
+        ) from None
+    except Exception as error:  # zip and header parsers raise anything on damaged bytes
+        raise DataError(
+            f"{path}: must be a NumPy array (.npy, or .npz with one array), found one that cannot "
+            f"be read: {str(error)[:200] or type(error).__name__}; save it again with numpy.save"
+        ) from None
+    if len(arrays) != 1:
+        names = ", ".join(sorted(arrays)[:12]) or "none"
+        raise DataError(
+            f"{path}: must hold one array, found {len(arrays)} ({names}); save the one that is "
+            "meant with numpy.save"
+        )
+    return next(iter(arrays.values()))
+
+
+def _of_array(path: Path, array: npt.NDArray[Any], shape: tuple[int, ...]) -> Iterator[Input]:
+    plain = shape[:-1] if shape[2:] == (1,) else shape
+    known = {shape, plain}
+    if array.shape in known:
+        rows, numbered = array.reshape(1, *shape), False
+    elif array.shape[1:] in known and len(array) <= _MOST:
+        rows, numbered = array.reshape(-1, *shape), True
+    else:
+        raise DataError(
+            f"{path}: must have the shape {shape} of one input of the model, or {('n', *shape)} of "
+            f"up to {_MOST:,}, found {array.shape}; reshape it".replace("'n'", "n")
+        )
+    for index, values in enumerate(rows):
+        yield Input(str(path), index if numbered else None, values)
+
+
+_TEXT, _ARRAYS = "stepladder.json", "stepladder.npz"
+_MOST_BYTES = 1 << 30
+_PARTS = ("means", "axes", "variances", "rest")
+_HALVED = ("means", "axes")  # which lie in 0…1
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What is known of a model beyond its network.
+
+    Attributes:
+        classes: names, in the order of their numbers.
+        framing: how the images of its training set are framed, or None.
+        levels: the values that they have; None for a table, and where nobody knows.
+        familiar: what its training set is like, or None where nobody knows.
+    """
+
+    classes: tuple[str, ...]
+    framing: Framing | None
+    levels: Levels | None
+    familiar: Familiar | None
+
+
+def with_extras(model: bytes, extras: Extras) -> bytes:
+    """A model file with what is known of it.
+
+    Args:
+        model: the file as Keras has written it.
+        extras: what is added.
+    """
+    said: dict[str, Any] = {
+        "version": 1,
+        "classes": list(extras.classes),
+        "framing": None if extras.framing is None else {"box": extras.framing.box},
+        "levels": None if extras.levels is None else [extras.levels.least, extras.levels.greatest],
+        "familiar": None,
+    }
+    file = io.BytesIO(model)
+    with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
+        if extras.familiar is not None:
+            known = extras.familiar
+            said["familiar"] = {"scale": known.scale, "threshold": known.threshold}
+            arrays = io.BytesIO()
+            # Half the digits are enough: a distance changes by a few thousandths of its spread.
+            halved = {part: getattr(known, part).astype(np.float16) for part in _HALVED}
+            np.savez(arrays, **{part: getattr(known, part) for part in _PARTS} | halved)
+            archive.writestr(_ARRAYS, arrays.getvalue())
+        archive.writestr(_TEXT, json.dumps(said))
+    return file.getvalue()
+
+
+def read_extras(file: Path) -> Extras | None:
+    """What was added to a model file, or None where nothing was.
+
+    Raises:
+        InputError: if the file is no zip archive that can be read, or what was added is damaged.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            if _TEXT not in archive.namelist():
+                return None
+            _check_sizes(archive)
+            said = json.loads(archive.read(_TEXT))
+            familiar = _familiar(said["familiar"], archive)
+        framing = said["framing"] and Framing(int(said["framing"]["box"]))
+        levels = _levels(said["levels"]) if "levels" in said else _older(framing, familiar)
+        return Extras(tuple(map(str, said["classes"])), framing or None, levels, familiar)
+    except OSError as error:
+        raise InputError(
+            f"MODEL must be a file that can be read, found {str(file)!r}: "
+            f"{error.strerror or error}; check its name"
+        ) from None
+    except Exception as error:  # zip and array readers raise anything on damaged bytes
+        raise InputError(
+            f"MODEL must be a .keras file as stepladder export or Keras writes it, found that "
+            f"{str(file)!r} cannot be read ({_told(error)}); export it again"
+        ) from None
+
+
+def _told(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+
+
+def _check_sizes(archive: zipfile.ZipFile) -> None:
+    for name in (_TEXT, _ARRAYS):
+        if name in archive.namelist() and archive.getinfo(name).file_size > _MOST_BYTES:
+            raise ValueError(f"{name} is larger than any that stepladder writes")
+
+
+def _levels(said: list[float] | None) -> Levels | None:
+    if said is None:
+        return None
+    least, greatest = map(float, said)
+    if not (math.isfinite(least) and math.isfinite(greatest) and least <= greatest):
+        raise ValueError(f"its images cannot have values in {least}…{greatest}")
+    return Levels(least, greatest)
+
+
+def _older(framing: Framing | None, familiar: Familiar | None) -> Levels | None:
+    """Those of a file that does not say: it has a framing only where images are whole numbers."""
+    is_byte = familiar is not None and math.isclose(familiar.scale, 1 / 255)
+    return Levels(0, 255) if framing or is_byte else None
+
+
+def _familiar(said: dict[str, Any] | None, archive: zipfile.ZipFile) -> Familiar | None:
+    if said is None:
+        return None
+    arrays = read_arrays(io.BytesIO(archive.read(_ARRAYS)), _ARRAYS)
+    parts = {part: np.asarray(arrays[part], np.float32) for part in _PARTS}
+    known = Familiar(float(said["scale"]), **parts, threshold=float(said["threshold"]))
+    count, values, axes = known.axes.shape
+    if known.means.shape != (count, values) or known.variances.shape != (count, axes):
+        raise DataError("its arrays do not fit each other")
+    if known.rest.shape != (count,) or not count or not math.isfinite(known.threshold):
+        raise DataError("its arrays do not fit each other")
+    return known
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model answers to one input.
+
+    Attributes:
+        given: the input as the model got it.
+        answer: name of the class of the largest probability.
+        probabilities: of each class, by its number.
+        is_familiar: whether it looks like the training set; None where that is not known.
+        distance: from the training set, see `analysis.familiar`; None where that is not known.
+    """
+
+    given: Input
+    answer: str
+    probabilities: tuple[float, ...]
+    is_familiar: bool | None
+    distance: float | None
+
+    @property
+    def probability(self) -> float:
+        """The largest one."""
+        return max(self.probabilities)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model answers to all that it was given.
+
+    Attributes:
+        model: its file.
+        classes: their names, in the order of their numbers.
+        threshold: distance beyond which an input is unlike the training set, or None.
+        images: one an input, in their order.
+    """
+
+    model: Path
+    classes: tuple[str, ...]
+    threshold: float | None
+    images: tuple[Prediction, ...]
+
+
+def predict_files(
+    model: Path,
+    sources: Sequence[Path],
+    environment: Mapping[str, str],
+    *,
+    as_it_is: bool = False,
+) -> Predictions:
+    """What a model answers to pictures and arrays.
+
+    Args:
+        model: a `.keras` file, of `stepladder export` or any that gives probabilities.
+        sources: the files.
+        environment: variables of the process that Keras runs in.
+        as_it_is: whether pictures are only resized, not framed.
+
+    Raises:
+        InputError: if the model or a file cannot be read, or they do not fit each other.
+    """
+    if model.suffix != ".keras":
+        raise InputError(
+            f"MODEL must be a .keras file as stepladder export writes it, found {str(model)!r}; "
+            "name that file"
+        )
+    extras = read_extras(model)
+    held = [read_source(path) for path in sources]  # before Keras starts: a wrong name is told soon
+    try:
+        process = opened(model, environment)
+    except Refused as error:
+        raise InputError(
+            f"MODEL must be a .keras file that Keras opens in its safe mode, found that "
+            f"{str(model)!r} cannot be opened: {error}; export it again"
+        ) from None
+    with process as holds:
+        shape, classes = _checked(model, holds, extras)
+        framing, levels = (extras.framing, extras.levels) if extras else _assumed(shape)
+        given = [
+            each
+            for source in held
+            for each in inputs_of(source, shape, framing, levels, as_it_is=as_it_is)
+        ]
+        inputs = np.stack([each.values for each in given])
+        try:
+            answers = holds.probabilities(inputs)
+        except Refused as error:
+            raise InputError(
+                f"the model {str(model)!r} must answer inputs of shape {shape}, found: {error}"
+            ) from None
+    if not _are_probabilities(answers):
+        raise InputError(
+            f"the model {str(model)!r} must give probabilities, found answers that are not in "
+            "0…1 with the sum 1; put a Softmax layer at its end"
+        )
+    known = extras.familiar if extras else None
+    away = None if known is None else distances(known, inputs)
+    return Predictions(
+        model,
+        classes,
+        None if known is None else known.threshold,
+        tuple(
+            Prediction(
+                given=each,
+                answer=classes[int(answers[place].argmax())],
+                probabilities=tuple(map(float, answers[place])),
+                is_familiar=False if each.is_empty else _is_within(away, place, known),
+                distance=None if away is None else float(away[place]),
+            )
+            for place, each in enumerate(given)
+        ),
+    )
+
+
+def _is_within(away: np.ndarray | None, place: int, known: Familiar | None) -> bool | None:
+    return None if away is None or known is None else bool(away[place] <= known.threshold)
+
+
+def _are_probabilities(answers: np.ndarray) -> bool:
+    sums = answers.sum(axis=1)
+    return bool(np.isfinite(answers).all() and (answers >= 0).all() and
+                np.allclose(sums, 1, atol=1e-3))  # fmt: skip
+
+
+def _checked(
+    model: Path, holds: ModelProcess, extras: Extras | None
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """The shape of an input and the names of classes.
+
+    Raises:
+        InputError: if the model has not one input and one answer, or other classes than it says.
+    """
+    shape, output = holds.input_shape, holds.output_shape
+    if shape is None or output is None or len(output) != 1 or output[0] < 2 or not shape:
+        raise InputError(
+            f"the model {str(model)!r} must take one input and give a probability for each of two "
+            f"classes or more, found inputs {shape} and outputs {output}"
+        )
+    if extras is None:
+        return shape, tuple(map(str, range(output[0])))
+    known = extras.familiar
+    if len(extras.classes) != output[0] or (
+        known is not None and known.means.shape[1] != np.prod(shape)
+    ):
+        raise InputError(
+            f"the model {str(model)!r} must have {len(extras.classes)} classes as it says of "
+            f"itself, found {output[0]}; export it again"
+        )
+    return shape, extras.classes
+
+
+def _assumed(shape: tuple[int, ...]) -> tuple[Framing | None, Levels]:
+    """A model that says nothing of its images is taken to want small grey ones as MNIST's are."""
+    is_grey = len(shape) in (2, 3) and shape[2:] in ((), (1,)) and shape[0] == shape[1] == 28
+    return Framing(20) if is_grey else None, Levels(0, 255)
+
+
+_ALL_UP_TO = 12
+_LEADING = 3
+UNLIKE = "unlike the training set"
+EMPTY = "nothing is drawn on it"
+
+
+def show(made: Predictions, stream: TextIO | None = None) -> None:
+    """Prints predictions.
+
+    Args:
+        made: what to show.
+        stream: where to; stdout unless given. A terminal gives its width and colours, a file
+            or a pipe gets 120 columns without.
+    """
+    console_on(stream).print(_table(made))
+
+
+def _table(made: Predictions) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    table.add_column("image", overflow="fold")
+    table.add_column("class")
+    in_full = len(made.classes) <= _ALL_UP_TO
+    heads = [f"{elided(name, 8)} %" for name in made.classes] if in_full else ["probabilities"]
+    for head in heads:
+        table.add_column(Text(head), justify="right" if in_full else "left")
+    has_remarks = any(_remark(each) for each in made.images)
+    if has_remarks:
+        table.add_column("remark")
+    for each in made.images:
+        cells = _shares(made, each) if in_full else [_leading(made, each)]
+        remark = [Text(_remark(each), style="yellow")] if has_remarks else []
+        table.add_row(Text(_named(each.given)), Text(visible(each.answer), style="bold"),
+                      *cells, *remark)  # fmt: skip
+    return table
+
+
+def _shares(made: Predictions, each: Prediction) -> list[Text]:
+    return [
+        Text(number(100 * share, 1), style="bold" if name == each.answer else "dim")
+        for name, share in zip(made.classes, each.probabilities, strict=True)
+    ]
+
+
+def _leading(made: Predictions, each: Prediction) -> Text:
+    pairs = sorted(
+        zip(each.probabilities, made.classes, strict=True), key=lambda pair: pair[0], reverse=True
+    )
+    shown = [f"{visible(name)} {number(100 * share, 1)} %" for share, name in pairs[:_LEADING]]
+    return Text(", ".join(shown))
+
+
+def _named(given: Input) -> str:
+    name = elided(given.source, 60)
+    return name if given.index is None else f"{name}[{given.index}]"
+
+
+def _remark(each: Prediction) -> str:
+    if each.given.is_empty:
+        return EMPTY
+    return UNLIKE if each.is_familiar is False else ""
+
+
+def as_json(made: Predictions) -> str:
+    """Predictions as one JSON object, indented, ended by a line break.
+
+    `familiar` is false where an input is unlike the training set, and null where the model file
+    does not say what that was like.
+    """
+    value = {
+        "model": str(made.model),
+        "classes": list(made.classes),
+        "threshold": made.threshold,
+        "images": [_image(made, each) for each in made.images],
+    }
+    return json.dumps(value, indent=2, allow_nan=False) + "\n"
+
+
+def _image(made: Predictions, each: Prediction) -> dict[str, Any]:
+    return {
+        "file": each.given.source,
+        "index": each.given.index,
+        "class": each.answer,
+        "probability": each.probability,
+        "probabilities": dict(zip(made.classes, each.probabilities, strict=True)),
+        "familiar": each.is_familiar,
+        "distance": each.distance,
+        "empty": each.given.is_empty,
+    }

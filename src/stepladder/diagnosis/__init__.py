@@ -1,0 +1,1 @@
+"""What is wrong with an arm: evidence, rules, findings."""

@@ -1,0 +1,290 @@
+"""Cores, memory, GPU, settings."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import json
+import math
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+
+from stepladder.errors import InputError
+from stepladder.training.checkpoints import SHARE
+from stepladder.training.history import versions
+
+__all__ = [
+    "AxisChoice",
+    "EngineChoice",
+    "Settings",
+    "cache_folder",
+    "cores",
+    "has_gpu",
+    "keras_backend",
+    "memory",
+    "model_environment",
+    "settings",
+]
+
+EngineChoice = Literal["auto", "population", "fit"]
+AxisChoice = Literal["auto", "one", "map", "vmap"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How and where to train; nothing in it changes what a trial comes to.
+
+    Attributes:
+        cpus: for each training process, the core it is pinned to; None leaves it unpinned.
+        environment: variables that training processes are started with.
+        keras_backend: backend of the fit engine: jax, tensorflow or torch.
+        cache: folder of compiled programs, or None to keep none.
+        machine: one line that says what this machine is.
+        engine: what trains; `auto` is the population engine.
+        axis: how replicates are put together; `auto` measures where that can pay.
+        chunk: replicates that are put together, or None for a number of ours.
+        device: what the population engine trains on.
+        memory: bytes that all processes together may use; None where that is not known.
+        jax: version of JAX, on which measured choices depend.
+        checkpoint_seconds: a training is kept so often that no more than this is ever lost.
+        endings_bytes: what the final states of trainings may take in the cache, from which
+            trainings of more epochs go on; 0 keeps none and goes on from none.
+        patience: a training process that says nothing for so many seconds, or for many times its
+            longest epoch, is taken to hang.
+    """
+
+    cpus: tuple[int | None, ...]
+    environment: Mapping[str, str] = field(repr=False)
+    keras_backend: str
+    cache: Path | None
+    machine: str
+    engine: EngineChoice = "auto"
+    axis: AxisChoice = "auto"
+    chunk: int | None = None
+    device: Literal["cpu", "gpu"] = "cpu"
+    memory: int | None = None
+    jax: str = ""
+    checkpoint_seconds: float = 60.0
+    endings_bytes: int = 0
+    patience: float = 600.0
+
+    @property
+    def engine_name(self) -> str:
+        """The engine as trials record it: `population`, or `fit/` and its Keras backend."""
+        return f"fit/{self.keras_backend}" if self.engine == "fit" else "population"
+
+    @property
+    def endings(self) -> dict[str, Any] | None:
+        """Where endings lie and which are gone on with, as `Endings` takes it; None for none."""
+        if self.cache is None or not self.endings_bytes:
+            return None
+        return {
+            "folder": self.cache.parent / "endings",
+            "most": self.endings_bytes,
+            "versions": {**versions(self.keras_backend), "on": f"{self.machine}, {self.device}"},
+            "share": SHARE if self.checkpoint_seconds else math.inf,  # then nothing may be lost
+        }
+
+
+_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2"}
+_ONE_THREAD = {
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    **_QUIET,
+}
+_MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
+_ENDINGS_MB = 1000
+_BACKENDS = ("jax", "tensorflow", "torch")
+
+
+def settings(
+    workers: int | None = None,
+    engine: EngineChoice = "auto",
+    axis: AxisChoice = "auto",
+    chunk: int | None = None,
+) -> Settings:
+    """The settings of a run on this machine.
+
+    Args:
+        workers: training processes; when None one for each core that may be used, or one where
+            JAX has a GPU.
+        engine: what trains.
+        axis: how replicates are put together.
+        chunk: how many replicates are, or None for a number of ours.
+
+    Raises:
+        InputError: if there are fewer cores than workers, the chunk is not 1 or more, the engine
+            cannot put replicates together, or the Keras backend asked for is not installed.
+    """
+    usable = cores()
+    device: Literal["cpu", "gpu"] = "gpu" if engine != "fit" and has_gpu() else "cpu"
+    count = (len(usable) if device == "cpu" else 1) if workers is None else workers
+    if engine == "fit" and axis not in ("auto", "one"):
+        raise InputError(
+            f"--axis must be one for the fit engine, found {axis!r}: it trains one trial at a "
+            "time; leave it out, or use --engine population"
+        )
+    if chunk is not None and chunk < 1:
+        raise InputError(
+            f"--chunk must be 1 or more replicates, found {chunk}; leave it out for a number "
+            "that fits"
+        )
+    if not 1 <= count <= len(usable):
+        raise InputError(
+            f"--workers must be 1 to {len(usable)}, the cores that this process may use, "
+            f"found {count}; leave it out to use all of them"
+        )
+    backend = keras_backend() if engine == "fit" else "jax"
+    inherited = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    return Settings(
+        cpus=tuple(usable[:count]) if device == "cpu" else (None,) * count,
+        environment={
+            **inherited,
+            **(_ONE_THREAD if device == "cpu" else {}),
+            "KERAS_BACKEND": backend,
+            "JAX_PLATFORMS": "cpu" if device == "cpu" else "cuda,cpu",
+        },
+        keras_backend=backend,
+        cache=cache_folder(),
+        machine=_machine(len(usable)),
+        engine=engine,
+        axis=axis,
+        chunk=chunk,
+        device=device,
+        memory=memory(),
+        jax=importlib.metadata.version("jax"),
+        checkpoint_seconds=_number("STEPLADDER_CHECKPOINT_SECONDS", Settings.checkpoint_seconds),
+        endings_bytes=int(1e6 * _number("STEPLADDER_ENDINGS_MB", _ENDINGS_MB, "megabytes")),
+        patience=_number("STEPLADDER_PATIENCE_SECONDS", Settings.patience),
+    )
+
+
+def model_environment() -> dict[str, str]:
+    """Variables of a process that holds a Keras model: on JAX and the CPU, on all cores."""
+    return {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", **_QUIET}
+
+
+def _number(name: str, usual: float, unit: str = "seconds") -> float:
+    """A number of some unit that a variable sets.
+
+    Raises:
+        InputError: if it is set to anything else.
+    """
+    text = os.environ.get(name)
+    if not text:
+        return usual
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise InputError(
+            f"{name} must be a number of {unit} from 0, found {text!r}; set {usual:g}, or unset it"
+        )
+    return number
+
+
+def cores() -> list[int | None]:
+    """The cores that this process may use, by affinity and cgroup quota; None where unpinnable."""
+    if not hasattr(os, "sched_getaffinity"):
+        return [None] * (os.cpu_count() or 1)
+    allowed: list[int | None] = [*sorted(os.sched_getaffinity(0))]
+    quota = _quota(Path("/sys/fs/cgroup/cpu.max"))
+    return allowed[: max(1, min(len(allowed), quota))] if quota else allowed
+
+
+def _quota(file: Path) -> int | None:
+    """Whole cores of a cgroup's quota (version 2), rounded up; None where there is none."""
+    try:
+        quota, period = file.read_text().split()
+        return None if quota == "max" else -(-int(quota) // int(period))
+    except (OSError, ValueError):
+        return None
+
+
+def has_gpu() -> bool:
+    """Whether the population engine is to train on a GPU: JAX's plugin and a device are here.
+
+    `JAX_PLATFORMS=cpu` says no. Nothing is imported to find out.
+    """
+    if os.environ.get("JAX_PLATFORMS", "").split(",")[0] == "cpu":
+        return False
+    plugins = ("jax_cuda12_plugin", "jax_cuda13_plugin")
+    there = any(importlib.util.find_spec(plugin) for plugin in plugins)
+    return there and Path("/dev/nvidiactl").exists()
+
+
+def memory(meminfo: Path = Path("/proc/meminfo"), limit: Path = _MEMORY_LIMIT) -> int | None:
+    """Bytes that may still be used here, by the system's and a cgroup's word; None if unknown."""
+    try:
+        lines = meminfo.read_text().splitlines()
+        free = next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration, IndexError, ValueError):
+        return None
+    try:
+        return min(free, max(0, int(limit.read_text()) - _held(limit)))
+    except (OSError, ValueError):  # no cgroup of version 2, or no limit
+        return free
+
+
+def _held(limit: Path) -> int:
+    """Bytes of a cgroup that it cannot give back: all but files that it has not read for long."""
+    current = int(limit.with_name("memory.current").read_text())
+    lines = limit.with_name("memory.stat").read_text().splitlines()
+    cached = (int(line.split()[1]) for line in lines if line.startswith("inactive_file "))
+    return current - next(cached, 0)
+
+
+def keras_backend() -> str:
+    """The user's Keras backend: `KERAS_BACKEND`, else `keras.json` if installed, else JAX.
+
+    Keras itself writes `keras.json` with TensorFlow in it, whether that is there or not, so the
+    file counts only where its backend is installed.
+
+    Raises:
+        InputError: if `KERAS_BACKEND` names one that is unknown or not installed.
+    """
+    named = os.environ.get("KERAS_BACKEND")
+    if named:
+        if named in _BACKENDS and importlib.util.find_spec(named):
+            return named
+        raise InputError(
+            f"KERAS_BACKEND must be one of {', '.join(_BACKENDS)} and installed, found {named!r}; "
+            "install it, or set KERAS_BACKEND=jax"
+        )
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    try:
+        written = json.loads((home / "keras.json").read_text()).get("backend")
+    except (OSError, ValueError, AttributeError):
+        return "jax"
+    return written if written in _BACKENDS and importlib.util.find_spec(written) else "jax"
+
+
+def cache_folder() -> Path | None:
+    """Where compiled programs are kept between runs, or None where nothing can be kept."""
+    folder = Path(platformdirs.user_cache_dir("stepladder")) / "compiled"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return folder if os.access(folder, os.W_OK) else None
+
+
+def _machine(usable: int) -> str:
+    name = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration, IndexError):
+        pass
+    return f"{name}, {usable} {'core' if usable == 1 else 'cores'}, {platform.system()}"

@@ -1,0 +1,1 @@
+"""Readers of scores that other tools wrote."""

@@ -1,0 +1,109 @@
+"""Scores from a CSV file: one row an arm and replicate, every problem with its line."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+from stepladder.errors import InputError
+from stepladder.study.schema import nearest
+
+__all__ = ["COLUMNS", "read_scores"]
+
+COLUMNS = ("arm", "replicate", "score")
+
+_MOST_PROBLEMS = 20
+
+
+def read_scores(file: str | Path) -> dict[str, dict[str, float]]:
+    """The scores of a CSV file with the columns arm, replicate and score.
+
+    Further columns are let be. A score is a fraction in 0…1, `nan` where the replicate diverged;
+    a replicate that an arm lacks has no row.
+
+    Args:
+        file: in UTF-8, with a heading, fields apart by commas.
+
+    Returns:
+        Scores by arm and replicate, arms in the order in which they appear.
+
+    Raises:
+        InputError: if it cannot be read, lacks a column, has no rows, has two rows for one arm and
+            replicate, or a score that is no fraction; with every problem and its line.
+    """
+    text = _text(Path(file))
+    rows = csv.reader(text.splitlines(), strict=True)
+    scores: dict[str, dict[str, float]] = {}
+    problems: list[str] = []
+    try:
+        places = _places(next(rows, []), file)
+        for line, row in _numbered(rows):
+            problem = _take(row, places, scores)
+            problems += [f"line {line}: {problem}"] if problem else []
+    except csv.Error as error:
+        raise InputError(f"{str(file)!r} must be CSV, found: {error}; mend it") from None
+    if problems:
+        shown = problems[:_MOST_PROBLEMS]
+        shown += [f"and {len(problems) - len(shown)} more"] if len(problems) > len(shown) else []
+        raise InputError(f"{str(file)!r} has {len(problems)} bad row(s):\n  " + "\n  ".join(shown))
+    if not scores:
+        raise InputError(f"{str(file)!r} must have one row a replicate, found none; add them")
+    return scores
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(
+            f"SCORES must be a CSV file, found no file {str(file)!r}; check the path"
+        ) from None
+    except UnicodeDecodeError:
+        raise InputError(
+            f"{str(file)!r} must be a text in UTF-8, found other bytes; save it as UTF-8"
+        ) from None
+    except OSError as error:
+        raise InputError(
+            f"{str(file)!r} must be a readable file, found: {error.strerror}; name a CSV file"
+        ) from None
+
+
+def _places(head: list[str], file: str | Path) -> tuple[int, int, int]:
+    names = [each.strip().casefold() for each in head]
+    missing = [each for each in COLUMNS if each not in names]
+    if missing:
+        found = ", ".join(head) or "nothing"
+        near = nearest(missing[0], names)
+        advice = f"rename {near!r}" if near else "add them to its first line"
+        raise InputError(
+            f"{str(file)!r} must have the columns {', '.join(COLUMNS)}, found {found}, without "
+            f"{', '.join(missing)}; {advice}"
+        )
+    return (names.index("arm"), names.index("replicate"), names.index("score"))
+
+
+def _numbered(rows: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
+    return ((line, row) for line, row in enumerate(rows, 2) if any(map(str.strip, row)))
+
+
+def _take(row: list[str], places: tuple[int, int, int], scores: dict[str, dict[str, float]]) -> str:
+    """Puts a row among the scores; returns what is wrong with it, or nothing."""
+    if len(row) <= max(places):
+        return f"must have {max(places) + 1} fields or more, found {len(row)}; fill them in"
+    arm, replicate, text = (row[place].strip() for place in places)
+    if not arm or not replicate:
+        return "must name an arm and a replicate, found an empty field; fill it in"
+    try:
+        score = float(text)
+    except ValueError:
+        return f"score must be a number, found {text!r}; write nan for a replicate that diverged"
+    if not math.isnan(score) and not 0 <= score <= 1:
+        advice = "divide percentages by 100" if 1 < score <= 100 else "write a fraction"
+        return f"score must be in 0…1, found {text}; {advice}"
+    given = scores.setdefault(arm, {})
+    if replicate in given:
+        return f"one row an arm and replicate, found {arm!r} and {replicate} twice; remove one"
+    given[replicate] = score
+    return ""

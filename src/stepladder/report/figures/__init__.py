@@ -1,0 +1,41 @@
+"""Every figure of a report, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from stepladder.report.figures.base import Plot
+from stepladder.report.figures.curves import accuracy_plot, loss_plot, seconds_plot, validation_plot
+from stepladder.report.figures.errors import confusion_plot, disagreements_plot, hardest_plot
+from stepladder.report.figures.factorial import factorial_plot, interactions_plot
+from stepladder.report.figures.forest import effects_plot, ladder_plot
+from stepladder.report.figures.internals import gradients_plot, units_plot
+from stepladder.report.figures.pareto import pareto_plot
+from stepladder.report.figures.tuning import tuning_plot
+from stepladder.runs.results import Results
+
+__all__ = ["figures_of"]
+
+_MAKERS: tuple[Callable[[Results], Plot | None], ...] = (
+    ladder_plot,
+    effects_plot,
+    factorial_plot,
+    interactions_plot,
+    validation_plot,
+    accuracy_plot,
+    loss_plot,
+    seconds_plot,
+    pareto_plot,
+    tuning_plot,
+    gradients_plot,
+    units_plot,
+    confusion_plot,
+    hardest_plot,
+    disagreements_plot,
+)
+
+
+def figures_of(results: Results) -> tuple[Plot, ...]:
+    """The figures that there is something to draw for, in the order in which they are shown."""
+    made = (make(results) for make in _MAKERS)
+    return tuple(plot for plot in made if plot is not None)

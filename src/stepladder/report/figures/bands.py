@@ -1,0 +1,234 @@
+"""Means with intervals over epochs, and how they are drawn."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import stdtrit
+
+from stepladder.report.figures.axes import LINE, SMALL, apart, folded
+from stepladder.report.figures.base import LINES, MARKERS, Theme
+from stepladder.report.view import Row, view_of
+from stepladder.runs.results import ArmResult, Results
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = [
+    "EVERY_ARM_UP_TO",
+    "Band",
+    "Look",
+    "Panel",
+    "band",
+    "draw_band",
+    "in_front",
+    "look",
+    "name_ends",
+    "panels_of",
+]
+
+
+@dataclass(frozen=True)
+class Band:
+    """A mean over replicates with its 95 % t interval, epoch by epoch.
+
+    Attributes:
+        mean: of the finite replicates; NaN where there is none.
+        low: lower end of the interval; NaN with fewer than two finite replicates.
+        high: its upper end; NaN with fewer than two.
+        counts: finite replicates.
+    """
+
+    mean: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    counts: tuple[int, ...]
+
+    @property
+    def last(self) -> float:
+        """The mean at the last epoch; NaN when there is none."""
+        return self.mean[-1] if self.mean else float("nan")
+
+    @property
+    def ends(self) -> tuple[float, ...]:
+        """All that is drawn of it and finite."""
+        return tuple(each for each in (*self.mean, *self.low, *self.high) if math.isfinite(each))
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The curves of one arm.
+
+    Attributes:
+        name: the arm's name, made visible.
+        epochs: 1, 2, … as far as it was trained.
+        train: accuracy in percent of the epoch's batches while training.
+        validation: accuracy in percent on the validation part at the epoch's end.
+        train_loss: cross-entropy in nats of the epoch's batches while training.
+        validation_loss: the same on the validation part at the epoch's end.
+        seconds: time since the training began at each epoch's end, mean over replicates.
+        remark: what is written into the panel, such as "waiting", or "".
+    """
+
+    name: str
+    epochs: tuple[int, ...]
+    train: Band
+    validation: Band
+    train_loss: Band
+    validation_loss: Band
+    seconds: tuple[float, ...]
+    remark: str
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether there is a validation accuracy at its end."""
+        return math.isfinite(self.validation.last)
+
+
+def panels_of(results: Results) -> tuple[Panel, ...]:
+    """The curves of every arm, in the order of the arms."""
+    rows = view_of(results).rows
+    return tuple(_panel(result, row) for result, row in zip(results.arms, rows, strict=True))
+
+
+def _panel(result: ArmResult, row: Row) -> Panel:
+    curves = result.curves
+    return Panel(
+        name=row.name,
+        epochs=tuple(range(1, 1 + max((curve.epochs for curve in curves), default=0))),
+        train=band([curve.train_accuracy for curve in curves], 100),
+        validation=band([curve.val_accuracy for curve in curves], 100),
+        train_loss=band([curve.train_loss for curve in curves]),
+        validation_loss=band([curve.val_loss for curve in curves]),
+        seconds=band([curve.seconds for curve in curves]).mean,
+        remark=row.instead or "",
+    )
+
+
+def band(replicates: Sequence[npt.NDArray[np.float64]], scale: float = 1.0) -> Band:
+    """Mean and 95 % t interval over replicates at each epoch.
+
+    Args:
+        replicates: one array of shape (epochs,) a replicate; NaN from the epoch in which it
+            diverged. Shorter ones count as NaN afterwards.
+        scale: what is multiplied by, such as 100 for percent.
+
+    Returns:
+        mean ± t(0.975, n - 1) · s / √n over the n finite replicates, times `scale`.
+    """
+    epochs = max((len(each) for each in replicates), default=0)
+    values = np.full((len(replicates), epochs), np.nan)
+    for row, each in zip(values, replicates, strict=True):
+        row[: len(each)] = scale * each
+    finite = np.isfinite(values)
+    counts = finite.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(finite, values, 0).sum(axis=0) / counts
+        squares = np.where(finite, values - mean, 0) ** 2
+        error = np.sqrt(squares.sum(axis=0) / (counts - 1) / counts)
+        half = stdtrit(np.maximum(counts - 1, 1), 0.975) * error
+    half = np.where(counts > 1, half, np.nan)
+    return Band(
+        mean=tuple(mean.tolist()),
+        low=tuple((mean - half).tolist()),
+        high=tuple((mean + half).tolist()),
+        counts=tuple(counts.tolist()),
+    )
+
+
+EVERY_ARM_UP_TO = 9
+ARMS_IN_COLOUR = 7
+NAME_WIDTH = 19  # characters a line of a name at a line's end
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a line looks; no two of the first seven share colour, dashes or marker."""
+
+    colour: str
+    dashes: object
+    marker: str
+    width: float = 1.4
+    is_front: bool = True
+
+
+def look(theme: Theme, rank: int | None) -> Look:
+    """The look of the arm of a rank, or of one that stands back."""
+    if rank is None:
+        return Look(theme.muted, "-", "", 0.6, is_front=False)
+    return Look(
+        theme.arms[rank % len(theme.arms)],
+        LINES[rank % len(LINES)],
+        MARKERS[rank % len(MARKERS)],
+    )
+
+
+def in_front(panels: Sequence[Panel]) -> list[int]:
+    """The arms drawn in colour and named: all of a few, the first and the best of many."""
+    order = range(len(panels))
+    if len(panels) <= EVERY_ARM_UP_TO:
+        return list(order)
+    best = sorted(order[1:], key=lambda index: -panels[index].validation.last)
+    return [0, *sorted(best[: ARMS_IN_COLOUR - 1])]
+
+
+def draw_band(axes: Axes, places: Sequence[float], band: Band, drawn: Look) -> None:
+    """A mean and the interval around it.
+
+    Args:
+        axes: where.
+        places: horizontal, one an epoch.
+        band: what.
+        drawn: how it looks.
+    """
+    if not places:
+        return
+    if np.isfinite(band.low).any() and drawn.is_front:
+        axes.fill_between(places, band.low, band.high, color=drawn.colour, alpha=0.14,
+                          linewidth=0)  # fmt: skip
+    marker = drawn.marker or ("o" if len(places) == 1 else "")  # one point is no line
+    axes.plot(places, band.mean, color=drawn.colour, linestyle=drawn.dashes,
+              linewidth=drawn.width, marker=marker, markersize=3.2,
+              markevery=max(1, len(places) // 5), zorder=3 if drawn.is_front else 2,
+              alpha=1 if drawn.is_front else 0.35)  # fmt: skip
+
+
+def name_ends(
+    axes: Axes, height: float, ends: Sequence[tuple[float, float, str, str]], gap: float = 0.12
+) -> None:
+    """Names at the right of the axes, each tied to the end of its line and apart from the others.
+
+    Args:
+        axes: whose limits are set.
+        height: of the axes in inches.
+        ends: for each, where it ends in the axes' data, its name with what stands behind it,
+            and its colour.
+        gap: inches between the axes and the names.
+    """
+    to_axes = axes.transData + axes.transAxes.inverted()
+    places = [float(to_axes.transform((x, y))[1]) for x, y, _, _ in ends]
+    order = sorted(range(len(ends)), key=lambda index: places[index])
+    texts = [folded(ends[index][2], NAME_WIDTH, 3) for index in order]
+    sizes = [(LINE * (1 + text.count("\n")) + 0.03) / height for text in texts]
+    ceiling = 1.0 - (sizes[-1] - LINE / height) / 2 if sizes else 1.0  # its upper lines stay inside
+    heights = apart([places[index] for index in order], sizes, ceiling)
+    wide = axes.get_position().width * _figure_width(axes)
+    for index, text, middle in zip(order, texts, heights, strict=True):
+        x, y, _, colour = ends[index]
+        axes.annotate(
+            text, xy=(x, y), xycoords="data", xytext=(1 + gap / wide, middle),
+            textcoords="axes fraction", size=SMALL, color=colour, va="center", ha="left",
+            linespacing=1.05, annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.6, "alpha": 0.7,
+                        "relpos": (0, 0.5), "shrinkA": 1, "shrinkB": 2},
+        )  # fmt: skip
+
+
+def _figure_width(axes: Axes) -> float:
+    figure = axes.get_figure(root=True)
+    return float(figure.get_size_inches()[0]) if figure else 1.0

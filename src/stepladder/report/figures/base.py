@@ -1,0 +1,270 @@
+"""Plot, theme, SVG/PNG/CSV, list of figures."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from stepladder.report.markdown import csv_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "DARK",
+    "LIGHT",
+    "LINES",
+    "MARKERS",
+    "MARKS",
+    "Plot",
+    "Theme",
+    "csv_of",
+    "dark_svg_of",
+    "in_the_dark",
+    "png_of",
+    "settings",
+    "svg_and_png_of",
+    "svg_of",
+]
+
+
+@dataclass(frozen=True)
+class Theme:
+    """The colours of one kind of page.
+
+    Attributes:
+        paper: behind everything.
+        ink: text and axes' names.
+        muted: ticks, remarks and lines that stand back.
+        grid: grid lines and the strip in which a difference does not matter.
+        train: training accuracy.
+        validation: validation accuracy.
+        arms: one colour after another for arms on one axis.
+        verdicts: colours by verdict.
+        images: matplotlib's name for the colours of a grey image: ink on this paper.
+        heat: matplotlib's name for the colours of a heat map, rising in lightness.
+
+    Reference:
+        Okabe, Ito 2008, Color Universal Design; black and yellow give way to colours with
+        enough contrast on the paper.
+    """
+
+    paper: str
+    ink: str
+    muted: str
+    grid: str
+    train: str
+    validation: str
+    arms: tuple[str, ...]
+    verdicts: dict[str, str]
+    images: str
+    heat: str
+
+
+LIGHT = Theme(
+    paper="#ffffff",
+    ink="#1c2128",
+    muted="#656d78",
+    grid="#e4e7eb",
+    train="#d55e00",
+    validation="#0072b2",
+    arms=("#0072b2", "#d55e00", "#009e73", "#b0529a", "#3a3f47", "#2b9bd8", "#b87a00"),
+    verdicts={
+        "helps": "#00795a",
+        "hurts": "#c04a00",
+        "no difference beyond δ": "#3a3f47",
+        "not enough replicates": "#656d78",
+    },
+    images="gray_r",
+    heat="cividis",
+)
+DARK = Theme(
+    paper="#171b21",
+    ink="#e8ebef",
+    muted="#9aa3af",
+    grid="#2c333d",
+    train="#f08a3c",
+    validation="#56b4e9",
+    arms=("#56b4e9", "#f08a3c", "#2cc79b", "#de8ec2", "#e8ebef", "#4f8fe0", "#e6b23c"),
+    verdicts={
+        "helps": "#2cc79b",
+        "hurts": "#f08a3c",
+        "no difference beyond δ": "#e8ebef",
+        "not enough replicates": "#9aa3af",
+    },
+    images="gray",
+    heat="cividis",
+)
+
+LINES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
+"""Line styles; with seven colours they give 28 combinations before one comes again."""
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+MARKS = {"helps": "▲", "hurts": "▼", "no difference beyond δ": "≈", "not enough replicates": "?"}
+"""A sign for each verdict, so that none is told by its colour alone."""
+
+
+def in_the_dark() -> dict[str, str]:
+    """The colour on dark paper of each colour on light paper; one alone for each."""
+    turned: dict[str, str] = {}
+    for field in fields(Theme):
+        light, dark = getattr(LIGHT, field.name), getattr(DARK, field.name)
+        if isinstance(light, dict):
+            turned |= zip(light.values(), (dark[name] for name in light), strict=True)
+        else:
+            turned |= [(light, dark)] if isinstance(light, str) else zip(light, dark, strict=True)
+    return turned
+
+
+def settings(theme: Theme) -> dict[Any, Any]:
+    """What matplotlib is told for one figure; nothing of it outlives the figure."""
+    return {
+        "font.family": ["DejaVu Sans"],  # comes with matplotlib, so widths are the same anywhere
+        "font.size": 8,
+        "text.parse_math": False,  # a name such as "$5 or $6" is no formula
+        "text.color": theme.ink,
+        "axes.edgecolor": theme.muted,
+        "axes.labelcolor": theme.ink,
+        "axes.facecolor": theme.paper,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "axes.linewidth": 0.6,
+        "axes.titley": 1.0,  # no ticks are above that it would have to make way for
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.unicode_minus": True,
+        "grid.color": theme.grid,
+        "grid.linewidth": 0.6,
+        "xtick.color": theme.muted,
+        "ytick.color": theme.muted,
+        "xtick.labelsize": 7.5,
+        "ytick.labelsize": 7.5,
+        "xtick.major.width": 0.6,
+        "ytick.major.width": 0.6,
+        "xtick.major.size": 2.5,
+        "ytick.major.size": 2.5,
+        "lines.linewidth": 1.4,
+        "lines.solid_capstyle": "round",
+        "figure.facecolor": theme.paper,
+        "savefig.facecolor": theme.paper,
+        "svg.fonttype": "none",  # text stays text: small, searchable, read aloud
+        "svg.hashsalt": "stepladder",  # the same input gives the same bytes
+        "path.simplify": False,
+    }
+
+
+Rows = Iterable[tuple[object, ...]]
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure that can be drawn for any paper; its numbers were worked out before.
+
+    Attributes:
+        name: that of its files.
+        title: what it answers, as a heading.
+        caption: how to read it.
+        words: what it shows, from the numbers, for readers who cannot see it.
+        columns: heads of its data.
+        rows: its data, as many values a row as there are columns.
+        draw: draws it into an empty figure of matplotlib.
+        has_images: whether it holds images whose greys differ from paper to paper.
+    """
+
+    name: str
+    title: str
+    caption: str
+    words: str
+    columns: tuple[str, ...]
+    rows: Callable[[], Rows]
+    draw: Callable[[Figure, Theme], None]
+    has_images: bool = False
+
+
+PIXELS_PER_INCH = 220
+_PLACES = re.compile(r' (?:d|x|y|width|height|points|transform)="[^"]*"')
+_TOO_FINE = re.compile(r"(\.\d\d)\d+")  # beyond a hundredth of a point
+_TAG = re.compile(r"<[^<>]*>")  # a text that looks like a colour stays as it is
+_COLOUR = re.compile("#[0-9a-f]{6}")
+_INDENT = re.compile(r"\s*\n\s*")
+
+
+def svg_of(plot: Plot, theme: Theme = LIGHT) -> str:
+    """A figure as SVG, its text as text.
+
+    Args:
+        plot: what to draw.
+        theme: for which paper.
+    """
+    (svg,) = _saved(plot, theme, "svg")
+    return _as_text(svg)
+
+
+def dark_svg_of(plot: Plot, light: str) -> str:
+    """A figure as SVG on dark paper: what `svg_of` draws there, in a hundredth of the time.
+
+    Args:
+        plot: what to draw.
+        light: it on light paper, from `svg_of`.
+    """
+    if plot.has_images:
+        return svg_of(plot, DARK)
+    turned = in_the_dark()
+
+    def recoloured(tag: re.Match[str]) -> str:
+        return _COLOUR.sub(lambda colour: turned.get(colour.group(), colour.group()), tag.group())
+
+    return _TAG.sub(recoloured, light)
+
+
+def png_of(plot: Plot, theme: Theme = LIGHT) -> bytes:
+    """A figure as PNG, 220 pixels an inch; arguments as for `svg_of`."""
+    (png,) = _saved(plot, theme, "png")
+    return png
+
+
+def svg_and_png_of(plot: Plot, theme: Theme = LIGHT) -> tuple[str, bytes]:
+    """A figure in both forms, drawn once; arguments as for `svg_of`."""
+    svg, png = _saved(plot, theme, "svg", "png")
+    return _as_text(svg), png
+
+
+def _as_text(svg: bytes) -> str:
+    text = _PLACES.sub(lambda place: _TOO_FINE.sub(r"\1", place.group()), svg.decode())
+    text = _INDENT.sub("\n", text)
+    # Measured in DejaVu Sans, which is wide, so any reader's own font fits in its place.
+    return text.replace("'DejaVu Sans'", "system-ui, 'Segoe UI', Helvetica, Arial, sans-serif")
+
+
+def _saved(plot: Plot, theme: Theme, *kinds: str) -> list[bytes]:
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    metadata: dict[str, dict[str, str | None]] = {
+        "svg": {"Date": None, "Creator": None, "Title": plot.words},
+        "png": {"Software": None},
+    }
+    with mpl.rc_context(), warnings.catch_warnings():
+        mpl.rcdefaults()  # a user's own settings must not change a report
+        mpl.rcParams.update(settings(theme))
+        # Names may hold any script: SVG readers have fonts for it, PNG shows a box instead.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        warnings.filterwarnings("ignore", message="Matplotlib currently does not support")
+        figure = Figure()
+        FigureCanvasAgg(figure)
+        plot.draw(figure, theme)
+        files = [io.BytesIO() for _ in kinds]
+        for kind, file in zip(kinds, files, strict=True):
+            figure.savefig(file, format=kind, dpi=PIXELS_PER_INCH, metadata=metadata[kind])
+    return [file.getvalue() for file in files]
+
+
+def csv_of(plot: Plot) -> str:
+    """The numbers that a figure shows, as CSV."""
+    return csv_text(plot.columns, plot.rows())

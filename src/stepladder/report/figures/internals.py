@@ -1,0 +1,248 @@
+"""Inside the networks: gradients, dead and saturated units by layer and epoch, as heat maps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from stepladder.report.figures.axes import SMALL, WIDTH, axes_at, folded
+from stepladder.report.figures.base import Plot, Theme
+from stepladder.report.wording import elided, visible
+from stepladder.runs.results import ArmProbes, Results
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Normalize
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+
+__all__ = ["Inside", "gradients_plot", "insides_of", "units_plot"]
+
+Floats = npt.NDArray[np.float64]
+
+MOST_COLUMNS = 8
+NAME_LENGTH = 60
+TOLD = 8
+LEFT, RIGHT, BOTTOM = 0.4, 0.82, 0.42  # inches
+ROW = 0.2
+LEAST = 1e-9  # of the largest gradient: below it all is shown alike
+
+
+@dataclass(frozen=True, eq=False)
+class Inside:
+    """The networks of one arm, over its replicates.
+
+    Attributes:
+        name: the arm's name, made visible.
+        kernels: names of its weight matrices, first to last.
+        gradients: norms, geometric mean over replicates, of shape (epochs, kernels).
+        layers: names of its hidden layers, first to last.
+        dead: share of dead units in percent, mean over replicates, (epochs, layers).
+        saturated: share of saturated units in percent, likewise.
+    """
+
+    name: str
+    kernels: tuple[str, ...]
+    gradients: Floats
+    layers: tuple[str, ...]
+    dead: Floats
+    saturated: Floats
+
+    @property
+    def idle(self) -> Floats:
+        """Dead or saturated units in percent, whichever an activation has."""
+        return np.where(np.isfinite(self.dead), self.dead, self.saturated)
+
+
+def insides_of(results: Results) -> tuple[Inside, ...]:
+    """Every arm of which a replicate was looked into."""
+    return tuple(
+        _inside(visible(result.arm.name), result.probes)
+        for result in results.arms
+        if result.probes is not None and result.probes.gradient_norm.size
+    )
+
+
+def _inside(name: str, probes: ArmProbes) -> Inside:
+    with np.errstate(divide="ignore"):
+        logs = np.log(probes.gradient_norm.astype(np.float64))
+    return Inside(
+        name=name,
+        kernels=probes.kernels,
+        gradients=np.exp(_mean(logs)),
+        layers=probes.layers,
+        dead=100 * _mean(probes.dead.astype(np.float64)),
+        saturated=100 * _mean(probes.saturated.astype(np.float64)),
+    )
+
+
+def _mean(values: Floats) -> Floats:
+    """The mean over replicates of what is known; NaN where nothing is."""
+    known = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        mean = np.where(known, values, 0).sum(axis=0) / known.sum(axis=0)
+    return np.asarray(mean)
+
+
+def gradients_plot(results: Results) -> Plot | None:
+    """Gradient norms, or None where no engine looked."""
+    insides = insides_of(results)
+    if not insides:
+        return None
+    return Plot(
+        name="gradients",
+        title="How far gradients reach",
+        caption="Norm of the loss's gradient by each weight matrix (rows, from the inputs above to "
+        "the outputs below) over the epochs, geometric mean over replicates, on some training "
+        "images; colours on a logarithmic scale. Where the upper rows are dark beside the lower, "
+        f"gradients vanish on their way back.{_left_out(insides)}",
+        words=_gradient_words(insides),
+        columns=("arm", "weights", "epoch", "gradient_norm"),
+        rows=partial(_gradient_rows, insides),
+        draw=partial(_draw_gradients, insides[:MOST_COLUMNS]),
+    )
+
+
+def units_plot(results: Results) -> Plot | None:
+    """Dead and saturated units, or None where no activation has such states."""
+    insides = tuple(each for each in insides_of(results) if np.isfinite(each.idle).any())
+    if not insides:
+        return None
+    return Plot(
+        name="units",
+        title="Units that no longer learn",
+        caption="Percent of each hidden layer's units (rows, from the inputs above) that answer "
+        "none of some training images (dead: ReLU and its kin) or lie in the flat parts of their "
+        "activation (saturated: sigmoid, tanh), over the epochs, mean over replicates. Empty: the "
+        f"activation has no such state.{_left_out(insides)}",
+        words=_unit_words(insides),
+        columns=("arm", "layer", "epoch", "dead_percent", "saturated_percent"),
+        rows=partial(_unit_rows, insides),
+        draw=partial(_draw_units, insides[:MOST_COLUMNS]),
+    )
+
+
+def _left_out(insides: Sequence[Inside]) -> str:
+    if len(insides) <= MOST_COLUMNS:
+        return ""
+    return f" The first {MOST_COLUMNS} of {len(insides)} arms; the data hold all."
+
+
+def _gradient_words(insides: Sequence[Inside]) -> str:
+    told = []
+    for each in insides[:TOLD]:
+        known = each.gradients[np.isfinite(each.gradients).all(axis=1)]
+        name = elided(each.name, NAME_LENGTH)
+        if not len(known):
+            told.append(f"{name} none")
+            continue
+        first, last = float(known[-1][0]), float(known[-1][-1])
+        told.append(f"{name} {first:.2g} at the inputs, {last:.2g} at the outputs")
+    return f"Gradient norms at the last epoch, arm by arm: {'; '.join(told)}."
+
+
+def _unit_words(insides: Sequence[Inside]) -> str:
+    told = []
+    for each in insides[:TOLD]:
+        known = each.idle[np.isfinite(each.idle).any(axis=1)]
+        kind = "dead" if np.isfinite(each.dead).any() else "saturated"
+        most = float(np.nanmax(known[-1])) if len(known) else math.nan
+        told.append(f"{elided(each.name, NAME_LENGTH)} up to {most:.0f} % {kind}")
+    return f"Units of the worst hidden layer at the last epoch, arm by arm: {'; '.join(told)}."
+
+
+def _gradient_rows(insides: Sequence[Inside]) -> Iterable[tuple[object, ...]]:
+    for each in insides:
+        for epoch, norms in enumerate(each.gradients.tolist(), start=1):
+            for kernel, norm in zip(each.kernels, norms, strict=True):
+                yield (each.name, visible(kernel), epoch, norm)
+
+
+def _unit_rows(insides: Sequence[Inside]) -> Iterable[tuple[object, ...]]:
+    for each in insides:
+        shares = zip(each.dead.tolist(), each.saturated.tolist(), strict=True)
+        for epoch, (dead, saturated) in enumerate(shares, start=1):
+            for place, layer in enumerate(each.layers):
+                yield (each.name, visible(layer), epoch, dead[place], saturated[place])
+
+
+def _draw_gradients(insides: Sequence[Inside], figure: Figure, theme: Theme) -> None:
+    from matplotlib.colors import LogNorm
+
+    values = np.concatenate([each.gradients.ravel() for each in insides])
+    values = values[np.isfinite(values) & (values > 0)]
+    high = float(values.max()) if len(values) else 1.0
+    low = max(float(values.min()) if len(values) else 0.1, LEAST * high)
+    norm = LogNorm(low if low < high else high / 10, high)
+    image = _columns(
+        figure, insides, [np.maximum(each.gradients, low) for each in insides], norm, theme
+    )
+    _scale(figure, image, "gradient norm", theme)
+
+
+def _draw_units(insides: Sequence[Inside], figure: Figure, theme: Theme) -> None:
+    from matplotlib.colors import Normalize
+
+    image = _columns(figure, insides, [each.idle for each in insides], Normalize(0, 100), theme)
+    _scale(figure, image, "dead or saturated, %", theme)
+
+
+def _columns(
+    figure: Figure, insides: Sequence[Inside], maps: Sequence[Floats], norm: Normalize, theme: Theme
+) -> AxesImage:
+    """A heat map an arm, side by side, first layers in one line."""
+    rows = max(each.shape[1] for each in maps)
+    high = max(rows * ROW, 0.9)
+    names = [folded(inside.name, 17) for inside in insides]
+    longest = max(len(line) for name in names for line in name.split("\n"))
+    figure.set_size_inches(WIDTH, BOTTOM + high + 0.26 + 0.042 * longest)  # names slant above
+    gap = 0.08
+    width = min((WIDTH - LEFT - RIGHT - gap * (len(maps) - 1)) / len(maps), 1.2)
+    for place, (name, found) in enumerate(zip(names, maps, strict=True)):
+        height = high * found.shape[1] / rows
+        axes = axes_at(figure, LEFT + place * (width + gap), BOTTOM + high - height, width, height)
+        image = axes.imshow(found.T, cmap=theme.heat, norm=norm, aspect="auto",
+                            interpolation="nearest",
+                            extent=(0.5, len(found) + 0.5, found.shape[1] + 0.5, 0.5))  # fmt: skip
+        _dress(axes, place, found.shape, theme)
+        axes.annotate(name, (0.5, 1), xytext=(-4, 4), xycoords="axes fraction",
+                      textcoords="offset points", rotation=40, rotation_mode="anchor",
+                      size=SMALL, color=theme.ink, ha="left", va="bottom", linespacing=1.0,
+                      annotation_clip=False)  # fmt: skip
+    wide, tall = figure.get_size_inches()
+    middle = LEFT + (len(maps) * (width + gap) - gap) / 2
+    figure.text(middle / wide, 0.03 / tall, "epoch", size=8, color=theme.ink, ha="center")
+    return image
+
+
+def _dress(axes: Axes, place: int, shape: tuple[int, ...], theme: Theme) -> None:
+    epochs, rows = shape[0], shape[1]
+    axes.grid(visible=False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_visible(False)
+    axes.set_xticks(sorted({1, epochs}))
+    labels = axes.get_xticklabels()
+    labels[0].set_horizontalalignment("left")
+    labels[-1].set_horizontalalignment("right")
+    axes.set_yticks([1, rows] if rows > 1 else [1])
+    axes.set_yticklabels(["first", "last"][:rows] if place == 0 else [""] * min(rows, 2))
+    axes.tick_params(length=0, colors=theme.muted)
+
+
+def _scale(figure: Figure, image: AxesImage, label: str, theme: Theme) -> None:
+    beside = image.axes.get_position()
+    wide, tall = (float(each) for each in figure.get_size_inches())
+    high = max(each.get_position().y1 for each in figure.axes) * tall - BOTTOM
+    axes = axes_at(figure, min(beside.x1 * wide + 0.1, WIDTH - RIGHT + 0.1), BOTTOM, 0.09, high)
+    bar = figure.colorbar(image, cax=axes)
+    bar.outline.set_visible(False)
+    bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    bar.ax.minorticks_off()
+    bar.ax.tick_params(length=2, colors=theme.muted)
+    bar.ax.set_ylabel(label, size=SMALL, color=theme.ink, labelpad=3)

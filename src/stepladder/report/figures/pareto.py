@@ -1,0 +1,228 @@
+"""Accuracy against training time or size, and the arms that no other beats in both."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from stepladder.report.figures.axes import WIDTH, accuracy_axis, axes_at, cost_axis, is_high
+from stepladder.report.figures.bands import EVERY_ARM_UP_TO, name_ends
+from stepladder.report.figures.base import Plot, Theme
+from stepladder.report.figures.curves import LOG_ODDS
+from stepladder.report.tables import Shown
+from stepladder.report.view import view_of
+from stepladder.report.wording import elided, joined, number
+from stepladder.runs.results import Results
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "SIZE",
+    "TIME",
+    "Cost",
+    "Point",
+    "Spot",
+    "front_plot",
+    "pareto_plot",
+    "spots",
+    "spots_of",
+]
+
+NAME_LENGTH = 60
+TOLD = 10
+LEFT, RIGHT = 0.52, 1.62
+LEAST = 80.0
+"""Percent. Where others come near 100, arms below it are marked at the lower edge."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What accuracy is weighed against.
+
+    Attributes:
+        name: of the figure.
+        title: of the figure.
+        head: of its column in the data.
+        label: of the axis.
+        told: what is on the axis, in a sentence.
+        words: how much something costs, in words.
+    """
+
+    name: str
+    title: str
+    head: str
+    label: str
+    told: str
+    words: Callable[[float], str]
+
+
+TIME = Cost(
+    "pareto",
+    "Accuracy against training time",
+    "seconds",
+    "seconds of training, one replicate",
+    "the seconds that training one replicate took, compiling left out",
+    lambda seconds: f"in {number(seconds, 2)} s",
+)
+SIZE = Cost(
+    "pareto-weights",
+    "Accuracy against the number of weights",
+    "weights",
+    "weights of one network",
+    "the number of trainable weights",
+    lambda weights: f"with {weights:,.0f} weights",
+)
+
+
+class Point(NamedTuple):
+    """Something in cost and accuracy: a name, its cost, and accuracy in percent."""
+
+    name: str
+    cost: float
+    accuracy: Shown
+
+
+@dataclass(frozen=True)
+class Spot:
+    """One arm in cost and accuracy.
+
+    Attributes:
+        name: the arm's name, made visible.
+        cost: seconds of training, mean over its replicates, or weights.
+        test: accuracy in percent.
+        low: lower end of its 95 % interval, or None.
+        high: its upper end, or None.
+        is_front: whether no other arm is both at least as accurate and at least as cheap, and
+            one of them strictly.
+    """
+
+    name: str
+    cost: float
+    test: float
+    low: float | None
+    high: float | None
+    is_front: bool
+
+
+def spots_of(results: Results) -> tuple[Spot, ...]:
+    """Every arm that has a finite accuracy and a time."""
+    return spots([
+        Point(row.name, result.seconds / result.n, row.test)
+        for row, result in zip(view_of(results).rows, results.arms, strict=True)
+        if result.n and result.seconds > 0 and math.isfinite(row.test.mean)
+    ])  # fmt: skip
+
+
+def spots(points: Sequence[Point]) -> tuple[Spot, ...]:
+    """Points, each with whether it is on the Pareto front."""
+    return tuple(
+        Spot(name, cost, shown.mean, shown.low, shown.high,
+             not any(_beats(other.cost, other.accuracy.mean, cost, shown.mean)
+                     for other in points))
+        for name, cost, shown in points
+    )  # fmt: skip
+
+
+def _beats(cost: float, test: float, other_cost: float, other_test: float) -> bool:
+    at_least = cost <= other_cost and test >= other_test
+    return at_least and (cost < other_cost or test > other_test)
+
+
+def pareto_plot(results: Results) -> Plot | None:
+    """Accuracy against time, or None with fewer than two arms to compare."""
+    return front_plot(spots_of(results), TIME)
+
+
+def front_plot(found: Sequence[Spot], cost: Cost, part: str = "test") -> Plot | None:
+    """Accuracy against a cost, or None with fewer than two spots to compare.
+
+    Args:
+        found: what is drawn.
+        cost: what the axis is.
+        part: of the data that the accuracy is measured on.
+    """
+    if len(found) < 2:
+        return None
+    stretched = f" {LOG_ODDS}" if is_high(spot.test for spot in found) else ""
+    least = _least(found)
+    if any(spot.test < least for spot in found):
+        stretched += f" Triangles at the lower edge: arms below {number(least)} %."
+    return Plot(
+        name=cost.name,
+        title=cost.title,
+        caption=f"{part.capitalize()} accuracy with its 95 % t interval over replicates against "
+        f"{cost.told}. Filled and joined by a line: the Pareto "
+        "front, the arms that no other beats in both. It is read off means: arms whose intervals "
+        f"overlap may change places.{stretched}",
+        words=_words(found, cost),
+        columns=("arm", cost.head, f"{part}_percent", "low_percent", "high_percent",
+                 "pareto_front"),
+        rows=partial(_rows, found),
+        draw=partial(_draw, found, cost, part),
+    )  # fmt: skip
+
+
+def _rows(spots: Sequence[Spot]) -> Iterable[tuple[object, ...]]:
+    for spot in spots:
+        yield (spot.name, spot.cost, spot.test, spot.low, spot.high, int(spot.is_front))
+
+
+def _words(spots: Sequence[Spot], cost: Cost) -> str:
+    told = [
+        f"{elided(spot.name, NAME_LENGTH)} {number(spot.test)} % {cost.words(spot.cost)}"
+        for spot in sorted(spots, key=lambda spot: spot.cost)[:TOLD]
+    ]
+    if len(spots) > TOLD:
+        told.append(f"{len(spots) - TOLD} further arms are in the data")
+    front = joined([elided(spot.name, NAME_LENGTH) for spot in spots if spot.is_front][:TOLD])
+    return f"{'; '.join(told)}. On the Pareto front: {front}."
+
+
+def _draw(spots: Sequence[Spot], cost: Cost, part: str, figure: Figure, theme: Theme) -> None:
+    height, bottom = 2.7, 0.42
+    figure.set_size_inches(WIDTH, bottom + height + 0.1)
+    axes = axes_at(figure, LEFT, bottom, WIDTH - LEFT - RIGHT, height)
+    is_log, least = is_high(spot.test for spot in spots), _least(spots)
+    inside = [spot for spot in spots if spot.test >= least]
+    floor = min(spot.test for spot in inside) / 2  # a wide interval may leave the axes
+    ends = [max(end, floor, least) for spot in inside for end in (spot.test, spot.low, spot.high)
+            if end is not None]  # fmt: skip
+    accuracy_axis(axes, "y", ends, is_log=is_log)
+    cost_axis(axes, [spot.cost for spot in spots])
+    front = sorted((spot for spot in inside if spot.is_front), key=lambda spot: spot.cost)
+    axes.step([spot.cost for spot in front], [spot.test for spot in front], where="post",
+              color=theme.validation, linewidth=1.1, zorder=2)  # fmt: skip
+    for spot in spots:
+        _draw_spot(axes, spot, theme, spot.test >= least)
+    named = inside if len(spots) <= EVERY_ARM_UP_TO else front[-EVERY_ARM_UP_TO:]
+    name_ends(axes, height, [
+        (spot.cost, spot.test, f"{elided(spot.name, 50)}\N{EN SPACE}{number(spot.test, 1)}",
+         theme.validation if spot.is_front else theme.muted)
+        for spot in named
+    ])  # fmt: skip
+    axes.set_xlabel(cost.label, labelpad=2)
+    axes.set_ylabel(f"{part} accuracy, %" + (" (log-odds)" if is_log else ""))
+    axes.yaxis.set_label_coords(-0.4 / (WIDTH - LEFT - RIGHT), 0.5)
+
+
+def _least(spots: Sequence[Spot]) -> float:
+    """The accuracy below which arms would press those that matter together, percent."""
+    return LEAST if is_high(spot.test for spot in spots) else 0.0
+
+
+def _draw_spot(axes: Axes, spot: Spot, theme: Theme, is_inside: bool) -> None:
+    colour = theme.validation if spot.is_front else theme.muted
+    face = colour if spot.is_front else theme.paper
+    if not is_inside:
+        axes.plot([spot.cost], [0.02], marker="v", markersize=5, color=colour, zorder=4,
+                  markerfacecolor=face, transform=axes.get_xaxis_transform())  # fmt: skip
+        return
+    if spot.low is not None and spot.high is not None:
+        axes.plot([spot.cost] * 2, [spot.low, spot.high], color=colour, linewidth=1.4, zorder=3)
+    axes.plot([spot.cost], [spot.test], marker="o", markersize=5, color=colour, zorder=4,
+              markerfacecolor=face)  # fmt: skip

@@ -1,1 +1,0 @@
-"""Figures: the numbers that each shows, its words, and how it is drawn."""

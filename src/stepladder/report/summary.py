@@ -1,0 +1,328 @@
+"""Question, answer, what is not known."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from stepladder.report import wording
+from stepladder.report.view import Row, view_of
+from stepladder.report.wording import (
+    Headline,
+    Part,
+    counted,
+    elided,
+    headlines,
+    joined,
+    parts_of,
+    points,
+    undecided,
+    visible,
+)
+from stepladder.runs.results import Results
+from stepladder.study.recipe import Recipe
+
+__all__ = ["answer", "asked", "unknown"]
+
+NAME_LENGTH = 60
+
+
+def answer(results: Results) -> tuple[Headline, ...]:
+    """What came out, what helps, what hurts, what is open, and what all of it holds for.
+
+    Five sentences, in this order; three where no comparison is judged. Nothing is said to improve
+    or to lower accuracy but by its verdict; the best arm is chosen on validation accuracy, which is
+    no look at the test set.
+    """
+    said = {headline.kind: headline for headline in headlines(results)}
+    if "unknown" in said:  # nothing is judged: one sentence says so, for all verdicts
+        return (_best(results), said["unknown"], _holds_for(results))
+    # Where techniques are left out, an arm that is worse speaks for the technique that it lacks.
+    left_out = results.study.design == "leave_one_out"
+    judged, lowers = ("arm", "No arm") if left_out else ("technique", "None")
+    return (
+        _best(results),
+        said.get("helps") or _nothing(f"No {judged} is shown to raise test accuracy."),
+        said.get("hurts") or _nothing(f"{lowers} is shown to lower it."),
+        _open(said.get("no difference beyond δ"), said.get("not enough replicates"))
+        or _nothing(_none_open(results)),
+        _holds_for(results),
+    )
+
+
+def _nothing(text: str) -> Headline:
+    return Headline("unknown", (Part(text),))
+
+
+def _best(results: Results) -> Headline:
+    rows = view_of(results).rows
+    finite = [row for row in rows if math.isfinite(row.validation.mean)]
+    if not finite:
+        return Headline("unknown", (Part("No replicate of any arm has come to an end yet."),))
+    best = max(finite, key=lambda row: row.validation.mean)
+    first = rows[0]
+    several = len(rows) > 1
+    parts = [
+        *([Part(f"Of {counted(len(rows), 'arm')}, ")] if several else []),
+        _name(best),
+        Part(" has the highest validation accuracy and " if several else " "),
+        Part(f"{_ends(best)} of the test images right" if best.instead is None else best.instead),
+        *([] if best is first else _besides(first)),
+        Part("."),
+    ]
+    return Headline("unknown", tuple(parts))
+
+
+def _besides(first: Row) -> list[Part]:
+    return [Part("; "), _name(first), Part(f", the first of them, {_ends(first)}")]
+
+
+def _name(row: Row) -> Part:
+    return Part(elided(row.name, NAME_LENGTH), is_name=True)
+
+
+def _ends(row: Row) -> str:
+    if row.instead is not None:
+        return {"waiting": "has no replicate yet"}.get(row.instead, row.instead)
+    return f"reads {row.test.text} %"
+
+
+def _open(same: Headline | None, undecided: Headline | None) -> Headline | None:
+    if same is None or undecided is None:
+        return same or undecided
+    end = same.parts[-1]
+    parts = (*same.parts[:-1], Part(end.text.removesuffix(".")), Part("; "), *undecided.parts)
+    return Headline("not enough replicates", parts)
+
+
+def _none_open(results: Results) -> str:
+    if results.readout is None:
+        return "No comparison is left open."
+    still = undecided(results)
+    if not still:
+        return "Neither a main effect nor a comparison of two arms is left open."
+    return f"No main effect is left open; {still}."
+
+
+def _holds_for(results: Results) -> Headline:
+    """The conditions under which all of it was found."""
+    counts = sorted({result.n - result.diverged for result in results.arms})
+    span = f"{counts[0]:,}" if counts[0] == counts[-1] else f"{counts[0]:,} to {counts[-1]:,}"
+    rates = {result.arm.recipe.learning_rate for result in results.arms}
+    conditions = [f"{results.sizes['test']:,} test images" if "test" in results.sizes else ""]
+    conditions.append(f"{span} replicate{'' if counts[-1] == 1 else 's'} an arm")
+    if results.tuned is not None:
+        conditions.append(f"a {joined([_plain(each) for each in results.tuned.fields])} of its own "
+                          "for each arm")  # fmt: skip
+    elif len(rates) == 1 and len(results.arms) > 1 and results.study.tuned is None:
+        conditions.append(f"one learning rate, {next(iter(rates)):g}, in every arm")
+    conditions.append(_order(results))
+    kept: Sequence[str] = [each for each in conditions if each]
+    return Headline(
+        "unknown", (Part(f"All of this holds for these {joined(kept)}; elsewhere it may differ."),)
+    )
+
+
+def _plain(field: str) -> str:
+    return field.replace("_", " ")
+
+
+def _order(results: Results) -> str:
+    if results.study.design == "ladder" and len(results.arms) > 2:
+        return "each rung on the rungs below it"
+    return ""
+
+
+QUESTION_NAMES = 8
+QUESTION_NAME_LENGTH = 40
+
+_DESIGNS = {
+    "ladder": "each put on top of the ones before it (a ladder)",
+    "one_at_a_time": "each alone on the base (one at a time)",
+    "leave_one_out": "each taken away from all of them (leave one out)",
+    "factorial": "in all combinations (a factorial)",
+    "fraction": "in a fraction of all combinations",
+    "explicit": "in the arms that the study lists",
+}
+
+
+def asked(results: Results) -> tuple[str, ...]:
+    """What is asked, of what network and data, and how it is decided: a paragraph each."""
+    study, recipe = results.study, results.study.base
+    data = f"{visible(results.dataset)} ({joined(parts_of(results))} images)"
+    network = f"The base is {visible(study.base_name)}: {_network(recipe)}."
+    if len(results.arms) == 1:
+        return (
+            f"What does one recipe reach on {data}? {network}",
+            f"{_replicates(results)} Each replicate has a validation split, initial weights, a "
+            "data order and dropout of its own.",
+        )
+    techniques = study.techniques
+    named = [elided(each.name, QUESTION_NAME_LENGTH) for each in techniques[:QUESTION_NAMES]]
+    named += (
+        [f"{len(techniques) - QUESTION_NAMES} more"] if len(techniques) > QUESTION_NAMES else []
+    )
+    question = (
+        f"What is each of {counted(len(techniques), 'technique')} worth ({joined(named)}) on "
+        f"{data}, {_DESIGNS[study.design]}?"
+        if techniques
+        else f"How do {counted(len(results.arms), 'arm')} compare on {data}?"
+    )
+    return (
+        f"{question} {network}",
+        f"{_replicates(results)} Replicate number r draws the same validation split, initial "
+        "weights, data order and dropout in every arm, so that arms are compared in pairs. A "
+        f"difference of less than {points(study.delta)} of test accuracy is taken not to matter.",
+        _rates(results),
+    )
+
+
+def _network(recipe: Recipe) -> str:
+    if recipe.model is not None:
+        layers = "a network that the study builds itself"
+    elif recipe.hidden:
+        layers = f"hidden layers of {joined([str(each) for each in recipe.hidden])} units"
+    else:
+        layers = "no hidden layer"
+    return (
+        f"{layers}, {recipe.activation} activation, {recipe.initializer} initial weights, "
+        f"{recipe.optimizer} at a learning rate of {recipe.learning_rate:g}, batches of "
+        f"{recipe.batch_size:,}, {counted(recipe.epochs, 'epoch')}"
+    )
+
+
+def _replicates(results: Results) -> str:
+    most = results.study.replicates
+    if results.study.adaptive:
+        return f"Replicates are added until every verdict is settled, up to {most:,}."
+    each = "It is" if len(results.arms) == 1 else "Every arm is"
+    return f"{each} trained {'once' if most == 1 else f'{most:,} times'}."
+
+
+def _rates(results: Results) -> str:
+    if results.study.tuned is None:
+        return (
+            "This is a fixed study: every arm keeps the base's other settings, its learning rate "
+            "too, unless the technique changes them."
+        )
+    fields = joined([each.replace("_", " ") for each in results.study.tuned_fields])
+    return (
+        f"This is a fair study: before arms are compared, the {fields} of each is tuned on "
+        "validation accuracy, with the same candidates for all."
+    )
+
+
+NAMED = 6
+
+
+def unknown(results: Results) -> tuple[tuple[str, str], ...]:
+    """What is open, each as a heading and its sentences; only what applies to this study."""
+    every = (
+        ("Power", _power(results)),
+        ("Confounds", _confounds(results)),
+        ("Other base, other order", wording.ladder_note(results)),
+        ("Learning rate", wording.rate_note(results) or _edges(results)),
+        ("Looks at the test set", wording.looks_note(results)),
+        ("Trainings that diverged", _diverged(results)),
+        ("Test images", _mistakes(results)),
+        ("Beyond this study", _beyond(results)),
+        *(("Replicates", visible(each)) for each in results.warnings),
+    )
+    return tuple((title, text) for title, text in every if text)
+
+
+def _power(results: Results) -> str:
+    if results.readout is not None:
+        judged = [(each.technique, each.effect) for each in results.readout.main]
+    else:
+        judged = [(each.arm.name, each.effect) for each in results.arms if each.effect is not None]
+    if not judged:
+        return "Nothing was compared, so nothing can be said of any difference."
+    still = [(name, each) for name, each in judged if each.verdict == "not enough replicates"]
+    if not still:
+        return (
+            f"{_all_settled(results)} In at most 5 % of studies any of equal arms is "
+            "said to help or to hurt, and in at most 5 % a difference of δ or more to be none. An "
+            "effect that was found is, on average, shown somewhat too large."
+        )
+    named = [
+        elided(name, NAME_LENGTH)
+        + (f" (about {each.replicates_needed:,} replicates)" if each.replicates_needed else "")
+        for name, each in still
+    ]
+    return (
+        f"{len(still)} of {counted(len(judged), 'comparison')} could not be decided: "
+        f"{_some(named)}. That is no sign that they make no difference; the numbers say how many "
+        "would settle them with 80 % chance if effect and spread are what they look like now."
+    )
+
+
+def _all_settled(results: Results) -> str:
+    if results.readout is None:
+        return "Every comparison came to a verdict."
+    still = undecided(results)
+    if not still:
+        return "Every main effect and every comparison of two arms came to a verdict."
+    return f"Every main effect came to a verdict; {still}."
+
+
+def _some(names: Sequence[str]) -> str:
+    """Names, of many the first ones and how many others."""
+    if len(names) <= NAMED:
+        return joined(names)
+    return joined([*names[: NAMED - 1], f"{len(names) - NAMED + 1} others"])
+
+
+def _confounds(results: Results) -> str:
+    found = results.confounds
+    if not found:
+        return (
+            "None was found: compared arms differ in their technique alone, as far as the recipe, "
+            "the number of weights and the number of optimizer steps tell."
+        )
+    return (
+        f"{counted(len(found), 'difference')} between compared arms besides the technique, listed "
+        "below: an effect may be due to any of them."
+    )
+
+
+def _edges(results: Results) -> str:
+    tuned = results.tuned
+    edged = [each for each in tuned.arms if each.at_edge] if tuned else []
+    if not edged:
+        return ""
+    names = _some([elided(each.arm, NAME_LENGTH) for each in edged])
+    return (
+        f"The best value tried lies at the edge of the grid for {names}: a better may lie beyond."
+    )
+
+
+def _diverged(results: Results) -> str:
+    lost = [each for each in results.arms if each.diverged]
+    if not lost:
+        return ""
+    count = sum(each.diverged for each in lost)
+    names = _some([elided(each.arm.name, NAME_LENGTH) for each in lost])
+    return (
+        f"{counted(count, 'replicate')} became non-finite, of {names}. Effects are worked out on "
+        "the rest, which flatters an arm that sometimes fails."
+    )
+
+
+def _mistakes(results: Results) -> str:
+    curves = [curve for each in results.arms for curve in each.curves]
+    if results.mistakes is not None or not any(curve.epochs for curve in curves):
+        return ""  # known, not there yet, or not asked for
+    return (
+        "Which images are misread is not shown: the dataset is not where the study found it, or "
+        "no arm has learnt to give more than one answer."
+    )
+
+
+def _beyond(results: Results) -> str:
+    if len(results.arms) < 2:
+        return "Other data, other sizes of network and longer trainings were not tried."
+    return (
+        "Other data, other sizes of network and longer trainings were not tried. Only accuracy on "
+        "the test part has verdicts; other measures describe."
+    )

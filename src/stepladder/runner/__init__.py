@@ -1,1 +1,0 @@
-"""From a study to its results: planning, executing, judging."""

@@ -1,0 +1,291 @@
+"""The rule that gives verdicts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from stepladder.statistics.corrections import holm
+from stepladder.statistics.intervals import WinShare, win_share
+from stepladder.statistics.paired import (
+    DRAWS,
+    EXACT_UP_TO,
+    PairedT,
+    on_grid,
+    one_sign,
+    one_sign_floor,
+    one_sign_p,
+    or_none,
+    paired_t,
+    sign_flip,
+    tost,
+)
+from stepladder.statistics.power import FEWEST, POWER, power_of_t, power_of_tost, smallest
+from stepladder.statistics.results import (
+    Effect,
+    Interval,
+    Verdict,
+    as_pairs,
+    check_delta,
+    check_share,
+)
+
+__all__ = ["Judged", "effect", "effect_of", "effects", "evidence", "judge"]
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+_LEAST_SPREAD = 1e-9  # points; stands for no spread at all where one is divided by
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """Families of comparisons, judged; every array of shape (..., comparisons).
+
+    Attributes:
+        differences: percentage points, shape (..., comparisons, replicates); NaN is missing.
+        t: paired t test and 95 % interval.
+        p: sign-flip p-value.
+        p_holm: the same after Holm's correction.
+        p_t_holm: p of the t test after Holm's correction.
+        different: whether the verdict is `helps` or `hurts`, by the sign of the mean.
+        within: whether it is `no difference beyond δ`.
+        wins: share of the pairs in which the arm is the better one.
+        needed: pairs that would settle it; NaN where it is settled, where there are fewer than
+            two pairs, and where more than 10,000 would be needed.
+    """
+
+    differences: Floats
+    t: PairedT
+    p: Floats
+    p_holm: Floats
+    p_t_holm: Floats
+    different: Bools
+    within: Bools
+    wins: WinShare
+    needed: Floats
+
+
+def judge(
+    arm: npt.ArrayLike, other: npt.ArrayLike, *, delta: float, alpha: float, plan: bool = True
+) -> Judged:
+    """Judges families of comparisons.
+
+    Different (`helps`, `hurts`): a p-value that does not trust the spread of a few differences
+    alone is below alpha after Holm's correction. It is the larger of those of the paired t test
+    and of the sign-flip test, which is exact for any arms that differ by chance alone. Where all
+    differences have one sign it may be max(2 p_t, 4^(1 - n)) instead, without which 80 points in
+    5 of 5 replicates could not be told from chance (the sign-flip test ends at 2 / 2^5 = 0.06).
+    Above 20 pairs, where flips are drawn, the t test decides alone once none does as much.
+
+    Otherwise within ±delta (`no difference beyond δ`): two one-sided tests, Holm's correction
+    over the same family. Neither is said with fewer than three pairs.
+
+    Args:
+        arm: accuracies as fractions, shape (..., comparisons, replicates); the comparisons of
+            one study are a family. NaN is a replicate that is missing.
+        other: the same of the arms compared with.
+        delta: percentage points below which a difference does not matter, above 0.
+        alpha: chance in a study of a false `helps` or `hurts`, and of a false
+            `no difference beyond δ`, each, between 0 and 1.
+        plan: whether to work out how many pairs would settle what is open; it takes the most
+            time, and a simulation of many studies can do without.
+    """
+    differences = _differences(arm, other)
+    t = paired_t(differences)
+    p = sign_flip(differences)
+    p = np.where(t.pairs < 2, np.nan, p)
+    alike = one_sign(differences)
+    enough = t.pairs >= FEWEST
+    combined = np.where(enough, _p_different(t, p, alike), np.nan)
+    different = holm(combined) < alpha
+    equivalent = holm(np.where(enough, tost(differences, delta), np.nan)) < alpha
+    within = equivalent & ~different
+    levels = (
+        _level(alpha, different)[..., None] + np.zeros(t.mean.shape),
+        _level(alpha, equivalent)[..., None] + np.zeros(t.mean.shape),
+    )
+    open_ = ~different & ~within & (t.pairs >= 2)
+    wins = win_share(differences)
+    needed = np.full(t.mean.shape, np.nan)
+    if plan:
+        needed[open_] = _needed(t, alike, open_, levels, delta)
+    return Judged(differences, t, p, holm(p), holm(t.p), different, within, wins, needed)
+
+
+def evidence(arm: npt.ArrayLike, other: npt.ArrayLike, delta: float) -> tuple[Floats, Floats]:
+    """The p-values that verdicts rest on, before any family is corrected for.
+
+    Args:
+        arm: accuracies as fractions, shape (..., comparisons, replicates).
+        other: the same of the arms compared with.
+        delta: percentage points below which a difference does not matter, above 0.
+
+    Returns:
+        Of "the arms are equal" and of "the difference is delta or more"; NaN with fewer than
+        three pairs.
+    """
+    differences = _differences(arm, other)
+    t, p = paired_t(differences), sign_flip(differences)
+    enough = t.pairs >= FEWEST
+    combined = _p_different(t, p, one_sign(differences))
+    return (
+        np.where(enough, combined, np.nan),
+        np.where(enough, tost(differences, delta), np.nan),
+    )
+
+
+def _differences(arm: npt.ArrayLike, other: npt.ArrayLike) -> Floats:
+    first, second = np.asarray(arm, np.float64), np.asarray(other, np.float64)
+    return on_grid(100 * (first - second))
+
+
+def _p_different(t: PairedT, p: Floats, alike: Bools) -> Floats:
+    """The p-value that `helps` and `hurts` rest on, before the family is corrected for."""
+    unmatched = (t.pairs > EXACT_UP_TO) & (p * (1 + DRAWS) < 1.5)
+    both = np.maximum(t.p, np.where(unmatched, 0.0, p))
+    return np.where(alike, np.minimum(both, one_sign_p(t.pairs, t.p)), both)
+
+
+def _level(alpha: float, rejected: Bools) -> Floats:
+    """The level at which Holm's correction tests the next of those not yet rejected."""
+    left = rejected.shape[-1] - rejected.sum(axis=-1)
+    return np.asarray(alpha / np.maximum(left, 1), np.float64)
+
+
+def _needed(
+    t: PairedT, alike: Bools, rows: Bools, levels: tuple[Floats, Floats], delta: float
+) -> Floats:
+    """Pairs that settle the chosen comparisons one way or the other; NaN beyond the most."""
+    mean, spread = t.mean[rows], np.maximum(t.spread[rows], _LEAST_SPREAD)
+    level, level_within = levels[0][rows], levels[1][rows]
+    more = np.maximum(t.pairs[rows] + 1, FEWEST)
+
+    def flips_can_speak(pairs: Floats) -> Bools:
+        return np.asarray(2 ** (1 - pairs) < level)
+
+    def can_speak(pairs: Floats) -> Bools:
+        return flips_can_speak(pairs) | (alike[rows] & (one_sign_floor(pairs) < level))
+
+    def shows_difference(pairs: Floats) -> Bools:
+        asked = np.where(flips_can_speak(pairs), level, level / 2)
+        return np.asarray(power_of_t(pairs, mean, spread, asked) >= POWER)
+
+    def shows_none(pairs: Floats) -> Bools:
+        return np.asarray(power_of_tost(pairs, mean, spread, delta, level_within) >= POWER)
+
+    different = smallest(shows_difference, smallest(can_speak, more))
+    needed = np.minimum(different, smallest(shows_none, more))
+    return np.where(np.isfinite(needed), needed, np.nan)
+
+
+def effect(
+    arm: Sequence[float], other: Sequence[float], *, delta: float = 0.1, alpha: float = 0.05
+) -> Effect:
+    """The effect of one arm against another, a family of one comparison.
+
+    Args:
+        arm: accuracies as fractions in 0…1, index = replicate; NaN is one that diverged.
+        other: those of the arm compared with; a shorter list lacks its last replicates.
+        delta: percentage points below which a difference does not matter.
+        alpha: chance of a false verdict, between 0 and 1.
+
+    Raises:
+        InputError: if a score is not a number or outside 0…1, delta is not above 0, or alpha
+            is not between 0 and 1.
+
+    Example:
+        >>> found = effect([0.96, 0.97, 0.95, 0.96], [0.11, 0.12, 0.10, 0.11])
+        >>> f"{found.mean:.1f} points: {found.verdict}"
+        '85.0 points: helps'
+    """
+    scores = {"arm": arm, "other": other}
+    return effects(scores, [("arm", "other")], delta=delta, alpha=alpha)["arm"]
+
+
+def effects(
+    scores: Mapping[str, Sequence[float]],
+    pairs: Sequence[tuple[str, str]],
+    *,
+    delta: float = 0.1,
+    alpha: float = 0.05,
+    at_chance: Mapping[str, Sequence[float]] | None = None,
+) -> dict[str, Effect]:
+    """The effects of a study: each arm against the one it is compared with.
+
+    Differences are taken replicate by replicate, in percentage points, over the replicates
+    finite in both arms. All pairs are one family for Holm's correction, those without
+    replicates too. The interval is at 95 % and speaks for its own comparison alone. The rule of
+    the verdict is that of `stepladder.statistics.effects.judge`.
+
+    Args:
+        scores: accuracies as fractions in 0…1 by arm, index = replicate; NaN is a replicate
+            that diverged, a shorter list lacks its last ones.
+        pairs: names of an arm and of the arm it is compared with; an arm is judged once.
+        delta: percentage points below which a difference does not matter.
+        alpha: chance in a study of a false `helps` or `hurts`, between 0 and 1.
+        at_chance: the same scores with diverged replicates at the accuracy of guessing; where
+            they differ from `scores`, an effect says what it would be with them.
+
+    Returns:
+        One effect by the name of each pair's first arm, in the order of pairs.
+
+    Raises:
+        InputError: if a score is not a number or outside 0…1, a pair names an unknown arm, an
+            arm is judged twice, delta is not above 0, or alpha is not between 0 and 1.
+    """
+    check_delta(delta)
+    check_share(alpha, "alpha", 0.05)
+    first, second, replicates = as_pairs(scores, pairs)
+    if not pairs:
+        return {}
+    judged = judge(first, second, delta=delta, alpha=alpha)
+    made = {arm: effect_of(judged, row, replicates[row]) for row, (arm, _) in enumerate(pairs)}
+    if at_chance is None:
+        return made
+    guessing = effects(at_chance, pairs, delta=delta, alpha=alpha)
+    return {
+        arm: replace(each, at_chance=guessing[arm]) if guessing[arm].pairs > each.pairs else each
+        for arm, each in made.items()
+    }
+
+
+def effect_of(judged: Judged, row: int, replicates: int) -> Effect:
+    """One comparison of a family as a plain value.
+
+    Args:
+        judged: one family, so every array has the shape (comparisons,).
+        row: which comparison.
+        replicates: that either of its arms should have.
+    """
+    t, pairs = judged.t, int(judged.t.pairs[row])
+    needed = or_none(judged.needed[row])
+    differences = [each for each in judged.differences[row].tolist() if not math.isnan(each)]
+    return Effect(
+        mean=float(t.mean[row]),
+        ci_low=or_none(t.ci_low[row]),
+        ci_high=or_none(t.ci_high[row]),
+        p=or_none(judged.p[row]),
+        p_holm=or_none(judged.p_holm[row]),
+        p_t=or_none(t.p[row]),
+        p_t_holm=or_none(judged.p_t_holm[row]),
+        verdict=_verdict(judged, row),
+        replicates_needed=None if needed is None else int(needed),
+        pairs=pairs,
+        unpaired=replicates - pairs,
+        differences=tuple(differences),
+        p_greater=or_none(judged.wins.share[row]),
+        p_greater_ci=Interval(float(judged.wins.low[row]), float(judged.wins.high[row]))
+        if pairs
+        else None,
+    )
+
+
+def _verdict(judged: Judged, row: int) -> Verdict:
+    if judged.different[row]:
+        return "helps" if judged.t.mean[row] > 0 else "hurts"
+    return "no difference beyond δ" if judged.within[row] else "not enough replicates"

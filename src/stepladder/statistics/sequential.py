@@ -1,0 +1,201 @@
+"""Adaptive replication: verdicts at looks that are planned before, the error rate split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from stepladder.statistics.corrections import holm
+from stepladder.statistics.effects import effect_of, evidence, judge
+from stepladder.statistics.paired import one_sign_floor
+from stepladder.statistics.results import Effect, Verdict, as_pairs, check_delta, check_share
+
+__all__ = ["LOOKS", "Looked", "adaptive_effects", "levels_of", "looks_of", "replay"]
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+LOOKS = 4
+"""Looks at most: more of them stop little earlier, and each asks more of the others."""
+
+
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """A family of comparisons after some looks; arrays of shape (comparisons,).
+
+    Attributes:
+        different: whether the verdict is `helps` or `hurts`, by the sign of the mean at its look.
+        within: whether it is `no difference beyond δ`.
+        settled_at: replicates at the look that settled it; 0 where none did.
+        looked: looks taken.
+        wanted: replicates that each comparison has or still needs: those of the look that
+            settled it, else of the look that is next, else of the last.
+        finished: whether nothing is left to be looked at.
+    """
+
+    different: Bools
+    within: Bools
+    settled_at: npt.NDArray[np.int64]
+    looked: int
+    wanted: npt.NDArray[np.int64]
+    finished: bool
+
+
+def looks_of(most: int, comparisons: int, alpha: float = 0.05) -> tuple[int, ...]:
+    """The numbers of replicates at which a study is looked at, the most last.
+
+    The first is the smallest at which differences of one sign could settle a comparison at that
+    look's share of the error rate, and no fewer than 5; the others stand between it and the most
+    in equal ratios.
+
+    Args:
+        most: replicates at most.
+        comparisons: of the family.
+        alpha: chance in a study of a false verdict.
+
+    Returns:
+        Rising numbers, at most `LOOKS` of them; one alone where the most is no more than the
+        first.
+    """
+    level = alpha / 2 / (LOOKS - 1) / max(comparisons, 1)
+    first = 5
+    while first < most and float(one_sign_floor(first)) >= level:
+        first += 1
+    ratios = [(most / first) ** (step / (LOOKS - 1)) for step in range(LOOKS)]
+    numbers = {round(first * ratio) for ratio in ratios} if first < most else {most}
+    return tuple(sorted({*numbers, most}))
+
+
+def levels_of(looks: Sequence[int], alpha: float = 0.05) -> tuple[float, ...]:
+    """The error rate that each look may spend: half at the last, the rest evenly before it.
+
+    What is left open at the last look is hard to see, so most is kept for it; clear effects
+    settle early at any level.
+
+    Args:
+        looks: numbers of replicates, rising.
+        alpha: what all looks together may spend.
+    """
+    early = len(looks) - 1
+    return (*[alpha / 2 / early] * early, alpha / 2) if early else (alpha,)
+
+
+def replay(
+    arm: npt.ArrayLike,
+    other: npt.ArrayLike,
+    looks: tuple[int, ...],
+    *,
+    delta: float,
+    alpha: float = 0.05,
+    reached: npt.ArrayLike | None = None,
+) -> Looked:
+    """What each look says, in order, from the scores that were there at it.
+
+    At a look with n replicates every comparison that is still open is judged on its first n, at
+    the look's share of alpha, after Holm's correction over the comparisons that no look has
+    called different yet (or, for `no difference beyond δ`, within δ). A verdict stays. Let m0
+    comparisons be equal in truth. Before the first of them is called falsely, at least m0 are
+    uncalled, so at each look they are tested at its share over m0 or less, m0 of them: some
+    false call has chance at most the sum of the shares, alpha, however the looks depend on each
+    other and whatever made a comparison's replicates end.
+
+    Args:
+        arm: accuracies as fractions, shape (comparisons, replicates); NaN is one that diverged.
+        other: the same of the arms compared with.
+        looks: numbers of replicates, rising.
+        delta: percentage points below which a difference does not matter.
+        alpha: chance in a study of a false `helps` or `hurts`.
+        reached: replicates that both arms of each comparison have; all when None. A look is
+            taken only where every open comparison has reached it.
+
+    Reference:
+        Maurer & Bretz 2013, "Multiple testing in group sequential trials using graphical
+        approaches", Statistics in Biopharmaceutical Research 5; Holm 1979.
+    """
+    first, second = np.asarray(arm, np.float64), np.asarray(other, np.float64)
+    count = len(first)
+    there = np.full(count, first.shape[1]) if reached is None else np.asarray(reached)
+    different, within = np.zeros(count, bool), np.zeros(count, bool)
+    settled_at, wanted = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    taken = 0
+    for number, level in zip(looks, levels_of(looks, alpha), strict=True):
+        open_ = ~different & ~within
+        if not open_.any():
+            break
+        wanted[open_] = number
+        if (there[open_] < number).any():
+            return Looked(different, within, settled_at, taken, wanted, finished=False)
+        taken += 1
+        p, p_within = evidence(first[:, :number], second[:, :number], delta)
+        different |= _rejected(p, open_, different, level)
+        within |= _rejected(p_within, open_ & ~different, within, level) & ~different
+        settled_at[open_ & (different | within)] = number
+    return Looked(different, within, settled_at, taken, wanted, finished=True)
+
+
+def _rejected(p: Floats, open_: Bools, called: Bools, level: float) -> Bools:
+    """Open comparisons that Holm's correction rejects, over all that are not called yet."""
+    family = np.where(open_, np.where(np.isnan(p), 1.0, p), 1.0)
+    rejected = np.zeros(len(p), bool)
+    rest = ~called
+    if rest.any():
+        rejected[rest] = holm(family[rest]) < level
+    return rejected & open_
+
+
+def adaptive_effects(
+    scores: Mapping[str, Sequence[float]],
+    pairs: Sequence[tuple[str, str]],
+    looks: tuple[int, ...],
+    *,
+    delta: float = 0.1,
+    alpha: float = 0.05,
+) -> tuple[dict[str, Effect], Looked]:
+    """The effects of a study that adds replicates, with the verdicts of its looks.
+
+    Means and intervals are over the replicates of the look that settled a comparison, or over
+    all that it has; stopping does not correct them.
+
+    Args:
+        scores: accuracies as fractions in 0…1 by arm, as far as the arm has replicates; NaN is
+            one that diverged.
+        pairs: names of an arm and of the arm it is compared with; an arm is judged once.
+        looks: numbers of replicates at which verdicts are given.
+        delta: percentage points below which a difference does not matter.
+        alpha: chance in a study of a false `helps` or `hurts`.
+
+    Returns:
+        One effect by the name of each pair's first arm, and what the looks came to.
+
+    Raises:
+        InputError: as for `effects`.
+    """
+    check_delta(delta)
+    check_share(alpha, "alpha", 0.05)
+    first, second, _ = as_pairs(scores, pairs)
+    reached = np.array([min(len(scores[arm]), len(scores[other])) for arm, other in pairs], int)
+    looked = replay(first, second, looks, delta=delta, alpha=alpha, reached=reached)
+    if not pairs:
+        return {}, looked
+    used = np.minimum(looked.wanted, reached)
+    beyond = np.arange(first.shape[1]) >= used[:, None]
+    judged = judge(np.where(beyond, np.nan, first), second, delta=delta,
+                   alpha=levels_of(looks, alpha)[-1])  # fmt: skip
+    made = {
+        arm: _with_verdict(effect_of(judged, row, int(used[row])), looked, row)
+        for row, (arm, _) in enumerate(pairs)
+    }
+    return made, looked
+
+
+def _with_verdict(effect: Effect, looked: Looked, row: int) -> Effect:
+    if not looked.settled_at[row]:
+        return replace(effect, verdict="not enough replicates")
+    verdict: Verdict = "no difference beyond δ"
+    if looked.different[row]:
+        verdict = "helps" if effect.mean > 0 else "hurts"
+    settled = int(looked.settled_at[row])
+    return replace(effect, verdict=verdict, replicates_needed=None, settled_at=settled)

@@ -1,0 +1,362 @@
+"""URLs, engines, retries, error messages."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial, wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    OperationalError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
+from sqlalchemy.pool import NullPool, QueuePool, StaticPool
+
+from stepladder.errors import RunError, StepladderError, StoreError
+from stepladder.study.schema import nearest
+
+__all__ = [
+    "BARE",
+    "IN_MEMORY",
+    "WRITES",
+    "Address",
+    "ConnectionLostError",
+    "again_if_cut",
+    "connected",
+    "explained",
+    "looking_engine",
+    "parse",
+    "store_engine",
+]
+
+IN_MEMORY = "a store in memory"
+
+_ACCEPTED = (
+    "write a path such as runs/mine/stepladder.db, sqlite:///PATH, sqlite:// for one in memory, "
+    "or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
+)
+_DRIVERS = {
+    "sqlite": "sqlite+pysqlite",
+    "sqlite+pysqlite": "sqlite+pysqlite",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+}
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+._-]+)://")  # two letters at least: C:// is a drive
+_HALF_A_URL = re.compile(r"(sqlite|postgres\w*)(\+\w*)?:", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a store lies.
+
+    Attributes:
+        url: what SQLAlchemy connects to.
+        path: the SQLite file, absolute and no link; None in memory and for a server.
+        shown: the address for messages, without password and options.
+    """
+
+    url: sa.URL
+    path: Path | None
+    shown: str
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it is SQLite, in a file or in memory."""
+        return self.url.get_backend_name() == "sqlite"
+
+    def without_secrets(self, text: str) -> str:
+        """A text, such as a driver's message, with the URL's passwords struck out."""
+        given = self.url.query.get("password", ())
+        secrets = (self.url.password, *((given,) if isinstance(given, str) else given))
+        for secret in filter(None, secrets):
+            text = text.replace(secret, "***")
+        return text
+
+
+def parse(url_or_path: str | Path) -> Address:
+    """The address that a path or URL names; nothing is opened.
+
+    Raises:
+        StoreError: if it is malformed or of an unknown scheme. What stands behind a malformed
+            URL's scheme is never shown, since it may hold a password.
+    """
+    text = str(url_or_path)
+    scheme = _SCHEME.match(text)
+    if scheme is None:
+        half = _HALF_A_URL.match(text)
+        if half is not None and not isinstance(url_or_path, Path):
+            raise _malformed(f"{half.group()} without two slashes behind it")
+        return _in_memory() if text == ":memory:" else _file(text)
+    driver = _DRIVERS.get(scheme.group(1))
+    if driver is None:
+        raise StoreError(_unknown(scheme.group(1)))
+    try:
+        url = sa.make_url(text).set(drivername=driver)
+    except (ArgumentError, ValueError):
+        raise _malformed(f"{scheme.group()}… that cannot be taken apart") from None
+    return _sqlite(url) if driver.startswith("sqlite") else _server(url)
+
+
+def _sqlite(url: sa.URL) -> Address:
+    if url.host or url.username or url.password or url.port:
+        raise _malformed("sqlite:// with a host; a file needs a third slash, sqlite:///PATH")
+    if url.query:
+        raise _malformed("sqlite:// with options behind a question mark; leave them out")
+    if url.database in (None, "", ":memory:"):
+        return _in_memory()
+    return _file(str(url.database))
+
+
+def _server(url: sa.URL) -> Address:
+    if not url.database:
+        raise _malformed(f"{url.drivername}:// without a database; name one behind the host")
+    shown = url.set(query={}).render_as_string(hide_password=True)
+    return Address(url, None, shown)
+
+
+def _in_memory() -> Address:
+    return Address(sa.URL.create("sqlite+pysqlite"), None, IN_MEMORY)
+
+
+def _file(text: str) -> Address:
+    if not text or "\0" in text:
+        raise _malformed("an empty path" if not text else "a path with a NUL character in it")
+    path = Path(os.path.realpath(text))  # SQLite keeps its log beside the file, not beside a link
+    return Address(sa.URL.create("sqlite+pysqlite", database=str(path)), path, text)
+
+
+def _malformed(found: str) -> StoreError:
+    return StoreError(f"a store must be a path or a URL, found {found}; {_ACCEPTED}")
+
+
+def _unknown(scheme: str) -> str:
+    near = nearest(scheme, _DRIVERS)
+    advice = f"did you mean {near}://? Otherwise {_ACCEPTED}" if near else _ACCEPTED
+    return f"a store's URL must be of SQLite or PostgreSQL, found the scheme {scheme!r}; {advice}"
+
+
+_GLANCE_MS = 200
+_CONNECT_SECONDS = 10
+
+WRITES = "stepladder_writes"
+"""The execution option of a connection whose transaction is going to write."""
+
+BARE = "stepladder_bare"
+"""The execution option of a connection whose statements stand outside any transaction."""
+
+
+def store_engine(address: Address, timeout: float) -> sa.Engine:
+    """An engine whose committed transactions survive a kill, and a power cut.
+
+    Args:
+        address: the store.
+        timeout: seconds to wait for SQLite's lock.
+
+    Raises:
+        StoreError: if PostgreSQL is asked for and its driver is not installed.
+    """
+    if not address.is_sqlite:
+        return _server_engine(address)
+    engine = sa.create_engine(
+        address.url,
+        # One connection in memory is one database: every thread must be given the same.
+        poolclass=QueuePool if address.path else StaticPool,
+        connect_args={"timeout": timeout, "check_same_thread": False},
+        hide_parameters=True,
+    )
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", partial(_begin, timeout=timeout))
+    return engine
+
+
+def looking_engine(path: Path) -> sa.Engine:
+    """An engine that reads a SQLite file without leaving a trace of it."""
+    # A reader of a WAL file leaves -wal and -shm files behind, unless told that it is immutable;
+    # that it is not when there is a -wal file, whose pages must be read too.
+    has_log = os.path.exists(f"{path}-wal")  # pathlib raises where this name is too long
+    uri = f"{path.as_uri()}?mode=ro{'' if has_log else '&immutable=1'}"
+    return sa.create_engine(
+        "sqlite://", creator=lambda: sqlite3.connect(uri, uri=True), poolclass=NullPool
+    )
+
+
+def _server_engine(address: Address) -> sa.Engine:
+    try:
+        return sa.create_engine(
+            address.url,
+            connect_args={"connect_timeout": _CONNECT_SECONDS, **address.url.query},
+            hide_parameters=True,
+            pool_pre_ping=True,  # a connection that was cut is made anew
+        )
+    except ImportError:
+        raise StoreError(
+            f"the store {address.shown} needs the driver psycopg, found none that works; "
+            "install it with: pip install 'stepladder[postgres]'"
+        ) from None
+
+
+def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # transactions are begun below, not guessed by the driver
+    # From here on waiting is done in `_begin`, where Ctrl-C can end it.
+    waiting = f"busy_timeout={_GLANCE_MS}"
+    for pragma in ("foreign_keys=ON", "journal_mode=WAL", "synchronous=FULL", waiting):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin(connection: sa.Connection, timeout: float) -> None:
+    # A transaction that reads first and writes later could not wait for the lock: SQLite would
+    # refuse it at once, for what it has read may be stale.
+    writes: Any = connection.get_execution_options().get(WRITES, False)
+    if connection.get_execution_options().get(BARE):
+        return
+    if not writes:
+        connection.exec_driver_sql("BEGIN")
+        return
+    deadline = time.monotonic() + timeout
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    except OperationalError as error:
+        if not _comes_free(connection, error.orig, deadline):
+            raise
+
+
+def _comes_free(connection: sa.Connection, error: object, deadline: float) -> bool:
+    """Whether the lock that another program holds comes free in time; the transaction is begun."""
+    driver: Any = connection.connection.dbapi_connection
+    while str(getattr(error, "sqlite_errorname", "")).startswith("SQLITE_BUSY"):
+        if time.monotonic() >= deadline:
+            return False
+        try:
+            driver.execute("BEGIN IMMEDIATE").close()
+            return True
+        except sqlite3.OperationalError as again:
+            error = again
+    return False
+
+
+_PAUSE = 0.25  # seconds between two attempts to reach a server
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+class ConnectionLostError(RunError):
+    """The connection to a server was cut within a transaction, which was undone or committed."""
+
+
+def connected(engine: sa.Engine, timeout: float) -> sa.Connection:
+    """A connection; a server that has gone is waited for.
+
+    Raises:
+        OperationalError: if it does not come back in time.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            return engine.connect()
+        except OperationalError:
+            if engine.dialect.name == "sqlite" or time.monotonic() >= deadline:
+                raise
+            time.sleep(_PAUSE)
+
+
+def again_if_cut(method: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """A method that is called once more when its connection was cut; twice must do no harm."""
+
+    @wraps(method)
+    def patient(*given: Arguments.args, **named: Arguments.kwargs) -> Result:
+        kept: Any = [list(each) if isinstance(each, Iterator) else each for each in given]
+        try:
+            return method(*kept, **named)
+        except ConnectionLostError:
+            return method(*kept, **named)
+
+    return patient
+
+
+_KEPT = "run the same command again: what was finished is stored"
+_DAMAGED = "move it away and start a new one, or put back a copy"
+
+# SQLite's code, by its first words: what should be, what to do, whether the file is to blame.
+_SQLITE: dict[str, tuple[str, str, bool]] = {
+    "SQLITE_BUSY": (
+        "must come free for writing in good time",
+        "wait for the other program that writes to it, or stop it, then {again}",
+        False,
+    ),
+    "SQLITE_FULL": ("must have room to grow", "free some space on its disk, then {again}", False),
+    "SQLITE_IOERR": (
+        "must lie on a disk that works and has room",
+        "check the disk and its free space, then {again}",
+        False,
+    ),
+    "SQLITE_READONLY": (
+        "must be writable, with its folder",
+        "give it back its name and its permissions, then {again}",
+        False,
+    ),
+    "SQLITE_CANTOPEN": (
+        "must lie in a folder that can be written",
+        "check the folder and its permissions, then {again}",
+        False,
+    ),
+    "SQLITE_CORRUPT": ("must be whole", _DAMAGED, True),
+    "SQLITE_NOTADB": ("must be a SQLite file", _DAMAGED, True),
+    "SQLITE_ERROR": ("must have the tables that stepladder made", _DAMAGED, True),
+}
+
+
+@contextmanager
+def explained(address: Address, opening: bool = False) -> Iterator[None]:
+    """Turns whatever the database raises within into an error that a user can act on.
+
+    Args:
+        address: the store, for the message.
+        opening: whether the store is just being opened: then nothing has run that could fail.
+
+    Raises:
+        StoreError: while opening, and where the store itself is damaged.
+        RunError: for a failure while a sound store is used.
+    """
+    try:
+        yield
+    except UnicodeEncodeError as error:
+        raise StoreError(
+            f"what the store {address.shown} keeps must be text that UTF-8 can hold, found "
+            f"{error.object!r}; rename it"
+        ) from None
+    except DBAPIError as error:
+        raise _told(error, address, opening) from None
+    except SQLAlchemyError as error:
+        found = address.without_secrets(str(error))
+        raise StoreError(
+            f"the store {address.shown} must be usable, found: {found}; check its address"
+        ) from None
+
+
+def _told(error: DBAPIError, address: Address, opening: bool) -> StepladderError:
+    found = " ".join(address.without_secrets(str(error.orig)).split())
+    code = str(getattr(error.orig, "sqlite_errorname", ""))
+    known = next((entry for name, entry in _SQLITE.items() if code.startswith(name)), None)
+    expected, advice, is_damaged = known or (
+        "must be reachable and answer",
+        "check the address, the server and its permissions, then {again}",
+        isinstance(error, ProgrammingError),
+    )
+    advice = advice.format(again="try again" if opening else _KEPT)
+    kind: type[StepladderError] = StoreError if opening or is_damaged else RunError
+    if error.connection_invalidated and not opening:
+        kind = ConnectionLostError
+    return kind(f"the store {address.shown} {expected}, found: {found}; {advice}")

@@ -1,1 +1,0 @@
-"""The built-in studies, as study files."""

@@ -1,0 +1,1 @@
+"""The study file as values: recipes, techniques, designs and spaces."""

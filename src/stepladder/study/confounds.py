@@ -1,0 +1,188 @@
+"""What else differs between two compared arms than the technique under judgement."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stepladder.study.designs import Arm
+from stepladder.study.study import Study
+from stepladder.study.techniques import find
+
+__all__ = ["Confound", "confounds", "shown"]
+
+_MAY: dict[str, str] = {
+    "batch_size": "smaller batches take more steps an epoch, with noisier gradients",
+    "epochs": "more epochs are more steps, and more time to overfit",
+    "train_examples": "more data raises accuracy whatever the technique",
+    "scaling": "inputs of another scale change how far each step goes",
+    "learning_rate": "the step size alone can make or break a training",
+    "schedule": "a learning rate that falls ends nearer an optimum",
+    "hidden": "a larger network can fit more",
+    "initializer": "signals may fade or grow from layer to layer",
+    "activation": "gradients may vanish or units die",
+    "optimizer": "each optimizer has a best learning rate of its own",
+    "normalization": "normalised layers bear other learning rates",
+    "dropout": "dropout slows training and fights overfitting",
+}
+
+_ELSE = "it may be what makes the difference"
+
+_OF_PARAMETERS = {"hidden", "normalization", "normalization_position"}
+_OF_STEPS = {"epochs", "batch_size", "train_examples"}
+
+WORTH_TELLING = 0.01
+"""Share by which numbers of weights or of steps must differ to be told."""
+
+
+@dataclass(frozen=True)
+class Confound:
+    """One thing that differs between an arm and the arm it is compared with.
+
+    Attributes:
+        arm: the arm's name.
+        compared_with: the other's.
+        technique: the technique under judgement, or None where none is named.
+        what: a field of the recipe, or `parameters` or `optimizer steps`, which follow from it.
+        here: its value in the arm.
+        there: its value in the other.
+        may: what it may do.
+        remedy: the study that would tell it apart.
+        by_technique: whether it comes with the technique itself and cannot be told apart.
+    """
+
+    arm: str
+    compared_with: str
+    technique: str | None
+    what: str
+    here: Any
+    there: Any
+    may: str
+    remedy: str
+    by_technique: bool = False
+
+    @property
+    def text(self) -> str:
+        """It in a sentence or two."""
+        beyond = f" beyond {self.technique}" if self.technique and not self.by_technique else ""
+        if self.by_technique:
+            beyond = f" with {self.technique or 'the change'}"
+        return (
+            f"{self.arm} against {self.compared_with}: {self.what} {shown(self.here)} and "
+            f"{shown(self.there)} differ{beyond}; {self.may}. {self.remedy}"
+        )
+
+
+def confounds(
+    study: Study,
+    arms: Sequence[Arm] | None = None,
+    *,
+    train: int | None = None,
+    parameters: Mapping[str, int | None] | None = None,
+) -> tuple[Confound, ...]:
+    """Everything that differs in a comparison beyond what it is meant to judge.
+
+    A technique accounts for the fields that it changes. Where an arm names no technique, one
+    field that differs is what it judges, and of several each is a confound of the others. Tuned
+    fields are exempt in a fair study: that each arm has its own is the point of it.
+
+    Args:
+        study: what is asked.
+        arms: those of the study, with the recipes that are trained; its own when None.
+        train: training images that the base uses, where known.
+        parameters: trainable numbers by arm, where known.
+    """
+    chosen = study.arms if arms is None else arms
+    if study.base.train_examples is not None:
+        train = None  # what an arm that uses all there are is trained on is not known here
+    is_tuned = not _OF_STEPS.isdisjoint(study.tuned_fields)  # steps of its own are the point
+    by_name = {arm.name: arm for arm in chosen}
+    found: list[Confound] = []
+    for arm in chosen:
+        other = by_name.get(arm.compared_with or "")
+        if other is None:
+            continue
+        extra = _extra_fields(arm, other, _judged_fields(study, arm), study.tuned_fields)
+        found += [_of_field(field, arm, other) for field in extra]
+        found += [each for each in _of_sizes(arm, other, extra, train, parameters or {})
+                  if not (is_tuned and each.what == "optimizer steps")]  # fmt: skip
+    return tuple(found)
+
+
+def _judged_fields(study: Study, arm: Arm) -> set[str] | None:
+    """The fields that a comparison is meant to be about, or None where nothing says so."""
+    declared = {technique.name: technique for technique in study.techniques}
+    if study.design in ("factorial", "fraction") and arm.compared_with == study.base_name:
+        return {field for technique in declared.values() for field in technique.change}
+    if arm.technique is None:
+        if study.design == "leave_one_out":  # all techniques against the base
+            return {field for technique in declared.values() for field in technique.change}
+        return None
+    technique = declared.get(arm.technique)
+    change = technique.change if technique else (find(arm.technique) or {}).get("change", {})
+    replaced = declared.get(technique.instead_of or "") if technique else None
+    return {*change, *(replaced.change if replaced else ())}
+
+
+def _extra_fields(
+    arm: Arm, other: Arm, judged: set[str] | None, tuned: Collection[str]
+) -> list[str]:
+    ours, theirs = dict(arm.recipe), dict(other.recipe)
+    differ = [field for field in ours if ours[field] != theirs[field] and field not in tuned]
+    if judged is None:
+        return differ if len(differ) > 1 else []
+    return [field for field in differ if field not in judged]
+
+
+def _of_field(field: str, arm: Arm, other: Arm) -> Confound:
+    return Confound(
+        arm=arm.name,
+        compared_with=other.name,
+        technique=arm.technique,
+        what=field,
+        here=getattr(arm.recipe, field),
+        there=getattr(other.recipe, field),
+        may=_MAY.get(field, _ELSE),
+        remedy=f"An arm that changes {field} alone would tell.",
+    )
+
+
+def _of_sizes(
+    arm: Arm,
+    other: Arm,
+    extra: Collection[str],
+    train: int | None,
+    parameters: Mapping[str, int | None],
+) -> list[Confound]:
+    """Numbers of weights and of steps, which no field names."""
+    sizes = [
+        ("parameters", parameters.get(arm.name), parameters.get(other.name), _OF_PARAMETERS,
+         "a larger network can fit more", "An arm of the other's size would tell."),
+        ("optimizer steps", _steps(arm, train), _steps(other, train), _OF_STEPS,
+         "more steps go further, whatever takes them", "Arms of equal steps would tell."),
+    ]  # fmt: skip
+    return [
+        Confound(arm.name, other.name, arm.technique, what, here, there, may, remedy,
+                 by_technique=not fields & set(extra))
+        for what, here, there, fields, may, remedy in sizes
+        if here and there and abs(here - there) > WORTH_TELLING * max(here, there)
+    ]  # fmt: skip
+
+
+def _steps(arm: Arm, train: int | None) -> int | None:
+    recipe = arm.recipe
+    examples = recipe.train_examples or train
+    if examples is None:
+        return None
+    return recipe.epochs * math.ceil(examples / recipe.batch_size)
+
+
+def shown(value: object) -> str:
+    """A value of a recipe as text."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(str, value))}]"
+    return "none" if value is None else str(value)

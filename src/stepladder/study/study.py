@@ -1,0 +1,465 @@
+"""The study file as a value, with its cross-field checks."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, cast
+
+import tomli_w
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+
+from stepladder.errors import StudyError
+from stepladder.study.designs import (
+    MOST_IN_A_FACTORIAL,
+    Arm,
+    Cell,
+    Design,
+    ExplicitArm,
+    arms,
+    cells,
+    runs_of_fraction,
+)
+from stepladder.study.loading import (
+    BUILT_IN_DATASETS,
+    BUILT_IN_STUDIES,
+    MODEL_SCHEMA,
+    ModelFile,
+    anchored,
+    put,
+    read,
+)
+from stepladder.study.recipe import Recipe
+from stepladder.study.schema import Value, did_you_mean, list_to_tuple, repeated
+from stepladder.study.search import Search, search_problems
+from stepladder.study.techniques import Technique, as_techniques
+from stepladder.study.tuning import Tuning, default_grid, grid_problems
+
+__all__ = [
+    "BUILT_IN_DATASETS",
+    "BUILT_IN_STUDIES",
+    "MOST",
+    "REPLICATES_SCHEMA",
+    "CsvDataset",
+    "DatasetSource",
+    "Reported",
+    "Study",
+    "epochs_into_base",
+    "lost_reports",
+    "lost_siblings",
+    "misplaced_arms",
+    "stray_model",
+    "too_many",
+    "with_most",
+    "with_most_in_schema",
+    "without_most",
+]
+
+
+def epochs_into_base(given: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+    """What a file holds, its `epochs` as a field of the base recipe; before it is checked.
+
+    Raises:
+        ValueError: if epochs are said twice.
+    """
+    if not isinstance(given, Mapping) or "epochs" not in given:
+        return given
+    rest = {key: value for key, value in given.items() if key != "epochs"}
+    base = rest.get("base")
+    if isinstance(base, Recipe):
+        raise ValueError("epochs belongs to the base recipe; write Recipe(epochs=...)")
+    if not isinstance(base, Mapping):
+        return rest
+    if "epochs" in base and base["epochs"] != given["epochs"]:
+        raise ValueError(
+            f"epochs must be said once, found {given['epochs']} and base.epochs "
+            f"{base['epochs']}; remove one of them"
+        )
+    return {**rest, "base": {**base, "epochs": given["epochs"]}}
+
+
+class CsvDataset(Value):
+    """A table of examples: one row an example, one column the label, the others its inputs."""
+
+    csv: str = Field(min_length=1, description="The file.", examples=["digits.csv"])
+    label: str = Field(
+        min_length=1, description="The column that holds the label.", examples=["digit"]
+    )
+    test_share: float = Field(
+        gt=0, lt=1, description="Share of the rows kept for the test set.", examples=[0.2]
+    )
+
+
+def _kind(given: object) -> str:
+    return "-csv" if isinstance(given, CsvDataset | Mapping) else "-name"
+
+
+DatasetSource = Annotated[
+    Annotated[str, Tag("-name")] | Annotated[CsvDataset, Tag("-csv")], Discriminator(_kind)
+]
+"""A built-in name or a path, or a table of its own."""
+
+
+class Reported(Value):
+    """Test accuracies that somebody published for a study's arms, shown beside ours."""
+
+    source: str = Field(
+        min_length=1, description="Where they were published.", examples=["Smith 2024, one run"]
+    )
+    test_accuracy: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
+        description="Fraction in 0…1 by technique, or by the base's name.",
+        examples=[{"naive": 0.113}],
+    )
+
+
+def stray_model(built_by: str | None, model: ModelFile | None) -> list[str]:
+    """A base recipe that says what builds its network in a study that does not.
+
+    Args:
+        built_by: as the base recipe says it.
+        model: as the study says it.
+    """
+    if built_by is None or model is not None:
+        return []
+    return [
+        "base.model follows from the study's model, found it without one; write "
+        'model = "FILE.py:FUNCTION" at the top'
+    ]
+
+
+def lost_siblings(techniques: Iterable[Technique]) -> list[str]:
+    """Techniques that would take the place of one that is not there."""
+    problems: list[str] = []
+    rungs: list[str] = []
+    for technique in techniques:
+        replaced = technique.instead_of
+        if replaced is None:
+            rungs.append(technique.name)
+        elif replaced not in rungs:
+            advice = did_you_mean(replaced, rungs, "name one that stands before it")
+            problems.append(
+                f"technique {technique.name!r}: instead_of must name a technique above it in the "
+                f"study, found {replaced!r}; {advice}"
+            )
+    return problems
+
+
+def lost_reports(reported: Iterable[str], names: Sequence[str]) -> list[str]:
+    """Published figures of what is not in the study."""
+    listed = f"the names are {', '.join(names)}"
+    return [
+        f"reported.test_accuracy must name the base or a technique, found {name!r}; "
+        f"{did_you_mean(name, names, listed)}"
+        for name in reported
+        if name not in names
+    ]
+
+
+def misplaced_arms(
+    design: str, techniques: Sequence[Technique], declared: Sequence[ExplicitArm]
+) -> list[str]:
+    """Arms that the design would not look at, or techniques that it would not."""
+    if design == "explicit" and not declared:
+        return ["design explicit needs at least one [[arm]], found none; declare one, with its "
+                "name and change"]  # fmt: skip
+    if design == "explicit" and techniques:
+        return [
+            f"design explicit takes [[arm]] and no [[technique]], found {len(techniques)}; write "
+            "their changes into arms, or choose another design"
+        ]
+    if design != "explicit" and declared:
+        return [f'[[arm]] belongs to the design explicit, found design {design}; write '
+                'design = "explicit"']  # fmt: skip
+    return []
+
+
+def too_many(
+    design: str, techniques: Sequence[Technique], replicates: int, epochs: int
+) -> list[str]:
+    """A full factorial beyond what can be trained, with what it would come to."""
+    count = sum(each.instead_of is None for each in techniques)
+    if design != "factorial" or count <= MOST_IN_A_FACTORIAL:
+        return []
+    arms, fewer = 2**count, runs_of_fraction(count)
+    return [
+        f"design factorial takes at most {MOST_IN_A_FACTORIAL} techniques, found {count}: "
+        f"{arms:,} arms, {arms * replicates:,} trials of {epochs} epochs; write design = "
+        f'"fraction" for {fewer} arms ({fewer * replicates:,} trials), in which no technique is '
+        "confounded with another or with a pair"
+    ]
+
+
+MOST = 30
+"""Replicates at most, where the study does not say."""
+
+REPLICATES_SCHEMA = {"anyOf": [{"type": "integer", "minimum": 1}, {"const": "auto"}], "default": 5}
+
+
+def with_most_in_schema(schema: dict[str, Any]) -> None:
+    """Adds the key that a file may have and the value has not to a JSON Schema."""
+    schema["properties"]["most_replicates"] = {
+        "type": "integer",
+        "minimum": 1,
+        "default": MOST,
+        "description": 'Replicates at most, with replicates = "auto".',
+    }
+
+
+def with_most(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A study's values with "auto" as what it stands for.
+
+    Raises:
+        ValueError: if a most is given and replicates are not "auto".
+    """
+    if given.get("replicates") == "auto":
+        rest = {key: value for key, value in given.items() if key != "most_replicates"}
+        return {**rest, "adaptive": True, "replicates": given.get("most_replicates", MOST)}
+    if "most_replicates" in given:
+        raise ValueError(
+            'most_replicates belongs to replicates = "auto", found replicates = '
+            f'{given.get("replicates", "left out")}; write replicates = "auto"'
+        )
+    return given
+
+
+def without_most(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The reverse, for a file that people read."""
+    made: dict[str, Any] = {}
+    for key, value in values.items():
+        if key == "replicates" and values.get("adaptive"):
+            made |= {"replicates": "auto", "most_replicates": value}
+        elif key != "adaptive":
+            made[key] = value
+    return made
+
+
+class Study(Value):
+    """A base recipe, the techniques to judge, and how they are to be compared.
+
+    Raises:
+        StudyError: from the constructor, with every problem at once, each with its path.
+
+    Example:
+        >>> study = Study(name="mine", base=Recipe(hidden=[50]), techniques=["Adam", "dropout"])
+        >>> [technique.name for technique in study.techniques]
+        ['Adam', 'dropout']
+    """
+
+    model_config = ConfigDict(json_schema_extra=with_most_in_schema)
+
+    name: str = Field(
+        min_length=1, max_length=500, description="The study's name.", examples=["my-study"]
+    )
+    dataset: DatasetSource = Field(
+        default="mnist",
+        description="A built-in name, a .npz file, a folder of IDX files, or a CSV table.",
+        examples=["mnist"],
+    )
+    design: Design = Field(
+        default="ladder",
+        description="How techniques become arms: each on top of the last (ladder), each alone "
+        "on the base (one_at_a_time), all but each (leave_one_out), all combinations (factorial) "
+        "or some of them (fraction), or as [[arm]] tables say (explicit).",
+        examples=["ladder"],
+    )
+    replicates: Annotated[int, WithJsonSchema(REPLICATES_SCHEMA)] = Field(
+        default=5,
+        ge=1,
+        le=100_000,
+        description='Replicates of each arm; "auto" adds them until every verdict is settled.',
+        examples=[5],
+    )
+    adaptive: bool = Field(
+        default=False,
+        description="Whether replicates are the most that are added; said by replicates = "
+        '"auto" with most_replicates.',
+    )
+    tuning: Literal["fixed", "fair"] = Field(
+        default="fixed",
+        description="Whether every arm keeps the base's learning rate, or has its own, tuned.",
+        examples=["fair"],
+    )
+    tune: Tuning | None = Field(default=None, description="How a fair study tunes.")
+    search: Search | None = Field(
+        default=None, description="The space that `stepladder search` draws recipes from."
+    )
+    validation: int | float = Field(
+        default=0.1,
+        description="Validation examples: a number of them, or a share of the training part.",
+        examples=[6000],
+    )
+    seed: int = Field(
+        default=0, ge=0, lt=2**63, description="What every random draw derives from.", examples=[0]
+    )
+    delta: float = Field(
+        default=0.1,
+        gt=0,
+        le=100,
+        description="Percentage points of accuracy below which a difference does not matter.",
+        examples=[0.1],
+    )
+    target: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Validation accuracy to which epochs and seconds are counted, a fraction.",
+        examples=[0.95],
+    )
+    keep_weights: bool = Field(
+        default=False,
+        description="Whether the final weights of every trial, and the probabilities that they "
+        "give, are kept in the run's folder: for the ensemble of an arm's replicates, and export.",
+        examples=[True],
+    )
+    base_name: str = Field(
+        default="base", min_length=1, max_length=500, description="Name of the base's arm."
+    )
+    base: Recipe = Field(description="The recipe that techniques are added to.")
+    model: Annotated[ModelFile | None, WithJsonSchema(MODEL_SCHEMA)] = Field(
+        default=None,
+        description="A network of your own: a function build(recipe, input_shape, classes) that "
+        "returns a keras.Model. Runs only with --allow-code.",
+        examples=["conv.py:build"],
+    )
+    techniques: Annotated[tuple[Technique, ...], BeforeValidator(as_techniques)] = Field(
+        default=(), alias="technique", max_length=256, description="What is to be judged, in order."
+    )
+    explicit: Annotated[tuple[ExplicitArm, ...], BeforeValidator(list_to_tuple)] = Field(
+        default=(), alias="arm", max_length=1024, description="Arms of the design explicit."
+    )
+    reported: Reported | None = Field(
+        default=None, description="Published figures for the same arms."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _epochs_into_base(cls, given: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+        return epochs_into_base(given)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _auto(cls, given: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+        return with_most(given) if isinstance(given, Mapping) else given
+
+    @model_validator(mode="before")
+    @classmethod
+    def _model_into_base(cls, given: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+        if not isinstance(given, Mapping) or given.get("model") is None:
+            return given
+        model = given["model"]
+        if isinstance(model, str):  # from Python: a file below the current folder
+            model = ModelFile.load(model, Path.cwd())
+        elif isinstance(model, Mapping):
+            model = ModelFile.load(dict(model), Path.cwd())
+        if not isinstance(model, ModelFile):
+            return given  # the field says what it must be
+        return {**given, "model": model, "base": _built_by(model, given.get("base", {}))}
+
+    @field_validator("validation", mode="plain")
+    @classmethod
+    def _number_or_share(cls, given: object) -> int | float:
+        is_number = isinstance(given, int) and not isinstance(given, bool) and given >= 1
+        if is_number or (isinstance(given, float) and 0 < given < 1):
+            return cast("int | float", given)
+        raise ValueError(
+            "must be a number of examples, 1 or more, or a share between 0 and 1, "
+            f"found {given!r}; write a value such as validation = 6000"
+        )
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> Study:
+        names = [self.base_name, *(each.name for each in self.techniques)]
+        published = self.reported.test_accuracy if self.reported else {}
+        problems = [
+            *stray_model(self.base.model, self.model),
+            *repeated("technique", names),
+            *lost_siblings(self.techniques),
+            *lost_reports(published, [*names, *(arm.name for arm in self.explicit)]),
+            *misplaced_arms(self.design, self.techniques, self.explicit),
+        ]
+        if self.tuned is not None:
+            problems += grid_problems(self.tuned, self.base, self.techniques, self.explicit)
+        if self.search is not None:
+            problems += search_problems(self.search, self.base)
+        too = too_many(self.design, self.techniques, self.replicates, self.base.epochs)
+        try:
+            if not too and not lost_siblings(self.techniques):
+                self.arms  # noqa: B018 - made once to find contradictions
+        except StudyError as error:
+            problems += error.problems
+        problems += too
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """The arms of the design, the base first."""
+        return arms(self.design, self.base_name, self.base, self.techniques, self.explicit)
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """The combinations of a factorial or its fraction; none for another design."""
+        return cells(self.design, self.base_name, self.base, self.techniques)
+
+    @property
+    def tuned(self) -> Tuning | None:
+        """How a fair study tunes; None for a fixed one."""
+        return (self.tune or Tuning()) if self.tuning == "fair" else None
+
+    @property
+    def tuned_fields(self) -> tuple[str, ...]:
+        """Fields of the recipe of which each arm has its own value; none in a fixed study."""
+        return () if self.tuned is None else tuple(self.tuned.grid or default_grid(self.base))
+
+    @classmethod
+    def load(cls, source: str | Path, settings: Mapping[str, Any] | None = None) -> Self:
+        """A study by its built-in name or from a TOML file.
+
+        Args:
+            source: a built-in name or a file's path; data paths in it are relative to it.
+            settings: values by the path of their key (`base.learning_rate`), which replace
+                those of the file.
+
+        Raises:
+            StudyError: if there is no such study, it cannot be read, or it is not valid.
+        """
+        text, directory = read(source)
+        try:
+            values = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise StudyError(f"must be TOML: {error}; mend that line", str(source)) from None
+        for path, value in (settings or {}).items():
+            if path in ("epochs", "base.epochs"):  # two ways to say one thing: the last one counts
+                path = "epochs" if "epochs" in values else "base.epochs"
+            if path == "replicates" and value != "auto":  # a number takes the place of a most
+                values.pop("most_replicates", None)
+            put(values, path, value)
+        try:
+            return cls(**anchored(values, directory))
+        except StudyError as error:
+            raise StudyError(error.problems, str(source)) from None
+
+    def to_toml(self) -> str:
+        """The study as a TOML file that `load` reads back to an equal study."""
+        values = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        values["base"].pop("model", None)  # follows from the study's
+        return tomli_w.dumps(without_most(values))
+
+
+def _built_by(model: ModelFile, base: object) -> object:
+    """A base recipe, as a value or as a table, that knows what builds its network."""
+    change = {"model": model.identity}
+    if isinstance(base, Recipe):
+        return base.changed(change)
+    return {**base, **change} if isinstance(base, Mapping) else base

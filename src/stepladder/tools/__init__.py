@@ -1,0 +1,1 @@
+"""Installation check, benchmark and live page."""

@@ -1,0 +1,319 @@
+"""Batches, weight averaging and checkpoints of keras.Model.fit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from stepladder.study.recipe import DISTORTIONS, Recipe
+from stepladder.training.checkpoints import Checkpoint, Checkpoints
+from stepladder.training.history import Gathered, curve_arrays, go_on
+from stepladder.training.layer_state import normalizes_batches, remembering
+from stepladder.training.schedules import averaging, data_order, draws, steps_per_epoch
+from stepladder.training.serialization import Array
+from stepladder.trials.trial import Trial
+
+__all__ = ["Average", "Batches", "ResumableFit"]
+
+
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+    """The batches of a trial, in the order that its replicate draws for each epoch.
+
+    They are distorted and mixed as the population engine does it, on whatever backend.
+    """
+
+    def __init__(
+        self,
+        x: npt.NDArray[np.float32],
+        y: npt.NDArray[np.int32],
+        trial: Trial,
+        skipped: int = 0,
+        classes: int = 0,
+    ) -> None:
+        """The batches of the first epoch.
+
+        Args:
+            x: float32 (examples, *input_shape), scaled.
+            y: int32 (examples,).
+            trial: its batch size and its replicate's order.
+            skipped: steps of every epoch that are left out, at its beginning.
+            classes: how many there are; needed where examples are mixed.
+        """
+        super().__init__()
+        self._x, self._y, self._trial, self._skipped = x, y, trial, skipped
+        self._classes = classes
+        self._steps = steps_per_epoch(len(y), trial.recipe.batch_size)
+        self.begin_epoch(0)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Takes the order of an epoch, counted from 0."""
+        trial = self._trial
+        self._order = data_order(len(self._y), trial.seed, trial.replicate, epoch)
+        self._more = draws(trial.recipe, trial.seed, trial.replicate, epoch, self._steps)
+
+    @property
+    def follow(self) -> Any:  # noqa: ANN401 - Keras has no types
+        """The callback that tells it of each epoch.
+
+        `fit` looks at a first batch before it begins, and its adapter then calls
+        `on_epoch_end`, so that hook would be one epoch ahead.
+        """
+        return keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, logs: self.begin_epoch(epoch)
+        )
+
+    @property
+    def full(self) -> int:
+        """Steps of an epoch without a last shorter one, at least 1."""
+        return max(1, len(self._y) // self._trial.recipe.batch_size)
+
+    def __len__(self) -> int:
+        """Steps of an epoch, a last shorter one included."""
+        return self._steps - self._skipped
+
+    def __getitem__(self, step: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[Any]]:
+        """Inputs and labels of a step, from 0; shares of every class where they are mixed."""
+        size = self._trial.recipe.batch_size
+        step += self._skipped
+        rows = self._order[step * size : (step + 1) * size]
+        x, y = self._x[rows], self._y[rows]
+        more = self._more
+        if more.warp is not None and more.strength is not None:
+            flat = self._distort(x.reshape(len(x), -1), more.warp[step], more.strength[step])
+            x = np.asarray(flat).reshape(x.shape)
+        if more.mix is None:
+            return x, y
+        share, shares = more.mix[step], np.eye(self._classes, dtype=np.float32)[y]
+        next_x, next_y = (np.roll(each, -1, axis=0) for each in (x, shares))
+        return x * share + next_x * (1 - share), shares * share + next_y * (1 - share)
+
+    @cached_property
+    def _distort(self) -> Any:  # noqa: ANN401 - a jitted function
+        assert any(getattr(self._trial.recipe, field) for field in DISTORTIONS)
+        import jax
+
+        from stepladder.training.augmentation import distortion
+
+        return jax.jit(distortion(self._trial.recipe, self._x.shape[1:]))  # type: ignore[arg-type]
+
+
+class Average(keras.callbacks.Callback):  # type: ignore[misc]
+    """The callback that averages weights as a recipe says; see `draws.averaging`.
+
+    Attributes:
+        variables: the averages, in the order of the model's trainable variables; none where the
+            recipe averages nothing.
+    """
+
+    def __init__(self, compiled: Any, recipe: Recipe, steps: int) -> None:  # noqa: ANN401
+        """The average before the first step.
+
+        Args:
+            compiled: a `keras.Model` at its start.
+            recipe: what is trained.
+            steps: of an epoch.
+        """
+        super().__init__()
+        self._shares = averaging(recipe, steps)
+        averaged = compiled.trainable_variables if self._shares is not None else []
+        # Copies: JAX gives the model's own arrays away at each step.
+        starts = [np.array(keras.ops.convert_to_numpy(each.value)) for each in averaged]
+        self.variables = [keras.Variable(each, trainable=False) for each in starts]
+
+    @property
+    def callbacks(self) -> list[Any]:
+        """Itself, unless there is nothing to do: it stops the device at every step."""
+        return [self] if self.variables else []
+
+    def begin(self, first_step: int) -> None:
+        """Is told of each call of `fit` before it.
+
+        Args:
+            first_step: of the call's first epoch.
+        """
+        self._first_step = first_step
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Takes note of the epoch."""
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Moves the average towards the weights."""
+        assert self._shares is not None
+        share = self._shares[self._epoch, self._first_step + batch]
+        if not share:
+            return
+        for average, variable in zip(self.variables, self.model.trainable_variables, strict=True):
+            old, new = (keras.ops.convert_to_numpy(each.value) for each in (average, variable))
+            average.assign(old + share * (new - old))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Later epochs of a call begin at their first step."""
+        self._first_step = 0
+
+    def settle(self, trained: Any, batches: Batches) -> None:  # noqa: ANN401
+        """Gives a model the average for its weights, and the statistics that belong to it.
+
+        Args:
+            trained: the `keras.Model`.
+            batches: of its first epoch, from which they are taken, a last shorter one left out.
+        """
+        if not self.variables:
+            return
+        for variable, average in zip(trained.trainable_variables, self.variables, strict=True):
+            variable.assign(average.value)
+        if not normalizes_batches(trained):
+            return
+        for number in range(batches.full):
+            with remembering(trained, number / (number + 1)):
+                trained(batches[number][0], training=True)
+
+
+_METRIC = "metric."
+
+
+class ResumableFit(keras.callbacks.Callback):  # type: ignore[misc]
+    """The callback that makes checkpoints of one trial, and what goes on from them.
+
+    Between two steps all state lies in the variables of the model, dropout's included, of its
+    optimizer and of its metrics, which sum over the epoch. Under JAX they are brought up to date
+    by reading `Callback.model`.
+
+    Attributes:
+        done: steps that need not be trained.
+        seconds: what they took.
+    """
+
+    def __init__(
+        self,
+        compiled: Any,  # noqa: ANN401 - Keras has no types
+        gathered: Gathered,
+        epochs: int,
+        steps: int,
+        checkpoints: Checkpoints | None,
+        beside: Sequence[Any] = (),
+    ) -> None:
+        """Sets the model and the curve to where the latest checkpoint stood, if there is one.
+
+        Args:
+            compiled: a compiled `keras.Model` at its start.
+            gathered: its curve.
+            epochs: of the whole training.
+            steps: of an epoch.
+            checkpoints: of its trial alone, or None to keep none.
+            beside: variables that training changes beside those of the model and its optimizer.
+        """
+        super().__init__()
+        self.done, self.seconds = 0, 0.0
+        self._gathered, self._checkpoints = gathered, checkpoints
+        self._epochs, self._steps = epochs, steps
+        self._metrics: list[Array] = []
+        self._beside = list(beside)
+        if checkpoints is None:
+            return
+        compiled.optimizer.build(compiled.trainable_variables)
+        expected = self._arrays(compiled)
+        found = checkpoints.latest(
+            lambda each: 0 < each.done < epochs * steps and _without_metrics(each).is_like(expected)
+        )
+        if found is None:
+            return
+        self.done, self.seconds = found.done, float(found.more["seconds"])
+        for place, variable in enumerate(self._variables(compiled)):
+            variable.assign(found.arrays[f"variable.{place}"])
+        if found.done % steps:
+            names = [name for name in found.arrays if name.startswith(_METRIC)]
+            self._metrics = [found.arrays[f"{_METRIC}{place}"] for place in range(len(names))]
+        go_on([gathered], found.arrays, [0], found.done // steps)
+
+    @property
+    def stretches(self) -> list[tuple[int, int, int]]:
+        """What is to be trained: calls of `fit` as first epoch, epoch to stop before, first step.
+
+        An epoch that was begun is a call of its own, for a call's epochs are equally long.
+        """
+        epoch, step = divmod(self.done, self._steps)
+        begun = [(epoch, epoch + 1, step)] if step else []
+        first = epoch + len(begun)
+        return begun + ([(first, self._epochs, 0)] if first < self._epochs else [])
+
+    def begin(self, began: float, first_step: int) -> None:
+        """Is told of each call of `fit` before it.
+
+        Args:
+            began: when the training would have begun, had it not been interrupted.
+            first_step: of the call's first epoch.
+        """
+        self._began, self._first_step = began, first_step
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Sets the metrics to where they stood within the epoch."""
+        if self._metrics:
+            for variable, value in zip(self.model.metrics_variables, self._metrics, strict=True):
+                variable.assign(value)
+            self._metrics = []
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Makes a checkpoint if it is time to, within an epoch."""
+        step = self._first_step + batch + 1
+        if self._checkpoints and step < self._steps:
+            self._offer(self._epoch * self._steps + step)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Makes a checkpoint if it is time to and the training is not over."""
+        self._first_step = 0
+        if epoch + 1 < self._epochs and not self._gathered.diverged:
+            self._offer((epoch + 1) * self._steps)
+
+    def end(self) -> None:
+        """Keeps where the training ended, for one of more epochs."""
+        if self._checkpoints and not self._gathered.diverged:
+            done = self._epochs * self._steps
+            self._checkpoints.end(lambda: self._state(done), self._so_far)
+
+    @property
+    def _so_far(self) -> float:
+        return time.perf_counter() - self._began
+
+    def _offer(self, done: int) -> None:
+        if self._checkpoints:
+            self._checkpoints.offer(done, lambda: self._state(done))
+
+    def _state(self, done: int) -> Checkpoint:
+        compiled = self.model
+        arrays = self._arrays(compiled) | _numbered(_METRIC, compiled.metrics_variables)
+        more = {"seconds": self._so_far}
+        return Checkpoint((self._gathered.trial.id,), done, more, arrays)
+
+    def _arrays(self, compiled: Any) -> dict[str, Array]:  # noqa: ANN401 - Keras has no types
+        return _numbered("variable.", self._variables(compiled)) | curve_arrays([self._gathered])
+
+    def _variables(self, compiled: Any) -> list[Any]:  # noqa: ANN401 - Keras has no types
+        """Every variable that training changes, in an order that is always the same."""
+        return [
+            *compiled.trainable_variables,
+            *compiled.non_trainable_variables,
+            *compiled.optimizer.variables,
+            *self._beside,
+        ]
+
+
+def _without_metrics(found: Checkpoint) -> Checkpoint:
+    """A checkpoint without its metrics, of which a model has none before its first step."""
+    arrays = {name: a for name, a in found.arrays.items() if not name.startswith(_METRIC)}
+    return Checkpoint(found.trials, found.done, found.more, arrays)
+
+
+def _numbered(name: str, variables: list[Any]) -> dict[str, Array]:
+    """The values of variables, each under a name and its place."""
+    return {
+        f"{name}{place}": np.asarray(keras.ops.convert_to_numpy(variable.value))
+        for place, variable in enumerate(variables)
+    }

@@ -1,0 +1,165 @@
+"""The one place where a recipe becomes a network and an optimizer: plain Keras, nothing of ours.
+
+Both engines train what is built here, so that they cannot drift apart. Only training processes
+import this module, after they have chosen Keras' backend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import keras
+
+from stepladder.study.recipe import Recipe
+
+__all__ = ["Layers", "build", "loss", "optimizer"]
+
+_OPTIMIZERS: dict[str, Any] = {
+    "sgd": keras.optimizers.SGD,
+    "rmsprop": keras.optimizers.RMSprop,
+    "adam": keras.optimizers.Adam,
+    "adamw": keras.optimizers.AdamW,
+    "nadam": keras.optimizers.Nadam,
+}
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Classes of the layers that networks are built of: Keras' own, or what does the same.
+
+    Attributes:
+        first: of the first dense layer.
+        dense: of the others.
+        batch_normalization: of batch normalisation.
+        layer_normalization: of layer normalisation.
+        dropout: of dropout.
+    """
+
+    first: Any = keras.layers.Dense
+    dense: Any = keras.layers.Dense
+    batch_normalization: Any = keras.layers.BatchNormalization
+    layer_normalization: Any = keras.layers.LayerNormalization
+    dropout: Any = keras.layers.Dropout
+
+
+_KERAS = Layers()
+
+
+def build(
+    recipe: Recipe,
+    input_shape: Sequence[int],
+    classes: int,
+    *,
+    layers: Layers = _KERAS,
+    initializer: str | None = None,
+) -> Any:  # noqa: ANN401 - Keras has no types
+    """A multi-layer perceptron as a `keras.Sequential` that gives logits.
+
+    Each hidden layer is dense, (normalisation), activation, (normalisation), (dropout). A dense
+    layer before batch normalisation carries no bias: the normalisation would cancel it.
+
+    Args:
+        recipe: what to build.
+        input_shape: of one example, such as (28, 28); it is flattened.
+        classes: units of the last layer.
+        layers: what it is built of.
+        initializer: Keras' name of every kernel's initialiser in place of the recipe's.
+
+    Returns:
+        A built `keras.Model`: inputs float32 (batch, *input_shape), outputs (batch, classes).
+    """
+    stack: list[Any] = [keras.Input(shape=tuple(input_shape)), keras.layers.Flatten()]
+    drawn = initializer or recipe.initializer
+    for number, units in enumerate(recipe.hidden, start=1):
+        dense = layers.first if number == 1 else layers.dense
+        dense = partial(dense, kernel_initializer=drawn)
+        stack += _hidden(recipe, units, number, replace(layers, dense=dense))
+        # The seed is replaced before training by the replicate's own; without one Keras draws
+        # it from global state.
+        if recipe.dropout:
+            stack.append(layers.dropout(recipe.dropout, seed=number, name=f"dropout_{number}"))
+    last = partial(layers.dense, kernel_initializer=drawn)
+    stack.append(_dense(recipe, classes, "logits", last, use_bias=True))
+    return keras.Sequential(stack)
+
+
+def _hidden(recipe: Recipe, units: int, number: int, layers: Layers) -> list[Any]:
+    before = recipe.normalization_position == "before"
+    cancelled = recipe.normalization == "batch" and before
+    activation = keras.layers.Activation(recipe.activation, name=f"activation_{number}")
+    normalization = _normalization(recipe, number, layers)
+    return [
+        _dense(recipe, units, f"dense_{number}", layers.dense, use_bias=not cancelled),
+        *([*normalization, activation] if before else [activation, *normalization]),
+    ]
+
+
+def _dense(
+    recipe: Recipe,
+    units: int,
+    name: str,
+    dense: Any,  # noqa: ANN401 - Keras has no types
+    *,
+    use_bias: bool,
+) -> Any:  # noqa: ANN401
+    max_norm = recipe.max_norm
+    return dense(
+        units,
+        use_bias=use_bias,
+        kernel_regularizer=keras.regularizers.L2(recipe.l2) if recipe.l2 else None,
+        kernel_constraint=keras.constraints.MaxNorm(max_norm, axis=0) if max_norm else None,
+        name=name,
+    )
+
+
+def _normalization(recipe: Recipe, number: int, layers: Layers) -> list[Any]:
+    if recipe.normalization == "batch":
+        return [layers.batch_normalization(name=f"batch_normalization_{number}")]
+    if recipe.normalization == "layer":
+        return [layers.layer_normalization(name=f"layer_normalization_{number}")]
+    return []
+
+
+def optimizer(recipe: Recipe) -> Any:  # noqa: ANN401 - Keras has no types
+    """The recipe's `keras.optimizers.Optimizer`, at its peak learning rate, not yet built."""
+    options: dict[str, Any] = {
+        "learning_rate": recipe.learning_rate,
+        "global_clipnorm": recipe.global_clipnorm,
+        "weight_decay": recipe.weight_decay or None,
+    }
+    if recipe.optimizer == "adamw":
+        options["weight_decay"] = recipe.weight_decay  # AdamW takes a number, 0 included
+    if recipe.optimizer in ("sgd", "rmsprop"):
+        options["momentum"] = recipe.momentum
+    if recipe.optimizer == "sgd":
+        options["nesterov"] = recipe.nesterov
+    return _OPTIMIZERS[recipe.optimizer](**options)
+
+
+def loss(recipe: Recipe) -> Any:  # noqa: ANN401 - Keras has no types
+    """Cross-entropy of logits against class numbers, labels smoothed as the recipe says.
+
+    Where examples are mixed, against shares of every class.
+    """
+    if recipe.mixup:
+        return keras.losses.CategoricalCrossentropy(
+            from_logits=True, label_smoothing=recipe.label_smoothing
+        )
+    if not recipe.label_smoothing:
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    smoothed = keras.losses.CategoricalCrossentropy(
+        from_logits=True, label_smoothing=recipe.label_smoothing
+    )
+
+    def of_class_numbers(y: Any, logits: Any) -> Any:  # noqa: ANN401 - tensors of any backend
+        return smoothed(keras.ops.one_hot(_whole(y), logits.shape[-1]), logits)
+
+    return of_class_numbers
+
+
+def _whole(y: Any) -> Any:  # noqa: ANN401 - tensors of any backend
+    """Class numbers int32 (batch,), which `fit` hands to a loss as float32 (batch, 1)."""
+    return keras.ops.cast(keras.ops.reshape(y, (-1,)), "int32")

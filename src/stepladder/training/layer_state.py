@@ -1,0 +1,77 @@
+"""Seed states, batch-norm re-estimation, dropout off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+
+from stepladder.training.probes import without_dropout
+from stepladder.trials.seeding import words
+
+__all__ = ["normalizes_batches", "remembering", "seed_states", "start_seeds"]
+
+
+def normalizes_batches(model: Any) -> bool:  # noqa: ANN401 - Keras has no types
+    """Whether a model has batch normalisation."""
+    return bool(_normalizations(model))
+
+
+@contextmanager
+def remembering(model: Any, share: Any) -> Iterator[None]:  # noqa: ANN401 - Keras has no types
+    """A model whose batch normalisation keeps a share of what it knew, and which drops nothing.
+
+    Called as in training on one batch after the other, with the shares 0, 1/2, 2/3 and so on, its
+    moving mean and variance become the plain means over the batches of theirs.
+
+    Args:
+        model: a built `keras.Model`.
+        share: a number, or a traced one.
+
+    Reference:
+        Izmailov et al. 2018, section 3.2.
+    """
+    layers = _normalizations(model)
+    before = [layer.momentum for layer in layers]
+    try:
+        for layer in layers:
+            layer.momentum = share
+        with without_dropout(model):
+            yield
+    finally:
+        for layer, momentum in zip(layers, before, strict=True):
+            layer.momentum = momentum
+
+
+def _normalizations(model: Any) -> list[Any]:  # noqa: ANN401 - Keras has no types
+    kind = keras.layers.BatchNormalization
+    return [layer for layer in model._flatten_layers() if isinstance(layer, kind)]
+
+
+def seed_states(model: Any) -> list[Any]:  # noqa: ANN401 - Keras has no types
+    """The state variables of a model's seed generators, in the order of its variables.
+
+    Dropout, noise, augmentation and the user's own layers hold their randomness there alike.
+
+    Args:
+        model: a built `keras.Model`.
+    """
+    layers = [model, *model._flatten_layers(include_self=False)]
+    held = {id(each.state) for layer in layers for each in layer._seed_generators}
+    return [variable for variable in model.non_trainable_variables if id(variable) in held]
+
+
+def start_seeds(seed: int, replicate: int, count: int) -> list[Any]:
+    """The state in which a replicate starts each of a model's seed generators.
+
+    Args:
+        seed: the study's seed.
+        replicate: the replicate's number.
+        count: how many seed generators there are.
+
+    Returns:
+        uint32 (2,) each, as Keras keeps them.
+    """
+    return [words(seed, replicate, "dropout", place) for place in range(count)]

@@ -1,0 +1,1 @@
+"""Trials of one structure, trained together in one compiled program."""

@@ -1,0 +1,492 @@
+"""Compiled epoch and evaluation over lanes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, NamedTuple, cast
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+from jax import lax
+
+from stepladder.study.recipe import Recipe
+from stepladder.training import keras_models
+from stepladder.training.augmentation import distortion
+from stepladder.training.custom_model import Build, at_start
+from stepladder.training.layer_state import remembering, seed_states
+from stepladder.training.losses import (
+    classes_of,
+    cross_entropy,
+    directions,
+    local_unsmoothness,
+    mixed,
+)
+from stepladder.training.population.layers import TURNED, Layout
+from stepladder.training.probes import Probe, Reading
+from stepladder.training.schedules import NOTHING_MORE, More
+
+__all__ = ["Data", "Network", "Numbers", "Program", "Sums", "Weights", "each_lane", "over_lanes"]
+
+
+class Weights(NamedTuple):
+    """All that a step changes. Lists of arrays; each but `seeds` has a leading axis of lanes.
+
+    `average` is that of `trainable`, and empty where a recipe averages nothing.
+    """
+
+    trainable: list[jax.Array]
+    optimizer: list[jax.Array]
+    statistics: list[jax.Array]
+    seeds: list[jax.Array]
+    average: list[jax.Array]
+
+
+class Numbers(NamedTuple):
+    """What makes lanes of one structure differ: float32 arrays of shape (lanes,), if any."""
+
+    l2: jax.Array
+    weight_decay: jax.Array
+    label_smoothing: jax.Array
+    vat: jax.Array | None = None
+    vat_xi: jax.Array | None = None
+
+
+class Data(NamedTuple):
+    """The examples on the device, and how they are scaled: `x * scale + shift`.
+
+    Inputs lie flat, (examples, values), and so do scale and shift unless they are one number:
+    rows of more axes are gathered five times as slowly.
+    """
+
+    x: jax.Array
+    y: jax.Array
+    scale: jax.Array
+    shift: jax.Array
+
+    def batch(self, index: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Scaled inputs float32 (examples, values) and labels int32 (examples,)."""
+        rows = jnp.take(self.x, index, axis=0).astype(jnp.float32)
+        return rows * self.scale + self.shift, jnp.take(self.y, index, axis=0)
+
+
+class Sums(NamedTuple):
+    """Sums over examples, one a lane: cross-entropy in nats and right answers."""
+
+    loss: jax.Array
+    correct: jax.Array
+
+    @classmethod
+    def none(cls, lanes: int) -> Sums:
+        """The sums over no example."""
+        return cls(jnp.zeros(lanes), jnp.zeros(lanes, jnp.int32))
+
+    def plus(self, other: Sums) -> Sums:
+        """The sums over both sets of examples."""
+        return Sums(self.loss + other.loss, self.correct + other.correct)
+
+
+class Network:
+    """The network of one structure, called with whatever values its variables shall have.
+
+    Attributes:
+        structure: see `stepladder.training.groups`.
+        input_shape: of one example.
+        classes: units of the last layer.
+        model: the Keras model whose variables give order and shapes.
+        optimizer: the built Keras optimizer.
+        inside: how the model is looked into.
+    """
+
+    def __init__(
+        self,
+        structure: Recipe,
+        input_shape: tuple[int, ...],
+        classes: int,
+        build: Build = TURNED,
+    ) -> None:
+        """Builds the network once; its own weights are never used.
+
+        Args:
+            structure: see `stepladder.training.groups`.
+            input_shape: of one example.
+            classes: units of the last layer.
+            build: what builds the network.
+        """
+        self.structure = structure
+        self.input_shape = input_shape
+        self.classes = classes
+        self._build = partial(at_start, build, structure, input_shape, classes)
+        self.model = self._build(0, 0)
+        self.inside = Probe(self.model)
+        self.optimizer = keras_models.optimizer(structure)
+        self._layout = Layout(self.model)
+        self.optimizer.build(self._layout.variables)
+        self._layout.watch(self.optimizer)
+        names = [variable.path for variable in self.optimizer.variables]
+        self._rate_at = next(i for i, name in enumerate(names) if name.endswith("learning_rate"))
+        fixed = self.model.non_trainable_variables
+        seeds = {id(state) for state in seed_states(self.model)}
+        self._is_seed = [id(variable) in seeds for variable in fixed]
+
+    def at_start(self, seed: int, replicate: int) -> Any:  # noqa: ANN401 - Keras has no types
+        """The model as a replicate starts from it, kernels left out: a user's is built anew."""
+        return self.model if self.structure.model is None else self._build(seed, replicate)
+
+    def split_state(self, values: list[Any]) -> tuple[list[Any], list[Any]]:
+        """Values of the non-trainable variables as (statistics, seeds)."""
+        pairs = list(zip(values, self._is_seed, strict=True))
+        return [v for v, seed in pairs if not seed], [v for v, seed in pairs if seed]
+
+    def _join_state(self, statistics: list[Any], seeds: list[Any]) -> list[Any]:
+        parts = {True: iter(seeds), False: iter(statistics)}
+        return [next(parts[is_seed]) for is_seed in self._is_seed]
+
+    def initial_slots(self, lanes: int) -> list[jax.Array]:
+        """The optimizer's variables before the first step, (lanes, ...) as Keras has them."""
+        values = [keras.ops.convert_to_numpy(each.value) for each in self.optimizer.variables]
+        repeated = [np.repeat(value[None], lanes, axis=0) for value in values]
+        return [jnp.asarray(slot) for slot in self._layout.slots(repeated)]
+
+    def turned(self, weights: Weights) -> Weights:
+        """The weights as an epoch's loop has them, or those as Keras has them: see `Layout`."""
+        return weights._replace(
+            trainable=self._layout.trainable(weights.trainable),
+            optimizer=self._layout.slots(weights.optimizer),
+            average=self._layout.trainable(weights.average) if weights.average else [],
+        )
+
+    def _shaped(self, x: jax.Array) -> jax.Array:
+        """Flat inputs (examples, values) in the shape that the network takes."""
+        return x.reshape(len(x), *self.input_shape)
+
+    @contextmanager
+    def _with(self, numbers: Numbers) -> Iterator[None]:
+        """The model and optimizer with their numbers replaced by traced ones.
+
+        Keras reads them from attributes while it is traced; here they become arguments.
+        """
+        regularized = [
+            layer.kernel_regularizer
+            for layer in self.model.layers
+            if getattr(layer, "kernel_regularizer", None) is not None
+            and self.structure.model is None  # a user's own penalties stay what they are
+        ]
+        before = [regularizer.l2 for regularizer in regularized]
+        decay = self.optimizer.weight_decay
+        try:
+            for regularizer in regularized:
+                regularizer.l2 = numbers.l2
+            if decay is not None:
+                self.optimizer.weight_decay = numbers.weight_decay
+            yield
+        finally:
+            for regularizer, l2 in zip(regularized, before, strict=True):
+                regularizer.l2 = l2
+            self.optimizer.weight_decay = decay
+
+    def _trained(
+        self, trainable: list[jax.Array], weights: Weights, x: jax.Array
+    ) -> tuple[jax.Array, list[Any], list[jax.Array]]:
+        """Logits, state and penalties of a call as in training, weights as `turned` has them."""
+        called = self.model.stateless_call(
+            self._layout.trainable(trainable),
+            self._join_state(weights.statistics, weights.seeds),
+            self._shaped(x),
+            training=True,
+            return_losses=True,
+        )
+        return cast("tuple[jax.Array, list[Any], list[jax.Array]]", called)
+
+    def _logits(self, weights: Weights, x: jax.Array) -> jax.Array:
+        """Logits of scaled inputs, not as in training, weights as Keras has them."""
+        state = self._join_state(weights.statistics, weights.seeds)
+        logits, _ = self.model.stateless_call(
+            weights.trainable, state, self._shaped(x), training=False
+        )
+        return cast("jax.Array", logits)
+
+
+_LANES: Any = Weights(*cast("Any", (0, 0, 0, None, 0)))  # axes, where arrays will be
+
+
+def each_lane(function: Callable[[Weights], Any], weights: Weights) -> Any:  # noqa: ANN401
+    """A function of one lane's weights for every lane; a single one is not mapped."""
+    if weights.trainable[0].shape[0] == 1:
+        return _add_axis(function(_drop_axis(weights)))
+    return jax.vmap(function, in_axes=(_LANES,))(weights)
+
+
+def over_lanes(step: Callable[..., tuple[Weights, Sums]], lanes: int) -> Callable[..., Any]:
+    """A step of one lane as a step of all; a single lane is not mapped at all, which is faster.
+
+    Args:
+        step: of weights, numbers, a rate, a share for the average, and what all lanes have in
+            common: inputs, labels and directions.
+        lanes: how many there are.
+    """
+    if lanes > 1:
+        axes = (_LANES, 0, 0, 0, None, None, None)
+        return jax.vmap(step, in_axes=axes, out_axes=(_LANES, 0))
+
+    def alone(
+        weights: Weights,
+        numbers: Numbers,
+        rate: jax.Array,
+        share: jax.Array | None,
+        *common: jax.Array | None,
+    ) -> tuple[Weights, Sums]:
+        own = jax.tree.map(lambda leaf: leaf[0], (numbers, rate, share))
+        after, sums = step(_drop_axis(weights), *own, *common)
+        return _add_axis(after._replace(seeds=[]))._replace(seeds=after.seeds), _add_axis(sums)
+
+    return alone
+
+
+def _drop_axis(weights: Weights) -> Weights:
+    bare: Weights = jax.tree.map(lambda leaf: leaf[0], weights._replace(seeds=[]))
+    return bare._replace(seeds=weights.seeds)
+
+
+def _add_axis(tree: Any) -> Any:  # noqa: ANN401 - any tree of arrays
+    return jax.tree.map(lambda leaf: leaf[None], tree)
+
+
+_Answers = tuple[jax.Array, jax.Array]
+
+
+def _first(tree: Any, count: int) -> Any:  # noqa: ANN401 - any tree of arrays
+    """The first rows of every array."""
+    return jax.tree.map(lambda leaf: leaf[:count], tree)
+
+
+class Program(Network):
+    """The epoch and the evaluation of one structure, as pure functions of their arguments.
+
+    Attributes:
+        answer: `probabilities`, compiled when it is first called: not every study asks.
+        settled: `settle`, likewise.
+    """
+
+    def __init__(
+        self,
+        structure: Recipe,
+        input_shape: tuple[int, ...],
+        classes: int,
+        build: Build = TURNED,
+    ) -> None:
+        """Builds the network once; its own weights are never used.
+
+        Args:
+            structure: see `stepladder.training.groups`.
+            input_shape: of one example.
+            classes: units of the last layer.
+            build: what builds the network.
+        """
+        super().__init__(structure, input_shape, classes, build)
+        self._distort = distortion(structure, input_shape)
+        self.answer = jax.jit(self.probabilities)
+        self.settled = jax.jit(self.settle)
+
+    def _unsmoothness(
+        self,
+        trainable: list[jax.Array],
+        weights: Weights,
+        numbers: Numbers,
+        x: jax.Array,
+        logits: jax.Array,
+        direction: jax.Array,
+    ) -> jax.Array:
+        """What virtual adversarial training adds to one lane's loss.
+
+        Inputs a step away go through the network as those themselves: normalised by their own
+        batch, with the same units dropped, and leaving no trace in its statistics.
+        """
+        frozen = lax.stop_gradient(trainable)
+        assert numbers.vat is not None
+        assert numbers.vat_xi is not None
+        return local_unsmoothness(
+            lambda moved: self._trained(trainable, weights, moved)[0],
+            lambda moved: self._trained(frozen, weights, moved)[0],
+            x, logits, direction, numbers.vat, numbers.vat_xi,
+        )  # fmt: skip
+
+    def _step(
+        self,
+        weights: Weights,
+        numbers: Numbers,
+        rate: jax.Array,
+        share: jax.Array | None,
+        x: jax.Array,
+        y: jax.Array,
+        direction: jax.Array | None,
+    ) -> tuple[Weights, Sums]:
+        """One optimizer step of one lane, its weights as `turned` has them."""
+
+        def objective(trainable: list[jax.Array]) -> tuple[jax.Array, Any]:
+            logits, state, losses = self._trained(trainable, weights, x)
+            smoothing = numbers.label_smoothing if self.structure.label_smoothing else None
+            loss = cross_entropy(logits, y, smoothing).mean() + sum(losses)
+            if direction is not None:
+                loss += self._unsmoothness(trainable, weights, numbers, x, logits, direction)
+            return loss, (logits, state)
+
+        with self._with(numbers):
+            gradients, (logits, state) = jax.grad(objective, has_aux=True)(weights.trainable)
+            slots = list(weights.optimizer)
+            slots[self._rate_at] = rate
+            trainable, slots = self.optimizer.stateless_apply(slots, gradients, weights.trainable)
+        sums = Sums(
+            cross_entropy(logits, y, None).sum(),
+            (logits.argmax(axis=1) == classes_of(y)).sum(),
+        )
+        average = [
+            old + share * (new - old)
+            for old, new in zip(
+                weights.average, trainable if share is not None else (), strict=True
+            )
+        ]
+        return Weights(trainable, slots, *self.split_state(state), average), sums
+
+    def epoch(
+        self,
+        weights: Weights,
+        numbers: Numbers,
+        data: Data,
+        order: jax.Array,
+        tail: jax.Array,
+        rates: jax.Array,
+        more: More = NOTHING_MORE,
+        sums: Sums | None = None,
+    ) -> tuple[Weights, Sums]:
+        """One pass over the training examples, or a segment of one.
+
+        Args:
+            weights: where the lanes stand.
+            numbers: of each lane.
+            data: all examples.
+            order: int32 (full batches, batch size), rows of `data`.
+            tail: int32 (rest,): the last, shorter batch, trained as a batch of its own size as
+                `keras.Model.fit` does; may be empty.
+            rates: float32 (steps, lanes).
+            more: what else each step is given.
+            sums: over the segments before; None where there is none.
+
+        Returns:
+            The weights after the pass, and sums over its examples as they were trained on.
+        """
+        lanes = over_lanes(self._step, rates.shape[1])
+
+        def step(
+            carry: tuple[Weights, Sums], at: tuple[jax.Array, jax.Array, More]
+        ) -> tuple[tuple[Weights, Sums], None]:
+            weights, sums = carry
+            index, rate, more = at
+            shared = self._prepared(*data.batch(index), more)
+            weights, added = lanes(weights, numbers, rate, more.average, *shared)
+            return (weights, sums.plus(added)), None
+
+        carry = (self.turned(weights), sums or Sums.none(rates.shape[1]))
+        carry, _ = lax.scan(step, carry, (order, *_first((rates, more), len(order))))
+        if len(tail):
+            carry, _ = step(carry, (tail, *jax.tree.map(lambda leaf: leaf[-1], (rates, more))))
+        weights, sums = carry
+        return self.turned(weights), sums
+
+    def _prepared(
+        self, x: jax.Array, y: jax.Array, more: More
+    ) -> tuple[jax.Array, jax.Array, jax.Array | None]:
+        """A batch as all lanes are trained on it, and directions in which it may be moved."""
+        if self._distort is not None:
+            x = self._distort(x, more.warp, more.strength)
+        if more.mix is not None:
+            x, y = mixed(x, y, more.mix, self.classes)
+        return x, y, None if more.perturb is None else directions(more.perturb, x.shape)
+
+    def settle(
+        self, weights: Weights, data: Data, order: jax.Array, more: More = NOTHING_MORE
+    ) -> Weights:
+        """Weights with the statistics of batch normalisation that belong to them.
+
+        Args:
+            weights: averages in the place of what a step has left.
+            data: all examples.
+            order: int32 (batches, size), rows of `data`, from which statistics are taken.
+            more: by which these batches are distorted and mixed.
+        """
+
+        def step(kept: list[Any], at: tuple[jax.Array, jax.Array, More]) -> tuple[list[Any], None]:
+            index, share, more = at
+            x, _, _ = self._prepared(*data.batch(index), more)
+
+            def lane(weights: Weights) -> list[Any]:
+                state = self._join_state(weights.statistics, weights.seeds)
+                with remembering(self.model, share):
+                    _, state = self.model.stateless_call(
+                        weights.trainable, state, self._shaped(x), training=True
+                    )
+                return self.split_state(state)[0]
+
+            return each_lane(lane, weights._replace(statistics=kept)), None
+
+        seen = jnp.arange(len(order), dtype=jnp.float32)
+        kept, _ = lax.scan(step, weights.statistics, (order, seen / (seen + 1), more))
+        return weights._replace(statistics=kept)
+
+    def evaluate(
+        self, weights: Weights, data: Data, index: jax.Array, count: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
+        """Answers and losses of trained lanes, without dropout.
+
+        Args:
+            weights: of the lanes.
+            data: all examples.
+            index: int32 (examples,), rows of `data`; those past `count` are padding.
+            count: rows that are meant.
+
+        Returns:
+            Predicted classes int32 (lanes, rows) and summed cross-entropy float32 (lanes,).
+        """
+        x, y = data.batch(index)
+        meant = jnp.arange(len(index)) < count
+
+        def lane(weights: Weights) -> tuple[jax.Array, jax.Array]:
+            logits = self._logits(weights, x)
+            loss = jnp.where(meant, cross_entropy(logits, y, None), 0.0).sum()
+            return logits.argmax(axis=1).astype(jnp.int32), loss
+
+        return cast("_Answers", each_lane(lane, weights))
+
+    def probabilities(self, weights: Weights, data: Data, index: jax.Array) -> jax.Array:
+        """What trained lanes answer, without dropout: float32 (lanes, rows, classes).
+
+        Args:
+            weights: of the lanes.
+            data: all examples.
+            index: int32 (rows,), rows of `data`.
+        """
+        x, _ = data.batch(index)
+        return cast("jax.Array", each_lane(lambda lane: self._softmax(lane, x), weights))
+
+    def _softmax(self, weights: Weights, x: jax.Array) -> jax.Array:
+        """Probabilities, (examples, classes), that one lane gives scaled inputs."""
+        return jax.nn.softmax(self._logits(weights, x))
+
+    def probe(self, weights: Weights, data: Data, index: jax.Array) -> Reading:
+        """A look into every lane; nothing of it is trained on.
+
+        Args:
+            weights: of the lanes.
+            data: all examples.
+            index: int32 (images,), rows of `data`.
+        """
+        x, y = data.batch(index)
+
+        def lane(weights: Weights) -> Reading:
+            state = self._join_state(weights.statistics, weights.seeds)
+            return self.inside.read(weights.trainable, state, self._shaped(x), y)
+
+        return cast("Reading", each_lane(lane, weights))

@@ -1,0 +1,199 @@
+"""Learning rates, data order, per-step draws."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from stepladder.study.recipe import DISTORTIONS, Recipe
+from stepladder.trials.seeding import generator
+
+__all__ = [
+    "FORESEEING",
+    "NOTHING_MORE",
+    "More",
+    "averaging",
+    "data_order",
+    "draws",
+    "goes_on",
+    "learning_rates",
+    "steps_per_epoch",
+]
+
+FORESEEING = ("warmup", "augment_calm", "swa")
+"""Shares of a training, which where it ends decides."""
+
+_ONE_CYCLE_WARMUP = 0.3
+_ONE_CYCLE_START = 1 / 25
+_ONE_CYCLE_END = 1 / 250_000
+
+
+def steps_per_epoch(examples: int, batch_size: int) -> int:
+    """Optimizer steps of an epoch; the last one may see a shorter batch."""
+    return math.ceil(examples / batch_size)
+
+
+def data_order(examples: int, seed: int, replicate: int, epoch: int) -> npt.NDArray[np.int32]:
+    """The order in which an epoch goes through its examples.
+
+    Args:
+        examples: how many there are.
+        seed: the study's seed.
+        replicate: the replicate's number.
+        epoch: the epoch, from 0; each has a stream of its own, so that any can be resumed.
+
+    Returns:
+        int32 (examples,): a permutation of 0…examples-1.
+    """
+    order = generator(seed, replicate, "order", epoch).permutation(examples)
+    return order.astype(np.int32)
+
+
+def learning_rates(recipe: Recipe, steps: int) -> npt.NDArray[np.float32]:
+    """The learning rate of every step of a training.
+
+    - constant: the peak throughout.
+    - step: times `decay_rate` after every `decay_epochs` epochs.
+    - cosine: half a cosine from the peak to 0 (Loshchilov, Hutter 2017, without restarts).
+    - one_cycle: from 1/25 of the peak up to it along half a cosine, then down to 1/250,000 of
+      it along another (Smith, Topin 2018; momentum stays as it is).
+
+    `warmup` is the share of all steps over which a schedule first rises, linearly from 0, to
+    its peak.
+
+    Args:
+        recipe: its schedule and peak.
+        steps: optimizer steps an epoch.
+
+    Returns:
+        float32 (epochs, steps).
+    """
+    total = recipe.epochs * steps
+    step = np.arange(total, dtype=np.float64)
+    if recipe.schedule == "one_cycle":
+        factor = _one_cycle(step, total, recipe.warmup or _ONE_CYCLE_WARMUP)
+    else:
+        rising = round(recipe.warmup * total)
+        after = np.maximum(step - rising, 0)
+        factor = np.minimum(1.0, (step + 1) / (rising + 1)) * _decay(
+            recipe, after, total - rising, steps
+        )
+    rates = recipe.learning_rate * factor
+    return rates.astype(np.float32).reshape(recipe.epochs, steps)
+
+
+def goes_on(recipe: Recipe) -> bool:
+    """Whether a training of more epochs begins with every step that this one has.
+
+    That is so where learning rates, strengths of distortions and averages of weights depend on
+    the epochs that are past and not on those that are to come.
+    """
+    foresees = any(getattr(recipe, field) for field in FORESEEING)
+    return recipe.schedule in ("constant", "step") and not foresees
+
+
+def _decay(
+    recipe: Recipe, step: npt.NDArray[np.float64], total: int, steps: int
+) -> npt.NDArray[np.float64]:
+    if recipe.schedule == "step":
+        return np.power(recipe.decay_rate, step // (recipe.decay_epochs * steps))
+    if recipe.schedule == "cosine":
+        return (1 + np.cos(np.pi * step / max(1, total))) / 2  # 0 where all of it is warm-up
+    return np.ones_like(step)
+
+
+def _one_cycle(step: npt.NDArray[np.float64], total: int, warmup: float) -> npt.NDArray[np.float64]:
+    peak = max(1.0, warmup * total - 1)
+    rising = np.clip(step / peak, 0, 1)
+    falling = np.clip((step - peak) / max(1.0, total - 1 - peak), 0, 1)
+    up = _ONE_CYCLE_START + (1 - _ONE_CYCLE_START) * (1 - np.cos(np.pi * rising)) / 2
+    down = 1 + (_ONE_CYCLE_END - 1) * (1 - np.cos(np.pi * falling)) / 2
+    return np.where(step <= peak, up, down)
+
+
+_CALM = 0.5
+"""Strength of distortions in the calm last part of a training."""
+
+
+class More(NamedTuple):
+    """One row a step of each array; None where a recipe has no use for it.
+
+    Attributes:
+        warp: uint32 (steps, 2), from which distortions are drawn.
+        strength: float32 (steps,), of distortions.
+        mix: float32 (steps,), share of an image in its mixture with the next one.
+        perturb: uint32 (steps, 2), from which directions of perturbation are drawn.
+        average: float32 (steps, lanes), how far the average of the weights moves to them.
+    """
+
+    # NumPy's arrays on the host, JAX' where a program is traced.
+    warp: Any = None
+    strength: Any = None
+    mix: Any = None
+    perturb: Any = None
+    average: Any = None
+
+    def part(self, start: int | None, stop: int | None) -> More:
+        """The rows of some steps."""
+        return More(*(None if each is None else each[start:stop] for each in self))
+
+
+NOTHING_MORE = More()
+
+
+def draws(recipe: Recipe, seed: int, replicate: int, epoch: int, steps: int) -> More:
+    """All but averages, which lanes do not share, for the steps of an epoch.
+
+    Args:
+        recipe: what is trained.
+        seed: the study's seed.
+        replicate: the replicate's number.
+        epoch: from 0; each has a stream of its own, so that any can be resumed.
+        steps: of the epoch.
+    """
+    made = More()
+    if any(getattr(recipe, field) for field in DISTORTIONS):
+        words = generator(seed, replicate, "augment", epoch)
+        total = recipe.epochs * steps
+        calm = np.arange(epoch * steps, (epoch + 1) * steps) >= total * (1 - recipe.augment_calm)
+        made = made._replace(
+            warp=words.integers(0, 2**32, (steps, 2), np.uint32),
+            strength=np.where(calm, _CALM, 1).astype(np.float32),
+        )
+    if recipe.mixup:
+        shares = generator(seed, replicate, "mixup", epoch).beta(recipe.mixup, recipe.mixup, steps)
+        made = made._replace(mix=shares.astype(np.float32))
+    if recipe.vat:
+        words = generator(seed, replicate, "perturb", epoch)
+        made = made._replace(perturb=words.integers(0, 2**32, (steps, 2), np.uint32))
+    return made
+
+
+def averaging(recipe: Recipe, steps: int) -> npt.NDArray[np.float32] | None:
+    """How far the average moves to the weights after each step, float32 (epochs, steps), or None.
+
+    `average += share * (weights - average)`. With an exponential average of decay d the share
+    after step t, from 1, is (1 - d) / (1 - d^t): the average is then the mean of the weights after
+    steps 1…t with weights d^(t - step), and owes nothing to those before the first. Stochastic
+    weight averaging takes the plain mean of the weights at the ends of the last epochs.
+
+    Args:
+        recipe: what is trained.
+        steps: of an epoch.
+
+    Reference:
+        Kingma, Ba 2015, section 3, for the correction; Izmailov et al. 2018, algorithm 1.
+    """
+    if recipe.ema:
+        step = np.arange(1, recipe.epochs * steps + 1, dtype=np.float64)
+        share = -(1 - recipe.ema) / np.expm1(step * math.log(recipe.ema))
+        return share.astype(np.float32).reshape(recipe.epochs, steps)
+    if recipe.swa:
+        count = max(1, round(recipe.swa * recipe.epochs))
+        shares = np.zeros((recipe.epochs, steps), np.float32)
+        shares[recipe.epochs - count :, -1] = 1 / np.arange(1, count + 1)
+        return shares
+    return None

@@ -1,0 +1,213 @@
+"""Arrays + JSON in frames and files."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import struct
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from stepladder.files import write_whole
+from stepladder.study.schema import fingerprint
+from stepladder.training.groups import Group
+
+__all__ = [
+    "MAGIC",
+    "Array",
+    "Checkpoint",
+    "Frame",
+    "head",
+    "number",
+    "read",
+    "receive",
+    "receive_header",
+    "remove_file",
+    "send",
+    "shared",
+    "write",
+]
+
+Array = npt.NDArray[Any]
+Frame = tuple[dict[str, Any], dict[str, Array]]
+
+_LENGTH = struct.Struct("<Q")
+
+
+def send(
+    stream: BinaryIO, header: Mapping[str, Any], arrays: Mapping[str, Array] | None = None
+) -> None:
+    """Writes one frame and flushes it.
+
+    Args:
+        stream: a binary stream.
+        header: JSON values; the key "arrays" is taken.
+        arrays: of any shape and of numbers or booleans, by name.
+
+    Raises:
+        BrokenPipeError: if the other side is gone.
+        ValueError: if an array holds objects.
+    """
+    parts = {name: np.asarray(array, order="C") for name, array in (arrays or {}).items()}
+    if any(part.dtype.hasobject for part in parts.values()):
+        raise ValueError("arrays must hold numbers, found objects; convert them first")
+    described = [[name, part.dtype.str, list(part.shape)] for name, part in parts.items()]
+    text = json.dumps({**header, "arrays": described}).encode()
+    stream.write(_LENGTH.pack(len(text)) + text)
+    for part in parts.values():
+        stream.write(part.tobytes())
+    stream.flush()
+
+
+def receive(stream: BinaryIO) -> Frame | None:
+    """Reads one frame, or None where the stream has ended, in the middle of a frame included.
+
+    Returns:
+        The header without "arrays", and the arrays by name; each owns its memory.
+    """
+    header = receive_header(stream)
+    if header is None:
+        return None
+    arrays = {}
+    for name, dtype, shape in header.pop("arrays"):
+        array = np.empty(shape, np.dtype(dtype))
+        body = _exactly(stream, array.nbytes)
+        if body is None:
+            return None
+        arrays[name] = np.frombuffer(body, array.dtype).reshape(shape)
+    return header, arrays
+
+
+def receive_header(stream: BinaryIO) -> dict[str, Any] | None:
+    """Reads the header of a frame, the descriptions of its arrays under "arrays", and no more."""
+    head = _exactly(stream, _LENGTH.size)
+    text = None if head is None else _exactly(stream, _LENGTH.unpack(head)[0])
+    return None if text is None else dict(json.loads(text))
+
+
+def _exactly(stream: BinaryIO, size: int) -> bytearray | None:
+    body = bytearray(size)
+    view, filled = memoryview(body), 0
+    while filled < size:
+        part = stream.read(min(size - filled, 1 << 24))
+        if not part:
+            return None
+        view[filled : filled + len(part)] = part
+        filled += len(part)
+    return body
+
+
+MAGIC = b"stepladder checkpoint 1\n"
+_DIGEST_BYTES = 32
+_BROKEN = (ValueError, KeyError, TypeError, MemoryError)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a group stood.
+
+    Attributes:
+        trials: id of the trial of each lane.
+        done: how far it was, in whatever steps its engine counts, growing.
+        more: other values, as JSON has them.
+        arrays: numbers by name.
+    """
+
+    trials: tuple[str, ...]
+    done: int
+    more: Mapping[str, Any]
+    arrays: Mapping[str, Array]
+
+    def is_like(self, arrays: Mapping[str, Array]) -> bool:
+        """Whether its arrays have the names, kinds and shapes of some others."""
+        return self.arrays.keys() == arrays.keys() and all(
+            (self.arrays[name].dtype, self.arrays[name].shape) == (array.dtype, array.shape)
+            for name, array in arrays.items()
+        )
+
+
+def shared(group: Group, whatever_epochs: bool = False) -> str:
+    """How the names of files begin that may hold a group, whatever else it then held.
+
+    Args:
+        group: whose trials are looked for, or were trained.
+        whatever_epochs: whether the number of epochs makes no difference.
+    """
+    key = replace(group.key, epochs=0) if whatever_epochs else group.key
+    how: list[object] = [*group.before]
+    if group.stacking.axis != "one":  # of several replicates, any may be the first that is left
+        key, how = replace(key, replicate=0), [*how, *group.stacking]
+    return fingerprint([repr(key), group.lanes, group.trials[0].dataset, *how])[:24]
+
+
+def number(file: Path) -> int:
+    """The number at the end of a file's name, 0 where there is none."""
+    text = file.stem.rpartition("-")[2]
+    return int(text) if text.isdigit() else 0
+
+
+def write(file: Path, state: Checkpoint, versions: Mapping[str, str]) -> None:
+    """Writes where a group stood.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    body = io.BytesIO()
+    header = {
+        "trials": list(state.trials),
+        "done": state.done,
+        "more": {**state.more, "versions": dict(versions)},
+    }
+    send(body, header, state.arrays)
+    write_whole(file, MAGIC + hashlib.sha256(body.getbuffer()).digest() + body.getbuffer())
+
+
+def read(file: Path) -> tuple[Checkpoint | None, str]:
+    """A file's checkpoint, or None and what is wrong with it."""
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        return None, f"cannot be read: {error.strerror or error}"
+    start = len(MAGIC) + _DIGEST_BYTES
+    body = content[start:]
+    if (
+        content[: len(MAGIC)] != MAGIC
+        or hashlib.sha256(body).digest() != content[len(MAGIC) : start]
+    ):
+        return None, "is damaged"
+    try:
+        frame = receive(io.BytesIO(body))
+        if frame is None:
+            return None, "ends too early"
+        header, arrays = frame
+        return Checkpoint(tuple(header["trials"]), header["done"], header["more"], arrays), ""
+    except _BROKEN as error:
+        return None, f"is not as it was written: {type(error).__name__}"
+
+
+def head(file: Path) -> Checkpoint | None:
+    """What a file says of itself, without arrays and unchecked, or None where it says nothing."""
+    try:
+        with file.open("rb") as stream:
+            if stream.read(len(MAGIC)) != MAGIC:
+                return None
+            stream.seek(_DIGEST_BYTES, 1)
+            header = receive_header(stream)
+        if header is None:
+            return None
+        return Checkpoint(tuple(header["trials"]), header["done"], header["more"], {})
+    except (OSError, *_BROKEN):
+        return None
+
+
+def remove_file(file: Path) -> None:
+    """Removes a file that another process may have removed already."""
+    with suppress(OSError):
+        file.unlink()

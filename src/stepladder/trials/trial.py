@@ -1,0 +1,392 @@
+"""Trial, TrialResult, TrialSummary, History, Probes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property, lru_cache
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from stepladder.study.recipe import Recipe
+from stepladder.study.schema import canonical_json, digest
+from stepladder.study.search import SEARCH_REPLICATES
+from stepladder.trials.seeding import NUMERICS_VERSION
+
+__all__ = [
+    "Curve",
+    "Engine",
+    "Final",
+    "Outcome",
+    "Probes",
+    "Score",
+    "Signs",
+    "Trial",
+    "TrialResult",
+    "answers",
+    "only_answer",
+    "outcome_of",
+    "trial_id",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Probes:
+    """What a network was like inside at each epoch's end, on a fixed few of its training images.
+
+    It is called on them as in training, batches normalised by their own statistics, but without
+    dropout, and learns nothing from it. Every array is float32; a trial that diverged at epoch *e*
+    (from 1) has NaN from there on.
+
+    Attributes:
+        kernels: name of each trainable weight matrix, first to last.
+        gradient_norm: Euclidean norm of the mean cross-entropy's gradient by each of them, without
+            penalties and label smoothing, of shape (epochs, kernels).
+        layers: name of each hidden layer whose activation is known, first to last.
+        dead: share of its units that answer no image, of shape (epochs, layers); NaN where the
+            activation has no such state, as sigmoid and tanh have none.
+        saturated: share of its units that lie in the flat parts of sigmoid or tanh, of shape
+            (epochs, layers); NaN for other activations.
+        input_mean: mean of the inputs as the network gets them.
+        input_deviation: their standard deviation over all inputs and images.
+    """
+
+    kernels: tuple[str, ...]
+    gradient_norm: npt.NDArray[np.float32]
+    layers: tuple[str, ...]
+    dead: npt.NDArray[np.float32]
+    saturated: npt.NDArray[np.float32]
+    input_mean: float
+    input_deviation: float
+
+    def __post_init__(self) -> None:
+        """Checks that arrays and names agree.
+
+        Raises:
+            ValueError: if they do not.
+        """
+        epochs = len(self.gradient_norm)
+        wanted = {
+            "gradient_norm": (epochs, len(self.kernels)),
+            "dead": (epochs, len(self.layers)),
+            "saturated": (epochs, len(self.layers)),
+        }
+        for name, shape in wanted.items():
+            found: npt.NDArray[np.float32] = getattr(self, name)
+            if found.shape != shape or found.dtype != np.float32:
+                raise ValueError(
+                    f"{name} must be float32 of shape {shape}, one row an epoch and one column a "
+                    f"name, found {found.dtype} of shape {found.shape}"
+                )
+
+    @property
+    def epochs(self) -> int:
+        """The number of epochs."""
+        return len(self.gradient_norm)
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What a trial's epochs come to, as its diagnosis needs them: kept beside its scores.
+
+    So that diagnosing a study of many trials needs none of their epochs. NaN where a number is not
+    known. All of a trial that diverged is of the epochs before that.
+
+    Attributes:
+        best_epoch: the epoch, from 1, of the lowest validation loss.
+        best_val_loss: that loss.
+        last_val_loss: of the last epoch.
+        best_train_loss: training loss in the epoch of the lowest validation loss.
+        last_train_loss: of the last epoch.
+        late_epochs: how many epochs `late_gain` is about.
+        late_gain: what validation accuracy rose by, in fractions: its mean over the last
+            `late_epochs` epochs less that over as many before them.
+        first_gradient: median over epochs of the gradient's norm at the first weight matrix.
+        last_gradient: that at the last weight matrix.
+        whole_gradient: that over all weight matrices together.
+        dead: share of dead units at the end, in the layer with most.
+        dead_layer: that layer's name, or "".
+        saturated: share of saturated units at the end, in the layer with most.
+        saturated_layer: that layer's name, or "".
+        input_mean: mean of the inputs as the network gets them.
+        input_deviation: their standard deviation.
+    """
+
+    best_epoch: float = math.nan
+    best_val_loss: float = math.nan
+    last_val_loss: float = math.nan
+    best_train_loss: float = math.nan
+    last_train_loss: float = math.nan
+    late_epochs: float = math.nan
+    late_gain: float = math.nan
+    first_gradient: float = math.nan
+    last_gradient: float = math.nan
+    whole_gradient: float = math.nan
+    dead: float = math.nan
+    dead_layer: str = ""
+    saturated: float = math.nan
+    saturated_layer: str = ""
+    input_mean: float = math.nan
+    input_deviation: float = math.nan
+
+
+Engine = Literal["population", "fit"]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One recipe and one replicate: the unit that is trained, stored and resumed.
+
+    Attributes:
+        recipe: what is trained.
+        dataset: fingerprint of the dataset.
+        validation: validation examples, a number.
+        seed: the study's seed.
+        replicate: which draw of everything random, from 0.
+        engine: what trains it; the fit engine names its Keras backend too (`fit/tensorflow`).
+        numerics: version of the arithmetic, so that results of another are never mixed in.
+    """
+
+    recipe: Recipe
+    dataset: str
+    validation: int
+    seed: int
+    replicate: int
+    engine: str = "population"
+    numerics: int = NUMERICS_VERSION
+
+    @cached_property
+    def id(self) -> str:
+        """SHA-256 of all that decides the outcome: equal trials are trained once."""
+        written = self.recipe.canonical
+        return trial_id(
+            written, self.dataset, self.validation, self.seed, self.replicate, self.engine,
+            self.numerics,
+        )  # fmt: skip
+
+    @property
+    def is_candidate(self) -> bool:
+        """Whether it is of a search's candidate, of which validation figures alone are ever read.
+
+        It is scored on no other part, and nobody looks into its network.
+        """
+        return self.replicate >= SEARCH_REPLICATES
+
+    @property
+    def declared(self) -> dict[str, Any]:
+        """All that decides the outcome, as JSON has it."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {**values, "recipe": self.recipe.model_dump(mode="json")}
+
+
+def trial_id(
+    recipe: str,
+    dataset: str,
+    validation: int,
+    seed: int,
+    replicate: int,
+    engine: str,
+    numerics: int,
+) -> str:
+    """The id of a trial whose recipe is at hand as its canonical JSON; see `Trial`.
+
+    Raises:
+        ValueError: if a number is no whole one.
+    """
+    # The canonical JSON of all seven, put together of what the trials of an arm share and what not.
+    before = _before_recipe(dataset, engine, numerics)
+    after = f'"replicate":{replicate:d},"seed":{seed:d},"validation":{validation:d}}}'
+    return digest(f'{before},"recipe":{recipe},{after}')
+
+
+@lru_cache(maxsize=64)
+def _before_recipe(dataset: str, engine: str, numerics: int) -> str:
+    shared = {"dataset": dataset, "engine": engine, "numerics": numerics}
+    return canonical_json(shared).removesuffix("}")
+
+
+@dataclass(frozen=True)
+class Score:
+    """Loss and accuracy of a trained network on one part of the data, without dropout.
+
+    Attributes:
+        loss: mean cross-entropy in nats, without penalties and without label smoothing.
+        accuracy: fraction in 0…1.
+    """
+
+    loss: float
+    accuracy: float
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A training epoch by epoch; every array float64 of shape (epochs,).
+
+    A trial that diverged at epoch *e* (from 1) has NaN from there on.
+
+    Attributes:
+        train_loss: mean cross-entropy of the epoch's batches while training, as Keras' history
+            has it but without penalties.
+        train_accuracy: fraction in 0…1 of the same batches, dropout on.
+        val_loss: cross-entropy on the validation part at the epoch's end.
+        val_accuracy: fraction in 0…1 on the validation part at the epoch's end.
+        val_commonest: share of the validation part that gets the commonest answer; 1 is a
+            network that answers one class to everything.
+        seconds: time since the training began at the epoch's end, compiling left out.
+    """
+
+    train_loss: npt.NDArray[np.float64]
+    train_accuracy: npt.NDArray[np.float64]
+    val_loss: npt.NDArray[np.float64]
+    val_accuracy: npt.NDArray[np.float64]
+    val_commonest: npt.NDArray[np.float64]
+    seconds: npt.NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        """Checks that all arrays have one length.
+
+        Raises:
+            ValueError: if they have not.
+        """
+        shapes = {field.name: getattr(self, field.name).shape for field in fields(self)}
+        if len(set(shapes.values())) != 1 or any(len(shape) != 1 for shape in shapes.values()):
+            raise ValueError(f"curve arrays must all have shape (epochs,), found {shapes}")
+
+    @property
+    def epochs(self) -> int:
+        """The number of epochs."""
+        return len(self.seconds)
+
+
+@dataclass(frozen=True, eq=False)
+class Final:
+    """What a trial ended with: all that calling its network needs, and what it then answers.
+
+    Attributes:
+        trainable: float32, in the order and shapes of the network's `trainable_variables`, as
+            `stepladder.training.keras_models.build` makes it of the trial's recipe.
+            Where weights are averaged,
+            these are the averages, which all scores are of.
+        statistics: its `non_trainable_variables` in their order, states of random generators left
+            out: the moving means and variances of batch normalisation.
+        scale: what inputs are multiplied by, float32 of shape () or flat, (values,).
+        shift: what is then added to them, of the same shape.
+        validation_rows: which examples of the dataset's training part were held out, int32.
+        validation_labels: their classes, int32.
+        validation_probabilities: float32 (held-out examples, classes), each row with the sum 1.
+        test_labels: classes of the test part, int32.
+        test_probabilities: float32 (test examples, classes).
+    """
+
+    trainable: tuple[npt.NDArray[np.float32], ...]
+    statistics: tuple[npt.NDArray[np.float32], ...]
+    scale: npt.NDArray[np.float32]
+    shift: npt.NDArray[np.float32]
+    validation_rows: npt.NDArray[np.int32]
+    validation_labels: npt.NDArray[np.int32]
+    validation_probabilities: npt.NDArray[np.float32]
+    test_labels: npt.NDArray[np.int32]
+    test_probabilities: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class TrialResult:
+    """All that is kept of one finished trial.
+
+    Attributes:
+        trial: what was trained.
+        curve: its epochs.
+        train: score of the final weights on all training images, without dropout; NaN for a
+            search's candidate.
+        validation: score of the final weights on the validation part.
+        test: score of the final weights on the test part; NaN for a search's candidate.
+        test_predictions: class given to each test image, uint16 of shape (test examples,), (0,) for
+            a search's candidate.
+        test_correct: whether it is right, bool of the same shape.
+        diverged: the epoch, from 1, in which the trial became non-finite, or None. Scores of a
+            diverged trial are NaN, its predictions 0 and all counted wrong.
+        parameters: trainable numbers of the network.
+        seconds: training time of this trial alone, compiling left out.
+        versions: of what trained it, such as {"keras": "3.15.1"}.
+        probes: what the network was like inside; None where its engine does not look, where it
+            was trained before stepladder did, where epochs were not read, and for a candidate.
+        signs: what its epochs come to, or None where it was trained before they were kept.
+        final: what it ended with, on the way from training to the run's folder; no store has it.
+    """
+
+    trial: Trial
+    curve: Curve
+    train: Score
+    validation: Score
+    test: Score
+    test_predictions: npt.NDArray[np.uint16]
+    test_correct: npt.NDArray[np.bool_]
+    diverged: int | None
+    parameters: int
+    seconds: float
+    versions: dict[str, str]
+    probes: Probes | None = None
+    signs: Signs | None = None
+    final: Final | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """A trial as it is judged; see `TrialResult` for the attributes that it shares.
+
+    Attributes:
+        answer: the class given to every test image where it is the same, else None.
+        bits: whether each test image is answered right, eight in a byte.
+        images: how many test images there are.
+    """
+
+    curve: Curve
+    train: Score
+    validation: Score
+    test: Score
+    diverged: int | None
+    parameters: int
+    seconds: float
+    answer: int | None
+    bits: npt.NDArray[np.uint8]
+    images: int
+    probes: Probes | None = None
+    signs: Signs | None = None
+
+
+def outcome_of(result: TrialResult) -> Outcome:
+    """What judging keeps of a trial."""
+    return Outcome(
+        curve=result.curve,
+        train=result.train,
+        validation=result.validation,
+        test=result.test,
+        diverged=result.diverged,
+        parameters=result.parameters,
+        seconds=result.seconds,
+        answer=only_answer(result.test_predictions),
+        bits=np.packbits(result.test_correct),
+        images=len(result.test_correct),
+        probes=result.probes,
+        signs=result.signs,
+    )
+
+
+def answers(outcomes: Sequence[Outcome]) -> npt.NDArray[np.bool_]:
+    """Whether each test image is answered right, bool of shape (outcomes, test examples).
+
+    Args:
+        outcomes: at least one, all of the same test images.
+    """
+    bits = np.stack([each.bits for each in outcomes])
+    return np.unpackbits(bits, axis=1, count=outcomes[0].images).view(np.bool_)
+
+
+def only_answer(predictions: npt.NDArray[np.uint16]) -> int | None:
+    """The class that every prediction is of, or None."""
+    if not len(predictions) or np.ptp(predictions) != 0:
+        return None
+    return int(predictions[0])
