@@ -14,7 +14,7 @@ from scipy import stats
 from scipy.special import ndtr
 
 from calibration import ALPHA, DRAWS
-from stepladder.statistics import factorial, new_images, paired_t, win_share
+from stepladder.statistics import factorial, new_images, paired_t, prediction, win_share
 from stepladder.statistics.sequential import looks_of, replay
 
 Floats = npt.NDArray[np.float64]

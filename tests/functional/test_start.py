@@ -38,9 +38,9 @@ HEAVY = (
 def test_help_imports_nothing_heavy(words):
     code = (
         "import sys\n"
-        "from stepladder import cli\n"
+        "from stepladder.cli import main\n"
         f"sys.argv = ['stepladder', *{words!r}]\n"
-        "try:\n    cli.main()\nexcept SystemExit as end:\n    assert not end.code\n"
+        "try:\n    main.main()\nexcept SystemExit as end:\n    assert not end.code\n"
         f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -52,9 +52,9 @@ def test_results_import_what_they_need_and_no_more(made_up):
     names = ("keras", "jax", "matplotlib", "optuna", "PIL", "h5py", "scipy.stats", "scipy.ndimage")
     code = (
         "import sys\n"
-        "from stepladder import cli\n"
+        "from stepladder.cli import main\n"
         "sys.argv = ['stepladder', 'results', 'runs/small']\n"
-        "try:\n    cli.main()\nexcept SystemExit as end:\n    assert not end.code\n"
+        "try:\n    main.main()\nexcept SystemExit as end:\n    assert not end.code\n"
         f"print([name for name in {names!r} if name in sys.modules], file=sys.stderr)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -15,13 +15,23 @@ from stepladder.execution.local import Event, Worker
 from stepladder.execution.machine import Settings
 from stepladder.execution.progress import Progress
 from stepladder.files import write_whole
+from stepladder.store import Store
 from stepladder.study.recipe import Recipe
 from stepladder.study.schema import fingerprint
-from stepladder.training.groups import ALONE, Axis, Group, Stacking, groups, multiplications
+from stepladder.training.checkpoints import Endings
+from stepladder.training.groups import (
+    ALONE,
+    Axis,
+    Group,
+    Stacking,
+    groups,
+    multiplications,
+    shortened,
+)
 from stepladder.trials.seeding import NUMERICS_VERSION
 from stepladder.trials.trial import Trial
 
-__all__ = ["remembered", "stackings"]
+__all__ = ["remembered", "resume_from_cache", "stackings"]
 
 CHUNK = 8
 """Replicates that are put together where nobody says how many."""
@@ -239,3 +249,34 @@ def _named(structure: Recipe) -> str:
     hidden = "-".join(map(str, structure.hidden))
     kind = f"{structure.activation}, {structure.optimizer}, batches of {structure.batch_size}"
     return f"{hidden} ({kind})"
+
+
+def resume_from_cache(waiting: Sequence[Group], settings: Settings, store: Store) -> list[Group]:
+    """Groups with the number of epochs after which each may go on.
+
+    A group goes on where its store holds all of its trials over fewer epochs, so that a study
+    trained again elsewhere is trained from the beginning, and this machine has their ending.
+
+    Args:
+        waiting: groups to be trained.
+        settings: where endings are kept, if they are.
+        store: where finished trials are.
+
+    Raises:
+        StoreError: if the store cannot be read.
+    """
+    if settings.endings is None:
+        return list(waiting)
+    endings = Endings(**settings.endings)
+    choices = [(group, endings.epochs(group)) for group in waiting]
+    stored = store.has(
+        each for group, found in choices for epochs in found for each in _ids(group, epochs)
+    )
+    return [
+        replace(group, after=next((each for each in found if _ids(group, each) <= stored), 0))
+        for group, found in choices
+    ]
+
+
+def _ids(group: Group, epochs: int) -> set[str]:
+    return {shortened(trial, epochs).id for trial in group.trials}

@@ -13,12 +13,11 @@ from typing import Generic, TypeVar
 from stepladder.data import Dataset
 from stepladder.diagnosis.findings import signs
 from stepladder.errors import StepladderError, WorkerError
-from stepladder.execution.batching import stackings
+from stepladder.execution.batching import resume_from_cache, stackings
 from stepladder.execution.local import Event, Standby, Worker, is_here_and_gone, this_driver
 from stepladder.execution.machine import Settings
 from stepladder.execution.progress import Progress
 from stepladder.files import sweep
-from stepladder.runs.plan import going_on
 from stepladder.store import Driver, Store
 from stepladder.study.loading import ModelFile
 from stepladder.training import checkpoints
@@ -335,7 +334,7 @@ def execute(
         put_together = stackings(planned, missing, dataset, settings, progress)
         if settings.endings:
             sweep(settings.endings["folder"])
-        waiting = going_on(groups(planned, missing, put_together), settings, store)
+        waiting = resume_from_cache(groups(planned, missing, put_together), settings, store)
     else:
         waiting = groups(planned, missing, None, before, keeps)
     if not waiting:

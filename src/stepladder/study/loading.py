@@ -28,6 +28,8 @@ __all__ = [
     "read",
 ]
 
+_BUILT_IN = resources.files("stepladder.study").joinpath("builtin")
+
 _MOST_BYTES = 1_000_000
 _EXAMPLE = 'write model = "conv.py:build"'
 _NAMED = re.compile(r"(?P<file>[^:]+):(?P<function>[^:]+)")
@@ -223,9 +225,7 @@ def read(
         InputError: if no file could be of that name.
     """
     if str(source) in built_in:
-        return resources.files("stepladder.study").joinpath("builtin").joinpath(
-            f"{source}.toml"
-        ).read_text("utf-8"), None
+        return _BUILT_IN.joinpath(f"{source}.toml").read_text("utf-8"), None
     path = usable(source, what.upper())
     try:
         return path.read_text("utf-8"), path.resolve().parent

@@ -154,7 +154,8 @@ def _read(inbox: BinaryIO, frames: queue.SimpleQueue[Frame]) -> None:
 def _serve(setup: dict[str, Any], frames: queue.SimpleQueue[Frame], outbox: BinaryIO) -> None:
     _import_keras()  # the dataset may take as long to come as this takes
     if setup["engine"] == "population":
-        from stepladder.training.population import engine, layers  # noqa: F401
+        import stepladder.training.population.engine
+        import stepladder.training.population.layers  # noqa: F401
     dataset_header, arrays = frames.get()
     dataset = read_dataset(dataset_header, arrays)
     if setup["task"] == "inspect":

@@ -26,7 +26,7 @@ def test_public_names_are_pinned():
 
 def test_nothing_heavy_is_imported_before_it_draws():
     code = (
-        "import sys; from stepladder.report import catalogue, formats, progress, table, write; "
+        "import sys; from stepladder.report import html, markdown, progress, terminal; "
         "print([m for m in ('matplotlib', 'jinja2', 'keras', 'jax') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

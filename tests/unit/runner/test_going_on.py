@@ -9,8 +9,9 @@ from fake_store import FakeStore
 
 from stepladder import Study
 from stepladder.data.synthetic import synthetic
+from stepladder.execution.batching import resume_from_cache
 from stepladder.execution.machine import Settings
-from stepladder.runs.plan import epochs_at_hand, going_on, plan
+from stepladder.runs.plan import cached_epochs, plan
 from stepladder.training.checkpoints import Checkpoint, Endings
 from stepladder.training.groups import Stacking, groups
 
@@ -57,7 +58,7 @@ def study(**fields):
 def at_hand(how, dataset, settings, store):
     """Epochs at hand of each missing trial, in order."""
     made = plan(how, dataset, store, "population")
-    found = epochs_at_hand(made, dataset, settings, store)
+    found = cached_epochs(made, dataset, settings, store)
     return [found.get(trial.id, 0) for trial in made.missing]
 
 
@@ -98,6 +99,6 @@ def test_a_group_knows_after_which_epochs_it_goes_on(dataset, settings, trained)
     store = trained(FakeStore(), study())
     made = plan(study(epochs=8), dataset, store, "population")
     waiting = groups(made.trials, made.missing)
-    assert [group.after for group in going_on(waiting, settings, store)] == [5] * 4
+    assert [group.after for group in resume_from_cache(waiting, settings, store)] == [5] * 4
     stacked = [replace(group, stacking=Stacking("map", 2)) for group in waiting]
-    assert [group.after for group in going_on(stacked, settings, store)] == [0] * 4
+    assert [group.after for group in resume_from_cache(stacked, settings, store)] == [0] * 4

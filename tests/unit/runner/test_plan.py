@@ -90,7 +90,7 @@ def test_an_arm_that_wants_too_many_examples_is_found_out(dataset):
         part_sizes(hungry, dataset)
 
 
-def test_epochs_at_hand_are_not_counted(dataset):
+def test_cached_epochs_are_not_counted(dataset):
     store = FakeStore()
     made = plan(study(), dataset, store, "population")
     store.add(finished(made.trials[0], 0.5))
