@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-STUDY = Path(__file__).parents[2] / "src/stepladder/studies/mnist.toml"
+STUDY = Path(__file__).parents[2] / "src/stepladder/study/builtin/mnist.toml"
 
 CHANGES = {
     "He normal": {"initializer": "he_normal"},

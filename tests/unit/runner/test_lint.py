@@ -7,7 +7,7 @@ from fake_store import FakeStore
 from stepladder import Study
 from stepladder.data.synthetic import synthetic
 from stepladder.runs.plan import part_sizes, plan
-from stepladder.runs.preflight import TOLD, preflight
+from stepladder.runs.preflight import TOLD, preflight_notes
 
 BASE = {"hidden": [3], "activation": "sigmoid", "batch_size": 8, "epochs": 2}
 
@@ -23,7 +23,7 @@ def said(study, dataset, stored=0):
     for trial in first.trials[:stored]:
         store.add(finished(trial, 0.5))
     planned = plan(study, dataset, store, "population")
-    return preflight(planned, dataset, part_sizes(study, dataset))
+    return preflight_notes(planned, dataset, part_sizes(study, dataset))
 
 
 def test_nothing_is_said_of_a_plain_ladder(dataset):
