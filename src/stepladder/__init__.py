@@ -18,8 +18,6 @@ from stepladder.version import __version__
 
 if TYPE_CHECKING:
     from stepladder.api import (
-        Exported,
-        Predictions,
         Reproduced,
         Run,
         SearchRun,
@@ -29,6 +27,8 @@ if TYPE_CHECKING:
         run,
         search,
     )
+    from stepladder.deployment.export import Exported
+    from stepladder.deployment.predict import Predictions
     from stepladder.errors import (
         DataError,
         InputError,
@@ -76,8 +76,8 @@ __all__ = [
 _HOME = {
     "CATALOGUE": "study.techniques",
     "CsvDataset": "study.study",
-    "Exported": "api",
-    "Predictions": "api",
+    "Exported": "deployment.export",
+    "Predictions": "deployment.predict",
     "PublishedTable": "study.published",
     "Recipe": "study.recipe",
     "Reported": "study.study",

@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stepladder.deployment.card import as_markdown
-from stepladder.deployment.export import Exported, check_target, export_model
-from stepladder.deployment.predict import Prediction, Predictions, predict_files
 from stepladder.errors import InputError, OutputError, RunError
 from stepladder.execution.machine import AxisChoice, EngineChoice, model_environment, settings
 from stepladder.execution.progress import Planned, Progress, QuietProgress
@@ -40,13 +37,12 @@ from stepladder.study.study import Study
 if TYPE_CHECKING:
     import pandas as pd
 
+    from stepladder.deployment.export import Exported
+    from stepladder.deployment.predict import Predictions
     from stepladder.hpo.results import Found
     from stepladder.study.recipe import Recipe
 
 __all__ = [
-    "Exported",
-    "Prediction",
-    "Predictions",
     "Reproduced",
     "Run",
     "SearchRun",
@@ -92,6 +88,9 @@ def export(
             as the engine did; nothing was written.
     """
     file = usable(to, "--to")
+    from stepladder.deployment.card import as_markdown
+    from stepladder.deployment.export import check_target, export_model
+
     check_target(file)
     folder = run_folder(run)
     study = Study.load(folder / STUDY_NAME)
@@ -136,6 +135,8 @@ def predict(
         InputError: if the model or a file cannot be read, or they do not fit each other.
     """
     sources = [usable(each, "IMAGE") for each in images]
+    from stepladder.deployment.predict import predict_files
+
     return predict_files(usable(model, "MODEL"), sources, model_environment(), as_it_is=as_it_is)
 
 
