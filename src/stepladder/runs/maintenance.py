@@ -1,0 +1,132 @@
+"""What a check of a store comes to, told in sentences."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from stepladder.errors import StepladderError
+from stepladder.files import sweep
+from stepladder.runs.folder import STORE_NAME, WEIGHTS_NAME
+from stepladder.runs.run import foreseen
+from stepladder.execution.local import is_here_and_gone
+from stepladder.runs.plan import question_of
+from stepladder.store import Store
+from stepladder.store.opening import opened
+from stepladder.store.maintenance import examined, vacuumed
+from stepladder.trials.seeding import NUMERICS_VERSION
+from stepladder.training.messages import ENDING
+from stepladder.training.serialization import remove_file
+
+__all__ = ["Checked", "address_of", "checked", "tidied"]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check came to.
+
+    Attributes:
+        faults: what is wrong and must be mended.
+        notes: what the user may want to know, and may leave as it is.
+        trials: trials that were read and are whole.
+        studies: studies of the store.
+    """
+
+    faults: tuple[str, ...]
+    notes: tuple[str, ...]
+    trials: int
+    studies: int
+
+
+def address_of(store: str) -> str:
+    """The address of a store that is named by a run's folder, a path or a URL."""
+    # Not pathlib, which raises where a URL, for example, is too long a name.
+    return str(Path(store) / STORE_NAME) if os.path.isdir(store) else store
+
+
+def checked(store: str) -> Checked:
+    """Checks a store: its pages, its references, every row, and what no study asks for.
+
+    Args:
+        store: the folder of a run, a path or a URL.
+
+    Raises:
+        StoreError: if it is no store, or so damaged that it cannot be read.
+    """
+    with opened(address_of(store), create=False, timeout=60.0) as kept:
+        found = examined(kept)
+        asked: set[str] = set()
+        # A study's row that cannot be read is a fault already, and nobody knows what it asked for.
+        records = kept.studies() if found.knows_studies else []
+        try:
+            for record in records:
+                asked |= {trial.id for trial in foreseen(question_of(record), kept).trials}
+        except StepladderError:
+            records = []  # what is asked for follows from results, of which one cannot be read
+        drivers = kept.drivers()
+    notes = []
+    orphans = len(set(found.trials) - asked) if records else 0
+    searches = any(record.study.search is not None for record in records)
+    if orphans:
+        among = ", candidates of searches among them" if searches else ""
+        notes.append(
+            f"{orphans:,} trials belong to no study as it is declared now{among}; they "
+            "are used again where a study asks for them"
+        )
+    old = sum(count for version, count in found.numerics.items() if version != NUMERICS_VERSION)
+    if old:
+        notes.append(
+            f"{old:,} trials were trained by another version of the arithmetic (now "
+            f"{NUMERICS_VERSION}); studies train them anew and never mix them in"
+        )
+    dead = sum(is_here_and_gone(driver) for driver in drivers)
+    if dead:
+        notes.append(f"{dead} runs were killed; what they had claimed is free for the next one")
+    return Checked(found.faults, tuple(notes), len(found.trials), found.studies)
+
+
+def tidied(store: str) -> tuple[int, int, int]:
+    """Gives room back: that of deleted rows, and of kept weights that belong to no study.
+
+    Weights lie in a run's folder, beside its store. Those of a trial stay that a study of the
+    store asks for as it is declared now, those that a run is about to store, and those of trials
+    that this store does not hold.
+
+    Args:
+        store: the folder of a run, a path or a URL.
+
+    Returns:
+        Bytes of the store before and after, and how many files of weights were removed.
+
+    Raises:
+        StoreError: if it is no store, or a study of it cannot be read.
+        RunError: if another program is writing to it, or there is no room for a copy.
+    """
+    address = address_of(store)
+    before, after = vacuumed(address)
+    with opened(address, create=False, timeout=60.0) as kept:
+        place = kept.address.path
+        folder = place.parent / WEIGHTS_NAME if place else Path(WEIGHTS_NAME)
+        orphans = _orphaned(kept, folder) if place and folder.is_dir() else []
+    for file in orphans:
+        remove_file(file)
+    if orphans:
+        sweep(folder)
+    return before, after, len(orphans)
+
+
+def _orphaned(kept: Store, folder: Path) -> list[Path]:
+    """Files of weights of the store's own trials that no study of it asks for.
+
+    What a search asked for is known by its results alone: beside one, all trials keep theirs. A
+    file of a trial that the store does not hold may be another store's, or no file of ours.
+    """
+    files = {file.stem: file for file in folder.glob(f"*{ENDING}")}
+    asked = set(kept.claimed(files))
+    stored = kept.has(files)
+    for record in kept.studies():
+        if record.study.search is not None:
+            return []
+        asked |= {trial.id for trial in foreseen(question_of(record), kept).trials}
+    return [files[each] for each in sorted(stored - asked)]

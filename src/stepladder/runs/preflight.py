@@ -1,0 +1,288 @@
+"""What is checked and said before training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from stepladder.data import Dataset
+from stepladder.data.preprocessing import image_sides
+from stepladder.errors import StudyError
+from stepladder.study.recipe import DISTORTIONS, Recipe
+from stepladder.execution.machine import Settings
+from stepladder.study.study import Study
+from stepladder.statistics.paired import one_sign_floor
+from itertools import pairwise
+from stepladder.study.confounds import confounds
+from stepladder.study.designs import runs_of_fraction
+from stepladder.study.recipe import Recipe
+from stepladder.runs.plan import Plan
+import queue
+from collections.abc import Mapping
+from typing import Any
+from stepladder.study.designs import Arm
+from stepladder.errors import InputError, StudyError, WorkerError
+from stepladder.study.loading import ModelFile
+from stepladder.study.recipe import NETWORK_FIELDS, Recipe
+from stepladder.execution.local import Event, Worker
+from stepladder.training.groups import structure
+
+__all__ = ["allow", "check_possible", "inspect", "preflight_notes", "too_few", "unread", "weights"]
+
+_OF_IMAGES = (*DISTORTIONS, "deskew")
+
+
+def check_possible(study: Study, dataset: Dataset, settings: Settings) -> None:
+    """Makes sure that the engine and the dataset can do what the arms of a study ask for.
+
+    Args:
+        study: what is asked, its search included.
+        dataset: what it is asked of.
+        settings: of the run.
+
+    Raises:
+        StudyError: if they cannot, with every problem.
+    """
+    problems = [
+        problem
+        for name, fields in _asked(study)
+        for problem in _problems(name, fields, dataset, settings)
+    ]
+    if problems:
+        raise StudyError(problems)
+
+
+def _asked(study: Study) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Who asks for fields that not every engine or dataset can do, and for which."""
+    for arm in study.arms:
+        yield f"arm {arm.name!r}", _used(arm.recipe)
+    if study.search is not None:
+        yield (
+            "search.space",
+            tuple(field for field in (*_OF_IMAGES, "vat") if field in study.search.space),
+        )
+
+
+def _used(recipe: Recipe) -> tuple[str, ...]:
+    return tuple(field for field in (*_OF_IMAGES, "vat") if getattr(recipe, field))
+
+
+def _problems(
+    name: str, fields: tuple[str, ...], dataset: Dataset, settings: Settings
+) -> Iterator[str]:
+    of_images = [field for field in fields if field in _OF_IMAGES]
+    if of_images and image_sides(dataset.input_shape) is None:
+        yield (
+            f"{name}: {' and '.join(of_images)} must be of grey images of 2 pixels a side or "
+            f"more, found examples of {dataset.name} of shape {dataset.input_shape}; leave it "
+            "out, or give images of shape (height, width)"
+        )
+    if "vat" in fields and settings.engine == "fit":
+        yield (
+            f"{name}: vat must be trained by the population engine, found --engine fit, whose "
+            "training step is Keras' own and takes no gradient by the inputs; leave --engine out"
+        )
+
+
+_ALPHA = 0.05
+
+
+def too_few(study: Study) -> tuple[str, ...]:
+    """What the number of replicates leaves open, as sentences; empty where it is enough.
+
+    In a family of many comparisons few replicates give no verdict, however large an effect is:
+    differences that all point one way are not believed below `one_sign_floor`.
+    """
+    count, family = study.replicates, sum(arm.compared_with is not None for arm in study.arms)
+    if not family or _can_be_told(count, family):
+        return ()
+    noun = "replicate" if count == 1 else "replicates"
+    if count < 3:
+        return (
+            f"{count} {noun} of each arm: luck cannot be told from a technique, and no verdict can "
+            "be given. Ask for 5 or more with --replicates.",
+        )
+    enough = next(n for n in range(count + 1, 1000) if _can_be_told(n, family))
+    effects = sum(technique.instead_of is None for technique in study.techniques)
+    has_effects = bool(study.cells) and _can_be_told(count, effects)
+    main = (
+        f" Main effects, a family of {effects}, are judged for themselves." if has_effects else ""
+    )
+    return (
+        f"{count} {noun} of each arm are too few for any comparison to be told helpful or harmful "
+        f"in a family of {family:,}, however large its effect; {enough} would do. Ask for them "
+        f"with --replicates.{main}",
+    )
+
+
+def _can_be_told(replicates: int, comparisons: int) -> bool:
+    """Whether the clearest of some comparisons can get a verdict after Holm's correction."""
+    return bool(one_sign_floor(replicates) * comparisons < _ALPHA)
+
+
+TOLD = 8
+"""Confounds named before training; the report has them all."""
+
+
+def preflight_notes(planned: Plan, dataset: Dataset, sizes: dict[str, int]) -> tuple[str, ...]:
+    """What to say before training, one line each; often nothing.
+
+    Args:
+        planned: what is to be trained.
+        dataset: what it is trained on.
+        sizes: examples by part.
+    """
+    study = planned.study
+    shape = 1
+    for side in dataset.input_shape:
+        shape *= side
+    counted = {arm.name: weights(arm.recipe, shape, dataset.classes) for arm in study.arms}
+    found = confounds(study, train=sizes.get("train"), parameters=counted)
+    lines = [f"confound: {each.text}" for each in found[:TOLD]]
+    if len(found) > TOLD:
+        lines.append(f"confound: and {len(found) - TOLD:,} more, in the report")
+    return (*_size(planned), *lines, *too_few(study))
+
+
+def _size(planned: Plan) -> list[str]:
+    """What a factorial comes to, where there is a smaller design."""
+    study = planned.study
+    count = len(study.cells).bit_length() - 1
+    if study.design != "factorial" or not planned.missing or count <= 4:
+        return []
+    return [
+        f"factorial of {count} techniques, {len(planned.missing):,} trials to train: design = "
+        f'"fraction" would have {runs_of_fraction(count)} arms of {2**count}'
+    ]
+
+
+def weights(recipe: Recipe, inputs: int, classes: int) -> int | None:
+    """Trainable numbers of a recipe's network, without building it.
+
+    Args:
+        recipe: any recipe.
+        inputs: numbers in one example.
+        classes: units of the last layer.
+
+    Returns:
+        The number, or None for a network that is not stepladder's own.
+    """
+    if recipe.model is not None:
+        return None
+    widths = [inputs, *recipe.hidden, classes]
+    total = sum(one * two + two for one, two in pairwise(widths))
+    if recipe.normalization == "none":
+        return total
+    hidden = sum(recipe.hidden)
+    cancelled = recipe.normalization == "batch" and recipe.normalization_position == "before"
+    return total + 2 * hidden - (hidden if cancelled else 0)
+
+
+def allow(study: Study, allow_code: bool) -> None:
+    """Makes sure that the user wants a study's code to run, if it has any.
+
+    Args:
+        study: what is asked.
+        allow_code: whether the user said so.
+
+    Raises:
+        InputError: if the user did not; nothing of it was run.
+        StudyError: if the code is not there.
+    """
+    model = study.model
+    if model is None:
+        return
+    lines = len(model.text.splitlines())
+    if allow_code:
+        return
+    raise InputError(
+        f"this study runs Python code with your rights: the function {model.function!r} of "
+        f"{model.file!r} beside it ({lines} lines, SHA-256 {model.sha256}), in each training "
+        "process; it must be allowed, found no permission. Read the file, then add --allow-code "
+        "to the command (allow_code=True in Python)"
+    )
+
+
+def inspect(study: Study, dataset: Dataset, settings: Settings) -> None:
+    """Has a training process build the networks of all arms, and makes sure that they will do.
+
+    Args:
+        study: what is asked, with a model of its own.
+        dataset: what it is asked of.
+        settings: of the run.
+
+    Raises:
+        StudyError: if the code fails, a network cannot be trained by the engine, or a technique
+            changes what the code never reads.
+        WorkerError: if the process itself failed.
+    """
+    assert study.model is not None
+    recipes = list(dict.fromkeys(structure(arm.recipe) for arm in study.arms))
+    found = _inspected(study.model, recipes, dataset, settings)
+    if found["problem"]:
+        raise StudyError(found["problem"])
+    reads = {recipe: frozenset(read) for recipe, read in zip(recipes, found["reads"], strict=True)}
+    problems = unread(study, {arm.name: reads[structure(arm.recipe)] for arm in study.arms})
+    if problems:
+        raise StudyError(problems)
+
+
+def _inspected(
+    model: ModelFile, recipes: list[Recipe], dataset: Dataset, settings: Settings
+) -> dict[str, Any]:
+    events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    worker = Worker(dataset, settings, settings.cpus[0], events, model=model, task="inspect")
+    try:
+        worker.inspect(recipes)
+        _, header, _ = events.get()
+        if header is None:
+            raise StudyError(
+                f"{model.function} of {model.file} must return a keras.Model, found that it ended "
+                f"its process ({worker.last_words()}); mend it, or look for a lack of memory"
+            )
+        if header["kind"] == "failed":
+            raise WorkerError(
+                f"looking at the model failed with {header['message']}; nothing was trained. The "
+                f"training process said:\n{header['trace']}"
+            )
+        return header
+    finally:
+        worker.end()
+
+
+def unread(study: Study, reads: Mapping[str, frozenset[str]]) -> list[str]:
+    """Techniques that change, and tuned fields that vary, what the model never reads: lines.
+
+    Args:
+        study: with a model of its own.
+        reads: the fields of the recipe that building an arm's network read, by the arm's name.
+    """
+    assert study.model is not None
+    by_name = {arm.name: arm for arm in study.arms}
+    problems = [
+        f"tune.grid must be of fields that the model uses, found that {study.model.function} of "
+        f"{study.model.file} never reads recipe.{field}: all its candidates would be the same "
+        "network; read it there, or leave it out of the grid"
+        for field in study.tuned_fields
+        if field in NETWORK_FIELDS and not any(field in each for each in reads.values())
+    ]
+    for arm in study.arms:
+        below = by_name.get(arm.compared_with or "")
+        if below is None:
+            continue
+        used = reads[arm.name] | reads[below.name]
+        lost = [field for field in _changed(arm, below) if field not in used]
+        if lost:
+            named = " and ".join(f"recipe.{field}" for field in lost)
+            problems.append(
+                f"technique {arm.technique!r} must change what the model uses, found that "
+                f"{study.model.function} of {study.model.file} never reads {named}: the effect of "
+                "that would be exactly zero; read it there, or leave it out of the technique"
+            )
+    return problems
+
+
+def _changed(arm: Arm, below: Arm) -> list[str]:
+    return [
+        field
+        for field in NETWORK_FIELDS
+        if getattr(arm.recipe, field) != getattr(below.recipe, field)
+    ]

@@ -1,0 +1,221 @@
+"""Results, ArmResult, tuning results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from stepladder.study.tuning import Grid
+import numpy as np
+import numpy.typing as npt
+from stepladder.diagnosis.findings import Finding
+from stepladder.statistics.classification import Ensemble
+from stepladder.statistics.results import Difference, Effect, Estimate
+from stepladder.statistics.results import Readout
+from stepladder.study.confounds import Confound
+from stepladder.study.designs import Arm
+from stepladder.trials.trial import Curve
+from stepladder.runs.misclassified import Mistakes
+from stepladder.study.study import Study
+
+__all__ = ["Adapted", "ArmProbes", "ArmResult", "ArmTuning", "Results", "TriedValues", "Tuned"]
+
+@dataclass(frozen=True)
+class TriedValues:
+    """One candidate of one arm.
+
+    Attributes:
+        values: one a tuned field, in the order of the grid.
+        accuracies: on the validation part, fractions, one a tuning replicate; NaN where diverged.
+        mean: of the accuracies, diverged ones at the accuracy of guessing.
+    """
+
+    values: tuple[float, ...]
+    accuracies: tuple[float, ...]
+    mean: float
+
+
+@dataclass(frozen=True)
+class ArmTuning:
+    """The candidates of one arm.
+
+    Attributes:
+        arm: its name.
+        tried: every candidate, in the order of the grid.
+        chosen: the values of the best.
+        declared: the values that a fixed study would keep.
+        at_edge: fields whose best value lies at the edge of the last grid, so that a better one
+            may lie beyond.
+    """
+
+    arm: str
+    tried: tuple[TriedValues, ...]
+    chosen: tuple[float, ...]
+    declared: tuple[float, ...]
+    at_edge: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """How the arms of a fair study were tuned, each with the same candidates.
+
+    Attributes:
+        grid: the last grid, the same for every arm.
+        first: the values of the grid that was begun with.
+        widenings: how often it was widened.
+        replicates: on which each candidate was tried.
+        epochs: of each candidate.
+        arms: one an arm, in the order of the design.
+        trials: trained for it.
+        seconds: of training, all trials added up.
+    """
+
+    grid: Grid
+    first: Grid
+    widenings: int
+    replicates: int
+    epochs: int
+    arms: tuple[ArmTuning, ...]
+    trials: int
+    seconds: float
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The tuned fields."""
+        return tuple(self.grid)
+
+
+@dataclass(frozen=True, eq=False)
+class ArmProbes:
+    """What the networks of one arm were like inside at each epoch's end: see `records.Probes`.
+
+    Attributes:
+        replicates: numbers of the replicates that were looked into, one a row of each array.
+        kernels: name of each weight matrix, first to last.
+        gradient_norm: float32 (replicates, epochs, kernels); NaN from where one diverged.
+        layers: name of each hidden layer whose activation is known, first to last.
+        dead: share of dead units, float32 (replicates, epochs, layers); NaN where the activation
+            has no dead state.
+        saturated: share of saturated units, float32 (replicates, epochs, layers); NaN but for
+            sigmoid and tanh.
+    """
+
+    replicates: tuple[int, ...]
+    kernels: tuple[str, ...]
+    gradient_norm: npt.NDArray[np.float32]
+    layers: tuple[str, ...]
+    dead: npt.NDArray[np.float32]
+    saturated: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """One arm and what its replicates came to.
+
+    Attributes:
+        arm: its name, recipe and what it is compared with.
+        n: replicates finished, diverged ones included.
+        diverged: replicates that became non-finite.
+        train_accuracy: of the final weights on the training images, without dropout.
+        val_accuracy: of the final weights on the validation part.
+        test_accuracy: of the final weights on the test part.
+        effect: on test accuracy, against the arm it is compared with; None for the base and
+            where neither arm has a replicate yet.
+        curves: one a finished replicate, in the order of replicates.
+        diagnosis: sentences on what went wrong, such as "answers 1 to every image"; often empty.
+        reported: the test accuracy that somebody published for it, or None.
+        parameters: trainable numbers of the network, or None before any replicate is finished.
+        seconds: training time of all its replicates, compiling left out.
+        differences: on other measures, against the same arm; empty where there is no effect.
+        reached: replicates whose validation accuracy reached the study's target; None without
+            a target.
+        planned: replicates that it shall have; None where all have the study's number.
+        findings: what is wrong with it, with evidence and remedy; `diagnosis` has their texts.
+        probes: what its networks were like inside; None where no replicate was looked into, or
+            the epochs were not read.
+        ensemble: its replicates as one network; None where the weights of fewer than two are kept.
+        finished: numbers of the replicates that are finished; the first n when None.
+    """
+
+    arm: Arm
+    n: int
+    diverged: int
+    train_accuracy: Estimate
+    val_accuracy: Estimate
+    test_accuracy: Estimate
+    effect: Effect | None
+    curves: tuple[Curve, ...]
+    diagnosis: tuple[str, ...]
+    reported: float | None
+    parameters: int | None
+    seconds: float
+    differences: tuple[Difference, ...] = ()
+    reached: int | None = None
+    planned: int | None = None
+    probes: ArmProbes | None = None
+    findings: tuple[Finding, ...] = ()
+    ensemble: Ensemble | None = None
+    finished: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """How far a study went that adds replicates until its verdicts are settled.
+
+    Attributes:
+        looks: numbers of replicates at which verdicts are given.
+        taken: looks taken.
+        settled: comparisons with a verdict.
+        trials: that the study has.
+        at_most: trials that it would have with the most replicates of every arm.
+        seconds_saved: training time of the difference, at the mean of the trials it has.
+    """
+
+    looks: tuple[int, ...]
+    taken: int
+    settled: int
+    trials: int
+    at_most: int
+    seconds_saved: float
+
+
+@dataclass(frozen=True)
+class Results:
+    """A study's results, complete or so far.
+
+    Attributes:
+        study: what was asked.
+        dataset: the dataset's name.
+        fingerprint: the dataset's fingerprint.
+        sizes: examples by part, such as {"train": 54000, "validation": 6000, "test": 10000}.
+        classes: the class names, in the order of their numbers.
+        arms: in the order of the design.
+        looks: readings of this test set's figures that the store knows of, this one included.
+        finished: whether every planned trial is there.
+        versions: of stepladder, Python and what trained, by name.
+        machine: one line that says what it ran on.
+        seconds: wall time that running the study has taken, all runs of it added up.
+        readout: what a factorial says of its techniques; None for another design.
+        confounds: what else differs between compared arms than what they are to judge.
+        warnings: what the study as a whole leaves open, in sentences.
+        tuned: how the arms of a fair study were tuned; None for a fixed one, or not yet.
+        adapted: how far a study went that adds replicates; None where their number is fixed.
+        mistakes: which test examples are misread; None where nobody asked for it, where the
+            dataset is not at hand or where nothing was learnt.
+    """
+
+    study: Study
+    dataset: str
+    fingerprint: str
+    sizes: dict[str, int]
+    classes: tuple[str, ...]
+    arms: tuple[ArmResult, ...]
+    looks: int
+    finished: bool
+    versions: dict[str, str]
+    machine: str
+    seconds: float
+    readout: Readout | None = None
+    confounds: tuple[Confound, ...] = ()
+    warnings: tuple[str, ...] = ()
+    tuned: Tuned | None = None
+    adapted: Adapted | None = None
+    mistakes: Mistakes | None = None

@@ -1,0 +1,247 @@
+"""Reading and listing finished runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from stepladder.data import Dataset, load
+from stepladder.errors import DataError, StoreError
+from stepladder.runs import folder as folders
+from stepladder.runs.judging import judge
+from stepladder.runs.plan import part_sizes
+from stepladder.runs.plan import record_of
+from stepladder.runs.results import Results
+from stepladder.execution.machine import Settings
+from stepladder.store import Store, StudyRecord, open_store
+from stepladder.study.study import Study
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from stepladder.errors import InputError, StepladderError
+from stepladder.files import size_of
+from stepladder.runs.folder import STORE_NAME, STUDY_NAME, finished_search
+from stepladder.runs.folder import check_own
+from stepladder.runs.run import foreseen
+from stepladder.execution.local import is_here_and_gone
+from stepladder.runs.plan import question_of
+from stepladder.study.schema import fingerprint
+
+__all__ = ["RunState", "being_trained", "judge_stored", "results_of", "results_so_far", "runs_in", "runs_of", "state_of"]
+
+def judge_stored(
+    study: Study, folder: Path, settings: Settings, command: str, *, store: str | None = None
+) -> Results:
+    """What the stored trials of a study come to; nothing is trained, whoever has trained them.
+
+    Args:
+        study: what is asked.
+        folder: of the run.
+        settings: of this machine.
+        command: what asks, for the log of looks.
+        store: URL of the store; an SQLite file in the folder when None.
+
+    Raises:
+        InputError: if the study, its data or the store will not do.
+    """
+    with open_store(store or str(folder / folders.STORE_NAME), create=False) as kept:
+        dataset = load(study.dataset)
+        record = record_of(study, dataset, part_sizes(study, dataset), settings)
+        known = kept.study(study.name) or record
+        latest = replace(record, seconds=known.seconds)
+        weights = folder / folders.WEIGHTS_NAME
+        return judge(kept, latest, settings.engine_name, command, curves=False, weights=weights)
+
+
+def results_of(
+    store: Store,
+    name: str | None,
+    command: str,
+    curves: bool = True,
+    folder: Path | None = None,
+) -> Results:
+    """The results of a study that was run before, complete or so far.
+
+    Args:
+        store: where it is kept.
+        name: the study's name; the only study of the store when None.
+        command: what asks, for the log of looks.
+        curves: whether the epochs are read too, and the dataset for what was misread; without,
+            every curve is empty.
+        folder: of the run, where weights may be kept; None where only its store is known.
+
+    Raises:
+        StoreError: if the store does not hold the study, or cannot be read.
+    """
+    record = _stored_record(store, name)
+    engine = record.versions.get("engine", "population")
+    dataset = _dataset_of(record) if curves else None
+    weights = folder / folders.WEIGHTS_NAME if folder else None
+    return judge(store, record, engine, command, curves, dataset, weights=weights)
+
+
+def results_so_far(store: Store, name: str) -> Results:
+    """What a study that trains has come to, on validation data alone: no look at the test set.
+
+    Args:
+        store: where it is kept; nothing is written to it.
+        name: the study's name.
+
+    Raises:
+        StoreError: if the store does not hold the study, or cannot be read.
+    """
+    record = _stored_record(store, name)
+    engine = record.versions.get("engine", "population")
+    return judge(store, record, engine, "ui", is_look=False)
+
+
+def _stored_record(store: Store, name: str | None) -> StudyRecord:
+    studies = {record.study.name: record for record in store.studies()}
+    if name is None and len(studies) == 1:
+        name = next(iter(studies))
+    if name not in studies:
+        raise StoreError(
+            f"the store must hold the study {name!r}, found "
+            f"{', '.join(map(repr, studies)) or 'none'}; run it first"
+        )
+    return studies[name]
+
+
+def _dataset_of(record: StudyRecord) -> Dataset | None:
+    """The dataset of a stored study, or None where it is gone or another by now."""
+    try:
+        dataset = load(record.study.dataset)
+    except DataError:
+        return None
+    return dataset if dataset.fingerprint == record.fingerprint else None
+
+
+@dataclass(frozen=True)
+class RunState:
+    """A run as a list shows it.
+
+    Attributes:
+        name: of its study.
+        folder: where it lies, or None where a whole store was asked.
+        stored: trials of the study that are stored.
+        planned: trials that it has.
+        training: trials that are being trained right now.
+        seconds: wall time that running it has taken.
+        size: bytes of its folder, or None.
+        problem: why it cannot be read, or empty.
+        declared: a digest of its study as the store has it, or empty.
+        is_search: whether candidates of a search are all that it trains.
+        is_open: whether more than what is planned so far may be still to come.
+    """
+
+    name: str
+    folder: Path | None = None
+    stored: int = 0
+    planned: int = 0
+    training: int = 0
+    seconds: float = 0.0
+    size: int | None = None
+    problem: str = ""
+    declared: str = ""
+    is_search: bool = False
+    is_open: bool = False
+
+    @property
+    def is_search_under_way(self) -> bool:
+        """Whether it is a search that can be read and is not finished."""
+        return self.is_search and self.state in ("training", "unfinished")
+
+    @property
+    def state(self) -> str:
+        """What it is, in a word or two."""
+        if self.problem:
+            return "unreadable"
+        if self.stored == self.planned and not self.is_open:
+            return "finished"
+        return "training" if self.training else "unfinished"
+
+
+def runs_in(folder: Path, store: str | None = None) -> list[RunState]:
+    """The runs below a folder, by name.
+
+    Args:
+        folder: holds the folders of runs; one that cannot be read is listed with its problem.
+        store: URL of the store that all of them used; each its own when None.
+
+    Raises:
+        InputError: if it is no folder.
+    """
+    try:
+        places = sorted(each for each in folder.iterdir() if os.path.isfile(each / STUDY_NAME))
+    except OSError as error:
+        raise InputError(
+            f"runs must lie in a folder that can be read, found {str(folder)!r}: "
+            f"{error.strerror}; name the folder that holds them"
+        ) from None
+    return [state_of(place, store) for place in places]
+
+
+def runs_of(store: Store) -> list[RunState]:
+    """Every study of a store, by name.
+
+    Raises:
+        StoreError: if the store cannot be read.
+    """
+    return [_state(store, record) for record in store.studies()]
+
+
+def state_of(place: Path, store: str | None = None) -> RunState:
+    """The state of one run; one that cannot be read has a problem.
+
+    Args:
+        place: its folder.
+        store: URL of the store that it used; its own when None.
+    """
+    size = size_of(place)
+    name = place.name
+    try:
+        study = Study.load(place / STUDY_NAME)
+        name = study.name
+        with open_store(store or place / STORE_NAME, create=False) as kept:
+            check_own(kept, study, place)
+            record = kept.study(name)
+            if record is None:
+                return RunState(name, place, size=size, problem="its store does not know it")
+            return _state(kept, record, place, size)
+    except StepladderError as error:
+        return RunState(name, place, size=size, problem=str(error))
+
+
+def _state(
+    store: Store, record: StudyRecord, place: Path | None = None, size: int | None = None
+) -> RunState:
+    search = record.study.search
+    declared = fingerprint(record.study.model_dump(mode="json", by_alias=True))
+    if search is not None and not record.study.techniques:  # candidates are its trials
+        asked = _candidates(place, record.study)
+        return RunState(
+            record.study.name, place, asked, asked or search.trials,
+            seconds=record.seconds, size=size, declared=declared, is_search=True,
+            is_open=not asked,
+        )  # fmt: skip
+    plan = foreseen(question_of(record), store)
+    planned, missing = len(plan.trials), len(plan.missing)
+    training = being_trained(store, (trial.id for trial in plan.missing))
+    return RunState(
+        record.study.name, place, planned - missing, planned, training, record.seconds, size,
+        declared=declared,
+    )  # fmt: skip
+
+
+def being_trained(store: Store, ids: Iterable[str]) -> int:
+    """How many of some trials are claimed by processes that may still run."""
+    return sum(not is_here_and_gone(each) for each in store.claimed(ids).values())
+
+
+def _candidates(place: Path | None, study: Study) -> int:
+    """Candidates of a search that is finished; 0 where it is not."""
+    file = finished_search(place, study) if place else None
+    try:
+        return len(json.loads(file.read_text("utf-8"))["candidates"]) if file else 0
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
