@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from stepladder.data import Dataset
 from stepladder.data.preprocessing import image_sides
 from stepladder.errors import StudyError
-from stepladder.study.recipe import DISTORTIONS, Recipe
+from stepladder.study.recipe import IMAGE_FIELDS, Recipe
 from stepladder.execution.machine import Settings
 from stepladder.study.study import Study
 from stepladder.statistics.paired import one_sign_floor
@@ -26,8 +26,6 @@ from stepladder.execution.local import Event, Worker
 from stepladder.training.groups import structure
 
 __all__ = ["allow", "check_possible", "inspect", "preflight_notes", "too_few", "unread", "weights"]
-
-_OF_IMAGES = (*DISTORTIONS, "deskew")
 
 
 def check_possible(study: Study, dataset: Dataset, settings: Settings) -> None:
@@ -57,18 +55,18 @@ def _asked(study: Study) -> Iterator[tuple[str, tuple[str, ...]]]:
     if study.search is not None:
         yield (
             "search.space",
-            tuple(field for field in (*_OF_IMAGES, "vat") if field in study.search.space),
+            tuple(field for field in (*IMAGE_FIELDS, "vat") if field in study.search.space),
         )
 
 
 def _used(recipe: Recipe) -> tuple[str, ...]:
-    return tuple(field for field in (*_OF_IMAGES, "vat") if getattr(recipe, field))
+    return tuple(field for field in (*IMAGE_FIELDS, "vat") if getattr(recipe, field))
 
 
 def _problems(
     name: str, fields: tuple[str, ...], dataset: Dataset, settings: Settings
 ) -> Iterator[str]:
-    of_images = [field for field in fields if field in _OF_IMAGES]
+    of_images = [field for field in fields if field in IMAGE_FIELDS]
     if of_images and image_sides(dataset.input_shape) is None:
         yield (
             f"{name}: {' and '.join(of_images)} must be of grey images of 2 pixels a side or "

@@ -8,30 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from stepladder.study.designs import Arm
+from stepladder.study.recipe import FIELD_ROLES, fields_with
 from stepladder.study.study import Study
 from stepladder.study.techniques import find
 
 __all__ = ["Confound", "confounds", "shown"]
 
-_MAY: dict[str, str] = {
-    "batch_size": "smaller batches take more steps an epoch, with noisier gradients",
-    "epochs": "more epochs are more steps, and more time to overfit",
-    "train_examples": "more data raises accuracy whatever the technique",
-    "scaling": "inputs of another scale change how far each step goes",
-    "learning_rate": "the step size alone can make or break a training",
-    "schedule": "a learning rate that falls ends nearer an optimum",
-    "hidden": "a larger network can fit more",
-    "initializer": "signals may fade or grow from layer to layer",
-    "activation": "gradients may vanish or units die",
-    "optimizer": "each optimizer has a best learning rate of its own",
-    "normalization": "normalised layers bear other learning rates",
-    "dropout": "dropout slows training and fights overfitting",
-}
-
 _ELSE = "it may be what makes the difference"
 
-_OF_PARAMETERS = {"hidden", "normalization", "normalization_position"}
-_OF_STEPS = {"epochs", "batch_size", "train_examples"}
+_OF_PARAMETERS = frozenset(fields_with(lambda role: role.decides == "parameters"))
+_OF_STEPS = frozenset(fields_with(lambda role: role.decides == "steps"))
 
 WORTH_TELLING = 0.01
 """Share by which numbers of weights or of steps must differ to be told."""
@@ -144,7 +130,7 @@ def _of_field(field: str, arm: Arm, other: Arm) -> Confound:
         what=field,
         here=getattr(arm.recipe, field),
         there=getattr(other.recipe, field),
-        may=_MAY.get(field, _ELSE),
+        may=FIELD_ROLES[field].confound or _ELSE,
         remedy=f"An arm that changes {field} alone would tell.",
     )
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from stepladder.errors import StudyError
-from stepladder.study.recipe import Recipe
+from stepladder.study.recipe import FIELD_ROLES, Recipe
 from stepladder.study.schema import Value, did_you_mean
 from stepladder.study.search_space import (
     LAYERS,
@@ -213,15 +213,6 @@ MOST_TRIED = 4096
 
 _CORNERS = (0.0, 1.0)
 
-_COMPANIONS: Mapping[str, Mapping[str, Any]] = {
-    "momentum": {"optimizer": "sgd"},
-    "nesterov": {"optimizer": "sgd", "momentum": 0.9},
-    "vat_xi": {"vat": 1.0},
-    "augment_smoothness": {"augment_elastic": 1.0},
-    "augment_calm": {"augment_elastic": 1.0},
-}
-"""Fields that others need beside them, to see which values these take at all."""
-
 
 def search_problems(search: Search, base: Recipe) -> list[str]:
     """What is wrong with a search, one line each.
@@ -357,7 +348,7 @@ def _refusal(name: str, value: object, given: Parameter, base: Recipe) -> str:
     defaults = {other: field.default for other, field in Recipe.model_fields.items()}
     plain: dict[str, Any] = {**defaults, "hidden": base.hidden or (1,), "model": base.model}
     try:
-        base.changed({**plain, **_COMPANIONS.get(name, {}), name: value})
+        base.changed({**plain, **FIELD_ROLES[name].needs, name: value})
     except StudyError as error:
         return error.problems[0]
     return ""

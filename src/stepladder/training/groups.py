@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from stepladder.study.recipe import Recipe
+from stepladder.study.recipe import FIELD_ROLES, Recipe, fields_with
 from stepladder.trials.trial import Trial
 
 __all__ = [
@@ -28,29 +28,21 @@ __all__ = [
     "structure",
 ]
 
-_ERASED = {
-    "initializer": "glorot_uniform",
-    "learning_rate": 1.0,
-    "schedule": "constant",
-    "decay_epochs": 1,
-    "decay_rate": 1.0,
-    "warmup": 0.0,
-    "epochs": 1,
-    "scaling": "unit",
-    "train_examples": None,
-    "vat_xi": 0.1,
-}
-"""Fields that are numbers or data to a program, whatever their value."""
+_OF_A_GROUP = fields_with(lambda role: role.kind == "group")
+"""Fields that are numbers or data to a program, and that all lanes of a group share."""
 
-_PRESENT = ("l2", "weight_decay", "label_smoothing", "vat", "ema", "swa")
+_ERASED = {
+    name: Recipe.model_fields[name].default if role.erased is None else role.erased
+    for name, role in FIELD_ROLES.items()
+    if role.kind in ("lane", "group")
+}
+"""What stands in a program's key for fields that are numbers or data to it."""
+
+_PRESENT = fields_with(lambda role: role.kind == "strength")
 """Fields that select a program by being there; how large they are is a number."""
 
-_READ = ("initializer", "l2")
-"""Of these, fields that the code of a user's own network may read to build it."""
-
-
-_OF_A_GROUP = ("epochs", "scaling", "train_examples")
-"""Of these, fields that all lanes of a group share."""
+_READ = fields_with(lambda role: role.network and role.kind != "structure")
+"""Of all these, fields that the code of a user's own network may read to build it."""
 
 
 _AT_ONCE, _AT_ONCE_OF_OWN = 2_000, 256

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stepladder.study.recipe import DISTORTIONS, Recipe
+from stepladder.study.recipe import DISTORTIONS, Recipe, fields_with
 from stepladder.trials.seeding import generator
 
 __all__ = [
@@ -23,7 +23,7 @@ __all__ = [
     "steps_per_epoch",
 ]
 
-FORESEEING = ("warmup", "augment_calm", "swa")
+FORESEEING = fields_with(lambda role: role.needs_end)
 """Shares of a training, which where it ends decides."""
 
 _ONE_CYCLE_WARMUP = 0.3

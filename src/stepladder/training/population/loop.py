@@ -146,9 +146,8 @@ class Standing:
         full = len(parts.train) // batch
         self._segment = segment_steps(full, batch, self._parameters, len(lanes), segment_flop)
         self.segments = max(1, -(-full // self._segment))
-        names = ["l2", "weight_decay", "label_smoothing"]
-        names += ["vat", "vat_xi"] if key.structure.vat else []
-        self.numbers = Numbers(*(jnp.asarray(self._each(name)) for name in names))
+        names = Numbers.given(key.structure)
+        self.numbers = Numbers(**{name: jnp.asarray(self._each(name)) for name in names})
         rates = [learning_rates(trial.recipe, self.steps) for trial in lanes]
         self.rates = np.stack(rates, axis=-1)  # (epochs, steps, lanes)
 

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from jax import lax
 
-from stepladder.study.recipe import Recipe
+from stepladder.study.recipe import Recipe, is_on
 from stepladder.training import keras_models
 from stepladder.training.augmentation import distortion
 from stepladder.training.custom_model import Build, at_start
@@ -46,13 +46,25 @@ class Weights(NamedTuple):
 
 
 class Numbers(NamedTuple):
-    """What makes lanes of one structure differ: float32 arrays of shape (lanes,), if any."""
+    """What makes lanes of one structure differ: float32 arrays of shape (lanes,), if any.
+
+    Each is named as the field of the recipe that it comes from.
+    """
 
     l2: jax.Array
     weight_decay: jax.Array
     label_smoothing: jax.Array
     vat: jax.Array | None = None
     vat_xi: jax.Array | None = None
+
+    @classmethod
+    def given(cls, structure: Recipe) -> list[str]:
+        """Those that a program is given: all but the optional ones that do nothing in it."""
+        return [
+            name
+            for name in cls._fields
+            if name not in cls._field_defaults or is_on(name, structure)
+        ]
 
 
 class Data(NamedTuple):
