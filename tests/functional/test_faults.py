@@ -43,7 +43,7 @@ def limited(stepladder, size, *words, code=1, **environment):
     """A run in which no file may grow beyond a size: every write beyond it fails."""
     done = subprocess.run(
         [sys.executable, "-m", "stepladder", *words],
-        cwd=stepladder.folder, env={**stepladder.execution.machine, **environment}, text=True,
+        cwd=stepladder.folder, env={**stepladder.environment, **environment}, text=True,
         capture_output=True, check=False,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
     )  # fmt: skip
@@ -113,7 +113,7 @@ def test_a_folder_that_cannot_be_written(stepladder, place):
     (place / "runs").mkdir(mode=0o555)
     done = subprocess.run(
         [sys.executable, "-m", "stepladder", "run", "study.toml"],
-        cwd=place, env=stepladder.execution.machine, capture_output=True, text=True, check=False,
+        cwd=place, env=stepladder.environment, capture_output=True, text=True, check=False,
         # the superuser may write anywhere, unless this is taken from it
         preexec_fn=lambda: ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0),
     )  # fmt: skip

@@ -56,8 +56,6 @@ def _told(error: Exception) -> str:
 def _built(header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Any:  # noqa: ANN401
     """Builds a model of its members and saves it."""
     from stepladder.training import keras_models
-
-    pass
     from stepladder.training.custom_model import Code, builder
 
     members = [
@@ -76,8 +74,6 @@ def _built(header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Any:  # no
 
 def _opened(file: str) -> Any:  # noqa: ANN401 - Keras has no types
     """Opens a model; Keras' safe mode refuses whatever would run code of the file."""
-    import keras
-
     return keras.saving.load_model(file, compile=False, safe_mode=True)
 
 
@@ -93,8 +89,6 @@ def _described(model: Any) -> dict[str, Any]:  # noqa: ANN401 - Keras has no typ
 
 def _answers(model: Any, inputs: Array) -> Array:  # noqa: ANN401 - Keras has no types
     """Float32 (examples, classes)."""
-    import keras
-
     found = []
     for start in range(0, len(inputs), _AT_ONCE):
         some = inputs[start : start + _AT_ONCE].astype(np.float32)
@@ -103,10 +97,6 @@ def _answers(model: Any, inputs: Array) -> Array:  # noqa: ANN401 - Keras has no
         given = keras.ops.convert_to_numpy(model(padded, training=False))
         found.append(np.asarray(given, np.float32)[: len(some)])
     return np.concatenate(found)
-
-
-if __name__ == "__main__":
-    main()
 
 
 def upright(images: Any, *, is_whole: bool) -> Any:  # noqa: ANN401 - tensors of Keras
@@ -236,3 +226,7 @@ def _scaling(member: Member, input_shape: tuple[int, ...]) -> Any:  # noqa: ANN4
         for each in (member.scale, member.shift)
     )
     return keras.layers.Rescaling(scale, shift, name=f"{member.name}_scaling")
+
+
+if __name__ == "__main__":
+    main()

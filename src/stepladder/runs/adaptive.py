@@ -6,17 +6,14 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from stepladder.statistics.sequential import Looked, adaptive_effects, levels_of, looks_of
-from stepladder.study.designs import Arm
-from stepladder.trials.trial import Outcome
-from stepladder.trials.trial import Trial
-from stepladder.runs.measures import combined, main_scores
-from stepladder.runs.measures import outcomes
-from stepladder.runs.plan import trials_of
-from stepladder.runs.plan import Question
+from stepladder.runs.measures import combined, main_scores, outcomes
+from stepladder.runs.plan import Question, trials_of
 from stepladder.runs.results import Adapted
+from stepladder.statistics.sequential import Looked, adaptive_effects, levels_of, looks_of
 from stepladder.store import Store
+from stepladder.study.designs import Arm
 from stepladder.study.study import Study
+from stepladder.trials.trial import Outcome, Trial
 
 __all__ = [
     "Train",

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-import numpy as np
-from stepladder.diagnosis.findings import Case, Finding, Replicate, Tried
-from stepladder.diagnosis.rules import diagnose
-from stepladder.study.designs import Arm
-from stepladder.trials.trial import Outcome
-from stepladder.runs.measures import Found
-from stepladder.runs.results import ArmProbes
-from stepladder.runs.results import ArmTuning, Tuned
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from stepladder.statistics.classification import Answers, Ensemble, pooled
-from stepladder.trials.trial import Final, Trial
+
+import numpy as np
+
+from stepladder.diagnosis.findings import Case, Finding, Replicate, Tried
+from stepladder.diagnosis.rules import diagnose
+from stepladder.runs.measures import Found
 from stepladder.runs.plan import Plan
+from stepladder.runs.results import ArmProbes, ArmTuning, Tuned
+from stepladder.statistics.classification import Answers, Ensemble, pooled
+from stepladder.study.designs import Arm
 from stepladder.training.messages import kept_final, weights_file
+from stepladder.trials.trial import Final, Outcome, Trial
 
 __all__ = ["ensembles_of", "findings_of", "probes_of", "unkept"]
 

@@ -8,22 +8,37 @@ import shlex
 import tempfile
 import tomllib
 from pathlib import Path
-from stepladder.study.search_space import recipe_of
-from stepladder.errors import OutputError
-from stepladder.files import sweep, write_whole
-from stepladder.files import usable, without_password
+from typing import Any
+
+from stepladder.errors import OutputError, StepladderError, StoreError
+from stepladder.execution.progress import Progress
+from stepladder.files import sweep, usable, without_password, write_whole
+from stepladder.store import Store, StudyRecord
+from stepladder.study.loading import BUILT_IN_DATASETS
 from stepladder.study.recipe import Recipe
 from stepladder.study.search import Search
-from stepladder.study.search_space import Params
-from stepladder.study.study import Study
-from stepladder.study.study import CsvDataset
-from stepladder.study.loading import BUILT_IN_DATASETS
-from typing import Any
-from stepladder.errors import StepladderError, StoreError
-from stepladder.execution.progress import Progress
-from stepladder.store import Store, StudyRecord
+from stepladder.study.search_space import Params, recipe_of
+from stepladder.study.study import CsvDataset, Study
 
-__all__ = ["CHECKPOINTS_NAME", "REPORT_NAME", "RESULTS_NAME", "SEARCH_NAME", "STORE_NAME", "STUDY_NAME", "WEIGHTS_NAME", "around", "check", "check_holds", "check_own", "finished_search", "replaced", "run_folder", "search_again", "take_row", "write_study"]
+__all__ = [
+    "CHECKPOINTS_NAME",
+    "REPORT_NAME",
+    "RESULTS_NAME",
+    "SEARCH_NAME",
+    "STORE_NAME",
+    "STUDY_NAME",
+    "WEIGHTS_NAME",
+    "around",
+    "check",
+    "check_holds",
+    "check_own",
+    "finished_search",
+    "replaced",
+    "run_folder",
+    "search_again",
+    "take_row",
+    "write_study",
+]
 
 RESULTS_NAME = "results.json"
 CHECKPOINTS_NAME = "checkpoints"

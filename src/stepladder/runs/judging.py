@@ -5,33 +5,37 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from stepladder.statistics import Effect, effects
-from stepladder.statistics.sequential import Looked, adaptive_effects
-from stepladder.study.designs import Arm
-from stepladder.runs.adaptive import compared, looks
-from stepladder.runs.measures import combined, main_scores
-from stepladder.runs.measures import Found, accuracies, at_chance, effect_with_images, leading
-from stepladder.study.study import Study
 from pathlib import Path
-from stepladder.statistics import Effect, estimate
-from stepladder.statistics.sequential import Looked
-from stepladder.study.confounds import confounds
+
 from stepladder.data import Dataset
-from stepladder.trials.trial import Score, Trial
-from stepladder.runs.adaptive import Wanted, adapted, wanted
-from stepladder.runs.measures import readout
-from stepladder.runs.arm_analysis import findings_of, probes_of
-from stepladder.runs.arm_analysis import ensembles_of
-from stepladder.runs.measures import Found, accuracies, differences, estimate_with_images, reached
+from stepladder.runs.adaptive import Wanted, adapted, compared, looks, wanted
+from stepladder.runs.arm_analysis import ensembles_of, findings_of, probes_of
+from stepladder.runs.measures import (
+    Found,
+    accuracies,
+    at_chance,
+    combined,
+    differences,
+    effect_with_images,
+    estimate_with_images,
+    leading,
+    main_scores,
+    outcomes,
+    reached,
+    readout,
+)
 from stepladder.runs.misclassified import Mistakes, mistakes_of
-from stepladder.runs.measures import outcomes
-from stepladder.runs.plan import trials_of
-from stepladder.runs.plan import question_of
-from stepladder.runs.results import ArmResult, Results
+from stepladder.runs.plan import question_of, trials_of
 from stepladder.runs.preflight import too_few
+from stepladder.runs.results import ArmResult, Results, Tuned
 from stepladder.runs.tuning import tuned_arms, tuned_so_far
-from stepladder.runs.results import Tuned
+from stepladder.statistics import Effect, effects, estimate
+from stepladder.statistics.sequential import Looked, adaptive_effects
 from stepladder.store import Store, StudyRecord
+from stepladder.study.confounds import confounds
+from stepladder.study.designs import Arm
+from stepladder.study.study import Study
+from stepladder.trials.trial import Score, Trial
 
 __all__ = ["effects_of", "judge"]
 

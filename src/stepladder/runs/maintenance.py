@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stepladder.errors import StepladderError
+from stepladder.execution.local import is_here_and_gone
 from stepladder.files import sweep
 from stepladder.runs.folder import STORE_NAME, WEIGHTS_NAME
-from stepladder.runs.run import foreseen
-from stepladder.execution.local import is_here_and_gone
 from stepladder.runs.plan import question_of
+from stepladder.runs.run import foreseen
 from stepladder.store import Store
-from stepladder.store.opening import opened
 from stepladder.store.maintenance import examined, vacuumed
-from stepladder.trials.seeding import NUMERICS_VERSION
+from stepladder.store.opening import opened
 from stepladder.training.messages import ENDING
 from stepladder.training.serialization import remove_file
+from stepladder.trials.seeding import NUMERICS_VERSION
 
 __all__ = ["Checked", "address_of", "checked", "tidied"]
 

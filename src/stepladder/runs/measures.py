@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import replace
-import numpy as np
-from stepladder.statistics import Difference, Effect, Estimate, Interval, difference, new_images
-from stepladder.trials.trial import Outcome, answers
-from stepladder.trials.trial import Curve
-from collections.abc import Mapping, Sequence
-from stepladder.statistics import Readout, factorial
-from stepladder.statistics.sequential import adaptive_effects, looks_of
-from stepladder.study.designs import main_of
-from stepladder.study.designs import pair_aliases
-from stepladder.study.study import Study
 import gc
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from stepladder.trials.trial import Outcome
-from stepladder.store import Store
+from dataclasses import replace
 
-__all__ = ["accuracies", "at_chance", "combined", "differences", "effect_with_images", "estimate_with_images", "leading", "main_scores", "outcomes", "reached", "readout"]
+import numpy as np
+
+from stepladder.statistics import (
+    Difference,
+    Effect,
+    Estimate,
+    Interval,
+    Readout,
+    difference,
+    factorial,
+    new_images,
+)
+from stepladder.statistics.sequential import adaptive_effects, looks_of
+from stepladder.store import Store
+from stepladder.study.designs import main_of, pair_aliases
+from stepladder.study.study import Study
+from stepladder.trials.trial import Curve, Outcome, answers
+
+__all__ = [
+    "accuracies",
+    "at_chance",
+    "combined",
+    "differences",
+    "effect_with_images",
+    "estimate_with_images",
+    "leading",
+    "main_scores",
+    "outcomes",
+    "reached",
+    "readout",
+]
 
 Found = Sequence[Outcome | None]
 """One trial a replicate, None where it is not there yet."""

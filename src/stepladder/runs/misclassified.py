@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from stepladder.study.designs import Arm
 from stepladder.data import Dataset
+from stepladder.study.designs import Arm
 from stepladder.trials.trial import TrialResult
 
 __all__ = ["Misread", "Mistakes", "Split", "mistakes_of"]

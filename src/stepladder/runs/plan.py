@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from stepladder.study.recipe import Recipe
-from stepladder.trials.trial import Trial
-from stepladder.training.groups import structure
-from collections import Counter
 from dataclasses import dataclass
 from types import MappingProxyType
-from stepladder.data import Dataset, split, validation_examples
-from stepladder.study.designs import Arm
-from stepladder.execution.progress import Planned
-from stepladder.store import Store
-from stepladder.study.study import Study
-from stepladder.data import Dataset
-from stepladder.execution.machine import Settings
-from stepladder.store import StudyRecord
-from stepladder.version import __version__, version_of
-from collections.abc import Sequence
-from stepladder.execution.progress import QuietProgress
-from stepladder.execution.batching import resume_from_cache, stackings
-from stepladder.training.groups import groups
 
-__all__ = ["Plan", "Question", "cached_epochs", "part_sizes", "plan", "planned", "question_of", "record_of", "seconds_to_train", "trials_of"]
+from stepladder.data import Dataset, split, validation_examples
+from stepladder.execution.batching import resume_from_cache, stackings
+from stepladder.execution.machine import Settings
+from stepladder.execution.progress import Planned, QuietProgress
+from stepladder.store import Store, StudyRecord
+from stepladder.study.designs import Arm
+from stepladder.study.recipe import Recipe
+from stepladder.study.study import Study
+from stepladder.training.groups import groups, structure
+from stepladder.trials.trial import Trial
+from stepladder.version import __version__, version_of
+
+__all__ = [
+    "Plan",
+    "Question",
+    "cached_epochs",
+    "part_sizes",
+    "plan",
+    "planned",
+    "question_of",
+    "record_of",
+    "seconds_to_train",
+    "trials_of",
+]
 
 _Kind = tuple[Recipe, int | None]
 
@@ -259,9 +265,7 @@ def record_of(
     )
 
 
-def cached_epochs(
-    plan: Plan, dataset: Dataset, settings: Settings, store: Store
-) -> dict[str, int]:
+def cached_epochs(plan: Plan, dataset: Dataset, settings: Settings, store: Store) -> dict[str, int]:
     """Epochs that missing trials need not train, by id, for they go on from a shorter training.
 
     Args:

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import queue
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from typing import Any
+
 from stepladder.data import Dataset
 from stepladder.data.preprocessing import image_sides
-from stepladder.errors import StudyError
-from stepladder.study.recipe import IMAGE_FIELDS, Recipe
-from stepladder.execution.machine import Settings
-from stepladder.study.study import Study
-from stepladder.statistics.paired import one_sign_floor
-from itertools import pairwise
-from stepladder.study.confounds import confounds
-from stepladder.study.designs import runs_of_fraction
-from stepladder.study.recipe import Recipe
-from stepladder.runs.plan import Plan
-import queue
-from collections.abc import Mapping
-from typing import Any
-from stepladder.study.designs import Arm
 from stepladder.errors import InputError, StudyError, WorkerError
-from stepladder.study.loading import ModelFile
-from stepladder.study.recipe import NETWORK_FIELDS, Recipe
 from stepladder.execution.local import Event, Worker
+from stepladder.execution.machine import Settings
+from stepladder.runs.plan import Plan
+from stepladder.statistics.paired import one_sign_floor
+from stepladder.study.confounds import confounds
+from stepladder.study.designs import Arm, runs_of_fraction
+from stepladder.study.loading import ModelFile
+from stepladder.study.recipe import IMAGE_FIELDS, NETWORK_FIELDS, Recipe
+from stepladder.study.study import Study
 from stepladder.training.groups import structure
 
 __all__ = ["allow", "check_possible", "inspect", "preflight_notes", "too_few", "unread", "weights"]

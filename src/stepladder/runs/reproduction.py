@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from stepladder.runs.results import ArmResult, Results
 from stepladder.statistics import Effect, effects
-from stepladder.statistics.intervals import Finding, LEAST, Prediction, RowVerdict, finding, prediction, verdict
+from stepladder.statistics.intervals import (
+    LEAST,
+    Finding,
+    Prediction,
+    RowVerdict,
+    finding,
+    prediction,
+    verdict,
+)
 from stepladder.study.confounds import Confound, confounds
 from stepladder.study.designs import Arm
 from stepladder.study.published import Candidate, PublishedTable, Row
 from stepladder.study.recipe import Recipe
-from stepladder.runs.results import ArmResult, Results
 from stepladder.study.techniques import find
 
 __all__ = ["JudgedReading", "JudgedRow", "Neighbours", "Reproduction", "reproduction"]

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from stepladder.study.tuning import Grid
+
 import numpy as np
 import numpy.typing as npt
+
 from stepladder.diagnosis.findings import Finding
+from stepladder.runs.misclassified import Mistakes
 from stepladder.statistics.classification import Ensemble
-from stepladder.statistics.results import Difference, Effect, Estimate
-from stepladder.statistics.results import Readout
+from stepladder.statistics.results import Difference, Effect, Estimate, Readout
 from stepladder.study.confounds import Confound
 from stepladder.study.designs import Arm
-from stepladder.trials.trial import Curve
-from stepladder.runs.misclassified import Mistakes
 from stepladder.study.study import Study
+from stepladder.study.tuning import Grid
+from stepladder.trials.trial import Curve
 
 __all__ = ["Adapted", "ArmProbes", "ArmResult", "ArmTuning", "Results", "TriedValues", "Tuned"]
+
 
 @dataclass(frozen=True)
 class TriedValues:

@@ -2,39 +2,52 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from stepladder.data import Dataset
-from stepladder.runs.adaptive import add_replicates, wanted
-from stepladder.runs.plan import Plan, plan, planned, trials_of
-from stepladder.runs.plan import Question
-from stepladder.runs.tuning import candidates_so_far, tune, tuned_arms, tuned_so_far
-from stepladder.store import Store
-import time
 from pathlib import Path
+
 from stepladder.data import Dataset, load
 from stepladder.errors import NoStoreError, StoreError
+from stepladder.execution.local import Standby
+from stepladder.execution.machine import Settings
+from stepladder.execution.progress import Planned, Progress, QuietProgress
+from stepladder.execution.scheduler import execute, forget_dead
 from stepladder.runs import folder as folders
 from stepladder.runs import preflight
-from stepladder.execution.scheduler import forget_dead
+from stepladder.runs.adaptive import add_replicates, wanted
 from stepladder.runs.arm_analysis import unkept
-from stepladder.execution.scheduler import execute
-from stepladder.runs.plan import cached_epochs
-from stepladder.runs.judging import judge
-from stepladder.runs.preflight import preflight_notes
 from stepladder.runs.folder import take_row
-from stepladder.runs.plan import Plan, part_sizes
-from stepladder.runs.preflight import check_possible
-from stepladder.execution.progress import Planned, Progress, QuietProgress
-from stepladder.runs.plan import question_of, record_of
+from stepladder.runs.judging import judge
+from stepladder.runs.plan import (
+    Plan,
+    Question,
+    cached_epochs,
+    part_sizes,
+    plan,
+    planned,
+    question_of,
+    record_of,
+    trials_of,
+)
+from stepladder.runs.preflight import check_possible, preflight_notes
 from stepladder.runs.results import Results
-from stepladder.execution.machine import Settings
-from stepladder.execution.local import Standby
+from stepladder.runs.tuning import candidates_so_far, tune, tuned_arms, tuned_so_far
 from stepladder.store import Store, StudyRecord, check_place, open_store
 from stepladder.study.study import Study
 from stepladder.training.checkpoints import clear
 
-__all__ = ["Finished", "Trained", "all_is_to_be_trained", "foreseen", "plan_study", "run_study", "train_all", "workers_for"]
+__all__ = [
+    "Finished",
+    "Trained",
+    "all_is_to_be_trained",
+    "foreseen",
+    "plan_study",
+    "run_study",
+    "train_all",
+    "workers_for",
+]
+
 
 @dataclass(frozen=True)
 class Trained:

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
-from stepladder.data import Dataset, load
-from stepladder.errors import DataError, StoreError
-from stepladder.runs import folder as folders
-from stepladder.runs.judging import judge
-from stepladder.runs.plan import part_sizes
-from stepladder.runs.plan import record_of
-from stepladder.runs.results import Results
-from stepladder.execution.machine import Settings
-from stepladder.store import Store, StudyRecord, open_store
-from stepladder.study.study import Study
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
-from stepladder.errors import InputError, StepladderError
-from stepladder.files import size_of
-from stepladder.runs.folder import STORE_NAME, STUDY_NAME, finished_search
-from stepladder.runs.folder import check_own
-from stepladder.runs.run import foreseen
-from stepladder.execution.local import is_here_and_gone
-from stepladder.runs.plan import question_of
-from stepladder.study.schema import fingerprint
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-__all__ = ["RunState", "being_trained", "judge_stored", "results_of", "results_so_far", "runs_in", "runs_of", "state_of"]
+from stepladder.data import Dataset, load
+from stepladder.errors import DataError, InputError, StepladderError, StoreError
+from stepladder.execution.local import is_here_and_gone
+from stepladder.execution.machine import Settings
+from stepladder.files import size_of
+from stepladder.runs import folder as folders
+from stepladder.runs.folder import STORE_NAME, STUDY_NAME, check_own, finished_search
+from stepladder.runs.judging import judge
+from stepladder.runs.plan import part_sizes, question_of, record_of
+from stepladder.runs.results import Results
+from stepladder.runs.run import foreseen
+from stepladder.store import Store, StudyRecord, open_store
+from stepladder.study.schema import fingerprint
+from stepladder.study.study import Study
+
+__all__ = [
+    "RunState",
+    "being_trained",
+    "judge_stored",
+    "results_of",
+    "results_so_far",
+    "runs_in",
+    "runs_of",
+    "state_of",
+]
+
 
 def judge_stored(
     study: Study, folder: Path, settings: Settings, command: str, *, store: str | None = None

@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from stepladder.statistics.selection import at_edges, best, mean_at_chance
-from stepladder.study.designs import Arm
 from stepladder.errors import StudyError
-from stepladder.trials.trial import Outcome
-from stepladder.trials.trial import Trial
 from stepladder.runs.measures import outcomes
-from stepladder.runs.plan import Plan, planned
-from stepladder.runs.plan import Question
+from stepladder.runs.plan import Plan, Question, planned
 from stepladder.runs.results import ArmTuning, TriedValues, Tuned
+from stepladder.statistics.selection import at_edges, best, mean_at_chance
 from stepladder.store import Store
+from stepladder.study.designs import Arm
 from stepladder.study.study import Study
-from stepladder.study.tuning import Grid, TUNING_REPLICATES, Tuning, candidates, default_grid, widened, with_values
+from stepladder.study.tuning import (
+    TUNING_REPLICATES,
+    Grid,
+    Tuning,
+    candidates,
+    default_grid,
+    widened,
+    with_values,
+)
+from stepladder.trials.trial import Outcome, Trial
 
 __all__ = ["candidates_so_far", "tune", "tuned_arms", "tuned_so_far"]
 
