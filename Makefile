@@ -4,7 +4,7 @@ check: lint types layers test
 
 # All tests in one process, so that programs are compiled and runs are made once for slow ones too.
 ci: lint types layers
-	python -m pytest -m "not gpu"
+	python -m pytest -n 0 -m "not gpu"
 
 format:
 	ruff format src tests benchmarks
@@ -24,7 +24,7 @@ test:
 	python -m pytest
 
 slow:
-	python -m pytest -m slow
+	python -m pytest -n 0 -m slow
 
 docs:
 	(echo '# Techniques'; echo; \

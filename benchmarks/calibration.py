@@ -17,7 +17,7 @@ from scipy import optimize
 
 from stepladder.statistics import paired_t
 from stepladder.statistics.effects import judge
-from stepladder.statistics.paired import one_sign_floor, one_sign_p
+from stepladder.statistics.paired import one_sign_p, unanimous_sign_floor
 
 Floats = npt.NDArray[np.float64]
 Draw = Callable[[np.random.Generator, tuple[int, ...]], Floats]
@@ -223,7 +223,7 @@ def worst_case(tries: int) -> None:
             for family in families:
                 level = ALPHA / family
                 passes = (differences > 0).all(axis=1) & (p < level)
-                if one_sign_floor(n) < level < 2.0 ** (1 - n) and passes.any():
+                if unanimous_sign_floor(n) < level < 2.0 ** (1 - n) and passes.any():
                     chance = _worst_shares(counts[passes], ways[passes], levels)
                     worst[family] = max(worst[family], chance / level)
         few = max(ratio for family, ratio in worst.items() if family <= 50)

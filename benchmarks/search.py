@@ -31,8 +31,8 @@ from comparison.processes import run_timed
 from comparison.rivals import ENVIRONMENTS, PROGRAMS, RIVALS, environment_of, prepare, versions_in
 from stepladder import data
 from stepladder.execution import machine
-from stepladder.files import write_whole
-from stepladder.report.wording import counted
+from stepladder.files import atomic_write
+from stepladder.report.wording import plural
 from stepladder.study.study import Study
 from stepladder.tools.bench import Work, measure_floor
 from stepladder.version import __version__
@@ -157,7 +157,7 @@ def write(file: Path, result: dict[str, Any]) -> None:
         paired = {name: each[:whole] for name, each in result["traces"].items()}
         result["summary"] = traces.summary(paired, REFERENCE, SHARES)
     lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in result.items())
-    write_whole(file, f"{{\n{lines}\n}}\n".encode())
+    atomic_write(file, f"{{\n{lines}\n}}\n".encode())
 
 
 def _rival(
@@ -196,7 +196,7 @@ def markdown(result: dict[str, Any]) -> str:
     """The tables of a result."""
     if not result["repetitions"]:
         return "No repetition is whole yet.\n"
-    summary, count = result["summary"], counted(result["repetitions"], "repetition")
+    summary, count = result["summary"], plural(result["repetitions"], "repetition")
     rows = summary["accuracy_at"]
     lines = [
         f"{count}, {result['date']}; rivals on {result['backend']}. {_machines(result)}",

@@ -15,14 +15,14 @@ from pathlib import Path
 import numpy as np
 
 from stepladder.data.synthetic import synthetic
-from stepladder.execution.local import this_driver
+from stepladder.execution.local import this_owner
 from stepladder.execution.scheduler import Claims
 from stepladder.runs.folder import write_study
 from stepladder.runs.plan import trials_of
 from stepladder.store import StudyRecord, open_store
 from stepladder.study.study import Study
 from stepladder.training.groups import groups
-from stepladder.trials.trial import Curve, Score, Trial, TrialResult
+from stepladder.trials.trial import History, Score, Trial, TrialResult
 
 EPOCHS = 100
 IMAGES = 10_000
@@ -76,7 +76,7 @@ def _filled(place: Path, count: int) -> None:
             StudyRecord(study, "made up", data.fingerprint, sizes, data.class_names,
                         {"engine": "population"}, "a machine")
         )  # fmt: skip
-        claims, spent, claimed = Claims(store, this_driver()), 0.0, 0.0
+        claims, spent, claimed = Claims(store, this_owner()), 0.0, 0.0
         draw = np.random.default_rng(0)
         for group in groups(trials, trials):
             began = time.perf_counter()
@@ -100,7 +100,7 @@ def _result(trial: Trial, draw: np.random.Generator) -> TrialResult:
     score = Score(*draw.random(2).tolist())
     return TrialResult(
         trial=trial,
-        curve=Curve(*draw.random((6, EPOCHS))),
+        curve=History(*draw.random((6, EPOCHS))),
         train=score,
         validation=score,
         test=score,

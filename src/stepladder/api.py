@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from stepladder.errors import InputError, OutputError, RunError
 from stepladder.execution.machine import AxisChoice, EngineChoice, model_environment, settings
-from stepladder.execution.progress import Planned, Progress, QuietProgress
-from stepladder.files import usable, write_whole
+from stepladder.execution.progress import Progress, QuietProgress, RunAnnouncement
+from stepladder.files import atomic_write, validate_path
 from stepladder.report.dataframe import Kind
 from stepladder.report.html import write_report
 from stepladder.report.markdown import as_json
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from stepladder.deployment.export import Exported
     from stepladder.deployment.predict import Predictions
-    from stepladder.hpo.results import Found
+    from stepladder.hpo.results import SearchResult
     from stepladder.study.recipe import Recipe
 
 __all__ = [
@@ -87,7 +87,7 @@ def export(
         RunError: if a replicate had to be trained again and failed, or the model does not answer
             as the engine did; nothing was written.
     """
-    file = usable(to, "--to")
+    file = validate_path(to, "--to")
     from stepladder.deployment.card import as_markdown
     from stepladder.deployment.export import check_target, export_model
 
@@ -110,7 +110,7 @@ def export(
             progress=progress or QuietProgress(),
             allow_code=allow_code,
         )  # fmt: skip
-    write_whole(made.file.with_suffix(".md"), as_markdown(made).encode())
+    atomic_write(made.file.with_suffix(".md"), as_markdown(made).encode())
     return made
 
 
@@ -134,10 +134,12 @@ def predict(
     Raises:
         InputError: if the model or a file cannot be read, or they do not fit each other.
     """
-    sources = [usable(each, "IMAGE") for each in images]
+    sources = [validate_path(each, "IMAGE") for each in images]
     from stepladder.deployment.predict import predict_files
 
-    return predict_files(usable(model, "MODEL"), sources, model_environment(), as_it_is=as_it_is)
+    return predict_files(
+        validate_path(model, "MODEL"), sources, model_environment(), as_it_is=as_it_is
+    )
 
 
 @dataclass(frozen=True)
@@ -176,9 +178,9 @@ class Run:
         Raises:
             InputError: if pandas is not installed, or there is no such kind.
         """
-        from stepladder.report.dataframe import frame_of
+        from stepladder.report.dataframe import to_frame
 
-        return frame_of(self.results, kind)
+        return to_frame(self.results, kind)
 
     def _repr_html_(self) -> str:
         """The table and the curves, as Jupyter shows a run by itself."""
@@ -193,7 +195,7 @@ class Run:
             OutputError: if they cannot be written.
         """
         write_report(self.results, self.folder)
-        write_whole(self.folder / RESULTS_NAME, self.to_json().encode())
+        atomic_write(self.folder / RESULTS_NAME, self.to_json().encode())
         return self.folder / "report.html"
 
     @property
@@ -256,7 +258,7 @@ class SearchRun:
         folder: where its study, store, report, Optuna's journal and `search.json` lie.
     """
 
-    found: Found
+    found: SearchResult
     folder: Path
 
     @property
@@ -285,7 +287,7 @@ class SearchRun:
         from stepladder.report.html import write_search
 
         write_search(self.found, self.folder)
-        write_whole(self.folder / SEARCH_NAME, self.to_json().encode())
+        atomic_write(self.folder / SEARCH_NAME, self.to_json().encode())
         return self.folder / "report.html"
 
     @property
@@ -414,7 +416,7 @@ def plan(
     axis: AxisChoice = "auto",
     chunk: int | None = None,
     lint: bool = True,
-) -> Planned:
+) -> RunAnnouncement:
     """What `run` would train and about how long that would take; nothing is written.
 
     Takes and raises what `run` does; `lint` says whether the study's comparisons are looked at.
@@ -485,7 +487,7 @@ def plan_search(
     store: str | None = None,
     workers: int | None = None,
     engine: EngineChoice = "auto",
-) -> Planned:
+) -> RunAnnouncement:
     """What `search` would train, as far as that is known before; nothing is written.
 
     Takes and raises what `search` does.
@@ -531,7 +533,7 @@ def read(
 def _placed(study: Study | str | Path, out: str | Path | None) -> tuple[Study, Path]:
     """A study, loaded if need be, and the folder of its run."""
     asked = study if isinstance(study, Study) else Study.load(study)
-    return asked, usable(out, "--out") if out is not None else default_folder(asked)
+    return asked, validate_path(out, "--out") if out is not None else default_folder(asked)
 
 
 def default_folder(study: Study) -> Path:

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from stepladder.errors import InputError, OutputError
 
-__all__ = ["size_of", "sweep", "usable", "without_password", "write_whole"]
+__all__ = ["atomic_write", "remove_partial_files", "size_of", "validate_path", "without_password"]
 
 _PART = re.compile(r"\..+\.[0-9a-f]{8}\.part")
 _TRIES = 3
 
 
-def write_whole(file: Path, content: bytes) -> Path:
+def atomic_write(file: Path, content: bytes) -> Path:
     """Writes beside a file and moves into its place, so that a reader never sees half of it.
 
     Args:
@@ -63,7 +63,7 @@ def size_of(folder: Path) -> int:
     return size
 
 
-def sweep(folder: Path) -> None:
+def remove_partial_files(folder: Path) -> None:
     """Removes what writers that were killed have left behind in a folder; whole files stay.
 
     One that is still writing begins again.
@@ -109,7 +109,7 @@ _PASSWORD = re.compile(
 """URLs as SQLAlchemy takes them apart, but up to the last `@`: rather too much than too little."""
 
 
-def usable(path: str | Path, what: str) -> Path:
+def validate_path(path: str | Path, what: str) -> Path:
     """A path that may lead to something or to nothing, but that the system can look up.
 
     `pathlib` raises where a name is too long or a folder may not be entered, even if all that is

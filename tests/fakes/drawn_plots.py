@@ -6,7 +6,7 @@ from example_results import VARIANTS
 
 from stepladder.report.figures import figures_of
 from stepladder.report.figures.base import csv_of, svg_of
-from stepladder.report.html import Drawn
+from stepladder.report.html import DrawnFigure
 
 
 def plots(results):
@@ -26,6 +26,6 @@ def svg(variant, name):
 def on_light_paper(variant):
     """The figures of a variant as a page carries them, without drawing them for dark paper too."""
     return [
-        Drawn(plot, svg(variant, name), svg(variant, name), csv_of(plot))
+        DrawnFigure(plot, svg(variant, name), svg(variant, name), csv_of(plot))
         for name, plot in made(variant).items()
     ]

@@ -9,7 +9,7 @@ from scipy import stats
 
 from stepladder.runs.results import ArmProbes, ArmResult
 from stepladder.statistics.results import Effect, Estimate, Verdict
-from stepladder.trials.trial import Curve
+from stepladder.trials.trial import History
 
 NAN = float("nan")
 
@@ -73,7 +73,7 @@ def curve(start: float, end: float, pace: float, epochs: int, rng, noise: float,
     }
     if diverged is not None:
         columns = {key: np.where(steps >= diverged, NAN, each) for key, each in columns.items()}
-    return Curve(**columns, seconds=0.08 * steps)
+    return History(**columns, seconds=0.08 * steps)
 
 
 def probes(arm, n, epochs, diverged) -> ArmProbes | None:

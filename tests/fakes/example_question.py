@@ -1,8 +1,8 @@
 """What decides a study's trials, where there is no dataset."""
 
-from stepladder.runs.plan import Question
+from stepladder.runs.plan import RunContext
 
 
 def question_about(study):
     """Of a dataset of two classes, of which 100 examples are held out."""
-    return Question(study, "data", 100, "population", 2)
+    return RunContext(study, "data", 100, "population", 2)

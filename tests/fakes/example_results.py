@@ -8,8 +8,8 @@ import numpy as np
 from example_arms import arm_result, with_effects
 
 from stepladder.diagnosis.findings import Finding
-from stepladder.runs.misclassified import Misread, Mistakes, Split
-from stepladder.runs.preflight import too_few
+from stepladder.runs.misclassified import ErrorAnalysis, Misclassified, Split
+from stepladder.runs.preflight import underpowered
 from stepladder.runs.results import Adapted, ArmTuning, Results, TriedValues, Tuned
 from stepladder.statistics import factorial
 from stepladder.study.confounds import confounds
@@ -74,18 +74,19 @@ def mnist_results(replicates: int = 5, counts=None, looks: int = 1) -> Results:
     return replace(results, mistakes=mistakes()) if counts is None else results
 
 
-def mistakes() -> Mistakes:
+def mistakes() -> ErrorAnalysis:
     """Some of ten classes misread, with images of noise."""
     rng = np.random.default_rng(11)
     confusion = rng.integers(0, 9, (10, 10)) + np.diag(np.full(10, 4800))
 
     def misread(place, trials=5):
         image = rng.integers(0, 256, (28, 28)).astype(np.uint8)
-        return Misread(40 * place, place % 10, (place + 3) % 10, max(1, trials - place // 9),
+        return Misclassified(40 * place, place % 10, (place + 3) % 10, max(1, trials - place // 9),
                        trials, image)  # fmt: skip
 
     split = tuple(Split(misread(place), 5, 5) for place in range(9))
-    return Mistakes("+ dropout", 5, confusion, tuple(misread(place, 25) for place in range(24)),
+    return ErrorAnalysis("+ dropout", 5, confusion,
+                    tuple(misread(place, 25) for place in range(24)),
                     25, 5, "+ batch normalisation", split, split[:3])  # fmt: skip
 
 
@@ -165,7 +166,7 @@ def confounded_results() -> Results:
                   base=Recipe(hidden=[50], activation="sigmoid", epochs=3))  # fmt: skip
     rng = np.random.default_rng(5)
     results = results_of(study, [arm_result(arm, 2, 3, 80, 0.2, 1.5, rng) for arm in study.arms])
-    return replace(results, confounds=confounds(study, train=54_000), warnings=too_few(study))
+    return replace(results, confounds=confounds(study, train=54_000), warnings=underpowered(study))
 
 
 def fair_results() -> Results:

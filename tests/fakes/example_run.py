@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from stepladder.execution.progress import Planned
+from stepladder.execution.progress import RunAnnouncement
 from stepladder.study.study import Study
-from stepladder.trials.trial import Curve, Score, Trial, TrialResult
+from stepladder.trials.trial import History, Score, Trial, TrialResult
 
 
 class Clock:
@@ -33,7 +33,7 @@ def planned_run(replicates: int = 2, epochs: int = 4, found: int = 0, **settings
     names = {trial.id: (name,) for name, trial in trials}
     count = len(trials)
     arms = dict.fromkeys((arm.name for arm in study.arms), replicates)
-    plan = Planned(study, count, found, count * epochs, 2, arm_names=names, arm_trials=arms)
+    plan = RunAnnouncement(study, count, found, count * epochs, 2, arm_names=names, arm_trials=arms)
     return plan, [trial for _, trial in trials]
 
 
@@ -43,7 +43,7 @@ def finished(trial: Trial, accuracy: float, diverged: int | None = None) -> Tria
     score = Score(0.1, accuracy)
     return TrialResult(
         trial=trial,
-        curve=Curve(values, values, values, values, values, values),
+        curve=History(values, values, values, values, values, values),
         train=score,
         validation=score,
         test=Score(0.1, 0.5),

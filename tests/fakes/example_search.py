@@ -6,22 +6,22 @@ import numpy as np
 
 from stepladder.hpo import results
 from stepladder.hpo.candidates import Candidate
-from stepladder.hpo.results import Found
+from stepladder.hpo.results import SearchResult
 from stepladder.statistics import estimate
-from stepladder.study.search_space import dimensions, drawn, recipe_of
+from stepladder.study.search_space import dimensions, draw_values, recipe_of
 from stepladder.study.study import Study
 
 CHANCE = 0.1
 
 
 def found_search(count=48, **changes):
-    """A search that was halved twice; changes go to `Found`, which is judged as a real one is."""
+    """A search that was halved twice; changes go to `SearchResult`, judged as a real one is."""
     study = Study.load("mnist-search")
     space, draws = study.search.space, np.random.default_rng(7)
     candidates = []
     for number in range(count):
         every = dimensions(space, study.base)
-        params = drawn(every, draws.random(len(every)), study.base)
+        params = draw_values(every, draws.random(len(every)), study.base)
         recipe = recipe_of(params, space, study.base)
         candidates.append(Candidate(number, params, recipe, 0, seconds=3.0,
                                     rungs={2: _accuracy(params, 2, draws)}))  # fmt: skip
@@ -37,10 +37,10 @@ def found_search(count=48, **changes):
     winner, finalists = whole[0], whole[:4]
     fresh = [winner.accuracy - 0.0008 + 0.0006 * step for step in (-1, 0, 0.5, 1, -0.5)]
     lucky = results.luck(candidates, finalists, fresh, study, 6000, CHANCE)
-    top, maybe = results.flat(candidates, winner, study.delta, lucky.noise, CHANCE)
+    top, maybe = results.equivalent_candidates(candidates, winner, study.delta, lucky.noise, CHANCE)
     expected, each = results.expected(candidates, CHANCE)
-    knobs = results.knobs(study, candidates, winner, top, CHANCE)
-    return Found(**{
+    knobs = results.summarize_hyperparameters(study, candidates, winner, top, CHANCE)
+    return SearchResult(**{
         "study": study, "dataset": "mnist", "fingerprint": "f" * 64,
         "sizes": {"train": 54_000, "validation": 6_000, "test": 10_000},
         "candidates": tuple(candidates), "finalists": tuple(finalists), "winner": winner,

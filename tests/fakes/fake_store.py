@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from stepladder.errors import StoreError
-from stepladder.store import Driver, Look, Store, StudyRecord
+from stepladder.store import ClaimOwner, Look, Store, StudyRecord
 from stepladder.store.base import digest_of
 from stepladder.store.rows import (
     CURVE_FIELDS,
@@ -31,7 +31,7 @@ class FakeStore(Store):
         self._trials: dict[str, tuple[dict, list[dict], dict | None]] = {}
         self._studies: dict[str, StudyRecord] = {}
         self._looks: list[Look] = []
-        self._drivers: dict[str, Driver] = {}
+        self._drivers: dict[str, ClaimOwner] = {}
         self._claims: dict[str, str] = {}
         self._closed = False
 
@@ -44,7 +44,7 @@ class FakeStore(Store):
         self._trials[row["id"]] = row, epochs, encode_probes(result)
         return True
 
-    def claim(self, driver: Driver, ids: Iterable[str]) -> set[str]:
+    def claim(self, driver: ClaimOwner, ids: Iterable[str]) -> set[str]:
         self._check_open()
         self._drivers.setdefault(driver.id, driver)
         asked = list(ids)
@@ -53,11 +53,11 @@ class FakeStore(Store):
                 self._claims.setdefault(each, driver.id)
         return {each for each in asked if self._claims.get(each) == driver.id}
 
-    def claimed(self, ids: Iterable[str]) -> dict[str, Driver]:
+    def claimed(self, ids: Iterable[str]) -> dict[str, ClaimOwner]:
         self._check_open()
         return {each: self._drivers[self._claims[each]] for each in ids if each in self._claims}
 
-    def drivers(self) -> list[Driver]:
+    def drivers(self) -> list[ClaimOwner]:
         self._check_open()
         return [self._drivers[each] for each in sorted(self._drivers)]
 

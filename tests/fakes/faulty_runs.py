@@ -3,7 +3,7 @@
 from watching import figures
 
 from stepladder.store import open_store
-from stepladder.store.maintenance import examined
+from stepladder.store.maintenance import check_store
 
 RUN = "runs/small"
 
@@ -19,7 +19,7 @@ def assert_sound(stepladder, words, uninterrupted, run=RUN, url=None):
     assert figures(found) == uninterrupted(words)
     address = url or place / "stepladder.db"
     with open_store(address, create=False) as store:
-        seen = examined(store)
+        seen = check_store(store)
         assert seen.faults == ()
         assert len(seen.trials) == sum(arm["n"] for arm in found["arms"])
         assert store.drivers() == []

@@ -11,7 +11,7 @@ import pytest
 from diagnosis_recipes import CODE, ILL, NAIVE, REPLICATES, SMALL, WELL
 
 from stepladder.data import load
-from stepladder.diagnosis.findings import Case, Tried, signs
+from stepladder.diagnosis.findings import ArmEvidence, RateCurve, summarize_history
 from stepladder.diagnosis.rules import RULES, diagnose
 from stepladder.runs.arm_analysis import _replicate, findings_of
 from stepladder.study.designs import Arm
@@ -19,7 +19,7 @@ from stepladder.study.recipe import Recipe
 from stepladder.training.custom_model import Code, builder
 from stepladder.training.groups import Group
 from stepladder.training.population.engine import PopulationEngine
-from stepladder.trials.trial import Trial, outcome_of
+from stepladder.trials.trial import Trial, summarize_trial
 
 VALIDATION = 1000
 RATES = (0.0001, 0.001, 0.01)
@@ -42,11 +42,11 @@ def trained(engine, mnist, fields, replicates=1):
     for replicate in range(replicates):
         trial = Trial(recipe, mnist.fingerprint, VALIDATION, 0, replicate)
         made += engine.train(Group((trial,), 1), lambda epoch: None)
-    return [replace(each, signs=signs(each.curve, each.probes)) for each in made]
+    return [replace(each, signs=summarize_history(each.curve, each.probes)) for each in made]
 
 
 def found(results, mnist):
-    arm, done = Arm("arm", results[0].trial.recipe), [outcome_of(each) for each in results]
+    arm, done = Arm("arm", results[0].trial.recipe), [summarize_trial(each) for each in results]
     return {each.code: each for each in findings_of(arm, done, mnist.class_names, None)}
 
 
@@ -92,7 +92,7 @@ def test_a_learning_rate_that_is_far_from_the_best_is_told(engine, mnist):
     )
     for declared, expected in [(rates[0], ["learning_rate_far_off"]), (0.001, [])]:
         results = trained(engine, mnist, {})  # a fair study trains at the best
-        tried = Tried(rates, accuracies, declared)
-        replicates = tuple(_replicate(outcome_of(each)) for each in results)
-        case = Case(Recipe(**SMALL), mnist.class_names, replicates, tried)
+        tried = RateCurve(rates, accuracies, declared)
+        replicates = tuple(_replicate(summarize_trial(each)) for each in results)
+        case = ArmEvidence(Recipe(**SMALL), mnist.class_names, replicates, tried)
         assert [each.code for each in diagnose(case)] == expected

@@ -8,7 +8,7 @@ import pytest
 from stepladder import InputError, Study, api
 from stepladder.cli import main
 from stepladder.cli.options import PLACE
-from stepladder.files import usable
+from stepladder.files import validate_path
 
 LONG = "x" * 300
 IMPOSSIBLE = {
@@ -163,7 +163,7 @@ def test_python_callers_are_told_the_same(path, found, place, monkeypatch):
 @pytest.mark.parametrize("path", ["study.toml", "not/there", ".", "/", "", "x" * 255, "é" * 127])
 def test_a_path_that_can_be_looked_up_may_lead_to_anything(path, place, monkeypatch):
     monkeypatch.chdir(place)
-    assert str(usable(path, "--out")) == (path or ".")
+    assert str(validate_path(path, "--out")) == (path or ".")
 
 
 @pytest.mark.parametrize("name", ["漢" * 100, "x" * 500, "é" * 300])

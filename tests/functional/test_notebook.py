@@ -11,7 +11,7 @@ from example_results import VARIANTS, mnist_results
 from example_run import Clock, finished, planned_run
 
 from stepladder import InputError, Run
-from stepladder.report.dataframe import frame_of
+from stepladder.report.dataframe import to_frame
 from stepladder.report.notebook import NotebookProgress, as_notebook_html, for_notebook
 
 NOTEBOOK = Path(__file__).parents[2] / "docs" / "notebook.ipynb"
@@ -86,7 +86,7 @@ def test_progress_is_drawn_again_at_most_twice_a_second(jupyter):
 
 def test_frames_hold_the_numbers_of_the_results(jupyter):
     results = mnist_results()
-    trials, arms, epochs = (frame_of(results, kind) for kind in ("trials", "arms", "epochs"))
+    trials, arms, epochs = (to_frame(results, kind) for kind in ("trials", "arms", "epochs"))
     assert len(trials) == 35
     adam = trials[trials.arm == "+ Adam"].test_accuracy
     assert tuple(adam) == results.arms[4].test_accuracy.values
@@ -98,10 +98,10 @@ def test_frames_hold_the_numbers_of_the_results(jupyter):
     assert set(epochs.replicate) == set(range(5))
     partial = replace(results.arms[4], n=2, curves=results.arms[4].curves[:2], finished=(0, 3))
     some = replace(results, arms=(partial,))
-    assert frame_of(some).replicate.tolist() == [0, 3]
-    assert set(frame_of(some, "epochs").replicate) == {0, 3}
+    assert to_frame(some).replicate.tolist() == [0, 3]
+    assert set(to_frame(some, "epochs").replicate) == {0, 3}
     with pytest.raises(InputError, match="kind must be one of trials, arms, epochs, found 'all'"):
-        frame_of(results, "all")
+        to_frame(results, "all")
 
 
 def test_the_curves_shown_are_those_of_the_report():

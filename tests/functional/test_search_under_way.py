@@ -10,11 +10,11 @@ from test_search_command import SEARCH
 
 from stepladder import RunError, Study
 from stepladder.data import load
-from stepladder.execution.local import this_driver
-from stepladder.hpo.plan import Replay, populations_of, replayed, so_far
-from stepladder.hpo.sampling import Asker
+from stepladder.execution.local import this_owner
+from stepladder.hpo.plan import Replay, populations_of, replayed, search_status
+from stepladder.hpo.sampling import OptunaSampler
 from stepladder.runs.folder import write_study
-from stepladder.runs.plan import part_sizes, question_of
+from stepladder.runs.plan import part_sizes, run_context
 from stepladder.store import StudyRecord, open_store
 
 FOLDER = "runs/searched"
@@ -53,13 +53,13 @@ def searched(place, monkeypatch):
     def make(count, rule=by_its_rate):
         with open_store(f"{FOLDER}/stepladder.db") as kept:
             kept.put_study(record)
-            question = question_of(record)
+            question = run_context(record)
             trained = Trained(kept)
             trained.most, trained.rule = count, rule
-            asker = Asker(question, folder / "optuna.log")
+            asker = OptunaSampler(question, folder / "optuna.log")
             with contextlib.suppress(RunError):
                 replayed(question, list(populations_of(question)), asker, trained)
-            return so_far(record, kept, folder)
+            return search_status(record, kept, folder)
 
     return make
 
@@ -104,7 +104,7 @@ def test_going_through_it_writes_nothing_and_needs_no_journal(searched, place):
 
     def again():
         with open_store(f"{FOLDER}/stepladder.db") as kept:
-            found = so_far(before.record, kept, folder)
+            found = search_status(before.record, kept, folder)
         return [(each.params, each.rungs, each.is_over) for each in found.candidates]
 
     known = [(each.params, each.rungs, each.is_over) for each in before.candidates]
@@ -140,9 +140,9 @@ def test_one_that_trains_is_shown_as_it_goes(searched, in_process):
     assert "Nobody trains it now" in shown.run("searched")
     with open_store(f"{FOLDER}/stepladder.db") as kept:
         replay = Replay(kept)
-        question = question_of(found.record)
-        replayed(question, list(populations_of(question)), Asker(question), replay)
-        kept.claim(this_driver(), replay.missing)
+        question = run_context(found.record)
+        replayed(question, list(populations_of(question)), OptunaSampler(question), replay)
+        kept.claim(this_owner(), replay.missing)
     assert listed(in_process)["training"] == 2
     shown = Pages(Source.of("runs"), Cache())
     text = shown.run("searched")

@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 from example_run import finished
 
-from stepladder.execution.local import this_driver
+from stepladder.execution.local import this_owner
 from stepladder.store import open_store
 
 STORE = "runs/small/stepladder.db"
@@ -35,7 +35,7 @@ def test_runs_are_listed_with_their_state_and_size(in_process, made_up, place):
     assert run["bytes"] > 10_000
     with open_store(place / STORE) as store:
         planned = made_up(0)
-        store.claim(this_driver(), [planned.trials[-1].id])
+        store.claim(this_owner(), [planned.trials[-1].id])
     assert [each["state"] for each in listed(in_process)] == ["unreadable", "training"]
     table = in_process("runs")[1]
     assert "2 of 6" in table

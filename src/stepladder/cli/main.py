@@ -97,7 +97,7 @@ def run(
     from stepladder import api
     from stepladder.report import progress, terminal
     from stepladder.report.progress import announcement
-    from stepladder.report.wording import visible
+    from stepladder.report.wording import printable
     from stepladder.study.study import Study
 
     more = given(replicates=replicates, epochs=epochs, design=design)
@@ -108,7 +108,7 @@ def run(
             asked, out=out, store=store, workers=workers, engine=engine, axis=axis, chunk=chunk
         )
         for note in planned.notes:
-            click.echo(visible(note), err=True)
+            click.echo(printable(note), err=True)
         click.echo(announcement(planned))
         return
     signals.stop_cleanly()

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from stepladder.files import usable
+from stepladder.files import validate_path
 
 __all__ = ["ALLOW_CODE", "ENGINE", "PLACE", "WORKERS", "given", "settings_of"]
 
@@ -24,7 +24,7 @@ class _Place(click.Path):
         param: click.Parameter | None,
         ctx: click.Context | None,
     ) -> Path:
-        return usable(os.fspath(value), _named(param))
+        return validate_path(os.fspath(value), _named(param))
 
 
 def _named(param: click.Parameter | None) -> str:

@@ -79,12 +79,12 @@ def _compare(one: Path, two: Path, form: str, output: Path | None, store: str | 
 
 def _say(text: str, output: Path | None) -> None:
     """To a file, whose name is printed, or to stdout."""
-    from stepladder.files import write_whole
+    from stepladder.files import atomic_write
 
     if output is None:
         click.echo(text, nl=False)
     else:
-        click.echo(write_whole(output, text.encode()))
+        click.echo(atomic_write(output, text.encode()))
 
 
 @click.command()

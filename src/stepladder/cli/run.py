@@ -71,7 +71,7 @@ def search(
     from stepladder import api
     from stepladder.report import progress, search
     from stepladder.report.progress import announcement
-    from stepladder.report.wording import visible
+    from stepladder.report.wording import printable
     from stepladder.study.study import Study
 
     more = given(**{"epochs": epochs, "search.trials": trials, "search.sampler": sampler})
@@ -79,7 +79,7 @@ def search(
     if dry_run:
         planned = api.plan_search(asked, out=out, store=store, workers=workers, engine=engine)
         for note in planned.notes:
-            click.echo(visible(note), err=True)
+            click.echo(printable(note), err=True)
         click.echo(announcement(planned))
         return
     signals.stop_cleanly()

@@ -49,7 +49,7 @@ def store() -> None:
 @_STORE
 def check(store: str) -> None:
     """Reads every row: damage, orphans, altered figures, trials of an older arithmetic."""
-    from stepladder.report.wording import counted
+    from stepladder.report.wording import plural
     from stepladder.runs.maintenance import checked
 
     found = checked(store)
@@ -59,8 +59,8 @@ def check(store: str) -> None:
         click.echo(f"    {note}")
     if found.faults:
         raise click.exceptions.Exit(1)
-    studies = counted(found.studies, "study", "studies")
-    click.echo(f"ok  {counted(found.trials, 'trial')} and {studies}, all whole")
+    studies = plural(found.studies, "study", "studies")
+    click.echo(f"ok  {plural(found.trials, 'trial')} and {studies}, all whole")
 
 
 @store.command(name="export")
@@ -84,20 +84,20 @@ def import_(store: str, source: str) -> None:
 def vacuum(store: str) -> None:
     """Gives the room of deleted rows, and of kept weights that no study asks for, to the disk."""
     from stepladder.report.terminal import byte_size
-    from stepladder.report.wording import counted
+    from stepladder.report.wording import plural
     from stepladder.runs.maintenance import tidied
 
     before, after, removed = tidied(store)
     click.echo(f"{byte_size(before)} before, {byte_size(after)} now")
     if removed:
-        click.echo(f"{counted(removed, 'file')} of weights removed that no study asks for")
+        click.echo(f"{plural(removed, 'file')} of weights removed that no study asks for")
 
 
 def _copy(source: str, target: str) -> None:
     from stepladder.runs.maintenance import address_of
-    from stepladder.store.maintenance import copied
+    from stepladder.store.maintenance import copy_store
 
-    done = copied(address_of(source), address_of(target))
+    done = copy_store(address_of(source), address_of(target))
     click.echo(
         f"{done.trials:,} trials, {done.studies:,} studies and {done.looks:,} looks copied; "
         f"{done.found:,} trials were there already"

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from stepladder.deployment.evaluation import Borne, Measured
+from stepladder.deployment.evaluation import Measured, RobustnessPoint
 from stepladder.deployment.export import Exported
 from stepladder.report.markdown import markdown_text
-from stepladder.report.tables import Shown
-from stepladder.report.wording import MINUS, counted, joined, number, visible
+from stepladder.report.tables import FormattedNumber
+from stepladder.report.wording import MINUS, join_list, number, plural, printable
 from stepladder.statistics.results import Estimate
 
 __all__ = ["as_markdown"]
@@ -38,7 +38,7 @@ def _head(made: Exported) -> Iterator[str]:
     file = _code(made.file.name)
     yield f"# {what} of {study}"
     yield ""
-    numbers = joined([str(each) for each in sorted(made.replicates)])
+    numbers = join_list([str(each) for each in sorted(made.replicates)])
     if made.is_ensemble:
         yield (
             f"{file} is the mean of the probabilities of {len(made.replicates)} "
@@ -50,7 +50,7 @@ def _head(made: Exported) -> Iterator[str]:
             f" of the arm *{what}*, the best of {made.of} by validation accuracy."
         )
     if made.diverged:
-        yield f"{counted(made.diverged, 'replicate')} of the arm diverged and cannot be exported."
+        yield f"{plural(made.diverged, 'replicate')} of the arm diverged and cannot be exported."
 
 
 def _use(made: Exported) -> Iterator[str]:
@@ -100,7 +100,7 @@ def _accuracy(made: Exported) -> Iterator[str]:
     sizes = made.record.sizes
     yield "## Accuracy"
     yield ""
-    yield f"| | this model | {counted(made.of, 'replicate')} of the arm, 95 % t interval |"
+    yield f"| | this model | {plural(made.of, 'replicate')} of the arm, 95 % t interval |"
     yield "|---|---|---|"
     own = None if made.own_val_accuracy is None else 100 * made.own_val_accuracy
     arm = _estimate(made.val_accuracy)
@@ -125,7 +125,7 @@ def _accuracy(made: Exported) -> Iterator[str]:
 
 
 def _looks(made: Exported) -> str:
-    looks = counted(made.looks, "look")
+    looks = plural(made.looks, "look")
     if made.test_accuracy is None:
         return (
             "The test set is locked: nobody has looked at this winner's test figures, "
@@ -218,7 +218,7 @@ def _robustness(found: Measured) -> Iterator[str]:
             yield f"| {kind} ({unit}) | {' · '.join(cells)} |"
 
 
-def _accuracy_of(each: Borne) -> str:
+def _accuracy_of(each: RobustnessPoint) -> str:
     return f"{number(100 * each.accuracy, 1)} ± {number(100 * each.half_width, 1)}"
 
 
@@ -268,7 +268,7 @@ def _origin(made: Exported) -> Iterator[str]:
 
 def _code(text: str) -> str:
     """A text as code, which may hold the mark of code itself."""
-    text = visible(text)
+    text = printable(text)
     marks = max(map(len, re.findall("`+", text)), default=0) * "`" + "`"
     inside = f" {text} " if "`" in text else text
     return f"{marks}{inside}{marks}"
@@ -279,4 +279,4 @@ def _percent(value: float | None) -> str:
 
 
 def _estimate(each: Estimate) -> str:
-    return f"{Shown.accuracy(each).text} %"
+    return f"{FormattedNumber.accuracy(each).text} %"

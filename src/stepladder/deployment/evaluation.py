@@ -12,7 +12,7 @@ import numpy.typing as npt
 from stepladder.deployment.images import PERTURBATIONS, Perturbation, perturbed
 from stepladder.statistics.classification import Calibration, calibration
 
-__all__ = ["Borne", "Measured", "measured"]
+__all__ = ["Measured", "RobustnessPoint", "measured"]
 
 _MOST_IMAGES = 2000
 """Images that a model is tried with under each change: a large ensemble takes minutes for these."""
@@ -21,7 +21,7 @@ Ask = Callable[[npt.NDArray[np.generic]], npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
-class Borne:
+class RobustnessPoint:
     """Accuracy under one change of the images.
 
     Attributes:
@@ -49,7 +49,7 @@ class Measured:
 
     part: str
     calibration: Calibration
-    borne: tuple[Borne, ...]
+    borne: tuple[RobustnessPoint, ...]
     images: int
 
 
@@ -89,8 +89,8 @@ def _fitting(shape: tuple[int, ...]) -> Iterator[Perturbation]:
             yield how
 
 
-def _borne(how: Perturbation | None, correct: list[npt.NDArray[np.bool_]]) -> Borne:
+def _borne(how: Perturbation | None, correct: list[npt.NDArray[np.bool_]]) -> RobustnessPoint:
     """The mean over directions is one value an image, and images are what was drawn."""
     each = np.mean(correct, axis=0)
     deviation = float(each.std(ddof=1)) if len(each) > 1 else math.nan
-    return Borne(how, float(each.mean()), 1.96 * deviation / math.sqrt(len(each)))
+    return RobustnessPoint(how, float(each.mean()), 1.96 * deviation / math.sqrt(len(each)))

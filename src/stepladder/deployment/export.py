@@ -15,19 +15,19 @@ from stepladder.data import Dataset, load
 from stepladder.deployment.evaluation import Measured, measured
 from stepladder.deployment.images import Framing, Levels, framing_of, levels_of
 from stepladder.deployment.keras_process import Refused, built, opened
-from stepladder.deployment.out_of_distribution import Familiar, distances, fitted
+from stepladder.deployment.out_of_distribution import SubspaceMixture, distances, fitted
 from stepladder.deployment.predict import Extras, with_extras
 from stepladder.errors import DataError, InputError, OutputError, RunError, StoreError
 from stepladder.execution.machine import Settings
 from stepladder.execution.progress import Progress
 from stepladder.execution.scheduler import execute
-from stepladder.files import write_whole
+from stepladder.files import atomic_write
 from stepladder.hpo.plan import fresh_trials
 from stepladder.runs import folder as folders
 from stepladder.runs import preflight
-from stepladder.runs.adaptive import wanted
+from stepladder.runs.adaptive import replicate_targets
 from stepladder.runs.folder import finished_search, search_again
-from stepladder.runs.plan import Question, question_of, trials_of
+from stepladder.runs.plan import RunContext, run_context, trials_of
 from stepladder.runs.plan import planned as plan_of
 from stepladder.runs.run import workers_for
 from stepladder.runs.tuning import tuned_arms, tuned_so_far
@@ -38,13 +38,13 @@ from stepladder.study.recipe import Recipe
 from stepladder.study.schema import did_you_mean
 from stepladder.study.study import Study
 from stepladder.training.messages import kept_final, weights_file
-from stepladder.trials.trial import Final, Trial, TrialResult
+from stepladder.trials.trial import FinalState, Trial, TrialResult
 
 __all__ = [
     "WINNER",
-    "Chosen",
+    "ExportSelection",
     "Exported",
-    "Found",
+    "FinalWeights",
     "Retraining",
     "chosen",
     "export_model",
@@ -56,7 +56,7 @@ WINNER = "winner"
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ExportSelection:
     """The trials of what is exported.
 
     Attributes:
@@ -79,7 +79,7 @@ class Chosen:
     is_open: bool
 
 
-def chosen(folder: Path, record: StudyRecord, store: Store, arm: str | None) -> Chosen:
+def chosen(folder: Path, record: StudyRecord, store: Store, arm: str | None) -> ExportSelection:
     """The trials of an arm, or of the winner of a search.
 
     Args:
@@ -92,7 +92,7 @@ def chosen(folder: Path, record: StudyRecord, store: Store, arm: str | None) -> 
         InputError: if there is no such arm, or no replicate of it that did not diverge.
         StoreError: if the store cannot be read.
     """
-    question = question_of(record)
+    question = run_context(record)
     file = finished_search(folder, record.study)
     winner = _winner(file) if file else None
     if winner is not None and arm in (None, WINNER):
@@ -110,17 +110,17 @@ def chosen(folder: Path, record: StudyRecord, store: Store, arm: str | None) -> 
     return _chosen(arm, by_arm[arm], store, every, stored, is_open=True)
 
 
-def _trials(question: Question, store: Store) -> Mapping[str, Sequence[Trial]]:
+def _trials(question: RunContext, store: Store) -> Mapping[str, Sequence[Trial]]:
     """The trials of each arm of a study as it stands."""
     study, tuned = question.study, tuned_so_far(question, store)
     arms = tuned_arms(study, tuned)
     is_tuning = study.tuned is not None and tuned is None
-    wants = wanted(question, arms, store) if study.adaptive and not is_tuning else None
+    wants = replicate_targets(question, arms, store) if study.adaptive and not is_tuning else None
     return trials_of(study, question.fingerprint, question.validation, question.engine, arms,
                      wants.replicates if wants else None)  # fmt: skip
 
 
-def _of_search(recipe: Recipe, question: Question, store: Store) -> Chosen:
+def _of_search(recipe: Recipe, question: RunContext, store: Store) -> ExportSelection:
     trials = tuple(fresh_trials(recipe, question))
     ids = tuple(trial.id for trial in trials)
     is_open = store.looked_at(question.fingerprint, ids)
@@ -170,7 +170,7 @@ def _chosen(
     shown: tuple[str, ...],
     *,
     is_open: bool,
-) -> Chosen:
+) -> ExportSelection:
     results = list(store.results([trial.id for trial in trials], curves=False).values())
     whole = [each for each in results if each.diverged is None]
     if not whole:
@@ -187,13 +187,13 @@ def _chosen(
     # Of equals the one that was surer, and then the first.
     best = sorted(whole, key=lambda each: (-each.validation.accuracy, each.validation.loss,
                                            each.trial.replicate))  # fmt: skip
-    return Chosen(
+    return ExportSelection(
         name, trials[0].recipe, tuple(best), len(results) - len(whole), planned, shown, is_open
     )
 
 
 @dataclass(frozen=True)
-class Found:
+class FinalWeights:
     """What a trial ended with.
 
     Attributes:
@@ -203,7 +203,7 @@ class Found:
             way round: 0 where they are the same weights.
     """
 
-    final: Final
+    final: FinalState
     is_kept: bool
     differing: int
 
@@ -234,7 +234,7 @@ def finals_of(
     folder: Path,
     retraining: Callable[[], Retraining],
     note: Callable[[str], object],
-) -> list[Found]:
+) -> list[FinalWeights]:
     """What stored trials ended with, in their order.
 
     Trained again are those whose weights no run has kept: from the same streams, in a program of
@@ -253,7 +253,7 @@ def finals_of(
         RunError: if training failed, or diverged.
     """
     place = folder / folders.WEIGHTS_NAME
-    found: dict[str, Final] = {}
+    found: dict[str, FinalState] = {}
     lacking = []
     for result in results:
         final, wrong = kept_final(place, result.trial.id)
@@ -270,7 +270,7 @@ def finals_of(
     made = []
     for result in results:
         final = found[result.trial.id]
-        made.append(Found(final, result.trial.id in kept, _differing(final, result)))
+        made.append(FinalWeights(final, result.trial.id in kept, _differing(final, result)))
     for result, each in zip(results, made, strict=True):
         if not each.is_kept or each.differing:
             note(_after(result, each))
@@ -286,7 +286,7 @@ def _before(lacking: Sequence[TrialResult]) -> str:
     )
 
 
-def _after(result: TrialResult, found: Found) -> str:
+def _after(result: TrialResult, found: FinalWeights) -> str:
     images = len(result.test_correct)
     what = f"replicate {result.trial.replicate}"
     if not found.differing:
@@ -299,12 +299,12 @@ def _after(result: TrialResult, found: Found) -> str:
     )
 
 
-def _differing(final: Final, result: TrialResult) -> int:
+def _differing(final: FinalState, result: TrialResult) -> int:
     correct = final.test_probabilities.argmax(axis=1) == final.test_labels
     return int(np.count_nonzero(correct != result.test_correct))
 
 
-def _trained(lacking: Sequence[TrialResult], how: Retraining, kept: Path) -> dict[str, Final]:
+def _trained(lacking: Sequence[TrialResult], how: Retraining, kept: Path) -> dict[str, FinalState]:
     """What trials end with that are trained again, apart from the store that has them."""
     trials = [each.trial for each in lacking]
     if how.settings.engine_name != trials[0].engine:
@@ -339,11 +339,11 @@ def _trained(lacking: Sequence[TrialResult], how: Retraining, kept: Path) -> dic
     return {each: final for each, final in finals.items() if final is not None}
 
 
-def _keep(place: Path, final: Final | None, result: TrialResult, kept: Path) -> None:
+def _keep(place: Path, final: FinalState | None, result: TrialResult, kept: Path) -> None:
     """Keeps what a trial ended with that was trained again, if it is what the store is about."""
     if final is not None and not _differing(final, result):
         name = weights_file(place, result.trial.id)
-        write_whole(weights_file(kept, result.trial.id), name.read_bytes())
+        atomic_write(weights_file(kept, result.trial.id), name.read_bytes())
 
 
 _MOST_DIFFERING = 0.001
@@ -438,7 +438,7 @@ def export_model(
     """
     check_target(file)
     found = chosen(folder, record, store, arm)
-    preflight.allow(record.study, allow_code)
+    preflight.check_code_allowed(record.study, allow_code)
     dataset = load(record.study.dataset)
     if dataset.fingerprint != record.fingerprint:
         raise DataError(
@@ -474,8 +474,8 @@ def check_target(file: Path) -> None:
 
 
 def _made(
-    found: Chosen,
-    finals: Sequence[Found],
+    found: ExportSelection,
+    finals: Sequence[FinalWeights],
     dataset: Dataset,
     record: StudyRecord,
     store: Store,
@@ -508,7 +508,7 @@ def _made(
                 "the model must be one that Keras alone builds, saves and loads in its safe mode, "
                 f"found: {error}; build it of Keras' own layers"
             ) from None
-        write_whole(file, draft.read_bytes())
+        atomic_write(file, draft.read_bytes())
     looks = _looks(found, record, store, is_ensemble)
     return Exported(
         file=file,
@@ -538,18 +538,18 @@ def _made(
     )
 
 
-def _familiar(dataset: Dataset, first: Found) -> Familiar:
+def _familiar(dataset: Dataset, first: FinalWeights) -> SubspaceMixture:
     """What the training set is like."""
     held_out = first.final.validation_rows
     trained = np.setdiff1d(np.arange(len(dataset.y_train)), held_out)
     return fitted(dataset.x_train[trained], dataset.y_train[trained], dataset.x_train[held_out])
 
 
-def _alarms(familiar: Familiar, dataset: Dataset) -> float:
+def _alarms(familiar: SubspaceMixture, dataset: Dataset) -> float:
     return float((distances(familiar, dataset.x_test) > familiar.threshold).mean())
 
 
-def _compared(answers: np.ndarray, finals: Sequence[Found]) -> tuple[int, float]:
+def _compared(answers: np.ndarray, finals: Sequence[FinalWeights]) -> tuple[int, float]:
     """Test images answered otherwise than by the engine, and the largest difference.
 
     Raises:
@@ -568,7 +568,7 @@ def _compared(answers: np.ndarray, finals: Sequence[Found]) -> tuple[int, float]
 
 
 def _part(
-    found: Chosen, finals: Sequence[Found], dataset: Dataset
+    found: ExportSelection, finals: Sequence[FinalWeights], dataset: Dataset
 ) -> tuple[str, np.ndarray, np.ndarray] | None:
     """What a model is measured on: images that none of its networks was trained on."""
     if len(finals) == 1:
@@ -577,7 +577,7 @@ def _part(
     return ("test", dataset.x_test, dataset.y_test) if found.is_open else None
 
 
-def _looks(found: Chosen, record: StudyRecord, store: Store, is_ensemble: bool) -> int:
+def _looks(found: ExportSelection, record: StudyRecord, store: Store, is_ensemble: bool) -> int:
     """Logs what the card shows of the test set; how many looks there were."""
     study, fingerprint = record.study.name, record.fingerprint
     if not found.is_open:

@@ -26,7 +26,7 @@ __all__ = [
     "framed",
     "framing_of",
     "ink_of",
-    "levelled",
+    "level_background",
     "levels_of",
     "perturbed",
     "read_picture",
@@ -72,7 +72,7 @@ def levels_of(images: Images) -> Levels | None:
     return Levels(float(images.min()), greatest)
 
 
-def levelled(values: npt.NDArray[np.uint8], levels: Levels) -> npt.NDArray[np.number]:
+def level_background(values: npt.NDArray[np.uint8], levels: Levels) -> npt.NDArray[np.number]:
     """An image of grey levels in 0…255 with the values of a dataset's images.
 
     Args:

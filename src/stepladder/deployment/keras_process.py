@@ -19,7 +19,7 @@ from stepladder.study.loading import ModelFile
 from stepladder.study.recipe import Recipe
 from stepladder.training.messages import code_header
 from stepladder.training.serialization import Array, receive, send
-from stepladder.trials.trial import Final
+from stepladder.trials.trial import FinalState
 
 __all__ = ["ModelProcess", "Refused", "built", "opened"]
 
@@ -128,7 +128,7 @@ class ModelProcess:
 
 
 def built(
-    members: Sequence[tuple[str, Recipe, Final]],
+    members: Sequence[tuple[str, Recipe, FinalState]],
     dataset: Dataset,
     file: Path,
     environment: Mapping[str, str],

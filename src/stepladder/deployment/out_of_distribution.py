@@ -11,7 +11,7 @@ from scipy import ndimage
 from scipy.cluster.vq import kmeans2
 from scipy.sparse.linalg import eigsh
 
-__all__ = ["FALSE_ALARMS", "Familiar", "distances", "fitted"]
+__all__ = ["FALSE_ALARMS", "SubspaceMixture", "distances", "fitted"]
 
 Floats = npt.NDArray[np.floating]
 Raw = npt.NDArray[np.number]
@@ -30,7 +30,7 @@ _MOST = 60_000  # training images that are looked at, evenly
 
 
 @dataclass(frozen=True, eq=False)
-class Familiar:
+class SubspaceMixture:
     """What is known of a training set, to tell whether an input looks like it.
 
     Attributes:
@@ -50,7 +50,7 @@ class Familiar:
     threshold: float = np.inf
 
 
-def fitted(images: Raw, labels: npt.NDArray[np.integer], held_out: Raw) -> Familiar:
+def fitted(images: Raw, labels: npt.NDArray[np.integer], held_out: Raw) -> SubspaceMixture:
     """A description of a training set, and the threshold that its own kind seldom passes.
 
     Each class is cut into parts by k-means, and each part described by a Gaussian of a few axes
@@ -81,12 +81,14 @@ def fitted(images: Raw, labels: npt.NDArray[np.integer], held_out: Raw) -> Famil
     means, axes, variances, rest = (
         np.stack([np.asarray(part[place], np.float32) for part in parts]) for place in range(4)
     )
-    made = Familiar(scale, means, axes, np.maximum(variances, floor), np.maximum(rest, floor))
+    made = SubspaceMixture(
+        scale, means, axes, np.maximum(variances, floor), np.maximum(rest, floor)
+    )
     threshold = float(np.quantile(distances(made, held_out), 1 - FALSE_ALARMS))
-    return Familiar(scale, made.means, made.axes, made.variances, made.rest, threshold)
+    return SubspaceMixture(scale, made.means, made.axes, made.variances, made.rest, threshold)
 
 
-def distances(known: Familiar, images: Raw) -> npt.NDArray[np.float64]:
+def distances(known: SubspaceMixture, images: Raw) -> npt.NDArray[np.float64]:
     """How far inputs are from the nearest part of a training set: -2 log density, up to a constant.
 
     Args:
@@ -103,7 +105,7 @@ def distances(known: Familiar, images: Raw) -> npt.NDArray[np.float64]:
     return np.concatenate(found) if found else np.empty(0)
 
 
-def _distance(known: Familiar, part: int, some: Floats) -> Floats:
+def _distance(known: SubspaceMixture, part: int, some: Floats) -> Floats:
     centred = (some - known.means[part]).astype(np.float64)  # whose squares do not overflow
     along = centred @ known.axes[part]
     across = np.maximum((centred**2).sum(axis=1) - (along**2).sum(axis=1), 0)

@@ -23,15 +23,15 @@ from stepladder.deployment.images import (
     Levels,
     framed,
     ink_of,
-    levelled,
+    level_background,
     read_picture,
     resized,
 )
 from stepladder.deployment.keras_process import ModelProcess, Refused, opened
-from stepladder.deployment.out_of_distribution import Familiar, distances
+from stepladder.deployment.out_of_distribution import SubspaceMixture, distances
 from stepladder.errors import DataError, InputError
 from stepladder.report.terminal import console_on
-from stepladder.report.wording import elided, number, visible
+from stepladder.report.wording import number, printable, truncate
 
 __all__ = [
     "Extras",
@@ -147,7 +147,7 @@ def inputs_of(
     else:
         ink = ink_of(source.values @ _GREY)
         image = framed(ink, (shape[0], shape[1]), framing.box).reshape(shape)
-    yield Input(str(path), None, levelled(image, levels), is_empty=not image.any())
+    yield Input(str(path), None, level_background(image, levels), is_empty=not image.any())
 
 
 def _array(path: Path) -> npt.NDArray[Any]:
@@ -213,7 +213,7 @@ class Extras:
     classes: tuple[str, ...]
     framing: Framing | None
     levels: Levels | None
-    familiar: Familiar | None
+    familiar: SubspaceMixture | None
 
 
 def with_extras(model: bytes, extras: Extras) -> bytes:
@@ -291,18 +291,18 @@ def _levels(said: list[float] | None) -> Levels | None:
     return Levels(least, greatest)
 
 
-def _older(framing: Framing | None, familiar: Familiar | None) -> Levels | None:
+def _older(framing: Framing | None, familiar: SubspaceMixture | None) -> Levels | None:
     """Those of a file that does not say: it has a framing only where images are whole numbers."""
     is_byte = familiar is not None and math.isclose(familiar.scale, 1 / 255)
     return Levels(0, 255) if framing or is_byte else None
 
 
-def _familiar(said: dict[str, Any] | None, archive: zipfile.ZipFile) -> Familiar | None:
+def _familiar(said: dict[str, Any] | None, archive: zipfile.ZipFile) -> SubspaceMixture | None:
     if said is None:
         return None
     arrays = read_arrays(io.BytesIO(archive.read(_ARRAYS)), _ARRAYS)
     parts = {part: np.asarray(arrays[part], np.float32) for part in _PARTS}
-    known = Familiar(float(said["scale"]), **parts, threshold=float(said["threshold"]))
+    known = SubspaceMixture(float(said["scale"]), **parts, threshold=float(said["threshold"]))
     count, values, axes = known.axes.shape
     if known.means.shape != (count, values) or known.variances.shape != (count, axes):
         raise DataError("its arrays do not fit each other")
@@ -423,7 +423,7 @@ def predict_files(
     )
 
 
-def _is_within(away: np.ndarray | None, place: int, known: Familiar | None) -> bool | None:
+def _is_within(away: np.ndarray | None, place: int, known: SubspaceMixture | None) -> bool | None:
     return None if away is None or known is None else bool(away[place] <= known.threshold)
 
 
@@ -488,7 +488,7 @@ def _table(made: Predictions) -> Table:
     table.add_column("image", overflow="fold")
     table.add_column("class")
     in_full = len(made.classes) <= _ALL_UP_TO
-    heads = [f"{elided(name, 8)} %" for name in made.classes] if in_full else ["probabilities"]
+    heads = [f"{truncate(name, 8)} %" for name in made.classes] if in_full else ["probabilities"]
     for head in heads:
         table.add_column(Text(head), justify="right" if in_full else "left")
     has_remarks = any(_remark(each) for each in made.images)
@@ -497,7 +497,7 @@ def _table(made: Predictions) -> Table:
     for each in made.images:
         cells = _shares(made, each) if in_full else [_leading(made, each)]
         remark = [Text(_remark(each), style="yellow")] if has_remarks else []
-        table.add_row(Text(_named(each.given)), Text(visible(each.answer), style="bold"),
+        table.add_row(Text(_named(each.given)), Text(printable(each.answer), style="bold"),
                       *cells, *remark)  # fmt: skip
     return table
 
@@ -513,12 +513,12 @@ def _leading(made: Predictions, each: Prediction) -> Text:
     pairs = sorted(
         zip(each.probabilities, made.classes, strict=True), key=lambda pair: pair[0], reverse=True
     )
-    shown = [f"{visible(name)} {number(100 * share, 1)} %" for share, name in pairs[:_LEADING]]
+    shown = [f"{printable(name)} {number(100 * share, 1)} %" for share, name in pairs[:_LEADING]]
     return Text(", ".join(shown))
 
 
 def _named(given: Input) -> str:
-    name = elided(given.source, 60)
+    name = truncate(given.source, 60)
     return name if given.index is None else f"{name}[{given.index}]"
 
 

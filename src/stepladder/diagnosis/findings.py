@@ -11,9 +11,19 @@ import numpy as np
 import numpy.typing as npt
 
 from stepladder.study.recipe import Recipe
-from stepladder.trials.trial import Curve, Probes, Score, Signs
+from stepladder.trials.trial import History, HistorySummary, Probes, Score
 
-__all__ = ["LATE", "Case", "Finding", "Replicate", "Tried", "how_many", "middle", "signs", "times"]
+__all__ = [
+    "LATE",
+    "ArmEvidence",
+    "Finding",
+    "RateCurve",
+    "Replicate",
+    "format_factor",
+    "median",
+    "replicate_count",
+    "summarize_history",
+]
 
 
 @dataclass(frozen=True)
@@ -34,11 +44,11 @@ class Replicate:
     train: Score
     validation: Score
     test: Score
-    signs: Signs | None
+    signs: HistorySummary | None
 
 
 @dataclass(frozen=True)
-class Tried:
+class RateCurve:
     """What a fair study knows of one arm's learning rate.
 
     Attributes:
@@ -53,7 +63,7 @@ class Tried:
 
 
 @dataclass(frozen=True)
-class Case:
+class ArmEvidence:
     """One arm as diagnosis sees it.
 
     Attributes:
@@ -66,7 +76,7 @@ class Case:
     recipe: Recipe
     classes: tuple[str, ...]
     replicates: tuple[Replicate, ...]
-    tried: Tried | None = None
+    tried: RateCurve | None = None
 
     @property
     def alive(self) -> tuple[Replicate, ...]:
@@ -79,11 +89,11 @@ class Case:
         return 1 / len(self.classes)
 
     @property
-    def signs(self) -> tuple[Signs, ...]:
+    def signs(self) -> tuple[HistorySummary, ...]:
         """The signs of the replicates that did not diverge, as far as they are known."""
         return tuple(each.signs for each in self.alive if each.signs is not None)
 
-    def those(self, holds: Callable[[Signs], bool]) -> tuple[Signs, ...]:
+    def those(self, holds: Callable[[HistorySummary], bool]) -> tuple[HistorySummary, ...]:
         """Signs for which something holds, if it does for at least half of them; else none.
 
         What is seen in a few replicates alone is luck, and told by the figures.
@@ -122,12 +132,12 @@ class Finding:
         return f"{self.title}{self.where}{': ' if self.detail else ''}{self.detail}"
 
 
-def how_many(some: int, every: int) -> str:
+def replicate_count(some: int, every: int) -> str:
     """As in "diverged in 3 of 5 replicates", its last five words; "" where it is all of them."""
     return "" if some == every else f" in {some} of {every} replicates"
 
 
-def times(factor: float) -> str:
+def format_factor(factor: float) -> str:
     """A factor of 1 or more as one reads it aloud: "12 times", "1,400 times"."""
     if not math.isfinite(factor):
         return "infinitely many times"
@@ -135,7 +145,7 @@ def times(factor: float) -> str:
     return f"{round(factor, -digits):,.0f} times"
 
 
-def middle(values: Sequence[float]) -> float:
+def median(values: Sequence[float]) -> float:
     """The median."""
     return float(np.median(np.asarray(values, np.float64)))
 
@@ -144,7 +154,7 @@ LATE = 4
 """The last one in so many epochs are late: their mean accuracy is compared with that before."""
 
 
-def signs(curve: Curve, probes: Probes | None) -> Signs:
+def summarize_history(curve: History, probes: Probes | None) -> HistorySummary:
     """The signs of one trial.
 
     Args:
@@ -157,10 +167,10 @@ def signs(curve: Curve, probes: Probes | None) -> Signs:
         found |= _of_curve(curve, done)
     if done and probes is not None:
         found |= _of_probes(probes, done)
-    return Signs(**found)
+    return HistorySummary(**found)
 
 
-def _of_curve(curve: Curve, done: int) -> dict[str, Any]:
+def _of_curve(curve: History, done: int) -> dict[str, Any]:
     best = int(np.nanargmin(curve.val_loss[:done]))
     late = max(1, done // LATE)
     accuracy = curve.val_accuracy[:done]

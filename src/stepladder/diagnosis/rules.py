@@ -7,9 +7,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from stepladder.diagnosis.findings import Case, Finding, how_many, middle, times
+from stepladder.diagnosis.findings import (
+    ArmEvidence,
+    Finding,
+    format_factor,
+    median,
+    replicate_count,
+)
 from stepladder.study.recipe import Recipe
-from stepladder.trials.trial import Signs
+from stepladder.trials.trial import HistorySummary
 
 __all__ = [
     "RULES",
@@ -63,7 +69,7 @@ Srivastava et al. 2014 (appendix A.1): where n units suit, take n/(1 - rate) wit
 """
 
 
-def learning_rate_far_off(case: Case) -> Finding | None:
+def learning_rate_far_off(case: ArmEvidence) -> Finding | None:
     """The declared rate, which a fixed study would keep, is far from the best of those tried."""
     tried = case.tried
     if tried is None or not tried.rates:
@@ -81,8 +87,9 @@ def learning_rate_far_off(case: Case) -> Finding | None:
         code="learning_rate_far_off",
         title="the study file's learning rate is far from its best",
         where="",
-        detail=f"{tried.declared:g} is {times(factor)} too {side}: near that, validation accuracy "
-        f"while tuning was {100 * tried.accuracies[near]:.1f} %, and at {tried.rates[best]:g} it "
+        detail=f"{tried.declared:g} is {format_factor(factor)} too {side}: "
+        f"near that, validation accuracy while tuning was {100 * tried.accuracies[near]:.1f} %, "
+        f"and at {tried.rates[best]:g} it "
         f"was {100 * tried.accuracies[best]:.1f} %; here it is trained at its best",
         advice="compare techniques at each one's best rate, as this study does",
         technique=None,
@@ -96,7 +103,7 @@ def _apart(one: float, other: float) -> float:
     return math.exp(abs(math.log(one / other))) if one > 0 and other > 0 else math.inf
 
 
-def small_batches(case: Case) -> Finding | None:
+def small_batches(case: ArmEvidence) -> Finding | None:
     """Batch normalisation on batches too small to tell a mean and a deviation from."""
     recipe = case.recipe
     if recipe.normalization != "batch" or recipe.batch_size >= SMALL_BATCH:
@@ -116,15 +123,15 @@ def small_batches(case: Case) -> Finding | None:
     )
 
 
-def dropout_in_small_network(case: Case) -> Finding | None:
+def dropout_in_small_network(case: ArmEvidence) -> Finding | None:
     """Dropout where nothing overfits and few units are left: it takes away what is needed."""
     recipe, alive = case.recipe, case.alive
     if not recipe.dropout or not recipe.hidden or not alive:
         return None
     units = min(recipe.hidden)
     left = units * (1 - recipe.dropout)
-    train = middle([each.train.accuracy for each in alive])
-    validation = middle([each.validation.accuracy for each in alive])
+    train = median([each.train.accuracy for each in alive])
+    validation = median([each.validation.accuracy for each in alive])
     if left >= FEW_UNITS or 1 - validation >= UNDERFIT * (1 - train):
         return None
     return Finding(
@@ -203,7 +210,7 @@ APART_MANY = 3.0
 """The same for seven replicates and more."""
 
 
-def diverged(case: Case) -> Finding | None:
+def diverged(case: ArmEvidence) -> Finding | None:
     """Loss or weights became non-finite, and in which epoch."""
     lost = [each.diverged for each in case.replicates if each.diverged is not None]
     if not lost:
@@ -215,7 +222,7 @@ def diverged(case: Case) -> Finding | None:
     return Finding(
         code="diverged",
         title="diverged",
-        where=f" {when}{how_many(len(lost), len(case.replicates))}",
+        where=f" {when}{replicate_count(len(lost), len(case.replicates))}",
         detail="",
         advice=advice,
         technique="unit inputs" if raw else "gradient clipping",
@@ -224,7 +231,7 @@ def diverged(case: Case) -> Finding | None:
     )
 
 
-def constant_answer(case: Case) -> Finding | None:
+def constant_answer(case: ArmEvidence) -> Finding | None:
     """One class is given to every test image: what its accuracy says is the class's share."""
     constant = [each for each in case.alive if each.constant is not None]
     if not constant:
@@ -235,16 +242,16 @@ def constant_answer(case: Case) -> Finding | None:
     return Finding(
         code="constant_answer",
         title=f"answers {named} to every image",
-        where=how_many(len(constant), len(case.replicates)),
+        where=replicate_count(len(constant), len(case.replicates)),
         detail="",
         advice="read no accuracy off it: it is that class's share of the test images",
         technique=starter(case.recipe),
-        evidence={"test_accuracy": middle(shares)},
+        evidence={"test_accuracy": median(shares)},
         replicates=len(constant),
     )
 
 
-def learns_nothing(case: Case) -> Finding | None:
+def learns_nothing(case: ArmEvidence) -> Finding | None:
     """The training loss ends where guessing has it."""
     guessing = math.log(len(case.classes))
     skill = case.chance + SKILL * (1 - case.chance)
@@ -255,12 +262,12 @@ def learns_nothing(case: Case) -> Finding | None:
     ]
     if not found:
         return None
-    loss = middle([each.train.loss for each in found])
+    loss = median([each.train.loss for each in found])
     classes, epochs = len(case.classes), case.recipe.epochs
     return Finding(
         code="learns_nothing",
         title="learns nothing",
-        where=how_many(len(found), len(case.replicates)),
+        where=replicate_count(len(found), len(case.replicates)),
         detail=f"after {epochs} epochs its loss on the training images is {loss:.3f}, and guessing "
         f"among {classes} classes gives ln {classes} = {guessing:.3f}",
         advice="first make it learn at all: a signal that reaches every layer, then a larger step",
@@ -270,7 +277,7 @@ def learns_nothing(case: Case) -> Finding | None:
     )
 
 
-def still_improving(case: Case) -> Finding | None:
+def still_improving(case: ArmEvidence) -> Finding | None:
     """Validation accuracy was rising when training stopped: speeds are compared, not ends."""
     if case.recipe.schedule in ("cosine", "one_cycle"):
         return None  # their rise at the end is that of a rate that falls to nothing, and over
@@ -282,14 +289,14 @@ def still_improving(case: Case) -> Finding | None:
     )
     if not found:
         return None
-    gain = middle([signs.late_gain for signs in found])
+    gain = median([signs.late_gain for signs in found])
     late = int(found[0].late_epochs)
     span = f"the last {late} of {epochs} epochs" if late > 1 else f"the last of {epochs} epochs"
     slow = case.recipe.optimizer == "sgd" and not case.recipe.momentum
     return Finding(
         code="still_improving",
         title="was still improving when it stopped",
-        where=how_many(len(found), len(case.replicates)),
+        where=replicate_count(len(found), len(case.replicates)),
         detail=f"over {span} its validation accuracy gained {100 * gain:.1f} points, so that what "
         "is compared is how fast it learns, not how well",
         advice="give it more epochs, or a faster optimizer",
@@ -299,7 +306,7 @@ def still_improving(case: Case) -> Finding | None:
     )
 
 
-def overfitting(case: Case) -> Finding | None:
+def overfitting(case: ArmEvidence) -> Finding | None:
     """Validation loss rises from some epoch on, while training loss goes on falling."""
     found = case.those(
         lambda signs: (
@@ -310,17 +317,17 @@ def overfitting(case: Case) -> Finding | None:
     if not found:
         return None
     best, last, trained, fell = (
-        middle([getattr(signs, name) for signs in found])
+        median([getattr(signs, name) for signs in found])
         for name in ("best_val_loss", "last_val_loss", "best_train_loss", "last_train_loss")
     )
-    epoch = round(middle([signs.best_epoch for signs in found]))
+    epoch = round(median([signs.best_epoch for signs in found]))
     recipe = case.recipe
     spare = [("dropout", recipe.dropout), ("weight decay", recipe.weight_decay), ("L2", recipe.l2)]
     return Finding(
         code="overfitting",
         title="overfits",
         where=f" from epoch {epoch} of {recipe.epochs}"
-        f"{how_many(len(found), len(case.replicates))}",
+        f"{replicate_count(len(found), len(case.replicates))}",
         detail=f"its validation loss rises from {best:.3f} "
         f"to {last:.3f} while its training loss falls from {trained:.3f} to {fell:.3f}",
         advice="regularise it, give it more data, or stop it there",
@@ -331,7 +338,7 @@ def overfitting(case: Case) -> Finding | None:
     )  # fmt: skip
 
 
-def replicates_disagree(case: Case) -> Finding | None:
+def replicates_disagree(case: ArmEvidence) -> Finding | None:
     """Replicates fall into two groups that lie far apart: a mean over them describes neither."""
     scores = np.sort([each.test.accuracy for each in case.alive])
     if len(scores) < min(APART):
@@ -395,34 +402,34 @@ pixels divided by 255 have 0.33, standardised ones 1, raw ones 85.
 """
 
 
-def _size(signs: Signs) -> float:
+def _size(signs: HistorySummary) -> float:
     """Root mean square of the inputs; 1 where they are not known."""
     size = math.hypot(signs.input_mean, signs.input_deviation)
     return size if math.isfinite(size) and size > 0 else 1.0
 
 
-def _ratio(signs: Signs) -> float:
+def _ratio(signs: HistorySummary) -> float:
     """The first layer's gradient in shares of the last one's, inputs of size 1."""
     if not signs.last_gradient > 0:  # none anywhere, or not known
         return math.nan
     return signs.first_gradient / signs.last_gradient / _size(signs)
 
 
-def vanishing_gradients(case: Case) -> Finding | None:
+def vanishing_gradients(case: ArmEvidence) -> Finding | None:
     """The loss hardly reaches the first layer."""
     found = case.those(lambda signs: _ratio(signs) < FADES)
     if not found:
         return None
     first, last = (
-        middle([getattr(signs, name) for signs in found])
+        median([getattr(signs, name) for signs in found])
         for name in ("first_gradient", "last_gradient")
     )
-    ratio = middle([_ratio(signs) for signs in found])
-    factor = times(1 / ratio) if ratio else "infinitely many times"
+    ratio = median([_ratio(signs) for signs in found])
+    factor = format_factor(1 / ratio) if ratio else "infinitely many times"
     return Finding(
         code="vanishing_gradients",
         title="gradients vanish on their way down",
-        where=how_many(len(found), len(case.replicates)),
+        where=replicate_count(len(found), len(case.replicates)),
         detail=f"the first layer's is {factor} smaller than the last layer's, the inputs' size "
         f"taken out (with it, norms of {first:.1e} and {last:.1e} in the middle epoch), so that "
         "the first layers hardly learn",
@@ -433,7 +440,7 @@ def vanishing_gradients(case: Case) -> Finding | None:
     )
 
 
-def _opener(case: Case) -> str:
+def _opener(case: ArmEvidence) -> str:
     recipe = case.recipe
     if recipe.activation in ("sigmoid", "tanh"):
         return "ReLU"
@@ -442,7 +449,7 @@ def _opener(case: Case) -> str:
     return "batch normalisation"
 
 
-def exploding_gradients(case: Case) -> Finding | None:
+def exploding_gradients(case: ArmEvidence) -> Finding | None:
     """Gradients grow on their way down, or are large altogether."""
     found = case.those(
         lambda signs: _ratio(signs) > GROWS or signs.whole_gradient / _size(signs) > LARGE
@@ -450,13 +457,13 @@ def exploding_gradients(case: Case) -> Finding | None:
     if not found:
         return None
     first, last, whole = (
-        middle([getattr(signs, name) for signs in found])
+        median([getattr(signs, name) for signs in found])
         for name in ("first_gradient", "last_gradient", "whole_gradient")
     )
     return Finding(
         code="exploding_gradients",
         title="gradients explode",
-        where=how_many(len(found), len(case.replicates)),
+        where=replicate_count(len(found), len(case.replicates)),
         detail=f"the norm of the whole gradient is {whole:.3g} in the middle epoch, that of the "
         f"first layer {first:.3g} and of the last {last:.3g}",
         advice="start from smaller weights, or clip gradients",
@@ -466,17 +473,17 @@ def exploding_gradients(case: Case) -> Finding | None:
     )
 
 
-def dead_units(case: Case) -> Finding | None:
+def dead_units(case: ArmEvidence) -> Finding | None:
     """Units that answer no training image, and therefore never learn again."""
     found = case.those(lambda signs: signs.dead >= DEAD)
     if not found:
         return None
-    share, layer = middle([signs.dead for signs in found]), _commonest(found, "dead_layer")
+    share, layer = median([signs.dead for signs in found]), _commonest(found, "dead_layer")
     relu = case.recipe.activation == "relu"
     return Finding(
         code="dead_units",
         title="many units are dead",
-        where=how_many(len(found), len(case.replicates)),
+        where=replicate_count(len(found), len(case.replicates)),
         detail=f"{100 * share:.0f} % of those of {layer}; at the end they answer none of the "
         "training images looked at, so that no gradient can revive them",
         advice="lower the learning rate, or use an activation that has a slope everywhere",
@@ -486,17 +493,17 @@ def dead_units(case: Case) -> Finding | None:
     )
 
 
-def saturated_units(case: Case) -> Finding | None:
+def saturated_units(case: ArmEvidence) -> Finding | None:
     """Units that lie in the flat parts of sigmoid or tanh, where nothing is passed back."""
     found = case.those(lambda signs: signs.saturated >= SATURATED)
     if not found:
         return None
-    share = middle([signs.saturated for signs in found])
+    share = median([signs.saturated for signs in found])
     layer = _commonest(found, "saturated_layer")
     return Finding(
         code="saturated_units",
         title="many units are saturated",
-        where=how_many(len(found), len(case.replicates)),
+        where=replicate_count(len(found), len(case.replicates)),
         detail=f"{100 * share:.0f} % of those of {layer}; on average they pass back less than a "
         f"tenth of the gradient that {case.recipe.activation} can pass back",
         advice="scale the inputs, start from smaller weights, or use another activation",
@@ -506,20 +513,20 @@ def saturated_units(case: Case) -> Finding | None:
     )
 
 
-def _commonest(found: tuple[Signs, ...], name: str) -> str:
+def _commonest(found: tuple[HistorySummary, ...], name: str) -> str:
     layers = [str(getattr(signs, name)) for signs in found]
     return max(dict.fromkeys(layers), key=layers.count)
 
 
-def inputs_not_scaled(case: Case) -> Finding | None:
+def inputs_not_scaled(case: ArmEvidence) -> Finding | None:
     """Inputs far larger or smaller than the initialisers are made for."""
     signs = [each.signs for each in case.replicates if each.signs is not None]
     sizes = [math.hypot(each.input_mean, each.input_deviation) for each in signs]
     found = [size for size in sizes if size > LARGE_INPUTS or 0 < size < SMALL_INPUTS]
     if not found or 2 * len(found) < len(sizes):
         return None
-    mean = middle([each.input_mean for each in signs])
-    deviation = middle([each.input_deviation for each in signs])
+    mean = median([each.input_mean for each in signs])
+    deviation = median([each.input_deviation for each in signs])
     return Finding(
         code="inputs_not_scaled",
         title="inputs are not scaled",
@@ -533,7 +540,7 @@ def inputs_not_scaled(case: Case) -> Finding | None:
     )
 
 
-RULES: dict[str, Callable[[Case], Finding | None]] = {
+RULES: dict[str, Callable[[ArmEvidence], Finding | None]] = {
     rule.__name__: rule
     for rule in (
         diverged,
@@ -555,7 +562,7 @@ RULES: dict[str, Callable[[Case], Finding | None]] = {
 """Every rule by the code of its finding: what is seen first, then what may be its cause."""
 
 
-def diagnose(case: Case) -> tuple[Finding, ...]:
+def diagnose(case: ArmEvidence) -> tuple[Finding, ...]:
     """What every rule finds in an arm, in the order of `RULES`; empty where nothing is wrong.
 
     Args:

@@ -14,24 +14,24 @@ from stepladder.errors import OutputError, WorkerError
 from stepladder.execution.local import Event, Worker
 from stepladder.execution.machine import Settings
 from stepladder.execution.progress import Progress
-from stepladder.files import write_whole
+from stepladder.files import atomic_write
 from stepladder.store import Store
 from stepladder.study.recipe import Recipe
 from stepladder.study.schema import fingerprint
-from stepladder.training.checkpoints import Endings
+from stepladder.training.checkpoints import FinalStateCache
 from stepladder.training.groups import (
     ALONE,
     Axis,
+    Batching,
     Group,
-    Stacking,
     groups,
-    multiplications,
-    shortened,
+    macs,
+    with_epochs,
 )
 from stepladder.trials.seeding import NUMERICS_VERSION
 from stepladder.trials.trial import Trial
 
-__all__ = ["remembered", "resume_from_cache", "stackings"]
+__all__ = ["choose_batching", "remembered", "resume_from_cache"]
 
 CHUNK = 8
 """Replicates that are put together where nobody says how many."""
@@ -51,14 +51,14 @@ _BYTES = 4 * 8  # a weight, its gradient, two slots, and as much again for copie
 _MEASURED_STEPS = 50
 
 
-def stackings(
+def choose_batching(
     planned: Sequence[Trial],
     missing: Sequence[Trial],
     dataset: Dataset,
     settings: Settings,
     progress: Progress,
     measure: bool = True,
-) -> dict[Recipe, Stacking]:
+) -> dict[Recipe, Batching]:
     """How the replicates of each structure are to be put together.
 
     A measurement is made once for a machine, structure and version, and remembered in the cache:
@@ -90,7 +90,7 @@ def stackings(
             if axis == "auto":
                 axis = _automatic(structure, pile, dataset, settings, measures, progress)
             chunk = _fitting(pile[0], dataset, settings, progress) if axis != "one" else 1
-            chosen[structure] = Stacking(axis, chunk) if chunk > 1 else ALONE
+            chosen[structure] = Batching(axis, chunk) if chunk > 1 else ALONE
     finally:
         if measures:
             measures.end()
@@ -108,7 +108,7 @@ def _automatic(
     recipe, inputs = pile[0].trials[0].recipe, dataset.x_train[0].size
     epochs = sum(group.trials[0].recipe.epochs for group in pile)
     steps = epochs * (recipe.train_examples or len(dataset.x_train)) // structure.batch_size
-    work = multiplications(structure, inputs) * structure.batch_size
+    work = macs(structure, inputs) * structure.batch_size
     is_small = work < SMALL_STEP or settings.device == "gpu"
     alike = _alike(pile)
     if structure.model is not None or len(alike) < 2 or not is_small or steps < WORTH_MEASURING:
@@ -143,7 +143,7 @@ def _fitting(group: Group, dataset: Dataset, settings: Settings, progress: Progr
     wanted = settings.chunk or CHUNK
     structure, inputs = group.key.structure, dataset.x_train[0].size
     last = structure.hidden[-1] * dataset.classes if structure.hidden else 0
-    each = group.lanes * (multiplications(structure, inputs) + last) * _BYTES
+    each = group.lanes * (macs(structure, inputs) + last) * _BYTES
     if settings.memory is None:
         return wanted
     most = max(1, int(settings.memory / len(settings.cpus) // each))
@@ -196,7 +196,7 @@ def _shortened(pile: Sequence[Group], dataset: Dataset) -> Group:
         for group in pile
         for trial in group.trials
     )
-    return Group(trials, pile[0].lanes, Stacking("map", len(pile)))
+    return Group(trials, pile[0].lanes, Batching("map", len(pile)))
 
 
 def _place(settings: Settings, structure: Recipe, lanes: int, inputs: int) -> Path | None:
@@ -228,7 +228,7 @@ def _write(place: Path | None, known: dict[str, Any], structure: Recipe) -> None
         return
     try:
         text = json.dumps({**known, "structure": _named(structure)}, indent=2)
-        write_whole(place, text.encode())
+        atomic_write(place, text.encode())
     except OutputError:
         return  # a full disk costs a measurement next time, not a study
 
@@ -267,7 +267,7 @@ def resume_from_cache(waiting: Sequence[Group], settings: Settings, store: Store
     """
     if settings.endings is None:
         return list(waiting)
-    endings = Endings(**settings.endings)
+    endings = FinalStateCache(**settings.endings)
     choices = [(group, endings.epochs(group)) for group in waiting]
     stored = store.has(
         each for group, found in choices for epochs in found for each in _ids(group, epochs)
@@ -279,4 +279,4 @@ def resume_from_cache(waiting: Sequence[Group], settings: Settings, store: Store
 
 
 def _ids(group: Group, epochs: int) -> set[str]:
-    return {shortened(trial, epochs).id for trial in group.trials}
+    return {with_epochs(trial, epochs).id for trial in group.trials}

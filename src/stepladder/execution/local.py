@@ -19,14 +19,14 @@ from typing import Any, Literal
 
 from stepladder.data import Dataset
 from stepladder.execution.machine import Settings
-from stepladder.store import Driver
+from stepladder.store import ClaimOwner
 from stepladder.study.loading import ModelFile
 from stepladder.study.recipe import Recipe
 from stepladder.training.groups import Group
 from stepladder.training.messages import check_frame, code_header, dataset_frame, group_frame
 from stepladder.training.serialization import Array, receive, send
 
-__all__ = ["Event", "Standby", "Worker", "is_here_and_gone", "is_running", "this_driver"]
+__all__ = ["Event", "WarmPool", "Worker", "is_here_and_gone", "is_running", "this_owner"]
 
 Event = tuple["Worker", dict[str, Any] | None, dict[str, Array]]
 """Who said it, the header (None when the process has ended) and the arrays."""
@@ -171,7 +171,7 @@ class Worker:
             self._lines.append(line.decode("utf-8", "replace").rstrip())
 
 
-class Standby:
+class WarmPool:
     """Processes that import Keras and JAX while their driver still reads the dataset.
 
     Attributes:
@@ -231,9 +231,9 @@ _PROC = Path("/proc")
 _ENDED = ("Z", "X")  # a zombie has ended; its parent has not looked yet
 
 
-def this_driver() -> Driver:
+def this_owner() -> ClaimOwner:
     """This process as a driver, under an id that is new each time."""
-    return Driver(secrets.token_hex(16), _place(), _mark(os.getpid()) or str(os.getpid()))
+    return ClaimOwner(secrets.token_hex(16), _place(), _mark(os.getpid()) or str(os.getpid()))
 
 
 def is_running(process: str) -> bool:
@@ -258,7 +258,7 @@ def is_running(process: str) -> bool:
     return True
 
 
-def is_here_and_gone(driver: Driver) -> bool:
+def is_here_and_gone(driver: ClaimOwner) -> bool:
     """Whether a driver ran on this machine, since it was started, and runs no more."""
     return driver.place == _place() and not is_running(driver.process)
 

@@ -9,11 +9,11 @@ from typing import Protocol
 from stepladder.study.study import Study
 from stepladder.trials.trial import Trial, TrialResult
 
-__all__ = ["Planned", "Progress", "QuietProgress"]
+__all__ = ["Progress", "QuietProgress", "RunAnnouncement"]
 
 
 @dataclass(frozen=True)
-class Planned:
+class RunAnnouncement:
     """What a run is about to train.
 
     Attributes:
@@ -53,7 +53,7 @@ class Progress(Protocol):
     and between two of them too.
     """
 
-    def start(self, planned: Planned) -> None:
+    def start(self, planned: RunAnnouncement) -> None:
         """The plan of a part is made; nothing of it has been trained yet."""
 
     def trial_started(self, trial: Trial) -> None:
@@ -78,7 +78,7 @@ class Progress(Protocol):
 class QuietProgress:
     """Says nothing: for `run()` from Python and for tests."""
 
-    def start(self, planned: Planned) -> None:
+    def start(self, planned: RunAnnouncement) -> None:
         """Nothing."""
 
     def trial_started(self, trial: Trial) -> None:

@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from stepladder.data import Dataset
-from stepladder.diagnosis.findings import signs
+from stepladder.diagnosis.findings import summarize_history
 from stepladder.errors import StepladderError, WorkerError
-from stepladder.execution.batching import resume_from_cache, stackings
-from stepladder.execution.local import Event, Standby, Worker, is_here_and_gone, this_driver
+from stepladder.execution.batching import choose_batching, resume_from_cache
+from stepladder.execution.local import Event, WarmPool, Worker, is_here_and_gone, this_owner
 from stepladder.execution.machine import Settings
 from stepladder.execution.progress import Progress
-from stepladder.files import sweep
-from stepladder.store import Driver, Store
+from stepladder.files import remove_partial_files
+from stepladder.store import ClaimOwner, Store
 from stepladder.study.loading import ModelFile
 from stepladder.training import checkpoints
-from stepladder.training.groups import Group, Stage, groups, multiplications
-from stepladder.training.messages import keep_final, read_result
+from stepladder.training.groups import Group, Stage, groups, macs
+from stepladder.training.messages import read_result, save_final_state
 from stepladder.trials.trial import Trial, TrialResult
 
 __all__ = [
@@ -48,7 +48,7 @@ def cost(group: Group) -> float:
     recipe = group.trials[0].recipe
     examples = recipe.train_examples or 1
     epochs = recipe.epochs - group.after
-    return group.lanes * epochs * examples * multiplications(recipe)
+    return group.lanes * epochs * examples * macs(recipe)
 
 
 def next_group(waiting: Sequence[Group], at_hand: object, busy: Collection[object]) -> Group:
@@ -161,7 +161,7 @@ class Claims:
         elsewhere: what other drivers hold of the groups that were asked for, with their lanes.
     """
 
-    def __init__(self, store: Store, driver: Driver, clock: Clock = time.monotonic) -> None:
+    def __init__(self, store: Store, driver: ClaimOwner, clock: Clock = time.monotonic) -> None:
         """Claims nothing yet.
 
         Args:
@@ -239,7 +239,7 @@ class Claims:
             self._store.dismiss(self._driver.id)
         self._held.clear()
 
-    def _dismiss_dead(self, drivers: Iterable[Driver]) -> set[str]:
+    def _dismiss_dead(self, drivers: Iterable[ClaimOwner]) -> set[str]:
         """Ends the claims of those that are dead, and says which they were."""
         return {
             driver.id
@@ -247,7 +247,7 @@ class Claims:
             if self._is_dead(driver) and self._store.dismiss(driver.id, driver.beat)
         }
 
-    def _is_dead(self, driver: Driver) -> bool:
+    def _is_dead(self, driver: ClaimOwner) -> bool:
         if driver.id == self._driver.id:
             return False
         if is_here_and_gone(driver):
@@ -298,7 +298,7 @@ def execute(
     arm_names: Mapping[str, Sequence[str]] | None = None,
     before: Mapping[Trial, tuple[Stage, ...]] | None = None,
     keeps: Collection[Trial] = (),
-    standby: Standby | None = None,
+    standby: WarmPool | None = None,
     weights: Path | None = None,
 ) -> int:
     """Trains what is missing; returns when all of it is stored, by this run or by another.
@@ -331,9 +331,9 @@ def execute(
         KeyboardInterrupt: if the user stops it; what was finished by then is kept.
     """
     if before is None:
-        put_together = stackings(planned, missing, dataset, settings, progress)
+        put_together = choose_batching(planned, missing, dataset, settings, progress)
         if settings.endings:
-            sweep(settings.endings["folder"])
+            remove_partial_files(settings.endings["folder"])
         waiting = resume_from_cache(groups(planned, missing, put_together), settings, store)
     else:
         waiting = groups(planned, missing, None, before, keeps)
@@ -341,7 +341,7 @@ def execute(
         return 0
     return _Execution(
         waiting, dataset, settings, progress, store, folder, model, arm_names or {},
-        standby or Standby(), weights,
+        standby or WarmPool(), weights,
     ).run()  # fmt: skip
 
 
@@ -356,7 +356,7 @@ class _Execution:
         folder: Path | None,
         model: ModelFile | None,
         arm_names: Mapping[str, Sequence[str]],
-        standby: Standby,
+        standby: WarmPool,
         weights: Path | None,
     ) -> None:
         self._standby = standby
@@ -365,7 +365,7 @@ class _Execution:
         self._dataset, self._settings = dataset, settings
         self._progress, self._store = progress, store
         self._model, self._arm_names = model, arm_names
-        self._claims = Claims(store, this_driver())
+        self._claims = Claims(store, this_owner())
         self._workers: list[Worker] = []
         self._free = list(settings.cpus)  # cores without a worker
         self._retried: set[str] = set()
@@ -494,8 +494,8 @@ class _Execution:
 
     def _finished(self, result: TrialResult) -> None:
         if self._weights:  # first, so that whatever is stored has them
-            keep_final(self._weights, result)
-        result = replace(result, final=None, signs=signs(result.curve, result.probes))
+            save_final_state(self._weights, result)
+        result = replace(result, final=None, signs=summarize_history(result.curve, result.probes))
         try:
             self._kept += self._store.add(result)
         except KeyboardInterrupt:

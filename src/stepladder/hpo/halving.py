@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from typing import Protocol
 
 from stepladder.hpo.candidates import Candidate, different
-from stepladder.hpo.sampling import Asker
-from stepladder.runs.plan import Question
+from stepladder.hpo.sampling import OptunaSampler
+from stepladder.runs.plan import RunContext
 from stepladder.study.recipe import Recipe
 from stepladder.study.search import SEARCH_REPLICATES, Population
 from stepladder.study.study import Study
@@ -17,7 +17,15 @@ from stepladder.training.groups import Stage, groups
 from stepladder.training.schedules import FORESEEING
 from stepladder.trials.trial import Trial, TrialResult
 
-__all__ = ["Before", "Thinning", "Trainer", "goes_on", "survivors", "trial_of", "waves"]
+__all__ = [
+    "Before",
+    "SuccessiveHalving",
+    "Trainer",
+    "goes_on",
+    "survivors",
+    "train_populations",
+    "trial_of",
+]
 
 Before = Mapping[Trial, tuple[Stage, ...]]
 
@@ -38,7 +46,7 @@ def goes_on(study: Study, engine: str) -> bool:
     return set(schedules) <= {"constant", "step"} and not foresees and engine == "population"
 
 
-def trial_of(recipe: Recipe, question: Question, replicate: int) -> Trial:
+def trial_of(recipe: Recipe, question: RunContext, replicate: int) -> Trial:
     """The trial of a recipe on one replicate."""
     return Trial(
         recipe, question.fingerprint, question.validation, question.study.seed, replicate,
@@ -46,7 +54,7 @@ def trial_of(recipe: Recipe, question: Question, replicate: int) -> Trial:
     )  # fmt: skip
 
 
-class Thinning:
+class SuccessiveHalving:
     """One population on its way: rung by rung, the best go on.
 
     Attributes:
@@ -55,7 +63,7 @@ class Thinning:
     """
 
     def __init__(
-        self, population: Population, candidates: Sequence[Candidate], question: Question
+        self, population: Population, candidates: Sequence[Candidate], question: RunContext
     ) -> None:
         """Before its first rung.
 
@@ -124,7 +132,7 @@ class Thinning:
         self.goes_on = self._going and self._rung < last
 
 
-def _at(candidate: Candidate, epochs: int, question: Question, is_last: bool) -> Trial:
+def _at(candidate: Candidate, epochs: int, question: RunContext, is_last: bool) -> Trial:
     recipe = candidate.recipe if is_last else candidate.recipe.changed({"epochs": epochs})
     return trial_of(recipe, question, SEARCH_REPLICATES)
 
@@ -177,10 +185,10 @@ class Trainer(Protocol):
         """
 
 
-def waves(
+def train_populations(
     populations: Iterable[Population],
-    asker: Asker,
-    question: Question,
+    asker: OptunaSampler,
+    question: RunContext,
     train: Trainer,
     forget: Callable[[Trial], object],
 ) -> Iterator[list[Candidate]]:
@@ -197,14 +205,14 @@ def waves(
         After each wave all candidates so far.
     """
     candidates: list[Candidate] = []
-    under_way: list[Thinning] = []
+    under_way: list[SuccessiveHalving] = []
     waiting = iter(populations)
     number = 0
     while (population := next(waiting, None)) or under_way:
         if population:
             asked = asker.ask(population.size, number)
             candidates += asked
-            under_way.append(Thinning(population, asked, question))
+            under_way.append(SuccessiveHalving(population, asked, question))
             number += 1
         for trial in _wave(under_way, train):
             forget(trial)
@@ -213,7 +221,7 @@ def waves(
         yield candidates
 
 
-def _wave(under_way: Sequence[Thinning], train: Trainer) -> list[Trial]:
+def _wave(under_way: Sequence[SuccessiveHalving], train: Trainer) -> list[Trial]:
     """Trains the next rung of each population; trials that nobody will go on from."""
     trials = [trial for each in under_way for trial in each.trials]
     before = {trial: stages for each in under_way for trial, stages in each.before.items()}
@@ -226,6 +234,6 @@ def _wave(under_way: Sequence[Thinning], train: Trainer) -> list[Trial]:
     return [trial for each in under_way for trial in each.note(results, stages)]
 
 
-def _label(under_way: Sequence[Thinning]) -> str:
+def _label(under_way: Sequence[SuccessiveHalving]) -> str:
     parts = [f"{len(each.trials)} to epoch {each.epochs}" for each in reversed(under_way)]
     return f"candidates, {', '.join(parts)}"

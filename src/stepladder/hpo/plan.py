@@ -10,14 +10,14 @@ from pathlib import Path
 from stepladder.data import Dataset, load, split, validation_examples
 from stepladder.errors import NoStoreError, RunError, StepladderError, StudyError
 from stepladder.execution.machine import Settings
-from stepladder.execution.progress import Planned
+from stepladder.execution.progress import RunAnnouncement
 from stepladder.hpo.candidates import Candidate
-from stepladder.hpo.halving import Before, goes_on, trial_of, waves
+from stepladder.hpo.halving import Before, goes_on, train_populations, trial_of
 from stepladder.hpo.results import choose
-from stepladder.hpo.sampling import JOURNAL_NAME, Asker, learns
+from stepladder.hpo.sampling import JOURNAL_NAME, OptunaSampler, learns
 from stepladder.runs import folder as folders
 from stepladder.runs.folder import STORE_NAME
-from stepladder.runs.plan import Question, part_sizes, question_of, record_of
+from stepladder.runs.plan import RunContext, part_sizes, record_of, run_context
 from stepladder.runs.preflight import check_possible
 from stepladder.runs.stored import RunState, being_trained
 from stepladder.store import Store, StudyRecord, check_place, open_store
@@ -28,15 +28,15 @@ from stepladder.trials.trial import Trial, TrialResult
 
 __all__ = [
     "Replay",
-    "SoFar",
+    "SearchStatus",
     "fresh_label",
     "fresh_trials",
     "of_run",
     "plan_search",
     "populations_of",
+    "prepare_search",
     "replayed",
-    "searchable",
-    "so_far",
+    "search_status",
     "with_candidates",
 ]
 
@@ -44,7 +44,7 @@ _FRESH = 5
 """Fresh replicates of the winner where a study leaves their number open."""
 
 
-def searchable(study: Study, settings: Settings) -> tuple[Dataset, StudyRecord]:
+def prepare_search(study: Study, settings: Settings) -> tuple[Dataset, StudyRecord]:
     """The dataset and the record of a study that can be searched.
 
     Raises:
@@ -60,11 +60,11 @@ def searchable(study: Study, settings: Settings) -> tuple[Dataset, StudyRecord]:
     check_possible(study, dataset, settings)
     record = record_of(study, dataset, part_sizes(study, dataset), settings)
     _check_examples(study, dataset)
-    _check_budget(question_of(record))
+    _check_budget(run_context(record))
     return dataset, record
 
 
-def populations_of(question: Question) -> Iterator[Population]:
+def populations_of(question: RunContext) -> Iterator[Population]:
     """The populations of a search, one after the other, as far as its trials and budget go."""
     study = question.study
     search = study.search
@@ -73,7 +73,7 @@ def populations_of(question: Question) -> Iterator[Population]:
     return populations(search, study.base.epochs, learns(search.sampler), going)
 
 
-def fresh_trials(winner: Recipe, question: Question) -> list[Trial]:
+def fresh_trials(winner: Recipe, question: RunContext) -> list[Trial]:
     """The trials of a winner on replicates that the search never saw."""
     study = question.study
     count = _FRESH if study.adaptive else study.replicates
@@ -99,7 +99,7 @@ def _check_examples(study: Study, dataset: Dataset) -> None:
         split(dataset.y_train, dataset.classes, validation, count, study.seed, 0)
 
 
-def _check_budget(question: Question) -> None:
+def _check_budget(question: RunContext) -> None:
     """Makes sure that the budget pays for a candidate, where each rung begins anew too.
 
     Raises:
@@ -163,14 +163,16 @@ class Replay:
         return stored
 
 
-def replayed(question: Question, plan: Sequence[Population], asker: Asker, replay: Replay) -> bool:
+def replayed(
+    question: RunContext, plan: Sequence[Population], asker: OptunaSampler, replay: Replay
+) -> bool:
     """Goes through a search as far as it was trained; whether that is to its end.
 
     Raises:
         RunError: if no candidate was trained to its end.
     """
     try:
-        for candidates in waves(plan, asker, question, replay, lambda _: None):
+        for candidates in train_populations(plan, asker, question, replay, lambda _: None):
             replay.candidates = candidates
         winner, _ = choose(replay.candidates, question, replay)
         fresh = fresh_trials(winner.recipe, question)
@@ -182,7 +184,7 @@ def replayed(question: Question, plan: Sequence[Population], asker: Asker, repla
 
 def plan_search(
     study: Study, folder: Path, settings: Settings, *, store: str | None = None
-) -> Planned:
+) -> RunAnnouncement:
     """What searching a study would train, and what is stored already; nothing is written.
 
     Candidates that diverge, and finalists that are tried again, are known only as results come
@@ -197,14 +199,14 @@ def plan_search(
     Raises:
         InputError: if the study, its search, its data, the folder or the store will not do.
     """
-    _, record = searchable(study, settings)
-    question = question_of(record)
+    _, record = prepare_search(study, settings)
+    question = run_context(record)
     folders.check_holds(folder, study)
     search = study.search
     assert search is not None
     going = goes_on(study, question.engine)
     plan = list(populations_of(question))
-    asker = Asker(question)
+    asker = OptunaSampler(question)
     fresh = fresh_trials(study.base, question)  # as many as there will be of the winner
     trials = sum(sum(each.sizes) for each in plan) + len(fresh)
     epochs = sum(each.epochs(going) for each in plan) + len(fresh) * study.base.epochs
@@ -221,7 +223,7 @@ def plan_search(
         seconds = _seconds_an_epoch(kept, question)
     left, epochs = (0, 0) if is_all else (max(trials - found, 1), max(epochs - done, 1))
     workers = min(len(settings.cpus), left)
-    return Planned(
+    return RunAnnouncement(
         study=study,
         trials=left,
         found=found,
@@ -235,7 +237,7 @@ def plan_search(
     )
 
 
-def _seconds_an_epoch(store: Store, question: Question) -> float | None:
+def _seconds_an_epoch(store: Store, question: RunContext) -> float | None:
     """Of one trial, over those that are stored; None where there are none."""
     timings = store.timings(question.fingerprint, question.engine)
     if not timings:
@@ -268,7 +270,7 @@ def _notes(study: Study, plan: Sequence[Population], fresh: int) -> tuple[str, .
 
 
 @dataclass(frozen=True)
-class SoFar:
+class SearchStatus:
     """How far a search is.
 
     Attributes:
@@ -308,7 +310,7 @@ class SoFar:
         )  # fmt: skip
 
 
-def so_far(record: StudyRecord, store: Store, folder: Path | None) -> SoFar:
+def search_status(record: StudyRecord, store: Store, folder: Path | None) -> SearchStatus:
     """How far a search is, by its trials in a store.
 
     Args:
@@ -320,15 +322,15 @@ def so_far(record: StudyRecord, store: Store, folder: Path | None) -> SoFar:
         StudyError: if its sampler cannot be had here.
         StoreError: if the store cannot be read.
     """
-    question = question_of(record)
+    question = run_context(record)
     plan = list(populations_of(question))
-    asker = Asker(question, folder / JOURNAL_NAME if folder else None, writes=False)
+    asker = OptunaSampler(question, folder / JOURNAL_NAME if folder else None, writes=False)
     replay, is_whole, problem = Replay(store), False, ""
     try:
         is_whole = replayed(question, plan, asker, replay)
     except RunError as error:
         problem = str(error)
-    return SoFar(
+    return SearchStatus(
         record=record,
         chance=1 / question.classes,
         candidates=tuple(replay.candidates),
@@ -342,7 +344,7 @@ def so_far(record: StudyRecord, store: Store, folder: Path | None) -> SoFar:
     )
 
 
-def of_run(state: RunState, store: str | None) -> SoFar:
+def of_run(state: RunState, store: str | None) -> SearchStatus:
     """How far the search of a run is.
 
     Args:
@@ -356,10 +358,10 @@ def of_run(state: RunState, store: str | None) -> SoFar:
         record = kept.study(state.name)
         if record is None:
             raise StepladderError(f"{state.name!r} must be a search of the store, found none")
-        return so_far(record, kept, state.folder)
+        return search_status(record, kept, state.folder)
 
 
-def with_candidates(state: RunState, ask: Callable[[RunState], SoFar]) -> RunState:
+def with_candidates(state: RunState, ask: Callable[[RunState], SearchStatus]) -> RunState:
     """The state of a run, its candidates counted where it is a search under way.
 
     A search that cannot be gone through has a problem.

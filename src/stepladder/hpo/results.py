@@ -11,19 +11,19 @@ import numpy as np
 from stepladder.errors import RunError, StudyError
 from stepladder.hpo.candidates import Candidate, different
 from stepladder.hpo.halving import Trainer, trial_of
-from stepladder.runs.plan import Question
+from stepladder.runs.plan import RunContext
 from stepladder.statistics.results import Estimate
 from stepladder.statistics.selection import (
     ExpectedBest,
     Importance,
-    Luck,
+    SelectionBias,
+    adjusted_means,
     binned,
+    equivalence_set,
     expected_best,
-    flat_top,
     importance,
-    levelled,
-    luck_of_the_choice,
     noise_of,
+    selection_bias,
 )
 from stepladder.study.recipe import Recipe
 from stepladder.study.search import SEARCH_REPLICATES
@@ -31,15 +31,15 @@ from stepladder.study.search_space import Choice, Dimension, dimensions
 from stepladder.study.study import Study
 
 __all__ = [
-    "Found",
-    "Knob",
+    "HyperparameterSummary",
+    "SearchResult",
     "choose",
+    "equivalent_candidates",
     "expected",
-    "flat",
-    "knobs",
     "luck",
     "margin_of",
     "outcomes",
+    "summarize_hyperparameters",
     "warnings",
 ]
 
@@ -54,7 +54,7 @@ def margin_of(accuracy: float, examples: int) -> float:
 
 
 def choose(
-    candidates: Sequence[Candidate], question: Question, train: Trainer
+    candidates: Sequence[Candidate], question: RunContext, train: Trainer
 ) -> tuple[Candidate, tuple[Candidate, ...]]:
     """The winner and the finalists, the best first; finalists' further accuracies are noted.
 
@@ -96,7 +96,7 @@ def _lost(candidates: Sequence[Candidate]) -> str:
 
 
 def _try_again(
-    finalists: Sequence[Candidate], replicates: int, question: Question, train: Trainer
+    finalists: Sequence[Candidate], replicates: int, question: RunContext, train: Trainer
 ) -> None:
     trials = {
         each.number: [
@@ -115,7 +115,7 @@ def _try_again(
 
 
 @dataclass(frozen=True)
-class Knob:
+class HyperparameterSummary:
     """One hyperparameter, as the search saw it.
 
     Attributes:
@@ -135,7 +135,7 @@ class Knob:
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """A search's outcome.
 
     Attributes:
@@ -186,10 +186,10 @@ class Found:
     fresh_diverged: int
     test: Estimate | None
     looks: int
-    luck: Luck
+    luck: SelectionBias
     expected: ExpectedBest
     seconds_each: float
-    knobs: tuple[Knob, ...]
+    knobs: tuple[HyperparameterSummary, ...]
     top: tuple[Candidate, ...]
     not_excluded: int
     whole: int
@@ -237,7 +237,7 @@ def luck(
     study: Study,
     validation: int,
     chance: float,
-) -> Luck:
+) -> SelectionBias:
     """How much of the winner's accuracy was luck.
 
     The noise is that of the finalists' replicates; where there is one finalist alone, that of the
@@ -248,7 +248,7 @@ def luck(
     whole = different(each for each in candidates if each.is_whole)
     replicates, tried = search.replicates, search.finalists
     margin = margin_of(max(each.accuracy for each in whole), validation)
-    accuracies: Sequence[float] = levelled(
+    accuracies: Sequence[float] = adjusted_means(
         [each.accuracy for each in whole], [each.mean(chance) for each in whole],
         [bool(each.more) for each in whole],
     ).tolist()  # fmt: skip
@@ -257,7 +257,7 @@ def luck(
     noise = noise_of([each.replicates for each in finalists])
     if len(finalists) < 2 or not noise.size:
         noise = noise_of([[each for each in fresh if math.isfinite(each)]])
-    return luck_of_the_choice(accuracies, noise, replicates, tried, margin, study.seed)
+    return selection_bias(accuracies, noise, replicates, tried, margin, study.seed)
 
 
 def _last_choice(candidates: Sequence[Candidate], winner: Candidate) -> list[float]:
@@ -270,7 +270,7 @@ def _last_choice(candidates: Sequence[Candidate], winner: Candidate) -> list[flo
     return [winner.accuracy]
 
 
-def flat(
+def equivalent_candidates(
     candidates: Sequence[Candidate], winner: Candidate, delta: float, noise: float, chance: float
 ) -> tuple[tuple[Candidate, ...], int]:
     """Whole candidates within δ of the winner, and of how many that cannot be ruled out.
@@ -286,7 +286,7 @@ def flat(
     """
     whole = different([winner, *(each for each in candidates if each.is_whole)])
     lags, counts = zip(*(_behind(winner, each, chance) for each in whole), strict=True)
-    within, maybe = flat_top(lags, counts, delta / 100, noise)
+    within, maybe = equivalence_set(lags, counts, delta / 100, noise)
     top = tuple(each for each, inside in zip(whole, within, strict=True) if inside)
     return top, int(maybe.sum())
 
@@ -297,10 +297,10 @@ def _behind(winner: Candidate, other: Candidate, chance: float) -> tuple[float, 
     return max(0.0, winner.mean(chance, count) - other.mean(chance, count)), count
 
 
-def knobs(
+def summarize_hyperparameters(
     study: Study, candidates: Sequence[Candidate], winner: Candidate, top: Sequence[Candidate],
     chance: float,
-) -> tuple[Knob, ...]:  # fmt: skip
+) -> tuple[HyperparameterSummary, ...]:  # fmt: skip
     """What the search says of each hyperparameter, the most important first."""
     assert study.search is not None
     made = [
@@ -313,7 +313,7 @@ def knobs(
 def _knob(
     dimension: Dimension, study: Study, candidates: Sequence[Candidate], winner: Candidate,
     top: Sequence[Candidate], chance: float,
-) -> Knob:  # fmt: skip
+) -> HyperparameterSummary:  # fmt: skip
     name = dimension.name
     drawn = [each for each in candidates if name in each.params and each.rungs]
     values = [each.params[name] for each in drawn]
@@ -323,7 +323,7 @@ def _knob(
         labels = binned(np.array(values, np.float64)).tolist()
     shown = [each.params[name] for each in top if name in each.params]
     best = winner.params.get(name)
-    return Knob(
+    return HyperparameterSummary(
         name=name,
         best=best,
         importance=importance(labels, outcomes(drawn, chance)),
@@ -378,7 +378,7 @@ def _or(value: float, other: float) -> float:
 
 
 def warnings(
-    study: Study, every: Sequence[Knob], winner: Candidate, lost: int, fresh: int
+    study: Study, every: Sequence[HyperparameterSummary], winner: Candidate, lost: int, fresh: int
 ) -> tuple[str, ...]:
     """What the reader of a search should know, a sentence each.
 

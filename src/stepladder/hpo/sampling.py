@@ -15,12 +15,19 @@ import numpy as np
 import numpy.typing as npt
 
 from stepladder.errors import StudyError
-from stepladder.files import write_whole
+from stepladder.files import atomic_write
 from stepladder.hpo.candidates import Candidate, Structure
-from stepladder.runs.plan import Question
+from stepladder.runs.plan import RunContext
 from stepladder.study.schema import did_you_mean, fingerprint
 from stepladder.study.search import BATCH, QUASI_RANDOM
-from stepladder.study.search_space import Choice, Dimension, dimensions, drawn, is_active, recipe_of
+from stepladder.study.search_space import (
+    Choice,
+    Dimension,
+    dimensions,
+    draw_values,
+    is_active,
+    recipe_of,
+)
 from stepladder.training.groups import is_lane_number
 
 if TYPE_CHECKING:
@@ -30,8 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "JOURNAL_NAME",
-    "Asker",
     "Journal",
+    "OptunaSampler",
     "has_state",
     "learns",
     "points",
@@ -181,7 +188,7 @@ class Journal:
         question: whose candidates it holds, with a search; those of another are not read.
     """
 
-    def __init__(self, file: Path, question: Question) -> None:
+    def __init__(self, file: Path, question: RunContext) -> None:
         study = question.study
         assert study.search is not None
         self._file, self._name = file, study.name
@@ -223,10 +230,10 @@ class Journal:
                 from_storage=known._storage,
                 to_storage=JournalStorage(JournalFileBackend(str(file))),
             )
-            write_whole(self._file, file.read_bytes())
+            atomic_write(self._file, file.read_bytes())
 
 
-class Asker:
+class OptunaSampler:
     """Asks Optuna for candidates and tells it their outcomes.
 
     What is asked depends on the study, the number of the population and what was told before,
@@ -244,7 +251,7 @@ class Asker:
     """
 
     def __init__(
-        self, question: Question, journal: Path | None = None, *, writes: bool = True
+        self, question: RunContext, journal: Path | None = None, *, writes: bool = True
     ) -> None:
         study = question.study
         assert study.search is not None
@@ -348,7 +355,7 @@ class Asker:
         number, place = len(self._asked) + len(before), len(before)
         fixed: dict[str, Choice] = {}
         if number < len(self._points):
-            fixed = drawn(self._dimensions, self._points[number], self._study.base)
+            fixed = draw_values(self._dimensions, self._points[number], self._study.base)
         elif place % self._search.per_structure:
             fixed = self._structure_of(before[-1].params)
         elif structures is not None:

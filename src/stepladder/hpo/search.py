@@ -10,21 +10,21 @@ from pathlib import Path
 
 from stepladder.data import Dataset
 from stepladder.errors import RunError
-from stepladder.execution.local import Standby
+from stepladder.execution.local import WarmPool
 from stepladder.execution.machine import Settings
 from stepladder.execution.progress import Progress, QuietProgress
 from stepladder.execution.scheduler import execute, forget_dead
 from stepladder.hpo import results
 from stepladder.hpo.candidates import Candidate, different
-from stepladder.hpo.halving import Before, goes_on, waves
-from stepladder.hpo.plan import fresh_label, fresh_trials, populations_of, searchable
-from stepladder.hpo.results import Found, choose
-from stepladder.hpo.sampling import JOURNAL_NAME, Asker
+from stepladder.hpo.halving import Before, goes_on, train_populations
+from stepladder.hpo.plan import fresh_label, fresh_trials, populations_of, prepare_search
+from stepladder.hpo.results import SearchResult, choose
+from stepladder.hpo.sampling import JOURNAL_NAME, OptunaSampler
 from stepladder.runs import folder as folders
 from stepladder.runs import preflight
 from stepladder.runs.arm_analysis import unkept
 from stepladder.runs.folder import take_row
-from stepladder.runs.plan import Question, planned, question_of
+from stepladder.runs.plan import RunContext, planned, run_context
 from stepladder.runs.run import all_is_to_be_trained, workers_for
 from stepladder.statistics import Estimate, estimate
 from stepladder.store import Store, StudyRecord, check_place, open_store
@@ -32,11 +32,11 @@ from stepladder.study.study import Study
 from stepladder.training.checkpoints import clear, forget
 from stepladder.trials.trial import Trial, TrialResult
 
-__all__ = ["Trainings", "search_study"]
+__all__ = ["TrialRunner", "search_study"]
 
 
 @dataclass
-class Trainings:
+class TrialRunner:
     """Trains what is missing of some trials, and reads what all of them came to.
 
     Attributes:
@@ -57,7 +57,7 @@ class Trainings:
     store: Store
     told: Progress
     checkpoints: Path
-    workers: Standby
+    workers: WarmPool
     trained: int = 0
     seen: set[str] = field(default_factory=set)
 
@@ -82,7 +82,7 @@ class Trainings:
                 self.trained += execute(
                     part.trials, part.missing, self.dataset, self.settings, self.told, self.store,
                     self.checkpoints, self.study.model, part.arm_names, before, keeps,
-                    Standby() if weights else self.workers, weights,
+                    WarmPool() if weights else self.workers, weights,
                 )  # fmt: skip
             finally:
                 self.told.finish()
@@ -99,7 +99,7 @@ def search_study(
     progress: Progress | None = None,
     allow_code: bool = False,
     final: bool = False,
-) -> Found:
+) -> SearchResult:
     """Searches a study's space and retrains the winner on replicates that the search never saw.
 
     Candidates are trials like any other: what the store holds is not trained again, so the same
@@ -120,10 +120,10 @@ def search_study(
         RunError: if a training failed, or every candidate or the winner diverged.
         KeyboardInterrupt: if the user stops it; what was finished is stored.
     """
-    preflight.allow(study, allow_code)
+    preflight.check_code_allowed(study, allow_code)
     if store is not None:
         check_place(store)
-    workers = Standby(lasting=True)
+    workers = WarmPool(lasting=True)
     try:
         if study.search and all_is_to_be_trained(study, folder, store):
             workers.start(settings, folder / folders.CHECKPOINTS_NAME, study.search.trials)
@@ -135,19 +135,19 @@ def search_study(
 
 def _search_study(
     study: Study, folder: Path, settings: Settings, store: str | None, told: Progress,
-    final: bool, workers: Standby,
-) -> Found:  # fmt: skip
-    dataset, record = searchable(study, settings)
-    question = question_of(record)
+    final: bool, workers: WarmPool,
+) -> SearchResult:  # fmt: skip
+    dataset, record = prepare_search(study, settings)
+    question = run_context(record)
     folders.check_holds(folder, study)
-    asker = Asker(question, folder / JOURNAL_NAME)
+    asker = OptunaSampler(question, folder / JOURNAL_NAME)
     if study.model is not None:
-        preflight.inspect(study, dataset, settings)
+        preflight.inspect_models(study, dataset, settings)
     folders.check(folder, study)
     with open_store(store or str(folder / folders.STORE_NAME)) as kept:
         take_row(kept, record, folder, told)
         checkpoints = folder / folders.CHECKPOINTS_NAME
-        trains = Trainings(study, dataset, settings, kept, told, checkpoints, workers)
+        trains = TrialRunner(study, dataset, settings, kept, told, checkpoints, workers)
         candidates = _searched(question, asker, trains)
         winner, finalists = choose(candidates, question, trains)
         fresh = _fresh(winner, question, trains, folder / folders.WEIGHTS_NAME)
@@ -158,12 +158,14 @@ def _search_study(
         return _told(question, latest, kept, trains, candidates, finalists, fresh, final)
 
 
-def _searched(question: Question, asker: Asker, trains: Trainings) -> list[Candidate]:
+def _searched(question: RunContext, asker: OptunaSampler, trains: TrialRunner) -> list[Candidate]:
     """Every candidate with its outcome."""
     search = question.study.search
     assert search is not None
     candidates: list[Candidate] = []
-    for candidates in waves(populations_of(question), asker, question, trains, trains.forget):
+    for candidates in train_populations(
+        populations_of(question), asker, question, trains, trains.forget
+    ):
         best = max(candidates, key=lambda each: (each.is_whole, _or_0(each.accuracy)))
         trains.told.note(
             f"{len(candidates)} of {search.trials} candidates, the best so far "
@@ -184,7 +186,7 @@ def _or_0(accuracy: float) -> float:
 
 
 def _fresh(
-    winner: Candidate, question: Question, trains: Trainings, weights: Path
+    winner: Candidate, question: RunContext, trains: TrialRunner, weights: Path
 ) -> list[TrialResult]:
     """The winner on replicates that the search never saw; their weights are kept if need be.
 
@@ -205,19 +207,19 @@ def _fresh(
 
 
 def _told(
-    question: Question, record: StudyRecord, store: Store, trains: Trainings,
+    question: RunContext, record: StudyRecord, store: Store, trains: TrialRunner,
     candidates: Sequence[Candidate], finalists: Sequence[Candidate],
     fresh: Sequence[TrialResult], final: bool,
-) -> Found:  # fmt: skip
+) -> SearchResult:  # fmt: skip
     study, winner, chance = question.study, finalists[0], 1 / question.classes
     accuracies = [result.validation.accuracy for result in fresh]
     lucky = results.luck(candidates, finalists, accuracies, study, question.validation, chance)
-    top, maybe = results.flat(candidates, winner, study.delta, lucky.noise, chance)
+    top, maybe = results.equivalent_candidates(candidates, winner, study.delta, lucky.noise, chance)
     expected, each = results.expected(candidates, chance)
     test, looks = _look(question, store, fresh, final)
-    knobs = results.knobs(study, candidates, winner, top, chance)
+    knobs = results.summarize_hyperparameters(study, candidates, winner, top, chance)
     lost = sum(result.diverged is not None for result in fresh)
-    return Found(
+    return SearchResult(
         study=study,
         dataset=record.dataset,
         fingerprint=record.fingerprint,
@@ -258,7 +260,7 @@ def _seconds(candidates: Sequence[Candidate], fresh: Sequence[TrialResult]) -> f
 
 
 def _look(
-    question: Question, store: Store, fresh: Sequence[TrialResult], final: bool
+    question: RunContext, store: Store, fresh: Sequence[TrialResult], final: bool
 ) -> tuple[Estimate | None, int]:
     """The winner's test accuracy, and how many looks there were.
 

@@ -13,10 +13,10 @@ from stepladder.report.figures.base import Plot
 from stepladder.report.figures.forest import Bar, Forest, forest_plot
 from stepladder.report.html import drawn, rendered
 from stepladder.report.markdown import markdown_side_table, markdown_text
-from stepladder.report.tables import Shown, SideTable, spread_text
-from stepladder.report.wording import counted, elided, joined, number, visible
+from stepladder.report.tables import FormattedNumber, TextTable, spread_text
+from stepladder.report.wording import join_list, number, plural, printable, truncate
 from stepladder.runs.results import ArmResult, Results
-from stepladder.statistics import Spread, paired_t, welch
+from stepladder.statistics import MeanInterval, paired_t, welch
 from stepladder.statistics.paired import on_grid, or_none
 
 __all__ = ["Comparison", "comparison_as_html", "comparison_as_markdown", "comparison_of"]
@@ -42,8 +42,8 @@ class Comparison:
     title: str
     subtitle: str
     sentences: tuple[str, ...]
-    arms: SideTable
-    asked: SideTable
+    arms: TextTable
+    asked: TextTable
     plot: Plot | None
 
 
@@ -54,7 +54,7 @@ class _Pair:
     name: str
     one: ArmResult
     two: ArmResult
-    points: Spread
+    points: MeanInterval
     differences: tuple[float, ...]
 
 
@@ -77,7 +77,7 @@ def comparison_of(one: Results, two: Results, names: tuple[str, str]) -> Compari
         for each in one.arms
         if each.arm.name in theirs
     ]
-    first, second = (elided(name, NAME_LENGTH) for name in names)
+    first, second = (truncate(name, NAME_LENGTH) for name in names)
     return Comparison(
         title=f"{first} against {second}",
         subtitle=_how(is_paired),
@@ -108,13 +108,13 @@ def _pair(one: ArmResult, two: ArmResult, is_paired: bool) -> _Pair:
     ours, theirs = (100 * np.asarray(each.test_accuracy.values) for each in (one, two))
     if not is_paired:
         spread = welch(ours.tolist(), theirs.tolist())
-        return _Pair(visible(one.arm.name), one, two, spread, ())
+        return _Pair(printable(one.arm.name), one, two, spread, ())
     count = min(len(ours), len(theirs))
     found = on_grid(ours[:count] - theirs[:count])
     t = paired_t(found)
-    spread = Spread(float(t.mean), or_none(t.ci_low), or_none(t.ci_high))
+    spread = MeanInterval(float(t.mean), or_none(t.ci_low), or_none(t.ci_high))
     finite = tuple(found[np.isfinite(found)].tolist())
-    return _Pair(visible(one.arm.name), one, two, spread, finite)
+    return _Pair(printable(one.arm.name), one, two, spread, finite)
 
 
 def _sentences(
@@ -124,41 +124,42 @@ def _sentences(
     if not pairs:
         yield "No arm is in both runs: there is nothing to compare."
     elif len(same) == len(pairs):
-        yield f"All {counted(len(pairs), 'arm')} came out exactly the same in both."
+        yield f"All {plural(len(pairs), 'arm')} came out exactly the same in both."
     else:
         apart = [pair for pair in pairs if _is_apart(pair.points)]
-        told = joined([
-            f"{elided(pair.name, NAME_LENGTH)} ({spread_text(pair.points)})" for pair in apart[:6]
+        told = join_list([
+            f"{truncate(pair.name, NAME_LENGTH)} ({spread_text(pair.points)})" for pair in apart[:6]
         ])  # fmt: skip
         yield (
-            f"Of {counted(len(pairs), 'arm')}, {len(apart)} differ by more than their 95 % "
+            f"Of {plural(len(pairs), 'arm')}, {len(apart)} differ by more than their 95 % "
             f"interval{': ' + told if apart else ''}. One in twenty would by chance."
         )
     for results, other, name in ((one, two, names[0]), (two, one, names[1])):
         theirs = {each.arm.name for each in other.arms}
         lone = [each.arm.name for each in results.arms if each.arm.name not in theirs]
         if lone:
-            shown = [elided(each, NAME_LENGTH) for each in lone[:6]]
+            shown = [truncate(each, NAME_LENGTH) for each in lone[:6]]
             shown += [f"{len(lone) - 6} more"] if len(lone) > 6 else []
-            yield f"Only {name} has {joined(shown)}."
+            yield f"Only {name} has {join_list(shown)}."
         if not results.finished:
             yield f"{name} is unfinished: its figures may still change."
 
 
-def _is_apart(spread: Spread) -> bool:
+def _is_apart(spread: MeanInterval) -> bool:
     if spread.ci_low is None or spread.ci_high is None:
         return False
     return not spread.ci_low <= 0 <= spread.ci_high
 
 
-def _arms(pairs: list[_Pair], names: tuple[str, str], is_paired: bool) -> SideTable:
+def _arms(pairs: list[_Pair], names: tuple[str, str], is_paired: bool) -> TextTable:
     pairing = "paired over replicates" if is_paired else "Welch"
-    return SideTable(
+    return TextTable(
         title="Test accuracy in both",
         heads=("arm", f"{names[0]} %", f"{names[1]} %", "difference, points", "replicates"),
         rows=tuple(
-            (elided(pair.name, NAME_LENGTH), Shown.accuracy(pair.one.test_accuracy).text,
-             Shown.accuracy(pair.two.test_accuracy).text,
+            (truncate(pair.name, NAME_LENGTH),
+             FormattedNumber.accuracy(pair.one.test_accuracy).text,
+             FormattedNumber.accuracy(pair.two.test_accuracy).text,
              spread_text(pair.points), f"{pair.one.n} and {pair.two.n}")
             for pair in pairs
         ),
@@ -167,11 +168,11 @@ def _arms(pairs: list[_Pair], names: tuple[str, str], is_paired: bool) -> SideTa
     )  # fmt: skip
 
 
-def _asked(one: Results, two: Results, names: tuple[str, str]) -> SideTable:
+def _asked(one: Results, two: Results, names: tuple[str, str]) -> TextTable:
     ours, theirs = _facts(one), _facts(two)
     keys = [key for key in dict.fromkeys((*ours, *theirs)) if ours.get(key) != theirs.get(key)]
     rows = tuple(
-        (visible(key), _value(ours.get(key, "")), _value(theirs.get(key, "")))
+        (printable(key), _value(ours.get(key, "")), _value(theirs.get(key, "")))
         for key in keys[:MOST_DIFFERENCES]
     )
     note = "Every other key of the study, the dataset and the versions are the same."
@@ -179,11 +180,11 @@ def _asked(one: Results, two: Results, names: tuple[str, str]) -> SideTable:
         note = f"The first {MOST_DIFFERENCES} of {len(keys):,} differences."
     if not keys:
         note = "Study, dataset, versions and machine are the same."
-    return SideTable("What differs between them", ("what", *names), rows, note)
+    return TextTable("What differs between them", ("what", *names), rows, note)
 
 
 def _value(value: str) -> str:
-    return elided(value, VALUE_LENGTH)
+    return truncate(value, VALUE_LENGTH)
 
 
 def _facts(results: Results) -> dict[str, str]:
@@ -210,7 +211,7 @@ def _plot(pairs: list[_Pair], delta: float, other: str, is_paired: bool) -> Plot
     bars = tuple(
         Bar(pair.name, other, True, pair.points.mean, pair.points.ci_low, pair.points.ci_high,
             "", spread_text(pair.points), "no difference beyond δ", pair.differences,
-            beside=counted(pair.one.n, "replicate"))
+            beside=plural(pair.one.n, "replicate"))
         for pair in pairs
         if math.isfinite(pair.points.mean)
     )  # fmt: skip

@@ -12,13 +12,13 @@ from stepladder.runs.results import ArmResult, Results
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Kind", "frame_of"]
+__all__ = ["Kind", "to_frame"]
 
 Kind = Literal["trials", "arms", "epochs"]
 _CURVES = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds")
 
 
-def frame_of(results: Results, kind: Kind = "trials") -> pd.DataFrame:
+def to_frame(results: Results, kind: Kind = "trials") -> pd.DataFrame:
     """Results as a frame.
 
     Args:

@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from stepladder.files import write_whole
-from stepladder.hpo.results import Found
+from stepladder.files import atomic_write
+from stepladder.hpo.results import SearchResult
 from stepladder.report import wording
 from stepladder.report.figures import figures_of
 from stepladder.report.figures.base import Plot, csv_of, dark_svg_of, svg_and_png_of, svg_of
@@ -30,22 +30,22 @@ from stepladder.report.search import (
 )
 from stepladder.report.summary import answer, asked, unknown
 from stepladder.report.tables import (
-    Shown,
-    SideTable,
+    FormattedNumber,
+    TextTable,
     confound_tables,
     ensemble_tables,
     other_measures,
     readout_tables,
     tuning_tables,
 )
-from stepladder.report.view import found_lines, view_of
-from stepladder.report.wording import counted, duration, elided, glossary, visible
+from stepladder.report.view import finding_lines, view_of
+from stepladder.report.wording import duration, glossary, plural, printable, truncate
 from stepladder.runs.folder import around
 from stepladder.runs.results import Results
 from stepladder.study.study import BUILT_IN_STUDIES, Study
 
 __all__ = [
-    "Drawn",
+    "DrawnFigure",
     "as_html",
     "commands_of",
     "drawn",
@@ -64,7 +64,7 @@ MOST_DATA = 400_000  # characters of a figure's data that the page carries itsel
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnFigure:
     """A figure as a page carries it.
 
     Attributes:
@@ -100,7 +100,7 @@ class Drawn:
         return _data_uri(self.csv, "text/csv") if len(self.csv) <= MOST_DATA else ""
 
 
-def as_html(results: Results, figures: Sequence[Drawn] | None = None) -> str:
+def as_html(results: Results, figures: Sequence[DrawnFigure] | None = None) -> str:
     """The report: question, answer and table, figures, diagnosis, what is open, how to repeat it.
 
     The same results give the same text. Whatever the study names is escaped, and the page
@@ -132,7 +132,7 @@ def rendered(template: str, context: dict[str, Any]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["short"] = lambda text: elided(text, NAME_LENGTH)
+    environment.filters["short"] = lambda text: truncate(text, NAME_LENGTH)
     environment.filters["is_short"] = _is_short
     environment.filters["is_prose"] = _is_prose
     return environment.get_template(template).render(context)
@@ -142,12 +142,12 @@ def _is_short(cell: str) -> bool:
     return len(cell) <= SHORT_CELL
 
 
-def _is_prose(table: SideTable, place: int) -> bool:
+def _is_prose(table: TextTable, place: int) -> bool:
     """Whether a column holds sentences alone, which stand at the left."""
     return bool(table.rows) and not any(_is_short(row[place]) for row in table.rows)
 
 
-def _context(results: Results, figures: Sequence[Drawn]) -> dict[str, Any]:
+def _context(results: Results, figures: Sequence[DrawnFigure]) -> dict[str, Any]:
     view = view_of(results)
     tables = (*ensemble_tables(results.arms),
               *readout_tables(results.readout, results.study.delta), *tuning_tables(results.tuned),
@@ -161,7 +161,7 @@ def _context(results: Results, figures: Sequence[Drawn]) -> dict[str, Any]:
         "notes": _notes(results),
         "figures": figures,
         "diagnosis": [(row.name, "; ".join(row.notes)) for row in view.rows if row.notes],
-        "findings": found_lines(results.arms),
+        "findings": finding_lines(results.arms),
         "has_trials": any(each.n for each in results.arms),
         "unknown": unknown(results),
         "confounds": confound_tables(results.confounds),
@@ -198,10 +198,10 @@ def _notes(results: Results) -> list[str]:
     return [note for note in notes if note]
 
 
-def drawn(plot: Plot) -> Drawn:
+def drawn(plot: Plot) -> DrawnFigure:
     """A figure for light and for dark paper, with its data."""
     light = svg_of(plot)
-    return Drawn(plot, light, dark_svg_of(plot, light), csv_of(plot))
+    return DrawnFigure(plot, light, dark_svg_of(plot, light), csv_of(plot))
 
 
 def _data_uri(text: str, kind: str) -> str:
@@ -212,13 +212,13 @@ def _data_uri(text: str, kind: str) -> str:
 def _techniques(results: Results) -> list[dict[str, str]]:
     return [
         {
-            "name": visible(technique.name),
+            "name": printable(technique.name),
             "change": ", ".join(
                 f"{key} = {json.dumps(value, ensure_ascii=False)}"
                 for key, value in technique.change.items()
             ),
-            "mends": visible(technique.mends),
-            "reference": visible(technique.reference),
+            "mends": printable(technique.mends),
+            "reference": printable(technique.reference),
         }
         for technique in results.study.techniques
     ]
@@ -227,21 +227,21 @@ def _techniques(results: Results) -> list[dict[str, str]]:
 def _facts(results: Results) -> list[tuple[str, str]]:
     parameters = sorted({each.parameters for each in results.arms if each.parameters is not None})
     facts = [
-        ("Machine", visible(results.machine)),
+        ("Machine", printable(results.machine)),
         ("Wall time", duration(results.seconds)),
         ("Training time", duration(sum(each.seconds for each in results.arms))),
         ("Seed", str(results.study.seed)),
         ("Looks at the test set", str(results.looks)),
-        ("Dataset", f"{visible(results.dataset)}, SHA-256 {results.fingerprint[:16]}…"),
+        ("Dataset", f"{printable(results.dataset)}, SHA-256 {results.fingerprint[:16]}…"),
     ]
     model = results.study.model
     if model is not None:
         named = f"{model.function} of {model.file}, SHA-256 {model.sha256}"
-        facts.append(("Network built by", visible(named)))
+        facts.append(("Network built by", printable(named)))
     if parameters:
         ends = dict.fromkeys([f"{parameters[0]:,}", f"{parameters[-1]:,}"])
         facts.append(("Trainable numbers", " to ".join(ends)))
-    facts += [(visible(name), visible(version)) for name, version in results.versions.items()]
+    facts += [(printable(name), printable(version)) for name, version in results.versions.items()]
     return facts
 
 
@@ -249,7 +249,7 @@ def commands_of(study: Study, versions: Mapping[str, str], verb: str = "run") ->
     """The lines that repeat what a page reports."""
     version = versions.get("stepladder")
     name = study.name if _is_built_in(study) else "study.toml"
-    made_with = [visible(f"# stepladder {version}")] if version else []
+    made_with = [printable(f"# stepladder {version}")] if version else []
     before, options = around(study, versions.get("engine", ""))
     return [*made_with, " ".join([*before, "stepladder", verb, name, *options])]
 
@@ -260,10 +260,10 @@ def _is_built_in(study: Study) -> bool:
 
 def study_text(study: Study) -> str:
     """A study's file, without characters that steer a page."""
-    return "\n".join(visible(line) for line in study.to_toml().splitlines())
+    return "\n".join(printable(line) for line in study.to_toml().splitlines())
 
 
-def search_as_html(found: Found, figures: Sequence[Drawn] | None = None) -> str:
+def search_as_html(found: SearchResult, figures: Sequence[DrawnFigure] | None = None) -> str:
     """The page: the best and how sure that is, the candidates, the figures, how to repeat it.
 
     Args:
@@ -275,7 +275,7 @@ def search_as_html(found: Found, figures: Sequence[Drawn] | None = None) -> str:
     return rendered("search.html", _search_context(found, figures))
 
 
-def _search_context(found: Found, figures: Sequence[Drawn]) -> dict[str, Any]:
+def _search_context(found: SearchResult, figures: Sequence[DrawnFigure]) -> dict[str, Any]:
     sections = [
         ("answer", "The answer"),
         *([("figures", "Figures")] if figures else []),
@@ -283,7 +283,7 @@ def _search_context(found: Found, figures: Sequence[Drawn]) -> dict[str, Any]:
         ("again", "Run it again"),
     ]
     return {
-        "title": visible(found.study.name),
+        "title": printable(found.study.name),
         "subtitle": subtitle(found),
         "sections": sections,
         "answer": _answer(found),
@@ -298,13 +298,13 @@ def _search_context(found: Found, figures: Sequence[Drawn]) -> dict[str, Any]:
     }
 
 
-def _answer(found: Found) -> list[str]:
-    fresh, seen = Shown.accuracy(found.fresh), luck_text(found)
+def _answer(found: SearchResult) -> list[str]:
+    fresh, seen = FormattedNumber.accuracy(found.fresh), luck_text(found)
     lines = [
-        f"The best of {counted(len(found.candidates), 'candidate')} is candidate "
+        f"The best of {plural(len(found.candidates), 'candidate')} is candidate "
         f"{found.winner.number}: {params_text(found.winner.params)}.",
         f"It reads {fresh.text} % of the validation images right, on "
-        f"{counted(len(found.fresh.values), 'fresh replicate')} that the search never saw, with "
+        f"{plural(len(found.fresh.values), 'fresh replicate')} that the search never saw, with "
         f"{found.parameters:,} weights.",
         f"{seen[0].upper()}{seen[1:]}.",
         flat_text(found),
@@ -312,33 +312,35 @@ def _answer(found: Found) -> list[str]:
     ]
     if found.test is not None:
         lines.insert(
-            2, f"On the test images the same replicates reach {Shown.accuracy(found.test).text} %."
+            2,
+            "On the test images the same replicates reach "
+            f"{FormattedNumber.accuracy(found.test).text} %.",
         )
     return lines
 
 
-def _looked_again(found: Found) -> str:
+def _looked_again(found: SearchResult) -> str:
     if found.test is None or found.looks < 2:
         return ""
     return (
-        f"{counted(found.looks, 'look')} at this test set so far: a figure that was looked at more "
+        f"{plural(found.looks, 'look')} at this test set so far: a figure that was looked at more "
         "than once is no longer a test."
     )
 
 
-def _leading(found: Found) -> SideTable:
+def _leading(found: SearchResult) -> TextTable:
     rows = tuple(candidate_rows(found, LEADING))
-    note = f"The leading of {counted(len(found.candidates), 'candidate')}. {NOTES[0]}"
-    return SideTable("Leading candidates", CANDIDATE_HEADS, rows, note)
+    note = f"The leading of {plural(len(found.candidates), 'candidate')}. {NOTES[0]}"
+    return TextTable("Leading candidates", CANDIDATE_HEADS, rows, note)
 
 
-def _knobs(found: Found) -> SideTable:
+def _knobs(found: SearchResult) -> TextTable:
     heads = ("Hyperparameter", "Importance", "p", "Drawn for", "Best",
              f"Within {found.study.delta:g} points")  # fmt: skip
-    return SideTable("Hyperparameters", heads, tuple(knob_rows(found)), NOTES[1])
+    return TextTable("Hyperparameters", heads, tuple(knob_rows(found)), NOTES[1])
 
 
-def _unknown(found: Found) -> list[str]:
+def _unknown(found: SearchResult) -> list[str]:
     looked = (
         "The test set was not read: what the best one is worth on it is said by --final, once."
         if found.test is None
@@ -354,16 +356,16 @@ def _unknown(found: Found) -> list[str]:
     ]
 
 
-def _search_facts(found: Found) -> list[tuple[str, str]]:
+def _search_facts(found: SearchResult) -> list[tuple[str, str]]:
     return [
-        ("Machine", visible(found.machine)),
+        ("Machine", printable(found.machine)),
         ("Wall time", duration(found.seconds)),
         ("Training time", duration(found.training_seconds)),
         ("Epochs trained", f"{found.epochs:,}"),
         ("Seed", str(found.study.seed)),
         ("Looks at the test set", str(found.looks)),
-        ("Dataset", f"{visible(found.dataset)}, SHA-256 {found.fingerprint[:16]}…"),
-        *((visible(name), visible(version)) for name, version in found.versions.items()),
+        ("Dataset", f"{printable(found.dataset)}, SHA-256 {found.fingerprint[:16]}…"),
+        *((printable(name), printable(version)) for name, version in found.versions.items()),
     ]
 
 
@@ -383,17 +385,17 @@ def write_report(results: Results, folder: Path) -> list[Path]:
     return _written(figures_of(results), partial(as_html, results), folder)
 
 
-def write_search(found: Found, folder: Path) -> list[Path]:
+def write_search(found: SearchResult, folder: Path) -> list[Path]:
     """Writes the page of a search and its figures; see `write_report`."""
     return _written(search_figures(found), partial(search_as_html, found), folder)
 
 
 def _written(
-    plots: Sequence[Plot], page: Callable[[Sequence[Drawn]], str], folder: Path
+    plots: Sequence[Plot], page: Callable[[Sequence[DrawnFigure]], str], folder: Path
 ) -> list[Path]:
     pairs, place = [_drawn(plot) for plot in plots], folder / "figures"
     text = page([drawing for drawing, _ in pairs])
-    written = [write_whole(folder / "report.html", text.encode())]
+    written = [atomic_write(folder / "report.html", text.encode())]
     for drawing, png in pairs:
         written += _files(drawing.plot, drawing.svg, png, place)
     return written
@@ -417,16 +419,16 @@ def write_plots(plots: Sequence[Plot], folder: Path) -> list[Path]:
 
 def _files(plot: Plot, svg: str, png: bytes, folder: Path) -> list[Path]:
     return [
-        write_whole(folder / f"{plot.name}.svg", svg.encode()),
-        write_whole(folder / f"{plot.name}.png", png),
-        write_whole(folder / f"{plot.name}.csv", csv_of(plot).encode()),
+        atomic_write(folder / f"{plot.name}.svg", svg.encode()),
+        atomic_write(folder / f"{plot.name}.png", png),
+        atomic_write(folder / f"{plot.name}.csv", csv_of(plot).encode()),
     ]
 
 
-def _drawn(plot: Plot) -> tuple[Drawn, bytes]:
+def _drawn(plot: Plot) -> tuple[DrawnFigure, bytes]:
     """A figure as a page carries it, and as PNG: drawn once."""
     svg, png = svg_and_png_of(plot)
-    return Drawn(plot, svg, dark_svg_of(plot, svg), csv_of(plot)), png
+    return DrawnFigure(plot, svg, dark_svg_of(plot, svg), csv_of(plot)), png
 
 
 def write_html(results: Results, file: Path) -> Path:
@@ -442,4 +444,4 @@ def write_html(results: Results, file: Path) -> Path:
     Raises:
         OutputError: if it cannot be written.
     """
-    return write_whole(file, as_html(results).encode())
+    return atomic_write(file, as_html(results).encode())

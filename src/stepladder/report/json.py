@@ -9,10 +9,17 @@ from typing import Any
 
 from stepladder.diagnosis.findings import Finding
 from stepladder.hpo.candidates import Candidate
-from stepladder.hpo.results import Found, Knob
+from stepladder.hpo.results import HyperparameterSummary, SearchResult
 from stepladder.runs.results import ArmResult, Results, Tuned
 from stepladder.statistics.classification import Ensemble, Pooled
-from stepladder.statistics.results import Difference, Effect, Estimate, Interval, Readout, Spread
+from stepladder.statistics.results import (
+    Difference,
+    Effect,
+    Estimate,
+    FactorialAnalysis,
+    Interval,
+    MeanInterval,
+)
 from stepladder.study.confounds import Confound
 
 __all__ = [
@@ -189,7 +196,7 @@ def finite(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else value
 
 
-def _readout(readout: Readout) -> dict[str, Any]:
+def _readout(readout: FactorialAnalysis) -> dict[str, Any]:
     return {
         "replicates": readout.replicates,
         "left_out": readout.left_out,
@@ -216,7 +223,7 @@ def _readout(readout: Readout) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _spread(spread: Spread) -> dict[str, Any]:
+def _spread(spread: MeanInterval) -> dict[str, Any]:
     return {"mean": spread.mean, "ci_low": spread.ci_low, "ci_high": spread.ci_high}
 
 
@@ -262,7 +269,7 @@ def _tuned(tuned: Tuned) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def search_as_json(found: Found) -> str:
+def search_as_json(found: SearchResult) -> str:
     """A search as one JSON object, indented, ended by a line break.
 
     Accuracies are fractions in 0…1; what is not a number is null. `test_accuracy` is null where
@@ -332,7 +339,7 @@ def _candidate(each: Candidate) -> dict[str, Any]:
     }
 
 
-def _knob(each: Knob) -> dict[str, Any]:
+def _knob(each: HyperparameterSummary) -> dict[str, Any]:
     return {
         "name": each.name,
         "best": each.best,

@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable, Sequence
 from stepladder.report.json import as_json
 from stepladder.report.summary import answer, unknown
 from stepladder.report.tables import (
-    SideTable,
+    TextTable,
     confound_tables,
     ensemble_tables,
     readout_tables,
     tuning_tables,
 )
-from stepladder.report.view import FoundLine, Row, View, view_of
-from stepladder.report.wording import Headline, duration, visible
+from stepladder.report.view import FindingLine, Row, View, view_of
+from stepladder.report.wording import Headline, duration, printable
 from stepladder.runs.results import ArmResult, Results
 from stepladder.statistics.results import Effect
 
@@ -149,7 +149,7 @@ def view_as_markdown(view: View) -> str:
     return "\n".join(lines) + "\n"
 
 
-def markdown_finding(line: FoundLine) -> str:
+def markdown_finding(line: FindingLine) -> str:
     """What was found wrong, as an item of a list."""
     return f"- {markdown_text(line.names, True)}: {markdown_text(line.sentence)}"
 
@@ -170,7 +170,7 @@ def markdown_table(view: View) -> list[str]:
     return [f"| {' | '.join(cells)} |" for cells in (heads, sides, *rows)]
 
 
-def markdown_side_table(table: SideTable) -> list[str]:
+def markdown_side_table(table: TextTable) -> list[str]:
     """A table of texts with its title and note, line by line."""
     cells = [[markdown_text(each) for each in row] for row in (table.heads, *table.rows)]
     sides = ["---"] * len(table.heads)
@@ -201,7 +201,7 @@ _LINK = re.compile(r"@|://|www\.", re.IGNORECASE)
 
 def markdown_text(text: str, is_name: bool = False) -> str:
     """A text that Markdown shows as it is; names that stand in a sentence are bold."""
-    text = visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     text = _MARKUP.sub(r"\\\1", text)
     text = _LINK.sub(lambda found: f"{found[0][0]}\N{WORD JOINER}{found[0][1:]}", text)
     return f"**{text}**" if is_name else text

@@ -7,9 +7,9 @@ import sys
 import time
 from typing import Any, Protocol
 
-from stepladder.execution.progress import Planned, Progress
+from stepladder.execution.progress import Progress, RunAnnouncement
 from stepladder.report.progress import Clock, Tally, announcement
-from stepladder.report.wording import counted, duration, elided, number, visible
+from stepladder.report.wording import duration, number, plural, printable, truncate
 from stepladder.runs.results import Results
 from stepladder.trials.trial import Trial, TrialResult
 
@@ -51,7 +51,7 @@ def as_notebook_html(results: Results) -> str:
         parts = [row.train.text, row.validation.text, row.test.text]
         parts = ["", "", row.instead] if row.instead else parts
         effect = row.effect.text if row.effect else ""
-        rows.append([elided(row.name, NAME_LENGTH), row.replicates, *parts, effect, row.verdict])
+        rows.append([truncate(row.name, NAME_LENGTH), row.replicates, *parts, effect, row.verdict])
     said = "".join(f"<li>{html.escape(each.text)}</li>" for each in answer(results))
     curves = drawn(validation_plot(results))
     image = (
@@ -89,7 +89,7 @@ class NotebookProgress:
         self._drawn = 0.0
         self._notes: list[str] = []
 
-    def start(self, planned: Planned) -> None:
+    def start(self, planned: RunAnnouncement) -> None:
         """Opens the piece of output."""
         from IPython.display import HTML, display
 
@@ -122,7 +122,7 @@ class NotebookProgress:
 
     def note(self, text: str) -> None:
         """Keeps a line above the bar."""
-        self._notes.append(visible(text))
+        self._notes.append(printable(text))
         self._draw()
 
     def finish(self) -> None:
@@ -137,14 +137,14 @@ class NotebookProgress:
             return ""
         planned = tally.planned
         notes = "".join(f"<div>{html.escape(each)}</div>" for each in self._notes)
-        told = f"{counted(tally.trials_done, 'trial')} of {planned.trials:,} trained"
+        told = f"{plural(tally.trials_done, 'trial')} of {planned.trials:,} trained"
         left = tally.time_left if tally.trials_done < planned.trials else duration(tally.elapsed)
         bar = (
             f'<progress max="{max(planned.epochs, 1)}" value="{tally.epochs_done}" '
             'aria-label="epochs trained"></progress>'
         )
         rows = [
-            [elided(arm.name, NAME_LENGTH), f"{arm.done} of {arm.planned}",
+            [truncate(arm.name, NAME_LENGTH), f"{arm.done} of {arm.planned}",
              number(100 * arm.mean) if arm.finite else "",
              f"{arm.diverged} diverged" if arm.diverged else ""]
             for arm in tally.arms.values()

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from stepladder.errors import InputError, OutputError, StoreError
-from stepladder.files import usable
+from stepladder.files import validate_path
 from stepladder.report.figures.base import Plot
 from stepladder.report.figures.pareto import SIZE, TIME, Point, Spot, front_plot, spots
 from stepladder.report.json import finite
 from stepladder.report.markdown import csv_text, markdown_side_table
-from stepladder.report.tables import Shown, SideTable
+from stepladder.report.tables import FormattedNumber, TextTable
 from stepladder.report.terminal import side_as_text
-from stepladder.report.wording import counted, number, visible
+from stepladder.report.wording import number, plural, printable
 from stepladder.runs.folder import (
     STORE_NAME,
     STUDY_NAME,
@@ -93,7 +93,7 @@ class Entry:
     @property
     def name(self) -> str:
         """Run and arm."""
-        return f"{visible(self.run)}: {visible(self.arm)}"
+        return f"{printable(self.run)}: {printable(self.arm)}"
 
     @property
     def marked(self) -> str:
@@ -101,9 +101,9 @@ class Entry:
         return f"{self.name} ({self.diverged} of {self.n} diverged)" if self.diverged else self.name
 
     @property
-    def shown(self) -> Shown:
+    def shown(self) -> FormattedNumber:
         """Its accuracy in percent."""
-        return Shown.accuracy(self.accuracy)
+        return FormattedNumber.accuracy(self.accuracy)
 
 
 @dataclass(frozen=True)
@@ -215,7 +215,7 @@ def _winner(said: Mapping[str, Any], run: str, part: Part) -> Found:
 def _lost(counts: Iterable[tuple[str, int, int]]) -> tuple[tuple[str, str], ...]:
     """Arms of which every replicate diverged: names, with replicates finished and diverged."""
     return tuple(
-        (name, f"diverged in all {counted(n, 'replicate')}")
+        (name, f"diverged in all {plural(n, 'replicate')}")
         for name, n, diverged in counts
         if n and diverged == n
     )
@@ -316,7 +316,7 @@ def _spots(entries: Sequence[Entry]) -> tuple[Sequence[Spot], Sequence[Spot]]:
     )
 
 
-def side_table(entries: Sequence[Entry], part: Part) -> SideTable:
+def side_table(entries: Sequence[Entry], part: Part) -> TextTable:
     """Every entry, the smallest network first."""
     by_time, by_size = _spots(entries)
     rows = [
@@ -325,7 +325,7 @@ def side_table(entries: Sequence[Entry], part: Part) -> SideTable:
         for each, fast, small in zip(entries, by_time, by_size, strict=True)
     ]  # fmt: skip
     order = sorted(range(len(rows)), key=lambda place: (entries[place].parameters, place))
-    return SideTable(
+    return TextTable(
         title=f"{part.capitalize()} accuracy against size and training time",
         heads=("arm", "weights", "seconds", f"{part} %", "smallest", "fastest"),
         rows=tuple(rows[place] for place in order),
@@ -376,7 +376,7 @@ def sentence(found: Smallest) -> str:
 
 
 def _told(each: Entry) -> str:
-    return f"{each.marked} with {counted(each.parameters, 'weight')} ({each.shown.text} %)"
+    return f"{each.marked} with {plural(each.parameters, 'weight')} ({each.shown.text} %)"
 
 
 def as_json(entries: Sequence[Entry], part: Part) -> str:
@@ -456,7 +456,7 @@ def weigh(runs: Sequence[str | Path], *, part: Part = "test", store: str | None 
             nothing to compare.
         StoreError: if a store cannot be read, or holds another study of a run's name.
     """
-    files = [usable(run, "RUN") for run in runs]
+    files = [validate_path(run, "RUN") for run in runs]
     places = {Path(os.path.abspath(file)): file for file in files}
     told = [
         entries_of_file(file, part) if file.is_file() else _of_folder(file, part, store)
@@ -465,7 +465,7 @@ def weigh(runs: Sequence[str | Path], *, part: Part = "test", store: str | None 
     told = _told_apart(told, list(places))
     entries = tuple(entry for found in told for entry in found.entries)
     notes = tuple(
-        f"{visible(found.name)}: {visible(arm)} is left out: {why}"
+        f"{printable(found.name)}: {printable(arm)} is left out: {why}"
         for found in told
         for arm, why in found.left_out
     )

@@ -18,8 +18,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from stepladder.execution.progress import Planned, Progress
-from stepladder.report.wording import counted, duration, elided, joined, number, visible
+from stepladder.execution.progress import Progress, RunAnnouncement
+from stepladder.report.wording import duration, join_list, number, plural, printable, truncate
 from stepladder.trials.trial import Trial, TrialResult
 
 __all__ = [
@@ -34,18 +34,18 @@ __all__ = [
 ]
 
 
-def announcement(planned: Planned) -> str:
+def announcement(planned: RunAnnouncement) -> str:
     """One line: trials to train and trials found, workers, epochs, and the time if it is known."""
     found = f", {planned.found:,} found in the store" if planned.found else ""
     least = "at least " if planned.is_least else ""
-    trials = f"{least}{counted(planned.trials, 'trial')}"
-    line = f"{visible(planned.study.name)}: {trials} to train{found}"
+    trials = f"{least}{plural(planned.trials, 'trial')}"
+    line = f"{printable(planned.study.name)}: {trials} to train{found}"
     if not planned.trials:
         return line
     if planned.at_hand:
         ends = " or ".join(f"{each:,}" for each in sorted(set(planned.at_hand.values())))
         line += f", {len(planned.at_hand):,} of them going on from epoch {ends}"
-    line += f", {counted(planned.workers, 'worker')}, {planned.epochs:,} epochs in all"
+    line += f", {plural(planned.workers, 'worker')}, {planned.epochs:,} epochs in all"
     if planned.seconds is None:
         return f"{line}; how long it takes is known after the first epochs"
     return f"{line}, about {about(planned.seconds)} and the time to compile"
@@ -104,7 +104,7 @@ class Tally:
         clock: seconds from any origin, never backwards.
     """
 
-    def __init__(self, planned: Planned, clock: Clock) -> None:
+    def __init__(self, planned: RunAnnouncement, clock: Clock) -> None:
         self.planned = planned
         self.trials_done = 0
         self.running: dict[str, int] = {}
@@ -213,7 +213,7 @@ class Tally:
         return f"about {about(left)} left"
 
 
-def _arm_tallies(planned: Planned) -> dict[str, ArmTally]:
+def _arm_tallies(planned: RunAnnouncement) -> dict[str, ArmTally]:
     to_train = Counter(name for names in planned.arm_names.values() for name in names)
     return {
         name: ArmTally(name, trials, trials - to_train[name])
@@ -255,7 +255,7 @@ class LiveProgress:
         self._tally: Tally | None = None
         self._live: Live | None = None
 
-    def start(self, planned: Planned) -> None:
+    def start(self, planned: RunAnnouncement) -> None:
         """Opens the view."""
         self._tally = Tally(planned, self._clock)
         self._console.print(Text(announcement(planned), style="dim"))
@@ -290,7 +290,7 @@ class LiveProgress:
 
     def note(self, text: str) -> None:
         """Prints a line above the view."""
-        self._console.print(Text(visible(text)))
+        self._console.print(Text(printable(text)))
 
     def finish(self) -> None:
         """Closes the view and leaves one line that says what was done."""
@@ -312,10 +312,10 @@ class LiveProgress:
 
 def _heading(tally: Tally) -> Text:
     planned = tally.planned
-    parts = [counted(planned.trials, "trial"), counted(planned.workers, "worker")]
+    parts = [plural(planned.trials, "trial"), plural(planned.workers, "worker")]
     if planned.found:
         parts.append(f"{planned.found:,} found in the store")
-    return Text.assemble((visible(planned.study.name), "bold"), ("  " + " · ".join(parts), "dim"))
+    return Text.assemble((printable(planned.study.name), "bold"), ("  " + " · ".join(parts), "dim"))
 
 
 def _bars(tally: Tally) -> Table:
@@ -332,10 +332,10 @@ def _bars(tally: Tally) -> Table:
 
 
 def _now(tally: Tally) -> Text:
-    names = [elided(name, NAME_WIDTH) for name in tally.names_running]
+    names = [truncate(name, NAME_WIDTH) for name in tally.names_running]
     if len(names) > RUNNING_SHOWN:
         names = [*names[:RUNNING_SHOWN], f"{len(names) - RUNNING_SHOWN} more"]
-    return Text.assemble(("now     ", "default"), (joined(names) or "–", "bold"), "\n")
+    return Text.assemble(("now     ", "default"), (join_list(names) or "–", "bold"), "\n")
 
 
 def _arms(tally: Tally) -> Table:
@@ -346,7 +346,7 @@ def _arms(tally: Tally) -> Table:
     for arm in tally.arms.values():
         is_done = arm.done >= arm.planned
         table.add_row(
-            Text(elided(arm.name, NAME_WIDTH), style="bold" if is_done else "default"),
+            Text(truncate(arm.name, NAME_WIDTH), style="bold" if is_done else "default"),
             Text(f"{arm.done} of {arm.planned}", style="green" if is_done else "dim"),
             Text(_validation(arm), style="default" if is_done else "dim"),
         )
@@ -364,18 +364,18 @@ def _validation(arm: ArmTally) -> str:
 
 
 def _completed(arm: ArmTally) -> str:
-    parts = [counted(arm.planned, "replicate")]
+    parts = [plural(arm.planned, "replicate")]
     now = len(arm.validation)
     only = f" over the {now:,} trained now" if now < arm.planned else ""
     parts += [f"validation {number(100 * arm.mean)} %{only}"] if arm.finite else []
     parts += [f"{arm.diverged} diverged"] if arm.diverged else []
-    return f"{elided(arm.name, NAME_WIDTH)}: {', '.join(parts)}"
+    return f"{truncate(arm.name, NAME_WIDTH)}: {', '.join(parts)}"
 
 
 def _summary(tally: Tally) -> str:
     done, planned = tally.trials_done, tally.planned
     if not planned.trials:
-        return f"Nothing to train: {counted(planned.found, 'trial')} found in the store."
+        return f"Nothing to train: {plural(planned.found, 'trial')} found in the store."
     missing = f" of {planned.trials:,}" if done < planned.trials else ""
     noun = "trial" if planned.trials == 1 else "trials"
     return f"Trained {done:,}{missing} {noun} in {duration(tally.elapsed)}."
@@ -395,7 +395,7 @@ class PlainProgress:
         self._tally: Tally | None = None
         self._spoke = 0.0
 
-    def start(self, planned: Planned) -> None:
+    def start(self, planned: RunAnnouncement) -> None:
         """Says what is to be trained."""
         self._tally = Tally(planned, self._clock)
         self._say(announcement(planned))
@@ -433,7 +433,7 @@ class PlainProgress:
 
     def note(self, text: str) -> None:
         """Says it on a line of its own."""
-        self._say(visible(text))
+        self._say(printable(text))
 
     def finish(self) -> None:
         """Says what was done."""
@@ -445,7 +445,7 @@ class PlainProgress:
         if self._clock() - self._spoke < QUIET_SECONDS:
             return
         epochs = f"{tally.epochs_done:,} of {tally.planned.epochs:,} epochs"
-        trials = f"{tally.trials_done:,} of {counted(tally.planned.trials, 'trial')}"
+        trials = f"{tally.trials_done:,} of {plural(tally.planned.trials, 'trial')}"
         self._say(f"{epochs}, {trials}, {tally.time_left}")
 
     def _say(self, line: str) -> None:

@@ -15,11 +15,11 @@ from rich.text import Text
 from stepladder.report import wording
 from stepladder.report.json import confound_as_json, effect_as_json, estimate_as_json, finite
 from stepladder.report.markdown import markdown_side_table, markdown_text
-from stepladder.report.tables import Shown, SideTable
+from stepladder.report.tables import FormattedNumber, TextTable
 from stepladder.report.terminal import FILE_WIDTH, console_on, plain_text, side_table
 from stepladder.report.view import judged_cells
-from stepladder.report.wording import counted, joined, number, signed, visible
-from stepladder.runs.reproduction import JudgedReading, JudgedRow, Neighbours, Reproduction
+from stepladder.report.wording import join_list, number, plural, printable, signed
+from stepladder.runs.reproduction import JudgedReading, JudgedRow, Reproduction, RowComparison
 from stepladder.statistics.intervals import LEAST, Prediction, RowVerdict
 from stepladder.study.confounds import shown
 
@@ -70,24 +70,24 @@ class TableView:
     rows: tuple[TableRow, ...]
     notes: tuple[Told, ...]
     neighbours: tuple[Told, ...]
-    readings: SideTable
+    readings: TextTable
     footnotes: tuple[str, ...]
 
 
 def view_of_table(judged: Reproduction) -> TableView:
     """A judged table as it will be shown."""
     results = judged.results
-    sizes = ", ".join(f"{count:,} {visible(part)}" for part, count in results.sizes.items())
+    sizes = ", ".join(f"{count:,} {printable(part)}" for part, count in results.sizes.items())
     readings = sum(len(row.readings) for row in judged.rows)
     return TableView(
-        title=visible(judged.table.name),
-        subtitle=f"{visible(results.dataset)}: {sizes} · {counted(len(judged.rows), 'row')} · "
-        f"{counted(readings, 'reading')} · {counted(judged.table.replicates, 'replicate')}",
+        title=printable(judged.table.name),
+        subtitle=f"{printable(results.dataset)}: {sizes} · {plural(len(judged.rows), 'row')} · "
+        f"{plural(readings, 'reading')} · {plural(judged.table.replicates, 'replicate')}",
         status=wording.status(results),
         headline=_headline(judged.rows),
         rows=tuple(_row(row) for row in judged.rows),
         notes=tuple(
-            Told(visible(row.row.name), text) for row in judged.rows for text in _open(row)
+            Told(printable(row.row.name), text) for row in judged.rows for text in _open(row)
         ),
         neighbours=tuple(_neighbours(each, results.study.delta) for each in judged.neighbours),
         readings=_readings(judged.rows),
@@ -98,21 +98,21 @@ def view_of_table(judged: Reproduction) -> TableView:
 def _headline(rows: tuple[JudgedRow, ...]) -> str:
     said = []
     for verdict in ("reproduced", "not reproduced", "cannot be told"):
-        names = [visible(row.row.name) for row in rows if row.verdict == verdict]
+        names = [printable(row.row.name) for row in rows if row.verdict == verdict]
         if names:
-            said.append(f"{verdict}: {joined(names)}")
+            said.append(f"{verdict}: {join_list(names)}")
     return f"{'; '.join(said)}."
 
 
 def _row(row: JudgedRow) -> TableRow:
     near = row.nearest
-    name = visible(row.row.name)
+    name = printable(row.row.name)
     if near is None:
         return TableRow((name, row.row.figure.text, "", "", "", row.verdict), row.verdict)
     cells = (
         name,
         row.row.figure.text,
-        visible(near.candidate.name),
+        printable(near.candidate.name),
         number(100 * near.expected.mean),
         expected(near.expected),
         row.verdict,
@@ -135,19 +135,19 @@ def _open(row: JudgedRow) -> list[str]:
         side = "above" if near.expected.mean < row.row.figure.value else "below"
         said.append(
             f"at {row.row.figure.text} % is {number(near.distance)} points {side} the mean of the "
-            f"nearest of {counted(len(row.readings), 'reading')}, outside what a new run of it is "
+            f"nearest of {plural(len(row.readings), 'reading')}, outside what a new run of it is "
             "expected to give."
         )
     if near:
-        said += [f"in its nearest reading: {visible(text)}." for text in near.result.diagnosis]
+        said += [f"in its nearest reading: {printable(text)}." for text in near.result.diagnosis]
     return said
 
 
-def _neighbours(pair: Neighbours, delta: float) -> Told:
+def _neighbours(pair: RowComparison, delta: float) -> Told:
     """Two rows' nearest readings against each other."""
-    named = joined([_change(*each) for each in pair.named])
+    named = join_list([_change(*each) for each in pair.named])
     technique = pair.row.row.shows
-    said = f"against {visible(pair.above.row.name)}: "
+    said = f"against {printable(pair.above.row.name)}: "
     if named:
         said += f"{named}, as its name says"
     elif technique:
@@ -155,29 +155,29 @@ def _neighbours(pair: Neighbours, delta: float) -> Told:
     else:
         said += "its name is no technique of the catalogue"
     beyond = [f"{_change(each.what, each.there, each.here)} ({each.may})" for each in pair.beyond]
-    said += f"; besides {joined(beyond)}." if beyond else ", and nothing else."
-    return Told(visible(pair.row.row.name), f"{said}{_alone(pair, delta)}")
+    said += f"; besides {join_list(beyond)}." if beyond else ", and nothing else."
+    return Told(printable(pair.row.row.name), f"{said}{_alone(pair, delta)}")
 
 
-def _alone(pair: Neighbours, delta: float) -> str:
+def _alone(pair: RowComparison, delta: float) -> str:
     """What a row's technique is worth where nothing else differs."""
     if pair.alone is None:
         return " No reading that was trained differs in its technique alone."
     other, effect = pair.alone
-    worth = Shown.points(effect).text
+    worth = FormattedNumber.points(effect).text
     return (
         f" The table's step is {signed(pair.step)} points; where nothing else differs, against "
-        f"{visible(other.name)}, it is {worth}: {judged_cells(effect, delta)['verdict']}."
+        f"{printable(other.name)}, it is {worth}: {judged_cells(effect, delta)['verdict']}."
     )
 
 
 def _change(field: str, before: object, after: object) -> str:
     values = ("all" if field == "train_examples" and each is None else shown(each)
               for each in (before, after))  # fmt: skip
-    return visible(f"{field} {' → '.join(values)}")
+    return printable(f"{field} {' → '.join(values)}")
 
 
-def _readings(rows: tuple[JudgedRow, ...]) -> SideTable:
+def _readings(rows: tuple[JudgedRow, ...]) -> TextTable:
     cells: list[tuple[str, ...]] = []
     left = untrained = 0
     for row in rows:
@@ -186,9 +186,9 @@ def _readings(rows: tuple[JudgedRow, ...]) -> SideTable:
         out = [each for each in row.readings if each.finding == "excluded"]
         left += len(out[EXCLUDED_SHOWN:])
         cells += [_reading(row, each) for each in (*kept, *out[:EXCLUDED_SHOWN])]
-    more = f" Not shown: {counted(left, 'excluded reading')}, in the JSON." if left else ""
-    more += f" Not trained yet: {counted(untrained, 'reading')}." if untrained else ""
-    return SideTable(
+    more = f" Not shown: {plural(left, 'excluded reading')}, in the JSON." if left else ""
+    more += f" Not trained yet: {plural(untrained, 'reading')}." if untrained else ""
+    return TextTable(
         title="What each row may stand for, those that fit first, then the nearest",
         heads=("row", "reading", "n", "mean %", "a new run, 95 %", "off by", "finding"),
         rows=tuple(cells),
@@ -202,8 +202,8 @@ def _reading(row: JudgedRow, each: JudgedReading) -> tuple[str, ...]:
         f"{found.n}" if not each.result.diverged else f"{found.n}, {each.result.diverged} diverged"
     )
     return (
-        visible(row.row.name),
-        visible(each.candidate.name),
+        printable(row.row.name),
+        printable(each.candidate.name),
         count,
         number(100 * found.mean),
         expected(found),
@@ -226,11 +226,12 @@ def _footnotes(judged: Reproduction) -> tuple[str, ...]:
         said.append("~ is taken to be off by up to one unit of the last digit.")
     if unknown:
         said.append(
-            f"How many runs {joined([visible(name) for name in unknown])} came from is not known: "
+            f"How many runs {join_list([printable(name) for name in unknown])} came from is "
+            "not known: "
             "one is taken for granted."
         )
     said.append(wording.looks_note(judged.results))
-    return (*said, f"Reported: {visible(judged.table.source)}.")
+    return (*said, f"Reported: {printable(judged.table.source)}.")
 
 
 _STYLES = {"reproduced": "bold green", "not reproduced": "bold red", "cannot be told": "yellow"}
@@ -363,7 +364,7 @@ def _reading_json(each: JudgedReading) -> dict[str, Any]:
     }
 
 
-def _neighbour_json(pair: Neighbours) -> dict[str, Any]:
+def _neighbour_json(pair: RowComparison) -> dict[str, Any]:
     other, effect = pair.alone or (None, None)
     return {
         "row": pair.row.row.name,

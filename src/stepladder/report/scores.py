@@ -9,18 +9,18 @@ from typing import Any, TextIO
 from stepladder.report import terminal
 from stepladder.report.json import effect_as_json, estimate_as_json
 from stepladder.report.markdown import csv_text, view_as_markdown
-from stepladder.report.tables import Shown
+from stepladder.report.tables import FormattedNumber
 from stepladder.report.view import Row, View, judged_cells
 from stepladder.report.wording import (
     Headline,
     Part,
-    counted,
-    elided,
     headlines_of,
+    plural,
     points,
+    printable,
     rule_text,
+    truncate,
     verdict_text,
-    visible,
 )
 from stepladder.statistics.results import Effect
 from stepladder.statistics.scores import ScoredArm
@@ -40,10 +40,10 @@ def view_of_scores(arms: Sequence[ScoredArm], delta: float) -> View:
     judged = [(arm.name, arm.effect) for arm in arms if arm.effect is not None]
     nothing = "One arm is compared with nothing: only its mean is known."
     heads = headlines_of(judged, delta, measure="the score")
-    against = f"Effect: percentage points of score against {elided(base.name, 60)}."
+    against = f"Effect: percentage points of score against {truncate(base.name, 60)}."
     return View(
         title="Scores",
-        subtitle=f"{counted(len(arms), 'arm')} · {_span([arm.n for arm in arms])}",
+        subtitle=f"{plural(len(arms), 'arm')} · {_span([arm.n for arm in arms])}",
         status="",
         headlines=heads or (Headline("unknown", (Part(nothing),)),),
         rows=tuple(_row(arm, base.name, delta) for arm in arms),
@@ -57,7 +57,7 @@ def view_of_scores(arms: Sequence[ScoredArm], delta: float) -> View:
 
 def _span(counts: Sequence[int]) -> str:
     low, high = min(counts), max(counts)
-    return counted(low, "replicate") if low == high else f"{low:,} to {high:,} replicates"
+    return plural(low, "replicate") if low == high else f"{low:,} to {high:,} replicates"
 
 
 def _footnotes(comparisons: int, delta: float) -> tuple[str, ...]:
@@ -75,11 +75,11 @@ def _footnotes(comparisons: int, delta: float) -> tuple[str, ...]:
 
 
 def _row(arm: ScoredArm, base: str, delta: float) -> Row:
-    nothing = Shown(float("nan"))
-    shown = Shown.accuracy(arm.score)
+    nothing = FormattedNumber(float("nan"))
+    shown = FormattedNumber.accuracy(arm.score)
     return Row(
-        name=visible(arm.name),
-        against=arm.compared_with and visible(arm.compared_with),
+        name=printable(arm.name),
+        against=arm.compared_with and printable(arm.compared_with),
         is_against_told=arm.compared_with == base,  # one for all: the line below the table says it
         replicates=str(arm.n),
         is_complete=not arm.missing and not arm.diverged,
@@ -96,17 +96,17 @@ def _row(arm: ScoredArm, base: str, delta: float) -> Row:
 def _notes(arm: ScoredArm, delta: float) -> tuple[str, ...]:
     notes = []
     if arm.diverged:
-        notes.append(f"diverged in {arm.diverged} of {counted(arm.n, 'replicate')}")
+        notes.append(f"diverged in {arm.diverged} of {plural(arm.n, 'replicate')}")
     if arm.missing:
-        names = elided(", ".join(arm.missing), 60)
-        notes.append(f"lacks {counted(len(arm.missing), 'replicate')}: {names}")
+        names = truncate(", ".join(arm.missing), 60)
+        notes.append(f"lacks {plural(len(arm.missing), 'replicate')}: {names}")
     effect = arm.effect
     if effect is not None and effect.unpaired:
-        pairs, every = counted(effect.pairs, "pair"), counted(effect.unpaired, "replicate")
+        pairs, every = plural(effect.pairs, "pair"), plural(effect.unpaired, "replicate")
         notes.append(f"effect over {pairs}, without {every} that are not finite in both arms")
     if effect is not None and effect.at_chance is not None:
         guessing = effect.at_chance
-        text = Shown.points(guessing).text
+        text = FormattedNumber.points(guessing).text
         verdict = verdict_text(guessing.verdict, delta)
         notes.append(f"effect with diverged replicates at chance: {text}, {verdict}")
     return tuple(notes)

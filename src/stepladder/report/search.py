@@ -12,10 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from stepladder.hpo.candidates import Candidate
-from stepladder.hpo.results import Found
-from stepladder.report.tables import Shown
+from stepladder.hpo.results import SearchResult
+from stepladder.report.tables import FormattedNumber
 from stepladder.report.terminal import console_on, plain_text
-from stepladder.report.wording import MISSING, counted, duration, number, visible
+from stepladder.report.wording import MISSING, duration, number, plural, printable
 from stepladder.study.search import Search
 from stepladder.study.search_space import Choice
 
@@ -55,12 +55,12 @@ NOTES = (
 )
 
 
-def subtitle(found: Found) -> str:
+def subtitle(found: SearchResult) -> str:
     """Data, candidates, sampler and time in a line."""
     search = found.study.search
     assert search is not None
     return (
-        f"{visible(found.dataset)} · {counted(len(found.candidates), 'candidate')}, "
+        f"{printable(found.dataset)} · {plural(len(found.candidates), 'candidate')}, "
         f"{found.whole} trained to the end · {sampling_text(search)} · {found.epochs:,} epochs · "
         f"{duration(found.training_seconds)} of training, {duration(found.seconds)} in all"
     )
@@ -71,7 +71,7 @@ def sampling_text(search: Search) -> str:
     return search.sampler if search.pruning == "none" else f"{search.sampler}, {search.pruning}"
 
 
-def luck_text(found: Found) -> str:
+def luck_text(found: SearchResult) -> str:
     """What the search saw, and how much of it was luck."""
     seen = f"the search saw {number(100 * found.searched)} %"
     if math.isnan(found.luck.luck):
@@ -83,7 +83,7 @@ def luck_text(found: Found) -> str:
     return f"{said}; one replicate scatters by {number(100 * found.luck.noise)} points"
 
 
-def ranked(found: Found) -> list[Candidate]:
+def ranked(found: SearchResult) -> list[Candidate]:
     """Candidates, the leading first: finalists, then those that got furthest."""
     rest = [each for each in found.candidates if each not in found.finalists]
     finite = [each for each in rest if math.isfinite(each.accuracy)]
@@ -93,12 +93,12 @@ def ranked(found: Found) -> list[Candidate]:
     ]
 
 
-def mean_of(found: Found, candidate: Candidate) -> float:
+def mean_of(found: SearchResult, candidate: Candidate) -> float:
     """Mean validation accuracy by which the search chose; NaN where the first one diverged."""
     return candidate.mean(found.chance) if math.isfinite(candidate.accuracy) else math.nan
 
 
-def candidate_rows(found: Found, most: int) -> list[tuple[str, ...]]:
+def candidate_rows(found: SearchResult, most: int) -> list[tuple[str, ...]]:
     """The leading candidates: number, accuracy, replicates, epochs, and what was drawn."""
     return [candidate_row(each, found.chance) for each in ranked(found)[:most]]
 
@@ -111,7 +111,7 @@ def candidate_row(candidate: Candidate, chance: float) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def knob_rows(found: Found) -> list[tuple[str, ...]]:
+def knob_rows(found: SearchResult) -> list[tuple[str, ...]]:
     """Each hyperparameter: name, importance, p, candidates, best value, and the flat top's."""
     rows: list[tuple[str, ...]] = []
     for each in found.knobs:
@@ -138,10 +138,10 @@ def span_text(values: Sequence[Choice]) -> str:
     return ", ".join(map(value_text, values)) or MISSING
 
 
-def flat_text(found: Found) -> str:
+def flat_text(found: SearchResult) -> str:
     """How many settings are about as good as the best."""
     text = (
-        f"Flat top: {len(found.top)} of {counted(found.whole, 'whole candidate')} are within "
+        f"Flat top: {len(found.top)} of {plural(found.whole, 'whole candidate')} are within "
         f"{found.study.delta:g} points of the best as they were found"
     )
     if math.isfinite(found.luck.noise):
@@ -149,7 +149,7 @@ def flat_text(found: Found) -> str:
     return f"{text}."
 
 
-def expected_text(found: Found) -> str:
+def expected_text(found: SearchResult) -> str:
     """What the best of so many candidates is expected to be."""
     curve = found.expected
     wanted = [step for step in _STEPS if step < len(found.candidates)] + [len(found.candidates)]
@@ -170,13 +170,13 @@ def value_text(value: Choice) -> str:
         return MISSING if value is None else str(value).lower()
     if isinstance(value, float):
         return f"{value:.4g}"
-    return visible(str(value))
+    return printable(str(value))
 
 
 _SHOWN = 5
 
 
-def show(found: Found, stream: TextIO | None = None) -> None:
+def show(found: SearchResult, stream: TextIO | None = None) -> None:
     """Prints a search.
 
     Args:
@@ -187,15 +187,15 @@ def show(found: Found, stream: TextIO | None = None) -> None:
     console_on(stream).print(search_table(found))
 
 
-def as_text(found: Found, width: int = 100) -> str:
+def as_text(found: SearchResult, width: int = 100) -> str:
     """A search as plain text without colours, at most `width` columns wide."""
     return plain_text(search_table(found), width)
 
 
-def search_table(found: Found) -> RenderableType:
+def search_table(found: SearchResult) -> RenderableType:
     """A search as text and tables; names in it are text, never markup."""
     parts: list[RenderableType] = [
-        Text(f"{visible(found.study.name)}: search", style="bold"),
+        Text(f"{printable(found.study.name)}: search", style="bold"),
         Text(subtitle(found), style="dim"),
         Text(),
         *_best(found),
@@ -213,15 +213,15 @@ def search_table(found: Found) -> RenderableType:
     return Group(*parts)
 
 
-def _best(found: Found) -> list[RenderableType]:
+def _best(found: SearchResult) -> list[RenderableType]:
     fresh = found.fresh
-    validation = Shown.accuracy(fresh)
+    validation = FormattedNumber.accuracy(fresh)
     params = params_text(found.winner.params)
     lines: list[RenderableType] = [
         Text.assemble("Best: ", (f"candidate {found.winner.number}", "bold"), f", {params}"),
         Text.assemble(
             "validation ", (f"{validation.text} %", "bold"),
-            f" on {counted(len(fresh.values), 'fresh replicate')}; {found.parameters:,} weights",
+            f" on {plural(len(fresh.values), 'fresh replicate')}; {found.parameters:,} weights",
         ),
         Text(luck_text(found)),
     ]  # fmt: skip
@@ -229,10 +229,12 @@ def _best(found: Found) -> list[RenderableType]:
         test = found.test
         lines.append(
             Text.assemble(
-                "test ", (f"{Shown.accuracy(test).text} %", "bold"), " on the same replicates"
+                "test ",
+                (f"{FormattedNumber.accuracy(test).text} %", "bold"),
+                " on the same replicates",
             )
         )
-    looks = f"{counted(found.looks, 'look')} at this test set so far"
+    looks = f"{plural(found.looks, 'look')} at this test set so far"
     again = found.test is not None and found.looks > 1
     if again:
         looks += ": a figure that was looked at more than once is no longer a test"
@@ -240,7 +242,7 @@ def _best(found: Found) -> list[RenderableType]:
     return lines
 
 
-def _candidates(found: Found) -> Table:
+def _candidates(found: SearchResult) -> Table:
     table = Table(box=box.SIMPLE_HEAD, title="Leading candidates", title_justify="left")
     for head in ("candidate", "validation %", "replicates", "epochs"):
         table.add_column(head, justify="right")
@@ -250,7 +252,7 @@ def _candidates(found: Found) -> Table:
     return table
 
 
-def _knobs(found: Found) -> Table:
+def _knobs(found: SearchResult) -> Table:
     table = Table(box=box.SIMPLE_HEAD, title="Hyperparameters", title_justify="left")
     table.add_column("name")
     for head in ("importance", "p", "drawn for", "best"):

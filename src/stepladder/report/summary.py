@@ -10,14 +10,14 @@ from stepladder.report.view import Row, view_of
 from stepladder.report.wording import (
     Headline,
     Part,
-    counted,
-    elided,
     headlines,
-    joined,
+    join_list,
     parts_of,
+    plural,
     points,
+    printable,
+    truncate,
     undecided,
-    visible,
 )
 from stepladder.runs.results import Results
 from stepladder.study.recipe import Recipe
@@ -63,7 +63,7 @@ def _best(results: Results) -> Headline:
     first = rows[0]
     several = len(rows) > 1
     parts = [
-        *([Part(f"Of {counted(len(rows), 'arm')}, ")] if several else []),
+        *([Part(f"Of {plural(len(rows), 'arm')}, ")] if several else []),
         _name(best),
         Part(" has the highest validation accuracy and " if several else " "),
         Part(f"{_ends(best)} of the test images right" if best.instead is None else best.instead),
@@ -78,7 +78,7 @@ def _besides(first: Row) -> list[Part]:
 
 
 def _name(row: Row) -> Part:
-    return Part(elided(row.name, NAME_LENGTH), is_name=True)
+    return Part(truncate(row.name, NAME_LENGTH), is_name=True)
 
 
 def _ends(row: Row) -> str:
@@ -112,14 +112,16 @@ def _holds_for(results: Results) -> Headline:
     conditions = [f"{results.sizes['test']:,} test images" if "test" in results.sizes else ""]
     conditions.append(f"{span} replicate{'' if counts[-1] == 1 else 's'} an arm")
     if results.tuned is not None:
-        conditions.append(f"a {joined([_plain(each) for each in results.tuned.fields])} of its own "
+        conditions.append(f"a {join_list([_plain(each) for each in results.tuned.fields])} of its "
+                          "own "
                           "for each arm")  # fmt: skip
     elif len(rates) == 1 and len(results.arms) > 1 and results.study.tuned is None:
         conditions.append(f"one learning rate, {next(iter(rates)):g}, in every arm")
     conditions.append(_order(results))
     kept: Sequence[str] = [each for each in conditions if each]
     return Headline(
-        "unknown", (Part(f"All of this holds for these {joined(kept)}; elsewhere it may differ."),)
+        "unknown",
+        (Part(f"All of this holds for these {join_list(kept)}; elsewhere it may differ."),),
     )
 
 
@@ -149,8 +151,8 @@ _DESIGNS = {
 def asked(results: Results) -> tuple[str, ...]:
     """What is asked, of what network and data, and how it is decided: a paragraph each."""
     study, recipe = results.study, results.study.base
-    data = f"{visible(results.dataset)} ({joined(parts_of(results))} images)"
-    network = f"The base is {visible(study.base_name)}: {_network(recipe)}."
+    data = f"{printable(results.dataset)} ({join_list(parts_of(results))} images)"
+    network = f"The base is {printable(study.base_name)}: {_network(recipe)}."
     if len(results.arms) == 1:
         return (
             f"What does one recipe reach on {data}? {network}",
@@ -158,15 +160,15 @@ def asked(results: Results) -> tuple[str, ...]:
             "data order and dropout of its own.",
         )
     techniques = study.techniques
-    named = [elided(each.name, QUESTION_NAME_LENGTH) for each in techniques[:QUESTION_NAMES]]
+    named = [truncate(each.name, QUESTION_NAME_LENGTH) for each in techniques[:QUESTION_NAMES]]
     named += (
         [f"{len(techniques) - QUESTION_NAMES} more"] if len(techniques) > QUESTION_NAMES else []
     )
     question = (
-        f"What is each of {counted(len(techniques), 'technique')} worth ({joined(named)}) on "
+        f"What is each of {plural(len(techniques), 'technique')} worth ({join_list(named)}) on "
         f"{data}, {_DESIGNS[study.design]}?"
         if techniques
-        else f"How do {counted(len(results.arms), 'arm')} compare on {data}?"
+        else f"How do {plural(len(results.arms), 'arm')} compare on {data}?"
     )
     return (
         f"{question} {network}",
@@ -181,13 +183,13 @@ def _network(recipe: Recipe) -> str:
     if recipe.model is not None:
         layers = "a network that the study builds itself"
     elif recipe.hidden:
-        layers = f"hidden layers of {joined([str(each) for each in recipe.hidden])} units"
+        layers = f"hidden layers of {join_list([str(each) for each in recipe.hidden])} units"
     else:
         layers = "no hidden layer"
     return (
         f"{layers}, {recipe.activation} activation, {recipe.initializer} initial weights, "
         f"{recipe.optimizer} at a learning rate of {recipe.learning_rate:g}, batches of "
-        f"{recipe.batch_size:,}, {counted(recipe.epochs, 'epoch')}"
+        f"{recipe.batch_size:,}, {plural(recipe.epochs, 'epoch')}"
     )
 
 
@@ -205,7 +207,7 @@ def _rates(results: Results) -> str:
             "This is a fixed study: every arm keeps the base's other settings, its learning rate "
             "too, unless the technique changes them."
         )
-    fields = joined([each.replace("_", " ") for each in results.study.tuned_fields])
+    fields = join_list([each.replace("_", " ") for each in results.study.tuned_fields])
     return (
         f"This is a fair study: before arms are compared, the {fields} of each is tuned on "
         "validation accuracy, with the same candidates for all."
@@ -226,7 +228,7 @@ def unknown(results: Results) -> tuple[tuple[str, str], ...]:
         ("Trainings that diverged", _diverged(results)),
         ("Test images", _mistakes(results)),
         ("Beyond this study", _beyond(results)),
-        *(("Replicates", visible(each)) for each in results.warnings),
+        *(("Replicates", printable(each)) for each in results.warnings),
     )
     return tuple((title, text) for title, text in every if text)
 
@@ -246,12 +248,12 @@ def _power(results: Results) -> str:
             "effect that was found is, on average, shown somewhat too large."
         )
     named = [
-        elided(name, NAME_LENGTH)
+        truncate(name, NAME_LENGTH)
         + (f" (about {each.replicates_needed:,} replicates)" if each.replicates_needed else "")
         for name, each in still
     ]
     return (
-        f"{len(still)} of {counted(len(judged), 'comparison')} could not be decided: "
+        f"{len(still)} of {plural(len(judged), 'comparison')} could not be decided: "
         f"{_some(named)}. That is no sign that they make no difference; the numbers say how many "
         "would settle them with 80 % chance if effect and spread are what they look like now."
     )
@@ -269,8 +271,8 @@ def _all_settled(results: Results) -> str:
 def _some(names: Sequence[str]) -> str:
     """Names, of many the first ones and how many others."""
     if len(names) <= NAMED:
-        return joined(names)
-    return joined([*names[: NAMED - 1], f"{len(names) - NAMED + 1} others"])
+        return join_list(names)
+    return join_list([*names[: NAMED - 1], f"{len(names) - NAMED + 1} others"])
 
 
 def _confounds(results: Results) -> str:
@@ -281,7 +283,7 @@ def _confounds(results: Results) -> str:
             "the number of weights and the number of optimizer steps tell."
         )
     return (
-        f"{counted(len(found), 'difference')} between compared arms besides the technique, listed "
+        f"{plural(len(found), 'difference')} between compared arms besides the technique, listed "
         "below: an effect may be due to any of them."
     )
 
@@ -291,7 +293,7 @@ def _edges(results: Results) -> str:
     edged = [each for each in tuned.arms if each.at_edge] if tuned else []
     if not edged:
         return ""
-    names = _some([elided(each.arm, NAME_LENGTH) for each in edged])
+    names = _some([truncate(each.arm, NAME_LENGTH) for each in edged])
     return (
         f"The best value tried lies at the edge of the grid for {names}: a better may lie beyond."
     )
@@ -302,9 +304,9 @@ def _diverged(results: Results) -> str:
     if not lost:
         return ""
     count = sum(each.diverged for each in lost)
-    names = _some([elided(each.arm.name, NAME_LENGTH) for each in lost])
+    names = _some([truncate(each.arm.name, NAME_LENGTH) for each in lost])
     return (
-        f"{counted(count, 'replicate')} became non-finite, of {names}. Effects are worked out on "
+        f"{plural(count, 'replicate')} became non-finite, of {names}. Effects are worked out on "
         "the rest, which flatters an arm that sometimes fails."
     )
 

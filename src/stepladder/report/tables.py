@@ -9,14 +9,14 @@ from typing import Self
 
 from stepladder.report.wording import (  # fmt: skip
     combinations_of,
-    counted,
-    elided,
-    joined,
+    join_list,
     number,
     p_value,
+    plural,
+    printable,
     signed,
+    truncate,
     verdict_text,
-    visible,
 )
 from stepladder.runs.results import ArmResult, ArmTuning, Results, Tuned
 from stepladder.statistics.classification import Pooled
@@ -24,11 +24,11 @@ from stepladder.statistics.results import (
     Difference,
     Effect,
     Estimate,
+    FactorialAnalysis,
     Interaction,
     MainEffect,
-    Readout,
-    Share,
-    Spread,
+    MeanInterval,
+    ShapleyShare,
 )
 from stepladder.study.confounds import Confound, shown
 
@@ -36,8 +36,8 @@ __all__ = [
     "PAIRS_SHOWN",
     "READOUT_CAPTION",
     "TUNING_CAPTION",
-    "Shown",
-    "SideTable",
+    "FormattedNumber",
+    "TextTable",
     "confound_tables",
     "ensemble_tables",
     "other_measures",
@@ -51,7 +51,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class SideTable:
+class TextTable:
     """A table of texts.
 
     Attributes:
@@ -68,7 +68,7 @@ class SideTable:
 
 
 @dataclass(frozen=True)
-class Shown:
+class FormattedNumber:
     """A number with its 95 % interval, in the unit in which it is shown.
 
     Attributes:
@@ -91,7 +91,7 @@ class Shown:
         return cls(100 * estimate.mean, low, high)
 
     @classmethod
-    def points(cls, found: Effect | Difference | Spread) -> Self:
+    def points(cls, found: Effect | Difference | MeanInterval) -> Self:
         """A difference in percentage points with its interval and its sign."""
         return cls(found.mean, found.ci_low, found.ci_high, is_difference=True)
 
@@ -129,7 +129,7 @@ SHOWN = 12
 NAME_LENGTH = 60
 
 
-def confound_tables(found: Sequence[Confound]) -> tuple[SideTable, ...]:
+def confound_tables(found: Sequence[Confound]) -> tuple[TextTable, ...]:
     """One table of confounds, or none where nothing else differs."""
     if not found:
         return ()
@@ -137,7 +137,7 @@ def confound_tables(found: Sequence[Confound]) -> tuple[SideTable, ...]:
     if len(found) > SHOWN:
         note += f" The first {SHOWN} of {len(found):,}; all of them are in the JSON."
     return (
-        SideTable(
+        TextTable(
             title="What else differs between compared arms",
             heads=("arm", "against", "what", "values", "what it may do", "what would tell"),
             rows=tuple(_confound_row(each) for each in found[:SHOWN]),
@@ -149,10 +149,10 @@ def confound_tables(found: Sequence[Confound]) -> tuple[SideTable, ...]:
 def _confound_row(confound: Confound) -> tuple[str, ...]:
     what = f"{confound.what} (by the technique)" if confound.by_technique else confound.what
     return (
-        elided(confound.arm, NAME_LENGTH),
-        elided(confound.compared_with, NAME_LENGTH),
+        truncate(confound.arm, NAME_LENGTH),
+        truncate(confound.compared_with, NAME_LENGTH),
         what,
-        visible(f"{shown(confound.here)} and {shown(confound.there)}"),
+        printable(f"{shown(confound.here)} and {shown(confound.there)}"),
         confound.may,
         confound.remedy,
     )
@@ -166,11 +166,11 @@ _NOTE = (
 )
 
 
-def ensemble_tables(arms: Sequence[ArmResult]) -> tuple[SideTable, ...]:
+def ensemble_tables(arms: Sequence[ArmResult]) -> tuple[TextTable, ...]:
     """One table of all ensembles, or none where there are none."""
     rows = tuple(
         (
-            elided(arm.arm.name, NAME_LENGTH),
+            truncate(arm.arm.name, NAME_LENGTH),
             str(arm.ensemble.members),
             *_cells(arm.ensemble.validation),
             *_cells(arm.ensemble.test),
@@ -181,7 +181,7 @@ def ensemble_tables(arms: Sequence[ArmResult]) -> tuple[SideTable, ...]:
     if not rows:
         return ()
     heads = ("ensemble of", "members", "validation %", "single %", "test %", "single %")
-    return (SideTable(title="Ensembles", heads=heads, rows=rows, note=_NOTE),)
+    return (TextTable(title="Ensembles", heads=heads, rows=rows, note=_NOTE),)
 
 
 def _cells(pooled: Pooled | None) -> tuple[str, str]:
@@ -203,7 +203,7 @@ _HEADS = {
 }
 
 
-def other_measures(results: Results) -> SideTable | None:
+def other_measures(results: Results) -> TextTable | None:
     """Effects on accuracy elsewhere, on loss and on time, or None where nothing is compared."""
     judged = [each for each in results.arms if each.effect is not None and each.differences]
     if not judged:
@@ -220,7 +220,7 @@ def other_measures(results: Results) -> SideTable | None:
             f" Target: a validation accuracy of {number(100 * target)} %; replicates in which "
             "either arm never reaches it have no pair."
         )
-    return SideTable(
+    return TextTable(
         title="Effects on other measures",
         heads=("Arm", "Better in", *(_HEADS[each] for each in measures)),
         rows=tuple(_measure_row(each) for each in judged),
@@ -229,7 +229,7 @@ def other_measures(results: Results) -> SideTable | None:
 
 
 def _measure_row(result: ArmResult) -> tuple[str, ...]:
-    name = f"{visible(result.arm.name)} against {visible(result.arm.compared_with or '')}"
+    name = f"{printable(result.arm.name)} against {printable(result.arm.compared_with or '')}"
     return (name, _better(result), *(_shown(each) for each in result.differences))
 
 
@@ -247,7 +247,7 @@ def _shown(difference: Difference) -> str:
     if difference.ci_low is None or difference.ci_high is None:
         return signed(difference.mean, digits)
     if digits == 2:
-        return Shown.points(difference).text
+        return FormattedNumber.points(difference).text
     half = number((difference.ci_high - difference.ci_low) / 2, digits)
     return f"{signed(difference.mean, digits)} ± {half}"
 
@@ -262,7 +262,7 @@ READOUT_CAPTION = (
 PAIRS_SHOWN = 15
 
 
-def readout_tables(readout: Readout | None, delta: float) -> tuple[SideTable, ...]:
+def readout_tables(readout: FactorialAnalysis | None, delta: float) -> tuple[TextTable, ...]:
     """The tables of a factorial; none without a read-out.
 
     Args:
@@ -277,28 +277,28 @@ def readout_tables(readout: Readout | None, delta: float) -> tuple[SideTable, ..
     return tuple(tables)
 
 
-def readout_words(readout: Readout) -> str:
+def readout_words(readout: FactorialAnalysis) -> str:
     """The figure of a factorial in words."""
     parts = {share.technique: share.shapley for share in readout.shares}
     told = [
-        f"{elided(each.technique, NAME_LENGTH)} "
+        f"{truncate(each.technique, NAME_LENGTH)} "
         + (spread_text(parts[each.technique]) if parts else signed(each.effect.mean))
         for each in readout.main
     ]
     return f"Parts of a gain of {spread_text(readout.gain)} points: {'; '.join(told)}."
 
 
-def spread_text(spread: Spread) -> str:
+def spread_text(spread: MeanInterval) -> str:
     """A mean over replicates with its interval: "+1.20 ± 0.30"."""
-    return Shown.points(spread).text
+    return FormattedNumber.points(spread).text
 
 
-def readout_title(readout: Readout) -> str:
+def readout_title(readout: FactorialAnalysis) -> str:
     """What a factorial, or a fraction of one, tells of its techniques."""
     return f"What each technique is worth in {combinations_of(readout)}"
 
 
-def _techniques(readout: Readout, delta: float) -> SideTable:
+def _techniques(readout: FactorialAnalysis, delta: float) -> TextTable:
     shares = {share.technique: share for share in readout.shares}
     heads = ["technique", "main effect", "verdict"]
     heads += ["Shapley", "of gain", "least", "most"] if shares else []
@@ -306,7 +306,7 @@ def _techniques(readout: Readout, delta: float) -> SideTable:
     every = "all" if shares else "the trained"
     note = (
         f"Main effect: points of test accuracy that the technique adds, averaged over {every} "
-        f"combinations of the others, over {counted(readout.replicates, 'replicate')}; the "
+        f"combinations of the others, over {plural(readout.replicates, 'replicate')}; the "
         f"verdicts are a family of {len(readout.main)}. From base to all: "
         f"{spread_text(readout.gain)}."
     )
@@ -318,42 +318,42 @@ def _techniques(readout: Readout, delta: float) -> SideTable:
     else:
         note += " In a fraction, techniques that act only in threes are mixed into main effects."
     if readout.left_out:
-        note += f" Left out: {counted(readout.left_out, 'replicate')} without all combinations."
-    return SideTable(readout_title(readout), tuple(heads), rows, note)
+        note += f" Left out: {plural(readout.left_out, 'replicate')} without all combinations."
+    return TextTable(readout_title(readout), tuple(heads), rows, note)
 
 
-def _technique(main: MainEffect, share: Share | None, delta: float) -> tuple[str, ...]:
+def _technique(main: MainEffect, share: ShapleyShare | None, delta: float) -> tuple[str, ...]:
     effect = main.effect
     verdict = verdict_text(effect.verdict, delta)
     if effect.replicates_needed is not None:
         verdict += f", about {effect.replicates_needed:,} would do"
-    cells = (elided(main.technique, NAME_LENGTH), Shown.points(effect).text, verdict)
+    cells = (truncate(main.technique, NAME_LENGTH), FormattedNumber.points(effect).text, verdict)
     if share is None:
         return cells
     part = "" if share.of_gain is None else f"{number(100 * share.of_gain, 0)} %"
     return (*cells, spread_text(share.shapley), part, signed(share.least), signed(share.most))
 
 
-def _interactions(readout: Readout) -> SideTable:
+def _interactions(readout: FactorialAnalysis) -> TextTable:
     largest = sorted(readout.interactions, key=lambda each: -abs(each.worth.mean))[:PAIRS_SHOWN]
     shown = [each for each in readout.interactions if each in largest]
     note = (
         "How many points more a technique is worth where the other is, averaged over the rest; "
         "p is that of the t test after Holm's correction over "
-        f"{counted(len(readout.interactions), 'interaction')}."
+        f"{plural(len(readout.interactions), 'interaction')}."
     )
     if len(shown) < len(readout.interactions):
         note += f" The {len(shown)} largest; all of them are in the JSON."
     if any(len(each.pairs) > 1 for each in readout.interactions):
         note += " A fraction cannot tell the pairs of one line apart: the figure is their sum."
     rows = tuple(_interaction(each) for each in shown)
-    return SideTable("Which techniques need each other", ("pair", "interaction", "p"), rows, note)
+    return TextTable("Which techniques need each other", ("pair", "interaction", "p"), rows, note)
 
 
 def _interaction(interaction: Interaction) -> tuple[str, ...]:
-    pairs = [f"{visible(one)} × {visible(two)}" for one, two in interaction.pairs]
+    pairs = [f"{printable(one)} × {printable(two)}" for one, two in interaction.pairs]
     p = "" if interaction.p_t_holm is None else p_value(interaction.p_t_holm)
-    return (joined(pairs), spread_text(interaction.worth), p)
+    return (join_list(pairs), spread_text(interaction.worth), p)
 
 
 TUNING_CAPTION = (
@@ -364,14 +364,14 @@ TUNING_CAPTION = (
 )
 
 
-def tuning_tables(tuned: Tuned | None) -> tuple[SideTable, ...]:
+def tuning_tables(tuned: Tuned | None) -> tuple[TextTable, ...]:
     """One table of what was chosen, or none for a fixed study."""
     if tuned is None:
         return ()
     fields = ", ".join(tuned.fields)
     note = (
-        f"The same {counted(_count(tuned), 'candidate')} for every arm, on validation accuracy, "
-        f"{counted(tuned.epochs, 'epoch')} on {counted(tuned.replicates, 'replicate')} that are "
+        f"The same {plural(_count(tuned), 'candidate')} for every arm, on validation accuracy, "
+        f"{plural(tuned.epochs, 'epoch')} on {plural(tuned.replicates, 'replicate')} that are "
         f"not used again; {tuned.trials:,} trials in all."
     )
     if tuned.widenings:
@@ -380,7 +380,7 @@ def tuning_tables(tuned: Tuned | None) -> tuple[SideTable, ...]:
             "at its edge."
         )
     return (
-        SideTable(
+        TextTable(
             title="How each arm was tuned",
             heads=("arm", fields, "validation %", "fixed", "validation %", "remark"),
             rows=tuple(_tuning_row(each) for each in tuned.arms),
@@ -398,7 +398,7 @@ def _tuning_row(arm: ArmTuning) -> tuple[str, ...]:
     fixed = means.get(arm.declared)
     remark = f"{', '.join(arm.at_edge)} at the edge" if arm.at_edge else ""
     return (
-        elided(arm.arm, NAME_LENGTH),
+        truncate(arm.arm, NAME_LENGTH),
         _values(arm.chosen),
         number(100 * means[arm.chosen]),
         _values(arm.declared),
@@ -413,5 +413,5 @@ def _values(values: tuple[float, ...]) -> str:
 
 def tuning_words(tuned: Tuned) -> str:
     """The figure of tuning in words."""
-    told = [f"{elided(each.arm, NAME_LENGTH)} {_values(each.chosen)}" for each in tuned.arms]
+    told = [f"{truncate(each.arm, NAME_LENGTH)} {_values(each.chosen)}" for each in tuned.arms]
     return f"Best {', '.join(tuned.fields)} of each arm: {'; '.join(told)}."

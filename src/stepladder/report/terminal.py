@@ -16,9 +16,16 @@ from rich.text import Text
 
 from stepladder.report.figures.base import MARKS
 from stepladder.report.markdown import markdown_text
-from stepladder.report.tables import SideTable
-from stepladder.report.view import FoundLine, Row, Shown, View, view_of
-from stepladder.report.wording import UNDER_NEW_IMAGES, Headline, counted, duration, elided, visible
+from stepladder.report.tables import TextTable
+from stepladder.report.view import FindingLine, FormattedNumber, Row, View, view_of
+from stepladder.report.wording import (
+    UNDER_NEW_IMAGES,
+    Headline,
+    duration,
+    plural,
+    printable,
+    truncate,
+)
 from stepladder.runs.results import Results
 from stepladder.runs.stored import RunState
 from stepladder.study.techniques import CATALOGUE, Technique
@@ -30,7 +37,7 @@ __all__ = [
     "FILE_WIDTH",
     "NAME_WIDTH",
     "VERDICT_STYLES",
-    "Hanging",
+    "HangingIndent",
     "as_text",
     "byte_size",
     "catalogue_text",
@@ -140,11 +147,11 @@ _LAYOUTS: tuple[Callable[[View], list[_Column]], ...] = (
 _LAYOUTS_OF_SCORES = (_scores, _tested, _leanest)
 
 
-def _train(row: Row) -> Shown:
+def _train(row: Row) -> FormattedNumber:
     return row.train
 
 
-def _validation(row: Row) -> Shown:
+def _validation(row: Row) -> FormattedNumber:
     return row.validation
 
 
@@ -186,9 +193,9 @@ def _column(
 
 
 def _name(row: Row) -> Text:
-    name = Text(elided(row.name, 3 * NAME_WIDTH), style="bold")
+    name = Text(truncate(row.name, 3 * NAME_WIDTH), style="bold")
     if row.against is not None and not row.is_against_told:
-        name.append(f"\n  against {elided(row.against, 2 * NAME_WIDTH)}", style="not bold dim")
+        name.append(f"\n  against {truncate(row.against, 2 * NAME_WIDTH)}", style="not bold dim")
     return name
 
 
@@ -203,17 +210,17 @@ def _tests(view: View, head: str) -> _Column:
     return _column(head, cells, limit=widest)
 
 
-def _accuracy(view: View, head: str, of: Callable[[Row], Shown]) -> _Column:
+def _accuracy(view: View, head: str, of: Callable[[Row], FormattedNumber]) -> _Column:
     texts = _aligned([None if row.instead else of(row) for row in view.rows])
     return _column(head, [Text(text) for text in texts])
 
 
-def _mean(view: View, head: str, of: Callable[[Row], Shown]) -> _Column:
+def _mean(view: View, head: str, of: Callable[[Row], FormattedNumber]) -> _Column:
     texts = _aligned_texts(["" if row.instead else of(row).number for row in view.rows])
     return _column(head, [Text(text) for text in texts])
 
 
-def _aligned(shown: Sequence[Shown | None]) -> list[str]:
+def _aligned(shown: Sequence[FormattedNumber | None]) -> list[str]:
     """Numbers with their intervals, so padded that decimal points stand in one column."""
     means = _aligned_texts([each.number if each else "" for each in shown])
     halves = [each.spread.removeprefix("± ") if each else "" for each in shown]
@@ -230,7 +237,7 @@ def _aligned_texts(numbers: Sequence[str]) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Hanging:
+class HangingIndent:
     """A text behind a mark; each line that it is folded into begins below its first letter.
 
     Attributes:
@@ -345,23 +352,23 @@ def _headline(headline: Headline) -> RenderableType:
     mark = MARKS.get(headline.kind, "·")
     parts = [(part.text, "bold" if part.is_name else "default") for part in headline.parts]
     style = VERDICT_STYLES.get(headline.kind, "default")
-    return Hanging(Text(f"{mark} ", style=style), Text.assemble(*parts))
+    return HangingIndent(Text(f"{mark} ", style=style), Text.assemble(*parts))
 
 
 def _note(name: str, note: str) -> RenderableType:
-    return Hanging(_INDENT, Text.assemble((elided(name, NAME_WIDTH), "bold"), ": ", note))
+    return HangingIndent(_INDENT, Text.assemble((truncate(name, NAME_WIDTH), "bold"), ": ", note))
 
 
-def _finding(line: FoundLine) -> RenderableType:
-    return Hanging(_INDENT, Text.assemble((line.names, "bold"), f": {line.brief}"))
+def _finding(line: FindingLine) -> RenderableType:
+    return HangingIndent(_INDENT, Text.assemble((line.names, "bold"), f": {line.brief}"))
 
 
-def side_as_text(side: SideTable, width: int = FILE_WIDTH) -> str:
+def side_as_text(side: TextTable, width: int = FILE_WIDTH) -> str:
     """A table of texts as plain text without colours, at most `width` columns wide."""
     return plain_text(side_table(side), width)
 
 
-def side_table(side: SideTable) -> RenderableType:
+def side_table(side: TextTable) -> RenderableType:
     """A table of texts for the terminal, under its title."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
     for place, head in enumerate(side.heads):
@@ -389,7 +396,6 @@ def show_techniques(form: Form = "table", stream: TextIO | None = None) -> None:
     if form != "table":
         print(catalogue_text(form), end="", file=stream)
         return
-    pass
 
     console_on(stream).print(_table(CATALOGUE))
 
@@ -417,7 +423,6 @@ def catalogue_text(form: Form = "table", techniques: Sequence[Technique] = CATAL
         return "\n".join(lines) + "\n"
     if form != "table":
         raise ValueError(f"form must be table, json or markdown, found {form!r}; name one of them")
-    pass
 
     return plain_text(_table(techniques))
 
@@ -467,20 +472,20 @@ def show_runs(runs: Sequence[RunState], stream: TextIO | None = None) -> None:
     table.add_column("folder")
     for run in runs:
         table.add_row(
-            Text(visible(run.name)),
+            Text(printable(run.name)),
             Text(run.state, style=_STYLES.get(run.state, "default")),
             "–" if run.problem else f"{run.stored:,} of {run.planned:,}",
             "–" if run.problem else duration(run.seconds),
             "–" if run.size is None else byte_size(run.size),
-            Text("" if run.folder is None else visible(str(run.folder))),
+            Text("" if run.folder is None else printable(str(run.folder))),
         )
     console.print(table)
     for run in runs:
         if run.problem:
-            console.print(Text(f"{visible(run.name)}: {visible(run.problem)}"), soft_wrap=True)
+            console.print(Text(f"{printable(run.name)}: {printable(run.problem)}"), soft_wrap=True)
         elif run.training:
             being = "is" if run.training == 1 else "are"
-            console.print(f"{visible(run.name)}: {counted(run.training, 'trial')} {being} being "
+            console.print(f"{printable(run.name)}: {plural(run.training, 'trial')} {being} being "
                           "trained now", markup=False)  # fmt: skip
 
 

@@ -10,8 +10,8 @@ from typing import TypedDict
 from stepladder.diagnosis.findings import Finding
 from stepladder.report import wording
 from stepladder.report.tables import (
-    Shown,
-    SideTable,
+    FormattedNumber,
+    TextTable,
     confound_tables,
     ensemble_tables,
     readout_tables,
@@ -19,23 +19,23 @@ from stepladder.report.tables import (
 )
 from stepladder.report.wording import (
     Headline,
-    counted,
-    elided,
-    joined,
+    join_list,
     number,
+    plural,
+    printable,
+    truncate,
     verdict_text,
-    visible,
 )
 from stepladder.runs.results import ArmResult, Results
 from stepladder.statistics.results import Effect, Verdict
 
 __all__ = [
-    "FoundLine",
+    "FindingLine",
+    "FormattedNumber",
     "JudgedCells",
     "Row",
-    "Shown",
     "View",
-    "found_lines",
+    "finding_lines",
     "judged_cells",
     "view_of",
 ]
@@ -45,7 +45,7 @@ NAME_LENGTH = 34
 
 
 @dataclass(frozen=True)
-class FoundLine:
+class FindingLine:
     """One thing that was found.
 
     Attributes:
@@ -75,7 +75,7 @@ class FoundLine:
         return f"{self.text}{f' → {self.mends}' if self.mends else ''}"
 
 
-def found_lines(arms: Sequence[ArmResult]) -> tuple[FoundLine, ...]:
+def finding_lines(arms: Sequence[ArmResult]) -> tuple[FindingLine, ...]:
     """A line for each thing that was found, in the order in which rules name them."""
     order: list[str] = []
     groups: dict[tuple[str, str], list[tuple[str, Finding]]] = {}
@@ -88,31 +88,33 @@ def found_lines(arms: Sequence[ArmResult]) -> tuple[FoundLine, ...]:
     return tuple(_line(code, found) for (code, _), found in lines)
 
 
-def _line(code: str, found: Sequence[tuple[str, Finding]]) -> FoundLine:
+def _line(code: str, found: Sequence[tuple[str, Finding]]) -> FindingLine:
     name, first = found[0]
-    texts = [visible(finding.text) for _, finding in found]
+    texts = [printable(finding.text) for _, finding in found]
     said = texts[0]
     if len(set(texts)) > 1:
         detail = (
             f"{first.where.strip()}{': ' if first.where and first.detail else ''}{first.detail}"
         )
-        said = f"{first.title} ({elided(name, NAME_LENGTH)}: {detail or 'in all replicates'})"
-    names = [elided(each, NAME_LENGTH) for each, _ in found]
-    mends = joined(list(dict.fromkeys(each.technique for _, each in found if each.technique)), "or")
+        said = f"{first.title} ({truncate(name, NAME_LENGTH)}: {detail or 'in all replicates'})"
+    names = [truncate(each, NAME_LENGTH) for each, _ in found]
+    mends = join_list(
+        list(dict.fromkeys(each.technique for _, each in found if each.technique)), "or"
+    )
     advice = f"{first.advice[:1].upper()}{first.advice[1:]}"
-    return FoundLine(
+    return FindingLine(
         code=code,
         names=_short(names),
-        text=visible(said),
-        remedy=visible(f"{advice}{f'; the catalogue has {mends}' if mends else ''}."),
-        mends=visible(mends),
-        texts=tuple(zip((visible(each) for each, _ in found), texts, strict=True)),
+        text=printable(said),
+        remedy=printable(f"{advice}{f'; the catalogue has {mends}' if mends else ''}."),
+        mends=printable(mends),
+        texts=tuple(zip((printable(each) for each, _ in found), texts, strict=True)),
     )
 
 
 def _short(names: Sequence[str]) -> str:
     if len(names) <= NAMES_SHOWN:
-        return joined(names)
+        return join_list(names)
     return f"{', '.join(names[: NAMES_SHOWN - 1])} and {len(names) - NAMES_SHOWN + 1} other arms"
 
 
@@ -150,11 +152,11 @@ class Row:
     is_against_told: bool
     replicates: str
     is_complete: bool
-    train: Shown
-    validation: Shown
-    test: Shown
+    train: FormattedNumber
+    validation: FormattedNumber
+    test: FormattedNumber
     instead: str | None
-    effect: Shown | None
+    effect: FormattedNumber | None
     images: str
     verdict: str
     kind: Verdict | None
@@ -190,10 +192,10 @@ class View:
     reported_source: str | None
     comparison: str
     footnotes: tuple[str, ...]
-    tables: tuple[SideTable, ...] = ()
+    tables: tuple[TextTable, ...] = ()
     measure: str = "test %"
     is_trained: bool = True
-    findings: tuple[FoundLine, ...] = ()
+    findings: tuple[FindingLine, ...] = ()
 
     @property
     def is_complete(self) -> bool:
@@ -221,12 +223,12 @@ def view_of(results: Results) -> View:
     has_reported = any(row.reported for row in rows)
     source = results.study.reported.source if results.study.reported and has_reported else None
     return View(
-        title=visible(results.study.name),
+        title=printable(results.study.name),
         subtitle=wording.subtitle(results),
         status=wording.status(results),
         headlines=wording.headlines(results),
         rows=rows,
-        reported_source=visible(source) if source else None,
+        reported_source=printable(source) if source else None,
         comparison=wording.comparison(results),
         footnotes=(*wording.footnotes(results), *results.warnings),
         tables=(
@@ -239,9 +241,9 @@ def view_of(results: Results) -> View:
     )
 
 
-def _findings(results: Results, rows: Sequence[Row]) -> tuple[FoundLine, ...]:
+def _findings(results: Results, rows: Sequence[Row]) -> tuple[FindingLine, ...]:
     shown = {(row.name, row.instead) for row in rows}
-    lines = found_lines(results.arms)
+    lines = finding_lines(results.arms)
     return tuple(each for each in lines if not shown >= set(each.texts))
 
 
@@ -251,14 +253,14 @@ def _row(results: Results, index: int) -> Row:
     planned = result.planned or results.study.replicates
     effect = result.effect
     return Row(
-        name=visible(result.arm.name),
-        against=None if against is None else visible(against),
+        name=printable(result.arm.name),
+        against=None if against is None else printable(against),
         is_against_told=_is_against_told(results, index),
         replicates=f"{result.n} of {max(planned, result.n)}",
         is_complete=result.n >= planned and not result.diverged,
-        train=Shown.accuracy(result.train_accuracy),
-        validation=Shown.accuracy(result.val_accuracy),
-        test=Shown.accuracy(result.test_accuracy),
+        train=FormattedNumber.accuracy(result.train_accuracy),
+        validation=FormattedNumber.accuracy(result.val_accuracy),
+        test=FormattedNumber.accuracy(result.test_accuracy),
         instead=_instead(result),
         reported="" if result.reported is None else number(100 * result.reported),
         notes=_notes(result, planned, results.finished, results.study.delta),
@@ -276,7 +278,7 @@ def _is_against_told(results: Results, index: int) -> bool:
 class JudgedCells(TypedDict):
     """The cells of a row that an effect fills."""
 
-    effect: Shown | None
+    effect: FormattedNumber | None
     images: str
     verdict: str
     kind: Verdict | None
@@ -288,7 +290,7 @@ def judged_cells(effect: Effect | None, delta: float) -> JudgedCells:
     if effect is None:
         return JudgedCells(effect=None, images="", verdict="", kind=None, needed="")
     return JudgedCells(
-        effect=Shown.points(effect),
+        effect=FormattedNumber.points(effect),
         images=_images(effect),
         verdict=verdict_text(effect.verdict, delta),
         kind=effect.verdict,
@@ -299,7 +301,7 @@ def judged_cells(effect: Effect | None, delta: float) -> JudgedCells:
 def _images(effect: Effect) -> str:
     """The interval for new test images, around the same mean as the effect's own."""
     ends = effect.new_images
-    return "" if ends is None else Shown(effect.mean, ends.low, ends.high, True).spread
+    return "" if ends is None else FormattedNumber(effect.mean, ends.low, ends.high, True).spread
 
 
 def _instead(result: ArmResult) -> str | None:
@@ -308,7 +310,7 @@ def _instead(result: ArmResult) -> str | None:
     if result.diverged == result.n:
         return "diverged" if result.n == 1 else f"diverged in all {result.n} replicates"
     constant = (each for each in result.diagnosis if _CONSTANT.fullmatch(each))
-    return next((visible(each) for each in constant), None)
+    return next((printable(each) for each in constant), None)
 
 
 def _needed(effect: Effect) -> str:
@@ -318,19 +320,19 @@ def _needed(effect: Effect) -> str:
 
 def _notes(result: ArmResult, planned: int, is_finished: bool, delta: float) -> tuple[str, ...]:
     found = {each.text for each in result.findings}  # which have lines of their own
-    notes = [visible(each) for each in result.diagnosis if each not in found]
+    notes = [printable(each) for each in result.diagnosis if each not in found]
     says_diverged = any("diverge" in each for each in result.diagnosis)
     if result.diverged and not says_diverged:
-        notes.append(f"diverged in {result.diverged} of {counted(result.n, 'replicate')}")
+        notes.append(f"diverged in {result.diverged} of {plural(result.n, 'replicate')}")
     if 0 < result.n < planned:
-        notes.append(f"{result.n} of {counted(planned, 'replicate')} so far")
+        notes.append(f"{result.n} of {plural(planned, 'replicate')} so far")
     if is_finished and result.effect is not None and result.effect.unpaired:
-        unpaired = counted(result.effect.unpaired, "replicate")
+        unpaired = plural(result.effect.unpaired, "replicate")
         notes.append(f"effect without {unpaired}, not finite in both arms")
     guessing = result.effect.at_chance if result.effect else None
     if guessing is not None:
         notes.append(
             f"effect with diverged replicates at the accuracy of guessing: "
-            f"{Shown.points(guessing).text}, {verdict_text(guessing.verdict, delta)}"
+            f"{FormattedNumber.points(guessing).text}, {verdict_text(guessing.verdict, delta)}"
         )
     return tuple(notes)

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Literal
 
 from stepladder.runs.results import Results
-from stepladder.statistics.results import Effect, Readout, Verdict
+from stepladder.statistics.results import Effect, FactorialAnalysis, Verdict
 
 __all__ = [
     "MINUS",
@@ -22,31 +22,31 @@ __all__ = [
     "adaptive_note",
     "combinations_of",
     "comparison",
-    "counted",
     "duration",
-    "elided",
     "footnotes",
     "glossary",
     "headlines",
     "headlines_of",
     "interval_note",
-    "joined",
+    "join_list",
     "ladder_note",
     "looks_note",
     "number",
     "p_value",
     "parts_of",
+    "plural",
     "points",
+    "printable",
     "rate_note",
     "rule_text",
     "signed",
     "status",
     "subtitle",
+    "truncate",
     "tuning_note",
     "undecided",
     "verdict_note",
     "verdict_text",
-    "visible",
 ]
 
 MINUS = "\N{MINUS SIGN}"
@@ -56,7 +56,7 @@ MISSING = "\N{EN DASH}"
 _REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-def visible(text: str) -> str:
+def printable(text: str) -> str:
     """A text on one line without control characters, which could move a terminal's cursor.
 
     Line breaks and tabs become spaces, other controls and lone surrogates become U+FFFD, and the
@@ -76,7 +76,7 @@ def visible(text: str) -> str:
     return "".join(kept)
 
 
-def elided(text: str, length: int) -> str:
+def truncate(text: str, length: int) -> str:
     """A text of at most `length` characters, its end replaced by an ellipsis where it is longer.
 
     Raises:
@@ -86,7 +86,7 @@ def elided(text: str, length: int) -> str:
         raise ValueError(
             f"length must be at least 1, found {length}; ask for one character or more"
         )
-    text = visible(text)
+    text = printable(text)
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"
 
 
@@ -110,12 +110,12 @@ def signed(value: float, digits: int = 2) -> str:
     return f"+{text}" if has_sign else text
 
 
-def counted(count: int, noun: str, plural: str | None = None) -> str:
+def plural(count: int, noun: str, plural: str | None = None) -> str:
     """A count with its noun: "1 trial", "54,000 images"."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
-def joined(parts: Sequence[str], last: str = "and") -> str:
+def join_list(parts: Sequence[str], last: str = "and") -> str:
     """Parts as a list in a sentence: "a, b and c"."""
     if len(parts) < 2:
         return "".join(parts)
@@ -252,7 +252,7 @@ def _sentence(
     )
 
 
-def combinations_of(readout: Readout) -> str:
+def combinations_of(readout: FactorialAnalysis) -> str:
     """What a read-out is taken over: only where all were trained has it shares."""
     return "all combinations" if readout.shares else "a fraction of all combinations"
 
@@ -263,7 +263,7 @@ def undecided(results: Results) -> str:
     count = sum(effect.verdict == "not enough replicates" for effect in effects)
     if not count:
         return ""
-    pairs = counted(len(effects), "comparison")
+    pairs = plural(len(effects), "comparison")
     return f"{count:,} of {pairs} of two arms need more replicates"
 
 
@@ -281,7 +281,7 @@ def _named(
         if index:
             is_last = index == len(group) - 1
             parts.append(Part(" and " if is_last else ", "))
-        parts.append(Part(elided(name, NAME_LENGTH), is_name=True))
+        parts.append(Part(truncate(name, NAME_LENGTH), is_name=True))
         if sized:
             parts.append(Part(f" ({signed(effect.mean)})"))
         if needed and effect.replicates_needed is not None:
@@ -297,16 +297,16 @@ def subtitle(results: Results) -> str:
     design = results.study.design.replace("_", " ")
     most = results.study.replicates
     replicates = (
-        f"up to {most:,} replicates" if results.study.adaptive else counted(most, "replicate")
+        f"up to {most:,} replicates" if results.study.adaptive else plural(most, "replicate")
     )
-    arms = counted(len(results.arms), "arm")
-    return f"{visible(results.dataset)}: {sizes} · {design} of {arms} · {replicates}"
+    arms = plural(len(results.arms), "arm")
+    return f"{printable(results.dataset)}: {sizes} · {design} of {arms} · {replicates}"
 
 
 def parts_of(results: Results) -> list[str]:
     """The parts of the dataset with their sizes, in the order in which they are used."""
     known = sorted(results.sizes.items(), key=lambda part: _PARTS.find(part[0]))
-    return [f"{count:,} {visible(part)}" for part, count in known]
+    return [f"{count:,} {printable(part)}" for part, count in known]
 
 
 _PARTS = "train validation test"
@@ -321,7 +321,7 @@ def status(results: Results) -> str:
     done = sum(result.n for result in results.arms)
     each = results.study.replicates
     planned = max(sum(result.planned or each for result in results.arms), done)
-    return f"Unfinished: {done:,} of {counted(planned, 'trial')}. Every figure may still change."
+    return f"Unfinished: {done:,} of {plural(planned, 'trial')}. Every figure may still change."
 
 
 def comparison(results: Results) -> str:
@@ -331,9 +331,8 @@ def comparison(results: Results) -> str:
     if not against:
         return ""
     if len(set(against)) == 1:
-        return (
-            f"Effect: percentage points of test accuracy against {elided(against[0], NAME_LENGTH)}."
-        )
+        arm = truncate(against[0], NAME_LENGTH)
+        return f"Effect: percentage points of test accuracy against {arm}."
     above = [
         arm.compared_with == before.name
         for before, arm in pairwise(arms)
@@ -434,10 +433,10 @@ def tuning_note(results: Results) -> str:
     if tuned is None:
         return ""
     wider = f", widened {tuned.widenings}×" if tuned.widenings else ""
-    candidates = counted(len(tuned.arms[0].tried), "candidate") if tuned.arms else "no candidate"
+    candidates = plural(len(tuned.arms[0].tried), "candidate") if tuned.arms else "no candidate"
     return (
-        f"Fair: each arm has its own {joined(tuned.fields)}, the best of {candidates}{wider} on "
-        f"validation accuracy, the same for every arm, on {counted(tuned.replicates, 'replicate')} "
+        f"Fair: each arm has its own {join_list(tuned.fields)}, the best of {candidates}{wider} on "
+        f"validation accuracy, the same for every arm, on {plural(tuned.replicates, 'replicate')} "
         "that the comparison does not use."
     )
 
@@ -448,7 +447,7 @@ def adaptive_note(results: Results) -> str:
     if adapted is None:
         return ""
     saved = adapted.at_most - adapted.trials
-    looks = joined([str(each) for each in adapted.looks])
+    looks = join_list([str(each) for each in adapted.looks])
     said = (
         f"Replicates were added while a verdict was open, at {adapted.taken} of the looks planned "
         f"at {looks}, the error rate split among them"

@@ -6,30 +6,30 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from stepladder.runs.measures import combined, main_scores, outcomes
-from stepladder.runs.plan import Question, trials_of
+from stepladder.runs.measures import combined, load_summaries, main_effect_scores
+from stepladder.runs.plan import RunContext, trials_of
 from stepladder.runs.results import Adapted
-from stepladder.statistics.sequential import Looked, adaptive_effects, levels_of, looks_of
+from stepladder.statistics.sequential import InterimLook, adaptive_effects, levels_of, looks_of
 from stepladder.store import Store
 from stepladder.study.designs import Arm
 from stepladder.study.study import Study
-from stepladder.trials.trial import Outcome, Trial
+from stepladder.trials.trial import Trial, TrialSummary
 
 __all__ = [
+    "ReplicateTargets",
     "Train",
-    "Wanted",
-    "adapted",
+    "adaptive_summary",
     "add_replicates",
     "compared",
     "leading",
     "looks",
     "of_arms",
-    "wanted",
+    "replicate_targets",
 ]
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ReplicateTargets:
     """What a study that adds replicates wants.
 
     Attributes:
@@ -51,7 +51,9 @@ def compared(arms: Sequence[Arm]) -> list[tuple[str, str]]:
     return [(arm.name, arm.compared_with) for arm in arms if arm.compared_with is not None]
 
 
-def wanted(question: Question, arms: Sequence[Arm], store: Store | None) -> Wanted:
+def replicate_targets(
+    question: RunContext, arms: Sequence[Arm], store: Store | None
+) -> ReplicateTargets:
     """How many replicates each arm wants, as far as the store tells.
 
     An arm has as many as the comparisons that it is in: those that are open at a look go on to
@@ -70,7 +72,7 @@ def wanted(question: Question, arms: Sequence[Arm], store: Store | None) -> Want
                        arms)  # fmt: skip
     planned = looks(question.study, arms)
     ids = [each.id for found in trials.values() for each in found]
-    stored = outcomes(store, ids) if store else {}
+    stored = load_summaries(store, ids) if store else {}
     looked, scores = _looked(question, arms, trials, stored)
     if combined(question.study):
         ahead = max(map(int, looked.wanted)) or planned[0]
@@ -78,15 +80,15 @@ def wanted(question: Question, arms: Sequence[Arm], store: Store | None) -> Want
     else:
         replicates = of_arms(arms, looked, planned)
     there = all(len(scores[name]) >= count for name, count in replicates.items())
-    return Wanted(replicates, looked.finished and there)
+    return ReplicateTargets(replicates, looked.finished and there)
 
 
 def _looked(
-    question: Question,
+    question: RunContext,
     arms: Sequence[Arm],
     trials: Mapping[str, Sequence[Trial]],
-    stored: Mapping[str, Outcome],
-) -> tuple[Looked, dict[str, list[float]]]:
+    stored: Mapping[str, TrialSummary],
+) -> tuple[InterimLook, dict[str, list[float]]]:
     """What looks come to so far, and the scores of each arm that they can be taken at."""
     study = question.study
     scores = {name: leading(found, stored) for name, found in trials.items()}
@@ -94,13 +96,13 @@ def _looked(
     if combined(study):  # a diverged trial counts as guessing, as in the read-out
         guessing = {name: leading(found, stored, 1 / question.classes)
                     for name, found in trials.items()}  # fmt: skip
-        sides, pairs = main_scores(study, guessing)
+        sides, pairs = main_effect_scores(study, guessing)
     _, looked = adaptive_effects(sides, pairs, looks(study, arms), delta=study.delta)
     return looked, scores
 
 
 def leading(
-    trials: Sequence[Trial], stored: Mapping[str, Outcome], diverged: float = math.nan
+    trials: Sequence[Trial], stored: Mapping[str, TrialSummary], diverged: float = math.nan
 ) -> list[float]:
     """Test accuracies up to the first trial that is not there.
 
@@ -118,7 +120,7 @@ def leading(
     return values
 
 
-def of_arms(arms: Sequence[Arm], looked: Looked, planned: Sequence[int]) -> dict[str, int]:
+def of_arms(arms: Sequence[Arm], looked: InterimLook, planned: Sequence[int]) -> dict[str, int]:
     """Replicates of each arm: the most that any of its comparisons wants."""
     counts = dict.fromkeys((arm.name for arm in arms), 0)
     for row, pair in enumerate(compared(arms)):
@@ -132,7 +134,7 @@ Train = Callable[[Mapping[str, int]], object]
 
 
 def add_replicates(
-    question: Question,
+    question: RunContext,
     arms: Sequence[Arm],
     store: Store,
     train: Train,
@@ -150,22 +152,22 @@ def add_replicates(
     Raises:
         RunError: if a training failed.
     """
-    if wanted(question, arms, store).finished:
+    if replicate_targets(question, arms, store).finished:
         return
     planned = looks(question.study, arms)
     note(
         f"adaptive: verdicts at {', '.join(map(str, planned))} replicates, the error rate split "
         f"as {', '.join(f'{100 * level:.2g}' for level in levels_of(planned))} %"
     )
-    while not (wants := wanted(question, arms, store)).finished:
+    while not (wants := replicate_targets(question, arms, store)).finished:
         ahead = max(wants.replicates.values())
         going = sum(count == ahead for count in wants.replicates.values())
         note(f"adaptive: {going} of {len(arms)} arms go on to {ahead} replicates")
         train(wants.replicates)
 
 
-def adapted(
-    study: Study, arms: Sequence[Arm], looked: Looked, stored: Mapping[str, Outcome]
+def adaptive_summary(
+    study: Study, arms: Sequence[Arm], looked: InterimLook, stored: Mapping[str, TrialSummary]
 ) -> Adapted:
     """How far a study went, and what a fixed number of replicates would have cost.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stepladder.diagnosis.findings import Case, Finding, Replicate, Tried
+from stepladder.diagnosis.findings import ArmEvidence, Finding, RateCurve, Replicate
 from stepladder.diagnosis.rules import diagnose
 from stepladder.runs.measures import Found
 from stepladder.runs.plan import Plan
@@ -15,7 +15,7 @@ from stepladder.runs.results import ArmProbes, ArmTuning, Tuned
 from stepladder.statistics.classification import Answers, Ensemble, pooled
 from stepladder.study.designs import Arm
 from stepladder.training.messages import kept_final, weights_file
-from stepladder.trials.trial import Final, Outcome, Trial
+from stepladder.trials.trial import FinalState, Trial, TrialSummary
 
 __all__ = ["ensembles_of", "findings_of", "probes_of", "unkept"]
 
@@ -23,7 +23,7 @@ _RATE = "learning_rate"
 
 
 def findings_of(
-    arm: Arm, done: Sequence[Outcome], classes: Sequence[str], tuned: Tuned | None
+    arm: Arm, done: Sequence[TrialSummary], classes: Sequence[str], tuned: Tuned | None
 ) -> tuple[Finding, ...]:
     """What is wrong with an arm.
 
@@ -35,11 +35,11 @@ def findings_of(
     """
     tuning = next((each for each in tuned.arms if each.arm == arm.name), None) if tuned else None
     tried = _tried(tuned, tuning) if tuned and tuning else None
-    case = Case(arm.recipe, tuple(classes), tuple(_replicate(each) for each in done), tried)
+    case = ArmEvidence(arm.recipe, tuple(classes), tuple(_replicate(each) for each in done), tried)
     return (*diagnose(case), *(_at_edge(arm, tuning, case) if tuning else ()))
 
 
-def _replicate(result: Outcome) -> Replicate:
+def _replicate(result: TrialSummary) -> Replicate:
     return Replicate(
         diverged=result.diverged,
         constant=result.answer if result.diverged is None else None,
@@ -50,7 +50,7 @@ def _replicate(result: Outcome) -> Replicate:
     )
 
 
-def _tried(tuned: Tuned, tuning: ArmTuning) -> Tried | None:
+def _tried(tuned: Tuned, tuning: ArmTuning) -> RateCurve | None:
     """What an arm reaches at each learning rate, at the best of what else was tuned."""
     if _RATE not in tuned.fields:
         return None
@@ -60,10 +60,10 @@ def _tried(tuned: Tuned, tuning: ArmTuning) -> Tried | None:
         rate = each.values[place]
         best[rate] = max(each.mean, best.get(rate, 0.0))
     rates = tuple(sorted(best))
-    return Tried(rates, tuple(best[rate] for rate in rates), tuning.declared[place])
+    return RateCurve(rates, tuple(best[rate] for rate in rates), tuning.declared[place])
 
 
-def _at_edge(arm: Arm, tuning: ArmTuning, case: Case) -> list[Finding]:
+def _at_edge(arm: Arm, tuning: ArmTuning, case: ArmEvidence) -> list[Finding]:
     """A finding for each tuned field whose best value may lie beyond the grid."""
     return [
         Finding(
@@ -165,10 +165,10 @@ def unkept(ahead: Plan, folder: Path) -> str:
     )
 
 
-def _held_out(final: Final) -> Answers:
+def _held_out(final: FinalState) -> Answers:
     return Answers(final.validation_rows, final.validation_labels, final.validation_probabilities)
 
 
-def _tested(final: Final) -> Answers:
+def _tested(final: FinalState) -> Answers:
     rows = np.arange(len(final.test_labels))
     return Answers(rows, final.test_labels, final.test_probabilities)

@@ -12,7 +12,7 @@ from typing import Any
 
 from stepladder.errors import OutputError, StepladderError, StoreError
 from stepladder.execution.progress import Progress
-from stepladder.files import sweep, usable, without_password, write_whole
+from stepladder.files import atomic_write, remove_partial_files, validate_path, without_password
 from stepladder.store import Store, StudyRecord
 from stepladder.study.loading import BUILT_IN_DATASETS
 from stepladder.study.recipe import Recipe
@@ -56,7 +56,7 @@ def run_folder(folder: str | Path) -> Path:
         InputError: if there can be no such path.
         OutputError: if there is no such folder.
     """
-    place = usable(folder, "RUN")
+    place = validate_path(folder, "RUN")
     if not place.is_dir():
         raise OutputError(
             f"RUN must be the folder of a run, such as runs/mnist, found no folder {str(place)!r}; "
@@ -77,7 +77,7 @@ def check(folder: Path, study: Study) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
         for place in (folder, folder / "figures", folder / CHECKPOINTS_NAME, folder / WEIGHTS_NAME):
-            sweep(place)
+            remove_partial_files(place)
     except OSError as error:
         raise OutputError(
             f"the output folder {folder} must be writable, found: {error.strerror}; choose "
@@ -118,7 +118,7 @@ def write_study(folder: Path, study: Study) -> None:
     Raises:
         OutputError: if it cannot be written.
     """
-    write_whole(folder / STUDY_NAME, _rooted(study).to_toml().encode())
+    atomic_write(folder / STUDY_NAME, _rooted(study).to_toml().encode())
 
 
 def _rooted(study: Study) -> Study:

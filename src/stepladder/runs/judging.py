@@ -8,7 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from stepladder.data import Dataset
-from stepladder.runs.adaptive import Wanted, adapted, compared, looks, wanted
+from stepladder.runs.adaptive import (
+    ReplicateTargets,
+    adaptive_summary,
+    compared,
+    looks,
+    replicate_targets,
+)
 from stepladder.runs.arm_analysis import ensembles_of, findings_of, probes_of
 from stepladder.runs.measures import (
     Found,
@@ -19,18 +25,18 @@ from stepladder.runs.measures import (
     effect_with_images,
     estimate_with_images,
     leading,
-    main_scores,
-    outcomes,
+    load_summaries,
+    main_effect_scores,
     reached,
     readout,
 )
-from stepladder.runs.misclassified import Mistakes, mistakes_of
-from stepladder.runs.plan import question_of, trials_of
-from stepladder.runs.preflight import too_few
+from stepladder.runs.misclassified import ErrorAnalysis, mistakes_of
+from stepladder.runs.plan import run_context, trials_of
+from stepladder.runs.preflight import underpowered
 from stepladder.runs.results import ArmResult, Results, Tuned
 from stepladder.runs.tuning import tuned_arms, tuned_so_far
 from stepladder.statistics import Effect, effects, estimate
-from stepladder.statistics.sequential import Looked, adaptive_effects
+from stepladder.statistics.sequential import InterimLook, adaptive_effects
 from stepladder.store import Store, StudyRecord
 from stepladder.study.confounds import confounds
 from stepladder.study.designs import Arm
@@ -45,7 +51,7 @@ Scores = dict[str, list[float]]
 
 def effects_of(
     study: Study, arms: Sequence[Arm], found: Mapping[str, Found], classes: int
-) -> tuple[dict[str, Effect], Looked | None]:
+) -> tuple[dict[str, Effect], InterimLook | None]:
     """The effect of each arm that is compared, and what looks came to where replicates are added.
 
     Args:
@@ -88,7 +94,7 @@ def _adaptive(
     found: Mapping[str, Found],
     scores: Scores,
     guessing: Scores,
-) -> tuple[dict[str, Effect], Looked | None]:
+) -> tuple[dict[str, Effect], InterimLook | None]:
     """Verdicts of the looks, over the replicates that each comparison had at its own."""
     pairs = compared(arms)
     there = {name: scores[name][: leading(results)] for name, results in found.items()}
@@ -98,7 +104,7 @@ def _adaptive(
     judged, looked = adaptive_effects(there, pairs, looks(study, arms),
                                       delta=study.delta)  # fmt: skip
     if combined(study):  # looks are taken at the main effects of its techniques
-        sides, of_techniques = main_scores(study, guessed)
+        sides, of_techniques = main_effect_scores(study, guessed)
         _, looked = adaptive_effects(sides, of_techniques, looks(study, arms), delta=study.delta)
     chance, _ = adaptive_effects(guessed, pairs, looks(study, arms), delta=study.delta)
     return {
@@ -141,21 +147,21 @@ def judge(
     Raises:
         StoreError: if the store cannot be read.
     """
-    study, question = record.study, question_of(record, engine)
+    study, question = record.study, run_context(record, engine)
     tuned = tuned_so_far(question, store)
     arms = tuned_arms(study, tuned)
     is_tuning = study.tuned is not None and tuned is None
-    wants = wanted(question, arms, store) if study.adaptive and not is_tuning else None
+    wants = replicate_targets(question, arms, store) if study.adaptive and not is_tuning else None
     by_arm = trials_of(study, question.fingerprint, question.validation, engine, arms,
                        wants.replicates if wants else None)  # fmt: skip
     ids = list(dict.fromkeys(trial.id for trials in by_arm.values() for trial in trials))
     needs = curves or study.target is not None  # epochs to a target are read off the curves
-    stored = {} if is_tuning else outcomes(store, ids, needs)
+    stored = {} if is_tuning else load_summaries(store, ids, needs)
     if not is_look:
         stored = {each: replace(result, test=_UNSEEN) for each, result in stored.items()}
     found = {name: [stored.get(trial.id) for trial in trials] for name, trials in by_arm.items()}
     judged: dict[str, Effect] = {}
-    looked: Looked | None = None
+    looked: InterimLook | None = None
     looks = len(store.looks(record.fingerprint))
     if is_look:
         judged, looked = effects_of(study, arms, found, question.classes)
@@ -183,16 +189,16 @@ def judge(
         seconds=record.seconds,
         readout=readout(study, found, question.classes) if is_look else None,
         confounds=confounds(study, arms, train=record.sizes.get("train"), parameters=sizes),
-        warnings=(*too_few(study), *lost),
+        warnings=(*underpowered(study), *lost),
         tuned=tuned,
-        adapted=None if looked is None else adapted(study, arms, looked, stored),
+        adapted=None if looked is None else adaptive_summary(study, arms, looked, stored),
         mistakes=None if dataset is None else _mistakes(arms, by_arm, store, dataset),
     )
 
 
 def _mistakes(
     arms: Sequence[Arm], by_arm: Mapping[str, Sequence[Trial]], store: Store, dataset: Dataset
-) -> Mistakes | None:
+) -> ErrorAnalysis | None:
     """What is misread, for which alone every answer of every trial is read."""
     ids = dict.fromkeys(trial.id for trials in by_arm.values() for trial in trials)
     whole = store.results(ids, curves=False)
@@ -206,7 +212,7 @@ def _arm(
     effect: Effect | None,
     record: StudyRecord,
     tuned: Tuned | None,
-    wants: Wanted | None,
+    wants: ReplicateTargets | None,
 ) -> ArmResult:
     results, target = found[arm.name], record.study.target
     other = found[arm.compared_with] if effect and arm.compared_with else None

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from stepladder.errors import StepladderError
 from stepladder.execution.local import is_here_and_gone
-from stepladder.files import sweep
+from stepladder.files import remove_partial_files
 from stepladder.runs.folder import STORE_NAME, WEIGHTS_NAME
-from stepladder.runs.plan import question_of
+from stepladder.runs.plan import run_context
 from stepladder.runs.run import foreseen
 from stepladder.store import Store
-from stepladder.store.maintenance import examined, vacuumed
+from stepladder.store.maintenance import check_store, vacuum_store
 from stepladder.store.opening import opened
 from stepladder.training.messages import ENDING
 from stepladder.training.serialization import remove_file
@@ -55,13 +55,13 @@ def checked(store: str) -> Checked:
         StoreError: if it is no store, or so damaged that it cannot be read.
     """
     with opened(address_of(store), create=False, timeout=60.0) as kept:
-        found = examined(kept)
+        found = check_store(kept)
         asked: set[str] = set()
         # A study's row that cannot be read is a fault already, and nobody knows what it asked for.
         records = kept.studies() if found.knows_studies else []
         try:
             for record in records:
-                asked |= {trial.id for trial in foreseen(question_of(record), kept).trials}
+                asked |= {trial.id for trial in foreseen(run_context(record), kept).trials}
         except StepladderError:
             records = []  # what is asked for follows from results, of which one cannot be read
         drivers = kept.drivers()
@@ -104,7 +104,7 @@ def tidied(store: str) -> tuple[int, int, int]:
         RunError: if another program is writing to it, or there is no room for a copy.
     """
     address = address_of(store)
-    before, after = vacuumed(address)
+    before, after = vacuum_store(address)
     with opened(address, create=False, timeout=60.0) as kept:
         place = kept.address.path
         folder = place.parent / WEIGHTS_NAME if place else Path(WEIGHTS_NAME)
@@ -112,7 +112,7 @@ def tidied(store: str) -> tuple[int, int, int]:
     for file in orphans:
         remove_file(file)
     if orphans:
-        sweep(folder)
+        remove_partial_files(folder)
     return before, after, len(orphans)
 
 
@@ -128,5 +128,5 @@ def _orphaned(kept: Store, folder: Path) -> list[Path]:
     for record in kept.studies():
         if record.study.search is not None:
             return []
-        asked |= {trial.id for trial in foreseen(question_of(record), kept).trials}
+        asked |= {trial.id for trial in foreseen(run_context(record), kept).trials}
     return [files[each] for each in sorted(stored - asked)]

@@ -14,8 +14,8 @@ from stepladder.statistics import (
     Difference,
     Effect,
     Estimate,
+    FactorialAnalysis,
     Interval,
-    Readout,
     difference,
     factorial,
     new_images,
@@ -24,7 +24,7 @@ from stepladder.statistics.sequential import adaptive_effects, looks_of
 from stepladder.store import Store
 from stepladder.study.designs import main_of, pair_aliases
 from stepladder.study.study import Study
-from stepladder.trials.trial import Curve, Outcome, answers
+from stepladder.trials.trial import History, TrialSummary, correct_matrix
 
 __all__ = [
     "accuracies",
@@ -34,13 +34,13 @@ __all__ = [
     "effect_with_images",
     "estimate_with_images",
     "leading",
-    "main_scores",
-    "outcomes",
+    "load_summaries",
+    "main_effect_scores",
     "reached",
     "readout",
 ]
 
-Found = Sequence[Outcome | None]
+Found = Sequence[TrialSummary | None]
 """One trial a replicate, None where it is not there yet."""
 
 
@@ -104,9 +104,9 @@ def _losses(results: Found, part: str) -> list[float]:
     return [getattr(each, part).loss if each else math.nan for each in results]
 
 
-def _to_target(result: Outcome | None, target: float) -> tuple[float, float]:
+def _to_target(result: TrialSummary | None, target: float) -> tuple[float, float]:
     """Epochs and seconds until the validation accuracy first reached a target, or NaN."""
-    curve: Curve | None = None if result is None else result.curve
+    curve: History | None = None if result is None else result.curve
     if curve is None:
         return math.nan, math.nan
     there = np.flatnonzero(curve.val_accuracy >= target)
@@ -118,7 +118,7 @@ def _to_target(result: Outcome | None, target: float) -> tuple[float, float]:
 def estimate_with_images(estimate: Estimate, arm: Found) -> Estimate:
     """An arm's test accuracy with its interval for new test images too."""
     there = [one for one, _ in _finite_in_both(arm, arm)]
-    found = new_images(answers(there)) if there else None
+    found = new_images(correct_matrix(there)) if there else None
     if found is None:
         return estimate
     wide = _no_narrower(Interval(max(found.low, 0.0), min(found.high, 1.0)), estimate)
@@ -129,7 +129,7 @@ def effect_with_images(effect: Effect, arm: Found, other: Found) -> Effect:
     """An effect on test accuracy with its interval for new test images too."""
     there = _finite_in_both(arm, other)
     ours, theirs = ([pair[side] for pair in there] for side in (0, 1))
-    found = new_images(answers(ours), answers(theirs)) if there else None
+    found = new_images(correct_matrix(ours), correct_matrix(theirs)) if there else None
     if found is None:
         return effect
     wide = _no_narrower(Interval(100 * found.low, 100 * found.high), effect)
@@ -143,7 +143,7 @@ def _no_narrower(found: Interval, own: Estimate | Effect) -> Interval:
     return Interval(min(found.low, own.ci_low), max(found.high, own.ci_high))
 
 
-def _finite_in_both(arm: Found, other: Found) -> list[tuple[Outcome, Outcome]]:
+def _finite_in_both(arm: Found, other: Found) -> list[tuple[TrialSummary, TrialSummary]]:
     return [
         (one, two)
         for one, two in zip(arm, other, strict=True)
@@ -162,7 +162,7 @@ def combined(study: Study) -> list[str]:
     return [technique.name for technique in main_of(study.techniques)]
 
 
-def main_scores(study: Study, scores: Mapping[str, Sequence[float]]) -> tuple[Scores, Pairs]:
+def main_effect_scores(study: Study, scores: Mapping[str, Sequence[float]]) -> tuple[Scores, Pairs]:
     """Each technique's two sides: the mean over the combinations with it, and over those without.
 
     Args:
@@ -186,7 +186,7 @@ def main_scores(study: Study, scores: Mapping[str, Sequence[float]]) -> tuple[Sc
     return made, pairs
 
 
-def readout(study: Study, found: Mapping[str, Found], classes: int) -> Readout | None:
+def readout(study: Study, found: Mapping[str, Found], classes: int) -> FactorialAnalysis | None:
     """What the combinations of a study's techniques say, or None for another design.
 
     A diverged trial counts with the accuracy of guessing: left out, it would take its replicate
@@ -207,7 +207,7 @@ def readout(study: Study, found: Mapping[str, Found], classes: int) -> Readout |
     if made is None or not study.adaptive:
         return made
     there = {name: values[: leading(found[name])] for name, values in guessing.items()}
-    sides, pairs = main_scores(study, there)
+    sides, pairs = main_effect_scores(study, there)
     looks = looks_of(study.replicates, len(names))
     judged, _ = adaptive_effects(sides, pairs, looks, delta=study.delta)
     main = tuple(
@@ -219,7 +219,9 @@ def readout(study: Study, found: Mapping[str, Found], classes: int) -> Readout |
 _AT_ONCE = 500  # trials whose epochs are held at once: 10 MB for 100 epochs each
 
 
-def outcomes(store: Store, ids: Iterable[str], curves: bool = False) -> dict[str, Outcome]:
+def load_summaries(
+    store: Store, ids: Iterable[str], curves: bool = False
+) -> dict[str, TrialSummary]:
     """The outcomes of some trials, read a few at a time: a large store need not fit in memory.
 
     Args:

@@ -12,7 +12,7 @@ from stepladder.data import Dataset
 from stepladder.study.designs import Arm
 from stepladder.trials.trial import TrialResult
 
-__all__ = ["Misread", "Mistakes", "Split", "mistakes_of"]
+__all__ = ["ErrorAnalysis", "Misclassified", "Split", "mistakes_of"]
 
 SHOWN = 24
 EACH_WAY = 12
@@ -22,7 +22,7 @@ Found = Sequence[TrialResult | None]
 
 
 @dataclass(frozen=True, eq=False)
-class Misread:
+class Misclassified:
     """A test example and how often it was misread.
 
     Attributes:
@@ -52,13 +52,13 @@ class Split:
         of: replicates of the other arm.
     """
 
-    misread: Misread
+    misread: Misclassified
     right: int
     of: int
 
 
 @dataclass(frozen=True, eq=False)
-class Mistakes:
+class ErrorAnalysis:
     """The mistakes of a study's arms on the test part.
 
     Attributes:
@@ -77,7 +77,7 @@ class Mistakes:
     best: str
     replicates: int
     confusion: npt.NDArray[np.int64]
-    hardest: tuple[Misread, ...]
+    hardest: tuple[Misclassified, ...]
     trials: int
     arms: int
     other: str | None
@@ -87,7 +87,7 @@ class Mistakes:
 
 def mistakes_of(
     arms: Sequence[Arm], found: Mapping[str, Found], dataset: Dataset
-) -> Mistakes | None:
+) -> ErrorAnalysis | None:
     """What the arms get wrong, or None where none has learnt to give two answers.
 
     Args:
@@ -105,7 +105,7 @@ def mistakes_of(
     labels = dataset.y_test.astype(np.int64)
     everything = np.concatenate(list(answers.values()))
     ours, theirs = answers[best], answers[other] if other else None
-    return Mistakes(
+    return ErrorAnalysis(
         best=best,
         replicates=len(ours),
         confusion=_confusion(ours, labels, dataset.classes),
@@ -151,7 +151,7 @@ def _confusion(answers: Answers, labels: Answers, classes: int) -> npt.NDArray[n
     return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 
 
-def _hardest(answers: Answers, labels: Answers, dataset: Dataset) -> tuple[Misread, ...]:
+def _hardest(answers: Answers, labels: Answers, dataset: Dataset) -> tuple[Misclassified, ...]:
     wrong = (answers != labels).sum(axis=0)
     order = np.argsort(-wrong, kind="stable")[:SHOWN]
     return tuple(_misread(int(index), answers, dataset) for index in order if wrong[index])
@@ -170,12 +170,14 @@ def _splits(
     )  # fmt: skip
 
 
-def _misread(index: int, answers: Answers, dataset: Dataset) -> Misread:
+def _misread(index: int, answers: Answers, dataset: Dataset) -> Misclassified:
     label = int(dataset.y_test[index])
     given = answers[:, index]
     wrong = given[given != label]
     answer = int(np.bincount(wrong).argmax())
-    return Misread(index, label, answer, len(wrong), len(given), _image(dataset.x_test[index]))
+    return Misclassified(
+        index, label, answer, len(wrong), len(given), _image(dataset.x_test[index])
+    )
 
 
 def _image(example: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8] | None:

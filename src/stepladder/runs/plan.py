@@ -9,26 +9,26 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from stepladder.data import Dataset, split, validation_examples
-from stepladder.execution.batching import resume_from_cache, stackings
+from stepladder.execution.batching import choose_batching, resume_from_cache
 from stepladder.execution.machine import Settings
-from stepladder.execution.progress import Planned, QuietProgress
+from stepladder.execution.progress import QuietProgress, RunAnnouncement
 from stepladder.store import Store, StudyRecord
 from stepladder.study.designs import Arm
 from stepladder.study.recipe import Recipe
 from stepladder.study.study import Study
-from stepladder.training.groups import groups, structure
+from stepladder.training.groups import groups, program_key
 from stepladder.trials.trial import Trial
 from stepladder.version import __version__, version_of
 
 __all__ = [
     "Plan",
-    "Question",
+    "RunContext",
     "cached_epochs",
     "part_sizes",
     "plan",
     "planned",
-    "question_of",
     "record_of",
+    "run_context",
     "seconds_to_train",
     "trials_of",
 ]
@@ -71,7 +71,7 @@ def seconds_to_train(
 
 
 def _kind(recipe: Recipe) -> _Kind:
-    return structure(recipe), recipe.train_examples
+    return program_key(recipe), recipe.train_examples
 
 
 _NOTHING: Mapping[str, int] = MappingProxyType({})
@@ -97,7 +97,7 @@ class Plan:
     timings: Sequence[tuple[Recipe, float]] = ()
     is_least: bool = False
 
-    def announced(self, workers: int, at_hand: Mapping[str, int] = _NOTHING) -> Planned:
+    def announced(self, workers: int, at_hand: Mapping[str, int] = _NOTHING) -> RunAnnouncement:
         """The plan as progress is told of it.
 
         Args:
@@ -105,7 +105,7 @@ class Plan:
             at_hand: epochs that need not be trained, by the id of a trial that is missing.
         """
         counts = Counter(name for names in self.arm_names.values() for name in names)
-        return Planned(
+        return RunAnnouncement(
             study=self.study,
             trials=len(self.missing),
             found=len(self.trials) - len(self.missing),
@@ -218,7 +218,7 @@ def part_sizes(study: Study, dataset: Dataset) -> dict[str, int]:
 
 
 @dataclass(frozen=True)
-class Question:
+class RunContext:
     """What decides a study's trials beside their recipes.
 
     Attributes:
@@ -236,7 +236,7 @@ class Question:
     classes: int
 
 
-def question_of(record: StudyRecord, engine: str | None = None) -> Question:
+def run_context(record: StudyRecord, engine: str | None = None) -> RunContext:
     """What decides the trials of a stored study.
 
     Args:
@@ -245,7 +245,7 @@ def question_of(record: StudyRecord, engine: str | None = None) -> Question:
     """
     used = engine or record.versions.get("engine", "population")
     validation, classes = record.sizes["validation"], len(record.classes)
-    return Question(record.study, record.fingerprint, validation, used, classes)
+    return RunContext(record.study, record.fingerprint, validation, used, classes)
 
 
 def record_of(
@@ -279,6 +279,8 @@ def cached_epochs(plan: Plan, dataset: Dataset, settings: Settings, store: Store
     """
     if settings.endings is None or not plan.missing:
         return {}
-    known = stackings(plan.trials, plan.missing, dataset, settings, QuietProgress(), measure=False)
+    known = choose_batching(
+        plan.trials, plan.missing, dataset, settings, QuietProgress(), measure=False
+    )
     waiting = resume_from_cache(groups(plan.trials, plan.missing, known), settings, store)
     return {trial.id: group.after for group in waiting if group.after for trial in group.trials}

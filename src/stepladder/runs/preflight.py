@@ -13,15 +13,23 @@ from stepladder.errors import InputError, StudyError, WorkerError
 from stepladder.execution.local import Event, Worker
 from stepladder.execution.machine import Settings
 from stepladder.runs.plan import Plan
-from stepladder.statistics.paired import one_sign_floor
+from stepladder.statistics.paired import unanimous_sign_floor
 from stepladder.study.confounds import confounds
 from stepladder.study.designs import Arm, runs_of_fraction
 from stepladder.study.loading import ModelFile
 from stepladder.study.recipe import IMAGE_FIELDS, NETWORK_FIELDS, Recipe
 from stepladder.study.study import Study
-from stepladder.training.groups import structure
+from stepladder.training.groups import program_key
 
-__all__ = ["allow", "check_possible", "inspect", "preflight_notes", "too_few", "unread", "weights"]
+__all__ = [
+    "check_code_allowed",
+    "check_possible",
+    "ignored_fields",
+    "inspect_models",
+    "preflight_notes",
+    "underpowered",
+    "weights",
+]
 
 
 def check_possible(study: Study, dataset: Dataset, settings: Settings) -> None:
@@ -79,11 +87,11 @@ def _problems(
 _ALPHA = 0.05
 
 
-def too_few(study: Study) -> tuple[str, ...]:
+def underpowered(study: Study) -> tuple[str, ...]:
     """What the number of replicates leaves open, as sentences; empty where it is enough.
 
     In a family of many comparisons few replicates give no verdict, however large an effect is:
-    differences that all point one way are not believed below `one_sign_floor`.
+    differences that all point one way are not believed below `unanimous_sign_floor`.
     """
     count, family = study.replicates, sum(arm.compared_with is not None for arm in study.arms)
     if not family or _can_be_told(count, family):
@@ -109,7 +117,7 @@ def too_few(study: Study) -> tuple[str, ...]:
 
 def _can_be_told(replicates: int, comparisons: int) -> bool:
     """Whether the clearest of some comparisons can get a verdict after Holm's correction."""
-    return bool(one_sign_floor(replicates) * comparisons < _ALPHA)
+    return bool(unanimous_sign_floor(replicates) * comparisons < _ALPHA)
 
 
 TOLD = 8
@@ -133,7 +141,7 @@ def preflight_notes(planned: Plan, dataset: Dataset, sizes: dict[str, int]) -> t
     lines = [f"confound: {each.text}" for each in found[:TOLD]]
     if len(found) > TOLD:
         lines.append(f"confound: and {len(found) - TOLD:,} more, in the report")
-    return (*_size(planned), *lines, *too_few(study))
+    return (*_size(planned), *lines, *underpowered(study))
 
 
 def _size(planned: Plan) -> list[str]:
@@ -170,7 +178,7 @@ def weights(recipe: Recipe, inputs: int, classes: int) -> int | None:
     return total + 2 * hidden - (hidden if cancelled else 0)
 
 
-def allow(study: Study, allow_code: bool) -> None:
+def check_code_allowed(study: Study, allow_code: bool) -> None:
     """Makes sure that the user wants a study's code to run, if it has any.
 
     Args:
@@ -195,7 +203,7 @@ def allow(study: Study, allow_code: bool) -> None:
     )
 
 
-def inspect(study: Study, dataset: Dataset, settings: Settings) -> None:
+def inspect_models(study: Study, dataset: Dataset, settings: Settings) -> None:
     """Has a training process build the networks of all arms, and makes sure that they will do.
 
     Args:
@@ -209,12 +217,14 @@ def inspect(study: Study, dataset: Dataset, settings: Settings) -> None:
         WorkerError: if the process itself failed.
     """
     assert study.model is not None
-    recipes = list(dict.fromkeys(structure(arm.recipe) for arm in study.arms))
+    recipes = list(dict.fromkeys(program_key(arm.recipe) for arm in study.arms))
     found = _inspected(study.model, recipes, dataset, settings)
     if found["problem"]:
         raise StudyError(found["problem"])
     reads = {recipe: frozenset(read) for recipe, read in zip(recipes, found["reads"], strict=True)}
-    problems = unread(study, {arm.name: reads[structure(arm.recipe)] for arm in study.arms})
+    problems = ignored_fields(
+        study, {arm.name: reads[program_key(arm.recipe)] for arm in study.arms}
+    )
     if problems:
         raise StudyError(problems)
 
@@ -242,7 +252,7 @@ def _inspected(
         worker.end()
 
 
-def unread(study: Study, reads: Mapping[str, frozenset[str]]) -> list[str]:
+def ignored_fields(study: Study, reads: Mapping[str, frozenset[str]]) -> list[str]:
     """Techniques that change, and tuned fields that vary, what the model never reads: lines.
 
     Args:

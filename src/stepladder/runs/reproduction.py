@@ -22,7 +22,7 @@ from stepladder.study.published import Candidate, PublishedTable, Row
 from stepladder.study.recipe import Recipe
 from stepladder.study.techniques import find
 
-__all__ = ["JudgedReading", "JudgedRow", "Neighbours", "Reproduction", "reproduction"]
+__all__ = ["JudgedReading", "JudgedRow", "Reproduction", "RowComparison", "reproduction"]
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class JudgedRow:
 
 
 @dataclass(frozen=True)
-class Neighbours:
+class RowComparison:
     """What two neighbouring rows really differ in, by their nearest readings.
 
     Attributes:
@@ -110,7 +110,7 @@ class Reproduction:
 
     table: PublishedTable
     rows: tuple[JudgedRow, ...]
-    neighbours: tuple[Neighbours, ...]
+    neighbours: tuple[RowComparison, ...]
     results: Results
 
 
@@ -178,8 +178,8 @@ def _reading(row: Row, candidate: Candidate, result: ArmResult) -> JudgedReading
 
 
 def _with_effects(
-    pairs: Sequence[Neighbours], table: PublishedTable, results: Results
-) -> tuple[Neighbours, ...]:
+    pairs: Sequence[RowComparison], table: PublishedTable, results: Results
+) -> tuple[RowComparison, ...]:
     """Each row's technique judged where nothing else differs, all of them as one family.
 
     While readings are still to be trained, rows that may join the family count in it already.
@@ -209,10 +209,10 @@ def _with_effects(
 
 
 def _judged(
-    pair: Neighbours,
+    pair: RowComparison,
     found: Mapping[str, tuple[Arm, list[float], list[float]]],
     judged: Mapping[str, Effect],
-) -> Neighbours:
+) -> RowComparison:
     name = pair.row.row.name
     effect = judged.get(f"with {name}")
     return replace(pair, alone=(found[name][0], effect)) if effect and effect.pairs else pair
@@ -252,7 +252,7 @@ def _differs_in(ours: Mapping[str, object], theirs: Mapping[str, object]) -> set
     return {field for field in ours if ours[field] != theirs[field]}
 
 
-def _neighbours(results: Results, row: JudgedRow, above: JudgedRow) -> Neighbours:
+def _neighbours(results: Results, row: JudgedRow, above: JudgedRow) -> RowComparison:
     """The lint of a study, between the readings that two rows come nearest to."""
     ours, theirs = row.nearest, above.nearest
     assert ours is not None
@@ -270,6 +270,6 @@ def _neighbours(results: Results, row: JudgedRow, above: JudgedRow) -> Neighbour
         for field in change
         if getattr(there.recipe, field) != getattr(here.recipe, field)
     )
-    return Neighbours(
+    return RowComparison(
         row, above, named, tuple(replace(each, technique=technique) for each in found)
     )

@@ -8,14 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from stepladder.diagnosis.findings import Finding
-from stepladder.runs.misclassified import Mistakes
+from stepladder.runs.misclassified import ErrorAnalysis
 from stepladder.statistics.classification import Ensemble
-from stepladder.statistics.results import Difference, Effect, Estimate, Readout
+from stepladder.statistics.results import Difference, Effect, Estimate, FactorialAnalysis
 from stepladder.study.confounds import Confound
 from stepladder.study.designs import Arm
 from stepladder.study.study import Study
 from stepladder.study.tuning import Grid
-from stepladder.trials.trial import Curve
+from stepladder.trials.trial import History
 
 __all__ = ["Adapted", "ArmProbes", "ArmResult", "ArmTuning", "Results", "TriedValues", "Tuned"]
 
@@ -144,7 +144,7 @@ class ArmResult:
     val_accuracy: Estimate
     test_accuracy: Estimate
     effect: Effect | None
-    curves: tuple[Curve, ...]
+    curves: tuple[History, ...]
     diagnosis: tuple[str, ...]
     reported: float | None
     parameters: int | None
@@ -215,9 +215,9 @@ class Results:
     versions: dict[str, str]
     machine: str
     seconds: float
-    readout: Readout | None = None
+    readout: FactorialAnalysis | None = None
     confounds: tuple[Confound, ...] = ()
     warnings: tuple[str, ...] = ()
     tuned: Tuned | None = None
     adapted: Adapted | None = None
-    mistakes: Mistakes | None = None
+    mistakes: ErrorAnalysis | None = None

@@ -9,25 +9,25 @@ from pathlib import Path
 
 from stepladder.data import Dataset, load
 from stepladder.errors import NoStoreError, StoreError
-from stepladder.execution.local import Standby
+from stepladder.execution.local import WarmPool
 from stepladder.execution.machine import Settings
-from stepladder.execution.progress import Planned, Progress, QuietProgress
+from stepladder.execution.progress import Progress, QuietProgress, RunAnnouncement
 from stepladder.execution.scheduler import execute, forget_dead
 from stepladder.runs import folder as folders
 from stepladder.runs import preflight
-from stepladder.runs.adaptive import add_replicates, wanted
+from stepladder.runs.adaptive import add_replicates, replicate_targets
 from stepladder.runs.arm_analysis import unkept
 from stepladder.runs.folder import take_row
 from stepladder.runs.judging import judge
 from stepladder.runs.plan import (
     Plan,
-    Question,
+    RunContext,
     cached_epochs,
     part_sizes,
     plan,
     planned,
-    question_of,
     record_of,
+    run_context,
     trials_of,
 )
 from stepladder.runs.preflight import check_possible, preflight_notes
@@ -63,7 +63,7 @@ class Trained:
 
 
 def train_all(
-    question: Question,
+    question: RunContext,
     dataset: Dataset,
     store: Store,
     train: Callable[[Plan], int],
@@ -98,13 +98,13 @@ def train_all(
     replicates: Mapping[str, int] | None = None
     if study.adaptive:
         add_replicates(question, arms, store, lambda wants: counted(planned_for(wants)), note)
-        replicates = wanted(question, arms, store).replicates
+        replicates = replicate_targets(question, arms, store).replicates
     last = planned_for(replicates)
     counted(last)
     return Trained(len(last.trials) + (tuned.trials if tuned else 0), now)
 
 
-def foreseen(question: Question, store: Store | None) -> Plan:
+def foreseen(question: RunContext, store: Store | None) -> Plan:
     """All phases of a study as one plan, as far as its store tells what they are.
 
     Until its tuning is finished, a fair study's arms stand with the values that they declare:
@@ -123,7 +123,7 @@ def foreseen(question: Question, store: Store | None) -> Plan:
     is_tuning = study.tuned is not None and tuned is None
     arms = tuned_arms(study, tuned)
     there = None if is_tuning else store
-    wants = wanted(question, arms, there) if study.adaptive else None
+    wants = replicate_targets(question, arms, there) if study.adaptive else None
     compared = trials_of(study, question.fingerprint, question.validation, question.engine, arms,
                          wants.replicates if wants else None)  # fmt: skip
     tried = candidates_so_far(question, store)
@@ -177,10 +177,10 @@ def run_study(
         RunError: if a training or the store failed; what was finished is stored.
         KeyboardInterrupt: if the user stops it; what was finished is stored.
     """
-    preflight.allow(study, allow_code)
+    preflight.check_code_allowed(study, allow_code)
     if store is not None:  # before anything is made or takes long
         check_place(store)
-    standby = Standby()
+    standby = WarmPool()
     try:
         if all_is_to_be_trained(study, folder, store):
             most = len(study.arms) * study.replicates
@@ -204,17 +204,17 @@ def _run_study(
     store: str | None,
     told: Progress,
     lint: bool,
-    standby: Standby,
+    standby: WarmPool,
 ) -> Finished:
     dataset = load(study.dataset)
     check_possible(study, dataset, settings)
     record = record_of(study, dataset, part_sizes(study, dataset), settings)
     url = store or str(folder / folders.STORE_NAME)
     if study.model is not None and _lacks(record, url):
-        preflight.inspect(study, dataset, settings)
+        preflight.inspect_models(study, dataset, settings)
     folders.check(folder, study)
     with open_store(url) as kept:
-        question = question_of(record)
+        question = run_context(record)
         ahead = foreseen(question, kept)
         take_row(kept, record, folder, told)
         for line in preflight_notes(ahead, dataset, record.sizes) if lint else ():
@@ -244,7 +244,7 @@ def _lacks(record: StudyRecord, url: str) -> bool:
     """Whether a trial of a study is to be trained; a store that is not there holds none."""
     try:
         with open_store(url, create=False) as kept:
-            ahead = foreseen(question_of(record), kept)
+            ahead = foreseen(run_context(record), kept)
     except StoreError:
         return True  # said, where it is not merely new, when it is opened for writing
     return bool(ahead.missing) or ahead.is_least
@@ -257,7 +257,7 @@ def plan_study(
     *,
     store: str | None = None,
     lint: bool = True,
-) -> Planned:
+) -> RunAnnouncement:
     """What running a study would train, and what it would say before; nothing is written.
 
     Args:
@@ -279,10 +279,10 @@ def plan_study(
     at_hand: dict[str, int] = {}
     try:
         with open_store(store or str(folder / folders.STORE_NAME), create=False) as kept:
-            ahead = foreseen(question_of(record), kept)
+            ahead = foreseen(run_context(record), kept)
             at_hand = cached_epochs(ahead, dataset, settings, kept)
     except NoStoreError:  # the run will make it
-        ahead = foreseen(question_of(record), None)
+        ahead = foreseen(run_context(record), None)
     notes = preflight_notes(ahead, dataset, record.sizes) if lint else ()
     return replace(ahead.announced(workers_for(settings, ahead), at_hand), notes=notes)
 
@@ -300,7 +300,7 @@ def _train(
     kept: Store,
     told: Progress,
     folder: Path,
-    standby: Standby,
+    standby: WarmPool,
 ) -> int:
     """Trains what is missing, and says how many trials that were."""
     if not planned.missing:

@@ -16,7 +16,7 @@ from stepladder.files import size_of
 from stepladder.runs import folder as folders
 from stepladder.runs.folder import STORE_NAME, STUDY_NAME, check_own, finished_search
 from stepladder.runs.judging import judge
-from stepladder.runs.plan import part_sizes, question_of, record_of
+from stepladder.runs.plan import part_sizes, record_of, run_context
 from stepladder.runs.results import Results
 from stepladder.runs.run import foreseen
 from stepladder.store import Store, StudyRecord, open_store
@@ -230,7 +230,7 @@ def _state(
             seconds=record.seconds, size=size, declared=declared, is_search=True,
             is_open=not asked,
         )  # fmt: skip
-    plan = foreseen(question_of(record), store)
+    plan = foreseen(run_context(record), store)
     planned, missing = len(plan.trials), len(plan.missing)
     training = being_trained(store, (trial.id for trial in plan.missing))
     return RunState(

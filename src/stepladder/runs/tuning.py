@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from stepladder.errors import StudyError
-from stepladder.runs.measures import outcomes
-from stepladder.runs.plan import Plan, Question, planned
+from stepladder.runs.measures import load_summaries
+from stepladder.runs.plan import Plan, RunContext, planned
 from stepladder.runs.results import ArmTuning, TriedValues, Tuned
 from stepladder.statistics.selection import at_edges, best, mean_at_chance
 from stepladder.store import Store
@@ -19,10 +19,10 @@ from stepladder.study.tuning import (
     Tuning,
     candidates,
     default_grid,
-    widened,
+    widen_grid,
     with_values,
 )
-from stepladder.trials.trial import Outcome, Trial
+from stepladder.trials.trial import Trial, TrialSummary
 
 __all__ = ["candidates_so_far", "tune", "tuned_arms", "tuned_so_far"]
 
@@ -41,7 +41,7 @@ class _Round:
 
 
 def tune(
-    question: Question,
+    question: RunContext,
     store: Store,
     train: Callable[[Plan], object],
     note: Callable[[str], object],
@@ -74,7 +74,7 @@ def tune(
         train(part)
 
 
-def candidates_so_far(question: Question, store: Store | None) -> dict[str, list[Trial]]:
+def candidates_so_far(question: RunContext, store: Store | None) -> dict[str, list[Trial]]:
     """The candidates of each arm that tuning asks for, as far as the store tells; {} if fixed."""
     if question.study.tuned is None:
         return {}
@@ -88,7 +88,7 @@ def candidates_so_far(question: Question, store: Store | None) -> dict[str, list
             for arm, tried in trials.items()}  # fmt: skip
 
 
-def tuned_so_far(question: Question, store: Store | None) -> Tuned | None:
+def tuned_so_far(question: RunContext, store: Store | None) -> Tuned | None:
     """How a fair study's arms were tuned, or None where that is not finished, or fixed."""
     if question.study.tuned is None:
         return None
@@ -106,7 +106,7 @@ def tuned_arms(study: Study, tuned: Tuned | None) -> tuple[Arm, ...]:
     )
 
 
-def _replay(question: Question, store: Store | None) -> Tuned | _Round:
+def _replay(question: RunContext, store: Store | None) -> Tuned | _Round:
     """The end of tuning as far as the store tells it, or the round that lacks trials."""
     study, how = question.study, _how(question.study)
     first = dict(how.grid) or default_grid(study.base)
@@ -116,7 +116,7 @@ def _replay(question: Question, store: Store | None) -> Tuned | _Round:
         trials = _trials(question, how, grid)
         every = _every(trials)
         new = tuple(trial for trial in every if trial not in known)
-        results = outcomes(store, [trial.id for trial in every]) if store else {}
+        results = load_summaries(store, [trial.id for trial in every]) if store else {}
         if len(results) < len(every):
             return _Round(grid, trials, new)
         known |= set(every)
@@ -144,7 +144,7 @@ def _how(study: Study) -> Tuning:
     return how
 
 
-def _trials(question: Question, how: Tuning, grid: Grid) -> Trials:
+def _trials(question: RunContext, how: Tuning, grid: Grid) -> Trials:
     study = question.study
     epochs = how.epochs or study.base.epochs
     return {
@@ -174,7 +174,7 @@ def _arm(
     arms: Sequence[Arm],
     grid: Grid,
     trials: Mapping[Values, Sequence[Trial]],
-    results: Mapping[str, Outcome],
+    results: Mapping[str, TrialSummary],
     classes: int,
 ) -> ArmTuning:
     accuracies = {
@@ -211,13 +211,13 @@ def _wider(arms: Sequence[Arm], tuned: Sequence[ArmTuning], grid: Grid) -> Grid 
     }
     for field, upwards in sorted(edges):
         if _wider_still(arms, grid, field, upwards):
-            wider = widened(wider, field, upwards)
+            wider = widen_grid(wider, field, upwards)
     return None if wider == grid else wider
 
 
 def _wider_still(arms: Iterable[Arm], grid: Grid, field: str, upwards: bool) -> bool:
     """Whether a field's grid can be widened in every arm."""
-    value = widened(grid, field, upwards)[field][-1 if upwards else 0]
+    value = widen_grid(grid, field, upwards)[field][-1 if upwards else 0]
     return _is_possible(arms, field, value, grid[field])
 
 

@@ -16,13 +16,13 @@ from stepladder.statistics.paired import (
     EXACT_UP_TO,
     PairedT,
     on_grid,
-    one_sign,
-    one_sign_floor,
     one_sign_p,
     or_none,
     paired_t,
     sign_flip,
     tost,
+    unanimous_sign,
+    unanimous_sign_floor,
 )
 from stepladder.statistics.power import FEWEST, POWER, power_of_t, power_of_tost, smallest
 from stepladder.statistics.results import (
@@ -99,7 +99,7 @@ def judge(
     t = paired_t(differences)
     p = sign_flip(differences)
     p = np.where(t.pairs < 2, np.nan, p)
-    alike = one_sign(differences)
+    alike = unanimous_sign(differences)
     enough = t.pairs >= FEWEST
     combined = np.where(enough, _p_different(t, p, alike), np.nan)
     different = holm(combined) < alpha
@@ -132,7 +132,7 @@ def evidence(arm: npt.ArrayLike, other: npt.ArrayLike, delta: float) -> tuple[Fl
     differences = _differences(arm, other)
     t, p = paired_t(differences), sign_flip(differences)
     enough = t.pairs >= FEWEST
-    combined = _p_different(t, p, one_sign(differences))
+    combined = _p_different(t, p, unanimous_sign(differences))
     return (
         np.where(enough, combined, np.nan),
         np.where(enough, tost(differences, delta), np.nan),
@@ -169,7 +169,7 @@ def _needed(
         return np.asarray(2 ** (1 - pairs) < level)
 
     def can_speak(pairs: Floats) -> Bools:
-        return flips_can_speak(pairs) | (alike[rows] & (one_sign_floor(pairs) < level))
+        return flips_can_speak(pairs) | (alike[rows] & (unanimous_sign_floor(pairs) < level))
 
     def shows_difference(pairs: Floats) -> Bools:
         asked = np.where(flips_can_speak(pairs), level, level / 2)

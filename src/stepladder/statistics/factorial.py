@@ -14,11 +14,11 @@ from stepladder.statistics.corrections import holm
 from stepladder.statistics.effects import effect_of, judge
 from stepladder.statistics.paired import on_grid, or_none, paired_t, sign_flip
 from stepladder.statistics.results import (
+    FactorialAnalysis,
     Interaction,
     MainEffect,
-    Readout,
-    Share,
-    Spread,
+    MeanInterval,
+    ShapleyShare,
     as_fractions,
     check_delta,
     check_share,
@@ -37,7 +37,7 @@ def factorial(
     aliases: Sequence[Pairs] | None = None,
     delta: float = 0.1,
     alpha: float = 0.05,
-) -> Readout | None:
+) -> FactorialAnalysis | None:
     """What all combinations of some techniques, or a fraction of them, say of each.
 
     Every figure is worked out in each replicate alone, over all combinations, and then has its
@@ -86,7 +86,7 @@ def factorial(
     pairs = tuple(((one, two),) for one, two in combinations(range(count), 2))
     every = aliases is None
     left_out = int((~whole).sum())
-    return Readout(
+    return FactorialAnalysis(
         replicates=int(whole.sum()),
         left_out=left_out,
         gain=_spread(points[-1] - points[0]),
@@ -120,9 +120,9 @@ def _table(scores: Mapping[int, Sequence[float]], order: Sequence[int]) -> Float
     return np.array([np.pad(row, (0, longest - len(row)), constant_values=np.nan) for row in rows])
 
 
-def _spread(values: Floats) -> Spread:
+def _spread(values: Floats) -> MeanInterval:
     t = paired_t(on_grid(values))
-    return Spread(float(t.mean), or_none(t.ci_low), or_none(t.ci_high))
+    return MeanInterval(float(t.mean), or_none(t.ci_low), or_none(t.ci_high))
 
 
 def _main(
@@ -159,7 +159,7 @@ def _interactions(
     return tuple(
         Interaction(
             pairs=tuple((techniques[one], techniques[two]) for one, two in group),
-            worth=Spread(float(t.mean[row]), or_none(t.ci_low[row]), or_none(t.ci_high[row])),
+            worth=MeanInterval(float(t.mean[row]), or_none(t.ci_low[row]), or_none(t.ci_high[row])),
             p=or_none(p[row]),
             p_holm=or_none(corrected[row]),
             p_t=or_none(t.p[row]),
@@ -169,7 +169,7 @@ def _interactions(
     )
 
 
-def _shares(points: Floats, techniques: Sequence[str]) -> tuple[Share, ...]:
+def _shares(points: Floats, techniques: Sequence[str]) -> tuple[ShapleyShare, ...]:
     count = len(techniques)
     every = np.arange(2**count)
     sizes = np.array([int(each).bit_count() for each in every])
@@ -183,7 +183,7 @@ def _shares(points: Floats, techniques: Sequence[str]) -> tuple[Share, ...]:
         means = on_grid(added.mean(axis=1))
         least, most = int(means.argmin()), int(means.argmax())
         made.append(
-            Share(
+            ShapleyShare(
                 technique=name,
                 shapley=shapley,
                 of_gain=shapley.mean / gain if gain else None,

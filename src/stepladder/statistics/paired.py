@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy import special
 from scipy.special import stdtrit
 
-from stepladder.statistics.results import Difference, Spread
+from stepladder.statistics.results import Difference, MeanInterval
 
 __all__ = [
     "DRAWS",
@@ -20,13 +20,13 @@ __all__ = [
     "PairedT",
     "difference",
     "on_grid",
-    "one_sign",
-    "one_sign_floor",
     "one_sign_p",
     "or_none",
     "paired_t",
     "sign_flip",
     "tost",
+    "unanimous_sign",
+    "unanimous_sign_floor",
     "welch",
 ]
 
@@ -146,7 +146,7 @@ def _sum(values: Floats) -> Floats:
     return np.array(sums, np.float64).reshape(values.shape[:-1])
 
 
-def welch(ours: Sequence[float], theirs: Sequence[float], confidence: float = 0.95) -> Spread:
+def welch(ours: Sequence[float], theirs: Sequence[float], confidence: float = 0.95) -> MeanInterval:
     """The difference of two means with Welch's t interval, which supposes no equal spread.
 
     Args:
@@ -165,19 +165,19 @@ def welch(ours: Sequence[float], theirs: Sequence[float], confidence: float = 0.
     one, two = (np.asarray(each, float) for each in (ours, theirs))
     one, two = one[np.isfinite(one)], two[np.isfinite(two)]
     if not len(one) or not len(two):
-        return Spread(float("nan"), None, None)
+        return MeanInterval(float("nan"), None, None)
     mean = float(one.mean() - two.mean())
     if len(one) < 2 or len(two) < 2:
-        return Spread(mean, None, None)
+        return MeanInterval(mean, None, None)
     parts = [float(each.var(ddof=1)) / len(each) for each in (one, two)]
     error = sum(parts)
     if error == 0:
-        return Spread(mean, mean, mean)
+        return MeanInterval(mean, mean, mean)
     freedom = error**2 / sum(
         part**2 / (len(each) - 1) for part, each in zip(parts, (one, two), strict=True)
     )
     half = float(stdtrit(freedom, (1 + confidence) / 2)) * error**0.5
-    return Spread(mean, mean - half, mean + half)
+    return MeanInterval(mean, mean - half, mean + half)
 
 
 EXACT_UP_TO = 20
@@ -272,7 +272,7 @@ def _drawn_signs(pairs: int) -> Floats:
     return signs
 
 
-def one_sign(differences: Floats) -> npt.NDArray[np.bool_]:
+def unanimous_sign(differences: Floats) -> npt.NDArray[np.bool_]:
     """Whether all differences of a row are above 0, or all below.
 
     Args:
@@ -286,7 +286,7 @@ def one_sign(differences: Floats) -> npt.NDArray[np.bool_]:
     return np.asarray(alike & ~missing.all(-1))
 
 
-def one_sign_floor(pairs: npt.ArrayLike) -> Floats:
+def unanimous_sign_floor(pairs: npt.ArrayLike) -> Floats:
     """4^(1 - n): below this, n differences of one sign are never believed.
 
     Let two arms be draws from one distribution, whatever it is. That one difference equals a
@@ -324,7 +324,7 @@ def one_sign_p(pairs: npt.ArrayLike, p_t: npt.ArrayLike) -> Floats:
     Returns:
         One p-value for each row, NaN where `p_t` is.
     """
-    return np.asarray(np.maximum(2.0 * np.asarray(p_t, np.float64), one_sign_floor(pairs)))
+    return np.asarray(np.maximum(2.0 * np.asarray(p_t, np.float64), unanimous_sign_floor(pairs)))
 
 
 def difference(

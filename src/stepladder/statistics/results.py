@@ -17,12 +17,12 @@ __all__ = [
     "Difference",
     "Effect",
     "Estimate",
+    "FactorialAnalysis",
     "Interaction",
     "Interval",
     "MainEffect",
-    "Readout",
-    "Share",
-    "Spread",
+    "MeanInterval",
+    "ShapleyShare",
     "Verdict",
     "as_fractions",
     "as_pairs",
@@ -145,7 +145,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Spread:
+class MeanInterval:
     """A mean over replicates in percentage points.
 
     Attributes:
@@ -187,7 +187,7 @@ class Interaction:
     """
 
     pairs: tuple[tuple[str, str], ...]
-    worth: Spread
+    worth: MeanInterval
     p: float | None
     p_holm: float | None
     p_t: float | None
@@ -195,7 +195,7 @@ class Interaction:
 
 
 @dataclass(frozen=True)
-class Share:
+class ShapleyShare:
     """A technique's part in the gain from the base to all techniques, and what ladders say.
 
     Attributes:
@@ -213,7 +213,7 @@ class Share:
     """
 
     technique: str
-    shapley: Spread
+    shapley: MeanInterval
     of_gain: float | None
     least: float
     after_least: tuple[str, ...]
@@ -223,7 +223,7 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Readout:
+class FactorialAnalysis:
     """What a factorial, or its fraction, says.
 
     Attributes:
@@ -237,10 +237,10 @@ class Readout:
 
     replicates: int
     left_out: int
-    gain: Spread
+    gain: MeanInterval
     main: tuple[MainEffect, ...]
     interactions: tuple[Interaction, ...]
-    shares: tuple[Share, ...]
+    shares: tuple[ShapleyShare, ...]
 
 
 Floats = npt.NDArray[np.float64]

@@ -14,18 +14,18 @@ from scipy import special
 __all__ = [
     "ExpectedBest",
     "Importance",
-    "Luck",
+    "SelectionBias",
+    "adjusted_means",
     "at_edges",
     "best",
     "binned",
     "chosen_by",
+    "equivalence_set",
     "expected_best",
-    "flat_top",
     "importance",
-    "levelled",
-    "luck_of_the_choice",
     "mean_at_chance",
     "noise_of",
+    "selection_bias",
 ]
 
 Floats = npt.NDArray[np.float64]
@@ -34,7 +34,7 @@ OUTER, INNER = 400, 40
 
 
 @dataclass(frozen=True)
-class Luck:
+class SelectionBias:
     """How far above its true accuracy a chosen candidate stood when it was chosen.
 
     Attributes:
@@ -73,7 +73,7 @@ class _Seen(NamedTuple):
     Attributes:
         is_finalist: of each candidate.
         accuracy: by which the search chooses among finalists.
-        level: the same beside all others', see `levelled`.
+        level: the same beside all others', see `adjusted_means`.
     """
 
     is_finalist: npt.NDArray[np.bool_]
@@ -89,11 +89,13 @@ def _seen(scores: Floats, finalists: int, margin: float) -> _Seen:
     is_finalist = first >= floor[..., None]
     tried_again = is_finalist & (is_finalist.sum(axis=-1) > 1)[..., None]
     means = scores.mean(axis=-1)
-    level = levelled(first, means, tried_again)
+    level = adjusted_means(first, means, tried_again)
     return _Seen(is_finalist, np.where(tried_again, means, first), level)
 
 
-def levelled(first: npt.ArrayLike, means: npt.ArrayLike, is_tried_again: npt.ArrayLike) -> Floats:
+def adjusted_means(
+    first: npt.ArrayLike, means: npt.ArrayLike, is_tried_again: npt.ArrayLike
+) -> Floats:
     """Accuracies that can be laid beside each other, though some are means over further draws.
 
     What a draw does to all candidates alike is in a mean over draws that others were not trained
@@ -116,14 +118,14 @@ def _chosen(seen: _Seen) -> tuple[npt.NDArray[np.int64], Floats]:
     return best, np.take_along_axis(seen.accuracy, best[..., None], axis=-1)[..., 0]
 
 
-def luck_of_the_choice(
+def selection_bias(
     accuracies: npt.ArrayLike,
     noise: npt.ArrayLike,
     replicates: int,
     finalists: int,
     margin: float,
     seed: int = 0,
-) -> Luck:
+) -> SelectionBias:
     """The expected excess of a chosen candidate's accuracy, by a nested bootstrap.
 
     In each world of the bootstrap the accuracies that were found are the truth, noise is drawn
@@ -133,7 +135,8 @@ def luck_of_the_choice(
     luck = 2 · plain - nested.
 
     Args:
-        accuracies: of each candidate, over the replicates that it has, see `levelled`; fractions,
+        accuracies: of each candidate, over the replicates that it has, see `adjusted_means`;
+            fractions,
             finite.
         noise: residuals of single replicates, centred, to draw from.
         replicates: of a finalist.
@@ -150,7 +153,7 @@ def luck_of_the_choice(
     truth, pool = np.asarray(accuracies, np.float64), np.asarray(noise, np.float64)
     spread = float(np.sqrt(np.mean(pool**2))) if pool.size else math.nan
     if not pool.size or len(truth) < 2:
-        return Luck(0.0 if len(truth) == 1 else math.nan, math.nan, spread)
+        return SelectionBias(0.0 if len(truth) == 1 else math.nan, math.nan, spread)
     generator = np.random.default_rng(seed)
 
     def worlds(truths: Floats, count: int) -> tuple[Floats, Floats]:
@@ -167,7 +170,7 @@ def luck_of_the_choice(
     excess, found = worlds(truth, OUTER)
     plain = float(excess.mean())
     nested = math.fsum(float(worlds(each, INNER)[0].mean()) for each in found) / OUTER
-    return Luck(max(0.0, 2 * plain - nested), plain, spread)
+    return SelectionBias(max(0.0, 2 * plain - nested), plain, spread)
 
 
 def noise_of(scores: npt.ArrayLike) -> Floats:
@@ -196,7 +199,7 @@ def noise_of(scores: npt.ArrayLike) -> Floats:
     return np.asarray(both.ravel() * math.sqrt(count * replicates / free), np.float64)
 
 
-def flat_top(
+def equivalence_set(
     behind: npt.ArrayLike,
     replicates: npt.ArrayLike,
     delta: float,

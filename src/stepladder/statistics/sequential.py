@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from stepladder.statistics.corrections import holm
 from stepladder.statistics.effects import effect_of, evidence, judge
-from stepladder.statistics.paired import one_sign_floor
+from stepladder.statistics.paired import unanimous_sign_floor
 from stepladder.statistics.results import Effect, Verdict, as_pairs, check_delta, check_share
 
-__all__ = ["LOOKS", "Looked", "adaptive_effects", "levels_of", "looks_of", "replay"]
+__all__ = ["LOOKS", "InterimLook", "adaptive_effects", "levels_of", "looks_of", "replay"]
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -23,7 +23,7 @@ LOOKS = 4
 
 
 @dataclass(frozen=True, eq=False)
-class Looked:
+class InterimLook:
     """A family of comparisons after some looks; arrays of shape (comparisons,).
 
     Attributes:
@@ -62,7 +62,7 @@ def looks_of(most: int, comparisons: int, alpha: float = 0.05) -> tuple[int, ...
     """
     level = alpha / 2 / (LOOKS - 1) / max(comparisons, 1)
     first = 5
-    while first < most and float(one_sign_floor(first)) >= level:
+    while first < most and float(unanimous_sign_floor(first)) >= level:
         first += 1
     ratios = [(most / first) ** (step / (LOOKS - 1)) for step in range(LOOKS)]
     numbers = {round(first * ratio) for ratio in ratios} if first < most else {most}
@@ -91,7 +91,7 @@ def replay(
     delta: float,
     alpha: float = 0.05,
     reached: npt.ArrayLike | None = None,
-) -> Looked:
+) -> InterimLook:
     """What each look says, in order, from the scores that were there at it.
 
     At a look with n replicates every comparison that is still open is judged on its first n, at
@@ -127,13 +127,13 @@ def replay(
             break
         wanted[open_] = number
         if (there[open_] < number).any():
-            return Looked(different, within, settled_at, taken, wanted, finished=False)
+            return InterimLook(different, within, settled_at, taken, wanted, finished=False)
         taken += 1
         p, p_within = evidence(first[:, :number], second[:, :number], delta)
         different |= _rejected(p, open_, different, level)
         within |= _rejected(p_within, open_ & ~different, within, level) & ~different
         settled_at[open_ & (different | within)] = number
-    return Looked(different, within, settled_at, taken, wanted, finished=True)
+    return InterimLook(different, within, settled_at, taken, wanted, finished=True)
 
 
 def _rejected(p: Floats, open_: Bools, called: Bools, level: float) -> Bools:
@@ -153,7 +153,7 @@ def adaptive_effects(
     *,
     delta: float = 0.1,
     alpha: float = 0.05,
-) -> tuple[dict[str, Effect], Looked]:
+) -> tuple[dict[str, Effect], InterimLook]:
     """The effects of a study that adds replicates, with the verdicts of its looks.
 
     Means and intervals are over the replicates of the look that settled a comparison, or over
@@ -191,7 +191,7 @@ def adaptive_effects(
     return made, looked
 
 
-def _with_verdict(effect: Effect, looked: Looked, row: int) -> Effect:
+def _with_verdict(effect: Effect, looked: InterimLook, row: int) -> Effect:
     if not looked.settled_at[row]:
         return replace(effect, verdict="not enough replicates")
     verdict: Verdict = "no difference beyond δ"

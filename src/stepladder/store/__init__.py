@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from stepladder.store.base import Driver, Look, Store, StudyRecord
+from stepladder.store.base import ClaimOwner, Look, Store, StudyRecord
 
-__all__ = ["Driver", "Look", "Store", "StudyRecord", "check_place", "is_missing", "open_store"]
+__all__ = ["ClaimOwner", "Look", "Store", "StudyRecord", "check_place", "is_missing", "open_store"]
 
 
 def check_place(url_or_path: str | Path) -> None:

@@ -12,9 +12,9 @@ from typing import Self
 from stepladder.study.recipe import Recipe
 from stepladder.study.schema import fingerprint
 from stepladder.study.study import Study
-from stepladder.trials.trial import Outcome, TrialResult, outcome_of
+from stepladder.trials.trial import TrialResult, TrialSummary, summarize_trial
 
-__all__ = ["Driver", "Look", "Store", "StudyRecord", "digest_of"]
+__all__ = ["ClaimOwner", "Look", "Store", "StudyRecord", "digest_of"]
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Driver:
+class ClaimOwner:
     """A process that trains and claims the trials that it is about to train.
 
     Attributes:
@@ -120,7 +120,7 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def claim(self, driver: Driver, ids: Iterable[str]) -> set[str]:
+    def claim(self, driver: ClaimOwner, ids: Iterable[str]) -> set[str]:
         """Claims trials for a driver: those of some ids that are neither stored nor claimed.
 
         A claim lasts until its trial is added, by whomever, or its driver is dismissed. A
@@ -135,11 +135,11 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def claimed(self, ids: Iterable[str]) -> dict[str, Driver]:
+    def claimed(self, ids: Iterable[str]) -> dict[str, ClaimOwner]:
         """Who holds those of some trials that are claimed, with its latest beat."""
 
     @abstractmethod
-    def drivers(self) -> list[Driver]:
+    def drivers(self) -> list[ClaimOwner]:
         """Every driver that the store knows, in the order of their ids."""
 
     @abstractmethod
@@ -190,9 +190,9 @@ class Store(ABC):
             StoreError: if a trial's row was altered so that it cannot be read; it is named.
         """
 
-    def outcomes(self, ids: Iterable[str], curves: bool = False) -> dict[str, Outcome]:
+    def outcomes(self, ids: Iterable[str], curves: bool = False) -> dict[str, TrialSummary]:
         """What judging keeps of the trials of some ids; see `results`."""
-        return {each: outcome_of(result) for each, result in self.results(ids, curves).items()}
+        return {each: summarize_trial(result) for each, result in self.results(ids, curves).items()}
 
     @abstractmethod
     def put_study(self, record: StudyRecord) -> None:

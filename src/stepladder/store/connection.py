@@ -33,12 +33,12 @@ __all__ = [
     "WRITES",
     "Address",
     "ConnectionLostError",
-    "again_if_cut",
-    "connected",
-    "explained",
-    "looking_engine",
+    "connect_with_retry",
     "parse",
+    "readonly_engine",
+    "retry_on_disconnect",
     "store_engine",
+    "translated_errors",
 ]
 
 IN_MEMORY = "a store in memory"
@@ -181,7 +181,7 @@ def store_engine(address: Address, timeout: float) -> sa.Engine:
     return engine
 
 
-def looking_engine(path: Path) -> sa.Engine:
+def readonly_engine(path: Path) -> sa.Engine:
     """An engine that reads a SQLite file without leaving a trace of it."""
     # A reader of a WAL file leaves -wal and -shm files behind, unless told that it is immutable;
     # that it is not when there is a -wal file, whose pages must be read too.
@@ -256,7 +256,7 @@ class ConnectionLostError(RunError):
     """The connection to a server was cut within a transaction, which was undone or committed."""
 
 
-def connected(engine: sa.Engine, timeout: float) -> sa.Connection:
+def connect_with_retry(engine: sa.Engine, timeout: float) -> sa.Connection:
     """A connection; a server that has gone is waited for.
 
     Raises:
@@ -272,7 +272,7 @@ def connected(engine: sa.Engine, timeout: float) -> sa.Connection:
             time.sleep(_PAUSE)
 
 
-def again_if_cut(method: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+def retry_on_disconnect(method: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """A method that is called once more when its connection was cut; twice must do no harm."""
 
     @wraps(method)
@@ -319,7 +319,7 @@ _SQLITE: dict[str, tuple[str, str, bool]] = {
 
 
 @contextmanager
-def explained(address: Address, opening: bool = False) -> Iterator[None]:
+def translated_errors(address: Address, opening: bool = False) -> Iterator[None]:
     """Turns whatever the database raises within into an error that a user can act on.
 
     Args:

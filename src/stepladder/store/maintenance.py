@@ -11,14 +11,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from stepladder.errors import StoreError
-from stepladder.store.connection import BARE, IN_MEMORY, Address, explained, parse
+from stepladder.store.connection import BARE, IN_MEMORY, Address, parse, translated_errors
 from stepladder.store.opening import opened
 from stepladder.store.rows import decode_look, decode_study, is_same_study
 from stepladder.store.schema import claims, epochs, looks, probes, studies, trials
 from stepladder.store.sql import SqlStore
 from stepladder.store.statements import chunks, insert_new
 
-__all__ = ["Copied", "Examined", "copied", "examined", "vacuumed"]
+__all__ = ["Copied", "Examined", "check_store", "copy_store", "vacuum_store"]
 
 _SHOWN = 5
 
@@ -42,7 +42,7 @@ class Examined:
     knows_studies: bool
 
 
-def examined(store: SqlStore) -> Examined:
+def check_store(store: SqlStore) -> Examined:
     """Looks at every page, reference and row; nothing is changed.
 
     Raises:
@@ -66,7 +66,7 @@ def examined(store: SqlStore) -> Examined:
     return Examined(tuple(faults), tuple(sound), numerics, len(definitions), not unread)
 
 
-def vacuumed(url_or_path: str | Path) -> tuple[int, int]:
+def vacuum_store(url_or_path: str | Path) -> tuple[int, int]:
     """Gives the room that deleted rows held back to the disk.
 
     Returns:
@@ -78,7 +78,7 @@ def vacuumed(url_or_path: str | Path) -> tuple[int, int]:
     """
     with opened(url_or_path, create=False, timeout=60.0) as store:
         before = _size(store)
-        with explained(store.address), store.engine.connect() as connection:
+        with translated_errors(store.address), store.engine.connect() as connection:
             options = {} if store.address.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
             bare = connection.execution_options(**{BARE: True}, **options)
             bare.exec_driver_sql("VACUUM")
@@ -168,7 +168,7 @@ class Copied:
     kept: tuple[str, ...]
 
 
-def copied(source: str | Path, target: str | Path) -> Copied:
+def copy_store(source: str | Path, target: str | Path) -> Copied:
     """Copies every trial, study and look from one store to another, which is made if need be.
 
     Rows go over as they are, and only after they were read as trials: one that was altered is

@@ -13,10 +13,10 @@ from stepladder.errors import NoStoreError, StoreError
 from stepladder.store.connection import (
     WRITES,
     Address,
-    explained,
-    looking_engine,
     parse,
+    readonly_engine,
     store_engine,
+    translated_errors,
 )
 from stepladder.store.schema import REVISIONS, VERSION_TABLE, metadata, studies
 from stepladder.store.sql import SqlStore
@@ -36,7 +36,7 @@ def opened(url_or_path: str | Path, create: bool, timeout: float) -> SqlStore:
     address = checked(url_or_path, create)
     engine = store_engine(address, timeout)
     try:
-        with explained(address, opening=True):
+        with translated_errors(address, opening=True):
             _bring_up_to_date(engine, address, create)
     except BaseException:
         engine.dispose()
@@ -171,7 +171,10 @@ def _check_ours(address: Address, path: Path, magic: bytes, create: bool) -> Non
             f"the store {address.shown} must be a SQLite file, found one that begins with "
             f"{magic!r}; {_ELSEWHERE}"
         )
-    with explained(address, opening=True), closing(looking_engine(path).connect()) as connection:
+    with (
+        translated_errors(address, opening=True),
+        closing(readonly_engine(path).connect()) as connection,
+    ):
         revision = _revision(connection, address)
     if revision is None and not create:
         raise NoStoreError(_missing(address, "a database without tables"))

@@ -21,14 +21,14 @@ from stepladder.study.recipe import Recipe
 from stepladder.study.schema import canonical_json
 from stepladder.study.study import Study
 from stepladder.trials.trial import (
-    Curve,
-    Outcome,
+    History,
+    HistorySummary,
     Probes,
     Score,
-    Signs,
     Trial,
     TrialResult,
-    only_answer,
+    TrialSummary,
+    constant_prediction,
     trial_id,
 )
 
@@ -39,6 +39,7 @@ __all__ = [
     "check_digest",
     "check_epochs_digest",
     "decode_look",
+    "decode_or_raise",
     "decode_outcome",
     "decode_probes",
     "decode_study",
@@ -50,7 +51,6 @@ __all__ = [
     "encode_study",
     "encode_trial",
     "is_same_study",
-    "refusing_altered",
     "stored",
     "texts",
     "whole",
@@ -61,7 +61,7 @@ Row = Mapping[Any, Any]  # by column
 Decoded = TypeVar("Decoded")
 
 
-def refusing_altered(
+def decode_or_raise(
     decode: Callable[..., Decoded], name: str, then: str, *given: object
 ) -> Decoded:
     """What a decoder makes of a row.
@@ -159,7 +159,7 @@ def decode_probes(row: Row) -> Probes:
         StoreError: if the row was altered so that it is not what `encode_probes` made.
     """
     name, then = f"the probes of trial {row['trial_id']}", "the trial is shown without them"
-    return refusing_altered(_probes, name, then, row)
+    return decode_or_raise(_probes, name, then, row)
 
 
 def _probes(row: Row) -> Probes:
@@ -224,7 +224,7 @@ def decode_study(row: Row) -> StudyRecord:
     Raises:
         StoreError: if the row was altered so that it is no valid study.
     """
-    return refusing_altered(_study, f"study {row['name']!r}", "run the study again", row)
+    return decode_or_raise(_study, f"study {row['name']!r}", "run the study again", row)
 
 
 def _study(row: Row) -> StudyRecord:
@@ -254,7 +254,7 @@ def decode_look(row: Row) -> Look:
     Raises:
         StoreError: if the row was altered so that it is no look.
     """
-    return refusing_altered(_look, f"look {row['id']}", "the look is forgotten", row)
+    return decode_or_raise(_look, f"look {row['id']}", "the look is forgotten", row)
 
 
 def _look(row: Row) -> Look:
@@ -315,7 +315,7 @@ def check_epochs_digest(row: Row, columns: Columns) -> None:
         raise ValueError("its epochs are not those that were stored")
 
 
-CURVE_FIELDS = tuple(field.name for field in fields(Curve))
+CURVE_FIELDS = tuple(field.name for field in fields(History))
 """The arrays of a curve, each a column of the epochs."""
 
 Epochs = tuple[Sequence[int], Sequence[Sequence[float | None]]]
@@ -383,13 +383,13 @@ def decode_trial(row: Row, epochs: Epochs | None, probes: Probes | None = None) 
         StoreError: if the row was altered so that it is not what `encode_trial` made.
     """
     name, then = f"trial {row['id']}", "it is trained again"
-    return refusing_altered(_trial, name, then, row, epochs, probes)
+    return decode_or_raise(_trial, name, then, row, epochs, probes)
 
 
-def decode_outcome(row: Row, epochs: Epochs | None, probes: Probes | None = None) -> Outcome:
+def decode_outcome(row: Row, epochs: Epochs | None, probes: Probes | None = None) -> TrialSummary:
     """What judging keeps of the trial of a row; see `decode_trial`."""
     name, then = f"trial {row['id']}", "it is trained again"
-    return refusing_altered(_outcome, name, then, row, epochs, probes)
+    return decode_or_raise(_outcome, name, then, row, epochs, probes)
 
 
 def _trial(row: Row, epochs: Epochs | None, probes: Probes | None) -> TrialResult:
@@ -405,9 +405,9 @@ def _trial(row: Row, epochs: Epochs | None, probes: Probes | None) -> TrialResul
     return result
 
 
-def _outcome(row: Row, epochs: Epochs | None, probes: Probes | None) -> Outcome:
+def _outcome(row: Row, epochs: Epochs | None, probes: Probes | None) -> TrialSummary:
     n_test = whole(row, "n_test")
-    outcome = Outcome(
+    outcome = TrialSummary(
         answer=_answer(row["test_predictions"], n_test),
         bits=_packed(row["test_correct"], n_test),
         images=n_test,
@@ -456,13 +456,13 @@ def _score(row: Row, part: str) -> Score:
     return Score(with_nan(row, f"{part}_loss"), with_nan(row, f"{part}_accuracy"))
 
 
-def _curve(row: Row, epochs: Epochs | None) -> Curve:
+def _curve(row: Row, epochs: Epochs | None) -> History:
     if epochs is None:
-        return Curve(*(np.empty(0) for _ in CURVE_FIELDS))
+        return History(*(np.empty(0) for _ in CURVE_FIELDS))
     numbers, columns = epochs
     if list(numbers) != list(range(1, whole(row, "epochs") + 1)):
         raise ValueError(f"its epochs are {_brief(numbers)}, not 1 to {row['epochs']}")
-    curve = Curve(*(np.array(column, np.float64) for column in columns))  # None becomes NaN
+    curve = History(*(np.array(column, np.float64) for column in columns))  # None becomes NaN
     check_epochs_digest(row, {name: getattr(curve, name) for name in CURVE_FIELDS})
     return curve
 
@@ -470,7 +470,7 @@ def _curve(row: Row, epochs: Epochs | None) -> Curve:
 _INFINITIES: dict[str, float] = {"inf": math.inf, "-inf": -math.inf}
 
 
-def _signs_text(signs: Signs) -> str:
+def _signs_text(signs: HistorySummary) -> str:
     values = asdict(signs).items()
     return canonical_json(
         {name: _plain(value) if isinstance(value, float) else value for name, value in values}
@@ -483,7 +483,7 @@ def _plain(number: float) -> float | str | None:
 
 
 @lru_cache(maxsize=1024)  # a table is printed over and over while a study trains
-def _signs(text: str) -> Signs:
+def _signs(text: str) -> HistorySummary:
     """Signs of their JSON; those of a name that is not known are left out.
 
     Raises:
@@ -493,7 +493,7 @@ def _signs(text: str) -> Signs:
     if not isinstance(given, dict):
         raise ValueError(f"signs are {text}, not a table")
     values: dict[str, Any] = {}
-    for field in fields(Signs):
+    for field in fields(HistorySummary):
         value: Any = given.get(field.name, field.default)
         value = math.nan if value is None else value
         if isinstance(value, str) and isinstance(field.default, float):
@@ -501,7 +501,7 @@ def _signs(text: str) -> Signs:
         if type(value) is not type(field.default):
             raise ValueError(f"signs have {value!r} as {field.name}")
         values[field.name] = value
-    return Signs(**values)
+    return HistorySummary(**values)
 
 
 def _brief(numbers: Sequence[int]) -> str:
@@ -523,7 +523,7 @@ def _answer(blob: bytes, n_test: int) -> int | None:
         first = np.frombuffer(zlib.decompressobj().decompress(blob, 2 * _FIRST), "<u2")
         if len(first) == _FIRST and (first != first[0]).any():
             return None
-    return only_answer(_predictions(blob, n_test))
+    return constant_prediction(_predictions(blob, n_test))
 
 
 _FIRST = 64

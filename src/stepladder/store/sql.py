@@ -13,8 +13,14 @@ import sqlalchemy as sa
 
 from stepladder.errors import RunError, StoreError
 from stepladder.store import statements
-from stepladder.store.base import Driver, Look, Store, StudyRecord, digest_of
-from stepladder.store.connection import WRITES, Address, again_if_cut, connected, explained
+from stepladder.store.base import ClaimOwner, Look, Store, StudyRecord, digest_of
+from stepladder.store.connection import (
+    WRITES,
+    Address,
+    connect_with_retry,
+    retry_on_disconnect,
+    translated_errors,
+)
 from stepladder.store.rows import (
     Epochs,
     Row,
@@ -37,7 +43,7 @@ from stepladder.store.statements import (
     probes_by_id,
 )
 from stepladder.study.recipe import Recipe
-from stepladder.trials.trial import Outcome, Probes, TrialResult
+from stepladder.trials.trial import Probes, TrialResult, TrialSummary
 
 __all__ = ["SqlStore"]
 
@@ -67,7 +73,7 @@ class SqlStore(Store):
         self._closed = False
         self._file = address.path.stat() if address.path else None
 
-    @again_if_cut
+    @retry_on_disconnect
     def add(self, result: TrialResult) -> bool:
         """See `Store.add`."""
         row, epoch_rows = encode_trial(result)
@@ -82,37 +88,37 @@ class SqlStore(Store):
                 connection.execute(probes.insert(), probe_row)
         return True
 
-    @again_if_cut
-    def claim(self, driver: Driver, ids: Iterable[str]) -> set[str]:
+    @retry_on_disconnect
+    def claim(self, driver: ClaimOwner, ids: Iterable[str]) -> set[str]:
         """See `Store.claim`."""
         with self.transaction(writes=True) as connection:
             return statements.claim(connection, driver, ids)
 
-    @again_if_cut
-    def claimed(self, ids: Iterable[str]) -> dict[str, Driver]:
+    @retry_on_disconnect
+    def claimed(self, ids: Iterable[str]) -> dict[str, ClaimOwner]:
         """See `Store.claimed`."""
         with self.transaction() as connection:
             return dict(statements.claimed(connection, ids))
 
-    @again_if_cut
-    def drivers(self) -> list[Driver]:
+    @retry_on_disconnect
+    def drivers(self) -> list[ClaimOwner]:
         """See `Store.drivers`."""
         with self.transaction() as connection:
             return statements.every_driver(connection)
 
-    @again_if_cut
+    @retry_on_disconnect
     def beat(self, driver_id: str) -> bool:
         """See `Store.beat`."""
         with self.transaction(writes=True) as connection:
             return statements.beat(connection, driver_id)
 
-    @again_if_cut
+    @retry_on_disconnect
     def dismiss(self, driver_id: str, beat: int | None = None) -> bool:
         """See `Store.dismiss`."""
         with self.transaction(writes=True) as connection:
             return statements.dismiss(connection, driver_id, beat)
 
-    @again_if_cut
+    @retry_on_disconnect
     def timings(self, dataset: str, engine: str) -> list[tuple[Recipe, float]]:
         """See `Store.timings`."""
         query = sa.select(trials.c.recipe, trials.c.seconds).where(
@@ -122,7 +128,7 @@ class SqlStore(Store):
             read = [decode_timing(*row) for row in connection.execute(query)]
         return [each for each in read if each is not None]
 
-    @again_if_cut
+    @retry_on_disconnect
     def has(self, ids: Iterable[str]) -> set[str]:
         """See `Store.has`."""
         found: set[str] = set()
@@ -133,13 +139,13 @@ class SqlStore(Store):
                 )
         return found
 
-    @again_if_cut
+    @retry_on_disconnect
     def results(self, ids: Iterable[str], curves: bool = True) -> dict[str, TrialResult]:
         """See `Store.results`."""
         return self._decoded(decode_trial, ids, curves)
 
-    @again_if_cut
-    def outcomes(self, ids: Iterable[str], curves: bool = False) -> dict[str, Outcome]:
+    @retry_on_disconnect
+    def outcomes(self, ids: Iterable[str], curves: bool = False) -> dict[str, TrialSummary]:
         """See `Store.outcomes`."""
         return self._decoded(decode_outcome, ids, curves)
 
@@ -162,7 +168,7 @@ class SqlStore(Store):
                         found[trial_id] = decode(rows[trial_id], given, inside.get(trial_id))
         return found
 
-    @again_if_cut
+    @retry_on_disconnect
     def put_study(self, record: StudyRecord) -> None:
         """See `Store.put_study`."""
         row = encode_study(record)
@@ -193,7 +199,7 @@ class SqlStore(Store):
                     f"holds, found no study {name!r}; put it there first"
                 )
 
-    @again_if_cut
+    @retry_on_disconnect
     def study(self, name: str) -> StudyRecord | None:
         """See `Store.study`."""
         with self.transaction() as connection:
@@ -201,7 +207,7 @@ class SqlStore(Store):
             row = connection.execute(query).mappings().first()
         return None if row is None else decode_study(row)
 
-    @again_if_cut
+    @retry_on_disconnect
     def studies(self) -> list[StudyRecord]:
         """See `Store.studies`."""
         with self.transaction() as connection:
@@ -209,7 +215,7 @@ class SqlStore(Store):
         # Sorted here, for databases sort texts each in its own way.
         return [decode_study(row) for row in sorted(rows, key=lambda row: str(row["name"]))]
 
-    @again_if_cut
+    @retry_on_disconnect
     def look(self, study: str, fingerprint: str, trial_ids: Iterable[str], command: str) -> int:
         """See `Store.look`."""
         shown = set(trial_ids)
@@ -227,7 +233,7 @@ class SqlStore(Store):
                 insert_new(connection, looks, [row], "fingerprint", "digest")
             return connection.execute(counted).scalar_one()
 
-    @again_if_cut
+    @retry_on_disconnect
     def looks(self, fingerprint: str) -> list[Look]:
         """See `Store.looks`."""
         query = sa.select(looks).where(looks.c.fingerprint == fingerprint).order_by(looks.c.id)
@@ -255,7 +261,10 @@ class SqlStore(Store):
                 )
             if writes:
                 self._check_file_is_there()
-            with explained(self.address), connected(self.engine, self._timeout) as connection:
+            with (
+                translated_errors(self.address),
+                connect_with_retry(self.engine, self._timeout) as connection,
+            ):
                 options: dict[str, Any] = {WRITES: writes}
                 if not writes and not self.address.is_sqlite:
                     options["isolation_level"] = "REPEATABLE READ"  # all queries see one state

@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from stepladder.store.base import Driver
-from stepladder.store.rows import CURVE_FIELDS, Epochs, Row, decode_probes, refusing_altered, whole
+from stepladder.store.base import ClaimOwner
+from stepladder.store.rows import CURVE_FIELDS, Epochs, Row, decode_or_raise, decode_probes, whole
 from stepladder.store.schema import claims, drivers, epochs, probes, trials
 from stepladder.trials.trial import Probes
 
@@ -59,7 +59,7 @@ def now() -> str:
 _DRIVER = [drivers.c.id, drivers.c.place, drivers.c.process, drivers.c.beat]
 
 
-def claim(connection: sa.Connection, driver: Driver, ids: Iterable[str]) -> set[str]:
+def claim(connection: sa.Connection, driver: ClaimOwner, ids: Iterable[str]) -> set[str]:
     """See `Store.claim`."""
     known = {
         "id": driver.id,
@@ -83,7 +83,7 @@ def claim(connection: sa.Connection, driver: Driver, ids: Iterable[str]) -> set[
     return held
 
 
-def claimed(connection: sa.Connection, ids: Iterable[str]) -> Iterator[tuple[str, Driver]]:
+def claimed(connection: sa.Connection, ids: Iterable[str]) -> Iterator[tuple[str, ClaimOwner]]:
     """See `Store.claimed`."""
     joined = sa.select(claims.c.trial_id, *_DRIVER).join(drivers)
     for chunk in chunks(ids):
@@ -91,7 +91,7 @@ def claimed(connection: sa.Connection, ids: Iterable[str]) -> Iterator[tuple[str
             yield row["trial_id"], _driver(row)
 
 
-def every_driver(connection: sa.Connection) -> list[Driver]:
+def every_driver(connection: sa.Connection) -> list[ClaimOwner]:
     """See `Store.drivers`."""
     rows = connection.execute(sa.select(*_DRIVER)).mappings().all()
     return [_driver(row) for row in sorted(rows, key=lambda row: str(row["id"]))]
@@ -111,12 +111,12 @@ def dismiss(connection: sa.Connection, driver_id: str, at: int | None) -> bool:
     return connection.execute(gone).rowcount == 1  # its claims go with it
 
 
-def _driver(row: Row) -> Driver:
-    return refusing_altered(_read, f"driver {row['id']}", "its claims are free again", row)
+def _driver(row: Row) -> ClaimOwner:
+    return decode_or_raise(_read, f"driver {row['id']}", "its claims are free again", row)
 
 
-def _read(row: Row) -> Driver:
-    return Driver(row["id"], row["place"], row["process"], whole(row, "beat"))
+def _read(row: Row) -> ClaimOwner:
+    return ClaimOwner(row["id"], row["place"], row["process"], whole(row, "beat"))
 
 
 def probes_by_id(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Probes]:

@@ -12,7 +12,7 @@ from pydantic import Field, field_validator
 
 from stepladder.errors import StudyError
 from stepladder.study.recipe import Recipe
-from stepladder.study.schema import Value, did_you_mean
+from stepladder.study.schema import FrozenModel, did_you_mean
 from stepladder.study.techniques import Technique, as_change
 
 __all__ = [
@@ -28,8 +28,8 @@ __all__ = [
     "arms",
     "cells",
     "changed",
-    "combined",
     "every_combination",
+    "factorial_techniques",
     "fraction",
     "instead_name",
     "main_of",
@@ -57,10 +57,10 @@ class Arm:
     technique: str | None = None
 
 
-class ExplicitArm(Value):
+class ExplicitArm(FrozenModel):
     """An arm of the design `explicit`: changes to the base under a name."""
 
-    holds: ClassVar[dict[str, type[Value]]] = {"change": Recipe}  # for advice in errors
+    holds: ClassVar[dict[str, type[FrozenModel]]] = {"change": Recipe}  # for advice in errors
 
     name: str = Field(
         min_length=1, max_length=500, description="The arm's name.", examples=["wide"]
@@ -255,7 +255,7 @@ class Cell:
     arm: str
 
 
-def combined(kind: Kind, base: Arm, techniques: Sequence[Technique]) -> tuple[Arm, ...]:
+def factorial_techniques(kind: Kind, base: Arm, techniques: Sequence[Technique]) -> tuple[Arm, ...]:
     """The combinations, each compared with the base, and alternatives beside all techniques.
 
     Args:
@@ -280,7 +280,7 @@ def with_cells(
     """The arms of all combinations, equal recipes once, and which arm each combination is.
 
     Raises:
-        StudyError: as for `combined`.
+        StudyError: as for `factorial_techniques`.
     """
     _check_count(kind, len(main))
     for technique in main:
@@ -362,7 +362,7 @@ def arms(
     elif design == "explicit":
         made = _explicit(start, explicit)
     else:
-        made = combined(design, start, techniques)
+        made = factorial_techniques(design, start, techniques)
     _check_names([arm.name for arm in made])
     return made
 

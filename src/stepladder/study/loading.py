@@ -14,8 +14,8 @@ from typing import Any, Self
 from pydantic import Field, PrivateAttr, field_validator
 
 from stepladder.errors import StudyError
-from stepladder.files import usable
-from stepladder.study.schema import Value, did_you_mean
+from stepladder.files import validate_path
+from stepladder.study.schema import FrozenModel, did_you_mean
 
 __all__ = [
     "BUILT_IN_DATASETS",
@@ -23,9 +23,9 @@ __all__ = [
     "BUILT_IN_TABLES",
     "MODEL_SCHEMA",
     "ModelFile",
-    "anchored",
-    "put",
     "read",
+    "resolve_paths",
+    "set_key",
 ]
 
 _BUILT_IN = resources.files("stepladder.study").joinpath("builtin")
@@ -35,7 +35,7 @@ _EXAMPLE = 'write model = "conv.py:build"'
 _NAMED = re.compile(r"(?P<file>[^:]+):(?P<function>[^:]+)")
 
 
-class ModelFile(Value):
+class ModelFile(FrozenModel):
     """A function `build(recipe, input_shape, classes)` in a file beside the study.
 
     Two are equal when file, function and content are, wherever the file lies.
@@ -226,7 +226,7 @@ def read(
     """
     if str(source) in built_in:
         return _BUILT_IN.joinpath(f"{source}.toml").read_text("utf-8"), None
-    path = usable(source, what.upper())
+    path = validate_path(source, what.upper())
     try:
         return path.read_text("utf-8"), path.resolve().parent
     except FileNotFoundError:
@@ -249,7 +249,7 @@ def read(
         ) from None
 
 
-def put(values: dict[str, Any], path: str, value: object) -> None:
+def set_key(values: dict[str, Any], path: str, value: object) -> None:
     """Sets the value at a dotted path, making tables on the way.
 
     Raises:
@@ -267,7 +267,7 @@ def put(values: dict[str, Any], path: str, value: object) -> None:
     values[last] = value
 
 
-def anchored(values: dict[str, Any], directory: Path | None) -> dict[str, Any]:
+def resolve_paths(values: dict[str, Any], directory: Path | None) -> dict[str, Any]:
     """The values with what they name on the disk taken relative to the study file's folder.
 
     Args:

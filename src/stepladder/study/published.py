@@ -13,9 +13,15 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from stepladder.errors import StudyError
 from stepladder.study.designs import ExplicitArm, applied
-from stepladder.study.loading import BUILT_IN_TABLES, anchored, put, read
+from stepladder.study.loading import BUILT_IN_TABLES, read, resolve_paths, set_key
 from stepladder.study.recipe import Recipe
-from stepladder.study.schema import Value, did_you_mean, list_to_tuple, on_its_own, repeated
+from stepladder.study.schema import (
+    FrozenModel,
+    did_you_mean,
+    duplicate_names,
+    list_to_tuple,
+    own_errors,
+)
 from stepladder.study.study import DatasetSource, Study, epochs_into_base
 from stepladder.study.techniques import CATALOGUE, Technique, as_change, as_techniques, find
 
@@ -91,10 +97,10 @@ def figure_of(given: object) -> Figure:
     )
 
 
-class Changes(Value):
+class Changes(FrozenModel):
     """What makes a recipe of the table's base: techniques, one on the other, and then fields."""
 
-    holds: ClassVar[dict[str, type[Value]]] = {"change": Recipe}  # for advice in errors
+    holds: ClassVar[dict[str, type[FrozenModel]]] = {"change": Recipe}  # for advice in errors
 
     techniques: Annotated[tuple[Technique, ...] | None, BeforeValidator(as_techniques)] = Field(
         default=None,
@@ -127,10 +133,10 @@ class Changes(Value):
         return made.changed(self.change) if self.change else made
 
 
-class Protocol(Value):
+class Protocol(FrozenModel):
     """One way in which the whole table may have been trained."""
 
-    holds: ClassVar[dict[str, type[Value]]] = {"change": Recipe}
+    holds: ClassVar[dict[str, type[FrozenModel]]] = {"change": Recipe}
 
     name: str = Field(min_length=1, max_length=200, description="Its name.", examples=["batch 32"])
     change: dict[str, Any] = Field(
@@ -291,7 +297,7 @@ class Candidate:
         return f"{self.reading}, {self.protocol}" if self.protocol else self.reading
 
 
-class PublishedTable(Value):
+class PublishedTable(FrozenModel):
     """A table of accuracies that somebody published, with what each row may stand for.
 
     Raises:
@@ -359,8 +365,8 @@ class PublishedTable(Value):
     @model_validator(mode="after")
     def _agrees(self) -> PublishedTable:
         problems = [
-            *repeated("row", [row.name for row in self.rows]),
-            *repeated("protocol", [each.name for each in self.protocols]),
+            *duplicate_names("row", [row.name for row in self.rows]),
+            *duplicate_names("protocol", [each.name for each in self.protocols]),
             *(line for row in self.rows for line in self._row_problems(row)),
         ]
         if not self.rows:
@@ -386,7 +392,7 @@ class PublishedTable(Value):
         known = [each.name for each in self.protocols]
         problems = unknown(f"row {row.name!r}: above", "another row", [row.above or ""], others)
         names = [each.called for each in row.read()]
-        problems += repeated(f"row {row.name!r}: reading", names)
+        problems += duplicate_names(f"row {row.name!r}: reading", names)
         for each in row.read():
             where = f"row {row.name!r}, reading {each.called!r}: protocols"
             problems += unknown(where, "protocols of the table", each.protocols, known)
@@ -442,7 +448,7 @@ class PublishedTable(Value):
             )
         # The base's data are what a study's sizes tell, so it is one that uses all there are.
         first = next((each for each in arms if each.train_examples is None), next(iter(arms)))
-        with on_its_own():
+        with own_errors():
             others = [
                 ExplicitArm(name=name, change=_difference(recipe, first))
                 for recipe, name in arms.items() if recipe != first
@@ -506,9 +512,9 @@ class PublishedTable(Value):
         except tomllib.TOMLDecodeError as error:
             raise StudyError(f"must be TOML: {error}; mend that line", str(source)) from None
         for path, value in (settings or {}).items():
-            put(values, path, value)
+            set_key(values, path, value)
         try:
-            return cls(**anchored(values, directory))
+            return cls(**resolve_paths(values, directory))
         except StudyError as error:
             raise StudyError(error.problems, str(source)) from None
 

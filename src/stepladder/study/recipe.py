@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from stepladder.study.schema import Value, list_to_tuple
+from stepladder.study.schema import FrozenModel, list_to_tuple
 
 __all__ = [
     "DISTORTIONS",
@@ -121,7 +121,7 @@ class FieldRole:
     confound: str | None = None
 
 
-class Recipe(Value):
+class Recipe(FrozenModel):
     """One training, declared: network, optimizer, regularisers, data preparation.
 
     Two recipes are equal when every field is; `fingerprint` is the same on every machine.

@@ -18,22 +18,22 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from stepladder.errors import StudyError
 
 __all__ = [
-    "Value",
+    "FrozenModel",
     "canonical_json",
     "did_you_mean",
     "digest",
+    "duplicate_names",
     "fingerprint",
     "list_to_tuple",
     "nearest",
-    "on_its_own",
+    "own_errors",
     "problems_of",
-    "repeated",
 ]
 
 _inside_another: ContextVar[bool] = ContextVar("_inside_another", default=False)
 
 
-class Value(BaseModel):
+class FrozenModel(BaseModel):
     """A strict, frozen, hashable value that explains what is wrong with its fields.
 
     Raises:
@@ -78,7 +78,7 @@ class Value(BaseModel):
         Raises:
             StudyError: if a field is unknown or the result is not valid.
         """
-        with on_its_own():
+        with own_errors():
             return type(self)(**{**dict(self), **change})
 
     @property
@@ -97,7 +97,7 @@ class Value(BaseModel):
 
 
 @contextmanager
-def on_its_own() -> Iterator[None]:
+def own_errors() -> Iterator[None]:
     """Values made here report for themselves, also while another is being made."""
     token = _inside_another.set(False)
     try:
@@ -275,7 +275,7 @@ def _shown(value: object) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def repeated(what: str, names: Sequence[str]) -> list[str]:
+def duplicate_names(what: str, names: Sequence[str]) -> list[str]:
     """Names that stand for two things, a line each."""
     twice = [name for name, count in Counter(names).items() if count > 1]
     return [f"{what} names must differ, found {name!r} twice; rename one" for name in twice]

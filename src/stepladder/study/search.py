@@ -14,14 +14,14 @@ from pydantic import Field
 
 from stepladder.errors import StudyError
 from stepladder.study.recipe import FIELD_ROLES, Recipe
-from stepladder.study.schema import Value, did_you_mean
+from stepladder.study.schema import FrozenModel, did_you_mean
 from stepladder.study.search_space import (
     LAYERS,
     UNITS,
     Dimension,
     Parameter,
     dimensions,
-    drawn,
+    draw_values,
     recipe_of,
 )
 
@@ -43,7 +43,7 @@ QUASI_RANDOM = "quasi-random"
 BATCH = 16
 
 
-class Search(Value):
+class Search(FrozenModel):
     """A search over a space: candidates are drawn, trained in populations, and thinned out."""
 
     space: dict[str, Parameter] = Field(
@@ -359,7 +359,7 @@ def _contradictions(
 ) -> list[str]:
     """Recipes of the space that contradict themselves, or dimensions that are never drawn."""
     for places in _corners(every):
-        params = drawn(every, places, base)
+        params = draw_values(every, places, base)
         try:
             recipe_of(params, space, base)
         except StudyError as error:
@@ -394,7 +394,7 @@ def _never_drawn(every: Sequence[Dimension], base: Recipe) -> list[str]:
     grids = [_places(each) if each.name in deciding else _CORNERS[:1] for each in every]
     if prod(map(len, grids)) > MOST_TRIED:
         return []
-    seen = {name for places in product(*grids) for name in drawn(every, places, base)}
+    seen = {name for places in product(*grids) for name in draw_values(every, places, base)}
     return [each.name for each in every if each.name not in seen]
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from stepladder.study.recipe import NONE, Recipe
-from stepladder.study.schema import Value, list_to_tuple
+from stepladder.study.schema import FrozenModel, list_to_tuple
 
 __all__ = [
     "LAYERS",
@@ -22,7 +22,7 @@ __all__ = [
     "Params",
     "as_choice",
     "dimensions",
-    "drawn",
+    "draw_values",
     "is_active",
     "layer_counts",
     "recipe_of",
@@ -58,7 +58,7 @@ def _allowed_values(given: object) -> object:
     }
 
 
-class Parameter(Value):
+class Parameter(FrozenModel):
     """What one field of a recipe is drawn from, with the names of Optuna's distributions.
 
     Raises:
@@ -273,7 +273,9 @@ def _is_among(value: object, allowed: Sequence[object]) -> bool:
                for each in allowed)  # fmt: skip
 
 
-def drawn(every: Sequence[Dimension], places: Sequence[float], base: Recipe) -> dict[str, Choice]:
+def draw_values(
+    every: Sequence[Dimension], places: Sequence[float], base: Recipe
+) -> dict[str, Choice]:
     """The values at a point of the unit cube, those of inactive dimensions left out.
 
     Args:

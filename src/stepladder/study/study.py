@@ -35,12 +35,12 @@ from stepladder.study.loading import (
     BUILT_IN_STUDIES,
     MODEL_SCHEMA,
     ModelFile,
-    anchored,
-    put,
     read,
+    resolve_paths,
+    set_key,
 )
 from stepladder.study.recipe import Recipe
-from stepladder.study.schema import Value, did_you_mean, list_to_tuple, repeated
+from stepladder.study.schema import FrozenModel, did_you_mean, duplicate_names, list_to_tuple
 from stepladder.study.search import Search, search_problems
 from stepladder.study.techniques import Technique, as_techniques
 from stepladder.study.tuning import Tuning, default_grid, grid_problems
@@ -54,15 +54,15 @@ __all__ = [
     "DatasetSource",
     "Reported",
     "Study",
+    "check_explicit_arms",
+    "check_factorial_size",
+    "check_instead_of",
+    "check_model",
+    "check_reported",
+    "collapse_auto_replicates",
     "epochs_into_base",
-    "lost_reports",
-    "lost_siblings",
-    "misplaced_arms",
-    "stray_model",
-    "too_many",
-    "with_most",
+    "expand_auto_replicates",
     "with_most_in_schema",
-    "without_most",
 ]
 
 
@@ -88,7 +88,7 @@ def epochs_into_base(given: Any) -> Any:  # noqa: ANN401 - whatever the file hol
     return {**rest, "base": {**base, "epochs": given["epochs"]}}
 
 
-class CsvDataset(Value):
+class CsvDataset(FrozenModel):
     """A table of examples: one row an example, one column the label, the others its inputs."""
 
     csv: str = Field(min_length=1, description="The file.", examples=["digits.csv"])
@@ -110,7 +110,7 @@ DatasetSource = Annotated[
 """A built-in name or a path, or a table of its own."""
 
 
-class Reported(Value):
+class Reported(FrozenModel):
     """Test accuracies that somebody published for a study's arms, shown beside ours."""
 
     source: str = Field(
@@ -122,7 +122,7 @@ class Reported(Value):
     )
 
 
-def stray_model(built_by: str | None, model: ModelFile | None) -> list[str]:
+def check_model(built_by: str | None, model: ModelFile | None) -> list[str]:
     """A base recipe that says what builds its network in a study that does not.
 
     Args:
@@ -137,7 +137,7 @@ def stray_model(built_by: str | None, model: ModelFile | None) -> list[str]:
     ]
 
 
-def lost_siblings(techniques: Iterable[Technique]) -> list[str]:
+def check_instead_of(techniques: Iterable[Technique]) -> list[str]:
     """Techniques that would take the place of one that is not there."""
     problems: list[str] = []
     rungs: list[str] = []
@@ -154,7 +154,7 @@ def lost_siblings(techniques: Iterable[Technique]) -> list[str]:
     return problems
 
 
-def lost_reports(reported: Iterable[str], names: Sequence[str]) -> list[str]:
+def check_reported(reported: Iterable[str], names: Sequence[str]) -> list[str]:
     """Published figures of what is not in the study."""
     listed = f"the names are {', '.join(names)}"
     return [
@@ -165,7 +165,7 @@ def lost_reports(reported: Iterable[str], names: Sequence[str]) -> list[str]:
     ]
 
 
-def misplaced_arms(
+def check_explicit_arms(
     design: str, techniques: Sequence[Technique], declared: Sequence[ExplicitArm]
 ) -> list[str]:
     """Arms that the design would not look at, or techniques that it would not."""
@@ -183,7 +183,7 @@ def misplaced_arms(
     return []
 
 
-def too_many(
+def check_factorial_size(
     design: str, techniques: Sequence[Technique], replicates: int, epochs: int
 ) -> list[str]:
     """A full factorial beyond what can be trained, with what it would come to."""
@@ -215,7 +215,7 @@ def with_most_in_schema(schema: dict[str, Any]) -> None:
     }
 
 
-def with_most(given: Mapping[str, Any]) -> Mapping[str, Any]:
+def expand_auto_replicates(given: Mapping[str, Any]) -> Mapping[str, Any]:
     """A study's values with "auto" as what it stands for.
 
     Raises:
@@ -232,7 +232,7 @@ def with_most(given: Mapping[str, Any]) -> Mapping[str, Any]:
     return given
 
 
-def without_most(values: Mapping[str, Any]) -> dict[str, Any]:
+def collapse_auto_replicates(values: Mapping[str, Any]) -> dict[str, Any]:
     """The reverse, for a file that people read."""
     made: dict[str, Any] = {}
     for key, value in values.items():
@@ -243,7 +243,7 @@ def without_most(values: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
-class Study(Value):
+class Study(FrozenModel):
     """A base recipe, the techniques to judge, and how they are to be compared.
 
     Raises:
@@ -349,7 +349,7 @@ class Study(Value):
     @model_validator(mode="before")
     @classmethod
     def _auto(cls, given: Any) -> Any:  # noqa: ANN401 - whatever the file holds
-        return with_most(given) if isinstance(given, Mapping) else given
+        return expand_auto_replicates(given) if isinstance(given, Mapping) else given
 
     @model_validator(mode="before")
     @classmethod
@@ -381,19 +381,19 @@ class Study(Value):
         names = [self.base_name, *(each.name for each in self.techniques)]
         published = self.reported.test_accuracy if self.reported else {}
         problems = [
-            *stray_model(self.base.model, self.model),
-            *repeated("technique", names),
-            *lost_siblings(self.techniques),
-            *lost_reports(published, [*names, *(arm.name for arm in self.explicit)]),
-            *misplaced_arms(self.design, self.techniques, self.explicit),
+            *check_model(self.base.model, self.model),
+            *duplicate_names("technique", names),
+            *check_instead_of(self.techniques),
+            *check_reported(published, [*names, *(arm.name for arm in self.explicit)]),
+            *check_explicit_arms(self.design, self.techniques, self.explicit),
         ]
         if self.tuned is not None:
             problems += grid_problems(self.tuned, self.base, self.techniques, self.explicit)
         if self.search is not None:
             problems += search_problems(self.search, self.base)
-        too = too_many(self.design, self.techniques, self.replicates, self.base.epochs)
+        too = check_factorial_size(self.design, self.techniques, self.replicates, self.base.epochs)
         try:
-            if not too and not lost_siblings(self.techniques):
+            if not too and not check_instead_of(self.techniques):
                 self.arms  # noqa: B018 - made once to find contradictions
         except StudyError as error:
             problems += error.problems
@@ -444,9 +444,9 @@ class Study(Value):
                 path = "epochs" if "epochs" in values else "base.epochs"
             if path == "replicates" and value != "auto":  # a number takes the place of a most
                 values.pop("most_replicates", None)
-            put(values, path, value)
+            set_key(values, path, value)
         try:
-            return cls(**anchored(values, directory))
+            return cls(**resolve_paths(values, directory))
         except StudyError as error:
             raise StudyError(error.problems, str(source)) from None
 
@@ -454,7 +454,7 @@ class Study(Value):
         """The study as a TOML file that `load` reads back to an equal study."""
         values = self.model_dump(mode="json", by_alias=True, exclude_none=True)
         values["base"].pop("model", None)  # follows from the study's
-        return tomli_w.dumps(without_most(values))
+        return tomli_w.dumps(collapse_auto_replicates(values))
 
 
 def _built_by(model: ModelFile, base: object) -> object:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pydantic import Field, field_validator, model_validator
 
 from stepladder.study.recipe import NONE, Recipe
-from stepladder.study.schema import Value, did_you_mean
+from stepladder.study.schema import FrozenModel, did_you_mean
 
 __all__ = ["CATALOGUE", "Technique", "as_change", "as_techniques", "find"]
 
@@ -20,7 +20,7 @@ def as_techniques(given: object) -> object:
     return tuple({"name": each} if isinstance(each, str) else each for each in given)
 
 
-class Technique(Value):
+class Technique(FrozenModel):
     """A named change to a recipe.
 
     A name of the catalogue brings its change, failure and paper; what is given beside it
@@ -30,7 +30,7 @@ class Technique(Value):
         StudyError: if the name is unknown and has no change, or the change is not valid.
     """
 
-    holds: ClassVar[dict[str, type[Value]]] = {"change": Recipe}  # for advice in errors
+    holds: ClassVar[dict[str, type[FrozenModel]]] = {"change": Recipe}  # for advice in errors
 
     name: str = Field(
         min_length=1,

@@ -12,7 +12,7 @@ from pydantic import Field, field_validator
 from stepladder.errors import StudyError
 from stepladder.study.designs import ExplicitArm
 from stepladder.study.recipe import Recipe
-from stepladder.study.schema import Value, did_you_mean
+from stepladder.study.schema import FrozenModel, did_you_mean
 from stepladder.study.techniques import Technique
 
 __all__ = [
@@ -22,7 +22,7 @@ __all__ = [
     "candidates",
     "default_grid",
     "grid_problems",
-    "widened",
+    "widen_grid",
     "with_values",
 ]
 
@@ -37,7 +37,7 @@ Grid = Mapping[str, tuple[float, ...]]
 _STEPS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 
 
-class Tuning(Value):
+class Tuning(FrozenModel):
     """How nuisance hyperparameters are tuned, the same for every arm."""
 
     replicates: int = Field(
@@ -94,7 +94,7 @@ def candidates(grid: Grid) -> tuple[dict[str, float], ...]:
     return tuple(dict(zip(grid, values, strict=True)) for values in product(*grid.values()))
 
 
-def widened(grid: Grid, field: str, upwards: bool) -> dict[str, tuple[float, ...]]:
+def widen_grid(grid: Grid, field: str, upwards: bool) -> dict[str, tuple[float, ...]]:
     """A grid with one more value of a field, its pattern of steps continued.
 
     The new value stands to the last as the one before it stood to its neighbour two steps back,

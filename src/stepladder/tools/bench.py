@@ -22,7 +22,7 @@ import numpy as np
 from stepladder.errors import InputError, WorkerError
 from stepladder.execution.machine import Settings
 from stepladder.execution.progress import QuietProgress
-from stepladder.report.wording import counted
+from stepladder.report.wording import plural
 from stepladder.runs.run import run_study
 from stepladder.study.recipe import Recipe
 from stepladder.study.study import Study
@@ -602,7 +602,7 @@ def as_text(bench: Bench) -> str:
             *_aligned([_HEADS, *rows]),
             "",
             f"floor        float32 matrix products of {floor.side} × {floor.side} in "
-            f"{counted(_cores(bench), 'pinned process', 'pinned processes')}:",
+            f"{plural(_cores(bench), 'pinned process', 'pinned processes')}:",
             f"             {floor.rate / 1e9:.1f} GFLOP/s by {floor.library} ({others}); "
             f"a trial·epoch is {work.operations / 1e9:.3g} GFLOP",
             "first epoch  after starting a process: imports, data and compiling",

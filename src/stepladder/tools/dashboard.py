@@ -25,16 +25,16 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from stepladder.errors import InputError, OutputError, StepladderError
-from stepladder.hpo.plan import SoFar, of_run, with_candidates
+from stepladder.hpo.plan import SearchStatus, of_run, with_candidates
 from stepladder.report.comparison import comparison_as_html
 from stepladder.report.figures import figures_of
 from stepladder.report.figures.base import Plot
 from stepladder.report.figures.search import thinned_plot
 from stepladder.report.html import as_html, drawn, rendered
 from stepladder.report.search import CANDIDATE_HEADS, LEADING, candidate_row, sampling_text
-from stepladder.report.tables import SideTable
+from stepladder.report.tables import TextTable
 from stepladder.report.view import view_of
-from stepladder.report.wording import counted, duration, elided, visible
+from stepladder.report.wording import duration, plural, printable, truncate
 from stepladder.runs.folder import REPORT_NAME, STORE_NAME, STUDY_NAME, check_own
 from stepladder.runs.results import Results
 from stepladder.runs.stored import RunState, results_of, results_so_far, runs_in, runs_of, state_of
@@ -124,7 +124,7 @@ class Source:
                 "again, which trains nothing that is stored"
             ) from None
 
-    def so_far(self, state: RunState) -> SoFar:
+    def so_far(self, state: RunState) -> SearchStatus:
         """How far a search is, without any test figure.
 
         Raises:
@@ -317,11 +317,11 @@ def live_html(
     """
     view = view_of(results)
     rows = [
-        (elided(row.name, NAME_LENGTH), row.replicates, row.train.text, row.validation.text,
+        (truncate(row.name, NAME_LENGTH), row.replicates, row.train.text, row.validation.text,
          "" if row.instead in (None, "waiting") else row.instead)
         for row in view.rows
     ]  # fmt: skip
-    table = SideTable(
+    table = TextTable(
         title="So far",
         heads=("arm", "replicates", "train %", "validation %", "remark"),
         rows=tuple(rows),
@@ -336,7 +336,7 @@ def live_html(
     return rendered("live.html", context)
 
 
-def search_live_html(found: SoFar, state: str, others: Sequence[tuple[str, str]]) -> str:
+def search_live_html(found: SearchStatus, state: str, others: Sequence[tuple[str, str]]) -> str:
     """A search that trains: how far it is and its leading candidates, on validation data alone.
 
     Args:
@@ -350,9 +350,9 @@ def search_live_html(found: SoFar, state: str, others: Sequence[tuple[str, str]]
     whole = sum(each.is_whole for each in found.candidates)
     plot = thinned_plot(found.candidates, None)
     context = {
-        "what": "a search", "title": visible(study.name),
-        "subtitle": f"{visible(found.record.dataset)} · {found.over:,} of "
-        f"{counted(found.planned, 'candidate')} done, {whole} of them trained to the end · "
+        "what": "a search", "title": printable(study.name),
+        "subtitle": f"{printable(found.record.dataset)} · {found.over:,} of "
+        f"{plural(found.planned, 'candidate')} done, {whole} of them trained to the end · "
         f"{sampling_text(search)}",
         "status": _part_text(found), "state": state, "table": _leading(found),
         "seconds": SECONDS, "figures": [drawn(plot)] if plot else [], "others": others,
@@ -360,20 +360,20 @@ def search_live_html(found: SoFar, state: str, others: Sequence[tuple[str, str]]
     return rendered("live.html", context)
 
 
-def _part_text(found: SoFar) -> str:
+def _part_text(found: SearchStatus) -> str:
     """What is trained now, or comes next."""
     if found.problem:
         return found.problem
-    done = f"{found.part}: {found.stored:,} of {counted(found.sought, 'trial')} done"
+    done = f"{found.part}: {found.stored:,} of {plural(found.sought, 'trial')} done"
     if not found.training:
         return f"Next: {done}. Nobody trains it now; the same command goes on."
     return f"Now: {done}, {found.training:,} being trained."
 
 
-def _leading(found: SoFar) -> SideTable:
+def _leading(found: SearchStatus) -> TextTable:
     finite = [each for each in found.candidates if math.isfinite(each.accuracy)]
     finite.sort(key=lambda each: (-each.epochs, -each.mean(found.chance), each.number))
-    return SideTable(
+    return TextTable(
         title="Leading so far",
         heads=CANDIDATE_HEADS,
         rows=tuple(candidate_row(each, found.chance) for each in finite[:LEADING]),
@@ -390,7 +390,7 @@ def runs_html(rows: Sequence[tuple[str, str, str, str, str, str]], problem: str 
         problem: why none can be read, or empty.
     """
     training = sum(state == "training" for _, _, state, *_ in rows)
-    subtitle = counted(len(rows), "run") + (f", {training} of them training" if training else "")
+    subtitle = plural(len(rows), "run") + (f", {training} of them training" if training else "")
     context = {"rows": rows, "subtitle": subtitle, "problem": problem, "seconds": SECONDS}
     return rendered("runs.html", context)
 
@@ -411,7 +411,7 @@ class Pages:
 
     source: Source
     cache: Cache[str]
-    searches: Cache[SoFar] = field(default_factory=Cache)
+    searches: Cache[SearchStatus] = field(default_factory=Cache)
 
     def runs(self) -> str:
         """Every run, with a link to it.
@@ -462,7 +462,7 @@ class Pages:
             lambda: search_live_html(found, counted.state, self._others(key_of(state))),
         )  # fmt: skip
 
-    def _so_far(self, state: RunState) -> SoFar:
+    def _so_far(self, state: RunState) -> SearchStatus:
         """How far a search under way is."""
         return self.searches.get(key_of(state), object(), lambda: self.source.so_far(state))
 
@@ -546,7 +546,7 @@ async def _shown(make: Callable[..., str | None], *keys: str) -> Response:
     try:
         text = await run_in_threadpool(make, *keys)
     except StepladderError as error:
-        return HTMLResponse(runs_html([], visible(str(error))), 503, {"Retry-After": "5"})
+        return HTMLResponse(runs_html([], printable(str(error))), 503, {"Retry-After": "5"})
     if text is None:
         return PlainTextResponse("There is no such run, or it is not finished.", 404)
     return HTMLResponse(text)

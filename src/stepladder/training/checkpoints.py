@@ -11,9 +11,9 @@ from functools import cached_property
 from pathlib import Path
 
 from stepladder.errors import OutputError
-from stepladder.files import sweep
+from stepladder.files import remove_partial_files
 from stepladder.study.schema import fingerprint
-from stepladder.training.groups import Group, Stage, shortened
+from stepladder.training.groups import Group, Stage, with_epochs
 from stepladder.training.history import lengthened
 from stepladder.training.schedules import goes_on
 from stepladder.training.serialization import (
@@ -33,7 +33,7 @@ __all__ = [
     "SHARE",
     "Checkpoint",
     "Checkpoints",
-    "Endings",
+    "FinalStateCache",
     "Keeping",
     "clear",
     "forget",
@@ -52,7 +52,7 @@ _LEAST = 2**16
 _PARTS = 20  # endings are counted again after so much of what they may take was written
 
 
-class Endings:
+class FinalStateCache:
     """The endings in a folder, as they were when they were first looked for.
 
     Args:
@@ -82,7 +82,7 @@ class Endings:
             epochs, said = number(file), head(file)
             if said is None or said.more.get("versions") != self._versions:
                 continue
-            wanted = {shortened(trial, epochs).id for trial in group.trials}
+            wanted = {with_epochs(trial, epochs).id for trial in group.trials}
             if epochs < group.key.epochs and wanted <= set(said.trials):
                 found.append(epochs)
         return sorted(set(found), reverse=True)
@@ -94,7 +94,7 @@ class Endings:
             group: whose trials have more epochs.
             fits: says whether its arrays are of the kinds and shapes that the training has.
         """
-        names = {shortened(trial, group.after).id: trial.id for trial in group.trials}
+        names = {with_epochs(trial, group.after).id: trial.id for trial in group.trials}
         for file in self._files.get(shared(group, whatever_epochs=True), ()):
             if number(file) != group.after:
                 continue
@@ -189,7 +189,7 @@ class Checkpoints:
         versions: Mapping[str, str],
         note: Callable[[str], None] = lambda text: None,
         clock: Clock = time.monotonic,
-        endings: Endings | None = None,
+        endings: FinalStateCache | None = None,
     ) -> None:
         self._folder, self._group, self._every = folder, group, every
         self._versions, self._note, self._clock = dict(versions), note, clock
@@ -303,7 +303,7 @@ def forget(folder: Path, trial: Trial) -> None:
 
 def clear(folder: Path) -> None:
     """Removes every checkpoint in a folder and, where nothing else is in it, the folder."""
-    sweep(folder)
+    remove_partial_files(folder)
     for file in _files(folder, ""):
         remove_file(file)
     with suppress(OSError):

@@ -27,11 +27,11 @@ __all__ = [
     "Code",
     "NetworkError",
     "NetworkRecipe",
-    "OwnBuild",
-    "at_start",
+    "UserBuild",
+    "build_seeded",
     "builder",
     "inspect",
-    "inspected",
+    "inspect_models",
 ]
 
 Build = Callable[[Any, tuple[int, ...], int], Any]
@@ -107,7 +107,7 @@ class NetworkRecipe:
         return f"NetworkRecipe({', '.join(values)})"
 
 
-class OwnBuild:
+class UserBuild:
     """A user's `build`, its file compiled and run once, under a module name of its own."""
 
     def __init__(self, code: Code) -> None:
@@ -182,10 +182,10 @@ def builder(code: Code | None, standard: Build = STANDARD) -> Build:
     Raises:
         NetworkError: if the user's file does not run or does not define the function.
     """
-    return standard if code is None else OwnBuild(code)
+    return standard if code is None else UserBuild(code)
 
 
-def at_start(
+def build_seeded(
     build: Build,
     recipe: Recipe,
     input_shape: tuple[int, ...],
@@ -233,7 +233,7 @@ _PYTHON = (
 )
 
 
-def inspected(
+def inspect_models(
     code: Code, recipes: Iterable[Recipe], input_shape: tuple[int, ...], classes: int, engine: str
 ) -> tuple[list[list[str]], str | None]:
     """What the user's code reads of each recipe, and what is wrong with it.
@@ -250,9 +250,9 @@ def inspected(
     """
     reads: list[list[str]] = []
     try:
-        build = OwnBuild(code)
+        build = UserBuild(code)
         for recipe in recipes:
-            model = at_start(build, recipe, input_shape, classes, 0, 0)
+            model = build_seeded(build, recipe, input_shape, classes, 0, 0)
             reads.append(sorted(build.reads))
             inspect(model, input_shape, classes, engine, f"{code.function} of {code.file}")
     except NetworkError as error:

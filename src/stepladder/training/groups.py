@@ -14,18 +14,18 @@ from stepladder.trials.trial import Trial
 __all__ = [
     "ALONE",
     "Axis",
+    "Batching",
     "Group",
     "GroupKey",
-    "Stacking",
     "Stage",
     "evaluated_at_once",
     "group_key",
     "groups",
     "is_lane_number",
-    "most_lanes",
-    "multiplications",
-    "shortened",
-    "structure",
+    "macs",
+    "max_lanes",
+    "program_key",
+    "with_epochs",
 ]
 
 _OF_A_GROUP = fields_with(lambda role: role.kind == "group")
@@ -69,7 +69,7 @@ def is_lane_number(field: str, base: Recipe) -> bool:
 
 
 @lru_cache(maxsize=1024)  # the replicates of an arm share their recipe
-def structure(recipe: Recipe) -> Recipe:
+def program_key(recipe: Recipe) -> Recipe:
     """The recipe with its numbers erased: trials of equal structure share one program.
 
     Layers, activation, normalisation, dropout, optimizer with its momentum, limits on norms and
@@ -97,14 +97,14 @@ Axis = Literal["one", "map", "vmap"]
 """How replicates are put together: one by one, by `lax.map`, or by `vmap`."""
 
 
-class Stacking(NamedTuple):
+class Batching(NamedTuple):
     """How the replicates of one structure are put together, and how many at a time."""
 
     axis: Axis
     chunk: int
 
 
-ALONE = Stacking("one", 1)
+ALONE = Batching("one", 1)
 
 
 class Stage(NamedTuple):
@@ -162,7 +162,7 @@ class Group:
 
     trials: tuple[Trial, ...]
     lanes: int
-    stacking: Stacking = ALONE
+    stacking: Batching = ALONE
     after: int = 0
     before: tuple[Stage, ...] = ()
     keeps: bool = False
@@ -171,7 +171,7 @@ class Group:
     def earlier(self) -> Group:
         """Its trials as they were in the last stage that they have behind them."""
         stage = self.before[-1]
-        trials = tuple(shortened(trial, stage.epochs) for trial in self.trials)
+        trials = tuple(with_epochs(trial, stage.epochs) for trial in self.trials)
         return Group(trials, stage.lanes, before=self.before[:-1], keeps=True)
 
     @property
@@ -192,7 +192,7 @@ def group_key(trial: Trial) -> GroupKey:
     """What a trial must have in common with others to share their batches."""
     recipe = trial.recipe
     return GroupKey(
-        structure(recipe),
+        program_key(recipe),
         recipe.scaling,
         recipe.epochs,
         recipe.train_examples,
@@ -203,19 +203,19 @@ def group_key(trial: Trial) -> GroupKey:
     )
 
 
-def multiplications(recipe: Recipe, inputs: int = _INPUTS) -> int:
+def macs(recipe: Recipe, inputs: int = _INPUTS) -> int:
     """Weights of a network's products but the last, and so multiplications an example."""
     return sum(before * after for before, after in pairwise([inputs, *recipe.hidden, 1]))
 
 
-def most_lanes(recipe: Recipe) -> int:
+def max_lanes(recipe: Recipe) -> int:
     """Lanes of a group at most, 1 to 8: as many as the size of the network lets gain."""
     if recipe.model is not None:
         return 1
-    return max(1, min(MOST_LANES, MOST_WEIGHTS // multiplications(recipe)))
+    return max(1, min(MOST_LANES, MOST_WEIGHTS // macs(recipe)))
 
 
-def shortened(trial: Trial, epochs: int) -> Trial:
+def with_epochs(trial: Trial, epochs: int) -> Trial:
     """The same trial over another number of epochs."""
     return replace(trial, recipe=trial.recipe.changed({"epochs": epochs}))
 
@@ -223,7 +223,7 @@ def shortened(trial: Trial, epochs: int) -> Trial:
 def groups(
     planned: Sequence[Trial],
     missing: Iterable[Trial],
-    stackings: Mapping[Recipe, Stacking] | None = None,
+    stackings: Mapping[Recipe, Batching] | None = None,
     before: Mapping[Trial, tuple[Stage, ...]] | None = None,
     keeps: Collection[Trial] = (),
 ) -> list[Group]:
@@ -244,7 +244,7 @@ def groups(
     for stacking, rows in _stacked(_rows(planned, behind), stackings or {}):
         left = tuple(trial for row in rows for trial in row if trial in wanted)
         if left:
-            put_together = Stacking(stacking.axis, len(rows))
+            put_together = Batching(stacking.axis, len(rows))
             made.append(
                 Group(
                     left,
@@ -266,7 +266,7 @@ def _rows(
         together.setdefault((group_key(trial), before.get(trial, ())), []).append(trial)
     rows: dict[tuple[GroupKey, object], list[Trial]] = {}
     for (key, behind), members in together.items():
-        most = most_lanes(key.structure) if key.engine == "population" else 1
+        most = max_lanes(key.structure) if key.engine == "population" else 1
         parts = -(-len(members) // most)
         for part in range(parts):  # of equal size or one less, so that processes end together
             start, stop = (len(members) * place // parts for place in (part, part + 1))
@@ -275,8 +275,8 @@ def _rows(
 
 
 def _stacked(
-    rows: Mapping[tuple[GroupKey, object], list[Trial]], stackings: Mapping[Recipe, Stacking]
-) -> list[tuple[Stacking, list[list[Trial]]]]:
+    rows: Mapping[tuple[GroupKey, object], list[Trial]], stackings: Mapping[Recipe, Batching]
+) -> list[tuple[Batching, list[list[Trial]]]]:
     """Rows of different replicates put together, in the order of the first of them."""
     piles: dict[object, list[list[Trial]]] = {}
     for (key, part), row in rows.items():

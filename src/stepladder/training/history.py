@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from stepladder.training.serialization import Array
-from stepladder.trials.trial import Curve, Probes, Score, Trial, TrialResult
+from stepladder.trials.trial import History, Probes, Score, Trial, TrialResult
 from stepladder.version import version_of
 
 __all__ = [
-    "Gathered",
+    "HistoryRecorder",
     "Look",
-    "Looked",
+    "ProbeReading",
     "curve_arrays",
     "go_on",
     "lengthened",
@@ -41,14 +41,14 @@ class Look(NamedTuple):
     inputs: npt.NDArray[np.float32]  # (2,): mean and standard deviation
 
 
-class Looked(Protocol):
+class ProbeReading(Protocol):
     """The names of what a network is looked at for."""
 
     kernels: tuple[str, ...]
     layers: tuple[str, ...]
 
 
-class Gathered:
+class HistoryRecorder:
     """The curve of one trial as it grows, and what looks into its network gave.
 
     Attributes:
@@ -56,7 +56,7 @@ class Gathered:
         diverged: the epoch, from 1, in which it became non-finite, or None.
     """
 
-    def __init__(self, trial: Trial, epochs: int, inside: Looked | None = None) -> None:
+    def __init__(self, trial: Trial, epochs: int, inside: ProbeReading | None = None) -> None:
         """An empty curve.
 
         Args:
@@ -68,7 +68,7 @@ class Gathered:
         self.diverged: int | None = None
         self._done, self._inside = 0, inside
         self._columns: dict[str, npt.NDArray[Any]] = {
-            field.name: np.full(epochs, math.nan) for field in fields(Curve)
+            field.name: np.full(epochs, math.nan) for field in fields(History)
         }
         if inside is not None:
             nothing = Look(*(np.full(len(names), math.nan, np.float32) for names in
@@ -135,9 +135,9 @@ class Gathered:
         self._columns = {name: column.copy() for name, column in columns.items()}
 
     @property
-    def curve(self) -> Curve:
+    def curve(self) -> History:
         """The curve so far, NaN where nothing was taken in."""
-        return Curve(**{field.name: self._columns[field.name] for field in fields(Curve)})
+        return History(**{field.name: self._columns[field.name] for field in fields(History)})
 
     @property
     def probes(self) -> Probes | None:
@@ -162,7 +162,7 @@ def _column(part: str) -> str:
     return f"look.{part}"
 
 
-def curve_arrays(gathered: Sequence[Gathered]) -> dict[str, Array]:
+def curve_arrays(gathered: Sequence[HistoryRecorder]) -> dict[str, Array]:
     """Curves as the arrays of a checkpoint, one row for each."""
     arrays: dict[str, Array] = {
         f"curve.{name}": np.stack([each.columns[name] for each in gathered])
@@ -189,7 +189,10 @@ def lengthened(arrays: Mapping[str, Array], epochs: int) -> dict[str, Array]:
 
 
 def go_on(
-    gathered: Sequence[Gathered], arrays: Mapping[str, Array], rows: Sequence[int], epochs: int
+    gathered: Sequence[HistoryRecorder],
+    arrays: Mapping[str, Array],
+    rows: Sequence[int],
+    epochs: int,
 ) -> None:
     """Sets curves to those of a checkpoint.
 
@@ -205,7 +208,7 @@ def go_on(
 
 
 def result_of(
-    gathered: Gathered,
+    gathered: HistoryRecorder,
     scored: Mapping[str, tuple[Classes, float, Classes]],
     parameters: int,
     seconds: float,

@@ -13,9 +13,14 @@ import numpy.typing as npt
 
 from stepladder.study.recipe import DISTORTIONS, Recipe
 from stepladder.training.checkpoints import Checkpoint, Checkpoints
-from stepladder.training.history import Gathered, curve_arrays, go_on
-from stepladder.training.layer_state import normalizes_batches, remembering
-from stepladder.training.schedules import averaging, data_order, draws, steps_per_epoch
+from stepladder.training.history import HistoryRecorder, curve_arrays, go_on
+from stepladder.training.layer_state import batch_norm_momentum, has_batch_norm
+from stepladder.training.schedules import (
+    averaging_weights,
+    data_order,
+    step_inputs,
+    steps_per_epoch,
+)
 from stepladder.training.serialization import Array
 from stepladder.trials.trial import Trial
 
@@ -55,7 +60,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         """Takes the order of an epoch, counted from 0."""
         trial = self._trial
         self._order = data_order(len(self._y), trial.seed, trial.replicate, epoch)
-        self._more = draws(trial.recipe, trial.seed, trial.replicate, epoch, self._steps)
+        self._more = step_inputs(trial.recipe, trial.seed, trial.replicate, epoch, self._steps)
 
     @property
     def follow(self) -> Any:  # noqa: ANN401 - Keras has no types
@@ -120,7 +125,7 @@ class Average(keras.callbacks.Callback):  # type: ignore[misc]
             steps: of an epoch.
         """
         super().__init__()
-        self._shares = averaging(recipe, steps)
+        self._shares = averaging_weights(recipe, steps)
         averaged = compiled.trainable_variables if self._shares is not None else []
         # Copies: JAX gives the model's own arrays away at each step.
         starts = [np.array(keras.ops.convert_to_numpy(each.value)) for each in averaged]
@@ -168,10 +173,10 @@ class Average(keras.callbacks.Callback):  # type: ignore[misc]
             return
         for variable, average in zip(trained.trainable_variables, self.variables, strict=True):
             variable.assign(average.value)
-        if not normalizes_batches(trained):
+        if not has_batch_norm(trained):
             return
         for number in range(batches.full):
-            with remembering(trained, number / (number + 1)):
+            with batch_norm_momentum(trained, number / (number + 1)):
                 trained(batches[number][0], training=True)
 
 
@@ -193,7 +198,7 @@ class ResumableFit(keras.callbacks.Callback):  # type: ignore[misc]
     def __init__(
         self,
         compiled: Any,  # noqa: ANN401 - Keras has no types
-        gathered: Gathered,
+        gathered: HistoryRecorder,
         epochs: int,
         steps: int,
         checkpoints: Checkpoints | None,

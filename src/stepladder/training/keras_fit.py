@@ -17,14 +17,14 @@ from stepladder.data.preprocessing import Prepared
 from stepladder.study.recipe import Recipe
 from stepladder.training import keras_models
 from stepladder.training.checkpoints import Keeping
-from stepladder.training.custom_model import STANDARD, Build, at_start
+from stepladder.training.custom_model import STANDARD, Build, build_seeded
 from stepladder.training.groups import Group, evaluated_at_once
-from stepladder.training.history import Gathered, Look, Looked, result_of, versions
+from stepladder.training.history import HistoryRecorder, Look, ProbeReading, result_of, versions
 from stepladder.training.initializers import initial_weights
 from stepladder.training.keras_callbacks import Average, Batches, ResumableFit
 from stepladder.training.layer_state import seed_states, start_seeds
 from stepladder.training.schedules import learning_rates, steps_per_epoch
-from stepladder.trials.trial import Final, Score, Trial, TrialResult
+from stepladder.trials.trial import FinalState, Score, Trial, TrialResult
 
 __all__ = ["FitEngine", "final_of", "prepared"]
 
@@ -36,7 +36,7 @@ def final_of(
     scale: npt.NDArray[np.float32],
     shift: npt.NDArray[np.float32],
     at_once: int,
-) -> Final:
+) -> FinalState:
     """What a trained model ended with.
 
     Args:
@@ -49,7 +49,7 @@ def final_of(
     """
     seeds = {id(state) for state in seed_states(model)}
     statistics = [each for each in model.non_trainable_variables if id(each) not in seeds]
-    return Final(
+    return FinalState(
         trainable=_values(model.trainable_variables),
         statistics=_values(statistics),
         scale=scale.reshape(-1) if scale.ndim else scale,
@@ -135,7 +135,7 @@ class FitEngine:
         is_jax = keras.backend.backend() == "jax"
         looked = is_jax and not trial.is_candidate
         looks = _Looks(model, trial, x, y, parts.train) if looked else None
-        gathered = Gathered(trial, recipe.epochs, looks.inside if looks else None)
+        gathered = HistoryRecorder(trial, recipe.epochs, looks.inside if looks else None)
         kept = self._checkpoints(Group((trial,), 1, after=after))
         steps = steps_per_epoch(len(parts.train), recipe.batch_size)
         average = Average(model, recipe, steps)
@@ -195,7 +195,7 @@ def prepared(
         build: what builds the network.
     """
     recipe = trial.recipe
-    model = at_start(build, recipe, input_shape, classes, trial.seed, trial.replicate)
+    model = build_seeded(build, recipe, input_shape, classes, trial.seed, trial.replicate)
     given = recipe.initializer if recipe.model is None else None  # else the layers' own hold
     weights = initial_weights(model, trial.seed, trial.replicate, given)
     for variable, value in zip(model.trainable_variables, weights, strict=True):
@@ -249,7 +249,7 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
 
     def __init__(
         self,
-        gathered: Gathered,
+        gathered: HistoryRecorder,
         x: npt.NDArray[np.float32],
         y: npt.NDArray[np.int32],
         on_epoch: Callable[[int], None],
@@ -295,7 +295,7 @@ class _Looks:
 
         rows = probed_rows(train, trial.seed, trial.replicate)
         probe = Probe(model)
-        self.inside: Looked = probe
+        self.inside: ProbeReading = probe
         self._model, self._x, self._y = model, x[rows], y[rows]
         self._read = jax.jit(probe.read)
 

@@ -11,16 +11,16 @@ import keras
 from stepladder.training.probes import without_dropout
 from stepladder.trials.seeding import words
 
-__all__ = ["normalizes_batches", "remembering", "seed_states", "start_seeds"]
+__all__ = ["batch_norm_momentum", "has_batch_norm", "seed_states", "start_seeds"]
 
 
-def normalizes_batches(model: Any) -> bool:  # noqa: ANN401 - Keras has no types
+def has_batch_norm(model: Any) -> bool:  # noqa: ANN401 - Keras has no types
     """Whether a model has batch normalisation."""
     return bool(_normalizations(model))
 
 
 @contextmanager
-def remembering(model: Any, share: Any) -> Iterator[None]:  # noqa: ANN401 - Keras has no types
+def batch_norm_momentum(model: Any, share: Any) -> Iterator[None]:  # noqa: ANN401 - Keras has no types
     """A model whose batch normalisation keeps a share of what it knew, and which drops nothing.
 
     Called as in training on one batch after the other, with the shares 0, 1/2, 2/3 and so on, its

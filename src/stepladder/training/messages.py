@@ -13,9 +13,9 @@ from stepladder.data import Dataset
 from stepladder.errors import OutputError, RunError
 from stepladder.study.loading import ModelFile
 from stepladder.study.recipe import Recipe
-from stepladder.training.groups import Group, Stacking, Stage
+from stepladder.training.groups import Batching, Group, Stage
 from stepladder.training.serialization import Array, Checkpoint, Frame, read, write
-from stepladder.trials.trial import Curve, Final, Probes, Score, Trial, TrialResult
+from stepladder.trials.trial import FinalState, History, Probes, Score, Trial, TrialResult
 
 __all__ = [
     "ENDING",
@@ -24,7 +24,6 @@ __all__ = [
     "dataset_frame",
     "final_arrays",
     "group_frame",
-    "keep_final",
     "kept_final",
     "read_dataset",
     "read_final",
@@ -32,6 +31,7 @@ __all__ = [
     "read_recipes",
     "read_result",
     "result_frame",
+    "save_final_state",
     "weights_file",
 ]
 
@@ -40,32 +40,32 @@ ENDING = ".weights"
 _LISTS = ("trainable", "statistics")
 
 
-def final_arrays(final: Final) -> dict[str, Array]:
+def final_arrays(final: FinalState) -> dict[str, Array]:
     """What a trial ended with by name: `trainable.0` is the first trainable variable."""
     arrays: dict[str, Array] = {
         f"{part}.{place}": array
         for part in _LISTS
         for place, array in enumerate(getattr(final, part))
     }
-    names = (field.name for field in fields(Final) if field.name not in _LISTS)
+    names = (field.name for field in fields(FinalState) if field.name not in _LISTS)
     return arrays | {name: getattr(final, name) for name in names}
 
 
-def read_final(arrays: Mapping[str, Array]) -> Final:
+def read_final(arrays: Mapping[str, Array]) -> FinalState:
     """What `final_arrays` made arrays of.
 
     Raises:
         ValueError: if an array is missing, or there is one of another name.
     """
     lists: dict[str, Any] = {part: _numbered(arrays, part) for part in _LISTS}
-    names = {field.name for field in fields(Final)} - set(_LISTS)
+    names = {field.name for field in fields(FinalState)} - set(_LISTS)
     held = {f"{part}.{place}" for part, each in lists.items() for place in range(len(each))}
     if arrays.keys() != names | held:
         raise ValueError(
             f"the arrays of final weights must be {', '.join(sorted(names | held))}, found "
             f"{', '.join(sorted(arrays))}"
         )
-    return Final(**lists | {name: arrays[name] for name in names})
+    return FinalState(**lists | {name: arrays[name] for name in names})
 
 
 def _numbered(arrays: Mapping[str, Array], part: str) -> tuple[Array, ...]:
@@ -85,7 +85,7 @@ def weights_file(folder: Path, trial_id: str) -> Path:
     return folder / f"{trial_id}{ENDING}"
 
 
-def keep_final(folder: Path, result: TrialResult) -> None:
+def save_final_state(folder: Path, result: TrialResult) -> None:
     """Keeps what a trial ended with, if it is there to keep: a diverged trial has nothing.
 
     Args:
@@ -106,7 +106,7 @@ def keep_final(folder: Path, result: TrialResult) -> None:
         raise RunError(f"{error}. What was finished is stored") from error
 
 
-def kept_final(folder: Path, trial_id: str) -> tuple[Final | None, str]:
+def kept_final(folder: Path, trial_id: str) -> tuple[FinalState | None, str]:
     """What a trial ended with, or None and why: "" where it was not kept, else what is wrong.
 
     Args:
@@ -172,7 +172,7 @@ def read_group(header: dict[str, Any]) -> Group:
     """The group of a frame."""
     trials = tuple(_read_trial(each) for each in header["trials"])
     before = tuple(Stage(*each) for each in header["before"])
-    stacking = Stacking(*header["stacking"])
+    stacking = Batching(*header["stacking"])
     return Group(trials, header["lanes"], stacking, header["after"], before, header["keeps"])
 
 
@@ -194,7 +194,7 @@ def result_frame(result: TrialResult) -> Frame:
         "test_predictions": result.test_predictions,
         "test_correct": result.test_correct,
     }
-    curve = {f"curve.{field.name}": getattr(result.curve, field.name) for field in fields(Curve)}
+    curve = {f"curve.{field.name}": getattr(result.curve, field.name) for field in fields(History)}
     arrays |= curve
     probes = result.probes
     if probes is not None:
@@ -216,7 +216,7 @@ def read_result(header: dict[str, Any], arrays: dict[str, Array]) -> TrialResult
     }
     return TrialResult(
         trial=_read_trial(header["trial"]),
-        curve=Curve(**{field.name: arrays[f"curve.{field.name}"] for field in fields(Curve)}),
+        curve=History(**{field.name: arrays[f"curve.{field.name}"] for field in fields(History)}),
         train=scores[0],
         validation=scores[1],
         test=scores[2],

@@ -13,13 +13,13 @@ from stepladder.trials.seeding import generator
 
 __all__ = [
     "FORESEEING",
-    "NOTHING_MORE",
-    "More",
-    "averaging",
+    "NO_STEP_INPUTS",
+    "StepInputs",
+    "averaging_weights",
     "data_order",
-    "draws",
     "goes_on",
     "learning_rates",
+    "step_inputs",
     "steps_per_epoch",
 ]
 
@@ -118,7 +118,7 @@ _CALM = 0.5
 """Strength of distortions in the calm last part of a training."""
 
 
-class More(NamedTuple):
+class StepInputs(NamedTuple):
     """One row a step of each array; None where a recipe has no use for it.
 
     Attributes:
@@ -136,15 +136,15 @@ class More(NamedTuple):
     perturb: Any = None
     average: Any = None
 
-    def part(self, start: int | None, stop: int | None) -> More:
+    def part(self, start: int | None, stop: int | None) -> StepInputs:
         """The rows of some steps."""
-        return More(*(None if each is None else each[start:stop] for each in self))
+        return StepInputs(*(None if each is None else each[start:stop] for each in self))
 
 
-NOTHING_MORE = More()
+NO_STEP_INPUTS = StepInputs()
 
 
-def draws(recipe: Recipe, seed: int, replicate: int, epoch: int, steps: int) -> More:
+def step_inputs(recipe: Recipe, seed: int, replicate: int, epoch: int, steps: int) -> StepInputs:
     """All but averages, which lanes do not share, for the steps of an epoch.
 
     Args:
@@ -154,7 +154,7 @@ def draws(recipe: Recipe, seed: int, replicate: int, epoch: int, steps: int) -> 
         epoch: from 0; each has a stream of its own, so that any can be resumed.
         steps: of the epoch.
     """
-    made = More()
+    made = StepInputs()
     if any(getattr(recipe, field) for field in DISTORTIONS):
         words = generator(seed, replicate, "augment", epoch)
         total = recipe.epochs * steps
@@ -172,7 +172,7 @@ def draws(recipe: Recipe, seed: int, replicate: int, epoch: int, steps: int) -> 
     return made
 
 
-def averaging(recipe: Recipe, steps: int) -> npt.NDArray[np.float32] | None:
+def averaging_weights(recipe: Recipe, steps: int) -> npt.NDArray[np.float32] | None:
     """How far the average moves to the weights after each step, float32 (epochs, steps), or None.
 
     `average += share * (weights - average)`. With an exponential average of decay d the share

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from stepladder.files import write_whole
+from stepladder.files import atomic_write
 from stepladder.study.schema import fingerprint
 from stepladder.training.groups import Group
 
@@ -166,7 +166,7 @@ def write(file: Path, state: Checkpoint, versions: Mapping[str, str]) -> None:
         "more": {**state.more, "versions": dict(versions)},
     }
     send(body, header, state.arrays)
-    write_whole(file, MAGIC + hashlib.sha256(body.getbuffer()).digest() + body.getbuffer())
+    atomic_write(file, MAGIC + hashlib.sha256(body.getbuffer()).digest() + body.getbuffer())
 
 
 def read(file: Path) -> tuple[Checkpoint | None, str]:

@@ -22,7 +22,7 @@ from typing import Any, BinaryIO, Protocol
 from stepladder.data import Dataset
 from stepladder.errors import StepladderError
 from stepladder.study.recipe import Recipe
-from stepladder.training.checkpoints import Checkpoints, Endings, Keeping
+from stepladder.training.checkpoints import Checkpoints, FinalStateCache, Keeping
 from stepladder.training.groups import Group
 from stepladder.training.messages import read_dataset, read_group, read_recipes, result_frame
 from stepladder.training.serialization import Frame, receive, send
@@ -84,9 +84,11 @@ def engine(
         for option, value in options.items():
             jax.config.update(option, value)  # type: ignore[no-untyped-call]
     from stepladder.training.population.engine import PopulationEngine
-    from stepladder.training.population.layers import TURNED
+    from stepladder.training.population.layers import TRANSPOSED_BUILD
 
-    return PopulationEngine(dataset, checkpoints, builder(own, TURNED), keeps_final=keeps_final)
+    return PopulationEngine(
+        dataset, checkpoints, builder(own, TRANSPOSED_BUILD), keeps_final=keeps_final
+    )
 
 
 def _import_keras() -> None:
@@ -193,7 +195,9 @@ def _keeping(setup: dict[str, Any], outbox: BinaryIO) -> Keeping:
         send(outbox, {"kind": "note", "text": text})
 
     given = setup["endings"]
-    endings = Endings(**{**given, "folder": Path(given["folder"])}, note=note) if given else None
+    endings = (
+        FinalStateCache(**{**given, "folder": Path(given["folder"])}, note=note) if given else None
+    )
     return lambda group: Checkpoints(
         folder, group, setup["checkpoint_seconds"], made_with, note, endings=endings
     )
@@ -219,9 +223,9 @@ def _inspect(
     setup: dict[str, Any], dataset: Dataset, recipes: list[Recipe], outbox: BinaryIO
 ) -> None:
     """Looks at the networks that a user's code builds, and trains nothing."""
-    from stepladder.training.custom_model import Code, inspected
+    from stepladder.training.custom_model import Code, inspect_models
 
-    reads, problem = inspected(
+    reads, problem = inspect_models(
         Code(**setup["code"]), recipes, dataset.input_shape, dataset.classes, setup["engine"]
     )
     send(outbox, {"kind": "inspected", "reads": reads, "problem": problem})

@@ -17,18 +17,18 @@ from stepladder.study.search import SEARCH_REPLICATES
 from stepladder.trials.seeding import NUMERICS_VERSION
 
 __all__ = [
-    "Curve",
     "Engine",
-    "Final",
-    "Outcome",
+    "FinalState",
+    "History",
+    "HistorySummary",
     "Probes",
     "Score",
-    "Signs",
     "Trial",
     "TrialResult",
-    "answers",
-    "only_answer",
-    "outcome_of",
+    "TrialSummary",
+    "constant_prediction",
+    "correct_matrix",
+    "summarize_trial",
     "trial_id",
 ]
 
@@ -89,7 +89,7 @@ class Probes:
 
 
 @dataclass(frozen=True)
-class Signs:
+class HistorySummary:
     """What a trial's epochs come to, as its diagnosis needs them: kept beside its scores.
 
     So that diagnosing a study of many trials needs none of their epochs. NaN where a number is not
@@ -222,7 +222,7 @@ class Score:
 
 
 @dataclass(frozen=True, eq=False)
-class Curve:
+class History:
     """A training epoch by epoch; every array float64 of shape (epochs,).
 
     A trial that diverged at epoch *e* (from 1) has NaN from there on.
@@ -262,7 +262,7 @@ class Curve:
 
 
 @dataclass(frozen=True, eq=False)
-class Final:
+class FinalState:
     """What a trial ended with: all that calling its network needs, and what it then answers.
 
     Attributes:
@@ -318,7 +318,7 @@ class TrialResult:
     """
 
     trial: Trial
-    curve: Curve
+    curve: History
     train: Score
     validation: Score
     test: Score
@@ -329,12 +329,12 @@ class TrialResult:
     seconds: float
     versions: dict[str, str]
     probes: Probes | None = None
-    signs: Signs | None = None
-    final: Final | None = None
+    signs: HistorySummary | None = None
+    final: FinalState | None = None
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class TrialSummary:
     """A trial as it is judged; see `TrialResult` for the attributes that it shares.
 
     Attributes:
@@ -343,7 +343,7 @@ class Outcome:
         images: how many test images there are.
     """
 
-    curve: Curve
+    curve: History
     train: Score
     validation: Score
     test: Score
@@ -354,12 +354,12 @@ class Outcome:
     bits: npt.NDArray[np.uint8]
     images: int
     probes: Probes | None = None
-    signs: Signs | None = None
+    signs: HistorySummary | None = None
 
 
-def outcome_of(result: TrialResult) -> Outcome:
+def summarize_trial(result: TrialResult) -> TrialSummary:
     """What judging keeps of a trial."""
-    return Outcome(
+    return TrialSummary(
         curve=result.curve,
         train=result.train,
         validation=result.validation,
@@ -367,7 +367,7 @@ def outcome_of(result: TrialResult) -> Outcome:
         diverged=result.diverged,
         parameters=result.parameters,
         seconds=result.seconds,
-        answer=only_answer(result.test_predictions),
+        answer=constant_prediction(result.test_predictions),
         bits=np.packbits(result.test_correct),
         images=len(result.test_correct),
         probes=result.probes,
@@ -375,7 +375,7 @@ def outcome_of(result: TrialResult) -> Outcome:
     )
 
 
-def answers(outcomes: Sequence[Outcome]) -> npt.NDArray[np.bool_]:
+def correct_matrix(outcomes: Sequence[TrialSummary]) -> npt.NDArray[np.bool_]:
     """Whether each test image is answered right, bool of shape (outcomes, test examples).
 
     Args:
@@ -385,7 +385,7 @@ def answers(outcomes: Sequence[Outcome]) -> npt.NDArray[np.bool_]:
     return np.unpackbits(bits, axis=1, count=outcomes[0].images).view(np.bool_)
 
 
-def only_answer(predictions: npt.NDArray[np.uint16]) -> int | None:
+def constant_prediction(predictions: npt.NDArray[np.uint16]) -> int | None:
     """The class that every prediction is of, or None."""
     if not len(predictions) or np.ptp(predictions) != 0:
         return None

@@ -8,14 +8,20 @@ import pytest
 
 from stepladder import CATALOGUE
 from stepladder.diagnosis import rules
-from stepladder.diagnosis.findings import Case, Replicate, Tried, how_many, times
+from stepladder.diagnosis.findings import (
+    ArmEvidence,
+    RateCurve,
+    Replicate,
+    format_factor,
+    replicate_count,
+)
 from stepladder.diagnosis.rules import RULES, diagnose
 from stepladder.study.recipe import Recipe
-from stepladder.trials.trial import Score, Signs
+from stepladder.trials.trial import HistorySummary, Score
 
 RECIPE = Recipe(hidden=[50, 50], activation="relu", initializer="he_normal", optimizer="adam",
                 batch_size=64)  # fmt: skip
-SIGNS = Signs(
+SIGNS = HistorySummary(
     best_epoch=19.0, best_val_loss=0.1, last_val_loss=0.1, best_train_loss=0.05,
     last_train_loss=0.04, late_epochs=5.0, late_gain=0.001, first_gradient=0.1, last_gradient=0.1,
     whole_gradient=0.2, dead=0.1, dead_layer="dense_1", input_mean=0.1, input_deviation=0.3,
@@ -26,7 +32,7 @@ CLASSES = tuple("abcdefghij")
 
 def case(*replicates, tried=None, **fields):
     recipe = RECIPE.changed(fields) if fields else RECIPE
-    return Case(recipe, CLASSES, replicates or (HEALTHY,) * 5, tried)
+    return ArmEvidence(recipe, CLASSES, replicates or (HEALTHY,) * 5, tried)
 
 
 def with_signs(**changes):
@@ -76,8 +82,8 @@ EDGES = {
     ),
     "dead_units": (case(with_signs(dead=0.4)), case(with_signs(dead=0.39))),
     "learning_rate_far_off": (
-        case(tried=Tried(RATES, (0.5, 0.89, 0.9), 0.01)),
-        case(tried=Tried(RATES, (0.5, 0.891, 0.9), 0.01)),
+        case(tried=RateCurve(RATES, (0.5, 0.89, 0.9), 0.01)),
+        case(tried=RateCurve(RATES, (0.5, 0.891, 0.9), 0.01)),
     ),
     "overfitting": (
         case(with_signs(last_val_loss=0.1151, last_train_loss=0.025)),
@@ -119,10 +125,10 @@ def test_a_healthy_arm_has_no_finding():
 
 
 def test_nothing_is_said_without_a_replicate_or_without_signs():
-    assert diagnose(Case(RECIPE, CLASSES, ())) == ()
+    assert diagnose(ArmEvidence(RECIPE, CLASSES, ())) == ()
     bare = replace(HEALTHY, signs=None)
     assert diagnose(case(bare, bare)) == ()
-    assert diagnose(case(replace(HEALTHY, signs=Signs()))) == ()
+    assert diagnose(case(replace(HEALTHY, signs=HistorySummary()))) == ()
 
 
 @pytest.mark.parametrize("code", ["dead_units", "overfitting", "still_improving"])
@@ -151,7 +157,7 @@ def test_a_gradient_that_vanishes_says_what_its_factor_leaves_out():
 
 def test_what_diverged_is_not_judged_by_its_scores():
     nan = Score(math.nan, math.nan)
-    lost = replace(HEALTHY, diverged=1, train=nan, validation=nan, test=nan, signs=Signs())
+    lost = replace(HEALTHY, diverged=1, train=nan, validation=nan, test=nan, signs=HistorySummary())
     assert codes(diagnose(case(*[lost] * 5))) == ["diverged"]
 
 
@@ -185,11 +191,11 @@ def test_a_rate_that_falls_to_nothing_has_no_more_to_gain():
 
 
 def test_the_rate_tried_that_is_nearest_the_declared_one_speaks_for_it():
-    tried = Tried(RATES, (0.1, 0.5, 0.9), declared=0.0009)
+    tried = RateCurve(RATES, (0.1, 0.5, 0.9), declared=0.0009)
     found = rules.learning_rate_far_off(case(tried=tried))
     assert "0.0009 is 100 times too small" in found.text
     assert rules.learning_rate_far_off(case(tried=replace(tried, declared=0.09))) is None
-    large = Tried(RATES, (0.9, 0.5, 0.1), declared=0.1)
+    large = RateCurve(RATES, (0.9, 0.5, 0.1), declared=0.1)
     assert "100 times too large" in rules.learning_rate_far_off(case(tried=large)).text
 
 
@@ -225,8 +231,8 @@ def test_groups_that_are_wide_are_no_groups():
 
 
 def test_words():
-    assert how_many(2, 5) == " in 2 of 5 replicates"
-    assert how_many(5, 5) == ""
-    assert [times(each) for each in (1.0, 12.4, 1234.0, 98765.0)] == [
+    assert replicate_count(2, 5) == " in 2 of 5 replicates"
+    assert replicate_count(5, 5) == ""
+    assert [format_factor(each) for each in (1.0, 12.4, 1234.0, 98765.0)] == [
         "1 times", "12 times", "1,200 times", "99,000 times"]  # fmt: skip
-    assert times(math.inf) == "infinitely many times"
+    assert format_factor(math.inf) == "infinitely many times"

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from stepladder.statistics import paired_t
-from stepladder.statistics.paired import one_sign, one_sign_floor, one_sign_p
+from stepladder.statistics.paired import one_sign_p, unanimous_sign, unanimous_sign_floor
 
 NAN = math.nan
 
@@ -24,14 +24,14 @@ NAN = math.nan
     ],
 )
 def test_what_has_one_sign(differences, expected):
-    assert bool(one_sign(np.array(differences))) is expected
+    assert bool(unanimous_sign(np.array(differences))) is expected
 
 
 @pytest.mark.parametrize(
     ("pairs", "floor"), [(0, 1), (1, 1), (2, 1 / 4), (3, 1 / 16), (4, 1 / 64), (5, 1 / 256)]
 )
 def test_the_floor(pairs, floor):
-    assert one_sign_floor(pairs) == floor
+    assert unanimous_sign_floor(pairs) == floor
     assert one_sign_p(pairs, 0.0) == floor
 
 
@@ -67,7 +67,7 @@ def test_equal_arms_of_three_levels_pass_no_more_often_than_promised(positions, 
     outcomes = np.array(list(itertools.product(range(3), repeat=8)))
     scores = np.array(positions, float)[outcomes]
     differences = np.round(scores[:, :4] - scores[:, 4:], 12)
-    passes = one_sign(differences) & (one_sign_p(4, paired_t(differences).p) <= level)
+    passes = unanimous_sign(differences) & (one_sign_p(4, paired_t(differences).p) <= level)
     counts = [(outcomes[passes] == each).sum(axis=1) for each in range(3)]
     for low, middle in SHARES:
         high = max(1 - low - middle, 0.0)

@@ -8,14 +8,14 @@ import pytest
 from scipy import stats
 
 from stepladder.statistics.selection import (
+    adjusted_means,
     binned,
     chosen_by,
+    equivalence_set,
     expected_best,
-    flat_top,
     importance,
-    levelled,
-    luck_of_the_choice,
     noise_of,
+    selection_bias,
 )
 
 
@@ -116,7 +116,7 @@ def test_luck_among_equals_is_nearly_that_of_the_largest_of_normal_numbers():
     grid = (np.arange(30) + 0.5) / 30
     true = spread * np.mean(np.max(rng.normal(size=(20_000, 30)), axis=1))
     found = [
-        luck_of_the_choice(0.98 + spread * rng.normal(size=30), noise, 1, 1, 0.01, seed)
+        selection_bias(0.98 + spread * rng.normal(size=30), noise, 1, 1, 0.01, seed)
         for seed in range(12)
     ]
     luck, plain = np.mean([each.luck for each in found]), np.mean([each.plain for each in found])
@@ -129,35 +129,45 @@ def test_luck_among_equals_is_nearly_that_of_the_largest_of_normal_numbers():
 
 def test_there_is_little_luck_where_one_stands_far_ahead_and_less_with_more_replicates():
     noise = 0.001 * np.random.default_rng(7).normal(size=2000)
-    ahead = luck_of_the_choice([0.90, 0.91, 0.98], noise, 1, 1, 0.01)
+    ahead = selection_bias([0.90, 0.91, 0.98], noise, 1, 1, 0.01)
     assert ahead.luck == pytest.approx(0.0, abs=1e-4)
     close = [0.98] * 10
-    once = luck_of_the_choice(close, noise, 1, 4, 0.01)
-    thrice = luck_of_the_choice(close, noise, 3, 4, 0.01)
+    once = selection_bias(close, noise, 1, 4, 0.01)
+    thrice = selection_bias(close, noise, 3, 4, 0.01)
     assert 0 < thrice.luck < once.luck
-    assert luck_of_the_choice([0.98], noise, 1, 1, 0.01).luck == 0
-    assert np.isnan(luck_of_the_choice([0.98, 0.97], [], 1, 1, 0.01).luck)
+    assert selection_bias([0.98], noise, 1, 1, 0.01).luck == 0
+    assert np.isnan(selection_bias([0.98, 0.97], [], 1, 1, 0.01).luck)
 
 
 def test_the_flat_top_holds_what_is_within_delta_and_what_cannot_be_told_from_it():
     behind = [0.0, 0.0005, 0.0015, 0.010]
-    within, maybe = flat_top(behind, [3, 3, 1, 1], 0.001, 0.001)
+    within, maybe = equivalence_set(behind, [3, 3, 1, 1], 0.001, 0.001)
     assert within.tolist() == [True, True, False, False]
     assert maybe.tolist() == [True, True, True, False]
     bound = NormalDist().inv_cdf(1 - 0.05 / 12) * 0.001 * np.sqrt(2 / 3)
     edge = [0.0, 0.08, 0.001 + bound + 1e-6, 0.001 + bound - 1e-6]
-    assert flat_top(edge, [3, 3, 3, 3], 0.001, 0.001)[1].tolist() == [True, False, False, True]
-    assert flat_top(behind, [1, 1, 1, 1], 0.001, np.nan)[1].tolist() == [True, True, False, False]
-    assert flat_top([0.0], [1], 0.001, 0.1)[0].tolist() == [True]
+    assert equivalence_set(edge, [3, 3, 3, 3], 0.001, 0.001)[1].tolist() == [
+        True,
+        False,
+        False,
+        True,
+    ]
+    assert equivalence_set(behind, [1, 1, 1, 1], 0.001, np.nan)[1].tolist() == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert equivalence_set([0.0], [1], 0.001, 0.1)[0].tolist() == [True]
 
 
 def test_further_draws_move_no_finalist_beside_those_that_were_not_tried_again():
     first, again = np.array([0.98, 0.97, 0.96, 0.90]), np.array([True, True, False, False])
     means = np.array([0.93, 0.94, 0.96, 0.90])
-    found = levelled(first, means, again)
+    found = adjusted_means(first, means, again)
     assert found == pytest.approx([0.97, 0.98, 0.96, 0.90])  # their own order, the first's place
-    assert levelled(first, means + 0.05 * again, again) == pytest.approx(found)
-    assert levelled(first, means, np.zeros(4, bool)) == pytest.approx(first)
+    assert adjusted_means(first, means + 0.05 * again, again) == pytest.approx(found)
+    assert adjusted_means(first, means, np.zeros(4, bool)) == pytest.approx(first)
 
 
 def test_luck_with_finalists_is_that_of_a_simulated_search():
@@ -174,7 +184,7 @@ def test_luck_with_finalists_is_that_of_a_simulated_search():
         best = int(np.where(again, means, -1).argmax())
         measured.append(noise[best].mean())
         pool = spread * rng.normal(size=200)
-        told.append(luck_of_the_choice(levelled(first, means, again), pool, 3, 4, 1.0, seed).luck)
+        told.append(selection_bias(adjusted_means(first, means, again), pool, 3, 4, 1.0, seed).luck)
     off = np.std(measured) / np.sqrt(60)
     assert np.mean(told) == pytest.approx(np.mean(measured), abs=3 * off)
 
@@ -183,5 +193,5 @@ def test_equally_good_candidates_are_called_worse_in_one_search_of_twenty_at_mos
     rng = np.random.default_rng(8)
     found = 0.98 + 0.001 * rng.normal(size=(4000, 8))
     behind = found.max(axis=1, keepdims=True) - found
-    lost = [not flat_top(each, np.ones(8), 1e-9, 0.001)[1].all() for each in behind]
+    lost = [not equivalence_set(each, np.ones(8), 1e-9, 0.001)[1].all() for each in behind]
     assert 0.01 < np.mean(lost) < 0.05

@@ -6,7 +6,7 @@ from scipy import stats
 
 from stepladder import InputError
 from stepladder.statistics import effects
-from stepladder.statistics.paired import one_sign_floor
+from stepladder.statistics.paired import unanimous_sign_floor
 from stepladder.statistics.sequential import LOOKS, adaptive_effects, levels_of, looks_of, replay
 
 GENERATOR = np.random.default_rng(0)
@@ -25,7 +25,7 @@ def test_looks_rise_to_the_most(most, comparisons):
 def test_the_first_look_can_settle_something(comparisons):
     first = looks_of(100, comparisons)[0]
     assert first >= 5
-    assert float(one_sign_floor(first)) < 0.05 / LOOKS / comparisons
+    assert float(unanimous_sign_floor(first)) < 0.05 / LOOKS / comparisons
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])

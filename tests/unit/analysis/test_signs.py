@@ -5,15 +5,15 @@ import math
 import numpy as np
 import pytest
 
-from stepladder.diagnosis.findings import signs
-from stepladder.trials.trial import Curve, Probes
+from stepladder.diagnosis.findings import summarize_history
+from stepladder.trials.trial import History, Probes
 
 NAN = float("nan")
 
 
 def curve(val_loss, val_accuracy=None, train_loss=None):
     flat = np.full(len(val_loss), 0.5)
-    return Curve(
+    return History(
         train_loss=flat if train_loss is None else np.array(train_loss),
         train_accuracy=flat,
         val_loss=np.array(val_loss, np.float64),
@@ -29,23 +29,25 @@ def probes(norms, dead, saturated):
 
 
 def test_the_best_epoch_and_what_came_after():
-    found = signs(curve([0.5, 0.2, 0.3, 0.4], train_loss=[0.6, 0.3, 0.2, 0.1]), None)
+    found = summarize_history(curve([0.5, 0.2, 0.3, 0.4], train_loss=[0.6, 0.3, 0.2, 0.1]), None)
     assert (found.best_epoch, found.best_val_loss, found.last_val_loss) == (2, 0.2, 0.4)
     assert (found.best_train_loss, found.last_train_loss) == (0.3, 0.1)
 
 
 def test_what_the_last_quarter_of_the_epochs_gained():
-    found = signs(curve([0.1] * 8, val_accuracy=[0, 0, 0, 0, 0.5, 0.6, 0.7, 0.8]), None)
+    found = summarize_history(curve([0.1] * 8, val_accuracy=[0, 0, 0, 0, 0.5, 0.6, 0.7, 0.8]), None)
     assert found.late_epochs == 2
     assert found.late_gain == pytest.approx(0.2)
-    assert math.isnan(signs(curve([0.1]), None).late_gain)
-    assert signs(curve([0.1] * 3, val_accuracy=[0, 0.2, 0.3]), None).late_gain == pytest.approx(0.1)
+    assert math.isnan(summarize_history(curve([0.1]), None).late_gain)
+    assert summarize_history(
+        curve([0.1] * 3, val_accuracy=[0, 0.2, 0.3]), None
+    ).late_gain == pytest.approx(0.1)
 
 
 def test_what_diverged_is_judged_by_the_epochs_before():
     inside = probes([[1, 2, 4], [3, 6, 8], [NAN] * 3], [[0, 1], [1, 0], [NAN] * 2],
                     [[NAN] * 2] * 3)  # fmt: skip
-    found = signs(curve([0.5, 0.4, NAN]), inside)
+    found = summarize_history(curve([0.5, 0.4, NAN]), inside)
     assert (found.last_val_loss, found.best_epoch) == (0.4, 2)
     assert (found.first_gradient, found.last_gradient) == (2, 6)
     assert found.whole_gradient == pytest.approx((math.sqrt(21) + math.sqrt(109)) / 2)
@@ -55,14 +57,14 @@ def test_what_diverged_is_judged_by_the_epochs_before():
 
 def test_of_a_trial_that_diverged_at_once_only_its_inputs_are_known():
     nothing = probes([[NAN] * 3], [[NAN] * 2], [[NAN] * 2])
-    found = signs(curve([NAN]), nothing)
+    found = summarize_history(curve([NAN]), nothing)
     assert (found.input_mean, found.input_deviation) == (0.1, 0.3)
     assert math.isnan(found.best_epoch)
     assert math.isnan(found.first_gradient)
 
 
 def test_without_a_look_inside_nothing_is_known_of_it():
-    found = signs(curve([0.2, 0.1]), None)
+    found = summarize_history(curve([0.2, 0.1]), None)
     assert found.best_epoch == 2
     assert math.isnan(found.dead)
     assert math.isnan(found.input_mean)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stepladder.deployment.images import Levels, levelled, levels_of
+from stepladder.deployment.images import Levels, level_background, levels_of
 
 GREY = np.arange(256, dtype=np.uint8).reshape(16, 16)
 
@@ -26,12 +26,12 @@ def test_the_levels_of_a_dataset_are_those_of_its_images(images, expected):
 
 
 def test_grey_levels_of_a_byte_stay_as_they_are():
-    assert levelled(GREY, Levels(0, 255)) is GREY
+    assert level_background(GREY, Levels(0, 255)) is GREY
 
 
 @pytest.mark.parametrize("levels", [Levels(0, 1), Levels(-0.4242, 2.8215), Levels(3, 3)])
 def test_black_is_the_least_value_and_white_the_greatest(levels):
-    found = levelled(GREY, levels)
+    found = level_background(GREY, levels)
     assert found.dtype == np.float32
     assert found.shape == GREY.shape
     expected = np.linspace(levels.least, levels.greatest, 256).reshape(16, 16)
@@ -41,10 +41,10 @@ def test_black_is_the_least_value_and_white_the_greatest(levels):
 
 @pytest.mark.parametrize("divisor", [1, 255])
 def test_a_dataset_that_was_divided_gets_its_pictures_divided(divisor):
-    """What `levelled` makes of a dataset's own images is the dataset."""
+    """What `level_background` makes of a dataset's own images is the dataset."""
     images = np.random.default_rng(0).integers(0, 256, (9, 8, 8)).astype(np.uint8)
     images.flat[:2] = 0, 255
     kept = images / np.float32(divisor)
     levels = levels_of(kept)
     assert levels is not None
-    assert levelled(images, levels) == pytest.approx(kept, abs=1e-7)
+    assert level_background(images, levels) == pytest.approx(kept, abs=1e-7)

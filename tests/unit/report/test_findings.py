@@ -15,11 +15,11 @@ from example_results import (
 from stepladder.report.html import as_html
 from stepladder.report.markdown import as_csv, as_json, as_markdown
 from stepladder.report.terminal import as_text
-from stepladder.report.view import found_lines, view_of
+from stepladder.report.view import finding_lines, view_of
 
 
 def lines(results):
-    return {line.code: line for line in found_lines(results.arms)}
+    return {line.code: line for line in finding_lines(results.arms)}
 
 
 def test_what_arms_share_word_for_word_is_said_once():
@@ -47,19 +47,19 @@ def test_what_one_arm_has_is_said_whole():
 def test_where_and_detail_of_the_first_stand_in_brackets():
     results = mnist_results()
     found = {place: [finding("diverged", "diverged", f" in epoch {place}")] for place in (2, 3)}
-    (line,) = found_lines(diagnosed(results, found).arms)
+    (line,) = finding_lines(diagnosed(results, found).arms)
     assert line.text == "diverged (+ ReLU: in epoch 2)"
 
 
 def test_many_arms_are_counted():
     results = named_results([f"arm {number}" for number in range(9)])
     found = {place: [finding("small_batches", "small batches")] for place in range(10)}
-    (line,) = found_lines(diagnosed(results, found).arms)
+    (line,) = finding_lines(diagnosed(results, found).arms)
     assert line.names == "base, + arm 0, + arm 1 and 7 other arms"
 
 
 def test_lines_follow_the_order_in_which_rules_are_named():
-    codes = [line.code for line in found_lines(diagnosed_results().arms)]
+    codes = [line.code for line in finding_lines(diagnosed_results().arms)]
     assert codes == ["constant_answer", "learns_nothing", "vanishing_gradients", "overfitting"]
 
 

@@ -11,7 +11,13 @@ from example_results import factorial_results, fair_results, mnist_results, some
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepladder.report.figures.axes import apart, folded, log_odds, log_odds_ticks, some_of
+from stepladder.report.figures.axes import (
+    log_odds,
+    log_odds_ticks,
+    spread_labels,
+    thin_out,
+    wrap_text,
+)
 from stepladder.report.figures.base import csv_of
 from stepladder.report.figures.forest import forest_of, rungs_of
 from stepladder.report.figures.internals import insides_of
@@ -161,32 +167,32 @@ heights = st.lists(st.floats(0, 1), max_size=8).map(sorted)
 
 @given(heights, st.lists(st.sampled_from([0.05, 0.1]), min_size=8, max_size=8))
 def test_labels_stand_apart_and_in_order(wanted, sizes):
-    placed = apart(wanted, sizes[: len(wanted)])
+    placed = spread_labels(wanted, sizes[: len(wanted)])
     for place, (low, high) in enumerate(pairwise(placed)):
         assert high - low >= (sizes[place] + sizes[place + 1]) / 2 - 1e-9
     assert all(height <= 1 + 1e-9 for height in placed)
 
 
 def test_a_label_alone_stays_where_it_is():
-    assert apart([0.97], [0.1]) == [0.97]
-    assert apart([0.1, 0.9], [0.1, 0.1]) == [0.1, 0.9]
+    assert spread_labels([0.97], [0.1]) == [0.97]
+    assert spread_labels([0.1, 0.9], [0.1, 0.1]) == [0.1, 0.9]
 
 
 @given(st.text(max_size=300), st.integers(3, 40), st.integers(1, 3))
 def test_names_are_folded_and_no_line_is_too_long(text, width, lines):
-    found = folded(text, width, lines).split("\n")
+    found = wrap_text(text, width, lines).split("\n")
     assert len(found) <= lines
     assert all(len(line) <= width for line in found)
 
 
 def test_names_that_fit_are_told_whole():
     name = "a technique whose name goes on and on until its end"
-    assert folded(name, 24, 3).replace("\n", " ") == name
+    assert wrap_text(name, 24, 3).replace("\n", " ") == name
 
 
 @given(st.lists(st.floats(-10, 10), max_size=200), st.integers(2, 60))
 def test_thinning_keeps_the_ends(values, most):
-    kept = some_of(values, most)
+    kept = thin_out(values, most)
     assert len(kept) == min(len(values), most)
     assert set(kept) <= set(values)
     if values:

@@ -10,12 +10,12 @@ import pytest
 from stepladder import Study
 from stepladder.hpo import results
 from stepladder.hpo.candidates import Candidate, different
-from stepladder.hpo.results import Found
+from stepladder.hpo.results import SearchResult
 from stepladder.report.json import search_as_json
 from stepladder.report.search import as_text
 from stepladder.statistics import estimate
-from stepladder.statistics.selection import Luck, expected_best
-from stepladder.study.search_space import dimensions, drawn, recipe_of
+from stepladder.statistics.selection import SelectionBias, expected_best
+from stepladder.study.search_space import dimensions, draw_values, recipe_of
 
 CHANCE = 0.1
 
@@ -43,7 +43,7 @@ def candidates_of(study):
     made = []
     for number in range(10):
         places = [(number + 0.5) / 10, 0.0, (number % 2) / 2, 0.5]
-        params = drawn(every, places, study.base)
+        params = draw_values(every, places, study.base)
         recipe = recipe_of(params, study.search.space, study.base)
         rungs = {1: 0.5 + number / 100}
         if number >= 6:
@@ -59,13 +59,14 @@ def found(study):
     candidates = candidates_of(study)
     winner, fresh = candidates[9], [0.905, 0.904, 0.906, 0.903, 0.907]
     top = winner, candidates[8]
-    knobs = results.knobs(study, candidates, winner, top, CHANCE)
-    return Found(
+    knobs = results.summarize_hyperparameters(study, candidates, winner, top, CHANCE)
+    return SearchResult(
         study=study, dataset="digits", fingerprint="f", sizes={"validation": 100},
         candidates=tuple(candidates), finalists=(winner, candidates[8]), winner=winner,
         chance=CHANCE, searched=winner.mean(CHANCE), fresh=estimate(fresh), fresh_diverged=0,
         test=None, looks=0, replicate_seconds=3.0,
-        luck=Luck(0.0012, 0.0009, 0.002), expected=expected_best(np.linspace(0.5, 0.91, 10)),
+        luck=SelectionBias(0.0012, 0.0009, 0.002),
+        expected=expected_best(np.linspace(0.5, 0.91, 10)),
         seconds_each=2.0, knobs=knobs, top=top, not_excluded=3, whole=4, diverged=1,
         parameters=123, epochs=40, training_seconds=20.0, seconds=15.0, versions={"keras": "3"},
         machine="m", warnings=results.warnings(study, knobs, winner, 0, 5), trained=1, found=0,
@@ -109,7 +110,7 @@ def test_an_edge_is_where_the_next_value_beyond_could_be_taken(name, given, best
     study = Study(name="s", base={"hidden": [4]}, search={"space": {name: given}})
     change = {"hidden": (best,)} if name == "units" else {name: best}
     winner = Candidate(0, {name: best}, study.base.changed(change), 0, rungs={20: 0.9})
-    (knob,) = results.knobs(study, [winner], winner, [winner], CHANCE)
+    (knob,) = results.summarize_hyperparameters(study, [winner], winner, [winner], CHANCE)
     assert knob.edge == edge
 
 
@@ -151,7 +152,7 @@ def test_json_is_json_and_holds_the_curves(found):
 def test_the_flat_top_and_luck_of_candidates(study):
     candidates = candidates_of(study)
     winner = candidates[9]
-    top, maybe = results.flat(candidates, winner, 0.25, 0.002, CHANCE)
+    top, maybe = results.equivalent_candidates(candidates, winner, 0.25, 0.002, CHANCE)
     assert [each.number for each in top] == [9, 7, 8]
     assert maybe == 4
     lucky = results.luck(candidates, [winner, candidates[8]], [0.9, 0.91], study, 100, CHANCE)
@@ -163,7 +164,7 @@ def test_each_is_compared_over_the_replicates_that_both_have(study):
     candidates = candidates_of(study)
     winner, second = candidates[9], candidates[8]
     winner.more, second.more = (0.809, 0.809), (0.808, 0.808)
-    top, maybe = results.flat(candidates, winner, 0.25, 1e-6, CHANCE)
+    top, maybe = results.equivalent_candidates(candidates, winner, 0.25, 1e-6, CHANCE)
     assert [each.number for each in top] == [9, 7, 8]
     assert maybe == 3
     lucky = results.luck(candidates, [winner, second], [], study, 100, CHANCE)
@@ -174,9 +175,11 @@ def test_what_was_drawn_twice_counts_once(study):
     candidates = candidates_of(study)
     again = candidates_of(study)[9]
     again.number = 10
-    top, maybe = results.flat([*candidates, again], candidates[9], 0.25, 0.002, CHANCE)
+    top, maybe = results.equivalent_candidates(
+        [*candidates, again], candidates[9], 0.25, 0.002, CHANCE
+    )
     assert [each.number for each in top] == [9, 7, 8]
-    assert maybe == results.flat(candidates, candidates[9], 0.25, 0.002, CHANCE)[1]
+    assert maybe == results.equivalent_candidates(candidates, candidates[9], 0.25, 0.002, CHANCE)[1]
     assert different([*candidates, again]) == candidates
     far = candidates_of(study)[3]
     far.rungs = {9: 0.7}

@@ -11,7 +11,7 @@ from example_results import (
     some_diverged,
 )
 
-from stepladder.report.view import Shown, view_of
+from stepladder.report.view import FormattedNumber, view_of
 
 ALL = pytest.mark.parametrize("variant", VARIANTS)
 
@@ -37,13 +37,13 @@ def test_every_arm_has_a_row_in_the_order_of_the_design(variant):
 @pytest.mark.parametrize(
     ("shown", "text"),
     [
-        (Shown(97.0, 96.9, 97.1), "97.00 ± 0.10"),
-        (Shown(97.0, 96.9, 97.05), "97.00 [96.90, 97.05]"),
-        (Shown(97.0), "97.00"),
-        (Shown(math.nan), "–"),
-        (Shown(-0.4, -0.5, -0.3, is_difference=True), "−0.40 ± 0.10"),
-        (Shown(0.4, -0.1, 0.5, is_difference=True), "+0.40 [−0.10, +0.50]"),
-        (Shown(0.0, 0.0, 0.0, is_difference=True), "0.00 ± 0.00"),
+        (FormattedNumber(97.0, 96.9, 97.1), "97.00 ± 0.10"),
+        (FormattedNumber(97.0, 96.9, 97.05), "97.00 [96.90, 97.05]"),
+        (FormattedNumber(97.0), "97.00"),
+        (FormattedNumber(math.nan), "–"),
+        (FormattedNumber(-0.4, -0.5, -0.3, is_difference=True), "−0.40 ± 0.10"),
+        (FormattedNumber(0.4, -0.1, 0.5, is_difference=True), "+0.40 [−0.10, +0.50]"),
+        (FormattedNumber(0.0, 0.0, 0.0, is_difference=True), "0.00 ± 0.00"),
     ],
 )
 def test_a_number_is_shown_with_its_interval(shown, text):
@@ -52,10 +52,14 @@ def test_a_number_is_shown_with_its_interval(shown, text):
 
 def test_a_fraction_is_shown_in_percent_and_a_difference_with_its_sign():
     found = estimate([0.9, 0.92])
-    assert Shown.accuracy(found) == Shown(91.0, 100 * found.ci_low, 100 * found.ci_high)
-    assert Shown.accuracy(estimate([0.5])) == Shown(50.0)
+    assert FormattedNumber.accuracy(found) == FormattedNumber(
+        91.0, 100 * found.ci_low, 100 * found.ci_high
+    )
+    assert FormattedNumber.accuracy(estimate([0.5])) == FormattedNumber(50.0)
     effect = mnist_results().arms[4].effect
-    assert Shown.points(effect) == Shown(effect.mean, effect.ci_low, effect.ci_high, True)
+    assert FormattedNumber.points(effect) == FormattedNumber(
+        effect.mean, effect.ci_low, effect.ci_high, True
+    )
 
 
 def test_accuracies_are_percent_and_effects_points():

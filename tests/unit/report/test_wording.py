@@ -20,7 +20,7 @@ from stepladder.report import wording
     ],
 )
 def test_only_what_is_visible_is_kept(text, shown):
-    assert wording.visible(text) == shown
+    assert wording.printable(text) == shown
 
 
 @pytest.mark.parametrize(
@@ -28,12 +28,12 @@ def test_only_what_is_visible_is_kept(text, shown):
     [("short", 5, "short"), ("longer", 5, "long…"), ("a bc", 3, "a…"), ("x" * 500, 1, "…")],
 )
 def test_long_texts_are_elided_to_the_length(text, length, shown):
-    assert wording.elided(text, length) == shown
+    assert wording.truncate(text, length) == shown
 
 
 def test_a_length_below_one_is_refused():
     with pytest.raises(ValueError, match="found 0"):
-        wording.elided("text", 0)
+        wording.truncate("text", 0)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_numbers_have_two_decimals_and_true_signs(value, plain, signed):
     ("count", "text"), [(0, "0 trials"), (1, "1 trial"), (54000, "54,000 trials")]
 )
 def test_nouns_follow_their_count(count, text):
-    assert wording.counted(count, "trial") == text
+    assert wording.plural(count, "trial") == text
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_nouns_follow_their_count(count, text):
     [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")],
 )
 def test_parts_are_joined_as_in_a_sentence(parts, text):
-    assert wording.joined(parts) == text
+    assert wording.join_list(parts) == text
 
 
 @pytest.mark.parametrize(

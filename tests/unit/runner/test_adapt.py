@@ -11,7 +11,7 @@ from stepladder import Study
 from stepladder.data.synthetic import synthetic
 from stepladder.runs.adaptive import looks
 from stepladder.runs.judging import judge
-from stepladder.runs.plan import question_of
+from stepladder.runs.plan import run_context
 from stepladder.runs.run import train_all
 
 
@@ -39,7 +39,7 @@ def run(study, dataset, rule=rule, store=None):
     store = store or FakeStore()
     training = FakeTraining(store, rule)
     record = record_of(study, dataset)
-    question = question_of(record, "population")
+    question = run_context(record, "population")
     done = train_all(question, dataset, store, training, training.notes.append)
     return done, training, judge(store, record, "population", "test")
 
@@ -106,7 +106,7 @@ def test_trials_of_another_study_in_the_store_change_no_verdict(dataset):
 def test_an_interrupted_look_says_that_it_is_unfinished(dataset):
     store = FakeStore()
     study = auto(techniques=["ReLU"])
-    question = question_of(record_of(study, dataset), "population")
+    question = run_context(record_of(study, dataset), "population")
 
     class Stopped(Exception):
         pass

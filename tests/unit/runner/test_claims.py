@@ -8,16 +8,16 @@ import pytest
 from example_run import Clock, finished
 from fake_store import FakeStore
 
-from stepladder.execution.local import is_running, this_driver
+from stepladder.execution.local import is_running, this_owner
 from stepladder.execution.scheduler import BEAT_SECONDS, LEASE_SECONDS, Claims, forget_dead
-from stepladder.store import Driver
+from stepladder.store import ClaimOwner
 from stepladder.study.recipe import Recipe
 from stepladder.training.groups import Group
 from stepladder.trials.trial import Trial
 
 TRIALS = tuple(Trial(Recipe(hidden=[3], learning_rate=r / 10), "d", 10, 0, 0) for r in (1, 2, 3))
 GROUP = Group(TRIALS, 3)
-FAR = Driver("far", "another machine", "17 4")
+FAR = ClaimOwner("far", "another machine", "17 4")
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def clock():
 
 @pytest.fixture
 def claims(store, clock):
-    return Claims(store, this_driver(), clock)
+    return Claims(store, this_owner(), clock)
 
 
 def ids(*numbers):
@@ -80,7 +80,7 @@ def test_a_driver_whose_beat_stands_still_loses_its_claims_after_the_lease(claim
 
 def test_one_that_held_nothing_for_long_is_watched_anew(claims, store, clock):
     """It does not beat then: its next claim is no sign of death, though its beat is the old one."""
-    other = Driver("other", "a third machine", "5 5")
+    other = ClaimOwner("other", "a third machine", "5 5")
     store.claim(FAR, ids(0))
     store.claim(other, ids(1, 2))
     assert claims.take(GROUP) is None
@@ -98,12 +98,12 @@ def test_one_that_held_nothing_for_long_is_watched_anew(claims, store, clock):
 def test_a_driver_of_this_machine_whose_process_is_gone_is_not_waited_for(claims, store):
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    store.claim(Driver("x", this_driver().place, f"{ended.pid} 1"), ids(0, 1, 2))
+    store.claim(ClaimOwner("x", this_owner().place, f"{ended.pid} 1"), ids(0, 1, 2))
     assert claims.take(GROUP) == GROUP
 
 
 def test_a_driver_of_this_machine_that_runs_is_waited_for(claims, store, clock):
-    store.claim(this_driver(), ids(0, 1, 2))
+    store.claim(this_owner(), ids(0, 1, 2))
     assert claims.take(GROUP) is None
     clock.pass_by(LEASE_SECONDS - 1)
     assert claims.returned() == ([], [])
@@ -141,12 +141,12 @@ def test_at_the_end_nothing_is_held(claims, store):
 
 
 def test_a_process_is_known_by_its_number_and_its_start():
-    mine = this_driver()
+    mine = this_owner()
     assert is_running(mine.process)
     assert mine.process.startswith(f"{os.getpid()} ")
     assert not is_running(f"{os.getpid()} 1")
-    assert mine.id != this_driver().id
-    assert mine.place == this_driver().place
+    assert mine.id != this_owner().id
+    assert mine.place == this_owner().place
     ended = subprocess.Popen([sys.executable, "-c", "pass"], stdout=subprocess.PIPE)
     ended.stdout.read()
     ended.wait()
@@ -157,9 +157,9 @@ def test_a_process_is_known_by_its_number_and_its_start():
 def test_the_dead_of_this_machine_are_forgotten_and_nobody_else(store):
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    store.claim(Driver("dead", this_driver().place, f"{ended.pid} 1"), ids(0))
-    store.claim(this_driver(), ids(1))
+    store.claim(ClaimOwner("dead", this_owner().place, f"{ended.pid} 1"), ids(0))
+    store.claim(this_owner(), ids(1))
     store.claim(FAR, ids(2))
     forget_dead(store)
-    assert {driver.place for driver in store.drivers()} == {this_driver().place, FAR.place}
+    assert {driver.place for driver in store.drivers()} == {this_owner().place, FAR.place}
     assert len(store.drivers()) == 2

@@ -8,7 +8,7 @@ from example_run import finished
 from fake_store import FakeStore
 
 from stepladder import Study
-from stepladder.diagnosis.findings import signs
+from stepladder.diagnosis.findings import summarize_history
 from stepladder.runs.arm_analysis import probes_of
 from stepladder.runs.judging import judge
 from stepladder.runs.plan import trials_of
@@ -32,7 +32,8 @@ def seen(trial, dead=0.0):
     made = finished(trial, 0.5)
     inside = probes(dead, replicate=trial.replicate)
     answers = np.arange(3, dtype=np.uint16)
-    return replace(made, probes=inside, signs=signs(made.curve, inside), test_predictions=answers,
+    return replace(made, probes=inside, signs=summarize_history(made.curve, inside),
+                   test_predictions=answers,
                    test=Score(0.1, 0.5))  # fmt: skip
 
 

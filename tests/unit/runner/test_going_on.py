@@ -12,8 +12,8 @@ from stepladder.data.synthetic import synthetic
 from stepladder.execution.batching import resume_from_cache
 from stepladder.execution.machine import Settings
 from stepladder.runs.plan import cached_epochs, plan
-from stepladder.training.checkpoints import Checkpoint, Endings
-from stepladder.training.groups import Stacking, groups
+from stepladder.training.checkpoints import Checkpoint, FinalStateCache
+from stepladder.training.groups import Batching, groups
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def trained(dataset, settings):
         for group in groups(made.trials, made.missing):
             ids = tuple(trial.id for trial in group.trials)
             state = Checkpoint(ids, 5, {}, {"a": np.zeros(3)})
-            Endings(**settings.endings).keep(group, lambda state=state: state, 1.1)
+            FinalStateCache(**settings.endings).keep(group, lambda state=state: state, 1.1)
         for trial in made.missing:
             store.add(finished(trial, 0.5))
         return store
@@ -100,5 +100,5 @@ def test_a_group_knows_after_which_epochs_it_goes_on(dataset, settings, trained)
     made = plan(study(epochs=8), dataset, store, "population")
     waiting = groups(made.trials, made.missing)
     assert [group.after for group in resume_from_cache(waiting, settings, store)] == [5] * 4
-    stacked = [replace(group, stacking=Stacking("map", 2)) for group in waiting]
+    stacked = [replace(group, stacking=Batching("map", 2)) for group in waiting]
     assert [group.after for group in resume_from_cache(stacked, settings, store)] == [0] * 4

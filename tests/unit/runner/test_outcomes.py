@@ -7,9 +7,9 @@ import pytest
 from example_run import finished
 from fake_store import FakeStore
 
-from stepladder.runs.measures import outcomes
+from stepladder.runs.measures import load_summaries
 from stepladder.study.recipe import Recipe
-from stepladder.trials.trial import Trial, answers, outcome_of
+from stepladder.trials.trial import Trial, correct_matrix, summarize_trial
 
 RECIPE = Recipe(hidden=[3])
 
@@ -20,7 +20,7 @@ def made(replicate=0):
 
 def test_every_figure_is_kept():
     result = made()
-    kept = outcome_of(result)
+    kept = summarize_trial(result)
     for name in ("curve", "train", "validation", "test", "diverged", "parameters", "seconds"):
         assert getattr(kept, name) == getattr(result, name)
 
@@ -29,9 +29,9 @@ def test_every_figure_is_kept():
 def test_every_image_is_a_bit(images):
     correct = np.random.default_rng(images).random(images) < 0.5
     predictions = np.arange(images, dtype=np.uint16)
-    kept = outcome_of(replace(made(), test_correct=correct, test_predictions=predictions))
+    kept = summarize_trial(replace(made(), test_correct=correct, test_predictions=predictions))
     assert kept.bits.nbytes == -(-images // 8)
-    found = answers([kept, kept])
+    found = correct_matrix([kept, kept])
     assert found.dtype == np.bool_
     assert np.array_equal(found, [correct, correct])
 
@@ -40,7 +40,7 @@ def test_every_image_is_a_bit(images):
 def test_one_answer_to_every_image(given, answer):
     predictions = np.array(given, np.uint16)
     correct = np.zeros(len(given), np.bool_)
-    kept = outcome_of(replace(made(), test_predictions=predictions, test_correct=correct))
+    kept = summarize_trial(replace(made(), test_predictions=predictions, test_correct=correct))
     assert kept.answer == answer
 
 
@@ -58,5 +58,5 @@ def test_more_than_are_read_at_once_come_in_order():
     for each in results:
         store.add(each)
     ids = [each.trial.id for each in reversed(results)]
-    assert list(outcomes(store, [*ids, "unknown", ids[0]])) == ids
+    assert list(load_summaries(store, [*ids, "unknown", ids[0]])) == ids
     assert store.most == 500

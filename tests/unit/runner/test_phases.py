@@ -6,7 +6,7 @@ from fake_training import FakeTraining, noise, record_of
 
 from stepladder import Study
 from stepladder.data.synthetic import synthetic
-from stepladder.runs.plan import question_of
+from stepladder.runs.plan import run_context
 from stepladder.runs.run import foreseen, train_all
 from stepladder.study.tuning import TUNING_REPLICATES
 
@@ -25,7 +25,7 @@ def asked(dataset, **fields):
     base = {"hidden": [3], "activation": "sigmoid", "learning_rate": 0.1, "epochs": 2}
     study = Study(**{"name": "s", "replicates": 4, "validation": 10, "base": base,
                      "techniques": ["ReLU"], **fields})  # fmt: skip
-    return question_of(record_of(study, dataset), "population")
+    return run_context(record_of(study, dataset), "population")
 
 
 def worth_something(trial):

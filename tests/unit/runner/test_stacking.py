@@ -7,10 +7,10 @@ import pytest
 
 from stepladder import Recipe
 from stepladder.data.synthetic import synthetic
-from stepladder.execution.batching import CHUNK, remembered, stackings
+from stepladder.execution.batching import CHUNK, choose_batching, remembered
 from stepladder.execution.machine import Settings
 from stepladder.execution.progress import QuietProgress
-from stepladder.training.groups import ALONE, Stacking
+from stepladder.training.groups import ALONE, Batching
 from stepladder.trials.trial import Trial
 
 
@@ -45,7 +45,7 @@ def settings(tmp_path):
 
 
 def chosen(planned, dataset, settings, notes=None):
-    (stacking,) = stackings(planned, planned, dataset, settings, notes or Notes()).values()
+    (stacking,) = choose_batching(planned, planned, dataset, settings, notes or Notes()).values()
     return stacking
 
 
@@ -55,8 +55,8 @@ LONG = 20_000  # epochs, so that measuring is worth while
 @pytest.mark.parametrize("axis", ["map", "vmap"])
 def test_a_forced_axis_is_taken(axis, dataset, settings):
     forced = replace(settings, axis=axis)
-    assert chosen(trials(dataset), dataset, forced) == Stacking(axis, CHUNK)
-    assert chosen(trials(dataset), dataset, replace(forced, chunk=2)) == Stacking(axis, 2)
+    assert chosen(trials(dataset), dataset, forced) == Batching(axis, CHUNK)
+    assert chosen(trials(dataset), dataset, replace(forced, chunk=2)) == Batching(axis, 2)
 
 
 def test_one_by_one_can_be_forced(dataset, settings):
@@ -109,9 +109,9 @@ def test_groups_of_one_structure_that_are_not_alike_are_not_measured_together(da
 def test_a_resumed_study_chooses_as_the_whole_one_did(dataset, measured):
     first, settings, _ = measured
     planned = trials(dataset, epochs=LONG)
-    (late,) = stackings(planned, planned[2:], dataset, settings, Notes()).values()
+    (late,) = choose_batching(planned, planned[2:], dataset, settings, Notes()).values()
     assert late == first
-    with_nothing_left = stackings(planned, [], dataset, settings, Notes())
+    with_nothing_left = choose_batching(planned, [], dataset, settings, Notes())
     assert with_nothing_left == {}
 
 
@@ -131,7 +131,7 @@ def test_what_does_not_fit_in_memory_is_lowered_with_one_line(dataset, settings)
     notes = Notes()
     wide = trials(dataset, 8, hidden=[4096, 4096])
     tight = replace(settings, axis="vmap", memory=2_000_000_000)
-    assert chosen(wide, dataset, tight, notes) == Stacking("vmap", 3)
+    assert chosen(wide, dataset, tight, notes) == Batching("vmap", 3)
     (line,) = notes.texts
     assert line == (
         "8 replicates of 4096-4096 (relu, sgd, batches of 16) at once would need some 4.3 GB of "
@@ -142,7 +142,7 @@ def test_what_does_not_fit_in_memory_is_lowered_with_one_line(dataset, settings)
 def test_a_machine_whose_memory_is_full_puts_nothing_together(dataset, settings):
     wide = trials(dataset, 8, hidden=[4096, 4096])
     unknown = replace(settings, axis="vmap", memory=None)
-    assert chosen(wide, dataset, unknown, Notes()) == Stacking("vmap", 8)
+    assert chosen(wide, dataset, unknown, Notes()) == Batching("vmap", 8)
     notes = Notes()
     assert chosen(wide, dataset, replace(unknown, memory=0), notes).chunk == 1
     assert "of 0.0 GB; 1 are put together" in notes.texts[0]
@@ -150,4 +150,4 @@ def test_a_machine_whose_memory_is_full_puts_nothing_together(dataset, settings)
 
 def test_the_fit_engine_trains_one_by_one(dataset, settings):
     fit = replace(settings, engine="fit")
-    assert stackings(trials(dataset), trials(dataset), dataset, fit, Notes()) == {}
+    assert choose_batching(trials(dataset), trials(dataset), dataset, fit, Notes()) == {}

@@ -6,7 +6,7 @@ import pytest
 
 from stepladder.errors import DataError
 from stepladder.execution import machine
-from stepladder.execution.local import Standby
+from stepladder.execution.local import WarmPool
 from stepladder.runs import run
 from stepladder.study.study import Study
 
@@ -27,7 +27,7 @@ def settings():
 
 
 def test_each_is_taken_once_from_its_core_and_the_rest_end(settings, tmp_path):
-    standby = Standby()
+    standby = WarmPool()
     standby.start(settings, tmp_path, 1)
     assert standby.take(settings.cpus[1]) is None
     taken = standby.take(settings.cpus[0])
@@ -44,7 +44,7 @@ def test_each_is_taken_once_from_its_core_and_the_rest_end(settings, tmp_path):
 
 
 def test_those_that_last_come_back_and_one_that_died_is_not_taken(settings, tmp_path):
-    standby = Standby(lasting=True)
+    standby = WarmPool(lasting=True)
     standby.start(settings, tmp_path, 1)
     taken = standby.take(settings.cpus[0])
     standby.leave(taken)
@@ -53,7 +53,7 @@ def test_those_that_last_come_back_and_one_that_died_is_not_taken(settings, tmp_
     taken._process.kill()
     taken._process.wait()
     assert standby.take(settings.cpus[0]) is None
-    once = Standby()
+    once = WarmPool()
     once.start(settings, tmp_path, 1)
     taken = once.take(settings.cpus[0])
     once.leave(taken)
@@ -62,7 +62,7 @@ def test_those_that_last_come_back_and_one_that_died_is_not_taken(settings, tmp_
 
 def test_a_dataset_that_will_not_do_leaves_no_process(settings, tmp_path, monkeypatch):
     started = []
-    monkeypatch.setattr(run.Standby, "start", spying(run.Standby.start, started), raising=True)
+    monkeypatch.setattr(run.WarmPool, "start", spying(run.WarmPool.start, started), raising=True)
     (tmp_path / "mine.csv").write_text("no numbers\n")
     study = Study.load("quick", {"dataset": str(tmp_path / "mine.csv")})
     with pytest.raises(DataError):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stepladder.runs.preflight import too_few
+from stepladder.runs.preflight import underpowered
 from stepladder.statistics import effects
 from stepladder.study.study import Study
 
@@ -12,22 +12,22 @@ BASE = {"hidden": [8], "activation": "sigmoid"}
 
 @pytest.mark.parametrize(("replicates", "said"), [(1, "1 replicate of"), (2, "2 replicates of")])
 def test_one_or_two_replicates_say_nothing(replicates, said):
-    (line,) = too_few(Study.load("mnist", {"replicates": replicates}))
+    (line,) = underpowered(Study.load("mnist", {"replicates": replicates}))
     assert line.startswith(said)
     assert "luck cannot be told" in line
 
 
 def test_enough_replicates_and_single_arms_are_not_named():
-    assert too_few(Study.load("mnist")) == ()
-    assert too_few(Study(name="s", base=BASE, replicates=1)) == ()
+    assert underpowered(Study.load("mnist")) == ()
+    assert underpowered(Study(name="s", base=BASE, replicates=1)) == ()
 
 
 def test_a_factorial_of_five_says_that_its_comparisons_need_one_more():
-    (line,) = too_few(Study.load("mnist", {"design": "factorial"}))
+    (line,) = underpowered(Study.load("mnist", {"design": "factorial"}))
     assert line.startswith("5 replicates of each arm are too few for any comparison")
     assert "in a family of 32, however large its effect; 6 would do" in line
     assert "Main effects, a family of 5, are judged for themselves" in line
-    assert too_few(Study.load("mnist", {"design": "factorial", "replicates": 6})) == ()
+    assert underpowered(Study.load("mnist", {"design": "factorial", "replicates": 6})) == ()
 
 
 @pytest.mark.parametrize("family", [1, 6, 32])
@@ -40,4 +40,4 @@ def test_it_is_said_exactly_where_no_effect_is_large_enough(family):
         scores = {"base": base, **{f"t{n}": base + 0.8 for n in range(family)}}
         pairs = [(f"t{n}", "base") for n in range(family)]
         said = {each.verdict for each in effects(scores, pairs).values()}
-        assert (said == {"helps"}) == (too_few(study) == ())
+        assert (said == {"helps"}) == (underpowered(study) == ())

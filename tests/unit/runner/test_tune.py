@@ -10,7 +10,7 @@ from fake_training import FakeTraining, noise, record_of
 from stepladder import Study, StudyError
 from stepladder.data.synthetic import synthetic
 from stepladder.runs.judging import judge
-from stepladder.runs.plan import question_of
+from stepladder.runs.plan import run_context
 from stepladder.runs.run import train_all
 from stepladder.runs.tuning import tune, tuned_arms, tuned_so_far
 from stepladder.study.tuning import TUNING_REPLICATES
@@ -49,7 +49,7 @@ def run(study, dataset, rule, store=None):
     store = store or FakeStore()
     training = FakeTraining(store, rule)
     record = record_of(study, dataset)
-    question = question_of(record, "population")
+    question = run_context(record, "population")
     done = train_all(question, dataset, store, training, training.notes.append)
     return done, training, judge(store, record, "population", "test")
 
@@ -136,7 +136,7 @@ def test_epochs_of_tuning_are_the_same_for_all(dataset):
 def test_what_is_stored_is_not_trained_again_and_an_interrupted_tuning_goes_on(dataset):
     store = FakeStore()
     training = FakeTraining(store, peaked())
-    question = question_of(record_of(fair(), dataset), "population")
+    question = run_context(record_of(fair(), dataset), "population")
 
     class Stopped(Exception):
         pass
@@ -170,7 +170,7 @@ def test_a_fixed_study_is_not_tuned(dataset):
     _, training, results = run(study, dataset, peaked())
     assert results.tuned is None
     assert all(trial.replicate < TUNING_REPLICATES for trial in training.trained)
-    question = question_of(record_of(study, dataset), "population")
+    question = run_context(record_of(study, dataset), "population")
     assert tune(question, FakeStore(), training, str) is None
     assert tuned_arms(study, None) == study.arms
 

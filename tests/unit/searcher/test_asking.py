@@ -11,8 +11,8 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from stepladder import StudyError
-from stepladder.hpo.sampling import Asker, points, sampler
-from stepladder.training.groups import structure
+from stepladder.hpo.sampling import OptunaSampler, points, sampler
+from stepladder.training.groups import program_key
 
 
 def outcome(candidate):
@@ -23,7 +23,7 @@ def outcome(candidate):
 
 def asked(study, sizes, journal=None):
     """Every candidate's values, population by population."""
-    asker, found = Asker(question_about(study), journal), []
+    asker, found = OptunaSampler(question_about(study), journal), []
     for number, size in enumerate(sizes):
         candidates = asker.ask(size, number)
         for each in candidates:
@@ -77,9 +77,9 @@ def test_candidates_in_a_row_share_a_program_and_differ_in_its_numbers(searching
     recipes = [each.recipe for each in asked(study, [4, 4, 4])]
     for start in (0, 4, 8):
         four = recipes[start : start + 4]
-        assert len({structure(each) for each in four}) == 1
+        assert len({program_key(each) for each in four}) == 1
         assert len({each.learning_rate for each in four}) == 4
-    assert len({structure(each) for each in recipes}) > 1
+    assert len({program_key(each) for each in recipes}) > 1
 
 
 def test_candidates_of_one_structure_say_so_wherever_a_population_begins(searching):
@@ -126,7 +126,7 @@ def test_what_is_under_way_counts_as_far_as_it_came_and_is_running_in_the_journa
     study, _ = searching(sampler="tpe", trials=24, startup=12)
 
     def second(rungs, journal=None):
-        asker = Asker(question_about(study), journal)
+        asker = OptunaSampler(question_about(study), journal)
         first = asker.ask(12, 0)
         for each in first:
             each.rungs = rungs(each)
@@ -155,7 +155,7 @@ def test_samplers_that_read_whole_trials_alone_learn_from_dropped_ones_too(searc
     study, _ = searching(space=numbers, sampler=name, trials=3 * size, startup=12)
 
     def third(rungs):
-        asker, found = Asker(question_about(study)), []
+        asker, found = OptunaSampler(question_about(study)), []
         for number in range(2):
             found += asker.ask(size, number)
             for each in found:
@@ -191,7 +191,7 @@ def test_the_journal_of_other_data_is_not_gone_on_with(searching, tmp_path):
     journal = tmp_path / "optuna.log"
 
     def second(question, sign, journal=None):
-        asker = Asker(question, journal)
+        asker = OptunaSampler(question, journal)
         found = asker.ask(12, 0)
         for each in found:
             each.rungs = {1: 0.5 + sign * each.number / 100}
@@ -220,7 +220,7 @@ def test_the_journal_of_another_space_is_not_gone_on_with(searching, tmp_path):
     journal = tmp_path / "optuna.log"
     asked(study, [4], journal)
     other, _ = searching(space={"units": {"type": "int", "low": 20, "high": 30}})
-    candidates = Asker(question_about(other), journal).ask(4, 0)
+    candidates = OptunaSampler(question_about(other), journal).ask(4, 0)
     assert all(20 <= each.params["units"] <= 30 for each in candidates)
 
 
@@ -236,7 +236,7 @@ def test_the_journal_of_another_space_is_not_gone_on_with(searching, tmp_path):
 def test_an_unknown_sampler_is_refused_before_anything_is_trained(searching, name, expected):
     study, _ = searching(sampler=name)
     with pytest.raises(StudyError, match=expected.replace("?", r"\?")):
-        Asker(question_about(study))
+        OptunaSampler(question_about(study))
 
 
 @pytest.mark.parametrize(("name", "package"), [("cmaes", "cmaes"), ("gp", "torch")])

@@ -7,7 +7,7 @@ import pytest
 from example_question import question_about
 
 from stepladder import Study
-from stepladder.hpo.sampling import Asker
+from stepladder.hpo.sampling import OptunaSampler
 
 RATES = {"adam": -2.9, "rmsprop": -2.9, "sgd": -1.2}  # the best ones, as powers of 10
 ACTIVATIONS = {"relu": 0.004, "elu": 0.0, "tanh": -0.006}
@@ -41,7 +41,7 @@ def test_lanes_of_one_structure_are_one_structure_and_not_four_good_ones(seed):
     study = Study.load("mnist-search")
     search = study.search.changed({"batch": 16, "startup": 16, "per_structure": 4})
     study = study.changed({"seed": seed, "search": search})
-    asker, found, random = Asker(question_about(study)), [], np.random.default_rng(seed)
+    asker, found, random = OptunaSampler(question_about(study)), [], np.random.default_rng(seed)
     for number in range(8):
         asked = asker.ask(16, number)
         train(asked, random)

@@ -9,16 +9,18 @@ from example_question import question_about
 from fake_training import noise
 
 from stepladder import RunError
-from stepladder.hpo.halving import goes_on, survivors, waves
+from stepladder.hpo.halving import goes_on, survivors, train_populations
 from stepladder.hpo.results import choose, margin_of
-from stepladder.hpo.sampling import Asker
+from stepladder.hpo.sampling import OptunaSampler
 from stepladder.study.search import SEARCH_REPLICATES, populations
 from stepladder.training.groups import Stage
 
 
 def run(study, question, train):
     plan = populations(study.search, study.base.epochs, False, True)
-    *_, candidates = waves(plan, Asker(question_about(study)), question, train, train.forget)
+    *_, candidates = train_populations(
+        plan, OptunaSampler(question_about(study)), question, train, train.forget
+    )
     return candidates
 
 
@@ -119,14 +121,14 @@ def test_a_recipe_that_is_drawn_again_is_one_candidate(searching, trainer):
 
 
 def test_of_equals_the_earlier_goes_on(searching):
-    candidates = Asker(searching()[1]).ask(4, 0)
+    candidates = OptunaSampler(searching()[1]).ask(4, 0)
     for each in candidates:
         each.rungs = {1: 0.5}
     assert [each.number for each in survivors(candidates, 2)] == [0, 1]
 
 
 def test_of_a_row_the_best_goes_on_before_any_second_one(searching):
-    candidates = Asker(searching()[1]).ask(6, 0)
+    candidates = OptunaSampler(searching()[1]).ask(6, 0)
     accuracies = (0.9, 0.8, math.nan, 0.5, 0.6, 0.7)
     for each, accuracy in zip(candidates, accuracies, strict=True):
         each.rungs = {1: accuracy}
@@ -167,7 +169,7 @@ def test_those_too_close_to_the_best_are_tried_again_and_the_best_mean_wins(sear
 
 def test_one_far_ahead_is_not_tried_again(searching, trainer):
     study, question = searching(pruning="none")
-    best = Asker(question_about(study)).ask(9, 0)[4].recipe
+    best = OptunaSampler(question_about(study)).ask(9, 0)[4].recipe
     train = trainer(lambda trial: 0.99 if trial.recipe == best else 0.6)
     winner, finalists = choose(run(study, question, train), question, train)
     assert (winner.recipe, len(finalists), len(train.calls)) == (best, 1, 1)

@@ -8,7 +8,15 @@ import numpy as np
 from stepladder.store import StudyRecord
 from stepladder.study.recipe import Recipe
 from stepladder.study.study import Study
-from stepladder.trials.trial import Curve, Outcome, Probes, Score, Signs, Trial, TrialResult
+from stepladder.trials.trial import (
+    History,
+    HistorySummary,
+    Probes,
+    Score,
+    Trial,
+    TrialResult,
+    TrialSummary,
+)
 
 DATASET = "d" * 64
 
@@ -26,7 +34,7 @@ def result(replicate: int = 0, epochs: int = 3, images: int = 11, **changes: Any
     predictions = draw.integers(0, 10, images).astype(np.uint16)
     return TrialResult(**{
         "trial": trial(replicate),
-        "curve": Curve(*draw.random((6, epochs))),
+        "curve": History(*draw.random((6, epochs))),
         "train": Score(*draw.random(2).tolist()),
         "validation": Score(*draw.random(2).tolist()),
         "test": Score(*draw.random(2).tolist()),
@@ -51,13 +59,13 @@ def probes(replicate: int = 0, epochs: int = 3) -> Probes:
 
 def seen(replicate: int = 0) -> TrialResult:
     """A trial whose network was looked into."""
-    signs = Signs(best_epoch=2.0, best_val_loss=0.1, dead=0.25, dead_layer="Ø")
+    signs = HistorySummary(best_epoch=2.0, best_val_loss=0.1, dead=0.25, dead_layer="Ø")
     return result(replicate, probes=probes(replicate), signs=signs)
 
 
 def diverged(replicate: int = 0) -> TrialResult:
     nan = float("nan")
-    curve = Curve(*(np.array([0.5, nan, nan]) for _ in fields(Curve)))
+    curve = History(*(np.array([0.5, nan, nan]) for _ in fields(History)))
     score = Score(nan, nan)
     nothing = np.zeros(11, np.uint16)
     return result(
@@ -88,12 +96,12 @@ def _exact(value: Any) -> Any:
         return value.dtype, value.shape, value.tobytes()
     if isinstance(value, float):
         return float.hex(value)
-    if isinstance(value, Score | Curve | Probes | Signs | TrialResult):
+    if isinstance(value, Score | History | Probes | HistorySummary | TrialResult):
         return [(field.name, _exact(getattr(value, field.name))) for field in fields(value)]
     return type(value), value
 
 
-def assert_same(found: TrialResult | Outcome, expected: TrialResult | Outcome) -> None:
+def assert_same(found: TrialResult | TrialSummary, expected: TrialResult | TrialSummary) -> None:
     for field in fields(expected):
         ours, theirs = getattr(found, field.name), getattr(expected, field.name)
         assert _exact(ours) == _exact(theirs), field.name

@@ -8,7 +8,7 @@ import pytest
 from stored_samples import DATASET, assert_same, record, result, study, trial
 
 from stepladder.errors import StoreError
-from stepladder.store.base import Driver, Store, digest_of
+from stepladder.store.base import ClaimOwner, Store, digest_of
 
 
 class TestStudies:
@@ -109,7 +109,7 @@ class TestLooks:
         assert abs(first.at - datetime.now(UTC)) < timedelta(hours=1)
 
 
-ONE, TWO = Driver("one", "here", "1"), Driver("two", "there", "2")
+ONE, TWO = ClaimOwner("one", "here", "1"), ClaimOwner("two", "there", "2")
 
 
 class TestClaims:

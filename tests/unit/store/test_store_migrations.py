@@ -16,10 +16,10 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 from stored_samples import DATASET, assert_same, diverged, record, result, seen, trial
 
-from stepladder.store import Driver, open_store
+from stepladder.store import ClaimOwner, open_store
 from stepladder.store.schema import REVISIONS, VERSION_TABLE, metadata
 
-DRIVER, OTHER = Driver("d1", "a machine", "17"), Driver("d2", "a machine", "18")
+DRIVER, OTHER = ClaimOwner("d1", "a machine", "17"), ClaimOwner("d2", "a machine", "18")
 DATABASES = Path(__file__).parent / "databases"
 
 

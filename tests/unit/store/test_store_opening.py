@@ -247,5 +247,13 @@ def test_closed_store_is_a_single_file(path):
 def test_public_names():
     import stepladder.store
 
-    names = ["Driver", "Look", "Store", "StudyRecord", "check_place", "is_missing", "open_store"]
+    names = [
+        "ClaimOwner",
+        "Look",
+        "Store",
+        "StudyRecord",
+        "check_place",
+        "is_missing",
+        "open_store",
+    ]
     assert sorted(stepladder.store.__all__) == names

@@ -83,11 +83,11 @@ def test_a_new_store_may_be_opened_by_many_at_once(path):
 
 
 _CLAIM = """
-from stepladder.store import Driver
+from stepladder.store import ClaimOwner
 with open_store(path) as store:
     print("ready", flush=True)
     sys.stdin.readline()
-    held = [store.claim(Driver(sys.argv[2], "here", "1"), [f"{n}"]) for n in range(100)]
+    held = [store.claim(ClaimOwner(sys.argv[2], "here", "1"), [f"{n}"]) for n in range(100)]
     print(*set().union(*held))
 """
 

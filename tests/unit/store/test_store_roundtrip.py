@@ -12,7 +12,7 @@ from stored_samples import assert_same, diverged, result, seen, trial
 
 from stepladder.store import open_store
 from stepladder.store.rows import decode_probes, decode_trial, encode_probes, encode_trial
-from stepladder.trials.trial import Curve, Probes, Score, Signs, TrialResult
+from stepladder.trials.trial import History, HistorySummary, Probes, Score, TrialResult
 
 # One NaN and one zero: a database keeps neither the payload of a NaN nor the sign of a zero.
 FLOATS = st.floats(width=64).map(lambda x: float("nan") if x != x else x + 0.0)
@@ -22,8 +22,9 @@ SCORES = st.builds(Score, FLOATS, FLOATS)
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
-SIGNS = st.builds(Signs, **{
-    field.name: FLOATS if isinstance(field.default, float) else TEXTS for field in fields(Signs)
+SIGNS = st.builds(HistorySummary, **{
+    field.name: FLOATS if isinstance(field.default, float) else TEXTS
+    for field in fields(HistorySummary)
 })  # fmt: skip
 
 
@@ -41,10 +42,10 @@ def probes_of(draw, epochs):
 @st.composite
 def trial_results(draw):
     epochs, images = draw(st.integers(0, 6)), draw(st.integers(0, 40))
-    curve = [draw(arrays(np.float64, epochs, elements=FLOATS)) for _ in fields(Curve)]
+    curve = [draw(arrays(np.float64, epochs, elements=FLOATS)) for _ in fields(History)]
     return TrialResult(
         trial=trial(seed=draw(WHOLE), replicate=draw(WHOLE), engine=draw(NAMES)),
-        curve=Curve(*curve),
+        curve=History(*curve),
         train=draw(SCORES),
         validation=draw(SCORES),
         test=draw(SCORES),
@@ -83,7 +84,7 @@ def test_through_a_file(one_store, added):
 @given(added=trial_results())
 def test_through_rows(added):
     row, epochs = encode_trial(added)
-    columns = [[each[field.name] for each in epochs] for field in fields(Curve)]
+    columns = [[each[field.name] for each in epochs] for field in fields(History)]
     inside = encode_probes(added)
     found = decode_trial(
         row, ([each["epoch"] for each in epochs], columns), inside and decode_probes(inside)

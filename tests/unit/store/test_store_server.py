@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from stored_samples import assert_same, record, result, trial
 
 from stepladder.errors import RunError, StoreError
-from stepladder.store import Driver, open_store
+from stepladder.store import ClaimOwner, open_store
 from stepladder.store.schema import trials
 
 CUT = (
@@ -64,7 +64,7 @@ def test_a_server_that_comes_back_is_waited_for(postgres, postgres_url):
         returns.start()
         try:
             assert store.add(result(1)) is True
-            assert store.claim(Driver("a", "b", "c"), iter([trial(2).id])) == {trial(2).id}
+            assert store.claim(ClaimOwner("a", "b", "c"), iter([trial(2).id])) == {trial(2).id}
         finally:
             returns.join()
         assert len(store.has([trial(0).id, trial(1).id])) == 2

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from stored_samples import DATASET, assert_same, diverged, record, result, seen, study, trial
 
 from stepladder.errors import StoreError
-from stepladder.store import Driver, open_store
-from stepladder.store.maintenance import copied, examined, vacuumed
+from stepladder.store import ClaimOwner, open_store
+from stepladder.store.maintenance import check_store, copy_store, vacuum_store
 from stepladder.store.schema import REVISIONS, epochs, looks, probes, studies, trials
 
 DATABASES = Path(__file__).parent / "databases"
@@ -28,7 +28,7 @@ def filled(path):
         store.put_study(record("näïve", fingerprint="e" * 64))
         store.look("mine", DATASET, ["a"], "results")
         store.look("mine", "e" * 64, ["a", "b"], "report")
-        store.claim(Driver("d", "here", "1"), ["x"])
+        store.claim(ClaimOwner("d", "here", "1"), ["x"])
     return path
 
 
@@ -53,7 +53,7 @@ def altered(path, *statements):
 
 def checked(path):
     with open_store(path, create=False) as store:
-        return examined(store)
+        return check_store(store)
 
 
 def test_a_sound_store_has_no_faults(filled):
@@ -104,13 +104,13 @@ def test_a_store_of_every_revision_is_sound(revision, path):
 
 
 def test_to_postgresql_and_back_nothing_is_lost(filled, postgres_url, tmp_path):
-    there = copied(filled, postgres_url)
+    there = copy_store(filled, postgres_url)
     assert (there.trials, there.studies, there.looks, there.found, there.kept) == (3, 2, 2, 0, ())
     assert content(postgres_url) == content(filled)
-    again = copied(filled, postgres_url)
+    again = copy_store(filled, postgres_url)
     assert (again.trials, again.studies, again.looks, again.found) == (0, 0, 0, 3)
     back = tmp_path / "back.db"
-    assert copied(postgres_url, back).trials == 3
+    assert copy_store(postgres_url, back).trials == 3
     assert content(back) == content(filled)
     with open_store(back) as store:
         assert store.drivers() == []
@@ -125,7 +125,7 @@ def test_a_merge_adds_what_is_new_and_leaves_the_rest(filled, tmp_path):
         store.add(result(7))
         store.put_study(record("mine", study=study("mine", seed=5)))
         store.look("other", DATASET, ["a"], "results")
-    found = copied(filled, target)
+    found = copy_store(filled, target)
     assert (found.trials, found.found, found.studies, found.looks) == (2, 1, 1, 1)
     assert found.kept == ("mine",)
     with open_store(target) as store:
@@ -138,37 +138,37 @@ def test_a_study_declared_in_another_order_is_the_same(filled, tmp_path):
     with closing(sqlite3.connect(filled)) as connection:
         ((text,),) = connection.execute("SELECT definition FROM studies WHERE name = 'mine'")
     turned = json.dumps(dict(reversed(json.loads(text).items())))
-    copied(filled, tmp_path / "b.db")
+    copy_store(filled, tmp_path / "b.db")
     altered(tmp_path / "b.db", f"UPDATE studies SET definition = '{turned}' WHERE name = 'mine'")
-    assert copied(filled, tmp_path / "b.db").kept == ()
+    assert copy_store(filled, tmp_path / "b.db").kept == ()
     altered(tmp_path / "b.db", "UPDATE studies SET definition = 'nonsense' WHERE name = 'mine'")
-    assert copied(filled, tmp_path / "b.db").kept == ("mine",)
+    assert copy_store(filled, tmp_path / "b.db").kept == ("mine",)
 
 
 def test_more_trials_than_a_statement_takes(path, tmp_path):
     with open_store(path) as store:
         for number in range(520):
             store.add(result(number, epochs=1, images=1))
-    assert copied(path, tmp_path / "b.db").trials == 520
+    assert copy_store(path, tmp_path / "b.db").trials == 520
     assert content(path) == content(tmp_path / "b.db")
 
 
 def test_an_altered_trial_is_not_spread(filled, tmp_path):
     altered(filled, "UPDATE trials SET test_accuracy = 0.99 WHERE replicate = 0")
     with pytest.raises(StoreError, match=f"trial {trial(0).id} must be"):
-        copied(filled, tmp_path / "b.db")
+        copy_store(filled, tmp_path / "b.db")
 
 
 @pytest.mark.parametrize("name", ["stepladder.db", "link.db"])
 def test_a_store_is_not_copied_onto_itself(filled, name):
     (filled.parent / "link.db").symlink_to(filled)
     with pytest.raises(StoreError, match="must not be the same"):
-        copied(filled, filled.parent / name)
+        copy_store(filled, filled.parent / name)
 
 
 def test_a_source_that_is_not_there_makes_no_target(tmp_path):
     with pytest.raises(StoreError, match="no such file"):
-        copied(tmp_path / "none.db", tmp_path / "b.db")
+        copy_store(tmp_path / "none.db", tmp_path / "b.db")
     assert os.listdir(tmp_path) == []
 
 
@@ -180,6 +180,6 @@ def test_vacuum_gives_room_back(kind, request, path):
             store.add(result(number, epochs=300))
         with store.transaction(writes=True) as connection:
             connection.execute(trials.delete())
-    before, after = vacuumed(url)
+    before, after = vacuum_store(url)
     assert after < before
     assert content(url)["trials"] == []

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from stored_samples import DATASET, assert_same, diverged, result, seen, trial
 
-from stepladder.trials.trial import Score, outcome_of
+from stepladder.trials.trial import Score, summarize_trial
 
 
 class TestTrials:
@@ -102,7 +102,7 @@ class TestTrials:
         assert list(found) == ids
         assert [found[each].answer for each in ids[1:]] == [None, 3]
         for each, whole in store.results(ids, curves).items():
-            assert_same(found[each], outcome_of(whole))
+            assert_same(found[each], summarize_trial(whole))
 
     def test_more_trials_than_a_statement_takes_parameters(self, store):
         ids = [f"{number:064x}" for number in range(40_000)]

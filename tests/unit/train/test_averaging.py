@@ -6,10 +6,10 @@ import pytest
 
 from stepladder.study.recipe import Recipe
 from stepladder.training.checkpoints import Checkpoints
-from stepladder.training.groups import ALONE, Group, Stacking
+from stepladder.training.groups import ALONE, Batching, Group
 from stepladder.training.keras_fit import FitEngine
 from stepladder.training.population.engine import PopulationEngine
-from stepladder.training.schedules import averaging, data_order
+from stepladder.training.schedules import averaging_weights, data_order
 
 NETWORK = {"normalization": "batch", "dropout": 0.3, "epochs": 4}
 KINDS = {"ema": {"ema": 0.9}, "swa": {"swa": 0.5}}
@@ -34,7 +34,7 @@ def averaged(weights, shares):
 
 def test_the_exponential_average_is_the_weighted_mean_of_all_steps():
     decay, steps = 0.9, 7
-    shares = averaging(Recipe(hidden=[1], ema=decay, epochs=1), steps)[0]
+    shares = averaging_weights(Recipe(hidden=[1], ema=decay, epochs=1), steps)[0]
     weights = np.random.default_rng(0).normal(size=(steps, 3))
     by_hand = decay ** np.arange(steps - 1, -1, -1)
     expected = (by_hand[:, None] * weights).sum(axis=0) / by_hand.sum()
@@ -44,14 +44,14 @@ def test_the_exponential_average_is_the_weighted_mean_of_all_steps():
 
 @pytest.mark.parametrize(("share", "epochs", "count"), [(0.5, 4, 2), (0.25, 3, 1), (0.99, 4, 4)])
 def test_stochastic_averaging_is_the_plain_mean_of_the_last_epochs_ends(share, epochs, count):
-    shares = averaging(Recipe(hidden=[1], swa=share, epochs=epochs), 3)
+    shares = averaging_weights(Recipe(hidden=[1], swa=share, epochs=epochs), 3)
     weights = np.random.default_rng(0).normal(size=(epochs * 3, 2))
     expected = weights[2::3][-count:].mean(axis=0)
     assert averaged(weights, shares.ravel()) == pytest.approx(expected, rel=1e-5)
 
 
 def test_nothing_is_averaged_unless_it_is_asked_for(engine, trial_of):
-    assert averaging(Recipe(hidden=[1]), 3) is None
+    assert averaging_weights(Recipe(hidden=[1]), 3) is None
     training = engine.begin(Group((trial_of(),), 1))
     assert training.weights.average == []
 
@@ -67,7 +67,7 @@ def test_the_final_weights_are_the_average_of_those_after_each_step(kind, engine
         for step in range(19):
             sums = training.train_segment(epoch, step, sums)
             seen.append([np.array(leaf[0], np.float64) for leaf in training.weights.trainable])
-    shares = averaging(trial.recipe, 19).ravel()
+    shares = averaging_weights(trial.recipe, 19).ravel()
     (result,) = trained(engine, [trial])
     for mine, *steps in zip(result.final.trainable, *seen, strict=True):
         expected = averaged(steps, shares)
@@ -130,7 +130,7 @@ def test_stacked_replicates_have_averages_of_their_own(axis, engine, trial_of):
     trials = [trial_of(replicate=replicate, **NETWORK, ema=0.9) for replicate in range(2)]
     for alone, stacked in zip(
         [trained(engine, [each])[0] for each in trials],
-        trained(engine, trials, 1, Stacking(axis, 2)),
+        trained(engine, trials, 1, Batching(axis, 2)),
         strict=True,
     ):
         for mine, their in zip(alone.final.trainable, stacked.final.trainable, strict=True):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stepladder.training.checkpoints import Checkpoints, clear, forget
-from stepladder.training.groups import Group, Stage, groups, shortened
+from stepladder.training.groups import Group, Stage, groups, with_epochs
 from stepladder.training.messages import group_frame, read_group
 from stepladder.training.population.engine import PopulationEngine
 
@@ -47,7 +47,7 @@ def trained(engine, group, epochs=None):
 
 
 def first_stage(trials):
-    return Group(tuple(shortened(each, 2) for each in trials), WIDE, keeps=True)
+    return Group(tuple(with_epochs(each, 2) for each in trials), WIDE, keeps=True)
 
 
 def second_stage(survivors, lanes=NARROW):
@@ -83,7 +83,7 @@ def test_a_result_does_not_depend_on_who_else_survived(engine, trials):
 def test_a_third_stage_goes_on_from_the_second(engine, trials):
     kept = engine(kept=True)
     trained(kept, first_stage(trials))
-    second = replace(second_stage([shortened(each, 3) for each in trials[:2]]), keeps=True)
+    second = replace(second_stage([with_epochs(each, 3) for each in trials[:2]]), keeps=True)
     trained(kept, second)
     third = Group((trials[1],), 1, before=(Stage(2, WIDE), Stage(3, NARROW)))
     epochs = []
@@ -105,11 +105,11 @@ def test_a_damaged_or_forgotten_end_is_trained_again(engine, trials, tmp_path):
     kept = engine(kept=True)
     expected = bits(trained(kept, second_stage([trials[0]]))[0])
     trained(kept, first_stage(trials))
-    file = next(tmp_path.glob(f"end-{shortened(trials[0], 2).id}-*"))
+    file = next(tmp_path.glob(f"end-{with_epochs(trials[0], 2).id}-*"))
     file.write_bytes(file.read_bytes()[:-7])
     assert bits(trained(kept, second_stage([trials[0]]))[0]) == expected
-    forget(tmp_path, shortened(trials[1], 2))
-    assert not list(tmp_path.glob(f"end-{shortened(trials[1], 2).id}-*"))
+    forget(tmp_path, with_epochs(trials[1], 2))
+    assert not list(tmp_path.glob(f"end-{with_epochs(trials[1], 2).id}-*"))
     assert bits(trained(kept, second_stage([trials[1]]))[0])
     clear(tmp_path)
     assert not tmp_path.exists()

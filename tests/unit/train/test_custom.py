@@ -7,7 +7,7 @@ import pytest
 
 from stepladder import Recipe
 from stepladder.study.recipe import NETWORK_FIELDS
-from stepladder.training.custom_model import NetworkError, NetworkRecipe, OwnBuild, at_start
+from stepladder.training.custom_model import NetworkError, NetworkRecipe, UserBuild, build_seeded
 
 RECIPE = Recipe(hidden=[3], dropout=0.2)
 
@@ -22,7 +22,7 @@ def build(recipe, input_shape, classes):
 
 def test_the_file_runs_once_under_a_module_name_of_its_own(own_code):
     code = own_code(DENSE)
-    build = OwnBuild(code)
+    build = UserBuild(code)
     for _ in range(2):
         assert build(RECIPE, (4, 4), 5).built
     module = sys.modules[f"stepladder_model_{code.sha256[:12]}"]
@@ -34,7 +34,7 @@ def test_the_file_runs_once_under_a_module_name_of_its_own(own_code):
 @pytest.mark.parametrize("field", NETWORK_FIELDS)
 def test_a_field_of_the_network_is_given_and_its_reading_noted(field, own_code):
     text = DENSE.replace("    return", f"    recipe.{field}\n    return")
-    build = OwnBuild(own_code(text))
+    build = UserBuild(own_code(text))
     build(RECIPE, (4, 4), 5)
     assert build.reads == {field}
     assert getattr(NetworkRecipe(RECIPE), field) == getattr(RECIPE, field)
@@ -44,7 +44,7 @@ def test_a_field_of_the_network_is_given_and_its_reading_noted(field, own_code):
 def test_a_field_that_stepladder_applies_itself_is_refused(field, own_code):
     text = DENSE.replace("    return", f"    recipe.{field}\n    return")
     with pytest.raises(NetworkError, match=rf"found recipe\.{field}, which stepladder applies"):
-        OwnBuild(own_code(text))(RECIPE, (4, 4), 5)
+        UserBuild(own_code(text))(RECIPE, (4, 4), 5)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_a_field_that_stepladder_applies_itself_is_refused(field, own_code):
 )  # fmt: skip
 def test_a_file_that_will_not_do(text, expected, own_code):
     with pytest.raises(NetworkError) as refused:
-        OwnBuild(own_code(text))
+        UserBuild(own_code(text))
     assert expected in str(refused.value)
     assert "net.py" in str(refused.value)
 
@@ -80,16 +80,16 @@ def test_a_file_that_will_not_do(text, expected, own_code):
 def test_a_function_that_will_not_do(body, expected, own_code):
     code = own_code(f"def build(recipe, input_shape, classes):\n    {body}\n")
     with pytest.raises(NetworkError) as refused:
-        OwnBuild(code)(RECIPE, (4, 4), 5)
+        UserBuild(code)(RECIPE, (4, 4), 5)
     assert expected in str(refused.value)
     assert "build of net.py" in str(refused.value)
 
 
 def test_what_is_drawn_while_building_is_the_replicate_s_own_draw(own_code):
     text = DENSE.replace("Dense(classes)", "Dense(classes, bias_initializer='random_normal')")
-    build = OwnBuild(own_code(text))
+    build = UserBuild(own_code(text))
     first, again, other = (
-        np.asarray(at_start(build, RECIPE, (4, 4), 5, 0, r).trainable_variables[1])
+        np.asarray(build_seeded(build, RECIPE, (4, 4), 5, 0, r).trainable_variables[1])
         for r in (0, 0, 1)
     )
     assert first.any()

@@ -10,7 +10,7 @@ from stepladder.training.augmentation import _mapped, _smoothing, _uniform, dist
 from stepladder.training.groups import Group
 from stepladder.training.keras_callbacks import Batches
 from stepladder.training.population.engine import PopulationEngine
-from stepladder.training.schedules import draws
+from stepladder.training.schedules import step_inputs
 
 EVERYTHING = {
     "augment_rotation": 15.0,
@@ -104,7 +104,7 @@ def test_elastic_displacements_have_the_declared_size_and_smoothness():
 
 def test_strength_falls_by_half_for_the_last_share_of_the_steps():
     calm = recipe(augment_shift=1.0, augment_calm=0.25, epochs=4)
-    strengths = np.concatenate([draws(calm, 0, 0, epoch, 5).strength for epoch in range(4)])
+    strengths = np.concatenate([step_inputs(calm, 0, 0, epoch, 5).strength for epoch in range(4)])
     assert np.array_equal(strengths, [1.0] * 15 + [0.5] * 5)
 
 
@@ -130,9 +130,11 @@ def test_a_batch_is_the_same_in_every_population_and_in_fit(dataset, trial_of):
 
 def test_replicates_and_epochs_are_distorted_differently():
     given = recipe(augment_shift=1.0)
-    drawn = [draws(given, 0, replicate, epoch, 3).warp for replicate in (0, 1) for epoch in (0, 1)]
+    drawn = [
+        step_inputs(given, 0, replicate, epoch, 3).warp for replicate in (0, 1) for epoch in (0, 1)
+    ]
     assert len({each.tobytes() for each in drawn}) == 4
-    assert draws(recipe(), 0, 0, 0, 3) == draws(recipe(), 1, 1, 1, 3)
+    assert step_inputs(recipe(), 0, 0, 0, 3) == step_inputs(recipe(), 1, 1, 1, 3)
 
 
 def test_validation_and_test_images_are_scored_as_they_are(dataset, trial_of):

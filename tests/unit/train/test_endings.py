@@ -9,8 +9,8 @@ import pytest
 from trainings import STACKED, bits, stacked, trained
 
 from stepladder.study.recipe import Recipe
-from stepladder.training.checkpoints import Checkpoint, Checkpoints, Endings
-from stepladder.training.groups import Group, shortened
+from stepladder.training.checkpoints import Checkpoint, Checkpoints, FinalStateCache
+from stepladder.training.groups import Group, with_epochs
 from stepladder.training.keras_fit import FitEngine
 from stepladder.training.population.engine import PopulationEngine
 from stepladder.training.schedules import goes_on, learning_rates
@@ -33,7 +33,7 @@ def notes():
 @pytest.fixture
 def opened(folder, notes):
     def make(most=10**9, versions=VERSIONS, share=CHEAP):
-        return Endings(folder, most, versions, notes.append, share)
+        return FinalStateCache(folder, most, versions, notes.append, share)
 
     return make
 
@@ -60,7 +60,7 @@ def test_a_schedule_goes_on_if_its_first_steps_are_those_of_a_longer_one(fields)
 
 def going_on(group, epochs, after):
     """The group over more epochs, to go on from its ending."""
-    trials = tuple(shortened(trial, epochs) for trial in group.trials)
+    trials = tuple(with_epochs(trial, epochs) for trial in group.trials)
     return replace(group, trials=trials, after=after)
 
 

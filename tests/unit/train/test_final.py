@@ -6,15 +6,15 @@ import pytest
 
 from stepladder.errors import RunError
 from stepladder.training import keras_models
-from stepladder.training.groups import Group, Stacking
+from stepladder.training.groups import Batching, Group
 from stepladder.training.keras_fit import FitEngine
 from stepladder.training.messages import (
     final_arrays,
-    keep_final,
     kept_final,
     read_final,
     read_result,
     result_frame,
+    save_final_state,
     weights_file,
 )
 from stepladder.training.population.engine import PopulationEngine
@@ -72,7 +72,7 @@ def test_every_lane_and_replicate_has_its_own(axis, dataset, trial_of):
         for replicate in range(2)
         for rate in (0.01, 0.1)
     )
-    for result in engine.train(Group(trials, 2, Stacking(axis, 3)), lambda epoch: None):
+    for result in engine.train(Group(trials, 2, Batching(axis, 3)), lambda epoch: None):
         answers = result.final.test_probabilities.argmax(axis=1)
         assert np.array_equal(answers, result.test_predictions)
         right = result.final.validation_probabilities.argmax(axis=1)
@@ -83,7 +83,7 @@ def test_a_trial_that_diverged_ends_with_nothing(dataset, trial_of, tmp_path):
     lost = ended(dataset, trial_of, learning_rate=1e30, normalization="none")
     assert lost.diverged
     assert lost.final is None
-    keep_final(tmp_path, lost)
+    save_final_state(tmp_path, lost)
     assert not list(tmp_path.iterdir())
 
 
@@ -105,7 +105,7 @@ def test_it_crosses_to_the_driver_and_into_its_file_bit_for_bit(result, tmp_path
     header, arrays = result_frame(result)
     crossed = read_result(header, arrays)
     assert same(crossed.final, result.final)
-    keep_final(tmp_path / "weights", crossed)
+    save_final_state(tmp_path / "weights", crossed)
     read, wrong = kept_final(tmp_path / "weights", result.trial.id)
     assert not wrong
     assert same(read, result.final)
@@ -117,7 +117,7 @@ def test_what_was_not_kept_is_none_without_a_complaint(tmp_path):
 
 @pytest.mark.parametrize("change", ["torn", "altered", "empty", "of another trial"])
 def test_a_damaged_file_is_not_used_and_says_why(change, result, tmp_path):
-    keep_final(tmp_path, result)
+    save_final_state(tmp_path, result)
     file = weights_file(tmp_path, result.trial.id)
     content, name = file.read_bytes(), result.trial.id
     if change == "torn":
@@ -137,7 +137,7 @@ def test_a_damaged_file_is_not_used_and_says_why(change, result, tmp_path):
 def test_a_folder_that_cannot_be_written_is_told(result, tmp_path):
     (tmp_path / "weights").write_text("a file")
     with pytest.raises(RunError, match=r"must be a file that can be written.*is stored"):
-        keep_final(tmp_path / "weights", result)
+        save_final_state(tmp_path / "weights", result)
 
 
 def test_arrays_of_other_names_are_refused(result):

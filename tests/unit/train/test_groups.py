@@ -9,10 +9,10 @@ from stepladder import CATALOGUE, Recipe
 from stepladder.training.groups import (
     ALONE,
     MOST_LANES,
-    Stacking,
+    Batching,
     evaluated_at_once,
     groups,
-    structure,
+    program_key,
 )
 from stepladder.trials.trial import Trial
 
@@ -72,8 +72,8 @@ def test_nothing_missing_makes_no_group():
 @pytest.mark.parametrize("technique", CATALOGUE, ids=lambda technique: technique.name)
 def test_a_structure_is_a_fixed_point(technique):
     recipe = Recipe(hidden=[5], activation="silu", initializer="he_uniform", scaling="none")
-    found = structure(recipe.changed(technique.change))
-    assert structure(found) == found
+    found = program_key(recipe.changed(technique.change))
+    assert program_key(found) == found
 
 
 @pytest.mark.parametrize(
@@ -93,11 +93,11 @@ def test_a_structure_is_a_fixed_point(technique):
 )
 def test_numbers_do_not_select_a_program_and_structure_does(fields, same):
     base = Recipe(hidden=[5])
-    assert (structure(base.changed(fields)) == structure(base)) is same
+    assert (program_key(base.changed(fields)) == program_key(base)) is same
 
 
 def test_strengths_of_a_penalty_share_a_program():
-    assert structure(Recipe(hidden=[5], l2=0.1)) == structure(Recipe(hidden=[5], l2=0.2))
+    assert program_key(Recipe(hidden=[5], l2=0.1)) == program_key(Recipe(hidden=[5], l2=0.2))
 
 
 def test_networks_of_one_s_own_share_a_program_and_no_lanes():
@@ -110,37 +110,37 @@ def test_networks_of_one_s_own_share_a_program_and_no_lanes():
 @pytest.mark.parametrize("change", [{"initializer": "he_normal"}, {"l2": 0.2}, {"l2": 0.1}])
 def test_what_a_user_s_code_may_read_selects_a_program(change):
     base = Recipe(model=f"{'0' * 64}:build", l2=0.3)
-    assert structure(base.changed(change)) != structure(base)
-    assert structure(base.changed({**change, "learning_rate": 0.5})) == structure(
+    assert program_key(base.changed(change)) != program_key(base)
+    assert program_key(base.changed({**change, "learning_rate": 0.5})) == program_key(
         base.changed(change)
     )
 
 
-STACK = Stacking("vmap", 2)
+STACK = Batching("vmap", 2)
 
 
 def test_replicates_are_stacked_as_many_as_the_study_says():
     trials = [trial(learning_rate=rate, replicate=r) for rate in (0.1, 0.2) for r in range(5)]
-    stackings = {structure(trials[0].recipe): STACK}
+    stackings = {program_key(trials[0].recipe): STACK}
     made = groups(trials, trials, stackings)
     assert [[(t.replicate, t.recipe.learning_rate) for t in group.trials] for group in made] == [
         [(0, 0.1), (0, 0.2), (1, 0.1), (1, 0.2)],
         [(2, 0.1), (2, 0.2), (3, 0.1), (3, 0.2)],
         [(4, 0.1), (4, 0.2)],
     ]
-    assert [group.stacking for group in made] == [STACK, STACK, Stacking("vmap", 1)]
+    assert [group.stacking for group in made] == [STACK, STACK, Batching("vmap", 1)]
     assert [len(group.rows) for group in made] == [2, 2, 1]
 
 
 def test_a_stack_stays_as_the_study_made_it_whatever_is_missing():
     trials = [trial(replicate=r) for r in range(4)]
-    (late,) = groups(trials, trials[3:], {structure(trials[0].recipe): STACK})
+    (late,) = groups(trials, trials[3:], {program_key(trials[0].recipe): STACK})
     assert (late.trials, late.lanes, late.stacking) == ((trials[3],), 1, STACK)
 
 
 def test_only_the_structures_that_are_named_are_stacked():
     trials = [trial(activation=name, replicate=r) for name in ("elu", "relu") for r in range(2)]
-    made = groups(trials, trials, {structure(trials[0].recipe): STACK})
+    made = groups(trials, trials, {program_key(trials[0].recipe): STACK})
     assert [group.stacking for group in made] == [STACK, ALONE, ALONE]
 
 

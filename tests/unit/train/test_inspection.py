@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stepladder import Recipe, Study
-from stepladder.training.custom_model import inspected
+from stepladder.training.custom_model import inspect_models
 
 HEAD = """
 import random
@@ -48,7 +48,7 @@ RECIPES = [Recipe(hidden=[3])]
 
 
 def problem_of(own_code, text, engine="population"):
-    _, problem = inspected(own_code(text), RECIPES, (4, 4), 5, engine)
+    _, problem = inspect_models(own_code(text), RECIPES, (4, 4), 5, engine)
     return problem
 
 
@@ -177,7 +177,7 @@ def test_reads_are_told_for_each_recipe(own_code):
         "    return", "    if recipe.dropout: recipe.max_norm\n    return"
     )
     recipes = [Recipe(hidden=[3]), Recipe(hidden=[3], dropout=0.1)]
-    assert inspected(own_code(text), recipes, (4, 4), 5, "population") == (
+    assert inspect_models(own_code(text), recipes, (4, 4), 5, "population") == (
         [["dropout"], ["dropout", "max_norm"]],
         None,
     )
@@ -190,7 +190,7 @@ def test_the_documentation_s_network_and_study_do(own_code, tmp_path):
     (tmp_path / "conv.py").write_text(code, "utf-8")
     (tmp_path / "conv.toml").write_text(study, "utf-8")
     recipes = [arm.recipe for arm in Study.load(tmp_path / "conv.toml").arms]
-    assert inspected(own_code(code), recipes, (28, 28), 10, "population") == (
+    assert inspect_models(own_code(code), recipes, (28, 28), 10, "population") == (
         [["activation", "dropout"]] * 3,
         None,
     )

@@ -9,12 +9,12 @@ from stepladder.training.groups import Group
 from stepladder.training.keras_fit import FitEngine
 from stepladder.training.losses import classes_of, cross_entropy, mixed
 from stepladder.training.population.engine import PopulationEngine
-from stepladder.training.schedules import draws
+from stepladder.training.schedules import step_inputs
 
 
 @pytest.mark.parametrize("alpha", [0.2, 1.0, 4.0])
 def test_shares_follow_the_beta_distribution(alpha):
-    shares = draws(Recipe(hidden=[1], mixup=alpha), 0, 0, 0, 4000).mix
+    shares = step_inputs(Recipe(hidden=[1], mixup=alpha), 0, 0, 0, 4000).mix
     assert shares.dtype == np.float32
     assert stats.kstest(shares, stats.beta(alpha, alpha).cdf).pvalue > 0.01
 

@@ -9,7 +9,7 @@ from test_gradients import gradients
 
 from stepladder.data import affine, split
 from stepladder.training.custom_model import builder
-from stepladder.training.groups import Group, Stacking
+from stepladder.training.groups import Batching, Group
 from stepladder.training.keras_fit import FitEngine
 from stepladder.training.messages import read_result, result_frame
 from stepladder.training.population.engine import PopulationEngine
@@ -120,7 +120,7 @@ def test_every_engine_and_every_company_see_the_same(fields, dataset, trial_of):
     found = [
         trained(engine, [other, trials[0]], lanes=2)[1],
         trained(FitEngine(dataset), trials[:1])[0],
-        *(trained(engine, trials, stacking=Stacking(axis, 2))[0] for axis in ("map", "vmap")),
+        *(trained(engine, trials, stacking=Batching(axis, 2))[0] for axis in ("map", "vmap")),
     ]
     for each in (result.probes for result in found):
         assert each.kernels == expected.kernels

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from stepladder.training.groups import Group, Stacking
+from stepladder.training.groups import Batching, Group
 from stepladder.training.keras_fit import FitEngine, prepared
 from stepladder.training.population.engine import PopulationEngine
 
@@ -66,7 +66,7 @@ def test_one_wild_trial_among_sixteen_changes_no_bit_of_the_others(engine, trial
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stacking", [Stacking("one", 1), Stacking("vmap", 30)])
+@pytest.mark.parametrize("stacking", [Batching("one", 1), Batching("vmap", 30)])
 def test_accuracies_over_thirty_replicates_are_those_of_keras_fit(stacking, dataset, trial_of):
     fields = {"epochs": 3, "dropout": 0.2, "learning_rate": 0.1}
     trials = [trial_of(replicate=replicate, **fields) for replicate in range(30)]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stepladder.training.groups import Group, Stacking
+from stepladder.training.groups import Batching, Group
 from stepladder.training.population.engine import PopulationEngine
 
 
@@ -32,7 +32,7 @@ def trials_of(trial_of, **fields):
 @pytest.mark.parametrize("axis", [pytest.param("map", marks=pytest.mark.slow), "vmap"])
 def test_stacked_replicates_are_those_trained_one_by_one(engine, trial_of, axis):
     trials = trials_of(trial_of, dropout=0.2, scaling="standardised")
-    stacked = trained(engine, trials, 2, Stacking(axis, 3))
+    stacked = trained(engine, trials, 2, Batching(axis, 3))
     for place in range(0, 6, 2):
         alone = engine.train(Group(tuple(trials[place : place + 2]), 2), lambda epoch: None)
         for one, other in zip(alone, stacked[place : place + 2], strict=True):
@@ -46,10 +46,10 @@ def test_stacked_replicates_are_those_trained_one_by_one(engine, trial_of, axis)
 @pytest.mark.parametrize("axis", ["map", "vmap"])
 def test_what_is_missing_and_what_diverges_changes_no_bit(engine, trial_of, axis):
     trials = trials_of(trial_of, normalization="batch")
-    whole = trained(engine, trials, 2, Stacking(axis, 3))
-    (late,) = trained(engine, trials[5:], 2, Stacking(axis, 3))
+    whole = trained(engine, trials, 2, Batching(axis, 3))
+    (late,) = trained(engine, trials[5:], 2, Batching(axis, 3))
     wild = trial_of(replicate=1, learning_rate=1e30, epochs=2, normalization="batch")
-    beside = trained(engine, [*trials[:2], wild, *trials[4:]], 2, Stacking(axis, 3))
+    beside = trained(engine, [*trials[:2], wild, *trials[4:]], 2, Batching(axis, 3))
     assert beside[2].diverged == 1
     assert bits(late) != bits(whole[0])
     for one, other in [(late, whole[5]), *zip(beside[:2], whole[:2], strict=True)]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stepladder.training.groups import Group, Stacking
+from stepladder.training.groups import Batching, Group
 
 
 class Killed(Exception):
@@ -33,7 +33,7 @@ def trained(engine, group, on_epoch=lambda epoch: None):
     return list(engine.train(group, on_epoch))
 
 
-STACKED = [Stacking("map", 3), Stacking("vmap", 3)]
+STACKED = [Batching("map", 3), Batching("vmap", 3)]
 
 
 def stacked(trial_of, stacking, **fields):

@@ -6,7 +6,7 @@ from stepladder import Recipe
 from stepladder.hpo.halving import FORESEEING
 from stepladder.study import recipe
 from stepladder.study.recipe import FIELD_ROLES, FieldRole, fields_with, is_on
-from stepladder.training.groups import is_lane_number, structure
+from stepladder.training.groups import is_lane_number, program_key
 from stepladder.training.population.program import Numbers
 
 FIELDS = list(Recipe.model_fields)
@@ -58,7 +58,7 @@ def test_lanes_differ_in_lanes_and_strengths_alone():
 
 def test_the_key_of_programs_knows_numbers_by_what_stands_for_them():
     trained = Recipe(hidden=[5], epochs=7, learning_rate=0.3, decay_rate=0.5, l2=0.01)
-    key = structure(trained)
+    key = program_key(trained)
     assert (key.epochs, key.learning_rate, key.decay_epochs, key.decay_rate) == (1, 1.0, 1, 1.0)
     assert (key.l2, key.weight_decay, key.vat_xi) == (0.5, 0.0, 0.1)
     assert key.hidden == (5,)

@@ -7,7 +7,7 @@ from optuna.distributions import FloatDistribution
 
 from stepladder import Study, StudyError
 from stepladder.study.search import Search, populations, rungs
-from stepladder.study.search_space import Dimension, Parameter, dimensions, drawn, recipe_of
+from stepladder.study.search_space import Dimension, Parameter, dimensions, draw_values, recipe_of
 
 RATE = {"type": "float", "low": 1e-4, "high": 0.1, "log": True}
 OPTIMIZER = {"type": "categorical", "choices": ["sgd", "adam"]}
@@ -174,8 +174,8 @@ def test_what_a_condition_rules_out_is_not_drawn():
     made = study({"momentum": MOMENTUM, "optimizer": OPTIMIZER})
     every = dimensions(made.search.space, made.base)
     assert [each.name for each in every] == ["optimizer", "momentum"]
-    assert drawn(every, [0.1, 0.5], made.base) == {"optimizer": "sgd", "momentum": 0.7}
-    params = drawn(every, [0.9, 0.5], made.base)
+    assert draw_values(every, [0.1, 0.5], made.base) == {"optimizer": "sgd", "momentum": 0.7}
+    params = draw_values(every, [0.9, 0.5], made.base)
     assert params == {"optimizer": "adam"}
     assert recipe_of(params, made.search.space, made.base).momentum == 0
 
@@ -185,12 +185,12 @@ def test_layers_and_units_make_the_hidden_layers():
     made = study({"layers": {"type": "int", "low": 1, "high": 3}, "units": units})
     every = dimensions(made.search.space, made.base)
     assert [each.name for each in every] == ["layers", "units_1", "units_2", "units_3"]
-    params = drawn(every, [0.5, 0.1, 0.9, 0.9], made.base)
+    params = draw_values(every, [0.5, 0.1, 0.9, 0.9], made.base)
     assert params == {"layers": 2, "units_1": 4, "units_2": 8}
     assert recipe_of(params, made.search.space, made.base).hidden == (4, 8)
     made = study({"layers": {"type": "int", "low": 1, "high": 3},
                   "units": {"type": "categorical", "choices": [4, 16]}})  # fmt: skip
-    params = drawn(dimensions(made.search.space, made.base), [0.9, 0.9], made.base)
+    params = draw_values(dimensions(made.search.space, made.base), [0.9, 0.9], made.base)
     assert recipe_of(params, made.search.space, made.base).hidden == (16, 16, 16)
     made = study({"units": {"type": "int", "low": 4, "high": 8}}, {"hidden": [5, 5]})
     assert recipe_of({"units": 7}, made.search.space, made.base).hidden == (7, 7)
@@ -200,7 +200,7 @@ def test_layers_of_the_base_have_units_of_their_own():
     made = study({"units": {"type": "int", "low": 4, "high": 8, "each": True}}, {"hidden": [5, 5]})
     every = dimensions(made.search.space, made.base)
     assert [each.name for each in every] == ["units_1", "units_2"]
-    params = drawn(every, [0.0, 1.0], made.base)
+    params = draw_values(every, [0.0, 1.0], made.base)
     assert recipe_of(params, made.search.space, made.base).hidden == (4, 8)
 
 

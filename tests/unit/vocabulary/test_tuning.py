@@ -3,7 +3,7 @@
 import pytest
 
 from stepladder import Recipe, Study, StudyError
-from stepladder.study.tuning import Tuning, candidates, default_grid, widened, with_values
+from stepladder.study.tuning import Tuning, candidates, default_grid, widen_grid, with_values
 
 BASE = {"hidden": [5], "activation": "sigmoid", "learning_rate": 0.01}
 
@@ -31,8 +31,8 @@ def test_the_default_grid_is_nine_rates_around_the_base_s():
     ],
 )
 def test_a_grid_is_widened_by_the_pattern_of_its_steps(values, up, down):
-    assert widened({"x": values}, "x", True) == {"x": (*values, up)}
-    assert widened({"x": values}, "x", False) == {"x": (down, *values)}
+    assert widen_grid({"x": values}, "x", True) == {"x": (*values, up)}
+    assert widen_grid({"x": values}, "x", False) == {"x": (down, *values)}
 
 
 def test_candidates_are_every_combination():

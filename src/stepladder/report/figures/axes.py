@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
-from stepladder.report.wording import MINUS, elided
+from stepladder.report.wording import MINUS, truncate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,17 +21,17 @@ __all__ = [
     "SMALL",
     "WIDTH",
     "accuracy_axis",
-    "apart",
     "axes_at",
     "cost_axis",
     "effect_axis",
     "epoch_axis",
-    "folded",
     "is_high",
     "log_odds_ticks",
     "plain_rows",
-    "some_of",
+    "spread_labels",
+    "thin_out",
     "value_axis",
+    "wrap_text",
 ]
 
 Which = Literal["x", "y"]
@@ -202,7 +202,7 @@ def axes_at(figure: Figure, left: float, bottom: float, width: float, height: fl
     return figure.add_axes((left / wide, bottom / high, width / wide, height / high))
 
 
-def folded(text: str, width: int, lines: int = 2) -> str:
+def wrap_text(text: str, width: int, lines: int = 2) -> str:
     """A text on at most `lines` lines of about `width` characters, elided where that is too little.
 
     Args:
@@ -210,13 +210,15 @@ def folded(text: str, width: int, lines: int = 2) -> str:
         width: characters a line.
         lines: at most.
     """
-    found = textwrap.wrap(elided(text, width * lines), width) or [""]
+    found = textwrap.wrap(truncate(text, width * lines), width) or [""]
     if len(found) <= lines:
         return "\n".join(found)
-    return "\n".join([*found[: lines - 1], elided(" ".join(found[lines - 1 :]), width)])
+    return "\n".join([*found[: lines - 1], truncate(" ".join(found[lines - 1 :]), width)])
 
 
-def apart(heights: Sequence[float], sizes: Sequence[float], ceiling: float = 1.0) -> list[float]:
+def spread_labels(
+    heights: Sequence[float], sizes: Sequence[float], ceiling: float = 1.0
+) -> list[float]:
     """Rising middles of labels, moved as little as needed so that none covers another.
 
     Args:
@@ -234,7 +236,7 @@ def apart(heights: Sequence[float], sizes: Sequence[float], ceiling: float = 1.0
     return placed
 
 
-def some_of(values: Sequence[float], most: int) -> list[float]:
+def thin_out(values: Sequence[float], most: int) -> list[float]:
     """Sorted values, evenly thinned out to `most` of them, the least and the greatest kept."""
     found = sorted(values)
     if len(found) <= most:

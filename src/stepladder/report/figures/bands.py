@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
-from stepladder.report.figures.axes import LINE, SMALL, apart, folded
+from stepladder.report.figures.axes import LINE, SMALL, spread_labels, wrap_text
 from stepladder.report.figures.base import LINES, MARKERS, Theme
 from stepladder.report.view import Row, view_of
 from stepladder.runs.results import ArmResult, Results
@@ -213,10 +213,10 @@ def name_ends(
     to_axes = axes.transData + axes.transAxes.inverted()
     places = [float(to_axes.transform((x, y))[1]) for x, y, _, _ in ends]
     order = sorted(range(len(ends)), key=lambda index: places[index])
-    texts = [folded(ends[index][2], NAME_WIDTH, 3) for index in order]
+    texts = [wrap_text(ends[index][2], NAME_WIDTH, 3) for index in order]
     sizes = [(LINE * (1 + text.count("\n")) + 0.03) / height for text in texts]
     ceiling = 1.0 - (sizes[-1] - LINE / height) / 2 if sizes else 1.0  # its upper lines stay inside
-    heights = apart([places[index] for index in order], sizes, ceiling)
+    heights = spread_labels([places[index] for index in order], sizes, ceiling)
     wide = axes.get_position().width * _figure_width(axes)
     for index, text, middle in zip(order, texts, heights, strict=True):
         x, y, _, colour = ends[index]

@@ -23,8 +23,8 @@ __all__ = [
     "Plot",
     "Theme",
     "csv_of",
+    "dark_colours",
     "dark_svg_of",
-    "in_the_dark",
     "png_of",
     "settings",
     "svg_and_png_of",
@@ -109,7 +109,7 @@ MARKS = {"helps": "▲", "hurts": "▼", "no difference beyond δ": "≈", "not 
 """A sign for each verdict, so that none is told by its colour alone."""
 
 
-def in_the_dark() -> dict[str, str]:
+def dark_colours() -> dict[str, str]:
     """The colour on dark paper of each colour on light paper; one alone for each."""
     turned: dict[str, str] = {}
     for field in fields(Theme):
@@ -214,7 +214,7 @@ def dark_svg_of(plot: Plot, light: str) -> str:
     """
     if plot.has_images:
         return svg_of(plot, DARK)
-    turned = in_the_dark()
+    turned = dark_colours()
 
     def recoloured(tag: re.Match[str]) -> str:
         return _COLOUR.sub(lambda colour: turned.get(colour.group(), colour.group()), tag.group())

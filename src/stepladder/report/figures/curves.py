@@ -14,8 +14,8 @@ from stepladder.report.figures.axes import (
     accuracy_axis,
     axes_at,
     epoch_axis,
-    folded,
     is_high,
+    wrap_text,
 )
 from stepladder.report.figures.bands import (
     Band,
@@ -28,7 +28,7 @@ from stepladder.report.figures.bands import (
     panels_of,
 )
 from stepladder.report.figures.base import LINES, Plot, Theme
-from stepladder.report.wording import counted, elided, number
+from stepladder.report.wording import number, plural, truncate
 from stepladder.runs.results import Results
 
 if TYPE_CHECKING:
@@ -138,13 +138,13 @@ def _words(what: str, panels: Sequence[Panel], of: Bands, unit: str, digits: int
     if len(panels) > ENDS_TOLD:
         told.append(f"{len(panels) - ENDS_TOLD} further arms are in the table")
     return (
-        f"{counted(len(panels), 'panel')}, one an arm: training and validation {what} over the "
+        f"{plural(len(panels), 'panel')}, one an arm: training and validation {what} over the "
         f"epochs. At the last epoch: {'; '.join(told)}."
     )
 
 
 def _end(panel: Panel, train: Band, validation: Band, unit: str, digits: int) -> str:
-    name = elided(panel.name, NAME_LENGTH)
+    name = truncate(panel.name, NAME_LENGTH)
     if panel.remark and not panel.remark.startswith("answers"):
         return f"{name} {panel.remark}"
     values = f"training {number(train.last, digits)}{unit} and "
@@ -174,12 +174,14 @@ def _draw(panels: Sequence[Panel], of: Bands, label: str, figure: Figure, theme:
 
 def _head(axes: Axes, panel: Panel, last: float, is_loss: bool, theme: Theme) -> None:
     """The arm's name above its panel, and at its right where validation ends: never on a line."""
-    axes.set_title(folded(panel.name, TITLE_WIDTH), size=SMALL, color=theme.ink, loc="left", pad=3)
+    axes.set_title(
+        wrap_text(panel.name, TITLE_WIDTH), size=SMALL, color=theme.ink, loc="left", pad=3
+    )
     if math.isfinite(last):
         axes.set_title(number(last, 2 if is_loss else 1), size=SMALL, color=theme.validation,
                        loc="right", pad=3)  # fmt: skip
     if panel.remark:
-        axes.text(0.5, 0.55, folded(panel.remark, 20, 3), transform=axes.transAxes, size=SMALL,
+        axes.text(0.5, 0.55, wrap_text(panel.remark, 20, 3), transform=axes.transAxes, size=SMALL,
                   color=theme.muted, ha="center", va="center", style="italic")  # fmt: skip
 
 
@@ -225,7 +227,7 @@ def _places(figure: Figure, names: Sequence[str]) -> list[Axes]:
     count = len(names)
     columns = min(COLUMNS, max(1, count))
     rows = math.ceil(count / columns)
-    more = max((folded(name, TITLE_WIDTH).count("\n") for name in names), default=0)
+    more = max((wrap_text(name, TITLE_WIDTH).count("\n") for name in names), default=0)
     title = 0.2 + LINE * more
     height, gap, left, bottom, key = 0.95, title + 0.12, 0.52, 0.42, 0.18
     high = bottom + rows * height + (rows - 1) * gap + title + key
@@ -308,13 +310,13 @@ def _overlay_words(over: str, panels: Sequence[Panel]) -> str:
     more = sum(panel.is_drawn for panel in panels) - len(told)
     told += [f"{more} further arms are in the table"] if more else []
     ends = f" At the end: {'; '.join(told)}." if told else " None has an epoch yet."
-    return f"Validation accuracy over {over}, {counted(len(panels), 'line')}.{ends}"
+    return f"Validation accuracy over {over}, {plural(len(panels), 'line')}.{ends}"
 
 
 def _line_end(panel: Panel, over: str) -> str:
     after = f" after {number(panel.seconds[-1], 1)} s" if over == "seconds" else ""
     remark = f" ({panel.remark})" if panel.remark else ""
-    name = elided(panel.name, NAME_LENGTH)
+    name = truncate(panel.name, NAME_LENGTH)
     return f"{name} {number(panel.validation.last)} %{after}{remark}"
 
 
@@ -373,7 +375,7 @@ def _name(
 ) -> None:
     ends = [
         (places[index][-1], drawn[index].validation.last,
-         f"{elided(drawn[index].name, 50)}\N{EN SPACE}{number(drawn[index].validation.last, 1)}",
+         f"{truncate(drawn[index].name, 50)}\N{EN SPACE}{number(drawn[index].validation.last, 1)}",
          look(theme, rank).colour)
         for rank, index in enumerate(in_front(drawn))
     ]  # fmt: skip

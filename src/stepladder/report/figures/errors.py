@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from stepladder.report.figures.axes import LINE, SMALL, WIDTH, axes_at, folded
+from stepladder.report.figures.axes import LINE, SMALL, WIDTH, axes_at, wrap_text
 from stepladder.report.figures.base import Plot, Theme
-from stepladder.report.wording import counted, elided, number, visible
-from stepladder.runs.misclassified import Misread, Mistakes, Split
+from stepladder.report.wording import number, plural, printable, truncate
+from stepladder.runs.misclassified import ErrorAnalysis, Misclassified, Split
 from stepladder.runs.results import Results
 
 if TYPE_CHECKING:
@@ -42,9 +42,10 @@ def confusion_plot(results: Results) -> Plot | None:
     return Plot(
         name="confusion",
         title="What the best arm takes for what",
-        caption=f"Mistakes of {elided(made.best, NAME_LENGTH)}, the arm of the highest validation "
-        f"accuracy, on the test part: how many images of the class at the left it took for the "
-        f"class above, mean of {counted(made.replicates, 'replicate')}; at the right how many per "
+        caption=f"Mistakes of {truncate(made.best, NAME_LENGTH)}, the arm of the "
+        f"highest validation accuracy, on the test part: how many images of the class at the left "
+        f"it took for the class above, mean of {plural(made.replicates, 'replicate')}; "
+        f"at the right how many per "
         f"cent of each class it reads right.{left_out}",
         words=_confusion_words(made, results.classes),
         columns=("label", "answer", "answers", "replicates"),
@@ -62,8 +63,8 @@ def hardest_plot(results: Results) -> Plot | None:
     return Plot(
         name="hardest",
         title="The images that most trainings get wrong",
-        caption=f"The {counted(len(made.hardest), 'test image')} misread most often by "
-        f"{counted(made.trials, 'trial')} of {counted(made.arms, 'arm')}; trials that give one "
+        caption=f"The {plural(len(made.hardest), 'test image')} misread most often by "
+        f"{plural(made.trials, 'trial')} of {plural(made.arms, 'arm')}; trials that give one "
         "answer to everything are left out. Above each its label and, after the arrow, the "
         "commonest wrong answer; below how many trials misread it.",
         words=_hardest_words(made, name),
@@ -82,7 +83,7 @@ def disagreements_plot(results: Results) -> Plot | None:
     if (made.won or made.lost)[0].misread.image is None:
         return None
     name = partial(_class_name, results.classes)
-    best, other = elided(made.best, NAME_LENGTH), elided(made.other, NAME_LENGTH)
+    best, other = truncate(made.best, NAME_LENGTH), truncate(made.other, NAME_LENGTH)
     return Plot(
         name="disagreements",
         title="Where two arms disagree",
@@ -91,8 +92,8 @@ def disagreements_plot(results: Results) -> Plot | None:
         "the commonest wrong answer; below the replicates that read it right: those of the arm "
         "that is right, then those of the other. The fewer images, the more the two arms make "
         "the same mistakes.",
-        words=f"{counted(len(made.won), 'image')} that {best} reads right and {other} does not, "
-        f"{counted(len(made.lost), 'image')} the other way round. "
+        words=f"{plural(len(made.won), 'image')} that {best} reads right and {other} does not, "
+        f"{plural(len(made.lost), 'image')} the other way round. "
         f"{_told([each.misread for each in (*made.won, *made.lost)], name)}",
         columns=("right_arm", *COLUMN_NAMES, "right_arm_right", "right_arm_replicates"),
         rows=partial(_split_rows, made, results.classes),
@@ -102,7 +103,7 @@ def disagreements_plot(results: Results) -> Plot | None:
 
 
 def _class_name(classes: Sequence[str], number: int) -> str:
-    return elided(classes[number], 6)
+    return truncate(classes[number], 6)
 
 
 def _kept(confusion: npt.NDArray[np.int64]) -> list[int]:
@@ -114,7 +115,7 @@ def _kept(confusion: npt.NDArray[np.int64]) -> list[int]:
     return sorted(np.argsort(-wrong, kind="stable")[:MOST_CLASSES].tolist())
 
 
-def _confusion_words(made: Mistakes, classes: Sequence[str]) -> str:
+def _confusion_words(made: ErrorAnalysis, classes: Sequence[str]) -> str:
     wrong = made.confusion * (1 - np.eye(len(made.confusion), dtype=np.int64))
     order = np.argsort(-wrong, axis=None, kind="stable")[:TOLD]
     told = []
@@ -122,24 +123,24 @@ def _confusion_words(made: Mistakes, classes: Sequence[str]) -> str:
         label, answer = divmod(int(place), len(wrong))
         if wrong[label, answer]:
             count = number(wrong[label, answer] / made.replicates, 1)
-            told.append(f"{visible(classes[label])} for {visible(classes[answer])} {count}")
+            told.append(f"{printable(classes[label])} for {printable(classes[answer])} {count}")
     share = number(100 * np.trace(made.confusion) / made.confusion.sum())
     return (
-        f"{elided(made.best, NAME_LENGTH)} reads {share} % of the test images right. The "
+        f"{truncate(made.best, NAME_LENGTH)} reads {share} % of the test images right. The "
         f"commonest mistakes, images a replicate: {'; '.join(told)}."
     )
 
 
-def _confusion_rows(made: Mistakes, classes: Sequence[str]) -> Iterable[tuple[object, ...]]:
+def _confusion_rows(made: ErrorAnalysis, classes: Sequence[str]) -> Iterable[tuple[object, ...]]:
     for (label, answer), count in np.ndenumerate(made.confusion):
-        yield (visible(classes[label]), visible(classes[answer]), int(count), made.replicates)
+        yield (printable(classes[label]), printable(classes[answer]), int(count), made.replicates)
 
 
-def _hardest_words(made: Mistakes, name: Texts) -> str:
-    return f"{counted(len(made.hardest), 'image')}. {_told(made.hardest, name)}"
+def _hardest_words(made: ErrorAnalysis, name: Texts) -> str:
+    return f"{plural(len(made.hardest), 'image')}. {_told(made.hardest, name)}"
 
 
-def _told(misread: Sequence[Misread], name: Texts) -> str:
+def _told(misread: Sequence[Misclassified], name: Texts) -> str:
     told = [
         f"number {each.index}, a {name(each.label)} read as {name(each.answer)} by {each.wrong} "
         f"of {each.trials}"
@@ -151,22 +152,22 @@ def _told(misread: Sequence[Misread], name: Texts) -> str:
 
 
 def _misread_rows(
-    misread: Sequence[Misread], classes: Sequence[str]
+    misread: Sequence[Misclassified], classes: Sequence[str]
 ) -> Iterable[tuple[object, ...]]:
     for each in misread:
-        label, answer = visible(classes[each.label]), visible(classes[each.answer])
+        label, answer = printable(classes[each.label]), printable(classes[each.answer])
         yield (each.index, label, answer, each.wrong, each.trials)
 
 
-def _split_rows(made: Mistakes, classes: Sequence[str]) -> Iterable[tuple[object, ...]]:
+def _split_rows(made: ErrorAnalysis, classes: Sequence[str]) -> Iterable[tuple[object, ...]]:
     for right, splits in ((made.best, made.won), (made.other or "", made.lost)):
         for each in splits:
             (row,) = _misread_rows([each.misread], classes)
-            yield (visible(right), *row, each.right, each.of)
+            yield (printable(right), *row, each.right, each.of)
 
 
 def _draw_confusion(
-    made: Mistakes, kept: Sequence[int], classes: Sequence[str], figure: Figure, theme: Theme
+    made: ErrorAnalysis, kept: Sequence[int], classes: Sequence[str], figure: Figure, theme: Theme
 ) -> None:
     counts = made.confusion[np.ix_(kept, kept)] / made.replicates
     right = np.diag(made.confusion) / np.maximum(made.confusion.sum(axis=1), 1)
@@ -180,9 +181,9 @@ def _draw_confusion(
     for (row, column), count in np.ndenumerate(wrong):
         _draw_cell(axes, row, column, float(count), float(wrong.max()), size, theme)
     for place, class_ in enumerate(kept):
-        name = elided(classes[class_], 7)
+        name = truncate(classes[class_], 7)
         axes.text(-0.2, place + 0.5, name, size=SMALL, color=theme.ink, ha="right", va="center")
-        axes.text(place + 0.5, -0.15, elided(name, 4), size=SMALL, color=theme.ink, ha="center",
+        axes.text(place + 0.5, -0.15, truncate(name, 4), size=SMALL, color=theme.ink, ha="center",
                   va="bottom")  # fmt: skip
         axes.text(len(kept) + 0.25, place + 0.5, f"{number(100 * right[class_], 1)} %",
                   size=SMALL, color=theme.muted, ha="left", va="center")  # fmt: skip
@@ -203,7 +204,9 @@ def _draw_cell(
                   color=theme.ink, ha="center", va="center")  # fmt: skip
 
 
-def _draw_hardest(misread: Sequence[Misread], name: Texts, figure: Figure, theme: Theme) -> None:
+def _draw_hardest(
+    misread: Sequence[Misclassified], name: Texts, figure: Figure, theme: Theme
+) -> None:
     rows = math.ceil(len(misread) / COLUMNS)
     figure.set_size_inches(WIDTH, rows * _cell_height() + 0.04)
     for place, each in enumerate(misread):
@@ -212,10 +215,10 @@ def _draw_hardest(misread: Sequence[Misread], name: Texts, figure: Figure, theme
                     theme)  # fmt: skip
 
 
-def _draw_splits(made: Mistakes, name: Texts, figure: Figure, theme: Theme) -> None:
+def _draw_splits(made: ErrorAnalysis, name: Texts, figure: Figure, theme: Theme) -> None:
     groups = [(f"right by {made.best}", made.won), (f"right by {made.other}", made.lost)]
     groups = [(title, splits) for title, splits in groups if splits]
-    heads = [folded(visible(title), 70, 2) for title, _ in groups]
+    heads = [wrap_text(printable(title), 70, 2) for title, _ in groups]
     tops = [LINE * (1 + head.count("\n")) + 0.08 for head in heads]
     rows = [math.ceil(len(splits) / COLUMNS) for _, splits in groups]
     high = sum(tops) + sum(rows) * _cell_height() + 0.06 * len(groups)
@@ -246,7 +249,13 @@ def _cell_height() -> float:
 
 
 def _draw_image(
-    figure: Figure, misread: Misread, column: int, top: float, below: str, name: Texts, theme: Theme
+    figure: Figure,
+    misread: Misclassified,
+    column: int,
+    top: float,
+    below: str,
+    name: Texts,
+    theme: Theme,
 ) -> None:
     """An image with its label above it and a line below it, at a place in inches from above."""
     side, high = _side(), float(figure.get_size_inches()[1])

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stepladder.report.figures.axes import LINE, SMALL, WIDTH, axes_at, folded, plain_rows
+from stepladder.report.figures.axes import LINE, SMALL, WIDTH, axes_at, plain_rows, wrap_text
 from stepladder.report.figures.base import MARKS, Plot, Theme
 from stepladder.report.tables import READOUT_CAPTION, readout_title, readout_words, spread_text
-from stepladder.report.wording import counted, elided, joined, signed, visible
+from stepladder.report.wording import join_list, plural, printable, signed, truncate
 from stepladder.runs.results import Results
-from stepladder.statistics.results import Readout, Spread
+from stepladder.statistics.results import FactorialAnalysis, MeanInterval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,7 +56,7 @@ def interactions_plot(results: Results) -> Plot | None:
         caption="How many points more one technique is worth where the other is, averaged over "
         "the rest: the square below the one's name and left of the other's. ▲ and ▼ say more and "
         "less; the stronger the shade, the larger. Bold: p < 0.05 after Holm's correction over "
-        f"the {counted(len(readout.interactions), 'interaction')} (t test).",
+        f"the {plural(len(readout.interactions), 'interaction')} (t test).",
         words=_pair_words(readout),
         columns=("technique", "with", "mean_points", "low_points", "high_points", "p_t_holm"),
         rows=partial(_pair_rows, readout),
@@ -64,9 +64,9 @@ def interactions_plot(results: Results) -> Plot | None:
     )
 
 
-def _rows(readout: Readout) -> Iterable[tuple[object, ...]]:
+def _rows(readout: FactorialAnalysis) -> Iterable[tuple[object, ...]]:
     for main, share in zip_longest(readout.main, readout.shares):
-        effect, name = main.effect, visible(main.technique)
+        effect, name = main.effect, printable(main.technique)
         yield ("main effect", name, effect.mean, effect.ci_low, effect.ci_high, None)
         if share is None:
             continue
@@ -78,8 +78,8 @@ def _rows(readout: Readout) -> Iterable[tuple[object, ...]]:
         yield ("interaction", f"{one} × {two}", *numbers, None)
 
 
-def _draw_parts(readout: Readout, figure: Figure, theme: Theme) -> None:
-    names = [folded(visible(each.technique), NAME_WIDTH, 3) for each in readout.main]
+def _draw_parts(readout: FactorialAnalysis, figure: Figure, theme: Theme) -> None:
+    names = [wrap_text(printable(each.technique), NAME_WIDTH, 3) for each in readout.main]
     heights = [max(0.42, LINE * (1 + name.count("\n")) + 0.12) for name in names]
     bottom, top = 0.45, 0.06
     figure.set_size_inches(WIDTH, bottom + sum(heights) + top)
@@ -109,7 +109,7 @@ def _draw_orders(
                  linewidths=0, zorder=3)  # fmt: skip
 
 
-def _draw_part(axes: Axes, spread: Spread, middle: float, name: str, theme: Theme) -> None:
+def _draw_part(axes: Axes, spread: MeanInterval, middle: float, name: str, theme: Theme) -> None:
     line, colour = middle - 0.06, theme.validation
     axes.barh([line], [spread.mean], height=0.14, color=colour, alpha=0.3, linewidth=0, zorder=2)
     if spread.ci_low is not None and spread.ci_high is not None:
@@ -123,33 +123,34 @@ def _draw_part(axes: Axes, spread: Spread, middle: float, name: str, theme: Them
                       annotation_clip=False)  # fmt: skip
 
 
-def _parts(readout: Readout) -> list[Spread]:
+def _parts(readout: FactorialAnalysis) -> list[MeanInterval]:
     if readout.shares:
         return [share.shapley for share in readout.shares]
-    return [Spread(each.effect.mean, each.effect.ci_low, each.effect.ci_high)
+    return [MeanInterval(each.effect.mean, each.effect.ci_low, each.effect.ci_high)
             for each in readout.main]  # fmt: skip
 
 
-def _pair_words(readout: Readout) -> str:
+def _pair_words(readout: FactorialAnalysis) -> str:
     largest = sorted(readout.interactions, key=lambda each: -abs(each.worth.mean))[:TOLD]
     told = [
-        f"{joined([elided(name, NAME_LENGTH) for name in each.pairs[0]])} {spread_text(each.worth)}"
+        join_list([truncate(name, NAME_LENGTH) for name in each.pairs[0]])
+        + f" {spread_text(each.worth)}"
         for each in largest
     ]
     return f"Interactions in points, the largest first: {'; '.join(told)}."
 
 
-def _pair_rows(readout: Readout) -> Iterable[tuple[object, ...]]:
+def _pair_rows(readout: FactorialAnalysis) -> Iterable[tuple[object, ...]]:
     for each in readout.interactions:
         for one, two in each.pairs:
             worth = each.worth
-            yield (visible(one), visible(two), worth.mean, worth.ci_low, worth.ci_high,
+            yield (printable(one), printable(two), worth.mean, worth.ci_low, worth.ci_high,
                    each.p_t_holm)  # fmt: skip
 
 
-def _draw_pairs(readout: Readout, figure: Figure, theme: Theme) -> None:
+def _draw_pairs(readout: FactorialAnalysis, figure: Figure, theme: Theme) -> None:
     """The lower half of a matrix; names stand on its diagonal, where there is room to the right."""
-    names = [visible(each.technique) for each in readout.main]
+    names = [printable(each.technique) for each in readout.main]
     count, margin = len(names), 1.75
     side = min(0.62, (WIDTH - margin - 0.1) / (count - 1))
     high = max(side, LINE * 3 + 0.06 if count < 6 else side)
@@ -165,7 +166,7 @@ def _draw_pairs(readout: Readout, figure: Figure, theme: Theme) -> None:
         _draw_square(axes, row, column, each.worth.mean, largest, _is_clear(each.p_t_holm), theme)
     for place, name in enumerate(names):
         width = int((WIDTH - 0.1 - place * side) / 0.068)
-        axes.text(place + 0.12, place + 0.5, folded(name, width, 2), size=SMALL, color=theme.ink,
+        axes.text(place + 0.12, place + 0.5, wrap_text(name, width, 2), size=SMALL, color=theme.ink,
                   va="center", ha="left", linespacing=1.1)  # fmt: skip
 
 

@@ -15,15 +15,15 @@ from stepladder.report.figures.axes import (
     accuracy_axis,
     axes_at,
     effect_axis,
-    folded,
     is_high,
     plain_rows,
-    some_of,
+    thin_out,
+    wrap_text,
 )
 from stepladder.report.figures.base import MARKS, Plot, Theme
 from stepladder.report.figures.curves import LOG_ODDS
 from stepladder.report.view import view_of
-from stepladder.report.wording import counted, elided, number
+from stepladder.report.wording import number, plural, truncate
 from stepladder.runs.results import Results
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def _caption(forest: Forest) -> str:
 
 def _words(bars: Sequence[Bar]) -> str:
     told = [
-        f"{elided(bar.name, NAME_LENGTH)} against {elided(bar.against, NAME_LENGTH)} "
+        f"{truncate(bar.name, NAME_LENGTH)} against {truncate(bar.against, NAME_LENGTH)} "
         f"{bar.text}, {_judged(bar)}"
         for bar in bars[:ENDS_TOLD]
     ]
@@ -196,7 +196,7 @@ def _words(bars: Sequence[Bar]) -> str:
 def _judged(bar: Bar) -> str:
     if not bar.verdict:
         return bar.beside
-    return f"{bar.verdict}, over {counted(len(bar.differences), 'replicate')}"
+    return f"{bar.verdict}, over {plural(len(bar.differences), 'replicate')}"
 
 
 def _rows(forest: Forest) -> Iterable[tuple[object, ...]]:
@@ -229,11 +229,11 @@ def _draw(forest: Forest, figure: Figure, theme: Theme) -> None:
 
 
 def _name(bar: Bar) -> str:
-    name = folded(bar.name, NAME_WIDTH, 3)
+    name = wrap_text(bar.name, NAME_WIDTH, 3)
     return (
         name
         if bar.is_against_told
-        else f"{name}\n{folded('against ' + bar.against, NAME_WIDTH, 2)}"
+        else f"{name}\n{wrap_text('against ' + bar.against, NAME_WIDTH, 2)}"
     )
 
 
@@ -247,7 +247,7 @@ def _draw_bar(axes: Axes, middle: float, bar: Bar, name: str, theme: Theme) -> N
     is_settled = bar.kind != "not enough replicates"
     axes.plot([bar.mean], [line], marker="o", markersize=5.2, color=colour, zorder=4,
               markerfacecolor=colour if is_settled else theme.paper)  # fmt: skip
-    dots = some_of(bar.differences, MOST_DOTS)
+    dots = thin_out(bar.differences, MOST_DOTS)
     axes.plot(dots, [middle + 0.085] * len(dots), ".", markersize=4, color=theme.ink, alpha=0.65,
               markeredgewidth=0, zorder=3)  # fmt: skip
     _beside(axes, -0.08, middle, name, theme.ink, "right")
@@ -369,7 +369,7 @@ def _ladder_words(rungs: Sequence[Rung]) -> str:
 
 def _told(rung: Rung) -> str:
     accuracy = f"{number(rung.test)} %" if math.isfinite(rung.test) else "none"
-    said = f"{elided(rung.name, NAME_LENGTH)} {accuracy}"
+    said = f"{truncate(rung.name, NAME_LENGTH)} {accuracy}"
     said += f" ({rung.remark})" if rung.remark else ""
     said += f", {rung.effect} points, {rung.verdict}" if rung.effect else ""
     return said + ("" if rung.reported is None else f", reported {number(rung.reported)} %")
@@ -383,7 +383,7 @@ def _ladder_rows(rungs: Sequence[Rung]) -> Iterable[tuple[object, ...]]:
 
 
 def _draw_ladder(rungs: Sequence[Rung], figure: Figure, theme: Theme) -> None:
-    names = [folded(rung.name, NAME_WIDTH, 3) for rung in rungs]
+    names = [wrap_text(rung.name, NAME_WIDTH, 3) for rung in rungs]
     heights = [max(0.36, LINE * (1 + name.count("\n")) + 0.1) for name in names]
     bottom, top = 0.45, 0.06
     figure.set_size_inches(WIDTH, bottom + sum(heights) + top)
@@ -422,7 +422,7 @@ def _draw_rung(axes: Axes, rung: Rung, middle: float, name: str, theme: Theme) -
     axes.annotate(name, (0, middle), xytext=(-6, 0), xycoords=("axes fraction", "data"),
                   textcoords="offset points", size=SMALL, color=theme.ink, va="center", ha="right",
                   linespacing=1.1, annotation_clip=False)  # fmt: skip
-    first = folded(rung.remark, 22, 2) if rung.remark else f"{number(rung.test)} %"
+    first = wrap_text(rung.remark, 22, 2) if rung.remark else f"{number(rung.test)} %"
     step = f"{MARKS.get(rung.kind, '')} {rung.effect}"
     said = f"{first}\n{step}" if rung.effect and not rung.remark else first
     axes.annotate(said, (1, middle), xytext=(6, 0), xycoords=("axes fraction", "data"),

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from stepladder.report.figures.axes import SMALL, WIDTH, axes_at, folded
+from stepladder.report.figures.axes import SMALL, WIDTH, axes_at, wrap_text
 from stepladder.report.figures.base import Plot, Theme
-from stepladder.report.wording import elided, visible
+from stepladder.report.wording import printable, truncate
 from stepladder.runs.results import ArmProbes, Results
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Inside:
 def insides_of(results: Results) -> tuple[Inside, ...]:
     """Every arm of which a replicate was looked into."""
     return tuple(
-        _inside(visible(result.arm.name), result.probes)
+        _inside(printable(result.arm.name), result.probes)
         for result in results.arms
         if result.probes is not None and result.probes.gradient_norm.size
     )
@@ -138,7 +138,7 @@ def _gradient_words(insides: Sequence[Inside]) -> str:
     told = []
     for each in insides[:TOLD]:
         known = each.gradients[np.isfinite(each.gradients).all(axis=1)]
-        name = elided(each.name, NAME_LENGTH)
+        name = truncate(each.name, NAME_LENGTH)
         if not len(known):
             told.append(f"{name} none")
             continue
@@ -153,7 +153,7 @@ def _unit_words(insides: Sequence[Inside]) -> str:
         known = each.idle[np.isfinite(each.idle).any(axis=1)]
         kind = "dead" if np.isfinite(each.dead).any() else "saturated"
         most = float(np.nanmax(known[-1])) if len(known) else math.nan
-        told.append(f"{elided(each.name, NAME_LENGTH)} up to {most:.0f} % {kind}")
+        told.append(f"{truncate(each.name, NAME_LENGTH)} up to {most:.0f} % {kind}")
     return f"Units of the worst hidden layer at the last epoch, arm by arm: {'; '.join(told)}."
 
 
@@ -161,7 +161,7 @@ def _gradient_rows(insides: Sequence[Inside]) -> Iterable[tuple[object, ...]]:
     for each in insides:
         for epoch, norms in enumerate(each.gradients.tolist(), start=1):
             for kernel, norm in zip(each.kernels, norms, strict=True):
-                yield (each.name, visible(kernel), epoch, norm)
+                yield (each.name, printable(kernel), epoch, norm)
 
 
 def _unit_rows(insides: Sequence[Inside]) -> Iterable[tuple[object, ...]]:
@@ -169,7 +169,7 @@ def _unit_rows(insides: Sequence[Inside]) -> Iterable[tuple[object, ...]]:
         shares = zip(each.dead.tolist(), each.saturated.tolist(), strict=True)
         for epoch, (dead, saturated) in enumerate(shares, start=1):
             for place, layer in enumerate(each.layers):
-                yield (each.name, visible(layer), epoch, dead[place], saturated[place])
+                yield (each.name, printable(layer), epoch, dead[place], saturated[place])
 
 
 def _draw_gradients(insides: Sequence[Inside], figure: Figure, theme: Theme) -> None:
@@ -199,7 +199,7 @@ def _columns(
     """A heat map an arm, side by side, first layers in one line."""
     rows = max(each.shape[1] for each in maps)
     high = max(rows * ROW, 0.9)
-    names = [folded(inside.name, 17) for inside in insides]
+    names = [wrap_text(inside.name, 17) for inside in insides]
     longest = max(len(line) for name in names for line in name.split("\n"))
     figure.set_size_inches(WIDTH, BOTTOM + high + 0.26 + 0.042 * longest)  # names slant above
     gap = 0.08

@@ -12,9 +12,9 @@ from stepladder.report.figures.axes import WIDTH, accuracy_axis, axes_at, cost_a
 from stepladder.report.figures.bands import EVERY_ARM_UP_TO, name_ends
 from stepladder.report.figures.base import Plot, Theme
 from stepladder.report.figures.curves import LOG_ODDS
-from stepladder.report.tables import Shown
+from stepladder.report.tables import FormattedNumber
 from stepladder.report.view import view_of
-from stepladder.report.wording import elided, joined, number
+from stepladder.report.wording import join_list, number, truncate
 from stepladder.runs.results import Results
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Point(NamedTuple):
 
     name: str
     cost: float
-    accuracy: Shown
+    accuracy: FormattedNumber
 
 
 @dataclass(frozen=True)
@@ -174,12 +174,12 @@ def _rows(spots: Sequence[Spot]) -> Iterable[tuple[object, ...]]:
 
 def _words(spots: Sequence[Spot], cost: Cost) -> str:
     told = [
-        f"{elided(spot.name, NAME_LENGTH)} {number(spot.test)} % {cost.words(spot.cost)}"
+        f"{truncate(spot.name, NAME_LENGTH)} {number(spot.test)} % {cost.words(spot.cost)}"
         for spot in sorted(spots, key=lambda spot: spot.cost)[:TOLD]
     ]
     if len(spots) > TOLD:
         told.append(f"{len(spots) - TOLD} further arms are in the data")
-    front = joined([elided(spot.name, NAME_LENGTH) for spot in spots if spot.is_front][:TOLD])
+    front = join_list([truncate(spot.name, NAME_LENGTH) for spot in spots if spot.is_front][:TOLD])
     return f"{'; '.join(told)}. On the Pareto front: {front}."
 
 
@@ -201,7 +201,7 @@ def _draw(spots: Sequence[Spot], cost: Cost, part: str, figure: Figure, theme: T
         _draw_spot(axes, spot, theme, spot.test >= least)
     named = inside if len(spots) <= EVERY_ARM_UP_TO else front[-EVERY_ARM_UP_TO:]
     name_ends(axes, height, [
-        (spot.cost, spot.test, f"{elided(spot.name, 50)}\N{EN SPACE}{number(spot.test, 1)}",
+        (spot.cost, spot.test, f"{truncate(spot.name, 50)}\N{EN SPACE}{number(spot.test, 1)}",
          theme.validation if spot.is_front else theme.muted)
         for spot in named
     ])  # fmt: skip

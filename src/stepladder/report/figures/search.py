@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stepladder.hpo.candidates import Candidate
-from stepladder.hpo.results import Found, Knob
+from stepladder.hpo.results import HyperparameterSummary, SearchResult
 from stepladder.report.figures.axes import (
     LINE,
     SMALL,
     WIDTH,
     accuracy_axis,
     axes_at,
-    folded,
     is_high,
     log_odds,
     plain_rows,
+    wrap_text,
 )
 from stepladder.report.figures.base import Plot, Theme
 from stepladder.report.figures.curves import LOG_ODDS
@@ -34,8 +34,8 @@ from stepladder.report.search import (
     span_text,
     value_text,
 )
-from stepladder.report.tables import Shown
-from stepladder.report.wording import counted, duration, elided, number
+from stepladder.report.tables import FormattedNumber
+from stepladder.report.wording import duration, number, plural, truncate
 from stepladder.study.search_space import Choice, Dimension, dimensions
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Slice:
     drawn: tuple[tuple[Candidate, float], ...]
 
 
-def plateau_plot(found: Found) -> Plot | None:
+def plateau_plot(found: SearchResult) -> Plot | None:
     """Accuracy over each hyperparameter, or None where nothing was trained to its end."""
     slices = _slices(found)
     if not slices or found.whole < 2:
@@ -89,7 +89,7 @@ def plateau_plot(found: Found) -> Plot | None:
     )
 
 
-def parallel_plot(found: Found) -> Plot | None:
+def parallel_plot(found: SearchResult) -> Plot | None:
     """Candidates as lines across all hyperparameters, or None with fewer than three of them."""
     slices = [part for part in _slices(found) if part.name in found.winner.params][: MOST_AXES - 1]
     if len(slices) < 3 or found.whole < 2:
@@ -97,7 +97,7 @@ def parallel_plot(found: Found) -> Plot | None:
     finite = [each for each in found.candidates if math.isfinite(each.accuracy)]
     thinned = ""
     if len(finite) > MOST_LINES:
-        thinned = f" The {MOST_LINES} that got furthest of {counted(len(finite), 'candidate')}."
+        thinned = f" The {MOST_LINES} that got furthest of {plural(len(finite), 'candidate')}."
     return Plot(
         name="parallel",
         title="All candidates at once",
@@ -113,14 +113,14 @@ def parallel_plot(found: Found) -> Plot | None:
     )
 
 
-def _slice_rows(found: Found) -> Iterable[tuple[object, ...]]:
+def _slice_rows(found: SearchResult) -> Iterable[tuple[object, ...]]:
     for each in found.candidates:
         percent = 100 * mean_of(found, each)
         for name, value in each.params.items():
             yield (each.number, name, value_text(value), percent, each.epochs, int(each.is_whole))
 
 
-def _slices(found: Found) -> list[Slice]:
+def _slices(found: SearchResult) -> list[Slice]:
     """The dimensions, the most important first, each with its candidates."""
     search = found.study.search
     assert search is not None
@@ -147,12 +147,14 @@ def place_of(dimension: Dimension, value: Choice) -> float:
     return 0.5 if given.low == given.high else dimension.place_of(value)
 
 
-def _accuracies(found: Found) -> list[float]:
+def _accuracies(found: SearchResult) -> list[float]:
     means = (mean_of(found, each) for each in found.candidates)
     return [100 * each for each in means if math.isfinite(each)]
 
 
-def _draw_plateau(found: Found, slices: Sequence[Slice], figure: Figure, theme: Theme) -> None:
+def _draw_plateau(
+    found: SearchResult, slices: Sequence[Slice], figure: Figure, theme: Theme
+) -> None:
     columns = min(COLUMNS, len(slices))
     rows = math.ceil(len(slices) / columns)
     height, gap, left, bottom = 1.05, 0.52, 0.64, 0.32
@@ -167,7 +169,7 @@ def _draw_plateau(found: Found, slices: Sequence[Slice], figure: Figure, theme: 
         accuracy_axis(axes, "y", [*whole, 100 * found.searched], is_log=is_log)
         _draw_slice(axes, found, part, theme)
         axes.set_title(
-            folded(part.name, SLICE_NAME_WIDTH, 1), size=SMALL, color=theme.ink, loc="left",
+            wrap_text(part.name, SLICE_NAME_WIDTH, 1), size=SMALL, color=theme.ink, loc="left",
                        pad=3)  # fmt: skip
         axes.tick_params(labelleft=index % columns == 0)
         _mark_best(axes, 100 * found.searched)
@@ -186,7 +188,7 @@ def _mark_best(axes: Axes, top: float) -> None:
     axes.set_yticks(kept, [f"{y:.4g}" for y in kept])
 
 
-def _draw_slice(axes: Axes, found: Found, part: Slice, theme: Theme) -> None:
+def _draw_slice(axes: Axes, found: SearchResult, part: Slice, theme: Theme) -> None:
     top = 100 * found.searched
     for is_whole, is_top in ((False, False), (True, False), (True, True)):
         there = [(place, 100 * mean_of(found, each)) for each, place in part.drawn
@@ -215,7 +217,7 @@ def _ticks(dimension: Dimension) -> list[tuple[float, str]]:
     given = dimension.parameter
     if given.type == "categorical":
         every = max(1, math.ceil(len(given.values) / 4))
-        return [(place_of(dimension, each), elided(value_text(each), VALUE_WIDTH))
+        return [(place_of(dimension, each), truncate(value_text(each), VALUE_WIDTH))
                 for each in given.values[::every]]  # fmt: skip
     assert given.low is not None
     assert given.high is not None
@@ -227,7 +229,9 @@ def _ticks(dimension: Dimension) -> list[tuple[float, str]]:
     return [(place_of(dimension, each), f"{each:.3g}") for each in dict.fromkeys(values)]
 
 
-def _draw_parallel(found: Found, slices: Sequence[Slice], figure: Figure, theme: Theme) -> None:
+def _draw_parallel(
+    found: SearchResult, slices: Sequence[Slice], figure: Figure, theme: Theme
+) -> None:
     height, bottom, left, right = 2.0, 0.1 + 2 * LINE, 0.36, 0.52
     figure.set_size_inches(WIDTH, bottom + height + 0.1)
     axes = axes_at(figure, left, bottom, WIDTH - left - right, height)
@@ -256,7 +260,7 @@ def _draw_parallel(found: Found, slices: Sequence[Slice], figure: Figure, theme:
              [(heights.of(value), f"{value:g}") for value in heights.ticks]]  # fmt: skip
     for column, (name, marks) in enumerate(zip(names, ticks, strict=True)):
         axes.axvline(column, color=theme.muted, linewidth=0.6, zorder=1)
-        axes.annotate(folded(name.replace("_", " "), 13, 2), (column, 0), xytext=(0, -2),
+        axes.annotate(wrap_text(name.replace("_", " "), 13, 2), (column, 0), xytext=(0, -2),
                       xycoords=("data", "axes fraction"), textcoords="offset points", size=SMALL,
                       color=theme.ink, va="top", ha="center", annotation_clip=False)  # fmt: skip
         for place, text in marks:
@@ -308,7 +312,7 @@ def thinned_plot(candidates: Sequence[Candidate], best: Candidate | None) -> Plo
         f"figures may lie below the axes.{stretched}",
         words=f"{_counts(drawn)} The best, candidate {leader.number}: "
         f"{params_text(leader.params)}, {number(100 * leader.accuracy)} % after "
-        f"{counted(leader.epochs, 'epoch')}.",
+        f"{plural(leader.epochs, 'epoch')}.",
         columns=("candidate", "epochs", "validation_percent"),
         rows=partial(_rung_rows, candidates),
         draw=partial(_draw, drawn, leader),
@@ -371,17 +375,17 @@ NAME_WIDTH = 22
 LEFT, RIGHT = 0.62, 0.12
 
 
-def search_figures(found: Found) -> list[Plot]:
+def search_figures(found: SearchResult) -> list[Plot]:
     """The figures of a search, in the order in which they are read."""
     figures = (_expected_plot(found), thinned_plot(found.candidates, found.winner),
                _importance_plot(found), plateau_plot(found), parallel_plot(found))  # fmt: skip
     return [figure for figure in figures if figure]
 
 
-def _expected_plot(found: Found) -> Plot | None:
+def _expected_plot(found: SearchResult) -> Plot | None:
     if len(found.expected.trials) < 2:
         return None
-    fresh = Shown.accuracy(found.fresh)
+    fresh = FormattedNumber.accuracy(found.fresh)
     stretched = f" {LOG_ODDS}" if is_high(100 * found.expected.mean) else ""
     return Plot(
         name="expected-best",
@@ -398,18 +402,18 @@ def _expected_plot(found: Found) -> Plot | None:
     )
 
 
-def _expected_rows(found: Found) -> Iterable[tuple[object, ...]]:
+def _expected_rows(found: SearchResult) -> Iterable[tuple[object, ...]]:
     curve = found.expected
     for trials, mean, spread in zip(curve.trials, curve.mean, curve.spread, strict=True):
         seconds = int(trials) * found.seconds_each
         yield (int(trials), seconds, 100 * float(mean), 100 * float(spread))
 
 
-def _draw_expected(found: Found, figure: Figure, theme: Theme) -> None:
+def _draw_expected(found: SearchResult, figure: Figure, theme: Theme) -> None:
     height, bottom, wide = 2.2, 0.45, 0.62
     figure.set_size_inches(WIDTH, bottom + height + 0.45)
     axes = axes_at(figure, LEFT, bottom, WIDTH - LEFT - wide, height)
-    curve, fresh = found.expected, Shown.accuracy(found.fresh)
+    curve, fresh = found.expected, FormattedNumber.accuracy(found.fresh)
     trials, mean, spread = curve.trials, 100 * curve.mean, 100 * curve.spread
     low, high = mean - spread, np.minimum(mean + spread, mean[-1])
     ends = [float(mean[0]), float(mean[-1]), fresh.mean, fresh.low or fresh.mean,
@@ -438,7 +442,7 @@ def _whole_numbers(axes: Axes, wanted: list[int], most: int) -> None:
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
 
 
-def _times_above(axes: Axes, found: Found, most: int) -> None:
+def _times_above(axes: Axes, found: SearchResult, most: int) -> None:
     """The time of training as many candidates, above the axes."""
     for trials in sorted({1, round(math.sqrt(most)), most}):
         axes.annotate(
@@ -450,10 +454,10 @@ def _times_above(axes: Axes, found: Found, most: int) -> None:
 
 
 def _draw_fresh(
-    axes: Axes, found: Found, theme: Theme, ends: list[float], *, is_log: bool
+    axes: Axes, found: SearchResult, theme: Theme, ends: list[float], *, is_log: bool
 ) -> None:  # fmt: skip
     """The best one on fresh replicates, on the curve's scale beside it."""
-    fresh = Shown.accuracy(found.fresh)
+    fresh = FormattedNumber.accuracy(found.fresh)
     accuracy_axis(axes, "y", ends, is_log=is_log)
     axes.grid(visible=False)
     axes.set_xlim(-1, 1)
@@ -468,7 +472,7 @@ def _draw_fresh(
     axes.set_xlabel("fresh", size=SMALL, color=theme.train)
 
 
-def _importance_plot(found: Found) -> Plot | None:
+def _importance_plot(found: SearchResult) -> Plot | None:
     knobs = [each for each in found.knobs if math.isfinite(each.importance.share)]
     if not knobs:
         return None
@@ -491,13 +495,13 @@ def _importance_plot(found: Found) -> Plot | None:
     )
 
 
-def _importance_rows(knobs: list[Knob]) -> Iterable[tuple[object, ...]]:
+def _importance_rows(knobs: list[HyperparameterSummary]) -> Iterable[tuple[object, ...]]:
     for each in knobs:
         told = each.importance
         yield (each.name, told.share, told.p, told.candidates, value_text(each.best))
 
 
-def _draw_importance(knobs: list[Knob], figure: Figure, theme: Theme) -> None:
+def _draw_importance(knobs: list[HyperparameterSummary], figure: Figure, theme: Theme) -> None:
     left, right, bottom, row = 1.5, 1.75, 0.42, 0.26
     height = row * len(knobs)
     figure.set_size_inches(WIDTH, bottom + height + 0.08)
@@ -513,7 +517,7 @@ def _draw_importance(knobs: list[Knob], figure: Figure, theme: Theme) -> None:
         told = f"p = {each.importance.p:.2g}   best {value_text(each.best)}"
         for inches, text, side in ((-0.08, each.name, "right"), (0.08, told, "left")):
             axes.annotate(
-                folded(text, NAME_WIDTH if inches < 0 else 32, 1),
+                wrap_text(text, NAME_WIDTH if inches < 0 else 32, 1),
                 (0 if inches < 0 else 1, line), xytext=(72 * inches, 0),
                 xycoords=("axes fraction", "data"), textcoords="offset points", size=SMALL,
                 color=theme.ink, va="center", ha=side, annotation_clip=False,

@@ -13,15 +13,15 @@ from stepladder.report.figures.axes import (
     WIDTH,
     accuracy_axis,
     axes_at,
-    folded,
     is_high,
-    some_of,
+    thin_out,
     value_axis,
+    wrap_text,
 )
 from stepladder.report.figures.base import Plot, Theme
 from stepladder.report.figures.curves import LOG_ODDS
 from stepladder.report.tables import TUNING_CAPTION, tuning_words
-from stepladder.report.wording import visible
+from stepladder.report.wording import printable
 from stepladder.runs.results import ArmTuning, Results, TriedValues, Tuned
 
 if TYPE_CHECKING:
@@ -67,14 +67,14 @@ def _rows(tuned: Tuned) -> Iterable[tuple[object, ...]]:
             kind = "chosen" if tried.values == arm.chosen else ""
             kind += " declared" if tried.values == arm.declared else ""
             for replicate, accuracy in enumerate(tried.accuracies):
-                yield (visible(arm.arm), values, kind.strip(), replicate, 100 * accuracy)
+                yield (printable(arm.arm), values, kind.strip(), replicate, 100 * accuracy)
 
 
 def _draw(tuned: Tuned, figure: Figure, theme: Theme) -> None:
     arms = tuned.arms[:MOST_PANELS]
     columns = min(COLUMNS, len(arms))
     rows = math.ceil(len(arms) / columns)
-    titles = [folded(_title(arm), TITLE_WIDTH) for arm in arms]
+    titles = [wrap_text(_title(arm), TITLE_WIDTH) for arm in arms]
     title = 0.2 + LINE * max(each.count("\n") for each in titles)
     height, gap, left, bottom = 1.0, title + 0.12, 0.52, 0.5
     figure.set_size_inches(WIDTH, bottom + rows * height + (rows - 1) * gap + title)
@@ -93,7 +93,7 @@ def _draw(tuned: Tuned, figure: Figure, theme: Theme) -> None:
 
 
 def _title(arm: ArmTuning) -> str:
-    return f"{visible(arm.arm)}{' (at the edge)' if arm.at_edge else ''}"
+    return f"{printable(arm.arm)}{' (at the edge)' if arm.at_edge else ''}"
 
 
 def _draw_arm(axes: Axes, arm: ArmTuning, tuned: Tuned, theme: Theme) -> None:
@@ -105,7 +105,9 @@ def _draw_arm(axes: Axes, arm: ArmTuning, tuned: Tuned, theme: Theme) -> None:
     accuracy_axis(axes, "y", everything, is_log=_is_high(tuned))
     axes.plot(values, means, color=theme.validation, linewidth=1.2, zorder=2)
     for value in values:
-        dots = some_of([100 * each for each in best[value].accuracies if math.isfinite(each)], DOTS)
+        dots = thin_out(
+            [100 * each for each in best[value].accuracies if math.isfinite(each)], DOTS
+        )
         axes.plot([value] * len(dots), dots, ".", color=theme.muted, markersize=3,
                   markeredgewidth=0, zorder=1)  # fmt: skip
     if arm.declared[0] in best:

@@ -15,24 +15,37 @@ from stepladder.data import Dataset, affine, split
 from stepladder.data.preprocessing import Prepared
 from stepladder.training.checkpoints import Checkpoint, Keeping
 from stepladder.training.custom_model import Build
-from stepladder.training.groups import Axis, Group, GroupKey, Stacking, evaluated_at_once, shortened
-from stepladder.training.population.layers import TURNED
+from stepladder.training.groups import (
+    Axis,
+    Batching,
+    Group,
+    GroupKey,
+    evaluated_at_once,
+    with_epochs,
+)
+from stepladder.training.population.layers import TRANSPOSED_BUILD
 from stepladder.training.population.loop import (
     SEGMENT_FLOP,
     Compiled,
+    GroupTrainer,
     Indices,
-    Training,
     compiled_segments,
 )
 from stepladder.training.population.program import Data, Program, Sums
-from stepladder.training.population.resume import Ends, ends_of, joined, kept_ends, stages_of
-from stepladder.training.population.stacked import Stack, StackCompiled
-from stepladder.trials.trial import Final, TrialResult
+from stepladder.training.population.resume import (
+    Ends,
+    kept_ends,
+    merge_lanes,
+    split_lanes,
+    stages_of,
+)
+from stepladder.training.population.stacked import StackCompiled, StackedTrainer
+from stepladder.trials.trial import FinalState, TrialResult
 
-__all__ = ["PopulationEngine", "measured", "with_final"]
+__all__ = ["PopulationEngine", "attach_final_state", "measured"]
 
 
-def with_final(training: Training, results: Sequence[TrialResult]) -> list[TrialResult]:
+def attach_final_state(training: GroupTrainer, results: Sequence[TrialResult]) -> list[TrialResult]:
     """Results with what each lane ended with; a diverged one has nothing.
 
     Args:
@@ -46,8 +59,8 @@ def with_final(training: Training, results: Sequence[TrialResult]) -> list[Trial
         for part in (training.weights.trainable, training.weights.statistics)
     )
 
-    def final(lane: int) -> Final:
-        return Final(
+    def final(lane: int) -> FinalState:
+        return FinalState(
             trainable=tuple(leaf[lane] for leaf in trainable),
             statistics=tuple(leaf[lane] for leaf in statistics),
             scale=np.asarray(training.data.scale),
@@ -65,7 +78,7 @@ def with_final(training: Training, results: Sequence[TrialResult]) -> list[Trial
     ]
 
 
-def _probabilities(training: Training, part: Indices) -> npt.NDArray[np.float32]:
+def _probabilities(training: GroupTrainer, part: Indices) -> npt.NDArray[np.float32]:
     """What the lanes answer to a part: float32 (lanes, examples, classes)."""
     given = []
     for start in range(0, len(part), evaluated_at_once(training.key.structure)):
@@ -85,7 +98,7 @@ class PopulationEngine:
         self,
         dataset: Dataset,
         checkpoints: Keeping = lambda group: None,
-        build: Build = TURNED,
+        build: Build = TRANSPOSED_BUILD,
         segment_flop: float = SEGMENT_FLOP,
         keeps_final: bool = False,
     ) -> None:
@@ -139,19 +152,19 @@ class PopulationEngine:
             earlier, epochs = group.earlier, group.before[-1].epochs
             found = kept_ends(earlier, kept) or self._train_in_stages(earlier, on_epoch)[1]
             lanes = training.lanes
-            return joined(
-                found, [shortened(lane, epochs) for lane in lanes], lanes, group.key.epochs
+            return merge_lanes(
+                found, [with_epochs(lane, epochs) for lane in lanes], lanes, group.key.epochs
             )
 
         def ended(state: Checkpoint) -> None:
-            ends.update(ends_of(state, group.key.epochs))
+            ends.update(split_lanes(state, group.key.epochs))
             for trial in group.trials:
                 if kept:
                     kept.keep_end(trial, stages_of(group), ends[trial.id])
 
         on_epoch(0)
         results = training.finish(on_epoch, kept, start, ended if group.keeps else None)
-        return with_final(training, results) if self._keeps_final else results, ends
+        return attach_final_state(training, results) if self._keeps_final else results, ends
 
     def _train_stacked(self, group: Group, on_epoch: Callable[[int], None]) -> list[TrialResult]:
         stack = self.begin_stacked(group)
@@ -159,14 +172,14 @@ class PopulationEngine:
         finished = stack.finish(on_epoch, self._checkpoints(group))
         if self._keeps_final:
             ended = zip(stack.ended, finished, strict=False)
-            finished = [with_final(training, results) for training, results in ended]
+            finished = [attach_final_state(training, results) for training, results in ended]
         return [
             result
             for row, results in zip(group.rows, finished, strict=False)
             for result in results[: len(row.trials)]
         ]
 
-    def begin(self, group: Group) -> Training:
+    def begin(self, group: Group) -> GroupTrainer:
         """A group at its start, its program compiled.
 
         Args:
@@ -176,7 +189,7 @@ class PopulationEngine:
         training.compiled = self._compile(training)
         return training
 
-    def begin_stacked(self, group: Group) -> Stack:
+    def begin_stacked(self, group: Group) -> StackedTrainer:
         """A group of several replicates at its start, its program compiled.
 
         Args:
@@ -185,11 +198,11 @@ class PopulationEngine:
         chunk = group.stacking.chunk
         trainings = [self._at_start(row, chunk) for row in group.rows]
         missing = chunk - len(trainings)
-        stack = Stack([*trainings, *([trainings[0]] * missing)], group.stacking.axis)
+        stack = StackedTrainer([*trainings, *([trainings[0]] * missing)], group.stacking.axis)
         stack.compile(self._stacked)
         return stack
 
-    def _at_start(self, group: Group, stacked: int = 1) -> Training:
+    def _at_start(self, group: Group, stacked: int = 1) -> GroupTrainer:
         key = group.key
         dataset = self._prepared(key.structure.deskew)
         parts = split(
@@ -209,7 +222,7 @@ class PopulationEngine:
         lanes = [*group.trials, *([group.trials[0]] * (group.lanes - len(group.trials)))]
         labels = np.concatenate([dataset.y_train, dataset.y_test])
         flop = self._segment_flop / stacked  # what is stacked is interrupted together
-        return Training(self._program(key), key, lanes, parts, data, self._test, labels, flop)
+        return GroupTrainer(self._program(key), key, lanes, parts, data, self._test, labels, flop)
 
     def _examples(self, deskew: bool) -> jax.Array:
         """All inputs on the device, flat: they are put there once, and once more deskewed."""
@@ -228,7 +241,7 @@ class PopulationEngine:
             self._programs[key.structure] = program
         return self._programs[key.structure]
 
-    def _compile(self, run: Training) -> Compiled:
+    def _compile(self, run: GroupTrainer) -> Compiled:
         program, shapes = run.program, run.shapes
         if shapes not in self._compiled:
             epoch = jax.jit(program.epoch, donate_argnums=0)
@@ -273,7 +286,7 @@ def _epochs(engine: PopulationEngine, group: Group, axis: Axis) -> Callable[[], 
     if axis == "one":
         trainings = [engine.begin(row) for row in rows]
         return lambda: [training.epoch(0) for training in trainings]
-    stack = engine.begin_stacked(Group(group.trials, group.lanes, Stacking(axis, len(rows))))
+    stack = engine.begin_stacked(Group(group.trials, group.lanes, Batching(axis, len(rows))))
     return lambda: [stack.epoch(0)]
 
 

@@ -16,7 +16,7 @@ from stepladder.training import keras_models
 from stepladder.training.custom_model import Build
 from stepladder.training.dropout import Dropout
 
-__all__ = ["TURNED", "Dense", "Layout"]
+__all__ = ["TRANSPOSED_BUILD", "Dense", "Layout"]
 
 _Product = Callable[[jax.Array, jax.Array], jax.Array]
 
@@ -166,7 +166,7 @@ class LayerNormalization(keras.layers.LayerNormalization):  # type: ignore[misc]
         return _normalized(scaled, self.gamma.value, self.beta.value)
 
 
-TURNED: Build = partial(
+TRANSPOSED_BUILD: Build = partial(
     keras_models.build,
     layers=keras_models.Layers(FirstDense, Dense, BatchNormalization, LayerNormalization, Dropout),
     initializer="zeros",

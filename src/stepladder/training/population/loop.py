@@ -17,18 +17,18 @@ import numpy.typing as npt
 from stepladder.data import Split
 from stepladder.training.checkpoints import Checkpoint, Checkpoints
 from stepladder.training.groups import GroupKey, evaluated_at_once
-from stepladder.training.history import Gathered, Look, result_of, versions
+from stepladder.training.history import HistoryRecorder, Look, result_of, versions
 from stepladder.training.initializers import initial_weights
-from stepladder.training.layer_state import normalizes_batches, start_seeds
+from stepladder.training.layer_state import has_batch_norm, start_seeds
 from stepladder.training.population.program import Data, Numbers, Program, Sums, Weights
 from stepladder.training.population.resume import Resumable
 from stepladder.training.probes import Reading, probed_rows
 from stepladder.training.schedules import (
-    More,
-    averaging,
+    StepInputs,
+    averaging_weights,
     data_order,
-    draws,
     learning_rates,
+    step_inputs,
     steps_per_epoch,
 )
 from stepladder.trials.trial import Score, Trial, TrialResult
@@ -36,10 +36,10 @@ from stepladder.trials.trial import Score, Trial, TrialResult
 __all__ = [
     "SEGMENT_FLOP",
     "Compiled",
+    "GroupState",
+    "GroupTrainer",
     "Indices",
     "Scored",
-    "Standing",
-    "Training",
     "compiled_segments",
     "segment_steps",
 ]
@@ -103,7 +103,7 @@ def compiled_segments(
 Indices = npt.NDArray[np.int32]
 
 
-class Standing:
+class GroupState:
     """One group at some moment.
 
     Attributes:
@@ -188,19 +188,19 @@ class Standing:
 
     def _averaging(self) -> npt.NDArray[np.float32] | None:
         """Of each step and lane, how far its average moves: (epochs, steps, lanes), or None."""
-        shares = [averaging(trial.recipe, self.steps) for trial in self.lanes]
+        shares = [averaging_weights(trial.recipe, self.steps) for trial in self.lanes]
         found = [each for each in shares if each is not None]  # all or none: see `structure`
         return np.stack(found, axis=-1) if found else None
 
-    def _more(self, epoch: int) -> More:
+    def _more(self, epoch: int) -> StepInputs:
         """What the steps of an epoch are given beside examples and rates."""
         key, recipe = self.key, self.lanes[0].recipe
-        more = draws(recipe, key.seed, key.replicate, epoch, self.steps)
+        more = step_inputs(recipe, key.seed, key.replicate, epoch, self.steps)
         return more._replace(average=None if self._shares is None else self._shares[epoch])
 
     def segment_given(
         self, epoch: int, segment: int
-    ) -> tuple[jax.Array, jax.Array, jax.Array, More]:
+    ) -> tuple[jax.Array, jax.Array, jax.Array, StepInputs]:
         """What `Program.epoch` is given for a segment of an epoch, both from 0."""
         batch, train = self.key.structure.batch_size, self.parts.train
         order = train[data_order(len(train), self.key.seed, self.key.replicate, epoch)]
@@ -261,7 +261,7 @@ class Compiled:
     probe: Callable[..., Reading] | None = None  # until somebody looks
 
 
-class Training(Standing):
+class GroupTrainer(GroupState):
     """One group while it trains.
 
     Attributes:
@@ -359,7 +359,7 @@ class Training(Standing):
         if not self.weights.average:
             return
         self.weights = self.weights._replace(trainable=self.weights.average)
-        if normalizes_batches(self.program.model):
+        if has_batch_norm(self.program.model):
             train, batch = (
                 self.parts.train,
                 min(self.key.structure.batch_size, len(self.parts.train)),
@@ -369,10 +369,10 @@ class Training(Standing):
             more = self._more(0)._replace(average=None, perturb=None).part(0, len(order))
             self.weights = self.program.settled(self.weights, self.data, jnp.asarray(order), more)
 
-    def nothing_gathered(self) -> list[Gathered]:
+    def nothing_gathered(self) -> list[HistoryRecorder]:
         """The empty curve of each lane."""
         inside = None if self.is_candidate else self.program.inside
-        return [Gathered(trial, self.key.epochs, inside) for trial in self.lanes]
+        return [HistoryRecorder(trial, self.key.epochs, inside) for trial in self.lanes]
 
     @property
     def scored_parts(self) -> dict[str, Indices]:
@@ -383,7 +383,7 @@ class Training(Standing):
         return {"train": self.parts.train, **validation, "test": self.test}
 
     def results(
-        self, gathered: list[Gathered], scored: Mapping[str, Scored], seconds: float
+        self, gathered: list[HistoryRecorder], scored: Mapping[str, Scored], seconds: float
     ) -> list[TrialResult]:
         """One result a lane.
 
@@ -406,7 +406,7 @@ class Training(Standing):
 
     def gather(
         self,
-        gathered: list[Gathered],
+        gathered: list[HistoryRecorder],
         sums: Sums,
         validated: Scored,
         reading: Reading | None,

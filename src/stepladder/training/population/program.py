@@ -16,8 +16,8 @@ from jax import lax
 from stepladder.study.recipe import Recipe, is_on
 from stepladder.training import keras_models
 from stepladder.training.augmentation import distortion
-from stepladder.training.custom_model import Build, at_start
-from stepladder.training.layer_state import remembering, seed_states
+from stepladder.training.custom_model import Build, build_seeded
+from stepladder.training.layer_state import batch_norm_momentum, seed_states
 from stepladder.training.losses import (
     classes_of,
     cross_entropy,
@@ -25,9 +25,9 @@ from stepladder.training.losses import (
     local_unsmoothness,
     mixed,
 )
-from stepladder.training.population.layers import TURNED, Layout
+from stepladder.training.population.layers import TRANSPOSED_BUILD, Layout
 from stepladder.training.probes import Probe, Reading
-from stepladder.training.schedules import NOTHING_MORE, More
+from stepladder.training.schedules import NO_STEP_INPUTS, StepInputs
 
 __all__ = ["Data", "Network", "Numbers", "Program", "Sums", "Weights", "each_lane", "over_lanes"]
 
@@ -118,7 +118,7 @@ class Network:
         structure: Recipe,
         input_shape: tuple[int, ...],
         classes: int,
-        build: Build = TURNED,
+        build: Build = TRANSPOSED_BUILD,
     ) -> None:
         """Builds the network once; its own weights are never used.
 
@@ -131,7 +131,7 @@ class Network:
         self.structure = structure
         self.input_shape = input_shape
         self.classes = classes
-        self._build = partial(at_start, build, structure, input_shape, classes)
+        self._build = partial(build_seeded, build, structure, input_shape, classes)
         self.model = self._build(0, 0)
         self.inside = Probe(self.model)
         self.optimizer = keras_models.optimizer(structure)
@@ -288,7 +288,7 @@ class Program(Network):
         structure: Recipe,
         input_shape: tuple[int, ...],
         classes: int,
-        build: Build = TURNED,
+        build: Build = TRANSPOSED_BUILD,
     ) -> None:
         """Builds the network once; its own weights are never used.
 
@@ -371,7 +371,7 @@ class Program(Network):
         order: jax.Array,
         tail: jax.Array,
         rates: jax.Array,
-        more: More = NOTHING_MORE,
+        more: StepInputs = NO_STEP_INPUTS,
         sums: Sums | None = None,
     ) -> tuple[Weights, Sums]:
         """One pass over the training examples, or a segment of one.
@@ -393,7 +393,7 @@ class Program(Network):
         lanes = over_lanes(self._step, rates.shape[1])
 
         def step(
-            carry: tuple[Weights, Sums], at: tuple[jax.Array, jax.Array, More]
+            carry: tuple[Weights, Sums], at: tuple[jax.Array, jax.Array, StepInputs]
         ) -> tuple[tuple[Weights, Sums], None]:
             weights, sums = carry
             index, rate, more = at
@@ -409,7 +409,7 @@ class Program(Network):
         return self.turned(weights), sums
 
     def _prepared(
-        self, x: jax.Array, y: jax.Array, more: More
+        self, x: jax.Array, y: jax.Array, more: StepInputs
     ) -> tuple[jax.Array, jax.Array, jax.Array | None]:
         """A batch as all lanes are trained on it, and directions in which it may be moved."""
         if self._distort is not None:
@@ -419,7 +419,7 @@ class Program(Network):
         return x, y, None if more.perturb is None else directions(more.perturb, x.shape)
 
     def settle(
-        self, weights: Weights, data: Data, order: jax.Array, more: More = NOTHING_MORE
+        self, weights: Weights, data: Data, order: jax.Array, more: StepInputs = NO_STEP_INPUTS
     ) -> Weights:
         """Weights with the statistics of batch normalisation that belong to them.
 
@@ -430,13 +430,15 @@ class Program(Network):
             more: by which these batches are distorted and mixed.
         """
 
-        def step(kept: list[Any], at: tuple[jax.Array, jax.Array, More]) -> tuple[list[Any], None]:
+        def step(
+            kept: list[Any], at: tuple[jax.Array, jax.Array, StepInputs]
+        ) -> tuple[list[Any], None]:
             index, share, more = at
             x, _, _ = self._prepared(*data.batch(index), more)
 
             def lane(weights: Weights) -> list[Any]:
                 state = self._join_state(weights.statistics, weights.seeds)
-                with remembering(self.model, share):
+                with batch_norm_momentum(self.model, share):
                     _, state = self.model.stateless_call(
                         weights.trainable, state, self._shaped(x), training=True
                     )

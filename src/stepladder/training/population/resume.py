@@ -13,12 +13,12 @@ import numpy.typing as npt
 
 from stepladder.training.checkpoints import Checkpoint, Checkpoints
 from stepladder.training.groups import Group, Stage
-from stepladder.training.history import Gathered, curve_arrays, go_on, lengthened
+from stepladder.training.history import HistoryRecorder, curve_arrays, go_on, lengthened
 from stepladder.training.population.program import Sums, Weights
 from stepladder.training.serialization import Array
 from stepladder.trials.trial import Trial
 
-__all__ = ["NO_LANES", "Ends", "Resumable", "ends_of", "joined", "kept_ends", "stages_of"]
+__all__ = ["NO_LANES", "Ends", "Resumable", "kept_ends", "merge_lanes", "split_lanes", "stages_of"]
 
 NO_LANES = "seeds"  # the one part of the weights that all lanes share
 
@@ -33,7 +33,7 @@ class Resumable:
 
     def __init__(
         self,
-        gathered: Sequence[Gathered],
+        gathered: Sequence[HistoryRecorder],
         epochs: int,
         segments: int,
         checkpoints: Checkpoints | None,
@@ -170,7 +170,7 @@ def stages_of(group: Group) -> tuple[Stage, ...]:
     return (*group.before, Stage(group.key.epochs, group.lanes))
 
 
-def ends_of(state: Checkpoint, epochs: int) -> Ends:
+def split_lanes(state: Checkpoint, epochs: int) -> Ends:
     """Where each lane of a finished training ended; of lanes of one trial, the first.
 
     Args:
@@ -188,7 +188,9 @@ def ends_of(state: Checkpoint, epochs: int) -> Ends:
     return ends
 
 
-def joined(ends: Ends, before: Sequence[Trial], lanes: Sequence[Trial], epochs: int) -> Checkpoint:
+def merge_lanes(
+    ends: Ends, before: Sequence[Trial], lanes: Sequence[Trial], epochs: int
+) -> Checkpoint:
     """The state of a population whose lanes ended apart.
 
     Args:

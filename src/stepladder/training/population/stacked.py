@@ -18,14 +18,14 @@ from jax import lax
 
 from stepladder.training.checkpoints import Checkpoints
 from stepladder.training.groups import Axis
-from stepladder.training.history import Gathered
-from stepladder.training.population.loop import Indices, Scored, Training, compiled_segments
+from stepladder.training.history import HistoryRecorder
+from stepladder.training.population.loop import GroupTrainer, Indices, Scored, compiled_segments
 from stepladder.training.population.program import Data, Sums, Weights
 from stepladder.training.population.resume import Resumable
 from stepladder.training.probes import Reading
 from stepladder.trials.trial import TrialResult
 
-__all__ = ["Stack", "StackCompiled"]
+__all__ = ["StackCompiled", "StackedTrainer"]
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,10 @@ class StackCompiled:
     probe: Callable[..., Reading]
 
 
-class Stack:
+class StackedTrainer:
     """Groups of equal structure and shapes, one a replicate, trained by one call a segment."""
 
-    def __init__(self, trainings: Sequence[Training], axis: Axis) -> None:
+    def __init__(self, trainings: Sequence[GroupTrainer], axis: Axis) -> None:
         """The groups at their start.
 
         Args:
@@ -200,13 +200,15 @@ class Stack:
             self._weights = _stacked([each.weights for each in settled])
 
     @property
-    def ended(self) -> Iterator[Training]:
+    def ended(self) -> Iterator[GroupTrainer]:
         """Each replicate's group where the stack now stands."""
         for place, each in enumerate(self._trainings):
             each.weights = jax.tree.map(lambda leaf, place=place: leaf[place], self._weights)
             yield each
 
-    def _gather(self, gathered: Sequence[list[Gathered]], sums: Sums, seconds: float) -> None:
+    def _gather(
+        self, gathered: Sequence[list[HistoryRecorder]], sums: Sums, seconds: float
+    ) -> None:
         """Takes in an epoch of every lane of every replicate."""
         validated = self._evaluate(self._validation)
         looks = self._compiled.probe(*self._probe_arguments)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stored_samples import DATASET, diverged, record, result, seen, trial
 
-from stepladder.store import Driver, open_store
+from stepladder.store import ClaimOwner, open_store
 from stepladder.store.schema import REVISIONS
 
 path = Path(__file__).parent / f"{REVISIONS[-1]}.db"
@@ -25,4 +25,4 @@ with open_store(path) as store:
     store.look(
         "mine", DATASET, [trial(number).id for number in range(3)], "stepladder results mine"
     )
-    store.claim(Driver("d1", "a machine", "17"), [trial(4).id])
+    store.claim(ClaimOwner("d1", "a machine", "17"), [trial(4).id])
