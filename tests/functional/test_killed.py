@@ -133,7 +133,7 @@ def stop(connection, cursor, statement, *more):
         number[0] -= 1
         if not number[0]:
             os.kill(os.getpid(), signal.SIGKILL)
-from stepladder.cli import main
+from stepladder.cli.main import main
 main()
 """
 
@@ -143,7 +143,7 @@ def test_killed_within_a_commit(number, stepladder, uninterrupted):
     words = study(20)
     killed = subprocess.run(
         [sys.executable, "-c", WITHIN_A_COMMIT, str(number), *words],
-        cwd=stepladder.folder, env=stepladder.execution.machine, capture_output=True, check=False,
+        cwd=stepladder.folder, env=stepladder.environment, capture_output=True, check=False,
     )  # fmt: skip
     assert killed.returncode == -signal.SIGKILL
     assert stepladder(*words).returncode == 0
