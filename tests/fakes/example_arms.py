@@ -95,7 +95,7 @@ def probes(arm, n, epochs, diverged) -> ArmProbes | None:
     return ArmProbes(tuple(range(n)), names, gradient_norm, layers, dead, saturated)
 
 
-def arm_result(arm, n, epochs, end, spread, pace, rng, diagnosis=(), reported=None, diverged=0):
+def arm_result(arm, n, epochs, end, spread, pace, rng, findings=(), reported=None, diverged=0):
     tests = end / 100 + spread / 100 * rng.standard_normal(n)
     tests[n - diverged :] = NAN
     curves = tuple(
@@ -115,7 +115,7 @@ def arm_result(arm, n, epochs, end, spread, pace, rng, diagnosis=(), reported=No
         test_accuracy=estimate(tests),
         effect=None,
         curves=curves,
-        diagnosis=diagnosis,
+        findings=findings,
         reported=reported,
         parameters=47410 if n else None,
         seconds=1.7 * n,

@@ -67,9 +67,10 @@ def mnist_results(replicates: int = 5, counts=None, looks: int = 1) -> Results:
     for index, arm in enumerate(study.arms):
         end, spread, pace = ENDS[arm.technique]
         n = replicates if counts is None else counts[index]
-        said = ("answers 1 to every image",) if spread == 0 and n else ()
+        constant = replace(finding("constant_answer", "answers 1 to every image"), replicates=n)
+        found = (constant,) if spread == 0 and n else ()
         known = reported.get(arm.technique or study.base_name)
-        arms.append(arm_result(arm, n, 20, end, spread, pace, rng, said, known))
+        arms.append(arm_result(arm, n, 20, end, spread, pace, rng, found, known))
     results = results_of(study, arms, finished=counts is None, looks=looks)
     return replace(results, mistakes=mistakes()) if counts is None else results
 
@@ -107,10 +108,11 @@ def named_results(names, replicates=3, epochs=5, diverged=0) -> Results:
     study = Study(name=names[0] if names else "one arm", replicates=replicates,
                   base=Recipe(hidden=[50], epochs=epochs), techniques=techniques)  # fmt: skip
     rng = np.random.default_rng(3)
-    said = (f"diverged in {diverged} of {replicates} replicates",) if diverged else ()
+    lost = finding("diverged", "diverged", f" in {diverged} of {replicates} replicates")
+    found = (replace(lost, replicates=diverged),) if diverged else ()
     arms = [
         arm_result(arm, replicates, epochs, 90 + 8 * np.sin(index / 9) ** 2, 0.3, 1.5, rng,
-                   said, diverged=diverged)
+                   found, diverged=diverged)
         for index, arm in enumerate(study.arms)
     ]  # fmt: skip
     return results_of(study, arms)
@@ -205,8 +207,7 @@ def diagnosed(results, findings) -> Results:
     """Results whose arms have findings, by the arm's place."""
     arms = list(results.arms)
     for place, found in findings.items():
-        texts = tuple(each.text for each in found)
-        arms[place] = replace(arms[place], findings=tuple(found), diagnosis=texts)
+        arms[place] = replace(arms[place], findings=tuple(found))
     return replace(results, arms=tuple(arms))
 
 

@@ -14,6 +14,8 @@ from stepladder.study.recipe import Recipe
 from stepladder.trials.trial import History, HistorySummary, Probes, Score
 
 __all__ = [
+    "CONSTANT_ANSWER",
+    "DIVERGED",
     "LATE",
     "ArmEvidence",
     "Finding",
@@ -24,6 +26,12 @@ __all__ = [
     "replicate_count",
     "summarize_history",
 ]
+
+CONSTANT_ANSWER = "constant_answer"
+"""Code of the finding that a network gives one class to every test image."""
+
+DIVERGED = "diverged"
+"""Code of the finding that loss or weights became non-finite."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import numpy as np
 
 from stepladder.diagnosis.findings import (
+    CONSTANT_ANSWER,
+    DIVERGED,
     ArmEvidence,
     Finding,
     format_factor,
@@ -220,7 +222,7 @@ def diverged(case: ArmEvidence) -> Finding | None:
     raw = case.recipe.scaling == "none"
     advice = "scale the inputs" if raw else "lower the learning rate, or clip gradients"
     return Finding(
-        code="diverged",
+        code=DIVERGED,
         title="diverged",
         where=f" {when}{replicate_count(len(lost), len(case.replicates))}",
         detail="",
@@ -240,7 +242,7 @@ def constant_answer(case: ArmEvidence) -> Finding | None:
     named = " or ".join(case.classes[answer] for answer in answers)
     shares = [each.test.accuracy for each in constant]
     return Finding(
-        code="constant_answer",
+        code=CONSTANT_ANSWER,
         title=f"answers {named} to every image",
         where=replicate_count(len(constant), len(case.replicates)),
         detail="",

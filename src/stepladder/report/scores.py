@@ -87,6 +87,7 @@ def _row(arm: ScoredArm, base: str, delta: float) -> Row:
         validation=nothing,
         test=shown,
         instead=f"diverged in all {arm.n}" if arm.diverged == arm.n else None,
+        state="diverged" if arm.diverged == arm.n else "measured",
         reported="",
         notes=_notes(arm, delta),
         **judged_cells(arm.effect, delta),

@@ -82,8 +82,10 @@ def _name(row: Row) -> Part:
 
 
 def _ends(row: Row) -> str:
+    if row.state == "waiting":
+        return "has no replicate yet"
     if row.instead is not None:
-        return {"waiting": "has no replicate yet"}.get(row.instead, row.instead)
+        return row.instead
     return f"reads {row.test.text} %"
 
 

@@ -22,6 +22,7 @@ from stepladder.report.wording import (
     UNDER_NEW_IMAGES,
     Headline,
     duration,
+    number,
     plural,
     printable,
     truncate,
@@ -223,11 +224,15 @@ def _mean(view: View, head: str, of: Callable[[Row], FormattedNumber]) -> _Colum
 def _aligned(shown: Sequence[FormattedNumber | None]) -> list[str]:
     """Numbers with their intervals, so padded that decimal points stand in one column."""
     means = _aligned_texts([each.number if each else "" for each in shown])
-    halves = [each.spread.removeprefix("± ") if each else "" for each in shown]
-    wide = max((len(half) for half in halves if not half.startswith("[")), default=0)
+    widths = [each.half_width if each else None for each in shown]
+    halves = ["" if width is None else number(width) for width in widths]
+    wide = max((len(half) for half in halves), default=0)
+    spreads = [
+        f"± {half:>{wide}}" if half else each.spread if each else ""
+        for each, half in zip(shown, halves, strict=True)
+    ]
     return [
-        mean if not half else f"{mean} {half if half.startswith('[') else f'± {half:>{wide}}'}"
-        for mean, half in zip(means, halves, strict=True)
+        f"{mean} {spread}" if spread else mean for mean, spread in zip(means, spreads, strict=True)
     ]
 
 

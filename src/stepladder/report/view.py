@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Literal, TypedDict
 
-from stepladder.diagnosis.findings import Finding
+from stepladder.diagnosis.findings import CONSTANT_ANSWER, Finding
 from stepladder.report import wording
 from stepladder.report.tables import (
     FormattedNumber,
@@ -34,6 +33,7 @@ __all__ = [
     "FormattedNumber",
     "JudgedCells",
     "Row",
+    "State",
     "View",
     "finding_lines",
     "judged_cells",
@@ -118,8 +118,12 @@ def _short(names: Sequence[str]) -> str:
     return f"{', '.join(names[: NAMES_SHOWN - 1])} and {len(names) - NAMES_SHOWN + 1} other arms"
 
 
-# Where this holds for every replicate, an accuracy would be a number about nothing.
-_CONSTANT = re.compile(r"answers .+ to every image\.?")
+State = Literal["measured", "waiting", "constant", "diverged"]
+"""What the accuracies of an arm are: a measure of it, not there yet, or a number about nothing.
+
+`constant` is an arm of which every replicate gives one class to all images, `diverged` one of which
+every replicate became non-finite.
+"""
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,7 @@ class Row:
         test: accuracy on the test part in percent.
         instead: what is shown in place of the accuracies, or None: "waiting", "answers 1 to
             every image", "diverged in all 5 replicates".
+        state: what `instead` says, as a value.
         effect: difference in percentage points, or None; its interval speaks for these test
             images, retrained.
         images: the effect's interval for new test images too, such as "± 0.30", or "".
@@ -156,6 +161,7 @@ class Row:
     validation: FormattedNumber
     test: FormattedNumber
     instead: str | None
+    state: State
     effect: FormattedNumber | None
     images: str
     verdict: str
@@ -209,12 +215,8 @@ class View:
 
     @property
     def notes(self) -> tuple[tuple[str, str], ...]:
-        """The notes of each arm in one text, without those that its row shows itself."""
-        told = (
-            (row.name, "; ".join(note for note in row.notes if note != row.instead))
-            for row in self.rows
-        )
-        return tuple((name, notes) for name, notes in told if notes)
+        """The notes of each arm in one text, without arms that have none."""
+        return tuple((row.name, "; ".join(row.notes)) for row in self.rows if row.notes)
 
 
 def view_of(results: Results) -> View:
@@ -242,9 +244,12 @@ def view_of(results: Results) -> View:
 
 
 def _findings(results: Results, rows: Sequence[Row]) -> tuple[FindingLine, ...]:
-    shown = {(row.name, row.instead) for row in rows}
-    lines = finding_lines(results.arms)
-    return tuple(each for each in lines if not shown >= set(each.texts))
+    shown = {row.name for row in rows if row.state == "constant"}
+    return tuple(
+        each
+        for each in finding_lines(results.arms)
+        if each.code != CONSTANT_ANSWER or not shown.issuperset(name for name, _ in each.texts)
+    )
 
 
 def _row(results: Results, index: int) -> Row:
@@ -252,6 +257,7 @@ def _row(results: Results, index: int) -> Row:
     against = result.arm.compared_with
     planned = result.planned or results.study.replicates
     effect = result.effect
+    state = _state(result)
     return Row(
         name=printable(result.arm.name),
         against=None if against is None else printable(against),
@@ -261,7 +267,8 @@ def _row(results: Results, index: int) -> Row:
         train=FormattedNumber.accuracy(result.train_accuracy),
         validation=FormattedNumber.accuracy(result.val_accuracy),
         test=FormattedNumber.accuracy(result.test_accuracy),
-        instead=_instead(result),
+        instead=_instead(result, state),
+        state=state,
         reported="" if result.reported is None else number(100 * result.reported),
         notes=_notes(result, planned, results.finished, results.study.delta),
         **judged_cells(effect, results.study.delta),
@@ -304,13 +311,20 @@ def _images(effect: Effect) -> str:
     return "" if ends is None else FormattedNumber(effect.mean, ends.low, ends.high, True).spread
 
 
-def _instead(result: ArmResult) -> str | None:
+def _state(result: ArmResult) -> State:
     if result.n == 0:
         return "waiting"
     if result.diverged == result.n:
+        return "diverged"
+    return "constant" if result.constant_answer else "measured"
+
+
+def _instead(result: ArmResult, state: State) -> str | None:
+    if state == "waiting":
+        return "waiting"
+    if state == "diverged":
         return "diverged" if result.n == 1 else f"diverged in all {result.n} replicates"
-    constant = (each for each in result.diagnosis if _CONSTANT.fullmatch(each))
-    return next((printable(each) for each in constant), None)
+    return printable(result.constant_answer.text) if result.constant_answer else None
 
 
 def _needed(effect: Effect) -> str:
@@ -319,10 +333,8 @@ def _needed(effect: Effect) -> str:
 
 
 def _notes(result: ArmResult, planned: int, is_finished: bool, delta: float) -> tuple[str, ...]:
-    found = {each.text for each in result.findings}  # which have lines of their own
-    notes = [printable(each) for each in result.diagnosis if each not in found]
-    says_diverged = any("diverge" in each for each in result.diagnosis)
-    if result.diverged and not says_diverged:
+    notes = []  # findings have lines of their own
+    if result.diverged and not result.is_divergence_found:
         notes.append(f"diverged in {result.diverged} of {plural(result.n, 'replicate')}")
     if 0 < result.n < planned:
         notes.append(f"{result.n} of {plural(planned, 'replicate')} so far")

@@ -231,7 +231,6 @@ def _arm(
         test_accuracy=estimate_with_images(estimate(accuracies(results, "test")), results),
         effect=effect,
         curves=tuple(result.curve for result in done),
-        diagnosis=tuple(each.text for each in findings),
         reported=reported.test_accuracy.get(name) if reported else None,
         parameters=done[0].parameters if done else None,
         seconds=sum(result.seconds for result in done),

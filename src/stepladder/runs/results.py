@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from stepladder.diagnosis.findings import Finding
+from stepladder.diagnosis.findings import CONSTANT_ANSWER, DIVERGED, Finding
 from stepladder.runs.misclassified import ErrorAnalysis
 from stepladder.statistics.classification import Ensemble
 from stepladder.statistics.results import Difference, Effect, Estimate, FactorialAnalysis
@@ -122,7 +122,6 @@ class ArmResult:
         effect: on test accuracy, against the arm it is compared with; None for the base and
             where neither arm has a replicate yet.
         curves: one a finished replicate, in the order of replicates.
-        diagnosis: sentences on what went wrong, such as "answers 1 to every image"; often empty.
         reported: the test accuracy that somebody published for it, or None.
         parameters: trainable numbers of the network, or None before any replicate is finished.
         seconds: training time of all its replicates, compiling left out.
@@ -130,7 +129,7 @@ class ArmResult:
         reached: replicates whose validation accuracy reached the study's target; None without
             a target.
         planned: replicates that it shall have; None where all have the study's number.
-        findings: what is wrong with it, with evidence and remedy; `diagnosis` has their texts.
+        findings: what is wrong with it, with evidence and remedy; often empty.
         probes: what its networks were like inside; None where no replicate was looked into, or
             the epochs were not read.
         ensemble: its replicates as one network; None where the weights of fewer than two are kept.
@@ -145,7 +144,6 @@ class ArmResult:
     test_accuracy: Estimate
     effect: Effect | None
     curves: tuple[History, ...]
-    diagnosis: tuple[str, ...]
     reported: float | None
     parameters: int | None
     seconds: float
@@ -156,6 +154,25 @@ class ArmResult:
     findings: tuple[Finding, ...] = ()
     ensemble: Ensemble | None = None
     finished: tuple[int, ...] | None = None
+
+    @property
+    def diagnosis(self) -> tuple[str, ...]:
+        """What went wrong, a sentence each, such as "answers 1 to every image"; often empty."""
+        return tuple(each.text for each in self.findings)
+
+    @property
+    def constant_answer(self) -> Finding | None:
+        """The finding that each replicate gives one class to all test images, or None.
+
+        The accuracy is then the share of that class, and says nothing of the network.
+        """
+        found = (each for each in self.findings if each.code == CONSTANT_ANSWER)
+        return next((each for each in found if each.replicates == self.n), None)
+
+    @property
+    def is_divergence_found(self) -> bool:
+        """Whether a finding says that replicates diverged."""
+        return any(each.code == DIVERGED for each in self.findings)
 
 
 @dataclass(frozen=True)

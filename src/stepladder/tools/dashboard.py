@@ -318,7 +318,7 @@ def live_html(
     view = view_of(results)
     rows = [
         (truncate(row.name, NAME_LENGTH), row.replicates, row.train.text, row.validation.text,
-         "" if row.instead in (None, "waiting") else row.instead)
+         "" if row.state == "waiting" else row.instead or "")
         for row in view.rows
     ]  # fmt: skip
     table = TextTable(

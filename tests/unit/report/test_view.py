@@ -5,7 +5,9 @@ import pytest
 from example_arms import estimate
 from example_results import (
     VARIANTS,
+    diagnosed,
     factorial_results,
+    finding,
     mnist_results,
     partial_results,
     some_diverged,
@@ -95,13 +97,23 @@ def test_what_is_no_accuracy_is_called_what_it_is(variant, name, instead):
     assert rows(VARIANTS[variant]())[name].instead == instead
 
 
-def test_a_constant_answer_in_some_replicates_leaves_the_mean_and_a_note():
+def test_a_constant_answer_in_some_replicates_leaves_the_mean_and_a_finding():
     results = mnist_results()
-    said = "answers 1 to every image in 3 of 5 replicates"
-    changed = replace(results.arms[2], diagnosis=(said,))
-    view = view_of(replace(results, arms=(*results.arms[:2], changed, *results.arms[3:])))
-    assert view.rows[2].instead is None
-    assert ("+ ReLU", said) in view.notes
+    found = finding("constant_answer", "answers 1 to every image", " in 3 of 5 replicates")
+    view = view_of(diagnosed(results, {2: [replace(found, replicates=3)]}))
+    assert (view.rows[2].instead, view.rows[2].state) == (None, "measured")
+    (line,) = view.findings
+    assert ("+ ReLU", "answers 1 to every image in 3 of 5 replicates") in line.texts
+
+
+def test_a_class_whose_name_sounds_like_a_finding_is_no_finding():
+    """What a row shows hangs on the code of a finding, never on its words."""
+    results = diagnosed(
+        some_diverged(), {0: [finding("grid_edge", "answers diverge to every image")]}
+    )
+    view = view_of(results)
+    assert view.rows[0].state == "measured"
+    assert dict(view.notes)["base"] == "diverged in 1 of 3 replicates"
 
 
 def test_notes_do_not_repeat_what_the_row_shows():
@@ -115,13 +127,15 @@ def test_unfinished_arms_say_how_far_they_are():
 
 
 def test_diverged_replicates_are_said_once():
-    for note in dict(view_of(some_diverged()).notes).values():
-        assert note.count("diverged") == 1
+    view = view_of(some_diverged())
+    (line,) = view.findings
+    said = [*dict(view.notes).values(), *dict(line.texts).values()]
+    assert sum(text.count("diverged") for text in said) == len(view.rows)
 
 
 def test_a_divergence_without_a_diagnosis_is_said_too():
     results = some_diverged()
-    bare = replace(results, arms=tuple(replace(arm, diagnosis=()) for arm in results.arms))
+    bare = replace(results, arms=tuple(replace(arm, findings=()) for arm in results.arms))
     assert dict(view_of(bare).notes)["base"] == "diverged in 1 of 3 replicates"
 
 

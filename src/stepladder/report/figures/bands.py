@@ -73,6 +73,7 @@ class Panel:
         validation_loss: the same on the validation part at the epoch's end.
         seconds: time since the training began at each epoch's end, mean over replicates.
         remark: what is written into the panel, such as "waiting", or "".
+        has_numbers: whether numbers are told at its end, beside a remark or without one.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Panel:
     validation_loss: Band
     seconds: tuple[float, ...]
     remark: str
+    has_numbers: bool
 
     @property
     def is_drawn(self) -> bool:
@@ -107,6 +109,7 @@ def _panel(result: ArmResult, row: Row) -> Panel:
         validation_loss=band([curve.val_loss for curve in curves]),
         seconds=band([curve.seconds for curve in curves]).mean,
         remark=row.instead or "",
+        has_numbers=row.state in ("measured", "constant"),
     )
 
 

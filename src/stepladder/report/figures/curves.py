@@ -145,7 +145,7 @@ def _words(what: str, panels: Sequence[Panel], of: Bands, unit: str, digits: int
 
 def _end(panel: Panel, train: Band, validation: Band, unit: str, digits: int) -> str:
     name = truncate(panel.name, NAME_LENGTH)
-    if panel.remark and not panel.remark.startswith("answers"):
+    if not panel.has_numbers:
         return f"{name} {panel.remark}"
     values = f"training {number(train.last, digits)}{unit} and "
     values += f"validation {number(validation.last, digits)}{unit}"
