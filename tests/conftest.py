@@ -1,4 +1,4 @@
-"""Makes the fakes importable; starts PostgreSQL and a browser for tests that need them."""
+"""Makes the fakes importable and shares out tests; starts PostgreSQL and a browser for some."""
 
 import importlib.util
 import os
@@ -12,12 +12,27 @@ sys.path.insert(0, str(Path(__file__).parent / "fakes"))
 import browser as browsers
 import postgres_server
 
+SHARED = ("mnist_run", "expected")
+"""Fixtures of the session that train for long."""
+
 
 def _need(what, reason):
     """Skips a test for a reason, or fails it where `STEPLADDER_REQUIRE` names what is missing."""
     if reason is not None:
         needed = what in os.environ.get("STEPLADDER_REQUIRE", "").split(",")
         (pytest.fail if needed else pytest.skip)(reason)
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(config, items):
+    """Has a file's tests, and those that share a long training, run by one process in order."""
+    if not config.getoption("loadgroup", False):
+        return
+    for item in items:
+        shared = [name for name in SHARED if name in item.fixturenames]
+        item.add_marker(
+            pytest.mark.xdist_group(shared[0] if shared else item.nodeid.split("::")[0])
+        )
 
 
 @pytest.fixture(scope="module")

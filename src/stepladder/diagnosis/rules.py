@@ -205,7 +205,7 @@ APART = {4: 16.0, 5: 7.0, 6: 4.0}
 """How many times as far apart the groups must lie as the wider of them is wide, by replicates.
 
 Of 20,000 sets drawn from one normal distribution fewer than 1 in 100 are split so by their widest
-gap, whatever their number (`tests/unit/analysis/test_diagnosis.py`).
+gap, whatever their number (`tests/unit/diagnosis/test_diagnosis.py`).
 """
 
 APART_MANY = 3.0

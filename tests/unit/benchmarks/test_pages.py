@@ -1,0 +1,98 @@
+"""Pages that are made: the reference and the results."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from example_results import mnist_results
+
+import reference_page
+import results_page
+from stepladder import Study
+from stepladder.report import as_json
+from stepladder.study.recipe import Recipe
+
+# The page of reference: its keys are those of the schema, its examples are studies.
+
+
+PAGE = (Path(__file__).parents[3] / "docs" / "reference.md").read_text("utf-8")
+
+
+def test_the_tables_of_the_page_are_those_of_the_schema():
+    assert reference_page.filled(PAGE) == PAGE, "run `make docs`"
+
+
+def test_every_key_has_a_row_with_four_cells():
+    made = reference_page.tables()
+    keys = set(re.findall(r"^\| `(\w+)` \|", made, re.MULTILINE))
+    assert keys >= set(Recipe.model_fields) | {"most_replicates", "technique", "arm", "csv", "when"}
+    rows = [line for line in made.splitlines() if line.startswith("| `")]
+    assert {len(re.split(r"(?<!\\)\|", row)) for row in rows} == {6}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        '| `name` | text | required | The study\'s name. |',
+        '| `seed` | whole number, at least 0, below 2^63 | `0` | What every random draw derives '
+        "from. |",
+        "| `hidden` | list of whole numbers, 1 to 65,536 | `[]` | Units of each hidden layer, "
+        "first to last. |",
+        "| `nesterov` | true or false | `false` | Nesterov\'s form of SGD momentum. |",
+    ],
+)  # fmt: skip
+def test_a_key_stands_with_its_type_its_bounds_and_its_default(row):
+    assert row in reference_page.tables().splitlines()
+
+
+def test_a_page_without_its_marks_is_refused():
+    with pytest.raises(ValueError, match="once each"):
+        reference_page.filled("# Reference")
+
+
+def test_the_examples_of_the_page_are_studies(tmp_path):
+    blocks = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    assert len(blocks) == 3
+    for block in blocks:
+        (tmp_path / "study.toml").write_text(block, "utf-8")
+        assert len(Study.load(tmp_path / "study.toml").arms) == 3
+
+
+# The page of results: both ladders side by side, from what the command prints as JSON.
+
+
+def arms(**changes):
+    value = json.loads(as_json(mnist_results()))
+    for arm in value["arms"]:
+        arm.update(changes)
+    return value
+
+
+def test_every_arm_stands_beside_its_twin():
+    fixed, fair = arms(), arms()
+    fair["arms"].reverse()
+    for arm in fair["arms"]:
+        arm["recipe"] = {"learning_rate": 0.3}
+    head, sides, *rows = results_page.side_by_side(fixed, fair).splitlines()
+    assert head.count("|") == sides.count("|") == rows[0].count("|") == 9
+    assert len(rows) == len(fixed["arms"])
+    for row, arm in zip(rows, fixed["arms"], strict=True):
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        assert cells[0] == arm["name"]
+        assert cells[4] == "0.3"
+        assert cells[1:4] == cells[5:8]
+        if arm["effect"]:
+            assert arm["effect"]["verdict"] in cells[3]
+            assert f"{abs(arm['effect']['mean']):.2f}" in cells[2]
+
+
+def test_a_constant_answer_is_no_accuracy():
+    fixed = arms(diagnosis=["answers 1 to every image"])
+    table = results_page.side_by_side(fixed, arms(diagnosis=[]))
+    assert table.count("*answers 1 to every image*") == len(fixed["arms"])
+
+
+def test_a_command_that_fails_ends_the_page():
+    with pytest.raises(SystemExit, match="stepladder results no-such-run failed"):
+        results_page.printed("results", "no-such-run")

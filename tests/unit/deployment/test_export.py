@@ -1,0 +1,85 @@
+"""Exporting: weights that are trained again, and the card of a model."""
+
+import ast
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from stepladder import Study
+from stepladder.deployment import card, export
+from stepladder.training.messages import weights_file
+
+# Weights that were trained again are kept where they are those of the stored trial.
+
+
+@pytest.mark.parametrize(("correct", "kept"), [([True, False], True), ([True, True], False)])
+def test_only_what_the_store_is_about_is_kept(tmp_path, correct, kept):
+    final = SimpleNamespace(
+        test_probabilities=np.array([[0.9, 0.1], [0.8, 0.2]]), test_labels=np.array([0, 1])
+    )
+    result = SimpleNamespace(trial=SimpleNamespace(id="a" * 64), test_correct=np.array(correct))
+    weights_file(tmp_path, "a" * 64).write_bytes(b"weights")
+    export._keep(tmp_path, final, result, tmp_path / "weights")
+    file = weights_file(tmp_path / "weights", "a" * 64)
+    assert file.exists() == kept
+    assert not kept or file.read_bytes() == b"weights"
+
+
+# The card of a model: names are shown as they are, whatever they hold.
+
+
+HOSTILE = "![x](http://evil.example/p.png) | <b>@me</b> www.evil.example"
+
+
+def made(file="model.keras"):
+    """An exported model as far as the parts that hold names look at it."""
+    study = Study(name=HOSTILE, base={"hidden": [3]})
+    record = SimpleNamespace(
+        study=study, classes=("a`b", "|"), dataset=HOSTILE, sizes={"train": 5},
+        fingerprint="f" * 64, versions={}, machine=HOSTILE,
+    )  # fmt: skip
+    return SimpleNamespace(
+        record=record, arm=HOSTILE, file=Path(file), replicates=(0,), is_ensemble=False,
+        parameters=10, of=1, diverged=0, framing=None, levels=None, recipe=study.base,
+    )  # fmt: skip
+
+
+def test_names_are_neither_markup_nor_links():
+    for part in (card._head, card._origin):
+        text = "\n".join(part(made()))
+        assert "![x](" not in text
+        assert "<b>" not in text
+        assert "http://" not in text
+        assert "www.evil" not in text
+        assert r"\!" not in text
+
+
+def test_names_do_not_break_tables_or_code():
+    (row,) = [line for line in card._origin(made()) if line.startswith("| data |")]
+    assert row.replace(r"\|", "").count("|") == 3
+    assert "`` a`b ``, `|`" in "\n".join(card._use(made()))
+
+
+@pytest.mark.parametrize(
+    "name", ["model.keras", 'a "b"\\c`.keras', "it's 😀.keras", "\udcff.keras"]
+)
+def test_the_code_loads_the_file_whatever_its_name(name):
+    (line,) = [line for line in card._use(made(name)) if "load_model" in line]
+    assert ast.literal_eval(line.removeprefix("model = keras.models.load_model")) == name
+    assert line.isprintable()
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+@pytest.mark.parametrize(
+    ("differ", "said"), [(0, "are right on the same test images"), (3, "differ from the stored")]
+)
+def test_weights_that_are_not_the_stored_ones_are_called_so_wherever_they_come_from(
+    is_kept, differ, said
+):
+    exported = SimpleNamespace(
+        record=SimpleNamespace(sizes={"test": 500}), is_kept=is_kept, differ_from_stored=differ,
+        differing=0, largest_difference=1e-7,
+    )  # fmt: skip
+    assert said in card._agreement(exported)

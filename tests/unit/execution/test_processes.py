@@ -1,0 +1,154 @@
+"""Training processes: started ahead of time, and watched for silence."""
+
+import os
+
+import pytest
+from example_run import Clock
+
+from stepladder.errors import DataError
+from stepladder.execution import machine
+from stepladder.execution.local import WarmPool
+from stepladder.execution.scheduler import Watchdog
+from stepladder.runs import run
+from stepladder.study.study import Study
+
+# Processes started ahead of time: used once each, and none outlives its run.
+
+
+def is_there(worker):
+    try:
+        os.kill(worker._process.pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.fixture
+def settings():
+    if len(machine.settings().cpus) < 2:
+        pytest.skip("needs two cores")
+    return machine.settings(2)
+
+
+def test_each_is_taken_once_from_its_core_and_the_rest_end(settings, tmp_path):
+    standby = WarmPool()
+    standby.start(settings, tmp_path, 1)
+    assert standby.take(settings.cpus[1]) is None
+    taken = standby.take(settings.cpus[0])
+    assert standby.take(settings.cpus[0]) is None
+    standby.end()
+    assert is_there(taken)
+    taken.end()
+    standby.start(settings, tmp_path, 9)
+    started = list(standby._workers)
+    assert len(started) == len(settings.cpus)
+    assert all(map(is_there, started))
+    standby.end()
+    assert not any(map(is_there, started))
+
+
+def test_those_that_last_come_back_and_one_that_died_is_not_taken(settings, tmp_path):
+    standby = WarmPool(lasting=True)
+    standby.start(settings, tmp_path, 1)
+    taken = standby.take(settings.cpus[0])
+    standby.leave(taken)
+    assert standby.take(settings.cpus[0]) is taken
+    standby.leave(taken)
+    taken._process.kill()
+    taken._process.wait()
+    assert standby.take(settings.cpus[0]) is None
+    once = WarmPool()
+    once.start(settings, tmp_path, 1)
+    taken = once.take(settings.cpus[0])
+    once.leave(taken)
+    assert not is_there(taken)
+
+
+def test_a_dataset_that_will_not_do_leaves_no_process(settings, tmp_path, monkeypatch):
+    started = []
+    monkeypatch.setattr(run.WarmPool, "start", spying(run.WarmPool.start, started), raising=True)
+    (tmp_path / "mine.csv").write_text("no numbers\n")
+    study = Study.load("quick", {"dataset": str(tmp_path / "mine.csv")})
+    with pytest.raises(DataError):
+        run.run_study(study, tmp_path / "run", settings)
+    assert started
+    assert not any(map(is_there, started))
+
+
+def spying(start, started):
+    def spied(standby, *given):
+        start(standby, *given)
+        started.extend(standby._workers)
+
+    return spied
+
+
+# The watchdog: silence is measured fairly, and blames nobody for a machine that slept.
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def silent_after(dog, clock, busy, seconds):
+    """Who is silent after so many seconds, looked at twice a second."""
+    found = []
+    for _ in range(2 * seconds):
+        clock.pass_by(0.5)
+        found = [process for process, _ in dog.silent(busy)]
+    return found
+
+
+def test_one_that_says_nothing_is_found_and_its_neighbour_is_not(clock):
+    dog = Watchdog(10.0, clock)
+    for _ in range(8):
+        assert silent_after(dog, clock, ["talks", "hangs"], 1) == []
+        dog.heard("talks")
+    assert silent_after(dog, clock, ["talks", "hangs"], 3) == ["hangs"]
+
+
+def test_the_seconds_of_silence_are_told(clock):
+    dog = Watchdog(1.0, clock)
+    clock.pass_by(0.75)
+    assert dog.silent(["a"]) == []
+    clock.pass_by(0.75)
+    assert dog.silent(["a"]) == [("a", 1.5)]
+
+
+def test_what_took_long_before_may_take_long_again(clock):
+    dog = Watchdog(10.0, clock)
+    silent_after(dog, clock, ["slow"], 8)
+    dog.heard("slow")
+    assert silent_after(dog, clock, ["slow"], 20 * 8) == []
+    assert silent_after(dog, clock, ["slow"], 1) == ["slow"]
+    dog.heard("slow", trained=False)
+    assert silent_after(dog, clock, ["slow"], 20 * 8) == []
+    dog.forget("slow")
+    assert silent_after(dog, clock, ["slow"], 10) == []
+
+
+def test_a_machine_that_slept_blames_nobody(clock):
+    dog = Watchdog(10.0, clock)
+    clock.pass_by(100_000)
+    assert dog.silent(["a"]) == []
+    assert silent_after(dog, clock, ["a"], 5) == []
+    assert silent_after(dog, clock, ["a"], 1) == ["a"]
+
+
+def test_no_patience_is_no_watchdog(clock):
+    assert silent_after(Watchdog(0.0, clock), clock, ["a"], 1000) == []
+
+
+def test_idle_ones_are_not_watched(clock):
+    dog = Watchdog(10.0, clock)
+    assert silent_after(dog, clock, [], 100) == []
+    assert silent_after(dog, clock, ["a"], 9) == []
+
+
+def test_starting_and_compiling_allow_no_longer_silence(clock):
+    dog = Watchdog(10.0, clock)
+    silent_after(dog, clock, ["a"], 9)
+    dog.heard("a", trained=False)
+    assert silent_after(dog, clock, ["a"], 10) == []
+    assert silent_after(dog, clock, ["a"], 1) == ["a"]

@@ -1,0 +1,197 @@
+"""Plans: what a study lacks, and what all its phases come to."""
+
+import pytest
+from example_run import finished
+from fake_store import FakeStore
+from fake_training import FakeTraining, noise, record_of
+
+from stepladder import Study, StudyError
+from stepladder.data.synthetic import synthetic
+from stepladder.runs.plan import part_sizes, plan, run_context, trials_of
+from stepladder.runs.run import foreseen, train_all
+from stepladder.study.tuning import TUNING_REPLICATES
+
+# Plans: what a study lacks, and nothing else.
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return synthetic(examples=100, input_shape=(2, 2), classes=2, seed=0)
+
+
+def study(**fields):
+    values = {
+        "name": "s",
+        "replicates": 2,
+        "validation": 10,
+        "base": {"hidden": [3], "activation": "tanh"},
+        "techniques": ["ReLU", {"name": "ELU", "instead_of": "ReLU"}],
+    }
+    return Study(**{**values, **fields})
+
+
+def test_every_arm_has_its_replicates_in_order(dataset):
+    by_arm = trials_of(study(), dataset.fingerprint, 10, "population")
+    assert list(by_arm) == ["base", "+ ReLU", "ELU instead of ReLU"]
+    for trials in by_arm.values():
+        assert [trial.replicate for trial in trials] == [0, 1]
+    assert len({trial.id for trials in by_arm.values() for trial in trials}) == 6
+
+
+def test_what_is_stored_is_not_missing(dataset):
+    store = FakeStore()
+    first = plan(study(), dataset, store, "population")
+    assert first.missing == first.trials
+    for trial in first.trials[:4]:
+        store.add(finished(trial, 0.5))
+    again = plan(study(), dataset, store, "population")
+    assert again.missing == first.trials[4:]
+    told = again.announced(2)
+    assert (told.trials, told.found, told.epochs) == (2, 4, 40)
+    assert set(told.arm_names) == {trial.id for trial in again.missing}
+
+
+def test_arms_that_coincide_are_trained_once(dataset):
+    techniques = ["ReLU", {"name": "tanh again", "change": {"activation": "tanh"}}]
+    made = plan(study(techniques=techniques), dataset, FakeStore(), "population")
+    assert len(made.trials) == 4
+    shared = made.arm_names[made.trials[0].id]
+    assert shared == ("base", "+ tanh again")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"seed": 1}, {"validation": 11}, {"base": {"hidden": [4], "activation": "tanh"}}],
+)
+def test_another_question_is_another_set_of_trials(dataset, change):
+    store = FakeStore()
+    first = plan(study(), dataset, store, "population")
+    for trial in first.trials:
+        store.add(finished(trial, 0.5))
+    other = plan(study(**change), dataset, store, "population")
+    assert other.missing == other.trials
+
+
+def test_engines_do_not_share_trials(dataset):
+    ids = [
+        {trial.id for trial in plan(study(), dataset, FakeStore(), engine).trials}
+        for engine in ("population", "fit/jax", "fit/torch")
+    ]
+    assert not ids[0] & ids[1]
+    assert not ids[1] & ids[2]
+
+
+def test_sizes_are_those_of_the_split(dataset):
+    assert part_sizes(study(), dataset) == {
+        "train": len(dataset.y_train) - 10,
+        "validation": 10,
+        "test": len(dataset.y_test),
+    }
+
+
+def test_an_arm_that_wants_too_many_examples_is_found_out(dataset):
+    hungry = study(techniques=[{"name": "more", "change": {"train_examples": 91}}])
+    with pytest.raises(StudyError, match="train_examples must be from 1 to 90"):
+        part_sizes(hungry, dataset)
+
+
+def test_cached_epochs_are_not_counted(dataset):
+    store = FakeStore()
+    made = plan(study(), dataset, store, "population")
+    store.add(finished(made.trials[0], 0.5))
+    again = plan(study(), dataset, store, "population")
+    at_hand = {again.missing[0].id: 15, again.missing[1].id: 10}
+    told = again.announced(1, at_hand)
+    assert (told.trials, told.epochs, told.at_hand) == (5, 100 - 25, at_hand)
+    whole, left = again.announced(1).seconds, told.seconds
+    assert (whole, left) == (None, None)
+    more = plan(study(replicates=3, techniques=[]), dataset, store, "population")
+    assert more.announced(1).seconds == 2.0
+    assert more.announced(1, {more.missing[0].id: 15}).seconds == 1.25
+
+
+# What a study comes to before it is trained: all its phases as one plan.
+
+
+GRID = [0.01, 0.1, 1.0]
+FAIR = {"tuning": "fair", "tune": {"grid": {"learning_rate": GRID}, "widenings": 0}}
+AUTO = {"replicates": "auto", "most_replicates": 20}
+KINDS = {"fixed": {}, "fair": FAIR, "adaptive": AUTO, "fair and adaptive": {**FAIR, **AUTO}}
+
+
+def asked(dataset, **fields):
+    base = {"hidden": [3], "activation": "sigmoid", "learning_rate": 0.1, "epochs": 2}
+    study = Study(**{"name": "s", "replicates": 4, "validation": 10, "base": base,
+                     "techniques": ["ReLU"], **fields})  # fmt: skip
+    return run_context(record_of(study, dataset), "population")
+
+
+def worth_something(trial):
+    """Accuracy of a trial where ReLU helps and the middle of the grid is best."""
+    there = 0.05 if trial.recipe.activation == "relu" else 0.0
+    return 0.7 + there + (0.1 if trial.recipe.learning_rate == 0.1 else 0.0) + noise(trial)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_once_all_is_trained_the_plan_is_what_was_trained_and_nothing_is_missing(dataset, kind):
+    question, store = asked(dataset, **KINDS[kind]), FakeStore()
+    training = FakeTraining(store, worth_something)
+    train_all(question, dataset, store, training, str)
+    plan = foreseen(question, store)
+    assert {trial.id for trial in plan.trials} == {trial.id for trial in training.trained}
+    assert (plan.missing, plan.is_least) == ((), False)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_store_and_an_empty_one_foresee_the_same(dataset, kind):
+    question = asked(dataset, **KINDS[kind])
+    plan = foreseen(question, None)
+    assert plan == foreseen(question, FakeStore())
+    assert plan.missing == plan.trials
+    assert plan.is_least == (kind != "fixed")
+
+
+def test_a_fair_study_foresees_its_candidates_and_its_arms(dataset):
+    plan = foreseen(asked(dataset, **FAIR), None)
+    tuning = [trial for trial in plan.trials if trial.replicate >= TUNING_REPLICATES]
+    assert (len(tuning), len(plan.trials)) == (2 * 3 * 2, 2 * 3 * 2 + 2 * 4)
+
+
+def test_trials_at_the_declared_rate_are_not_those_of_a_fair_study_before_it_is_tuned(dataset):
+    """A fixed study of the same arms in the store must not make the fair one look finished."""
+    store = FakeStore()
+    train_all(asked(dataset), dataset, store, FakeTraining(store, worth_something), str)
+    plan = foreseen(asked(dataset, **FAIR), store)
+    assert plan.missing == plan.trials
+
+
+def test_an_adaptive_study_foresees_the_look_that_it_is_at(dataset):
+    question, store = asked(dataset, **AUTO), FakeStore()
+    first = foreseen(question, store)
+    training = FakeTraining(store, lambda trial: 0.7 + noise(trial))  # not settled soon
+    training(first)
+    second = foreseen(question, store)
+    assert len(second.trials) > len(first.trials)
+    assert len(second.missing) == len(second.trials) - len(first.trials)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_part_counts_the_trials_of_its_arms(dataset, kind):
+    """Beside the bars stands how far each arm is: in tuning, and look by look."""
+    question, store = asked(dataset, **KINDS[kind]), FakeStore()
+    training = FakeTraining(store, worth_something)
+    train_all(question, dataset, store, training, str)
+    for part in training.plans:
+        per_arm = len(part.trials) // 2
+        assert part.announced(2).arm_trials == {"base": per_arm, "+ ReLU": per_arm}
+    assert [len(part.trials) // 2 for part in training.plans if part.missing] == {
+        "fixed": [4], "fair": [6, 4], "adaptive": [5], "fair and adaptive": [6, 5]
+    }[kind]  # fmt: skip
+
+
+def test_the_time_is_told_where_like_trials_are_stored(dataset):
+    store = FakeStore()
+    assert foreseen(asked(dataset, **FAIR), store).announced(2).seconds is None
+    train_all(asked(dataset), dataset, store, FakeTraining(store, worth_something), str)
+    plan = foreseen(asked(dataset, **FAIR), store)  # one second a trial
+    assert plan.announced(2).seconds == pytest.approx(len(plan.missing) / 2)

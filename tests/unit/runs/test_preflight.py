@@ -1,0 +1,239 @@
+"""What is told, asked or refused before anything is trained."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from example_run import finished
+from fake_store import FakeStore
+
+from stepladder import CATALOGUE, InputError, Recipe, Study, StudyError
+from stepladder.data.synthetic import synthetic
+from stepladder.execution.machine import Settings
+from stepladder.runs.plan import part_sizes, plan
+from stepladder.runs.preflight import (
+    TOLD,
+    check_code_allowed,
+    check_possible,
+    ignored_fields,
+    preflight_notes,
+    underpowered,
+)
+from stepladder.statistics import effects
+
+# What is said before training: confounds and sizes.
+
+
+BASE = {"hidden": [3], "activation": "sigmoid", "batch_size": 8, "epochs": 2}
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return synthetic(examples=100, input_shape=(2, 2), classes=2, seed=0)
+
+
+def said(study, dataset, stored=0):
+    store = FakeStore()
+    first = plan(study, dataset, store, "population")
+    for trial in first.trials[:stored]:
+        store.add(finished(trial, 0.5))
+    planned = plan(study, dataset, store, "population")
+    return preflight_notes(planned, dataset, part_sizes(study, dataset))
+
+
+def test_nothing_is_said_of_a_plain_ladder(dataset):
+    assert said(Study(name="s", base=BASE, validation=10, techniques=["ReLU"]), dataset) == ()
+
+
+def test_confounds_are_named_and_many_are_counted(dataset):
+    arms = [{"name": f"a{each}", "change": {"l2": 0.1, "dropout": 0.01 * each}}
+            for each in range(1, 7)]  # fmt: skip
+    study = Study(name="s", base=BASE, validation=10, design="explicit", explicit=arms)
+    lines = said(study, dataset)
+    assert len(lines) == TOLD + 1
+    assert lines[0].startswith("confound: a1 against base: dropout 0.01 and 0.0 differ")
+    assert lines[-1] == "confound: and 4 more, in the report"
+
+
+def test_too_few_replicates_are_said(dataset):
+    study = Study(name="s", base=BASE, validation=10, techniques=["ReLU"], replicates=1)
+    assert "luck cannot be told" in said(study, dataset)[0]
+
+
+def test_a_factorial_names_its_trials_and_a_smaller_design(dataset):
+    techniques = ["ReLU", "He normal", "dropout", "L2", "label smoothing"]
+    study = Study(name="s", base=BASE, validation=10, techniques=techniques, design="factorial",
+                  replicates=100)  # fmt: skip
+    (line,) = said(study, dataset)
+    assert line.startswith("factorial of 5 techniques, 3,200 trials to train: design")
+    assert "would have 16 arms of 32" in line
+    (line,) = said(study, dataset, stored=10)
+    assert "3,190 trials to train" in line
+
+
+# What an engine or a dataset cannot do is told before anything is trained, all of it at once.
+
+
+POPULATION = Settings((None,), {}, "jax", None, "a machine")
+FIT = replace(POPULATION, engine="fit")
+OF_IMAGES = ["affine distortions", "elastic distortions", "deskewing"]
+
+
+def study(*techniques, **fields):
+    return Study(name="s", base=Recipe(hidden=[4]), techniques=techniques, **fields)
+
+
+def data(*shape):
+    return synthetic(examples=60, input_shape=shape, classes=3, seed=0)
+
+
+def test_the_population_engine_trains_every_technique_on_images():
+    base = Recipe(hidden=[4])
+    changes = [each.change for each in CATALOGUE if base.changed(each.change) != base]
+    arms = [{"name": str(place), "change": each} for place, each in enumerate(changes)]
+    check_possible(study(arm=arms, design="explicit"), data(6, 6), POPULATION)
+
+
+@pytest.mark.parametrize("name", OF_IMAGES)
+@pytest.mark.parametrize("shape", [(36,), (6, 6, 3)])
+def test_what_bends_images_is_refused_on_anything_else(name, shape):
+    with pytest.raises(StudyError) as caught:
+        check_possible(study(name), data(*shape), POPULATION)
+    told = str(caught.value)
+    assert "must be of grey images" in told
+    assert str(shape) in told
+    assert "leave it out" in told
+
+
+def test_virtual_adversarial_training_is_refused_under_fit():
+    asked = study("Adam", "virtual adversarial training", "dropout")
+    check_possible(asked, data(6, 6), POPULATION)
+    with pytest.raises(StudyError) as caught:
+        check_possible(asked, data(6, 6), FIT)
+    assert len(caught.value.problems) == 2  # the arm and the rung above it
+    assert "vat must be trained by the population engine, found --engine fit" in str(caught.value)
+
+
+def test_a_space_is_looked_at_as_arms_are():
+    space = {"vat": {"type": "float", "low": 0.5, "high": 4.0},
+             "augment_shift": {"type": "float", "low": 0.0, "high": 3.0}}  # fmt: skip
+    asked = study(search={"trials": 4, "space": space})
+    check_possible(asked, data(6, 6), POPULATION)
+    with pytest.raises(StudyError) as caught:
+        check_possible(asked, data(36), FIT)
+    assert [each.split(":")[0] for each in caught.value.problems] == ["search.space"] * 2
+
+
+# A study with code of its own: refused unless allowed, and techniques that it ignores found.
+
+
+TEXT = "raise SystemExit('was run')\n"
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    (tmp_path / "net.py").write_text(TEXT, "utf-8")
+    monkeypatch.chdir(tmp_path)
+
+    def make(*techniques, **base):
+        fields = {"hidden": [3], "activation": "tanh", **base}
+        return Study(name="s", model="net.py:build", base=fields, techniques=techniques)
+
+    return make
+
+
+def test_code_is_refused_with_what_would_run_and_how_to_allow_it(own):
+    asked = own()
+    with pytest.raises(InputError, match="with your rights") as refused:
+        check_code_allowed(asked, allow_code=False)
+    for part in ("'build'", "'net.py'", "1 lines", asked.model.sha256, "--allow-code"):
+        assert part in str(refused.value)
+    check_code_allowed(asked, allow_code=True)
+    check_code_allowed(Study(name="s", base={"hidden": [3]}), allow_code=False)
+
+
+def test_code_that_is_not_there_is_named_though_it_is_allowed(own):
+    gone = Study(**own().model_dump(by_alias=True) | {"model": {**own().model.model_dump(),
+                 "sha256": "0" * 64}, "base": {"hidden": [3]}})  # fmt: skip
+    with pytest.raises(StudyError, match="found no such file or another content"):
+        check_code_allowed(gone, allow_code=True)
+
+
+def reads(study, *fields):
+    return {arm.name: frozenset(fields) for arm in study.arms}
+
+
+def test_a_technique_that_the_model_never_reads_is_found(own):
+    asked = own("ReLU", "He normal", "Adam", "standardised inputs")
+    assert ignored_fields(asked, reads(asked, "activation", "initializer")) == []
+    (problem,) = ignored_fields(asked, reads(asked, "activation"))
+    assert "technique 'He normal'" in problem
+    assert "build of net.py never reads recipe.initializer" in problem
+    assert len(ignored_fields(asked, reads(asked))) == 2
+
+
+def test_every_field_that_a_technique_changes_must_be_read(own):
+    asked = own("SELU")
+    (problem,) = ignored_fields(asked, reads(asked, "activation"))
+    assert "recipe.initializer" in problem
+    assert "recipe.activation" not in problem
+
+
+def test_a_field_that_one_of_the_two_arms_reads_is_enough(own):
+    asked = own("batch normalisation after")
+    names = [arm.name for arm in asked.arms]
+    by_arm = {
+        names[0]: frozenset({"normalization"}),
+        names[1]: frozenset({"normalization", "normalization_position"}),
+    }
+    assert ignored_fields(asked, by_arm) == []
+
+
+def test_a_tuned_field_that_the_model_never_reads_is_found(own):
+    grid = {"learning_rate": [0.01, 0.1, 1.0], "dropout": [0.0, 0.1, 0.2]}
+    asked = own("ReLU").changed({"tuning": "fair", "tune": {"grid": grid}})
+    assert asked.tuned_fields == ("learning_rate", "dropout")
+    (problem,) = ignored_fields(asked, reads(asked, "activation"))
+    assert "tune.grid must be of fields that the model uses" in problem
+    assert "build of net.py never reads recipe.dropout" in problem
+    by_arm = reads(asked, "activation") | {asked.arms[1].name: frozenset({"activation", "dropout"})}
+    assert ignored_fields(asked, by_arm) == []  # one arm has it: its candidates differ there
+
+
+# What a number of replicates can never say is said before it is trained.
+
+
+BASE_TOO_FEW = {"hidden": [8], "activation": "sigmoid"}
+
+
+@pytest.mark.parametrize(("replicates", "said"), [(1, "1 replicate of"), (2, "2 replicates of")])
+def test_one_or_two_replicates_say_nothing(replicates, said):
+    (line,) = underpowered(Study.load("mnist", {"replicates": replicates}))
+    assert line.startswith(said)
+    assert "luck cannot be told" in line
+
+
+def test_enough_replicates_and_single_arms_are_not_named():
+    assert underpowered(Study.load("mnist")) == ()
+    assert underpowered(Study(name="s", base=BASE_TOO_FEW, replicates=1)) == ()
+
+
+def test_a_factorial_of_five_says_that_its_comparisons_need_one_more():
+    (line,) = underpowered(Study.load("mnist", {"design": "factorial"}))
+    assert line.startswith("5 replicates of each arm are too few for any comparison")
+    assert "in a family of 32, however large its effect; 6 would do" in line
+    assert "Main effects, a family of 5, are judged for themselves" in line
+    assert underpowered(Study.load("mnist", {"design": "factorial", "replicates": 6})) == ()
+
+
+@pytest.mark.parametrize("family", [1, 6, 32])
+def test_it_is_said_exactly_where_no_effect_is_large_enough(family):
+    techniques = [{"name": f"t{n}", "change": {"hidden": [9 + n]}} for n in range(family)]
+    for replicates in range(3, 9):
+        study = Study(name="s", base=BASE_TOO_FEW, techniques=techniques, replicates=replicates,
+                      design="one_at_a_time")  # fmt: skip
+        base = np.linspace(0.1, 0.1001, replicates)
+        scores = {"base": base, **{f"t{n}": base + 0.8 for n in range(family)}}
+        pairs = [(f"t{n}", "base") for n in range(family)]
+        said = {each.verdict for each in effects(scores, pairs).values()}
+        assert (said == {"helps"}) == (underpowered(study) == ())

@@ -1,0 +1,288 @@
+"""Paired comparisons: t, signs that all agree, and flips of signs."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from stepladder.statistics import paired_t, sign_flip, tost
+from stepladder.statistics.paired import (
+    DRAWS,
+    on_grid,
+    one_sign_p,
+    or_none,
+    unanimous_sign,
+    unanimous_sign_floor,
+)
+
+# Paired.
+
+
+ROWS = [
+    [0.3, -0.1, 0.25, 0.4],
+    [1.0, 2.0],
+    [-85.0, -86.2, -84.1, -85.9, -85.0],
+    [0.0, 0.0, 0.0, 1e-3],
+    np.random.default_rng(1).normal(0.1, 0.3, 60).tolist(),
+]
+
+
+@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("confidence", [0.5, 0.9, 0.95, 0.999])
+def test_agrees_with_scipy(row, confidence):
+    found = paired_t(row, confidence)
+    expected = stats.ttest_rel(row, np.zeros(len(row)))
+    low, high = expected.confidence_interval(confidence)
+    assert float(found.p) == pytest.approx(expected.pvalue, rel=1e-10)
+    assert float(found.ci_low) == pytest.approx(low, rel=1e-10, abs=1e-12)
+    assert float(found.ci_high) == pytest.approx(high, rel=1e-10, abs=1e-12)
+    assert float(found.spread) == pytest.approx(np.std(row, ddof=1), rel=1e-12)
+
+
+def test_differences_that_are_equal_in_images_are_equal_in_bits():
+    found = on_grid([100 * (0.97 - 0.96), 100 * (0.57 - 0.56), -1e-14, math.nan])
+    assert found[0] == found[1] == 1.0
+    assert math.copysign(1, found[2]) == 1
+    assert math.isnan(found[3])
+
+
+def test_what_cannot_be_known_is_none():
+    assert or_none(math.nan) is None
+    assert or_none(paired_t([1.0]).p) is None
+    assert or_none(paired_t([1.0, 3.0]).mean) == 2.0
+
+
+def test_students_own_example():
+    # Student 1908: extra hours of sleep under two drugs; mean 1.58, t = 4.06, p = 0.0028.
+    hours = [1.2, 2.4, 1.3, 1.3, 0.0, 1.0, 1.8, 0.8, 4.6, 1.4]
+    found = paired_t(hours)
+    assert float(found.mean) == pytest.approx(1.58)
+    assert float(found.p) == pytest.approx(0.00283, abs=5e-6)
+
+
+def test_rows_are_judged_as_if_alone_and_missing_pairs_left_out():
+    table = np.full((2, 3, 7), np.nan)
+    generator = np.random.default_rng(2)
+    for index in np.ndindex(2, 3):
+        n = 2 + sum(index)
+        table[index][generator.permutation(7)[:n]] = generator.normal(size=n)
+    found = paired_t(table)
+    assert found.mean.shape == (2, 3)
+    for index in np.ndindex(2, 3):
+        row = table[index][np.isfinite(table[index])]
+        alone = paired_t(row)
+        assert found.pairs[index] == len(row)
+        for field in ("mean", "spread", "p", "ci_low", "ci_high"):
+            assert getattr(found, field)[index] == getattr(alone, field), field
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_order_changes_no_bit_and_signs_turn_the_result(row):
+    found, turned = paired_t(row), paired_t([-each for each in row])
+    shuffled = paired_t(np.random.default_rng(3).permutation(row))
+    assert (shuffled.mean, shuffled.p, shuffled.ci_low) == (found.mean, found.p, found.ci_low)
+    assert (turned.mean, turned.p) == (-found.mean, found.p)
+    assert (turned.ci_low, turned.ci_high) == (-found.ci_high, -found.ci_low)
+
+
+@pytest.mark.parametrize("same", [0.1, -0.3, 1 / 3, 1e-7, 85.0])
+@pytest.mark.parametrize("n", [2, 3, 7, 30])
+def test_equal_differences_have_an_interval_without_width(same, n):
+    found = paired_t([same] * n)
+    assert (found.mean, found.spread, found.p) == (same, 0, 0)
+    assert found.ci_low == found.ci_high == same
+
+
+def test_nothing_but_zeros_is_no_evidence():
+    found = paired_t([0.0] * 4)
+    assert (found.mean, found.ci_low, found.ci_high, found.p) == (0, 0, 0, 1)
+
+
+@pytest.mark.parametrize("row", [[], [math.nan], [math.nan, math.nan]])
+def test_no_pair_gives_nothing(row):
+    found = paired_t(row)
+    assert found.pairs == 0
+    assert math.isnan(found.mean)
+    assert math.isnan(found.p)
+
+
+def test_one_pair_gives_a_mean_alone():
+    found = paired_t([0.2, math.nan])
+    assert (found.pairs, found.mean) == (1, 0.2)
+    assert all(math.isnan(each) for each in (found.spread, found.p, found.ci_low, found.ci_high))
+
+
+@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("delta", [0.05, 0.1, 1.0, 100.0])
+def test_equivalence_agrees_with_two_one_sided_tests_of_scipy(row, delta):
+    above = stats.ttest_1samp(row, -delta, alternative="greater").pvalue
+    below = stats.ttest_1samp(row, delta, alternative="less").pvalue
+    assert float(tost(row, delta)) == pytest.approx(max(above, below), rel=1e-10)
+
+
+def test_equivalence_is_the_interval_at_90_percent_within_delta():
+    row = np.random.default_rng(4).normal(0.02, 0.1, 12)
+    interval = paired_t(row, 0.9)
+    edge = max(-float(interval.ci_low), float(interval.ci_high))
+    assert float(tost(row, edge)) == pytest.approx(0.05, rel=1e-9)
+    assert tost(row, edge * 1.001) < 0.05 < tost(row, edge * 0.999)
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [([0.0] * 3, 0.0), ([0.05] * 3, 0.0), ([0.1] * 3, 1.0), ([-0.5] * 3, 1.0)],
+)
+def test_equivalence_without_spread_is_a_plain_comparison(row, expected):
+    assert tost(row, 0.1) == expected
+
+
+def test_equivalence_needs_two_pairs():
+    assert math.isnan(tost([0.0], 0.1))
+
+
+# One sign.
+
+
+NAN = math.nan
+
+
+@pytest.mark.parametrize(
+    ("differences", "expected"),
+    [
+        ([0.1, 90.0], True),
+        ([-0.1, -90.0], True),
+        ([0.1, NAN, 0.2], True),
+        ([0.1, -0.1], False),
+        ([0.1, 0.0], False),
+        ([0.0, 0.0], False),
+        ([NAN, NAN], False),
+        ([], False),
+    ],
+)
+def test_what_has_one_sign(differences, expected):
+    assert bool(unanimous_sign(np.array(differences))) is expected
+
+
+@pytest.mark.parametrize(
+    ("pairs", "floor"), [(0, 1), (1, 1), (2, 1 / 4), (3, 1 / 16), (4, 1 / 64), (5, 1 / 256)]
+)
+def test_the_floor(pairs, floor):
+    assert unanimous_sign_floor(pairs) == floor
+    assert one_sign_p(pairs, 0.0) == floor
+
+
+def test_above_the_floor_it_is_twice_that_of_the_t_test():
+    assert one_sign_p([5, 5, 5], [0.01, 0.001, NAN]).tolist() == pytest.approx(
+        [0.02, 1 / 256, NAN], nan_ok=True
+    )
+
+
+@pytest.mark.parametrize("shares", [(0.5, 0.5), (0.3, 0.7), (0.25,) * 4, (0.4, 0.1, 0.1, 0.4)])
+@pytest.mark.parametrize("difference", [1, 2, 3, -1])
+def test_one_difference_is_a_given_number_one_time_in_four_at_most(shares, difference):
+    levels = range(len(shares))
+    chance = sum(
+        shares[i] * shares[j] for i, j in itertools.product(levels, repeat=2) if i - j == difference
+    )
+    assert chance <= 0.25
+
+
+SHARES = [
+    *itertools.product([0.1, 0.2, 0.3, 0.4, 0.5], repeat=2),
+    (1 / 3, 1 / 3),
+    (0.42, 0.42),  # two neighbours often: near the worst that a search found
+    (0.16, 0.42),
+]
+
+
+@pytest.mark.parametrize(
+    "positions", [(0, 1, 2), (0, 1, 2.05), (0, 1.1, 2), (0, 0.4, 2), (0, 1, 9)]
+)
+@pytest.mark.parametrize("level", [1 / 64, 2 / 64, 3 / 64, 0.1])
+def test_equal_arms_of_three_levels_pass_no_more_often_than_promised(positions, level):
+    outcomes = np.array(list(itertools.product(range(3), repeat=8)))
+    scores = np.array(positions, float)[outcomes]
+    differences = np.round(scores[:, :4] - scores[:, 4:], 12)
+    passes = unanimous_sign(differences) & (one_sign_p(4, paired_t(differences).p) <= level)
+    counts = [(outcomes[passes] == each).sum(axis=1) for each in range(3)]
+    for low, middle in SHARES:
+        high = max(1 - low - middle, 0.0)
+        chances = low ** counts[0] * middle ** counts[1] * high ** counts[2]
+        assert chances.sum() <= level
+
+
+# Sign flip.
+
+
+def _mean(values, axis):
+    return np.mean(values, axis=axis)
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 6, 9, 12, 13])
+def test_agrees_with_scipy_over_all_flips(n):
+    row = np.random.default_rng(n).normal(0.4, 1, n)
+    expected = stats.permutation_test(
+        (row,), _mean, permutation_type="samples", n_resamples=np.inf, vectorized=True
+    )
+    assert float(sign_flip(row)) == pytest.approx(expected.pvalue, abs=1e-10)
+
+
+@pytest.mark.parametrize("values", [[-1, 0, 1], [-0.1, 0.1, 0.2, 0.3], [0.7, 1 / 7, -2 / 7]])
+@pytest.mark.parametrize("seed", range(5))
+def test_agrees_with_counting_where_many_sums_tie(values, seed):
+    row = np.random.default_rng(seed).choice(values, 10)
+    flips = 1 - 2 * (np.arange(2**10)[:, None] >> np.arange(10) & 1)
+    sums = np.abs((flips * row).sum(axis=1))
+    expected = (sums >= abs(row.sum()) - 1e-9).mean()
+    assert float(sign_flip(row)) == expected
+
+
+@pytest.mark.parametrize("n", range(1, 21))
+def test_one_sign_throughout_is_as_rare_as_can_be(n):
+    assert float(sign_flip(np.arange(1, n + 1))) == 2.0 ** (1 - n)
+
+
+def test_darwins_plants():
+    # Fisher 1935, §21: of 2^15 flips of 15 differences, 863 sum to at least 314 and 863 to at
+    # most -314: p = 5.267 %.
+    eighths = [49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48]
+    assert float(sign_flip(eighths)) == 2 * 863 / 2**15
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 20, 21, 50])
+def test_no_difference_anywhere_has_p_1(n):
+    assert sign_flip([0.0] * n) == 1
+
+
+@pytest.mark.parametrize("n", [4, 11, 20, 21, 64])
+def test_depends_on_nothing_but_the_rows_own_values(n):
+    generator = np.random.default_rng(n)
+    row = generator.normal(0.3, 1, n)
+    alone = sign_flip(row)
+    assert sign_flip(generator.permutation(row)) == alone
+    assert sign_flip(-row) == alone
+    assert sign_flip(1000 * row) == alone
+    company = np.full((3, 90), np.nan)
+    company[0, 5 : 5 + n] = row
+    company[1, :90] = generator.normal(size=90)
+    company[2, :7] = 1.0
+    assert sign_flip(company)[0] == alone
+
+
+def test_many_rows_are_the_same_as_one_by_one():
+    rows = np.random.default_rng(0).normal(0.2, 1, (600, 6))
+    assert sign_flip(rows).tolist() == [float(sign_flip(row)) for row in rows]
+
+
+def test_drawn_flips_come_near_the_normal_limit_and_never_give_0():
+    row = np.random.default_rng(7).normal(0.25, 1, 100)
+    limit = 2 * stats.norm.sf(abs(row.sum()) / np.sqrt((row**2).sum()))
+    error = math.sqrt(limit * (1 - limit) / DRAWS)
+    assert float(sign_flip(row)) == pytest.approx(limit, abs=4 * error)
+    assert float(sign_flip(np.ones(100))) == 1 / (1 + DRAWS)
+
+
+def test_a_row_without_pairs_has_no_p():
+    assert np.isnan(sign_flip([[math.nan, math.nan], [1.0, math.nan]])).tolist() == [True, False]
