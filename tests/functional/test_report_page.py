@@ -8,7 +8,7 @@ from example_results import HOSTILE_NAMES, VARIANTS, mnist_results
 
 from stepladder.report.comparison import comparison_as_html
 from stepladder.report.html import as_html
-from stepladder.tools.dashboard import live_html, runs_html
+from stepladder.report.live import live_html, runs_html
 
 pytestmark = pytest.mark.slow
 
