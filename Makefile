@@ -2,8 +2,7 @@
 
 check: lint types layers test
 
-# Slow tests and the rest together, so that what they compile and train is made once by each of the
-# processes, one for each core (`-n 0` runs all tests in one).
+# All tests in one process, so that programs are compiled and runs are made once for slow ones too.
 ci: lint types layers
 	python -m pytest -n 0 -m "not gpu"
 

@@ -1,4 +1,4 @@
-"""Run, search, reproduce, read, export, predict and the values they return."""
+"""The functions of the package: run, search, reproduce, read, export, predict."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stepladder.execution.machine import AxisChoice, EngineChoice, model_environ
 from stepladder.execution.progress import Progress, QuietProgress, RunAnnouncement
 from stepladder.files import atomic_write, validate_path
 from stepladder.report.dataframe import Kind
-from stepladder.report.html import write_report
+from stepladder.report.html import write_report, write_search
 from stepladder.report.markdown import as_json
 from stepladder.report.notebook import for_notebook
 from stepladder.runs.folder import (
@@ -284,8 +284,6 @@ class SearchRun:
         Raises:
             OutputError: if they cannot be written.
         """
-        from stepladder.report.html import write_search
-
         write_search(self.found, self.folder)
         atomic_write(self.folder / SEARCH_NAME, self.to_json().encode())
         return self.folder / "report.html"

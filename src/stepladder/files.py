@@ -1,4 +1,4 @@
-"""Atomic writes and path checks."""
+"""Paths are checked, files are written whole."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import click
 
 from stepladder.files import validate_path
 
-__all__ = ["ALLOW_CODE", "ENGINE", "PLACE", "WORKERS", "given", "settings_of"]
+__all__ = ["ALLOW_CODE", "ENGINE", "PLACE", "STORE", "WORKERS", "given", "settings_of"]
 
 
 class _Place(click.Path):
@@ -36,6 +36,11 @@ def _named(param: click.Parameter | None) -> str:
 
 PLACE = _Place()
 
+STORE = click.option(
+    "--store",
+    metavar="URL",
+    help="Store of the trials; an SQLite file in the run's folder if left out.",
+)
 WORKERS = click.option(
     "--workers", type=int, metavar="N", help="Training processes [one for each core]."
 )

@@ -1,4 +1,4 @@
-"""Report, ui, judge, pareto."""
+"""The commands `report`, `ui`, `judge` and `pareto`."""
 
 from __future__ import annotations
 

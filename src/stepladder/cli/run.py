@@ -1,4 +1,4 @@
-"""Run (split out of cli.py), search, reproduce."""
+"""The commands that train: run, search and reproduce."""
 
 from __future__ import annotations
 
@@ -9,9 +9,110 @@ from typing import Any
 import click
 
 from stepladder.cli import signals
-from stepladder.cli.options import ALLOW_CODE, ENGINE, PLACE, WORKERS, given, settings_of
+from stepladder.cli.options import (
+    ALLOW_CODE,
+    ENGINE,
+    PLACE,
+    STORE,
+    WORKERS,
+    given,
+    settings_of,
+)
+from stepladder.files import without_password
 
-__all__ = ["reproduce", "search"]
+__all__ = ["reproduce", "run", "search"]
+
+
+def _count_or_auto(text: str) -> int | str:
+    return text if text == "auto" else int(text)
+
+
+@click.command()
+@click.argument("study", metavar="STUDY")
+@click.option(
+    "--replicates", type=_count_or_auto, metavar="N",
+    help="Replicates of each arm; auto adds them until every verdict is settled.",
+)  # fmt: skip
+@click.option("--epochs", type=int, metavar="N", help="Epochs of the base recipe.")
+@click.option(
+    "--design", metavar="NAME",
+    help="ladder, one_at_a_time, leave_one_out, factorial, fraction or explicit.",
+)  # fmt: skip
+@click.option("--out", type=PLACE, metavar="DIR", help="Folder of the run [runs/STUDY].")
+@STORE
+@WORKERS
+@ENGINE
+@click.option(
+    "--axis",
+    type=click.Choice(["auto", "one", "map", "vmap"]),
+    default="auto",
+    show_default=True,
+    help="How replicates are put together; auto measures where that can pay.",
+)
+@click.option("--chunk", type=int, metavar="N", help="Replicates that are put together at a time.")
+@ALLOW_CODE
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE",
+    help="Any key of the study by its path, such as base.learning_rate=0.1; may be repeated.",
+)  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Say what would be trained, and train nothing.")
+def run(
+    study: str,
+    replicates: int | str | None,
+    epochs: int | None,
+    design: str | None,
+    out: Path | None,
+    store: str | None,
+    workers: int | None,
+    engine: Any,  # noqa: ANN401 - one of the choices above
+    axis: Any,  # noqa: ANN401 - one of the choices above
+    chunk: int | None,
+    allow_code: bool,
+    settings: tuple[str, ...],
+    dry_run: bool,
+) -> None:
+    """Trains a study and judges it: a file, or a built-in one.
+
+    Built in are mnist, mnist-fair, mnist-best, mnist-best-augmented and quick.
+
+    What is stored already is not trained again: the same command goes on after an interruption.
+    """
+    from stepladder import api
+    from stepladder.report import progress, terminal
+    from stepladder.report.progress import announcement
+    from stepladder.report.wording import printable
+    from stepladder.study.study import Study
+
+    more = given(replicates=replicates, epochs=epochs, design=design)
+    changes = {**settings_of(settings), **more}
+    asked = Study.load(study, changes)
+    if dry_run:
+        planned = api.plan(
+            asked, out=out, store=store, workers=workers, engine=engine, axis=axis, chunk=chunk
+        )
+        for note in planned.notes:
+            click.echo(printable(note), err=True)
+        click.echo(announcement(planned))
+        return
+    signals.stop_cleanly()
+    watched = progress.for_terminal(sys.stderr)
+    made = api.run(
+        asked,
+        out=out,
+        store=store,
+        workers=workers,
+        engine=engine,
+        axis=axis,
+        chunk=chunk,
+        progress=watched,
+        allow_code=allow_code,
+    )
+    if not made.trained:
+        click.echo(f"All {made.found} trials are stored: nothing to train.", err=True)
+    terminal.show(made.results)
+    click.echo(f"Report: {made.folder / 'report.html'}", err=True)
+    kept = without_password(store) if store else made.folder / "stepladder.db"
+    click.echo(f"Figures: {made.folder / 'figures'}  Store: {kept}", err=True)
 
 
 @click.command()
@@ -114,10 +215,7 @@ def search(
 )  # fmt: skip
 @click.option("--replicates", type=int, metavar="N", help="Replicates of each reading.")
 @click.option("--out", type=PLACE, metavar="DIR", help="Folder of the run [runs/TABLE].")
-@click.option(
-    "--store", metavar="URL",
-    help="Store of the trials; an SQLite file in the run's folder if left out.",
-)  # fmt: skip
+@STORE
 @WORKERS
 @ENGINE
 @click.option(

@@ -1,4 +1,4 @@
-"""Dataset: arrays, task (classification | regression), checks."""
+"""A dataset: its arrays, and the checks of them."""
 
 from __future__ import annotations
 

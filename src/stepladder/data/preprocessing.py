@@ -1,4 +1,4 @@
-"""Scaling, deskewing."""
+"""Scaling and deskewing of inputs."""
 
 from __future__ import annotations
 

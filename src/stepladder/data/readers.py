@@ -1,4 +1,4 @@
-"""Registry of readers: MNIST, IDX folders, .npz."""
+"""Readers of datasets: MNIST, IDX folders, .npz."""
 
 from __future__ import annotations
 

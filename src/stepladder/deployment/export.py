@@ -1,4 +1,4 @@
-"""Choose, rebuild and save a model."""
+"""A model is chosen, rebuilt and saved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading, framing, perturbing pictures."""
+"""Pictures: reading, framing, perturbing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keras side: build, open, answer."""
+"""The process that holds a Keras model: it builds, opens and answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures and arrays -> predictions."""
+"""From pictures and arrays to predictions."""
 
 from __future__ import annotations
 

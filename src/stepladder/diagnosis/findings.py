@@ -1,4 +1,4 @@
-"""ArmEvidence, Finding, training summaries."""
+"""Evidence of an arm, findings, and summaries of histories."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every rule, and the list of them."""
+"""Every rule of the diagnosis, and the list of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pinned local processes."""
+"""Worker processes, each pinned to a core."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cores, memory, GPU, settings."""
+"""The machine: cores, memory, GPU, and the settings of the environment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Claims, retries, watchdog, ordering over any executor."""
+"""The scheduler: claims, order, retries, silence."""
 
 from __future__ import annotations
 

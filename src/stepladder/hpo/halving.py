@@ -1,4 +1,4 @@
-"""Candidates, rungs, overlapping populations."""
+"""Successive halving: rungs, candidates, populations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SearchResult: winner, optimism, importance, flat top."""
+"""What a search returns: winner, selection bias, importance, equal candidates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Optuna ask/tell, samplers, journal."""
+"""Optuna: samplers, ask and tell, the journal."""
 
 from __future__ import annotations
 

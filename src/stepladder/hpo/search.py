@@ -1,4 +1,4 @@
-"""Run a search."""
+"""A search, run."""
 
 from __future__ import annotations
 

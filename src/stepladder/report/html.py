@@ -1,4 +1,4 @@
-"""Report.html, search.html."""
+"""The pages report.html and search.html."""
 
 from __future__ import annotations
 

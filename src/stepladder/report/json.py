@@ -1,15 +1,13 @@
-"""One serializer for every result."""
+"""Results and searches as JSON."""
 
 from __future__ import annotations
 
 import json
 import math
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stepladder.diagnosis.findings import Finding
-from stepladder.hpo.candidates import Candidate
-from stepladder.hpo.results import HyperparameterSummary, SearchResult
 from stepladder.runs.results import ArmResult, Results, Tuned
 from stepladder.statistics.classification import Ensemble, Pooled
 from stepladder.statistics.results import (
@@ -21,6 +19,10 @@ from stepladder.statistics.results import (
     MeanInterval,
 )
 from stepladder.study.confounds import Confound
+
+if TYPE_CHECKING:  # a run's results need nothing of a search
+    from stepladder.hpo.candidates import Candidate
+    from stepladder.hpo.results import HyperparameterSummary, SearchResult
 
 __all__ = [
     "NEW_IMAGES",

@@ -1,4 +1,4 @@
-"""Markdown and CSV."""
+"""Results as Markdown and CSV."""
 
 from __future__ import annotations
 

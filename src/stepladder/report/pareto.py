@@ -1,4 +1,4 @@
-"""Accuracy against time and size over runs."""
+"""Accuracy against time and size, over runs."""
 
 from __future__ import annotations
 

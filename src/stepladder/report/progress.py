@@ -1,4 +1,4 @@
-"""Terminal progress."""
+"""Progress in the terminal."""
 
 from __future__ import annotations
 

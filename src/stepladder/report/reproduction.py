@@ -1,4 +1,4 @@
-"""Published tables."""
+"""A published table, judged: text, JSON and Markdown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Search in the terminal."""
+"""A search in the terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Question, answer, what is not known."""
+"""The question, the answer, and what is not known."""
 
 from __future__ import annotations
 

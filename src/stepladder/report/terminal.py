@@ -1,4 +1,4 @@
-"""Rich tables: results, catalogue, list of runs."""
+"""Tables in the terminal: results, techniques, lists of runs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TextIO
+from typing import Literal, TextIO
 
 from rich import box
 from rich.cells import cell_len
@@ -14,11 +14,11 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
-from stepladder.report.figures.base import MARKS
 from stepladder.report.markdown import markdown_text
 from stepladder.report.tables import TextTable
 from stepladder.report.view import FindingLine, FormattedNumber, Row, View, view_of
 from stepladder.report.wording import (
+    MARKS,
     UNDER_NEW_IMAGES,
     Headline,
     duration,
@@ -30,9 +30,6 @@ from stepladder.report.wording import (
 from stepladder.runs.results import Results
 from stepladder.runs.stored import RunState
 from stepladder.study.techniques import CATALOGUE, Technique
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 __all__ = [
     "FILE_WIDTH",
@@ -437,10 +434,6 @@ def _change(technique: Technique) -> str:
 
 
 def _table(techniques: Sequence[Technique]) -> Table:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for name in ("technique", "changes", "mends", "from"):
         table.add_column(name, overflow="fold", vertical="top")

@@ -1,4 +1,4 @@
-"""Results -> rows, cells, tables: built once, rendered many times."""
+"""Results as rows, cells and tables: built once, rendered many times."""
 
 from __future__ import annotations
 

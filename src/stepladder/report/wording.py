@@ -1,4 +1,4 @@
-"""Numbers, sentences, footnotes, glossary."""
+"""Numbers, sentences, footnotes and the glossary."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from stepladder.runs.results import Results
 from stepladder.statistics.results import Effect, FactorialAnalysis, Verdict
 
 __all__ = [
+    "MARKS",
     "MINUS",
     "MISSING",
     "UNDER_NEW_IMAGES",
@@ -48,6 +49,9 @@ __all__ = [
     "verdict_note",
     "verdict_text",
 ]
+
+MARKS = {"helps": "▲", "hurts": "▼", "no difference beyond δ": "≈", "not enough replicates": "?"}
+"""A sign for each verdict, so that none is told by its colour alone."""
 
 MINUS = "\N{MINUS SIGN}"
 MISSING = "\N{EN DASH}"

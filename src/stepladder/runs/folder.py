@@ -1,4 +1,4 @@
-"""The run folder, studies of one name."""
+"""The run folder, and studies of one name."""
 
 from __future__ import annotations
 

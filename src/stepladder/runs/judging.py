@@ -1,4 +1,4 @@
-"""Stored trials -> Results."""
+"""From stored trials to results."""
 
 from __future__ import annotations
 

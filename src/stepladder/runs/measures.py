@@ -1,4 +1,4 @@
-"""Scores of stored trials, arm by arm and by factorial side."""
+"""Scores of stored trials, by arm and by side of a factorial."""
 
 from __future__ import annotations
 

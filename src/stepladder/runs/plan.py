@@ -1,4 +1,4 @@
-"""Trials to train, RunContext, time estimate."""
+"""The trials of a study, its context, and how long they will take."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is checked and said before training."""
+"""What is checked and said before anything is trained."""
 
 from __future__ import annotations
 

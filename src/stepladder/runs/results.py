@@ -1,4 +1,4 @@
-"""Results, ArmResult, tuning results."""
+"""Results of a study, of its arms and of its tuning."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Tuned:
 
 @dataclass(frozen=True, eq=False)
 class ArmProbes:
-    """What the networks of one arm were like inside at each epoch's end: see `records.Probes`.
+    """What the networks of one arm were like inside at each epoch's end: see `trials.trial.Probes`.
 
     Attributes:
         replicates: numbers of the replicates that were looked into, one a row of each array.

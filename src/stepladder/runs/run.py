@@ -1,4 +1,4 @@
-"""Run a study, phase by phase."""
+"""A study, run phase by phase."""
 
 from __future__ import annotations
 

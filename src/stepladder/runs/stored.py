@@ -1,4 +1,4 @@
-"""Reading and listing finished runs."""
+"""Finished runs: read and listed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calibration, ensembles."""
+"""Calibration and ensembles of classifiers."""
 
 from __future__ import annotations
 

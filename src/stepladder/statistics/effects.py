@@ -1,4 +1,4 @@
-"""The rule that gives verdicts."""
+"""From paired scores to effects: the rule that gives verdicts."""
 
 from __future__ import annotations
 

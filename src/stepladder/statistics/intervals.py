@@ -1,4 +1,4 @@
-"""Means, new test examples, win share, prediction."""
+"""Intervals: means, new test examples, share of wins, prediction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paired t, TOST, sign-flip, one-sign, Welch."""
+"""Tests of paired scores: t, equivalence, sign flips, unanimous sign; Welch for unpaired ones."""
 
 from __future__ import annotations
 

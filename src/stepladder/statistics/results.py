@@ -1,4 +1,4 @@
-"""Estimate, Effect, Verdict, FactorialResult; checks of inputs."""
+"""Values that the statistics return, and the checks of what they are given."""
 
 from __future__ import annotations
 

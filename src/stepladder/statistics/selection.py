@@ -1,4 +1,4 @@
-"""Winner's curse, expected best, importance, grid choice."""
+"""What choosing costs: selection bias, expected best, importance, grid choice."""
 
 from __future__ import annotations
 

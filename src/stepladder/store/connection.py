@@ -1,4 +1,4 @@
-"""URLs, engines, retries, error messages."""
+"""URLs of stores, engines, retries, and errors of databases."""
 
 from __future__ import annotations
 

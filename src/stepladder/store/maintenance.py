@@ -1,4 +1,4 @@
-"""Check, vacuum, copy."""
+"""A store is checked, vacuumed and copied."""
 
 from __future__ import annotations
 

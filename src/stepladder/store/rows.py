@@ -1,4 +1,4 @@
-"""Values <-> rows, with digests."""
+"""Values to rows and back, with digests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ladder, one-at-a-time, leave-one-out, factorial, fraction, explicit."""
+"""Designs: ladder, one at a time, leave one out, factorial, fraction, explicit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Built-in studies, TOML files, model files."""
+"""Where studies come from: built in, TOML files, model files."""
 
 from __future__ import annotations
 

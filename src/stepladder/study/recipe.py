@@ -1,4 +1,4 @@
-"""One training's hyperparameters."""
+"""The hyperparameters of one training, and what each field is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""[search]: trials, sampler, pruning, brackets; checks."""
+"""The table [search] of a study file, and its checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The study file as a value, with its cross-field checks."""
+"""The study file as a value, with its checks across fields."""
 
 from __future__ import annotations
 

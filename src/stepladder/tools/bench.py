@@ -1,4 +1,4 @@
-"""Machine floor, keras.fit, population."""
+"""How fast this machine trains: its floor, `keras.Model.fit`, and populations."""
 
 from __future__ import annotations
 

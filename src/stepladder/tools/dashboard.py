@@ -1,4 +1,4 @@
-"""Live page (extra ui)."""
+"""The live page, served on this machine alone; needs the extra `ui`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkpoints and the cache of final states."""
+"""Checkpoints, and the cache of final states."""
 
 from __future__ import annotations
 

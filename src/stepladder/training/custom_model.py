@@ -1,4 +1,4 @@
-"""The user's build() and its inspection."""
+"""Networks of the user's own: the function `build`, and what it reads of a recipe."""
 
 from __future__ import annotations
 

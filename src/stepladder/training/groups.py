@@ -1,4 +1,4 @@
-"""Which trials share one program."""
+"""Groups of trials that share one program."""
 
 from __future__ import annotations
 
@@ -154,7 +154,8 @@ class Group:
         lanes: width of the program, which the study fixes, so that a trial's result does not
             depend on what was left to train beside it.
         stacking: how its replicates are put together; the study fixes their number likewise.
-        after: epochs of its trials that were trained before, under fewer epochs: see `endings`.
+        after: epochs of its trials that were trained before, under fewer epochs: see
+            `FinalStateCache`.
         before: stages that the trials have behind them, in which they had other company: the
             training goes on from the last one, or goes through all of them where it is not kept.
         keeps: whether where the trials end is kept, for other groups to go on from.

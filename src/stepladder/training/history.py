@@ -33,7 +33,7 @@ _UNSCORED = (_NOTHING, math.nan, _NOTHING)
 
 
 class Look(NamedTuple):
-    """What one look into one network gives: see `records.Probes`."""
+    """What one look into one network gives: see `trials.trial.Probes`."""
 
     gradient_norm: npt.NDArray[np.float32]  # (kernels,)
     dead: npt.NDArray[np.float32]  # (layers,)

@@ -1,4 +1,4 @@
-"""Batches, weight averaging and checkpoints of keras.Model.fit."""
+"""Callbacks of `keras.Model.fit`: batches, averages of weights, checkpoints."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
 
 class Average(keras.callbacks.Callback):  # type: ignore[misc]
-    """The callback that averages weights as a recipe says; see `draws.averaging`.
+    """The callback that averages weights as a recipe says; see `schedules.averaging_weights`.
 
     Attributes:
         variables: the averages, in the order of the model's trainable variables; none where the

@@ -1,4 +1,4 @@
-"""Reference trainer: keras.Model.fit."""
+"""The reference trainer: `keras.Model.fit`, one trial at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Seed states, batch-norm re-estimation, dropout off."""
+"""States of layers: random seeds and batch-normalisation averages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cross-entropy, mixup, virtual adversarial loss."""
+"""Losses: cross-entropy, mixup, virtual adversarial training."""
 
 from __future__ import annotations
 

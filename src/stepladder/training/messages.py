@@ -1,4 +1,4 @@
-"""Driver <-> worker messages; final weights."""
+"""Messages between the driver and its workers, and the files of final weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Learning rates, data order, per-step draws."""
+"""Learning rates, data order, and what each step is given."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrays + JSON in frames and files."""
+"""Arrays with a JSON header, in frames and in files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trial, TrialResult, TrialSummary, History, Probes."""
+"""A trial, its result and its history."""
 
 from __future__ import annotations
 

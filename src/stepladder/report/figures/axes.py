@@ -1,4 +1,4 @@
-"""Scales, labels, lines."""
+"""Scales, labels and lines of axes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Means with intervals over epochs, and how they are drawn."""
+"""Means with intervals over epochs."""
 
 from __future__ import annotations
 

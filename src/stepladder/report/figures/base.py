@@ -1,4 +1,4 @@
-"""Plot, theme, SVG/PNG/CSV, list of figures."""
+"""What every figure is made of: colours, and SVG, PNG and CSV."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ __all__ = [
     "LIGHT",
     "LINES",
     "MARKERS",
-    "MARKS",
     "Plot",
     "Theme",
     "csv_of",
@@ -104,9 +103,6 @@ LINES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2,
 """Line styles; with seven colours they give 28 combinations before one comes again."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-
-MARKS = {"helps": "▲", "hurts": "▼", "no difference beyond δ": "≈", "not enough replicates": "?"}
-"""A sign for each verdict, so that none is told by its colour alone."""
 
 
 def dark_colours() -> dict[str, str]:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stepladder.report.figures.axes import LINE, SMALL, WIDTH, axes_at, plain_rows, wrap_text
-from stepladder.report.figures.base import MARKS, Plot, Theme
+from stepladder.report.figures.base import Plot, Theme
 from stepladder.report.tables import READOUT_CAPTION, readout_title, readout_words, spread_text
-from stepladder.report.wording import join_list, plural, printable, signed, truncate
+from stepladder.report.wording import MARKS, join_list, plural, printable, signed, truncate
 from stepladder.runs.results import Results
 from stepladder.statistics.results import FactorialAnalysis, MeanInterval
 

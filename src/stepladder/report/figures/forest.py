@@ -1,4 +1,4 @@
-"""Forest plot of effects; accuracy by arm."""
+"""The forest plot of effects, and accuracy by arm."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from stepladder.report.figures.axes import (
     thin_out,
     wrap_text,
 )
-from stepladder.report.figures.base import MARKS, Plot, Theme
+from stepladder.report.figures.base import Plot, Theme
 from stepladder.report.figures.curves import LOG_ODDS
 from stepladder.report.view import view_of
-from stepladder.report.wording import number, plural, truncate
+from stepladder.report.wording import MARKS, number, plural, truncate
 from stepladder.runs.results import Results
 
 if TYPE_CHECKING:

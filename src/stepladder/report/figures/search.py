@@ -1,4 +1,4 @@
-"""Search: expected best, slices, rungs."""
+"""Figures of a search: expected best, slices, rungs."""
 
 from __future__ import annotations
 

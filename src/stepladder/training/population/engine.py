@@ -1,4 +1,4 @@
-"""Population trainer."""
+"""The population trainer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transposed Dense/BatchNorm/LayerNorm, cheap Dropout."""
+"""Dense and normalisation layers with transposed weights, as populations train them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training loop of one group."""
+"""The training loop of one group."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ class GroupState:
     def _averaging(self) -> npt.NDArray[np.float32] | None:
         """Of each step and lane, how far its average moves: (epochs, steps, lanes), or None."""
         shares = [averaging_weights(trial.recipe, self.steps) for trial in self.lanes]
-        found = [each for each in shares if each is not None]  # all or none: see `structure`
+        found = [each for each in shares if each is not None]  # all or none: see `program_key`
         return np.stack(found, axis=-1) if found else None
 
     def _more(self, epoch: int) -> StepInputs:

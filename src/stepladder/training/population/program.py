@@ -1,4 +1,4 @@
-"""Compiled epoch and evaluation over lanes."""
+"""The compiled epoch and the evaluation of all lanes of a group."""
 
 from __future__ import annotations
 

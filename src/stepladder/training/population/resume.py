@@ -1,4 +1,4 @@
-"""Population state <-> checkpoint; survivors of a rung."""
+"""A population's state to a checkpoint and back; the survivors of a rung."""
 
 from __future__ import annotations
 
