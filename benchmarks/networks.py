@@ -14,7 +14,8 @@ from stepladder.data import load
 from stepladder.study.recipe import Recipe
 from stepladder.training.custom_model import Code, builder
 from stepladder.training.groups import Group
-from stepladder.training.keras_fit import Batches, prepared
+from stepladder.training.keras_callbacks import Batches
+from stepladder.training.keras_fit import prepared
 from stepladder.training.population.engine import PopulationEngine
 from stepladder.trials.trial import Trial
 

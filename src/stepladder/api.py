@@ -14,7 +14,7 @@ from stepladder.execution.progress import Progress, QuietProgress, RunAnnounceme
 from stepladder.files import atomic_write, validate_path
 from stepladder.report.dataframe import Kind
 from stepladder.report.html import write_report, write_search
-from stepladder.report.markdown import as_json
+from stepladder.report.json import as_json
 from stepladder.report.notebook import for_notebook
 from stepladder.runs.folder import (
     RESULTS_NAME,
@@ -41,21 +41,6 @@ if TYPE_CHECKING:
     from stepladder.deployment.predict import Predictions
     from stepladder.hpo.results import SearchResult
     from stepladder.study.recipe import Recipe
-
-__all__ = [
-    "Reproduced",
-    "Run",
-    "SearchRun",
-    "default_folder",
-    "export",
-    "plan",
-    "plan_search",
-    "predict",
-    "read",
-    "reproduce",
-    "run",
-    "search",
-]
 
 
 def export(

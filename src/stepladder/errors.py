@@ -18,17 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = [
-    "DataError",
-    "InputError",
-    "OutputError",
-    "RunError",
-    "StepladderError",
-    "StoreError",
-    "StudyError",
-    "WorkerError",
-]
-
 
 class StepladderError(Exception):
     """Any failure that stepladder explains; `exit_code` is what the command returns."""

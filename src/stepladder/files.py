@@ -13,8 +13,6 @@ from pathlib import Path
 
 from stepladder.errors import InputError, OutputError
 
-__all__ = ["atomic_write", "remove_partial_files", "size_of", "validate_path", "without_password"]
-
 _PART = re.compile(r"\..+\.[0-9a-f]{8}\.part")
 _TRIES = 3
 

@@ -2,8 +2,6 @@
 
 import importlib.metadata
 
-__all__ = ["__version__", "version_of"]
-
 __version__ = "0.1.0"
 
 

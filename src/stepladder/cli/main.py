@@ -17,8 +17,6 @@ from stepladder.errors import StepladderError
 from stepladder.files import without_password
 from stepladder.version import __version__
 
-__all__ = ["main"]
-
 _STORING = (["run"], ["search"], ["reproduce"])
 """Commands that store what they finish, and go on with it."""
 

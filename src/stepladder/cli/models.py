@@ -11,8 +11,6 @@ import click
 from stepladder.cli import signals
 from stepladder.cli.options import ALLOW_CODE, PLACE
 
-__all__ = ["export", "predict"]
-
 
 @click.command()
 @click.argument("run", metavar="RUN", type=PLACE)

@@ -12,8 +12,6 @@ import click
 
 from stepladder.files import validate_path
 
-__all__ = ["ALLOW_CODE", "ENGINE", "PLACE", "STORE", "WORKERS", "given", "settings_of"]
-
 
 class _Place(click.Path):
     """A path, of what is there or is to be made; one that no system could look up is refused."""

@@ -9,8 +9,6 @@ import click
 
 from stepladder.cli.options import PLACE
 
-__all__ = ["judge", "pareto", "report", "ui"]
-
 
 @click.command()
 @click.argument("runs", metavar="RUN", nargs=-1, required=True, type=PLACE)

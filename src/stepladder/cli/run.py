@@ -20,8 +20,6 @@ from stepladder.cli.options import (
 )
 from stepladder.files import without_password
 
-__all__ = ["reproduce", "run", "search"]
-
 
 def _count_or_auto(text: str) -> int | str:
     return text if text == "auto" else int(text)

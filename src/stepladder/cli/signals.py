@@ -7,8 +7,6 @@ import signal
 import sys
 from types import FrameType
 
-__all__ = ["INTERRUPTED", "stop_cleanly"]
-
 INTERRUPTED = 130
 """What an interrupted command exits with."""
 

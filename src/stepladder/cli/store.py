@@ -8,8 +8,6 @@ import click
 
 from stepladder.cli.options import PLACE
 
-__all__ = ["runs", "store"]
-
 _STORE = click.argument("store", metavar="STORE")
 
 

@@ -17,8 +17,6 @@ from stepladder.data.splits import allocate, pick
 from stepladder.errors import DataError
 from stepladder.trials.seeding import generator
 
-__all__ = ["read_table"]
-
 
 @dataclass(frozen=True)
 class _Table:

@@ -13,8 +13,6 @@ import numpy.typing as npt
 
 from stepladder.errors import DataError
 
-__all__ = ["MOST_CLASSES", "Dataset", "Images", "Labels", "assemble", "check_shape", "listed"]
-
 Images = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int32]
 

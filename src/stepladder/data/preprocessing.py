@@ -15,8 +15,6 @@ from stepladder.errors import DataError
 if TYPE_CHECKING:
     from stepladder.study.recipe import Scaling
 
-__all__ = ["Prepared", "affine", "deskewed", "image_sides"]
-
 _Float32 = npt.NDArray[np.float32]
 _Float64 = npt.NDArray[np.float64]
 _VALUES_AT_ONCE = 2**17  # 1 MiB, which a core keeps in its cache: five times as fast as 32

@@ -29,19 +29,6 @@ from stepladder.errors import DataError
 if TYPE_CHECKING:
     from stepladder.study.study import CsvDataset
 
-__all__ = [
-    "BUILT_IN",
-    "Readable",
-    "load",
-    "read_array",
-    "read_arrays",
-    "read_idx_folder",
-    "read_mnist",
-    "read_npz",
-    "read_up_to",
-    "unpack_mnist",
-]
-
 _SHA256 = "3085a14d8456d658009c1bd452910fc70d269042985ac34f770a1206f321d56c"
 _SHAPES = {
     "x_train": (60_000, 28, 28),

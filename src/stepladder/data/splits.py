@@ -11,8 +11,6 @@ from stepladder.data.dataset import Dataset, Labels
 from stepladder.errors import StudyError
 from stepladder.trials.seeding import generator
 
-__all__ = ["Split", "allocate", "draw", "pick", "split", "validation_examples"]
-
 
 @dataclass(frozen=True, eq=False)
 class Split:

@@ -6,8 +6,6 @@ import numpy as np
 
 from stepladder.data.dataset import Dataset
 
-__all__ = ["synthetic"]
-
 _DEVIATION = 48.0
 
 

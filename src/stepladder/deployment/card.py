@@ -16,8 +16,6 @@ from stepladder.report.tables import FormattedNumber
 from stepladder.report.wording import MINUS, join_list, number, plural, printable
 from stepladder.statistics.results import Estimate
 
-__all__ = ["as_markdown"]
-
 _UNITS = {"shift": "pixels", "rotation": "degrees", "noise": "deviation, in parts of the range"}
 
 _MNIST_LICENCE = (

@@ -12,8 +12,6 @@ import numpy.typing as npt
 from stepladder.deployment.images import PERTURBATIONS, Perturbation, perturbed
 from stepladder.statistics.classification import Calibration, calibration
 
-__all__ = ["Measured", "RobustnessPoint", "measured"]
-
 _MOST_IMAGES = 2000
 """Images that a model is tried with under each change: a large ensemble takes minutes for these."""
 

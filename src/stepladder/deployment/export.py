@@ -40,17 +40,6 @@ from stepladder.study.study import Study
 from stepladder.training.messages import kept_final, weights_file
 from stepladder.trials.trial import FinalState, Trial, TrialResult
 
-__all__ = [
-    "WINNER",
-    "ExportSelection",
-    "Exported",
-    "FinalWeights",
-    "Retraining",
-    "chosen",
-    "export_model",
-    "finals_of",
-]
-
 WINNER = "winner"
 """Name of a search's best candidate, where an arm's would stand."""
 

@@ -18,21 +18,6 @@ from stepladder.errors import DataError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = [
-    "PERTURBATIONS",
-    "Framing",
-    "Levels",
-    "Perturbation",
-    "framed",
-    "framing_of",
-    "ink_of",
-    "level_background",
-    "levels_of",
-    "perturbed",
-    "read_picture",
-    "resized",
-]
-
 _FORMATS = ("PNG", "JPEG")
 _LONGEST = 400
 """Pixels of the longer side that are kept: a digit needs 28, its background is found on these."""

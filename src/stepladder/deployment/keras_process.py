@@ -21,8 +21,6 @@ from stepladder.training.messages import code_header
 from stepladder.training.serialization import Array, receive, send
 from stepladder.trials.trial import FinalState
 
-__all__ = ["ModelProcess", "Refused", "built", "opened"]
-
 Probabilities = npt.NDArray[np.float32]
 
 

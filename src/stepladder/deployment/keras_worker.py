@@ -17,8 +17,6 @@ from stepladder.study.recipe import Recipe
 from stepladder.training.layer_state import seed_states
 from stepladder.training.serialization import Array, receive, send
 
-__all__ = ["Member", "assembled", "main", "upright"]
-
 _AT_ONCE = 512
 
 

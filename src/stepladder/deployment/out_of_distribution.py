@@ -11,8 +11,6 @@ from scipy import ndimage
 from scipy.cluster.vq import kmeans2
 from scipy.sparse.linalg import eigsh
 
-__all__ = ["FALSE_ALARMS", "SubspaceMixture", "distances", "fitted"]
-
 Floats = npt.NDArray[np.floating]
 Raw = npt.NDArray[np.number]
 

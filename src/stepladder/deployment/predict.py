@@ -33,21 +33,6 @@ from stepladder.errors import DataError, InputError
 from stepladder.report.terminal import console_on
 from stepladder.report.wording import number, printable, truncate
 
-__all__ = [
-    "Extras",
-    "Input",
-    "Prediction",
-    "Predictions",
-    "Source",
-    "as_json",
-    "inputs_of",
-    "predict_files",
-    "read_extras",
-    "read_source",
-    "show",
-    "with_extras",
-]
-
 _GREY = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 _MOST = 100_000
 

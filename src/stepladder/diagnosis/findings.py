@@ -13,20 +13,6 @@ import numpy.typing as npt
 from stepladder.study.recipe import Recipe
 from stepladder.trials.trial import History, HistorySummary, Probes, Score
 
-__all__ = [
-    "CONSTANT_ANSWER",
-    "DIVERGED",
-    "LATE",
-    "ArmEvidence",
-    "Finding",
-    "RateCurve",
-    "Replicate",
-    "format_factor",
-    "median",
-    "replicate_count",
-    "summarize_history",
-]
-
 CONSTANT_ANSWER = "constant_answer"
 """Code of the finding that a network gives one class to every test image."""
 

@@ -19,26 +19,6 @@ from stepladder.diagnosis.findings import (
 from stepladder.study.recipe import Recipe
 from stepladder.trials.trial import HistorySummary
 
-__all__ = [
-    "RULES",
-    "constant_answer",
-    "dead_units",
-    "diagnose",
-    "diverged",
-    "dropout_in_small_network",
-    "exploding_gradients",
-    "inputs_not_scaled",
-    "learning_rate_far_off",
-    "learns_nothing",
-    "overfitting",
-    "replicates_disagree",
-    "saturated_units",
-    "small_batches",
-    "starter",
-    "still_improving",
-    "vanishing_gradients",
-]
-
 FAR = 10.0
 """Factor between two learning rates from which on one is far from the other.
 

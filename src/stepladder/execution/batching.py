@@ -31,8 +31,6 @@ from stepladder.training.groups import (
 from stepladder.trials.seeding import NUMERICS_VERSION
 from stepladder.trials.trial import Trial
 
-__all__ = ["choose_batching", "remembered", "resume_from_cache"]
-
 CHUNK = 8
 """Replicates that are put together where nobody says how many."""
 

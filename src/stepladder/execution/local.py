@@ -26,8 +26,6 @@ from stepladder.training.groups import Group
 from stepladder.training.messages import check_frame, code_header, dataset_frame, group_frame
 from stepladder.training.serialization import Array, receive, send
 
-__all__ = ["Event", "WarmPool", "Worker", "is_here_and_gone", "is_running", "this_owner"]
-
 Event = tuple["Worker", dict[str, Any] | None, dict[str, Array]]
 """Who said it, the header (None when the process has ended) and the arrays."""
 

@@ -19,19 +19,6 @@ from stepladder.errors import InputError
 from stepladder.training.checkpoints import SHARE
 from stepladder.training.history import versions
 
-__all__ = [
-    "AxisChoice",
-    "EngineChoice",
-    "Settings",
-    "cache_folder",
-    "cores",
-    "has_gpu",
-    "keras_backend",
-    "memory",
-    "model_environment",
-    "settings",
-]
-
 EngineChoice = Literal["auto", "population", "fit"]
 AxisChoice = Literal["auto", "one", "map", "vmap"]
 

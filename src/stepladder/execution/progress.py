@@ -9,8 +9,6 @@ from typing import Protocol
 from stepladder.study.study import Study
 from stepladder.trials.trial import Trial, TrialResult
 
-__all__ = ["Progress", "QuietProgress", "RunAnnouncement"]
-
 
 @dataclass(frozen=True)
 class RunAnnouncement:

@@ -25,18 +25,6 @@ from stepladder.training.groups import Group, Stage, groups, macs
 from stepladder.training.messages import read_result, save_final_state
 from stepladder.trials.trial import Trial, TrialResult
 
-__all__ = [
-    "BEAT_SECONDS",
-    "LEASE_SECONDS",
-    "Claims",
-    "Watchdog",
-    "cost",
-    "execute",
-    "forget_dead",
-    "named",
-    "next_group",
-]
-
 
 def cost(group: Group) -> float:
     """How long a group takes beside others of the study, in an arbitrary unit.

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from stepladder.study.recipe import Recipe
 from stepladder.study.search_space import Choice
 
-__all__ = ["Candidate", "Structure", "different"]
-
 Structure = tuple[tuple[str, Choice], ...]
 """Values of the dimensions that select a program, by their names."""
 

@@ -17,16 +17,6 @@ from stepladder.training.groups import Stage, groups
 from stepladder.training.schedules import FORESEEING
 from stepladder.trials.trial import Trial, TrialResult
 
-__all__ = [
-    "Before",
-    "SuccessiveHalving",
-    "Trainer",
-    "goes_on",
-    "survivors",
-    "train_populations",
-    "trial_of",
-]
-
 Before = Mapping[Trial, tuple[Stage, ...]]
 
 

@@ -26,20 +26,6 @@ from stepladder.study.search import Population, populations, rungs
 from stepladder.study.study import Study
 from stepladder.trials.trial import Trial, TrialResult
 
-__all__ = [
-    "Replay",
-    "SearchStatus",
-    "fresh_label",
-    "fresh_trials",
-    "of_run",
-    "plan_search",
-    "populations_of",
-    "prepare_search",
-    "replayed",
-    "search_status",
-    "with_candidates",
-]
-
 _FRESH = 5
 """Fresh replicates of the winner where a study leaves their number open."""
 

@@ -30,19 +30,6 @@ from stepladder.study.search import SEARCH_REPLICATES
 from stepladder.study.search_space import Choice, Dimension, dimensions
 from stepladder.study.study import Study
 
-__all__ = [
-    "HyperparameterSummary",
-    "SearchResult",
-    "choose",
-    "equivalent_candidates",
-    "expected",
-    "luck",
-    "margin_of",
-    "outcomes",
-    "summarize_hyperparameters",
-    "warnings",
-]
-
 
 def margin_of(accuracy: float, examples: int) -> float:
     """How far behind the best a candidate may be and yet be as good, a fraction.

@@ -35,17 +35,6 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
     from optuna.trial import FrozenTrial, Trial, TrialState
 
-__all__ = [
-    "JOURNAL_NAME",
-    "Journal",
-    "OptunaSampler",
-    "has_state",
-    "learns",
-    "points",
-    "reads_dropped",
-    "sampler",
-]
-
 _SHORT = {
     "random": "RandomSampler",
     "tpe": "TPESampler",

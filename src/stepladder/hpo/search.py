@@ -32,8 +32,6 @@ from stepladder.study.study import Study
 from stepladder.training.checkpoints import clear, forget
 from stepladder.trials.trial import Trial, TrialResult
 
-__all__ = ["TrialRunner", "search_study"]
-
 
 @dataclass
 class TrialRunner:

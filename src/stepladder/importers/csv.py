@@ -10,8 +10,6 @@ from pathlib import Path
 from stepladder.errors import InputError
 from stepladder.study.schema import nearest
 
-__all__ = ["COLUMNS", "read_scores"]
-
 COLUMNS = ("arm", "replicate", "score")
 
 _MOST_PROBLEMS = 20

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from stepladder.report.figures import figures_of
     from stepladder.report.figures.base import csv_of, png_of, svg_of
     from stepladder.report.html import as_html, write_html, write_report
-    from stepladder.report.markdown import FORMATS, as_csv, as_json, as_markdown
+    from stepladder.report.json import as_json
+    from stepladder.report.markdown import FORMATS, as_csv, as_markdown
     from stepladder.report.progress import LiveProgress, PlainProgress, for_terminal
     from stepladder.report.terminal import as_text, catalogue_text, results_table
     from stepladder.report.view import view_of

@@ -19,8 +19,6 @@ from stepladder.runs.results import ArmResult, Results
 from stepladder.statistics import MeanInterval, paired_t, welch
 from stepladder.statistics.paired import on_grid, or_none
 
-__all__ = ["Comparison", "comparison_as_html", "comparison_as_markdown", "comparison_of"]
-
 NAME_LENGTH = 60
 VALUE_LENGTH = 80
 MOST_DIFFERENCES = 40

@@ -12,8 +12,6 @@ from stepladder.runs.results import ArmResult, Results
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Kind", "to_frame"]
-
 Kind = Literal["trials", "arms", "epochs"]
 _CURVES = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds")
 

@@ -42,21 +42,8 @@ from stepladder.report.view import finding_lines, view_of
 from stepladder.report.wording import duration, glossary, plural, printable, truncate
 from stepladder.runs.folder import around
 from stepladder.runs.results import Results
-from stepladder.study.study import BUILT_IN_STUDIES, Study
-
-__all__ = [
-    "DrawnFigure",
-    "as_html",
-    "commands_of",
-    "drawn",
-    "rendered",
-    "search_as_html",
-    "study_text",
-    "write_html",
-    "write_plots",
-    "write_report",
-    "write_search",
-]
+from stepladder.study.loading import BUILT_IN_STUDIES
+from stepladder.study.study import Study
 
 NAME_LENGTH = 120
 SHORT_CELL = 24

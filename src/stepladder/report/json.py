@@ -24,17 +24,6 @@ if TYPE_CHECKING:  # a run's results need nothing of a search
     from stepladder.hpo.candidates import Candidate
     from stepladder.hpo.results import HyperparameterSummary, SearchResult
 
-__all__ = [
-    "NEW_IMAGES",
-    "RETRAINED",
-    "as_json",
-    "confound_as_json",
-    "effect_as_json",
-    "estimate_as_json",
-    "finite",
-    "search_as_json",
-]
-
 RETRAINED = "these test images, retrained"
 NEW_IMAGES = "new test images too"
 THESE_NETWORKS = "new images, these networks"

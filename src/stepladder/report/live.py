@@ -18,8 +18,6 @@ from stepladder.report.view import view_of
 from stepladder.report.wording import plural, printable, truncate
 from stepladder.runs.results import Results
 
-__all__ = ["live_html", "runs_html", "search_live_html"]
-
 NAME_LENGTH = 120
 SECONDS = 5
 

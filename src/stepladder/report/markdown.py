@@ -22,22 +22,6 @@ from stepladder.report.wording import Headline, duration, printable
 from stepladder.runs.results import ArmResult, Results
 from stepladder.statistics.results import Effect
 
-__all__ = [
-    "CSV_COLUMNS",
-    "FORMATS",
-    "as_csv",
-    "as_json",
-    "as_markdown",
-    "csv_text",
-    "markdown_finding",
-    "markdown_headline",
-    "markdown_side_table",
-    "markdown_table",
-    "markdown_text",
-    "report_as_markdown",
-    "view_as_markdown",
-]
-
 CSV_COLUMNS = (
     "arm", "compared_with", "technique", "n", "diverged",
     "train_accuracy", "train_ci_low", "train_ci_high",

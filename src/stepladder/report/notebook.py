@@ -13,8 +13,6 @@ from stepladder.report.wording import duration, number, plural, printable, trunc
 from stepladder.runs.results import Results
 from stepladder.trials.trial import Trial, TrialResult
 
-__all__ = ["NotebookProgress", "as_notebook_html", "for_notebook"]
-
 NAME_LENGTH = 60
 SECONDS_BETWEEN = 0.5
 _STYLE = "border-collapse:collapse;font-variant-numeric:tabular-nums;margin:.5em 0;text-align:left"

@@ -33,27 +33,6 @@ from stepladder.statistics.results import Estimate
 from stepladder.store import open_store
 from stepladder.study.study import Study
 
-__all__ = [
-    "LEVELS",
-    "WINNER",
-    "Entry",
-    "Found",
-    "Part",
-    "Smallest",
-    "Weighed",
-    "as_csv",
-    "as_json",
-    "checked",
-    "entries_of_file",
-    "entries_of_results",
-    "entry_of_search",
-    "plots_of",
-    "sentence",
-    "side_table",
-    "smallest",
-    "weigh",
-]
-
 Part = Literal["test", "validation"]
 WINNER = "winner"
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError)

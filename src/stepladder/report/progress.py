@@ -22,17 +22,6 @@ from stepladder.execution.progress import Progress, RunAnnouncement
 from stepladder.report.wording import duration, join_list, number, plural, printable, truncate
 from stepladder.trials.trial import Trial, TrialResult
 
-__all__ = [
-    "ArmTally",
-    "Clock",
-    "LiveProgress",
-    "PlainProgress",
-    "Tally",
-    "about",
-    "announcement",
-    "for_terminal",
-]
-
 
 def announcement(planned: RunAnnouncement) -> str:
     """One line: trials to train and trials found, workers, epochs, and the time if it is known."""

@@ -23,8 +23,6 @@ from stepladder.runs.reproduction import JudgedReading, JudgedRow, Reproduction,
 from stepladder.statistics.intervals import LEAST, Prediction, RowVerdict
 from stepladder.study.confounds import shown
 
-__all__ = ["FORMATS", "HEADS", "TableRow", "TableView", "Told", "as_text", "show", "view_of_table"]
-
 HEADS = ("row", "reported %", "nearest reading", "mean %", "a new run, 95 %", "verdict")
 
 EXCLUDED_SHOWN = 2

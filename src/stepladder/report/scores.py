@@ -25,8 +25,6 @@ from stepladder.report.wording import (
 from stepladder.statistics.results import Effect
 from stepladder.statistics.scores import ScoredArm
 
-__all__ = ["CSV_COLUMNS", "FORMATS", "show", "view_of_scores"]
-
 CSV_COLUMNS = (
     "arm", "compared_with", "n", "diverged", "missing", "score", "ci_low", "ci_high", "effect",
     "effect_ci_low", "effect_ci_high", "p", "p_holm", "p_t", "p_t_holm", "verdict",

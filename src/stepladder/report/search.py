@@ -19,28 +19,6 @@ from stepladder.report.wording import MISSING, duration, number, plural, printab
 from stepladder.study.search import Search
 from stepladder.study.search_space import Choice
 
-__all__ = [
-    "CANDIDATE_HEADS",
-    "LEADING",
-    "NOTES",
-    "as_text",
-    "candidate_row",
-    "candidate_rows",
-    "expected_text",
-    "flat_text",
-    "knob_rows",
-    "luck_text",
-    "mean_of",
-    "params_text",
-    "ranked",
-    "sampling_text",
-    "search_table",
-    "show",
-    "span_text",
-    "subtitle",
-    "value_text",
-]
-
 CANDIDATE_HEADS = ("Candidate", "Validation %", "Replicates", "Epochs", "Drawn")
 LEADING = 12
 """Candidates that a page shows."""

@@ -22,8 +22,6 @@ from stepladder.report.wording import (
 from stepladder.runs.results import Results
 from stepladder.study.recipe import Recipe
 
-__all__ = ["answer", "asked", "unknown"]
-
 NAME_LENGTH = 60
 
 

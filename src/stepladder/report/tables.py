@@ -32,23 +32,6 @@ from stepladder.statistics.results import (
 )
 from stepladder.study.confounds import Confound, shown
 
-__all__ = [
-    "PAIRS_SHOWN",
-    "READOUT_CAPTION",
-    "TUNING_CAPTION",
-    "FormattedNumber",
-    "TextTable",
-    "confound_tables",
-    "ensemble_tables",
-    "other_measures",
-    "readout_tables",
-    "readout_title",
-    "readout_words",
-    "spread_text",
-    "tuning_tables",
-    "tuning_words",
-]
-
 
 @dataclass(frozen=True)
 class TextTable:

@@ -15,8 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from stepladder.report.markdown import markdown_text
-from stepladder.report.tables import TextTable
-from stepladder.report.view import FindingLine, FormattedNumber, Row, View, view_of
+from stepladder.report.tables import FormattedNumber, TextTable
+from stepladder.report.view import FindingLine, Row, View, view_of
 from stepladder.report.wording import (
     MARKS,
     UNDER_NEW_IMAGES,
@@ -30,26 +30,6 @@ from stepladder.report.wording import (
 from stepladder.runs.results import Results
 from stepladder.runs.stored import RunState
 from stepladder.study.techniques import CATALOGUE, Technique
-
-__all__ = [
-    "FILE_WIDTH",
-    "NAME_WIDTH",
-    "VERDICT_STYLES",
-    "HangingIndent",
-    "as_text",
-    "byte_size",
-    "catalogue_text",
-    "console_on",
-    "grid",
-    "plain_text",
-    "results_table",
-    "runs_json",
-    "show",
-    "show_runs",
-    "show_techniques",
-    "show_view",
-    "side_table",
-]
 
 VERDICT_STYLES = {
     "helps": "bold green",

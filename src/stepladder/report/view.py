@@ -28,18 +28,6 @@ from stepladder.report.wording import (
 from stepladder.runs.results import ArmResult, Results
 from stepladder.statistics.results import Effect, Verdict
 
-__all__ = [
-    "FindingLine",
-    "FormattedNumber",
-    "JudgedCells",
-    "Row",
-    "State",
-    "View",
-    "finding_lines",
-    "judged_cells",
-    "view_of",
-]
-
 NAMES_SHOWN = 4
 NAME_LENGTH = 34
 

@@ -12,44 +12,6 @@ from typing import Literal
 from stepladder.runs.results import Results
 from stepladder.statistics.results import Effect, FactorialAnalysis, Verdict
 
-__all__ = [
-    "MARKS",
-    "MINUS",
-    "MISSING",
-    "UNDER_NEW_IMAGES",
-    "Headline",
-    "Judged",
-    "Part",
-    "adaptive_note",
-    "combinations_of",
-    "comparison",
-    "duration",
-    "footnotes",
-    "glossary",
-    "headlines",
-    "headlines_of",
-    "interval_note",
-    "join_list",
-    "ladder_note",
-    "looks_note",
-    "number",
-    "p_value",
-    "parts_of",
-    "plural",
-    "points",
-    "printable",
-    "rate_note",
-    "rule_text",
-    "signed",
-    "status",
-    "subtitle",
-    "truncate",
-    "tuning_note",
-    "undecided",
-    "verdict_note",
-    "verdict_text",
-]
-
 MARKS = {"helps": "▲", "hurts": "▼", "no difference beyond δ": "≈", "not enough replicates": "?"}
 """A sign for each verdict, so that none is told by its colour alone."""
 

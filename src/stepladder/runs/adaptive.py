@@ -15,18 +15,6 @@ from stepladder.study.designs import Arm
 from stepladder.study.study import Study
 from stepladder.trials.trial import Trial, TrialSummary
 
-__all__ = [
-    "ReplicateTargets",
-    "Train",
-    "adaptive_summary",
-    "add_replicates",
-    "compared",
-    "leading",
-    "looks",
-    "of_arms",
-    "replicate_targets",
-]
-
 
 @dataclass(frozen=True)
 class ReplicateTargets:

@@ -17,8 +17,6 @@ from stepladder.study.designs import Arm
 from stepladder.training.messages import kept_final, weights_file
 from stepladder.trials.trial import FinalState, Trial, TrialSummary
 
-__all__ = ["ensembles_of", "findings_of", "probes_of", "unkept"]
-
 _RATE = "learning_rate"
 
 

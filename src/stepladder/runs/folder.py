@@ -20,26 +20,6 @@ from stepladder.study.search import Search
 from stepladder.study.search_space import Params, recipe_of
 from stepladder.study.study import CsvDataset, Study
 
-__all__ = [
-    "CHECKPOINTS_NAME",
-    "REPORT_NAME",
-    "RESULTS_NAME",
-    "SEARCH_NAME",
-    "STORE_NAME",
-    "STUDY_NAME",
-    "WEIGHTS_NAME",
-    "around",
-    "check",
-    "check_holds",
-    "check_own",
-    "finished_search",
-    "replaced",
-    "run_folder",
-    "search_again",
-    "take_row",
-    "write_study",
-]
-
 RESULTS_NAME = "results.json"
 CHECKPOINTS_NAME = "checkpoints"
 SEARCH_NAME = "search.json"

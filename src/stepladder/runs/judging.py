@@ -43,8 +43,6 @@ from stepladder.study.designs import Arm
 from stepladder.study.study import Study
 from stepladder.trials.trial import Score, Trial
 
-__all__ = ["effects_of", "judge"]
-
 Pairs = list[tuple[str, str]]
 Scores = dict[str, list[float]]
 

@@ -19,8 +19,6 @@ from stepladder.training.messages import ENDING
 from stepladder.training.serialization import remove_file
 from stepladder.trials.seeding import NUMERICS_VERSION
 
-__all__ = ["Checked", "address_of", "checked", "tidied"]
-
 
 @dataclass(frozen=True)
 class Checked:

@@ -26,20 +26,6 @@ from stepladder.study.designs import main_of, pair_aliases
 from stepladder.study.study import Study
 from stepladder.trials.trial import History, TrialSummary, correct_matrix
 
-__all__ = [
-    "accuracies",
-    "at_chance",
-    "combined",
-    "differences",
-    "effect_with_images",
-    "estimate_with_images",
-    "leading",
-    "load_summaries",
-    "main_effect_scores",
-    "reached",
-    "readout",
-]
-
 Found = Sequence[TrialSummary | None]
 """One trial a replicate, None where it is not there yet."""
 

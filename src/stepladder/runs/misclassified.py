@@ -12,8 +12,6 @@ from stepladder.data import Dataset
 from stepladder.study.designs import Arm
 from stepladder.trials.trial import TrialResult
 
-__all__ = ["ErrorAnalysis", "Misclassified", "Split", "mistakes_of"]
-
 SHOWN = 24
 EACH_WAY = 12
 

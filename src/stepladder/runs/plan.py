@@ -20,19 +20,6 @@ from stepladder.training.groups import groups, program_key
 from stepladder.trials.trial import Trial
 from stepladder.version import __version__, version_of
 
-__all__ = [
-    "Plan",
-    "RunContext",
-    "cached_epochs",
-    "part_sizes",
-    "plan",
-    "planned",
-    "record_of",
-    "run_context",
-    "seconds_to_train",
-    "trials_of",
-]
-
 _Kind = tuple[Recipe, int | None]
 
 

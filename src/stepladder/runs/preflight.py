@@ -21,16 +21,6 @@ from stepladder.study.recipe import IMAGE_FIELDS, NETWORK_FIELDS, Recipe
 from stepladder.study.study import Study
 from stepladder.training.groups import program_key
 
-__all__ = [
-    "check_code_allowed",
-    "check_possible",
-    "ignored_fields",
-    "inspect_models",
-    "preflight_notes",
-    "underpowered",
-    "weights",
-]
-
 
 def check_possible(study: Study, dataset: Dataset, settings: Settings) -> None:
     """Makes sure that the engine and the dataset can do what the arms of a study ask for.

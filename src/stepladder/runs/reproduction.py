@@ -22,8 +22,6 @@ from stepladder.study.published import Candidate, PublishedTable, Row
 from stepladder.study.recipe import Recipe
 from stepladder.study.techniques import find
 
-__all__ = ["JudgedReading", "JudgedRow", "Reproduction", "RowComparison", "reproduction"]
-
 
 @dataclass(frozen=True)
 class JudgedReading:

@@ -17,8 +17,6 @@ from stepladder.study.study import Study
 from stepladder.study.tuning import Grid
 from stepladder.trials.trial import History
 
-__all__ = ["Adapted", "ArmProbes", "ArmResult", "ArmTuning", "Results", "TriedValues", "Tuned"]
-
 
 @dataclass(frozen=True)
 class TriedValues:

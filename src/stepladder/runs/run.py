@@ -37,17 +37,6 @@ from stepladder.store import Store, StudyRecord, check_place, open_store
 from stepladder.study.study import Study
 from stepladder.training.checkpoints import clear
 
-__all__ = [
-    "Finished",
-    "Trained",
-    "all_is_to_be_trained",
-    "foreseen",
-    "plan_study",
-    "run_study",
-    "train_all",
-    "workers_for",
-]
-
 
 @dataclass(frozen=True)
 class Trained:

@@ -23,17 +23,6 @@ from stepladder.store import Store, StudyRecord, open_store
 from stepladder.study.schema import fingerprint
 from stepladder.study.study import Study
 
-__all__ = [
-    "RunState",
-    "being_trained",
-    "judge_stored",
-    "results_of",
-    "results_so_far",
-    "runs_in",
-    "runs_of",
-    "state_of",
-]
-
 
 def judge_stored(
     study: Study, folder: Path, settings: Settings, command: str, *, store: str | None = None

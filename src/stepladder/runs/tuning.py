@@ -24,8 +24,6 @@ from stepladder.study.tuning import (
 )
 from stepladder.trials.trial import Trial, TrialSummary
 
-__all__ = ["candidates_so_far", "tune", "tuned_arms", "tuned_so_far"]
-
 Values = tuple[float, ...]
 Trials = dict[str, dict[Values, list[Trial]]]
 """The trials of each candidate of each arm."""

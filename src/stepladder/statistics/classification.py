@@ -10,17 +10,6 @@ import numpy.typing as npt
 
 from stepladder.statistics.results import Interval
 
-__all__ = [
-    "BINS",
-    "Answers",
-    "Calibration",
-    "Ensemble",
-    "Pooled",
-    "calibration",
-    "expected_calibration_error",
-    "pooled",
-]
-
 Floats = npt.NDArray[np.floating]
 
 BINS = 15

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["holm"]
-
 
 def holm(p_values: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Holm's step-down adjustment: the chance of any false rejection stays below the level.

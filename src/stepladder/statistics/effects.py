@@ -34,8 +34,6 @@ from stepladder.statistics.results import (
     check_share,
 )
 
-__all__ = ["Judged", "effect", "effect_of", "effects", "evidence", "judge"]
-
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 

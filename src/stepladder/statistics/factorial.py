@@ -24,8 +24,6 @@ from stepladder.statistics.results import (
     check_share,
 )
 
-__all__ = ["factorial"]
-
 Floats = npt.NDArray[np.float64]
 Pairs = tuple[tuple[int, int], ...]
 

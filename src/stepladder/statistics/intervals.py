@@ -15,20 +15,6 @@ from stepladder.errors import InputError
 from stepladder.statistics.paired import paired_t
 from stepladder.statistics.results import Estimate, Interval, as_fractions, check_share
 
-__all__ = [
-    "LEAST",
-    "Finding",
-    "Prediction",
-    "RowVerdict",
-    "WinShare",
-    "estimate",
-    "finding",
-    "new_images",
-    "prediction",
-    "verdict",
-    "win_share",
-]
-
 
 def estimate(values: Sequence[float], confidence: float = 0.95) -> Estimate:
     """The mean of an arm's accuracies and the t interval of that mean.

@@ -14,22 +14,6 @@ from scipy.special import stdtrit
 
 from stepladder.statistics.results import Difference, MeanInterval
 
-__all__ = [
-    "DRAWS",
-    "EXACT_UP_TO",
-    "PairedT",
-    "difference",
-    "on_grid",
-    "one_sign_p",
-    "or_none",
-    "paired_t",
-    "sign_flip",
-    "tost",
-    "unanimous_sign",
-    "unanimous_sign_floor",
-    "welch",
-]
-
 Floats = npt.NDArray[np.float64]
 
 _DECIMALS = 12

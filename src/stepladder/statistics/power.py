@@ -8,8 +8,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-__all__ = ["FEWEST", "MOST", "POWER", "power_of_t", "power_of_tost", "smallest"]
-
 Floats = npt.NDArray[np.float64]
 
 FEWEST = 3

@@ -13,23 +13,6 @@ import numpy.typing as npt
 from stepladder.errors import InputError
 from stepladder.study.schema import did_you_mean
 
-__all__ = [
-    "Difference",
-    "Effect",
-    "Estimate",
-    "FactorialAnalysis",
-    "Interaction",
-    "Interval",
-    "MainEffect",
-    "MeanInterval",
-    "ShapleyShare",
-    "Verdict",
-    "as_fractions",
-    "as_pairs",
-    "check_delta",
-    "check_share",
-]
-
 Verdict = Literal["helps", "hurts", "no difference beyond δ", "not enough replicates"]
 
 

@@ -12,8 +12,6 @@ from stepladder.statistics.intervals import estimate
 from stepladder.statistics.results import Effect, Estimate, check_share
 from stepladder.study.schema import did_you_mean
 
-__all__ = ["ScoredArm", "judge_scores"]
-
 
 @dataclass(frozen=True)
 class ScoredArm:

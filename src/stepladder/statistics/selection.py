@@ -11,23 +11,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-__all__ = [
-    "ExpectedBest",
-    "Importance",
-    "SelectionBias",
-    "adjusted_means",
-    "at_edges",
-    "best",
-    "binned",
-    "chosen_by",
-    "equivalence_set",
-    "expected_best",
-    "importance",
-    "mean_at_chance",
-    "noise_of",
-    "selection_bias",
-]
-
 Floats = npt.NDArray[np.float64]
 
 OUTER, INNER = 400, 40

@@ -13,8 +13,6 @@ from stepladder.statistics.effects import effect_of, evidence, judge
 from stepladder.statistics.paired import unanimous_sign_floor
 from stepladder.statistics.results import Effect, Verdict, as_pairs, check_delta, check_share
 
-__all__ = ["LOOKS", "InterimLook", "adaptive_effects", "levels_of", "looks_of", "replay"]
-
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 

@@ -14,8 +14,6 @@ from stepladder.study.schema import fingerprint
 from stepladder.study.study import Study
 from stepladder.trials.trial import TrialResult, TrialSummary, summarize_trial
 
-__all__ = ["ClaimOwner", "Look", "Store", "StudyRecord", "digest_of"]
-
 
 @dataclass(frozen=True)
 class StudyRecord:

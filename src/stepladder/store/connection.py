@@ -27,20 +27,6 @@ from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 from stepladder.errors import RunError, StepladderError, StoreError
 from stepladder.study.schema import nearest
 
-__all__ = [
-    "BARE",
-    "IN_MEMORY",
-    "WRITES",
-    "Address",
-    "ConnectionLostError",
-    "connect_with_retry",
-    "parse",
-    "readonly_engine",
-    "retry_on_disconnect",
-    "store_engine",
-    "translated_errors",
-]
-
 IN_MEMORY = "a store in memory"
 
 _ACCEPTED = (

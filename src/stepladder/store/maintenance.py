@@ -18,8 +18,6 @@ from stepladder.store.schema import claims, epochs, looks, probes, studies, tria
 from stepladder.store.sql import SqlStore
 from stepladder.store.statements import chunks, insert_new
 
-__all__ = ["Copied", "Examined", "check_store", "copy_store", "vacuum_store"]
-
 _SHOWN = 5
 
 

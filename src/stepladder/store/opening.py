@@ -21,8 +21,6 @@ from stepladder.store.connection import (
 from stepladder.store.schema import REVISIONS, VERSION_TABLE, metadata, studies
 from stepladder.store.sql import SqlStore
 
-__all__ = ["checked", "opened"]
-
 _MAGIC = b"SQLite format 3\0"
 _ELSEWHERE = "name another file for the store"
 

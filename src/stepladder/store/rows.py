@@ -32,31 +32,6 @@ from stepladder.trials.trial import (
     trial_id,
 )
 
-__all__ = [
-    "CURVE_FIELDS",
-    "Epochs",
-    "Row",
-    "check_digest",
-    "check_epochs_digest",
-    "decode_look",
-    "decode_or_raise",
-    "decode_outcome",
-    "decode_probes",
-    "decode_study",
-    "decode_timing",
-    "decode_trial",
-    "digest_of_epochs",
-    "digest_of_row",
-    "encode_probes",
-    "encode_study",
-    "encode_trial",
-    "is_same_study",
-    "stored",
-    "texts",
-    "whole",
-    "with_nan",
-]
-
 Row = Mapping[Any, Any]  # by column
 Decoded = TypeVar("Decoded")
 

@@ -6,19 +6,6 @@ import sqlalchemy as sa
 
 from stepladder.store.rows import CURVE_FIELDS
 
-__all__ = [
-    "REVISIONS",
-    "VERSION_TABLE",
-    "claims",
-    "drivers",
-    "epochs",
-    "looks",
-    "metadata",
-    "probes",
-    "studies",
-    "trials",
-]
-
 REVISIONS = ("0001", "0002", "0003")
 """Every revision, oldest first; kept beside Alembic's files so that opening need not load it."""
 

@@ -45,8 +45,6 @@ from stepladder.store.statements import (
 from stepladder.study.recipe import Recipe
 from stepladder.trials.trial import Probes, TrialResult, TrialSummary
 
-__all__ = ["SqlStore"]
-
 Decoded = TypeVar("Decoded")
 
 

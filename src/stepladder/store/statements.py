@@ -14,20 +14,6 @@ from stepladder.store.rows import CURVE_FIELDS, Epochs, Row, decode_or_raise, de
 from stepladder.store.schema import claims, drivers, epochs, probes, trials
 from stepladder.trials.trial import Probes
 
-__all__ = [
-    "NO_EPOCHS",
-    "beat",
-    "chunks",
-    "claim",
-    "claimed",
-    "dismiss",
-    "epochs_by_id",
-    "every_driver",
-    "insert_new",
-    "now",
-    "probes_by_id",
-]
-
 _CHUNK = 500  # ids in one statement; some builds of SQLite take no more than 999
 
 

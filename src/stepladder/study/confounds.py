@@ -12,8 +12,6 @@ from stepladder.study.recipe import FIELD_ROLES, fields_with
 from stepladder.study.study import Study
 from stepladder.study.techniques import find
 
-__all__ = ["Confound", "confounds", "shown"]
-
 _ELSE = "it may be what makes the difference"
 
 _OF_PARAMETERS = frozenset(fields_with(lambda role: role.decides == "parameters"))

@@ -15,30 +15,6 @@ from stepladder.study.recipe import Recipe
 from stepladder.study.schema import FrozenModel, did_you_mean
 from stepladder.study.techniques import Technique, as_change
 
-__all__ = [
-    "FEWEST_IN_A_FRACTION",
-    "MOST_IN_A_FACTORIAL",
-    "Arm",
-    "Cell",
-    "Design",
-    "ExplicitArm",
-    "Kind",
-    "alternatives",
-    "applied",
-    "arms",
-    "cells",
-    "changed",
-    "every_combination",
-    "factorial_techniques",
-    "fraction",
-    "instead_name",
-    "main_of",
-    "pair_aliases",
-    "runs_of_fraction",
-    "with_cells",
-    "with_technique",
-]
-
 
 @dataclass(frozen=True)
 class Arm:

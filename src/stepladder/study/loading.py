@@ -17,17 +17,6 @@ from stepladder.errors import StudyError
 from stepladder.files import validate_path
 from stepladder.study.schema import FrozenModel, did_you_mean
 
-__all__ = [
-    "BUILT_IN_DATASETS",
-    "BUILT_IN_STUDIES",
-    "BUILT_IN_TABLES",
-    "MODEL_SCHEMA",
-    "ModelFile",
-    "read",
-    "resolve_paths",
-    "set_key",
-]
-
 _BUILT_IN = resources.files("stepladder.study").joinpath("builtin")
 
 _MOST_BYTES = 1_000_000

@@ -25,21 +25,6 @@ from stepladder.study.schema import (
 from stepladder.study.study import DatasetSource, Study, epochs_into_base
 from stepladder.study.techniques import CATALOGUE, Technique, as_change, as_techniques, find
 
-__all__ = [
-    "BUILT_IN_TABLES",
-    "Candidate",
-    "Changes",
-    "Figure",
-    "Protocol",
-    "PublishedTable",
-    "Reading",
-    "Row",
-    "Written",
-    "figure_of",
-    "must_be",
-    "unknown",
-]
-
 _FIGURE = re.compile(r"(~?)\s*(\d+)(?:\.(\d+))?\s*%?")
 
 

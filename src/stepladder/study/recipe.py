@@ -19,28 +19,6 @@ from pydantic_core import PydanticCustomError
 
 from stepladder.study.schema import FrozenModel, list_to_tuple
 
-__all__ = [
-    "DISTORTIONS",
-    "FIELD_ROLES",
-    "IMAGE_FIELDS",
-    "NETWORK_FIELDS",
-    "NONE",
-    "Activation",
-    "Count",
-    "FieldRole",
-    "Initializer",
-    "Limit",
-    "Normalization",
-    "Optimizer",
-    "Recipe",
-    "Scaling",
-    "Schedule",
-    "Share",
-    "Units",
-    "fields_with",
-    "is_on",
-]
-
 Activation = Literal["sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu"]
 Initializer = Literal[
     "random_normal",

@@ -17,19 +17,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from stepladder.errors import StudyError
 
-__all__ = [
-    "FrozenModel",
-    "canonical_json",
-    "did_you_mean",
-    "digest",
-    "duplicate_names",
-    "fingerprint",
-    "list_to_tuple",
-    "nearest",
-    "own_errors",
-    "problems_of",
-]
-
 _inside_another: ContextVar[bool] = ContextVar("_inside_another", default=False)
 
 

@@ -25,16 +25,6 @@ from stepladder.study.search_space import (
     recipe_of,
 )
 
-__all__ = [
-    "QUASI_RANDOM",
-    "SEARCH_REPLICATES",
-    "Population",
-    "Search",
-    "populations",
-    "rungs",
-    "search_problems",
-]
-
 SEARCH_REPLICATES = 2_000_000
 """Number of the first replicate that candidates are tried on: no study's own reaches it."""
 

@@ -13,21 +13,6 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from stepladder.study.recipe import NONE, Recipe
 from stepladder.study.schema import FrozenModel, list_to_tuple
 
-__all__ = [
-    "LAYERS",
-    "UNITS",
-    "Choice",
-    "Dimension",
-    "Parameter",
-    "Params",
-    "as_choice",
-    "dimensions",
-    "draw_values",
-    "is_active",
-    "layer_counts",
-    "recipe_of",
-]
-
 LAYERS, UNITS = "layers", "units"
 """Names that a space may have beside fields of the recipe: together they make `hidden`."""
 

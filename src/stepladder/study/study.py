@@ -31,8 +31,6 @@ from stepladder.study.designs import (
     runs_of_fraction,
 )
 from stepladder.study.loading import (
-    BUILT_IN_DATASETS,
-    BUILT_IN_STUDIES,
     MODEL_SCHEMA,
     ModelFile,
     read,
@@ -44,26 +42,6 @@ from stepladder.study.schema import FrozenModel, did_you_mean, duplicate_names, 
 from stepladder.study.search import Search, search_problems
 from stepladder.study.techniques import Technique, as_techniques
 from stepladder.study.tuning import Tuning, default_grid, grid_problems
-
-__all__ = [
-    "BUILT_IN_DATASETS",
-    "BUILT_IN_STUDIES",
-    "MOST",
-    "REPLICATES_SCHEMA",
-    "CsvDataset",
-    "DatasetSource",
-    "Reported",
-    "Study",
-    "check_explicit_arms",
-    "check_factorial_size",
-    "check_instead_of",
-    "check_model",
-    "check_reported",
-    "collapse_auto_replicates",
-    "epochs_into_base",
-    "expand_auto_replicates",
-    "with_most_in_schema",
-]
 
 
 def epochs_into_base(given: Any) -> Any:  # noqa: ANN401 - whatever the file holds

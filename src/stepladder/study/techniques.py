@@ -10,8 +10,6 @@ from pydantic import Field, field_validator, model_validator
 from stepladder.study.recipe import NONE, Recipe
 from stepladder.study.schema import FrozenModel, did_you_mean
 
-__all__ = ["CATALOGUE", "Technique", "as_change", "as_techniques", "find"]
-
 
 def as_techniques(given: object) -> object:
     """Names as techniques of the catalogue, a list as a tuple; before they are checked."""

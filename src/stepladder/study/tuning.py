@@ -15,17 +15,6 @@ from stepladder.study.recipe import Recipe
 from stepladder.study.schema import FrozenModel, did_you_mean
 from stepladder.study.techniques import Technique
 
-__all__ = [
-    "TUNING_REPLICATES",
-    "Grid",
-    "Tuning",
-    "candidates",
-    "default_grid",
-    "grid_problems",
-    "widen_grid",
-    "with_values",
-]
-
 TUNING_REPLICATES = 1_000_000
 """Number of the first replicate that candidates are tried on: no study's own reaches it."""
 

@@ -30,28 +30,6 @@ from stepladder.study.techniques import Technique
 from stepladder.trials.trial import Trial
 from stepladder.version import __version__
 
-__all__ = [
-    "TINY",
-    "Bench",
-    "Child",
-    "Fit",
-    "Floor",
-    "Steady",
-    "Timing",
-    "Watch",
-    "Work",
-    "as_json",
-    "as_text",
-    "epoch_operations",
-    "evaluation_operations",
-    "fit_times",
-    "measure",
-    "measure_floor",
-    "steady",
-    "training_operations",
-    "trial_epoch_seconds",
-]
-
 _KEPT = 3_000  # bytes of what it wrote to stderr
 
 

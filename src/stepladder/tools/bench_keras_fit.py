@@ -15,8 +15,6 @@ import threading
 import time
 from typing import Any
 
-__all__ = ["main"]
-
 
 def main() -> None:
     """Trains once; seconds are counted from the call of `compile`."""

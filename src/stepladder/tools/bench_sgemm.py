@@ -15,8 +15,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-__all__ = ["main"]
-
 
 def main() -> None:
     """Answers each line `jax` or `numpy` with operations a second."""

@@ -36,17 +36,6 @@ from stepladder.runs.stored import RunState, results_of, results_so_far, runs_in
 from stepladder.store import check_place, is_missing, open_store
 from stepladder.study.study import Study
 
-__all__ = [
-    "Cache",
-    "Guard",
-    "Pages",
-    "Source",
-    "application",
-    "as_address",
-    "key_in",
-    "serve",
-]
-
 
 @dataclass(frozen=True)
 class Source:

@@ -19,8 +19,6 @@ from stepladder.runs.folder import STORE_NAME
 from stepladder.store import open_store
 from stepladder.version import __version__
 
-__all__ = ["Finding", "examine"]
-
 _PACKAGES = ("keras", "jax", "numpy", "scipy", "sqlalchemy", "matplotlib")
 
 

@@ -20,8 +20,6 @@ from stepladder.data.preprocessing import image_sides
 from stepladder.study.recipe import DISTORTIONS, Recipe
 from stepladder.training.dropout import LEVELS, traced_once
 
-__all__ = ["Distort", "distortion"]
-
 Distort = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
 """Of inputs float32 (examples, height * width), two words uint32 and a strength in 0…1."""
 

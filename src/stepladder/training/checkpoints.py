@@ -17,7 +17,6 @@ from stepladder.training.groups import Group, Stage, with_epochs
 from stepladder.training.history import lengthened
 from stepladder.training.schedules import goes_on
 from stepladder.training.serialization import (
-    MAGIC,
     Checkpoint,
     head,
     number,
@@ -27,18 +26,6 @@ from stepladder.training.serialization import (
     write,
 )
 from stepladder.trials.trial import Trial
-
-__all__ = [
-    "MAGIC",
-    "SHARE",
-    "Checkpoint",
-    "Checkpoints",
-    "FinalStateCache",
-    "Keeping",
-    "clear",
-    "forget",
-    "remove",
-]
 
 SHARE = 0.01
 """Of a training's time, what writing its ending may take."""

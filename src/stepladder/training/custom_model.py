@@ -21,19 +21,6 @@ from stepladder.training import keras_models
 from stepladder.training.dropout import Dropout
 from stepladder.trials.seeding import words
 
-__all__ = [
-    "STANDARD",
-    "Build",
-    "Code",
-    "NetworkError",
-    "NetworkRecipe",
-    "UserBuild",
-    "build_seeded",
-    "builder",
-    "inspect",
-    "inspect_models",
-]
-
 Build = Callable[[Any, tuple[int, ...], int], Any]
 """`build(recipe, input_shape, classes)`, which returns a `keras.Model`."""
 

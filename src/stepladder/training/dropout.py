@@ -14,8 +14,6 @@ from typing import Any
 import keras
 import numpy as np
 
-__all__ = ["LEVELS", "Dropout", "traced_once"]
-
 _ROUNDS = 13
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = np.uint32(0x1BD11BDA)

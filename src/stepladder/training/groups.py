@@ -11,23 +11,6 @@ from typing import Literal, NamedTuple
 from stepladder.study.recipe import FIELD_ROLES, Recipe, fields_with
 from stepladder.trials.trial import Trial
 
-__all__ = [
-    "ALONE",
-    "Axis",
-    "Batching",
-    "Group",
-    "GroupKey",
-    "Stage",
-    "evaluated_at_once",
-    "group_key",
-    "groups",
-    "is_lane_number",
-    "macs",
-    "max_lanes",
-    "program_key",
-    "with_epochs",
-]
-
 _OF_A_GROUP = fields_with(lambda role: role.kind == "group")
 """Fields that are numbers or data to a program, and that all lanes of a group share."""
 

@@ -15,17 +15,6 @@ from stepladder.training.serialization import Array
 from stepladder.trials.trial import History, Probes, Score, Trial, TrialResult
 from stepladder.version import version_of
 
-__all__ = [
-    "HistoryRecorder",
-    "Look",
-    "ProbeReading",
-    "curve_arrays",
-    "go_on",
-    "lengthened",
-    "result_of",
-    "versions",
-]
-
 Classes = npt.NDArray[np.integer]
 
 _NOTHING: Classes = np.zeros(0, np.int32)

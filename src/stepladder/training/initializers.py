@@ -18,8 +18,6 @@ from scipy.special import ndtr, ndtri
 
 from stepladder.trials.seeding import generator
 
-__all__ = ["initial_weights"]
-
 Weights = list[npt.NDArray[np.float32]]
 
 _TRUNCATED_DEVIATION = 0.87962566103423978

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stepladder.study.recipe import DISTORTIONS, Recipe
-from stepladder.training.checkpoints import Checkpoint, Checkpoints
+from stepladder.training.checkpoints import Checkpoints
 from stepladder.training.history import HistoryRecorder, curve_arrays, go_on
 from stepladder.training.layer_state import batch_norm_momentum, has_batch_norm
 from stepladder.training.schedules import (
@@ -21,10 +21,8 @@ from stepladder.training.schedules import (
     step_inputs,
     steps_per_epoch,
 )
-from stepladder.training.serialization import Array
+from stepladder.training.serialization import Array, Checkpoint
 from stepladder.trials.trial import Trial
-
-__all__ = ["Average", "Batches", "ResumableFit"]
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]

@@ -26,8 +26,6 @@ from stepladder.training.layer_state import seed_states, start_seeds
 from stepladder.training.schedules import learning_rates, steps_per_epoch
 from stepladder.trials.trial import FinalState, Score, Trial, TrialResult
 
-__all__ = ["FitEngine", "final_of", "prepared"]
-
 
 def final_of(
     model: Any,  # noqa: ANN401 - Keras has no types

@@ -15,8 +15,6 @@ import keras
 
 from stepladder.study.recipe import Recipe
 
-__all__ = ["Layers", "build", "loss", "optimizer"]
-
 _OPTIMIZERS: dict[str, Any] = {
     "sgd": keras.optimizers.SGD,
     "rmsprop": keras.optimizers.RMSprop,

@@ -11,8 +11,6 @@ import keras
 from stepladder.training.probes import without_dropout
 from stepladder.trials.seeding import words
 
-__all__ = ["batch_norm_momentum", "has_batch_norm", "seed_states", "start_seeds"]
-
 
 def has_batch_norm(model: Any) -> bool:  # noqa: ANN401 - Keras has no types
     """Whether a model has batch normalisation."""

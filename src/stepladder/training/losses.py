@@ -12,8 +12,6 @@ from jax.scipy.special import erfinv
 
 from stepladder.training.dropout import LEVELS, traced_once
 
-__all__ = ["classes_of", "cross_entropy", "directions", "local_unsmoothness", "mixed"]
-
 
 def cross_entropy(logits: jax.Array, y: jax.Array, smoothing: jax.Array | None) -> jax.Array:
     """Cross-entropy of each example in nats, shape (examples,), labels smoothed if asked.

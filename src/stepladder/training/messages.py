@@ -17,24 +17,6 @@ from stepladder.training.groups import Batching, Group, Stage
 from stepladder.training.serialization import Array, Checkpoint, Frame, read, write
 from stepladder.trials.trial import FinalState, History, Probes, Score, Trial, TrialResult
 
-__all__ = [
-    "ENDING",
-    "check_frame",
-    "code_header",
-    "dataset_frame",
-    "final_arrays",
-    "group_frame",
-    "kept_final",
-    "read_dataset",
-    "read_final",
-    "read_group",
-    "read_recipes",
-    "read_result",
-    "result_frame",
-    "save_final_state",
-    "weights_file",
-]
-
 ENDING = ".weights"
 
 _LISTS = ("trainable", "statistics")

@@ -15,8 +15,6 @@ import numpy.typing as npt
 from stepladder.training.losses import cross_entropy
 from stepladder.training.schedules import data_order
 
-__all__ = ["PROBED", "Probe", "Reading", "probed_rows", "without_dropout"]
-
 PROBED = 256
 """Training images that a network is looked at on: the cost of one step of 256 an epoch."""
 

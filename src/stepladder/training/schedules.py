@@ -11,18 +11,6 @@ import numpy.typing as npt
 from stepladder.study.recipe import DISTORTIONS, Recipe, fields_with
 from stepladder.trials.seeding import generator
 
-__all__ = [
-    "FORESEEING",
-    "NO_STEP_INPUTS",
-    "StepInputs",
-    "averaging_weights",
-    "data_order",
-    "goes_on",
-    "learning_rates",
-    "step_inputs",
-    "steps_per_epoch",
-]
-
 FORESEEING = fields_with(lambda role: role.needs_end)
 """Shares of a training, which where it ends decides."""
 

@@ -19,22 +19,6 @@ from stepladder.files import atomic_write
 from stepladder.study.schema import fingerprint
 from stepladder.training.groups import Group
 
-__all__ = [
-    "MAGIC",
-    "Array",
-    "Checkpoint",
-    "Frame",
-    "head",
-    "number",
-    "read",
-    "receive",
-    "receive_header",
-    "remove_file",
-    "send",
-    "shared",
-    "write",
-]
-
 Array = npt.NDArray[Any]
 Frame = tuple[dict[str, Any], dict[str, Array]]
 

@@ -28,9 +28,6 @@ from stepladder.training.messages import read_dataset, read_group, read_recipes,
 from stepladder.training.serialization import Frame, receive, send
 from stepladder.trials.trial import TrialResult
 
-__all__ = ["Engine", "engine", "main"]
-
-
 _PR_SET_PDEATHSIG = 1
 
 

@@ -11,8 +11,6 @@ from typing import Literal
 
 import numpy as np
 
-__all__ = ["NUMERICS_VERSION", "Stream", "generator", "words"]
-
 NUMERICS_VERSION = 3
 """Raised whenever the same trial would train to other numbers than before."""
 

@@ -16,22 +16,6 @@ from stepladder.study.schema import canonical_json, digest
 from stepladder.study.search import SEARCH_REPLICATES
 from stepladder.trials.seeding import NUMERICS_VERSION
 
-__all__ = [
-    "Engine",
-    "FinalState",
-    "History",
-    "HistorySummary",
-    "Probes",
-    "Score",
-    "Trial",
-    "TrialResult",
-    "TrialSummary",
-    "constant_prediction",
-    "correct_matrix",
-    "summarize_trial",
-    "trial_id",
-]
-
 
 @dataclass(frozen=True, eq=False)
 class Probes:

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from stepladder.data import Dataset, load
 from stepladder.data.readers import BUILT_IN, read_up_to
 from stepladder.errors import DataError
-from stepladder.study.study import BUILT_IN_DATASETS, CsvDataset
+from stepladder.study.loading import BUILT_IN_DATASETS
+from stepladder.study.study import CsvDataset
 
 # Catalog.
 

@@ -14,8 +14,9 @@ from stepladder.execution.batching import CHUNK, choose_batching, remembered, re
 from stepladder.execution.machine import Settings
 from stepladder.execution.progress import QuietProgress
 from stepladder.runs.plan import cached_epochs, plan
-from stepladder.training.checkpoints import Checkpoint, FinalStateCache
+from stepladder.training.checkpoints import FinalStateCache
 from stepladder.training.groups import ALONE, Batching, groups
+from stepladder.training.serialization import Checkpoint
 from stepladder.trials.trial import Trial
 
 # How replicates are put together: forced, remembered, measured, and never more than fit.

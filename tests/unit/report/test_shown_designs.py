@@ -10,7 +10,8 @@ from example_results import adaptive_results, factorial_results, fair_results, m
 
 from stepladder.report import wording
 from stepladder.report.figures.base import csv_of, png_of, svg_of
-from stepladder.report.markdown import as_json, as_markdown
+from stepladder.report.json import as_json
+from stepladder.report.markdown import as_markdown
 from stepladder.report.tables import PAIRS_SHOWN, readout_tables
 from stepladder.report.terminal import as_text
 from stepladder.report.view import view_of

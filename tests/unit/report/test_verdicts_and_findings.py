@@ -20,7 +20,8 @@ from example_results import (
 )
 
 from stepladder.report.html import as_html
-from stepladder.report.markdown import as_csv, as_json, as_markdown, report_as_markdown
+from stepladder.report.json import as_json
+from stepladder.report.markdown import as_csv, as_markdown, report_as_markdown
 from stepladder.report.terminal import as_text
 from stepladder.report.view import finding_lines, view_of
 from stepladder.statistics.results import Verdict

@@ -18,9 +18,11 @@ from example_results import (
 )
 
 from stepladder.report.html import as_html
-from stepladder.report.markdown import as_json, as_markdown
+from stepladder.report.json import as_json
+from stepladder.report.markdown import as_markdown
+from stepladder.report.tables import FormattedNumber
 from stepladder.report.terminal import as_text
-from stepladder.report.view import FormattedNumber, view_of
+from stepladder.report.view import view_of
 from stepladder.statistics.classification import Ensemble, Pooled
 from stepladder.statistics.results import Interval
 

@@ -3,7 +3,8 @@
 import pytest
 
 from stepladder import PublishedTable, Study, StudyError
-from stepladder.study.published import BUILT_IN_TABLES, figure_of
+from stepladder.study.loading import BUILT_IN_TABLES
+from stepladder.study.published import figure_of
 
 BASE = {"hidden": [6], "activation": "sigmoid", "epochs": 2, "batch_size": 16}
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 
 from stepladder import Recipe, StudyError
-from stepladder.hpo.halving import FORESEEING
 from stepladder.study import recipe
 from stepladder.study.recipe import FIELD_ROLES, FieldRole, fields_with, is_on
 from stepladder.training.groups import is_lane_number, program_key
 from stepladder.training.population.program import Numbers
+from stepladder.training.schedules import FORESEEING
 from stepladder.trials.trial import Trial
 
 # Recipes: strict, frozen, canonical, and changed without being changed.

@@ -3,7 +3,7 @@
 import pytest
 
 from stepladder import Recipe, Study, StudyError, Technique
-from stepladder.study.study import BUILT_IN_STUDIES
+from stepladder.study.loading import BUILT_IN_STUDIES
 
 BASE = {"hidden": [5], "activation": "sigmoid"}
 

@@ -6,8 +6,9 @@ from example_run import Clock
 
 from stepladder.errors import OutputError
 from stepladder.study.recipe import Recipe
-from stepladder.training.checkpoints import MAGIC, Checkpoint, Checkpoints, clear, remove
+from stepladder.training.checkpoints import Checkpoints, clear, remove
 from stepladder.training.groups import Group
+from stepladder.training.serialization import MAGIC, Checkpoint
 from stepladder.trials.trial import Trial
 
 TRIALS = [Trial(Recipe(hidden=[3], learning_rate=r / 10), "d", 10, 0, 0) for r in (1, 2, 3)]

@@ -9,11 +9,12 @@ import pytest
 from trainings import STACKED, bits, stacked, trained
 
 from stepladder.study.recipe import Recipe
-from stepladder.training.checkpoints import Checkpoint, Checkpoints, FinalStateCache
+from stepladder.training.checkpoints import Checkpoints, FinalStateCache
 from stepladder.training.groups import Group, with_epochs
 from stepladder.training.keras_fit import FitEngine
 from stepladder.training.population.engine import PopulationEngine
 from stepladder.training.schedules import goes_on, learning_rates
+from stepladder.training.serialization import Checkpoint
 from stepladder.trials.trial import Trial
 
 VERSIONS = {"jax": "1"}

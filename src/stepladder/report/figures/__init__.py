@@ -14,8 +14,6 @@ from stepladder.report.figures.pareto import pareto_plot
 from stepladder.report.figures.tuning import tuning_plot
 from stepladder.runs.results import Results
 
-__all__ = ["figures_of"]
-
 _MAKERS: tuple[Callable[[Results], Plot | None], ...] = (
     ladder_plot,
     effects_plot,

@@ -16,24 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = [
-    "LINE",
-    "SMALL",
-    "WIDTH",
-    "accuracy_axis",
-    "axes_at",
-    "cost_axis",
-    "effect_axis",
-    "epoch_axis",
-    "is_high",
-    "log_odds_ticks",
-    "plain_rows",
-    "spread_labels",
-    "thin_out",
-    "value_axis",
-    "wrap_text",
-]
-
 Which = Literal["x", "y"]
 
 _TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 80, 90, 95, 98, 99, 99.5, 99.8, 99.9, 99.95, 99.99)

@@ -19,19 +19,6 @@ from stepladder.runs.results import ArmResult, Results
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = [
-    "EVERY_ARM_UP_TO",
-    "Band",
-    "Look",
-    "Panel",
-    "band",
-    "draw_band",
-    "in_front",
-    "look",
-    "name_ends",
-    "panels_of",
-]
-
 
 @dataclass(frozen=True)
 class Band:

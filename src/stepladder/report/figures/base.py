@@ -14,22 +14,6 @@ from stepladder.report.markdown import csv_text
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = [
-    "DARK",
-    "LIGHT",
-    "LINES",
-    "MARKERS",
-    "Plot",
-    "Theme",
-    "csv_of",
-    "dark_colours",
-    "dark_svg_of",
-    "png_of",
-    "settings",
-    "svg_and_png_of",
-    "svg_of",
-]
-
 
 @dataclass(frozen=True)
 class Theme:

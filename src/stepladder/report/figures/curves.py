@@ -36,16 +36,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-__all__ = [
-    "LOG_ODDS",
-    "accuracy_plot",
-    "band_rows",
-    "loss_plot",
-    "seconds_plot",
-    "shade",
-    "validation_plot",
-]
-
 COLUMNS = 3
 MOST_PANELS = 24
 TITLE_WIDTH = 17

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["confusion_plot", "disagreements_plot", "hardest_plot"]
-
 NAME_LENGTH = 60
 MOST_CLASSES = 20
 TOLD = 8

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["factorial_plot", "interactions_plot"]
-
 NAME_LENGTH = 60
 NAME_WIDTH = 24
 LEFT, RIGHT = 1.62, 1.05

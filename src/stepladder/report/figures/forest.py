@@ -30,17 +30,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = [
-    "Bar",
-    "Forest",
-    "Rung",
-    "effects_plot",
-    "forest_of",
-    "forest_plot",
-    "ladder_plot",
-    "rungs_of",
-]
-
 NAME_LENGTH = 60
 NAME_WIDTH = 24  # characters a line
 ENDS_TOLD = 8

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-__all__ = ["Inside", "gradients_plot", "insides_of", "units_plot"]
-
 Floats = npt.NDArray[np.float64]
 
 MOST_COLUMNS = 8

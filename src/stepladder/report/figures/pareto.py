@@ -21,18 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = [
-    "SIZE",
-    "TIME",
-    "Cost",
-    "Point",
-    "Spot",
-    "front_plot",
-    "pareto_plot",
-    "spots",
-    "spots_of",
-]
-
 NAME_LENGTH = 60
 TOLD = 10
 LEFT, RIGHT = 0.52, 1.62

@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["parallel_plot", "plateau_plot", "search_figures", "thinned_plot"]
-
 COLUMNS, MOST_PANELS, MOST_LINES, MOST_AXES = 3, 12, 300, 7
 SLICE_NAME_WIDTH, VALUE_WIDTH = 22, 9
 

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["tuning_plot"]
-
 COLUMNS = 3
 MOST_PANELS = 24
 TITLE_WIDTH = 21

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from stepladder.data import Dataset, affine, split
 from stepladder.data.preprocessing import Prepared
-from stepladder.training.checkpoints import Checkpoint, Keeping
+from stepladder.training.checkpoints import Keeping
 from stepladder.training.custom_model import Build
 from stepladder.training.groups import (
     Axis,
@@ -40,9 +40,8 @@ from stepladder.training.population.resume import (
     stages_of,
 )
 from stepladder.training.population.stacked import StackCompiled, StackedTrainer
+from stepladder.training.serialization import Checkpoint
 from stepladder.trials.trial import FinalState, TrialResult
-
-__all__ = ["PopulationEngine", "attach_final_state", "measured"]
 
 
 def attach_final_state(training: GroupTrainer, results: Sequence[TrialResult]) -> list[TrialResult]:

@@ -16,8 +16,6 @@ from stepladder.training import keras_models
 from stepladder.training.custom_model import Build
 from stepladder.training.dropout import Dropout
 
-__all__ = ["TRANSPOSED_BUILD", "Dense", "Layout"]
-
 _Product = Callable[[jax.Array, jax.Array], jax.Array]
 
 

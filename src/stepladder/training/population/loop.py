@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stepladder.data import Split
-from stepladder.training.checkpoints import Checkpoint, Checkpoints
+from stepladder.training.checkpoints import Checkpoints
 from stepladder.training.groups import GroupKey, evaluated_at_once
 from stepladder.training.history import HistoryRecorder, Look, result_of, versions
 from stepladder.training.initializers import initial_weights
@@ -31,18 +31,8 @@ from stepladder.training.schedules import (
     step_inputs,
     steps_per_epoch,
 )
+from stepladder.training.serialization import Checkpoint
 from stepladder.trials.trial import Score, Trial, TrialResult
-
-__all__ = [
-    "SEGMENT_FLOP",
-    "Compiled",
-    "GroupState",
-    "GroupTrainer",
-    "Indices",
-    "Scored",
-    "compiled_segments",
-    "segment_steps",
-]
 
 SEGMENT_FLOP = 4e11
 """Floating-point operations of a segment: a minute at 7 GFLOP/s, six seconds at 70."""

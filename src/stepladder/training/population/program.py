@@ -29,8 +29,6 @@ from stepladder.training.population.layers import TRANSPOSED_BUILD, Layout
 from stepladder.training.probes import Probe, Reading
 from stepladder.training.schedules import NO_STEP_INPUTS, StepInputs
 
-__all__ = ["Data", "Network", "Numbers", "Program", "Sums", "Weights", "each_lane", "over_lanes"]
-
 
 class Weights(NamedTuple):
     """All that a step changes. Lists of arrays; each but `seeds` has a leading axis of lanes.

@@ -11,14 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
-from stepladder.training.checkpoints import Checkpoint, Checkpoints
+from stepladder.training.checkpoints import Checkpoints
 from stepladder.training.groups import Group, Stage
 from stepladder.training.history import HistoryRecorder, curve_arrays, go_on, lengthened
 from stepladder.training.population.program import Sums, Weights
-from stepladder.training.serialization import Array
+from stepladder.training.serialization import Array, Checkpoint
 from stepladder.trials.trial import Trial
-
-__all__ = ["NO_LANES", "Ends", "Resumable", "kept_ends", "merge_lanes", "split_lanes", "stages_of"]
 
 NO_LANES = "seeds"  # the one part of the weights that all lanes share
 

@@ -25,8 +25,6 @@ from stepladder.training.population.resume import Resumable
 from stepladder.training.probes import Reading
 from stepladder.trials.trial import TrialResult
 
-__all__ = ["StackCompiled", "StackedTrainer"]
-
 
 @dataclass(frozen=True)
 class StackCompiled:
