@@ -20,11 +20,16 @@ VALIDATION = 40
 
 
 @pytest.fixture(scope="session", autouse=True)
-def compiled_once(tmp_path_factory):
-    """Keeps compiled programs for the session: engines of their own need the same ones again."""
+def compiled_once(pytestconfig):
+    """Keeps compiled programs for all processes and later runs: compiling is most of the time.
+
+    `pytest --cache-clear` removes them. JAX names a program by its code, its own version and the
+    device, so that an old one is never taken for a new one.
+    """
     import jax
 
-    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("compiled")))
+    folder = pytestconfig.cache.mkdir("compiled-programs")
+    jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     yield
