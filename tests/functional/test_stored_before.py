@@ -1,0 +1,51 @@
+"""A run folder that revision 84f182e wrote is read and continued.
+
+`tests/fakes/stored_run` holds its study, store and results; the data are those of `place`.
+"""
+
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+STORED = Path(__file__).parents[1] / "fakes" / "stored_run"
+
+
+@pytest.fixture
+def stored(place):
+    """The folder, in the study's place, and what `results.json` said when it was written."""
+    shutil.copytree(STORED, place / "runs" / "small")
+    return (STORED / "results.json").read_text("utf-8")
+
+
+def _without_sentences(value):
+    """Keys, their order, numbers and single words; a sentence may be worded better one day."""
+    if isinstance(value, dict):
+        return [(key, _without_sentences(inner)) for key, inner in value.items()]
+    if isinstance(value, list):
+        return [_without_sentences(inner) for inner in value]
+    return "..." if isinstance(value, str) and " " in value else value
+
+
+def test_it_gives_the_same_results(in_process, stored):
+    code, out, err = in_process("results", "runs/small", "--format", "json")
+    assert (code, err) == (0, "")
+    assert _without_sentences(json.loads(out)) == _without_sentences(json.loads(stored))
+
+
+def test_it_is_continued_and_no_stored_trial_changes(in_process, stored, place):
+    def rows():
+        with sqlite3.connect(place / "runs" / "small" / "stepladder.db") as store:
+            return store.execute("SELECT * FROM trials ORDER BY id").fetchall()
+
+    before = rows()
+    code, _, err = in_process("run", "study.toml", "--replicates", "3", "--workers", "1")
+    assert code == 0, err
+    assert len(before) == 6
+    assert len(rows()) == 9
+    assert set(before) <= set(rows())
+    arms = json.loads((place / "runs" / "small" / "results.json").read_text("utf-8"))["arms"]
+    for arm, old in zip(arms, json.loads(stored)["arms"], strict=True):
+        assert arm["test_accuracy"]["values"][:2] == old["test_accuracy"]["values"]
