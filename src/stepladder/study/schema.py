@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from stepladder.errors import StudyError
+from stepladder.errors import InputError, StudyError
 
 _inside_another: ContextVar[bool] = ContextVar("_inside_another", default=False)
 
@@ -129,6 +129,40 @@ def did_you_mean(name: str, names: Iterable[str], otherwise: str) -> str:
     """Advice for a name that is none of some: the one most like it, or else something to do."""
     near = nearest(name, names)
     return f"did you mean {near!r}?" if near else otherwise
+
+
+def unknown_names(
+    requirement: str, names: Iterable[str], known: Iterable[str], otherwise: str = ""
+) -> list[str]:
+    """Names that nobody knows, a line each: expected, found, what to do.
+
+    Args:
+        requirement: what a name must be, such as `above must name another row`.
+        names: the names to check.
+        known: all names that are allowed.
+        otherwise: advice where no known name is near; the list of them when empty.
+
+    Example:
+        >>> unknown_names("arm must name an arm", ["bas"], ["base", "all"])
+        ["arm must name an arm, found 'bas'; did you mean 'base'?"]
+    """
+    choices = list(known)
+    advice = otherwise or f"the names are {', '.join(choices) or 'none'}"
+    return [
+        f"{requirement}, found {name!r}; {did_you_mean(name, choices, advice)}"
+        for name in names
+        if name not in choices
+    ]
+
+
+def check_name(requirement: str, name: str, known: Iterable[str]) -> None:
+    """Checks that a name is one of some.
+
+    Raises:
+        InputError: if it is not, with the nearest of them.
+    """
+    for problem in unknown_names(requirement, [name], known):
+        raise InputError(problem)
 
 
 def _plain(name: str) -> str:

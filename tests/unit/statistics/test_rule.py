@@ -3,8 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from stepladder.statistics import effect, effects
-from stepladder.statistics.effects import judge
+from stepladder.statistics.effects import effect, effects, judge
 
 HELPS, HURTS = "helps", "hurts"
 NONE, OPEN = "no difference beyond δ", "not enough replicates"
