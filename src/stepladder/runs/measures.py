@@ -16,7 +16,7 @@ from stepladder.statistics.paired import paired_difference
 from stepladder.statistics.results import Difference, Effect, Estimate, FactorialAnalysis, Interval
 from stepladder.statistics.sequential import adaptive_effects, plan_looks
 from stepladder.store import Store
-from stepladder.study.designs import main_of, pair_aliases
+from stepladder.study.designs import main_techniques, pair_aliases
 from stepladder.study.study import Study
 from stepladder.trials.trial import History, TrialSummary, correct_matrix
 
@@ -139,7 +139,7 @@ def combined(study: Study) -> list[str]:
     """The techniques whose combinations a study trains; none for another design."""
     if not study.cells:
         return []
-    return [technique.name for technique in main_of(study.techniques)]
+    return [technique.name for technique in main_techniques(study.techniques)]
 
 
 def main_effect_scores(study: Study, scores: Mapping[str, Sequence[float]]) -> tuple[Scores, Pairs]:

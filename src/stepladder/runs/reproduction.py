@@ -21,7 +21,7 @@ from stepladder.study.confounds import Confound, confounds
 from stepladder.study.designs import Arm
 from stepladder.study.published import Candidate, PublishedTable, Row
 from stepladder.study.recipe import Recipe
-from stepladder.study.techniques import find
+from stepladder.study.techniques import find_technique
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,7 @@ def _without(
 
     None where no such arm has a figure, or where the recipe lacks the technique itself.
     """
-    change = (find(technique) or {}).get("change", {})
+    change = (find_technique(technique) or {}).get("change", {})
     if not _has(recipe, change):
         return None
     found = [each for each in results.arms if each.n > each.diverged
@@ -263,7 +263,7 @@ def _neighbours(results: Results, row: JudgedRow, above: JudgedRow) -> RowCompar
     found = confounds(
         results.study, (there, here), train=results.sizes.get("train"), parameters=weights
     )
-    change = (find(technique) or {}).get("change", {}) if technique else {}
+    change = (find_technique(technique) or {}).get("change", {}) if technique else {}
     named = tuple(
         (field, getattr(there.recipe, field), getattr(here.recipe, field))
         for field in change
