@@ -9,11 +9,9 @@ from functools import cache
 from itertools import combinations
 from typing import Any, Literal
 
-from pydantic import Field
-
 from stepladder.errors import StudyError
 from stepladder.study.recipe import Change, Recipe
-from stepladder.study.schema import FrozenModel, duplicate_names, unknown_names
+from stepladder.study.schema import FrozenModel, duplicate_names, toml_key, unknown_names
 from stepladder.study.techniques import Technique
 
 Design = Literal["ladder", "one_at_a_time", "leave_one_out", "factorial", "fraction", "explicit"]
@@ -39,24 +37,16 @@ class Arm:
 class ExplicitArm(FrozenModel):
     """An arm of the design `explicit`: changes to the base under a name."""
 
-    name: str = Field(
-        min_length=1, max_length=500, description="The arm's name.", examples=["wide"]
-    )
-    change: Change = Field(
-        description="Fields of the base recipe and their new values.",
-        examples=[{"hidden": [200, 200]}],
-    )
-    compared_with: str | None = Field(
-        default=None,
-        description="Name of the arm that it is compared with; the base if left out.",
-        examples=["base"],
-    )
-    technique: str | None = Field(
-        default=None,
-        description="The technique of the catalogue that it is meant to judge: whatever else "
-        "differs between the two arms is named before anything is trained.",
-        examples=["ReLU"],
-    )
+    # fmt: off
+    name: str = toml_key(..., "The arm's name.", "wide", min_length=1, max_length=500)
+    change: Change = toml_key(
+        ..., "Fields of the base recipe and their new values.", {"hidden": [200, 200]})
+    compared_with: str | None = toml_key(
+        None, "Name of the arm that it is compared with; the base if left out.", "base")
+    technique: str | None = toml_key(
+        None, "The technique of the catalogue that it is meant to judge: whatever else differs "
+        "between the two arms is named before anything is trained.", "ReLU")
+    # fmt: on
 
 
 def arms(

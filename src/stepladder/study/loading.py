@@ -11,11 +11,11 @@ from importlib import resources
 from pathlib import Path, PurePosixPath
 from typing import Any, Self, TypeVar
 
-from pydantic import Field, PrivateAttr, field_validator
+from pydantic import PrivateAttr, field_validator
 
 from stepladder.errors import StudyError
 from stepladder.files import validate_path
-from stepladder.study.schema import FrozenModel, did_you_mean
+from stepladder.study.schema import FrozenModel, did_you_mean, toml_key
 
 _MOST_BYTES = 1_000_000
 _EXAMPLE = 'write model = "conv.py:build"'
@@ -32,18 +32,13 @@ class ModelFile(FrozenModel):
             the function's name is none.
     """
 
-    file: str = Field(
-        min_length=1,
-        max_length=500,
-        description="The file, in the study's folder or below it.",
-        examples=["conv.py"],
-    )
-    function: str = Field(
-        min_length=1, max_length=200, description="The function in it.", examples=["build"]
-    )
-    sha256: str = Field(
-        description="SHA-256 of the file's content, as it was when the study was read.",
-    )
+    # fmt: off
+    file: str = toml_key(
+        ..., "The file, in the study's folder or below it.", "conv.py", min_length=1,
+        max_length=500)
+    function: str = toml_key(..., "The function in it.", "build", min_length=1, max_length=200)
+    sha256: str = toml_key(..., "SHA-256 of the file's content, as it was when the study was read.")
+    # fmt: on
     _text: str | None = PrivateAttr(default=None)
 
     @field_validator("file")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, field_validator, model_validator
 
 from stepladder.errors import StudyError
 from stepladder.study.designs import ExplicitArm, apply_techniques
@@ -20,6 +20,7 @@ from stepladder.study.schema import (
     check_name,
     duplicate_names,
     own_errors,
+    toml_key,
     unknown_names,
 )
 from stepladder.study.study import DatasetSource, Study, epochs_into_base
@@ -90,19 +91,18 @@ def parse_figure(reported: object) -> Figure:
     )
 
 
+_Techniques = Annotated[tuple[Technique, ...] | None, BeforeValidator(as_techniques)]
+
+
 class Changes(FrozenModel):
     """What makes a recipe of the table's base: techniques, one on the other, and then fields."""
 
-    techniques: Annotated[tuple[Technique, ...] | None, BeforeValidator(as_techniques)] = Field(
-        default=None,
-        description="Techniques of the catalogue, each on top of the last.",
-        examples=[["He normal", "ReLU"]],
-    )
-    change: Change | None = Field(
-        default=None,
-        description="Fields of the base recipe and their new values.",
-        examples=[{"batch_size": 32}],
-    )
+    # fmt: off
+    techniques: _Techniques = toml_key(
+        None, "Techniques of the catalogue, each on top of the last.", ["He normal", "ReLU"])
+    change: Change | None = toml_key(
+        None, "Fields of the base recipe and their new values.", {"batch_size": 32})
+    # fmt: on
 
     @property
     def declares_recipe(self) -> bool:
@@ -122,26 +122,23 @@ class Changes(FrozenModel):
 class Protocol(FrozenModel):
     """One way in which the whole table may have been trained."""
 
-    name: str = Field(min_length=1, max_length=200, description="Its name.", examples=["batch 32"])
-    change: Change = Field(
-        default_factory=dict,
-        description="Fields of the recipe and their values under it.",
-        examples=[{"batch_size": 32}],
-    )
+    # fmt: off
+    name: str = toml_key(..., "Its name.", "batch 32", min_length=1, max_length=200)
+    change: Change = toml_key(
+        ..., "Fields of the recipe and their values under it.", {"batch_size": 32},
+        default_factory=dict)
+    # fmt: on
 
 
 class Reading(Changes):
     """One recipe that a row may stand for."""
 
-    name: str = Field(
-        default="",
-        max_length=200,
-        description="Its name; the techniques' names when left out.",
-        examples=["on top of the rows above"],
-    )
-    protocols: ListOf[str] = Field(
-        default=(), description="Protocols it is read under; all of them when left out."
-    )
+    # fmt: off
+    name: str = toml_key(
+        "", "Its name; the techniques' names when left out.", "on top of the rows above",
+        max_length=200)
+    protocols: ListOf[str] = toml_key((), "Protocols it is read under; all of them when left out.")
+    # fmt: on
 
     @property
     def label(self) -> str:
@@ -153,34 +150,21 @@ class Reading(Changes):
 class Row(Changes):
     """One line of a published table."""
 
-    name: str = Field(min_length=1, max_length=200, description="Its name.", examples=["ReLU"])
-    reported: Any = Field(
-        description='Test accuracy in percent: a number, or "~92.2" for one that is not exact.',
-        examples=["~92.2"],
-        json_schema_extra={"anyOf": [{"type": "number"}, {"type": "string"}]},
-    )
-    runs: int | None = Field(
-        default=None,
-        ge=1,
-        description="Runs that the figure is the mean of; taken for one where nobody knows.",
-        examples=[1],
-    )
-    technique: str | None = Field(
-        default=None,
-        description="The technique that the row is meant to show; its name's when left out.",
-        examples=["ReLU"],
-    )
-    above: str | None = Field(
-        default=None,
-        description="The row that it is read against; the one above it when left out.",
-        examples=["naive"],
-    )
-    readings: ListOf[Reading] = Field(
-        default=(),
-        alias="reading",
-        max_length=256,
-        description="Recipes that it may stand for, each upon the row's own techniques and change.",
-    )
+    # fmt: off
+    name: str = toml_key(..., "Its name.", "ReLU", min_length=1, max_length=200)
+    reported: Any = toml_key(
+        ..., 'Test accuracy in percent: a number, or "~92.2" for one that is not exact.', "~92.2",
+        json_schema_extra={"anyOf": [{"type": "number"}, {"type": "string"}]})
+    runs: int | None = toml_key(
+        None, "Runs that the figure is the mean of; taken for one where nobody knows.", 1, ge=1)
+    technique: str | None = toml_key(
+        None, "The technique that the row is meant to show; its name's when left out.", "ReLU")
+    above: str | None = toml_key(
+        None, "The row that it is read against; the one above it when left out.", "naive")
+    readings: ListOf[Reading] = toml_key(
+        (), "Recipes that it may stand for, each upon the row's own techniques and change.",
+        alias="reading", max_length=256)
+    # fmt: on
 
     @field_validator("reported", mode="after")
     @classmethod
@@ -265,46 +249,25 @@ class PublishedTable(FrozenModel):
 
     label: ClassVar[str] = "the table"
 
-    name: str = Field(
-        min_length=1, max_length=500, description="The table's name.", examples=["smith-2024"]
-    )
-    source: str = Field(
-        min_length=1, description="Where it was published.", examples=["Smith 2024, table 2"]
-    )
-    dataset: DatasetSource = Field(
-        default="mnist",
-        description="A built-in name, a .npz file, a folder of IDX files, or a CSV table.",
-        examples=["mnist"],
-    )
-    replicates: int = Field(
-        default=5, ge=1, le=100_000, description="Replicates of each reading.", examples=[5]
-    )
-    validation: int | float = Field(
-        default=0.1,
-        description="Validation examples: a number of them, or a share of the training part.",
-        examples=[0.3],
-    )
-    seed: int = Field(
-        default=0, ge=0, lt=2**63, description="What every random draw derives from.", examples=[0]
-    )
-    takes: str = Field(
-        default="",
-        max_length=200,
-        description="How long training it took somebody, and on what: said before, where nothing "
-        "is stored yet that would tell.",
-        examples=["an hour on two cores"],
-    )
-    base: Recipe = Field(description="The recipe that readings change.")
-    protocols: ListOf[Protocol] = Field(
-        default=(),
-        alias="protocol",
-        max_length=64,
-        description="Ways in which the whole table may have been trained; the base's own alone "
-        "when left out.",
-    )
-    rows: ListOf[Row] = Field(
-        default=(), alias="row", max_length=256, description="The table's lines, in its order."
-    )
+    # fmt: off
+    name: str = toml_key(..., "The table's name.", "smith-2024", min_length=1, max_length=500)
+    source: str = toml_key(..., "Where it was published.", "Smith 2024, table 2", min_length=1)
+    dataset: DatasetSource = toml_key(
+        "mnist", "A built-in name, a .npz file, a folder of IDX files, or a CSV table.", "mnist")
+    replicates: int = toml_key(5, "Replicates of each reading.", 5, ge=1, le=100_000)
+    validation: int | float = toml_key(
+        0.1, "Validation examples: a number of them, or a share of the training part.", 0.3)
+    seed: int = toml_key(0, "What every random draw derives from.", 0, ge=0, lt=2**63)
+    takes: str = toml_key(
+        "", "How long training it took somebody, and on what: said before, where nothing is stored "
+        "yet that would tell.", "an hour on two cores", max_length=200)
+    base: Recipe = toml_key(..., "The recipe that readings change.")
+    protocols: ListOf[Protocol] = toml_key(
+        (), "Ways in which the whole table may have been trained; the base's own alone when left "
+        "out.", alias="protocol", max_length=64)
+    rows: ListOf[Row] = toml_key(
+        (), "The table's lines, in its order.", alias="row", max_length=256)
+    # fmt: on
 
     @model_validator(mode="before")
     @classmethod

@@ -18,7 +18,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from stepladder.study.schema import FrozenModel, KeysOf, ListOf
+from stepladder.study.schema import FrozenModel, KeysOf, ListOf, toml_key
 
 Activation = Literal["sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu"]
 Initializer = Literal[
@@ -101,12 +101,11 @@ def _field(
     example: object = None,
     **options: Any,  # noqa: ANN401 - checked by those who take them
 ) -> Any:  # noqa: ANN401 - what pydantic makes a field of
-    """A field with an example; further options are those of `FieldRole` and pydantic's `Field`."""
-    about = {option.name: options.pop(option.name)
-             for option in fields(FieldRole) if option.name in options}  # fmt: skip
-    examples = None if example is None else [example]
-    info = Field(default=default, description=description, examples=examples, **options)
-    info.metadata.append(FieldRole(kind, **about))  # `fields_with` finds it there
+    """A field of the recipe; further options are those of `FieldRole` and pydantic's `Field`."""
+    names = {option.name for option in fields(FieldRole)} & set(options)
+    role = FieldRole(kind, **{name: options.pop(name) for name in names})
+    info = toml_key(default, description, example, **options)
+    info.metadata.append(role)  # `fields_with` finds it there
     return info
 
 

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from functools import cached_property
 from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from stepladder.errors import InputError, StudyError
@@ -93,6 +93,27 @@ def own_errors() -> Iterator[None]:
         yield
     finally:
         _inside_another.reset(token)
+
+
+def toml_key(
+    default: Any,  # noqa: ANN401 - checked by pydantic
+    description: str,
+    example: object = None,
+    **options: Any,  # noqa: ANN401 - those of pydantic's Field
+) -> Any:  # noqa: ANN401 - what pydantic makes a field of
+    """A field of a model that a file can have as a key.
+
+    Such fields are laid out by hand, as tables: the formatter would give each argument a line.
+
+    Args:
+        default: its value when it is left out; `...` where it must be there or is made by
+            `default_factory`.
+        description: what it is, for `stepladder schema` and the documentation.
+        example: a value that errors and the documentation show.
+        options: those of pydantic's `Field`.
+    """
+    examples = None if example is None else [example]
+    return Field(default=default, description=description, examples=examples, **options)
 
 
 def list_to_tuple(value: object) -> object:

@@ -11,11 +11,9 @@ from math import prod
 from random import Random
 from typing import Any, Literal
 
-from pydantic import Field
-
 from stepladder.errors import StudyError
 from stepladder.study.recipe import FIELD_ROLES, Recipe
-from stepladder.study.schema import FrozenModel, unknown_names
+from stepladder.study.schema import FrozenModel, toml_key, unknown_names
 from stepladder.study.search_space import (
     LAYERS,
     UNITS,
@@ -38,72 +36,36 @@ BATCH = 16
 class Search(FrozenModel):
     """A search over a space: candidates are drawn, trained in populations, and thinned out."""
 
-    space: dict[str, Parameter] = Field(
-        description="What is drawn, by field of the recipe; `layers` and `units` make `hidden`.",
-        examples=[{"learning_rate": {"type": "float", "low": 1e-4, "high": 0.1, "log": True}}],
-    )
-    trials: int = Field(
-        default=64, ge=1, le=100_000, description="Candidates that are drawn.", examples=[64]
-    )
-    budget: int | None = Field(
-        default=None,
-        ge=1,
-        description="Epochs of training in all, beyond which no more candidates are drawn.",
-        examples=[500],
-    )
-    sampler: str = Field(
-        default=QUASI_RANDOM,
-        min_length=1,
-        description="quasi-random, random, tpe, gp, cmaes, or the name of a class of "
-        "optuna.samplers.",
-        examples=["tpe"],
-    )
-    startup: int | None = Field(
-        default=None,
-        ge=0,
-        description="Quasi-random candidates before another sampler begins; when absent, one batch "
-        "where the sampler learns from results, else none.",
-        examples=[16],
-    )
-    batch: int | None = Field(
-        default=None,
-        ge=1,
-        le=100_000,
-        description="Candidates asked for at once and trained as one population; 16 when absent, "
-        "all of them where the sampler learns nothing from results.",
-        examples=[16],
-    )
-    per_structure: int = Field(
-        default=1,
-        ge=1,
-        le=64,
-        description="Candidates in a row that share all that selects a program (layers, optimizer, "
-        "batch size, ...) and differ in its numbers, so that they train as lanes of one program.",
-        examples=[4],
-    )
-    pruning: Literal["none", "halving", "hyperband"] = Field(
-        default="halving",
-        description="Whether a population is thinned out while it trains: by successive halving, "
-        "by Hyperband's brackets, or not at all.",
-        examples=["halving"],
-    )
-    least_epochs: int = Field(
-        default=1, ge=1, description="Epochs before a candidate may be dropped.", examples=[1]
-    )
-    reduction: int = Field(
-        default=3, ge=2, le=100, description="One candidate in so many goes on.", examples=[3]
-    )
-    finalists: int = Field(
-        default=4,
-        ge=1,
-        le=1000,
-        description="Candidates at most, of those too close to the best, that are tried again.",
-        examples=[4],
-    )
-    replicates: int = Field(
-        default=3, ge=1, le=1000, description="Replicates that finalists are tried on.",
-        examples=[3],
-    )  # fmt: skip
+    # fmt: off
+    space: dict[str, Parameter] = toml_key(
+        ..., "What is drawn, by field of the recipe; `layers` and `units` make `hidden`.",
+        {"learning_rate": {"type": "float", "low": 1e-4, "high": 0.1, "log": True}})
+    trials: int = toml_key(64, "Candidates that are drawn.", 64, ge=1, le=100_000)
+    budget: int | None = toml_key(
+        None, "Epochs of training in all, beyond which no more candidates are drawn.", 500, ge=1)
+    sampler: str = toml_key(
+        QUASI_RANDOM, "quasi-random, random, tpe, gp, cmaes, or the name of a class of "
+        "optuna.samplers.", "tpe", min_length=1)
+    startup: int | None = toml_key(
+        None, "Quasi-random candidates before another sampler begins; when absent, one batch where "
+        "the sampler learns from results, else none.", 16, ge=0)
+    batch: int | None = toml_key(
+        None, "Candidates asked for at once and trained as one population; 16 when absent, all of "
+        "them where the sampler learns nothing from results.", 16, ge=1, le=100_000)
+    per_structure: int = toml_key(
+        1, "Candidates in a row that share all that selects a program (layers, optimizer, batch "
+        "size, ...) and differ in its numbers, so that they train as lanes of one program.", 4,
+        ge=1, le=64)
+    pruning: Literal["none", "halving", "hyperband"] = toml_key(
+        "halving", "Whether a population is thinned out while it trains: by successive halving, by "
+        "Hyperband's brackets, or not at all.", "halving")
+    least_epochs: int = toml_key(1, "Epochs before a candidate may be dropped.", 1, ge=1)
+    reduction: int = toml_key(3, "One candidate in so many goes on.", 3, ge=2, le=100)
+    finalists: int = toml_key(
+        4, "Candidates at most, of those too close to the best, that are tried again.", 4, ge=1,
+        le=1000)
+    replicates: int = toml_key(3, "Replicates that finalists are tried on.", 3, ge=1, le=1000)
+    # fmt: on
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, field_validator, model_validator
 
 from stepladder.study.recipe import NONE, Recipe
-from stepladder.study.schema import FrozenModel, ListOf
+from stepladder.study.schema import FrozenModel, ListOf, toml_key
 
 LAYERS, UNITS = "layers", "units"
 """Names that a space may have beside fields of the recipe: together they make `hidden`."""
@@ -26,6 +26,9 @@ Params = Mapping[str, Choice]
 def _short_type(name: object) -> object:
     is_long = isinstance(name, str) and name.endswith("Distribution")
     return str(name).removesuffix("Distribution").lower() if is_long else name
+
+
+_Type = Annotated[Literal["float", "int", "categorical"], BeforeValidator(_short_type)]
 
 
 def _as_tuple(value: object) -> tuple[Any, ...]:
@@ -44,33 +47,21 @@ class Parameter(FrozenModel):
         StudyError: if the range is empty, or its keys do not belong to the type.
     """
 
-    type: Annotated[Literal["float", "int", "categorical"], BeforeValidator(_short_type)] = Field(
-        description="float, int or categorical, as Optuna's FloatDistribution, IntDistribution and "
-        "CategoricalDistribution.",
-        examples=["float"],
-    )
-    low: int | float | None = Field(
-        default=None, description="Smallest value of a float or int.", examples=[0.0001]
-    )
-    high: int | float | None = Field(
-        default=None, description="Largest value of a float or int.", examples=[0.1]
-    )
-    log: bool = Field(default=False, description="Whether to draw on a logarithmic scale.")
-    step: int | float | None = Field(
-        default=None, description="Distance between values; any value of a float when absent."
-    )
-    choices: ListOf[Any] = Field(
-        default=(), description="Values of a categorical.", examples=[["sgd", "adam"]]
-    )
-    each: bool = Field(
-        default=False, description="For units: whether every layer has a number of its own."
-    )
-    when: dict[str, Annotated[tuple[Any, ...], BeforeValidator(_as_tuple)]] = Field(
-        default_factory=dict,
-        description="Values of other parameters under which this one is drawn; otherwise the base "
-        "recipe's value is taken.",
-        examples=[{"optimizer": "sgd"}],
-    )
+    # fmt: off
+    type: _Type = toml_key(
+        ..., "float, int or categorical, as Optuna's FloatDistribution, IntDistribution and "
+        "CategoricalDistribution.", "float")
+    low: int | float | None = toml_key(None, "Smallest value of a float or int.", 0.0001)
+    high: int | float | None = toml_key(None, "Largest value of a float or int.", 0.1)
+    log: bool = toml_key(False, "Whether to draw on a logarithmic scale.")
+    step: int | float | None = toml_key(
+        None, "Distance between values; any value of a float when absent.")
+    choices: ListOf[Any] = toml_key((), "Values of a categorical.", ["sgd", "adam"])
+    each: bool = toml_key(False, "For units: whether every layer has a number of its own.")
+    when: dict[str, Annotated[tuple[Any, ...], BeforeValidator(_as_tuple)]] = toml_key(
+        ..., "Values of other parameters under which this one is drawn; otherwise the base "
+        "recipe's value is taken.", {"optimizer": "sgd"}, default_factory=dict)
+    # fmt: on
 
     @field_validator("choices", mode="after")
     @classmethod

@@ -33,7 +33,7 @@ from stepladder.study.designs import (
 )
 from stepladder.study.loading import MODEL_SCHEMA, ModelFile, load_toml
 from stepladder.study.recipe import Recipe
-from stepladder.study.schema import FrozenModel, ListOf, duplicate_names, unknown_names
+from stepladder.study.schema import FrozenModel, ListOf, duplicate_names, toml_key, unknown_names
 from stepladder.study.search import Search, search_problems
 from stepladder.study.techniques import Technique, as_techniques
 from stepladder.study.tuning import Tuning, default_grid, grid_problems
@@ -64,13 +64,9 @@ def epochs_into_base(values: Mapping[str, Any]) -> Mapping[str, Any]:
 class CsvDataset(FrozenModel):
     """A table of examples: one row an example, one column the label, the others its inputs."""
 
-    csv: str = Field(min_length=1, description="The file.", examples=["digits.csv"])
-    label: str = Field(
-        min_length=1, description="The column that holds the label.", examples=["digit"]
-    )
-    test_share: float = Field(
-        gt=0, lt=1, description="Share of the rows kept for the test set.", examples=[0.2]
-    )
+    csv: str = toml_key(..., "The file.", "digits.csv", min_length=1)
+    label: str = toml_key(..., "The column that holds the label.", "digit", min_length=1)
+    test_share: float = toml_key(..., "Share of the rows kept for the test set.", 0.2, gt=0, lt=1)
 
 
 def _tag(given: object) -> str:
@@ -86,13 +82,11 @@ DatasetSource = Annotated[
 class Reported(FrozenModel):
     """Test accuracies that somebody published for a study's arms, shown beside ours."""
 
-    source: str = Field(
-        min_length=1, description="Where they were published.", examples=["Smith 2024, one run"]
-    )
-    test_accuracy: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
-        description="Fraction in 0…1 by technique, or by the base's name.",
-        examples=[{"naive": 0.113}],
-    )
+    # fmt: off
+    source: str = toml_key(..., "Where they were published.", "Smith 2024, one run", min_length=1)
+    test_accuracy: dict[str, Annotated[float, Field(ge=0, le=1)]] = toml_key(
+        ..., "Fraction in 0…1 by technique, or by the base's name.", {"naive": 0.113})
+    # fmt: on
 
 
 MOST = 30
@@ -153,89 +147,47 @@ class Study(FrozenModel):
 
     model_config = ConfigDict(json_schema_extra=_add_most_to_schema)
 
-    name: str = Field(
-        min_length=1, max_length=500, description="The study's name.", examples=["my-study"]
-    )
-    dataset: DatasetSource = Field(
-        default="mnist",
-        description="A built-in name, a .npz file, a folder of IDX files, or a CSV table.",
-        examples=["mnist"],
-    )
-    design: Design = Field(
-        default="ladder",
-        description="How techniques become arms: each on top of the last (ladder), each alone "
-        "on the base (one_at_a_time), all but each (leave_one_out), all combinations (factorial) "
-        "or some of them (fraction), or as [[arm]] tables say (explicit).",
-        examples=["ladder"],
-    )
-    replicates: Annotated[int, WithJsonSchema(REPLICATES_SCHEMA)] = Field(
-        default=5,
-        ge=1,
-        le=100_000,
-        description='Replicates of each arm; "auto" adds them until every verdict is settled.',
-        examples=[5],
-    )
-    adaptive: bool = Field(
-        default=False,
-        description="Whether replicates are the most that are added; said by replicates = "
-        '"auto" with most_replicates.',
-    )
-    tuning: Literal["fixed", "fair"] = Field(
-        default="fixed",
-        description="Whether every arm keeps the base's learning rate, or has its own, tuned.",
-        examples=["fair"],
-    )
-    tune: Tuning | None = Field(default=None, description="How a fair study tunes.")
-    search: Search | None = Field(
-        default=None, description="The space that `stepladder search` draws recipes from."
-    )
-    validation: int | float = Field(
-        default=0.1,
-        description="Validation examples: a number of them, or a share of the training part.",
-        examples=[6000],
-    )
-    seed: int = Field(
-        default=0, ge=0, lt=2**63, description="What every random draw derives from.", examples=[0]
-    )
-    delta: float = Field(
-        default=0.1,
-        gt=0,
-        le=100,
-        description="Percentage points of accuracy below which a difference does not matter.",
-        examples=[0.1],
-    )
-    target: float | None = Field(
-        default=None,
-        gt=0,
-        lt=1,
-        description="Validation accuracy to which epochs and seconds are counted, a fraction.",
-        examples=[0.95],
-    )
-    keep_weights: bool = Field(
-        default=False,
-        description="Whether the final weights of every trial, and the probabilities that they "
-        "give, are kept in the run's folder: for the ensemble of an arm's replicates, and export.",
-        examples=[True],
-    )
-    base_name: str = Field(
-        default="base", min_length=1, max_length=500, description="Name of the base's arm."
-    )
-    base: Recipe = Field(description="The recipe that techniques are added to.")
-    model: Annotated[ModelFile | None, WithJsonSchema(MODEL_SCHEMA)] = Field(
-        default=None,
-        description="A network of your own: a function build(recipe, input_shape, classes) that "
-        "returns a keras.Model. Runs only with --allow-code.",
-        examples=["conv.py:build"],
-    )
-    techniques: Annotated[tuple[Technique, ...], BeforeValidator(as_techniques)] = Field(
-        default=(), alias="technique", max_length=256, description="What is to be judged, in order."
-    )
-    explicit: ListOf[ExplicitArm] = Field(
-        default=(), alias="arm", max_length=1024, description="Arms of the design explicit."
-    )
-    reported: Reported | None = Field(
-        default=None, description="Published figures for the same arms."
-    )
+    # fmt: off
+    name: str = toml_key(..., "The study's name.", "my-study", min_length=1, max_length=500)
+    dataset: DatasetSource = toml_key(
+        "mnist", "A built-in name, a .npz file, a folder of IDX files, or a CSV table.", "mnist")
+    design: Design = toml_key(
+        "ladder", "How techniques become arms: each on top of the last (ladder), each alone on the "
+        "base (one_at_a_time), all but each (leave_one_out), all combinations (factorial) or some "
+        "of them (fraction), or as [[arm]] tables say (explicit).", "ladder")
+    replicates: Annotated[int, WithJsonSchema(REPLICATES_SCHEMA)] = toml_key(
+        5, 'Replicates of each arm; "auto" adds them until every verdict is settled.', 5, ge=1,
+        le=100_000)
+    adaptive: bool = toml_key(
+        False, 'Whether replicates are the most that are added; said by replicates = "auto" with '
+        "most_replicates.")
+    tuning: Literal["fixed", "fair"] = toml_key(
+        "fixed", "Whether every arm keeps the base's learning rate, or has its own, tuned.", "fair")
+    tune: Tuning | None = toml_key(None, "How a fair study tunes.")
+    search: Search | None = toml_key(None, "The space that `stepladder search` draws recipes from.")
+    validation: int | float = toml_key(
+        0.1, "Validation examples: a number of them, or a share of the training part.", 6000)
+    seed: int = toml_key(0, "What every random draw derives from.", 0, ge=0, lt=2**63)
+    delta: float = toml_key(
+        0.1, "Percentage points of accuracy below which a difference does not matter.", 0.1, gt=0,
+        le=100)
+    target: float | None = toml_key(
+        None, "Validation accuracy to which epochs and seconds are counted, a fraction.", 0.95,
+        gt=0, lt=1)
+    keep_weights: bool = toml_key(
+        False, "Whether the final weights of every trial, and the probabilities that they give, "
+        "are kept in the run's folder: for the ensemble of an arm's replicates, and export.", True)
+    base_name: str = toml_key("base", "Name of the base's arm.", min_length=1, max_length=500)
+    base: Recipe = toml_key(..., "The recipe that techniques are added to.")
+    model: Annotated[ModelFile | None, WithJsonSchema(MODEL_SCHEMA)] = toml_key(
+        None, "A network of your own: a function build(recipe, input_shape, classes) that returns "
+        "a keras.Model. Runs only with --allow-code.", "conv.py:build")
+    techniques: Annotated[tuple[Technique, ...], BeforeValidator(as_techniques)] = toml_key(
+        (), "What is to be judged, in order.", alias="technique", max_length=256)
+    explicit: ListOf[ExplicitArm] = toml_key(
+        (), "Arms of the design explicit.", alias="arm", max_length=1024)
+    reported: Reported | None = toml_key(None, "Published figures for the same arms.")
+    # fmt: on
 
     @model_validator(mode="before")
     @classmethod

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import field_validator, model_validator
 
 from stepladder.study.recipe import Change, Recipe
-from stepladder.study.schema import FrozenModel, plain, unknown_names
+from stepladder.study.schema import FrozenModel, plain, toml_key, unknown_names
 
 
 def as_techniques(value: object) -> object:
@@ -27,24 +27,18 @@ class Technique(FrozenModel):
         StudyError: if the name is unknown and has no change, or the change is not valid.
     """
 
-    name: str = Field(
-        min_length=1,
-        max_length=500,
-        description="A name of the catalogue (`stepladder techniques`), or one of your own.",
-        examples=["He normal"],
-    )
-    change: Change = Field(
-        default_factory=dict,
-        description="Fields of the recipe and their new values.",
-        examples=[{"initializer": "he_normal"}],
-    )
-    mends: str = Field(default="", description="The failure that it is meant to mend.")
-    reference: str = Field(default="", description="The paper that it comes from.")
-    instead_of: str | None = Field(
-        default=None,
-        description="The technique whose place it takes, as an arm of its own beside it.",
-        examples=["ReLU"],
-    )
+    # fmt: off
+    name: str = toml_key(
+        ..., "A name of the catalogue (`stepladder techniques`), or one of your own.", "He normal",
+        min_length=1, max_length=500)
+    change: Change = toml_key(
+        ..., "Fields of the recipe and their new values.", {"initializer": "he_normal"},
+        default_factory=dict)
+    mends: str = toml_key("", "The failure that it is meant to mend.")
+    reference: str = toml_key("", "The paper that it comes from.")
+    instead_of: str | None = toml_key(
+        None, "The technique whose place it takes, as an arm of its own beside it.", "ReLU")
+    # fmt: on
 
     @model_validator(mode="before")
     @classmethod

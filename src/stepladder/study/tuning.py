@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field
 from stepladder.errors import StudyError
 from stepladder.study.designs import ExplicitArm
 from stepladder.study.recipe import Recipe
-from stepladder.study.schema import FrozenModel, unknown_names
+from stepladder.study.schema import FrozenModel, toml_key, unknown_names
 from stepladder.study.techniques import Technique
 
 TUNING_REPLICATES = 1_000_000
@@ -31,41 +31,25 @@ def _as_floats(value: object) -> object:
     return tuple(float(item) if type(item) is int else item for item in value)
 
 
+_Number = Annotated[float, Field(allow_inf_nan=False)]
+_Values = Annotated[tuple[_Number, ...], BeforeValidator(_as_floats)]
+
+
 class Tuning(FrozenModel):
     """How nuisance hyperparameters are tuned, the same for every arm."""
 
-    replicates: int = Field(
-        default=2,
-        ge=1,
-        le=1000,
-        description="Replicates that each candidate is tried on; they are not used again.",
-        examples=[2],
-    )
-    epochs: int | None = Field(
-        default=None,
-        ge=1,
-        description="Epochs of each candidate, the same in all arms; the base's when absent.",
-        examples=[10],
-    )
-    widenings: int = Field(
-        default=4,
-        ge=0,
-        le=50,
-        description="How often the grid is widened, for all arms, while an arm's best candidate "
-        "is at its edge.",
-        examples=[4],
-    )
-    grid: dict[
-        str,
-        Annotated[
-            tuple[Annotated[float, Field(allow_inf_nan=False)], ...], BeforeValidator(_as_floats)
-        ],
-    ] = Field(
-        default_factory=dict,
-        description="Values to try by numeric field of the recipe; nine learning rates around the "
-        "base's when absent.",
-        examples=[{"learning_rate": [0.001, 0.01, 0.1]}],
-    )
+    # fmt: off
+    replicates: int = toml_key(
+        2, "Replicates that each candidate is tried on; they are not used again.", 2, ge=1, le=1000)
+    epochs: int | None = toml_key(
+        None, "Epochs of each candidate, the same in all arms; the base's when absent.", 10, ge=1)
+    widenings: int = toml_key(
+        4, "How often the grid is widened, for all arms, while an arm's best candidate is at its "
+        "edge.", 4, ge=0, le=50)
+    grid: dict[str, _Values] = toml_key(
+        ..., "Values to try by numeric field of the recipe; nine learning rates around the base's "
+        "when absent.", {"learning_rate": [0.001, 0.01, 0.1]}, default_factory=dict)
+    # fmt: on
 
 
 def default_grid(base: Recipe) -> dict[str, tuple[float, ...]]:
