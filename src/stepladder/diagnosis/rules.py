@@ -138,8 +138,8 @@ NEAR_GUESSING = 0.98
 """Share of ln(classes) below which a training loss shows that something was learned.
 
 A network that answers with the shares of the classes has a loss of ln(classes) where all classes
-are as frequent, and less where they are not; networks that learn
-nothing end at 1.00 to 1.04 of it in our runs, the slowest one that learned at 0.43.
+are as frequent, and less where they are not. In our runs networks that learn nothing end at 1.00
+to 1.04 of it, the slowest one that learned at 0.43.
 """
 
 SKILL = 0.1
@@ -250,7 +250,7 @@ EXPLODING = 100.0
 """The first layer's gradient in times the last one's, above which it explodes."""
 
 LARGE_GRADIENT = 100.0
-"""Norm of the whole gradient, inputs of size 1, above which it explodes.
+"""Norm of the full gradient, inputs of size 1, above which it explodes.
 
 The mean cross-entropy of inputs of size 1 has a gradient of about 1 at the start and less later;
 our healthy recipes have at most 0.7. Pascanu, Mikolov, Bengio 2013 clip at a few times the usual.
@@ -319,13 +319,13 @@ def exploding_gradients(case: ArmEvidence) -> Finding | None:
 
 
 SATURATED = 0.5
-"""Share of a layer's units that are saturated, from which on it is told.
+"""Share of a layer's units that are saturated, from which on it is a finding.
 
 Our healthy recipes with sigmoid or tanh have none, one with raw pixels has 1.
 """
 
 DEAD = 0.4
-"""Share of a layer's units that are dead, from which on it is told.
+"""Share of a layer's units that are dead, from which on it is a finding.
 
 Of our healthy recipes no layer has more than 0.16, and one at a hundred times the rate has 0.86.
 Lu et al. 2019 (Dying ReLU and initialization) call networks dying whose layers have half or more.
@@ -414,12 +414,12 @@ two of our healthy recipes reach 0.07 and 0.08 by luck.
 """
 
 LOSS_FALL = 0.5
-"""Training loss at the end as a share of that in the best epoch: it must have gone on falling."""
+"""Training loss at the end as a share of that in the best epoch: it must still have fallen."""
 
 
 @_rule
 def overfitting(case: ArmEvidence) -> Finding | None:
-    """Validation loss rises from some epoch on, while training loss goes on falling."""
+    """Validation loss rises from some epoch on, while training loss still falls."""
     signs = case.signs_where(
         lambda summary: (
             summary.last_val_loss >= (1 + LOSS_RISE) * summary.best_val_loss

@@ -80,7 +80,7 @@ def judge(
     where flips are drawn, the t test decides alone once none does as much.
 
     Otherwise within ±delta (`no difference beyond δ`): two one-sided tests, Holm's correction
-    over the same family. Neither is said with fewer than three pairs.
+    over the same family. With fewer than three pairs there is neither.
 
     Args:
         arm: accuracies as fractions, shape (..., comparisons, replicates); the comparisons of

@@ -306,7 +306,7 @@ def judge_row(verdicts: Sequence[FigureVerdict]) -> RowVerdict:
     """The verdict of a row from those of its readings.
 
     Any reading that fits reproduces it. It is not reproduced once every reading is excluded.
-    Otherwise, and without a reading, nothing can be said.
+    Otherwise, and without a reading, the data do not decide.
     """
     if "fits" in verdicts:
         return "reproduced"

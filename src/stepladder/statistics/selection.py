@@ -23,7 +23,7 @@ class SelectionBias:
     Attributes:
         luck: expected excess of the chosen one's accuracy, a fraction.
         plain: the same by a bootstrap that is not nested, which is too low.
-        noise: standard deviation of one replicate beside other candidates' of the same draw.
+        noise: standard deviation of one replicate among candidates of the same draw.
     """
 
     luck: float
@@ -97,11 +97,10 @@ def selection_bias(
 ) -> SelectionBias:
     """The expected excess of a chosen candidate's accuracy, by a nested bootstrap.
 
-    In each world of the bootstrap the accuracies that were found are the truth, noise is drawn
-    upon them, the search's rule chooses, and the excess of what it saw over that truth is noted.
-    Found accuracies lie further apart than true ones, so the mean excess is too small; by how
-    much is seen in worlds within worlds, where the truth is known to be the world's own:
-    luck = 2 · plain - nested.
+    In each world of the bootstrap the accuracies that were found are the truth. Noise is added to
+    them, the search's rule chooses, and the excess of what it saw over that truth is noted.
+    Found accuracies lie further apart than true ones, so the mean excess is too small. Worlds
+    within worlds show by how much, since their truth is known: luck = 2 · plain - nested.
 
     Args:
         accuracies: of each candidate, over the replicates that it has, see `adjusted_means`;
@@ -130,18 +129,18 @@ def selection_bias(
     generator = np.random.default_rng(seed)
 
     def draw_worlds(truth: Floats, count: int) -> tuple[float, Floats]:
-        """Mean excess, and what is found of each candidate, of shape (count, candidates)."""
+        """Mean excess, and what a search sees of each candidate, (count, candidates)."""
         scores = truth[:, None] + generator.choice(pool, (count, len(truth), replicates))
         selection = select(scores, finalists, margin)
         return float((selection.accuracy - truth[selection.chosen]).mean()), selection.level
 
-    plain, found = draw_worlds(truth, _OUTER)
-    nested = math.fsum(draw_worlds(world, _INNER)[0] for world in found) / _OUTER
+    plain, levels = draw_worlds(truth, _OUTER)
+    nested = math.fsum(draw_worlds(world, _INNER)[0] for world in levels) / _OUTER
     return SelectionBias(max(0.0, 2 * plain - nested), plain, spread)
 
 
 def residual_noise(scores: npt.ArrayLike) -> Floats:
-    """Residuals of single replicates beside other candidates' of the same draw.
+    """Residuals of single replicates, compared with other candidates' of the same draw.
 
     x_ij - x̄_i - x̄_j + x̄ over candidates i and replicates j, widened for the means that were
     taken off. What a draw does to all candidates alike favours none of them.

@@ -15,7 +15,6 @@ from stepladder.statistics.results import (
     Bools,
     Effect,
     Floats,
-    Verdict,
     as_pairs,
     check_delta,
     check_share,
@@ -48,7 +47,7 @@ class InterimLook:
 
 
 def plan_looks(most: int, comparisons: int, alpha: float = 0.05) -> tuple[int, ...]:
-    """The numbers of replicates at which a study is looked at, the most last.
+    """The numbers of replicates at which a study is judged, the most last.
 
     The first is the smallest at which differences of one sign could settle a comparison at that
     look's share of the error rate, and no fewer than 5; the others stand between it and the most
@@ -190,18 +189,17 @@ def adaptive_effects(
     beyond = np.arange(first.shape[1]) >= used[:, None]
     last_level = look_levels(looks, alpha)[-1]
     judged = judge(np.where(beyond, np.nan, first), second, delta=delta, alpha=last_level)
+    judged = replace(
+        judged,
+        different=state.different,
+        within=state.within,
+        needed=np.where(state.settled_at > 0, np.nan, judged.needed),
+    )
     by_arm = {
-        arm: _with_verdict(effect_of_row(judged, row, int(used[row])), state, row)
+        arm: replace(
+            effect_of_row(judged, row, int(used[row])),
+            settled_at=int(state.settled_at[row]) or None,
+        )
         for row, (arm, _) in enumerate(pairs)
     }
     return by_arm, state
-
-
-def _with_verdict(effect: Effect, state: InterimLook, row: int) -> Effect:
-    settled_at = int(state.settled_at[row])
-    if not settled_at:
-        return replace(effect, verdict="not enough replicates")
-    verdict: Verdict = "no difference beyond δ"
-    if state.different[row]:
-        verdict = "helps" if effect.mean > 0 else "hurts"
-    return replace(effect, verdict=verdict, replicates_needed=None, settled_at=settled_at)

@@ -85,13 +85,13 @@ def confounds(
     is_tuned = not _OF_STEPS.isdisjoint(study.tuned_fields)  # steps of its own are the point
     arms = study.arms if arms is None else arms
     by_name = {arm.name: arm for arm in arms}
-    found: list[Confound] = []
+    result: list[Confound] = []
     for arm in arms:
         other = by_name.get(arm.compared_with or "")
         if other is None:
             continue
         extra = _extra_fields(arm, other, _judged_fields(study, arm), study.tuned_fields)
-        found += [
+        result += [
             Confound(
                 arm.name, other.name, arm.technique, field, getattr(arm.recipe, field),
                 getattr(other.recipe, field),
@@ -100,9 +100,9 @@ def confounds(
             )
             for field in extra
         ]  # fmt: skip
-        found += [size for size in _size_confounds(arm, other, extra, train, parameters or {})
+        result += [size for size in _size_confounds(arm, other, extra, train, parameters or {})
                   if not (is_tuned and size.what == "optimizer steps")]  # fmt: skip
-    return tuple(found)
+    return tuple(result)
 
 
 def _judged_fields(study: Study, arm: Arm) -> set[str] | None:

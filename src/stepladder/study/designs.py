@@ -81,15 +81,15 @@ def arms(
     """
     start = Arm(base_name, base)
     if design == "explicit":
-        made = _explicit(start, explicit)
+        result = _explicit(start, explicit)
     elif design == "leave_one_out":
-        made = _leave_one_out(start, techniques)
+        result = _leave_one_out(start, techniques)
     elif design in ("factorial", "fraction"):
-        made = _factorial(design, start, techniques)
+        result = _factorial(design, start, techniques)
     else:
-        made = _each_technique(start, techniques, on_top=design == "ladder")
-    _raise_if_any(duplicate_names("arm", [arm.name for arm in made]))
-    return tuple(made)
+        result = _each_technique(start, techniques, on_top=design == "ladder")
+    _raise_if_any(duplicate_names("arm", [arm.name for arm in result]))
+    return tuple(result)
 
 
 def _raise_if_any(problems: list[str]) -> None:
@@ -107,8 +107,8 @@ def _collect(problems: list[str], prefix: str = "") -> Iterator[None]:
 
 
 def _each_technique(base: Arm, techniques: Sequence[Technique], *, on_top: bool) -> list[Arm]:
-    """Each technique on top of the last or on the base; an alternative beside what it replaces."""
-    made, top = [base], base
+    """Each technique on top of the last or on the base; an alternative after what it replaces."""
+    result, top = [base], base
     below: dict[str, Recipe] = {}  # the recipe that each technique was added to
     problems: list[str] = []
     for technique in techniques:
@@ -118,13 +118,13 @@ def _each_technique(base: Arm, techniques: Sequence[Technique], *, on_top: bool)
             recipe = _add_technique(under, technique)
             if replaced:
                 name = _alternative_name(technique)
-                made.append(Arm(name, recipe, f"+ {replaced}", technique.name))
+                result.append(Arm(name, recipe, f"+ {replaced}", technique.name))
                 continue
             below[technique.name] = under
-            made.append(Arm(f"+ {technique.name}", recipe, top.name, technique.name))
-            top = made[-1] if on_top else base
+            result.append(Arm(f"+ {technique.name}", recipe, top.name, technique.name))
+            top = result[-1] if on_top else base
     _raise_if_any(problems)
-    return made
+    return result
 
 
 def _leave_one_out(base: Arm, techniques: Sequence[Technique]) -> list[Arm]:
@@ -133,7 +133,7 @@ def _leave_one_out(base: Arm, techniques: Sequence[Technique]) -> list[Arm]:
     if not main:
         return [base]
     full = Arm("all techniques", apply_techniques(base.recipe, main), base.name)
-    made, problems = [base, full], []
+    result, problems = [base, full], []
     for left_out in main:
         rest = [technique for technique in main if technique is not left_out]
         recipe = apply_techniques(base.recipe, rest)
@@ -142,16 +142,16 @@ def _leave_one_out(base: Arm, techniques: Sequence[Technique]) -> list[Arm]:
                 f"technique {left_out.name!r} must change something where all techniques are, but "
                 "others set the same fields; remove one of them, or write instead_of"
             )
-        made.append(Arm(f"all but {left_out.name}", recipe, full.name, left_out.name))
+        result.append(Arm(f"all but {left_out.name}", recipe, full.name, left_out.name))
     _raise_if_any(problems)
-    return made + _alternatives(base, full, techniques)
+    return result + _alternatives(base, full, techniques)
 
 
 def _explicit(base: Arm, declared: Sequence[ExplicitArm]) -> list[Arm]:
     """Arms as they are declared, each compared with the base or another."""
     names = [base.name, *(arm.name for arm in declared)]
     _raise_if_any(duplicate_names("arm", names))
-    made: list[Arm] = [base]
+    result: list[Arm] = [base]
     problems: list[str] = []
     for arm in declared:
         against = base.name if arm.compared_with is None else arm.compared_with
@@ -159,9 +159,9 @@ def _explicit(base: Arm, declared: Sequence[ExplicitArm]) -> list[Arm]:
         requirement = f"arm {arm.name!r}: compared_with must name another arm"
         problems += unknown_names(requirement, [against], others)
         with _collect(problems, f"arm {arm.name!r}: "):
-            made.append(Arm(arm.name, base.recipe.changed(arm.change), against, arm.technique))
+            result.append(Arm(arm.name, base.recipe.changed(arm.change), against, arm.technique))
     _raise_if_any(problems)
-    return made
+    return result
 
 
 def main_techniques(techniques: Sequence[Technique]) -> list[Technique]:
@@ -208,13 +208,13 @@ def apply_techniques(recipe: Recipe, techniques: Sequence[Technique]) -> Recipe:
 
 def _add_technique(recipe: Recipe, technique: Technique) -> Recipe:
     """A recipe with a technique that must change something in it."""
-    made = apply_techniques(recipe, [technique])
-    if made == recipe:
+    result = apply_techniques(recipe, [technique])
+    if result == recipe:
         raise StudyError(
             f"technique {technique.name!r} must change something, but the recipe it is added to "
             f"has {_short(recipe, technique.change)} already; remove it or change the base"
         )
-    return made
+    return result
 
 
 def _short(recipe: Recipe, change: Mapping[str, Any] | None = None) -> str:
@@ -317,7 +317,7 @@ class Cell:
 
 
 def _factorial(design: str, base: Arm, techniques: Sequence[Technique]) -> list[Arm]:
-    """The combinations, each compared with the base, and alternatives beside all techniques."""
+    """The combinations, each compared with the base, and all techniques with each alternative."""
     by_recipe, _ = _combine(design, base, main_techniques(techniques))
     full = by_recipe[apply_techniques(base.recipe, main_techniques(techniques))]
     return [*by_recipe.values(), *_alternatives(base, full, techniques)]
@@ -357,11 +357,11 @@ def _combine(
         return apply_techniques(recipe_of(combination ^ 1 << last), [main[last]])
 
     arm_of: dict[Recipe, Arm] = {base.recipe: base}
-    found = []
+    result = []
     for combination in (every_combination if design == "factorial" else fraction)(len(main)):
         names = [main[place].name for place in range(len(main)) if combination >> place & 1]
         alone = names[0] if len(names) == 1 else None
         name, recipe = " ".join(f"+ {name}" for name in names), recipe_of(combination)
         arm = arm_of.setdefault(recipe, Arm(name, recipe, base.name, alone))
-        found.append(Cell(combination, arm.name))
-    return arm_of, tuple(found)
+        result.append(Cell(combination, arm.name))
+    return arm_of, tuple(result)

@@ -49,7 +49,7 @@ class ModelFile(FrozenModel):
         if path.is_absolute() or ".." in path.parts or is_strange or path.suffix != ".py":
             raise ValueError(
                 "must be a .py file in the study's folder or below it, named with forward "
-                f"slashes and without '..', found {file!r}; put it beside the study and "
+                f"slashes and without '..', found {file!r}; put it into the study's folder and "
                 f"{_EXAMPLE}"
             )
         return file
@@ -144,7 +144,7 @@ def _read_model(folder: Path, name: str) -> bytes:
         if not real.is_relative_to(folder.resolve()) or not real.is_file():
             raise StudyError(
                 f"model must be a plain file in the study's folder or below it, found {str(path)!r}"
-                f", which is {str(real)!r}; put a copy beside the study"
+                f", which is {str(real)!r}; put a copy into the study's folder"
             )
         with real.open("rb") as stream:
             content = stream.read(_MOST_BYTES + 1)

@@ -24,12 +24,7 @@ from stepladder.study.schema import (
     unknown_names,
 )
 from stepladder.study.study import DatasetSource, Study, epochs_into_base
-from stepladder.study.techniques import (
-    Technique,
-    as_techniques,
-    find_technique,
-    unknown_technique,
-)
+from stepladder.study.techniques import Technique, as_techniques, find_technique, unknown_technique
 
 _FIGURE = re.compile(r"(~?)\s*(\d+)(?:\.(\d+))?\s*%?")
 
@@ -115,8 +110,8 @@ class Changes(FrozenModel):
         Raises:
             StudyError: if it contradicts itself.
         """
-        made = apply_techniques(recipe, self.techniques or ())
-        return made.changed(self.change) if self.change else made
+        result = apply_techniques(recipe, self.techniques or ())
+        return result.changed(self.change) if self.change else result
 
 
 class Protocol(FrozenModel):

@@ -73,7 +73,7 @@ class FieldRole:
         network: whether it describes the network; all others are applied to any network.
         since: the form of recipes that first had it; from the second on it is left out of what is
             written while it has its default, so that older recipes keep their fingerprints.
-        needs: values of other fields beside which any value of it is allowed.
+        needs: values of other fields with which any value of it is allowed.
         distorts: whether it distorts the training images where it is not 0.
         needs_images: whether examples must be images.
         needs_end: whether what it does depends on when the training ends.

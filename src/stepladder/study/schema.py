@@ -214,27 +214,19 @@ def problems_of(error: ValidationError, model: type[BaseModel]) -> list[str]:
 
 
 _EXPECTED = {
-    "greater_than": "be above {gt}",
-    "greater_than_equal": "be at least {ge}",
-    "less_than": "be below {lt}",
-    "less_than_equal": "be at most {le}",
-    "int_type": "be a whole number",
-    "int_from_float": "be a whole number",
-    "float_type": "be a number",
-    "finite_number": "be a finite number",
-    "string_type": "be a text",
+    "greater_than": "be above {gt}", "greater_than_equal": "be at least {ge}",
+    "less_than": "be below {lt}", "less_than_equal": "be at most {le}",
+    "int_type": "be a whole number", "int_from_float": "be a whole number",
+    "float_type": "be a number", "finite_number": "be a finite number",
+    "string_type": "be a text", "bool_type": "be true or false",
     "string_too_short": "have at least {min_length} characters",
     "string_too_long": "have at most {max_length} characters",
-    "bool_type": "be true or false",
-    "tuple_type": "be a list",
-    "list_type": "be a list",
-    "dict_type": "be a table",
-    "model_type": "be a table",
-    "model_attributes_type": "be a table",
-    "literal_error": "be {expected}",
+    "tuple_type": "be a list", "list_type": "be a list",
     "too_short": "have at least {min_length} entries",
     "too_long": "have at most {max_length} entries",
-}
+    "dict_type": "be a table", "model_type": "be a table", "model_attributes_type": "be a table",
+    "literal_error": "be {expected}",
+}  # fmt: skip
 
 
 def _problem(error: dict[str, Any], model: type[BaseModel]) -> str:

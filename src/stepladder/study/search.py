@@ -74,7 +74,7 @@ class Population:
 
     Attributes:
         size: how many.
-        rungs: epochs at which it is thinned out, the last one the whole training.
+        rungs: epochs at which it is thinned out, the last one the end of training.
         reduction: one in so many is trained further at the next rung.
     """
 
@@ -272,7 +272,7 @@ def _value_problems(name: str, space: Mapping[str, Parameter], base: Recipe) -> 
     if parameter.type == "float" and Recipe.model_fields[name].annotation is int:
         return [f"search.space.{name}: {name} is a whole number, found type float; write "
                 'type = "int"']  # fmt: skip
-    # Contradictions with other fields are looked for later, so those have their defaults here.
+    # Contradictions with other fields are checked later, so those have their defaults here.
     defaults = {other: field.default for other, field in Recipe.model_fields.items()}
     plain: dict[str, Any] = {**defaults, "hidden": base.hidden or (1,), "model": base.model}
     for value in values:
@@ -297,7 +297,7 @@ def _contradictions(
                 f"search.space must not contradict itself, found {values}: {error.problems[0]}. "
                 "Draw one of them only `when` the other allows it"
             ]
-    # Where what decides over conditions has too many values to try, nothing is said of them.
+    # Conditions on parameters with too many values to try are not checked.
     deciding = _deciding(drawn)
     grids = [_places(one) if one.name in deciding else _ENDS[:1] for one in drawn]
     if prod(map(len, grids)) > _MOST_TRIED:

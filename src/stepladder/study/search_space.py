@@ -14,7 +14,7 @@ from stepladder.study.recipe import NONE, Recipe
 from stepladder.study.schema import FrozenModel, ListOf, toml_key
 
 LAYERS, UNITS = "layers", "units"
-"""Names that a space may have beside fields of the recipe: together they make `hidden`."""
+"""Names that a space may have besides fields of the recipe: together they make `hidden`."""
 
 Choice = bool | int | float | str | None
 """A value as a sampler has it; a list of units is its text, such as "128-64"."""
@@ -174,8 +174,8 @@ class Dimension:
 def dimensions(space: Mapping[str, Parameter], base: Recipe) -> tuple[Dimension, ...]:
     """The dimensions of a space, conditions before what depends on them.
 
-    `units` with `each` is one dimension a layer, of which as many are drawn as there are layers:
-    those of the base where the space does not draw their number.
+    `units` with `each` is one dimension a layer, for the layers that the space draws or, where it
+    draws no number of them, for those of the base.
 
     Raises:
         ValueError: if conditions depend on each other in a circle.
@@ -207,12 +207,12 @@ def _dimensions_of(name: str, space: Mapping[str, Parameter], base: Recipe) -> l
     if name != UNITS or not parameter.each:
         return [Dimension(name, parameter, when)]
     counts = layer_counts(space[LAYERS]) if LAYERS in space else (len(base.hidden),)
-    made = []
+    layers = []
     for layer in range(1, max(counts) + 1):
         deep_enough = {LAYERS: tuple(count for count in counts if count >= layer)}
         conditions = {**when, **deep_enough} if LAYERS in space else when
-        made.append(Dimension(f"{UNITS}_{layer}", parameter, conditions))
-    return made
+        layers.append(Dimension(f"{UNITS}_{layer}", parameter, conditions))
+    return layers
 
 
 def layer_counts(layers: Parameter) -> tuple[int, ...]:

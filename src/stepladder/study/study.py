@@ -69,8 +69,8 @@ class CsvDataset(FrozenModel):
     test_share: float = toml_key(..., "Share of the rows kept for the test set.", 0.2, gt=0, lt=1)
 
 
-def _tag(given: object) -> str:
-    return "-csv" if isinstance(given, CsvDataset | Mapping) else "-name"
+def _tag(value: object) -> str:
+    return "-csv" if isinstance(value, CsvDataset | Mapping) else "-name"
 
 
 DatasetSource = Annotated[
@@ -198,13 +198,13 @@ class Study(FrozenModel):
 
     @field_validator("validation", mode="plain")
     @classmethod
-    def _number_or_share(cls, given: object) -> int | float:
-        is_number = isinstance(given, int) and not isinstance(given, bool) and given >= 1
-        if is_number or (isinstance(given, float) and 0 < given < 1):
-            return cast("int | float", given)
+    def _number_or_share(cls, value: object) -> int | float:
+        is_number = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+        if is_number or (isinstance(value, float) and 0 < value < 1):
+            return cast("int | float", value)
         raise ValueError(
             "must be a number of examples, 1 or more, or a share between 0 and 1, "
-            f"found {given!r}; write a value such as validation = 6000"
+            f"found {value!r}; write a value such as validation = 6000"
         )
 
     @model_validator(mode="after")

@@ -42,20 +42,20 @@ class Technique(FrozenModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _complete(cls, given: Any) -> Any:  # noqa: ANN401 - whatever the file holds
-        if isinstance(given, str):
-            given = {"name": given}
-        if not isinstance(given, dict) or not isinstance(given.get("name"), str):
-            return given
-        entry = find_technique(given["name"])
-        if entry is not None and not given.get("change"):
-            return {**entry, **{key: value for key, value in given.items() if key != "change"}}
-        return given
+    def _complete(cls, values: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+        if isinstance(values, str):
+            values = {"name": values}
+        if not isinstance(values, dict) or not isinstance(values.get("name"), str):
+            return values
+        entry = find_technique(values["name"])
+        if entry is not None and not values.get("change"):
+            return {**entry, **{key: value for key, value in values.items() if key != "change"}}
+        return values
 
     @field_validator("change", mode="after")
     @classmethod
     def _check_change(cls, change: dict[str, Any]) -> dict[str, Any]:
-        # Fields are checked alone here, upon a recipe in which each of them is allowed; whether
+        # Fields are checked alone here, on a recipe in which each of them is allowed; whether
         # they agree with the rest of an arm is checked when the arm is made.
         with_momentum = change.get("optimizer", "sgd") in ("sgd", "rmsprop")
         Recipe(**{"hidden": [1], "momentum": 0.5 if with_momentum else 0.0, **change})
