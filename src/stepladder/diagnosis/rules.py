@@ -286,8 +286,8 @@ def vanishing_gradients(case: ArmEvidence) -> Finding | None:
         technique = "He normal"
     return _finding(
         case, signs, "vanishing_gradients", "gradients vanish on their way down",
-        f"the first layer's is {factor} smaller than the last layer's, the inputs' size "
-        f"taken out (with it, norms of {first:.1e} and {last:.1e} in the middle epoch); "
+        f"the first layer's is {factor} smaller than the last layer's for inputs of size 1 "
+        f"(for these inputs the norms are {first:.1e} and {last:.1e} in the middle epoch); "
         "the first layers hardly learn",
         advice="use an activation that does not saturate, with the initialiser made for it",
         technique=technique,
