@@ -116,10 +116,7 @@ def verdict_p_values(
 ) -> tuple[Floats, Floats]:
     """The p-values that verdicts rest on, before any family is corrected for.
 
-    Args:
-        arm: accuracies as fractions, shape (..., comparisons, replicates).
-        other: the same of the arms compared with.
-        delta: percentage points below which a difference does not matter, above 0.
+    The arguments are those of `judge`.
 
     Returns:
         Of "the arms are equal" and of "the difference is delta or more"; NaN with fewer than
@@ -178,30 +175,6 @@ def _needed(
     return np.where(np.isfinite(needed), needed, np.nan)
 
 
-def effect(
-    arm: Sequence[float], other: Sequence[float], *, delta: float = 0.1, alpha: float = 0.05
-) -> Effect:
-    """The effect of one arm against another, a family of one comparison.
-
-    Args:
-        arm: accuracies as fractions in 0…1, index = replicate; NaN is one that diverged.
-        other: those of the arm compared with; in a shorter list the last replicates are missing.
-        delta: percentage points below which a difference does not matter.
-        alpha: chance of a false verdict, between 0 and 1.
-
-    Raises:
-        InputError: if a score is not a number or outside 0…1, delta is not above 0, or alpha
-            is not between 0 and 1.
-
-    Example:
-        >>> result = effect([0.96, 0.97, 0.95, 0.96], [0.11, 0.12, 0.10, 0.11])
-        >>> f"{result.mean:.1f} points: {result.verdict}"
-        '85.0 points: helps'
-    """
-    scores = {"arm": arm, "other": other}
-    return effects(scores, [("arm", "other")], delta=delta, alpha=alpha)["arm"]
-
-
 def effects(
     scores: Mapping[str, Sequence[float]],
     pairs: Sequence[tuple[str, str]],
@@ -234,9 +207,10 @@ def effects(
             arm is judged twice, delta is not above 0, or alpha is not between 0 and 1.
 
     Example:
-        >>> scores = {"base": [0.1, 0.1, 0.1], "Adam": [0.9, 0.91, 0.92]}
-        >>> effects(scores, [("Adam", "base")])["Adam"].pairs
-        3
+        >>> scores = {"base": [0.11, 0.12, 0.10, 0.11], "Adam": [0.96, 0.97, 0.95, 0.96]}
+        >>> adam = effects(scores, [("Adam", "base")])["Adam"]
+        >>> f"{adam.mean:.1f} points: {adam.verdict}"
+        '85.0 points: helps'
     """
     check_delta(delta)
     check_share(alpha, "alpha", 0.05)

@@ -1,4 +1,8 @@
-"""Tests of paired scores: t, equivalence, sign flips, unanimous sign; Welch for unpaired ones."""
+"""Tests of paired scores: t, equivalence, sign flips, unanimous sign; Welch for unpaired ones.
+
+Where nothing else is said, differences have the shape (..., replicates), NaN where a pair is
+missing, and a result has one entry a row, of shape (...).
+"""
 
 from __future__ import annotations
 
@@ -52,11 +56,8 @@ def paired_t(differences: npt.ArrayLike, confidence: float = 0.95) -> PairedT:
     no width and p is 0, or 1 where they are 0.
 
     Args:
-        differences: shape (..., replicates); NaN is a pair that is missing.
+        differences: see above.
         confidence: share of intervals that hold the true mean, between 0 and 1.
-
-    Returns:
-        One result for each row.
 
     Reference:
         Student 1908, "The probable error of a mean", Biometrika 6.
@@ -93,12 +94,12 @@ def tost(differences: npt.ArrayLike, delta: float) -> Floats:
     p is the larger of the p-values of "the mean is at most -delta" and "at least +delta".
 
     Args:
-        differences: shape (..., replicates); NaN is a pair that is missing.
+        differences: see above.
         delta: half the width of what does not matter, above 0, in the differences' unit.
 
     Returns:
-        One p-value for each row; NaN with fewer than two pairs. Without spread it is 0 where the
-        mean is within ±delta and 1 where it is not.
+        p-values; NaN with fewer than two pairs. Without spread p is 0 where the mean is within
+        ±delta and 1 where it is not.
 
     Reference:
         Schuirmann 1987, "A comparison of the two one-sided tests procedure and the power
@@ -191,12 +192,9 @@ def sign_flip(differences: npt.ArrayLike) -> Floats:
     of at most 2^10 sums; above, 19,999 are drawn from a generator with a fixed seed and
     p = (1 + as extreme) / (1 + drawn).
 
-    Args:
-        differences: shape (..., replicates); NaN is a pair that is missing.
-
     Returns:
-        One p-value for each row; NaN without a pair. It depends on nothing but the row's own
-        values: not on their order, on all signs turned, or on the other rows.
+        p-values; NaN without a pair. They depend on nothing but the row's own values: not on their
+        order, on all signs turned, or on the other rows.
 
     Reference:
         Fisher 1935, "The Design of Experiments", §21; Phipson & Smyth 2010, "Permutation
@@ -269,14 +267,7 @@ def _drawn_signs(pairs: int) -> Floats:
 
 
 def unanimous_sign(differences: Floats) -> Bools:
-    """Whether all differences of a row are above 0, or all below.
-
-    Args:
-        differences: shape (..., replicates); NaN is a pair that is missing.
-
-    Returns:
-        One answer for each row; no for a row without pairs.
-    """
+    """Whether all differences of a row are above 0, or all below; no for a row without pairs."""
     missing = np.isnan(differences)
     alike = (missing | (differences > 0)).all(-1) | (missing | (differences < 0)).all(-1)
     return np.asarray(alike & ~missing.all(-1))
@@ -290,12 +281,6 @@ def unanimous_sign_floor(pairs: npt.ArrayLike) -> Floats:
     no three of them are joined all round, so Motzkin and Straus' theorem bounds the chance of
     drawing two that are joined. All n equal it, up or down, with chance at most 2 / 4^n. The
     sign-flip test does not use that the arms are two draws, and ends at 2 / 2^n.
-
-    Args:
-        pairs: n, 1 or more, any shape.
-
-    Returns:
-        One number for each n.
 
     Reference:
         Motzkin & Straus 1965, "Maxima for graphs and a new proof of a theorem of Turán",
@@ -315,10 +300,7 @@ def one_sign_p(pairs: npt.ArrayLike, p_t: npt.ArrayLike) -> Floats:
 
     Args:
         pairs: n, 1 or more, any shape.
-        p_t: two-sided p-value of the paired t test.
-
-    Returns:
-        One p-value for each row, NaN where `p_t` is.
+        p_t: two-sided p-value of the paired t test; where it is NaN, so is the result.
     """
     return np.asarray(np.maximum(2.0 * np.asarray(p_t, np.float64), unanimous_sign_floor(pairs)))
 

@@ -1,4 +1,8 @@
-"""How many replicates would settle a verdict, at the mean and spread seen so far."""
+"""How many replicates would settle a verdict, at the mean and spread seen so far.
+
+The arguments of powers broadcast: pairs n, 2 or more; the true mean difference; the true standard
+deviation of differences, its spread, above 0; the level of the test, after any correction.
+"""
 
 from __future__ import annotations
 
@@ -29,15 +33,6 @@ def power_of_t(
     P(|T| > t*) for T noncentral t with n - 1 degrees of freedom and noncentrality
     √n |mean| / spread.
 
-    Args:
-        pairs: n, 2 or more.
-        mean: the true mean difference.
-        spread: the true standard deviation of differences, above 0.
-        level: of the test, after any correction.
-
-    Returns:
-        Power in 0…1; all arguments broadcast.
-
     Reference:
         Cohen 1988, "Statistical Power Analysis for the Behavioral Sciences", chapter 2.
 
@@ -58,21 +53,11 @@ def power_of_tost(
     delta: float,
     level: npt.ArrayLike,
 ) -> Floats:
-    """Chance that two one-sided t tests find the mean within ±delta.
+    """Chance that two one-sided t tests, each at the level, find the mean within ±delta.
 
     The usual approximation from two noncentral t distributions,
     max(0, P(T_upper ≤ -t*) - P(T_lower ≤ t*)), which is exact but for the chance that the spread
     is so large that no mean could pass.
-
-    Args:
-        pairs: n, 2 or more.
-        mean: the true mean difference.
-        spread: the true standard deviation of differences, above 0.
-        delta: half the width of what does not matter.
-        level: of each one-sided test, after any correction.
-
-    Returns:
-        Power in 0…1; all arguments broadcast.
 
     Reference:
         Phillips 1990, "Power of the two one-sided tests procedure in bioequivalence", Journal of

@@ -165,9 +165,8 @@ def adaptive_effects(
     all that it has; stopping does not correct them.
 
     Args:
-        scores: accuracies as fractions in 0…1 by arm, as far as the arm has replicates; NaN is
-            one that diverged.
-        pairs: names of an arm and of the arm it is compared with; an arm is judged once.
+        scores: as for `effects`, as far as each arm has replicates.
+        pairs: as for `effects`, like the arguments below.
         looks: numbers of replicates at which verdicts are given.
         delta: percentage points below which a difference does not matter.
         alpha: chance in a study of a false `helps` or `hurts`.

@@ -46,7 +46,7 @@ class Confound:
     @property
     def text(self) -> str:
         """It in a sentence or two."""
-        beyond = f" beyond {self.technique}" if self.technique and not self.by_technique else ""
+        beyond = f" beyond {self.technique}" if self.technique else ""
         if self.by_technique:
             beyond = f" with {self.technique or 'the change'}"
         return (

@@ -328,14 +328,7 @@ def cells(
 ) -> tuple[Cell, ...]:
     """The combinations of a factorial or its fraction; none for another design.
 
-    Args:
-        design: how techniques are combined.
-        base_name: the name of the base's arm.
-        base: the recipe that techniques are added to.
-        techniques: what is judged; alternatives are in no combination.
-
-    Raises:
-        StudyError: as for `arms`.
+    The arguments and errors are those of `arms`. Alternatives are in no combination.
     """
     if design not in ("factorial", "fraction"):
         return ()

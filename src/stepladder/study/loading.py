@@ -151,19 +151,15 @@ def _read_model(folder: Path, name: str) -> bytes:
         content.decode()
     except (OSError, RuntimeError) as error:  # RuntimeError: a ring of links
         reason = getattr(error, "strerror", None) or str(error)
-        raise StudyError(
-            f"model must be a file that can be read, found {str(path)!r}: {reason}; check its name"
-        ) from None
+        problem = f"a file that can be read, found {str(path)!r}: {reason}; check its name"
     except UnicodeDecodeError:
-        raise StudyError(
-            f"model must be a Python file in UTF-8, found other bytes in {str(path)!r}; convert it"
-        ) from None
-    if len(content) > _MOST_BYTES:
-        raise StudyError(
-            f"model must be a file of at most {_MOST_BYTES:,} bytes, found a larger one at "
-            f"{str(path)!r}; keep data out of it"
-        )
-    return content
+        problem = f"a Python file in UTF-8, found other bytes in {str(path)!r}; convert it"
+    else:
+        if len(content) <= _MOST_BYTES:
+            return content
+        problem = (f"a file of at most {_MOST_BYTES:,} bytes, found a larger one at "
+                   f"{str(path)!r}; keep data out of it")  # fmt: skip
+    raise StudyError(f"model must be {problem}")
 
 
 MODEL_SCHEMA = {

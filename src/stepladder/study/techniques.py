@@ -90,6 +90,10 @@ _DEAD = "units that answer 0 to every input and never learn again"
 _SLOW = "slow progress along flat directions at one learning rate for all weights"
 _ILL_SCALED = "activations whose scale drifts from layer to layer, so that early layers stall"
 _OVERFIT = "overfitting: training accuracy far above validation accuracy"
+_FADES = "signals that fade layer by layer under ReLU and its kin"
+_FADES_OR_GROWS = "signals and gradients that fade or grow layer by layer under tanh"
+_NOISE = "noise around the optimum at a learning rate that never falls"
+_EFFICIENT = "LeCun, Bottou, Orr, Müller 1998, Efficient BackProp"
 _TOO_FEW = "too few images: a network that knows only the shapes it has seen"
 
 _TABLE: list[tuple[str, dict[str, Any], str, str]] = [
@@ -97,23 +101,18 @@ _TABLE: list[tuple[str, dict[str, Any], str, str]] = [
     # initialisers
     ("plain normal", {"initializer": "random_normal"},
      "nothing: the naive starting point, deviation 0.05 in every layer", "Keras `RandomNormal`"),
-    ("He normal", {"initializer": "he_normal"},
-     "signals that fade layer by layer under ReLU and its kin",
+    ("He normal", {"initializer": "he_normal"}, _FADES,
      "He, Zhang, Ren, Sun 2015, arXiv:1502.01852"),
-    ("He uniform", {"initializer": "he_uniform"},
-     "signals that fade layer by layer under ReLU and its kin",
+    ("He uniform", {"initializer": "he_uniform"}, _FADES,
      "He, Zhang, Ren, Sun 2015, arXiv:1502.01852"),
-    ("Glorot normal", {"initializer": "glorot_normal"},
-     "signals and gradients that fade or grow layer by layer under tanh",
+    ("Glorot normal", {"initializer": "glorot_normal"}, _FADES_OR_GROWS,
      "Glorot, Bengio 2010, AISTATS"),
-    ("Glorot uniform", {"initializer": "glorot_uniform"},
-     "signals and gradients that fade or grow layer by layer under tanh",
+    ("Glorot uniform", {"initializer": "glorot_uniform"}, _FADES_OR_GROWS,
      "Glorot, Bengio 2010, AISTATS"),
     ("LeCun normal", {"initializer": "lecun_normal"},
-     "signals whose variance leaves 1, which SELU relies on",
-     "LeCun, Bottou, Orr, Müller 1998, Efficient BackProp"),
+     "signals whose variance leaves 1, which SELU relies on", _EFFICIENT),
     ("LeCun uniform", {"initializer": "lecun_uniform"}, "signals whose variance leaves 1",
-     "LeCun, Bottou, Orr, Müller 1998, Efficient BackProp"),
+     _EFFICIENT),
     ("orthogonal", {"initializer": "orthogonal"},
      "gradients that shrink in some directions and grow in others",
      "Saxe, McClelland, Ganguli 2014, arXiv:1312.6120"),
@@ -122,7 +121,7 @@ _TABLE: list[tuple[str, dict[str, Any], str, str]] = [
      "nothing: the historical activation, kept for comparison",
      "Rumelhart, Hinton, Williams 1986, Nature 323"),
     ("tanh", {"activation": "tanh"}, "the sigmoid's mean of 0.5, which slows the next layer",
-     "LeCun, Bottou, Orr, Müller 1998, Efficient BackProp"),
+     _EFFICIENT),
     ("ReLU", {"activation": "relu"}, _SATURATES,
      "Nair, Hinton 2010, ICML; Glorot, Bordes, Bengio 2011, AISTATS"),
     ("leaky ReLU", {"activation": "leaky_relu"}, _DEAD, "Maas, Hannun, Ng 2013, ICML workshop"),
@@ -188,11 +187,9 @@ _TABLE: list[tuple[str, dict[str, Any], str, str]] = [
      "slants of handwriting, which a network has to learn one by one",
      "LeCun, Bottou, Bengio, Haffner 1998, Proceedings of the IEEE 86"),
     # schedules
-    ("step schedule", {"schedule": "step", "decay_epochs": 10, "decay_rate": 0.1},
-     "noise around the optimum at a learning rate that never falls",
+    ("step schedule", {"schedule": "step", "decay_epochs": 10, "decay_rate": 0.1}, _NOISE,
      "Bottou, Curtis, Nocedal 2018, SIAM Review 60"),
-    ("cosine schedule", {"schedule": "cosine"},
-     "noise around the optimum at a learning rate that never falls",
+    ("cosine schedule", {"schedule": "cosine"}, _NOISE,
      "Loshchilov, Hutter 2017, arXiv:1608.03983"),
     ("warm-up and cosine", {"schedule": "cosine", "warmup": 0.1},
      "first steps that are too long for weights that are still random",
@@ -204,10 +201,9 @@ _TABLE: list[tuple[str, dict[str, Any], str, str]] = [
     ("raw inputs", {"scaling": "none"}, "nothing: pixels 0…255 as they come, kept for comparison",
      ""),
     ("unit inputs", {"scaling": "unit"}, "inputs so large that units saturate or steps overshoot",
-     "LeCun, Bottou, Orr, Müller 1998, Efficient BackProp"),
+     _EFFICIENT),
     ("standardised inputs", {"scaling": "standardised"},
-     "inputs with a mean far from 0, which couple the weights of a unit",
-     "LeCun, Bottou, Orr, Müller 1998, Efficient BackProp"),
+     "inputs with a mean far from 0, which couple the weights of a unit", _EFFICIENT),
 ]  # fmt: skip
 
 _ENTRIES: dict[str, dict[str, Any]] = {

@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 import pytest
+from one_effect import effect
 from scipy import optimize, stats
 
-from stepladder.statistics.effects import effect
 from stepladder.statistics.intervals import win_share
 from stepladder.statistics.paired import paired_difference, welch
 

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from one_effect import effect
 from scipy import stats
 
 from stepladder.errors import InputError
 from stepladder.statistics.corrections import holm
-from stepladder.statistics.effects import effect, effects
+from stepladder.statistics.effects import effects
 from stepladder.statistics.intervals import estimate
 from stepladder.statistics.paired import sign_flip
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from one_effect import effect
 from scipy import stats
 
 from stepladder.statistics.corrections import holm
-from stepladder.statistics.effects import effect, effects
+from stepladder.statistics.effects import effects
 from stepladder.statistics.intervals import estimate, win_share
 from stepladder.statistics.paired import sign_flip, tost
 from stepladder.statistics.power import power_of_t
