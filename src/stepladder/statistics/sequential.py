@@ -166,7 +166,7 @@ def adaptive_effects(
 
     Args:
         scores: as for `effects`, as far as each arm has replicates.
-        pairs: as for `effects`, like the arguments below.
+        pairs: as for `effects`.
         looks: numbers of replicates at which verdicts are given.
         delta: percentage points below which a difference does not matter.
         alpha: chance in a study of a false `helps` or `hurts`.

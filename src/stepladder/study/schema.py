@@ -265,7 +265,8 @@ def _fields_at(model: type[BaseModel] | None, steps: Iterable[object]) -> dict[s
     for step in steps:
         if model is not None and not isinstance(step, int):
             info = _fields_of(model).get(str(step)) or model.model_fields.get(str(step))
-            model = info and _model_in(info)
+            models = _models_in(info.annotation, info.metadata) if info else []
+            model = models[0] if models else None
     return _fields_of(model) if model else {}
 
 
@@ -273,18 +274,14 @@ def _fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
     return {info.alias or name: info for name, info in model.model_fields.items()}
 
 
-def _model_in(info: FieldInfo) -> type[BaseModel] | None:
-    """The model of a field's values or of their keys."""
-    models = [kind for kind in _types_in(info.annotation) if issubclass(kind, BaseModel)]
-    models += [about.model for about in info.metadata if isinstance(about, KeysOf)]
-    return models[0] if models else None
-
-
-def _types_in(annotation: object) -> list[type]:
-    inner = getattr(annotation, "__args__", None)
-    if inner:
-        return [kind for argument in inner for kind in _types_in(argument)]
-    return [annotation] if isinstance(annotation, type) else []
+def _models_in(annotation: object, metadata: Iterable[object] = ()) -> list[type[BaseModel]]:
+    """The models of a field's values, or of their keys."""
+    about = [*metadata, *getattr(annotation, "__metadata__", ())]
+    models = [item.model for item in about if isinstance(item, KeysOf)]
+    inner = getattr(annotation, "__args__", ())
+    if not inner and isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        models.append(annotation)
+    return models + [model for argument in inner for model in _models_in(argument)]
 
 
 def _advice(model: type[BaseModel], steps: list[Any]) -> str:

@@ -246,8 +246,8 @@ def _condition_problems(name: str, space: Mapping[str, Parameter]) -> list[str]:
                             "another one")  # fmt: skip
         elif not allowed or not all(_can_be(value, space[other]) for value in allowed):
             problems.append(
-                f"{path} must be values that {other} can have, found {list(allowed)}; with these "
-                "it is never true, or not always when it should be"
+                f"{path} must be values that {other} can have, found {list(allowed)}; with others "
+                "it is never true: remove them"
             )
     return problems
 
