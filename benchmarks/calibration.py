@@ -15,9 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize
 
-from stepladder.statistics import paired_t
 from stepladder.statistics.effects import judge
-from stepladder.statistics.paired import one_sign_p, unanimous_sign_floor
+from stepladder.statistics.paired import one_sign_p, paired_t, unanimous_sign_floor
 
 Floats = npt.NDArray[np.float64]
 Draw = Callable[[np.random.Generator, tuple[int, ...]], Floats]

@@ -14,8 +14,10 @@ from scipy import stats
 from scipy.special import ndtr
 
 from calibration import ALPHA, DRAWS
-from stepladder.statistics import factorial, new_images, paired_t, prediction, win_share
-from stepladder.statistics.sequential import looks_of, replay
+from stepladder.statistics.factorial import factorial
+from stepladder.statistics.intervals import new_images_interval, predict_mean, win_share
+from stepladder.statistics.paired import paired_t
+from stepladder.statistics.sequential import plan_looks, replay
 
 Floats = npt.NDArray[np.float64]
 
@@ -59,7 +61,7 @@ def images(studies: int) -> None:
             held = retrained = 0
             for _ in range(studies):
                 ours, theirs = _answers(generator, n, 1_000, luck, own, gain)
-                found = new_images(ours, theirs)
+                found = new_images_interval(ours, theirs)
                 t = paired_t(ours.mean(axis=1) - theirs.mean(axis=1))
                 held += found is not None and found.low <= truth <= found.high
                 retrained += bool(t.ci_low <= truth <= t.ci_high)
@@ -91,7 +93,7 @@ def false_looks(studies: int) -> None:
     for name, draw in DRAWS.items():
         shares = []
         for most, arms in cells:
-            looks = looks_of(most, arms - 1)
+            looks = plan_looks(most, arms - 1)
             scores = draw(np.random.default_rng((13, arms, most)), (studies, arms, most))
             called = [replay(each[1:], each[:-1], looks, delta=0.1).different.any()
                       for each in scores]  # fmt: skip
@@ -103,7 +105,7 @@ def saved(studies: int) -> None:
     """What looks save and cost: replicates used, verdicts right, and the bias of stopping."""
     print("\nAdaptive, two arms, at most 20: replicates used, called helps, error of the effect")
     print("gain / spread  replicates  helps %  fixed at 20, helps %  coverage %  bias in spreads")
-    looks = looks_of(20, 1)
+    looks = plan_looks(20, 1)
     for ratio in (0.0, 0.3, 0.5, 1.0, 1.5, 2.0, 4.0):
         generator = np.random.default_rng((14, int(10 * ratio)))
         used, helps, fixed, held, errors = [], 0, 0, 0, []
@@ -168,7 +170,9 @@ def predictions(studies: int) -> None:
         cells = []
         for n in numbers:
             scores = draw(np.random.default_rng((16, n)), (studies, 1, n + 1))[:, 0]
-            held = [prediction(each[:-1].tolist()).reaches(float(each[-1]), 0.0) for each in scores]
+            held = [
+                predict_mean(each[:-1].tolist()).reaches(float(each[-1]), 0.0) for each in scores
+            ]
             cells.append(100 * np.mean(held))
         print(f"{name:34}" + "".join(f"{cell:8.1f}" for cell in cells))
 

@@ -9,7 +9,8 @@ import time
 
 import numpy as np
 
-from stepladder.statistics import effects, factorial
+from stepladder.statistics.effects import effects
+from stepladder.statistics.factorial import factorial
 
 ARMS = 1_000
 

@@ -16,7 +16,7 @@ import numpy as np
 
 import stepladder
 from stepladder.statistics.effects import judge
-from stepladder.statistics.sequential import looks_of, replay
+from stepladder.statistics.sequential import plan_looks, replay
 
 LABELS = {"different": "helps or hurts", "within": "no difference beyond 0.1"}
 
@@ -49,7 +49,7 @@ def main() -> None:
     for field, label in LABELS.items():
         share = 100 * getattr(judged, field).mean()
         print(f"{asked.studies} studies, n = {each}: {label} in {share:.1f} %")
-    looks = looks_of(each, 1)
+    looks = plan_looks(each, 1)
     called = [replay(one[:1], one[1:], looks, delta=0.1).different.any() for one in scores]
     print(
         f"the same, adaptive with looks at {looks}: helps or hurts in {100 * np.mean(called):.1f} %"

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from stepladder.statistics import paired_t
+from stepladder.statistics.paired import paired_t
 
 ENDS = ("mean", "ci_low", "ci_high")
 

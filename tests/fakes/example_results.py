@@ -11,7 +11,7 @@ from stepladder.diagnosis.findings import Finding
 from stepladder.runs.misclassified import ErrorAnalysis, Misclassified, Split
 from stepladder.runs.preflight import underpowered
 from stepladder.runs.results import Adapted, ArmTuning, Results, TriedValues, Tuned
-from stepladder.statistics import factorial
+from stepladder.statistics.factorial import factorial
 from stepladder.study.confounds import confounds
 from stepladder.study.designs import pair_aliases
 from stepladder.study.recipe import Recipe

@@ -7,7 +7,7 @@ import numpy as np
 from stepladder.hpo import results
 from stepladder.hpo.candidates import Candidate
 from stepladder.hpo.results import SearchResult
-from stepladder.statistics import estimate
+from stepladder.statistics.intervals import estimate
 from stepladder.study.search_space import dimensions, draw_values, recipe_of
 from stepladder.study.study import Study
 

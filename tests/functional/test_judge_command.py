@@ -153,7 +153,7 @@ def test_one_arm_is_only_shown(judge):
         (b"arm,replicate,score\n\xff\xfe,0,0.5\n", (), "must be a text in UTF-8"),
         ('arm,replicate,score\n"a,0,0.5\n', (), "must be CSV"),
         (csv_of(GOOD), ("--against", "bettter"), "did you mean 'better'?"),
-        (csv_of(GOOD), ("--against", "zzz"), "the arms are plain, better, same"),
+        (csv_of(GOOD), ("--against", "zzz"), "the names are plain, better, same"),
         (csv_of(GOOD), ("--delta", "0"), "delta must be percentage points above 0"),
         (csv_of(GOOD), ("--delta", "-1"), "delta must be percentage points above 0"),
         (csv_of(GOOD), ("--chance", "1.5"), "chance must be between 0 and 1"),

@@ -31,7 +31,8 @@ from stepladder.runs.plan import RunContext, run_context, trials_of
 from stepladder.runs.plan import planned as plan_of
 from stepladder.runs.run import workers_for
 from stepladder.runs.tuning import tuned_arms, tuned_so_far
-from stepladder.statistics import Estimate, estimate
+from stepladder.statistics.intervals import estimate
+from stepladder.statistics.results import Estimate
 from stepladder.store import Store, StudyRecord, open_store
 from stepladder.study.loading import ModelFile
 from stepladder.study.recipe import Recipe

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from stepladder.study.recipe import Recipe
 from stepladder.trials.trial import History, HistorySummary, Probes, Score
@@ -30,7 +29,7 @@ class Replicate:
         train: score of the final weights on the training images, without dropout.
         validation: score on the validation part.
         test: score on the test part.
-        signs: what its epochs come to, or None where that was not kept.
+        signs: summary of its epochs, or None where that was not stored.
     """
 
     diverged: int | None
@@ -75,25 +74,23 @@ class ArmEvidence:
     @property
     def alive(self) -> tuple[Replicate, ...]:
         """Replicates that did not diverge."""
-        return tuple(each for each in self.replicates if each.diverged is None)
+        return tuple(one for one in self.replicates if one.diverged is None)
 
     @property
     def chance(self) -> float:
         """The accuracy of guessing."""
         return 1 / len(self.classes)
 
-    @property
-    def signs(self) -> tuple[HistorySummary, ...]:
-        """The signs of the replicates that did not diverge, as far as they are known."""
-        return tuple(each.signs for each in self.alive if each.signs is not None)
+    def signs_where(
+        self, condition: Callable[[HistorySummary], bool]
+    ) -> tuple[HistorySummary, ...]:
+        """Summaries of replicates that did not diverge for which a condition is true.
 
-    def those(self, holds: Callable[[HistorySummary], bool]) -> tuple[HistorySummary, ...]:
-        """Signs for which something holds, if it does for at least half of them; else none.
-
-        What is seen in a few replicates alone is luck, and told by the figures.
+        None of them if it is true for fewer than half: a few replicates may show it by chance.
         """
-        found = tuple(each for each in self.signs if holds(each))
-        return found if 2 * len(found) >= len(self.signs) else ()
+        known = [one.signs for one in self.alive if one.signs is not None]
+        chosen = tuple(filter(condition, known))
+        return chosen if 2 * len(chosen) >= len(known) else ()
 
 
 @dataclass(frozen=True)
@@ -102,13 +99,17 @@ class Finding:
 
     Attributes:
         code: which rule found it, such as `dead_units`.
-        title: what is wrong, in words that fit every arm of which it is found.
+        title: what is wrong, in words that fit every arm that has it.
         where: when and in how many replicates, such as " in 3 of 5 replicates", or "".
-        detail: the numbers that say so, in words, or "".
+        detail: the numbers that show it, in words, or "".
         advice: what to do about it, in words.
-        technique: the catalogue's technique that mends it, or None where none does.
+        technique: the catalogue's technique that fixes it, or None where none does.
         evidence: the numbers by name.
         replicates: how many replicates show it.
+
+    Example:
+        >>> Finding("diverged", "diverged", " in epoch 3", "", "clip", None, {}, 1).text
+        'diverged in epoch 3'
     """
 
     code: str
@@ -126,26 +127,20 @@ class Finding:
         return f"{self.title}{self.where}{': ' if self.detail else ''}{self.detail}"
 
 
-def replicate_count(some: int, every: int) -> str:
-    """As in "diverged in 3 of 5 replicates", its last five words; "" where it is all of them."""
-    return "" if some == every else f" in {some} of {every} replicates"
+def replicate_count(some: int, total: int) -> str:
+    """The last words of "diverged in 3 of 5 replicates"; "" where it is all of them."""
+    return "" if some == total else f" in {some} of {total} replicates"
 
 
 def format_factor(factor: float) -> str:
-    """A factor of 1 or more as one reads it aloud: "12 times", "1,400 times"."""
+    """A factor of 1 or more with two digits: "12 times", "1,400 times"."""
     if not math.isfinite(factor):
         return "infinitely many times"
     digits = max(0, math.floor(math.log10(max(factor, 1))) - 1)
     return f"{round(factor, -digits):,.0f} times"
 
 
-def median(values: Sequence[float]) -> float:
-    """The median."""
-    return float(np.median(np.asarray(values, np.float64)))
-
-
-LATE = 4
-"""The last one in so many epochs are late: their mean accuracy is compared with that before."""
+_LATE = 4  # the last epoch in so many is late: their mean accuracy is compared with that before
 
 
 def summarize_history(curve: History, probes: Probes | None) -> HistorySummary:
@@ -156,53 +151,36 @@ def summarize_history(curve: History, probes: Probes | None) -> HistorySummary:
         probes: what its network was like inside, or None.
     """
     done = int(np.isfinite(curve.val_loss).sum())
-    found: dict[str, Any] = {} if probes is None else _inputs(probes)
+    signs: dict[str, Any] = {}
+    if probes is not None:
+        signs |= {"input_mean": probes.input_mean, "input_deviation": probes.input_deviation}
+        signs |= _signs_inside(probes, done) if done else {}
     if done:
-        found |= _of_curve(curve, done)
-    if done and probes is not None:
-        found |= _of_probes(probes, done)
-    return HistorySummary(**found)
-
-
-def _of_curve(curve: History, done: int) -> dict[str, Any]:
-    best = int(np.nanargmin(curve.val_loss[:done]))
-    late = max(1, done // LATE)
-    accuracy = curve.val_accuracy[:done]
-    return {
-        "best_epoch": float(best + 1),
-        "best_val_loss": float(curve.val_loss[best]),
-        "last_val_loss": float(curve.val_loss[done - 1]),
-        "best_train_loss": float(curve.train_loss[best]),
-        "last_train_loss": float(curve.train_loss[done - 1]),
-    } | (
-        {
-            "late_epochs": float(late),
-            "late_gain": float(accuracy[-late:].mean() - accuracy[-2 * late : -late].mean()),
+        best, late = int(np.nanargmin(curve.val_loss[:done])), max(1, done // _LATE)
+        accuracy = curve.val_accuracy[:done]
+        signs |= {
+            "best_epoch": float(best + 1),
+            "best_val_loss": float(curve.val_loss[best]),
+            "last_val_loss": float(curve.val_loss[done - 1]),
+            "best_train_loss": float(curve.train_loss[best]),
+            "last_train_loss": float(curve.train_loss[done - 1]),
         }
-        if done >= 2 * late
-        else {}
-    )
+        if done >= 2 * late:
+            gain = accuracy[-late:].mean() - accuracy[-2 * late : -late].mean()
+            signs |= {"late_epochs": float(late), "late_gain": float(gain)}
+    return HistorySummary(**signs)
 
 
-def _inputs(probes: Probes) -> dict[str, Any]:
-    return {"input_mean": probes.input_mean, "input_deviation": probes.input_deviation}
-
-
-def _of_probes(probes: Probes, done: int) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    norms = probes.gradient_norm[:done].astype(np.float64)
+def _signs_inside(probes: Probes, done: int) -> dict[str, Any]:
+    signs: dict[str, Any] = {}
     if probes.kernels:
-        middle = np.median(norms, axis=0)
-        found["first_gradient"], found["last_gradient"] = float(middle[0]), float(middle[-1])
-        found["whole_gradient"] = float(np.median(np.linalg.norm(norms, axis=1)))
+        norms = probes.gradient_norm[:done].astype(np.float64)
+        medians = np.median(norms, axis=0)
+        signs["first_gradient"], signs["last_gradient"] = float(medians[0]), float(medians[-1])
+        signs["whole_gradient"] = float(np.median(np.linalg.norm(norms, axis=1)))
     for name in ("dead", "saturated"):
-        worst = _worst(getattr(probes, name)[done - 1])
-        if worst is not None:
-            found[name] = float(getattr(probes, name)[done - 1, worst])
-            found[f"{name}_layer"] = probes.layers[worst]
-    return found
-
-
-def _worst(shares: npt.NDArray[np.float32]) -> int | None:
-    """The layer of the largest share, or None where no layer has one."""
-    return None if np.isnan(shares).all() else int(np.nanargmax(shares))
+        shares = getattr(probes, name)[done - 1]
+        if not np.isnan(shares).all():
+            worst = int(np.nanargmax(shares))
+            signs[name], signs[f"{name}_layer"] = float(shares[worst]), probes.layers[worst]
+    return signs

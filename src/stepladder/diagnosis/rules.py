@@ -1,9 +1,14 @@
-"""Every rule of the diagnosis, and the list of them."""
+"""Every rule of the diagnosis.
+
+A rule is a function of an arm's evidence under the name of its finding's code. `RULES` has them in
+the order in which findings are told: first what is seen, then what may be its cause.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence, Sized
+from statistics import mode
 
 import numpy as np
 
@@ -13,128 +18,77 @@ from stepladder.diagnosis.findings import (
     ArmEvidence,
     Finding,
     format_factor,
-    median,
     replicate_count,
 )
 from stepladder.study.recipe import Recipe
 from stepladder.trials.trial import HistorySummary
 
-FAR = 10.0
-"""Factor between two learning rates from which on one is far from the other.
+Rule = Callable[[ArmEvidence], Finding | None]
 
-A decade: Bengio 2012 (Practical recommendations, 3.1) finds that a best rate matters within a
-factor of two or so, and searches on a logarithmic grid.
-"""
-
-WORSE = 0.01
-"""Validation accuracy that the far rate must cost: 1 point, ten times the usual δ."""
-
-SMALL_BATCH = 16
-"""Images below which batch normalisation's statistics are too noisy.
-
-Wu, He 2018 (Group normalization, figure 1): the error of ResNet-50 is 23.6 % at batches of 32 and
-23.7 % at 16, then 24.8 % at 8, 27.3 % at 4 and 34.7 % at 2.
-"""
-
-UNDERFIT = 1.1
-"""Errors on validation images in times those on training images, from which on it overfits.
-
-Dropout mends overfitting; where the network, called without dropout, errs as often on the images
-that it knows, there is none to mend. Our healthy recipes with dropout have 9 and more, the one that
-is built to fail 1.03.
-"""
-
-FEW_UNITS = 16
-"""Units that dropout leaves on average in the narrowest layer, below which it is too small.
-
-Srivastava et al. 2014 (appendix A.1): where n units suit, take n/(1 - rate) with dropout.
-"""
+RULES: dict[str, Rule] = {}
+"""Every rule by the code of its finding."""
 
 
-def learning_rate_far_off(case: ArmEvidence) -> Finding | None:
-    """The declared rate, which a fixed study would keep, is far from the best of those tried."""
-    tried = case.tried
-    if tried is None or not tried.rates:
-        return None
-    best = max(range(len(tried.rates)), key=lambda place: tried.accuracies[place])
-    near = min(
-        range(len(tried.rates)), key=lambda place: _apart(tried.rates[place], tried.declared)
-    )
-    factor = _apart(tried.rates[best], tried.rates[near])
-    cost = tried.accuracies[best] - tried.accuracies[near]
-    if factor < FAR * (1 - 1e-9) or cost < WORSE:
-        return None
-    side = "small" if tried.rates[near] < tried.rates[best] else "large"
-    return Finding(
-        code="learning_rate_far_off",
-        title="the study file's learning rate is far from its best",
-        where="",
-        detail=f"{tried.declared:g} is {format_factor(factor)} too {side}: "
-        f"near that, validation accuracy while tuning was {100 * tried.accuracies[near]:.1f} %, "
-        f"and at {tried.rates[best]:g} it "
-        f"was {100 * tried.accuracies[best]:.1f} %; here it is trained at its best",
-        advice="compare techniques at each one's best rate, as this study does",
-        technique=None,
-        evidence={"declared": tried.declared, "best": tried.rates[best], "cost": cost},
-        replicates=len(case.replicates),
-    )
+def _rule(check: Rule) -> Rule:
+    RULES[check.__name__] = check
+    return check
 
 
-def _apart(one: float, other: float) -> float:
-    """The factor between two rates, 1 or more."""
-    return math.exp(abs(math.log(one / other))) if one > 0 and other > 0 else math.inf
+def diagnose(case: ArmEvidence) -> tuple[Finding, ...]:
+    """What every rule finds in an arm, in the order of `RULES`; empty where nothing is wrong.
+
+    Args:
+        case: the arm; one without a finished replicate has no findings.
+
+    Example:
+        >>> from stepladder.diagnosis.findings import Replicate
+        >>> from stepladder.trials.trial import Score
+        >>> score = Score(math.nan, math.nan)
+        >>> lost = Replicate(3, None, score, score, score, None)
+        >>> case = ArmEvidence(Recipe(hidden=[9]), ("a", "b"), (lost,))
+        >>> [finding.text for finding in diagnose(case)]
+        ['diverged in epoch 3']
+    """
+    if not case.replicates:
+        return ()
+    findings = (check(case) for check in RULES.values())
+    return tuple(finding for finding in findings if finding is not None)
 
 
-def small_batches(case: ArmEvidence) -> Finding | None:
-    """Batch normalisation on batches too small to tell a mean and a deviation from."""
-    recipe = case.recipe
-    if recipe.normalization != "batch" or recipe.batch_size >= SMALL_BATCH:
-        return None
-    noise = 1 / math.sqrt(recipe.batch_size)
-    return Finding(
-        code="small_batches",
-        title=f"normalises batches of {recipe.batch_size}",
-        where="",
-        detail="the mean that it subtracts "
-        f"is off by {noise:.2f} deviations at each step, and at the end other statistics take "
-        "its place",
-        advice=f"take batches of {SMALL_BATCH} or more, or normalise each image for itself",
-        technique="layer normalisation",
-        evidence={"batch_size": recipe.batch_size, "noise": noise},
-        replicates=len(case.replicates),
-    )
+def _finding(
+    case: ArmEvidence,
+    shown_by: Sized,
+    code: str,
+    title: str,
+    detail: str,
+    *,
+    advice: str,
+    technique: str | None = None,
+    where: str | None = None,
+    **evidence: float,
+) -> Finding:
+    """A finding of some replicates, by default with their number."""
+    if where is None:
+        where = replicate_count(len(shown_by), len(case.replicates))
+    return Finding(code, title, where, detail, advice, technique, evidence, len(shown_by))
 
 
-def dropout_in_small_network(case: ArmEvidence) -> Finding | None:
-    """Dropout where nothing overfits and few units are left: it takes away what is needed."""
-    recipe, alive = case.recipe, case.alive
-    if not recipe.dropout or not recipe.hidden or not alive:
-        return None
-    units = min(recipe.hidden)
-    left = units * (1 - recipe.dropout)
-    train = median([each.train.accuracy for each in alive])
-    validation = median([each.validation.accuracy for each in alive])
-    if left >= FEW_UNITS or 1 - validation >= UNDERFIT * (1 - train):
-        return None
-    return Finding(
-        code="dropout_in_small_network",
-        title="dropout in a network too small for it",
-        where="",
-        detail=f"a rate of {recipe.dropout:g} leaves {left:.1f} of the {units} units of its "
-        f"narrowest layer, in a network that does not overfit: its accuracy is {100 * train:.1f} % "
-        f"on training images and {100 * validation:.1f} % on validation images",
-        advice="leave dropout out, or widen the layers to units / (1 - rate)",
-        technique=None,
-        evidence={"units_left": left, "train_accuracy": train, "val_accuracy": validation},
-        replicates=len(alive),
-    )
+def _median(values: Iterable[float]) -> float:
+    return float(np.median(np.asarray(list(values), np.float64)))  # NaN where one value is NaN
+
+
+def _medians(signs: Sequence[HistorySummary], *names: str) -> dict[str, float]:
+    return {name: _median(getattr(summary, name) for summary in signs) for name in names}
 
 
 def starter(recipe: Recipe) -> str | None:
-    """What lets a network begin to learn: the first that it has not got, in the order of a ladder.
+    """The first technique, in the order of a ladder, that lets a network begin to learn.
 
     A user's own network may not read the field that a technique changes; it is named all the same,
     as what to build there.
+
+    Returns:
+        None where the recipe has all of them.
     """
     steps = (
         ("unit inputs", recipe.scaling == "none"),
@@ -143,15 +97,49 @@ def starter(recipe: Recipe) -> str | None:
         ("Adam", recipe.optimizer == "sgd"),
         ("batch normalisation", recipe.normalization == "none"),
     )
-    return next((name for name, is_wanted in steps if is_wanted), None)
+    return next((name for name, is_missing in steps if is_missing), None)
+
+
+@_rule
+def diverged(case: ArmEvidence) -> Finding | None:
+    """Loss or weights became non-finite, and in which epoch."""
+    epochs = [one.diverged for one in case.replicates if one.diverged is not None]
+    if not epochs:
+        return None
+    first, last = min(epochs), max(epochs)
+    when = f"in epoch {first}" if first == last else f"in epochs {first} to {last}"
+    raw = case.recipe.scaling == "none"
+    return _finding(
+        case, epochs, DIVERGED, "diverged", "",
+        where=f" {when}{replicate_count(len(epochs), len(case.replicates))}",
+        advice="scale the inputs" if raw else "lower the learning rate, or clip gradients",
+        technique="unit inputs" if raw else "gradient clipping",
+        first_epoch=first, last_epoch=last,
+    )  # fmt: skip
+
+
+@_rule
+def constant_answer(case: ArmEvidence) -> Finding | None:
+    """One class is given to every test image: what its accuracy says is the class's share."""
+    constant = [one for one in case.alive if one.constant is not None]
+    if not constant:
+        return None
+    answers = sorted({one.constant for one in constant if one.constant is not None})
+    named = " or ".join(case.classes[answer] for answer in answers)
+    return _finding(
+        case, constant, CONSTANT_ANSWER, f"answers {named} to every image", "",
+        advice="do not read its accuracy: it is only that class's share of the test images",
+        technique=starter(case.recipe),
+        test_accuracy=_median(one.test.accuracy for one in constant),
+    )  # fmt: skip
 
 
 NEAR_GUESSING = 0.98
 """Share of ln(classes) below which a training loss shows that something was learned.
 
 A network that answers with the shares of the classes has a loss of ln(classes) where all classes
-are as frequent, and less where they are not; networks that learn
-nothing end at 1.00 to 1.04 of it in our runs, the slowest one that learned at 0.43.
+are as frequent, and less where they are not. In our runs networks that learn nothing end at 1.00
+to 1.04 of it, the slowest one that learned at 0.43.
 """
 
 SKILL = 0.1
@@ -160,23 +148,29 @@ SKILL = 0.1
 Networks with a loss above ln(classes) may know much and be too sure of it.
 """
 
-LATE_GAIN = 0.01
-"""Validation accuracy that the last quarter of the epochs adds where a training is not over.
 
-Ten times the difference that a study takes for none by default (0.1 points). Of the healthy recipes
-of `tests/fakes/diagnosis_recipes.py` those whose validation loss is lowest then add at most 0.8
-points; one that is stopped after 4 epochs 4.3.
-"""
+@_rule
+def learns_nothing(case: ArmEvidence) -> Finding | None:
+    """The training loss ends where guessing has it."""
+    classes, guessing = len(case.classes), math.log(len(case.classes))
+    skill = case.chance + SKILL * (1 - case.chance)
+    ignorant = [
+        one
+        for one in case.alive
+        if one.train.loss >= NEAR_GUESSING * guessing and one.train.accuracy <= skill
+    ]
+    if not ignorant:
+        return None
+    loss = _median(one.train.loss for one in ignorant)
+    return _finding(
+        case, ignorant, "learns_nothing", "learns nothing",
+        f"after {case.recipe.epochs} epochs its loss on the training images is {loss:.3f}, and "
+        f"guessing among {classes} classes gives ln {classes} = {guessing:.3f}",
+        advice="first make it learn at all: a signal that reaches every layer, then a larger step",
+        technique=starter(case.recipe),
+        train_loss=loss, guessing=guessing,
+    )  # fmt: skip
 
-LOSS_RISE = 0.15
-"""Rise of the validation loss above its lowest, as a share of it, that is called overfitting.
-
-Prechelt 1998 (Early stopping, but when?) stops trainings at 0.05, a strict rule for single epochs:
-two of our healthy recipes reach 0.07 and 0.08 by luck.
-"""
-
-LOSS_FALL = 0.5
-"""Training loss at the end as a share of that in the best epoch: it must have gone on falling."""
 
 GAP = 0.05
 """Accuracy between two groups of replicates below which they are not called groups."""
@@ -192,137 +186,10 @@ APART_MANY = 3.0
 """The same for seven replicates and more."""
 
 
-def diverged(case: ArmEvidence) -> Finding | None:
-    """Loss or weights became non-finite, and in which epoch."""
-    lost = [each.diverged for each in case.replicates if each.diverged is not None]
-    if not lost:
-        return None
-    first, last = min(lost), max(lost)
-    when = f"in epoch {first}" if first == last else f"in epochs {first} to {last}"
-    raw = case.recipe.scaling == "none"
-    advice = "scale the inputs" if raw else "lower the learning rate, or clip gradients"
-    return Finding(
-        code=DIVERGED,
-        title="diverged",
-        where=f" {when}{replicate_count(len(lost), len(case.replicates))}",
-        detail="",
-        advice=advice,
-        technique="unit inputs" if raw else "gradient clipping",
-        evidence={"first_epoch": first, "last_epoch": last},
-        replicates=len(lost),
-    )
-
-
-def constant_answer(case: ArmEvidence) -> Finding | None:
-    """One class is given to every test image: what its accuracy says is the class's share."""
-    constant = [each for each in case.alive if each.constant is not None]
-    if not constant:
-        return None
-    answers = sorted({each.constant for each in constant if each.constant is not None})
-    named = " or ".join(case.classes[answer] for answer in answers)
-    shares = [each.test.accuracy for each in constant]
-    return Finding(
-        code=CONSTANT_ANSWER,
-        title=f"answers {named} to every image",
-        where=replicate_count(len(constant), len(case.replicates)),
-        detail="",
-        advice="read no accuracy off it: it is that class's share of the test images",
-        technique=starter(case.recipe),
-        evidence={"test_accuracy": median(shares)},
-        replicates=len(constant),
-    )
-
-
-def learns_nothing(case: ArmEvidence) -> Finding | None:
-    """The training loss ends where guessing has it."""
-    guessing = math.log(len(case.classes))
-    skill = case.chance + SKILL * (1 - case.chance)
-    found = [
-        each
-        for each in case.alive
-        if each.train.loss >= NEAR_GUESSING * guessing and each.train.accuracy <= skill
-    ]
-    if not found:
-        return None
-    loss = median([each.train.loss for each in found])
-    classes, epochs = len(case.classes), case.recipe.epochs
-    return Finding(
-        code="learns_nothing",
-        title="learns nothing",
-        where=replicate_count(len(found), len(case.replicates)),
-        detail=f"after {epochs} epochs its loss on the training images is {loss:.3f}, and guessing "
-        f"among {classes} classes gives ln {classes} = {guessing:.3f}",
-        advice="first make it learn at all: a signal that reaches every layer, then a larger step",
-        technique=starter(case.recipe),
-        evidence={"train_loss": loss, "guessing": guessing},
-        replicates=len(found),
-    )
-
-
-def still_improving(case: ArmEvidence) -> Finding | None:
-    """Validation accuracy was rising when training stopped: speeds are compared, not ends."""
-    if case.recipe.schedule in ("cosine", "one_cycle"):
-        return None  # their rise at the end is that of a rate that falls to nothing, and over
-    epochs = case.recipe.epochs
-    found = case.those(
-        lambda signs: (
-            signs.late_gain >= LATE_GAIN and signs.best_epoch > epochs - signs.late_epochs
-        )  # else it has begun to overfit
-    )
-    if not found:
-        return None
-    gain = median([signs.late_gain for signs in found])
-    late = int(found[0].late_epochs)
-    span = f"the last {late} of {epochs} epochs" if late > 1 else f"the last of {epochs} epochs"
-    slow = case.recipe.optimizer == "sgd" and not case.recipe.momentum
-    return Finding(
-        code="still_improving",
-        title="was still improving when it stopped",
-        where=replicate_count(len(found), len(case.replicates)),
-        detail=f"over {span} its validation accuracy gained {100 * gain:.1f} points, so that what "
-        "is compared is how fast it learns, not how well",
-        advice="give it more epochs, or a faster optimizer",
-        technique="Adam" if slow else "one-cycle",
-        evidence={"gain": gain, "epochs": late},
-        replicates=len(found),
-    )
-
-
-def overfitting(case: ArmEvidence) -> Finding | None:
-    """Validation loss rises from some epoch on, while training loss goes on falling."""
-    found = case.those(
-        lambda signs: (
-            signs.last_val_loss >= (1 + LOSS_RISE) * signs.best_val_loss
-            and signs.last_train_loss <= LOSS_FALL * signs.best_train_loss
-        )
-    )
-    if not found:
-        return None
-    best, last, trained, fell = (
-        median([getattr(signs, name) for signs in found])
-        for name in ("best_val_loss", "last_val_loss", "best_train_loss", "last_train_loss")
-    )
-    epoch = round(median([signs.best_epoch for signs in found]))
-    recipe = case.recipe
-    spare = [("dropout", recipe.dropout), ("weight decay", recipe.weight_decay), ("L2", recipe.l2)]
-    return Finding(
-        code="overfitting",
-        title="overfits",
-        where=f" from epoch {epoch} of {recipe.epochs}"
-        f"{replicate_count(len(found), len(case.replicates))}",
-        detail=f"its validation loss rises from {best:.3f} "
-        f"to {last:.3f} while its training loss falls from {trained:.3f} to {fell:.3f}",
-        advice="regularise it, give it more data, or stop it there",
-        technique=next((name for name, strength in spare if not strength), None),
-        evidence={"epoch": epoch, "best_val_loss": best, "last_val_loss": last,
-                  "best_train_loss": trained, "last_train_loss": fell},
-        replicates=len(found),
-    )  # fmt: skip
-
-
+@_rule
 def replicates_disagree(case: ArmEvidence) -> Finding | None:
     """Replicates fall into two groups that lie far apart: a mean over them describes neither."""
-    scores = np.sort([each.test.accuracy for each in case.alive])
+    scores = np.sort([one.test.accuracy for one in case.alive])
     if len(scores) < min(APART):
         return None
     place = int(np.argmax(np.diff(scores)))
@@ -331,50 +198,16 @@ def replicates_disagree(case: ArmEvidence) -> Finding | None:
     if gap < GAP or gap < APART.get(len(scores), APART_MANY) * width:
         return None
     lower, upper = float(low.mean()), float(high.mean())
-    return Finding(
-        code="replicates_disagree",
-        title="replicates fall into two groups",
+    return _finding(
+        case, scores, "replicates_disagree", "replicates fall into two groups",
+        f"{len(high)} at {100 * upper:.1f} % and {len(low)} at {100 * lower:.1f} %; their mean "
+        "describes neither group",
         where="",
-        detail=f"{len(high)} at {100 * upper:.1f} % and {len(low)} "
-        f"at {100 * lower:.1f} %, so that their mean describes neither",
-        advice="look for what the lower group lacks; a better start makes them agree",
+        advice="find out what the lower group is missing; a better start makes them agree",
         technique=starter(case.recipe),
-        evidence={"lower": lower, "upper": upper, "in_lower": len(low), "in_upper": len(high)},
-        replicates=len(scores),
-    )
+        lower=lower, upper=upper, in_lower=len(low), in_upper=len(high),
+    )  # fmt: skip
 
-
-FADES = 0.02
-"""The first layer's gradient as a share of the last one's, below which it vanishes.
-
-Norms over whole weight matrices, the first divided by the size of the inputs, which is a factor of
-it. In the healthy recipes of `tests/fakes/diagnosis_recipes.py` it is 1.4 to 17, in the naive
-network 0.001, and in the same network with Glorot's initialiser 0.04. That sigmoid does so is shown
-by Glorot, Bengio 2010.
-"""
-
-GROWS = 100.0
-"""The first layer's gradient in times the last one's, above which it explodes."""
-
-LARGE = 100.0
-"""Norm of the whole gradient, inputs of size 1, above which it explodes.
-
-The mean cross-entropy of inputs of size 1 has a gradient of about 1 at the start and less later;
-our healthy recipes have at most 0.7. Pascanu, Mikolov, Bengio 2013 clip at a few times the usual.
-"""
-
-DEAD = 0.4
-"""Share of a layer's units that are dead, from which on it is told.
-
-Of our healthy recipes no layer has more than 0.16, and one at a hundred times the rate has 0.86.
-Lu et al. 2019 (Dying ReLU and initialization) call networks dying whose layers have half or more.
-"""
-
-SATURATED = 0.5
-"""Share of a layer's units that are saturated, from which on it is told.
-
-Our healthy recipes with sigmoid or tanh have none, one with raw pixels has 1.
-"""
 
 LARGE_INPUTS, SMALL_INPUTS = 5.0, 0.05
 """Root mean square of the inputs beyond which they are not scaled.
@@ -384,173 +217,326 @@ pixels divided by 255 have 0.33, standardised ones 1, raw ones 85.
 """
 
 
-def _size(signs: HistorySummary) -> float:
+@_rule
+def inputs_not_scaled(case: ArmEvidence) -> Finding | None:
+    """Inputs far larger or smaller than the initialisers are made for."""
+    signs = [one.signs for one in case.replicates if one.signs is not None]
+    sizes = [math.hypot(summary.input_mean, summary.input_deviation) for summary in signs]
+    unscaled = [size for size in sizes if size > LARGE_INPUTS or 0 < size < SMALL_INPUTS]
+    if not unscaled or 2 * len(unscaled) < len(sizes):
+        return None
+    mean, deviation = _medians(signs, "input_mean", "input_deviation").values()
+    return _finding(
+        case, unscaled, "inputs_not_scaled", "inputs are not scaled",
+        f"their mean is {mean:.3g} and their deviation {deviation:.3g}; initialisers and learning "
+        "rates are made for a mean of 0 and a deviation of 1",
+        where="",
+        advice="scale them",
+        technique="unit inputs" if case.recipe.scaling == "none" else "standardised inputs",
+        mean=mean, deviation=deviation,
+    )  # fmt: skip
+
+
+VANISHING = 0.02
+"""The first layer's gradient as a share of the last one's, below which it vanishes.
+
+Norms over whole weight matrices, the first divided by the size of the inputs, which is a factor of
+it. In the healthy recipes of `tests/fakes/diagnosis_recipes.py` it is 1.4 to 17, in the naive
+network 0.001, and in the same network with Glorot's initialiser 0.04. That sigmoid does so is shown
+by Glorot, Bengio 2010.
+"""
+
+EXPLODING = 100.0
+"""The first layer's gradient in times the last one's, above which it explodes."""
+
+LARGE_GRADIENT = 100.0
+"""Norm of the full gradient, inputs of size 1, above which it explodes.
+
+The mean cross-entropy of inputs of size 1 has a gradient of about 1 at the start and less later;
+our healthy recipes have at most 0.7. Pascanu, Mikolov, Bengio 2013 clip at a few times the usual.
+"""
+
+
+def _input_size(signs: HistorySummary) -> float:
     """Root mean square of the inputs; 1 where they are not known."""
     size = math.hypot(signs.input_mean, signs.input_deviation)
     return size if math.isfinite(size) and size > 0 else 1.0
 
 
-def _ratio(signs: HistorySummary) -> float:
+def _gradient_ratio(signs: HistorySummary) -> float:
     """The first layer's gradient in shares of the last one's, inputs of size 1."""
     if not signs.last_gradient > 0:  # none anywhere, or not known
         return math.nan
-    return signs.first_gradient / signs.last_gradient / _size(signs)
+    return signs.first_gradient / signs.last_gradient / _input_size(signs)
 
 
+@_rule
 def vanishing_gradients(case: ArmEvidence) -> Finding | None:
     """The loss hardly reaches the first layer."""
-    found = case.those(lambda signs: _ratio(signs) < FADES)
-    if not found:
+    signs = case.signs_where(lambda summary: _gradient_ratio(summary) < VANISHING)
+    if not signs:
         return None
-    first, last = (
-        median([getattr(signs, name) for signs in found])
-        for name in ("first_gradient", "last_gradient")
-    )
-    ratio = median([_ratio(signs) for signs in found])
-    factor = format_factor(1 / ratio) if ratio else "infinitely many times"
-    return Finding(
-        code="vanishing_gradients",
-        title="gradients vanish on their way down",
-        where=replicate_count(len(found), len(case.replicates)),
-        detail=f"the first layer's is {factor} smaller than the last layer's, the inputs' size "
-        f"taken out (with it, norms of {first:.1e} and {last:.1e} in the middle epoch), so that "
+    first, last = _medians(signs, "first_gradient", "last_gradient").values()
+    ratio = _median(map(_gradient_ratio, signs))
+    factor = format_factor(1 / ratio if ratio else math.inf)
+    technique = "batch normalisation"
+    if case.recipe.activation in ("sigmoid", "tanh"):
+        technique = "ReLU"
+    elif case.recipe.initializer == "random_normal":
+        technique = "He normal"
+    return _finding(
+        case, signs, "vanishing_gradients", "gradients vanish on their way down",
+        f"the first layer's is {factor} smaller than the last layer's for inputs of size 1 "
+        f"(for these inputs the norms are {first:.1e} and {last:.1e} in the middle epoch); "
         "the first layers hardly learn",
         advice="use an activation that does not saturate, with the initialiser made for it",
-        technique=_opener(case),
-        evidence={"first_gradient": first, "last_gradient": last, "ratio": ratio},
-        replicates=len(found),
-    )
+        technique=technique,
+        first_gradient=first, last_gradient=last, ratio=ratio,
+    )  # fmt: skip
 
 
-def _opener(case: ArmEvidence) -> str:
-    recipe = case.recipe
-    if recipe.activation in ("sigmoid", "tanh"):
-        return "ReLU"
-    if recipe.initializer == "random_normal":
-        return "He normal"
-    return "batch normalisation"
-
-
+@_rule
 def exploding_gradients(case: ArmEvidence) -> Finding | None:
     """Gradients grow on their way down, or are large altogether."""
-    found = case.those(
-        lambda signs: _ratio(signs) > GROWS or signs.whole_gradient / _size(signs) > LARGE
+    signs = case.signs_where(
+        lambda summary: (
+            _gradient_ratio(summary) > EXPLODING
+            or summary.whole_gradient / _input_size(summary) > LARGE_GRADIENT
+        )
     )
-    if not found:
+    if not signs:
         return None
-    first, last, whole = (
-        median([getattr(signs, name) for signs in found])
-        for name in ("first_gradient", "last_gradient", "whole_gradient")
-    )
-    return Finding(
-        code="exploding_gradients",
-        title="gradients explode",
-        where=replicate_count(len(found), len(case.replicates)),
-        detail=f"the norm of the whole gradient is {whole:.3g} in the middle epoch, that of the "
+    names = ("first_gradient", "last_gradient", "whole_gradient")
+    first, last, total = _medians(signs, *names).values()
+    return _finding(
+        case, signs, "exploding_gradients", "gradients explode",
+        f"the norm of the full gradient is {total:.3g} in the middle epoch, that of the "
         f"first layer {first:.3g} and of the last {last:.3g}",
         advice="start from smaller weights, or clip gradients",
         technique="gradient clipping" if case.recipe.global_clipnorm is None else "He normal",
-        evidence={"first_gradient": first, "last_gradient": last, "whole_gradient": whole},
-        replicates=len(found),
-    )
+        first_gradient=first, last_gradient=last, whole_gradient=total,
+    )  # fmt: skip
 
 
-def dead_units(case: ArmEvidence) -> Finding | None:
-    """Units that answer no training image, and therefore never learn again."""
-    found = case.those(lambda signs: signs.dead >= DEAD)
-    if not found:
-        return None
-    share, layer = median([signs.dead for signs in found]), _commonest(found, "dead_layer")
-    relu = case.recipe.activation == "relu"
-    return Finding(
-        code="dead_units",
-        title="many units are dead",
-        where=replicate_count(len(found), len(case.replicates)),
-        detail=f"{100 * share:.0f} % of those of {layer}; at the end they answer none of the "
-        "training images looked at, so that no gradient can revive them",
-        advice="lower the learning rate, or use an activation that has a slope everywhere",
-        technique="leaky ReLU" if relu else "batch normalisation",
-        evidence={"share": share},
-        replicates=len(found),
-    )
+SATURATED = 0.5
+"""Share of a layer's units that are saturated, from which on it is a finding.
+
+Our healthy recipes with sigmoid or tanh have none, one with raw pixels has 1.
+"""
+
+DEAD = 0.4
+"""Share of a layer's units that are dead, from which on it is a finding.
+
+Of our healthy recipes no layer has more than 0.16, and one at a hundred times the rate has 0.86.
+Lu et al. 2019 (Dying ReLU and initialization) call networks dying whose layers have half or more.
+"""
 
 
+@_rule
 def saturated_units(case: ArmEvidence) -> Finding | None:
     """Units that lie in the flat parts of sigmoid or tanh, where nothing is passed back."""
-    found = case.those(lambda signs: signs.saturated >= SATURATED)
-    if not found:
+    signs = case.signs_where(lambda summary: summary.saturated >= SATURATED)
+    if not signs:
         return None
-    share = median([signs.saturated for signs in found])
-    layer = _commonest(found, "saturated_layer")
-    return Finding(
-        code="saturated_units",
-        title="many units are saturated",
-        where=replicate_count(len(found), len(case.replicates)),
-        detail=f"{100 * share:.0f} % of those of {layer}; on average they pass back less than a "
+    share = _median(one.saturated for one in signs)
+    layer = mode(one.saturated_layer for one in signs)
+    return _finding(
+        case, signs, "saturated_units", "many units are saturated",
+        f"{100 * share:.0f} % of those of {layer}; on average they pass back less than a "
         f"tenth of the gradient that {case.recipe.activation} can pass back",
         advice="scale the inputs, start from smaller weights, or use another activation",
         technique=starter(case.recipe) or "batch normalisation",
-        evidence={"share": share},
-        replicates=len(found),
-    )
+        share=share,
+    )  # fmt: skip
 
 
-def _commonest(found: tuple[HistorySummary, ...], name: str) -> str:
-    layers = [str(getattr(signs, name)) for signs in found]
-    return max(dict.fromkeys(layers), key=layers.count)
-
-
-def inputs_not_scaled(case: ArmEvidence) -> Finding | None:
-    """Inputs far larger or smaller than the initialisers are made for."""
-    signs = [each.signs for each in case.replicates if each.signs is not None]
-    sizes = [math.hypot(each.input_mean, each.input_deviation) for each in signs]
-    found = [size for size in sizes if size > LARGE_INPUTS or 0 < size < SMALL_INPUTS]
-    if not found or 2 * len(found) < len(sizes):
+@_rule
+def dead_units(case: ArmEvidence) -> Finding | None:
+    """Units that answer no training image, and therefore never learn again."""
+    signs = case.signs_where(lambda summary: summary.dead >= DEAD)
+    if not signs:
         return None
-    mean = median([each.input_mean for each in signs])
-    deviation = median([each.input_deviation for each in signs])
-    return Finding(
-        code="inputs_not_scaled",
-        title="inputs are not scaled",
+    share, layer = _median(one.dead for one in signs), mode(one.dead_layer for one in signs)
+    return _finding(
+        case, signs, "dead_units", "many units are dead",
+        f"{100 * share:.0f} % of those of {layer}; at the end they answer none of the training "
+        "images that were checked, and no gradient can revive them",
+        advice="lower the learning rate, or use an activation that has a slope everywhere",
+        technique="leaky ReLU" if case.recipe.activation == "relu" else "batch normalisation",
+        share=share,
+    )  # fmt: skip
+
+
+FAR = 10.0
+"""Factor between two learning rates from which on one is far from the other.
+
+A decade: Bengio 2012 (Practical recommendations, 3.1) finds that a best rate matters within a
+factor of two or so, and searches on a logarithmic grid.
+"""
+
+WORSE = 0.01
+"""Validation accuracy that the far rate must cost: 1 point, ten times the usual δ."""
+
+
+@_rule
+def learning_rate_far_off(case: ArmEvidence) -> Finding | None:
+    """The declared rate, which a fixed study would keep, is far from the best of those tried."""
+    tried = case.tried
+    if tried is None or not tried.rates:
+        return None
+    accuracy = dict(zip(tried.rates, tried.accuracies, strict=True))
+    best = max(tried.rates, key=accuracy.__getitem__)
+    near = min(tried.rates, key=lambda rate: _ratio_between(rate, tried.declared))
+    factor, cost = _ratio_between(best, near), accuracy[best] - accuracy[near]
+    if factor < FAR * (1 - 1e-9) or cost < WORSE:
+        return None
+    return _finding(
+        case, case.replicates, "learning_rate_far_off",
+        "the study file's learning rate is far from its best",
+        f"{tried.declared:g} is {format_factor(factor)} too {'small' if near < best else 'large'}: "
+        f"near that, validation accuracy while tuning was {100 * accuracy[near]:.1f} %, "
+        f"and at {best:g} it was {100 * accuracy[best]:.1f} %; here it is trained at its best",
+        advice="compare techniques at each one's best rate, as this study does",
+        declared=tried.declared, best=best, cost=cost,
+    )  # fmt: skip
+
+
+def _ratio_between(one: float, other: float) -> float:
+    """The factor between two rates, 1 or more."""
+    return math.exp(abs(math.log(one / other))) if one > 0 and other > 0 else math.inf
+
+
+LOSS_RISE = 0.15
+"""Rise of the validation loss above its lowest, as a share of it, that is called overfitting.
+
+Prechelt 1998 (Early stopping, but when?) stops trainings at 0.05, a strict rule for single epochs:
+two of our healthy recipes reach 0.07 and 0.08 by luck.
+"""
+
+LOSS_FALL = 0.5
+"""Training loss at the end as a share of that in the best epoch: it must still have fallen."""
+
+
+@_rule
+def overfitting(case: ArmEvidence) -> Finding | None:
+    """Validation loss rises from some epoch on, while training loss still falls."""
+    signs = case.signs_where(
+        lambda summary: (
+            summary.last_val_loss >= (1 + LOSS_RISE) * summary.best_val_loss
+            and summary.last_train_loss <= LOSS_FALL * summary.best_train_loss
+        )
+    )
+    if not signs:
+        return None
+    losses = _medians(signs, "best_val_loss", "last_val_loss", "best_train_loss", "last_train_loss")
+    best, last, trained, fell = losses.values()
+    epoch, recipe = round(_median(one.best_epoch for one in signs)), case.recipe
+    regularisers = {"dropout": recipe.dropout, "weight decay": recipe.weight_decay, "L2": recipe.l2}
+    return _finding(
+        case, signs, "overfitting", "overfits",
+        f"its validation loss rises from {best:.3f} "
+        f"to {last:.3f} while its training loss falls from {trained:.3f} to {fell:.3f}",
+        where=f" from epoch {epoch} of {recipe.epochs}"
+        f"{replicate_count(len(signs), len(case.replicates))}",
+        advice="regularise it, give it more data, or stop it there",
+        technique=next((name for name, strength in regularisers.items() if not strength), None),
+        epoch=epoch, **losses,
+    )  # fmt: skip
+
+
+LATE_GAIN = 0.01
+"""Validation accuracy that the last quarter of the epochs adds where a training is not over.
+
+Ten times the difference that a study takes for none by default (0.1 points). Of the healthy recipes
+of `tests/fakes/diagnosis_recipes.py` those whose validation loss is lowest then add at most 0.8
+points; one that is stopped after 4 epochs 4.3.
+"""
+
+
+@_rule
+def still_improving(case: ArmEvidence) -> Finding | None:
+    """Validation accuracy was rising when training stopped: speeds are compared, not ends."""
+    recipe, epochs = case.recipe, case.recipe.epochs
+    if recipe.schedule in ("cosine", "one_cycle"):
+        return None  # their rise at the end is that of a rate that falls to nothing, and over
+    signs = case.signs_where(
+        lambda summary: (
+            summary.late_gain >= LATE_GAIN and summary.best_epoch > epochs - summary.late_epochs
+        )  # else it has begun to overfit
+    )
+    if not signs:
+        return None
+    gain, late = _median(one.late_gain for one in signs), int(signs[0].late_epochs)
+    span = f"the last {late} of {epochs} epochs" if late > 1 else f"the last of {epochs} epochs"
+    is_plain = recipe.optimizer == "sgd" and not recipe.momentum
+    return _finding(
+        case, signs, "still_improving", "was still improving when it stopped",
+        f"over {span} its validation accuracy gained {100 * gain:.1f} points; the comparison shows "
+        "how fast it learns, not how well",
+        advice="give it more epochs, or a faster optimizer",
+        technique="Adam" if is_plain else "one-cycle",
+        gain=gain, epochs=late,
+    )  # fmt: skip
+
+
+SMALL_BATCH = 16
+"""Images below which batch normalisation's statistics are too noisy.
+
+Wu, He 2018 (Group normalization, figure 1): the error of ResNet-50 is 23.6 % at batches of 32 and
+23.7 % at 16, then 24.8 % at 8, 27.3 % at 4 and 34.7 % at 2.
+"""
+
+
+@_rule
+def small_batches(case: ArmEvidence) -> Finding | None:
+    """Batch normalisation on batches too small to estimate a mean and a deviation."""
+    recipe = case.recipe
+    if recipe.normalization != "batch" or recipe.batch_size >= SMALL_BATCH:
+        return None
+    noise = 1 / math.sqrt(recipe.batch_size)
+    return _finding(
+        case, case.replicates, "small_batches", f"normalises batches of {recipe.batch_size}",
+        f"the mean that it subtracts is off by {noise:.2f} deviations at each step, and at the end "
+        "other statistics take its place",
+        advice=f"take batches of {SMALL_BATCH} or more, or normalise each image alone",
+        technique="layer normalisation",
+        batch_size=recipe.batch_size, noise=noise,
+    )  # fmt: skip
+
+
+UNDERFIT = 1.1
+"""Errors on validation images in times those on training images, from which on it overfits.
+
+Dropout reduces overfitting; where the network, called without dropout, errs as often on the images
+that it knows, there is none to reduce. Our healthy recipes with dropout have 9 and more, the one
+that is built to fail 1.03.
+"""
+
+FEW_UNITS = 16
+"""Units that dropout leaves on average in the narrowest layer, below which it is too small.
+
+Srivastava et al. 2014 (appendix A.1): where n units suit, take n/(1 - rate) with dropout.
+"""
+
+
+@_rule
+def dropout_in_small_network(case: ArmEvidence) -> Finding | None:
+    """Dropout where nothing overfits and few units are left: it takes away what is needed."""
+    recipe, alive = case.recipe, case.alive
+    if not recipe.dropout or not recipe.hidden or not alive:
+        return None
+    units = min(recipe.hidden)
+    left = units * (1 - recipe.dropout)
+    train = _median(one.train.accuracy for one in alive)
+    validation = _median(one.validation.accuracy for one in alive)
+    if left >= FEW_UNITS or 1 - validation >= UNDERFIT * (1 - train):
+        return None
+    return _finding(
+        case, alive, "dropout_in_small_network", "dropout in a network too small for it",
+        f"a rate of {recipe.dropout:g} leaves {left:.1f} of the {units} units of its "
+        f"narrowest layer, and the network does not overfit: its accuracy is {100 * train:.1f} % "
+        f"on training images and {100 * validation:.1f} % on validation images",
         where="",
-        detail=f"their mean is {mean:.3g} and their deviation {deviation:.3g}, "
-        "where initialisers and learning rates are made for 0 and 1",
-        advice="scale them",
-        technique="unit inputs" if case.recipe.scaling == "none" else "standardised inputs",
-        evidence={"mean": mean, "deviation": deviation},
-        replicates=len(found),
-    )
-
-
-RULES: dict[str, Callable[[ArmEvidence], Finding | None]] = {
-    rule.__name__: rule
-    for rule in (
-        diverged,
-        constant_answer,
-        learns_nothing,
-        replicates_disagree,
-        inputs_not_scaled,
-        vanishing_gradients,
-        exploding_gradients,
-        saturated_units,
-        dead_units,
-        learning_rate_far_off,
-        overfitting,
-        still_improving,
-        small_batches,
-        dropout_in_small_network,
-    )
-}
-"""Every rule by the code of its finding: what is seen first, then what may be its cause."""
-
-
-def diagnose(case: ArmEvidence) -> tuple[Finding, ...]:
-    """What every rule finds in an arm, in the order of `RULES`; empty where nothing is wrong.
-
-    Args:
-        case: the arm; one without a finished replicate has no findings.
-    """
-    if not case.replicates:
-        return ()
-    found = (rule(case) for rule in RULES.values())
-    return tuple(each for each in found if each is not None)
+        advice="leave dropout out, or widen the layers to units / (1 - rate)",
+        units_left=left, train_accuracy=train, val_accuracy=validation,
+    )  # fmt: skip

@@ -18,11 +18,11 @@ from stepladder.statistics.selection import (
     Importance,
     SelectionBias,
     adjusted_means,
-    binned,
+    assign_bins,
     equivalence_set,
     expected_best,
     importance,
-    noise_of,
+    residual_noise,
     selection_bias,
 )
 from stepladder.study.recipe import Recipe
@@ -241,9 +241,9 @@ def luck(
     ).tolist()  # fmt: skip
     if len(whole) < 2:  # one alone went on to the end: it was chosen at the rung before
         accuracies, replicates, tried = _last_choice(candidates, finalists[0]), 1, 1
-    noise = noise_of([each.replicates for each in finalists])
+    noise = residual_noise([each.replicates for each in finalists])
     if len(finalists) < 2 or not noise.size:
-        noise = noise_of([[each for each in fresh if math.isfinite(each)]])
+        noise = residual_noise([[each for each in fresh if math.isfinite(each)]])
     return selection_bias(accuracies, noise, replicates, tried, margin, study.seed)
 
 
@@ -307,7 +307,7 @@ def _knob(
     if dimension.parameter.type == "categorical":
         labels = [dimension.parameter.values.index(value) for value in values]
     else:
-        labels = binned(np.array(values, np.float64)).tolist()
+        labels = assign_bins(np.array(values, np.float64)).tolist()
     shown = [each.params[name] for each in top if name in each.params]
     best = winner.params.get(name)
     return HyperparameterSummary(

@@ -26,7 +26,8 @@ from stepladder.runs.arm_analysis import unkept
 from stepladder.runs.folder import take_row
 from stepladder.runs.plan import RunContext, planned, run_context
 from stepladder.runs.run import all_is_to_be_trained, workers_for
-from stepladder.statistics import Estimate, estimate
+from stepladder.statistics.intervals import estimate
+from stepladder.statistics.results import Estimate
 from stepladder.store import Store, StudyRecord, check_place, open_store
 from stepladder.study.study import Study
 from stepladder.training.checkpoints import clear, forget

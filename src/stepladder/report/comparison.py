@@ -16,8 +16,8 @@ from stepladder.report.markdown import markdown_side_table, markdown_text
 from stepladder.report.tables import FormattedNumber, TextTable, spread_text
 from stepladder.report.wording import join_list, number, plural, printable, truncate
 from stepladder.runs.results import ArmResult, Results
-from stepladder.statistics import MeanInterval, paired_t, welch
-from stepladder.statistics.paired import on_grid, or_none
+from stepladder.statistics.paired import paired_t, round_off, welch
+from stepladder.statistics.results import MeanInterval
 
 NAME_LENGTH = 60
 VALUE_LENGTH = 80
@@ -108,11 +108,10 @@ def _pair(one: ArmResult, two: ArmResult, is_paired: bool) -> _Pair:
         spread = welch(ours.tolist(), theirs.tolist())
         return _Pair(printable(one.arm.name), one, two, spread, ())
     count = min(len(ours), len(theirs))
-    found = on_grid(ours[:count] - theirs[:count])
+    found = round_off(ours[:count] - theirs[:count])
     t = paired_t(found)
-    spread = MeanInterval(float(t.mean), or_none(t.ci_low), or_none(t.ci_high))
     finite = tuple(found[np.isfinite(found)].tolist())
-    return _Pair(printable(one.arm.name), one, two, spread, finite)
+    return _Pair(printable(one.arm.name), one, two, t.interval(), finite)
 
 
 def _sentences(

@@ -21,7 +21,7 @@ from stepladder.report.view import judged_cells
 from stepladder.report.wording import join_list, number, plural, printable, signed
 from stepladder.runs.reproduction import JudgedReading, JudgedRow, Reproduction, RowComparison
 from stepladder.statistics.intervals import LEAST, Prediction, RowVerdict
-from stepladder.study.confounds import shown
+from stepladder.study.confounds import format_value
 
 HEADS = ("row", "reported %", "nearest reading", "mean %", "a new run, 95 %", "verdict")
 
@@ -170,7 +170,7 @@ def _alone(pair: RowComparison, delta: float) -> str:
 
 
 def _change(field: str, before: object, after: object) -> str:
-    values = ("all" if field == "train_examples" and each is None else shown(each)
+    values = ("all" if field == "train_examples" and each is None else format_value(each)
               for each in (before, after))  # fmt: skip
     return printable(f"{field} {' → '.join(values)}")
 

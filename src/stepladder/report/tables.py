@@ -30,7 +30,7 @@ from stepladder.statistics.results import (
     MeanInterval,
     ShapleyShare,
 )
-from stepladder.study.confounds import Confound, shown
+from stepladder.study.confounds import Confound, format_value
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def _confound_row(confound: Confound) -> tuple[str, ...]:
         truncate(confound.arm, NAME_LENGTH),
         truncate(confound.compared_with, NAME_LENGTH),
         what,
-        printable(f"{shown(confound.here)} and {shown(confound.there)}"),
+        printable(f"{format_value(confound.here)} and {format_value(confound.there)}"),
         confound.may,
         confound.remedy,
     )

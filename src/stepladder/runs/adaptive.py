@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from stepladder.runs.measures import combined, load_summaries, main_effect_scores
 from stepladder.runs.plan import RunContext, trials_of
 from stepladder.runs.results import Adapted
-from stepladder.statistics.sequential import InterimLook, adaptive_effects, levels_of, looks_of
+from stepladder.statistics.sequential import InterimLook, adaptive_effects, look_levels, plan_looks
 from stepladder.store import Store
 from stepladder.study.designs import Arm
 from stepladder.study.study import Study
@@ -31,7 +31,7 @@ class ReplicateTargets:
 
 def looks(study: Study, arms: Sequence[Arm]) -> tuple[int, ...]:
     """The numbers of replicates at which a study is looked at."""
-    return looks_of(study.replicates, len(combined(study)) or len(compared(arms)))
+    return plan_looks(study.replicates, len(combined(study)) or len(compared(arms)))
 
 
 def compared(arms: Sequence[Arm]) -> list[tuple[str, str]]:
@@ -145,7 +145,7 @@ def add_replicates(
     planned = looks(question.study, arms)
     note(
         f"adaptive: verdicts at {', '.join(map(str, planned))} replicates, the error rate split "
-        f"as {', '.join(f'{100 * level:.2g}' for level in levels_of(planned))} %"
+        f"as {', '.join(f'{100 * level:.2g}' for level in look_levels(planned))} %"
     )
     while not (wants := replicate_targets(question, arms, store)).finished:
         ahead = max(wants.replicates.values())

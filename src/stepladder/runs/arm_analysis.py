@@ -12,7 +12,7 @@ from stepladder.diagnosis.rules import diagnose
 from stepladder.runs.measures import Found
 from stepladder.runs.plan import Plan
 from stepladder.runs.results import ArmProbes, ArmTuning, Tuned
-from stepladder.statistics.classification import Answers, Ensemble, pooled
+from stepladder.statistics.classification import Answers, Ensemble, pool_answers
 from stepladder.study.designs import Arm
 from stepladder.training.messages import kept_final, weights_file
 from stepladder.trials.trial import FinalState, Trial, TrialSummary
@@ -140,7 +140,7 @@ def ensembles_of(
         if len(finals) > 1:
             validation, test = ([each[part] for each in finals] for part in (0, 1))
             made[name] = Ensemble(
-                len(finals), pooled(validation), pooled(test) if is_look else None
+                len(finals), pool_answers(validation), pool_answers(test) if is_look else None
             )
     return made, problems
 

@@ -35,7 +35,9 @@ from stepladder.runs.plan import run_context, trials_of
 from stepladder.runs.preflight import underpowered
 from stepladder.runs.results import ArmResult, Results, Tuned
 from stepladder.runs.tuning import tuned_arms, tuned_so_far
-from stepladder.statistics import Effect, effects, estimate
+from stepladder.statistics.effects import effects
+from stepladder.statistics.intervals import estimate
+from stepladder.statistics.results import Effect
 from stepladder.statistics.sequential import InterimLook, adaptive_effects
 from stepladder.store import Store, StudyRecord
 from stepladder.study.confounds import confounds

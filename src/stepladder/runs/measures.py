@@ -10,19 +10,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from stepladder.statistics import (
-    Difference,
-    Effect,
-    Estimate,
-    FactorialAnalysis,
-    Interval,
-    difference,
-    factorial,
-    new_images,
-)
-from stepladder.statistics.sequential import adaptive_effects, looks_of
+from stepladder.statistics.factorial import factorial
+from stepladder.statistics.intervals import new_images_interval
+from stepladder.statistics.paired import paired_difference
+from stepladder.statistics.results import Difference, Effect, Estimate, FactorialAnalysis, Interval
+from stepladder.statistics.sequential import adaptive_effects, plan_looks
 from stepladder.store import Store
-from stepladder.study.designs import main_of, pair_aliases
+from stepladder.study.designs import main_techniques, pair_aliases
 from stepladder.study.study import Study
 from stepladder.trials.trial import History, TrialSummary, correct_matrix
 
@@ -57,13 +51,13 @@ def differences(arm: Found, other: Found, target: float | None) -> tuple[Differe
         target: validation accuracy to which epochs and seconds are counted, or None.
     """
     made = [
-        difference(
+        paired_difference(
             accuracies(arm, part), accuracies(other, part), f"{name}_accuracy", "points", 100
         )
         for name, part in (("val", "validation"), ("train", "train"))
     ]
     made += [
-        difference(_losses(arm, part), _losses(other, part), f"{name}_loss", "nats")
+        paired_difference(_losses(arm, part), _losses(other, part), f"{name}_loss", "nats")
         for name, part in (("test", "test"), ("val", "validation"), ("train", "train"))
     ]
     if target is None:
@@ -72,7 +66,7 @@ def differences(arm: Found, other: Found, target: float | None) -> tuple[Differe
     return (
         *made,
         *(
-            difference([each[place] for each in ours], [each[place] for each in theirs],
+            paired_difference([each[place] for each in ours], [each[place] for each in theirs],
                        f"{unit}_to_target", unit)
             for place, unit in enumerate(("epochs", "seconds"))
         ),
@@ -104,7 +98,7 @@ def _to_target(result: TrialSummary | None, target: float) -> tuple[float, float
 def estimate_with_images(estimate: Estimate, arm: Found) -> Estimate:
     """An arm's test accuracy with its interval for new test images too."""
     there = [one for one, _ in _finite_in_both(arm, arm)]
-    found = new_images(correct_matrix(there)) if there else None
+    found = new_images_interval(correct_matrix(there)) if there else None
     if found is None:
         return estimate
     wide = _no_narrower(Interval(max(found.low, 0.0), min(found.high, 1.0)), estimate)
@@ -115,7 +109,7 @@ def effect_with_images(effect: Effect, arm: Found, other: Found) -> Effect:
     """An effect on test accuracy with its interval for new test images too."""
     there = _finite_in_both(arm, other)
     ours, theirs = ([pair[side] for pair in there] for side in (0, 1))
-    found = new_images(correct_matrix(ours), correct_matrix(theirs)) if there else None
+    found = new_images_interval(correct_matrix(ours), correct_matrix(theirs)) if there else None
     if found is None:
         return effect
     wide = _no_narrower(Interval(100 * found.low, 100 * found.high), effect)
@@ -145,7 +139,7 @@ def combined(study: Study) -> list[str]:
     """The techniques whose combinations a study trains; none for another design."""
     if not study.cells:
         return []
-    return [technique.name for technique in main_of(study.techniques)]
+    return [technique.name for technique in main_techniques(study.techniques)]
 
 
 def main_effect_scores(study: Study, scores: Mapping[str, Sequence[float]]) -> tuple[Scores, Pairs]:
@@ -194,7 +188,7 @@ def readout(study: Study, found: Mapping[str, Found], classes: int) -> Factorial
         return made
     there = {name: values[: leading(found[name])] for name, values in guessing.items()}
     sides, pairs = main_effect_scores(study, there)
-    looks = looks_of(study.replicates, len(names))
+    looks = plan_looks(study.replicates, len(names))
     judged, _ = adaptive_effects(sides, pairs, looks, delta=study.delta)
     main = tuple(
         replace(each, effect=judged[side]) for each, (side, _) in zip(made.main, pairs, strict=True)

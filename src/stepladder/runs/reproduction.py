@@ -6,21 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from stepladder.runs.results import ArmResult, Results
-from stepladder.statistics import Effect, effects
+from stepladder.statistics.effects import effects
 from stepladder.statistics.intervals import (
     LEAST,
-    Finding,
+    FigureVerdict,
     Prediction,
     RowVerdict,
-    finding,
-    prediction,
-    verdict,
+    judge_figure,
+    judge_row,
+    predict_mean,
 )
+from stepladder.statistics.results import Effect
 from stepladder.study.confounds import Confound, confounds
 from stepladder.study.designs import Arm
 from stepladder.study.published import Candidate, PublishedTable, Row
 from stepladder.study.recipe import Recipe
-from stepladder.study.techniques import find
+from stepladder.study.techniques import find_technique
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class JudgedReading:
     candidate: Candidate
     result: ArmResult
     expected: Prediction
-    finding: Finding
+    finding: FigureVerdict
     distance: float
 
 
@@ -141,7 +142,7 @@ def _row(
     readings = [_reading(row, each, trained[each.recipe]) for each in candidates]
     readings.sort(key=lambda each: (not each.result.n, _ORDER.index(each.finding), each.distance))
     findings = [each.finding for each in readings]
-    said = verdict(findings)
+    said = judge_row(findings)
     missing = []
     if not readings:
         missing.append("lacks a protocol: nothing says what was trained")
@@ -159,7 +160,7 @@ def _row(
     return JudgedRow(row, said, tuple(readings), tuple(missing))
 
 
-_ORDER: tuple[Finding, ...] = ("fits", "too few replicates", "excluded")
+_ORDER: tuple[FigureVerdict, ...] = ("fits", "too few replicates", "excluded")
 
 
 def _differing(candidates: Sequence[Candidate]) -> list[str]:
@@ -169,8 +170,8 @@ def _differing(candidates: Sequence[Candidate]) -> list[str]:
 
 def _reading(row: Row, candidate: Candidate, result: ArmResult) -> JudgedReading:
     figure = row.figure
-    expected = prediction(result.test_accuracy.values, row.runs or 1)
-    found = finding(expected, figure.value, figure.tolerance, result.diverged)
+    expected = predict_mean(result.test_accuracy.values, row.runs or 1)
+    found = judge_figure(expected, figure.value, figure.tolerance, result.diverged)
     distance = 100 * abs(expected.mean - figure.value) if expected.n else float("inf")
     return JudgedReading(candidate, result, expected, found, distance)
 
@@ -223,7 +224,7 @@ def _without(
 
     None where no such arm has a figure, or where the recipe lacks the technique itself.
     """
-    change = (find(technique) or {}).get("change", {})
+    change = (find_technique(technique) or {}).get("change", {})
     if not _has(recipe, change):
         return None
     found = [each for each in results.arms if each.n > each.diverged
@@ -262,7 +263,7 @@ def _neighbours(results: Results, row: JudgedRow, above: JudgedRow) -> RowCompar
     found = confounds(
         results.study, (there, here), train=results.sizes.get("train"), parameters=weights
     )
-    change = (find(technique) or {}).get("change", {}) if technique else {}
+    change = (find_technique(technique) or {}).get("change", {}) if technique else {}
     named = tuple(
         (field, getattr(there.recipe, field), getattr(here.recipe, field))
         for field in change

@@ -9,7 +9,7 @@ from stepladder.errors import StudyError
 from stepladder.runs.measures import load_summaries
 from stepladder.runs.plan import Plan, RunContext, planned
 from stepladder.runs.results import ArmTuning, TriedValues, Tuned
-from stepladder.statistics.selection import at_edges, best, mean_at_chance
+from stepladder.statistics.selection import best_candidate, edges_reached, mean_at_chance
 from stepladder.store import Store
 from stepladder.study.designs import Arm
 from stepladder.study.study import Study
@@ -180,9 +180,10 @@ def _arm(
         for values, each in trials.items()
     }
     chance = 1 / classes
-    chosen = best(tuple(grid.values()), accuracies, chance)
+    chosen = best_candidate(tuple(grid.values()), accuracies, chance)
     edges = [
-        (tuple(grid)[place], upwards) for place, upwards in at_edges(tuple(grid.values()), chosen)
+        (tuple(grid)[place], upwards)
+        for place, upwards in edges_reached(tuple(grid.values()), chosen)
     ]
     return ArmTuning(
         arm=arm.name,
@@ -205,7 +206,7 @@ def _wider(arms: Sequence[Arm], tuned: Sequence[ArmTuning], grid: Grid) -> Grid 
     edges = {
         (fields[place], upwards)
         for each in tuned
-        for place, upwards in at_edges(tuple(grid.values()), each.chosen)
+        for place, upwards in edges_reached(tuple(grid.values()), each.chosen)
     }
     for field, upwards in sorted(edges):
         if _wider_still(arms, grid, field, upwards):

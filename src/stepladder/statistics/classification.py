@@ -8,14 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from stepladder.statistics.results import Interval
+from stepladder.statistics.results import Bools, Floats, Interval
 
-Floats = npt.NDArray[np.floating]
-
-BINS = 15
-"""Bins of confidence, as Guo et al. have them."""
-
+_BINS = 15  # of confidence, as Guo et al. have them
 _DRAWS = 2000
+_DRAWS_AT_ONCE = 50  # bounds memory at 8 bytes an image each
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ class Calibration:
 
 
 def expected_calibration_error(
-    confidence: Floats, correct: npt.NDArray[np.bool_], bins: int = BINS
+    confidence: npt.NDArray[np.floating], correct: Bools, bins: int = _BINS
 ) -> float:
     """The mean over images of how far their bin's accuracy is from its mean confidence.
 
@@ -62,12 +59,12 @@ def expected_calibration_error(
     Reference:
         Guo, Pleiss, Sun, Weinberger 2017, On calibration of modern neural networks, equation 3.
     """
-    weights = np.ones((1, len(confidence)))
-    return float(_errors(_bins_of(confidence, bins), confidence, correct, weights, bins)[0])
+    gaps = _one_hot(confidence, bins) * (correct - confidence)[:, None]
+    return float((np.abs(np.ones((1, len(gaps))) @ gaps).sum(axis=1) / len(gaps))[0])
 
 
 def calibration(
-    probabilities: Floats, labels: npt.NDArray[np.integer], seed: int = 0
+    probabilities: npt.NDArray[np.floating], labels: npt.NDArray[np.integer], seed: int = 0
 ) -> Calibration:
     """A network's calibration on images that it was not trained on.
 
@@ -81,54 +78,45 @@ def calibration(
 
     Reference:
         Davison, Hinkley 1997, Bootstrap methods and their application, section 5.2.
+
+    Example:
+        >>> import numpy as np
+        >>> calibration(np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([0, 1])).accuracy
+        1.0
     """
+    images = len(labels)
     answers = probabilities.argmax(axis=1)
-    confidence = probabilities[np.arange(len(labels)), answers].astype(np.float64)
+    confidence = probabilities[np.arange(images), answers].astype(np.float64)
     correct = answers == labels
-    place = _bins_of(confidence, BINS)
     error = expected_calibration_error(confidence, correct)
-    draw = np.random.default_rng(seed)
-    resampled, chance = [], []
-    for _ in range(0, _DRAWS, 50):
-        weights = draw.multinomial(len(labels), np.full(len(labels), 1 / len(labels)), 50)
-        resampled.append(_errors(place, confidence, correct, weights, BINS))
-        luck = draw.random((50, len(labels))) < confidence
-        chance.append(_errors_of(place, confidence, luck, BINS))
+    bins = _one_hot(confidence, _BINS)
+    gaps = bins * (correct - confidence)[:, None]
+    generator = np.random.default_rng(seed)
+    resampled, by_chance = [], []
+    for _ in range(0, _DRAWS, _DRAWS_AT_ONCE):
+        counts = generator.multinomial(images, np.full(images, 1 / images), _DRAWS_AT_ONCE)
+        resampled.append(np.abs(counts @ gaps).sum(axis=1) / counts.sum(axis=1))
+        right = generator.random((_DRAWS_AT_ONCE, images)) < confidence
+        by_chance.append(np.abs((right - confidence) @ bins).sum(axis=1) / images)
     low, high = np.quantile(np.concatenate(resampled), [0.025, 0.975])
-    right = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    of_label = probabilities[np.arange(images), labels].astype(np.float64)
     return Calibration(
         error=error,
         interval=Interval(max(0.0, 2 * error - float(high)), max(0.0, 2 * error - float(low))),
-        by_chance=float(np.concatenate(chance).mean()),
+        by_chance=float(np.concatenate(by_chance).mean()),
         confidence=float(confidence.mean()),
         accuracy=float(correct.mean()),
-        loss=float(-np.log(np.maximum(right, np.finfo(np.float32).tiny)).mean()),
-        images=len(labels),
+        loss=float(-np.log(np.maximum(of_label, np.finfo(np.float32).tiny)).mean()),
+        images=images,
     )
 
 
-def _bins_of(confidence: Floats, bins: int) -> npt.NDArray[np.intp]:
-    return np.minimum((confidence * bins).astype(np.intp), bins - 1)
-
-
-def _errors(
-    place: npt.NDArray[np.intp], confidence: Floats, correct: npt.NDArray[np.bool_],
-    weights: npt.NDArray[np.number], bins: int,
-) -> npt.NDArray[np.float64]:  # fmt: skip
-    """The error of each row of weights, (draws, images): how often an image counts in it."""
-    member = np.zeros((len(place), bins))
-    member[np.arange(len(place)), place] = correct - confidence
-    gaps = np.abs(weights @ member).sum(axis=1)
-    return np.asarray(gaps / weights.sum(axis=1))
-
-
-def _errors_of(
-    place: npt.NDArray[np.intp], confidence: Floats, correct: npt.NDArray[np.bool_], bins: int
-) -> npt.NDArray[np.float64]:
-    """The error of each row of right answers, (draws, images)."""
-    member = np.zeros((len(place), bins))
-    member[np.arange(len(place)), place] = 1.0
-    return np.asarray(np.abs((correct - confidence) @ member).sum(axis=1) / len(place))
+def _one_hot(confidence: npt.NDArray[np.floating], bins: int) -> Floats:
+    """Which bin each image falls into, shape (images, bins)."""
+    member = np.zeros((len(confidence), bins))
+    bin_of = np.minimum((confidence * bins).astype(np.intp), bins - 1)
+    member[np.arange(len(confidence)), bin_of] = 1.0
+    return member
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +140,7 @@ class Pooled:
 
     Attributes:
         accuracy: of the class with the largest mean probability.
-        interval: Wilson's, at 95 %: it speaks for new examples answered by these very networks.
+        interval: Wilson's, at 95 %: it is for new examples answered by these very networks.
         single: mean accuracy of the single networks on the same answers.
         examples: that were answered.
         members: networks that answered an example, in the mean.
@@ -172,7 +160,7 @@ class Ensemble:
     Attributes:
         members: how many there are.
         validation: on examples that at least two members held out, each answered by those alone,
-            so that no member has seen it in training; None where there are none such.
+            so that no member has seen it in training; None where there are no such examples.
         test: on the test part, answered by all members; None where nobody may look at it.
     """
 
@@ -181,7 +169,7 @@ class Ensemble:
     test: Pooled | None
 
 
-def pooled(answers: Sequence[Answers]) -> Pooled | None:
+def pool_answers(answers: Sequence[Answers]) -> Pooled | None:
     """The accuracy of the mean probabilities, over examples that at least two networks answer.
 
     Args:
@@ -194,28 +182,36 @@ def pooled(answers: Sequence[Answers]) -> Pooled | None:
         Cireşan, Meier, Schmidhuber 2012, "Multi-column deep neural networks for image
         classification", CVPR, for the mean of several networks' probabilities; Wilson 1927 for
         the interval.
+
+    Example:
+        >>> import numpy as np
+        >>> rows, labels = np.arange(2), np.array([0, 1])
+        >>> one = Answers(rows, labels, np.array([[0.9, 0.1], [0.6, 0.4]]))
+        >>> two = Answers(rows, labels, np.array([[0.8, 0.2], [0.1, 0.9]]))
+        >>> pool_answers([one, two]).accuracy
+        1.0
     """
     from scipy import stats  # late: it takes half a second, and few studies keep weights
 
-    most = 1 + max((int(each.rows.max()) for each in answers if len(each.rows)), default=-1)
-    classes = max((each.probabilities.shape[1] for each in answers), default=0)
-    total, given = np.zeros((most, classes)), np.zeros(most, np.int64)
-    right, labels = np.zeros(most, np.int64), np.zeros(most, np.int64)
-    for each in answers:
-        total[each.rows] += each.probabilities
-        given[each.rows] += 1
-        right[each.rows] += each.probabilities.argmax(axis=1) == each.labels
-        labels[each.rows] = each.labels
-    shared = given >= 2
+    count = 1 + max((int(member.rows.max()) for member in answers if len(member.rows)), default=-1)
+    classes = max((member.probabilities.shape[1] for member in answers), default=0)
+    total = np.zeros((count, classes))
+    answered, right, labels = np.zeros((3, count), np.int64)
+    for member in answers:
+        total[member.rows] += member.probabilities
+        answered[member.rows] += 1
+        right[member.rows] += member.probabilities.argmax(axis=1) == member.labels
+        labels[member.rows] = member.labels
+    shared = answered >= 2
     examples = int(shared.sum())
     if not examples:
         return None
     correct = int((total[shared].argmax(axis=1) == labels[shared]).sum())
-    ends = stats.binomtest(correct, examples).proportion_ci(0.95, method="wilson")
+    interval = stats.binomtest(correct, examples).proportion_ci(0.95, method="wilson")
     return Pooled(
         accuracy=correct / examples,
-        interval=Interval(float(ends.low), float(ends.high)),
-        single=float(right[shared].sum() / given[shared].sum()),
+        interval=Interval(float(interval.low), float(interval.high)),
+        single=float(right[shared].sum() / answered[shared].sum()),
         examples=examples,
-        members=float(given[shared].mean()),
+        members=float(answered[shared].mean()),
     )

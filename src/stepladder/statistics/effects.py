@@ -15,27 +15,26 @@ from stepladder.statistics.paired import (
     DRAWS,
     EXACT_UP_TO,
     PairedT,
-    on_grid,
+    none_if_nan,
     one_sign_p,
-    or_none,
     paired_t,
+    round_off,
     sign_flip,
     tost,
     unanimous_sign,
     unanimous_sign_floor,
 )
-from stepladder.statistics.power import FEWEST, POWER, power_of_t, power_of_tost, smallest
+from stepladder.statistics.power import FEWEST, POWER, power_of_t, power_of_tost, smallest_count
 from stepladder.statistics.results import (
+    Bools,
     Effect,
+    Floats,
     Interval,
     Verdict,
     as_pairs,
     check_delta,
     check_share,
 )
-
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 
 _LEAST_SPREAD = 1e-9  # points; stands for no spread at all where one is divided by
 
@@ -77,11 +76,11 @@ def judge(
     alone is below alpha after Holm's correction. It is the larger of those of the paired t test
     and of the sign-flip test, which is exact for any arms that differ by chance alone. Where all
     differences have one sign it may be max(2 p_t, 4^(1 - n)) instead, without which 80 points in
-    5 of 5 replicates could not be told from chance (the sign-flip test ends at 2 / 2^5 = 0.06).
-    Above 20 pairs, where flips are drawn, the t test decides alone once none does as much.
+    5 of 5 replicates could be chance (the sign-flip test ends at 2 / 2^5 = 0.06). Above 20 pairs,
+    where flips are drawn, the t test decides alone once none does as much.
 
     Otherwise within ±delta (`no difference beyond δ`): two one-sided tests, Holm's correction
-    over the same family. Neither is said with fewer than three pairs.
+    over the same family. With fewer than three pairs there is neither.
 
     Args:
         arm: accuracies as fractions, shape (..., comparisons, replicates); the comparisons of
@@ -94,115 +93,86 @@ def judge(
             time, and a simulation of many studies can do without.
     """
     differences = _differences(arm, other)
-    t = paired_t(differences)
-    p = sign_flip(differences)
+    t, p = paired_t(differences), sign_flip(differences)
     p = np.where(t.pairs < 2, np.nan, p)
-    alike = unanimous_sign(differences)
-    enough = t.pairs >= FEWEST
-    combined = np.where(enough, _p_different(t, p, alike), np.nan)
-    different = holm(combined) < alpha
-    equivalent = holm(np.where(enough, tost(differences, delta), np.nan)) < alpha
+    p_different, p_within = _verdict_p_values(differences, t, p, delta)
+    different, equivalent = holm(p_different) < alpha, holm(p_within) < alpha
     within = equivalent & ~different
-    levels = (
-        _level(alpha, different)[..., None] + np.zeros(t.mean.shape),
-        _level(alpha, equivalent)[..., None] + np.zeros(t.mean.shape),
-    )
-    open_ = ~different & ~within & (t.pairs >= 2)
-    wins = win_share(differences)
     needed = np.full(t.mean.shape, np.nan)
     if plan:
-        needed[open_] = _needed(t, alike, open_, levels, delta)
+        is_open = ~different & ~within & (t.pairs >= 2)
+        levels = [
+            np.broadcast_to(_next_level(alpha, rejected)[..., None], needed.shape)[is_open]
+            for rejected in (different, equivalent)
+        ]
+        alike = unanimous_sign(differences)
+        needed[is_open] = _needed(t, alike, is_open, levels[0], levels[1], delta)
+    wins = win_share(differences)
     return Judged(differences, t, p, holm(p), holm(t.p), different, within, wins, needed)
 
 
-def evidence(arm: npt.ArrayLike, other: npt.ArrayLike, delta: float) -> tuple[Floats, Floats]:
+def verdict_p_values(
+    arm: npt.ArrayLike, other: npt.ArrayLike, delta: float
+) -> tuple[Floats, Floats]:
     """The p-values that verdicts rest on, before any family is corrected for.
 
-    Args:
-        arm: accuracies as fractions, shape (..., comparisons, replicates).
-        other: the same of the arms compared with.
-        delta: percentage points below which a difference does not matter, above 0.
+    The arguments are those of `judge`.
 
     Returns:
         Of "the arms are equal" and of "the difference is delta or more"; NaN with fewer than
         three pairs.
     """
     differences = _differences(arm, other)
-    t, p = paired_t(differences), sign_flip(differences)
+    return _verdict_p_values(differences, paired_t(differences), sign_flip(differences), delta)
+
+
+def _differences(arm: npt.ArrayLike, other: npt.ArrayLike) -> Floats:
+    return round_off(100 * (np.asarray(arm, np.float64) - np.asarray(other, np.float64)))
+
+
+def _verdict_p_values(
+    differences: Floats, t: PairedT, p: Floats, delta: float
+) -> tuple[Floats, Floats]:
+    none_as_extreme = (t.pairs > EXACT_UP_TO) & (p * (1 + DRAWS) < 1.5)
+    larger = np.maximum(t.p, np.where(none_as_extreme, 0.0, p))
+    alike = unanimous_sign(differences)
+    p_different = np.where(alike, np.minimum(larger, one_sign_p(t.pairs, t.p)), larger)
     enough = t.pairs >= FEWEST
-    combined = _p_different(t, p, unanimous_sign(differences))
     return (
-        np.where(enough, combined, np.nan),
+        np.where(enough, p_different, np.nan),
         np.where(enough, tost(differences, delta), np.nan),
     )
 
 
-def _differences(arm: npt.ArrayLike, other: npt.ArrayLike) -> Floats:
-    first, second = np.asarray(arm, np.float64), np.asarray(other, np.float64)
-    return on_grid(100 * (first - second))
-
-
-def _p_different(t: PairedT, p: Floats, alike: Bools) -> Floats:
-    """The p-value that `helps` and `hurts` rest on, before the family is corrected for."""
-    unmatched = (t.pairs > EXACT_UP_TO) & (p * (1 + DRAWS) < 1.5)
-    both = np.maximum(t.p, np.where(unmatched, 0.0, p))
-    return np.where(alike, np.minimum(both, one_sign_p(t.pairs, t.p)), both)
-
-
-def _level(alpha: float, rejected: Bools) -> Floats:
+def _next_level(alpha: float, rejected: Bools) -> Floats:
     """The level at which Holm's correction tests the next of those not yet rejected."""
     left = rejected.shape[-1] - rejected.sum(axis=-1)
     return np.asarray(alpha / np.maximum(left, 1), np.float64)
 
 
 def _needed(
-    t: PairedT, alike: Bools, rows: Bools, levels: tuple[Floats, Floats], delta: float
+    t: PairedT, alike: Bools, rows: Bools, level: Floats, level_within: Floats, delta: float
 ) -> Floats:
     """Pairs that settle the chosen comparisons one way or the other; NaN beyond the most."""
     mean, spread = t.mean[rows], np.maximum(t.spread[rows], _LEAST_SPREAD)
-    level, level_within = levels[0][rows], levels[1][rows]
     more = np.maximum(t.pairs[rows] + 1, FEWEST)
 
-    def flips_can_speak(pairs: Floats) -> Bools:
+    def flips_can_reject(pairs: Floats) -> Bools:
         return np.asarray(2 ** (1 - pairs) < level)
 
-    def can_speak(pairs: Floats) -> Bools:
-        return flips_can_speak(pairs) | (alike[rows] & (unanimous_sign_floor(pairs) < level))
+    def can_reject(pairs: Floats) -> Bools:
+        return flips_can_reject(pairs) | (alike[rows] & (unanimous_sign_floor(pairs) < level))
 
     def shows_difference(pairs: Floats) -> Bools:
-        asked = np.where(flips_can_speak(pairs), level, level / 2)
-        return np.asarray(power_of_t(pairs, mean, spread, asked) >= POWER)
+        tested_at = np.where(flips_can_reject(pairs), level, level / 2)
+        return np.asarray(power_of_t(pairs, mean, spread, tested_at) >= POWER)
 
     def shows_none(pairs: Floats) -> Bools:
         return np.asarray(power_of_tost(pairs, mean, spread, delta, level_within) >= POWER)
 
-    different = smallest(shows_difference, smallest(can_speak, more))
-    needed = np.minimum(different, smallest(shows_none, more))
+    different = smallest_count(shows_difference, smallest_count(can_reject, more))
+    needed = np.minimum(different, smallest_count(shows_none, more))
     return np.where(np.isfinite(needed), needed, np.nan)
-
-
-def effect(
-    arm: Sequence[float], other: Sequence[float], *, delta: float = 0.1, alpha: float = 0.05
-) -> Effect:
-    """The effect of one arm against another, a family of one comparison.
-
-    Args:
-        arm: accuracies as fractions in 0…1, index = replicate; NaN is one that diverged.
-        other: those of the arm compared with; a shorter list lacks its last replicates.
-        delta: percentage points below which a difference does not matter.
-        alpha: chance of a false verdict, between 0 and 1.
-
-    Raises:
-        InputError: if a score is not a number or outside 0…1, delta is not above 0, or alpha
-            is not between 0 and 1.
-
-    Example:
-        >>> found = effect([0.96, 0.97, 0.95, 0.96], [0.11, 0.12, 0.10, 0.11])
-        >>> f"{found.mean:.1f} points: {found.verdict}"
-        '85.0 points: helps'
-    """
-    scores = {"arm": arm, "other": other}
-    return effects(scores, [("arm", "other")], delta=delta, alpha=alpha)["arm"]
 
 
 def effects(
@@ -217,12 +187,12 @@ def effects(
 
     Differences are taken replicate by replicate, in percentage points, over the replicates
     finite in both arms. All pairs are one family for Holm's correction, those without
-    replicates too. The interval is at 95 % and speaks for its own comparison alone. The rule of
-    the verdict is that of `stepladder.statistics.effects.judge`.
+    replicates too. The interval is at 95 % and is for its own comparison alone. `judge` gives the
+    verdicts.
 
     Args:
         scores: accuracies as fractions in 0…1 by arm, index = replicate; NaN is a replicate
-            that diverged, a shorter list lacks its last ones.
+            that diverged; in a shorter list the last ones are missing.
         pairs: names of an arm and of the arm it is compared with; an arm is judged once.
         delta: percentage points below which a difference does not matter.
         alpha: chance in a study of a false `helps` or `hurts`, between 0 and 1.
@@ -235,6 +205,12 @@ def effects(
     Raises:
         InputError: if a score is not a number or outside 0…1, a pair names an unknown arm, an
             arm is judged twice, delta is not above 0, or alpha is not between 0 and 1.
+
+    Example:
+        >>> scores = {"base": [0.11, 0.12, 0.10, 0.11], "Adam": [0.96, 0.97, 0.95, 0.96]}
+        >>> adam = effects(scores, [("Adam", "base")])["Adam"]
+        >>> f"{adam.mean:.1f} points: {adam.verdict}"
+        '85.0 points: helps'
     """
     check_delta(delta)
     check_share(alpha, "alpha", 0.05)
@@ -242,17 +218,19 @@ def effects(
     if not pairs:
         return {}
     judged = judge(first, second, delta=delta, alpha=alpha)
-    made = {arm: effect_of(judged, row, replicates[row]) for row, (arm, _) in enumerate(pairs)}
+    by_arm = {
+        arm: effect_of_row(judged, row, replicates[row]) for row, (arm, _) in enumerate(pairs)
+    }
     if at_chance is None:
-        return made
+        return by_arm
     guessing = effects(at_chance, pairs, delta=delta, alpha=alpha)
     return {
-        arm: replace(each, at_chance=guessing[arm]) if guessing[arm].pairs > each.pairs else each
-        for arm, each in made.items()
+        arm: replace(own, at_chance=guessing[arm]) if guessing[arm].pairs > own.pairs else own
+        for arm, own in by_arm.items()
     }
 
 
-def effect_of(judged: Judged, row: int, replicates: int) -> Effect:
+def effect_of_row(judged: Judged, row: int, replicates: int) -> Effect:
     """One comparison of a family as a plain value.
 
     Args:
@@ -260,30 +238,24 @@ def effect_of(judged: Judged, row: int, replicates: int) -> Effect:
         row: which comparison.
         replicates: that either of its arms should have.
     """
-    t, pairs = judged.t, int(judged.t.pairs[row])
-    needed = or_none(judged.needed[row])
-    differences = [each for each in judged.differences[row].tolist() if not math.isnan(each)]
+    mean, pairs = judged.t.interval(row), int(judged.t.pairs[row])
+    needed, wins = judged.needed[row], judged.wins
+    verdict: Verdict = "no difference beyond δ" if judged.within[row] else "not enough replicates"
+    if judged.different[row]:
+        verdict = "helps" if mean.mean > 0 else "hurts"
     return Effect(
-        mean=float(t.mean[row]),
-        ci_low=or_none(t.ci_low[row]),
-        ci_high=or_none(t.ci_high[row]),
-        p=or_none(judged.p[row]),
-        p_holm=or_none(judged.p_holm[row]),
-        p_t=or_none(t.p[row]),
-        p_t_holm=or_none(judged.p_t_holm[row]),
-        verdict=_verdict(judged, row),
-        replicates_needed=None if needed is None else int(needed),
+        mean=mean.mean,
+        ci_low=mean.ci_low,
+        ci_high=mean.ci_high,
+        p=none_if_nan(judged.p[row]),
+        p_holm=none_if_nan(judged.p_holm[row]),
+        p_t=none_if_nan(judged.t.p[row]),
+        p_t_holm=none_if_nan(judged.p_t_holm[row]),
+        verdict=verdict,
+        replicates_needed=None if math.isnan(needed) else int(needed),
         pairs=pairs,
         unpaired=replicates - pairs,
-        differences=tuple(differences),
-        p_greater=or_none(judged.wins.share[row]),
-        p_greater_ci=Interval(float(judged.wins.low[row]), float(judged.wins.high[row]))
-        if pairs
-        else None,
+        differences=tuple(x for x in judged.differences[row].tolist() if not math.isnan(x)),
+        p_greater=none_if_nan(wins.share[row]),
+        p_greater_ci=Interval(float(wins.low[row]), float(wins.high[row])) if pairs else None,
     )
-
-
-def _verdict(judged: Judged, row: int) -> Verdict:
-    if judged.different[row]:
-        return "helps" if judged.t.mean[row] > 0 else "hurts"
-    return "no difference beyond δ" if judged.within[row] else "not enough replicates"

@@ -1,4 +1,4 @@
-"""Reading a factorial: main effects, interactions, Shapley values, and what ladders would say."""
+"""Analysis of a factorial: main effects, interactions, Shapley values, and what ladders say."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
-import numpy.typing as npt
 
 from stepladder.errors import InputError
 from stepladder.statistics.corrections import holm
-from stepladder.statistics.effects import effect_of, judge
-from stepladder.statistics.paired import on_grid, or_none, paired_t, sign_flip
+from stepladder.statistics.effects import effect_of_row, judge
+from stepladder.statistics.paired import none_if_nan, paired_t, round_off, sign_flip
 from stepladder.statistics.results import (
+    Bools,
     FactorialAnalysis,
+    Floats,
     Interaction,
     MainEffect,
     MeanInterval,
@@ -24,7 +25,6 @@ from stepladder.statistics.results import (
     check_share,
 )
 
-Floats = npt.NDArray[np.float64]
 Pairs = tuple[tuple[int, int], ...]
 
 
@@ -60,7 +60,7 @@ def factorial(
         alpha: chance of a false verdict among the main effects.
 
     Returns:
-        The read-out, or None where no replicate has every combination or nothing is combined.
+        The analysis, or None where no replicate has every combination or nothing is combined.
 
     Raises:
         InputError: if a score is not a fraction, or combinations are missing.
@@ -68,100 +68,85 @@ def factorial(
     Reference:
         Box, Hunter & Hunter 2005, *Statistics for Experimenters*, 2nd edition, chapter 5;
         Shapley 1953, "A value for n-person games", Contributions to the Theory of Games II.
+
+    Example:
+        >>> scores = {0: [0.5, 0.5], 1: [0.6, 0.6], 2: [0.7, 0.7], 3: [0.9, 0.9]}
+        >>> analysis = factorial(scores, ["Adam", "ReLU"])
+        >>> [round(share.shapley.mean) for share in analysis.shares]
+        [15, 25]
     """
     check_delta(delta)
     check_share(alpha, "alpha", 0.05)
     count = len(techniques)
-    _check(scores, count, aliases)
+    _check_combinations(scores, count, is_full=aliases is None)
     order = sorted(scores)
-    table = _table(scores, order)
-    whole = np.isfinite(table).all(axis=0)
-    if not techniques or not whole.any():
+    rows = [as_fractions(scores[key], f"scores of combination {key}") for key in order]
+    table = np.full((len(rows), max(map(len, rows))), np.nan)
+    for place, row in enumerate(rows):
+        table[place, : len(row)] = row
+    complete = np.isfinite(table).all(axis=0)
+    if not techniques or not complete.any():
         return None
-    points = 100 * table[:, whole]
+    points = 100 * table[:, complete]
     inside = np.array([[combination >> place & 1 for combination in order]
                        for place in range(count)], bool)  # fmt: skip
-    pairs = tuple(((one, two),) for one, two in combinations(range(count), 2))
-    every = aliases is None
-    left_out = int((~whole).sum())
-    return FactorialAnalysis(
-        replicates=int(whole.sum()),
-        left_out=left_out,
-        gain=_spread(points[-1] - points[0]),
-        main=_main(points / 100, inside, techniques, left_out, delta, alpha),
-        interactions=_interactions(points, inside, pairs if every else tuple(aliases or ()),
-                                   techniques),
-        shares=_shares(points, techniques) if every else (),
-    )  # fmt: skip
-
-
-def _check(
-    scores: Mapping[int, Sequence[float]], count: int, aliases: Sequence[Pairs] | None
-) -> None:
-    everything = 2**count - 1
-    wanted = set(range(everything + 1)) if aliases is None else {0, everything}
-    missing, unknown = (
-        wanted - set(scores),
-        [each for each in scores if not 0 <= each <= everything],
+    groups = [(pair,) for pair in combinations(range(count), 2)] if aliases is None else aliases
+    with_it, without = (
+        np.array([(points / 100)[chosen].mean(axis=0) for chosen in choices])
+        for choices in (inside, ~inside)
     )
+    judged = judge(with_it, without, delta=delta, alpha=alpha)
+    return FactorialAnalysis(
+        replicates=int(complete.sum()),
+        left_out=int((~complete).sum()),
+        gain=_mean_interval(points[-1] - points[0]),
+        main=tuple(
+            MainEffect(name, effect_of_row(judged, row, table.shape[1]))
+            for row, name in enumerate(techniques)
+        ),
+        interactions=_interactions(points, inside, groups, techniques),
+        shares=_shares(points, techniques) if aliases is None else (),
+    )
+
+
+def _check_combinations(
+    scores: Mapping[int, Sequence[float]], count: int, *, is_full: bool
+) -> None:
+    last = 2**count - 1
+    needed = set(range(last + 1)) if is_full else {0, last}
+    missing = needed - set(scores)
+    unknown = [combination for combination in scores if not 0 <= combination <= last]
     if missing or unknown:
         raise InputError(
-            f"scores must be by combinations of {count} techniques, each from 0 to {everything}, "
+            f"scores must be by combinations of {count} techniques, each from 0 to {last}, "
             f"found {len(missing)} missing and {len(unknown)} unknown; give one list of scores a "
             "combination"
         )
 
 
-def _table(scores: Mapping[int, Sequence[float]], order: Sequence[int]) -> Floats:
-    rows = [as_fractions(scores[each], f"scores of combination {each}") for each in order]
-    longest = max(map(len, rows))
-    return np.array([np.pad(row, (0, longest - len(row)), constant_values=np.nan) for row in rows])
-
-
-def _spread(values: Floats) -> MeanInterval:
-    t = paired_t(on_grid(values))
-    return MeanInterval(float(t.mean), or_none(t.ci_low), or_none(t.ci_high))
-
-
-def _main(
-    scores: Floats,
-    inside: npt.NDArray[np.bool_],
-    techniques: Sequence[str],
-    left_out: int,
-    delta: float,
-    alpha: float,
-) -> tuple[MainEffect, ...]:
-    with_it = np.array([scores[each].mean(axis=0) for each in inside])
-    without = np.array([scores[~each].mean(axis=0) for each in inside])
-    judged = judge(with_it, without, delta=delta, alpha=alpha)
-    replicates = scores.shape[1] + left_out
-    return tuple(
-        MainEffect(name, effect_of(judged, row, replicates)) for row, name in enumerate(techniques)
-    )
+def _mean_interval(values: Floats) -> MeanInterval:
+    return paired_t(round_off(values)).interval()
 
 
 def _interactions(
-    points: Floats,
-    inside: npt.NDArray[np.bool_],
-    groups: Sequence[Pairs],
-    techniques: Sequence[str],
+    points: Floats, inside: Bools, groups: Sequence[Pairs], techniques: Sequence[str]
 ) -> tuple[Interaction, ...]:
     if not groups:
         return ()
     signs = np.where(inside, 1.0, -1.0)
     columns = np.array([signs[group[0][0]] * signs[group[0][1]] for group in groups])
-    found = on_grid(columns @ points / (len(points) / 4))
-    t = paired_t(found)
-    p = np.where(t.pairs < 2, np.nan, sign_flip(found))
-    corrected, corrected_t = holm(p), holm(t.p)
+    worth = round_off(columns @ points / (len(points) / 4))
+    t = paired_t(worth)
+    p = np.where(t.pairs < 2, np.nan, sign_flip(worth))
+    p_holm, p_t_holm = holm(p), holm(t.p)
     return tuple(
         Interaction(
             pairs=tuple((techniques[one], techniques[two]) for one, two in group),
-            worth=MeanInterval(float(t.mean[row]), or_none(t.ci_low[row]), or_none(t.ci_high[row])),
-            p=or_none(p[row]),
-            p_holm=or_none(corrected[row]),
-            p_t=or_none(t.p[row]),
-            p_t_holm=or_none(corrected_t[row]),
+            worth=t.interval(row),
+            p=none_if_nan(p[row]),
+            p_holm=none_if_nan(p_holm[row]),
+            p_t=none_if_nan(t.p[row]),
+            p_t_holm=none_if_nan(p_t_holm[row]),
         )
         for row, group in enumerate(groups)
     )
@@ -169,18 +154,20 @@ def _interactions(
 
 def _shares(points: Floats, techniques: Sequence[str]) -> tuple[ShapleyShare, ...]:
     count = len(techniques)
-    every = np.arange(2**count)
-    sizes = np.array([int(each).bit_count() for each in every])
-    gain = _spread(points[-1] - points[0]).mean
-    made = []
+    combinations_ = np.arange(2**count)
+    gain = _mean_interval(points[-1] - points[0]).mean
+    shares = []
     for place, name in enumerate(techniques):
-        below = every[(every >> place & 1) == 0]
+        below = combinations_[(combinations_ >> place & 1) == 0]
         added = points[below | 1 << place] - points[below]
-        weights = np.array([_weight(int(size), count) for size in sizes[below]])
-        shapley = _spread(weights @ added)
-        means = on_grid(added.mean(axis=1))
+        # Share of the orders in which exactly the techniques of a combination come before it.
+        weights = np.array(
+            [1 / (count * math.comb(count - 1, int(under).bit_count())) for under in below]
+        )
+        shapley = _mean_interval(weights @ added)
+        means = round_off(added.mean(axis=1))
         least, most = int(means.argmin()), int(means.argmax())
-        made.append(
+        shares.append(
             ShapleyShare(
                 technique=name,
                 shapley=shapley,
@@ -192,12 +179,7 @@ def _shares(points: Floats, techniques: Sequence[str]) -> tuple[ShapleyShare, ..
                 said=tuple(sorted(zip(means.tolist(), weights.tolist(), strict=True))),
             )
         )
-    return tuple(made)
-
-
-def _weight(size: int, count: int) -> float:
-    """Share of the orders in which exactly these `size` techniques come before a given one."""
-    return 1 / (count * math.comb(count - 1, size))
+    return tuple(shares)
 
 
 def _names(combination: int, techniques: Sequence[str]) -> tuple[str, ...]:

@@ -13,7 +13,14 @@ from scipy import special
 
 from stepladder.errors import InputError
 from stepladder.statistics.paired import paired_t
-from stepladder.statistics.results import Estimate, Interval, as_fractions, check_share
+from stepladder.statistics.results import (
+    Bools,
+    Estimate,
+    Floats,
+    Interval,
+    as_fractions,
+    check_share,
+)
 
 
 def estimate(values: Sequence[float], confidence: float = 0.95) -> Estimate:
@@ -36,23 +43,21 @@ def estimate(values: Sequence[float], confidence: float = 0.95) -> Estimate:
             0 and 1.
 
     Example:
-        >>> found = estimate([0.971, 0.973, 0.972])
-        >>> f"{found.mean:.3f} [{found.ci_low:.4f}, {found.ci_high:.4f}]"
+        >>> result = estimate([0.971, 0.973, 0.972])
+        >>> f"{result.mean:.3f} [{result.ci_low:.4f}, {result.ci_high:.4f}]"
         '0.972 [0.9695, 0.9745]'
     """
     check_share(confidence, "confidence", 0.95)
     fractions = as_fractions(values, "accuracies")
     t = paired_t(fractions, confidence)
-    mean, kept = float(t.mean), tuple(fractions.tolist())
+    mean, all_values = float(t.mean), tuple(fractions.tolist())
     if t.pairs < 2:
-        return Estimate(mean, None, None, kept)
-    return Estimate(mean, max(float(t.ci_low), 0.0), min(float(t.ci_high), 1.0), kept)
+        return Estimate(mean, None, None, all_values)
+    return Estimate(mean, max(float(t.ci_low), 0.0), min(float(t.ci_high), 1.0), all_values)
 
 
-def new_images(
-    arm: npt.NDArray[np.bool_],
-    other: npt.NDArray[np.bool_] | None = None,
-    confidence: float = 0.95,
+def new_images_interval(
+    arm: Bools, other: Bools | None = None, confidence: float = 0.95
 ) -> Interval | None:
     """The interval of a mean accuracy, or of a difference, for new replicates and new images.
 
@@ -85,8 +90,8 @@ def new_images(
     # Sums of whole numbers: exact, so no order of the replicates is preferred.
     by_replicate, by_image = table.sum(axis=1, dtype=np.int64), table.sum(axis=0, dtype=np.int64)
     total, squares = int(by_replicate.sum()), int(np.abs(table).sum(dtype=np.int64))
-    of_replicates = _between(by_replicate, total, images)
-    of_images = _between(by_image, total, replicates)
+    of_replicates = _squares_between(by_replicate, total, images)
+    of_images = _squares_between(by_image, total, replicates)
     rest = max(squares - total**2 / (replicates * images) - of_replicates - of_images, 0.0)
     mean_squares = (
         of_replicates / (replicates - 1),
@@ -95,36 +100,34 @@ def new_images(
     )
     half = max(
         float(special.stdtrit(degrees, (1 + confidence) / 2)) * math.sqrt(variance)
-        for variance, degrees in _errors(mean_squares, replicates, images)
+        for variance, degrees in _variances(mean_squares, replicates, images)
     )
     mean = total / (replicates * images)
     return Interval(mean - half, mean + half)
 
 
-def _between(sums: npt.NDArray[np.int64], total: int, each: int) -> float:
-    """Sum of squares between rows of `each` entries, from their sums."""
-    return max(int((sums**2).sum()) / each - total**2 / (each * len(sums)), 0.0)
+def _squares_between(sums: npt.NDArray[np.int64], total: int, entries: int) -> float:
+    """Sum of squares between rows of some entries, from their sums."""
+    return max(int((sums**2).sum()) / entries - total**2 / (entries * len(sums)), 0.0)
 
 
-def _errors(
+def _variances(
     mean_squares: tuple[float, float, float], replicates: int, images: int
 ) -> list[tuple[float, float]]:
     """Variances of the mean with their degrees of freedom: of retraining, and of both."""
-    retrained, pictured, rest = mean_squares
-    entries, both = replicates * images, retrained + pictured - rest
-    found = [(retrained / entries, replicates - 1.0)]
+    of_replicates, of_images, rest = mean_squares
+    entries, both = replicates * images, of_replicates + of_images - rest
+    variances = [(of_replicates / entries, replicates - 1.0)]
     if both > 0:
         spread = (
-            retrained**2 / (replicates - 1)
-            + pictured**2 / (images - 1)
+            of_replicates**2 / (replicates - 1)
+            + of_images**2 / (images - 1)
             + rest**2 / ((replicates - 1) * (images - 1))
         )
         least = min(replicates, images) - 1.0
-        found.append((both / entries, max(both**2 / spread, least)))
-    return found
+        variances.append((both / entries, max(both**2 / spread, least)))
+    return variances
 
-
-Floats = npt.NDArray[np.float64]
 
 _HALVINGS = 60  # of an interval of width 2: below the rounding of a double
 
@@ -164,40 +167,38 @@ def win_share(differences: npt.ArrayLike, confidence: float = 0.95) -> WinShare:
         Bouthillier et al. 2021, "Accounting for variance in machine learning benchmarks",
         MLSys, for the quantity; Tango 1998, "Equivalence test and confidence interval for the
         difference in proportions for the paired-sample design", Statistics in Medicine 17.
+
+    Example:
+        >>> float(win_share([0.2, 0.1, 0.0, -0.1]).share)
+        0.625
     """
-    given = np.asarray(differences, np.float64)
-    pairs = np.isfinite(given).sum(axis=-1).astype(np.float64)
-    wins = (given > 0).sum(axis=-1).astype(np.float64)
-    losses = (given < 0).sum(axis=-1).astype(np.float64)
-    there = pairs > 0
+    values = np.asarray(differences, np.float64)
+    pairs = np.isfinite(values).sum(axis=-1).astype(np.float64)
+    wins = (values > 0).sum(axis=-1).astype(np.float64)
+    losses = (values < 0).sum(axis=-1).astype(np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
         share = (wins + (pairs - wins - losses) / 2) / pairs
     z = float(special.ndtri((1 + confidence) / 2))
-    count = np.where(there, pairs, 1.0)
-    low = (1 + _lower(wins, losses, count, z)) / 2
-    high = (1 - _lower(losses, wins, count, z)) / 2
-    return WinShare(share, np.where(there, low, np.nan), np.where(there, high, np.nan))
+    count = np.where(pairs > 0, pairs, 1.0)
+    low = (1 + _lower_end(wins, losses, count, z)) / 2
+    high = (1 - _lower_end(losses, wins, count, z)) / 2
+    return WinShare(share, np.where(pairs > 0, low, np.nan), np.where(pairs > 0, high, np.nan))
 
 
-def _lower(wins: Floats, losses: Floats, pairs: Floats, z: float) -> Floats:
+def _lower_end(wins: Floats, losses: Floats, pairs: Floats, z: float) -> Floats:
     """The smallest θ that is not rejected, found by halving between -1 and the estimate."""
     low, high = np.full(pairs.shape, -1.0), (wins - losses) / pairs
     for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        rejected = wins - losses - pairs * middle > z * np.sqrt(
-            _variance(middle, wins, losses, pairs)
-        )
-        low, high = np.where(rejected, middle, low), np.where(rejected, high, middle)
+        theta = (low + high) / 2
+        # Variance of wins less losses where the shares are the likeliest that differ by θ.
+        b = -wins - losses + (2 * pairs - wins + losses) * theta
+        c = -losses * theta * (1 - theta)
+        root = np.sqrt(np.maximum(b * b - 8 * pairs * c, 0.0))
+        q = np.maximum((root - b) / (4 * pairs), 0.0)
+        variance = np.maximum(pairs * (2 * q + theta * (1 - theta)), 0.0)
+        rejected = wins - losses - pairs * theta > z * np.sqrt(variance)
+        low, high = np.where(rejected, theta, low), np.where(rejected, high, theta)
     return high
-
-
-def _variance(theta: Floats, wins: Floats, losses: Floats, pairs: Floats) -> Floats:
-    """Variance of wins less losses where the shares are the likeliest that differ by θ."""
-    b = -wins - losses + (2 * pairs - wins + losses) * theta
-    c = -losses * theta * (1 - theta)
-    root = np.sqrt(np.maximum(b * b - 8 * pairs * c, 0.0))
-    q = np.maximum((root - b) / (4 * pairs), 0.0)
-    return np.asarray(np.maximum(pairs * (2 * q + theta * (1 - theta)), 0.0))
 
 
 LEAST = 5
@@ -211,7 +212,7 @@ new run in 73 % of cases instead of 95, that from three in 87, and that from fiv
 
 _ROUNDING = 1e-9  # a figure at the very end of an interval is within it
 
-Finding = Literal["fits", "excluded", "too few replicates"]
+FigureVerdict = Literal["fits", "excluded", "too few replicates"]
 RowVerdict = Literal["reproduced", "not reproduced", "cannot be told"]
 
 
@@ -248,7 +249,7 @@ class Prediction:
         return self.low - slack <= reported <= self.high + slack
 
 
-def prediction(values: Sequence[float], runs: int = 1, confidence: float = 0.95) -> Prediction:
+def predict_mean(values: Sequence[float], runs: int = 1, confidence: float = 0.95) -> Prediction:
     """The interval that holds the mean of m new runs, given n replicates of the same recipe.
 
     x̄ ± t* s √(1/n + 1/m) with n - 1 degrees of freedom: the replicates' mean and the new runs'
@@ -269,8 +270,8 @@ def prediction(values: Sequence[float], runs: int = 1, confidence: float = 0.95)
         on Psychological Science 11, for its use on published figures.
 
     Example:
-        >>> found = prediction([0.970, 0.972, 0.971, 0.969, 0.973])
-        >>> f"{found.mean:.3f}: {found.low:.4f} to {found.high:.4f}"
+        >>> result = predict_mean([0.970, 0.972, 0.971, 0.969, 0.973])
+        >>> f"{result.mean:.3f}: {result.low:.4f} to {result.high:.4f}"
         '0.971: 0.9662 to 0.9758'
     """
     check_share(confidence, "confidence", 0.95)
@@ -285,30 +286,29 @@ def prediction(values: Sequence[float], runs: int = 1, confidence: float = 0.95)
     return Prediction(n, mean, spread, max(mean - half, 0.0), min(mean + half, 1.0), runs)
 
 
-def finding(
-    found: Prediction, reported: float, tolerance: float = 0.0, diverged: int = 0
-) -> Finding:
+def judge_figure(
+    prediction: Prediction, reported: float, tolerance: float = 0.0, diverged: int = 0
+) -> FigureVerdict:
     """Whether a published figure could come from a recipe.
 
     Args:
-        found: what new runs of it are expected to give.
+        prediction: what new runs of it are expected to give.
         reported: the figure, a fraction.
-        tolerance: what it may have been rounded by.
+        tolerance: what it may have been rounded by, a fraction.
         diverged: replicates without a figure; where all are, no figure comes from there.
     """
-    if found.n + diverged < LEAST or 0 < found.n < LEAST:
+    if prediction.n + diverged < LEAST or 0 < prediction.n < LEAST:
         return "too few replicates"
-    return "fits" if found.reaches(reported, tolerance) else "excluded"
+    return "fits" if prediction.reaches(reported, tolerance) else "excluded"
 
 
-def verdict(findings: Sequence[Finding]) -> RowVerdict:
-    """What a row's readings come to together.
+def judge_row(verdicts: Sequence[FigureVerdict]) -> RowVerdict:
+    """The verdict of a row from those of its readings.
 
-    Any reading that fits reproduces it; if none does it is not reproduced, but only once every
-    reading is excluded. A row without a reading cannot be told.
+    Any reading that fits reproduces it. It is not reproduced once every reading is excluded.
+    Otherwise, and without a reading, the data do not decide.
     """
-    if "fits" in findings:
+    if "fits" in verdicts:
         return "reproduced"
-    if findings and all(each == "excluded" for each in findings):
-        return "not reproduced"
-    return "cannot be told"
+    excluded = verdicts and all(verdict == "excluded" for verdict in verdicts)
+    return "not reproduced" if excluded else "cannot be told"

@@ -1,4 +1,8 @@
-"""Tests of paired scores: t, equivalence, sign flips, unanimous sign; Welch for unpaired ones."""
+"""Tests of paired scores: t, equivalence, sign flips, unanimous sign; Welch for unpaired ones.
+
+Where nothing else is said, differences have the shape (..., replicates), NaN where a pair is
+missing, and a result has one entry a row, of shape (...).
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 from scipy import special
-from scipy.special import stdtrit
 
-from stepladder.statistics.results import Difference, MeanInterval
-
-Floats = npt.NDArray[np.float64]
+from stepladder.statistics.results import Bools, Difference, Floats, MeanInterval
 
 _DECIMALS = 12
 """Of a percentage point, say: far below one image, far above rounding."""
@@ -25,7 +26,7 @@ class PairedT:
     """Means of paired differences with their spread and t test; every array of shape (...).
 
     Attributes:
-        pairs: differences that are there.
+        pairs: number of differences that are not NaN.
         mean: their mean; NaN without any.
         spread: their standard deviation with n - 1; NaN with fewer than two.
         p: two-sided p-value of a mean of 0; NaN with fewer than two.
@@ -40,6 +41,11 @@ class PairedT:
     ci_low: Floats
     ci_high: Floats
 
+    def interval(self, row: int | tuple[()] = ()) -> MeanInterval:
+        """Mean and interval of one row as plain values."""
+        low, high = none_if_nan(self.ci_low[row]), none_if_nan(self.ci_high[row])
+        return MeanInterval(float(self.mean[row]), low, high)
+
 
 def paired_t(differences: npt.ArrayLike, confidence: float = 0.95) -> PairedT:
     """Student's t test and interval of the mean of paired differences.
@@ -50,17 +56,18 @@ def paired_t(differences: npt.ArrayLike, confidence: float = 0.95) -> PairedT:
     no width and p is 0, or 1 where they are 0.
 
     Args:
-        differences: shape (..., replicates); NaN is a pair that is missing.
+        differences: see above.
         confidence: share of intervals that hold the true mean, between 0 and 1.
-
-    Returns:
-        One result for each row.
 
     Reference:
         Student 1908, "The probable error of a mean", Biometrika 6.
+
+    Example:
+        >>> paired_t([1.0, 2.0, 3.0]).p.round(3)
+        np.float64(0.074)
     """
-    given = np.asarray(differences, np.float64)
-    pairs, mean, spread = _moments(given)
+    # SciPy's `ttest_1samp` sums in the order of the replicates, so its last bits depend on it.
+    pairs, mean, spread = _moments(np.asarray(differences, np.float64))
     with np.errstate(divide="ignore", invalid="ignore"):
         error = spread / np.sqrt(pairs)
         p = 2 * special.stdtr(pairs - 1.0, -np.abs(mean / error))
@@ -71,12 +78,12 @@ def paired_t(differences: npt.ArrayLike, confidence: float = 0.95) -> PairedT:
     return PairedT(pairs, mean, spread, p, mean - half, mean + half)
 
 
-def on_grid(differences: npt.ArrayLike) -> Floats:
+def round_off(differences: npt.ArrayLike) -> Floats:
     """Differences rounded so that those equal in images are equal in bits; 0 has no sign."""
     return np.asarray(differences, np.float64).round(_DECIMALS) + 0.0
 
 
-def or_none(value: float | Floats) -> float | None:
+def none_if_nan(value: float | Floats) -> float | None:
     """A single figure as a plain value: None for the NaN of what cannot be known."""
     return None if math.isnan(value) else float(value)
 
@@ -87,12 +94,12 @@ def tost(differences: npt.ArrayLike, delta: float) -> Floats:
     p is the larger of the p-values of "the mean is at most -delta" and "at least +delta".
 
     Args:
-        differences: shape (..., replicates); NaN is a pair that is missing.
+        differences: see above.
         delta: half the width of what does not matter, above 0, in the differences' unit.
 
     Returns:
-        One p-value for each row; NaN with fewer than two pairs. Without spread it is 0 where the
-        mean is within ±delta and 1 where it is not.
+        p-values; NaN with fewer than two pairs. Without spread p is 0 where the mean is within
+        ±delta and 1 where it is not.
 
     Reference:
         Schuirmann 1987, "A comparison of the two one-sided tests procedure and the power
@@ -107,23 +114,23 @@ def tost(differences: npt.ArrayLike, delta: float) -> Floats:
     return np.where(pairs < 2, np.nan, p)
 
 
-def _moments(given: Floats) -> tuple[npt.NDArray[np.int64], Floats, Floats]:
+def _moments(values: Floats) -> tuple[npt.NDArray[np.int64], Floats, Floats]:
     """Number, mean and standard deviation along the last axis, NaN left out."""
-    there = np.isfinite(given)
-    pairs = there.sum(axis=-1)
-    low = np.min(given, axis=-1, where=there, initial=np.inf)
-    high = np.max(given, axis=-1, where=there, initial=-np.inf)
+    is_finite = np.isfinite(values)
+    pairs = is_finite.sum(axis=-1)
+    low = np.min(values, axis=-1, where=is_finite, initial=np.inf)
+    high = np.max(values, axis=-1, where=is_finite, initial=-np.inf)
     with np.errstate(divide="ignore", invalid="ignore"):
-        mean = _sum(np.where(there, given, 0.0)) / pairs
+        mean = _exact_sum(np.where(is_finite, values, 0.0)) / pairs
         # The rounded sum of equal numbers divided by their count need not be that number.
         mean = np.where(low == high, low, mean)
-        squares = np.where(there, given - mean[..., None], 0.0) ** 2
-        variance = _sum(squares) / (pairs - 1)
+        squares = np.where(is_finite, values - mean[..., None], 0.0) ** 2
+        variance = _exact_sum(squares) / (pairs - 1)
     spread = np.where(pairs < 2, np.nan, np.sqrt(np.where(pairs < 2, 0.0, variance)))
     return pairs, mean, spread
 
 
-def _sum(values: Floats) -> Floats:
+def _exact_sum(values: Floats) -> Floats:
     """Correctly rounded sums along the last axis: no order of the terms is preferred."""
     rows = values.reshape(math.prod(values.shape[:-1]), values.shape[-1])
     sums = [math.fsum(row) for row in rows.tolist()]
@@ -146,21 +153,22 @@ def welch(ours: Sequence[float], theirs: Sequence[float], confidence: float = 0.
         Welch 1947, "The generalization of Student's problem when several different population
         variances are involved", Biometrika 34.
     """
-    one, two = (np.asarray(each, float) for each in (ours, theirs))
-    one, two = one[np.isfinite(one)], two[np.isfinite(two)]
-    if not len(one) or not len(two):
+    # SciPy's `ttest_ind(equal_var=False)` gives other last bits, and imports for half a second.
+    samples = [np.asarray(sample, float) for sample in (ours, theirs)]
+    samples = [sample[np.isfinite(sample)] for sample in samples]
+    if not all(map(len, samples)):
         return MeanInterval(float("nan"), None, None)
-    mean = float(one.mean() - two.mean())
-    if len(one) < 2 or len(two) < 2:
+    mean = float(samples[0].mean() - samples[1].mean())
+    if min(map(len, samples)) < 2:
         return MeanInterval(mean, None, None)
-    parts = [float(each.var(ddof=1)) / len(each) for each in (one, two)]
-    error = sum(parts)
+    variances = [float(sample.var(ddof=1)) / len(sample) for sample in samples]
+    error = sum(variances)
     if error == 0:
         return MeanInterval(mean, mean, mean)
-    freedom = error**2 / sum(
-        part**2 / (len(each) - 1) for part, each in zip(parts, (one, two), strict=True)
+    degrees = error**2 / sum(
+        variance**2 / (len(sample) - 1) for variance, sample in zip(variances, samples, strict=True)
     )
-    half = float(stdtrit(freedom, (1 + confidence) / 2)) * error**0.5
+    half = float(special.stdtrit(degrees, (1 + confidence) / 2)) * error**0.5
     return MeanInterval(mean, mean - half, mean + half)
 
 
@@ -184,64 +192,66 @@ def sign_flip(differences: npt.ArrayLike) -> Floats:
     of at most 2^10 sums; above, 19,999 are drawn from a generator with a fixed seed and
     p = (1 + as extreme) / (1 + drawn).
 
-    Args:
-        differences: shape (..., replicates); NaN is a pair that is missing.
-
     Returns:
-        One p-value for each row; NaN without a pair. It depends on nothing but the row's own
-        values: not on their order, on all signs turned, or on the other rows.
+        p-values; NaN without a pair. They depend on nothing but the row's own values: not on their
+        order, on all signs turned, or on the other rows.
 
     Reference:
         Fisher 1935, "The Design of Experiments", §21; Phipson & Smyth 2010, "Permutation
         p-values should never be zero", Statistical Applications in Genetics and Molecular
         Biology 9, for the drawn ones.
+
+    Example:
+        >>> float(sign_flip([0.2, 0.3, 0.1, 0.4]))  # 2 of the 16 assignments
+        0.125
     """
-    given = np.asarray(differences, np.float64)
-    rows = given.reshape(math.prod(given.shape[:-1]), given.shape[-1])
+    # SciPy's `permutation_test` computes all 2^n sums; two halves need 2^(n/2) of them each.
+    values = np.asarray(differences, np.float64)
+    rows = values.reshape(math.prod(values.shape[:-1]), values.shape[-1])
     pairs = np.isfinite(rows).sum(axis=-1)
-    sizes = -np.sort(-np.abs(np.where(np.isfinite(rows), rows, 0.0)), axis=-1)
-    observed = np.abs(np.where(np.isfinite(rows), rows, 0.0).sum(axis=-1))
+    rows = np.where(np.isfinite(rows), rows, 0.0)
+    sizes = -np.sort(-np.abs(rows), axis=-1)
+    observed = np.abs(rows.sum(axis=-1))
     p = np.full(len(rows), np.nan)
-    for chosen, count in (
-        ((pairs > 0) & (pairs <= EXACT_UP_TO), _counted),
-        (pairs > EXACT_UP_TO, _drawn),
+    for is_chosen, p_of in (
+        ((pairs > 0) & (pairs <= EXACT_UP_TO), _p_of_all_flips),
+        (pairs > EXACT_UP_TO, _p_of_drawn_flips),
     ):
-        where = np.flatnonzero(chosen)
-        for start in range(0, len(where), _ROWS_AT_ONCE):
-            some = where[start : start + _ROWS_AT_ONCE]
-            width = pairs[some].max()  # zeros beyond a row's own pairs change no sum
-            reached = observed[some] - _TIE * sizes[some].sum(axis=-1)
-            p[some] = count(sizes[some, :width], reached)
-    return p.reshape(given.shape[:-1])
+        chosen = np.flatnonzero(is_chosen)
+        for start in range(0, len(chosen), _ROWS_AT_ONCE):
+            batch = chosen[start : start + _ROWS_AT_ONCE]
+            width = pairs[batch].max()  # zeros beyond a row's own pairs change no sum
+            threshold = observed[batch] - _TIE * sizes[batch].sum(axis=-1)
+            p[batch] = p_of(sizes[batch, :width], threshold)
+    return p.reshape(values.shape[:-1])
 
 
-def _counted(sizes: Floats, reached: Floats) -> Floats:
-    """Share of all assignments of signs whose sum is `reached` or more, either way."""
+def _p_of_all_flips(sizes: Floats, thresholds: Floats) -> Floats:
+    """Share of all assignments of signs whose sum reaches a threshold, either way."""
     middle = (sizes.shape[1] + 1) // 2
     # Turning all signs turns the sum's, so the first sign can stay as it is.
-    first = sizes[:, :1] + sizes[:, 1:middle] @ _signs(middle - 1)
-    second = np.sort(sizes[:, middle:] @ _signs(sizes.shape[1] - middle), axis=1)
+    first = sizes[:, :1] + sizes[:, 1:middle] @ _all_signs(middle - 1)
+    second = np.sort(sizes[:, middle:] @ _all_signs(sizes.shape[1] - middle), axis=1)
     extreme = [
         np.searchsorted(sums, -threshold - firsts, side="right").sum()
         + len(sums) * len(firsts)
         - np.searchsorted(sums, threshold - firsts, side="left").sum()
-        for firsts, sums, threshold in zip(first, second, reached, strict=True)
+        for firsts, sums, threshold in zip(first, second, thresholds, strict=True)
     ]
-    every = first.shape[1] * second.shape[1]
-    share: Floats = np.array(extreme, np.float64) / every
+    share: Floats = np.array(extreme, np.float64) / (first.shape[1] * second.shape[1])
     return np.minimum(share, 1.0)
 
 
-def _signs(count: int) -> Floats:
+def _all_signs(count: int) -> Floats:
     """All assignments of signs to `count` numbers, shape (count, 2^count)."""
     bits = np.arange(2**count) >> np.arange(count)[:, None] & 1
     return np.asarray(np.where(bits, -1.0, 1.0), np.float64)
 
 
-def _drawn(sizes: Floats, reached: Floats) -> Floats:
+def _p_of_drawn_flips(sizes: Floats, thresholds: Floats) -> Floats:
     """The same share from a fixed draw of signs, the one observed counted with them."""
     sums = np.abs(sizes @ _drawn_signs(sizes.shape[1]))
-    extreme = (sums >= reached[:, None]).sum(axis=1)
+    extreme = (sums >= thresholds[:, None]).sum(axis=1)
     return np.asarray((1 + extreme) / (1 + DRAWS), np.float64)
 
 
@@ -256,34 +266,21 @@ def _drawn_signs(pairs: int) -> Floats:
     return signs
 
 
-def unanimous_sign(differences: Floats) -> npt.NDArray[np.bool_]:
-    """Whether all differences of a row are above 0, or all below.
-
-    Args:
-        differences: shape (..., replicates); NaN is a pair that is missing.
-
-    Returns:
-        One answer for each row; no for a row without pairs.
-    """
+def unanimous_sign(differences: Floats) -> Bools:
+    """Whether all differences of a row are above 0, or all below; no for a row without pairs."""
     missing = np.isnan(differences)
     alike = (missing | (differences > 0)).all(-1) | (missing | (differences < 0)).all(-1)
     return np.asarray(alike & ~missing.all(-1))
 
 
 def unanimous_sign_floor(pairs: npt.ArrayLike) -> Floats:
-    """4^(1 - n): below this, n differences of one sign are never believed.
+    """4^(1 - n): the smallest p-value that n differences of one sign may have.
 
     Let two arms be draws from one distribution, whatever it is. That one difference equals a
     given number other than 0 has chance at most 1/4: join the levels that are so far apart, and
     no three of them are joined all round, so Motzkin and Straus' theorem bounds the chance of
     drawing two that are joined. All n equal it, up or down, with chance at most 2 / 4^n. The
     sign-flip test does not use that the arms are two draws, and ends at 2 / 2^n.
-
-    Args:
-        pairs: n, 1 or more, any shape.
-
-    Returns:
-        One number for each n.
 
     Reference:
         Motzkin & Straus 1965, "Maxima for graphs and a new proof of a theorem of Turán",
@@ -303,39 +300,31 @@ def one_sign_p(pairs: npt.ArrayLike, p_t: npt.ArrayLike) -> Floats:
 
     Args:
         pairs: n, 1 or more, any shape.
-        p_t: two-sided p-value of the paired t test.
-
-    Returns:
-        One p-value for each row, NaN where `p_t` is.
+        p_t: two-sided p-value of the paired t test; where it is NaN, so is the result.
     """
     return np.asarray(np.maximum(2.0 * np.asarray(p_t, np.float64), unanimous_sign_floor(pairs)))
 
 
-def difference(
+def paired_difference(
     arm: Sequence[float], other: Sequence[float], measure: str, unit: str, scale: float = 1.0
 ) -> Difference:
     """The mean paired difference of any measure, with its t interval and sign-flip p-value.
 
-    It carries no verdict and no correction: the study's question is test accuracy, and what
-    stands beside it describes.
+    It has no verdict and no correction: the study's question is test accuracy, and all other
+    measures only describe.
 
     Args:
         arm: one value a replicate; NaN where there is none.
-        other: the same of the arm compared with, as many.
+        other: the same of the arm compared with, equally many.
         measure: what is measured.
         unit: of the result.
         scale: what the differences are multiplied by, such as 100 for percentage points.
     """
-    found = on_grid(scale * (np.asarray(arm, float) - np.asarray(other, float)))
-    t, pairs = paired_t(found), int(np.isfinite(found).sum())
-    p = float(sign_flip(found)) if pairs > 1 else None
+    differences = round_off(scale * (np.asarray(arm, float) - np.asarray(other, float)))
+    t = paired_t(differences)
+    mean, pairs = t.interval(), int(t.pairs)
     return Difference(
-        measure=measure,
-        unit=unit,
-        mean=float(t.mean),
-        ci_low=or_none(t.ci_low),
-        ci_high=or_none(t.ci_high),
-        p=p,
-        pairs=pairs,
-        unpaired=len(found) - pairs,
-    )
+        mean=mean.mean, ci_low=mean.ci_low, ci_high=mean.ci_high, measure=measure, unit=unit,
+        p=float(sign_flip(differences)) if pairs > 1 else None,
+        pairs=pairs, unpaired=len(differences) - pairs,
+    )  # fmt: skip

@@ -1,4 +1,8 @@
-"""How many replicates would settle a verdict, at the mean and spread seen so far."""
+"""How many replicates would settle a verdict, at the mean and spread seen so far.
+
+The arguments of powers broadcast: pairs n, 2 or more; the true mean difference; the true standard
+deviation of differences, its spread, above 0; the level of the test, after any correction.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-Floats = npt.NDArray[np.float64]
+from stepladder.statistics.results import Bools, Floats
 
 FEWEST = 3
 """Pairs without which no verdict is given: two say next to nothing about their own spread."""
@@ -29,22 +33,17 @@ def power_of_t(
     P(|T| > t*) for T noncentral t with n - 1 degrees of freedom and noncentrality
     √n |mean| / spread.
 
-    Args:
-        pairs: n, 2 or more.
-        mean: the true mean difference.
-        spread: the true standard deviation of differences, above 0.
-        level: of the test, after any correction.
-
-    Returns:
-        Power in 0…1; all arguments broadcast.
-
     Reference:
         Cohen 1988, "Statistical Power Analysis for the Behavioral Sciences", chapter 2.
+
+    Example:
+        >>> power_of_t(pairs=34, mean=0.5, spread=1.0, level=0.05).round(2)
+        np.float64(0.81)
     """
-    n, degrees = _degrees(pairs)
+    n = np.asarray(pairs, np.float64)
     shift = np.minimum(np.sqrt(n) * np.abs(mean) / np.asarray(spread, np.float64), _FURTHEST)
-    bound = special.stdtrit(degrees, 1 - np.asarray(level, np.float64) / 2)
-    return 1 - _noncentral_t(degrees, shift, bound) + _noncentral_t(degrees, shift, -bound)
+    bound = special.stdtrit(n - 1, 1 - np.asarray(level, np.float64) / 2)
+    return 1 - _noncentral_t(n - 1, shift, bound) + _noncentral_t(n - 1, shift, -bound)
 
 
 def power_of_tost(
@@ -54,41 +53,30 @@ def power_of_tost(
     delta: float,
     level: npt.ArrayLike,
 ) -> Floats:
-    """Chance that two one-sided t tests find the mean within ±delta.
+    """Chance that two one-sided t tests, each at the level, find the mean within ±delta.
 
     The usual approximation from two noncentral t distributions,
     max(0, P(T_upper ≤ -t*) - P(T_lower ≤ t*)), which is exact but for the chance that the spread
     is so large that no mean could pass.
 
-    Args:
-        pairs: n, 2 or more.
-        mean: the true mean difference.
-        spread: the true standard deviation of differences, above 0.
-        delta: half the width of what does not matter.
-        level: of each one-sided test, after any correction.
-
-    Returns:
-        Power in 0…1; all arguments broadcast.
-
     Reference:
         Phillips 1990, "Power of the two one-sided tests procedure in bioequivalence", Journal of
         Pharmacokinetics and Biopharmaceutics 18; Diletti et al. 1991 for the approximation.
     """
-    n, degrees = _degrees(pairs)
+    n = np.asarray(pairs, np.float64)
     scale = np.sqrt(n) / np.asarray(spread, np.float64)
-    away = np.abs(np.asarray(mean, np.float64))
-    bound = special.stdtrit(degrees, 1 - np.asarray(level, np.float64))
-    near = np.clip((delta - away) * scale, -_FURTHEST, _FURTHEST)
-    far = np.minimum((delta + away) * scale, _FURTHEST)
-    passed = _noncentral_t(degrees, -near, -bound) - _noncentral_t(degrees, far, bound)
-    return np.maximum(passed, 0.0)
+    size = np.abs(np.asarray(mean, np.float64))
+    bound = special.stdtrit(n - 1, 1 - np.asarray(level, np.float64))
+    near = np.clip((delta - size) * scale, -_FURTHEST, _FURTHEST)
+    far = np.minimum((delta + size) * scale, _FURTHEST)
+    return np.maximum(_noncentral_t(n - 1, -near, -bound) - _noncentral_t(n - 1, far, bound), 0.0)
 
 
-def smallest(holds: Callable[[Floats], npt.NDArray[np.bool_]], least: npt.ArrayLike) -> Floats:
-    """The smallest whole number of pairs from which a condition holds, row by row.
+def smallest_count(is_enough: Callable[[Floats], Bools], least: npt.ArrayLike) -> Floats:
+    """The smallest whole number of pairs from which a condition is true, row by row.
 
     Args:
-        holds: tells for each row whether its number is enough; once true it stays true.
+        is_enough: says for each row whether its number is enough; once true it stays true.
         least: the smallest number to consider, one a row.
 
     Returns:
@@ -96,10 +84,10 @@ def smallest(holds: Callable[[Floats], npt.NDArray[np.bool_]], least: npt.ArrayL
     """
     low = np.asarray(least, np.float64)
     high = np.full(low.shape, float(MOST))
-    never = (low > MOST) | ~holds(np.maximum(low, high))
+    never = (low > MOST) | ~is_enough(np.maximum(low, high))
     while np.any(low < high):
         middle = np.floor((low + high) / 2)
-        enough = holds(middle)
+        enough = is_enough(middle)
         high = np.where((low < high) & enough, middle, high)
         low = np.where((low < high) & ~enough, middle + 1, low)
     return np.where(never, np.inf, high)
@@ -109,15 +97,10 @@ def _noncentral_t(degrees: Floats, shift: Floats, bound: Floats) -> Floats:
     """P(T ≤ bound), by symmetry from shifts of 0 or more.
 
     SciPy's series give NaN far in a tail (below 1e-9 wherever tried), where the answer is 0 or 1
-    by the sign of the normal approximation.
+    by the sign of the normal approximation. `scipy.stats.nct` has other last bits.
     """
     side = np.where(shift < 0, -1.0, 1.0)
-    away, limit = np.abs(shift), side * bound
-    below = special.nctdtr(degrees, away, limit)
-    below = np.where(np.isnan(below), limit * (1 - 1 / (4 * degrees)) > away, below)
+    size, limit = np.abs(shift), side * bound
+    below = special.nctdtr(degrees, size, limit)
+    below = np.where(np.isnan(below), limit * (1 - 1 / (4 * degrees)) > size, below)
     return np.where(shift < 0, 1 - below, below)
-
-
-def _degrees(pairs: npt.ArrayLike) -> tuple[Floats, Floats]:
-    n = np.asarray(pairs, np.float64)
-    return n, n - 1

@@ -11,54 +11,56 @@ import numpy as np
 import numpy.typing as npt
 
 from stepladder.errors import InputError
-from stepladder.study.schema import did_you_mean
+from stepladder.study.schema import check_name
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 
 Verdict = Literal["helps", "hurts", "no difference beyond δ", "not enough replicates"]
 
 
 @dataclass(frozen=True)
 class Interval:
-    """Two ends of an interval.
-
-    Attributes:
-        low: the lower end.
-        high: the upper end.
-    """
+    """The lower and the upper end of an interval."""
 
     low: float
     high: float
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """A mean over replicates with its interval.
+class MeanInterval:
+    """A mean over replicates with its 95 % t interval.
 
     Attributes:
-        mean: mean of the finite values; NaN when there is none.
-        ci_low: lower end of the t interval, never below 0; None with fewer than two finite
-            values.
-        ci_high: upper end of the t interval, never above 1; None with fewer than two finite
-            values.
-        values: one value a replicate, in the order of replicates; NaN where it diverged.
-        new_images: the interval for new test images too, never beyond 0…1, or None where the
-            answers on single images are not known.
+        mean: of the finite values; NaN when there is none.
+        ci_low: lower end of the interval; None with fewer than two finite values.
+        ci_high: its upper end.
     """
 
     mean: float
     ci_low: float | None
     ci_high: float | None
+
+
+@dataclass(frozen=True)
+class Estimate(MeanInterval):
+    """A mean accuracy over replicates, a fraction, its interval cut to 0…1.
+
+    Attributes:
+        values: one value a replicate, in the order of replicates; NaN where it diverged.
+        new_images: the interval for new test images too, within 0…1; None where the answers on
+            single images are not known.
+    """
+
     values: tuple[float, ...]
     new_images: Interval | None = None
 
 
 @dataclass(frozen=True)
-class Effect:
-    """A paired difference between an arm and the arm it is compared with.
+class Effect(MeanInterval):
+    """A paired difference between an arm and the arm it is compared with, in percentage points.
 
     Attributes:
-        mean: mean paired difference in percentage points; NaN without a pair.
-        ci_low: lower end of the 95 % paired t interval; None with fewer than two pairs.
-        ci_high: its upper end; None with fewer than two pairs.
         p: two-sided sign-flip p-value, exact up to 20 pairs and drawn above; None with fewer
             than two pairs.
         p_holm: `p` after Holm's correction over the study's comparisons.
@@ -66,26 +68,23 @@ class Effect:
             are equal and not 0.
         p_t_holm: `p_t` after Holm's correction. `helps` and `hurts` need it below 0.05 and more:
             the sign-flip test must agree or, with few pairs, all differences have one sign.
-        verdict: what may be said.
+        verdict: what the data show.
         replicates_needed: pairs that would settle the verdict with 80 % power at the mean and
-            spread seen; None where it is settled, where nothing can be said (fewer than two
-            pairs) and where more than 10,000 would be needed.
+            spread seen; None where it is settled, with fewer than two pairs, and where more than
+            10,000 would be needed.
         pairs: number of replicates finite in both arms.
-        unpaired: replicates that one of the arms lacks or in which it diverged.
+        unpaired: replicates that one of the arms does not have or in which it diverged.
         differences: the paired differences in percentage points, in the order of replicates.
         p_greater: share of the pairs in which the arm is the better one, ties counted half.
         p_greater_ci: its 95 % interval; None without a pair.
         new_images: the 95 % interval of the mean for new test images too, in percentage points;
-            `ci_low` and `ci_high` speak for these images, retrained. None with fewer than two
+            `ci_low` and `ci_high` are for these images, retrained. None with fewer than two
             pairs and where the answers on single images are not known.
         at_chance: the effect with diverged replicates at the accuracy of guessing, where there
             are any and that accuracy is known.
         settled_at: replicates at the look that settled it, in a study that adds replicates.
     """
 
-    mean: float
-    ci_low: float | None
-    ci_high: float | None
     p: float | None
     p_holm: float | None
     p_t: float | None
@@ -103,15 +102,12 @@ class Effect:
 
 
 @dataclass(frozen=True)
-class Difference:
+class Difference(MeanInterval):
     """A paired difference on another measure than test accuracy: figures without a verdict.
 
     Attributes:
         measure: what is measured, such as `val_accuracy`.
-        unit: what the figures are in, such as `points`.
-        mean: mean paired difference; NaN without a pair.
-        ci_low: lower end of the 95 % paired t interval; None with fewer than two pairs.
-        ci_high: its upper end.
+        unit: of the figures, such as `points`.
         p: two-sided sign-flip p-value, not corrected; None with fewer than two pairs.
         pairs: number of replicates in which both arms have the measure.
         unpaired: replicates in which one of them has none.
@@ -119,27 +115,9 @@ class Difference:
 
     measure: str
     unit: str
-    mean: float
-    ci_low: float | None
-    ci_high: float | None
     p: float | None
     pairs: int
     unpaired: int
-
-
-@dataclass(frozen=True)
-class MeanInterval:
-    """A mean over replicates in percentage points.
-
-    Attributes:
-        mean: of the replicates.
-        ci_low: lower end of the 95 % t interval; None with fewer than two replicates.
-        ci_high: its upper end.
-    """
-
-    mean: float
-    ci_low: float | None
-    ci_high: float | None
 
 
 @dataclass(frozen=True)
@@ -160,7 +138,7 @@ class Interaction:
     """How much more a technique is worth where another is, averaged over the rest.
 
     Attributes:
-        pairs: the two techniques; several pairs where a fraction cannot tell them apart, and the
+        pairs: the two techniques; several pairs where a fraction cannot separate them, and the
             figures are those of their sum.
         worth: A's worth with B less A's worth without B, which is the same seen from B.
         p: two-sided sign-flip p-value; None with fewer than two replicates.
@@ -207,15 +185,15 @@ class ShapleyShare:
 
 @dataclass(frozen=True)
 class FactorialAnalysis:
-    """What a factorial, or its fraction, says.
+    """The analysis of a factorial or of its fraction.
 
     Attributes:
         replicates: those that have every combination.
-        left_out: those that lack one.
+        left_out: those that do not.
         gain: from the base to all techniques.
         main: one a technique, in the order of the study.
         interactions: one a pair, or a group of pairs; in the order of the study.
-        shares: one a technique; empty for a fraction, which lacks the combinations.
+        shares: one a technique; empty for a fraction, which has not all combinations.
     """
 
     replicates: int
@@ -224,11 +202,6 @@ class FactorialAnalysis:
     main: tuple[MainEffect, ...]
     interactions: tuple[Interaction, ...]
     shares: tuple[ShapleyShare, ...]
-
-
-Floats = npt.NDArray[np.float64]
-
-_WRITE = "write fractions in 0…1, with NaN for a replicate that diverged"
 
 
 def as_fractions(values: Sequence[float] | Floats, what: str) -> Floats:
@@ -241,21 +214,22 @@ def as_fractions(values: Sequence[float] | Floats, what: str) -> Floats:
     Raises:
         InputError: if one of them is not a number, or is outside 0…1.
     """
+    advice = "write fractions in 0…1, with NaN for a replicate that diverged"
     try:
-        given = np.asarray(values)
+        array = np.asarray(values)
     except ValueError:  # lists of different lengths inside a list
         raise InputError(
-            f"{what} must be one list of numbers, found {values!r}; {_WRITE}"
+            f"{what} must be one list of numbers, found {values!r}; {advice}"
         ) from None
-    if given.ndim != 1:
-        raise InputError(f"{what} must be one list of numbers, found shape {given.shape}; {_WRITE}")
-    if given.dtype.kind not in "iuf":
-        wrong = next((each for each in values if not _is_number(each)), values)
-        raise InputError(f"{what} must be numbers, found {wrong!r}; {_WRITE}")
-    fractions = given.astype(np.float64)
+    if array.ndim != 1:
+        raise InputError(f"{what} must be one list of numbers, found shape {array.shape}; {advice}")
+    if array.dtype.kind not in "iuf":
+        wrong = next((value for value in values if not _is_number(value)), values)
+        raise InputError(f"{what} must be numbers, found {wrong!r}; {advice}")
+    fractions = array.astype(np.float64)
     outside = fractions[~(np.isnan(fractions) | ((fractions >= 0) & (fractions <= 1)))]
     if outside.size:
-        advice = "divide percentages by 100" if 1 < outside[0] <= 100 else _WRITE
+        advice = "divide percentages by 100" if 1 < outside[0] <= 100 else advice
         raise InputError(f"{what} must be in 0…1, found {float(outside[0])!r}; {advice}")
     return fractions
 
@@ -275,11 +249,9 @@ def as_pairs(
     Raises:
         InputError: if scores are not valid, an arm is unknown, or one is judged twice.
     """
-    named = {name: as_fractions(given, f"scores of arm {name!r}") for name, given in scores.items()}
+    rows = {name: as_fractions(row, f"scores of arm {name!r}") for name, row in scores.items()}
     for name in dict.fromkeys(name for pair in pairs for name in pair):
-        if name not in named:
-            advice = did_you_mean(name, named, f"the arms are {', '.join(named)}")
-            raise InputError(f"pairs must name arms that have scores, found {name!r}; {advice}")
+        check_name("pairs must name arms that have scores", name, rows)
     judged = [arm for arm, _ in pairs]
     twice = next((name for name in judged if judged.count(name) > 1), None)
     if twice is not None:
@@ -287,16 +259,12 @@ def as_pairs(
             f"an arm must be judged against one other, found {twice!r} in several pairs; "
             "judge them one call at a time"
         )
-    longest = max((len(named[name]) for pair in pairs for name in pair), default=0)
-    padded = {
-        name: np.pad(given[:longest], (0, longest - len(given[:longest])), constant_values=np.nan)
-        for name, given in named.items()
-    }
-    first, second = (
-        np.array([padded[pair[side]] for pair in pairs]).reshape(len(pairs), longest)
-        for side in (0, 1)
-    )
-    return first, second, [max(len(named[arm]), len(named[other])) for arm, other in pairs]
+    longest = max((len(rows[name]) for pair in pairs for name in pair), default=0)
+    first, second = np.full((2, len(pairs), longest), np.nan)
+    for place, (arm, other) in enumerate(pairs):
+        first[place, : len(rows[arm])] = rows[arm]
+        second[place, : len(rows[other])] = rows[other]
+    return first, second, [max(len(rows[arm]), len(rows[other])) for arm, other in pairs]
 
 
 def check_delta(delta: float) -> None:

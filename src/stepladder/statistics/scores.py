@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stepladder.errors import InputError
 from stepladder.statistics.effects import effects
 from stepladder.statistics.intervals import estimate
 from stepladder.statistics.results import Effect, Estimate, check_share
-from stepladder.study.schema import did_you_mean
+from stepladder.study.schema import check_name
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class ScoredArm:
         compared_with: the arm that it is compared with, or None for that arm itself.
         n: replicates that it has, diverged ones included.
         diverged: those whose score is NaN.
-        missing: replicates that it lacks and another arm has.
+        missing: replicates that it has not and another arm has.
         score: mean with its interval.
         effect: against the other arm; None for that arm itself.
     """
@@ -55,45 +55,42 @@ def judge_scores(
     Raises:
         InputError: if there is no arm, `against` is none of them, a score is outside 0…1, delta
             is not above 0, or chance is not between 0 and 1.
+
+    Example:
+        >>> scores = {"base": {"0": 0.90, "1": 0.91}, "new": {"0": 0.92, "1": 0.94}}
+        >>> [round(arm.effect.mean, 2) for arm in judge_scores(scores) if arm.effect]
+        [2.5]
     """
     if not scores:
         raise InputError("scores must have at least one arm, found none; give one row a replicate")
     if chance is not None:
         check_share(chance, "chance", 0.1)
     base = next(iter(scores)) if against is None else against
-    if base not in scores:
-        advice = did_you_mean(base, scores, f"the arms are {', '.join(scores)}")
-        raise InputError(f"against must name an arm of the scores, found {base!r}; {advice}")
-    labels = _labels(scores)
-    rows = {arm: [given.get(label, math.nan) for label in labels] for arm, given in scores.items()}
+    check_name("against must name an arm of the scores", base, scores)
+    labels = _replicate_labels(scores)
+    rows = {arm: [row.get(label, math.nan) for label in labels] for arm, row in scores.items()}
     pairs = [(arm, base) for arm in scores if arm != base]
-    guessing = None if chance is None else _guessing(scores, labels, chance)
-    judged = effects(rows, pairs, delta=delta, at_chance=guessing) if pairs else {}
+    at_chance = None if chance is None else {
+        arm: [chance if label in row and math.isnan(row[label]) else row.get(label, math.nan)
+              for label in labels]
+        for arm, row in scores.items()
+    }  # fmt: skip
+    judged = effects(rows, pairs, delta=delta, at_chance=at_chance) if pairs else {}
     return tuple(
         ScoredArm(
             name=arm,
             compared_with=None if arm == base else base,
-            n=len(given),
-            diverged=sum(map(math.isnan, given.values())),
-            missing=tuple(label for label in labels if label not in given),
-            score=estimate([given[label] for label in labels if label in given]),
+            n=len(row),
+            diverged=sum(map(math.isnan, row.values())),
+            missing=tuple(label for label in labels if label not in row),
+            score=estimate([row[label] for label in labels if label in row]),
             effect=judged.get(arm),
         )
-        for arm, given in scores.items()
+        for arm, row in scores.items()
     )
 
 
-def _labels(scores: Mapping[str, Mapping[str, float]]) -> list[str]:
+def _replicate_labels(scores: Mapping[str, Mapping[str, float]]) -> list[str]:
     """Every replicate, by number where all are numbers, else in the order of appearance."""
-    labels = list(dict.fromkeys(label for given in scores.values() for label in given))
-    return sorted(labels, key=int) if all(each.isdecimal() for each in labels) else labels
-
-
-def _guessing(
-    scores: Mapping[str, Mapping[str, float]], labels: Sequence[str], chance: float
-) -> dict[str, list[float]]:
-    return {
-        arm: [chance if label in given and math.isnan(given[label]) else given.get(label, math.nan)
-              for label in labels]
-        for arm, given in scores.items()
-    }  # fmt: skip
+    labels = list(dict.fromkeys(label for row in scores.values() for label in row))
+    return sorted(labels, key=int) if all(label.isdecimal() for label in labels) else labels

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-Floats = npt.NDArray[np.float64]
+from stepladder.statistics.results import Bools, Floats
 
-OUTER, INNER = 400, 40
+_OUTER, _INNER = 400, 40  # bootstrap worlds, and worlds within each of them
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class SelectionBias:
     Attributes:
         luck: expected excess of the chosen one's accuracy, a fraction.
         plain: the same by a bootstrap that is not nested, which is too low.
-        noise: standard deviation of one replicate beside other candidates' of the same draw.
+        noise: standard deviation of one replicate among candidates of the same draw.
     """
 
     luck: float
@@ -31,9 +31,15 @@ class SelectionBias:
     noise: float
 
 
-def chosen_by(
-    scores: Floats, finalists: int, margin: float
-) -> tuple[npt.NDArray[np.int64], Floats]:
+class _Selection(NamedTuple):
+    """What a search sees and chooses; arrays of shape (...) and (..., candidates)."""
+
+    chosen: npt.NDArray[np.int64]
+    accuracy: Floats
+    level: Floats
+
+
+def select(scores: Floats, finalists: int, margin: float) -> _Selection:
     """Which candidate a search chooses, and the accuracy that it sees of it.
 
     The first replicate says which candidates are finalists: those within a margin of the best,
@@ -45,26 +51,9 @@ def chosen_by(
         margin: below the best of the first replicate, a fraction.
 
     Returns:
-        The candidate's number and its mean accuracy, each of shape (...).
+        The candidate's number and its mean accuracy, each of shape (...), and the accuracies of
+        all candidates on one level, see `adjusted_means`.
     """
-    return _chosen(_seen(scores, finalists, margin))
-
-
-class _Seen(NamedTuple):
-    """What a search sees: finalists by their means, others and a lone one by one replicate.
-
-    Attributes:
-        is_finalist: of each candidate.
-        accuracy: by which the search chooses among finalists.
-        level: the same beside all others', see `adjusted_means`.
-    """
-
-    is_finalist: npt.NDArray[np.bool_]
-    accuracy: Floats
-    level: Floats
-
-
-def _seen(scores: Floats, finalists: int, margin: float) -> _Seen:
     first = scores[..., 0]
     count = min(finalists, first.shape[-1])
     least = np.partition(first, -count, axis=-1)[..., -count]
@@ -72,14 +61,16 @@ def _seen(scores: Floats, finalists: int, margin: float) -> _Seen:
     is_finalist = first >= floor[..., None]
     tried_again = is_finalist & (is_finalist.sum(axis=-1) > 1)[..., None]
     means = scores.mean(axis=-1)
-    level = adjusted_means(first, means, tried_again)
-    return _Seen(is_finalist, np.where(tried_again, means, first), level)
+    accuracy = np.where(tried_again, means, first)
+    chosen = np.where(is_finalist, accuracy, -np.inf).argmax(axis=-1)
+    own = np.take_along_axis(accuracy, chosen[..., None], axis=-1)[..., 0]
+    return _Selection(chosen, own, adjusted_means(first, means, tried_again))
 
 
 def adjusted_means(
     first: npt.ArrayLike, means: npt.ArrayLike, is_tried_again: npt.ArrayLike
 ) -> Floats:
-    """Accuracies that can be laid beside each other, though some are means over further draws.
+    """Accuracies that can be compared, though some are means over further draws.
 
     What a draw does to all candidates alike is in a mean over draws that others were not trained
     on. So those that were tried again are moved alike, to where the first draw has them together.
@@ -91,14 +82,9 @@ def adjusted_means(
     """
     one, mean = np.asarray(first, np.float64), np.asarray(means, np.float64)
     again = np.asarray(is_tried_again, np.bool_)
-    moved = np.where(again, mean - one, 0.0).sum(axis=-1, keepdims=True)
-    moved /= np.maximum(again.sum(axis=-1, keepdims=True), 1)
-    return np.where(again, mean - moved, one)
-
-
-def _chosen(seen: _Seen) -> tuple[npt.NDArray[np.int64], Floats]:
-    best = np.where(seen.is_finalist, seen.accuracy, -np.inf).argmax(axis=-1)
-    return best, np.take_along_axis(seen.accuracy, best[..., None], axis=-1)[..., 0]
+    shift = np.where(again, mean - one, 0.0).sum(axis=-1, keepdims=True)
+    shift /= np.maximum(again.sum(axis=-1, keepdims=True), 1)
+    return np.where(again, mean - shift, one)
 
 
 def selection_bias(
@@ -111,20 +97,18 @@ def selection_bias(
 ) -> SelectionBias:
     """The expected excess of a chosen candidate's accuracy, by a nested bootstrap.
 
-    In each world of the bootstrap the accuracies that were found are the truth, noise is drawn
-    upon them, the search's rule chooses, and the excess of what it saw over that truth is noted.
-    Found accuracies lie further apart than true ones, so the mean excess is too small; by how
-    much is seen in worlds within worlds, where the truth is known to be the world's own:
-    luck = 2 · plain - nested.
+    In each world of the bootstrap the accuracies that were found are the truth. Noise is added to
+    them, the search's rule chooses, and the excess of what it saw over that truth is noted.
+    Found accuracies lie further apart than true ones, so the mean excess is too small. Worlds
+    within worlds show by how much, since their truth is known: luck = 2 · plain - nested.
 
     Args:
         accuracies: of each candidate, over the replicates that it has, see `adjusted_means`;
-            fractions,
-            finite.
+            fractions, finite.
         noise: residuals of single replicates, centred, to draw from.
         replicates: of a finalist.
         finalists: how many at most.
-        margin: see `chosen_by`.
+        margin: see `select`.
         seed: of the draws.
 
     Reference:
@@ -132,6 +116,11 @@ def selection_bias(
         bootstrap); Tibshirani & Tibshirani 2009, "A bias correction for the minimum error rate in
         cross-validation", Annals of Applied Statistics 3; Cawley & Talbot 2010, "On over-fitting
         in model selection", JMLR 11.
+
+    Example:
+        >>> bias = selection_bias([0.9, 0.9], [-0.01, 0.01], 1, finalists=1, margin=0.0)
+        >>> 0 < bias.luck < 0.02
+        True
     """
     truth, pool = np.asarray(accuracies, np.float64), np.asarray(noise, np.float64)
     spread = float(np.sqrt(np.mean(pool**2))) if pool.size else math.nan
@@ -139,28 +128,22 @@ def selection_bias(
         return SelectionBias(0.0 if len(truth) == 1 else math.nan, math.nan, spread)
     generator = np.random.default_rng(seed)
 
-    def worlds(truths: Floats, count: int) -> tuple[Floats, Floats]:
-        """Excess (..., count), and what is found of each candidate (..., count, candidates)."""
-        shape = (*truths.shape[:-1], count, truths.shape[-1], replicates)
-        scores = truths[..., None, :, None] + generator.choice(pool, shape)
-        seen = _seen(scores, finalists, margin)
-        best, accuracy = _chosen(seen)
-        true = np.take_along_axis(
-            np.broadcast_to(truths[..., None, :], scores.shape[:-1]), best[..., None], axis=-1
-        )[..., 0]
-        return accuracy - true, seen.level
+    def draw_worlds(truth: Floats, count: int) -> tuple[float, Floats]:
+        """Mean excess, and what a search sees of each candidate, (count, candidates)."""
+        scores = truth[:, None] + generator.choice(pool, (count, len(truth), replicates))
+        selection = select(scores, finalists, margin)
+        return float((selection.accuracy - truth[selection.chosen]).mean()), selection.level
 
-    excess, found = worlds(truth, OUTER)
-    plain = float(excess.mean())
-    nested = math.fsum(float(worlds(each, INNER)[0].mean()) for each in found) / OUTER
+    plain, levels = draw_worlds(truth, _OUTER)
+    nested = math.fsum(draw_worlds(world, _INNER)[0] for world in levels) / _OUTER
     return SelectionBias(max(0.0, 2 * plain - nested), plain, spread)
 
 
-def noise_of(scores: npt.ArrayLike) -> Floats:
-    """Residuals of single replicates beside other candidates' of the same draw.
+def residual_noise(scores: npt.ArrayLike) -> Floats:
+    """Residuals of single replicates, compared with other candidates' of the same draw.
 
     x_ij - x̄_i - x̄_j + x̄ over candidates i and replicates j, widened for the means that were
-    taken off. What a draw does to all candidates alike is no luck of any of them.
+    taken off. What a draw does to all candidates alike favours none of them.
 
     Args:
         scores: shape (candidates, replicates), each candidate's replicates the same draws; rows
@@ -169,12 +152,12 @@ def noise_of(scores: npt.ArrayLike) -> Floats:
     Returns:
         The residuals, flat; none with fewer than two replicates.
     """
-    given = np.asarray(scores, np.float64)
-    rows = given[np.isfinite(given).all(axis=1)]
-    if rows.shape[0] < 1 or rows.shape[1] < 2:
+    values = np.asarray(scores, np.float64)
+    rows = values[np.isfinite(values).all(axis=1)]
+    count, replicates = rows.shape
+    if count < 1 or replicates < 2:
         return np.zeros(0)
     own = rows - rows.mean(axis=1, keepdims=True)
-    count, replicates = rows.shape
     if count < 2:
         return np.asarray(own.ravel() * math.sqrt(replicates / (replicates - 1)), np.float64)
     both = own - own.mean(axis=0, keepdims=True)
@@ -188,7 +171,7 @@ def equivalence_set(
     delta: float,
     noise: float,
     confidence: float = 0.95,
-) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+) -> tuple[Bools, Bools]:
     """Which candidates are not worse than the best by more than δ.
 
     Args:
@@ -243,6 +226,10 @@ def expected_best(values: npt.ArrayLike, points: int = 64) -> ExpectedBest:
     Returns:
         The curve; empty without a value.
 
+    Example:
+        >>> expected_best([0.1, 0.3, 0.2]).mean.round(3).tolist()
+        [0.2, 0.267, 0.3]
+
     Reference:
         Dodge et al. 2019, "Show your work: improved reporting of experimental results", EMNLP;
         Tang et al. 2020, "Showing your work doesn't always work", ACL, section 3.
@@ -251,11 +238,10 @@ def expected_best(values: npt.ArrayLike, points: int = 64) -> ExpectedBest:
     count = len(rising)
     if not count:
         return ExpectedBest(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
-    chosen = np.unique(np.round(np.geomspace(1, count, min(points, count))).astype(np.int64))
-    if count <= points:
-        chosen = np.arange(1, count + 1)
-    place = np.arange(1, count + 1)[None, :]
-    size = chosen[:, None]
+    numbers = np.arange(1, count + 1)
+    if count > points:
+        numbers = np.unique(np.round(np.geomspace(1, count, points)).astype(np.int64))
+    place, size = np.arange(1, count + 1)[None, :], numbers[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
         weights = np.exp(
             _log_choose(place - 1, size - 1) - _log_choose(np.full_like(place, count), size)
@@ -264,19 +250,17 @@ def expected_best(values: npt.ArrayLike, points: int = 64) -> ExpectedBest:
     weights /= weights.sum(axis=1, keepdims=True)  # their sum is 1 but for rounding
     mean = weights @ rising
     squares = (weights * (rising[None, :] - mean[:, None]) ** 2).sum(axis=1)
-    return ExpectedBest(chosen, mean, np.sqrt(squares))
+    return ExpectedBest(numbers, mean, np.sqrt(squares))
 
 
-def _log_choose(of: npt.NDArray[np.int64], size: npt.NDArray[np.int64]) -> Floats:
-    found: Floats = (
-        special.gammaln(of + 1.0) - special.gammaln(size + 1.0)
-        - special.gammaln(np.maximum(of - size, 0) + 1.0)
-    )  # fmt: skip
-    return found
+def _log_choose(count: npt.NDArray[np.int64], size: npt.NDArray[np.int64]) -> Floats:
+    rest = np.maximum(count - size, 0)
+    logarithms = [special.gammaln(number + 1.0) for number in (count, size, rest)]
+    return np.asarray(logarithms[0] - logarithms[1] - logarithms[2], np.float64)
 
 
-BINS = 5
-LEAST_IN_A_BIN = 3
+_BINS = 5
+_LEAST_IN_A_BIN = 3
 
 
 @dataclass(frozen=True)
@@ -316,78 +300,78 @@ def importance(groups: Sequence[int], outcomes: npt.ArrayLike) -> Importance:
     count, kinds = len(values), np.unique(labels)
     if len(kinds) < 2 or count <= len(kinds):
         return Importance(float("nan"), float("nan"), count)
-    ranks, ties = _ranks(values)
-    correction = 1 - float((ties**3 - ties).sum()) / (count**3 - count)
-    if correction <= 0:  # every outcome is the same
+    if np.ptp(values) == 0:  # SciPy divides by zero where every outcome is the same
         return Importance(0.0, 1.0, count)
-    between = sum(float(ranks[labels == kind].sum()) ** 2 / float((labels == kind).sum())
-                  for kind in kinds)  # fmt: skip
-    h = (12 / (count * (count + 1)) * between - 3 * (count + 1)) / correction
-    share = (h - len(kinds) + 1) / (count - len(kinds))
-    p = float(special.chdtrc(len(kinds) - 1, max(h, 0.0)))
-    return Importance(min(max(share, 0.0), 1.0), p, count)
+    from scipy import stats  # late: it takes half a second, and only searches need it
+
+    h, p = stats.kruskal(*(values[labels == kind] for kind in kinds))
+    share = (float(h) - len(kinds) + 1) / (count - len(kinds))
+    return Importance(min(max(share, 0.0), 1.0), float(p), count)
 
 
-def binned(values: npt.ArrayLike) -> npt.NDArray[np.int64]:
-    """Numbers in bins of about as many each, at most five; equal numbers share one.
+def assign_bins(values: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """Bins that hold about equally many numbers, at most five; equal numbers share one.
 
     Args:
         values: numbers, finite.
 
     Returns:
-        The bin of each, from 0.
+        The bin of each number, from 0.
+
+    Example:
+        >>> assign_bins([1, 2, 3, 10, 20, 30]).tolist()
+        [0, 0, 0, 1, 1, 1]
     """
     numbers = np.asarray(values, np.float64)
-    bins = min(BINS, len(numbers) // LEAST_IN_A_BIN)
+    bins = min(_BINS, len(numbers) // _LEAST_IN_A_BIN)
     if bins < 2:
         return np.zeros(len(numbers), np.int64)
     edges = np.quantile(numbers, np.arange(1, bins) / bins)
     return np.searchsorted(np.unique(edges), numbers, side="left").astype(np.int64)
 
 
-def _ranks(values: Floats) -> tuple[Floats, Floats]:
-    """Ranks from 1, the mean of them where values are equal, and how many each tie has."""
-    _, place, ties = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(ties)
-    return (last - (ties - 1) / 2)[place], ties.astype(np.float64)
-
-
 Candidate = tuple[float, ...]
 """One value a tuned field, in the order of the grid."""
 
 
-def best(
+def best_candidate(
     grid: Sequence[Sequence[float]], accuracies: Mapping[Candidate, Sequence[float]], chance: float
 ) -> Candidate:
     """The candidate of the highest mean validation accuracy.
 
     Of candidates that are equally good the one nearest the middle of the grid is taken, so that
-    an arm that never learns asks for no wider grid.
+    an arm that never learns asks for no wider grid; of two that are equally near, the lower.
 
     Args:
         grid: rising values of each tuned field.
         accuracies: fractions by candidate, one a replicate; NaN where it diverged.
         chance: the accuracy of guessing, which a diverged replicate counts with.
+
+    Example:
+        >>> best_candidate([[0.1, 0.2, 0.3]], {(0.1,): [0.9], (0.2,): [0.9], (0.3,): [0.8]}, 0.1)
+        (0.2,)
     """
+
+    def steps_from_middle(candidate: Candidate) -> float:
+        return sum(
+            abs(list(values).index(value) - (len(values) - 1) / 2)
+            for values, value in zip(grid, candidate, strict=True)
+        )
+
     return min(
-        accuracies, key=lambda each: (-mean_at_chance(accuracies[each], chance), _off(grid, each))
-    )
+        accuracies, key=lambda own: (-mean_at_chance(accuracies[own], chance),
+                                     steps_from_middle(own), own),
+    )  # fmt: skip
 
 
 def mean_at_chance(values: Sequence[float], chance: float) -> float:
     """The mean of some accuracies, NaN counted as guessing."""
-    finite = [chance if math.isnan(each) else each for each in values]
-    return math.fsum(finite) / len(finite)
+    return math.fsum(chance if math.isnan(value) else value for value in values) / len(values)
 
 
-def _off(grid: Sequence[Sequence[float]], candidate: Candidate) -> tuple[float, Candidate]:
-    """How far from the middle of the grid, in steps; the lower of two that are as far."""
-    steps = [abs(list(values).index(value) - (len(values) - 1) / 2)
-             for values, value in zip(grid, candidate, strict=True)]  # fmt: skip
-    return float(np.sum(steps)), candidate
-
-
-def at_edges(grid: Sequence[Sequence[float]], candidate: Candidate) -> tuple[tuple[int, bool], ...]:
+def edges_reached(
+    grid: Sequence[Sequence[float]], candidate: Candidate
+) -> tuple[tuple[int, bool], ...]:
     """The edges that a candidate lies at: places of fields, each with whether it is the upper."""
     return tuple(
         (place, value == values[-1])

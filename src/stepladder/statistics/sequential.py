@@ -9,12 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from stepladder.statistics.corrections import holm
-from stepladder.statistics.effects import effect_of, evidence, judge
+from stepladder.statistics.effects import effect_of_row, judge, verdict_p_values
 from stepladder.statistics.paired import unanimous_sign_floor
-from stepladder.statistics.results import Effect, Verdict, as_pairs, check_delta, check_share
-
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
+from stepladder.statistics.results import (
+    Bools,
+    Effect,
+    Floats,
+    as_pairs,
+    check_delta,
+    check_share,
+)
 
 LOOKS = 4
 """Looks at most: more of them stop little earlier, and each asks more of the others."""
@@ -31,7 +35,7 @@ class InterimLook:
         looked: looks taken.
         wanted: replicates that each comparison has or still needs: those of the look that
             settled it, else of the look that is next, else of the last.
-        finished: whether nothing is left to be looked at.
+        finished: whether no look is left.
     """
 
     different: Bools
@@ -42,8 +46,8 @@ class InterimLook:
     finished: bool
 
 
-def looks_of(most: int, comparisons: int, alpha: float = 0.05) -> tuple[int, ...]:
-    """The numbers of replicates at which a study is looked at, the most last.
+def plan_looks(most: int, comparisons: int, alpha: float = 0.05) -> tuple[int, ...]:
+    """The numbers of replicates at which a study is judged, the most last.
 
     The first is the smallest at which differences of one sign could settle a comparison at that
     look's share of the error rate, and no fewer than 5; the others stand between it and the most
@@ -57,6 +61,10 @@ def looks_of(most: int, comparisons: int, alpha: float = 0.05) -> tuple[int, ...
     Returns:
         Rising numbers, at most `LOOKS` of them; one alone where the most is no more than the
         first.
+
+    Example:
+        >>> plan_looks(most=30, comparisons=1)
+        (5, 9, 17, 30)
     """
     level = alpha / 2 / (LOOKS - 1) / max(comparisons, 1)
     first = 5
@@ -67,10 +75,10 @@ def looks_of(most: int, comparisons: int, alpha: float = 0.05) -> tuple[int, ...
     return tuple(sorted({*numbers, most}))
 
 
-def levels_of(looks: Sequence[int], alpha: float = 0.05) -> tuple[float, ...]:
+def look_levels(looks: Sequence[int], alpha: float = 0.05) -> tuple[float, ...]:
     """The error rate that each look may spend: half at the last, the rest evenly before it.
 
-    What is left open at the last look is hard to see, so most is kept for it; clear effects
+    What is left open at the last look is hard to see, so most is left for it; clear effects
     settle early at any level.
 
     Args:
@@ -115,33 +123,32 @@ def replay(
     """
     first, second = np.asarray(arm, np.float64), np.asarray(other, np.float64)
     count = len(first)
-    there = np.full(count, first.shape[1]) if reached is None else np.asarray(reached)
+    replicates = np.full(count, first.shape[1]) if reached is None else np.asarray(reached)
     different, within = np.zeros(count, bool), np.zeros(count, bool)
     settled_at, wanted = np.zeros(count, np.int64), np.zeros(count, np.int64)
     taken = 0
-    for number, level in zip(looks, levels_of(looks, alpha), strict=True):
-        open_ = ~different & ~within
-        if not open_.any():
+    for number, level in zip(looks, look_levels(looks, alpha), strict=True):
+        is_open = ~different & ~within
+        if not is_open.any():
             break
-        wanted[open_] = number
-        if (there[open_] < number).any():
+        wanted[is_open] = number
+        if (replicates[is_open] < number).any():
             return InterimLook(different, within, settled_at, taken, wanted, finished=False)
         taken += 1
-        p, p_within = evidence(first[:, :number], second[:, :number], delta)
-        different |= _rejected(p, open_, different, level)
-        within |= _rejected(p_within, open_ & ~different, within, level) & ~different
-        settled_at[open_ & (different | within)] = number
+        p, p_within = verdict_p_values(first[:, :number], second[:, :number], delta)
+        different |= _rejected(p, is_open, different, level)
+        within |= _rejected(p_within, is_open & ~different, within, level) & ~different
+        settled_at[is_open & (different | within)] = number
     return InterimLook(different, within, settled_at, taken, wanted, finished=True)
 
 
-def _rejected(p: Floats, open_: Bools, called: Bools, level: float) -> Bools:
+def _rejected(p: Floats, is_open: Bools, called: Bools, level: float) -> Bools:
     """Open comparisons that Holm's correction rejects, over all that are not called yet."""
-    family = np.where(open_, np.where(np.isnan(p), 1.0, p), 1.0)
+    family = np.where(is_open & ~np.isnan(p), p, 1.0)
     rejected = np.zeros(len(p), bool)
-    rest = ~called
-    if rest.any():
-        rejected[rest] = holm(family[rest]) < level
-    return rejected & open_
+    if not called.all():
+        rejected[~called] = holm(family[~called]) < level
+    return rejected & is_open
 
 
 def adaptive_effects(
@@ -158,15 +165,14 @@ def adaptive_effects(
     all that it has; stopping does not correct them.
 
     Args:
-        scores: accuracies as fractions in 0…1 by arm, as far as the arm has replicates; NaN is
-            one that diverged.
-        pairs: names of an arm and of the arm it is compared with; an arm is judged once.
+        scores: as for `effects`, as far as each arm has replicates.
+        pairs: as for `effects`.
         looks: numbers of replicates at which verdicts are given.
         delta: percentage points below which a difference does not matter.
         alpha: chance in a study of a false `helps` or `hurts`.
 
     Returns:
-        One effect by the name of each pair's first arm, and what the looks came to.
+        One effect by the name of each pair's first arm, and the state after the looks.
 
     Raises:
         InputError: as for `effects`.
@@ -175,25 +181,24 @@ def adaptive_effects(
     check_share(alpha, "alpha", 0.05)
     first, second, _ = as_pairs(scores, pairs)
     reached = np.array([min(len(scores[arm]), len(scores[other])) for arm, other in pairs], int)
-    looked = replay(first, second, looks, delta=delta, alpha=alpha, reached=reached)
+    state = replay(first, second, looks, delta=delta, alpha=alpha, reached=reached)
     if not pairs:
-        return {}, looked
-    used = np.minimum(looked.wanted, reached)
+        return {}, state
+    used = np.minimum(state.wanted, reached)
     beyond = np.arange(first.shape[1]) >= used[:, None]
-    judged = judge(np.where(beyond, np.nan, first), second, delta=delta,
-                   alpha=levels_of(looks, alpha)[-1])  # fmt: skip
-    made = {
-        arm: _with_verdict(effect_of(judged, row, int(used[row])), looked, row)
+    last_level = look_levels(looks, alpha)[-1]
+    judged = judge(np.where(beyond, np.nan, first), second, delta=delta, alpha=last_level)
+    judged = replace(
+        judged,
+        different=state.different,
+        within=state.within,
+        needed=np.where(state.settled_at > 0, np.nan, judged.needed),
+    )
+    by_arm = {
+        arm: replace(
+            effect_of_row(judged, row, int(used[row])),
+            settled_at=int(state.settled_at[row]) or None,
+        )
         for row, (arm, _) in enumerate(pairs)
     }
-    return made, looked
-
-
-def _with_verdict(effect: Effect, looked: InterimLook, row: int) -> Effect:
-    if not looked.settled_at[row]:
-        return replace(effect, verdict="not enough replicates")
-    verdict: Verdict = "no difference beyond δ"
-    if looked.different[row]:
-        verdict = "helps" if effect.mean > 0 else "hurts"
-    settled = int(looked.settled_at[row])
-    return replace(effect, verdict=verdict, replicates_needed=None, settled_at=settled)
+    return by_arm, state

@@ -10,15 +10,11 @@ from typing import Any
 from stepladder.study.designs import Arm
 from stepladder.study.recipe import FIELD_ROLES, fields_with
 from stepladder.study.study import Study
-from stepladder.study.techniques import find
-
-_ELSE = "it may be what makes the difference"
+from stepladder.study.techniques import find_technique
 
 _OF_PARAMETERS = frozenset(fields_with(lambda role: role.decides == "parameters"))
 _OF_STEPS = frozenset(fields_with(lambda role: role.decides == "steps"))
-
-WORTH_TELLING = 0.01
-"""Share by which numbers of weights or of steps must differ to be told."""
+_LEAST_DIFFERENCE = 0.01  # a share: numbers of weights or of steps closer than that are equal
 
 
 @dataclass(frozen=True)
@@ -33,8 +29,8 @@ class Confound:
         here: its value in the arm.
         there: its value in the other.
         may: what it may do.
-        remedy: the study that would tell it apart.
-        by_technique: whether it comes with the technique itself and cannot be told apart.
+        remedy: the study that would separate the two.
+        by_technique: whether it comes with the technique itself and cannot be separated.
     """
 
     arm: str
@@ -50,12 +46,12 @@ class Confound:
     @property
     def text(self) -> str:
         """It in a sentence or two."""
-        beyond = f" beyond {self.technique}" if self.technique and not self.by_technique else ""
+        beyond = f" beyond {self.technique}" if self.technique else ""
         if self.by_technique:
             beyond = f" with {self.technique or 'the change'}"
         return (
-            f"{self.arm} against {self.compared_with}: {self.what} {shown(self.here)} and "
-            f"{shown(self.there)} differ{beyond}; {self.may}. {self.remedy}"
+            f"{self.arm} against {self.compared_with}: {self.what} {format_value(self.here)} and "
+            f"{format_value(self.there)} differ{beyond}; {self.may}. {self.remedy}"
         )
 
 
@@ -77,37 +73,53 @@ def confounds(
         arms: those of the study, with the recipes that are trained; its own when None.
         train: training images that the base uses, where known.
         parameters: trainable numbers by arm, where known.
+
+    Example:
+        >>> study = Study(name="mine", design="explicit", base={"hidden": [9]},
+        ...               explicit=[{"name": "wide", "change": {"hidden": [99], "l2": 0.1}}])
+        >>> [confound.what for confound in confounds(study)]
+        ['hidden', 'l2']
     """
-    chosen = study.arms if arms is None else arms
     if study.base.train_examples is not None:
         train = None  # what an arm that uses all there are is trained on is not known here
     is_tuned = not _OF_STEPS.isdisjoint(study.tuned_fields)  # steps of its own are the point
-    by_name = {arm.name: arm for arm in chosen}
-    found: list[Confound] = []
-    for arm in chosen:
+    arms = study.arms if arms is None else arms
+    by_name = {arm.name: arm for arm in arms}
+    result: list[Confound] = []
+    for arm in arms:
         other = by_name.get(arm.compared_with or "")
         if other is None:
             continue
         extra = _extra_fields(arm, other, _judged_fields(study, arm), study.tuned_fields)
-        found += [_of_field(field, arm, other) for field in extra]
-        found += [each for each in _of_sizes(arm, other, extra, train, parameters or {})
-                  if not (is_tuned and each.what == "optimizer steps")]  # fmt: skip
-    return tuple(found)
+        result += [
+            Confound(
+                arm.name, other.name, arm.technique, field, getattr(arm.recipe, field),
+                getattr(other.recipe, field),
+                FIELD_ROLES[field].confound or "it may be what makes the difference",
+                f"An arm that changes {field} alone would show its part.",
+            )
+            for field in extra
+        ]  # fmt: skip
+        result += [size for size in _size_confounds(arm, other, extra, train, parameters or {})
+                  if not (is_tuned and size.what == "optimizer steps")]  # fmt: skip
+    return tuple(result)
 
 
 def _judged_fields(study: Study, arm: Arm) -> set[str] | None:
     """The fields that a comparison is meant to be about, or None where nothing says so."""
     declared = {technique.name: technique for technique in study.techniques}
-    if study.design in ("factorial", "fraction") and arm.compared_with == study.base_name:
+    is_factorial = study.design in ("factorial", "fraction")
+    if (is_factorial and arm.compared_with == study.base_name) or (
+        study.design == "leave_one_out" and arm.technique is None  # all techniques against the base
+    ):
         return {field for technique in declared.values() for field in technique.change}
     if arm.technique is None:
-        if study.design == "leave_one_out":  # all techniques against the base
-            return {field for technique in declared.values() for field in technique.change}
         return None
     technique = declared.get(arm.technique)
-    change = technique.change if technique else (find(arm.technique) or {}).get("change", {})
-    replaced = declared.get(technique.instead_of or "") if technique else None
-    return {*change, *(replaced.change if replaced else ())}
+    if technique is None:
+        return set((find_technique(arm.technique) or {}).get("change", {}))
+    replaced = declared.get(technique.instead_of or "")
+    return {*technique.change, *(replaced.change if replaced else ())}
 
 
 def _extra_fields(
@@ -120,20 +132,7 @@ def _extra_fields(
     return [field for field in differ if field not in judged]
 
 
-def _of_field(field: str, arm: Arm, other: Arm) -> Confound:
-    return Confound(
-        arm=arm.name,
-        compared_with=other.name,
-        technique=arm.technique,
-        what=field,
-        here=getattr(arm.recipe, field),
-        there=getattr(other.recipe, field),
-        may=FIELD_ROLES[field].confound or _ELSE,
-        remedy=f"An arm that changes {field} alone would tell.",
-    )
-
-
-def _of_sizes(
+def _size_confounds(
     arm: Arm,
     other: Arm,
     extra: Collection[str],
@@ -143,27 +142,24 @@ def _of_sizes(
     """Numbers of weights and of steps, which no field names."""
     sizes = [
         ("parameters", parameters.get(arm.name), parameters.get(other.name), _OF_PARAMETERS,
-         "a larger network can fit more", "An arm of the other's size would tell."),
+         "a larger network can fit more", "An arm of the other's size would show its part."),
         ("optimizer steps", _steps(arm, train), _steps(other, train), _OF_STEPS,
-         "more steps go further, whatever takes them", "Arms of equal steps would tell."),
+         "more steps train further", "Arms of equal steps would show their part."),
     ]  # fmt: skip
     return [
         Confound(arm.name, other.name, arm.technique, what, here, there, may, remedy,
                  by_technique=not fields & set(extra))
         for what, here, there, fields, may, remedy in sizes
-        if here and there and abs(here - there) > WORTH_TELLING * max(here, there)
+        if here and there and abs(here - there) > _LEAST_DIFFERENCE * max(here, there)
     ]  # fmt: skip
 
 
 def _steps(arm: Arm, train: int | None) -> int | None:
-    recipe = arm.recipe
-    examples = recipe.train_examples or train
-    if examples is None:
-        return None
-    return recipe.epochs * math.ceil(examples / recipe.batch_size)
+    examples = arm.recipe.train_examples or train
+    return examples and arm.recipe.epochs * math.ceil(examples / arm.recipe.batch_size)
 
 
-def shown(value: object) -> str:
+def format_value(value: object) -> str:
     """A value of a recipe as text."""
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations
-from typing import Any, ClassVar, Literal
-
-from pydantic import Field, field_validator
+from typing import Any, Literal
 
 from stepladder.errors import StudyError
-from stepladder.study.recipe import Recipe
-from stepladder.study.schema import FrozenModel, did_you_mean
-from stepladder.study.techniques import Technique, as_change
+from stepladder.study.recipe import Change, Recipe
+from stepladder.study.schema import FrozenModel, duplicate_names, toml_key, unknown_names
+from stepladder.study.techniques import Technique
+
+Design = Literal["ladder", "one_at_a_time", "leave_one_out", "factorial", "fraction", "explicit"]
 
 
 @dataclass(frozen=True)
@@ -36,102 +37,184 @@ class Arm:
 class ExplicitArm(FrozenModel):
     """An arm of the design `explicit`: changes to the base under a name."""
 
-    holds: ClassVar[dict[str, type[FrozenModel]]] = {"change": Recipe}  # for advice in errors
-
-    name: str = Field(
-        min_length=1, max_length=500, description="The arm's name.", examples=["wide"]
-    )
-    change: dict[str, Any] = Field(
-        description="Fields of the base recipe and their new values.",
-        examples=[{"hidden": [200, 200]}],
-    )
-    compared_with: str | None = Field(
-        default=None,
-        description="Name of the arm that it is compared with; the base if left out.",
-        examples=["base"],
-    )
-    technique: str | None = Field(
-        default=None,
-        description="The technique of the catalogue that it is meant to judge: whatever else "
-        "differs between the two arms is named before anything is trained.",
-        examples=["ReLU"],
-    )
-
-    @field_validator("change", mode="after")
-    @classmethod
-    def _as_written(cls, change: dict[str, Any]) -> dict[str, Any]:
-        return as_change(change)
+    # fmt: off
+    name: str = toml_key(..., "The arm's name.", "wide", min_length=1, max_length=500)
+    change: Change = toml_key(
+        ..., "Fields of the base recipe and their new values.", {"hidden": [200, 200]})
+    compared_with: str | None = toml_key(
+        None, "Name of the arm that it is compared with; the base if left out.", "base")
+    technique: str | None = toml_key(
+        None, "The technique of the catalogue that it is meant to judge: whatever else differs "
+        "between the two arms is named before anything is trained.", "ReLU")
+    # fmt: on
 
 
-def main_of(techniques: Sequence[Technique]) -> list[Technique]:
-    """Those that are added, without the alternatives that take another's place."""
-    return [each for each in techniques if each.instead_of is None]
+def arms(
+    design: Design,
+    base_name: str,
+    base: Recipe,
+    techniques: Sequence[Technique],
+    explicit: Sequence[ExplicitArm] = (),
+) -> tuple[Arm, ...]:
+    """The arms of a design, the base first, in the order in which they are shown.
 
-
-def alternatives(base: Arm, full: Arm, techniques: Sequence[Technique]) -> list[Arm]:
-    """All techniques but with an alternative in the place of the one that it replaces.
+    Techniques are applied in the order of the study, so where two change one field the later
+    one counts. One with `instead_of` takes the place of another, in an arm that is compared with
+    the arm which has that other: a rung of a ladder, the technique alone, or all techniques.
 
     Args:
-        base: the arm without any technique.
-        full: the arm with all of them, which alternatives are compared with.
-        techniques: of the study, alternatives among them.
+        design: how techniques are combined.
+        base_name: the name of the base's arm.
+        base: the recipe that techniques are added to.
+        techniques: what is judged, names all different.
+        explicit: the arms of the design `explicit`.
 
     Raises:
-        StudyError: if a recipe contradicts itself.
+        StudyError: if an arm's recipe contradicts itself, a technique changes nothing, or two
+            arms have one name.
+
+    Example:
+        >>> techniques = [Technique(name="ReLU"), Technique(name="Adam")]
+        >>> base = Recipe(hidden=[9], activation="tanh")
+        >>> [arm.name for arm in arms("leave_one_out", "base", base, techniques)]
+        ['base', 'all techniques', 'all but ReLU', 'all but Adam']
     """
-    made, main = [], main_of(techniques)
-    for each in techniques:
-        if each.instead_of is None:
-            continue
-        swapped = [each if other.name == each.instead_of else other for other in main]
-        recipe = applied(base.recipe, swapped)
-        made.append(Arm(instead_name(each), recipe, full.name, each.name))
-    return made
+    start = Arm(base_name, base)
+    if design == "explicit":
+        result = _explicit(start, explicit)
+    elif design == "leave_one_out":
+        result = _leave_one_out(start, techniques)
+    elif design in ("factorial", "fraction"):
+        result = _factorial(design, start, techniques)
+    else:
+        result = _each_technique(start, techniques, on_top=design == "ladder")
+    _raise_if_any(duplicate_names("arm", [arm.name for arm in result]))
+    return tuple(result)
 
 
-def instead_name(technique: Technique) -> str:
-    """The name of an alternative's arm."""
+def _raise_if_any(problems: list[str]) -> None:
+    if problems:
+        raise StudyError(problems)
+
+
+@contextmanager
+def _collect(problems: list[str], prefix: str = "") -> Iterator[None]:
+    """Adds the problems of an error to a list, so that all of them can be told at once."""
+    try:
+        yield
+    except StudyError as error:
+        problems += [f"{prefix}{line}" for line in error.problems]
+
+
+def _each_technique(base: Arm, techniques: Sequence[Technique], *, on_top: bool) -> list[Arm]:
+    """Each technique on top of the last or on the base; an alternative after what it replaces."""
+    result, top = [base], base
+    below: dict[str, Recipe] = {}  # the recipe that each technique was added to
+    problems: list[str] = []
+    for technique in techniques:
+        replaced = technique.instead_of
+        under = below.get(replaced or "", top.recipe)
+        with _collect(problems):
+            recipe = _add_technique(under, technique)
+            if replaced:
+                name = _alternative_name(technique)
+                result.append(Arm(name, recipe, f"+ {replaced}", technique.name))
+                continue
+            below[technique.name] = under
+            result.append(Arm(f"+ {technique.name}", recipe, top.name, technique.name))
+            top = result[-1] if on_top else base
+    _raise_if_any(problems)
+    return result
+
+
+def _leave_one_out(base: Arm, techniques: Sequence[Technique]) -> list[Arm]:
+    """All techniques, and all but each: what is lost without it."""
+    main = main_techniques(techniques)
+    if not main:
+        return [base]
+    full = Arm("all techniques", apply_techniques(base.recipe, main), base.name)
+    result, problems = [base, full], []
+    for left_out in main:
+        rest = [technique for technique in main if technique is not left_out]
+        recipe = apply_techniques(base.recipe, rest)
+        if recipe == full.recipe:
+            problems.append(
+                f"technique {left_out.name!r} must change something where all techniques are, but "
+                "others set the same fields; remove one of them, or write instead_of"
+            )
+        result.append(Arm(f"all but {left_out.name}", recipe, full.name, left_out.name))
+    _raise_if_any(problems)
+    return result + _alternatives(base, full, techniques)
+
+
+def _explicit(base: Arm, declared: Sequence[ExplicitArm]) -> list[Arm]:
+    """Arms as they are declared, each compared with the base or another."""
+    names = [base.name, *(arm.name for arm in declared)]
+    _raise_if_any(duplicate_names("arm", names))
+    result: list[Arm] = [base]
+    problems: list[str] = []
+    for arm in declared:
+        against = base.name if arm.compared_with is None else arm.compared_with
+        others = [name for name in names if name != arm.name]
+        requirement = f"arm {arm.name!r}: compared_with must name another arm"
+        problems += unknown_names(requirement, [against], others)
+        with _collect(problems, f"arm {arm.name!r}: "):
+            result.append(Arm(arm.name, base.recipe.changed(arm.change), against, arm.technique))
+    _raise_if_any(problems)
+    return result
+
+
+def main_techniques(techniques: Sequence[Technique]) -> list[Technique]:
+    """Those that are added, without the alternatives that take another's place."""
+    return [technique for technique in techniques if technique.instead_of is None]
+
+
+def _alternatives(base: Arm, full: Arm, techniques: Sequence[Technique]) -> list[Arm]:
+    """All techniques but with an alternative in the place of the one that it replaces."""
+    main = main_techniques(techniques)
+    return [
+        Arm(
+            _alternative_name(alternative),
+            apply_techniques(
+                base.recipe, [alternative if technique.name == alternative.instead_of else technique
+                              for technique in main],
+            ),
+            full.name,
+            alternative.name,
+        )
+        for alternative in techniques
+        if alternative.instead_of is not None
+    ]  # fmt: skip
+
+
+def _alternative_name(technique: Technique) -> str:
     return f"{technique.name} instead of {technique.instead_of}"
 
 
-def applied(recipe: Recipe, techniques: Sequence[Technique]) -> Recipe:
-    """A recipe with techniques put upon it one after the other.
+def apply_techniques(recipe: Recipe, techniques: Sequence[Technique]) -> Recipe:
+    """A recipe with techniques, one after the other, whether they change anything or not.
 
     Raises:
         StudyError: if one of the recipes on the way contradicts itself.
     """
     for technique in techniques:
-        recipe = changed(recipe, technique)
+        try:
+            recipe = recipe.changed(technique.change)
+        except StudyError as error:
+            where = f"technique {technique.name!r} on {_short(recipe)}"
+            raise StudyError([f"{where}: {line}" for line in error.problems]) from None
     return recipe
 
 
-def with_technique(recipe: Recipe, technique: Technique) -> Recipe:
-    """A recipe with a technique that must change something in it.
-
-    Raises:
-        StudyError: if it changes nothing, or the recipe contradicts itself.
-    """
-    made = changed(recipe, technique)
-    if made == recipe:
+def _add_technique(recipe: Recipe, technique: Technique) -> Recipe:
+    """A recipe with a technique that must change something in it."""
+    result = apply_techniques(recipe, [technique])
+    if result == recipe:
         raise StudyError(
             f"technique {technique.name!r} must change something, but the recipe it is added to "
             f"has {_short(recipe, technique.change)} already; remove it or change the base"
         )
-    return made
-
-
-def changed(recipe: Recipe, technique: Technique) -> Recipe:
-    """A recipe with a technique, whether it changes anything or not.
-
-    Raises:
-        StudyError: if the recipe contradicts itself.
-    """
-    try:
-        return recipe.changed(technique.change)
-    except StudyError as error:
-        raise StudyError(
-            [f"technique {technique.name!r} on {_short(recipe)}: {each}" for each in error.problems]
-        ) from None
+    return result
 
 
 def _short(recipe: Recipe, change: Mapping[str, Any] | None = None) -> str:
@@ -160,6 +243,10 @@ def fraction(techniques: int) -> tuple[int, ...]:
     Args:
         techniques: k, 4 or more.
 
+    Example:
+        >>> fraction(4)
+        (0, 3, 5, 9, 6, 10, 12, 15)
+
     Returns:
         2^p combinations, fewest techniques first, with the least p for which 2^(p - 1) ≥ k.
 
@@ -168,7 +255,7 @@ def fraction(techniques: int) -> tuple[int, ...]:
     """
     vectors = _vectors(techniques)
     runs = (
-        sum(1 << place for place, each in enumerate(vectors) if (each & run).bit_count() % 2)
+        sum(1 << place for place, vector in enumerate(vectors) if (vector & run).bit_count() % 2)
         for run in range(runs_of_fraction(techniques))
     )
     return _by_size(runs, techniques)
@@ -198,8 +285,8 @@ def pair_aliases(techniques: int) -> tuple[tuple[tuple[int, int], ...], ...]:
 
 
 def _vectors(techniques: int) -> list[int]:
-    odd = (each for each in range(runs_of_fraction(techniques)) if each.bit_count() % 2)
-    return sorted(odd, key=lambda each: (each.bit_count(), each))[:techniques]
+    odd = (number for number in range(runs_of_fraction(techniques)) if number.bit_count() % 2)
+    return sorted(odd, key=lambda number: (number.bit_count(), number))[:techniques]
 
 
 def _by_size(runs: Iterable[int], techniques: int) -> tuple[int, ...]:
@@ -208,8 +295,6 @@ def _by_size(runs: Iterable[int], techniques: int) -> tuple[int, ...]:
 
     return tuple(sorted(runs, key=size_and_order))
 
-
-Kind = Literal["factorial", "fraction"]
 
 MOST_IN_A_FACTORIAL = 8
 """Techniques of a full factorial at most: 256 arms."""
@@ -224,131 +309,18 @@ class Cell:
 
     Attributes:
         combination: bit *i* says whether technique *i* is in it.
-        arm: name of the arm; combinations that come to one recipe share their arm.
+        arm: name of the arm; combinations with equal recipes share their arm.
     """
 
     combination: int
     arm: str
 
 
-def factorial_techniques(kind: Kind, base: Arm, techniques: Sequence[Technique]) -> tuple[Arm, ...]:
-    """The combinations, each compared with the base, and alternatives beside all techniques.
-
-    Args:
-        kind: all combinations, or a fraction of them.
-        base: the arm without any technique.
-        techniques: of the study; alternatives are in no combination.
-
-    Raises:
-        StudyError: if a recipe contradicts itself, a technique changes nothing on the base, or
-            there are too many or too few.
-    """
-    main = main_of(techniques)
-    made, _ = with_cells(kind, base, main)
-    by_recipe = {arm.recipe: arm for arm in reversed(made)}
-    full = by_recipe[applied(base.recipe, main)]
-    return (*made, *alternatives(base, full, techniques))
-
-
-def with_cells(
-    kind: Kind, base: Arm, main: Sequence[Technique]
-) -> tuple[tuple[Arm, ...], tuple[Cell, ...]]:
-    """The arms of all combinations, equal recipes once, and which arm each combination is.
-
-    Raises:
-        StudyError: as for `factorial_techniques`.
-    """
-    _check_count(kind, len(main))
-    for technique in main:
-        with_technique(base.recipe, technique)  # each must change something
-    combine = every_combination if kind == "factorial" else fraction
-    chosen = combine(len(main))
-    recipes: dict[int, Recipe] = {0: base.recipe}
-    made: dict[Recipe, Arm] = {base.recipe: base}
-    found = []
-    for combination in chosen:
-        recipe = _recipe_of(combination, main, recipes)
-        if recipe not in made:
-            inside = [each.name for place, each in enumerate(main) if combination >> place & 1]
-            alone = inside[0] if len(inside) == 1 else None
-            name = " ".join(f"+ {each}" for each in inside)
-            made[recipe] = Arm(name, recipe, base.name, alone)
-        found.append(Cell(combination, made[recipe].name))
-    return tuple(made.values()), tuple(found)
-
-
-def _recipe_of(combination: int, main: Sequence[Technique], known: dict[int, Recipe]) -> Recipe:
-    """A combination's recipe, its last technique upon the recipe of the others."""
-    if combination not in known:
-        last = combination.bit_length() - 1
-        under = _recipe_of(combination ^ (1 << last), main, known)
-        known[combination] = changed(under, main[last])
-    return known[combination]
-
-
-def _check_count(kind: Kind, count: int) -> None:
-    if kind == "factorial" and count > MOST_IN_A_FACTORIAL:
-        raise StudyError(
-            f"design factorial takes at most {MOST_IN_A_FACTORIAL} techniques, found {count}, "
-            f'which is {2**count:,} arms; write design = "fraction"'
-        )
-    if kind == "fraction" and count < FEWEST_IN_A_FRACTION:
-        raise StudyError(
-            f"design fraction takes {FEWEST_IN_A_FRACTION} techniques or more, found {count}; "
-            'write design = "factorial"'
-        )
-
-
-Design = Literal["ladder", "one_at_a_time", "leave_one_out", "factorial", "fraction", "explicit"]
-
-_ALL = "all techniques"
-
-
-def arms(
-    design: Design,
-    base_name: str,
-    base: Recipe,
-    techniques: Sequence[Technique],
-    explicit: Sequence[ExplicitArm] = (),
-) -> tuple[Arm, ...]:
-    """The arms of a design, the base first, in the order in which they are shown.
-
-    Techniques are applied in the order of the study, so where two change one field the later
-    one counts. One with `instead_of` takes the place of another, in an arm that is compared with
-    the arm which has that other: a rung of a ladder, the technique alone, or all techniques.
-
-    Args:
-        design: how techniques are combined.
-        base_name: the name of the base's arm.
-        base: the recipe that techniques are added to.
-        techniques: what is judged, names all different.
-        explicit: the arms of the design `explicit`.
-
-    Raises:
-        StudyError: if an arm's recipe contradicts itself, a technique changes nothing, two arms
-            have one name, or there are too many or too few techniques for the design.
-    """
-    start = Arm(base_name, base)
-    if design == "ladder":
-        made = _ladder(start, techniques)
-    elif design == "one_at_a_time":
-        made = _one_at_a_time(start, techniques)
-    elif design == "leave_one_out":
-        made = _leave_one_out(start, techniques)
-    elif design == "explicit":
-        made = _explicit(start, explicit)
-    else:
-        made = factorial_techniques(design, start, techniques)
-    _check_names([arm.name for arm in made])
-    return made
-
-
-def _check_names(names: Sequence[str]) -> None:
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise StudyError(
-            [f"arms must differ in their names, found {name!r} twice; rename one" for name in twice]
-        )
+def _factorial(design: str, base: Arm, techniques: Sequence[Technique]) -> list[Arm]:
+    """The combinations, each compared with the base, and all techniques with each alternative."""
+    by_recipe, _ = _combine(design, base, main_techniques(techniques))
+    full = by_recipe[apply_techniques(base.recipe, main_techniques(techniques))]
+    return [*by_recipe.values(), *_alternatives(base, full, techniques)]
 
 
 def cells(
@@ -356,108 +328,33 @@ def cells(
 ) -> tuple[Cell, ...]:
     """The combinations of a factorial or its fraction; none for another design.
 
-    Args:
-        design: how techniques are combined.
-        base_name: the name of the base's arm.
-        base: the recipe that techniques are added to.
-        techniques: what is judged; alternatives are in no combination.
-
-    Raises:
-        StudyError: as for `arms`.
+    The arguments and errors are those of `arms`. Alternatives are in no combination.
     """
     if design not in ("factorial", "fraction"):
         return ()
-    return with_cells(design, Arm(base_name, base), main_of(techniques))[1]
+    return _combine(design, Arm(base_name, base), main_techniques(techniques))[1]
 
 
-def _ladder(base: Arm, techniques: Sequence[Technique]) -> tuple[Arm, ...]:
-    """Each technique on top of the last; an alternative beside the rung whose place it takes."""
-    made: list[Arm] = [base]
-    below: dict[str, Recipe] = {}  # the recipe that each rung was set upon
-    rung_names: dict[str, str] = {}
-    top = base
-    problems: list[str] = []
-    for technique in techniques:
-        replaced = technique.instead_of
-        under = below.get(replaced, top.recipe) if replaced else top.recipe
-        try:
-            recipe = with_technique(under, technique)
-        except StudyError as error:
-            problems += error.problems
-            continue
-        if replaced:
-            name = instead_name(technique)
-            made.append(Arm(name, recipe, rung_names.get(replaced, base.name), technique.name))
-            continue
-        below[technique.name] = under
-        rung_names[technique.name] = f"+ {technique.name}"
-        top = Arm(f"+ {technique.name}", recipe, top.name, technique.name)
-        made.append(top)
-    if problems:
-        raise StudyError(problems)
-    return tuple(made)
+def _combine(
+    design: str, base: Arm, main: Sequence[Technique]
+) -> tuple[dict[Recipe, Arm], tuple[Cell, ...]]:
+    """The arms of all combinations, equal recipes once, and which arm each combination is."""
+    for technique in main:
+        _add_technique(base.recipe, technique)  # each must change something
 
+    @cache  # a combination's recipe is that of the others with its last technique
+    def recipe_of(combination: int) -> Recipe:
+        if not combination:
+            return base.recipe
+        last = combination.bit_length() - 1
+        return apply_techniques(recipe_of(combination ^ 1 << last), [main[last]])
 
-def _one_at_a_time(base: Arm, techniques: Sequence[Technique]) -> tuple[Arm, ...]:
-    """Each technique alone on the base; an alternative is compared with what it replaces."""
-    made: list[Arm] = [base]
-    problems: list[str] = []
-    for technique in techniques:
-        try:
-            recipe = with_technique(base.recipe, technique)
-        except StudyError as error:
-            problems += error.problems
-            continue
-        if technique.instead_of:
-            against = f"+ {technique.instead_of}"
-            made.append(Arm(instead_name(technique), recipe, against, technique.name))
-        else:
-            made.append(Arm(f"+ {technique.name}", recipe, base.name, technique.name))
-    if problems:
-        raise StudyError(problems)
-    return tuple(made)
-
-
-def _leave_one_out(base: Arm, techniques: Sequence[Technique]) -> tuple[Arm, ...]:
-    """All techniques, and all but each: what is lost without it."""
-    main = main_of(techniques)
-    if not main:
-        return (base,)
-    full = Arm(_ALL, applied(base.recipe, main), base.name)
-    made: list[Arm] = [base, full]
-    problems: list[str] = []
-    for left_out in main:
-        recipe = applied(base.recipe, [each for each in main if each is not left_out])
-        if recipe == full.recipe:
-            problems.append(
-                f"technique {left_out.name!r} must change something where all techniques are, but "
-                "others set the same fields; remove one of them, or write instead_of"
-            )
-        made.append(Arm(f"all but {left_out.name}", recipe, full.name, left_out.name))
-    if problems:
-        raise StudyError(problems)
-    return (*made, *alternatives(base, full, techniques))
-
-
-def _explicit(base: Arm, declared: Sequence[ExplicitArm]) -> tuple[Arm, ...]:
-    """Arms as they are declared, each compared with the base or another."""
-    made: list[Arm] = [base]
-    problems: list[str] = []
-    names = [base.name, *(each.name for each in declared)]
-    _check_names(names)
-    for each in declared:
-        against = base.name if each.compared_with is None else each.compared_with
-        if against not in names or against == each.name:
-            others = [name for name in names if name != each.name]
-            advice = did_you_mean(against, others, f"the others are {', '.join(others)}")
-            problems.append(
-                f"arm {each.name!r}: compared_with must name another arm, found {against!r}; "
-                f"{advice}"
-            )
-        try:
-            made.append(Arm(each.name, base.recipe.changed(each.change), against, each.technique))
-        except StudyError as error:
-            problems += [f"arm {each.name!r}: {line}" for line in error.problems]
-    if problems:
-        raise StudyError(problems)
-    return tuple(made)
+    arm_of: dict[Recipe, Arm] = {base.recipe: base}
+    result = []
+    for combination in (every_combination if design == "factorial" else fraction)(len(main)):
+        names = [main[place].name for place in range(len(main)) if combination >> place & 1]
+        alone = names[0] if len(names) == 1 else None
+        name, recipe = " ".join(f"+ {name}" for name in names), recipe_of(combination)
+        arm = arm_of.setdefault(recipe, Arm(name, recipe, base.name, alone))
+        result.append(Cell(combination, arm.name))
+    return arm_of, tuple(result)

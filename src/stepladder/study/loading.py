@@ -5,23 +5,21 @@ from __future__ import annotations
 import hashlib
 import keyword
 import re
-from collections.abc import Sequence
-from contextlib import suppress
+import tomllib
+from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path, PurePosixPath
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from pydantic import Field, PrivateAttr, field_validator
+from pydantic import PrivateAttr, field_validator
 
 from stepladder.errors import StudyError
 from stepladder.files import validate_path
-from stepladder.study.schema import FrozenModel, did_you_mean
-
-_BUILT_IN = resources.files("stepladder.study").joinpath("builtin")
+from stepladder.study.schema import FrozenModel, did_you_mean, toml_key
 
 _MOST_BYTES = 1_000_000
 _EXAMPLE = 'write model = "conv.py:build"'
-_NAMED = re.compile(r"(?P<file>[^:]+):(?P<function>[^:]+)")
+_FILE_AND_FUNCTION = re.compile(r"(?P<file>[^:]+):(?P<function>[^:]+)")
 
 
 class ModelFile(FrozenModel):
@@ -34,43 +32,38 @@ class ModelFile(FrozenModel):
             the function's name is none.
     """
 
-    file: str = Field(
-        min_length=1,
-        max_length=500,
-        description="The file, in the study's folder or below it.",
-        examples=["conv.py"],
-    )
-    function: str = Field(
-        min_length=1, max_length=200, description="The function in it.", examples=["build"]
-    )
-    sha256: str = Field(
-        description="SHA-256 of the file's content, as it was when the study was read.",
-    )
+    # fmt: off
+    file: str = toml_key(
+        ..., "The file, in the study's folder or below it.", "conv.py", min_length=1,
+        max_length=500)
+    function: str = toml_key(..., "The function in it.", "build", min_length=1, max_length=200)
+    sha256: str = toml_key(..., "SHA-256 of the file's content, as it was when the study was read.")
+    # fmt: on
     _text: str | None = PrivateAttr(default=None)
 
     @field_validator("file")
     @classmethod
-    def _lies_below(cls, file: str) -> str:
+    def _check_file(cls, file: str) -> str:
         path = PurePosixPath(file)
-        strange = "\\" in file or "\0" in file or re.match("[A-Za-z]:", file)
-        if path.is_absolute() or ".." in path.parts or strange or path.suffix != ".py":
+        is_strange = "\\" in file or "\0" in file or re.match("[A-Za-z]:", file)
+        if path.is_absolute() or ".." in path.parts or is_strange or path.suffix != ".py":
             raise ValueError(
                 "must be a .py file in the study's folder or below it, named with forward "
-                f"slashes and without '..', found {file!r}; put it beside the study and "
+                f"slashes and without '..', found {file!r}; put it into the study's folder and "
                 f"{_EXAMPLE}"
             )
         return file
 
     @field_validator("function")
     @classmethod
-    def _is_a_name(cls, function: str) -> str:
+    def _check_function(cls, function: str) -> str:
         if not function.isidentifier() or keyword.iskeyword(function):
             raise ValueError(f"must be a function's name, found {function!r}; {_EXAMPLE}")
         return function
 
     @field_validator("sha256")
     @classmethod
-    def _is_a_hash(cls, sha256: str) -> str:
+    def _check_hash(cls, sha256: str) -> str:
         if not re.fullmatch("[0-9a-f]{64}", sha256):
             raise ValueError(
                 f"must be 64 hexadecimal digits, found {sha256!r}; leave it out to take the file "
@@ -92,11 +85,11 @@ class ModelFile(FrozenModel):
         return f"{self.sha256}:{self.function}"
 
     @classmethod
-    def load(cls, given: str | dict[str, Any], folder: Path) -> Self:
+    def load(cls, source: str | Mapping[str, Any], folder: Path) -> Self:
         """The file that a study names, read and hashed.
 
         Args:
-            given: `file.py:function`, or the table that a run's own study file has, with the
+            source: `file.py:function`, or the table that a run's own study file has, with the
                 SHA-256 of what was run; then the file may be missing until it is needed.
             folder: of the study file.
 
@@ -104,26 +97,28 @@ class ModelFile(FrozenModel):
             StudyError: if the name will not do, or the file is not there, not readable, not
                 below the folder, or no text.
         """
-        if isinstance(given, dict) and "sha256" in given:
-            pinned = cls._checked(given)
-            with suppress(StudyError):  # said when it is needed, by `text`
-                content = _content(folder, pinned.file)
-                if hashlib.sha256(content).hexdigest() == pinned.sha256:
-                    pinned._text = content.decode("utf-8-sig")
-            return pinned
-        named = given if isinstance(given, dict) else _named(given)
-        checked = cls._checked({**named, "sha256": "0" * 64})
-        content = _content(folder, checked.file)
-        made = checked.changed({"sha256": hashlib.sha256(content).hexdigest()})
-        made._text = content.decode("utf-8-sig")
-        return made
-
-    @classmethod
-    def _checked(cls, given: dict[str, Any]) -> Self:
+        if isinstance(source, str):
+            match = _FILE_AND_FUNCTION.fullmatch(source)
+            if match is None:
+                raise StudyError(f"model must be FILE.py:FUNCTION, found {source!r}; {_EXAMPLE}")
+            source = match.groupdict()
         try:
-            return cls(**given)
+            code = cls(**{"sha256": "0" * 64, **source})
         except StudyError as error:
             raise StudyError([f"model.{problem}" for problem in error.problems]) from None
+        is_pinned = "sha256" in source
+        try:
+            content = _read_model(folder, code.file)
+        except StudyError:
+            if is_pinned:
+                return code  # `text` raises where the file is needed
+            raise
+        sha256 = hashlib.sha256(content).hexdigest()
+        if not is_pinned:
+            code = code.changed({"sha256": sha256})
+        if sha256 == code.sha256:
+            code._text = content.decode("utf-8-sig")
+        return code
 
     @property
     def text(self) -> str:
@@ -141,14 +136,7 @@ class ModelFile(FrozenModel):
         return self._text
 
 
-def _named(given: str) -> dict[str, str]:
-    match = _NAMED.fullmatch(given)
-    if match is None:
-        raise StudyError(f"model must be FILE.py:FUNCTION, found {given!r}; {_EXAMPLE}")
-    return match.groupdict()
-
-
-def _content(folder: Path, name: str) -> bytes:
+def _read_model(folder: Path, name: str) -> bytes:
     """The bytes of a file below a folder, links that lead out refused."""
     path = folder / name
     try:
@@ -156,33 +144,29 @@ def _content(folder: Path, name: str) -> bytes:
         if not real.is_relative_to(folder.resolve()) or not real.is_file():
             raise StudyError(
                 f"model must be a plain file in the study's folder or below it, found {str(path)!r}"
-                f", which is {str(real)!r}; put a copy beside the study"
+                f", which is {str(real)!r}; put a copy into the study's folder"
             )
         with real.open("rb") as stream:
             content = stream.read(_MOST_BYTES + 1)
         content.decode()
     except (OSError, RuntimeError) as error:  # RuntimeError: a ring of links
-        found = getattr(error, "strerror", None) or str(error)
-        raise StudyError(
-            f"model must be a file that can be read, found {str(path)!r}: {found}; check its name"
-        ) from None
+        reason = getattr(error, "strerror", None) or str(error)
+        problem = f"a file that can be read, found {str(path)!r}: {reason}; check its name"
     except UnicodeDecodeError:
-        raise StudyError(
-            f"model must be a Python file in UTF-8, found other bytes in {str(path)!r}; convert it"
-        ) from None
-    if len(content) > _MOST_BYTES:
-        raise StudyError(
-            f"model must be a file of at most {_MOST_BYTES:,} bytes, found a larger one at "
-            f"{str(path)!r}; keep data out of it"
-        )
-    return content
+        problem = f"a Python file in UTF-8, found other bytes in {str(path)!r}; convert it"
+    else:
+        if len(content) <= _MOST_BYTES:
+            return content
+        problem = (f"a file of at most {_MOST_BYTES:,} bytes, found a larger one at "
+                   f"{str(path)!r}; keep data out of it")  # fmt: skip
+    raise StudyError(f"model must be {problem}")
 
 
 MODEL_SCHEMA = {
     "anyOf": [
         {
             "type": "string",
-            "pattern": _NAMED.pattern.replace("?P", "?"),
+            "pattern": _FILE_AND_FUNCTION.pattern.replace("?P", "?"),
             "examples": ["conv.py:build"],
         },
         ModelFile.model_json_schema(),
@@ -198,23 +182,52 @@ BUILT_IN_STUDIES = (
 BUILT_IN_TABLES = ("mnist-original",)
 BUILT_IN_DATASETS = ("mnist",)
 
+_Value = TypeVar("_Value", bound=FrozenModel)
 
-def read(
-    source: str | Path, built_in: Sequence[str] = BUILT_IN_STUDIES, what: str = "study"
-) -> tuple[str, Path | None]:
-    """A study's text and, unless it is built in, the folder that it lies in.
+
+def load_toml(
+    make: Callable[..., _Value],
+    source: str | Path,
+    what: str,
+    settings: Mapping[str, Any],
+    parse_float: Callable[[str], Any] = float,
+) -> _Value:
+    """A study or a table by its built-in name or from a TOML file.
 
     Args:
-        source: a built-in name or a file's path.
-        built_in: the names that are built in.
-        what: it is, for errors.
+        make: makes it of the file's values.
+        source: a built-in name or a file's path; data paths in it are relative to it.
+        what: `study` or `table`, for errors.
+        settings: values by the path of their key, which replace those of the file.
+        parse_float: reads a number with a decimal point.
 
     Raises:
-        StudyError: if there is no such study or it is no text.
+        StudyError: if there is no such file, it cannot be read, or it is not valid.
         InputError: if no file could be of that name.
     """
+    text, folder = _read(source, what)
+    try:
+        values = tomllib.loads(text, parse_float=parse_float)
+    except tomllib.TOMLDecodeError as error:
+        raise StudyError(f"must be TOML: {error}; fix that line", str(source)) from None
+    for path, value in settings.items():
+        if path in ("epochs", "base.epochs"):  # two ways to say one thing: the last one counts
+            path = "epochs" if "epochs" in values else "base.epochs"
+        if path == "replicates" and value != "auto":  # a number takes the place of a most
+            values.pop("most_replicates", None)
+        _set_key(values, path, value)
+    try:
+        return make(**_resolve_paths(values, folder or Path.cwd()))
+    except StudyError as error:
+        raise StudyError(error.problems, str(source)) from None
+
+
+def _read(source: str | Path, what: str) -> tuple[str, Path | None]:
+    """A text and, unless it is built in, the folder that it lies in."""
+    built_in = BUILT_IN_TABLES if what == "table" else BUILT_IN_STUDIES
     if str(source) in built_in:
-        return _BUILT_IN.joinpath(f"{source}.toml").read_text("utf-8"), None
+        folder = resources.files("stepladder.study").joinpath("builtin")
+        return folder.joinpath(f"{source}.toml").read_text("utf-8"), None
     path = validate_path(source, what.upper())
     try:
         return path.read_text("utf-8"), path.resolve().parent
@@ -229,21 +242,14 @@ def read(
             f"({', '.join(built_in)}), found no file {str(source)!r}; {advice}"
         ) from None
     except UnicodeDecodeError:
-        raise StudyError(
-            f"must be a TOML text in UTF-8, found other bytes; name a {what} file", str(source)
-        ) from None
+        problem = "must be a TOML text in UTF-8, found other bytes"
     except OSError as error:
-        raise StudyError(
-            f"must be a readable file, found: {error.strerror}; name a {what} file", str(source)
-        ) from None
+        problem = f"must be a readable file, found: {error.strerror}"
+    raise StudyError(f"{problem}; name a {what} file", str(source))
 
 
-def set_key(values: dict[str, Any], path: str, value: object) -> None:
-    """Sets the value at a dotted path, making tables on the way.
-
-    Raises:
-        StudyError: if something on the way is no table.
-    """
+def _set_key(values: dict[str, Any], path: str, value: object) -> None:
+    """Sets the value at a dotted path, making tables on the way."""
     *tables, last = path.split(".")
     for name in tables:
         inner = values.setdefault(name, {})
@@ -256,23 +262,13 @@ def set_key(values: dict[str, Any], path: str, value: object) -> None:
     values[last] = value
 
 
-def resolve_paths(values: dict[str, Any], directory: Path | None) -> dict[str, Any]:
-    """The values with what they name on the disk taken relative to the study file's folder.
-
-    Args:
-        values: of the study file and of the settings.
-        directory: the folder; None for a built-in study, to which settings may have added names:
-            those are relative to the working folder.
-
-    Raises:
-        StudyError: if the model's file will not do.
-    """
+def _resolve_paths(values: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The values with file names relative to a folder: the study file's, or the working one."""
     model, dataset = values.get("model"), values.get("dataset")
     if isinstance(model, str | dict):
-        values = {**values, "model": ModelFile.load(model, directory or Path.cwd())}
-    place = directory or Path.cwd()
+        values = {**values, "model": ModelFile.load(model, folder)}
     if isinstance(dataset, str) and dataset not in BUILT_IN_DATASETS:
-        return {**values, "dataset": str(place / dataset)}
+        return {**values, "dataset": str(folder / dataset)}
     if isinstance(dataset, dict) and isinstance(dataset.get("csv"), str):
-        return {**values, "dataset": {**dataset, "csv": str(place / dataset["csv"])}}
+        return {**values, "dataset": {**dataset, "csv": str(folder / dataset["csv"])}}
     return values

@@ -6,16 +6,18 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
-from typing import Any, Self
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
 
-from stepladder.errors import StudyError
+from stepladder.errors import InputError, StudyError
 
 _inside_another: ContextVar[bool] = ContextVar("_inside_another", default=False)
 
@@ -45,7 +47,7 @@ class FrozenModel(BaseModel):
         Raises:
             StudyError: if any of them is unknown, missing or not valid.
         """
-        if _inside_another.get():  # the outermost value reports for all that it holds
+        if _inside_another.get():  # the outermost value reports for all values in it
             super().__init__(**fields)
             return
         token = _inside_another.set(True)
@@ -70,11 +72,11 @@ class FrozenModel(BaseModel):
 
     @property
     def canonical(self) -> str:
-        """The canonical JSON of all fields, worked out once."""
+        """The canonical JSON of all fields, computed once."""
         return self._canonical
 
     @cached_property
-    def _canonical(self) -> str:  # with this name no part of `dict(value)`
+    def _canonical(self) -> str:  # without the underscore it would be part of `dict(value)`
         return canonical_json(self.model_dump(mode="json"))
 
     @property
@@ -85,7 +87,7 @@ class FrozenModel(BaseModel):
 
 @contextmanager
 def own_errors() -> Iterator[None]:
-    """Values made here report for themselves, also while another is being made."""
+    """Within it a value raises its own errors, also while another value is being made."""
     token = _inside_another.set(False)
     try:
         yield
@@ -93,9 +95,42 @@ def own_errors() -> Iterator[None]:
         _inside_another.reset(token)
 
 
+def toml_key(
+    default: Any,  # noqa: ANN401 - checked by pydantic
+    description: str,
+    example: object = None,
+    **options: Any,  # noqa: ANN401 - those of pydantic's Field
+) -> Any:  # noqa: ANN401 - what pydantic makes a field of
+    """A field of a model that a file can have as a key.
+
+    Such fields are laid out by hand, as tables: the formatter would give each argument a line.
+
+    Args:
+        default: its value when it is left out; `...` where it must be there or is made by
+            `default_factory`.
+        description: what it is, for `stepladder schema` and the documentation.
+        example: a value that errors and the documentation show.
+        options: those of pydantic's `Field`.
+    """
+    examples = None if example is None else [example]
+    return Field(default=default, description=description, examples=examples, **options)
+
+
 def list_to_tuple(value: object) -> object:
     """A list as a tuple, anything else as it is: TOML and JSON know only lists."""
     return tuple(value) if isinstance(value, list) else value
+
+
+_T = TypeVar("_T")
+ListOf = Annotated[tuple[_T, ...], BeforeValidator(list_to_tuple)]
+"""A tuple, which TOML and JSON write as a list."""
+
+
+@dataclass(frozen=True)
+class KeysOf:
+    """Says that a table's keys are the fields of a model, for advice in errors."""
+
+    model: type[BaseModel]
 
 
 def canonical_json(value: object) -> str:
@@ -120,9 +155,9 @@ def digest(text: str) -> str:
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """The name most like a misspelt one, or None when none is near."""
-    by_plain = {_plain(each): each for each in names}
-    found = get_close_matches(_plain(name), by_plain, n=1, cutoff=0.6)
-    return by_plain[found[0]] if found else None
+    by_plain = {plain(known): known for known in names}
+    matches = get_close_matches(plain(name), by_plain, n=1, cutoff=0.6)
+    return by_plain[matches[0]] if matches else None
 
 
 def did_you_mean(name: str, names: Iterable[str], otherwise: str) -> str:
@@ -131,125 +166,130 @@ def did_you_mean(name: str, names: Iterable[str], otherwise: str) -> str:
     return f"did you mean {near!r}?" if near else otherwise
 
 
-def _plain(name: str) -> str:
+def unknown_names(
+    requirement: str, names: Iterable[str], known: Iterable[str], otherwise: str = ""
+) -> list[str]:
+    """Names that nobody knows, a line each: expected, found, what to do.
+
+    Args:
+        requirement: what a name must be, such as `above must name another row`.
+        names: the names to check.
+        known: all names that are allowed.
+        otherwise: advice where no known name is near; the list of them when empty.
+
+    Example:
+        >>> unknown_names("arm must name an arm", ["bas"], ["base", "all"])
+        ["arm must name an arm, found 'bas'; did you mean 'base'?"]
+    """
+    choices = list(known)
+    advice = otherwise or f"the names are {', '.join(choices) or 'none'}"
+    return [
+        f"{requirement}, found {name!r}; {did_you_mean(name, choices, advice)}"
+        for name in names
+        if name not in choices
+    ]
+
+
+def check_name(
+    requirement: str, name: str, known: Iterable[str], error: type[InputError] = InputError
+) -> None:
+    """Checks that a name is known.
+
+    Raises:
+        InputError: if it is not, with the nearest known name.
+    """
+    for problem in unknown_names(requirement, [name], known):
+        raise error(problem)
+
+
+def plain(name: str) -> str:
+    """A name without capitals, spaces and hyphens."""
     return "".join(letter for letter in name.casefold() if letter.isalnum())
 
 
 def problems_of(error: ValidationError, model: type[BaseModel]) -> list[str]:
     """Each problem of a pydantic error as one line: path, expected, found, what to do."""
-    return [
-        line
-        for each in error.errors(include_url=False)
-        for line in _problem(dict(each), model).split("\n")
-    ]
+    problems = [_problem(dict(details), model) for details in error.errors(include_url=False)]
+    return [line for problem in problems for line in problem.split("\n")]
 
 
 _EXPECTED = {
-    "greater_than": "be above {gt}",
-    "greater_than_equal": "be at least {ge}",
-    "less_than": "be below {lt}",
-    "less_than_equal": "be at most {le}",
-    "int_type": "be a whole number",
-    "int_from_float": "be a whole number",
-    "float_type": "be a number",
-    "finite_number": "be a finite number",
-    "string_type": "be a text",
+    "greater_than": "be above {gt}", "greater_than_equal": "be at least {ge}",
+    "less_than": "be below {lt}", "less_than_equal": "be at most {le}",
+    "int_type": "be a whole number", "int_from_float": "be a whole number",
+    "float_type": "be a number", "finite_number": "be a finite number",
+    "string_type": "be a text", "bool_type": "be true or false",
     "string_too_short": "have at least {min_length} characters",
     "string_too_long": "have at most {max_length} characters",
-    "bool_type": "be true or false",
-    "tuple_type": "be a list",
-    "list_type": "be a list",
-    "dict_type": "be a table",
-    "model_type": "be a table",
-    "model_attributes_type": "be a table",
-    "literal_error": "be {expected}",
+    "tuple_type": "be a list", "list_type": "be a list",
     "too_short": "have at least {min_length} entries",
     "too_long": "have at most {max_length} entries",
-}
+    "dict_type": "be a table", "model_type": "be a table", "model_attributes_type": "be a table",
+    "literal_error": "be {expected}",
+}  # fmt: skip
 
 
 def _problem(error: dict[str, Any], model: type[BaseModel]) -> str:
-    steps = [step for step in error["loc"] if not _is_branch(step)]
-    path = _path(steps)
-    kind, found = error["type"], error["input"]
+    # A step with a hyphen is pydantic's name for a branch of a union, not a key of the user's.
+    steps = [step for step in error["loc"] if not str(step).startswith("-")]
+    path, kind, value = _path(steps), error["type"], error["input"]
     context = error.get("ctx", {})
     if kind == "missing":
         return f"{path} is missing; {_advice(model, steps)}"
     if kind == "extra_forbidden":
-        names = _fields_at(model, steps[:-1])
-        owner = _path(steps[:-1]) or getattr(model, "called", "the study")
-        return f"{path} is not a key of {owner}; {_suggest(str(steps[-1]), names)}"
+        owner = _path(steps[:-1]) or getattr(model, "label", "the study")
+        names = list(_fields_at(model, steps[:-1]))
+        otherwise = f"its keys are {', '.join(names)}" if names else "remove it"
+        return f"{path} is not a key of {owner}; {did_you_mean(str(steps[-1]), names, otherwise)}"
     if kind == "value_error":
         text = str(context.get("error", error["msg"]))
         return f"{path}{' ' if text.startswith('must') else ': '}{text}" if path else text
     expected = _EXPECTED.get(kind)
-    wanted = f"must {expected.format(**context)}" if expected else error["msg"]
+    requirement = f"must {expected.format(**context)}" if expected else error["msg"]
     advice = _advice(model, steps)
-    if kind == "literal_error" and isinstance(found, str):
-        choices = [
-            part.strip("'\"") for part in context["expected"].replace(" or ", ", ").split(", ")
-        ]
-        advice = did_you_mean(found, choices, "write one of these")
-    return f"{path} {wanted}, found {_shown(found)}; {advice}"
+    if kind == "literal_error" and isinstance(value, str):
+        choices = context["expected"].replace(" or ", ", ").split(", ")
+        advice = did_you_mean(
+            value, [choice.strip("'\"") for choice in choices], "write one of these"
+        )
+    return f"{path} {requirement}, found {_shown(value)}; {advice}"
 
 
-def _is_branch(step: object) -> bool:
-    """Whether a step is pydantic's name for a branch of a union, not a key of the user's."""
-    return isinstance(step, str) and step.startswith("-")
+def _path(steps: Iterable[object]) -> str:
+    parts = (f"[{step + 1}]" if isinstance(step, int) else f".{step}" for step in steps)
+    return "".join(parts).removeprefix(".")
 
 
-def _path(steps: list[Any]) -> str:
-    text = ""
+def _fields_at(model: type[BaseModel] | None, steps: Iterable[object]) -> dict[str, FieldInfo]:
+    """The fields of the table at a path, by the key of a file; none where no model says."""
     for step in steps:
-        text += f"[{step + 1}]" if isinstance(step, int) else f".{step}"
-    return text.removeprefix(".")
+        if model is not None and not isinstance(step, int):
+            info = _fields_of(model).get(str(step)) or model.model_fields.get(str(step))
+            models = _models_in(info.annotation, info.metadata) if info else []
+            model = models[0] if models else None
+    return _fields_of(model) if model else {}
 
 
-def _model_at(model: type[BaseModel], steps: list[Any]) -> type[BaseModel] | None:
-    for step in steps:
-        if isinstance(step, int):
-            continue
-        fields = {field.alias or name: field for name, field in model.model_fields.items()}
-        fields |= model.model_fields
-        if step not in fields:
-            return None
-        inner = [kind for kind in _kinds(fields[step].annotation) if issubclass(kind, BaseModel)]
-        inner += [kind for name, kind in getattr(model, "holds", {}).items() if name == step]
-        if not inner:
-            return None
-        model = inner[0]
-    return model
+def _fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    return {info.alias or name: info for name, info in model.model_fields.items()}
 
 
-def _kinds(annotation: Any) -> list[type]:  # noqa: ANN401 - an annotation is any object
-    inner = getattr(annotation, "__args__", None)
-    if inner:
-        return [kind for each in inner for kind in _kinds(each)]
-    return [annotation] if isinstance(annotation, type) else []
-
-
-def _fields_at(model: type[BaseModel], steps: list[Any]) -> list[str]:
-    owner = _model_at(model, steps)
-    if owner is None:
-        return []
-    return [field.alias or name for name, field in owner.model_fields.items()]
+def _models_in(annotation: object, metadata: Iterable[object] = ()) -> list[type[BaseModel]]:
+    """The models of a field's values, or of their keys."""
+    about = [*metadata, *getattr(annotation, "__metadata__", ())]
+    models = [item.model for item in about if isinstance(item, KeysOf)]
+    inner = getattr(annotation, "__args__", ())
+    if not inner and isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        models.append(annotation)
+    return models + [model for argument in inner for model in _models_in(argument)]
 
 
 def _advice(model: type[BaseModel], steps: list[Any]) -> str:
     names = [step for step in steps if not isinstance(step, int)]
-    owner = _model_at(model, names[:-1]) if names else None
-    if owner is not None:
-        fields = {field.alias or name: field for name, field in owner.model_fields.items()}
-        examples = fields[names[-1]].examples if names[-1] in fields else None
-        if examples:
-            return f"write a value such as {names[-1]} = {_shown(examples[0])}"
+    info = _fields_at(model, names[:-1]).get(names[-1]) if names else None
+    if info is not None and info.examples:
+        return f"write a value such as {names[-1]} = {_shown(info.examples[0])}"
     return "see `stepladder schema` for every key and its values"
-
-
-def _suggest(name: str, names: Iterable[str]) -> str:
-    choices = list(names)
-    otherwise = f"its keys are {', '.join(choices)}" if choices else "remove it"
-    return did_you_mean(name, choices, otherwise)
 
 
 def _shown(value: object) -> str:
@@ -262,7 +302,7 @@ def _shown(value: object) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def duplicate_names(what: str, names: Sequence[str]) -> list[str]:
-    """Names that stand for two things, a line each."""
+def duplicate_names(what: str, names: Iterable[str]) -> list[str]:
+    """A line for each name that stands for two things."""
     twice = [name for name, count in Counter(names).items() if count > 1]
     return [f"{what} names must differ, found {name!r} twice; rename one" for name in twice]

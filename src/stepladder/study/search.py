@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -10,16 +11,15 @@ from math import prod
 from random import Random
 from typing import Any, Literal
 
-from pydantic import Field
-
 from stepladder.errors import StudyError
 from stepladder.study.recipe import FIELD_ROLES, Recipe
-from stepladder.study.schema import FrozenModel, did_you_mean
+from stepladder.study.schema import FrozenModel, toml_key, unknown_names
 from stepladder.study.search_space import (
     LAYERS,
     UNITS,
     Dimension,
     Parameter,
+    as_choice,
     dimensions,
     draw_values,
     recipe_of,
@@ -36,72 +36,36 @@ BATCH = 16
 class Search(FrozenModel):
     """A search over a space: candidates are drawn, trained in populations, and thinned out."""
 
-    space: dict[str, Parameter] = Field(
-        description="What is drawn, by field of the recipe; `layers` and `units` make `hidden`.",
-        examples=[{"learning_rate": {"type": "float", "low": 1e-4, "high": 0.1, "log": True}}],
-    )
-    trials: int = Field(
-        default=64, ge=1, le=100_000, description="Candidates that are drawn.", examples=[64]
-    )
-    budget: int | None = Field(
-        default=None,
-        ge=1,
-        description="Epochs of training in all, beyond which no more candidates are drawn.",
-        examples=[500],
-    )
-    sampler: str = Field(
-        default=QUASI_RANDOM,
-        min_length=1,
-        description="quasi-random, random, tpe, gp, cmaes, or the name of a class of "
-        "optuna.samplers.",
-        examples=["tpe"],
-    )
-    startup: int | None = Field(
-        default=None,
-        ge=0,
-        description="Quasi-random candidates before another sampler begins; when absent, one batch "
-        "where the sampler learns from results, else none.",
-        examples=[16],
-    )
-    batch: int | None = Field(
-        default=None,
-        ge=1,
-        le=100_000,
-        description="Candidates asked for at once and trained as one population; 16 when absent, "
-        "all of them where the sampler learns nothing from results.",
-        examples=[16],
-    )
-    per_structure: int = Field(
-        default=1,
-        ge=1,
-        le=64,
-        description="Candidates in a row that share all that selects a program (layers, optimizer, "
-        "batch size, ...) and differ in its numbers, so that they train as lanes of one program.",
-        examples=[4],
-    )
-    pruning: Literal["none", "halving", "hyperband"] = Field(
-        default="halving",
-        description="Whether a population is thinned out while it trains: by successive halving, "
-        "by Hyperband's brackets, or not at all.",
-        examples=["halving"],
-    )
-    least_epochs: int = Field(
-        default=1, ge=1, description="Epochs before a candidate may be dropped.", examples=[1]
-    )
-    reduction: int = Field(
-        default=3, ge=2, le=100, description="One candidate in so many goes on.", examples=[3]
-    )
-    finalists: int = Field(
-        default=4,
-        ge=1,
-        le=1000,
-        description="Candidates at most, of those too close to the best, that are tried again.",
-        examples=[4],
-    )
-    replicates: int = Field(
-        default=3, ge=1, le=1000, description="Replicates that finalists are tried on.",
-        examples=[3],
-    )  # fmt: skip
+    # fmt: off
+    space: dict[str, Parameter] = toml_key(
+        ..., "What is drawn, by field of the recipe; `layers` and `units` make `hidden`.",
+        {"learning_rate": {"type": "float", "low": 1e-4, "high": 0.1, "log": True}})
+    trials: int = toml_key(64, "Candidates that are drawn.", 64, ge=1, le=100_000)
+    budget: int | None = toml_key(
+        None, "Epochs of training in all, beyond which no more candidates are drawn.", 500, ge=1)
+    sampler: str = toml_key(
+        QUASI_RANDOM, "quasi-random, random, tpe, gp, cmaes, or the name of a class of "
+        "optuna.samplers.", "tpe", min_length=1)
+    startup: int | None = toml_key(
+        None, "Quasi-random candidates before another sampler begins; when absent, one batch where "
+        "the sampler learns from results, else none.", 16, ge=0)
+    batch: int | None = toml_key(
+        None, "Candidates asked for at once and trained as one population; 16 when absent, all of "
+        "them where the sampler learns nothing from results.", 16, ge=1, le=100_000)
+    per_structure: int = toml_key(
+        1, "Candidates in a row that share all that selects a program (layers, optimizer, batch "
+        "size, ...) and differ in its numbers, so that they train as lanes of one program.", 4,
+        ge=1, le=64)
+    pruning: Literal["none", "halving", "hyperband"] = toml_key(
+        "halving", "Whether a population is thinned out while it trains: by successive halving, by "
+        "Hyperband's brackets, or not at all.", "halving")
+    least_epochs: int = toml_key(1, "Epochs before a candidate may be dropped.", 1, ge=1)
+    reduction: int = toml_key(3, "One candidate in so many goes on.", 3, ge=2, le=100)
+    finalists: int = toml_key(
+        4, "Candidates at most, of those too close to the best, that are tried again.", 4, ge=1,
+        le=1000)
+    replicates: int = toml_key(3, "Replicates that finalists are tried on.", 3, ge=1, le=1000)
+    # fmt: on
 
 
 @dataclass(frozen=True)
@@ -110,8 +74,8 @@ class Population:
 
     Attributes:
         size: how many.
-        rungs: epochs at which it is thinned out, the last one the whole training.
-        reduction: one in so many goes on from each rung to the next.
+        rungs: epochs at which it is thinned out, the last one the end of training.
+        reduction: one in so many is trained further at the next rung.
     """
 
     size: int
@@ -123,26 +87,34 @@ class Population:
         """Candidates at each rung, one at least."""
         return tuple(max(1, self.size // self.reduction**rung) for rung in range(len(self.rungs)))
 
-    def epochs(self, goes_on: bool) -> int:
+    def epochs(self, resumes: bool) -> int:
         """Epochs of training in all.
 
         Args:
-            goes_on: whether a rung goes on from the one before; else each begins anew.
+            resumes: whether a rung resumes the one before; else each starts from the first epoch.
         """
-        before = (0, *self.rungs[:-1]) if goes_on else (0,) * len(self.rungs)
-        spans = (rung - start for rung, start in zip(self.rungs, before, strict=True))
-        return sum(size * span for size, span in zip(self.sizes, spans, strict=True))
+        starts = (0, *self.rungs[:-1]) if resumes else (0,) * len(self.rungs)
+        return sum(
+            size * (rung - start)
+            for size, rung, start in zip(self.sizes, self.rungs, starts, strict=True)
+        )
 
 
 def rungs(search: Search, epochs: int) -> tuple[int, ...]:
-    """The epochs at which candidates are compared, rising, the whole training last."""
-    found = [epochs]
-    while search.pruning != "none" and found[0] // search.reduction >= search.least_epochs:
-        found.insert(0, found[0] // search.reduction)
-    return tuple(found)
+    """The epochs at which candidates are compared, rising, the full training last.
+
+    Example:
+        >>> space = {"learning_rate": {"type": "float", "low": 0.001, "high": 0.1, "log": True}}
+        >>> rungs(Search(space=space), epochs=30)
+        (1, 3, 10, 30)
+    """
+    rising = [epochs]
+    while search.pruning != "none" and rising[0] // search.reduction >= search.least_epochs:
+        rising.insert(0, rising[0] // search.reduction)
+    return tuple(rising)
 
 
-def populations(search: Search, epochs: int, learns: bool, goes_on: bool) -> Iterator[Population]:
+def populations(search: Search, epochs: int, learns: bool, resumes: bool) -> Iterator[Population]:
     """The populations of a search, one after the other, until trials or budget are used up.
 
     Hyperband goes through its brackets, from many candidates on few epochs to few on all, again
@@ -150,65 +122,54 @@ def populations(search: Search, epochs: int, learns: bool, goes_on: bool) -> Ite
     single rung is trained to its end.
 
     Args:
-        search: how to go about it.
-        epochs: of a whole training.
+        search: the settings of the search.
+        epochs: of a full training.
         learns: whether the sampler learns from results.
-        goes_on: whether a rung goes on from the one before it.
+        resumes: whether a rung resumes the one before it.
 
     Reference:
         Li et al. 2018, Hyperband: a novel bandit-based approach to hyperparameter optimization,
         JMLR 18, algorithm 1.
     """
     left, budget = search.trials, search.budget
-    every = rungs(search, epochs)
+    all_rungs = rungs(search, epochs)
     while left > 0:
-        for wanted, own in _brackets(search, every, learns):
+        for wanted, own_rungs in _brackets(search, all_rungs, learns):
             size = min(wanted, left)
-            if budget is not None:
-                size = _affordable(size, own, search.reduction, goes_on, budget)
+            if budget is not None:  # the largest population that the epochs pay for
+                size = bisect_right(
+                    range(1, size + 1), budget,
+                    key=lambda n: Population(n, own_rungs, search.reduction).epochs(resumes),
+                )  # fmt: skip
             if size < 1:
                 return
-            made = Population(size, own, search.reduction)
-            yield made
+            population = Population(size, own_rungs, search.reduction)
+            yield population
             left -= size
-            budget = None if budget is None else budget - made.epochs(goes_on)
+            budget = None if budget is None else budget - population.epochs(resumes)
 
 
 def _brackets(
-    search: Search, every: tuple[int, ...], learns: bool
+    search: Search, all_rungs: tuple[int, ...], learns: bool
 ) -> Iterator[tuple[int, tuple[int, ...]]]:
     if search.pruning != "hyperband":
-        yield search.batch or (BATCH if learns else search.trials), every
+        yield search.batch or (BATCH if learns else search.trials), all_rungs
         return
-    most = len(every) - 1
-    for bracket in range(most, -1, -1):
-        count = math.ceil((most + 1) / (bracket + 1) * search.reduction**bracket)
-        yield count, every[most - bracket :]
+    last = len(all_rungs) - 1
+    for bracket in range(last, -1, -1):
+        count = math.ceil((last + 1) / (bracket + 1) * search.reduction**bracket)
+        yield count, all_rungs[last - bracket :]
 
 
-def _affordable(size: int, own: tuple[int, ...], reduction: int, goes_on: bool, left: int) -> int:
-    """The largest population of at most some size that a number of epochs pays for."""
-    low, high = 0, size
-    while low < high:
-        middle = (low + high + 1) // 2
-        if Population(middle, own, reduction).epochs(goes_on) <= left:
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
-
-MOST_TRIED = 4096
-"""Corners of a space that are tried for contradictions; of a larger one, so many at random."""
-
-_CORNERS = (0.0, 1.0)
+_MOST_TRIED = 4096  # corners that are tried for contradictions; of more, so many at random
+_ENDS = (0.0, 1.0)  # of a range
 
 
 def search_problems(search: Search, base: Recipe) -> list[str]:
     """What is wrong with a search, one line each.
 
     Args:
-        search: the space and how to go about it.
+        search: the space and the settings of the search.
         base: the recipe that it changes.
     """
     space = search.space
@@ -217,45 +178,38 @@ def search_problems(search: Search, base: Recipe) -> list[str]:
             "search.space must have at least one field of the recipe, found none; write "
             'learning_rate = { type = "float", low = 0.0001, high = 0.1, log = true }'
         ]
-    problems = [*_names(space, base), *_effort(search, base)]
+    problems = [*_name_problems(space, base), *_budget_problems(search, base)]
     if problems:
         return problems
     try:
-        every = dimensions(space, base)
+        drawn = dimensions(space, base)
     except ValueError as error:
         return [f"search.space: {error}"]
-    problems = [line for name, given in space.items() for line in _conditions(name, given, space)]
-    return problems or _values(space, base) or _contradictions(every, space, base)
+    problems = [line for name in space for line in _condition_problems(name, space)]
+    problems = problems or [line for name in space for line in _value_problems(name, space, base)]
+    return problems or _contradictions(drawn, space, base)
 
 
-def _names(space: Mapping[str, Parameter], base: Recipe) -> list[str]:
+def _name_problems(space: Mapping[str, Parameter], base: Recipe) -> list[str]:
     known = [*(name for name in Recipe.model_fields if name != "model"), LAYERS, UNITS]
-    problems = []
-    for name in space:
-        if name not in known:
-            advice = did_you_mean(name, known, f"those are {', '.join(known)}")
-            problems.append(
-                f"search.space must be of fields of the recipe, found {name!r}; {advice}"
-            )
+    problems = unknown_names("search.space must be of fields of the recipe", space, known)
     if "hidden" in space and {LAYERS, UNITS} & set(space):
         problems.append("search.space must have either hidden or layers and units, found both; "
                         "remove one of them")  # fmt: skip
     if base.model is not None and {"hidden", LAYERS, UNITS} & set(space) and not base.hidden:
         problems.append("search.space cannot draw hidden layers of a model of your own that "
                         "declares none; give base.hidden, or leave them out")  # fmt: skip
-    problems += [
-        f"search.space.{name} must not have each, found each = true; it is for units alone, which "
-        "then differ from layer to layer"
-        for name, given in space.items() if given.each and name != UNITS
-    ]  # fmt: skip
-    for name in (LAYERS, UNITS):
-        if name in space and space[name].type == "float":
+    for name, parameter in space.items():
+        if parameter.each and name != UNITS:
+            problems.append(f"search.space.{name} must not have each, found each = true; it is for "
+                            "units alone, which then differ from layer to layer")  # fmt: skip
+        if name in (LAYERS, UNITS) and parameter.type == "float":
             problems.append(f"search.space.{name} must be an int or a categorical, found a float; "
                             'write type = "int"')  # fmt: skip
     return problems
 
 
-def _effort(search: Search, base: Recipe) -> list[str]:
+def _budget_problems(search: Search, base: Recipe) -> list[str]:
     problems = []
     if "epochs" in search.space and (search.pruning != "none" or search.budget is not None):
         problems.append(
@@ -268,7 +222,7 @@ def _effort(search: Search, base: Recipe) -> list[str]:
             f"search.least_epochs must be at most the {base.epochs} epochs of the base, found "
             f"{search.least_epochs}; lower it, or train for longer"
         )
-    elif next(populations(search, base.epochs, learns=True, goes_on=True), None) is None:
+    elif next(populations(search, base.epochs, learns=True, resumes=True), None) is None:
         problems.append(
             f"search.budget must pay for one candidate at least, which takes "
             f"{rungs(search, base.epochs)[-1]} epochs, found {search.budget}; raise it, or lower "
@@ -277,129 +231,108 @@ def _effort(search: Search, base: Recipe) -> list[str]:
     return problems
 
 
-def _conditions(name: str, given: Parameter, space: Mapping[str, Parameter]) -> list[str]:
-    problems = []
-    for other, allowed in given.when.items():
-        about = space.get(other)
-        path = f"search.space.{name}.when"
-        if about is None or other == name:
-            advice = did_you_mean(
-                other, [each for each in space if each != name], "name one that stands in the space"
-            )
-            problems.append(f"{path} must name another parameter of the space, found {other!r}; "
-                            f"{advice}")  # fmt: skip
+def _condition_problems(name: str, space: Mapping[str, Parameter]) -> list[str]:
+    path, others = f"search.space.{name}.when", [other for other in space if other != name]
+    conditions = space[name].when
+    problems = unknown_names(
+        f"{path} must name another parameter of the space", conditions, others,
+        "name one that stands in the space",
+    )  # fmt: skip
+    for other, allowed in conditions.items():
+        if other not in others:
             continue
-        if about.type == "float" or (other == UNITS and about.each):
+        if space[other].type == "float" or (other == UNITS and space[other].each):
             problems.append(f"{path} must be on a categorical or an int, found {other}; name "
                             "another one")  # fmt: skip
-            continue
-        wrong = [each for each in allowed if not _can_be(each, about)]
-        if wrong or not allowed:
+        elif not allowed or not all(_can_be(value, space[other]) for value in allowed):
             problems.append(
-                f"{path} must be values that {other} can have, found {list(allowed)}; it could "
-                "never hold, or not in full"
+                f"{path} must be values that {other} can have, found {list(allowed)}; with others "
+                "it is never true: remove them"
             )
     return problems
 
 
-def _can_be(value: Any, about: Parameter) -> bool:  # noqa: ANN401 - whatever the file holds
-    if about.type == "categorical":
-        text = "-".join(map(str, value)) if isinstance(value, list | tuple) else value
-        return any(text == each and type(text) is type(each) for each in about.values)
-    if not isinstance(value, int) or isinstance(value, bool):
-        return False
-    assert about.low is not None
-    assert about.high is not None
-    return about.low <= value <= about.high
+def _can_be(value: object, parameter: Parameter) -> bool:
+    if parameter.type == "categorical":
+        choice = as_choice(value)
+        return any(choice == own and type(choice) is type(own) for own in parameter.values)
+    low, high = parameter.ends
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
-def _values(space: Mapping[str, Parameter], base: Recipe) -> list[str]:
+def _value_problems(name: str, space: Mapping[str, Parameter], base: Recipe) -> list[str]:
     """Values that a field does not take at all: its range's ends, or its choices."""
-    problems = []
-    for name, given in space.items():
-        if name in (LAYERS, UNITS):
-            ends = given.choices or (given.low, given.high)
-            if any(not isinstance(each, int) or each < 1 for each in ends):
-                problems.append(f"search.space.{name} must be whole numbers from 1, found "
-                                f"{list(ends)}; write 1 or more")  # fmt: skip
-            continue
-        for value in given.choices or (given.low, given.high):
-            line = _refusal(name, value, given, base)
-            if line:
-                problems.append(f"search.space.{name}: {line}")
-                break
-    return problems
-
-
-def _refusal(name: str, value: object, given: Parameter, base: Recipe) -> str:
-    """Why a field does not take a value, or nothing; contradictions with others are not its."""
-    if given.type == "float" and Recipe.model_fields[name].annotation is int:
-        return f'{name} is a whole number, found type float; write type = "int"'
+    parameter = space[name]
+    values = parameter.choices or parameter.ends
+    if name in (LAYERS, UNITS):
+        if all(isinstance(value, int) and value >= 1 for value in values):
+            return []
+        return [f"search.space.{name} must be whole numbers from 1, found {list(values)}; write 1 "
+                "or more"]  # fmt: skip
+    if parameter.type == "float" and Recipe.model_fields[name].annotation is int:
+        return [f"search.space.{name}: {name} is a whole number, found type float; write "
+                'type = "int"']  # fmt: skip
+    # Contradictions with other fields are checked later, so those have their defaults here.
     defaults = {other: field.default for other, field in Recipe.model_fields.items()}
     plain: dict[str, Any] = {**defaults, "hidden": base.hidden or (1,), "model": base.model}
-    try:
-        base.changed({**plain, **FIELD_ROLES[name].needs, name: value})
-    except StudyError as error:
-        return error.problems[0]
-    return ""
+    for value in values:
+        try:
+            base.changed({**plain, **FIELD_ROLES[name].needs, name: value})
+        except StudyError as error:
+            return [f"search.space.{name}: {error.problems[0]}"]
+    return []
 
 
 def _contradictions(
-    every: Sequence[Dimension], space: Mapping[str, Parameter], base: Recipe
+    drawn: Sequence[Dimension], space: Mapping[str, Parameter], base: Recipe
 ) -> list[str]:
     """Recipes of the space that contradict themselves, or dimensions that are never drawn."""
-    for places in _corners(every):
-        params = draw_values(every, places, base)
+    for corner in _corners(drawn):
+        params = draw_values(drawn, corner, base)
         try:
             recipe_of(params, space, base)
         except StudyError as error:
-            shown = ", ".join(f"{name} = {value}" for name, value in params.items())
+            values = ", ".join(f"{name} = {value}" for name, value in params.items())
             return [
-                f"search.space must not contradict itself, found {shown}: {error.problems[0]}. "
+                f"search.space must not contradict itself, found {values}: {error.problems[0]}. "
                 "Draw one of them only `when` the other allows it"
             ]
-    return [
-        f"search.space.{name}.when never holds; change the condition"
-        for name in _never_drawn(every, base)
-    ]
+    # Conditions on parameters with too many values to try are not checked.
+    deciding = _deciding(drawn)
+    grids = [_places(one) if one.name in deciding else _ENDS[:1] for one in drawn]
+    if prod(map(len, grids)) > _MOST_TRIED:
+        return []
+    seen = {name for places in product(*grids) for name in draw_values(drawn, places, base)}
+    never = [one.name for one in drawn if one.name not in seen]
+    return [f"search.space.{name}.when is never true; change the condition" for name in never]
 
 
-def _corners(every: Sequence[Dimension]) -> Iterator[tuple[float, ...]]:
+def _corners(drawn: Sequence[Dimension]) -> Iterator[tuple[float, ...]]:
     """Places of every combination of choices, with all numbers at one end and at the other."""
-    kinds, deciding = [_places(each) for each in every], _deciding(every)
-    free = [len(places) > 2 or each.name in deciding or each.parameter.type == "categorical"
-            for each, places in zip(every, kinds, strict=True)]  # fmt: skip
-    for end in _CORNERS:
-        grids = [places if own else (end,) for places, own in zip(kinds, free, strict=True)]
-        if prod(map(len, grids)) <= MOST_TRIED:
+    deciding = _deciding(drawn)
+    for end in _ENDS:
+        grids = [
+            _places(one) if len(_places(one)) > 2 or one.name in deciding
+            or one.parameter.type == "categorical" else (end,)
+            for one in drawn
+        ]  # fmt: skip
+        if prod(map(len, grids)) <= _MOST_TRIED:
             yield from product(*grids)
         else:
-            chance = Random(0)
-            yield from (tuple(map(chance.choice, grids)) for _ in range(MOST_TRIED))
+            generator = Random(0)
+            yield from (tuple(map(generator.choice, grids)) for _ in range(_MOST_TRIED))
 
 
-def _never_drawn(every: Sequence[Dimension], base: Recipe) -> list[str]:
-    """Dimensions whose conditions never hold; none where what decides them has too many values."""
-    deciding = _deciding(every)
-    grids = [_places(each) if each.name in deciding else _CORNERS[:1] for each in every]
-    if prod(map(len, grids)) > MOST_TRIED:
-        return []
-    seen = {name for places in product(*grids) for name in draw_values(every, places, base)}
-    return [each.name for each in every if each.name not in seen]
-
-
-def _deciding(every: Sequence[Dimension]) -> set[str]:
+def _deciding(drawn: Sequence[Dimension]) -> set[str]:
     """Names that conditions are on."""
-    return {name for each in every for name in each.when}
+    return {name for one in drawn for name in one.when}
 
 
-def _places(each: Dimension) -> tuple[float, ...]:
-    given = each.parameter
-    if given.type == "categorical":
-        count = len(given.values)
-        return tuple((place + 0.5) / count for place in range(count))
-    if given.type == "int" and given.low is not None and given.high is not None:
-        steps = int((given.high - given.low) / (given.step or 1)) + 1
-        if steps <= 8 and not given.log:
-            return tuple((place + 0.5) / steps for place in range(steps))
-    return _CORNERS
+def _places(dimension: Dimension) -> tuple[float, ...]:
+    parameter = dimension.parameter
+    count = len(parameter.values)
+    if parameter.type == "int" and not parameter.log:
+        low, high = parameter.ends
+        count = int((high - low) / (parameter.step or 1)) + 1
+        count = count if count <= 8 else 0
+    return tuple((place + 0.5) / count for place in range(count)) or _ENDS

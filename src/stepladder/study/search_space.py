@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, field_validator, model_validator
 
 from stepladder.study.recipe import NONE, Recipe
-from stepladder.study.schema import FrozenModel, list_to_tuple
+from stepladder.study.schema import FrozenModel, ListOf, toml_key
 
 LAYERS, UNITS = "layers", "units"
-"""Names that a space may have beside fields of the recipe: together they make `hidden`."""
+"""Names that a space may have besides fields of the recipe: together they make `hidden`."""
 
 Choice = bool | int | float | str | None
 """A value as a sampler has it; a list of units is its text, such as "128-64"."""
@@ -22,25 +22,22 @@ Choice = bool | int | float | str | None
 Params = Mapping[str, Choice]
 """The value of each dimension that is active, by its name."""
 
-_KINDS = {
-    "FloatDistribution": "float",
-    "IntDistribution": "int",
-    "CategoricalDistribution": "categorical",
-}
+
+def _short_type(name: object) -> object:
+    is_long = isinstance(name, str) and name.endswith("Distribution")
+    return str(name).removesuffix("Distribution").lower() if is_long else name
 
 
-def _short_kind(given: object) -> object:
-    return _KINDS.get(given, given) if isinstance(given, str) else given
+_Type = Annotated[Literal["float", "int", "categorical"], BeforeValidator(_short_type)]
 
 
-def _allowed_values(given: object) -> object:
-    """One value as a tuple of one, for each key of a condition."""
-    if not isinstance(given, Mapping):
-        return given
-    return {
-        name: tuple(each) if isinstance(each, list | tuple) else (each,)
-        for name, each in given.items()
-    }
+def _as_tuple(value: object) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
+def as_choice(value: Any) -> Choice:  # noqa: ANN401 - whatever the file holds
+    """A value as a sampler has it."""
+    return "-".join(map(str, value)) if isinstance(value, list | tuple) else cast("Choice", value)
 
 
 class Parameter(FrozenModel):
@@ -50,42 +47,31 @@ class Parameter(FrozenModel):
         StudyError: if the range is empty, or its keys do not belong to the type.
     """
 
-    type: Annotated[Literal["float", "int", "categorical"], BeforeValidator(_short_kind)] = Field(
-        description="float, int or categorical, as Optuna's FloatDistribution, IntDistribution and "
-        "CategoricalDistribution.",
-        examples=["float"],
-    )
-    low: int | float | None = Field(
-        default=None, description="Smallest value of a float or int.", examples=[0.0001]
-    )
-    high: int | float | None = Field(
-        default=None, description="Largest value of a float or int.", examples=[0.1]
-    )
-    log: bool = Field(default=False, description="Whether to draw on a logarithmic scale.")
-    step: int | float | None = Field(
-        default=None, description="Distance between values; any value of a float when absent."
-    )
-    choices: Annotated[tuple[Any, ...], BeforeValidator(list_to_tuple)] = Field(
-        default=(), description="Values of a categorical.", examples=[["sgd", "adam"]]
-    )
-    each: bool = Field(
-        default=False, description="For units: whether every layer has a number of its own."
-    )
-    when: Annotated[dict[str, tuple[Any, ...]], BeforeValidator(_allowed_values)] = Field(
-        default_factory=dict,
-        description="Values of other parameters under which this one is drawn; otherwise the base "
-        "recipe's value is taken.",
-        examples=[{"optimizer": "sgd"}],
-    )
+    # fmt: off
+    type: _Type = toml_key(
+        ..., "float, int or categorical, as Optuna's FloatDistribution, IntDistribution and "
+        "CategoricalDistribution.", "float")
+    low: int | float | None = toml_key(None, "Smallest value of a float or int.", 0.0001)
+    high: int | float | None = toml_key(None, "Largest value of a float or int.", 0.1)
+    log: bool = toml_key(False, "Whether to draw on a logarithmic scale.")
+    step: int | float | None = toml_key(
+        None, "Distance between values; any value of a float when absent.")
+    choices: ListOf[Any] = toml_key((), "Values of a categorical.", ["sgd", "adam"])
+    each: bool = toml_key(False, "For units: whether every layer has a number of its own.")
+    when: dict[str, Annotated[tuple[Any, ...], BeforeValidator(_as_tuple)]] = toml_key(
+        ..., "Values of other parameters under which this one is drawn; otherwise the base "
+        "recipe's value is taken.", {"optimizer": "sgd"}, default_factory=dict)
+    # fmt: on
 
     @field_validator("choices", mode="after")
     @classmethod
-    def _as_written(cls, choices: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(NONE if each is None else each for each in choices)
+    def _write_none(cls, choices: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(NONE if choice is None else choice for choice in choices)
 
     @model_validator(mode="after")
-    def _makes_sense(self) -> Parameter:
-        problem = _wrong_choices(self) if self.type == "categorical" else _wrong_range(self)
+    def _check(self) -> Parameter:
+        is_categorical = self.type == "categorical"
+        problem = _choices_problem(self) if is_categorical else _range_problem(self)
         if problem:
             raise ValueError(problem)
         return self
@@ -93,51 +79,56 @@ class Parameter(FrozenModel):
     @property
     def values(self) -> tuple[Choice, ...]:
         """The values of a categorical as a sampler has them."""
-        return tuple(as_choice(each) for each in self.choices)
+        return tuple(map(as_choice, self.choices))
+
+    @property
+    def ends(self) -> tuple[int | float, int | float]:
+        """The smallest and the largest value of a float or int."""
+        assert self.low is not None
+        assert self.high is not None
+        return self.low, self.high
 
 
-def as_choice(value: Any) -> Choice:  # noqa: ANN401 - whatever the file holds
-    """A value as a sampler has it."""
-    return "-".join(map(str, value)) if isinstance(value, list | tuple) else cast("Choice", value)
-
-
-def _wrong_choices(given: Parameter) -> str:
-    if given.low is not None or given.high is not None or given.log or given.step is not None:
+def _choices_problem(parameter: Parameter) -> str:
+    if (parameter.low, parameter.high, parameter.log, parameter.step) != (None, None, False, None):
         return "a categorical takes choices alone, found low, high, log or step; remove them"
-    if any(isinstance(each, Mapping) for each in given.values):
+    if any(isinstance(choice, Mapping) for choice in parameter.values):
         return (
             f"choices must be numbers, words, true or false, or lists of units, found "
-            f"{list(given.choices)}; draw each field of a table for itself"
+            f"{list(parameter.choices)}; draw each field of a table for itself"
         )
-    values = [(type(each), each) for each in given.values]
+    values = [(type(choice), choice) for choice in parameter.values]
     if len(values) < 2 or len(set(values)) < len(values):
         return (
-            f"choices must be two values or more, all different, found {list(given.choices)}; "
+            f"choices must be two values or more, all different, found {list(parameter.choices)}; "
             "put a single value into [base]"
         )
     return ""
 
 
-def _wrong_range(given: Parameter) -> str:
-    low, high, step = given.low, given.high, given.step
-    if given.choices:
-        return f"choices belong to a categorical, found type {given.type}; write low and high"
+def _range_problem(parameter: Parameter) -> str:
+    low, high, step, log = parameter.low, parameter.high, parameter.step, parameter.log
+    if parameter.choices:
+        return f"choices belong to a categorical, found type {parameter.type}; write low and high"
     if low is None or high is None:
         return f"must have low and high, found low = {low} and high = {high}; write both"
-    if not (math.isfinite(low) and math.isfinite(high)):
-        return f"low and high must be finite, found {low} and {high}; write numbers"
-    if low >= high:
-        return f"low must be below high, found {low} and {high}; put a single value into [base]"
-    if given.log and low <= 0:
-        return f"low must be above 0 on a logarithmic scale, found {low}; raise it, or log = false"
-    if given.log and step is not None:
-        return f"step and log exclude each other, found step = {step}; remove one of them"
-    if step is not None and not 0 < step <= high - low:
-        return f"step must be above 0 and at most high - low, found {step}; write a smaller one"
-    whole = [each for each in (low, high, step) if each is not None]
-    if given.type == "int" and any(each != int(each) for each in whole):
-        return f"an int takes whole numbers, found {', '.join(map(str, whole))}; use type float"
-    return ""
+    numbers = [low, high] if step is None else [low, high, step]
+    is_int_of_fractions = parameter.type == "int" and any(number % 1 for number in numbers)
+    problems = {
+        f"low and high must be finite, found {low} and {high}; write numbers":
+            not (math.isfinite(low) and math.isfinite(high)),
+        f"low must be below high, found {low} and {high}; put a single value into [base]":
+            low >= high,
+        f"low must be above 0 on a logarithmic scale, found {low}; raise it, or log = false":
+            log and low <= 0,
+        f"step and log exclude each other, found step = {step}; remove one of them":
+            log and step is not None,
+        f"step must be above 0 and at most high - low, found {step}; write a smaller one":
+            step is not None and not 0 < step <= high - low,
+        f"an int takes whole numbers, found {', '.join(map(str, numbers))}; use type float":
+            is_int_of_fractions,
+    }  # fmt: skip
+    return next((problem for problem, is_wrong in problems.items() if is_wrong), "")
 
 
 @dataclass(frozen=True)
@@ -156,127 +147,112 @@ class Dimension:
 
     def at(self, place: float) -> Choice:
         """The value at a place in 0…1 of the range, on its own scale; equal shares to choices."""
-        given = self.parameter
-        place = min(max(place, 0.0), math.nextafter(1.0, 0.0))
-        if given.type == "categorical":
-            return given.values[int(place * len(given.values))]
-        assert given.low is not None
-        assert given.high is not None
-        low, high = float(given.low), float(given.high)
-        step = given.step or (1 if given.type == "int" else None)
-        if given.log and given.type == "float":
+        parameter, place = self.parameter, min(max(place, 0.0), math.nextafter(1.0, 0.0))
+        if parameter.type == "categorical":
+            return parameter.values[int(place * len(parameter.values))]
+        is_int, (low, high) = parameter.type == "int", map(float, parameter.ends)
+        step = parameter.step or (1 if is_int else None)
+        if parameter.log and not is_int:
             return float(min(max(low * (high / low) ** place, low), high))
-        if given.log:  # each whole number has the share of the scale around it
+        if parameter.log:  # each whole number has the share of the scale around it
             scaled = (low - 0.5) * ((high + 0.5) / (low - 0.5)) ** place
             return int(min(max(round(scaled), low), high))
         if step is None:
             return low + (high - low) * place
         # In decimals, as Optuna counts: 3 steps of 0.1 are 0.3, which no sum of floats is.
-        first, width = Decimal(str(given.low)), Decimal(str(step))
-        steps = int((Decimal(str(given.high)) - first) // width) + 1
-        value = first + width * int(place * steps)
-        return int(value) if given.type == "int" else float(value)
+        first, last, width = (Decimal(str(number)) for number in (*parameter.ends, step))
+        value = first + width * int(place * (int((last - first) // width) + 1))
+        return int(value) if is_int else float(value)
 
     def place_of(self, value: float) -> float:
         """Where in 0…1 a number lies on the scale of its range."""
-        given = self.parameter
-        assert given.low is not None
-        assert given.high is not None
-        scale = math.log if given.log else float
-        low, high = scale(given.low), scale(given.high)
+        scale = math.log if self.parameter.log else float
+        low, high = map(scale, self.parameter.ends)
         return (scale(value) - low) / (high - low)
 
 
 def dimensions(space: Mapping[str, Parameter], base: Recipe) -> tuple[Dimension, ...]:
     """The dimensions of a space, conditions before what depends on them.
 
-    `units` with `each` is one dimension a layer, of which as many are drawn as there are layers:
-    those of the base where the space does not draw their number.
+    `units` with `each` is one dimension a layer, for the layers that the space draws or, where it
+    draws no number of them, for those of the base.
 
     Raises:
-        ValueError: if conditions go round in a circle.
+        ValueError: if conditions depend on each other in a circle.
+
+    Example:
+        >>> rate = Parameter(type="float", low=0.001, high=0.1, log=True)
+        >>> [one.name for one in dimensions({"learning_rate": rate}, Recipe(hidden=[9]))]
+        ['learning_rate']
     """
-    flat = [
-        each for name, given in space.items() for each in _layer_by_layer(name, given, space, base)
-    ]
+    waiting = [one for name in space for one in _dimensions_of(name, space, base)]
     ordered: list[Dimension] = []
-    while flat:
-        known = {each.name for each in ordered}
-        ready = [
-            each for each in flat if all(name in known or name not in space for name in each.when)
-        ]
+    while waiting:
+        blocked = set(space) - {one.name for one in ordered}
+        ready = [one for one in waiting if blocked.isdisjoint(one.when)]
         if not ready:
-            names = " and ".join(each.name for each in flat)
+            names = " and ".join(one.name for one in waiting)
             raise ValueError(
-                f"conditions must not go round in a circle, found {names} waiting for each other; "
+                f"conditions must not depend on each other in a circle, found {names}; "
                 "leave one condition out"
             )
         ordered += ready
-        flat = [each for each in flat if each not in ready]
+        waiting = [one for one in waiting if one not in ready]
     return tuple(ordered)
 
 
-def _layer_by_layer(
-    name: str, given: Parameter, space: Mapping[str, Parameter], base: Recipe
-) -> list[Dimension]:
-    when = {other: tuple(map(as_choice, values)) for other, values in given.when.items()}
-    if name != UNITS or not given.each:
-        return [Dimension(name, given, when)]
-    if LAYERS not in space:
-        return [
-            Dimension(f"{UNITS}_{layer}", given, when) for layer in range(1, len(base.hidden) + 1)
-        ]
-    counts = layer_counts(space[LAYERS])
-    return [
-        Dimension(
-            f"{UNITS}_{layer}",
-            given,
-            {**when, LAYERS: tuple(count for count in counts if count >= layer)},
-        )
-        for layer in range(1, max(counts) + 1)
-    ]
+def _dimensions_of(name: str, space: Mapping[str, Parameter], base: Recipe) -> list[Dimension]:
+    parameter = space[name]
+    when = {other: tuple(map(as_choice, values)) for other, values in parameter.when.items()}
+    if name != UNITS or not parameter.each:
+        return [Dimension(name, parameter, when)]
+    counts = layer_counts(space[LAYERS]) if LAYERS in space else (len(base.hidden),)
+    layers = []
+    for layer in range(1, max(counts) + 1):
+        deep_enough = {LAYERS: tuple(count for count in counts if count >= layer)}
+        conditions = {**when, **deep_enough} if LAYERS in space else when
+        layers.append(Dimension(f"{UNITS}_{layer}", parameter, conditions))
+    return layers
 
 
 def layer_counts(layers: Parameter) -> tuple[int, ...]:
     """The numbers of layers that a space may draw."""
     if layers.type == "categorical":
-        return tuple(int(each) for each in layers.choices)
-    low, high = int(layers.low or 0), int(layers.high or 0)
+        return tuple(map(int, layers.choices))
+    low, high = map(int, layers.ends)
     return tuple(range(low, high + 1, int(layers.step or 1)))
 
 
 def is_active(dimension: Dimension, params: Params, base: Recipe) -> bool:
-    """Whether a dimension is drawn beside the values that are drawn already."""
+    """Whether a dimension is drawn, given the values that are drawn already."""
     return all(
-        _is_among(params.get(name, getattr(base, name, None)), allowed)
+        # True equals 1 in Python, and is another choice.
+        any(value == choice and isinstance(value, bool) == isinstance(choice, bool)
+            for choice in allowed)
         for name, allowed in dimension.when.items()
-    )
-
-
-def _is_among(value: object, allowed: Sequence[object]) -> bool:
-    return any(value == each and isinstance(value, bool) == isinstance(each, bool)
-               for each in allowed)  # fmt: skip
+        for value in [params.get(name, getattr(base, name, None))]
+    )  # fmt: skip
 
 
 def draw_values(
-    every: Sequence[Dimension], places: Sequence[float], base: Recipe
+    drawn: Sequence[Dimension], places: Sequence[float], base: Recipe
 ) -> dict[str, Choice]:
     """The values at a point of the unit cube, those of inactive dimensions left out.
 
     Args:
-        every: the dimensions of a space.
+        drawn: the dimensions of a space.
         places: one in 0…1 a dimension.
         base: the recipe whose values stand where nothing is drawn.
     """
     params: dict[str, Choice] = {}
-    for dimension, place in zip(every, places, strict=True):
+    for dimension, place in zip(drawn, places, strict=True):
         if is_active(dimension, params, base):
             params[dimension.name] = dimension.at(place)
     return params
 
 
 def recipe_of(params: Params, space: Mapping[str, Parameter], base: Recipe) -> Recipe:
-    """The recipe that some drawn values make of the base.
+    """The base recipe with some drawn values.
 
     Args:
         params: values of the active dimensions.
@@ -288,23 +264,15 @@ def recipe_of(params: Params, space: Mapping[str, Parameter], base: Recipe) -> R
     """
     change: dict[str, Any] = {}
     for name, value in params.items():
-        if name in (LAYERS, UNITS) or name.startswith(f"{UNITS}_"):
-            continue
-        given = space[name]
-        if given.type == "categorical":
-            change[name] = given.choices[given.values.index(value)]
-        else:
-            change[name] = value
+        if name not in (LAYERS, UNITS) and not name.startswith(f"{UNITS}_"):
+            choices, values = space[name].choices, space[name].values
+            change[name] = choices[values.index(value)] if choices else value
     if LAYERS in space or UNITS in space:
-        change["hidden"] = _hidden(params, base)
+        count = params.get(LAYERS, len(base.hidden))
+        assert isinstance(count, int)
+        change["hidden"] = tuple(
+            params.get(f"{UNITS}_{layer + 1}", params.get(UNITS, base.hidden[min(layer, last)]))
+            for last in [len(base.hidden) - 1]
+            for layer in range(count)
+        )
     return base.changed(change)
-
-
-def _hidden(params: Params, base: Recipe) -> tuple[Any, ...]:
-    count = params.get(LAYERS, len(base.hidden))
-    assert isinstance(count, int)
-    last = len(base.hidden) - 1
-    return tuple(
-        params.get(f"{UNITS}_{layer + 1}", params.get(UNITS, base.hidden[min(layer, last)]))
-        for layer in range(count)
-    )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
 
@@ -21,6 +20,7 @@ from pydantic import (
 
 from stepladder.errors import StudyError
 from stepladder.study.designs import (
+    FEWEST_IN_A_FRACTION,
     MOST_IN_A_FACTORIAL,
     Arm,
     Cell,
@@ -28,62 +28,53 @@ from stepladder.study.designs import (
     ExplicitArm,
     arms,
     cells,
+    main_techniques,
     runs_of_fraction,
 )
-from stepladder.study.loading import (
-    MODEL_SCHEMA,
-    ModelFile,
-    read,
-    resolve_paths,
-    set_key,
-)
+from stepladder.study.loading import MODEL_SCHEMA, ModelFile, load_toml
 from stepladder.study.recipe import Recipe
-from stepladder.study.schema import FrozenModel, did_you_mean, duplicate_names, list_to_tuple
+from stepladder.study.schema import FrozenModel, ListOf, duplicate_names, toml_key, unknown_names
 from stepladder.study.search import Search, search_problems
 from stepladder.study.techniques import Technique, as_techniques
 from stepladder.study.tuning import Tuning, default_grid, grid_problems
 
 
-def epochs_into_base(given: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+def epochs_into_base(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """What a file holds, its `epochs` as a field of the base recipe; before it is checked.
 
     Raises:
-        ValueError: if epochs are said twice.
+        ValueError: if epochs are given twice.
     """
-    if not isinstance(given, Mapping) or "epochs" not in given:
-        return given
-    rest = {key: value for key, value in given.items() if key != "epochs"}
+    if "epochs" not in values:
+        return values
+    rest = {key: value for key, value in values.items() if key != "epochs"}
     base = rest.get("base")
     if isinstance(base, Recipe):
         raise ValueError("epochs belongs to the base recipe; write Recipe(epochs=...)")
     if not isinstance(base, Mapping):
         return rest
-    if "epochs" in base and base["epochs"] != given["epochs"]:
+    if base.get("epochs", values["epochs"]) != values["epochs"]:
         raise ValueError(
-            f"epochs must be said once, found {given['epochs']} and base.epochs "
+            f"epochs must be given once, found {values['epochs']} and base.epochs "
             f"{base['epochs']}; remove one of them"
         )
-    return {**rest, "base": {**base, "epochs": given["epochs"]}}
+    return {**rest, "base": {**base, "epochs": values["epochs"]}}
 
 
 class CsvDataset(FrozenModel):
     """A table of examples: one row an example, one column the label, the others its inputs."""
 
-    csv: str = Field(min_length=1, description="The file.", examples=["digits.csv"])
-    label: str = Field(
-        min_length=1, description="The column that holds the label.", examples=["digit"]
-    )
-    test_share: float = Field(
-        gt=0, lt=1, description="Share of the rows kept for the test set.", examples=[0.2]
-    )
+    csv: str = toml_key(..., "The file.", "digits.csv", min_length=1)
+    label: str = toml_key(..., "The column that holds the label.", "digit", min_length=1)
+    test_share: float = toml_key(..., "Share of the rows kept for the test set.", 0.2, gt=0, lt=1)
 
 
-def _kind(given: object) -> str:
-    return "-csv" if isinstance(given, CsvDataset | Mapping) else "-name"
+def _tag(value: object) -> str:
+    return "-csv" if isinstance(value, CsvDataset | Mapping) else "-name"
 
 
 DatasetSource = Annotated[
-    Annotated[str, Tag("-name")] | Annotated[CsvDataset, Tag("-csv")], Discriminator(_kind)
+    Annotated[str, Tag("-name")] | Annotated[CsvDataset, Tag("-csv")], Discriminator(_tag)
 ]
 """A built-in name or a path, or a table of its own."""
 
@@ -91,90 +82,11 @@ DatasetSource = Annotated[
 class Reported(FrozenModel):
     """Test accuracies that somebody published for a study's arms, shown beside ours."""
 
-    source: str = Field(
-        min_length=1, description="Where they were published.", examples=["Smith 2024, one run"]
-    )
-    test_accuracy: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
-        description="Fraction in 0…1 by technique, or by the base's name.",
-        examples=[{"naive": 0.113}],
-    )
-
-
-def check_model(built_by: str | None, model: ModelFile | None) -> list[str]:
-    """A base recipe that says what builds its network in a study that does not.
-
-    Args:
-        built_by: as the base recipe says it.
-        model: as the study says it.
-    """
-    if built_by is None or model is not None:
-        return []
-    return [
-        "base.model follows from the study's model, found it without one; write "
-        'model = "FILE.py:FUNCTION" at the top'
-    ]
-
-
-def check_instead_of(techniques: Iterable[Technique]) -> list[str]:
-    """Techniques that would take the place of one that is not there."""
-    problems: list[str] = []
-    rungs: list[str] = []
-    for technique in techniques:
-        replaced = technique.instead_of
-        if replaced is None:
-            rungs.append(technique.name)
-        elif replaced not in rungs:
-            advice = did_you_mean(replaced, rungs, "name one that stands before it")
-            problems.append(
-                f"technique {technique.name!r}: instead_of must name a technique above it in the "
-                f"study, found {replaced!r}; {advice}"
-            )
-    return problems
-
-
-def check_reported(reported: Iterable[str], names: Sequence[str]) -> list[str]:
-    """Published figures of what is not in the study."""
-    listed = f"the names are {', '.join(names)}"
-    return [
-        f"reported.test_accuracy must name the base or a technique, found {name!r}; "
-        f"{did_you_mean(name, names, listed)}"
-        for name in reported
-        if name not in names
-    ]
-
-
-def check_explicit_arms(
-    design: str, techniques: Sequence[Technique], declared: Sequence[ExplicitArm]
-) -> list[str]:
-    """Arms that the design would not look at, or techniques that it would not."""
-    if design == "explicit" and not declared:
-        return ["design explicit needs at least one [[arm]], found none; declare one, with its "
-                "name and change"]  # fmt: skip
-    if design == "explicit" and techniques:
-        return [
-            f"design explicit takes [[arm]] and no [[technique]], found {len(techniques)}; write "
-            "their changes into arms, or choose another design"
-        ]
-    if design != "explicit" and declared:
-        return [f'[[arm]] belongs to the design explicit, found design {design}; write '
-                'design = "explicit"']  # fmt: skip
-    return []
-
-
-def check_factorial_size(
-    design: str, techniques: Sequence[Technique], replicates: int, epochs: int
-) -> list[str]:
-    """A full factorial beyond what can be trained, with what it would come to."""
-    count = sum(each.instead_of is None for each in techniques)
-    if design != "factorial" or count <= MOST_IN_A_FACTORIAL:
-        return []
-    arms, fewer = 2**count, runs_of_fraction(count)
-    return [
-        f"design factorial takes at most {MOST_IN_A_FACTORIAL} techniques, found {count}: "
-        f"{arms:,} arms, {arms * replicates:,} trials of {epochs} epochs; write design = "
-        f'"fraction" for {fewer} arms ({fewer * replicates:,} trials), in which no technique is '
-        "confounded with another or with a pair"
-    ]
+    # fmt: off
+    source: str = toml_key(..., "Where they were published.", "Smith 2024, one run", min_length=1)
+    test_accuracy: dict[str, Annotated[float, Field(ge=0, le=1)]] = toml_key(
+        ..., "Fraction in 0…1 by technique, or by the base's name.", {"naive": 0.113})
+    # fmt: on
 
 
 MOST = 30
@@ -183,7 +95,7 @@ MOST = 30
 REPLICATES_SCHEMA = {"anyOf": [{"type": "integer", "minimum": 1}, {"const": "auto"}], "default": 5}
 
 
-def with_most_in_schema(schema: dict[str, Any]) -> None:
+def _add_most_to_schema(schema: dict[str, Any]) -> None:
     """Adds the key that a file may have and the value has not to a JSON Schema."""
     schema["properties"]["most_replicates"] = {
         "type": "integer",
@@ -193,32 +105,32 @@ def with_most_in_schema(schema: dict[str, Any]) -> None:
     }
 
 
-def expand_auto_replicates(given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A study's values with "auto" as what it stands for.
-
-    Raises:
-        ValueError: if a most is given and replicates are not "auto".
-    """
-    if given.get("replicates") == "auto":
-        rest = {key: value for key, value in given.items() if key != "most_replicates"}
-        return {**rest, "adaptive": True, "replicates": given.get("most_replicates", MOST)}
-    if "most_replicates" in given:
+def _expand_auto_replicates(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A study's values with the meaning of "auto" in its place."""
+    if values.get("replicates") == "auto":
+        rest = {key: value for key, value in values.items() if key != "most_replicates"}
+        return {**rest, "adaptive": True, "replicates": values.get("most_replicates", MOST)}
+    if "most_replicates" in values:
         raise ValueError(
             'most_replicates belongs to replicates = "auto", found replicates = '
-            f'{given.get("replicates", "left out")}; write replicates = "auto"'
+            f'{values.get("replicates", "left out")}; write replicates = "auto"'
         )
-    return given
+    return values
 
 
-def collapse_auto_replicates(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The reverse, for a file that people read."""
-    made: dict[str, Any] = {}
-    for key, value in values.items():
-        if key == "replicates" and values.get("adaptive"):
-            made |= {"replicates": "auto", "most_replicates": value}
-        elif key != "adaptive":
-            made[key] = value
-    return made
+def _model_into_base(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A study's values with a base recipe that knows what builds its network."""
+    model, base = values.get("model"), values.get("base", {})
+    if isinstance(model, str | Mapping):  # from Python: a file below the current folder
+        model = ModelFile.load(model, Path.cwd())
+    if not isinstance(model, ModelFile):
+        return values  # the field says what it must be
+    change = {"model": model.identity}
+    if isinstance(base, Recipe):
+        base = base.changed(change)
+    elif isinstance(base, Mapping):
+        base = {**base, **change}
+    return {**values, "model": model, "base": base}
 
 
 class Study(FrozenModel):
@@ -233,152 +145,142 @@ class Study(FrozenModel):
         ['Adam', 'dropout']
     """
 
-    model_config = ConfigDict(json_schema_extra=with_most_in_schema)
+    model_config = ConfigDict(json_schema_extra=_add_most_to_schema)
 
-    name: str = Field(
-        min_length=1, max_length=500, description="The study's name.", examples=["my-study"]
-    )
-    dataset: DatasetSource = Field(
-        default="mnist",
-        description="A built-in name, a .npz file, a folder of IDX files, or a CSV table.",
-        examples=["mnist"],
-    )
-    design: Design = Field(
-        default="ladder",
-        description="How techniques become arms: each on top of the last (ladder), each alone "
-        "on the base (one_at_a_time), all but each (leave_one_out), all combinations (factorial) "
-        "or some of them (fraction), or as [[arm]] tables say (explicit).",
-        examples=["ladder"],
-    )
-    replicates: Annotated[int, WithJsonSchema(REPLICATES_SCHEMA)] = Field(
-        default=5,
-        ge=1,
-        le=100_000,
-        description='Replicates of each arm; "auto" adds them until every verdict is settled.',
-        examples=[5],
-    )
-    adaptive: bool = Field(
-        default=False,
-        description="Whether replicates are the most that are added; said by replicates = "
-        '"auto" with most_replicates.',
-    )
-    tuning: Literal["fixed", "fair"] = Field(
-        default="fixed",
-        description="Whether every arm keeps the base's learning rate, or has its own, tuned.",
-        examples=["fair"],
-    )
-    tune: Tuning | None = Field(default=None, description="How a fair study tunes.")
-    search: Search | None = Field(
-        default=None, description="The space that `stepladder search` draws recipes from."
-    )
-    validation: int | float = Field(
-        default=0.1,
-        description="Validation examples: a number of them, or a share of the training part.",
-        examples=[6000],
-    )
-    seed: int = Field(
-        default=0, ge=0, lt=2**63, description="What every random draw derives from.", examples=[0]
-    )
-    delta: float = Field(
-        default=0.1,
-        gt=0,
-        le=100,
-        description="Percentage points of accuracy below which a difference does not matter.",
-        examples=[0.1],
-    )
-    target: float | None = Field(
-        default=None,
-        gt=0,
-        lt=1,
-        description="Validation accuracy to which epochs and seconds are counted, a fraction.",
-        examples=[0.95],
-    )
-    keep_weights: bool = Field(
-        default=False,
-        description="Whether the final weights of every trial, and the probabilities that they "
-        "give, are kept in the run's folder: for the ensemble of an arm's replicates, and export.",
-        examples=[True],
-    )
-    base_name: str = Field(
-        default="base", min_length=1, max_length=500, description="Name of the base's arm."
-    )
-    base: Recipe = Field(description="The recipe that techniques are added to.")
-    model: Annotated[ModelFile | None, WithJsonSchema(MODEL_SCHEMA)] = Field(
-        default=None,
-        description="A network of your own: a function build(recipe, input_shape, classes) that "
-        "returns a keras.Model. Runs only with --allow-code.",
-        examples=["conv.py:build"],
-    )
-    techniques: Annotated[tuple[Technique, ...], BeforeValidator(as_techniques)] = Field(
-        default=(), alias="technique", max_length=256, description="What is to be judged, in order."
-    )
-    explicit: Annotated[tuple[ExplicitArm, ...], BeforeValidator(list_to_tuple)] = Field(
-        default=(), alias="arm", max_length=1024, description="Arms of the design explicit."
-    )
-    reported: Reported | None = Field(
-        default=None, description="Published figures for the same arms."
-    )
+    # fmt: off
+    name: str = toml_key(..., "The study's name.", "my-study", min_length=1, max_length=500)
+    dataset: DatasetSource = toml_key(
+        "mnist", "A built-in name, a .npz file, a folder of IDX files, or a CSV table.", "mnist")
+    design: Design = toml_key(
+        "ladder", "How techniques become arms: each on top of the last (ladder), each alone on the "
+        "base (one_at_a_time), all but each (leave_one_out), all combinations (factorial) or some "
+        "of them (fraction), or as [[arm]] tables say (explicit).", "ladder")
+    replicates: Annotated[int, WithJsonSchema(REPLICATES_SCHEMA)] = toml_key(
+        5, 'Replicates of each arm; "auto" adds them until every verdict is settled.', 5, ge=1,
+        le=100_000)
+    adaptive: bool = toml_key(
+        False, 'Whether replicates are the most that are added; said by replicates = "auto" with '
+        "most_replicates.")
+    tuning: Literal["fixed", "fair"] = toml_key(
+        "fixed", "Whether every arm keeps the base's learning rate, or has its own, tuned.", "fair")
+    tune: Tuning | None = toml_key(None, "How a fair study tunes.")
+    search: Search | None = toml_key(None, "The space that `stepladder search` draws recipes from.")
+    validation: int | float = toml_key(
+        0.1, "Validation examples: a number of them, or a share of the training part.", 6000)
+    seed: int = toml_key(0, "What every random draw derives from.", 0, ge=0, lt=2**63)
+    delta: float = toml_key(
+        0.1, "Percentage points of accuracy below which a difference does not matter.", 0.1, gt=0,
+        le=100)
+    target: float | None = toml_key(
+        None, "Validation accuracy to which epochs and seconds are counted, a fraction.", 0.95,
+        gt=0, lt=1)
+    keep_weights: bool = toml_key(
+        False, "Whether the final weights of every trial, and the probabilities that they give, "
+        "are kept in the run's folder: for the ensemble of an arm's replicates, and export.", True)
+    base_name: str = toml_key("base", "Name of the base's arm.", min_length=1, max_length=500)
+    base: Recipe = toml_key(..., "The recipe that techniques are added to.")
+    model: Annotated[ModelFile | None, WithJsonSchema(MODEL_SCHEMA)] = toml_key(
+        None, "A network of your own: a function build(recipe, input_shape, classes) that returns "
+        "a keras.Model. Runs only with --allow-code.", "conv.py:build")
+    techniques: Annotated[tuple[Technique, ...], BeforeValidator(as_techniques)] = toml_key(
+        (), "What is to be judged, in order.", alias="technique", max_length=256)
+    explicit: ListOf[ExplicitArm] = toml_key(
+        (), "Arms of the design explicit.", alias="arm", max_length=1024)
+    reported: Reported | None = toml_key(None, "Published figures for the same arms.")
+    # fmt: on
 
     @model_validator(mode="before")
     @classmethod
-    def _epochs_into_base(cls, given: Any) -> Any:  # noqa: ANN401 - whatever the file holds
-        return epochs_into_base(given)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _auto(cls, given: Any) -> Any:  # noqa: ANN401 - whatever the file holds
-        return expand_auto_replicates(given) if isinstance(given, Mapping) else given
-
-    @model_validator(mode="before")
-    @classmethod
-    def _model_into_base(cls, given: Any) -> Any:  # noqa: ANN401 - whatever the file holds
-        if not isinstance(given, Mapping) or given.get("model") is None:
-            return given
-        model = given["model"]
-        if isinstance(model, str):  # from Python: a file below the current folder
-            model = ModelFile.load(model, Path.cwd())
-        elif isinstance(model, Mapping):
-            model = ModelFile.load(dict(model), Path.cwd())
-        if not isinstance(model, ModelFile):
-            return given  # the field says what it must be
-        return {**given, "model": model, "base": _built_by(model, given.get("base", {}))}
+    def _complete(cls, values: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+        if not isinstance(values, Mapping):
+            return values
+        return epochs_into_base(_expand_auto_replicates(_model_into_base(values)))
 
     @field_validator("validation", mode="plain")
     @classmethod
-    def _number_or_share(cls, given: object) -> int | float:
-        is_number = isinstance(given, int) and not isinstance(given, bool) and given >= 1
-        if is_number or (isinstance(given, float) and 0 < given < 1):
-            return cast("int | float", given)
+    def _number_or_share(cls, value: object) -> int | float:
+        is_number = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+        if is_number or (isinstance(value, float) and 0 < value < 1):
+            return cast("int | float", value)
         raise ValueError(
             "must be a number of examples, 1 or more, or a share between 0 and 1, "
-            f"found {given!r}; write a value such as validation = 6000"
+            f"found {value!r}; write a value such as validation = 6000"
         )
 
     @model_validator(mode="after")
-    def _names_agree(self) -> Study:
-        names = [self.base_name, *(each.name for each in self.techniques)]
-        published = self.reported.test_accuracy if self.reported else {}
+    def _check(self) -> Study:
+        design, instead_of = self._design_problems(), self._instead_of_problems()
+        names = [self.base_name, *(technique.name for technique in self.techniques)]
+        reported = self.reported.test_accuracy if self.reported else {}
         problems = [
-            *check_model(self.base.model, self.model),
             *duplicate_names("technique", names),
-            *check_instead_of(self.techniques),
-            *check_reported(published, [*names, *(arm.name for arm in self.explicit)]),
-            *check_explicit_arms(self.design, self.techniques, self.explicit),
-        ]
+            *instead_of,
+            *unknown_names(
+                "reported.test_accuracy must name the base or a technique",
+                reported, [*names, *(arm.name for arm in self.explicit)],
+            ),
+            *design,
+        ]  # fmt: skip
+        if self.base.model is not None and self.model is None:
+            problems.append(
+                "base.model follows from the study's model, found it without one; write "
+                'model = "FILE.py:FUNCTION" at the top'
+            )
         if self.tuned is not None:
             problems += grid_problems(self.tuned, self.base, self.techniques, self.explicit)
         if self.search is not None:
             problems += search_problems(self.search, self.base)
-        too = check_factorial_size(self.design, self.techniques, self.replicates, self.base.epochs)
-        try:
-            if not too and not check_instead_of(self.techniques):
+        if not design and not instead_of:
+            try:
                 self.arms  # noqa: B018 - made once to find contradictions
-        except StudyError as error:
-            problems += error.problems
-        problems += too
+            except StudyError as error:
+                problems += error.problems
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    def _instead_of_problems(self) -> list[str]:
+        problems: list[str] = []
+        above: list[str] = []
+        for technique in self.techniques:
+            if technique.instead_of is None:
+                above.append(technique.name)
+                continue
+            problems += unknown_names(
+                f"technique {technique.name!r}: instead_of must name a technique above it in the "
+                "study",
+                [technique.instead_of], above, "name one that stands before it",
+            )  # fmt: skip
+        return problems
+
+    def _design_problems(self) -> list[str]:
+        """Arms or techniques that the design does not use, too many or too few of them."""
+        count, runs = len(main_techniques(self.techniques)), self.replicates
+        if self.design == "explicit" and not self.explicit:
+            return ["design explicit needs at least one [[arm]], found none; declare one, with its "
+                    "name and change"]  # fmt: skip
+        if self.design == "explicit" and self.techniques:
+            return [
+                f"design explicit takes [[arm]] and no [[technique]], found {len(self.techniques)};"
+                " write their changes into arms, or choose another design"
+            ]
+        if self.design != "explicit" and self.explicit:
+            return [f"[[arm]] belongs to the design explicit, found design {self.design}; write "
+                    'design = "explicit"']  # fmt: skip
+        if self.design == "factorial" and count > MOST_IN_A_FACTORIAL:
+            arms, fewer = 2**count, runs_of_fraction(count)
+            return [
+                f"design factorial takes at most {MOST_IN_A_FACTORIAL} techniques, found {count}: "
+                f"{arms:,} arms, {arms * runs:,} trials of {self.base.epochs} epochs; write "
+                f'design = "fraction" for {fewer} arms ({fewer * runs:,} trials), in which no '
+                "technique is confounded with another or with a pair"
+            ]
+        if self.design == "fraction" and count < FEWEST_IN_A_FRACTION:
+            return [
+                f"design fraction takes {FEWEST_IN_A_FRACTION} techniques or more, found {count}; "
+                'write design = "factorial"'
+            ]
+        return []
 
     @property
     def arms(self) -> tuple[Arm, ...]:
@@ -412,32 +314,12 @@ class Study(FrozenModel):
         Raises:
             StudyError: if there is no such study, it cannot be read, or it is not valid.
         """
-        text, directory = read(source)
-        try:
-            values = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise StudyError(f"must be TOML: {error}; mend that line", str(source)) from None
-        for path, value in (settings or {}).items():
-            if path in ("epochs", "base.epochs"):  # two ways to say one thing: the last one counts
-                path = "epochs" if "epochs" in values else "base.epochs"
-            if path == "replicates" and value != "auto":  # a number takes the place of a most
-                values.pop("most_replicates", None)
-            set_key(values, path, value)
-        try:
-            return cls(**resolve_paths(values, directory))
-        except StudyError as error:
-            raise StudyError(error.problems, str(source)) from None
+        return load_toml(cls, source, "study", settings or {})
 
     def to_toml(self) -> str:
         """The study as a TOML file that `load` reads back to an equal study."""
         values = self.model_dump(mode="json", by_alias=True, exclude_none=True)
         values["base"].pop("model", None)  # follows from the study's
-        return tomli_w.dumps(collapse_auto_replicates(values))
-
-
-def _built_by(model: ModelFile, base: object) -> object:
-    """A base recipe, as a value or as a table, that knows what builds its network."""
-    change = {"model": model.identity}
-    if isinstance(base, Recipe):
-        return base.changed(change)
-    return {**base, **change} if isinstance(base, Mapping) else base
+        if values.pop("adaptive"):
+            values |= {"replicates": "auto", "most_replicates": values["replicates"]}
+        return tomli_w.dumps(values)

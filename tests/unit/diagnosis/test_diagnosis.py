@@ -151,8 +151,8 @@ def test_sentences_that_tables_rely_on():
 
 def test_a_gradient_that_vanishes_says_what_its_factor_leaves_out():
     found = rules.vanishing_gradients(case(with_signs(first_gradient=0.001 * SIZE * 0.1)))
-    assert "1,000 times smaller than the last layer's, the inputs' size taken out" in found.text
-    assert f"(with it, norms of {0.001 * SIZE * 0.1:.1e} and 1.0e-01 in" in found.text
+    assert "1,000 times smaller than the last layer's for inputs of size 1" in found.text
+    assert f"(for these inputs the norms are {0.001 * SIZE * 0.1:.1e} and 1.0e-01" in found.text
 
 
 def test_what_diverged_is_not_judged_by_its_scores():

@@ -144,7 +144,7 @@ def test_neighbours_are_told_in_sentences():
     relu, dropout = (told.text for told in view.neighbours)
     assert relu.startswith("against naive: activation sigmoid → relu, as its name says; besides ")
     assert "batch_size 16 → 4 (smaller batches take more steps an epoch" in relu
-    assert "optimizer steps 12 → 46 (more steps go further" in relu
+    assert "optimizer steps 12 → 46 (more steps train further" in relu
     assert relu.endswith("No reading that was trained differs in its technique alone.")
     assert "The table's step is −10.00 points; where nothing else differs" in dropout
     assert dropout.endswith(": hurts.")

@@ -15,7 +15,7 @@ from stepladder.report.figures.base import DARK, LIGHT, csv_of, dark_svg_of, svg
 from stepladder.report.figures.search import search_figures
 from stepladder.report.html import commands_of, search_as_html, write_search
 from stepladder.runs.folder import search_again
-from stepladder.statistics import estimate
+from stepladder.statistics.intervals import estimate
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from stepladder.hpo.candidates import Candidate, different
 from stepladder.hpo.results import SearchResult
 from stepladder.report.json import search_as_json
 from stepladder.report.search import as_text
-from stepladder.statistics import estimate
+from stepladder.statistics.intervals import estimate
 from stepladder.statistics.selection import SelectionBias, expected_best
 from stepladder.study.search_space import dimensions, draw_values, recipe_of
 

@@ -19,7 +19,7 @@ from stepladder.runs.preflight import (
     preflight_notes,
     underpowered,
 )
-from stepladder.statistics import effects
+from stepladder.statistics.effects import effects
 
 # What is said before training: confounds and sizes.
 

@@ -8,7 +8,7 @@ from stepladder.statistics.classification import (
     Answers,
     calibration,
     expected_calibration_error,
-    pooled,
+    pool_answers,
 )
 
 # Calibration: by hand, without error where there is none, and intervals that hold.
@@ -83,7 +83,7 @@ def test_the_mean_decides_where_single_networks_disagree():
     # Image 0: .6 and .1 of class 0, mean .35, so class 1; image 1: .4 and .9, so class 0.
     one = answers([0, 1], [1, 0], [[0.6, 0.4], [0.4, 0.6]])
     two = answers([0, 1], [1, 0], [[0.1, 0.9], [0.9, 0.1]])
-    found = pooled([one, two])
+    found = pool_answers([one, two])
     assert found.accuracy == 1
     assert found.single == pytest.approx(0.5)
     assert (found.examples, found.members) == (2, 2)
@@ -94,11 +94,11 @@ def test_the_mean_decides_where_single_networks_disagree():
 def test_an_example_that_one_network_answers_is_left_out():
     one = answers([5, 2], [0, 0], [[0.9, 0.1], [0.9, 0.1]])
     two = answers([2, 7], [0, 1], [[0.8, 0.2], [0.0, 1.0]])
-    found = pooled([one, two])
+    found = pool_answers([one, two])
     assert (found.examples, found.members, found.accuracy) == (1, 2, 1)
-    assert pooled([one]) is None
-    assert pooled([]) is None
-    assert pooled([one, answers([9], [0], [[1, 0]])]) is None
+    assert pool_answers([one]) is None
+    assert pool_answers([]) is None
+    assert pool_answers([one, answers([9], [0], [[1, 0]])]) is None
 
 
 def test_a_network_beside_its_copies_is_itself():
@@ -106,7 +106,7 @@ def test_a_network_beside_its_copies_is_itself():
     given = draw.dirichlet(np.ones(10), 500)
     labels = draw.integers(0, 10, 500)
     one = Answers(np.arange(500), labels, given)
-    found = pooled([one] * 3)
+    found = pool_answers([one] * 3)
     assert found.accuracy == found.single == (given.argmax(axis=1) == labels).mean()
     assert found.members == 3
 
@@ -119,5 +119,5 @@ def test_order_of_rows_and_of_networks_makes_no_difference():
         rows = draw.permutation(100)[:40]
         made.append(Answers(rows, labels[rows], draw.dirichlet(np.ones(4), 40)))
     turned = [Answers(a.rows[::-1], a.labels[::-1], a.probabilities[::-1]) for a in made[::-1]]
-    assert pooled(made) == pooled(turned)
-    assert 2 <= pooled(made).members <= 4
+    assert pool_answers(made) == pool_answers(turned)
+    assert 2 <= pool_answers(made).members <= 4

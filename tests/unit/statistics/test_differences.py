@@ -4,9 +4,11 @@ import math
 
 import numpy as np
 import pytest
+from one_effect import effect
 from scipy import optimize, stats
 
-from stepladder.statistics import difference, effect, welch, win_share
+from stepladder.statistics.intervals import win_share
+from stepladder.statistics.paired import paired_difference, welch
 
 # Differences on other measures: against SciPy, and with pairs missing.
 
@@ -14,7 +16,7 @@ from stepladder.statistics import difference, effect, welch, win_share
 def test_it_is_the_paired_t_interval_and_the_exact_permutation_test():
     generator = np.random.default_rng(0)
     one, two = generator.normal(2, 1, (2, 9))
-    found = difference(one, two, "test_loss", "nats")
+    found = paired_difference(one, two, "test_loss", "nats")
     expected = stats.ttest_rel(one, two)
     interval = expected.confidence_interval()
     assert (found.ci_low, found.ci_high) == pytest.approx(tuple(interval), abs=1e-10)
@@ -25,15 +27,15 @@ def test_it_is_the_paired_t_interval_and_the_exact_permutation_test():
 
 
 def test_missing_values_have_no_pair():
-    found = difference([3.0, np.nan, 4.0], [1.0, 1.0, 1.0], "epochs_to_target", "epochs")
+    found = paired_difference([3.0, np.nan, 4.0], [1.0, 1.0, 1.0], "epochs_to_target", "epochs")
     assert (found.mean, found.pairs, found.unpaired) == (2.5, 2, 1)
-    nothing = difference([np.nan], [1.0], "x", "y")
+    nothing = paired_difference([np.nan], [1.0], "x", "y")
     assert np.isnan(nothing.mean)
     assert (nothing.ci_low, nothing.ci_high, nothing.p) == (None, None, None)
 
 
 def test_an_arm_against_itself_differs_by_nothing():
-    found = difference([0.3, 0.4], [0.3, 0.4], "val_accuracy", "points", 100)
+    found = paired_difference([0.3, 0.4], [0.3, 0.4], "val_accuracy", "points", 100)
     assert (found.mean, found.ci_low, found.ci_high, found.p) == (0, 0, 0, 1)
 
 

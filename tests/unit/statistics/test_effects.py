@@ -7,10 +7,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from one_effect import effect
 from scipy import stats
 
 from stepladder.errors import InputError
-from stepladder.statistics import effect, effects, estimate, holm, sign_flip
+from stepladder.statistics.corrections import holm
+from stepladder.statistics.effects import effects
+from stepladder.statistics.intervals import estimate
+from stepladder.statistics.paired import sign_flip
 
 # Effects.
 
@@ -255,7 +259,7 @@ def test_scores_are_checked_even_where_no_pair_names_them():
     [
         (("ReLU", "naive"), r"found 'ReLU'; did you mean '\+ ReLU'\?"),
         (("+ ReLU", "Naïve one"), r"found 'Naïve one'"),
-        (("qqq", "naive"), r"found 'qqq'; the arms are naive, \+ ReLU, \+ Adam"),
+        (("qqq", "naive"), r"found 'qqq'; the names are naive, \+ ReLU, \+ Adam"),
     ],
 )
 def test_an_unknown_arm(pair, message):

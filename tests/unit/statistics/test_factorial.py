@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from stepladder import InputError
-from stepladder.statistics import factorial
+from stepladder.statistics.factorial import factorial
 from stepladder.study.designs import fraction, pair_aliases
 
 NAMES = ("A", "B", "C", "D")

@@ -8,8 +8,15 @@ from scipy import stats
 from scipy.special import ndtr
 
 from stepladder import InputError
-from stepladder.statistics import Estimate, estimate, new_images
-from stepladder.statistics.intervals import LEAST, finding, prediction, verdict
+from stepladder.statistics.intervals import (
+    LEAST,
+    estimate,
+    judge_figure,
+    judge_row,
+    new_images_interval,
+    predict_mean,
+)
+from stepladder.statistics.results import Estimate
 
 # Estimates.
 
@@ -68,22 +75,22 @@ VALUES = [0.970, 0.972, 0.971, 0.969, 0.973]
 
 
 def test_it_is_the_textbook_interval():
-    found = prediction(VALUES)
+    found = predict_mean(VALUES)
     half = stats.t.ppf(0.975, 4) * np.std(VALUES, ddof=1) * math.sqrt(1 + 1 / 5)
     assert found.mean == pytest.approx(0.971, abs=1e-12)
     assert (found.low, found.high) == pytest.approx((0.971 - half, 0.971 + half), abs=1e-12)
 
 
 def test_a_mean_of_many_runs_is_as_sure_as_the_replicates_are():
-    many = prediction(VALUES, runs=10**9)
+    many = predict_mean(VALUES, runs=10**9)
     interval = stats.t.interval(0.95, 4, loc=0.971, scale=stats.sem(VALUES))
     assert (many.low, many.high) == pytest.approx(interval, abs=1e-7)
-    assert many.high - many.low < prediction(VALUES).high - prediction(VALUES).low
+    assert many.high - many.low < predict_mean(VALUES).high - predict_mean(VALUES).low
 
 
 def test_it_does_not_depend_on_the_order_and_leaves_out_what_diverged():
-    assert prediction(VALUES[::-1]) == prediction(VALUES)
-    assert prediction([math.nan, *VALUES]) == prediction(VALUES)
+    assert predict_mean(VALUES[::-1]) == predict_mean(VALUES)
+    assert predict_mean([math.nan, *VALUES]) == predict_mean(VALUES)
 
 
 @pytest.mark.parametrize(("n", "runs"), [(3, 1), (5, 1), (5, 4), (20, 1)])
@@ -91,21 +98,21 @@ def test_it_holds_the_mean_of_new_runs_as_often_as_it_says(n, runs):
     draw = np.random.default_rng(7).normal(0.9, 0.01, size=(4000, n + runs))
     held = 0
     for each in draw:
-        found = prediction(each[:n].tolist(), runs)
+        found = predict_mean(each[:n].tolist(), runs)
         held += found.low <= each[n:].mean() <= found.high
     assert 100 * held / len(draw) == pytest.approx(95, abs=1.2)
 
 
 def test_it_ends_at_0_and_1_and_needs_two_replicates():
-    wide = prediction([0.1, 0.9])
+    wide = predict_mean([0.1, 0.9])
     assert (wide.low, wide.high) == (0.0, 1.0)
-    one = prediction([0.9])
+    one = predict_mean([0.9])
     assert (one.n, one.low, one.high, one.spread) == (1, None, None, None)
-    assert math.isnan(prediction([math.nan]).mean)
+    assert math.isnan(predict_mean([math.nan]).mean)
 
 
 def test_replicates_that_are_all_equal_reach_their_own_figure_as_it_was_rounded():
-    constant = prediction([0.1135] * 5)
+    constant = predict_mean([0.1135] * 5)
     assert constant.reaches(0.113, 0.001)  # ~11.3
     assert constant.reaches(0.1135, 0.0)
     assert not constant.reaches(0.372, 0.001)
@@ -123,14 +130,16 @@ def test_replicates_that_are_all_equal_reach_their_own_figure_as_it_was_rounded(
     ],
 )
 def test_what_a_figure_is_to_a_reading(values, reported, said):
-    assert finding(prediction(values), reported) == said
+    assert judge_figure(predict_mean(values), reported) == said
 
 
 def test_no_figure_comes_from_where_all_diverge():
-    lost = prediction([math.nan] * 5)
-    assert finding(lost, 0.5, diverged=5) == "excluded"
-    assert finding(prediction([math.nan] * 4), 0.5, diverged=4) == "too few replicates"
-    assert finding(prediction([0.5, *[math.nan] * 4]), 0.5, diverged=4) == "too few replicates"
+    lost = predict_mean([math.nan] * 5)
+    assert judge_figure(lost, 0.5, diverged=5) == "excluded"
+    assert judge_figure(predict_mean([math.nan] * 4), 0.5, diverged=4) == "too few replicates"
+    assert (
+        judge_figure(predict_mean([0.5, *[math.nan] * 4]), 0.5, diverged=4) == "too few replicates"
+    )
 
 
 @pytest.mark.parametrize(
@@ -144,18 +153,18 @@ def test_no_figure_comes_from_where_all_diverge():
     ],
 )
 def test_a_row_is_as_good_as_its_best_reading(findings, said):
-    assert verdict(findings) == said
+    assert judge_row(findings) == said
 
 
 @pytest.mark.parametrize("runs", [0, -1])
 def test_runs_must_be_one_or_more(runs):
     with pytest.raises(InputError, match=f"runs must be 1 or more, found {runs}"):
-        prediction(VALUES, runs)
+        predict_mean(VALUES, runs)
 
 
 def test_values_must_be_fractions():
     with pytest.raises(InputError, match="divide percentages by 100"):
-        prediction([97.1, 97.2])
+        predict_mean([97.1, 97.2])
 
 
 # Intervals for new test images: against an analysis of variance, in limits, and calibrated.
@@ -188,7 +197,7 @@ def test_it_is_the_two_way_analysis_of_variance(shape):
     table = ours.astype(float) - theirs
     variance, degrees = anova(table)
     half = stats.t.ppf(0.975, degrees) * np.sqrt(variance)
-    found = new_images(ours, theirs)
+    found = new_images_interval(ours, theirs)
     assert found.low == pytest.approx(table.mean() - half, abs=1e-12)
     assert found.high == pytest.approx(table.mean() + half, abs=1e-12)
 
@@ -197,7 +206,7 @@ def test_next_to_nothing_left_is_no_reason_for_an_interval_of_thousands_of_point
     """Two replicates of 100 images with 14 answers of +1 each, two of them shared."""
     table = np.zeros((2, 100), bool)
     table[0, :14], table[1, 12:26] = True, True
-    found = new_images(table, np.zeros_like(table))
+    found = new_images_interval(table, np.zeros_like(table))
     assert (found.low + found.high) / 2 == pytest.approx(0.14)
     assert found.high - found.low < 0.2
 
@@ -205,7 +214,7 @@ def test_next_to_nothing_left_is_no_reason_for_an_interval_of_thousands_of_point
 def test_it_is_never_narrower_than_the_interval_over_replicates():
     for seed in range(50):
         one = answers(seed, 4, 60, difficulty=0.0, luck=0.3)
-        found, retrained = new_images(one), estimate(one.mean(axis=1))
+        found, retrained = new_images_interval(one), estimate(one.mean(axis=1))
         if retrained.ci_low > 0 and retrained.ci_high < 1:
             assert found.high - found.low >= retrained.ci_high - retrained.ci_low - 1e-12
 
@@ -213,27 +222,29 @@ def test_it_is_never_narrower_than_the_interval_over_replicates():
 def test_replicates_that_all_answer_alike_leave_the_error_of_a_share():
     """Only images vary: then it is the interval of a share of m images."""
     one = np.repeat(answers(3, 1, 2_000), 5, axis=0)
-    found, share = new_images(one), one.mean()
+    found, share = new_images_interval(one), one.mean()
     error = np.sqrt(share * (1 - share) / 1_999)
     assert (found.high - found.low) / 2 == pytest.approx(stats.t.ppf(0.975, 1_999) * error)
 
 
 def test_an_arm_against_itself_has_no_width_and_swapping_turns_the_signs():
     one, two = answers(1, 4, 50), answers(2, 4, 50)
-    assert (new_images(one, one).low, new_images(one, one).high) == (0.0, 0.0)
-    there, back = new_images(one, two), new_images(two, one)
+    assert (new_images_interval(one, one).low, new_images_interval(one, one).high) == (0.0, 0.0)
+    there, back = new_images_interval(one, two), new_images_interval(two, one)
     assert (there.low, there.high) == pytest.approx((-back.high, -back.low))
 
 
 def test_it_does_not_depend_on_the_order_of_replicates_or_images():
     one, two = answers(1, 6, 80), answers(2, 6, 80)
     order, mixed = np.random.default_rng(0).permutation(6), np.random.default_rng(0).permutation(80)
-    assert new_images(one[order][:, mixed], two[order][:, mixed]) == new_images(one, two)
+    assert new_images_interval(one[order][:, mixed], two[order][:, mixed]) == new_images_interval(
+        one, two
+    )
 
 
 def test_too_little_gives_none():
-    assert new_images(answers(0, 1, 50)) is None
-    assert new_images(answers(0, 5, 1)) is None
+    assert new_images_interval(answers(0, 1, 50)) is None
+    assert new_images_interval(answers(0, 5, 1)) is None
 
 
 @pytest.mark.parametrize("n", [5, 10])
@@ -250,7 +261,7 @@ def test_it_holds_the_truth_of_new_images_where_retraining_alone_does_not(n):
             )
             for _ in range(2)
         ]  # fmt: skip
-        found = new_images(*arms)
+        found = new_images_interval(*arms)
         held += found.low <= 0 <= found.high
         held_retrained += stats.ttest_1samp(
             arms[0].mean(axis=1) - arms[1].mean(axis=1), 0

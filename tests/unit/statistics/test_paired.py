@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from stepladder.statistics import paired_t, sign_flip, tost
 from stepladder.statistics.paired import (
     DRAWS,
-    on_grid,
+    none_if_nan,
     one_sign_p,
-    or_none,
+    paired_t,
+    round_off,
+    sign_flip,
+    tost,
     unanimous_sign,
     unanimous_sign_floor,
 )
@@ -42,16 +44,16 @@ def test_agrees_with_scipy(row, confidence):
 
 
 def test_differences_that_are_equal_in_images_are_equal_in_bits():
-    found = on_grid([100 * (0.97 - 0.96), 100 * (0.57 - 0.56), -1e-14, math.nan])
+    found = round_off([100 * (0.97 - 0.96), 100 * (0.57 - 0.56), -1e-14, math.nan])
     assert found[0] == found[1] == 1.0
     assert math.copysign(1, found[2]) == 1
     assert math.isnan(found[3])
 
 
 def test_what_cannot_be_known_is_none():
-    assert or_none(math.nan) is None
-    assert or_none(paired_t([1.0]).p) is None
-    assert or_none(paired_t([1.0, 3.0]).mean) == 2.0
+    assert none_if_nan(math.nan) is None
+    assert none_if_nan(paired_t([1.0]).p) is None
+    assert none_if_nan(paired_t([1.0, 3.0]).mean) == 2.0
 
 
 def test_students_own_example():

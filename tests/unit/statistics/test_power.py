@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from stepladder.statistics.power import MOST, power_of_t, power_of_tost, smallest
+from stepladder.statistics.power import MOST, power_of_t, power_of_tost, smallest_count
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from stepladder.statistics.power import MOST, power_of_t, power_of_tost, smalles
     ],
 )
 def test_pairs_of_published_tables(size, power, pairs):
-    assert smallest(lambda n: power_of_t(n, size, 1, 0.05) >= power, [2]).tolist() == [pairs]
+    assert smallest_count(lambda n: power_of_t(n, size, 1, 0.05) >= power, [2]).tolist() == [pairs]
 
 
 @pytest.mark.parametrize("n", [2, 5, 30])
@@ -67,10 +67,10 @@ def test_outside_delta_equivalence_has_no_power():
 
 @pytest.mark.parametrize("threshold", [3, 4, 57, 9_999, MOST])
 def test_smallest_finds_the_threshold(threshold):
-    assert smallest(lambda n: n >= threshold, [3.0]).tolist() == [threshold]
+    assert smallest_count(lambda n: n >= threshold, [3.0]).tolist() == [threshold]
 
 
 def test_smallest_is_found_row_by_row_and_infinite_beyond_the_most():
     thresholds = np.array([5, 1, MOST + 1, 20])
-    found = smallest(lambda n: n >= thresholds, [3, 3, 3, MOST + 1])
+    found = smallest_count(lambda n: n >= thresholds, [3, 3, 3, MOST + 1])
     assert found.tolist() == [5, 3, np.inf, np.inf]

@@ -2,9 +2,13 @@
 
 import numpy as np
 import pytest
+from one_effect import effect
 from scipy import stats
 
-from stepladder.statistics import effect, effects, estimate, holm, sign_flip, tost, win_share
+from stepladder.statistics.corrections import holm
+from stepladder.statistics.effects import effects
+from stepladder.statistics.intervals import estimate, win_share
+from stepladder.statistics.paired import sign_flip, tost
 from stepladder.statistics.power import power_of_t
 
 SAMPLES = [
@@ -87,7 +91,7 @@ def test_statsmodels_two_way_table():
     from statsmodels.formula.api import ols
     from statsmodels.stats.anova import anova_lm
 
-    from stepladder.statistics import new_images
+    from stepladder.statistics.intervals import new_images_interval
 
     generator = np.random.default_rng(0)
     n, m = 4, 12
@@ -103,7 +107,7 @@ def test_statsmodels_two_way_table():
         stats.t.ppf(0.975, freedom) * np.sqrt(both / (n * m)),
         stats.t.ppf(0.975, n - 1) * np.sqrt(squares[0] / (n * m)),
     )
-    found = new_images(answers)
+    found = new_images_interval(answers)
     assert (found.high - found.low) / 2 == pytest.approx(half, abs=1e-10)
 
 

@@ -2,9 +2,9 @@ import math
 
 import numpy as np
 import pytest
+from one_effect import effect
 
-from stepladder.statistics import effect, effects
-from stepladder.statistics.effects import judge
+from stepladder.statistics.effects import effects, judge
 
 HELPS, HURTS = "helps", "hurts"
 NONE, OPEN = "no difference beyond δ", "not enough replicates"

@@ -10,15 +10,15 @@ from scipy import stats
 
 from stepladder.statistics.selection import (
     adjusted_means,
-    at_edges,
-    best,
-    binned,
-    chosen_by,
+    assign_bins,
+    best_candidate,
+    edges_reached,
     equivalence_set,
     expected_best,
     importance,
     mean_at_chance,
-    noise_of,
+    residual_noise,
+    select,
     selection_bias,
 )
 
@@ -81,9 +81,9 @@ def test_importance_where_there_is_nothing_to_tell(groups, values, share):
 
 
 def test_numbers_fall_into_bins_of_equal_counts():
-    assert np.bincount(binned(np.arange(20.0))).tolist() == [4, 4, 4, 4, 4]
-    assert binned([1.0, 2.0, 3.0]).tolist() == [0, 0, 0]
-    same = binned([0.0] * 9 + [1.0] * 3)
+    assert np.bincount(assign_bins(np.arange(20.0))).tolist() == [4, 4, 4, 4, 4]
+    assert assign_bins([1.0, 2.0, 3.0]).tolist() == [0, 0, 0]
+    same = assign_bins([0.0] * 9 + [1.0] * 3)
     assert len(set(same[:9])) == 1
     assert same[0] != same[-1]
 
@@ -91,27 +91,27 @@ def test_numbers_fall_into_bins_of_equal_counts():
 def test_what_all_candidates_share_is_no_noise():
     rng = np.random.default_rng(4)
     scores = rng.uniform(size=(6, 1)) + rng.normal(size=(1, 4))  # candidate plus draw, nothing else
-    assert np.abs(noise_of(scores)).max() < 1e-12
-    assert noise_of([[0.9]]).size == 0
-    assert noise_of([[0.9, np.nan], [0.8, 0.7]]).size == 2
+    assert np.abs(residual_noise(scores)).max() < 1e-12
+    assert residual_noise([[0.9]]).size == 0
+    assert residual_noise([[0.9, np.nan], [0.8, 0.7]]).size == 2
 
 
 def test_noise_is_as_wide_as_it_was_drawn():
     rng = np.random.default_rng(5)
-    found = [np.mean(noise_of(rng.normal(size=(4, 3))) ** 2) for _ in range(4000)]
+    found = [np.mean(residual_noise(rng.normal(size=(4, 3))) ** 2) for _ in range(4000)]
     assert np.mean(found) == pytest.approx(1.0, abs=4 * np.std(found) / np.sqrt(4000))
-    alone = [np.mean(noise_of(rng.normal(size=(1, 5))) ** 2) for _ in range(4000)]
+    alone = [np.mean(residual_noise(rng.normal(size=(1, 5))) ** 2) for _ in range(4000)]
     assert np.mean(alone) == pytest.approx(1.0, abs=4 * np.std(alone) / np.sqrt(4000))
 
 
 def test_the_choice_is_made_as_a_search_makes_it():
     scores = np.array([[0.90, 0.90], [0.89, 0.95], [0.85, 0.99]])
-    assert chosen_by(scores, finalists=2, margin=0.5)[0] == 1
-    assert chosen_by(scores, finalists=2, margin=0.5)[1] == pytest.approx(0.92)
-    number, seen = chosen_by(scores, finalists=2, margin=0.001)  # one alone is not tried again
+    assert select(scores, finalists=2, margin=0.5)[0] == 1
+    assert select(scores, finalists=2, margin=0.5)[1] == pytest.approx(0.92)
+    number, seen, _ = select(scores, finalists=2, margin=0.001)  # one alone is not tried again
     assert (number, seen) == (0, 0.90)
-    assert chosen_by(scores, finalists=3, margin=0.5)[0] == 1
-    batch = chosen_by(np.stack([scores, scores[::-1]]), finalists=2, margin=0.5)[0]
+    assert select(scores, finalists=3, margin=0.5)[0] == 1
+    batch = select(np.stack([scores, scores[::-1]]), finalists=2, margin=0.5)[0]
     assert batch.tolist() == [1, 1]
 
 
@@ -203,7 +203,7 @@ def test_equally_good_candidates_are_called_worse_in_one_search_of_twenty_at_mos
     assert 0.01 < np.mean(lost) < 0.05
 
 
-# Choosing candidates: the best, the middle of equals, and whether it lies at an edge.
+# Choosing candidates: the best_candidate, the middle of equals, and whether it lies at an edge.
 
 
 RATES = (0.001, 0.01, 0.1, 1.0, 10.0)
@@ -214,28 +214,28 @@ def of_rates(*values):
 
 
 def test_the_highest_mean_is_chosen():
-    assert best((RATES,), of_rates(0.1, 0.5, 0.9, 0.8, 0.1), 0.1) == (0.1,)
+    assert best_candidate((RATES,), of_rates(0.1, 0.5, 0.9, 0.8, 0.1), 0.1) == (0.1,)
     spread = {(0.1,): (0.9, 0.5), (1.0,): (0.8, 0.7)}
-    assert best(((0.1, 1.0),), spread, 0.1) == (1.0,)
+    assert best_candidate(((0.1, 1.0),), spread, 0.1) == (1.0,)
 
 
 def test_of_equals_the_middle_is_chosen():
-    assert best((RATES,), of_rates(0.1, 0.1, 0.1, 0.1, 0.1), 0.1) == (0.1,)
-    assert best((RATES,), of_rates(0.5, 0.2, 0.2, 0.2, 0.5), 0.1) == (0.001,)
+    assert best_candidate((RATES,), of_rates(0.1, 0.1, 0.1, 0.1, 0.1), 0.1) == (0.1,)
+    assert best_candidate((RATES,), of_rates(0.5, 0.2, 0.2, 0.2, 0.5), 0.1) == (0.001,)
 
 
 def test_a_diverged_replicate_counts_as_guessing():
     assert mean_at_chance((0.9, math.nan), 0.1) == pytest.approx(0.5)
-    assert best((RATES,), of_rates(0.2, 0.3, 0.4, math.nan, math.nan), 0.1) == (0.1,)
+    assert best_candidate((RATES,), of_rates(0.2, 0.3, 0.4, math.nan, math.nan), 0.1) == (0.1,)
 
 
 @pytest.mark.parametrize(
     ("candidate", "edges"), [((0.001,), ((0, False),)), ((10.0,), ((0, True),)), ((0.1,), ())]
 )
 def test_edges_are_those_of_the_grid(candidate, edges):
-    assert at_edges((RATES,), candidate) == edges
+    assert edges_reached((RATES,), candidate) == edges
 
 
 def test_edges_of_several_fields():
     grid = (RATES, (0.0, 0.1, 0.2))
-    assert at_edges(grid, (10.0, 0.0)) == ((0, True), (1, False))
+    assert edges_reached(grid, (10.0, 0.0)) == ((0, True), (1, False))

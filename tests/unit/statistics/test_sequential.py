@@ -5,9 +5,15 @@ import pytest
 from scipy import stats
 
 from stepladder import InputError
-from stepladder.statistics import effects
+from stepladder.statistics.effects import effects
 from stepladder.statistics.paired import unanimous_sign_floor
-from stepladder.statistics.sequential import LOOKS, adaptive_effects, levels_of, looks_of, replay
+from stepladder.statistics.sequential import (
+    LOOKS,
+    adaptive_effects,
+    look_levels,
+    plan_looks,
+    replay,
+)
 
 GENERATOR = np.random.default_rng(0)
 
@@ -15,7 +21,7 @@ GENERATOR = np.random.default_rng(0)
 @pytest.mark.parametrize("most", [1, 3, 5, 8, 20, 30, 100, 1000])
 @pytest.mark.parametrize("comparisons", [0, 1, 6, 40])
 def test_looks_rise_to_the_most(most, comparisons):
-    looks = looks_of(most, comparisons)
+    looks = plan_looks(most, comparisons)
     assert looks[-1] == most
     assert list(looks) == sorted(set(looks))
     assert 1 <= len(looks) <= LOOKS
@@ -23,14 +29,14 @@ def test_looks_rise_to_the_most(most, comparisons):
 
 @pytest.mark.parametrize("comparisons", [1, 6, 40])
 def test_the_first_look_can_settle_something(comparisons):
-    first = looks_of(100, comparisons)[0]
+    first = plan_looks(100, comparisons)[0]
     assert first >= 5
     assert float(unanimous_sign_floor(first)) < 0.05 / LOOKS / comparisons
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
 def test_shares_of_the_looks_add_up_to_the_rate_and_the_last_has_half(count):
-    levels = levels_of(range(count), 0.05)
+    levels = look_levels(range(count), 0.05)
     assert sum(levels) == pytest.approx(0.05)
     assert len(levels) == count
     assert levels[-1] == (0.025 if count > 1 else 0.05)
@@ -118,7 +124,7 @@ DRAWS = {
 @pytest.mark.parametrize("arms", [2, 5])
 def test_equal_arms_are_seldom_called_different_at_any_look(name, arms):
     studies, most = 250, 20
-    looks = looks_of(most, arms - 1)
+    looks = plan_looks(most, arms - 1)
     scores = DRAWS[name](np.random.default_rng(arms), (studies, arms, most))
     wrong = sum(replay(each[1:], each[:-1], looks, delta=1e-6).different.any() for each in scores)
     assert wrong <= stats.binom.isf(1e-6, studies, 0.05)

@@ -172,7 +172,7 @@ def test_a_factorial_of_too_many_says_what_it_would_come_to_and_offers_a_fractio
             {"name": "a", "change": {"dropout": 0.5}, "compared_with": "a"}]},
          "must name another arm, found 'a'"),
         ("explicit", {"techniques": [], "explicit": [{"name": "plain", "change": {"l2": 0.5}}]},
-         "arms must differ in their names, found 'plain' twice"),
+         "arm names must differ, found 'plain' twice"),
         ("leave_one_out", {"base_name": "all techniques"}, "found 'all techniques' twice"),
     ],
 )  # fmt: skip

@@ -4,7 +4,7 @@ import pytest
 
 from stepladder import PublishedTable, Study, StudyError
 from stepladder.study.loading import BUILT_IN_TABLES
-from stepladder.study.published import figure_of
+from stepladder.study.published import parse_figure
 
 BASE = {"hidden": [6], "activation": "sigmoid", "epochs": 2, "batch_size": 16}
 
@@ -36,14 +36,14 @@ TWICE = [{"name": "small", "change": {"batch_size": 8}}, {"name": "large"}]
     ],
 )
 def test_a_figure_is_as_exact_as_it_is_written(given, value, tolerance):
-    found = figure_of(given)
+    found = parse_figure(given)
     assert (found.value, found.tolerance) == pytest.approx((value, tolerance))
 
 
 @pytest.mark.parametrize("given", [-1, 100.1, "101", "about 92", "", "92,2", True, None, [1], "~"])
 def test_anything_else_is_refused_with_what_was_found(given):
     with pytest.raises(ValueError, match="must be a percentage from 0 to 100, found"):
-        figure_of(given)
+        parse_figure(given)
 
 
 @pytest.mark.parametrize("name", BUILT_IN_TABLES)
@@ -146,7 +146,7 @@ def test_only_keeps_rows_and_readings():
         ([{**RELU, "readings": [{"change": {}, "protocols": ["lrge"]}]}], {"protocols": TWICE},
          "must name protocols of the table, found 'lrge'; did you mean 'large'"),
         ([{**NAIVE, "readings": [{"name": "a"}, {"name": "b"}]}], {},
-         "readings must differ, found 'a' and 'b' that come to one recipe"),
+         "readings must differ, found 'a' and 'b' with one recipe"),
         ([{**NAIVE, "readings": [{"name": "a"}, {"name": "a", "techniques": ["Adam"]}]}], {},
          "reading names must differ, found 'a' twice"),
         ([NAIVE], {"protocols": [TWICE[0], TWICE[0]]}, "protocol names must differ"),
@@ -194,5 +194,5 @@ def test_epochs_are_said_once():
     without = {name: value for name, value in BASE.items() if name != "epochs"}
     assert table(NAIVE, base=without, epochs=7).base.epochs == 7
     assert table(NAIVE, epochs=2).base.epochs == 2
-    with pytest.raises(StudyError, match="epochs must be said once, found 7"):
+    with pytest.raises(StudyError, match="epochs must be given once, found 7"):
         table(NAIVE, epochs=7)

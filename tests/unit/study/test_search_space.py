@@ -42,10 +42,10 @@ def study(space=None, base=None, **search):
         ({"optimizer": OPTIMIZER, "momentum": {**MOMENTUM, "when": {}}}, "not contradict itself"),
         ({"momentum": MOMENTUM}, "must name another parameter of the space"),
         ({"optimizer": OPTIMIZER, "momentum": {**MOMENTUM, "when": {"optimizer": "rmsprop"}}},
-         "could never hold"),
+         "it is never true"),
         ({"optimizer": {**OPTIMIZER, "when": {"normalization": "batch"}},
           "normalization": {"type": "categorical", "choices": ["none", "batch"],
-                            "when": {"optimizer": "sgd"}}}, "round in a circle"),
+                            "when": {"optimizer": "sgd"}}}, "depend on each other in a circle"),
         ({"learning_rate": {"type": "uniform", "low": 0.1, "high": 1.0}}, "'float', 'int' or"),
         ({"hidden": {"type": "categorical", "choices": [[8], [9]]},
           "layers": {"type": "int", "low": 1, "high": 2}}, "either hidden or layers"),
@@ -215,21 +215,21 @@ SPACE = {"learning_rate": RATE}
 def test_halving_keeps_one_in_three():
     search = Search(space=SPACE, trials=16, reduction=3, least_epochs=1)
     assert rungs(search, 9) == (1, 3, 9)
-    (population,) = populations(search, 9, learns=False, goes_on=True)
+    (population,) = populations(search, 9, learns=False, resumes=True)
     assert population.sizes == (16, 5, 1)
-    assert population.epochs(goes_on=True) == 16 * 1 + 5 * 2 + 1 * 6
-    assert population.epochs(goes_on=False) == 16 * 1 + 5 * 3 + 1 * 9
+    assert population.epochs(resumes=True) == 16 * 1 + 5 * 2 + 1 * 6
+    assert population.epochs(resumes=False) == 16 * 1 + 5 * 3 + 1 * 9
 
 
 def test_hyperband_goes_through_its_brackets():
     """Li et al. 2018, table 1: R = 81, eta = 3."""
     search = Search(space=SPACE, trials=143, pruning="hyperband")
-    made = list(populations(search, 81, learns=True, goes_on=True))
+    made = list(populations(search, 81, learns=True, resumes=True))
     assert [(each.size, each.rungs[0]) for each in made] == [
         (81, 1), (34, 3), (15, 9), (8, 27), (5, 81),
     ]  # fmt: skip
     assert made[0].sizes == (81, 27, 9, 3, 1)
-    longer = list(populations(search.changed({"trials": 150}), 81, learns=True, goes_on=True))
+    longer = list(populations(search.changed({"trials": 150}), 81, learns=True, resumes=True))
     assert longer[5].size == 7
 
 
@@ -242,5 +242,5 @@ def test_a_sampler_that_learns_is_asked_in_batches():
 def test_a_budget_is_never_overdrawn():
     search = Search(space=SPACE, trials=40, pruning="none", budget=200)
     made = list(populations(search, 9, True, True))
-    assert sum(each.epochs(goes_on=True) for each in made) <= 200
+    assert sum(each.epochs(resumes=True) for each in made) <= 200
     assert sum(each.size for each in made) == 200 // 9

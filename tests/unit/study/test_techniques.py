@@ -72,7 +72,7 @@ def test_the_batch_size_of_the_original_table_is_named():
     (found,) = confounds(study)
     assert (found.what, found.here, found.there, found.technique) == ("batch_size", 256, 32, "ELU")
     assert "batch_size 256 and 32 differ beyond ELU" in found.text
-    assert "An arm that changes batch_size alone would tell." in found.text
+    assert "An arm that changes batch_size alone would show its part." in found.text
 
 
 def test_steps_are_named_too_where_the_data_are_known():
