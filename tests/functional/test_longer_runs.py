@@ -23,10 +23,9 @@ def curves(place, epochs):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "more",
-    [(), pytest.param(("--axis", "vmap", "--chunk", "2"), marks=pytest.mark.slow),
-     pytest.param(("--engine", "fit"), marks=pytest.mark.slow)],
-    ids=["one", "vmap", "fit"],
-)  # fmt: skip
+    [(), pytest.param(("--engine", "fit"), marks=pytest.mark.slow)],
+    ids=["population", "fit"],
+)
 def test_more_epochs_train_only_the_rest(more, stepladder, place):
     environment = {**KEPT, "KERAS_BACKEND": "jax"}
     first = stepladder(*study(3, *more), **environment)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import json
 import math
@@ -20,7 +19,6 @@ from stepladder.training.checkpoints import SHARE
 from stepladder.training.history import versions
 
 EngineChoice = Literal["auto", "population", "fit"]
-AxisChoice = Literal["auto", "one", "map", "vmap"]
 
 
 @dataclass(frozen=True)
@@ -34,11 +32,8 @@ class Settings:
         cache: folder of compiled programs, or None to keep none.
         machine: one line that says what this machine is.
         engine: what trains; `auto` is the population engine.
-        axis: how replicates are put together; `auto` measures where that can pay.
-        chunk: replicates that are put together, or None for a number of ours.
         device: what the population engine trains on.
         memory: bytes that all processes together may use; None where that is not known.
-        jax: version of JAX, on which measured choices depend.
         checkpoint_seconds: a training is kept so often that no more than this is ever lost.
         endings_bytes: what the final states of trainings may take in the cache, from which
             trainings of more epochs go on; 0 keeps none and goes on from none.
@@ -52,11 +47,8 @@ class Settings:
     cache: Path | None
     machine: str
     engine: EngineChoice = "auto"
-    axis: AxisChoice = "auto"
-    chunk: int | None = None
     device: Literal["cpu", "gpu"] = "cpu"
     memory: int | None = None
-    jax: str = ""
     checkpoint_seconds: float = 60.0
     endings_bytes: int = 0
     patience: float = 600.0
@@ -89,43 +81,26 @@ _ONE_THREAD = {
     "TF_NUM_INTEROP_THREADS": "1",
     **_QUIET,
 }
-_MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
+_CGROUP = Path("/sys/fs/cgroup")
 _ENDINGS_MB = 1000
 _BACKENDS = ("jax", "tensorflow", "torch")
 
 
-def settings(
-    workers: int | None = None,
-    engine: EngineChoice = "auto",
-    axis: AxisChoice = "auto",
-    chunk: int | None = None,
-) -> Settings:
+def settings(workers: int | None = None, engine: EngineChoice = "auto") -> Settings:
     """The settings of a run on this machine.
 
     Args:
         workers: training processes; when None one for each core that may be used, or one where
             JAX has a GPU.
         engine: what trains.
-        axis: how replicates are put together.
-        chunk: how many replicates are, or None for a number of ours.
 
     Raises:
-        InputError: if there are fewer cores than workers, the chunk is not 1 or more, the engine
-            cannot put replicates together, or the Keras backend asked for is not installed.
+        InputError: if there are fewer cores than workers, or the Keras backend asked for is not
+            installed.
     """
     usable = cores()
     device: Literal["cpu", "gpu"] = "gpu" if engine != "fit" and has_gpu() else "cpu"
     count = (len(usable) if device == "cpu" else 1) if workers is None else workers
-    if engine == "fit" and axis not in ("auto", "one"):
-        raise InputError(
-            f"--axis must be one for the fit engine, found {axis!r}: it trains one trial at a "
-            "time; leave it out, or use --engine population"
-        )
-    if chunk is not None and chunk < 1:
-        raise InputError(
-            f"--chunk must be 1 or more replicates, found {chunk}; leave it out for a number "
-            "that fits"
-        )
     if not 1 <= count <= len(usable):
         raise InputError(
             f"--workers must be 1 to {len(usable)}, the cores that this process may use, "
@@ -145,11 +120,8 @@ def settings(
         cache=cache_folder(),
         machine=_machine(len(usable)),
         engine=engine,
-        axis=axis,
-        chunk=chunk,
         device=device,
         memory=memory(),
-        jax=importlib.metadata.version("jax"),
         checkpoint_seconds=_number("STEPLADDER_CHECKPOINT_SECONDS", Settings.checkpoint_seconds),
         endings_bytes=int(1e6 * _number("STEPLADDER_ENDINGS_MB", _ENDINGS_MB, "megabytes")),
         patience=_number("STEPLADDER_PATIENCE_SECONDS", Settings.patience),
@@ -186,7 +158,7 @@ def cores() -> list[int | None]:
     if not hasattr(os, "sched_getaffinity"):
         return [None] * (os.cpu_count() or 1)
     allowed: list[int | None] = [*sorted(os.sched_getaffinity(0))]
-    quota = _quota(Path("/sys/fs/cgroup/cpu.max"))
+    quota = _quota(_CGROUP / "cpu.max")
     return allowed[: max(1, min(len(allowed), quota))] if quota else allowed
 
 
@@ -211,25 +183,19 @@ def has_gpu() -> bool:
     return there and Path("/dev/nvidiactl").exists()
 
 
-def memory(meminfo: Path = Path("/proc/meminfo"), limit: Path = _MEMORY_LIMIT) -> int | None:
-    """Bytes that may still be used here, by the system's and a cgroup's word; None if unknown."""
-    try:
-        lines = meminfo.read_text().splitlines()
-        free = next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable"))
-    except (OSError, StopIteration, IndexError, ValueError):
-        return None
-    try:
-        return min(free, max(0, int(limit.read_text()) - _held(limit)))
-    except (OSError, ValueError):  # no cgroup of version 2, or no limit
-        return free
+def memory(cgroup: Path = _CGROUP) -> int:
+    """Bytes that may still be used here, by the system's word and a cgroup's (version 2)."""
+    import psutil  # late: it knows no cgroups, and most commands need it not
 
-
-def _held(limit: Path) -> int:
-    """Bytes of a cgroup that it cannot give back: all but files that it has not read for long."""
-    current = int(limit.with_name("memory.current").read_text())
-    lines = limit.with_name("memory.stat").read_text().splitlines()
+    available = int(psutil.virtual_memory().available)
+    try:
+        limit, used = (int((cgroup / f"memory.{name}").read_text()) for name in ("max", "current"))
+        lines = (cgroup / "memory.stat").read_text().splitlines()
+    except (OSError, ValueError):  # no such cgroup, or no limit
+        return available
+    # Files that were not read for long are given back when memory is short.
     cached = (int(line.split()[1]) for line in lines if line.startswith("inactive_file "))
-    return current - next(cached, 0)
+    return min(available, max(0, limit - used + next(cached, 0)))
 
 
 def keras_backend() -> str:

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 from stepladder.data import Dataset
 from stepladder.diagnosis.findings import summarize_history
 from stepladder.errors import StepladderError, WorkerError
-from stepladder.execution.batching import choose_batching, resume_from_cache
+from stepladder.execution.batching import make_groups
 from stepladder.execution.local import Event, WarmPool, Worker, is_here_and_gone, this_owner
 from stepladder.execution.machine import Settings
 from stepladder.execution.progress import Progress
@@ -21,8 +21,8 @@ from stepladder.files import remove_partial_files
 from stepladder.store import ClaimOwner, Store
 from stepladder.study.loading import ModelFile
 from stepladder.training import checkpoints
+from stepladder.training.final_weights import save_final_state
 from stepladder.training.groups import Group, Stage, groups, macs
-from stepladder.training.messages import read_result, save_final_state
 from stepladder.trials.trial import Trial, TrialResult
 
 
@@ -35,7 +35,7 @@ def cost(group: Group) -> float:
     """
     recipe = group.trials[0].recipe
     examples = recipe.train_examples or 1
-    epochs = recipe.epochs - group.after
+    epochs = recipe.epochs - group.start_epoch
     return group.lanes * epochs * examples * macs(recipe)
 
 
@@ -319,10 +319,9 @@ def execute(
         KeyboardInterrupt: if the user stops it; what was finished by then is kept.
     """
     if before is None:
-        put_together = choose_batching(planned, missing, dataset, settings, progress)
         if settings.endings:
             remove_partial_files(settings.endings["folder"])
-        waiting = resume_from_cache(groups(planned, missing, put_together), settings, store)
+        waiting = make_groups(planned, missing, dataset, settings, store)
     else:
         waiting = groups(planned, missing, None, before, keeps)
     if not waiting:
@@ -364,13 +363,13 @@ class _Execution:
     def run(self) -> int:
         try:
             self._fill()
-            if not self._standby.lasting:
+            if not self._standby.persistent:
                 self._standby.end()
             while self._claims.elsewhere or any(worker.group for worker in self._workers):
                 self._listen()
         finally:
             for worker in self._workers:
-                self._standby.leave(worker)
+                self._standby.release(worker)
             try:
                 self._keep_finished()
             finally:
@@ -384,8 +383,9 @@ class _Execution:
         except queue.Empty:
             self._look_elsewhere()
         else:
-            worker, header, _ = event
-            self._watchdog.heard(worker, trained=header is not None and header.get("epoch", 0) > 1)
+            worker, message = event
+            trained = message is not None and message.get("epoch", 0) > 1
+            self._watchdog.heard(worker, trained)
             self._take(event)
         busy = [worker for worker in self._workers if worker.group]
         for worker, seconds in self._watchdog.silent(busy):
@@ -424,7 +424,7 @@ class _Execution:
         """A process on a core: one that was started ahead of time, or a new one."""
         worker = self._standby.take(cpu)
         if worker:
-            worker.begin(self._dataset)
+            worker.send_dataset(self._dataset)
             return worker
         events = self._standby.events
         return Worker(
@@ -457,26 +457,26 @@ class _Execution:
             self._progress.trial_started(trial)
 
     def _take(self, event: Event) -> None:
-        worker, header, arrays = event
-        if worker not in self._workers and header is not None and header["kind"] != "result":
+        worker, message = event
+        if worker not in self._workers and message is not None and message["kind"] != "result":
             return  # said before it was replaced: what it has finished counts, and nothing else
-        if header is None:
+        if message is None:
             self._replace(worker)
-        elif header["kind"] == "epoch" and worker.group and header["epoch"]:
+        elif message["kind"] == "epoch" and worker.group and message["epoch"]:
             for trial in worker.group.trials:
-                self._progress.epoch_done(trial, header["epoch"])
-        elif header["kind"] == "result":
-            self._finished(read_result(header, arrays))
-        elif header["kind"] == "idle":
+                self._progress.epoch_done(trial, message["epoch"])
+        elif message["kind"] == "result":
+            self._finished(message["result"])
+        elif message["kind"] == "idle":
             if self._folder and worker.group:
                 checkpoints.remove(self._folder, worker.group)  # only now are all results stored
             self._feed(worker)
-        elif header["kind"] == "note":
-            self._progress.note(header["text"])
-        elif header["kind"] == "failed":
-            said = f" The training process said:\n{header['trace']}" if header["trace"] else ""
+        elif message["kind"] == "note":
+            self._progress.note(message["text"])
+        elif message["kind"] == "failed":
+            said = f" The training process said:\n{message['trace']}" if message["trace"] else ""
             raise WorkerError(
-                f"training {named(worker.group, self._arm_names)} failed: {header['message']}. "
+                f"training {named(worker.group, self._arm_names)} failed: {message['message']}. "
                 f"What was finished is stored; the same command goes on.{said}"
             )
 
@@ -502,7 +502,7 @@ class _Execution:
         if worker not in self._workers:
             return  # it was replaced before it ended
         lost = worker.group
-        what = hangs or f"died ({worker.last_words()})"
+        what = hangs or f"died ({worker.exit_message()})"
         worker.end()
         self._watchdog.forget(worker)
         self._workers.remove(worker)
@@ -529,6 +529,6 @@ class _Execution:
     def _keep_finished(self) -> None:
         """Keeps results that had arrived and were not taken yet when the run was stopped."""
         while not self._standby.events.empty():
-            _, header, arrays = self._standby.events.get()
-            if header is not None and header["kind"] == "result":
-                self._finished(read_result(header, arrays))
+            _, message = self._standby.events.get()
+            if message is not None and message["kind"] == "result":
+                self._finished(message["result"])

@@ -21,17 +21,20 @@ _NOTHING: Classes = np.zeros(0, np.int32)
 _UNSCORED = (_NOTHING, math.nan, _NOTHING)
 
 
-class Look(NamedTuple):
-    """What one look into one network gives: see `trials.trial.Probes`."""
+class ProbeReading(NamedTuple):
+    """What a probe of one network gives, float32: see `trials.trial.Probes`.
 
-    gradient_norm: npt.NDArray[np.float32]  # (kernels,)
-    dead: npt.NDArray[np.float32]  # (layers,)
-    saturated: npt.NDArray[np.float32]  # (layers,)
-    inputs: npt.NDArray[np.float32]  # (2,): mean and standard deviation
+    Arrays of NumPy, or of JAX within a program, where a leading axis of lanes may come first.
+    """
+
+    gradient_norm: Any  # (kernels,)
+    dead: Any  # (layers,)
+    saturated: Any  # (layers,)
+    inputs: Any  # (2,): mean and standard deviation
 
 
-class ProbeReading(Protocol):
-    """The names of what a network is looked at for."""
+class ProbeNames(Protocol):
+    """The names of what a network is probed for."""
 
     kernels: tuple[str, ...]
     layers: tuple[str, ...]
@@ -45,7 +48,7 @@ class HistoryRecorder:
         diverged: the epoch, from 1, in which it became non-finite, or None.
     """
 
-    def __init__(self, trial: Trial, epochs: int, inside: ProbeReading | None = None) -> None:
+    def __init__(self, trial: Trial, epochs: int, inside: ProbeNames | None = None) -> None:
         """An empty curve.
 
         Args:
@@ -60,7 +63,7 @@ class HistoryRecorder:
             field.name: np.full(epochs, math.nan) for field in fields(History)
         }
         if inside is not None:
-            nothing = Look(*(np.full(len(names), math.nan, np.float32) for names in
+            nothing = ProbeReading(*(np.full(len(names), math.nan, np.float32) for names in
                              (inside.kernels, inside.layers, inside.layers, "12")))  # fmt: skip
             self._columns |= {
                 _column(part): np.tile(values, (epochs, 1))
@@ -74,7 +77,7 @@ class HistoryRecorder:
         answers: Classes,
         labels: Classes,
         seconds: float,
-        look: Look | None = None,
+        look: ProbeReading | None = None,
     ) -> None:
         """Takes in one epoch; a trial that has diverged stays as it was.
 
@@ -134,8 +137,9 @@ class HistoryRecorder:
         inside = self._inside
         if inside is None:
             return None
-        found = Look(*(self._columns[_column(part)].astype(np.float32) for part in Look._fields))
-        mean, deviation = (float(each) for each in found.inputs[0])
+        columns = (self._columns[_column(part)] for part in ProbeReading._fields)
+        found = ProbeReading(*(column.astype(np.float32) for column in columns))
+        mean, deviation = map(float, found.inputs[0])
         return Probes(
             kernels=inside.kernels,
             gradient_norm=found.gradient_norm,
@@ -151,7 +155,7 @@ def _column(part: str) -> str:
     return f"look.{part}"
 
 
-def curve_arrays(gathered: Sequence[HistoryRecorder]) -> dict[str, Array]:
+def history_arrays(gathered: Sequence[HistoryRecorder]) -> dict[str, Array]:
     """Curves as the arrays of a checkpoint, one row for each."""
     arrays: dict[str, Array] = {
         f"curve.{name}": np.stack([each.columns[name] for each in gathered])
@@ -161,11 +165,11 @@ def curve_arrays(gathered: Sequence[HistoryRecorder]) -> dict[str, Array]:
     return arrays
 
 
-def lengthened(arrays: Mapping[str, Array], epochs: int) -> dict[str, Array]:
+def with_room(arrays: Mapping[str, Array], epochs: int) -> dict[str, Array]:
     """The arrays of a checkpoint, those of its curves with room for more epochs.
 
     Args:
-        arrays: of a training that has ended, as `curve_arrays` gave them or of other names.
+        arrays: of a training that has ended, as `history_arrays` gave them or of other names.
         epochs: of the longer training.
     """
     made = dict(arrays)
@@ -177,7 +181,7 @@ def lengthened(arrays: Mapping[str, Array], epochs: int) -> dict[str, Array]:
     return made
 
 
-def go_on(
+def restore_histories(
     gathered: Sequence[HistoryRecorder],
     arrays: Mapping[str, Array],
     rows: Sequence[int],
@@ -187,7 +191,7 @@ def go_on(
 
     Args:
         gathered: the curves at their start.
-        arrays: as `curve_arrays` gave them.
+        arrays: as `history_arrays` gave them.
         rows: for each of them, its row.
         epochs: how many were done.
     """
@@ -196,7 +200,7 @@ def go_on(
         each.resume(epochs, columns, int(arrays["diverged"][row]) or None)
 
 
-def result_of(
+def make_result(
     gathered: HistoryRecorder,
     scored: Mapping[str, tuple[Classes, float, Classes]],
     parameters: int,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from stepladder.training.history import ProbeReading
 from stepladder.training.losses import cross_entropy
 from stepladder.training.schedules import data_order
 
@@ -33,15 +34,6 @@ near as 1e-3 to theirs where their slope is below 0.01.
 
 _FLAT = 0.1
 """A unit of sigmoid or tanh is saturated if its mean slope is below this share of the steepest."""
-
-
-class Reading(NamedTuple):
-    """What one look gives, float32; with a leading axis of lanes where there are several."""
-
-    gradient_norm: jax.Array  # (kernels,)
-    dead: jax.Array  # (layers,)
-    saturated: jax.Array  # (layers,)
-    inputs: jax.Array  # (2,): mean and standard deviation
 
 
 class Probe:
@@ -74,7 +66,7 @@ class Probe:
 
     def read(
         self, trainable: list[jax.Array], fixed: list[jax.Array], x: jax.Array, y: jax.Array
-    ) -> Reading:
+    ) -> ProbeReading:
         """One look, as in training but without dropout: batches have their own statistics.
 
         Args:
@@ -94,7 +86,7 @@ class Probe:
 
         gradients, units = jax.grad(objective, has_aux=True)(trainable)
         kinds = list(zip(self._kinds, units, strict=True))
-        return Reading(
+        return ProbeReading(
             _stacked([jnp.sqrt(jnp.square(gradients[at]).sum()) for at in self._kernels]),
             _stacked([_dead(kind, answers) for kind, answers in kinds]),
             _stacked([_saturated(kind, answers) for kind, answers in kinds]),

@@ -73,7 +73,7 @@ def learning_rates(recipe: Recipe, steps: int) -> npt.NDArray[np.float32]:
     return rates.astype(np.float32).reshape(recipe.epochs, steps)
 
 
-def goes_on(recipe: Recipe) -> bool:
+def can_extend(recipe: Recipe) -> bool:
     """Whether a training of more epochs begins with every step that this one has.
 
     That is so where learning rates, strengths of distortions and averages of weights depend on

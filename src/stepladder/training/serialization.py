@@ -8,7 +8,7 @@ import json
 import struct
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,8 +16,6 @@ import numpy as np
 import numpy.typing as npt
 
 from stepladder.files import atomic_write
-from stepladder.study.schema import fingerprint
-from stepladder.training.groups import Group
 
 Array = npt.NDArray[Any]
 Frame = tuple[dict[str, Any], dict[str, Array]]
@@ -56,7 +54,7 @@ def receive(stream: BinaryIO) -> Frame | None:
     Returns:
         The header without "arrays", and the arrays by name; each owns its memory.
     """
-    header = receive_header(stream)
+    header = _receive_header(stream)
     if header is None:
         return None
     arrays = {}
@@ -69,7 +67,7 @@ def receive(stream: BinaryIO) -> Frame | None:
     return header, arrays
 
 
-def receive_header(stream: BinaryIO) -> dict[str, Any] | None:
+def _receive_header(stream: BinaryIO) -> dict[str, Any] | None:
     """Reads the header of a frame, the descriptions of its arrays under "arrays", and no more."""
     head = _exactly(stream, _LENGTH.size)
     text = None if head is None else _exactly(stream, _LENGTH.unpack(head)[0])
@@ -109,32 +107,13 @@ class Checkpoint:
     more: Mapping[str, Any]
     arrays: Mapping[str, Array]
 
-    def is_like(self, arrays: Mapping[str, Array]) -> bool:
-        """Whether its arrays have the names, kinds and shapes of some others."""
-        return self.arrays.keys() == arrays.keys() and all(
-            (self.arrays[name].dtype, self.arrays[name].shape) == (array.dtype, array.shape)
+    def holds(self, arrays: Mapping[str, Array]) -> bool:
+        """Whether it has arrays of these names, types and shapes, others apart."""
+        return all(
+            name in self.arrays
+            and (self.arrays[name].dtype, self.arrays[name].shape) == (array.dtype, array.shape)
             for name, array in arrays.items()
         )
-
-
-def shared(group: Group, whatever_epochs: bool = False) -> str:
-    """How the names of files begin that may hold a group, whatever else it then held.
-
-    Args:
-        group: whose trials are looked for, or were trained.
-        whatever_epochs: whether the number of epochs makes no difference.
-    """
-    key = replace(group.key, epochs=0) if whatever_epochs else group.key
-    how: list[object] = [*group.before]
-    if group.stacking.axis != "one":  # of several replicates, any may be the first that is left
-        key, how = replace(key, replicate=0), [*how, *group.stacking]
-    return fingerprint([repr(key), group.lanes, group.trials[0].dataset, *how])[:24]
-
-
-def number(file: Path) -> int:
-    """The number at the end of a file's name, 0 where there is none."""
-    text = file.stem.rpartition("-")[2]
-    return int(text) if text.isdigit() else 0
 
 
 def write(file: Path, state: Checkpoint, versions: Mapping[str, str]) -> None:
@@ -176,14 +155,14 @@ def read(file: Path) -> tuple[Checkpoint | None, str]:
         return None, f"is not as it was written: {type(error).__name__}"
 
 
-def head(file: Path) -> Checkpoint | None:
+def read_header(file: Path) -> Checkpoint | None:
     """What a file says of itself, without arrays and unchecked, or None where it says nothing."""
     try:
         with file.open("rb") as stream:
             if stream.read(len(MAGIC)) != MAGIC:
                 return None
             stream.seek(_DIGEST_BYTES, 1)
-            header = receive_header(stream)
+            header = _receive_header(stream)
         if header is None:
             return None
         return Checkpoint(tuple(header["trials"]), header["done"], header["more"], {})

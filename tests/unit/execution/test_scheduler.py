@@ -85,7 +85,7 @@ def test_costs_go_with_lanes_epochs_examples_and_width():
 
 def test_a_group_that_goes_on_costs_what_is_left_of_it():
     (group,) = study(1, long={"epochs": 40})
-    assert cost(replace(group, after=30)) == cost(group) / 4
+    assert cost(replace(group, start_epoch=30)) == cost(group) / 4
 
 
 # Claims: who trains what, and when the dead are taken over from, whatever the clocks say.

@@ -17,6 +17,7 @@ from stepladder.study.recipe import Recipe, is_on
 from stepladder.training import keras_models
 from stepladder.training.augmentation import distortion
 from stepladder.training.custom_model import Build, build_seeded
+from stepladder.training.history import ProbeReading
 from stepladder.training.layer_state import batch_norm_momentum, seed_states
 from stepladder.training.losses import (
     classes_of,
@@ -26,7 +27,7 @@ from stepladder.training.losses import (
     mixed,
 )
 from stepladder.training.population.layers import TRANSPOSED_BUILD, Layout
-from stepladder.training.probes import Probe, Reading
+from stepladder.training.probes import Probe
 from stepladder.training.schedules import NO_STEP_INPUTS, StepInputs
 
 
@@ -56,7 +57,7 @@ class Numbers(NamedTuple):
     vat_xi: jax.Array | None = None
 
     @classmethod
-    def given(cls, structure: Recipe) -> list[str]:
+    def used_in(cls, structure: Recipe) -> list[str]:
         """Those that a program is given: all but the optional ones that do nothing in it."""
         return [
             name
@@ -108,7 +109,7 @@ class Network:
         classes: units of the last layer.
         model: the Keras model whose variables give order and shapes.
         optimizer: the built Keras optimizer.
-        inside: how the model is looked into.
+        prober: how gradients and units of the model are read.
     """
 
     def __init__(
@@ -131,7 +132,7 @@ class Network:
         self.classes = classes
         self._build = partial(build_seeded, build, structure, input_shape, classes)
         self.model = self._build(0, 0)
-        self.inside = Probe(self.model)
+        self.prober = Probe(self.model)
         self.optimizer = keras_models.optimizer(structure)
         self._layout = Layout(self.model)
         self.optimizer.build(self._layout.variables)
@@ -274,12 +275,7 @@ def _first(tree: Any, count: int) -> Any:  # noqa: ANN401 - any tree of arrays
 
 
 class Program(Network):
-    """The epoch and the evaluation of one structure, as pure functions of their arguments.
-
-    Attributes:
-        answer: `probabilities`, compiled when it is first called: not every study asks.
-        settled: `settle`, likewise.
-    """
+    """The epoch and the evaluation of one structure, as pure functions of their arguments."""
 
     def __init__(
         self,
@@ -298,8 +294,6 @@ class Program(Network):
         """
         super().__init__(structure, input_shape, classes, build)
         self._distort = distortion(structure, input_shape)
-        self.answer = jax.jit(self.probabilities)
-        self.settled = jax.jit(self.settle)
 
     def _unsmoothness(
         self,
@@ -487,7 +481,7 @@ class Program(Network):
         """Probabilities, (examples, classes), that one lane gives scaled inputs."""
         return jax.nn.softmax(self._logits(weights, x))
 
-    def probe(self, weights: Weights, data: Data, index: jax.Array) -> Reading:
+    def probe(self, weights: Weights, data: Data, index: jax.Array) -> ProbeReading:
         """A look into every lane; nothing of it is trained on.
 
         Args:
@@ -497,8 +491,8 @@ class Program(Network):
         """
         x, y = data.batch(index)
 
-        def lane(weights: Weights) -> Reading:
+        def lane(weights: Weights) -> ProbeReading:
             state = self._join_state(weights.statistics, weights.seeds)
-            return self.inside.read(weights.trainable, state, self._shaped(x), y)
+            return self.prober.read(weights.trainable, state, self._shaped(x), y)
 
-        return cast("Reading", each_lane(lane, weights))
+        return cast("ProbeReading", each_lane(lane, weights))
