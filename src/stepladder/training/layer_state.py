@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import keras
 
-from stepladder.training.probes import without_dropout
 from stepladder.trials.seeding import words
 
 
@@ -31,16 +30,44 @@ def batch_norm_momentum(model: Any, share: Any) -> Iterator[None]:  # noqa: ANN4
     Reference:
         Izmailov et al. 2018, section 3.2.
     """
-    layers = _normalizations(model)
-    before = [layer.momentum for layer in layers]
+    with replace_attribute(_normalizations(model), "momentum", share), without_dropout(model):
+        yield
+
+
+@contextmanager
+def without_dropout(model: Any) -> Iterator[None]:  # noqa: ANN401 - Keras has no types
+    """A model whose dropout layers let all pass while it is traced."""
+    layers = [each for each in model._flatten_layers() if isinstance(each, keras.layers.Dropout)]
+    with replace_attribute(layers, "rate", 0):
+        yield
+
+
+@contextmanager
+def replace_attribute(owners: Iterable[Any], name: str, value: Any) -> Iterator[None]:  # noqa: ANN401
+    """Objects of which an attribute has another value for a while.
+
+    Args:
+        owners: layers, regularizers or optimizers, each with the attribute.
+        name: of the attribute.
+        value: a number, or a traced one.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> layer = SimpleNamespace(rate=0.5)
+        >>> with replace_attribute([layer], "rate", 0):
+        ...     layer.rate
+        0
+        >>> layer.rate
+        0.5
+    """
+    before = [(owner, getattr(owner, name)) for owner in owners]
     try:
-        for layer in layers:
-            layer.momentum = share
-        with without_dropout(model):
-            yield
+        for owner, _ in before:
+            setattr(owner, name, value)
+        yield
     finally:
-        for layer, momentum in zip(layers, before, strict=True):
-            layer.momentum = momentum
+        for owner, old in before:
+            setattr(owner, name, old)
 
 
 def _normalizations(model: Any) -> list[Any]:  # noqa: ANN401 - Keras has no types

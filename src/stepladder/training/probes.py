@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import jax
@@ -13,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stepladder.training.history import ProbeReading
+from stepladder.training.layer_state import without_dropout
 from stepladder.training.losses import cross_entropy
 from stepladder.training.schedules import data_order
 
@@ -92,20 +91,6 @@ class Probe:
             _stacked([_saturated(kind, answers) for kind, answers in kinds]),
             jnp.stack([x.mean(), x.std()]),
         )
-
-
-@contextmanager
-def without_dropout(model: Any) -> Iterator[None]:  # noqa: ANN401 - Keras has no types
-    """A model whose dropout layers let all pass while it is traced: nothing is left to luck."""
-    layers = [each for each in model._flatten_layers() if isinstance(each, keras.layers.Dropout)]
-    rates = [layer.rate for layer in layers]
-    try:
-        for layer in layers:
-            layer.rate = 0
-        yield
-    finally:
-        for layer, rate in zip(layers, rates, strict=True):
-            layer.rate = rate
 
 
 def probed_rows(train: npt.NDArray[np.int32], seed: int, replicate: int) -> npt.NDArray[np.int32]:

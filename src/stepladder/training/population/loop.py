@@ -143,7 +143,7 @@ class Replicate:
         self.weights = self._initial_weights(program, key)
 
     def _initial_weights(self, program: Program, key: GroupKey) -> Weights:
-        model = program.at_start(key.seed, key.replicate)
+        model = program.model_at_start(key.seed, key.replicate)
         draws: dict[str, list[npt.NDArray[np.float32]]] = {}
         for trial in self.lanes:
             name = trial.recipe.initializer

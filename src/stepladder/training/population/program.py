@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple, cast
 
@@ -18,7 +17,11 @@ from stepladder.training import keras_models
 from stepladder.training.augmentation import distortion
 from stepladder.training.custom_model import Build, build_seeded
 from stepladder.training.history import ProbeReading
-from stepladder.training.layer_state import batch_norm_momentum, seed_states
+from stepladder.training.layer_state import (
+    batch_norm_momentum,
+    replace_attribute,
+    seed_states,
+)
 from stepladder.training.losses import (
     classes_of,
     cross_entropy,
@@ -100,11 +103,11 @@ class Sums(NamedTuple):
         return Sums(self.loss + other.loss, self.correct + other.correct)
 
 
-class Network:
-    """The network of one structure, called with whatever values its variables shall have.
+class Program:
+    """The network of one structure, and what trains it, as pure functions of their arguments.
 
     Attributes:
-        structure: see `stepladder.training.groups`.
+        structure: see `stepladder.training.groups.program_key`.
         input_shape: of one example.
         classes: units of the last layer.
         model: the Keras model whose variables give order and shapes.
@@ -122,7 +125,7 @@ class Network:
         """Builds the network once; its own weights are never used.
 
         Args:
-            structure: see `stepladder.training.groups`.
+            structure: what to build.
             input_shape: of one example.
             classes: units of the last layer.
             build: what builds the network.
@@ -142,8 +145,12 @@ class Network:
         fixed = self.model.non_trainable_variables
         seeds = {id(state) for state in seed_states(self.model)}
         self._is_seed = [id(variable) in seeds for variable in fixed]
+        self._distort = distortion(structure, input_shape)
+        layers = self.model.layers if structure.model is None else []  # a user's own penalties stay
+        penalties = [getattr(layer, "kernel_regularizer", None) for layer in layers]
+        self._regularizers = [penalty for penalty in penalties if penalty is not None]
 
-    def at_start(self, seed: int, replicate: int) -> Any:  # noqa: ANN401 - Keras has no types
+    def model_at_start(self, seed: int, replicate: int) -> Any:  # noqa: ANN401 - Keras has no types
         """The model as a replicate starts from it, kernels left out: a user's is built anew."""
         return self.model if self.structure.model is None else self._build(seed, replicate)
 
@@ -162,7 +169,7 @@ class Network:
         repeated = [np.repeat(value[None], lanes, axis=0) for value in values]
         return [jnp.asarray(slot) for slot in self._layout.slots(repeated)]
 
-    def turned(self, weights: Weights) -> Weights:
+    def _transpose(self, weights: Weights) -> Weights:
         """The weights as an epoch's loop has them, or those as Keras has them: see `Layout`."""
         return weights._replace(
             trainable=self._layout.trainable(weights.trainable),
@@ -171,38 +178,12 @@ class Network:
         )
 
     def _shaped(self, x: jax.Array) -> jax.Array:
-        """Flat inputs (examples, values) in the shape that the network takes."""
         return x.reshape(len(x), *self.input_shape)
 
-    @contextmanager
-    def _with(self, numbers: Numbers) -> Iterator[None]:
-        """The model and optimizer with their numbers replaced by traced ones.
-
-        Keras reads them from attributes while it is traced; here they become arguments.
-        """
-        regularized = [
-            layer.kernel_regularizer
-            for layer in self.model.layers
-            if getattr(layer, "kernel_regularizer", None) is not None
-            and self.structure.model is None  # a user's own penalties stay what they are
-        ]
-        before = [regularizer.l2 for regularizer in regularized]
-        decay = self.optimizer.weight_decay
-        try:
-            for regularizer in regularized:
-                regularizer.l2 = numbers.l2
-            if decay is not None:
-                self.optimizer.weight_decay = numbers.weight_decay
-            yield
-        finally:
-            for regularizer, l2 in zip(regularized, before, strict=True):
-                regularizer.l2 = l2
-            self.optimizer.weight_decay = decay
-
-    def _trained(
+    def _train_call(
         self, trainable: list[jax.Array], weights: Weights, x: jax.Array
     ) -> tuple[jax.Array, list[Any], list[jax.Array]]:
-        """Logits, state and penalties of a call as in training, weights as `turned` has them."""
+        """Logits, state and penalties of a call as in training, of transposed weights."""
         called = self.model.stateless_call(
             self._layout.trainable(trainable),
             self._join_state(weights.statistics, weights.seeds),
@@ -219,81 +200,6 @@ class Network:
             weights.trainable, state, self._shaped(x), training=False
         )
         return cast("jax.Array", logits)
-
-
-_LANES: Any = Weights(*cast("Any", (0, 0, 0, None, 0)))  # axes, where arrays will be
-
-
-def each_lane(function: Callable[[Weights], Any], weights: Weights) -> Any:  # noqa: ANN401
-    """A function of one lane's weights for every lane; a single one is not mapped."""
-    if weights.trainable[0].shape[0] == 1:
-        return _add_axis(function(_drop_axis(weights)))
-    return jax.vmap(function, in_axes=(_LANES,))(weights)
-
-
-def over_lanes(step: Callable[..., tuple[Weights, Sums]], lanes: int) -> Callable[..., Any]:
-    """A step of one lane as a step of all; a single lane is not mapped at all, which is faster.
-
-    Args:
-        step: of weights, numbers, a rate, a share for the average, and what all lanes have in
-            common: inputs, labels and directions.
-        lanes: how many there are.
-    """
-    if lanes > 1:
-        axes = (_LANES, 0, 0, 0, None, None, None)
-        return jax.vmap(step, in_axes=axes, out_axes=(_LANES, 0))
-
-    def alone(
-        weights: Weights,
-        numbers: Numbers,
-        rate: jax.Array,
-        share: jax.Array | None,
-        *common: jax.Array | None,
-    ) -> tuple[Weights, Sums]:
-        own = jax.tree.map(lambda leaf: leaf[0], (numbers, rate, share))
-        after, sums = step(_drop_axis(weights), *own, *common)
-        return _add_axis(after._replace(seeds=[]))._replace(seeds=after.seeds), _add_axis(sums)
-
-    return alone
-
-
-def _drop_axis(weights: Weights) -> Weights:
-    bare: Weights = jax.tree.map(lambda leaf: leaf[0], weights._replace(seeds=[]))
-    return bare._replace(seeds=weights.seeds)
-
-
-def _add_axis(tree: Any) -> Any:  # noqa: ANN401 - any tree of arrays
-    return jax.tree.map(lambda leaf: leaf[None], tree)
-
-
-_Answers = tuple[jax.Array, jax.Array]
-
-
-def _first(tree: Any, count: int) -> Any:  # noqa: ANN401 - any tree of arrays
-    """The first rows of every array."""
-    return jax.tree.map(lambda leaf: leaf[:count], tree)
-
-
-class Program(Network):
-    """The epoch and the evaluation of one structure, as pure functions of their arguments."""
-
-    def __init__(
-        self,
-        structure: Recipe,
-        input_shape: tuple[int, ...],
-        classes: int,
-        build: Build = TRANSPOSED_BUILD,
-    ) -> None:
-        """Builds the network once; its own weights are never used.
-
-        Args:
-            structure: see `stepladder.training.groups`.
-            input_shape: of one example.
-            classes: units of the last layer.
-            build: what builds the network.
-        """
-        super().__init__(structure, input_shape, classes, build)
-        self._distort = distortion(structure, input_shape)
 
     def _unsmoothness(
         self,
@@ -313,8 +219,8 @@ class Program(Network):
         assert numbers.vat is not None
         assert numbers.vat_xi is not None
         return local_unsmoothness(
-            lambda moved: self._trained(trainable, weights, moved)[0],
-            lambda moved: self._trained(frozen, weights, moved)[0],
+            lambda moved: self._train_call(trainable, weights, moved)[0],
+            lambda moved: self._train_call(frozen, weights, moved)[0],
             x, logits, direction, numbers.vat, numbers.vat_xi,
         )  # fmt: skip
 
@@ -328,17 +234,22 @@ class Program(Network):
         y: jax.Array,
         direction: jax.Array | None,
     ) -> tuple[Weights, Sums]:
-        """One optimizer step of one lane, its weights as `turned` has them."""
+        """One optimizer step of one lane, of transposed weights."""
 
         def objective(trainable: list[jax.Array]) -> tuple[jax.Array, Any]:
-            logits, state, losses = self._trained(trainable, weights, x)
+            logits, state, losses = self._train_call(trainable, weights, x)
             smoothing = numbers.label_smoothing if self.structure.label_smoothing else None
             loss = cross_entropy(logits, y, smoothing).mean() + sum(losses)
             if direction is not None:
                 loss += self._unsmoothness(trainable, weights, numbers, x, logits, direction)
             return loss, (logits, state)
 
-        with self._with(numbers):
+        decaying = [] if self.optimizer.weight_decay is None else [self.optimizer]
+        # Keras reads these numbers from attributes while it is traced; here they are arguments.
+        with (
+            replace_attribute(self._regularizers, "l2", numbers.l2),
+            replace_attribute(decaying, "weight_decay", numbers.weight_decay),
+        ):
             gradients, (logits, state) = jax.grad(objective, has_aux=True)(weights.trainable)
             slots = list(weights.optimizer)
             slots[self._rate_at] = rate
@@ -389,18 +300,18 @@ class Program(Network):
         ) -> tuple[tuple[Weights, Sums], None]:
             weights, sums = carry
             index, rate, more = at
-            shared = self._prepared(*data.batch(index), more)
+            shared = self._prepare(*data.batch(index), more)
             weights, added = lanes(weights, numbers, rate, more.average, *shared)
             return (weights, sums.plus(added)), None
 
-        carry = (self.turned(weights), sums or Sums.none(rates.shape[1]))
+        carry = (self._transpose(weights), sums or Sums.none(rates.shape[1]))
         carry, _ = lax.scan(step, carry, (order, *_first((rates, more), len(order))))
         if len(tail):
             carry, _ = step(carry, (tail, *jax.tree.map(lambda leaf: leaf[-1], (rates, more))))
         weights, sums = carry
-        return self.turned(weights), sums
+        return self._transpose(weights), sums
 
-    def _prepared(
+    def _prepare(
         self, x: jax.Array, y: jax.Array, more: StepInputs
     ) -> tuple[jax.Array, jax.Array, jax.Array | None]:
         """A batch as all lanes are trained on it, and directions in which it may be moved."""
@@ -426,7 +337,7 @@ class Program(Network):
             kept: list[Any], at: tuple[jax.Array, jax.Array, StepInputs]
         ) -> tuple[list[Any], None]:
             index, share, more = at
-            x, _, _ = self._prepared(*data.batch(index), more)
+            x, _, _ = self._prepare(*data.batch(index), more)
 
             def lane(weights: Weights) -> list[Any]:
                 state = self._join_state(weights.statistics, weights.seeds)
@@ -464,7 +375,7 @@ class Program(Network):
             loss = jnp.where(meant, cross_entropy(logits, y, None), 0.0).sum()
             return logits.argmax(axis=1).astype(jnp.int32), loss
 
-        return cast("_Answers", each_lane(lane, weights))
+        return cast("tuple[jax.Array, jax.Array]", each_lane(lane, weights))
 
     def probabilities(self, weights: Weights, data: Data, index: jax.Array) -> jax.Array:
         """What trained lanes answer, without dropout: float32 (lanes, rows, classes).
@@ -475,11 +386,9 @@ class Program(Network):
             index: int32 (rows,), rows of `data`.
         """
         x, _ = data.batch(index)
-        return cast("jax.Array", each_lane(lambda lane: self._softmax(lane, x), weights))
-
-    def _softmax(self, weights: Weights, x: jax.Array) -> jax.Array:
-        """Probabilities, (examples, classes), that one lane gives scaled inputs."""
-        return jax.nn.softmax(self._logits(weights, x))
+        return cast(
+            "jax.Array", each_lane(lambda lane: jax.nn.softmax(self._logits(lane, x)), weights)
+        )
 
     def probe(self, weights: Weights, data: Data, index: jax.Array) -> ProbeReading:
         """A look into every lane; nothing of it is trained on.
@@ -496,3 +405,53 @@ class Program(Network):
             return self.prober.read(weights.trainable, state, self._shaped(x), y)
 
         return cast("ProbeReading", each_lane(lane, weights))
+
+
+_LANES: Any = Weights(*cast("Any", (0, 0, 0, None, 0)))  # axes, where arrays will be
+
+
+def each_lane(function: Callable[[Weights], Any], weights: Weights) -> Any:  # noqa: ANN401
+    """A function of one lane's weights for every lane; a single one is not mapped."""
+    if weights.trainable[0].shape[0] == 1:
+        return _add_axis(function(_drop_axis(weights)))
+    return jax.vmap(function, in_axes=(_LANES,))(weights)
+
+
+def over_lanes(step: Callable[..., tuple[Weights, Sums]], lanes: int) -> Callable[..., Any]:
+    """A step of one lane as a step of all; a single lane is not mapped at all, which is faster.
+
+    Args:
+        step: of weights, numbers, a rate, a share for the average, and what all lanes have in
+            common: inputs, labels and directions.
+        lanes: how many there are.
+    """
+    if lanes > 1:
+        axes = (_LANES, 0, 0, 0, None, None, None)
+        return jax.vmap(step, in_axes=axes, out_axes=(_LANES, 0))
+
+    def alone(
+        weights: Weights,
+        numbers: Numbers,
+        rate: jax.Array,
+        share: jax.Array | None,
+        *common: jax.Array | None,
+    ) -> tuple[Weights, Sums]:
+        own = jax.tree.map(lambda leaf: leaf[0], (numbers, rate, share))
+        after, sums = step(_drop_axis(weights), *own, *common)
+        return _add_axis(after._replace(seeds=[]))._replace(seeds=after.seeds), _add_axis(sums)
+
+    return alone
+
+
+def _drop_axis(weights: Weights) -> Weights:
+    bare: Weights = jax.tree.map(lambda leaf: leaf[0], weights._replace(seeds=[]))
+    return bare._replace(seeds=weights.seeds)
+
+
+def _add_axis(tree: Any) -> Any:  # noqa: ANN401 - any tree of arrays
+    return jax.tree.map(lambda leaf: leaf[None], tree)
+
+
+def _first(tree: Any, count: int) -> Any:  # noqa: ANN401 - any tree of arrays
+    """The first rows of every array."""
+    return jax.tree.map(lambda leaf: leaf[:count], tree)
