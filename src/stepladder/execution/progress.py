@@ -58,26 +58,35 @@ class Progress(Protocol):
         >>> progress: Progress = Count()
     """
 
+    # The bodies end with `return`, so that a class that derives from this need not define all.
+
     def start(self, planned: RunAnnouncement) -> None:
         """The plan of a part is made; nothing of it has been trained yet."""
+        return
 
     def trial_started(self, trial: Trial) -> None:
         """A worker has begun a trial; its program may still be compiling."""
+        return
 
     def epoch_done(self, trial: Trial, epoch: int) -> None:
         """A trial has finished its epoch `epoch`, counted from 1."""
+        return
 
     def trial_done(self, result: TrialResult) -> None:
         """A trial is finished and stored."""
+        return
 
     def trial_found(self, trial: Trial) -> None:
         """Another run has trained and stored a trial that was to be trained here."""
+        return
 
     def note(self, text: str) -> None:
         """Something that the user should know, in a sentence."""
+        return
 
     def finish(self) -> None:
         """The part has ended; whatever was opened is closed."""
+        return
 
 
 class QuietProgress(Progress):
