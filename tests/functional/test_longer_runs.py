@@ -71,6 +71,6 @@ def test_a_damaged_ending_is_told_and_the_trials_are_trained_from_the_start(step
         file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     done = stepladder(*study(3, *words), **environment)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("is not used, for it is damaged") == 2
+    assert done.stderr.count("is not used: it is damaged") == 2
     stepladder(*study(3, *words, "--out", "whole"), **environment)
     assert figures(stepladder.results(RUN)) == figures(stepladder.results("whole"))

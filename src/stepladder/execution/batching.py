@@ -78,22 +78,8 @@ def make_groups(
         StoreError: if the store cannot be read.
     """
     waiting = groups(planned, missing, stack_sizes(planned, dataset, settings))
-    return resume_from_cache(waiting, settings, store)
-
-
-def resume_from_cache(waiting: Sequence[Group], settings: Settings, store: Store) -> list[Group]:
-    """Groups with the epoch from which each can resume; see `make_groups`.
-
-    Args:
-        waiting: groups to train.
-        settings: where final states are cached.
-        store: where finished trials are.
-
-    Raises:
-        StoreError: if the store cannot be read.
-    """
     if settings.endings is None:
-        return list(waiting)
+        return waiting
     cache = FinalStateCache(**settings.endings)
     choices = [(group, cache.epochs(group)) for group in waiting]
     stored = store.has(

@@ -61,13 +61,27 @@ def _number(file: Path) -> int:
     return int(text) if text.isdigit() else 0
 
 
-def _read_or_remove(file: Path, kind: str, note: Note) -> Checkpoint | None:
-    """A file's checkpoint; one that cannot be read is reported and removed."""
-    state, problem = read(file)
-    if state is None:
-        note(f"the {kind} {file.name} is not used, for it {problem}")
-        remove_file(file)
-    return state
+class _Reader:
+    """Reads files of states, and reports those that cannot be used."""
+
+    def __init__(self, versions: Mapping[str, str], note: Note) -> None:
+        self.versions, self._note = dict(versions), note
+
+    def read(self, file: Path) -> Checkpoint | None:
+        """A file's state, if it was made by these versions; a damaged file is removed."""
+        state, problem = read(file)
+        if state is None:
+            self._note(f"the {file.suffix[1:]} {file.name} is not used: it {problem}")
+            remove_file(file)
+            return None
+        return state if state.more.get("versions") == self.versions else None
+
+    def check(self, file: Path, state: Checkpoint, fits: Fits) -> bool:
+        """Whether the arrays of a file's state have the right types and shapes."""
+        if not fits(state):
+            self._note(f"the {file.suffix[1:]} {file.name} is not used: its arrays do not fit")
+            return False
+        return True
 
 
 SHARE = 0.01
@@ -108,7 +122,7 @@ class FinalStateCache:
         share: float = SHARE,
     ) -> None:
         self._folder, self._most = folder, most
-        self._versions, self._note, self._share = dict(versions), note, share
+        self._reader, self._share = _Reader(versions, note), share
         self._uncounted = most  # bytes that may have been written since all were counted
 
     def epochs(self, group: Group) -> list[int]:
@@ -116,7 +130,7 @@ class FinalStateCache:
         numbers = set()
         for file in self._files.get(_common_name(group, any_epochs=True), ()):
             epochs, header = _number(file), read_header(file)
-            if header is None or header.more.get("versions") != self._versions:
+            if header is None or header.more.get("versions") != self._reader.versions:
                 continue
             wanted = {with_epochs(trial, epochs).id for trial in group.trials}
             if epochs < group.key.epochs and wanted <= set(header.trials):
@@ -134,16 +148,13 @@ class FinalStateCache:
         for file in self._files.get(_common_name(group, any_epochs=True), ()):
             if _number(file) != group.start_epoch:
                 continue
-            state = _read_or_remove(file, "ending", self._note)
-            if state is None or state.more.get("versions") != self._versions:
-                continue
-            if ids.keys() <= {*state.trials}:
+            state = self._reader.read(file)
+            if state and ids.keys() <= {*state.trials}:
                 trials = tuple(ids.get(trial, trial) for trial in state.trials)
                 arrays = with_room(state.arrays, group.key.epochs)
                 state = replace(state, trials=trials, arrays=arrays)
-                if fits(state):
+                if self._reader.check(file, state, fits):
                     return state
-                self._note(f"the ending {file.name} is not used, for its arrays do not fit")
         return None
 
     def save(self, group: Group, state: Callable[[], Checkpoint], seconds: float) -> None:
@@ -166,7 +177,7 @@ class FinalStateCache:
         common = _common_name(group, any_epochs=True)
         name = f"{common}-{_trials_name(group)}-{group.key.epochs:06d}.ending"
         with suppress(OutputError):  # a full disk costs a longer training, not a study
-            write(self._folder / name, final, self._versions)
+            write(self._folder / name, final, self._reader.versions)
             self._uncounted += max(size, _LEAST_BYTES)
             if self._uncounted > self._most / _PARTS:
                 self._remove_oldest()
@@ -230,8 +241,7 @@ class Checkpoints:
         endings: FinalStateCache | None = None,
     ) -> None:
         self._folder, self._group, self._every = folder, group, every
-        self._versions, self._note, self._clock = dict(versions), note, clock
-        self._cache = endings
+        self._reader, self._clock, self._cache = _Reader(versions, note), clock, endings
         self._written = self._offered = clock()
         self._longest = 0.0
 
@@ -252,13 +262,9 @@ class Checkpoints:
             return None
         wanted = {trial.id for trial in self._group.trials}
         for file in reversed(_files(self._folder, _common_name(self._group))):
-            state = _read_or_remove(file, "checkpoint", self._note)
-            if state is None or state.more.get("versions") != self._versions:
-                continue
-            if wanted <= set(state.trials):
-                if fits(state):
-                    return state
-                self._note(f"the checkpoint {file.name} is not used, for its arrays do not fit")
+            state = self._reader.read(file)
+            if state and wanted <= set(state.trials) and self._reader.check(file, state, fits):
+                return state
         return None
 
     def offer(self, done: int, state: Callable[[], Checkpoint]) -> None:
@@ -278,7 +284,7 @@ class Checkpoints:
             return
         self._written = now
         name = f"{_own_name(self._group)}-{done:012d}.checkpoint"
-        write(self._folder / name, state(), self._versions)
+        write(self._folder / name, state(), self._reader.versions)
         for file in _files(self._folder, _own_name(self._group))[:-_COPIES]:
             remove_file(file)
 
@@ -301,8 +307,7 @@ class Checkpoints:
         """
         if self._folder is None or not (file := self._folder / _end_name(trial, stages)).exists():
             return None
-        state = _read_or_remove(file, "end", self._note)
-        return state if state and state.more.get("versions") == self._versions else None
+        return self._reader.read(file)
 
     def save_end(self, trial: Trial, stages: Sequence[Stage], state: Checkpoint) -> None:
         """Stores where a trial has ended.
@@ -311,7 +316,7 @@ class Checkpoints:
             OutputError: if it cannot be written.
         """
         if self._folder is not None:
-            write(self._folder / _end_name(trial, stages), state, self._versions)
+            write(self._folder / _end_name(trial, stages), state, self._reader.versions)
 
 
 CheckpointFactory = Callable[[Group], Checkpoints | None]

@@ -1,4 +1,8 @@
-"""Arrays with a JSON header, in frames and in files."""
+"""Arrays with a JSON header: in files, and in frames on the pipe of an exported model.
+
+The format is our own, not safetensors: a digest finds damaged files, and run folders of earlier
+versions hold weights in it, so that its reader has to stay.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +35,7 @@ def send(
     Args:
         stream: a binary stream.
         header: JSON values; the key "arrays" is taken.
-        arrays: of any shape and of numbers or booleans, by name.
+        arrays: of numbers or booleans, by name.
 
     Raises:
         BrokenPipeError: if the other side is gone.
@@ -49,7 +53,7 @@ def send(
 
 
 def receive(stream: BinaryIO) -> Frame | None:
-    """Reads one frame, or None where the stream has ended, in the middle of a frame included.
+    """Reads one frame, or None where the stream has ended, within a frame included.
 
     Returns:
         The header without "arrays", and the arrays by name; each owns its memory.
@@ -75,29 +79,22 @@ def _receive_header(stream: BinaryIO) -> dict[str, Any] | None:
 
 
 def _exactly(stream: BinaryIO, size: int) -> bytearray | None:
-    body = bytearray(size)
-    view, filled = memoryview(body), 0
-    while filled < size:
-        part = stream.read(min(size - filled, 1 << 24))
-        if not part:
-            return None
-        view[filled : filled + len(part)] = part
-        filled += len(part)
-    return body
+    body = stream.read(size)
+    return bytearray(body) if len(body) == size else None
 
 
 MAGIC = b"stepladder checkpoint 1\n"
 _DIGEST_BYTES = 32
-_BROKEN = (ValueError, KeyError, TypeError, MemoryError)
+_BROKEN = (ValueError, KeyError, TypeError, MemoryError, OverflowError)
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a group stood.
+    """The state of a training.
 
     Attributes:
         trials: id of the trial of each lane.
-        done: how far it was, in whatever steps its engine counts, growing.
+        done: steps trained, in whatever unit its engine counts.
         more: other values, as JSON has them.
         arrays: numbers by name.
     """
@@ -117,7 +114,16 @@ class Checkpoint:
 
 
 def write(file: Path, state: Checkpoint, versions: Mapping[str, str]) -> None:
-    """Writes where a group stood.
+    """Writes a state.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = Path(folder) / "state"
+        ...     write(file, Checkpoint(("id",), 3, {}, {"a": np.zeros(2)}), {"jax": "1"})
+        ...     state, problem = read(file)
+        >>> state.done, state.arrays["a"], problem
+        (3, array([0., 0.]), '')
 
     Raises:
         OutputError: if it cannot be written.
@@ -133,7 +139,7 @@ def write(file: Path, state: Checkpoint, versions: Mapping[str, str]) -> None:
 
 
 def read(file: Path) -> tuple[Checkpoint | None, str]:
-    """A file's checkpoint, or None and what is wrong with it."""
+    """The state in a file, or None and what is wrong with the file."""
     try:
         content = file.read_bytes()
     except OSError as error:
@@ -156,7 +162,7 @@ def read(file: Path) -> tuple[Checkpoint | None, str]:
 
 
 def read_header(file: Path) -> Checkpoint | None:
-    """What a file says of itself, without arrays and unchecked, or None where it says nothing."""
+    """The state in a file without its arrays, unchecked, or None where there is none."""
     try:
         with file.open("rb") as stream:
             if stream.read(len(MAGIC)) != MAGIC:

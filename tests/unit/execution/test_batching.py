@@ -9,12 +9,7 @@ from fake_store import FakeStore
 
 from stepladder import Recipe, Study
 from stepladder.data.synthetic import synthetic
-from stepladder.execution.batching import (
-    MAX_STACK,
-    make_groups,
-    resume_from_cache,
-    stack_sizes,
-)
+from stepladder.execution.batching import MAX_STACK, make_groups, stack_sizes
 from stepladder.execution.machine import Settings
 from stepladder.runs.plan import cached_epochs, plan
 from stepladder.training.checkpoints import FinalStateCache
@@ -154,11 +149,7 @@ def test_a_group_knows_after_which_epochs_it_goes_on(
 ):
     store = trained(FakeStore(), study())
     made = plan(study(epochs=8), dataset_of_going_on, store, "population")
-    waiting = groups(made.trials, made.missing)
-    assert [
-        group.start_epoch for group in resume_from_cache(waiting, settings_of_going_on, store)
-    ] == [5] * 4
-    stacked = [replace(group, replicates=2) for group in waiting]
-    assert [
-        group.start_epoch for group in resume_from_cache(stacked, settings_of_going_on, store)
-    ] == [0] * 4
+    waiting = make_groups(
+        made.trials, made.missing, dataset_of_going_on, settings_of_going_on, store
+    )
+    assert [group.start_epoch for group in waiting] == [5] * 4

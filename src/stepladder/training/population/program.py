@@ -293,7 +293,8 @@ class Program:
         Returns:
             The weights after the pass, and sums over its examples as they were trained on.
         """
-        lanes = over_lanes(self._step, rates.shape[1])
+        axes = (_LANES, 0, 0, 0, None, None, None)
+        lanes = over_lanes(self._step, rates.shape[1], axes, (_LANES, 0))
 
         def step(
             carry: tuple[Weights, Sums], at: tuple[jax.Array, jax.Array, StepInputs]
@@ -305,7 +306,7 @@ class Program:
             return (weights, sums.plus(added)), None
 
         carry = (self._transpose(weights), sums or Sums.none(rates.shape[1]))
-        carry, _ = lax.scan(step, carry, (order, *_first((rates, more), len(order))))
+        carry, _ = lax.scan(step, carry, (order, rates[: len(order)], more.part(None, len(order))))
         if len(tail):
             carry, _ = step(carry, (tail, *jax.tree.map(lambda leaf: leaf[-1], (rates, more))))
         weights, sums = carry
@@ -347,8 +348,9 @@ class Program:
                     )
                 return self.split_state(state)[0]
 
-            return each_lane(lane, weights._replace(statistics=kept)), None
+            return over_lanes(lane, lanes)(weights._replace(statistics=kept)), None
 
+        lanes = _count(weights)
         seen = jnp.arange(len(order), dtype=jnp.float32)
         kept, _ = lax.scan(step, weights.statistics, (order, seen / (seen + 1), more))
         return weights._replace(statistics=kept)
@@ -375,7 +377,7 @@ class Program:
             loss = jnp.where(meant, cross_entropy(logits, y, None), 0.0).sum()
             return logits.argmax(axis=1).astype(jnp.int32), loss
 
-        return cast("tuple[jax.Array, jax.Array]", each_lane(lane, weights))
+        return cast("tuple[jax.Array, jax.Array]", over_lanes(lane, _count(weights))(weights))
 
     def probabilities(self, weights: Weights, data: Data, index: jax.Array) -> jax.Array:
         """What trained lanes answer, without dropout: float32 (lanes, rows, classes).
@@ -386,9 +388,11 @@ class Program:
             index: int32 (rows,), rows of `data`.
         """
         x, _ = data.batch(index)
-        return cast(
-            "jax.Array", each_lane(lambda lane: jax.nn.softmax(self._logits(lane, x)), weights)
-        )
+
+        def lane(weights: Weights) -> jax.Array:
+            return jax.nn.softmax(self._logits(weights, x))
+
+        return cast("jax.Array", over_lanes(lane, _count(weights))(weights))
 
     def probe(self, weights: Weights, data: Data, index: jax.Array) -> ProbeReading:
         """A look into every lane; nothing of it is trained on.
@@ -404,54 +408,50 @@ class Program:
             state = self._join_state(weights.statistics, weights.seeds)
             return self.prober.read(weights.trainable, state, self._shaped(x), y)
 
-        return cast("ProbeReading", each_lane(lane, weights))
+        return cast("ProbeReading", over_lanes(lane, _count(weights))(weights))
+
+
+def _count(weights: Weights) -> int:
+    return int(weights.trainable[0].shape[0])
 
 
 _LANES: Any = Weights(*cast("Any", (0, 0, 0, None, 0)))  # axes, where arrays will be
 
 
-def each_lane(function: Callable[[Weights], Any], weights: Weights) -> Any:  # noqa: ANN401
-    """A function of one lane's weights for every lane; a single one is not mapped."""
-    if weights.trainable[0].shape[0] == 1:
-        return _add_axis(function(_drop_axis(weights)))
-    return jax.vmap(function, in_axes=(_LANES,))(weights)
+def over_lanes(
+    function: Callable[..., Any],
+    lanes: int,
+    in_axes: tuple[Any, ...] = (_LANES,),
+    out_axes: object = 0,
+) -> Callable[..., Any]:
+    """A function of one lane as a function of all.
 
-
-def over_lanes(step: Callable[..., tuple[Weights, Sums]], lanes: int) -> Callable[..., Any]:
-    """A step of one lane as a step of all; a single lane is not mapped at all, which is faster.
+    A single lane is not mapped at all, which is faster.
 
     Args:
-        step: of weights, numbers, a rate, a share for the average, and what all lanes have in
-            common: inputs, labels and directions.
+        function: of arrays without an axis of lanes.
         lanes: how many there are.
+        in_axes: of its arguments, `_LANES` for `Weights`, 0, or None for what lanes share.
+        out_axes: of what it returns, likewise.
     """
     if lanes > 1:
-        axes = (_LANES, 0, 0, 0, None, None, None)
-        return jax.vmap(step, in_axes=axes, out_axes=(_LANES, 0))
+        return jax.vmap(function, in_axes=in_axes, out_axes=out_axes)
 
-    def alone(
-        weights: Weights,
-        numbers: Numbers,
-        rate: jax.Array,
-        share: jax.Array | None,
-        *common: jax.Array | None,
-    ) -> tuple[Weights, Sums]:
-        own = jax.tree.map(lambda leaf: leaf[0], (numbers, rate, share))
-        after, sums = step(_drop_axis(weights), *own, *common)
-        return _add_axis(after._replace(seeds=[]))._replace(seeds=after.seeds), _add_axis(sums)
+    def alone(*arguments: Any) -> Any:  # noqa: ANN401 - any trees of arrays
+        pairs = zip(arguments, in_axes, strict=True)
+        own = [each if axis is None else _map(lambda leaf: leaf[0], each) for each, axis in pairs]
+        return _map(lambda leaf: leaf[None], function(*own))
 
     return alone
 
 
-def _drop_axis(weights: Weights) -> Weights:
-    bare: Weights = jax.tree.map(lambda leaf: leaf[0], weights._replace(seeds=[]))
-    return bare._replace(seeds=weights.seeds)
+def _map(change: Callable[[Any], Any], tree: Any) -> Any:  # noqa: ANN401 - any tree of arrays
+    """A tree with every array changed but seeds, which all lanes share."""
 
+    def change_one(value: Any) -> Any:  # noqa: ANN401
+        if not isinstance(value, Weights):
+            return change(value)
+        changed: Weights = jax.tree.map(change, value._replace(seeds=[]))
+        return changed._replace(seeds=value.seeds)
 
-def _add_axis(tree: Any) -> Any:  # noqa: ANN401 - any tree of arrays
-    return jax.tree.map(lambda leaf: leaf[None], tree)
-
-
-def _first(tree: Any, count: int) -> Any:  # noqa: ANN401 - any tree of arrays
-    """The first rows of every array."""
-    return jax.tree.map(lambda leaf: leaf[:count], tree)
+    return jax.tree.map(change_one, tree, is_leaf=lambda value: isinstance(value, Weights))
