@@ -67,13 +67,6 @@ def make_groups(
     A group resumes where a shorter training of it ended, if this machine has cached that end and
     the store holds all of those trials: the same study in another store starts from epoch 0.
 
-    Args:
-        planned: every trial of the study.
-        missing: those to train.
-        dataset: what they are trained on.
-        settings: device and memory, and where final states are cached.
-        store: where finished trials are.
-
     Raises:
         StoreError: if the store cannot be read.
     """

@@ -190,14 +190,7 @@ class WarmPool:
     def start(
         self, settings: Settings, checkpoints: Path, most: int, keeps_final: bool = False
     ) -> None:
-        """Starts one for each core.
-
-        Args:
-            settings: of the run.
-            checkpoints: folder of their checkpoints.
-            most: how many can be of use.
-            keeps_final: whether their results include the final state of their trials.
-        """
+        """Starts one for each core."""
         for cpu in settings.cpus[:most]:
             self._workers.append(
                 Worker(None, settings, cpu, self.events, checkpoints, keeps_final=keeps_final)

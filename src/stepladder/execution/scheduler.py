@@ -136,11 +136,6 @@ locked store together."""
 class Claims:
     """The claims of one run.
 
-    Args:
-        store: where trials are claimed.
-        driver: this process.
-        clock: seconds from any origin, never backwards.
-
     Attributes:
         elsewhere: what other drivers hold of the groups that were asked for, with their lanes.
     """
@@ -468,12 +463,7 @@ class _Execution:
         self._progress.trial_done(result)
 
     def _replace(self, worker: Worker, problem: str = "") -> None:
-        """Starts a process in place of one that has died or hangs; its trials are tried again.
-
-        Args:
-            worker: the process.
-            problem: what it does instead of dying.
-        """
+        """Starts a process in place of one that has died or hangs; its trials are tried again."""
         if worker not in self._workers:
             return  # it was replaced before it ended
         lost = worker.group

@@ -35,10 +35,6 @@ def distortion(recipe: Recipe, input_shape: tuple[int, ...]) -> Distort | None:
     by a Gaussian, drawn no finer than it can be seen: one number in every deviation of the
     Gaussian instead of one a pixel.
 
-    Args:
-        recipe: its augmentation.
-        input_shape: of one example, a grey image.
-
     Reference:
         Simard, Steinkraus, Platt 2003, "Best practices for convolutional neural networks applied
         to visual document analysis", ICDAR.
@@ -72,14 +68,7 @@ def _uniform(words: jax.Array, shape: tuple[int, int]) -> jax.Array:
 def _mapped(
     recipe: Recipe, drawn: jax.Array, height: int, width: int
 ) -> tuple[jax.Array, jax.Array]:
-    """Where an affine map of each image reads its pixels: rows and columns, (images, h, w).
-
-    Args:
-        recipe: how far it goes.
-        drawn: between -1 and 1, (images, `_AFFINE`).
-        height: of an image.
-        width: of an image.
-    """
+    """Rows and columns (images, h, w) at which an affine map, drawn between -1 and 1, reads."""
     turn, tall, wide, slant, axis, down, right = (drawn[:, n, None, None] for n in range(_AFFINE))
     turn = turn * math.radians(recipe.augment_rotation)
     tall, wide = (1 + recipe.augment_scale * each for each in (tall, wide))
@@ -109,13 +98,7 @@ def _smoothing(size: int, deviation: float) -> npt.NDArray[np.float32]:
 
 
 def _read(x: jax.Array, y_at: jax.Array, x_at: jax.Array) -> jax.Array:
-    """Images read between their pixels.
-
-    Args:
-        x: (images, height * width).
-        y_at: rows, (images, height, width).
-        x_at: columns.
-    """
+    """Images (images, h * w) read between their pixels, at rows and columns (images, h, w)."""
     _, height, width = y_at.shape
     y_at, x_at = jnp.clip(y_at, 0, height - 1), jnp.clip(x_at, 0, width - 1)
     top, left = (

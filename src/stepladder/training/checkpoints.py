@@ -33,6 +33,7 @@ from stepladder.trials.trial import Trial
 
 Note = Callable[[str], None]
 Fits = Callable[[Checkpoint], bool]
+"""Whether arrays have the types and shapes that a training has."""
 
 _FORMAT = 2
 """Of the arrays in a file: other formats are not found, for it is part of the file's name."""
@@ -138,12 +139,7 @@ class FinalStateCache:
         return sorted(numbers, reverse=True)
 
     def load(self, group: Group, fits: Fits) -> Checkpoint | None:
-        """The state of a group after `group.start_epoch` epochs, or None if there is no such one.
-
-        Args:
-            group: whose trials have more epochs.
-            fits: whether arrays have the types and shapes that the training has.
-        """
+        """The state of a group after `group.start_epoch` epochs, or None if there is none."""
         ids = {with_epochs(trial, group.start_epoch).id: trial.id for trial in group.trials}
         for file in self._files.get(_common_name(group, any_epochs=True), ()):
             if _number(file) != group.start_epoch:
@@ -246,11 +242,7 @@ class Checkpoints:
         self._longest = 0.0
 
     def latest(self, fits: Fits) -> Checkpoint | None:
-        """From where the group resumes: its newest checkpoint, else a cached state, or None.
-
-        Args:
-            fits: whether arrays have the types and shapes that the training has.
-        """
+        """From where the group resumes: its newest checkpoint, else a cached state, or None."""
         state = self._newest(fits)
         if state is None and self._cache is not None and self._group.start_epoch:
             state = self._cache.load(self._group, fits)
@@ -289,12 +281,7 @@ class Checkpoints:
             remove_file(file)
 
     def end(self, state: Callable[[], Checkpoint], seconds: float) -> None:
-        """Caches the final state, for a training of more epochs.
-
-        Args:
-            state: gives what is to be written; called only then.
-            seconds: that the training took.
-        """
+        """Caches the final state, for a training of more epochs."""
         if self._cache is not None and not self._group.stages:  # those had other lanes
             self._cache.save(self._group, state, seconds)
 
@@ -379,11 +366,6 @@ class Resumable:
 
     def offer(self, done: int, arrays: Callable[[], Mapping[str, Array]], seconds: float) -> None:
         """Makes a checkpoint if it is time to and the training is not over.
-
-        Args:
-            done: steps trained.
-            arrays: gives the engine's part of the state; called only then.
-            seconds: trained so far.
 
         Raises:
             OutputError: if it cannot be written.

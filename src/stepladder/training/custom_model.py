@@ -181,14 +181,6 @@ def build_seeded(
 ) -> Any:  # noqa: ANN401 - Keras has no types
     """A network built anew, whatever it draws from global generators seeded by the replicate.
 
-    Args:
-        build: what builds it.
-        recipe: what to build.
-        input_shape: of one example.
-        classes: how many there are.
-        seed: the study's seed.
-        replicate: the replicate's number.
-
     Raises:
         NetworkError: if a user's code fails.
     """
@@ -226,13 +218,6 @@ def inspect_models(
     code: Code, recipes: Iterable[Recipe], input_shape: tuple[int, ...], classes: int, engine: str
 ) -> tuple[list[list[str]], str | None]:
     """What the user's code reads of each recipe, and what is wrong with it.
-
-    Args:
-        code: what builds the networks.
-        recipes: those of a study's arms.
-        input_shape: of one example.
-        classes: how many there are.
-        engine: as trials record it.
 
     Returns:
         The fields read, sorted, for each recipe; and the first problem, or None.

@@ -52,21 +52,12 @@ def _numbered(arrays: Mapping[str, Array], part: str) -> tuple[Array, ...]:
 
 
 def weights_file(folder: Path, trial_id: str) -> Path:
-    """Where what a trial ended with is kept.
-
-    Args:
-        folder: `weights` in the run's folder.
-        trial_id: of the trial.
-    """
+    """Where what a trial ended with is kept."""
     return folder / f"{trial_id}{ENDING}"
 
 
 def save_final_state(folder: Path, result: TrialResult) -> None:
     """Keeps what a trial ended with, if it is there to keep: a diverged trial has nothing.
-
-    Args:
-        folder: where it goes; made if need be.
-        result: of the trial.
 
     Raises:
         RunError: if it cannot be written; nothing is left behind.
@@ -83,12 +74,7 @@ def save_final_state(folder: Path, result: TrialResult) -> None:
 
 
 def kept_final(folder: Path, trial_id: str) -> tuple[FinalState | None, str]:
-    """What a trial ended with, or None and why: "" where it was not kept, else what is wrong.
-
-    Args:
-        folder: `weights` in the run's folder.
-        trial_id: of the trial.
-    """
+    """What a trial ended with, or None and why: "" where it was not kept, else what is wrong."""
     file = weights_file(folder, trial_id)
     if not file.exists():
         return None, ""

@@ -41,12 +41,7 @@ def evaluated_at_once(recipe: Recipe) -> int:
 
 
 def is_lane_number(field: str, base: Recipe) -> bool:
-    """Whether lanes of one group may differ in a field; a strength of 0 is no strength.
-
-    Args:
-        field: of the recipe.
-        base: a recipe that says what builds the network.
-    """
+    """Whether lanes of one group may differ in a field; a strength of 0 is no strength."""
     if field in _OF_A_GROUP or (base.model is not None and field in _READ):
         return False
     return field in _ERASED or field in _PRESENT
@@ -61,9 +56,6 @@ def program_key(recipe: Recipe) -> Recipe:
     input scaling, epochs and the number of training images are numbers or data. How inputs are
     distorted and mixed stays too: lanes share their batches. Where a user's
     own code builds the network, every field that it may read stays as it is.
-
-    Args:
-        recipe: any recipe.
 
     Returns:
         A recipe that serves as key; it is not meant to be trained.
@@ -198,12 +190,7 @@ def max_lanes(recipe: Recipe) -> int:
 
 
 def split_for(trial: Trial, dataset: Dataset) -> Split:
-    """The rows that a trial trains and validates on.
-
-    Args:
-        trial: its replicate draws them.
-        dataset: all examples.
-    """
+    """The rows that a trial trains and validates on."""
     return split(
         dataset.y_train,
         dataset.classes,

@@ -60,13 +60,7 @@ class HistoryRecorder:
     """
 
     def __init__(self, trial: Trial, epochs: int, probe: ProbeNames | None = None) -> None:
-        """An empty history.
-
-        Args:
-            trial: what is trained.
-            epochs: how many there will be.
-            probe: names of what is probed; None where nothing is.
-        """
+        """An empty history."""
         self.trial, self._probe = trial, probe
         self.diverged: int | None = None
         self.done = 0
@@ -158,12 +152,7 @@ def history_arrays(histories: Sequence[HistoryRecorder]) -> dict[str, Array]:
 
 
 def with_room(arrays: Mapping[str, Array], epochs: int) -> dict[str, Array]:
-    """The arrays of a checkpoint, its histories with room for more epochs.
-
-    Args:
-        arrays: of a training that has ended, as `history_arrays` gave them or of other names.
-        epochs: of the longer training.
-    """
+    """The arrays of a checkpoint, its histories with room for more epochs."""
     longer = dict(arrays)
     for name, array in arrays.items():
         if name.startswith(_CURVE):
@@ -179,14 +168,7 @@ def restore_histories(
     rows: Sequence[int],
     epochs: int,
 ) -> None:
-    """Sets histories to those of a checkpoint.
-
-    Args:
-        histories: at their start.
-        arrays: as `history_arrays` gave them.
-        rows: for each of them, its row.
-        epochs: how many were done.
-    """
+    """Sets histories to those of a checkpoint after some epochs, `rows` of its arrays."""
     for row, history in zip(rows, histories, strict=True):
         history.done, history.diverged = epochs, int(arrays["diverged"][row]) or None
         history.columns = {name: arrays[f"{_CURVE}{name}"][row].copy() for name in history.columns}
@@ -237,10 +219,6 @@ def make_result(
 
 
 def versions(backend: str) -> dict[str, str]:
-    """Versions of what trains, by name.
-
-    Args:
-        backend: Keras' backend: jax, tensorflow or torch.
-    """
+    """Versions of what trains, by name."""
     names = ("keras", backend, "numpy")
     return {name: version_of(name) for name in names} | {"python": platform.python_version()}

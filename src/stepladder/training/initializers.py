@@ -37,13 +37,8 @@ def initial_weights(
     arms that differ in normalisation or dropout alone start from the same kernels. All other
     variables keep their built value: biases and scales, kernels that somebody has set to values
     of their own (trained ones, say), and those of initialisers that NumPy does not draw here,
-    which Keras drew under the replicate's seed (`train.custom`).
-
-    Args:
-        model: a built `keras.Model`.
-        seed: the study's seed.
-        replicate: the replicate's number.
-        initializer: Keras' name of the initialiser of every kernel; the layers' own when None.
+    which Keras drew under the replicate's seed (`custom_model.build_seeded`). An `initializer`
+    (Keras' name) takes the place of the layers' own for every kernel.
 
     Returns:
         float32 arrays in the order and shapes of `model.trainable_variables`.

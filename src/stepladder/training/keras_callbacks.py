@@ -115,13 +115,7 @@ class Average(keras.callbacks.Callback):  # type: ignore[misc]
     """
 
     def __init__(self, compiled: Any, recipe: Recipe, steps: int) -> None:  # noqa: ANN401
-        """The average before the first step.
-
-        Args:
-            compiled: a `keras.Model` at its start.
-            recipe: what is trained.
-            steps: of an epoch.
-        """
+        """The average before the first step."""
         super().__init__()
         self._shares = averaging_weights(recipe, steps)
         averaged = compiled.trainable_variables if self._shares is not None else []
@@ -135,11 +129,7 @@ class Average(keras.callbacks.Callback):  # type: ignore[misc]
         return [self] if self.variables else []
 
     def begin(self, first_step: int) -> None:
-        """Is told of each call of `fit` before it.
-
-        Args:
-            first_step: of the call's first epoch.
-        """
+        """Is told of each call of `fit` before it."""
         self._first_step = first_step
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -161,12 +151,7 @@ class Average(keras.callbacks.Callback):  # type: ignore[misc]
         self._first_step = 0
 
     def settle(self, trained: Any, batches: Batches) -> None:  # noqa: ANN401
-        """Gives a model the average for its weights, and the statistics that belong to it.
-
-        Args:
-            trained: the `keras.Model`.
-            batches: of its first epoch, from which they are taken, a last shorter one left out.
-        """
+        """Gives a model the average for its weights, and the statistics that belong to it."""
         if not self.variables:
             return
         for variable, average in zip(trained.trainable_variables, self.variables, strict=True):
@@ -201,16 +186,7 @@ class ResumableFit(keras.callbacks.Callback):  # type: ignore[misc]
         checkpoints: Checkpoints | None,
         extra: Sequence[Any] = (),
     ) -> None:
-        """Restores the model and the history from the latest checkpoint, if there is one.
-
-        Args:
-            compiled: a compiled `keras.Model` at its start.
-            history: of its trial.
-            epochs: of the training.
-            steps: of an epoch.
-            checkpoints: of its trial alone, or None to keep none.
-            extra: variables that training changes, apart from those of model and optimizer.
-        """
+        """Restores the model and the history from the latest checkpoint, if there is one."""
         super().__init__()
         self._history, self._epochs, self._steps = history, epochs, steps
         self._state = Resumable([history], epochs, steps, checkpoints)
@@ -243,12 +219,7 @@ class ResumableFit(keras.callbacks.Callback):  # type: ignore[misc]
         return begun + ([(first, self._epochs, 0)] if first < self._epochs else [])
 
     def begin(self, began: float, first_step: int) -> None:
-        """Prepares for a call of `fit`.
-
-        Args:
-            began: when the training would have begun, had it not been interrupted.
-            first_step: of the call's first epoch.
-        """
+        """Prepares for a call of `fit`."""
         self._began, self._first_step = began, first_step
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

@@ -46,14 +46,7 @@ class FitEngine:
         build: Build = STANDARD,
         keeps_final: bool = False,
     ) -> None:
-        """Trains nothing yet.
-
-        Args:
-            dataset: what every trial is trained and judged on.
-            checkpoints: makes the checkpoints of a trial.
-            build: what builds the networks.
-            keeps_final: whether results include the final state of their trials.
-        """
+        """Trains nothing yet."""
         self._prepared, self._checkpoints = Prepared(dataset), checkpoints
         self._build, self._keeps_final = build, keeps_final
 
@@ -139,15 +132,7 @@ def make_model(
     examples: int,
     build: Build = STANDARD,
 ) -> Any:  # noqa: ANN401 - Keras has no types
-    """A compiled `keras.Model` at a trial's start: its initial weights, streams and schedule.
-
-    Args:
-        trial: what is to be trained.
-        input_shape: of one example.
-        classes: how many there are.
-        examples: training examples, for the schedule.
-        build: what builds the network.
-    """
+    """A compiled `keras.Model` at a trial's start: its initial weights, streams and schedule."""
     recipe = trial.recipe
     model = build_seeded(build, recipe, input_shape, classes, trial.seed, trial.replicate)
     given = recipe.initializer if recipe.model is None else None  # else the layers' own hold

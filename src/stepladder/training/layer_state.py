@@ -20,12 +20,8 @@ def has_batch_norm(model: Any) -> bool:  # noqa: ANN401 - Keras has no types
 def batch_norm_momentum(model: Any, share: Any) -> Iterator[None]:  # noqa: ANN401 - Keras has no types
     """A model whose batch normalisation keeps a share of what it knew, and which drops nothing.
 
-    Called as in training on one batch after the other, with the shares 0, 1/2, 2/3 and so on, its
-    moving mean and variance become the plain means over the batches of theirs.
-
-    Args:
-        model: a built `keras.Model`.
-        share: a number, or a traced one.
+    Called as in training on one batch after the other, with the shares 0, 1/2, 2/3 and so on
+    (traced numbers too), its moving mean and variance become plain means over the batches.
 
     Reference:
         Izmailov et al. 2018, section 3.2.
@@ -45,11 +41,6 @@ def without_dropout(model: Any) -> Iterator[None]:  # noqa: ANN401 - Keras has n
 @contextmanager
 def replace_attribute(owners: Iterable[Any], name: str, value: Any) -> Iterator[None]:  # noqa: ANN401
     """Objects of which an attribute has another value for a while.
-
-    Args:
-        owners: layers, regularizers or optimizers, each with the attribute.
-        name: of the attribute.
-        value: a number, or a traced one.
 
     Example:
         >>> from types import SimpleNamespace
@@ -79,9 +70,6 @@ def seed_states(model: Any) -> list[Any]:  # noqa: ANN401 - Keras has no types
     """The state variables of a model's seed generators, in the order of its variables.
 
     Dropout, noise, augmentation and the user's own layers hold their randomness there alike.
-
-    Args:
-        model: a built `keras.Model`.
     """
     layers = [model, *model._flatten_layers(include_self=False)]
     held = {id(each.state) for layer in layers for each in layer._seed_generators}
@@ -90,11 +78,6 @@ def seed_states(model: Any) -> list[Any]:  # noqa: ANN401 - Keras has no types
 
 def start_seeds(seed: int, replicate: int, count: int) -> list[Any]:
     """The state in which a replicate starts each of a model's seed generators.
-
-    Args:
-        seed: the study's seed.
-        replicate: the replicate's number.
-        count: how many seed generators there are.
 
     Returns:
         uint32 (2,) each, as Keras keeps them.

@@ -44,11 +44,7 @@ class Probe:
     """
 
     def __init__(self, model: Any) -> None:  # noqa: ANN401 - Keras has no types
-        """Finds what there is to look at; units only where the layers' graph is known.
-
-        Args:
-            model: a built `keras.Model`. It is left as it is.
-        """
+        """Finds what there is to look at; units only where the layers' graph is known."""
         trainable = model.trainable_variables
         self._kernels = [at for at, each in enumerate(trainable) if len(each.shape) > 1]
         self.kernels = _names([trainable[at].path for at in self._kernels])
@@ -95,11 +91,6 @@ class Probe:
 
 def probed_rows(train: npt.NDArray[np.int32], seed: int, replicate: int) -> npt.NDArray[np.int32]:
     """The training images that a replicate's networks are looked at on, always the same.
-
-    Args:
-        train: rows of the training part.
-        seed: the study's seed.
-        replicate: the replicate's number.
 
     Returns:
         `PROBED` of them, or all: those of the first epoch's first steps.

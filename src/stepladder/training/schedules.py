@@ -52,10 +52,6 @@ def learning_rates(recipe: Recipe, steps: int) -> npt.NDArray[np.float32]:
     `warmup` is the share of all steps over which a schedule first rises, linearly from 0, to
     its peak.
 
-    Args:
-        recipe: its schedule and peak.
-        steps: optimizer steps an epoch.
-
     Returns:
         float32 (epochs, steps).
     """
@@ -133,15 +129,7 @@ NO_STEP_INPUTS = StepInputs()
 
 
 def step_inputs(recipe: Recipe, seed: int, replicate: int, epoch: int, steps: int) -> StepInputs:
-    """All but averages, which lanes do not share, for the steps of an epoch.
-
-    Args:
-        recipe: what is trained.
-        seed: the study's seed.
-        replicate: the replicate's number.
-        epoch: from 0; each has a stream of its own, so that any can be resumed.
-        steps: of the epoch.
-    """
+    """All but averages, which lanes do not share, for the steps of an epoch."""
     made = StepInputs()
     if any(getattr(recipe, field) for field in DISTORTIONS):
         words = generator(seed, replicate, "augment", epoch)
@@ -167,10 +155,6 @@ def averaging_weights(recipe: Recipe, steps: int) -> npt.NDArray[np.float32] | N
     after step t, from 1, is (1 - d) / (1 - d^t): the average is then the mean of the weights after
     steps 1…t with weights d^(t - step), and owes nothing to those before the first. Stochastic
     weight averaging takes the plain mean of the weights at the ends of the last epochs.
-
-    Args:
-        recipe: what is trained.
-        steps: of an epoch.
 
     Reference:
         Kingma, Ba 2015, section 3, for the correction; Izmailov et al. 2018, algorithm 1.

@@ -58,16 +58,7 @@ def make_engine(
     code: dict[str, str] | None = None,
     keeps_final: bool = False,
 ) -> Engine:
-    """An engine by its name.
-
-    Args:
-        name: "population", or "fit/" and the Keras backend.
-        dataset: what it trains on.
-        cache: folder of JAX' persistent compilation cache, or None for none.
-        checkpoints: makes the checkpoints of a group.
-        code: a user's own code that builds the networks, or None.
-        keeps_final: whether results include the final state of their trials.
-    """
+    """An engine by its name."""
     _import_keras()
     from stepladder.training.custom_model import Code, builder
 

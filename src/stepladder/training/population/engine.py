@@ -106,11 +106,7 @@ class PopulationEngine:
         return _attach_final_states(trainer, results) if self._keeps_final else results, ends
 
     def begin(self, group: Group) -> GroupTrainer:
-        """A group at its start, its program compiled.
-
-        Args:
-            group: its trials; replicates beyond them repeat the first, and lanes likewise.
-        """
+        """A group at its start, its program compiled."""
         key = group.key
         if key.structure not in self._programs:
             self._programs[key.structure] = Program(

@@ -82,11 +82,6 @@ def compile_segments(
 
     Where the last one is as long as the others and no shorter batch follows, one program serves
     for all, and is compiled once.
-
-    Args:
-        epoch: a function that was given to `jax.jit`.
-        segments: of an epoch.
-        arguments: what it takes for a segment, from 0.
     """
     compiled: dict[object, Callable[..., Any]] = {}
     by_place = {}
@@ -116,15 +111,7 @@ class Replicate:
         self, program: Program, lanes: Sequence[Trial], parts: Split, test: Indices,
         affine: tuple[jax.Array, jax.Array],
     ) -> None:  # fmt: skip
-        """Draws the initial weights.
-
-        Args:
-            program: of its structure.
-            lanes: the trial of each lane.
-            parts: its split.
-            test: rows of the test part.
-            affine: scale and shift of the inputs.
-        """
+        """Draws the initial weights."""
         self.lanes, self.affine = lanes, affine
         self.rows = {"train": parts.train, "validation": parts.validation, "test": test}
         key = self._key = group_key(lanes[0])
@@ -248,15 +235,7 @@ class GroupTrainer:
         labels: Indices,
         segment_flop: float,
     ) -> None:
-        """The group at its start.
-
-        Args:
-            program: of its structure.
-            replicates: of equal shapes; more than one are stacked.
-            examples: all inputs and labels on the device.
-            labels: all labels on the host.
-            segment_flop: operations of a segment.
-        """
+        """The group at its start."""
         self.program, self.replicates, self._labels = program, replicates, labels
         self.lanes = [trial for replicate in replicates for trial in replicate.lanes]
         self.weights: Weights = _stack([replicate.weights for replicate in replicates])
@@ -277,11 +256,7 @@ class GroupTrainer:
         return self.lanes[0].is_candidate
 
     def compile(self, known: dict[object, Compiled]) -> None:
-        """Compiles its functions, or takes those of an earlier group.
-
-        Args:
-            known: functions by shapes; new ones are put into it.
-        """
+        """Compiles its functions, or takes those of an earlier group."""
         program, count = self.program, len(self.replicates)
         train, scale = len(self.replicates[0].rows["train"]), self.data.scale.shape
         shapes = (self._structure, count, len(self.lanes), train, scale)

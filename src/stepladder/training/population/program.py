@@ -122,14 +122,7 @@ class Program:
         classes: int,
         build: Build = TRANSPOSED_BUILD,
     ) -> None:
-        """Builds the network once; its own weights are never used.
-
-        Args:
-            structure: what to build.
-            input_shape: of one example.
-            classes: units of the last layer.
-            build: what builds the network.
-        """
+        """Builds the network once; its own weights are never used."""
         self.structure = structure
         self.input_shape = input_shape
         self.classes = classes
@@ -380,13 +373,7 @@ class Program:
         return cast("tuple[jax.Array, jax.Array]", over_lanes(lane, _count(weights))(weights))
 
     def probabilities(self, weights: Weights, data: Data, index: jax.Array) -> jax.Array:
-        """What trained lanes answer, without dropout: float32 (lanes, rows, classes).
-
-        Args:
-            weights: of the lanes.
-            data: all examples.
-            index: int32 (rows,), rows of `data`.
-        """
+        """What trained lanes answer, without dropout: float32 (lanes, rows, classes)."""
         x, _ = data.batch(index)
 
         def lane(weights: Weights) -> jax.Array:
@@ -395,13 +382,7 @@ class Program:
         return cast("jax.Array", over_lanes(lane, _count(weights))(weights))
 
     def probe(self, weights: Weights, data: Data, index: jax.Array) -> ProbeReading:
-        """A look into every lane; nothing of it is trained on.
-
-        Args:
-            weights: of the lanes.
-            data: all examples.
-            index: int32 (images,), rows of `data`.
-        """
+        """A look into every lane; nothing of it is trained on."""
         x, y = data.batch(index)
 
         def lane(weights: Weights) -> ProbeReading:

@@ -21,13 +21,7 @@ LaneStates = dict[str, Checkpoint]
 
 
 def state_arrays(weights: Weights, lanes: int, replicates: int) -> dict[str, Array]:
-    """The weights as arrays with a leading axis of all lanes, also what lanes share.
-
-    Args:
-        weights: of all lanes.
-        lanes: of all replicates together.
-        replicates: along a leading axis, if there are several.
-    """
+    """The weights as arrays with a leading axis of all lanes, also what lanes share."""
     arrays: dict[str, Array] = {}
     for name, leaf in _named(weights).items():
         values = np.asarray(leaf)
@@ -40,13 +34,7 @@ def state_arrays(weights: Weights, lanes: int, replicates: int) -> dict[str, Arr
 
 
 def restore_weights(arrays: Mapping[str, Array], like: Weights, replicates: int) -> Weights:
-    """The weights of `state_arrays`.
-
-    Args:
-        arrays: of the lanes that there are now.
-        like: weights of the same shapes.
-        replicates: along a leading axis, if there are several.
-    """
+    """The weights of `state_arrays`."""
     leaves = {}
     for name, leaf in _named(like).items():
         values = arrays[name]
@@ -68,12 +56,7 @@ def _named(weights: Weights) -> dict[str, jax.Array]:
 
 
 def split_lanes(state: Checkpoint, epochs: int) -> LaneStates:
-    """Where each lane of a finished training ended; of lanes of one trial, the first.
-
-    Args:
-        state: of all lanes.
-        epochs: that were trained.
-    """
+    """Where each lane of a finished training ended; of lanes of one trial, the first."""
     seconds = float(state.more["seconds"]) / len(state.trials)
     ends: LaneStates = {}
     for lane, trial in enumerate(state.trials):
