@@ -213,7 +213,7 @@ class WarmPool:
             worker.end()
 
     def end(self) -> None:
-        """Ends those that nobody has taken."""
+        """Ends those that were not taken."""
         while self._workers:
             self._workers.pop().end()
 

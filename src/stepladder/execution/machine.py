@@ -23,7 +23,7 @@ EngineChoice = Literal["auto", "population", "fit"]
 
 @dataclass(frozen=True)
 class Settings:
-    """How and where to train; nothing in it changes what a trial comes to.
+    """How and where to train; on a CPU nothing in it changes the numbers of a trial.
 
     Attributes:
         cpus: for each training process, the core it is pinned to; None leaves it unpinned.
@@ -34,11 +34,15 @@ class Settings:
         engine: what trains; `auto` is the population engine.
         device: what the population engine trains on.
         memory: bytes that all processes together may use; None where that is not known.
-        checkpoint_seconds: a training is kept so often that no more than this is ever lost.
-        endings_bytes: what the final states of trainings may take in the cache, from which
-            trainings of more epochs go on; 0 keeps none and goes on from none.
-        patience: a training process that says nothing for so many seconds, or for many times its
-            longest epoch, is taken to hang.
+        checkpoint_seconds: checkpoints are so frequent that at most this much work is lost.
+        endings_bytes: limit of the cached final states, from which trainings of more epochs
+            resume; 0 for no such cache.
+        patience: a training process that is silent for so many seconds, and for many times its
+            longest epoch, hangs.
+
+    Example:
+        >>> Settings((0, 1), {}, "jax", None, "a machine", engine="fit").engine_name
+        'fit/jax'
     """
 
     cpus: tuple[int | None, ...]
@@ -60,14 +64,15 @@ class Settings:
 
     @property
     def endings(self) -> dict[str, Any] | None:
-        """Where endings lie and which are gone on with, as `Endings` takes it; None for none."""
+        """Arguments of `FinalStateCache`; None for no cache of final states."""
         if self.cache is None or not self.endings_bytes:
             return None
         return {
             "folder": self.cache.parent / "endings",
             "most": self.endings_bytes,
             "versions": {**versions(self.keras_backend), "on": f"{self.machine}, {self.device}"},
-            "share": SHARE if self.checkpoint_seconds else math.inf,  # then nothing may be lost
+            # Who sets no seconds wants to lose nothing, whatever writing costs.
+            "share": SHARE if self.checkpoint_seconds else math.inf,
         }
 
 
@@ -134,11 +139,6 @@ def model_environment() -> dict[str, str]:
 
 
 def _number(name: str, usual: float, unit: str = "seconds") -> float:
-    """A number of some unit that a variable sets.
-
-    Raises:
-        InputError: if it is set to anything else.
-    """
     text = os.environ.get(name)
     if not text:
         return usual
@@ -163,7 +163,7 @@ def cores() -> list[int | None]:
 
 
 def _quota(file: Path) -> int | None:
-    """Whole cores of a cgroup's quota (version 2), rounded up; None where there is none."""
+    """Cores of a cgroup's quota (version 2), rounded up; None where there is none."""
     try:
         quota, period = file.read_text().split()
         return None if quota == "max" else -(-int(quota) // int(period))
@@ -172,15 +172,12 @@ def _quota(file: Path) -> int | None:
 
 
 def has_gpu() -> bool:
-    """Whether the population engine is to train on a GPU: JAX's plugin and a device are here.
-
-    `JAX_PLATFORMS=cpu` says no. Nothing is imported to find out.
-    """
+    """Whether there is a GPU, JAX's plugin for it, and no `JAX_PLATFORMS=cpu`; imports nothing."""
     if os.environ.get("JAX_PLATFORMS", "").split(",")[0] == "cpu":
         return False
     plugins = ("jax_cuda12_plugin", "jax_cuda13_plugin")
-    there = any(importlib.util.find_spec(plugin) for plugin in plugins)
-    return there and Path("/dev/nvidiactl").exists()
+    installed = any(importlib.util.find_spec(plugin) for plugin in plugins)
+    return installed and Path("/dev/nvidiactl").exists()
 
 
 def memory(cgroup: Path = _CGROUP) -> int:
@@ -207,24 +204,24 @@ def keras_backend() -> str:
     Raises:
         InputError: if `KERAS_BACKEND` names one that is unknown or not installed.
     """
-    named = os.environ.get("KERAS_BACKEND")
-    if named:
-        if named in _BACKENDS and importlib.util.find_spec(named):
-            return named
+    backend = os.environ.get("KERAS_BACKEND")
+    if backend:
+        if backend in _BACKENDS and importlib.util.find_spec(backend):
+            return backend
         raise InputError(
-            f"KERAS_BACKEND must be one of {', '.join(_BACKENDS)} and installed, found {named!r}; "
-            "install it, or set KERAS_BACKEND=jax"
+            f"KERAS_BACKEND must be one of {', '.join(_BACKENDS)} and installed, found "
+            f"{backend!r}; install it, or set KERAS_BACKEND=jax"
         )
     home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
     try:
-        written = json.loads((home / "keras.json").read_text()).get("backend")
+        backend = json.loads((home / "keras.json").read_text()).get("backend")
     except (OSError, ValueError, AttributeError):
         return "jax"
-    return written if written in _BACKENDS and importlib.util.find_spec(written) else "jax"
+    return backend if backend in _BACKENDS and importlib.util.find_spec(backend) else "jax"
 
 
 def cache_folder() -> Path | None:
-    """Where compiled programs are kept between runs, or None where nothing can be kept."""
+    """The folder of compiled programs, or None where no folder can be written."""
     folder = Path(platformdirs.user_cache_dir("stepladder")) / "compiled"
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Distorted images: turned, stretched, slanted, shifted and bent anew at each step, on the device.
+"""Distorted images: turned, stretched, slanted, shifted and bent at each step, on the device.
 
 What is drawn follows from a step's two words alone, so that a batch is the same in every
 population and in both engines; arms of one replicate with the same settings share it.

@@ -42,7 +42,7 @@ class Code:
         file: its name, for messages.
         function: what to call in it.
         sha256: of its text.
-        text: the whole file.
+        text: of the file.
     """
 
     file: str
@@ -179,7 +179,7 @@ def build_seeded(
     seed: int,
     replicate: int,
 ) -> Any:  # noqa: ANN401 - Keras has no types
-    """A network built anew, whatever it draws from global generators seeded by the replicate.
+    """A new network; what it draws from global generators is seeded by the replicate.
 
     Raises:
         NetworkError: if a user's code fails.

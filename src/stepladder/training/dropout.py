@@ -37,7 +37,7 @@ class Dropout(keras.layers.Dropout):  # type: ignore[misc]
         import jax.numpy as jnp
 
         keep = 1 - self.rate
-        # Drawn with the examples last, as they lie while they are trained.
+        # Drawn with the examples last, which is their layout in training.
         bits = traced_once()(self.seed_generator.next(), tuple(inputs.shape[::-1])).T
         return jnp.where(bits < round(keep * LEVELS), inputs / keep, jnp.zeros_like(inputs))
 
@@ -58,7 +58,7 @@ def _bits(key: Any, shape: tuple[int, ...]) -> Any:  # noqa: ANN401 - JAX arrays
     size = math.prod(shape)
     counter = jnp.arange(-(-size // 4), dtype=jnp.uint32)
     first, second = _threefry(key[0], key[1], counter, jnp.zeros_like(counter))
-    # Without the barrier XLA works the words out anew for each half, ten times as slowly.
+    # Without the barrier XLA computes the words again for each half, ten times as slowly.
     words = lax.optimization_barrier(jnp.concatenate([first, second]))  # type: ignore[no-untyped-call]
     return jnp.concatenate([words >> 16, words & 0xFFFF])[:size].reshape(shape)
 

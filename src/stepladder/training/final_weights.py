@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ _LISTS = ("trainable", "statistics")
 
 
 def final_arrays(final: FinalState) -> dict[str, Array]:
-    """What a trial ended with by name: `trainable.0` is the first trainable variable."""
+    """A final state as arrays by name: `trainable.0` is the first trainable variable."""
     arrays: dict[str, Array] = {
         f"{part}.{place}": array
         for part in _LISTS
@@ -28,36 +29,34 @@ def final_arrays(final: FinalState) -> dict[str, Array]:
 
 
 def read_final(arrays: Mapping[str, Array]) -> FinalState:
-    """What `final_arrays` made arrays of.
+    """The final state of which `final_arrays` gave the arrays.
 
     Raises:
         ValueError: if an array is missing, or there is one of another name.
     """
     lists: dict[str, Any] = {part: _numbered(arrays, part) for part in _LISTS}
     names = {field.name for field in fields(FinalState)} - set(_LISTS)
-    held = {f"{part}.{place}" for part, each in lists.items() for place in range(len(each))}
-    if arrays.keys() != names | held:
+    numbered = {f"{part}.{at}" for part, leaves in lists.items() for at in range(len(leaves))}
+    if arrays.keys() != names | numbered:
         raise ValueError(
-            f"the arrays of final weights must be {', '.join(sorted(names | held))}, found "
+            f"the arrays of final weights must be {', '.join(sorted(names | numbered))}, found "
             f"{', '.join(sorted(arrays))}"
         )
     return FinalState(**lists | {name: arrays[name] for name in names})
 
 
 def _numbered(arrays: Mapping[str, Array], part: str) -> tuple[Array, ...]:
-    found: list[Array] = []
-    while (name := f"{part}.{len(found)}") in arrays:
-        found.append(arrays[name])
-    return tuple(found)
+    names = takewhile(arrays.__contains__, (f"{part}.{place}" for place in count()))
+    return tuple(arrays[name] for name in names)
 
 
 def weights_file(folder: Path, trial_id: str) -> Path:
-    """Where what a trial ended with is kept."""
+    """The file of a trial's final state, in the folder `weights` of its run."""
     return folder / f"{trial_id}{ENDING}"
 
 
 def save_final_state(folder: Path, result: TrialResult) -> None:
-    """Keeps what a trial ended with, if it is there to keep: a diverged trial has nothing.
+    """Stores a trial's final state, if there is one: a diverged trial has none.
 
     Raises:
         RunError: if it cannot be written; nothing is left behind.
@@ -65,8 +64,8 @@ def save_final_state(folder: Path, result: TrialResult) -> None:
     if result.final is None:
         return
     trial = result.trial
-    said = {"trial": trial.declared}
-    state = Checkpoint((trial.id,), trial.recipe.epochs, said, final_arrays(result.final))
+    arrays, more = final_arrays(result.final), {"trial": trial.declared}
+    state = Checkpoint((trial.id,), trial.recipe.epochs, more, arrays)
     try:
         write(weights_file(folder, trial.id), state, result.versions)
     except OutputError as error:  # hours of training may have gone before: no fault of the input
@@ -74,16 +73,16 @@ def save_final_state(folder: Path, result: TrialResult) -> None:
 
 
 def kept_final(folder: Path, trial_id: str) -> tuple[FinalState | None, str]:
-    """What a trial ended with, or None and why: "" where it was not kept, else what is wrong."""
+    """A trial's final state, or None and why: "" where none is stored, else what is wrong."""
     file = weights_file(folder, trial_id)
     if not file.exists():
         return None, ""
-    found, wrong = read(file)
-    if found is None:
-        return None, wrong
-    if found.trials != (trial_id,):
+    state, problem = read(file)
+    if state is None:
+        return None, problem
+    if state.trials != (trial_id,):
         return None, "is of another trial"
     try:
-        return read_final(found.arrays), ""
+        return read_final(state.arrays), ""
     except ValueError as error:
         return None, f"is not as it was written: {error}"

@@ -60,7 +60,6 @@ class HistoryRecorder:
     """
 
     def __init__(self, trial: Trial, epochs: int, probe: ProbeNames | None = None) -> None:
-        """An empty history."""
         self.trial, self._probe = trial, probe
         self.diverged: int | None = None
         self.done = 0

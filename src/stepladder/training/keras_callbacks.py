@@ -93,7 +93,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         if more.mix is None:
             return x, y
         share, shares = more.mix[step], np.eye(self._classes, dtype=np.float32)[y]
-        next_x, next_y = (np.roll(each, -1, axis=0) for each in (x, shares))
+        next_x, next_y = (np.roll(array, -1, axis=0) for array in (x, shares))
         return x * share + next_x * (1 - share), shares * share + next_y * (1 - share)
 
     @cached_property
@@ -106,7 +106,23 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         return jax.jit(distortion(self._trial.recipe, self._x.shape[1:]))  # type: ignore[arg-type]
 
 
-class Average(keras.callbacks.Callback):  # type: ignore[misc]
+class _StepCallback(keras.callbacks.Callback):  # type: ignore[misc]
+    """A callback that knows the epoch, and the step of each batch in it."""
+
+    def begin(self, first_step: int) -> None:
+        """Prepares for a call of `fit` whose first epoch begins at a step."""
+        self._first_step = first_step
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Takes note of the epoch."""
+        self._epoch = epoch
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Later epochs of a call begin at their first step."""
+        self._first_step = 0
+
+
+class Average(_StepCallback):
     """The callback that averages weights as a recipe says; see `schedules.averaging_weights`.
 
     Attributes:
@@ -115,26 +131,17 @@ class Average(keras.callbacks.Callback):  # type: ignore[misc]
     """
 
     def __init__(self, compiled: Any, recipe: Recipe, steps: int) -> None:  # noqa: ANN401
-        """The average before the first step."""
         super().__init__()
         self._shares = averaging_weights(recipe, steps)
         averaged = compiled.trainable_variables if self._shares is not None else []
         # Copies: JAX gives the model's own arrays away at each step.
-        starts = [np.array(keras.ops.convert_to_numpy(each.value)) for each in averaged]
-        self.variables = [keras.Variable(each, trainable=False) for each in starts]
+        starts = [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in averaged]
+        self.variables = [keras.Variable(start, trainable=False) for start in starts]
 
     @property
     def callbacks(self) -> list[Any]:
         """Itself, unless there is nothing to do: it stops the device at every step."""
         return [self] if self.variables else []
-
-    def begin(self, first_step: int) -> None:
-        """Is told of each call of `fit` before it."""
-        self._first_step = first_step
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Takes note of the epoch."""
-        self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Moves the average towards the weights."""
@@ -145,10 +152,6 @@ class Average(keras.callbacks.Callback):  # type: ignore[misc]
         for average, variable in zip(self.variables, self.model.trainable_variables, strict=True):
             old, new = (keras.ops.convert_to_numpy(each.value) for each in (average, variable))
             average.assign(old + share * (new - old))
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Later epochs of a call begin at their first step."""
-        self._first_step = 0
 
     def settle(self, trained: Any, batches: Batches) -> None:  # noqa: ANN401
         """Gives a model the average for its weights, and the statistics that belong to it."""
@@ -166,15 +169,15 @@ class Average(keras.callbacks.Callback):  # type: ignore[misc]
 _METRIC = "metric."
 
 
-class ResumableFit(keras.callbacks.Callback):  # type: ignore[misc]
-    """The callback that makes checkpoints of one trial, and that restores them.
+class ResumableFit(_StepCallback):
+    """The callback that makes checkpoints of one trial, restored when it is made.
 
     Between two steps all state is in the variables of the model, dropout's included, of its
     optimizer and of its metrics, which sum over the epoch. Under JAX they are brought up to date
     by reading `Callback.model`.
 
     Attributes:
-        seconds: what earlier, interrupted trainings of the trial took.
+        began: when the training would have begun, had it not been interrupted.
     """
 
     def __init__(
@@ -186,7 +189,6 @@ class ResumableFit(keras.callbacks.Callback):  # type: ignore[misc]
         checkpoints: Checkpoints | None,
         extra: Sequence[Any] = (),
     ) -> None:
-        """Restores the model and the history from the latest checkpoint, if there is one."""
         super().__init__()
         self._history, self._epochs, self._steps = history, epochs, steps
         self._state = Resumable([history], epochs, steps, checkpoints)
@@ -195,7 +197,7 @@ class ResumableFit(keras.callbacks.Callback):  # type: ignore[misc]
         if checkpoints:
             compiled.optimizer.build(compiled.trainable_variables)
             self._restore(compiled)
-        self.seconds = self._state.seconds
+        self.began = time.perf_counter() - self._state.seconds
 
     def _restore(self, compiled: Any) -> None:  # noqa: ANN401 - Keras has no types
         state = self._state.load(lambda: self._arrays(compiled))
@@ -218,17 +220,13 @@ class ResumableFit(keras.callbacks.Callback):  # type: ignore[misc]
         first = epoch + len(begun)
         return begun + ([(first, self._epochs, 0)] if first < self._epochs else [])
 
-    def begin(self, began: float, first_step: int) -> None:
-        """Prepares for a call of `fit`."""
-        self._began, self._first_step = began, first_step
-
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Restores the metrics of an epoch that was begun."""
         if self._metrics:
             for variable, value in zip(self.model.metrics_variables, self._metrics, strict=True):
                 variable.assign(value)
             self._metrics = []
-        self._epoch = epoch
+        super().on_epoch_begin(epoch)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Makes a checkpoint if it is time to, within an epoch."""
@@ -238,7 +236,7 @@ class ResumableFit(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Makes a checkpoint if it is time to and the training is not over."""
-        self._first_step = 0
+        super().on_epoch_end(epoch)
         if not self._history.diverged:
             self._offer((epoch + 1) * self._steps)
 
@@ -249,7 +247,7 @@ class ResumableFit(keras.callbacks.Callback):  # type: ignore[misc]
 
     @property
     def _elapsed(self) -> float:
-        return time.perf_counter() - self._began
+        return time.perf_counter() - self.began
 
     def _offer(self, done: int) -> None:
         self._state.offer(done, self._model_arrays, self._elapsed)

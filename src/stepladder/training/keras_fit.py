@@ -46,7 +46,6 @@ class FitEngine:
         build: Build = STANDARD,
         keeps_final: bool = False,
     ) -> None:
-        """Trains nothing yet."""
         self._prepared, self._checkpoints = Prepared(dataset), checkpoints
         self._build, self._keeps_final = build, keeps_final
 
@@ -88,11 +87,11 @@ class FitEngine:
         resumable = ResumableFit(
             model, history, recipe.epochs, steps, checkpoints, average.variables
         )
-        began = time.perf_counter() - resumable.seconds
+        began = resumable.began
         recorder = _Recorder(history, parts["validation"], on_epoch, began, probe)
         for first, last, skipped in resumable.calls:
             batches = Batches(*parts["train"], trial, skipped, classes)
-            resumable.begin(began, skipped)
+            resumable.begin(skipped)
             average.begin(skipped)
             model.fit(
                 batches,
@@ -264,7 +263,7 @@ def _final_state(
         return np.asarray(softmax(logits.astype(np.float64), axis=1), np.float32)
 
     seeds = {id(state) for state in seed_states(model)}
-    statistics = [each for each in model.non_trainable_variables if id(each) not in seeds]
+    statistics = [v for v in model.non_trainable_variables if id(v) not in seeds]
     return FinalState(
         trainable=_values(model.trainable_variables),
         statistics=_values(statistics),

@@ -1,4 +1,4 @@
-"""Looking into a network: its gradients by weight matrix, its dead and its saturated units."""
+"""Probes of a network: its gradients by weight matrix, its dead and its saturated units."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stepladder.training.losses import cross_entropy
 from stepladder.training.schedules import data_order
 
 PROBED = 256
-"""Training images that a network is looked at on: the cost of one step of 256 an epoch."""
+"""Training images on which a network is probed: the cost of one step of 256 an epoch."""
 
 _FLOOR: dict[str, tuple[float, float]] = {
     "relu": (0.0, 0.0),
@@ -25,7 +25,7 @@ _FLOOR: dict[str, tuple[float, float]] = {
     "gelu": (0.0, 1e-3),
     "silu": (0.0, 1e-3),
 }
-"""Where an activation is flat, and how near to it a unit must lie on every image to be dead.
+"""Where an activation is flat, and how near to it a unit must be on every image to be dead.
 
 A hundredth of the floor for ELU and SELU, whose slope is then a hundredth; GELU and SiLU come as
 near as 1e-3 to theirs where their slope is below 0.01.
@@ -36,7 +36,7 @@ _FLAT = 0.1
 
 
 class Probe:
-    """How one network is looked into, as a pure function of its variables' values.
+    """How one network is probed, as a pure function of its variables' values.
 
     Attributes:
         kernels: names of its trainable weight matrices, first to last.
@@ -90,7 +90,7 @@ class Probe:
 
 
 def probed_rows(train: npt.NDArray[np.int32], seed: int, replicate: int) -> npt.NDArray[np.int32]:
-    """The training images that a replicate's networks are looked at on, always the same.
+    """The training images on which a replicate's networks are probed, always the same.
 
     Returns:
         `PROBED` of them, or all: those of the first epoch's first steps.
@@ -103,7 +103,7 @@ def _stacked(values: list[jax.Array]) -> jax.Array:
 
 
 def _dead(kind: str, answers: jax.Array) -> jax.Array:
-    """Share of the units that lie on the activation's floor for every image."""
+    """Share of the units that are on the activation's floor for every image."""
     if kind not in _FLOOR:
         return jnp.asarray(jnp.nan)
     floor, near = _FLOOR[kind]
@@ -126,7 +126,7 @@ def _places(wanted: list[Any], held: list[Any]) -> list[int]:
 
 
 def _names(paths: list[str]) -> tuple[str, ...]:
-    """The layers that hold some variables, or the whole paths where layers share a name."""
+    """The layers that hold some variables, or the full paths where layers share a name."""
     names = [path.split("/")[-2] if "/" in path else path for path in paths]
     return tuple(names if len(set(names)) == len(names) else paths)
 

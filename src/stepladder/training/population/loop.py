@@ -111,7 +111,6 @@ class Replicate:
         self, program: Program, lanes: Sequence[Trial], parts: Split, test: Indices,
         affine: tuple[jax.Array, jax.Array],
     ) -> None:  # fmt: skip
-        """Draws the initial weights."""
         self.lanes, self.affine = lanes, affine
         self.rows = {"train": parts.train, "validation": parts.validation, "test": test}
         key = self._key = group_key(lanes[0])
@@ -202,7 +201,7 @@ class Compiled:
         evaluate: answers and losses.
         answer: probabilities; compiled when first called, since not every study asks.
         settle: statistics for averaged weights; likewise.
-        probe: gradients and units; None until somebody asks.
+        probe: gradients and units; None until first needed.
     """
 
     segments: dict[bool, Callable[..., tuple[Weights, Sums]]]
@@ -235,7 +234,6 @@ class GroupTrainer:
         labels: Indices,
         segment_flop: float,
     ) -> None:
-        """The group at its start."""
         self.program, self.replicates, self._labels = program, replicates, labels
         self.lanes = [trial for replicate in replicates for trial in replicate.lanes]
         self.weights: Weights = _stack([replicate.weights for replicate in replicates])
@@ -330,7 +328,7 @@ class GroupTrainer:
         return np.concatenate(answers, axis=1)
 
     def probe(self) -> ProbeReading | None:
-        """Gradients and units of each lane; None for candidates, which nobody probes."""
+        """Gradients and units of each lane; None for candidates of a search."""
         if self.is_candidate:
             return None
         assert self.compiled.probe is not None

@@ -72,7 +72,7 @@ class Numbers(NamedTuple):
 class Data(NamedTuple):
     """The examples on the device, and how they are scaled: `x * scale + shift`.
 
-    Inputs lie flat, (examples, values), and so do scale and shift unless they are one number:
+    Inputs are flat, (examples, values), and so are scale and shift unless they are one number:
     rows of more axes are gathered five times as slowly.
     """
 
@@ -106,6 +106,8 @@ class Sums(NamedTuple):
 class Program:
     """The network of one structure, and what trains it, as pure functions of their arguments.
 
+    The network is built once; its own weights are never used.
+
     Attributes:
         structure: see `stepladder.training.groups.program_key`.
         input_shape: of one example.
@@ -122,7 +124,6 @@ class Program:
         classes: int,
         build: Build = TRANSPOSED_BUILD,
     ) -> None:
-        """Builds the network once; its own weights are never used."""
         self.structure = structure
         self.input_shape = input_shape
         self.classes = classes
@@ -144,7 +145,7 @@ class Program:
         self._regularizers = [penalty for penalty in penalties if penalty is not None]
 
     def model_at_start(self, seed: int, replicate: int) -> Any:  # noqa: ANN401 - Keras has no types
-        """The model as a replicate starts from it, kernels left out: a user's is built anew."""
+        """The model as a replicate starts from it, but for kernels: a user's is built again."""
         return self.model if self.structure.model is None else self._build(seed, replicate)
 
     def split_state(self, values: list[Any]) -> tuple[list[Any], list[Any]]:
@@ -158,7 +159,7 @@ class Program:
 
     def initial_slots(self, lanes: int) -> list[jax.Array]:
         """The optimizer's variables before the first step, (lanes, ...) as Keras has them."""
-        values = [keras.ops.convert_to_numpy(each.value) for each in self.optimizer.variables]
+        values = [keras.ops.convert_to_numpy(slot.value) for slot in self.optimizer.variables]
         repeated = [np.repeat(value[None], lanes, axis=0) for value in values]
         return [jnp.asarray(slot) for slot in self._layout.slots(repeated)]
 
@@ -277,7 +278,7 @@ class Program:
             numbers: of each lane.
             data: all examples.
             order: int32 (full batches, batch size), rows of `data`.
-            tail: int32 (rest,): the last, shorter batch, trained as a batch of its own size as
+            tail: int32 (rest,): the last, shorter batch, trained as a batch of that size as
                 `keras.Model.fit` does; may be empty.
             rates: float32 (steps, lanes).
             more: what else each step is given.
@@ -373,7 +374,7 @@ class Program:
         return cast("tuple[jax.Array, jax.Array]", over_lanes(lane, _count(weights))(weights))
 
     def probabilities(self, weights: Weights, data: Data, index: jax.Array) -> jax.Array:
-        """What trained lanes answer, without dropout: float32 (lanes, rows, classes)."""
+        """Probabilities float32 (lanes, rows, classes), without dropout, of rows `index`."""
         x, _ = data.batch(index)
 
         def lane(weights: Weights) -> jax.Array:
@@ -382,7 +383,7 @@ class Program:
         return cast("jax.Array", over_lanes(lane, _count(weights))(weights))
 
     def probe(self, weights: Weights, data: Data, index: jax.Array) -> ProbeReading:
-        """A look into every lane; nothing of it is trained on."""
+        """Gradients and units of every lane, of images at int32 rows `index`; trains nothing."""
         x, y = data.batch(index)
 
         def lane(weights: Weights) -> ProbeReading:
