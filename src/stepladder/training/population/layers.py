@@ -43,7 +43,7 @@ def _product(examples: int) -> _Product:
         kernel, batch = saved
         gradient = _fixed(gradient)
         of_kernel = lax.dot_general(gradient, batch, (((1,), (examples,)), ((), ())))
-        # Transposing the kernel is cheap; a product that contracts both first axes is a third slower.
+        # A transposed kernel is cheap; contracting both first axes is a third slower.
         of_batch = _fixed(_fixed(kernel.T) @ gradient)
         return of_kernel, of_batch if examples else of_batch.T
 
@@ -193,14 +193,10 @@ class Layout:
         trainable = model.trainable_variables
         kernels = [layer.kernel.path for layer in model.layers if isinstance(layer, Dense)]
         kernels += [variable.path for variable in trainable[:1] if len(variable.shape) == 2]
-        self._trainable = [each.path in kernels and not each.constraint for each in trainable]
+        self._trainable = [leaf.path in kernels and not leaf.constraint for leaf in trainable]
         pairs = list(zip(trainable, self._trainable, strict=True))
-        self.variables = [
-            _stand_in(variable) if is_transposed else variable for variable, is_transposed in pairs
-        ]
-        self._names = tuple(
-            _flat_path(variable) for variable, is_transposed in pairs if is_transposed
-        )
+        self.variables = [_stand_in(leaf) if change else leaf for leaf, change in pairs]
+        self._names = tuple(_flat_path(leaf) for leaf, change in pairs if change)
         self._slots: list[bool] = []
 
     def watch(self, optimizer: Any) -> None:  # noqa: ANN401 - Keras has no types
