@@ -71,7 +71,7 @@ def _mapped(
     """Rows and columns (images, h, w) at which an affine map, drawn between -1 and 1, reads."""
     turn, tall, wide, slant, axis, down, right = (drawn[:, n, None, None] for n in range(_AFFINE))
     turn = turn * math.radians(recipe.augment_rotation)
-    tall, wide = (1 + recipe.augment_scale * each for each in (tall, wide))
+    tall, wide = (1 + recipe.augment_scale * factor for factor in (tall, wide))
     slant = slant * recipe.augment_shear
     leaning, rising = jnp.where(axis < 0, slant, 0), jnp.where(axis < 0, 0, slant)
     middle_y, middle_x = (height - 1) / 2, (width - 1) / 2

@@ -354,7 +354,7 @@ class Resumable:
         state = None
         if self._checkpoints:
             expected = self.checkpoint(0, arrays(), 0.0)
-            state = self._checkpoints.latest(lambda found: self._fits(found, expected))
+            state = self._checkpoints.latest(lambda candidate: self._fits(candidate, expected))
         if state is None and (first := start()) is not None:
             state = replace(first, done=first.done * self._steps)
         if state is None:

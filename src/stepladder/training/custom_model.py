@@ -141,9 +141,9 @@ class UserBuild:
         Raises:
             NetworkError: if it raises, or does not return a `keras.Model`.
         """
-        given, where = NetworkRecipe(recipe), f"{self._code.function} of {self._code.file}"
+        fields, where = NetworkRecipe(recipe), f"{self._code.function} of {self._code.file}"
         try:
-            model = self._function(given, tuple(input_shape), classes)
+            model = self._function(fields, tuple(input_shape), classes)
             if isinstance(model, keras.Model) and not model.built:
                 model(keras.ops.zeros((1, *input_shape)))
         except NetworkError as error:
@@ -158,7 +158,7 @@ class UserBuild:
                 f"{where} must return a keras.Model, found {type(model).__name__}; return the "
                 "model itself"
             )
-        self.reads = frozenset(given.reads)
+        self.reads = frozenset(fields.reads)
         return model
 
 
@@ -300,8 +300,8 @@ class _Inspection:
             )
         self._trace()  # what a layer sets up at its first call is no change
         layers = self.model._flatten_layers()
-        custom = [each for each in layers if not type(each).__module__.startswith("keras.")]
-        before, drawn = [_snapshot(layer) for layer in custom], _global_generators()
+        custom = [own for own in layers if not type(own).__module__.startswith("keras.")]
+        before, generators = [_snapshot(layer) for layer in custom], _global_generators()
         assigned = self._trace()
         for layer, old in zip(custom, before, strict=True):
             now = _snapshot(layer)
@@ -312,7 +312,7 @@ class _Inspection:
                     f"in variables, found Python-side state: its call changes self.{changed[0]}; "
                     f"use self.add_weight(trainable=False, ...) and assign, {_PYTHON}"
                 )
-        if _global_generators() != drawn:
+        if _global_generators() != generators:
             raise NetworkError(
                 f"the layers of {self.where} must draw from keras.random with a "
                 "keras.random.SeedGenerator of their own, found draws from the global generator "
@@ -375,10 +375,10 @@ class _Inspection:
         """The layer that a variable is an attribute of, or else the layers."""
         for layer in self.model._flatten_layers():
             values = list(vars(layer).values())
-            inner = [each for value in values if isinstance(value, list | tuple) for each in value]
+            inner = [item for value in values if isinstance(value, list | tuple) for item in value]
             states = [getattr(value, "state", None) for value in values]
-            owned = getattr(layer, "_trainable_variables", [])
-            if any(value is variable for value in [*values, *inner, *states, *owned]):
+            variables = getattr(layer, "_trainable_variables", [])
+            if any(value is variable for value in [*values, *inner, *states, *variables]):
                 return _name(layer)
         return "the layers"
 

@@ -225,13 +225,13 @@ def groups(
     Returns:
         Groups in the order of their first trial.
     """
-    wanted, kept, stages = set(missing), set(keeps), before or {}
+    to_train, saved, stages = set(missing), set(keeps), before or {}
     result = []
     for stack in _stacks(_rows(planned, stages), stack_sizes or {}):
-        left = tuple(trial for row in stack for trial in row if trial in wanted)
+        left = tuple(trial for row in stack for trial in row if trial in to_train)
         if left:
             first = stack[0]
-            saves_end = any(trial in kept for trial in left)
+            saves_end = any(trial in saved for trial in left)
             group = Group(left, len(first), len(stack), 0, stages.get(first[0], ()), saves_end)
             result.append(group)
     return result

@@ -45,14 +45,14 @@ def initial_weights(
     """
     kernels = dict(_kernels(model))
     place = {name: number for number, name in enumerate(kernels)}
-    given = keras.initializers.get(initializer) if initializer else None
+    override = keras.initializers.get(initializer) if initializer else None
     weights: Weights = []
     for variable in model.trainable_variables:
-        own, drawn = kernels.get(id(variable)), None
-        if own is not None and (given is not None or _is_as_drawn(variable, own)):
+        own, value = kernels.get(id(variable)), None
+        if own is not None and (override is not None or _is_as_drawn(variable, own)):
             draw = generator(seed, replicate, "init", place[id(variable)])
-            drawn = _draw(given or own, tuple(variable.shape), draw)
-        weights.append(_value(variable) if drawn is None else drawn.astype(np.float32))
+            value = _draw(override or own, tuple(variable.shape), draw)
+        weights.append(_value(variable) if value is None else value.astype(np.float32))
     return weights
 
 
@@ -71,9 +71,9 @@ def _kernels(model: Any) -> Iterator[tuple[int, Any]]:  # noqa: ANN401 - Keras h
     """The id of each kernel and its initialiser, in the order of the layers."""
     for layer in model._flatten_layers():
         for kernel, initializer in _KERNELS:
-            held, made_with = getattr(layer, kernel, None), getattr(layer, initializer, None)
-            if held is not None and made_with is not None:
-                yield id(held), made_with
+            variable, made_with = getattr(layer, kernel, None), getattr(layer, initializer, None)
+            if variable is not None and made_with is not None:
+                yield id(variable), made_with
 
 
 def _value(variable: Any) -> npt.NDArray[np.float32]:  # noqa: ANN401 - Keras has no types

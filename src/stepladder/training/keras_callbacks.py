@@ -150,7 +150,7 @@ class Average(_StepCallback):
         if not share:
             return
         for average, variable in zip(self.variables, self.model.trainable_variables, strict=True):
-            old, new = (keras.ops.convert_to_numpy(each.value) for each in (average, variable))
+            old, new = (keras.ops.convert_to_numpy(leaf.value) for leaf in (average, variable))
             average.assign(old + share * (new - old))
 
     def settle(self, trained: Any, batches: Batches) -> None:  # noqa: ANN401

@@ -134,8 +134,8 @@ def make_model(
     """A compiled `keras.Model` at a trial's start: its initial weights, streams and schedule."""
     recipe = trial.recipe
     model = build_seeded(build, recipe, input_shape, classes, trial.seed, trial.replicate)
-    given = recipe.initializer if recipe.model is None else None  # else the layers' own hold
-    weights = initial_weights(model, trial.seed, trial.replicate, given)
+    initializer = recipe.initializer if recipe.model is None else None  # else the layers' own hold
+    weights = initial_weights(model, trial.seed, trial.replicate, initializer)
     for variable, value in zip(model.trainable_variables, weights, strict=True):
         variable.assign(value)
     states = seed_states(model)

@@ -33,7 +33,7 @@ def batch_norm_momentum(model: Any, share: Any) -> Iterator[None]:  # noqa: ANN4
 @contextmanager
 def without_dropout(model: Any) -> Iterator[None]:  # noqa: ANN401 - Keras has no types
     """A model whose dropout layers let all pass while it is traced."""
-    layers = [each for each in model._flatten_layers() if isinstance(each, keras.layers.Dropout)]
+    layers = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.Dropout)]
     with replace_attribute(layers, "rate", 0):
         yield
 
@@ -72,8 +72,8 @@ def seed_states(model: Any) -> list[Any]:  # noqa: ANN401 - Keras has no types
     Dropout, noise, augmentation and the user's own layers hold their randomness there alike.
     """
     layers = [model, *model._flatten_layers(include_self=False)]
-    held = {id(each.state) for layer in layers for each in layer._seed_generators}
-    return [variable for variable in model.non_trainable_variables if id(variable) in held]
+    ids = {id(generator.state) for layer in layers for generator in layer._seed_generators}
+    return [variable for variable in model.non_trainable_variables if id(variable) in ids]
 
 
 def start_seeds(seed: int, replicate: int, count: int) -> list[Any]:

@@ -46,7 +46,7 @@ class Probe:
     def __init__(self, model: Any) -> None:  # noqa: ANN401 - Keras has no types
         """Finds what there is to look at; units only where the layers' graph is known."""
         trainable = model.trainable_variables
-        self._kernels = [at for at, each in enumerate(trainable) if len(each.shape) > 1]
+        self._kernels = [at for at, variable in enumerate(trainable) if len(variable.shape) > 1]
         self.kernels = _names([trainable[at].path for at in self._kernels])
         units = _units(model)
         self.layers = tuple(units)
@@ -72,10 +72,10 @@ class Probe:
         """
 
         def objective(trainable: list[jax.Array]) -> tuple[jax.Array, list[jax.Array]]:
-            given = [trainable[at] for at in self._trainable]
+            values = [trainable[at] for at in self._trainable]
             state = [fixed[at] for at in self._fixed]
             with without_dropout(self._model):
-                outputs, _ = self._model.stateless_call(given, state, x, training=True)
+                outputs, _ = self._model.stateless_call(values, state, x, training=True)
             logits, *units = outputs if self.layers else [outputs]
             return cross_entropy(logits, y, None).mean(), units
 
@@ -119,9 +119,9 @@ def _saturated(kind: str, answers: jax.Array) -> jax.Array:
     return (slope.reshape(-1, answers.shape[-1]).mean(axis=0) < _FLAT).mean()
 
 
-def _places(wanted: list[Any], held: list[Any]) -> list[int]:
-    """For each variable its place among those held."""
-    at = {id(variable): place for place, variable in enumerate(held)}
+def _places(wanted: list[Any], variables: list[Any]) -> list[int]:
+    """For each variable its place among all."""
+    at = {id(variable): place for place, variable in enumerate(variables)}
     return [at[id(variable)] for variable in wanted]
 
 
@@ -140,7 +140,7 @@ def _units(model: Any) -> dict[str, tuple[str, Any]]:  # noqa: ANN401 - Keras ha
     by_depth = getattr(graph, "_nodes_by_depth", None)
     if not type(model).__module__.startswith("keras.") or not by_depth or len(graph.inputs) != 1:
         return {}
-    found: dict[str, tuple[str, Any]] = {}
+    units: dict[str, tuple[str, Any]] = {}
     before = ""
     for node in (each for depth in sorted(by_depth, reverse=True) for each in by_depth[depth]):
         layer = node.operation
@@ -148,9 +148,9 @@ def _units(model: Any) -> dict[str, tuple[str, Any]]:  # noqa: ANN401 - Keras ha
         before = layer.name if own else before
         kind = _kind(layer)
         if kind is not None:
-            name = before if before and before not in found else layer.name
-            found.setdefault(name, (kind, node.outputs[0]))
-    return found
+            name = before if before and before not in units else layer.name
+            units.setdefault(name, (kind, node.outputs[0]))
+    return units
 
 
 def _kind(layer: Any) -> str | None:  # noqa: ANN401 - Keras has no types
@@ -159,6 +159,6 @@ def _kind(layer: Any) -> str | None:  # noqa: ANN401 - Keras has no types
         return "relu"
     kinds = (keras.layers.Activation, keras.layers.Dense, keras.layers.Conv1D,
              keras.layers.Conv2D, keras.layers.Conv3D, keras.layers.DepthwiseConv2D)  # fmt: skip
-    given = getattr(layer, "activation", None) if isinstance(layer, kinds) else None
+    activation = getattr(layer, "activation", None) if isinstance(layer, kinds) else None
     known = (*_FLOOR, "sigmoid", "tanh")
-    return next((name for name in known if keras.activations.get(name) is given), None)
+    return next((name for name in known if keras.activations.get(name) is activation), None)

@@ -52,6 +52,11 @@ def learning_rates(recipe: Recipe, steps: int) -> npt.NDArray[np.float32]:
     `warmup` is the share of all steps over which a schedule first rises, linearly from 0, to
     its peak.
 
+    Example:
+        >>> learning_rates(Recipe(hidden=[3], epochs=2, learning_rate=0.5, warmup=0.5), steps=2)
+        array([[0.16666667, 0.33333334],
+               [0.5       , 0.5       ]], dtype=float32)
+
     Returns:
         float32 (epochs, steps).
     """
@@ -122,7 +127,7 @@ class StepInputs(NamedTuple):
 
     def part(self, start: int | None, stop: int | None) -> StepInputs:
         """The rows of some steps."""
-        return StepInputs(*(None if each is None else each[start:stop] for each in self))
+        return StepInputs(*(None if array is None else array[start:stop] for array in self))
 
 
 NO_STEP_INPUTS = StepInputs()
@@ -130,22 +135,22 @@ NO_STEP_INPUTS = StepInputs()
 
 def step_inputs(recipe: Recipe, seed: int, replicate: int, epoch: int, steps: int) -> StepInputs:
     """All but averages, which lanes do not share, for the steps of an epoch."""
-    made = StepInputs()
+    inputs = StepInputs()
     if any(getattr(recipe, field) for field in DISTORTIONS):
         words = generator(seed, replicate, "augment", epoch)
         total = recipe.epochs * steps
         calm = np.arange(epoch * steps, (epoch + 1) * steps) >= total * (1 - recipe.augment_calm)
-        made = made._replace(
+        inputs = inputs._replace(
             warp=words.integers(0, 2**32, (steps, 2), np.uint32),
             strength=np.where(calm, _CALM, 1).astype(np.float32),
         )
     if recipe.mixup:
         shares = generator(seed, replicate, "mixup", epoch).beta(recipe.mixup, recipe.mixup, steps)
-        made = made._replace(mix=shares.astype(np.float32))
+        inputs = inputs._replace(mix=shares.astype(np.float32))
     if recipe.vat:
         words = generator(seed, replicate, "perturb", epoch)
-        made = made._replace(perturb=words.integers(0, 2**32, (steps, 2), np.uint32))
-    return made
+        inputs = inputs._replace(perturb=words.integers(0, 2**32, (steps, 2), np.uint32))
+    return inputs
 
 
 def averaging_weights(recipe: Recipe, steps: int) -> npt.NDArray[np.float32] | None:

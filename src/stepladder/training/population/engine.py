@@ -33,6 +33,11 @@ class PopulationEngine:
     """Trains groups of trials on one dataset, each group as one JAX program.
 
     Programs are compiled once for each structure and shape.
+
+    Example:
+        >>> from stepladder.data import synthetic
+        >>> engine = PopulationEngine(synthetic(100, (2, 2), 2, seed=0))
+        >>> engine.train(group, on_epoch=print)  # doctest: +SKIP
     """
 
     def __init__(

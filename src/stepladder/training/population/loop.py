@@ -67,7 +67,7 @@ def segment_steps(
 
     Example:
         >>> segment_steps(218, 256, 50_000, 16), segment_steps(218, 256, 2_000_000, 16)
-        (218, 16)
+        (218, 9)
     """
     work = _FLOP * parameters * lanes * batch_size * steps
     return max(1, math.ceil(steps / max(1, math.ceil(work / flop))))
@@ -86,11 +86,11 @@ def compile_segments(
     compiled: dict[object, Callable[..., Any]] = {}
     by_place = {}
     for place in sorted({0, segments - 1}):
-        given = arguments(place)
-        leaves, tree = jax.tree.flatten(given)
+        example = arguments(place)
+        leaves, tree = jax.tree.flatten(example)
         shapes = tree, tuple((leaf.shape, leaf.dtype) for leaf in leaves)
         if shapes not in compiled:
-            compiled[shapes] = epoch.lower(*given).compile()
+            compiled[shapes] = epoch.lower(*example).compile()
         by_place[place == segments - 1] = compiled[shapes]
     return by_place
 
@@ -134,8 +134,8 @@ class Replicate:
         for trial in self.lanes:
             name = trial.recipe.initializer
             if name not in draws:
-                given = name if key.structure.model is None else None  # the layers' own hold
-                draws[name] = initial_weights(model, key.seed, key.replicate, given)
+                initializer = name if key.structure.model is None else None  # the layers' own hold
+                draws[name] = initial_weights(model, key.seed, key.replicate, initializer)
         drawn = [draws[trial.recipe.initializer] for trial in self.lanes]
         leaves = [np.stack(values) for values in zip(*drawn, strict=True)]
         statistics, seeds = program.split_state(list(model.non_trainable_variables))
@@ -313,9 +313,9 @@ class GroupTrainer:
         answers, loss, examples = [], np.zeros(len(self.lanes)), 0
         for index, length in self._stretches(part):
             count = jnp.asarray(length, jnp.int32)
-            given, lost = self.compiled.evaluate(self.weights, self.data, index, count)
-            answers.append(self.by_lane(given)[:, :length])
-            loss += self.by_lane(lost).astype(np.float64)
+            classes, losses = self.compiled.evaluate(self.weights, self.data, index, count)
+            answers.append(self.by_lane(classes)[:, :length])
+            loss += self.by_lane(losses).astype(np.float64)
             examples += length
         return np.concatenate(answers, axis=1), loss / examples
 
@@ -396,10 +396,10 @@ class GroupTrainer:
 
     def _resume(self, state: Resumable, start: Callable[[], Checkpoint | None]) -> Sums | None:
         """Restores weights and histories; the sums over an epoch that was begun, if one was."""
-        found = state.load(self._arrays, start)
-        if found is None:
+        checkpoint = state.load(self._arrays, start)
+        if checkpoint is None:
             return None
-        arrays = {name: array[state.places] for name, array in found.arrays.items()}
+        arrays = {name: array[state.places] for name, array in checkpoint.arrays.items()}
         self.weights = restore_weights(arrays, self.weights, len(self.replicates))
         if not state.done % self.segments:
             return None

@@ -329,7 +329,7 @@ class Program:
         """
 
         def step(
-            kept: list[Any], at: tuple[jax.Array, jax.Array, StepInputs]
+            statistics: list[Any], at: tuple[jax.Array, jax.Array, StepInputs]
         ) -> tuple[list[Any], None]:
             index, share, more = at
             x, _, _ = self._prepare(*data.batch(index), more)
@@ -342,12 +342,12 @@ class Program:
                     )
                 return self.split_state(state)[0]
 
-            return over_lanes(lane, lanes)(weights._replace(statistics=kept)), None
+            return over_lanes(lane, lanes)(weights._replace(statistics=statistics)), None
 
         lanes = _count(weights)
         seen = jnp.arange(len(order), dtype=jnp.float32)
-        kept, _ = lax.scan(step, weights.statistics, (order, seen / (seen + 1), more))
-        return weights._replace(statistics=kept)
+        statistics, _ = lax.scan(step, weights.statistics, (order, seen / (seen + 1), more))
+        return weights._replace(statistics=statistics)
 
     def evaluate(
         self, weights: Weights, data: Data, index: jax.Array, count: jax.Array
@@ -421,8 +421,11 @@ def over_lanes(
 
     def alone(*arguments: Any) -> Any:  # noqa: ANN401 - any trees of arrays
         pairs = zip(arguments, in_axes, strict=True)
-        own = [each if axis is None else _map(lambda leaf: leaf[0], each) for each, axis in pairs]
-        return _map(lambda leaf: leaf[None], function(*own))
+        lane = [
+            argument if axis is None else _map(lambda leaf: leaf[0], argument)
+            for argument, axis in pairs
+        ]
+        return _map(lambda leaf: leaf[None], function(*lane))
 
     return alone
 
