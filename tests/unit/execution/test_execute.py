@@ -47,7 +47,7 @@ class Process:
 
 
 class Processes:
-    """Processes that wait, as `Standby` has them."""
+    """Processes that wait, as `WarmPool` has them."""
 
     persistent = False
 
