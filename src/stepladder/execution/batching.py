@@ -37,6 +37,14 @@ def stack_sizes(
 
     Returns:
         Nothing for a structure whose replicates are trained one by one.
+
+    Example:
+        >>> from stepladder.data import synthetic
+        >>> dataset = synthetic(20, (2, 2), 2, seed=0)
+        >>> trials = [Trial(Recipe(hidden=[3]), dataset.fingerprint, 4, 0, r) for r in range(9)]
+        >>> gpu = Settings((None,), {}, "jax", None, "a machine", device="gpu", memory=10**9)
+        >>> list(stack_sizes(trials, dataset, gpu).values())
+        [8]
     """
     sizes: dict[Recipe, int] = {}
     if settings.device == "cpu":

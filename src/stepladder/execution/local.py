@@ -180,6 +180,11 @@ class WarmPool:
 
     Attributes:
         events: where their messages are put.
+
+    Example:
+        >>> pool = WarmPool()
+        >>> pool.take(cpu=None) is None  # none was started
+        True
     """
 
     def __init__(self, persistent: bool = False) -> None:

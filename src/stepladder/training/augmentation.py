@@ -35,6 +35,10 @@ def distortion(recipe: Recipe, input_shape: tuple[int, ...]) -> Distort | None:
     by a Gaussian, drawn no finer than it can be seen: one number in every deviation of the
     Gaussian instead of one a pixel.
 
+    Example:
+        >>> distortion(Recipe(hidden=[3]), (28, 28)) is None
+        True
+
     Reference:
         Simard, Steinkraus, Platt 2003, "Best practices for convolutional neural networks applied
         to visual document analysis", ICDAR.

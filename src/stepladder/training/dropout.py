@@ -26,6 +26,10 @@ class Dropout(keras.layers.Dropout):  # type: ignore[misc]
     A unit is kept with the chance nearest to `1 - rate` in steps of 2^-16, and what is kept is
     divided by `1 - rate`. The mask depends on the seed generator's state and the shape alone.
 
+    Example:
+        >>> Dropout(0.5, seed=1)(np.ones((1, 4), np.float32)).tolist()  # only training drops
+        [[1.0, 1.0, 1.0, 1.0]]
+
     Reference:
         Srivastava et al. 2014, Dropout: a simple way to prevent neural networks from overfitting.
     """

@@ -35,7 +35,12 @@ class ProbeReading(NamedTuple):
 
 
 class ProbeNames(Protocol):
-    """The names of what a network is probed for."""
+    """The names of what a network is probed for.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> names: ProbeNames = SimpleNamespace(kernels=("dense_1", "logits"), layers=("dense_1",))
+    """
 
     kernels: tuple[str, ...]
     layers: tuple[str, ...]

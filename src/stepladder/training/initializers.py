@@ -35,10 +35,15 @@ def initial_weights(
     Kernels (of dense, convolutional, recurrent and embedding layers) are drawn as their layer's
     initialiser says, each from a stream of its own that is numbered by its place among them:
     arms that differ in normalisation or dropout alone start from the same kernels. All other
-    variables keep their built value: biases and scales, kernels that somebody has set to values
-    of their own (trained ones, say), and those of initialisers that NumPy does not draw here,
+    variables keep their built value: biases and scales, kernels that were set to other values
+    (trained ones, say), and those of initialisers that NumPy does not draw here,
     which Keras drew under the replicate's seed (`custom_model.build_seeded`). An `initializer`
     (Keras' name) takes the place of the layers' own for every kernel.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
+        >>> [weight.shape for weight in initial_weights(model, seed=0, replicate=0)]
+        [(2, 3), (3,)]
 
     Returns:
         float32 arrays in the order and shapes of `model.trainable_variables`.

@@ -37,7 +37,13 @@ _Part = tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]
 
 
 class FitEngine:
-    """Trains trials one at a time with `keras.Model.fit`, on the backend that Keras is set to."""
+    """Trains trials one at a time with `keras.Model.fit`, on the backend that Keras is set to.
+
+    Example:
+        >>> from stepladder.data import synthetic
+        >>> engine = FitEngine(synthetic(100, (2, 2), 2, seed=0))
+        >>> next(engine.train(group, on_epoch=print))  # doctest: +SKIP
+    """
 
     def __init__(
         self,

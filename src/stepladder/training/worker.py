@@ -16,7 +16,6 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from stepladder.data import Dataset
@@ -50,28 +49,19 @@ class Engine(Protocol):
         """
 
 
-def make_engine(
-    name: str,
-    dataset: Dataset,
-    cache: Path | None = None,
-    checkpoints: CheckpointFactory = lambda group: None,
-    code: dict[str, str] | None = None,
-    keeps_final: bool = False,
-) -> Engine:
-    """An engine by its name."""
-    _import_keras()
+def _make_engine(setup: WorkerSetup, dataset: Dataset, checkpoints: CheckpointFactory) -> Engine:
     from stepladder.training.custom_model import Code, builder
 
-    user_code = Code(**code) if code else None
-    if name != "population":
+    code = Code(**setup.code) if setup.code else None
+    if setup.engine != "population":
         from stepladder.training.keras_fit import FitEngine
 
-        return FitEngine(dataset, checkpoints, builder(user_code), keeps_final)
+        return FitEngine(dataset, checkpoints, builder(code), setup.keeps_final)
     import jax
 
-    if cache:
+    if setup.cache:
         options: dict[str, object] = {
-            "jax_compilation_cache_dir": str(cache),
+            "jax_compilation_cache_dir": str(setup.cache),
             "jax_persistent_cache_min_compile_time_secs": 0.0,
             "jax_persistent_cache_min_entry_size_bytes": -1,
         }
@@ -80,8 +70,8 @@ def make_engine(
     from stepladder.training.population.engine import PopulationEngine
     from stepladder.training.population.layers import TRANSPOSED_BUILD
 
-    build = builder(user_code, TRANSPOSED_BUILD)
-    return PopulationEngine(dataset, checkpoints, build, keeps_final=keeps_final)
+    build = builder(code, TRANSPOSED_BUILD)
+    return PopulationEngine(dataset, checkpoints, build, keeps_final=setup.keeps_final)
 
 
 def _import_keras() -> None:
@@ -157,10 +147,7 @@ def _serve(setup: WorkerSetup, messages: queue.SimpleQueue[Message], outbox: Bin
         )
         send_message(outbox, {"kind": "inspected", "reads": reads, "problem": problem})
         return
-    checkpoints = _checkpoint_factory(setup, outbox)
-    engine = make_engine(
-        setup.engine, dataset, setup.cache, checkpoints, setup.code, setup.keeps_final
-    )
+    engine = _make_engine(setup, dataset, _checkpoint_factory(setup, outbox))
     gc.freeze()  # what Keras and JAX made stays: walking it takes 0.1 s in the middle of a trace
     send_message(outbox, {"kind": "ready"})
     while True:
