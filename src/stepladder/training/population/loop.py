@@ -285,12 +285,15 @@ class GroupTrainer:
     def _segment_arguments(self, epoch: int, segment: int, sums: Sums | None) -> tuple[object, ...]:
         """What `Program.epoch` takes for a segment of an epoch, both from 0."""
         if self.segments > 1 and sums is None:
-            none = Sums.none(len(self.replicates[0].lanes))
-            sums = _stack([none] * len(self.replicates))
+            sums = self._no_sums()
         start = segment * self._segment
         stop = None if segment == self.segments - 1 else start + self._segment
         inputs = [replicate.segment_inputs(epoch, start, stop) for replicate in self.replicates]
         return (self.weights, self.numbers, self.data, *_stack(inputs), sums)
+
+    def _no_sums(self) -> Sums:
+        none: Sums = _stack([Sums.none(len(one.lanes)) for one in self.replicates])
+        return none
 
     def _stretches(self, part: str) -> Iterator[tuple[jax.Array, int]]:
         """Rows of a part that are evaluated at once, padded, and how many count."""
@@ -403,10 +406,9 @@ class GroupTrainer:
         self.weights = restore_weights(arrays, self.weights, len(self.replicates))
         if not state.done % self.segments:
             return None
-        none: Sums = _stack([Sums.none(len(self.replicates[0].lanes))] * len(self.replicates))
         return Sums(*(
             jnp.array(arrays[f"sums.{part}"].reshape(leaf.shape))
-            for part, leaf in none._asdict().items()
+            for part, leaf in self._no_sums()._asdict().items()
         ))  # fmt: skip
 
     def _arrays(self, sums: Sums | None = None) -> dict[str, npt.NDArray[Any]]:
