@@ -131,9 +131,9 @@ def main() -> None:
         print(f"{name:<38}{1e6 * seconds:8.0f}{100 * seconds / step:11.0f} %{speed}")
     print(f"{'the step':<38}{1e6 * step:8.0f}")
 
-    evaluated = best(lambda: training.evaluate(training.parts.validation))
+    evaluated = best(lambda: training.evaluate("validation"))
     scored = sum(
-        best(lambda part=part: training.evaluate(part)) for part in training.scored_parts.values()
+        best(lambda part=part: training.evaluate(part)) for part in ("train", "validation", "test")
     )
     whole = best(lambda: engine.begin(group).finish(lambda epoch: None) and None)
     each = (whole - scored) / recipe.epochs

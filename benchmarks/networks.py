@@ -15,7 +15,7 @@ from stepladder.study.recipe import Recipe
 from stepladder.training.custom_model import Code, builder
 from stepladder.training.groups import Group
 from stepladder.training.keras_callbacks import Batches
-from stepladder.training.keras_fit import prepared
+from stepladder.training.keras_fit import make_model
 from stepladder.training.population.engine import PopulationEngine
 from stepladder.trials.trial import Trial
 
@@ -36,7 +36,7 @@ def main():
     text = FILE.read_text("utf-8")
     code = Code(FILE.name, "build", hashlib.sha256(text.encode()).hexdigest(), text)
     build, dataset = builder(code), load("mnist")
-    engine = PopulationEngine(dataset, build)
+    engine = PopulationEngine(dataset, build=build)
     for lanes in (1, 4):
         training = engine.begin(Group(trials(code, lanes), lanes))
         training.epoch(0).loss.block_until_ready()
@@ -45,7 +45,7 @@ def main():
         seconds = (time.perf_counter() - began) / lanes
         print(f"{lanes} lane(s): {seconds:.2f} s a trial and epoch of {EXAMPLES} images")
     (trial,) = trials(code, 1)
-    model = prepared(trial, dataset.input_shape, dataset.classes, EXAMPLES, build)
+    model = make_model(trial, dataset.input_shape, dataset.classes, EXAMPLES, build)
     x = dataset.x_train[:EXAMPLES].astype(np.float32) / 255
     batches = Batches(x, dataset.y_train[:EXAMPLES], trial)
     model.fit(batches, shuffle=False, verbose=0)

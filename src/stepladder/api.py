@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stepladder.errors import InputError, OutputError, RunError
-from stepladder.execution.machine import AxisChoice, EngineChoice, model_environment, settings
+from stepladder.execution.machine import EngineChoice, model_environment, settings
 from stepladder.execution.progress import Progress, QuietProgress, RunAnnouncement
 from stepladder.files import atomic_write, validate_path
 from stepladder.report.dataframe import Kind
@@ -290,8 +290,6 @@ def run(
     store: str | None = None,
     workers: int | None = None,
     engine: EngineChoice = "auto",
-    axis: AxisChoice = "auto",
-    chunk: int | None = None,
     progress: Progress | None = None,
     allow_code: bool = False,
 ) -> Run:
@@ -306,9 +304,6 @@ def run(
         store: URL of the store; an SQLite file in the folder when None.
         workers: training processes; one for each core when None.
         engine: `population` (JAX, many trials at once), `fit` (`keras.Model.fit`), or `auto`.
-        axis: how replicates are put together: `one` by one, by `lax.map` or by `vmap`; `auto`
-            measures where that can pay.
-        chunk: replicates that are put together at a time.
         progress: is told how it goes; in Jupyter the running cell when None.
         allow_code: whether the model file that a study may name is run, with your rights.
 
@@ -322,7 +317,7 @@ def run(
     finished = run_study(
         asked,
         folder,
-        settings(workers, engine, axis, chunk),
+        settings(workers, engine),
         store=store,
         progress=progress or for_notebook(),
         allow_code=allow_code,
@@ -345,8 +340,6 @@ def reproduce(
     store: str | None = None,
     workers: int | None = None,
     engine: EngineChoice = "auto",
-    axis: AxisChoice = "auto",
-    chunk: int | None = None,
     progress: Progress | None = None,
     train: bool = True,
 ) -> Reproduced:
@@ -361,8 +354,6 @@ def reproduce(
         store: URL of the store.
         workers: training processes.
         engine: what trains.
-        axis: how replicates are put together.
-        chunk: replicates that are put together at a time.
         progress: is told how it goes.
         train: whether what is missing is trained; without, what is stored so far is judged.
 
@@ -380,7 +371,7 @@ def reproduce(
     finished = run_study(
         study,
         folder,
-        settings(workers, engine, axis, chunk),
+        settings(workers, engine),
         store=store,
         progress=progress,
         lint=False,
@@ -396,8 +387,6 @@ def plan(
     store: str | None = None,
     workers: int | None = None,
     engine: EngineChoice = "auto",
-    axis: AxisChoice = "auto",
-    chunk: int | None = None,
     lint: bool = True,
 ) -> RunAnnouncement:
     """What `run` would train and about how long that would take; nothing is written.
@@ -405,7 +394,7 @@ def plan(
     Takes and raises what `run` does; `lint` says whether the study's comparisons are looked at.
     """
     asked, folder = _placed(study, out)
-    return plan_study(asked, folder, settings(workers, engine, axis, chunk), store=store, lint=lint)
+    return plan_study(asked, folder, settings(workers, engine), store=store, lint=lint)
 
 
 def search(

@@ -35,7 +35,7 @@ def test_a_torn_checkpoint_is_told_and_not_used(stepladder, uninterrupted):
     newest.write_bytes(newest.read_bytes()[:-100])
     done = stepladder(*words, **environment)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("is not used, for it is damaged") == 1
+    assert done.stderr.count("is not used: it is damaged") == 1
     assert_sound(stepladder, words, uninterrupted)
 
 

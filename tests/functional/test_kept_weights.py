@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stepladder.training.messages import kept_final
+from stepladder.training.final_weights import kept_final
 
 RUN, WEIGHTS = "runs/small", "runs/small/weights"
 KEEP = ("--set", "keep_weights=true")

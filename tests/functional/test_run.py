@@ -139,15 +139,3 @@ def test_results_in_every_format(trained, stepladder, in_process):
     assert in_process("report", RUN, "--output", "elsewhere.html")[1].strip() == "elsewhere.html"
     assert json.loads(in_process("schema")[1])["title"] == "Study"
     assert "ok  store" in in_process("doctor", RUN)[1]
-
-
-@pytest.mark.slow
-def test_stacked_replicates_give_the_table_of_those_one_by_one(stepladder, trained):
-    trained("alone")
-    done = stepladder("run", "study.toml", "--out", "stacked", "--axis", "vmap", "--chunk", "2")
-    assert done.returncode == 0, done.stderr
-    ours, theirs = (
-        [arm["test_accuracy"]["values"] for arm in stepladder.results(run)["arms"]]
-        for run in ("stacked", "alone")
-    )
-    assert np.abs(np.subtract(ours, theirs)).max() <= 0.02  # two of a hundred test images

@@ -40,14 +40,6 @@ def _count_or_auto(text: str) -> int | str:
 @STORE
 @WORKERS
 @ENGINE
-@click.option(
-    "--axis",
-    type=click.Choice(["auto", "one", "map", "vmap"]),
-    default="auto",
-    show_default=True,
-    help="How replicates are put together; auto measures where that can pay.",
-)
-@click.option("--chunk", type=int, metavar="N", help="Replicates that are put together at a time.")
 @ALLOW_CODE
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE",
@@ -63,8 +55,6 @@ def run(
     store: str | None,
     workers: int | None,
     engine: Any,  # noqa: ANN401 - one of the choices above
-    axis: Any,  # noqa: ANN401 - one of the choices above
-    chunk: int | None,
     allow_code: bool,
     settings: tuple[str, ...],
     dry_run: bool,
@@ -85,9 +75,7 @@ def run(
     changes = {**settings_of(settings), **more}
     asked = Study.load(study, changes)
     if dry_run:
-        planned = api.plan(
-            asked, out=out, store=store, workers=workers, engine=engine, axis=axis, chunk=chunk
-        )
+        planned = api.plan(asked, out=out, store=store, workers=workers, engine=engine)
         for note in planned.notes:
             click.echo(printable(note), err=True)
         click.echo(announcement(planned))
@@ -100,8 +88,6 @@ def run(
         store=store,
         workers=workers,
         engine=engine,
-        axis=axis,
-        chunk=chunk,
         progress=watched,
         allow_code=allow_code,
     )

@@ -38,7 +38,7 @@ from stepladder.study.loading import ModelFile
 from stepladder.study.recipe import Recipe
 from stepladder.study.schema import did_you_mean
 from stepladder.study.study import Study
-from stepladder.training.messages import kept_final, weights_file
+from stepladder.training.final_weights import kept_final, weights_file
 from stepladder.trials.trial import FinalState, Trial, TrialResult
 
 WINNER = "winner"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import json
 import math
@@ -20,12 +19,11 @@ from stepladder.training.checkpoints import SHARE
 from stepladder.training.history import versions
 
 EngineChoice = Literal["auto", "population", "fit"]
-AxisChoice = Literal["auto", "one", "map", "vmap"]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How and where to train; nothing in it changes what a trial comes to.
+    """How and where to train; on a CPU nothing in it changes the numbers of a trial.
 
     Attributes:
         cpus: for each training process, the core it is pinned to; None leaves it unpinned.
@@ -34,16 +32,17 @@ class Settings:
         cache: folder of compiled programs, or None to keep none.
         machine: one line that says what this machine is.
         engine: what trains; `auto` is the population engine.
-        axis: how replicates are put together; `auto` measures where that can pay.
-        chunk: replicates that are put together, or None for a number of ours.
         device: what the population engine trains on.
         memory: bytes that all processes together may use; None where that is not known.
-        jax: version of JAX, on which measured choices depend.
-        checkpoint_seconds: a training is kept so often that no more than this is ever lost.
-        endings_bytes: what the final states of trainings may take in the cache, from which
-            trainings of more epochs go on; 0 keeps none and goes on from none.
-        patience: a training process that says nothing for so many seconds, or for many times its
-            longest epoch, is taken to hang.
+        checkpoint_seconds: checkpoints are so frequent that at most this much work is lost.
+        endings_bytes: limit of the cached final states, from which trainings of more epochs
+            resume; 0 for no such cache.
+        patience: a training process that is silent for so many seconds, and for many times its
+            longest epoch, hangs.
+
+    Example:
+        >>> Settings((0, 1), {}, "jax", None, "a machine", engine="fit").engine_name
+        'fit/jax'
     """
 
     cpus: tuple[int | None, ...]
@@ -52,11 +51,8 @@ class Settings:
     cache: Path | None
     machine: str
     engine: EngineChoice = "auto"
-    axis: AxisChoice = "auto"
-    chunk: int | None = None
     device: Literal["cpu", "gpu"] = "cpu"
     memory: int | None = None
-    jax: str = ""
     checkpoint_seconds: float = 60.0
     endings_bytes: int = 0
     patience: float = 600.0
@@ -68,14 +64,15 @@ class Settings:
 
     @property
     def endings(self) -> dict[str, Any] | None:
-        """Where endings lie and which are gone on with, as `Endings` takes it; None for none."""
+        """Arguments of `FinalStateCache`; None for no cache of final states."""
         if self.cache is None or not self.endings_bytes:
             return None
         return {
             "folder": self.cache.parent / "endings",
             "most": self.endings_bytes,
             "versions": {**versions(self.keras_backend), "on": f"{self.machine}, {self.device}"},
-            "share": SHARE if self.checkpoint_seconds else math.inf,  # then nothing may be lost
+            # Who sets no seconds wants to lose nothing, whatever writing costs.
+            "share": SHARE if self.checkpoint_seconds else math.inf,
         }
 
 
@@ -89,43 +86,26 @@ _ONE_THREAD = {
     "TF_NUM_INTEROP_THREADS": "1",
     **_QUIET,
 }
-_MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
+_CGROUP = Path("/sys/fs/cgroup")
 _ENDINGS_MB = 1000
 _BACKENDS = ("jax", "tensorflow", "torch")
 
 
-def settings(
-    workers: int | None = None,
-    engine: EngineChoice = "auto",
-    axis: AxisChoice = "auto",
-    chunk: int | None = None,
-) -> Settings:
+def settings(workers: int | None = None, engine: EngineChoice = "auto") -> Settings:
     """The settings of a run on this machine.
 
     Args:
         workers: training processes; when None one for each core that may be used, or one where
             JAX has a GPU.
         engine: what trains.
-        axis: how replicates are put together.
-        chunk: how many replicates are, or None for a number of ours.
 
     Raises:
-        InputError: if there are fewer cores than workers, the chunk is not 1 or more, the engine
-            cannot put replicates together, or the Keras backend asked for is not installed.
+        InputError: if there are fewer cores than workers, or the Keras backend asked for is not
+            installed.
     """
     usable = cores()
     device: Literal["cpu", "gpu"] = "gpu" if engine != "fit" and has_gpu() else "cpu"
     count = (len(usable) if device == "cpu" else 1) if workers is None else workers
-    if engine == "fit" and axis not in ("auto", "one"):
-        raise InputError(
-            f"--axis must be one for the fit engine, found {axis!r}: it trains one trial at a "
-            "time; leave it out, or use --engine population"
-        )
-    if chunk is not None and chunk < 1:
-        raise InputError(
-            f"--chunk must be 1 or more replicates, found {chunk}; leave it out for a number "
-            "that fits"
-        )
     if not 1 <= count <= len(usable):
         raise InputError(
             f"--workers must be 1 to {len(usable)}, the cores that this process may use, "
@@ -145,11 +125,8 @@ def settings(
         cache=cache_folder(),
         machine=_machine(len(usable)),
         engine=engine,
-        axis=axis,
-        chunk=chunk,
         device=device,
         memory=memory(),
-        jax=importlib.metadata.version("jax"),
         checkpoint_seconds=_number("STEPLADDER_CHECKPOINT_SECONDS", Settings.checkpoint_seconds),
         endings_bytes=int(1e6 * _number("STEPLADDER_ENDINGS_MB", _ENDINGS_MB, "megabytes")),
         patience=_number("STEPLADDER_PATIENCE_SECONDS", Settings.patience),
@@ -162,11 +139,6 @@ def model_environment() -> dict[str, str]:
 
 
 def _number(name: str, usual: float, unit: str = "seconds") -> float:
-    """A number of some unit that a variable sets.
-
-    Raises:
-        InputError: if it is set to anything else.
-    """
     text = os.environ.get(name)
     if not text:
         return usual
@@ -186,12 +158,12 @@ def cores() -> list[int | None]:
     if not hasattr(os, "sched_getaffinity"):
         return [None] * (os.cpu_count() or 1)
     allowed: list[int | None] = [*sorted(os.sched_getaffinity(0))]
-    quota = _quota(Path("/sys/fs/cgroup/cpu.max"))
+    quota = _quota(_CGROUP / "cpu.max")
     return allowed[: max(1, min(len(allowed), quota))] if quota else allowed
 
 
 def _quota(file: Path) -> int | None:
-    """Whole cores of a cgroup's quota (version 2), rounded up; None where there is none."""
+    """Cores of a cgroup's quota (version 2), rounded up; None where there is none."""
     try:
         quota, period = file.read_text().split()
         return None if quota == "max" else -(-int(quota) // int(period))
@@ -200,36 +172,27 @@ def _quota(file: Path) -> int | None:
 
 
 def has_gpu() -> bool:
-    """Whether the population engine is to train on a GPU: JAX's plugin and a device are here.
-
-    `JAX_PLATFORMS=cpu` says no. Nothing is imported to find out.
-    """
+    """Whether there is a GPU, JAX's plugin for it, and no `JAX_PLATFORMS=cpu`; imports nothing."""
     if os.environ.get("JAX_PLATFORMS", "").split(",")[0] == "cpu":
         return False
     plugins = ("jax_cuda12_plugin", "jax_cuda13_plugin")
-    there = any(importlib.util.find_spec(plugin) for plugin in plugins)
-    return there and Path("/dev/nvidiactl").exists()
+    installed = any(importlib.util.find_spec(plugin) for plugin in plugins)
+    return installed and Path("/dev/nvidiactl").exists()
 
 
-def memory(meminfo: Path = Path("/proc/meminfo"), limit: Path = _MEMORY_LIMIT) -> int | None:
-    """Bytes that may still be used here, by the system's and a cgroup's word; None if unknown."""
+def memory(cgroup: Path = _CGROUP) -> int:
+    """Bytes that may still be used here, by the system's word and a cgroup's (version 2)."""
+    import psutil  # late: it knows no cgroups, and most commands need it not
+
+    available = int(psutil.virtual_memory().available)
     try:
-        lines = meminfo.read_text().splitlines()
-        free = next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable"))
-    except (OSError, StopIteration, IndexError, ValueError):
-        return None
-    try:
-        return min(free, max(0, int(limit.read_text()) - _held(limit)))
-    except (OSError, ValueError):  # no cgroup of version 2, or no limit
-        return free
-
-
-def _held(limit: Path) -> int:
-    """Bytes of a cgroup that it cannot give back: all but files that it has not read for long."""
-    current = int(limit.with_name("memory.current").read_text())
-    lines = limit.with_name("memory.stat").read_text().splitlines()
+        limit, used = (int((cgroup / f"memory.{name}").read_text()) for name in ("max", "current"))
+        lines = (cgroup / "memory.stat").read_text().splitlines()
+    except (OSError, ValueError):  # no such cgroup, or no limit
+        return available
+    # Files that were not read for long are given back when memory is short.
     cached = (int(line.split()[1]) for line in lines if line.startswith("inactive_file "))
-    return current - next(cached, 0)
+    return min(available, max(0, limit - used + next(cached, 0)))
 
 
 def keras_backend() -> str:
@@ -241,24 +204,24 @@ def keras_backend() -> str:
     Raises:
         InputError: if `KERAS_BACKEND` names one that is unknown or not installed.
     """
-    named = os.environ.get("KERAS_BACKEND")
-    if named:
-        if named in _BACKENDS and importlib.util.find_spec(named):
-            return named
+    backend = os.environ.get("KERAS_BACKEND")
+    if backend:
+        if backend in _BACKENDS and importlib.util.find_spec(backend):
+            return backend
         raise InputError(
-            f"KERAS_BACKEND must be one of {', '.join(_BACKENDS)} and installed, found {named!r}; "
-            "install it, or set KERAS_BACKEND=jax"
+            f"KERAS_BACKEND must be one of {', '.join(_BACKENDS)} and installed, found "
+            f"{backend!r}; install it, or set KERAS_BACKEND=jax"
         )
     home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
     try:
-        written = json.loads((home / "keras.json").read_text()).get("backend")
+        backend = json.loads((home / "keras.json").read_text()).get("backend")
     except (OSError, ValueError, AttributeError):
         return "jax"
-    return written if written in _BACKENDS and importlib.util.find_spec(written) else "jax"
+    return backend if backend in _BACKENDS and importlib.util.find_spec(backend) else "jax"
 
 
 def cache_folder() -> Path | None:
-    """Where compiled programs are kept between runs, or None where nothing can be kept."""
+    """The folder of compiled programs, or None where no folder can be written."""
     folder = Path(platformdirs.user_cache_dir("stepladder")) / "compiled"
     try:
         folder.mkdir(parents=True, exist_ok=True)

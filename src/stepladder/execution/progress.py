@@ -1,4 +1,4 @@
-"""What a run tells of itself while it trains: the protocol, and the observer that says nothing."""
+"""What a run reports while it trains: the protocol, and the observer that shows nothing."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ class RunAnnouncement:
     Attributes:
         study: what was asked.
         trials: trials to train.
-        found: trials of the study that are stored already and are not trained again.
+        found: trials of the study that are stored already, so that they are not trained.
         epochs: trial·epochs to train, summed over the trials to train.
         workers: processes that train.
-        seconds: about how long that takes, compiling left out; None where nothing can be said yet.
+        seconds: about how long that takes, without compiling; None while that is unknown.
         arm_names: for each trial to train, by its id, the names of the arms that it belongs to.
         arm_trials: how many trials each arm has, those found included, by its name, in order.
-        is_least: whether what these trials come to may ask for more.
-        notes: what the user should know before it, a sentence each.
-        at_hand: epochs that need not be trained, by the id of a trial that goes on from a
+        is_least: whether more trials may follow, depending on the results of these.
+        notes: what the user should know before training, a sentence each.
+        at_hand: epochs that need not be trained, by the id of a trial that resumes from a
             shorter training.
     """
 
@@ -43,56 +43,55 @@ class RunAnnouncement:
 
 
 class Progress(Protocol):
-    """Is told what happens in a run, in the order in which it happens and from one thread.
+    """An observer of a run, called in the order of events and from one thread.
 
-    A run trains in one part, or in several: tuning, then look by look. Each part begins with
-    `start` and ends with `finish`, also when it fails or is interrupted. A trial that was started
-    may be started again after a lost worker. `note` may come at any time, before the first part
-    and between two of them too.
+    A run trains in one part, or in several: tuning, then interim analysis by interim analysis.
+    Each part begins with `start` and ends with `finish`, also when it fails or is interrupted. A
+    trial may be started again after its worker was lost. `note` may be called at any time, also
+    before the first part and between two of them.
+
+    Example:
+        >>> class Count(QuietProgress):
+        ...     epochs = 0
+        ...     def epoch_done(self, trial, epoch):
+        ...         self.epochs += 1
+        >>> progress: Progress = Count()
     """
+
+    # The bodies end with `return`, so that a class that derives from this need not define all.
 
     def start(self, planned: RunAnnouncement) -> None:
         """The plan of a part is made; nothing of it has been trained yet."""
+        return
 
     def trial_started(self, trial: Trial) -> None:
         """A worker has begun a trial; its program may still be compiling."""
+        return
 
     def epoch_done(self, trial: Trial, epoch: int) -> None:
         """A trial has finished its epoch `epoch`, counted from 1."""
+        return
 
     def trial_done(self, result: TrialResult) -> None:
         """A trial is finished and stored."""
+        return
 
     def trial_found(self, trial: Trial) -> None:
         """Another run has trained and stored a trial that was to be trained here."""
+        return
 
     def note(self, text: str) -> None:
         """Something that the user should know, in a sentence."""
+        return
 
     def finish(self) -> None:
-        """Nothing more will be told of this part; whatever was opened is closed."""
+        """The part has ended; whatever was opened is closed."""
+        return
 
 
-class QuietProgress:
-    """Says nothing: for `run()` from Python and for tests."""
+class QuietProgress(Progress):
+    """Shows nothing: for `run()` from Python, for tests, and to derive from.
 
-    def start(self, planned: RunAnnouncement) -> None:
-        """Nothing."""
-
-    def trial_started(self, trial: Trial) -> None:
-        """Nothing."""
-
-    def epoch_done(self, trial: Trial, epoch: int) -> None:
-        """Nothing."""
-
-    def trial_done(self, result: TrialResult) -> None:
-        """Nothing."""
-
-    def trial_found(self, trial: Trial) -> None:
-        """Nothing."""
-
-    def note(self, text: str) -> None:
-        """Nothing."""
-
-    def finish(self) -> None:
-        """Nothing."""
+    Example:
+        >>> QuietProgress().note("nobody reads this")
+    """

@@ -220,7 +220,7 @@ def _wave(under_way: Sequence[SuccessiveHalving], train: Trainer) -> list[Trial]
     stages: dict[Trial, tuple[Stage, ...]] = {}
     for group in groups(trials, trials, before=before):
         for trial in group.trials:
-            stages[trial] = (*group.before, Stage(trial.recipe.epochs, group.lanes))
+            stages[trial] = group.all_stages
     return [trial for each in under_way for trial in each.note(results, stages)]
 
 

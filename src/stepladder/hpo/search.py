@@ -122,7 +122,7 @@ def search_study(
     preflight.check_code_allowed(study, allow_code)
     if store is not None:
         check_place(store)
-    workers = WarmPool(lasting=True)
+    workers = WarmPool(persistent=True)
     try:
         if study.search and all_is_to_be_trained(study, folder, store):
             workers.start(settings, folder / folders.CHECKPOINTS_NAME, study.search.trials)

@@ -14,7 +14,7 @@ from stepladder.runs.plan import Plan
 from stepladder.runs.results import ArmProbes, ArmTuning, Tuned
 from stepladder.statistics.classification import Answers, Ensemble, pool_answers
 from stepladder.study.designs import Arm
-from stepladder.training.messages import kept_final, weights_file
+from stepladder.training.final_weights import kept_final, weights_file
 from stepladder.trials.trial import FinalState, Trial, TrialSummary
 
 _RATE = "learning_rate"

@@ -15,7 +15,7 @@ from stepladder.runs.run import foreseen
 from stepladder.store import Store
 from stepladder.store.maintenance import check_store, vacuum_store
 from stepladder.store.opening import opened
-from stepladder.training.messages import ENDING
+from stepladder.training.final_weights import ENDING
 from stepladder.training.serialization import remove_file
 from stepladder.trials.seeding import NUMERICS_VERSION
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from stepladder.data import Dataset, split, validation_examples
-from stepladder.execution.batching import choose_batching, resume_from_cache
+from stepladder.execution.batching import make_groups
 from stepladder.execution.machine import Settings
-from stepladder.execution.progress import QuietProgress, RunAnnouncement
+from stepladder.execution.progress import RunAnnouncement
 from stepladder.store import Store, StudyRecord
 from stepladder.study.designs import Arm
 from stepladder.study.recipe import Recipe
 from stepladder.study.study import Study
-from stepladder.training.groups import groups, program_key
+from stepladder.training.groups import program_key
 from stepladder.trials.trial import Trial
 from stepladder.version import __version__, version_of
 
@@ -266,8 +266,6 @@ def cached_epochs(plan: Plan, dataset: Dataset, settings: Settings, store: Store
     """
     if settings.endings is None or not plan.missing:
         return {}
-    known = choose_batching(
-        plan.trials, plan.missing, dataset, settings, QuietProgress(), measure=False
-    )
-    waiting = resume_from_cache(groups(plan.trials, plan.missing, known), settings, store)
-    return {trial.id: group.after for group in waiting if group.after for trial in group.trials}
+    waiting = make_groups(plan.trials, plan.missing, dataset, settings, store)
+    return {trial.id: group.start_epoch for group in waiting if group.start_epoch
+            for trial in group.trials}  # fmt: skip

@@ -223,21 +223,21 @@ def _inspected(
     model: ModelFile, recipes: list[Recipe], dataset: Dataset, settings: Settings
 ) -> dict[str, Any]:
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-    worker = Worker(dataset, settings, settings.cpus[0], events, model=model, task="inspect")
+    worker = Worker(dataset, settings, settings.cpus[0], events, model=model, inspects=True)
     try:
         worker.inspect(recipes)
-        _, header, _ = events.get()
-        if header is None:
+        _, message = events.get()
+        if message is None:
             raise StudyError(
                 f"{model.function} of {model.file} must return a keras.Model, found that it ended "
-                f"its process ({worker.last_words()}); mend it, or look for a lack of memory"
+                f"its process ({worker.exit_message()}); mend it, or look for a lack of memory"
             )
-        if header["kind"] == "failed":
+        if message["kind"] == "failed":
             raise WorkerError(
-                f"looking at the model failed with {header['message']}; nothing was trained. The "
-                f"training process said:\n{header['trace']}"
+                f"looking at the model failed with {message['message']}; nothing was trained. The "
+                f"training process said:\n{message['trace']}"
             )
-        return header
+        return message
     finally:
         worker.end()
 

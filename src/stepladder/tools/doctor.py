@@ -13,7 +13,6 @@ from pathlib import Path
 from stepladder import data
 from stepladder.errors import StepladderError
 from stepladder.execution import machine
-from stepladder.execution.batching import remembered
 from stepladder.files import size_of
 from stepladder.runs.folder import STORE_NAME
 from stepladder.store import open_store
@@ -48,7 +47,6 @@ def examine(run: Path | None = None) -> list[Finding]:
         ("cores", _cores),
         ("backend", _backend),
         ("cache", _cache),
-        ("axis", _axis),
         ("data", _data),
     ]
     if run is not None:
@@ -90,14 +88,6 @@ def _cache() -> str:
         return "no folder for compiled programs can be written: every run compiles anew"
     count = sum(len(names) for _, _, names in os.walk(folder))
     return f"{count} compiled programs, {size_of(folder) / 1e6:.1f} MB, in {folder}"
-
-
-def _axis() -> str:
-    folder = machine.cache_folder()
-    known = list(remembered(folder)) if folder else []
-    if not known:
-        return "replicates train one by one; nothing was measured here that should change that"
-    return f"measured here: {'; '.join(known)}"
 
 
 def _data() -> str:

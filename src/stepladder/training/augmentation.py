@@ -1,4 +1,4 @@
-"""Distorted images: turned, stretched, slanted, shifted and bent anew at each step, on the device.
+"""Distorted images: turned, stretched, slanted, shifted and bent at each step, on the device.
 
 What is drawn follows from a step's two words alone, so that a batch is the same in every
 population and in both engines; arms of one replicate with the same settings share it.
@@ -35,9 +35,9 @@ def distortion(recipe: Recipe, input_shape: tuple[int, ...]) -> Distort | None:
     by a Gaussian, drawn no finer than it can be seen: one number in every deviation of the
     Gaussian instead of one a pixel.
 
-    Args:
-        recipe: its augmentation.
-        input_shape: of one example, a grey image.
+    Example:
+        >>> distortion(Recipe(hidden=[3]), (28, 28)) is None
+        True
 
     Reference:
         Simard, Steinkraus, Platt 2003, "Best practices for convolutional neural networks applied
@@ -72,17 +72,10 @@ def _uniform(words: jax.Array, shape: tuple[int, int]) -> jax.Array:
 def _mapped(
     recipe: Recipe, drawn: jax.Array, height: int, width: int
 ) -> tuple[jax.Array, jax.Array]:
-    """Where an affine map of each image reads its pixels: rows and columns, (images, h, w).
-
-    Args:
-        recipe: how far it goes.
-        drawn: between -1 and 1, (images, `_AFFINE`).
-        height: of an image.
-        width: of an image.
-    """
+    """Rows and columns (images, h, w) at which an affine map, drawn between -1 and 1, reads."""
     turn, tall, wide, slant, axis, down, right = (drawn[:, n, None, None] for n in range(_AFFINE))
     turn = turn * math.radians(recipe.augment_rotation)
-    tall, wide = (1 + recipe.augment_scale * each for each in (tall, wide))
+    tall, wide = (1 + recipe.augment_scale * factor for factor in (tall, wide))
     slant = slant * recipe.augment_shear
     leaning, rising = jnp.where(axis < 0, slant, 0), jnp.where(axis < 0, 0, slant)
     middle_y, middle_x = (height - 1) / 2, (width - 1) / 2
@@ -109,13 +102,7 @@ def _smoothing(size: int, deviation: float) -> npt.NDArray[np.float32]:
 
 
 def _read(x: jax.Array, y_at: jax.Array, x_at: jax.Array) -> jax.Array:
-    """Images read between their pixels.
-
-    Args:
-        x: (images, height * width).
-        y_at: rows, (images, height, width).
-        x_at: columns.
-    """
+    """Images (images, h * w) read between their pixels, at rows and columns (images, h, w)."""
     _, height, width = y_at.shape
     y_at, x_at = jnp.clip(y_at, 0, height - 1), jnp.clip(x_at, 0, width - 1)
     top, left = (

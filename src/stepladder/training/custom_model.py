@@ -1,10 +1,11 @@
-"""Networks of the user's own: the function `build`, and what it reads of a recipe."""
+"""Networks of the user's own: their `build`, what it reads of a recipe, and their inspection."""
 
 from __future__ import annotations
 
 import linecache
 import random
 import sys
+import textwrap
 import traceback
 import types
 from collections.abc import Callable, Iterable, Sequence
@@ -41,7 +42,7 @@ class Code:
         file: its name, for messages.
         function: what to call in it.
         sha256: of its text.
-        text: the whole file.
+        text: of the file.
     """
 
     file: str
@@ -51,39 +52,40 @@ class Code:
 
 
 class NetworkError(Exception):
-    """A network, or the code that builds it, that will not do; the message says what to do."""
+    """A network that cannot be trained, or its code; the message says what to do."""
 
 
 class NetworkRecipe:
-    """What `build` is given: the fields of the recipe that describe a network, to be read.
+    """What `build` is given: the fields of a recipe that describe a network.
 
-    Each reading is noted. The other fields are applied by stepladder to whatever is built, and
-    a program serves trials that differ in them, so that a network cannot depend on them.
+    Stepladder applies the other fields itself to whatever is built. A program serves trials that
+    differ in them, so that a network cannot depend on them.
+
+    Args:
+        recipe: whose fields are read.
+
+    Attributes:
+        reads: the fields that were read so far.
+
+    Example:
+        >>> fields = NetworkRecipe(Recipe(hidden=[8, 4]))
+        >>> fields.hidden, fields.reads
+        ((8, 4), {'hidden'})
     """
 
     def __init__(self, recipe: Recipe) -> None:
-        """Notes nothing yet.
-
-        Args:
-            recipe: whose fields are read.
-        """
         self._recipe = recipe
-        self._reads: set[str] = set()
+        self.reads: set[str] = set()
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - the field's value
-        """A field of `NETWORK_FIELDS`.
-
-        Raises:
-            NetworkError: for any other field of a recipe.
-            AttributeError: for what is no field.
-        """
+        """A field of `NETWORK_FIELDS`; any other field of a recipe is refused."""
         if name in NETWORK_FIELDS:
-            self._reads.add(name)
+            self.reads.add(name)
             return getattr(self._recipe, name)
         if name in Recipe.model_fields:
             raise NetworkError(
                 f"must read only what describes the network ({', '.join(NETWORK_FIELDS)}), found "
-                f"recipe.{name}, which stepladder applies itself to any network; leave it to that"
+                f"recipe.{name}, which stepladder applies itself to any network; do not read it"
             )
         advice = did_you_mean(name, NETWORK_FIELDS, f"they are {', '.join(NETWORK_FIELDS)}")
         raise AttributeError(f"recipe has no field {name!r}; {advice}")
@@ -95,19 +97,21 @@ class NetworkRecipe:
 
 
 class UserBuild:
-    """A user's `build`, its file compiled and run once, under a module name of its own."""
+    """A user's `build`, its file compiled and run once, as a module of its own.
+
+    Args:
+        code: what the driver sent.
+
+    Attributes:
+        reads: fields of the recipe that the last call has read.
+
+    Raises:
+        NetworkError: if the file does not run or does not define the function.
+    """
 
     def __init__(self, code: Code) -> None:
-        """Runs the file.
-
-        Args:
-            code: what the driver sent.
-
-        Raises:
-            NetworkError: if the file does not run or does not define the function.
-        """
         self._code = code
-        self._reads: frozenset[str] = frozenset()
+        self.reads: frozenset[str] = frozenset()
         name = f"stepladder_model_{code.sha256[:12]}"
         module = types.ModuleType(name)
         module.__file__ = code.file
@@ -118,8 +122,8 @@ class UserBuild:
             exec(compile(code.text, code.file, "exec"), module.__dict__)  # allowed by the user
         except (Exception, SystemExit) as error:
             raise NetworkError(
-                f"the model file {code.file} must run, found {_told(error, code.file)}; mend it"
-                f"{_alone(error)}"
+                f"the model file {code.file} must run, found {_describe(error, code.file)}; "
+                f"fix it{_advice(error)}"
             ) from error
         function = getattr(module, code.function, None)
         if not callable(function):
@@ -131,35 +135,30 @@ class UserBuild:
             )
         self._function = function
 
-    @property
-    def reads(self) -> frozenset[str]:
-        """Fields of the recipe that the last call has read."""
-        return self._reads
-
     def __call__(self, recipe: Recipe, input_shape: tuple[int, ...], classes: int) -> Any:  # noqa: ANN401
         """What the user's function returns, built.
 
         Raises:
             NetworkError: if it raises, or does not return a `keras.Model`.
         """
-        given, where = NetworkRecipe(recipe), f"{self._code.function} of {self._code.file}"
+        fields, where = NetworkRecipe(recipe), f"{self._code.function} of {self._code.file}"
         try:
-            model = self._function(given, tuple(input_shape), classes)
+            model = self._function(fields, tuple(input_shape), classes)
             if isinstance(model, keras.Model) and not model.built:
                 model(keras.ops.zeros((1, *input_shape)))
         except NetworkError as error:
             raise NetworkError(f"{where} {error}") from error
         except (Exception, SystemExit) as error:
             raise NetworkError(
-                f"{where} must return a keras.Model, found {_told(error, self._code.file)}; "
-                f"mend it{_alone(error)}"
+                f"{where} must return a keras.Model, found {_describe(error, self._code.file)}; "
+                f"fix it{_advice(error)}"
             ) from error
         if not isinstance(model, keras.Model):
             raise NetworkError(
                 f"{where} must return a keras.Model, found {type(model).__name__}; return the "
                 "model itself"
             )
-        self._reads = frozenset(given._reads)
+        self.reads = frozenset(fields.reads)
         return model
 
 
@@ -180,15 +179,7 @@ def build_seeded(
     seed: int,
     replicate: int,
 ) -> Any:  # noqa: ANN401 - Keras has no types
-    """A network built anew, whatever it draws from global generators seeded by the replicate.
-
-    Args:
-        build: what builds it.
-        recipe: what to build.
-        input_shape: of one example.
-        classes: how many there are.
-        seed: the study's seed.
-        replicate: the replicate's number.
+    """A new network; what it draws from global generators is seeded by the replicate.
 
     Raises:
         NetworkError: if a user's code fails.
@@ -197,18 +188,21 @@ def build_seeded(
     return build(recipe, input_shape, classes)
 
 
-def _told(error: BaseException, file: str) -> str:
+def _describe(error: BaseException, file: str) -> str:
     """An error in a line, with where in the user's file it arose."""
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == file]
     at = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else None
     line = at or (lines[-1] if lines else None)
-    text = " ".join(str(error).split())
-    text = text if len(text) <= 300 else text[:297] + "..."
-    return f"{type(error).__name__}{f': {text}' if text else ''}{f' (line {line})' if line else ''}"
+    return _shorten(error) + (f" (line {line})" if line else "")
 
 
-def _alone(error: BaseException) -> str:
+def _shorten(error: BaseException) -> str:
+    text = textwrap.shorten(str(error), 300, placeholder="...")
+    return f"{type(error).__name__}{f': {text}' if text else ''}"
+
+
+def _advice(error: BaseException) -> str:
     if not isinstance(error, ImportError):
         return ""
     return ", or install what it imports: files beside it are not sent along and not hashed"
@@ -216,7 +210,7 @@ def _alone(error: BaseException) -> str:
 
 _FIT = "or train it with `--engine fit`, which is keras.Model.fit as it is"
 _PYTHON = (
-    f"{_FIT}; KERAS_BACKEND=torch beside it runs the layers' Python at each step, as JAX does not"
+    f"{_FIT}; with KERAS_BACKEND=torch it runs the layers' Python at each step, as JAX does not"
 )
 
 
@@ -224,13 +218,6 @@ def inspect_models(
     code: Code, recipes: Iterable[Recipe], input_shape: tuple[int, ...], classes: int, engine: str
 ) -> tuple[list[list[str]], str | None]:
     """What the user's code reads of each recipe, and what is wrong with it.
-
-    Args:
-        code: what builds the networks.
-        recipes: those of a study's arms.
-        input_shape: of one example.
-        classes: how many there are.
-        engine: as trials record it.
 
     Returns:
         The fields read, sorted, for each recipe; and the first problem, or None.
@@ -241,118 +228,162 @@ def inspect_models(
         for recipe in recipes:
             model = build_seeded(build, recipe, input_shape, classes, 0, 0)
             reads.append(sorted(build.reads))
-            inspect(model, input_shape, classes, engine, f"{code.function} of {code.file}")
+            inspection = _Inspection(model, input_shape, f"{code.function} of {code.file}")
+            inspection.check_weights()
+            inspection.check_outputs(classes)
+            if engine == "population":
+                inspection.check_calls()
     except NetworkError as error:
         return reads, str(error)
     return reads, None
 
 
-def inspect(
-    model: Any,  # noqa: ANN401 - Keras has no types
-    input_shape: tuple[int, ...],
-    classes: int,
-    engine: str,
-    where: str,
-) -> None:
+@dataclass
+class _Inspection:
     """Makes sure that an engine can train a model.
 
-    Args:
+    Attributes:
         model: a built `keras.Model`.
         input_shape: of one example.
-        classes: how many there are.
-        engine: as trials record it.
         where: what built it, for messages.
-
-    Raises:
-        NetworkError: if its variables, its outputs or, for the population engine, what its
-            layers do while they are called will not do.
     """
-    trainable = model.trainable_variables
-    if not trainable:
-        raise NetworkError(f"the model of {where} must have weights to train, found none; add some")
-    odd = next((each for each in trainable if each.dtype != "float32"), None)
-    if odd is not None:
-        raise NetworkError(
-            f"the weights of {where} must be float32, found {odd.path!r} of {odd.dtype}; leave "
-            "the layers' dtype as it is"
-        )
-    _check_outputs(model, input_shape, classes, where)
-    if engine == "population":
-        _check_population(model, input_shape, where)
 
+    model: Any
+    input_shape: tuple[int, ...]
+    where: str
 
-def _check_outputs(
-    model: Any,  # noqa: ANN401 - Keras has no types
-    input_shape: tuple[int, ...],
-    classes: int,
-    where: str,
-) -> None:
-    draw = np.random.default_rng(0)
-    for examples in (2, 3):  # any batch, the last and shorter one too
-        x = draw.uniform(size=(examples, *input_shape)).astype(np.float32)
-        logits = _called(model, where, "", lambda x=x: model(x, training=False))  # type: ignore[misc]
-        wanted = (examples, classes)
-        found = getattr(logits, "shape", None)
-        if found is None or tuple(found) != wanted:
+    def check_weights(self) -> None:
+        trainable = self.model.trainable_variables
+        if not trainable:
             raise NetworkError(
-                f"the model of {where} must give logits of shape {wanted} for {examples} examples "
-                f"(one for each class), found {_shape(logits)}; end it with Dense(classes)"
+                f"the model of {self.where} must have weights to train, found none; add some"
             )
-        if keras.backend.standardize_dtype(logits.dtype) != "float32":
+        odd = next((variable for variable in trainable if variable.dtype != "float32"), None)
+        if odd is not None:
             raise NetworkError(
-                f"the model of {where} must give float32, found {logits.dtype}; give its last "
-                'layer dtype="float32"'
-            )
-        values = keras.ops.convert_to_numpy(logits)
-        if classes > 1 and values.min() >= 0 and np.allclose(values.sum(axis=1), 1, atol=1e-5):
-            raise NetworkError(
-                f"the model of {where} must give logits, found rows that sum to 1, as a softmax "
-                "gives them; remove the activation of its last layer"
+                f"the weights of {self.where} must be float32, found {odd.path!r} of {odd.dtype}; "
+                "leave the layers' dtype as it is"
             )
 
+    def check_outputs(self, classes: int) -> None:
+        draw = np.random.default_rng(0)
+        for examples in (2, 3):  # any batch, the last and shorter one too
+            x = draw.uniform(size=(examples, *self.input_shape)).astype(np.float32)
+            logits = self._call("", partial(self.model, x, training=False))
+            shape = getattr(logits, "shape", None)
+            if shape is None or tuple(shape) != (examples, classes):
+                found = f"a {type(logits).__name__}" if shape is None else f"shape {tuple(shape)}"
+                raise NetworkError(
+                    f"the model of {self.where} must give logits of shape {(examples, classes)} "
+                    f"for {examples} examples (one for each class), found {found}; end it with "
+                    "Dense(classes)"
+                )
+            if keras.backend.standardize_dtype(logits.dtype) != "float32":
+                raise NetworkError(
+                    f"the model of {self.where} must give float32, found {logits.dtype}; give its "
+                    'last layer dtype="float32"'
+                )
+            values = keras.ops.convert_to_numpy(logits)
+            if classes > 1 and values.min() >= 0 and np.allclose(values.sum(axis=1), 1, atol=1e-5):
+                raise NetworkError(
+                    f"the model of {self.where} must give logits, found rows that sum to 1, as a "
+                    "softmax gives them; remove the activation of its last layer"
+                )
 
-def _shape(value: object) -> str:
-    shape = getattr(value, "shape", None)
-    return f"shape {tuple(shape)}" if shape is not None else f"a {type(value).__name__}"
-
-
-def _check_population(model: Any, input_shape: tuple[int, ...], where: str) -> None:  # noqa: ANN401
-    """Traces a training step of two lanes and watches what the layers do meanwhile."""
-    if type(model).train_step is not keras.Model.train_step:
-        raise NetworkError(
-            f"the model of {where} must be trained by stepladder, found a train_step of its own "
-            f"in {type(model).__name__}; remove it, {_FIT}"
-        )
-    _traced(model, input_shape, where)  # what a layer sets up at its first call is no change
-    before = {id(layer): _memory(layer) for layer in _own_layers(model)}
-    drawn = _global_generators()
-    assigned = _traced(model, input_shape, where)
-    for layer in _own_layers(model):
-        changed = [name for name, value in _memory(layer).items()
-                   if before[id(layer)].get(name) != value]  # fmt: skip
-        if changed:
+    def check_calls(self) -> None:
+        """Traces a training step of two lanes and watches what the layers do meanwhile."""
+        kind = type(self.model)
+        if kind.train_step is not keras.Model.train_step:
             raise NetworkError(
-                f"{_layer(layer)} of {where} must keep what it remembers from step to step in "
-                f"variables, found Python-side state: its call changes self.{changed[0]}; use "
-                f"self.add_weight(trainable=False, ...) and assign, {_PYTHON}"
+                f"the model of {self.where} must be trained by stepladder, found a train_step of "
+                f"its own in {kind.__name__}; remove it, {_FIT}"
             )
-    if _global_generators() != drawn:
-        raise NetworkError(
-            f"the layers of {where} must draw from keras.random with a keras.random.SeedGenerator "
-            "of their own, found draws from the global generator of Python or NumPy in a call; "
-            f"change that, {_PYTHON}"
-        )
-    known = {id(variable) for variable in model.non_trainable_variables}
-    lost = next((variable for variable in assigned if id(variable) not in known), None)
-    if lost is not None:
-        raise NetworkError(
-            f"{_holder(model, lost)} of {where} must assign only its own non-trainable variables "
-            f"in a call, found {lost.path!r}, whose new value would be lost; make it with "
-            f"self.add_weight(trainable=False, ...), {_FIT}"
-        )
+        self._trace()  # what a layer sets up at its first call is no change
+        layers = self.model._flatten_layers()
+        custom = [own for own in layers if not type(own).__module__.startswith("keras.")]
+        before, generators = [_snapshot(layer) for layer in custom], _global_generators()
+        assigned = self._trace()
+        for layer, old in zip(custom, before, strict=True):
+            now = _snapshot(layer)
+            changed = [name for name, value in now.items() if old.get(name) != value]
+            if changed:
+                raise NetworkError(
+                    f"{_name(layer)} of {self.where} must keep what it remembers from step to step "
+                    f"in variables, found Python-side state: its call changes self.{changed[0]}; "
+                    f"use self.add_weight(trainable=False, ...) and assign, {_PYTHON}"
+                )
+        if _global_generators() != generators:
+            raise NetworkError(
+                f"the layers of {self.where} must draw from keras.random with a "
+                "keras.random.SeedGenerator of their own, found draws from the global generator "
+                f"of Python or NumPy in a call; change that, {_PYTHON}"
+            )
+        known = {id(variable) for variable in self.model.non_trainable_variables}
+        lost = next((variable for variable in assigned if id(variable) not in known), None)
+        if lost is not None:
+            raise NetworkError(
+                f"{self._owner(lost)} of {self.where} must assign only its own non-trainable "
+                f"variables in a call, found {lost.path!r}, whose new value would be lost; make it "
+                f"with self.add_weight(trainable=False, ...), {_FIT}"
+            )
+
+    def _trace(self) -> list[Any]:
+        """The variables that a training step of two lanes assigns, found by tracing it."""
+        import jax
+        import jax.numpy as jnp
+
+        model = self.model
+        state = [variable.value for variable in model.non_trainable_variables]
+        assigned: list[Any] = []
+
+        def objective(trainable: list[Any], x: Any) -> Any:  # noqa: ANN401 - tracers
+            values = zip(model.trainable_variables, trainable, strict=True)
+            states = zip(model.non_trainable_variables, state, strict=True)
+            with _WatchingScope([*values, *states]) as scope:
+                logits = model(x, training=True)
+                total = logits.mean() + sum(model.losses)
+            assigned.extend(scope.assigned)
+            return total
+
+        lanes = jax.vmap(jax.grad(objective), in_axes=(0, None))
+        weights = [jnp.stack([variable.value] * 2) for variable in model.trainable_variables]
+        x = jnp.zeros((2, *self.input_shape), jnp.float32)
+        self._call(f", {_FIT}", partial(jax.eval_shape, lanes, weights, x))
+        return assigned
+
+    def _call(self, way_out: str, call: Callable[[], Any]) -> Any:  # noqa: ANN401
+        """What a call gives; the error names the layer that fails."""
+        filtered = keras.config.is_traceback_filtering_enabled()
+        keras.config.disable_traceback_filtering()  # else frames go, and some errors are replaced
+        try:
+            return call()
+        except Exception as error:
+            layer, trace = self.model, error.__traceback__
+            while trace is not None:
+                owner = trace.tb_frame.f_locals.get("self")
+                is_layer = isinstance(owner, keras.Layer) and owner is not self.model
+                layer, trace = owner if is_layer else layer, trace.tb_next
+            raise NetworkError(
+                f"{_name(layer)} of {self.where} must take a batch of examples, found "
+                f"{_shorten(error)}; use keras.ops in its call{way_out}"
+            ) from error
+        finally:
+            if filtered:
+                keras.config.enable_traceback_filtering()
+
+    def _owner(self, variable: Any) -> str:  # noqa: ANN401 - Keras has no types
+        """The layer that a variable is an attribute of, or else the layers."""
+        for layer in self.model._flatten_layers():
+            values = list(vars(layer).values())
+            inner = [item for value in values if isinstance(value, list | tuple) for item in value]
+            states = [getattr(value, "state", None) for value in values]
+            variables = getattr(layer, "_trainable_variables", [])
+            if any(value is variable for value in [*values, *inner, *states, *variables]):
+                return _name(layer)
+        return "the layers"
 
 
-class _Watching(keras.StatelessScope):  # type: ignore[misc]
+class _WatchingScope(keras.StatelessScope):  # type: ignore[misc]
     """A stateless scope that notes which variables are assigned."""
 
     def __init__(self, values: Sequence[tuple[Any, Any]]) -> None:
@@ -364,94 +395,24 @@ class _Watching(keras.StatelessScope):  # type: ignore[misc]
         super().add_update(update)
 
 
-def _traced(model: Any, input_shape: tuple[int, ...], where: str) -> list[Any]:  # noqa: ANN401
-    """The variables that a training step of two lanes assigns, found by tracing it."""
-    import jax
-    import jax.numpy as jnp
-
-    state = [variable.value for variable in model.non_trainable_variables]
-    assigned: list[Any] = []
-
-    def objective(trainable: list[Any], x: Any) -> Any:  # noqa: ANN401 - tracers
-        values = zip(model.trainable_variables, trainable, strict=True)
-        states = zip(model.non_trainable_variables, state, strict=True)
-        with _Watching([*values, *states]) as scope:
-            logits = model(x, training=True)
-            total = logits.mean() + sum(model.losses)
-        assigned.extend(scope.assigned)
-        return total
-
-    lanes = jax.vmap(jax.grad(objective), in_axes=(0, None))
-    weights = [jnp.stack([variable.value] * 2) for variable in model.trainable_variables]
-    x = jnp.zeros((2, *input_shape), jnp.float32)
-    _called(model, where, f", {_FIT}", lambda: jax.eval_shape(lanes, weights, x))
-    return assigned
-
-
-def _called(model: Any, where: str, way_out: str, call: Callable[[], Any]) -> Any:  # noqa: ANN401
-    """What a call gives.
-
-    Raises:
-        NetworkError: if it fails, with the layer that does.
-    """
-    filtered = keras.config.is_traceback_filtering_enabled()
-    keras.config.disable_traceback_filtering()  # else frames go, and some errors are replaced
-    try:
-        return call()
-    except Exception as error:
-        layer, trace = None, error.__traceback__
-        while trace is not None:
-            own = trace.tb_frame.f_locals.get("self")
-            layer = own if isinstance(own, keras.Layer) and own is not model else layer
-            trace = trace.tb_next
-        text = " ".join(str(error).split())
-        text = text if len(text) <= 300 else text[:297] + "..."
-        raise NetworkError(
-            f"{_layer(layer or model)} of {where} must take a batch of examples, found "
-            f"{type(error).__name__}: {text}; use keras.ops in its call{way_out}"
-        ) from error
-    finally:
-        if filtered:
-            keras.config.enable_traceback_filtering()
-
-
-def _layer(layer: Any) -> str:  # noqa: ANN401 - Keras has no types
+def _name(layer: Any) -> str:  # noqa: ANN401 - Keras has no types
     kind = "the model" if isinstance(layer, keras.Model) else "the layer"
     return f"{kind} {layer.name!r} ({type(layer).__name__})"
 
 
-def _own_layers(model: Any) -> list[Any]:  # noqa: ANN401 - Keras has no types
-    """The layers, and the model, of classes that are not Keras' own."""
-    return [
-        each for each in model._flatten_layers() if not type(each).__module__.startswith("keras.")
-    ]
-
-
-def _holder(model: Any, variable: Any) -> str:  # noqa: ANN401 - Keras has no types
-    """The layer that a variable is an attribute of, or else the layers."""
-    for layer in model._flatten_layers():
-        values = list(vars(layer).values())
-        inner = [each for value in values if isinstance(value, list | tuple) for each in value]
-        states = [getattr(each, "state", None) for each in values]
-        owned = getattr(layer, "_trainable_variables", [])
-        if any(each is variable for each in [*values, *inner, *states, *owned]):
-            return _layer(layer)
-    return "the layers"
-
-
-def _memory(layer: Any) -> dict[str, object]:  # noqa: ANN401 - Keras has no types
+def _snapshot(layer: Any) -> dict[str, object]:  # noqa: ANN401 - Keras has no types
     """What a layer remembers outside its variables, by attribute, as values to compare."""
     plain = set(vars(keras.layers.Layer())) | {"_functional", "_function"}
-    return {name: _seen(value) for name, value in vars(layer).items() if name not in plain}
+    return {name: _freeze(value) for name, value in vars(layer).items() if name not in plain}
 
 
-def _seen(value: object) -> object:
+def _freeze(value: object) -> object:
     if value is None or isinstance(value, bool | int | float | str | bytes):
         return value
     if isinstance(value, list | tuple):
-        return tuple(_seen(each) for each in value)
+        return tuple(_freeze(item) for item in value)
     if isinstance(value, dict):
-        return tuple((str(key), _seen(each)) for key, each in value.items())
+        return tuple((str(key), _freeze(item)) for key, item in value.items())
     if isinstance(value, np.ndarray):
         return value.tobytes()
     if isinstance(value, np.random.Generator):

@@ -26,6 +26,10 @@ class Dropout(keras.layers.Dropout):  # type: ignore[misc]
     A unit is kept with the chance nearest to `1 - rate` in steps of 2^-16, and what is kept is
     divided by `1 - rate`. The mask depends on the seed generator's state and the shape alone.
 
+    Example:
+        >>> Dropout(0.5, seed=1)(np.ones((1, 4), np.float32)).tolist()  # only training drops
+        [[1.0, 1.0, 1.0, 1.0]]
+
     Reference:
         Srivastava et al. 2014, Dropout: a simple way to prevent neural networks from overfitting.
     """
@@ -37,7 +41,7 @@ class Dropout(keras.layers.Dropout):  # type: ignore[misc]
         import jax.numpy as jnp
 
         keep = 1 - self.rate
-        # Drawn with the examples last, as they lie while they are trained.
+        # Drawn with the examples last, which is their layout in training.
         bits = traced_once()(self.seed_generator.next(), tuple(inputs.shape[::-1])).T
         return jnp.where(bits < round(keep * LEVELS), inputs / keep, jnp.zeros_like(inputs))
 
@@ -58,7 +62,7 @@ def _bits(key: Any, shape: tuple[int, ...]) -> Any:  # noqa: ANN401 - JAX arrays
     size = math.prod(shape)
     counter = jnp.arange(-(-size // 4), dtype=jnp.uint32)
     first, second = _threefry(key[0], key[1], counter, jnp.zeros_like(counter))
-    # Without the barrier XLA works the words out anew for each half, ten times as slowly.
+    # Without the barrier XLA computes the words again for each half, ten times as slowly.
     words = lax.optimization_barrier(jnp.concatenate([first, second]))  # type: ignore[no-untyped-call]
     return jnp.concatenate([words >> 16, words & 0xFFFF])[:size].reshape(shape)
 

@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from stepladder.data import Dataset, Split, split
 from stepladder.study.recipe import FIELD_ROLES, Recipe, fields_with
 from stepladder.trials.trial import Trial
 
@@ -40,12 +41,7 @@ def evaluated_at_once(recipe: Recipe) -> int:
 
 
 def is_lane_number(field: str, base: Recipe) -> bool:
-    """Whether lanes of one group may differ in a field; a strength of 0 is no strength.
-
-    Args:
-        field: of the recipe.
-        base: a recipe that says what builds the network.
-    """
+    """Whether lanes of one group may differ in a field; a strength of 0 is no strength."""
     if field in _OF_A_GROUP or (base.model is not None and field in _READ):
         return False
     return field in _ERASED or field in _PRESENT
@@ -61,9 +57,6 @@ def program_key(recipe: Recipe) -> Recipe:
     distorted and mixed stays too: lanes share their batches. Where a user's
     own code builds the network, every field that it may read stays as it is.
 
-    Args:
-        recipe: any recipe.
-
     Returns:
         A recipe that serves as key; it is not meant to be trained.
     """
@@ -74,20 +67,6 @@ def program_key(recipe: Recipe) -> Recipe:
     elif recipe.normalization == "none":
         erased["normalization_position"] = "before"
     return recipe.changed(erased)
-
-
-Axis = Literal["one", "map", "vmap"]
-"""How replicates are put together: one by one, by `lax.map`, or by `vmap`."""
-
-
-class Batching(NamedTuple):
-    """How the replicates of one structure are put together, and how many at a time."""
-
-    axis: Axis
-    chunk: int
-
-
-ALONE = Batching("one", 1)
 
 
 class Stage(NamedTuple):
@@ -130,46 +109,57 @@ class GroupKey:
 
 @dataclass(frozen=True)
 class Group:
-    """Trials of equal structure that are trained together: one replicate, or several stacked.
+    """Trials of equal structure that one program trains together.
 
     Attributes:
-        trials: those to be trained, one or more, replicate by replicate.
-        lanes: width of the program, which the study fixes, so that a trial's result does not
-            depend on what was left to train beside it.
-        stacking: how its replicates are put together; the study fixes their number likewise.
-        after: epochs of its trials that were trained before, under fewer epochs: see
+        trials: those to train, one or more, replicate by replicate.
+        lanes: trials of one replicate that the program has room for. The study fixes it, so that
+            a result does not depend on what is left to train; spare lanes repeat a trial.
+        replicates: replicates that the program stacks; 1 for no stack. The study fixes it too.
+        start_epoch: epochs of its trials that an earlier, shorter training has done: see
             `FinalStateCache`.
-        before: stages that the trials have behind them, in which they had other company: the
-            training goes on from the last one, or goes through all of them where it is not kept.
-        keeps: whether where the trials end is kept, for other groups to go on from.
+        stages: what the trials have behind them, in other company. Training resumes from the last
+            stage, or repeats all of them if its end is not stored.
+        saves_end: whether the end of each trial is stored, for the next stage.
+
+    Example:
+        >>> from stepladder.study.recipe import Recipe
+        >>> trials = [Trial(Recipe(hidden=[4], learning_rate=r), "data", 10, 0, 0)
+        ...           for r in (0.1, 0.2)]
+        >>> [(len(group.trials), group.lanes) for group in groups(trials, trials[:1])]
+        [(1, 2)]
     """
 
     trials: tuple[Trial, ...]
     lanes: int
-    stacking: Batching = ALONE
-    after: int = 0
-    before: tuple[Stage, ...] = ()
-    keeps: bool = False
+    replicates: int = 1
+    start_epoch: int = 0
+    stages: tuple[Stage, ...] = ()
+    saves_end: bool = False
 
     @property
-    def earlier(self) -> Group:
-        """Its trials as they were in the last stage that they have behind them."""
-        stage = self.before[-1]
+    def previous_stage(self) -> Group:
+        """Its trials as they were in the last of `stages`."""
+        stage = self.stages[-1]
         trials = tuple(with_epochs(trial, stage.epochs) for trial in self.trials)
-        return Group(trials, stage.lanes, before=self.before[:-1], keeps=True)
+        return Group(trials, stage.lanes, stages=self.stages[:-1], saves_end=True)
+
+    @property
+    def all_stages(self) -> tuple[Stage, ...]:
+        """The stages of its trials, the one that it trains included."""
+        return (*self.stages, Stage(self.key.epochs, self.lanes))
 
     @property
     def key(self) -> GroupKey:
-        """What its trials have in common, those of its first replicate that is."""
+        """What the trials of its first replicate have in common."""
         return group_key(self.trials[0])
 
-    @property
-    def rows(self) -> list[Group]:
+    def by_replicate(self) -> list[Group]:
         """Its replicates as groups of their own."""
-        rows: dict[int, list[Trial]] = {}
+        members: dict[int, list[Trial]] = {}
         for trial in self.trials:
-            rows.setdefault(trial.replicate, []).append(trial)
-        return [Group(tuple(trials), self.lanes) for trials in rows.values()]
+            members.setdefault(trial.replicate, []).append(trial)
+        return [Group(tuple(trials), self.lanes) for trials in members.values()]
 
 
 def group_key(trial: Trial) -> GroupKey:
@@ -199,6 +189,18 @@ def max_lanes(recipe: Recipe) -> int:
     return max(1, min(MOST_LANES, MOST_WEIGHTS // macs(recipe)))
 
 
+def split_for(trial: Trial, dataset: Dataset) -> Split:
+    """The rows that a trial trains and validates on."""
+    return split(
+        dataset.y_train,
+        dataset.classes,
+        trial.validation,
+        trial.recipe.train_examples,
+        trial.seed,
+        trial.replicate,
+    )
+
+
 def with_epochs(trial: Trial, epochs: int) -> Trial:
     """The same trial over another number of epochs."""
     return replace(trial, recipe=trial.recipe.changed({"epochs": epochs}))
@@ -207,7 +209,7 @@ def with_epochs(trial: Trial, epochs: int) -> Trial:
 def groups(
     planned: Sequence[Trial],
     missing: Iterable[Trial],
-    stackings: Mapping[Recipe, Batching] | None = None,
+    stack_sizes: Mapping[Recipe, int] | None = None,
     before: Mapping[Trial, tuple[Stage, ...]] | None = None,
     keeps: Collection[Trial] = (),
 ) -> list[Group]:
@@ -216,29 +218,23 @@ def groups(
     Args:
         planned: every trial of the study, in its order: they alone decide the groups.
         missing: those still to be trained.
-        stackings: how replicates are put together, by structure; one by one where it says nothing.
+        stack_sizes: replicates that one program stacks, by structure; 1 where it says nothing.
         before: stages that trials have behind them; trials of different ones share no group.
-        keeps: trials of which it is kept where they end.
+        keeps: trials whose end is stored.
 
     Returns:
         Groups in the order of their first trial.
     """
-    wanted, kept, behind = set(missing), set(keeps), before or {}
-    made = []
-    for stacking, rows in _stacked(_rows(planned, behind), stackings or {}):
-        left = tuple(trial for row in rows for trial in row if trial in wanted)
+    to_train, saved, stages = set(missing), set(keeps), before or {}
+    result = []
+    for stack in _stacks(_rows(planned, stages), stack_sizes or {}):
+        left = tuple(trial for row in stack for trial in row if trial in to_train)
         if left:
-            put_together = Batching(stacking.axis, len(rows))
-            made.append(
-                Group(
-                    left,
-                    len(rows[0]),
-                    put_together,
-                    before=behind.get(rows[0][0], ()),
-                    keeps=any(trial in kept for trial in left),
-                )
-            )
-    return made
+            first = stack[0]
+            saves_end = any(trial in saved for trial in left)
+            group = Group(left, len(first), len(stack), 0, stages.get(first[0], ()), saves_end)
+            result.append(group)
+    return result
 
 
 def _rows(
@@ -249,28 +245,26 @@ def _rows(
     for trial in dict.fromkeys(planned):
         together.setdefault((group_key(trial), before.get(trial, ())), []).append(trial)
     rows: dict[tuple[GroupKey, object], list[Trial]] = {}
-    for (key, behind), members in together.items():
+    for (key, stages), members in together.items():
         most = max_lanes(key.structure) if key.engine == "population" else 1
         parts = -(-len(members) // most)
         for part in range(parts):  # of equal size or one less, so that processes end together
             start, stop = (len(members) * place // parts for place in (part, part + 1))
-            rows[key, (behind, part)] = members[start:stop]
+            rows[key, (stages, part)] = members[start:stop]
     return rows
 
 
-def _stacked(
-    rows: Mapping[tuple[GroupKey, object], list[Trial]], stackings: Mapping[Recipe, Batching]
-) -> list[tuple[Batching, list[list[Trial]]]]:
-    """Rows of different replicates put together, in the order of the first of them."""
-    piles: dict[object, list[list[Trial]]] = {}
+def _stacks(
+    rows: Mapping[tuple[GroupKey, object], list[Trial]], sizes: Mapping[Recipe, int]
+) -> list[list[list[Trial]]]:
+    """Rows of different replicates that one program trains, in the order of their first trial."""
+    alike: dict[object, list[list[Trial]]] = {}
     for (key, part), row in rows.items():
-        stacking = stackings.get(key.structure, ALONE)
-        alone = stacking.axis == "one"
-        pile = (key, part) if alone else (replace(key, replicate=0), part, len(row))
-        piles.setdefault(pile, []).append(row)
-    made = []
-    for piled in piles.values():
-        stacking = stackings.get(group_key(piled[0][0]).structure, ALONE)
-        for start in range(0, len(piled), stacking.chunk):
-            made.append((stacking, piled[start : start + stacking.chunk]))
-    return made
+        size = sizes.get(key.structure, 1)
+        shape = (key, part) if size == 1 else (replace(key, replicate=0), part, len(row))
+        alike.setdefault(shape, []).append(row)
+    stacks = []
+    for similar in alike.values():
+        size = sizes.get(program_key(similar[0][0].recipe), 1)
+        stacks += [similar[start : start + size] for start in range(0, len(similar), size)]
+    return stacks

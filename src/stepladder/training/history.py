@@ -1,4 +1,4 @@
-"""Gathering what a training yields, epoch by epoch, into a result: the same for every engine."""
+"""The history of a training, recorded epoch by epoch, and its result: for every engine."""
 
 from __future__ import annotations
 
@@ -17,54 +17,65 @@ from stepladder.version import version_of
 
 Classes = npt.NDArray[np.integer]
 
-_NOTHING: Classes = np.zeros(0, np.int32)
-_UNSCORED = (_NOTHING, math.nan, _NOTHING)
+_NO_CLASSES: Classes = np.zeros(0, np.int32)
+_UNSCORED = (_NO_CLASSES, math.nan, _NO_CLASSES)
+_PROBE = "look."
 
 
-class Look(NamedTuple):
-    """What one look into one network gives: see `trials.trial.Probes`."""
+class ProbeReading(NamedTuple):
+    """What a probe of one network gives, float32: see `trials.trial.Probes`.
 
-    gradient_norm: npt.NDArray[np.float32]  # (kernels,)
-    dead: npt.NDArray[np.float32]  # (layers,)
-    saturated: npt.NDArray[np.float32]  # (layers,)
-    inputs: npt.NDArray[np.float32]  # (2,): mean and standard deviation
+    Arrays of NumPy, or of JAX within a program, where a leading axis of lanes may come first.
+    """
+
+    gradient_norm: Any  # (kernels,)
+    dead: Any  # (layers,)
+    saturated: Any  # (layers,)
+    inputs: Any  # (2,): mean and standard deviation
 
 
-class ProbeReading(Protocol):
-    """The names of what a network is looked at for."""
+class ProbeNames(Protocol):
+    """The names of what a network is probed for.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> names: ProbeNames = SimpleNamespace(kernels=("dense_1", "logits"), layers=("dense_1",))
+    """
 
     kernels: tuple[str, ...]
     layers: tuple[str, ...]
 
 
 class HistoryRecorder:
-    """The curve of one trial as it grows, and what looks into its network gave.
+    """The history of one trial as it grows, and what probes of its network gave.
 
     Attributes:
         trial: what is trained.
         diverged: the epoch, from 1, in which it became non-finite, or None.
+        done: epochs recorded.
+        columns: arrays of the history and of probes by name, NaN where nothing was recorded yet.
+
+    Example:
+        >>> from stepladder.study.recipe import Recipe
+        >>> recorder = HistoryRecorder(Trial(Recipe(hidden=[3]), "data", 4, 0, 0), epochs=2)
+        >>> answers, labels = np.array([0, 1, 1, 1]), np.array([0, 1, 0, 1])
+        >>> recorder.epoch_done(Score(0.9, 0.5), 0.8, answers, labels, seconds=1.0)
+        >>> recorder.history.val_accuracy
+        array([0.75,  nan])
     """
 
-    def __init__(self, trial: Trial, epochs: int, inside: ProbeReading | None = None) -> None:
-        """An empty curve.
-
-        Args:
-            trial: what is trained.
-            epochs: how many there will be.
-            inside: names what is looked at; None where nobody looks.
-        """
-        self.trial = trial
+    def __init__(self, trial: Trial, epochs: int, probe: ProbeNames | None = None) -> None:
+        self.trial, self._probe = trial, probe
         self.diverged: int | None = None
-        self._done, self._inside = 0, inside
-        self._columns: dict[str, npt.NDArray[Any]] = {
+        self.done = 0
+        self.columns: dict[str, npt.NDArray[Any]] = {
             field.name: np.full(epochs, math.nan) for field in fields(History)
         }
-        if inside is not None:
-            nothing = Look(*(np.full(len(names), math.nan, np.float32) for names in
-                             (inside.kernels, inside.layers, inside.layers, "12")))  # fmt: skip
-            self._columns |= {
-                _column(part): np.tile(values, (epochs, 1))
-                for part, values in nothing._asdict().items()
+        if probe is not None:
+            sizes = map(len, (probe.kernels, probe.layers, probe.layers, "12"))
+            self.columns |= {
+                f"{_PROBE}{part}": np.full((epochs, size), math.nan, np.float32)
+                for part, size in zip(ProbeReading._fields, sizes, strict=True)
             }
 
     def epoch_done(
@@ -74,21 +85,21 @@ class HistoryRecorder:
         answers: Classes,
         labels: Classes,
         seconds: float,
-        look: Look | None = None,
+        reading: ProbeReading | None = None,
     ) -> None:
-        """Takes in one epoch; a trial that has diverged stays as it was.
+        """Records one epoch; a trial that has diverged stays as it was.
 
         Args:
             train: of the epoch's batches, while training.
             val_loss: mean cross-entropy on the validation part.
-            answers: classes given to the validation part.
+            answers: predicted classes of the validation part.
             labels: its true classes.
             seconds: since the training began.
-            look: into the network at the epoch's end, where anybody looks.
+            reading: of the network at the epoch's end, where it is probed.
         """
-        epoch, self._done = self._done, self._done + 1
-        if look is not None:  # inputs are the same at each look, and known of what diverges too
-            self._columns[_column("inputs")][:] = look.inputs
+        epoch, self.done = self.done, self.done + 1
+        if reading is not None:  # inputs are the same each time, and known of what diverges too
+            self.columns[f"{_PROBE}inputs"][:] = reading.inputs
         if self.diverged:
             return
         if not (math.isfinite(train.loss) and math.isfinite(val_loss)):
@@ -102,102 +113,73 @@ class HistoryRecorder:
             "val_commonest": float(np.bincount(answers).max() / len(answers)),
             "seconds": seconds,
         }
-        if look is not None:
-            row |= {_column(part): values for part, values in look._asdict().items()}
+        if reading is not None:
+            row |= {f"{_PROBE}{part}": values for part, values in reading._asdict().items()}
         for name, value in row.items():
-            self._columns[name][epoch] = value
+            self.columns[name][epoch] = value
 
     @property
-    def columns(self) -> dict[str, npt.NDArray[Any]]:
-        """The arrays of the curve and of looks by name, NaN where nothing was taken in yet."""
-        return self._columns
-
-    def resume(self, done: int, columns: dict[str, npt.NDArray[Any]], diverged: int | None) -> None:
-        """Sets the curve to what it was after some epochs.
-
-        Args:
-            done: how many.
-            columns: as `columns` gave them.
-            diverged: the epoch in which the trial had become non-finite, or None.
-        """
-        self._done, self.diverged = done, diverged
-        self._columns = {name: column.copy() for name, column in columns.items()}
-
-    @property
-    def curve(self) -> History:
-        """The curve so far, NaN where nothing was taken in."""
-        return History(**{field.name: self._columns[field.name] for field in fields(History)})
+    def history(self) -> History:
+        """The history so far, NaN where nothing was recorded."""
+        return History(**{field.name: self.columns[field.name] for field in fields(History)})
 
     @property
     def probes(self) -> Probes | None:
-        """What looks gave so far, NaN where nothing was taken in; None where nobody looked."""
-        inside = self._inside
-        if inside is None:
+        """What probes gave so far, NaN where nothing was recorded; None without any."""
+        if self._probe is None:
             return None
-        found = Look(*(self._columns[_column(part)].astype(np.float32) for part in Look._fields))
-        mean, deviation = (float(each) for each in found.inputs[0])
+        columns = (self.columns[f"{_PROBE}{part}"] for part in ProbeReading._fields)
+        reading = ProbeReading(*(column.astype(np.float32) for column in columns))
+        mean, deviation = map(float, reading.inputs[0])
         return Probes(
-            kernels=inside.kernels,
-            gradient_norm=found.gradient_norm,
-            layers=inside.layers,
-            dead=found.dead,
-            saturated=found.saturated,
+            kernels=self._probe.kernels,
+            gradient_norm=reading.gradient_norm,
+            layers=self._probe.layers,
+            dead=reading.dead,
+            saturated=reading.saturated,
             input_mean=mean,
             input_deviation=deviation,
         )
 
 
-def _column(part: str) -> str:
-    return f"look.{part}"
+_CURVE = "curve."
 
 
-def curve_arrays(gathered: Sequence[HistoryRecorder]) -> dict[str, Array]:
-    """Curves as the arrays of a checkpoint, one row for each."""
+def history_arrays(histories: Sequence[HistoryRecorder]) -> dict[str, Array]:
+    """Histories as the arrays of a checkpoint, one row for each."""
     arrays: dict[str, Array] = {
-        f"curve.{name}": np.stack([each.columns[name] for each in gathered])
-        for name in gathered[0].columns
+        f"{_CURVE}{name}": np.stack([history.columns[name] for history in histories])
+        for name in histories[0].columns
     }
-    arrays["diverged"] = np.array([each.diverged or 0 for each in gathered], np.int64)
+    arrays["diverged"] = np.array([history.diverged or 0 for history in histories], np.int64)
     return arrays
 
 
-def lengthened(arrays: Mapping[str, Array], epochs: int) -> dict[str, Array]:
-    """The arrays of a checkpoint, those of its curves with room for more epochs.
-
-    Args:
-        arrays: of a training that has ended, as `curve_arrays` gave them or of other names.
-        epochs: of the longer training.
-    """
-    made = dict(arrays)
+def with_room(arrays: Mapping[str, Array], epochs: int) -> dict[str, Array]:
+    """The arrays of a checkpoint, its histories with room for more epochs."""
+    longer = dict(arrays)
     for name, array in arrays.items():
-        if name.startswith("curve."):
-            more = [(0, 0)] * array.ndim
-            more[1] = (0, epochs - array.shape[1])
-            made[name] = np.pad(array, more, constant_values=math.nan)
-    return made
+        if name.startswith(_CURVE):
+            padding = [(0, 0)] * array.ndim
+            padding[1] = (0, epochs - array.shape[1])
+            longer[name] = np.pad(array, padding, constant_values=math.nan)
+    return longer
 
 
-def go_on(
-    gathered: Sequence[HistoryRecorder],
+def restore_histories(
+    histories: Sequence[HistoryRecorder],
     arrays: Mapping[str, Array],
     rows: Sequence[int],
     epochs: int,
 ) -> None:
-    """Sets curves to those of a checkpoint.
-
-    Args:
-        gathered: the curves at their start.
-        arrays: as `curve_arrays` gave them.
-        rows: for each of them, its row.
-        epochs: how many were done.
-    """
-    for row, each in zip(rows, gathered, strict=True):
-        columns = {name: arrays[f"curve.{name}"][row] for name in each.columns}
-        each.resume(epochs, columns, int(arrays["diverged"][row]) or None)
+    """Sets histories to those of a checkpoint after some epochs, `rows` of its arrays."""
+    for row, history in zip(rows, histories, strict=True):
+        history.done, history.diverged = epochs, int(arrays["diverged"][row]) or None
+        history.columns = {name: arrays[f"{_CURVE}{name}"][row].copy() for name in history.columns}
 
 
-def result_of(
-    gathered: HistoryRecorder,
+def make_result(
+    recorder: HistoryRecorder,
     scored: Mapping[str, tuple[Classes, float, Classes]],
     parameters: int,
     seconds: float,
@@ -206,44 +188,41 @@ def result_of(
     """The result of a finished training.
 
     Args:
-        gathered: its curve.
-        scored: for "train", "validation" and "test": classes given, mean loss, true classes; of a
-            search's candidate for "validation" alone.
+        recorder: its history.
+        scored: for "train", "validation" and "test": predicted classes, mean loss, true classes;
+            of a search's candidate for "validation" alone.
         parameters: trainable numbers of the network.
         seconds: training time of the trial.
         made_with: versions by name.
     """
-    diverged = gathered.diverged
+    diverged = recorder.diverged
+
+    def score(part: str) -> Score:
+        answers, loss, labels = scored.get(part, _UNSCORED)
+        if diverged or not len(labels):
+            return Score(math.nan, math.nan)
+        return Score(loss, float((answers == labels).mean()))
+
     answers, _, labels = scored.get("test", _UNSCORED)
     if diverged:
         answers = np.zeros_like(answers)
     return TrialResult(
-        trial=gathered.trial,
-        curve=gathered.curve,
-        train=_score(*scored.get("train", _UNSCORED), diverged),
-        validation=_score(*scored["validation"], diverged),
-        test=_score(*scored.get("test", _UNSCORED), diverged),
+        trial=recorder.trial,
+        curve=recorder.history,
+        train=score("train"),
+        validation=score("validation"),
+        test=score("test"),
         test_predictions=answers.astype(np.uint16),
         test_correct=np.zeros(len(labels), np.bool_) if diverged else answers == labels,
         diverged=diverged,
         parameters=parameters,
         seconds=seconds,
         versions=made_with,
-        probes=gathered.probes,
+        probes=recorder.probes,
     )
 
 
-def _score(answers: Classes, loss: float, labels: Classes, diverged: int | None) -> Score:
-    if diverged or not len(labels):
-        return Score(math.nan, math.nan)
-    return Score(loss, float((answers == labels).mean()))
-
-
 def versions(backend: str) -> dict[str, str]:
-    """Versions of what trains, by name.
-
-    Args:
-        backend: Keras' backend: jax, tensorflow or torch.
-    """
+    """Versions of what trains, by name."""
     names = ("keras", backend, "numpy")
     return {name: version_of(name) for name in names} | {"python": platform.python_version()}

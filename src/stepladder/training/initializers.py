@@ -35,29 +35,29 @@ def initial_weights(
     Kernels (of dense, convolutional, recurrent and embedding layers) are drawn as their layer's
     initialiser says, each from a stream of its own that is numbered by its place among them:
     arms that differ in normalisation or dropout alone start from the same kernels. All other
-    variables keep their built value: biases and scales, kernels that somebody has set to values
-    of their own (trained ones, say), and those of initialisers that NumPy does not draw here,
-    which Keras drew under the replicate's seed (`train.custom`).
+    variables keep their built value: biases and scales, kernels that were set to other values
+    (trained ones, say), and those of initialisers that NumPy does not draw here,
+    which Keras drew under the replicate's seed (`custom_model.build_seeded`). An `initializer`
+    (Keras' name) takes the place of the layers' own for every kernel.
 
-    Args:
-        model: a built `keras.Model`.
-        seed: the study's seed.
-        replicate: the replicate's number.
-        initializer: Keras' name of the initialiser of every kernel; the layers' own when None.
+    Example:
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
+        >>> [weight.shape for weight in initial_weights(model, seed=0, replicate=0)]
+        [(2, 3), (3,)]
 
     Returns:
         float32 arrays in the order and shapes of `model.trainable_variables`.
     """
     kernels = dict(_kernels(model))
     place = {name: number for number, name in enumerate(kernels)}
-    given = keras.initializers.get(initializer) if initializer else None
+    override = keras.initializers.get(initializer) if initializer else None
     weights: Weights = []
     for variable in model.trainable_variables:
-        own, drawn = kernels.get(id(variable)), None
-        if own is not None and (given is not None or _is_as_drawn(variable, own)):
+        own, value = kernels.get(id(variable)), None
+        if own is not None and (override is not None or _is_as_drawn(variable, own)):
             draw = generator(seed, replicate, "init", place[id(variable)])
-            drawn = _draw(given or own, tuple(variable.shape), draw)
-        weights.append(_value(variable) if drawn is None else drawn.astype(np.float32))
+            value = _draw(override or own, tuple(variable.shape), draw)
+        weights.append(_value(variable) if value is None else value.astype(np.float32))
     return weights
 
 
@@ -76,9 +76,9 @@ def _kernels(model: Any) -> Iterator[tuple[int, Any]]:  # noqa: ANN401 - Keras h
     """The id of each kernel and its initialiser, in the order of the layers."""
     for layer in model._flatten_layers():
         for kernel, initializer in _KERNELS:
-            held, made_with = getattr(layer, kernel, None), getattr(layer, initializer, None)
-            if held is not None and made_with is not None:
-                yield id(held), made_with
+            variable, made_with = getattr(layer, kernel, None), getattr(layer, initializer, None)
+            if variable is not None and made_with is not None:
+                yield id(variable), made_with
 
 
 def _value(variable: Any) -> npt.NDArray[np.float32]:  # noqa: ANN401 - Keras has no types

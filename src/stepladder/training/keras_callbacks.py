@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from stepladder.study.recipe import DISTORTIONS, Recipe
-from stepladder.training.checkpoints import Checkpoints
-from stepladder.training.history import HistoryRecorder, curve_arrays, go_on
+from stepladder.training.checkpoints import Checkpoints, Resumable
+from stepladder.training.history import HistoryRecorder
 from stepladder.training.layer_state import batch_norm_momentum, has_batch_norm
 from stepladder.training.schedules import (
     averaging_weights,
@@ -21,7 +21,7 @@ from stepladder.training.schedules import (
     step_inputs,
     steps_per_epoch,
 )
-from stepladder.training.serialization import Array, Checkpoint
+from stepladder.training.serialization import Array
 from stepladder.trials.trial import Trial
 
 
@@ -93,7 +93,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         if more.mix is None:
             return x, y
         share, shares = more.mix[step], np.eye(self._classes, dtype=np.float32)[y]
-        next_x, next_y = (np.roll(each, -1, axis=0) for each in (x, shares))
+        next_x, next_y = (np.roll(array, -1, axis=0) for array in (x, shares))
         return x * share + next_x * (1 - share), shares * share + next_y * (1 - share)
 
     @cached_property
@@ -106,7 +106,23 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         return jax.jit(distortion(self._trial.recipe, self._x.shape[1:]))  # type: ignore[arg-type]
 
 
-class Average(keras.callbacks.Callback):  # type: ignore[misc]
+class _StepCallback(keras.callbacks.Callback):  # type: ignore[misc]
+    """A callback that knows the epoch, and the step of each batch in it."""
+
+    def begin(self, first_step: int) -> None:
+        """Prepares for a call of `fit` whose first epoch begins at a step."""
+        self._first_step = first_step
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Takes note of the epoch."""
+        self._epoch = epoch
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Later epochs of a call begin at their first step."""
+        self._first_step = 0
+
+
+class Average(_StepCallback):
     """The callback that averages weights as a recipe says; see `schedules.averaging_weights`.
 
     Attributes:
@@ -115,36 +131,17 @@ class Average(keras.callbacks.Callback):  # type: ignore[misc]
     """
 
     def __init__(self, compiled: Any, recipe: Recipe, steps: int) -> None:  # noqa: ANN401
-        """The average before the first step.
-
-        Args:
-            compiled: a `keras.Model` at its start.
-            recipe: what is trained.
-            steps: of an epoch.
-        """
         super().__init__()
         self._shares = averaging_weights(recipe, steps)
         averaged = compiled.trainable_variables if self._shares is not None else []
         # Copies: JAX gives the model's own arrays away at each step.
-        starts = [np.array(keras.ops.convert_to_numpy(each.value)) for each in averaged]
-        self.variables = [keras.Variable(each, trainable=False) for each in starts]
+        starts = [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in averaged]
+        self.variables = [keras.Variable(start, trainable=False) for start in starts]
 
     @property
     def callbacks(self) -> list[Any]:
         """Itself, unless there is nothing to do: it stops the device at every step."""
         return [self] if self.variables else []
-
-    def begin(self, first_step: int) -> None:
-        """Is told of each call of `fit` before it.
-
-        Args:
-            first_step: of the call's first epoch.
-        """
-        self._first_step = first_step
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Takes note of the epoch."""
-        self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Moves the average towards the weights."""
@@ -153,20 +150,11 @@ class Average(keras.callbacks.Callback):  # type: ignore[misc]
         if not share:
             return
         for average, variable in zip(self.variables, self.model.trainable_variables, strict=True):
-            old, new = (keras.ops.convert_to_numpy(each.value) for each in (average, variable))
+            old, new = (keras.ops.convert_to_numpy(leaf.value) for leaf in (average, variable))
             average.assign(old + share * (new - old))
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Later epochs of a call begin at their first step."""
-        self._first_step = 0
-
     def settle(self, trained: Any, batches: Batches) -> None:  # noqa: ANN401
-        """Gives a model the average for its weights, and the statistics that belong to it.
-
-        Args:
-            trained: the `keras.Model`.
-            batches: of its first epoch, from which they are taken, a last shorter one left out.
-        """
+        """Gives a model the average for its weights, and the statistics that belong to it."""
         if not self.variables:
             return
         for variable, average in zip(trained.trainable_variables, self.variables, strict=True):
@@ -181,122 +169,95 @@ class Average(keras.callbacks.Callback):  # type: ignore[misc]
 _METRIC = "metric."
 
 
-class ResumableFit(keras.callbacks.Callback):  # type: ignore[misc]
-    """The callback that makes checkpoints of one trial, and what goes on from them.
+class ResumableFit(_StepCallback):
+    """The callback that makes checkpoints of one trial, restored when it is made.
 
-    Between two steps all state lies in the variables of the model, dropout's included, of its
+    Between two steps all state is in the variables of the model, dropout's included, of its
     optimizer and of its metrics, which sum over the epoch. Under JAX they are brought up to date
     by reading `Callback.model`.
 
     Attributes:
-        done: steps that need not be trained.
-        seconds: what they took.
+        began: when the training would have begun, had it not been interrupted.
     """
 
     def __init__(
         self,
         compiled: Any,  # noqa: ANN401 - Keras has no types
-        gathered: HistoryRecorder,
+        history: HistoryRecorder,
         epochs: int,
         steps: int,
         checkpoints: Checkpoints | None,
-        beside: Sequence[Any] = (),
+        extra: Sequence[Any] = (),
     ) -> None:
-        """Sets the model and the curve to where the latest checkpoint stood, if there is one.
-
-        Args:
-            compiled: a compiled `keras.Model` at its start.
-            gathered: its curve.
-            epochs: of the whole training.
-            steps: of an epoch.
-            checkpoints: of its trial alone, or None to keep none.
-            beside: variables that training changes beside those of the model and its optimizer.
-        """
         super().__init__()
-        self.done, self.seconds = 0, 0.0
-        self._gathered, self._checkpoints = gathered, checkpoints
-        self._epochs, self._steps = epochs, steps
+        self._history, self._epochs, self._steps = history, epochs, steps
+        self._state = Resumable([history], epochs, steps, checkpoints)
         self._metrics: list[Array] = []
-        self._beside = list(beside)
-        if checkpoints is None:
+        self._extra = list(extra)
+        if checkpoints:
+            compiled.optimizer.build(compiled.trainable_variables)
+            self._restore(compiled)
+        self.began = time.perf_counter() - self._state.seconds
+
+    def _restore(self, compiled: Any) -> None:  # noqa: ANN401 - Keras has no types
+        state = self._state.load(lambda: self._arrays(compiled))
+        if state is None:
             return
-        compiled.optimizer.build(compiled.trainable_variables)
-        expected = self._arrays(compiled)
-        found = checkpoints.latest(
-            lambda each: 0 < each.done < epochs * steps and _without_metrics(each).is_like(expected)
-        )
-        if found is None:
-            return
-        self.done, self.seconds = found.done, float(found.more["seconds"])
         for place, variable in enumerate(self._variables(compiled)):
-            variable.assign(found.arrays[f"variable.{place}"])
-        if found.done % steps:
-            names = [name for name in found.arrays if name.startswith(_METRIC)]
-            self._metrics = [found.arrays[f"{_METRIC}{place}"] for place in range(len(names))]
-        go_on([gathered], found.arrays, [0], found.done // steps)
+            variable.assign(state.arrays[f"variable.{place}"])
+        if state.done % self._steps:
+            names = [name for name in state.arrays if name.startswith(_METRIC)]
+            self._metrics = [state.arrays[f"{_METRIC}{place}"] for place in range(len(names))]
 
     @property
-    def stretches(self) -> list[tuple[int, int, int]]:
-        """What is to be trained: calls of `fit` as first epoch, epoch to stop before, first step.
+    def calls(self) -> list[tuple[int, int, int]]:
+        """Calls of `fit` to make, as first epoch, epoch to stop before, first step.
 
         An epoch that was begun is a call of its own, for a call's epochs are equally long.
         """
-        epoch, step = divmod(self.done, self._steps)
+        epoch, step = divmod(self._state.done, self._steps)
         begun = [(epoch, epoch + 1, step)] if step else []
         first = epoch + len(begun)
         return begun + ([(first, self._epochs, 0)] if first < self._epochs else [])
 
-    def begin(self, began: float, first_step: int) -> None:
-        """Is told of each call of `fit` before it.
-
-        Args:
-            began: when the training would have begun, had it not been interrupted.
-            first_step: of the call's first epoch.
-        """
-        self._began, self._first_step = began, first_step
-
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Sets the metrics to where they stood within the epoch."""
+        """Restores the metrics of an epoch that was begun."""
         if self._metrics:
             for variable, value in zip(self.model.metrics_variables, self._metrics, strict=True):
                 variable.assign(value)
             self._metrics = []
-        self._epoch = epoch
+        super().on_epoch_begin(epoch)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Makes a checkpoint if it is time to, within an epoch."""
         step = self._first_step + batch + 1
-        if self._checkpoints and step < self._steps:
+        if step < self._steps:
             self._offer(self._epoch * self._steps + step)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Makes a checkpoint if it is time to and the training is not over."""
-        self._first_step = 0
-        if epoch + 1 < self._epochs and not self._gathered.diverged:
+        super().on_epoch_end(epoch)
+        if not self._history.diverged:
             self._offer((epoch + 1) * self._steps)
 
     def end(self) -> None:
-        """Keeps where the training ended, for one of more epochs."""
-        if self._checkpoints and not self._gathered.diverged:
-            done = self._epochs * self._steps
-            self._checkpoints.end(lambda: self._state(done), self._so_far)
+        """Caches the final state, for a training of more epochs."""
+        if not self._history.diverged:
+            self._state.end(self._epochs * self._steps, self._model_arrays, self._elapsed)
 
     @property
-    def _so_far(self) -> float:
-        return time.perf_counter() - self._began
+    def _elapsed(self) -> float:
+        return time.perf_counter() - self.began
 
     def _offer(self, done: int) -> None:
-        if self._checkpoints:
-            self._checkpoints.offer(done, lambda: self._state(done))
+        self._state.offer(done, self._model_arrays, self._elapsed)
 
-    def _state(self, done: int) -> Checkpoint:
+    def _model_arrays(self) -> dict[str, Array]:
         compiled = self.model
-        arrays = self._arrays(compiled) | _numbered(_METRIC, compiled.metrics_variables)
-        more = {"seconds": self._so_far}
-        return Checkpoint((self._gathered.trial.id,), done, more, arrays)
+        return self._arrays(compiled) | _numbered(_METRIC, compiled.metrics_variables)
 
     def _arrays(self, compiled: Any) -> dict[str, Array]:  # noqa: ANN401 - Keras has no types
-        return _numbered("variable.", self._variables(compiled)) | curve_arrays([self._gathered])
+        return _numbered("variable.", self._variables(compiled))
 
     def _variables(self, compiled: Any) -> list[Any]:  # noqa: ANN401 - Keras has no types
         """Every variable that training changes, in an order that is always the same."""
@@ -304,14 +265,8 @@ class ResumableFit(keras.callbacks.Callback):  # type: ignore[misc]
             *compiled.trainable_variables,
             *compiled.non_trainable_variables,
             *compiled.optimizer.variables,
-            *self._beside,
+            *self._extra,
         ]
-
-
-def _without_metrics(found: Checkpoint) -> Checkpoint:
-    """A checkpoint without its metrics, of which a model has none before its first step."""
-    arrays = {name: a for name, a in found.arrays.items() if not name.startswith(_METRIC)}
-    return Checkpoint(found.trials, found.done, found.more, arrays)
 
 
 def _numbered(name: str, variables: list[Any]) -> dict[str, Array]:

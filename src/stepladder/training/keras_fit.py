@@ -12,88 +12,46 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import softmax
 
-from stepladder.data import Dataset, affine, split
+from stepladder.data import Dataset, affine
 from stepladder.data.preprocessing import Prepared
 from stepladder.study.recipe import Recipe
 from stepladder.training import keras_models
-from stepladder.training.checkpoints import Keeping
+from stepladder.training.checkpoints import CheckpointFactory
 from stepladder.training.custom_model import STANDARD, Build, build_seeded
-from stepladder.training.groups import Group, evaluated_at_once
-from stepladder.training.history import HistoryRecorder, Look, ProbeReading, result_of, versions
+from stepladder.training.groups import Group, evaluated_at_once, split_for
+from stepladder.training.history import (
+    HistoryRecorder,
+    ProbeNames,
+    ProbeReading,
+    make_result,
+    versions,
+)
 from stepladder.training.initializers import initial_weights
 from stepladder.training.keras_callbacks import Average, Batches, ResumableFit
 from stepladder.training.layer_state import seed_states, start_seeds
 from stepladder.training.schedules import learning_rates, steps_per_epoch
 from stepladder.trials.trial import FinalState, Score, Trial, TrialResult
 
-
-def final_of(
-    model: Any,  # noqa: ANN401 - Keras has no types
-    named: Mapping[str, tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]],
-    held_out: npt.NDArray[np.int32],
-    scale: npt.NDArray[np.float32],
-    shift: npt.NDArray[np.float32],
-    at_once: int,
-) -> FinalState:
-    """What a trained model ended with.
-
-    Args:
-        model: the `keras.Model`.
-        named: scaled inputs and classes of the parts "validation" and "test".
-        held_out: rows of the validation part.
-        scale: what inputs were multiplied by.
-        shift: what was added to them.
-        at_once: examples of one evaluation call.
-    """
-    seeds = {id(state) for state in seed_states(model)}
-    statistics = [each for each in model.non_trainable_variables if id(each) not in seeds]
-    return FinalState(
-        trainable=_values(model.trainable_variables),
-        statistics=_values(statistics),
-        scale=scale.reshape(-1) if scale.ndim else scale,
-        shift=shift.reshape(-1) if shift.ndim else shift,
-        validation_rows=held_out,
-        validation_labels=named["validation"][1],
-        validation_probabilities=_probabilities(model, named["validation"][0], at_once),
-        test_labels=named["test"][1],
-        test_probabilities=_probabilities(model, named["test"][0], at_once),
-    )
-
-
-def _values(variables: list[Any]) -> tuple[npt.NDArray[np.float32], ...]:
-    return tuple(
-        np.array(keras.ops.convert_to_numpy(variable.value), np.float32) for variable in variables
-    )
-
-
-def _probabilities(
-    model: Any,  # noqa: ANN401 - Keras has no types
-    x: npt.NDArray[np.float32],
-    at_once: int,
-) -> npt.NDArray[np.float32]:
-    """What a model answers: (examples, classes)."""
-    logits = model.predict(x, batch_size=at_once, verbose=0)
-    return np.asarray(softmax(logits.astype(np.float64), axis=1), np.float32)
+_Part = tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]
+"""Scaled inputs and classes."""
 
 
 class FitEngine:
-    """Trains trials one at a time with `keras.Model.fit`, on the backend that Keras is set to."""
+    """Trains trials one at a time with `keras.Model.fit`, on the backend that Keras is set to.
+
+    Example:
+        >>> from stepladder.data import synthetic
+        >>> engine = FitEngine(synthetic(100, (2, 2), 2, seed=0))
+        >>> next(engine.train(group, on_epoch=print))  # doctest: +SKIP
+    """
 
     def __init__(
         self,
         dataset: Dataset,
-        checkpoints: Keeping = lambda group: None,
+        checkpoints: CheckpointFactory = lambda group: None,
         build: Build = STANDARD,
         keeps_final: bool = False,
     ) -> None:
-        """Trains nothing yet.
-
-        Args:
-            dataset: what every trial is trained and judged on.
-            checkpoints: gives the checkpoints of a trial.
-            build: what builds the networks.
-            keeps_final: whether results bring what their trials ended with.
-        """
         self._prepared, self._checkpoints = Prepared(dataset), checkpoints
         self._build, self._keeps_final = build, keeps_final
 
@@ -105,44 +63,41 @@ class FitEngine:
             on_epoch: called with the number of each finished epoch of each trial, from 1.
 
         Yields:
-            One result a trial, in the group's order, as soon as it is there.
+            One result a trial, in the group's order, as soon as it is finished.
         """
         for trial in group.trials:
-            yield self._train(trial, group.after, on_epoch)
+            yield self._train(trial, group.start_epoch, on_epoch)
 
-    def _train(self, trial: Trial, after: int, on_epoch: Callable[[int], None]) -> TrialResult:
+    def _train(
+        self, trial: Trial, start_epoch: int, on_epoch: Callable[[int], None]
+    ) -> TrialResult:
         recipe = trial.recipe
         dataset = self._prepared(recipe.deskew)
-        parts = split(
-            dataset.y_train,
-            dataset.classes,
-            trial.validation,
-            recipe.train_examples,
-            trial.seed,
-            trial.replicate,
-        )
-        scale, shift = affine(dataset.x_train, parts.train, recipe.scaling)
+        split = split_for(trial, dataset)
+        scale, shift = affine(dataset.x_train, split.train, recipe.scaling)
         x, y = dataset.x_train.astype(np.float32) * scale + shift, dataset.y_train
         x_test = dataset.x_test.astype(np.float32) * scale + shift
-        named = {
-            "train": (x[parts.train], y[parts.train]),
-            "validation": (x[parts.validation], y[parts.validation]),
+        parts: dict[str, _Part] = {
+            "train": (x[split.train], y[split.train]),
+            "validation": (x[split.validation], y[split.validation]),
             "test": (x_test, dataset.y_test),
         }
-        model = prepared(trial, dataset.input_shape, dataset.classes, len(parts.train), self._build)
-        is_jax = keras.backend.backend() == "jax"
-        looked = is_jax and not trial.is_candidate
-        looks = _Looks(model, trial, x, y, parts.train) if looked else None
-        gathered = HistoryRecorder(trial, recipe.epochs, looks.inside if looks else None)
-        kept = self._checkpoints(Group((trial,), 1, after=after))
-        steps = steps_per_epoch(len(parts.train), recipe.batch_size)
+        shape, classes, examples = dataset.input_shape, dataset.classes, len(split.train)
+        model = make_model(trial, shape, classes, examples, self._build)
+        has_probe = keras.backend.backend() == "jax" and not trial.is_candidate
+        probe = _Probe(model, trial, x, y, split.train) if has_probe else None
+        history = HistoryRecorder(trial, recipe.epochs, probe.names if probe else None)
+        checkpoints = self._checkpoints(Group((trial,), 1, start_epoch=start_epoch))
+        steps = steps_per_epoch(examples, recipe.batch_size)
         average = Average(model, recipe, steps)
-        resumable = ResumableFit(model, gathered, recipe.epochs, steps, kept, average.variables)
-        began = time.perf_counter() - resumable.seconds
-        watch = _Watch(gathered, *named["validation"], on_epoch, began, looks)
-        for first, last, skipped in resumable.stretches:
-            batches = Batches(*named["train"], trial, skipped, dataset.classes)
-            resumable.begin(began, skipped)
+        resumable = ResumableFit(
+            model, history, recipe.epochs, steps, checkpoints, average.variables
+        )
+        began = resumable.began
+        recorder = _Recorder(history, parts["validation"], on_epoch, began, probe)
+        for first, last, skipped in resumable.calls:
+            batches = Batches(*parts["train"], trial, skipped, classes)
+            resumable.begin(skipped)
             average.begin(skipped)
             model.fit(
                 batches,
@@ -150,52 +105,43 @@ class FitEngine:
                 initial_epoch=first,
                 shuffle=False,
                 verbose=0,
-                callbacks=[batches.follow, *average.callbacks, watch, resumable],
+                callbacks=[batches.follow, *average.callbacks, recorder, resumable],
             )
-            if gathered.diverged:
+            if history.diverged:
                 break
         resumable.end()
-        average.settle(model, Batches(*named["train"], trial, classes=dataset.classes))
+        average.settle(model, Batches(*parts["train"], trial, classes=classes))
         at_once = evaluated_at_once(recipe)
         scored = {
-            name: (*_answers(model, x, y, at_once), y)
-            for name, (x, y) in named.items()
+            name: (*_evaluate(model, *part, at_once), part[1])
+            for name, part in parts.items()
             if name == "validation" or not trial.is_candidate
         }
-        result = result_of(
-            gathered,
+        result = make_result(
+            history,
             scored,
             sum(int(np.prod(variable.shape)) for variable in model.trainable_variables),
             time.perf_counter() - began,
-            versions(_package(keras.backend.backend())),
+            versions(keras.backend.backend()),
         )
         if not self._keeps_final or result.diverged:
             return result
-        return replace(
-            result, final=final_of(model, named, parts.validation, scale, shift, at_once)
-        )
+        final = _final_state(model, parts, split.validation, scale, shift, at_once)
+        return replace(result, final=final)
 
 
-def prepared(
+def make_model(
     trial: Trial,
     input_shape: tuple[int, ...],
     classes: int,
     examples: int,
     build: Build = STANDARD,
 ) -> Any:  # noqa: ANN401 - Keras has no types
-    """A compiled `keras.Model` at a trial's start: its initial weights, streams and schedule.
-
-    Args:
-        trial: what is to be trained.
-        input_shape: of one example.
-        classes: how many there are.
-        examples: training examples, for the schedule.
-        build: what builds the network.
-    """
+    """A compiled `keras.Model` at a trial's start: its initial weights, streams and schedule."""
     recipe = trial.recipe
     model = build_seeded(build, recipe, input_shape, classes, trial.seed, trial.replicate)
-    given = recipe.initializer if recipe.model is None else None  # else the layers' own hold
-    weights = initial_weights(model, trial.seed, trial.replicate, given)
+    initializer = recipe.initializer if recipe.model is None else None  # else the layers' own hold
+    weights = initial_weights(model, trial.seed, trial.replicate, initializer)
     for variable, value in zip(model.trainable_variables, weights, strict=True):
         variable.assign(value)
     states = seed_states(model)
@@ -206,26 +152,16 @@ def prepared(
     if recipe.schedule != "constant" or recipe.warmup:
         steps = steps_per_epoch(examples, recipe.batch_size)
         optimizer.learning_rate = _Rates(recipe, steps)
+    # Cross-entropy and accuracy of class numbers, or of shares of every class where they are mixed.
+    kind = "" if recipe.mixup else "Sparse"
+    entropy = getattr(keras.metrics, f"{kind}CategoricalCrossentropy")
+    accuracy = getattr(keras.metrics, f"{kind}CategoricalAccuracy")
     model.compile(
         optimizer=optimizer,
         loss=keras_models.loss(recipe),
-        metrics=_metrics(recipe),
+        metrics=[entropy(from_logits=True, name="entropy"), accuracy(name="accuracy")],
     )
     return model
-
-
-def _metrics(recipe: Recipe) -> list[Any]:
-    """Cross-entropy and accuracy, of class numbers or of shares of every class."""
-    kinds = keras.metrics
-    if recipe.mixup:
-        return [
-            kinds.CategoricalCrossentropy(from_logits=True, name="entropy"),
-            kinds.CategoricalAccuracy(name="accuracy"),
-        ]
-    return [
-        kinds.SparseCategoricalCrossentropy(from_logits=True, name="entropy"),
-        kinds.SparseCategoricalAccuracy(name="accuracy"),
-    ]
 
 
 class _Rates(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
@@ -242,41 +178,40 @@ class _Rates(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[m
         raise NotImplementedError("a training in progress is not saved with its schedule")
 
 
-class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
-    """Takes in each epoch, and ends a training that has become non-finite."""
+class _Recorder(keras.callbacks.Callback):  # type: ignore[misc]
+    """Records each epoch, and ends a training that has become non-finite."""
 
     def __init__(
         self,
-        gathered: HistoryRecorder,
-        x: npt.NDArray[np.float32],
-        y: npt.NDArray[np.int32],
+        history: HistoryRecorder,
+        validation: _Part,
         on_epoch: Callable[[int], None],
         began: float,
-        looks: Callable[[], Look] | None,
+        probe: _Probe | None,
     ) -> None:
         super().__init__()
-        self._gathered, self._x, self._y, self._on_epoch = gathered, x, y, on_epoch
-        self._began, self._looks = began, looks
-        self._at_once = evaluated_at_once(gathered.trial.recipe)
+        self._history, self._validation, self._on_epoch = history, validation, on_epoch
+        self._began, self._probe = began, probe
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = logs or {}
-        answers, loss = _answers(self.model, self._x, self._y, self._at_once)
+        at_once = evaluated_at_once(self._history.trial.recipe)
+        answers, loss = _evaluate(self.model, *self._validation, at_once)
         train = Score(float(logs["entropy"]), float(logs["accuracy"]))
         if not np.isfinite(float(logs["loss"])):
             train = Score(float("nan"), train.accuracy)
-        look = self._looks() if self._looks else None
+        reading = self._probe.read() if self._probe else None
         seconds = time.perf_counter() - self._began
-        self._gathered.epoch_done(train, loss, answers, self._y, seconds, look)
+        self._history.epoch_done(train, loss, answers, self._validation[1], seconds, reading)
         self._on_epoch(epoch + 1)
-        self.model.stop_training = self._gathered.diverged is not None
+        self.model.stop_training = self._history.diverged is not None
 
 
-class _Looks:
-    """Looks into a model, as the population engine does; there are none but on JAX.
+class _Probe:
+    """Probes a model as the population engine does; only on JAX.
 
     Attributes:
-        inside: names what is looked at.
+        names: of what is probed.
     """
 
     def __init__(
@@ -293,27 +228,27 @@ class _Looks:
 
         rows = probed_rows(train, trial.seed, trial.replicate)
         probe = Probe(model)
-        self.inside: ProbeReading = probe
+        self.names: ProbeNames = probe
         self._model, self._x, self._y = model, x[rows], y[rows]
         self._read = jax.jit(probe.read)
 
-    def __call__(self) -> Look:
-        """A look at the model as it stands."""
+    def read(self) -> ProbeReading:
+        """What the model shows now."""
         trainable, fixed = (
             [variable.value for variable in variables]
             for variables in (self._model.trainable_variables, self._model.non_trainable_variables)
         )
         reading = self._read(trainable, fixed, self._x, self._y)
-        return Look(*(np.asarray(part) for part in reading))
+        return ProbeReading(*(np.asarray(part) for part in reading))
 
 
-def _answers(
+def _evaluate(
     model: Any,  # noqa: ANN401 - Keras has no types
     x: npt.NDArray[np.float32],
     y: npt.NDArray[np.int32],
     at_once: int,
 ) -> tuple[npt.NDArray[np.int32], float]:
-    """Classes given, and the mean cross-entropy in nats."""
+    """Predicted classes, and the mean cross-entropy in nats."""
     logits = model.predict(x, batch_size=at_once, verbose=0).astype(np.float64)
     top = logits.max(axis=1, keepdims=True)
     log_sum = top[:, 0] + np.log(np.exp(logits - top).sum(axis=1))
@@ -321,6 +256,34 @@ def _answers(
     return logits.argmax(axis=1).astype(np.int32), float((log_sum - right).mean())
 
 
-def _package(backend: str) -> str:
-    """The distribution that provides a Keras backend."""
-    return {"jax": "jax", "tensorflow": "tensorflow", "torch": "torch"}.get(backend, backend)
+def _final_state(
+    model: Any,  # noqa: ANN401 - Keras has no types
+    parts: Mapping[str, _Part],
+    validation: npt.NDArray[np.int32],
+    scale: npt.NDArray[np.float32],
+    shift: npt.NDArray[np.float32],
+    at_once: int,
+) -> FinalState:
+    def probabilities(part: str) -> npt.NDArray[np.float32]:
+        logits = model.predict(parts[part][0], batch_size=at_once, verbose=0)
+        return np.asarray(softmax(logits.astype(np.float64), axis=1), np.float32)
+
+    seeds = {id(state) for state in seed_states(model)}
+    statistics = [v for v in model.non_trainable_variables if id(v) not in seeds]
+    return FinalState(
+        trainable=_values(model.trainable_variables),
+        statistics=_values(statistics),
+        scale=scale.reshape(-1) if scale.ndim else scale,
+        shift=shift.reshape(-1) if shift.ndim else shift,
+        validation_rows=validation,
+        validation_labels=parts["validation"][1],
+        validation_probabilities=probabilities("validation"),
+        test_labels=parts["test"][1],
+        test_probabilities=probabilities("test"),
+    )
+
+
+def _values(variables: list[Any]) -> tuple[npt.NDArray[np.float32], ...]:
+    return tuple(
+        np.array(keras.ops.convert_to_numpy(variable.value), np.float32) for variable in variables
+    )

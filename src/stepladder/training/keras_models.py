@@ -66,20 +66,24 @@ def build(
         layers: what it is built of.
         initializer: Keras' name of every kernel's initialiser in place of the recipe's.
 
+    Example:
+        >>> [layer.name for layer in build(Recipe(hidden=[8]), (4, 4), 3).layers[1:]]
+        ['dense_1', 'activation_1', 'logits']
+
     Returns:
         A built `keras.Model`: inputs float32 (batch, *input_shape), outputs (batch, classes).
     """
     stack: list[Any] = [keras.Input(shape=tuple(input_shape)), keras.layers.Flatten()]
-    drawn = initializer or recipe.initializer
+    kernel_initializer = initializer or recipe.initializer
     for number, units in enumerate(recipe.hidden, start=1):
         dense = layers.first if number == 1 else layers.dense
-        dense = partial(dense, kernel_initializer=drawn)
+        dense = partial(dense, kernel_initializer=kernel_initializer)
         stack += _hidden(recipe, units, number, replace(layers, dense=dense))
         # The seed is replaced before training by the replicate's own; without one Keras draws
         # it from global state.
         if recipe.dropout:
             stack.append(layers.dropout(recipe.dropout, seed=number, name=f"dropout_{number}"))
-    last = partial(layers.dense, kernel_initializer=drawn)
+    last = partial(layers.dense, kernel_initializer=kernel_initializer)
     stack.append(_dense(recipe, classes, "logits", last, use_bias=True))
     return keras.Sequential(stack)
 

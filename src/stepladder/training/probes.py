@@ -1,10 +1,8 @@
-"""Looking into a network: its gradients by weight matrix, its dead and its saturated units."""
+"""Probes of a network: its gradients by weight matrix, its dead and its saturated units."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,11 +10,13 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from stepladder.training.history import ProbeReading
+from stepladder.training.layer_state import without_dropout
 from stepladder.training.losses import cross_entropy
 from stepladder.training.schedules import data_order
 
 PROBED = 256
-"""Training images that a network is looked at on: the cost of one step of 256 an epoch."""
+"""Training images on which a network is probed: the cost of one step of 256 an epoch."""
 
 _FLOOR: dict[str, tuple[float, float]] = {
     "relu": (0.0, 0.0),
@@ -25,7 +25,7 @@ _FLOOR: dict[str, tuple[float, float]] = {
     "gelu": (0.0, 1e-3),
     "silu": (0.0, 1e-3),
 }
-"""Where an activation is flat, and how near to it a unit must lie on every image to be dead.
+"""Where an activation is flat, and how near to it a unit must be on every image to be dead.
 
 A hundredth of the floor for ELU and SELU, whose slope is then a hundredth; GELU and SiLU come as
 near as 1e-3 to theirs where their slope is below 0.01.
@@ -35,17 +35,8 @@ _FLAT = 0.1
 """A unit of sigmoid or tanh is saturated if its mean slope is below this share of the steepest."""
 
 
-class Reading(NamedTuple):
-    """What one look gives, float32; with a leading axis of lanes where there are several."""
-
-    gradient_norm: jax.Array  # (kernels,)
-    dead: jax.Array  # (layers,)
-    saturated: jax.Array  # (layers,)
-    inputs: jax.Array  # (2,): mean and standard deviation
-
-
 class Probe:
-    """How one network is looked into, as a pure function of its variables' values.
+    """How one network is probed, as a pure function of its variables' values.
 
     Attributes:
         kernels: names of its trainable weight matrices, first to last.
@@ -53,13 +44,9 @@ class Probe:
     """
 
     def __init__(self, model: Any) -> None:  # noqa: ANN401 - Keras has no types
-        """Finds what there is to look at; units only where the layers' graph is known.
-
-        Args:
-            model: a built `keras.Model`. It is left as it is.
-        """
+        """Finds what there is to look at; units only where the layers' graph is known."""
         trainable = model.trainable_variables
-        self._kernels = [at for at, each in enumerate(trainable) if len(each.shape) > 1]
+        self._kernels = [at for at, variable in enumerate(trainable) if len(variable.shape) > 1]
         self.kernels = _names([trainable[at].path for at in self._kernels])
         units = _units(model)
         self.layers = tuple(units)
@@ -74,7 +61,7 @@ class Probe:
 
     def read(
         self, trainable: list[jax.Array], fixed: list[jax.Array], x: jax.Array, y: jax.Array
-    ) -> Reading:
+    ) -> ProbeReading:
         """One look, as in training but without dropout: batches have their own statistics.
 
         Args:
@@ -85,16 +72,16 @@ class Probe:
         """
 
         def objective(trainable: list[jax.Array]) -> tuple[jax.Array, list[jax.Array]]:
-            given = [trainable[at] for at in self._trainable]
+            values = [trainable[at] for at in self._trainable]
             state = [fixed[at] for at in self._fixed]
             with without_dropout(self._model):
-                outputs, _ = self._model.stateless_call(given, state, x, training=True)
+                outputs, _ = self._model.stateless_call(values, state, x, training=True)
             logits, *units = outputs if self.layers else [outputs]
             return cross_entropy(logits, y, None).mean(), units
 
         gradients, units = jax.grad(objective, has_aux=True)(trainable)
         kinds = list(zip(self._kinds, units, strict=True))
-        return Reading(
+        return ProbeReading(
             _stacked([jnp.sqrt(jnp.square(gradients[at]).sum()) for at in self._kernels]),
             _stacked([_dead(kind, answers) for kind, answers in kinds]),
             _stacked([_saturated(kind, answers) for kind, answers in kinds]),
@@ -102,27 +89,8 @@ class Probe:
         )
 
 
-@contextmanager
-def without_dropout(model: Any) -> Iterator[None]:  # noqa: ANN401 - Keras has no types
-    """A model whose dropout layers let all pass while it is traced: nothing is left to luck."""
-    layers = [each for each in model._flatten_layers() if isinstance(each, keras.layers.Dropout)]
-    rates = [layer.rate for layer in layers]
-    try:
-        for layer in layers:
-            layer.rate = 0
-        yield
-    finally:
-        for layer, rate in zip(layers, rates, strict=True):
-            layer.rate = rate
-
-
 def probed_rows(train: npt.NDArray[np.int32], seed: int, replicate: int) -> npt.NDArray[np.int32]:
-    """The training images that a replicate's networks are looked at on, always the same.
-
-    Args:
-        train: rows of the training part.
-        seed: the study's seed.
-        replicate: the replicate's number.
+    """The training images on which a replicate's networks are probed, always the same.
 
     Returns:
         `PROBED` of them, or all: those of the first epoch's first steps.
@@ -135,7 +103,7 @@ def _stacked(values: list[jax.Array]) -> jax.Array:
 
 
 def _dead(kind: str, answers: jax.Array) -> jax.Array:
-    """Share of the units that lie on the activation's floor for every image."""
+    """Share of the units that are on the activation's floor for every image."""
     if kind not in _FLOOR:
         return jnp.asarray(jnp.nan)
     floor, near = _FLOOR[kind]
@@ -151,14 +119,14 @@ def _saturated(kind: str, answers: jax.Array) -> jax.Array:
     return (slope.reshape(-1, answers.shape[-1]).mean(axis=0) < _FLAT).mean()
 
 
-def _places(wanted: list[Any], held: list[Any]) -> list[int]:
-    """For each variable its place among those held."""
-    at = {id(variable): place for place, variable in enumerate(held)}
+def _places(wanted: list[Any], variables: list[Any]) -> list[int]:
+    """For each variable its place among all."""
+    at = {id(variable): place for place, variable in enumerate(variables)}
     return [at[id(variable)] for variable in wanted]
 
 
 def _names(paths: list[str]) -> tuple[str, ...]:
-    """The layers that hold some variables, or the whole paths where layers share a name."""
+    """The layers that hold some variables, or the full paths where layers share a name."""
     names = [path.split("/")[-2] if "/" in path else path for path in paths]
     return tuple(names if len(set(names)) == len(names) else paths)
 
@@ -172,7 +140,7 @@ def _units(model: Any) -> dict[str, tuple[str, Any]]:  # noqa: ANN401 - Keras ha
     by_depth = getattr(graph, "_nodes_by_depth", None)
     if not type(model).__module__.startswith("keras.") or not by_depth or len(graph.inputs) != 1:
         return {}
-    found: dict[str, tuple[str, Any]] = {}
+    units: dict[str, tuple[str, Any]] = {}
     before = ""
     for node in (each for depth in sorted(by_depth, reverse=True) for each in by_depth[depth]):
         layer = node.operation
@@ -180,9 +148,9 @@ def _units(model: Any) -> dict[str, tuple[str, Any]]:  # noqa: ANN401 - Keras ha
         before = layer.name if own else before
         kind = _kind(layer)
         if kind is not None:
-            name = before if before and before not in found else layer.name
-            found.setdefault(name, (kind, node.outputs[0]))
-    return found
+            name = before if before and before not in units else layer.name
+            units.setdefault(name, (kind, node.outputs[0]))
+    return units
 
 
 def _kind(layer: Any) -> str | None:  # noqa: ANN401 - Keras has no types
@@ -191,6 +159,6 @@ def _kind(layer: Any) -> str | None:  # noqa: ANN401 - Keras has no types
         return "relu"
     kinds = (keras.layers.Activation, keras.layers.Dense, keras.layers.Conv1D,
              keras.layers.Conv2D, keras.layers.Conv3D, keras.layers.DepthwiseConv2D)  # fmt: skip
-    given = getattr(layer, "activation", None) if isinstance(layer, kinds) else None
+    activation = getattr(layer, "activation", None) if isinstance(layer, kinds) else None
     known = (*_FLOOR, "sigmoid", "tanh")
-    return next((name for name in known if keras.activations.get(name) is given), None)
+    return next((name for name in known if keras.activations.get(name) is activation), None)

@@ -52,9 +52,10 @@ def learning_rates(recipe: Recipe, steps: int) -> npt.NDArray[np.float32]:
     `warmup` is the share of all steps over which a schedule first rises, linearly from 0, to
     its peak.
 
-    Args:
-        recipe: its schedule and peak.
-        steps: optimizer steps an epoch.
+    Example:
+        >>> learning_rates(Recipe(hidden=[3], epochs=2, learning_rate=0.5, warmup=0.5), steps=2)
+        array([[0.16666667, 0.33333334],
+               [0.5       , 0.5       ]], dtype=float32)
 
     Returns:
         float32 (epochs, steps).
@@ -73,7 +74,7 @@ def learning_rates(recipe: Recipe, steps: int) -> npt.NDArray[np.float32]:
     return rates.astype(np.float32).reshape(recipe.epochs, steps)
 
 
-def goes_on(recipe: Recipe) -> bool:
+def can_extend(recipe: Recipe) -> bool:
     """Whether a training of more epochs begins with every step that this one has.
 
     That is so where learning rates, strengths of distortions and averages of weights depend on
@@ -126,38 +127,30 @@ class StepInputs(NamedTuple):
 
     def part(self, start: int | None, stop: int | None) -> StepInputs:
         """The rows of some steps."""
-        return StepInputs(*(None if each is None else each[start:stop] for each in self))
+        return StepInputs(*(None if array is None else array[start:stop] for array in self))
 
 
 NO_STEP_INPUTS = StepInputs()
 
 
 def step_inputs(recipe: Recipe, seed: int, replicate: int, epoch: int, steps: int) -> StepInputs:
-    """All but averages, which lanes do not share, for the steps of an epoch.
-
-    Args:
-        recipe: what is trained.
-        seed: the study's seed.
-        replicate: the replicate's number.
-        epoch: from 0; each has a stream of its own, so that any can be resumed.
-        steps: of the epoch.
-    """
-    made = StepInputs()
+    """All but averages, which lanes do not share, for the steps of an epoch."""
+    inputs = StepInputs()
     if any(getattr(recipe, field) for field in DISTORTIONS):
         words = generator(seed, replicate, "augment", epoch)
         total = recipe.epochs * steps
         calm = np.arange(epoch * steps, (epoch + 1) * steps) >= total * (1 - recipe.augment_calm)
-        made = made._replace(
+        inputs = inputs._replace(
             warp=words.integers(0, 2**32, (steps, 2), np.uint32),
             strength=np.where(calm, _CALM, 1).astype(np.float32),
         )
     if recipe.mixup:
         shares = generator(seed, replicate, "mixup", epoch).beta(recipe.mixup, recipe.mixup, steps)
-        made = made._replace(mix=shares.astype(np.float32))
+        inputs = inputs._replace(mix=shares.astype(np.float32))
     if recipe.vat:
         words = generator(seed, replicate, "perturb", epoch)
-        made = made._replace(perturb=words.integers(0, 2**32, (steps, 2), np.uint32))
-    return made
+        inputs = inputs._replace(perturb=words.integers(0, 2**32, (steps, 2), np.uint32))
+    return inputs
 
 
 def averaging_weights(recipe: Recipe, steps: int) -> npt.NDArray[np.float32] | None:
@@ -167,10 +160,6 @@ def averaging_weights(recipe: Recipe, steps: int) -> npt.NDArray[np.float32] | N
     after step t, from 1, is (1 - d) / (1 - d^t): the average is then the mean of the weights after
     steps 1…t with weights d^(t - step), and owes nothing to those before the first. Stochastic
     weight averaging takes the plain mean of the weights at the ends of the last epochs.
-
-    Args:
-        recipe: what is trained.
-        steps: of an epoch.
 
     Reference:
         Kingma, Ba 2015, section 3, for the correction; Izmailov et al. 2018, algorithm 1.

@@ -1,4 +1,8 @@
-"""Arrays with a JSON header, in frames and in files."""
+"""Arrays with a JSON header: in files, and in frames on the pipe of an exported model.
+
+The format is our own, not safetensors: a digest finds damaged files, and run folders of earlier
+versions hold weights in it, so that its reader has to stay.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ import json
 import struct
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,8 +20,6 @@ import numpy as np
 import numpy.typing as npt
 
 from stepladder.files import atomic_write
-from stepladder.study.schema import fingerprint
-from stepladder.training.groups import Group
 
 Array = npt.NDArray[Any]
 Frame = tuple[dict[str, Any], dict[str, Array]]
@@ -33,7 +35,7 @@ def send(
     Args:
         stream: a binary stream.
         header: JSON values; the key "arrays" is taken.
-        arrays: of any shape and of numbers or booleans, by name.
+        arrays: of numbers or booleans, by name.
 
     Raises:
         BrokenPipeError: if the other side is gone.
@@ -51,12 +53,12 @@ def send(
 
 
 def receive(stream: BinaryIO) -> Frame | None:
-    """Reads one frame, or None where the stream has ended, in the middle of a frame included.
+    """Reads one frame, or None where the stream has ended, within a frame included.
 
     Returns:
         The header without "arrays", and the arrays by name; each owns its memory.
     """
-    header = receive_header(stream)
+    header = _receive_header(stream)
     if header is None:
         return None
     arrays = {}
@@ -69,7 +71,7 @@ def receive(stream: BinaryIO) -> Frame | None:
     return header, arrays
 
 
-def receive_header(stream: BinaryIO) -> dict[str, Any] | None:
+def _receive_header(stream: BinaryIO) -> dict[str, Any] | None:
     """Reads the header of a frame, the descriptions of its arrays under "arrays", and no more."""
     head = _exactly(stream, _LENGTH.size)
     text = None if head is None else _exactly(stream, _LENGTH.unpack(head)[0])
@@ -77,29 +79,22 @@ def receive_header(stream: BinaryIO) -> dict[str, Any] | None:
 
 
 def _exactly(stream: BinaryIO, size: int) -> bytearray | None:
-    body = bytearray(size)
-    view, filled = memoryview(body), 0
-    while filled < size:
-        part = stream.read(min(size - filled, 1 << 24))
-        if not part:
-            return None
-        view[filled : filled + len(part)] = part
-        filled += len(part)
-    return body
+    body = stream.read(size)
+    return bytearray(body) if len(body) == size else None
 
 
 MAGIC = b"stepladder checkpoint 1\n"
 _DIGEST_BYTES = 32
-_BROKEN = (ValueError, KeyError, TypeError, MemoryError)
+_BROKEN = (ValueError, KeyError, TypeError, MemoryError, OverflowError)
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a group stood.
+    """The state of a training.
 
     Attributes:
         trials: id of the trial of each lane.
-        done: how far it was, in whatever steps its engine counts, growing.
+        done: steps trained, in whatever unit its engine counts.
         more: other values, as JSON has them.
         arrays: numbers by name.
     """
@@ -109,36 +104,26 @@ class Checkpoint:
     more: Mapping[str, Any]
     arrays: Mapping[str, Array]
 
-    def is_like(self, arrays: Mapping[str, Array]) -> bool:
-        """Whether its arrays have the names, kinds and shapes of some others."""
-        return self.arrays.keys() == arrays.keys() and all(
-            (self.arrays[name].dtype, self.arrays[name].shape) == (array.dtype, array.shape)
+    def holds(self, arrays: Mapping[str, Array]) -> bool:
+        """Whether it has arrays of these names, types and shapes, others apart."""
+        return all(
+            name in self.arrays
+            and (self.arrays[name].dtype, self.arrays[name].shape) == (array.dtype, array.shape)
             for name, array in arrays.items()
         )
 
 
-def shared(group: Group, whatever_epochs: bool = False) -> str:
-    """How the names of files begin that may hold a group, whatever else it then held.
-
-    Args:
-        group: whose trials are looked for, or were trained.
-        whatever_epochs: whether the number of epochs makes no difference.
-    """
-    key = replace(group.key, epochs=0) if whatever_epochs else group.key
-    how: list[object] = [*group.before]
-    if group.stacking.axis != "one":  # of several replicates, any may be the first that is left
-        key, how = replace(key, replicate=0), [*how, *group.stacking]
-    return fingerprint([repr(key), group.lanes, group.trials[0].dataset, *how])[:24]
-
-
-def number(file: Path) -> int:
-    """The number at the end of a file's name, 0 where there is none."""
-    text = file.stem.rpartition("-")[2]
-    return int(text) if text.isdigit() else 0
-
-
 def write(file: Path, state: Checkpoint, versions: Mapping[str, str]) -> None:
-    """Writes where a group stood.
+    """Writes a state.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = Path(folder) / "state"
+        ...     write(file, Checkpoint(("id",), 3, {}, {"a": np.zeros(2)}), {"jax": "1"})
+        ...     state, problem = read(file)
+        >>> state.done, state.arrays["a"], problem
+        (3, array([0., 0.]), '')
 
     Raises:
         OutputError: if it cannot be written.
@@ -154,7 +139,7 @@ def write(file: Path, state: Checkpoint, versions: Mapping[str, str]) -> None:
 
 
 def read(file: Path) -> tuple[Checkpoint | None, str]:
-    """A file's checkpoint, or None and what is wrong with it."""
+    """The state in a file, or None and what is wrong with the file."""
     try:
         content = file.read_bytes()
     except OSError as error:
@@ -176,14 +161,14 @@ def read(file: Path) -> tuple[Checkpoint | None, str]:
         return None, f"is not as it was written: {type(error).__name__}"
 
 
-def head(file: Path) -> Checkpoint | None:
-    """What a file says of itself, without arrays and unchecked, or None where it says nothing."""
+def read_header(file: Path) -> Checkpoint | None:
+    """The state in a file without its arrays, unchecked, or None where there is none."""
     try:
         with file.open("rb") as stream:
             if stream.read(len(MAGIC)) != MAGIC:
                 return None
             stream.seek(_DIGEST_BYTES, 1)
-            header = receive_header(stream)
+            header = _receive_header(stream)
         if header is None:
             return None
         return Checkpoint(tuple(header["trials"]), header["done"], header["more"], {})

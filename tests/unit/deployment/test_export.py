@@ -9,7 +9,7 @@ import pytest
 
 from stepladder import Study
 from stepladder.deployment import card, export
-from stepladder.training.messages import weights_file
+from stepladder.training.final_weights import weights_file
 
 # Weights that were trained again are kept where they are those of the stored trial.
 

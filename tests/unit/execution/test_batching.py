@@ -1,6 +1,5 @@
 """Batching: how replicates are stacked, and which groups go on from a shorter training."""
 
-import os
 from dataclasses import replace
 
 import numpy as np
@@ -10,26 +9,15 @@ from fake_store import FakeStore
 
 from stepladder import Recipe, Study
 from stepladder.data.synthetic import synthetic
-from stepladder.execution.batching import CHUNK, choose_batching, remembered, resume_from_cache
+from stepladder.execution.batching import MAX_STACK, make_groups, stack_sizes
 from stepladder.execution.machine import Settings
-from stepladder.execution.progress import QuietProgress
 from stepladder.runs.plan import cached_epochs, plan
 from stepladder.training.checkpoints import FinalStateCache
-from stepladder.training.groups import ALONE, Batching, groups
+from stepladder.training.groups import groups
 from stepladder.training.serialization import Checkpoint
 from stepladder.trials.trial import Trial
 
-# How replicates are put together: forced, remembered, measured, and never more than fit.
-
-
-class Notes(QuietProgress):
-    """Keeps what it is told."""
-
-    def __init__(self):
-        self.texts = []
-
-    def note(self, text):
-        self.texts.append(text)
+# How replicates are stacked: never on a CPU, on a GPU as far as memory allows.
 
 
 @pytest.fixture(scope="module")
@@ -42,123 +30,33 @@ def trials(dataset, replicates=3, **fields):
     return [Trial(recipe, dataset.fingerprint, 40, 0, replicate) for replicate in range(replicates)]
 
 
-def settings_in(folder):
-    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-    return Settings((None,), environment, "jax", folder / "compiled", "a machine")
-
-
 @pytest.fixture
-def settings(tmp_path):
-    return settings_in(tmp_path)
+def gpu(tmp_path):
+    return Settings((None,), {}, "jax", tmp_path / "compiled", "a machine", device="gpu")
 
 
-def chosen(planned, dataset, settings, notes=None):
-    (stacking,) = choose_batching(planned, planned, dataset, settings, notes or Notes()).values()
-    return stacking
+def test_a_cpu_trains_replicates_one_by_one(dataset, gpu):
+    assert stack_sizes(trials(dataset), dataset, replace(gpu, device="cpu")) == {}
 
 
-LONG = 20_000  # epochs, so that measuring is worth while
-
-
-@pytest.mark.parametrize("axis", ["map", "vmap"])
-def test_a_forced_axis_is_taken(axis, dataset, settings):
-    forced = replace(settings, axis=axis)
-    assert chosen(trials(dataset), dataset, forced) == Batching(axis, CHUNK)
-    assert chosen(trials(dataset), dataset, replace(forced, chunk=2)) == Batching(axis, 2)
-
-
-def test_one_by_one_can_be_forced(dataset, settings):
-    assert chosen(trials(dataset, epochs=LONG), dataset, replace(settings, axis="one")) == ALONE
-
-
-@pytest.mark.parametrize(
-    ("replicates", "fields"),
-    [
-        pytest.param(3, {"epochs": 20}, id="a short study"),
-        pytest.param(1, {"epochs": 3 * LONG}, id="one replicate"),
-        pytest.param(3, {"epochs": LONG, "hidden": [5_000]}, id="a network that is not small"),
-    ],
-)
-def test_where_nothing_can_be_gained_nothing_is_measured(replicates, fields, dataset, settings):
-    unmeasurable = replace(settings, environment={"PATH": "nowhere"})
-    assert chosen(trials(dataset, replicates, **fields), dataset, unmeasurable) == ALONE
-
-
-@pytest.fixture(scope="module")
-def measured(dataset, tmp_path_factory):
-    """A choice that was measured, the settings that remember it, and what was said meanwhile."""
-    notes, settings = Notes(), settings_in(tmp_path_factory.mktemp("measured"))
-    return chosen(trials(dataset, epochs=LONG), dataset, settings, notes), settings, notes.texts
-
-
-@pytest.mark.slow
-def test_a_small_network_is_measured_once_and_the_choice_remembered(dataset, measured):
-    first, settings, texts = measured
-    assert first.axis in ("one", "map", "vmap")
-    assert "(measured)" in texts[0]
-    (line,) = remembered(settings.cache)
-    assert line == f"6 (relu, sgd, batches of 16), 1 lanes: {first.axis}"
-    unmeasurable = replace(settings, environment={"PATH": "nowhere"})
-    assert chosen(trials(dataset, epochs=LONG), dataset, unmeasurable) == first
-
-
-@pytest.mark.slow
-def test_groups_of_one_structure_that_are_not_alike_are_not_measured_together(dataset, tmp_path):
-    """Scaling and number of lanes differ: the program of a stack has one shape."""
-    planned = trials(dataset, 3, epochs=LONG, learning_rate=0.1)
-    planned += trials(dataset, 3, epochs=LONG, learning_rate=0.2)
-    planned += trials(dataset, 3, epochs=LONG, scaling="standardised")
-    notes = Notes()
-    assert chosen(planned, dataset, settings_in(tmp_path), notes).axis in ("one", "map", "vmap")
-    assert len(notes.texts) == 1
-
-
-@pytest.mark.slow
-def test_a_resumed_study_chooses_as_the_whole_one_did(dataset, measured):
-    first, settings, _ = measured
-    planned = trials(dataset, epochs=LONG)
-    (late,) = choose_batching(planned, planned[2:], dataset, settings, Notes()).values()
-    assert late == first
-    with_nothing_left = choose_batching(planned, [], dataset, settings, Notes())
-    assert with_nothing_left == {}
-
-
-@pytest.mark.slow
-def test_a_remembered_choice_that_cannot_be_read_is_measured_again(dataset, measured):
-    _, settings, _ = measured
-    (file,) = (settings.cache.parent / "axes").iterdir()
-    before, notes = file.read_text(), Notes()
-    file.write_text('{"axis": "sideways"}')
-    again = chosen(trials(dataset, epochs=LONG), dataset, settings, notes)
-    assert "(measured)" in notes.texts[0]
-    assert again.axis in ("one", "map", "vmap")
-    file.write_text(before)
-
-
-def test_what_does_not_fit_in_memory_is_lowered_with_one_line(dataset, settings):
-    notes = Notes()
+@pytest.mark.parametrize(("memory", "size"), [(None, MAX_STACK), (10**12, MAX_STACK),
+                                              (2 * 10**9, 3), (0, 1)])  # fmt: skip
+def test_a_gpu_stacks_them_as_far_as_memory_allows(memory, size, dataset, gpu):
     wide = trials(dataset, 8, hidden=[4096, 4096])
-    tight = replace(settings, axis="vmap", memory=2_000_000_000)
-    assert chosen(wide, dataset, tight, notes) == Batching("vmap", 3)
-    (line,) = notes.texts
-    assert line == (
-        "8 replicates of 4096-4096 (relu, sgd, batches of 16) at once would need some 4.3 GB of "
-        "2.0 GB; 3 are put together"
-    )
+    sizes = stack_sizes(wide, dataset, replace(gpu, memory=memory))
+    assert list(sizes.values()) == [size]
 
 
-def test_a_machine_whose_memory_is_full_puts_nothing_together(dataset, settings):
-    wide = trials(dataset, 8, hidden=[4096, 4096])
-    unknown = replace(settings, axis="vmap", memory=None)
-    assert chosen(wide, dataset, unknown, Notes()) == Batching("vmap", 8)
-    notes = Notes()
-    assert chosen(wide, dataset, replace(unknown, memory=0), notes).chunk == 1
-    assert "of 0.0 GB; 1 are put together" in notes.texts[0]
+def test_a_network_of_the_user_s_own_is_never_stacked(dataset, gpu):
+    assert stack_sizes(trials(dataset, model=f"{'0' * 64}:build"), dataset, gpu) == {}
 
 
-def test_the_fit_engine_trains_one_by_one(dataset, settings):
-    fit = replace(settings, engine="fit")
-    assert choose_batching(trials(dataset), trials(dataset), dataset, fit, Notes()) == {}
+def test_a_resumed_study_is_stacked_as_the_whole_one_was(dataset, gpu):
+    planned = trials(dataset, 9)
+    whole = make_groups(planned, planned, dataset, gpu, FakeStore())
+    (left,) = make_groups(planned, planned[2:3], dataset, gpu, FakeStore())
+    assert [group.replicates for group in whole] == [8, 1]
+    assert (left.trials, left.replicates) == ((planned[2],), 8)
 
 
 # Which groups go on from a shorter training: those that this store holds and this cache has.
@@ -183,7 +81,7 @@ def trained(dataset_of_going_on, settings_of_going_on):
         for group in groups(made.trials, made.missing):
             ids = tuple(trial.id for trial in group.trials)
             state = Checkpoint(ids, 5, {}, {"a": np.zeros(3)})
-            FinalStateCache(**settings.endings).keep(group, lambda state=state: state, 1.1)
+            FinalStateCache(**settings.endings).save(group, lambda state=state: state, 1.1)
         for trial in made.missing:
             store.add(finished(trial, 0.5))
         return store
@@ -236,8 +134,7 @@ def test_another_store_trains_from_the_start(dataset_of_going_on, settings_of_go
 
 
 @pytest.mark.parametrize(
-    "change", [{"endings_bytes": 0}, {"cache": None}, {"machine": "n"}, {"device": "gpu"},
-               {"axis": "vmap"}],
+    "change", [{"endings_bytes": 0}, {"cache": None}, {"machine": "n"}, {"device": "gpu"}],
 )  # fmt: skip
 def test_elsewhere_and_otherwise_nothing_is_gone_on_with(
     change, dataset_of_going_on, settings_of_going_on, trained
@@ -252,11 +149,7 @@ def test_a_group_knows_after_which_epochs_it_goes_on(
 ):
     store = trained(FakeStore(), study())
     made = plan(study(epochs=8), dataset_of_going_on, store, "population")
-    waiting = groups(made.trials, made.missing)
-    assert [group.after for group in resume_from_cache(waiting, settings_of_going_on, store)] == [
-        5
-    ] * 4
-    stacked = [replace(group, stacking=Batching("map", 2)) for group in waiting]
-    assert [group.after for group in resume_from_cache(stacked, settings_of_going_on, store)] == [
-        0
-    ] * 4
+    waiting = make_groups(
+        made.trials, made.missing, dataset_of_going_on, settings_of_going_on, store
+    )
+    assert [group.start_epoch for group in waiting] == [5] * 4

@@ -15,7 +15,6 @@ from stepladder.execution.machine import Settings
 from stepladder.execution.progress import QuietProgress
 from stepladder.execution.scheduler import execute
 from stepladder.runs.plan import plan
-from stepladder.training.messages import result_frame
 from stepladder.trials.trial import Trial
 
 # Executing a plan with processes that say what they are told to say.
@@ -29,7 +28,7 @@ class Process:
         self.given, self.is_ended = [], False
         self._events, self._answer = events, answer
 
-    def begin(self, dataset):
+    def send_dataset(self, dataset):
         pass
 
     def train(self, group):
@@ -37,10 +36,10 @@ class Process:
             raise ValueError("write to closed file")
         self.group, self.structure = group, group.key.structure
         self.given.append(group)
-        for header, arrays in self._answer(group):
-            self._events.put((self, header, arrays))
+        for message in self._answer(group):
+            self._events.put((self, message))
 
-    def last_words(self):
+    def exit_message(self):
         return "signal 9"
 
     def end(self):
@@ -48,9 +47,9 @@ class Process:
 
 
 class Processes:
-    """Processes that wait, as `Standby` has them."""
+    """Processes that wait, as `WarmPool` has them."""
 
-    lasting = False
+    persistent = False
 
     def __init__(self, *answers):
         self.events = queue.SimpleQueue()
@@ -60,23 +59,24 @@ class Processes:
     def take(self, cpu):
         return self._left.pop(0)
 
-    def leave(self, process):
+    def release(self, process):
         process.end()
 
     def end(self):
         pass
 
 
-ENDED = None, {}
+ENDED = None
 
 
 def said(kind, **more):
-    return {"kind": kind, **more}, {}
+    return {"kind": kind, **more}
 
 
 def answered(group):
     """What a process says that trains a group to its end."""
-    return [*(result_frame(finished(trial, 0.5)) for trial in group.trials), said("idle")]
+    results = [said("result", result=finished(trial, 0.5)) for trial in group.trials]
+    return [*results, said("idle")]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_process_that_was_replaced_is_handed_nothing(late):
     store = FakeStore()
     trials = plan(study, dataset, store, "population").trials
     processes = Processes(lambda group: [ENDED, *late(group)], answered)
-    settings = Settings((None,), {}, "jax", None, "m", axis="one")
+    settings = Settings((None,), {}, "jax", None, "m")
     done = execute(trials, trials, dataset, settings, QuietProgress(), store, standby=processes)
     lost, other = processes.all
     ids = {trial.id for trial in trials}

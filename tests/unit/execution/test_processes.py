@@ -48,19 +48,19 @@ def test_each_is_taken_once_from_its_core_and_the_rest_end(settings, tmp_path):
 
 
 def test_those_that_last_come_back_and_one_that_died_is_not_taken(settings, tmp_path):
-    standby = WarmPool(lasting=True)
+    standby = WarmPool(persistent=True)
     standby.start(settings, tmp_path, 1)
     taken = standby.take(settings.cpus[0])
-    standby.leave(taken)
+    standby.release(taken)
     assert standby.take(settings.cpus[0]) is taken
-    standby.leave(taken)
+    standby.release(taken)
     taken._process.kill()
     taken._process.wait()
     assert standby.take(settings.cpus[0]) is None
     once = WarmPool()
     once.start(settings, tmp_path, 1)
     taken = once.take(settings.cpus[0])
-    once.leave(taken)
+    once.release(taken)
     assert not is_there(taken)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from stepladder.study.recipe import Recipe
 from stepladder.training.checkpoints import Checkpoints
-from stepladder.training.groups import ALONE, Batching, Group
+from stepladder.training.groups import Group
 from stepladder.training.keras_fit import FitEngine
 from stepladder.training.population.engine import PopulationEngine
 from stepladder.training.schedules import averaging_weights, data_order
@@ -21,8 +21,8 @@ def engine(dataset):
     return PopulationEngine(dataset, keeps_final=True)
 
 
-def trained(engine, trials, lanes=1, stacking=ALONE):
-    return list(engine.train(Group(tuple(trials), lanes, stacking), lambda epoch: None))
+def trained(engine, trials, lanes=1, replicates=1):
+    return list(engine.train(Group(tuple(trials), lanes, replicates), lambda epoch: None))
 
 
 def averaged(weights, shares):
@@ -81,8 +81,8 @@ def test_statistics_are_those_of_the_training_images_under_the_averaged_weights(
 ):
     trial = trial_of(**NETWORK, **KINDS[kind])
     (result,) = trained(engine, [trial])
-    parts = engine._at_start(Group((trial,), 1)).parts
-    order = parts.train[data_order(len(parts.train), 0, 0, 0)][: 310 // 16 * 16]
+    train = engine.begin(Group((trial,), 1)).replicates[0].rows["train"]
+    order = train[data_order(len(train), 0, 0, 0)][: 310 // 16 * 16]
     final = result.final
     x = dataset.x_train.reshape(len(dataset.x_train), -1) * final.scale + final.shift
     values = x[order].reshape(-1, 16, 16) @ final.trainable[0].astype(np.float64)
@@ -125,12 +125,11 @@ def test_company_and_place_change_no_bit_of_an_average(engine, trial_of):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("axis", ["map", "vmap"])
-def test_stacked_replicates_have_averages_of_their_own(axis, engine, trial_of):
+def test_stacked_replicates_have_averages_of_their_own(engine, trial_of):
     trials = [trial_of(replicate=replicate, **NETWORK, ema=0.9) for replicate in range(2)]
     for alone, stacked in zip(
         [trained(engine, [each])[0] for each in trials],
-        trained(engine, trials, 1, Batching(axis, 2)),
+        trained(engine, trials, 1, 2),
         strict=True,
     ):
         for mine, their in zip(alone.final.trainable, stacked.final.trainable, strict=True):

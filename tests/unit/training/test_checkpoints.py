@@ -47,7 +47,7 @@ def test_comes_back_as_it_was(opened):
     opened().offer(4, lambda: state(4))
     found = latest(opened())
     assert (found.done, found.trials, found.more["seconds"]) == (4, state(4).trials, 1.5)
-    assert found.is_like(state(4).arrays)
+    assert found.holds(state(4).arrays)
     for name, array in state(4).arrays.items():
         assert np.array_equal(found.arrays[name], array)
 
@@ -110,7 +110,7 @@ def test_a_damaged_one_is_told_once_and_the_one_before_is_used(opened, folder, n
 
 def test_one_of_other_shapes_is_not_used(opened, notes):
     opened().offer(2, lambda: state(2))
-    assert opened().latest(lambda found: found.is_like(state(3).arrays)) is None
+    assert opened().latest(lambda found: found.holds(state(3).arrays)) is None
     assert "do not fit" in notes[0]
 
 

@@ -79,7 +79,7 @@ def test_a_file_that_will_not_do(text, expected, own_code):
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        ("raise ValueError('no such size')", "found ValueError: no such size (line 2); mend it"),
+        ("raise ValueError('no such size')", "found ValueError: no such size (line 2); fix it"),
         ("return 1 / 0", "ZeroDivisionError"),
         ("return recipe.hiden", "recipe has no field 'hiden'; did you mean 'hidden'?"),
         ("import sys; sys.exit(0)", "SystemExit: 0"),

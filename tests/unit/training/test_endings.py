@@ -6,14 +6,14 @@ from functools import partial
 
 import numpy as np
 import pytest
-from trainings import STACKED, bits, stacked, trained
+from trainings import bits, stacked, trained
 
 from stepladder.study.recipe import Recipe
 from stepladder.training.checkpoints import Checkpoints, FinalStateCache
 from stepladder.training.groups import Group, with_epochs
 from stepladder.training.keras_fit import FitEngine
 from stepladder.training.population.engine import PopulationEngine
-from stepladder.training.schedules import goes_on, learning_rates
+from stepladder.training.schedules import can_extend, learning_rates
 from stepladder.training.serialization import Checkpoint
 from stepladder.trials.trial import Trial
 
@@ -49,11 +49,11 @@ SCHEDULES = [
 
 
 @pytest.mark.parametrize("fields", SCHEDULES)
-def test_a_schedule_goes_on_if_its_first_steps_are_those_of_a_longer_one(fields):
+def test_a_schedule_can_extend_if_its_first_steps_are_those_of_a_longer_one(fields):
     short, long = (
         learning_rates(Recipe(hidden=[3], epochs=epochs, **fields), 7) for epochs in (10, 17)
     )
-    assert goes_on(Recipe(hidden=[3], **fields)) == np.array_equal(short, long[:10])
+    assert can_extend(Recipe(hidden=[3], **fields)) == np.array_equal(short, long[:10])
 
 
 # --- engines ------------------------------------------------------------------------------------
@@ -62,7 +62,7 @@ def test_a_schedule_goes_on_if_its_first_steps_are_those_of_a_longer_one(fields)
 def going_on(group, epochs, after):
     """The group over more epochs, to go on from its ending."""
     trials = tuple(with_epochs(trial, epochs) for trial in group.trials)
-    return replace(group, trials=trials, after=after)
+    return replace(group, trials=trials, start_epoch=after)
 
 
 def cases(trial_of):
@@ -72,12 +72,12 @@ def cases(trial_of):
     return {
         "population": (PopulationEngine, Group(tuple(one), 3)),
         "fit": (FitEngine, Group((trial_of(**fields),), 1)),
-        **{how.axis: (PopulationEngine, stacked(trial_of, how, **fields)) for how in STACKED},
+        "stack": (PopulationEngine, stacked(trial_of, **fields)),
     }
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", ["population", "fit", "map", "vmap"])
+@pytest.mark.parametrize("case", ["population", "fit", "stack"])
 def test_the_bits_of_a_training_from_the_start(case, dataset, trial_of, opened, folder, notes):
     kind, group = cases(trial_of)[case]
     keeping = partial(Checkpoints, None, every=1e9, versions={}, endings=opened())
@@ -96,7 +96,7 @@ def test_the_bits_of_a_training_from_the_start(case, dataset, trial_of, opened, 
     if case == "population":
         assert resumed[2].diverged == 1
         (left,) = trained(
-            kind(dataset, keeping), Group(longer.trials[1:2], 3, after=2), seen.append
+            kind(dataset, keeping), Group(longer.trials[1:2], 3, start_epoch=2), seen.append
         )
         assert bits(left) == bits(whole[1])
         assert seen[-4:] == [2, 3, 4, 5]
@@ -132,8 +132,8 @@ def state(group=GROUP, size=8):
 
 
 def test_comes_back_as_it_was_with_room_for_more_epochs(opened):
-    opened().keep(GROUP, state, 1.0)
-    found = opened().of(LONGER, lambda each: True)
+    opened().save(GROUP, state, 1.0)
+    found = opened().load(LONGER, lambda each: True)
     assert found.trials == tuple(trial.id for trial in LONGER.trials)
     assert found.done == 4
     assert np.array_equal(found.arrays["a"], state().arrays["a"])
@@ -147,27 +147,27 @@ def test_comes_back_as_it_was_with_room_for_more_epochs(opened):
         (going_on(GROUP, 4, 0), VERSIONS),
         (going_on(GROUP, 3, 0), VERSIONS),
         (replace(LONGER, lanes=3), VERSIONS),
-        (replace(LONGER, stacking=STACKED[0]), VERSIONS),
+        (replace(LONGER, replicates=3), VERSIONS),
         (LONGER, {"jax": "2"}),
         (Group((*LONGER.trials[:1], replace(LONGER.trials[1], seed=1)), 2), VERSIONS),
         (Group(tuple(replace(each, numerics=0) for each in LONGER.trials), 2), VERSIONS),
     ],
-    ids=["as long", "shorter", "lanes", "stacking", "versions", "another trial", "numerics"],
+    ids=["as long", "shorter", "lanes", "stack", "versions", "another trial", "numerics"],
 )
 def test_only_a_longer_training_of_the_same_goes_on(group, versions, opened):
-    opened().keep(GROUP, state, 1.0)
+    opened().save(GROUP, state, 1.0)
     assert opened().epochs(LONGER) == [4]
     assert opened(versions=versions).epochs(group) == []
 
 
 def test_what_cannot_go_on_is_not_kept(opened, folder):
     cosine = replace(TRIALS[1], recipe=TRIALS[1].recipe.changed({"schedule": "cosine"}))
-    opened().keep(Group((TRIALS[0], cosine), 2), lambda: pytest.fail("made"), 1.0)
-    opened(share=0.01).keep(GROUP, lambda: pytest.fail("made"), 0.9)
-    opened(share=0.01).keep(GROUP, lambda: state(size=10**6), 1.1)
-    opened(most=10**5).keep(GROUP, lambda: state(size=10**6), 1.0)
+    opened().save(Group((TRIALS[0], cosine), 2), lambda: pytest.fail("made"), 1.0)
+    opened(share=0.01).save(GROUP, lambda: pytest.fail("made"), 0.9)
+    opened(share=0.01).save(GROUP, lambda: state(size=10**6), 1.1)
+    opened(most=10**5).save(GROUP, lambda: state(size=10**6), 1.0)
     assert not folder.exists()
-    opened(share=0.01).keep(GROUP, state, 1.1)
+    opened(share=0.01).save(GROUP, state, 1.1)
     assert len(list(folder.iterdir())) == 1
 
 
@@ -175,30 +175,30 @@ def test_the_oldest_are_removed(opened, folder):
     endings = opened(most=300_000)
     for place, epochs in enumerate((1, 2, 3, 4)):
         group = going_on(GROUP, epochs, 0)
-        endings.keep(group, lambda group=group: state(group, 100_000), 1.0)
+        endings.save(group, lambda group=group: state(group, 100_000), 1.0)
         for file in folder.glob(f"*-{epochs:06d}.ending"):
             os.utime(file, (place, place))
     assert opened().epochs(LONGER) == [4, 3]
 
 
 def test_a_damaged_one_is_told_and_not_used(opened, folder, notes):
-    opened().keep(GROUP, state, 1.0)
+    opened().save(GROUP, state, 1.0)
     (file,) = folder.iterdir()
     content = file.read_bytes()
     file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    assert opened().of(LONGER, lambda each: True) is None
+    assert opened().load(LONGER, lambda each: True) is None
     assert "is damaged" in notes[0]
     assert opened().epochs(LONGER) == []
 
 
 def test_one_of_other_shapes_is_told_and_not_used(opened, notes):
-    opened().keep(GROUP, state, 1.0)
-    assert opened().of(LONGER, lambda each: False) is None
+    opened().save(GROUP, state, 1.0)
+    assert opened().load(LONGER, lambda each: False) is None
     assert "do not fit" in notes[0]
 
 
 def test_strange_files_are_passed_over(opened, folder):
-    opened().keep(GROUP, state, 1.0)
+    opened().save(GROUP, state, 1.0)
     (file,) = folder.iterdir()
     file.write_bytes(b"strange")
     assert opened().epochs(LONGER) == []
@@ -208,5 +208,5 @@ def test_strange_files_are_passed_over(opened, folder):
 
 def test_a_place_that_cannot_be_written_costs_nothing_but_the_ending(opened, folder):
     folder.write_text("a file")
-    opened().keep(GROUP, state, 1.0)
+    opened().save(GROUP, state, 1.0)
     assert opened().epochs(LONGER) == []

@@ -1,5 +1,7 @@
 """What trials and candidates of a search end with."""
 
+import pickle
+
 import jax
 import keras
 import numpy as np
@@ -8,19 +10,17 @@ import pytest
 from stepladder.errors import RunError
 from stepladder.study.search import SEARCH_REPLICATES
 from stepladder.training import keras_models
-from stepladder.training.groups import Batching, Group
-from stepladder.training.keras_fit import FitEngine
-from stepladder.training.messages import (
+from stepladder.training.final_weights import (
     final_arrays,
     kept_final,
     read_final,
-    read_result,
-    result_frame,
     save_final_state,
     weights_file,
 )
+from stepladder.training.groups import Group
+from stepladder.training.keras_fit import FitEngine
 from stepladder.training.population.engine import PopulationEngine
-from stepladder.training.population.loop import compiled_segments
+from stepladder.training.population.loop import compile_segments
 from stepladder.trials.trial import Trial
 
 # What trials end with: the network again, in plain Keras, and a file that is whole or not used.
@@ -71,15 +71,14 @@ def test_the_kept_weights_are_the_network_that_was_scored(kind, dataset, trial_o
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("axis", ["map", "vmap"])
-def test_every_lane_and_replicate_has_its_own(axis, dataset, trial_of):
+def test_every_lane_and_replicate_has_its_own(dataset, trial_of):
     engine = PopulationEngine(dataset, keeps_final=True)
     trials = tuple(
         trial_of(replicate=replicate, learning_rate=rate, **FIELDS)
         for replicate in range(2)
         for rate in (0.01, 0.1)
     )
-    for result in engine.train(Group(trials, 2, Batching(axis, 3)), lambda epoch: None):
+    for result in engine.train(Group(trials, 2, 3), lambda epoch: None):
         answers = result.final.test_probabilities.argmax(axis=1)
         assert np.array_equal(answers, result.test_predictions)
         right = result.final.validation_probabilities.argmax(axis=1)
@@ -109,8 +108,7 @@ def same(one, other):
 
 
 def test_it_crosses_to_the_driver_and_into_its_file_bit_for_bit(result, tmp_path):
-    header, arrays = result_frame(result)
-    crossed = read_result(header, arrays)
+    crossed = pickle.loads(pickle.dumps(result))
     assert same(crossed.final, result.final)
     save_final_state(tmp_path / "weights", crossed)
     read, wrong = kept_final(tmp_path / "weights", result.trial.id)
@@ -185,7 +183,7 @@ def test_neither_the_test_part_nor_the_training_part_is(candidate):
 
 
 def test_it_crosses_to_the_driver(candidate):
-    again = read_result(*result_frame(candidate))
+    again = pickle.loads(pickle.dumps(candidate))
     assert again.validation == candidate.validation
     assert len(again.test_correct) == 0
     assert np.isnan(again.test.accuracy)
@@ -204,10 +202,10 @@ def test_looking_changes_no_bit_of_a_training(dataset, trial_of, monkeypatch):
 def test_one_program_does_for_segments_of_one_shape():
     double = jax.jit(lambda x: 2 * x)
     short, long = np.ones(3, np.float32), np.ones(4, np.float32)
-    assert compiled_segments(double, 1, lambda place: (short,)).keys() == {True}
-    same = compiled_segments(double, 3, lambda place: (short + place,))
+    assert compile_segments(double, 1, lambda place: (short,)).keys() == {True}
+    same = compile_segments(double, 3, lambda place: (short + place,))
     assert same[True] is same[False]
     assert (same[True](short) == 2).all()
-    other = compiled_segments(double, 3, lambda place: (long if place == 2 else short,))
+    other = compile_segments(double, 3, lambda place: (long if place == 2 else short,))
     assert len(other[True](long)) == 4
     assert len(other[False](short)) == 3

@@ -7,9 +7,7 @@ import pytest
 
 from stepladder import CATALOGUE, Recipe
 from stepladder.training.groups import (
-    ALONE,
     MOST_LANES,
-    Batching,
     evaluated_at_once,
     groups,
     program_key,
@@ -116,32 +114,28 @@ def test_what_a_user_s_code_may_read_selects_a_program(change):
     )
 
 
-STACK = Batching("vmap", 2)
-
-
 def test_replicates_are_stacked_as_many_as_the_study_says():
     trials = [trial(learning_rate=rate, replicate=r) for rate in (0.1, 0.2) for r in range(5)]
-    stackings = {program_key(trials[0].recipe): STACK}
-    made = groups(trials, trials, stackings)
+    made = groups(trials, trials, {program_key(trials[0].recipe): 2})
     assert [[(t.replicate, t.recipe.learning_rate) for t in group.trials] for group in made] == [
         [(0, 0.1), (0, 0.2), (1, 0.1), (1, 0.2)],
         [(2, 0.1), (2, 0.2), (3, 0.1), (3, 0.2)],
         [(4, 0.1), (4, 0.2)],
     ]
-    assert [group.stacking for group in made] == [STACK, STACK, Batching("vmap", 1)]
-    assert [len(group.rows) for group in made] == [2, 2, 1]
+    assert [group.replicates for group in made] == [2, 2, 1]
+    assert [len(group.by_replicate()) for group in made] == [2, 2, 1]
 
 
 def test_a_stack_stays_as_the_study_made_it_whatever_is_missing():
     trials = [trial(replicate=r) for r in range(4)]
-    (late,) = groups(trials, trials[3:], {program_key(trials[0].recipe): STACK})
-    assert (late.trials, late.lanes, late.stacking) == ((trials[3],), 1, STACK)
+    (late,) = groups(trials, trials[3:], {program_key(trials[0].recipe): 2})
+    assert (late.trials, late.lanes, late.replicates) == ((trials[3],), 1, 2)
 
 
 def test_only_the_structures_that_are_named_are_stacked():
     trials = [trial(activation=name, replicate=r) for name in ("elu", "relu") for r in range(2)]
-    made = groups(trials, trials, {program_key(trials[0].recipe): STACK})
-    assert [group.stacking for group in made] == [STACK, ALONE, ALONE]
+    made = groups(trials, trials, {program_key(trials[0].recipe): 2})
+    assert [group.replicates for group in made] == [2, 1, 1]
 
 
 def test_keras_fit_trains_trials_one_by_one_and_so_each_is_a_group_of_its_own():

@@ -162,7 +162,7 @@ def test_it_makes_answers_smoother(engine, trial_of):
         training = engine.begin(Group((trial_of(**fields),), 1))
         for epoch in range(40):
             training.epoch(epoch)
-        x, _ = training.data.batch(training.parts.train)
+        x, _ = training.data.batch(training.replicates[0].rows["train"])
         bare = jax.tree.map(lambda leaf: leaf[0], training.weights._replace(seeds=[]))
 
         def answer(x):

@@ -1,7 +1,5 @@
 """Looks into networks: against arithmetic by hand, the same for every engine, and harmless."""
 
-from dataclasses import replace
-
 import keras
 import numpy as np
 import pytest
@@ -9,17 +7,16 @@ from test_gradients import gradients
 
 from stepladder.data import affine, split
 from stepladder.training.custom_model import builder
-from stepladder.training.groups import Batching, Group
+from stepladder.training.groups import Group
 from stepladder.training.keras_fit import FitEngine
-from stepladder.training.messages import read_result, result_frame
 from stepladder.training.population.engine import PopulationEngine
 from stepladder.training.probes import PROBED, Probe, probed_rows
 
 CLASSES = 5
 
 
-def trained(engine, trials, lanes=1, stacking=None):
-    group = Group(tuple(trials), lanes, *([stacking] if stacking else []))
+def trained(engine, trials, lanes=1, replicates=1):
+    group = Group(tuple(trials), lanes, replicates)
     return list(engine.train(group, lambda epoch: None))
 
 
@@ -60,7 +57,7 @@ def test_gradient_norms_are_those_worked_out_by_hand(activation, dataset, trial_
     x = (dataset.x_train[rows] * np.float64(scale) + shift).reshape(len(rows), -1)
     weights = [np.asarray(leaf[1], np.float64) for leaf in training.weights.trainable]
     kernels = gradients(weights, x, dataset.y_train[rows], activation)[::2]
-    reading = training.look()
+    reading = training.probe()
     expected = [np.linalg.norm(kernel) for kernel in kernels]
     assert np.asarray(reading.gradient_norm[1]) == pytest.approx(expected, rel=1e-4)
     assert np.asarray(reading.inputs[0]) == pytest.approx([x.mean(), x.std()], rel=1e-5)
@@ -120,7 +117,7 @@ def test_every_engine_and_every_company_see_the_same(fields, dataset, trial_of):
     found = [
         trained(engine, [other, trials[0]], lanes=2)[1],
         trained(FitEngine(dataset), trials[:1])[0],
-        *(trained(engine, trials, stacking=Batching(axis, 2))[0] for axis in ("map", "vmap")),
+        trained(engine, trials, replicates=2)[0],
     ]
     for each in (result.probes for result in found):
         assert each.kernels == expected.kernels
@@ -136,7 +133,7 @@ def test_a_look_leaves_everything_as_it_was(dataset, trial_of):
     training = PopulationEngine(dataset).begin(Group((trial,), 1))
     training.epoch(0)
     before = [[np.array(leaf) for leaf in part] for part in training.weights]
-    first, second = training.look(), training.look()
+    first, second = training.probe(), training.probe()
     for one, other in zip(before, training.weights, strict=True):
         assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
     assert np.array_equal(first.gradient_norm, second.gradient_norm)
@@ -154,17 +151,6 @@ def test_nothing_is_seen_from_the_epoch_on_in_which_a_trial_diverged(dataset, tr
     assert np.isnan(result.probes.gradient_norm).all()
     assert np.isnan(result.probes.dead).all()
     assert np.isfinite([result.probes.input_mean, result.probes.input_deviation]).all()
-
-
-def test_what_was_seen_comes_whole_out_of_a_training_process(dataset, trial_of):
-    (result,) = trained(PopulationEngine(dataset), [trial_of(epochs=2)])
-    found = read_result(*result_frame(result)).probes
-    assert (found.kernels, found.layers) == (result.probes.kernels, result.probes.layers)
-    assert found.input_mean == result.probes.input_mean
-    for name in ("gradient_norm", "dead", "saturated"):
-        np.testing.assert_array_equal(getattr(found, name), getattr(result.probes, name))
-    bare = replace(result, probes=None)
-    assert read_result(*result_frame(bare)).probes is None
 
 
 def test_a_network_of_the_user_s_own_shows_kernels_and_units_where_they_are_known(

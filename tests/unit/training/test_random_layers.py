@@ -187,14 +187,14 @@ def test_a_batch_is_the_same_in_every_population_and_in_fit(dataset, trial_of):
     trials = tuple(trial_of(learning_rate=rate, **fields) for rate in (0.01, 0.02, 0.03))
     seen = []
     for lanes in (1, 3):
-        training = engine._at_start(Group(trials[:lanes], lanes))
-        order, _, _, more = training.segment_given(0, 0)
+        training = engine.begin(Group(trials[:lanes], lanes))
+        order, _, _, more = training.replicates[0].segment_inputs(0, 0, None)
         step = jax.tree.map(lambda leaf: leaf[1], more)
         x, y, _ = training.program._prepared(*training.data.batch(order[1]), step)
         seen.append((np.asarray(x), np.asarray(y)))
     assert all(np.array_equal(one, two) for one, two in zip(*seen, strict=True))
     x = dataset.x_train.astype(np.float32) * training.data.scale + training.data.shift
-    train = training.parts.train
+    train = training.replicates[0].rows["train"]
     batches = Batches(x[train], dataset.y_train[train], trials[0], 0, dataset.classes)
     theirs = batches[1]
     assert np.allclose(theirs[0].reshape(len(theirs[0]), -1), seen[0][0], atol=1e-6)

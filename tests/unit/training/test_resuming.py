@@ -3,10 +3,10 @@
 from functools import partial
 
 import pytest
-from trainings import STACKED, Killed, bits, killed_at, stacked, trained
+from trainings import Killed, bits, killed_at, stacked, trained
 
 from stepladder.training.checkpoints import Checkpoints
-from stepladder.training.groups import ALONE, Group
+from stepladder.training.groups import Group
 from stepladder.training.keras_fit import FitEngine
 from stepladder.training.population.engine import PopulationEngine
 from stepladder.training.population.loop import segment_steps
@@ -62,9 +62,8 @@ def test_what_is_left_of_a_group_goes_on_with_the_same_bits(engines, trial_of):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stacking", STACKED, ids=["map", "vmap"])
-def test_a_stack_goes_on_with_the_same_bits(stacking, engines, trial_of):
-    group = stacked(trial_of, stacking, **HARD)
+def test_a_stack_goes_on_with_the_same_bits(engines, trial_of):
+    group = stacked(trial_of, **HARD)
     whole = trained(engines(PopulationEngine, kept=False), group)
     for epoch in (2, 3):
         with pytest.raises(Killed):
@@ -74,7 +73,7 @@ def test_a_stack_goes_on_with_the_same_bits(stacking, engines, trial_of):
     assert seen == [0, 2, 3, 4]
     assert [bits(each) for each in resumed] == [bits(each) for each in whole]
     seen = []
-    left = Group(group.trials[3:5], 2, stacking)
+    left = Group(group.trials[3:5], 2, 3)
     resumed = trained(engines(PopulationEngine), left, seen.append)
     assert seen == [0, 3, 4]
     assert [bits(each) for each in resumed] == [bits(each) for each in whole[3:5]]
@@ -93,11 +92,11 @@ def test_cutting_an_epoch_changes_no_bit(fields, engines, trial_of):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stacking", [ALONE, *STACKED], ids=["alone", "map", "vmap"])
-def test_a_training_killed_within_an_epoch_goes_on_there(stacking, dataset, tmp_path, trial_of):
-    group = stacked(trial_of, stacking, epochs=2, dropout=0.2)
-    if stacking is ALONE:
-        group = group.rows[1]
+@pytest.mark.parametrize("replicates", [1, 3])
+def test_a_training_killed_within_an_epoch_goes_on_there(replicates, dataset, tmp_path, trial_of):
+    group = stacked(trial_of, epochs=2, dropout=0.2)
+    if replicates == 1:
+        group = group.by_replicate()[1]
     whole = trained(PopulationEngine(dataset), group)
     keeping = partial(Checkpoints, tmp_path, every=0.0, versions={})
 
@@ -108,7 +107,7 @@ def test_a_training_killed_within_an_epoch_goes_on_there(stacking, dataset, tmp_
                 raise Killed
 
     dying = partial(Dies, tmp_path, every=0.0, versions={})
-    flop = 6 * 210 * 2 * 16 * 5 * stacking.chunk
+    flop = 6 * 210 * 2 * 16 * 5 * replicates
     with pytest.raises(Killed):
         trained(PopulationEngine(dataset, dying, segment_flop=flop), group)
     engine = PopulationEngine(dataset, keeping, segment_flop=flop)

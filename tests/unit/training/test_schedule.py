@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stepladder import Recipe
-from stepladder.training.schedules import data_order, goes_on, learning_rates, steps_per_epoch
+from stepladder.training.schedules import can_extend, data_order, learning_rates, steps_per_epoch
 
 
 def rates(**fields):
@@ -78,8 +78,8 @@ def test_an_order_is_a_permutation_that_epochs_and_replicates_change():
         ({"augment_shift": 1.0, "augment_calm": 0.1}, False),
     ],
 )
-def test_a_training_goes_on_where_nothing_in_it_depends_on_its_end(fields, expected):
-    assert goes_on(Recipe(hidden=[1], **fields)) == expected
+def test_a_training_can_extend_where_nothing_in_it_depends_on_its_end(fields, expected):
+    assert can_extend(Recipe(hidden=[1], **fields)) == expected
 
 
 def test_steps_count_a_last_shorter_batch():

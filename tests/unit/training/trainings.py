@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stepladder.training.groups import Batching, Group
+from stepladder.training.groups import Group
 
 
 class Killed(Exception):
@@ -33,14 +33,11 @@ def trained(engine, group, on_epoch=lambda epoch: None):
     return list(engine.train(group, on_epoch))
 
 
-STACKED = [Batching("map", 3), Batching("vmap", 3)]
-
-
-def stacked(trial_of, stacking, **fields):
-    """Three replicates of two lanes."""
+def stacked(trial_of, replicates=3, **fields):
+    """Three replicates of two lanes, by default as one stack."""
     trials = [
         trial_of(replicate=replicate, learning_rate=rate, **fields)
         for replicate in range(3)
         for rate in (0.01, 0.02)
     ]
-    return Group(tuple(trials), 2, stacking)
+    return Group(tuple(trials), 2, replicates)

@@ -43,7 +43,7 @@ def _product(examples: int) -> _Product:
         kernel, batch = saved
         gradient = _fixed(gradient)
         of_kernel = lax.dot_general(gradient, batch, (((1,), (examples,)), ((), ())))
-        # The kernel turned is small; a product that contracts both first axes is a third slower.
+        # A transposed kernel is cheap; contracting both first axes is a third slower.
         of_batch = _fixed(_fixed(kernel.T) @ gradient)
         return of_kernel, of_batch if examples else of_batch.T
 
@@ -123,8 +123,7 @@ class Dense(keras.layers.Dense):  # type: ignore[misc]
     def call(self, inputs: Any, training: bool | None = None) -> Any:  # noqa: ANN401 - tensors
         """Inputs float32 (batch, inputs); gives (batch, units)."""
         kernel = keras.ops.convert_to_tensor(self.kernel).T
-        # While training it lies turned (`stepladder.training.population.layers`):
-        # then this undoes nothing.
+        # In training it is stored transposed (see `Layout`), so that this costs nothing.
         kernel = kernel if training else _fixed(kernel)
         bias = None if self.bias is None else keras.ops.convert_to_tensor(self.bias)
         return self._outputs(kernel, bias, inputs)
@@ -176,11 +175,11 @@ _Leaf = TypeVar("_Leaf", bound="jax.Array | np.ndarray[Any, Any]")
 
 
 class Layout:
-    """Which arrays of a network and of its optimizer lie transposed in an epoch's loop.
+    """Which arrays of a network and of its optimizer are transposed in an epoch's loop.
 
     Attributes:
         variables: what the optimizer is built for: the network's trainable variables, stand-ins
-            of the turned shape in their place where they lie turned.
+            of the transposed shape in their place.
     """
 
     def __init__(self, model: Any) -> None:  # noqa: ANN401 - Keras has no types
@@ -194,10 +193,10 @@ class Layout:
         trainable = model.trainable_variables
         kernels = [layer.kernel.path for layer in model.layers if isinstance(layer, Dense)]
         kernels += [variable.path for variable in trainable[:1] if len(variable.shape) == 2]
-        self._trainable = [each.path in kernels and not each.constraint for each in trainable]
+        self._trainable = [leaf.path in kernels and not leaf.constraint for leaf in trainable]
         pairs = list(zip(trainable, self._trainable, strict=True))
-        self.variables = [_stand_in(each) if turned else each for each, turned in pairs]
-        self._names = tuple(_flat_path(each) for each, turned in pairs if turned)
+        self.variables = [_stand_in(leaf) if change else leaf for leaf, change in pairs]
+        self._names = tuple(_flat_path(leaf) for leaf, change in pairs if change)
         self._slots: list[bool] = []
 
     def watch(self, optimizer: Any) -> None:  # noqa: ANN401 - Keras has no types
@@ -208,11 +207,11 @@ class Layout:
         ]
 
     def trainable(self, leaves: list[jax.Array]) -> list[jax.Array]:
-        """Trainable weights as Keras has them turned, or turned ones as Keras has them."""
+        """Trainable weights of Keras transposed, or transposed ones as Keras has them."""
         return _transposed(leaves, self._trainable)
 
     def slots(self, leaves: list[_Leaf]) -> list[_Leaf]:
-        """Optimizer slots as Keras has them turned, or turned ones as Keras has them."""
+        """Optimizer slots of Keras transposed, or transposed ones as Keras has them."""
         return _transposed(leaves, self._slots)
 
 
@@ -231,4 +230,4 @@ def _flat_path(variable: Any) -> str:  # noqa: ANN401 - Keras has no types
 
 def _transposed(leaves: list[_Leaf], which: list[bool]) -> list[_Leaf]:
     pairs = zip(leaves, which, strict=True)
-    return [cast("_Leaf", leaf.swapaxes(-1, -2)) if turned else leaf for leaf, turned in pairs]
+    return [cast("_Leaf", leaf.swapaxes(-1, -2)) if change else leaf for leaf, change in pairs]

@@ -1,12 +1,13 @@
-"""The training loop of one group."""
+"""The training loop of one group: lanes of one replicate, or of several that are stacked."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -15,14 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from stepladder.data import Split
-from stepladder.training.checkpoints import Checkpoints
-from stepladder.training.groups import GroupKey, evaluated_at_once
-from stepladder.training.history import HistoryRecorder, Look, result_of, versions
+from stepladder.training.checkpoints import Checkpoints, Resumable
+from stepladder.training.groups import GroupKey, evaluated_at_once, group_key
+from stepladder.training.history import HistoryRecorder, ProbeReading, make_result, versions
 from stepladder.training.initializers import initial_weights
 from stepladder.training.layer_state import has_batch_norm, start_seeds
 from stepladder.training.population.program import Data, Numbers, Program, Sums, Weights
-from stepladder.training.population.resume import Resumable
-from stepladder.training.probes import Reading, probed_rows
+from stepladder.training.population.resume import restore_weights, state_arrays
+from stepladder.training.probes import probed_rows
 from stepladder.training.schedules import (
     StepInputs,
     averaging_weights,
@@ -40,6 +41,11 @@ SEGMENT_FLOP = 4e11
 _FLOP = 6
 """For each weight and example: a multiplication and an addition, forward and twice backward."""
 
+Indices = npt.NDArray[np.int32]
+
+Scored = tuple[Indices, npt.NDArray[np.float64]]
+"""Predicted classes, (lanes, examples), and mean loss, (lanes,)."""
+
 
 def segment_steps(
     steps: int, batch_size: int, parameters: int, lanes: int, flop: float = SEGMENT_FLOP
@@ -47,7 +53,7 @@ def segment_steps(
     """Steps of each segment of an epoch but the last one.
 
     It follows from shapes alone and never from a clock, so that a training is cut at the same
-    places whenever and wherever it goes on.
+    places whenever and wherever it resumes.
 
     Args:
         steps: full batches of an epoch.
@@ -57,179 +63,115 @@ def segment_steps(
         flop: operations of a segment.
 
     Returns:
-        As many as `steps` where the epoch is not cut, at least 1.
+        `steps` where the epoch is not cut; at least 1.
+
+    Example:
+        >>> segment_steps(218, 256, 50_000, 16), segment_steps(218, 256, 2_000_000, 16)
+        (218, 9)
     """
     work = _FLOP * parameters * lanes * batch_size * steps
     return max(1, math.ceil(steps / max(1, math.ceil(work / flop))))
 
 
-def compiled_segments(
+def compile_segments(
     epoch: Any,  # noqa: ANN401 - JAX has no name for what `jit` gives
     segments: int,
     arguments: Callable[[int], tuple[object, ...]],
 ) -> dict[bool, Callable[..., Any]]:
     """What trains a segment, by whether it is the last of its epoch.
 
-    Where the last one is as long as the others and no shorter batch comes after it, one program
-    does for all, and is compiled once.
-
-    Args:
-        epoch: a function that was given to `jax.jit`.
-        segments: of an epoch.
-        arguments: what it takes for a segment, from 0.
+    Where the last one is as long as the others and no shorter batch follows, one program serves
+    for all, and is compiled once.
     """
-    made: dict[object, Callable[..., Any]] = {}
-    found = {}
+    compiled: dict[object, Callable[..., Any]] = {}
+    by_place = {}
     for place in sorted({0, segments - 1}):
-        given = arguments(place)
-        leaves, tree = jax.tree.flatten(given)
+        example = arguments(place)
+        leaves, tree = jax.tree.flatten(example)
         shapes = tree, tuple((leaf.shape, leaf.dtype) for leaf in leaves)
-        if shapes not in made:
-            made[shapes] = epoch.lower(*given).compile()
-        found[place == segments - 1] = made[shapes]
-    return found
+        if shapes not in compiled:
+            compiled[shapes] = epoch.lower(*example).compile()
+        by_place[place == segments - 1] = compiled[shapes]
+    return by_place
 
 
-Indices = npt.NDArray[np.int32]
-
-
-class GroupState:
-    """One group at some moment.
+class Replicate:
+    """One replicate of a group at its start.
 
     Attributes:
-        weights: where its lanes stand.
-        probed: int32, rows of the images on which its networks are looked into.
-        segments: parts of an epoch; 1 unless an epoch takes long.
+        lanes: the trial of each lane.
+        rows: of the parts "train", "validation" and "test".
+        affine: scale and shift of the inputs.
+        weights: initial, of all lanes.
+        numbers: of each lane.
+        probed: int32, rows of the images on which gradients and units are probed.
     """
 
     def __init__(
-        self,
-        program: Program,
-        key: GroupKey,
-        lanes: list[Trial],
-        parts: Split,
-        data: Data,
-        test: Indices,
-        labels: Indices,
-        segment_flop: float,
-    ) -> None:
-        """The group at its start.
-
-        Args:
-            program: of its structure.
-            key: what its lanes have in common.
-            lanes: the trial of each lane.
-            parts: its split.
-            data: all examples on the device.
-            test: rows of the test part.
-            labels: int32, of all rows.
-            segment_flop: operations of a segment.
-        """
-        self.program, self.key, self.lanes = program, key, lanes
-        self.parts, self.data, self.test = parts, data, test
-        self.labels = labels
+        self, program: Program, lanes: Sequence[Trial], parts: Split, test: Indices,
+        affine: tuple[jax.Array, jax.Array],
+    ) -> None:  # fmt: skip
+        self.lanes, self.affine = lanes, affine
+        self.rows = {"train": parts.train, "validation": parts.validation, "test": test}
+        key = self._key = group_key(lanes[0])
         self.probed = jnp.asarray(probed_rows(parts.train, key.seed, key.replicate))
         self.steps = steps_per_epoch(len(parts.train), key.structure.batch_size)
-        self._shares = self._averaging()
-        self.weights = self._initial()
-        batch = key.structure.batch_size
-        full = len(parts.train) // batch
-        self._segment = segment_steps(full, batch, self._parameters, len(lanes), segment_flop)
-        self.segments = max(1, -(-full // self._segment))
-        names = Numbers.given(key.structure)
-        self.numbers = Numbers(**{name: jnp.asarray(self._each(name)) for name in names})
         rates = [learning_rates(trial.recipe, self.steps) for trial in lanes]
-        self.rates = np.stack(rates, axis=-1)  # (epochs, steps, lanes)
+        self._rates = np.stack(rates, axis=-1)  # (epochs, steps, lanes)
+        shares = [averaging_weights(trial.recipe, self.steps) for trial in lanes]
+        averaged = [share for share in shares if share is not None]  # all or none: `program_key`
+        self._shares = np.stack(averaged, axis=-1) if averaged else None
+        numbers = {
+            name: np.array([getattr(trial.recipe, name) for trial in lanes], np.float32)
+            for name in Numbers.used_in(key.structure)
+        }
+        self.numbers = Numbers(**{name: jnp.asarray(array) for name, array in numbers.items()})
+        self.weights = self._initial_weights(program, key)
 
-    def _each(self, field: str) -> npt.NDArray[np.float32]:
-        return np.array([getattr(trial.recipe, field) for trial in self.lanes], np.float32)
-
-    def _initial(self) -> Weights:
-        program, key, lanes = self.program, self.key, len(self.lanes)
-        model = program.at_start(key.seed, key.replicate)
+    def _initial_weights(self, program: Program, key: GroupKey) -> Weights:
+        model = program.model_at_start(key.seed, key.replicate)
         draws: dict[str, list[npt.NDArray[np.float32]]] = {}
         for trial in self.lanes:
             name = trial.recipe.initializer
             if name not in draws:
-                given = name if key.structure.model is None else None  # the layers' own hold
-                draws[name] = initial_weights(model, key.seed, key.replicate, given)
-        each = [draws[trial.recipe.initializer] for trial in self.lanes]
+                initializer = name if key.structure.model is None else None  # the layers' own hold
+                draws[name] = initial_weights(model, key.seed, key.replicate, initializer)
+        drawn = [draws[trial.recipe.initializer] for trial in self.lanes]
+        leaves = [np.stack(values) for values in zip(*drawn, strict=True)]
         statistics, seeds = program.split_state(list(model.non_trainable_variables))
+        lanes = len(self.lanes)
         return Weights(
-            [jnp.asarray(np.stack(leaves)) for leaves in zip(*each, strict=True)],
+            [jnp.asarray(leaf) for leaf in leaves],
             program.initial_slots(lanes),
             [_repeat(variable, lanes) for variable in statistics],
-            [jnp.asarray(each) for each in start_seeds(key.seed, key.replicate, len(seeds))],
+            [jnp.asarray(seed) for seed in start_seeds(key.seed, key.replicate, len(seeds))],
             # Of another buffer: an epoch is given both, and takes both over.
-            [jnp.asarray(np.stack(leaves)) for leaves in zip(*each, strict=True)]
-            if self._shares is not None
-            else [],
+            [jnp.array(leaf) for leaf in leaves] if self._shares is not None else [],
         )
 
-    @property
-    def shapes(self) -> tuple[object, ...]:
-        """What trainings must have in common to use one compiled program."""
-        return (self.key.structure, len(self.lanes), len(self.parts.train), self.data.scale.shape)
+    def order(self, epoch: int) -> Indices:
+        """Rows of the training examples in the order of an epoch, from 0."""
+        train = self.rows["train"]
+        return train[data_order(len(train), self._key.seed, self._key.replicate, epoch)]
 
-    @property
-    def _parameters(self) -> int:
-        """Trainable numbers of one lane."""
-        return sum(leaf.size for leaf in self.weights.trainable) // len(self.lanes)
+    def step_inputs(self, epoch: int) -> StepInputs:
+        """What the steps of an epoch are given in addition to examples and rates."""
+        key = self._key
+        inputs = step_inputs(self.lanes[0].recipe, key.seed, key.replicate, epoch, self.steps)
+        return inputs._replace(average=None if self._shares is None else self._shares[epoch])
 
-    def _averaging(self) -> npt.NDArray[np.float32] | None:
-        """Of each step and lane, how far its average moves: (epochs, steps, lanes), or None."""
-        shares = [averaging_weights(trial.recipe, self.steps) for trial in self.lanes]
-        found = [each for each in shares if each is not None]  # all or none: see `program_key`
-        return np.stack(found, axis=-1) if found else None
-
-    def _more(self, epoch: int) -> StepInputs:
-        """What the steps of an epoch are given beside examples and rates."""
-        key, recipe = self.key, self.lanes[0].recipe
-        more = step_inputs(recipe, key.seed, key.replicate, epoch, self.steps)
-        return more._replace(average=None if self._shares is None else self._shares[epoch])
-
-    def segment_given(
-        self, epoch: int, segment: int
+    def segment_inputs(
+        self, epoch: int, start: int, stop: int | None
     ) -> tuple[jax.Array, jax.Array, jax.Array, StepInputs]:
-        """What `Program.epoch` is given for a segment of an epoch, both from 0."""
-        batch, train = self.key.structure.batch_size, self.parts.train
-        order = train[data_order(len(train), self.key.seed, self.key.replicate, epoch)]
+        """What `Program.epoch` is given for some steps of an epoch; no `stop` for the last ones."""
+        order, batch = self.order(epoch), self._key.structure.batch_size
         full = len(order) // batch * batch
-        start, stop = segment * self._segment, (segment + 1) * self._segment
-        is_last = segment == self.segments - 1
         return (
             jnp.asarray(order[:full].reshape(-1, batch)[start:stop]),
-            jnp.asarray(order[full if is_last else len(order) :]),
-            jnp.asarray(self.rates[epoch, start : None if is_last else stop]),
-            self._more(epoch).part(start, None if is_last else stop),
+            jnp.asarray(order[full if stop is None else len(order) :]),
+            jnp.asarray(self._rates[epoch, start:stop]),
+            self.step_inputs(epoch).part(start, stop),
         )
-
-    def segment_arguments(
-        self, epoch: int, segment: int, sums: Sums | None = None
-    ) -> tuple[object, ...]:
-        """What `Program.epoch` takes for a segment of an epoch, both from 0."""
-        if self.segments > 1 and sums is None:
-            sums = Sums.none(len(self.lanes))
-        return (self.weights, self.numbers, self.data, *self.segment_given(epoch, segment), sums)
-
-    def stretch(self, part: Indices, start: int) -> tuple[Indices, int]:
-        """Rows of a part from `start` on, as many as are evaluated at once, and how many count."""
-        at_once = evaluated_at_once(self.key.structure)
-        index = np.zeros(at_once, np.int32)
-        rows = part[start : start + at_once]
-        index[: len(rows)] = rows
-        return index, len(rows)
-
-    def evaluate_arguments(self, part: Indices, start: int) -> tuple[object, ...]:
-        """What `Program.evaluate` takes for a stretch of a part, and the stretch's length."""
-        index, length = self.stretch(part, start)
-        count = jnp.asarray(length, jnp.int32)
-        return self.weights, self.data, jnp.asarray(index), count, length
-
-    @property
-    def probe_arguments(self) -> tuple[object, ...]:
-        """What `Program.probe` takes."""
-        return self.weights, self.data, self.probed
 
 
 def _repeat(variable: Any, lanes: int) -> jax.Array:  # noqa: ANN401 - Keras has no types
@@ -237,50 +179,164 @@ def _repeat(variable: Any, lanes: int) -> jax.Array:  # noqa: ANN401 - Keras has
     return jnp.asarray(np.repeat(value[None], lanes, axis=0))
 
 
-Scored = tuple[Indices, npt.NDArray[np.float64]]
-"""Classes given, (lanes, examples), and mean loss, (lanes,)."""
+def _stack(trees: Sequence[Any]) -> Any:  # noqa: ANN401 - any tree of arrays
+    """Trees of several replicates with a leading axis; that of a single one as it is."""
+    return trees[0] if len(trees) == 1 else jax.tree.map(lambda *leaf: jnp.stack(leaf), *trees)
 
 
-@dataclass(frozen=True)
+# Axes of replicates: these share the examples, and scale them apart.
+_DATA: Any = Data(*cast("Any", (None, None, 0, 0)))
+_EPOCH_AXES = (0, 0, _DATA, 0, 0, 0, 0, 0)
+_EVALUATE_AXES = (0, _DATA, 0, None)
+_PROBE_AXES = (0, _DATA, 0)
+_SETTLE_AXES = (0, _DATA, 0, 0)
+
+
+@dataclass
 class Compiled:
-    """A program's functions for one set of shapes."""
-
-    program: Program
-    segments: dict[bool, Callable[..., tuple[Weights, Sums]]]  # by whether it is the last
-    evaluate: Callable[..., tuple[jax.Array, jax.Array]]
-    probe: Callable[..., Reading] | None = None  # until somebody looks
-
-
-class GroupTrainer(GroupState):
-    """One group while it trains.
+    """A program's functions for one set of shapes, over replicates where they are stacked.
 
     Attributes:
+        segments: train a segment, by whether it is the last of its epoch.
+        evaluate: answers and losses.
+        answer: probabilities; compiled when first called, since not every study asks.
+        settle: statistics for averaged weights; likewise.
+        probe: gradients and units; None until first needed.
+    """
+
+    segments: dict[bool, Callable[..., tuple[Weights, Sums]]]
+    evaluate: Callable[..., tuple[jax.Array, jax.Array]]
+    answer: Callable[..., jax.Array]
+    settle: Callable[..., Weights]
+    probe: Callable[..., ProbeReading] | None = None
+
+
+class GroupTrainer:
+    """One group while it trains.
+
+    Arrays on the device have a leading axis of replicates where several are stacked; what is
+    taken to the host has one axis of lanes, replicate by replicate.
+
+    Attributes:
+        lanes: the trial of each lane, replicate by replicate.
+        weights: of all lanes.
+        segments: parts of an epoch; 1 unless an epoch takes long.
         compiled: its program's functions.
     """
 
     compiled: Compiled
+
+    def __init__(
+        self,
+        program: Program,
+        replicates: Sequence[Replicate],
+        examples: tuple[jax.Array, jax.Array],
+        labels: Indices,
+        segment_flop: float,
+    ) -> None:
+        self.program, self.replicates, self._labels = program, replicates, labels
+        self.lanes = [trial for replicate in replicates for trial in replicate.lanes]
+        self.weights: Weights = _stack([replicate.weights for replicate in replicates])
+        self.numbers: Numbers = _stack([replicate.numbers for replicate in replicates])
+        self.data = Data(*examples, *_stack([replicate.affine for replicate in replicates]))
+        self.probed: jax.Array = _stack([replicate.probed for replicate in replicates])
+        recipe, self.steps = self.lanes[0].recipe, replicates[0].steps
+        self._epochs, self._structure = recipe.epochs, program.structure
+        full = len(replicates[0].rows["train"]) // recipe.batch_size
+        lanes = len(self.lanes)
+        self.parameters = sum(leaf.size for leaf in self.weights.trainable) // lanes
+        self._segment = segment_steps(full, recipe.batch_size, self.parameters, lanes, segment_flop)
+        self.segments = max(1, -(-full // self._segment))
 
     @property
     def is_candidate(self) -> bool:
         """Whether its trials are of a search: see `Trial`."""
         return self.lanes[0].is_candidate
 
-    def evaluate(self, part: Indices) -> Scored:
-        """Classes given, int32 (lanes, examples), and mean loss, float64 (lanes,)."""
-        answers, loss = [], np.zeros(len(self.lanes))
-        for start in range(0, len(part), evaluated_at_once(self.key.structure)):
-            *arguments, length = self.evaluate_arguments(part, start)
-            given, lost = self.compiled.evaluate(*arguments)
-            answers.append(np.asarray(given)[:, :length])
-            loss += np.asarray(lost, np.float64)
-        return np.concatenate(answers, axis=1), loss / len(part)
+    def compile(self, known: dict[object, Compiled]) -> None:
+        """Compiles its functions, or takes those of an earlier group."""
+        program, count = self.program, len(self.replicates)
+        train, scale = len(self.replicates[0].rows["train"]), self.data.scale.shape
+        shapes = (self._structure, count, len(self.lanes), train, scale)
 
-    def look(self) -> Reading | None:
-        """A look into each lane as it stands; None for candidates, at which nobody looks."""
+        def jit(function: Any, axes: tuple[Any, ...], donated: tuple[int, ...] = ()) -> Any:  # noqa: ANN401
+            over = function if count == 1 else jax.vmap(function, in_axes=axes)
+            return jax.jit(over, donate_argnums=donated)
+
+        if shapes not in known:
+            index, length = next(self._stretches("validation"))
+            known[shapes] = Compiled(
+                compile_segments(
+                    jit(program.epoch, _EPOCH_AXES, donated=(0,)),
+                    self.segments,
+                    lambda segment: self._segment_arguments(0, segment, None),
+                ),
+                jit(program.evaluate, _EVALUATE_AXES)
+                .lower(self.weights, self.data, index, jnp.asarray(length, jnp.int32))
+                .compile(),
+                jit(program.probabilities, _PROBE_AXES),
+                jit(program.settle, _SETTLE_AXES),
+            )
+        self.compiled = known[shapes]
+        if self.compiled.probe is None and not self.is_candidate:
+            probe = jit(program.probe, _PROBE_AXES)
+            self.compiled.probe = probe.lower(self.weights, self.data, self.probed).compile()
+
+    def _segment_arguments(self, epoch: int, segment: int, sums: Sums | None) -> tuple[object, ...]:
+        """What `Program.epoch` takes for a segment of an epoch, both from 0."""
+        if self.segments > 1 and sums is None:
+            sums = self._no_sums()
+        start = segment * self._segment
+        stop = None if segment == self.segments - 1 else start + self._segment
+        inputs = [replicate.segment_inputs(epoch, start, stop) for replicate in self.replicates]
+        return (self.weights, self.numbers, self.data, *_stack(inputs), sums)
+
+    def _no_sums(self) -> Sums:
+        none: Sums = _stack([Sums.none(len(one.lanes)) for one in self.replicates])
+        return none
+
+    def _stretches(self, part: str) -> Iterator[tuple[jax.Array, int]]:
+        """Rows of a part that are evaluated at once, padded, and how many count."""
+        at_once = evaluated_at_once(self._structure)
+        parts = [replicate.rows[part] for replicate in self.replicates]
+        for start in range(0, len(parts[0]), at_once):
+            pieces = [rows[start : start + at_once] for rows in parts]
+            length = len(pieces[0])
+            padded = [np.pad(rows, (0, at_once - length)) for rows in pieces]
+            yield _stack([jnp.asarray(rows) for rows in padded]), length
+
+    def by_lane(self, leaf: Any) -> npt.NDArray[Any]:  # noqa: ANN401 - an array of any kind
+        """A device's array on the host, with one axis of all lanes."""
+        values = np.asarray(leaf)
+        axes = 1 if len(self.replicates) == 1 else 2
+        return values.reshape(len(self.lanes), *values.shape[axes:])
+
+    def evaluate(self, part: str) -> Scored:
+        """Answers to a part, and their mean loss."""
+        answers, loss, examples = [], np.zeros(len(self.lanes)), 0
+        for index, length in self._stretches(part):
+            count = jnp.asarray(length, jnp.int32)
+            classes, losses = self.compiled.evaluate(self.weights, self.data, index, count)
+            answers.append(self.by_lane(classes)[:, :length])
+            loss += self.by_lane(losses).astype(np.float64)
+            examples += length
+        return np.concatenate(answers, axis=1), loss / examples
+
+    def probabilities(self, part: str) -> npt.NDArray[np.float32]:
+        """Probabilities that each lane gives to a part: (lanes, examples, classes)."""
+        answers = [
+            self.by_lane(self.compiled.answer(self.weights, self.data, index))[:, :length]
+            for index, length in self._stretches(part)
+        ]
+        return np.concatenate(answers, axis=1)
+
+    def probe(self) -> ProbeReading | None:
+        """Gradients and units of each lane; None for candidates of a search."""
         if self.is_candidate:
             return None
         assert self.compiled.probe is not None
-        return self.compiled.probe(*self.probe_arguments)
+        reading = self.compiled.probe(self.weights, self.data, self.probed)
+        return ProbeReading(*map(self.by_lane, reading))
 
     def epoch(self, epoch: int) -> Sums:
         """Trains one epoch, counted from 0, and returns the sums over its examples."""
@@ -293,7 +349,7 @@ class GroupTrainer(GroupState):
     def train_segment(self, epoch: int, segment: int, sums: Sums | None) -> Sums:
         """Trains a segment of an epoch and returns the sums over the epoch so far."""
         train = self.compiled.segments[segment == self.segments - 1]
-        self.weights, sums = train(*self.segment_arguments(epoch, segment, sums))
+        self.weights, sums = train(*self._segment_arguments(epoch, segment, sums))
         return sums
 
     def finish(
@@ -301,127 +357,131 @@ class GroupTrainer(GroupState):
         on_epoch: Callable[[int], None],
         checkpoints: Checkpoints | None = None,
         start: Callable[[], Checkpoint | None] = lambda: None,
-        ended: Callable[[Checkpoint], None] | None = None,
+        on_end: Callable[[Checkpoint], None] | None = None,
     ) -> list[TrialResult]:
         """Trains all epochs, those of a checkpoint excepted, and scores the final weights.
 
         Args:
             on_epoch: called with the number of each finished epoch, from 1.
-            checkpoints: where the training goes on from, and is kept now and then.
-            start: gives where it goes on from if there is no checkpoint, `done` in epochs.
-            ended: is given where it ended, if anybody wants to know.
+            checkpoints: from where the training resumes, and where it is stored now and then.
+            start: gives the state to start from if there is no checkpoint, `done` in epochs.
+            on_end: called with the final state, `done` in epochs.
 
         Returns:
             One result a lane.
         """
-        gathered = self.nothing_gathered()
-        state = Resumable(gathered, self.key.epochs, self.segments, checkpoints, start=start)
-        self.weights, sums = state.resume(self.weights)
+        probe = None if self.is_candidate else self.program.prober
+        histories = [HistoryRecorder(trial, self._epochs, probe) for trial in self.lanes]
+        state = Resumable(histories, self._epochs, self.segments, checkpoints)
+        sums = self._resume(state, start)
         began = time.perf_counter() - state.seconds
         if state.done >= self.segments:
             on_epoch(state.done // self.segments)
-        for place in range(state.done, self.key.epochs * self.segments):
+        for place in range(state.done, self._epochs * self.segments):
             epoch, segment = divmod(place, self.segments)
             sums = self.train_segment(epoch, segment, sums)
             if segment == self.segments - 1:
-                validated, look = self.evaluate(self.parts.validation), self.look()
+                validated, reading = self.evaluate("validation"), self.probe()
                 seconds = (time.perf_counter() - began) / len(self.lanes)
-                self.gather(gathered, sums, validated, look, seconds)
+                self._record(histories, sums, validated, reading, seconds)
                 on_epoch(epoch + 1)
                 sums = None
-                if all(each.diverged for each in gathered):
+                if all(history.diverged for history in histories):
                     break
-            state.offer(place + 1, self.weights, sums, time.perf_counter() - began)
+            elapsed = time.perf_counter() - began
+            state.offer(place + 1, partial(self._arrays, sums), elapsed)
         trained = time.perf_counter() - began
-        state.end(place + 1, self.weights, trained)
-        if ended:
-            ended(state.state(self.key.epochs, self.weights, None, trained))
-        self.settle()
-        scored = {name: self.evaluate(part) for name, part in self.scored_parts.items()}
-        return self.results(gathered, scored, (time.perf_counter() - began) / len(self.lanes))
+        state.end(place + 1, self._arrays, trained)
+        if on_end:
+            on_end(state.checkpoint(self._epochs, self._arrays(), trained))
+        self._settle()
+        return self._results(histories, began)
 
-    def settle(self) -> None:
-        """Takes the average of the weights for the weights, where there is one.
+    def _resume(self, state: Resumable, start: Callable[[], Checkpoint | None]) -> Sums | None:
+        """Restores weights and histories; the sums over an epoch that was begun, if one was."""
+        checkpoint = state.load(self._arrays, start)
+        if checkpoint is None:
+            return None
+        arrays = {name: array[state.places] for name, array in checkpoint.arrays.items()}
+        self.weights = restore_weights(arrays, self.weights, len(self.replicates))
+        if not state.done % self.segments:
+            return None
+        return Sums(*(
+            jnp.array(arrays[f"sums.{part}"].reshape(leaf.shape))
+            for part, leaf in self._no_sums()._asdict().items()
+        ))  # fmt: skip
 
-        Statistics of batch normalisation are then taken anew, from the batches of the first epoch
-        as its steps were given them, without dropout: those gathered belong to other weights.
+    def _arrays(self, sums: Sums | None = None) -> dict[str, npt.NDArray[Any]]:
+        """All that changes while it trains, as arrays of lanes."""
+        sums = sums or Sums.none(len(self.lanes))
+        arrays = state_arrays(self.weights, len(self.lanes), len(self.replicates))
+        flat = {part: np.asarray(leaf).reshape(-1) for part, leaf in sums._asdict().items()}
+        return arrays | {f"sums.{part}": array for part, array in flat.items()}
+
+    def _settle(self) -> None:
+        """Takes the averages of the weights for the weights, where there are any.
+
+        Statistics of batch normalisation are then estimated again, from the batches of the first
+        epoch as its steps were given them, without dropout: those there belong to other weights.
         """
         if not self.weights.average:
             return
         self.weights = self.weights._replace(trainable=self.weights.average)
-        if has_batch_norm(self.program.model):
-            train, batch = (
-                self.parts.train,
-                min(self.key.structure.batch_size, len(self.parts.train)),
-            )
-            order = train[data_order(len(train), self.key.seed, self.key.replicate, 0)]
-            order = order[: len(order) // batch * batch].reshape(-1, batch)
-            more = self._more(0)._replace(average=None, perturb=None).part(0, len(order))
-            self.weights = self.program.settled(self.weights, self.data, jnp.asarray(order), more)
+        if not has_batch_norm(self.program.model):
+            return
+        batches = []
+        for replicate in self.replicates:
+            order = replicate.order(0)
+            size = min(self._structure.batch_size, len(order))
+            order = order[: len(order) // size * size].reshape(-1, size)
+            inputs = replicate.step_inputs(0)._replace(average=None, perturb=None)
+            batches.append((jnp.asarray(order), inputs.part(0, len(order))))
+        self.weights = self.compiled.settle(self.weights, self.data, *_stack(batches))
 
-    def nothing_gathered(self) -> list[HistoryRecorder]:
-        """The empty curve of each lane."""
-        inside = None if self.is_candidate else self.program.inside
-        return [HistoryRecorder(trial, self.key.epochs, inside) for trial in self.lanes]
-
-    @property
-    def scored_parts(self) -> dict[str, Indices]:
-        """Rows of the parts on which the final weights are scored, by name."""
-        validation = {"validation": self.parts.validation}
-        if self.is_candidate:
-            return validation
-        return {"train": self.parts.train, **validation, "test": self.test}
-
-    def results(
-        self, gathered: list[HistoryRecorder], scored: Mapping[str, Scored], seconds: float
-    ) -> list[TrialResult]:
-        """One result a lane.
-
-        Args:
-            gathered: the curve of each lane.
-            scored: for each of `scored_parts` what `evaluate` gave.
-            seconds: training time of one lane.
-        """
-        labels = {name: self.labels[part] for name, part in self.scored_parts.items()}
-        return [
-            result_of(
-                each,
-                {name: (a[lane], float(b[lane]), labels[name]) for name, (a, b) in scored.items()},
-                self._parameters,
-                seconds,
-                versions("jax"),
-            )
-            for lane, each in enumerate(gathered)
-        ]
-
-    def gather(
+    def _record(
         self,
-        gathered: list[HistoryRecorder],
+        histories: Sequence[HistoryRecorder],
         sums: Sums,
         validated: Scored,
-        reading: Reading | None,
+        reading: ProbeReading | None,
         seconds: float,
     ) -> None:
-        """Takes in an epoch of every lane.
-
-        Args:
-            gathered: the curve of each lane.
-            sums: over the epoch's examples.
-            validated: what `evaluate` gave for the validation part.
-            reading: what `look` gave.
-            seconds: since the training began, for one lane.
-        """
-        examples = len(self.parts.train)
+        """Records an epoch of every lane."""
+        examples = len(self.replicates[0].rows["train"])
         answers, val_loss = validated
-        looks = None if reading is None else [np.asarray(part) for part in reading]
-        loss = np.asarray(sums.loss, np.float64) / examples
-        accuracy = np.asarray(sums.correct, np.float64) / examples
-        for lane, each in enumerate(gathered):
-            each.epoch_done(
-                Score(float(loss[lane]), float(accuracy[lane])),
+        loss, correct = (self.by_lane(part).astype(np.float64) / examples for part in sums)
+        labels = self.labels_by_lane("validation")
+        for lane, history in enumerate(histories):
+            history.epoch_done(
+                Score(float(loss[lane]), float(correct[lane])),
                 float(val_loss[lane]),
                 answers[lane],
-                self.labels[self.parts.validation],
+                labels[lane],
                 seconds,
-                None if looks is None else Look(*(part[lane] for part in looks)),
+                reading and ProbeReading(*(part[lane] for part in reading)),
             )
+
+    def rows_by_lane(self, part: str) -> list[Indices]:
+        """Rows of a part, for each lane those of its replicate."""
+        return [replicate.rows[part] for replicate in self.replicates for _ in replicate.lanes]
+
+    def labels_by_lane(self, part: str) -> list[Indices]:
+        """The true classes of a part, for each lane."""
+        return [self._labels[rows] for rows in self.rows_by_lane(part)]
+
+    def _results(self, histories: Sequence[HistoryRecorder], began: float) -> list[TrialResult]:
+        parts = ["validation"] if self.is_candidate else ["train", "validation", "test"]
+        scored = {part: (*self.evaluate(part), self.labels_by_lane(part)) for part in parts}
+        seconds = (time.perf_counter() - began) / len(self.lanes)
+        made_with = versions("jax")
+        return [
+            make_result(
+                history,
+                {part: (answers[lane], float(loss[lane]), labels[lane])
+                 for part, (answers, loss, labels) in scored.items()},
+                self.parameters,
+                seconds,
+                made_with,
+            )
+            for lane, history in enumerate(histories)
+        ]  # fmt: skip

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple, cast
 
@@ -17,7 +16,12 @@ from stepladder.study.recipe import Recipe, is_on
 from stepladder.training import keras_models
 from stepladder.training.augmentation import distortion
 from stepladder.training.custom_model import Build, build_seeded
-from stepladder.training.layer_state import batch_norm_momentum, seed_states
+from stepladder.training.history import ProbeReading
+from stepladder.training.layer_state import (
+    batch_norm_momentum,
+    replace_attribute,
+    seed_states,
+)
 from stepladder.training.losses import (
     classes_of,
     cross_entropy,
@@ -26,7 +30,7 @@ from stepladder.training.losses import (
     mixed,
 )
 from stepladder.training.population.layers import TRANSPOSED_BUILD, Layout
-from stepladder.training.probes import Probe, Reading
+from stepladder.training.probes import Probe
 from stepladder.training.schedules import NO_STEP_INPUTS, StepInputs
 
 
@@ -56,7 +60,7 @@ class Numbers(NamedTuple):
     vat_xi: jax.Array | None = None
 
     @classmethod
-    def given(cls, structure: Recipe) -> list[str]:
+    def used_in(cls, structure: Recipe) -> list[str]:
         """Those that a program is given: all but the optional ones that do nothing in it."""
         return [
             name
@@ -68,7 +72,7 @@ class Numbers(NamedTuple):
 class Data(NamedTuple):
     """The examples on the device, and how they are scaled: `x * scale + shift`.
 
-    Inputs lie flat, (examples, values), and so do scale and shift unless they are one number:
+    Inputs are flat, (examples, values), and so are scale and shift unless they are one number:
     rows of more axes are gathered five times as slowly.
     """
 
@@ -99,16 +103,18 @@ class Sums(NamedTuple):
         return Sums(self.loss + other.loss, self.correct + other.correct)
 
 
-class Network:
-    """The network of one structure, called with whatever values its variables shall have.
+class Program:
+    """The network of one structure, and what trains it, as pure functions of their arguments.
+
+    The network is built once; its own weights are never used.
 
     Attributes:
-        structure: see `stepladder.training.groups`.
+        structure: see `stepladder.training.groups.program_key`.
         input_shape: of one example.
         classes: units of the last layer.
         model: the Keras model whose variables give order and shapes.
         optimizer: the built Keras optimizer.
-        inside: how the model is looked into.
+        prober: how gradients and units of the model are read.
     """
 
     def __init__(
@@ -118,20 +124,12 @@ class Network:
         classes: int,
         build: Build = TRANSPOSED_BUILD,
     ) -> None:
-        """Builds the network once; its own weights are never used.
-
-        Args:
-            structure: see `stepladder.training.groups`.
-            input_shape: of one example.
-            classes: units of the last layer.
-            build: what builds the network.
-        """
         self.structure = structure
         self.input_shape = input_shape
         self.classes = classes
         self._build = partial(build_seeded, build, structure, input_shape, classes)
         self.model = self._build(0, 0)
-        self.inside = Probe(self.model)
+        self.prober = Probe(self.model)
         self.optimizer = keras_models.optimizer(structure)
         self._layout = Layout(self.model)
         self.optimizer.build(self._layout.variables)
@@ -141,9 +139,13 @@ class Network:
         fixed = self.model.non_trainable_variables
         seeds = {id(state) for state in seed_states(self.model)}
         self._is_seed = [id(variable) in seeds for variable in fixed]
+        self._distort = distortion(structure, input_shape)
+        layers = self.model.layers if structure.model is None else []  # a user's own penalties stay
+        penalties = [getattr(layer, "kernel_regularizer", None) for layer in layers]
+        self._regularizers = [penalty for penalty in penalties if penalty is not None]
 
-    def at_start(self, seed: int, replicate: int) -> Any:  # noqa: ANN401 - Keras has no types
-        """The model as a replicate starts from it, kernels left out: a user's is built anew."""
+    def model_at_start(self, seed: int, replicate: int) -> Any:  # noqa: ANN401 - Keras has no types
+        """The model as a replicate starts from it, but for kernels: a user's is built again."""
         return self.model if self.structure.model is None else self._build(seed, replicate)
 
     def split_state(self, values: list[Any]) -> tuple[list[Any], list[Any]]:
@@ -157,11 +159,11 @@ class Network:
 
     def initial_slots(self, lanes: int) -> list[jax.Array]:
         """The optimizer's variables before the first step, (lanes, ...) as Keras has them."""
-        values = [keras.ops.convert_to_numpy(each.value) for each in self.optimizer.variables]
+        values = [keras.ops.convert_to_numpy(slot.value) for slot in self.optimizer.variables]
         repeated = [np.repeat(value[None], lanes, axis=0) for value in values]
         return [jnp.asarray(slot) for slot in self._layout.slots(repeated)]
 
-    def turned(self, weights: Weights) -> Weights:
+    def _transpose(self, weights: Weights) -> Weights:
         """The weights as an epoch's loop has them, or those as Keras has them: see `Layout`."""
         return weights._replace(
             trainable=self._layout.trainable(weights.trainable),
@@ -170,38 +172,12 @@ class Network:
         )
 
     def _shaped(self, x: jax.Array) -> jax.Array:
-        """Flat inputs (examples, values) in the shape that the network takes."""
         return x.reshape(len(x), *self.input_shape)
 
-    @contextmanager
-    def _with(self, numbers: Numbers) -> Iterator[None]:
-        """The model and optimizer with their numbers replaced by traced ones.
-
-        Keras reads them from attributes while it is traced; here they become arguments.
-        """
-        regularized = [
-            layer.kernel_regularizer
-            for layer in self.model.layers
-            if getattr(layer, "kernel_regularizer", None) is not None
-            and self.structure.model is None  # a user's own penalties stay what they are
-        ]
-        before = [regularizer.l2 for regularizer in regularized]
-        decay = self.optimizer.weight_decay
-        try:
-            for regularizer in regularized:
-                regularizer.l2 = numbers.l2
-            if decay is not None:
-                self.optimizer.weight_decay = numbers.weight_decay
-            yield
-        finally:
-            for regularizer, l2 in zip(regularized, before, strict=True):
-                regularizer.l2 = l2
-            self.optimizer.weight_decay = decay
-
-    def _trained(
+    def _train_call(
         self, trainable: list[jax.Array], weights: Weights, x: jax.Array
     ) -> tuple[jax.Array, list[Any], list[jax.Array]]:
-        """Logits, state and penalties of a call as in training, weights as `turned` has them."""
+        """Logits, state and penalties of a call as in training, of transposed weights."""
         called = self.model.stateless_call(
             self._layout.trainable(trainable),
             self._join_state(weights.statistics, weights.seeds),
@@ -218,88 +194,6 @@ class Network:
             weights.trainable, state, self._shaped(x), training=False
         )
         return cast("jax.Array", logits)
-
-
-_LANES: Any = Weights(*cast("Any", (0, 0, 0, None, 0)))  # axes, where arrays will be
-
-
-def each_lane(function: Callable[[Weights], Any], weights: Weights) -> Any:  # noqa: ANN401
-    """A function of one lane's weights for every lane; a single one is not mapped."""
-    if weights.trainable[0].shape[0] == 1:
-        return _add_axis(function(_drop_axis(weights)))
-    return jax.vmap(function, in_axes=(_LANES,))(weights)
-
-
-def over_lanes(step: Callable[..., tuple[Weights, Sums]], lanes: int) -> Callable[..., Any]:
-    """A step of one lane as a step of all; a single lane is not mapped at all, which is faster.
-
-    Args:
-        step: of weights, numbers, a rate, a share for the average, and what all lanes have in
-            common: inputs, labels and directions.
-        lanes: how many there are.
-    """
-    if lanes > 1:
-        axes = (_LANES, 0, 0, 0, None, None, None)
-        return jax.vmap(step, in_axes=axes, out_axes=(_LANES, 0))
-
-    def alone(
-        weights: Weights,
-        numbers: Numbers,
-        rate: jax.Array,
-        share: jax.Array | None,
-        *common: jax.Array | None,
-    ) -> tuple[Weights, Sums]:
-        own = jax.tree.map(lambda leaf: leaf[0], (numbers, rate, share))
-        after, sums = step(_drop_axis(weights), *own, *common)
-        return _add_axis(after._replace(seeds=[]))._replace(seeds=after.seeds), _add_axis(sums)
-
-    return alone
-
-
-def _drop_axis(weights: Weights) -> Weights:
-    bare: Weights = jax.tree.map(lambda leaf: leaf[0], weights._replace(seeds=[]))
-    return bare._replace(seeds=weights.seeds)
-
-
-def _add_axis(tree: Any) -> Any:  # noqa: ANN401 - any tree of arrays
-    return jax.tree.map(lambda leaf: leaf[None], tree)
-
-
-_Answers = tuple[jax.Array, jax.Array]
-
-
-def _first(tree: Any, count: int) -> Any:  # noqa: ANN401 - any tree of arrays
-    """The first rows of every array."""
-    return jax.tree.map(lambda leaf: leaf[:count], tree)
-
-
-class Program(Network):
-    """The epoch and the evaluation of one structure, as pure functions of their arguments.
-
-    Attributes:
-        answer: `probabilities`, compiled when it is first called: not every study asks.
-        settled: `settle`, likewise.
-    """
-
-    def __init__(
-        self,
-        structure: Recipe,
-        input_shape: tuple[int, ...],
-        classes: int,
-        build: Build = TRANSPOSED_BUILD,
-    ) -> None:
-        """Builds the network once; its own weights are never used.
-
-        Args:
-            structure: see `stepladder.training.groups`.
-            input_shape: of one example.
-            classes: units of the last layer.
-            build: what builds the network.
-        """
-        super().__init__(structure, input_shape, classes, build)
-        self._distort = distortion(structure, input_shape)
-        self.answer = jax.jit(self.probabilities)
-        self.settled = jax.jit(self.settle)
 
     def _unsmoothness(
         self,
@@ -319,8 +213,8 @@ class Program(Network):
         assert numbers.vat is not None
         assert numbers.vat_xi is not None
         return local_unsmoothness(
-            lambda moved: self._trained(trainable, weights, moved)[0],
-            lambda moved: self._trained(frozen, weights, moved)[0],
+            lambda moved: self._train_call(trainable, weights, moved)[0],
+            lambda moved: self._train_call(frozen, weights, moved)[0],
             x, logits, direction, numbers.vat, numbers.vat_xi,
         )  # fmt: skip
 
@@ -334,17 +228,22 @@ class Program(Network):
         y: jax.Array,
         direction: jax.Array | None,
     ) -> tuple[Weights, Sums]:
-        """One optimizer step of one lane, its weights as `turned` has them."""
+        """One optimizer step of one lane, of transposed weights."""
 
         def objective(trainable: list[jax.Array]) -> tuple[jax.Array, Any]:
-            logits, state, losses = self._trained(trainable, weights, x)
+            logits, state, losses = self._train_call(trainable, weights, x)
             smoothing = numbers.label_smoothing if self.structure.label_smoothing else None
             loss = cross_entropy(logits, y, smoothing).mean() + sum(losses)
             if direction is not None:
                 loss += self._unsmoothness(trainable, weights, numbers, x, logits, direction)
             return loss, (logits, state)
 
-        with self._with(numbers):
+        decaying = [] if self.optimizer.weight_decay is None else [self.optimizer]
+        # Keras reads these numbers from attributes while it is traced; here they are arguments.
+        with (
+            replace_attribute(self._regularizers, "l2", numbers.l2),
+            replace_attribute(decaying, "weight_decay", numbers.weight_decay),
+        ):
             gradients, (logits, state) = jax.grad(objective, has_aux=True)(weights.trainable)
             slots = list(weights.optimizer)
             slots[self._rate_at] = rate
@@ -379,7 +278,7 @@ class Program(Network):
             numbers: of each lane.
             data: all examples.
             order: int32 (full batches, batch size), rows of `data`.
-            tail: int32 (rest,): the last, shorter batch, trained as a batch of its own size as
+            tail: int32 (rest,): the last, shorter batch, trained as a batch of that size as
                 `keras.Model.fit` does; may be empty.
             rates: float32 (steps, lanes).
             more: what else each step is given.
@@ -388,25 +287,26 @@ class Program(Network):
         Returns:
             The weights after the pass, and sums over its examples as they were trained on.
         """
-        lanes = over_lanes(self._step, rates.shape[1])
+        axes = (_LANES, 0, 0, 0, None, None, None)
+        lanes = over_lanes(self._step, rates.shape[1], axes, (_LANES, 0))
 
         def step(
             carry: tuple[Weights, Sums], at: tuple[jax.Array, jax.Array, StepInputs]
         ) -> tuple[tuple[Weights, Sums], None]:
             weights, sums = carry
             index, rate, more = at
-            shared = self._prepared(*data.batch(index), more)
+            shared = self._prepare(*data.batch(index), more)
             weights, added = lanes(weights, numbers, rate, more.average, *shared)
             return (weights, sums.plus(added)), None
 
-        carry = (self.turned(weights), sums or Sums.none(rates.shape[1]))
-        carry, _ = lax.scan(step, carry, (order, *_first((rates, more), len(order))))
+        carry = (self._transpose(weights), sums or Sums.none(rates.shape[1]))
+        carry, _ = lax.scan(step, carry, (order, rates[: len(order)], more.part(None, len(order))))
         if len(tail):
             carry, _ = step(carry, (tail, *jax.tree.map(lambda leaf: leaf[-1], (rates, more))))
         weights, sums = carry
-        return self.turned(weights), sums
+        return self._transpose(weights), sums
 
-    def _prepared(
+    def _prepare(
         self, x: jax.Array, y: jax.Array, more: StepInputs
     ) -> tuple[jax.Array, jax.Array, jax.Array | None]:
         """A batch as all lanes are trained on it, and directions in which it may be moved."""
@@ -429,10 +329,10 @@ class Program(Network):
         """
 
         def step(
-            kept: list[Any], at: tuple[jax.Array, jax.Array, StepInputs]
+            statistics: list[Any], at: tuple[jax.Array, jax.Array, StepInputs]
         ) -> tuple[list[Any], None]:
             index, share, more = at
-            x, _, _ = self._prepared(*data.batch(index), more)
+            x, _, _ = self._prepare(*data.batch(index), more)
 
             def lane(weights: Weights) -> list[Any]:
                 state = self._join_state(weights.statistics, weights.seeds)
@@ -442,11 +342,12 @@ class Program(Network):
                     )
                 return self.split_state(state)[0]
 
-            return each_lane(lane, weights._replace(statistics=kept)), None
+            return over_lanes(lane, lanes)(weights._replace(statistics=statistics)), None
 
+        lanes = _count(weights)
         seen = jnp.arange(len(order), dtype=jnp.float32)
-        kept, _ = lax.scan(step, weights.statistics, (order, seen / (seen + 1), more))
-        return weights._replace(statistics=kept)
+        statistics, _ = lax.scan(step, weights.statistics, (order, seen / (seen + 1), more))
+        return weights._replace(statistics=statistics)
 
     def evaluate(
         self, weights: Weights, data: Data, index: jax.Array, count: jax.Array
@@ -470,35 +371,72 @@ class Program(Network):
             loss = jnp.where(meant, cross_entropy(logits, y, None), 0.0).sum()
             return logits.argmax(axis=1).astype(jnp.int32), loss
 
-        return cast("_Answers", each_lane(lane, weights))
+        return cast("tuple[jax.Array, jax.Array]", over_lanes(lane, _count(weights))(weights))
 
     def probabilities(self, weights: Weights, data: Data, index: jax.Array) -> jax.Array:
-        """What trained lanes answer, without dropout: float32 (lanes, rows, classes).
-
-        Args:
-            weights: of the lanes.
-            data: all examples.
-            index: int32 (rows,), rows of `data`.
-        """
+        """Probabilities float32 (lanes, rows, classes), without dropout, of rows `index`."""
         x, _ = data.batch(index)
-        return cast("jax.Array", each_lane(lambda lane: self._softmax(lane, x), weights))
 
-    def _softmax(self, weights: Weights, x: jax.Array) -> jax.Array:
-        """Probabilities, (examples, classes), that one lane gives scaled inputs."""
-        return jax.nn.softmax(self._logits(weights, x))
+        def lane(weights: Weights) -> jax.Array:
+            return jax.nn.softmax(self._logits(weights, x))
 
-    def probe(self, weights: Weights, data: Data, index: jax.Array) -> Reading:
-        """A look into every lane; nothing of it is trained on.
+        return cast("jax.Array", over_lanes(lane, _count(weights))(weights))
 
-        Args:
-            weights: of the lanes.
-            data: all examples.
-            index: int32 (images,), rows of `data`.
-        """
+    def probe(self, weights: Weights, data: Data, index: jax.Array) -> ProbeReading:
+        """Gradients and units of every lane, of images at int32 rows `index`; trains nothing."""
         x, y = data.batch(index)
 
-        def lane(weights: Weights) -> Reading:
+        def lane(weights: Weights) -> ProbeReading:
             state = self._join_state(weights.statistics, weights.seeds)
-            return self.inside.read(weights.trainable, state, self._shaped(x), y)
+            return self.prober.read(weights.trainable, state, self._shaped(x), y)
 
-        return cast("Reading", each_lane(lane, weights))
+        return cast("ProbeReading", over_lanes(lane, _count(weights))(weights))
+
+
+def _count(weights: Weights) -> int:
+    return int(weights.trainable[0].shape[0])
+
+
+_LANES: Any = Weights(*cast("Any", (0, 0, 0, None, 0)))  # axes, where arrays will be
+
+
+def over_lanes(
+    function: Callable[..., Any],
+    lanes: int,
+    in_axes: tuple[Any, ...] = (_LANES,),
+    out_axes: object = 0,
+) -> Callable[..., Any]:
+    """A function of one lane as a function of all.
+
+    A single lane is not mapped at all, which is faster.
+
+    Args:
+        function: of arrays without an axis of lanes.
+        lanes: how many there are.
+        in_axes: of its arguments, `_LANES` for `Weights`, 0, or None for what lanes share.
+        out_axes: of what it returns, likewise.
+    """
+    if lanes > 1:
+        return jax.vmap(function, in_axes=in_axes, out_axes=out_axes)
+
+    def alone(*arguments: Any) -> Any:  # noqa: ANN401 - any trees of arrays
+        pairs = zip(arguments, in_axes, strict=True)
+        lane = [
+            argument if axis is None else _map(lambda leaf: leaf[0], argument)
+            for argument, axis in pairs
+        ]
+        return _map(lambda leaf: leaf[None], function(*lane))
+
+    return alone
+
+
+def _map(change: Callable[[Any], Any], tree: Any) -> Any:  # noqa: ANN401 - any tree of arrays
+    """A tree with every array changed but seeds, which all lanes share."""
+
+    def change_one(value: Any) -> Any:  # noqa: ANN401
+        if not isinstance(value, Weights):
+            return change(value)
+        changed: Weights = jax.tree.map(change, value._replace(seeds=[]))
+        return changed._replace(seeds=value.seeds)
+
+    return jax.tree.map(change_one, tree, is_leaf=lambda value: isinstance(value, Weights))

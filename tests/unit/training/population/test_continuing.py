@@ -8,7 +8,6 @@ import pytest
 
 from stepladder.training.checkpoints import Checkpoints, clear, forget
 from stepladder.training.groups import Group, Stage, groups, with_epochs
-from stepladder.training.messages import group_frame, read_group
 from stepladder.training.population.engine import PopulationEngine
 
 pytestmark = pytest.mark.slow  # each trains several populations
@@ -47,11 +46,11 @@ def trained(engine, group, epochs=None):
 
 
 def first_stage(trials):
-    return Group(tuple(with_epochs(each, 2) for each in trials), WIDE, keeps=True)
+    return Group(tuple(with_epochs(each, 2) for each in trials), WIDE, saves_end=True)
 
 
 def second_stage(survivors, lanes=NARROW):
-    return Group(tuple(survivors), lanes, before=(Stage(2, WIDE),))
+    return Group(tuple(survivors), lanes, stages=(Stage(2, WIDE),))
 
 
 def test_survivors_that_go_on_end_as_those_that_begin_anew(engine, trials):
@@ -83,9 +82,9 @@ def test_a_result_does_not_depend_on_who_else_survived(engine, trials):
 def test_a_third_stage_goes_on_from_the_second(engine, trials):
     kept = engine(kept=True)
     trained(kept, first_stage(trials))
-    second = replace(second_stage([with_epochs(each, 3) for each in trials[:2]]), keeps=True)
+    second = replace(second_stage([with_epochs(each, 3) for each in trials[:2]]), saves_end=True)
     trained(kept, second)
-    third = Group((trials[1],), 1, before=(Stage(2, WIDE), Stage(3, NARROW)))
+    third = Group((trials[1],), 1, stages=(Stage(2, WIDE), Stage(3, NARROW)))
     epochs = []
     went_on = trained(kept, third, epochs)
     assert epochs == [0, 3, 4]
@@ -95,7 +94,7 @@ def test_a_third_stage_goes_on_from_the_second(engine, trials):
 def test_ends_of_other_stages_are_not_gone_on_with(engine, trials):
     kept = engine(kept=True)
     trained(kept, first_stage(trials))
-    other = Group((trials[0],), 1, before=(Stage(2, 3),))
+    other = Group((trials[0],), 1, stages=(Stage(2, 3),))
     epochs = []
     trained(kept, other, epochs)
     assert epochs == [0, 0, 1, 2, 2, 3, 4]
@@ -118,16 +117,8 @@ def test_a_damaged_or_forgotten_end_is_trained_again(engine, trials, tmp_path):
 def test_groups_keep_trials_of_different_stages_apart(trials):
     before = {trials[0]: (Stage(2, 5),), trials[1]: (Stage(2, 4),), trials[2]: (Stage(2, 5),)}
     made = groups(trials[:3], trials[:3], before=before, keeps=[trials[2]])
-    assert [(group.trials, group.lanes, group.before) for group in made] == [
+    assert [(group.trials, group.lanes, group.stages) for group in made] == [
         ((trials[0], trials[2]), 2, (Stage(2, 5),)),
         ((trials[1],), 1, (Stage(2, 4),)),
     ]
-    assert [group.keeps for group in made] == [True, False]
-
-
-def test_stages_travel_to_the_training_process(trials):
-    import json
-
-    group = replace(second_stage(trials[:2]), keeps=True)
-    header, _ = group_frame(group)
-    assert read_group(json.loads(json.dumps(header))) == group
+    assert [group.saves_end for group in made] == [True, False]

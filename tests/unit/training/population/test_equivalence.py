@@ -12,7 +12,7 @@ from stepladder.data.preprocessing import Prepared
 from stepladder.training.custom_model import STANDARD, builder
 from stepladder.training.groups import Group
 from stepladder.training.keras_callbacks import Batches
-from stepladder.training.keras_fit import prepared
+from stepladder.training.keras_fit import make_model
 from stepladder.training.population.engine import PopulationEngine
 
 WITHIN = 1e-5
@@ -83,7 +83,7 @@ def fitted(trial, dataset, build):
     )
     scale, shift = affine(dataset.x_train, parts.train, recipe.scaling)
     x = dataset.x_train[parts.train].astype(np.float32) * scale + shift
-    model = prepared(trial, dataset.input_shape, dataset.classes, len(parts.train), build)
+    model = make_model(trial, dataset.input_shape, dataset.classes, len(parts.train), build)
     batches = Batches(x, dataset.y_train[parts.train], trial, classes=dataset.classes)
     model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[batches.follow])
     return model

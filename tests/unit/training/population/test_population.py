@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from stepladder.training.custom_model import builder
-from stepladder.training.groups import Batching, Group
-from stepladder.training.keras_fit import FitEngine, prepared
+from stepladder.training.groups import Group
+from stepladder.training.keras_fit import FitEngine, make_model
 from stepladder.training.population.engine import PopulationEngine
 
 # A trial's result does not depend on its company: lanes, neighbours and disasters beside it.
@@ -131,9 +131,8 @@ def test_a_network_of_one_s_own_is_exported_as_plain_keras(convolutions, trial_o
         variable.assign(next(parts["seeds" if is_seed else "statistics"]))
     model.save(tmp_path / "conv.keras")
     loaded = keras.saving.load_model(tmp_path / "conv.keras")
-    part = training.parts.validation
-    answers, _ = training.evaluate(part)
-    x, _ = training.data.batch(part)
+    answers, _ = training.evaluate("validation")
+    x, _ = training.data.batch(training.replicates[0].rows["validation"])
     x = x.reshape(len(x), *training.program.input_shape)
     assert np.array_equal(np.asarray(loaded(x)).argmax(axis=1), answers[0])
 
@@ -141,8 +140,8 @@ def test_a_network_of_one_s_own_is_exported_as_plain_keras(convolutions, trial_o
 # Stacked replicates: the same trials as one by one, whatever stands beside them.
 
 
-def trained_of_stack(engine, trials, lanes, stacking):
-    return engine.train(Group(tuple(trials), lanes, stacking), lambda epoch: None)
+def trained_of_stack(engine, trials):
+    return engine.train(Group(tuple(trials), 2, 3), lambda epoch: None)
 
 
 def bits_of_stack(result):
@@ -158,10 +157,9 @@ def trials_of(trial_of, **fields):
     ]
 
 
-@pytest.mark.parametrize("axis", [pytest.param("map", marks=pytest.mark.slow), "vmap"])
-def test_stacked_replicates_are_those_trained_one_by_one(engine, trial_of, axis):
+def test_stacked_replicates_are_those_trained_one_by_one(engine, trial_of):
     trials = trials_of(trial_of, dropout=0.2, scaling="standardised")
-    stacked = trained_of_stack(engine, trials, 2, Batching(axis, 3))
+    stacked = trained_of_stack(engine, trials)
     for place in range(0, 6, 2):
         alone = engine.train(Group(tuple(trials[place : place + 2]), 2), lambda epoch: None)
         for one, other in zip(alone, stacked[place : place + 2], strict=True):
@@ -172,13 +170,12 @@ def test_stacked_replicates_are_those_trained_one_by_one(engine, trial_of, axis)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("axis", ["map", "vmap"])
-def test_what_is_missing_and_what_diverges_changes_no_bit(engine, trial_of, axis):
+def test_what_is_missing_and_what_diverges_changes_no_bit(engine, trial_of):
     trials = trials_of(trial_of, normalization="batch")
-    whole = trained_of_stack(engine, trials, 2, Batching(axis, 3))
-    (late,) = trained_of_stack(engine, trials[5:], 2, Batching(axis, 3))
+    whole = trained_of_stack(engine, trials)
+    (late,) = trained_of_stack(engine, trials[5:])
     wild = trial_of(replicate=1, learning_rate=1e30, epochs=2, normalization="batch")
-    beside = trained_of_stack(engine, [*trials[:2], wild, *trials[4:]], 2, Batching(axis, 3))
+    beside = trained_of_stack(engine, [*trials[:2], wild, *trials[4:]])
     assert beside[2].diverged == 1
     assert bits_of_stack(late) != bits_of_stack(whole[0])
     for one, other in [(late, whole[5]), *zip(beside[:2], whole[:2], strict=True)]:
@@ -200,18 +197,20 @@ def start_of(training, lane=0):
 def test_a_lane_starts_as_the_trial_alone_and_as_in_keras(engine, dataset, trial_of, lanes):
     rates = np.linspace(0.01, 0.1, lanes)
     trials = tuple(trial_of(learning_rate=float(rate), replicate=2, **FIELDS) for rate in rates)
-    together = engine._at_start(Group(trials, lanes))
+    together = engine.begin(Group(trials, lanes))
     for lane, trial in enumerate(trials):
-        alone = engine._at_start(Group((trial,), 1))
-        model = prepared(trial, dataset.input_shape, dataset.classes, 310)
+        alone = engine.begin(Group((trial,), 1))
+        model = make_model(trial, dataset.input_shape, dataset.classes, 310)
         variables = [*model.trainable_variables]
         seeds = [v for v in model.non_trainable_variables if "seed_generator" in v.path]
         theirs = [keras.ops.convert_to_numpy(v.value) for v in [*variables, *seeds]]
         for one, other, fit in zip(start_of(alone), start_of(together, lane), theirs, strict=True):
             assert np.array_equal(one, other)
             assert np.array_equal(one, fit)
-        assert np.array_equal(alone.parts.train, together.parts.train)
-        assert np.array_equal(alone.segment_given(0, 0)[0], together.segment_given(0, 0)[0])
+        one, other = alone.replicates[0], together.replicates[0]
+        assert np.array_equal(one.rows["train"], other.rows["train"])
+        orders = (each.segment_inputs(0, 0, None)[0] for each in (one, other))
+        assert np.array_equal(*orders)
 
 
 def bits_drawn(result):
@@ -241,15 +240,14 @@ def test_one_wild_trial_among_sixteen_changes_no_bit_of_the_others(engine, trial
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stacking", [Batching("one", 1), Batching("vmap", 30)])
-def test_accuracies_over_thirty_replicates_are_those_of_keras_fit(stacking, dataset, trial_of):
+@pytest.mark.parametrize("replicates", [1, 30])
+def test_accuracies_over_thirty_replicates_are_those_of_keras_fit(replicates, dataset, trial_of):
     fields = {"epochs": 3, "dropout": 0.2, "learning_rate": 0.1}
     trials = [trial_of(replicate=replicate, **fields) for replicate in range(30)]
     ours, theirs = [], []
     population, fit = PopulationEngine(dataset), FitEngine(dataset)
-    step = stacking.chunk
-    for start in range(0, 30, step):
-        group = Group(tuple(trials[start : start + step]), 1, stacking)
+    for start in range(0, 30, replicates):
+        group = Group(tuple(trials[start : start + replicates]), 1, replicates)
         ours += [each.test.loss for each in population.train(group, lambda epoch: None)]
     for trial in trials:
         theirs += [each.test.loss for each in fit.train(Group((trial,), 1), lambda epoch: None)]

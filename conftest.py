@@ -1,0 +1,5 @@
+"""Examples in docstrings (`pytest --doctest-modules src`) run on JAX, as the tests do."""
+
+import os
+
+os.environ.setdefault("KERAS_BACKEND", "jax")  # before anything imports Keras
