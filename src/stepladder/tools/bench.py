@@ -397,7 +397,8 @@ def as_text(bench: Bench) -> str:
     note = (
         f"\nfloor: float32 products of {floor.side} × {floor.side} matrices in "
         f"{plural(cores, 'pinned process', 'pinned processes')}\n"
-        f"by the faster library, {rates} GFLOP/s; a trial·epoch is {work.operations / 1e9:.3g} GFLOP.\n"
+        f"by the faster library, {rates} GFLOP/s; a trial·epoch is "
+        f"{work.operations / 1e9:.3g} GFLOP.\n"
         "first epoch: after starting a process, with imports, data and compiling.\n"
         "trial·epoch: wall time of one epoch of one trial, from the second epoch on.\n"
         "faster: than keras.Model.fit on JAX, by the time of a trial·epoch."
