@@ -1,4 +1,4 @@
-"""Pictures: reading, framing, perturbing."""
+"""Pictures for a model: reads, frames, levels and perturbs them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from stepladder.errors import DataError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_FORMATS = ("PNG", "JPEG")
 _LONGEST = 400
 """Pixels of the longer side that are kept: a digit needs 28, its background is found on these."""
 
@@ -93,9 +92,9 @@ def read_picture(path: Path) -> npt.NDArray[np.uint8]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # a file that unpacks to hundreds of megapixels
-            with Image.open(path, formats=_FORMATS) as opened:
-                opened.draft("RGB", (_LONGEST, _LONGEST))
-                return _colours(opened)
+            with Image.open(path, formats=("PNG", "JPEG")) as picture:
+                picture.draft("RGB", (_LONGEST, _LONGEST))
+                return _colours(picture)
     except OSError as error:
         if error.strerror:
             raise _unreadable(path, error.strerror, "check its name and its permissions") from None
@@ -112,20 +111,19 @@ def _unreadable(path: Path, found: str, advice: str) -> DataError:
     )
 
 
-def _colours(opened: Image) -> npt.NDArray[np.uint8]:
+def _colours(picture: Image) -> npt.NDArray[np.uint8]:
     from PIL import Image, ImageOps
 
-    turned = ImageOps.exif_transpose(opened)
-    if turned.mode.startswith("I;16") or turned.mode in ("I", "F"):
-        grey = np.asarray(turned, np.float64)
-        top = 65_535 if grey.max() > 255 else 255
-        levels = np.clip(grey * (255 / top), 0, 255).astype(np.uint8)
-        turned = Image.fromarray(levels)
-    is_transparent = "A" in turned.getbands() or "transparency" in turned.info
-    whole = turned.convert("RGBA" if is_transparent else "RGB")
-    if max(whole.size) > _LONGEST:
-        whole.thumbnail((_LONGEST, _LONGEST), Image.Resampling.BOX)
-    values = np.asarray(whole)
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
+        grey = np.asarray(picture, np.float64)
+        scale = 255 / (65_535 if grey.max() > 255 else 255)
+        picture = Image.fromarray(np.clip(grey * scale, 0, 255).astype(np.uint8))
+    is_transparent = picture.has_transparency_data
+    picture = picture.convert("RGBA" if is_transparent else "RGB")
+    if max(picture.size) > _LONGEST:
+        picture.thumbnail((_LONGEST, _LONGEST), Image.Resampling.BOX)
+    values = np.asarray(picture)
     if not is_transparent:
         return values
     colours, cover = values[..., :3].astype(np.float64), values[..., 3:] / 255
@@ -134,7 +132,7 @@ def _colours(opened: Image) -> npt.NDArray[np.uint8]:
     return np.rint(colours * cover + paper * (1 - cover)).astype(np.uint8)
 
 
-def resized(picture: npt.NDArray[np.uint8], shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+def resize(picture: npt.NDArray[np.uint8], shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
     """A picture in the shape of a dataset's images, as it is.
 
     Args:
@@ -186,17 +184,18 @@ def framing_of(images: Images) -> Framing | None:
     """
     if images.ndim not in (3, 4) or images[0].size != np.prod(images.shape[1:3]):
         return None
-    some = images[:_LOOKED_AT].reshape(-1, *images.shape[1:3]).astype(np.float64)
+    first = images[:_LOOKED_AT].reshape(-1, *images.shape[1:3]).astype(np.float64)
     if images.dtype != np.uint8:
-        some -= float(images.min())
-    some = some[some.any(axis=(1, 2))]
-    if not len(some):
+        first -= float(images.min())
+    first = first[first.any(axis=(1, 2))]
+    if not len(first):
         return None
-    offsets = np.array([ndimage.center_of_mass(each) for each in some]) - _middle(some.shape[1:])
-    sides = np.array([max(np.ptp(np.nonzero(each), axis=1)) + 1 for each in some])
+    offsets = np.array([ndimage.center_of_mass(image) for image in first])
+    offsets -= _middle(first.shape[1:])
+    sides = np.array([max(np.ptp(np.nonzero(image), axis=1)) + 1 for image in first])
     box = int(np.bincount(sides).argmax())
     keeps = (np.abs(offsets).max(axis=1) <= 0.51) & (sides == box)
-    return Framing(box) if keeps.mean() >= _MOST and box < min(some.shape[1:]) else None
+    return Framing(box) if keeps.mean() >= _MOST and box < min(first.shape[1:]) else None
 
 
 def _middle(shape: Sequence[int]) -> Grey:
@@ -204,14 +203,14 @@ def _middle(shape: Sequence[int]) -> Grey:
     return np.array([side / 2 for side in shape])
 
 
-def framed(ink: Grey, shape: tuple[int, int], box: int) -> npt.NDArray[np.uint8]:
+def frame(ink: Grey, shape: tuple[int, int], box: int) -> npt.NDArray[np.uint8]:
     """What is drawn, as an image of a dataset with such a framing.
 
     It is cut out, fitted into the box with its proportions kept, and moved by whole pixels until
     its centre of mass lies in the middle. Strokes that would nearly vanish are thickened first.
 
     Args:
-        ink: in 0…1, of shape (height, width), background 0; see `ink_of`.
+        ink: in 0…1, of shape (height, width), background 0; see `find_ink`.
         shape: height and width of the image.
         box: pixels of the longer side of what is drawn.
 
@@ -220,8 +219,7 @@ def framed(ink: Grey, shape: tuple[int, int], box: int) -> npt.NDArray[np.uint8]
     """
     if not ink.any():
         return np.zeros(shape, np.uint8)
-    drawn = _cut_out(_thickened(_cut_out(ink)))
-    small = _shrunk(drawn, box)
+    small = _resample(_crop(_thicken(_crop(ink))), box)
     image = np.zeros(shape)
     offset = np.round(_middle(shape) - ndimage.center_of_mass(small)).astype(int)
     rows, columns = (
@@ -233,12 +231,12 @@ def framed(ink: Grey, shape: tuple[int, int], box: int) -> npt.NDArray[np.uint8]
     return np.asarray(np.rint(255 * image), np.uint8)
 
 
-def _cut_out(ink: Grey) -> Grey:
+def _crop(ink: Grey) -> Grey:
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def _thickened(ink: Grey) -> Grey:
+def _thicken(ink: Grey) -> Grey:
     """Strokes brought to the least width, where they are thinner."""
     longer = max(ink.shape)
     inside = np.pad(ink > 0.5, 1)
@@ -246,14 +244,14 @@ def _thickened(ink: Grey) -> Grey:
         return ink
     # Across a stroke of width w, distances to its edge have the mean (w + 2) / 4 or nearly so.
     width = 4 * float(ndimage.distance_transform_edt(inside)[inside].mean()) - 2
-    lacking = round((_THIN * longer - max(width, 1.0)) / 2)
-    if lacking < 1:
+    radius = round((_THIN * longer - max(width, 1.0)) / 2)
+    if radius < 1:
         return ink
-    disc = np.hypot(*np.ogrid[-lacking : lacking + 1, -lacking : lacking + 1]) <= lacking + 0.3
-    return np.asarray(ndimage.grey_dilation(np.pad(ink, lacking), footprint=disc))
+    disc = np.hypot(*np.ogrid[-radius : radius + 1, -radius : radius + 1]) <= radius + 0.3
+    return np.asarray(ndimage.grey_dilation(np.pad(ink, radius), footprint=disc))
 
 
-def _shrunk(ink: Grey, box: int) -> Grey:
+def _resample(ink: Grey, box: int) -> Grey:
     """Resampled so that its longer side has as many pixels as the box; full ink stays full."""
     from PIL import Image
 
@@ -289,8 +287,8 @@ _FULL = 0.85
 """Quantile of the ink's grey levels that is taken for full ink: a pen covers its stroke."""
 
 
-def ink_of(picture: Grey) -> Grey:
-    """How much ink lies on each pixel of a picture.
+def find_ink(picture: Grey) -> Grey:
+    """The amount of ink on each pixel of a picture.
 
     The background is a quadratic surface, fitted to the picture's edge and then to all that lies
     near it, so that uneven light is taken out. What differs from it on the side that has the
@@ -332,12 +330,12 @@ def _from_background(picture: Grey) -> tuple[Grey, float]:
     quadratic = [*terms, rows * rows, rows * columns, columns * columns]
     used = _ring(picture.shape)
     difference, noise = picture, 0.0
-    for turn in range(_ROUNDS):
-        surface = terms if turn == 0 else quadratic
+    for step in range(_ROUNDS):
+        surface = quadratic if step else terms
         design = np.stack([term[used] for term in surface], axis=1)
-        found, *_ = np.linalg.lstsq(design, picture[used], rcond=None)
+        weights, *_ = np.linalg.lstsq(design, picture[used], rcond=None)
         difference = picture - sum(
-            weight * term for weight, term in zip(found, surface, strict=True)
+            weight * term for weight, term in zip(weights, surface, strict=True)
         )
         noise = 1.4826 * float(np.median(np.abs(difference[used])))
         # Paper is what lies near the surface; the fit may not lose the edge it began with.
@@ -405,12 +403,12 @@ PERTURBATIONS = (
     *(Perturbation("rotation", degrees) for degrees in (5, 10, 15, 20, 30)),
     *(Perturbation("noise", deviation) for deviation in (0.1, 0.2, 0.3, 0.5)),
 )
-"""What exported networks are tried with."""
+"""The changes that an exported network is evaluated under."""
 
 _TOWARDS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 
 
-def perturbed(images: Images, how: Perturbation, seed: int = 0) -> Iterator[Images]:
+def perturb(images: Images, how: Perturbation, seed: int = 0) -> Iterator[Images]:
     """The images under a perturbation, once for each direction that it has.
 
     Shifts go to the four sides, rotations both ways, noise is drawn once. What comes in from
@@ -431,10 +429,10 @@ def perturbed(images: Images, how: Perturbation, seed: int = 0) -> Iterator[Imag
             yield _as(images, ndimage.shift(images, by, order=0, cval=low))
     else:
         for degrees in (how.strength, -how.strength):
-            turned = ndimage.rotate(
+            rotated = ndimage.rotate(
                 images.astype(np.float32), degrees, axes=(2, 1), reshape=False, order=1, cval=low
             )
-            yield _as(images, np.clip(turned, low, high))
+            yield _as(images, np.clip(rotated, low, high))
 
 
 def _as(images: Images, changed: npt.NDArray[np.floating]) -> Images:
