@@ -1,13 +1,13 @@
-"""CSV tables: a header, a label column, and numbers in every other column."""
+"""Reads CSV tables: a header, a label column, and numbers in every other column."""
 
 from __future__ import annotations
 
 import csv
 from array import array
 from collections import Counter
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +18,7 @@ from stepladder.errors import DataError
 from stepladder.trials.seeding import generator
 
 
-@dataclass(frozen=True)
-class _Table:
+class _Table(NamedTuple):
     """A file's cells: inputs float64 of shape (rows, features), labels as they are written."""
 
     columns: list[str]
@@ -52,7 +51,12 @@ def read_table(path: Path, name: str, label: str, test_share: float) -> Dataset:
     number = {text: place for place, text in enumerate(class_names)}
     labels = np.array([number[text] for text in table.labels], np.int32)
     inputs = _inputs(path, table)
-    test = _test_rows(labels, len(class_names), test_share)
+    # One stream for good: a test part that changed with the seed or the replicate would leak
+    # test rows into training.
+    random = generator(0, 0, "split", 1)
+    counts = np.bincount(labels, minlength=len(class_names))
+    shares = allocate(counts, round(test_share * len(labels)), random.permutation(len(counts)))
+    test = pick(labels, counts, np.clip(shares, 1, counts - 1), random)
     return Dataset(
         name=name,
         x_train=inputs[~test],
@@ -85,7 +89,7 @@ def _read(path: Path, label: str) -> _Table:
         except csv.Error as error:
             raise DataError(
                 f"{path}: must be a table of comma-separated values, found: {error}, in line "
-                f"{reader.line_num}; mend that line"
+                f"{reader.line_num}; correct that line"
             ) from None
     if not labels:
         raise DataError(f"{path}: must have rows below its header, found none; add examples")
@@ -133,7 +137,7 @@ def _cells(
     if len(row) != len(columns):
         raise DataError(
             f"{path}, line {line}: must have {len(columns)} cells as the header has, found "
-            f"{len(row)}; mend that line"
+            f"{len(row)}; correct that line"
         )
     text = row.pop(place).strip()
     if not text:
@@ -146,7 +150,7 @@ def _cells(
     except ValueError:
         features = [*columns[:place], *columns[place + 1 :]]
         column, found = next(
-            each for each in zip(features, row, strict=True) if not _is_number(each[1])
+            cell for cell in zip(features, row, strict=True) if not _is_number(cell[1])
         )
         raise DataError(
             f"{path}, line {line}: must have a number in column {column!r}, found "
@@ -202,15 +206,3 @@ def _inputs(path: Path, table: _Table) -> Images:
     if inputs.min() >= 0 and inputs.max() <= 255 and (inputs == np.floor(inputs)).all():
         return inputs.astype(np.uint8)
     return inputs.astype(np.float32)
-
-
-def _test_rows(
-    labels: npt.NDArray[np.int32], classes: int, test_share: float
-) -> npt.NDArray[np.bool_]:
-    # One stream for good: a test part that changed with the seed or the replicate would leak
-    # test rows into training.
-    random = generator(0, 0, "split", 1)
-    counts = np.bincount(labels, minlength=classes)
-    total = round(test_share * len(labels))
-    shares = allocate(counts, total, random.permutation(classes))
-    return pick(labels, counts, np.clip(shares, 1, counts - 1), random)
