@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _LONGEST = 400
-"""Pixels of the longer side that are kept: a digit needs 28, its background is found on these."""
+"""Pixels of the longer side to which a picture is shrunk: a digit needs 28, its background more."""
 
 _HALF = 127
-"""Whole numbers above it tell of images that have the range of a byte, whatever they reach."""
+"""Whole numbers above it mean images in the range of a byte, whatever the greatest one is."""
 
 
 @dataclass(frozen=True)
 class Levels:
-    """The values that a dataset's images have.
+    """The range of values of a dataset's images.
 
     Attributes:
         least: which stands for black.
@@ -39,7 +39,7 @@ class Levels:
 
 
 def levels_of(images: Images) -> Levels | None:
-    """The values that a dataset's images have, or None where its inputs are a table.
+    """The range of values of a dataset's images, or None where its inputs are a table.
 
     Args:
         images: of shape (examples, *input_shape).
@@ -65,6 +65,10 @@ def level_background(values: npt.NDArray[np.uint8], levels: Levels) -> npt.NDArr
 
     Returns:
         The same shape; uint8 where nothing is to be changed, else float32.
+
+    Example:
+        >>> level_background(np.array([0, 255], np.uint8), Levels(-1, 1)).tolist()
+        [-1.0, 1.0]
     """
     if levels == Levels(0, 255):
         return values
@@ -75,8 +79,8 @@ def level_background(values: npt.NDArray[np.uint8], levels: Levels) -> npt.NDArr
 def read_picture(path: Path) -> npt.NDArray[np.uint8]:
     """A picture as colours.
 
-    It is turned as its camera was held, and what is transparent lies on paper of the opposite
-    brightness, so that what was drawn is seen. Large pictures are shrunk.
+    It is rotated as its camera was held. What is transparent gets a paper of the opposite
+    brightness, so that the drawing is seen. Large pictures are shrunk.
 
     Args:
         path: of a PNG or JPEG file.
@@ -149,7 +153,7 @@ Grey = npt.NDArray[np.float64]
 
 _LOOKED_AT = 2000
 _MOST = 0.95
-"""Part of the images that must keep to a framing for their dataset to be said to have it."""
+"""Part of the images that must have a framing for their dataset to have it."""
 
 _THIN = 0.09
 """Width of a stroke, as part of the longer side of what is drawn, below which it is thickened:
@@ -168,7 +172,7 @@ class Framing:
 
 
 def framing_of(images: Images) -> Framing | None:
-    """The framing that a dataset's images keep to, or None where they keep to none.
+    """The framing of a dataset's images, or None where they have none in common.
 
     Args:
         images: of shape (examples, height, width) or (examples, height, width, 1); their
@@ -216,6 +220,13 @@ def frame(ink: Grey, shape: tuple[int, int], box: int) -> npt.NDArray[np.uint8]:
 
     Returns:
         uint8 of that shape, ink 255 on 0; all 0 where nothing is drawn.
+
+    Example:
+        >>> paper = np.full((140, 100), 255.0)
+        >>> paper[40:100, 40:60] = 0  # a stroke
+        >>> digit = frame(find_ink(paper), (28, 28), box=20)
+        >>> np.flatnonzero(digit.any(axis=1))[[0, -1]].tolist()
+        [4, 23]
     """
     if not ink.any():
         return np.zeros(shape, np.uint8)
@@ -268,7 +279,7 @@ def _resample(ink: Grey, box: int) -> Grey:
 Mask = npt.NDArray[np.bool_]
 
 _RING = 0.06
-"""Part of each side that is taken for background to begin with: digits seldom reach an edge."""
+"""Part of each side that counts as background at first: digits seldom reach an edge."""
 
 _ROUNDS = 5
 _NOISE = 4.0
@@ -278,7 +289,7 @@ _LEAST_CONTRAST = 12.0
 """Grey levels, of 255, that ink must differ from its background by."""
 
 _STRONGEST = 0.9995
-"""Quantile of differences by which ink is told: a small digit covers few of a picture's pixels."""
+"""Quantile of differences that finds ink: a small digit covers few of a picture's pixels."""
 
 _SPECK = 0.04
 """Part of the largest connected piece's ink below which another piece is dirt."""
@@ -311,12 +322,12 @@ def find_ink(picture: Grey) -> Grey:
     if _strength(ink) < max(_LEAST_CONTRAST, _NOISE * noise):
         return np.zeros_like(picture)
     threshold = max(_otsu(ink), _NOISE * noise, _LEAST_CONTRAST / 2)
-    kept = _without_specks(ink, ink > threshold)
-    if not kept.any():
+    strokes = _without_specks(ink, ink > threshold)
+    if not strokes.any():
         return np.zeros_like(picture)
-    full = float(np.quantile(ink[kept], _FULL))
-    # The soft edge of a stroke lies beside what is kept; further away it is paper.
-    near = ndimage.binary_dilation(kept, iterations=1, structure=np.ones((3, 3), bool))
+    full = float(np.quantile(ink[strokes], _FULL))
+    # The soft edge of a stroke is one pixel wide; further away it is paper.
+    near = ndimage.binary_dilation(strokes, iterations=1, structure=np.ones((3, 3), bool))
     floor = min(2 * noise, threshold / 2)
     return np.where(near, np.clip((ink - floor) / (full - floor), 0, 1), 0.0)
 
@@ -378,8 +389,8 @@ def _without_specks(ink: Grey, mask: Mask) -> Mask:
     if count < 2:
         return mask
     weights = ndimage.sum_labels(ink, pieces, np.arange(1, count + 1))
-    wanted = np.flatnonzero(weights >= _SPECK * weights.max()) + 1
-    return np.asarray(np.isin(pieces, wanted))
+    heavy = np.flatnonzero(weights >= _SPECK * weights.max()) + 1
+    return np.asarray(np.isin(pieces, heavy))
 
 
 Kind = Literal["shift", "rotation", "noise"]

@@ -111,30 +111,26 @@ TINY = Work(hidden=(4,), batch_size=64, train=256, validation=100, epochs=3, lan
 """For tests of the command; its figures mean nothing."""
 
 
-class Program:
+class _Program:
     """A program of `bench_programs` in a process of its own, which ends with this context."""
 
     def __init__(self, name: str, arguments: object, environment: Mapping[str, str]) -> None:
-        """Starts it with a name, arguments that JSON can hold, and its environment variables."""
         self._name = name
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed on leaving the context
+        command = ["-P", "-m", "stepladder.tools.bench_programs", name, json.dumps(arguments)]
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "stepladder.tools.bench_programs", name,
-             json.dumps(arguments)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
+            [sys.executable, *command],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True,
             env=dict(environment),
             start_new_session=True,  # Ctrl-C reaches this process alone, which ends the program
-            text=True,
         )  # fmt: skip
 
     def __enter__(self) -> Self:
-        """Itself."""
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Ends the process, whatever happened."""
         self._process.kill()
-        self._process.communicate()
+        self._process.communicate()  # closes its pipes too
         self._errors.close()
 
     def go(self) -> None:
@@ -144,11 +140,7 @@ class Program:
         self._process.stdin.flush()
 
     def answer(self) -> Any:  # noqa: ANN401 - whatever JSON it writes
-        """The value of its next line.
-
-        Raises:
-            WorkerError: if it ended instead.
-        """
+        """The value of its next line; a `WorkerError` if it ended instead."""
         assert self._process.stdout
         if line := self._process.stdout.readline():
             return json.loads(line)
@@ -197,7 +189,7 @@ def measure_floor(settings: Settings, side: int, seconds: float) -> Floor:
     """
     with ExitStack() as stack:
         programs = [
-            stack.enter_context(Program("multiply", [side, seconds, cpu], settings.environment))
+            stack.enter_context(_Program("multiply", [side, seconds, cpu], settings.environment))
             for cpu in settings.cpus
         ]
         for program in programs:
@@ -216,8 +208,7 @@ class Timing:
         name: what trains.
         processes: that it uses.
         trials: trained at once, by all processes.
-        first_epoch: seconds from the start until every trial had its first epoch: processes,
-            imports, the dataset and compiling.
+        first_epoch: seconds until every trial had its first epoch, with imports and compiling.
         seconds: of wall time for a trial·epoch after that.
     """
 
@@ -240,7 +231,7 @@ def time_keras_fit(work: Work, platform: str = "cpu") -> Timing:
     """
     environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": platform}
     start = time.time()
-    with Program("fit", asdict(work), environment) as program:
+    with _Program("fit", asdict(work), environment) as program:
         ends = program.answer()
     return Timing("keras.Model.fit", 1, 1, ends[0] - start, float(np.median(np.diff(ends))))
 

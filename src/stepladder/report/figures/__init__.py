@@ -34,6 +34,5 @@ _MAKERS: tuple[Callable[[Results], Plot | None], ...] = (
 
 
 def figures_of(results: Results) -> tuple[Plot, ...]:
-    """The figures that there is something to draw for, in the order in which they are shown."""
-    made = (make(results) for make in _MAKERS)
-    return tuple(plot for plot in made if plot is not None)
+    """The figures for which there is something to draw, in the order in which they are shown."""
+    return tuple(plot for make in _MAKERS if (plot := make(results)) is not None)

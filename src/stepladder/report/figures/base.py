@@ -1,4 +1,4 @@
-"""What every figure is made of: colours, and SVG, PNG and CSV."""
+"""A figure, the colours of its paper, and its SVG, PNG and CSV."""
 
 from __future__ import annotations
 
@@ -144,17 +144,25 @@ Rows = Iterable[tuple[object, ...]]
 
 @dataclass(frozen=True)
 class Plot:
-    """A figure that can be drawn for any paper; its numbers were worked out before.
+    """A figure that can be drawn for any paper.
 
     Attributes:
         name: that of its files.
         title: what it answers, as a heading.
         caption: how to read it.
-        words: what it shows, from the numbers, for readers who cannot see it.
+        words: its content in numbers, for readers who cannot see it.
         columns: heads of its data.
-        rows: its data, as many values a row as there are columns.
+        rows: its data, one value a column in every row.
         draw: draws it into an empty figure of matplotlib.
         has_images: whether it holds images whose greys differ from paper to paper.
+
+    Example:
+        >>> plot = Plot("rates", "Rates", "Read it so.", "1 line.", ("epoch", "rate"),
+        ...             rows=lambda: [(1, 0.5)], draw=lambda figure, theme: None)
+        >>> csv_of(plot).splitlines()
+        ['epoch,rate', '1,0.5']
+        >>> svg_of(plot).startswith("<?xml")
+        True
     """
 
     name: str

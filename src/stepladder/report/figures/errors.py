@@ -45,8 +45,8 @@ def confusion_plot(results: Results) -> Plot | None:
     errors = results.mistakes
     if errors is None or not (errors.confusion.sum() - np.trace(errors.confusion)):
         return None
-    kept = _kept(errors.confusion)
-    left = len(errors.confusion) - len(kept)
+    drawn = _drawn_classes(errors.confusion)
+    left = len(errors.confusion) - len(drawn)
     left_out = f" Left out: {left} classes with fewer mistakes." if left else ""
     return Plot(
         name="confusion",
@@ -59,7 +59,7 @@ def confusion_plot(results: Results) -> Plot | None:
         words=_confusion_words(errors, results.classes),
         columns=("label", "answer", "answers", "replicates"),
         rows=partial(_confusion_rows, errors, results.classes),
-        draw=partial(_draw_confusion, errors, kept, results.classes),
+        draw=partial(_draw_confusion, errors, drawn, results.classes),
     )
 
 
@@ -115,7 +115,7 @@ def _class_name(classes: Sequence[str], number: int) -> str:
     return truncate(classes[number], 6)
 
 
-def _kept(confusion: npt.NDArray[np.int64]) -> list[int]:
+def _drawn_classes(confusion: npt.NDArray[np.int64]) -> list[int]:
     """The classes drawn: all of some, those with most mistakes of many."""
     count = len(confusion)
     if count <= MOST_CLASSES:
@@ -171,15 +171,19 @@ def _split_rows(errors: ErrorAnalysis, classes: Sequence[str]) -> Iterable[tuple
 
 
 def _draw_confusion(
-    errors: ErrorAnalysis, kept: Sequence[int], classes: Sequence[str], figure: Figure, theme: Theme
+    errors: ErrorAnalysis,
+    drawn: Sequence[int],
+    classes: Sequence[str],
+    figure: Figure,
+    theme: Theme,
 ) -> None:
-    counts = errors.confusion[np.ix_(kept, kept)] / errors.replicates
+    counts = errors.confusion[np.ix_(drawn, drawn)] / errors.replicates
     right = np.diag(errors.confusion) / np.maximum(errors.confusion.sum(axis=1), 1)
-    wrong = np.where(np.eye(len(kept), dtype=bool), 0, counts)
-    size, most = min(0.38, 3.8 / len(kept)), float(wrong.max())
-    figure.set_size_inches(WIDTH, 0.34 + size * len(kept) + 0.05)
-    axes = axes_at(figure, 0.62, 0.05, size * len(kept), size * len(kept))
-    axes.set(xlim=(0, len(kept)), ylim=(len(kept), 0))
+    wrong = np.where(np.eye(len(drawn), dtype=bool), 0, counts)
+    size, most = min(0.38, 3.8 / len(drawn)), float(wrong.max())
+    figure.set_size_inches(WIDTH, 0.34 + size * len(drawn) + 0.05)
+    axes = axes_at(figure, 0.62, 0.05, size * len(drawn), size * len(drawn))
+    axes.set(xlim=(0, len(drawn)), ylim=(len(drawn), 0))
     axes.set_axis_off()
     for (row, column), count in np.ndenumerate(wrong):
         if row == column:
@@ -189,11 +193,11 @@ def _draw_confusion(
         if count and size > 0.3:
             axes.text(column + 0.5, row + 0.5, number(float(count), 0 if count >= 10 else 1),
                       ha="center", va="center")  # fmt: skip
-    for place, class_ in enumerate(kept):
+    for place, class_ in enumerate(drawn):
         name = truncate(classes[class_], 7)
         axes.text(-0.2, place + 0.5, name, ha="right", va="center")
         axes.text(place + 0.5, -0.15, truncate(name, 4), ha="center", va="bottom")
-        axes.text(len(kept) + 0.25, place + 0.5, f"{number(100 * right[class_], 1)} %",
+        axes.text(len(drawn) + 0.25, place + 0.5, f"{number(100 * right[class_], 1)} %",
                   color=theme.muted, ha="left", va="center")  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Factorials: what each technique is worth, what every order would have said, and pairs."""
+"""Factorials: the worth of each technique, the gains by every order, and pairs."""
 
 from __future__ import annotations
 

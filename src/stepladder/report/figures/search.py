@@ -77,6 +77,7 @@ def plateau_plot(result: SearchResult) -> Plot | None:
             f" {left_out} that no whole candidate has, or that matter least, are in the data "
             f"alone.{note}"
         )
+    spans = [f"{knob.name} {span_text(knob.values)}" for knob in result.knobs[:MOST_PANELS]]
     return Plot(
         name="plateau",
         title="How flat the top is",
@@ -85,9 +86,7 @@ def plateau_plot(result: SearchResult) -> Plot | None:
         f"{result.study.delta:g} points of the best over the replicates that both have; rings: "
         "stopped on the way, after fewer epochs; diamond: the best. The wider the coloured marks "
         f"lie apart, the less the value matters.{note}",
-        words=f"{flat_text(result)} "
-        + "; ".join(f"{each.name} {span_text(each.values)}" for each in result.knobs[:MOST_PANELS])
-        + ".",
+        words=f"{flat_text(result)} {'; '.join(spans)}.",
         columns=CANDIDATES,
         rows=partial(_slice_rows, result),
         draw=partial(_draw_plateau, result, slices),
@@ -121,28 +120,30 @@ def parallel_plot(result: SearchResult) -> Plot | None:
 
 
 def _slice_rows(result: SearchResult) -> Iterable[tuple[object, ...]]:
-    for each in result.candidates:
-        percent = 100 * mean_of(result, each)
-        for name, value in each.params.items():
-            yield (each.number, name, value_text(value), percent, each.epochs, int(each.is_whole))
+    for candidate in result.candidates:
+        percent = 100 * mean_of(result, candidate)
+        for name, value in candidate.params.items():
+            yield (candidate.number, name, value_text(value), percent, candidate.epochs,
+                   int(candidate.is_whole))  # fmt: skip
 
 
 def _slices(result: SearchResult) -> list[Slice]:
     """The dimensions, the most important first, each with its candidates."""
     search = result.study.search
     assert search is not None
-    by_name = {each.name: each for each in dimensions(search.space, result.study.base)}
-    made = []
+    by_name = {dimension.name: dimension
+               for dimension in dimensions(search.space, result.study.base)}  # fmt: skip
+    slices = []
     for knob in result.knobs[:MOST_PANELS]:
         dimension = by_name[knob.name]
         drawn = tuple(
-            (each, place_of(dimension, each.params[knob.name]))
-            for each in result.candidates
-            if knob.name in each.params and math.isfinite(each.accuracy)
+            (candidate, place_of(dimension, candidate.params[knob.name]))
+            for candidate in result.candidates
+            if knob.name in candidate.params and math.isfinite(candidate.accuracy)
         )
-        if any(each.is_whole for each, _ in drawn):
-            made.append(Slice(knob.name, dimension, drawn))
-    return made
+        if any(candidate.is_whole for candidate, _ in drawn):
+            slices.append(Slice(knob.name, dimension, drawn))
+    return slices
 
 
 def place_of(dimension: Dimension, value: Choice) -> float:
@@ -275,13 +276,19 @@ def thinned_plot(candidates: Sequence[Candidate], best: Candidate | None) -> Plo
         candidates: of the search, as far as they were trained.
         best: the winner; None for the one that is best so far.
     """
-    drawn = [each for each in candidates if any(map(math.isfinite, each.rungs.values()))]
-    if not any(len(each.rungs) > 1 for each in drawn):
+    drawn = [
+        candidate for candidate in candidates if any(map(math.isfinite, candidate.rungs.values()))
+    ]
+    if not any(len(candidate.rungs) > 1 for candidate in drawn):
         return None
-    alive = [each for each in drawn if math.isfinite(each.accuracy)] or drawn
-    leader = best or max(alive, key=lambda each: (each.epochs, each.accuracy, -each.number))
-    epochs = sorted({epochs for each in drawn for epochs in each.rungs})
-    counts = [f"{sum(rung in each.rungs for each in drawn)} to epoch {rung}" for rung in epochs]
+    alive = [candidate for candidate in drawn if math.isfinite(candidate.accuracy)] or drawn
+    leader = best or max(
+        alive, key=lambda candidate: (candidate.epochs, candidate.accuracy, -candidate.number)
+    )
+    epochs = sorted({epochs for candidate in drawn for epochs in candidate.rungs})
+    counts = [
+        f"{sum(rung in candidate.rungs for candidate in drawn)} to epoch {rung}" for rung in epochs
+    ]
     return Plot(
         name="thinning",
         title="How candidates are thinned out",
@@ -299,13 +306,13 @@ def thinned_plot(candidates: Sequence[Candidate], best: Candidate | None) -> Plo
 
 
 def _rung_rows(candidates: Sequence[Candidate]) -> Iterable[tuple[object, ...]]:
-    for each in candidates:
-        for epochs, accuracy in sorted(each.rungs.items()):
-            yield (each.number, epochs, 100 * accuracy)
+    for candidate in candidates:
+        for epochs, accuracy in sorted(candidate.rungs.items()):
+            yield (candidate.number, epochs, 100 * accuracy)
 
 
 def _percents(candidates: Sequence[Candidate]) -> list[float]:
-    accuracies = (accuracy for each in candidates for accuracy in each.rungs.values())
+    accuracies = (accuracy for candidate in candidates for accuracy in candidate.rungs.values())
     return sorted(100 * accuracy for accuracy in accuracies if math.isfinite(accuracy))
 
 
@@ -319,17 +326,20 @@ def _draw_rungs(
     accuracy_axis(axes, "y", values[lowest:], is_log=is_high(values), part="validation")
     axes.set_xscale("log")
     axes.set_xlim(epochs[0] / 1.06, epochs[-1] * 1.06)
-    for each in sorted(candidates, key=lambda each: (each is leader, each.is_whole, each.epochs)):
-        rungs = sorted(each.rungs.items())
-        is_best = each is leader
-        axes.plot(
-            [epoch for epoch, _ in rungs], [100 * accuracy for _, accuracy in rungs],
-            marker="o", markersize=3.2 if is_best else 2.2, markeredgewidth=0,
-            linewidth=1.8 if is_best else 1.0 if each.is_whole else 0.6,
-            color=theme.train if is_best else theme.validation if each.is_whole else theme.muted,
-            alpha=1.0 if is_best else 0.75 if each.is_whole else 0.4,
-            zorder=4 if is_best else 3 if each.is_whole else 2,
+    for candidate in sorted(
+        candidates,
+        key=lambda candidate: (candidate is leader, candidate.is_whole, candidate.epochs),
+    ):
+        rungs = sorted(candidate.rungs.items())
+        is_best = candidate is leader
+        width, colour, alpha, order = (
+            (1.8, theme.train, 1.0, 4) if is_best
+            else (1.0, theme.validation, 0.75, 3) if candidate.is_whole
+            else (0.6, theme.muted, 0.4, 2)
         )  # fmt: skip
+        axes.plot([epoch for epoch, _ in rungs], [100 * accuracy for _, accuracy in rungs],
+                  marker="o", markersize=3.2 if is_best else 2.2, markeredgewidth=0,
+                  linewidth=width, color=colour, alpha=alpha, zorder=order)  # fmt: skip
     set_ticks(axes.xaxis, epochs, "{:,.0f}")
     axes.set_xlabel("epochs")
 
