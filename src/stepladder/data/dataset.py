@@ -165,9 +165,9 @@ def _check_images(name: str, x_train: Images, x_test: Images) -> None:
 def _check_labels(name: str, part: str, images: Images, labels: Labels, classes: int) -> None:
     if labels.dtype != np.int32 or labels.shape != (len(images),):
         raise DataError(
-            f"{name}: y_{part} must be int32 with one label for each of the {len(images)} "
-            f"examples of x_{part}, found {labels.dtype} of shape {labels.shape}; check that the "
-            "two belong together"
+            f"{name}: y_{part} must be int32 with one label for each example of x_{part}, found "
+            f"{len(images)} examples and {labels.size} labels ({labels.dtype} of shape "
+            f"{labels.shape}); check that the two belong together"
         )
     if labels.min() < 0 or labels.max() >= classes:
         wrong = labels[(labels < 0) | (labels >= classes)][0]
@@ -217,13 +217,6 @@ def assemble(
     train, test = _images(name, x_train, x_test)
     train_labels = _whole(name, "y_train", y_train)
     test_labels = _whole(name, "y_test", y_test)
-    for part, images, labels in (("train", train, train_labels), ("test", test, test_labels)):
-        if len(images) != len(labels):
-            raise DataError(
-                f"{name}: x_{part} and y_{part} must have one label an example, found "
-                f"{len(images)} examples and {len(labels)} labels; check that the two belong "
-                "together"
-            )
     values, numbers = np.unique(train_labels, return_inverse=True)
     unknown = [str(value) for value in np.setdiff1d(test_labels, values)]
     if unknown:

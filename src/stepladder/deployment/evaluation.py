@@ -67,6 +67,15 @@ def evaluate(
         images: raw inputs, of shape (examples, *input_shape).
         labels: their classes.
         say: receives a sentence that says what is measured.
+
+    Example:
+        >>> random = np.random.default_rng(0)
+        >>> def ask(inputs):
+        ...     return np.tile(np.float32([0.5, 0.5]), (len(inputs), 1))
+        >>> table, labels = random.uniform(size=(20, 3)).astype(np.float32), np.arange(20) % 2
+        >>> evaluate(ask, "validation", table, labels, print).calibration.accuracy
+        measuring calibration and robustness on 20 validation images
+        0.5
     """
     say(f"measuring calibration and robustness on {len(labels):,} {part} images")
     calibrated = calibration(ask(images), labels)

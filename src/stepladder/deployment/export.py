@@ -306,7 +306,13 @@ float32 sums in another order tip what stands on the edge, and nothing else."""
 
 @dataclass(frozen=True)
 class Exported:
-    """A model that was exported, and what is known of it.
+    """A model that was exported, and the facts on its card.
+
+    Example:
+        >>> import stepladder
+        >>> model = stepladder.export("runs/mnist", "model.keras")  # doctest: +SKIP
+        >>> model.own_test_accuracy, model.test_accuracy.mean  # doctest: +SKIP
+        (0.9823, 0.9817)
 
     Attributes:
         file: the model.
@@ -330,7 +336,7 @@ class Exported:
         looks: readings of this test set's figures that the store knows of.
         measured: calibration and robustness; None where no images were left to measure on.
         framing: how the images that it was trained on are framed, or None.
-        levels: the values that they have; None for a table.
+        levels: the range of their values; None for a table.
         false_alarms: part of the test images that are called unlike the training set.
     """
 

@@ -200,11 +200,16 @@ class Extras:
 
 
 def with_extras(model: bytes, extras: Extras) -> bytes:
-    """A model file with what is known of it.
+    """Adds extras to the bytes of a model file that Keras has written.
 
-    Args:
-        model: the file as Keras has written it.
-        extras: what is added.
+    Example:
+        >>> import tempfile
+        >>> extras = Extras(("cat", "dog"), None, Levels(0, 255), None)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = Path(folder, "model.keras")
+        ...     _ = file.write_bytes(with_extras(b"", extras))
+        ...     read_extras(file) == extras
+        True
     """
     familiar = extras.familiar
     text: dict[str, Any] = {
@@ -227,10 +232,10 @@ def with_extras(model: bytes, extras: Extras) -> bytes:
 
 
 def read_extras(file: Path) -> Extras | None:
-    """What was added to a model file, or None where nothing was.
+    """The extras of a model file, or None where there are none.
 
     Raises:
-        InputError: if the file is no zip archive that can be read, or what was added is damaged.
+        InputError: if the file is no zip archive that can be read, or the extras are damaged.
     """
     try:
         with zipfile.ZipFile(file) as archive:
@@ -320,6 +325,13 @@ class Predictions:
         classes: their names, in the order of their numbers.
         threshold: distance beyond which an input is unlike the training set, or None.
         images: one an input, in their order.
+
+    Example:
+        >>> one = Input("three.png", None, np.zeros((28, 28)))
+        >>> prediction = Prediction(one, "3", (0.25, 0.75), is_familiar=True, distance=12.0)
+        >>> predictions = Predictions(Path("model.keras"), ("8", "3"), 40.0, (prediction,))
+        >>> predictions.images[0].answer, predictions.images[0].probability
+        ('3', 0.75)
     """
 
     model: Path

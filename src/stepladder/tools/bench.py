@@ -351,6 +351,10 @@ def measure(work: Work, settings: Settings, say: Callable[[str], object]) -> Ben
 
     Raises:
         RunError: if something that was measured failed.
+
+    Example:
+        >>> from stepladder.execution import machine
+        >>> print(as_text(measure(Work(), machine.settings(), print)))  # doctest: +SKIP
     """
     processes = plural(len(settings.cpus), "process", "processes")
     say(f"matrix products, {processes} at once")

@@ -415,6 +415,9 @@ def serve(source: Source, port: int, say: Callable[[str], None]) -> None:
 
     Raises:
         OutputError: if the port is taken.
+
+    Example:
+        >>> serve(Source.of("runs"), 0, print)  # doctest: +SKIP
     """
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

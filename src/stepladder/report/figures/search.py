@@ -224,20 +224,24 @@ def _draw_parallel(
     axes.spines[["left", "bottom"]].set_visible(False)
     places = [dict(part.drawn) for part in slices]
     leading = ranked(result)[:MOST_LINES]
-    heights = _Heights([100 * mean_of(result, candidate) for candidate in leading])
-    for candidate in reversed(leading):
-        line = [*(place.get(candidate, math.nan) for place in places),
-                heights.of(100 * mean_of(result, candidate))]  # fmt: skip
-        is_top, is_best = result.is_top(candidate), candidate is result.winner
-        axes.plot(
-            range(len(line)), line, linewidth=1.8 if is_best else 1.0 if is_top else 0.6,
-            color=theme.train if is_best else theme.validation if is_top else theme.muted,
-            alpha=1.0 if is_best else 0.8 if is_top else 0.3, zorder=4 if is_best else 3,
-            marker="o", markersize=2.4 if is_top or is_best else 1.4, markeredgewidth=0,
+    percents = [100 * mean_of(result, candidate) for candidate in leading]
+    ends = (min(percents), max(percents))
+    scale = log_odds if is_high(percents) else np.asarray
+    heights = partial(np.interp, xp=scale(ends), fp=(0, 1))  # cut to 0…1
+    for candidate, percent in zip(reversed(leading), reversed(percents), strict=True):
+        line = [*(place.get(candidate, math.nan) for place in places), heights(scale(percent))]
+        width, colour, alpha, order = (
+            (1.8, theme.train, 1.0, 4) if candidate is result.winner
+            else (1.0, theme.validation, 0.8, 3) if result.is_top(candidate)
+            else (0.6, theme.muted, 0.3, 3)
         )  # fmt: skip
+        axes.plot(range(len(line)), line, marker="o", markersize=2.4 if alpha > 0.3 else 1.4,
+                  markeredgewidth=0, linewidth=width, color=colour, alpha=alpha,
+                  zorder=order)  # fmt: skip
     names = [*(part.name for part in slices), "validation accuracy, %"]
+    marked = sorted({round(ends[0], 1), round(ends[1], 2)})
     ticks = [*(_ticks(part.dimension) for part in slices),
-             [(heights.of(value), f"{value:g}") for value in heights.ticks]]  # fmt: skip
+             [(float(heights(scale(value))), f"{value:g}") for value in marked]]  # fmt: skip
     for column, (name, marks) in enumerate(zip(names, ticks, strict=True)):
         axes.axvline(column, color=theme.muted, linewidth=0.6, zorder=1)
         axes.annotate(wrap_text(name.replace("_", " "), 13, 2), (column, 0), xytext=(0, -2),
@@ -249,20 +253,6 @@ def _draw_parallel(
                           annotation_clip=False,
                           bbox={"facecolor": theme.paper, "edgecolor": "none", "pad": 0.4,
                                 "alpha": 0.75})  # fmt: skip
-
-
-class _Heights:
-    """Where in 0…1 an accuracy in percent lies, in log-odds where accuracies are high."""
-
-    def __init__(self, values: Sequence[float]) -> None:
-        self._scale = log_odds if is_high(values) else float
-        self._low, self._high = float(self._scale(min(values))), float(self._scale(max(values)))
-        self.ticks = sorted({round(min(values), 1), round(max(values), 2)})
-
-    def of(self, percent: float) -> float:
-        span = self._high - self._low
-        place = (float(self._scale(percent)) - self._low) / span if span else 0.5
-        return min(max(place, 0.0), 1.0)
 
 
 FLOOR = 0.1
