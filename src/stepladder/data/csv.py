@@ -124,7 +124,7 @@ def _columns(path: Path, header: list[str] | None, label: str) -> list[str]:
         )
     if len(columns) == 1:
         raise DataError(
-            f"{path}: must have inputs beside the label, found the column {label!r} alone; add "
+            f"{path}: must have inputs and a label, found the column {label!r} alone; add "
             "columns of numbers"
         )
     return columns

@@ -81,7 +81,7 @@ class Dataset:
     def fingerprint(self) -> str:
         """SHA-256 over shapes, types, bytes and class names, as 64 hexadecimal digits.
 
-        It tells contents, not names or paths, and is the same on every machine.
+        It depends on contents, not names or paths, and is the same on every machine.
         """
         parts = [
             array.astype(array.dtype.newbyteorder("<"), copy=False)

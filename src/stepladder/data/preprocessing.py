@@ -56,7 +56,7 @@ def affine(
     if len(train_indices) == 0:
         raise DataError(
             "scaling must have at least one training example to go by, found none; leave some "
-            "beside the validation part"
+            "outside the validation part"
         )
     axis = 0 if x_train.ndim == 2 else None
     measure = _range if scaling == "unit" else _moments

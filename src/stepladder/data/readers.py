@@ -93,7 +93,7 @@ class Readable(Protocol):
 
 
 def read_up_to(stream: Readable, size: int) -> bytearray:
-    """At most `size + 1` bytes: fewer mean that the stream ended, one more that it goes on.
+    """At most `size + 1` bytes: fewer mean that the stream ended, one more that it continues.
 
     Memory grows with the bytes that are there, never with the size that was announced.
 
@@ -213,7 +213,7 @@ def read_npz(path: Path, name: str) -> Dataset:
             raise
         except Exception as error:  # zip and header parsers raise anything on damaged bytes
             raise DataError(
-                f"{path}: must be a whole .npz file (NumPy arrays in a zip archive), found one "
+                f"{path}: must be a complete .npz file (NumPy arrays in a zip archive), found one "
                 f"that cannot be read: {str(error) or type(error).__name__}; save it again with "
                 "numpy.savez"
             ) from None
@@ -290,7 +290,7 @@ def _read_idx(path: Path, dimensions: int) -> npt.NDArray[np.uint8]:
             return _parse(stream, path, dimensions)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(
-            f"{path}: must be a whole gzip file, as its name says, found: {error}; download it "
+            f"{path}: must be a complete gzip file, as its name says, found: {error}; download it "
             "again"
         ) from None
 

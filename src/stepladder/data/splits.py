@@ -66,7 +66,7 @@ def split(
     """The stratified split of one replicate, the same in every arm.
 
     The validation part does not depend on `train_examples`: what is left of the examples
-    trains, or a stratified draw from it. Every class keeps a training example beside the
+    trains, or a stratified draw from it. Every class keeps a training example outside the
     validation part.
 
     Args:

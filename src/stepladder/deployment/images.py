@@ -295,7 +295,7 @@ _SPECK = 0.04
 """Part of the largest connected piece's ink below which another piece is dirt."""
 
 _FULL = 0.85
-"""Quantile of the ink's grey levels that is taken for full ink: a pen covers its stroke."""
+"""Quantile of the ink's grey levels that counts as full ink: a pen covers its stroke."""
 
 
 def find_ink(picture: Grey) -> Grey:
@@ -303,9 +303,9 @@ def find_ink(picture: Grey) -> Grey:
 
     The background is a quadratic surface, fitted to the picture's edge and then to all that lies
     near it, so that uneven light is taken out. What differs from it on the side that has the
-    stronger differences is ink: dark on light and light on dark are found alike. Ink is told from
-    paper by Otsu's threshold, pieces that are small beside the largest are taken for dirt, and
-    grey levels are stretched so that most of a stroke is full.
+    stronger differences is ink, dark on light or light on dark. Otsu's threshold separates it from
+    paper, pieces that are small compared with the largest are dropped as dirt, and grey levels are
+    stretched so that most of a stroke is full.
 
     Args:
         picture: grey levels in 0…255, of shape (height, width).
@@ -384,7 +384,7 @@ def _otsu(values: Grey) -> float:
 
 
 def _without_specks(ink: Grey, mask: Mask) -> Mask:
-    """The pieces of a mask that hold enough ink beside the largest one."""
+    """The pieces of a mask that hold enough ink compared with the largest one."""
     pieces, count = ndimage.label(mask, structure=np.ones((3, 3)))
     if count < 2:
         return mask

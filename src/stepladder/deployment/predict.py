@@ -123,9 +123,9 @@ def inputs_of(
         )
     if levels is None:
         raise DataError(
-            f"{path}: must be an array (.npy, .npz) in the values that the training set has, for "
-            "this model's file does not say which those are, found a picture; export the model "
-            "again, and pictures will do"
+            f"{path}: must be an array (.npy, .npz) in the range of the training set, since this "
+            "model's file does not say that range, found a picture; export the model again to "
+            "predict from pictures"
         )
     if as_it_is or framing is None or shape[2:] == (3,):
         image = resize(source.values, shape)

@@ -104,7 +104,7 @@ def _axis() -> str:
 
 def _data() -> str:
     mnist = data.load("mnist")
-    return f"MNIST is whole: {len(mnist.x_train):,} + {len(mnist.x_test):,} images"
+    return f"MNIST is complete: {len(mnist.x_train):,} + {len(mnist.x_test):,} images"
 
 
 def _store(run: Path) -> str:

@@ -75,7 +75,7 @@ def loss_plot(results: Results) -> Plot:
         title="Training and validation loss",
         caption="Mean cross-entropy over the epochs on a logarithmic axis, mean of the "
         f"replicates; {_shade(results)}. The number at each name: validation, last epoch. A "
-        "network that has learnt nothing of ten classes stands at ln 10 = 2.30. A validation "
+        "network that has learnt nothing of ten classes has ln 10 = 2.30. A validation "
         f"loss that rises while training loss falls is overfitting.{_left_out(panels)}",
         words=_words("loss", panels, _losses, " nats", 3),
         columns=("arm", "part", *BAND),

@@ -43,7 +43,7 @@ class Bar:
     Attributes:
         name: the arm's name, made visible.
         against: the arm it is compared with.
-        is_against_told: whether it needs not be named: it is the row above, or one for all.
+        is_against_told: whether that arm is known without its name: the row above, or one for all.
         mean: the effect.
         low: lower end of its 95 % interval, or None.
         high: its upper end, or None.
@@ -52,7 +52,7 @@ class Bar:
         kind: the verdict itself.
         differences: one a replicate finite in both arms.
         images: ends of the interval for new test images too, or None.
-        beside: what stands below the effect where there is no verdict.
+        note: the text below the effect where there is no verdict.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Bar:
     kind: str
     differences: tuple[float, ...]
     images: tuple[float, float] | None = None
-    beside: str = ""
+    note: str = ""
 
     @property
     def ends(self) -> tuple[float, ...]:
@@ -173,7 +173,7 @@ def _bar_words(bar: Bar) -> str:
     verdict = f"{bar.verdict}, over {plural(len(bar.differences), 'replicate')}"
     return (
         f"{truncate(bar.name, NAME_LENGTH)} against {truncate(bar.against, NAME_LENGTH)} "
-        f"{bar.text}, {verdict if bar.verdict else bar.beside}"
+        f"{bar.text}, {verdict if bar.verdict else bar.note}"
     )
 
 
@@ -219,7 +219,7 @@ def _draw_bar(axes: Axes, middle: float, bar: Bar, name: str, theme: Theme) -> N
     dots = thin_out(bar.differences, MOST_DOTS)
     axes.plot(dots, [middle + 0.085] * len(dots), ".", markersize=4, color=theme.ink, alpha=0.65,
               markeredgewidth=0, zorder=3)  # fmt: skip
-    write_beside(axes, middle, name, f"{bar.text}\n{bar.verdict or bar.beside}", colour)
+    write_beside(axes, middle, name, f"{bar.text}\n{bar.verdict or bar.note}", colour)
 
 
 MOST_RUNGS = 64
@@ -285,8 +285,8 @@ def _points(rungs: Sequence[Rung]) -> list[float]:
 def _ladder_caption(rungs: Sequence[Rung]) -> str:
     caption = (
         "Test accuracy of the final weights with its 95 % t interval over replicates; a dotted "
-        "line leads from the arm that each is compared with, and what the step is worth stands "
-        "at the right: ▲ helps, ▼ hurts, ≈ no difference that matters, ? not enough replicates."
+        "line leads from the arm that each is compared with. At the right: the effect of the step, "
+        "▲ helps, ▼ hurts, ≈ no difference that matters, ? not enough replicates."
     )
     if any(rung.reported is not None for rung in rungs):
         caption += " Open diamonds: the reported figures, which are of other trainings."

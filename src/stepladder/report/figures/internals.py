@@ -93,7 +93,7 @@ def gradients_plot(results: Results) -> Plot | None:
         title="How far gradients reach",
         caption="Norm of the loss's gradient by each weight matrix (rows, from the inputs above to "
         "the outputs below) over the epochs, geometric mean over replicates, on some training "
-        "images; colours on a logarithmic scale. Where the upper rows are dark beside the lower, "
+        "images; colours on a logarithmic scale. Where the upper rows are darker than the lower, "
         f"gradients vanish on their way back.{_left_out(insides)}",
         words=_gradient_words(insides),
         columns=("arm", "weights", "epoch", "gradient_norm"),

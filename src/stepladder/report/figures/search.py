@@ -74,8 +74,8 @@ def plateau_plot(result: SearchResult) -> Plot | None:
     left_out = len(result.knobs) - len(slices)
     if left_out > 0:
         note = (
-            f" {left_out} that no whole candidate has, or that matter least, are in the data "
-            f"alone.{note}"
+            f" {left_out} that no fully trained candidate has, or that matter least, are in the "
+            f"data alone.{note}"
         )
     spans = [f"{knob.name} {span_text(knob.values)}" for knob in result.knobs[:MOST_PANELS]]
     return Plot(
@@ -351,8 +351,8 @@ def _expected_plot(result: SearchResult) -> Plot | None:
         caption="Validation accuracy that the best of so many of these candidates is expected to "
         "have, as the search sees it, against the time of training them; shaded: ± one standard "
         "deviation over which candidates were drawn. The mark at the right is the best one on "
-        "replicates that the search never saw, with its 95 % t interval: what lies between is the "
-        f"luck of having been chosen.{log_odds_note(100 * result.expected.mean)}",
+        "replicates that the search never saw, with its 95 % t interval: the difference is the "
+        f"bias of the selection.{log_odds_note(100 * result.expected.mean)}",
         words=f"{expected_text(result)} On fresh replicates the best has {fresh.text} %.",
         columns=("candidates", "training_seconds", "expected_percent", "deviation_percent"),
         rows=partial(_expected_rows, result),
@@ -392,13 +392,13 @@ def _draw_expected(result: SearchResult, figure: Figure, theme: Theme) -> None:
             color=theme.muted, va="bottom",
             ha="left" if count == 1 else "right" if count == most else "center",
         )  # fmt: skip
-    beside = axes_at(figure, WIDTH - right + 0.14, bottom, 0.24, height)
-    accuracy_axis(beside, "y", ends, is_log=is_log)
-    _draw_fresh(beside, result, fresh, theme)
+    margin = axes_at(figure, WIDTH - right + 0.14, bottom, 0.24, height)
+    accuracy_axis(margin, "y", ends, is_log=is_log)
+    _draw_fresh(margin, result, fresh, theme)
 
 
 def _draw_fresh(axes: Axes, result: SearchResult, fresh: FormattedNumber, theme: Theme) -> None:
-    """The best one on fresh replicates, on the curve's scale beside it."""
+    """The best one on fresh replicates, on the curve's scale, at its right."""
     axes.grid(visible=False)
     axes.set(xlim=(-1, 1), xticks=[])
     axes.tick_params(labelleft=False, left=False)
@@ -425,7 +425,7 @@ def _importance_plot(result: SearchResult) -> Plot | None:
         title="Which hyperparameters matter",
         caption="Share of the variance of the candidates' ranks that each hyperparameter explains "
         "alone (Kruskal-Wallis, corrected for chance), with its p-value; at the right the best "
-        "one's value. What two do only together is not seen. A bar that stands back has p > 0.05.",
+        "one's value. An effect that two have only together is not seen. A grey bar has p > 0.05.",
         words=f"Importance: {'; '.join(words)}.",
         columns=("hyperparameter", "share", "p", "candidates", "best"),
         rows=partial(_importance_rows, knobs),
