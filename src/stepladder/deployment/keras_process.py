@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from stepladder.data import Dataset
 from stepladder.errors import InputError, WorkerError
+from stepladder.execution.child import ChildProcess
 from stepladder.study.loading import ModelFile
 from stepladder.study.recipe import Recipe
 from stepladder.training.messages import code_header
@@ -28,7 +26,7 @@ class ModelRefused(InputError):
     """A process cannot build, open or ask a model; the message says why."""
 
 
-class ModelProcess:
+class ModelProcess(ChildProcess):
     """A process that holds one model.
 
     Attributes:
@@ -53,15 +51,7 @@ class ModelProcess:
             ModelRefused: if it cannot do that.
             WorkerError: if it died.
         """
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "stepladder.deployment.keras_worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            env=dict(environment),
-            start_new_session=True,  # Ctrl-C reaches the driver alone, which ends it
-        )
+        super().__init__("stepladder.deployment.keras_worker", [], environment)
         try:
             answer, _ = self._ask(header, arrays)
         except BaseException:
@@ -87,36 +77,17 @@ class ModelProcess:
     def _ask(
         self, header: Mapping[str, Any], arrays: Mapping[str, Array]
     ) -> tuple[dict[str, Any], dict[str, Array]]:
-        pipes: Any = self._process
-        with suppress(OSError):  # a process that is gone says so by its end
-            send(pipes.stdin, header, arrays)
-        frame = receive(pipes.stdout)
+        with suppress(OSError):  # a process that has ended is found below
+            send(self.stdin, header, arrays)
+        frame = receive(self.stdout)
         if frame is None:
-            code = self._process.wait()
-            self._errors.seek(0)
-            lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
-            end = f"signal {-code}" if code < 0 else f"exit code {code}"
-            end += f": {lines[-1]}" if lines else ""
             raise WorkerError(
-                f"the process that holds the model ended ({end}); look for a lack of memory"
+                f"the process that holds the model ended ({self.ending()}); look for a lack of "
+                "memory"
             )
         if frame[0]["kind"] == "refused":
             raise ModelRefused(frame[0]["message"])
         return frame
-
-    def close(self) -> None:
-        """Ends the process."""
-        self._process.kill()
-        self._process.communicate()  # closes its pipes too
-        self._errors.close()
-
-    def __enter__(self) -> Self:
-        """The process itself."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Ends it."""
-        self.close()
 
 
 def build_model(

@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -15,11 +13,12 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from stepladder.errors import WorkerError
+from stepladder.execution.child import ChildProcess
 from stepladder.execution.machine import Settings
 from stepladder.execution.progress import QuietProgress
 from stepladder.report.tables import TextTable
@@ -111,46 +110,20 @@ TINY = Work(hidden=(4,), batch_size=64, train=256, validation=100, epochs=3, lan
 """For tests of the command; its figures mean nothing."""
 
 
-class _Program:
-    """A program of `bench_programs` in a process of its own, which ends with this context."""
+def _program(name: str, arguments: object, environment: Mapping[str, str]) -> ChildProcess:
+    """A program of `bench_programs`, with arguments that JSON can hold."""
+    words = [name, json.dumps(arguments)]
+    return ChildProcess("stepladder.tools.bench_programs", words, environment)
 
-    def __init__(self, name: str, arguments: object, environment: Mapping[str, str]) -> None:
-        self._name = name
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed on leaving the context
-        command = ["-P", "-m", "stepladder.tools.bench_programs", name, json.dumps(arguments)]
-        self._process = subprocess.Popen(
-            [sys.executable, *command],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True,
-            env=dict(environment),
-            start_new_session=True,  # Ctrl-C reaches this process alone, which ends the program
-        )  # fmt: skip
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._process.kill()
-        self._process.communicate()  # closes its pipes too
-        self._errors.close()
-
-    def go(self) -> None:
-        """Lets a program that waits continue."""
-        assert self._process.stdin
-        self._process.stdin.write("\n")
-        self._process.stdin.flush()
-
-    def answer(self) -> Any:  # noqa: ANN401 - whatever JSON it writes
-        """The value of its next line; a `WorkerError` if it ended instead."""
-        assert self._process.stdout
-        if line := self._process.stdout.readline():
-            return json.loads(line)
-        code = self._process.wait()
-        self._errors.seek(0)
-        text = self._errors.read().decode("utf-8", "replace").strip()[-3000:]
-        raise WorkerError(
-            f"the program {self._name!r} of stepladder bench must answer, found that it ended with "
-            f"exit code {code}; run `stepladder doctor`. Its error output:\n{text}"
-        )
+def _answer(program: ChildProcess) -> Any:  # noqa: ANN401 - whatever JSON it writes
+    """The value of a program's next line; a `WorkerError` if it ended instead."""
+    if line := program.stdout.readline():
+        return json.loads(line)
+    raise WorkerError(
+        "a program of stepladder bench must answer, found that it ended "
+        f"({program.ending()}); run `stepladder doctor`"
+    )
 
 
 @dataclass(frozen=True)
@@ -189,14 +162,15 @@ def measure_floor(settings: Settings, side: int, seconds: float) -> Floor:
     """
     with ExitStack() as stack:
         programs = [
-            stack.enter_context(_Program("multiply", [side, seconds, cpu], settings.environment))
+            stack.enter_context(_program("multiply", [side, seconds, cpu], settings.environment))
             for cpu in settings.cpus
         ]
         for program in programs:
-            program.answer()  # it has imported and compiled
+            _answer(program)  # it has imported and compiled
         for program in programs:
-            program.go()
-        rates = [program.answer() for program in programs]
+            program.stdin.write(b"\n")
+            program.stdin.flush()
+        rates = [_answer(program) for program in programs]
     return Floor(side, {name: tuple(row[name] for row in rates) for name in rates[0]})
 
 
@@ -231,8 +205,8 @@ def time_keras_fit(work: Work, platform: str = "cpu") -> Timing:
     """
     environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": platform}
     start = time.time()
-    with _Program("fit", asdict(work), environment) as program:
-        ends = program.answer()
+    with _program("fit", asdict(work), environment) as program:
+        ends = _answer(program)
     return Timing("keras.Model.fit", 1, 1, ends[0] - start, float(np.median(np.diff(ends))))
 
 
