@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stepladder.data.dataset import Dataset, Images, listed
+from stepladder.data.dataset import Dataset, Images, list_names
 from stepladder.data.splits import allocate, pick
 from stepladder.errors import DataError
 from stepladder.trials.seeding import generator
@@ -107,7 +107,7 @@ def _columns(path: Path, header: list[str] | None, label: str) -> list[str]:
     columns = [name.strip() for name in header]
     twice = sorted(name for name, times in Counter(columns).items() if name and times > 1)
     if "" in columns or twice:
-        found = f"{listed(twice)} more than once" if twice else "a column without a name"
+        found = f"{list_names(twice)} more than once" if twice else "a column without a name"
         raise DataError(
             f"{path}: columns must have names that differ, found {found}; rename or remove the "
             "column (pandas leaves its index out with to_csv(index=False))"
@@ -119,8 +119,8 @@ def _columns(path: Path, header: list[str] | None, label: str) -> list[str]:
 
         advice = did_you_mean(label, columns, "name one of these, separated by commas")
         raise DataError(
-            f"{path}: must have the label column {label!r}, found the columns {listed(columns)}; "
-            f"{advice}"
+            f"{path}: must have the label column {label!r}, found the columns "
+            f"{list_names(columns)}; {advice}"
         )
     if len(columns) == 1:
         raise DataError(
@@ -187,8 +187,8 @@ def _class_names(path: Path, labels: list[str]) -> tuple[str, ...]:
     if rare:
         raise DataError(
             f"{path}: each class must have a row in the training and one in the test part, found "
-            f"a single row of {listed(rare)}; add rows of it, remove it, or check that the label "
-            "column holds classes"
+            f"a single row of {list_names(rare)}; add rows of it, remove it, or check that the "
+            "label column holds classes"
         )
     return tuple(names)
 

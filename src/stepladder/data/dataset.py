@@ -97,11 +97,11 @@ class Dataset:
         return digest.hexdigest()
 
 
-def listed(names: list[str]) -> str:
+def list_names(names: list[str]) -> str:
     """Names for a message, the first dozen of them; "nothing" for none.
 
     Example:
-        >>> listed(["x_train", "y_train"])
+        >>> list_names(["x_train", "y_train"])
         'x_train, y_train'
     """
     more = f" and {len(names) - 12} more" if len(names) > 12 else ""
@@ -130,12 +130,12 @@ def _check_class_names(name: str, class_names: tuple[str, ...]) -> None:
     if not 2 <= len(class_names) <= MOST_CLASSES:
         raise DataError(
             f"{name}: must have 2 to {MOST_CLASSES:,} classes, found {len(class_names)} "
-            f"({listed(list(map(repr, class_names)))}); check what its labels are"
+            f"({list_names(list(map(repr, class_names)))}); check what its labels are"
         )
     if len(set(class_names)) != len(class_names):
         twice = sorted({text for text in class_names if class_names.count(text) > 1})
         raise DataError(
-            f"{name}: class names must differ, found {listed(list(map(repr, twice)))} "
+            f"{name}: class names must differ, found {list_names(list(map(repr, twice)))} "
             "more than once; rename one"
         )
 
@@ -182,8 +182,8 @@ def _check_every_class_is_trained(name: str, y_train: Labels, class_names: tuple
     missing = [repr(class_names[number]) for number in np.flatnonzero(counts == 0)]
     if missing:
         raise DataError(
-            f"{name}: every class must have a training example, found none of {listed(missing)}; "
-            "add examples or remove the class"
+            f"{name}: every class must have a training example, found none of "
+            f"{list_names(missing)}; add examples or remove the class"
         )
 
 
@@ -222,7 +222,7 @@ def assemble(
     if unknown:
         raise DataError(
             f"{name}: y_test must hold only classes that y_train holds, found "
-            f"{listed(unknown)} in y_test alone; add training examples of them or remove them"
+            f"{list_names(unknown)} in y_test alone; add training examples of them or remove them"
         )
     return Dataset(
         name=name,

@@ -125,12 +125,12 @@ class Prepared:
         """The dataset as a recipe has it; training and test part alike."""
         if deskew not in self._datasets:
             plain = self._datasets[False]
-            x_train, x_test = deskewed(plain.x_train), deskewed(plain.x_test)
+            x_train, x_test = deskew_images(plain.x_train), deskew_images(plain.x_test)
             self._datasets[deskew] = replace(plain, x_train=x_train, x_test=x_test)
         return self._datasets[deskew]
 
 
-def deskewed(images: Images) -> Images:
+def deskew_images(images: Images) -> Images:
     """Images sheared row by row until what they show no longer leans.
 
     Row y is moved by slant × (y - mean y), where the slant is the covariance of the columns and

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from numpy.lib import format as npy
 
 from stepladder.data.csv import read_table
-from stepladder.data.dataset import Dataset, assemble, listed
+from stepladder.data.dataset import Dataset, assemble, list_names
 from stepladder.errors import DataError
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def read_npz(path: Path, name: str) -> Dataset:
                 if missing:
                     raise DataError(
                         f"{path}: must hold the arrays {', '.join(_PARTS)}, found "
-                        f"{listed(sorted(names))}; add {', '.join(missing)}"
+                        f"{list_names(sorted(names))}; add {', '.join(missing)}"
                     )
                 arrays = {}
                 for part in _PARTS:
@@ -272,13 +272,13 @@ def _four_files(folder: Path) -> dict[str, Path]:
     if not files:
         raise DataError(
             f"{folder}: {_EXPECTED}, found no IDX file (files there: "
-            f"{listed([path.name for path in present])}); name the folder that holds them"
+            f"{list_names([path.name for path in present])}); name the folder that holds them"
         )
     if any(len(files[part]) != 1 for part in _PARTS) or len(prefixes) != 1:
         several = [path.name for part in _PARTS for path in files[part]]
         raise DataError(
-            f"{folder}: {_EXPECTED}, of one dataset, found {listed(several)}; add what is missing "
-            "and move the others to a folder of their own"
+            f"{folder}: {_EXPECTED}, of one dataset, found {list_names(several)}; add the missing "
+            "files and move the others to another folder"
         )
     return {part: paths[0] for part, paths in files.items()}
 

@@ -228,7 +228,7 @@ def final_weights(
     weights = []
     for result in results:
         final, is_kept = finals[result.trial.id], result.trial.id in kept
-        differing = _differing(final, result)
+        differing = _count_differing(final, result)
         weights.append(FinalWeights(final, is_kept, differing))
         if differing or not is_kept:
             note(_comparison(result, differing, is_kept=is_kept))
@@ -246,7 +246,7 @@ def _comparison(result: TrialResult, differing: int, *, is_kept: bool) -> str:
     )
 
 
-def _differing(final: FinalState, result: TrialResult) -> int:
+def _count_differing(final: FinalState, result: TrialResult) -> int:
     correct = final.test_probabilities.argmax(axis=1) == final.test_labels
     return int(np.count_nonzero(correct != result.test_correct))
 
@@ -294,7 +294,7 @@ def _train_again(
 
 def _keep(place: Path, final: FinalState, result: TrialResult, weights: Path) -> None:
     """Keeps the weights of a trial that was trained again, if they are those of the stored one."""
-    if not _differing(final, result):
+    if not _count_differing(final, result):
         file = weights_file(place, result.trial.id)
         atomic_write(weights_file(weights, result.trial.id), file.read_bytes())
 

@@ -95,7 +95,7 @@ def _answer(model: Any, inputs: Array) -> Array:  # noqa: ANN401 - Keras has no 
     return np.concatenate(answers)
 
 
-def upright(images: Any, *, is_whole: bool) -> Any:  # noqa: ANN401 - tensors of Keras
+def deskew(images: Any, *, is_whole: bool) -> Any:  # noqa: ANN401 - tensors of Keras
     """Images sheared row by row until what they show no longer leans.
 
     Moments are taken about the middle of the image, where float32 has digits enough.
@@ -195,7 +195,7 @@ def assemble_model(
         ValueError: if weights do not fit a network.
     """
     image = keras.Input(input_shape, name="image")
-    given = upright(image, is_whole=is_whole) if members[0].recipe.deskew else image
+    given = deskew(image, is_whole=is_whole) if members[0].recipe.deskew else image
     answers = [
         _probabilities(member, build(member.recipe, input_shape, classes), given)
         for member in members

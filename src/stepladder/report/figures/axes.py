@@ -168,10 +168,10 @@ def effect_axis(axes: Axes, ends: Sequence[float], *, is_log: bool) -> None:
         margin = 0.06 * (highest - lowest)
         axes.set_xlim(lowest - margin, highest + margin)
         axes.xaxis.get_major_locator().set_params(nbins=5)  # type: ignore[call-arg]
-    axes.xaxis.set_major_formatter(lambda value, _: _signed(value))
+    axes.xaxis.set_major_formatter(lambda value, _: _format_points(value))
 
 
-def _signed(value: float) -> str:
+def _format_points(value: float) -> str:
     return f"{value:+.4g}".replace("-", MINUS) if abs(value) > 1e-9 else "0"
 
 

@@ -106,7 +106,7 @@ def _left_out(panels: Sequence[Panel]) -> str:
     )
 
 
-def _drawn(panels: Sequence[Panel]) -> list[Panel]:
+def _choose_panels(panels: Sequence[Panel]) -> list[Panel]:
     if len(panels) <= MOST_PANELS:
         return list(panels)
     lasts = [panel.validation.last for panel in panels]
@@ -146,7 +146,7 @@ def _last_values(panel: Panel, bands: tuple[Band, Band], unit: str, digits: int)
 def _draw(
     panels: Sequence[Panel], bands_of: Bands, label: str, figure: Figure, theme: Theme
 ) -> None:
-    panels, is_loss = _drawn(panels), bands_of is _losses
+    panels, is_loss = _choose_panels(panels), bands_of is _losses
     titles = [wrap_text(panel.name, 17) for panel in panels]
     places = panel_axes(figure, titles, height=0.95, left=0.52, bottom=0.42, top=0.18)
     values = [mean for panel in panels for band in bands_of(panel) for mean in band.mean]

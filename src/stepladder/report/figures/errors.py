@@ -76,7 +76,7 @@ def hardest_plot(results: Results) -> Plot | None:
         f"{plural(errors.trials, 'trial')} of {plural(errors.arms, 'arm')}; trials that give one "
         "answer to everything are left out. Above each its label and, after the arrow, the "
         "commonest wrong answer; below how many trials misread it.",
-        words=f"{plural(len(errors.hardest), 'image')}. {_described(errors.hardest, name)}",
+        words=f"{plural(len(errors.hardest), 'image')}. {_describe(errors.hardest, name)}",
         columns=COLUMN_NAMES,
         rows=partial(_misread_rows, errors.hardest, results.classes),
         draw=partial(_draw_hardest, errors.hardest, name),
@@ -103,7 +103,7 @@ def disagreements_plot(results: Results) -> Plot | None:
         "the same mistakes.",
         words=f"{plural(len(errors.won), 'image')} that {best} reads right and {other} does not, "
         f"{plural(len(errors.lost), 'image')} the other way round. "
-        f"{_described([split.misread for split in (*errors.won, *errors.lost)], name)}",
+        f"{_describe([split.misread for split in (*errors.won, *errors.lost)], name)}",
         columns=("right_arm", *COLUMN_NAMES, "right_arm_right", "right_arm_replicates"),
         rows=partial(_split_rows, errors, results.classes),
         draw=partial(_draw_splits, errors, name),
@@ -144,7 +144,7 @@ def _confusion_rows(errors: ErrorAnalysis, classes: Sequence[str]) -> Iterable[t
         yield (printable(classes[label]), printable(classes[answer]), int(count), errors.replicates)
 
 
-def _described(misread: Sequence[Misclassified], name: Texts) -> str:
+def _describe(misread: Sequence[Misclassified], name: Texts) -> str:
     images = [
         f"number {image.index}, a {name(image.label)} read as {name(image.answer)} by "
         f"{image.wrong} of {image.trials}"
