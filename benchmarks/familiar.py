@@ -17,8 +17,8 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 from stepladder.data import load
-from stepladder.deployment.images import framed, ink_of
-from stepladder.deployment.out_of_distribution import distances, fitted
+from stepladder.deployment.images import find_ink, frame
+from stepladder.deployment.out_of_distribution import distances, fit_subspaces
 
 FOLDER = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 FACES = ("DejaVuSans", "DejaVuSans-Oblique", "DejaVuSans-Bold", "DejaVuSerif",
@@ -79,7 +79,7 @@ def scribbles(draw: np.random.Generator, many: int = 60) -> Iterator[Grey]:
 
 def prepared(pictures: Iterator[Grey]) -> Grey:
     """Pictures as `predict` gives them to a model."""
-    return np.stack([framed(ink_of(each), (28, 28), 20) for each in pictures])
+    return np.stack([frame(find_ink(each), (28, 28), 20) for each in pictures])
 
 
 def main() -> None:
@@ -87,7 +87,7 @@ def main() -> None:
     mnist, draw = load("mnist"), np.random.default_rng(0)
     order = np.random.default_rng(1).permutation(len(mnist.y_train))
     held_out, trained = order[:HELD_OUT], order[HELD_OUT:]
-    known = fitted(mnist.x_train[trained], mnist.y_train[trained], mnist.x_train[held_out])
+    known = fit_subspaces(mnist.x_train[trained], mnist.y_train[trained], mnist.x_train[held_out])
     noise = draw.integers(0, 256, (300, 28, 28)).astype(np.uint8)
     blobs = ndimage.gaussian_filter(draw.normal(size=(300, 28, 28)), (0, 2, 2))
     sets = {

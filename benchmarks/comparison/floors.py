@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
 from typing import Any
 
 from comparison.context import Context, row
 from comparison.studies import structures
-from stepladder.tools.bench import Steady, Work, steady
+from stepladder.execution.machine import Settings
+from stepladder.runs.run import run_study
+from stepladder.study.study import Study
+from stepladder.tools.bench import EpochClock, Timing, Work, time_population
+from stepladder.trials.trial import Trial
 
 NARROW, WIDE = (50, 50, 50, 50), (512, 512, 512, 512)
 
@@ -37,7 +45,7 @@ def shares(context: Context) -> dict[str, Any]:
         after = context.floor()
         floor = max(before, after, key=lambda each: each.rate)  # the clock may have changed
         before = after
-        share = floor.share(work.operations, went.seconds)
+        share = work.operations / went.seconds / floor.rate
         every = [each.seconds for each in turns]
         run = _run(title, work, lanes, went)
         runs.append(run | {"share": share, "sgemm": floor.rate, "every_seconds": every})
@@ -75,7 +83,7 @@ def compiling(context: Context) -> dict[str, Any]:
         context.say(f"compiling: {title}")
         study = structures(seed)
         # The first structure takes the process's start and is left out.
-        seconds = steady(study, settings).compiling[1:]
+        seconds = _compile_seconds(study, settings)[1:]
         went.append({"title": title, "compiling": seconds, "study": study.name})
     first, second = (max(each["compiling"]) for each in went)
     work = "slowest structure of `mnist` to its first step"
@@ -86,15 +94,41 @@ def compiling(context: Context) -> dict[str, Any]:
     return {"runs": went, "rows": rows}
 
 
-def _steady(context: Context, work: Work, lanes: int, title: str) -> Steady:
+class _StartClock(EpochClock):
+    """Notes too when each trial was last handed to a process."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.starts: dict[Trial, float] = {}
+
+    def trial_started(self, trial: Trial) -> None:
+        super().trial_started(trial)
+        self.starts[trial] = self.elapsed
+
+
+def _compile_seconds(study: Study, settings: Settings) -> list[float]:
+    """What the first epoch takes beyond a later one, for each set of trials that start together."""
+    clock = _StartClock()
+    with tempfile.TemporaryDirectory() as folder:
+        run_study(study, Path(folder), settings, progress=clock)
+    by_start: dict[float, float] = {}
+    for trial, ends in clock.ends.items():
+        later = median(two - one for one, two in pairwise(ends))
+        start = clock.starts[trial]
+        near = next((key for key in by_start if abs(key - start) < 0.05), start)
+        by_start.setdefault(near, ends[0] - start - later)
+    return [seconds for _, seconds in sorted(by_start.items())]
+
+
+def _steady(context: Context, work: Work, lanes: int, title: str) -> Timing:
     """A study timed; what it compiles is kept for the next run of the same title."""
     cache = context.folder / "".join(letter if letter.isalnum() else "-" for letter in title)
     cache.mkdir(exist_ok=True)
     settings = replace(context.settings, cache=cache)
-    return steady(work.study(lanes, replicates=len(settings.cpus)), settings)
+    return time_population(work.study(lanes, replicates=len(settings.cpus)), settings)
 
 
-def _run(title: str, work: Work, lanes: int, went: Steady) -> dict[str, Any]:
+def _run(title: str, work: Work, lanes: int, went: Timing) -> dict[str, Any]:
     return {
         "title": title,
         "lanes": lanes,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from comparison.context import Context, row
-from stepladder.tools.bench import Work, fit_times, steady
+from stepladder.tools.bench import Work, time_keras_fit, time_population
 
 PLATFORM = "cuda"
 TRIALS = (1, 4, 16, 64, 256, 1024)
@@ -26,7 +26,7 @@ def gpu(context: Context) -> dict[str, Any]:
         return {"skipped": "JAX finds no GPU here", "runs": [], "rows": []}
     work = replace(Work(), epochs=4 if context.quick else 12)
     context.say(f"keras.fit on {device}")
-    fit = fit_times(work, PLATFORM)
+    fit = time_keras_fit(work, PLATFORM)
     runs = [{"title": "keras.fit", "trials": 1, "seconds_per_trial_epoch": fit.seconds}]
     rows = []
     variables = {**context.settings.environment, "JAX_PLATFORMS": PLATFORM}
@@ -39,7 +39,7 @@ def gpu(context: Context) -> dict[str, Any]:
             cache=context.place(f"gpu-{trials}"),
         )
         lanes = min(trials, MOST_ARMS)
-        went = steady(work.study(lanes, trials // lanes), settings)
+        went = time_population(work.study(lanes, trials // lanes), settings)
         title = f"784-50×4-10, {trials:,} trials on {device}"
         runs.append({"title": title, "trials": trials, "seconds_per_trial_epoch": went.seconds})
         rows.append(row(title, "keras.fit there", fit.seconds / went.seconds, "times"))

@@ -40,7 +40,7 @@ def refused(place, monkeypatch, capsys):
         (["base.hidden=[]"], "base.hidden must have at least 1"),
         (["base.activation=rleu"], "did you mean 'relu'?"),
         (["base.activaton=relu"], "did you mean 'activation'?"),
-        (["validation=300"], "validation must come to at least 1 example and leave"),
+        (["validation=300"], "validation must be at least 1 example and leave"),
         (["base.train_examples=1000"], "train_examples must be from 1 to 260"),
         (["dataset=elsewhere"], "elsewhere"),
         (["dataset=study.toml"], "study.toml"),

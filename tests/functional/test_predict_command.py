@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stepladder.data import load
-from stepladder.deployment.images import framed, ink_of
+from stepladder.deployment.images import find_ink, frame
 
 pytestmark = pytest.mark.slow
 
@@ -182,8 +182,8 @@ def float_model(mnist_run, pictures):
 
 
 def test_a_picture_comes_to_a_model_in_the_values_that_it_was_trained_on(float_model, pictures):
-    ink = ink_of(np.asarray(drawn("7"), float))
-    np.save(pictures / "seven.npy", framed(ink, (28, 28), 20) / np.float32(255))
+    ink = find_ink(np.asarray(drawn("7"), float))
+    np.save(pictures / "seven.npy", frame(ink, (28, 28), 20) / np.float32(255))
     done = float_model("predict", "floats.keras", "seven.png", "seven.npy", "--format", "json")
     assert done.returncode == 0, done.stderr
     picture, array = json.loads(done.stdout)["images"]

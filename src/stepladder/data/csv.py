@@ -1,25 +1,24 @@
-"""CSV tables: a header, a label column, and numbers in every other column."""
+"""Reads CSV tables: a header, a label column, and numbers in every other column."""
 
 from __future__ import annotations
 
 import csv
 from array import array
 from collections import Counter
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from stepladder.data.dataset import Dataset, Images, listed
+from stepladder.data.dataset import Dataset, Images, list_names
 from stepladder.data.splits import allocate, pick
 from stepladder.errors import DataError
 from stepladder.trials.seeding import generator
 
 
-@dataclass(frozen=True)
-class _Table:
+class _Table(NamedTuple):
     """A file's cells: inputs float64 of shape (rows, features), labels as they are written."""
 
     columns: list[str]
@@ -52,7 +51,12 @@ def read_table(path: Path, name: str, label: str, test_share: float) -> Dataset:
     number = {text: place for place, text in enumerate(class_names)}
     labels = np.array([number[text] for text in table.labels], np.int32)
     inputs = _inputs(path, table)
-    test = _test_rows(labels, len(class_names), test_share)
+    # One stream for good: a test part that changed with the seed or the replicate would leak
+    # test rows into training.
+    random = generator(0, 0, "split", 1)
+    counts = np.bincount(labels, minlength=len(class_names))
+    shares = allocate(counts, round(test_share * len(labels)), random.permutation(len(counts)))
+    test = pick(labels, counts, np.clip(shares, 1, counts - 1), random)
     return Dataset(
         name=name,
         x_train=inputs[~test],
@@ -85,7 +89,7 @@ def _read(path: Path, label: str) -> _Table:
         except csv.Error as error:
             raise DataError(
                 f"{path}: must be a table of comma-separated values, found: {error}, in line "
-                f"{reader.line_num}; mend that line"
+                f"{reader.line_num}; correct that line"
             ) from None
     if not labels:
         raise DataError(f"{path}: must have rows below its header, found none; add examples")
@@ -103,7 +107,7 @@ def _columns(path: Path, header: list[str] | None, label: str) -> list[str]:
     columns = [name.strip() for name in header]
     twice = sorted(name for name, times in Counter(columns).items() if name and times > 1)
     if "" in columns or twice:
-        found = f"{listed(twice)} more than once" if twice else "a column without a name"
+        found = f"{list_names(twice)} more than once" if twice else "a column without a name"
         raise DataError(
             f"{path}: columns must have names that differ, found {found}; rename or remove the "
             "column (pandas leaves its index out with to_csv(index=False))"
@@ -115,12 +119,12 @@ def _columns(path: Path, header: list[str] | None, label: str) -> list[str]:
 
         advice = did_you_mean(label, columns, "name one of these, separated by commas")
         raise DataError(
-            f"{path}: must have the label column {label!r}, found the columns {listed(columns)}; "
-            f"{advice}"
+            f"{path}: must have the label column {label!r}, found the columns "
+            f"{list_names(columns)}; {advice}"
         )
     if len(columns) == 1:
         raise DataError(
-            f"{path}: must have inputs beside the label, found the column {label!r} alone; add "
+            f"{path}: must have inputs and a label, found the column {label!r} alone; add "
             "columns of numbers"
         )
     return columns
@@ -133,7 +137,7 @@ def _cells(
     if len(row) != len(columns):
         raise DataError(
             f"{path}, line {line}: must have {len(columns)} cells as the header has, found "
-            f"{len(row)}; mend that line"
+            f"{len(row)}; correct that line"
         )
     text = row.pop(place).strip()
     if not text:
@@ -146,7 +150,7 @@ def _cells(
     except ValueError:
         features = [*columns[:place], *columns[place + 1 :]]
         column, found = next(
-            each for each in zip(features, row, strict=True) if not _is_number(each[1])
+            cell for cell in zip(features, row, strict=True) if not _is_number(cell[1])
         )
         raise DataError(
             f"{path}, line {line}: must have a number in column {column!r}, found "
@@ -183,8 +187,8 @@ def _class_names(path: Path, labels: list[str]) -> tuple[str, ...]:
     if rare:
         raise DataError(
             f"{path}: each class must have a row in the training and one in the test part, found "
-            f"a single row of {listed(rare)}; add rows of it, remove it, or check that the label "
-            "column holds classes"
+            f"a single row of {list_names(rare)}; add rows of it, remove it, or check that the "
+            "label column holds classes"
         )
     return tuple(names)
 
@@ -202,15 +206,3 @@ def _inputs(path: Path, table: _Table) -> Images:
     if inputs.min() >= 0 and inputs.max() <= 255 and (inputs == np.floor(inputs)).all():
         return inputs.astype(np.uint8)
     return inputs.astype(np.float32)
-
-
-def _test_rows(
-    labels: npt.NDArray[np.int32], classes: int, test_share: float
-) -> npt.NDArray[np.bool_]:
-    # One stream for good: a test part that changed with the seed or the replicate would leak
-    # test rows into training.
-    random = generator(0, 0, "split", 1)
-    counts = np.bincount(labels, minlength=classes)
-    total = round(test_share * len(labels))
-    shares = allocate(counts, total, random.permutation(classes))
-    return pick(labels, counts, np.clip(shares, 1, counts - 1), random)

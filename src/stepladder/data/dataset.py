@@ -35,6 +35,12 @@ class Dataset:
 
     Raises:
         DataError: from the constructor, if any of that is not so.
+
+    Example:
+        >>> from stepladder.data import synthetic
+        >>> dataset = synthetic(examples=20, input_shape=(2, 2), classes=2, seed=0)
+        >>> dataset.x_train.shape, dataset.classes
+        ((20, 2, 2), 2)
     """
 
     name: str
@@ -75,7 +81,7 @@ class Dataset:
     def fingerprint(self) -> str:
         """SHA-256 over shapes, types, bytes and class names, as 64 hexadecimal digits.
 
-        It tells contents, not names or paths, and is the same on every machine.
+        It depends on contents, not names or paths, and is the same on every machine.
         """
         parts = [
             array.astype(array.dtype.newbyteorder("<"), copy=False)
@@ -91,8 +97,13 @@ class Dataset:
         return digest.hexdigest()
 
 
-def listed(names: list[str]) -> str:
-    """Names for a message, the first dozen of them; "nothing" for none."""
+def list_names(names: list[str]) -> str:
+    """Names for a message, the first dozen of them; "nothing" for none.
+
+    Example:
+        >>> list_names(["x_train", "y_train"])
+        'x_train, y_train'
+    """
     more = f" and {len(names) - 12} more" if len(names) > 12 else ""
     return (", ".join(names[:12]) + more) or "nothing"
 
@@ -119,12 +130,12 @@ def _check_class_names(name: str, class_names: tuple[str, ...]) -> None:
     if not 2 <= len(class_names) <= MOST_CLASSES:
         raise DataError(
             f"{name}: must have 2 to {MOST_CLASSES:,} classes, found {len(class_names)} "
-            f"({listed([repr(each) for each in class_names])}); check what its labels are"
+            f"({list_names(list(map(repr, class_names)))}); check what its labels are"
         )
     if len(set(class_names)) != len(class_names):
-        twice = sorted({each for each in class_names if class_names.count(each) > 1})
+        twice = sorted({text for text in class_names if class_names.count(text) > 1})
         raise DataError(
-            f"{name}: class names must differ, found {listed([repr(each) for each in twice])} "
+            f"{name}: class names must differ, found {list_names(list(map(repr, twice)))} "
             "more than once; rename one"
         )
 
@@ -154,9 +165,9 @@ def _check_images(name: str, x_train: Images, x_test: Images) -> None:
 def _check_labels(name: str, part: str, images: Images, labels: Labels, classes: int) -> None:
     if labels.dtype != np.int32 or labels.shape != (len(images),):
         raise DataError(
-            f"{name}: y_{part} must be int32 with one label for each of the {len(images)} "
-            f"examples of x_{part}, found {labels.dtype} of shape {labels.shape}; check that the "
-            "two belong together"
+            f"{name}: y_{part} must be int32 with one label for each example of x_{part}, found "
+            f"{len(images)} examples and {labels.size} labels ({labels.dtype} of shape "
+            f"{labels.shape}); check that the two belong together"
         )
     if labels.min() < 0 or labels.max() >= classes:
         wrong = labels[(labels < 0) | (labels >= classes)][0]
@@ -168,11 +179,11 @@ def _check_labels(name: str, part: str, images: Images, labels: Labels, classes:
 
 def _check_every_class_is_trained(name: str, y_train: Labels, class_names: tuple[str, ...]) -> None:
     counts = np.bincount(y_train, minlength=len(class_names))
-    lost = [repr(class_names[number]) for number in np.flatnonzero(counts == 0)]
-    if lost:
+    missing = [repr(class_names[number]) for number in np.flatnonzero(counts == 0)]
+    if missing:
         raise DataError(
-            f"{name}: every class must have a training example, found none of {listed(lost)}; "
-            "add examples or remove the class"
+            f"{name}: every class must have a training example, found none of "
+            f"{list_names(missing)}; add examples or remove the class"
         )
 
 
@@ -197,31 +208,28 @@ def assemble(
 
     Raises:
         DataError: if the parts are not of that form or do not belong together.
+
+    Example:
+        >>> x, y = np.zeros((4, 3)), np.array([5, 7, 5, 7])
+        >>> assemble("tiny", x_train=x, y_train=y, x_test=x, y_test=y).class_names
+        ('5', '7')
     """
     train, test = _images(name, x_train, x_test)
-    known = _whole(name, "y_train", y_train)
-    asked = _whole(name, "y_test", y_test)
-    for part, images, labels in (("train", train, known), ("test", test, asked)):
-        if len(images) != len(labels):
-            raise DataError(
-                f"{name}: x_{part} and y_{part} must have one label an example, found "
-                f"{len(images)} examples and {len(labels)} labels; check that the two belong "
-                "together"
-            )
-    values, numbers = np.unique(known, return_inverse=True)
-    lost = np.setdiff1d(asked, values)
-    if lost.size:
+    train_labels = _whole(name, "y_train", y_train)
+    test_labels = _whole(name, "y_test", y_test)
+    values, numbers = np.unique(train_labels, return_inverse=True)
+    unknown = [str(value) for value in np.setdiff1d(test_labels, values)]
+    if unknown:
         raise DataError(
             f"{name}: y_test must hold only classes that y_train holds, found "
-            f"{listed([str(value) for value in lost])} in y_test alone; add training examples of "
-            "them or remove them"
+            f"{list_names(unknown)} in y_test alone; add training examples of them or remove them"
         )
     return Dataset(
         name=name,
         x_train=train,
         y_train=numbers.astype(np.int32),
         x_test=test,
-        y_test=np.searchsorted(values, asked).astype(np.int32),
+        y_test=np.searchsorted(values, test_labels).astype(np.int32),
         class_names=tuple(str(value) for value in values),
     )
 
@@ -240,16 +248,11 @@ def _images(name: str, x_train: _Array, x_test: _Array) -> tuple[Images, Images]
             f"{name}: x_train and x_test must be of one type, found {x_train.dtype} and "
             f"{x_test.dtype}; prepare both parts alike"
         )
-    if all(_fits_byte(images) for images in (x_train, x_test)):
+    parts = (x_train, x_test)
+    if all(part.dtype.kind != "f" and part.min() >= 0 and part.max() <= 255 for part in parts):
         return x_train.astype(np.uint8, copy=False), x_test.astype(np.uint8, copy=False)
     with np.errstate(over="ignore", invalid="ignore"):  # Dataset names the example
         return x_train.astype(np.float32, copy=False), x_test.astype(np.float32, copy=False)
-
-
-def _fits_byte(images: _Array) -> bool:
-    if images.dtype.kind == "f":
-        return False
-    return images.dtype == np.uint8 or bool(images.min() >= 0 and images.max() <= 255)
 
 
 def _whole(name: str, part: str, labels: _Array) -> npt.NDArray[np.int64]:

@@ -41,6 +41,11 @@ def affine(
     Raises:
         DataError: if `train_indices` is empty.
 
+    Example:
+        >>> scale, shift = affine(np.array([[0], [50], [100]], np.float32), np.arange(3), "unit")
+        >>> scale.tolist(), shift.tolist()
+        ([0.009999999776482582], [-0.0])
+
     Reference:
         LeCun, Bottou, Orr, Müller 1998, Efficient BackProp, section 4.3.
     """
@@ -51,7 +56,7 @@ def affine(
     if len(train_indices) == 0:
         raise DataError(
             "scaling must have at least one training example to go by, found none; leave some "
-            "beside the validation part"
+            "outside the validation part"
         )
     axis = 0 if x_train.ndim == 2 else None
     measure = _range if scaling == "unit" else _moments
@@ -72,10 +77,10 @@ def _range(
     x_train: Images, train_indices: npt.NDArray[np.integer[Any]], axis: int | None
 ) -> tuple[_Float64, _Float64]:
     """The least value, and how far the greatest is from it."""
-    found = [(piece.min(axis), piece.max(axis)) for piece in _pieces(x_train, train_indices)]
-    low, high = (np.array(each) for each in zip(*found, strict=True))
-    least = np.asarray(low.min(axis=0))
-    return least, np.asarray(high.max(axis=0) - least)
+    ends = [(piece.min(axis), piece.max(axis)) for piece in _pieces(x_train, train_indices)]
+    lows, highs = zip(*ends, strict=True)
+    least = np.asarray(np.min(lows, axis=0))
+    return least, np.asarray(np.max(highs, axis=0) - least)
 
 
 def _moments(
@@ -100,32 +105,32 @@ def image_sides(input_shape: tuple[int, ...]) -> tuple[int, int] | None:
 
     Args:
         input_shape: of one example: (height, width) or (height, width, 1) for a grey image.
+
+    Example:
+        >>> image_sides((28, 28, 1)), image_sides((28, 28, 3))
+        ((28, 28), None)
     """
     sides = input_shape[:2] if len(input_shape) == 3 and input_shape[2] == 1 else input_shape
     return (sides[0], sides[1]) if len(sides) == 2 and min(sides) >= 2 else None
 
 
 class Prepared:
-    """A dataset as it is, and deskewed, which is worked out once where it is asked for."""
+    """A dataset as it is, and deskewed, which is computed once, when it is first needed."""
 
     def __init__(self, dataset: Dataset) -> None:
-        """Prepares nothing yet.
-
-        Args:
-            dataset: as it is.
-        """
-        self._made = {False: dataset}
+        """Prepares nothing yet."""
+        self._datasets = {False: dataset}
 
     def __call__(self, deskew: bool) -> Dataset:
         """The dataset as a recipe has it; training and test part alike."""
-        if deskew not in self._made:
-            dataset = self._made[False]
-            x_train, x_test = deskewed(dataset.x_train), deskewed(dataset.x_test)
-            self._made[deskew] = replace(dataset, x_train=x_train, x_test=x_test)
-        return self._made[deskew]
+        if deskew not in self._datasets:
+            plain = self._datasets[False]
+            x_train, x_test = deskew_images(plain.x_train), deskew_images(plain.x_test)
+            self._datasets[deskew] = replace(plain, x_train=x_train, x_test=x_test)
+        return self._datasets[deskew]
 
 
-def deskewed(images: Images) -> Images:
+def deskew_images(images: Images) -> Images:
     """Images sheared row by row until what they show no longer leans.
 
     Row y is moved by slant × (y - mean y), where the slant is the covariance of the columns and
@@ -146,10 +151,10 @@ def deskewed(images: Images) -> Images:
     """
     flat = images.reshape(images.shape[:3])
     pieces = [_upright(flat[start : start + _AT_ONCE]) for start in range(0, len(flat), _AT_ONCE)]
-    made = np.concatenate(pieces) if pieces else flat.astype(np.float32)
+    upright = np.concatenate(pieces) if pieces else flat.astype(np.float32)
     if images.dtype == np.uint8:
-        made = np.rint(made)
-    return cast("Images", made.astype(images.dtype).reshape(images.shape))
+        upright = np.rint(upright)
+    return cast("Images", upright.astype(images.dtype).reshape(images.shape))
 
 
 def _upright(images: Images) -> npt.NDArray[np.float32]:

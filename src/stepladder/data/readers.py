@@ -1,4 +1,4 @@
-"""Readers of datasets: MNIST, IDX folders, .npz."""
+"""Reads datasets: MNIST, folders of IDX files, .npz, and CSV tables by `csv`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ import numpy.typing as npt
 from numpy.lib import format as npy
 
 from stepladder.data.csv import read_table
-from stepladder.data.dataset import Dataset, assemble, listed
+from stepladder.data.dataset import Dataset, assemble, list_names
 from stepladder.errors import DataError
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ _SHAPES = {
     "y_train": (60_000,),
     "y_test": (10_000,),
 }
+_PARTS = ("x_train", "y_train", "x_test", "y_test")
 
 
 def read_mnist() -> Dataset:
@@ -63,34 +64,36 @@ def unpack_mnist(packed: bytes) -> Dataset:
     Raises:
         DataError: if a single bit differs from what was published.
     """
-    found = hashlib.sha256(packed).hexdigest()
-    if found != _SHA256:
+    digest = hashlib.sha256(packed).hexdigest()
+    if digest != _SHA256:
         raise DataError(
-            f"mnist: the packaged file must have the SHA-256 {_SHA256}, found {found} "
+            f"mnist: the packaged file must have the SHA-256 {_SHA256}, found {digest} "
             f"({len(packed):,} bytes); reinstall stepladder"
         )
     values = np.frombuffer(lzma.decompress(packed), np.uint8)
-    ends = np.cumsum([np.prod(shape) for shape in _SHAPES.values()])
-    parts = np.split(values, ends[:-1])
-    arrays = {
-        name: part.reshape(shape)
-        for (name, shape), part in zip(_SHAPES.items(), parts, strict=True)
-    }
-    return assemble("mnist", **arrays)
+    ends = np.cumsum([math.prod(shape) for shape in _SHAPES.values()])
+    pieces = zip(_SHAPES.items(), np.split(values, ends[:-1]), strict=True)
+    return assemble("mnist", **{name: piece.reshape(shape) for (name, shape), piece in pieces})
 
 
 _PIECE = 2**20
 
 
 class Readable(Protocol):
-    """Whatever bytes are read from: a file, or what unpacks one."""
+    """A stream of bytes: a file, or what unpacks one.
+
+    Example:
+        >>> import io
+        >>> bytes(read_up_to(io.BytesIO(b"abcdef"), 3))
+        b'abcd'
+    """
 
     def read(self, size: int, /) -> bytes:
         """At most `size` bytes; none at the end."""
 
 
 def read_up_to(stream: Readable, size: int) -> bytearray:
-    """At most `size + 1` bytes: fewer mean that the stream ended, one more that it goes on.
+    """At most `size + 1` bytes: fewer mean that the stream ended, one more that it continues.
 
     Memory grows with the bytes that are there, never with the size that was announced.
 
@@ -98,13 +101,22 @@ def read_up_to(stream: Readable, size: int) -> bytearray:
         stream: what to read from, until `size + 1` bytes or its end.
         size: bytes expected, 0 or above.
     """
-    found = bytearray()
-    while len(found) <= size:
-        piece = stream.read(min(_PIECE, size + 1 - len(found)))
+    content = bytearray()
+    while len(content) <= size:
+        piece = stream.read(min(_PIECE, size + 1 - len(content)))
         if not piece:
             break
-        found += piece
-    return found
+        content += piece
+    return content
+
+
+def _read_exactly(stream: Readable, size: int, what: str, advice: str) -> bytearray:
+    """All bytes of a stream, checked to be as many as its header announces."""
+    values = read_up_to(stream, size)
+    if len(values) != size:
+        found = f"only {len(values):,}" if len(values) < size else "more"
+        raise DataError(f"{what} that its header announces, found {found}; {advice}")
+    return values
 
 
 def read_arrays(stream: IO[bytes], where: str) -> dict[str, npt.NDArray[Any]]:
@@ -118,13 +130,13 @@ def read_arrays(stream: IO[bytes], where: str) -> dict[str, npt.NDArray[Any]]:
         DataError: if an array is damaged or holds anything but numbers.
         Exception: of any kind, if the file is no zip archive, or damaged.
     """
+    arrays = {}
     with zipfile.ZipFile(stream) as archive:
-        found = {}
         for member in archive.namelist():
             name = member.removesuffix(".npy")
             with archive.open(member) as part:
-                found[name] = read_array(part, f"{where}: {name}")
-        return found
+                arrays[name] = read_array(part, f"{where}: {name}")
+    return arrays
 
 
 def read_array(stream: IO[bytes], where: str) -> npt.NDArray[Any]:
@@ -150,13 +162,8 @@ def read_array(stream: IO[bytes], where: str) -> npt.NDArray[Any]:
             f"of shape {shape}; save images as uint8 or float32 and labels as int32"
         )
     size = math.prod(shape) * dtype.itemsize
-    values = read_up_to(stream, size)
-    if len(values) != size:
-        found = f"only {len(values):,}" if len(values) < size else "more"
-        raise DataError(
-            f"{where} must hold the {size:,} bytes of {dtype} {shape} that its header announces, "
-            f"found {found}; save it again with numpy.savez"
-        )
+    values = _read_exactly(stream, size, f"{where} must hold the {size:,} bytes of {dtype} {shape}",
+                           "save it again with numpy.savez")  # fmt: skip
     array = np.frombuffer(values, dtype)
     return array.reshape(shape, order="F" if by_column else "C")
 
@@ -169,9 +176,6 @@ def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # headers written by Python 2 are read all the same
         return readers[version](stream)
-
-
-_PARTS = ("x_train", "y_train", "x_test", "y_test")
 
 
 def read_npz(path: Path, name: str) -> Dataset:
@@ -194,32 +198,26 @@ def read_npz(path: Path, name: str) -> Dataset:
         stream.seek(0)
         try:
             with zipfile.ZipFile(stream) as archive:
-                arrays = _read_parts(archive, path)
+                names = [member.removesuffix(".npy") for member in archive.namelist()]
+                missing = [part for part in _PARTS if part not in names]
+                if missing:
+                    raise DataError(
+                        f"{path}: must hold the arrays {', '.join(_PARTS)}, found "
+                        f"{list_names(sorted(names))}; add {', '.join(missing)}"
+                    )
+                arrays = {}
+                for part in _PARTS:
+                    with archive.open(f"{part}.npy") as member:
+                        arrays[part] = read_array(member, f"{path}: {part}")
         except DataError:
             raise
         except Exception as error:  # zip and header parsers raise anything on damaged bytes
             raise DataError(
-                f"{path}: must be a whole .npz file (NumPy arrays in a zip archive), found one "
+                f"{path}: must be a complete .npz file (NumPy arrays in a zip archive), found one "
                 f"that cannot be read: {str(error) or type(error).__name__}; save it again with "
                 "numpy.savez"
             ) from None
     return assemble(name, **arrays)
-
-
-def _read_parts(archive: zipfile.ZipFile, path: Path) -> dict[str, npt.NDArray[Any]]:
-    names = [each.removesuffix(".npy") for each in archive.namelist()]
-    missing = [part for part in _PARTS if part not in names]
-    if missing:
-        raise DataError(
-            f"{path}: must hold the arrays {', '.join(_PARTS)}, found {listed(sorted(names))}; "
-            f"add {', '.join(missing)}"
-        )
-    return {part: _read_part(archive, part, f"{path}: {part}") for part in _PARTS}
-
-
-def _read_part(archive: zipfile.ZipFile, part: str, where: str) -> npt.NDArray[Any]:
-    with archive.open(f"{part}.npy") as stream:
-        return read_array(stream, where)
 
 
 _NAME = re.compile(
@@ -227,7 +225,6 @@ _NAME = re.compile(
     r"(?P<kind>images[-.]idx3|labels[-.]idx1)-ubyte(?:\.gz)?",
     re.IGNORECASE,
 )
-_PARTS = ("x_train", "y_train", "x_test", "y_test")
 _EXPECTED = (
     "must hold one each of train-images-idx3-ubyte, train-labels-idx1-ubyte, "
     "t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, plain or .gz"
@@ -262,7 +259,7 @@ def read_idx_folder(folder: Path, name: str) -> Dataset:
 def _four_files(folder: Path) -> dict[str, Path]:
     present = sorted(path for path in folder.iterdir() if path.is_file())
     names = {path.name for path in present}
-    found: dict[str, list[Path]] = defaultdict(list)
+    files: dict[str, list[Path]] = defaultdict(list)
     prefixes = set()
     for path in present:
         match = _NAME.fullmatch(path.name)
@@ -270,20 +267,20 @@ def _four_files(folder: Path) -> dict[str, Path]:
         if match and not unpacked:
             letter = "x" if match["kind"].lower().startswith("images") else "y"
             part = "train" if match["part"].lower() == "train" else "test"
-            found[f"{letter}_{part}"].append(path)
+            files[f"{letter}_{part}"].append(path)
             prefixes.add(match["prefix"])
-    if not found:
+    if not files:
         raise DataError(
             f"{folder}: {_EXPECTED}, found no IDX file (files there: "
-            f"{listed([path.name for path in present])}); name the folder that holds them"
+            f"{list_names([path.name for path in present])}); name the folder that holds them"
         )
-    if any(len(found[part]) != 1 for part in _PARTS) or len(prefixes) != 1:
-        several = [path.name for part in _PARTS for path in found[part]]
+    if any(len(files[part]) != 1 for part in _PARTS) or len(prefixes) != 1:
+        several = [path.name for part in _PARTS for path in files[part]]
         raise DataError(
-            f"{folder}: {_EXPECTED}, of one dataset, found {listed(several)}; add what is missing "
-            "and move the others to a folder of their own"
+            f"{folder}: {_EXPECTED}, of one dataset, found {list_names(several)}; add the missing "
+            "files and move the others to another folder"
         )
-    return {part: paths[0] for part, paths in found.items()}
+    return {part: paths[0] for part, paths in files.items()}
 
 
 def _read_idx(path: Path, dimensions: int) -> npt.NDArray[np.uint8]:
@@ -293,7 +290,7 @@ def _read_idx(path: Path, dimensions: int) -> npt.NDArray[np.uint8]:
             return _parse(stream, path, dimensions)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(
-            f"{path}: must be a whole gzip file, as its name says, found: {error}; download it "
+            f"{path}: must be a complete gzip file, as its name says, found: {error}; download it "
             "again"
         ) from None
 
@@ -319,13 +316,8 @@ def _parse(stream: Readable, path: Path, dimensions: int) -> npt.NDArray[np.uint
         raise DataError(
             f"{path}: must announce at least one value, found the shape {shape}; download it again"
         )
-    values = read_up_to(stream, size)
-    if len(values) != size:
-        found = f"only {len(values):,}" if len(values) < size else "more"
-        raise DataError(
-            f"{path}: must hold the {size:,} values of shape {shape} that its header announces, "
-            f"found {found}; download it again"
-        )
+    values = _read_exactly(stream, size, f"{path}: must hold the {size:,} values of shape {shape}",
+                           "download it again")  # fmt: skip
     return np.frombuffer(values, np.uint8).reshape(shape)
 
 
@@ -346,19 +338,20 @@ def load(dataset: str | CsvDataset) -> Dataset:
 
     Raises:
         DataError: if there is no such dataset, it cannot be read or it makes no sense.
+
+    Example:
+        >>> load("mnist").input_shape
+        (28, 28)
     """
+    readers: dict[str, Callable[[Path, str], Dataset]] = {"folder": read_idx_folder}
     if not isinstance(dataset, str):
-        read = partial(read_table, label=dataset.label, test_share=dataset.test_share)
-        return _read_dataset(Path(dataset.csv), {"file": read})
-    if dataset in BUILT_IN:
+        table = partial(read_table, label=dataset.label, test_share=dataset.test_share)
+        readers, dataset = {"file": table}, dataset.csv
+    elif dataset in BUILT_IN:
         return BUILT_IN[dataset]()
+    elif Path(dataset).suffix.lower() == ".npz":
+        readers["file"] = read_npz
     path = Path(dataset)
-    if path.suffix.lower() == ".npz":
-        return _read_dataset(path, {"file": read_npz, "folder": read_idx_folder})
-    return _read_dataset(path, {"folder": read_idx_folder})
-
-
-def _read_dataset(path: Path, readers: dict[str, Callable[[Path, str], Dataset]]) -> Dataset:
     try:
         kind = "folder" if path.is_dir() else "file" if path.is_file() else "neither"
         if kind in readers:
@@ -369,10 +362,10 @@ def _read_dataset(path: Path, readers: dict[str, Callable[[Path, str], Dataset]]
             f"{path}: must be readable, found: {error.strerror or error}; check the path and its "
             "permissions"
         ) from None
-    raise DataError(_advised(path, kind if exists else "nothing"))
+    raise DataError(_message(path, kind if exists else "nothing"))
 
 
-def _advised(path: Path, kind: str) -> str:
+def _message(path: Path, kind: str) -> str:
     if kind == "nothing":
         from stepladder.study.schema import (
             did_you_mean,  # pydantic comes with it: only for this message

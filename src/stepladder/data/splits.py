@@ -26,14 +26,19 @@ class Split:
 
 
 def validation_examples(dataset: Dataset, validation: int | float) -> int:
-    """The number of validation examples that a number or a share stands for.
+    """The number of validation examples that a study asks for.
 
     Args:
         dataset: where they are taken from.
         validation: a number of examples, or as a float a share of the training part.
 
     Raises:
-        StudyError: if it comes to no example, or leaves fewer training examples than classes.
+        StudyError: if it is no example, or leaves fewer training examples than classes.
+
+    Example:
+        >>> from stepladder.data import synthetic
+        >>> validation_examples(synthetic(100, (4,), 2, seed=0), 0.25)
+        25
     """
     examples, classes = len(dataset.y_train), dataset.classes
     number = round(validation * examples) if isinstance(validation, float) else validation
@@ -43,7 +48,7 @@ def validation_examples(dataset: Dataset, validation: int | float) -> int:
             f"write a number from 1 to {most}" if most >= 1 else "use a dataset with more examples"
         )
         raise StudyError(
-            f"validation must come to at least 1 example and leave at least 1 training example "
+            f"validation must be at least 1 example and leave at least 1 training example "
             f"for each of {classes} classes, found {validation!r}, which is {number} of "
             f"{examples} examples of {dataset.name}; {advice}"
         )
@@ -61,7 +66,7 @@ def split(
     """The stratified split of one replicate, the same in every arm.
 
     The validation part does not depend on `train_examples`: what is left of the examples
-    trains, or a stratified draw from it. Every class keeps a training example beside the
+    trains, or a stratified draw from it. Every class keeps a training example outside the
     validation part.
 
     Args:
@@ -74,8 +79,14 @@ def split(
 
     Raises:
         StudyError: if there are not so many examples.
+
+    Example:
+        >>> labels = np.array([0, 1] * 5, np.int32)
+        >>> parts = split(labels, 2, validation=4, train_examples=None, seed=0, replicate=0)
+        >>> labels[parts.validation].tolist().count(1), len(parts.train)
+        (2, 6)
     """
-    everything = np.arange(len(labels), dtype=np.int32)
+    examples = np.arange(len(labels), dtype=np.int32)
     counts = np.bincount(labels, minlength=classes)
     most = int(np.maximum(counts - 1, 0).sum())
     if not 0 <= validation <= most:
@@ -84,9 +95,9 @@ def split(
             f"class, found {validation}; write a smaller number"
         )
     chosen = draw(labels, counts, validation, generator(seed, replicate, "split"), keep=1)
-    rest = everything[~chosen]
+    rest = examples[~chosen]
     if train_examples is None:
-        return Split(rest, everything[chosen])
+        return Split(rest, examples[chosen])
     if not 1 <= train_examples <= len(rest):
         raise StudyError(
             f"train_examples must be from 1 to {len(rest)}, what {validation} validation examples "
@@ -95,7 +106,7 @@ def split(
         )
     counts = np.bincount(labels[rest], minlength=classes)
     taken = draw(labels[rest], counts, train_examples, generator(seed, replicate, "subset"))
-    return Split(rest[taken], everything[chosen])
+    return Split(rest[taken], examples[chosen])
 
 
 def draw(
@@ -167,16 +178,18 @@ def allocate(
     Returns:
         int64 of shape (classes,).
 
+    Example:
+        >>> allocate(np.array([60, 30, 10]), 5, precedence=np.arange(3)).tolist()
+        [3, 2, 0]
+
     Reference:
         Balinski, Young 2001, Fair Representation (Hamilton's method).
     """
-    quota = counts * total
     most = np.maximum(counts - keep, 0)
-    whole = counts.sum()
-    shares: npt.NDArray[np.int64] = np.minimum(quota // whole, most)
-    remainder = quota % whole
-    served = precedence[np.argsort(-remainder[precedence], kind="stable")]
+    quota, remainder = np.divmod(counts * total, counts.sum())
+    shares: npt.NDArray[np.int64] = np.minimum(quota, most)
+    order = precedence[np.argsort(-remainder[precedence], kind="stable")]
     while shares.sum() < total:  # a second round only where classes have nothing more to give
-        willing = served[shares[served] < most[served]]
-        shares[willing[: total - shares.sum()]] += 1
+        open_classes = order[shares[order] < most[order]]
+        shares[open_classes[: total - shares.sum()]] += 1
     return shares

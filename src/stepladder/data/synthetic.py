@@ -21,6 +21,10 @@ def synthetic(examples: int, input_shape: tuple[int, ...], classes: int, seed: i
         classes: 2 or more.
         seed: what everything is drawn from, 0 or above.
 
+    Example:
+        >>> synthetic(examples=50, input_shape=(4, 4), classes=2, seed=0).x_test.shape
+        (10, 4, 4)
+
     Raises:
         DataError: if there are fewer than two classes, or fewer examples than classes.
         ValueError: if a number is negative.

@@ -1,15 +1,16 @@
-"""What a model's card says of it, measured on images: calibration and how it bears changes."""
+"""Calibration of an exported model, and its accuracy on changed images, for its card."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from stepladder.deployment.images import PERTURBATIONS, Perturbation, perturbed
+from stepladder.data.dataset import Images
+from stepladder.deployment.images import PERTURBATIONS, Perturbation, perturb
 from stepladder.statistics.classification import Calibration, calibration
 
 _MOST_IMAGES = 2000
@@ -51,44 +52,47 @@ class Measured:
     images: int
 
 
-def measured(
+def evaluate(
     ask: Ask,
     part: str,
-    images: npt.NDArray[np.generic],
+    images: Images,
     labels: npt.NDArray[np.integer],
-    told: Callable[[str], object],
+    say: Callable[[str], object],
 ) -> Measured:
-    """Measures a model.
+    """Measures a model's calibration and robustness.
 
     Args:
         ask: gives probabilities for raw inputs.
         part: what the images are called.
         images: raw inputs, of shape (examples, *input_shape).
         labels: their classes.
-        told: is told what is being measured.
+        say: receives a sentence that says what is measured.
+
+    Example:
+        >>> random = np.random.default_rng(0)
+        >>> def ask(inputs):
+        ...     return np.tile(np.float32([0.5, 0.5]), (len(inputs), 1))
+        >>> table, labels = random.uniform(size=(20, 3)).astype(np.float32), np.arange(20) % 2
+        >>> evaluate(ask, "validation", table, labels, print).calibration.accuracy
+        measuring calibration and robustness on 20 validation images
+        0.5
     """
-    told(f"measuring calibration and robustness on {len(labels):,} {part} images")
-    found = calibration(ask(images), labels)
-    few = np.linspace(0, len(labels) - 1, min(len(labels), _MOST_IMAGES)).round().astype(int)
+    say(f"measuring calibration and robustness on {len(labels):,} {part} images")
+    calibrated = calibration(ask(images), labels)
+    rows = np.linspace(0, len(labels) - 1, min(len(labels), _MOST_IMAGES)).round().astype(int)
     if images.ndim < 3:
-        return Measured(part, found, (), 0)
-    some, classes = images[few], labels[few]
-    borne = [_borne(None, [ask(some).argmax(axis=1) == classes])]
-    for how in _fitting(images.shape[1:3]):
-        answers = [ask(each).argmax(axis=1) == classes for each in perturbed(some, how)]
-        borne.append(_borne(how, answers))
-    return Measured(part, found, tuple(borne), len(few))
+        return Measured(part, calibrated, (), 0)
+    images, labels = images[rows], labels[rows]
+    points = [_point(None, [ask(images).argmax(axis=1) == labels])]
+    for change in PERTURBATIONS:
+        # A shift must leave something of the images.
+        if change.kind != "shift" or change.strength < min(images.shape[1:3]) / 2:
+            correct = [ask(moved).argmax(axis=1) == labels for moved in perturb(images, change)]
+            points.append(_point(change, correct))
+    return Measured(part, calibrated, tuple(points), len(rows))
 
 
-def _fitting(shape: tuple[int, ...]) -> Iterator[Perturbation]:
-    """The changes that leave something of images of a size."""
-    for how in PERTURBATIONS:
-        if how.kind != "shift" or how.strength < min(shape) / 2:
-            yield how
-
-
-def _borne(how: Perturbation | None, correct: list[npt.NDArray[np.bool_]]) -> RobustnessPoint:
-    """The mean over directions is one value an image, and images are what was drawn."""
-    each = np.mean(correct, axis=0)
-    deviation = float(each.std(ddof=1)) if len(each) > 1 else math.nan
-    return RobustnessPoint(how, float(each.mean()), 1.96 * deviation / math.sqrt(len(each)))
+def _point(how: Perturbation | None, correct: list[npt.NDArray[np.bool_]]) -> RobustnessPoint:
+    means = np.mean(correct, axis=0)  # over directions: images are the sample, not their copies
+    deviation = float(means.std(ddof=1)) if len(means) > 1 else math.nan
+    return RobustnessPoint(how, float(means.mean()), 1.96 * deviation / math.sqrt(len(means)))

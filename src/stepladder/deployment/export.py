@@ -1,4 +1,4 @@
-"""A model is chosen, rebuilt and saved."""
+"""Chooses trained replicates, builds their model again and saves it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from stepladder.data import Dataset, load
-from stepladder.deployment.evaluation import Measured, measured
+from stepladder.deployment.evaluation import Measured, evaluate
 from stepladder.deployment.images import Framing, Levels, framing_of, levels_of
-from stepladder.deployment.keras_process import Refused, built, opened
-from stepladder.deployment.out_of_distribution import SubspaceMixture, distances, fitted
+from stepladder.deployment.keras_process import ModelRefused, build_model, open_model
+from stepladder.deployment.out_of_distribution import distances, fit_subspaces
 from stepladder.deployment.predict import Extras, with_extras
 from stepladder.errors import DataError, InputError, OutputError, RunError, StoreError
 from stepladder.execution.machine import Settings
@@ -34,7 +34,6 @@ from stepladder.runs.tuning import tuned_arms, tuned_so_far
 from stepladder.statistics.intervals import estimate
 from stepladder.statistics.results import Estimate
 from stepladder.store import Store, StudyRecord, open_store
-from stepladder.study.loading import ModelFile
 from stepladder.study.recipe import Recipe
 from stepladder.study.schema import did_you_mean
 from stepladder.study.study import Study
@@ -69,7 +68,9 @@ class ExportSelection:
     is_open: bool
 
 
-def chosen(folder: Path, record: StudyRecord, store: Store, arm: str | None) -> ExportSelection:
+def select_replicates(
+    folder: Path, record: StudyRecord, store: Store, arm: str | None
+) -> ExportSelection:
     """The trials of an arm, or of the winner of a search.
 
     Args:
@@ -82,39 +83,38 @@ def chosen(folder: Path, record: StudyRecord, store: Store, arm: str | None) -> 
         InputError: if there is no such arm, or no replicate of it that did not diverge.
         StoreError: if the store cannot be read.
     """
-    question = run_context(record)
-    file = finished_search(folder, record.study)
-    winner = _winner(file) if file else None
-    if winner is not None and arm in (None, WINNER):
-        return _of_search(winner, question, store)
-    if winner is None and record.study.search is not None and arm in (None, WINNER):
-        _refuse_unfinished(folder, record.study, arm)
-    by_arm = _trials(question, store)
-    names = [*([WINNER] if winner is not None else ()), *by_arm]
+    context = run_context(record)
+    search_file = finished_search(folder, record.study)
+    if arm in (None, WINNER):
+        if search_file is not None:
+            trials = tuple(fresh_trials(_winner(search_file), context))
+            ids = tuple(trial.id for trial in trials)
+            is_open = store.looked_at(context.fingerprint, ids)
+            return _selection(WINNER, trials, store, trials, ids, is_open=is_open)
+        # A study of techniques has other arms that may be meant.
+        if record.study.search is not None and (arm or not record.study.techniques):
+            raise InputError(
+                f"RUN must hold a search that is finished, found one without a winner yet, "
+                f"{str(folder)!r}; `{search_again(folder, record.study)}` with the same --store "
+                "continues it"
+            )
+    by_arm = _trials_by_arm(context, store)
     if arm is None and len(by_arm) == 1:
         arm = next(iter(by_arm))
     if arm is None or arm not in by_arm:
-        raise _no_such_arm(arm, names, record)
-    every = tuple(trial for trials in by_arm.values() for trial in trials)
-    stored = tuple(sorted(store.has(trial.id for trial in every)))
-    return _chosen(arm, by_arm[arm], store, every, stored, is_open=True)
+        raise _no_such_arm(arm, [*([WINNER] if search_file else ()), *by_arm], record)
+    planned = tuple(trial for trials in by_arm.values() for trial in trials)
+    stored = tuple(sorted(store.has(trial.id for trial in planned)))
+    return _selection(arm, by_arm[arm], store, planned, stored, is_open=True)
 
 
-def _trials(question: RunContext, store: Store) -> Mapping[str, Sequence[Trial]]:
-    """The trials of each arm of a study as it stands."""
-    study, tuned = question.study, tuned_so_far(question, store)
+def _trials_by_arm(context: RunContext, store: Store) -> Mapping[str, Sequence[Trial]]:
+    study, tuned = context.study, tuned_so_far(context, store)
     arms = tuned_arms(study, tuned)
     is_tuning = study.tuned is not None and tuned is None
-    wants = replicate_targets(question, arms, store) if study.adaptive and not is_tuning else None
-    return trials_of(study, question.fingerprint, question.validation, question.engine, arms,
-                     wants.replicates if wants else None)  # fmt: skip
-
-
-def _of_search(recipe: Recipe, question: RunContext, store: Store) -> ExportSelection:
-    trials = tuple(fresh_trials(recipe, question))
-    ids = tuple(trial.id for trial in trials)
-    is_open = store.looked_at(question.fingerprint, ids)
-    return _chosen(WINNER, trials, store, trials, ids, is_open=is_open)
+    targets = replicate_targets(context, arms, store) if study.adaptive and not is_tuning else None
+    return trials_of(study, context.fingerprint, context.validation, context.engine, arms,
+                     targets.replicates if targets else None)  # fmt: skip
 
 
 def _winner(file: Path) -> Recipe:
@@ -128,31 +128,17 @@ def _winner(file: Path) -> Recipe:
         ) from None
 
 
-def _refuse_unfinished(folder: Path, study: Study, arm: str | None) -> None:
-    """Refuses the winner of a search that is under way; a study of techniques has other arms.
-
-    Raises:
-        InputError: if nothing else can be meant.
-    """
-    if arm is None and study.techniques:
-        return
-    raise InputError(
-        f"RUN must hold a search that is finished, found one without a winner yet, "
-        f"{str(folder)!r}; `{search_again(folder, study)}` with the same --store goes on with it"
-    )
-
-
 def _no_such_arm(arm: str | None, names: Sequence[str], record: StudyRecord) -> InputError:
-    listed = ", ".join(map(repr, names))
     found = "none" if arm is None else repr(arm)
     example = f"write --arm {names[-1]!r}, for example"
     advice = example if arm is None else did_you_mean(arm, names, example)
     return InputError(
-        f"--arm must be one of {listed} of the study {record.study.name!r}, found {found}; {advice}"
+        f"--arm must be one of {', '.join(map(repr, names))} of the study {record.study.name!r}, "
+        f"found {found}; {advice}"
     )
 
 
-def _chosen(
+def _selection(
     name: str,
     trials: Sequence[Trial],
     store: Store,
@@ -162,33 +148,33 @@ def _chosen(
     is_open: bool,
 ) -> ExportSelection:
     results = list(store.results([trial.id for trial in trials], curves=False).values())
-    whole = [each for each in results if each.diverged is None]
-    if not whole:
-        lost = f"{len(results)} that diverged" if results else "none"
+    finished = [result for result in results if result.diverged is None]
+    if not finished:
+        found = f"{len(results)} that diverged" if results else "none"
         raise InputError(
-            f"{name!r} must have a finished replicate to export, found {lost}; "
+            f"{name!r} must have a finished replicate to export, found {found}; "
             + ("lower its learning rate" if results else "run the study first")
         )
-    if any(not math.isfinite(each.validation.accuracy) for each in whole):
+    if any(not math.isfinite(result.validation.accuracy) for result in finished):
         raise StoreError(
             f"the replicates of {name!r} must have finite accuracies, found one without; check "
             "the store with stepladder store check"
         )
     # Of equals the one that was surer, and then the first.
-    best = sorted(whole, key=lambda each: (-each.validation.accuracy, each.validation.loss,
-                                           each.trial.replicate))  # fmt: skip
-    return ExportSelection(
-        name, trials[0].recipe, tuple(best), len(results) - len(whole), planned, shown, is_open
-    )
+    best = sorted(finished, key=lambda result: (-result.validation.accuracy,
+                                                result.validation.loss,
+                                                result.trial.replicate))  # fmt: skip
+    diverged = len(results) - len(finished)
+    return ExportSelection(name, trials[0].recipe, tuple(best), diverged, planned, shown, is_open)
 
 
 @dataclass(frozen=True)
 class FinalWeights:
-    """What a trial ended with.
+    """The final state of a trial.
 
     Attributes:
         final: its weights and answers.
-        is_kept: whether they were kept by the run; else they were trained again.
+        is_kept: whether the run had kept them; else they were trained again.
         differing: test images on which they are right and the stored trial wrong, or the other
             way round: 0 where they are the same weights.
     """
@@ -198,142 +184,120 @@ class FinalWeights:
     differing: int
 
 
-@dataclass(frozen=True)
-class Retraining:
-    """All that training a stored trial again takes.
-
-    Attributes:
-        study: that it belongs to.
-        dataset: what it was trained on.
-        settings: of this machine, with the engine that trained it.
-        planned: every trial of its study: they decide which share a program.
-        progress: is told how it goes.
-        code: of a network of the user's own, or None.
-    """
-
-    study: Study
-    dataset: Dataset
-    settings: Settings
-    planned: Sequence[Trial]
-    progress: Progress
-    code: ModelFile | None = None
-
-
-def finals_of(
+def final_weights(
     results: Sequence[TrialResult],
     folder: Path,
-    retraining: Callable[[], Retraining],
+    train_again: Callable[[Sequence[TrialResult]], Mapping[str, FinalState]],
     note: Callable[[str], object],
 ) -> list[FinalWeights]:
-    """What stored trials ended with, in their order.
+    """The final weights of stored trials, in their order.
 
     Trained again are those whose weights no run has kept: from the same streams, in a program of
-    the same lanes, so that on the machine and versions of the first training they come out bit
-    for bit. Whether they did is seen by which test images they get right; those that did are kept
-    where the study keeps weights.
+    the same lanes, so that on the machine and versions of the first training they are the same bit
+    for bit. Which test images they get right shows whether they are.
 
     Args:
         results: of the trials, as the store has them.
-        folder: of their run.
-        retraining: gives what training again takes; called only then.
-        note: is told, in a sentence, what was trained again and what came of it.
+        folder: of kept weights.
+        train_again: gives final states by the id of the trial.
+        note: receives sentences on what is trained again and what that gave.
 
     Raises:
         InputError: if they must be trained again and cannot be here.
         RunError: if training failed, or diverged.
     """
-    place = folder / folders.WEIGHTS_NAME
-    found: dict[str, FinalState] = {}
-    lacking = []
+    finals: dict[str, FinalState] = {}
+    missing = []
     for result in results:
-        final, wrong = kept_final(place, result.trial.id)
-        if wrong:
-            note(f"the weights {weights_file(place, result.trial.id).name} are not used: {wrong}")
+        final, problem = kept_final(folder, result.trial.id)
+        if problem:
+            file = weights_file(folder, result.trial.id)
+            note(f"the weights {file.name} are not used: {problem}")
         if final is None:
-            lacking.append(result)
+            missing.append(result)
         else:
-            found[result.trial.id] = final
-    kept = set(found)
-    if lacking:
-        note(_before(lacking))
-        found |= _trained(lacking, retraining(), place)
-    made = []
+            finals[result.trial.id] = final
+    kept = set(finals)
+    if missing:
+        numbers = ", ".join(str(result.trial.replicate) for result in missing)
+        note(
+            f"no weights were kept of replicate{'s' if len(missing) > 1 else ''} {numbers}: "
+            f"training again, which took {sum(result.seconds for result in missing):.0f} s; with "
+            "keep_weights = true in the study they are kept"
+        )
+        finals |= train_again(missing)
+    weights = []
     for result in results:
-        final = found[result.trial.id]
-        made.append(FinalWeights(final, result.trial.id in kept, _differing(final, result)))
-    for result, each in zip(results, made, strict=True):
-        if not each.is_kept or each.differing:
-            note(_after(result, each))
-    return made
+        final, is_kept = finals[result.trial.id], result.trial.id in kept
+        differing = _count_differing(final, result)
+        weights.append(FinalWeights(final, is_kept, differing))
+        if differing or not is_kept:
+            note(_comparison(result, differing, is_kept=is_kept))
+    return weights
 
 
-def _before(lacking: Sequence[TrialResult]) -> str:
-    seconds = sum(each.seconds for each in lacking)
-    what = ", ".join(str(each.trial.replicate) for each in lacking)
+def _comparison(result: TrialResult, differing: int, *, is_kept: bool) -> str:
+    images, name = len(result.test_correct), f"replicate {result.trial.replicate}"
+    if not differing:
+        return f"{name} is the stored one: right and wrong on the same of {images:,} test images"
     return (
-        f"no weights were kept of replicate{'s' if len(lacking) > 1 else ''} {what}: training "
-        f"again, which took {seconds:.0f} s; with keep_weights = true in the study they are kept"
+        f"{name} {'as kept' if is_kept else 'trained again here'} is not the stored one bit for "
+        f"bit: it differs on {differing:,} of {images:,} test images. Another machine or other "
+        "versions trained it; the card is about what is exported"
     )
 
 
-def _after(result: TrialResult, found: FinalWeights) -> str:
-    images = len(result.test_correct)
-    what = f"replicate {result.trial.replicate}"
-    if not found.differing:
-        return f"{what} is the stored one: right and wrong on the same of {images:,} test images"
-    how = "as kept" if found.is_kept else "trained again here"
-    return (
-        f"{what} {how} is not the stored one bit for bit: it differs on {found.differing:,} of "
-        f"{images:,} test images. Another machine or other versions trained it; the card is about "
-        "what is exported"
-    )
-
-
-def _differing(final: FinalState, result: TrialResult) -> int:
+def _count_differing(final: FinalState, result: TrialResult) -> int:
     correct = final.test_probabilities.argmax(axis=1) == final.test_labels
     return int(np.count_nonzero(correct != result.test_correct))
 
 
-def _trained(lacking: Sequence[TrialResult], how: Retraining, kept: Path) -> dict[str, FinalState]:
-    """What trials end with that are trained again, apart from the store that has them."""
-    trials = [each.trial for each in lacking]
-    if how.settings.engine_name != trials[0].engine:
+def _train_again(
+    results: Sequence[TrialResult], study: Study, dataset: Dataset, settings: Settings,
+    planned: Sequence[Trial], progress: Progress, weights: Path,
+) -> Mapping[str, FinalState]:  # fmt: skip
+    """Trains trials that are stored, with a store of their own.
+
+    Those that come out as the store has them are kept where the study keeps weights. All `planned`
+    trials of the study decide which share a program.
+    """
+    trials = [result.trial for result in results]
+    if settings.engine_name != trials[0].engine:
         raise InputError(
             f"the replicate must be trained again by the engine that trained it, "
-            f"{trials[0].engine!r}, found {how.settings.engine_name!r}; set KERAS_BACKEND="
+            f"{trials[0].engine!r}, found {settings.engine_name!r}; set KERAS_BACKEND="
             f"{trials[0].engine.partition('/')[2] or 'jax'}"
         )
-    ids = {trial.id for trial in trials}
     with tempfile.TemporaryDirectory(prefix="stepladder-") as name:
         place = Path(name)
         with open_store(str(place / folders.STORE_NAME)) as scratch:
-            part = plan_of(how.study, {"the exported replicates": trials}, None)
-            how.progress.start(part.announced(workers_for(how.settings, part)))
+            plan = plan_of(study, {"the exported replicates": trials}, None)
+            progress.start(plan.announced(workers_for(settings, plan)))
             try:
-                execute(
-                    how.planned, trials, how.dataset, how.settings, how.progress, scratch,
-                    None, how.code, part.arm_names, weights=place,
-                )  # fmt: skip
+                execute(planned, trials, dataset, settings, progress, scratch, None, study.model,
+                        plan.arm_names, weights=place)  # fmt: skip
             finally:
-                how.progress.finish()
-        finals = {each: kept_final(place, each)[0] for each in ids}
-        if how.study.keep_weights:
-            for each in lacking:
-                _keep(place, finals[each.trial.id], each, kept)
-    lost = [each.trial.replicate for each in lacking if finals[each.trial.id] is None]
-    if lost:
-        raise RunError(
-            f"replicate {lost[0]} must train to its end as it did before, found that it diverged; "
-            "train the study again on this machine with --out, and export that"
-        )
-    return {each: final for each, final in finals.items() if final is not None}
+                progress.finish()
+        finals = {}
+        for result in results:
+            final, _ = kept_final(place, result.trial.id)
+            if final is None:
+                raise RunError(
+                    f"replicate {result.trial.replicate} must train to its end as it did before, "
+                    "found that it diverged; train the study again on this machine with --out, "
+                    "and export that"
+                )
+            finals[result.trial.id] = final
+            if study.keep_weights:
+                _keep(place, final, result, weights)
+    return finals
 
 
-def _keep(place: Path, final: FinalState | None, result: TrialResult, kept: Path) -> None:
-    """Keeps what a trial ended with that was trained again, if it is what the store is about."""
-    if final is not None and not _differing(final, result):
-        name = weights_file(place, result.trial.id)
-        atomic_write(weights_file(kept, result.trial.id), name.read_bytes())
+def _keep(place: Path, final: FinalState, result: TrialResult, weights: Path) -> None:
+    """Keeps the weights of a trial that was trained again, if they are those of the stored one."""
+    if not _count_differing(final, result):
+        file = weights_file(place, result.trial.id)
+        atomic_write(weights_file(weights, result.trial.id), file.read_bytes())
 
 
 _MOST_DIFFERING = 0.001
@@ -343,7 +307,13 @@ float32 sums in another order tip what stands on the edge, and nothing else."""
 
 @dataclass(frozen=True)
 class Exported:
-    """A model that was exported, and what is known of it.
+    """A model that was exported, and the facts on its card.
+
+    Example:
+        >>> import stepladder
+        >>> model = stepladder.export("runs/mnist", "model.keras")  # doctest: +SKIP
+        >>> model.own_test_accuracy, model.test_accuracy.mean  # doctest: +SKIP
+        (0.9823, 0.9817)
 
     Attributes:
         file: the model.
@@ -367,7 +337,7 @@ class Exported:
         looks: readings of this test set's figures that the store knows of.
         measured: calibration and robustness; None where no images were left to measure on.
         framing: how the images that it was trained on are framed, or None.
-        levels: the values that they have; None for a table.
+        levels: the range of their values; None for a table.
         false_alarms: part of the test images that are called unlike the training set.
     """
 
@@ -414,12 +384,12 @@ def export_model(
         folder: of the run.
         record: its study.
         store: where its trials are.
-        arm: name of the arm; see `chosen`.
+        arm: name of the arm; see `select_replicates`.
         file: where the model goes.
         is_ensemble: whether all replicates become one model that averages their probabilities.
         settings: of this machine, with the engine that trained the study.
         environment: variables of the process that Keras runs in.
-        progress: is told how it goes.
+        progress: receives what happens.
         allow_code: whether a model file that the study names may run.
 
     Raises:
@@ -427,7 +397,7 @@ def export_model(
         RunError: if training again failed, or the model does not answer as the engine did.
     """
     check_target(file)
-    found = chosen(folder, record, store, arm)
+    selection = select_replicates(folder, record, store, arm)
     preflight.check_code_allowed(record.study, allow_code)
     dataset = load(record.study.dataset)
     if dataset.fingerprint != record.fingerprint:
@@ -435,19 +405,19 @@ def export_model(
             f"the dataset must be the one that the study was run on, {record.fingerprint[:12]}…, "
             f"found {dataset.fingerprint[:12]}…; put the old file back"
         )
-    if is_ensemble and len(found.replicates) < 2:
+    if is_ensemble and len(selection.replicates) < 2:
         raise InputError(
-            f"--ensemble must have two replicates or more, found 1 of {found.name!r}; leave it "
+            f"--ensemble must have two replicates or more, found 1 of {selection.name!r}; leave it "
             "out, or run the study with more replicates"
         )
-    used = found.replicates if is_ensemble else found.replicates[:1]
-    finals = finals_of(
-        used, folder,
-        lambda: Retraining(record.study, dataset, settings, found.planned, progress,
-                           record.study.model),
+    weights = folder / folders.WEIGHTS_NAME
+    finals = final_weights(
+        selection.replicates if is_ensemble else selection.replicates[:1], weights,
+        lambda missing: _train_again(missing, record.study, dataset, settings, selection.planned,
+                                     progress, weights),
         progress.note,
     )  # fmt: skip
-    return _made(found, finals, dataset, record, store, file, environment, progress.note)
+    return _export(selection, finals, dataset, record, store, file, environment, progress.note)
 
 
 def check_target(file: Path) -> None:
@@ -463,8 +433,8 @@ def check_target(file: Path) -> None:
         )
 
 
-def _made(
-    found: ExportSelection,
+def _export(
+    selection: ExportSelection,
     finals: Sequence[FinalWeights],
     dataset: Dataset,
     record: StudyRecord,
@@ -473,79 +443,77 @@ def _made(
     environment: Mapping[str, str],
     note: Callable[[str], object],
 ) -> Exported:
-    is_ensemble = len(finals) > 1
-    used = found.replicates[: len(finals)]
+    is_ensemble, used = len(finals) > 1, selection.replicates[: len(finals)]
     members = [
-        (f"replicate_{result.trial.replicate}", result.trial.recipe, each.final)
-        for result, each in zip(used, finals, strict=True)
+        (f"replicate_{result.trial.replicate}", result.trial.recipe, weights.final)
+        for result, weights in zip(used, finals, strict=True)
     ]
-    familiar = _familiar(dataset, finals[0])
+    held_out = finals[0].final.validation_rows
+    trained = np.setdiff1d(np.arange(len(dataset.y_train)), held_out)
+    familiar = fit_subspaces(
+        dataset.x_train[trained], dataset.y_train[trained], dataset.x_train[held_out]
+    )
     framing, levels = framing_of(dataset.x_train), levels_of(dataset.x_train)
     extras = Extras(dataset.class_names, framing, levels, familiar)
+    evaluation = None
     with tempfile.TemporaryDirectory(prefix="stepladder-") as name:
         draft = Path(name) / "model.keras"
         try:
-            built(members, dataset, draft, environment, record.study.model)  # fmt: skip
+            build_model(members, dataset, draft, environment, record.study.model)
             draft.write_bytes(with_extras(draft.read_bytes(), extras))
-            with opened(draft, environment) as model:
+            with open_model(draft, environment) as model:
                 answers = model.probabilities(dataset.x_test)
-                differing, largest = _compared(answers, finals)
+                differing, largest = _compare(answers, finals)
                 own = float((answers.argmax(axis=1) == dataset.y_test).mean())
-                part = _part(found, finals, dataset)
-                tried = None if part is None else measured(model.probabilities, *part, note)
-        except Refused as error:
+                # It is measured on images that none of its networks was trained on.
+                if not is_ensemble:
+                    evaluation = evaluate(model.probabilities, "validation",
+                                          dataset.x_train[held_out], dataset.y_train[held_out],
+                                          note)  # fmt: skip
+                elif selection.is_open:
+                    evaluation = evaluate(model.probabilities, "test", dataset.x_test,
+                                          dataset.y_test, note)  # fmt: skip
+        except ModelRefused as error:
             raise InputError(
                 "the model must be one that Keras alone builds, saves and loads in its safe mode, "
                 f"found: {error}; build it of Keras' own layers"
             ) from None
         atomic_write(file, draft.read_bytes())
-    looks = _looks(found, record, store, is_ensemble)
+    accuracies = [result.test.accuracy for result in selection.replicates]
+    unlike = distances(familiar, dataset.x_test) > familiar.threshold
     return Exported(
         file=file,
         record=record,
-        arm=found.name,
-        recipe=found.recipe,
+        arm=selection.name,
+        recipe=selection.recipe,
         parameters=used[0].parameters,
         replicates=tuple(result.trial.replicate for result in used),
-        of=len(found.replicates),
-        diverged=found.diverged,
+        of=len(selection.replicates),
+        diverged=selection.diverged,
         is_ensemble=is_ensemble,
-        is_kept=all(each.is_kept for each in finals),
-        differ_from_stored=sum(each.differing for each in finals),
+        is_kept=all(weights.is_kept for weights in finals),
+        differ_from_stored=sum(weights.differing for weights in finals),
         differing=differing,
         largest_difference=largest,
-        val_accuracy=estimate([each.validation.accuracy for each in found.replicates]),
-        test_accuracy=estimate([each.test.accuracy for each in found.replicates])
-        if found.is_open
-        else None,
+        val_accuracy=estimate([result.validation.accuracy for result in selection.replicates]),
+        test_accuracy=estimate(accuracies) if selection.is_open else None,
         own_val_accuracy=None if is_ensemble else used[0].validation.accuracy,
-        own_test_accuracy=own if found.is_open else None,
-        looks=looks,
-        measured=tried,
+        own_test_accuracy=own if selection.is_open else None,
+        looks=_log_look(selection, record, store, is_ensemble=is_ensemble),
+        measured=evaluation,
         framing=framing,
         levels=levels,
-        false_alarms=_alarms(familiar, dataset),
+        false_alarms=float(unlike.mean()),
     )
 
 
-def _familiar(dataset: Dataset, first: FinalWeights) -> SubspaceMixture:
-    """What the training set is like."""
-    held_out = first.final.validation_rows
-    trained = np.setdiff1d(np.arange(len(dataset.y_train)), held_out)
-    return fitted(dataset.x_train[trained], dataset.y_train[trained], dataset.x_train[held_out])
-
-
-def _alarms(familiar: SubspaceMixture, dataset: Dataset) -> float:
-    return float((distances(familiar, dataset.x_test) > familiar.threshold).mean())
-
-
-def _compared(answers: np.ndarray, finals: Sequence[FinalWeights]) -> tuple[int, float]:
+def _compare(answers: np.ndarray, finals: Sequence[FinalWeights]) -> tuple[int, float]:
     """Test images answered otherwise than by the engine, and the largest difference.
 
     Raises:
         RunError: if they are more than rounding explains.
     """
-    wanted = np.mean([each.final.test_probabilities for each in finals], axis=0)
+    wanted = np.mean([weights.final.test_probabilities for weights in finals], axis=0)
     differing = int(np.count_nonzero(answers.argmax(axis=1) != wanted.argmax(axis=1)))
     largest = float(np.abs(answers - wanted).max())
     if not np.isfinite(largest) or differing > max(1, _MOST_DIFFERING * len(answers)):
@@ -557,23 +525,15 @@ def _compared(answers: np.ndarray, finals: Sequence[FinalWeights]) -> tuple[int,
     return differing, largest
 
 
-def _part(
-    found: ExportSelection, finals: Sequence[FinalWeights], dataset: Dataset
-) -> tuple[str, np.ndarray, np.ndarray] | None:
-    """What a model is measured on: images that none of its networks was trained on."""
-    if len(finals) == 1:
-        rows = finals[0].final.validation_rows
-        return "validation", dataset.x_train[rows], dataset.y_train[rows]
-    return ("test", dataset.x_test, dataset.y_test) if found.is_open else None
-
-
-def _looks(found: ExportSelection, record: StudyRecord, store: Store, is_ensemble: bool) -> int:
-    """Logs what the card shows of the test set; how many looks there were."""
+def _log_look(
+    selection: ExportSelection, record: StudyRecord, store: Store, *, is_ensemble: bool
+) -> int:
+    """Logs what the card shows of the test set, and counts the looks at it."""
     study, fingerprint = record.study.name, record.fingerprint
-    if not found.is_open:
+    if not selection.is_open:
         return len(store.looks(fingerprint))
-    looks = store.look(study, fingerprint, found.shown, "export")
+    looks = store.look(study, fingerprint, selection.shown, "export")
     if is_ensemble:  # its figures are new, whatever was shown of its parts
-        ids = [result.trial.id for result in found.replicates]
+        ids = [result.trial.id for result in selection.replicates]
         looks = store.look(study, fingerprint, [*ids, "ensemble"], "export --ensemble")
     return looks

@@ -1,4 +1,4 @@
-"""Pictures: reading, framing, perturbing."""
+"""Pictures for a model: reads, frames, levels and perturbs them."""
 
 from __future__ import annotations
 
@@ -18,17 +18,16 @@ from stepladder.errors import DataError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_FORMATS = ("PNG", "JPEG")
 _LONGEST = 400
-"""Pixels of the longer side that are kept: a digit needs 28, its background is found on these."""
+"""Pixels of the longer side to which a picture is shrunk: a digit needs 28, its background more."""
 
 _HALF = 127
-"""Whole numbers above it tell of images that have the range of a byte, whatever they reach."""
+"""Whole numbers above it mean images in the range of a byte, whatever the greatest one is."""
 
 
 @dataclass(frozen=True)
 class Levels:
-    """The values that a dataset's images have.
+    """The range of values of a dataset's images.
 
     Attributes:
         least: which stands for black.
@@ -40,7 +39,7 @@ class Levels:
 
 
 def levels_of(images: Images) -> Levels | None:
-    """The values that a dataset's images have, or None where its inputs are a table.
+    """The range of values of a dataset's images, or None where its inputs are a table.
 
     Args:
         images: of shape (examples, *input_shape).
@@ -66,6 +65,10 @@ def level_background(values: npt.NDArray[np.uint8], levels: Levels) -> npt.NDArr
 
     Returns:
         The same shape; uint8 where nothing is to be changed, else float32.
+
+    Example:
+        >>> level_background(np.array([0, 255], np.uint8), Levels(-1, 1)).tolist()
+        [-1.0, 1.0]
     """
     if levels == Levels(0, 255):
         return values
@@ -76,8 +79,8 @@ def level_background(values: npt.NDArray[np.uint8], levels: Levels) -> npt.NDArr
 def read_picture(path: Path) -> npt.NDArray[np.uint8]:
     """A picture as colours.
 
-    It is turned as its camera was held, and what is transparent lies on paper of the opposite
-    brightness, so that what was drawn is seen. Large pictures are shrunk.
+    It is rotated as its camera was held. What is transparent gets a paper of the opposite
+    brightness, so that the drawing is seen. Large pictures are shrunk.
 
     Args:
         path: of a PNG or JPEG file.
@@ -93,9 +96,9 @@ def read_picture(path: Path) -> npt.NDArray[np.uint8]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # a file that unpacks to hundreds of megapixels
-            with Image.open(path, formats=_FORMATS) as opened:
-                opened.draft("RGB", (_LONGEST, _LONGEST))
-                return _colours(opened)
+            with Image.open(path, formats=("PNG", "JPEG")) as picture:
+                picture.draft("RGB", (_LONGEST, _LONGEST))
+                return _colours(picture)
     except OSError as error:
         if error.strerror:
             raise _unreadable(path, error.strerror, "check its name and its permissions") from None
@@ -112,20 +115,19 @@ def _unreadable(path: Path, found: str, advice: str) -> DataError:
     )
 
 
-def _colours(opened: Image) -> npt.NDArray[np.uint8]:
+def _colours(picture: Image) -> npt.NDArray[np.uint8]:
     from PIL import Image, ImageOps
 
-    turned = ImageOps.exif_transpose(opened)
-    if turned.mode.startswith("I;16") or turned.mode in ("I", "F"):
-        grey = np.asarray(turned, np.float64)
-        top = 65_535 if grey.max() > 255 else 255
-        levels = np.clip(grey * (255 / top), 0, 255).astype(np.uint8)
-        turned = Image.fromarray(levels)
-    is_transparent = "A" in turned.getbands() or "transparency" in turned.info
-    whole = turned.convert("RGBA" if is_transparent else "RGB")
-    if max(whole.size) > _LONGEST:
-        whole.thumbnail((_LONGEST, _LONGEST), Image.Resampling.BOX)
-    values = np.asarray(whole)
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
+        grey = np.asarray(picture, np.float64)
+        scale = 255 / (65_535 if grey.max() > 255 else 255)
+        picture = Image.fromarray(np.clip(grey * scale, 0, 255).astype(np.uint8))
+    is_transparent = picture.has_transparency_data
+    picture = picture.convert("RGBA" if is_transparent else "RGB")
+    if max(picture.size) > _LONGEST:
+        picture.thumbnail((_LONGEST, _LONGEST), Image.Resampling.BOX)
+    values = np.asarray(picture)
     if not is_transparent:
         return values
     colours, cover = values[..., :3].astype(np.float64), values[..., 3:] / 255
@@ -134,7 +136,7 @@ def _colours(opened: Image) -> npt.NDArray[np.uint8]:
     return np.rint(colours * cover + paper * (1 - cover)).astype(np.uint8)
 
 
-def resized(picture: npt.NDArray[np.uint8], shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+def resize(picture: npt.NDArray[np.uint8], shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
     """A picture in the shape of a dataset's images, as it is.
 
     Args:
@@ -151,7 +153,7 @@ Grey = npt.NDArray[np.float64]
 
 _LOOKED_AT = 2000
 _MOST = 0.95
-"""Part of the images that must keep to a framing for their dataset to be said to have it."""
+"""Part of the images that must have a framing for their dataset to have it."""
 
 _THIN = 0.09
 """Width of a stroke, as part of the longer side of what is drawn, below which it is thickened:
@@ -170,7 +172,7 @@ class Framing:
 
 
 def framing_of(images: Images) -> Framing | None:
-    """The framing that a dataset's images keep to, or None where they keep to none.
+    """The framing of a dataset's images, or None where they have none in common.
 
     Args:
         images: of shape (examples, height, width) or (examples, height, width, 1); their
@@ -186,17 +188,18 @@ def framing_of(images: Images) -> Framing | None:
     """
     if images.ndim not in (3, 4) or images[0].size != np.prod(images.shape[1:3]):
         return None
-    some = images[:_LOOKED_AT].reshape(-1, *images.shape[1:3]).astype(np.float64)
+    first = images[:_LOOKED_AT].reshape(-1, *images.shape[1:3]).astype(np.float64)
     if images.dtype != np.uint8:
-        some -= float(images.min())
-    some = some[some.any(axis=(1, 2))]
-    if not len(some):
+        first -= float(images.min())
+    first = first[first.any(axis=(1, 2))]
+    if not len(first):
         return None
-    offsets = np.array([ndimage.center_of_mass(each) for each in some]) - _middle(some.shape[1:])
-    sides = np.array([max(np.ptp(np.nonzero(each), axis=1)) + 1 for each in some])
+    offsets = np.array([ndimage.center_of_mass(image) for image in first])
+    offsets -= _middle(first.shape[1:])
+    sides = np.array([max(np.ptp(np.nonzero(image), axis=1)) + 1 for image in first])
     box = int(np.bincount(sides).argmax())
     keeps = (np.abs(offsets).max(axis=1) <= 0.51) & (sides == box)
-    return Framing(box) if keeps.mean() >= _MOST and box < min(some.shape[1:]) else None
+    return Framing(box) if keeps.mean() >= _MOST and box < min(first.shape[1:]) else None
 
 
 def _middle(shape: Sequence[int]) -> Grey:
@@ -204,24 +207,30 @@ def _middle(shape: Sequence[int]) -> Grey:
     return np.array([side / 2 for side in shape])
 
 
-def framed(ink: Grey, shape: tuple[int, int], box: int) -> npt.NDArray[np.uint8]:
+def frame(ink: Grey, shape: tuple[int, int], box: int) -> npt.NDArray[np.uint8]:
     """What is drawn, as an image of a dataset with such a framing.
 
     It is cut out, fitted into the box with its proportions kept, and moved by whole pixels until
     its centre of mass lies in the middle. Strokes that would nearly vanish are thickened first.
 
     Args:
-        ink: in 0…1, of shape (height, width), background 0; see `ink_of`.
+        ink: in 0…1, of shape (height, width), background 0; see `find_ink`.
         shape: height and width of the image.
         box: pixels of the longer side of what is drawn.
 
     Returns:
         uint8 of that shape, ink 255 on 0; all 0 where nothing is drawn.
+
+    Example:
+        >>> paper = np.full((140, 100), 255.0)
+        >>> paper[40:100, 40:60] = 0  # a stroke
+        >>> digit = frame(find_ink(paper), (28, 28), box=20)
+        >>> np.flatnonzero(digit.any(axis=1))[[0, -1]].tolist()
+        [4, 23]
     """
     if not ink.any():
         return np.zeros(shape, np.uint8)
-    drawn = _cut_out(_thickened(_cut_out(ink)))
-    small = _shrunk(drawn, box)
+    small = _resample(_crop(_thicken(_crop(ink))), box)
     image = np.zeros(shape)
     offset = np.round(_middle(shape) - ndimage.center_of_mass(small)).astype(int)
     rows, columns = (
@@ -233,12 +242,12 @@ def framed(ink: Grey, shape: tuple[int, int], box: int) -> npt.NDArray[np.uint8]
     return np.asarray(np.rint(255 * image), np.uint8)
 
 
-def _cut_out(ink: Grey) -> Grey:
+def _crop(ink: Grey) -> Grey:
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def _thickened(ink: Grey) -> Grey:
+def _thicken(ink: Grey) -> Grey:
     """Strokes brought to the least width, where they are thinner."""
     longer = max(ink.shape)
     inside = np.pad(ink > 0.5, 1)
@@ -246,14 +255,14 @@ def _thickened(ink: Grey) -> Grey:
         return ink
     # Across a stroke of width w, distances to its edge have the mean (w + 2) / 4 or nearly so.
     width = 4 * float(ndimage.distance_transform_edt(inside)[inside].mean()) - 2
-    lacking = round((_THIN * longer - max(width, 1.0)) / 2)
-    if lacking < 1:
+    radius = round((_THIN * longer - max(width, 1.0)) / 2)
+    if radius < 1:
         return ink
-    disc = np.hypot(*np.ogrid[-lacking : lacking + 1, -lacking : lacking + 1]) <= lacking + 0.3
-    return np.asarray(ndimage.grey_dilation(np.pad(ink, lacking), footprint=disc))
+    disc = np.hypot(*np.ogrid[-radius : radius + 1, -radius : radius + 1]) <= radius + 0.3
+    return np.asarray(ndimage.grey_dilation(np.pad(ink, radius), footprint=disc))
 
 
-def _shrunk(ink: Grey, box: int) -> Grey:
+def _resample(ink: Grey, box: int) -> Grey:
     """Resampled so that its longer side has as many pixels as the box; full ink stays full."""
     from PIL import Image
 
@@ -270,7 +279,7 @@ def _shrunk(ink: Grey, box: int) -> Grey:
 Mask = npt.NDArray[np.bool_]
 
 _RING = 0.06
-"""Part of each side that is taken for background to begin with: digits seldom reach an edge."""
+"""Part of each side that counts as background at first: digits seldom reach an edge."""
 
 _ROUNDS = 5
 _NOISE = 4.0
@@ -280,23 +289,23 @@ _LEAST_CONTRAST = 12.0
 """Grey levels, of 255, that ink must differ from its background by."""
 
 _STRONGEST = 0.9995
-"""Quantile of differences by which ink is told: a small digit covers few of a picture's pixels."""
+"""Quantile of differences that finds ink: a small digit covers few of a picture's pixels."""
 
 _SPECK = 0.04
 """Part of the largest connected piece's ink below which another piece is dirt."""
 
 _FULL = 0.85
-"""Quantile of the ink's grey levels that is taken for full ink: a pen covers its stroke."""
+"""Quantile of the ink's grey levels that counts as full ink: a pen covers its stroke."""
 
 
-def ink_of(picture: Grey) -> Grey:
-    """How much ink lies on each pixel of a picture.
+def find_ink(picture: Grey) -> Grey:
+    """The amount of ink on each pixel of a picture.
 
     The background is a quadratic surface, fitted to the picture's edge and then to all that lies
     near it, so that uneven light is taken out. What differs from it on the side that has the
-    stronger differences is ink: dark on light and light on dark are found alike. Ink is told from
-    paper by Otsu's threshold, pieces that are small beside the largest are taken for dirt, and
-    grey levels are stretched so that most of a stroke is full.
+    stronger differences is ink, dark on light or light on dark. Otsu's threshold separates it from
+    paper, pieces that are small compared with the largest are dropped as dirt, and grey levels are
+    stretched so that most of a stroke is full.
 
     Args:
         picture: grey levels in 0…255, of shape (height, width).
@@ -313,12 +322,12 @@ def ink_of(picture: Grey) -> Grey:
     if _strength(ink) < max(_LEAST_CONTRAST, _NOISE * noise):
         return np.zeros_like(picture)
     threshold = max(_otsu(ink), _NOISE * noise, _LEAST_CONTRAST / 2)
-    kept = _without_specks(ink, ink > threshold)
-    if not kept.any():
+    strokes = _without_specks(ink, ink > threshold)
+    if not strokes.any():
         return np.zeros_like(picture)
-    full = float(np.quantile(ink[kept], _FULL))
-    # The soft edge of a stroke lies beside what is kept; further away it is paper.
-    near = ndimage.binary_dilation(kept, iterations=1, structure=np.ones((3, 3), bool))
+    full = float(np.quantile(ink[strokes], _FULL))
+    # The soft edge of a stroke is one pixel wide; further away it is paper.
+    near = ndimage.binary_dilation(strokes, iterations=1, structure=np.ones((3, 3), bool))
     floor = min(2 * noise, threshold / 2)
     return np.where(near, np.clip((ink - floor) / (full - floor), 0, 1), 0.0)
 
@@ -332,12 +341,12 @@ def _from_background(picture: Grey) -> tuple[Grey, float]:
     quadratic = [*terms, rows * rows, rows * columns, columns * columns]
     used = _ring(picture.shape)
     difference, noise = picture, 0.0
-    for turn in range(_ROUNDS):
-        surface = terms if turn == 0 else quadratic
+    for step in range(_ROUNDS):
+        surface = quadratic if step else terms
         design = np.stack([term[used] for term in surface], axis=1)
-        found, *_ = np.linalg.lstsq(design, picture[used], rcond=None)
+        weights, *_ = np.linalg.lstsq(design, picture[used], rcond=None)
         difference = picture - sum(
-            weight * term for weight, term in zip(found, surface, strict=True)
+            weight * term for weight, term in zip(weights, surface, strict=True)
         )
         noise = 1.4826 * float(np.median(np.abs(difference[used])))
         # Paper is what lies near the surface; the fit may not lose the edge it began with.
@@ -375,13 +384,13 @@ def _otsu(values: Grey) -> float:
 
 
 def _without_specks(ink: Grey, mask: Mask) -> Mask:
-    """The pieces of a mask that hold enough ink beside the largest one."""
+    """The pieces of a mask that hold enough ink compared with the largest one."""
     pieces, count = ndimage.label(mask, structure=np.ones((3, 3)))
     if count < 2:
         return mask
     weights = ndimage.sum_labels(ink, pieces, np.arange(1, count + 1))
-    wanted = np.flatnonzero(weights >= _SPECK * weights.max()) + 1
-    return np.asarray(np.isin(pieces, wanted))
+    heavy = np.flatnonzero(weights >= _SPECK * weights.max()) + 1
+    return np.asarray(np.isin(pieces, heavy))
 
 
 Kind = Literal["shift", "rotation", "noise"]
@@ -405,12 +414,12 @@ PERTURBATIONS = (
     *(Perturbation("rotation", degrees) for degrees in (5, 10, 15, 20, 30)),
     *(Perturbation("noise", deviation) for deviation in (0.1, 0.2, 0.3, 0.5)),
 )
-"""What exported networks are tried with."""
+"""The changes that an exported network is evaluated under."""
 
 _TOWARDS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 
 
-def perturbed(images: Images, how: Perturbation, seed: int = 0) -> Iterator[Images]:
+def perturb(images: Images, how: Perturbation, seed: int = 0) -> Iterator[Images]:
     """The images under a perturbation, once for each direction that it has.
 
     Shifts go to the four sides, rotations both ways, noise is drawn once. What comes in from
@@ -431,10 +440,10 @@ def perturbed(images: Images, how: Perturbation, seed: int = 0) -> Iterator[Imag
             yield _as(images, ndimage.shift(images, by, order=0, cval=low))
     else:
         for degrees in (how.strength, -how.strength):
-            turned = ndimage.rotate(
+            rotated = ndimage.rotate(
                 images.astype(np.float32), degrees, axes=(2, 1), reshape=False, order=1, cval=low
             )
-            yield _as(images, np.clip(turned, low, high))
+            yield _as(images, np.clip(rotated, low, high))
 
 
 def _as(images: Images, changed: npt.NDArray[np.floating]) -> Images:

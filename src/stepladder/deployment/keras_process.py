@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from stepladder.data import Dataset
 from stepladder.errors import InputError, WorkerError
+from stepladder.execution.child import ChildProcess
 from stepladder.study.loading import ModelFile
 from stepladder.study.recipe import Recipe
 from stepladder.training.messages import code_header
@@ -24,11 +22,11 @@ from stepladder.trials.trial import FinalState
 Probabilities = npt.NDArray[np.float32]
 
 
-class Refused(InputError):
-    """What a process said of a model that it cannot build, open or ask."""
+class ModelRefused(InputError):
+    """A process cannot build, open or ask a model; the message says why."""
 
 
-class ModelProcess:
+class ModelProcess(ChildProcess):
     """A process that holds one model.
 
     Attributes:
@@ -42,7 +40,7 @@ class ModelProcess:
         arrays: Mapping[str, Array],
         environment: Mapping[str, str],
     ) -> None:
-        """Starts the process and hands it its order.
+        """Starts the process and sends it its order.
 
         Args:
             header: of the order: `build` or `open`.
@@ -50,26 +48,18 @@ class ModelProcess:
             environment: variables that it is started with.
 
         Raises:
-            Refused: if it cannot do that.
+            ModelRefused: if it cannot do that.
             WorkerError: if it died.
         """
-        self._words = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "stepladder.deployment.keras_worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._words,
-            env=dict(environment),
-            start_new_session=True,  # Ctrl-C reaches the driver alone, which ends it
-        )
+        super().__init__("stepladder.deployment.keras_worker", [], environment)
         try:
-            said, _ = self._ask(header, arrays)
+            answer, _ = self._ask(header, arrays)
         except BaseException:
             self.close()
             raise
-        shapes = (said["input_shape"], said["output_shape"])
         self.input_shape, self.output_shape = (
-            None if shape is None else tuple(map(int, shape)) for shape in shapes
+            None if shape is None else tuple(map(int, shape))
+            for shape in (answer["input_shape"], answer["output_shape"])
         )
 
     def probabilities(self, inputs: Array) -> Probabilities:
@@ -79,7 +69,7 @@ class ModelProcess:
             inputs: raw, of shape (examples, *input_shape).
 
         Raises:
-            Refused: if it cannot answer them.
+            ModelRefused: if it cannot answer them.
             WorkerError: if the process died.
         """
         return self._ask({"kind": "ask"}, {"inputs": inputs})[1]["answers"]
@@ -87,52 +77,27 @@ class ModelProcess:
     def _ask(
         self, header: Mapping[str, Any], arrays: Mapping[str, Array]
     ) -> tuple[dict[str, Any], dict[str, Array]]:
-        pipes: Any = self._process
-        with suppress(OSError):  # a process that is gone says so by its end
-            send(pipes.stdin, header, arrays)
-        frame = receive(pipes.stdout)
+        with suppress(OSError):  # a process that has ended is found below
+            send(self.stdin, header, arrays)
+        frame = receive(self.stdout)
         if frame is None:
             raise WorkerError(
-                f"the process that holds the model ended ({self._last_words()}); look for a lack "
-                "of memory"
+                f"the process that holds the model ended ({self.ending()}); look for a lack of "
+                "memory"
             )
         if frame[0]["kind"] == "refused":
-            raise Refused(frame[0]["message"])
+            raise ModelRefused(frame[0]["message"])
         return frame
 
-    def _last_words(self) -> str:
-        code = self._process.wait()
-        self._words.seek(0)
-        lines = self._words.read().decode("utf-8", "replace").strip().splitlines()
-        how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        return f"{how}: {lines[-1]}" if lines else how
 
-    def close(self) -> None:
-        """Ends the process."""
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout, self._words):
-            if pipe:
-                with suppress(OSError):
-                    pipe.close()
-
-    def __enter__(self) -> Self:
-        """The process itself."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Ends it."""
-        self.close()
-
-
-def built(
+def build_model(
     members: Sequence[tuple[str, Recipe, FinalState]],
     dataset: Dataset,
     file: Path,
     environment: Mapping[str, str],
     code: ModelFile | None = None,
 ) -> None:
-    """Has a model built of trained networks and saved.
+    """Builds a model of trained networks and saves it.
 
     Args:
         members: name, recipe and weights of each; several answer with the mean of their
@@ -143,7 +108,7 @@ def built(
         code: of a network of the user's own, which the process runs, or None.
 
     Raises:
-        Refused: if the networks cannot be built or saved.
+        ModelRefused: if the networks cannot be built or saved.
         WorkerError: if the process died.
     """
     headers: list[dict[str, Any]] = []
@@ -155,7 +120,7 @@ def built(
         })  # fmt: skip
         own = {"scale": final.scale, "shift": final.shift}
         for part in ("trainable", "statistics"):
-            own |= {f"{part}.{at}": each for at, each in enumerate(getattr(final, part))}
+            own |= {f"{part}.{index}": array for index, array in enumerate(getattr(final, part))}
         arrays |= {f"{place}.{name}": array for name, array in own.items()}
     order = {
         "kind": "build", "members": headers, "input_shape": list(dataset.input_shape),
@@ -165,7 +130,7 @@ def built(
     ModelProcess(order, arrays, environment).close()
 
 
-def opened(file: Path, environment: Mapping[str, str]) -> ModelProcess:
+def open_model(file: Path, environment: Mapping[str, str]) -> ModelProcess:
     """A process that holds the model of a file, opened in Keras' safe mode.
 
     Args:
@@ -173,7 +138,7 @@ def opened(file: Path, environment: Mapping[str, str]) -> ModelProcess:
         environment: variables that the process is started with.
 
     Raises:
-        Refused: if Keras cannot open it, or it would run code.
+        ModelRefused: if Keras cannot open it, or it would run code.
         WorkerError: if the process died.
     """
     return ModelProcess({"kind": "open", "file": str(file.absolute())}, {}, environment)

@@ -30,39 +30,42 @@ def main() -> None:
         return
     header, arrays = frame
     try:
-        model = _built(header, arrays) if header["kind"] == "build" else _opened(header["file"])
+        if header["kind"] == "build":
+            model = _build(header, arrays)
+        else:  # Keras' safe mode refuses whatever would run code of the file.
+            model = keras.saving.load_model(header["file"], compile=False, safe_mode=True)
     except StepladderError as error:  # it explains itself
         send(outbox, {"kind": "refused", "message": str(error)})
         return
     except Exception as error:  # whatever a file or a user's code makes of Keras
-        send(outbox, {"kind": "refused", "message": _told(error)})
+        send(outbox, {"kind": "refused", "message": _one_line(error)})
         return
-    send(outbox, {"kind": "ready", **_described(model)})
+    send(outbox, {"kind": "ready", **_shapes(model)})
     while (frame := receive(inbox)) is not None:
         try:
-            send(outbox, {"kind": "answers"}, {"answers": _answers(model, frame[1]["inputs"])})
+            send(outbox, {"kind": "answers"}, {"answers": _answer(model, frame[1]["inputs"])})
         except Exception as error:  # a model may be anything
-            send(outbox, {"kind": "refused", "message": _told(error)})
+            send(outbox, {"kind": "refused", "message": _one_line(error)})
 
 
-def _told(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     """An error in a line; Keras puts the cause behind a long configuration."""
     text = " ".join(str(error).split()).rpartition("Exception encountered: ")[2]
     return f"{type(error).__name__}: {text[:300]}"
 
 
-def _built(header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Any:  # noqa: ANN401
+def _build(header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Any:  # noqa: ANN401
     """Builds a model of its members and saves it."""
     from stepladder.training import keras_models
     from stepladder.training.custom_model import Code, builder
 
     members = [
-        Member.of(each, {name.removeprefix(f"{place}."): array for name, array in arrays.items()
-                         if name.startswith(f"{place}.")})
-        for place, each in enumerate(header["members"])
+        Member.of(member, {name.removeprefix(f"{place}."): array for name, array in arrays.items()
+                           if name.startswith(f"{place}.")})
+        for place, member in enumerate(header["members"])
     ]  # fmt: skip
     build = builder(Code(**header["code"]) if header["code"] else None, keras_models.build)
-    model = assembled(
+    model = assemble_model(
         members, tuple(header["input_shape"]), header["classes"], build,
         is_whole=header["is_whole"],
     )  # fmt: skip
@@ -70,41 +73,36 @@ def _built(header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Any:  # no
     return model
 
 
-def _opened(file: str) -> Any:  # noqa: ANN401 - Keras has no types
-    """Opens a model; Keras' safe mode refuses whatever would run code of the file."""
-    return keras.saving.load_model(file, compile=False, safe_mode=True)
-
-
-def _described(model: Any) -> dict[str, Any]:  # noqa: ANN401 - Keras has no types
+def _shapes(model: Any) -> dict[str, Any]:  # noqa: ANN401 - Keras has no types
     """Shapes of one input and of its answer; null where a model has not one of each."""
-    shapes = [getattr(model, name, None) for name in ("input_shape", "output_shape")]
-    plain = [
-        list(shape[1:]) if isinstance(shape, tuple) and None not in shape[1:] else None
-        for shape in shapes
-    ]
-    return {"input_shape": plain[0], "output_shape": plain[1]}
+    shapes = {name: getattr(model, name, None) for name in ("input_shape", "output_shape")}
+    return {
+        name: list(shape[1:]) if isinstance(shape, tuple) and None not in shape[1:] else None
+        for name, shape in shapes.items()
+    }
 
 
-def _answers(model: Any, inputs: Array) -> Array:  # noqa: ANN401 - Keras has no types
+def _answer(model: Any, inputs: Array) -> Array:  # noqa: ANN401 - Keras has no types
     """Float32 (examples, classes)."""
-    found = []
+    answers = []
     for start in range(0, len(inputs), _AT_ONCE):
-        some = inputs[start : start + _AT_ONCE].astype(np.float32)
-        lacking = _AT_ONCE - len(some) if len(inputs) > _AT_ONCE else 0
-        padded = np.concatenate([some, np.zeros((lacking, *some.shape[1:]), np.float32)])
-        given = keras.ops.convert_to_numpy(model(padded, training=False))
-        found.append(np.asarray(given, np.float32)[: len(some)])
-    return np.concatenate(found)
+        batch = inputs[start : start + _AT_ONCE].astype(np.float32)
+        # Batches of one shape: each other shape would be compiled.
+        missing = _AT_ONCE - len(batch) if len(inputs) > _AT_ONCE else 0
+        padded = np.concatenate([batch, np.zeros((missing, *batch.shape[1:]), np.float32)])
+        output = keras.ops.convert_to_numpy(model(padded, training=False))
+        answers.append(np.asarray(output, np.float32)[: len(batch)])
+    return np.concatenate(answers)
 
 
-def upright(images: Any, *, is_whole: bool) -> Any:  # noqa: ANN401 - tensors of Keras
+def deskew(images: Any, *, is_whole: bool) -> Any:  # noqa: ANN401 - tensors of Keras
     """Images sheared row by row until what they show no longer leans.
 
     Moments are taken about the middle of the image, where float32 has digits enough.
 
     Args:
         images: symbolic, (batch, height, width) or (batch, height, width, 1).
-        is_whole: whether what comes out is rounded, as the training set of whole numbers was.
+        is_whole: whether the result is rounded, as the training set of whole numbers was.
 
     Returns:
         The same shape.
@@ -132,11 +130,11 @@ def upright(images: Any, *, is_whole: bool) -> Any:  # noqa: ANN401 - tensors of
     at = ops.clip(reached, 0, width - 1)
     left = ops.minimum(ops.floor(at), width - 2)
     share = at - left
-    whole = ops.cast(left, "int32")
-    one = ops.take_along_axis(values, whole, axis=2)
-    two = ops.take_along_axis(values, whole + 1, axis=2)
-    made = one * (1 - share) + two * share
-    return ops.reshape(ops.round(made) if is_whole else made, (-1, *shape))
+    index = ops.cast(left, "int32")
+    one = ops.take_along_axis(values, index, axis=2)
+    two = ops.take_along_axis(values, index + 1, axis=2)
+    result = one * (1 - share) + two * share
+    return ops.reshape(ops.round(result) if is_whole else result, (-1, *shape))
 
 
 Build = Callable[[Recipe, tuple[int, ...], int], Any]
@@ -164,7 +162,7 @@ class Member:
 
     @classmethod
     def of(cls, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Member:
-        """The member that a frame tells of, `arrays` those that are its own."""
+        """The member that the header of a frame describes, with its own arrays."""
         return cls(
             header["name"], Recipe(**header["recipe"]),
             [arrays[f"trainable.{place}"] for place in range(header["trainable"])],
@@ -173,7 +171,7 @@ class Member:
         )  # fmt: skip
 
 
-def assembled(
+def assemble_model(
     members: Sequence[Member],
     input_shape: tuple[int, ...],
     classes: int,
@@ -197,16 +195,19 @@ def assembled(
         ValueError: if weights do not fit a network.
     """
     image = keras.Input(input_shape, name="image")
-    given = upright(image, is_whole=is_whole) if members[0].recipe.deskew else image
-    answers = [_answer(each, build(each.recipe, input_shape, classes), given) for each in members]
+    given = deskew(image, is_whole=is_whole) if members[0].recipe.deskew else image
+    answers = [
+        _probabilities(member, build(member.recipe, input_shape, classes), given)
+        for member in members
+    ]
     if len(answers) == 1:
         return keras.Model(image, answers[0], name=members[0].name)
     return keras.Model(image, keras.layers.Average(name="mean")(answers), name="ensemble")
 
 
-def _answer(member: Member, network: Any, image: Any) -> Any:  # noqa: ANN401 - Keras has no types
-    seeds = {id(each) for each in seed_states(network)}
-    fixed = [each for each in network.non_trainable_variables if id(each) not in seeds]
+def _probabilities(member: Member, network: Any, image: Any) -> Any:  # noqa: ANN401
+    seeds = {id(state) for state in seed_states(network)}
+    fixed = [value for value in network.non_trainable_variables if id(value) not in seeds]
     for variables, values in (
         (network.trainable_variables, member.trainable),
         (fixed, member.statistics),
@@ -214,16 +215,12 @@ def _answer(member: Member, network: Any, image: Any) -> Any:  # noqa: ANN401 - 
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
     network.name = f"{member.name}_logits"
-    scaled = _scaling(member, tuple(image.shape[1:]))(image)
-    return keras.layers.Softmax(name=f"{member.name}_probabilities")(network(scaled))
-
-
-def _scaling(member: Member, input_shape: tuple[int, ...]) -> Any:  # noqa: ANN401
     scale, shift = (
-        float(each) if each.ndim == 0 else each.reshape(input_shape)
-        for each in (member.scale, member.shift)
+        float(value) if value.ndim == 0 else value.reshape(tuple(image.shape[1:]))
+        for value in (member.scale, member.shift)
     )
-    return keras.layers.Rescaling(scale, shift, name=f"{member.name}_scaling")
+    scaled = keras.layers.Rescaling(scale, shift, name=f"{member.name}_scaling")(image)
+    return keras.layers.Softmax(name=f"{member.name}_probabilities")(network(scaled))
 
 
 if __name__ == "__main__":

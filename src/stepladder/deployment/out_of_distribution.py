@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +29,7 @@ _MOST = 60_000  # training images that are looked at, evenly
 
 @dataclass(frozen=True, eq=False)
 class SubspaceMixture:
-    """What is known of a training set, to tell whether an input looks like it.
+    """A training set as a mixture of local subspaces, to see whether an input looks like it.
 
     Attributes:
         scale: what inputs are multiplied by first.
@@ -48,8 +48,8 @@ class SubspaceMixture:
     threshold: float = np.inf
 
 
-def fitted(images: Raw, labels: npt.NDArray[np.integer], held_out: Raw) -> SubspaceMixture:
-    """A description of a training set, and the threshold that its own kind seldom passes.
+def fit_subspaces(images: Raw, labels: npt.NDArray[np.integer], held_out: Raw) -> SubspaceMixture:
+    """Describes a training set, and sets the threshold that its own kind seldom passes.
 
     Each class is cut into parts by k-means, and each part described by a Gaussian of a few axes
     and equal variance across the others. The threshold is the distance that a fiftieth of the
@@ -60,6 +60,13 @@ def fitted(images: Raw, labels: npt.NDArray[np.integer], held_out: Raw) -> Subsp
         labels: their classes.
         held_out: raw inputs of the same kind that were not trained on.
 
+    Example:
+        >>> draw = np.random.default_rng(0)
+        >>> images, labels = draw.uniform(0, 255, (60, 8, 8)), np.arange(60) % 2
+        >>> mixture = fit_subspaces(images[:40], labels[:40], images[40:])
+        >>> bool((distances(mixture, 9 * images[40:]) > mixture.threshold).all())
+        True
+
     Reference:
         Tipping, Bishop 1999, Mixtures of probabilistic principal component analyzers, Neural
         Computation 11(2), with hard assignment; Lee et al. 2018, A simple unified framework for
@@ -67,23 +74,23 @@ def fitted(images: Raw, labels: npt.NDArray[np.integer], held_out: Raw) -> Subsp
     """
     step = -(-len(images) // _MOST)
     images, labels = images[::step], labels[::step]
-    largest = float(np.abs(images).max()) or 1.0
-    scale = 1 / largest
-    every = _flat(images, scale)
+    scale = 1 / (float(np.abs(images).max()) or 1.0)
+    rows = _flat(images, scale)
     parts = [
-        _gaussian(part, every.shape[1])
+        _gaussian(part, rows.shape[1])
         for number in np.unique(labels)
-        for part in _parts(every[labels == number])
+        for part in _parts(rows[labels == number])
     ]
     floor = _FLOOR * float(np.mean([rest for *_, rest in parts])) + np.finfo(np.float32).tiny
     means, axes, variances, rest = (
-        np.stack([np.asarray(part[place], np.float32) for part in parts]) for place in range(4)
+        np.stack([np.asarray(value, np.float32) for value in values])
+        for values in zip(*parts, strict=True)
     )
-    made = SubspaceMixture(
+    mixture = SubspaceMixture(
         scale, means, axes, np.maximum(variances, floor), np.maximum(rest, floor)
     )
-    threshold = float(np.quantile(distances(made, held_out), 1 - FALSE_ALARMS))
-    return SubspaceMixture(scale, made.means, made.axes, made.variances, made.rest, threshold)
+    threshold = float(np.quantile(distances(mixture, held_out), 1 - FALSE_ALARMS))
+    return replace(mixture, threshold=threshold)
 
 
 def distances(known: SubspaceMixture, images: Raw) -> npt.NDArray[np.float64]:
@@ -96,19 +103,19 @@ def distances(known: SubspaceMixture, images: Raw) -> npt.NDArray[np.float64]:
     Returns:
         float64 (examples,).
     """
-    found = []
+    nearest = [np.empty(0)]
     for start in range(0, len(images), _AT_ONCE):
-        some = _flat(images[start : start + _AT_ONCE], known.scale)
-        found.append(np.min([_distance(known, part, some) for part in range(len(known.rest))], 0))
-    return np.concatenate(found) if found else np.empty(0)
+        rows = _flat(images[start : start + _AT_ONCE], known.scale)
+        nearest.append(np.min([_distance(known, part, rows) for part in range(len(known.rest))], 0))
+    return np.concatenate(nearest)
 
 
-def _distance(known: SubspaceMixture, part: int, some: Floats) -> Floats:
-    centred = (some - known.means[part]).astype(np.float64)  # whose squares do not overflow
+def _distance(known: SubspaceMixture, part: int, rows: Floats) -> Floats:
+    centred = (rows - known.means[part]).astype(np.float64)  # whose squares do not overflow
     along = centred @ known.axes[part]
     across = np.maximum((centred**2).sum(axis=1) - (along**2).sum(axis=1), 0)
     variances, rest = known.variances[part].astype(float), float(known.rest[part])
-    others = some.shape[1] - len(variances)
+    others = rows.shape[1] - len(variances)
     size = np.log(variances).sum() + others * np.log(rest)
     return np.asarray((along**2 / variances).sum(axis=1) + across / rest + size, np.float64)
 
@@ -127,9 +134,8 @@ def _parts(rows: npt.NDArray[np.float32]) -> Sequence[npt.NDArray[np.float32]]:
     if count < 2:
         return [rows]
     _, places = kmeans2(rows, count, iter=10, minit="++", missing="warn", seed=0)
-    found = [rows[places == place] for place in range(count)]
-    kept = [part for part in found if len(part) > _AXES]
-    return kept or [rows]
+    parts = [rows[places == place] for place in range(count)]
+    return [part for part in parts if len(part) > _AXES] or [rows]
 
 
 def _gaussian(rows: npt.NDArray[np.float32], values: int) -> tuple[Floats, Floats, Floats, float]:
@@ -143,6 +149,6 @@ def _gaussian(rows: npt.NDArray[np.float32], values: int) -> tuple[Floats, Float
     if own < 1 or not total:
         return mean, axes, variances, 0.0
     covariance = centred.T @ centred / (len(rows) - 1)
-    found, turned = eigsh(covariance, k=own, v0=np.ones(values))
-    axes[:, :own], variances[:own] = turned[:, ::-1], np.maximum(found[::-1], 0)
+    eigenvalues, vectors = eigsh(covariance, k=own, v0=np.ones(values))
+    axes[:, :own], variances[:own] = vectors[:, ::-1], np.maximum(eigenvalues[::-1], 0)
     return mean, axes, variances, max(0.0, total - float(variances.sum())) / (values - count)

@@ -21,13 +21,13 @@ from stepladder.data.readers import read_array, read_arrays
 from stepladder.deployment.images import (
     Framing,
     Levels,
-    framed,
-    ink_of,
+    find_ink,
+    frame,
     level_background,
     read_picture,
-    resized,
+    resize,
 )
-from stepladder.deployment.keras_process import ModelProcess, Refused, opened
+from stepladder.deployment.keras_process import ModelProcess, ModelRefused, open_model
 from stepladder.deployment.out_of_distribution import SubspaceMixture, distances
 from stepladder.errors import DataError, InputError
 from stepladder.report.terminal import console_on
@@ -39,7 +39,7 @@ _MOST = 100_000
 
 @dataclass(frozen=True)
 class Source:
-    """What one file holds.
+    """The content of one file.
 
     Attributes:
         path: of the file.
@@ -60,7 +60,7 @@ class Input:
         source: the file that it is from.
         index: its place in an array of several, from 0, or None.
         values: raw, of the model's input shape.
-        is_empty: whether nothing was found on its picture.
+        is_empty: whether nothing is drawn on its picture.
     """
 
     source: str
@@ -70,7 +70,7 @@ class Input:
 
 
 def read_source(path: Path) -> Source:
-    """What one file holds, whatever model is to be asked.
+    """Reads a picture or an array, for any model.
 
     Args:
         path: of a PNG or JPEG file, or of a `.npy` or `.npz` array.
@@ -123,15 +123,15 @@ def inputs_of(
         )
     if levels is None:
         raise DataError(
-            f"{path}: must be an array (.npy, .npz) in the values that the training set has, for "
-            "this model's file does not say which those are, found a picture; export the model "
-            "again, and pictures will do"
+            f"{path}: must be an array (.npy, .npz) in the range of the training set, since this "
+            "model's file does not say that range, found a picture; export the model again to "
+            "predict from pictures"
         )
     if as_it_is or framing is None or shape[2:] == (3,):
-        image = resized(source.values, shape)
+        image = resize(source.values, shape)
     else:
-        ink = ink_of(source.values @ _GREY)
-        image = framed(ink, (shape[0], shape[1]), framing.box).reshape(shape)
+        ink = find_ink(source.values @ _GREY)
+        image = frame(ink, (shape[0], shape[1]), framing.box).reshape(shape)
     yield Input(str(path), None, level_background(image, levels), is_empty=not image.any())
 
 
@@ -163,19 +163,17 @@ def _array(path: Path) -> npt.NDArray[Any]:
 
 
 def _of_array(path: Path, array: npt.NDArray[Any], shape: tuple[int, ...]) -> Iterator[Input]:
-    plain = shape[:-1] if shape[2:] == (1,) else shape
-    known = {shape, plain}
-    if array.shape in known:
-        rows, numbered = array.reshape(1, *shape), False
-    elif array.shape[1:] in known and len(array) <= _MOST:
-        rows, numbered = array.reshape(-1, *shape), True
+    shapes = {shape, shape[:-1] if shape[2:] == (1,) else shape}
+    if array.shape in shapes:
+        yield Input(str(path), None, array.reshape(shape))
+    elif array.shape[1:] in shapes and len(array) <= _MOST:
+        for index, values in enumerate(array.reshape(-1, *shape)):
+            yield Input(str(path), index, values)
     else:
         raise DataError(
             f"{path}: must have the shape {shape} of one input of the model, or {('n', *shape)} of "
             f"up to {_MOST:,}, found {array.shape}; reshape it".replace("'n'", "n")
         )
-    for index, values in enumerate(rows):
-        yield Input(str(path), index if numbered else None, values)
 
 
 _TEXT, _ARRAYS = "stepladder.json", "stepladder.npz"
@@ -186,7 +184,7 @@ _HALVED = ("means", "axes")  # which lie in 0…1
 
 @dataclass(frozen=True)
 class Extras:
-    """What is known of a model beyond its network.
+    """What a model file carries beyond the network.
 
     Attributes:
         classes: names, in the order of their numbers.
@@ -202,110 +200,108 @@ class Extras:
 
 
 def with_extras(model: bytes, extras: Extras) -> bytes:
-    """A model file with what is known of it.
+    """Adds extras to the bytes of a model file that Keras has written.
 
-    Args:
-        model: the file as Keras has written it.
-        extras: what is added.
+    Example:
+        >>> import tempfile
+        >>> extras = Extras(("cat", "dog"), None, Levels(0, 255), None)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = Path(folder, "model.keras")
+        ...     _ = file.write_bytes(with_extras(b"", extras))
+        ...     read_extras(file) == extras
+        True
     """
-    said: dict[str, Any] = {
+    familiar = extras.familiar
+    text: dict[str, Any] = {
         "version": 1,
         "classes": list(extras.classes),
         "framing": None if extras.framing is None else {"box": extras.framing.box},
         "levels": None if extras.levels is None else [extras.levels.least, extras.levels.greatest],
-        "familiar": None,
+        "familiar": familiar and {"scale": familiar.scale, "threshold": familiar.threshold},
     }
     file = io.BytesIO(model)
     with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
-        if extras.familiar is not None:
-            known = extras.familiar
-            said["familiar"] = {"scale": known.scale, "threshold": known.threshold}
+        if familiar is not None:
             arrays = io.BytesIO()
             # Half the digits are enough: a distance changes by a few thousandths of its spread.
-            halved = {part: getattr(known, part).astype(np.float16) for part in _HALVED}
-            np.savez(arrays, **{part: getattr(known, part) for part in _PARTS} | halved)
+            halved = {part: getattr(familiar, part).astype(np.float16) for part in _HALVED}
+            np.savez(arrays, **{part: getattr(familiar, part) for part in _PARTS} | halved)
             archive.writestr(_ARRAYS, arrays.getvalue())
-        archive.writestr(_TEXT, json.dumps(said))
+        archive.writestr(_TEXT, json.dumps(text))
     return file.getvalue()
 
 
 def read_extras(file: Path) -> Extras | None:
-    """What was added to a model file, or None where nothing was.
+    """The extras of a model file, or None where there are none.
 
     Raises:
-        InputError: if the file is no zip archive that can be read, or what was added is damaged.
+        InputError: if the file is no zip archive that can be read, or the extras are damaged.
     """
     try:
         with zipfile.ZipFile(file) as archive:
+            for info in archive.infolist():
+                if info.filename in (_TEXT, _ARRAYS) and info.file_size > _MOST_BYTES:
+                    raise ValueError(f"{info.filename} is larger than any that stepladder writes")
             if _TEXT not in archive.namelist():
                 return None
-            _check_sizes(archive)
-            said = json.loads(archive.read(_TEXT))
-            familiar = _familiar(said["familiar"], archive)
-        framing = said["framing"] and Framing(int(said["framing"]["box"]))
-        levels = _levels(said["levels"]) if "levels" in said else _older(framing, familiar)
-        return Extras(tuple(map(str, said["classes"])), framing or None, levels, familiar)
+            text = json.loads(archive.read(_TEXT))
+            familiar = _familiar(text["familiar"], archive) if text["familiar"] else None
+        framing = Framing(int(text["framing"]["box"])) if text["framing"] else None
+        if "levels" in text:
+            levels = _levels(text["levels"])
+        else:  # An older file has a framing only where images are whole numbers.
+            is_byte = familiar is not None and math.isclose(familiar.scale, 1 / 255)
+            levels = Levels(0, 255) if framing or is_byte else None
+        return Extras(tuple(map(str, text["classes"])), framing, levels, familiar)
     except OSError as error:
         raise InputError(
             f"MODEL must be a file that can be read, found {str(file)!r}: "
             f"{error.strerror or error}; check its name"
         ) from None
     except Exception as error:  # zip and array readers raise anything on damaged bytes
+        problem = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise InputError(
             f"MODEL must be a .keras file as stepladder export or Keras writes it, found that "
-            f"{str(file)!r} cannot be read ({_told(error)}); export it again"
+            f"{str(file)!r} cannot be read ({problem}); export it again"
         ) from None
 
 
-def _told(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
-
-
-def _check_sizes(archive: zipfile.ZipFile) -> None:
-    for name in (_TEXT, _ARRAYS):
-        if name in archive.namelist() and archive.getinfo(name).file_size > _MOST_BYTES:
-            raise ValueError(f"{name} is larger than any that stepladder writes")
-
-
-def _levels(said: list[float] | None) -> Levels | None:
-    if said is None:
+def _levels(values: list[float] | None) -> Levels | None:
+    if values is None:
         return None
-    least, greatest = map(float, said)
+    least, greatest = map(float, values)
     if not (math.isfinite(least) and math.isfinite(greatest) and least <= greatest):
         raise ValueError(f"its images cannot have values in {least}…{greatest}")
     return Levels(least, greatest)
 
 
-def _older(framing: Framing | None, familiar: SubspaceMixture | None) -> Levels | None:
-    """Those of a file that does not say: it has a framing only where images are whole numbers."""
-    is_byte = familiar is not None and math.isclose(familiar.scale, 1 / 255)
-    return Levels(0, 255) if framing or is_byte else None
-
-
-def _familiar(said: dict[str, Any] | None, archive: zipfile.ZipFile) -> SubspaceMixture | None:
-    if said is None:
-        return None
+def _familiar(numbers: dict[str, Any], archive: zipfile.ZipFile) -> SubspaceMixture:
     arrays = read_arrays(io.BytesIO(archive.read(_ARRAYS)), _ARRAYS)
     parts = {part: np.asarray(arrays[part], np.float32) for part in _PARTS}
-    known = SubspaceMixture(float(said["scale"]), **parts, threshold=float(said["threshold"]))
-    count, values, axes = known.axes.shape
-    if known.means.shape != (count, values) or known.variances.shape != (count, axes):
+    familiar = SubspaceMixture(
+        float(numbers["scale"]), **parts, threshold=float(numbers["threshold"])
+    )
+    count, values, axes = familiar.axes.shape
+    shapes = ((count, values), (count, axes), (count,))
+    if (
+        (familiar.means.shape, familiar.variances.shape, familiar.rest.shape) != shapes
+        or not count
+        or not math.isfinite(familiar.threshold)
+    ):
         raise DataError("its arrays do not fit each other")
-    if known.rest.shape != (count,) or not count or not math.isfinite(known.threshold):
-        raise DataError("its arrays do not fit each other")
-    return known
+    return familiar
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model answers to one input.
+    """A model's answer to one input.
 
     Attributes:
         given: the input as the model got it.
         answer: name of the class of the largest probability.
         probabilities: of each class, by its number.
         is_familiar: whether it looks like the training set; None where that is not known.
-        distance: from the training set, see `analysis.familiar`; None where that is not known.
+        distance: from the training set, see `out_of_distribution`; None where that is not known.
     """
 
     given: Input
@@ -322,13 +318,20 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a model answers to all that it was given.
+    """A model's answers to all inputs.
 
     Attributes:
         model: its file.
         classes: their names, in the order of their numbers.
         threshold: distance beyond which an input is unlike the training set, or None.
         images: one an input, in their order.
+
+    Example:
+        >>> one = Input("three.png", None, np.zeros((28, 28)))
+        >>> prediction = Prediction(one, "3", (0.25, 0.75), is_familiar=True, distance=12.0)
+        >>> predictions = Predictions(Path("model.keras"), ("8", "3"), 40.0, (prediction,))
+        >>> predictions.images[0].answer, predictions.images[0].probability
+        ('3', 0.75)
     """
 
     model: Path
@@ -344,7 +347,7 @@ def predict_files(
     *,
     as_it_is: bool = False,
 ) -> Predictions:
-    """What a model answers to pictures and arrays.
+    """Predicts the classes of pictures and arrays.
 
     Args:
         model: a `.keras` file, of `stepladder export` or any that gives probabilities.
@@ -361,72 +364,69 @@ def predict_files(
             "name that file"
         )
     extras = read_extras(model)
-    held = [read_source(path) for path in sources]  # before Keras starts: a wrong name is told soon
+    contents = [read_source(path) for path in sources]  # before Keras starts: errors come soon
     try:
-        process = opened(model, environment)
-    except Refused as error:
+        process = open_model(model, environment)
+    except ModelRefused as error:
         raise InputError(
             f"MODEL must be a .keras file that Keras opens in its safe mode, found that "
             f"{str(model)!r} cannot be opened: {error}; export it again"
         ) from None
-    with process as holds:
-        shape, classes = _checked(model, holds, extras)
-        framing, levels = (extras.framing, extras.levels) if extras else _assumed(shape)
-        given = [
-            each
-            for source in held
-            for each in inputs_of(source, shape, framing, levels, as_it_is=as_it_is)
+    with process:
+        shape, classes = _check_shapes(model, process, extras)
+        framing, levels = (extras.framing, extras.levels) if extras else _assume(shape)
+        inputs = [
+            one
+            for source in contents
+            for one in inputs_of(source, shape, framing, levels, as_it_is=as_it_is)
         ]
-        inputs = np.stack([each.values for each in given])
+        values = np.stack([one.values for one in inputs])
         try:
-            answers = holds.probabilities(inputs)
-        except Refused as error:
+            answers = process.probabilities(values)
+        except ModelRefused as error:
             raise InputError(
                 f"the model {str(model)!r} must answer inputs of shape {shape}, found: {error}"
             ) from None
-    if not _are_probabilities(answers):
+    if not (
+        np.isfinite(answers).all()
+        and (answers >= 0).all()
+        and np.allclose(answers.sum(axis=1), 1, atol=1e-3)
+    ):
         raise InputError(
             f"the model {str(model)!r} must give probabilities, found answers that are not in "
             "0…1 with the sum 1; put a Softmax layer at its end"
         )
-    known = extras.familiar if extras else None
-    away = None if known is None else distances(known, inputs)
+    familiar = extras.familiar if extras else None
+    away = near = [None] * len(inputs)
+    if familiar is not None:
+        measured = distances(familiar, values)
+        away, near = measured.tolist(), (measured <= familiar.threshold).tolist()
     return Predictions(
         model,
         classes,
-        None if known is None else known.threshold,
+        None if familiar is None else familiar.threshold,
         tuple(
             Prediction(
-                given=each,
-                answer=classes[int(answers[place].argmax())],
-                probabilities=tuple(map(float, answers[place])),
-                is_familiar=False if each.is_empty else _is_within(away, place, known),
-                distance=None if away is None else float(away[place]),
+                given=one,
+                answer=classes[int(shares.argmax())],
+                probabilities=tuple(map(float, shares)),
+                is_familiar=False if one.is_empty else is_near,
+                distance=distance,
             )
-            for place, each in enumerate(given)
+            for one, shares, distance, is_near in zip(inputs, answers, away, near, strict=True)
         ),
     )
 
 
-def _is_within(away: np.ndarray | None, place: int, known: SubspaceMixture | None) -> bool | None:
-    return None if away is None or known is None else bool(away[place] <= known.threshold)
-
-
-def _are_probabilities(answers: np.ndarray) -> bool:
-    sums = answers.sum(axis=1)
-    return bool(np.isfinite(answers).all() and (answers >= 0).all() and
-                np.allclose(sums, 1, atol=1e-3))  # fmt: skip
-
-
-def _checked(
-    model: Path, holds: ModelProcess, extras: Extras | None
+def _check_shapes(
+    model: Path, process: ModelProcess, extras: Extras | None
 ) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """The shape of an input and the names of classes.
 
     Raises:
         InputError: if the model has not one input and one answer, or other classes than it says.
     """
-    shape, output = holds.input_shape, holds.output_shape
+    shape, output = process.input_shape, process.output_shape
     if shape is None or output is None or len(output) != 1 or output[0] < 2 or not shape:
         raise InputError(
             f"the model {str(model)!r} must take one input and give a probability for each of two "
@@ -434,9 +434,9 @@ def _checked(
         )
     if extras is None:
         return shape, tuple(map(str, range(output[0])))
-    known = extras.familiar
+    familiar = extras.familiar
     if len(extras.classes) != output[0] or (
-        known is not None and known.means.shape[1] != np.prod(shape)
+        familiar is not None and familiar.means.shape[1] != np.prod(shape)
     ):
         raise InputError(
             f"the model {str(model)!r} must have {len(extras.classes)} classes as it says of "
@@ -445,8 +445,8 @@ def _checked(
     return shape, extras.classes
 
 
-def _assumed(shape: tuple[int, ...]) -> tuple[Framing | None, Levels]:
-    """A model that says nothing of its images is taken to want small grey ones as MNIST's are."""
+def _assume(shape: tuple[int, ...]) -> tuple[Framing | None, Levels]:
+    """A model whose file says nothing of its images takes small grey ones as MNIST's are."""
     is_grey = len(shape) in (2, 3) and shape[2:] in ((), (1,)) and shape[0] == shape[1] == 28
     return Framing(20) if is_grey else None, Levels(0, 255)
 
@@ -457,85 +457,75 @@ UNLIKE = "unlike the training set"
 EMPTY = "nothing is drawn on it"
 
 
-def show(made: Predictions, stream: TextIO | None = None) -> None:
+def show(predictions: Predictions, stream: TextIO | None = None) -> None:
     """Prints predictions.
 
     Args:
-        made: what to show.
+        predictions: what to show.
         stream: where to; stdout unless given. A terminal gives its width and colours, a file
             or a pipe gets 120 columns without.
     """
-    console_on(stream).print(_table(made))
-
-
-def _table(made: Predictions) -> Table:
+    classes = predictions.classes
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
     table.add_column("image", overflow="fold")
     table.add_column("class")
-    in_full = len(made.classes) <= _ALL_UP_TO
-    heads = [f"{truncate(name, 8)} %" for name in made.classes] if in_full else ["probabilities"]
+    in_full = len(classes) <= _ALL_UP_TO
+    heads = [f"{truncate(name, 8)} %" for name in classes] if in_full else ["probabilities"]
     for head in heads:
         table.add_column(Text(head), justify="right" if in_full else "left")
-    has_remarks = any(_remark(each) for each in made.images)
-    if has_remarks:
+    remarks = [_remark(prediction) for prediction in predictions.images]
+    if any(remarks):
         table.add_column("remark")
-    for each in made.images:
-        cells = _shares(made, each) if in_full else [_leading(made, each)]
-        remark = [Text(_remark(each), style="yellow")] if has_remarks else []
-        table.add_row(Text(_named(each.given)), Text(printable(each.answer), style="bold"),
-                      *cells, *remark)  # fmt: skip
-    return table
+    for prediction, remark in zip(predictions.images, remarks, strict=True):
+        given, answer = prediction.given, prediction.answer
+        index = "" if given.index is None else f"[{given.index}]"
+        shares = list(zip(classes, prediction.probabilities, strict=True))
+        if in_full:
+            cells = [
+                Text(number(100 * share, 1), style="bold" if name == answer else "dim")
+                for name, share in shares
+            ]
+        else:
+            leading = sorted(shares, key=lambda pair: -pair[1])[:_LEADING]
+            cells = [
+                Text(", ".join(f"{printable(name)} {number(100 * p, 1)} %" for name, p in leading))
+            ]
+        table.add_row(Text(truncate(given.source, 60) + index),
+                      Text(printable(answer), style="bold"), *cells,
+                      *([Text(remark, style="yellow")] if any(remarks) else []))  # fmt: skip
+    console_on(stream).print(table)
 
 
-def _shares(made: Predictions, each: Prediction) -> list[Text]:
-    return [
-        Text(number(100 * share, 1), style="bold" if name == each.answer else "dim")
-        for name, share in zip(made.classes, each.probabilities, strict=True)
-    ]
-
-
-def _leading(made: Predictions, each: Prediction) -> Text:
-    pairs = sorted(
-        zip(each.probabilities, made.classes, strict=True), key=lambda pair: pair[0], reverse=True
-    )
-    shown = [f"{printable(name)} {number(100 * share, 1)} %" for share, name in pairs[:_LEADING]]
-    return Text(", ".join(shown))
-
-
-def _named(given: Input) -> str:
-    name = truncate(given.source, 60)
-    return name if given.index is None else f"{name}[{given.index}]"
-
-
-def _remark(each: Prediction) -> str:
-    if each.given.is_empty:
+def _remark(prediction: Prediction) -> str:
+    if prediction.given.is_empty:
         return EMPTY
-    return UNLIKE if each.is_familiar is False else ""
+    return UNLIKE if prediction.is_familiar is False else ""
 
 
-def as_json(made: Predictions) -> str:
+def as_json(predictions: Predictions) -> str:
     """Predictions as one JSON object, indented, ended by a line break.
 
     `familiar` is false where an input is unlike the training set, and null where the model file
     does not say what that was like.
     """
     value = {
-        "model": str(made.model),
-        "classes": list(made.classes),
-        "threshold": made.threshold,
-        "images": [_image(made, each) for each in made.images],
+        "model": str(predictions.model),
+        "classes": list(predictions.classes),
+        "threshold": predictions.threshold,
+        "images": [
+            {
+                "file": prediction.given.source,
+                "index": prediction.given.index,
+                "class": prediction.answer,
+                "probability": prediction.probability,
+                "probabilities": dict(
+                    zip(predictions.classes, prediction.probabilities, strict=True)
+                ),
+                "familiar": prediction.is_familiar,
+                "distance": prediction.distance,
+                "empty": prediction.given.is_empty,
+            }
+            for prediction in predictions.images
+        ],
     }
     return json.dumps(value, indent=2, allow_nan=False) + "\n"
-
-
-def _image(made: Predictions, each: Prediction) -> dict[str, Any]:
-    return {
-        "file": each.given.source,
-        "index": each.given.index,
-        "class": each.answer,
-        "probability": each.probability,
-        "probabilities": dict(zip(made.classes, each.probabilities, strict=True)),
-        "familiar": each.is_familiar,
-        "distance": each.distance,
-        "empty": each.given.is_empty,
-    }

@@ -1,10 +1,9 @@
-"""Scores from a CSV file: one row an arm and replicate, every problem with its line."""
+"""Reads scores from a CSV file: one row an arm and replicate, every problem with its line."""
 
 from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
 from stepladder.errors import InputError
@@ -18,8 +17,8 @@ _MOST_PROBLEMS = 20
 def read_scores(file: str | Path) -> dict[str, dict[str, float]]:
     """The scores of a CSV file with the columns arm, replicate and score.
 
-    Further columns are let be. A score is a fraction in 0…1, `nan` where the replicate diverged;
-    a replicate that an arm lacks has no row.
+    Further columns are ignored. A score is a fraction in 0…1, `nan` where the replicate diverged;
+    a replicate that an arm does not have has no row.
 
     Args:
         file: in UTF-8, with a heading, fields apart by commas.
@@ -28,8 +27,17 @@ def read_scores(file: str | Path) -> dict[str, dict[str, float]]:
         Scores by arm and replicate, arms in the order in which they appear.
 
     Raises:
-        InputError: if it cannot be read, lacks a column, has no rows, has two rows for one arm and
-            replicate, or a score that is no fraction; with every problem and its line.
+        InputError: if it cannot be read, a column is missing, it has no rows, two rows for one arm
+            and replicate, or a score that is no fraction; with every problem and its line.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = Path(folder, "scores.csv")
+        ...     rows = ["arm,replicate,score", "base,0,0.5", "ReLU,0,0.75"]
+        ...     _ = file.write_text(chr(10).join(rows))
+        ...     read_scores(file)
+        {'base': {'0': 0.5}, 'ReLU': {'0': 0.75}}
     """
     text = _text(Path(file))
     rows = csv.reader(text.splitlines(), strict=True)
@@ -37,11 +45,11 @@ def read_scores(file: str | Path) -> dict[str, dict[str, float]]:
     problems: list[str] = []
     try:
         places = _places(next(rows, []), file)
-        for line, row in _numbered(rows):
-            problem = _take(row, places, scores)
+        for line, row in enumerate(rows, 2):
+            problem = _add(row, places, scores) if any(map(str.strip, row)) else ""
             problems += [f"line {line}: {problem}"] if problem else []
     except csv.Error as error:
-        raise InputError(f"{str(file)!r} must be CSV, found: {error}; mend it") from None
+        raise InputError(f"{str(file)!r} must be CSV, found: {error}; correct it") from None
     if problems:
         shown = problems[:_MOST_PROBLEMS]
         shown += [f"and {len(problems) - len(shown)} more"] if len(problems) > len(shown) else []
@@ -69,8 +77,8 @@ def _text(file: Path) -> str:
 
 
 def _places(head: list[str], file: str | Path) -> tuple[int, int, int]:
-    names = [each.strip().casefold() for each in head]
-    missing = [each for each in COLUMNS if each not in names]
+    names = [name.strip().casefold() for name in head]
+    missing = [column for column in COLUMNS if column not in names]
     if missing:
         found = ", ".join(head) or "nothing"
         near = nearest(missing[0], names)
@@ -82,12 +90,8 @@ def _places(head: list[str], file: str | Path) -> tuple[int, int, int]:
     return (names.index("arm"), names.index("replicate"), names.index("score"))
 
 
-def _numbered(rows: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
-    return ((line, row) for line, row in enumerate(rows, 2) if any(map(str.strip, row)))
-
-
-def _take(row: list[str], places: tuple[int, int, int], scores: dict[str, dict[str, float]]) -> str:
-    """Puts a row among the scores; returns what is wrong with it, or nothing."""
+def _add(row: list[str], places: tuple[int, int, int], scores: dict[str, dict[str, float]]) -> str:
+    """Adds a row to the scores; returns what is wrong with it, or nothing."""
     if len(row) <= max(places):
         return f"must have {max(places) + 1} fields or more, found {len(row)}; fill them in"
     arm, replicate, text = (row[place].strip() for place in places)
@@ -100,8 +104,7 @@ def _take(row: list[str], places: tuple[int, int, int], scores: dict[str, dict[s
     if not math.isnan(score) and not 0 <= score <= 1:
         advice = "divide percentages by 100" if 1 < score <= 100 else "write a fraction"
         return f"score must be in 0…1, found {text}; {advice}"
-    given = scores.setdefault(arm, {})
-    if replicate in given:
+    if replicate in scores.setdefault(arm, {}):
         return f"one row an arm and replicate, found {arm!r} and {replicate} twice; remove one"
-    given[replicate] = score
+    scores[arm][replicate] = score
     return ""

@@ -208,7 +208,7 @@ def _plot(pairs: list[_Pair], delta: float, other: str, is_paired: bool) -> Plot
     bars = tuple(
         Bar(pair.name, other, True, pair.points.mean, pair.points.ci_low, pair.points.ci_high,
             "", spread_text(pair.points), "no difference beyond δ", pair.differences,
-            beside=plural(pair.one.n, "replicate"))
+            note=plural(pair.one.n, "replicate"))
         for pair in pairs
         if math.isfinite(pair.points.mean)
     )  # fmt: skip

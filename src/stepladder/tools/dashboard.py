@@ -7,7 +7,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -17,11 +17,12 @@ from urllib.parse import quote, unquote
 import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from stepladder.errors import InputError, OutputError, StepladderError
 from stepladder.hpo.plan import SearchStatus, of_run, with_candidates
@@ -33,7 +34,7 @@ from stepladder.report.wording import duration, printable
 from stepladder.runs.folder import REPORT_NAME, STORE_NAME, STUDY_NAME, check_own
 from stepladder.runs.results import Results
 from stepladder.runs.stored import RunState, results_of, results_so_far, runs_in, runs_of, state_of
-from stepladder.store import check_place, is_missing, open_store
+from stepladder.store import Store, check_place, is_missing, open_store
 from stepladder.study.study import Study
 
 
@@ -51,7 +52,7 @@ class Source:
 
     @classmethod
     def of(cls, named: str, store: str | None = None) -> Source:
-        """What a word on the command line names.
+        """The source that a word on the command line names.
 
         Args:
             named: a folder, or the file or URL of a store.
@@ -61,7 +62,12 @@ class Source:
             InputError: if it is a folder without any run, or no store could be there.
         """
         if not os.path.isdir(named):  # pathlib raises where a URL is too long a name
-            _check_is_there(named)
+            check_place(named)
+            if is_missing(named):  # a file: a server may be asked later
+                raise InputError(
+                    f"RUN_OR_STORE must be a run, a folder of runs or a store, found nothing at "
+                    f"{named!r}; check the path, or run a study first"
+                )
             return cls(None, named)
         place = Path(os.path.abspath(named))  # whose name is never "." or ".."
         if store is not None:
@@ -80,8 +86,8 @@ class Source:
             StepladderError: if the store cannot be read.
         """
         if self.place is None:
-            with open_store(self.store or "", create=False) as kept:
-                return runs_of(kept)
+            with open_store(self.store or "", create=False) as store:
+                return runs_of(store)
         if (self.place / STUDY_NAME).is_file():
             return [state_of(self.place, self.store)]
         return runs_in(self.place, self.store)
@@ -105,7 +111,7 @@ class Source:
                 "again, which trains nothing that is stored"
             ) from None
 
-    def so_far(self, state: RunState) -> SearchStatus:
+    def search_status(self, state: RunState) -> SearchStatus:
         """How far a search is, without any test figure.
 
         Raises:
@@ -114,38 +120,25 @@ class Source:
         return of_run(state, self.store)
 
     def results(self, state: RunState) -> Results:
-        """What a run came to; while it trains without any test figure, which would be a look.
+        """Results of a run; while it trains without any test figure, which would be a look.
 
         Raises:
             StepladderError: if its store cannot be read.
         """
         if state.problem:
             raise StepladderError(state.problem)
-        url, name, study = self.store, state.name, None
-        if state.folder is not None:
-            study = Study.load(state.folder / STUDY_NAME)
-            name = study.name
-            url = url or str(state.folder / STORE_NAME)
-        with open_store(url or "", create=False) as kept:
-            if study is not None:
-                check_own(kept, study, state.folder or Path())
-            if state.state == "finished":
-                return results_of(kept, name, "ui", folder=state.folder)
-            return results_so_far(kept, name)
+        if state.folder is None:
+            with open_store(self.store or "", create=False) as store:
+                return self._results(store, state, state.name)
+        study = Study.load(state.folder / STUDY_NAME)
+        with open_store(self.store or str(state.folder / STORE_NAME), create=False) as store:
+            check_own(store, study, state.folder)
+            return self._results(store, state, study.name)
 
-
-def _check_is_there(store: str) -> None:
-    """Makes sure that a store which is a file exists; a server may be asked later.
-
-    Raises:
-        InputError: if it does not, or no store could be there.
-    """
-    check_place(store)
-    if is_missing(store):
-        raise InputError(
-            f"RUN_OR_STORE must be a run, a folder of runs or a store, found nothing at {store!r}; "
-            "check the path, or run a study first"
-        )
+    def _results(self, store: Store, state: RunState, name: str) -> Results:
+        if state.state == "finished":
+            return results_of(store, name, "ui", folder=state.folder)
+        return results_so_far(store, name)
 
 
 LEAST_SECONDS = 2.0
@@ -156,82 +149,82 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class _Made(Generic[T]):
+class _Page(Generic[T]):
     value: T
     stamp: Hashable
     at: float
     cost: float
 
 
+@dataclass
+class _Entry(Generic[T]):
+    page: _Page[T] | None = None
+    lock: Lock = field(default_factory=Lock)
+
+
 class Cache(Generic[T]):
-    """Values by key; whoever asks while one is made anew gets the one before.
+    """Values by key; while a value is made again, other callers get the one before.
 
     Args:
         clock: seconds from any origin, never backwards.
+
+    Example:
+        >>> pages = Cache()
+        >>> pages.get("run", 1, lambda: "page"), pages.get("run", 1, lambda: "another page")
+        ('page', 'page')
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._made: dict[Hashable, _Made[T]] = {}
-        self._locks: dict[Hashable, Lock] = {}
-        self._guard = Lock()
+        self._entries: dict[Hashable, _Entry[T]] = {}
 
     def get(self, key: Hashable, stamp: Hashable, make: Callable[[], T]) -> T:
         """The value of a key.
 
         Args:
             key: which.
-            stamp: what it is made from: as long as that is the same, nothing is made anew.
+            stamp: what it is made from: as long as that is the same, nothing is made again.
             make: makes it; what it raises is raised where there is no value yet, and else
                 ignored, so that a store that is busy for a moment leaves the page as it was.
         """
-        made = self._made.get(key)
-        if made is not None and (made.stamp == stamp or not self._is_due(made)):
-            return made.value
-        with self._guard:
-            lock = self._locks.setdefault(key, Lock())
-        if made is None:
-            lock.acquire()
-        elif not lock.acquire(blocking=False):
-            return made.value
+        entry = self._entries.setdefault(key, _Entry())  # atomic in CPython
+        page = entry.page
+        if page is not None and (
+            page.stamp == stamp or self._clock() - page.at < max(LEAST_SECONDS, page.cost / SHARE)
+        ):
+            return page.value
+        if not entry.lock.acquire(blocking=page is None):
+            assert page is not None
+            return page.value
         try:
-            there = self._made.get(key)
-            if there is not None and there is not made:
-                return there.value  # another has made it meanwhile
-            return self._make(key, stamp, make, there)
+            if entry.page is not None and entry.page is not page:
+                return entry.page.value  # another caller has made it meanwhile
+            start = self._clock()
+            try:
+                value = make()
+            except Exception:
+                if page is None:
+                    raise
+                value, stamp = page.value, page.stamp
+            end = self._clock()
+            entry.page = _Page(value, stamp, end, end - start)
+            return value
         finally:
-            lock.release()
-
-    def _is_due(self, made: _Made[T]) -> bool:
-        return self._clock() - made.at >= max(LEAST_SECONDS, made.cost / SHARE)
-
-    def _make(
-        self, key: Hashable, stamp: Hashable, make: Callable[[], T], before: _Made[T] | None
-    ) -> T:
-        began = self._clock()
-        try:
-            value = make()
-        except Exception:
-            if before is None:
-                raise
-            value, stamp = before.value, before.stamp
-        ended = self._clock()
-        self._made[key] = _Made(value, stamp, ended, ended - began)
-        return value
+            entry.lock.release()
 
 
-_HEADERS = [
-    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
-     b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
-    (b"cross-origin-opener-policy", b"same-origin"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"cache-control", b"no-store"),
-]  # fmt: skip
+_HEADERS = {
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "cache-control": "no-store",
+}
 
 
-class Guard:
+class Guard(BaseHTTPMiddleware):
     """Lets a request through if its host, origin, method and token are right.
 
     The host is checked because a name elsewhere may be made to point to this machine, the origin
@@ -244,41 +237,26 @@ class Guard:
     """
 
     def __init__(self, app: ASGIApp, token: str, port: int) -> None:
-        self._app = app
+        super().__init__(app)
         self._token = token
         self._hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost")}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
         """Answers, or refuses in a line."""
-        if scope["type"] != "http":
-            return
-        refused = self._refusal(scope)
-        if refused is not None:
-            await refused(scope, receive, send)
-            return
-        inner = {**scope, "path": scope["path"][len(self._token) + 1 :] or "/"}
-
-        async def send_guarded(message: dict[str, object]) -> None:
-            if message["type"] == "http.response.start":
-                headers = message.get("headers", [])
-                message = {**message, "headers": [*headers, *_HEADERS]}  # type: ignore[misc]
-            await send(message)
-
-        await self._app(inner, receive, send_guarded)  # type: ignore[arg-type]
-
-    def _refusal(self, scope: Scope) -> PlainTextResponse | None:
-        headers = Headers(scope=scope)
-        if headers.get("host") not in self._hosts:
+        origin = request.headers.get("origin")
+        _, token, path = (*request.scope["path"].split("/", 2), "", "")[:3]
+        if request.headers.get("host") not in self._hosts:
             return PlainTextResponse("This page is for this machine alone.", 421)
-        origin = headers.get("origin")
         if origin is not None and origin.removeprefix("http://") not in self._hosts:
             return PlainTextResponse("Other pages may not ask for this one.", 403)
-        if scope["method"] not in ("GET", "HEAD"):
+        if request.method not in ("GET", "HEAD"):
             return PlainTextResponse("This page can only be read.", 405, {"Allow": "GET, HEAD"})
-        first = scope["path"].split("/")[1] if "/" in scope["path"] else ""
-        if not hmac.compare_digest(first.encode(), self._token.encode()):
+        if not hmac.compare_digest(token.encode(), self._token.encode()):
             return PlainTextResponse("Open the address that stepladder ui has printed.", 403)
-        return None
+        request.scope["path"] = f"/{path}"
+        response = await call_next(request)
+        response.headers.update(_HEADERS)
+        return response
 
 
 _WATCHED = ("validation", "accuracy", "loss", "seconds", "gradients", "units")
@@ -291,8 +269,8 @@ class Pages:
 
     Attributes:
         source: where the runs are.
-        cache: of what was made.
-        searches: how far those are that train.
+        cache: of pages.
+        searches: how far the searches are that train.
     """
 
     source: Source
@@ -305,13 +283,12 @@ class Pages:
         Raises:
             StepladderError: if the store cannot be read.
         """
-        states = [with_candidates(each, self._so_far) for each in self.source.states()]
-        rows = [
+        states = [with_candidates(state, self._search_status) for state in self.source.states()]
+        return runs_html([
             (key_of(state), as_address(key_of(state)), state.state,
              f"{state.stored:,} of {state.planned:,}", duration(state.seconds), state.problem)
             for state in states
-        ]  # fmt: skip
-        return runs_html(rows)
+        ])  # fmt: skip
 
     def run(self, key: str) -> str | None:
         """One run: its report, or what is known while it trains; None for an unknown one.
@@ -338,19 +315,19 @@ class Pages:
         """The page that a search has left, or how far it is."""
         if not state.is_search_under_way:
             return self.source.search_page(state)
-        found = self._so_far(state)
-        if found.is_whole:
+        status = self._search_status(state)
+        if status.is_whole:
             return self.source.search_page(state)
-        counted = found.counted_in(state)
-        stamp = (counted.state, found.over, found.part, found.stored, found.training)
+        counted = status.counted_in(state)
+        stamp = (counted.state, status.over, status.part, status.stored, status.training)
         return self.cache.get(
             ("search", key_of(state)), stamp,
-            lambda: search_live_html(found, counted.state, self._others(key_of(state))),
+            lambda: search_live_html(status, counted.state, self._others(key_of(state))),
         )  # fmt: skip
 
-    def _so_far(self, state: RunState) -> SearchStatus:
-        """How far a search under way is."""
-        return self.searches.get(key_of(state), object(), lambda: self.source.so_far(state))
+    def _search_status(self, state: RunState) -> SearchStatus:
+        # The stamp is always new: only the time decides when the status is read again.
+        return self.searches.get(key_of(state), object(), lambda: self.source.search_status(state))
 
     def _others(self, key: str) -> Sequence[tuple[str, str]]:
         others = (key_of(state) for state in self.source.states())
@@ -362,14 +339,11 @@ class Pages:
         Raises:
             StepladderError: if a store cannot be read.
         """
-        states = [self._state(key) for key in (one, two)]
-        first, second = states
-        if first is None or second is None:
-            return None
+        first, second = self._state(one), self._state(two)
+        if first is None or second is None or first.is_search or second.is_search:
+            return None  # a search has no arms
         if not first.state == second.state == "finished":
             return None  # test figures of a study that trains are not shown
-        if first.is_search or second.is_search:
-            return None  # which has no arms
         stamp = (first.stored, first.declared, second.stored, second.declared)
         return self.cache.get(
             ("compare", one, two), stamp,
@@ -378,28 +352,23 @@ class Pages:
         )  # fmt: skip
 
     def _state(self, key: str) -> RunState | None:
-        return next((each for each in self.source.states() if key_of(each) == key), None)
+        return next((state for state in self.source.states() if key_of(state) == key), None)
 
 
 def as_address(key: str) -> str:
-    """A key as one part of a path, quoted twice, since what serves it undoes one of them first."""
+    """A key as one part of a path, quoted twice, since the server undoes one of them first."""
     return quote(quote(key, safe=""), safe="")
 
 
-def key_in(part: str) -> str:
-    """The key of a part of a path that `as_address` made, as a request has it."""
-    return unquote(part)
-
-
 def key_of(state: RunState) -> str:
-    """What a run is called in an address: its folder, or its study where there is only a store."""
+    """A run's name in an address: its folder, or its study where there is only a store."""
     return state.folder.name if state.folder is not None else state.name
 
 
 HOST = "127.0.0.1"
 
 
-def application(source: Source, token: str, port: int) -> Guard:
+def application(source: Source, token: str, port: int) -> Starlette:
     """The live page as an application of ASGI.
 
     Args:
@@ -409,26 +378,24 @@ def application(source: Source, token: str, port: int) -> Guard:
     """
     pages = Pages(source, Cache())
 
-    async def runs(request: Request) -> Response:
-        return await _shown(pages.runs)
+    def endpoint(make: Callable[..., str | None]) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            return await _answer(make, *map(unquote, request.path_params.values()))
 
-    async def run(request: Request) -> Response:
-        return await _shown(pages.run, key_in(request.path_params["key"]))
+        return answer
 
-    async def compare(request: Request) -> Response:
-        keys = (key_in(request.path_params[each]) for each in ("one", "two"))
-        return await _shown(pages.compare, *keys)
-
-    routes = [
-        Route("/", runs),
-        Route("/run/{key}", run),
-        Route("/compare/{one}/{two}", compare),
-    ]
-    return Guard(Starlette(routes=routes), token, port)
+    return Starlette(
+        routes=[
+            Route("/", endpoint(pages.runs)),
+            Route("/run/{key}", endpoint(pages.run)),
+            Route("/compare/{one}/{two}", endpoint(pages.compare)),
+        ],
+        middleware=[Middleware(Guard, token=token, port=port)],
+    )
 
 
-async def _shown(make: Callable[..., str | None], *keys: str) -> Response:
-    """A page made in a thread; a store that cannot be read is said so, and tried again."""
+async def _answer(make: Callable[..., str | None], *keys: str) -> Response:
+    """A page made in a thread; the page of a store that cannot be read says so and loads again."""
     try:
         text = await run_in_threadpool(make, *keys)
     except StepladderError as error:
@@ -438,22 +405,25 @@ async def _shown(make: Callable[..., str | None], *keys: str) -> Response:
     return HTMLResponse(text)
 
 
-def serve(source: Source, port: int, told: Callable[[str], None]) -> None:
+def serve(source: Source, port: int, say: Callable[[str], None]) -> None:
     """Serves until it is interrupted, at the lowest priority, so that training goes before.
 
     Args:
         source: where the runs are.
         port: 0 for any that is free.
-        told: is given the address, with its token.
+        say: receives the address, with its token.
 
     Raises:
-        OutputError: if the port cannot be had.
+        OutputError: if the port is taken.
+
+    Example:
+        >>> serve(Source.of("runs"), 0, print)  # doctest: +SKIP
     """
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((HOST, port))
-        listening.listen()  # whoever is told the address may call at once
+        listening.listen()  # whoever gets the address may call at once
     except OSError as error:
         listening.close()
         raise OutputError(
@@ -468,6 +438,6 @@ def serve(source: Source, port: int, told: Callable[[str], None]) -> None:
         application(source, token, port), log_level="warning", server_header=False,
         access_log=False, lifespan="off",
     )  # fmt: skip
-    told(f"http://{HOST}:{port}/{token}/")
+    say(f"http://{HOST}:{port}/{token}/")
     with listening:
         uvicorn.Server(config).run(sockets=[listening])

@@ -1,4 +1,4 @@
-"""Examining an installation: what is here, and whether it will do."""
+"""Checks an installation: versions, cores, backend, cache, data, and a run's store."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _PACKAGES = ("keras", "jax", "numpy", "scipy", "sqlalchemy", "matplotlib")
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """The state of one subject.
 
     Attributes:
         subject: what it is, in a word.
-        text: what was found, and what to do where it is not well.
-        healthy: whether it will do.
+        text: what was found, and what to do where it is bad.
+        healthy: whether it is good.
     """
 
     subject: str
@@ -37,28 +37,30 @@ class Finding:
 
 
 def examine(run: Path | None = None) -> list[Finding]:
-    """Everything that training depends on, and a run's store if one is named.
+    """Checks everything that training depends on, and a run's store if one is named.
 
     Args:
         run: folder of a run, or None.
+
+    Example:
+        >>> examine()[0].subject
+        'stepladder'
     """
     findings = list(_versions())
-    looked_at: list[tuple[str, Callable[[], str]]] = [
+    checks: list[tuple[str, Callable[[], str]]] = [
         ("cores", _cores),
         ("backend", _backend),
         ("cache", _cache),
         ("data", _data),
     ]
     if run is not None:
-        looked_at.append(("store", lambda: _store(run)))
-    return findings + [_finding(subject, look) for subject, look in looked_at]
-
-
-def _finding(subject: str, look: Callable[[], str]) -> Finding:
-    try:
-        return Finding(subject, look())
-    except StepladderError as error:
-        return Finding(subject, str(error), healthy=False)
+        checks.append(("store", lambda: _store(run)))
+    for subject, check in checks:
+        try:
+            findings.append(Finding(subject, check()))
+        except StepladderError as error:
+            findings.append(Finding(subject, str(error), healthy=False))
+    return findings
 
 
 def _versions() -> Iterator[Finding]:
@@ -72,9 +74,9 @@ def _versions() -> Iterator[Finding]:
 
 
 def _cores() -> str:
-    usable, there = machine.cores(), os.cpu_count() or 1
+    usable = machine.cores()
     pinned = "each training process pinned to its own" if usable[0] is not None else "not pinned"
-    return f"{len(usable)} of {there} may be used, {pinned}"
+    return f"{len(usable)} of {os.cpu_count() or 1} may be used, {pinned}"
 
 
 def _backend() -> str:
@@ -85,14 +87,14 @@ def _backend() -> str:
 def _cache() -> str:
     folder = machine.cache_folder()
     if folder is None:
-        return "no folder for compiled programs can be written: every run compiles anew"
+        return "no folder for compiled programs can be written: every run compiles again"
     count = sum(len(names) for _, _, names in os.walk(folder))
     return f"{count} compiled programs, {size_of(folder) / 1e6:.1f} MB, in {folder}"
 
 
 def _data() -> str:
     mnist = data.load("mnist")
-    return f"MNIST is whole: {len(mnist.x_train):,} + {len(mnist.x_test):,} images"
+    return f"MNIST is complete: {len(mnist.x_train):,} + {len(mnist.x_test):,} images"
 
 
 def _store(run: Path) -> str:

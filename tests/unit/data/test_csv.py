@@ -122,7 +122,7 @@ def test_test_rows_are_not_simply_the_last(tmp_path):
         (csv_text().replace("height", "width"), "found width more than once"),
         (csv_text().replace("width", "kind"), "found kind more than once"),
         (csv_text().replace("width", ""), "found a column without a name"),
-        ("kind\na\nb\n", "must have inputs beside the label, found the column 'kind' alone"),
+        ("kind\na\nb\n", "must have inputs and a label, found the column 'kind' alone"),
         (csv_text() + "1,2\n", "line 14: must have 3 cells as the header has, found 2"),
         (csv_text() + "1,2,a,\n", "line 14: must have 3 cells as the header has, found 4"),
         (csv_text() + "1,two,a\n", "line 14: must have a number in column 'width', found 'two'"),

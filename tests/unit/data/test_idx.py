@@ -139,7 +139,7 @@ def test_damaged_gzip(tmp_path, damage):
     folder = write_idx(tmp_path / "set", names=PACKED)
     path = folder / PACKED["x_train"]
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(DataError, match=r"\.gz: must be a whole gzip file, as its name says"):
+    with pytest.raises(DataError, match=r"\.gz: must be a complete gzip file, as its name says"):
         load(str(folder))
 
 

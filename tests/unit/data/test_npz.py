@@ -210,5 +210,5 @@ def test_flipped_bit_is_noticed_by_its_checksum(tmp_path):
 def test_single_array_renamed(tmp_path):
     with (tmp_path / "set.npz").open("wb") as stream:
         np.save(stream, parts()["x_train"])
-    with pytest.raises(DataError, match=r"must be a whole \.npz file"):
+    with pytest.raises(DataError, match=r"must be a complete \.npz file"):
         load(str(tmp_path / "set.npz"))

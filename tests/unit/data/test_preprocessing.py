@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stepladder.data import affine, synthetic
-from stepladder.data.preprocessing import _VALUES_AT_ONCE, Prepared, deskewed, image_sides
+from stepladder.data.preprocessing import _VALUES_AT_ONCE, Prepared, deskew_images, image_sides
 from stepladder.errors import DataError
 
 # Scaling.
@@ -148,30 +148,30 @@ def line(lean, size=21):
 def test_a_leaning_line_stands_up(lean):
     image = line(lean)[None]
     assert slant(image)[0] == pytest.approx(lean, abs=0.01)
-    upright = deskewed(image)
+    upright = deskew_images(image)
     assert abs(slant(upright)[0]) < 0.02
     assert upright.sum() == pytest.approx(image.sum(), rel=0.01)
 
 
 def test_an_upright_image_stays_bit_for_bit():
     image = line(0.0)[None]
-    assert np.array_equal(deskewed(image), image)
-    assert np.array_equal(deskewed(image.astype(np.uint8)), image.astype(np.uint8))
+    assert np.array_equal(deskew_images(image), image)
+    assert np.array_equal(deskew_images(image.astype(np.uint8)), image.astype(np.uint8))
 
 
 @pytest.mark.parametrize("value", [0, 7, 255])
 def test_an_image_of_one_brightness_stays(value):
     image = np.full((2, 5, 6), value, np.uint8)
-    assert np.array_equal(deskewed(image), image)
+    assert np.array_equal(deskew_images(image), image)
 
 
 def test_each_image_is_deskewed_by_itself_and_keeps_type_and_shape():
     draw = np.random.default_rng(0)
     images = draw.integers(0, 256, (2101, 6, 7, 1)).astype(np.uint8)
-    made = deskewed(images)
+    made = deskew_images(images)
     assert (made.dtype, made.shape) == (images.dtype, images.shape)
     for place in (0, 1999, 2000, 2100):
-        assert np.array_equal(made[place], deskewed(images[place : place + 1])[0])
+        assert np.array_equal(made[place], deskew_images(images[place : place + 1])[0])
 
 
 def test_training_and_test_part_are_prepared_alike_and_once():
@@ -180,8 +180,8 @@ def test_training_and_test_part_are_prepared_alike_and_once():
     assert prepared(False) is dataset
     upright = prepared(True)
     assert upright is prepared(True)
-    assert np.array_equal(upright.x_train, deskewed(dataset.x_train))
-    assert np.array_equal(upright.x_test, deskewed(dataset.x_test))
+    assert np.array_equal(upright.x_train, deskew_images(dataset.x_train))
+    assert np.array_equal(upright.x_test, deskew_images(dataset.x_test))
     assert np.array_equal(upright.y_test, dataset.y_test)
 
 

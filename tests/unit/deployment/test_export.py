@@ -9,6 +9,7 @@ import pytest
 
 from stepladder import Study
 from stepladder.deployment import card, export
+from stepladder.statistics import estimate
 from stepladder.training.final_weights import weights_file
 
 # Weights that were trained again are kept where they are those of the stored trial.
@@ -33,53 +34,64 @@ def test_only_what_the_store_is_about_is_kept(tmp_path, correct, kept):
 HOSTILE = "![x](http://evil.example/p.png) | <b>@me</b> www.evil.example"
 
 
-def made(file="model.keras"):
-    """An exported model as far as the parts that hold names look at it."""
+def exported(**changes):
+    """An exported model whose names hold whatever names may hold."""
     study = Study(name=HOSTILE, base={"hidden": [3]})
     record = SimpleNamespace(
-        study=study, classes=("a`b", "|"), dataset=HOSTILE, sizes={"train": 5},
-        fingerprint="f" * 64, versions={}, machine=HOSTILE,
+        study=study, classes=("a`b", "|"), dataset=HOSTILE,
+        sizes={"train": 5, "validation": 50, "test": 500}, fingerprint="f" * 64, versions={},
+        machine=HOSTILE,
     )  # fmt: skip
-    return SimpleNamespace(
-        record=record, arm=HOSTILE, file=Path(file), replicates=(0,), is_ensemble=False,
-        parameters=10, of=1, diverged=0, framing=None, levels=None, recipe=study.base,
-    )  # fmt: skip
+    fields = {
+        "record": record, "arm": HOSTILE, "file": Path("model.keras"), "replicates": (0,),
+        "is_ensemble": False, "parameters": 10, "of": 1, "diverged": 0, "framing": None,
+        "levels": None, "recipe": study.base, "own_val_accuracy": 0.9, "own_test_accuracy": None,
+        "val_accuracy": estimate([0.9]), "test_accuracy": None, "looks": 0, "is_kept": True,
+        "differ_from_stored": 0, "differing": 0, "largest_difference": 1e-7, "measured": None,
+        "false_alarms": 0.02,
+    }  # fmt: skip
+    return SimpleNamespace(**(fields | changes))
+
+
+def lines_of(**changes):
+    return card.as_markdown(exported(**changes)).splitlines()
 
 
 def test_names_are_neither_markup_nor_links():
-    for part in (card._head, card._origin):
-        text = "\n".join(part(made()))
-        assert "![x](" not in text
-        assert "<b>" not in text
-        assert "http://" not in text
-        assert "www.evil" not in text
-        assert r"\!" not in text
+    text = "\n".join(lines_of())
+    assert "![x](" not in text
+    assert "<b>" not in text
+    assert "http://" not in text
+    assert "www.evil" not in text
+    assert r"\!" not in text
 
 
 def test_names_do_not_break_tables_or_code():
-    (row,) = [line for line in card._origin(made()) if line.startswith("| data |")]
+    (row,) = [line for line in lines_of() if line.startswith("| data |")]
     assert row.replace(r"\|", "").count("|") == 3
-    assert "`` a`b ``, `|`" in "\n".join(card._use(made()))
+    assert "`` a`b ``, `|`" in "\n".join(lines_of())
 
 
 @pytest.mark.parametrize(
     "name", ["model.keras", 'a "b"\\c`.keras', "it's 😀.keras", "\udcff.keras"]
 )
 def test_the_code_loads_the_file_whatever_its_name(name):
-    (line,) = [line for line in card._use(made(name)) if "load_model" in line]
+    (line,) = [line for line in lines_of(file=Path(name)) if "load_model" in line]
     assert ast.literal_eval(line.removeprefix("model = keras.models.load_model")) == name
     assert line.isprintable()
 
 
 @pytest.mark.parametrize("is_kept", [True, False])
 @pytest.mark.parametrize(
-    ("differ", "said"), [(0, "are right on the same test images"), (3, "differ from the stored")]
+    ("differ", "words"), [(0, "are right on the same test images"), (3, "differ from the stored")]
 )
 def test_weights_that_are_not_the_stored_ones_are_called_so_wherever_they_come_from(
-    is_kept, differ, said
+    is_kept, differ, words
 ):
-    exported = SimpleNamespace(
-        record=SimpleNamespace(sizes={"test": 500}), is_kept=is_kept, differ_from_stored=differ,
-        differing=0, largest_difference=1e-7,
-    )  # fmt: skip
-    assert said in card._agreement(exported)
+    assert words in card.as_markdown(exported(is_kept=is_kept, differ_from_stored=differ))
+
+
+def test_a_locked_test_set_and_what_was_not_measured_are_named():
+    text = card.as_markdown(exported())
+    assert "| test, 500 | locked | locked |" in text
+    assert "Not measured" in text

@@ -11,12 +11,12 @@ from stepladder.deployment.images import (
     PERTURBATIONS,
     Levels,
     Perturbation,
-    framed,
+    find_ink,
+    frame,
     framing_of,
-    ink_of,
     level_background,
     levels_of,
-    perturbed,
+    perturb,
 )
 
 # Pictures of digits come out as MNIST was made, however they were drawn.
@@ -26,7 +26,7 @@ SHAPE, BOX = (28, 28), 20
 
 
 def prepared(image):
-    return framed(ink_of(np.asarray(image, float)), SHAPE, BOX)
+    return frame(find_ink(np.asarray(image, float)), SHAPE, BOX)
 
 
 @pytest.fixture(scope="module")
@@ -93,18 +93,18 @@ def test_thin_strokes_are_thickened():
     line = np.zeros((400, 400))
     line[50:350, 200] = 1
     line[50, 120:280] = 1
-    assert (framed(line, SHAPE, BOX) > 127).sum() >= 1.5 * BOX
+    assert (frame(line, SHAPE, BOX) > 127).sum() >= 1.5 * BOX
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_nothing_drawn_gives_nothing(level):
-    assert not ink_of(np.full((60, 40), float(level))).any()
+    assert not find_ink(np.full((60, 40), float(level))).any()
     assert not prepared(np.full((60, 40), float(level))).any()
 
 
 def test_grain_alone_is_no_ink():
     grain = np.random.default_rng(0).normal(200, 4, (120, 120))
-    assert not ink_of(grain).any()
+    assert not find_ink(grain).any()
 
 
 def test_a_speck_of_dirt_is_left_out():
@@ -179,13 +179,13 @@ def images():
 
 def test_shifts_go_to_the_four_sides(images):
     places = [np.argwhere(each[0] == 255).tolist() for each in
-              perturbed(images, Perturbation("shift", 2))]  # fmt: skip
+              perturb(images, Perturbation("shift", 2))]  # fmt: skip
     assert sorted(places) == [[[2, 4]], [[4, 2]], [[4, 6]], [[6, 4]]]
 
 
 def test_rotations_by_a_right_angle_are_exact():
     image = np.arange(49, dtype=np.uint8).reshape(1, 7, 7)
-    one, other = perturbed(image, Perturbation("rotation", 90))
+    one, other = perturb(image, Perturbation("rotation", 90))
     turned = [np.rot90(image[0]), np.rot90(image[0], -1)]
     assert any(np.array_equal(one[0], each) for each in turned)
     assert np.array_equal(np.rot90(one[0], 2), other[0])
@@ -194,7 +194,7 @@ def test_rotations_by_a_right_angle_are_exact():
 def test_noise_has_its_deviation_and_is_the_same_each_time():
     images = np.full((4, 50, 50), 128, np.uint8)
     images[0, 0, :2] = 0, 255  # the range
-    (one,), (again,) = (perturbed(images, Perturbation("noise", 0.1)) for _ in range(2))
+    (one,), (again,) = (perturb(images, Perturbation("noise", 0.1)) for _ in range(2))
     assert np.array_equal(one, again)
     assert one[1:].astype(float).std() == pytest.approx(25.5, rel=0.05)
 
@@ -203,7 +203,7 @@ def test_noise_has_its_deviation_and_is_the_same_each_time():
 @pytest.mark.parametrize("how", PERTURBATIONS)
 def test_type_shape_and_range_stay(how, kind):
     images = np.random.default_rng(0).integers(0, 256, (5, 28, 28, 1)).astype(kind)
-    for each in perturbed(images, how):
+    for each in perturb(images, how):
         assert each.dtype == images.dtype
         assert each.shape == images.shape
         assert each.min() >= 0

@@ -7,7 +7,7 @@ os.environ["KERAS_BACKEND"] = "jax"  # before anything imports Keras
 import keras
 import numpy as np
 
-from stepladder.deployment.keras_worker import Member, assembled
+from stepladder.deployment.keras_worker import Member, assemble_model
 from stepladder.study.recipe import Recipe
 from stepladder.training.layer_state import seed_states
 
@@ -43,7 +43,7 @@ def test_statistics_are_told_from_random_state_by_what_they_are():
         np.float32(0.5),
         np.float32(0.25),
     )
-    exported = assembled([member], SHAPE, CLASSES, build, is_whole=False)
+    exported = assemble_model([member], SHAPE, CLASSES, build, is_whole=False)
     x = random.uniform(0, 1, (7, 4)).astype(np.float32)
     expected = keras.ops.softmax(network(0.5 * x + 0.25))
     np.testing.assert_allclose(exported(x), expected, rtol=1e-5)

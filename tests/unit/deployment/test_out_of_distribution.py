@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stepladder.data import synthetic
-from stepladder.deployment.out_of_distribution import FALSE_ALARMS, distances, fitted
+from stepladder.deployment.out_of_distribution import FALSE_ALARMS, distances, fit_subspaces
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def known(data):
-    return fitted(data.x_train[:1500], data.y_train[:1500], data.x_train[1500:])
+    return fit_subspaces(data.x_train[:1500], data.y_train[:1500], data.x_train[1500:])
 
 
 def test_held_out_images_are_called_unlike_as_often_as_said(data, known):
@@ -62,11 +62,11 @@ def test_numbers_beyond_all_measure_are_unlike_and_not_lost(known):
 def test_few_examples_and_plain_tables_will_do(examples):
     draw = np.random.default_rng(0)
     table = draw.normal(size=(examples, 5)).astype(np.float32)
-    known = fitted(table, np.arange(examples) % 4, table)
+    known = fit_subspaces(table, np.arange(examples) % 4, table)
     assert np.isfinite(distances(known, table)).all()
 
 
 def test_what_never_varies_is_no_division_by_zero():
     still = np.zeros((40, 6, 6), np.uint8)
-    known = fitted(still, np.arange(40) % 2, still)
+    known = fit_subspaces(still, np.arange(40) % 2, still)
     assert np.isfinite(distances(known, still)).all()

@@ -10,7 +10,7 @@ from drawn_digits import drawn
 from PIL import Image
 
 from stepladder.deployment.images import Framing, Levels
-from stepladder.deployment.out_of_distribution import fitted
+from stepladder.deployment.out_of_distribution import fit_subspaces
 from stepladder.deployment.predict import (
     Extras,
     inputs_of,
@@ -36,7 +36,7 @@ def known(greatest):
     """What a training set of images in 0…greatest is like."""
     images = np.random.default_rng(0).uniform(0, greatest, (60, 4, 4)).astype(np.float32)
     images.flat[0] = greatest
-    return fitted(images, np.arange(60) % 2, images)
+    return fit_subspaces(images, np.arange(60) % 2, images)
 
 
 def said_otherwise(file, **changes):
@@ -159,7 +159,7 @@ def test_a_file_that_will_not_do_is_told_before_keras_starts(tmp_path, monkeypat
     def never(*_):
         raise AssertionError("Keras was started")
 
-    monkeypatch.setattr("stepladder.deployment.predict.opened", never)
+    monkeypatch.setattr("stepladder.deployment.predict.open_model", never)
     with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
         archive.writestr("config.json", "{}")
     (tmp_path / "words.txt").write_text("seven")

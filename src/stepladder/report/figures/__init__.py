@@ -34,6 +34,12 @@ _MAKERS: tuple[Callable[[Results], Plot | None], ...] = (
 
 
 def figures_of(results: Results) -> tuple[Plot, ...]:
-    """The figures that there is something to draw for, in the order in which they are shown."""
-    made = (make(results) for make in _MAKERS)
-    return tuple(plot for plot in made if plot is not None)
+    """The figures for which there is something to draw, in the order in which they are shown.
+
+    Example:
+        >>> import stepladder
+        >>> run = stepladder.run(stepladder.Study.load("quick"))  # doctest: +SKIP
+        >>> [plot.name for plot in figures_of(run.results)][:2]  # doctest: +SKIP
+        ['ladder', 'effects']
+    """
+    return tuple(plot for make in _MAKERS if (plot := make(results)) is not None)

@@ -1,4 +1,4 @@
-"""Scales, labels and lines of axes."""
+"""Places, scales and labels of axes; figures are measured in inches."""
 
 from __future__ import annotations
 
@@ -9,14 +9,24 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit, logit
 
 from stepladder.report.wording import MINUS, truncate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-Which = Literal["x", "y"]
+WIDTH = 5.2
+"""Inches. Shrunk to a column of 3.5 inches the smallest text is 5 points high, and it fills a
+slide at twice its size."""
+
+LINE = 0.135
+"""Inches that a line of small text takes."""
+
+NAME_LENGTH = 60
+"""Characters of a name in a text that describes a figure."""
 
 _TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 80, 90, 95, 98, 99, 99.5, 99.8, 99.9, 99.95, 99.99)
 _LEAST, _MOST = 0.01, 99.995  # percent: 0 and 100 have no finite log-odds
@@ -26,17 +36,31 @@ HIGH = 90.0
 
 def is_high(values: Iterable[float]) -> bool:
     """Whether accuracies in percent come so near 100 that a linear axis hides their differences."""
-    return any(math.isfinite(each) and each > HIGH for each in values)
+    return any(math.isfinite(value) and value > HIGH for value in values)
+
+
+def log_odds_note(values: Iterable[float]) -> str:
+    """What a caption says of a log-odds axis, after a space; nothing where the axis is linear."""
+    if not is_high(values):
+        return ""
+    return (
+        " The log-odds axis stretches what lies near 100 %: from 98 to 99 is as far as from 99 to "
+        "99.5."
+    )
 
 
 def log_odds(percent: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """ln(p / (100 - p)) of percentages; from 98 to 99 is as far as from 99 to 99.5."""
-    inside = np.clip(np.asarray(percent, float), _LEAST, _MOST)
-    return np.asarray(np.log(inside / (100 - inside)))
+    """ln(p / (100 - p)) of percentages; from 98 to 99 is as far as from 99 to 99.5.
+
+    Example:
+        >>> log_odds([50, 99]).round(2).tolist()
+        [0.0, 4.6]
+    """
+    return np.asarray(logit(np.clip(np.asarray(percent, float), _LEAST, _MOST) / 100))
 
 
 def _percent(odds: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    return np.asarray(100 / (1 + np.exp(-np.asarray(odds, float))))
+    return np.asarray(100 * expit(np.asarray(odds, float)))
 
 
 def log_odds_ticks(low: float, high: float, apart: float = 0.09) -> list[float]:
@@ -46,17 +70,31 @@ def log_odds_ticks(low: float, high: float, apart: float = 0.09) -> list[float]:
         low: lower end, percent.
         high: upper end, percent.
         apart: how near two may be, as a share of the axis.
+
+    Example:
+        >>> log_odds_ticks(97.5, 99.6)
+        [98, 99, 99.5]
     """
-    inside = [each for each in _TICKS if low <= each <= high]
     span = float(log_odds(high) - log_odds(low)) or 1.0
-    kept: list[float] = []
-    for tick in reversed(inside):
-        if not kept or float(log_odds(kept[-1]) - log_odds(tick)) >= apart * span:
-            kept.append(tick)
-    return kept[::-1]
+    ticks: list[float] = []
+    for tick in reversed([tick for tick in _TICKS if low <= tick <= high]):
+        if not ticks or float(log_odds(ticks[-1]) - log_odds(tick)) >= apart * span:
+            ticks.append(tick)
+    return ticks[::-1]
 
 
-def accuracy_axis(axes: Axes, which: Which, values: Sequence[float], *, is_log: bool) -> None:
+def set_ticks(axis: Axis, ticks: Sequence[float], style: str = "{:g}") -> None:
+    """Marks these values alone, as numbers of a style."""
+    from matplotlib.ticker import FixedLocator, NullLocator
+
+    axis.set_major_locator(FixedLocator(ticks))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(lambda value, _: style.format(value))
+
+
+def accuracy_axis(
+    axes: Axes, which: Literal["x", "y"], values: Sequence[float], *, is_log: bool, part: str = ""
+) -> None:
     """An axis of percent around some values: log-odds, or linear from 0 or a round number.
 
     Args:
@@ -64,31 +102,24 @@ def accuracy_axis(axes: Axes, which: Which, values: Sequence[float], *, is_log: 
         which: `x` or `y`.
         values: what is to be seen; NaN counts for nothing.
         is_log: whether in log-odds.
+        part: of the data, for a label; none when empty.
     """
-    from matplotlib.ticker import FixedLocator, NullLocator
-
-    finite = [each for each in values if math.isfinite(each)] or [0.0, 100.0]
+    set_limits = axes.set_xlim if which == "x" else axes.set_ylim
+    finite = [value for value in values if math.isfinite(value)] or [0.0, 100.0]
+    if part:
+        label = f"{part} accuracy, %{' (log-odds)' if is_log else ''}"
+        axes.set(**{f"{which}label": label})
     if not is_log:
         low = 0.0 if min(finite) < 50 else 10 * math.floor((min(finite) - 2) / 10)
-        _limits(axes, which, low, 100 + 0.03 * (100 - low))
+        set_limits(low, 100 + 0.03 * (100 - low))
         return
     odds = log_odds([min(finite), max(finite)])
     margin = max(0.06 * float(odds[1] - odds[0]), 0.15)
-    low, high = (float(each) for each in _percent([odds[0] - margin, odds[1] + margin]))
+    low, high = (float(end) for end in _percent([odds[0] - margin, odds[1] + margin]))
     getattr(axes, f"set_{which}scale")("function", functions=(log_odds, _percent))
-    _limits(axes, which, max(low, _LEAST), min(high, _MOST))
-    axis = getattr(axes, f"{which}axis")
+    set_limits(max(low, _LEAST), min(high, _MOST))
     ticks = log_odds_ticks(low, high, 0.09 if which == "y" else 0.12)
-    axis.set_major_locator(FixedLocator(ticks))
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(lambda value, _: f"{value:g}")
-
-
-def _limits(axes: Axes, which: Which, low: float, high: float) -> None:
-    if which == "x":
-        axes.set_xlim(low, high)
-    else:
-        axes.set_ylim(low, high)
+    set_ticks(axes.xaxis if which == "x" else axes.yaxis, ticks)
 
 
 def epoch_axis(axes: Axes, epochs: int) -> None:
@@ -102,18 +133,6 @@ def epoch_axis(axes: Axes, epochs: int) -> None:
     )
 
 
-def value_axis(axes: Axes, values: Sequence[float], most: int = 4) -> None:
-    """A horizontal axis of tried values, logarithmic where it can be, with plain numbers."""
-    from matplotlib.ticker import FixedLocator, NullLocator
-
-    if min(values) > 0:
-        axes.set_xscale("log")
-    every = max(1, math.ceil(len(values) / most))
-    axes.xaxis.set_major_locator(FixedLocator(list(values[::every])))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-
-
 def cost_axis(axes: Axes, costs: Sequence[float]) -> None:
     """A horizontal axis of times or sizes: logarithmic where they differ much, else from 0.
 
@@ -121,8 +140,6 @@ def cost_axis(axes: Axes, costs: Sequence[float]) -> None:
         axes: whose axis.
         costs: all above 0.
     """
-    from matplotlib.ticker import FixedLocator, NullLocator
-
     least, most = min(costs), max(costs)
     if least >= most / 4:
         low = 0 if least < most / 2 else least - 0.3 * (most - least) - 0.05 * least
@@ -132,49 +149,30 @@ def cost_axis(axes: Axes, costs: Sequence[float]) -> None:
     low, high = least / 1.3, 1.2 * most
     axes.set_xlim(low, high)
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    for steps in ((1, 2, 5), (1, 3), (1,)):  # as many as have room
-        ticks = [step * 10.0**each for each in decades for step in steps
-                 if low <= step * 10.0**each <= high]  # fmt: skip
+    for steps in ((1, 2, 5), (1, 3), (1,)):  # until there is room for them
+        ticks = [step * 10.0**decade for decade in decades for step in steps
+                 if low <= step * 10.0**decade <= high]  # fmt: skip
         if len(ticks) <= _MOST_COSTS:
             break
-    axes.xaxis.set_major_locator(FixedLocator(ticks))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
+    set_ticks(axes.xaxis, ticks, "{:,.10g}")
 
 
 def effect_axis(axes: Axes, ends: Sequence[float], *, is_log: bool) -> None:
     """A horizontal axis of points around 0; logarithmic beyond ± 1 where sizes differ much."""
-    from matplotlib.ticker import FixedLocator, NullLocator
-
     lowest, highest = min(ends, default=-1.0), max(ends, default=1.0)
     if is_log:
         axes.set_xscale("symlog", linthresh=1, linscale=1)
-        decades = [1.0, 10.0, 100.0]
-        axes.xaxis.set_major_locator(
-            FixedLocator([*(-each for each in reversed(decades)), 0, *decades])
-        )
-        axes.xaxis.set_minor_locator(NullLocator())
+        set_ticks(axes.xaxis, [-100, -10, -1, 0, 1, 10, 100])
         axes.set_xlim(min(lowest, -1) * 1.3, max(highest, 1) * 1.3)
     else:
         margin = 0.06 * (highest - lowest)
         axes.set_xlim(lowest - margin, highest + margin)
         axes.xaxis.get_major_locator().set_params(nbins=5)  # type: ignore[call-arg]
-    axes.xaxis.set_major_formatter(lambda value, _: _tick(value))
+    axes.xaxis.set_major_formatter(lambda value, _: _format_points(value))
 
 
-def _tick(value: float) -> str:
+def _format_points(value: float) -> str:
     return f"{value:+.4g}".replace("-", MINUS) if abs(value) > 1e-9 else "0"
-
-
-WIDTH = 5.2
-"""Inches. Shrunk to a column of 3.5 inches the smallest text is 5 points high, and it fills a
-slide at twice its size."""
-
-SMALL = 7.5
-"""Points: no text of any figure is smaller."""
-
-LINE = 0.135
-"""Inches that a line of small text takes."""
 
 
 def axes_at(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
@@ -184,6 +182,98 @@ def axes_at(figure: Figure, left: float, bottom: float, width: float, height: fl
     return figure.add_axes((left / wide, bottom / high, width / wide, height / high))
 
 
+def single_axes(
+    figure: Figure, height: float, left: float, right: float, bottom: float = 0.42, top: float = 0.1
+) -> Axes:
+    """The only axes of a figure, which gets its size; the axes' height and margins in inches."""
+    figure.set_size_inches(WIDTH, bottom + height + top)
+    return axes_at(figure, left, bottom, WIDTH - left - right, height)
+
+
+def panel_axes(
+    figure: Figure, titles: Sequence[str], *, height: float, left: float, bottom: float,
+    top: float = 0.0, spare: float = 0.12, shares_x: bool = True,
+) -> list[Axes]:  # fmt: skip
+    """Axes of one size and vertical scale, three in a row; the figure gets its size.
+
+    Axes have fixed places: matplotlib's layout engines would take seconds with many.
+
+    Args:
+        figure: where.
+        titles: one a panel, already on lines of their own.
+        height: of each panel, inches.
+        left: of all panels, inches.
+        bottom: below all panels, inches.
+        top: above the titles of the first row, inches.
+        spare: between a panel and the title below it, inches.
+        shares_x: whether the panels share a horizontal scale too.
+    """
+    columns, between = min(3, max(1, len(titles))), 0.16 if shares_x else 0.19
+    title = 0.2 + LINE * max((text.count("\n") for text in titles), default=0)
+    rows, step = math.ceil(len(titles) / columns), height + title + spare
+    figure.set_size_inches(WIDTH, bottom + rows * step - spare + top)
+    width = min((WIDTH - left - 0.1 - 2 * between) / columns, 2.2)
+    panels = []
+    for place, text in enumerate(titles):
+        row, column = divmod(place, columns)
+        axes = axes_at(figure, left + column * (width + between), bottom + (rows - 1 - row) * step,
+                       width, height)  # fmt: skip
+        axes.set_title(text)
+        is_last = place + columns >= len(titles)
+        axes.tick_params(labelleft=column == 0, labelbottom=is_last or not shares_x)
+        panels.append(axes)
+    return panels
+
+
+def outer_labels(figure: Figure, below: str, beside: str) -> None:
+    """One label for all horizontal axes and one for all vertical ones."""
+    figure.supxlabel(below, y=0.03 / figure.get_size_inches()[1], va="bottom")
+    figure.supylabel(beside, x=0.05 / WIDTH)
+
+
+def row_axes(
+    figure: Figure, names: Sequence[str], left: float, right: float,
+    least: float = 0.36, spare: float = 0.1,
+) -> tuple[Axes, list[float]]:  # fmt: skip
+    """Axes with a row for each name and no vertical scale; the figure gets its size.
+
+    Args:
+        figure: where.
+        names: already on lines of their own; `write_beside` writes them.
+        left: inches for names.
+        right: inches for what stands behind the rows.
+        least: height of a row, inches.
+        spare: that a row is higher than the lines of its name, inches.
+
+    Returns:
+        The axes, whose vertical unit is an inch from above, and the middle of each row.
+    """
+    heights = [max(least, LINE * (1 + name.count("\n")) + spare) for name in names]
+    total = sum(heights)
+    axes = single_axes(figure, total, left, right, bottom=0.45, top=0.06)
+    axes.set_ylim(total, 0)
+    axes.set_yticks([])
+    axes.grid(visible=False, axis="y")
+    axes.spines["left"].set_visible(False)
+    return axes, [sum(heights[:row]) + height / 2 for row, height in enumerate(heights)]
+
+
+def write_beside(axes: Axes, y: float, left: str, right: str, colour: str | None = None) -> None:
+    """Texts at the left and, in a colour, at the right of the axes, at a height in data units."""
+    for x, text, align, ink in ((0, left, "right", None), (1, right, "left", colour)):
+        axes.annotate(text, (x, y), xytext=(12 * x - 6, 0), xycoords=("axes fraction", "data"),
+                      textcoords="offset points", color=ink, va="center", ha=align,
+                      linespacing=1.1, annotation_clip=False)  # fmt: skip
+
+
+def draw_cell(axes: Axes, row: int, column: int, colour: str, alpha: float) -> None:
+    """A square of a matrix whose cells have the side 1."""
+    from matplotlib.patches import Rectangle
+
+    axes.add_patch(Rectangle((column + 0.03, row + 0.03), 0.94, 0.94, facecolor=colour,
+                             alpha=alpha, linewidth=0))  # fmt: skip
+
+
 def wrap_text(text: str, width: int, lines: int = 2) -> str:
     """A text on at most `lines` lines of about `width` characters, elided where that is too little.
 
@@ -191,11 +281,26 @@ def wrap_text(text: str, width: int, lines: int = 2) -> str:
         text: of any length and script.
         width: characters a line.
         lines: at most.
+
+    Example:
+        >>> wrap_text("batch normalisation", 14).splitlines()
+        ['batch', 'normalisation']
     """
-    found = textwrap.wrap(truncate(text, width * lines), width) or [""]
-    if len(found) <= lines:
-        return "\n".join(found)
-    return "\n".join([*found[: lines - 1], truncate(" ".join(found[lines - 1 :]), width)])
+    wrapped = textwrap.wrap(truncate(text, width * lines), width) or [""]
+    if len(wrapped) <= lines:
+        return "\n".join(wrapped)
+    return "\n".join([*wrapped[: lines - 1], truncate(" ".join(wrapped[lines - 1 :]), width)])
+
+
+def first_of(texts: Sequence[str], most: int, rest: str) -> str:
+    """The first texts as a list in a sentence, and how many others there are.
+
+    Example:
+        >>> first_of(["ReLU 97 %", "Adam 98 %", "dropout 98 %"], 2, "further arms")
+        'ReLU 97 %; Adam 98 %; 1 further arms'
+    """
+    more = [f"{len(texts) - most} {rest}"] if len(texts) > most else []
+    return "; ".join([*texts[:most], *more])
 
 
 def spread_labels(
@@ -207,27 +312,29 @@ def spread_labels(
         heights: where the middles should be, rising.
         sizes: how high each label is, in the same unit.
         ceiling: what the middle of the highest may not exceed.
+
+    Example:
+        >>> spread_labels([0.25, 0.5], [0.5, 0.5])
+        [0.25, 0.75]
     """
-    placed: list[float] = []
+    middles: list[float] = []
     for index, height in enumerate(heights):
-        least = placed[-1] + (sizes[index - 1] + sizes[index]) / 2 if placed else height
-        placed.append(max(height, least))
-    for index in reversed(range(len(placed))):
-        placed[index] = min(placed[index], ceiling)
-        ceiling = placed[index] - (sizes[index - 1] + sizes[index]) / 2
-    return placed
+        least = middles[-1] + (sizes[index - 1] + sizes[index]) / 2 if middles else height
+        middles.append(max(height, least))
+    for index in reversed(range(len(middles))):
+        middles[index] = min(middles[index], ceiling)
+        ceiling = middles[index] - (sizes[index - 1] + sizes[index]) / 2
+    return middles
 
 
 def thin_out(values: Sequence[float], most: int) -> list[float]:
-    """Sorted values, evenly thinned out to `most` of them, the least and the greatest kept."""
-    found = sorted(values)
-    if len(found) <= most:
-        return found
-    return [found[round(place * (len(found) - 1) / (most - 1))] for place in range(most)]
+    """Sorted values, evenly thinned out to `most` of them, the least and the greatest kept.
 
-
-def plain_rows(axes: Axes) -> None:
-    """Rows of a table beside the axes instead of a vertical axis."""
-    axes.set_yticks([])
-    axes.grid(visible=False, axis="y")
-    axes.spines["left"].set_visible(False)
+    Example:
+        >>> thin_out([5, 1, 2, 3, 4], 3)
+        [1, 3, 5]
+    """
+    ordered = sorted(values)
+    if len(ordered) <= most:
+        return ordered
+    return [ordered[round(place * (len(ordered) - 1) / (most - 1))] for place in range(most)]

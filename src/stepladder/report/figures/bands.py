@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
-from stepladder.report.figures.axes import LINE, SMALL, spread_labels, wrap_text
+from stepladder.report.figures.axes import LINE, WIDTH, spread_labels, wrap_text
 from stepladder.report.figures.base import LINES, MARKERS, Theme
 from stepladder.report.view import Row, view_of
+from stepladder.report.wording import number, truncate
 from stepladder.runs.results import ArmResult, Results
 
 if TYPE_CHECKING:
@@ -39,12 +40,7 @@ class Band:
     @property
     def last(self) -> float:
         """The mean at the last epoch; NaN when there is none."""
-        return self.mean[-1] if self.mean else float("nan")
-
-    @property
-    def ends(self) -> tuple[float, ...]:
-        """All that is drawn of it and finite."""
-        return tuple(each for each in (*self.mean, *self.low, *self.high) if math.isfinite(each))
+        return self.mean[-1] if self.mean else math.nan
 
 
 @dataclass(frozen=True)
@@ -60,7 +56,7 @@ class Panel:
         validation_loss: the same on the validation part at the epoch's end.
         seconds: time since the training began at each epoch's end, mean over replicates.
         remark: what is written into the panel, such as "waiting", or "".
-        has_numbers: whether numbers are told at its end, beside a remark or without one.
+        has_numbers: whether its last values are described, with a remark or without one.
     """
 
     name: str
@@ -110,11 +106,15 @@ def band(replicates: Sequence[npt.NDArray[np.float64]], scale: float = 1.0) -> B
 
     Returns:
         mean ± t(0.975, n - 1) · s / √n over the n finite replicates, times `scale`.
+
+    Example:
+        >>> band([np.array([0.5, 0.75]), np.array([0.5])], 100).mean
+        (50.0, 75.0)
     """
-    epochs = max((len(each) for each in replicates), default=0)
+    epochs = max((len(curve) for curve in replicates), default=0)
     values = np.full((len(replicates), epochs), np.nan)
-    for row, each in zip(values, replicates, strict=True):
-        row[: len(each)] = scale * each
+    for row, curve in zip(values, replicates, strict=True):
+        row[: len(curve)] = scale * curve
     finite = np.isfinite(values)
     counts = finite.sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -123,42 +123,32 @@ def band(replicates: Sequence[npt.NDArray[np.float64]], scale: float = 1.0) -> B
         error = np.sqrt(squares.sum(axis=0) / (counts - 1) / counts)
         half = stdtrit(np.maximum(counts - 1, 1), 0.975) * error
     half = np.where(counts > 1, half, np.nan)
-    return Band(
-        mean=tuple(mean.tolist()),
-        low=tuple((mean - half).tolist()),
-        high=tuple((mean + half).tolist()),
-        counts=tuple(counts.tolist()),
-    )
+    return Band(*(tuple(part.tolist()) for part in (mean, mean - half, mean + half, counts)))
 
 
 EVERY_ARM_UP_TO = 9
 ARMS_IN_COLOUR = 7
-NAME_WIDTH = 19  # characters a line of a name at a line's end
 
 
-@dataclass(frozen=True)
-class Look:
-    """How a line looks; no two of the first seven share colour, dashes or marker."""
+class LineStyle(NamedTuple):
+    """How a line is drawn; no two of the first seven share colour, dashes or marker."""
 
     colour: str
     dashes: object
-    marker: str
+    marker: str = ""
     width: float = 1.4
     is_front: bool = True
 
 
-def look(theme: Theme, rank: int | None) -> Look:
-    """The look of the arm of a rank, or of one that stands back."""
+def line_style(theme: Theme, rank: int | None) -> LineStyle:
+    """The style of the arm of a rank, or of one that stands back."""
     if rank is None:
-        return Look(theme.muted, "-", "", 0.6, is_front=False)
-    return Look(
-        theme.arms[rank % len(theme.arms)],
-        LINES[rank % len(LINES)],
-        MARKERS[rank % len(MARKERS)],
-    )
+        return LineStyle(theme.muted, "-", "", 0.6, is_front=False)
+    colour, dashes, marker = (styles[rank % len(styles)] for styles in (theme.arms, LINES, MARKERS))
+    return LineStyle(colour, dashes, marker)
 
 
-def in_front(panels: Sequence[Panel]) -> list[int]:
+def arms_in_front(panels: Sequence[Panel]) -> list[int]:
     """The arms drawn in colour and named: all of a few, the first and the best of many."""
     order = range(len(panels))
     if len(panels) <= EVERY_ARM_UP_TO:
@@ -167,58 +157,54 @@ def in_front(panels: Sequence[Panel]) -> list[int]:
     return [0, *sorted(best[: ARMS_IN_COLOUR - 1])]
 
 
-def draw_band(axes: Axes, places: Sequence[float], band: Band, drawn: Look) -> None:
-    """A mean and the interval around it.
-
-    Args:
-        axes: where.
-        places: horizontal, one an epoch.
-        band: what.
-        drawn: how it looks.
-    """
+def draw_band(axes: Axes, places: Sequence[float], band: Band, style: LineStyle) -> None:
+    """A mean and the interval around it, at a horizontal place for each epoch."""
     if not places:
         return
-    if np.isfinite(band.low).any() and drawn.is_front:
-        axes.fill_between(places, band.low, band.high, color=drawn.colour, alpha=0.14,
+    if np.isfinite(band.low).any() and style.is_front:
+        axes.fill_between(places, band.low, band.high, color=style.colour, alpha=0.14,
                           linewidth=0)  # fmt: skip
-    marker = drawn.marker or ("o" if len(places) == 1 else "")  # one point is no line
-    axes.plot(places, band.mean, color=drawn.colour, linestyle=drawn.dashes,
-              linewidth=drawn.width, marker=marker, markersize=3.2,
-              markevery=max(1, len(places) // 5), zorder=3 if drawn.is_front else 2,
-              alpha=1 if drawn.is_front else 0.35)  # fmt: skip
+    marker = style.marker or ("o" if len(places) == 1 else "")  # one point is no line
+    axes.plot(places, band.mean, color=style.colour, linestyle=style.dashes,
+              linewidth=style.width, marker=marker, markersize=3.2,
+              markevery=max(1, len(places) // 5), zorder=3 if style.is_front else 2,
+              alpha=1 if style.is_front else 0.35)  # fmt: skip
 
 
-def name_ends(
-    axes: Axes, height: float, ends: Sequence[tuple[float, float, str, str]], gap: float = 0.12
-) -> None:
-    """Names at the right of the axes, each tied to the end of its line and apart from the others.
+def name_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
+    """Names with values at the right of the axes, tied to the ends of lines and apart.
 
     Args:
         axes: whose limits are set.
-        height: of the axes in inches.
-        ends: for each, where it ends in the axes' data, its name with what stands behind it,
-            and its colour.
-        gap: inches between the axes and the names.
+        ends: for each line where it ends in the axes' data, its name and its colour.
     """
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    box, size = axes.get_position(), figure.get_size_inches()
+    width, height = float(box.width * size[0]), float(box.height * size[1])
     to_axes = axes.transData + axes.transAxes.inverted()
-    places = [float(to_axes.transform((x, y))[1]) for x, y, _, _ in ends]
-    order = sorted(range(len(ends)), key=lambda index: places[index])
-    texts = [wrap_text(ends[index][2], NAME_WIDTH, 3) for index in order]
+    order = sorted((float(to_axes.transform(end[:2])[1]), rank) for rank, end in enumerate(ends))
+    ends = [ends[rank] for _, rank in order]
+    texts = [
+        wrap_text(f"{truncate(name, 50)}\N{EN SPACE}{number(y, 1)}", 19, 3)
+        for _, y, name, _ in ends
+    ]
     sizes = [(LINE * (1 + text.count("\n")) + 0.03) / height for text in texts]
     ceiling = 1.0 - (sizes[-1] - LINE / height) / 2 if sizes else 1.0  # its upper lines stay inside
-    heights = spread_labels([places[index] for index in order], sizes, ceiling)
-    wide = axes.get_position().width * _figure_width(axes)
-    for index, text, middle in zip(order, texts, heights, strict=True):
-        x, y, _, colour = ends[index]
+    middles = spread_labels([place for place, _ in order], sizes, ceiling)
+    for (x, y, _, colour), text, middle in zip(ends, texts, middles, strict=True):
         axes.annotate(
-            text, xy=(x, y), xycoords="data", xytext=(1 + gap / wide, middle),
-            textcoords="axes fraction", size=SMALL, color=colour, va="center", ha="left",
-            linespacing=1.05, annotation_clip=False,
+            text, xy=(x, y), xytext=(1 + 0.12 / width, middle), textcoords="axes fraction",
+            color=colour, va="center", ha="left", linespacing=1.05, annotation_clip=False,
             arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.6, "alpha": 0.7,
                         "relpos": (0, 0.5), "shrinkA": 1, "shrinkB": 2},
         )  # fmt: skip
 
 
-def _figure_width(axes: Axes) -> float:
-    figure = axes.get_figure(root=True)
-    return float(figure.get_size_inches()[0]) if figure else 1.0
+LEFT, RIGHT = 0.52, 1.62
+"""Inches beside axes of accuracies whose lines are named at their ends."""
+
+
+def align_label(axes: Axes) -> None:
+    """Moves the vertical label to one place in all such figures, however wide the ticks are."""
+    axes.yaxis.set_label_coords(-0.4 / (WIDTH - LEFT - RIGHT), 0.5)

@@ -1,4 +1,4 @@
-"""What every figure is made of: colours, and SVG, PNG and CSV."""
+"""A figure, the colours of its paper, and its SVG, PNG and CSV."""
 
 from __future__ import annotations
 
@@ -91,51 +91,52 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 def dark_colours() -> dict[str, str]:
     """The colour on dark paper of each colour on light paper; one alone for each."""
-    turned: dict[str, str] = {}
+    colours: dict[str, str] = {}
     for field in fields(Theme):
         light, dark = getattr(LIGHT, field.name), getattr(DARK, field.name)
         if isinstance(light, dict):
-            turned |= zip(light.values(), (dark[name] for name in light), strict=True)
+            colours |= zip(light.values(), (dark[name] for name in light), strict=True)
         else:
-            turned |= [(light, dark)] if isinstance(light, str) else zip(light, dark, strict=True)
-    return turned
+            colours |= [(light, dark)] if isinstance(light, str) else zip(light, dark, strict=True)
+    return colours
 
 
 def settings(theme: Theme) -> dict[Any, Any]:
-    """What matplotlib is told for one figure; nothing of it outlives the figure."""
+    """What matplotlib is set to for one figure; nothing of it outlives the figure."""
     return {
         "font.family": ["DejaVu Sans"],  # comes with matplotlib, so widths are the same anywhere
-        "font.size": 8,
+        "font.size": 7.5,  # points: no text of any figure is smaller
         "text.parse_math": False,  # a name such as "$5 or $6" is no formula
         "text.color": theme.ink,
         "axes.edgecolor": theme.muted,
         "axes.labelcolor": theme.ink,
+        "axes.labelpad": 2,
+        "axes.labelsize": 8,
         "axes.facecolor": theme.paper,
         "axes.grid": True,
         "axes.axisbelow": True,
         "axes.linewidth": 0.6,
+        "axes.titlelocation": "left",
+        "axes.titlepad": 3,
+        "axes.titlesize": 7.5,
         "axes.titley": 1.0,  # no ticks are above that it would have to make way for
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.unicode_minus": True,
         "grid.color": theme.grid,
         "grid.linewidth": 0.6,
-        "xtick.color": theme.muted,
-        "ytick.color": theme.muted,
-        "xtick.labelsize": 7.5,
-        "ytick.labelsize": 7.5,
-        "xtick.major.width": 0.6,
-        "ytick.major.width": 0.6,
-        "xtick.major.size": 2.5,
-        "ytick.major.size": 2.5,
+        **{f"{which}tick.{name}": value for which in "xy" for name, value in {
+            "color": theme.muted, "labelsize": 7.5, "major.width": 0.6, "major.size": 2.5,
+        }.items()},
         "lines.linewidth": 1.4,
         "lines.solid_capstyle": "round",
         "figure.facecolor": theme.paper,
+        "figure.labelsize": 8,
         "savefig.facecolor": theme.paper,
         "svg.fonttype": "none",  # text stays text: small, searchable, read aloud
         "svg.hashsalt": "stepladder",  # the same input gives the same bytes
         "path.simplify": False,
-    }
+    }  # fmt: skip
 
 
 Rows = Iterable[tuple[object, ...]]
@@ -143,17 +144,25 @@ Rows = Iterable[tuple[object, ...]]
 
 @dataclass(frozen=True)
 class Plot:
-    """A figure that can be drawn for any paper; its numbers were worked out before.
+    """A figure that can be drawn for any paper.
 
     Attributes:
         name: that of its files.
         title: what it answers, as a heading.
         caption: how to read it.
-        words: what it shows, from the numbers, for readers who cannot see it.
+        words: its content in numbers, for readers who cannot see it.
         columns: heads of its data.
-        rows: its data, as many values a row as there are columns.
+        rows: its data, one value a column in every row.
         draw: draws it into an empty figure of matplotlib.
         has_images: whether it holds images whose greys differ from paper to paper.
+
+    Example:
+        >>> plot = Plot("rates", "Rates", "Read it so.", "1 line.", ("epoch", "rate"),
+        ...             rows=lambda: [(1, 0.5)], draw=lambda figure, theme: None)
+        >>> csv_of(plot).splitlines()
+        ['epoch,rate', '1,0.5']
+        >>> svg_of(plot).startswith("<?xml")
+        True
     """
 
     name: str
@@ -181,8 +190,7 @@ def svg_of(plot: Plot, theme: Theme = LIGHT) -> str:
         plot: what to draw.
         theme: for which paper.
     """
-    (svg,) = _saved(plot, theme, "svg")
-    return _as_text(svg)
+    return _compact(*_render(plot, theme, "svg"))
 
 
 def dark_svg_of(plot: Plot, light: str) -> str:
@@ -194,34 +202,33 @@ def dark_svg_of(plot: Plot, light: str) -> str:
     """
     if plot.has_images:
         return svg_of(plot, DARK)
-    turned = dark_colours()
+    colours = dark_colours()
 
-    def recoloured(tag: re.Match[str]) -> str:
-        return _COLOUR.sub(lambda colour: turned.get(colour.group(), colour.group()), tag.group())
+    def recolour(tag: re.Match[str]) -> str:
+        return _COLOUR.sub(lambda colour: colours.get(colour.group(), colour.group()), tag.group())
 
-    return _TAG.sub(recoloured, light)
+    return _TAG.sub(recolour, light)
 
 
 def png_of(plot: Plot, theme: Theme = LIGHT) -> bytes:
     """A figure as PNG, 220 pixels an inch; arguments as for `svg_of`."""
-    (png,) = _saved(plot, theme, "png")
-    return png
+    return _render(plot, theme, "png")[0]
 
 
 def svg_and_png_of(plot: Plot, theme: Theme = LIGHT) -> tuple[str, bytes]:
     """A figure in both forms, drawn once; arguments as for `svg_of`."""
-    svg, png = _saved(plot, theme, "svg", "png")
-    return _as_text(svg), png
+    svg, png = _render(plot, theme, "svg", "png")
+    return _compact(svg), png
 
 
-def _as_text(svg: bytes) -> str:
+def _compact(svg: bytes) -> str:
     text = _PLACES.sub(lambda place: _TOO_FINE.sub(r"\1", place.group()), svg.decode())
     text = _INDENT.sub("\n", text)
     # Measured in DejaVu Sans, which is wide, so any reader's own font fits in its place.
     return text.replace("'DejaVu Sans'", "system-ui, 'Segoe UI', Helvetica, Arial, sans-serif")
 
 
-def _saved(plot: Plot, theme: Theme, *kinds: str) -> list[bytes]:
+def _render(plot: Plot, theme: Theme, *kinds: str) -> list[bytes]:
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -239,10 +246,12 @@ def _saved(plot: Plot, theme: Theme, *kinds: str) -> list[bytes]:
         figure = Figure()
         FigureCanvasAgg(figure)
         plot.draw(figure, theme)
-        files = [io.BytesIO() for _ in kinds]
-        for kind, file in zip(kinds, files, strict=True):
+        images = []
+        for kind in kinds:
+            file = io.BytesIO()
             figure.savefig(file, format=kind, dpi=PIXELS_PER_INCH, metadata=metadata[kind])
-    return [file.getvalue() for file in files]
+            images.append(file.getvalue())
+    return images
 
 
 def csv_of(plot: Plot) -> str:

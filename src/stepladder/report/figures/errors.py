@@ -10,20 +10,31 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from stepladder.report.figures.axes import LINE, SMALL, WIDTH, axes_at, wrap_text
+from stepladder.report.figures.axes import (
+    LINE,
+    NAME_LENGTH,
+    WIDTH,
+    axes_at,
+    draw_cell,
+    wrap_text,
+)
 from stepladder.report.figures.base import Plot, Theme
 from stepladder.report.wording import number, plural, printable, truncate
-from stepladder.runs.misclassified import ErrorAnalysis, Misclassified, Split
+from stepladder.runs.misclassified import ErrorAnalysis, Misclassified
 from stepladder.runs.results import Results
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-NAME_LENGTH = 60
 MOST_CLASSES = 20
-TOLD = 8
+MOST_DESCRIBED = 8
 COLUMNS = 8
+SIDE = (WIDTH - 0.08) / COLUMNS - 0.06
+"""Inches of an image."""
+
+CELL_HEIGHT = SIDE + 2 * LINE + 0.1
+"""Inches of an image with the lines above and below it."""
+
 COLUMN_NAMES = ("index", "label", "commonest_wrong_answer", "wrong", "trials")
 
 Texts = Callable[[int], str]
@@ -31,57 +42,57 @@ Texts = Callable[[int], str]
 
 def confusion_plot(results: Results) -> Plot | None:
     """What the best arm takes for what, or None where no answers are known."""
-    made = results.mistakes
-    if made is None or not (made.confusion.sum() - np.trace(made.confusion)):
+    errors = results.mistakes
+    if errors is None or not (errors.confusion.sum() - np.trace(errors.confusion)):
         return None
-    kept = _kept(made.confusion)
-    left = len(made.confusion) - len(kept)
+    drawn = _drawn_classes(errors.confusion)
+    left = len(errors.confusion) - len(drawn)
     left_out = f" Left out: {left} classes with fewer mistakes." if left else ""
     return Plot(
         name="confusion",
         title="What the best arm takes for what",
-        caption=f"Mistakes of {truncate(made.best, NAME_LENGTH)}, the arm of the "
+        caption=f"Mistakes of {truncate(errors.best, NAME_LENGTH)}, the arm of the "
         f"highest validation accuracy, on the test part: how many images of the class at the left "
-        f"it took for the class above, mean of {plural(made.replicates, 'replicate')}; "
+        f"it took for the class above, mean of {plural(errors.replicates, 'replicate')}; "
         f"at the right how many per "
         f"cent of each class it reads right.{left_out}",
-        words=_confusion_words(made, results.classes),
+        words=_confusion_words(errors, results.classes),
         columns=("label", "answer", "answers", "replicates"),
-        rows=partial(_confusion_rows, made, results.classes),
-        draw=partial(_draw_confusion, made, kept, results.classes),
+        rows=partial(_confusion_rows, errors, results.classes),
+        draw=partial(_draw_confusion, errors, drawn, results.classes),
     )
 
 
 def hardest_plot(results: Results) -> Plot | None:
     """The examples that most trials misread, or None where they are no images."""
-    made = results.mistakes
-    if made is None or not made.hardest or made.hardest[0].image is None:
+    errors = results.mistakes
+    if errors is None or not errors.hardest or errors.hardest[0].image is None:
         return None
     name = partial(_class_name, results.classes)
     return Plot(
         name="hardest",
         title="The images that most trainings get wrong",
-        caption=f"The {plural(len(made.hardest), 'test image')} misread most often by "
-        f"{plural(made.trials, 'trial')} of {plural(made.arms, 'arm')}; trials that give one "
+        caption=f"The {plural(len(errors.hardest), 'test image')} misread most often by "
+        f"{plural(errors.trials, 'trial')} of {plural(errors.arms, 'arm')}; trials that give one "
         "answer to everything are left out. Above each its label and, after the arrow, the "
         "commonest wrong answer; below how many trials misread it.",
-        words=_hardest_words(made, name),
+        words=f"{plural(len(errors.hardest), 'image')}. {_describe(errors.hardest, name)}",
         columns=COLUMN_NAMES,
-        rows=partial(_misread_rows, made.hardest, results.classes),
-        draw=partial(_draw_hardest, made.hardest, name),
+        rows=partial(_misread_rows, errors.hardest, results.classes),
+        draw=partial(_draw_hardest, errors.hardest, name),
         has_images=True,
     )
 
 
 def disagreements_plot(results: Results) -> Plot | None:
     """The examples that two arms disagree on, or None where there are none."""
-    made = results.mistakes
-    if made is None or made.other is None or not (made.won or made.lost):
+    errors = results.mistakes
+    if errors is None or errors.other is None or not (errors.won or errors.lost):
         return None
-    if (made.won or made.lost)[0].misread.image is None:
+    if (errors.won or errors.lost)[0].misread.image is None:
         return None
     name = partial(_class_name, results.classes)
-    best, other = truncate(made.best, NAME_LENGTH), truncate(made.other, NAME_LENGTH)
+    best, other = truncate(errors.best, NAME_LENGTH), truncate(errors.other, NAME_LENGTH)
     return Plot(
         name="disagreements",
         title="Where two arms disagree",
@@ -90,12 +101,12 @@ def disagreements_plot(results: Results) -> Plot | None:
         "the commonest wrong answer; below the replicates that read it right: those of the arm "
         "that is right, then those of the other. The fewer images, the more the two arms make "
         "the same mistakes.",
-        words=f"{plural(len(made.won), 'image')} that {best} reads right and {other} does not, "
-        f"{plural(len(made.lost), 'image')} the other way round. "
-        f"{_told([each.misread for each in (*made.won, *made.lost)], name)}",
+        words=f"{plural(len(errors.won), 'image')} that {best} reads right and {other} does not, "
+        f"{plural(len(errors.lost), 'image')} the other way round. "
+        f"{_describe([split.misread for split in (*errors.won, *errors.lost)], name)}",
         columns=("right_arm", *COLUMN_NAMES, "right_arm_right", "right_arm_replicates"),
-        rows=partial(_split_rows, made, results.classes),
-        draw=partial(_draw_splits, made, name),
+        rows=partial(_split_rows, errors, results.classes),
+        draw=partial(_draw_splits, errors, name),
         has_images=True,
     )
 
@@ -104,7 +115,7 @@ def _class_name(classes: Sequence[str], number: int) -> str:
     return truncate(classes[number], 6)
 
 
-def _kept(confusion: npt.NDArray[np.int64]) -> list[int]:
+def _drawn_classes(confusion: npt.NDArray[np.int64]) -> list[int]:
     """The classes drawn: all of some, those with most mistakes of many."""
     count = len(confusion)
     if count <= MOST_CLASSES:
@@ -113,159 +124,126 @@ def _kept(confusion: npt.NDArray[np.int64]) -> list[int]:
     return sorted(np.argsort(-wrong, kind="stable")[:MOST_CLASSES].tolist())
 
 
-def _confusion_words(made: ErrorAnalysis, classes: Sequence[str]) -> str:
-    wrong = made.confusion * (1 - np.eye(len(made.confusion), dtype=np.int64))
-    order = np.argsort(-wrong, axis=None, kind="stable")[:TOLD]
-    told = []
-    for place in order:
+def _confusion_words(errors: ErrorAnalysis, classes: Sequence[str]) -> str:
+    wrong = errors.confusion * (1 - np.eye(len(errors.confusion), dtype=np.int64))
+    mistakes = []
+    for place in np.argsort(-wrong, axis=None, kind="stable")[:MOST_DESCRIBED]:
         label, answer = divmod(int(place), len(wrong))
         if wrong[label, answer]:
-            count = number(wrong[label, answer] / made.replicates, 1)
-            told.append(f"{printable(classes[label])} for {printable(classes[answer])} {count}")
-    share = number(100 * np.trace(made.confusion) / made.confusion.sum())
+            count = number(wrong[label, answer] / errors.replicates, 1)
+            mistakes.append(f"{printable(classes[label])} for {printable(classes[answer])} {count}")
+    share = number(100 * np.trace(errors.confusion) / errors.confusion.sum())
     return (
-        f"{truncate(made.best, NAME_LENGTH)} reads {share} % of the test images right. The "
-        f"commonest mistakes, images a replicate: {'; '.join(told)}."
+        f"{truncate(errors.best, NAME_LENGTH)} reads {share} % of the test images right. The "
+        f"commonest mistakes, images a replicate: {'; '.join(mistakes)}."
     )
 
 
-def _confusion_rows(made: ErrorAnalysis, classes: Sequence[str]) -> Iterable[tuple[object, ...]]:
-    for (label, answer), count in np.ndenumerate(made.confusion):
-        yield (printable(classes[label]), printable(classes[answer]), int(count), made.replicates)
+def _confusion_rows(errors: ErrorAnalysis, classes: Sequence[str]) -> Iterable[tuple[object, ...]]:
+    for (label, answer), count in np.ndenumerate(errors.confusion):
+        yield (printable(classes[label]), printable(classes[answer]), int(count), errors.replicates)
 
 
-def _hardest_words(made: ErrorAnalysis, name: Texts) -> str:
-    return f"{plural(len(made.hardest), 'image')}. {_told(made.hardest, name)}"
-
-
-def _told(misread: Sequence[Misclassified], name: Texts) -> str:
-    told = [
-        f"number {each.index}, a {name(each.label)} read as {name(each.answer)} by {each.wrong} "
-        f"of {each.trials}"
-        for each in misread[:TOLD]
+def _describe(misread: Sequence[Misclassified], name: Texts) -> str:
+    images = [
+        f"number {image.index}, a {name(image.label)} read as {name(image.answer)} by "
+        f"{image.wrong} of {image.trials}"
+        for image in misread
     ]
-    more = f"; and {len(misread) - TOLD} more" if len(misread) > TOLD else ""
-    text = f"{'; '.join(told)}{more}."
+    more = f"; and {len(images) - MOST_DESCRIBED} more" if len(images) > MOST_DESCRIBED else ""
+    text = f"{'; '.join(images[:MOST_DESCRIBED])}{more}."
     return text[:1].upper() + text[1:]
 
 
 def _misread_rows(
     misread: Sequence[Misclassified], classes: Sequence[str]
 ) -> Iterable[tuple[object, ...]]:
-    for each in misread:
-        label, answer = printable(classes[each.label]), printable(classes[each.answer])
-        yield (each.index, label, answer, each.wrong, each.trials)
+    for image in misread:
+        label, answer = printable(classes[image.label]), printable(classes[image.answer])
+        yield (image.index, label, answer, image.wrong, image.trials)
 
 
-def _split_rows(made: ErrorAnalysis, classes: Sequence[str]) -> Iterable[tuple[object, ...]]:
-    for right, splits in ((made.best, made.won), (made.other or "", made.lost)):
-        for each in splits:
-            (row,) = _misread_rows([each.misread], classes)
-            yield (printable(right), *row, each.right, each.of)
+def _split_rows(errors: ErrorAnalysis, classes: Sequence[str]) -> Iterable[tuple[object, ...]]:
+    for right, splits in ((errors.best, errors.won), (errors.other or "", errors.lost)):
+        for split in splits:
+            (row,) = _misread_rows([split.misread], classes)
+            yield (printable(right), *row, split.right, split.of)
 
 
 def _draw_confusion(
-    made: ErrorAnalysis, kept: Sequence[int], classes: Sequence[str], figure: Figure, theme: Theme
+    errors: ErrorAnalysis,
+    drawn: Sequence[int],
+    classes: Sequence[str],
+    figure: Figure,
+    theme: Theme,
 ) -> None:
-    counts = made.confusion[np.ix_(kept, kept)] / made.replicates
-    right = np.diag(made.confusion) / np.maximum(made.confusion.sum(axis=1), 1)
-    wrong = np.where(np.eye(len(kept), dtype=bool), 0, counts)
-    size, left, above = min(0.38, 3.8 / len(kept)), 0.62, 0.34
-    figure.set_size_inches(WIDTH, above + size * len(kept) + 0.05)
-    axes = axes_at(figure, left, 0.05, size * len(kept), size * len(kept))
-    axes.set_xlim(0, len(kept))
-    axes.set_ylim(len(kept), 0)
+    counts = errors.confusion[np.ix_(drawn, drawn)] / errors.replicates
+    right = np.diag(errors.confusion) / np.maximum(errors.confusion.sum(axis=1), 1)
+    wrong = np.where(np.eye(len(drawn), dtype=bool), 0, counts)
+    size, most = min(0.38, 3.8 / len(drawn)), float(wrong.max())
+    figure.set_size_inches(WIDTH, 0.34 + size * len(drawn) + 0.05)
+    axes = axes_at(figure, 0.62, 0.05, size * len(drawn), size * len(drawn))
+    axes.set(xlim=(0, len(drawn)), ylim=(len(drawn), 0))
     axes.set_axis_off()
     for (row, column), count in np.ndenumerate(wrong):
-        _draw_cell(axes, row, column, float(count), float(wrong.max()), size, theme)
-    for place, class_ in enumerate(kept):
+        if row == column:
+            draw_cell(axes, row, column, theme.grid, 1.0)
+            continue
+        draw_cell(axes, row, column, theme.train, 0.05 + 0.75 * math.sqrt(count / most))
+        if count and size > 0.3:
+            axes.text(column + 0.5, row + 0.5, number(float(count), 0 if count >= 10 else 1),
+                      ha="center", va="center")  # fmt: skip
+    for place, class_ in enumerate(drawn):
         name = truncate(classes[class_], 7)
-        axes.text(-0.2, place + 0.5, name, size=SMALL, color=theme.ink, ha="right", va="center")
-        axes.text(place + 0.5, -0.15, truncate(name, 4), size=SMALL, color=theme.ink, ha="center",
-                  va="bottom")  # fmt: skip
-        axes.text(len(kept) + 0.25, place + 0.5, f"{number(100 * right[class_], 1)} %",
-                  size=SMALL, color=theme.muted, ha="left", va="center")  # fmt: skip
-
-
-def _draw_cell(
-    axes: Axes, row: int, column: int, count: float, most: float, size: float, theme: Theme
-) -> None:
-    from matplotlib.patches import Rectangle
-
-    is_right = row == column
-    colour = theme.grid if is_right else theme.train
-    strength = 1.0 if is_right else 0.05 + 0.75 * math.sqrt(count / most)
-    axes.add_patch(Rectangle((column + 0.03, row + 0.03), 0.94, 0.94, facecolor=colour,
-                             alpha=strength, linewidth=0))  # fmt: skip
-    if count and not is_right and size > 0.3:
-        axes.text(column + 0.5, row + 0.5, number(count, 0 if count >= 10 else 1), size=SMALL,
-                  color=theme.ink, ha="center", va="center")  # fmt: skip
+        axes.text(-0.2, place + 0.5, name, ha="right", va="center")
+        axes.text(place + 0.5, -0.15, truncate(name, 4), ha="center", va="bottom")
+        axes.text(len(drawn) + 0.25, place + 0.5, f"{number(100 * right[class_], 1)} %",
+                  color=theme.muted, ha="left", va="center")  # fmt: skip
 
 
 def _draw_hardest(
     misread: Sequence[Misclassified], name: Texts, figure: Figure, theme: Theme
 ) -> None:
-    rows = math.ceil(len(misread) / COLUMNS)
-    figure.set_size_inches(WIDTH, rows * _cell_height() + 0.04)
-    for place, each in enumerate(misread):
-        top = place // COLUMNS * _cell_height()
-        _draw_image(figure, each, place % COLUMNS, top, f"{each.wrong} of {each.trials}", name,
-                    theme)  # fmt: skip
+    figure.set_size_inches(WIDTH, math.ceil(len(misread) / COLUMNS) * CELL_HEIGHT + 0.04)
+    texts = [f"{image.wrong} of {image.trials}" for image in misread]
+    _draw_images(figure, misread, texts, 0, name, theme)
 
 
-def _draw_splits(made: ErrorAnalysis, name: Texts, figure: Figure, theme: Theme) -> None:
-    groups = [(f"right by {made.best}", made.won), (f"right by {made.other}", made.lost)]
-    groups = [(title, splits) for title, splits in groups if splits]
-    heads = [wrap_text(printable(title), 70, 2) for title, _ in groups]
-    tops = [LINE * (1 + head.count("\n")) + 0.08 for head in heads]
-    rows = [math.ceil(len(splits) / COLUMNS) for _, splits in groups]
-    high = sum(tops) + sum(rows) * _cell_height() + 0.06 * len(groups)
-    figure.set_size_inches(WIDTH, high)
+def _draw_splits(errors: ErrorAnalysis, name: Texts, figure: Figure, theme: Theme) -> None:
+    groups = [(wrap_text(printable(f"right by {arm}"), 70, 2), splits)
+              for arm, splits in ((errors.best, errors.won), (errors.other, errors.lost))
+              if splits]  # fmt: skip
+    heads = [LINE * (1 + head.count("\n")) + 0.08 for head, _ in groups]
+    cells = [math.ceil(len(splits) / COLUMNS) * CELL_HEIGHT + 0.06 for _, splits in groups]
+    height = sum(heads) + sum(cells)
+    figure.set_size_inches(WIDTH, height)
     top = 0.0
-    for head, title, (_, splits), count in zip(heads, tops, groups, rows, strict=True):
-        figure.text(0.04 / WIDTH, 1 - (top + 0.02) / high, head, size=SMALL, weight="bold",
-                    color=theme.ink, va="top", ha="left")  # fmt: skip
-        top += title
-        for place, split in enumerate(splits):
-            _draw_image(figure, split.misread, place % COLUMNS,
-                        top + place // COLUMNS * _cell_height(), _shares(split), name,
-                        theme)  # fmt: skip
-        top += count * _cell_height() + 0.06
+    for (head, splits), above, below in zip(groups, heads, cells, strict=True):
+        figure.text(0.04 / WIDTH, 1 - (top + 0.02) / height, head, weight="bold", va="top",
+                    ha="left")  # fmt: skip
+        texts = [
+            f"{split.right}/{split.of}, "
+            f"{split.misread.trials - split.misread.wrong}/{split.misread.trials}"
+            for split in splits
+        ]
+        _draw_images(figure, [split.misread for split in splits], texts, top + above, name, theme)
+        top += above + below
 
 
-def _shares(split: Split) -> str:
-    lost = split.misread
-    return f"{split.right}/{split.of}, {lost.trials - lost.wrong}/{lost.trials}"
-
-
-def _side() -> float:
-    return (WIDTH - 0.08) / COLUMNS - 0.06
-
-
-def _cell_height() -> float:
-    return _side() + 2 * LINE + 0.1
-
-
-def _draw_image(
-    figure: Figure,
-    misread: Misclassified,
-    column: int,
-    top: float,
-    below: str,
-    name: Texts,
+def _draw_images(
+    figure: Figure, misread: Sequence[Misclassified], texts: Sequence[str], top: float, name: Texts,
     theme: Theme,
-) -> None:
-    """An image with its label above it and a line below it, at a place in inches from above."""
-    side, high = _side(), float(figure.get_size_inches()[1])
-    left = 0.04 + column * (side + 0.06)
-    axes = axes_at(figure, left, high - top - LINE - 0.02 - side, side, side)
-    assert misread.image is not None  # else there is no such figure
-    axes.imshow(misread.image, cmap=theme.images, vmin=0, vmax=255, interpolation="nearest")
-    axes.set_axis_off()
-    texts = (
-        (1.04, f"{name(misread.label)} → {name(misread.answer)}", theme.ink, "bottom"),
-        (-0.04, below, theme.muted, "top"),
-    )
-    for height, text, colour, side_of in texts:
-        axes.text(0.5, height, text, transform=axes.transAxes, size=SMALL, color=colour,
-                  ha="center", va=side_of)  # fmt: skip
+) -> None:  # fmt: skip
+    """Images with labels above and texts below, row by row, from a place in inches from above."""
+    height = float(figure.get_size_inches()[1])
+    for place, (image, text) in enumerate(zip(misread, texts, strict=True)):
+        row, column = divmod(place, COLUMNS)
+        bottom = height - top - row * CELL_HEIGHT - LINE - 0.02 - SIDE
+        axes = axes_at(figure, 0.04 + column * (SIDE + 0.06), bottom, SIDE, SIDE)
+        assert image.image is not None  # else there is no such figure
+        axes.imshow(image.image, cmap=theme.images, vmin=0, vmax=255, interpolation="nearest")
+        axes.set_axis_off()
+        axes.text(0.5, 1.04, f"{name(image.label)} → {name(image.answer)}", ha="center",
+                  va="bottom", transform=axes.transAxes)  # fmt: skip
+        axes.text(0.5, -0.04, text, color=theme.muted, ha="center", va="top",
+                  transform=axes.transAxes)  # fmt: skip

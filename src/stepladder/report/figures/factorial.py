@@ -1,4 +1,4 @@
-"""Factorials: what each technique is worth, what every order would have said, and pairs."""
+"""Factorials: the worth of each technique, the gains by every order, and pairs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stepladder.report.figures.axes import LINE, SMALL, WIDTH, axes_at, plain_rows, wrap_text
+from stepladder.report.figures.axes import (
+    LINE,
+    NAME_LENGTH,
+    WIDTH,
+    draw_cell,
+    row_axes,
+    single_axes,
+    wrap_text,
+    write_beside,
+)
 from stepladder.report.figures.base import Plot, Theme
 from stepladder.report.tables import READOUT_CAPTION, readout_title, readout_words, spread_text
 from stepladder.report.wording import MARKS, join_list, plural, printable, signed, truncate
@@ -20,10 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-NAME_LENGTH = 60
-NAME_WIDTH = 24
 LEFT, RIGHT = 1.62, 1.05
-TOLD = 10
 
 
 def factorial_plot(results: Results) -> Plot | None:
@@ -77,111 +83,84 @@ def _rows(readout: FactorialAnalysis) -> Iterable[tuple[object, ...]]:
 
 
 def _draw_parts(readout: FactorialAnalysis, figure: Figure, theme: Theme) -> None:
-    names = [wrap_text(printable(each.technique), NAME_WIDTH, 3) for each in readout.main]
-    heights = [max(0.42, LINE * (1 + name.count("\n")) + 0.12) for name in names]
-    bottom, top = 0.45, 0.06
-    figure.set_size_inches(WIDTH, bottom + sum(heights) + top)
-    axes = axes_at(figure, LEFT, bottom, WIDTH - LEFT - RIGHT, sum(heights))
-    axes.set_ylim(sum(heights), 0)
-    plain_rows(axes)
+    names = [wrap_text(printable(main.technique), 24, 3) for main in readout.main]
+    axes, middles = row_axes(figure, names, LEFT, RIGHT, least=0.42, spare=0.12)
     axes.axvline(0, color=theme.muted, linewidth=0.8, zorder=1)
-    for place, (name, spread) in enumerate(zip(names, _parts(readout), strict=True)):
-        middle = sum(heights[:place]) + heights[place] / 2
+    for row, (name, middle, part) in enumerate(zip(names, middles, _parts(readout), strict=True)):
         if readout.shares:
-            _draw_orders(axes, readout.shares[place].said, middle, theme)
-        _draw_part(axes, spread, middle, name, theme)
+            _draw_orders(axes, readout.shares[row].said, middle, theme)
+        _draw_part(axes, part, middle, theme)
+        write_beside(axes, middle, name, spread_text(part))
     axes.margins(x=0.06)
-    axes.set_xlabel("part of the gain, points" if readout.shares else "main effect, points",
-                    labelpad=2)  # fmt: skip
+    axes.set_xlabel("part of the gain, points" if readout.shares else "main effect, points")
 
 
 def _draw_orders(
-    axes: Axes, said: tuple[tuple[float, float], ...], middle: float, theme: Theme
+    axes: Axes, gains: tuple[tuple[float, float], ...], middle: float, theme: Theme
 ) -> None:
-    """A dot for each figure that orders give, as large as the share of the orders that give it."""
+    """A dot for each gain that orders give, as large as the share of the orders that give it."""
     line = middle + 0.1
-    axes.plot([said[0][0], said[-1][0]], [line, line], color=theme.grid, linewidth=6, zorder=2,
+    axes.plot([gains[0][0], gains[-1][0]], [line, line], color=theme.grid, linewidth=6, zorder=2,
               solid_capstyle="round")  # fmt: skip
-    axes.scatter([points for points, _ in said], [line] * len(said),
-                 s=[4 + 60 * share for _, share in said], color=theme.muted, alpha=0.75,
+    axes.scatter([points for points, _ in gains], [line] * len(gains),
+                 s=[4 + 60 * share for _, share in gains], color=theme.muted, alpha=0.75,
                  linewidths=0, zorder=3)  # fmt: skip
 
 
-def _draw_part(axes: Axes, spread: MeanInterval, middle: float, name: str, theme: Theme) -> None:
+def _draw_part(axes: Axes, part: MeanInterval, middle: float, theme: Theme) -> None:
     line, colour = middle - 0.06, theme.validation
-    axes.barh([line], [spread.mean], height=0.14, color=colour, alpha=0.3, linewidth=0, zorder=2)
-    if spread.ci_low is not None and spread.ci_high is not None:
-        axes.plot([spread.ci_low, spread.ci_high], [line, line], color=colour, linewidth=1.6,
+    axes.barh([line], [part.mean], height=0.14, color=colour, alpha=0.3, linewidth=0, zorder=2)
+    if part.ci_low is not None and part.ci_high is not None:
+        axes.plot([part.ci_low, part.ci_high], [line, line], color=colour, linewidth=1.6,
                   zorder=3)  # fmt: skip
-    axes.plot([spread.mean], [line], marker="o", markersize=4.5, color=colour, zorder=4)
-    for inches, text, side in ((-0.08, name, "right"), (0.08, spread_text(spread), "left")):
-        axes.annotate(text, (0 if inches < 0 else 1, middle), xytext=(72 * inches, 0),
-                      xycoords=("axes fraction", "data"), textcoords="offset points", size=SMALL,
-                      color=theme.ink, va="center", ha=side, linespacing=1.1,
-                      annotation_clip=False)  # fmt: skip
+    axes.plot([part.mean], [line], marker="o", markersize=4.5, color=colour, zorder=4)
 
 
 def _parts(readout: FactorialAnalysis) -> list[MeanInterval]:
     if readout.shares:
         return [share.shapley for share in readout.shares]
-    return [MeanInterval(each.effect.mean, each.effect.ci_low, each.effect.ci_high)
-            for each in readout.main]  # fmt: skip
+    return [MeanInterval(main.effect.mean, main.effect.ci_low, main.effect.ci_high)
+            for main in readout.main]  # fmt: skip
 
 
 def _pair_words(readout: FactorialAnalysis) -> str:
-    largest = sorted(readout.interactions, key=lambda each: -abs(each.worth.mean))[:TOLD]
-    told = [
-        join_list([truncate(name, NAME_LENGTH) for name in each.pairs[0]])
-        + f" {spread_text(each.worth)}"
-        for each in largest
+    largest = sorted(readout.interactions, key=lambda interaction: -abs(interaction.worth.mean))
+    words = [
+        join_list([truncate(name, NAME_LENGTH) for name in interaction.pairs[0]])
+        + f" {spread_text(interaction.worth)}"
+        for interaction in largest[:10]
     ]
-    return f"Interactions in points, the largest first: {'; '.join(told)}."
+    return f"Interactions in points, the largest first: {'; '.join(words)}."
 
 
 def _pair_rows(readout: FactorialAnalysis) -> Iterable[tuple[object, ...]]:
-    for each in readout.interactions:
-        for one, two in each.pairs:
-            worth = each.worth
-            yield (printable(one), printable(two), worth.mean, worth.ci_low, worth.ci_high,
-                   each.p_t_holm)  # fmt: skip
+    for interaction in readout.interactions:
+        worth, p = interaction.worth, interaction.p_t_holm
+        for one, two in interaction.pairs:
+            yield (printable(one), printable(two), worth.mean, worth.ci_low, worth.ci_high, p)
 
 
 def _draw_pairs(readout: FactorialAnalysis, figure: Figure, theme: Theme) -> None:
     """The lower half of a matrix; names stand on its diagonal, where there is room to the right."""
-    names = [printable(each.technique) for each in readout.main]
+    names = [printable(main.technique) for main in readout.main]
     count, margin = len(names), 1.75
     side = min(0.62, (WIDTH - margin - 0.1) / (count - 1))
-    high = max(side, LINE * 3 + 0.06 if count < 6 else side)
-    figure.set_size_inches(WIDTH, 0.1 + count * high)
-    axes = axes_at(figure, 0.05, 0.05, WIDTH - 0.1, count * high)
-    axes.set_xlim(0, (WIDTH - 0.1) / side)
-    axes.set_ylim(count, 0)
+    height = max(side, LINE * 3 + 0.06 if count < 6 else side)
+    axes = single_axes(figure, count * height, 0.05, 0.05, bottom=0.05, top=0.05)
+    axes.set(xlim=(0, (WIDTH - 0.1) / side), ylim=(count, 0))
     axes.set_axis_off()
-    largest = max(abs(each.worth.mean) for each in readout.interactions) or 1.0
-    places = {each.technique: place for place, each in enumerate(readout.main)}
-    for each in readout.interactions:
-        column, row = sorted(places[name] for name in each.pairs[0])
-        _draw_square(axes, row, column, each.worth.mean, largest, _is_clear(each.p_t_holm), theme)
+    largest = max(abs(interaction.worth.mean) for interaction in readout.interactions) or 1.0
+    places = {main.technique: place for place, main in enumerate(readout.main)}
+    for interaction in readout.interactions:
+        column, row = sorted(places[name] for name in interaction.pairs[0])
+        worth, p = interaction.worth.mean, interaction.p_t_holm
+        kind = "helps" if worth > 0 else "hurts"
+        draw_cell(axes, row, column, theme.verdicts[kind], 0.06 + 0.5 * abs(worth) / largest)
+        mark = MARKS[kind] if float(f"{worth:.1f}") else ""
+        is_clear = p is not None and bool(np.isfinite(p)) and p < 0.05
+        axes.text(column + 0.5, row + 0.5, f"{mark}\n{signed(worth, 1)}".strip(), linespacing=1.0,
+                  ha="center", va="center", weight="bold" if is_clear else None)  # fmt: skip
     for place, name in enumerate(names):
         width = int((WIDTH - 0.1 - place * side) / 0.068)
-        axes.text(place + 0.12, place + 0.5, wrap_text(name, width, 2), size=SMALL, color=theme.ink,
-                  va="center", ha="left", linespacing=1.1)  # fmt: skip
-
-
-def _is_clear(p: float | None) -> bool:
-    return p is not None and bool(np.isfinite(p)) and p < 0.05
-
-
-def _draw_square(
-    axes: Axes, row: int, column: int, worth: float, largest: float, is_clear: bool, theme: Theme
-) -> None:
-    from matplotlib.patches import Rectangle
-
-    colour = theme.verdicts["helps" if worth > 0 else "hurts"]
-    axes.add_patch(Rectangle((column + 0.03, row + 0.03), 0.94, 0.94, facecolor=colour,
-                             alpha=0.06 + 0.5 * abs(worth) / largest, linewidth=0))  # fmt: skip
-    said = signed(worth, 1)
-    mark = MARKS["helps" if worth > 0 else "hurts"] if float(f"{worth:.1f}") else ""
-    axes.text(column + 0.5, row + 0.5, f"{mark}\n{said}".strip(), size=SMALL, color=theme.ink,
-              ha="center", va="center", linespacing=1.0,
-              weight="bold" if is_clear else "normal")  # fmt: skip
+        axes.text(place + 0.12, place + 0.5, wrap_text(name, width, 2), va="center", ha="left",
+                  linespacing=1.1)  # fmt: skip

@@ -11,24 +11,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from stepladder.report.figures.axes import SMALL, WIDTH, axes_at, wrap_text
+from stepladder.report.figures.axes import NAME_LENGTH, WIDTH, axes_at, wrap_text
 from stepladder.report.figures.base import Plot, Theme
 from stepladder.report.wording import printable, truncate
 from stepladder.runs.results import ArmProbes, Results
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
-    from matplotlib.image import AxesImage
 
 Floats = npt.NDArray[np.float64]
 
-MOST_COLUMNS = 8
-NAME_LENGTH = 60
-TOLD = 8
+MOST_ARMS = 8
 LEFT, RIGHT, BOTTOM = 0.4, 0.82, 0.42  # inches
-ROW = 0.2
 LEAST = 1e-9  # of the largest gradient: below it all is shown alike
 
 
@@ -59,7 +54,7 @@ class Inside:
 
 
 def insides_of(results: Results) -> tuple[Inside, ...]:
-    """Every arm of which a replicate was looked into."""
+    """Every arm of which a replicate has probes."""
     return tuple(
         _inside(printable(result.arm.name), result.probes)
         for result in results.arms
@@ -89,7 +84,7 @@ def _mean(values: Floats) -> Floats:
 
 
 def gradients_plot(results: Results) -> Plot | None:
-    """Gradient norms, or None where no engine looked."""
+    """Gradient norms, or None where nothing was probed."""
     insides = insides_of(results)
     if not insides:
         return None
@@ -98,18 +93,18 @@ def gradients_plot(results: Results) -> Plot | None:
         title="How far gradients reach",
         caption="Norm of the loss's gradient by each weight matrix (rows, from the inputs above to "
         "the outputs below) over the epochs, geometric mean over replicates, on some training "
-        "images; colours on a logarithmic scale. Where the upper rows are dark beside the lower, "
+        "images; colours on a logarithmic scale. Where the upper rows are darker than the lower, "
         f"gradients vanish on their way back.{_left_out(insides)}",
         words=_gradient_words(insides),
         columns=("arm", "weights", "epoch", "gradient_norm"),
         rows=partial(_gradient_rows, insides),
-        draw=partial(_draw_gradients, insides[:MOST_COLUMNS]),
+        draw=partial(_draw_gradients, insides[:MOST_ARMS]),
     )
 
 
 def units_plot(results: Results) -> Plot | None:
     """Dead and saturated units, or None where no activation has such states."""
-    insides = tuple(each for each in insides_of(results) if np.isfinite(each.idle).any())
+    insides = tuple(arm for arm in insides_of(results) if np.isfinite(arm.idle).any())
     if not insides:
         return None
     return Plot(
@@ -122,125 +117,108 @@ def units_plot(results: Results) -> Plot | None:
         words=_unit_words(insides),
         columns=("arm", "layer", "epoch", "dead_percent", "saturated_percent"),
         rows=partial(_unit_rows, insides),
-        draw=partial(_draw_units, insides[:MOST_COLUMNS]),
+        draw=partial(_draw_units, insides[:MOST_ARMS]),
     )
 
 
 def _left_out(insides: Sequence[Inside]) -> str:
-    if len(insides) <= MOST_COLUMNS:
+    if len(insides) <= MOST_ARMS:
         return ""
-    return f" The first {MOST_COLUMNS} of {len(insides)} arms; the data hold all."
+    return f" The first {MOST_ARMS} of {len(insides)} arms; the data hold all."
 
 
 def _gradient_words(insides: Sequence[Inside]) -> str:
-    told = []
-    for each in insides[:TOLD]:
-        known = each.gradients[np.isfinite(each.gradients).all(axis=1)]
-        name = truncate(each.name, NAME_LENGTH)
-        if not len(known):
-            told.append(f"{name} none")
-            continue
-        first, last = float(known[-1][0]), float(known[-1][-1])
-        told.append(f"{name} {first:.2g} at the inputs, {last:.2g} at the outputs")
-    return f"Gradient norms at the last epoch, arm by arm: {'; '.join(told)}."
+    words = []
+    for arm in insides[:MOST_ARMS]:
+        known = arm.gradients[np.isfinite(arm.gradients).all(axis=1)]
+        ends = "none"
+        if len(known):
+            first, last = float(known[-1][0]), float(known[-1][-1])
+            ends = f"{first:.2g} at the inputs, {last:.2g} at the outputs"
+        words.append(f"{truncate(arm.name, NAME_LENGTH)} {ends}")
+    return f"Gradient norms at the last epoch, arm by arm: {'; '.join(words)}."
 
 
 def _unit_words(insides: Sequence[Inside]) -> str:
-    told = []
-    for each in insides[:TOLD]:
-        known = each.idle[np.isfinite(each.idle).any(axis=1)]
-        kind = "dead" if np.isfinite(each.dead).any() else "saturated"
+    words = []
+    for arm in insides[:MOST_ARMS]:
+        known = arm.idle[np.isfinite(arm.idle).any(axis=1)]
+        kind = "dead" if np.isfinite(arm.dead).any() else "saturated"
         most = float(np.nanmax(known[-1])) if len(known) else math.nan
-        told.append(f"{truncate(each.name, NAME_LENGTH)} up to {most:.0f} % {kind}")
-    return f"Units of the worst hidden layer at the last epoch, arm by arm: {'; '.join(told)}."
+        words.append(f"{truncate(arm.name, NAME_LENGTH)} up to {most:.0f} % {kind}")
+    return f"Units of the worst hidden layer at the last epoch, arm by arm: {'; '.join(words)}."
 
 
 def _gradient_rows(insides: Sequence[Inside]) -> Iterable[tuple[object, ...]]:
-    for each in insides:
-        for epoch, norms in enumerate(each.gradients.tolist(), start=1):
-            for kernel, norm in zip(each.kernels, norms, strict=True):
-                yield (each.name, printable(kernel), epoch, norm)
+    for arm in insides:
+        for epoch, norms in enumerate(arm.gradients.tolist(), start=1):
+            for kernel, norm in zip(arm.kernels, norms, strict=True):
+                yield (arm.name, printable(kernel), epoch, norm)
 
 
 def _unit_rows(insides: Sequence[Inside]) -> Iterable[tuple[object, ...]]:
-    for each in insides:
-        shares = zip(each.dead.tolist(), each.saturated.tolist(), strict=True)
+    for arm in insides:
+        shares = zip(arm.dead.tolist(), arm.saturated.tolist(), strict=True)
         for epoch, (dead, saturated) in enumerate(shares, start=1):
-            for place, layer in enumerate(each.layers):
-                yield (each.name, printable(layer), epoch, dead[place], saturated[place])
+            for layer, *values in zip(arm.layers, dead, saturated, strict=True):
+                yield (arm.name, printable(layer), epoch, *values)
 
 
 def _draw_gradients(insides: Sequence[Inside], figure: Figure, theme: Theme) -> None:
     from matplotlib.colors import LogNorm
 
-    values = np.concatenate([each.gradients.ravel() for each in insides])
+    values = np.concatenate([arm.gradients.ravel() for arm in insides])
     values = values[np.isfinite(values) & (values > 0)]
     high = float(values.max()) if len(values) else 1.0
     low = max(float(values.min()) if len(values) else 0.1, LEAST * high)
     norm = LogNorm(low if low < high else high / 10, high)
-    image = _columns(
-        figure, insides, [np.maximum(each.gradients, low) for each in insides], norm, theme
-    )
-    _scale(figure, image, "gradient norm", theme)
+    maps = [np.maximum(arm.gradients, low) for arm in insides]
+    _heat_maps(figure, insides, maps, norm, "gradient norm", theme)
 
 
 def _draw_units(insides: Sequence[Inside], figure: Figure, theme: Theme) -> None:
     from matplotlib.colors import Normalize
 
-    image = _columns(figure, insides, [each.idle for each in insides], Normalize(0, 100), theme)
-    _scale(figure, image, "dead or saturated, %", theme)
+    maps = [arm.idle for arm in insides]
+    _heat_maps(figure, insides, maps, Normalize(0, 100), "dead or saturated, %", theme)
 
 
-def _columns(
-    figure: Figure, insides: Sequence[Inside], maps: Sequence[Floats], norm: Normalize, theme: Theme
-) -> AxesImage:
-    """A heat map an arm, side by side, first layers in one line."""
-    rows = max(each.shape[1] for each in maps)
-    high = max(rows * ROW, 0.9)
+def _heat_maps(
+    figure: Figure, insides: Sequence[Inside], maps: Sequence[Floats], norm: Normalize, label: str,
+    theme: Theme,
+) -> None:  # fmt: skip
+    """A heat map an arm, side by side, first layers in one line, and their colours."""
+    rows = max(values.shape[1] for values in maps)
+    high = max(rows * 0.2, 0.9)
     names = [wrap_text(inside.name, 17) for inside in insides]
     longest = max(len(line) for name in names for line in name.split("\n"))
     figure.set_size_inches(WIDTH, BOTTOM + high + 0.26 + 0.042 * longest)  # names slant above
     gap = 0.08
     width = min((WIDTH - LEFT - RIGHT - gap * (len(maps) - 1)) / len(maps), 1.2)
-    for place, (name, found) in enumerate(zip(names, maps, strict=True)):
-        height = high * found.shape[1] / rows
+    for place, (name, values) in enumerate(zip(names, maps, strict=True)):
+        epochs, layers = values.shape
+        height = high * layers / rows
         axes = axes_at(figure, LEFT + place * (width + gap), BOTTOM + high - height, width, height)
-        image = axes.imshow(found.T, cmap=theme.heat, norm=norm, aspect="auto",
+        image = axes.imshow(values.T, cmap=theme.heat, norm=norm, aspect="auto",
                             interpolation="nearest",
-                            extent=(0.5, len(found) + 0.5, found.shape[1] + 0.5, 0.5))  # fmt: skip
-        _dress(axes, place, found.shape, theme)
+                            extent=(0.5, epochs + 0.5, layers + 0.5, 0.5))  # fmt: skip
+        axes.grid(visible=False)
+        axes.spines[["left", "bottom"]].set_visible(False)
+        axes.set_xticks(sorted({1, epochs}))
+        labels = axes.get_xticklabels()
+        labels[0].set_horizontalalignment("left")
+        labels[-1].set_horizontalalignment("right")
+        axes.set_yticks([1, layers][:layers], ["first", "last"][:layers])
+        axes.tick_params(length=0, labelleft=place == 0)
         axes.annotate(name, (0.5, 1), xytext=(-4, 4), xycoords="axes fraction",
                       textcoords="offset points", rotation=40, rotation_mode="anchor",
-                      size=SMALL, color=theme.ink, ha="left", va="bottom", linespacing=1.0,
-                      annotation_clip=False)  # fmt: skip
-    wide, tall = figure.get_size_inches()
-    middle = LEFT + (len(maps) * (width + gap) - gap) / 2
-    figure.text(middle / wide, 0.03 / tall, "epoch", size=8, color=theme.ink, ha="center")
-    return image
-
-
-def _dress(axes: Axes, place: int, shape: tuple[int, ...], theme: Theme) -> None:
-    epochs, rows = shape[0], shape[1]
-    axes.grid(visible=False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_visible(False)
-    axes.set_xticks(sorted({1, epochs}))
-    labels = axes.get_xticklabels()
-    labels[0].set_horizontalalignment("left")
-    labels[-1].set_horizontalalignment("right")
-    axes.set_yticks([1, rows] if rows > 1 else [1])
-    axes.set_yticklabels(["first", "last"][:rows] if place == 0 else [""] * min(rows, 2))
-    axes.tick_params(length=0, colors=theme.muted)
-
-
-def _scale(figure: Figure, image: AxesImage, label: str, theme: Theme) -> None:
-    beside = image.axes.get_position()
-    wide, tall = (float(each) for each in figure.get_size_inches())
-    high = max(each.get_position().y1 for each in figure.axes) * tall - BOTTOM
-    axes = axes_at(figure, min(beside.x1 * wide + 0.1, WIDTH - RIGHT + 0.1), BOTTOM, 0.09, high)
-    bar = figure.colorbar(image, cax=axes)
+                      ha="left", va="bottom", linespacing=1.0, annotation_clip=False)  # fmt: skip
+    end = LEFT + len(maps) * (width + gap) - gap
+    figure.text((LEFT + end) / 2 / WIDTH, 0.03 / figure.get_size_inches()[1], "epoch", size=8,
+                ha="center")  # fmt: skip
+    bar = figure.colorbar(image, cax=axes_at(figure, end + 0.1, BOTTOM, 0.09, high),
+                          format=lambda value, _: f"{value:g}")  # fmt: skip
     bar.outline.set_visible(False)
-    bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     bar.ax.minorticks_off()
-    bar.ax.tick_params(length=2, colors=theme.muted)
-    bar.ax.set_ylabel(label, size=SMALL, color=theme.ink, labelpad=3)
+    bar.ax.tick_params(length=2)
+    bar.set_label(label, size=7.5)

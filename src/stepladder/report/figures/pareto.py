@@ -8,10 +8,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from stepladder.report.figures.axes import WIDTH, accuracy_axis, axes_at, cost_axis, is_high
-from stepladder.report.figures.bands import EVERY_ARM_UP_TO, name_ends
+from stepladder.report.figures.axes import (
+    NAME_LENGTH,
+    accuracy_axis,
+    cost_axis,
+    first_of,
+    is_high,
+    log_odds_note,
+    single_axes,
+)
+from stepladder.report.figures.bands import EVERY_ARM_UP_TO, LEFT, RIGHT, align_label, name_ends
 from stepladder.report.figures.base import Plot, Theme
-from stepladder.report.figures.curves import LOG_ODDS
 from stepladder.report.tables import FormattedNumber
 from stepladder.report.view import view_of
 from stepladder.report.wording import join_list, number, truncate
@@ -21,9 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-NAME_LENGTH = 60
-TOLD = 10
-LEFT, RIGHT = 0.52, 1.62
+ARMS_DESCRIBED = 10
 LEAST = 80.0
 """Percent. Where others come near 100, arms below it are marked at the lower edge."""
 
@@ -37,7 +42,7 @@ class Cost:
         title: of the figure.
         head: of its column in the data.
         label: of the axis.
-        told: what is on the axis, in a sentence.
+        description: what is on the axis, in a sentence.
         words: how much something costs, in words.
     """
 
@@ -45,7 +50,7 @@ class Cost:
     title: str
     head: str
     label: str
-    told: str
+    description: str
     words: Callable[[float], str]
 
 
@@ -126,32 +131,32 @@ def pareto_plot(results: Results) -> Plot | None:
     return front_plot(spots_of(results), TIME)
 
 
-def front_plot(found: Sequence[Spot], cost: Cost, part: str = "test") -> Plot | None:
+def front_plot(spots: Sequence[Spot], cost: Cost, part: str = "test") -> Plot | None:
     """Accuracy against a cost, or None with fewer than two spots to compare.
 
     Args:
-        found: what is drawn.
+        spots: what is drawn.
         cost: what the axis is.
         part: of the data that the accuracy is measured on.
     """
-    if len(found) < 2:
+    if len(spots) < 2:
         return None
-    stretched = f" {LOG_ODDS}" if is_high(spot.test for spot in found) else ""
-    least = _least(found)
-    if any(spot.test < least for spot in found):
-        stretched += f" Triangles at the lower edge: arms below {number(least)} %."
+    note = log_odds_note(spot.test for spot in spots)
+    least = _least(spots)
+    if any(spot.test < least for spot in spots):
+        note += f" Triangles at the lower edge: arms below {number(least)} %."
     return Plot(
         name=cost.name,
         title=cost.title,
         caption=f"{part.capitalize()} accuracy with its 95 % t interval over replicates against "
-        f"{cost.told}. Filled and joined by a line: the Pareto "
+        f"{cost.description}. Filled and joined by a line: the Pareto "
         "front, the arms that no other beats in both. It is read off means: arms whose intervals "
-        f"overlap may change places.{stretched}",
-        words=_words(found, cost),
+        f"overlap may change places.{note}",
+        words=_words(spots, cost),
         columns=("arm", cost.head, f"{part}_percent", "low_percent", "high_percent",
                  "pareto_front"),
-        rows=partial(_rows, found),
-        draw=partial(_draw, found, cost, part),
+        rows=partial(_rows, spots),
+        draw=partial(_draw, spots, cost, part),
     )  # fmt: skip
 
 
@@ -161,26 +166,26 @@ def _rows(spots: Sequence[Spot]) -> Iterable[tuple[object, ...]]:
 
 
 def _words(spots: Sequence[Spot], cost: Cost) -> str:
-    told = [
+    arms = [
         f"{truncate(spot.name, NAME_LENGTH)} {number(spot.test)} % {cost.words(spot.cost)}"
-        for spot in sorted(spots, key=lambda spot: spot.cost)[:TOLD]
+        for spot in sorted(spots, key=lambda spot: spot.cost)
     ]
-    if len(spots) > TOLD:
-        told.append(f"{len(spots) - TOLD} further arms are in the data")
-    front = join_list([truncate(spot.name, NAME_LENGTH) for spot in spots if spot.is_front][:TOLD])
-    return f"{'; '.join(told)}. On the Pareto front: {front}."
+    front = [truncate(spot.name, NAME_LENGTH) for spot in spots if spot.is_front]
+    return (
+        f"{first_of(arms, ARMS_DESCRIBED, 'further arms are in the data')}. On the Pareto front: "
+        f"{join_list(front[:ARMS_DESCRIBED])}."
+    )
 
 
 def _draw(spots: Sequence[Spot], cost: Cost, part: str, figure: Figure, theme: Theme) -> None:
-    height, bottom = 2.7, 0.42
-    figure.set_size_inches(WIDTH, bottom + height + 0.1)
-    axes = axes_at(figure, LEFT, bottom, WIDTH - LEFT - RIGHT, height)
+    axes = single_axes(figure, 2.7, LEFT, RIGHT)
     is_log, least = is_high(spot.test for spot in spots), _least(spots)
     inside = [spot for spot in spots if spot.test >= least]
     floor = min(spot.test for spot in inside) / 2  # a wide interval may leave the axes
     ends = [max(end, floor, least) for spot in inside for end in (spot.test, spot.low, spot.high)
             if end is not None]  # fmt: skip
-    accuracy_axis(axes, "y", ends, is_log=is_log)
+    accuracy_axis(axes, "y", ends, is_log=is_log, part=part)
+    align_label(axes)
     cost_axis(axes, [spot.cost for spot in spots])
     front = sorted((spot for spot in inside if spot.is_front), key=lambda spot: spot.cost)
     axes.step([spot.cost for spot in front], [spot.test for spot in front], where="post",
@@ -188,14 +193,11 @@ def _draw(spots: Sequence[Spot], cost: Cost, part: str, figure: Figure, theme: T
     for spot in spots:
         _draw_spot(axes, spot, theme, spot.test >= least)
     named = inside if len(spots) <= EVERY_ARM_UP_TO else front[-EVERY_ARM_UP_TO:]
-    name_ends(axes, height, [
-        (spot.cost, spot.test, f"{truncate(spot.name, 50)}\N{EN SPACE}{number(spot.test, 1)}",
-         theme.validation if spot.is_front else theme.muted)
+    name_ends(axes, [
+        (spot.cost, spot.test, spot.name, theme.validation if spot.is_front else theme.muted)
         for spot in named
     ])  # fmt: skip
-    axes.set_xlabel(cost.label, labelpad=2)
-    axes.set_ylabel(f"{part} accuracy, %" + (" (log-odds)" if is_log else ""))
-    axes.yaxis.set_label_coords(-0.4 / (WIDTH - LEFT - RIGHT), 0.5)
+    axes.set_xlabel(cost.label)
 
 
 def _least(spots: Sequence[Spot]) -> float:

@@ -14,17 +14,20 @@ from stepladder.hpo.candidates import Candidate
 from stepladder.hpo.results import HyperparameterSummary, SearchResult
 from stepladder.report.figures.axes import (
     LINE,
-    SMALL,
     WIDTH,
     accuracy_axis,
     axes_at,
     is_high,
     log_odds,
-    plain_rows,
+    log_odds_note,
+    panel_axes,
+    row_axes,
+    set_ticks,
+    single_axes,
     wrap_text,
+    write_beside,
 )
 from stepladder.report.figures.base import Plot, Theme
-from stepladder.report.figures.curves import LOG_ODDS
 from stepladder.report.search import (
     expected_text,
     flat_text,
@@ -42,8 +45,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLUMNS, MOST_PANELS, MOST_LINES, MOST_AXES = 3, 12, 300, 7
-SLICE_NAME_WIDTH, VALUE_WIDTH = 22, 9
+MOST_PANELS, MOST_LINES, MOST_AXES = 12, 300, 7
+LEFT = 0.62
+CANDIDATES = ("candidate", "hyperparameter", "value", "validation_percent", "epochs", "whole")
 
 
 @dataclass(frozen=True)
@@ -61,79 +65,85 @@ class Slice:
     drawn: tuple[tuple[Candidate, float], ...]
 
 
-def plateau_plot(found: SearchResult) -> Plot | None:
+def plateau_plot(result: SearchResult) -> Plot | None:
     """Accuracy over each hyperparameter, or None where nothing was trained to its end."""
-    slices = _slices(found)
-    if not slices or found.whole < 2:
+    slices = _slices(result)
+    if not slices or result.whole < 2:
         return None
-    left_out = len(found.knobs) - len(slices)
-    more = f" {left_out} that no whole candidate has, or that matter least, are in the data alone."
-    more = more if left_out > 0 else ""
-    stretched = f" {LOG_ODDS}" if is_high(_accuracies(found)) else ""
+    note = log_odds_note(100 * mean_of(result, candidate) for candidate in result.candidates)
+    left_out = len(result.knobs) - len(slices)
+    if left_out > 0:
+        note = (
+            f" {left_out} that no fully trained candidate has, or that matter least, are in the "
+            f"data alone.{note}"
+        )
+    spans = [f"{knob.name} {span_text(knob.values)}" for knob in result.knobs[:MOST_PANELS]]
     return Plot(
         name="plateau",
         title="How flat the top is",
         caption="Validation accuracy of each candidate over each hyperparameter, the most "
         "important first. Filled: trained to the end, in colour those within "
-        f"{found.study.delta:g} points of the best over the replicates that both have; rings: "
+        f"{result.study.delta:g} points of the best over the replicates that both have; rings: "
         "stopped on the way, after fewer epochs; diamond: the best. The wider the coloured marks "
-        f"lie apart, the less the value matters.{more}{stretched}",
-        words=f"{flat_text(found)} "
-        + "; ".join(f"{each.name} {span_text(each.values)}" for each in found.knobs[:MOST_PANELS])
-        + ".",
-        columns=("candidate", "hyperparameter", "value", "validation_percent", "epochs", "whole"),
-        rows=partial(_slice_rows, found),
-        draw=partial(_draw_plateau, found, slices),
+        f"lie apart, the less the value matters.{note}",
+        words=f"{flat_text(result)} {'; '.join(spans)}.",
+        columns=CANDIDATES,
+        rows=partial(_slice_rows, result),
+        draw=partial(_draw_plateau, result, slices),
     )
 
 
-def parallel_plot(found: SearchResult) -> Plot | None:
+def parallel_plot(result: SearchResult) -> Plot | None:
     """Candidates as lines across all hyperparameters, or None with fewer than three of them."""
-    slices = [part for part in _slices(found) if part.name in found.winner.params][: MOST_AXES - 1]
-    if len(slices) < 3 or found.whole < 2:
+    slices = [part for part in _slices(result) if part.name in result.winner.params][
+        : MOST_AXES - 1
+    ]
+    if len(slices) < 3 or result.whole < 2:
         return None
-    finite = [each for each in found.candidates if math.isfinite(each.accuracy)]
-    thinned = ""
-    if len(finite) > MOST_LINES:
-        thinned = f" The {MOST_LINES} that got furthest of {plural(len(finite), 'candidate')}."
+    finite = sum(math.isfinite(candidate.accuracy) for candidate in result.candidates)
+    note = ""
+    if finite > MOST_LINES:
+        note = f" The {MOST_LINES} that got furthest of {plural(finite, 'candidate')}."
     return Plot(
         name="parallel",
         title="All candidates at once",
         caption="Each line is a candidate, from its hyperparameters at the left to its validation "
-        f"accuracy at the right; in colour those within {found.study.delta:g} points of the best, "
+        f"accuracy at the right; in colour those within {result.study.delta:g} points of the best, "
         "the best as the thick one. Hyperparameters are those of the best, the most important "
         "first; a line stops where one was not drawn for it."
-        f"{thinned}",
-        words=f"The best: {params_text(found.winner.params)}. {flat_text(found)}",
-        columns=("candidate", "hyperparameter", "value", "validation_percent", "epochs", "whole"),
-        rows=partial(_slice_rows, found),
-        draw=partial(_draw_parallel, found, slices),
+        f"{note}",
+        words=f"The best: {params_text(result.winner.params)}. {flat_text(result)}",
+        columns=CANDIDATES,
+        rows=partial(_slice_rows, result),
+        draw=partial(_draw_parallel, result, slices),
     )
 
 
-def _slice_rows(found: SearchResult) -> Iterable[tuple[object, ...]]:
-    for each in found.candidates:
-        percent = 100 * mean_of(found, each)
-        for name, value in each.params.items():
-            yield (each.number, name, value_text(value), percent, each.epochs, int(each.is_whole))
+def _slice_rows(result: SearchResult) -> Iterable[tuple[object, ...]]:
+    for candidate in result.candidates:
+        percent = 100 * mean_of(result, candidate)
+        for name, value in candidate.params.items():
+            yield (candidate.number, name, value_text(value), percent, candidate.epochs,
+                   int(candidate.is_whole))  # fmt: skip
 
 
-def _slices(found: SearchResult) -> list[Slice]:
+def _slices(result: SearchResult) -> list[Slice]:
     """The dimensions, the most important first, each with its candidates."""
-    search = found.study.search
+    search = result.study.search
     assert search is not None
-    by_name = {each.name: each for each in dimensions(search.space, found.study.base)}
-    made = []
-    for knob in found.knobs[:MOST_PANELS]:
+    by_name = {dimension.name: dimension
+               for dimension in dimensions(search.space, result.study.base)}  # fmt: skip
+    slices = []
+    for knob in result.knobs[:MOST_PANELS]:
         dimension = by_name[knob.name]
         drawn = tuple(
-            (each, place_of(dimension, each.params[knob.name]))
-            for each in found.candidates
-            if knob.name in each.params and math.isfinite(each.accuracy)
+            (candidate, place_of(dimension, candidate.params[knob.name]))
+            for candidate in result.candidates
+            if knob.name in candidate.params and math.isfinite(candidate.accuracy)
         )
-        if any(each.is_whole for each, _ in drawn):
-            made.append(Slice(knob.name, dimension, drawn))
-    return made
+        if any(candidate.is_whole for candidate, _ in drawn):
+            slices.append(Slice(knob.name, dimension, drawn))
+    return slices
 
 
 def place_of(dimension: Dimension, value: Choice) -> float:
@@ -145,68 +155,47 @@ def place_of(dimension: Dimension, value: Choice) -> float:
     return 0.5 if given.low == given.high else dimension.place_of(value)
 
 
-def _accuracies(found: SearchResult) -> list[float]:
-    means = (mean_of(found, each) for each in found.candidates)
-    return [100 * each for each in means if math.isfinite(each)]
-
-
 def _draw_plateau(
-    found: SearchResult, slices: Sequence[Slice], figure: Figure, theme: Theme
+    result: SearchResult, slices: Sequence[Slice], figure: Figure, theme: Theme
 ) -> None:
-    columns = min(COLUMNS, len(slices))
-    rows = math.ceil(len(slices) / columns)
-    height, gap, left, bottom = 1.05, 0.52, 0.64, 0.32
-    figure.set_size_inches(WIDTH, bottom + rows * height + (rows - 1) * gap + 0.24)
-    width = (WIDTH - left - 0.12 - 0.18 * (COLUMNS - 1)) / COLUMNS
-    whole = [100 * mean_of(found, each) for each in found.candidates if each.is_whole]
-    is_log = is_high(whole)
-    for index, part in enumerate(slices):
-        axes = axes_at(figure, left + index % columns * (width + 0.18),
-                       bottom + (rows - 1 - index // columns) * (height + gap), width,
-                       height)  # fmt: skip
-        accuracy_axis(axes, "y", [*whole, 100 * found.searched], is_log=is_log)
-        _draw_slice(axes, found, part, theme)
-        axes.set_title(
-            wrap_text(part.name, SLICE_NAME_WIDTH, 1), size=SMALL, color=theme.ink, loc="left",
-                       pad=3)  # fmt: skip
-        axes.tick_params(labelleft=index % columns == 0)
-        _mark_best(axes, 100 * found.searched)
-    figure.supylabel("validation accuracy, %", size=8, color=theme.ink, x=0.05 / WIDTH)
+    titles = [wrap_text(part.name, 22, 1) for part in slices]
+    panels = panel_axes(figure, titles, height=1.05, left=0.64, bottom=0.32, top=0.04, spare=0.32,
+                        shares_x=False)  # fmt: skip
+    whole = [100 * mean_of(result, candidate) for candidate in result.candidates
+             if candidate.is_whole]  # fmt: skip
+    best = 100 * result.searched
+    for axes, part in zip(panels, slices, strict=True):
+        accuracy_axis(axes, "y", [*whole, best], is_log=is_high(whole))
+        _draw_slice(axes, result, part, theme)
+        _mark_best(axes, best)
+    figure.supylabel("validation accuracy, %", x=0.05 / WIDTH)
 
 
-def _mark_best(axes: Axes, top: float) -> None:
+def _mark_best(axes: Axes, best: float) -> None:
     """A tick at the best accuracy, in the place of any that it would cover."""
-    low, high = (
-        float(each) for each in axes.transData.transform([(0, y) for y in axes.get_ylim()])[:, 1]
-    )
-    height = {
-        float(y): float(axes.transData.transform((0, y))[1]) for y in [*axes.get_yticks(), top]
-    }
-    kept = [y for y in height if y == top or abs(height[y] - height[top]) > 0.15 * (high - low)]
-    axes.set_yticks(kept, [f"{y:.4g}" for y in kept])
+    to_axes = axes.transData - axes.transAxes
+    height = {y: to_axes.transform((0, y))[1] for y in map(float, [*axes.get_yticks(), best])}
+    ticks = [y for y in height if y == best or abs(height[y] - height[best]) > 0.15]
+    axes.set_yticks(ticks, [f"{y:.4g}" for y in ticks])
 
 
-def _draw_slice(axes: Axes, found: SearchResult, part: Slice, theme: Theme) -> None:
-    top = 100 * found.searched
+def _draw_slice(axes: Axes, result: SearchResult, part: Slice, theme: Theme) -> None:
     for is_whole, is_top in ((False, False), (True, False), (True, True)):
-        there = [(place, 100 * mean_of(found, each)) for each, place in part.drawn
-                 if each.is_whole is is_whole and each is not found.winner
-                 and found.is_top(each) is is_top]  # fmt: skip
+        points = [(place, 100 * mean_of(result, candidate)) for candidate, place in part.drawn
+                  if candidate.is_whole is is_whole and candidate is not result.winner
+                  and result.is_top(candidate) is is_top]  # fmt: skip
         colour = theme.validation if is_top else theme.muted
         axes.plot(
-            [place for place, _ in there], [percent for _, percent in there], "o",
+            [place for place, _ in points], [percent for _, percent in points], "o",
             markersize=3.2 if is_whole else 2.6, zorder=2 + is_whole + is_top, color=colour,
             markerfacecolor=colour if is_whole else "none", markeredgewidth=0.6,
             alpha=0.85 if is_top else 0.5,
         )  # fmt: skip
-    best = [place for each, place in part.drawn if each is found.winner]
-    axes.plot(best, [top] * len(best), "D", color=theme.train, markersize=4.6, zorder=5)
-    _value_ticks(axes, part.dimension)
-
-
-def _value_ticks(axes: Axes, dimension: Dimension) -> None:
+    best = [place for candidate, place in part.drawn if candidate is result.winner]
+    axes.plot(best, [100 * result.searched] * len(best), "D", color=theme.train, markersize=4.6,
+              zorder=5)  # fmt: skip
     axes.set_xlim(-0.06, 1.06)
-    ticks = _ticks(dimension)
+    ticks = _ticks(part.dimension)
     axes.set_xticks([place for place, _ in ticks], [text for _, text in ticks])
 
 
@@ -214,76 +203,58 @@ def _ticks(dimension: Dimension) -> list[tuple[float, str]]:
     """Places of a range with the values there: its ends and middle, or its first few choices."""
     given = dimension.parameter
     if given.type == "categorical":
-        every = max(1, math.ceil(len(given.values) / 4))
-        return [(place_of(dimension, each), truncate(value_text(each), VALUE_WIDTH))
-                for each in given.values[::every]]  # fmt: skip
+        step = max(1, math.ceil(len(given.values) / 4))
+        return [(place_of(dimension, value), truncate(value_text(value), 9))
+                for value in given.values[::step]]  # fmt: skip
     assert given.low is not None
     assert given.high is not None
     if given.low == given.high:
         return [(0.5, f"{given.low:g}")]
     middle = math.sqrt(given.low * given.high) if given.log else (given.low + given.high) / 2
-    shown = middle if given.type == "float" else float(round(middle))
-    values = [float(given.low), shown, float(given.high)]
-    return [(place_of(dimension, each), f"{each:.3g}") for each in dict.fromkeys(values)]
+    middle = middle if given.type == "float" else float(round(middle))
+    values = [float(given.low), middle, float(given.high)]
+    return [(place_of(dimension, value), f"{value:.3g}") for value in dict.fromkeys(values)]
 
 
 def _draw_parallel(
-    found: SearchResult, slices: Sequence[Slice], figure: Figure, theme: Theme
+    result: SearchResult, slices: Sequence[Slice], figure: Figure, theme: Theme
 ) -> None:
-    height, bottom, left, right = 2.0, 0.1 + 2 * LINE, 0.36, 0.52
-    figure.set_size_inches(WIDTH, bottom + height + 0.1)
-    axes = axes_at(figure, left, bottom, WIDTH - left - right, height)
-    axes.set_xlim(0, len(slices))
-    axes.set_ylim(-0.04, 1.04)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.grid(visible=False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_visible(False)
+    axes = single_axes(figure, 2.0, 0.36, 0.52, bottom=0.1 + 2 * LINE)
+    axes.set(xlim=(0, len(slices)), ylim=(-0.04, 1.04), xticks=[], yticks=[])
+    axes.spines[["left", "bottom"]].set_visible(False)
     places = [dict(part.drawn) for part in slices]
-    leading = ranked(found)[:MOST_LINES]
-    heights = _Heights([100 * mean_of(found, each) for each in leading])
-    for each in reversed(leading):
-        across = [*(found_at.get(each, math.nan) for found_at in places),
-                  heights.of(100 * mean_of(found, each))]  # fmt: skip
-        is_top, is_best = found.is_top(each), each is found.winner
-        axes.plot(
-            range(len(across)), across, linewidth=1.8 if is_best else 1.0 if is_top else 0.6,
-            color=theme.train if is_best else theme.validation if is_top else theme.muted,
-            alpha=1.0 if is_best else 0.8 if is_top else 0.3, zorder=4 if is_best else 3,
-            marker="o", markersize=2.4 if is_top or is_best else 1.4, markeredgewidth=0,
+    leading = ranked(result)[:MOST_LINES]
+    percents = [100 * mean_of(result, candidate) for candidate in leading]
+    ends = (min(percents), max(percents))
+    scale = log_odds if is_high(percents) else np.asarray
+    heights = partial(np.interp, xp=scale(ends), fp=(0, 1))  # cut to 0…1
+    for candidate, percent in zip(reversed(leading), reversed(percents), strict=True):
+        line = [*(place.get(candidate, math.nan) for place in places), heights(scale(percent))]
+        width, colour, alpha, order = (
+            (1.8, theme.train, 1.0, 4) if candidate is result.winner
+            else (1.0, theme.validation, 0.8, 3) if result.is_top(candidate)
+            else (0.6, theme.muted, 0.3, 3)
         )  # fmt: skip
+        axes.plot(range(len(line)), line, marker="o", markersize=2.4 if alpha > 0.3 else 1.4,
+                  markeredgewidth=0, linewidth=width, color=colour, alpha=alpha,
+                  zorder=order)  # fmt: skip
     names = [*(part.name for part in slices), "validation accuracy, %"]
+    marked = sorted({round(ends[0], 1), round(ends[1], 2)})
     ticks = [*(_ticks(part.dimension) for part in slices),
-             [(heights.of(value), f"{value:g}") for value in heights.ticks]]  # fmt: skip
+             [(float(heights(scale(value))), f"{value:g}") for value in marked]]  # fmt: skip
     for column, (name, marks) in enumerate(zip(names, ticks, strict=True)):
         axes.axvline(column, color=theme.muted, linewidth=0.6, zorder=1)
         axes.annotate(wrap_text(name.replace("_", " "), 13, 2), (column, 0), xytext=(0, -2),
-                      xycoords=("data", "axes fraction"), textcoords="offset points", size=SMALL,
-                      color=theme.ink, va="top", ha="center", annotation_clip=False)  # fmt: skip
+                      xycoords=("data", "axes fraction"), textcoords="offset points",
+                      va="top", ha="center", annotation_clip=False)  # fmt: skip
         for place, text in marks:
             axes.annotate(text, (column, place), xytext=(3, 0), textcoords="offset points",
-                          size=SMALL, color=theme.muted, va="center", ha="left", zorder=5,
+                          color=theme.muted, va="center", ha="left", zorder=5,
                           annotation_clip=False,
                           bbox={"facecolor": theme.paper, "edgecolor": "none", "pad": 0.4,
                                 "alpha": 0.75})  # fmt: skip
 
 
-class _Heights:
-    """Where in 0…1 an accuracy in percent lies, in log-odds where accuracies are high."""
-
-    def __init__(self, values: Sequence[float]) -> None:
-        self._scale = log_odds if is_high(values) else float
-        self._low, self._high = float(self._scale(min(values))), float(self._scale(max(values)))
-        self.ticks = sorted({round(min(values), 1), round(max(values), 2)})
-
-    def of(self, percent: float) -> float:
-        span = self._high - self._low
-        place = (float(self._scale(percent)) - self._low) / span if span else 0.5
-        return min(max(place, 0.0), 1.0)
-
-
-RUNG_LEFT, RUNG_RIGHT, RUNG_HEIGHT, RUNG_BOTTOM = 0.62, 0.2, 2.3, 0.42  # inches
 FLOOR = 0.1
 """Share of the candidates' figures that the axis may leave out, below, so that the others part."""
 
@@ -295,230 +266,190 @@ def thinned_plot(candidates: Sequence[Candidate], best: Candidate | None) -> Plo
         candidates: of the search, as far as they were trained.
         best: the winner; None for the one that is best so far.
     """
-    drawn = [each for each in candidates if any(map(math.isfinite, each.rungs.values()))]
-    if not any(len(each.rungs) > 1 for each in drawn):
+    drawn = [
+        candidate for candidate in candidates if any(map(math.isfinite, candidate.rungs.values()))
+    ]
+    if not any(len(candidate.rungs) > 1 for candidate in drawn):
         return None
-    alive = [each for each in drawn if math.isfinite(each.accuracy)] or drawn
-    leader = best or max(alive, key=lambda each: (each.epochs, each.accuracy, -each.number))
-    stretched = f" {LOG_ODDS}" if is_high(_percents(drawn)) else ""
+    alive = [candidate for candidate in drawn if math.isfinite(candidate.accuracy)] or drawn
+    leader = best or max(
+        alive, key=lambda candidate: (candidate.epochs, candidate.accuracy, -candidate.number)
+    )
+    epochs = sorted({epochs for candidate in drawn for epochs in candidate.rungs})
+    counts = [
+        f"{sum(rung in candidate.rungs for candidate in drawn)} to epoch {rung}" for rung in epochs
+    ]
     return Plot(
         name="thinning",
         title="How candidates are thinned out",
         caption="Validation accuracy of each candidate after so many epochs, on the first "
         "replicate: a line from rung to rung, which ends where the candidate was stopped, or "
         "is by now. In colour: trained to the end; thick: the best. The lowest tenth of the "
-        f"figures may lie below the axes.{stretched}",
-        words=f"{_counts(drawn)} The best, candidate {leader.number}: "
+        f"figures may lie below the axes.{log_odds_note(_percents(drawn))}",
+        words=f"Candidates trained: {', '.join(counts)}. The best, candidate {leader.number}: "
         f"{params_text(leader.params)}, {number(100 * leader.accuracy)} % after "
         f"{plural(leader.epochs, 'epoch')}.",
         columns=("candidate", "epochs", "validation_percent"),
         rows=partial(_rung_rows, candidates),
-        draw=partial(_draw, drawn, leader),
+        draw=partial(_draw_rungs, drawn, leader, epochs),
     )
-
-
-def _counts(candidates: Sequence[Candidate]) -> str:
-    epochs = sorted({epochs for each in candidates for epochs in each.rungs})
-    told = [f"{sum(rung in each.rungs for each in candidates)} to epoch {rung}" for rung in epochs]
-    return f"Candidates trained: {', '.join(told)}."
 
 
 def _rung_rows(candidates: Sequence[Candidate]) -> Iterable[tuple[object, ...]]:
-    for each in candidates:
-        for epochs, accuracy in sorted(each.rungs.items()):
-            yield (each.number, epochs, 100 * accuracy)
+    for candidate in candidates:
+        for epochs, accuracy in sorted(candidate.rungs.items()):
+            yield (candidate.number, epochs, 100 * accuracy)
 
 
 def _percents(candidates: Sequence[Candidate]) -> list[float]:
-    return sorted(
-        100 * accuracy
-        for each in candidates
-        for accuracy in each.rungs.values()
-        if math.isfinite(accuracy)
-    )
+    accuracies = (accuracy for candidate in candidates for accuracy in candidate.rungs.values())
+    return sorted(100 * accuracy for accuracy in accuracies if math.isfinite(accuracy))
 
 
-def _draw(
-    candidates: Sequence[Candidate], leader: Candidate, figure: Figure, theme: Theme
+def _draw_rungs(
+    candidates: Sequence[Candidate], leader: Candidate, epochs: Sequence[int], figure: Figure,
+    theme: Theme,
 ) -> None:  # fmt: skip
-    from matplotlib.ticker import FixedLocator, NullLocator
-
-    figure.set_size_inches(WIDTH, RUNG_BOTTOM + RUNG_HEIGHT + 0.12)
-    axes = axes_at(figure, RUNG_LEFT, RUNG_BOTTOM, WIDTH - RUNG_LEFT - RUNG_RIGHT, RUNG_HEIGHT)
+    axes = single_axes(figure, 2.3, LEFT, 0.2, top=0.12)
     values = _percents(candidates)
-    is_log = is_high(values)
-    accuracy_axis(axes, "y", values[int(FLOOR * len(values)) :], is_log=is_log)
+    lowest = int(FLOOR * len(values))
+    accuracy_axis(axes, "y", values[lowest:], is_log=is_high(values), part="validation")
     axes.set_xscale("log")
-    ends = sorted({epochs for each in candidates for epochs in each.rungs})
-    axes.set_xlim(ends[0] / 1.06, ends[-1] * 1.06)
-    for each in sorted(candidates, key=lambda each: (each is leader, each.is_whole, each.epochs)):
-        rungs = sorted(each.rungs.items())
-        is_best = each is leader
-        axes.plot(
-            [epochs for epochs, _ in rungs], [100 * accuracy for _, accuracy in rungs],
-            marker="o", markersize=3.2 if is_best else 2.2, markeredgewidth=0,
-            linewidth=1.8 if is_best else 1.0 if each.is_whole else 0.6,
-            color=theme.train if is_best else theme.validation if each.is_whole else theme.muted,
-            alpha=1.0 if is_best else 0.75 if each.is_whole else 0.4,
-            zorder=4 if is_best else 3 if each.is_whole else 2,
+    axes.set_xlim(epochs[0] / 1.06, epochs[-1] * 1.06)
+    for candidate in sorted(
+        candidates,
+        key=lambda candidate: (candidate is leader, candidate.is_whole, candidate.epochs),
+    ):
+        rungs = sorted(candidate.rungs.items())
+        is_best = candidate is leader
+        width, colour, alpha, order = (
+            (1.8, theme.train, 1.0, 4) if is_best
+            else (1.0, theme.validation, 0.75, 3) if candidate.is_whole
+            else (0.6, theme.muted, 0.4, 2)
         )  # fmt: skip
-    axes.xaxis.set_major_locator(FixedLocator(ends))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    axes.set_xlabel("epochs", labelpad=2)
-    axes.set_ylabel("validation accuracy, %" + (" (log-odds)" if is_log else ""))
+        axes.plot([epoch for epoch, _ in rungs], [100 * accuracy for _, accuracy in rungs],
+                  marker="o", markersize=3.2 if is_best else 2.2, markeredgewidth=0,
+                  linewidth=width, color=colour, alpha=alpha, zorder=order)  # fmt: skip
+    set_ticks(axes.xaxis, epochs, "{:,.0f}")
+    axes.set_xlabel("epochs")
 
 
-NAME_WIDTH = 22
-LEFT, RIGHT = 0.62, 0.12
-
-
-def search_figures(found: SearchResult) -> list[Plot]:
+def search_figures(result: SearchResult) -> list[Plot]:
     """The figures of a search, in the order in which they are read."""
-    figures = (_expected_plot(found), thinned_plot(found.candidates, found.winner),
-               _importance_plot(found), plateau_plot(found), parallel_plot(found))  # fmt: skip
+    figures = (_expected_plot(result), thinned_plot(result.candidates, result.winner),
+               _importance_plot(result), plateau_plot(result), parallel_plot(result))  # fmt: skip
     return [figure for figure in figures if figure]
 
 
-def _expected_plot(found: SearchResult) -> Plot | None:
-    if len(found.expected.trials) < 2:
+def _expected_plot(result: SearchResult) -> Plot | None:
+    if len(result.expected.trials) < 2:
         return None
-    fresh = FormattedNumber.accuracy(found.fresh)
-    stretched = f" {LOG_ODDS}" if is_high(100 * found.expected.mean) else ""
+    fresh = FormattedNumber.accuracy(result.fresh)
     return Plot(
         name="expected-best",
         title="What more candidates bring",
         caption="Validation accuracy that the best of so many of these candidates is expected to "
         "have, as the search sees it, against the time of training them; shaded: ± one standard "
         "deviation over which candidates were drawn. The mark at the right is the best one on "
-        "replicates that the search never saw, with its 95 % t interval: what lies between is the "
-        f"luck of having been chosen.{stretched}",
-        words=f"{expected_text(found)} On fresh replicates the best has {fresh.text} %.",
+        "replicates that the search never saw, with its 95 % t interval: the difference is the "
+        f"bias of the selection.{log_odds_note(100 * result.expected.mean)}",
+        words=f"{expected_text(result)} On fresh replicates the best has {fresh.text} %.",
         columns=("candidates", "training_seconds", "expected_percent", "deviation_percent"),
-        rows=partial(_expected_rows, found),
-        draw=partial(_draw_expected, found),
+        rows=partial(_expected_rows, result),
+        draw=partial(_draw_expected, result),
     )
 
 
-def _expected_rows(found: SearchResult) -> Iterable[tuple[object, ...]]:
-    curve = found.expected
+def _expected_rows(result: SearchResult) -> Iterable[tuple[object, ...]]:
+    curve = result.expected
     for trials, mean, spread in zip(curve.trials, curve.mean, curve.spread, strict=True):
-        seconds = int(trials) * found.seconds_each
+        seconds = int(trials) * result.seconds_each
         yield (int(trials), seconds, 100 * float(mean), 100 * float(spread))
 
 
-def _draw_expected(found: SearchResult, figure: Figure, theme: Theme) -> None:
-    height, bottom, wide = 2.2, 0.45, 0.62
-    figure.set_size_inches(WIDTH, bottom + height + 0.45)
-    axes = axes_at(figure, LEFT, bottom, WIDTH - LEFT - wide, height)
-    curve, fresh = found.expected, FormattedNumber.accuracy(found.fresh)
+def _draw_expected(result: SearchResult, figure: Figure, theme: Theme) -> None:
+    height, bottom, right = 2.2, 0.45, 0.62
+    axes = single_axes(figure, height, LEFT, right, bottom, top=0.45)
+    curve, fresh = result.expected, FormattedNumber.accuracy(result.fresh)
     trials, mean, spread = curve.trials, 100 * curve.mean, 100 * curve.spread
-    low, high = mean - spread, np.minimum(mean + spread, mean[-1])
     ends = [float(mean[0]), float(mean[-1]), fresh.mean, fresh.low or fresh.mean,
             fresh.high or fresh.mean]  # fmt: skip
-    is_log = is_high(mean)
-    accuracy_axis(axes, "y", ends, is_log=is_log)
+    is_log, most = is_high(mean), int(trials[-1])
+    accuracy_axis(axes, "y", ends, is_log=is_log, part="validation")
     axes.set_xscale("log")
-    axes.set_xlim(1, trials[-1])
-    axes.fill_between(trials, low, high, color=theme.validation, alpha=0.14, linewidth=0)
+    axes.set_xlim(1, most)
+    axes.fill_between(trials, mean - spread, np.minimum(mean + spread, mean[-1]),
+                      color=theme.validation, alpha=0.14, linewidth=0)  # fmt: skip
     axes.plot(trials, mean, color=theme.validation, marker="o", markersize=3,
               markevery=[len(mean) - 1])  # fmt: skip
-    _whole_numbers(axes, [1, 3, 10, 30, 100, 300, 1000, 3000, 10_000], int(trials[-1]))
-    axes.set_xlabel("candidates, best of", labelpad=2)
-    axes.set_ylabel("validation accuracy, %" + (" (log-odds)" if is_log else ""))
-    _times_above(axes, found, int(trials[-1]))
-    beside = axes_at(figure, WIDTH - wide + 0.14, bottom, 0.24, height)
-    _draw_fresh(beside, found, theme, ends, is_log=is_log)
-
-
-def _whole_numbers(axes: Axes, wanted: list[int], most: int) -> None:
-    from matplotlib.ticker import FixedLocator, NullLocator
-
-    kept = [each for each in wanted if each <= most / 2] + [most]
-    axes.xaxis.set_major_locator(FixedLocator(kept))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-
-
-def _times_above(axes: Axes, found: SearchResult, most: int) -> None:
-    """The time of training as many candidates, above the axes."""
-    for trials in sorted({1, round(math.sqrt(most)), most}):
+    steps = [1, 3, 10, 30, 100, 300, 1000, 3000, 10_000]
+    set_ticks(axes.xaxis, [*(step for step in steps if step <= most / 2), most], "{:,.0f}")
+    axes.set_xlabel("candidates, best of")
+    for count in sorted({1, round(math.sqrt(most)), most}):  # the time of training them
         axes.annotate(
-            duration(trials * found.seconds_each), (trials, 1), xytext=(0, 4),
-            xycoords=("data", "axes fraction"), textcoords="offset points", size=SMALL,
-            color=axes.xaxis.get_ticklabels()[0].get_color(), va="bottom",
-            ha="left" if trials == 1 else "right" if trials == most else "center",
+            duration(count * result.seconds_each), (count, 1), xytext=(0, 4),
+            xycoords=("data", "axes fraction"), textcoords="offset points",
+            color=theme.muted, va="bottom",
+            ha="left" if count == 1 else "right" if count == most else "center",
         )  # fmt: skip
+    margin = axes_at(figure, WIDTH - right + 0.14, bottom, 0.24, height)
+    accuracy_axis(margin, "y", ends, is_log=is_log)
+    _draw_fresh(margin, result, fresh, theme)
 
 
-def _draw_fresh(
-    axes: Axes, found: SearchResult, theme: Theme, ends: list[float], *, is_log: bool
-) -> None:  # fmt: skip
-    """The best one on fresh replicates, on the curve's scale beside it."""
-    fresh = FormattedNumber.accuracy(found.fresh)
-    accuracy_axis(axes, "y", ends, is_log=is_log)
+def _draw_fresh(axes: Axes, result: SearchResult, fresh: FormattedNumber, theme: Theme) -> None:
+    """The best one on fresh replicates, on the curve's scale, at its right."""
     axes.grid(visible=False)
-    axes.set_xlim(-1, 1)
-    axes.set_xticks([])
+    axes.set(xlim=(-1, 1), xticks=[])
     axes.tick_params(labelleft=False, left=False)
     axes.spines["left"].set_visible(False)
-    dots = [100 * value for value in found.fresh.values]
+    dots = [100 * value for value in result.fresh.values]
     axes.plot([0.45] * len(dots), dots, ".", color=theme.muted, markersize=3, markeredgewidth=0)
     if fresh.low is not None and fresh.high is not None:
         axes.plot([0, 0], [fresh.low, fresh.high], color=theme.train, linewidth=1.8)
     axes.plot([0], [fresh.mean], "D", color=theme.train, markersize=4)
-    axes.set_xlabel("fresh", size=SMALL, color=theme.train)
+    axes.set_xlabel("fresh", size=7.5, color=theme.train)
 
 
-def _importance_plot(found: SearchResult) -> Plot | None:
-    knobs = [each for each in found.knobs if math.isfinite(each.importance.share)]
+def _importance_plot(result: SearchResult) -> Plot | None:
+    knobs = [knob for knob in result.knobs if math.isfinite(knob.importance.share)]
     if not knobs:
         return None
+    words = [
+        f"{knob.name} {number(100 * knob.importance.share, 0)} % "
+        f"(p = {knob.importance.p:.2g}), best {value_text(knob.best)}"
+        for knob in knobs
+    ]
     return Plot(
         name="importance",
         title="Which hyperparameters matter",
         caption="Share of the variance of the candidates' ranks that each hyperparameter explains "
         "alone (Kruskal-Wallis, corrected for chance), with its p-value; at the right the best "
-        "one's value. What two do only together is not seen. A bar that stands back has p > 0.05.",
-        words="Importance: "
-        + "; ".join(
-            f"{each.name} {number(100 * each.importance.share, 0)} % "
-            f"(p = {each.importance.p:.2g}), best {value_text(each.best)}"
-            for each in knobs
-        )
-        + ".",
+        "one's value. An effect that two have only together is not seen. A grey bar has p > 0.05.",
+        words=f"Importance: {'; '.join(words)}.",
         columns=("hyperparameter", "share", "p", "candidates", "best"),
         rows=partial(_importance_rows, knobs),
         draw=partial(_draw_importance, knobs),
     )
 
 
-def _importance_rows(knobs: list[HyperparameterSummary]) -> Iterable[tuple[object, ...]]:
-    for each in knobs:
-        told = each.importance
-        yield (each.name, told.share, told.p, told.candidates, value_text(each.best))
+def _importance_rows(knobs: Sequence[HyperparameterSummary]) -> Iterable[tuple[object, ...]]:
+    for knob in knobs:
+        importance = knob.importance
+        yield (knob.name, importance.share, importance.p, importance.candidates,
+               value_text(knob.best))  # fmt: skip
 
 
-def _draw_importance(knobs: list[HyperparameterSummary], figure: Figure, theme: Theme) -> None:
-    left, right, bottom, row = 1.5, 1.75, 0.42, 0.26
-    height = row * len(knobs)
-    figure.set_size_inches(WIDTH, bottom + height + 0.08)
-    axes = axes_at(figure, left, bottom, WIDTH - left - right, height)
-    axes.set_ylim(len(knobs) - 0.5, -0.5)
-    most = max(100 * each.importance.share for each in knobs)
+def _draw_importance(knobs: Sequence[HyperparameterSummary], figure: Figure, theme: Theme) -> None:
+    names = [wrap_text(knob.name, 22, 1) for knob in knobs]
+    axes, middles = row_axes(figure, names, 1.5, 1.75, least=0.26)
+    most = max(100 * knob.importance.share for knob in knobs)
     axes.set_xlim(0, max(10.0, 1.05 * most))
-    for line, each in enumerate(knobs):
-        is_clear = each.importance.p <= 0.05
-        axes.barh([line], [100 * each.importance.share], height=0.55, linewidth=0,
+    for name, middle, knob in zip(names, middles, knobs, strict=True):
+        is_clear = knob.importance.p <= 0.05
+        axes.barh([middle], [100 * knob.importance.share], height=0.14, linewidth=0,
                   color=theme.validation if is_clear else theme.muted,
                   alpha=0.85 if is_clear else 0.45)  # fmt: skip
-        told = f"p = {each.importance.p:.2g}   best {value_text(each.best)}"
-        for inches, text, side in ((-0.08, each.name, "right"), (0.08, told, "left")):
-            axes.annotate(
-                wrap_text(text, NAME_WIDTH if inches < 0 else 32, 1),
-                (0 if inches < 0 else 1, line), xytext=(72 * inches, 0),
-                xycoords=("axes fraction", "data"), textcoords="offset points", size=SMALL,
-                color=theme.ink, va="center", ha=side, annotation_clip=False,
-            )  # fmt: skip
-    plain_rows(axes)
-    axes.set_xlabel("variance of ranks explained, %", labelpad=2 + LINE)
+        text = f"p = {knob.importance.p:.2g}   best {value_text(knob.best)}"
+        write_beside(axes, middle, name, wrap_text(text, 32, 1))
+    axes.set_xlabel("variance of ranks explained, %")

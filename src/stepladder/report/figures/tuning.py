@@ -8,18 +8,16 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from stepladder.report.figures.axes import (
-    LINE,
-    SMALL,
-    WIDTH,
     accuracy_axis,
-    axes_at,
     is_high,
+    log_odds_note,
+    outer_labels,
+    panel_axes,
+    set_ticks,
     thin_out,
-    value_axis,
     wrap_text,
 )
 from stepladder.report.figures.base import Plot, Theme
-from stepladder.report.figures.curves import LOG_ODDS
 from stepladder.report.tables import TUNING_CAPTION, tuning_words
 from stepladder.report.wording import printable
 from stepladder.runs.results import ArmTuning, Results, TriedValues, Tuned
@@ -28,10 +26,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLUMNS = 3
 MOST_PANELS = 24
-TITLE_WIDTH = 21
-DOTS = 20
+MOST_DOTS = 20
 
 
 def tuning_plot(results: Results) -> Plot | None:
@@ -39,13 +35,13 @@ def tuning_plot(results: Results) -> Plot | None:
     tuned = results.tuned
     if tuned is None or not tuned.arms:
         return None
-    stretched = f" {LOG_ODDS}" if _is_high(tuned) else ""
+    note = log_odds_note(_percents(tuned))
     if len(tuned.arms) > MOST_PANELS:
-        stretched += f" The first {MOST_PANELS} of {len(tuned.arms):,} arms; the data hold all."
+        note += f" The first {MOST_PANELS} of {len(tuned.arms):,} arms; the data hold all."
     return Plot(
         name="tuning",
         title="How each arm was tuned",
-        caption=f"{TUNING_CAPTION}{stretched}",
+        caption=f"{TUNING_CAPTION}{note}",
         words=tuning_words(tuned),
         columns=("arm", "candidate", "which", "tuning_replicate", "validation_percent"),
         rows=partial(_rows, tuned),
@@ -53,8 +49,8 @@ def tuning_plot(results: Results) -> Plot | None:
     )
 
 
-def _is_high(tuned: Tuned) -> bool:
-    return is_high(100 * each.mean for arm in tuned.arms for each in arm.tried)
+def _percents(tuned: Tuned) -> list[float]:
+    return [100 * values.mean for arm in tuned.arms for values in arm.tried]
 
 
 def _rows(tuned: Tuned) -> Iterable[tuple[object, ...]]:
@@ -70,24 +66,11 @@ def _rows(tuned: Tuned) -> Iterable[tuple[object, ...]]:
 
 def _draw(tuned: Tuned, figure: Figure, theme: Theme) -> None:
     arms = tuned.arms[:MOST_PANELS]
-    columns = min(COLUMNS, len(arms))
-    rows = math.ceil(len(arms) / columns)
-    titles = [wrap_text(_title(arm), TITLE_WIDTH) for arm in arms]
-    title = 0.2 + LINE * max(each.count("\n") for each in titles)
-    height, gap, left, bottom = 1.0, title + 0.12, 0.52, 0.5
-    figure.set_size_inches(WIDTH, bottom + rows * height + (rows - 1) * gap + title)
-    width = (WIDTH - left - 0.1 - 0.16 * (COLUMNS - 1)) / COLUMNS
-    for index, (arm, name) in enumerate(zip(arms, titles, strict=True)):
-        axes = axes_at(figure, left + index % columns * (width + 0.16),
-                       bottom + (rows - 1 - index // columns) * (height + gap), width,
-                       height)  # fmt: skip
+    titles = [wrap_text(_title(arm), 21) for arm in arms]
+    panels = panel_axes(figure, titles, height=1.0, left=0.52, bottom=0.5)
+    for axes, arm in zip(panels, arms, strict=True):
         _draw_arm(axes, arm, tuned, theme)
-        axes.set_title(name, size=SMALL, color=theme.ink, loc="left", pad=3)
-        axes.tick_params(labelleft=index % columns == 0, labelbottom=index + columns >= len(arms))
-    high = figure.get_size_inches()[1]
-    figure.supxlabel(tuned.fields[0].replace("_", " "), size=8, color=theme.ink, y=0.03 / high,
-                     va="bottom")  # fmt: skip
-    figure.supylabel("validation accuracy, %", size=8, color=theme.ink, x=0.05 / WIDTH)
+    outer_labels(figure, tuned.fields[0].replace("_", " "), "validation accuracy, %")
 
 
 def _title(arm: ArmTuning) -> str:
@@ -97,15 +80,15 @@ def _title(arm: ArmTuning) -> str:
 def _draw_arm(axes: Axes, arm: ArmTuning, tuned: Tuned, theme: Theme) -> None:
     best = _best(arm)
     values = list(tuned.grid[tuned.fields[0]])
-    value_axis(axes, values, 3)
-    means = [100 * best[value].mean for value in values]
-    everything = [100 * each.mean for one in tuned.arms for each in one.tried]
-    accuracy_axis(axes, "y", everything, is_log=_is_high(tuned))
-    axes.plot(values, means, color=theme.validation, linewidth=1.2, zorder=2)
+    if min(values) > 0:
+        axes.set_xscale("log")
+    set_ticks(axes.xaxis, values[:: max(1, math.ceil(len(values) / 3))])
+    accuracy_axis(axes, "y", _percents(tuned), is_log=is_high(_percents(tuned)))
+    axes.plot(values, [100 * best[value].mean for value in values], color=theme.validation,
+              linewidth=1.2, zorder=2)  # fmt: skip
     for value in values:
-        dots = thin_out(
-            [100 * each for each in best[value].accuracies if math.isfinite(each)], DOTS
-        )
+        finite = [100 * share for share in best[value].accuracies if math.isfinite(share)]
+        dots = thin_out(finite, MOST_DOTS)
         axes.plot([value] * len(dots), dots, ".", color=theme.muted, markersize=3,
                   markeredgewidth=0, zorder=1)  # fmt: skip
     if arm.declared[0] in best:

@@ -60,7 +60,7 @@ def test_rungs_stand_on_the_arm_that_they_are_compared_with():
     rungs = rungs_of(mnist_results())
     assert [rung.below for rung in rungs] == [None, 0, 1, 2, 2, 4, 5]
     assert [rung.reported for rung in rungs][:2] == [11.3, 37.2]
-    assert rungs[0].remark == "answers 1 to every image"
+    assert rungs[0].row.instead == "answers 1 to every image"
     assert "reported 92.20 %" in plots(mnist_results())["ladder"].words
 
 
