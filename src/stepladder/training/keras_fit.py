@@ -131,7 +131,7 @@ class FitEngine:
         }
         model = prepared(trial, dataset.input_shape, dataset.classes, len(parts.train), self._build)
         is_jax = keras.backend.backend() == "jax"
-        looked = is_jax and not trial.is_candidate
+        looked = is_jax and trial.role != "search"
         looks = _Looks(model, trial, x, y, parts.train) if looked else None
         gathered = HistoryRecorder(trial, recipe.epochs, looks.inside if looks else None)
         kept = self._checkpoints(Group((trial,), 1, after=after))
@@ -160,7 +160,7 @@ class FitEngine:
         scored = {
             name: (*_answers(model, x, y, at_once), y)
             for name, (x, y) in named.items()
-            if name == "validation" or not trial.is_candidate
+            if name == "validation" or trial.role != "search"
         }
         result = result_of(
             gathered,

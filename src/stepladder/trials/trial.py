@@ -14,6 +14,7 @@ import numpy.typing as npt
 from stepladder.study.recipe import Recipe
 from stepladder.study.schema import canonical_json, digest
 from stepladder.study.search import SEARCH_REPLICATES
+from stepladder.study.tuning import TUNING_REPLICATES
 from stepladder.trials.seeding import NUMERICS_VERSION
 
 
@@ -118,6 +119,7 @@ class HistorySummary:
 
 
 Engine = Literal["population", "fit"]
+Role = Literal["compare", "tune", "search"]
 
 
 @dataclass(frozen=True)
@@ -152,12 +154,16 @@ class Trial:
         )  # fmt: skip
 
     @property
-    def is_candidate(self) -> bool:
-        """Whether it is of a search's candidate, of which validation figures alone are ever read.
+    def role(self) -> Role:
+        """What the trial is for, which its replicate number says.
 
-        It is scored on no other part, and nobody looks into its network.
+        `compare` is judged against other arms, `tune` chooses the values of an arm, and `search`
+        is a candidate of a search. A candidate is scored on the validation part alone, and its
+        network is not probed.
         """
-        return self.replicate >= SEARCH_REPLICATES
+        if self.replicate >= SEARCH_REPLICATES:
+            return "search"
+        return "tune" if self.replicate >= TUNING_REPLICATES else "compare"
 
     @property
     def declared(self) -> dict[str, Any]:

@@ -33,9 +33,7 @@ def test_the_best_of_each_rung_go_on(searching, trainer):
     candidates = run(study, question, train)
     assert [len(trials) for trials, _, _ in train.calls] == [9, 3, 1]
     assert [trials[0].recipe.epochs for trials, _, _ in train.calls] == [1, 3, 9]
-    assert {trial.replicate for trials, _, _ in train.calls for trial in trials} == {
-        SEARCH_REPLICATES
-    }
+    assert {trial.role for trials, _, _ in train.calls for trial in trials} == {"search"}
     ranked = sorted((each for each in candidates if not math.isnan(each.rungs[1])),
                     key=lambda each: -each.rungs[1])  # fmt: skip
     assert {each.number for each in candidates if 3 in each.rungs} == {

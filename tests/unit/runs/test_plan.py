@@ -9,7 +9,6 @@ from stepladder import Study, StudyError
 from stepladder.data.synthetic import synthetic
 from stepladder.runs.plan import part_sizes, plan, run_context, trials_of
 from stepladder.runs.run import foreseen, train_all
-from stepladder.study.tuning import TUNING_REPLICATES
 
 # Plans: what a study lacks, and nothing else.
 
@@ -153,7 +152,7 @@ def test_no_store_and_an_empty_one_foresee_the_same(dataset, kind):
 
 def test_a_fair_study_foresees_its_candidates_and_its_arms(dataset):
     plan = foreseen(asked(dataset, **FAIR), None)
-    tuning = [trial for trial in plan.trials if trial.replicate >= TUNING_REPLICATES]
+    tuning = [trial for trial in plan.trials if trial.role == "tune"]
     assert (len(tuning), len(plan.trials)) == (2 * 3 * 2, 2 * 3 * 2 + 2 * 4)
 
 

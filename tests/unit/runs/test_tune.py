@@ -13,7 +13,6 @@ from stepladder.runs.judging import judge
 from stepladder.runs.plan import run_context
 from stepladder.runs.run import train_all
 from stepladder.runs.tuning import tune, tuned_arms, tuned_so_far
-from stepladder.study.tuning import TUNING_REPLICATES
 
 GRID = [0.01, 0.03, 0.1, 0.3, 1.0]
 BEST = {"sigmoid": 0.3, "relu": 0.03}
@@ -67,8 +66,8 @@ def test_each_arm_is_compared_at_the_rate_that_is_best_for_it(dataset):
 
 def test_every_arm_has_the_same_candidates_on_replicates_that_are_not_used_again(dataset):
     _, training, _ = run(fair(), dataset, peaked())
-    tuning = [trial for trial in training.trained if trial.replicate >= TUNING_REPLICATES]
-    compared = [trial for trial in training.trained if trial.replicate < TUNING_REPLICATES]
+    tuning = [trial for trial in training.trained if trial.role == "tune"]
+    compared = [trial for trial in training.trained if trial.role == "compare"]
     rates = {activation: sorted((trial.recipe.learning_rate, trial.replicate) for trial in tuning
                                 if trial.recipe.activation == activation)
              for activation in BEST}  # fmt: skip
@@ -128,7 +127,7 @@ def test_epochs_of_tuning_are_the_same_for_all(dataset):
     study = fair(tune={"grid": {"learning_rate": GRID}, "epochs": 7},
                  techniques=[{"name": "long", "change": {"epochs": 50}}])  # fmt: skip
     _, training, results = run(study, dataset, lambda trial: 0.6 + noise(trial))
-    tuning = [trial for trial in training.trained if trial.replicate >= TUNING_REPLICATES]
+    tuning = [trial for trial in training.trained if trial.role == "tune"]
     assert {trial.recipe.epochs for trial in tuning} == {7}
     assert [arm.arm.recipe.epochs for arm in results.arms] == [20, 50]
 
@@ -169,7 +168,7 @@ def test_a_fixed_study_is_not_tuned(dataset):
     study = fair(tuning="fixed")
     _, training, results = run(study, dataset, peaked())
     assert results.tuned is None
-    assert all(trial.replicate < TUNING_REPLICATES for trial in training.trained)
+    assert all(trial.role == "compare" for trial in training.trained)
     question = run_context(record_of(study, dataset), "population")
     assert tune(question, FakeStore(), training, str) is None
     assert tuned_arms(study, None) == study.arms

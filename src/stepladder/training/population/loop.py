@@ -262,8 +262,8 @@ class GroupTrainer(GroupState):
 
     @property
     def is_candidate(self) -> bool:
-        """Whether its trials are of a search: see `Trial`."""
-        return self.lanes[0].is_candidate
+        """Whether its trials are of a search: see `Trial.role`."""
+        return self.lanes[0].role == "search"
 
     def evaluate(self, part: Indices) -> Scored:
         """Classes given, int32 (lanes, examples), and mean loss, float64 (lanes,)."""
