@@ -19,7 +19,7 @@ _STORE = click.argument("store", metavar="STORE")
 )
 def runs(folder: Path | None, store: str | None, form: str) -> None:
     """Lists the runs in FOLDER [runs]: what is finished, what is not, and their size."""
-    from stepladder.hpo.plan import of_run, with_candidates
+    from stepladder.hpo.plan import run_search_status, with_candidates
     from stepladder.report import terminal
     from stepladder.runs.stored import runs_in, runs_of
     from stepladder.store import open_store
@@ -31,7 +31,7 @@ def runs(folder: Path | None, store: str | None, form: str) -> None:
         found = []
     else:
         found = runs_in(folder or Path("runs"), store)
-    found = [with_candidates(each, lambda state: of_run(state, store)) for each in found]
+    found = [with_candidates(each, lambda state: run_search_status(state, store)) for each in found]
     if form == "json":
         click.echo(terminal.runs_json(found), nl=False)
     else:

@@ -25,12 +25,9 @@ from stepladder.files import atomic_write
 from stepladder.hpo.plan import fresh_trials
 from stepladder.runs import folder as folders
 from stepladder.runs import preflight
-from stepladder.runs.adaptive import replicate_targets
 from stepladder.runs.folder import finished_search, search_again
-from stepladder.runs.plan import RunContext, run_context, trials_of
-from stepladder.runs.plan import planned as plan_of
-from stepladder.runs.run import workers_for
-from stepladder.runs.tuning import tuned_arms, tuned_so_far
+from stepladder.runs.phases import study_trials
+from stepladder.runs.plan import RunContext, make_plan, run_context
 from stepladder.statistics import Estimate, estimate
 from stepladder.store import Store, StudyRecord, open_store
 from stepladder.study.loading import ModelFile
@@ -88,7 +85,7 @@ def chosen(folder: Path, record: StudyRecord, store: Store, arm: str | None) -> 
         return _of_search(winner, question, store)
     if winner is None and record.study.search is not None and arm in (None, WINNER):
         _refuse_unfinished(folder, record.study, arm)
-    by_arm = _trials(question, store)
+    by_arm = study_trials(question, store).compared
     names = [*([WINNER] if winner is not None else ()), *by_arm]
     if arm is None and len(by_arm) == 1:
         arm = next(iter(by_arm))
@@ -97,16 +94,6 @@ def chosen(folder: Path, record: StudyRecord, store: Store, arm: str | None) -> 
     every = tuple(trial for trials in by_arm.values() for trial in trials)
     stored = tuple(sorted(store.has(trial.id for trial in every)))
     return _chosen(arm, by_arm[arm], store, every, stored, is_open=True)
-
-
-def _trials(question: RunContext, store: Store) -> Mapping[str, Sequence[Trial]]:
-    """The trials of each arm of a study as it stands."""
-    study, tuned = question.study, tuned_so_far(question, store)
-    arms = tuned_arms(study, tuned)
-    is_tuning = study.tuned is not None and tuned is None
-    wants = replicate_targets(question, arms, store) if study.adaptive and not is_tuning else None
-    return trials_of(study, question.fingerprint, question.validation, question.engine, arms,
-                     wants.replicates if wants else None)  # fmt: skip
 
 
 def _of_search(recipe: Recipe, question: RunContext, store: Store) -> ExportSelection:
@@ -306,8 +293,8 @@ def _trained(lacking: Sequence[TrialResult], how: Retraining, kept: Path) -> dic
     with tempfile.TemporaryDirectory(prefix="stepladder-") as name:
         place = Path(name)
         with open_store(str(place / folders.STORE_NAME)) as scratch:
-            part = plan_of(how.study, {"the exported replicates": trials}, None)
-            how.progress.start(part.announced(workers_for(how.settings, part)))
+            part = make_plan(how.study, {"the exported replicates": trials}, None)
+            how.progress.start(part.announcement(len(how.settings.cpus)))
             try:
                 execute(
                     how.planned, trials, how.dataset, how.settings, how.progress, scratch,

@@ -174,17 +174,17 @@ class Journal:
 
     Args:
         file: where it is, or will be.
-        question: whose candidates it holds, with a search; those of another are not read.
+        context: whose candidates it holds, with a search; those of another are not read.
     """
 
-    def __init__(self, file: Path, question: RunContext) -> None:
-        study = question.study
+    def __init__(self, file: Path, context: RunContext) -> None:
+        study = context.study
         assert study.search is not None
         self._file, self._name = file, study.name
         self._identity = fingerprint(
             [study.search.model_dump(mode="json", exclude={"trials", "budget"}),
              list(study.search.space), study.base.model_dump(mode="json"), study.seed,
-             question.fingerprint, question.validation, question.engine]
+             context.fingerprint, context.validation, context.engine]
         )  # fmt: skip
 
     def read(self) -> list[FrozenTrial]:
@@ -231,7 +231,7 @@ class OptunaSampler:
     Candidates that are still being trained count as far as they came.
 
     Args:
-        question: what is asked, with a search.
+        context: what is asked, with a search.
         journal: file that keeps Optuna's study, or None where there is none.
         writes: whether what is told is written to it.
 
@@ -240,13 +240,13 @@ class OptunaSampler:
     """
 
     def __init__(
-        self, question: RunContext, journal: Path | None = None, *, writes: bool = True
+        self, context: RunContext, journal: Path | None = None, *, writes: bool = True
     ) -> None:
-        study = question.study
+        study = context.study
         assert study.search is not None
         self._study, self._search, self._writes = study, study.search, writes
-        self._journal = Journal(journal, question) if journal else None
-        self._chance = 1 / question.classes
+        self._journal = Journal(journal, context) if journal else None
+        self._chance = 1 / context.classes
         self._dimensions = dimensions(self._search.space, study.base)
         self._structural = [not is_lane_number(each.name, study.base) for each in self._dimensions]
         self._asked: list[FrozenTrial] = []

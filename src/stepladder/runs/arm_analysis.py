@@ -9,7 +9,7 @@ import numpy as np
 
 from stepladder.diagnosis.findings import ArmEvidence, Finding, RateCurve, Replicate
 from stepladder.diagnosis.rules import diagnose
-from stepladder.runs.measures import Found
+from stepladder.runs.measures import Replicates
 from stepladder.runs.plan import Plan
 from stepladder.runs.results import ArmProbes, ArmTuning, Tuned
 from stepladder.statistics.classification import Answers, Ensemble, pooled
@@ -79,7 +79,7 @@ def _at_edge(arm: Arm, tuning: ArmTuning, case: ArmEvidence) -> list[Finding]:
     ]
 
 
-def probes_of(results: Found) -> ArmProbes | None:
+def probes_of(results: Replicates) -> ArmProbes | None:
     """What the networks of an arm were like inside; None where none was looked into.
 
     Args:
@@ -145,22 +145,22 @@ def ensembles_of(
     return made, problems
 
 
-def unkept(ahead: Plan, folder: Path) -> str:
-    """A sentence on trials that are stored and whose weights are not kept, or "".
+def missing_weights_note(plan: Plan, folder: Path) -> list[str]:
+    """A note on trials that are stored and whose weights are not kept; none where all are.
 
     Args:
-        ahead: what the study asks for.
+        plan: what the study asks for.
         folder: where weights are kept.
     """
-    stored = {trial.id for trial in ahead.trials} - {trial.id for trial in ahead.missing}
-    lacking = sum(not weights_file(folder, each).exists() for each in stored)
-    if not lacking:
-        return ""
-    return (
-        f"{lacking:,} stored trials have no kept weights and are left out of ensembles: they were "
-        "trained elsewhere or before keep_weights was set, or diverged; another --out folder with "
-        "a store of its own trains them anew"
-    )
+    stored = {trial.id for trial in plan.trials} - {trial.id for trial in plan.missing}
+    count = sum(not weights_file(folder, trial_id).exists() for trial_id in stored)
+    if not count:
+        return []
+    return [
+        f"{count:,} stored trials have no kept weights and are left out of ensembles: they were "
+        "trained elsewhere or before keep_weights was set, or diverged; to train them again, use "
+        "another --out folder with its own store"
+    ]
 
 
 def _held_out(final: FinalState) -> Answers:

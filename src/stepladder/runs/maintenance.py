@@ -10,8 +10,8 @@ from stepladder.errors import StepladderError
 from stepladder.execution.local import is_here_and_gone
 from stepladder.files import remove_partial_files
 from stepladder.runs.folder import STORE_NAME, WEIGHTS_NAME
+from stepladder.runs.phases import plan_all_phases
 from stepladder.runs.plan import run_context
-from stepladder.runs.run import foreseen
 from stepladder.store import Store
 from stepladder.store.maintenance import check_store, vacuum_store
 from stepladder.store.opening import opened
@@ -59,7 +59,7 @@ def checked(store: str) -> Checked:
         records = kept.studies() if found.knows_studies else []
         try:
             for record in records:
-                asked |= {trial.id for trial in foreseen(run_context(record), kept).trials}
+                asked |= {trial.id for trial in plan_all_phases(run_context(record), kept).trials}
         except StepladderError:
             records = []  # what is asked for follows from results, of which one cannot be read
         drivers = kept.drivers()
@@ -126,5 +126,5 @@ def _orphaned(kept: Store, folder: Path) -> list[Path]:
     for record in kept.studies():
         if record.study.search is not None:
             return []
-        asked |= {trial.id for trial in foreseen(run_context(record), kept).trials}
+        asked |= {trial.id for trial in plan_all_phases(run_context(record), kept).trials}
     return [files[each] for each in sorted(stored - asked)]

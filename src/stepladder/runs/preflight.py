@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import queue
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
@@ -12,7 +13,6 @@ from stepladder.data.preprocessing import image_sides
 from stepladder.errors import InputError, StudyError, WorkerError
 from stepladder.execution.local import Event, Worker
 from stepladder.execution.machine import Settings
-from stepladder.runs.plan import Plan
 from stepladder.statistics.paired import unanimous_sign_floor
 from stepladder.study.confounds import confounds
 from stepladder.study.designs import Arm, runs_of_fraction
@@ -110,40 +110,35 @@ def _can_be_told(replicates: int, comparisons: int) -> bool:
     return bool(unanimous_sign_floor(replicates) * comparisons < _ALPHA)
 
 
-TOLD = 8
-"""Confounds named before training; the report has them all."""
+SHOWN_CONFOUNDS = 8  # before training; the report has them all
 
 
-def preflight_notes(planned: Plan, dataset: Dataset, sizes: dict[str, int]) -> tuple[str, ...]:
-    """What to say before training, one line each; often nothing.
+def preflight_notes(
+    study: Study, missing: int, dataset: Dataset, sizes: Mapping[str, int]
+) -> tuple[str, ...]:
+    """Notes before training, one line each; often none.
 
     Args:
-        planned: what is to be trained.
+        study: what is asked.
+        missing: trials to train.
         dataset: what it is trained on.
         sizes: examples by part.
     """
-    study = planned.study
-    shape = 1
-    for side in dataset.input_shape:
-        shape *= side
-    counted = {arm.name: weights(arm.recipe, shape, dataset.classes) for arm in study.arms}
-    found = confounds(study, train=sizes.get("train"), parameters=counted)
-    lines = [f"confound: {each.text}" for each in found[:TOLD]]
-    if len(found) > TOLD:
-        lines.append(f"confound: and {len(found) - TOLD:,} more, in the report")
-    return (*_size(planned), *lines, *underpowered(study))
-
-
-def _size(planned: Plan) -> list[str]:
-    """What a factorial comes to, where there is a smaller design."""
-    study = planned.study
+    inputs = math.prod(dataset.input_shape)
+    parameters = {arm.name: weights(arm.recipe, inputs, dataset.classes) for arm in study.arms}
+    all_confounds = confounds(study, train=sizes.get("train"), parameters=parameters)
+    lines = [f"confound: {confound.text}" for confound in all_confounds[:SHOWN_CONFOUNDS]]
+    if len(all_confounds) > SHOWN_CONFOUNDS:
+        left = len(all_confounds) - SHOWN_CONFOUNDS
+        lines.append(f"confound: and {left:,} more, in the report")
     count = len(study.cells).bit_length() - 1
-    if study.design != "factorial" or not planned.missing or count <= 4:
-        return []
-    return [
-        f"factorial of {count} techniques, {len(planned.missing):,} trials to train: design = "
-        f'"fraction" would have {runs_of_fraction(count)} arms of {2**count}'
-    ]
+    if study.design == "factorial" and missing and count > 4:  # smaller ones have no fraction
+        lines.insert(
+            0,
+            f"factorial of {count} techniques, {missing:,} trials to train: design = "
+            f'"fraction" would have {runs_of_fraction(count)} arms of {2**count}',
+        )
+    return (*lines, *underpowered(study))
 
 
 def weights(recipe: Recipe, inputs: int, classes: int) -> int | None:

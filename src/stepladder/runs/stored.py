@@ -16,9 +16,9 @@ from stepladder.files import size_of
 from stepladder.runs import folder as folders
 from stepladder.runs.folder import STORE_NAME, STUDY_NAME, check_own, finished_search
 from stepladder.runs.judging import judge
-from stepladder.runs.plan import part_sizes, record_of, run_context
+from stepladder.runs.phases import plan_all_phases
+from stepladder.runs.plan import record_of, run_context
 from stepladder.runs.results import Results
-from stepladder.runs.run import foreseen
 from stepladder.store import Store, StudyRecord, open_store
 from stepladder.study.schema import fingerprint
 from stepladder.study.study import Study
@@ -41,7 +41,7 @@ def judge_stored(
     """
     with open_store(store or str(folder / folders.STORE_NAME), create=False) as kept:
         dataset = load(study.dataset)
-        record = record_of(study, dataset, part_sizes(study, dataset), settings)
+        record = record_of(study, dataset, settings)
         known = kept.study(study.name) or record
         latest = replace(record, seconds=known.seconds)
         weights = folder / folders.WEIGHTS_NAME
@@ -219,7 +219,7 @@ def _state(
             seconds=record.seconds, size=size, declared=declared, is_search=True,
             is_open=not asked,
         )  # fmt: skip
-    plan = foreseen(run_context(record), store)
+    plan = plan_all_phases(run_context(record), store)
     planned, missing = len(plan.trials), len(plan.missing)
     training = being_trained(store, (trial.id for trial in plan.missing))
     return RunState(

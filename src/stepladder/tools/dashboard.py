@@ -24,7 +24,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from stepladder.errors import InputError, OutputError, StepladderError
-from stepladder.hpo.plan import SearchStatus, of_run, with_candidates
+from stepladder.hpo.plan import SearchStatus, run_search_status, with_candidates
 from stepladder.report.comparison import comparison_as_html
 from stepladder.report.figures import figures_of
 from stepladder.report.html import as_html
@@ -111,7 +111,7 @@ class Source:
         Raises:
             StepladderError: if its store cannot be read.
         """
-        return of_run(state, self.store)
+        return run_search_status(state, self.store)
 
     def results(self, state: RunState) -> Results:
         """What a run came to; while it trains without any test figure, which would be a look.
@@ -341,7 +341,7 @@ class Pages:
         found = self._so_far(state)
         if found.is_whole:
             return self.source.search_page(state)
-        counted = found.counted_in(state)
+        counted = found.count_in(state)
         stamp = (counted.state, found.over, found.part, found.stored, found.training)
         return self.cache.get(
             ("search", key_of(state)), stamp,

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from example_question import plan
 from example_run import finished
 from fake_store import FakeStore
 
@@ -13,7 +14,7 @@ from stepladder.data.synthetic import synthetic
 from stepladder.execution.batching import CHUNK, choose_batching, remembered, resume_from_cache
 from stepladder.execution.machine import Settings
 from stepladder.execution.progress import QuietProgress
-from stepladder.runs.plan import cached_epochs, plan
+from stepladder.runs.plan import cached_epochs
 from stepladder.training.checkpoints import FinalStateCache
 from stepladder.training.groups import ALONE, Batching, groups
 from stepladder.training.serialization import Checkpoint

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from example_question import trials_by_arm
 from example_run import finished
 from fake_store import FakeStore
 
@@ -14,7 +15,6 @@ from stepladder.runs.arm_analysis import probes_of
 from stepladder.runs.judging import judge
 from stepladder.runs.measures import load_summaries
 from stepladder.runs.misclassified import mistakes_of
-from stepladder.runs.plan import trials_of
 from stepladder.store import StudyRecord
 from stepladder.study.designs import Arm
 from stepladder.study.recipe import Recipe
@@ -196,7 +196,7 @@ def seen(trial, dead=0.0):
 @pytest.fixture
 def store():
     made = FakeStore()
-    base, elu = trials_of(STUDY, RECORD.fingerprint, 10, "population").values()
+    base, elu = trials_by_arm(STUDY, RECORD.fingerprint, 10, "population").values()
     for trial in base:
         made.add(seen(trial, dead=0.9 if trial.replicate else 0.0))
     for trial in elu[1:]:
@@ -232,7 +232,7 @@ def test_without_epochs_the_findings_are_the_same(store):
 
 
 def test_networks_that_do_not_match_are_not_stacked():
-    base, _ = trials_of(STUDY, RECORD.fingerprint, 10, "population").values()
+    base, _ = trials_by_arm(STUDY, RECORD.fingerprint, 10, "population").values()
     odd = replace(seen(base[1]), probes=probes(0.0, epochs=3))
     found = probes_of([seen(base[0]), odd, None])
     assert found.replicates == (0,)

@@ -4,15 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from example_question import plan
 from example_run import finished
 from fake_store import FakeStore
 
 from stepladder import CATALOGUE, InputError, Recipe, Study, StudyError
 from stepladder.data.synthetic import synthetic
 from stepladder.execution.machine import Settings
-from stepladder.runs.plan import part_sizes, plan
+from stepladder.runs.plan import part_sizes
 from stepladder.runs.preflight import (
-    TOLD,
+    SHOWN_CONFOUNDS,
     check_code_allowed,
     check_possible,
     ignored_fields,
@@ -38,7 +39,7 @@ def said(study, dataset, stored=0):
     for trial in first.trials[:stored]:
         store.add(finished(trial, 0.5))
     planned = plan(study, dataset, store, "population")
-    return preflight_notes(planned, dataset, part_sizes(study, dataset))
+    return preflight_notes(study, len(planned.missing), dataset, part_sizes(study, dataset))
 
 
 def test_nothing_is_said_of_a_plain_ladder(dataset):
@@ -50,7 +51,7 @@ def test_confounds_are_named_and_many_are_counted(dataset):
             for each in range(1, 7)]  # fmt: skip
     study = Study(name="s", base=BASE, validation=10, design="explicit", explicit=arms)
     lines = said(study, dataset)
-    assert len(lines) == TOLD + 1
+    assert len(lines) == SHOWN_CONFOUNDS + 1
     assert lines[0].startswith("confound: a1 against base: dropout 0.01 and 0.0 differ")
     assert lines[-1] == "confound: and 4 more, in the report"
 

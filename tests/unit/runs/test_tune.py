@@ -10,9 +10,9 @@ from fake_training import FakeTraining, noise, record_of
 from stepladder import Study, StudyError
 from stepladder.data.synthetic import synthetic
 from stepladder.runs.judging import judge
+from stepladder.runs.phases import train_all
 from stepladder.runs.plan import run_context
-from stepladder.runs.run import train_all
-from stepladder.runs.tuning import tune, tuned_arms, tuned_so_far
+from stepladder.runs.tuning import replay_tuning, tune, tuned_arms
 
 GRID = [0.01, 0.03, 0.1, 0.3, 1.0]
 BEST = {"sigmoid": 0.3, "relu": 0.03}
@@ -49,7 +49,7 @@ def run(study, dataset, rule, store=None):
     training = FakeTraining(store, rule)
     record = record_of(study, dataset)
     question = run_context(record, "population")
-    done = train_all(question, dataset, store, training, training.notes.append)
+    done = train_all(question, store, training, training.notes.append)
     return done, training, judge(store, record, "population", "test")
 
 
@@ -145,8 +145,8 @@ def test_what_is_stored_is_not_trained_again_and_an_interrupted_tuning_goes_on(d
         raise Stopped
 
     with pytest.raises(Stopped):
-        train_all(question, dataset, store, stops, str)
-    assert tuned_so_far(question, store) is None
+        train_all(question, store, stops, str)
+    assert replay_tuning(question, store).tuned is None
     unfinished = judge(store, record_of(fair(), dataset), "population", "test")
     assert (unfinished.finished, unfinished.tuned, unfinished.looks) == (False, None, 0)
     assert all(arm.n == 0 for arm in unfinished.arms)
