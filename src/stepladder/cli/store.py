@@ -48,9 +48,9 @@ def store() -> None:
 def check(store: str) -> None:
     """Reads every row: damage, orphans, altered figures, trials of an older arithmetic."""
     from stepladder.report.wording import plural
-    from stepladder.runs.maintenance import checked
+    from stepladder.runs import maintenance
 
-    found = checked(store)
+    found = maintenance.check(store)
     for fault in found.faults:
         click.echo(f"BAD {fault}")
     for note in found.notes:
@@ -83,9 +83,9 @@ def vacuum(store: str) -> None:
     """Gives the room of deleted rows, and of kept weights that no study asks for, to the disk."""
     from stepladder.report.terminal import byte_size
     from stepladder.report.wording import plural
-    from stepladder.runs.maintenance import tidied
+    from stepladder.runs.maintenance import tidy
 
-    before, after, removed = tidied(store)
+    before, after, removed = tidy(store)
     click.echo(f"{byte_size(before)} before, {byte_size(after)} now")
     if removed:
         click.echo(f"{plural(removed, 'file')} of weights removed that no study asks for")

@@ -92,6 +92,14 @@ class Store(ABC):
     Any number of processes may read and write one store; a writer waits for another. A store
     may be handed to other threads, which take turns, but not across a fork.
 
+    Example:
+        >>> from stepladder.store import ClaimOwner, open_store
+        >>> with open_store("sqlite://") as store:
+        ...     store.claim(ClaimOwner("me", "here", "1"), ["a", "b"]) == {"a", "b"}
+        ...     store.claim(ClaimOwner("you", "here", "2"), ["b"])
+        True
+        set()
+
     Every method raises:
         StoreError: if the store is closed, is damaged, or a stored row was altered so that it
             cannot be read; the message names the row.
