@@ -98,7 +98,7 @@ def test_check_says_what_is_well_and_what_is_not(in_process, made_up, place):
     for name in (STORE, "runs/small"):
         assert in_process("store", "check", name)[:2] == (
             0,
-            "ok  4 trials and 1 study, all whole\n",
+            "ok  4 trials and 1 study, all undamaged\n",
         )
     made_up(0, replicates=1)
     with closing(sqlite3.connect(place / STORE)) as connection:

@@ -54,6 +54,6 @@ def test_an_interrupted_command_is_repeated_without_it(monkeypatch, capsys):
     with pytest.raises(SystemExit):
         main.main()
     said = capsys.readouterr().err
-    assert "go on with the same command" in said
+    assert "run the same command again" in said
     assert "postgresql://me:***@host/db" in said
     assert "s3cret" not in said
