@@ -20,9 +20,7 @@ from stepladder.runs.folder import (
     REPORT_NAME,
     RESULTS_NAME,
     SEARCH_NAME,
-    STORE_NAME,
-    STUDY_NAME,
-    check_own,
+    open_run,
     run_folder,
     search_again,
 )
@@ -30,7 +28,6 @@ from stepladder.runs.reproduction import Reproduction, reproduction
 from stepladder.runs.results import Results
 from stepladder.runs.run import plan_study, run_study
 from stepladder.runs.stored import judge_stored, results_of
-from stepladder.store import open_store
 from stepladder.study.published import PublishedTable
 from stepladder.study.study import Study
 
@@ -82,15 +79,7 @@ def export(
 
     check_target(file)
     folder = run_folder(run)
-    study = Study.load(folder / STUDY_NAME)
-    with open_store(store or folder / STORE_NAME, create=False) as opened:
-        check_own(opened, study, folder)
-        record = opened.study(study.name)
-        if record is None:
-            raise InputError(
-                f"the store of {str(folder)!r} must hold the study {study.name!r}, found no such "
-                "study; run it first"
-            )
+    with open_run(folder, store) as (opened, record):
         is_fit = record.versions.get("engine", "").startswith("fit")
         exported = export_model(
             folder, record, opened, arm, file,
@@ -512,11 +501,8 @@ def read(
         StoreError: if its store cannot be read.
     """
     place = run_folder(folder)
-    study = Study.load(place / STUDY_NAME)
-    url = store or str(place / STORE_NAME)
-    with open_store(url, create=False) as opened:
-        check_own(opened, study, place)
-        results = results_of(opened, study.name, command, curves, place)
+    with open_run(place, store) as (opened, record):
+        results, study = results_of(opened, record.study.name, command, curves, place), record.study
     if study.search is not None and not any(arm.n for arm in results.arms):
         again = search_again(place, study, store, results.versions.get("engine", ""))
         raise InputError(
