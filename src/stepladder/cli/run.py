@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,8 +20,10 @@ from stepladder.cli.options import (
     set_option,
     study_changes,
 )
-from stepladder.execution.progress import RunAnnouncement
 from stepladder.files import without_password
+
+if TYPE_CHECKING:
+    from stepladder.execution.progress import RunAnnouncement
 
 
 def _count_or_auto(text: str) -> int | str:

@@ -15,9 +15,7 @@ from stepladder.runs.results import ArmProbes, ArmTuning, Tuned
 from stepladder.statistics.classification import Answers, Ensemble, pooled
 from stepladder.study.designs import Arm
 from stepladder.training.messages import kept_final, weights_file
-from stepladder.trials.trial import FinalState, Trial, TrialSummary
-
-_RATE = "learning_rate"
+from stepladder.trials.trial import Trial, TrialSummary
 
 
 def findings_of(
@@ -32,9 +30,24 @@ def findings_of(
         tuned: how a fair study's arms were tuned, or None.
     """
     tuning = next((each for each in tuned.arms if each.arm == arm.name), None) if tuned else None
-    tried = _tried(tuned, tuning) if tuned and tuning else None
-    case = ArmEvidence(arm.recipe, tuple(classes), tuple(_replicate(each) for each in done), tried)
-    return (*diagnose(case), *(_at_edge(arm, tuning, case) if tuning else ()))
+    curve = _rate_curve(tuned, tuning) if tuned and tuning else None
+    replicates = tuple(map(_replicate, done))
+    evidence = ArmEvidence(arm.recipe, tuple(classes), replicates, curve)
+    at_edge = [
+        Finding(
+            code="grid_edge",
+            title=f"the best {field} tried, {getattr(arm.recipe, field):g}, is at the edge of the "
+            "grid",
+            where="",
+            detail="a better one may lie beyond",
+            advice="widen the grid",
+            technique=None,
+            evidence={"best": float(getattr(arm.recipe, field))},
+            replicates=len(replicates),
+        )
+        for field in (tuning.at_edge if tuning else ())
+    ]
+    return (*diagnose(evidence), *at_edge)
 
 
 def _replicate(result: TrialSummary) -> Replicate:
@@ -48,64 +61,46 @@ def _replicate(result: TrialSummary) -> Replicate:
     )
 
 
-def _tried(tuned: Tuned, tuning: ArmTuning) -> RateCurve | None:
-    """What an arm reaches at each learning rate, at the best of what else was tuned."""
-    if _RATE not in tuned.fields:
+def _rate_curve(tuned: Tuned, tuning: ArmTuning) -> RateCurve | None:
+    """What an arm reaches at each learning rate, with the best values of the other fields."""
+    if "learning_rate" not in tuned.fields:
         return None
-    place = tuned.fields.index(_RATE)
+    place = tuned.fields.index("learning_rate")
     best: dict[float, float] = {}
-    for each in tuning.tried:
-        rate = each.values[place]
-        best[rate] = max(each.mean, best.get(rate, 0.0))
+    for tried in tuning.tried:
+        rate = tried.values[place]
+        best[rate] = max(tried.mean, best.get(rate, 0.0))
     rates = tuple(sorted(best))
     return RateCurve(rates, tuple(best[rate] for rate in rates), tuning.declared[place])
 
 
-def _at_edge(arm: Arm, tuning: ArmTuning, case: ArmEvidence) -> list[Finding]:
-    """A finding for each tuned field whose best value may lie beyond the grid."""
-    return [
-        Finding(
-            code="grid_edge",
-            title=f"the best {field} tried, {getattr(arm.recipe, field):g}, is at the edge of the "
-            "grid",
-            where="",
-            detail="a better one may lie beyond",
-            advice="widen the grid",
-            technique=None,
-            evidence={"best": float(getattr(arm.recipe, field))},
-            replicates=len(case.replicates),
-        )
-        for field in tuning.at_edge
-    ]
-
-
 def probes_of(results: Replicates) -> ArmProbes | None:
-    """What the networks of an arm were like inside; None where none was looked into.
+    """The probes of an arm's networks; None where there are none.
 
     Args:
         results: one trial a replicate, None where it is not there yet.
     """
-    seen = [
-        (number, result.probes)
+    seen = {
+        number: result.probes
         for number, result in enumerate(results)
         if result is not None and result.probes is not None
-    ]
+    }
     if not seen:
         return None
-    _, first = seen[0]
-    alike = [
-        (number, probes)
-        for number, probes in seen
-        if (probes.kernels, probes.layers, probes.epochs)
-        == (first.kernels, first.layers, first.epochs)
-    ]
+    first = next(iter(seen.values()))
+    shape = first.kernels, first.layers, first.epochs
+    alike = {
+        number: probes
+        for number, probes in seen.items()
+        if (probes.kernels, probes.layers, probes.epochs) == shape
+    }
     return ArmProbes(
-        replicates=tuple(number for number, _ in alike),
+        replicates=tuple(alike),
         kernels=first.kernels,
-        gradient_norm=np.stack([probes.gradient_norm for _, probes in alike]),
+        gradient_norm=np.stack([probes.gradient_norm for probes in alike.values()]),
         layers=first.layers,
-        dead=np.stack([probes.dead for _, probes in alike]),
-        saturated=np.stack([probes.saturated for _, probes in alike]),
+        dead=np.stack([probes.dead for probes in alike.values()]),
+        saturated=np.stack([probes.saturated for probes in alike.values()]),
     )
 
 
@@ -116,7 +111,7 @@ def ensembles_of(
 
     Args:
         by_arm: the trials of each arm by its name.
-        folder: where weights are kept; None where nobody knows.
+        folder: where weights are kept; None where that is not known.
         is_look: whether test figures may be shown.
 
     Returns:
@@ -124,25 +119,31 @@ def ensembles_of(
     """
     if folder is None or not folder.is_dir():
         return {}, []
-    made: dict[str, Ensemble] = {}
+    ensembles: dict[str, Ensemble] = {}
     problems: list[str] = []
     for name, trials in by_arm.items():
-        finals = []
+        validation, test = [], []
         for trial in trials:
             final, wrong = kept_final(folder, trial.id)
             if final is not None:
-                finals.append((_held_out(final), _tested(final)))
+                validation.append(
+                    Answers(
+                        final.validation_rows,
+                        final.validation_labels,
+                        final.validation_probabilities,
+                    )
+                )
+                rows = np.arange(len(final.test_labels))
+                test.append(Answers(rows, final.test_labels, final.test_probabilities))
             elif wrong:
                 problems.append(
                     f"The kept weights of {name}, replicate {trial.replicate}, are left out of its "
                     f"ensemble: {trial.id[:12]}….weights {wrong}."
                 )
-        if len(finals) > 1:
-            validation, test = ([each[part] for each in finals] for part in (0, 1))
-            made[name] = Ensemble(
-                len(finals), pooled(validation), pooled(test) if is_look else None
-            )
-    return made, problems
+        if len(validation) > 1:
+            pooled_test = pooled(test) if is_look else None
+            ensembles[name] = Ensemble(len(validation), pooled(validation), pooled_test)
+    return ensembles, problems
 
 
 def missing_weights_note(plan: Plan, folder: Path) -> list[str]:
@@ -161,12 +162,3 @@ def missing_weights_note(plan: Plan, folder: Path) -> list[str]:
         "trained elsewhere or before keep_weights was set, or diverged; to train them again, use "
         "another --out folder with its own store"
     ]
-
-
-def _held_out(final: FinalState) -> Answers:
-    return Answers(final.validation_rows, final.validation_labels, final.validation_probabilities)
-
-
-def _tested(final: FinalState) -> Answers:
-    rows = np.arange(len(final.test_labels))
-    return Answers(rows, final.test_labels, final.test_probabilities)

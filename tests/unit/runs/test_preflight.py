@@ -58,7 +58,7 @@ def test_confounds_are_named_and_many_are_counted(dataset):
 
 def test_too_few_replicates_are_said(dataset):
     study = Study(name="s", base=BASE, validation=10, techniques=["ReLU"], replicates=1)
-    assert "luck cannot be told" in said(study, dataset)[0]
+    assert "cannot be distinguished from chance" in said(study, dataset)[0]
 
 
 def test_a_factorial_names_its_trials_and_a_smaller_design(dataset):
@@ -211,7 +211,7 @@ BASE_TOO_FEW = {"hidden": [8], "activation": "sigmoid"}
 def test_one_or_two_replicates_say_nothing(replicates, said):
     (line,) = underpowered(Study.load("mnist", {"replicates": replicates}))
     assert line.startswith(said)
-    assert "luck cannot be told" in line
+    assert "cannot be distinguished from chance" in line
 
 
 def test_enough_replicates_and_single_arms_are_not_named():
@@ -221,9 +221,9 @@ def test_enough_replicates_and_single_arms_are_not_named():
 
 def test_a_factorial_of_five_says_that_its_comparisons_need_one_more():
     (line,) = underpowered(Study.load("mnist", {"design": "factorial"}))
-    assert line.startswith("5 replicates of each arm are too few for any comparison")
-    assert "in a family of 32, however large its effect; 6 would do" in line
-    assert "Main effects, a family of 5, are judged for themselves" in line
+    assert line.startswith("5 replicates of each arm are too few for a verdict")
+    assert "in a family of 32, however large its effect; 6 are enough" in line
+    assert "Main effects, a family of 5, are judged separately" in line
     assert underpowered(Study.load("mnist", {"design": "factorial", "replicates": 6})) == ()
 
 
