@@ -176,13 +176,6 @@ def train_populations(
 ) -> Iterator[list[Candidate]]:
     """Trains populations, and notes in each candidate its accuracies.
 
-    Args:
-        populations: in the order in which they begin.
-        sampler: draws candidates, and learns after each wave from all of them.
-        context: what decides their trials.
-        train: trains a wave: the next rung of each population that is not finished.
-        forget: is called with trials that no later trial resumes from.
-
     Yields:
         After each wave all candidates so far.
     """

@@ -293,11 +293,6 @@ class SearchStatus:
 def search_status(record: StudyRecord, store: Store, folder: Path | None) -> SearchStatus:
     """How far a search is, by its trials in a store.
 
-    Args:
-        record: what is asked.
-        store: where its trials are.
-        folder: of the run; candidates in its journal need not be drawn again.
-
     Raises:
         StudyError: if its sampler is not installed here.
         StoreError: if the store cannot be read.
@@ -327,10 +322,6 @@ def search_status(record: StudyRecord, store: Store, folder: Path | None) -> Sea
 def run_search_status(state: RunState, store: str | None) -> SearchStatus:
     """How far the search of a run is.
 
-    Args:
-        state: of the run.
-        store: URL of the store that it used; its folder's own when None.
-
     Raises:
         StepladderError: if it is not in the store, or that cannot be read.
     """
@@ -345,10 +336,6 @@ def with_candidates(state: RunState, ask: Callable[[RunState], SearchStatus]) ->
     """The state of a run, its candidates counted where it is a search under way.
 
     A search that cannot be read has a problem.
-
-    Args:
-        state: as `runs_in` has it.
-        ask: finds how far such a search is, as `run_search_status` does.
     """
     if not state.is_search_under_way:
         return state

@@ -47,11 +47,6 @@ def choose(
 ) -> tuple[Candidate, tuple[Candidate, ...]]:
     """The winner and the finalists, the best first; finalists' further accuracies are noted.
 
-    Args:
-        candidates: all of the search.
-        context: what decides their trials.
-        train: trains finalists on further replicates.
-
     Raises:
         RunError: if no candidate was trained to its end.
     """
@@ -209,19 +204,7 @@ def summarize_search(
     trained: int,
     found: int,
 ) -> SearchResult:
-    """All that a finished search tells; see `SearchResult` for what is given.
-
-    Args:
-        context: what decides its trials.
-        record: of its study.
-        candidates: all of them.
-        finalists: the best first.
-        fresh: results of the winner on fresh replicates.
-        test: the winner's test accuracy on them, or None.
-        looks: at the test set.
-        trained: trials that this run trained.
-        found: trials that were stored before it.
-    """
+    """All that a finished search tells; see `SearchResult` for what is given."""
     study, winner, chance = context.study, finalists[0], context.chance
     whole = different(candidates)
     accuracies = [result.validation.accuracy for result in fresh]
@@ -420,15 +403,7 @@ def warnings(
     study: Study, hyperparameters: Sequence[HyperparameterSummary], winner: Candidate, lost: int,
     fresh: int,
 ) -> tuple[str, ...]:  # fmt: skip
-    """What the reader of a search should know, a sentence each.
-
-    Args:
-        study: what was asked.
-        hyperparameters: of the search.
-        winner: the best candidate.
-        lost: fresh replicates on which it diverged.
-        fresh: how many there are.
-    """
+    """What the reader of a search should know, a sentence each."""
     lines = [
         f"the best {each.name} ({each.best:.4g}) lies at the {each.edge} edge of its range: a "
         "better one may lie beyond; widen the range"

@@ -54,11 +54,6 @@ def replicate_targets(
     to the next one together. The comparisons of a factorial are the main effects of its
     techniques, which every combination is in.
 
-    Args:
-        context: what is asked.
-        arms: with the recipes that are compared.
-        store: where trials are; None where there are none.
-
     Raises:
         StoreError: if the store cannot be read.
     """
@@ -94,13 +89,6 @@ def add_replicates(
 ) -> Mapping[str, int]:
     """Trains look by look until every verdict is settled or the maximum is reached.
 
-    Args:
-        context: what is asked.
-        arms: with the recipes that are compared.
-        store: where trials are kept.
-        train: trains the arms up to some numbers of replicates.
-        note: is called with a sentence at each look.
-
     Returns:
         Replicates of each arm, by its name.
 
@@ -126,14 +114,7 @@ def add_replicates(
 def adaptive_summary(
     study: Study, arms: Sequence[Arm], look: InterimLook, stored: Mapping[str, TrialSummary]
 ) -> Adapted:
-    """How far a study went, and what a fixed number of replicates would have cost.
-
-    Args:
-        study: what was asked.
-        arms: with the recipes that are compared.
-        look: the state of its looks.
-        stored: its trials by id.
-    """
+    """How far a study went, and what a fixed number of replicates would have cost."""
     at_most = study.replicates * len({arm.recipe for arm in arms})
     mean = sum(result.seconds for result in stored.values()) / max(len(stored), 1)
     return Adapted(

@@ -21,14 +21,7 @@ from stepladder.trials.trial import Trial, TrialSummary
 def findings_of(
     arm: Arm, done: Sequence[TrialSummary], classes: Sequence[str], tuned: Tuned | None
 ) -> tuple[Finding, ...]:
-    """What is wrong with an arm.
-
-    Args:
-        arm: with the recipe that was trained.
-        done: its finished trials.
-        classes: names of the classes.
-        tuned: how a fair study's arms were tuned, or None.
-    """
+    """What is wrong with an arm."""
     tuning = next((each for each in tuned.arms if each.arm == arm.name), None) if tuned else None
     curve = _rate_curve(tuned, tuning) if tuned and tuning else None
     replicates = tuple(map(_replicate, done))
@@ -75,11 +68,7 @@ def _rate_curve(tuned: Tuned, tuning: ArmTuning) -> RateCurve | None:
 
 
 def probes_of(results: Replicates) -> ArmProbes | None:
-    """The probes of an arm's networks; None where there are none.
-
-    Args:
-        results: one trial a replicate, None where it is not there yet.
-    """
+    """The probes of an arm's networks; None where there are none."""
     seen = {
         number: result.probes
         for number, result in enumerate(results)
@@ -108,11 +97,6 @@ def ensembles_of(
     by_arm: Mapping[str, Sequence[Trial]], folder: Path | None, *, is_look: bool
 ) -> tuple[dict[str, Ensemble], list[str]]:
     """The ensemble of each arm of which at least two replicates were kept.
-
-    Args:
-        by_arm: the trials of each arm by its name.
-        folder: where weights are kept; None where that is not known.
-        is_look: whether test figures may be shown.
 
     Returns:
         Ensembles by the name of their arm, and sentences on files that cannot be used.
@@ -147,12 +131,7 @@ def ensembles_of(
 
 
 def missing_weights_note(plan: Plan, folder: Path) -> list[str]:
-    """A note on trials that are stored and whose weights are not kept; none where all are.
-
-    Args:
-        plan: what the study asks for.
-        folder: where weights are kept.
-    """
+    """A note on trials that are stored and whose weights are not kept; none where all are."""
     stored = {trial.id for trial in plan.trials} - {trial.id for trial in plan.missing}
     count = sum(not weights_file(folder, trial_id).exists() for trial_id in stored)
     if not count:

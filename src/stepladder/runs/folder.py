@@ -175,13 +175,7 @@ def command_parts(study: Study, engine: str) -> tuple[list[str], list[str]]:
 
 
 def replacement_note(there: Study | None, study: Study, folder: Path) -> str:
-    """What to note before a study takes the row of another; nothing where that is its own.
-
-    Args:
-        there: the study of that row.
-        study: what is run.
-        folder: of the run; the study that it holds may be declared in another way now.
-    """
+    """What to note before a study takes the row of another; nothing where that is its own."""
     differences = _differences(there, study) if there is not None else []
     if there is None or not differences:
         return ""

@@ -178,11 +178,6 @@ def readout(
 
     A diverged trial counts with the accuracy of guessing: left out, it would take its replicate
     out of every combination.
-
-    Args:
-        study: what was asked.
-        found: the trials of each arm.
-        classes: of the dataset.
     """
     names = combined(study)
     if not names:

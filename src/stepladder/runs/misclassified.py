@@ -86,13 +86,7 @@ class ErrorAnalysis:
 def mistakes_of(
     arms: Sequence[Arm], by_arm: Mapping[str, _Results], dataset: Dataset
 ) -> ErrorAnalysis | None:
-    """What the arms misclassify, or None where none has learnt to give two answers.
-
-    Args:
-        arms: of the study, in order.
-        by_arm: their trials; None where one is not there yet.
-        dataset: what they were tested on.
-    """
+    """What the arms misclassify, or None where none has learnt to give two answers."""
     usable = {arm.name: [trial for trial in by_arm[arm.name] if trial and trial.diverged is None]
               for arm in arms}  # fmt: skip
     answers = {}

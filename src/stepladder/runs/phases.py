@@ -42,10 +42,6 @@ def study_trials(context: RunContext, store: Store | None) -> StudyTrials:
     will be as many trials, with other ids. Further widenings of the grid and further replicates
     are not in it.
 
-    Args:
-        context: what is asked.
-        store: where trials are kept; None where there is no store yet.
-
     Raises:
         StoreError: if the store cannot be read.
         StudyError: if a value of a fair study's grid is not possible in an arm.
@@ -99,12 +95,6 @@ def train_all(
     note: Callable[[str], object],
 ) -> Trained:
     """Trains all missing trials of a study, phase by phase.
-
-    Args:
-        context: what is asked.
-        store: where trials are kept.
-        train: trains the missing trials of a plan; returns how many it trained.
-        note: is called with a sentence at each phase.
 
     Raises:
         InputError: if a value of a fair study's grid is not possible in an arm.

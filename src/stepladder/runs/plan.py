@@ -247,12 +247,6 @@ def prepare(study: Study, settings: Settings) -> tuple[Dataset, StudyRecord]:
 def cached_epochs(plan: Plan, dataset: Dataset, settings: Settings, store: Store) -> dict[str, int]:
     """Epochs that missing trials need not train, by id: they resume from a shorter training.
 
-    Args:
-        plan: what is to be trained.
-        dataset: what it is trained on.
-        settings: how it will be trained.
-        store: where finished trials are.
-
     Raises:
         StoreError: if the store cannot be read.
     """

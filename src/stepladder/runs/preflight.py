@@ -25,11 +25,6 @@ from stepladder.training.groups import program_key
 def check_possible(study: Study, dataset: Dataset, settings: Settings) -> None:
     """Makes sure that the engine and the dataset can do what the arms of a study ask for.
 
-    Args:
-        study: what is asked, its search included.
-        dataset: what it is asked of.
-        settings: of the run.
-
     Raises:
         StudyError: if they cannot, with every problem.
     """
@@ -105,14 +100,7 @@ SHOWN_CONFOUNDS = 8  # before training; the report has them all
 def preflight_notes(
     study: Study, missing: int, dataset: Dataset, sizes: Mapping[str, int]
 ) -> tuple[str, ...]:
-    """Notes before training, one line each; often none.
-
-    Args:
-        study: what is asked.
-        missing: trials to train.
-        dataset: what it is trained on.
-        sizes: examples by part.
-    """
+    """Notes before training, one line each; often none."""
     inputs = math.prod(dataset.input_shape)
     parameters = {arm.name: weights(arm.recipe, inputs, dataset.classes) for arm in study.arms}
     all_confounds = confounds(study, train=sizes.get("train"), parameters=parameters)
@@ -152,10 +140,6 @@ def weights(recipe: Recipe, inputs: int, classes: int) -> int | None:
 def check_code_allowed(study: Study, allow_code: bool) -> None:
     """Makes sure that the user wants a study's code to run, if it has any.
 
-    Args:
-        study: what is asked.
-        allow_code: whether the user said so.
-
     Raises:
         InputError: if the user did not; nothing of it was run.
         StudyError: if the code is not there.
@@ -176,11 +160,6 @@ def check_code_allowed(study: Study, allow_code: bool) -> None:
 
 def inspect_models(study: Study, dataset: Dataset, settings: Settings) -> None:
     """Builds the networks of all arms in a training process, and makes sure that they will do.
-
-    Args:
-        study: what is asked, with a model of its own.
-        dataset: what it is asked of.
-        settings: of the run.
 
     Raises:
         StudyError: if the code fails, a network cannot be trained by the engine, or a technique

@@ -183,12 +183,7 @@ def runs_of(store: Store) -> list[RunState]:
 
 
 def state_of(place: Path, store: str | None = None) -> RunState:
-    """The state of one run; one that cannot be read has a problem.
-
-    Args:
-        place: its folder.
-        store: URL of the store that it used; its own when None.
-    """
+    """The state of one run; one that cannot be read has a problem."""
     size, name = size_of(place), place.name
     try:
         name = Study.load(place / STUDY_NAME).name

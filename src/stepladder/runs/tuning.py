@@ -61,12 +61,6 @@ def tune(
 
     What the store holds is not trained again, so an interrupted tuning resumes.
 
-    Args:
-        context: what is asked.
-        store: where candidates are kept.
-        train: trains the missing trials of a plan and stores them.
-        note: is called with a sentence at each round.
-
     Returns:
         How they were tuned, or None for a fixed study.
 

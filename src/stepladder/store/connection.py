@@ -138,10 +138,6 @@ BARE = "stepladder_bare"
 def store_engine(address: Address, timeout: float) -> sa.Engine:
     """An engine whose committed transactions survive a kill, and a power cut.
 
-    Args:
-        address: the store.
-        timeout: seconds to wait for SQLite's lock.
-
     Raises:
         StoreError: if PostgreSQL is asked for and its driver is not installed.
     """
@@ -281,10 +277,6 @@ _SQLITE: dict[str, tuple[str, str, bool]] = {
 @contextmanager
 def translated_errors(address: Address, opening: bool = False) -> Iterator[None]:
     """Turns whatever the database raises within into an error that a user can act on.
-
-    Args:
-        address: the store, for the message.
-        opening: whether the store is just being opened: then nothing has run that could fail.
 
     Raises:
         StoreError: while opening, and where the store itself is damaged.
