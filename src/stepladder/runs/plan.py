@@ -79,10 +79,11 @@ def trials_of(
 
     Example:
         >>> from stepladder import Study
-        >>> study = Study(name="two", base={"hidden": [8]}, techniques=["ReLU"], replicates=3)
+        >>> base = {"hidden": [8], "activation": "sigmoid"}
+        >>> study = Study(name="two", base=base, techniques=["ReLU"], replicates=3)
         >>> trials = trials_of(RunContext(study, "fingerprint", 10, "population", 2))
         >>> {name: [trial.replicate for trial in trials[name]] for name in trials}
-        {'base': [0, 1, 2], 'ReLU': [0, 1, 2]}
+        {'base': [0, 1, 2], '+ ReLU': [0, 1, 2]}
     """
     return {
         arm.name: [

@@ -65,7 +65,8 @@ def underpowered(study: Study) -> tuple[str, ...]:
 
     Example:
         >>> from stepladder import Study
-        >>> study = Study(name="s", base={"hidden": [8]}, techniques=["ReLU"], replicates=2)
+        >>> base = {"hidden": [8], "activation": "sigmoid"}
+        >>> study = Study(name="s", base=base, techniques=["ReLU"], replicates=2)
         >>> underpowered(study)[0].split(":")[0]
         '2 replicates of each arm'
     """

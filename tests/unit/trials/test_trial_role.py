@@ -20,6 +20,6 @@ from stepladder.trials.trial import Trial
     ],
 )
 def test_the_number_of_the_replicate_gives_the_role(replicate, role):
-    trial = Trial(Recipe(), "data", 10, 0, replicate)
+    trial = Trial(Recipe(hidden=[3]), "data", 10, 0, replicate)
     assert trial.role == role
     assert "role" not in trial.declared
