@@ -345,8 +345,8 @@ def run(
         progress=progress or for_notebook(),
         allow_code=allow_code,
     )
-    made = Run(finished.results, folder, finished.trained, finished.found)
-    return made._report_if_needed()
+    report = Run(finished.results, folder, finished.trained, finished.found)
+    return report._report_if_needed()
 
 
 def reproduce(

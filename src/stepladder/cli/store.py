@@ -48,15 +48,15 @@ def check(store: str) -> None:
     from stepladder.report.wording import plural
     from stepladder.runs import maintenance
 
-    found = maintenance.check(store)
-    for fault in found.faults:
+    result = maintenance.check(store)
+    for fault in result.faults:
         click.echo(f"BAD {fault}")
-    for note in found.notes:
+    for note in result.notes:
         click.echo(f"    {note}")
-    if found.faults:
+    if result.faults:
         raise click.exceptions.Exit(1)
-    studies = plural(found.studies, "study", "studies")
-    click.echo(f"ok  {plural(found.trials, 'trial')} and {studies}, all undamaged")
+    studies = plural(result.studies, "study", "studies")
+    click.echo(f"ok  {plural(result.trials, 'trial')} and {studies}, all undamaged")
 
 
 @store.command(name="export")

@@ -96,7 +96,7 @@ class SuccessiveHalving:
             best = survivors(different(self._alive), size, self._structures)
         for candidate in self._alive:
             candidate.is_over = candidate not in best
-        earlier = {each.number: done[each.number] for each in best} if was_extended else {}
+        earlier = {one.number: done[one.number] for one in best} if was_extended else {}
         self._begin_rung(best, earlier, stages)
         if not was_extended:
             return resumed

@@ -213,8 +213,8 @@ def summarize_search(
     hyperparameters = summarize_hyperparameters(study, candidates, winner, top, chance)
     fresh_diverged = sum(result.diverged is not None for result in fresh)
     extends = can_extend(study, context.engine)
-    epochs = sum(each.epochs if extends else sum(each.rungs) for each in whole)
-    epochs += sum(len(each.more) * each.recipe.epochs for each in candidates)
+    epochs = sum(candidate.epochs if extends else sum(candidate.rungs) for candidate in whole)
+    epochs += sum(len(candidate.more) * candidate.recipe.epochs for candidate in candidates)
     fresh_seconds = math.fsum(result.seconds for result in fresh)
     return SearchResult(
         study=study,
@@ -231,17 +231,19 @@ def summarize_search(
         test=test,
         looks=looks,
         luck=bias,
-        expected=expected_best([or_else(each.accuracy, chance) for each in candidates]),
+        expected=expected_best([or_else(candidate.accuracy, chance) for candidate in candidates]),
         seconds_each=mean_seconds(candidates),
         knobs=hyperparameters,
         top=top,
         not_excluded=not_excluded,
-        whole=sum(each.is_whole for each in whole),
-        diverged=sum(math.isnan(each.accuracy) for each in candidates),
+        whole=sum(candidate.is_whole for candidate in whole),
+        diverged=sum(math.isnan(candidate.accuracy) for candidate in candidates),
         parameters=fresh[0].parameters,
         replicate_seconds=fresh_seconds / len(fresh),
         epochs=epochs + sum(result.trial.recipe.epochs for result in fresh),
-        training_seconds=math.fsum(each.seconds + each.more_seconds for each in whole)
+        training_seconds=math.fsum(
+            candidate.seconds + candidate.more_seconds for candidate in whole
+        )
         + fresh_seconds,
         seconds=record.seconds,
         versions=record.versions,
@@ -277,8 +279,9 @@ def winner_bias(
     replicates, tried = search.replicates, search.finalists
     margin = margin_of(max(candidate.accuracy for candidate in whole), validation)
     accuracies: Sequence[float] = adjusted_means(
-        [each.accuracy for each in whole], [each.mean(chance) for each in whole],
-        [bool(each.more) for each in whole],
+        [candidate.accuracy for candidate in whole],
+        [candidate.mean(chance) for candidate in whole],
+        [bool(candidate.more) for candidate in whole],
     ).tolist()  # fmt: skip
     if len(whole) < 2:  # only one reached the end: it was chosen at the rung before
         accuracies, replicates, tried = _last_choice(candidates, finalists[0]), 1, 1
@@ -291,7 +294,9 @@ def winner_bias(
 def _last_choice(candidates: Sequence[Candidate], winner: Candidate) -> list[float]:
     """Accuracies at the last rung where the winner was not the only one, or its own."""
     for epochs in sorted(winner.rungs, reverse=True):
-        accuracies = [each.rungs[epochs] for each in candidates if epochs in each.rungs]
+        accuracies = [
+            candidate.rungs[epochs] for candidate in candidates if epochs in candidate.rungs
+        ]
         finite = [accuracy for accuracy in accuracies if math.isfinite(accuracy)]
         if len(finite) > 1:
             return finite
@@ -312,8 +317,8 @@ def equivalent_candidates(
         noise: standard deviation of one replicate, a fraction.
         chance: accuracy of guessing.
     """
-    whole = different([winner, *(each for each in candidates if each.is_whole)])
-    counts = [min(len(each.replicates), len(winner.replicates)) for each in whole]
+    whole = different([winner, *(candidate for candidate in candidates if candidate.is_whole)])
+    counts = [min(len(candidate.replicates), len(winner.replicates)) for candidate in whole]
     lags = [
         max(0.0, winner.mean(chance, count) - candidate.mean(chance, count))
         for candidate, count in zip(whole, counts, strict=True)
@@ -332,14 +337,18 @@ def summarize_hyperparameters(
     summaries = []
     for dimension in dimensions(study.search.space, study.base):
         name = dimension.name
-        drawn = [each for each in candidates if name in each.params and each.rungs]
-        values = [each.params[name] for each in drawn]
+        drawn = [
+            candidate for candidate in candidates if name in candidate.params and candidate.rungs
+        ]
+        values = [candidate.params[name] for candidate in drawn]
         if dimension.parameter.type == "categorical":
             labels = [dimension.parameter.values.index(value) for value in values]
         else:
             labels = binned(np.array(values, np.float64)).tolist()
         # Who was trained further is better: epochs left count as whole accuracies below 0.
-        outcomes = [or_else(each.accuracy, chance) - each.epochs_left for each in drawn]
+        outcomes = [
+            or_else(candidate.accuracy, chance) - candidate.epochs_left for candidate in drawn
+        ]
         best = winner.params.get(name)
         summaries.append(
             HyperparameterSummary(

@@ -22,7 +22,7 @@ def findings_of(
     arm: Arm, done: Sequence[TrialSummary], classes: Sequence[str], tuned: Tuned | None
 ) -> tuple[Finding, ...]:
     """What is wrong with an arm."""
-    tuning = next((each for each in tuned.arms if each.arm == arm.name), None) if tuned else None
+    tuning = next((own for own in tuned.arms if own.arm == arm.name), None) if tuned else None
     curve = _rate_curve(tuned, tuning) if tuned and tuning else None
     replicates = tuple(map(_replicate, done))
     evidence = ArmEvidence(arm.recipe, tuple(classes), replicates, curve)

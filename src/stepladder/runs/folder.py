@@ -136,9 +136,9 @@ def finished_search(folder: Path, study: Study) -> Path | None:
     if study.search is None:
         return None
     try:
-        found = json.loads(file.read_text("utf-8"))
-        asked = Search(**found["search"]), found["seed"]
-        params, recipe = found["best"]["params"], Recipe(**found["best"]["recipe"])
+        written = json.loads(file.read_text("utf-8"))
+        asked = Search(**written["search"]), written["seed"]
+        params, recipe = written["best"]["params"], Recipe(**written["best"]["recipe"])
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError):

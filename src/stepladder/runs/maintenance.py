@@ -22,7 +22,7 @@ from stepladder.trials.seeding import NUMERICS_VERSION
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What a check of a store has found.
+    """What a check of a store has rows.
 
     Attributes:
         faults: what is wrong and must be fixed.
@@ -53,16 +53,16 @@ def check(store: str) -> CheckReport:
         StoreError: if it is no store, or so damaged that it cannot be read.
     """
     with open_sql(address_of(store), create=False, timeout=60.0) as opened:
-        found = check_store(opened)
+        rows = check_store(opened)
         # A study's row that cannot be read is a fault already; its trials are not known.
-        records = opened.studies() if found.knows_studies else []
+        records = opened.studies() if rows.knows_studies else []
         try:
             asked = _asked_ids(opened, records)
         except StepladderError:
             records = []  # what is asked for depends on results, of which one cannot be read
         owners = opened.drivers()
     notes = []
-    orphans = len(set(found.trials) - asked) if records else 0
+    orphans = len(set(rows.trials) - asked) if records else 0
     if orphans:
         searches = any(record.study.search is not None for record in records)
         among = ", some of them candidates of searches" if searches else ""
@@ -70,7 +70,7 @@ def check(store: str) -> CheckReport:
             f"{orphans:,} trials belong to no study as it is declared now{among}; they "
             "are used again where a study asks for them"
         )
-    old = sum(count for version, count in found.numerics.items() if version != NUMERICS_VERSION)
+    old = sum(count for version, count in rows.numerics.items() if version != NUMERICS_VERSION)
     if old:
         notes.append(
             f"{old:,} trials were trained by another version of the arithmetic (now "
@@ -79,7 +79,7 @@ def check(store: str) -> CheckReport:
     dead = sum(is_here_and_gone(owner) for owner in owners)
     if dead:
         notes.append(f"{dead} runs were killed; what they had claimed is free for the next one")
-    return CheckReport(found.faults, tuple(notes), len(found.trials), found.studies)
+    return CheckReport(rows.faults, tuple(notes), len(rows.trials), rows.studies)
 
 
 def _asked_ids(store: Store, records: list[StudyRecord]) -> set[str]:

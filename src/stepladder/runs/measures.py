@@ -136,18 +136,14 @@ def _finite_in_both(arm: Replicates, other: Replicates) -> list[tuple[TrialSumma
     ]
 
 
-Scores = dict[str, list[float]]
-Pairs = list[tuple[str, str]]
-
-
 def combined(study: Study) -> list[str]:
     """The techniques whose combinations a study trains; none for another design."""
-    if not study.cells:
-        return []
-    return [technique.name for technique in main_of(study.techniques)]
+    return [technique.name for technique in main_of(study.techniques)] if study.cells else []
 
 
-def main_effect_scores(study: Study, scores: Mapping[str, Sequence[float]]) -> tuple[Scores, Pairs]:
+def main_effect_scores(
+    study: Study, scores: Mapping[str, Sequence[float]]
+) -> tuple[dict[str, list[float]], list[tuple[str, str]]]:
     """Each technique's two sides: the mean over the combinations with it, and over those without.
 
     Args:
@@ -160,19 +156,19 @@ def main_effect_scores(study: Study, scores: Mapping[str, Sequence[float]]) -> t
     cells = study.cells
     count = min(len(scores[cell.arm]) for cell in cells)
     table = np.array([scores[cell.arm][:count] for cell in cells], np.float64)
-    made: Scores = {}
-    pairs: Pairs = []
+    by_side: dict[str, list[float]] = {}
+    pairs: list[tuple[str, str]] = []
     for place, name in enumerate(combined(study)):
         inside = np.array([bool(cell.combination >> place & 1) for cell in cells])
         sides = (f"with {name}", f"without {name}")
         for side, rows in zip(sides, (inside, ~inside), strict=True):
-            made[side] = table[rows].mean(axis=0).tolist()
+            by_side[side] = table[rows].mean(axis=0).tolist()
         pairs.append(sides)
-    return made, pairs
+    return by_side, pairs
 
 
 def readout(
-    study: Study, found: Mapping[str, Replicates], classes: int
+    study: Study, by_arm: Mapping[str, Replicates], classes: int
 ) -> FactorialAnalysis | None:
     """What the combinations of a study's techniques say, or None for another design.
 
@@ -182,20 +178,21 @@ def readout(
     names = combined(study)
     if not names:
         return None
-    guessing = {cell.arm: at_chance(found[cell.arm], classes) for cell in study.cells}
+    guessing = {cell.arm: at_chance(by_arm[cell.arm], classes) for cell in study.cells}
     scores = {cell.combination: guessing[cell.arm] for cell in study.cells}
     aliases = pair_aliases(len(names)) if study.design == "fraction" else None
-    made = factorial(scores, names, aliases=aliases, delta=study.delta)
-    if made is None or not study.adaptive:
-        return made
-    there = {name: values[: leading(found[name])] for name, values in guessing.items()}
-    sides, pairs = main_effect_scores(study, there)
+    analysis = factorial(scores, names, aliases=aliases, delta=study.delta)
+    if analysis is None or not study.adaptive:
+        return analysis
+    there = {name: values[: leading(by_arm[name])] for name, values in guessing.items()}
+    by_side, pairs = main_effect_scores(study, there)
     looks = looks_of(study.replicates, len(names))
-    judged, _ = adaptive_effects(sides, pairs, looks, delta=study.delta)
+    judged, _ = adaptive_effects(by_side, pairs, looks, delta=study.delta)
     main = tuple(
-        replace(each, effect=judged[side]) for each, (side, _) in zip(made.main, pairs, strict=True)
+        replace(effect, effect=judged[side])
+        for effect, (side, _) in zip(analysis.main, pairs, strict=True)
     )
-    return replace(made, main=main)
+    return replace(analysis, main=main)
 
 
 _AT_ONCE = 500  # trials whose epochs are held at once: 10 MB for 100 epochs each
@@ -204,31 +201,22 @@ _AT_ONCE = 500  # trials whose epochs are held at once: 10 MB for 100 epochs eac
 def load_summaries(
     store: Store, ids: Iterable[str], curves: bool = False
 ) -> dict[str, TrialSummary]:
-    """The outcomes of some trials, read a few at a time: a large store need not fit in memory.
-
-    Args:
-        store: where the trials are.
-        ids: theirs; those that the store does not hold are left out.
-        curves: whether to read the epochs too; without, every curve has 0 epochs.
-
-    Returns:
-        Outcomes by id, in the order in which the ids were given.
+    """Summaries of trials, as `Store.outcomes`, a few at a time: all need not fit in memory.
 
     Raises:
         StoreError: if the store cannot be read.
     """
-    asked = list(dict.fromkeys(ids))
-    with _without_collecting():
-        return {
-            each: outcome
-            for start in range(0, len(asked), _AT_ONCE)
-            for each, outcome in store.outcomes(asked[start : start + _AT_ONCE], curves).items()
-        }
+    distinct = list(dict.fromkeys(ids))
+    summaries: dict[str, TrialSummary] = {}
+    with _garbage_collection_off():
+        for start in range(0, len(distinct), _AT_ONCE):
+            summaries |= store.outcomes(distinct[start : start + _AT_ONCE], curves)
+    return summaries
 
 
 @contextmanager
-def _without_collecting() -> Iterator[None]:
-    """Nothing here is a ring, and looking for rings among a million values takes a fifth longer."""
+def _garbage_collection_off() -> Iterator[None]:
+    # Nothing here is cyclic, and the search for cycles among a million values costs a fifth.
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -92,7 +92,7 @@ def mistakes_of(
     answers = {}
     for name, trials in usable.items():
         # Without networks that give one class to all images.
-        varied = [each.test_predictions for each in trials if np.ptp(each.test_predictions)]
+        varied = [trial.test_predictions for trial in trials if np.ptp(trial.test_predictions)]
         if varied:
             answers[name] = np.array(varied)
     if not answers:

@@ -71,49 +71,34 @@ def plan_all_phases(context: RunContext, store: Store | None) -> Plan:
         # Their recipes will be others: none of them is stored, whatever the store holds.
         compared = {trial.id for trials in known.compared.values() for trial in trials}
         missing = compared.union(trial.id for trial in plan.missing)
-        plan = replace(plan, missing=tuple(each for each in plan.trials if each.id in missing))
+        plan = replace(plan, missing=tuple(trial for trial in plan.trials if trial.id in missing))
     return replace(plan, is_least=is_open)
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What a run has done.
-
-    Attributes:
-        trials: that the study has, candidates of its tuning included.
-        now: those that this run has trained.
-    """
-
-    trials: int
-    now: int
 
 
 def train_all(
     context: RunContext,
     store: Store,
-    train: Callable[[Plan], int],
+    train: Callable[[Plan], object],
     note: Callable[[str], object],
-) -> Trained:
-    """Trains all missing trials of a study, phase by phase.
+) -> int:
+    """Trains all missing trials of a study, phase by phase, each with a note.
+
+    Returns:
+        How many trials the study has, candidates of its tuning included.
 
     Raises:
         InputError: if a value of a fair study's grid is not possible in an arm.
         RunError: if a training failed; what was finished is stored.
     """
-    study, now = context.study, 0
+    tuned = tune(context, store, train, note)
+    arms = tuned_arms(context.study, tuned)
 
-    def count(plan: Plan) -> None:
-        nonlocal now
-        now += train(plan)
+    def train_to(replicates: Mapping[str, int] | None) -> int:
+        plan = make_plan(context.study, trials_of(context, arms, replicates), store)
+        train(plan)
+        return len(plan.trials)
 
-    tuned = tune(context, store, count, note)
-    arms = tuned_arms(study, tuned)
-    replicates: Mapping[str, int] | None = None
-    if study.adaptive:
-        replicates = add_replicates(
-            context, arms, store,
-            lambda targets: count(make_plan(study, trials_of(context, arms, targets), store)), note,
-        )  # fmt: skip
-    last = make_plan(study, trials_of(context, arms, replicates), store)
-    count(last)
-    return Trained(len(last.trials) + (tuned.trials if tuned else 0), now)
+    replicates = None
+    if context.study.adaptive:
+        replicates = add_replicates(context, arms, store, train_to, note)
+    return train_to(replicates) + (tuned.trials if tuned else 0)

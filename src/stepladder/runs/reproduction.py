@@ -66,7 +66,7 @@ class JudgedRow:
 
     @property
     def others(self) -> tuple[JudgedReading, ...]:
-        """Readings beside the first that cannot be excluded."""
+        """Readings after the first that cannot be excluded."""
         return tuple(reading for reading in self.readings[1:] if reading.finding != "excluded")
 
 
@@ -79,7 +79,7 @@ class RowComparison:
         above: the row that it is read against.
         named: what its own technique changes between them: field, value above, value here.
         beyond: everything else that differs.
-        alone: the arm that lacks the row's technique and is its nearest reading in all else, with
+        alone: the arm without the row's technique that is its nearest reading in all else, with
             the technique's effect on it; None where no such arm was trained.
     """
 
@@ -141,7 +141,7 @@ _ORDER: tuple[Finding, ...] = ("fits", "too few replicates", "excluded")
 def _judge_row(
     row: Row, candidates: Sequence[Candidate], trained: Mapping[Recipe, ArmResult]
 ) -> JudgedRow:
-    readings = [_judge_reading(row, each, trained[each.recipe]) for each in candidates]
+    readings = [_judge_reading(row, reading, trained[reading.recipe]) for reading in candidates]
     readings.sort(key=lambda each: (not each.result.n, _ORDER.index(each.finding), each.distance))
     findings = [reading.finding for reading in readings]
     row_verdict = verdict(findings)
@@ -153,9 +153,9 @@ def _judge_row(
         missing.append(
             f"lacks replicates: {few} of {len(readings)} readings have fewer than {LEAST}"
         )
-    fitting = [dict(each.candidate.recipe) for each in readings if each.finding == "fits"]
+    fitting = [dict(fit.candidate.recipe) for fit in readings if fit.finding == "fits"]
     if len(fitting) > 1:
-        fields = [field for field in fitting[0] if len({each[field] for each in fitting}) > 1]
+        fields = [name for name in fitting[0] if len({recipe[name] for recipe in fitting}) > 1]
         missing.append(
             f"does not tell its protocol: {len(fitting)} readings fit, which differ in "
             f"{', '.join(fields)}"
@@ -213,7 +213,7 @@ def _without(
 ) -> ArmResult | None:
     """The arm that differs from a recipe in its technique alone, the row above's if it does.
 
-    None where no such arm has a figure, or where the recipe lacks the technique itself.
+    None where no such arm has a figure, or the recipe itself does not have the technique.
     """
     change = (find(technique) or {}).get("change", {})
     if not _has(recipe, change):

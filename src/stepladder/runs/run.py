@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from stepladder.execution.machine import Settings
@@ -11,7 +12,7 @@ from stepladder.runs import folder as folders
 from stepladder.runs.arm_analysis import missing_weights_note
 from stepladder.runs.judging import judge
 from stepladder.runs.phases import plan_all_phases, train_all
-from stepladder.runs.plan import NO_EPOCHS, Plan, cached_epochs, prepare, run_context
+from stepladder.runs.plan import NO_EPOCHS, cached_epochs, prepare, run_context
 from stepladder.runs.preflight import preflight_notes
 from stepladder.runs.results import Results
 from stepladder.runs.session import open_if_exists, open_session
@@ -71,15 +72,15 @@ def run_study(
         for note in (*notes, *(missing_weights_note(plan, weights) if weights else ())):
             session.progress.note(note)
 
-        def train(part: Plan) -> int:
-            return session.train(part, weights=weights)
-
-        done = train_all(session.context, session.store, train, session.progress.note)
+        trials = train_all(
+            session.context, session.store, partial(session.train, weights=weights),
+            session.progress.note,
+        )  # fmt: skip
         results = judge(
             session.store, session.finish(), settings.engine_name, "run", dataset=dataset,
             weights=folder / folders.WEIGHTS_NAME,
         )  # fmt: skip
-    return Finished(results, done.now, done.trials - done.now)
+    return Finished(results, session.trained, trials - session.trained)
 
 
 def plan_study(

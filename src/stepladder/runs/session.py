@@ -79,8 +79,8 @@ class Session:
         before: Mapping[Trial, tuple[Stage, ...]] | None = None,
         keeps: Collection[Trial] = (),
         weights: Path | None = None,
-    ) -> int:
-        """Trains the missing trials of a plan.
+    ) -> None:
+        """Trains the missing trials of a plan; other runs may train some of them.
 
         Args:
             plan: trials, and which are missing.
@@ -88,15 +88,12 @@ class Session:
             keeps: trials that later stages resume from.
             weights: folder of final weights, or None to keep none.
 
-        Returns:
-            How many trials this run trained; other runs may have trained the rest.
-
         Raises:
             WorkerError: if a training failed; what was finished is stored.
         """
         self.seen.update(trial.id for trial in plan.trials)
         if not plan.missing:
-            return 0
+            return
         began = time.monotonic()
         cached = NO_EPOCHS
         if before is None:
@@ -105,15 +102,13 @@ class Session:
         pool = self.pool if self.keeps_final == (weights is not None) else WarmPool()
         self.progress.start(plan.announcement(len(self.settings.cpus), cached))
         try:
-            count = execute(
+            self.trained += execute(
                 plan.trials, plan.missing, self.dataset, self.settings, self.progress, self.store,
                 self.checkpoints, self.study.model, plan.arm_names, before, keeps, pool, weights,
             )  # fmt: skip
         finally:
             self.progress.finish()
             self.store.add_seconds(self.study.name, time.monotonic() - began)
-        self.trained += count
-        return count
 
     def finish(self) -> StudyRecord:
         """Removes checkpoints that no other run needs; the study's record with its seconds."""

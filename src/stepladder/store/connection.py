@@ -117,7 +117,7 @@ def _file(text: str) -> Address:
         return Address(sa.URL.create("sqlite+pysqlite"), None, IN_MEMORY)
     if not text or "\0" in text:
         raise _malformed("an empty path" if not text else "a path with a NUL character in it")
-    path = Path(os.path.realpath(text))  # SQLite keeps its log beside the file, not beside a link
+    path = Path(os.path.realpath(text))  # SQLite keeps its log next to the file, not next to a link
     return Address(sa.URL.create("sqlite+pysqlite", database=str(path)), path, text)
 
 

@@ -75,7 +75,7 @@ def check_store(store: SqlStore) -> StoreCheck:
 
 
 def _refusals(read: Callable[[Any], object], values: list[Any]) -> list[str]:
-    """What is told of those values that cannot be read."""
+    """The errors of those values that cannot be read."""
     lines = []
     for value in values:
         try:

@@ -85,8 +85,8 @@ def _revision(connection: sa.Connection, address: Address) -> str | None:
             f"with the tables {', '.join(sorted(names)[:5])}; {_ELSEWHERE}"
         )
     version = sa.table(VERSION_TABLE, sa.column("version_num"))
-    found = connection.scalars(sa.select(version.c.version_num)).all()
-    revision = str(found[0]) if len(found) == 1 else None
+    versions = connection.scalars(sa.select(version.c.version_num)).all()
+    revision = str(versions[0]) if len(versions) == 1 else None
     if revision not in REVISIONS:
         raise StoreError(
             f"{address.shown} must have a schema up to {REVISIONS[-1]}, found "
@@ -114,7 +114,7 @@ def _newer(connection: sa.Connection) -> str:
 def _check_file(address: Address, path: Path, create: bool) -> None:
     try:
         if not path.exists():
-            Path(f"{path}-journal").exists()  # SQLite's, beside it: its name may be too long
+            Path(f"{path}-journal").exists()  # SQLite's log: its name may be too long
             _check_folder(address, path.parent, create)
             return
         if not path.is_file():

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from stepladder.store.rows import CURVE_FIELDS
 
 REVISIONS = ("0001", "0002", "0003")
-"""Every revision, oldest first; kept beside Alembic's files so that opening need not load it."""
+"""Every revision, oldest first; copied from Alembic's files, so that opening need not load it."""
 
 VERSION_TABLE = "stepladder_version"
 """A name of our own, so that a database of another program that uses Alembic is not ours."""

@@ -45,7 +45,7 @@ def run(study, dataset, rule=rule, store=None):
 
 
 def test_a_clear_arm_stops_at_the_first_look_and_an_open_one_goes_to_the_most(dataset):
-    done, training, results = run(auto(), dataset)
+    _, training, results = run(auto(), dataset)
     planned = looks(auto(), auto().arms)
     base, clear, open_ = results.arms
     assert results.finished
@@ -61,7 +61,7 @@ def test_a_clear_arm_stops_at_the_first_look_and_an_open_one_goes_to_the_most(da
     assert (adapted.taken, adapted.settled) == (len(planned), 1)
     assert (adapted.trials, adapted.at_most) == (40 + planned[0], 60)
     assert adapted.seconds_saved == pytest.approx(20 - planned[0])
-    assert done.now == adapted.trials
+    assert len(training.trained) == adapted.trials
     assert "3 of 3 arms continue" in training.notes[1]
     assert "2 of 3 arms continue" in training.notes[2]
 
@@ -88,8 +88,8 @@ def noise_of_replicate(trial):
 def test_the_same_again_trains_nothing_and_says_the_same(dataset):
     store = FakeStore()
     first = run(auto(), dataset, store=store)[2]
-    done, _, again = run(auto(), dataset, store=store)
-    assert done.now == 0
+    _, more, again = run(auto(), dataset, store=store)
+    assert not more.trained
     assert [arm.effect for arm in first.arms] == [arm.effect for arm in again.arms]
 
 
