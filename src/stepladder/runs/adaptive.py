@@ -53,9 +53,6 @@ def replicate_targets(
     An arm has as many as the comparisons that it is in: those that are open at a look continue
     to the next one together. The comparisons of a factorial are the main effects of its
     techniques, which every combination is in.
-
-    Raises:
-        StoreError: if the store cannot be read.
     """
     study, trials = context.study, trials_of(context, arms)
     ids = [trial.id for of_arm in trials.values() for trial in of_arm]
@@ -91,9 +88,6 @@ def add_replicates(
 
     Returns:
         Replicates of each arm, by its name.
-
-    Raises:
-        RunError: if a training failed.
     """
     targets = replicate_targets(context, arms, store)
     if not targets.finished:

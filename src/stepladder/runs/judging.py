@@ -72,9 +72,6 @@ def judge(
         weights: where final weights are kept, from which ensembles are made; None leaves them out.
         is_look: whether test figures are shown; otherwise nothing is judged or logged, and every
             test accuracy is NaN.
-
-    Raises:
-        StoreError: if the store cannot be read.
     """
     study, context = record.study, run_context(record, engine)
     known = study_trials(context, store)

@@ -201,11 +201,7 @@ _AT_ONCE = 500  # trials whose epochs are held at once: 10 MB for 100 epochs eac
 def load_summaries(
     store: Store, ids: Iterable[str], curves: bool = False
 ) -> dict[str, TrialSummary]:
-    """Summaries of trials, as `Store.outcomes`, a few at a time: all need not fit in memory.
-
-    Raises:
-        StoreError: if the store cannot be read.
-    """
+    """Summaries of trials, as `Store.outcomes`, a few at a time: all need not fit in memory."""
     distinct = list(dict.fromkeys(ids))
     summaries: dict[str, TrialSummary] = {}
     with _garbage_collection_off():

@@ -43,7 +43,6 @@ def study_trials(context: RunContext, store: Store | None) -> StudyTrials:
     are not in it.
 
     Raises:
-        StoreError: if the store cannot be read.
         StudyError: if a value of a fair study's grid is not possible in an arm.
     """
     study = context.study

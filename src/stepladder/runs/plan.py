@@ -147,9 +147,6 @@ def make_plan(study: Study, by_arm: Mapping[str, Iterable[Trial]], store: Store 
         study: what was asked.
         by_arm: trials by the name of their arm, all of one dataset and engine.
         store: where finished trials are looked up; None where there is no store yet.
-
-    Raises:
-        StoreError: if the store cannot be read.
     """
     names: dict[str, tuple[str, ...]] = {}
     by_id: dict[str, Trial] = {}
@@ -246,11 +243,7 @@ def prepare(study: Study, settings: Settings) -> tuple[Dataset, StudyRecord]:
 
 
 def cached_epochs(plan: Plan, dataset: Dataset, settings: Settings, store: Store) -> dict[str, int]:
-    """Epochs that missing trials need not train, by id: they resume from a shorter training.
-
-    Raises:
-        StoreError: if the store cannot be read.
-    """
+    """Epochs that missing trials need not train, by id: they resume from a shorter training."""
     if settings.endings is None or not plan.missing:
         return {}
     batching = choose_batching(

@@ -174,11 +174,7 @@ def runs_in(folder: Path, store: str | None = None) -> list[RunState]:
 
 
 def runs_of(store: Store) -> list[RunState]:
-    """Every study of a store, by name.
-
-    Raises:
-        StoreError: if the store cannot be read.
-    """
+    """Every study of a store, by name."""
     return [_state(store, record) for record in store.studies()]
 
 

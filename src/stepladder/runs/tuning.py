@@ -103,7 +103,6 @@ def replay_tuning(context: RunContext, store: Store | None) -> TuningState:
     """Goes through the tuning of a fair study as far as the store has its trials.
 
     Raises:
-        StoreError: if the store cannot be read.
         StudyError: if a value of the grid is not possible in an arm.
     """
     study, how = context.study, context.study.tuned

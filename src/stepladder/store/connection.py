@@ -245,33 +245,33 @@ def retry_on_disconnect(method: Callable[Arguments, Result]) -> Callable[Argumen
 _KEPT = "run the same command again: what was finished is stored"
 _DAMAGED = "move it away and start a new one, or put back a copy"
 
-# SQLite's code, by its first words: what should be, what to do, whether the file is to blame.
-_SQLITE: dict[str, tuple[str, str, bool]] = {
+# SQLite's code, by its first words: what must be, and what to do.
+_SQLITE: dict[str, tuple[str, str]] = {
     "SQLITE_BUSY": (
         "must come free for writing in time",
         "wait for the other program that writes to it, or stop it, then {again}",
-        False,
     ),
-    "SQLITE_FULL": ("must have room to grow", "free some space on its disk, then {again}", False),
+    "SQLITE_FULL": ("must have room to grow", "free some space on its disk, then {again}"),
     "SQLITE_IOERR": (
         "must lie on a disk that works and has room",
         "check the disk and its free space, then {again}",
-        False,
     ),
     "SQLITE_READONLY": (
         "must be writable, with its folder",
-        "give it back its name and its permissions, then {again}",
-        False,
+        "restore its name and its permissions, then {again}",
     ),
     "SQLITE_CANTOPEN": (
         "must lie in a folder that can be written",
         "check the folder and its permissions, then {again}",
-        False,
     ),
-    "SQLITE_CORRUPT": ("must be undamaged", _DAMAGED, True),
-    "SQLITE_NOTADB": ("must be a SQLite file", _DAMAGED, True),
-    "SQLITE_ERROR": ("must have the tables that stepladder made", _DAMAGED, True),
+    "SQLITE_CORRUPT": ("must be undamaged", _DAMAGED),
+    "SQLITE_NOTADB": ("must be a SQLite file", _DAMAGED),
+    "SQLITE_ERROR": ("must have the tables that stepladder made", _DAMAGED),
 }
+_UNREACHABLE = (
+    "must be reachable and answer",
+    "check the address, the server and its permissions, then {again}",
+)
 
 
 @contextmanager
@@ -302,11 +302,8 @@ def _explain(error: DBAPIError, address: Address, opening: bool) -> StepladderEr
     found = " ".join(address.without_secrets(str(error.orig)).split())
     code = str(getattr(error.orig, "sqlite_errorname", ""))
     known = next((entry for name, entry in _SQLITE.items() if code.startswith(name)), None)
-    expected, advice, is_damaged = known or (
-        "must be reachable and answer",
-        "check the address, the server and its permissions, then {again}",
-        isinstance(error, ProgrammingError),
-    )
+    expected, advice = known or _UNREACHABLE
+    is_damaged = advice == _DAMAGED or (known is None and isinstance(error, ProgrammingError))
     advice = advice.format(again="try again" if opening else _KEPT)
     kind: type[StepladderError] = StoreError if opening or is_damaged else RunError
     if error.connection_invalidated and not opening:

@@ -177,11 +177,7 @@ def is_same_study(one: Row, two: Row) -> bool:
 
 
 def decode_study(row: Row) -> StudyRecord:
-    """The study of a row, checked as if it were read from a file.
-
-    Raises:
-        StoreError: if the row was altered so that it is no valid study.
-    """
+    """The study of a row, checked as if it were read from a file."""
     return _decode_or_raise(_study, f"study {row['name']!r}", "run the study again", row)
 
 
@@ -195,11 +191,7 @@ def _study(row: Row) -> StudyRecord:
 
 
 def decode_look(row: Row) -> Look:
-    """The look of a row.
-
-    Raises:
-        StoreError: if the row was altered so that it is no look.
-    """
+    """The look of a row."""
     return _decode_or_raise(_look, f"look {row['id']}", "the look is forgotten", row)
 
 
@@ -209,11 +201,7 @@ def _look(row: Row) -> Look:
 
 
 def decode_owner(row: Row) -> ClaimOwner:
-    """The owner of claims of a row.
-
-    Raises:
-        StoreError: if the row was altered so that it is none.
-    """
+    """The owner of claims of a row."""
     name, then = f"driver {row['id']}", "its claims are free again"
     return _decode_or_raise(_owner, name, then, row)
 
