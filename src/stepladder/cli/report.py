@@ -158,7 +158,7 @@ def pareto(
 
     RUN is a run's folder, or a file of it: results.json, or search.json of a search.
 
-    Names the Pareto-optimal arms, and the smallest networks with 98 % and 99 %.
+    Names the Pareto-optimal ones, and the smallest network that reaches 98 %, and 99 %.
     """
     from stepladder.report import pareto
     from stepladder.report.html import write_plots

@@ -31,11 +31,6 @@ class Session:
 
     Attributes:
         record: the study, its dataset's name and its versions.
-        dataset: what is trained on.
-        settings: of this machine.
-        store: where trials are kept.
-        folder: of the run.
-        progress: shows how it goes.
         pool: training processes that were started early.
         keeps_final: whether these processes send final weights.
         trained: trials that this run trained.

@@ -9,8 +9,8 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
-from functools import lru_cache
-from typing import Any, TypeVar
+from functools import lru_cache, wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +35,7 @@ from stepladder.trials.trial import (
 
 Row = Mapping[Any, Any]  # by column
 Decoded = TypeVar("Decoded")
+Rest = ParamSpec("Rest")
 
 CURVE_FIELDS = tuple(field.name for field in fields(History))
 """The arrays of a history, each a column of the epochs."""
@@ -45,17 +46,35 @@ Epochs = tuple[Sequence[int], Sequence[Sequence[float | None]]]
 _PARTS = ("train", "validation", "test")
 
 
-def _decode_or_raise(
-    decode: Callable[..., Decoded], name: str, then: str, *given: object
-) -> Decoded:
-    try:
-        return decode(*given)
-    # StudyError is a ValueError; a text where JSON or bytes should be makes a TypeError.
-    except (ValueError, TypeError, RecursionError, zlib.error) as error:
-        raise StoreError(
-            f"{name} must be as stepladder stored it, found a row that was altered: {error}; "
-            f"delete that row and {then}"
-        ) from None
+def _naming_row(
+    name: str, then: str
+) -> Callable[
+    [Callable[Concatenate[Row, Rest], Decoded]], Callable[Concatenate[Row, Rest], Decoded]
+]:
+    """Makes a decoder raise a `StoreError` that names an altered row.
+
+    Args:
+        name: of the row, with its columns in braces.
+        then: what follows when the row is deleted.
+    """
+
+    def decorate(
+        decode: Callable[Concatenate[Row, Rest], Decoded],
+    ) -> Callable[Concatenate[Row, Rest], Decoded]:
+        @wraps(decode)
+        def decode_or_raise(row: Row, /, *args: Rest.args, **kwargs: Rest.kwargs) -> Decoded:
+            try:
+                return decode(row, *args, **kwargs)
+            # StudyError is a ValueError; a text where JSON or bytes should be makes a TypeError.
+            except (ValueError, TypeError, RecursionError, zlib.error) as error:
+                raise StoreError(
+                    f"{name.format_map(row)} must be as stepladder stored it, found a row that "
+                    f"was altered: {error}; delete that row and {then}"
+                ) from None
+
+        return decode_or_raise
+
+    return decorate
 
 
 def _float_or_null(value: float) -> float | None:
@@ -116,17 +135,9 @@ def encode_probes(result: TrialResult) -> dict[str, Any] | None:
     return {**row, "digest": _digest_of_probes(row)}
 
 
+@_naming_row("the probes of trial {trial_id}", "the trial is shown without them")
 def decode_probes(row: Row) -> Probes:
-    """The probes of a row.
-
-    Raises:
-        StoreError: if the row was altered so that it is not what `encode_probes` wrote.
-    """
-    name, then = f"the probes of trial {row['trial_id']}", "the trial is shown without them"
-    return _decode_or_raise(_probes, name, then, row)
-
-
-def _probes(row: Row) -> Probes:
+    """The probes of a row."""
     if row["digest"] != _digest_of_probes(row):
         raise ValueError("its figures are not those that were stored")
     names = json.loads(row["names"])
@@ -176,12 +187,9 @@ def is_same_study(one: Row, two: Row) -> bool:
         return False
 
 
+@_naming_row("study {name!r}", "run the study again")
 def decode_study(row: Row) -> StudyRecord:
     """The study of a row, checked as if it were read from a file."""
-    return _decode_or_raise(_study, f"study {row['name']!r}", "run the study again", row)
-
-
-def _study(row: Row) -> StudyRecord:
     study = Study(**json.loads(row["definition"]))
     if study.name != row["name"]:
         raise ValueError(f"its definition is that of {study.name!r}")
@@ -190,23 +198,16 @@ def _study(row: Row) -> StudyRecord:
     return StudyRecord(study=study, seconds=_float(row, "seconds"), **plain, **parsed)
 
 
+@_naming_row("look {id}", "the look is forgotten")
 def decode_look(row: Row) -> Look:
     """The look of a row."""
-    return _decode_or_raise(_look, f"look {row['id']}", "the look is forgotten", row)
-
-
-def _look(row: Row) -> Look:
     plain = {name: row[name] for name in ("study", "fingerprint", "digest", "command")}
     return Look(trials=_integer(row, "trials"), at=datetime.fromisoformat(row["at"]), **plain)
 
 
+@_naming_row("driver {id}", "its claims are free again")
 def decode_owner(row: Row) -> ClaimOwner:
     """The owner of claims of a row."""
-    name, then = f"driver {row['id']}", "its claims are free again"
-    return _decode_or_raise(_owner, name, then, row)
-
-
-def _owner(row: Row) -> ClaimOwner:
     return ClaimOwner(row["id"], row["place"], row["process"], _integer(row, "beat"))
 
 
@@ -299,6 +300,7 @@ def _as_array(name: str, values: object, dtype: type[np.generic]) -> npt.NDArray
     return array
 
 
+@_naming_row("trial {id}", "it is trained again")
 def decode_trial(row: Row, epochs: Epochs | None, probes: Probes | None = None) -> TrialResult:
     """The trial of a row.
 
@@ -306,21 +308,7 @@ def decode_trial(row: Row, epochs: Epochs | None, probes: Probes | None = None) 
         row: the row by column.
         epochs: its epochs, or None for a history of 0 epochs.
         probes: probes of its network, or None.
-
-    Raises:
-        StoreError: if the row was altered so that it is not what `encode_trial` wrote.
     """
-    name, then = f"trial {row['id']}", "it is trained again"
-    return _decode_or_raise(_trial, name, then, row, epochs, probes)
-
-
-def decode_outcome(row: Row, epochs: Epochs | None, probes: Probes | None = None) -> TrialSummary:
-    """What judging keeps of the trial of a row; see `decode_trial`."""
-    name, then = f"trial {row['id']}", "it is trained again"
-    return _decode_or_raise(_outcome, name, then, row, epochs, probes)
-
-
-def _trial(row: Row, epochs: Epochs | None, probes: Probes | None) -> TrialResult:
     n_test = _integer(row, "n_test")
     return TrialResult(
         trial=Trial(recipe=_recipe(row["recipe"]), **{name: row[name] for name in _NAMED}),
@@ -331,7 +319,9 @@ def _trial(row: Row, epochs: Epochs | None, probes: Probes | None) -> TrialResul
     )
 
 
-def _outcome(row: Row, epochs: Epochs | None, probes: Probes | None) -> TrialSummary:
+@_naming_row("trial {id}", "it is trained again")
+def decode_outcome(row: Row, epochs: Epochs | None, probes: Probes | None = None) -> TrialSummary:
+    """What judging keeps of the trial of a row; see `decode_trial`."""
     n_test = _integer(row, "n_test")
     return TrialSummary(
         answer=_answer(row["test_predictions"], n_test),
