@@ -78,7 +78,7 @@ class Candidate:
         return mean_at_chance(self.replicates[:first], chance)
 
 
-def different(candidates: Iterable[Candidate]) -> list[Candidate]:
+def distinct(candidates: Iterable[Candidate]) -> list[Candidate]:
     """One candidate of each recipe: the one with the most epochs, of equals the first.
 
     A space of few values draws a recipe more than once. It is trained once, and counts once.

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from stepladder.hpo.candidates import Candidate, different
+from stepladder.hpo.candidates import Candidate, distinct
 from stepladder.hpo.sampling import OptunaSampler
 from stepladder.runs.plan import RunContext
 from stepladder.study.search import SEARCH_REPLICATES, Population
@@ -93,7 +93,7 @@ class SuccessiveHalving:
         best: list[Candidate] = []
         if self._rung < len(self._population.rungs):
             size = self._population.sizes[self._rung]
-            best = survivors(different(self._alive), size, self._structures)
+            best = survivors(distinct(self._alive), size, self._structures)
         for candidate in self._alive:
             candidate.is_over = candidate not in best
         earlier = {one.number: done[one.number] for one in best} if was_extended else {}

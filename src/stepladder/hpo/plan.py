@@ -18,7 +18,7 @@ from stepladder.hpo.sampling import JOURNAL_NAME, OptunaSampler, learns
 from stepladder.runs.folder import STORE_NAME, check_holds
 from stepladder.runs.plan import RunContext, prepare, run_context
 from stepladder.runs.session import open_if_exists
-from stepladder.runs.stored import RunState, being_trained
+from stepladder.runs.stored import RunState, count_training
 from stepladder.store import Store, StudyRecord, open_store
 from stepladder.study.recipe import Recipe
 from stepladder.study.search import Population, populations, rungs
@@ -174,19 +174,10 @@ def replay_search(
 def plan_search(
     study: Study, folder: Path, settings: Settings, *, store: str | None = None
 ) -> RunAnnouncement:
-    """What searching a study would train, and what is stored already; nothing is written.
+    """What `search_study` would train, and what is stored already; nothing is written.
 
     Candidates that diverge, and finalists that are trained again, are known only as results come
     in: the plan counts what the declaration says, and at least one winner.
-
-    Args:
-        study: what is asked, with a search.
-        folder: where its files would go.
-        settings: of this machine.
-        store: URL of the store; an SQLite file in the folder when None.
-
-    Raises:
-        InputError: if the study, its search, its data, the folder or the store will not do.
     """
     _, record = prepare_search(study, settings)
     context, search = run_context(record), study.search
@@ -313,7 +304,7 @@ def search_status(record: StudyRecord, store: Store, folder: Path | None) -> Sea
         part=replay.part,
         stored=replay.sought - len(replay.missing),
         sought=replay.sought,
-        training=being_trained(store, replay.missing),
+        training=count_training(store, replay.missing),
         is_whole=is_whole,
         problem=problem,
     )

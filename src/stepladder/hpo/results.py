@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stepladder.errors import RunError, StudyError
-from stepladder.hpo.candidates import Candidate, different
+from stepladder.hpo.candidates import Candidate, distinct
 from stepladder.hpo.halving import Trainer, can_extend
 from stepladder.runs.plan import RunContext
 from stepladder.statistics import Estimate, estimate
@@ -53,7 +53,7 @@ def choose(
     search = context.study.search
     assert search is not None
     ranked = sorted(
-        different(candidate for candidate in candidates if candidate.is_whole),
+        distinct(candidate for candidate in candidates if candidate.is_whole),
         key=lambda each: (-each.accuracy, each.number),
     )
     if not ranked:
@@ -206,7 +206,7 @@ def summarize_search(
 ) -> SearchResult:
     """All that a finished search tells; see `SearchResult` for what is given."""
     study, winner, chance = context.study, finalists[0], context.chance
-    whole = different(candidates)
+    whole = distinct(candidates)
     accuracies = [result.validation.accuracy for result in fresh]
     bias = winner_bias(candidates, finalists, accuracies, study, context.validation, chance)
     top, not_excluded = equivalent_candidates(candidates, winner, study.delta, bias.noise, chance)
@@ -256,7 +256,7 @@ def summarize_search(
 
 def mean_seconds(candidates: Sequence[Candidate]) -> float:
     """The mean training time of a candidate."""
-    seconds = math.fsum(candidate.seconds for candidate in different(candidates))
+    seconds = math.fsum(candidate.seconds for candidate in distinct(candidates))
     return seconds / max(1, len(candidates))
 
 
@@ -275,7 +275,7 @@ def winner_bias(
     """
     search = study.search
     assert search is not None
-    whole = different(candidate for candidate in candidates if candidate.is_whole)
+    whole = distinct(candidate for candidate in candidates if candidate.is_whole)
     replicates, tried = search.replicates, search.finalists
     margin = margin_of(max(candidate.accuracy for candidate in whole), validation)
     accuracies: Sequence[float] = adjusted_means(
@@ -317,7 +317,7 @@ def equivalent_candidates(
         noise: standard deviation of one replicate, a fraction.
         chance: accuracy of guessing.
     """
-    whole = different([winner, *(candidate for candidate in candidates if candidate.is_whole)])
+    whole = distinct([winner, *(candidate for candidate in candidates if candidate.is_whole)])
     counts = [min(len(candidate.replicates), len(winner.replicates)) for candidate in whole]
     lags = [
         max(0.0, winner.mean(chance, count) - candidate.mean(chance, count))

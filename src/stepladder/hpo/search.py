@@ -36,21 +36,10 @@ def search_study(
     """Searches a study's space and retrains the winner on replicates that the search never saw.
 
     Candidates are trials like any other: what the store holds is not trained again, so the same
-    call resumes an interrupted search. Nothing of the test set is read unless `final`.
-
-    Args:
-        study: what is asked, with a search.
-        folder: where its files go; made if need be.
-        settings: of this machine.
-        store: URL of the store; an SQLite file in the folder when None.
-        progress: shows how it goes.
-        allow_code: whether a model file that the study names may run, in training processes.
-        final: whether to look at the winner's test figures; the look is logged.
+    call resumes an interrupted search. Nothing of the test set is read unless `final`. Args and
+    errors are those of `stepladder.search`, with the `folder` and the `settings` of this machine.
 
     Raises:
-        InputError: if the study, its search, its data, its model, the folder or the store will
-            not do; nothing was trained.
-        RunError: if a training failed, or every candidate or the winner diverged.
         KeyboardInterrupt: if the user stops it; what was finished is stored.
     """
     with open_session(

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from stepladder.runs.measures import (
     accuracies,
-    at_chance,
-    combined,
-    leading,
+    accuracies_at_chance,
+    count_leading,
+    factorial_techniques,
     load_summaries,
     main_effect_scores,
 )
@@ -37,10 +37,10 @@ class ReplicateTargets:
 
 def looks(study: Study, arms: Sequence[Arm]) -> tuple[int, ...]:
     """The numbers of replicates at which a study is looked at."""
-    return looks_of(study.replicates, len(combined(study)) or len(compared(arms)))
+    return looks_of(study.replicates, len(factorial_techniques(study)) or len(compared_pairs(arms)))
 
 
-def compared(arms: Sequence[Arm]) -> list[tuple[str, str]]:
+def compared_pairs(arms: Sequence[Arm]) -> list[tuple[str, str]]:
     """Each arm that is compared, with the one it is compared with."""
     return [(arm.name, arm.compared_with) for arm in arms if arm.compared_with is not None]
 
@@ -58,17 +58,21 @@ def replicate_targets(
     ids = [trial.id for of_arm in trials.values() for trial in of_arm]
     stored = load_summaries(store, ids) if store else {}
     results = {name: [stored.get(trial.id) for trial in trials[name]] for name in trials}
-    results = {name: rows[: leading(rows)] for name, rows in results.items()}
-    pairs, planned = compared(arms), looks(study, arms)
-    if combined(study):  # a diverged trial counts as guessing, as in the factorial analysis
-        guessing = {name: at_chance(rows, context.classes) for name, rows in results.items()}
+    results = {name: rows[: count_leading(rows)] for name, rows in results.items()}
+    pairs, planned = compared_pairs(arms), looks(study, arms)
+    if factorial_techniques(
+        study
+    ):  # a diverged trial counts as guessing, as in the factorial analysis
+        guessing = {
+            name: accuracies_at_chance(rows, context.classes) for name, rows in results.items()
+        }
         sides, pairs = main_effect_scores(study, guessing)
     else:
         sides = {name: accuracies(rows, "test") for name, rows in results.items()}
     _, look = adaptive_effects(sides, pairs, planned, delta=study.delta)
     wanted = [int(count) for count in look.wanted]
-    counts = dict.fromkeys(trials, max(wanted) if combined(study) else 0)
-    if not combined(study):
+    counts = dict.fromkeys(trials, max(wanted) if factorial_techniques(study) else 0)
+    if not factorial_techniques(study):
         for count, pair in zip(wanted, pairs, strict=True):
             for name in pair:
                 counts[name] = max(counts[name], count)

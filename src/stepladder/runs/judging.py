@@ -11,25 +11,25 @@ from stepladder.data import Dataset
 from stepladder.runs.adaptive import (
     ReplicateTargets,
     adaptive_summary,
-    compared,
+    compared_pairs,
     looks,
 )
 from stepladder.runs.arm_analysis import ensembles_of, findings_of, probes_of
 from stepladder.runs.measures import (
     Replicates,
     accuracies,
-    at_chance,
-    combined,
+    accuracies_at_chance,
+    analyze_factorial,
+    count_leading,
+    count_reached,
     differences,
     effect_with_images,
     estimate_with_images,
-    leading,
+    factorial_techniques,
     load_summaries,
     main_effect_scores,
-    reached,
-    readout,
 )
-from stepladder.runs.misclassified import ErrorAnalysis, mistakes_of
+from stepladder.runs.misclassified import ErrorAnalysis, find_misclassified
 from stepladder.runs.phases import study_trials
 from stepladder.runs.plan import run_context
 from stepladder.runs.preflight import underpowered
@@ -110,7 +110,7 @@ def judge(
         versions=record.versions,
         machine=record.machine,
         seconds=record.seconds,
-        readout=readout(study, results, context.classes) if is_look else None,
+        readout=analyze_factorial(study, results, context.classes) if is_look else None,
         confounds=confounds(study, arms, train=record.sizes.get("train"), parameters=parameters),
         warnings=(*underpowered(study), *problems),
         tuned=known.tuned,
@@ -123,12 +123,12 @@ def _judge_effects(
     study: Study, arms: Sequence[Arm], results: Mapping[str, Replicates], classes: int
 ) -> tuple[Mapping[str, Effect], InterimLook | None]:
     """The effect of each arm that is compared, and the looks of a study that adds replicates."""
-    pairs = compared(arms)
+    pairs = compared_pairs(arms)
     scores = {name: accuracies(rows, "test") for name, rows in results.items()}
-    guessing = {name: at_chance(rows, classes) for name, rows in results.items()}
+    guessing = {name: accuracies_at_chance(rows, classes) for name, rows in results.items()}
     interim: InterimLook | None = None
     if study.adaptive:
-        there = {name: leading(rows) for name, rows in results.items()}
+        there = {name: count_leading(rows) for name, rows in results.items()}
         scores = {name: values[: there[name]] for name, values in scores.items()}
         guessing = {name: values[: there[name]] for name, values in guessing.items()}
         judged, interim = _judge_adaptive(study, arms, pairs, scores, guessing)
@@ -164,7 +164,7 @@ def _judge_adaptive(
         return {}, None
     planned = looks(study, arms)
     judged, interim = adaptive_effects(scores, pairs, planned, delta=study.delta)
-    if combined(study):  # looks are taken at the main effects of its techniques
+    if factorial_techniques(study):  # looks are taken at the main effects of its techniques
         sides, of_techniques = main_effect_scores(study, guessing)
         _, interim = adaptive_effects(sides, of_techniques, planned, delta=study.delta)
     chance, _ = adaptive_effects(guessing, pairs, planned, delta=study.delta)
@@ -182,7 +182,7 @@ def _mistakes(
     ids = dict.fromkeys(trial.id for trials in by_arm.values() for trial in trials)
     stored = store.results(ids, curves=False)
     results = {name: [stored.get(trial.id) for trial in by_arm[name]] for name in by_arm}
-    return mistakes_of(arms, results, dataset)
+    return find_misclassified(arms, results, dataset)
 
 
 def _arm(
@@ -214,7 +214,7 @@ def _arm(
         parameters=done[0].parameters if done else None,
         seconds=sum(result.seconds for result in done),
         differences=() if other is None else differences(results[:used], other[:used], target),
-        reached=reached(results, target),
+        reached=count_reached(results, target),
         planned=None if targets is None else targets.replicates[arm.name],
         probes=probes_of(results),
         findings=findings,

@@ -39,7 +39,7 @@ def _figures(results: Replicates, part: str, name: str) -> list[float]:
     return [getattr(getattr(result, part), name) if result else math.nan for result in results]
 
 
-def at_chance(results: Replicates, classes: int) -> list[float]:
+def accuracies_at_chance(results: Replicates, classes: int) -> list[float]:
     """Test accuracies with diverged trials at the accuracy of guessing among the classes."""
     return [
         1 / classes if result is not None and result.diverged is not None else accuracy
@@ -47,7 +47,7 @@ def at_chance(results: Replicates, classes: int) -> list[float]:
     ]
 
 
-def leading(results: Replicates) -> int:
+def count_leading(results: Replicates) -> int:
     """How many trials there are before the first that is missing."""
     return next((place for place, result in enumerate(results) if result is None), len(results))
 
@@ -80,7 +80,7 @@ def differences(arm: Replicates, other: Replicates, target: float | None) -> tup
     return tuple(measures)
 
 
-def reached(results: Replicates, target: float | None) -> int | None:
+def count_reached(results: Replicates, target: float | None) -> int | None:
     """How many trials reached a validation accuracy; None without one."""
     if target is None:
         return None
@@ -136,7 +136,7 @@ def _finite_in_both(arm: Replicates, other: Replicates) -> list[tuple[TrialSumma
     ]
 
 
-def combined(study: Study) -> list[str]:
+def factorial_techniques(study: Study) -> list[str]:
     """The techniques whose combinations a study trains; none for another design."""
     return [technique.name for technique in main_of(study.techniques)] if study.cells else []
 
@@ -158,7 +158,7 @@ def main_effect_scores(
     table = np.array([scores[cell.arm][:count] for cell in cells], np.float64)
     by_side: dict[str, list[float]] = {}
     pairs: list[tuple[str, str]] = []
-    for place, name in enumerate(combined(study)):
+    for place, name in enumerate(factorial_techniques(study)):
         inside = np.array([bool(cell.combination >> place & 1) for cell in cells])
         sides = (f"with {name}", f"without {name}")
         for side, rows in zip(sides, (inside, ~inside), strict=True):
@@ -167,7 +167,7 @@ def main_effect_scores(
     return by_side, pairs
 
 
-def readout(
+def analyze_factorial(
     study: Study, by_arm: Mapping[str, Replicates], classes: int
 ) -> FactorialAnalysis | None:
     """What the combinations of a study's techniques say, or None for another design.
@@ -175,16 +175,16 @@ def readout(
     A diverged trial counts with the accuracy of guessing: left out, it would take its replicate
     out of every combination.
     """
-    names = combined(study)
+    names = factorial_techniques(study)
     if not names:
         return None
-    guessing = {cell.arm: at_chance(by_arm[cell.arm], classes) for cell in study.cells}
+    guessing = {cell.arm: accuracies_at_chance(by_arm[cell.arm], classes) for cell in study.cells}
     scores = {cell.combination: guessing[cell.arm] for cell in study.cells}
     aliases = pair_aliases(len(names)) if study.design == "fraction" else None
     analysis = factorial(scores, names, aliases=aliases, delta=study.delta)
     if analysis is None or not study.adaptive:
         return analysis
-    there = {name: values[: leading(by_arm[name])] for name, values in guessing.items()}
+    there = {name: values[: count_leading(by_arm[name])] for name, values in guessing.items()}
     by_side, pairs = main_effect_scores(study, there)
     looks = looks_of(study.replicates, len(names))
     judged, _ = adaptive_effects(by_side, pairs, looks, delta=study.delta)

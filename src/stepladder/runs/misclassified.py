@@ -83,7 +83,7 @@ class ErrorAnalysis:
     lost: tuple[Split, ...]
 
 
-def mistakes_of(
+def find_misclassified(
     arms: Sequence[Arm], by_arm: Mapping[str, _Results], dataset: Dataset
 ) -> ErrorAnalysis | None:
     """What the arms misclassify, or None where none has learnt to give two answers."""

@@ -44,21 +44,12 @@ def run_study(
     allow_code: bool = False,
     lint: bool = True,
 ) -> Finished:
-    """Trains the missing trials of a study and judges it.
+    """Trains the missing trials of a study and judges it; see `stepladder.run`.
 
-    Args:
-        study: what is asked.
-        folder: where its files go; made if need be.
-        settings: of this machine.
-        store: URL of the store; an SQLite file in the folder when None.
-        progress: shows how it goes.
-        allow_code: whether a model file that the study names may run, in training processes.
-        lint: whether it notes before training what its comparisons leave open.
+    Args and errors are those of `stepladder.run`, with the `folder` of the run and the `settings`
+    of this machine; `lint` is whether it notes before training what comparisons leave open.
 
     Raises:
-        InputError: if the study, its data, its model, the folder or the store will not do;
-            nothing was trained and nothing stored was touched.
-        RunError: if a training or the store failed; what was finished is stored.
         KeyboardInterrupt: if the user stops it; what was finished is stored.
     """
     with open_session(
@@ -91,18 +82,7 @@ def plan_study(
     store: str | None = None,
     lint: bool = True,
 ) -> RunAnnouncement:
-    """What running a study would train, and what it would note before; nothing is written.
-
-    Args:
-        study: what is asked.
-        folder: where its files would go.
-        settings: of this machine.
-        store: URL of the store; an SQLite file in the folder when None.
-        lint: whether it notes what the study's comparisons leave open.
-
-    Raises:
-        InputError: if the study, its data, the folder or the store will not do.
-    """
+    """What `run_study` would train, and what it would note before; nothing is written."""
     dataset, record = prepare(study, settings)
     folders.check_holds(folder, study)
     with open_if_exists(folder, store) as known:

@@ -34,9 +34,6 @@ def judge_stored(
         settings: of this machine.
         command: what asks, for the log of looks.
         store: URL of the store; an SQLite file in the folder when None.
-
-    Raises:
-        InputError: if the study, its data or the store will not do.
     """
     with open_store(store or folder / STORE_NAME, create=False) as opened:
         record = record_of(study, load(study.dataset), settings)
@@ -201,11 +198,11 @@ def _state(
         return replace(state, stored=count, planned=planned, is_search=True, is_open=is_open)
     plan = plan_all_phases(run_context(record), store)
     missing = [trial.id for trial in plan.missing]
-    stored, training = len(plan.trials) - len(missing), being_trained(store, missing)
+    stored, training = len(plan.trials) - len(missing), count_training(store, missing)
     return replace(state, stored=stored, planned=len(plan.trials), training=training)
 
 
-def being_trained(store: Store, ids: Iterable[str]) -> int:
+def count_training(store: Store, ids: Iterable[str]) -> int:
     """How many of some trials are claimed by processes that may still run."""
     return sum(not is_here_and_gone(owner) for owner in store.claimed(ids).values())
 

@@ -9,7 +9,7 @@ import pytest
 
 from stepladder import Study
 from stepladder.hpo import results
-from stepladder.hpo.candidates import Candidate, different
+from stepladder.hpo.candidates import Candidate, distinct
 from stepladder.hpo.results import SearchResult
 from stepladder.report.json import search_as_json
 from stepladder.report.search import as_text
@@ -182,10 +182,10 @@ def test_what_was_drawn_twice_counts_once(study):
     )
     assert [each.number for each in top] == [9, 7, 8]
     assert maybe == results.equivalent_candidates(candidates, candidates[9], 0.25, 0.002, CHANCE)[1]
-    assert different([*candidates, again]) == candidates
+    assert distinct([*candidates, again]) == candidates
     far = candidates_of(study)[3]
     far.rungs = {9: 0.7}
-    assert far in different([*candidates, far]), "that which came furthest"
+    assert far in distinct([*candidates, far]), "that which came furthest"
 
 
 def test_fresh_replicates_that_diverged_do_not_hide_how_the_others_scatter(study):
