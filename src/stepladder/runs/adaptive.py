@@ -60,19 +60,16 @@ def replicate_targets(
     results = {name: [stored.get(trial.id) for trial in trials[name]] for name in trials}
     results = {name: rows[: count_leading(rows)] for name, rows in results.items()}
     pairs, planned = compared_pairs(arms), looks(study, arms)
-    if factorial_techniques(
-        study
-    ):  # a diverged trial counts as guessing, as in the factorial analysis
-        guessing = {
-            name: accuracies_at_chance(rows, context.classes) for name, rows in results.items()
-        }
+    is_factorial = bool(factorial_techniques(study))
+    if is_factorial:  # a diverged trial counts as guessing, as in the factorial analysis
+        guessing = {name: accuracies_at_chance(results[name], context.classes) for name in results}
         sides, pairs = main_effect_scores(study, guessing)
     else:
         sides = {name: accuracies(rows, "test") for name, rows in results.items()}
     _, look = adaptive_effects(sides, pairs, planned, delta=study.delta)
     wanted = [int(count) for count in look.wanted]
-    counts = dict.fromkeys(trials, max(wanted) if factorial_techniques(study) else 0)
-    if not factorial_techniques(study):
+    counts = dict.fromkeys(trials, max(wanted) if is_factorial else 0)
+    if not is_factorial:
         for count, pair in zip(wanted, pairs, strict=True):
             for name in pair:
                 counts[name] = max(counts[name], count)
