@@ -18,7 +18,7 @@ from stepladder.data.synthetic import synthetic
 from stepladder.execution.local import this_owner
 from stepladder.execution.scheduler import Claims
 from stepladder.runs.folder import write_study
-from stepladder.runs.plan import trials_of
+from stepladder.runs.plan import RunContext, trials_of
 from stepladder.store import StudyRecord, open_store
 from stepladder.study.study import Study
 from stepladder.training.groups import groups
@@ -68,7 +68,9 @@ def _filled(place: Path, count: int) -> None:
     )
     data = synthetic(examples=300, input_shape=(4, 4), classes=10, seed=0)
     sizes = {"train": 54_000, "validation": 6_000, "test": IMAGES}
-    by_arm = trials_of(study, data.fingerprint, sizes["validation"], "population")
+    by_arm = trials_of(
+        RunContext(study, data.fingerprint, sizes["validation"], "population", data.classes)
+    )
     write_study(place, study)
     trials = [trial for each in by_arm.values() for trial in each]
     with open_store(place / "stepladder.db") as store:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from stepladder.errors import InputError, OutputError, RunError
 from stepladder.execution.machine import EngineChoice, model_environment, settings
@@ -17,11 +17,10 @@ from stepladder.report.html import write_report, write_search
 from stepladder.report.json import as_json
 from stepladder.report.notebook import for_notebook
 from stepladder.runs.folder import (
+    REPORT_NAME,
     RESULTS_NAME,
     SEARCH_NAME,
-    STORE_NAME,
-    STUDY_NAME,
-    check_own,
+    open_run,
     run_folder,
     search_again,
 )
@@ -29,8 +28,6 @@ from stepladder.runs.reproduction import Reproduction, reproduction
 from stepladder.runs.results import Results
 from stepladder.runs.run import plan_study, run_study
 from stepladder.runs.stored import judge_stored, results_of
-from stepladder.store import open_store
-from stepladder.store.base import StudyRecord
 from stepladder.study.published import PublishedTable
 from stepladder.study.study import Study
 
@@ -53,10 +50,10 @@ def export(
     progress: Progress | None = None,
     allow_code: bool = False,
 ) -> Exported:
-    """Writes an arm's best replicate as one Keras model, with its card beside it.
+    """Writes an arm's best replicate as one Keras model, with its card next to it.
 
-    The model takes raw inputs, as the data has them, and gives probabilities; it needs Keras
-    alone. The card has the model's name and ends in .md.
+    The model takes raw inputs, as the data has them, and gives probabilities; it needs only
+    Keras. The card has the model's name and ends in .md.
 
     Args:
         run: the folder of a run, or of a search.
@@ -64,13 +61,17 @@ def export(
         to: the model's file, ending in .keras.
         ensemble: whether all replicates become one model, which averages their probabilities.
         store: URL of the run's store where that is not in its folder.
-        progress: is told how it goes.
+        progress: shows how it goes.
         allow_code: whether the model file that the study may name is run, with your rights.
 
     Raises:
         InputError: if there is no such run or arm, or it cannot be exported.
         RunError: if a replicate had to be trained again and failed, or the model does not answer
             as the engine did; nothing was written.
+
+    Example:
+        >>> export("runs/mnist", "+ ReLU", to="relu.keras").file  # doctest: +SKIP
+        PosixPath('relu.keras')
     """
     file = validate_path(to, "--to")
     from stepladder.deployment.card import as_markdown
@@ -78,38 +79,27 @@ def export(
 
     check_target(file)
     folder = run_folder(run)
-    study = Study.load(folder / STUDY_NAME)
-    with open_store(store or str(folder / STORE_NAME), create=False) as kept:
-        check_own(kept, study, folder)
-        record = kept.study(study.name)
-        if record is None:
-            raise InputError(
-                f"the store of {str(folder)!r} must hold the study {study.name!r}, found no such "
-                "study; run it first"
-            )
-        made = export_model(
-            folder, record, kept, arm, file,
+    with open_run(folder, store) as (opened, record):
+        is_fit = record.versions.get("engine", "").startswith("fit")
+        exported = export_model(
+            folder, record, opened, arm, file,
             is_ensemble=ensemble,
-            settings=settings(engine=_engine(record)),
+            settings=settings(engine="fit" if is_fit else "population"),
             environment=model_environment(),
             progress=progress or QuietProgress(),
             allow_code=allow_code,
         )  # fmt: skip
-    atomic_write(made.file.with_suffix(".md"), as_markdown(made).encode())
-    return made
-
-
-def _engine(record: StudyRecord) -> EngineChoice:
-    return "fit" if record.versions.get("engine", "").startswith("fit") else "population"
+    atomic_write(exported.file.with_suffix(".md"), as_markdown(exported).encode())
+    return exported
 
 
 def predict(
     model: str | Path, images: Sequence[str | Path], *, as_it_is: bool = False
 ) -> Predictions:
-    """What a model answers to pictures (PNG, JPEG) and arrays (.npy, .npz).
+    """Classifies pictures (PNG, JPEG) and arrays (.npy, .npz) with a model.
 
-    Pictures are framed as the images of the training set are: what is drawn on them is told from
-    its background, fitted into the box and put into the middle. Arrays are taken as they are.
+    Pictures are framed as the images of the training set are: what is drawn on them is separated
+    from its background, fitted into the box and centred. Arrays are taken as they are.
 
     Args:
         model: a `.keras` file.
@@ -118,8 +108,11 @@ def predict(
 
     Raises:
         InputError: if the model or a file cannot be read, or they do not fit each other.
+
+    Example:
+        >>> predict("relu.keras", ["seven.png"])  # doctest: +SKIP
     """
-    sources = [validate_path(each, "IMAGE") for each in images]
+    sources = [validate_path(image, "IMAGE") for image in images]
     from stepladder.deployment.predict import predict_files
 
     return predict_files(
@@ -127,8 +120,51 @@ def predict(
     )
 
 
+class _Reported:
+    """What `Run` and `SearchRun` share: a report in their folder, with the results as JSON."""
+
+    folder: Path
+    _json_name: ClassVar[str]
+
+    def to_json(self) -> str:
+        raise NotImplementedError
+
+    def _draw(self) -> None:
+        raise NotImplementedError
+
+    def report(self) -> Path:
+        """Writes the report, its figures and the results; returns the report's path.
+
+        Raises:
+            OutputError: if they cannot be written.
+        """
+        self._draw()
+        atomic_write(self.folder / self._json_name, self.to_json().encode())
+        return self.folder / REPORT_NAME
+
+    @property
+    def is_reported(self) -> bool:
+        """Whether the folder holds the report of these very results."""
+        try:
+            written = (self.folder / self._json_name).read_text("utf-8")
+        except (OSError, ValueError):
+            return False
+        # The results are written after the report: where they are, it is complete.
+        return written == self.to_json() and (self.folder / REPORT_NAME).exists()
+
+    def _report_if_needed(self) -> Self:
+        try:
+            if not self.is_reported:
+                self.report()
+        except OutputError as error:  # an InputError says that nothing was done: all is trained
+            raise RunError(
+                f"{error}. Every trial is stored; the same command writes the report again"
+            ) from error
+        return self
+
+
 @dataclass(frozen=True)
-class Run:
+class Run(_Reported):
     """A study that has been run.
 
     Attributes:
@@ -136,7 +172,13 @@ class Run:
         folder: where its study, store, report and figures lie.
         trained: trials that this run trained.
         found: trials that were stored before it.
+
+    Example:
+        >>> finished = run("quick")  # doctest: +SKIP
+        >>> finished.to_frame("arms")["verdict"]  # doctest: +SKIP
     """
+
+    _json_name = RESULTS_NAME
 
     results: Results
     folder: Path
@@ -173,29 +215,8 @@ class Run:
 
         return as_notebook_html(self.results)
 
-    def report(self) -> Path:
-        """Draws the report and its figures beside the results; returns the report's path.
-
-        Raises:
-            OutputError: if they cannot be written.
-        """
+    def _draw(self) -> None:
         write_report(self.results, self.folder)
-        atomic_write(self.folder / RESULTS_NAME, self.to_json().encode())
-        return self.folder / "report.html"
-
-    @property
-    def is_reported(self) -> bool:
-        """Whether the folder holds the report of these very results."""
-        return _is_reported(self.folder, RESULTS_NAME, self.to_json())
-
-
-def _is_reported(folder: Path, name: str, results: str) -> bool:
-    """Whether a folder holds a report and these results, which are written after it."""
-    try:
-        written = (folder / name).read_text("utf-8")
-    except (OSError, ValueError):
-        return False
-    return written == results and (folder / "report.html").exists()
 
 
 @dataclass(frozen=True)
@@ -203,10 +224,13 @@ class Reproduced:
     """A published table that was run under its protocol.
 
     Attributes:
-        judged: every row, with the readings that it may stand for.
+        judged: every row, with its possible readings.
         folder: where the study of its readings lies, with its store.
         trained: trials that this run trained.
         found: trials that were stored before it.
+
+    Example:
+        >>> reproduce("mnist-original").to_markdown()  # doctest: +SKIP
     """
 
     judged: Reproduction
@@ -221,27 +245,31 @@ class Reproduced:
         return as_text(self.judged)
 
     def to_json(self) -> str:
-        """What the table came to as JSON, as `stepladder reproduce --format json` prints it."""
-        return self._as("json")
-
-    def to_markdown(self) -> str:
-        """The same as Markdown."""
-        return self._as("markdown")
-
-    def _as(self, form: str) -> str:
+        """The judged table as JSON, as `stepladder reproduce --format json` prints it."""
         from stepladder.report.reproduction import FORMATS
 
-        return FORMATS[form](self.judged)
+        return FORMATS["json"](self.judged)
+
+    def to_markdown(self) -> str:
+        """The judged table as Markdown."""
+        from stepladder.report.reproduction import FORMATS
+
+        return FORMATS["markdown"](self.judged)
 
 
 @dataclass(frozen=True)
-class SearchRun:
+class SearchRun(_Reported):
     """A search that has been run.
 
     Attributes:
         found: its candidates, the best, and how sure that is.
         folder: where its study, store, report, Optuna's journal and `search.json` lie.
+
+    Example:
+        >>> search("mnist-search").recipe.learning_rate  # doctest: +SKIP
     """
+
+    _json_name = SEARCH_NAME
 
     found: SearchResult
     folder: Path
@@ -258,29 +286,16 @@ class SearchRun:
         return as_text(self.found)
 
     def to_json(self) -> str:
-        """What was found as JSON, as `stepladder search --format json` prints it."""
+        """The results as JSON, as `stepladder search --format json` prints them."""
         from stepladder.report.json import search_as_json
 
         return search_as_json(self.found)
 
-    def report(self) -> Path:
-        """Draws the report and its figures beside what was found; returns the report's path.
-
-        Raises:
-            OutputError: if they cannot be written.
-        """
+    def _draw(self) -> None:
         write_search(self.found, self.folder)
-        atomic_write(self.folder / SEARCH_NAME, self.to_json().encode())
-        return self.folder / "report.html"
-
-    @property
-    def is_reported(self) -> bool:
-        """Whether the folder holds the report of this very search."""
-        return _is_reported(self.folder, SEARCH_NAME, self.to_json())
 
 
-_MOST_BYTES = 200
-"""Of a default folder's name: file systems take 255."""
+_MOST_BYTES = 200  # of a default folder's name: file systems take 255
 
 
 def run(
@@ -293,10 +308,10 @@ def run(
     progress: Progress | None = None,
     allow_code: bool = False,
 ) -> Run:
-    """Trains what a study lacks, judges it and draws its report.
+    """Trains the missing trials of a study, judges it and writes its report.
 
-    Trials that the store holds are not trained again: the same call goes on with an
-    interrupted study, and costs nothing once all is there.
+    Stored trials are not trained again: the same call resumes an interrupted study, and costs
+    nothing once every trial is stored.
 
     Args:
         study: a study, the name of a built-in one, or a study file.
@@ -304,7 +319,10 @@ def run(
         store: URL of the store; an SQLite file in the folder when None.
         workers: training processes; one for each core when None.
         engine: `population` (JAX, many trials at once), `fit` (`keras.Model.fit`), or `auto`.
-        progress: is told how it goes; in Jupyter the running cell when None.
+        axis: how replicates are put together: `one` by one, by `lax.map` or by `vmap`; `auto`
+            measures where that can pay.
+        chunk: replicates that are put together at a time.
+        progress: shows how it goes; in Jupyter the running cell when None.
         allow_code: whether the model file that a study may name is run, with your rights.
 
     Raises:
@@ -312,6 +330,9 @@ def run(
             nothing was trained and nothing stored was touched.
         RunError: if a training failed or the report cannot be written; what was finished is
             stored.
+
+    Example:
+        >>> print(run("quick", out="runs/first"))  # doctest: +SKIP
     """
     asked, folder = _placed(study, out)
     finished = run_study(
@@ -322,15 +343,8 @@ def run(
         progress=progress or for_notebook(),
         allow_code=allow_code,
     )
-    made = Run(finished.results, folder, finished.trained, finished.found)
-    try:
-        if not made.is_reported:
-            made.report()
-    except OutputError as error:  # what was asked for could be done, and most of it was
-        raise RunError(
-            f"{error}. Every trial is stored; the same command draws the report again"
-        ) from error
-    return made
+    report = Run(finished.results, folder, finished.trained, finished.found)
+    return report._report_if_needed()
 
 
 def reproduce(
@@ -345,8 +359,8 @@ def reproduce(
 ) -> Reproduced:
     """Runs a published table under its protocol and judges each of its rows.
 
-    Every reading of a row is trained as an arm of one study, so what is stored is not trained
-    again, and `read` and `stepladder report` know its folder.
+    Every reading of a row is trained as an arm of one study: stored trials are not trained again,
+    and `read` and `stepladder report` can read its folder.
 
     Args:
         table: a table, the name of a built-in one, or a file.
@@ -354,13 +368,18 @@ def reproduce(
         store: URL of the store.
         workers: training processes.
         engine: what trains.
-        progress: is told how it goes.
-        train: whether what is missing is trained; without, what is stored so far is judged.
+        axis: how replicates are put together.
+        chunk: replicates that are put together at a time.
+        progress: shows how it goes.
+        train: whether missing trials are trained; without, what is stored so far is judged.
 
     Raises:
         InputError: if the table, its data, the folder or the store will not do; nothing was
             trained and nothing stored was touched.
         RunError: if a training failed; what was finished is stored.
+
+    Example:
+        >>> print(reproduce("mnist-original", train=False))  # doctest: +SKIP
     """
     asked = table if isinstance(table, PublishedTable) else PublishedTable.load(table)
     study, folder = _placed(asked.study, out)
@@ -391,7 +410,7 @@ def plan(
 ) -> RunAnnouncement:
     """What `run` would train and about how long that would take; nothing is written.
 
-    Takes and raises what `run` does; `lint` says whether the study's comparisons are looked at.
+    Takes and raises what `run` does; `lint` is whether it notes what comparisons leave open.
     """
     asked, folder = _placed(study, out)
     return plan_study(asked, folder, settings(workers, engine), store=store, lint=lint)
@@ -410,9 +429,8 @@ def search(
 ) -> SearchRun:
     """Searches a study's space and retrains the best on replicates that the search never saw.
 
-    Trials that the store holds are not trained again: the same call goes on with an interrupted
-    search, and costs next to nothing once all is there. The search reads validation figures
-    alone.
+    Stored trials are not trained again: the same call resumes an interrupted search. The search
+    reads only validation figures.
 
     Args:
         study: a study with a search, the name of a built-in one, or a study file.
@@ -420,7 +438,7 @@ def search(
         store: URL of the store; an SQLite file in the folder when None.
         workers: training processes; one for each core when None.
         engine: `population` (JAX, many trials at once), `fit` (`keras.Model.fit`), or `auto`.
-        progress: is told how it goes.
+        progress: shows how it goes.
         allow_code: whether the model file that the study may name is run, with your rights.
         final: whether to look at the best one's test figures; the look is logged.
 
@@ -428,28 +446,18 @@ def search(
         InputError: if the study, its search, its data, its model, the folder or the store will
             not do; nothing was trained.
         RunError: if a training failed, or the best one diverged on every fresh replicate.
+
+    Example:
+        >>> print(search("mnist-search", final=True))  # doctest: +SKIP
     """
     from stepladder.hpo.search import search_study
 
     asked, folder = _placed(study, out)
-    found = search_study(
-        asked,
-        folder,
-        settings(workers, engine),
-        store=store,
-        progress=progress,
-        allow_code=allow_code,
-        final=final,
-    )
-    made = SearchRun(found, folder)
-    try:
-        if not made.is_reported:
-            made.report()
-    except OutputError as error:
-        raise RunError(
-            f"{error}. Every trial is stored; the same command draws the report again"
-        ) from error
-    return made
+    result = search_study(
+        asked, folder, settings(workers, engine), store=store, progress=progress,
+        allow_code=allow_code, final=final,
+    )  # fmt: skip
+    return SearchRun(result, folder)._report_if_needed()
 
 
 def plan_search(
@@ -464,10 +472,10 @@ def plan_search(
 
     Takes and raises what `search` does.
     """
-    from stepladder.hpo.plan import plan_search as planned
+    from stepladder.hpo import plan
 
     asked, folder = _placed(study, out)
-    return planned(asked, folder, settings(workers, engine), store=store)
+    return plan.plan_search(asked, folder, settings(workers, engine), store=store)
 
 
 def read(
@@ -487,17 +495,13 @@ def read(
         StoreError: if its store cannot be read.
     """
     place = run_folder(folder)
-    study = Study.load(place / STUDY_NAME)
-    url = store or str(place / STORE_NAME)
-    with open_store(url, create=False) as kept:
-        check_own(kept, study, place)
-        results = results_of(kept, study.name, command, curves, place)
+    with open_run(place, store) as (opened, record):
+        results, study = results_of(opened, record.study.name, command, curves, place), record.study
     if study.search is not None and not any(arm.n for arm in results.arms):
         again = search_again(place, study, store, results.versions.get("engine", ""))
         raise InputError(
             f"RUN must be the folder of a study that was run, found that of a search: "
-            f"{str(place)!r}; `{again}` prints what it found, and trains "
-            "nothing that is stored"
+            f"{str(place)!r}; `{again}` prints its results, and does not train stored trials again"
         )
     return Run(results, place, 0, sum(arm.n for arm in results.arms))
 
@@ -509,7 +513,12 @@ def _placed(study: Study | str | Path, out: str | Path | None) -> tuple[Study, P
 
 
 def default_folder(study: Study) -> Path:
-    """`runs/` and the study's name, with nothing in it that a file system would mind."""
+    """`runs/` and the study's name, without characters that a file system may refuse.
+
+    Example:
+        >>> default_folder(Study(name="a/b: c", base={"hidden": [8]})).as_posix()
+        'runs/a-b-c'
+    """
     plain = re.sub(r"[^\w.-]+", "-", study.name).strip(".-")[:100]
     plain = plain.encode()[:_MOST_BYTES].decode(errors="ignore")
     return Path("runs") / (plain or "study")

@@ -5,13 +5,13 @@
     StepladderError
     ├── InputError            what was asked for cannot be done; exit code 2
     │   ├── StudyError        a study, recipe or technique that is not valid
-    │   ├── DataError         a dataset that cannot be read or makes no sense
+    │   ├── DataError         a dataset that cannot be read or contradicts itself
     │   ├── OutputError       a folder or file that cannot be written
-    │   └── StoreError        a store that cannot be opened or is not ours
-    └── RunError              the study was sound and its run failed; exit code 1
+    │   └── StoreError        a store that cannot be opened or is not stepladder's
+    └── RunError              the study was valid and its run failed; exit code 1
         └── WorkerError       a training process died or reported a failure
 
-A message tells three things: what was expected, what was found, what to do.
+A message says three things: what was expected, what was found, what to do.
 """
 
 from __future__ import annotations
@@ -20,13 +20,25 @@ from collections.abc import Sequence
 
 
 class StepladderError(Exception):
-    """Any failure that stepladder explains; `exit_code` is what the command returns."""
+    """Any failure that stepladder explains; `exit_code` is what the command returns.
+
+    Example:
+        >>> StepladderError.exit_code, InputError.exit_code
+        (1, 2)
+    """
 
     exit_code = 1
 
 
 class InputError(StepladderError, ValueError):
-    """What was asked for cannot be done: nothing was trained and nothing was changed."""
+    """What was asked for cannot be done: nothing was trained and nothing was changed.
+
+    Example:
+        >>> import stepladder
+        >>> stepladder.run("no-such-study")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        stepladder.errors.StudyError: ...
+    """
 
     exit_code = 2
 
@@ -36,6 +48,12 @@ class StudyError(InputError):
 
     Attributes:
         problems: one line for each problem, all of them, each with its path.
+
+    Example:
+        >>> print(StudyError(["name is missing", "base is missing"], "my.toml"))
+        2 problems in my.toml:
+          - name is missing
+          - base is missing
     """
 
     def __init__(self, problems: str | Sequence[str], source: str | None = None) -> None:
@@ -59,7 +77,7 @@ class StudyError(InputError):
 
 
 class DataError(InputError):
-    """A dataset that cannot be read or makes no sense."""
+    """A dataset that cannot be read or contradicts itself."""
 
 
 class OutputError(InputError):
@@ -67,7 +85,7 @@ class OutputError(InputError):
 
 
 class StoreError(InputError):
-    """A store that cannot be opened, or a file that is not a store of ours."""
+    """A store that cannot be opened, or a file that is not a store of stepladder."""
 
 
 class NoStoreError(StoreError):
@@ -75,7 +93,7 @@ class NoStoreError(StoreError):
 
 
 class RunError(StepladderError):
-    """The study was sound and its run failed; what was finished is stored."""
+    """The study was valid and its run failed; what was finished is stored."""
 
 
 class WorkerError(RunError):

@@ -1,4 +1,4 @@
-"""Paths are checked, files are written whole."""
+"""Paths are checked, files are written in one move."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import re
 import reprlib
 import secrets
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,7 +17,7 @@ _TRIES = 3
 
 
 def atomic_write(file: Path, content: bytes) -> Path:
-    """Writes beside a file and moves into its place, so that a reader never sees half of it.
+    """Writes a temporary file and renames it, so that a reader never sees half of the content.
 
     Args:
         file: where to; its folder is made where it is missing.
@@ -29,17 +28,27 @@ def atomic_write(file: Path, content: bytes) -> Path:
 
     Raises:
         OutputError: if it cannot be written; nothing is left behind.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     atomic_write(Path(folder) / "new" / "a.txt", b"text").read_bytes()
+        b'text'
     """
-    if os.path.isdir(file):  # "." has no name of its own to write a part beside
+    if os.path.isdir(file):  # "." has no name for a temporary file
         raise _unwritten(file, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
     for tries in range(_TRIES):
         part = file.with_name(f".{file.name[:100]}.{secrets.token_hex(4)}.part")
         try:
-            _write(part, content)
+            part.parent.mkdir(parents=True, exist_ok=True)
+            with part.open("xb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
             part.replace(file)
             return file
-        except FileNotFoundError as error:
-            _remove(part)  # the folder was deleted, or somebody has swept the part away: again
+        except FileNotFoundError as error:  # the folder or the part was deleted meanwhile: again
+            _remove(part)
             if tries == _TRIES - 1:
                 raise _unwritten(file, error) from error
         except OSError as error:
@@ -52,7 +61,7 @@ def atomic_write(file: Path, content: bytes) -> Path:
 
 
 def size_of(folder: Path) -> int:
-    """Bytes of all files below a folder; what vanishes while it is looked at counts as nothing."""
+    """Bytes of all files below a folder; what is deleted meanwhile does not count."""
     size = 0
     for place, _, names in os.walk(folder):
         for name in names:
@@ -62,9 +71,9 @@ def size_of(folder: Path) -> int:
 
 
 def remove_partial_files(folder: Path) -> None:
-    """Removes what writers that were killed have left behind in a folder; whole files stay.
+    """Removes temporary files of killed writers from a folder.
 
-    One that is still writing begins again.
+    A writer that still runs begins again.
     """
     with suppress(OSError):
         for file in folder.iterdir():
@@ -72,46 +81,38 @@ def remove_partial_files(folder: Path) -> None:
                 _remove(file)
 
 
-def _write(part: Path, content: bytes) -> None:
-    part.parent.mkdir(parents=True, exist_ok=True)
-    with part.open("xb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
 def _unwritten(file: Path, error: OSError) -> OutputError:
     return OutputError(
         f"{str(file)!r} must be a file that can be written, found: {error.strerror or error}; "
-        "free some space, mend the permissions or name another place"
+        "free some space, fix the permissions or name another place"
     )
 
 
 def _remove(part: Path) -> None:
-    with suppress(OSError):  # what went wrong before is what the user should hear of
+    with suppress(OSError):  # the user should hear of the first error, not of this one
         part.unlink()
 
 
 _ADVICE = {
     errno.ENAMETOOLONG: "choose a shorter name",
-    errno.ENOTDIR: "a part of it is a file: name a path that leads through folders alone",
-    errno.EACCES: "mend the permissions of the folders above it, or name another place",
-    errno.ELOOP: "links lead round in a ring: name the place itself",
+    errno.ENOTDIR: "a part of it is a file: name a path that leads only through folders",
+    errno.EACCES: "fix the permissions of the folders above it, or name another place",
+    errno.ELOOP: "its links form a circle: name the place itself",
 }
 _SHOWN = reprlib.Repr()
 _SHOWN.maxstring = 100
 
+# URLs as SQLAlchemy parses them, but up to the last `@`: rather too much than too little.
 _PASSWORD = re.compile(
     r"(?P<user>://[^:/]*:).*(?=@)|(?P<option>[?&](?:ssl)?password=)[^&]*", re.DOTALL
 )
-"""URLs as SQLAlchemy takes them apart, but up to the last `@`: rather too much than too little."""
 
 
 def validate_path(path: str | Path, what: str) -> Path:
-    """A path that may lead to something or to nothing, but that the system can look up.
+    """A path that the system can look up, whether something is there or not.
 
-    `pathlib` raises where a name is too long or a folder may not be entered, even if all that is
-    asked is whether something exists: whoever has called this may ask.
+    `pathlib` raises where a name is too long or a folder may not be entered, even when it is only
+    asked whether something exists. After this check it does not.
 
     Args:
         path: as the user gave it.
@@ -119,12 +120,21 @@ def validate_path(path: str | Path, what: str) -> Path:
 
     Raises:
         InputError: if a name in it is too long, it has a NUL character, leads through a file or a
-            folder that may not be entered, or round in a ring.
+            folder that may not be entered, or its links form a circle.
+
+    Example:
+        >>> validate_path("a" * 300, "--out")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        stepladder.errors.InputError: --out must be a path that can be looked up, found ...
     """
-    place = Path(path)
+    place = existing = Path(path)
     try:
-        for each in _looked_up(place):
-            _exists(each)
+        missing = []
+        while not _exists(existing) and existing != existing.parent:
+            missing.append(existing.name)
+            existing = existing.parent
+        for name in missing:  # each on its own: a missing folder hides what is wrong below it
+            _exists(existing / name)
     except ValueError:
         raise _unusable(place, what, "a NUL character", "leave it out") from None
     except OSError as error:
@@ -134,18 +144,13 @@ def validate_path(path: str | Path, what: str) -> Path:
 
 
 def without_password(word: str) -> str:
-    """One word of a command, such as a store's URL, with `***` for the passwords in it."""
-    return _PASSWORD.sub(lambda found: f"{found['user'] or found['option']}***", word)
+    """One word of a command, such as a store's URL, with `***` for the passwords in it.
 
-
-def _looked_up(place: Path) -> Iterator[Path]:
-    """The path itself, and each name in it that is not there, in the folder that is."""
-    yield place
-    missing = []
-    while not _exists(place) and place != place.parent:
-        missing.append(place.name)
-        place = place.parent
-    yield from (place / name for name in missing)
+    Example:
+        >>> without_password("postgresql://me:secret@host/db")
+        'postgresql://me:***@host/db'
+    """
+    return _PASSWORD.sub(lambda match: f"{match['user'] or match['option']}***", word)
 
 
 def _exists(path: Path) -> bool:

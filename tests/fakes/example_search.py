@@ -8,6 +8,7 @@ from stepladder.hpo import results
 from stepladder.hpo.candidates import Candidate
 from stepladder.hpo.results import SearchResult
 from stepladder.statistics.intervals import estimate
+from stepladder.statistics.selection import expected_best
 from stepladder.study.search_space import dimensions, draw_values, recipe_of
 from stepladder.study.study import Study
 
@@ -36,9 +37,10 @@ def found_search(count=48, **changes):
         each.more = tuple(each.accuracy - 0.001 * draws.random(2))
     winner, finalists = whole[0], whole[:4]
     fresh = [winner.accuracy - 0.0008 + 0.0006 * step for step in (-1, 0, 0.5, 1, -0.5)]
-    lucky = results.luck(candidates, finalists, fresh, study, 6000, CHANCE)
+    lucky = results.winner_bias(candidates, finalists, fresh, study, 6000, CHANCE)
     top, maybe = results.equivalent_candidates(candidates, winner, study.delta, lucky.noise, CHANCE)
-    expected, each = results.expected(candidates, CHANCE)
+    accuracies = [results.or_else(each.accuracy, CHANCE) for each in candidates]
+    expected, each = expected_best(accuracies), results.mean_seconds(candidates)
     knobs = results.summarize_hyperparameters(study, candidates, winner, top, CHANCE)
     return SearchResult(**{
         "study": study, "dataset": "mnist", "fingerprint": "f" * 64,

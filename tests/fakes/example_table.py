@@ -1,12 +1,12 @@
 """A published table and results that follow a rule."""
 
+from example_question import trials_by_arm
 from fake_store import FakeStore
 from fake_training import noise, record_of, result_of
 
 from stepladder import PublishedTable
 from stepladder.data.synthetic import synthetic
 from stepladder.runs.judging import judge
-from stepladder.runs.plan import trials_of
 from stepladder.runs.reproduction import reproduction
 
 BASE = {"hidden": [6], "activation": "sigmoid", "epochs": 2, "batch_size": 16}
@@ -40,7 +40,7 @@ def judged(rows=ROWS, rule=accuracy, replicates=5, trained=None, only=("",), **f
     record = record_of(table.study, data)
     store.put_study(record)
     sizes = record.sizes["validation"]
-    for arm, trials in trials_of(table.study, data.fingerprint, sizes, "population").items():
+    for arm, trials in trials_by_arm(table.study, data.fingerprint, sizes, "population").items():
         for trial in trials[: trained if arm.startswith(tuple(only)) else 0]:
             store.add(result_of(trial, rule(trial)))
     made = reproduction(table, judge(store, record, "population", "test", curves=False))

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from example_question import plan
 from example_run import finished
 from exported_runs import lay_out
 from small_study import STUDY, idx
@@ -23,7 +24,7 @@ from stepladder.cli import main
 from stepladder.data import load
 from stepladder.data.synthetic import synthetic
 from stepladder.runs.folder import write_study
-from stepladder.runs.plan import part_sizes, plan
+from stepladder.runs.plan import part_sizes
 from stepladder.store import StudyRecord, open_store
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -78,7 +78,7 @@ def test_confounds_are_named_before_training(stepladder, place):
     assert done.returncode == 0, done.stderr
     said, trained = done.stderr.index("batch_size 64 and 16 differ"), done.stderr.index("to train")
     assert said < trained
-    assert "luck cannot be told from a technique" in done.stderr
+    assert "an effect cannot be distinguished from chance" in done.stderr
     assert "What else differs between compared arms" in done.stdout
     named = {each["what"] for each in stepladder.results(RUN)["confounds"]}
     assert named == {"batch_size", "optimizer steps"}

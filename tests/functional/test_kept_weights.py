@@ -39,7 +39,7 @@ def test_an_arm_whose_weights_are_kept_has_an_ensemble(stepladder, place):
     fewer = stepladder("run", "study.toml", *KEEP, "--replicates", "1")
     assert fewer.returncode == 0, fewer.stderr
     tidied = stepladder("store", "vacuum", RUN)
-    assert "3 files of weights removed that no study asks for" in tidied.stdout
+    assert "3 files of weights removed: no study asks for them" in tidied.stdout
     assert len(list((place / WEIGHTS).iterdir())) == 3
     assert "removed" not in stepladder("store", "vacuum", RUN).stdout
 
@@ -61,7 +61,7 @@ def test_tidying_up_leaves_alone_what_is_not_the_store_s(in_process, made_up, pl
         (place / WEIGHTS / f"{name}.weights").write_bytes(b"weights")
     code, out, err = in_process("store", "vacuum", RUN)
     assert code == 0, err
-    assert "3 files of weights removed that no study asks for" in out
+    assert "3 files of weights removed: no study asks for them" in out
     first = {trial.id for trial in trials if trial.replicate == 0}
     assert {file.stem for file in (place / WEIGHTS).iterdir()} == {"f" * 64, "yolov3", *first}
 

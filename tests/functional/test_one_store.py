@@ -8,7 +8,7 @@ import pytest
 from watching import children_of, figures, first_line_of, has_ended, until_there
 
 from stepladder import Study
-from stepladder.runs.folder import replaced, write_study
+from stepladder.runs.folder import replacement_note, write_study
 from stepladder.store import open_store
 
 # Two studies of one name in one store: both are told, and neither is shown as the other.
@@ -41,19 +41,19 @@ def test_a_list_of_runs_says_it_too(two, in_process):
 
 def test_who_takes_a_row_is_told(tmp_path):
     one, other = Study.load("quick"), Study.load("quick", {"epochs": 7, "delta": 0.2})
-    assert replaced(None, one, tmp_path) == replaced(one, one, tmp_path) == ""
-    said = replaced(one, other, tmp_path)
+    assert replacement_note(None, one, tmp_path) == replacement_note(one, one, tmp_path) == ""
+    said = replacement_note(one, other, tmp_path)
     assert said.startswith("the store held another study named 'quick' (base.epochs, delta differ)")
     write_study(tmp_path, one)
-    assert replaced(one, other, tmp_path) == "", "its own, declared anew"
+    assert replacement_note(one, other, tmp_path) == "", "its own, declared anew"
     factorial = Study.load("quick", {"design": "factorial"})
-    assert f"{tmp_path} held the ladder of this study" in replaced(one, factorial, tmp_path)
-    assert replaced(other, one, tmp_path), "it had lost its row, and takes it back"
+    assert f"{tmp_path} held the ladder of this study" in replacement_note(one, factorial, tmp_path)
+    assert replacement_note(other, one, tmp_path), "it had lost its row, and takes it back"
 
 
 def test_where_the_data_lie_is_no_matter():
     one, other = (Study.load("quick", {"dataset": f"{name}.npz"}) for name in "ab")
-    assert replaced(one, other, Path("nowhere")) == ""
+    assert replacement_note(one, other, Path("nowhere")) == ""
 
 
 # Several runs on one store: each trial is trained once, and all end with the same table.

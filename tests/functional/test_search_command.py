@@ -48,7 +48,7 @@ def searched(place):
         (["--trials", "0"], "search.trials must be at least 1"),
         (["--set", "search.budget=3"], "must pay for one candidate at least"),
         (["--set", "search.budget=5", "--set", "base.schedule=cosine"],
-         "6 epochs where each of its trainings (2, 4 epochs) begins anew"),
+         "6 epochs: each of its trainings (2, 4 epochs) starts"),
         (["--sampler", "BruteForceSampler"], "must be one that draws from this space"),
         (["--set", "search.space.lerning_rate=3"], "must be a table"),
         (["--set", "search.space.learning_rate.low=0.7"], "low must be below high"),

@@ -11,7 +11,7 @@ from test_search_command import SEARCH
 from stepladder import RunError, Study
 from stepladder.data import load
 from stepladder.execution.local import this_owner
-from stepladder.hpo.plan import Replay, populations_of, replayed, search_status
+from stepladder.hpo.plan import Replay, populations_of, replay_search, search_status
 from stepladder.hpo.sampling import OptunaSampler
 from stepladder.runs.folder import write_study
 from stepladder.runs.plan import part_sizes, run_context
@@ -58,7 +58,7 @@ def searched(place, monkeypatch):
             trained.most, trained.rule = count, rule
             asker = OptunaSampler(question, folder / "optuna.log")
             with contextlib.suppress(RunError):
-                replayed(question, list(populations_of(question)), asker, trained)
+                replay_search(question, list(populations_of(question)), asker, trained)
             return search_status(record, kept, folder)
 
     return make
@@ -141,7 +141,7 @@ def test_one_that_trains_is_shown_as_it_goes(searched, in_process):
     with open_store(f"{FOLDER}/stepladder.db") as kept:
         replay = Replay(kept)
         question = run_context(found.record)
-        replayed(question, list(populations_of(question)), OptunaSampler(question), replay)
+        replay_search(question, list(populations_of(question)), OptunaSampler(question), replay)
         kept.claim(this_owner(), replay.missing)
     assert listed(in_process)["training"] == 2
     shown = Pages(Source.of("runs"), Cache())

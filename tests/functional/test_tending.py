@@ -49,7 +49,7 @@ def test_a_dry_run_tells_and_writes_nothing(in_process, made_up, place):
     before = sorted(place.rglob("*"))
     code, out, err = in_process("run", "study.toml", "--dry-run")
     assert code == 0
-    assert err.startswith("2 replicates of each arm: luck cannot be told from a technique")
+    assert err.startswith("2 replicates of each arm: an effect cannot be distinguished")
     assert "small: 6 trials to train, " in out
     assert "known after the first epochs" in out
     assert sorted(place.rglob("*")) == before
@@ -98,7 +98,7 @@ def test_check_says_what_is_well_and_what_is_not(in_process, made_up, place):
     for name in (STORE, "runs/small"):
         assert in_process("store", "check", name)[:2] == (
             0,
-            "ok  4 trials and 1 study, all whole\n",
+            "ok  4 trials and 1 study, all undamaged\n",
         )
     made_up(0, replicates=1)
     with closing(sqlite3.connect(place / STORE)) as connection:

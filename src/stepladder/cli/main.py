@@ -10,7 +10,7 @@ import click
 
 from stepladder.cli import signals, store
 from stepladder.cli.models import export, predict
-from stepladder.cli.options import PLACE, STORE, WORKERS
+from stepladder.cli.options import PLACE, RUN, STORE, WORKERS, form_option
 from stepladder.cli.report import judge, pareto, report, ui
 from stepladder.cli.run import reproduce, run, search
 from stepladder.errors import StepladderError
@@ -18,7 +18,7 @@ from stepladder.files import without_password
 from stepladder.version import __version__
 
 _STORING = (["run"], ["search"], ["reproduce"])
-"""Commands that store what they finish, and go on with it."""
+"""Commands that store finished trials: the same command resumes."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -32,34 +32,25 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("run", metavar="RUN", type=PLACE)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json", "csv", "markdown"]),
-    default="table",
-    show_default=True,
-)
+@RUN
+@form_option("table", "json", "csv", "markdown")
 @STORE
 def results(run: Path, form: str, store: str | None) -> None:
-    """Prints what a run came to. RUN is its folder, such as runs/mnist."""
+    """Prints the results of a run. RUN is its folder, such as runs/mnist."""
     from stepladder import api
     from stepladder.report import markdown, terminal
 
-    read = api.read(run, store=store, command="results", curves=False).results
+    judged = api.read(run, store=store, command="results", curves=False).results
     if form == "table":
-        terminal.show(read)
-        return
-    click.echo(markdown.FORMATS[form](read), nl=False)
+        terminal.show(judged)
+    else:
+        click.echo(markdown.FORMATS[form](judged), nl=False)
 
 
 @command.command()
-@click.option(
-    "--format", "form", type=click.Choice(["table", "json", "markdown"]), default="table",
-    show_default=True,
-)  # fmt: skip
+@form_option("table", "json", "markdown")
 def techniques(form: Any) -> None:  # noqa: ANN401 - one of the choices above
-    """Lists the catalogue: what each technique changes, what it mends, and its paper."""
+    """Lists the techniques: what each one changes, what it fixes, and its paper."""
     from stepladder.report import terminal
 
     terminal.show_techniques(form)
@@ -68,7 +59,7 @@ def techniques(form: Any) -> None:  # noqa: ANN401 - one of the choices above
 @command.command()
 @click.argument("run", metavar="[RUN]", required=False, type=PLACE)
 def doctor(run: Path | None) -> None:
-    """Says what stepladder finds here: versions, cores, backend, cache, and a run's store."""
+    """Checks the installation: versions, cores, backend, cache, and a run's store."""
     from stepladder.tools import doctor
 
     findings = doctor.examine(run)
@@ -81,9 +72,7 @@ def doctor(run: Path | None) -> None:
 
 @command.command()
 @WORKERS
-@click.option(
-    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
-)
+@form_option("table", "json")
 @click.option("--tiny", is_flag=True, hidden=True, help="For tests: figures that mean nothing.")
 def bench(workers: int | None, form: str, tiny: bool) -> None:
     """Measures this machine in half a minute: its floor, keras.Model.fit, and stepladder."""
@@ -113,17 +102,10 @@ def schema(what: str) -> None:
     click.echo(json.dumps(value.model_json_schema(by_alias=True), indent=2, ensure_ascii=False))
 
 
-command.add_command(judge)
-command.add_command(report)
-command.add_command(ui)
-command.add_command(run)
-command.add_command(reproduce)
-command.add_command(search)
-command.add_command(pareto)
-command.add_command(export)
-command.add_command(predict)
-command.add_command(store.runs)
-command.add_command(store.store)
+for _command in (
+    judge, report, ui, run, reproduce, search, pareto, export, predict, store.runs, store.store
+):  # fmt: skip
+    command.add_command(_command)
 
 
 def main() -> NoReturn:
@@ -151,8 +133,8 @@ def _interrupted(words: list[str]) -> str:
     if words[1:2] not in _STORING:
         return "Interrupted."
     shown = ["stepladder", *map(without_password, words[1:])]
-    hint = "" if shown[1:] == words[1:] else ", the password in place of ***"
+    hint = "" if shown[1:] == words[1:] else ", with the password in place of ***"
     return (
-        "Interrupted. What was finished is stored; go on with the same command"
+        "Interrupted. Finished trials are stored; to resume, run the same command again"
         f"{hint}:\n  {shlex.join(shown)}"
     )

@@ -1,4 +1,4 @@
-"""The commands `stepladder export` and `stepladder predict`: using what was trained."""
+"""The commands `stepladder export` and `stepladder predict`: trained models are used."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Any
 import click
 
 from stepladder.cli import signals
-from stepladder.cli.options import ALLOW_CODE, PLACE
+from stepladder.cli.options import ALLOW_CODE, OTHER_STORE, PLACE, RUN, form_option
 
 
 @click.command()
-@click.argument("run", metavar="RUN", type=PLACE)
+@RUN
 @click.option(
     "--arm", metavar="NAME", help="Arm of the run [the winner of a search, or the only arm]."
 )
 @click.option(
     "--to", type=PLACE, metavar="FILE.keras", required=True,
-    help="The model; its card goes beside it, FILE.md.",
+    help="The model; its card is written next to it, FILE.md.",
 )  # fmt: skip
 @click.option(
     "--ensemble", is_flag=True,
-    help="All replicates as one model that averages their probabilities, not the best alone.",
+    help="All replicates as one model that averages their probabilities, not only the best.",
 )  # fmt: skip
-@click.option("--store", metavar="URL", help="Store of the trials, if not in the run's folder.")
+@OTHER_STORE
 @ALLOW_CODE
 def export(
     run: Path,
@@ -43,7 +43,7 @@ def export(
     from stepladder.report import progress
 
     signals.stop_cleanly()
-    made = api.export(
+    exported = api.export(
         run,
         arm,
         to=to,
@@ -52,19 +52,17 @@ def export(
         progress=progress.for_terminal(sys.stderr),
         allow_code=allow_code,
     )
-    click.echo(click.format_filename(made.file))
-    click.echo(f"Card: {click.format_filename(made.file.with_suffix('.md'))}", err=True)
+    click.echo(click.format_filename(exported.file))
+    click.echo(f"Card: {click.format_filename(exported.file.with_suffix('.md'))}", err=True)
 
 
 @click.command()
 @click.argument("model", metavar="MODEL", type=PLACE)
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=PLACE)
-@click.option(
-    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
-)
+@form_option("table", "json")
 @click.option(
     "--as-it-is", is_flag=True,
-    help="Only resize pictures: do not look for what is drawn on them and frame it.",
+    help="Only resize pictures: do not find and frame what is drawn on them.",
 )  # fmt: skip
 def predict(
     model: Path,
@@ -72,16 +70,16 @@ def predict(
     form: Any,  # noqa: ANN401 - one of the choices above
     as_it_is: bool,
 ) -> None:
-    """Asks a model what pictures (PNG, JPEG) and arrays (.npy, .npz) show.
+    """Classifies pictures (PNG, JPEG) and arrays (.npy, .npz) with a model.
 
-    A drawn or photographed digit is framed as the images of the training set are. What does not
-    look like them is called so.
+    Frames a drawn or photographed digit as the images of the training set are. Warns of inputs
+    that do not look like them.
     """
     from stepladder import api
     from stepladder.deployment import predict
 
-    made = api.predict(model, images, as_it_is=as_it_is)
+    predictions = api.predict(model, images, as_it_is=as_it_is)
     if form == "json":
-        click.echo(predict.as_json(made), nl=False)
+        click.echo(predict.as_json(predictions), nl=False)
     else:
-        predict.show(made)
+        predict.show(predictions)

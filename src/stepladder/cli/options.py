@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from stepladder.files import validate_path
 
+Command = TypeVar("Command", bound=Callable[..., Any])
+
 
 class _Place(click.Path):
-    """A path, of what is there or is to be made; one that no system could look up is refused."""
+    """A path of a file, existing or new; one that no system could look up is refused."""
 
     def convert(
         self,
@@ -22,22 +24,22 @@ class _Place(click.Path):
         param: click.Parameter | None,
         ctx: click.Context | None,
     ) -> Path:
-        return validate_path(os.fspath(value), _named(param))
-
-
-def _named(param: click.Parameter | None) -> str:
-    """What a user calls an option or argument."""
-    if isinstance(param, click.Argument):
-        return param.make_metavar(click.get_current_context()).strip("[].")
-    return param.opts[0] if param else "a path"
+        name = param.opts[0] if param else "a path"
+        if isinstance(param, click.Argument):
+            name = param.make_metavar(click.get_current_context()).strip("[].")
+        return validate_path(os.fspath(value), name)
 
 
 PLACE = _Place()
+RUN = click.argument("run", metavar="RUN", type=PLACE)
 
 STORE = click.option(
     "--store",
     metavar="URL",
     help="Store of the trials; an SQLite file in the run's folder if left out.",
+)
+OTHER_STORE = click.option(
+    "--store", metavar="URL", help="Store of the trials, if not in the run's folder."
 )
 WORKERS = click.option(
     "--workers", type=int, metavar="N", help="Training processes [one for each core]."
@@ -54,20 +56,36 @@ ALLOW_CODE = click.option(
     is_flag=True,
     help="Let the model file that the study names run, with your rights. Read it first.",
 )
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Print what a run would train, and stop.")
 
 
-def given(**values: object) -> dict[str, Any]:
-    """Those values that were given."""
-    return {name: value for name, value in values.items() if value is not None}
+def form_option(*forms: str, text: str | None = None) -> Callable[[Command], Command]:
+    """The option `--format`; the first form is the default."""
+    choice = click.Choice(forms)
+    return click.option(
+        "--format", "form", type=choice, default=forms[0], show_default=True, help=text
+    )
 
 
-def settings_of(pairs: tuple[str, ...]) -> Mapping[str, Any]:
-    """`KEY=VALUE` pairs by key; a value that is no TOML is a text.
+def set_option(example: str) -> Callable[[Command], Command]:
+    """The option `--set`."""
+    text = f"Any key of the study by its path, such as {example}; may be repeated."
+    return click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help=text)
+
+
+def study_changes(pairs: tuple[str, ...], **values: object) -> Mapping[str, Any]:
+    """Changes of a study by key: `KEY=VALUE` pairs of `--set`, and values that were given.
+
+    A value that is no TOML is a text.
 
     Raises:
         click.BadParameter: if one is no pair.
+
+    Example:
+        >>> study_changes(("base.epochs=3", "name=mine"), replicates=5, design=None)
+        {'base.epochs': 3, 'name': 'mine', 'replicates': 5}
     """
-    found: dict[str, Any] = {}
+    changes: dict[str, Any] = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not equals or not key.strip():
@@ -76,7 +94,7 @@ def settings_of(pairs: tuple[str, ...]) -> Mapping[str, Any]:
                 param_hint="--set",
             )
         try:
-            found[key.strip()] = tomllib.loads(f"value = {text}")["value"]
+            changes[key.strip()] = tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:
-            found[key.strip()] = text
-    return found
+            changes[key.strip()] = text
+    return changes | {name: value for name, value in values.items() if value is not None}

@@ -7,21 +7,21 @@ from typing import Any
 
 import click
 
-from stepladder.cli.options import PLACE
+from stepladder.cli.options import OTHER_STORE, PLACE, form_option
 
 
 @click.command()
 @click.argument("runs", metavar="RUN", nargs=-1, required=True, type=PLACE)
 @click.option("--compare", "is_comparison", is_flag=True, help="Compare two runs, RUN RUN.")
-@click.option(
-    "--format", "form", type=click.Choice(["html", "md"]), default="html", show_default=True,
-    help="html: one file with the figures; md: Markdown for a pull request, to stdout.",
+@form_option(
+    "html", "md",
+    text="html: one file with the figures; md: Markdown for a pull request, to stdout.",
 )  # fmt: skip
 @click.option(
     "--output", type=PLACE, metavar="FILE",
     help="[RUN/report.html, or compare.html in the folder of the first run]",
 )  # fmt: skip
-@click.option("--store", metavar="URL", help="Store of the trials, if not in the run's folder.")
+@OTHER_STORE
 def report(
     runs: tuple[Path, ...],
     is_comparison: bool,
@@ -29,13 +29,11 @@ def report(
     output: Path | None,
     store: str | None,
 ) -> None:
-    """Draws a run's report again with its figures, or compares two runs."""
-    wanted = 2 if is_comparison else 1
-    if len(runs) != wanted:
-        raise click.UsageError(
-            f"{'--compare needs two runs' if is_comparison else 'name one run'}, found "
-            f"{len(runs)}; write stepladder report {'--compare RUN RUN' if wanted == 2 else 'RUN'}"
-        )
+    """Writes a run's report again with its figures, or compares two runs."""
+    if len(runs) != (2 if is_comparison else 1):
+        needs = "--compare needs two runs" if is_comparison else "name one run"
+        advice = f"write stepladder report {'--compare RUN RUN' if is_comparison else 'RUN'}"
+        raise click.UsageError(f"{needs}, found {len(runs)}; {advice}")
     if is_comparison:
         _compare(runs[0], runs[1], form, output, store)
     else:
@@ -46,16 +44,15 @@ def _report(run: Path, form: str, output: Path | None, store: str | None) -> Non
     from stepladder import api
     from stepladder.report import html
 
+    finished = api.read(run, store=store, command="report", curves=form == "html")
     if form == "md":
         from stepladder.report.markdown import report_as_markdown
 
-        made = api.read(run, store=store, command="report", curves=False)
-        _say(report_as_markdown(made.results), output)
+        _write(report_as_markdown(finished.results), output)
         return
-    made = api.read(run, store=store, command="report")
     if output is not None:
-        html.write_html(made.results, output)
-    click.echo(output or made.report())
+        html.write_html(finished.results, output)
+    click.echo(output or finished.report())
 
 
 def _compare(one: Path, two: Path, form: str, output: Path | None, store: str | None) -> None:
@@ -70,13 +67,13 @@ def _compare(one: Path, two: Path, form: str, output: Path | None, store: str | 
     if names[0] == names[1]:
         names = (str(one), str(two))
     if form == "md":
-        _say(comparison.comparison_as_markdown(ours, theirs, names), output)
+        _write(comparison.comparison_as_markdown(ours, theirs, names), output)
         return
-    _say(comparison.comparison_as_html(ours, theirs, names), output or one / "compare.html")
+    _write(comparison.comparison_as_html(ours, theirs, names), output or one / "compare.html")
 
 
-def _say(text: str, output: Path | None) -> None:
-    """To a file, whose name is printed, or to stdout."""
+def _write(text: str, output: Path | None) -> None:
+    """Writes to a file, whose name is printed, or to stdout."""
     from stepladder.files import atomic_write
 
     if output is None:
@@ -88,9 +85,9 @@ def _say(text: str, output: Path | None) -> None:
 @click.command()
 @click.argument("runs", metavar="[RUN_OR_STORE]", default="runs")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="[any that is free]")
-@click.option("--store", metavar="URL", help="Store of the trials, if not in the run's folder.")
+@OTHER_STORE
 def ui(runs: str, port: int, store: str | None) -> None:
-    """Serves a live page of runs, on this machine alone: a run, a folder of runs, or a store.
+    """Serves a live page of runs, on this machine only: a run, a folder of runs, or a store.
 
     RUN_OR_STORE is `runs` if left out.
     """
@@ -110,7 +107,9 @@ def ui(runs: str, port: int, store: str | None) -> None:
 
 @click.command()
 @click.argument("scores", metavar="SCORES.csv", type=PLACE)
-@click.option("--against", metavar="ARM", help="What the others are compared with [the first arm].")
+@click.option(
+    "--against", metavar="ARM", help="Arm that the other arms are compared with [the first]."
+)
 @click.option(
     "--delta", type=float, default=0.1, show_default=True, metavar="POINTS",
     help="Percentage points below which a difference does not matter.",
@@ -119,10 +118,7 @@ def ui(runs: str, port: int, store: str | None) -> None:
     "--chance", type=float, metavar="FRACTION",
     help="Accuracy of guessing: effects are also given with diverged (nan) replicates at it.",
 )  # fmt: skip
-@click.option(
-    "--format", "form", type=click.Choice(["table", "json", "csv", "markdown"]), default="table",
-    show_default=True,
-)  # fmt: skip
+@form_option("table", "json", "csv", "markdown")
 def judge(scores: Path, against: str | None, delta: float, chance: float | None, form: str) -> None:
     """Judges scores of your own: a CSV of arm, replicate, score (a fraction).
 
@@ -143,12 +139,9 @@ def judge(scores: Path, against: str | None, delta: float, chance: float | None,
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=PLACE)
 @click.option(
     "--on", "part", type=click.Choice(["test", "validation"]), default="test", show_default=True,
-    help="Which accuracy; a search's winner has one on the test set after search --final alone.",
+    help="Which accuracy; a search's winner has one on the test set only after search --final.",
 )  # fmt: skip
-@click.option(
-    "--format", "form", type=click.Choice(["table", "json", "csv", "markdown"]), default="table",
-    show_default=True,
-)  # fmt: skip
+@form_option("table", "json", "csv", "markdown")
 @click.option(
     "--output", type=PLACE, metavar="DIR",
     help="Folder of the figures [pareto/ in the folder of the first run].",
@@ -161,19 +154,19 @@ def pareto(
     output: Path | None,
     store: str | None,
 ) -> None:
-    """Weighs accuracy against training time and size: arms of runs, and winners of searches.
+    """Compares accuracy with training time and size: arms of runs, and winners of searches.
 
-    RUN is a run's folder, or a file that it left: results.json, of a search search.json.
+    RUN is a run's folder, or a file of it: results.json, or search.json of a search.
 
-    Names what no other beats, and the smallest network at 98 % and at 99 %.
+    Names the Pareto-optimal ones, and the smallest network that reaches 98 %, and 99 %.
     """
     from stepladder.report import pareto
     from stepladder.report.html import write_plots
 
-    made = pareto.weigh(runs, part=part, store=store)
-    for note in made.notes:
+    weighed = pareto.weigh(runs, part=part, store=store)
+    for note in weighed.notes:
         click.echo(note, err=True)
-    click.echo(made.as_text(form), nl=False)
+    click.echo(weighed.as_text(form), nl=False)
     first = runs[0].parent if runs[0].is_file() else runs[0]
-    for file in write_plots(made.plots, output or first / "pareto"):
+    for file in write_plots(weighed.plots, output or first / "pareto"):
         click.echo(f"Figure: {file}", err=True)

@@ -4,25 +4,44 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from stepladder.cli import signals
 from stepladder.cli.options import (
     ALLOW_CODE,
+    DRY_RUN,
     ENGINE,
     PLACE,
     STORE,
     WORKERS,
-    given,
-    settings_of,
+    form_option,
+    set_option,
+    study_changes,
 )
 from stepladder.files import without_password
+
+if TYPE_CHECKING:
+    from stepladder.execution.progress import RunAnnouncement
 
 
 def _count_or_auto(text: str) -> int | str:
     return text if text == "auto" else int(text)
+
+
+def _announce(planned: RunAnnouncement) -> None:
+    from stepladder.report.progress import announcement
+    from stepladder.report.wording import printable
+
+    for note in planned.notes:
+        click.echo(printable(note), err=True)
+    click.echo(announcement(planned))
+
+
+def _say_if_all_is_stored(trained: int, found: int) -> None:
+    if not trained:
+        click.echo(f"All {found} trials are stored: nothing to train.", err=True)
 
 
 @click.command()
@@ -41,11 +60,8 @@ def _count_or_auto(text: str) -> int | str:
 @WORKERS
 @ENGINE
 @ALLOW_CODE
-@click.option(
-    "--set", "settings", multiple=True, metavar="KEY=VALUE",
-    help="Any key of the study by its path, such as base.learning_rate=0.1; may be repeated.",
-)  # fmt: skip
-@click.option("--dry-run", is_flag=True, help="Say what would be trained, and train nothing.")
+@set_option("base.learning_rate=0.1")
+@DRY_RUN
 def run(
     study: str,
     replicates: int | str | None,
@@ -63,77 +79,55 @@ def run(
 
     Built in are mnist, mnist-fair, mnist-best, mnist-best-augmented and quick.
 
-    What is stored already is not trained again: the same command goes on after an interruption.
+    Stored trials are not trained again: after an interruption, run the same command again.
     """
     from stepladder import api
     from stepladder.report import progress, terminal
-    from stepladder.report.progress import announcement
-    from stepladder.report.wording import printable
     from stepladder.study.study import Study
 
-    more = given(replicates=replicates, epochs=epochs, design=design)
-    changes = {**settings_of(settings), **more}
+    changes = study_changes(settings, replicates=replicates, epochs=epochs, design=design)
     asked = Study.load(study, changes)
     if dry_run:
         planned = api.plan(asked, out=out, store=store, workers=workers, engine=engine)
-        for note in planned.notes:
-            click.echo(printable(note), err=True)
-        click.echo(announcement(planned))
+        _announce(planned)
         return
     signals.stop_cleanly()
-    watched = progress.for_terminal(sys.stderr)
-    made = api.run(
+    finished = api.run(
         asked,
         out=out,
         store=store,
         workers=workers,
         engine=engine,
-        progress=watched,
+        progress=progress.for_terminal(sys.stderr),
         allow_code=allow_code,
     )
-    if not made.trained:
-        click.echo(f"All {made.found} trials are stored: nothing to train.", err=True)
-    terminal.show(made.results)
-    click.echo(f"Report: {made.folder / 'report.html'}", err=True)
-    kept = without_password(store) if store else made.folder / "stepladder.db"
-    click.echo(f"Figures: {made.folder / 'figures'}  Store: {kept}", err=True)
+    _say_if_all_is_stored(finished.trained, finished.found)
+    terminal.show(finished.results)
+    click.echo(f"Report: {finished.folder / 'report.html'}", err=True)
+    place = without_password(store) if store else finished.folder / "stepladder.db"
+    click.echo(f"Figures: {finished.folder / 'figures'}  Store: {place}", err=True)
 
 
 @click.command()
 @click.argument("study", metavar="STUDY")
 @click.option("--trials", type=int, metavar="N", help="Candidates that are drawn.")
-@click.option("--epochs", type=int, metavar="N", help="Epochs of a whole training.")
+@click.option("--epochs", type=int, metavar="N", help="Epochs of a complete training.")
 @click.option(
     "--sampler", metavar="NAME",
     help="quasi-random, random, tpe, gp, cmaes, or a class of optuna.samplers.",
 )  # fmt: skip
 @click.option(
-    "--final",
-    is_flag=True,
+    "--final", is_flag=True,
     help="Look at the winner's test figures. The look is logged; do it once.",
-)
-@click.option(
-    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
-)
-@click.option(
-    "--out",
-    type=PLACE,
-    metavar="DIR",
-    help="Folder of the search [runs/STUDY].",
-)
-@click.option(
-    "--store",
-    metavar="URL",
-    help="Store of the trials; an SQLite file in the folder if left out.",
-)
+)  # fmt: skip
+@form_option("table", "json")
+@click.option("--out", type=PLACE, metavar="DIR", help="Folder of the search [runs/STUDY].")
+@STORE
 @WORKERS
 @ENGINE
 @ALLOW_CODE
-@click.option(
-    "--set", "settings", multiple=True, metavar="KEY=VALUE",
-    help="Any key of the study by its path, such as search.pruning=none; may be repeated.",
-)  # fmt: skip
-@click.option("--dry-run", is_flag=True, help="Say what would be trained, and train nothing.")
+@set_option("search.pruning=none")
+@DRY_RUN
 def search(
     study: str,
     trials: int | None,
@@ -151,24 +145,19 @@ def search(
 ) -> None:
     """Searches a study's [search.space] on validation data: a file, or mnist-search.
 
-    What is stored already is not trained again: the same command goes on after an interruption.
+    Stored trials are not trained again: after an interruption, run the same command again.
     """
     from stepladder import api
     from stepladder.report import progress, search
-    from stepladder.report.progress import announcement
-    from stepladder.report.wording import printable
     from stepladder.study.study import Study
 
-    more = given(**{"epochs": epochs, "search.trials": trials, "search.sampler": sampler})
-    asked = Study.load(study, {**settings_of(settings), **more})
+    given = {"epochs": epochs, "search.trials": trials, "search.sampler": sampler}
+    asked = Study.load(study, study_changes(settings, **given))
     if dry_run:
-        planned = api.plan_search(asked, out=out, store=store, workers=workers, engine=engine)
-        for note in planned.notes:
-            click.echo(printable(note), err=True)
-        click.echo(announcement(planned))
+        _announce(api.plan_search(asked, out=out, store=store, workers=workers, engine=engine))
         return
     signals.stop_cleanly()
-    made = api.search(
+    finished = api.search(
         asked,
         out=out,
         store=store,
@@ -178,17 +167,15 @@ def search(
         allow_code=allow_code,
         final=final,
     )
-    if not made.found.trained:
-        click.echo(f"All {made.found.found} trials are stored: nothing to train.", err=True)
+    result, folder = finished.found, finished.folder
+    _say_if_all_is_stored(result.trained, result.found)
     if form == "json":
-        click.echo(made.to_json(), nl=False)
+        click.echo(finished.to_json(), nl=False)
     else:
-        search.show(made.found)
-    click.echo(f"Report: {made.folder / 'report.html'}", err=True)
-    click.echo(
-        f"Candidates: {made.folder / 'search.json'}  Optuna's study: {made.folder / 'optuna.log'}",
-        err=True,
-    )
+        search.show(result)
+    click.echo(f"Report: {folder / 'report.html'}", err=True)
+    files = f"Candidates: {folder / 'search.json'}  Optuna's study: {folder / 'optuna.log'}"
+    click.echo(files, err=True)
 
 
 @click.command()
@@ -202,12 +189,9 @@ def search(
 @STORE
 @WORKERS
 @ENGINE
-@click.option(
-    "--format", "form", type=click.Choice(["table", "json", "markdown"]), default="table",
-    show_default=True,
-)  # fmt: skip
-@click.option("--dry-run", is_flag=True, help="Say what would be trained, and train nothing.")
-@click.option("--stored", is_flag=True, help="Judge what is stored so far, and train nothing.")
+@form_option("table", "json", "markdown")
+@DRY_RUN
+@click.option("--stored", is_flag=True, help="Judge what is stored so far; train nothing.")
 def reproduce(
     table: str,
     only: tuple[str, ...],
@@ -222,12 +206,11 @@ def reproduce(
 ) -> None:
     """Runs a published table and judges each row: a file, or mnist-original.
 
-    Every reading of a row is trained; it is said which comes nearest, which others cannot be
-    excluded, and what neighbouring rows really differ in. What is stored is not trained again.
+    Trains every reading of a row. Reports which one is nearest, which others cannot be excluded,
+    and what neighbouring rows really differ in. Stored trials are not trained again.
     """
     from stepladder import api
     from stepladder.report import progress, reproduction
-    from stepladder.report.progress import announcement
     from stepladder.study.published import PublishedTable
 
     asked = PublishedTable.load(table, {} if replicates is None else {"replicates": replicates})
@@ -236,13 +219,13 @@ def reproduce(
         planned = api.plan(
             asked.study, out=out, store=store, workers=workers, engine=engine, lint=False
         )
-        click.echo(announcement(planned))
+        _announce(planned)
         if planned.seconds is None and planned.trials and asked.takes:
             click.echo(f"All of it: {asked.takes}.")
         return
     if not stored:
         signals.stop_cleanly()
-    made = api.reproduce(
+    finished = api.reproduce(
         asked,
         out=out,
         store=store,
@@ -251,10 +234,10 @@ def reproduce(
         progress=progress.for_terminal(sys.stderr),
         train=not stored,
     )
-    if not made.trained and not stored:
-        click.echo(f"All {made.found} trials are stored: nothing to train.", err=True)
+    if not stored:
+        _say_if_all_is_stored(finished.trained, finished.found)
     if form == "table":
-        reproduction.show(made.judged)
+        reproduction.show(finished.judged)
     else:
-        click.echo(reproduction.FORMATS[form](made.judged), nl=False)
-    click.echo(f"Every reading: stepladder report {made.folder}", err=True)
+        click.echo(reproduction.FORMATS[form](finished.judged), nl=False)
+    click.echo(f"Every reading: stepladder report {finished.folder}", err=True)

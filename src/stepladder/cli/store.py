@@ -1,4 +1,4 @@
-"""Commands that tend runs and stores; `cli` adds them to the others."""
+"""The commands `runs` and `store`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from stepladder.cli.options import PLACE
+from stepladder.cli.options import PLACE, form_option
 
 _STORE = click.argument("store", metavar="STORE")
 
@@ -14,58 +14,56 @@ _STORE = click.argument("store", metavar="STORE")
 @click.command()
 @click.argument("folder", required=False, type=PLACE)
 @click.option("--store", metavar="URL", help="List the studies of this store instead.")
-@click.option(
-    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
-)
+@form_option("table", "json")
 def runs(folder: Path | None, store: str | None, form: str) -> None:
     """Lists the runs in FOLDER [runs]: what is finished, what is not, and their size."""
-    from stepladder.hpo.plan import of_run, with_candidates
+    from stepladder.hpo.plan import run_search_status, with_candidates
     from stepladder.report import terminal
     from stepladder.runs.stored import runs_in, runs_of
     from stepladder.store import open_store
 
     if folder is None and store is not None:
-        with open_store(store, create=False) as kept:
-            found = runs_of(kept)
+        with open_store(store, create=False) as opened:
+            states = runs_of(opened)
     elif folder is None and not Path("runs").exists():
-        found = []
+        states = []
     else:
-        found = runs_in(folder or Path("runs"), store)
-    found = [with_candidates(each, lambda state: of_run(state, store)) for each in found]
+        states = runs_in(folder or Path("runs"), store)
+    states = [with_candidates(each, lambda run: run_search_status(run, store)) for each in states]
     if form == "json":
-        click.echo(terminal.runs_json(found), nl=False)
+        click.echo(terminal.runs_json(states), nl=False)
     else:
-        terminal.show_runs(found)
+        terminal.show_runs(states)
 
 
 @click.group()
 def store() -> None:
-    """Tends stores. STORE is the folder of a run, an SQLite file or a URL."""
+    """Checks, copies and cleans stores. STORE is a run's folder, an SQLite file or a URL."""
 
 
 @store.command()
 @_STORE
 def check(store: str) -> None:
-    """Reads every row: damage, orphans, altered figures, trials of an older arithmetic."""
+    """Reads every row: finds damage, orphans, altered figures, trials of an older arithmetic."""
     from stepladder.report.wording import plural
-    from stepladder.runs.maintenance import checked
+    from stepladder.runs import maintenance
 
-    found = checked(store)
-    for fault in found.faults:
+    result = maintenance.check(store)
+    for fault in result.faults:
         click.echo(f"BAD {fault}")
-    for note in found.notes:
+    for note in result.notes:
         click.echo(f"    {note}")
-    if found.faults:
+    if result.faults:
         raise click.exceptions.Exit(1)
-    studies = plural(found.studies, "study", "studies")
-    click.echo(f"ok  {plural(found.trials, 'trial')} and {studies}, all whole")
+    studies = plural(result.studies, "study", "studies")
+    click.echo(f"ok  {plural(result.trials, 'trial')} and {studies}, all undamaged")
 
 
 @store.command(name="export")
 @_STORE
 @click.argument("target", metavar="TARGET")
 def export(store: str, target: str) -> None:
-    """Copies all of STORE into TARGET, which is made where there is none."""
+    """Copies all of STORE into TARGET, which is created if missing."""
     _copy(store, target)
 
 
@@ -73,22 +71,22 @@ def export(store: str, target: str) -> None:
 @_STORE
 @click.argument("source", metavar="SOURCE")
 def import_(store: str, source: str) -> None:
-    """Copies all of SOURCE into STORE, which is made where there is none."""
+    """Copies all of SOURCE into STORE, which is created if missing."""
     _copy(source, store)
 
 
 @store.command()
 @_STORE
 def vacuum(store: str) -> None:
-    """Gives the room of deleted rows, and of kept weights that no study asks for, to the disk."""
+    """Frees the disk space of deleted rows, and of kept weights that no study asks for."""
     from stepladder.report.terminal import byte_size
     from stepladder.report.wording import plural
-    from stepladder.runs.maintenance import tidied
+    from stepladder.runs.maintenance import tidy
 
-    before, after, removed = tidied(store)
+    before, after, removed = tidy(store)
     click.echo(f"{byte_size(before)} before, {byte_size(after)} now")
     if removed:
-        click.echo(f"{plural(removed, 'file')} of weights removed that no study asks for")
+        click.echo(f"{plural(removed, 'file')} of weights removed: no study asks for them")
 
 
 def _copy(source: str, target: str) -> None:
@@ -101,4 +99,4 @@ def _copy(source: str, target: str) -> None:
         f"{done.found:,} trials were there already"
     )
     for name in done.kept:
-        click.echo(f"The target has another study named {name!r}, which stays.", err=True)
+        click.echo(f"The target keeps its own study named {name!r}.", err=True)

@@ -25,12 +25,9 @@ from stepladder.files import atomic_write
 from stepladder.hpo.plan import fresh_trials
 from stepladder.runs import folder as folders
 from stepladder.runs import preflight
-from stepladder.runs.adaptive import replicate_targets
 from stepladder.runs.folder import finished_search, search_again
-from stepladder.runs.plan import RunContext, run_context, trials_of
-from stepladder.runs.plan import planned as plan_of
-from stepladder.runs.run import workers_for
-from stepladder.runs.tuning import tuned_arms, tuned_so_far
+from stepladder.runs.phases import study_trials
+from stepladder.runs.plan import make_plan, run_context
 from stepladder.statistics.intervals import estimate
 from stepladder.statistics.results import Estimate
 from stepladder.store import Store, StudyRecord, open_store
@@ -98,7 +95,7 @@ def select_replicates(
                 f"{str(folder)!r}; `{search_again(folder, record.study)}` with the same --store "
                 "continues it"
             )
-    by_arm = _trials_by_arm(context, store)
+    by_arm = study_trials(context, store).compared
     if arm is None and len(by_arm) == 1:
         arm = next(iter(by_arm))
     if arm is None or arm not in by_arm:
@@ -106,15 +103,6 @@ def select_replicates(
     planned = tuple(trial for trials in by_arm.values() for trial in trials)
     stored = tuple(sorted(store.has(trial.id for trial in planned)))
     return _selection(arm, by_arm[arm], store, planned, stored, is_open=True)
-
-
-def _trials_by_arm(context: RunContext, store: Store) -> Mapping[str, Sequence[Trial]]:
-    study, tuned = context.study, tuned_so_far(context, store)
-    arms = tuned_arms(study, tuned)
-    is_tuning = study.tuned is not None and tuned is None
-    targets = replicate_targets(context, arms, store) if study.adaptive and not is_tuning else None
-    return trials_of(study, context.fingerprint, context.validation, context.engine, arms,
-                     targets.replicates if targets else None)  # fmt: skip
 
 
 def _winner(file: Path) -> Recipe:
@@ -271,8 +259,8 @@ def _train_again(
     with tempfile.TemporaryDirectory(prefix="stepladder-") as name:
         place = Path(name)
         with open_store(str(place / folders.STORE_NAME)) as scratch:
-            plan = plan_of(study, {"the exported replicates": trials}, None)
-            progress.start(plan.announced(workers_for(settings, plan)))
+            plan = make_plan(study, {"the exported replicates": trials}, None)
+            progress.start(plan.announcement(len(settings.cpus)))
             try:
                 execute(planned, trials, dataset, settings, progress, scratch, None, study.model,
                         plan.arm_names, weights=place)  # fmt: skip

@@ -1,4 +1,4 @@
-"""Candidates of a search, and what became of them."""
+"""Candidates of a search, and their outcomes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from stepladder.statistics.selection import mean_at_chance
 from stepladder.study.recipe import Recipe
 from stepladder.study.search_space import Choice
 
@@ -15,7 +16,7 @@ Structure = tuple[tuple[str, Choice], ...]
 
 @dataclass(eq=False)
 class Candidate:
-    """One point of the space, and what is known of it so far.
+    """One point of the space, and its accuracies so far.
 
     Attributes:
         number: from 0, in the order in which they were asked for.
@@ -24,10 +25,16 @@ class Candidate:
         population: number of the population that it was asked for in.
         structure: those of its params that select its program.
         rungs: validation accuracy on the first replicate by epochs trained; NaN where it diverged.
-        is_over: whether its training has come to its end, or was given up.
+        is_over: whether its training has ended, or was stopped early.
         seconds: of training, all of its rungs together.
         more: validation accuracies on further replicates, where it was a finalist.
         more_seconds: of training on these.
+
+    Example:
+        >>> candidate = Candidate(0, {}, Recipe(hidden=[4], epochs=9), population=0)
+        >>> candidate.rungs |= {3: 0.8, 9: 0.9}
+        >>> candidate.accuracy, candidate.is_whole
+        (0.9, True)
     """
 
     number: int
@@ -67,19 +74,17 @@ class Candidate:
         return (self.accuracy, *self.more)
 
     def mean(self, chance: float, first: int | None = None) -> float:
-        """The mean of these, or of so many first ones; diverged ones at that of guessing."""
-        values = [chance if math.isnan(each) else each for each in self.replicates[:first]]
-        return math.fsum(values) / len(values)
+        """The mean over its replicates, or the first few; diverged ones count as guessing."""
+        return mean_at_chance(self.replicates[:first], chance)
 
 
-def different(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """Of each recipe one candidate: that which came furthest, of equals the first.
+def distinct(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """One candidate of each recipe: the one with the most epochs, of equals the first.
 
     A space of few values draws a recipe more than once. It is trained once, and counts once.
     """
-    found: dict[Recipe, Candidate] = {}
-    for each in candidates:
-        other = found.get(each.recipe)
-        if other is None or other.epochs < each.epochs:
-            found[each.recipe] = each
-    return list(found.values())
+    furthest: dict[Recipe, Candidate] = {}
+    for candidate in candidates:
+        if furthest.setdefault(candidate.recipe, candidate).epochs < candidate.epochs:
+            furthest[candidate.recipe] = candidate
+    return list(furthest.values())

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from stepladder.errors import RunError, StudyError
-from stepladder.hpo.candidates import Candidate, different
-from stepladder.hpo.halving import Trainer, trial_of
+from stepladder.hpo.candidates import Candidate, distinct
+from stepladder.hpo.halving import Trainer, can_extend
 from stepladder.runs.plan import RunContext
+from stepladder.statistics.intervals import estimate
 from stepladder.statistics.results import Estimate
 from stepladder.statistics.selection import (
     ExpectedBest,
@@ -25,10 +26,12 @@ from stepladder.statistics.selection import (
     residual_noise,
     selection_bias,
 )
+from stepladder.store import StudyRecord
 from stepladder.study.recipe import Recipe
 from stepladder.study.search import SEARCH_REPLICATES
 from stepladder.study.search_space import Choice, Dimension, dimensions
 from stepladder.study.study import Study
+from stepladder.trials.trial import TrialResult
 
 
 def margin_of(accuracy: float, examples: int) -> float:
@@ -41,64 +44,57 @@ def margin_of(accuracy: float, examples: int) -> float:
 
 
 def choose(
-    candidates: Sequence[Candidate], question: RunContext, train: Trainer
+    candidates: Sequence[Candidate], context: RunContext, train: Trainer
 ) -> tuple[Candidate, tuple[Candidate, ...]]:
     """The winner and the finalists, the best first; finalists' further accuracies are noted.
-
-    Args:
-        candidates: all of the search.
-        question: what decides their trials.
-        train: trains finalists on further replicates.
 
     Raises:
         RunError: if no candidate was trained to its end.
     """
-    search = question.study.search
+    search = context.study.search
     assert search is not None
     ranked = sorted(
-        different(each for each in candidates if each.is_whole),
+        distinct(candidate for candidate in candidates if candidate.is_whole),
         key=lambda each: (-each.accuracy, each.number),
     )
     if not ranked:
+        diverged = sum(math.isnan(candidate.accuracy) for candidate in candidates)
+        lost = (
+            f"{diverged} of {len(candidates)} diverged, among them all that were to reach the end"
+        )
+        if diverged == len(candidates):
+            lost = f"all {diverged} diverged"
         raise RunError(
-            f"one candidate at least must train to its end, found that {_lost(candidates)}; narrow "
+            f"at least one candidate must train to its end, found that {lost}; narrow "
             "the space, its learning rate first, or clip the gradient with base.global_clipnorm. "
             "What was trained is stored"
         )
-    floor = ranked[0].accuracy - margin_of(ranked[0].accuracy, question.validation)
-    finalists = [each for each in ranked if each.accuracy >= floor][: search.finalists]
+    floor = ranked[0].accuracy - margin_of(ranked[0].accuracy, context.validation)
+    finalists = [candidate for candidate in ranked if candidate.accuracy >= floor]
+    finalists = finalists[: search.finalists]
     if len(finalists) > 1 and search.replicates > 1:
-        _try_again(finalists, search.replicates, question, train)
-    chance = 1 / question.classes
-    finalists.sort(key=lambda each: (-each.mean(chance), each.number))
+        _retrain(finalists, search.replicates, context, train)
+    finalists.sort(key=lambda each: (-each.mean(context.chance), each.number))
     return finalists[0], tuple(finalists)
 
 
-def _lost(candidates: Sequence[Candidate]) -> str:
-    """What became of candidates of which none ended whole."""
-    diverged = sum(math.isnan(each.accuracy) for each in candidates)
-    if diverged == len(candidates):
-        return f"all {diverged} diverged"
-    return f"{diverged} of {len(candidates)} diverged, among them all that were to go on to the end"
-
-
-def _try_again(
-    finalists: Sequence[Candidate], replicates: int, question: RunContext, train: Trainer
+def _retrain(
+    finalists: Sequence[Candidate], replicates: int, context: RunContext, train: Trainer
 ) -> None:
+    """Trains finalists on further replicates, and notes their accuracies."""
     trials = {
-        each.number: [
-            trial_of(each.recipe, question, SEARCH_REPLICATES + replicate)
+        candidate.number: [
+            context.trial(candidate.recipe, SEARCH_REPLICATES + replicate)
             for replicate in range(1, replicates)
         ]
-        for each in finalists
+        for candidate in finalists
     }
-    every = [trial for each in trials.values() for trial in each]
     label = f"{len(finalists)} finalists on {replicates - 1} more replicates"
-    results = train(every, label, {}, ())
-    for each in finalists:
-        found = [results[trial.id] for trial in trials[each.number]]
-        each.more = tuple(result.validation.accuracy for result in found)
-        each.more_seconds = math.fsum(result.seconds for result in found)
+    results = train([trial for own in trials.values() for trial in own], label, {}, ())
+    for candidate in finalists:
+        own = [results[trial.id] for trial in trials[candidate.number]]
+        candidate.more = tuple(result.validation.accuracy for result in own)
+        candidate.more_seconds = math.fsum(result.seconds for result in own)
 
 
 @dataclass(frozen=True)
@@ -193,31 +189,79 @@ class SearchResult:
     found: int
 
     def is_top(self, candidate: Candidate) -> bool:
-        """Whether a candidate is of the flat top, or the same recipe drawn once more."""
-        return candidate.is_whole and any(each.recipe == candidate.recipe for each in self.top)
+        """Whether a candidate is as good as the winner, or the same recipe drawn once more."""
+        return candidate.is_whole and any(top.recipe == candidate.recipe for top in self.top)
 
 
-_EDGE = 0.05
-"""Share of a range at each of its ends that counts as its edge."""
+def summarize_search(
+    context: RunContext,
+    record: StudyRecord,
+    candidates: Sequence[Candidate],
+    finalists: Sequence[Candidate],
+    fresh: Sequence[TrialResult],
+    *,
+    test: Estimate | None,
+    looks: int,
+    trained: int,
+    found: int,
+) -> SearchResult:
+    """All that a finished search tells; see `SearchResult` for what is given."""
+    study, winner, chance = context.study, finalists[0], context.chance
+    whole = distinct(candidates)
+    accuracies = [result.validation.accuracy for result in fresh]
+    bias = winner_bias(candidates, finalists, accuracies, study, context.validation, chance)
+    top, not_excluded = equivalent_candidates(candidates, winner, study.delta, bias.noise, chance)
+    hyperparameters = summarize_hyperparameters(study, candidates, winner, top, chance)
+    fresh_diverged = sum(result.diverged is not None for result in fresh)
+    extends = can_extend(study, context.engine)
+    epochs = sum(candidate.epochs if extends else sum(candidate.rungs) for candidate in whole)
+    epochs += sum(len(candidate.more) * candidate.recipe.epochs for candidate in candidates)
+    fresh_seconds = math.fsum(result.seconds for result in fresh)
+    return SearchResult(
+        study=study,
+        dataset=record.dataset,
+        fingerprint=record.fingerprint,
+        sizes=record.sizes,
+        candidates=tuple(candidates),
+        finalists=tuple(finalists),
+        winner=winner,
+        chance=chance,
+        searched=winner.mean(chance),
+        fresh=estimate(accuracies),
+        fresh_diverged=fresh_diverged,
+        test=test,
+        looks=looks,
+        luck=bias,
+        expected=expected_best([or_else(candidate.accuracy, chance) for candidate in candidates]),
+        seconds_each=mean_seconds(candidates),
+        knobs=hyperparameters,
+        top=top,
+        not_excluded=not_excluded,
+        whole=sum(candidate.is_whole for candidate in whole),
+        diverged=sum(math.isnan(candidate.accuracy) for candidate in candidates),
+        parameters=fresh[0].parameters,
+        replicate_seconds=fresh_seconds / len(fresh),
+        epochs=epochs + sum(result.trial.recipe.epochs for result in fresh),
+        training_seconds=math.fsum(
+            candidate.seconds + candidate.more_seconds for candidate in whole
+        )
+        + fresh_seconds,
+        seconds=record.seconds,
+        versions=record.versions,
+        machine=record.machine,
+        warnings=warnings(study, hyperparameters, winner, fresh_diverged, len(fresh)),
+        trained=trained,
+        found=found,
+    )
 
 
-def outcomes(candidates: Sequence[Candidate], chance: float) -> list[float]:
-    """One number a candidate by which a search orders them: who got further is better.
-
-    Epochs that are missing to its end, as a negative number, and among equals its accuracy,
-    diverged ones at guessing.
-    """
-    return [_or(each.accuracy, chance) - each.epochs_left for each in candidates]
+def mean_seconds(candidates: Sequence[Candidate]) -> float:
+    """The mean training time of a candidate."""
+    seconds = math.fsum(candidate.seconds for candidate in distinct(candidates))
+    return seconds / max(1, len(candidates))
 
 
-def expected(candidates: Sequence[Candidate], chance: float) -> tuple[ExpectedBest, float]:
-    """The expected best by number of candidates, and the mean training time of one."""
-    values = [_or(each.accuracy, chance) for each in candidates]
-    seconds = math.fsum(each.seconds for each in different(candidates))
-    return expected_best(values), seconds / max(1, len(candidates))
-
-
-def luck(
+def winner_bias(
     candidates: Sequence[Candidate],
     finalists: Sequence[Candidate],
     fresh: Sequence[float],
@@ -225,33 +269,36 @@ def luck(
     validation: int,
     chance: float,
 ) -> SelectionBias:
-    """How much of the winner's accuracy was luck.
+    """How much of the winner's accuracy is selection bias.
 
-    The noise is that of the finalists' replicates; where there is one finalist alone, that of the
-    winner's fresh ones.
+    The noise is that of the finalists' replicates; with only one finalist, that of the winner's
+    fresh ones.
     """
     search = study.search
     assert search is not None
-    whole = different(each for each in candidates if each.is_whole)
+    whole = distinct(candidate for candidate in candidates if candidate.is_whole)
     replicates, tried = search.replicates, search.finalists
-    margin = margin_of(max(each.accuracy for each in whole), validation)
+    margin = margin_of(max(candidate.accuracy for candidate in whole), validation)
     accuracies: Sequence[float] = adjusted_means(
-        [each.accuracy for each in whole], [each.mean(chance) for each in whole],
-        [bool(each.more) for each in whole],
+        [candidate.accuracy for candidate in whole],
+        [candidate.mean(chance) for candidate in whole],
+        [bool(candidate.more) for candidate in whole],
     ).tolist()  # fmt: skip
-    if len(whole) < 2:  # one alone went on to the end: it was chosen at the rung before
+    if len(whole) < 2:  # only one reached the end: it was chosen at the rung before
         accuracies, replicates, tried = _last_choice(candidates, finalists[0]), 1, 1
-    noise = residual_noise([each.replicates for each in finalists])
+    noise = residual_noise([candidate.replicates for candidate in finalists])
     if len(finalists) < 2 or not noise.size:
-        noise = residual_noise([[each for each in fresh if math.isfinite(each)]])
+        noise = residual_noise([[accuracy for accuracy in fresh if math.isfinite(accuracy)]])
     return selection_bias(accuracies, noise, replicates, tried, margin, study.seed)
 
 
 def _last_choice(candidates: Sequence[Candidate], winner: Candidate) -> list[float]:
-    """Accuracies at the last rung at which the winner had company; its own where it had none."""
+    """Accuracies at the last rung where the winner was not the only one, or its own."""
     for epochs in sorted(winner.rungs, reverse=True):
-        found = [each.rungs[epochs] for each in candidates if epochs in each.rungs]
-        finite = [value for value in found if math.isfinite(value)]
+        accuracies = [
+            candidate.rungs[epochs] for candidate in candidates if epochs in candidate.rungs
+        ]
+        finite = [accuracy for accuracy in accuracies if math.isfinite(accuracy)]
         if len(finite) > 1:
             return finite
     return [winner.accuracy]
@@ -266,22 +313,20 @@ def equivalent_candidates(
 
     Args:
         candidates: all of them.
-        winner: stands first, whatever others' single replicates say.
+        winner: comes first, whatever single replicates of others say.
         delta: in percentage points.
         noise: standard deviation of one replicate, a fraction.
         chance: accuracy of guessing.
     """
-    whole = different([winner, *(each for each in candidates if each.is_whole)])
-    lags, counts = zip(*(_behind(winner, each, chance) for each in whole), strict=True)
+    whole = distinct([winner, *(candidate for candidate in candidates if candidate.is_whole)])
+    counts = [min(len(candidate.replicates), len(winner.replicates)) for candidate in whole]
+    lags = [
+        max(0.0, winner.mean(chance, count) - candidate.mean(chance, count))
+        for candidate, count in zip(whole, counts, strict=True)
+    ]
     within, maybe = equivalence_set(lags, counts, delta / 100, noise)
     top = tuple(each for each, inside in zip(whole, within, strict=True) if inside)
     return top, int(maybe.sum())
-
-
-def _behind(winner: Candidate, other: Candidate, chance: float) -> tuple[float, int]:
-    """How far a whole candidate lies behind the winner, over how many replicates that both have."""
-    count = min(len(other.replicates), len(winner.replicates))
-    return max(0.0, winner.mean(chance, count) - other.mean(chance, count)), count
 
 
 def summarize_hyperparameters(
@@ -290,47 +335,46 @@ def summarize_hyperparameters(
 ) -> tuple[HyperparameterSummary, ...]:  # fmt: skip
     """What the search says of each hyperparameter, the most important first."""
     assert study.search is not None
-    made = [
-        _knob(each, study, candidates, winner, top, chance)
-        for each in dimensions(study.search.space, study.base)
-    ]
-    return tuple(sorted(made, key=lambda each: -_or(each.importance.share, -1.0)))
-
-
-def _knob(
-    dimension: Dimension, study: Study, candidates: Sequence[Candidate], winner: Candidate,
-    top: Sequence[Candidate], chance: float,
-) -> HyperparameterSummary:  # fmt: skip
-    name = dimension.name
-    drawn = [each for each in candidates if name in each.params and each.rungs]
-    values = [each.params[name] for each in drawn]
-    if dimension.parameter.type == "categorical":
-        labels = [dimension.parameter.values.index(value) for value in values]
-    else:
-        labels = assign_bins(np.array(values, np.float64)).tolist()
-    shown = [each.params[name] for each in top if name in each.params]
-    best = winner.params.get(name)
-    return HyperparameterSummary(
-        name=name,
-        best=best,
-        importance=importance(labels, outcomes(drawn, chance)),
-        values=_range(dimension, shown),
-        edge=None if best is None else _edge(dimension, best, winner.recipe),
-    )
+    summaries = []
+    for dimension in dimensions(study.search.space, study.base):
+        name = dimension.name
+        drawn = [
+            candidate for candidate in candidates if name in candidate.params and candidate.rungs
+        ]
+        values = [candidate.params[name] for candidate in drawn]
+        if dimension.parameter.type == "categorical":
+            labels = [dimension.parameter.values.index(value) for value in values]
+        else:
+            labels = assign_bins(np.array(values, np.float64)).tolist()
+        # Who was trained further is better: epochs left count as whole accuracies below 0.
+        outcomes = [
+            or_else(candidate.accuracy, chance) - candidate.epochs_left for candidate in drawn
+        ]
+        best = winner.params.get(name)
+        summaries.append(
+            HyperparameterSummary(
+                name=name,
+                best=best,
+                importance=importance(labels, outcomes),
+                values=_range(dimension, [e.params[name] for e in top if name in e.params]),
+                edge=None if best is None else _edge(dimension, best, winner.recipe),
+            )
+        )
+    return tuple(sorted(summaries, key=lambda each: -or_else(each.importance.share, -1.0)))
 
 
 def _range(dimension: Dimension, values: Sequence[Choice]) -> tuple[Choice, ...]:
-    if not values:
-        return ()
     if dimension.parameter.type == "categorical":
-        return tuple(each for each in dimension.parameter.values if each in values)
-    numbers = [float(value) for value in values if isinstance(value, int | float)]
-    low, high = min(numbers), max(numbers)
-    return (low,) if low == high else (low, high)
+        return tuple(value for value in dimension.parameter.values if value in values)
+    numbers = sorted({float(value) for value in values if isinstance(value, int | float)})
+    return (numbers[0], numbers[-1]) if len(numbers) > 1 else tuple(numbers)
+
+
+_EDGE = 0.05  # share of a range, from each of its ends, that counts as its edge
 
 
 def _edge(dimension: Dimension, best: Choice, recipe: Recipe) -> str | None:
-    """Whether a value lies at the end of a range beyond which the recipe takes values too."""
+    """The end of a range that a value is at, if the recipe allows values beyond it."""
     given = dimension.parameter
     if given.type == "categorical" or not isinstance(best, int | float):
         return None
@@ -343,14 +387,14 @@ def _edge(dimension: Dimension, best: Choice, recipe: Recipe) -> str | None:
         ("lower", place <= _EDGE or best <= given.low, given.low, -1),
         ("upper", place >= 1 - _EDGE or best >= last, last, 1),
     ):
-        whole = given.type == "int"
-        beyond = int(end) + outwards if whole else math.nextafter(end, outwards * math.inf)
-        if is_there and _takes(dimension.name, beyond, recipe):
+        is_int = given.type == "int"
+        beyond = int(end) + outwards if is_int else math.nextafter(end, outwards * math.inf)
+        if is_there and _is_allowed(dimension.name, beyond, recipe):
             return edge
     return None
 
 
-def _takes(name: str, value: float, recipe: Recipe) -> bool:
+def _is_allowed(name: str, value: float, recipe: Recipe) -> bool:
     if name not in Recipe.model_fields:
         return value >= 1  # layers and units
     try:
@@ -360,34 +404,27 @@ def _takes(name: str, value: float, recipe: Recipe) -> bool:
     return True
 
 
-def _or(value: float, other: float) -> float:
+def or_else(value: float, other: float) -> float:
+    """A value, or another one where it is NaN."""
     return other if math.isnan(value) else value
 
 
 def warnings(
-    study: Study, every: Sequence[HyperparameterSummary], winner: Candidate, lost: int, fresh: int
-) -> tuple[str, ...]:
-    """What the reader of a search should know, a sentence each.
-
-    Args:
-        study: what was asked.
-        every: its hyperparameters.
-        winner: the best candidate.
-        lost: fresh replicates on which it diverged.
-        fresh: how many there are.
-    """
-    assert study.search is not None
+    study: Study, hyperparameters: Sequence[HyperparameterSummary], winner: Candidate, lost: int,
+    fresh: int,
+) -> tuple[str, ...]:  # fmt: skip
+    """What the reader of a search should know, a sentence each."""
     lines = [
         f"the best {each.name} ({each.best:.4g}) lies at the {each.edge} edge of its range: a "
         "better one may lie beyond; widen the range"
-        for each in every
+        for each in hyperparameters
         if each.edge and isinstance(each.best, int | float)
     ]
     if lost:
         lines.append(
-            f"the winner diverged on {lost} of {fresh} fresh replicates: its interval speaks for "
-            "the others alone; narrow the learning rate, or clip the gradient"
+            f"the winner diverged on {lost} of {fresh} fresh replicates: its interval is of "
+            "the others only; narrow the learning rate, or clip the gradient"
         )
     if study.techniques:
-        lines.append("a search changes the base alone: the study's techniques took no part in it")
+        lines.append("a search changes only the base: it did not use the study's techniques")
     return tuple(lines)

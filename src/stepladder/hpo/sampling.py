@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import math
 import tempfile
@@ -33,7 +34,8 @@ from stepladder.training.groups import is_lane_number
 if TYPE_CHECKING:
     from optuna import Study as OptunaStudy
     from optuna.samplers import BaseSampler
-    from optuna.trial import FrozenTrial, Trial, TrialState
+    from optuna.storages import JournalStorage
+    from optuna.trial import FrozenTrial, Trial
 
 _SHORT = {
     "random": "RandomSampler",
@@ -45,31 +47,36 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "TPESampler": {"multivariate": True, "group": True, "constant_liar": True},
     "GPSampler": {"warn_independent_sampling": False},
     "CmaEsSampler": {"warn_independent_sampling": False},
-    "QMCSampler": {  # each population's points are scrambled by a seed of its own, and differ
+    "QMCSampler": {  # each population's points are scrambled with a seed of its own, and differ
         "scramble": True, "warn_independent_sampling": False, "warn_asynchronous_seeding": False,
     },
 }  # fmt: skip
-
-_WITH_NOTES = ("CmaEsSampler", "NSGAIISampler", "NSGAIIISampler")
+_IMPORTED_LATE = {"GPSampler": "torch", "CmaEsSampler": "cmaes"}
+_WITH_STATE = ("CmaEsSampler", "NSGAIISampler", "NSGAIIISampler")
 
 
 def learns(name: str) -> bool:
-    """Whether a sampler proposes other candidates once it knows results."""
+    """Whether a sampler proposes other candidates once it knows results.
+
+    Example:
+        >>> [learns(name) for name in ("tpe", "random", "quasi-random")]
+        [True, False, False]
+    """
     return name not in (QUASI_RANDOM, "random", "RandomSampler")
 
 
 def reads_dropped(name: str) -> bool:
-    """Whether a sampler learns from trials that were pruned too, not from whole ones alone."""
+    """Whether a sampler learns from pruned trials too, not only from complete ones."""
     return _SHORT.get(name, name) == "TPESampler"
 
 
 def has_state(name: str) -> bool:
-    """Whether a sampler leaves notes in trials that it goes on from.
+    """Whether a sampler stores its state in trials.
 
-    They hold pickled objects, so that no file may bring them: candidates of such a sampler are
-    drawn again when a search goes on, which gives the same ones.
+    That state is made of pickled objects, which are never read from a file: candidates of such a
+    sampler are drawn again when a search is resumed, which gives the same ones.
     """
-    return _SHORT.get(name, name) in _WITH_NOTES
+    return _SHORT.get(name, name) in _WITH_STATE
 
 
 def sampler(name: str, seed: int) -> BaseSampler | None:
@@ -86,7 +93,7 @@ def sampler(name: str, seed: int) -> BaseSampler | None:
         return None
     import optuna
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)  # progress is told by stepladder
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # stepladder has its own progress
     known = [each for each in optuna.samplers.__all__ if each.endswith("Sampler")
              and not each.startswith("Base")]  # fmt: skip
     full = _SHORT.get(name, name)
@@ -101,8 +108,10 @@ def sampler(name: str, seed: int) -> BaseSampler | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that an option is experimental
+            if full in _IMPORTED_LATE:  # by Optuna, when it first draws: too late for an error
+                importlib.import_module(_IMPORTED_LATE[full])
             made: BaseSampler = kind(**options)
-            _touch(made)
+            return made
     except ImportError as error:
         raise StudyError(
             f"search.sampler {name!r} needs a package that is not installed: {error}; install it, "
@@ -113,16 +122,6 @@ def sampler(name: str, seed: int) -> BaseSampler | None:
             f"search.sampler must be one that needs no arguments, found {name!r}: {error}; choose "
             "another one"
         ) from None
-    return made
-
-
-def _touch(made: BaseSampler) -> None:
-    """Has a sampler import what it imports when it is first used."""
-    import importlib
-
-    module = {"GPSampler": "torch", "CmaEsSampler": "cmaes"}.get(type(made).__name__)
-    if module:
-        importlib.import_module(module)
 
 
 def points(
@@ -130,7 +129,7 @@ def points(
 ) -> npt.NDArray[np.float64]:
     """Quasi-random points of the unit cube: a scrambled Sobol' sequence.
 
-    The first points of more are the same points, so that a search can be made longer.
+    More points begin with the same points, so that a search can be made longer.
 
     Args:
         count: how many.
@@ -144,15 +143,19 @@ def points(
     Reference:
         Sobol' 1967; Owen 1998, "Scrambling Sobol' and Niederreiter-Xing points", Journal of
         Complexity 14; Bousquet et al. 2017, "Critical hyper-parameters: no random, no cry".
+
+    Example:
+        >>> bool((points(4, [True, False], 1, 0)[:2] == points(2, [True, False], 1, 0)).all())
+        True
     """
     is_structural = np.asarray(structural, bool)
     if per_structure == 1:
         return _sobol(count, len(is_structural), seed)
-    found = np.empty((count, len(is_structural)))
+    placed = np.empty((count, len(is_structural)))
     leaders = _sobol(-(-count // per_structure), int(is_structural.sum()), seed)
-    found[:, is_structural] = np.repeat(leaders, per_structure, axis=0)[:count]
-    found[:, ~is_structural] = _sobol(count, int((~is_structural).sum()), seed + 1)
-    return found
+    placed[:, is_structural] = np.repeat(leaders, per_structure, axis=0)[:count]
+    placed[:, ~is_structural] = _sobol(count, int((~is_structural).sum()), seed + 1)
+    return placed
 
 
 def _sobol(count: int, dimensions: int, seed: int) -> npt.NDArray[np.float64]:
@@ -161,8 +164,8 @@ def _sobol(count: int, dimensions: int, seed: int) -> npt.NDArray[np.float64]:
     if not dimensions or not count:
         return np.zeros((count, dimensions))
     engine = qmc.Sobol(dimensions, scramble=True, rng=np.random.default_rng(seed))
-    found: npt.NDArray[np.float64] = engine.random_base2(max(count - 1, 1).bit_length())[:count]
-    return found
+    drawn: npt.NDArray[np.float64] = engine.random_base2(max(count - 1, 1).bit_length())[:count]
+    return drawn
 
 
 JOURNAL_NAME = "optuna.log"
@@ -170,101 +173,105 @@ _OURS = "stepladder"
 
 
 class Journal:
-    """What a search has asked for and was told, as a study of Optuna's in a file.
+    """The candidates of a search and their outcomes, as a study of Optuna's in a file.
 
     Args:
         file: where it is, or will be.
-        question: whose candidates it holds, with a search; those of another are not read.
+        context: whose candidates it holds, with a search; those of another are not read.
     """
 
-    def __init__(self, file: Path, question: RunContext) -> None:
-        study = question.study
+    def __init__(self, file: Path, context: RunContext) -> None:
+        study = context.study
         assert study.search is not None
         self._file, self._name = file, study.name
         self._identity = fingerprint(
             [study.search.model_dump(mode="json", exclude={"trials", "budget"}),
              list(study.search.space), study.base.model_dump(mode="json"), study.seed,
-             question.fingerprint, question.validation, question.engine]
+             context.fingerprint, context.validation, context.engine]
         )  # fmt: skip
 
     def read(self) -> list[FrozenTrial]:
-        """The candidates of this very search, in order; none where there are none to be read."""
-        if not self._file.exists():
-            return []
-        from optuna import load_study
-        from optuna.storages import JournalStorage
-        from optuna.storages.journal import JournalFileBackend
+        """The candidates of this very search, in order; none where none can be read."""
+        if self._file.exists():
+            from optuna import load_study
 
-        found: list[FrozenTrial] = []
-        with suppress(Exception):  # whatever is in the file: it can be made again from the store
-            kept = load_study(
-                study_name=self._name,
-                storage=JournalStorage(JournalFileBackend(str(self._file))),
-            )
-            if kept.user_attrs.get(_OURS) == self._identity:
-                found += kept.trials
-        return found
+            with suppress(Exception):  # whatever is in the file: the store has all of it
+                known = load_study(study_name=self._name, storage=_storage(self._file))
+                if known.user_attrs.get(_OURS) == self._identity:
+                    return known.trials
+        return []
 
     def write(self, known: OptunaStudy) -> None:
-        """Writes a study of the search's name in the place of what was there, in one move."""
+        """Replaces the file by a study of Optuna's, in one move."""
         from optuna import copy_study
-        from optuna.storages import JournalStorage
-        from optuna.storages.journal import JournalFileBackend
 
         known.set_user_attr(_OURS, self._identity)
         with tempfile.TemporaryDirectory(prefix="stepladder-") as folder:
             file = Path(folder) / self._file.name
             copy_study(
-                from_study_name=self._name,
-                from_storage=known._storage,
-                to_storage=JournalStorage(JournalFileBackend(str(file))),
+                from_study_name=self._name, from_storage=known._storage, to_storage=_storage(file)
             )
             atomic_write(self._file, file.read_bytes())
+
+
+def _storage(file: Path) -> JournalStorage:
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    return JournalStorage(JournalFileBackend(str(file)))
 
 
 class OptunaSampler:
     """Asks Optuna for candidates and tells it their outcomes.
 
-    What is asked depends on the study, the number of the population and what was told before,
-    never on a clock or on how often a search was interrupted: each population has a sampler of
-    its own with a seed of its own. Populations that the journal holds are not asked for again.
-    Candidates that are still being trained count as far as they came.
+    What it draws depends on the study, the number of the population and the outcomes before,
+    never on a clock or on how often a search was interrupted: each population has its own sampler
+    with its own seed. Populations in the journal are not drawn again. Candidates that are still
+    being trained count with the epochs that they have.
 
     Args:
-        question: what is asked, with a search.
+        context: what is asked, with a search.
         journal: file that keeps Optuna's study, or None where there is none.
-        writes: whether what is told is written to it.
+        writes: whether outcomes are written to it.
 
     Raises:
-        StudyError: if the sampler will not do, or not for this space.
+        StudyError: if there is no such sampler here, or it does not fit this space.
+
+    Example:
+        >>> from stepladder import Study
+        >>> from stepladder.runs.plan import RunContext
+        >>> space = {"learning_rate": {"type": "float", "low": 0.01, "high": 1.0}}
+        >>> study = Study(name="s", base={"hidden": [4]}, search={"space": space})
+        >>> sampler = OptunaSampler(RunContext(study, "fingerprint", 10, "population", 2))
+        >>> [candidate.number for candidate in sampler.ask(3, population=0)]
+        [0, 1, 2]
     """
 
     def __init__(
-        self, question: RunContext, journal: Path | None = None, *, writes: bool = True
+        self, context: RunContext, journal: Path | None = None, *, writes: bool = True
     ) -> None:
-        study = question.study
+        study = context.study
         assert study.search is not None
         self._study, self._search, self._writes = study, study.search, writes
-        self._journal = Journal(journal, question) if journal else None
-        self._chance = 1 / question.classes
+        self._journal = Journal(journal, context) if journal else None
+        self._chance = context.chance
         self._dimensions = dimensions(self._search.space, study.base)
         self._structural = [not is_lane_number(each.name, study.base) for each in self._dimensions]
         self._asked: list[FrozenTrial] = []
         self._told: Sequence[Candidate] = ()
         self._points = np.zeros((0, len(self._dimensions)))
-        self._drawn(1, 0)  # a trial of the sampler, before anything is trained
-        keeps = self._journal if not has_state(self._search.sampler) else None
-        self._recorded = keeps.read() if keeps else []
+        self._draw_population(1, 0)  # tries the sampler before anything is trained
+        journal_read = self._journal if not has_state(self._search.sampler) else None
+        self._recorded = journal_read.read() if journal_read else []
         self._points = points(
-            self._quasi_random(), self._structural, self._search.per_structure, self._seed(0)
+            self._count_quasi_random(), self._structural, self._search.per_structure, self._seed(0)
         )
 
     def _seed(self, *place: int) -> int:
         words = np.random.SeedSequence(self._study.seed, spawn_key=(7, *place)).generate_state(1)
         return int(words[0])
 
-    def _quasi_random(self) -> int:
-        """How many candidates are quasi-random points."""
+    def _count_quasi_random(self) -> int:
         search = self._search
         if search.sampler == QUASI_RANDOM:
             return search.trials
@@ -281,29 +288,24 @@ class OptunaSampler:
             population: its number, from 0.
         """
         first = len(self._asked)
-        recorded = self._recorded[first : first + count]
-        if len(recorded) < count:
-            self._recorded, recorded = [], self._drawn(count, population)
-        self._asked += recorded
+        drawn = self._recorded[first : first + count]
+        if len(drawn) < count:
+            self._recorded, drawn = [], self._draw_population(count, population)
+        self._asked += drawn
         space, base = self._search.space, self._study.base
         return [
-            Candidate(first + place, dict(each.params), recipe_of(each.params, space, base),
-                      population, tuple(self._structure_of(each.params).items()))
-            for place, each in enumerate(recorded)
+            Candidate(number, dict(trial.params), recipe_of(trial.params, space, base),
+                      population, tuple(self._structure_of(trial.params).items()))
+            for number, trial in enumerate(drawn, first)
         ]  # fmt: skip
 
-    def _drawn(self, count: int, population: int) -> list[FrozenTrial]:
-        """Candidates of Optuna's, by what was told so far.
-
-        Raises:
-            StudyError: if the sampler cannot draw from this space.
-        """
-        study = self._sampled(self._told, self._seed(1, population))
-        structures = self._structures(population)
-        asked: list[Trial] = []
+    def _draw_population(self, count: int, population: int) -> list[FrozenTrial]:
+        study = self._optuna_study(self._told, self._seed(1, population))
+        structures = self._structure_study(population)
+        drawn: list[Trial] = []
         try:
             for _ in range(count):
-                asked.append(self._draw(study, asked, structures))
+                drawn.append(self._draw(study, drawn, structures))
         except ValueError as error:
             raise StudyError(
                 f"search.sampler must be one that draws from this space, found "
@@ -311,26 +313,19 @@ class OptunaSampler:
             ) from None
         return study.get_trials()[-count:]
 
-    def _sampled(self, told: Sequence[Candidate], seed: int) -> OptunaStudy:
-        """A study that knows some candidates, with the search's sampler."""
-        study = self._known(told, for_sampling=True)
-        made = sampler(self._search.sampler, seed)
-        if made is not None:
-            study.sampler = made
-        return study
+    def _structure_study(self, population: int) -> OptunaStudy | None:
+        """A study of the best candidate of each structure; None where all are drawn alike.
 
-    def _structures(self, population: int) -> OptunaStudy | None:
-        """A study of the best candidate of each structure; None where all are asked alike.
-
-        The good ones among which TPE looks for more are a tenth of those that it knows: lanes of
-        one structure would fill them up, and no other structure be tried any more.
+        TPE looks for more near the best tenth of the trials that it knows: lanes of one structure
+        would fill that tenth, and no other structure would be tried any more.
         """
         if self._search.per_structure == 1 or not reads_dropped(self._search.sampler):
             return None
         best: dict[Structure, Candidate] = {}
-        for each in self._told:
-            best[each.structure] = max(best.get(each.structure, each), each, key=_how_far)
-        return self._sampled(list(best.values()), self._seed(2, population))
+        for candidate in self._told:
+            known = best.get(candidate.structure, candidate)
+            best[candidate.structure] = max(known, candidate, key=_progress)
+        return self._optuna_study(list(best.values()), self._seed(2, population))
 
     def _structure_of(self, params: Mapping[str, Choice]) -> dict[str, Choice]:
         """Those of a candidate's parameters that select its program."""
@@ -348,10 +343,10 @@ class OptunaSampler:
         elif place % self._search.per_structure:
             fixed = self._structure_of(before[-1].params)
         elif structures is not None:
-            fixed = self._structure_of(self._asked_of(structures, {}).params)
-        return self._asked_of(study, fixed)
+            fixed = self._structure_of(self._ask_study(structures, {}).params)
+        return self._ask_study(study, fixed)
 
-    def _asked_of(self, study: OptunaStudy, fixed: dict[str, Choice]) -> Trial:
+    def _ask_study(self, study: OptunaStudy, fixed: dict[str, Choice]) -> Trial:
         """A trial of a study, some of its parameters given."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that a sampler or an option of it is experimental
@@ -365,62 +360,54 @@ class OptunaSampler:
         return trial
 
     def tell(self, candidates: Sequence[Candidate]) -> None:
-        """Tells what has become so far of all candidates that were asked for, in their order."""
+        """Takes in the outcomes so far of all candidates that were drawn, in their order."""
         self._told = candidates
         if self._journal and self._writes and len(self._asked) >= len(self._recorded):
-            self._journal.write(self._known(self._told, for_sampling=False))
+            self._journal.write(self._optuna_study(candidates))
 
-    def _known(self, told: Sequence[Candidate], for_sampling: bool) -> OptunaStudy:
-        """A study of Optuna's of candidates as they were told.
+    def _optuna_study(self, told: Sequence[Candidate], seed: int | None = None) -> OptunaStudy:
+        """A study of Optuna's of some candidates.
 
-        Args:
-            told: the candidates.
-            for_sampling: whether candidates that are under way count as far as they came, and
-                those that were dropped for whole where a sampler reads no others; else the former
-                are running.
+        With a seed it is one to draw from: it has a sampler, candidates that are still trained
+        count with the epochs that they have, and pruned ones count as complete where the sampler
+        would not read them. Without, it is one to read: what is still trained is running.
         """
         import optuna
-        from optuna.trial import TrialState
+        from optuna.trial import TrialState, create_trial
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         study = optuna.create_study(direction="maximize", study_name=self._study.name)
+        all_complete = seed is not None and not reads_dropped(self._search.sampler)
         for candidate in told:
             asked = self._asked[candidate.number]
-            counts = for_sampling and not reads_dropped(self._search.sampler)
-            whole = counts or not candidate.epochs_left
-            state = TrialState.COMPLETE if whole else TrialState.PRUNED
-            if not for_sampling and not candidate.is_over:
+            is_complete = all_complete or not candidate.epochs_left
+            state = TrialState.COMPLETE if is_complete else TrialState.PRUNED
+            if seed is None and not candidate.is_over:
                 state = TrialState.RUNNING
-            notes = asked.system_attrs if for_sampling else {}
-            study.add_trial(self._with_outcome(asked, candidate, state, notes))
+            values = {
+                epochs: self._chance if math.isnan(accuracy) else accuracy
+                for epochs, accuracy in sorted(candidate.rungs.items())
+            }
+            attributes = {} if seed is None else dict(asked.system_attrs)
+            attributes.pop("fixed_params", None)
+            study.add_trial(
+                create_trial(
+                    state=state,
+                    value=values[max(values)] if values and state.is_finished() else None,
+                    params=asked.params,
+                    distributions=asked.distributions,
+                    user_attrs={"seconds": candidate.seconds},
+                    system_attrs=attributes,
+                    intermediate_values=values,
+                )
+            )
+        drawing = None if seed is None else sampler(self._search.sampler, seed)
+        if drawing is not None:
+            study.sampler = drawing
         return study
 
-    def _with_outcome(
-        self, asked: FrozenTrial, candidate: Candidate, state: TrialState, notes: Mapping[str, Any]
-    ) -> FrozenTrial:
-        """A trial as it was asked for, with what its candidate came to, and a sampler's notes."""
-        from optuna.trial import create_trial
 
-        reported = {
-            epochs: self._or_chance(accuracy)
-            for epochs, accuracy in sorted(candidate.rungs.items())
-        }
-        return create_trial(
-            state=state,
-            value=reported[max(reported)] if reported and state.is_finished() else None,
-            params=asked.params,
-            distributions=asked.distributions,
-            user_attrs={"seconds": candidate.seconds},
-            system_attrs={name: each for name, each in notes.items() if name != "fixed_params"},
-            intermediate_values=reported,
-        )
-
-    def _or_chance(self, accuracy: float) -> float:
-        return self._chance if math.isnan(accuracy) else accuracy
-
-
-def _how_far(candidate: Candidate) -> tuple[int, float]:
-    """How far a candidate came, and how well it did there."""
+def _progress(candidate: Candidate) -> tuple[int, float]:
     accuracy = candidate.accuracy
     return candidate.epochs, -math.inf if math.isnan(accuracy) else accuracy
 

@@ -40,7 +40,7 @@ from stepladder.report.tables import (
 )
 from stepladder.report.view import finding_lines, view_of
 from stepladder.report.wording import duration, glossary, plural, printable, truncate
-from stepladder.runs.folder import around
+from stepladder.runs.folder import command_parts
 from stepladder.runs.results import Results
 from stepladder.study.loading import BUILT_IN_STUDIES
 from stepladder.study.study import Study
@@ -237,7 +237,7 @@ def commands_of(study: Study, versions: Mapping[str, str], verb: str = "run") ->
     version = versions.get("stepladder")
     name = study.name if _is_built_in(study) else "study.toml"
     made_with = [printable(f"# stepladder {version}")] if version else []
-    before, options = around(study, versions.get("engine", ""))
+    before, options = command_parts(study, versions.get("engine", ""))
     return [*made_with, " ".join([*before, "stepladder", verb, name, *options])]
 
 

@@ -9,32 +9,38 @@ import numpy as np
 
 from stepladder.diagnosis.findings import ArmEvidence, Finding, RateCurve, Replicate
 from stepladder.diagnosis.rules import diagnose
-from stepladder.runs.measures import Found
+from stepladder.runs.measures import Replicates
 from stepladder.runs.plan import Plan
 from stepladder.runs.results import ArmProbes, ArmTuning, Tuned
 from stepladder.statistics.classification import Answers, Ensemble, pool_answers
 from stepladder.study.designs import Arm
 from stepladder.training.final_weights import kept_final, weights_file
-from stepladder.trials.trial import FinalState, Trial, TrialSummary
-
-_RATE = "learning_rate"
+from stepladder.trials.trial import Trial, TrialSummary
 
 
 def findings_of(
     arm: Arm, done: Sequence[TrialSummary], classes: Sequence[str], tuned: Tuned | None
 ) -> tuple[Finding, ...]:
-    """What is wrong with an arm.
-
-    Args:
-        arm: with the recipe that was trained.
-        done: its finished trials.
-        classes: names of the classes.
-        tuned: how a fair study's arms were tuned, or None.
-    """
-    tuning = next((each for each in tuned.arms if each.arm == arm.name), None) if tuned else None
-    tried = _tried(tuned, tuning) if tuned and tuning else None
-    case = ArmEvidence(arm.recipe, tuple(classes), tuple(_replicate(each) for each in done), tried)
-    return (*diagnose(case), *(_at_edge(arm, tuning, case) if tuning else ()))
+    """What is wrong with an arm."""
+    tuning = next((own for own in tuned.arms if own.arm == arm.name), None) if tuned else None
+    curve = _rate_curve(tuned, tuning) if tuned and tuning else None
+    replicates = tuple(map(_replicate, done))
+    evidence = ArmEvidence(arm.recipe, tuple(classes), replicates, curve)
+    at_edge = [
+        Finding(
+            code="grid_edge",
+            title=f"the best {field} tried, {getattr(arm.recipe, field):g}, is at the edge of the "
+            "grid",
+            where="",
+            detail="a better one may lie beyond",
+            advice="widen the grid",
+            technique=None,
+            evidence={"best": float(getattr(arm.recipe, field))},
+            replicates=len(replicates),
+        )
+        for field in (tuning.at_edge if tuning else ())
+    ]
+    return (*diagnose(evidence), *at_edge)
 
 
 def _replicate(result: TrialSummary) -> Replicate:
@@ -48,64 +54,42 @@ def _replicate(result: TrialSummary) -> Replicate:
     )
 
 
-def _tried(tuned: Tuned, tuning: ArmTuning) -> RateCurve | None:
-    """What an arm reaches at each learning rate, at the best of what else was tuned."""
-    if _RATE not in tuned.fields:
+def _rate_curve(tuned: Tuned, tuning: ArmTuning) -> RateCurve | None:
+    """What an arm reaches at each learning rate, with the best values of the other fields."""
+    if "learning_rate" not in tuned.fields:
         return None
-    place = tuned.fields.index(_RATE)
+    place = tuned.fields.index("learning_rate")
     best: dict[float, float] = {}
-    for each in tuning.tried:
-        rate = each.values[place]
-        best[rate] = max(each.mean, best.get(rate, 0.0))
+    for tried in tuning.tried:
+        rate = tried.values[place]
+        best[rate] = max(tried.mean, best.get(rate, 0.0))
     rates = tuple(sorted(best))
     return RateCurve(rates, tuple(best[rate] for rate in rates), tuning.declared[place])
 
 
-def _at_edge(arm: Arm, tuning: ArmTuning, case: ArmEvidence) -> list[Finding]:
-    """A finding for each tuned field whose best value may lie beyond the grid."""
-    return [
-        Finding(
-            code="grid_edge",
-            title=f"the best {field} tried, {getattr(arm.recipe, field):g}, is at the edge of the "
-            "grid",
-            where="",
-            detail="a better one may lie beyond",
-            advice="widen the grid",
-            technique=None,
-            evidence={"best": float(getattr(arm.recipe, field))},
-            replicates=len(case.replicates),
-        )
-        for field in tuning.at_edge
-    ]
-
-
-def probes_of(results: Found) -> ArmProbes | None:
-    """What the networks of an arm were like inside; None where none was looked into.
-
-    Args:
-        results: one trial a replicate, None where it is not there yet.
-    """
-    seen = [
-        (number, result.probes)
+def probes_of(results: Replicates) -> ArmProbes | None:
+    """The probes of an arm's networks; None where there are none."""
+    seen = {
+        number: result.probes
         for number, result in enumerate(results)
         if result is not None and result.probes is not None
-    ]
+    }
     if not seen:
         return None
-    _, first = seen[0]
-    alike = [
-        (number, probes)
-        for number, probes in seen
-        if (probes.kernels, probes.layers, probes.epochs)
-        == (first.kernels, first.layers, first.epochs)
-    ]
+    first = next(iter(seen.values()))
+    shape = first.kernels, first.layers, first.epochs
+    alike = {
+        number: probes
+        for number, probes in seen.items()
+        if (probes.kernels, probes.layers, probes.epochs) == shape
+    }
     return ArmProbes(
-        replicates=tuple(number for number, _ in alike),
+        replicates=tuple(alike),
         kernels=first.kernels,
-        gradient_norm=np.stack([probes.gradient_norm for _, probes in alike]),
+        gradient_norm=np.stack([probes.gradient_norm for probes in alike.values()]),
         layers=first.layers,
-        dead=np.stack([probes.dead for _, probes in alike]),
-        saturated=np.stack([probes.saturated for _, probes in alike]),
+        dead=np.stack([probes.dead for probes in alike.values()]),
+        saturated=np.stack([probes.saturated for probes in alike.values()]),
     )
 
 
@@ -114,59 +98,46 @@ def ensembles_of(
 ) -> tuple[dict[str, Ensemble], list[str]]:
     """The ensemble of each arm of which at least two replicates were kept.
 
-    Args:
-        by_arm: the trials of each arm by its name.
-        folder: where weights are kept; None where nobody knows.
-        is_look: whether test figures may be shown.
-
     Returns:
         Ensembles by the name of their arm, and sentences on files that cannot be used.
     """
     if folder is None or not folder.is_dir():
         return {}, []
-    made: dict[str, Ensemble] = {}
+    ensembles: dict[str, Ensemble] = {}
     problems: list[str] = []
     for name, trials in by_arm.items():
-        finals = []
+        validation, test = [], []
         for trial in trials:
             final, wrong = kept_final(folder, trial.id)
             if final is not None:
-                finals.append((_held_out(final), _tested(final)))
+                validation.append(
+                    Answers(
+                        final.validation_rows,
+                        final.validation_labels,
+                        final.validation_probabilities,
+                    )
+                )
+                rows = np.arange(len(final.test_labels))
+                test.append(Answers(rows, final.test_labels, final.test_probabilities))
             elif wrong:
                 problems.append(
                     f"The kept weights of {name}, replicate {trial.replicate}, are left out of its "
                     f"ensemble: {trial.id[:12]}….weights {wrong}."
                 )
-        if len(finals) > 1:
-            validation, test = ([each[part] for each in finals] for part in (0, 1))
-            made[name] = Ensemble(
-                len(finals), pool_answers(validation), pool_answers(test) if is_look else None
-            )
-    return made, problems
+        if len(validation) > 1:
+            pooled_test = pool_answers(test) if is_look else None
+            ensembles[name] = Ensemble(len(validation), pool_answers(validation), pooled_test)
+    return ensembles, problems
 
 
-def unkept(ahead: Plan, folder: Path) -> str:
-    """A sentence on trials that are stored and whose weights are not kept, or "".
-
-    Args:
-        ahead: what the study asks for.
-        folder: where weights are kept.
-    """
-    stored = {trial.id for trial in ahead.trials} - {trial.id for trial in ahead.missing}
-    lacking = sum(not weights_file(folder, each).exists() for each in stored)
-    if not lacking:
-        return ""
-    return (
-        f"{lacking:,} stored trials have no kept weights and are left out of ensembles: they were "
-        "trained elsewhere or before keep_weights was set, or diverged; another --out folder with "
-        "a store of its own trains them anew"
-    )
-
-
-def _held_out(final: FinalState) -> Answers:
-    return Answers(final.validation_rows, final.validation_labels, final.validation_probabilities)
-
-
-def _tested(final: FinalState) -> Answers:
-    rows = np.arange(len(final.test_labels))
-    return Answers(rows, final.test_labels, final.test_probabilities)
+def missing_weights_note(plan: Plan, folder: Path) -> list[str]:
+    """A note on trials that are stored and whose weights are not kept; none where all are."""
+    stored = {trial.id for trial in plan.trials} - {trial.id for trial in plan.missing}
+    count = sum(not weights_file(folder, trial_id).exists() for trial_id in stored)
+    if not count:
+        return []
+    return [
+        f"{count:,} stored trials have no kept weights and are left out of ensembles: they were "
+        "trained elsewhere or before keep_weights was set, or diverged; to train them again, use "
+        "another --out folder with its own store"
+    ]

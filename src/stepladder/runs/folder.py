@@ -7,17 +7,19 @@ import os
 import shlex
 import tempfile
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from stepladder.errors import OutputError, StepladderError, StoreError
 from stepladder.execution.progress import Progress
 from stepladder.files import atomic_write, remove_partial_files, validate_path, without_password
-from stepladder.store import Store, StudyRecord
+from stepladder.store import Store, StudyRecord, open_store
 from stepladder.study.loading import BUILT_IN_DATASETS
 from stepladder.study.recipe import Recipe
 from stepladder.study.search import Search
-from stepladder.study.search_space import Params, recipe_of
+from stepladder.study.search_space import recipe_of
 from stepladder.study.study import CsvDataset, Study
 
 RESULTS_NAME = "results.json"
@@ -30,7 +32,7 @@ WEIGHTS_NAME = "weights"
 
 
 def run_folder(folder: str | Path) -> Path:
-    """The folder of a run that was made before.
+    """The folder of a run that exists.
 
     Raises:
         InputError: if there can be no such path.
@@ -43,6 +45,30 @@ def run_folder(folder: str | Path) -> Path:
             "run a study first, or name its --out folder"
         )
     return place
+
+
+@contextmanager
+def open_run(folder: Path, store: str | None = None) -> Iterator[tuple[Store, StudyRecord]]:
+    """The store of a run's folder, and its row of the study that the folder declares.
+
+    Args:
+        folder: of the run.
+        store: URL of the store; an SQLite file in the folder when None.
+
+    Raises:
+        InputError: if the study's file cannot be read.
+        StoreError: if the store cannot be read, or does not hold this very study.
+    """
+    study = Study.load(folder / STUDY_NAME)
+    with open_store(store or folder / STORE_NAME, create=False) as opened:
+        check_own(opened, study, folder)
+        record = opened.study(study.name)
+        if record is None:
+            raise StoreError(
+                f"the store of {str(folder)!r} must hold the study {study.name!r}, found no such "
+                "study; run it first"
+            )
+        yield opened, record
 
 
 def check(folder: Path, study: Study) -> None:
@@ -73,74 +99,60 @@ def check_holds(folder: Path, study: Study) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"--out must be a folder, found a file at {folder}; choose another name")
-    there = _study_name(folder / STUDY_NAME)
-    if there is not None and there != study.name:
+    try:
+        name = str(tomllib.loads((folder / STUDY_NAME).read_text("utf-8")).get("name", ""))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except (OSError, ValueError):
+        name = f"an unreadable {STUDY_NAME}"
+    if name != study.name:
         raise OutputError(
             f"the output folder {folder} must be empty or hold the study {study.name!r}, found "
-            f"the study {there!r}; choose another folder with --out"
+            f"the study {name!r}; choose another folder with --out"
         )
 
 
-def _study_name(file: Path) -> str | None:
-    try:
-        return str(tomllib.loads(file.read_text("utf-8")).get("name", ""))
-    except FileNotFoundError:
-        return None
-    except NotADirectoryError:
-        return None
-    except (OSError, ValueError):
-        return f"an unreadable {STUDY_NAME}"
-
-
 def write_study(folder: Path, study: Study) -> None:
-    """Writes the study's file into its folder, in one move, with data named from anywhere.
+    """Writes the study's file into its folder, with absolute paths of its data.
 
     Raises:
         OutputError: if it cannot be written.
     """
-    atomic_write(folder / STUDY_NAME, _rooted(study).to_toml().encode())
-
-
-def _rooted(study: Study) -> Study:
-    """A study whose data are not named relative to the working folder."""
     data = study.dataset
     if isinstance(data, CsvDataset):
-        return study.changed({"dataset": data.changed({"csv": os.path.abspath(data.csv)})})
-    return study if data in BUILT_IN_DATASETS else study.changed({"dataset": os.path.abspath(data)})
+        study = study.changed({"dataset": data.changed({"csv": os.path.abspath(data.csv)})})
+    elif data not in BUILT_IN_DATASETS:
+        study = study.changed({"dataset": os.path.abspath(data)})
+    atomic_write(folder / STUDY_NAME, study.to_toml().encode())
 
 
 def finished_search(folder: Path, study: Study) -> Path | None:
-    """What a study's search has left in its folder; None where it is not finished.
+    """The results of a study's search in its folder; None where it is not finished.
 
-    What another search left there, of more candidates or another base for example, is not this
-    one's. A file that cannot be read is given all the same: whoever reads it says what is wrong.
+    Results of another search, of more candidates or another base for example, do not count. A
+    file that cannot be read counts: whoever reads it says what is wrong.
     """
     file = folder / SEARCH_NAME
     if study.search is None:
         return None
     try:
-        found = json.loads(file.read_text("utf-8"))
-        asked = Search(**found["search"]), found["seed"]
-        params, recipe = found["best"]["params"], Recipe(**found["best"]["recipe"])
+        written = json.loads(file.read_text("utf-8"))
+        asked = Search(**written["search"]), written["seed"]
+        params, recipe = written["best"]["params"], Recipe(**written["best"]["recipe"])
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError):
         return file
-    is_own = asked == (study.search, study.seed) and recipe == _made(params, study)
-    return file if is_own else None
-
-
-def _made(params: Params, study: Study) -> Recipe | None:
-    """The recipe that a winner's values make of the study's base; None where they make none."""
-    assert study.search is not None
+    if asked != (study.search, study.seed):
+        return None
     try:
-        return recipe_of(params, study.search.space, study.base)
-    except (ValueError, KeyError):
+        return file if recipe == recipe_of(params, study.search.space, study.base) else None
+    except (ValueError, KeyError):  # the values of the winner are not possible in this base
         return None
 
 
 def search_again(folder: Path, study: Study, store: str | None = None, engine: str = "") -> str:
-    """The command that goes on with the search of a folder, a store's password struck out.
+    """The command that resumes the search of a folder, without a store's password.
 
     Args:
         folder: of the search.
@@ -148,65 +160,57 @@ def search_again(folder: Path, study: Study, store: str | None = None, engine: s
         store: where its trials are, if not in the folder.
         engine: as trials record it, where that is known.
     """
-    before, options = around(study, engine)
+    before, options = command_parts(study, engine)
     words = ["stepladder", "search", str(folder / STUDY_NAME), "--out", str(folder)]
     words += ["--store", without_password(store)] if store else []
     return shlex.join([*before, *words, *options])
 
 
-def around(study: Study, engine: str) -> tuple[list[str], list[str]]:
-    """What a command that repeats a study needs before it and behind it: a variable, options."""
+def command_parts(study: Study, engine: str) -> tuple[list[str], list[str]]:
+    """What a command that repeats a study needs before and after it: a variable, options."""
     kind, _, backend = engine.partition("/")
     before = [f"KERAS_BACKEND={backend}"] if backend else []
     options = ["--engine", "fit"] if kind == "fit" else []
     return before, options + ([] if study.model is None else ["--allow-code"])
 
 
-_SHOWN = 5
-
-
-def replaced(there: Study | None, study: Study, folder: Path) -> str:
-    """What is to be said before a study takes the row of another.
-
-    Nothing where that is its own, declared anew, unless its design is another one.
-
-    Args:
-        there: the study of that row.
-        study: what is run.
-        folder: of the run; what it was run as before may be declared anew.
-    """
+def replacement_note(there: Study | None, study: Study, folder: Path) -> str:
+    """What to note before a study takes the row of another; nothing where that is its own."""
     differences = _differences(there, study) if there is not None else []
     if there is None or not differences:
         return ""
-    if _is_of(folder, there):
-        if there.design == study.design:
-            return ""
+    try:
+        is_own = not _differences(Study.load(folder / STUDY_NAME), there)
+    except StepladderError:
+        is_own = False
+    if is_own and there.design == study.design:
+        return ""
+    if is_own:
         return (
             f"{folder} held the {there.design} of this study and shows its {study.design} from now "
-            "on; what was trained is used again. To keep both, give one a folder of its own, such "
+            "on; trained trials are used again. To keep both, use another folder for one, such "
             f"as --out {folder}-{study.design}"
         )
     return (
         f"the store held another study named {study.name!r} ({', '.join(differences)} differ), "
-        "whose place this one takes: its trials stay, its own folder can no longer be read from "
+        "which this one replaces: its trials stay, but its own folder can no longer be read from "
         "there. To keep both, give one another name, such as --set name=NAME"
     )
 
 
-def take_row(store: Store, record: StudyRecord, folder: Path, told: Progress) -> None:
-    """Writes a study into its folder and its store, and tells whose place it takes there.
+def take_row(store: Store, record: StudyRecord, folder: Path, progress: Progress) -> None:
+    """Writes a study into its folder and its store, and notes which study it replaces there.
 
     Raises:
         OutputError: if the folder cannot be written.
         StoreError: if the store cannot.
     """
-    study = record.study
-    before = store.study(study.name)
-    said = replaced(before.study if before else None, study, folder)
-    write_study(folder, study)
+    before = store.study(record.study.name)
+    note = replacement_note(before.study if before else None, record.study, folder)
+    write_study(folder, record.study)
     store.put_study(record)
-    if said:
-        told.note(said)
+    if note:
+        progress.note(note)
 
 
 def check_own(store: Store, study: Study, folder: Path) -> None:
@@ -222,20 +226,16 @@ def check_own(store: Store, study: Study, folder: Path) -> None:
             f"the store must hold the study of {str(folder)!r}, found another one named "
             f"{study.name!r} ({', '.join(differences)} differ), which was run after it; run "
             f"`stepladder run {folder / STUDY_NAME}` with the same --out and --store again, which "
-            "trains nothing that is stored, under another name (--set name=NAME) to keep both"
+            "trains no stored trial, under another name (--set name=NAME) to keep both"
         )
 
 
-def _is_of(folder: Path, study: Study) -> bool:
-    try:
-        return not _differences(Study.load(folder / STUDY_NAME), study)
-    except StepladderError:
-        return False
+_SHOWN = 5
 
 
 def _differences(one: Study, other: Study) -> list[str]:
-    """Keys that differ, a few of them; where the data lie is no matter."""
-    ours, theirs = (_plain(each) for each in (one, other))
+    """Keys that differ, a few of them; where the data lie does not matter."""
+    ours, theirs = _plain(one), _plain(other)
     keys = sorted(key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key))
     return [*keys[:_SHOWN], *([f"{len(keys) - _SHOWN} more"] if len(keys) > _SHOWN else [])]
 

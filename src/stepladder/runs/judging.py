@@ -11,30 +11,29 @@ from stepladder.data import Dataset
 from stepladder.runs.adaptive import (
     ReplicateTargets,
     adaptive_summary,
-    compared,
+    compared_pairs,
     looks,
-    replicate_targets,
 )
 from stepladder.runs.arm_analysis import ensembles_of, findings_of, probes_of
 from stepladder.runs.measures import (
-    Found,
+    Replicates,
     accuracies,
-    at_chance,
-    combined,
+    accuracies_at_chance,
+    analyze_factorial,
+    count_leading,
+    count_reached,
     differences,
     effect_with_images,
     estimate_with_images,
-    leading,
+    factorial_techniques,
     load_summaries,
     main_effect_scores,
-    reached,
-    readout,
 )
-from stepladder.runs.misclassified import ErrorAnalysis, mistakes_of
-from stepladder.runs.plan import run_context, trials_of
+from stepladder.runs.misclassified import ErrorAnalysis, find_misclassified
+from stepladder.runs.phases import study_trials
+from stepladder.runs.plan import run_context
 from stepladder.runs.preflight import underpowered
 from stepladder.runs.results import ArmResult, Results, Tuned
-from stepladder.runs.tuning import tuned_arms, tuned_so_far
 from stepladder.statistics.effects import effects
 from stepladder.statistics.intervals import estimate
 from stepladder.statistics.results import Effect
@@ -45,76 +44,8 @@ from stepladder.study.designs import Arm
 from stepladder.study.study import Study
 from stepladder.trials.trial import Score, Trial
 
-Pairs = list[tuple[str, str]]
-Scores = dict[str, list[float]]
-
-
-def effects_of(
-    study: Study, arms: Sequence[Arm], found: Mapping[str, Found], classes: int
-) -> tuple[dict[str, Effect], InterimLook | None]:
-    """The effect of each arm that is compared, and what looks came to where replicates are added.
-
-    Args:
-        study: what is asked.
-        arms: with the recipes that are compared.
-        found: their trials; None where one is not there yet.
-        classes: of the dataset, for the accuracy of guessing.
-    """
-    scores = {name: accuracies(results, "test") for name, results in found.items()}
-    guessing = {name: at_chance(results, classes) for name, results in found.items()}
-    judged, looked = (_adaptive if study.adaptive else _fixed)(study, arms, found, scores, guessing)
-    made = {}
-    for name, other in compared(arms):
-        if name in judged:
-            used = judged[name].pairs + judged[name].unpaired
-            ours, theirs = found[name][:used], found[other][:used]
-            made[name] = effect_with_images(judged[name], ours, theirs)
-    return made, looked
-
-
-def _fixed(
-    study: Study,
-    arms: Sequence[Arm],
-    found: Mapping[str, Found],
-    scores: Scores,
-    guessing: Scores,
-) -> tuple[dict[str, Effect], None]:
-    """Verdicts of one family: a comparison that has no figures yet counts in it."""
-    pairs = compared(arms)
-    has_any = {name: any(map(math.isfinite, each)) for name, each in scores.items()}
-    if not any(has_any[name] and has_any[other] for name, other in pairs):
-        return {}, None
-    judged = effects(scores, pairs, delta=study.delta, at_chance=guessing)
-    return {name: judged[name] for name, other in pairs if has_any[name] and has_any[other]}, None
-
-
-def _adaptive(
-    study: Study,
-    arms: Sequence[Arm],
-    found: Mapping[str, Found],
-    scores: Scores,
-    guessing: Scores,
-) -> tuple[dict[str, Effect], InterimLook | None]:
-    """Verdicts of the looks, over the replicates that each comparison had at its own."""
-    pairs = compared(arms)
-    there = {name: scores[name][: leading(results)] for name, results in found.items()}
-    guessed = {name: guessing[name][: leading(results)] for name, results in found.items()}
-    if not pairs or not any(there.values()):
-        return {}, None
-    judged, looked = adaptive_effects(there, pairs, looks(study, arms),
-                                      delta=study.delta)  # fmt: skip
-    if combined(study):  # looks are taken at the main effects of its techniques
-        sides, of_techniques = main_effect_scores(study, guessed)
-        _, looked = adaptive_effects(sides, of_techniques, looks(study, arms), delta=study.delta)
-    chance, _ = adaptive_effects(guessed, pairs, looks(study, arms), delta=study.delta)
-    return {
-        name: replace(each, at_chance=chance[name]) if each.unpaired else each
-        for name, each in judged.items()
-        if each.pairs
-    }, looked
-
-
-_UNSEEN = Score(math.nan, math.nan)
+_Scores = Mapping[str, Sequence[float]]
+_NOT_SHOWN = Score(math.nan, math.nan)
 
 
 def judge(
@@ -143,38 +74,32 @@ def judge(
         weights: where final weights are kept, from which ensembles are made; None leaves them out.
         is_look: whether test figures are shown; otherwise nothing is judged or logged, and every
             test accuracy is NaN.
-
-    Raises:
-        StoreError: if the store cannot be read.
     """
-    study, question = record.study, run_context(record, engine)
-    tuned = tuned_so_far(question, store)
-    arms = tuned_arms(study, tuned)
-    is_tuning = study.tuned is not None and tuned is None
-    wants = replicate_targets(question, arms, store) if study.adaptive and not is_tuning else None
-    by_arm = trials_of(study, question.fingerprint, question.validation, engine, arms,
-                       wants.replicates if wants else None)  # fmt: skip
+    study, context = record.study, run_context(record, engine)
+    known = study_trials(context, store)
+    arms, by_arm = known.arms, known.compared
+    targets = None if known.is_tuning else known.targets
     ids = list(dict.fromkeys(trial.id for trials in by_arm.values() for trial in trials))
-    needs = curves or study.target is not None  # epochs to a target are read off the curves
-    stored = {} if is_tuning else load_summaries(store, ids, needs)
+    needs_curves = curves or study.target is not None  # a target is reached at some epoch
+    stored = {} if known.is_tuning else load_summaries(store, ids, needs_curves)
     if not is_look:
-        stored = {each: replace(result, test=_UNSEEN) for each, result in stored.items()}
-    found = {name: [stored.get(trial.id) for trial in trials] for name, trials in by_arm.items()}
-    judged: dict[str, Effect] = {}
-    looked: InterimLook | None = None
-    looks = len(store.looks(record.fingerprint))
+        stored = {name: replace(result, test=_NOT_SHOWN) for name, result in stored.items()}
+    results = {name: [stored.get(trial.id) for trial in trials] for name, trials in by_arm.items()}
+    judged: Mapping[str, Effect] = {}
+    interim: InterimLook | None = None
+    look_count = len(store.looks(record.fingerprint))
     if is_look:
-        judged, looked = effects_of(study, arms, found, question.classes)
-        looks = store.look(study.name, record.fingerprint, stored, command)
-    pooled, lost = ensembles_of(by_arm, weights, is_look=is_look)
+        judged, interim = _judge_effects(study, arms, results, context.classes)
+        look_count = store.look(study.name, record.fingerprint, stored, command)
+    ensembles, problems = ensembles_of(by_arm, weights, is_look=is_look)
     shown = tuple(
         replace(
-            _arm(arm, found, judged.get(arm.name), record, tuned, wants),
-            ensemble=pooled.get(arm.name),
+            _arm(arm, results, judged.get(arm.name), record, known.tuned, targets),
+            ensemble=ensembles.get(arm.name),
         )
         for arm in arms
     )
-    sizes = {result.arm.name: result.parameters for result in shown}
+    parameters = {result.arm.name: result.parameters for result in shown}
     return Results(
         study=study,
         dataset=record.dataset,
@@ -182,40 +107,96 @@ def judge(
         sizes=record.sizes,
         classes=record.classes,
         arms=shown,
-        looks=looks,
-        finished=len(stored) == len(ids) and (wants is None or wants.finished),
+        looks=look_count,
+        finished=len(stored) == len(ids) and (targets is None or targets.finished),
         versions=record.versions,
         machine=record.machine,
         seconds=record.seconds,
-        readout=readout(study, found, question.classes) if is_look else None,
-        confounds=confounds(study, arms, train=record.sizes.get("train"), parameters=sizes),
-        warnings=(*underpowered(study), *lost),
-        tuned=tuned,
-        adapted=None if looked is None else adaptive_summary(study, arms, looked, stored),
+        readout=analyze_factorial(study, results, context.classes) if is_look else None,
+        confounds=confounds(study, arms, train=record.sizes.get("train"), parameters=parameters),
+        warnings=(*underpowered(study), *problems),
+        tuned=known.tuned,
+        adapted=None if interim is None else adaptive_summary(study, arms, interim, stored),
         mistakes=None if dataset is None else _mistakes(arms, by_arm, store, dataset),
     )
+
+
+def _judge_effects(
+    study: Study, arms: Sequence[Arm], results: Mapping[str, Replicates], classes: int
+) -> tuple[Mapping[str, Effect], InterimLook | None]:
+    """The effect of each arm that is compared, and the looks of a study that adds replicates."""
+    pairs = compared_pairs(arms)
+    scores = {name: accuracies(rows, "test") for name, rows in results.items()}
+    guessing = {name: accuracies_at_chance(rows, classes) for name, rows in results.items()}
+    interim: InterimLook | None = None
+    if study.adaptive:
+        there = {name: count_leading(rows) for name, rows in results.items()}
+        scores = {name: values[: there[name]] for name, values in scores.items()}
+        guessing = {name: values[: there[name]] for name, values in guessing.items()}
+        judged, interim = _judge_adaptive(study, arms, pairs, scores, guessing)
+    else:
+        judged = _judge_fixed(study, pairs, scores, guessing)
+    with_images = {}
+    for name, other in pairs:
+        if name in judged:
+            used = judged[name].pairs + judged[name].unpaired
+            ours, theirs = results[name][:used], results[other][:used]
+            with_images[name] = effect_with_images(judged[name], ours, theirs)
+    return with_images, interim
+
+
+def _judge_fixed(
+    study: Study, pairs: Sequence[tuple[str, str]], scores: _Scores, guessing: _Scores
+) -> Mapping[str, Effect]:
+    """Verdicts of one family: a comparison that has no figures yet counts in it."""
+    has_any = {name: any(map(math.isfinite, values)) for name, values in scores.items()}
+    shown = [name for name, other in pairs if has_any[name] and has_any[other]]
+    if not shown:
+        return {}
+    judged = effects(scores, pairs, delta=study.delta, at_chance=guessing)
+    return {name: judged[name] for name in shown}
+
+
+def _judge_adaptive(
+    study: Study, arms: Sequence[Arm], pairs: Sequence[tuple[str, str]], scores: _Scores,
+    guessing: _Scores,
+) -> tuple[Mapping[str, Effect], InterimLook | None]:  # fmt: skip
+    """Verdicts of the looks, over the replicates that each comparison had at its own."""
+    if not pairs or not any(scores.values()):
+        return {}, None
+    planned = looks(study, arms)
+    judged, interim = adaptive_effects(scores, pairs, planned, delta=study.delta)
+    if factorial_techniques(study):  # looks are taken at the main effects of its techniques
+        sides, of_techniques = main_effect_scores(study, guessing)
+        _, interim = adaptive_effects(sides, of_techniques, planned, delta=study.delta)
+    chance, _ = adaptive_effects(guessing, pairs, planned, delta=study.delta)
+    return {
+        name: replace(effect, at_chance=chance[name]) if effect.unpaired else effect
+        for name, effect in judged.items()
+        if effect.pairs
+    }, interim
 
 
 def _mistakes(
     arms: Sequence[Arm], by_arm: Mapping[str, Sequence[Trial]], store: Store, dataset: Dataset
 ) -> ErrorAnalysis | None:
-    """What is misread, for which alone every answer of every trial is read."""
+    """What is misread: this alone needs every answer of every trial."""
     ids = dict.fromkeys(trial.id for trials in by_arm.values() for trial in trials)
-    whole = store.results(ids, curves=False)
-    given = {name: [whole.get(trial.id) for trial in trials] for name, trials in by_arm.items()}
-    return mistakes_of(arms, given, dataset)
+    stored = store.results(ids, curves=False)
+    results = {name: [stored.get(trial.id) for trial in by_arm[name]] for name in by_arm}
+    return find_misclassified(arms, results, dataset)
 
 
 def _arm(
     arm: Arm,
-    found: Mapping[str, Found],
+    by_arm: Mapping[str, Replicates],
     effect: Effect | None,
     record: StudyRecord,
     tuned: Tuned | None,
-    wants: ReplicateTargets | None,
+    targets: ReplicateTargets | None,
 ) -> ArmResult:
-    results, target = found[arm.name], record.study.target
-    other = found[arm.compared_with] if effect and arm.compared_with else None
+    results, target = by_arm[arm.name], record.study.target
+    other = by_arm[arm.compared_with] if effect and arm.compared_with else None
     used = effect.pairs + effect.unpaired if effect else 0
     done = [result for result in results if result is not None]
     reported = record.study.reported
@@ -235,8 +216,8 @@ def _arm(
         parameters=done[0].parameters if done else None,
         seconds=sum(result.seconds for result in done),
         differences=() if other is None else differences(results[:used], other[:used], target),
-        reached=reached(results, target),
-        planned=None if wants is None else wants.replicates[arm.name],
+        reached=count_reached(results, target),
+        planned=None if targets is None else targets.replicates[arm.name],
         probes=probes_of(results),
         findings=findings,
         finished=tuple(place for place, result in enumerate(results) if result is not None),

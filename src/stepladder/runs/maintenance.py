@@ -1,4 +1,4 @@
-"""What a check of a store comes to, told in sentences."""
+"""A store is checked against the studies that use it, and what nobody needs is removed."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from stepladder.errors import StepladderError
 from stepladder.execution.local import is_here_and_gone
 from stepladder.files import remove_partial_files
 from stepladder.runs.folder import STORE_NAME, WEIGHTS_NAME
+from stepladder.runs.phases import plan_all_phases
 from stepladder.runs.plan import run_context
-from stepladder.runs.run import foreseen
-from stepladder.store import Store
+from stepladder.store import Store, StudyRecord
 from stepladder.store.maintenance import check_store, vacuum_store
-from stepladder.store.opening import opened
+from stepladder.store.opening import open_sql
 from stepladder.training.final_weights import ENDING
 from stepladder.training.serialization import remove_file
 from stepladder.trials.seeding import NUMERICS_VERSION
 
 
 @dataclass(frozen=True)
-class Checked:
-    """What a check came to.
+class CheckReport:
+    """What a check of a store has rows.
 
     Attributes:
-        faults: what is wrong and must be mended.
+        faults: what is wrong and must be fixed.
         notes: what the user may want to know, and may leave as it is.
-        trials: trials that were read and are whole.
+        trials: trials that were read and are undamaged.
         studies: studies of the store.
     """
 
@@ -43,7 +43,7 @@ def address_of(store: str) -> str:
     return str(Path(store) / STORE_NAME) if os.path.isdir(store) else store
 
 
-def checked(store: str) -> Checked:
+def check(store: str) -> CheckReport:
     """Checks a store: its pages, its references, every row, and what no study asks for.
 
     Args:
@@ -52,42 +52,48 @@ def checked(store: str) -> Checked:
     Raises:
         StoreError: if it is no store, or so damaged that it cannot be read.
     """
-    with opened(address_of(store), create=False, timeout=60.0) as kept:
-        found = check_store(kept)
-        asked: set[str] = set()
-        # A study's row that cannot be read is a fault already, and nobody knows what it asked for.
-        records = kept.studies() if found.knows_studies else []
+    with open_sql(address_of(store), create=False, timeout=60.0) as opened:
+        rows = check_store(opened)
+        # A study's row that cannot be read is a fault already; its trials are not known.
+        records = opened.studies() if rows.knows_studies else []
         try:
-            for record in records:
-                asked |= {trial.id for trial in foreseen(run_context(record), kept).trials}
+            asked = _asked_ids(opened, records)
         except StepladderError:
-            records = []  # what is asked for follows from results, of which one cannot be read
-        drivers = kept.drivers()
+            records = []  # what is asked for depends on results, of which one cannot be read
+        owners = opened.drivers()
     notes = []
-    orphans = len(set(found.trials) - asked) if records else 0
-    searches = any(record.study.search is not None for record in records)
+    orphans = len(set(rows.trials) - asked) if records else 0
     if orphans:
-        among = ", candidates of searches among them" if searches else ""
+        searches = any(record.study.search is not None for record in records)
+        among = ", some of them candidates of searches" if searches else ""
         notes.append(
             f"{orphans:,} trials belong to no study as it is declared now{among}; they "
             "are used again where a study asks for them"
         )
-    old = sum(count for version, count in found.numerics.items() if version != NUMERICS_VERSION)
+    old = sum(count for version, count in rows.numerics.items() if version != NUMERICS_VERSION)
     if old:
         notes.append(
             f"{old:,} trials were trained by another version of the arithmetic (now "
-            f"{NUMERICS_VERSION}); studies train them anew and never mix them in"
+            f"{NUMERICS_VERSION}); studies train them again and never mix them in"
         )
-    dead = sum(is_here_and_gone(driver) for driver in drivers)
+    dead = sum(is_here_and_gone(owner) for owner in owners)
     if dead:
         notes.append(f"{dead} runs were killed; what they had claimed is free for the next one")
-    return Checked(found.faults, tuple(notes), len(found.trials), found.studies)
+    return CheckReport(rows.faults, tuple(notes), len(rows.trials), rows.studies)
 
 
-def tidied(store: str) -> tuple[int, int, int]:
-    """Gives room back: that of deleted rows, and of kept weights that belong to no study.
+def _asked_ids(store: Store, records: list[StudyRecord]) -> set[str]:
+    return {
+        trial.id
+        for record in records
+        for trial in plan_all_phases(run_context(record), store).trials
+    }
 
-    Weights lie in a run's folder, beside its store. Those of a trial stay that a study of the
+
+def tidy(store: str) -> tuple[int, int, int]:
+    """Frees the disk space of deleted rows, and of kept weights that belong to no study.
+
+    Weights lie in a run's folder, next to its store. Those of a trial stay that a study of the
     store asks for as it is declared now, those that a run is about to store, and those of trials
     that this store does not hold.
 
@@ -103,10 +109,10 @@ def tidied(store: str) -> tuple[int, int, int]:
     """
     address = address_of(store)
     before, after = vacuum_store(address)
-    with opened(address, create=False, timeout=60.0) as kept:
-        place = kept.address.path
+    with open_sql(address, create=False, timeout=60.0) as opened:
+        place = opened.address.path
         folder = place.parent / WEIGHTS_NAME if place else Path(WEIGHTS_NAME)
-        orphans = _orphaned(kept, folder) if place and folder.is_dir() else []
+        orphans = _orphaned(opened, folder) if place and folder.is_dir() else []
     for file in orphans:
         remove_file(file)
     if orphans:
@@ -114,17 +120,13 @@ def tidied(store: str) -> tuple[int, int, int]:
     return before, after, len(orphans)
 
 
-def _orphaned(kept: Store, folder: Path) -> list[Path]:
-    """Files of weights of the store's own trials that no study of it asks for.
-
-    What a search asked for is known by its results alone: beside one, all trials keep theirs. A
-    file of a trial that the store does not hold may be another store's, or no file of ours.
-    """
+def _orphaned(store: Store, folder: Path) -> list[Path]:
+    """Files of weights of the store's own trials that no study of it asks for."""
+    records = store.studies()
+    # What a search asked for depends on its results: where there is one, all weights stay.
+    if any(record.study.search is not None for record in records):
+        return []
     files = {file.stem: file for file in folder.glob(f"*{ENDING}")}
-    asked = set(kept.claimed(files))
-    stored = kept.has(files)
-    for record in kept.studies():
-        if record.study.search is not None:
-            return []
-        asked |= {trial.id for trial in foreseen(run_context(record), kept).trials}
-    return [files[each] for each in sorted(stored - asked)]
+    # A file of a trial that the store does not hold may be another store's, or not ours at all.
+    orphans = store.has(files) - _asked_ids(store, records) - store.claimed(files).keys()
+    return [files[trial_id] for trial_id in sorted(orphans)]

@@ -18,31 +18,35 @@ from stepladder.statistics.sequential import adaptive_effects, plan_looks
 from stepladder.store import Store
 from stepladder.study.designs import main_techniques, pair_aliases
 from stepladder.study.study import Study
-from stepladder.trials.trial import History, TrialSummary, correct_matrix
+from stepladder.trials.trial import TrialSummary, correct_matrix
 
-Found = Sequence[TrialSummary | None]
+Replicates = Sequence[TrialSummary | None]
 """One trial a replicate, None where it is not there yet."""
 
 
-def accuracies(results: Found, part: str) -> list[float]:
+def accuracies(results: Replicates, part: str) -> list[float]:
     """Accuracies on one part, as fractions; NaN where a trial diverged or is missing."""
-    return [getattr(each, part).accuracy if each else math.nan for each in results]
+    return _figures(results, part, "accuracy")
 
 
-def at_chance(results: Found, classes: int) -> list[float]:
+def _figures(results: Replicates, part: str, name: str) -> list[float]:
+    return [getattr(getattr(result, part), name) if result else math.nan for result in results]
+
+
+def accuracies_at_chance(results: Replicates, classes: int) -> list[float]:
     """Test accuracies with diverged trials at the accuracy of guessing among the classes."""
     return [
-        1 / classes if each is not None and each.diverged is not None else accuracy
-        for each, accuracy in zip(results, accuracies(results, "test"), strict=True)
+        1 / classes if result is not None and result.diverged is not None else accuracy
+        for result, accuracy in zip(results, accuracies(results, "test"), strict=True)
     ]
 
 
-def leading(results: Found) -> int:
+def count_leading(results: Replicates) -> int:
     """How many trials there are before the first that is missing."""
-    return next((place for place, each in enumerate(results) if each is None), len(results))
+    return next((place for place, result in enumerate(results) if result is None), len(results))
 
 
-def differences(arm: Found, other: Found, target: float | None) -> tuple[Difference, ...]:
+def differences(arm: Replicates, other: Replicates, target: float | None) -> tuple[Difference, ...]:
     """Paired differences on other measures than test accuracy.
 
     Args:
@@ -50,80 +54,75 @@ def differences(arm: Found, other: Found, target: float | None) -> tuple[Differe
         other: those of the arm compared with.
         target: validation accuracy to which epochs and seconds are counted, or None.
     """
-    made = [
+    measures = [
         paired_difference(
-            accuracies(arm, part), accuracies(other, part), f"{name}_accuracy", "points", 100
+            _figures(arm, part, kind), _figures(other, part, kind), f"{name}_{kind}", unit, scale
         )
-        for name, part in (("val", "validation"), ("train", "train"))
+        for name, part, kind, unit, scale in (
+            ("val", "validation", "accuracy", "points", 100),
+            ("train", "train", "accuracy", "points", 100),
+            ("test", "test", "loss", "nats", 1),
+            ("val", "validation", "loss", "nats", 1),
+            ("train", "train", "loss", "nats", 1),
+        )
     ]
-    made += [
-        paired_difference(_losses(arm, part), _losses(other, part), f"{name}_loss", "nats")
-        for name, part in (("test", "test"), ("val", "validation"), ("train", "train"))
-    ]
-    if target is None:
-        return tuple(made)
-    ours, theirs = ([_to_target(each, target) for each in found] for found in (arm, other))
-    return (
-        *made,
-        *(
-            paired_difference([each[place] for each in ours], [each[place] for each in theirs],
-                       f"{unit}_to_target", unit)
-            for place, unit in enumerate(("epochs", "seconds"))
-        ),
-    )  # fmt: skip
+    if target is not None:
+        ours, theirs = _to_target(arm, target), _to_target(other, target)
+        measures += [
+            paired_difference(ours[unit], theirs[unit], f"{unit}_to_target", unit) for unit in ours
+        ]
+    return tuple(measures)
 
 
-def reached(results: Found, target: float | None) -> int | None:
+def count_reached(results: Replicates, target: float | None) -> int | None:
     """How many trials reached a validation accuracy; None without one."""
     if target is None:
         return None
-    return sum(math.isfinite(_to_target(each, target)[0]) for each in results)
+    return sum(map(math.isfinite, _to_target(results, target)["epochs"]))
 
 
-def _losses(results: Found, part: str) -> list[float]:
-    return [getattr(each, part).loss if each else math.nan for each in results]
-
-
-def _to_target(result: TrialSummary | None, target: float) -> tuple[float, float]:
+def _to_target(results: Replicates, target: float) -> dict[str, list[float]]:
     """Epochs and seconds until the validation accuracy first reached a target, or NaN."""
-    curve: History | None = None if result is None else result.curve
-    if curve is None:
-        return math.nan, math.nan
-    there = np.flatnonzero(curve.val_accuracy >= target)
-    if not len(there):
-        return math.nan, math.nan
-    return float(there[0] + 1), float(curve.seconds[there[0]])
+    values: dict[str, list[float]] = {"epochs": [], "seconds": []}
+    for result in results:
+        epoch, seconds = math.nan, math.nan
+        if result is not None and (result.curve.val_accuracy >= target).any():
+            first = int(np.argmax(result.curve.val_accuracy >= target))
+            epoch, seconds = first + 1.0, float(result.curve.seconds[first])
+        values["epochs"].append(epoch)
+        values["seconds"].append(seconds)
+    return values
 
 
-def estimate_with_images(estimate: Estimate, arm: Found) -> Estimate:
+def estimate_with_images(estimate: Estimate, arm: Replicates) -> Estimate:
     """An arm's test accuracy with its interval for new test images too."""
     there = [one for one, _ in _finite_in_both(arm, arm)]
-    found = new_images_interval(correct_matrix(there)) if there else None
-    if found is None:
+    interval = new_images_interval(correct_matrix(there)) if there else None
+    if interval is None:
         return estimate
-    wide = _no_narrower(Interval(max(found.low, 0.0), min(found.high, 1.0)), estimate)
-    return replace(estimate, new_images=wide)
+    clipped = Interval(max(interval.low, 0.0), min(interval.high, 1.0))
+    return replace(estimate, new_images=_no_narrower(clipped, estimate))
 
 
-def effect_with_images(effect: Effect, arm: Found, other: Found) -> Effect:
+def effect_with_images(effect: Effect, arm: Replicates, other: Replicates) -> Effect:
     """An effect on test accuracy with its interval for new test images too."""
     there = _finite_in_both(arm, other)
     ours, theirs = ([pair[side] for pair in there] for side in (0, 1))
-    found = new_images_interval(correct_matrix(ours), correct_matrix(theirs)) if there else None
-    if found is None:
+    interval = new_images_interval(correct_matrix(ours), correct_matrix(theirs)) if there else None
+    if interval is None:
         return effect
-    wide = _no_narrower(Interval(100 * found.low, 100 * found.high), effect)
-    return replace(effect, new_images=wide)
+    points = Interval(100 * interval.low, 100 * interval.high)
+    return replace(effect, new_images=_no_narrower(points, effect))
 
 
-def _no_narrower(found: Interval, own: Estimate | Effect) -> Interval:
-    """An interval for more that varies, which rounding alone may make narrower than the other."""
+def _no_narrower(wide: Interval, own: Estimate | Effect) -> Interval:
+    # More varies in the wide interval: rounding alone may make it narrower than the other.
     if own.ci_low is None or own.ci_high is None:
-        return found
-    return Interval(min(found.low, own.ci_low), max(found.high, own.ci_high))
+        return wide
+    return Interval(min(wide.low, own.ci_low), max(wide.high, own.ci_high))
 
 
-def _finite_in_both(arm: Found, other: Found) -> list[tuple[TrialSummary, TrialSummary]]:
+def _finite_in_both(arm: Replicates, other: Replicates) -> list[tuple[TrialSummary, TrialSummary]]:
     return [
         (one, two)
         for one, two in zip(arm, other, strict=True)
@@ -131,18 +130,16 @@ def _finite_in_both(arm: Found, other: Found) -> list[tuple[TrialSummary, TrialS
     ]
 
 
-Scores = dict[str, list[float]]
-Pairs = list[tuple[str, str]]
-
-
-def combined(study: Study) -> list[str]:
+def factorial_techniques(study: Study) -> list[str]:
     """The techniques whose combinations a study trains; none for another design."""
-    if not study.cells:
-        return []
-    return [technique.name for technique in main_techniques(study.techniques)]
+    return (
+        [technique.name for technique in main_techniques(study.techniques)] if study.cells else []
+    )
 
 
-def main_effect_scores(study: Study, scores: Mapping[str, Sequence[float]]) -> tuple[Scores, Pairs]:
+def main_effect_scores(
+    study: Study, scores: Mapping[str, Sequence[float]]
+) -> tuple[dict[str, list[float]], list[tuple[str, str]]]:
     """Each technique's two sides: the mean over the combinations with it, and over those without.
 
     Args:
@@ -155,45 +152,43 @@ def main_effect_scores(study: Study, scores: Mapping[str, Sequence[float]]) -> t
     cells = study.cells
     count = min(len(scores[cell.arm]) for cell in cells)
     table = np.array([scores[cell.arm][:count] for cell in cells], np.float64)
-    made: Scores = {}
-    pairs: Pairs = []
-    for place, name in enumerate(combined(study)):
+    by_side: dict[str, list[float]] = {}
+    pairs: list[tuple[str, str]] = []
+    for place, name in enumerate(factorial_techniques(study)):
         inside = np.array([bool(cell.combination >> place & 1) for cell in cells])
         sides = (f"with {name}", f"without {name}")
         for side, rows in zip(sides, (inside, ~inside), strict=True):
-            made[side] = table[rows].mean(axis=0).tolist()
+            by_side[side] = table[rows].mean(axis=0).tolist()
         pairs.append(sides)
-    return made, pairs
+    return by_side, pairs
 
 
-def readout(study: Study, found: Mapping[str, Found], classes: int) -> FactorialAnalysis | None:
+def analyze_factorial(
+    study: Study, by_arm: Mapping[str, Replicates], classes: int
+) -> FactorialAnalysis | None:
     """What the combinations of a study's techniques say, or None for another design.
 
     A diverged trial counts with the accuracy of guessing: left out, it would take its replicate
     out of every combination.
-
-    Args:
-        study: what was asked.
-        found: the trials of each arm.
-        classes: of the dataset.
     """
-    names = combined(study)
+    names = factorial_techniques(study)
     if not names:
         return None
-    guessing = {cell.arm: at_chance(found[cell.arm], classes) for cell in study.cells}
+    guessing = {cell.arm: accuracies_at_chance(by_arm[cell.arm], classes) for cell in study.cells}
     scores = {cell.combination: guessing[cell.arm] for cell in study.cells}
     aliases = pair_aliases(len(names)) if study.design == "fraction" else None
-    made = factorial(scores, names, aliases=aliases, delta=study.delta)
-    if made is None or not study.adaptive:
-        return made
-    there = {name: values[: leading(found[name])] for name, values in guessing.items()}
-    sides, pairs = main_effect_scores(study, there)
+    analysis = factorial(scores, names, aliases=aliases, delta=study.delta)
+    if analysis is None or not study.adaptive:
+        return analysis
+    there = {name: values[: count_leading(by_arm[name])] for name, values in guessing.items()}
+    by_side, pairs = main_effect_scores(study, there)
     looks = plan_looks(study.replicates, len(names))
-    judged, _ = adaptive_effects(sides, pairs, looks, delta=study.delta)
+    judged, _ = adaptive_effects(by_side, pairs, looks, delta=study.delta)
     main = tuple(
-        replace(each, effect=judged[side]) for each, (side, _) in zip(made.main, pairs, strict=True)
+        replace(effect, effect=judged[side])
+        for effect, (side, _) in zip(analysis.main, pairs, strict=True)
     )
-    return replace(made, main=main)
+    return replace(analysis, main=main)
 
 
 _AT_ONCE = 500  # trials whose epochs are held at once: 10 MB for 100 epochs each
@@ -202,31 +197,18 @@ _AT_ONCE = 500  # trials whose epochs are held at once: 10 MB for 100 epochs eac
 def load_summaries(
     store: Store, ids: Iterable[str], curves: bool = False
 ) -> dict[str, TrialSummary]:
-    """The outcomes of some trials, read a few at a time: a large store need not fit in memory.
-
-    Args:
-        store: where the trials are.
-        ids: theirs; those that the store does not hold are left out.
-        curves: whether to read the epochs too; without, every curve has 0 epochs.
-
-    Returns:
-        Outcomes by id, in the order in which the ids were given.
-
-    Raises:
-        StoreError: if the store cannot be read.
-    """
-    asked = list(dict.fromkeys(ids))
-    with _without_collecting():
-        return {
-            each: outcome
-            for start in range(0, len(asked), _AT_ONCE)
-            for each, outcome in store.outcomes(asked[start : start + _AT_ONCE], curves).items()
-        }
+    """Summaries of trials, as `Store.outcomes`, a few at a time: all need not fit in memory."""
+    distinct = list(dict.fromkeys(ids))
+    summaries: dict[str, TrialSummary] = {}
+    with _garbage_collection_off():
+        for start in range(0, len(distinct), _AT_ONCE):
+            summaries |= store.outcomes(distinct[start : start + _AT_ONCE], curves)
+    return summaries
 
 
 @contextmanager
-def _without_collecting() -> Iterator[None]:
-    """Nothing here is a ring, and looking for rings among a million values takes a fifth longer."""
+def _garbage_collection_off() -> Iterator[None]:
+    # Nothing here is cyclic, and the search for cycles among a million values costs a fifth.
     was_on = gc.isenabled()
     gc.disable()
     try:

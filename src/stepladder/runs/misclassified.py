@@ -12,11 +12,11 @@ from stepladder.data import Dataset
 from stepladder.study.designs import Arm
 from stepladder.trials.trial import TrialResult
 
-SHOWN = 24
-EACH_WAY = 12
+_SHOWN = 24
+_SHOWN_EACH_WAY = 12
 
-Answers = npt.NDArray[np.integer]
-Found = Sequence[TrialResult | None]
+_Answers = npt.NDArray[np.integer]
+_Results = Sequence[TrialResult | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,31 +83,41 @@ class ErrorAnalysis:
     lost: tuple[Split, ...]
 
 
-def mistakes_of(
-    arms: Sequence[Arm], found: Mapping[str, Found], dataset: Dataset
+def find_misclassified(
+    arms: Sequence[Arm], by_arm: Mapping[str, _Results], dataset: Dataset
 ) -> ErrorAnalysis | None:
-    """What the arms get wrong, or None where none has learnt to give two answers.
-
-    Args:
-        arms: of the study, in order.
-        found: their trials; None where one is not there yet.
-        dataset: what they were tested on.
-    """
-    answers = {arm.name: _answers(found[arm.name]) for arm in arms}
-    answers = {name: each for name, each in answers.items() if len(each)}
+    """What the arms misclassify, or None where none has learnt to give two answers."""
+    usable = {arm.name: [trial for trial in by_arm[arm.name] if trial and trial.diverged is None]
+              for arm in arms}  # fmt: skip
+    answers = {}
+    for name, trials in usable.items():
+        # Without networks that give one class to all images.
+        varied = [trial.test_predictions for trial in trials if np.ptp(trial.test_predictions)]
+        if varied:
+            answers[name] = np.array(varied)
     if not answers:
         return None
-    validation = {name: _validation(found[name]) for name in answers}
+    validation = {
+        name: float(np.mean([trial.validation.accuracy for trial in usable[name]]))
+        for name in answers
+    }
     best = max(validation, key=lambda name: validation[name])
-    other = _other(best, arms, validation)
+    other = next(arm.compared_with for arm in arms if arm.name == best)
+    if other not in validation:
+        rest = [name for name in validation if name != best]
+        other = max(rest, key=lambda name: validation[name], default=None)
     labels = dataset.y_test.astype(np.int64)
     everything = np.concatenate(list(answers.values()))
+    wrong = (everything != labels).sum(axis=0)
+    hardest = np.argsort(-wrong, kind="stable")[:_SHOWN]
     ours, theirs = answers[best], answers[other] if other else None
+    pairs = (labels * dataset.classes + ours).ravel()
+    confusion = np.bincount(pairs, minlength=dataset.classes**2)
     return ErrorAnalysis(
         best=best,
         replicates=len(ours),
-        confusion=_confusion(ours, labels, dataset.classes),
-        hardest=_hardest(everything, labels, dataset),
+        confusion=confusion.reshape(dataset.classes, dataset.classes),
+        hardest=tuple(_misread(int(i), everything, dataset) for i in hardest if wrong[i]),
         trials=len(everything),
         arms=len(answers),
         other=other,
@@ -116,51 +126,11 @@ def mistakes_of(
     )
 
 
-def _answers(results: Found) -> Answers:
-    """Answers of the trials that neither diverged nor answer one class to everything.
-
-    Returns:
-        Class numbers of shape (trials, test examples); of no trial, (0, 0).
-    """
-    kept = [
-        each.test_predictions
-        for each in results
-        if each and each.diverged is None and np.ptp(each.test_predictions)
-    ]
-    return np.array(kept) if kept else np.empty((0, 0), np.uint16)
-
-
-def _validation(results: Found) -> float:
-    kept = [each.validation.accuracy for each in results if each and each.diverged is None]
-    return float(np.mean(kept))
-
-
-def _other(best: str, arms: Sequence[Arm], validation: Mapping[str, float]) -> str | None:
-    """The arm that the best is compared with, or the next best."""
-    compared = next(arm.compared_with for arm in arms if arm.name == best)
-    if compared in validation:
-        return compared
-    rest = [name for name in validation if name != best]
-    return max(rest, key=lambda name: validation[name], default=None)
-
-
-def _confusion(answers: Answers, labels: Answers, classes: int) -> npt.NDArray[np.int64]:
-    pairs = (labels * classes + answers).ravel()
-    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
-
-
-def _hardest(answers: Answers, labels: Answers, dataset: Dataset) -> tuple[Misclassified, ...]:
-    wrong = (answers != labels).sum(axis=0)
-    order = np.argsort(-wrong, kind="stable")[:SHOWN]
-    return tuple(_misread(int(index), answers, dataset) for index in order if wrong[index])
-
-
 def _splits(
-    better: Answers, worse: Answers, labels: Answers, dataset: Dataset
+    better: _Answers, worse: _Answers, labels: _Answers, dataset: Dataset
 ) -> tuple[Split, ...]:
     ours, theirs = (better == labels).mean(axis=0), (worse == labels).mean(axis=0)
-    gap = ours - theirs
-    order = np.argsort(-gap, kind="stable")[:EACH_WAY]
+    order = np.argsort(-(ours - theirs), kind="stable")[:_SHOWN_EACH_WAY]
     return tuple(
         Split(_misread(int(index), worse, dataset), int((better == labels)[:, index].sum()),
               len(better))
@@ -168,13 +138,12 @@ def _splits(
     )  # fmt: skip
 
 
-def _misread(index: int, answers: Answers, dataset: Dataset) -> Misclassified:
-    label = int(dataset.y_test[index])
-    given = answers[:, index]
+def _misread(index: int, answers: _Answers, dataset: Dataset) -> Misclassified:
+    label, given = int(dataset.y_test[index]), answers[:, index]
     wrong = given[given != label]
-    answer = int(np.bincount(wrong).argmax())
+    image = _image(dataset.x_test[index])
     return Misclassified(
-        index, label, answer, len(wrong), len(given), _image(dataset.x_test[index])
+        index, label, int(np.bincount(wrong).argmax()), len(wrong), len(given), image
     )
 
 

@@ -1,9 +1,10 @@
-"""What is checked and said before anything is trained."""
+"""What is checked and noted before anything is trained."""
 
 from __future__ import annotations
 
+import math
 import queue
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -12,10 +13,9 @@ from stepladder.data.preprocessing import image_sides
 from stepladder.errors import InputError, StudyError, WorkerError
 from stepladder.execution.local import Event, Worker
 from stepladder.execution.machine import Settings
-from stepladder.runs.plan import Plan
 from stepladder.statistics.paired import unanimous_sign_floor
 from stepladder.study.confounds import confounds
-from stepladder.study.designs import Arm, runs_of_fraction
+from stepladder.study.designs import runs_of_fraction
 from stepladder.study.loading import ModelFile
 from stepladder.study.recipe import IMAGE_FIELDS, NETWORK_FIELDS, Recipe
 from stepladder.study.study import Study
@@ -25,53 +25,33 @@ from stepladder.training.groups import program_key
 def check_possible(study: Study, dataset: Dataset, settings: Settings) -> None:
     """Makes sure that the engine and the dataset can do what the arms of a study ask for.
 
-    Args:
-        study: what is asked, its search included.
-        dataset: what it is asked of.
-        settings: of the run.
-
     Raises:
         StudyError: if they cannot, with every problem.
     """
-    problems = [
-        problem
-        for name, fields in _asked(study)
-        for problem in _problems(name, fields, dataset, settings)
-    ]
+    fields = (*IMAGE_FIELDS, "vat")  # that not every dataset or engine can do
+    used = {
+        f"arm {arm.name!r}": [field for field in fields if getattr(arm.recipe, field)]
+        for arm in study.arms
+    }
+    if study.search is not None:
+        used["search.space"] = [field for field in fields if field in study.search.space]
+    problems = []
+    for name, names in used.items():
+        of_images = [field for field in names if field in IMAGE_FIELDS]
+        if of_images and image_sides(dataset.input_shape) is None:
+            problems.append(
+                f"{name}: {' and '.join(of_images)} must be of grey images of 2 pixels a side or "
+                f"more, found examples of {dataset.name} of shape {dataset.input_shape}; leave it "
+                "out, or give images of shape (height, width)"
+            )
+        if "vat" in names and settings.engine == "fit":
+            problems.append(
+                f"{name}: vat must be trained by the population engine, found --engine fit, whose "
+                "training step is that of Keras and takes no gradient by the inputs; leave "
+                "--engine out"
+            )
     if problems:
         raise StudyError(problems)
-
-
-def _asked(study: Study) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Who asks for fields that not every engine or dataset can do, and for which."""
-    for arm in study.arms:
-        yield f"arm {arm.name!r}", _used(arm.recipe)
-    if study.search is not None:
-        yield (
-            "search.space",
-            tuple(field for field in (*IMAGE_FIELDS, "vat") if field in study.search.space),
-        )
-
-
-def _used(recipe: Recipe) -> tuple[str, ...]:
-    return tuple(field for field in (*IMAGE_FIELDS, "vat") if getattr(recipe, field))
-
-
-def _problems(
-    name: str, fields: tuple[str, ...], dataset: Dataset, settings: Settings
-) -> Iterator[str]:
-    of_images = [field for field in fields if field in IMAGE_FIELDS]
-    if of_images and image_sides(dataset.input_shape) is None:
-        yield (
-            f"{name}: {' and '.join(of_images)} must be of grey images of 2 pixels a side or "
-            f"more, found examples of {dataset.name} of shape {dataset.input_shape}; leave it "
-            "out, or give images of shape (height, width)"
-        )
-    if "vat" in fields and settings.engine == "fit":
-        yield (
-            f"{name}: vat must be trained by the population engine, found --engine fit, whose "
-            "training step is Keras' own and takes no gradient by the inputs; leave --engine out"
-        )
 
 
 _ALPHA = 0.05
@@ -81,81 +61,71 @@ def underpowered(study: Study) -> tuple[str, ...]:
     """What the number of replicates leaves open, as sentences; empty where it is enough.
 
     In a family of many comparisons few replicates give no verdict, however large an effect is:
-    differences that all point one way are not believed below `unanimous_sign_floor`.
+    differences that all have one sign are not significant below `unanimous_sign_floor`.
+
+    Example:
+        >>> from stepladder import Study
+        >>> base = {"hidden": [8], "activation": "sigmoid"}
+        >>> study = Study(name="s", base=base, techniques=["ReLU"], replicates=2)
+        >>> underpowered(study)[0].split(":")[0]
+        '2 replicates of each arm'
     """
     count, family = study.replicates, sum(arm.compared_with is not None for arm in study.arms)
-    if not family or _can_be_told(count, family):
+    if not family or _can_be_significant(count, family):
         return ()
     noun = "replicate" if count == 1 else "replicates"
     if count < 3:
         return (
-            f"{count} {noun} of each arm: luck cannot be told from a technique, and no verdict can "
-            "be given. Ask for 5 or more with --replicates.",
+            f"{count} {noun} of each arm: an effect cannot be distinguished from chance, and no "
+            "verdict can be given. Ask for 5 or more with --replicates.",
         )
-    enough = next(n for n in range(count + 1, 1000) if _can_be_told(n, family))
+    enough = next(n for n in range(count + 1, 1000) if _can_be_significant(n, family))
     effects = sum(technique.instead_of is None for technique in study.techniques)
-    has_effects = bool(study.cells) and _can_be_told(count, effects)
-    main = (
-        f" Main effects, a family of {effects}, are judged for themselves." if has_effects else ""
-    )
+    has_effects = bool(study.cells) and _can_be_significant(count, effects)
+    main = f" Main effects, a family of {effects}, are judged separately." if has_effects else ""
     return (
-        f"{count} {noun} of each arm are too few for any comparison to be told helpful or harmful "
-        f"in a family of {family:,}, however large its effect; {enough} would do. Ask for them "
-        f"with --replicates.{main}",
+        f"{count} {noun} of each arm are too few for a verdict, helpful or harmful, on any "
+        f"comparison in a family of {family:,}, however large its effect; {enough} are enough. Ask "
+        f"for them with --replicates.{main}",
     )
 
 
-def _can_be_told(replicates: int, comparisons: int) -> bool:
-    """Whether the clearest of some comparisons can get a verdict after Holm's correction."""
+def _can_be_significant(replicates: int, comparisons: int) -> bool:
+    # Even the clearest of them, after Holm's correction.
     return bool(unanimous_sign_floor(replicates) * comparisons < _ALPHA)
 
 
-TOLD = 8
-"""Confounds named before training; the report has them all."""
+SHOWN_CONFOUNDS = 8  # before training; the report has them all
 
 
-def preflight_notes(planned: Plan, dataset: Dataset, sizes: dict[str, int]) -> tuple[str, ...]:
-    """What to say before training, one line each; often nothing.
-
-    Args:
-        planned: what is to be trained.
-        dataset: what it is trained on.
-        sizes: examples by part.
-    """
-    study = planned.study
-    shape = 1
-    for side in dataset.input_shape:
-        shape *= side
-    counted = {arm.name: weights(arm.recipe, shape, dataset.classes) for arm in study.arms}
-    found = confounds(study, train=sizes.get("train"), parameters=counted)
-    lines = [f"confound: {each.text}" for each in found[:TOLD]]
-    if len(found) > TOLD:
-        lines.append(f"confound: and {len(found) - TOLD:,} more, in the report")
-    return (*_size(planned), *lines, *underpowered(study))
-
-
-def _size(planned: Plan) -> list[str]:
-    """What a factorial comes to, where there is a smaller design."""
-    study = planned.study
+def preflight_notes(
+    study: Study, missing: int, dataset: Dataset, sizes: Mapping[str, int]
+) -> tuple[str, ...]:
+    """Notes before training, one line each; often none."""
+    inputs = math.prod(dataset.input_shape)
+    parameters = {arm.name: weights(arm.recipe, inputs, dataset.classes) for arm in study.arms}
+    all_confounds = confounds(study, train=sizes.get("train"), parameters=parameters)
+    lines = [f"confound: {confound.text}" for confound in all_confounds[:SHOWN_CONFOUNDS]]
+    if len(all_confounds) > SHOWN_CONFOUNDS:
+        left = len(all_confounds) - SHOWN_CONFOUNDS
+        lines.append(f"confound: and {left:,} more, in the report")
     count = len(study.cells).bit_length() - 1
-    if study.design != "factorial" or not planned.missing or count <= 4:
-        return []
-    return [
-        f"factorial of {count} techniques, {len(planned.missing):,} trials to train: design = "
-        f'"fraction" would have {runs_of_fraction(count)} arms of {2**count}'
-    ]
+    if study.design == "factorial" and missing and count > 4:  # smaller ones have no fraction
+        lines.insert(
+            0,
+            f"factorial of {count} techniques, {missing:,} trials to train: design = "
+            f'"fraction" would have {runs_of_fraction(count)} arms of {2**count}',
+        )
+    return (*lines, *underpowered(study))
 
 
 def weights(recipe: Recipe, inputs: int, classes: int) -> int | None:
-    """Trainable numbers of a recipe's network, without building it.
+    """Trainable numbers of a recipe's network, without building it; None for the user's network.
 
     Args:
         recipe: any recipe.
         inputs: numbers in one example.
         classes: units of the last layer.
-
-    Returns:
-        The number, or None for a network that is not stepladder's own.
     """
     if recipe.model is not None:
         return None
@@ -171,10 +141,6 @@ def weights(recipe: Recipe, inputs: int, classes: int) -> int | None:
 def check_code_allowed(study: Study, allow_code: bool) -> None:
     """Makes sure that the user wants a study's code to run, if it has any.
 
-    Args:
-        study: what is asked.
-        allow_code: whether the user said so.
-
     Raises:
         InputError: if the user did not; nothing of it was run.
         StudyError: if the code is not there.
@@ -182,24 +148,19 @@ def check_code_allowed(study: Study, allow_code: bool) -> None:
     model = study.model
     if model is None:
         return
-    lines = len(model.text.splitlines())
+    lines = len(model.text.splitlines())  # reads the file, which may be missing
     if allow_code:
         return
     raise InputError(
         f"this study runs Python code with your rights: the function {model.function!r} of "
-        f"{model.file!r} beside it ({lines} lines, SHA-256 {model.sha256}), in each training "
+        f"{model.file!r} next to it ({lines} lines, SHA-256 {model.sha256}), in each training "
         "process; it must be allowed, found no permission. Read the file, then add --allow-code "
         "to the command (allow_code=True in Python)"
     )
 
 
 def inspect_models(study: Study, dataset: Dataset, settings: Settings) -> None:
-    """Has a training process build the networks of all arms, and makes sure that they will do.
-
-    Args:
-        study: what is asked, with a model of its own.
-        dataset: what it is asked of.
-        settings: of the run.
+    """Builds the networks of all arms in a training process, and makes sure that they will do.
 
     Raises:
         StudyError: if the code fails, a network cannot be trained by the engine, or a technique
@@ -208,10 +169,10 @@ def inspect_models(study: Study, dataset: Dataset, settings: Settings) -> None:
     """
     assert study.model is not None
     recipes = list(dict.fromkeys(program_key(arm.recipe) for arm in study.arms))
-    found = _inspected(study.model, recipes, dataset, settings)
-    if found["problem"]:
-        raise StudyError(found["problem"])
-    reads = {recipe: frozenset(read) for recipe, read in zip(recipes, found["reads"], strict=True)}
+    report = _inspect(study.model, recipes, dataset, settings)
+    if report["problem"]:
+        raise StudyError(report["problem"])
+    reads = {recipe: frozenset(read) for recipe, read in zip(recipes, report["reads"], strict=True)}
     problems = ignored_fields(
         study, {arm.name: reads[program_key(arm.recipe)] for arm in study.arms}
     )
@@ -219,7 +180,7 @@ def inspect_models(study: Study, dataset: Dataset, settings: Settings) -> None:
         raise StudyError(problems)
 
 
-def _inspected(
+def _inspect(
     model: ModelFile, recipes: list[Recipe], dataset: Dataset, settings: Settings
 ) -> dict[str, Any]:
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
@@ -230,12 +191,12 @@ def _inspected(
         if message is None:
             raise StudyError(
                 f"{model.function} of {model.file} must return a keras.Model, found that it ended "
-                f"its process ({worker.exit_message()}); mend it, or look for a lack of memory"
+                f"its process ({worker.exit_message()}); fix it, or check the free memory"
             )
         if message["kind"] == "failed":
             raise WorkerError(
-                f"looking at the model failed with {message['message']}; nothing was trained. The "
-                f"training process said:\n{message['trace']}"
+                f"inspecting the model failed with {message['message']}; nothing was trained. The "
+                f"training process printed:\n{message['trace']}"
             )
         return message
     finally:
@@ -243,7 +204,7 @@ def _inspected(
 
 
 def ignored_fields(study: Study, reads: Mapping[str, frozenset[str]]) -> list[str]:
-    """Techniques that change, and tuned fields that vary, what the model never reads: lines.
+    """Problems: techniques that change, and tuned fields that vary, what the model never reads.
 
     Args:
         study: with a model of its own.
@@ -256,27 +217,23 @@ def ignored_fields(study: Study, reads: Mapping[str, frozenset[str]]) -> list[st
         f"{study.model.file} never reads recipe.{field}: all its candidates would be the same "
         "network; read it there, or leave it out of the grid"
         for field in study.tuned_fields
-        if field in NETWORK_FIELDS and not any(field in each for each in reads.values())
+        if field in NETWORK_FIELDS and not any(field in fields for fields in reads.values())
     ]
     for arm in study.arms:
         below = by_name.get(arm.compared_with or "")
         if below is None:
             continue
         used = reads[arm.name] | reads[below.name]
-        lost = [field for field in _changed(arm, below) if field not in used]
-        if lost:
-            named = " and ".join(f"recipe.{field}" for field in lost)
+        ignored = [
+            field
+            for field in NETWORK_FIELDS
+            if field not in used and getattr(arm.recipe, field) != getattr(below.recipe, field)
+        ]
+        if ignored:
+            named = " and ".join(f"recipe.{field}" for field in ignored)
             problems.append(
                 f"technique {arm.technique!r} must change what the model uses, found that "
                 f"{study.model.function} of {study.model.file} never reads {named}: the effect of "
                 "that would be exactly zero; read it there, or leave it out of the technique"
             )
     return problems
-
-
-def _changed(arm: Arm, below: Arm) -> list[str]:
-    return [
-        field
-        for field in NETWORK_FIELDS
-        if getattr(arm.recipe, field) != getattr(below.recipe, field)
-    ]

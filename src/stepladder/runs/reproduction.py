@@ -26,7 +26,7 @@ from stepladder.study.techniques import find_technique
 
 @dataclass(frozen=True)
 class JudgedReading:
-    """One reading of a row and what its replicates came to.
+    """One reading of a row and the results of its replicates.
 
     Attributes:
         candidate: the reading and its recipe.
@@ -49,10 +49,10 @@ class JudgedRow:
 
     Attributes:
         row: as it was published.
-        verdict: what its readings come to together.
+        verdict: of all its readings together.
         readings: those that the figure could come from first, then the nearest; last of all those
             that were not trained yet.
-        missing: what it lacks, or does not tell, each to be read behind its name; often nothing.
+        missing: what it does not say, each to be read after its name; often nothing.
     """
 
     row: Row
@@ -67,8 +67,8 @@ class JudgedRow:
 
     @property
     def others(self) -> tuple[JudgedReading, ...]:
-        """Readings beside the first that cannot be excluded."""
-        return tuple(each for each in self.readings[1:] if each.finding != "excluded")
+        """Readings after the first that cannot be excluded."""
+        return tuple(reading for reading in self.readings[1:] if reading.finding != "excluded")
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class RowComparison:
         above: the row that it is read against.
         named: what its own technique changes between them: field, value above, value here.
         beyond: everything else that differs.
-        alone: the arm that lacks the row's technique and is its nearest reading in all else, with
+        alone: the arm without the row's technique that is its nearest reading in all else, with
             the technique's effect on it; None where no such arm was trained.
     """
 
@@ -121,59 +121,55 @@ def reproduction(table: PublishedTable, results: Results) -> Reproduction:
         results: of `table.study`, complete or so far.
     """
     trained = {result.arm.recipe: result for result in results.arms}
-    candidates = table.candidates
-    rows = tuple(
-        _row(row, [each for each in candidates if each.row == row.name], trained)
+    rows = {
+        row.name: _judge_row(
+            row, [reading for reading in table.candidates if reading.row == row.name], trained
+        )
         for row in table.rows
-    )
-    judged = {each.row.name: each for each in rows}
-    pairs = [(each, table.above(each.row)) for each in rows]
-    near = tuple(
-        _neighbours(results, each, judged[above.name])
-        for each, above in pairs
-        if above is not None and each.nearest and judged[above.name].nearest
-    )
-    return Reproduction(table, rows, _with_effects(near, table, results), results)
-
-
-def _row(
-    row: Row, candidates: Sequence[Candidate], trained: Mapping[Recipe, ArmResult]
-) -> JudgedRow:
-    readings = [_reading(row, each, trained[each.recipe]) for each in candidates]
-    readings.sort(key=lambda each: (not each.result.n, _ORDER.index(each.finding), each.distance))
-    findings = [each.finding for each in readings]
-    said = judge_row(findings)
-    missing = []
-    if not readings:
-        missing.append("lacks a protocol: nothing says what was trained")
-    elif said == "cannot be told":
-        few = findings.count("too few replicates")
-        missing.append(
-            f"lacks replicates: {few} of {len(readings)} readings have fewer than {LEAST}"
-        )
-    fitting = [each for each in readings if each.finding == "fits"]
-    if len(fitting) > 1:
-        fields = ", ".join(_differing([each.candidate for each in fitting]))
-        missing.append(
-            f"does not tell its protocol: {len(fitting)} readings fit, which differ in {fields}"
-        )
-    return JudgedRow(row, said, tuple(readings), tuple(missing))
+    }
+    neighbours = [
+        _compare(results, judged, rows[above.name])
+        for judged in rows.values()
+        if (above := table.above(judged.row)) and judged.nearest and rows[above.name].nearest
+    ]
+    with_effects = _with_effects(neighbours, table, results)
+    return Reproduction(table, tuple(rows.values()), with_effects, results)
 
 
 _ORDER: tuple[FigureVerdict, ...] = ("fits", "too few replicates", "excluded")
 
 
-def _differing(candidates: Sequence[Candidate]) -> list[str]:
-    recipes = [dict(each.recipe) for each in candidates]
-    return [field for field in recipes[0] if len({recipe[field] for recipe in recipes}) > 1]
+def _judge_row(
+    row: Row, candidates: Sequence[Candidate], trained: Mapping[Recipe, ArmResult]
+) -> JudgedRow:
+    readings = [_judge_reading(row, reading, trained[reading.recipe]) for reading in candidates]
+    readings.sort(key=lambda each: (not each.result.n, _ORDER.index(each.finding), each.distance))
+    findings = [reading.finding for reading in readings]
+    row_verdict = judge_row(findings)
+    missing = []
+    if not readings:
+        missing.append("lacks a protocol: nothing says what was trained")
+    elif row_verdict == "cannot be told":
+        few = findings.count("too few replicates")
+        missing.append(
+            f"lacks replicates: {few} of {len(readings)} readings have fewer than {LEAST}"
+        )
+    fitting = [dict(fit.candidate.recipe) for fit in readings if fit.finding == "fits"]
+    if len(fitting) > 1:
+        fields = [name for name in fitting[0] if len({recipe[name] for recipe in fitting}) > 1]
+        missing.append(
+            f"does not tell its protocol: {len(fitting)} readings fit, which differ in "
+            f"{', '.join(fields)}"
+        )
+    return JudgedRow(row, row_verdict, tuple(readings), tuple(missing))
 
 
-def _reading(row: Row, candidate: Candidate, result: ArmResult) -> JudgedReading:
+def _judge_reading(row: Row, candidate: Candidate, result: ArmResult) -> JudgedReading:
     figure = row.figure
     expected = predict_mean(result.test_accuracy.values, row.runs or 1)
-    found = judge_figure(expected, figure.value, figure.tolerance, result.diverged)
+    fit = judge_figure(expected, figure.value, figure.tolerance, result.diverged)
     distance = 100 * abs(expected.mean - figure.value) if expected.n else float("inf")
-    return JudgedReading(candidate, result, expected, found, distance)
+    return JudgedReading(candidate, result, expected, fit, distance)
 
 
 def _with_effects(
@@ -183,7 +179,8 @@ def _with_effects(
 
     While readings are still to be trained, rows that may join the family count in it already.
     """
-    found: dict[str, tuple[Arm, list[float], list[float]]] = {}
+    without: dict[str, Arm] = {}
+    scores: dict[str, tuple[list[float], list[float]]] = {}
     for pair in pairs:
         near, technique = pair.row.nearest, pair.row.row.shows
         if near is None or technique is None:
@@ -191,30 +188,25 @@ def _with_effects(
         other = _without(near.candidate.recipe, technique, results, pair.above.nearest)
         if other is not None:
             ours, theirs = near.result.test_accuracy, other.test_accuracy
-            found[pair.row.row.name] = (other.arm, list(ours.values), list(theirs.values))
-    family = {name: (ours, theirs) for name, (_, ours, theirs) in found.items()}
+            without[pair.row.row.name] = other.arm
+            scores[pair.row.row.name] = list(ours.values), list(theirs.values)
     if not results.finished:
-        family |= {
-            row.name: ([], []) for row in table.rows
-            if row.shows and table.above(row) and row.name not in found
-        }  # fmt: skip
-    scores = {
-        **{f"with {name}": ours for name, (ours, _) in family.items()},
-        **{f"without {name}": theirs for name, (_, theirs) in family.items()},
-    }
-    named = [(f"with {name}", f"without {name}") for name in family]
-    judged = effects(scores, named, delta=results.study.delta) if named else {}
-    return tuple(_judged(pair, found, judged) for pair in pairs)
+        for row in table.rows:
+            if row.shows and table.above(row):
+                scores.setdefault(row.name, ([], []))
+    if not scores:
+        return tuple(pairs)
+    by_side = {f"with {name}": ours for name, (ours, _) in scores.items()}
+    by_side |= {f"without {name}": theirs for name, (_, theirs) in scores.items()}
+    sides = [(f"with {name}", f"without {name}") for name in scores]
+    judged = effects(by_side, sides, delta=results.study.delta)
 
+    def with_effect(pair: RowComparison) -> RowComparison:
+        name = pair.row.row.name
+        effect = judged.get(f"with {name}")
+        return replace(pair, alone=(without[name], effect)) if effect and effect.pairs else pair
 
-def _judged(
-    pair: RowComparison,
-    found: Mapping[str, tuple[Arm, list[float], list[float]]],
-    judged: Mapping[str, Effect],
-) -> RowComparison:
-    name = pair.row.row.name
-    effect = judged.get(f"with {name}")
-    return replace(pair, alone=(found[name][0], effect)) if effect and effect.pairs else pair
+    return tuple(map(with_effect, pairs))
 
 
 def _without(
@@ -222,18 +214,22 @@ def _without(
 ) -> ArmResult | None:
     """The arm that differs from a recipe in its technique alone, the row above's if it does.
 
-    None where no such arm has a figure, or where the recipe lacks the technique itself.
+    None where no such arm has a figure, or the recipe itself does not have the technique.
     """
     change = (find_technique(technique) or {}).get("change", {})
     if not _has(recipe, change):
         return None
-    found = [each for each in results.arms if each.n > each.diverged
-             and _differs_in(dict(recipe), dict(each.arm.recipe)) <= set(change)
-             and each.arm.recipe != recipe]  # fmt: skip
-    wanted = above.result if above else None
-    if wanted in found:
-        return wanted
-    return next((each for each in found if not _has(each.arm.recipe, change)), None)
+    alike = [
+        arm
+        for arm in results.arms
+        if arm.n > arm.diverged
+        and arm.arm.recipe != recipe
+        and all(field in change or getattr(arm.arm.recipe, field) == value
+                for field, value in recipe)
+    ]  # fmt: skip
+    if above and above.result in alike:
+        return above.result
+    return next((arm for arm in alike if not _has(arm.arm.recipe, change)), None)
 
 
 def _has(recipe: Recipe, change: Mapping[str, object]) -> bool:
@@ -247,21 +243,17 @@ def _has(recipe: Recipe, change: Mapping[str, object]) -> bool:
     )
 
 
-def _differs_in(ours: Mapping[str, object], theirs: Mapping[str, object]) -> set[str]:
-    return {field for field in ours if ours[field] != theirs[field]}
-
-
-def _neighbours(results: Results, row: JudgedRow, above: JudgedRow) -> RowComparison:
-    """The lint of a study, between the readings that two rows come nearest to."""
+def _compare(results: Results, row: JudgedRow, above: JudgedRow) -> RowComparison:
+    """What differs between the readings that two rows come nearest to."""
     ours, theirs = row.nearest, above.nearest
     assert ours is not None
     assert theirs is not None
     technique = row.row.shows
     here = Arm(row.row.name, ours.candidate.recipe, above.row.name, technique or row.row.name)
     there = Arm(above.row.name, theirs.candidate.recipe)
-    weights = {here.name: ours.result.parameters, there.name: theirs.result.parameters}
-    found = confounds(
-        results.study, (there, here), train=results.sizes.get("train"), parameters=weights
+    parameters = {here.name: ours.result.parameters, there.name: theirs.result.parameters}
+    beyond = confounds(
+        results.study, (there, here), train=results.sizes.get("train"), parameters=parameters
     )
     change = (find_technique(technique) or {}).get("change", {}) if technique else {}
     named = tuple(
@@ -269,6 +261,5 @@ def _neighbours(results: Results, row: JudgedRow, above: JudgedRow) -> RowCompar
         for field in change
         if getattr(there.recipe, field) != getattr(here.recipe, field)
     )
-    return RowComparison(
-        row, above, named, tuple(replace(each, technique=technique) for each in found)
-    )
+    own = tuple(replace(confound, technique=technique) for confound in beyond)
+    return RowComparison(row, above, named, own)

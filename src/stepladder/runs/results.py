@@ -85,10 +85,10 @@ class Tuned:
 
 @dataclass(frozen=True, eq=False)
 class ArmProbes:
-    """What the networks of one arm were like inside at each epoch's end: see `trials.trial.Probes`.
+    """Gradients and activations of one arm at each epoch's end: see `trials.trial.Probes`.
 
     Attributes:
-        replicates: numbers of the replicates that were looked into, one a row of each array.
+        replicates: numbers of the replicates that have probes, one a row of each array.
         kernels: name of each weight matrix, first to last.
         gradient_norm: float32 (replicates, epochs, kernels); NaN from where one diverged.
         layers: name of each hidden layer whose activation is known, first to last.
@@ -108,7 +108,7 @@ class ArmProbes:
 
 @dataclass(frozen=True)
 class ArmResult:
-    """One arm and what its replicates came to.
+    """One arm and the results of its replicates.
 
     Attributes:
         arm: its name, recipe and what it is compared with.
@@ -128,8 +128,7 @@ class ArmResult:
             a target.
         planned: replicates that it shall have; None where all have the study's number.
         findings: what is wrong with it, with evidence and remedy; often empty.
-        probes: what its networks were like inside; None where no replicate was looked into, or
-            the epochs were not read.
+        probes: of its networks; None where no replicate has any, or the epochs were not read.
         ensemble: its replicates as one network; None where the weights of fewer than two are kept.
         finished: numbers of the replicates that are finished; the first n when None.
     """
@@ -156,7 +155,7 @@ class ArmResult:
     @property
     def diagnosis(self) -> tuple[str, ...]:
         """What went wrong, a sentence each, such as "answers 1 to every image"; often empty."""
-        return tuple(each.text for each in self.findings)
+        return tuple(finding.text for finding in self.findings)
 
     @property
     def constant_answer(self) -> Finding | None:
@@ -164,13 +163,13 @@ class ArmResult:
 
         The accuracy is then the share of that class, and says nothing of the network.
         """
-        found = (each for each in self.findings if each.code == CONSTANT_ANSWER)
-        return next((each for each in found if each.replicates == self.n), None)
+        constant = (each for each in self.findings if each.code == CONSTANT_ANSWER)
+        return next((finding for finding in constant if finding.replicates == self.n), None)
 
     @property
     def is_divergence_found(self) -> bool:
         """Whether a finding says that replicates diverged."""
-        return any(each.code == DIVERGED for each in self.findings)
+        return any(finding.code == DIVERGED for finding in self.findings)
 
 
 @dataclass(frozen=True)
@@ -212,11 +211,11 @@ class Results:
         seconds: wall time that running the study has taken, all runs of it added up.
         readout: what a factorial says of its techniques; None for another design.
         confounds: what else differs between compared arms than what they are to judge.
-        warnings: what the study as a whole leaves open, in sentences.
+        warnings: what the study leaves open, in sentences.
         tuned: how the arms of a fair study were tuned; None for a fixed one, or not yet.
         adapted: how far a study went that adds replicates; None where their number is fixed.
-        mistakes: which test examples are misread; None where nobody asked for it, where the
-            dataset is not at hand or where nothing was learnt.
+        mistakes: which test examples are misclassified; None where nobody asked for it, the
+            dataset is missing, or nothing was learnt.
     """
 
     study: Study

@@ -13,12 +13,11 @@ from stepladder.errors import DataError, InputError, StepladderError, StoreError
 from stepladder.execution.local import is_here_and_gone
 from stepladder.execution.machine import Settings
 from stepladder.files import size_of
-from stepladder.runs import folder as folders
-from stepladder.runs.folder import STORE_NAME, STUDY_NAME, check_own, finished_search
+from stepladder.runs.folder import STORE_NAME, STUDY_NAME, WEIGHTS_NAME, finished_search, open_run
 from stepladder.runs.judging import judge
-from stepladder.runs.plan import part_sizes, record_of, run_context
+from stepladder.runs.phases import plan_all_phases
+from stepladder.runs.plan import record_of, run_context
 from stepladder.runs.results import Results
-from stepladder.runs.run import foreseen
 from stepladder.store import Store, StudyRecord, open_store
 from stepladder.study.schema import fingerprint
 from stepladder.study.study import Study
@@ -27,7 +26,7 @@ from stepladder.study.study import Study
 def judge_stored(
     study: Study, folder: Path, settings: Settings, command: str, *, store: str | None = None
 ) -> Results:
-    """What the stored trials of a study come to; nothing is trained, whoever has trained them.
+    """Judges the stored trials of a study, whoever has trained them; nothing is trained.
 
     Args:
         study: what is asked.
@@ -35,17 +34,12 @@ def judge_stored(
         settings: of this machine.
         command: what asks, for the log of looks.
         store: URL of the store; an SQLite file in the folder when None.
-
-    Raises:
-        InputError: if the study, its data or the store will not do.
     """
-    with open_store(store or str(folder / folders.STORE_NAME), create=False) as kept:
-        dataset = load(study.dataset)
-        record = record_of(study, dataset, part_sizes(study, dataset), settings)
-        known = kept.study(study.name) or record
-        latest = replace(record, seconds=known.seconds)
-        weights = folder / folders.WEIGHTS_NAME
-        return judge(kept, latest, settings.engine_name, command, curves=False, weights=weights)
+    with open_store(store or folder / STORE_NAME, create=False) as opened:
+        record = record_of(study, load(study.dataset), settings)
+        known = opened.study(study.name) or record
+        latest, weights = replace(record, seconds=known.seconds), folder / WEIGHTS_NAME
+        return judge(opened, latest, settings.engine_name, command, curves=False, weights=weights)
 
 
 def results_of(
@@ -55,7 +49,7 @@ def results_of(
     curves: bool = True,
     folder: Path | None = None,
 ) -> Results:
-    """The results of a study that was run before, complete or so far.
+    """The results of a stored study, complete or so far.
 
     Args:
         store: where it is kept.
@@ -69,14 +63,14 @@ def results_of(
         StoreError: if the store does not hold the study, or cannot be read.
     """
     record = _stored_record(store, name)
-    engine = record.versions.get("engine", "population")
+    weights = folder / WEIGHTS_NAME if folder else None
     dataset = _dataset_of(record) if curves else None
-    weights = folder / folders.WEIGHTS_NAME if folder else None
+    engine = run_context(record).engine
     return judge(store, record, engine, command, curves, dataset, weights=weights)
 
 
 def results_so_far(store: Store, name: str) -> Results:
-    """What a study that trains has come to, on validation data alone: no look at the test set.
+    """The results so far of a study that trains, on validation data: no look at the test set.
 
     Args:
         store: where it is kept; nothing is written to it.
@@ -86,8 +80,7 @@ def results_so_far(store: Store, name: str) -> Results:
         StoreError: if the store does not hold the study, or cannot be read.
     """
     record = _stored_record(store, name)
-    engine = record.versions.get("engine", "population")
-    return judge(store, record, engine, "ui", is_look=False)
+    return judge(store, record, run_context(record).engine, "ui", is_look=False)
 
 
 def _stored_record(store: Store, name: str | None) -> StudyRecord:
@@ -103,7 +96,7 @@ def _stored_record(store: Store, name: str | None) -> StudyRecord:
 
 
 def _dataset_of(record: StudyRecord) -> Dataset | None:
-    """The dataset of a stored study, or None where it is gone or another by now."""
+    """The dataset of a stored study, or None where it is missing or has changed."""
     try:
         dataset = load(record.study.dataset)
     except DataError:
@@ -117,7 +110,7 @@ class RunState:
 
     Attributes:
         name: of its study.
-        folder: where it lies, or None where a whole store was asked.
+        folder: where it lies, or None where a store was asked for all its studies.
         stored: trials of the study that are stored.
         planned: trials that it has.
         training: trials that are being trained right now.
@@ -125,8 +118,8 @@ class RunState:
         size: bytes of its folder, or None.
         problem: why it cannot be read, or empty.
         declared: a digest of its study as the store has it, or empty.
-        is_search: whether candidates of a search are all that it trains.
-        is_open: whether more than what is planned so far may be still to come.
+        is_search: whether it trains only candidates of a search.
+        is_open: whether more than what is planned so far may be trained.
     """
 
     name: str
@@ -167,7 +160,8 @@ def runs_in(folder: Path, store: str | None = None) -> list[RunState]:
         InputError: if it is no folder.
     """
     try:
-        places = sorted(each for each in folder.iterdir() if os.path.isfile(each / STUDY_NAME))
+        # os.path, for pathlib raises where a folder may not be entered.
+        places = sorted(path for path in folder.iterdir() if os.path.isfile(path / STUDY_NAME))
     except OSError as error:
         raise InputError(
             f"runs must lie in a folder that can be read, found {str(folder)!r}: "
@@ -177,32 +171,17 @@ def runs_in(folder: Path, store: str | None = None) -> list[RunState]:
 
 
 def runs_of(store: Store) -> list[RunState]:
-    """Every study of a store, by name.
-
-    Raises:
-        StoreError: if the store cannot be read.
-    """
+    """Every study of a store, by name."""
     return [_state(store, record) for record in store.studies()]
 
 
 def state_of(place: Path, store: str | None = None) -> RunState:
-    """The state of one run; one that cannot be read has a problem.
-
-    Args:
-        place: its folder.
-        store: URL of the store that it used; its own when None.
-    """
-    size = size_of(place)
-    name = place.name
+    """The state of one run; one that cannot be read has a problem."""
+    size, name = size_of(place), place.name
     try:
-        study = Study.load(place / STUDY_NAME)
-        name = study.name
-        with open_store(store or place / STORE_NAME, create=False) as kept:
-            check_own(kept, study, place)
-            record = kept.study(name)
-            if record is None:
-                return RunState(name, place, size=size, problem="its store does not know it")
-            return _state(kept, record, place, size)
+        name = Study.load(place / STUDY_NAME).name
+        with open_run(place, store) as (opened, record):
+            return _state(opened, record, place, size)
     except StepladderError as error:
         return RunState(name, place, size=size, problem=str(error))
 
@@ -210,30 +189,25 @@ def state_of(place: Path, store: str | None = None) -> RunState:
 def _state(
     store: Store, record: StudyRecord, place: Path | None = None, size: int | None = None
 ) -> RunState:
-    search = record.study.search
-    declared = fingerprint(record.study.model_dump(mode="json", by_alias=True))
-    if search is not None and not record.study.techniques:  # candidates are its trials
-        asked = _candidates(place, record.study)
-        return RunState(
-            record.study.name, place, asked, asked or search.trials,
-            seconds=record.seconds, size=size, declared=declared, is_search=True,
-            is_open=not asked,
-        )  # fmt: skip
-    plan = foreseen(run_context(record), store)
-    planned, missing = len(plan.trials), len(plan.missing)
-    training = being_trained(store, (trial.id for trial in plan.missing))
-    return RunState(
-        record.study.name, place, planned - missing, planned, training, record.seconds, size,
-        declared=declared,
-    )  # fmt: skip
+    study = record.study
+    declared = fingerprint(study.model_dump(mode="json", by_alias=True))
+    state = RunState(study.name, place, seconds=record.seconds, size=size, declared=declared)
+    if study.search is not None and not study.techniques:  # candidates are its trials
+        count = _count_candidates(place, study)
+        planned, is_open = count or study.search.trials, not count
+        return replace(state, stored=count, planned=planned, is_search=True, is_open=is_open)
+    plan = plan_all_phases(run_context(record), store)
+    missing = [trial.id for trial in plan.missing]
+    stored, training = len(plan.trials) - len(missing), count_training(store, missing)
+    return replace(state, stored=stored, planned=len(plan.trials), training=training)
 
 
-def being_trained(store: Store, ids: Iterable[str]) -> int:
+def count_training(store: Store, ids: Iterable[str]) -> int:
     """How many of some trials are claimed by processes that may still run."""
-    return sum(not is_here_and_gone(each) for each in store.claimed(ids).values())
+    return sum(not is_here_and_gone(owner) for owner in store.claimed(ids).values())
 
 
-def _candidates(place: Path | None, study: Study) -> int:
+def _count_candidates(place: Path | None, study: Study) -> int:
     """Candidates of a search that is finished; 0 where it is not."""
     file = finished_search(place, study) if place else None
     try:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from stepladder.errors import StudyError
 from stepladder.runs.measures import load_summaries
-from stepladder.runs.plan import Plan, RunContext, planned
+from stepladder.runs.plan import Plan, RunContext, make_plan
 from stepladder.runs.results import ArmTuning, TriedValues, Tuned
 from stepladder.statistics.selection import best_candidate, edges_reached, mean_at_chance
 from stepladder.store import Store
@@ -16,7 +16,6 @@ from stepladder.study.study import Study
 from stepladder.study.tuning import (
     TUNING_REPLICATES,
     Grid,
-    Tuning,
     candidates,
     default_grid,
     widen_grid,
@@ -24,35 +23,43 @@ from stepladder.study.tuning import (
 )
 from stepladder.trials.trial import Trial, TrialSummary
 
-Values = tuple[float, ...]
-Trials = dict[str, dict[Values, list[Trial]]]
-"""The trials of each candidate of each arm."""
+_Values = tuple[float, ...]
 
 
 @dataclass(frozen=True)
-class _Round:
-    """One grid: its trials, and those that the grid before it did not have."""
+class TuningState:
+    """The round that tuning is in, or its end.
+
+    Attributes:
+        grid: of the round.
+        by_values: the trials of each candidate of each arm.
+        new: trials that the grid before did not have.
+        tuned: how the arms were tuned; None while trials are missing.
+    """
 
     grid: Grid
-    trials: Trials
-    new: tuple[Trial, ...]
+    by_values: Mapping[str, Mapping[_Values, Sequence[Trial]]]
+    new: frozenset[Trial]
+    tuned: Tuned | None = None
+
+    @property
+    def trials(self) -> dict[str, list[Trial]]:
+        """The trials of each arm."""
+        return {
+            arm: [trial for trials in tried.values() for trial in trials]
+            for arm, tried in self.by_values.items()
+        }
 
 
 def tune(
-    question: RunContext,
+    context: RunContext,
     store: Store,
     train: Callable[[Plan], object],
     note: Callable[[str], object],
 ) -> Tuned | None:
     """Tunes the arms of a fair study: trains candidates until each arm's best is settled.
 
-    What the store holds is not trained again, so an interrupted tuning goes on.
-
-    Args:
-        question: what is asked.
-        store: where candidates are kept.
-        train: trains what a plan lacks and keeps it.
-        note: is told of each round, in a sentence.
+    What the store holds is not trained again, so an interrupted tuning resumes.
 
     Returns:
         How they were tuned, or None for a fixed study.
@@ -61,190 +68,129 @@ def tune(
         StudyError: if a value of the grid is not possible in an arm.
         RunError: if a training failed.
     """
-    if question.study.tuned is None:
+    study = context.study
+    if study.tuned is None:
         return None
-    while True:
-        found = _replay(question, store)
-        if isinstance(found, Tuned):
-            return found
-        part = _plan(question.study, found, store)
-        note(_about(found, question.study, len(part.missing)))
-        train(part)
-
-
-def candidates_so_far(question: RunContext, store: Store | None) -> dict[str, list[Trial]]:
-    """The candidates of each arm that tuning asks for, as far as the store tells; {} if fixed."""
-    if question.study.tuned is None:
-        return {}
-    found = _replay(question, store)
-    trials = (
-        found.trials
-        if isinstance(found, _Round)
-        else _trials(question, _how(question.study), found.grid)
-    )
-    return {arm: [trial for each in tried.values() for trial in each]
-            for arm, tried in trials.items()}  # fmt: skip
-
-
-def tuned_so_far(question: RunContext, store: Store | None) -> Tuned | None:
-    """How a fair study's arms were tuned, or None where that is not finished, or fixed."""
-    if question.study.tuned is None:
-        return None
-    found = _replay(question, store)
-    return found if isinstance(found, Tuned) else None
+    while (state := replay_tuning(context, store)).tuned is None:
+        by_arm = {
+            arm: [trial for trial in trials if trial in state.new]
+            for arm, trials in state.trials.items()
+        }
+        plan = make_plan(study, by_arm, store)
+        fields = ", ".join(
+            f"{field} {', '.join(f'{value:g}' for value in values)}"
+            for field, values in state.grid.items()
+        )
+        note(
+            f"tuning {len(study.arms)} arms on validation accuracy, the same candidates for each: "
+            f"{fields}; {len(plan.missing):,} trials on replicates that are not used again"
+        )
+        train(plan)
+    return state.tuned
 
 
 def tuned_arms(study: Study, tuned: Tuned | None) -> tuple[Arm, ...]:
     """The arms of a study with the recipes that are compared."""
     if tuned is None:
         return study.arms
-    chosen = {each.arm: dict(zip(tuned.fields, each.chosen, strict=True)) for each in tuned.arms}
+    chosen = {arm.arm: dict(zip(tuned.fields, arm.chosen, strict=True)) for arm in tuned.arms}
     return tuple(
         replace(arm, recipe=with_values(arm.recipe, chosen[arm.name])) for arm in study.arms
     )
 
 
-def _replay(question: RunContext, store: Store | None) -> Tuned | _Round:
-    """The end of tuning as far as the store tells it, or the round that lacks trials."""
-    study, how = question.study, _how(question.study)
+def replay_tuning(context: RunContext, store: Store | None) -> TuningState:
+    """Goes through the tuning of a fair study as far as the store has its trials.
+
+    Raises:
+        StudyError: if a value of the grid is not possible in an arm.
+    """
+    study, how = context.study, context.study.tuned
+    assert how is not None
     first = dict(how.grid) or default_grid(study.base)
     grid: Grid = first
-    known: set[Trial] = set()
+    earlier: frozenset[Trial] = frozenset()
     for widenings in range(how.widenings + 1):
-        trials = _trials(question, how, grid)
-        every = _every(trials)
-        new = tuple(trial for trial in every if trial not in known)
-        results = load_summaries(store, [trial.id for trial in every]) if store else {}
-        if len(results) < len(every):
-            return _Round(grid, trials, new)
-        known |= set(every)
-        arms = tuple(_arm(arm, study.arms, grid, trials[arm.name], results, question.classes)
-                     for arm in study.arms)  # fmt: skip
-        wider = _wider(study.arms, arms, grid) if widenings < how.widenings else None
-        if wider is None:
+        state = _round(context, grid, earlier)
+        trials = dict.fromkeys(trial for tried in state.trials.values() for trial in tried)
+        results = load_summaries(store, [trial.id for trial in trials]) if store else {}
+        if len(results) < len(trials):
+            return state
+        earlier |= trials.keys()
+        arms = tuple(_tune_arm(arm, context, state, results) for arm in study.arms)
+        edges = {edge for arm in arms for edge in _open_edges(study.arms, grid, arm.chosen)}
+        if not edges or widenings == how.widenings:
             break
-        grid = wider
-    return Tuned(
-        grid=grid,
+        for field, upwards in sorted(edges):
+            grid = widen_grid(grid, field, upwards)
+    tuned = Tuned(
+        grid=state.grid,
         first=first,
         widenings=widenings,
         replicates=how.replicates,
         epochs=how.epochs or study.base.epochs,
         arms=arms,
-        trials=len(every),
+        trials=len(trials),
         seconds=sum(result.seconds for result in results.values()),
     )
+    return replace(state, tuned=tuned)
 
 
-def _how(study: Study) -> Tuning:
-    how = study.tuned
+def _round(context: RunContext, grid: Grid, earlier: frozenset[Trial]) -> TuningState:
+    how = context.study.tuned
     assert how is not None
-    return how
-
-
-def _trials(question: RunContext, how: Tuning, grid: Grid) -> Trials:
-    study = question.study
-    epochs = how.epochs or study.base.epochs
-    return {
+    epochs = how.epochs or context.study.base.epochs
+    by_values = {
         arm.name: {
             tuple(values.values()): [
-                Trial(with_values(arm.recipe, {**values, "epochs": epochs}), question.fingerprint,
-                      question.validation, study.seed, TUNING_REPLICATES + replicate,
-                      question.engine)
+                context.trial(
+                    with_values(arm.recipe, {**values, "epochs": epochs}),
+                    TUNING_REPLICATES + replicate,
+                )
                 for replicate in range(how.replicates)
             ]
             for values in candidates(grid)
         }
-        for arm in study.arms
-    }  # fmt: skip
-
-
-def _every(trials: Trials) -> list[Trial]:
-    return list(
-        dict.fromkeys(
-            trial for tried in trials.values() for each in tried.values() for trial in each
-        )
-    )
-
-
-def _arm(
-    arm: Arm,
-    arms: Sequence[Arm],
-    grid: Grid,
-    trials: Mapping[Values, Sequence[Trial]],
-    results: Mapping[str, TrialSummary],
-    classes: int,
-) -> ArmTuning:
-    accuracies = {
-        values: tuple(results[trial.id].validation.accuracy for trial in each)
-        for values, each in trials.items()
+        for arm in context.study.arms
     }
-    chance = 1 / classes
-    chosen = best_candidate(tuple(grid.values()), accuracies, chance)
-    edges = [
-        (tuple(grid)[place], upwards)
-        for place, upwards in edges_reached(tuple(grid.values()), chosen)
-    ]
+    state = TuningState(grid, by_values, frozenset())
+    trials = {trial for tried in state.trials.values() for trial in tried}
+    return replace(state, new=frozenset(trials - earlier))
+
+
+def _tune_arm(
+    arm: Arm, context: RunContext, state: TuningState, results: Mapping[str, TrialSummary]
+) -> ArmTuning:
+    grid = state.grid
+    accuracies = {
+        values: tuple(results[trial.id].validation.accuracy for trial in trials)
+        for values, trials in state.by_values[arm.name].items()
+    }
+    chosen = best_candidate(tuple(grid.values()), accuracies, context.chance)
     return ArmTuning(
         arm=arm.name,
         tried=tuple(
-            TriedValues(values, each, mean_at_chance(each, chance))
-            for values, each in accuracies.items()
+            TriedValues(values, tried, mean_at_chance(tried, context.chance))
+            for values, tried in accuracies.items()
         ),
         chosen=chosen,
         declared=tuple(float(getattr(arm.recipe, field) or 0) for field in grid),
-        at_edge=tuple(
-            field for field, upwards in edges if _wider_still(arms, grid, field, upwards)
-        ),
+        at_edge=tuple(field for field, _ in _open_edges(context.study.arms, grid, chosen)),
     )
 
 
-def _wider(arms: Sequence[Arm], tuned: Sequence[ArmTuning], grid: Grid) -> Grid | None:
-    """The grid with a value more at each edge where an arm's best lies; None where none may be."""
-    wider: Grid = grid
+def _open_edges(arms: Sequence[Arm], grid: Grid, chosen: _Values) -> list[tuple[str, bool]]:
+    """Fields whose chosen value is at an edge that can be widened, and whether it is the upper."""
     fields = tuple(grid)
-    edges = {
-        (fields[place], upwards)
-        for each in tuned
-        for place, upwards in edges_reached(tuple(grid.values()), each.chosen)
-    }
-    for field, upwards in sorted(edges):
-        if _wider_still(arms, grid, field, upwards):
-            wider = widen_grid(wider, field, upwards)
-    return None if wider == grid else wider
+    edges = [(fields[place], up) for place, up in edges_reached(tuple(grid.values()), chosen)]
+    return [(field, up) for field, up in edges if _can_widen(arms, grid, field, up)]
 
 
-def _wider_still(arms: Iterable[Arm], grid: Grid, field: str, upwards: bool) -> bool:
-    """Whether a field's grid can be widened in every arm."""
+def _can_widen(arms: Sequence[Arm], grid: Grid, field: str, upwards: bool) -> bool:
+    """Whether every arm allows the next value, and it is new where the field is whole numbers."""
     value = widen_grid(grid, field, upwards)[field][-1 if upwards else 0]
-    return _is_possible(arms, field, value, grid[field])
-
-
-def _is_possible(arms: Iterable[Arm], field: str, value: float, known: Sequence[float]) -> bool:
-    """Whether a value is allowed in every arm, and new where the field is a whole number."""
     try:
-        made = [with_values(arm.recipe, {field: value}) for arm in arms]
+        recipes = [with_values(arm.recipe, {field: value}) for arm in arms]
     except StudyError:
         return False
-    return all(float(getattr(recipe, field)) not in known for recipe in made)
-
-
-def _about(found: _Round, study: Study, missing: int) -> str:
-    fields = ", ".join(
-        f"{field} {', '.join(f'{value:g}' for value in values)}"
-        for field, values in found.grid.items()
-    )
-    return (
-        f"tuning {len(study.arms)} arms on validation accuracy, the same candidates for each: "
-        f"{fields}; {missing:,} trials on replicates that are not used again"
-    )
-
-
-def _plan(study: Study, found: _Round, store: Store) -> Plan:
-    """The new candidates of a round as a plan."""
-    new = set(found.new)
-    by_arm = {
-        arm: [trial for trials in tried.values() for trial in trials if trial in new]
-        for arm, tried in found.trials.items()
-    }
-    return planned(study, by_arm, store)
+    return all(float(getattr(recipe, field)) not in grid[field] for recipe in recipes)

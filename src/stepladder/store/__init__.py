@@ -17,9 +17,9 @@ def check_place(url_or_path: str | Path) -> None:
         StoreError: as `open_store` does, as far as that can be seen without a connection to a
             server.
     """
-    from stepladder.store.opening import checked
+    from stepladder.store.opening import check_address
 
-    checked(url_or_path, create=True)
+    check_address(url_or_path, create=True)
 
 
 def is_missing(url_or_path: str | Path) -> bool:
@@ -42,7 +42,7 @@ def open_store(url_or_path: str | Path, create: bool = True, timeout: float = 60
             one in memory; `postgresql+psycopg://user:password@host/database`.
         create: whether to make a store that does not exist; without, a missing one is an error.
         timeout: seconds to wait for another program that holds SQLite's lock, and for a server
-            that goes while the store is used.
+            that does not answer.
 
     Returns:
         The store; close it, or use it as a context manager.
@@ -51,8 +51,13 @@ def open_store(url_or_path: str | Path, create: bool = True, timeout: float = 60
         StoreError: if the address is malformed, the place cannot be reached or written, or what
             lies there is no store of ours, is damaged or of a newer stepladder. Nothing is
             touched in that case, and no password is shown.
-    """
-    # SQLAlchemy takes longer to import than most commands take: only who opens a store pays.
-    from stepladder.store.opening import opened
 
-    return opened(url_or_path, create, timeout)
+    Example:
+        >>> with open_store("sqlite://") as store:
+        ...     store.studies()
+        []
+    """
+    # SQLAlchemy takes longer to import than most commands take.
+    from stepladder.store.opening import open_sql
+
+    return open_sql(url_or_path, create, timeout)

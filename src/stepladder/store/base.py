@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from types import TracebackType
 from typing import Self
 
 from stepladder.study.recipe import Recipe
@@ -17,7 +16,7 @@ from stepladder.trials.trial import TrialResult, TrialSummary, summarize_trial
 
 @dataclass(frozen=True)
 class StudyRecord:
-    """A study and all that its report needs beside the trials.
+    """A study and all that its report needs in addition to the trials.
 
     Attributes:
         study: what was asked.
@@ -85,12 +84,20 @@ def digest_of(trial_ids: Iterable[str]) -> str:
 
 
 class Store(ABC):
-    """Trials, studies and looks, kept.
+    """Keeps trials, studies and looks.
 
     A method that returns has committed: what it wrote outlives a kill of the process at any
     later moment. One that raises, or is killed before it returns, has written nothing or all.
     Any number of processes may read and write one store; a writer waits for another. A store
     may be handed to other threads, which take turns, but not across a fork.
+
+    Example:
+        >>> from stepladder.store import ClaimOwner, open_store
+        >>> with open_store("sqlite://") as store:
+        ...     store.claim(ClaimOwner("me", "here", "1"), ["a", "b"]) == {"a", "b"}
+        ...     store.claim(ClaimOwner("you", "here", "2"), ["b"])
+        True
+        set()
 
     Every method raises:
         StoreError: if the store is closed, is damaged, or a stored row was altered so that it
@@ -101,7 +108,7 @@ class Store(ABC):
 
     @abstractmethod
     def add(self, result: TrialResult) -> bool:
-        """Keeps a finished trial whole, unless a trial of its id is there already.
+        """Stores a finished trial, unless a trial of its id is stored already.
 
         A claim on it ends in the same transaction.
 
@@ -121,8 +128,8 @@ class Store(ABC):
     def claim(self, driver: ClaimOwner, ids: Iterable[str]) -> set[str]:
         """Claims trials for a driver: those of some ids that are neither stored nor claimed.
 
-        A claim lasts until its trial is added, by whomever, or its driver is dismissed. A
-        driver that the store does not know, or knows no longer, is known from here on.
+        A claim lasts until its trial is added, by any driver, or its driver is dismissed. A
+        driver that the store does not know is known from here on.
 
         Args:
             driver: who is going to train them.
@@ -142,7 +149,7 @@ class Store(ABC):
 
     @abstractmethod
     def beat(self, driver_id: str) -> bool:
-        """Says that a driver lives: raises its beat by one.
+        """Records that a driver is alive: raises its beat by one.
 
         Returns:
             False if it was dismissed meanwhile: its claims are gone.
@@ -190,14 +197,15 @@ class Store(ABC):
 
     def outcomes(self, ids: Iterable[str], curves: bool = False) -> dict[str, TrialSummary]:
         """What judging keeps of the trials of some ids; see `results`."""
-        return {each: summarize_trial(result) for each, result in self.results(ids, curves).items()}
+        results = self.results(ids, curves)
+        return {trial_id: summarize_trial(result) for trial_id, result in results.items()}
 
     @abstractmethod
     def put_study(self, record: StudyRecord) -> None:
-        """Keeps a study under its name, in the place of an earlier one of that name.
+        """Stores a study under its name; replaces an earlier one of that name.
 
         A study put for the first time brings its seconds; after that only `add_seconds` changes
-        them, so that a study run again goes on counting.
+        them, so that they add up over all runs of a study.
         """
 
     @abstractmethod
@@ -255,21 +263,16 @@ class Store(ABC):
 
     def looked_at(self, fingerprint: str, trial_ids: Iterable[str]) -> bool:
         """Whether test figures of this very set of trials were shown before."""
-        return digest_of(trial_ids) in {each.digest for each in self.looks(fingerprint)}
+        return digest_of(trial_ids) in {look.digest for look in self.looks(fingerprint)}
 
     @abstractmethod
     def close(self) -> None:
-        """Lets go of the store; closing twice is harmless, any other use afterwards an error."""
+        """Closes the store; closing twice is harmless, any other use afterwards is an error."""
 
     def __enter__(self) -> Self:
         """The store itself."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         """Closes the store."""
         self.close()

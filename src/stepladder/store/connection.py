@@ -6,7 +6,7 @@ import os
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial, wraps
@@ -77,6 +77,10 @@ def parse(url_or_path: str | Path) -> Address:
     Raises:
         StoreError: if it is malformed or of an unknown scheme. What stands behind a malformed
             URL's scheme is never shown, since it may hold a password.
+
+    Example:
+        >>> parse("postgresql://me:secret@host/results").shown
+        'postgresql+psycopg://me:***@host/results'
     """
     text = str(url_or_path)
     scheme = _SCHEME.match(text)
@@ -84,53 +88,41 @@ def parse(url_or_path: str | Path) -> Address:
         half = _HALF_A_URL.match(text)
         if half is not None and not isinstance(url_or_path, Path):
             raise _malformed(f"{half.group()} without two slashes behind it")
-        return _in_memory() if text == ":memory:" else _file(text)
+        return _file(text)
     driver = _DRIVERS.get(scheme.group(1))
     if driver is None:
-        raise StoreError(_unknown(scheme.group(1)))
+        near = nearest(scheme.group(1), _DRIVERS)
+        advice = f"did you mean {near}://? Otherwise {_ACCEPTED}" if near else _ACCEPTED
+        raise StoreError(
+            "a store's URL must be of SQLite or PostgreSQL, found the scheme "
+            f"{scheme.group(1)!r}; {advice}"
+        )
     try:
         url = sa.make_url(text).set(drivername=driver)
     except (ArgumentError, ValueError):
-        raise _malformed(f"{scheme.group()}… that cannot be taken apart") from None
-    return _sqlite(url) if driver.startswith("sqlite") else _server(url)
-
-
-def _sqlite(url: sa.URL) -> Address:
+        raise _malformed(f"{scheme.group()}… that is not a valid URL") from None
+    if not driver.startswith("sqlite"):
+        if not url.database:
+            raise _malformed(f"{url.drivername}:// without a database; name one behind the host")
+        return Address(url, None, url.set(query={}).render_as_string(hide_password=True))
     if url.host or url.username or url.password or url.port:
         raise _malformed("sqlite:// with a host; a file needs a third slash, sqlite:///PATH")
     if url.query:
         raise _malformed("sqlite:// with options behind a question mark; leave them out")
-    if url.database in (None, "", ":memory:"):
-        return _in_memory()
-    return _file(str(url.database))
-
-
-def _server(url: sa.URL) -> Address:
-    if not url.database:
-        raise _malformed(f"{url.drivername}:// without a database; name one behind the host")
-    shown = url.set(query={}).render_as_string(hide_password=True)
-    return Address(url, None, shown)
-
-
-def _in_memory() -> Address:
-    return Address(sa.URL.create("sqlite+pysqlite"), None, IN_MEMORY)
+    return _file(url.database or ":memory:")
 
 
 def _file(text: str) -> Address:
+    if text == ":memory:":
+        return Address(sa.URL.create("sqlite+pysqlite"), None, IN_MEMORY)
     if not text or "\0" in text:
         raise _malformed("an empty path" if not text else "a path with a NUL character in it")
-    path = Path(os.path.realpath(text))  # SQLite keeps its log beside the file, not beside a link
+    path = Path(os.path.realpath(text))  # SQLite keeps its log next to the file, not next to a link
     return Address(sa.URL.create("sqlite+pysqlite", database=str(path)), path, text)
 
 
 def _malformed(found: str) -> StoreError:
     return StoreError(f"a store must be a path or a URL, found {found}; {_ACCEPTED}")
-
-
-def _unknown(scheme: str) -> str:
-    near = nearest(scheme, _DRIVERS)
-    advice = f"did you mean {near}://? Otherwise {_ACCEPTED}" if near else _ACCEPTED
-    return f"a store's URL must be of SQLite or PostgreSQL, found the scheme {scheme!r}; {advice}"
 
 
 _GLANCE_MS = 200
@@ -146,15 +138,22 @@ BARE = "stepladder_bare"
 def store_engine(address: Address, timeout: float) -> sa.Engine:
     """An engine whose committed transactions survive a kill, and a power cut.
 
-    Args:
-        address: the store.
-        timeout: seconds to wait for SQLite's lock.
-
     Raises:
         StoreError: if PostgreSQL is asked for and its driver is not installed.
     """
     if not address.is_sqlite:
-        return _server_engine(address)
+        try:
+            return sa.create_engine(
+                address.url,
+                connect_args={"connect_timeout": _CONNECT_SECONDS, **address.url.query},
+                hide_parameters=True,
+                pool_pre_ping=True,  # a connection that was cut is replaced
+            )
+        except ImportError:
+            raise StoreError(
+                f"the store {address.shown} needs the driver psycopg, found none that works; "
+                "install it with: pip install 'stepladder[postgres]'"
+            ) from None
     engine = sa.create_engine(
         address.url,
         # One connection in memory is one database: every thread must be given the same.
@@ -178,21 +177,6 @@ def readonly_engine(path: Path) -> sa.Engine:
     )
 
 
-def _server_engine(address: Address) -> sa.Engine:
-    try:
-        return sa.create_engine(
-            address.url,
-            connect_args={"connect_timeout": _CONNECT_SECONDS, **address.url.query},
-            hide_parameters=True,
-            pool_pre_ping=True,  # a connection that was cut is made anew
-        )
-    except ImportError:
-        raise StoreError(
-            f"the store {address.shown} needs the driver psycopg, found none that works; "
-            "install it with: pip install 'stepladder[postgres]'"
-        ) from None
-
-
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # transactions are begun below, not guessed by the driver
     # From here on waiting is done in `_begin`, where Ctrl-C can end it.
@@ -204,32 +188,21 @@ def _prepare(connection: sqlite3.Connection, _record: object) -> None:
 def _begin(connection: sa.Connection, timeout: float) -> None:
     # A transaction that reads first and writes later could not wait for the lock: SQLite would
     # refuse it at once, for what it has read may be stale.
-    writes: Any = connection.get_execution_options().get(WRITES, False)
-    if connection.get_execution_options().get(BARE):
+    options: Mapping[str, Any] = connection.get_execution_options()
+    if options.get(BARE):
         return
-    if not writes:
+    if not options.get(WRITES):
         connection.exec_driver_sql("BEGIN")
         return
     deadline = time.monotonic() + timeout
-    try:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    except OperationalError as error:
-        if not _comes_free(connection, error.orig, deadline):
-            raise
-
-
-def _comes_free(connection: sa.Connection, error: object, deadline: float) -> bool:
-    """Whether the lock that another program holds comes free in time; the transaction is begun."""
-    driver: Any = connection.connection.dbapi_connection
-    while str(getattr(error, "sqlite_errorname", "")).startswith("SQLITE_BUSY"):
-        if time.monotonic() >= deadline:
-            return False
+    while True:
         try:
-            driver.execute("BEGIN IMMEDIATE").close()
-            return True
-        except sqlite3.OperationalError as again:
-            error = again
-    return False
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            return
+        except OperationalError as error:
+            code = str(getattr(error.orig, "sqlite_errorname", ""))
+            if not code.startswith("SQLITE_BUSY") or time.monotonic() >= deadline:
+                raise
 
 
 _PAUSE = 0.25  # seconds between two attempts to reach a server
@@ -243,11 +216,7 @@ class ConnectionLostError(RunError):
 
 
 def connect_with_retry(engine: sa.Engine, timeout: float) -> sa.Connection:
-    """A connection; a server that has gone is waited for.
-
-    Raises:
-        OperationalError: if it does not come back in time.
-    """
+    """A connection; waits for a server that does not answer, and raises if it never does."""
     deadline = time.monotonic() + timeout
     while True:
         try:
@@ -262,55 +231,52 @@ def retry_on_disconnect(method: Callable[Arguments, Result]) -> Callable[Argumen
     """A method that is called once more when its connection was cut; twice must do no harm."""
 
     @wraps(method)
-    def patient(*given: Arguments.args, **named: Arguments.kwargs) -> Result:
-        kept: Any = [list(each) if isinstance(each, Iterator) else each for each in given]
+    def retrying(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        # An iterator is used up by the first call.
+        again: Any = [list(value) if isinstance(value, Iterator) else value for value in args]
         try:
-            return method(*kept, **named)
+            return method(*again, **kwargs)
         except ConnectionLostError:
-            return method(*kept, **named)
+            return method(*again, **kwargs)
 
-    return patient
+    return retrying
 
 
 _KEPT = "run the same command again: what was finished is stored"
 _DAMAGED = "move it away and start a new one, or put back a copy"
 
-# SQLite's code, by its first words: what should be, what to do, whether the file is to blame.
-_SQLITE: dict[str, tuple[str, str, bool]] = {
+# SQLite's code, by its first words: what must be, and what to do.
+_SQLITE: dict[str, tuple[str, str]] = {
     "SQLITE_BUSY": (
-        "must come free for writing in good time",
+        "must come free for writing in time",
         "wait for the other program that writes to it, or stop it, then {again}",
-        False,
     ),
-    "SQLITE_FULL": ("must have room to grow", "free some space on its disk, then {again}", False),
+    "SQLITE_FULL": ("must have room to grow", "free some space on its disk, then {again}"),
     "SQLITE_IOERR": (
         "must lie on a disk that works and has room",
         "check the disk and its free space, then {again}",
-        False,
     ),
     "SQLITE_READONLY": (
         "must be writable, with its folder",
-        "give it back its name and its permissions, then {again}",
-        False,
+        "restore its name and its permissions, then {again}",
     ),
     "SQLITE_CANTOPEN": (
         "must lie in a folder that can be written",
         "check the folder and its permissions, then {again}",
-        False,
     ),
-    "SQLITE_CORRUPT": ("must be whole", _DAMAGED, True),
-    "SQLITE_NOTADB": ("must be a SQLite file", _DAMAGED, True),
-    "SQLITE_ERROR": ("must have the tables that stepladder made", _DAMAGED, True),
+    "SQLITE_CORRUPT": ("must be undamaged", _DAMAGED),
+    "SQLITE_NOTADB": ("must be a SQLite file", _DAMAGED),
+    "SQLITE_ERROR": ("must have the tables that stepladder made", _DAMAGED),
 }
+_UNREACHABLE = (
+    "must be reachable and answer",
+    "check the address, the server and its permissions, then {again}",
+)
 
 
 @contextmanager
 def translated_errors(address: Address, opening: bool = False) -> Iterator[None]:
     """Turns whatever the database raises within into an error that a user can act on.
-
-    Args:
-        address: the store, for the message.
-        opening: whether the store is just being opened: then nothing has run that could fail.
 
     Raises:
         StoreError: while opening, and where the store itself is damaged.
@@ -324,7 +290,7 @@ def translated_errors(address: Address, opening: bool = False) -> Iterator[None]
             f"{error.object!r}; rename it"
         ) from None
     except DBAPIError as error:
-        raise _told(error, address, opening) from None
+        raise _explain(error, address, opening) from None
     except SQLAlchemyError as error:
         found = address.without_secrets(str(error))
         raise StoreError(
@@ -332,15 +298,12 @@ def translated_errors(address: Address, opening: bool = False) -> Iterator[None]
         ) from None
 
 
-def _told(error: DBAPIError, address: Address, opening: bool) -> StepladderError:
+def _explain(error: DBAPIError, address: Address, opening: bool) -> StepladderError:
     found = " ".join(address.without_secrets(str(error.orig)).split())
     code = str(getattr(error.orig, "sqlite_errorname", ""))
     known = next((entry for name, entry in _SQLITE.items() if code.startswith(name)), None)
-    expected, advice, is_damaged = known or (
-        "must be reachable and answer",
-        "check the address, the server and its permissions, then {again}",
-        isinstance(error, ProgrammingError),
-    )
+    expected, advice = known or _UNREACHABLE
+    is_damaged = advice == _DAMAGED or (known is None and isinstance(error, ProgrammingError))
     advice = advice.format(again="try again" if opening else _KEPT)
     kind: type[StepladderError] = StoreError if opening or is_damaged else RunError
     if error.connection_invalidated and not opening:

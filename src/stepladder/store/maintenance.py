@@ -12,18 +12,18 @@ import sqlalchemy as sa
 
 from stepladder.errors import StoreError
 from stepladder.store.connection import BARE, IN_MEMORY, Address, parse, translated_errors
-from stepladder.store.opening import opened
+from stepladder.store.opening import open_sql
 from stepladder.store.rows import decode_look, decode_study, is_same_study
 from stepladder.store.schema import claims, epochs, looks, probes, studies, trials
-from stepladder.store.sql import SqlStore
-from stepladder.store.statements import chunks, insert_new
+from stepladder.store.sql import SqlStore, chunks, insert_new
 
 _SHOWN = 5
+_TIMEOUT = 60.0
 
 
 @dataclass(frozen=True)
-class Examined:
-    """What looking at every row of a store came to.
+class StoreCheck:
+    """What every row of a store says.
 
     Attributes:
         faults: one sentence for each thing that is wrong.
@@ -40,8 +40,8 @@ class Examined:
     knows_studies: bool
 
 
-def check_store(store: SqlStore) -> Examined:
-    """Looks at every page, reference and row; nothing is changed.
+def check_store(store: SqlStore) -> StoreCheck:
+    """Reads every page, reference and row; nothing is changed.
 
     Raises:
         RunError: if the store fails while it is read.
@@ -50,22 +50,69 @@ def check_store(store: SqlStore) -> Examined:
     faults = [*_damage(store), *_orphans(store)]
     with store.transaction() as connection:
         ids = list(connection.scalars(sa.select(trials.c.id).order_by(trials.c.id)))
-        rows = connection.execute(
+        counts = connection.execute(
             sa.select(trials.c.numerics, sa.func.count()).group_by(trials.c.numerics)
         ).all()
-        definitions = connection.execute(sa.select(studies)).mappings().all()
-        logged = connection.execute(sa.select(looks)).mappings().all()
-    numerics = {int(version): int(count) for version, count in rows}
-    altered, sound = _altered(store, ids)
-    faults += altered
-    unread = [told for row in definitions if (told := _refusal(decode_study, row))]
-    faults += unread
-    faults += [told for row in logged if (told := _refusal(decode_look, row))]
-    return Examined(tuple(faults), tuple(sound), numerics, len(definitions), not unread)
+        definitions = _rows(connection, sa.select(studies))
+        logged = _rows(connection, sa.select(looks))
+    readable = []
+    for chunk in chunks(ids):
+        refusals = _refusals(store.results, [chunk])
+        if refusals:  # which of them it is
+            alone = {trial_id: _refusals(store.results, [[trial_id]]) for trial_id in chunk}
+            refusals = [line for lines in alone.values() for line in lines]
+            chunk = [trial_id for trial_id in chunk if not alone[trial_id]]
+        faults += refusals
+        readable += chunk
+    bad_studies = _refusals(decode_study, definitions)
+    return StoreCheck(
+        faults=(*faults, *bad_studies, *_refusals(decode_look, logged)),
+        trials=tuple(readable),
+        numerics={int(version): int(count) for version, count in counts},
+        studies=len(definitions),
+        knows_studies=not bad_studies,
+    )
+
+
+def _refusals(read: Callable[[Any], object], values: list[Any]) -> list[str]:
+    """The errors of those values that cannot be read."""
+    lines = []
+    for value in values:
+        try:
+            read(value)
+        except StoreError as error:
+            lines.append(str(error))
+    return lines
+
+
+def _damage(store: SqlStore) -> list[str]:
+    """What SQLite itself finds wrong; PostgreSQL checks its pages as it reads them."""
+    if not store.address.is_sqlite:
+        return []
+    with store.transaction() as connection:
+        lines = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check")]
+    return [f"the file is damaged: {line}" for line in lines[:_SHOWN] if line != "ok"]
+
+
+def _orphans(store: SqlStore) -> list[str]:
+    stored = sa.select(trials.c.id)
+    queries = {
+        "epochs without their trial": (epochs, epochs.c.trial_id.not_in(stored)),
+        "probes without their trial": (probes, probes.c.trial_id.not_in(stored)),
+        "claims on trials that are stored": (claims, claims.c.trial_id.in_(stored)),
+    }
+    lines = []
+    with store.transaction() as connection:
+        for name, (table, is_wrong) in queries.items():
+            query = sa.select(table.c.trial_id).where(is_wrong).distinct()
+            ids = connection.scalars(query).all()
+            if ids:
+                lines.append(f"{name}: {', '.join(sorted(ids)[:_SHOWN])} ({len(ids)} in all)")
+    return lines
 
 
 def vacuum_store(url_or_path: str | Path) -> tuple[int, int]:
-    """Gives the room that deleted rows held back to the disk.
+    """Frees the disk space of deleted rows.
 
     Returns:
         Bytes before and after.
@@ -74,7 +121,7 @@ def vacuum_store(url_or_path: str | Path) -> tuple[int, int]:
         StoreError: if it is no store.
         RunError: if another program is writing to it, or there is no room for a copy.
     """
-    with opened(url_or_path, create=False, timeout=60.0) as store:
+    with open_sql(url_or_path, create=False, timeout=_TIMEOUT) as store:
         before = _size(store)
         with translated_errors(store.address), store.engine.connect() as connection:
             options = {} if store.address.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
@@ -93,63 +140,9 @@ def _size(store: SqlStore) -> int:
         return int(pages) * int(connection.exec_driver_sql("PRAGMA page_size").scalar_one())
 
 
-def _damage(store: SqlStore) -> list[str]:
-    """What SQLite itself finds wrong; PostgreSQL checks its pages as it reads them."""
-    if not store.address.is_sqlite:
-        return []
-    with store.transaction() as connection:
-        found = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check")]
-    return [f"the file is damaged: {line}" for line in found[:_SHOWN] if line != "ok"]
-
-
-def _orphans(store: SqlStore) -> list[str]:
-    queries = {
-        "epochs without their trial": sa.select(epochs.c.trial_id).where(
-            epochs.c.trial_id.not_in(sa.select(trials.c.id))
-        ),
-        "probes without their trial": sa.select(probes.c.trial_id).where(
-            probes.c.trial_id.not_in(sa.select(trials.c.id))
-        ),
-        "claims on trials that are stored": sa.select(claims.c.trial_id).where(
-            claims.c.trial_id.in_(sa.select(trials.c.id))
-        ),
-    }
-    found = []
-    with store.transaction() as connection:
-        for name, query in queries.items():
-            ids = connection.scalars(query.distinct()).all()
-            if ids:
-                found.append(f"{name}: {', '.join(sorted(ids)[:_SHOWN])} ({len(ids)} in all)")
-    return found
-
-
-def _altered(store: SqlStore, ids: list[str]) -> tuple[list[str], list[str]]:
-    """What is told of trials that cannot be read, and the ids of the others."""
-    told, sound = [], []
-    for chunk in chunks(ids):
-        if _refusal(store.results, chunk) is None:
-            sound += chunk
-            continue
-        for each in chunk:  # which of them it is
-            refusal = _refusal(store.results, [each])
-            if refusal is None:
-                sound.append(each)
-            else:
-                told.append(refusal)
-    return told, sound
-
-
-def _refusal(read: Callable[..., object], given: object) -> str | None:
-    try:
-        read(given)
-    except StoreError as error:
-        return str(error)
-    return None
-
-
 @dataclass(frozen=True)
-class Copied:
-    """What a copy came to; what the target had before was left as it was.
+class CopySummary:
+    """What was copied; what the target had before was left as it was.
 
     Attributes:
         trials: trials that were new to the target.
@@ -166,11 +159,11 @@ class Copied:
     kept: tuple[str, ...]
 
 
-def copy_store(source: str | Path, target: str | Path) -> Copied:
+def copy_store(source: str | Path, target: str | Path) -> CopySummary:
     """Copies every trial, study and look from one store to another, which is made if need be.
 
-    Rows go over as they are, and only after they were read as trials: one that was altered is
-    not spread. Run again after an interruption it goes on. Claims stay where they are.
+    Rows are copied as they are, but only after they were read as trials: one that was altered is
+    not copied. After an interruption the same call continues. Claims are not copied.
 
     Args:
         source: path or URL of the store that is read.
@@ -180,13 +173,13 @@ def copy_store(source: str | Path, target: str | Path) -> Copied:
         StoreError: if one of them is no store, they are the same, or a trial was altered.
         RunError: if one of them fails meanwhile.
     """
-    with opened(source, create=False, timeout=60.0) as read:
+    with open_sql(source, create=False, timeout=_TIMEOUT) as read:
         if _is_same(read.address, parse(target)):
             raise StoreError(
                 f"the two stores must not be the same, found "
                 f"{read.address.shown} twice; name another one"
             )
-        with opened(target, create=True, timeout=60.0) as written:
+        with open_sql(target, create=True, timeout=_TIMEOUT) as written:
             return _copy(read, written)
 
 
@@ -196,47 +189,38 @@ def _is_same(one: Address, other: Address) -> bool:
     return one.url == other.url and one.shown != IN_MEMORY
 
 
-def _copy(read: SqlStore, written: SqlStore) -> Copied:
+def _copy(read: SqlStore, written: SqlStore) -> CopySummary:
     with read.transaction() as connection:
         ids = list(connection.scalars(sa.select(trials.c.id).order_by(trials.c.created_at)))
         declared = _rows(connection, sa.select(studies))
         logged = _rows(connection, sa.select(looks).order_by(looks.c.id))
+    for look in logged:
+        del look["id"]  # the target numbers its looks itself
     added = 0
     for chunk in chunks(ids):
-        there = written.has(chunk)
-        missing = [each for each in chunk if each not in there]
+        stored = written.has(chunk)
+        missing = [trial_id for trial_id in chunk if trial_id not in stored]
         read.results(missing)  # refuses what was altered
         added += _copy_trials(read, written, missing)
-    kept = []
     with written.transaction(writes=True) as connection:
-        named = {row["name"]: row for row in _rows(connection, sa.select(studies))}
-        new = [row for row in declared if row["name"] not in named]
+        known = {row["name"]: row for row in _rows(connection, sa.select(studies))}
+        new = [row for row in declared if row["name"] not in known]
         insert_new(connection, studies, new, "name")
-        for row in declared:
-            if not is_same_study(named.get(row["name"], row), row):
-                kept.append(row["name"])
-        shown = insert_new(
-            connection,
-            looks,
-            [{name: row[name] for name in row if name != "id"} for row in logged],
-            "fingerprint",
-            "digest",
-        )
-    return Copied(added, len(new), shown, len(ids) - added, tuple(sorted(kept)))
+        copied = insert_new(connection, looks, logged, "fingerprint", "digest")
+    kept = [row["name"] for row in declared if not is_same_study(known.get(row["name"], row), row)]
+    return CopySummary(added, len(new), copied, len(ids) - added, tuple(sorted(kept)))
 
 
 def _copy_trials(read: SqlStore, written: SqlStore, ids: list[str]) -> int:
-    if not ids:
-        return 0
+    keys = {trials: ("id",), epochs: ("trial_id", "epoch"), probes: ("trial_id",)}
     with read.transaction() as connection:
-        rows = _rows(connection, sa.select(trials).where(trials.c.id.in_(ids)))
-        by_epoch = _rows(connection, sa.select(epochs).where(epochs.c.trial_id.in_(ids)))
-        inside = _rows(connection, sa.select(probes).where(probes.c.trial_id.in_(ids)))
+        rows = {
+            table: _rows(connection, sa.select(table).where(table.c[key[0]].in_(ids)))
+            for table, key in keys.items()
+        }
     with written.transaction(writes=True) as connection:
-        added = insert_new(connection, trials, rows, "id")
-        insert_new(connection, epochs, by_epoch, "trial_id", "epoch")
-        insert_new(connection, probes, inside, "trial_id")
-    return added
+        added = [insert_new(connection, table, rows[table], *key) for table, key in keys.items()]
+    return added[0]
 
 
 def _rows(connection: sa.Connection, query: sa.Select[Any]) -> list[dict[str, Any]]:

@@ -23,15 +23,12 @@ from stepladder.store.sql import SqlStore
 
 _MAGIC = b"SQLite format 3\0"
 _ELSEWHERE = "name another file for the store"
+_PERMISSIONS = f"check its permissions, or {_ELSEWHERE}"
 
 
-def opened(url_or_path: str | Path, create: bool, timeout: float) -> SqlStore:
-    """A store, opened as `stepladder.store.open_store` promises.
-
-    Raises:
-        StoreError: if it cannot be opened or is not ours; nothing was touched.
-    """
-    address = checked(url_or_path, create)
+def open_sql(url_or_path: str | Path, create: bool, timeout: float) -> SqlStore:
+    """A store, opened as `stepladder.store.open_store` promises."""
+    address = check_address(url_or_path, create)
     engine = store_engine(address, timeout)
     try:
         with translated_errors(address, opening=True):
@@ -42,7 +39,7 @@ def opened(url_or_path: str | Path, create: bool, timeout: float) -> SqlStore:
     return SqlStore(engine, address, timeout)
 
 
-def checked(url_or_path: str | Path, create: bool) -> Address:
+def check_address(url_or_path: str | Path, create: bool) -> Address:
     """The address of a store, whose file, if it is one, is ours or can be made.
 
     Raises:
@@ -67,7 +64,7 @@ def _bring_up_to_date(engine: sa.Engine, address: Address, create: bool) -> None
 
 def _migrate(connection: sa.Connection) -> None:
     """Applies what revisions are missing, all of them or none; another process may do the same."""
-    from alembic import command  # dear to import, and most openings need no migration
+    from alembic import command  # slow to import, and most openings need no migration
     from alembic.config import Config
 
     if connection.dialect.name == "postgresql":  # SQLite's transaction holds the lock already
@@ -78,11 +75,7 @@ def _migrate(connection: sa.Connection) -> None:
 
 
 def _revision(connection: sa.Connection, address: Address) -> str | None:
-    """The revision of a store's schema, or None for an empty database.
-
-    Raises:
-        StoreError: if the tables are not ours, or of a newer revision.
-    """
+    """The revision of a store's schema, or None for an empty database."""
     names = set(sa.inspect(connection).get_table_names())
     if not names:
         return None
@@ -92,8 +85,8 @@ def _revision(connection: sa.Connection, address: Address) -> str | None:
             f"with the tables {', '.join(sorted(names)[:5])}; {_ELSEWHERE}"
         )
     version = sa.table(VERSION_TABLE, sa.column("version_num"))
-    found = connection.scalars(sa.select(version.c.version_num)).all()
-    revision = str(found[0]) if len(found) == 1 else None
+    versions = connection.scalars(sa.select(version.c.version_num)).all()
+    revision = str(versions[0]) if len(versions) == 1 else None
     if revision not in REVISIONS:
         raise StoreError(
             f"{address.shown} must have a schema up to {REVISIONS[-1]}, found "
@@ -109,7 +102,7 @@ def _revision(connection: sa.Connection, address: Address) -> str | None:
 
 
 def _newer(connection: sa.Connection) -> str:
-    """What to install to read a store of a newer schema, as the last study in it tells."""
+    # The last study tells which stepladder wrote it.
     query = sa.select(studies.c.versions).order_by(studies.c.updated_at.desc()).limit(1)
     try:
         version = json.loads(connection.scalars(query).first() or "{}")["stepladder"]
@@ -119,63 +112,50 @@ def _newer(connection: sa.Connection) -> str:
 
 
 def _check_file(address: Address, path: Path, create: bool) -> None:
-    """Refuses a path that holds something else, or where nothing can be written."""
     try:
         if not path.exists():
-            Path(f"{path}-journal").exists()  # SQLite's, beside it: its name may be too long
-            _check_place(address, path, create)
+            Path(f"{path}-journal").exists()  # SQLite's log: its name may be too long
+            _check_folder(address, path.parent, create)
             return
         if not path.is_file():
             kind = "a folder" if path.is_dir() else "something else"
-            raise StoreError(
-                f"the store {address.shown} must be a file, found {kind}; {_ELSEWHERE}"
-            )
+            raise _refusal(address, "be a file", kind)
         with path.open("rb") as file:
             magic = file.read(len(_MAGIC))
     except OSError as error:
-        raise StoreError(
-            f"the store {address.shown} must be a file that can be read, found: "
-            f"{error.strerror}; check its permissions, or {_ELSEWHERE}"
-        ) from None
+        readable = "be a file that can be read"
+        raise _refusal(address, readable, f": {error.strerror}", _PERMISSIONS) from None
     if not os.access(path, os.W_OK):
-        raise StoreError(
-            f"the store {address.shown} must be writable, for looks at test figures are logged, "
-            "found a read-only file; check its permissions, or copy it"
-        )
-    if magic or not create:
-        _check_ours(address, path, magic, create)
+        writable = "be writable, for looks at test figures are logged"
+        raise _refusal(address, writable, "a read-only file", "check its permissions, or copy it")
+    if not magic and not create:
+        raise NoStoreError(_missing(address, "an empty file"))
+    if magic not in (b"", _MAGIC):
+        raise _refusal(address, "be a SQLite file", f"one that begins with {magic!r}")
+    if magic:
+        with (
+            translated_errors(address, opening=True),
+            closing(readonly_engine(path).connect()) as connection,
+        ):
+            revision = _revision(connection, address)
+        if revision is None and not create:
+            raise NoStoreError(_missing(address, "a database without tables"))
 
 
-def _check_place(address: Address, path: Path, create: bool) -> None:
+def _check_folder(address: Address, folder: Path, create: bool) -> None:
     if not create:
         raise NoStoreError(_missing(address, "no such file"))
-    if not path.parent.is_dir():
-        raise StoreError(
-            f"the store {address.shown} must lie in a folder that exists, found none at "
-            f"{str(path.parent)!r}; make it first"
-        )
-    if not os.access(path.parent, os.W_OK):
-        raise StoreError(
-            f"the store {address.shown} must lie in a folder that can be written, found a "
-            f"read-only one; check its permissions, or {_ELSEWHERE}"
-        )
+    if not folder.is_dir():
+        there = f"none at {str(folder)!r}"
+        raise _refusal(address, "lie in a folder that exists", there, "make it first")
+    if not os.access(folder, os.W_OK):
+        writable = "lie in a folder that can be written"
+        raise _refusal(address, writable, "a read-only one", _PERMISSIONS)
 
 
-def _check_ours(address: Address, path: Path, magic: bytes, create: bool) -> None:
-    if not magic:
-        raise NoStoreError(_missing(address, "an empty file"))
-    if magic != _MAGIC:
-        raise StoreError(
-            f"the store {address.shown} must be a SQLite file, found one that begins with "
-            f"{magic!r}; {_ELSEWHERE}"
-        )
-    with (
-        translated_errors(address, opening=True),
-        closing(readonly_engine(path).connect()) as connection,
-    ):
-        revision = _revision(connection, address)
-    if revision is None and not create:
-        raise NoStoreError(_missing(address, "a database without tables"))
+def _refusal(address: Address, must: str, found: str, advice: str = _ELSEWHERE) -> StoreError:
+    found = found if found.startswith(":") else f" {found}"
+    return StoreError(f"the store {address.shown} must {must}, found{found}; {advice}")
 
 
 def _missing(address: Address, found: str) -> str:

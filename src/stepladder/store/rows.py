@@ -9,14 +9,15 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
-from functools import lru_cache
-from typing import Any, TypeVar
+from functools import lru_cache, wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import TypeAdapter, ValidationError
 
 from stepladder.errors import StoreError
-from stepladder.store.base import Look, StudyRecord
+from stepladder.store.base import ClaimOwner, Look, StudyRecord
 from stepladder.study.recipe import Recipe
 from stepladder.study.schema import canonical_json
 from stepladder.study.study import Study
@@ -34,44 +35,54 @@ from stepladder.trials.trial import (
 
 Row = Mapping[Any, Any]  # by column
 Decoded = TypeVar("Decoded")
+Rest = ParamSpec("Rest")
+
+CURVE_FIELDS = tuple(field.name for field in fields(History))
+"""The arrays of a history, each a column of the epochs."""
+
+Epochs = tuple[Sequence[int], Sequence[Sequence[float | None]]]
+"""The epoch numbers of a trial, and one sequence of values for each of `CURVE_FIELDS`."""
+
+_PARTS = ("train", "validation", "test")
 
 
-def decode_or_raise(
-    decode: Callable[..., Decoded], name: str, then: str, *given: object
-) -> Decoded:
-    """What a decoder makes of a row.
+def _naming_row(
+    name: str, then: str
+) -> Callable[
+    [Callable[Concatenate[Row, Rest], Decoded]], Callable[Concatenate[Row, Rest], Decoded]
+]:
+    """Makes a decoder raise a `StoreError` that names an altered row.
 
     Args:
-        decode: takes `given` and raises what it will for what it was not made to read.
-        name: the row, as its reader knows it.
+        name: of the row, with its columns in braces.
         then: what follows when the row is deleted.
-        given: the row, and what else the decoder takes.
-
-    Raises:
-        StoreError: if the decoder fails, with the row's name.
     """
-    try:
-        return decode(*given)
-    # StudyError is a ValueError; a text where JSON or bytes should be makes a TypeError.
-    except (ValueError, TypeError, RecursionError, zlib.error) as error:
-        raise StoreError(
-            f"{name} must be as stepladder stored it, found a row that was altered: {error}; "
-            f"delete that row and {then}"
-        ) from None
+
+    def decorate(
+        decode: Callable[Concatenate[Row, Rest], Decoded],
+    ) -> Callable[Concatenate[Row, Rest], Decoded]:
+        @wraps(decode)
+        def decode_or_raise(row: Row, /, *args: Rest.args, **kwargs: Rest.kwargs) -> Decoded:
+            try:
+                return decode(row, *args, **kwargs)
+            # StudyError is a ValueError; a text where JSON or bytes should be makes a TypeError.
+            except (ValueError, TypeError, RecursionError, zlib.error) as error:
+                raise StoreError(
+                    f"{name.format_map(row)} must be as stepladder stored it, found a row that "
+                    f"was altered: {error}; delete that row and {then}"
+                ) from None
+
+        return decode_or_raise
+
+    return decorate
 
 
-def stored(value: float) -> float | None:
-    """A float as every database keeps it: NaN as NULL, and −0 as 0."""
-    # SQLite keeps no sign of zero and reads NaN back as NULL: said here for every database.
+def _float_or_null(value: float) -> float | None:
+    # SQLite keeps no sign of zero and reads NaN back as NULL: the same for every database.
     return None if math.isnan(value) else float(value) + 0.0
 
 
-def with_nan(row: Row, column: str) -> float:
-    """The float of a column, NaN for NULL.
-
-    Raises:
-        ValueError: if it is neither.
-    """
+def _float(row: Row, column: str) -> float:
     value = row[column]
     if value is None:
         return math.nan
@@ -80,103 +91,86 @@ def with_nan(row: Row, column: str) -> float:
     return value
 
 
-def whole(row: Row, column: str) -> int:
-    """The whole number of a column.
-
-    Raises:
-        ValueError: if it is none, or negative.
-    """
+def _integer(row: Row, column: str) -> int:
     value = row[column]
     if not isinstance(value, int) or value < 0:
         raise ValueError(f"{column} is {value!r}, not a whole number from 0")
     return value
 
 
-def texts(row: Row, column: str) -> dict[str, str]:
-    """The JSON table of texts of a column.
-
-    Raises:
-        ValueError: if it is none.
-    """
-    value = json.loads(row[column])
-    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
-        raise ValueError(f"{column} is {row[column]}, not a table of texts")
-    return value
+_JSON_COLUMNS: dict[str, TypeAdapter[Any]] = {
+    "versions": TypeAdapter(dict[str, str]),
+    "sizes": TypeAdapter(dict[str, int]),
+    "classes": TypeAdapter(tuple[str, ...]),
+}
 
 
-_ARRAYS = ("gradient_norm", "dead", "saturated")
+def _json(row: Row, column: str) -> Any:  # noqa: ANN401 - as `_JSON_COLUMNS` says
+    try:
+        return _JSON_COLUMNS[column].validate_json(row[column], strict=True)
+    except ValidationError:
+        raise ValueError(f"{column} is {row[column]!r}") from None
+
+
+_PROBE_ARRAYS = ("gradient_norm", "dead", "saturated")
 
 
 def encode_probes(result: TrialResult) -> dict[str, Any] | None:
-    """The row of a trial's probes, or None where nothing was seen.
+    """The row of a trial's probes, or None where there are none.
 
-    Figures are little-endian float32, epoch by epoch, the columns of one array after another's,
-    compressed: one row a trial, since they are only ever read whole.
+    Figures are little-endian float32, epoch by epoch, one array's columns after the other's,
+    compressed: one row a trial, since they are only ever read together.
     """
     probes = result.probes
     if probes is None or not (probes.kernels or probes.layers):
         return None
-    figures = np.concatenate([getattr(probes, name) for name in _ARRAYS], axis=1)
+    figures = np.concatenate([getattr(probes, name) for name in _PROBE_ARRAYS], axis=1)
     row = {
         "trial_id": result.trial.id,
         "names": canonical_json({"kernels": probes.kernels, "layers": probes.layers}),
-        "input_mean": stored(probes.input_mean),
-        "input_deviation": stored(probes.input_deviation),
+        "input_mean": _float_or_null(probes.input_mean),
+        "input_deviation": _float_or_null(probes.input_deviation),
         "figures": zlib.compress(figures.astype("<f4").tobytes()),
     }
-    return {**row, "digest": _digest(row)}
+    return {**row, "digest": _digest_of_probes(row)}
 
 
+@_naming_row("the probes of trial {trial_id}", "the trial is shown without them")
 def decode_probes(row: Row) -> Probes:
-    """The probes of a row.
-
-    Raises:
-        StoreError: if the row was altered so that it is not what `encode_probes` made.
-    """
-    name, then = f"the probes of trial {row['trial_id']}", "the trial is shown without them"
-    return decode_or_raise(_probes, name, then, row)
-
-
-def _probes(row: Row) -> Probes:
-    if row["digest"] != _digest(row):
+    """The probes of a row."""
+    if row["digest"] != _digest_of_probes(row):
         raise ValueError("its figures are not those that were stored")
     names = json.loads(row["names"])
     kernels, layers = tuple(names["kernels"]), tuple(names["layers"])
     figures = np.frombuffer(zlib.decompress(row["figures"]), "<f4").astype(np.float32)
     ends = np.cumsum([len(kernels), len(layers), len(layers)])
-    parts: list[npt.NDArray[np.float32]] = np.split(
-        figures.reshape(-1, ends[-1]), ends[:-1], axis=1
-    )
+    arrays = np.split(figures.reshape(-1, ends[-1]), ends[:-1], axis=1)
     return Probes(
         kernels=kernels,
         layers=layers,
-        input_mean=with_nan(row, "input_mean"),
-        input_deviation=with_nan(row, "input_deviation"),
-        **dict(zip(_ARRAYS, parts, strict=True)),
+        input_mean=_float(row, "input_mean"),
+        input_deviation=_float(row, "input_deviation"),
+        **dict(zip(_PROBE_ARRAYS, arrays, strict=True)),
     )
 
 
-def _digest(row: Row) -> str:
-    """SHA-256 of a row."""
+def _digest_of_probes(row: Row) -> str:
     plain = [row[name] for name in ("trial_id", "names", "input_mean", "input_deviation")]
-    known = hashlib.sha256(json.dumps(plain).encode())
-    known.update(row["figures"])
-    return known.hexdigest()
+    digest = hashlib.sha256(json.dumps(plain).encode())
+    digest.update(row["figures"])
+    return digest.hexdigest()
 
 
 def encode_study(record: StudyRecord) -> dict[str, Any]:
     """A study's row, but for the times at which it was made and changed."""
-    definition = record.study.model_dump(mode="json", by_alias=True)
+    values = {field.name: getattr(record, field.name) for field in fields(record)}
+    definition = values.pop("study").model_dump(mode="json", by_alias=True)
     return {
+        **values,
         "name": record.study.name,
-        # In the order in which it was declared: what a search draws first follows from that.
+        # In the order in which it was declared: what a search draws first depends on it.
         "definition": json.dumps(definition, separators=(",", ":"), allow_nan=False),
-        "dataset": record.dataset,
-        "fingerprint": record.fingerprint,
-        "sizes": canonical_json(record.sizes),
-        "classes": canonical_json(record.classes),
-        "versions": canonical_json(record.versions),
-        "machine": record.machine,
+        **{column: canonical_json(values[column]) for column in _JSON_COLUMNS},
         "seconds": float(record.seconds),
     }
 
@@ -193,108 +187,59 @@ def is_same_study(one: Row, two: Row) -> bool:
         return False
 
 
+@_naming_row("study {name!r}", "run the study again")
 def decode_study(row: Row) -> StudyRecord:
-    """The study of a row, checked as if it were read from a file.
-
-    Raises:
-        StoreError: if the row was altered so that it is no valid study.
-    """
-    return decode_or_raise(_study, f"study {row['name']!r}", "run the study again", row)
-
-
-def _study(row: Row) -> StudyRecord:
+    """The study of a row, checked as if it were read from a file."""
     study = Study(**json.loads(row["definition"]))
     if study.name != row["name"]:
         raise ValueError(f"its definition is that of {study.name!r}")
-    sizes, classes = json.loads(row["sizes"]), json.loads(row["classes"])
-    if not isinstance(sizes, dict) or not all(type(size) is int for size in sizes.values()):
-        raise ValueError(f"sizes are {row['sizes']}")
-    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
-        raise ValueError(f"classes are {row['classes']}")
-    return StudyRecord(
-        study=study,
-        dataset=row["dataset"],
-        fingerprint=row["fingerprint"],
-        sizes=sizes,
-        classes=tuple(classes),
-        versions=texts(row, "versions"),
-        machine=row["machine"],
-        seconds=with_nan(row, "seconds"),
-    )
+    plain = {column: row[column] for column in ("dataset", "fingerprint", "machine")}
+    parsed = {column: _json(row, column) for column in _JSON_COLUMNS}
+    return StudyRecord(study=study, seconds=_float(row, "seconds"), **plain, **parsed)
 
 
+@_naming_row("look {id}", "the look is forgotten")
 def decode_look(row: Row) -> Look:
-    """The look of a row.
-
-    Raises:
-        StoreError: if the row was altered so that it is no look.
-    """
-    return decode_or_raise(_look, f"look {row['id']}", "the look is forgotten", row)
+    """The look of a row."""
+    plain = {name: row[name] for name in ("study", "fingerprint", "digest", "command")}
+    return Look(trials=_integer(row, "trials"), at=datetime.fromisoformat(row["at"]), **plain)
 
 
-def _look(row: Row) -> Look:
-    names = ("study", "fingerprint", "digest", "command")
-    named: dict[str, str] = {name: row[name] for name in names}
-    return Look(**named, trials=whole(row, "trials"), at=datetime.fromisoformat(row["at"]))
+@_naming_row("driver {id}", "its claims are free again")
+def decode_owner(row: Row) -> ClaimOwner:
+    """The owner of claims of a row."""
+    return ClaimOwner(row["id"], row["place"], row["process"], _integer(row, "beat"))
 
 
-_BLOBS = ("test_correct", "test_predictions")
+# Named one by one: a column that a later revision adds must not change the digest of old rows.
 _COVERED = (
     *("recipe", "dataset", "validation", "seed", "replicate", "engine", "numerics", "epochs"),
     *("train_loss", "train_accuracy", "validation_loss", "validation_accuracy"),
     *("test_loss", "test_accuracy", "diverged", "parameters", "seconds", "versions", "n_test"),
     "epochs_digest",
 )
-"""Named one by one: a column that a later revision adds must not change what rows come to."""
-
-Columns = Mapping[str, Sequence[float | None] | npt.NDArray[np.float64]]
+_NAMED = ("dataset", "validation", "seed", "replicate", "engine", "numerics")
 
 
-def digest_of_row(row: Row) -> str:
-    """SHA-256 of a trial's row, its `epochs_digest` included."""
-    known = hashlib.sha256(json.dumps([row[name] for name in _COVERED]).encode())
-    for name in _BLOBS:
-        known.update(row[name])
+def _digest_of_trial(row: Row) -> str:
+    digest = hashlib.sha256(json.dumps([row[name] for name in _COVERED]).encode())
+    for name in ("test_correct", "test_predictions"):
+        digest.update(row[name])
     if row["signs"] is not None:
-        known.update(row["signs"].encode())
-    return known.hexdigest()
+        digest.update(row["signs"].encode())
+    return digest.hexdigest()
 
 
-def digest_of_epochs(columns: Columns) -> str:
-    """SHA-256 of a trial's epochs, column by column; a column without a number is left out."""
-    known = hashlib.sha256()
+def _digest_of_epochs(
+    columns: Mapping[str, Sequence[float | None] | npt.NDArray[np.float64]],
+) -> str:
+    # A column without a number is left out, as rows of before that column have none.
+    digest = hashlib.sha256()
     for name in sorted(columns):
         values = np.array(columns[name], "<f8")  # None becomes NaN
         if not np.isnan(values).all():
-            known.update(name.encode() + values.tobytes())
-    return known.hexdigest()
-
-
-def check_digest(row: Row) -> None:
-    """Compares a row with what it was; rows of revision 0001 are taken as they are.
-
-    Raises:
-        ValueError: if it is another.
-    """
-    if row["digest"] is not None and row["digest"] != digest_of_row(row):
-        raise ValueError("its figures are not those that were stored")
-
-
-def check_epochs_digest(row: Row, columns: Columns) -> None:
-    """Compares a trial's epochs with what they were.
-
-    Raises:
-        ValueError: if they are others.
-    """
-    if row["epochs_digest"] is not None and row["epochs_digest"] != digest_of_epochs(columns):
-        raise ValueError("its epochs are not those that were stored")
-
-
-CURVE_FIELDS = tuple(field.name for field in fields(History))
-"""The arrays of a curve, each a column of the epochs."""
-
-Epochs = tuple[Sequence[int], Sequence[Sequence[float | None]]]
-"""The epoch numbers of a trial, and one sequence of values for each array of its curve."""
+            digest.update(name.encode() + values.tobytes())
+    return digest.hexdigest()
 
 
 def encode_trial(result: TrialResult) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -305,165 +250,139 @@ def encode_trial(result: TrialResult) -> tuple[dict[str, Any], list[dict[str, An
     Raises:
         ValueError: if its arrays are not of the types and shapes that `TrialResult` says.
     """
-    trial, curve = result.trial, result.curve
-    predictions = _checked("test_predictions", result.test_predictions, np.uint16)
-    correct = _checked("test_correct", result.test_correct, np.bool_)
+    trial, history = result.trial, result.curve
+    predictions = _as_array("test_predictions", result.test_predictions, np.uint16)
+    correct = _as_array("test_correct", result.test_correct, np.bool_)
     if len(predictions) != len(correct):
         raise ValueError(
             "test_predictions and test_correct must have one entry for each test image, found "
             f"{len(predictions)} and {len(correct)}; give both for the same images"
         )
+    columns = {
+        name: [_float_or_null(value) for value in getattr(history, name)] for name in CURVE_FIELDS
+    }
+    scores = {
+        f"{part}_{name}": _float_or_null(value)
+        for part in _PARTS
+        for name, value in asdict(getattr(result, part)).items()
+    }
     row = {
         "id": trial.id,
         "recipe": canonical_json(trial.recipe.model_dump(mode="json")),
-        "dataset": trial.dataset,
-        "validation": trial.validation,
-        "seed": trial.seed,
-        "replicate": trial.replicate,
-        "engine": trial.engine,
-        "numerics": trial.numerics,
-        "epochs": curve.epochs,
+        **{name: getattr(trial, name) for name in _NAMED},
+        "epochs": history.epochs,
         "diverged": None if result.diverged is None else int(result.diverged),
         "parameters": int(result.parameters),
-        "seconds": stored(result.seconds),
+        "seconds": _float_or_null(result.seconds),
         "versions": canonical_json(result.versions),
         "n_test": len(correct),
         "test_correct": np.packbits(correct).tobytes(),
         "test_predictions": zlib.compress(predictions.astype("<u2").tobytes()),
+        **scores,
+        "signs": None if result.signs is None else _encode_summary(result.signs),
+        "epochs_digest": _digest_of_epochs(columns),
     }
-    for part in ("train", "validation", "test"):
-        score: Score = getattr(result, part)
-        row[f"{part}_loss"] = stored(score.loss)
-        row[f"{part}_accuracy"] = stored(score.accuracy)
-    columns = [[stored(value) for value in getattr(curve, name)] for name in CURVE_FIELDS]
-    row["signs"] = None if result.signs is None else _signs_text(result.signs)
-    row["epochs_digest"] = digest_of_epochs(dict(zip(CURVE_FIELDS, columns, strict=True)))
-    row["digest"] = digest_of_row(row)
+    row["digest"] = _digest_of_trial(row)
     epochs = [
-        {"trial_id": row["id"], "epoch": epoch, **dict(zip(CURVE_FIELDS, values, strict=True))}
-        for epoch, values in enumerate(zip(*columns, strict=True), 1)
+        {"trial_id": trial.id, "epoch": epoch, **dict(zip(columns, values, strict=True))}
+        for epoch, values in enumerate(zip(*columns.values(), strict=True), 1)
     ]
     return row, epochs
 
 
+def _as_array(name: str, values: object, dtype: type[np.generic]) -> npt.NDArray[Any]:
+    array = np.asarray(values)
+    if array.dtype != dtype or array.ndim != 1:
+        raise ValueError(
+            f"{name} must be {np.dtype(dtype)} of shape (test examples,), found {array.dtype} of "
+            f"shape {array.shape}; convert it before it is stored"
+        )
+    return array
+
+
+@_naming_row("trial {id}", "it is trained again")
 def decode_trial(row: Row, epochs: Epochs | None, probes: Probes | None = None) -> TrialResult:
     """The trial of a row.
 
     Args:
         row: the row by column.
-        epochs: its epochs, or None for a curve of 0 epochs.
-        probes: what its network was like inside, or None.
-
-    Raises:
-        StoreError: if the row was altered so that it is not what `encode_trial` made.
+        epochs: its epochs, or None for a history of 0 epochs.
+        probes: probes of its network, or None.
     """
-    name, then = f"trial {row['id']}", "it is trained again"
-    return decode_or_raise(_trial, name, then, row, epochs, probes)
-
-
-def decode_outcome(row: Row, epochs: Epochs | None, probes: Probes | None = None) -> TrialSummary:
-    """What judging keeps of the trial of a row; see `decode_trial`."""
-    name, then = f"trial {row['id']}", "it is trained again"
-    return decode_or_raise(_outcome, name, then, row, epochs, probes)
-
-
-def _trial(row: Row, epochs: Epochs | None, probes: Probes | None) -> TrialResult:
-    n_test = whole(row, "n_test")
-    result = TrialResult(
+    n_test = _integer(row, "n_test")
+    return TrialResult(
         trial=Trial(recipe=_recipe(row["recipe"]), **{name: row[name] for name in _NAMED}),
         test_predictions=_predictions(row["test_predictions"], n_test),
-        test_correct=_bits(row["test_correct"], n_test),
-        versions=texts(row, "versions"),
+        test_correct=np.unpackbits(_packed(row, n_test), count=n_test).view(np.bool_),
+        versions=_json(row, "versions"),
         **_shared(row, epochs, probes),
     )
-    _check(row)
-    return result
 
 
-def _outcome(row: Row, epochs: Epochs | None, probes: Probes | None) -> TrialSummary:
-    n_test = whole(row, "n_test")
-    outcome = TrialSummary(
+@_naming_row("trial {id}", "it is trained again")
+def decode_outcome(row: Row, epochs: Epochs | None, probes: Probes | None = None) -> TrialSummary:
+    """What judging keeps of the trial of a row; see `decode_trial`."""
+    n_test = _integer(row, "n_test")
+    return TrialSummary(
         answer=_answer(row["test_predictions"], n_test),
-        bits=_packed(row["test_correct"], n_test),
+        bits=_packed(row, n_test),
         images=n_test,
         **_shared(row, epochs, probes),
     )
-    _check(row)
-    return outcome
-
-
-_NAMED = ("dataset", "validation", "seed", "replicate", "engine", "numerics")
-
-
-def _check(row: Row) -> None:
-    found = trial_id(row["recipe"], **{name: row[name] for name in _NAMED})
-    if found != row["id"]:
-        raise ValueError(f"what was trained has the id {found}")
-    check_digest(row)
 
 
 def _shared(row: Row, epochs: Epochs | None, probes: Probes | None) -> dict[str, Any]:
-    """The fields that a trial's result and its outcome have in common."""
-    return {
-        "curve": _curve(row, epochs),
-        "train": _score(row, "train"),
-        "validation": _score(row, "validation"),
-        "test": _score(row, "test"),
-        "diverged": None if row["diverged"] is None else whole(row, "diverged"),
-        "parameters": whole(row, "parameters"),
-        "seconds": with_nan(row, "seconds"),
+    """The fields that `TrialResult` and `TrialSummary` share; the row's id and digest are checked.
+
+    Rows of revision 0001 have no digest.
+    """
+    values = {
+        **{part: Score(_float(row, f"{part}_loss"), _float(row, f"{part}_accuracy"))
+           for part in _PARTS},
+        "curve": _history(row, epochs),
+        "diverged": None if row["diverged"] is None else _integer(row, "diverged"),
+        "parameters": _integer(row, "parameters"),
+        "seconds": _float(row, "seconds"),
         "probes": probes,
-        "signs": None if row["signs"] is None else _signs(row["signs"]),
-    }
+        "signs": None if row["signs"] is None else _decode_summary(row["signs"]),
+    }  # fmt: skip
+    identity = trial_id(row["recipe"], **{name: row[name] for name in _NAMED})
+    if identity != row["id"]:
+        raise ValueError(f"what was trained has the id {identity}")
+    if row["digest"] is not None and row["digest"] != _digest_of_trial(row):
+        raise ValueError("its figures are not those that were stored")
+    return values
 
 
-def _checked(name: str, array: object, dtype: type[np.generic]) -> npt.NDArray[Any]:
-    found = np.asarray(array)
-    if found.dtype != dtype or found.ndim != 1:
-        raise ValueError(
-            f"{name} must be {np.dtype(dtype)} of shape (test examples,), found {found.dtype} of "
-            f"shape {found.shape}; convert it before it is stored"
-        )
-    return found
-
-
-def _score(row: Row, part: str) -> Score:
-    return Score(with_nan(row, f"{part}_loss"), with_nan(row, f"{part}_accuracy"))
-
-
-def _curve(row: Row, epochs: Epochs | None) -> History:
+def _history(row: Row, epochs: Epochs | None) -> History:
     if epochs is None:
         return History(*(np.empty(0) for _ in CURVE_FIELDS))
     numbers, columns = epochs
-    if list(numbers) != list(range(1, whole(row, "epochs") + 1)):
-        raise ValueError(f"its epochs are {_brief(numbers)}, not 1 to {row['epochs']}")
-    curve = History(*(np.array(column, np.float64) for column in columns))  # None becomes NaN
-    check_epochs_digest(row, {name: getattr(curve, name) for name in CURVE_FIELDS})
-    return curve
+    if list(numbers) != list(range(1, _integer(row, "epochs") + 1)):
+        shown = ", ".join(map(str, numbers[:5])) or "missing"
+        more = f"… ({len(numbers)} of them)" if len(numbers) > 5 else ""
+        raise ValueError(f"its epochs are {shown}{more}, not 1 to {row['epochs']}")
+    history = History(*(np.array(column, np.float64) for column in columns))  # None becomes NaN
+    digest = _digest_of_epochs({name: getattr(history, name) for name in CURVE_FIELDS})
+    if row["epochs_digest"] not in (None, digest):
+        raise ValueError("its epochs are not those that were stored")
+    return history
 
 
-_INFINITIES: dict[str, float] = {"inf": math.inf, "-inf": -math.inf}
+_INFINITIES = {"inf": math.inf, "-inf": -math.inf}  # JSON has neither NaN nor infinities
 
 
-def _signs_text(signs: HistorySummary) -> str:
-    values = asdict(signs).items()
-    return canonical_json(
-        {name: _plain(value) if isinstance(value, float) else value for name, value in values}
-    )
-
-
-def _plain(number: float) -> float | str | None:
-    """A number as JSON can hold it: it knows neither NaN nor infinities."""
-    return str(number) if math.isinf(number) else stored(number)
+def _encode_summary(summary: HistorySummary) -> str:
+    values: dict[str, Any] = asdict(summary)
+    for name, value in values.items():
+        if isinstance(value, float):
+            values[name] = str(value) if math.isinf(value) else _float_or_null(value)
+    return canonical_json(values)
 
 
 @lru_cache(maxsize=1024)  # a table is printed over and over while a study trains
-def _signs(text: str) -> HistorySummary:
-    """Signs of their JSON; those of a name that is not known are left out.
-
-    Raises:
-        ValueError: if it is no table of numbers and texts.
-    """
+def _decode_summary(text: str) -> HistorySummary:
+    """The summary of its JSON; a name that is not known is left out."""
     given = json.loads(text)
     if not isinstance(given, dict):
         raise ValueError(f"signs are {text}, not a table")
@@ -479,21 +398,19 @@ def _signs(text: str) -> HistorySummary:
     return HistorySummary(**values)
 
 
-def _brief(numbers: Sequence[int]) -> str:
-    shown = ", ".join(map(str, numbers[:5]))
-    return f"{shown}… ({len(numbers)} of them)" if len(numbers) > 5 else shown or "missing"
-
-
 def _predictions(blob: bytes, n_test: int) -> npt.NDArray[np.uint16]:
     size = 2 * n_test
-    raw = zlib.decompressobj().decompress(blob, size + 1)  # an altered blob may swell without end
+    # An altered blob may grow without limit: no more than one byte too many is decompressed.
+    raw = zlib.decompressobj().decompress(blob, size + 1)
     if len(raw) != size:
         raise ValueError(f"test_predictions do not hold {n_test} classes")
     return np.frombuffer(raw, "<u2").astype(np.uint16)
 
 
+_FIRST = 64  # predictions, of which mostly some differ: the others need no decompressing
+
+
 def _answer(blob: bytes, n_test: int) -> int | None:
-    """The class given to every image where it is the same: mostly the first few tell that none."""
     if n_test > _FIRST:
         first = np.frombuffer(zlib.decompressobj().decompress(blob, 2 * _FIRST), "<u2")
         if len(first) == _FIRST and (first != first[0]).any():
@@ -501,33 +418,21 @@ def _answer(blob: bytes, n_test: int) -> int | None:
     return constant_prediction(_predictions(blob, n_test))
 
 
-_FIRST = 64
-
-
-def _packed(blob: bytes, n_test: int) -> npt.NDArray[np.uint8]:
+def _packed(row: Row, n_test: int) -> npt.NDArray[np.uint8]:
+    blob = row["test_correct"]
     if len(blob) != -(-n_test // 8):
         raise ValueError(f"test_correct has {len(blob)} bytes, not the bits of {n_test} images")
     return np.frombuffer(blob, np.uint8)
 
 
-def _bits(blob: bytes, n_test: int) -> npt.NDArray[np.bool_]:
-    return np.unpackbits(_packed(blob, n_test), count=n_test).view(np.bool_)
-
-
 def decode_timing(recipe: str, seconds: float) -> tuple[Recipe, float] | None:
-    """A recipe and how long it took; None where the row was altered, which reading its trial tells.
-
-    Args:
-        recipe: its canonical JSON.
-        seconds: as they were stored.
-    """
+    """A recipe, of its canonical JSON, and its seconds; None where the row was altered."""
     try:
         return _recipe(recipe), float(seconds)
     except (ValueError, TypeError, RecursionError):
-        return None
+        return None  # reading the trial itself names the row
 
 
 @lru_cache(maxsize=1024)  # the replicates of an arm share their recipe
 def _recipe(text: str) -> Recipe:
-    """The recipe of its canonical JSON."""
     return Recipe(**json.loads(text))

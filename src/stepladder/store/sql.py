@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
 from threading import RLock
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from stepladder.errors import RunError, StoreError
-from stepladder.store import statements
 from stepladder.store.base import ClaimOwner, Look, Store, StudyRecord, digest_of
 from stepladder.store.connection import (
     WRITES,
@@ -22,10 +24,14 @@ from stepladder.store.connection import (
     translated_errors,
 )
 from stepladder.store.rows import (
+    CURVE_FIELDS,
+    Decoded,
     Epochs,
     Row,
     decode_look,
     decode_outcome,
+    decode_owner,
+    decode_probes,
     decode_study,
     decode_timing,
     decode_trial,
@@ -33,19 +39,37 @@ from stepladder.store.rows import (
     encode_study,
     encode_trial,
 )
-from stepladder.store.schema import claims, epochs, looks, probes, studies, trials
-from stepladder.store.statements import (
-    NO_EPOCHS,
-    chunks,
-    epochs_by_id,
-    insert_new,
-    now,
-    probes_by_id,
-)
+from stepladder.store.schema import claims, drivers, epochs, looks, probes, studies, trials
 from stepladder.study.recipe import Recipe
 from stepladder.trials.trial import Probes, TrialResult, TrialSummary
 
-Decoded = TypeVar("Decoded")
+_CHUNK = 500  # ids in one statement; some builds of SQLite take no more than 999
+_READ_AT_ONCE = 25  # trials, whose rows are gone before Python looks for garbage among them
+_NO_EPOCHS: Epochs = ((), ((),) * len(CURVE_FIELDS))
+
+
+def insert_new(
+    connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]], *key: str
+) -> int:
+    """Inserts those of some rows whose key is not there already, and counts them."""
+    if not rows:
+        return 0
+    # The same words in both dialects, but SQLAlchemy has no common form of them.
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table).on_conflict_do_nothing(index_elements=key)
+    options = {"preserve_rowcount": True}
+    return connection.execute(statement, rows, execution_options=options).rowcount
+
+
+def chunks(ids: Iterable[str]) -> Iterator[list[str]]:
+    """Each id once, as many at a time as a statement takes."""
+    distinct = list(dict.fromkeys(ids))
+    for start in range(0, len(distinct), _CHUNK):
+        yield distinct[start : start + _CHUNK]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 class SqlStore(Store):
@@ -62,7 +86,7 @@ class SqlStore(Store):
         Args:
             engine: connects to it; closing the store disposes of it.
             address: where it lies, for messages.
-            timeout: seconds to wait for a server that has gone.
+            timeout: seconds to wait for a server that does not answer.
         """
         self.engine = engine
         self.address = address
@@ -78,7 +102,7 @@ class SqlStore(Store):
         probe_row = encode_probes(result)
         with self.transaction(writes=True) as connection:
             connection.execute(claims.delete().where(claims.c.trial_id == row["id"]))
-            if not insert_new(connection, trials, [{**row, "created_at": now()}], "id"):
+            if not insert_new(connection, trials, [{**row, "created_at": _now()}], "id"):
                 return False
             if epoch_rows:
                 connection.execute(epochs.insert(), epoch_rows)
@@ -89,32 +113,52 @@ class SqlStore(Store):
     @retry_on_disconnect
     def claim(self, driver: ClaimOwner, ids: Iterable[str]) -> set[str]:
         """See `Store.claim`."""
+        held: set[str] = set()
         with self.transaction(writes=True) as connection:
-            return statements.claim(connection, driver, ids)
+            insert_new(connection, drivers, [{**asdict(driver), "started_at": _now()}], "id")
+            # In one order everywhere, so that two drivers never wait for each other.
+            for chunk in chunks(sorted(ids)):
+                rows = [{"trial_id": trial_id, "driver_id": driver.id} for trial_id in chunk]
+                insert_new(connection, claims, rows, "trial_id")
+                # Only now can no other driver train them: what it has stored is visible here.
+                stored = sa.select(trials.c.id).where(trials.c.id.in_(chunk))
+                ids_stored = connection.scalars(stored).all()
+                connection.execute(claims.delete().where(claims.c.trial_id.in_(ids_stored)))
+                own = sa.select(claims.c.trial_id).where(
+                    claims.c.trial_id.in_(chunk), claims.c.driver_id == driver.id
+                )
+                held |= set(connection.scalars(own))
+        return held
 
     @retry_on_disconnect
     def claimed(self, ids: Iterable[str]) -> dict[str, ClaimOwner]:
         """See `Store.claimed`."""
-        with self.transaction() as connection:
-            return dict(statements.claimed(connection, ids))
+        query = sa.select(claims.c.trial_id, drivers).join(drivers)
+        return {
+            row["trial_id"]: decode_owner(row)
+            for row in self._rows_of(query, claims.c.trial_id, ids)
+        }
 
     @retry_on_disconnect
     def drivers(self) -> list[ClaimOwner]:
         """See `Store.drivers`."""
-        with self.transaction() as connection:
-            return statements.every_driver(connection)
+        return [decode_owner(row) for row in self._sorted_rows(drivers, "id")]
 
     @retry_on_disconnect
     def beat(self, driver_id: str) -> bool:
         """See `Store.beat`."""
+        change = drivers.update().where(drivers.c.id == driver_id).values(beat=drivers.c.beat + 1)
         with self.transaction(writes=True) as connection:
-            return statements.beat(connection, driver_id)
+            return connection.execute(change).rowcount == 1
 
     @retry_on_disconnect
     def dismiss(self, driver_id: str, beat: int | None = None) -> bool:
         """See `Store.dismiss`."""
+        removal = drivers.delete().where(drivers.c.id == driver_id)
+        if beat is not None:
+            removal = removal.where(drivers.c.beat == beat)
         with self.transaction(writes=True) as connection:
-            return statements.dismiss(connection, driver_id, beat)
+            return connection.execute(removal).rowcount == 1  # its claims go with it
 
     @retry_on_disconnect
     def timings(self, dataset: str, engine: str) -> list[tuple[Recipe, float]]:
@@ -123,19 +167,13 @@ class SqlStore(Store):
             trials.c.dataset == dataset, trials.c.engine == engine, trials.c.diverged.is_(None)
         )
         with self.transaction() as connection:
-            read = [decode_timing(*row) for row in connection.execute(query)]
-        return [each for each in read if each is not None]
+            timings = [decode_timing(*row) for row in connection.execute(query)]
+        return [timing for timing in timings if timing is not None]
 
     @retry_on_disconnect
     def has(self, ids: Iterable[str]) -> set[str]:
         """See `Store.has`."""
-        found: set[str] = set()
-        with self.transaction() as connection:
-            for chunk in chunks(ids):
-                found |= set(
-                    connection.scalars(sa.select(trials.c.id).where(trials.c.id.in_(chunk)))
-                )
-        return found
+        return {row["id"] for row in self._rows_of(sa.select(trials.c.id), trials.c.id, ids)}
 
     @retry_on_disconnect
     def results(self, ids: Iterable[str], curves: bool = True) -> dict[str, TrialResult]:
@@ -153,33 +191,35 @@ class SqlStore(Store):
         ids: Iterable[str],
         curves: bool,
     ) -> dict[str, Decoded]:
-        found: dict[str, Decoded] = {}
+        decoded: dict[str, Decoded] = {}
         with self.transaction() as connection:
             for chunk in chunks(ids):
                 query = sa.select(trials).where(trials.c.id.in_(chunk))
                 rows = {row["id"]: row for row in connection.execute(query).mappings()}
-                by_epoch = epochs_by_id(connection, chunk) if curves else {}
-                inside = probes_by_id(connection, chunk) if curves else {}
+                histories: dict[str, Epochs] = {}
+                inside: dict[str, Probes] = {}
+                if curves:
+                    for start in range(0, len(chunk), _READ_AT_ONCE):
+                        histories |= _read_epochs(connection, chunk[start : start + _READ_AT_ONCE])
+                    query = sa.select(probes).where(probes.c.trial_id.in_(chunk))
+                    for row in connection.execute(query).mappings():
+                        inside[row["trial_id"]] = decode_probes(row)
                 for trial_id in chunk:
                     if trial_id in rows:
-                        given = by_epoch.get(trial_id, NO_EPOCHS) if curves else None
-                        found[trial_id] = decode(rows[trial_id], given, inside.get(trial_id))
-        return found
+                        history = histories.get(trial_id, _NO_EPOCHS) if curves else None
+                        decoded[trial_id] = decode(rows[trial_id], history, inside.get(trial_id))
+        return decoded
 
     @retry_on_disconnect
     def put_study(self, record: StudyRecord) -> None:
         """See `Store.put_study`."""
-        row = encode_study(record)
-        kept = {key: value for key, value in row.items() if key not in ("name", "seconds")}
-        at = now()
+        now = _now()
+        row = {**encode_study(record), "created_at": now, "updated_at": now}
+        change = {name: row[name] for name in row.keys() - {"name", "seconds", "created_at"}}
         with self.transaction(writes=True) as connection:
-            new = {**row, "created_at": at, "updated_at": at}
-            if not insert_new(connection, studies, [new], "name"):
-                connection.execute(
-                    studies.update()
-                    .where(studies.c.name == row["name"])
-                    .values(**kept, updated_at=at)
-                )
+            if not insert_new(connection, studies, [row], "name"):
+                known = studies.c.name == row["name"]
+                connection.execute(studies.update().where(known).values(change))
 
     def add_seconds(self, name: str, seconds: float) -> None:
         """See `Store.add_seconds`."""
@@ -188,7 +228,7 @@ class SqlStore(Store):
                 f"seconds must be finite and not negative, found {seconds!r}; "
                 "give a time that has passed"
             )
-        change = {"seconds": studies.c.seconds + seconds, "updated_at": now()}
+        change = {"seconds": studies.c.seconds + seconds, "updated_at": _now()}
         with self.transaction(writes=True) as connection:
             done = connection.execute(studies.update().where(studies.c.name == name).values(change))
             if not done.rowcount:
@@ -200,18 +240,13 @@ class SqlStore(Store):
     @retry_on_disconnect
     def study(self, name: str) -> StudyRecord | None:
         """See `Store.study`."""
-        with self.transaction() as connection:
-            query = sa.select(studies).where(studies.c.name == name)
-            row = connection.execute(query).mappings().first()
-        return None if row is None else decode_study(row)
+        rows = self._rows_of(sa.select(studies), studies.c.name, [name])
+        return decode_study(rows[0]) if rows else None
 
     @retry_on_disconnect
     def studies(self) -> list[StudyRecord]:
         """See `Store.studies`."""
-        with self.transaction() as connection:
-            rows = connection.execute(sa.select(studies)).mappings().all()
-        # Sorted here, for databases sort texts each in its own way.
-        return [decode_study(row) for row in sorted(rows, key=lambda row: str(row["name"]))]
+        return [decode_study(row) for row in self._sorted_rows(studies, "name")]
 
     @retry_on_disconnect
     def look(self, study: str, fingerprint: str, trial_ids: Iterable[str], command: str) -> int:
@@ -223,27 +258,43 @@ class SqlStore(Store):
             "digest": digest_of(shown),
             "trials": len(shown),
             "command": command,
-            "at": now(),
+            "at": _now(),
         }
-        counted = sa.select(sa.func.count()).where(looks.c.fingerprint == fingerprint)
+        count = sa.select(sa.func.count()).where(looks.c.fingerprint == fingerprint)
         with self.transaction(writes=True) as connection:
             if shown:
                 insert_new(connection, looks, [row], "fingerprint", "digest")
-            return connection.execute(counted).scalar_one()
+            return connection.execute(count).scalar_one()
 
     @retry_on_disconnect
     def looks(self, fingerprint: str) -> list[Look]:
         """See `Store.looks`."""
-        query = sa.select(looks).where(looks.c.fingerprint == fingerprint).order_by(looks.c.id)
-        with self.transaction() as connection:
-            rows = connection.execute(query).mappings().all()
-        return [decode_look(row) for row in rows]
+        query = sa.select(looks).order_by(looks.c.id)
+        return [
+            decode_look(row) for row in self._rows_of(query, looks.c.fingerprint, [fingerprint])
+        ]
 
     def close(self) -> None:
         """See `Store.close`."""
         with self._lock:
             self._closed = True
             self.engine.dispose()
+
+    def _rows_of(
+        self, query: sa.Select[Any], column: sa.ColumnElement[Any], values: Iterable[str]
+    ) -> list[Row]:
+        """Rows whose column has one of some values."""
+        rows: list[Row] = []
+        with self.transaction() as connection:
+            for chunk in chunks(values):
+                rows += connection.execute(query.where(column.in_(chunk))).mappings()
+        return rows
+
+    def _sorted_rows(self, table: sa.Table, key: str) -> list[Row]:
+        with self.transaction() as connection:
+            rows = connection.execute(sa.select(table)).mappings().all()
+        # Sorted here, since every database has an order of texts of its own.
+        return sorted(rows, key=lambda row: str(row[key]))
 
     @contextmanager
     def transaction(self, writes: bool = False) -> Iterator[sa.Connection]:
@@ -271,7 +322,7 @@ class SqlStore(Store):
                     yield connection
 
     def _check_file_is_there(self) -> None:
-        # SQLite would go on writing to a file that was removed, and lose all of it in the end.
+        # SQLite would write on to a file that was removed, and lose all of it in the end.
         path, opened = self.address.path, self._file
         if path is None or opened is None:
             return
@@ -284,3 +335,23 @@ class SqlStore(Store):
                 f"the store {self.address.shown} must stay in its place while it is used, found "
                 "it removed or replaced; put it back, then run the same command again"
             )
+
+
+def _read_epochs(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Epochs]:
+    """Epochs of those trials that have any: numbers, and values column by column."""
+    is_asked, trial = epochs.c.trial_id.in_(ids), epochs.c.trial_id
+    query = sa.select(trial, sa.func.count()).where(is_asked).group_by(trial).order_by(trial)
+    counts = connection.execute(query).all()
+    if not counts:
+        return {}
+    # Without their trial, column by column: splitting a million rows one by one is slow.
+    columns = [column for column in epochs.c if column is not trial]
+    by_trial = sa.select(*columns).where(is_asked).order_by(trial, epochs.c.epoch)
+    numbers, *values = zip(*connection.execute(by_trial).all(), strict=True)
+    histories: dict[str, Epochs] = {}
+    start = 0
+    for trial_id, count in counts:
+        stop = start + count
+        histories[trial_id] = (numbers[start:stop], [column[start:stop] for column in values])
+        start = stop
+    return histories

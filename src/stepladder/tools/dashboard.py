@@ -25,7 +25,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from stepladder.errors import InputError, OutputError, StepladderError
-from stepladder.hpo.plan import SearchStatus, of_run, with_candidates
+from stepladder.hpo.plan import SearchStatus, run_search_status, with_candidates
 from stepladder.report.comparison import comparison_as_html
 from stepladder.report.figures import figures_of
 from stepladder.report.html import as_html
@@ -117,7 +117,7 @@ class Source:
         Raises:
             StepladderError: if its store cannot be read.
         """
-        return of_run(state, self.store)
+        return run_search_status(state, self.store)
 
     def results(self, state: RunState) -> Results:
         """Results of a run; while it trains without any test figure, which would be a look.
@@ -318,7 +318,7 @@ class Pages:
         status = self._search_status(state)
         if status.is_whole:
             return self.source.search_page(state)
-        counted = status.counted_in(state)
+        counted = status.count_in(state)
         stamp = (counted.state, status.over, status.part, status.stored, status.training)
         return self.cache.get(
             ("search", key_of(state)), stamp,

@@ -84,7 +84,7 @@ class FitEngine:
         }
         shape, classes, examples = dataset.input_shape, dataset.classes, len(split.train)
         model = make_model(trial, shape, classes, examples, self._build)
-        has_probe = keras.backend.backend() == "jax" and not trial.is_candidate
+        has_probe = keras.backend.backend() == "jax" and trial.role != "search"
         probe = _Probe(model, trial, x, y, split.train) if has_probe else None
         history = HistoryRecorder(trial, recipe.epochs, probe.names if probe else None)
         checkpoints = self._checkpoints(Group((trial,), 1, start_epoch=start_epoch))
@@ -115,7 +115,7 @@ class FitEngine:
         scored = {
             name: (*_evaluate(model, *part, at_once), part[1])
             for name, part in parts.items()
-            if name == "validation" or not trial.is_candidate
+            if name == "validation" or trial.role != "search"
         }
         result = make_result(
             history,

@@ -14,24 +14,25 @@ import numpy.typing as npt
 from stepladder.study.recipe import Recipe
 from stepladder.study.schema import canonical_json, digest
 from stepladder.study.search import SEARCH_REPLICATES
+from stepladder.study.tuning import TUNING_REPLICATES
 from stepladder.trials.seeding import NUMERICS_VERSION
 
 
 @dataclass(frozen=True, eq=False)
 class Probes:
-    """What a network was like inside at each epoch's end, on a fixed few of its training images.
+    """Gradients and activations at each epoch's end, on a fixed few of the training images.
 
-    It is called on them as in training, batches normalised by their own statistics, but without
-    dropout, and learns nothing from it. Every array is float32; a trial that diverged at epoch *e*
-    (from 1) has NaN from there on.
+    The network is called on them as in training, batches normalised by their own statistics, but
+    without dropout and without an update. Every array is float32; a trial that diverged at epoch
+    *e* (from 1) has NaN from there on.
 
     Attributes:
         kernels: name of each trainable weight matrix, first to last.
         gradient_norm: Euclidean norm of the mean cross-entropy's gradient by each of them, without
             penalties and label smoothing, of shape (epochs, kernels).
         layers: name of each hidden layer whose activation is known, first to last.
-        dead: share of its units that answer no image, of shape (epochs, layers); NaN where the
-            activation has no such state, as sigmoid and tanh have none.
+        dead: share of its units that are 0 for every image, of shape (epochs, layers); NaN where
+            the activation has no such state, as sigmoid and tanh have none.
         saturated: share of its units that lie in the flat parts of sigmoid or tanh, of shape
             (epochs, layers); NaN for other activations.
         input_mean: mean of the inputs as the network gets them.
@@ -53,17 +54,13 @@ class Probes:
             ValueError: if they do not.
         """
         epochs = len(self.gradient_norm)
-        wanted = {
-            "gradient_norm": (epochs, len(self.kernels)),
-            "dead": (epochs, len(self.layers)),
-            "saturated": (epochs, len(self.layers)),
-        }
-        for name, shape in wanted.items():
-            found: npt.NDArray[np.float32] = getattr(self, name)
-            if found.shape != shape or found.dtype != np.float32:
+        columns = {"gradient_norm": self.kernels, "dead": self.layers, "saturated": self.layers}
+        for name, names in columns.items():
+            array, shape = getattr(self, name), (epochs, len(names))
+            if array.shape != shape or array.dtype != np.float32:
                 raise ValueError(
                     f"{name} must be float32 of shape {shape}, one row an epoch and one column a "
-                    f"name, found {found.dtype} of shape {found.shape}"
+                    f"name, found {array.dtype} of shape {array.shape}"
                 )
 
     @property
@@ -74,10 +71,10 @@ class Probes:
 
 @dataclass(frozen=True)
 class HistorySummary:
-    """What a trial's epochs come to, as its diagnosis needs them: kept beside its scores.
+    """A trial's epochs in a few numbers, stored next to its scores.
 
-    So that diagnosing a study of many trials needs none of their epochs. NaN where a number is not
-    known. All of a trial that diverged is of the epochs before that.
+    With them, diagnosing a study of many trials reads none of their epochs. NaN where a number is
+    not known. Of a trial that diverged, the epochs before that count.
 
     Attributes:
         best_epoch: the epoch, from 1, of the lowest validation loss.
@@ -86,8 +83,8 @@ class HistorySummary:
         best_train_loss: training loss in the epoch of the lowest validation loss.
         last_train_loss: of the last epoch.
         late_epochs: how many epochs `late_gain` is about.
-        late_gain: what validation accuracy rose by, in fractions: its mean over the last
-            `late_epochs` epochs less that over as many before them.
+        late_gain: rise of the validation accuracy, in fractions: its mean over the last
+            `late_epochs` epochs less that over the same number before them.
         first_gradient: median over epochs of the gradient's norm at the first weight matrix.
         last_gradient: that at the last weight matrix.
         whole_gradient: that over all weight matrices together.
@@ -118,6 +115,7 @@ class HistorySummary:
 
 
 Engine = Literal["population", "fit"]
+Role = Literal["compare", "tune", "search"]
 
 
 @dataclass(frozen=True)
@@ -132,6 +130,11 @@ class Trial:
         replicate: which draw of everything random, from 0.
         engine: what trains it; the fit engine names its Keras backend too (`fit/tensorflow`).
         numerics: version of the arithmetic, so that results of another are never mixed in.
+
+    Example:
+        >>> trial = Trial(Recipe(hidden=[8]), "fingerprint", validation=10, seed=0, replicate=3)
+        >>> trial.role, trial == Trial(**{**vars(trial), "replicate": 3})
+        ('compare', True)
     """
 
     recipe: Recipe
@@ -145,19 +148,20 @@ class Trial:
     @cached_property
     def id(self) -> str:
         """SHA-256 of all that decides the outcome: equal trials are trained once."""
-        written = self.recipe.canonical
-        return trial_id(
-            written, self.dataset, self.validation, self.seed, self.replicate, self.engine,
-            self.numerics,
-        )  # fmt: skip
+        plain = {field.name: getattr(self, field.name) for field in fields(self)}
+        return trial_id(**{**plain, "recipe": self.recipe.canonical})
 
     @property
-    def is_candidate(self) -> bool:
-        """Whether it is of a search's candidate, of which validation figures alone are ever read.
+    def role(self) -> Role:
+        """What the trial is for, which its replicate number says.
 
-        It is scored on no other part, and nobody looks into its network.
+        `compare` is judged against other arms, `tune` chooses the values of an arm, and `search`
+        is a candidate of a search. A candidate is scored on the validation part alone, and its
+        network is not probed.
         """
-        return self.replicate >= SEARCH_REPLICATES
+        if self.replicate >= SEARCH_REPLICATES:
+            return "search"
+        return "tune" if self.replicate >= TUNING_REPLICATES else "compare"
 
     @property
     def declared(self) -> dict[str, Any]:
@@ -175,12 +179,12 @@ def trial_id(
     engine: str,
     numerics: int,
 ) -> str:
-    """The id of a trial whose recipe is at hand as its canonical JSON; see `Trial`.
+    """The id of a trial, by the canonical JSON of its recipe; see `Trial`.
 
     Raises:
         ValueError: if a number is no whole one.
     """
-    # The canonical JSON of all seven, put together of what the trials of an arm share and what not.
+    # The canonical JSON of all seven, in two parts: the trials of an arm share the first one.
     before = _before_recipe(dataset, engine, numerics)
     after = f'"replicate":{replicate:d},"seed":{seed:d},"validation":{validation:d}}}'
     return digest(f'{before},"recipe":{recipe},{after}')
@@ -217,8 +221,8 @@ class History:
         train_accuracy: fraction in 0…1 of the same batches, dropout on.
         val_loss: cross-entropy on the validation part at the epoch's end.
         val_accuracy: fraction in 0…1 on the validation part at the epoch's end.
-        val_commonest: share of the validation part that gets the commonest answer; 1 is a
-            network that answers one class to everything.
+        val_commonest: share of the validation part that gets the most frequent answer; 1 is a
+            network that gives one class to everything.
         seconds: time since the training began at the epoch's end, compiling left out.
     """
 
@@ -247,13 +251,12 @@ class History:
 
 @dataclass(frozen=True, eq=False)
 class FinalState:
-    """What a trial ended with: all that calling its network needs, and what it then answers.
+    """The final weights of a trial, with all that calling its network needs, and its answers.
 
     Attributes:
         trainable: float32, in the order and shapes of the network's `trainable_variables`, as
-            `stepladder.training.keras_models.build` makes it of the trial's recipe.
-            Where weights are averaged,
-            these are the averages, which all scores are of.
+            `stepladder.training.keras_models.build` makes it of the trial's recipe. Where weights
+            are averaged, these are the averages, which all scores are of.
         statistics: its `non_trainable_variables` in their order, states of random generators left
             out: the moving means and variances of batch normalisation.
         scale: what inputs are multiplied by, float32 of shape () or flat, (values,).
@@ -295,10 +298,10 @@ class TrialResult:
         parameters: trainable numbers of the network.
         seconds: training time of this trial alone, compiling left out.
         versions: of what trained it, such as {"keras": "3.15.1"}.
-        probes: what the network was like inside; None where its engine does not look, where it
-            was trained before stepladder did, where epochs were not read, and for a candidate.
-        signs: what its epochs come to, or None where it was trained before they were kept.
-        final: what it ended with, on the way from training to the run's folder; no store has it.
+        probes: gradients and activations; None where its engine or an older stepladder took none,
+            where epochs were not read, and for a candidate.
+        signs: its epochs in a few numbers, or None where an older stepladder trained it.
+        final: final weights, on the way from training to the run's folder; no store has them.
     """
 
     trial: Trial
@@ -343,19 +346,12 @@ class TrialSummary:
 
 def summarize_trial(result: TrialResult) -> TrialSummary:
     """What judging keeps of a trial."""
+    names = [field.name for field in fields(TrialSummary) if hasattr(result, field.name)]
     return TrialSummary(
-        curve=result.curve,
-        train=result.train,
-        validation=result.validation,
-        test=result.test,
-        diverged=result.diverged,
-        parameters=result.parameters,
-        seconds=result.seconds,
         answer=constant_prediction(result.test_predictions),
         bits=np.packbits(result.test_correct),
         images=len(result.test_correct),
-        probes=result.probes,
-        signs=result.signs,
+        **{name: getattr(result, name) for name in names},
     )
 
 
@@ -365,7 +361,7 @@ def correct_matrix(outcomes: Sequence[TrialSummary]) -> npt.NDArray[np.bool_]:
     Args:
         outcomes: at least one, all of the same test images.
     """
-    bits = np.stack([each.bits for each in outcomes])
+    bits = np.stack([outcome.bits for outcome in outcomes])
     return np.unpackbits(bits, axis=1, count=outcomes[0].images).view(np.bool_)
 
 

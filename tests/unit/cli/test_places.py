@@ -36,8 +36,8 @@ def test_a_password_is_never_shown(text, shown):
 @pytest.mark.parametrize(
     ("store", "said"),
     [
-        ("postgresql://me:s3cret@host/db", "same command, the password in place of ***:\n"),
-        ("mine.db", "same command:\n  stepladder run quick --store mine.db"),
+        ("postgresql://me:s3cret@host/db", "command again, with the password in place of ***:\n"),
+        ("mine.db", "same command again:\n  stepladder run quick --store mine.db"),
     ],
 )
 def test_an_interrupted_command_asks_for_what_it_leaves_out(store, said):
@@ -54,6 +54,6 @@ def test_an_interrupted_command_is_repeated_without_it(monkeypatch, capsys):
     with pytest.raises(SystemExit):
         main.main()
     said = capsys.readouterr().err
-    assert "go on with the same command" in said
+    assert "run the same command again" in said
     assert "postgresql://me:***@host/db" in said
     assert "s3cret" not in said

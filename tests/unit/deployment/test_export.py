@@ -9,7 +9,7 @@ import pytest
 
 from stepladder import Study
 from stepladder.deployment import card, export
-from stepladder.statistics import estimate
+from stepladder.statistics.intervals import estimate
 from stepladder.training.final_weights import weights_file
 
 # Weights that were trained again are kept where they are those of the stored trial.

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from example_question import plan
 from example_run import finished
 from fake_store import FakeStore
 
@@ -11,7 +12,7 @@ from stepladder import Recipe, Study
 from stepladder.data.synthetic import synthetic
 from stepladder.execution.batching import MAX_STACK, make_groups, stack_sizes
 from stepladder.execution.machine import Settings
-from stepladder.runs.plan import cached_epochs, plan
+from stepladder.runs.plan import cached_epochs
 from stepladder.training.checkpoints import FinalStateCache
 from stepladder.training.groups import groups
 from stepladder.training.serialization import Checkpoint

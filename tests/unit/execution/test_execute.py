@@ -5,6 +5,7 @@ from collections import defaultdict
 from dataclasses import replace
 
 import pytest
+from example_question import plan
 from example_run import finished
 from fake_store import FakeStore
 
@@ -14,7 +15,6 @@ from stepladder.execution import machine
 from stepladder.execution.machine import Settings
 from stepladder.execution.progress import QuietProgress
 from stepladder.execution.scheduler import execute
-from stepladder.runs.plan import plan
 from stepladder.trials.trial import Trial
 
 # Executing a plan with processes that say what they are told to say.

@@ -66,7 +66,7 @@ def test_those_that_last_come_back_and_one_that_died_is_not_taken(settings, tmp_
 
 def test_a_dataset_that_will_not_do_leaves_no_process(settings, tmp_path, monkeypatch):
     started = []
-    monkeypatch.setattr(run.WarmPool, "start", spying(run.WarmPool.start, started), raising=True)
+    monkeypatch.setattr(WarmPool, "start", spying(WarmPool.start, started))
     (tmp_path / "mine.csv").write_text("no numbers\n")
     study = Study.load("quick", {"dataset": str(tmp_path / "mine.csv")})
     with pytest.raises(DataError):

@@ -10,7 +10,7 @@ from example_question import question_about
 from fake_training import noise
 
 from stepladder import RunError, Study
-from stepladder.hpo.halving import goes_on, survivors, train_populations
+from stepladder.hpo.halving import can_extend, survivors, train_populations
 from stepladder.hpo.results import choose, margin_of
 from stepladder.hpo.sampling import OptunaSampler
 from stepladder.study.search import SEARCH_REPLICATES, populations
@@ -33,9 +33,7 @@ def test_the_best_of_each_rung_go_on(searching, trainer):
     candidates = run(study, question, train)
     assert [len(trials) for trials, _, _ in train.calls] == [9, 3, 1]
     assert [trials[0].recipe.epochs for trials, _, _ in train.calls] == [1, 3, 9]
-    assert {trial.replicate for trials, _, _ in train.calls for trial in trials} == {
-        SEARCH_REPLICATES
-    }
+    assert {trial.role for trials, _, _ in train.calls for trial in trials} == {"search"}
     ranked = sorted((each for each in candidates if not math.isnan(each.rungs[1])),
                     key=lambda each: -each.rungs[1])  # fmt: skip
     assert {each.number for each in candidates if 3 in each.rungs} == {
@@ -80,9 +78,9 @@ def test_a_population_begins_while_those_before_it_go_on(searching, trainer):
 
 def test_a_schedule_that_depends_on_the_epochs_begins_anew_at_each_rung(searching, trainer):
     study, question = searching(base={"schedule": "cosine"})
-    assert not goes_on(study, "population")
-    assert not goes_on(searching()[0], "fit/jax")
-    assert goes_on(searching(base={"schedule": "step"})[0], "population")
+    assert not can_extend(study, "population")
+    assert not can_extend(searching()[0], "fit/jax")
+    assert can_extend(searching(base={"schedule": "step"})[0], "population")
     train = trainer()
     candidates = run(study, question, train)
     assert [(before, keeps) for _, before, keeps in train.calls] == [({}, [])] * 3
@@ -96,7 +94,7 @@ def test_a_schedule_that_depends_on_the_epochs_begins_anew_at_each_rung(searchin
     assert whole.seconds == pytest.approx(alone)
 
 
-def test_a_candidate_that_diverged_never_goes_on(searching, trainer):
+def test_a_candidate_that_diverged_never_can_extend(searching, trainer):
     study, question = searching()
     train = trainer(lambda trial: math.nan)
     candidates = run(study, question, train)
@@ -108,7 +106,7 @@ def test_a_candidate_that_diverged_never_goes_on(searching, trainer):
 def test_where_all_that_go_on_diverge_it_is_told_how_many_were_dropped(searching, trainer):
     study, question = searching()
     train = trainer(lambda trial: math.nan if trial.recipe.epochs == 9 else 0.5 + noise(trial))
-    with pytest.raises(RunError, match="1 of 9 diverged, among them all that were to go on"):
+    with pytest.raises(RunError, match="1 of 9 diverged, among them all that were to reach"):
         choose(run(study, question, train), question, train)
 
 
@@ -123,7 +121,7 @@ def test_a_recipe_that_is_drawn_again_is_one_candidate(searching, trainer):
     assert sorted(each.recipe.hidden[0] for each in finalists) == [3, 4, 5]
 
 
-def test_of_equals_the_earlier_goes_on(searching):
+def test_of_equals_the_earlier_can_extend(searching):
     candidates = OptunaSampler(searching()[1]).ask(4, 0)
     for each in candidates:
         each.rungs = {1: 0.5}

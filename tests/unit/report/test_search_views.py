@@ -9,7 +9,7 @@ import pytest
 
 from stepladder import Study
 from stepladder.hpo import results
-from stepladder.hpo.candidates import Candidate, different
+from stepladder.hpo.candidates import Candidate, distinct
 from stepladder.hpo.results import SearchResult
 from stepladder.report.json import search_as_json
 from stepladder.report.search import as_text
@@ -155,7 +155,9 @@ def test_the_flat_top_and_luck_of_candidates(study):
     top, maybe = results.equivalent_candidates(candidates, winner, 0.25, 0.002, CHANCE)
     assert [each.number for each in top] == [9, 7, 8]
     assert maybe == 4
-    lucky = results.luck(candidates, [winner, candidates[8]], [0.9, 0.91], study, 100, CHANCE)
+    lucky = results.winner_bias(
+        candidates, [winner, candidates[8]], [0.9, 0.91], study, 100, CHANCE
+    )
     assert 0 < lucky.luck < 0.01
 
 
@@ -167,7 +169,7 @@ def test_each_is_compared_over_the_replicates_that_both_have(study):
     top, maybe = results.equivalent_candidates(candidates, winner, 0.25, 1e-6, CHANCE)
     assert [each.number for each in top] == [9, 7, 8]
     assert maybe == 3
-    lucky = results.luck(candidates, [winner, second], [], study, 100, CHANCE)
+    lucky = results.winner_bias(candidates, [winner, second], [], study, 100, CHANCE)
     assert lucky.luck == pytest.approx(0, abs=1e-9), "replicates agree, and others lie behind"
 
 
@@ -180,18 +182,18 @@ def test_what_was_drawn_twice_counts_once(study):
     )
     assert [each.number for each in top] == [9, 7, 8]
     assert maybe == results.equivalent_candidates(candidates, candidates[9], 0.25, 0.002, CHANCE)[1]
-    assert different([*candidates, again]) == candidates
+    assert distinct([*candidates, again]) == candidates
     far = candidates_of(study)[3]
     far.rungs = {9: 0.7}
-    assert far in different([*candidates, far]), "that which came furthest"
+    assert far in distinct([*candidates, far]), "that which came furthest"
 
 
 def test_fresh_replicates_that_diverged_do_not_hide_how_the_others_scatter(study):
     candidates, fresh = candidates_of(study), [0.90, 0.91, math.nan, 0.92]
     winner = candidates[9]
     winner.more = ()
-    lucky = results.luck(candidates, [winner], fresh, study, 100, CHANCE)
-    assert lucky.noise == results.luck(candidates, [winner], [0.90, 0.91, 0.92], study, 100,
+    lucky = results.winner_bias(candidates, [winner], fresh, study, 100, CHANCE)
+    assert lucky.noise == results.winner_bias(candidates, [winner], [0.90, 0.91, 0.92], study, 100,
                                        CHANCE).noise > 0  # fmt: skip
 
 
@@ -199,7 +201,9 @@ def test_one_that_went_to_the_end_alone_was_chosen_at_the_rung_before(study):
     candidates = candidates_of(study)
     for each in candidates[6:9]:
         del each.rungs[9]
-    lucky = results.luck(candidates, [candidates[9]], [0.90, 0.91, 0.92], study, 100, CHANCE)
-    alone = results.luck(candidates[9:], [candidates[9]], [0.90, 0.91, 0.92], study, 100, CHANCE)
+    lucky = results.winner_bias(candidates, [candidates[9]], [0.90, 0.91, 0.92], study, 100, CHANCE)
+    alone = results.winner_bias(
+        candidates[9:], [candidates[9]], [0.90, 0.91, 0.92], study, 100, CHANCE
+    )
     assert lucky.luck > 0
     assert alone.luck == 0

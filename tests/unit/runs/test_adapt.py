@@ -11,8 +11,8 @@ from stepladder import Study
 from stepladder.data.synthetic import synthetic
 from stepladder.runs.adaptive import looks
 from stepladder.runs.judging import judge
+from stepladder.runs.phases import train_all
 from stepladder.runs.plan import run_context
-from stepladder.runs.run import train_all
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +40,12 @@ def run(study, dataset, rule=rule, store=None):
     training = FakeTraining(store, rule)
     record = record_of(study, dataset)
     question = run_context(record, "population")
-    done = train_all(question, dataset, store, training, training.notes.append)
+    done = train_all(question, store, training, training.notes.append)
     return done, training, judge(store, record, "population", "test")
 
 
 def test_a_clear_arm_stops_at_the_first_look_and_an_open_one_goes_to_the_most(dataset):
-    done, training, results = run(auto(), dataset)
+    _, training, results = run(auto(), dataset)
     planned = looks(auto(), auto().arms)
     base, clear, open_ = results.arms
     assert results.finished
@@ -61,9 +61,9 @@ def test_a_clear_arm_stops_at_the_first_look_and_an_open_one_goes_to_the_most(da
     assert (adapted.taken, adapted.settled) == (len(planned), 1)
     assert (adapted.trials, adapted.at_most) == (40 + planned[0], 60)
     assert adapted.seconds_saved == pytest.approx(20 - planned[0])
-    assert done.now == adapted.trials
-    assert "3 of 3 arms go on" in training.notes[1]
-    assert "2 of 3 arms go on" in training.notes[2]
+    assert len(training.trained) == adapted.trials
+    assert "3 of 3 arms continue" in training.notes[1]
+    assert "2 of 3 arms continue" in training.notes[2]
 
 
 def test_it_stops_when_every_verdict_is_settled(dataset):
@@ -88,8 +88,8 @@ def noise_of_replicate(trial):
 def test_the_same_again_trains_nothing_and_says_the_same(dataset):
     store = FakeStore()
     first = run(auto(), dataset, store=store)[2]
-    done, _, again = run(auto(), dataset, store=store)
-    assert done.now == 0
+    _, more, again = run(auto(), dataset, store=store)
+    assert not more.trained
     assert [arm.effect for arm in first.arms] == [arm.effect for arm in again.arms]
 
 
@@ -116,7 +116,7 @@ def test_an_interrupted_look_says_that_it_is_unfinished(dataset):
         raise Stopped
 
     with pytest.raises(Stopped):
-        train_all(question, dataset, store, stops, str)
+        train_all(question, store, stops, str)
     results = judge(store, record_of(study, dataset), "population", "test")
     assert not results.finished
     assert results.arms[1].effect.verdict == "not enough replicates"
@@ -177,7 +177,7 @@ def test_an_open_technique_takes_every_combination_of_a_factorial_on(dataset):
     assert (open_.verdict, open_.settled_at) == ("not enough replicates", None)
     assert results.readout.replicates == 20
     assert (results.adapted.taken, results.adapted.settled) == (len(planned), 1)
-    assert "4 of 4 arms go on" in training.notes[2]
+    assert "4 of 4 arms continue" in training.notes[2]
 
 
 @pytest.mark.slow

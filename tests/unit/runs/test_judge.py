@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from example_question import trials_by_arm
 from example_run import finished
 from fake_store import FakeStore
 
 from stepladder import Study
 from stepladder.report.wording import verdict_note
 from stepladder.runs.judging import judge
-from stepladder.runs.plan import trials_of
 from stepladder.store import StudyRecord
 from stepladder.trials.trial import Score
 
@@ -32,7 +32,7 @@ RECORD = StudyRecord(
     versions={},
     machine="m",
 )
-TRIALS = trials_of(STUDY, RECORD.fingerprint, 10, "population")
+TRIALS = trials_by_arm(STUDY, RECORD.fingerprint, 10, "population")
 
 
 def judged(results):
@@ -172,7 +172,7 @@ def test_a_factorial_is_read_from_its_trials():
     worth = {"plain": 0.5, "+ He normal": 0.52, "+ ReLU": 0.6, "+ He normal + ReLU": 0.7}
     wobble = (0.0, 0.01, -0.01, 0.02)
     store = FakeStore()
-    for name, trials in trials_of(study, RECORD.fingerprint, 10, "population").items():
+    for name, trials in trials_by_arm(study, RECORD.fingerprint, 10, "population").items():
         for trial in trials:
             store.add(varied(trial, worth[name] + wobble[trial.replicate]))
     results = judge(store, record, "population", "test")
@@ -186,7 +186,7 @@ def test_a_factorial_is_read_from_its_trials():
 def test_a_diverged_combination_counts_as_guessing_in_the_read_out():
     study = STUDY.changed({"design": "factorial"})
     store = FakeStore()
-    plain, relu = trials_of(study, RECORD.fingerprint, 10, "population").values()
+    plain, relu = trials_by_arm(study, RECORD.fingerprint, 10, "population").values()
     for trial in plain:
         store.add(varied(trial, 0.5))
     nothing = Score(math.nan, math.nan)
@@ -201,7 +201,7 @@ def test_comparisons_that_have_no_figures_yet_count_in_the_family():
     longer = STUDY.changed({"techniques": ["ReLU", "dropout", "max-norm", "Adam"]})
     record = replace(RECORD, study=longer)
     store = FakeStore()
-    for place, (_, trials) in enumerate(trials_of(longer, "f" * 64, 10, "population").items()):
+    for place, (_, trials) in enumerate(trials_by_arm(longer, "f" * 64, 10, "population").items()):
         for trial in trials if place < 2 else trials[:0]:
             wobble = (0.0, 0.01, -0.01, 0.02)[trial.replicate]
             store.add(varied(trial, 0.5 + 0.1 * place + wobble))
@@ -216,7 +216,7 @@ def test_comparisons_that_have_no_figures_yet_count_in_the_family():
 def test_arms_that_diverge_everywhere_count_in_the_family():
     longer = STUDY.changed({"techniques": ["ReLU", "dropout", "max-norm"]})
     store = FakeStore()
-    for place, trials in enumerate(trials_of(longer, "f" * 64, 10, "population").values()):
+    for place, trials in enumerate(trials_by_arm(longer, "f" * 64, 10, "population").values()):
         for trial in trials:
             made = varied(trial, 0.5 + 0.1 * place + (0.0, 0.01, -0.01, 0.02)[trial.replicate])
             nothing = Score(math.nan, math.nan)

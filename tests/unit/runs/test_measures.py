@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from example_question import trials_by_arm
 from example_run import finished
 from fake_store import FakeStore
 
@@ -13,8 +14,7 @@ from stepladder.diagnosis.findings import summarize_history
 from stepladder.runs.arm_analysis import probes_of
 from stepladder.runs.judging import judge
 from stepladder.runs.measures import load_summaries
-from stepladder.runs.misclassified import mistakes_of
-from stepladder.runs.plan import trials_of
+from stepladder.runs.misclassified import find_misclassified
 from stepladder.store import StudyRecord
 from stepladder.study.designs import Arm
 from stepladder.study.recipe import Recipe
@@ -107,7 +107,7 @@ CONSTANT = [1] * 6
 def test_confusions_of_the_best_arm_are_counted_over_its_replicates():
     best = [trial(FIRST_WRONG, 0.9), trial(RIGHT, 0.8)]
     found = {"base": [trial(LAST_WRONG, 0.5)], "best": best}
-    made = mistakes_of([arm("base"), arm("best", "base")], found, dataset())
+    made = find_misclassified([arm("base"), arm("best", "base")], found, dataset())
     assert (made.best, made.other, made.replicates) == ("best", "base", 2)
     assert made.confusion.tolist() == [[3, 1, 0], [0, 4, 0], [0, 0, 4]]
     assert made.confusion.sum() == 2 * 6
@@ -115,14 +115,14 @@ def test_confusions_of_the_best_arm_are_counted_over_its_replicates():
 
 def test_the_best_arm_is_chosen_on_validation_data_not_on_the_test_part():
     found = {"one": [trial(RIGHT, 0.1)], "two": [trial(FIRST_WRONG, 0.9)]}
-    made = mistakes_of([arm("one"), arm("two", "one")], found, dataset())
+    made = find_misclassified([arm("one"), arm("two", "one")], found, dataset())
     assert made.best == "two"
 
 
 def test_the_hardest_are_those_that_most_trials_misread():
     both = [trial(FIRST_WRONG, 0.5), trial(LAST_WRONG, 0.5)]
     found = {"one": both, "two": [trial(FIRST_WRONG, 0.4)]}
-    made = mistakes_of([arm("one"), arm("two", "one")], found, dataset())
+    made = find_misclassified([arm("one"), arm("two", "one")], found, dataset())
     told = [(each.index, each.label, each.answer, each.wrong, each.trials) for each in made.hardest]
     assert told == [(0, 0, 1, 2, 3), (5, 2, 0, 1, 3)]
     assert (made.trials, made.arms) == (3, 2)
@@ -131,7 +131,7 @@ def test_the_hardest_are_those_that_most_trials_misread():
 
 def test_two_arms_disagree_where_one_is_mostly_right_and_the_other_mostly_wrong():
     found = {"one": [trial(LAST_WRONG, 0.5)] * 2, "two": [trial(FIRST_WRONG, 0.9)] * 3}
-    made = mistakes_of([arm("one"), arm("two", "one")], found, dataset())
+    made = find_misclassified([arm("one"), arm("two", "one")], found, dataset())
     (won,), (lost,) = made.won, made.lost
     assert (won.misread.index, won.misread.answer, won.right, won.of) == (5, 0, 3, 3)
     assert (won.misread.wrong, won.misread.trials) == (2, 2)
@@ -141,15 +141,15 @@ def test_two_arms_disagree_where_one_is_mostly_right_and_the_other_mostly_wrong(
 def test_trials_that_answer_one_class_diverged_or_are_missing_are_left_out():
     lost = trial(LAST_WRONG, float("nan"), diverged=2)
     found = {"one": [trial(CONSTANT, 0.3), None, lost], "two": [trial(FIRST_WRONG, 0.9), None]}
-    made = mistakes_of([arm("one"), arm("two", "one")], found, dataset())
+    made = find_misclassified([arm("one"), arm("two", "one")], found, dataset())
     assert (made.trials, made.arms, made.other) == (1, 1, None)
     assert made.won == made.lost == ()
-    assert mistakes_of([arm("one")], {"one": [trial(CONSTANT, 0.3)]}, dataset()) is None
-    assert mistakes_of([arm("one")], {"one": [None]}, dataset()) is None
+    assert find_misclassified([arm("one")], {"one": [trial(CONSTANT, 0.3)]}, dataset()) is None
+    assert find_misclassified([arm("one")], {"one": [None]}, dataset()) is None
 
 
 def test_without_a_mistake_there_is_nothing_hard():
-    made = mistakes_of([arm("one")], {"one": [trial(RIGHT, 0.9)]}, dataset())
+    made = find_misclassified([arm("one")], {"one": [trial(RIGHT, 0.9)]}, dataset())
     assert made.hardest == ()
 
 
@@ -159,7 +159,7 @@ def test_without_a_mistake_there_is_nothing_hard():
 )
 def test_images_are_grey_and_rows_of_a_table_are_none(shape, kind, drawn):
     inputs = np.arange(6 * int(np.prod(shape))).reshape(6, *shape).astype(kind)
-    made = mistakes_of([arm("one")], {"one": [trial(FIRST_WRONG, 0.9)]}, dataset(inputs))
+    made = find_misclassified([arm("one")], {"one": [trial(FIRST_WRONG, 0.9)]}, dataset(inputs))
     image = made.hardest[0].image
     if drawn is None:
         assert image is None
@@ -196,7 +196,7 @@ def seen(trial, dead=0.0):
 @pytest.fixture
 def store():
     made = FakeStore()
-    base, elu = trials_of(STUDY, RECORD.fingerprint, 10, "population").values()
+    base, elu = trials_by_arm(STUDY, RECORD.fingerprint, 10, "population").values()
     for trial in base:
         made.add(seen(trial, dead=0.9 if trial.replicate else 0.0))
     for trial in elu[1:]:
@@ -232,7 +232,7 @@ def test_without_epochs_the_findings_are_the_same(store):
 
 
 def test_networks_that_do_not_match_are_not_stacked():
-    base, _ = trials_of(STUDY, RECORD.fingerprint, 10, "population").values()
+    base, _ = trials_by_arm(STUDY, RECORD.fingerprint, 10, "population").values()
     odd = replace(seen(base[1]), probes=probes(0.0, epochs=3))
     found = probes_of([seen(base[0]), odd, None])
     assert found.replicates == (0,)

@@ -1,15 +1,15 @@
 """Plans: what a study lacks, and what all its phases come to."""
 
 import pytest
+from example_question import plan, trials_by_arm
 from example_run import finished
 from fake_store import FakeStore
 from fake_training import FakeTraining, noise, record_of
 
 from stepladder import Study, StudyError
 from stepladder.data.synthetic import synthetic
-from stepladder.runs.plan import part_sizes, plan, run_context, trials_of
-from stepladder.runs.run import foreseen, train_all
-from stepladder.study.tuning import TUNING_REPLICATES
+from stepladder.runs.phases import plan_all_phases, train_all
+from stepladder.runs.plan import part_sizes, run_context
 
 # Plans: what a study lacks, and nothing else.
 
@@ -31,7 +31,7 @@ def study(**fields):
 
 
 def test_every_arm_has_its_replicates_in_order(dataset):
-    by_arm = trials_of(study(), dataset.fingerprint, 10, "population")
+    by_arm = trials_by_arm(study(), dataset.fingerprint, 10, "population")
     assert list(by_arm) == ["base", "+ ReLU", "ELU instead of ReLU"]
     for trials in by_arm.values():
         assert [trial.replicate for trial in trials] == [0, 1]
@@ -46,7 +46,7 @@ def test_what_is_stored_is_not_missing(dataset):
         store.add(finished(trial, 0.5))
     again = plan(study(), dataset, store, "population")
     assert again.missing == first.trials[4:]
-    told = again.announced(2)
+    told = again.announcement(2)
     assert (told.trials, told.found, told.epochs) == (2, 4, 40)
     assert set(told.arm_names) == {trial.id for trial in again.missing}
 
@@ -101,13 +101,13 @@ def test_cached_epochs_are_not_counted(dataset):
     store.add(finished(made.trials[0], 0.5))
     again = plan(study(), dataset, store, "population")
     at_hand = {again.missing[0].id: 15, again.missing[1].id: 10}
-    told = again.announced(1, at_hand)
+    told = again.announcement(1, at_hand)
     assert (told.trials, told.epochs, told.at_hand) == (5, 100 - 25, at_hand)
-    whole, left = again.announced(1).seconds, told.seconds
+    whole, left = again.announcement(1).seconds, told.seconds
     assert (whole, left) == (None, None)
     more = plan(study(replicates=3, techniques=[]), dataset, store, "population")
-    assert more.announced(1).seconds == 2.0
-    assert more.announced(1, {more.missing[0].id: 15}).seconds == 1.25
+    assert more.announcement(1).seconds == 2.0
+    assert more.announcement(1, {more.missing[0].id: 15}).seconds == 1.25
 
 
 # What a study comes to before it is trained: all its phases as one plan.
@@ -136,8 +136,8 @@ def worth_something(trial):
 def test_once_all_is_trained_the_plan_is_what_was_trained_and_nothing_is_missing(dataset, kind):
     question, store = asked(dataset, **KINDS[kind]), FakeStore()
     training = FakeTraining(store, worth_something)
-    train_all(question, dataset, store, training, str)
-    plan = foreseen(question, store)
+    train_all(question, store, training, str)
+    plan = plan_all_phases(question, store)
     assert {trial.id for trial in plan.trials} == {trial.id for trial in training.trained}
     assert (plan.missing, plan.is_least) == ((), False)
 
@@ -145,32 +145,32 @@ def test_once_all_is_trained_the_plan_is_what_was_trained_and_nothing_is_missing
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_store_and_an_empty_one_foresee_the_same(dataset, kind):
     question = asked(dataset, **KINDS[kind])
-    plan = foreseen(question, None)
-    assert plan == foreseen(question, FakeStore())
+    plan = plan_all_phases(question, None)
+    assert plan == plan_all_phases(question, FakeStore())
     assert plan.missing == plan.trials
     assert plan.is_least == (kind != "fixed")
 
 
 def test_a_fair_study_foresees_its_candidates_and_its_arms(dataset):
-    plan = foreseen(asked(dataset, **FAIR), None)
-    tuning = [trial for trial in plan.trials if trial.replicate >= TUNING_REPLICATES]
+    plan = plan_all_phases(asked(dataset, **FAIR), None)
+    tuning = [trial for trial in plan.trials if trial.role == "tune"]
     assert (len(tuning), len(plan.trials)) == (2 * 3 * 2, 2 * 3 * 2 + 2 * 4)
 
 
 def test_trials_at_the_declared_rate_are_not_those_of_a_fair_study_before_it_is_tuned(dataset):
     """A fixed study of the same arms in the store must not make the fair one look finished."""
     store = FakeStore()
-    train_all(asked(dataset), dataset, store, FakeTraining(store, worth_something), str)
-    plan = foreseen(asked(dataset, **FAIR), store)
+    train_all(asked(dataset), store, FakeTraining(store, worth_something), str)
+    plan = plan_all_phases(asked(dataset, **FAIR), store)
     assert plan.missing == plan.trials
 
 
 def test_an_adaptive_study_foresees_the_look_that_it_is_at(dataset):
     question, store = asked(dataset, **AUTO), FakeStore()
-    first = foreseen(question, store)
+    first = plan_all_phases(question, store)
     training = FakeTraining(store, lambda trial: 0.7 + noise(trial))  # not settled soon
     training(first)
-    second = foreseen(question, store)
+    second = plan_all_phases(question, store)
     assert len(second.trials) > len(first.trials)
     assert len(second.missing) == len(second.trials) - len(first.trials)
 
@@ -180,10 +180,10 @@ def test_each_part_counts_the_trials_of_its_arms(dataset, kind):
     """Beside the bars stands how far each arm is: in tuning, and look by look."""
     question, store = asked(dataset, **KINDS[kind]), FakeStore()
     training = FakeTraining(store, worth_something)
-    train_all(question, dataset, store, training, str)
+    train_all(question, store, training, str)
     for part in training.plans:
         per_arm = len(part.trials) // 2
-        assert part.announced(2).arm_trials == {"base": per_arm, "+ ReLU": per_arm}
+        assert part.announcement(2).arm_trials == {"base": per_arm, "+ ReLU": per_arm}
     assert [len(part.trials) // 2 for part in training.plans if part.missing] == {
         "fixed": [4], "fair": [6, 4], "adaptive": [5], "fair and adaptive": [6, 5]
     }[kind]  # fmt: skip
@@ -191,7 +191,7 @@ def test_each_part_counts_the_trials_of_its_arms(dataset, kind):
 
 def test_the_time_is_told_where_like_trials_are_stored(dataset):
     store = FakeStore()
-    assert foreseen(asked(dataset, **FAIR), store).announced(2).seconds is None
-    train_all(asked(dataset), dataset, store, FakeTraining(store, worth_something), str)
-    plan = foreseen(asked(dataset, **FAIR), store)  # one second a trial
-    assert plan.announced(2).seconds == pytest.approx(len(plan.missing) / 2)
+    assert plan_all_phases(asked(dataset, **FAIR), store).announcement(2).seconds is None
+    train_all(asked(dataset), store, FakeTraining(store, worth_something), str)
+    plan = plan_all_phases(asked(dataset, **FAIR), store)  # one second a trial
+    assert plan.announcement(2).seconds == pytest.approx(len(plan.missing) / 2)

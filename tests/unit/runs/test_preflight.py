@@ -4,15 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from example_question import plan
 from example_run import finished
 from fake_store import FakeStore
 
 from stepladder import CATALOGUE, InputError, Recipe, Study, StudyError
 from stepladder.data.synthetic import synthetic
 from stepladder.execution.machine import Settings
-from stepladder.runs.plan import part_sizes, plan
+from stepladder.runs.plan import part_sizes
 from stepladder.runs.preflight import (
-    TOLD,
+    SHOWN_CONFOUNDS,
     check_code_allowed,
     check_possible,
     ignored_fields,
@@ -38,7 +39,7 @@ def said(study, dataset, stored=0):
     for trial in first.trials[:stored]:
         store.add(finished(trial, 0.5))
     planned = plan(study, dataset, store, "population")
-    return preflight_notes(planned, dataset, part_sizes(study, dataset))
+    return preflight_notes(study, len(planned.missing), dataset, part_sizes(study, dataset))
 
 
 def test_nothing_is_said_of_a_plain_ladder(dataset):
@@ -50,14 +51,14 @@ def test_confounds_are_named_and_many_are_counted(dataset):
             for each in range(1, 7)]  # fmt: skip
     study = Study(name="s", base=BASE, validation=10, design="explicit", explicit=arms)
     lines = said(study, dataset)
-    assert len(lines) == TOLD + 1
+    assert len(lines) == SHOWN_CONFOUNDS + 1
     assert lines[0].startswith("confound: a1 against base: dropout 0.01 and 0.0 differ")
     assert lines[-1] == "confound: and 4 more, in the report"
 
 
 def test_too_few_replicates_are_said(dataset):
     study = Study(name="s", base=BASE, validation=10, techniques=["ReLU"], replicates=1)
-    assert "luck cannot be told" in said(study, dataset)[0]
+    assert "cannot be distinguished from chance" in said(study, dataset)[0]
 
 
 def test_a_factorial_names_its_trials_and_a_smaller_design(dataset):
@@ -210,7 +211,7 @@ BASE_TOO_FEW = {"hidden": [8], "activation": "sigmoid"}
 def test_one_or_two_replicates_say_nothing(replicates, said):
     (line,) = underpowered(Study.load("mnist", {"replicates": replicates}))
     assert line.startswith(said)
-    assert "luck cannot be told" in line
+    assert "cannot be distinguished from chance" in line
 
 
 def test_enough_replicates_and_single_arms_are_not_named():
@@ -220,9 +221,9 @@ def test_enough_replicates_and_single_arms_are_not_named():
 
 def test_a_factorial_of_five_says_that_its_comparisons_need_one_more():
     (line,) = underpowered(Study.load("mnist", {"design": "factorial"}))
-    assert line.startswith("5 replicates of each arm are too few for any comparison")
-    assert "in a family of 32, however large its effect; 6 would do" in line
-    assert "Main effects, a family of 5, are judged for themselves" in line
+    assert line.startswith("5 replicates of each arm are too few for a verdict")
+    assert "in a family of 32, however large its effect; 6 are enough" in line
+    assert "Main effects, a family of 5, are judged separately" in line
     assert underpowered(Study.load("mnist", {"design": "factorial", "replicates": 6})) == ()
 
 

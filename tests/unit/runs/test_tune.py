@@ -10,10 +10,9 @@ from fake_training import FakeTraining, noise, record_of
 from stepladder import Study, StudyError
 from stepladder.data.synthetic import synthetic
 from stepladder.runs.judging import judge
+from stepladder.runs.phases import train_all
 from stepladder.runs.plan import run_context
-from stepladder.runs.run import train_all
-from stepladder.runs.tuning import tune, tuned_arms, tuned_so_far
-from stepladder.study.tuning import TUNING_REPLICATES
+from stepladder.runs.tuning import replay_tuning, tune, tuned_arms
 
 GRID = [0.01, 0.03, 0.1, 0.3, 1.0]
 BEST = {"sigmoid": 0.3, "relu": 0.03}
@@ -50,7 +49,7 @@ def run(study, dataset, rule, store=None):
     training = FakeTraining(store, rule)
     record = record_of(study, dataset)
     question = run_context(record, "population")
-    done = train_all(question, dataset, store, training, training.notes.append)
+    done = train_all(question, store, training, training.notes.append)
     return done, training, judge(store, record, "population", "test")
 
 
@@ -67,8 +66,8 @@ def test_each_arm_is_compared_at_the_rate_that_is_best_for_it(dataset):
 
 def test_every_arm_has_the_same_candidates_on_replicates_that_are_not_used_again(dataset):
     _, training, _ = run(fair(), dataset, peaked())
-    tuning = [trial for trial in training.trained if trial.replicate >= TUNING_REPLICATES]
-    compared = [trial for trial in training.trained if trial.replicate < TUNING_REPLICATES]
+    tuning = [trial for trial in training.trained if trial.role == "tune"]
+    compared = [trial for trial in training.trained if trial.role == "compare"]
     rates = {activation: sorted((trial.recipe.learning_rate, trial.replicate) for trial in tuning
                                 if trial.recipe.activation == activation)
              for activation in BEST}  # fmt: skip
@@ -79,7 +78,7 @@ def test_every_arm_has_the_same_candidates_on_replicates_that_are_not_used_again
 
 
 def test_the_best_at_the_edge_widens_the_grid_for_all(dataset):
-    done, training, results = run(fair(), dataset, peaked({"sigmoid": 5.0, "relu": 0.03}))
+    _, training, results = run(fair(), dataset, peaked({"sigmoid": 5.0, "relu": 0.03}))
     tuned = results.tuned
     assert tuned.grid["learning_rate"] == (*GRID, 3.0, 10.0)
     assert tuned.widenings == 2
@@ -87,7 +86,7 @@ def test_the_best_at_the_edge_widens_the_grid_for_all(dataset):
     assert all(len(each.tried) == 7 for each in tuned.arms)
     assert all(each.at_edge == () for each in tuned.arms)
     assert len([plan for plan in training.plans if plan.missing]) == 4
-    assert done.now == 2 * 7 * 2 + 8
+    assert len(training.trained) == 2 * 7 * 2 + 8
     assert "1, 3, 10" in training.notes[2]
 
 
@@ -128,7 +127,7 @@ def test_epochs_of_tuning_are_the_same_for_all(dataset):
     study = fair(tune={"grid": {"learning_rate": GRID}, "epochs": 7},
                  techniques=[{"name": "long", "change": {"epochs": 50}}])  # fmt: skip
     _, training, results = run(study, dataset, lambda trial: 0.6 + noise(trial))
-    tuning = [trial for trial in training.trained if trial.replicate >= TUNING_REPLICATES]
+    tuning = [trial for trial in training.trained if trial.role == "tune"]
     assert {trial.recipe.epochs for trial in tuning} == {7}
     assert [arm.arm.recipe.epochs for arm in results.arms] == [20, 50]
 
@@ -146,16 +145,16 @@ def test_what_is_stored_is_not_trained_again_and_an_interrupted_tuning_goes_on(d
         raise Stopped
 
     with pytest.raises(Stopped):
-        train_all(question, dataset, store, stops, str)
-    assert tuned_so_far(question, store) is None
+        train_all(question, store, stops, str)
+    assert replay_tuning(question, store).tuned is None
     unfinished = judge(store, record_of(fair(), dataset), "population", "test")
     assert (unfinished.finished, unfinished.tuned, unfinished.looks) == (False, None, 0)
     assert all(arm.n == 0 for arm in unfinished.arms)
     done, again, results = run(fair(), dataset, peaked(), store)
-    assert (done.trials, done.now) == (28, 21)
+    assert (done, len(again.trained)) == (28, 21)
     whole = run(fair(), dataset, peaked())[2]
     assert [arm.effect for arm in results.arms] == [arm.effect for arm in whole.arms]
-    assert run(fair(), dataset, peaked(), store)[0].now == 0
+    assert not run(fair(), dataset, peaked(), store)[1].trained
     assert not any(plan.missing for plan in again.plans[2:])
 
 
@@ -169,7 +168,7 @@ def test_a_fixed_study_is_not_tuned(dataset):
     study = fair(tuning="fixed")
     _, training, results = run(study, dataset, peaked())
     assert results.tuned is None
-    assert all(trial.replicate < TUNING_REPLICATES for trial in training.trained)
+    assert all(trial.role == "compare" for trial in training.trained)
     question = run_context(record_of(study, dataset), "population")
     assert tune(question, FakeStore(), training, str) is None
     assert tuned_arms(study, None) == study.arms

@@ -115,7 +115,7 @@ def test_truncated_store_is_refused(path, share):
     open_store(path).close()
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * share)])
-    _refused(path, "must be (whole|a SQLite file), found: ")
+    _refused(path, "must be (undamaged|a SQLite file), found: ")
 
 
 @pytest.mark.parametrize("mode", ["DELETE", "WAL"])

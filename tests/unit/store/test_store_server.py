@@ -33,7 +33,7 @@ ACCEPTED = r"postgresql\+psycopg://USER:PASSWORD@HOST/DATABASE"
         ("sqlite://u:secret@host/x.db", "sqlite:// with a host"),
         ("sqlite://x.db", "sqlite:// with a host"),
         ("sqlite:///x.db?mode=ro", "sqlite:// with options"),
-        ("postgresql://u:secret@host:port/db", "cannot be taken apart"),
+        ("postgresql://u:secret@host:port/db", "is not a valid URL"),
         ("postgresql+psycopg://u:secret@host", "without a database"),
     ],
 )

@@ -192,7 +192,7 @@ def test_it_crosses_to_the_driver(candidate):
 def test_looking_changes_no_bit_of_a_training(dataset, trial_of, monkeypatch):
     trial = trial_of(replicate=SEARCH_REPLICATES, normalization="batch", dropout=0.2)
     unseen = trained(PopulationEngine(dataset), trial)
-    monkeypatch.setattr(Trial, "is_candidate", False)
+    monkeypatch.setattr(Trial, "role", "compare")
     seen = trained(PopulationEngine(dataset), trial)
     assert seen.probes is not None
     assert seen.curve.train_loss.tobytes() == unseen.curve.train_loss.tobytes()

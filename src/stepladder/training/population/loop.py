@@ -250,8 +250,8 @@ class GroupTrainer:
 
     @property
     def is_candidate(self) -> bool:
-        """Whether its trials are of a search: see `Trial`."""
-        return self.lanes[0].is_candidate
+        """Whether its trials are of a search: see `Trial.role`."""
+        return self.lanes[0].role == "search"
 
     def compile(self, known: dict[object, Compiled]) -> None:
         """Compiles its functions, or takes those of an earlier group."""

@@ -1,0 +1,195 @@
+"""What a study and a search have in common while they train: store, folder, processes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stepladder.data import Dataset
+from stepladder.errors import NoStoreError, StoreError
+from stepladder.execution.local import WarmPool
+from stepladder.execution.machine import Settings
+from stepladder.execution.progress import Progress, QuietProgress
+from stepladder.execution.scheduler import execute, forget_dead
+from stepladder.runs import folder as folders
+from stepladder.runs.phases import plan_all_phases
+from stepladder.runs.plan import NO_EPOCHS, Plan, RunContext, cached_epochs, prepare, run_context
+from stepladder.runs.preflight import check_code_allowed, inspect_models
+from stepladder.store import Store, StudyRecord, check_place, open_store
+from stepladder.study.study import Study
+from stepladder.training.checkpoints import clear
+from stepladder.training.groups import Stage
+from stepladder.trials.trial import Trial
+
+
+@dataclass
+class Session:
+    """The store, the folder and the training processes of one run.
+
+    Attributes:
+        record: the study, its dataset's name and its versions.
+        pool: training processes that were started early.
+        keeps_final: whether these processes send final weights.
+        trained: trials that this run trained.
+        seen: ids of all trials that were asked for.
+    """
+
+    record: StudyRecord
+    dataset: Dataset
+    settings: Settings
+    store: Store
+    folder: Path
+    progress: Progress
+    pool: WarmPool
+    keeps_final: bool
+    trained: int = 0
+    seen: set[str] = field(default_factory=set)
+
+    @property
+    def study(self) -> Study:
+        """What is asked."""
+        return self.record.study
+
+    @property
+    def context(self) -> RunContext:
+        """What decides the trials."""
+        return run_context(self.record)
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of checkpoints."""
+        return self.folder / folders.CHECKPOINTS_NAME
+
+    @property
+    def weights(self) -> Path | None:
+        """Folder of final weights; None where the study does not keep them."""
+        return self.folder / folders.WEIGHTS_NAME if self.study.keep_weights else None
+
+    def train(
+        self,
+        plan: Plan,
+        before: Mapping[Trial, tuple[Stage, ...]] | None = None,
+        keeps: Collection[Trial] = (),
+        weights: Path | None = None,
+    ) -> None:
+        """Trains the missing trials of a plan; other runs may train some of them.
+
+        Args:
+            plan: trials, and which are missing.
+            before: stages that trials have behind them; None where there are no stages.
+            keeps: trials that later stages resume from.
+            weights: folder of final weights, or None to keep none.
+
+        Raises:
+            WorkerError: if a training failed; what was finished is stored.
+        """
+        self.seen.update(trial.id for trial in plan.trials)
+        if not plan.missing:
+            return
+        began = time.monotonic()
+        cached = NO_EPOCHS
+        if before is None:
+            cached = cached_epochs(plan, self.dataset, self.settings, self.store)
+        # Processes of the pool send final weights or not, as they were started.
+        pool = self.pool if self.keeps_final == (weights is not None) else WarmPool()
+        self.progress.start(plan.announcement(len(self.settings.cpus), cached))
+        try:
+            self.trained += execute(
+                plan.trials, plan.missing, self.dataset, self.settings, self.progress, self.store,
+                self.checkpoints, self.study.model, plan.arm_names, before, keeps, pool, weights,
+            )  # fmt: skip
+        finally:
+            self.progress.finish()
+            self.store.add_seconds(self.study.name, time.monotonic() - began)
+
+    def finish(self) -> StudyRecord:
+        """Removes checkpoints that no other run needs; the study's record with its seconds."""
+        forget_dead(self.store)
+        if not self.store.claimed(self.seen):
+            clear(self.checkpoints)
+        return self.store.study(self.study.name) or self.record
+
+
+@contextmanager
+def open_session(
+    study: Study,
+    folder: Path,
+    settings: Settings,
+    *,
+    store: str | None,
+    progress: Progress | None,
+    allow_code: bool,
+    prepare: Callable[[Study, Settings], tuple[Dataset, StudyRecord]] = prepare,
+    is_search: bool = False,
+) -> Iterator[Session]:
+    """Checks all that can be checked before training, and opens the store of a run.
+
+    Args:
+        study: what is asked.
+        folder: where its files go; made if need be.
+        settings: of this machine.
+        store: URL of the store; an SQLite file in the folder when None.
+        progress: shows how it goes; None for none.
+        allow_code: whether a model file that the study names may run, in training processes.
+        prepare: loads and checks the dataset.
+        is_search: whether processes last from one part to the next, as the parts of a search need.
+
+    Raises:
+        InputError: if the study, its data, its model, the folder or the store will not do;
+            nothing was trained and nothing stored was touched.
+    """
+    check_code_allowed(study, allow_code)
+    if store is not None:  # before anything is made or takes long
+        check_place(store)
+    keeps_final = study.keep_weights and not is_search
+    pool = WarmPool(persistent=is_search)
+    try:
+        if study.model is None and store is None and not (folder / folders.STORE_NAME).exists():
+            # Everything is to be trained: processes import JAX while the dataset is read.
+            most = len(study.arms) * study.replicates
+            if is_search:
+                most = study.search.trials if study.search else 0
+            pool.start(settings, folder / folders.CHECKPOINTS_NAME, most, keeps_final)
+        dataset, record = prepare(study, settings)
+        if study.model is not None and (is_search or _needs_training(record, folder, store)):
+            inspect_models(study, dataset, settings)
+        folders.check(folder, study)
+        with open_store(store or str(folder / folders.STORE_NAME)) as opened:
+            shown = progress or QuietProgress()
+            yield Session(record, dataset, settings, opened, folder, shown, pool, keeps_final)
+    finally:
+        pool.end()
+
+
+def _needs_training(record: StudyRecord, folder: Path, store: str | None) -> bool:
+    try:
+        with open_if_exists(folder, store) as known:
+            plan = plan_all_phases(run_context(record), known)
+    except StoreError:
+        return True  # opening it for writing tells what is wrong
+    return bool(plan.missing) or plan.is_least
+
+
+@contextmanager
+def open_if_exists(folder: Path, store: str | None) -> Iterator[Store | None]:
+    """Opens the store of a run; None where the run is yet to make it. Nothing is written.
+
+    Args:
+        folder: of the run.
+        store: URL of the store; an SQLite file in the folder when None.
+
+    Raises:
+        StoreError: if there can be no store, or it cannot be read.
+    """
+    if store is not None:
+        check_place(store)
+    try:
+        known = open_store(store or str(folder / folders.STORE_NAME), create=False)
+    except NoStoreError:
+        yield None
+        return
+    with known:
+        yield known
