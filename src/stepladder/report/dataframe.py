@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from stepladder.errors import InputError
+from stepladder.report.markdown import arm_record
 from stepladder.runs.results import ArmResult, Results
 
 if TYPE_CHECKING:
@@ -42,6 +43,13 @@ def to_frame(results: Results, kind: Kind = "trials") -> pd.DataFrame:
     return pd.DataFrame(list(makers[kind](results)))
 
 
+_ARM_COLUMNS = (
+    "n", "diverged", "train_accuracy", "val_accuracy", "test_accuracy", "test_ci_low",
+    "test_ci_high", "effect", "effect_ci_low", "effect_ci_high", "verdict", "parameters", "seconds",
+)  # fmt: skip
+_NUMBERS = ("test_ci_low", "test_ci_high", "effect", "effect_ci_low", "effect_ci_high")
+
+
 def _start(result: ArmResult) -> dict[str, Any]:
     arm = result.arm
     return {"arm": arm.name, "compared_with": arm.compared_with, "technique": arm.technique}
@@ -52,29 +60,17 @@ def _trials(results: Results) -> Iterator[dict[str, Any]]:
         parts = {"train_accuracy": result.train_accuracy, "val_accuracy": result.val_accuracy,
                  "test_accuracy": result.test_accuracy}  # fmt: skip
         for replicate in _finished(result):
-            row = {name: each.values[replicate] for name, each in parts.items()}
+            row = {name: estimate.values[replicate] for name, estimate in parts.items()}
             yield {**_start(result), "replicate": replicate, **row}
 
 
 def _arms(results: Results) -> Iterator[dict[str, Any]]:
     for result in results.arms:
-        effect, test = result.effect, result.test_accuracy
-        yield {
-            **_start(result),
-            "n": result.n,
-            "diverged": result.diverged,
-            "train_accuracy": result.train_accuracy.mean,
-            "val_accuracy": result.val_accuracy.mean,
-            "test_accuracy": test.mean,
-            "test_ci_low": _number(test.ci_low),
-            "test_ci_high": _number(test.ci_high),
-            "effect": effect.mean if effect else math.nan,
-            "effect_ci_low": _number(effect.ci_low if effect else None),
-            "effect_ci_high": _number(effect.ci_high if effect else None),
-            "verdict": effect.verdict if effect else None,
-            "parameters": result.parameters,
-            "seconds": result.seconds,
-        }
+        record = arm_record(result)
+        row = {name: record.get(name) for name in _ARM_COLUMNS}
+        # None would make a column of numbers one of objects.
+        row |= {name: math.nan for name in _NUMBERS if row[name] is None}
+        yield _start(result) | row
 
 
 def _epochs(results: Results) -> Iterator[dict[str, Any]]:
@@ -87,7 +83,3 @@ def _epochs(results: Results) -> Iterator[dict[str, Any]]:
 
 def _finished(result: ArmResult) -> Sequence[int]:
     return range(result.n) if result.finished is None else result.finished
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from stepladder.report import wording
-from stepladder.report.view import Row, view_of
+from stepladder.report.document import Document, Part, Sentence, Sentences, fine, note
+from stepladder.report.tables import (
+    confound_tables,
+    ensemble_tables,
+    readout_tables,
+    tuning_tables,
+)
+from stepladder.report.view import PAGE, Row, view_of
 from stepladder.report.wording import (
-    Headline,
-    Part,
+    duration,
     headlines,
     join_list,
     parts_of,
@@ -18,81 +24,71 @@ from stepladder.report.wording import (
     printable,
     truncate,
     undecided,
+    verdict_clauses,
 )
 from stepladder.runs.results import Results
+from stepladder.statistics.results import Verdict
 from stepladder.study.recipe import Recipe
 
 NAME_LENGTH = 60
 
 
-def answer(results: Results) -> tuple[Headline, ...]:
-    """What came out, what helps, what hurts, what is open, and what all of it holds for.
+def answer(results: Results) -> tuple[Sentence, ...]:
+    """The best arm, what helps, what hurts, what is open, and what all of it holds for.
 
     Five sentences, in this order; three where no comparison is judged. Nothing is said to improve
     or to lower accuracy but by its verdict; the best arm is chosen on validation accuracy, which is
     no look at the test set.
     """
-    said = {headline.kind: headline for headline in headlines(results)}
-    if "unknown" in said:  # nothing is judged: one sentence says so, for all verdicts
-        return (_best(results), said["unknown"], _holds_for(results))
+    clauses = verdict_clauses(results)
+    if not clauses:  # nothing is judged: one sentence says so, for all verdicts
+        return (_best(results), *headlines(results), _holds_for(results))
     # Where techniques are left out, an arm that is worse speaks for the technique that it lacks.
     left_out = results.study.design == "leave_one_out"
     judged, lowers = ("arm", "No arm") if left_out else ("technique", "None")
     return (
         _best(results),
-        said.get("helps") or _nothing(f"No {judged} is shown to raise test accuracy."),
-        said.get("hurts") or _nothing(f"{lowers} is shown to lower it."),
-        _open(said.get("no difference beyond δ"), said.get("not enough replicates"))
-        or _nothing(_none_open(results)),
+        _claim(clauses, ("helps",), f"No {judged} is shown to raise test accuracy."),
+        _claim(clauses, ("hurts",), f"{lowers} is shown to lower it."),
+        _claim(clauses, ("no difference beyond δ", "not enough replicates"), _none_open(results)),
         _holds_for(results),
     )
 
 
-def _nothing(text: str) -> Headline:
-    return Headline("unknown", (Part(text),))
+def _claim(
+    clauses: Mapping[Verdict, tuple[Part, ...]], verdicts: Sequence[Verdict], otherwise: str
+) -> Sentence:
+    """What is said of some verdicts in one sentence; its kind is the last of those that occur."""
+    occurring = [verdict for verdict in verdicts if verdict in clauses]
+    if not occurring:
+        return Sentence.of(otherwise)
+    parts = [part for verdict in occurring for part in (Part("; "), *clauses[verdict])]
+    return Sentence(occurring[-1], (*parts[1:], Part(".")))
 
 
-def _best(results: Results) -> Headline:
+def _best(results: Results) -> Sentence:
     rows = view_of(results).rows
     finite = [row for row in rows if math.isfinite(row.validation.mean)]
     if not finite:
-        return Headline("unknown", (Part("No replicate of any arm has come to an end yet."),))
-    best = max(finite, key=lambda row: row.validation.mean)
-    first = rows[0]
-    several = len(rows) > 1
-    parts = [
-        *([Part(f"Of {plural(len(rows), 'arm')}, ")] if several else []),
-        _name(best),
-        Part(" has the highest validation accuracy and " if several else " "),
-        Part(f"{_ends(best)} of the test images right" if best.instead is None else best.instead),
-        *([] if best is first else _besides(first)),
-        Part("."),
-    ]
-    return Headline("unknown", tuple(parts))
-
-
-def _besides(first: Row) -> list[Part]:
-    return [Part("; "), _name(first), Part(f", the first of them, {_ends(first)}")]
+        return Sentence.of("No replicate of any arm has come to an end yet.")
+    best, first = max(finite, key=lambda row: row.validation.mean), rows[0]
+    before = [f"Of {plural(len(rows), 'arm')}, "] if len(rows) > 1 else []
+    after = " has the highest validation accuracy and " if len(rows) > 1 else " "
+    reached = f"{_reached(best)} of the test images right" if best.instead is None else best.instead
+    if best is first:
+        return Sentence.of(*before, _name(best), after, reached, ".")
+    first_too = f", the first of them, {_reached(first)}."
+    return Sentence.of(*before, _name(best), after, reached, "; ", _name(first), first_too)
 
 
 def _name(row: Row) -> Part:
     return Part(truncate(row.name, NAME_LENGTH), is_name=True)
 
 
-def _ends(row: Row) -> str:
+def _reached(row: Row) -> str:
     if row.state == "waiting":
         return "has no replicate yet"
-    if row.instead is not None:
-        return row.instead
-    return f"reads {row.test.text} %"
-
-
-def _open(same: Headline | None, undecided: Headline | None) -> Headline | None:
-    if same is None or undecided is None:
-        return same or undecided
-    end = same.parts[-1]
-    parts = (*same.parts[:-1], Part(end.text.removesuffix(".")), Part("; "), *undecided.parts)
-    return Headline("not enough replicates", parts)
+    return f"reads {row.test.text} %" if row.instead is None else row.instead
 
 
 def _none_open(results: Results) -> str:
@@ -104,7 +100,7 @@ def _none_open(results: Results) -> str:
     return f"No main effect is left open; {still}."
 
 
-def _holds_for(results: Results) -> Headline:
+def _holds_for(results: Results) -> Sentence:
     """The conditions under which all of it was found."""
     counts = sorted({result.n - result.diverged for result in results.arms})
     span = f"{counts[0]:,}" if counts[0] == counts[-1] else f"{counts[0]:,} to {counts[-1]:,}"
@@ -112,27 +108,14 @@ def _holds_for(results: Results) -> Headline:
     conditions = [f"{results.sizes['test']:,} test images" if "test" in results.sizes else ""]
     conditions.append(f"{span} replicate{'' if counts[-1] == 1 else 's'} an arm")
     if results.tuned is not None:
-        conditions.append(f"a {join_list([_plain(each) for each in results.tuned.fields])} of its "
-                          "own "
-                          "for each arm")  # fmt: skip
+        fields = join_list([field.replace("_", " ") for field in results.tuned.fields])
+        conditions.append(f"a {fields} of its own for each arm")
     elif len(rates) == 1 and len(results.arms) > 1 and results.study.tuned is None:
         conditions.append(f"one learning rate, {next(iter(rates)):g}, in every arm")
-    conditions.append(_order(results))
-    kept: Sequence[str] = [each for each in conditions if each]
-    return Headline(
-        "unknown",
-        (Part(f"All of this holds for these {join_list(kept)}; elsewhere it may differ."),),
-    )
-
-
-def _plain(field: str) -> str:
-    return field.replace("_", " ")
-
-
-def _order(results: Results) -> str:
     if results.study.design == "ladder" and len(results.arms) > 2:
-        return "each rung on the rungs below it"
-    return ""
+        conditions.append("each rung on the rungs below it")
+    holding = join_list([condition for condition in conditions if condition])
+    return Sentence.of(f"All of this holds for these {holding}; elsewhere it may differ.")
 
 
 QUESTION_NAMES = 8
@@ -328,3 +311,25 @@ def _beyond(results: Results) -> str:
         "Other data, other sizes of network and longer trainings were not tried. Only accuracy on "
         "the test part has verdicts; other measures describe."
     )
+
+
+def report_document(results: Results) -> Document:
+    """A report for a pull request: answer, table, diagnosis, what is open, how to repeat it."""
+    view = view_of(results)
+    notes = [note(name, text) for name, text in view.notes]
+    notes += [note(line.names, line.sentence) for line in view.findings]
+    versions = ", ".join(f"{name} {version}" for name, version in results.versions.items())
+    return Document(view.title, view.subtitle, view.status, (
+        Sentences(answer(results), "marked"),
+        view.arm_table(PAGE),
+        fine(view.comparison, view.reported),
+        Sentences(tuple(notes), "indented", "Diagnosis"),
+        Sentences(tuple(Sentence.of(f"{title}: {text}") for title, text in unknown(results)),
+                  "indented", "What is not known"),
+        *ensemble_tables(results.arms),
+        *readout_tables(results.readout, results.study.delta),
+        *tuning_tables(results.tuned),
+        *confound_tables(results.confounds),
+        fine(f"Seed {results.study.seed}; {versions}; {results.machine}; wall time "
+             f"{duration(results.seconds)}; dataset SHA-256 {results.fingerprint[:16]}…"),
+    ), is_page=True)  # fmt: skip

@@ -1,48 +1,52 @@
-"""Results as rows, cells and tables: built once, rendered many times."""
+"""Results as rows, cells and sentences: built once, rendered many times."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypedDict
 
 from stepladder.diagnosis.findings import CONSTANT_ANSWER, Finding
 from stepladder.report import wording
+from stepladder.report.document import (
+    Cell,
+    Column,
+    Document,
+    Sentence,
+    Sentences,
+    Style,
+    Table,
+    fine,
+    note,
+)
 from stepladder.report.tables import (
     FormattedNumber,
-    TextTable,
     confound_tables,
     ensemble_tables,
+    needed_text,
     readout_tables,
     tuning_tables,
 )
-from stepladder.report.wording import (
-    Headline,
-    join_list,
-    number,
-    plural,
-    printable,
-    truncate,
-    verdict_text,
-)
+from stepladder.report.wording import join_list, number, plural, printable, truncate, verdict_text
 from stepladder.runs.results import ArmResult, Results
 from stepladder.statistics.results import Effect, Verdict
 
 NAMES_SHOWN = 4
 NAME_LENGTH = 34
+VERDICT_LENGTH = 14
 
 
 @dataclass(frozen=True)
 class FindingLine:
-    """One thing that was found.
+    """One thing that diagnosis found.
 
     Attributes:
         code: which rule found it.
-        names: the arms of which it holds, for a sentence, made visible, not escaped.
+        names: the arms of which it holds, for a sentence, made printable, not escaped.
         text: what it is; where it holds of several arms, with the numbers of the first of them.
         remedy: what to do about it, in a sentence.
-        mends: the catalogue's techniques that mend it, such as "ReLU or He normal", or "".
-        texts: for each of the arms its name, made visible, and all that is said of it.
+        mends: the catalogue's techniques that fix it, such as "ReLU or He normal", or "".
+        texts: for each of the arms its name, made printable, and the finding in full.
     """
 
     code: str
@@ -65,45 +69,37 @@ class FindingLine:
 
 def finding_lines(arms: Sequence[ArmResult]) -> tuple[FindingLine, ...]:
     """A line for each thing that was found, in the order in which rules name them."""
-    order: list[str] = []
+    order: dict[str, int] = {}
     groups: dict[tuple[str, str], list[tuple[str, Finding]]] = {}
     for arm in arms:
         for finding in arm.findings:
             groups.setdefault((finding.code, finding.title), []).append((arm.arm.name, finding))
-            if finding.code not in order:
-                order.append(finding.code)
-    lines = sorted(groups.items(), key=lambda group: order.index(group[0][0]))
-    return tuple(_line(code, found) for (code, _), found in lines)
+            order.setdefault(finding.code, len(order))
+    lines = sorted(groups.items(), key=lambda group: order[group[0][0]])
+    return tuple(_finding_line(code, group) for (code, _), group in lines)
 
 
-def _line(code: str, found: Sequence[tuple[str, Finding]]) -> FindingLine:
-    name, first = found[0]
-    texts = [printable(finding.text) for _, finding in found]
-    said = texts[0]
+def _finding_line(code: str, group: Sequence[tuple[str, Finding]]) -> FindingLine:
+    name, first = group[0]
+    texts = [printable(finding.text) for _, finding in group]
+    text = texts[0]
     if len(set(texts)) > 1:
-        detail = (
-            f"{first.where.strip()}{': ' if first.where and first.detail else ''}{first.detail}"
-        )
-        said = f"{first.title} ({truncate(name, NAME_LENGTH)}: {detail or 'in all replicates'})"
-    names = [truncate(each, NAME_LENGTH) for each, _ in found]
-    mends = join_list(
-        list(dict.fromkeys(each.technique for _, each in found if each.technique)), "or"
-    )
+        detail = ": ".join(filter(None, (first.where.strip(), first.detail)))
+        text = f"{first.title} ({truncate(name, NAME_LENGTH)}: {detail or 'in all replicates'})"
+    names = [truncate(name, NAME_LENGTH) for name, _ in group]
+    if len(names) > NAMES_SHOWN:
+        names[NAMES_SHOWN - 1 :] = [f"{len(names) - NAMES_SHOWN + 1} other arms"]
+    techniques = dict.fromkeys(finding.technique for _, finding in group if finding.technique)
+    mends = join_list(list(techniques), "or")
     advice = f"{first.advice[:1].upper()}{first.advice[1:]}"
     return FindingLine(
         code=code,
-        names=_short(names),
-        text=printable(said),
+        names=join_list(names),
+        text=printable(text),
         remedy=printable(f"{advice}{f'; the catalogue has {mends}' if mends else ''}."),
         mends=printable(mends),
-        texts=tuple(zip((printable(each) for each, _ in found), texts, strict=True)),
+        texts=tuple(zip((printable(name) for name, _ in group), texts, strict=True)),
     )
-
-
-def _short(names: Sequence[str]) -> str:
-    if len(names) <= NAMES_SHOWN:
-        return join_list(names)
-    return f"{', '.join(names[: NAMES_SHOWN - 1])} and {len(names) - NAMES_SHOWN + 1} other arms"
 
 
 State = Literal["measured", "waiting", "constant", "diverged"]
@@ -119,7 +115,7 @@ class Row:
     """One arm as one row of the table.
 
     Attributes:
-        name: the arm's name, made visible, not escaped.
+        name: the arm's name, made printable, not escaped.
         against: the arm it is compared with, or None.
         is_against_told: whether the line below the table tells it: the row above, or one for all.
         replicates: finished and planned, such as "3 of 5".
@@ -160,11 +156,49 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Layout:
+    """Which columns a table of arms has.
+
+    Attributes:
+        parts: the parts of the data before the test part.
+        has_intervals: whether accuracies on these have intervals.
+        folds: whether verdicts are folded.
+        has_extras: whether there are intervals for new images and published figures.
+        is_fixed: whether replicates, effects and verdicts have columns without any need too.
+    """
+
+    parts: tuple[Literal["train", "validation"], ...] = ("train", "validation")
+    has_intervals: bool = True
+    folds: bool = False
+    has_extras: bool = True
+    is_fixed: bool = False
+
+
+LAYOUTS = (
+    Layout(),
+    Layout(folds=True),
+    Layout(has_intervals=False),
+    Layout(has_intervals=False, folds=True),
+    Layout(("validation",), has_intervals=False, folds=True),
+    Layout((), folds=True),
+    Layout((), folds=True, has_extras=False),
+)
+"""Of a terminal: the richest first."""
+
+PAGE = Layout(is_fixed=True)
+"""Of a page, which has room for all of it."""
+
+_STYLES: dict[Verdict | None, Style] = {
+    "helps": "good", "hurts": "bad", "not enough replicates": "open",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
 class View:
     """A study's results as they will be shown.
 
     Attributes:
-        title: the study's name, made visible.
+        title: the study's name, made printable.
         subtitle: dataset, sizes, design and replicates in a line.
         status: what is missing, or "" when the study is finished.
         headlines: what may be said, from the verdicts alone.
@@ -181,12 +215,12 @@ class View:
     title: str
     subtitle: str
     status: str
-    headlines: tuple[Headline, ...]
+    headlines: tuple[Sentence, ...]
     rows: tuple[Row, ...]
     reported_source: str | None
     comparison: str
     footnotes: tuple[str, ...]
-    tables: tuple[TextTable, ...] = ()
+    tables: tuple[Table, ...] = ()
     measure: str = "test %"
     is_trained: bool = True
     findings: tuple[FindingLine, ...] = ()
@@ -206,12 +240,106 @@ class View:
         """The notes of each arm in one text, without arms that have none."""
         return tuple((row.name, "; ".join(row.notes)) for row in self.rows if row.notes)
 
+    @property
+    def reported(self) -> str:
+        """Where the reported figures come from, in a sentence, or ""."""
+        return f"Reported: {self.reported_source}." if self.reported_source else ""
+
+    def arm_table(self, layout: Layout) -> Table:
+        """The main table, a row an arm."""
+        columns = list(self._columns(layout))
+        rows = zip(*(cells for _, cells in columns), strict=True)
+        return Table("", tuple(column for column, _ in columns), tuple(rows))
+
+    def _columns(self, layout: Layout) -> Iterator[tuple[Column, list[str]]]:
+        rows = self.rows
+        yield Column("arm", most=NAME_LENGTH), [_name_cell(row) for row in rows]
+        if layout.is_fixed or not self.is_complete:
+            yield Column("n", "right"), [row.replicates for row in rows]
+        for part in layout.parts if self.is_trained else ():
+            cells = [_number_cell(row, getattr(row, part), layout.has_intervals) for row in rows]
+            yield Column(f"{part} %", "decimal"), cells
+        yield (
+            Column(self.measure, "decimal"),
+            [
+                Cell(row.instead, style="instead") if row.instead else Cell(row.test.text, row.test)
+                for row in rows
+            ],
+        )
+        if layout.is_fixed or any(row.effect for row in rows):
+            yield (
+                Column("effect", "decimal"),
+                [Cell(row.effect.text, row.effect) if row.effect else "" for row in rows],
+            )
+            if layout.has_extras and self.has_images:
+                images: list[str] = [Cell(row.images, style="dim") for row in rows]
+                yield Column("new images", "decimal"), images
+            yield (
+                Column("verdict", most=VERDICT_LENGTH if layout.folds else None),
+                [
+                    Cell(row.verdict, style=_STYLES.get(row.kind, ""), detail=row.needed)
+                    for row in rows
+                ],
+            )
+        if layout.has_extras and self.reported_source:
+            head = "reported %" if layout.is_fixed else "reported"
+            yield Column(head, "right"), [Cell(row.reported, style="dim") for row in rows]
+
+    def documents(self) -> tuple[Document, ...]:
+        """The view for a terminal: the same with ever fewer columns."""
+        return tuple(map(self._document, LAYOUTS))
+
+    def _document(self, layout: Layout) -> Document:
+        findings = tuple(note(line.names, line.brief) for line in self.findings)
+        return Document(self.title, self.subtitle, self.status, (
+            self.arm_table(layout),
+            Sentences(self.headlines, "marked"),
+            Sentences(tuple(note(truncate(name, NAME_LENGTH), text) for name, text in self.notes),
+                      "indented"),
+            Sentences(findings, "indented", "Diagnosis"),
+            *self.tables,
+            self.footer(layout),
+        ))  # fmt: skip
+
+    def markdown_document(self) -> Document:
+        """The view for a pull request."""
+        findings = tuple(note(line.names, line.sentence) for line in self.findings)
+        return Document(self.title, self.subtitle, self.status, (
+            Sentences(self.headlines, "marked"),
+            self.arm_table(PAGE),
+            Sentences(tuple(note(name, text) for name, text in self.notes), "indented"),
+            Sentences(findings, "indented", "Diagnosis"),
+            *self.tables,
+            self.footer(PAGE),
+        ))  # fmt: skip
+
+    def footer(self, layout: Layout) -> Sentences:
+        """The footnotes that hold for the columns of a table."""
+        return fine(
+            self.comparison,
+            *self.footnotes,
+            wording.NEW_IMAGES_NOTE if layout.has_extras and self.has_images else "",
+            self.reported if layout.has_extras else "",
+        )
+
+
+def _name_cell(row: Row) -> Cell:
+    is_told = row.against is None or row.is_against_told
+    return Cell(row.name, detail="" if is_told else f"against {row.against}")
+
+
+def _number_cell(row: Row, shown: FormattedNumber, has_interval: bool) -> str:
+    if row.instead:
+        return ""
+    return Cell(shown.text, shown) if has_interval else shown.number
+
 
 def view_of(results: Results) -> View:
     """Results as they will be shown: the same results give an equal view."""
     rows = tuple(_row(results, index) for index in range(len(results.arms)))
     has_reported = any(row.reported for row in rows)
     source = results.study.reported.source if results.study.reported and has_reported else None
+    constant = {row.name for row in rows if row.state == "constant"}
     return View(
         title=printable(results.study.name),
         subtitle=wording.subtitle(results),
@@ -227,16 +355,11 @@ def view_of(results: Results) -> View:
             *confound_tables(results.confounds),
             *tuning_tables(results.tuned),
         ),
-        findings=_findings(results, rows),
-    )
-
-
-def _findings(results: Results, rows: Sequence[Row]) -> tuple[FindingLine, ...]:
-    shown = {row.name for row in rows if row.state == "constant"}
-    return tuple(
-        each
-        for each in finding_lines(results.arms)
-        if each.code != CONSTANT_ANSWER or not shown.issuperset(name for name, _ in each.texts)
+        findings=tuple(
+            line
+            for line in finding_lines(results.arms)
+            if line.code != CONSTANT_ANSWER or not constant.issuperset(dict(line.texts))
+        ),
     )
 
 
@@ -244,7 +367,6 @@ def _row(results: Results, index: int) -> Row:
     result = results.arms[index]
     against = result.arm.compared_with
     planned = result.planned or results.study.replicates
-    effect = result.effect
     state = _state(result)
     return Row(
         name=printable(result.arm.name),
@@ -259,15 +381,15 @@ def _row(results: Results, index: int) -> Row:
         state=state,
         reported="" if result.reported is None else number(100 * result.reported),
         notes=_notes(result, planned, results.finished, results.study.delta),
-        **judged_cells(effect, results.study.delta),
+        **judged_cells(result.effect, results.study.delta),
     )
 
 
 def _is_against_told(results: Results, index: int) -> bool:
-    others = {result.arm.compared_with for result in results.arms} - {None}
+    every = {result.arm.compared_with for result in results.arms} - {None}
     against = results.arms[index].arm.compared_with
     above = results.arms[index - 1].arm.name if index else None
-    return against is not None and (against == above or len(others) == 1)
+    return against is not None and (against == above or len(every) == 1)
 
 
 class JudgedCells(TypedDict):
@@ -284,19 +406,14 @@ def judged_cells(effect: Effect | None, delta: float) -> JudgedCells:
     """What a row says of an effect; empty cells without one."""
     if effect is None:
         return JudgedCells(effect=None, images="", verdict="", kind=None, needed="")
+    ends = effect.new_images
     return JudgedCells(
         effect=FormattedNumber.points(effect),
-        images=_images(effect),
+        images=FormattedNumber(effect.mean, ends.low, ends.high, True).spread if ends else "",
         verdict=verdict_text(effect.verdict, delta),
         kind=effect.verdict,
-        needed=_needed(effect),
+        needed=needed_text(effect),
     )
-
-
-def _images(effect: Effect) -> str:
-    """The interval for new test images, around the same mean as the effect's own."""
-    ends = effect.new_images
-    return "" if ends is None else FormattedNumber(effect.mean, ends.low, ends.high, True).spread
 
 
 def _state(result: ArmResult) -> State:
@@ -313,11 +430,6 @@ def _instead(result: ArmResult, state: State) -> str | None:
     if state == "diverged":
         return "diverged" if result.n == 1 else f"diverged in all {result.n} replicates"
     return printable(result.constant_answer.text) if result.constant_answer else None
-
-
-def _needed(effect: Effect) -> str:
-    needed = effect.replicates_needed
-    return "" if needed is None else f"about {needed:,} would do"
 
 
 def _notes(result: ArmResult, planned: int, is_finished: bool, delta: float) -> tuple[str, ...]:

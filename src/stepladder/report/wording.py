@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Literal
 
+from stepladder.report.document import Part, Sentence
 from stepladder.runs.results import Results
 from stepladder.statistics.results import Effect, FactorialAnalysis, Verdict
 
-MARKS = {"helps": "▲", "hurts": "▼", "no difference beyond δ": "≈", "not enough replicates": "?"}
+MARKS = {"helps": "▲", "hurts": "▼", "no difference beyond δ": "≈", "not enough replicates": "?",
+         "warning": "!"}  # fmt: skip
 """A sign for each verdict, so that none is told by its colour alone."""
 
 MINUS = "\N{MINUS SIGN}"
@@ -115,107 +115,87 @@ NAMES_SHOWN = 6
 NAME_LENGTH = 60
 
 
-@dataclass(frozen=True)
-class Part:
-    """A piece of a sentence; a name is set apart from the words around it."""
-
-    text: str
-    is_name: bool = False
-
-
-@dataclass(frozen=True)
-class Headline:
-    """One sentence on all arms of one verdict.
-
-    Attributes:
-        kind: the verdict, or "unknown" for a sentence on what cannot be said yet.
-        parts: the sentence in pieces.
-    """
-
-    kind: Verdict | Literal["unknown"]
-    parts: tuple[Part, ...]
-
-    @property
-    def text(self) -> str:
-        """The sentence."""
-        return "".join(part.text for part in self.parts)
-
-
-def headlines(results: Results) -> tuple[Headline, ...]:
+def headlines(results: Results) -> tuple[Sentence, ...]:
     """One sentence a verdict that occurs; "improves" is said of `helps` alone.
 
     A factorial's sentences are on its techniques, any other design's on its arms.
     """
-    if results.readout is not None:
-        main = [(each.technique, each.effect) for each in results.readout.main]
-        where = f" averaged over {combinations_of(results.readout)}"
-        return headlines_of(main, results.study.delta, where, of="techniques")
-    judged = [(each.arm.name, each.effect) for each in results.arms if each.effect is not None]
-    if not judged:
-        return (Headline("unknown", (Part(_nothing_judged(results)),)),)
-    return headlines_of(judged, results.study.delta)
+    clauses = verdict_clauses(results)
+    if clauses:
+        return _stopped(clauses)
+    is_compared = any(result.arm.compared_with is not None for result in results.arms)
+    return (
+        Sentence.of(
+            "No two arms can be compared yet: nothing is known of any technique."
+            if is_compared
+            else "No arm is compared with another: this study says nothing of any technique."
+        ),
+    )
 
 
 def headlines_of(
-    judged: Sequence[Judged],
-    delta: float,
-    where: str = "",
-    measure: str = "test accuracy",
-    of: str = "arms",
-) -> tuple[Headline, ...]:
+    judged: Sequence[Judged], delta: float, measure: str = "test accuracy", of: str = "arms"
+) -> tuple[Sentence, ...]:
     """One sentence a verdict that occurs.
 
     Args:
         judged: names with their effects.
         delta: percentage points below which a difference does not matter.
-        where: what to say behind the measure, such as " averaged over all combinations".
         measure: what improves.
         of: what the names are of.
     """
-    made: list[Headline] = []
-    for verdict in _ORDER:
+    return _stopped(_clauses(judged, delta, measure, of))
+
+
+def _stopped(clauses: Mapping[Verdict, tuple[Part, ...]]) -> tuple[Sentence, ...]:
+    return tuple(Sentence(verdict, (*parts, Part("."))) for verdict, parts in clauses.items())
+
+
+def verdict_clauses(results: Results) -> dict[Verdict, tuple[Part, ...]]:
+    """What is said of each verdict that occurs, without a full stop; see `headlines`."""
+    delta = results.study.delta
+    if results.readout is not None:
+        main = [(main.technique, main.effect) for main in results.readout.main]
+        measure = f"test accuracy averaged over {combinations_of(results.readout)}"
+        return _clauses(main, delta, measure, "techniques")
+    judged = [(arm.arm.name, arm.effect) for arm in results.arms if arm.effect is not None]
+    return _clauses(judged, delta, "test accuracy", "arms")
+
+
+def _clauses(
+    judged: Sequence[Judged], delta: float, measure: str, of: str
+) -> dict[Verdict, tuple[Part, ...]]:
+    verbs: dict[Verdict, tuple[str, str]] = {
+        "helps": ("improve", measure),
+        "hurts": ("lower", measure),
+        "no difference beyond δ": ("make", f"no difference beyond {points(delta)} in {measure}"),
+        "not enough replicates": ("need", "more replicates before anything can be said"),
+    }
+    clauses: dict[Verdict, tuple[Part, ...]] = {}
+    for verdict, (verb, rest) in verbs.items():
         group = [(name, effect) for name, effect in judged if effect.verdict == verdict]
         if group:
-            made.append(Headline(verdict, _sentence(verdict, group, delta, measure + where, of)))
-    return tuple(made)
+            end = Part(f" {verb}{'s' if len(group) == 1 else ''} {rest}")
+            is_settled = verdict != "not enough replicates"
+            clauses[verdict] = (*_named(group, of, is_settled), end)
+    return clauses
 
 
-_ORDER: tuple[Verdict, ...] = (
-    "helps",
-    "hurts",
-    "no difference beyond δ",
-    "not enough replicates",
-)
-
-
-def _nothing_judged(results: Results) -> str:
-    if any(result.arm.compared_with is not None for result in results.arms):
-        return "No two arms can be compared yet: nothing is known of any technique."
-    return "No arm is compared with another: this study says nothing of any technique."
-
-
-def _sentence(
-    verdict: Verdict, group: Sequence[Judged], delta: float, measure: str, of: str
-) -> tuple[Part, ...]:
-    one = len(group) == 1
-    if verdict == "helps":
-        return (
-            *_named(group, of, sized=True),
-            Part(f" improve{'s' if one else ''} {measure}."),
-        )
-    if verdict == "hurts":
-        return (
-            *_named(group, of, sized=True),
-            Part(f" lower{'s' if one else ''} {measure}."),
-        )
-    if verdict == "no difference beyond δ":
-        end = f" make{'s' if one else ''} no difference beyond {points(delta)} in {measure}."
-        return (*_named(group, of, sized=True), Part(end))
-    verb = "needs" if one else "need"
-    return (
-        *_named(group, of, needed=True),
-        Part(f" {verb} more replicates before anything can be said."),
-    )
+def _named(group: Sequence[Judged], of: str, is_settled: bool) -> list[Part]:
+    """Names with their effects, or with the replicates that would settle them."""
+    parts: list[Part] = []
+    shown = group if len(group) <= NAMES_SHOWN else group[: NAMES_SHOWN - 1]
+    for index, (name, effect) in enumerate(shown):
+        if index:
+            parts.append(Part(" and " if index == len(group) - 1 else ", "))
+        parts.append(Part(truncate(name, NAME_LENGTH), is_name=True))
+        if is_settled:
+            parts.append(Part(f" ({signed(effect.mean)})"))
+        elif effect.replicates_needed is not None:
+            parts.append(Part(f" (about {effect.replicates_needed:,} in all)"))
+    if len(shown) < len(group):
+        parts.append(Part(f" and {len(group) - len(shown)} other {of}"))
+    return parts
 
 
 def combinations_of(readout: FactorialAnalysis) -> str:
@@ -238,25 +218,6 @@ def points(delta: float) -> str:
     return f"{delta:g} point" + ("" if delta == 1 else "s")
 
 
-def _named(
-    group: Sequence[Judged], of: str, sized: bool = False, needed: bool = False
-) -> list[Part]:
-    parts: list[Part] = []
-    shown = group if len(group) <= NAMES_SHOWN else group[: NAMES_SHOWN - 1]
-    for index, (name, effect) in enumerate(shown):
-        if index:
-            is_last = index == len(group) - 1
-            parts.append(Part(" and " if is_last else ", "))
-        parts.append(Part(truncate(name, NAME_LENGTH), is_name=True))
-        if sized:
-            parts.append(Part(f" ({signed(effect.mean)})"))
-        if needed and effect.replicates_needed is not None:
-            parts.append(Part(f" (about {effect.replicates_needed:,} in all)"))
-    if len(shown) < len(group):
-        parts.append(Part(f" and {len(group) - len(shown)} other {of}"))
-    return parts
-
-
 def subtitle(results: Results) -> str:
     """Dataset, sizes, design and replicates in a line."""
     sizes = ", ".join(parts_of(results))
@@ -271,11 +232,8 @@ def subtitle(results: Results) -> str:
 
 def parts_of(results: Results) -> list[str]:
     """The parts of the dataset with their sizes, in the order in which they are used."""
-    known = sorted(results.sizes.items(), key=lambda part: _PARTS.find(part[0]))
+    known = sorted(results.sizes.items(), key=lambda part: "train validation test".find(part[0]))
     return [f"{count:,} {printable(part)}" for part, count in known]
-
-
-_PARTS = "train validation test"
 
 
 def status(results: Results) -> str:
@@ -296,22 +254,19 @@ def comparison(results: Results) -> str:
     against = [arm.compared_with for arm in arms if arm.compared_with is not None]
     if not against:
         return ""
-    if len(set(against)) == 1:
-        arm = truncate(against[0], NAME_LENGTH)
-        return f"Effect: percentage points of test accuracy against {arm}."
-    above = [
-        arm.compared_with == before.name
-        for before, arm in pairwise(arms)
-        if arm.compared_with is not None
-    ]
-    return f"{_EFFECT} the arm above{'' if all(above) else ', or the one named'}."
+    other = truncate(against[0], NAME_LENGTH)
+    if len(set(against)) > 1:
+        above = [
+            arm.compared_with == before.name
+            for before, arm in pairwise(arms)
+            if arm.compared_with is not None
+        ]
+        other = "the arm above" if all(above) else "the arm above, or the one named"
+    return f"Effect: percentage points of test accuracy against {other}."
 
 
-_EFFECT = "Effect: percentage points of test accuracy against"
-
-
-UNDER_NEW_IMAGES = "; an effect's interval for new test images too is under new images"
-"""A clause that is true only where there is such a column."""
+NEW_IMAGES_NOTE = "An effect's interval for new test images too is under new images."
+"""True only where there is such a column."""
 
 
 def footnotes(results: Results) -> tuple[str, ...]:
@@ -343,13 +298,10 @@ def interval_note(results: Results) -> str:
     several = [count for count in counts if count > 1]
     span = f"{several[0]:,}" if len(several) == 1 else f"{several[0]:,} to {several[-1]:,}"
     images = f"these {results.sizes['test']:,}" if "test" in results.sizes else "these"
-    said = (
+    return (
         f"± is the 95 % t interval of the mean over {span} replicates: {images} test images, "
-        "retrained. It does not speak for new test images"
+        "retrained. It does not speak for new test images."
     )
-    if any(result.effect and result.effect.new_images for result in results.arms):
-        return f"{said}{UNDER_NEW_IMAGES}."
-    return f"{said}."
 
 
 def verdict_note(results: Results) -> str:
