@@ -120,9 +120,8 @@ def _sentences(
     else:
         apart = [pair for pair in pairs if _is_apart(pair.points)]
         listed = join_list([
-            f"{truncate(pair.name, NAME_LENGTH)} ({spread_text(pair.points)})"
-            for pair in apart[:NAMES_SHOWN]
-        ])  # fmt: skip
+            f"{truncate(pair.name, NAME_LENGTH)} ({spread_text(pair.points)})" for pair in apart
+        ], most=NAMES_SHOWN)  # fmt: skip
         yield (
             f"Of {plural(len(pairs), 'arm')}, {len(apart)} differ by more than their 95 % "
             f"interval{': ' + listed if apart else ''}. One in twenty would by chance."
@@ -131,9 +130,8 @@ def _sentences(
         common = {arm.arm.name for arm in other.arms}
         alone = [arm.arm.name for arm in results.arms if arm.arm.name not in common]
         if alone:
-            shown = [truncate(arm, NAME_LENGTH) for arm in alone[:NAMES_SHOWN]]
-            shown += [f"{len(alone) - len(shown)} more"] if len(alone) > len(shown) else []
-            yield f"Only {name} has {join_list(shown)}."
+            names_alone = join_list([truncate(arm, NAME_LENGTH) for arm in alone], most=NAMES_SHOWN)
+            yield f"Only {name} has {names_alone}."
         if not results.finished:
             yield f"{name} is unfinished: its figures may still change."
 

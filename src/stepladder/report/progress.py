@@ -274,8 +274,7 @@ def _view(tally: Tally) -> RenderableType:
     planned, names = tally.planned, [truncate(name, NAME_WIDTH) for name in tally.names_running]
     facts = [plural(planned.trials, "trial"), plural(planned.workers, "worker")]
     facts += [f"{planned.found:,} found in the store"] if planned.found else []
-    if len(names) > RUNNING_SHOWN:
-        names[RUNNING_SHOWN:] = [f"{len(names) - RUNNING_SHOWN} more"]
+    running = join_list(names, most=RUNNING_SHOWN + 1, rest="more")
     bars = Bars(
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
@@ -291,7 +290,7 @@ def _view(tally: Tally) -> RenderableType:
     return Group(
         Text.assemble((printable(planned.study.name), "bold"), (f"  {' · '.join(facts)}", "dim")),
         bars.get_renderable(),
-        Text.assemble("now     ", (join_list(names) or "–", "bold"), "\n"),
+        Text.assemble("now     ", (running or "–", "bold"), "\n"),
         _arm_table(tally.arms.values()),
     )
 

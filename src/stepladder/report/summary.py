@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from stepladder.report import wording
 from stepladder.report.document import Document, Part, Sentence, Sentences, fine, note
@@ -18,6 +18,7 @@ from stepladder.report.wording import (
     duration,
     headlines,
     join_list,
+    judged_effects,
     parts_of,
     plural,
     points,
@@ -94,10 +95,10 @@ def _reached(row: Row) -> str:
 def _none_open(results: Results) -> str:
     if results.readout is None:
         return "No comparison is left open."
-    still = undecided(results)
-    if not still:
+    open_pairs = undecided(results)
+    if not open_pairs:
         return "Neither a main effect nor a comparison of two arms is left open."
-    return f"No main effect is left open; {still}."
+    return f"No main effect is left open; {open_pairs}."
 
 
 def _holds_for(results: Results) -> Sentence:
@@ -108,7 +109,7 @@ def _holds_for(results: Results) -> Sentence:
     conditions = [f"{results.sizes['test']:,} test images" if "test" in results.sizes else ""]
     conditions.append(f"{span} replicate{'' if counts[-1] == 1 else 's'} an arm")
     if results.tuned is not None:
-        fields = join_list([field.replace("_", " ") for field in results.tuned.fields])
+        fields = _fields_text(results.tuned.fields)
         conditions.append(f"a {fields} of its own for each arm")
     elif len(rates) == 1 and len(results.arms) > 1 and results.study.tuned is None:
         conditions.append(f"one learning rate, {next(iter(rates)):g}, in every arm")
@@ -117,9 +118,6 @@ def _holds_for(results: Results) -> Sentence:
     holding = join_list([condition for condition in conditions if condition])
     return Sentence.of(f"All of this holds for these {holding}; elsewhere it may differ.")
 
-
-QUESTION_NAMES = 8
-QUESTION_NAME_LENGTH = 40
 
 _DESIGNS = {
     "ladder": "each put on top of the ones before it (a ladder)",
@@ -133,42 +131,57 @@ _DESIGNS = {
 
 def asked(results: Results) -> tuple[str, ...]:
     """What is asked, of what network and data, and how it is decided: a paragraph each."""
-    study, recipe = results.study, results.study.base
+    study, arms = results.study, results.arms
     data = f"{printable(results.dataset)} ({join_list(parts_of(results))} images)"
-    network = f"The base is {printable(study.base_name)}: {_network(recipe)}."
-    if len(results.arms) == 1:
+    network = f"The base is {printable(study.base_name)}: {_network_text(study.base)}."
+    times = "once" if study.replicates == 1 else f"{study.replicates:,} times"
+    replicates = f"{'It is' if len(arms) == 1 else 'Every arm is'} trained {times}."
+    if study.adaptive:
+        replicates = (
+            f"Replicates are added until every verdict is settled, up to {study.replicates:,}."
+        )
+    if len(arms) == 1:
         return (
             f"What does one recipe reach on {data}? {network}",
-            f"{_replicates(results)} Each replicate has a validation split, initial weights, a "
-            "data order and dropout of its own.",
+            f"{replicates} Each replicate has a validation split, initial weights, a data order "
+            "and dropout of its own.",
         )
-    techniques = study.techniques
-    named = [truncate(each.name, QUESTION_NAME_LENGTH) for each in techniques[:QUESTION_NAMES]]
-    named += (
-        [f"{len(techniques) - QUESTION_NAMES} more"] if len(techniques) > QUESTION_NAMES else []
+    question = f"How do {plural(len(arms), 'arm')} compare on {data}?"
+    if study.techniques:
+        names = [truncate(technique.name, 40) for technique in study.techniques]
+        question = (
+            f"What is each of {plural(len(names), 'technique')} worth "
+            f"({join_list(names, most=9, rest='more')}) on {data}, {_DESIGNS[study.design]}?"
+        )
+    settings = (
+        "This is a fixed study: every arm keeps the base's other settings, its learning rate too, "
+        "unless the technique changes them."
     )
-    question = (
-        f"What is each of {plural(len(techniques), 'technique')} worth ({join_list(named)}) on "
-        f"{data}, {_DESIGNS[study.design]}?"
-        if techniques
-        else f"How do {plural(len(results.arms), 'arm')} compare on {data}?"
-    )
+    if study.tuned is not None:
+        fields = _fields_text(study.tuned_fields)
+        settings = (
+            f"This is a fair study: before arms are compared, the {fields} of each is tuned on "
+            "validation accuracy, with the same candidates for all."
+        )
     return (
         f"{question} {network}",
-        f"{_replicates(results)} Replicate number r draws the same validation split, initial "
-        "weights, data order and dropout in every arm, so that arms are compared in pairs. A "
-        f"difference of less than {points(study.delta)} of test accuracy is taken not to matter.",
-        _rates(results),
+        f"{replicates} Replicate number r draws the same validation split, initial weights, data "
+        "order and dropout in every arm, so that arms are compared in pairs. A difference of less "
+        f"than {points(study.delta)} of test accuracy is taken not to matter.",
+        settings,
     )
 
 
-def _network(recipe: Recipe) -> str:
+def _fields_text(fields: Sequence[str]) -> str:
+    return join_list([field.replace("_", " ") for field in fields])
+
+
+def _network_text(recipe: Recipe) -> str:
+    layers = "no hidden layer"
     if recipe.model is not None:
         layers = "a network that the study builds itself"
     elif recipe.hidden:
-        layers = f"hidden layers of {join_list([str(each) for each in recipe.hidden])} units"
-    else:
-        layers = "no hidden layer"
+        layers = f"hidden layers of {join_list([str(units) for units in recipe.hidden])} units"
     return (
         f"{layers}, {recipe.activation} activation, {recipe.initializer} initial weights, "
         f"{recipe.optimizer} at a learning rate of {recipe.learning_rate:g}, batches of "
@@ -176,127 +189,94 @@ def _network(recipe: Recipe) -> str:
     )
 
 
-def _replicates(results: Results) -> str:
-    most = results.study.replicates
-    if results.study.adaptive:
-        return f"Replicates are added until every verdict is settled, up to {most:,}."
-    each = "It is" if len(results.arms) == 1 else "Every arm is"
-    return f"{each} trained {'once' if most == 1 else f'{most:,} times'}."
-
-
-def _rates(results: Results) -> str:
-    if results.study.tuned is None:
-        return (
-            "This is a fixed study: every arm keeps the base's other settings, its learning rate "
-            "too, unless the technique changes them."
-        )
-    fields = join_list([each.replace("_", " ") for each in results.study.tuned_fields])
-    return (
-        f"This is a fair study: before arms are compared, the {fields} of each is tuned on "
-        "validation accuracy, with the same candidates for all."
-    )
-
-
-NAMED = 6
-
-
 def unknown(results: Results) -> tuple[tuple[str, str], ...]:
-    """What is open, each as a heading and its sentences; only what applies to this study."""
-    every = (
+    """What is open, as headings and sentences; only what applies to this study."""
+    sections = (
         ("Power", _power(results)),
         ("Confounds", _confounds(results)),
         ("Other base, other order", wording.ladder_note(results)),
         ("Learning rate", wording.rate_note(results) or _edges(results)),
         ("Looks at the test set", wording.looks_note(results)),
         ("Trainings that diverged", _diverged(results)),
-        ("Test images", _mistakes(results)),
+        ("Test images", _missing_images(results)),
         ("Beyond this study", _beyond(results)),
-        *(("Replicates", printable(each)) for each in results.warnings),
+        *(("Replicates", printable(warning)) for warning in results.warnings),
     )
-    return tuple((title, text) for title, text in every if text)
+    return tuple((title, text) for title, text in sections if text)
+
+
+def _names(names: Iterable[str]) -> str:
+    return join_list([truncate(name, NAME_LENGTH) for name in names], most=6)
 
 
 def _power(results: Results) -> str:
-    if results.readout is not None:
-        judged = [(each.technique, each.effect) for each in results.readout.main]
-    else:
-        judged = [(each.arm.name, each.effect) for each in results.arms if each.effect is not None]
+    judged = judged_effects(results)
     if not judged:
         return "Nothing was compared, so nothing can be said of any difference."
-    still = [(name, each) for name, each in judged if each.verdict == "not enough replicates"]
-    if not still:
+    open_ = [(name, effect) for name, effect in judged if effect.verdict == "not enough replicates"]
+    if not open_:
         return (
             f"{_all_settled(results)} In at most 5 % of studies any of equal arms is "
             "said to help or to hurt, and in at most 5 % a difference of δ or more to be none. An "
             "effect that was found is, on average, shown somewhat too large."
         )
-    named = [
+    names = [
         truncate(name, NAME_LENGTH)
-        + (f" (about {each.replicates_needed:,} replicates)" if each.replicates_needed else "")
-        for name, each in still
+        + (f" (about {effect.replicates_needed:,} replicates)" if effect.replicates_needed else "")
+        for name, effect in open_
     ]
     return (
-        f"{len(still)} of {plural(len(judged), 'comparison')} could not be decided: "
-        f"{_some(named)}. That is no sign that they make no difference; the numbers say how many "
-        "would settle them with 80 % chance if effect and spread are what they look like now."
+        f"{len(open_)} of {plural(len(judged), 'comparison')} could not be decided: "
+        f"{join_list(names, most=6)}. That is no sign that they make no difference; the numbers "
+        "say how many would settle them with 80 % chance if effect and spread are what they look "
+        "like now."
     )
 
 
 def _all_settled(results: Results) -> str:
     if results.readout is None:
         return "Every comparison came to a verdict."
-    still = undecided(results)
-    if not still:
+    open_pairs = undecided(results)
+    if not open_pairs:
         return "Every main effect and every comparison of two arms came to a verdict."
-    return f"Every main effect came to a verdict; {still}."
-
-
-def _some(names: Sequence[str]) -> str:
-    """Names, of many the first ones and how many others."""
-    if len(names) <= NAMED:
-        return join_list(names)
-    return join_list([*names[: NAMED - 1], f"{len(names) - NAMED + 1} others"])
+    return f"Every main effect came to a verdict; {open_pairs}."
 
 
 def _confounds(results: Results) -> str:
-    found = results.confounds
-    if not found:
+    if not results.confounds:
         return (
             "None was found: compared arms differ in their technique alone, as far as the recipe, "
             "the number of weights and the number of optimizer steps tell."
         )
     return (
-        f"{plural(len(found), 'difference')} between compared arms besides the technique, listed "
-        "below: an effect may be due to any of them."
+        f"{plural(len(results.confounds), 'difference')} between compared arms besides the "
+        "technique, listed below: an effect may be due to any of them."
     )
 
 
 def _edges(results: Results) -> str:
-    tuned = results.tuned
-    edged = [each for each in tuned.arms if each.at_edge] if tuned else []
-    if not edged:
+    names = [arm.arm for arm in results.tuned.arms if arm.at_edge] if results.tuned else []
+    if not names:
         return ""
-    names = _some([truncate(each.arm, NAME_LENGTH) for each in edged])
     return (
-        f"The best value tried lies at the edge of the grid for {names}: a better may lie beyond."
+        f"The best value tried lies at the edge of the grid for {_names(names)}: a better may lie "
+        "beyond."
     )
 
 
 def _diverged(results: Results) -> str:
-    lost = [each for each in results.arms if each.diverged]
-    if not lost:
+    counts = {arm.arm.name: arm.diverged for arm in results.arms if arm.diverged}
+    if not counts:
         return ""
-    count = sum(each.diverged for each in lost)
-    names = _some([truncate(each.arm.name, NAME_LENGTH) for each in lost])
     return (
-        f"{plural(count, 'replicate')} became non-finite, of {names}. Effects are worked out on "
-        "the rest, which flatters an arm that sometimes fails."
+        f"{plural(sum(counts.values()), 'replicate')} became non-finite, of {_names(counts)}. "
+        "Effects are worked out on the rest, which flatters an arm that sometimes fails."
     )
 
 
-def _mistakes(results: Results) -> str:
-    curves = [curve for each in results.arms for curve in each.curves]
-    if results.mistakes is not None or not any(curve.epochs for curve in curves):
+def _missing_images(results: Results) -> str:
+    has_curves = any(curve.epochs for arm in results.arms for curve in arm.curves)
+    if results.mistakes is not None or not has_curves:
         return ""  # known, not there yet, or not asked for
     return (
         "Which images are misread is not shown: the dataset is not where the study found it, or "
@@ -305,12 +285,10 @@ def _mistakes(results: Results) -> str:
 
 
 def _beyond(results: Results) -> str:
+    text = "Other data, other sizes of network and longer trainings were not tried."
     if len(results.arms) < 2:
-        return "Other data, other sizes of network and longer trainings were not tried."
-    return (
-        "Other data, other sizes of network and longer trainings were not tried. Only accuracy on "
-        "the test part has verdicts; other measures describe."
-    )
+        return text
+    return f"{text} Only accuracy on the test part has verdicts; other measures describe."
 
 
 def report_document(results: Results) -> Document:

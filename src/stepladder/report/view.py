@@ -87,14 +87,12 @@ def _finding_line(code: str, group: Sequence[tuple[str, Finding]]) -> FindingLin
         detail = ": ".join(filter(None, (first.where.strip(), first.detail)))
         text = f"{first.title} ({truncate(name, NAME_LENGTH)}: {detail or 'in all replicates'})"
     names = [truncate(name, NAME_LENGTH) for name, _ in group]
-    if len(names) > NAMES_SHOWN:
-        names[NAMES_SHOWN - 1 :] = [f"{len(names) - NAMES_SHOWN + 1} other arms"]
     techniques = dict.fromkeys(finding.technique for _, finding in group if finding.technique)
     mends = join_list(list(techniques), "or")
     advice = f"{first.advice[:1].upper()}{first.advice[1:]}"
     return FindingLine(
         code=code,
-        names=join_list(names),
+        names=join_list(names, most=NAMES_SHOWN, rest="other arms"),
         text=printable(text),
         remedy=printable(f"{advice}{f'; the catalogue has {mends}' if mends else ''}."),
         mends=printable(mends),

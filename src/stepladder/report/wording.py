@@ -28,18 +28,17 @@ def printable(text: str) -> str:
     Line breaks and tabs become spaces, other controls and lone surrogates become U+FFFD, and the
     characters that reorder text around them are left out.
     """
-    kept: list[str] = []
+    shown: list[str] = []
     for letter in text:
         category = unicodedata.category(letter)
         if letter in _REORDERING:
             continue
         if letter in "\t\n\r" or category in ("Zl", "Zp"):
-            kept.append(" ")
-        elif category in ("Cc", "Cs", "Cn"):
-            kept.append("\N{REPLACEMENT CHARACTER}")
+            shown.append(" ")
         else:
-            kept.append(letter)
-    return "".join(kept)
+            is_control = category in ("Cc", "Cs", "Cn")
+            shown.append("\N{REPLACEMENT CHARACTER}" if is_control else letter)
+    return "".join(shown)
 
 
 def truncate(text: str, length: int) -> str:
@@ -81,11 +80,24 @@ def plural(count: int, noun: str, plural: str | None = None) -> str:
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
-def join_list(parts: Sequence[str], last: str = "and") -> str:
-    """Parts as a list in a sentence: "a, b and c"."""
-    if len(parts) < 2:
-        return "".join(parts)
-    return f"{', '.join(parts[:-1])} {last} {parts[-1]}"
+def join_list(
+    parts: Sequence[str], last: str = "and", *, most: int | None = None, rest: str = "others"
+) -> str:
+    """Parts as a list in a sentence.
+
+    Args:
+        parts: what to list.
+        last: the word before the last part.
+        most: parts to list; of more, the last of these is the number of the `rest`.
+        rest: what those are called.
+
+    Example:
+        >>> join_list(["a", "b", "c"]), join_list(["a", "b", "c", "d"], most=3)
+        ('a, b and c', 'a, b and 2 others')
+    """
+    if most is not None and len(parts) > most:
+        parts = [*parts[: most - 1], f"{len(parts) - most + 1} {rest}"]
+    return f" {last} ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
 
 
 def duration(seconds: float) -> str:
@@ -151,15 +163,19 @@ def _stopped(clauses: Mapping[Verdict, tuple[Part, ...]]) -> tuple[Sentence, ...
     return tuple(Sentence(verdict, (*parts, Part("."))) for verdict, parts in clauses.items())
 
 
+def judged_effects(results: Results) -> list[Judged]:
+    """The effects that sentences are on: of a factorial its main effects, else those of arms."""
+    if results.readout is not None:
+        return [(main.technique, main.effect) for main in results.readout.main]
+    return [(arm.arm.name, arm.effect) for arm in results.arms if arm.effect is not None]
+
+
 def verdict_clauses(results: Results) -> dict[Verdict, tuple[Part, ...]]:
     """What is said of each verdict that occurs, without a full stop; see `headlines`."""
-    delta = results.study.delta
+    measure, of = "test accuracy", "arms"
     if results.readout is not None:
-        main = [(main.technique, main.effect) for main in results.readout.main]
-        measure = f"test accuracy averaged over {combinations_of(results.readout)}"
-        return _clauses(main, delta, measure, "techniques")
-    judged = [(arm.arm.name, arm.effect) for arm in results.arms if arm.effect is not None]
-    return _clauses(judged, delta, "test accuracy", "arms")
+        measure, of = f"{measure} averaged over {combinations_of(results.readout)}", "techniques"
+    return _clauses(judged_effects(results), results.study.delta, measure, of)
 
 
 def _clauses(
@@ -220,14 +236,12 @@ def points(delta: float) -> str:
 
 def subtitle(results: Results) -> str:
     """Dataset, sizes, design and replicates in a line."""
-    sizes = ", ".join(parts_of(results))
-    design = results.study.design.replace("_", " ")
-    most = results.study.replicates
-    replicates = (
-        f"up to {most:,} replicates" if results.study.adaptive else plural(most, "replicate")
+    study, sizes = results.study, ", ".join(parts_of(results))
+    most = plural(study.replicates, "replicate")
+    return (
+        f"{printable(results.dataset)}: {sizes} · {study.design.replace('_', ' ')} of "
+        f"{plural(len(results.arms), 'arm')} · {'up to ' if study.adaptive else ''}{most}"
     )
-    arms = plural(len(results.arms), "arm")
-    return f"{printable(results.dataset)}: {sizes} · {design} of {arms} · {replicates}"
 
 
 def parts_of(results: Results) -> list[str]:
@@ -243,8 +257,8 @@ def status(results: Results) -> str:
     if results.study.tuned is not None and results.tuned is None:
         return "Unfinished: the arms are being tuned, and none is compared before that is done."
     done = sum(result.n for result in results.arms)
-    each = results.study.replicates
-    planned = max(sum(result.planned or each for result in results.arms), done)
+    most = results.study.replicates
+    planned = max(sum(result.planned or most for result in results.arms), done)
     return f"Unfinished: {done:,} of {plural(planned, 'trial')}. Every figure may still change."
 
 
@@ -271,19 +285,9 @@ NEW_IMAGES_NOTE = "An effect's interval for new test images too is under new ima
 
 def footnotes(results: Results) -> tuple[str, ...]:
     """What the intervals speak for, how verdicts are reached, what the design leaves open."""
-    return tuple(
-        note
-        for note in (
-            interval_note(results),
-            verdict_note(results),
-            ladder_note(results),
-            rate_note(results),
-            tuning_note(results),
-            adaptive_note(results),
-            looks_note(results),
-        )
-        if note
-    )
+    writers = (interval_note, verdict_note, ladder_note, rate_note, tuning_note, adaptive_note,
+               looks_note)  # fmt: skip
+    return tuple(filter(None, (write(results) for write in writers)))
 
 
 def interval_note(results: Results) -> str:
@@ -364,18 +368,17 @@ def adaptive_note(results: Results) -> str:
     adapted = results.adapted
     if adapted is None:
         return ""
-    saved = adapted.at_most - adapted.trials
-    looks = join_list([str(each) for each in adapted.looks])
-    said = (
+    looks = join_list([str(look) for look in adapted.looks])
+    saved = (
+        f": {adapted.trials:,} trials instead of {adapted.at_most:,}, which saved about "
+        f"{duration(adapted.seconds_saved)} of training"
+    )
+    return (
         f"Replicates were added while a verdict was open, at {adapted.taken} of the looks planned "
         f"at {looks}, the error rate split among them"
+        f"{saved if adapted.at_most > adapted.trials else ''}. "
+        "Intervals are not corrected for stopping."
     )
-    if saved > 0:
-        said += (
-            f": {adapted.trials:,} trials instead of {adapted.at_most:,}, which saved about "
-            f"{duration(adapted.seconds_saved)} of training"
-        )
-    return f"{said}. Intervals are not corrected for stopping."
 
 
 def looks_note(results: Results) -> str:
@@ -430,7 +433,7 @@ _FAIR = {
 def glossary(results: Results) -> tuple[tuple[str, str], ...]:
     """Words and meanings, in the order of the alphabet."""
     words = dict(_ALWAYS)
-    if any(each.effect is not None for each in results.arms):
+    if any(arm.effect is not None for arm in results.arms):
         delta = number(results.study.delta, 2)
         words |= _COMPARED
         words["No difference beyond δ"] = (
