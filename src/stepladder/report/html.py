@@ -13,7 +13,6 @@ from typing import Any
 from stepladder.files import atomic_write
 from stepladder.hpo.results import SearchResult
 from stepladder.report import wording
-from stepladder.report.document import Table
 from stepladder.report.figures import figures_of
 from stepladder.report.figures.base import Plot, csv_of, dark_svg_of, svg_and_png_of, svg_of
 from stepladder.report.figures.search import search_figures
@@ -120,18 +119,8 @@ def rendered(template: str, context: dict[str, Any]) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["short"] = lambda text: truncate(text, NAME_LENGTH)
-    environment.filters["is_short"] = _is_short
-    environment.filters["is_prose"] = _is_prose
+    environment.filters["is_short"] = lambda text: len(text) <= SHORT_CELL
     return environment.get_template(template).render(context)
-
-
-def _is_short(cell: str) -> bool:
-    return len(cell) <= SHORT_CELL
-
-
-def _is_prose(table: Table, place: int) -> bool:
-    """Whether a column holds sentences alone, which stand at the left."""
-    return bool(table.rows) and not any(_is_short(row[place]) for row in table.rows)
 
 
 def _context(results: Results, figures: Sequence[DrawnFigure]) -> dict[str, Any]:

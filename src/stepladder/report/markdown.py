@@ -12,7 +12,7 @@ from typing import Any
 from stepladder.report.document import Cell, Document, Sentences, Table
 from stepladder.report.json import as_json, pick
 from stepladder.report.summary import report_document
-from stepladder.report.view import view_of
+from stepladder.report.view import PAGE, view_of
 from stepladder.report.wording import printable
 from stepladder.runs.results import ArmResult, Results
 
@@ -160,7 +160,7 @@ def markdown_text(text: str, is_name: bool = False) -> str:
 
 def as_markdown(results: Results) -> str:
     """Results as a table, with headline sentences and footnotes; see `to_markdown`."""
-    return to_markdown(view_of(results).markdown_document())
+    return to_markdown(view_of(results).document(PAGE))
 
 
 def report_as_markdown(results: Results) -> str:

@@ -10,7 +10,7 @@ from stepladder.report.json import pick, to_json
 from stepladder.report.markdown import EFFECT_COLUMNS, csv_of_records, to_markdown
 from stepladder.report.tables import FormattedNumber
 from stepladder.report.terminal import print_document
-from stepladder.report.view import Row, View, judged_cells
+from stepladder.report.view import PAGE, Row, View
 from stepladder.report.wording import (
     headlines_of,
     plural,
@@ -89,8 +89,9 @@ def _row(arm: ScoredArm, base: str, delta: float) -> Row:
         instead=f"diverged in all {arm.n}" if arm.diverged == arm.n else None,
         state="diverged" if arm.diverged == arm.n else "measured",
         reported="",
+        judged=arm.effect,
+        delta=delta,
         notes=_notes(arm, delta),
-        **judged_cells(arm.effect, delta),
     )
 
 
@@ -130,7 +131,7 @@ def _csv(arms: Sequence[ScoredArm], delta: float) -> str:
 
 
 def _markdown(arms: Sequence[ScoredArm], delta: float) -> str:
-    return to_markdown(view_of_scores(arms, delta).markdown_document())
+    return to_markdown(view_of_scores(arms, delta).document(PAGE))
 
 
 FORMATS: dict[str, Callable[[Sequence[ScoredArm], float], str]] = {

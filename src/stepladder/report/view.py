@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypedDict
+from typing import Literal
 
 from stepladder.diagnosis.findings import CONSTANT_ANSWER, Finding
 from stepladder.report import wording
@@ -124,12 +124,8 @@ class Row:
         instead: what is shown in place of the accuracies, or None: "waiting", "answers 1 to
             every image", "diverged in all 5 replicates".
         state: what `instead` says, as a value.
-        effect: difference in percentage points, or None; its interval speaks for these test
-            images, retrained.
-        images: the effect's interval for new test images too, such as "± 0.30", or "".
-        verdict: what may be said, in words; empty without an effect.
-        kind: the verdict itself, or None.
-        needed: how many replicates would settle the verdict, or "".
+        judged: the effect, or None.
+        delta: percentage points below which a difference does not matter.
         reported: the published figure in percent, or "".
         notes: sentences on what went wrong or is missing.
     """
@@ -144,13 +140,38 @@ class Row:
     test: FormattedNumber
     instead: str | None
     state: State
-    effect: FormattedNumber | None
-    images: str
-    verdict: str
-    kind: Verdict | None
-    needed: str
+    judged: Effect | None
+    delta: float
     reported: str
     notes: tuple[str, ...]
+
+    @property
+    def effect(self) -> FormattedNumber | None:
+        """The effect in points; its interval speaks for these test images, retrained."""
+        return FormattedNumber.points(self.judged) if self.judged else None
+
+    @property
+    def images(self) -> str:
+        """The effect's interval for new test images too, such as "± 0.30", or ""."""
+        ends = self.judged.new_images if self.judged else None
+        if self.judged is None or ends is None:
+            return ""
+        return FormattedNumber(self.judged.mean, ends.low, ends.high, True).spread
+
+    @property
+    def kind(self) -> Verdict | None:
+        """The verdict, or None."""
+        return self.judged.verdict if self.judged else None
+
+    @property
+    def verdict(self) -> str:
+        """The verdict in words, or ""."""
+        return verdict_text(self.judged.verdict, self.delta) if self.judged else ""
+
+    @property
+    def needed(self) -> str:
+        """How many replicates would settle the verdict, or ""."""
+        return needed_text(self.judged) if self.judged else ""
 
 
 @dataclass(frozen=True)
@@ -285,40 +306,31 @@ class View:
 
     def documents(self) -> tuple[Document, ...]:
         """The view for a terminal: the same with ever fewer columns."""
-        return tuple(map(self._document, LAYOUTS))
+        return tuple(map(self.document, LAYOUTS))
 
-    def _document(self, layout: Layout) -> Document:
-        findings = tuple(note(line.names, line.brief) for line in self.findings)
-        return Document(self.title, self.subtitle, self.status, (
-            self.arm_table(layout),
-            Sentences(self.headlines, "marked"),
-            Sentences(tuple(note(truncate(name, NAME_LENGTH), text) for name, text in self.notes),
-                      "indented"),
-            Sentences(findings, "indented", "Diagnosis"),
-            *self.tables,
-            self.footer(layout),
-        ))  # fmt: skip
-
-    def markdown_document(self) -> Document:
-        """The view for a pull request."""
-        findings = tuple(note(line.names, line.sentence) for line in self.findings)
-        return Document(self.title, self.subtitle, self.status, (
-            Sentences(self.headlines, "marked"),
-            self.arm_table(PAGE),
-            Sentences(tuple(note(name, text) for name, text in self.notes), "indented"),
-            Sentences(findings, "indented", "Diagnosis"),
-            *self.tables,
-            self.footer(PAGE),
-        ))  # fmt: skip
-
-    def footer(self, layout: Layout) -> Sentences:
-        """The footnotes that hold for the columns of a table."""
-        return fine(
-            self.comparison,
-            *self.footnotes,
-            wording.NEW_IMAGES_NOTE if layout.has_extras and self.has_images else "",
-            self.reported if layout.has_extras else "",
+    def document(self, layout: Layout) -> Document:
+        """The view with the columns of a layout; a page begins with the headlines."""
+        is_page = layout.is_fixed
+        arms, headlines = self.arm_table(layout), Sentences(self.headlines, "marked")
+        notes = (
+            note(name if is_page else truncate(name, NAME_LENGTH), text)
+            for name, text in self.notes
         )
+        findings = (
+            note(line.names, line.sentence if is_page else line.brief) for line in self.findings
+        )
+        return Document(self.title, self.subtitle, self.status, (
+            *((headlines, arms) if is_page else (arms, headlines)),
+            Sentences(tuple(notes), "indented"),
+            Sentences(tuple(findings), "indented", "Diagnosis"),
+            *self.tables,
+            fine(
+                self.comparison,
+                *self.footnotes,
+                wording.NEW_IMAGES_NOTE if layout.has_extras and self.has_images else "",
+                self.reported if layout.has_extras else "",
+            ),
+        ))  # fmt: skip
 
 
 def _name_cell(row: Row) -> Cell:
@@ -365,7 +377,7 @@ def _row(results: Results, index: int) -> Row:
     result = results.arms[index]
     against = result.arm.compared_with
     planned = result.planned or results.study.replicates
-    state = _state(result)
+    state, instead = _state(result)
     return Row(
         name=printable(result.arm.name),
         against=None if against is None else printable(against),
@@ -375,11 +387,12 @@ def _row(results: Results, index: int) -> Row:
         train=FormattedNumber.accuracy(result.train_accuracy),
         validation=FormattedNumber.accuracy(result.val_accuracy),
         test=FormattedNumber.accuracy(result.test_accuracy),
-        instead=_instead(result, state),
+        instead=instead,
         state=state,
+        judged=result.effect,
+        delta=results.study.delta,
         reported="" if result.reported is None else number(100 * result.reported),
         notes=_notes(result, planned, results.finished, results.study.delta),
-        **judged_cells(result.effect, results.study.delta),
     )
 
 
@@ -390,44 +403,15 @@ def _is_against_told(results: Results, index: int) -> bool:
     return against is not None and (against == above or len(every) == 1)
 
 
-class JudgedCells(TypedDict):
-    """The cells of a row that an effect fills."""
-
-    effect: FormattedNumber | None
-    images: str
-    verdict: str
-    kind: Verdict | None
-    needed: str
-
-
-def judged_cells(effect: Effect | None, delta: float) -> JudgedCells:
-    """What a row says of an effect; empty cells without one."""
-    if effect is None:
-        return JudgedCells(effect=None, images="", verdict="", kind=None, needed="")
-    ends = effect.new_images
-    return JudgedCells(
-        effect=FormattedNumber.points(effect),
-        images=FormattedNumber(effect.mean, ends.low, ends.high, True).spread if ends else "",
-        verdict=verdict_text(effect.verdict, delta),
-        kind=effect.verdict,
-        needed=needed_text(effect),
-    )
-
-
-def _state(result: ArmResult) -> State:
+def _state(result: ArmResult) -> tuple[State, str | None]:
+    """What the accuracies of an arm are, and what is shown in their place."""
     if result.n == 0:
-        return "waiting"
+        return "waiting", "waiting"
     if result.diverged == result.n:
-        return "diverged"
-    return "constant" if result.constant_answer else "measured"
-
-
-def _instead(result: ArmResult, state: State) -> str | None:
-    if state == "waiting":
-        return "waiting"
-    if state == "diverged":
-        return "diverged" if result.n == 1 else f"diverged in all {result.n} replicates"
-    return printable(result.constant_answer.text) if result.constant_answer else None
+        every = f" in all {result.n} replicates" if result.n > 1 else ""
+        return "diverged", f"diverged{every}"
+    constant = result.constant_answer
+    return ("constant", printable(constant.text)) if constant else ("measured", None)
 
 
 def _notes(result: ArmResult, planned: int, is_finished: bool, delta: float) -> tuple[str, ...]:
