@@ -70,7 +70,8 @@ def comparison_of(one: Results, two: Results, names: tuple[str, str]) -> Compari
         two: the second.
         names: what to call them.
     """
-    is_paired = _draws(one) == _draws(two)
+    draws = [(it.fingerprint, it.study.seed, it.sizes.get("validation")) for it in (one, two)]
+    is_paired = draws[0] == draws[1]
     second_arms = {arm.arm.name: arm for arm in two.arms}
     pairs = [
         _pair(arm, second_arms[arm.arm.name], is_paired)
@@ -90,10 +91,6 @@ def comparison_of(one: Results, two: Results, names: tuple[str, str]) -> Compari
         asked=_difference_table(one, two, (first, second)),
         plot=_plot(pairs, one.study.delta, second, is_paired),
     )
-
-
-def _draws(results: Results) -> tuple[object, ...]:
-    return (results.fingerprint, results.study.seed, results.sizes.get("validation"))
 
 
 def _pair(one: ArmResult, two: ArmResult, is_paired: bool) -> _Pair:
@@ -118,7 +115,12 @@ def _sentences(
     elif len(same) == len(pairs):
         yield f"All {plural(len(pairs), 'arm')} came out exactly the same in both."
     else:
-        apart = [pair for pair in pairs if _is_apart(pair.points)]
+        intervals = ((pair, pair.points.ci_low, pair.points.ci_high) for pair in pairs)
+        apart = [
+            pair
+            for pair, low, high in intervals
+            if low is not None and high is not None and not low <= 0 <= high
+        ]
         listed = join_list([
             f"{truncate(pair.name, NAME_LENGTH)} ({spread_text(pair.points)})" for pair in apart
         ], most=NAMES_SHOWN)  # fmt: skip
@@ -134,12 +136,6 @@ def _sentences(
             yield f"Only {name} has {names_alone}."
         if not results.finished:
             yield f"{name} is unfinished: its figures may still change."
-
-
-def _is_apart(spread: MeanInterval) -> bool:
-    if spread.ci_low is None or spread.ci_high is None:
-        return False
-    return not spread.ci_low <= 0 <= spread.ci_high
 
 
 def _arm_table(pairs: Sequence[_Pair], names: tuple[str, str], is_paired: bool) -> Table:

@@ -8,7 +8,6 @@ from typing import Any, TextIO
 from stepladder.report import wording
 from stepladder.report.document import (
     Cell,
-    Column,
     Document,
     Sentence,
     Sentences,
@@ -46,6 +45,11 @@ def document_of_table(judged: Reproduction) -> Document:
         note(printable(pair.row.row.name), _comparison(pair, results.study.delta), " ")
         for pair in judged.neighbours
     ]
+    groups = {
+        verdict: join_list([printable(it.row.name) for it in judged.rows if it.verdict == verdict])
+        for verdict in _STYLES
+    }
+    headline = "; ".join(f"{verdict}: {names}" for verdict, names in groups.items() if names)
     return Document(
         printable(judged.table.name),
         f"{printable(results.dataset)}: {sizes} · {plural(len(judged.rows), 'row')} · "
@@ -53,7 +57,7 @@ def document_of_table(judged: Reproduction) -> Document:
         wording.status(results),
         (
             _verdict_table(judged.rows),
-            Sentences((Sentence.of(_headline(judged.rows)),)),
+            Sentences((Sentence.of(f"{headline[:1].upper()}{headline[1:]}."),)),
             Sentences(tuple(notes), "indented"),
             Sentences(tuple(pairs), "indented",
                       "What neighbouring rows differ in, by their nearest readings"),
@@ -63,30 +67,17 @@ def document_of_table(judged: Reproduction) -> Document:
     )  # fmt: skip
 
 
-def _headline(rows: tuple[JudgedRow, ...]) -> str:
-    groups = {
-        verdict: [printable(row.row.name) for row in rows if row.verdict == verdict]
-        for verdict in _STYLES
-    }
-    text = "; ".join(f"{verdict}: {join_list(names)}" for verdict, names in groups.items() if names)
-    return f"{text[:1].upper()}{text[1:]}."
-
-
 def _verdict_table(rows: tuple[JudgedRow, ...]) -> Table:
-    columns = (*words("row"), *numbers("reported %"), Column("nearest reading"),
+    cells = []
+    for row in rows:
+        near = row.nearest
+        reading = (printable(near.candidate.name), number(100 * near.expected.mean),
+                   _interval_text(near.expected)) if near else ("", "", "")  # fmt: skip
+        verdict = Cell(row.verdict, style=_STYLES[row.verdict])
+        cells.append((printable(row.row.name), row.row.figure.text, *reading, verdict))
+    columns = (*words("row"), *numbers("reported %"), *words("nearest reading"),
                *numbers("mean %", "a new run, 95 %"), *words("verdict"))  # fmt: skip
-    return Table("", columns, tuple(map(_verdict_row, rows)))
-
-
-def _verdict_row(row: JudgedRow) -> tuple[str, ...]:
-    near = row.nearest
-    reading = ("", "", "") if near is None else (
-        printable(near.candidate.name),
-        number(100 * near.expected.mean),
-        _interval_text(near.expected),
-    )  # fmt: skip
-    verdict = Cell(row.verdict, style=_STYLES[row.verdict])
-    return (printable(row.row.name), row.row.figure.text, *reading, verdict)
+    return Table("", columns, tuple(cells))
 
 
 def _interval_text(expected: Prediction) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TextIO
 
 from stepladder.hpo.candidates import Candidate
-from stepladder.hpo.results import HyperparameterSummary, SearchResult
+from stepladder.hpo.results import SearchResult
 from stepladder.report.document import (
     Cell,
     Document,
@@ -127,21 +127,19 @@ def hyperparameter_table(result: SearchResult, note: str = "") -> Table:
         *numbers("Importance", "p", "Drawn for", "Best"),
         *words(f"Within {result.study.delta:g} points"),
     )
-    return Table("Hyperparameters", columns, tuple(map(_hyperparameter_row, result.knobs)), note)
-
-
-def _hyperparameter_row(summary: HyperparameterSummary) -> tuple[str, ...]:
-    importance = summary.importance
-    has_share = math.isfinite(importance.share)
-    best = value_text(summary.best)
-    return (
-        summary.name,
-        f"{100 * importance.share:.0f} %" if has_share else MISSING,
-        f"{importance.p:.2g}" if has_share else MISSING,
-        str(importance.candidates),
-        Cell(f"{best} ({summary.edge} edge)", style="open") if summary.edge else best,
-        span_text(summary.values),
-    )
+    rows = []
+    for knob in result.knobs:
+        importance, best = knob.importance, value_text(knob.best)
+        has_share = math.isfinite(importance.share)
+        rows.append((
+            knob.name,
+            f"{100 * importance.share:.0f} %" if has_share else MISSING,
+            f"{importance.p:.2g}" if has_share else MISSING,
+            str(importance.candidates),
+            Cell(f"{best} ({knob.edge} edge)", style="open") if knob.edge else best,
+            span_text(knob.values),
+        ))  # fmt: skip
+    return Table("Hyperparameters", columns, tuple(rows), note)
 
 
 def params_text(params: Mapping[str, Choice]) -> str:

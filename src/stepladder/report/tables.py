@@ -19,7 +19,7 @@ from stepladder.report.wording import (
     truncate,
     verdict_text,
 )
-from stepladder.runs.results import ArmResult, ArmTuning, Results, Tuned
+from stepladder.runs.results import ArmResult, Results, Tuned
 from stepladder.statistics.classification import Pooled
 from stepladder.statistics.results import (
     Difference,
@@ -118,19 +118,18 @@ def confound_tables(confounds: Sequence[Confound]) -> tuple[Table, ...]:
     if len(confounds) > SHOWN:
         note += f" The first {SHOWN} of {len(confounds):,}; all of them are in the JSON."
     heads = ("arm", "against", "what", "values", "what it may do", "what would tell")
-    rows = tuple(_confound_row(confound) for confound in confounds[:SHOWN])
-    return (Table("What else differs between compared arms", words(*heads), rows, note),)
-
-
-def _confound_row(confound: Confound) -> tuple[str, ...]:
-    return (
-        truncate(confound.arm, NAME_LENGTH),
-        truncate(confound.compared_with, NAME_LENGTH),
-        f"{confound.what} (by the technique)" if confound.by_technique else confound.what,
-        printable(f"{shown(confound.here)} and {shown(confound.there)}"),
-        confound.may,
-        confound.remedy,
+    rows = tuple(
+        (
+            truncate(it.arm, NAME_LENGTH),
+            truncate(it.compared_with, NAME_LENGTH),
+            f"{it.what} (by the technique)" if it.by_technique else it.what,
+            printable(f"{shown(it.here)} and {shown(it.there)}"),
+            it.may,
+            it.remedy,
+        )
+        for it in confounds[:SHOWN]
     )
+    return (Table("What else differs between compared arms", words(*heads), rows, note),)
 
 
 def ensemble_tables(arms: Sequence[ArmResult]) -> tuple[Table, ...]:
@@ -191,13 +190,12 @@ def measure_tables(results: Results) -> tuple[Table, ...]:
             "in which either arm never reaches it have no pair."
         )
     heads = ("Better in", *(_MEASURES[each.measure] for each in judged[0].differences))
-    rows = tuple(_measure_row(arm) for arm in judged)
+    rows = tuple(
+        (f"{printable(it.arm.name)} against {printable(it.arm.compared_with or '')}",
+         _better(it.effect), *map(_difference_text, it.differences))
+        for it in judged
+    )  # fmt: skip
     return (Table("Effects on other measures", (*words("Arm"), *numbers(*heads)), rows, note),)
-
-
-def _measure_row(result: ArmResult) -> tuple[str, ...]:
-    name = f"{printable(result.arm.name)} against {printable(result.arm.compared_with or '')}"
-    return (name, _better(result.effect), *map(_difference_text, result.differences))
 
 
 def _better(effect: Effect | None) -> str:
@@ -338,22 +336,16 @@ def tuning_tables(tuned: Tuned | None) -> tuple[Table, ...]:
             "at its edge."
         )
     figures = numbers(", ".join(tuned.fields), "validation %", "fixed", "validation %")
-    rows = tuple(_tuning_row(arm) for arm in tuned.arms)
-    return (Table("How each arm was tuned", (*words("arm"), *figures, *words("remark")), rows,
-                  note),)  # fmt: skip
-
-
-def _tuning_row(arm: ArmTuning) -> tuple[str, ...]:
-    means = {tried.values: tried.mean for tried in arm.tried}
-    fixed = means.get(arm.declared)
-    return (
-        truncate(arm.arm, NAME_LENGTH),
-        _values_text(arm.chosen),
-        number(100 * means[arm.chosen]),
-        _values_text(arm.declared),
-        "" if fixed is None else number(100 * fixed),
-        f"{', '.join(arm.at_edge)} at the edge" if arm.at_edge else "",
-    )
+    rows = []
+    for arm in tuned.arms:
+        means = {tried.values: number(100 * tried.mean) for tried in arm.tried}
+        edge = f"{', '.join(arm.at_edge)} at the edge" if arm.at_edge else ""
+        rows.append((
+            truncate(arm.arm, NAME_LENGTH), _values_text(arm.chosen), means[arm.chosen],
+            _values_text(arm.declared), means.get(arm.declared, ""), edge,
+        ))  # fmt: skip
+    columns = (*words("arm"), *figures, *words("remark"))
+    return (Table("How each arm was tuned", columns, tuple(rows), note),)
 
 
 def _values_text(values: tuple[float, ...]) -> str:

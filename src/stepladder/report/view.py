@@ -272,12 +272,22 @@ class View:
 
     def _columns(self, layout: Layout) -> Iterator[tuple[Column, list[str]]]:
         rows = self.rows
-        yield Column("arm", most=NAME_LENGTH), [_name_cell(row) for row in rows]
+        yield Column("arm", most=NAME_LENGTH), [
+            Cell(row.name, detail="" if row.is_against_told else f"against {row.against}")
+            if row.against else row.name
+            for row in rows
+        ]  # fmt: skip
         if layout.is_fixed or not self.is_complete:
             yield Column("n", "right"), [row.replicates for row in rows]
         for part in layout.parts if self.is_trained else ():
-            cells = [_number_cell(row, getattr(row, part), layout.has_intervals) for row in rows]
-            yield Column(f"{part} %", "decimal"), cells
+            shown: list[FormattedNumber] = [getattr(row, part) for row in rows]
+            yield (
+                Column(f"{part} %", "decimal"),
+                [
+                    "" if row.instead else Cell(it.text, it) if layout.has_intervals else it.number
+                    for row, it in zip(rows, shown, strict=True)
+                ],
+            )
         yield (
             Column(self.measure, "decimal"),
             [
@@ -331,17 +341,6 @@ class View:
                 self.reported if layout.has_extras else "",
             ),
         ))  # fmt: skip
-
-
-def _name_cell(row: Row) -> Cell:
-    is_told = row.against is None or row.is_against_told
-    return Cell(row.name, detail="" if is_told else f"against {row.against}")
-
-
-def _number_cell(row: Row, shown: FormattedNumber, has_interval: bool) -> str:
-    if row.instead:
-        return ""
-    return Cell(shown.text, shown) if has_interval else shown.number
 
 
 def view_of(results: Results) -> View:
