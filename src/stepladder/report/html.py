@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -38,7 +37,7 @@ from stepladder.report.tables import (
     tuning_tables,
 )
 from stepladder.report.view import finding_lines, view_of
-from stepladder.report.wording import duration, glossary, plural, printable, truncate
+from stepladder.report.wording import change_text, duration, glossary, plural, printable, truncate
 from stepladder.runs.folder import around
 from stepladder.runs.results import Results
 from stepladder.study.loading import BUILT_IN_STUDIES
@@ -159,8 +158,18 @@ def _context(results: Results, figures: Sequence[DrawnFigure]) -> dict[str, Any]
         "unknown": unknown(results),
         "confounds": confound_tables(results.confounds),
         "tables": tables,
-        "techniques": _techniques(results),
-        "facts": _facts(results),
+        "techniques": [
+            {
+                "name": printable(technique.name),
+                "change": change_text(technique),
+                "mends": printable(technique.mends),
+                "reference": printable(technique.reference),
+            }
+            for technique in results.study.techniques
+        ],
+        "facts": _facts(
+            results, sum(arm.seconds for arm in results.arms), *_network_facts(results)
+        ),
         "commands": commands_of(results.study, results.versions),
         "toml": study_text(results.study),
         "glossary": glossary(results),
@@ -183,49 +192,31 @@ def _data_uri(text: str, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(text.encode()).decode()}"
 
 
-def _techniques(results: Results) -> list[dict[str, str]]:
+def _facts(
+    result: Results | SearchResult, seconds: float, *more: tuple[str, str]
+) -> list[tuple[str, str]]:
     return [
-        {
-            "name": printable(technique.name),
-            "change": ", ".join(
-                f"{key} = {json.dumps(value, ensure_ascii=False)}"
-                for key, value in technique.change.items()
-            ),
-            "mends": printable(technique.mends),
-            "reference": printable(technique.reference),
-        }
-        for technique in results.study.techniques
+        ("Machine", printable(result.machine)),
+        ("Wall time", duration(result.seconds)),
+        ("Training time", duration(seconds)),
+        ("Seed", str(result.study.seed)),
+        ("Looks at the test set", str(result.looks)),
+        ("Dataset", f"{printable(result.dataset)}, SHA-256 {result.fingerprint[:16]}…"),
+        *more,
+        *((printable(name), printable(version)) for name, version in result.versions.items()),
     ]
 
 
-def _facts(results: Results) -> list[tuple[str, str]]:
-    facts = [
-        ("Machine", printable(results.machine)),
-        ("Wall time", duration(results.seconds)),
-        ("Training time", duration(sum(arm.seconds for arm in results.arms))),
-        *_common_facts(results),
-    ]
-    model = results.study.model
+def _network_facts(results: Results) -> list[tuple[str, str]]:
+    facts, model = [], results.study.model
     if model is not None:
-        named = f"{model.function} of {model.file}, SHA-256 {model.sha256}"
-        facts.append(("Network built by", printable(named)))
+        source = f"{model.function} of {model.file}, SHA-256 {model.sha256}"
+        facts.append(("Network built by", printable(source)))
     weights = [arm.parameters for arm in results.arms if arm.parameters is not None]
     if weights:
         ends = dict.fromkeys([f"{min(weights):,}", f"{max(weights):,}"])
         facts.append(("Trainable numbers", " to ".join(ends)))
-    return [*facts, *_versions(results)]
-
-
-def _common_facts(results: Results | SearchResult) -> list[tuple[str, str]]:
-    return [
-        ("Seed", str(results.study.seed)),
-        ("Looks at the test set", str(results.looks)),
-        ("Dataset", f"{printable(results.dataset)}, SHA-256 {results.fingerprint[:16]}…"),
-    ]
-
-
-def _versions(results: Results | SearchResult) -> list[tuple[str, str]]:
-    return [(printable(name), printable(version)) for name, version in results.versions.items()]
+    return facts
 
 
 def commands_of(study: Study, versions: Mapping[str, str], verb: str = "run") -> list[str]:
@@ -269,14 +260,7 @@ def search_as_html(result: SearchResult, figures: Sequence[DrawnFigure] | None =
         "figures": figures,
         "unknown": _search_unknown(result),
         "commands": commands_of(result.study, result.versions, "search"),
-        "facts": [
-            ("Machine", printable(result.machine)),
-            ("Wall time", duration(result.seconds)),
-            ("Training time", duration(result.training_seconds)),
-            ("Epochs trained", f"{result.epochs:,}"),
-            *_common_facts(result),
-            *_versions(result),
-        ],
+        "facts": _facts(result, result.training_seconds, ("Epochs trained", f"{result.epochs:,}")),
         "toml": study_text(result.study),
     })  # fmt: skip
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TextIO
@@ -30,6 +29,7 @@ from stepladder.report.view import view_of
 from stepladder.report.wording import (
     MARKS,
     MISSING,
+    change_text,
     duration,
     number,
     plural,
@@ -216,11 +216,6 @@ def _aligned(cells: Sequence[Cell]) -> list[str]:
     ]  # fmt: skip
 
 
-def results_table(results: Results, width: int = 100) -> RenderableType:
-    """Results for a rich console; arguments as for `as_text`."""
-    return render(view_of(results).documents(), width)
-
-
 def as_text(results: Results, width: int = 100) -> str:
     """Results as plain text: table, headline sentences and footnotes.
 
@@ -275,7 +270,7 @@ def _catalogue(techniques: Sequence[Technique]) -> Document:
     rows = tuple(
         (
             technique.name,
-            ", ".join(f"{key} = {json.dumps(value)}" for key, value in technique.change.items()),
+            change_text(technique),
             technique.mends,
             Cell(technique.reference, style="dim"),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from itertools import pairwise
 from stepladder.report.document import Part, Sentence
 from stepladder.runs.results import Results
 from stepladder.statistics.results import Effect, FactorialAnalysis, Verdict
+from stepladder.study.techniques import Technique
 
 MARKS = {"helps": "▲", "hurts": "▼", "no difference beyond δ": "≈", "not enough replicates": "?",
          "warning": "!"}  # fmt: skip
@@ -113,6 +115,14 @@ def duration(seconds: float) -> str:
     if whole < 48 * 60:
         return f"{whole // 60} h" + (f" {whole % 60} min" if whole % 60 else "")
     return f"{whole // 1440} d" + (f" {whole % 1440 // 60} h" if whole % 1440 // 60 else "")
+
+
+def change_text(technique: Technique) -> str:
+    """What a technique changes in a recipe: "dropout = 0.2"."""
+    return ", ".join(
+        f"{key} = {json.dumps(value, ensure_ascii=False)}"
+        for key, value in technique.change.items()
+    )
 
 
 def verdict_text(verdict: str, delta: float) -> str:
