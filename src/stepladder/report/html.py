@@ -66,22 +66,22 @@ class DrawnFigure:
 
     @property
     def name(self) -> str:
-        """That of its files."""
+        """The name of its files."""
         return self.plot.name
 
     @property
     def light(self) -> str:
-        """It on light paper, as an address that holds it whole."""
+        """The drawing on light paper, as a data URI."""
         return _data_uri(self.svg, "image/svg+xml")
 
     @property
     def dark(self) -> str:
-        """It on dark paper, likewise."""
+        """The drawing on dark paper, as a data URI."""
         return _data_uri(self.dark_svg, "image/svg+xml")
 
     @property
     def data(self) -> str:
-        """Its data, likewise; empty where they are too many for a page."""
+        """Its data, as a data URI; empty where they are too many for a page."""
         return _data_uri(self.csv, "text/csv") if len(self.csv) <= MOST_DATA else ""
 
 
@@ -286,7 +286,7 @@ def _search_unknown(result: SearchResult) -> list[str]:
         *(f"{line[0].upper()}{line[1:]}." for line in result.warnings),
         "The validation images of the fresh replicates took part in choosing: their accuracy may "
         "be a little too high for images that nobody has seen.",
-        "The test set was not read: what the best one is worth on it is said by --final, once."
+        "The test set was not read: --final reads it once, for the best candidate."
         if result.test is None
         else "The test accuracy speaks for these test images, retrained, not for new ones.",
         "Other spaces, other data and longer trainings were not tried.",
@@ -298,7 +298,7 @@ def write_report(results: Results, folder: Path) -> list[Path]:
 
     Args:
         results: what to report.
-        folder: the run's folder; made where it is missing.
+        folder: the run's folder; created where it is missing.
 
     Returns:
         The files written, `report.html` first.
@@ -330,7 +330,7 @@ def write_plots(plots: Sequence[Plot], folder: Path) -> list[Path]:
 
     Args:
         plots: what to draw.
-        folder: where to; made where it is missing.
+        folder: where to; created where it is missing.
 
     Returns:
         The files written.
@@ -350,11 +350,11 @@ def _write_files(plot: Plot, svg: str, png: bytes, folder: Path) -> list[Path]:
 
 
 def write_html(results: Results, file: Path) -> Path:
-    """Writes the report as one HTML file that needs nothing beside it.
+    """Writes the report as one HTML file that needs no other.
 
     Args:
         results: what to report.
-        file: where to; its folder is made where it is missing.
+        file: where to; its folder is created where it is missing.
 
     Returns:
         The file.

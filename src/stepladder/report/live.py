@@ -1,4 +1,4 @@
-"""Pages of what trains, and of all runs: what can be said without the test set.
+"""Pages of what trains, and of all runs: what is known without the test set.
 
 They need no web server: `stepladder.tools.dashboard` serves them.
 """

@@ -188,7 +188,7 @@ class Tally:
 
     @property
     def seconds_left(self) -> float | None:
-        """Estimated seconds to the end, or None as long as nothing can be said."""
+        """Estimated seconds to the end, or None where there is no estimate yet."""
         left = self.planned.epochs - self.epochs_done
         if left <= 0:
             return 0.0
@@ -386,12 +386,12 @@ class PlainProgress(TallyProgress):
         self._written = 0.0
 
     def start(self, planned: RunAnnouncement) -> None:
-        """Says what is to be trained."""
+        """Writes what is to be trained."""
         super().start(planned)
         self.note(announcement(planned))
 
     def epoch_done(self, trial: Trial, epoch: int) -> None:
-        """Says that compiling is over, and how far it is if nothing was said for ten seconds."""
+        """Writes that compiling is over, and the state after ten quiet seconds."""
         if self._tally and not self._tally.epochs_done:
             elapsed = duration(self._tally.elapsed)
             self.note(f"First epoch done after {elapsed}, compiling included.")
@@ -399,19 +399,19 @@ class PlainProgress(TallyProgress):
         self._write_state()
 
     def trial_done(self, result: TrialResult) -> None:
-        """Says which arms are complete, or how far it is if nothing was said for ten seconds."""
+        """Writes which arms are complete, or the state after ten quiet seconds."""
         completed = self._tally.trial_done(result) if self._tally else ()
         for arm in completed:
             self.note(_completed(arm))
         self._write_state()
 
     def note(self, text: str) -> None:
-        """Writes it on a line of its own."""
+        """Writes it on a line."""
         self._written = self._clock()
         print(printable(text), file=self._stream, flush=True)
 
     def finish(self) -> None:
-        """Says what was done."""
+        """Writes what was done."""
         if self._tally:
             self.note(self._tally.summary)
             self._tally = None

@@ -80,7 +80,7 @@ def _row(arm: ScoredArm, base: str, delta: float) -> Row:
     return Row(
         name=printable(arm.name),
         against=arm.compared_with and printable(arm.compared_with),
-        is_against_told=arm.compared_with == base,  # one for all: the line below the table says it
+        is_against_told=arm.compared_with == base,  # the line below the table names it
         replicates=str(arm.n),
         is_complete=not arm.missing and not arm.diverged,
         train=nothing,
@@ -101,7 +101,7 @@ def _notes(arm: ScoredArm, delta: float) -> tuple[str, ...]:
         notes.append(f"diverged in {arm.diverged} of {plural(arm.n, 'replicate')}")
     if arm.missing:
         names = truncate(", ".join(arm.missing), 60)
-        notes.append(f"lacks {plural(len(arm.missing), 'replicate')}: {names}")
+        notes.append(f"without {plural(len(arm.missing), 'replicate')}: {names}")
     effect = arm.effect
     if effect is not None and effect.unpaired:
         pairs, unpaired = plural(effect.pairs, "pair"), plural(effect.unpaired, "replicate")

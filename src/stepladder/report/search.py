@@ -61,7 +61,7 @@ def luck_text(result: SearchResult) -> str:
     """What the search saw, and how much of it was luck."""
     seen, luck = f"The search saw {number(100 * result.searched)} %", result.luck
     if math.isnan(luck.luck):
-        return f"{seen}; how much of it was luck is not known from one replicate."
+        return f"{seen}; one replicate cannot show how much of it was luck."
     text = (
         f"{seen}, of which {number(100 * luck.luck)} points are the luck of having been chosen "
         "(nested bootstrap)"

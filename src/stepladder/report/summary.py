@@ -42,7 +42,7 @@ def answer(results: Results) -> tuple[Sentence, ...]:
     no look at the test set.
     """
     clauses = verdict_clauses(results)
-    if not clauses:  # nothing is judged: one sentence says so, for all verdicts
+    if not clauses:  # nothing is judged: one sentence replaces those of all verdicts
         return (_best(results), *headlines(results), _holds_for(results))
     # Where techniques are left out, an arm that is worse speaks for the technique that it lacks.
     left_out = results.study.design == "leave_one_out"
@@ -59,7 +59,7 @@ def answer(results: Results) -> tuple[Sentence, ...]:
 def _claim(
     clauses: Mapping[Verdict, tuple[Part, ...]], verdicts: Sequence[Verdict], otherwise: str
 ) -> Sentence:
-    """What is said of some verdicts in one sentence; its kind is the last of those that occur."""
+    """One sentence on some verdicts; its kind is the last of those that occur."""
     occurring = [verdict for verdict in verdicts if verdict in clauses]
     if not occurring:
         return Sentence.of(otherwise)
@@ -71,7 +71,7 @@ def _best(results: Results) -> Sentence:
     rows = view_of(results).rows
     finite = [row for row in rows if math.isfinite(row.validation.mean)]
     if not finite:
-        return Sentence.of("No replicate of any arm has come to an end yet.")
+        return Sentence.of("No replicate has finished yet.")
     best, first = max(finite, key=lambda row: row.validation.mean), rows[0]
     before = [f"Of {plural(len(rows), 'arm')}, "] if len(rows) > 1 else []
     after = " has the highest validation accuracy and " if len(rows) > 1 else " "
@@ -110,7 +110,7 @@ def _holds_for(results: Results) -> Sentence:
     conditions.append(f"{span} replicate{'' if counts[-1] == 1 else 's'} an arm")
     if results.tuned is not None:
         fields = _fields_text(results.tuned.fields)
-        conditions.append(f"a {fields} of its own for each arm")
+        conditions.append(f"a tuned {fields} for each arm")
     elif len(rates) == 1 and len(results.arms) > 1 and results.study.tuned is None:
         conditions.append(f"one learning rate, {next(iter(rates)):g}, in every arm")
     if results.study.design == "ladder" and len(results.arms) > 2:
@@ -143,8 +143,8 @@ def asked(results: Results) -> tuple[str, ...]:
     if len(arms) == 1:
         return (
             f"What does one recipe reach on {data}? {network}",
-            f"{replicates} Each replicate has a validation split, initial weights, a data order "
-            "and dropout of its own.",
+            f"{replicates} Each replicate draws its own validation split, initial weights, data "
+            "order and dropout.",
         )
     question = f"How do {plural(len(arms), 'arm')} compare on {data}?"
     if study.techniques:
@@ -212,13 +212,13 @@ def _names(names: Iterable[str]) -> str:
 def _power(results: Results) -> str:
     judged = judged_effects(results)
     if not judged:
-        return "Nothing was compared, so nothing can be said of any difference."
+        return "Nothing was compared, so no difference is known."
     open_ = [(name, effect) for name, effect in judged if effect.verdict == "not enough replicates"]
     if not open_:
         return (
-            f"{_all_settled(results)} In at most 5 % of studies any of equal arms is "
-            "said to help or to hurt, and in at most 5 % a difference of δ or more to be none. An "
-            "effect that was found is, on average, shown somewhat too large."
+            f"{_all_settled(results)} In at most 5 % of studies an arm without an effect gets the "
+            "verdict helps or hurts, and in at most 5 % a difference of δ or more the verdict no "
+            "difference. Effects that are found are, on average, shown somewhat too large."
         )
     names = [
         truncate(name, NAME_LENGTH)
@@ -235,11 +235,11 @@ def _power(results: Results) -> str:
 
 def _all_settled(results: Results) -> str:
     if results.readout is None:
-        return "Every comparison came to a verdict."
+        return "Every comparison has a verdict."
     open_pairs = undecided(results)
     if not open_pairs:
-        return "Every main effect and every comparison of two arms came to a verdict."
-    return f"Every main effect came to a verdict; {open_pairs}."
+        return "Every main effect and every comparison of two arms has a verdict."
+    return f"Every main effect has a verdict; {open_pairs}."
 
 
 def _confounds(results: Results) -> str:
@@ -259,8 +259,8 @@ def _edges(results: Results) -> str:
     if not names:
         return ""
     return (
-        f"The best value tried lies at the edge of the grid for {_names(names)}: a better may lie "
-        "beyond."
+        f"The best value tried lies at the edge of the grid for {_names(names)}: a better one may "
+        "lie beyond it."
     )
 
 
@@ -270,7 +270,7 @@ def _diverged(results: Results) -> str:
         return ""
     return (
         f"{plural(sum(counts.values()), 'replicate')} became non-finite, of {_names(counts)}. "
-        "Effects are worked out on the rest, which flatters an arm that sometimes fails."
+        "Effects leave them out, which flatters an arm that sometimes fails."
     )
 
 

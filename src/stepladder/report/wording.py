@@ -15,7 +15,7 @@ from stepladder.study.techniques import Technique
 
 MARKS = {"helps": "▲", "hurts": "▼", "no difference beyond δ": "≈", "not enough replicates": "?",
          "warning": "!"}  # fmt: skip
-"""A sign for each verdict, so that none is told by its colour alone."""
+"""A sign for each verdict, so that none is shown by its colour alone."""
 
 MINUS = "\N{MINUS SIGN}"
 MISSING = "\N{EN DASH}"
@@ -138,7 +138,7 @@ NAME_LENGTH = 60
 
 
 def headlines(results: Results) -> tuple[Sentence, ...]:
-    """One sentence a verdict that occurs; "improves" is said of `helps` alone.
+    """One sentence a verdict that occurs; only `helps` improves.
 
     A factorial's sentences are on its techniques, any other design's on its arms.
     """
@@ -181,7 +181,7 @@ def judged_effects(results: Results) -> list[Judged]:
 
 
 def verdict_clauses(results: Results) -> dict[Verdict, tuple[Part, ...]]:
-    """What is said of each verdict that occurs, without a full stop; see `headlines`."""
+    """A clause for each verdict that occurs, without a full stop; see `headlines`."""
     measure, of = "test accuracy", "arms"
     if results.readout is not None:
         measure, of = f"{measure} averaged over {combinations_of(results.readout)}", "techniques"
@@ -307,7 +307,7 @@ def interval_note(results: Results) -> str:
         return "No replicate has finished: there are no figures yet."
     if counts[-1] == 1:
         return (
-            "One replicate an arm: no interval can be given, and nothing says how sure a figure is."
+            "One replicate an arm: no interval can be given, so how sure a figure is, is not known."
         )
     several = [count for count in counts if count > 1]
     span = f"{several[0]:,}" if len(several) == 1 else f"{several[0]:,} to {several[-1]:,}"
@@ -330,11 +330,11 @@ def verdict_note(results: Results) -> str:
 
 
 def rule_text(comparisons: int, level: str = "5 %") -> str:
-    """By which tests a difference is told, in a family of some size.
+    """The tests that decide a difference, in a family of some size.
 
     Args:
         comparisons: of the family.
-        level: of the tests; empty where another note tells it.
+        level: of the tests; empty where another note has it.
     """
     at = f", at {level}" if level else ""
     family = f", corrected for {comparisons} comparisons (Holm)" if comparisons > 1 else ""
@@ -354,8 +354,8 @@ def rate_note(results: Results) -> str:
     if len(rates) != 1 or len(results.arms) < 2 or results.study.tuned is not None:
         return ""
     return (
-        f"Every arm kept one learning rate, {rates.pop():g}: an arm may be worth more at a rate "
-        "of its own."
+        f"Every arm has one learning rate, {rates.pop():g}: an arm may be worth more at its own "
+        "best rate."
     )
 
 
@@ -422,9 +422,9 @@ _COMPARED = {
     "Helps, hurts": "the difference is above, or below, zero by a paired t test at 5 % after "
     "Holm's correction, and the signs of the pairs agree with it.",
     "Not enough replicates": "neither a difference nor its absence could be shown.",
-    "Holm's correction": "raises the bar with the number of comparisons, so that the chance that "
-    "any of equal arms is said to help or to hurt stays at 5 %, and likewise the chance that any "
-    "difference of δ or more is said to be none.",
+    "Holm's correction": "raises the bar with the number of comparisons. The chance that an arm "
+    "without an effect gets the verdict helps or hurts stays at 5 %, and so does the chance that "
+    "a difference of δ or more gets the verdict no difference.",
     "Pareto front": "the arms that no other beats in both accuracy and time.",
 }
 _FACTORIAL = {
