@@ -69,6 +69,11 @@ def comparison_of(one: Results, two: Results, names: tuple[str, str]) -> Compari
         one: the first run.
         two: the second.
         names: what to call them.
+
+    Example:
+        >>> one, two = (stepladder.run("quick", seed=seed) for seed in (0, 1))  # doctest: +SKIP
+        >>> comparison_of(one.results, two.results, ("one", "two")).title  # doctest: +SKIP
+        'one against two'
     """
     draws = [(it.fingerprint, it.study.seed, it.sizes.get("validation")) for it in (one, two)]
     is_paired = draws[0] == draws[1]

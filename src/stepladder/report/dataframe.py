@@ -29,6 +29,11 @@ def to_frame(results: Results, kind: Kind = "trials") -> pd.DataFrame:
 
     Raises:
         InputError: if pandas is not installed, or there is no such kind.
+
+    Example:
+        >>> run = stepladder.run("quick")  # doctest: +SKIP
+        >>> to_frame(run.results, "arms").effect.max()  # doctest: +SKIP
+        68.55
     """
     try:
         import pandas as pd

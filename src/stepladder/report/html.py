@@ -94,6 +94,11 @@ def as_html(results: Results, figures: Sequence[DrawnFigure] | None = None) -> s
     Args:
         results: what to report.
         figures: those of the results where they are drawn already.
+
+    Example:
+        >>> run = stepladder.run("quick")  # doctest: +SKIP
+        >>> as_html(run.results).splitlines()[0]  # doctest: +SKIP
+        '<!DOCTYPE html>'
     """
     if figures is None:
         figures = [drawn(plot) for plot in figures_of(results)]

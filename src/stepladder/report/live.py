@@ -100,6 +100,10 @@ def runs_html(rows: Sequence[tuple[str, str, str, str, str, str]], problem: str 
     Args:
         rows: one a run.
         problem: why none can be read, or empty.
+
+    Example:
+        >>> "There is no run yet." in runs_html([])
+        True
     """
     training = sum(state == "training" for _, _, state, *_ in rows)
     subtitle = plural(len(rows), "run") + (f", {training} of them training" if training else "")

@@ -27,14 +27,28 @@ _CELL = "padding:.2em .8em .2em 0;border-bottom:1px solid #8884;text-align:left"
 
 
 class Handle(Protocol):
-    """What `IPython.display.display(…, display_id=True)` gives."""
+    """What `IPython.display.display(…, display_id=True)` gives.
+
+    Example:
+        >>> class Printed:
+        ...     def update(self, obj, **kwargs):
+        ...         print(obj)
+        >>> handle: Handle = Printed()
+        >>> handle.update("half")
+        half
+    """
 
     def update(self, obj: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as IPython has it
         """Shows something in the place of what was shown."""
 
 
 def for_notebook() -> Progress | None:
-    """Progress shown in the running cell, or None outside of Jupyter."""
+    """Progress shown in the running cell, or None outside of Jupyter.
+
+    Example:
+        >>> for_notebook() is None
+        True
+    """
     shell = sys.modules.get("IPython")
     if shell is None:
         return None

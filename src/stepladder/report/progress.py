@@ -6,20 +6,20 @@ import math
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from threading import RLock
 from typing import TextIO
 
-from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bars
-from rich.table import Table
 from rich.text import Text
 
 from stepladder.execution.progress import Progress, RunAnnouncement
+from stepladder.report.document import Cell, Document, Table, numbers, words
+from stepladder.report.terminal import render
 from stepladder.report.wording import duration, join_list, number, plural, printable, truncate
 from stepladder.trials.trial import Trial, TrialResult
 
@@ -275,6 +275,8 @@ def _view(tally: Tally) -> RenderableType:
     facts = [plural(planned.trials, "trial"), plural(planned.workers, "worker")]
     facts += [f"{planned.found:,} found in the store"] if planned.found else []
     running = join_list(names, most=RUNNING_SHOWN + 1, rest="more")
+    columns = (*words("arm"), *numbers("replicates", "validation %"))
+    arms = Table("", columns, tuple(map(_arm_row, tally.arms.values())))
     bars = Bars(
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
@@ -291,23 +293,17 @@ def _view(tally: Tally) -> RenderableType:
         Text.assemble((printable(planned.study.name), "bold"), (f"  {' · '.join(facts)}", "dim")),
         bars.get_renderable(),
         Text.assemble("now     ", (running or "–", "bold"), "\n"),
-        _arm_table(tally.arms.values()),
+        render(Document("", "", "", (arms,)), 2 * NAME_WIDTH),
     )
 
 
-def _arm_table(arms: Iterable[ArmTally]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("arm")
-    table.add_column("replicates", justify="right")
-    table.add_column("validation %", justify="right")
-    for arm in arms:
-        is_done = arm.done >= arm.planned
-        table.add_row(
-            Text(truncate(arm.name, NAME_WIDTH), style="bold" if is_done else "default"),
-            Text(f"{arm.done} of {arm.planned}", style="green" if is_done else "dim"),
-            Text(_validation_text(arm), style="default" if is_done else "dim"),
-        )
-    return table
+def _arm_row(arm: ArmTally) -> tuple[str, ...]:
+    is_done = arm.done >= arm.planned
+    return (
+        truncate(arm.name, NAME_WIDTH),
+        Cell(f"{arm.done} of {arm.planned}", style="good" if is_done else "dim"),
+        Cell(_validation_text(arm), style="" if is_done else "dim"),
+    )
 
 
 def _validation_text(arm: ArmTally) -> str:

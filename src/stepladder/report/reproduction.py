@@ -36,7 +36,13 @@ _STYLES: dict[RowVerdict, Style] = {
 
 
 def document_of_table(judged: Reproduction) -> Document:
-    """A judged table as it will be shown."""
+    """A judged table as it will be shown.
+
+    Example:
+        >>> made = stepladder.reproduce("table.toml")  # doctest: +SKIP
+        >>> document_of_table(made.judged).title  # doctest: +SKIP
+        'smith-2024'
+    """
     results = judged.results
     sizes = ", ".join(f"{count:,} {printable(part)}" for part, count in results.sizes.items())
     readings = sum(len(row.readings) for row in judged.rows)

@@ -40,6 +40,11 @@ def answer(results: Results) -> tuple[Sentence, ...]:
     Five sentences, in this order; three where no comparison is judged. Nothing is said to improve
     or to lower accuracy but by its verdict; the best arm is chosen on validation accuracy, which is
     no look at the test set.
+
+    Example:
+        >>> run = stepladder.run("quick")  # doctest: +SKIP
+        >>> len(answer(run.results))  # doctest: +SKIP
+        5
     """
     clauses = verdict_clauses(results)
     if not clauses:  # nothing is judged: one sentence replaces those of all verdicts

@@ -321,7 +321,12 @@ TUNING_CAPTION = (
 
 
 def tuning_tables(tuned: Tuned | None) -> tuple[Table, ...]:
-    """One table of what was chosen, or none for a fixed study."""
+    """One table of what was chosen, or none for a fixed study.
+
+    Example:
+        >>> tuning_tables(None)
+        ()
+    """
     if tuned is None:
         return ()
     candidates = len(tuned.arms[0].tried) if tuned.arms else 0

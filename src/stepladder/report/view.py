@@ -344,7 +344,13 @@ class View:
 
 
 def view_of(results: Results) -> View:
-    """Results as they will be shown: the same results give an equal view."""
+    """Results as they will be shown: the same results give an equal view.
+
+    Example:
+        >>> run = stepladder.run("quick")  # doctest: +SKIP
+        >>> view_of(run.results).headlines[0].text  # doctest: +SKIP
+        '+ ReLU (+68.55) and + Adam (+17.14) improve test accuracy.'
+    """
     rows = tuple(_row(results, index) for index in range(len(results.arms)))
     has_reported = any(row.reported for row in rows)
     source = results.study.reported.source if results.study.reported and has_reported else None

@@ -25,10 +25,14 @@ _REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
 def printable(text: str) -> str:
-    """A text on one line without control characters, which could move a terminal's cursor.
+    r"""A text on one line without control characters, which could move a terminal's cursor.
 
     Line breaks and tabs become spaces, other controls and lone surrogates become U+FFFD, and the
     characters that reorder text around them are left out.
+
+    Example:
+        >>> printable("two\nlines"), printable("\u202eevil")
+        ('two lines', 'evil')
     """
     shown: list[str] = []
     for letter in text:
