@@ -101,7 +101,7 @@ def test_a_missing_replicate_leaves_the_other_pairs_and_it_says_so(judge):
     assert (arm["n"], arm["missing"]) == (5, ["2"])
     assert (arm["effect"]["pairs"], arm["effect"]["unpaired"]) == (5, 1)
     table = judge(text)[1]
-    assert "without 1 replicate: 2" in table
+    assert "lacks 1 replicate: 2" in table
     assert "effect over 5 pairs" in table
 
 

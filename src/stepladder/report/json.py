@@ -41,21 +41,21 @@ _KEYS: dict[type, str] = {
     "compared_with=arm.compared_with n test_accuracy val_accuracy train_accuracy effect diagnosis "
     "diverged reported parameters seconds differences reached_target=reached planned findings "
     "ensemble",
-    Estimate: f"{_INTERVAL} values ci_speaks_for new_images",
+    Estimate: f"{_INTERVAL} values ci_speaks_for= new_images",
     Effect: f"{_INTERVAL} {_TESTS} verdict replicates_needed pairs unpaired differences "
-    "ci_speaks_for new_images p_greater settled_at at_chance",
-    Interval: "ci_low=low ci_high=high ci_speaks_for",
+    "ci_speaks_for= new_images p_greater settled_at at_chance",
+    Interval: "ci_low=low ci_high=high ci_speaks_for=",
     Difference: f"{_INTERVAL} p unit pairs unpaired",
     Finding: "code text advice technique replicates evidence",
     Ensemble: "members test_accuracy=test val_accuracy=validation",
-    Pooled: "mean=accuracy ci_low=interval.low ci_high=interval.high ci_speaks_for single "
+    Pooled: "mean=accuracy ci_low=interval.low ci_high=interval.high ci_speaks_for= single "
     "images=examples members_an_image=members",
     Confound: "arm compared_with technique what here there comes_with_technique=by_technique may "
     "remedy",
     FactorialAnalysis: "replicates left_out gain main_effects=main interactions shapley=shares",
     Interaction: f"pairs mean=worth.mean ci_low=worth.ci_low ci_high=worth.ci_high {_TESTS}",
     ShapleyShare: "technique mean=shapley.mean ci_low=shapley.ci_low ci_high=shapley.ci_high "
-    "of_gain ladders",
+    "of_gain ladders=",
     Tuned: "grid first_grid=first widenings replicates epochs trials seconds arms",
 }
 """The keys of a type in their order; `key=path` where the attribute has another name."""
@@ -74,19 +74,20 @@ def pick(value: object, keys: str) -> dict[str, Any]:
 
     Args:
         value: what has the attributes.
-        keys: names with spaces between them, `name=path` where the attribute is another's; None
-            where a step of the path is None or missing.
+        keys: names with spaces between them; `name=path` where the attribute is another's, None
+            where a step of the path is None; `name=` for a place that is filled later.
 
     Example:
-        >>> pick(Interval(0.1, 0.9), "low end=high nothing=high.more")
-        {'low': 0.1, 'end': 0.9, 'nothing': None}
+        >>> pick(Estimate(0.9, None, None, (0.9,)), "mean low=ci_low new=new_images.low later=")
+        {'mean': 0.9, 'low': None, 'new': None, 'later': None}
     """
     record = {}
     for key in keys.split():
-        name, _, path = key.partition("=")
-        record[name] = value
+        name, sign, path = key.partition("=")
+        item: Any = value if path or not sign else None
         for step in (path or name).split("."):
-            record[name] = getattr(record[name], step, None)
+            item = None if item is None else getattr(item, step)
+        record[name] = item
     return record
 
 

@@ -28,8 +28,8 @@ _COLUMNS = (
     "effect_at_chance=effect.at_chance.mean"
 )
 _KEYS = (
-    "name recipe compared_with n test_accuracy=score val_accuracy train_accuracy effect diagnosis "
-    "diverged missing"
+    "name recipe= compared_with n test_accuracy=score val_accuracy= train_accuracy= effect "
+    "diagnosis= diverged missing"
 )
 
 
@@ -101,7 +101,7 @@ def _notes(arm: ScoredArm, delta: float) -> tuple[str, ...]:
         notes.append(f"diverged in {arm.diverged} of {plural(arm.n, 'replicate')}")
     if arm.missing:
         names = truncate(", ".join(arm.missing), 60)
-        notes.append(f"without {plural(len(arm.missing), 'replicate')}: {names}")
+        notes.append(f"lacks {plural(len(arm.missing), 'replicate')}: {names}")
     effect = arm.effect
     if effect is not None and effect.unpaired:
         pairs, unpaired = plural(effect.pairs, "pair"), plural(effect.unpaired, "replicate")
