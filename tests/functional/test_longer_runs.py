@@ -31,7 +31,7 @@ def test_more_epochs_train_only_the_rest(more, stepladder, place):
     first = stepladder(*study(3, *more), **environment)
     assert first.returncode == 0, first.stderr
     dry = stepladder(*study(5, "--dry-run", *more), **environment)
-    said = "6 trials to train, 6 of them going on from epoch 3, "
+    said = "6 trials to train, 6 of them resumed from epoch 3, "
     assert said in dry.stdout
     assert "12 epochs in all" in dry.stdout
     longer = stepladder(*study(5, *more), **environment)

@@ -92,7 +92,7 @@ def test_a_search_that_is_not_finished_is_told(weighed, made_up, in_process):
     assert len(json.loads(out)["arms"]) == 3
     command = "stepladder search runs/searched/study.toml --out runs/searched"
     assert "searched: winner is left out: its search is not finished" in err
-    assert f"`{command}` goes on with it" in err
+    assert f"`{command}` resumes it" in err
     code, out, err = in_process("pareto", "runs/searched")
     assert (code, out) == (2, "")
     assert command in err

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from stepladder.report.document import Document, Sentence, Sentences, Table, numbers, words
 from stepladder.report.figures.base import Plot
 from stepladder.report.figures.forest import Bar, Forest, forest_plot
 from stepladder.report.html import drawn, rendered
-from stepladder.report.markdown import markdown_side_table, markdown_text
-from stepladder.report.tables import FormattedNumber, TextTable, spread_text
+from stepladder.report.markdown import to_markdown
+from stepladder.report.tables import FormattedNumber, spread_text
 from stepladder.report.wording import join_list, number, plural, printable, truncate
 from stepladder.runs.results import ArmResult, Results
 from stepladder.statistics.paired import paired_t, round_off, welch
@@ -21,6 +22,7 @@ from stepladder.statistics.results import MeanInterval
 
 NAME_LENGTH = 60
 VALUE_LENGTH = 80
+NAMES_SHOWN = 6
 MOST_DIFFERENCES = 40
 
 
@@ -40,8 +42,8 @@ class Comparison:
     title: str
     subtitle: str
     sentences: tuple[str, ...]
-    arms: TextTable
-    asked: TextTable
+    arms: Table
+    asked: Table
     plot: Plot | None
 
 
@@ -67,55 +69,49 @@ def comparison_of(one: Results, two: Results, names: tuple[str, str]) -> Compari
         one: the first run.
         two: the second.
         names: what to call them.
+
+    Example:
+        >>> one, two = (stepladder.run("quick", seed=seed) for seed in (0, 1))  # doctest: +SKIP
+        >>> comparison_of(one.results, two.results, ("one", "two")).title  # doctest: +SKIP
+        'one against two'
     """
-    is_paired = _draws(one) == _draws(two)
-    theirs = {each.arm.name: each for each in two.arms}
+    draws = [(it.fingerprint, it.study.seed, it.sizes.get("validation")) for it in (one, two)]
+    is_paired = draws[0] == draws[1]
+    second_arms = {arm.arm.name: arm for arm in two.arms}
     pairs = [
-        _pair(each, theirs[each.arm.name], is_paired)
-        for each in one.arms
-        if each.arm.name in theirs
+        _pair(arm, second_arms[arm.arm.name], is_paired)
+        for arm in one.arms
+        if arm.arm.name in second_arms
     ]
     first, second = (truncate(name, NAME_LENGTH) for name in names)
     return Comparison(
         title=f"{first} against {second}",
-        subtitle=_how(is_paired),
+        subtitle="Both runs drew the same splits, initial weights and orders: replicates are "
+        "compared in pairs."
+        if is_paired
+        else "The runs differ in dataset, seed or validation part, so nothing pairs their "
+        "replicates: means are compared, by Welch's interval.",
         sentences=tuple(_sentences(one, two, pairs, (first, second))),
-        arms=_arms(pairs, (first, second), is_paired),
-        asked=_asked(one, two, (first, second)),
+        arms=_arm_table(pairs, (first, second), is_paired),
+        asked=_difference_table(one, two, (first, second)),
         plot=_plot(pairs, one.study.delta, second, is_paired),
     )
 
 
-def _draws(results: Results) -> tuple[object, ...]:
-    return (results.fingerprint, results.study.seed, results.sizes.get("validation"))
-
-
-def _how(is_paired: bool) -> str:
-    if is_paired:
-        return (
-            "Both runs drew the same splits, initial weights and orders: replicates are compared "
-            "in pairs."
-        )
-    return (
-        "The runs differ in dataset, seed or validation part, so nothing pairs their replicates: "
-        "means are compared, by Welch's interval."
-    )
-
-
 def _pair(one: ArmResult, two: ArmResult, is_paired: bool) -> _Pair:
-    ours, theirs = (100 * np.asarray(each.test_accuracy.values) for each in (one, two))
+    first, second = (100 * np.asarray(arm.test_accuracy.values) for arm in (one, two))
     if not is_paired:
-        spread = welch(ours.tolist(), theirs.tolist())
+        spread = welch(first.tolist(), second.tolist())
         return _Pair(printable(one.arm.name), one, two, spread, ())
-    count = min(len(ours), len(theirs))
-    found = round_off(ours[:count] - theirs[:count])
-    t = paired_t(found)
-    finite = tuple(found[np.isfinite(found)].tolist())
+    count = min(len(first), len(second))
+    differences = round_off(first[:count] - second[:count])
+    t = paired_t(differences)
+    finite = tuple(differences[np.isfinite(differences)].tolist())
     return _Pair(printable(one.arm.name), one, two, t.interval(), finite)
 
 
 def _sentences(
-    one: Results, two: Results, pairs: list[_Pair], names: tuple[str, str]
+    one: Results, two: Results, pairs: Sequence[_Pair], names: tuple[str, str]
 ) -> Iterator[str]:
     same = [pair for pair in pairs if pair.differences and not any(pair.differences)]
     if not pairs:
@@ -123,53 +119,52 @@ def _sentences(
     elif len(same) == len(pairs):
         yield f"All {plural(len(pairs), 'arm')} came out exactly the same in both."
     else:
-        apart = [pair for pair in pairs if _is_apart(pair.points)]
-        told = join_list([
-            f"{truncate(pair.name, NAME_LENGTH)} ({spread_text(pair.points)})" for pair in apart[:6]
-        ])  # fmt: skip
+        intervals = ((pair, pair.points.ci_low, pair.points.ci_high) for pair in pairs)
+        apart = [
+            pair
+            for pair, low, high in intervals
+            if low is not None and high is not None and not low <= 0 <= high
+        ]
+        listed = join_list([
+            f"{truncate(pair.name, NAME_LENGTH)} ({spread_text(pair.points)})" for pair in apart
+        ], most=NAMES_SHOWN)  # fmt: skip
         yield (
             f"Of {plural(len(pairs), 'arm')}, {len(apart)} differ by more than their 95 % "
-            f"interval{': ' + told if apart else ''}. One in twenty would by chance."
+            f"interval{': ' + listed if apart else ''}. One in twenty would by chance."
         )
     for results, other, name in ((one, two, names[0]), (two, one, names[1])):
-        theirs = {each.arm.name for each in other.arms}
-        lone = [each.arm.name for each in results.arms if each.arm.name not in theirs]
-        if lone:
-            shown = [truncate(each, NAME_LENGTH) for each in lone[:6]]
-            shown += [f"{len(lone) - 6} more"] if len(lone) > 6 else []
-            yield f"Only {name} has {join_list(shown)}."
+        common = {arm.arm.name for arm in other.arms}
+        alone = [arm.arm.name for arm in results.arms if arm.arm.name not in common]
+        if alone:
+            names_alone = join_list([truncate(arm, NAME_LENGTH) for arm in alone], most=NAMES_SHOWN)
+            yield f"Only {name} has {names_alone}."
         if not results.finished:
             yield f"{name} is unfinished: its figures may still change."
 
 
-def _is_apart(spread: MeanInterval) -> bool:
-    if spread.ci_low is None or spread.ci_high is None:
-        return False
-    return not spread.ci_low <= 0 <= spread.ci_high
-
-
-def _arms(pairs: list[_Pair], names: tuple[str, str], is_paired: bool) -> TextTable:
-    pairing = "paired over replicates" if is_paired else "Welch"
-    return TextTable(
-        title="Test accuracy in both",
-        heads=("arm", f"{names[0]} %", f"{names[1]} %", "difference, points", "replicates"),
-        rows=tuple(
-            (truncate(pair.name, NAME_LENGTH),
-             FormattedNumber.accuracy(pair.one.test_accuracy).text,
-             FormattedNumber.accuracy(pair.two.test_accuracy).text,
-             spread_text(pair.points), f"{pair.one.n} and {pair.two.n}")
-            for pair in pairs
-        ),
-        note=f"± and brackets: 95 % t intervals; the difference is {pairing}, without correction "
-        "for the number of arms and without a verdict.",
-    )  # fmt: skip
-
-
-def _asked(one: Results, two: Results, names: tuple[str, str]) -> TextTable:
-    ours, theirs = _facts(one), _facts(two)
-    keys = [key for key in dict.fromkeys((*ours, *theirs)) if ours.get(key) != theirs.get(key)]
+def _arm_table(pairs: Sequence[_Pair], names: tuple[str, str], is_paired: bool) -> Table:
+    figures = numbers(*(f"{name} %" for name in names), "difference, points")
     rows = tuple(
-        (printable(key), _value(ours.get(key, "")), _value(theirs.get(key, "")))
+        (truncate(pair.name, NAME_LENGTH),
+         FormattedNumber.accuracy(pair.one.test_accuracy).text,
+         FormattedNumber.accuracy(pair.two.test_accuracy).text,
+         spread_text(pair.points), f"{pair.one.n} and {pair.two.n}")
+        for pair in pairs
+    )  # fmt: skip
+    pairing = "paired over replicates" if is_paired else "Welch"
+    note = (
+        f"± and brackets: 95 % t intervals; the difference is {pairing}, without correction for "
+        "the number of arms and without a verdict."
+    )
+    columns = (*words("arm"), *figures, *words("replicates"))
+    return Table("Test accuracy in both", columns, rows, note)
+
+
+def _difference_table(one: Results, two: Results, names: tuple[str, str]) -> Table:
+    facts = _facts(one), _facts(two)
+    keys = [key for key in facts[0] | facts[1] if facts[0].get(key) != facts[1].get(key)]
+    rows = tuple(
+        (printable(key), *(truncate(fact.get(key, ""), VALUE_LENGTH) for fact in facts))
         for key in keys[:MOST_DIFFERENCES]
     )
     note = "Every other key of the study, the dataset and the versions are the same."
@@ -177,11 +172,7 @@ def _asked(one: Results, two: Results, names: tuple[str, str]) -> TextTable:
         note = f"The first {MOST_DIFFERENCES} of {len(keys):,} differences."
     if not keys:
         note = "Study, dataset, versions and machine are the same."
-    return TextTable("What differs between them", ("what", *names), rows, note)
-
-
-def _value(value: str) -> str:
-    return truncate(value, VALUE_LENGTH)
+    return Table("What differs between them", words("what", *names), rows, note)
 
 
 def _facts(results: Results) -> dict[str, str]:
@@ -195,16 +186,16 @@ def _facts(results: Results) -> dict[str, str]:
 
 def _leaves(path: str, value: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - any JSON
     if isinstance(value, Mapping):
-        for key, each in value.items():
-            yield from _leaves(f"{path}.{key}" if path else str(key), each)
-    elif isinstance(value, list) and any(isinstance(each, Mapping) for each in value):
-        for place, each in enumerate(value):
-            yield from _leaves(f"{path}[{place}]", each)
+        for key, item in value.items():
+            yield from _leaves(f"{path}.{key}" if path else str(key), item)
+    elif isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
+        for place, item in enumerate(value):
+            yield from _leaves(f"{path}[{place}]", item)
     elif value is not None:
         yield path, str(value)
 
 
-def _plot(pairs: list[_Pair], delta: float, other: str, is_paired: bool) -> Plot | None:
+def _plot(pairs: Sequence[_Pair], delta: float, other: str, is_paired: bool) -> Plot | None:
     bars = tuple(
         Bar(pair.name, other, True, pair.points.mean, pair.points.ci_low, pair.points.ci_high,
             "", spread_text(pair.points), "no difference beyond δ", pair.differences,
@@ -225,7 +216,7 @@ def _plot(pairs: list[_Pair], delta: float, other: str, is_paired: bool) -> Plot
 
 
 def comparison_as_html(one: Results, two: Results, names: tuple[str, str]) -> str:
-    """Two runs as a page that needs nothing beside it; arguments as for `comparison_of`."""
+    """Two runs as a page that needs no other file; arguments as for `comparison_of`."""
     compared = comparison_of(one, two, names)
     figure = None if compared.plot is None else drawn(compared.plot)
     return rendered("compare.html", {"compared": compared, "figure": figure})
@@ -234,9 +225,8 @@ def comparison_as_html(one: Results, two: Results, names: tuple[str, str]) -> st
 def comparison_as_markdown(one: Results, two: Results, names: tuple[str, str]) -> str:
     """Two runs for a pull request; arguments as for `comparison_of`."""
     compared = comparison_of(one, two, names)
-    lines = [f"### {markdown_text(compared.title)}", "", markdown_text(compared.subtitle), ""]
-    lines += [f"- {markdown_text(each)}" for each in compared.sentences]
-    lines += [""]
-    for table in (compared.arms, compared.asked):
-        lines += markdown_side_table(table) if table.rows else []
-    return "\n".join(lines) + "\n"
+    sentences = tuple(Sentence.of(sentence) for sentence in compared.sentences)
+    blocks: list[Table | Sentences] = [Sentences(sentences, "indented")]
+    blocks += [table for table in (compared.arms, compared.asked) if table.rows]
+    document = Document(compared.title, compared.subtitle, "", tuple(blocks), is_page=True)
+    return to_markdown(document)

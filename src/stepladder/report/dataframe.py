@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from stepladder.errors import InputError
+from stepladder.report.json import pick
+from stepladder.report.markdown import arm_record
 from stepladder.runs.results import ArmResult, Results
 
 if TYPE_CHECKING:
@@ -27,6 +29,11 @@ def to_frame(results: Results, kind: Kind = "trials") -> pd.DataFrame:
 
     Raises:
         InputError: if pandas is not installed, or there is no such kind.
+
+    Example:
+        >>> run = stepladder.run("quick")  # doctest: +SKIP
+        >>> to_frame(run.results, "arms").effect.max()  # doctest: +SKIP
+        68.55
     """
     try:
         import pandas as pd
@@ -39,55 +46,38 @@ def to_frame(results: Results, kind: Kind = "trials") -> pd.DataFrame:
         raise InputError(
             f"kind must be one of {', '.join(makers)}, found {kind!r}; to_frame() gives the trials"
         )
-    return pd.DataFrame(list(makers[kind](results)))
+    rows = (pick(arm, _START) | row for arm in results.arms for row in makers[kind](arm))
+    return pd.DataFrame(list(rows))
 
 
-def _start(result: ArmResult) -> dict[str, Any]:
-    arm = result.arm
-    return {"arm": arm.name, "compared_with": arm.compared_with, "technique": arm.technique}
+_START = "arm=arm.name compared_with=arm.compared_with technique=arm.technique"
+_ARM_COLUMNS = (
+    "n", "diverged", "train_accuracy", "val_accuracy", "test_accuracy", "test_ci_low",
+    "test_ci_high", "effect", "effect_ci_low", "effect_ci_high", "verdict", "parameters", "seconds",
+)  # fmt: skip
+_NUMBERS = ("test_ci_low", "test_ci_high", "effect", "effect_ci_low", "effect_ci_high")
 
 
-def _trials(results: Results) -> Iterator[dict[str, Any]]:
-    for result in results.arms:
-        parts = {"train_accuracy": result.train_accuracy, "val_accuracy": result.val_accuracy,
-                 "test_accuracy": result.test_accuracy}  # fmt: skip
-        for replicate in _finished(result):
-            row = {name: each.values[replicate] for name, each in parts.items()}
-            yield {**_start(result), "replicate": replicate, **row}
+def _trials(result: ArmResult) -> Iterator[dict[str, Any]]:
+    for replicate in _finished(result):
+        accuracies = pick(result, "train_accuracy val_accuracy test_accuracy")
+        row = {name: accuracy.values[replicate] for name, accuracy in accuracies.items()}
+        yield {"replicate": replicate, **row}
 
 
-def _arms(results: Results) -> Iterator[dict[str, Any]]:
-    for result in results.arms:
-        effect, test = result.effect, result.test_accuracy
-        yield {
-            **_start(result),
-            "n": result.n,
-            "diverged": result.diverged,
-            "train_accuracy": result.train_accuracy.mean,
-            "val_accuracy": result.val_accuracy.mean,
-            "test_accuracy": test.mean,
-            "test_ci_low": _number(test.ci_low),
-            "test_ci_high": _number(test.ci_high),
-            "effect": effect.mean if effect else math.nan,
-            "effect_ci_low": _number(effect.ci_low if effect else None),
-            "effect_ci_high": _number(effect.ci_high if effect else None),
-            "verdict": effect.verdict if effect else None,
-            "parameters": result.parameters,
-            "seconds": result.seconds,
-        }
+def _arms(result: ArmResult) -> Iterator[dict[str, Any]]:
+    record = arm_record(result)
+    row = {name: record[name] for name in _ARM_COLUMNS}
+    # None would make a column of numbers one of objects.
+    yield row | {name: math.nan for name in _NUMBERS if row[name] is None}
 
 
-def _epochs(results: Results) -> Iterator[dict[str, Any]]:
-    for result in results.arms:
-        for replicate, curve in zip(_finished(result), result.curves, strict=False):
-            for epoch in range(curve.epochs):
-                row = {name: float(getattr(curve, name)[epoch]) for name in _CURVES}
-                yield {**_start(result), "replicate": replicate, "epoch": epoch + 1, **row}
+def _epochs(result: ArmResult) -> Iterator[dict[str, Any]]:
+    for replicate, curve in zip(_finished(result), result.curves, strict=False):
+        for epoch in range(curve.epochs):
+            row = {name: float(getattr(curve, name)[epoch]) for name in _CURVES}
+            yield {"replicate": replicate, "epoch": epoch + 1, **row}
 
 
 def _finished(result: ArmResult) -> Sequence[int]:
     return range(result.n) if result.finished is None else result.finished
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value

@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from stepladder.errors import InputError, OutputError, StoreError
 from stepladder.files import validate_path
+from stepladder.report.document import Document, Sentence, Sentences, Table, numbers, words
 from stepladder.report.figures.base import Plot
 from stepladder.report.figures.pareto import SIZE, TIME, Point, Spot, front_plot, spots
-from stepladder.report.json import finite
-from stepladder.report.markdown import csv_text, markdown_side_table
-from stepladder.report.tables import FormattedNumber, TextTable
-from stepladder.report.terminal import side_as_text
+from stepladder.report.json import as_json as results_as_json
+from stepladder.report.json import pick, to_json
+from stepladder.report.markdown import csv_text, to_markdown
+from stepladder.report.tables import FormattedNumber
+from stepladder.report.terminal import to_text
 from stepladder.report.wording import number, plural, printable
 from stepladder.runs.folder import (
     STORE_NAME,
@@ -33,8 +35,12 @@ from stepladder.statistics.results import Estimate
 from stepladder.store import open_store
 from stepladder.study.study import Study
 
-Part = Literal["test", "validation"]
+DataPart = Literal["test", "validation"]
 WINNER = "winner"
+
+LEVELS = (0.98, 0.99)
+"""Accuracies at which the smallest network is named."""
+
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError)
 """What is raised by a file that holds something else."""
 
@@ -58,6 +64,10 @@ class Entry:
         parameters: trainable numbers of its network.
         n: replicates finished, diverged ones included.
         diverged: replicates that became non-finite.
+
+    Example:
+        >>> Entry("run", "base", "f", Estimate(0.9, None, None, (0.9,)), 1.0, 10, 5, 2).marked
+        'run: base (2 of 5 diverged)'
     """
 
     run: str
@@ -86,8 +96,8 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a run has to be weighed.
+class RunEntries:
+    """What a run has to be compared.
 
     Attributes:
         name: of the run.
@@ -99,27 +109,17 @@ class Found:
     entries: tuple[Entry, ...]
     left_out: tuple[tuple[str, str], ...] = ()
 
-    def named(self, name: str) -> Found:
+    def renamed(self, name: str) -> RunEntries:
         """The same under another name of the run."""
         return replace(self, name=name, entries=tuple(replace(e, run=name) for e in self.entries))
 
 
-def entries_of_results(results: Results, run: str, part: Part) -> Found:
+def entries_of_results(results: Results, run: str, part: DataPart) -> RunEntries:
     """The arms of a run that have a finite accuracy."""
-    entries = [
-        Entry(
-            run, arm.arm.name, results.fingerprint,
-            arm.test_accuracy if part == "test" else arm.val_accuracy,
-            arm.seconds / arm.n, arm.parameters, arm.n, arm.diverged,
-        )
-        for arm in results.arms
-        if arm.n and arm.parameters and math.isfinite(arm.val_accuracy.mean)
-    ]  # fmt: skip
-    counts = ((arm.arm.name, arm.n, arm.diverged) for arm in results.arms)
-    return Found(run, tuple(entries), _lost(counts))
+    return _arms(json.loads(results_as_json(results)), run, part)
 
 
-def entries_of_file(file: Path, part: Part) -> Found:
+def entries_of_file(file: Path, part: DataPart) -> RunEntries:
     """The same of results that were saved as JSON, wherever their run is.
 
     Args:
@@ -130,17 +130,9 @@ def entries_of_file(file: Path, part: Part) -> Found:
         InputError: if it is neither.
     """
     try:
-        said = json.loads(file.read_text("utf-8"))
-        run = str(said["study"])
-        if "best" in said:
-            return _winner(said, run, part)
-        arms = (
-            _saved(said, arm, run, part)
-            for arm in said["arms"]
-            if arm["n"] and arm["parameters"] and arm["val_accuracy"]["mean"] is not None
-        )
-        counts = ((str(arm["name"]), int(arm["n"]), int(arm["diverged"])) for arm in said["arms"])
-        return Found(run, tuple(arms), _lost(counts))
+        saved = json.loads(file.read_text("utf-8"))
+        run = str(saved["study"])
+        return _winner(saved, run, part) if "best" in saved else _arms(saved, run, part)
     except _UNREADABLE as error:
         raise InputError(
             f"RUN must be the folder of a run, or a file that stepladder results --format json "
@@ -148,7 +140,7 @@ def entries_of_file(file: Path, part: Part) -> Found:
         ) from None
 
 
-def entry_of_search(file: Path, run: str, part: Part) -> Found:
+def entry_of_search(file: Path, run: str, part: DataPart) -> RunEntries:
     """The winner of a search as its folder has it, over fresh replicates.
 
     Args:
@@ -168,53 +160,48 @@ def entry_of_search(file: Path, run: str, part: Part) -> Found:
         ) from None
 
 
-def _saved(said: Mapping[str, Any], arm: Mapping[str, Any], run: str, part: Part) -> Entry:
-    accuracy = arm["test_accuracy" if part == "test" else "val_accuracy"]
-    return Entry(
-        run, str(arm["name"]), str(said["fingerprint"]), _estimate(accuracy),
-        _seconds(arm["seconds"]) / int(arm["n"]), int(arm["parameters"]),
-        int(arm["n"]), int(arm["diverged"]),
+def _arms(saved: Mapping[str, Any], run: str, part: DataPart) -> RunEntries:
+    """Arms of saved results; those of which every replicate diverged are left out."""
+    entries = tuple(
+        Entry(
+            run, str(arm["name"]), str(saved["fingerprint"]),
+            _estimate(arm["test_accuracy" if part == "test" else "val_accuracy"]),
+            _seconds(arm["seconds"]) / int(arm["n"]), int(arm["parameters"]),
+            int(arm["n"]), int(arm["diverged"]),
+        )
+        for arm in saved["arms"]
+        if arm["n"] and arm["parameters"] and arm["val_accuracy"]["mean"] is not None
     )  # fmt: skip
+    left_out = tuple(
+        (str(arm["name"]), f"diverged in all {plural(int(arm['n']), 'replicate')}")
+        for arm in saved["arms"]
+        if arm["n"] and arm["diverged"] == arm["n"]
+    )
+    return RunEntries(run, entries, left_out)
 
 
-def _winner(said: Mapping[str, Any], run: str, part: Part) -> Found:
-    best = said["best"]
+def _winner(saved: Mapping[str, Any], run: str, part: DataPart) -> RunEntries:
+    best = saved["best"]
     accuracy = best["test_accuracy" if part == "test" else "val_accuracy"]
     if accuracy is None:
-        return Found(run, (), ((WINNER, _LOCKED),))
+        return RunEntries(run, (), ((WINNER, _LOCKED),))
     # Older files have the time of its training in the search alone.
     seconds = best.get("replicate_seconds", best["seconds"])
     winner = Entry(
-        run, WINNER, str(said["fingerprint"]), _estimate(accuracy), _seconds(seconds),
+        run, WINNER, str(saved["fingerprint"]), _estimate(accuracy), _seconds(seconds),
         int(best["parameters"]), len(accuracy["values"]), int(best["diverged"]),
     )  # fmt: skip
-    return Found(run, (winner,))
+    return RunEntries(run, (winner,))
 
 
-def _lost(counts: Iterable[tuple[str, int, int]]) -> tuple[tuple[str, str], ...]:
-    """Arms of which every replicate diverged: names, with replicates finished and diverged."""
-    return tuple(
-        (name, f"diverged in all {plural(n, 'replicate')}")
-        for name, n, diverged in counts
-        if n and diverged == n
-    )
+def _seconds(saved: float | None) -> float:
+    return math.nan if saved is None else float(saved)
 
 
-def _seconds(said: float | None) -> float:
-    return math.nan if said is None else float(said)
-
-
-def _estimate(said: Mapping[str, Any]) -> Estimate:
-    ends = (None if said[end] is None else float(said[end]) for end in ("ci_low", "ci_high"))
-    low, high = ends
-    values = tuple(math.nan if each is None else float(each) for each in said["values"])
-    return Estimate(float(said["mean"]), low, high, values)
-
-
-LEVELS = (0.98, 0.99)
-"""Accuracies at which the smallest network is named."""
-
-_SAME_IMAGES = " on these test images, and new images would make it wider"
+def _estimate(saved: Mapping[str, Any]) -> Estimate:
+    low, high = (None if saved[end] is None else float(saved[end]) for end in ("ci_low", "ci_high"))
+    values = tuple(math.nan if value is None else float(value) for value in saved["values"])
+    return Estimate(_seconds(saved["mean"]), low, high, values)
 
 
 @dataclass(frozen=True)
@@ -233,7 +220,7 @@ class Smallest:
     by_mean: Entry | None
 
 
-def checked(entries: Sequence[Entry], left_out: Sequence[str] = ()) -> None:
+def check_comparable(entries: Sequence[Entry], left_out: Sequence[str] = ()) -> None:
     """Makes sure that entries can be compared.
 
     Args:
@@ -244,17 +231,17 @@ def checked(entries: Sequence[Entry], left_out: Sequence[str] = ()) -> None:
         InputError: if there are none, or they are of different datasets.
     """
     if not entries:
-        found = f"none ({'; '.join(left_out)})" if left_out else "none"
+        reasons = f"none ({'; '.join(left_out)})" if left_out else "none"
         raise InputError(
-            f"pareto must have an arm with a finished replicate, found {found}; run a study first, "
-            "or write --on validation for searches whose test figures nobody has looked at"
+            f"pareto must have an arm with a finished replicate, found {reasons}; run a study "
+            "first, or write --on validation for searches whose test figures nobody has looked at"
         )
     first = entries[0]
-    for each in entries:
-        if each.fingerprint != first.fingerprint:
+    for entry in entries:
+        if entry.fingerprint != first.fingerprint:
             raise InputError(
                 f"runs must be of one dataset, found {first.name!r} on {first.fingerprint[:12]}… "
-                f"and {each.name!r} on {each.fingerprint[:12]}…; compare those of one dataset"
+                f"and {entry.name!r} on {entry.fingerprint[:12]}…; compare those of one dataset"
             )
 
 
@@ -265,123 +252,113 @@ def smallest(entries: Sequence[Entry], level: float) -> Smallest:
         entries: what there is.
         level: the accuracy, a fraction.
     """
-    by_size = sorted(entries, key=lambda each: (each.parameters, -each.accuracy.mean))
-    surely = (each for each in by_size if _reaches(each, level))
-    by_mean = (each for each in by_size if each.accuracy.mean >= level)
+    by_size = sorted(entries, key=lambda entry: (entry.parameters, -entry.accuracy.mean))
+    lows = ((entry, entry.accuracy.ci_low) for entry in by_size if not entry.diverged)
+    surely = (entry for entry, low in lows if low is not None and low >= level)
+    by_mean = (entry for entry in by_size if entry.accuracy.mean >= level)
     return Smallest(level, next(surely, None), next(by_mean, None))
 
 
-def _reaches(each: Entry, level: float) -> bool:
-    low = each.accuracy.ci_low
-    return low is not None and low >= level and not each.diverged
-
-
-def plots_of(entries: Sequence[Entry], part: Part) -> tuple[Plot, ...]:
+def plots_of(entries: Sequence[Entry], part: DataPart) -> tuple[Plot, ...]:
     """Accuracy against time and against size, where there are two or more to compare."""
     by_time, by_size = _spots(entries)
     timed = [spot for spot in by_time if math.isfinite(spot.cost)]
-    made = (front_plot(timed, TIME, part), front_plot(by_size, SIZE, part))
-    return tuple(plot for plot in made if plot is not None)
+    plots = (front_plot(timed, TIME, part), front_plot(by_size, SIZE, part))
+    return tuple(plot for plot in plots if plot is not None)
 
 
 def _spots(entries: Sequence[Entry]) -> tuple[Sequence[Spot], Sequence[Spot]]:
     """Entries in time and in size; a time that is not known is infinite, and on no front."""
-    times = [each.seconds if each.seconds > 0 else math.inf for each in entries]
-    by_time = spots([Point(e.marked, time, e.shown)
-                     for e, time in zip(entries, times, strict=True)])  # fmt: skip
+    by_time = spots([
+        Point(entry.marked, entry.seconds if entry.seconds > 0 else math.inf, entry.shown)
+        for entry in entries
+    ])  # fmt: skip
     return (
         [replace(spot, is_front=spot.is_front and math.isfinite(spot.cost)) for spot in by_time],
-        spots([Point(each.marked, each.parameters, each.shown) for each in entries]),
+        spots([Point(entry.marked, entry.parameters, entry.shown) for entry in entries]),
     )
 
 
-def side_table(entries: Sequence[Entry], part: Part) -> TextTable:
+def side_table(entries: Sequence[Entry], part: DataPart) -> Table:
     """Every entry, the smallest network first."""
-    by_time, by_size = _spots(entries)
     rows = [
-        (each.marked, f"{each.parameters:,}", number(each.seconds, 2), each.shown.text,
+        (entry.marked, f"{entry.parameters:,}", number(entry.seconds), entry.shown.text,
          "yes" if small.is_front else "", "yes" if fast.is_front else "")
-        for each, fast, small in zip(entries, by_time, by_size, strict=True)
+        for entry, fast, small in zip(entries, *_spots(entries), strict=True)
     ]  # fmt: skip
     order = sorted(range(len(rows)), key=lambda place: (entries[place].parameters, place))
-    return TextTable(
-        title=f"{part.capitalize()} accuracy against size and training time",
-        heads=("arm", "weights", "seconds", f"{part} %", "smallest", "fastest"),
-        rows=tuple(rows[place] for place in order),
-        note="smallest, fastest: on the Pareto front of weights, of training time: no other arm "
-        "is at least as good in both and better in one. Fronts are read off means; ± is the 95 % "
-        f"t interval over replicates{_SAME_IMAGES if part == 'test' else ''}. Seconds are those "
-        f"of one replicate, compiling left out.{_diverged(entries)}",
+    images = " on these test images, and new images would make it wider" if part == "test" else ""
+    note = (
+        "smallest, fastest: on the Pareto front of weights, of training time: no other arm is at "
+        "least as good in both and better in one. Fronts are read off means; ± is the 95 % t "
+        f"interval over replicates{images}. Seconds are those of one replicate, compiling left out."
+    )
+    if any(entry.diverged for entry in entries):
+        note += (
+            " Where replicates diverged, accuracy is that of the others, and the network is not "
+            "surely the smallest; seconds are the mean of all, though one that diverged may have "
+            "ended early."
+        )
+    return Table(
+        f"{part.capitalize()} accuracy against size and training time",
+        (*words("arm"), *numbers("weights", "seconds", f"{part} %"), *words("smallest", "fastest")),
+        tuple(rows[place] for place in order),
+        note,
     )
 
 
-def _diverged(entries: Sequence[Entry]) -> str:
-    if not any(each.diverged for each in entries):
-        return ""
-    return (
-        " Where replicates diverged, accuracy is that of the others, and the network is not surely "
-        "the smallest; seconds are the mean of all, though one that diverged may have ended early."
-    )
+def _records(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Every entry with its numbers in full, fractions and percent."""
+    return [
+        {
+            **pick(entry, "name parameters seconds accuracy=accuracy.mean ci_low=accuracy.ci_low "
+                          "ci_high=accuracy.ci_high"),
+            "smallest": small.is_front, "fastest": fast.is_front,
+            **pick(entry, "n diverged"),
+        }
+        for entry, fast, small in zip(entries, *_spots(entries), strict=True)
+    ]  # fmt: skip
 
 
-def as_csv(entries: Sequence[Entry], part: Part) -> str:
+def as_csv(entries: Sequence[Entry], part: DataPart) -> str:
     """Every entry as CSV, its numbers in full."""
     heads = ("arm", "weights", "seconds", f"{part}_percent", "low_percent", "high_percent",
              "smallest", "fastest", "n", "diverged")  # fmt: skip
-    return csv_text(heads, (
-        (each.name, each.parameters, each.seconds, small.test, small.low, small.high,
-         int(small.is_front), int(fast.is_front), each.n, each.diverged)
-        for each, fast, small in zip(entries, *_spots(entries), strict=True)
-    ))  # fmt: skip
+    shown = [(entry.shown.mean, entry.shown.low, entry.shown.high) for entry in entries]
+    rows = [
+        (it["name"], it["parameters"], it["seconds"], *percent, int(it["smallest"]),
+         int(it["fastest"]), it["n"], it["diverged"])
+        for it, percent in zip(_records(entries), shown, strict=True)
+    ]  # fmt: skip
+    return csv_text(heads, rows)
 
 
-def sentence(found: Smallest) -> str:
+def sentence(result: Smallest) -> str:
     """Which network is the smallest at an accuracy, in a sentence."""
-    level = f"{100 * found.level:g} %"
-    if found.by_mean is None:
+    level, surely, by_mean = f"{100 * result.level:g} %", result.surely, result.by_mean
+    if by_mean is None:
         return f"No network reaches {level}."
-    if found.surely is None:
+    if surely is None:
         return (
             f"Smallest network at {level}: none surely (no whole interval reaches it, arms "
-            f"with diverged replicates aside); by its mean {_told(found.by_mean)}."
+            f"with diverged replicates aside); by its mean {_described(by_mean)}."
         )
-    text = (
-        f"Smallest network at {level}: {_told(found.surely)}, its whole interval over replicates "
-        "included"
+    mean = "" if by_mean is surely else f"; by its mean alone {_described(by_mean)}"
+    return (
+        f"Smallest network at {level}: {_described(surely)}, its whole interval over replicates "
+        f"included{mean}."
     )
-    if found.by_mean is not found.surely:
-        text += f"; by its mean alone {_told(found.by_mean)}"
-    return f"{text}."
 
 
-def _told(each: Entry) -> str:
-    return f"{each.marked} with {plural(each.parameters, 'weight')} ({each.shown.text} %)"
+def _described(entry: Entry) -> str:
+    return f"{entry.marked} with {plural(entry.parameters, 'weight')} ({entry.shown.text} %)"
 
 
-def as_json(entries: Sequence[Entry], part: Part) -> str:
-    """All of it as one JSON object, indented, ended by a line break."""
-    value = {
-        "part": part,
-        "arms": [
-            {
-                "name": each.name, "parameters": each.parameters,
-                "seconds": finite(each.seconds), "accuracy": finite(each.accuracy.mean),
-                "ci_low": each.accuracy.ci_low, "ci_high": each.accuracy.ci_high,
-                "smallest": small.is_front, "fastest": fast.is_front,
-                "n": each.n, "diverged": each.diverged,
-            }
-            for each, fast, small in zip(entries, *_spots(entries), strict=True)
-        ],
-        "smallest": [_smallest(smallest(entries, level)) for level in LEVELS],
-    }  # fmt: skip
-    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _smallest(found: Smallest) -> dict[str, Any]:
-    names = {"surely": found.surely, "by_mean": found.by_mean}
-    return {"level": found.level} | {
-        name: None if each is None else each.name for name, each in names.items()
-    }
+def as_json(entries: Sequence[Entry], part: DataPart) -> str:
+    """All of it as JSON."""
+    keys = "level surely=surely.name by_mean=by_mean.name"
+    networks = [pick(smallest(entries, level), keys) for level in LEVELS]
+    return to_json({"part": part, "arms": _records(entries), "smallest": networks})
 
 
 @dataclass(frozen=True)
@@ -389,13 +366,13 @@ class Weighed:
     """Arms and winners of several runs.
 
     Attributes:
-        entries: each of them.
+        entries: one an arm or winner.
         part: of the data that accuracies are of.
         notes: what was left out, in sentences.
     """
 
     entries: tuple[Entry, ...]
-    part: Part
+    part: DataPart
     notes: tuple[str, ...]
 
     @property
@@ -409,16 +386,15 @@ class Weighed:
             return as_json(self.entries, self.part)
         if form == "csv":
             return as_csv(self.entries, self.part)
-        table = side_table(self.entries, self.part)
-        lines = [sentence(smallest(self.entries, each)) for each in LEVELS]
-        if form == "markdown":
-            return "\n".join(
-                [*markdown_side_table(table), "", *(f"- {each}" for each in lines), ""]
-            )
-        return "\n".join([side_as_text(table), *lines, ""])
+        lines = [Sentence.of(sentence(smallest(self.entries, level))) for level in LEVELS]
+        listed = Sentences(tuple(lines), "indented" if form == "markdown" else "plain")
+        document = Document("", "", "", (side_table(self.entries, self.part), listed))
+        return to_markdown(document) if form == "markdown" else to_text(document)
 
 
-def weigh(runs: Sequence[str | Path], *, part: Part = "test", store: str | None = None) -> Weighed:
+def weigh(
+    runs: Sequence[str | Path], *, part: DataPart = "test", store: str | None = None
+) -> Weighed:
     """Arms of runs and winners of searches, with accuracy, training time and weights.
 
     Test figures are those that the runs show themselves; reading them is a look, and the same
@@ -437,67 +413,57 @@ def weigh(runs: Sequence[str | Path], *, part: Part = "test", store: str | None 
     """
     files = [validate_path(run, "RUN") for run in runs]
     places = {Path(os.path.abspath(file)): file for file in files}
-    told = [
+    read = [
         entries_of_file(file, part) if file.is_file() else _of_folder(file, part, store)
         for file in places.values()
     ]
-    told = _told_apart(told, list(places))
-    entries = tuple(entry for found in told for entry in found.entries)
+    read = _with_unique_names(read, list(places))
+    entries = tuple(entry for run in read for entry in run.entries)
     notes = tuple(
-        f"{printable(found.name)}: {printable(arm)} is left out: {why}"
-        for found in told
-        for arm, why in found.left_out
+        f"{printable(run.name)}: {printable(arm)} is left out: {reason}"
+        for run in read
+        for arm, reason in run.left_out
     )
-    checked(entries, notes)
+    check_comparable(entries, notes)
     return Weighed(entries, part, notes)
 
 
-def _told_apart(told: Sequence[Found], places: Sequence[Path]) -> list[Found]:
-    """Runs of one name each under the least of its path that no other of them ends with."""
-    made = []
-    for found, place in zip(told, places, strict=True):
-        same = [other for each, other in zip(told, places, strict=True) if each.name == found.name]
-        ends = (Path(*place.parts[-length:]) for length in range(1, len(place.parts)))
-        apart = (end for end in ends if sum(_ends(other, end) for other in same) == 1)
-        made.append(found if len(same) == 1 else found.named(str(next(apart, place))))
-    return made
+def _with_unique_names(runs: Sequence[RunEntries], places: Sequence[Path]) -> list[RunEntries]:
+    """Runs of one name each under the least of its path with which no other of them ends."""
+    renamed = []
+    for run, place in zip(runs, places, strict=True):
+        same = [path for other, path in zip(runs, places, strict=True) if other.name == run.name]
+        ends = (place.parts[-length:] for length in range(1, len(place.parts)))
+        unique = (end for end in ends if sum(path.parts[-len(end) :] == end for path in same) == 1)
+        name = str(Path(*next(unique, place.parts)))
+        renamed.append(run if len(same) == 1 else run.renamed(name))
+    return renamed
 
 
-def _ends(place: Path, end: Path) -> bool:
-    return place.parts[-len(end.parts) :] == end.parts
-
-
-def _of_folder(run: Path, part: Part, store: str | None) -> Found:
+def _of_folder(run: Path, part: DataPart, store: str | None) -> RunEntries:
     """What the folder of a run or of a search has."""
     folder = run_folder(run)
     name = folder.name or str(folder)
     study = Study.load(folder / STUDY_NAME)
-    found = Found(name, ())
+    winner = RunEntries(name, ())
     if file := finished_search(folder, study):
-        found = entry_of_search(file, name, part)
+        winner = entry_of_search(file, name, part)
         if not study.techniques:
-            return found
+            return winner
     elif study.search is not None:
-        found = Found(name, (), ((WINNER, _unfinished(folder, study, store)),))
-    with open_store(store or str(folder / STORE_NAME), create=False) as kept:
-        check_own(kept, study, folder)
+        again = search_again(folder, study, store)
+        reason = f"its search is not finished; `{again}` resumes it"
+        winner = RunEntries(name, (), ((WINNER, reason),))
+    with open_store(store or str(folder / STORE_NAME), create=False) as opened:
+        check_own(opened, study, folder)
         try:
             if part == "test":
-                results = results_of(kept, study.name, "pareto", curves=False)
+                results = results_of(opened, study.name, "pareto", curves=False)
             else:
-                results = results_so_far(kept, study.name)
+                results = results_so_far(opened, study.name)
         except StoreError:
             if study.search is None:
                 raise
-            return found
+            return winner
     arms = entries_of_results(results, name, part)
-    return replace(
-        found,
-        entries=(*found.entries, *arms.entries),
-        left_out=(*found.left_out, *arms.left_out),
-    )
-
-
-def _unfinished(folder: Path, study: Study, store: str | None) -> str:
-    """Why a search has no winner yet, and what to do."""
-    return f"its search is not finished; `{search_again(folder, study, store)}` goes on with it"
+    return RunEntries(name, winner.entries + arms.entries, winner.left_out + arms.left_out)

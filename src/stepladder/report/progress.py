@@ -1,4 +1,4 @@
-"""Progress in the terminal."""
+"""Progress in the terminal: bars and a table that fill, or plain lines where it is none."""
 
 from __future__ import annotations
 
@@ -8,19 +8,28 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from threading import Lock
+from threading import RLock
 from typing import TextIO
 
-from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as Bars
 from rich.text import Text
 
 from stepladder.execution.progress import Progress, RunAnnouncement
+from stepladder.report.document import Cell, Document, Table, numbers, words
+from stepladder.report.terminal import render
 from stepladder.report.wording import duration, join_list, number, plural, printable, truncate
 from stepladder.trials.trial import Trial, TrialResult
+
+Clock = Callable[[], float]
+
+NAME_WIDTH = 40
+RUNNING_SHOWN = 3
+QUIET_SECONDS = 10.0
+
+_SETTLING = 1.0  # seconds: a population's lanes report their first epochs within them
 
 
 def announcement(planned: RunAnnouncement) -> str:
@@ -32,8 +41,8 @@ def announcement(planned: RunAnnouncement) -> str:
     if not planned.trials:
         return line
     if planned.at_hand:
-        ends = " or ".join(f"{each:,}" for each in sorted(set(planned.at_hand.values())))
-        line += f", {len(planned.at_hand):,} of them going on from epoch {ends}"
+        ends = " or ".join(f"{epoch:,}" for epoch in sorted(set(planned.at_hand.values())))
+        line += f", {len(planned.at_hand):,} of them resumed from epoch {ends}"
     line += f", {plural(planned.workers, 'worker')}, {planned.epochs:,} epochs in all"
     if planned.seconds is None:
         return f"{line}; how long it takes is known after the first epochs"
@@ -41,13 +50,13 @@ def announcement(planned: RunAnnouncement) -> str:
 
 
 def about(seconds: float) -> str:
-    """Seconds as far as an estimate is worth: in steps of 5 s, from 2 minutes whole minutes."""
+    """Seconds as far as an estimate is worth: in steps of 5 s, from 2 minutes whole minutes.
+
+    Example:
+        >>> about(13), about(200)
+        ('15 s', '3 min')
+    """
     return duration(60 * round(seconds / 60) if seconds >= 120 else max(5, 5 * round(seconds / 5)))
-
-
-Clock = Callable[[], float]
-
-_SETTLING = 1.0  # seconds: a population's lanes report their first epochs within them
 
 
 @dataclass
@@ -69,7 +78,7 @@ class ArmTally:
     @property
     def finite(self) -> list[float]:
         """The accuracies of replicates that did not diverge."""
-        return [each for each in self.validation if math.isfinite(each)]
+        return [accuracy for accuracy in self.validation if math.isfinite(accuracy)]
 
     @property
     def diverged(self) -> int:
@@ -97,18 +106,20 @@ class Tally:
         self.planned = planned
         self.trials_done = 0
         self.running: dict[str, int] = {}
-        self.arms = _arm_tallies(planned)
+        to_train = Counter(name for names in planned.arm_names.values() for name in names)
+        self.arms = {
+            name: ArmTally(name, trials, trials - to_train[name])
+            for name, trials in planned.arm_trials.items()
+        }
         self._clock = clock
-        self._started = clock()
+        self._started = self._latest = clock()
         self._epochs: dict[str, int] = {}
         self._first: float | None = None
-        self._latest = self._started
         self._before = 0
 
     def trial_started(self, trial: Trial) -> None:
         """A trial began, or began again."""
-        self.running[trial.id] = 0
-        self._epochs[trial.id] = 0
+        self.running[trial.id] = self._epochs[trial.id] = 0
 
     def epoch_done(self, trial: Trial, epoch: int) -> None:
         """A trial finished an epoch."""
@@ -125,20 +136,11 @@ class Tally:
         self.running.pop(trial.id, None)
         self._count(trial, trial.recipe.epochs)
         self.trials_done += 1
-        completed = []
-        for name in self.planned.arm_names.get(trial.id, ()):
-            arm = self.arms.get(name)
-            if arm is None:
-                continue
+        arms = self._arms_of(trial)
+        for arm in arms:
             arm.done += 1
             arm.validation.append(result.validation.accuracy)
-            if arm.done == arm.planned:
-                completed.append(arm)
-        return tuple(completed)
-
-    def _epochs_of(self, trial: Trial, epoch: int) -> int:
-        """Epochs of a trial up to one of them, those left out that need not be trained."""
-        return max(0, epoch - self.planned.at_hand.get(trial.id, 0))
+        return tuple(arm for arm in arms if arm.done == arm.planned)
 
     def trial_found(self, trial: Trial) -> None:
         """Another run has stored a trial: there is one less to train."""
@@ -148,9 +150,16 @@ class Tally:
             found=self.planned.found + 1,
             epochs=self.planned.epochs - self._epochs_of(trial, trial.recipe.epochs),
         )
-        for name in self.planned.arm_names.get(trial.id, ()):
-            if name in self.arms:
-                self.arms[name].done += 1
+        for arm in self._arms_of(trial):
+            arm.done += 1
+
+    def _arms_of(self, trial: Trial) -> list[ArmTally]:
+        names = self.planned.arm_names.get(trial.id, ())
+        return [self.arms[name] for name in names if name in self.arms]
+
+    def _epochs_of(self, trial: Trial, epoch: int) -> int:
+        """Epochs of a trial up to one of them, those left out that need not be trained."""
+        return max(0, epoch - self.planned.at_hand.get(trial.id, 0))
 
     def _count(self, trial: Trial, epoch: int) -> None:
         done = self._epochs_of(trial, epoch)
@@ -179,7 +188,7 @@ class Tally:
 
     @property
     def seconds_left(self) -> float | None:
-        """Estimated seconds to the end, or None as long as nothing can be said."""
+        """Estimated seconds to the end, or None where there is no estimate yet."""
         left = self.planned.epochs - self.epochs_done
         if left <= 0:
             return 0.0
@@ -197,22 +206,114 @@ class Tally:
         left = self.seconds_left
         if left is None:
             return "estimating…"
-        if left < 1:
-            return "almost done"
-        return f"about {about(left)} left"
+        return "almost done" if left < 1 else f"about {about(left)} left"
+
+    @property
+    def summary(self) -> str:
+        """What was done, in a line."""
+        done, planned = self.trials_done, self.planned
+        if not planned.trials:
+            return f"Nothing to train: {plural(planned.found, 'trial')} found in the store."
+        missing = f" of {planned.trials:,}" if done < planned.trials else ""
+        noun = "trial" if planned.trials == 1 else "trials"
+        return f"Trained {done:,}{missing} {noun} in {duration(self.elapsed)}."
 
 
-def _arm_tallies(planned: RunAnnouncement) -> dict[str, ArmTally]:
-    to_train = Counter(name for names in planned.arm_names.values() for name in names)
-    return {
-        name: ArmTally(name, trials, trials - to_train[name])
-        for name, trials in planned.arm_trials.items()
-    }
+class TallyProgress:
+    """A `Progress` that keeps a tally; its subclasses show it.
+
+    Args:
+        clock: seconds from any origin, never backwards.
+    """
+
+    def __init__(self, clock: Clock = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = RLock()  # a view may be drawn from a thread of its own
+        self._tally: Tally | None = None
+
+    def start(self, planned: RunAnnouncement) -> None:
+        """Begins the tally of a part of the run."""
+        self._tally = Tally(planned, self._clock)
+
+    def trial_started(self, trial: Trial) -> None:
+        """Names the arm among those in training."""
+        self._count(lambda tally: tally.trial_started(trial))
+
+    def epoch_done(self, trial: Trial, epoch: int) -> None:
+        """Counts the epoch."""
+        self._count(lambda tally: tally.epoch_done(trial, epoch))
+
+    def trial_done(self, result: TrialResult) -> None:
+        """Counts the trial, and its accuracy on the validation part."""
+        self._count(lambda tally: tally.trial_done(result))
+
+    def trial_found(self, trial: Trial) -> None:
+        """Counts it among those that are there."""
+        self._count(lambda tally: tally.trial_found(trial))
+
+    def _count(self, change: Callable[[Tally], object]) -> None:
+        with self._lock:
+            if self._tally:
+                change(self._tally)
+        self._draw()
+
+    def _draw(self) -> None:
+        """Draws the view where nothing else does."""
+
+    def view(self) -> RenderableType:
+        """The state of the run, for a rich console.
+
+        Accuracies are those on the validation part: looking at the test set before the study is
+        finished would invite stopping when it pleases.
+        """
+        with self._lock:
+            return _view(self._tally) if self._tally else Text()
 
 
-NAME_WIDTH = 40
-RUNNING_SHOWN = 3
-QUIET_SECONDS = 10.0
+def _view(tally: Tally) -> RenderableType:
+    planned, names = tally.planned, [truncate(name, NAME_WIDTH) for name in tally.names_running]
+    facts = [plural(planned.trials, "trial"), plural(planned.workers, "worker")]
+    facts += [f"{planned.found:,} found in the store"] if planned.found else []
+    running = join_list(names, most=RUNNING_SHOWN + 1, rest="more")
+    columns = (*words("arm"), *numbers("replicates", "validation %"))
+    arms = Table("", columns, tuple(map(_arm_row, tally.arms.values())))
+    bars = Bars(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.completed:,.0f} of {task.fields[planned]:,}"),
+        TextColumn("{task.fields[left]}", style="cyan"),
+        auto_refresh=False,
+    )
+    for name, done, total, left in (
+        ("epochs", tally.epochs_done, planned.epochs, tally.time_left),
+        ("trials", tally.trials_done, planned.trials, ""),
+    ):
+        bars.add_task(name, total=max(total, 1), completed=done, planned=total, left=left)
+    return Group(
+        Text.assemble((printable(planned.study.name), "bold"), (f"  {' · '.join(facts)}", "dim")),
+        bars.get_renderable(),
+        Text.assemble("now     ", (running or "–", "bold"), "\n"),
+        render(Document("", "", "", (arms,)), 2 * NAME_WIDTH),
+    )
+
+
+def _arm_row(arm: ArmTally) -> tuple[str, ...]:
+    is_done = arm.done >= arm.planned
+    return (
+        truncate(arm.name, NAME_WIDTH),
+        Cell(f"{arm.done} of {arm.planned}", style="good" if is_done else "dim"),
+        Cell(_validation_text(arm), style="" if is_done else "dim"),
+    )
+
+
+def _validation_text(arm: ArmTally) -> str:
+    notes = [f"{arm.diverged} diverged"] if arm.diverged else []
+    if not arm.finite:
+        return ", ".join(notes)
+    if len(arm.validation) < arm.done:  # nothing is read of those that were found
+        notes.insert(0, f"of {len(arm.validation):,} now")
+    mean = number(100 * arm.mean)
+    return f"{mean} ({', '.join(notes)})" if notes else mean
 
 
 def for_terminal(stream: TextIO | None = None) -> Progress:
@@ -220,17 +321,19 @@ def for_terminal(stream: TextIO | None = None) -> Progress:
 
     Args:
         stream: where to write; stderr unless given.
+
+    Example:
+        >>> import io
+        >>> type(for_terminal(io.StringIO())).__name__
+        'PlainProgress'
     """
     stream = sys.stderr if stream is None else stream
     console = Console(file=stream)
     return LiveProgress(console) if console.is_terminal else PlainProgress(stream)
 
 
-class LiveProgress:
+class LiveProgress(TallyProgress):
     """Bars for trials and epochs, the arms in training, the time left, and a table that fills.
-
-    Accuracies shown are those on the validation part: looking at the test set before the study
-    is finished would invite stopping when it pleases.
 
     Args:
         console: where to draw; one on stderr unless given.
@@ -238,44 +341,18 @@ class LiveProgress:
     """
 
     def __init__(self, console: Console | None = None, clock: Clock = time.monotonic) -> None:
+        super().__init__(clock)
         self._console = console or Console(stderr=True)
-        self._clock = clock
-        self._lock = Lock()  # the view is drawn from a thread of its own
-        self._tally: Tally | None = None
         self._live: Live | None = None
 
     def start(self, planned: RunAnnouncement) -> None:
         """Opens the view."""
-        self._tally = Tally(planned, self._clock)
+        super().start(planned)
         self._console.print(Text(announcement(planned), style="dim"))
         self._live = Live(
             get_renderable=self.view, console=self._console, refresh_per_second=4, transient=True
         )
         self._live.start()
-
-    def trial_started(self, trial: Trial) -> None:
-        """Names the arm among those in training."""
-        with self._lock:
-            if self._tally:
-                self._tally.trial_started(trial)
-
-    def epoch_done(self, trial: Trial, epoch: int) -> None:
-        """Moves the bar of epochs."""
-        with self._lock:
-            if self._tally:
-                self._tally.epoch_done(trial, epoch)
-
-    def trial_done(self, result: TrialResult) -> None:
-        """Moves the bar of trials and fills the table."""
-        with self._lock:
-            if self._tally:
-                self._tally.trial_done(result)
-
-    def trial_found(self, trial: Trial) -> None:
-        """Counts it among those that are there."""
-        with self._lock:
-            if self._tally:
-                self._tally.trial_found(trial)
 
     def note(self, text: str) -> None:
         """Prints a line above the view."""
@@ -287,69 +364,61 @@ class LiveProgress:
             self._live.stop()
             self._live = None
         if self._tally:
-            self._console.print(Text(_summary(self._tally), style="dim"))
+            self._console.print(Text(self._tally.summary, style="dim"))
             self._tally = None
 
-    def view(self) -> RenderableType:
-        """The view as it stands."""
-        with self._lock:
-            if self._tally is None:
-                return Text()
-            return Group(_heading(self._tally), _bars(self._tally), _now(self._tally),
-                         _arms(self._tally))  # fmt: skip
 
+class PlainProgress(TallyProgress):
+    """A line when training has begun, one for each complete arm, else at most one in ten seconds.
 
-def _heading(tally: Tally) -> Text:
-    planned = tally.planned
-    parts = [plural(planned.trials, "trial"), plural(planned.workers, "worker")]
-    if planned.found:
-        parts.append(f"{planned.found:,} found in the store")
-    return Text.assemble((printable(planned.study.name), "bold"), ("  " + " · ".join(parts), "dim"))
+    Args:
+        stream: where to write; stderr unless given.
+        clock: seconds from any origin, never backwards.
+    """
 
+    def __init__(self, stream: TextIO | None = None, clock: Clock = time.monotonic) -> None:
+        super().__init__(clock)
+        self._stream = sys.stderr if stream is None else stream
+        self._written = 0.0
 
-def _bars(tally: Tally) -> Table:
-    planned = tally.planned
-    grid = Table.grid(padding=(0, 1))
-    for name, done, total in (
-        ("epochs", tally.epochs_done, planned.epochs),
-        ("trials", tally.trials_done, planned.trials),
-    ):
-        bar = ProgressBar(total=max(total, 1), completed=min(done, max(total, 1)), width=24)
-        left = tally.time_left if name == "epochs" else ""
-        grid.add_row(Text(name), bar, Text(f"{done:,} of {total:,}"), Text(left, style="cyan"))
-    return grid
+    def start(self, planned: RunAnnouncement) -> None:
+        """Writes what is to be trained."""
+        super().start(planned)
+        self.note(announcement(planned))
 
+    def epoch_done(self, trial: Trial, epoch: int) -> None:
+        """Writes that compiling is over, and the state after ten quiet seconds."""
+        if self._tally and not self._tally.epochs_done:
+            elapsed = duration(self._tally.elapsed)
+            self.note(f"First epoch done after {elapsed}, compiling included.")
+        super().epoch_done(trial, epoch)
+        self._write_state()
 
-def _now(tally: Tally) -> Text:
-    names = [truncate(name, NAME_WIDTH) for name in tally.names_running]
-    if len(names) > RUNNING_SHOWN:
-        names = [*names[:RUNNING_SHOWN], f"{len(names) - RUNNING_SHOWN} more"]
-    return Text.assemble(("now     ", "default"), (join_list(names) or "–", "bold"), "\n")
+    def trial_done(self, result: TrialResult) -> None:
+        """Writes which arms are complete, or the state after ten quiet seconds."""
+        completed = self._tally.trial_done(result) if self._tally else ()
+        for arm in completed:
+            self.note(_completed(arm))
+        self._write_state()
 
+    def note(self, text: str) -> None:
+        """Writes it on a line."""
+        self._written = self._clock()
+        print(printable(text), file=self._stream, flush=True)
 
-def _arms(tally: Tally) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("arm")
-    table.add_column("replicates", justify="right")
-    table.add_column("validation %", justify="right")
-    for arm in tally.arms.values():
-        is_done = arm.done >= arm.planned
-        table.add_row(
-            Text(truncate(arm.name, NAME_WIDTH), style="bold" if is_done else "default"),
-            Text(f"{arm.done} of {arm.planned}", style="green" if is_done else "dim"),
-            Text(_validation(arm), style="default" if is_done else "dim"),
-        )
-    return table
+    def finish(self) -> None:
+        """Writes what was done."""
+        if self._tally:
+            self.note(self._tally.summary)
+            self._tally = None
 
-
-def _validation(arm: ArmTally) -> str:
-    notes = [f"{arm.diverged} diverged"] if arm.diverged else []
-    if not arm.finite:
-        return ", ".join(notes)
-    if len(arm.validation) < arm.done:  # the others were found, and nothing is read of them
-        notes.insert(0, f"of {len(arm.validation):,} now")
-    mean = number(100 * arm.mean)
-    return f"{mean} ({', '.join(notes)})" if notes else mean
+    def _write_state(self) -> None:
+        tally = self._tally
+        if tally is None or self._clock() - self._written < QUIET_SECONDS:
+            return
+        epochs = f"{tally.epochs_done:,} of {tally.planned.epochs:,} epochs"
+        trials = f"{tally.trials_done:,} of {plural(tally.planned.trials, 'trial')}"
+        self.note(f"{epochs}, {trials}, {tally.time_left}")
 
 
 def _completed(arm: ArmTally) -> str:
@@ -359,84 +428,3 @@ def _completed(arm: ArmTally) -> str:
     parts += [f"validation {number(100 * arm.mean)} %{only}"] if arm.finite else []
     parts += [f"{arm.diverged} diverged"] if arm.diverged else []
     return f"{truncate(arm.name, NAME_WIDTH)}: {', '.join(parts)}"
-
-
-def _summary(tally: Tally) -> str:
-    done, planned = tally.trials_done, tally.planned
-    if not planned.trials:
-        return f"Nothing to train: {plural(planned.found, 'trial')} found in the store."
-    missing = f" of {planned.trials:,}" if done < planned.trials else ""
-    noun = "trial" if planned.trials == 1 else "trials"
-    return f"Trained {done:,}{missing} {noun} in {duration(tally.elapsed)}."
-
-
-class PlainProgress:
-    """A line when training has begun, one for each complete arm, else at most one in ten seconds.
-
-    Args:
-        stream: where to write; stderr unless given.
-        clock: seconds from any origin, never backwards.
-    """
-
-    def __init__(self, stream: TextIO | None = None, clock: Clock = time.monotonic) -> None:
-        self._stream = sys.stderr if stream is None else stream
-        self._clock = clock
-        self._tally: Tally | None = None
-        self._spoke = 0.0
-
-    def start(self, planned: RunAnnouncement) -> None:
-        """Says what is to be trained."""
-        self._tally = Tally(planned, self._clock)
-        self._say(announcement(planned))
-
-    def trial_started(self, trial: Trial) -> None:
-        """Nothing is said."""
-        if self._tally:
-            self._tally.trial_started(trial)
-
-    def epoch_done(self, trial: Trial, epoch: int) -> None:
-        """Says that compiling is over, and how far it is if nothing was said for ten seconds."""
-        if self._tally is None:
-            return
-        if not self._tally.epochs_done:
-            self._say(
-                f"First epoch done after {duration(self._tally.elapsed)}, compiling included."
-            )
-        self._tally.epoch_done(trial, epoch)
-        self._say_how_far(self._tally)
-
-    def trial_done(self, result: TrialResult) -> None:
-        """Says which arms are complete, or how far it is if nothing was said for ten seconds."""
-        if self._tally is None:
-            return
-        completed = self._tally.trial_done(result)
-        for arm in completed:
-            self._say(_completed(arm))
-        if not completed:
-            self._say_how_far(self._tally)
-
-    def trial_found(self, trial: Trial) -> None:
-        """Counts it among those that are there."""
-        if self._tally:
-            self._tally.trial_found(trial)
-
-    def note(self, text: str) -> None:
-        """Says it on a line of its own."""
-        self._say(printable(text))
-
-    def finish(self) -> None:
-        """Says what was done."""
-        if self._tally:
-            self._say(_summary(self._tally))
-            self._tally = None
-
-    def _say_how_far(self, tally: Tally) -> None:
-        if self._clock() - self._spoke < QUIET_SECONDS:
-            return
-        epochs = f"{tally.epochs_done:,} of {tally.planned.epochs:,} epochs"
-        trials = f"{tally.trials_done:,} of {plural(tally.planned.trials, 'trial')}"
-        self._say(f"{epochs}, {trials}, {tally.time_left}")
-
-    def _say(self, line: str) -> None:
-        self._spoke = self._clock()
-        print(line, file=self._stream, flush=True)

@@ -2,367 +2,242 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TextIO
 
-from rich import box
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
-
 from stepladder.report import wording
-from stepladder.report.json import confound_as_json, effect_as_json, estimate_as_json, finite
-from stepladder.report.markdown import markdown_side_table, markdown_text
-from stepladder.report.tables import FormattedNumber, TextTable
-from stepladder.report.terminal import FILE_WIDTH, console_on, plain_text, side_table
-from stepladder.report.view import judged_cells
-from stepladder.report.wording import join_list, number, plural, printable, signed
+from stepladder.report.document import (
+    Cell,
+    Document,
+    Sentence,
+    Sentences,
+    Style,
+    Table,
+    fine,
+    note,
+    numbers,
+    words,
+)
+from stepladder.report.json import pick, to_json
+from stepladder.report.markdown import to_markdown
+from stepladder.report.tables import spread_text
+from stepladder.report.terminal import FILE_WIDTH, print_document, to_text
+from stepladder.report.wording import join_list, number, plural, printable, signed, verdict_text
 from stepladder.runs.reproduction import JudgedReading, JudgedRow, Reproduction, RowComparison
 from stepladder.statistics.intervals import LEAST, Prediction, RowVerdict
 from stepladder.study.confounds import format_value
 
-HEADS = ("row", "reported %", "nearest reading", "mean %", "a new run, 95 %", "verdict")
-
 EXCLUDED_SHOWN = 2
 """Excluded readings of a row that are shown, the nearest ones; all are in the JSON."""
 
-
-@dataclass(frozen=True)
-class TableRow:
-    """One row as it is shown: a text a column of `HEADS`, and its verdict."""
-
-    cells: tuple[str, ...]
-    verdict: RowVerdict
+_STYLES: dict[RowVerdict, Style] = {
+    "reproduced": "good", "not reproduced": "bad", "cannot be told": "open",
+}  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Told:
-    """A sentence about something that has a name."""
+def document_of_table(judged: Reproduction) -> Document:
+    """A judged table as it will be shown.
 
-    name: str
-    text: str
-
-
-@dataclass(frozen=True)
-class TableView:
-    """A judged table, built once before anything is written.
-
-    Attributes:
-        title: its name.
-        subtitle: data, rows, readings and replicates in a line.
-        status: what is still missing of it, or "".
-        headline: how many rows got which verdict.
-        rows: one a row of the table.
-        notes: what the rows leave open.
-        neighbours: what neighbouring rows really differ in.
-        readings: what each row may stand for, as a table.
-        footnotes: what the figures mean.
+    Example:
+        >>> made = stepladder.reproduce("table.toml")  # doctest: +SKIP
+        >>> document_of_table(made.judged).title  # doctest: +SKIP
+        'smith-2024'
     """
-
-    title: str
-    subtitle: str
-    status: str
-    headline: str
-    rows: tuple[TableRow, ...]
-    notes: tuple[Told, ...]
-    neighbours: tuple[Told, ...]
-    readings: TextTable
-    footnotes: tuple[str, ...]
-
-
-def view_of_table(judged: Reproduction) -> TableView:
-    """A judged table as it will be shown."""
     results = judged.results
     sizes = ", ".join(f"{count:,} {printable(part)}" for part, count in results.sizes.items())
     readings = sum(len(row.readings) for row in judged.rows)
-    return TableView(
-        title=printable(judged.table.name),
-        subtitle=f"{printable(results.dataset)}: {sizes} · {plural(len(judged.rows), 'row')} · "
+    notes = [note(printable(row.row.name), text, " ") for row in judged.rows for text in _open(row)]
+    pairs = [
+        note(printable(pair.row.row.name), _comparison(pair, results.study.delta), " ")
+        for pair in judged.neighbours
+    ]
+    groups = {
+        verdict: join_list([printable(it.row.name) for it in judged.rows if it.verdict == verdict])
+        for verdict in _STYLES
+    }
+    headline = "; ".join(f"{verdict}: {names}" for verdict, names in groups.items() if names)
+    return Document(
+        printable(judged.table.name),
+        f"{printable(results.dataset)}: {sizes} · {plural(len(judged.rows), 'row')} · "
         f"{plural(readings, 'reading')} · {plural(judged.table.replicates, 'replicate')}",
-        status=wording.status(results),
-        headline=_headline(judged.rows),
-        rows=tuple(_row(row) for row in judged.rows),
-        notes=tuple(
-            Told(printable(row.row.name), text) for row in judged.rows for text in _open(row)
+        wording.status(results),
+        (
+            _verdict_table(judged.rows),
+            Sentences((Sentence.of(f"{headline[:1].upper()}{headline[1:]}."),)),
+            Sentences(tuple(notes), "indented"),
+            Sentences(tuple(pairs), "indented",
+                      "What neighbouring rows differ in, by their nearest readings"),
+            _reading_table(judged.rows),
+            _footnotes(judged),
         ),
-        neighbours=tuple(_neighbours(each, results.study.delta) for each in judged.neighbours),
-        readings=_readings(judged.rows),
-        footnotes=_footnotes(judged),
-    )
+    )  # fmt: skip
 
 
-def _headline(rows: tuple[JudgedRow, ...]) -> str:
-    said = []
-    for verdict in ("reproduced", "not reproduced", "cannot be told"):
-        names = [printable(row.row.name) for row in rows if row.verdict == verdict]
-        if names:
-            said.append(f"{verdict}: {join_list(names)}")
-    return f"{'; '.join(said)}."
+def _verdict_table(rows: tuple[JudgedRow, ...]) -> Table:
+    cells = []
+    for row in rows:
+        near = row.nearest
+        reading = (printable(near.candidate.name), number(100 * near.expected.mean),
+                   _interval_text(near.expected)) if near else ("", "", "")  # fmt: skip
+        verdict = Cell(row.verdict, style=_STYLES[row.verdict])
+        cells.append((printable(row.row.name), row.row.figure.text, *reading, verdict))
+    columns = (*words("row"), *numbers("reported %"), *words("nearest reading"),
+               *numbers("mean %", "a new run, 95 %"), *words("verdict"))  # fmt: skip
+    return Table("", columns, tuple(cells))
 
 
-def _row(row: JudgedRow) -> TableRow:
-    near = row.nearest
-    name = printable(row.row.name)
-    if near is None:
-        return TableRow((name, row.row.figure.text, "", "", "", row.verdict), row.verdict)
-    cells = (
-        name,
-        row.row.figure.text,
-        printable(near.candidate.name),
-        number(100 * near.expected.mean),
-        expected(near.expected),
-        row.verdict,
-    )
-    return TableRow(cells, row.verdict)
-
-
-def expected(found: Prediction) -> str:
-    """The interval for new runs in percent, as text; empty where there is none."""
-    if found.low is None or found.high is None:
+def _interval_text(expected: Prediction) -> str:
+    """The interval for new runs in percent; empty where there is none."""
+    if expected.low is None or expected.high is None:
         return ""
-    return f"{number(100 * found.low)} to {number(100 * found.high)}"
+    return f"{number(100 * expected.low)} to {number(100 * expected.high)}"
 
 
 def _open(row: JudgedRow) -> list[str]:
     """What a row leaves open, and what is odd about its nearest reading."""
     near = row.nearest
-    said = [f"{text}." for text in row.missing]
+    lines = [f"{text}." for text in row.missing]
     if near and near.finding == "excluded" and near.expected.n:
         side = "above" if near.expected.mean < row.row.figure.value else "below"
-        said.append(
+        lines.append(
             f"at {row.row.figure.text} % is {number(near.distance)} points {side} the mean of the "
             f"nearest of {plural(len(row.readings), 'reading')}, outside what a new run of it is "
             "expected to give."
         )
     if near:
-        said += [f"in its nearest reading: {printable(text)}." for text in near.result.diagnosis]
-    return said
+        lines += [f"in its nearest reading: {printable(text)}." for text in near.result.diagnosis]
+    return lines
 
 
-def _neighbours(pair: RowComparison, delta: float) -> Told:
+def _comparison(pair: RowComparison, delta: float) -> str:
     """Two rows' nearest readings against each other."""
-    named = join_list([_change(*each) for each in pair.named])
-    technique = pair.row.row.shows
-    said = f"against {printable(pair.above.row.name)}: "
+    named = join_list([_change(*change) for change in pair.named])
+    text = f"against {printable(pair.above.row.name)}: "
     if named:
-        said += f"{named}, as its name says"
-    elif technique:
-        said += "what its name says does not differ at all"
+        text += f"{named}, as its name says"
+    elif pair.row.row.shows:
+        text += "what its name says does not differ at all"
     else:
-        said += "its name is no technique of the catalogue"
-    beyond = [f"{_change(each.what, each.there, each.here)} ({each.may})" for each in pair.beyond]
-    said += f"; besides {join_list(beyond)}." if beyond else ", and nothing else."
-    return Told(printable(pair.row.row.name), f"{said}{_alone(pair, delta)}")
-
-
-def _alone(pair: RowComparison, delta: float) -> str:
-    """What a row's technique is worth where nothing else differs."""
+        text += "its name is no technique of the catalogue"
+    beyond = [f"{_change(more.what, more.there, more.here)} ({more.may})" for more in pair.beyond]
+    text += f"; besides {join_list(beyond)}." if beyond else ", and nothing else."
     if pair.alone is None:
-        return " No reading that was trained differs in its technique alone."
+        return f"{text} No reading that was trained differs in its technique alone."
     other, effect = pair.alone
-    worth = FormattedNumber.points(effect).text
     return (
-        f" The table's step is {signed(pair.step)} points; where nothing else differs, against "
-        f"{printable(other.name)}, it is {worth}: {judged_cells(effect, delta)['verdict']}."
+        f"{text} The table's step is {signed(pair.step)} points; where nothing else differs, "
+        f"against {printable(other.name)}, it is {spread_text(effect)}: "
+        f"{verdict_text(effect.verdict, delta)}."
     )
 
 
 def _change(field: str, before: object, after: object) -> str:
-    values = ("all" if field == "train_examples" and each is None else format_value(each)
-              for each in (before, after))  # fmt: skip
+    values = ("all" if field == "train_examples" and value is None else format_value(value)
+              for value in (before, after))  # fmt: skip
     return printable(f"{field} {' → '.join(values)}")
 
 
-def _readings(rows: tuple[JudgedRow, ...]) -> TextTable:
+def _reading_table(rows: tuple[JudgedRow, ...]) -> Table:
     cells: list[tuple[str, ...]] = []
-    left = untrained = 0
+    hidden = untrained = 0
     for row in rows:
-        untrained += sum(not each.result.n for each in row.readings)
-        kept = [each for each in row.readings if each.finding != "excluded" and each.result.n]
-        out = [each for each in row.readings if each.finding == "excluded"]
-        left += len(out[EXCLUDED_SHOWN:])
-        cells += [_reading(row, each) for each in (*kept, *out[:EXCLUDED_SHOWN])]
-    more = f" Not shown: {plural(left, 'excluded reading')}, in the JSON." if left else ""
+        untrained += sum(not reading.result.n for reading in row.readings)
+        fitting = [it for it in row.readings if it.finding != "excluded" and it.result.n]
+        excluded = [it for it in row.readings if it.finding == "excluded"]
+        hidden += len(excluded[EXCLUDED_SHOWN:])
+        cells += [_reading_row(row, it) for it in (*fitting, *excluded[:EXCLUDED_SHOWN])]
+    more = f" Not shown: {plural(hidden, 'excluded reading')}, in the JSON." if hidden else ""
     more += f" Not trained yet: {plural(untrained, 'reading')}." if untrained else ""
-    return TextTable(
-        title="What each row may stand for, those that fit first, then the nearest",
-        heads=("row", "reading", "n", "mean %", "a new run, 95 %", "off by", "finding"),
-        rows=tuple(cells),
-        note=f"Off by: points between the mean and the reported figure.{more}",
-    )
+    return Table(
+        "What each row may stand for, those that fit first, then the nearest",
+        (*words("row", "reading"), *numbers("n", "mean %", "a new run, 95 %", "off by"),
+         *words("finding")),
+        tuple(cells),
+        f"Off by: points between the mean and the reported figure.{more}",
+    )  # fmt: skip
 
 
-def _reading(row: JudgedRow, each: JudgedReading) -> tuple[str, ...]:
-    found = each.expected
-    count = (
-        f"{found.n}" if not each.result.diverged else f"{found.n}, {each.result.diverged} diverged"
-    )
+def _reading_row(row: JudgedRow, reading: JudgedReading) -> tuple[str, ...]:
+    expected, diverged = reading.expected, reading.result.diverged
     return (
         printable(row.row.name),
-        printable(each.candidate.name),
-        count,
-        number(100 * found.mean),
-        expected(found),
-        number(each.distance),
-        each.finding,
+        printable(reading.candidate.name),
+        f"{expected.n}, {diverged} diverged" if diverged else f"{expected.n}",
+        number(100 * expected.mean),
+        _interval_text(expected),
+        number(reading.distance),
+        reading.finding,
     )
 
 
-def _footnotes(judged: Reproduction) -> tuple[str, ...]:
+def _footnotes(judged: Reproduction) -> Sentences:
     rows = [row.row for row in judged.rows]
-    unknown = [row.name for row in rows if row.runs is None]
-    said = [
+    unknown = join_list([printable(row.name) for row in rows if row.runs is None])
+    return fine(
         "A new run is expected in mean ± t* s √(1/n + 1/m), n replicates and a figure that is the "
         f"mean of m runs, on these test images. From {LEAST} replicates on, a row is reproduced "
         "if a reading could have given its figure, and not reproduced if none could.",
         "Reproduced says that the figure could come from such a run, not that it did: of many "
         "readings some fit by chance, and readings that were not tried may fit as well.",
-    ]
-    if any("~" in row.figure.text for row in rows):
-        said.append("~ is taken to be off by up to one unit of the last digit.")
-    if unknown:
-        said.append(
-            f"How many runs {join_list([printable(name) for name in unknown])} came from is "
-            "not known: "
-            "one is taken for granted."
-        )
-    said.append(wording.looks_note(judged.results))
-    return (*said, f"Reported: {printable(judged.table.source)}.")
-
-
-_STYLES = {"reproduced": "bold green", "not reproduced": "bold red", "cannot be told": "yellow"}
-_NUMBERS = {"reported %", "mean %", "a new run, 95 %"}
+        "~ is taken to be off by up to one unit of the last digit."
+        if any("~" in row.figure.text for row in rows)
+        else "",
+        f"How many runs {unknown} came from is not known: one is taken for granted."
+        if unknown
+        else "",
+        wording.looks_note(judged.results),
+        f"Reported: {printable(judged.table.source)}.",
+    )
 
 
 def show(judged: Reproduction, stream: TextIO | None = None) -> None:
-    """Prints a judged table.
-
-    Args:
-        judged: what to show.
-        stream: where to; stdout unless given. A terminal gives its width and colours, a file
-            or a pipe gets 120 columns without.
-    """
-    console_on(stream).print(_shown(view_of_table(judged)))
+    """Prints a judged table; arguments as for `stepladder.report.terminal.console_on`."""
+    print_document(document_of_table(judged), stream)
 
 
 def as_text(judged: Reproduction, width: int = FILE_WIDTH) -> str:
     """A judged table as plain text without colours, at most `width` columns wide."""
-    return plain_text(_shown(view_of_table(judged)), width)
-
-
-def _shown(view: TableView) -> RenderableType:
-    parts: list[RenderableType] = [
-        Text.assemble((view.title, "bold"), ("\n" + view.subtitle, "dim"))
-    ]
-    if view.status:
-        parts.append(Text(view.status, style="bold yellow"))
-    parts += [Text(), _grid(view), Text(), Text(view.headline[:1].upper() + view.headline[1:])]
-    parts += [Text(), *map(_told, view.notes)] if view.notes else []
-    if view.neighbours:
-        parts += [Text(), Text(_TITLE, style="bold"), *map(_told, view.neighbours)]
-    parts += [Text(), side_table(view.readings), Text()]
-    return Group(*parts, *(Text(note, style="dim") for note in view.footnotes))
-
-
-_TITLE = "What neighbouring rows differ in, by their nearest readings"
-
-
-def _told(told: Told) -> RenderableType:
-    return Text.assemble("  ", (told.name, "bold"), " ", told.text)
-
-
-def _grid(view: TableView) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
-    for head in HEADS:
-        table.add_column(head, justify="right" if head in _NUMBERS else "left", overflow="fold")
-    for row in view.rows:
-        *cells, said = row.cells
-        table.add_row(Text(cells[0], style="bold"), *map(Text, cells[1:]),
-                      Text(said, style=_STYLES[row.verdict]))  # fmt: skip
-    return table
+    return to_text(document_of_table(judged), width)
 
 
 def _markdown(judged: Reproduction) -> str:
-    view = view_of_table(judged)
-    sides = ["---:" if head in _NUMBERS else "---" for head in HEADS]
-    rows = [[*map(markdown_text, row.cells[:-1]), f"**{row.cells[-1]}**"] for row in view.rows]
-    lines = [f"**{markdown_text(view.title)}** · {markdown_text(view.subtitle)}", ""]
-    lines += [f"**{markdown_text(view.status)}**", ""] if view.status else []
-    lines += [f"| {' | '.join(cells)} |" for cells in (HEADS, sides, *rows)]
-    lines += ["", markdown_text(view.headline[:1].upper() + view.headline[1:]), ""]
-    lines += _markdown_list(view.notes)
-    if view.neighbours:
-        lines += [f"**{_TITLE}**", "", *_markdown_list(view.neighbours)]
-    lines += markdown_side_table(view.readings)
-    lines.append(f"<sub>{' '.join(markdown_text(note) for note in view.footnotes)}</sub>")
-    return "\n".join(lines) + "\n"
+    return to_markdown(document_of_table(judged))
 
 
-def _markdown_list(told: tuple[Told, ...]) -> list[str]:
-    lines = [f"- {markdown_text(each.name, True)} {markdown_text(each.text)}" for each in told]
-    return [*lines, ""] if lines else []
+_TABLE_KEYS = (
+    "table=table.name source=table.source dataset=results.dataset sizes=results.sizes "
+    "replicates=table.replicates seed=table.seed finished=results.finished looks=results.looks "
+    "versions=results.versions machine=results.machine seconds=results.seconds"
+)
+_ROW_KEYS = (
+    "name=row.name reported=row.figure.value reported_text=row.figure.text "
+    "tolerance=row.figure.tolerance runs=row.runs verdict missing nearest=nearest.candidate.name"
+)
+_READING_KEYS = (
+    "name=candidate.name reading=candidate.reading protocol=candidate.protocol "
+    "recipe=candidate.recipe finding distance n=expected.n diverged=result.diverged "
+    "spread=expected.spread prediction_low=expected.low prediction_high=expected.high "
+    "test_accuracy=result.test_accuracy diagnosis=result.diagnosis"
+)
 
 
 def _json(judged: Reproduction) -> str:
-    table, results = judged.table, judged.results
-    value = {
-        "table": table.name,
-        "source": table.source,
-        "dataset": results.dataset,
-        "sizes": results.sizes,
-        "replicates": table.replicates,
-        "seed": table.seed,
-        "finished": results.finished,
-        "looks": results.looks,
-        "versions": results.versions,
-        "machine": results.machine,
-        "seconds": finite(results.seconds),
-        "rows": [_row_json(row) for row in judged.rows],
-        "neighbours": [_neighbour_json(each) for each in judged.neighbours],
-    }
-    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    rows = [
+        {
+            **pick(row, _ROW_KEYS),
+            "not_excluded": [it.candidate.name for it in row.readings if it.finding != "excluded"],
+            "readings": [
+                pick(reading, _READING_KEYS) | {"protocol": reading.candidate.protocol or None}
+                for reading in row.readings
+            ],
+        }
+        for row in judged.rows
+    ]
+    pairs = [_comparison_json(pair) for pair in judged.neighbours]
+    return to_json(pick(judged, _TABLE_KEYS) | {"rows": rows, "neighbours": pairs})
 
 
-def _row_json(row: JudgedRow) -> dict[str, Any]:
-    figure = row.row.figure
-    return {
-        "name": row.row.name,
-        "reported": figure.value,
-        "reported_text": figure.text,
-        "tolerance": figure.tolerance,
-        "runs": row.row.runs,
-        "verdict": row.verdict,
-        "missing": list(row.missing),
-        "nearest": row.nearest.candidate.name if row.nearest else None,
-        "not_excluded": [
-            each.candidate.name for each in row.readings if each.finding != "excluded"
-        ],
-        "readings": [_reading_json(each) for each in row.readings],
-    }
-
-
-def _reading_json(each: JudgedReading) -> dict[str, Any]:
-    found = each.expected
-    return {
-        "name": each.candidate.name,
-        "reading": each.candidate.reading,
-        "protocol": each.candidate.protocol or None,
-        "recipe": each.candidate.recipe.model_dump(mode="json"),
-        "finding": each.finding,
-        "distance": finite(each.distance),
-        "n": found.n,
-        "diverged": each.result.diverged,
-        "spread": finite(found.spread),
-        "prediction_low": finite(found.low),
-        "prediction_high": finite(found.high),
-        "test_accuracy": estimate_as_json(each.result.test_accuracy),
-        "diagnosis": list(each.result.diagnosis),
-    }
-
-
-def _neighbour_json(pair: RowComparison) -> dict[str, Any]:
+def _comparison_json(pair: RowComparison) -> dict[str, Any]:
     other, effect = pair.alone or (None, None)
     return {
         "row": pair.row.row.name,
@@ -370,10 +245,10 @@ def _neighbour_json(pair: RowComparison) -> dict[str, Any]:
         "named": [
             {"what": field, "above": before, "here": after} for field, before, after in pair.named
         ],
-        "beyond": [confound_as_json(each) for each in pair.beyond],
+        "beyond": pair.beyond,
         "reported_step": pair.step,
-        "alone_against": None if other is None else other.name,
-        "effect_alone": None if effect is None else effect_as_json(effect),
+        "alone_against": other and other.name,
+        "effect_alone": effect,
     }
 
 

@@ -1,4 +1,4 @@
-"""A search in the terminal."""
+"""A search in words and tables."""
 
 from __future__ import annotations
 
@@ -6,22 +6,30 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TextIO
 
-from rich import box
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
-
 from stepladder.hpo.candidates import Candidate
 from stepladder.hpo.results import SearchResult
+from stepladder.report.document import (
+    Cell,
+    Document,
+    Kind,
+    Part,
+    Sentence,
+    Sentences,
+    Table,
+    fine,
+    numbers,
+    words,
+)
 from stepladder.report.tables import FormattedNumber
-from stepladder.report.terminal import console_on, plain_text
+from stepladder.report.terminal import print_document, to_text
 from stepladder.report.wording import MISSING, duration, number, plural, printable
 from stepladder.study.search import Search
 from stepladder.study.search_space import Choice
 
-CANDIDATE_HEADS = ("Candidate", "Validation %", "Replicates", "Epochs", "Drawn")
 LEADING = 12
 """Candidates that a page shows."""
+
+_LEADING_IN_TERMINAL = 5
 
 _STEPS = (1, 4, 16, 64, 256, 1024, 4096)
 
@@ -33,14 +41,14 @@ NOTES = (
 )
 
 
-def subtitle(found: SearchResult) -> str:
+def subtitle(result: SearchResult) -> str:
     """Data, candidates, sampler and time in a line."""
-    search = found.study.search
+    search = result.study.search
     assert search is not None
     return (
-        f"{printable(found.dataset)} · {plural(len(found.candidates), 'candidate')}, "
-        f"{found.whole} trained to the end · {sampling_text(search)} · {found.epochs:,} epochs · "
-        f"{duration(found.training_seconds)} of training, {duration(found.seconds)} in all"
+        f"{printable(result.dataset)} · {plural(len(result.candidates), 'candidate')}, "
+        f"{result.whole} trained to the end · {sampling_text(search)} · {result.epochs:,} epochs · "
+        f"{duration(result.training_seconds)} of training, {duration(result.seconds)} in all"
     )
 
 
@@ -49,59 +57,89 @@ def sampling_text(search: Search) -> str:
     return search.sampler if search.pruning == "none" else f"{search.sampler}, {search.pruning}"
 
 
-def luck_text(found: SearchResult) -> str:
+def luck_text(result: SearchResult) -> str:
     """What the search saw, and how much of it was luck."""
-    seen = f"the search saw {number(100 * found.searched)} %"
-    if math.isnan(found.luck.luck):
-        return f"{seen}; how much of it was luck cannot be told from one replicate"
-    points = number(100 * found.luck.luck)
-    said = f"{seen}, of which {points} points are the luck of having been chosen (nested bootstrap)"
-    if math.isnan(found.luck.noise):
-        return said
-    return f"{said}; one replicate scatters by {number(100 * found.luck.noise)} points"
+    seen, luck = f"The search saw {number(100 * result.searched)} %", result.luck
+    if math.isnan(luck.luck):
+        return f"{seen}; one replicate cannot show how much of it was luck."
+    text = (
+        f"{seen}, of which {number(100 * luck.luck)} points are the luck of having been chosen "
+        "(nested bootstrap)"
+    )
+    if math.isfinite(luck.noise):
+        text += f"; one replicate scatters by {number(100 * luck.noise)} points"
+    return f"{text}."
 
 
-def ranked(found: SearchResult) -> list[Candidate]:
+def looks_text(result: SearchResult) -> str:
+    """How often the test set was read, and what that means for a second look."""
+    text = f"{plural(result.looks, 'look')} at this test set so far"
+    if is_looked_again(result):
+        text += ": a figure that was looked at more than once is no longer a test"
+    return f"{text}."
+
+
+def is_looked_again(result: SearchResult) -> bool:
+    """Whether a test figure is shown that others were shown before."""
+    return result.test is not None and result.looks > 1
+
+
+def ranked(result: SearchResult) -> list[Candidate]:
     """Candidates, the leading first: finalists, then those that got furthest."""
-    rest = [each for each in found.candidates if each not in found.finalists]
-    finite = [each for each in rest if math.isfinite(each.accuracy)]
-    return [
-        *found.finalists,
-        *sorted(finite, key=lambda each: (each.epochs_left, -each.accuracy, each.number)),
+    rest = [
+        candidate
+        for candidate in result.candidates
+        if candidate not in result.finalists and math.isfinite(candidate.accuracy)
     ]
+    return [*result.finalists, *sorted(rest, key=lambda it: (it.epochs_left, -it.accuracy,
+                                                              it.number))]  # fmt: skip
 
 
-def mean_of(found: SearchResult, candidate: Candidate) -> float:
+def mean_of(result: SearchResult, candidate: Candidate) -> float:
     """Mean validation accuracy by which the search chose; NaN where the first one diverged."""
-    return candidate.mean(found.chance) if math.isfinite(candidate.accuracy) else math.nan
+    return candidate.mean(result.chance) if math.isfinite(candidate.accuracy) else math.nan
 
 
-def candidate_rows(found: SearchResult, most: int) -> list[tuple[str, ...]]:
-    """The leading candidates: number, accuracy, replicates, epochs, and what was drawn."""
-    return [candidate_row(each, found.chance) for each in ranked(found)[:most]]
-
-
-def candidate_row(candidate: Candidate, chance: float) -> tuple[str, ...]:
-    """A candidate that did not diverge, under `CANDIDATE_HEADS`."""
-    return (
-        str(candidate.number), number(100 * candidate.mean(chance)),
-        str(len(candidate.replicates)), str(candidate.epochs), params_text(candidate.params),
+def candidate_table(
+    title: str, candidates: Sequence[Candidate], chance: float, note: str = ""
+) -> Table:
+    """Candidates that did not diverge: number, accuracy, replicates, epochs, and what was drawn."""
+    heads = ("Candidate", "Validation %", "Replicates", "Epochs")
+    rows = tuple(
+        (
+            str(candidate.number), number(100 * candidate.mean(chance)),
+            str(len(candidate.replicates)), str(candidate.epochs), params_text(candidate.params),
+        )
+        for candidate in candidates
     )  # fmt: skip
+    return Table(title, (*numbers(*heads), *words("Drawn")), rows, note)
 
 
-def knob_rows(found: SearchResult) -> list[tuple[str, ...]]:
-    """Each hyperparameter: name, importance, p, candidates, best value, and the flat top's."""
-    rows: list[tuple[str, ...]] = []
-    for each in found.knobs:
-        told = each.importance
-        has_share = math.isfinite(told.share)
+def leading_table(result: SearchResult, most: int = LEADING, note: str = "") -> Table:
+    """The leading candidates."""
+    return candidate_table("Leading candidates", ranked(result)[:most], result.chance, note)
+
+
+def hyperparameter_table(result: SearchResult, note: str = "") -> Table:
+    """Each hyperparameter: importance, p, candidates, best value, and those of the flat top."""
+    columns = (
+        *words("Hyperparameter"),
+        *numbers("Importance", "p", "Drawn for", "Best"),
+        *words(f"Within {result.study.delta:g} points"),
+    )
+    rows = []
+    for knob in result.knobs:
+        importance, best = knob.importance, value_text(knob.best)
+        has_share = math.isfinite(importance.share)
         rows.append((
-            each.name, f"{100 * told.share:.0f} %" if has_share else MISSING,
-            f"{told.p:.2g}" if has_share else MISSING, str(told.candidates),
-            value_text(each.best) + (f" ({each.edge} edge)" if each.edge else ""),
-            span_text(each.values),
+            knob.name,
+            f"{100 * importance.share:.0f} %" if has_share else MISSING,
+            f"{importance.p:.2g}" if has_share else MISSING,
+            str(importance.candidates),
+            Cell(f"{best} ({knob.edge} edge)", style="open") if knob.edge else best,
+            span_text(knob.values),
         ))  # fmt: skip
-    return rows
+    return Table("Hyperparameters", columns, tuple(rows), note)
 
 
 def params_text(params: Mapping[str, Choice]) -> str:
@@ -111,132 +149,82 @@ def params_text(params: Mapping[str, Choice]) -> str:
 
 def span_text(values: Sequence[Choice]) -> str:
     """The ends of a range, or choices."""
-    if len(values) == 2 and all(isinstance(each, float) for each in values):
+    if len(values) == 2 and all(isinstance(value, float) for value in values):
         return f"{value_text(values[0])} … {value_text(values[1])}"
     return ", ".join(map(value_text, values)) or MISSING
 
 
-def flat_text(found: SearchResult) -> str:
+def flat_text(result: SearchResult) -> str:
     """How many settings are about as good as the best."""
     text = (
-        f"Flat top: {len(found.top)} of {plural(found.whole, 'whole candidate')} are within "
-        f"{found.study.delta:g} points of the best as they were found"
+        f"Flat top: {len(result.top)} of {plural(result.whole, 'whole candidate')} are within "
+        f"{result.study.delta:g} points of the best as they were found"
     )
-    if math.isfinite(found.luck.noise):
-        text += f"; of {found.not_excluded} it cannot be ruled out"
+    if math.isfinite(result.luck.noise):
+        text += f"; of {result.not_excluded} it cannot be ruled out"
     return f"{text}."
 
 
-def expected_text(found: SearchResult) -> str:
+def expected_text(result: SearchResult) -> str:
     """What the best of so many candidates is expected to be."""
-    curve = found.expected
-    wanted = [step for step in _STEPS if step < len(found.candidates)] + [len(found.candidates)]
-    told = []
-    for step in wanted:
+    curve, every = result.expected, len(result.candidates)
+    steps = []
+    for step in (*(step for step in _STEPS if step < every), every):
         place = min(range(len(curve.trials)), key=lambda at: abs(int(curve.trials[at]) - step))
         trials = int(curve.trials[place])
-        told.append(
+        steps.append(
             f"{trials} → {number(100 * float(curve.mean[place]))} % "
-            f"({duration(trials * found.seconds_each)})"
+            f"({duration(trials * result.seconds_each)})"
         )
-    return f"Expected best by candidates (and time of training): {', '.join(told)}."
+    return f"Expected best by candidates (and time of training): {', '.join(steps)}."
 
 
 def value_text(value: Choice) -> str:
-    """A drawn value."""
+    """A drawn value.
+
+    Example:
+        >>> value_text(0.00012345), value_text(True), value_text("adam")
+        ('0.0001234', 'true', 'adam')
+    """
     if isinstance(value, bool) or value is None:
         return MISSING if value is None else str(value).lower()
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return printable(str(value))
+    return f"{value:.4g}" if isinstance(value, float) else printable(str(value))
 
 
-_SHOWN = 5
+def show(result: SearchResult, stream: TextIO | None = None) -> None:
+    """Prints a search; arguments as for `stepladder.report.terminal.console_on`."""
+    print_document(search_document(result), stream)
 
 
-def show(found: SearchResult, stream: TextIO | None = None) -> None:
-    """Prints a search.
-
-    Args:
-        found: what to show.
-        stream: where to; stdout unless given. A terminal gives its width and colours, a file
-            or a pipe gets 120 columns without.
-    """
-    console_on(stream).print(search_table(found))
-
-
-def as_text(found: SearchResult, width: int = 100) -> str:
+def as_text(result: SearchResult, width: int = 100) -> str:
     """A search as plain text without colours, at most `width` columns wide."""
-    return plain_text(search_table(found), width)
+    return to_text(search_document(result), width)
 
 
-def search_table(found: SearchResult) -> RenderableType:
-    """A search as text and tables; names in it are text, never markup."""
-    parts: list[RenderableType] = [
-        Text(f"{printable(found.study.name)}: search", style="bold"),
-        Text(subtitle(found), style="dim"),
-        Text(),
-        *_best(found),
-        Text(),
-        _candidates(found),
-        Text(),
-        _knobs(found),
-        Text(),
-        Text(flat_text(found)),
-        Text(expected_text(found)),
-    ]
-    if found.warnings:
-        parts += [Text(), *(Text(f"! {line}", style="yellow") for line in found.warnings)]
-    parts += [Text(), *(Text(line, style="dim") for line in NOTES)]
-    return Group(*parts)
+def search_document(result: SearchResult) -> Document:
+    """A search as the terminal shows it."""
+    return Document(f"{printable(result.study.name)}: search", subtitle(result), "", (
+        Sentences(tuple(_best(result))),
+        leading_table(result, _LEADING_IN_TERMINAL),
+        hyperparameter_table(result),
+        Sentences((Sentence.of(flat_text(result)), Sentence.of(expected_text(result)))),
+        Sentences(tuple(Sentence.of(line, kind="warning") for line in result.warnings), "marked"),
+        fine(*NOTES),
+    ))  # fmt: skip
 
 
-def _best(found: SearchResult) -> list[RenderableType]:
-    fresh = found.fresh
-    validation = FormattedNumber.accuracy(fresh)
-    params = params_text(found.winner.params)
-    lines: list[RenderableType] = [
-        Text.assemble("Best: ", (f"candidate {found.winner.number}", "bold"), f", {params}"),
-        Text.assemble(
-            "validation ", (f"{validation.text} %", "bold"),
-            f" on {plural(len(fresh.values), 'fresh replicate')}; {found.parameters:,} weights",
-        ),
-        Text(luck_text(found)),
+def _best(result: SearchResult) -> list[Sentence]:
+    fresh, winner = result.fresh, result.winner
+    lines = [
+        Sentence.of("Best: ", Part(f"candidate {winner.number}", is_name=True),
+                    f", {params_text(winner.params)}"),
+        Sentence.of("validation ", Part(f"{FormattedNumber.accuracy(fresh).text} %", True),
+                    f" on {plural(len(fresh.values), 'fresh replicate')}; "
+                    f"{result.parameters:,} weights"),
+        Sentence.of(luck_text(result)),
     ]  # fmt: skip
-    if found.test is not None:
-        test = found.test
-        lines.append(
-            Text.assemble(
-                "test ",
-                (f"{FormattedNumber.accuracy(test).text} %", "bold"),
-                " on the same replicates",
-            )
-        )
-    looks = f"{plural(found.looks, 'look')} at this test set so far"
-    again = found.test is not None and found.looks > 1
-    if again:
-        looks += ": a figure that was looked at more than once is no longer a test"
-    lines.append(Text(looks, style="bold red" if again else "dim"))
-    return lines
-
-
-def _candidates(found: SearchResult) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, title="Leading candidates", title_justify="left")
-    for head in ("candidate", "validation %", "replicates", "epochs"):
-        table.add_column(head, justify="right")
-    table.add_column("drawn")
-    for *figures, drawn in candidate_rows(found, _SHOWN):
-        table.add_row(*figures, Text(drawn))
-    return table
-
-
-def _knobs(found: SearchResult) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, title="Hyperparameters", title_justify="left")
-    table.add_column("name")
-    for head in ("importance", "p", "drawn for", "best"):
-        table.add_column(head, justify="right")
-    table.add_column(f"within {found.study.delta:g} points of the best")
-    for each, (name, *figures, best, span) in zip(found.knobs, knob_rows(found), strict=True):
-        style = "yellow" if each.edge else ""
-        table.add_row(Text(name), *figures, Text(best, style=style), Text(span))
-    return table
+    if result.test is not None:
+        accuracy = Part(f"{FormattedNumber.accuracy(result.test).text} %", True)
+        lines.append(Sentence.of("test ", accuracy, " on the same replicates"))
+    kind: Kind = "warning" if is_looked_again(result) else "unknown"
+    return [*lines, Sentence.of(looks_text(result), kind=kind)]

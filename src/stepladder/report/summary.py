@@ -3,108 +3,110 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from stepladder.report import wording
-from stepladder.report.view import Row, view_of
+from stepladder.report.document import Document, Part, Sentence, Sentences, fine, note
+from stepladder.report.tables import (
+    confound_tables,
+    ensemble_tables,
+    readout_tables,
+    tuning_tables,
+)
+from stepladder.report.view import PAGE, Row, view_of
 from stepladder.report.wording import (
-    Headline,
-    Part,
+    duration,
     headlines,
     join_list,
+    judged_effects,
     parts_of,
     plural,
     points,
     printable,
     truncate,
     undecided,
+    verdict_clauses,
 )
 from stepladder.runs.results import Results
+from stepladder.statistics.results import Verdict
 from stepladder.study.recipe import Recipe
 
 NAME_LENGTH = 60
 
 
-def answer(results: Results) -> tuple[Headline, ...]:
-    """What came out, what helps, what hurts, what is open, and what all of it holds for.
+def answer(results: Results) -> tuple[Sentence, ...]:
+    """The best arm, what helps, what hurts, what is open, and what all of it holds for.
 
     Five sentences, in this order; three where no comparison is judged. Nothing is said to improve
     or to lower accuracy but by its verdict; the best arm is chosen on validation accuracy, which is
     no look at the test set.
+
+    Example:
+        >>> run = stepladder.run("quick")  # doctest: +SKIP
+        >>> len(answer(run.results))  # doctest: +SKIP
+        5
     """
-    said = {headline.kind: headline for headline in headlines(results)}
-    if "unknown" in said:  # nothing is judged: one sentence says so, for all verdicts
-        return (_best(results), said["unknown"], _holds_for(results))
+    clauses = verdict_clauses(results)
+    if not clauses:  # nothing is judged: one sentence replaces those of all verdicts
+        return (_best(results), *headlines(results), _holds_for(results))
     # Where techniques are left out, an arm that is worse speaks for the technique that it lacks.
     left_out = results.study.design == "leave_one_out"
     judged, lowers = ("arm", "No arm") if left_out else ("technique", "None")
     return (
         _best(results),
-        said.get("helps") or _nothing(f"No {judged} is shown to raise test accuracy."),
-        said.get("hurts") or _nothing(f"{lowers} is shown to lower it."),
-        _open(said.get("no difference beyond δ"), said.get("not enough replicates"))
-        or _nothing(_none_open(results)),
+        _claim(clauses, ("helps",), f"No {judged} is shown to raise test accuracy."),
+        _claim(clauses, ("hurts",), f"{lowers} is shown to lower it."),
+        _claim(clauses, ("no difference beyond δ", "not enough replicates"), _none_open(results)),
         _holds_for(results),
     )
 
 
-def _nothing(text: str) -> Headline:
-    return Headline("unknown", (Part(text),))
+def _claim(
+    clauses: Mapping[Verdict, tuple[Part, ...]], verdicts: Sequence[Verdict], otherwise: str
+) -> Sentence:
+    """One sentence on some verdicts; its kind is the last of those that occur."""
+    occurring = [verdict for verdict in verdicts if verdict in clauses]
+    if not occurring:
+        return Sentence.of(otherwise)
+    parts = [part for verdict in occurring for part in (Part("; "), *clauses[verdict])]
+    return Sentence(occurring[-1], (*parts[1:], Part(".")))
 
 
-def _best(results: Results) -> Headline:
+def _best(results: Results) -> Sentence:
     rows = view_of(results).rows
     finite = [row for row in rows if math.isfinite(row.validation.mean)]
     if not finite:
-        return Headline("unknown", (Part("No replicate of any arm has come to an end yet."),))
-    best = max(finite, key=lambda row: row.validation.mean)
-    first = rows[0]
-    several = len(rows) > 1
-    parts = [
-        *([Part(f"Of {plural(len(rows), 'arm')}, ")] if several else []),
-        _name(best),
-        Part(" has the highest validation accuracy and " if several else " "),
-        Part(f"{_ends(best)} of the test images right" if best.instead is None else best.instead),
-        *([] if best is first else _besides(first)),
-        Part("."),
-    ]
-    return Headline("unknown", tuple(parts))
-
-
-def _besides(first: Row) -> list[Part]:
-    return [Part("; "), _name(first), Part(f", the first of them, {_ends(first)}")]
+        return Sentence.of("No replicate has finished yet.")
+    best, first = max(finite, key=lambda row: row.validation.mean), rows[0]
+    before = [f"Of {plural(len(rows), 'arm')}, "] if len(rows) > 1 else []
+    after = " has the highest validation accuracy and " if len(rows) > 1 else " "
+    reached = f"{_reached(best)} of the test images right" if best.instead is None else best.instead
+    if best is first:
+        return Sentence.of(*before, _name(best), after, reached, ".")
+    first_too = f", the first of them, {_reached(first)}."
+    return Sentence.of(*before, _name(best), after, reached, "; ", _name(first), first_too)
 
 
 def _name(row: Row) -> Part:
     return Part(truncate(row.name, NAME_LENGTH), is_name=True)
 
 
-def _ends(row: Row) -> str:
+def _reached(row: Row) -> str:
     if row.state == "waiting":
         return "has no replicate yet"
-    if row.instead is not None:
-        return row.instead
-    return f"reads {row.test.text} %"
-
-
-def _open(same: Headline | None, undecided: Headline | None) -> Headline | None:
-    if same is None or undecided is None:
-        return same or undecided
-    end = same.parts[-1]
-    parts = (*same.parts[:-1], Part(end.text.removesuffix(".")), Part("; "), *undecided.parts)
-    return Headline("not enough replicates", parts)
+    return f"reads {row.test.text} %" if row.instead is None else row.instead
 
 
 def _none_open(results: Results) -> str:
     if results.readout is None:
         return "No comparison is left open."
-    still = undecided(results)
-    if not still:
+    open_pairs = undecided(results)
+    if not open_pairs:
         return "Neither a main effect nor a comparison of two arms is left open."
-    return f"No main effect is left open; {still}."
+    return f"No main effect is left open; {open_pairs}."
 
 
-def _holds_for(results: Results) -> Headline:
+def _holds_for(results: Results) -> Sentence:
     """The conditions under which all of it was found."""
     counts = sorted({result.n - result.diverged for result in results.arms})
     span = f"{counts[0]:,}" if counts[0] == counts[-1] else f"{counts[0]:,} to {counts[-1]:,}"
@@ -112,31 +114,15 @@ def _holds_for(results: Results) -> Headline:
     conditions = [f"{results.sizes['test']:,} test images" if "test" in results.sizes else ""]
     conditions.append(f"{span} replicate{'' if counts[-1] == 1 else 's'} an arm")
     if results.tuned is not None:
-        conditions.append(f"a {join_list([_plain(each) for each in results.tuned.fields])} of its "
-                          "own "
-                          "for each arm")  # fmt: skip
+        fields = _fields_text(results.tuned.fields)
+        conditions.append(f"a tuned {fields} for each arm")
     elif len(rates) == 1 and len(results.arms) > 1 and results.study.tuned is None:
         conditions.append(f"one learning rate, {next(iter(rates)):g}, in every arm")
-    conditions.append(_order(results))
-    kept: Sequence[str] = [each for each in conditions if each]
-    return Headline(
-        "unknown",
-        (Part(f"All of this holds for these {join_list(kept)}; elsewhere it may differ."),),
-    )
-
-
-def _plain(field: str) -> str:
-    return field.replace("_", " ")
-
-
-def _order(results: Results) -> str:
     if results.study.design == "ladder" and len(results.arms) > 2:
-        return "each rung on the rungs below it"
-    return ""
+        conditions.append("each rung on the rungs below it")
+    holding = join_list([condition for condition in conditions if condition])
+    return Sentence.of(f"All of this holds for these {holding}; elsewhere it may differ.")
 
-
-QUESTION_NAMES = 8
-QUESTION_NAME_LENGTH = 40
 
 _DESIGNS = {
     "ladder": "each put on top of the ones before it (a ladder)",
@@ -150,42 +136,57 @@ _DESIGNS = {
 
 def asked(results: Results) -> tuple[str, ...]:
     """What is asked, of what network and data, and how it is decided: a paragraph each."""
-    study, recipe = results.study, results.study.base
+    study, arms = results.study, results.arms
     data = f"{printable(results.dataset)} ({join_list(parts_of(results))} images)"
-    network = f"The base is {printable(study.base_name)}: {_network(recipe)}."
-    if len(results.arms) == 1:
+    network = f"The base is {printable(study.base_name)}: {_network_text(study.base)}."
+    times = "once" if study.replicates == 1 else f"{study.replicates:,} times"
+    replicates = f"{'It is' if len(arms) == 1 else 'Every arm is'} trained {times}."
+    if study.adaptive:
+        replicates = (
+            f"Replicates are added until every verdict is settled, up to {study.replicates:,}."
+        )
+    if len(arms) == 1:
         return (
             f"What does one recipe reach on {data}? {network}",
-            f"{_replicates(results)} Each replicate has a validation split, initial weights, a "
-            "data order and dropout of its own.",
+            f"{replicates} Each replicate draws its own validation split, initial weights, data "
+            "order and dropout.",
         )
-    techniques = study.techniques
-    named = [truncate(each.name, QUESTION_NAME_LENGTH) for each in techniques[:QUESTION_NAMES]]
-    named += (
-        [f"{len(techniques) - QUESTION_NAMES} more"] if len(techniques) > QUESTION_NAMES else []
+    question = f"How do {plural(len(arms), 'arm')} compare on {data}?"
+    if study.techniques:
+        names = [truncate(technique.name, 40) for technique in study.techniques]
+        question = (
+            f"What is each of {plural(len(names), 'technique')} worth "
+            f"({join_list(names, most=9, rest='more')}) on {data}, {_DESIGNS[study.design]}?"
+        )
+    settings = (
+        "This is a fixed study: every arm keeps the base's other settings, its learning rate too, "
+        "unless the technique changes them."
     )
-    question = (
-        f"What is each of {plural(len(techniques), 'technique')} worth ({join_list(named)}) on "
-        f"{data}, {_DESIGNS[study.design]}?"
-        if techniques
-        else f"How do {plural(len(results.arms), 'arm')} compare on {data}?"
-    )
+    if study.tuned is not None:
+        fields = _fields_text(study.tuned_fields)
+        settings = (
+            f"This is a fair study: before arms are compared, the {fields} of each is tuned on "
+            "validation accuracy, with the same candidates for all."
+        )
     return (
         f"{question} {network}",
-        f"{_replicates(results)} Replicate number r draws the same validation split, initial "
-        "weights, data order and dropout in every arm, so that arms are compared in pairs. A "
-        f"difference of less than {points(study.delta)} of test accuracy is taken not to matter.",
-        _rates(results),
+        f"{replicates} Replicate number r draws the same validation split, initial weights, data "
+        "order and dropout in every arm, so that arms are compared in pairs. A difference of less "
+        f"than {points(study.delta)} of test accuracy is taken not to matter.",
+        settings,
     )
 
 
-def _network(recipe: Recipe) -> str:
+def _fields_text(fields: Sequence[str]) -> str:
+    return join_list([field.replace("_", " ") for field in fields])
+
+
+def _network_text(recipe: Recipe) -> str:
+    layers = "no hidden layer"
     if recipe.model is not None:
         layers = "a network that the study builds itself"
     elif recipe.hidden:
-        layers = f"hidden layers of {join_list([str(each) for each in recipe.hidden])} units"
-    else:
-        layers = "no hidden layer"
+        layers = f"hidden layers of {join_list([str(units) for units in recipe.hidden])} units"
     return (
         f"{layers}, {recipe.activation} activation, {recipe.initializer} initial weights, "
         f"{recipe.optimizer} at a learning rate of {recipe.learning_rate:g}, batches of "
@@ -193,127 +194,94 @@ def _network(recipe: Recipe) -> str:
     )
 
 
-def _replicates(results: Results) -> str:
-    most = results.study.replicates
-    if results.study.adaptive:
-        return f"Replicates are added until every verdict is settled, up to {most:,}."
-    each = "It is" if len(results.arms) == 1 else "Every arm is"
-    return f"{each} trained {'once' if most == 1 else f'{most:,} times'}."
-
-
-def _rates(results: Results) -> str:
-    if results.study.tuned is None:
-        return (
-            "This is a fixed study: every arm keeps the base's other settings, its learning rate "
-            "too, unless the technique changes them."
-        )
-    fields = join_list([each.replace("_", " ") for each in results.study.tuned_fields])
-    return (
-        f"This is a fair study: before arms are compared, the {fields} of each is tuned on "
-        "validation accuracy, with the same candidates for all."
-    )
-
-
-NAMED = 6
-
-
 def unknown(results: Results) -> tuple[tuple[str, str], ...]:
-    """What is open, each as a heading and its sentences; only what applies to this study."""
-    every = (
+    """What is open, as headings and sentences; only what applies to this study."""
+    sections = (
         ("Power", _power(results)),
         ("Confounds", _confounds(results)),
         ("Other base, other order", wording.ladder_note(results)),
         ("Learning rate", wording.rate_note(results) or _edges(results)),
         ("Looks at the test set", wording.looks_note(results)),
         ("Trainings that diverged", _diverged(results)),
-        ("Test images", _mistakes(results)),
+        ("Test images", _missing_images(results)),
         ("Beyond this study", _beyond(results)),
-        *(("Replicates", printable(each)) for each in results.warnings),
+        *(("Replicates", printable(warning)) for warning in results.warnings),
     )
-    return tuple((title, text) for title, text in every if text)
+    return tuple((title, text) for title, text in sections if text)
+
+
+def _names(names: Iterable[str]) -> str:
+    return join_list([truncate(name, NAME_LENGTH) for name in names], most=6)
 
 
 def _power(results: Results) -> str:
-    if results.readout is not None:
-        judged = [(each.technique, each.effect) for each in results.readout.main]
-    else:
-        judged = [(each.arm.name, each.effect) for each in results.arms if each.effect is not None]
+    judged = judged_effects(results)
     if not judged:
-        return "Nothing was compared, so nothing can be said of any difference."
-    still = [(name, each) for name, each in judged if each.verdict == "not enough replicates"]
-    if not still:
+        return "Nothing was compared, so no difference is known."
+    open_ = [(name, effect) for name, effect in judged if effect.verdict == "not enough replicates"]
+    if not open_:
         return (
-            f"{_all_settled(results)} In at most 5 % of studies any of equal arms is "
-            "said to help or to hurt, and in at most 5 % a difference of δ or more to be none. An "
-            "effect that was found is, on average, shown somewhat too large."
+            f"{_all_settled(results)} In at most 5 % of studies an arm without an effect gets the "
+            "verdict helps or hurts, and in at most 5 % a difference of δ or more the verdict no "
+            "difference. Effects that are found are, on average, shown somewhat too large."
         )
-    named = [
+    names = [
         truncate(name, NAME_LENGTH)
-        + (f" (about {each.replicates_needed:,} replicates)" if each.replicates_needed else "")
-        for name, each in still
+        + (f" (about {effect.replicates_needed:,} replicates)" if effect.replicates_needed else "")
+        for name, effect in open_
     ]
     return (
-        f"{len(still)} of {plural(len(judged), 'comparison')} could not be decided: "
-        f"{_some(named)}. That is no sign that they make no difference; the numbers say how many "
-        "would settle them with 80 % chance if effect and spread are what they look like now."
+        f"{len(open_)} of {plural(len(judged), 'comparison')} could not be decided: "
+        f"{join_list(names, most=6)}. That is no sign that they make no difference; the numbers "
+        "say how many would settle them with 80 % chance if effect and spread are what they look "
+        "like now."
     )
 
 
 def _all_settled(results: Results) -> str:
     if results.readout is None:
-        return "Every comparison came to a verdict."
-    still = undecided(results)
-    if not still:
-        return "Every main effect and every comparison of two arms came to a verdict."
-    return f"Every main effect came to a verdict; {still}."
-
-
-def _some(names: Sequence[str]) -> str:
-    """Names, of many the first ones and how many others."""
-    if len(names) <= NAMED:
-        return join_list(names)
-    return join_list([*names[: NAMED - 1], f"{len(names) - NAMED + 1} others"])
+        return "Every comparison has a verdict."
+    open_pairs = undecided(results)
+    if not open_pairs:
+        return "Every main effect and every comparison of two arms has a verdict."
+    return f"Every main effect has a verdict; {open_pairs}."
 
 
 def _confounds(results: Results) -> str:
-    found = results.confounds
-    if not found:
+    if not results.confounds:
         return (
             "None was found: compared arms differ in their technique alone, as far as the recipe, "
             "the number of weights and the number of optimizer steps tell."
         )
     return (
-        f"{plural(len(found), 'difference')} between compared arms besides the technique, listed "
-        "below: an effect may be due to any of them."
+        f"{plural(len(results.confounds), 'difference')} between compared arms besides the "
+        "technique, listed below: an effect may be due to any of them."
     )
 
 
 def _edges(results: Results) -> str:
-    tuned = results.tuned
-    edged = [each for each in tuned.arms if each.at_edge] if tuned else []
-    if not edged:
+    names = [arm.arm for arm in results.tuned.arms if arm.at_edge] if results.tuned else []
+    if not names:
         return ""
-    names = _some([truncate(each.arm, NAME_LENGTH) for each in edged])
     return (
-        f"The best value tried lies at the edge of the grid for {names}: a better may lie beyond."
+        f"The best value tried lies at the edge of the grid for {_names(names)}: a better one may "
+        "lie beyond it."
     )
 
 
 def _diverged(results: Results) -> str:
-    lost = [each for each in results.arms if each.diverged]
-    if not lost:
+    counts = {arm.arm.name: arm.diverged for arm in results.arms if arm.diverged}
+    if not counts:
         return ""
-    count = sum(each.diverged for each in lost)
-    names = _some([truncate(each.arm.name, NAME_LENGTH) for each in lost])
     return (
-        f"{plural(count, 'replicate')} became non-finite, of {names}. Effects are worked out on "
-        "the rest, which flatters an arm that sometimes fails."
+        f"{plural(sum(counts.values()), 'replicate')} became non-finite, of {_names(counts)}. "
+        "Effects leave them out, which flatters an arm that sometimes fails."
     )
 
 
-def _mistakes(results: Results) -> str:
-    curves = [curve for each in results.arms for curve in each.curves]
-    if results.mistakes is not None or not any(curve.epochs for curve in curves):
+def _missing_images(results: Results) -> str:
+    has_curves = any(curve.epochs for arm in results.arms for curve in arm.curves)
+    if results.mistakes is not None or not has_curves:
         return ""  # known, not there yet, or not asked for
     return (
         "Which images are misread is not shown: the dataset is not where the study found it, or "
@@ -322,9 +290,29 @@ def _mistakes(results: Results) -> str:
 
 
 def _beyond(results: Results) -> str:
+    text = "Other data, other sizes of network and longer trainings were not tried."
     if len(results.arms) < 2:
-        return "Other data, other sizes of network and longer trainings were not tried."
-    return (
-        "Other data, other sizes of network and longer trainings were not tried. Only accuracy on "
-        "the test part has verdicts; other measures describe."
-    )
+        return text
+    return f"{text} Only accuracy on the test part has verdicts; other measures describe."
+
+
+def report_document(results: Results) -> Document:
+    """A report for a pull request: answer, table, diagnosis, what is open, how to repeat it."""
+    view = view_of(results)
+    notes = [note(name, text) for name, text in view.notes]
+    notes += [note(line.names, line.sentence) for line in view.findings]
+    versions = ", ".join(f"{name} {version}" for name, version in results.versions.items())
+    return Document(view.title, view.subtitle, view.status, (
+        Sentences(answer(results), "marked"),
+        view.arm_table(PAGE),
+        fine(view.comparison, view.reported),
+        Sentences(tuple(notes), "indented", "Diagnosis"),
+        Sentences(tuple(Sentence.of(f"{title}: {text}") for title, text in unknown(results)),
+                  "indented", "What is not known"),
+        *ensemble_tables(results.arms),
+        *readout_tables(results.readout, results.study.delta),
+        *tuning_tables(results.tuned),
+        *confound_tables(results.confounds),
+        fine(f"Seed {results.study.seed}; {versions}; {results.machine}; wall time "
+             f"{duration(results.seconds)}; dataset SHA-256 {results.fingerprint[:16]}…"),
+    ), is_page=True)  # fmt: skip

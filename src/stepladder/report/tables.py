@@ -1,4 +1,4 @@
-"""Side tables: confounds, ensembles, measures, factorial, tuning."""
+"""Numbers with intervals, and side tables: confounds, ensembles, measures, factorial, tuning."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from stepladder.report.wording import (  # fmt: skip
+from stepladder.report.document import Table, numbers, words
+from stepladder.report.wording import (
     combinations_of,
     join_list,
     number,
@@ -18,36 +19,22 @@ from stepladder.report.wording import (  # fmt: skip
     truncate,
     verdict_text,
 )
-from stepladder.runs.results import ArmResult, ArmTuning, Results, Tuned
+from stepladder.runs.results import ArmResult, Results, Tuned
 from stepladder.statistics.classification import Pooled
 from stepladder.statistics.results import (
     Difference,
     Effect,
     Estimate,
     FactorialAnalysis,
-    Interaction,
     MainEffect,
     MeanInterval,
     ShapleyShare,
 )
 from stepladder.study.confounds import Confound, format_value
 
-
-@dataclass(frozen=True)
-class TextTable:
-    """A table of texts.
-
-    Attributes:
-        title: its heading.
-        heads: one a column; the first is that of the names.
-        rows: as many texts each, names made visible and not escaped.
-        note: what it shows, in a sentence or two.
-    """
-
-    title: str
-    heads: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    note: str
+SHOWN = 12
+NAME_LENGTH = 60
+PAIRS_SHOWN = 15
 
 
 @dataclass(frozen=True)
@@ -59,6 +46,10 @@ class FormattedNumber:
         low: lower end of the interval, or None.
         high: upper end of the interval, or None.
         is_difference: whether it carries a sign.
+
+    Example:
+        >>> FormattedNumber(97.0, 96.9, 97.1).text, FormattedNumber(0.4, -0.1, 0.5, True).text
+        ('97.00 ± 0.10', '+0.40 [−0.10, +0.50]')
     """
 
     mean: float
@@ -74,9 +65,9 @@ class FormattedNumber:
         return cls(100 * estimate.mean, low, high)
 
     @classmethod
-    def points(cls, found: Effect | Difference | MeanInterval) -> Self:
+    def points(cls, difference: Effect | Difference | MeanInterval) -> Self:
         """A difference in percentage points with its interval and its sign."""
-        return cls(found.mean, found.ci_low, found.ci_high, is_difference=True)
+        return cls(difference.mean, difference.ci_low, difference.ci_high, is_difference=True)
 
     @property
     def number(self) -> str:
@@ -108,74 +99,71 @@ class FormattedNumber:
         return f"{self.number} {self.spread}".rstrip()
 
 
-SHOWN = 12
-NAME_LENGTH = 60
+def spread_text(spread: Effect | MeanInterval) -> str:
+    """A mean over replicates with its interval: "+1.20 ± 0.30"."""
+    return FormattedNumber.points(spread).text
 
 
-def confound_tables(found: Sequence[Confound]) -> tuple[TextTable, ...]:
+def needed_text(effect: Effect) -> str:
+    """How many replicates would settle a verdict, or ""."""
+    count = effect.replicates_needed
+    return "" if count is None else f"about {count:,} would do"
+
+
+def confound_tables(confounds: Sequence[Confound]) -> tuple[Table, ...]:
     """One table of confounds, or none where nothing else differs."""
-    if not found:
+    if not confounds:
         return ()
     note = "Each may be what an effect is due to: read the effect as that of all of them together."
-    if len(found) > SHOWN:
-        note += f" The first {SHOWN} of {len(found):,}; all of them are in the JSON."
-    return (
-        TextTable(
-            title="What else differs between compared arms",
-            heads=("arm", "against", "what", "values", "what it may do", "what would tell"),
-            rows=tuple(_confound_row(each) for each in found[:SHOWN]),
-            note=note,
-        ),
+    if len(confounds) > SHOWN:
+        note += f" The first {SHOWN} of {len(confounds):,}; all of them are in the JSON."
+    heads = ("arm", "against", "what", "values", "what it may do", "what would tell")
+    rows = tuple(
+        (
+            truncate(it.arm, NAME_LENGTH),
+            truncate(it.compared_with, NAME_LENGTH),
+            f"{it.what} (by the technique)" if it.by_technique else it.what,
+            printable(f"{format_value(it.here)} and {format_value(it.there)}"),
+            it.may,
+            it.remedy,
+        )
+        for it in confounds[:SHOWN]
     )
+    return (Table("What else differs between compared arms", words(*heads), rows, note),)
 
 
-def _confound_row(confound: Confound) -> tuple[str, ...]:
-    what = f"{confound.what} (by the technique)" if confound.by_technique else confound.what
-    return (
-        truncate(confound.arm, NAME_LENGTH),
-        truncate(confound.compared_with, NAME_LENGTH),
-        what,
-        printable(f"{format_value(confound.here)} and {format_value(confound.there)}"),
-        confound.may,
-        confound.remedy,
-    )
-
-
-_NOTE = (
-    "The replicates of an arm as one network, which gives the mean of their probabilities. "
-    "[ ] is Wilson's 95 % interval: new images, these very networks. Validation: images that two "
-    "members or more held out, answered by those alone, so by fewer than answer the test images. "
-    "Single: the mean of the members on the same images."
-)
-
-
-def ensemble_tables(arms: Sequence[ArmResult]) -> tuple[TextTable, ...]:
+def ensemble_tables(arms: Sequence[ArmResult]) -> tuple[Table, ...]:
     """One table of all ensembles, or none where there are none."""
     rows = tuple(
         (
             truncate(arm.arm.name, NAME_LENGTH),
             str(arm.ensemble.members),
-            *_cells(arm.ensemble.validation),
-            *_cells(arm.ensemble.test),
+            *_pooled_cells(arm.ensemble.validation),
+            *_pooled_cells(arm.ensemble.test),
         )
         for arm in arms
         if arm.ensemble is not None
     )
     if not rows:
         return ()
-    heads = ("ensemble of", "members", "validation %", "single %", "test %", "single %")
-    return (TextTable(title="Ensembles", heads=heads, rows=rows, note=_NOTE),)
+    figures = numbers("members", "validation %", "single %", "test %", "single %")
+    note = (
+        "The replicates of an arm as one network, which gives the mean of their probabilities. "
+        "[ ] is Wilson's 95 % interval: new images, these very networks. Validation: images that "
+        "two members or more held out, answered by those alone, so by fewer than answer the test "
+        "images. Single: the mean of the members on the same images."
+    )
+    return (Table("Ensembles", (*words("ensemble of"), *figures), rows, note),)
 
 
-def _cells(pooled: Pooled | None) -> tuple[str, str]:
+def _pooled_cells(pooled: Pooled | None) -> tuple[str, str]:
     if pooled is None:
         return "", ""
-    ends = pooled.interval
-    spread = f"{number(100 * ends.low)} to {number(100 * ends.high)}"
+    spread = f"{number(100 * pooled.interval.low)} to {number(100 * pooled.interval.high)}"
     return f"{number(100 * pooled.accuracy)} [{spread}]", number(100 * pooled.single)
 
 
-_HEADS = {
+_MEASURES = {
     "val_accuracy": "Validation, points",
     "train_accuracy": "Training, points",
     "test_loss": "Test loss, nats",
@@ -186,53 +174,45 @@ _HEADS = {
 }
 
 
-def other_measures(results: Results) -> TextTable | None:
-    """Effects on accuracy elsewhere, on loss and on time, or None where nothing is compared."""
-    judged = [each for each in results.arms if each.effect is not None and each.differences]
+def measure_tables(results: Results) -> tuple[Table, ...]:
+    """One table of effects on other measures: accuracy, loss, time; none without a comparison."""
+    judged = [arm for arm in results.arms if arm.effect is not None and arm.differences]
     if not judged:
-        return None
-    measures = [each.measure for each in judged[0].differences]
-    target = results.study.target
+        return ()
     note = (
         "Paired differences with 95 % t intervals over replicates, these images, retrained; "
         "without correction and without a verdict. Better: the share of replicates in which the "
         "arm has the higher test accuracy, ties counted half, with Tango's score interval."
     )
-    if target is not None:
+    if results.study.target is not None:
         note += (
-            f" Target: a validation accuracy of {number(100 * target)} %; replicates in which "
-            "either arm never reaches it have no pair."
+            f" Target: a validation accuracy of {number(100 * results.study.target)} %; replicates "
+            "in which either arm never reaches it have no pair."
         )
-    return TextTable(
-        title="Effects on other measures",
-        heads=("Arm", "Better in", *(_HEADS[each] for each in measures)),
-        rows=tuple(_measure_row(each) for each in judged),
-        note=note,
-    )
+    heads = ("Better in", *(_MEASURES[each.measure] for each in judged[0].differences))
+    rows = tuple(
+        (f"{printable(it.arm.name)} against {printable(it.arm.compared_with or '')}",
+         _better(it.effect), *map(_difference_text, it.differences))
+        for it in judged
+    )  # fmt: skip
+    return (Table("Effects on other measures", (*words("Arm"), *numbers(*heads)), rows, note),)
 
 
-def _measure_row(result: ArmResult) -> tuple[str, ...]:
-    name = f"{printable(result.arm.name)} against {printable(result.arm.compared_with or '')}"
-    return (name, _better(result), *(_shown(each) for each in result.differences))
-
-
-def _better(result: ArmResult) -> str:
-    effect = result.effect
+def _better(effect: Effect | None) -> str:
     if effect is None or effect.p_greater is None or effect.p_greater_ci is None:
         return ""
-    ends = effect.p_greater_ci
-    share, low, high = (number(100 * each, 0) for each in (effect.p_greater, ends.low, ends.high))
+    shares = (effect.p_greater, effect.p_greater_ci.low, effect.p_greater_ci.high)
+    share, low, high = (number(100 * value, 0) for value in shares)
     return f"{share} % [{low}, {high}]"
 
 
-def _shown(difference: Difference) -> str:
-    digits = 4 if difference.unit == "nats" else 2
-    if difference.ci_low is None or difference.ci_high is None:
-        return signed(difference.mean, digits)
-    if digits == 2:
+def _difference_text(difference: Difference) -> str:
+    if difference.unit != "nats":
         return FormattedNumber.points(difference).text
-    half = number((difference.ci_high - difference.ci_low) / 2, digits)
-    return f"{signed(difference.mean, digits)} ± {half}"
+    mean = signed(difference.mean, 4)  # two decimals of a loss say little
+    if difference.ci_low is None or difference.ci_high is None:
+        return mean
+    return f"{mean} ± {number((difference.ci_high - difference.ci_low) / 2, 4)}"
 
 
 READOUT_CAPTION = (
@@ -242,10 +222,8 @@ READOUT_CAPTION = (
     "large as the share of the orders that say it."
 )
 
-PAIRS_SHOWN = 15
 
-
-def readout_tables(readout: FactorialAnalysis | None, delta: float) -> tuple[TextTable, ...]:
+def readout_tables(readout: FactorialAnalysis | None, delta: float) -> tuple[Table, ...]:
     """The tables of a factorial; none without a read-out.
 
     Args:
@@ -254,26 +232,19 @@ def readout_tables(readout: FactorialAnalysis | None, delta: float) -> tuple[Tex
     """
     if readout is None:
         return ()
-    tables = [_techniques(readout, delta)]
-    if readout.interactions:
-        tables.append(_interactions(readout))
-    return tuple(tables)
+    tables = (_technique_table(readout, delta), _interaction_table(readout))
+    return tables if readout.interactions else tables[:1]
 
 
 def readout_words(readout: FactorialAnalysis) -> str:
     """The figure of a factorial in words."""
-    parts = {share.technique: share.shapley for share in readout.shares}
-    told = [
-        f"{truncate(each.technique, NAME_LENGTH)} "
-        + (spread_text(parts[each.technique]) if parts else signed(each.effect.mean))
-        for each in readout.main
+    shapley = {share.technique: share.shapley for share in readout.shares}
+    parts = [
+        f"{truncate(main.technique, NAME_LENGTH)} "
+        + (spread_text(shapley[main.technique]) if shapley else signed(main.effect.mean))
+        for main in readout.main
     ]
-    return f"Parts of a gain of {spread_text(readout.gain)} points: {'; '.join(told)}."
-
-
-def spread_text(spread: MeanInterval) -> str:
-    """A mean over replicates with its interval: "+1.20 ± 0.30"."""
-    return FormattedNumber.points(spread).text
+    return f"Parts of a gain of {spread_text(readout.gain)} points: {'; '.join(parts)}."
 
 
 def readout_title(readout: FactorialAnalysis) -> str:
@@ -281,17 +252,16 @@ def readout_title(readout: FactorialAnalysis) -> str:
     return f"What each technique is worth in {combinations_of(readout)}"
 
 
-def _techniques(readout: FactorialAnalysis, delta: float) -> TextTable:
+def _technique_table(readout: FactorialAnalysis, delta: float) -> Table:
     shares = {share.technique: share for share in readout.shares}
-    heads = ["technique", "main effect", "verdict"]
-    heads += ["Shapley", "of gain", "least", "most"] if shares else []
-    rows = tuple(_technique(each, shares.get(each.technique), delta) for each in readout.main)
-    every = "all" if shares else "the trained"
+    columns = (*words("technique"), *numbers("main effect"), *words("verdict"))
+    columns += numbers("Shapley", "of gain", "least", "most") if shares else ()
+    rows = tuple(_technique_row(main, shares.get(main.technique), delta) for main in readout.main)
     note = (
-        f"Main effect: points of test accuracy that the technique adds, averaged over {every} "
-        f"combinations of the others, over {plural(readout.replicates, 'replicate')}; the "
-        f"verdicts are a family of {len(readout.main)}. From base to all: "
-        f"{spread_text(readout.gain)}."
+        "Main effect: points of test accuracy that the technique adds, averaged over "
+        f"{'all' if shares else 'the trained'} combinations of the others, over "
+        f"{plural(readout.replicates, 'replicate')}; the verdicts are a family of "
+        f"{len(readout.main)}. From base to all: {spread_text(readout.gain)}."
     )
     if shares:
         note += (
@@ -302,41 +272,44 @@ def _techniques(readout: FactorialAnalysis, delta: float) -> TextTable:
         note += " In a fraction, techniques that act only in threes are mixed into main effects."
     if readout.left_out:
         note += f" Left out: {plural(readout.left_out, 'replicate')} without all combinations."
-    return TextTable(readout_title(readout), tuple(heads), rows, note)
+    return Table(readout_title(readout), columns, rows, note)
 
 
-def _technique(main: MainEffect, share: ShapleyShare | None, delta: float) -> tuple[str, ...]:
-    effect = main.effect
-    verdict = verdict_text(effect.verdict, delta)
-    if effect.replicates_needed is not None:
-        verdict += f", about {effect.replicates_needed:,} would do"
-    cells = (truncate(main.technique, NAME_LENGTH), FormattedNumber.points(effect).text, verdict)
+def _technique_row(main: MainEffect, share: ShapleyShare | None, delta: float) -> tuple[str, ...]:
+    verdict = [verdict_text(main.effect.verdict, delta), needed_text(main.effect)]
+    cells = (
+        truncate(main.technique, NAME_LENGTH),
+        spread_text(main.effect),
+        ", ".join(filter(None, verdict)),
+    )
     if share is None:
         return cells
     part = "" if share.of_gain is None else f"{number(100 * share.of_gain, 0)} %"
     return (*cells, spread_text(share.shapley), part, signed(share.least), signed(share.most))
 
 
-def _interactions(readout: FactorialAnalysis) -> TextTable:
-    largest = sorted(readout.interactions, key=lambda each: -abs(each.worth.mean))[:PAIRS_SHOWN]
-    shown = [each for each in readout.interactions if each in largest]
+def _interaction_table(readout: FactorialAnalysis) -> Table:
+    every = readout.interactions
+    largest = sorted(every, key=lambda pair: -abs(pair.worth.mean))[:PAIRS_SHOWN]
+    shown = [pair for pair in every if pair in largest]
     note = (
         "How many points more a technique is worth where the other is, averaged over the rest; "
-        "p is that of the t test after Holm's correction over "
-        f"{plural(len(readout.interactions), 'interaction')}."
+        f"p is that of the t test after Holm's correction over {plural(len(every), 'interaction')}."
     )
-    if len(shown) < len(readout.interactions):
+    if len(shown) < len(every):
         note += f" The {len(shown)} largest; all of them are in the JSON."
-    if any(len(each.pairs) > 1 for each in readout.interactions):
+    if any(len(pair.pairs) > 1 for pair in every):
         note += " A fraction cannot tell the pairs of one line apart: the figure is their sum."
-    rows = tuple(_interaction(each) for each in shown)
-    return TextTable("Which techniques need each other", ("pair", "interaction", "p"), rows, note)
-
-
-def _interaction(interaction: Interaction) -> tuple[str, ...]:
-    pairs = [f"{printable(one)} × {printable(two)}" for one, two in interaction.pairs]
-    p = "" if interaction.p_t_holm is None else p_value(interaction.p_t_holm)
-    return (join_list(pairs), spread_text(interaction.worth), p)
+    rows = tuple(
+        (
+            join_list([f"{printable(one)} × {printable(two)}" for one, two in pair.pairs]),
+            spread_text(pair.worth),
+            "" if pair.p_t_holm is None else p_value(pair.p_t_holm),
+        )
+        for pair in shown
+    )
+    columns = (*words("pair"), *numbers("interaction", "p"))
+    return Table("Which techniques need each other", columns, rows, note)
 
 
 TUNING_CAPTION = (
@@ -347,13 +320,18 @@ TUNING_CAPTION = (
 )
 
 
-def tuning_tables(tuned: Tuned | None) -> tuple[TextTable, ...]:
-    """One table of what was chosen, or none for a fixed study."""
+def tuning_tables(tuned: Tuned | None) -> tuple[Table, ...]:
+    """One table of what was chosen, or none for a fixed study.
+
+    Example:
+        >>> tuning_tables(None)
+        ()
+    """
     if tuned is None:
         return ()
-    fields = ", ".join(tuned.fields)
+    candidates = len(tuned.arms[0].tried) if tuned.arms else 0
     note = (
-        f"The same {plural(_count(tuned), 'candidate')} for every arm, on validation accuracy, "
+        f"The same {plural(candidates, 'candidate')} for every arm, on validation accuracy, "
         f"{plural(tuned.epochs, 'epoch')} on {plural(tuned.replicates, 'replicate')} that are "
         f"not used again; {tuned.trials:,} trials in all."
     )
@@ -362,39 +340,24 @@ def tuning_tables(tuned: Tuned | None) -> tuple[TextTable, ...]:
             f" The grid was widened {tuned.widenings}× for all arms, because the best of some lay "
             "at its edge."
         )
-    return (
-        TextTable(
-            title="How each arm was tuned",
-            heads=("arm", fields, "validation %", "fixed", "validation %", "remark"),
-            rows=tuple(_tuning_row(each) for each in tuned.arms),
-            note=note,
-        ),
-    )
+    figures = numbers(", ".join(tuned.fields), "validation %", "fixed", "validation %")
+    rows = []
+    for arm in tuned.arms:
+        means = {tried.values: number(100 * tried.mean) for tried in arm.tried}
+        edge = f"{', '.join(arm.at_edge)} at the edge" if arm.at_edge else ""
+        rows.append((
+            truncate(arm.arm, NAME_LENGTH), _values_text(arm.chosen), means[arm.chosen],
+            _values_text(arm.declared), means.get(arm.declared, ""), edge,
+        ))  # fmt: skip
+    columns = (*words("arm"), *figures, *words("remark"))
+    return (Table("How each arm was tuned", columns, tuple(rows), note),)
 
 
-def _count(tuned: Tuned) -> int:
-    return len(tuned.arms[0].tried) if tuned.arms else 0
-
-
-def _tuning_row(arm: ArmTuning) -> tuple[str, ...]:
-    means = {each.values: each.mean for each in arm.tried}
-    fixed = means.get(arm.declared)
-    remark = f"{', '.join(arm.at_edge)} at the edge" if arm.at_edge else ""
-    return (
-        truncate(arm.arm, NAME_LENGTH),
-        _values(arm.chosen),
-        number(100 * means[arm.chosen]),
-        _values(arm.declared),
-        "" if fixed is None else number(100 * fixed),
-        remark,
-    )
-
-
-def _values(values: tuple[float, ...]) -> str:
-    return ", ".join(f"{each:g}" for each in values)
+def _values_text(values: tuple[float, ...]) -> str:
+    return ", ".join(f"{value:g}" for value in values)
 
 
 def tuning_words(tuned: Tuned) -> str:
     """The figure of tuning in words."""
-    told = [f"{truncate(each.arm, NAME_LENGTH)} {_values(each.chosen)}" for each in tuned.arms]
-    return f"Best {', '.join(tuned.fields)} of each arm: {'; '.join(told)}."
+    choices = [f"{truncate(arm.arm, NAME_LENGTH)} {_values_text(arm.chosen)}" for arm in tuned.arms]
+    return f"Best {', '.join(tuned.fields)} of each arm: {'; '.join(choices)}."

@@ -1,48 +1,52 @@
-"""Results as rows, cells and tables: built once, rendered many times."""
+"""Results as rows, cells and sentences: built once, rendered many times."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypedDict
+from typing import Literal
 
 from stepladder.diagnosis.findings import CONSTANT_ANSWER, Finding
 from stepladder.report import wording
+from stepladder.report.document import (
+    Cell,
+    Column,
+    Document,
+    Sentence,
+    Sentences,
+    Style,
+    Table,
+    fine,
+    note,
+)
 from stepladder.report.tables import (
     FormattedNumber,
-    TextTable,
     confound_tables,
     ensemble_tables,
+    needed_text,
     readout_tables,
     tuning_tables,
 )
-from stepladder.report.wording import (
-    Headline,
-    join_list,
-    number,
-    plural,
-    printable,
-    truncate,
-    verdict_text,
-)
+from stepladder.report.wording import join_list, number, plural, printable, truncate, verdict_text
 from stepladder.runs.results import ArmResult, Results
 from stepladder.statistics.results import Effect, Verdict
 
 NAMES_SHOWN = 4
 NAME_LENGTH = 34
+VERDICT_LENGTH = 14
 
 
 @dataclass(frozen=True)
 class FindingLine:
-    """One thing that was found.
+    """One thing that diagnosis found.
 
     Attributes:
         code: which rule found it.
-        names: the arms of which it holds, for a sentence, made visible, not escaped.
+        names: the arms of which it holds, for a sentence, made printable, not escaped.
         text: what it is; where it holds of several arms, with the numbers of the first of them.
         remedy: what to do about it, in a sentence.
-        mends: the catalogue's techniques that mend it, such as "ReLU or He normal", or "".
-        texts: for each of the arms its name, made visible, and all that is said of it.
+        mends: the catalogue's techniques that fix it, such as "ReLU or He normal", or "".
+        texts: for each of the arms its name, made printable, and the finding in full.
     """
 
     code: str
@@ -65,45 +69,35 @@ class FindingLine:
 
 def finding_lines(arms: Sequence[ArmResult]) -> tuple[FindingLine, ...]:
     """A line for each thing that was found, in the order in which rules name them."""
-    order: list[str] = []
+    order: dict[str, int] = {}
     groups: dict[tuple[str, str], list[tuple[str, Finding]]] = {}
     for arm in arms:
         for finding in arm.findings:
             groups.setdefault((finding.code, finding.title), []).append((arm.arm.name, finding))
-            if finding.code not in order:
-                order.append(finding.code)
-    lines = sorted(groups.items(), key=lambda group: order.index(group[0][0]))
-    return tuple(_line(code, found) for (code, _), found in lines)
+            order.setdefault(finding.code, len(order))
+    lines = sorted(groups.items(), key=lambda group: order[group[0][0]])
+    return tuple(_finding_line(code, group) for (code, _), group in lines)
 
 
-def _line(code: str, found: Sequence[tuple[str, Finding]]) -> FindingLine:
-    name, first = found[0]
-    texts = [printable(finding.text) for _, finding in found]
-    said = texts[0]
+def _finding_line(code: str, group: Sequence[tuple[str, Finding]]) -> FindingLine:
+    name, first = group[0]
+    texts = [printable(finding.text) for _, finding in group]
+    text = texts[0]
     if len(set(texts)) > 1:
-        detail = (
-            f"{first.where.strip()}{': ' if first.where and first.detail else ''}{first.detail}"
-        )
-        said = f"{first.title} ({truncate(name, NAME_LENGTH)}: {detail or 'in all replicates'})"
-    names = [truncate(each, NAME_LENGTH) for each, _ in found]
-    mends = join_list(
-        list(dict.fromkeys(each.technique for _, each in found if each.technique)), "or"
-    )
+        detail = ": ".join(filter(None, (first.where.strip(), first.detail)))
+        text = f"{first.title} ({truncate(name, NAME_LENGTH)}: {detail or 'in all replicates'})"
+    names = [truncate(name, NAME_LENGTH) for name, _ in group]
+    techniques = dict.fromkeys(finding.technique for _, finding in group if finding.technique)
+    mends = join_list(list(techniques), "or")
     advice = f"{first.advice[:1].upper()}{first.advice[1:]}"
     return FindingLine(
         code=code,
-        names=_short(names),
-        text=printable(said),
+        names=join_list(names, most=NAMES_SHOWN, rest="other arms"),
+        text=printable(text),
         remedy=printable(f"{advice}{f'; the catalogue has {mends}' if mends else ''}."),
         mends=printable(mends),
-        texts=tuple(zip((printable(each) for each, _ in found), texts, strict=True)),
+        texts=tuple(zip((printable(name) for name, _ in group), texts, strict=True)),
     )
-
-
-def _short(names: Sequence[str]) -> str:
-    if len(names) <= NAMES_SHOWN:
-        return join_list(names)
-    return f"{', '.join(names[: NAMES_SHOWN - 1])} and {len(names) - NAMES_SHOWN + 1} other arms"
 
 
 State = Literal["measured", "waiting", "constant", "diverged"]
@@ -119,7 +113,7 @@ class Row:
     """One arm as one row of the table.
 
     Attributes:
-        name: the arm's name, made visible, not escaped.
+        name: the arm's name, made printable, not escaped.
         against: the arm it is compared with, or None.
         is_against_told: whether the line below the table tells it: the row above, or one for all.
         replicates: finished and planned, such as "3 of 5".
@@ -130,12 +124,8 @@ class Row:
         instead: what is shown in place of the accuracies, or None: "waiting", "answers 1 to
             every image", "diverged in all 5 replicates".
         state: what `instead` says, as a value.
-        effect: difference in percentage points, or None; its interval speaks for these test
-            images, retrained.
-        images: the effect's interval for new test images too, such as "± 0.30", or "".
-        verdict: what may be said, in words; empty without an effect.
-        kind: the verdict itself, or None.
-        needed: how many replicates would settle the verdict, or "".
+        judged: the effect, or None.
+        delta: percentage points below which a difference does not matter.
         reported: the published figure in percent, or "".
         notes: sentences on what went wrong or is missing.
     """
@@ -150,13 +140,76 @@ class Row:
     test: FormattedNumber
     instead: str | None
     state: State
-    effect: FormattedNumber | None
-    images: str
-    verdict: str
-    kind: Verdict | None
-    needed: str
+    judged: Effect | None
+    delta: float
     reported: str
     notes: tuple[str, ...]
+
+    @property
+    def effect(self) -> FormattedNumber | None:
+        """The effect in points; its interval speaks for these test images, retrained."""
+        return FormattedNumber.points(self.judged) if self.judged else None
+
+    @property
+    def images(self) -> str:
+        """The effect's interval for new test images too, such as "± 0.30", or ""."""
+        ends = self.judged.new_images if self.judged else None
+        if self.judged is None or ends is None:
+            return ""
+        return FormattedNumber(self.judged.mean, ends.low, ends.high, True).spread
+
+    @property
+    def kind(self) -> Verdict | None:
+        """The verdict, or None."""
+        return self.judged.verdict if self.judged else None
+
+    @property
+    def verdict(self) -> str:
+        """The verdict in words, or ""."""
+        return verdict_text(self.judged.verdict, self.delta) if self.judged else ""
+
+    @property
+    def needed(self) -> str:
+        """How many replicates would settle the verdict, or ""."""
+        return needed_text(self.judged) if self.judged else ""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which columns a table of arms has.
+
+    Attributes:
+        parts: the parts of the data before the test part.
+        has_intervals: whether accuracies on these have intervals.
+        folds: whether verdicts are folded.
+        has_extras: whether there are intervals for new images and published figures.
+        is_fixed: whether replicates, effects and verdicts have columns without any need too.
+    """
+
+    parts: tuple[Literal["train", "validation"], ...] = ("train", "validation")
+    has_intervals: bool = True
+    folds: bool = False
+    has_extras: bool = True
+    is_fixed: bool = False
+
+
+LAYOUTS = (
+    Layout(),
+    Layout(folds=True),
+    Layout(has_intervals=False),
+    Layout(has_intervals=False, folds=True),
+    Layout(("validation",), has_intervals=False, folds=True),
+    Layout((), folds=True),
+    Layout((), folds=True, has_extras=False),
+)
+"""Of a terminal: the richest first."""
+
+PAGE = Layout(is_fixed=True)
+"""Of a page, which has room for all of it."""
+
+_STYLES: dict[Verdict | None, Style] = {
+    "helps": "good", "hurts": "bad", "not enough replicates": "open",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -164,7 +217,7 @@ class View:
     """A study's results as they will be shown.
 
     Attributes:
-        title: the study's name, made visible.
+        title: the study's name, made printable.
         subtitle: dataset, sizes, design and replicates in a line.
         status: what is missing, or "" when the study is finished.
         headlines: what may be said, from the verdicts alone.
@@ -181,12 +234,12 @@ class View:
     title: str
     subtitle: str
     status: str
-    headlines: tuple[Headline, ...]
+    headlines: tuple[Sentence, ...]
     rows: tuple[Row, ...]
     reported_source: str | None
     comparison: str
     footnotes: tuple[str, ...]
-    tables: tuple[TextTable, ...] = ()
+    tables: tuple[Table, ...] = ()
     measure: str = "test %"
     is_trained: bool = True
     findings: tuple[FindingLine, ...] = ()
@@ -206,12 +259,102 @@ class View:
         """The notes of each arm in one text, without arms that have none."""
         return tuple((row.name, "; ".join(row.notes)) for row in self.rows if row.notes)
 
+    @property
+    def reported(self) -> str:
+        """Where the reported figures come from, in a sentence, or ""."""
+        return f"Reported: {self.reported_source}." if self.reported_source else ""
+
+    def arm_table(self, layout: Layout) -> Table:
+        """The main table, a row an arm."""
+        columns = list(self._columns(layout))
+        rows = zip(*(cells for _, cells in columns), strict=True)
+        return Table("", tuple(column for column, _ in columns), tuple(rows))
+
+    def _columns(self, layout: Layout) -> Iterator[tuple[Column, list[str]]]:
+        rows = self.rows
+        yield Column("arm", most=NAME_LENGTH), [
+            Cell(row.name, detail="" if row.is_against_told else f"against {row.against}")
+            if row.against else row.name
+            for row in rows
+        ]  # fmt: skip
+        if layout.is_fixed or not self.is_complete:
+            yield Column("n", "right"), [row.replicates for row in rows]
+        for part in layout.parts if self.is_trained else ():
+            shown: list[FormattedNumber] = [getattr(row, part) for row in rows]
+            yield (
+                Column(f"{part} %", "decimal"),
+                [
+                    "" if row.instead else Cell(it.text, it) if layout.has_intervals else it.number
+                    for row, it in zip(rows, shown, strict=True)
+                ],
+            )
+        yield (
+            Column(self.measure, "decimal"),
+            [
+                Cell(row.instead, style="instead") if row.instead else Cell(row.test.text, row.test)
+                for row in rows
+            ],
+        )
+        if layout.is_fixed or any(row.effect for row in rows):
+            yield (
+                Column("effect", "decimal"),
+                [Cell(row.effect.text, row.effect) if row.effect else "" for row in rows],
+            )
+            if layout.has_extras and self.has_images:
+                images: list[str] = [Cell(row.images, style="dim") for row in rows]
+                yield Column("new images", "decimal"), images
+            yield (
+                Column("verdict", most=VERDICT_LENGTH if layout.folds else None),
+                [
+                    Cell(row.verdict, style=_STYLES.get(row.kind, ""), detail=row.needed)
+                    for row in rows
+                ],
+            )
+        if layout.has_extras and self.reported_source:
+            head = "reported %" if layout.is_fixed else "reported"
+            yield Column(head, "right"), [Cell(row.reported, style="dim") for row in rows]
+
+    def documents(self) -> tuple[Document, ...]:
+        """The view for a terminal: the same with ever fewer columns."""
+        return tuple(map(self.document, LAYOUTS))
+
+    def document(self, layout: Layout) -> Document:
+        """The view with the columns of a layout; a page begins with the headlines."""
+        is_page = layout.is_fixed
+        arms, headlines = self.arm_table(layout), Sentences(self.headlines, "marked")
+        notes = (
+            note(name if is_page else truncate(name, NAME_LENGTH), text)
+            for name, text in self.notes
+        )
+        findings = (
+            note(line.names, line.sentence if is_page else line.brief) for line in self.findings
+        )
+        return Document(self.title, self.subtitle, self.status, (
+            *((headlines, arms) if is_page else (arms, headlines)),
+            Sentences(tuple(notes), "indented"),
+            Sentences(tuple(findings), "indented", "Diagnosis"),
+            *self.tables,
+            fine(
+                self.comparison,
+                *self.footnotes,
+                wording.NEW_IMAGES_NOTE if layout.has_extras and self.has_images else "",
+                self.reported if layout.has_extras else "",
+            ),
+        ))  # fmt: skip
+
 
 def view_of(results: Results) -> View:
-    """Results as they will be shown: the same results give an equal view."""
+    """Results as they will be shown: the same results give an equal view.
+
+    Example:
+        >>> run = stepladder.run("quick")  # doctest: +SKIP
+        >>> view_of(run.results).headlines[0].text  # doctest: +SKIP
+        '+ ReLU (+68.55) and + Adam (+17.14) improve test accuracy.'
+    """
     rows = tuple(_row(results, index) for index in range(len(results.arms)))
     has_reported = any(row.reported for row in rows)
     source = results.study.reported.source if results.study.reported and has_reported else None
+    constant = {row.name for row in rows if row.state == "constant"}
     return View(
         title=printable(results.study.name),
         subtitle=wording.subtitle(results),
@@ -227,16 +370,11 @@ def view_of(results: Results) -> View:
             *confound_tables(results.confounds),
             *tuning_tables(results.tuned),
         ),
-        findings=_findings(results, rows),
-    )
-
-
-def _findings(results: Results, rows: Sequence[Row]) -> tuple[FindingLine, ...]:
-    shown = {row.name for row in rows if row.state == "constant"}
-    return tuple(
-        each
-        for each in finding_lines(results.arms)
-        if each.code != CONSTANT_ANSWER or not shown.issuperset(name for name, _ in each.texts)
+        findings=tuple(
+            line
+            for line in finding_lines(results.arms)
+            if line.code != CONSTANT_ANSWER or not constant.issuperset(dict(line.texts))
+        ),
     )
 
 
@@ -244,8 +382,7 @@ def _row(results: Results, index: int) -> Row:
     result = results.arms[index]
     against = result.arm.compared_with
     planned = result.planned or results.study.replicates
-    effect = result.effect
-    state = _state(result)
+    state, instead = _state(result)
     return Row(
         name=printable(result.arm.name),
         against=None if against is None else printable(against),
@@ -255,69 +392,31 @@ def _row(results: Results, index: int) -> Row:
         train=FormattedNumber.accuracy(result.train_accuracy),
         validation=FormattedNumber.accuracy(result.val_accuracy),
         test=FormattedNumber.accuracy(result.test_accuracy),
-        instead=_instead(result, state),
+        instead=instead,
         state=state,
+        judged=result.effect,
+        delta=results.study.delta,
         reported="" if result.reported is None else number(100 * result.reported),
         notes=_notes(result, planned, results.finished, results.study.delta),
-        **judged_cells(effect, results.study.delta),
     )
 
 
 def _is_against_told(results: Results, index: int) -> bool:
-    others = {result.arm.compared_with for result in results.arms} - {None}
+    every = {result.arm.compared_with for result in results.arms} - {None}
     against = results.arms[index].arm.compared_with
     above = results.arms[index - 1].arm.name if index else None
-    return against is not None and (against == above or len(others) == 1)
+    return against is not None and (against == above or len(every) == 1)
 
 
-class JudgedCells(TypedDict):
-    """The cells of a row that an effect fills."""
-
-    effect: FormattedNumber | None
-    images: str
-    verdict: str
-    kind: Verdict | None
-    needed: str
-
-
-def judged_cells(effect: Effect | None, delta: float) -> JudgedCells:
-    """What a row says of an effect; empty cells without one."""
-    if effect is None:
-        return JudgedCells(effect=None, images="", verdict="", kind=None, needed="")
-    return JudgedCells(
-        effect=FormattedNumber.points(effect),
-        images=_images(effect),
-        verdict=verdict_text(effect.verdict, delta),
-        kind=effect.verdict,
-        needed=_needed(effect),
-    )
-
-
-def _images(effect: Effect) -> str:
-    """The interval for new test images, around the same mean as the effect's own."""
-    ends = effect.new_images
-    return "" if ends is None else FormattedNumber(effect.mean, ends.low, ends.high, True).spread
-
-
-def _state(result: ArmResult) -> State:
+def _state(result: ArmResult) -> tuple[State, str | None]:
+    """What the accuracies of an arm are, and what is shown in their place."""
     if result.n == 0:
-        return "waiting"
+        return "waiting", "waiting"
     if result.diverged == result.n:
-        return "diverged"
-    return "constant" if result.constant_answer else "measured"
-
-
-def _instead(result: ArmResult, state: State) -> str | None:
-    if state == "waiting":
-        return "waiting"
-    if state == "diverged":
-        return "diverged" if result.n == 1 else f"diverged in all {result.n} replicates"
-    return printable(result.constant_answer.text) if result.constant_answer else None
-
-
-def _needed(effect: Effect) -> str:
-    needed = effect.replicates_needed
-    return "" if needed is None else f"about {needed:,} would do"
+        every = f" in all {result.n} replicates" if result.n > 1 else ""
+        return "diverged", f"diverged{every}"
+    constant = result.constant_answer
+    return ("constant", printable(constant.text)) if constant else ("measured", None)
 
 
 def _notes(result: ArmResult, planned: int, is_finished: bool, delta: float) -> tuple[str, ...]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import math
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Literal
 
+from stepladder.report.document import Part, Sentence
 from stepladder.runs.results import Results
 from stepladder.statistics.results import Effect, FactorialAnalysis, Verdict
+from stepladder.study.techniques import Technique
 
-MARKS = {"helps": "▲", "hurts": "▼", "no difference beyond δ": "≈", "not enough replicates": "?"}
-"""A sign for each verdict, so that none is told by its colour alone."""
+MARKS = {"helps": "▲", "hurts": "▼", "no difference beyond δ": "≈", "not enough replicates": "?",
+         "warning": "!"}  # fmt: skip
+"""A sign for each verdict, so that none is shown by its colour alone."""
 
 MINUS = "\N{MINUS SIGN}"
 MISSING = "\N{EN DASH}"
@@ -23,23 +25,26 @@ _REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
 def printable(text: str) -> str:
-    """A text on one line without control characters, which could move a terminal's cursor.
+    r"""A text on one line without control characters, which could move a terminal's cursor.
 
     Line breaks and tabs become spaces, other controls and lone surrogates become U+FFFD, and the
     characters that reorder text around them are left out.
+
+    Example:
+        >>> printable("two\nlines"), printable("\u202eevil")
+        ('two lines', 'evil')
     """
-    kept: list[str] = []
+    shown: list[str] = []
     for letter in text:
         category = unicodedata.category(letter)
         if letter in _REORDERING:
             continue
         if letter in "\t\n\r" or category in ("Zl", "Zp"):
-            kept.append(" ")
-        elif category in ("Cc", "Cs", "Cn"):
-            kept.append("\N{REPLACEMENT CHARACTER}")
+            shown.append(" ")
         else:
-            kept.append(letter)
-    return "".join(kept)
+            is_control = category in ("Cc", "Cs", "Cn")
+            shown.append("\N{REPLACEMENT CHARACTER}" if is_control else letter)
+    return "".join(shown)
 
 
 def truncate(text: str, length: int) -> str:
@@ -81,11 +86,24 @@ def plural(count: int, noun: str, plural: str | None = None) -> str:
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
-def join_list(parts: Sequence[str], last: str = "and") -> str:
-    """Parts as a list in a sentence: "a, b and c"."""
-    if len(parts) < 2:
-        return "".join(parts)
-    return f"{', '.join(parts[:-1])} {last} {parts[-1]}"
+def join_list(
+    parts: Sequence[str], last: str = "and", *, most: int | None = None, rest: str = "others"
+) -> str:
+    """Parts as a list in a sentence.
+
+    Args:
+        parts: what to list.
+        last: the word before the last part.
+        most: parts to list; of more, the last of these is the number of the `rest`.
+        rest: what those are called.
+
+    Example:
+        >>> join_list(["a", "b", "c"]), join_list(["a", "b", "c", "d"], most=3)
+        ('a, b and c', 'a, b and 2 others')
+    """
+    if most is not None and len(parts) > most:
+        parts = [*parts[: most - 1], f"{len(parts) - most + 1} {rest}"]
+    return f" {last} ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
 
 
 def duration(seconds: float) -> str:
@@ -103,6 +121,14 @@ def duration(seconds: float) -> str:
     return f"{whole // 1440} d" + (f" {whole % 1440 // 60} h" if whole % 1440 // 60 else "")
 
 
+def change_text(technique: Technique) -> str:
+    """What a technique changes in a recipe: "dropout = 0.2"."""
+    return ", ".join(
+        f"{key} = {json.dumps(value, ensure_ascii=False)}"
+        for key, value in technique.change.items()
+    )
+
+
 def verdict_text(verdict: str, delta: float) -> str:
     """A verdict with the study's δ, in percentage points, in the place of its letter."""
     return verdict.replace("δ", f"{delta:g}")
@@ -115,107 +141,91 @@ NAMES_SHOWN = 6
 NAME_LENGTH = 60
 
 
-@dataclass(frozen=True)
-class Part:
-    """A piece of a sentence; a name is set apart from the words around it."""
-
-    text: str
-    is_name: bool = False
-
-
-@dataclass(frozen=True)
-class Headline:
-    """One sentence on all arms of one verdict.
-
-    Attributes:
-        kind: the verdict, or "unknown" for a sentence on what cannot be said yet.
-        parts: the sentence in pieces.
-    """
-
-    kind: Verdict | Literal["unknown"]
-    parts: tuple[Part, ...]
-
-    @property
-    def text(self) -> str:
-        """The sentence."""
-        return "".join(part.text for part in self.parts)
-
-
-def headlines(results: Results) -> tuple[Headline, ...]:
-    """One sentence a verdict that occurs; "improves" is said of `helps` alone.
+def headlines(results: Results) -> tuple[Sentence, ...]:
+    """One sentence a verdict that occurs; only `helps` improves.
 
     A factorial's sentences are on its techniques, any other design's on its arms.
     """
-    if results.readout is not None:
-        main = [(each.technique, each.effect) for each in results.readout.main]
-        where = f" averaged over {combinations_of(results.readout)}"
-        return headlines_of(main, results.study.delta, where, of="techniques")
-    judged = [(each.arm.name, each.effect) for each in results.arms if each.effect is not None]
-    if not judged:
-        return (Headline("unknown", (Part(_nothing_judged(results)),)),)
-    return headlines_of(judged, results.study.delta)
+    clauses = verdict_clauses(results)
+    if clauses:
+        return _stopped(clauses)
+    is_compared = any(result.arm.compared_with is not None for result in results.arms)
+    return (
+        Sentence.of(
+            "No two arms can be compared yet: nothing is known of any technique."
+            if is_compared
+            else "No arm is compared with another: this study says nothing of any technique."
+        ),
+    )
 
 
 def headlines_of(
-    judged: Sequence[Judged],
-    delta: float,
-    where: str = "",
-    measure: str = "test accuracy",
-    of: str = "arms",
-) -> tuple[Headline, ...]:
+    judged: Sequence[Judged], delta: float, measure: str = "test accuracy", of: str = "arms"
+) -> tuple[Sentence, ...]:
     """One sentence a verdict that occurs.
 
     Args:
         judged: names with their effects.
         delta: percentage points below which a difference does not matter.
-        where: what to say behind the measure, such as " averaged over all combinations".
         measure: what improves.
         of: what the names are of.
     """
-    made: list[Headline] = []
-    for verdict in _ORDER:
+    return _stopped(_clauses(judged, delta, measure, of))
+
+
+def _stopped(clauses: Mapping[Verdict, tuple[Part, ...]]) -> tuple[Sentence, ...]:
+    return tuple(Sentence(verdict, (*parts, Part("."))) for verdict, parts in clauses.items())
+
+
+def judged_effects(results: Results) -> list[Judged]:
+    """The effects that sentences are on: of a factorial its main effects, else those of arms."""
+    if results.readout is not None:
+        return [(main.technique, main.effect) for main in results.readout.main]
+    return [(arm.arm.name, arm.effect) for arm in results.arms if arm.effect is not None]
+
+
+def verdict_clauses(results: Results) -> dict[Verdict, tuple[Part, ...]]:
+    """A clause for each verdict that occurs, without a full stop; see `headlines`."""
+    measure, of = "test accuracy", "arms"
+    if results.readout is not None:
+        measure, of = f"{measure} averaged over {combinations_of(results.readout)}", "techniques"
+    return _clauses(judged_effects(results), results.study.delta, measure, of)
+
+
+def _clauses(
+    judged: Sequence[Judged], delta: float, measure: str, of: str
+) -> dict[Verdict, tuple[Part, ...]]:
+    verbs: dict[Verdict, tuple[str, str]] = {
+        "helps": ("improve", measure),
+        "hurts": ("lower", measure),
+        "no difference beyond δ": ("make", f"no difference beyond {points(delta)} in {measure}"),
+        "not enough replicates": ("need", "more replicates before anything can be said"),
+    }
+    clauses: dict[Verdict, tuple[Part, ...]] = {}
+    for verdict, (verb, rest) in verbs.items():
         group = [(name, effect) for name, effect in judged if effect.verdict == verdict]
         if group:
-            made.append(Headline(verdict, _sentence(verdict, group, delta, measure + where, of)))
-    return tuple(made)
+            end = Part(f" {verb}{'s' if len(group) == 1 else ''} {rest}")
+            is_settled = verdict != "not enough replicates"
+            clauses[verdict] = (*_named(group, of, is_settled), end)
+    return clauses
 
 
-_ORDER: tuple[Verdict, ...] = (
-    "helps",
-    "hurts",
-    "no difference beyond δ",
-    "not enough replicates",
-)
-
-
-def _nothing_judged(results: Results) -> str:
-    if any(result.arm.compared_with is not None for result in results.arms):
-        return "No two arms can be compared yet: nothing is known of any technique."
-    return "No arm is compared with another: this study says nothing of any technique."
-
-
-def _sentence(
-    verdict: Verdict, group: Sequence[Judged], delta: float, measure: str, of: str
-) -> tuple[Part, ...]:
-    one = len(group) == 1
-    if verdict == "helps":
-        return (
-            *_named(group, of, sized=True),
-            Part(f" improve{'s' if one else ''} {measure}."),
-        )
-    if verdict == "hurts":
-        return (
-            *_named(group, of, sized=True),
-            Part(f" lower{'s' if one else ''} {measure}."),
-        )
-    if verdict == "no difference beyond δ":
-        end = f" make{'s' if one else ''} no difference beyond {points(delta)} in {measure}."
-        return (*_named(group, of, sized=True), Part(end))
-    verb = "needs" if one else "need"
-    return (
-        *_named(group, of, needed=True),
-        Part(f" {verb} more replicates before anything can be said."),
-    )
+def _named(group: Sequence[Judged], of: str, is_settled: bool) -> list[Part]:
+    """Names with their effects, or with the replicates that would settle them."""
+    parts: list[Part] = []
+    shown = group if len(group) <= NAMES_SHOWN else group[: NAMES_SHOWN - 1]
+    for index, (name, effect) in enumerate(shown):
+        if index:
+            parts.append(Part(" and " if index == len(group) - 1 else ", "))
+        parts.append(Part(truncate(name, NAME_LENGTH), is_name=True))
+        if is_settled:
+            parts.append(Part(f" ({signed(effect.mean)})"))
+        elif effect.replicates_needed is not None:
+            parts.append(Part(f" (about {effect.replicates_needed:,} in all)"))
+    if len(shown) < len(group):
+        parts.append(Part(f" and {len(group) - len(shown)} other {of}"))
+    return parts
 
 
 def combinations_of(readout: FactorialAnalysis) -> str:
@@ -238,44 +248,20 @@ def points(delta: float) -> str:
     return f"{delta:g} point" + ("" if delta == 1 else "s")
 
 
-def _named(
-    group: Sequence[Judged], of: str, sized: bool = False, needed: bool = False
-) -> list[Part]:
-    parts: list[Part] = []
-    shown = group if len(group) <= NAMES_SHOWN else group[: NAMES_SHOWN - 1]
-    for index, (name, effect) in enumerate(shown):
-        if index:
-            is_last = index == len(group) - 1
-            parts.append(Part(" and " if is_last else ", "))
-        parts.append(Part(truncate(name, NAME_LENGTH), is_name=True))
-        if sized:
-            parts.append(Part(f" ({signed(effect.mean)})"))
-        if needed and effect.replicates_needed is not None:
-            parts.append(Part(f" (about {effect.replicates_needed:,} in all)"))
-    if len(shown) < len(group):
-        parts.append(Part(f" and {len(group) - len(shown)} other {of}"))
-    return parts
-
-
 def subtitle(results: Results) -> str:
     """Dataset, sizes, design and replicates in a line."""
-    sizes = ", ".join(parts_of(results))
-    design = results.study.design.replace("_", " ")
-    most = results.study.replicates
-    replicates = (
-        f"up to {most:,} replicates" if results.study.adaptive else plural(most, "replicate")
+    study, sizes = results.study, ", ".join(parts_of(results))
+    most = plural(study.replicates, "replicate")
+    return (
+        f"{printable(results.dataset)}: {sizes} · {study.design.replace('_', ' ')} of "
+        f"{plural(len(results.arms), 'arm')} · {'up to ' if study.adaptive else ''}{most}"
     )
-    arms = plural(len(results.arms), "arm")
-    return f"{printable(results.dataset)}: {sizes} · {design} of {arms} · {replicates}"
 
 
 def parts_of(results: Results) -> list[str]:
     """The parts of the dataset with their sizes, in the order in which they are used."""
-    known = sorted(results.sizes.items(), key=lambda part: _PARTS.find(part[0]))
+    known = sorted(results.sizes.items(), key=lambda part: "train validation test".find(part[0]))
     return [f"{count:,} {printable(part)}" for part, count in known]
-
-
-_PARTS = "train validation test"
 
 
 def status(results: Results) -> str:
@@ -285,8 +271,8 @@ def status(results: Results) -> str:
     if results.study.tuned is not None and results.tuned is None:
         return "Unfinished: the arms are being tuned, and none is compared before that is done."
     done = sum(result.n for result in results.arms)
-    each = results.study.replicates
-    planned = max(sum(result.planned or each for result in results.arms), done)
+    most = results.study.replicates
+    planned = max(sum(result.planned or most for result in results.arms), done)
     return f"Unfinished: {done:,} of {plural(planned, 'trial')}. Every figure may still change."
 
 
@@ -296,39 +282,26 @@ def comparison(results: Results) -> str:
     against = [arm.compared_with for arm in arms if arm.compared_with is not None]
     if not against:
         return ""
-    if len(set(against)) == 1:
-        arm = truncate(against[0], NAME_LENGTH)
-        return f"Effect: percentage points of test accuracy against {arm}."
-    above = [
-        arm.compared_with == before.name
-        for before, arm in pairwise(arms)
-        if arm.compared_with is not None
-    ]
-    return f"{_EFFECT} the arm above{'' if all(above) else ', or the one named'}."
+    other = truncate(against[0], NAME_LENGTH)
+    if len(set(against)) > 1:
+        above = [
+            arm.compared_with == before.name
+            for before, arm in pairwise(arms)
+            if arm.compared_with is not None
+        ]
+        other = "the arm above" if all(above) else "the arm above, or the one named"
+    return f"Effect: percentage points of test accuracy against {other}."
 
 
-_EFFECT = "Effect: percentage points of test accuracy against"
-
-
-UNDER_NEW_IMAGES = "; an effect's interval for new test images too is under new images"
-"""A clause that is true only where there is such a column."""
+NEW_IMAGES_NOTE = "An effect's interval for new test images too is under new images."
+"""True only where there is such a column."""
 
 
 def footnotes(results: Results) -> tuple[str, ...]:
     """What the intervals speak for, how verdicts are reached, what the design leaves open."""
-    return tuple(
-        note
-        for note in (
-            interval_note(results),
-            verdict_note(results),
-            ladder_note(results),
-            rate_note(results),
-            tuning_note(results),
-            adaptive_note(results),
-            looks_note(results),
-        )
-        if note
-    )
+    writers = (interval_note, verdict_note, ladder_note, rate_note, tuning_note, adaptive_note,
+               looks_note)  # fmt: skip
+    return tuple(filter(None, (write(results) for write in writers)))
 
 
 def interval_note(results: Results) -> str:
@@ -338,18 +311,15 @@ def interval_note(results: Results) -> str:
         return "No replicate has finished: there are no figures yet."
     if counts[-1] == 1:
         return (
-            "One replicate an arm: no interval can be given, and nothing says how sure a figure is."
+            "One replicate an arm: no interval can be given, so how sure a figure is, is not known."
         )
     several = [count for count in counts if count > 1]
     span = f"{several[0]:,}" if len(several) == 1 else f"{several[0]:,} to {several[-1]:,}"
     images = f"these {results.sizes['test']:,}" if "test" in results.sizes else "these"
-    said = (
+    return (
         f"± is the 95 % t interval of the mean over {span} replicates: {images} test images, "
-        "retrained. It does not speak for new test images"
+        "retrained. It does not speak for new test images."
     )
-    if any(result.effect and result.effect.new_images for result in results.arms):
-        return f"{said}{UNDER_NEW_IMAGES}."
-    return f"{said}."
 
 
 def verdict_note(results: Results) -> str:
@@ -364,11 +334,11 @@ def verdict_note(results: Results) -> str:
 
 
 def rule_text(comparisons: int, level: str = "5 %") -> str:
-    """By which tests a difference is told, in a family of some size.
+    """The tests that decide a difference, in a family of some size.
 
     Args:
         comparisons: of the family.
-        level: of the tests; empty where another note tells it.
+        level: of the tests; empty where another note has it.
     """
     at = f", at {level}" if level else ""
     family = f", corrected for {comparisons} comparisons (Holm)" if comparisons > 1 else ""
@@ -388,8 +358,8 @@ def rate_note(results: Results) -> str:
     if len(rates) != 1 or len(results.arms) < 2 or results.study.tuned is not None:
         return ""
     return (
-        f"Every arm kept one learning rate, {rates.pop():g}: an arm may be worth more at a rate "
-        "of its own."
+        f"Every arm has one learning rate, {rates.pop():g}: an arm may be worth more at its own "
+        "best rate."
     )
 
 
@@ -412,18 +382,17 @@ def adaptive_note(results: Results) -> str:
     adapted = results.adapted
     if adapted is None:
         return ""
-    saved = adapted.at_most - adapted.trials
-    looks = join_list([str(each) for each in adapted.looks])
-    said = (
+    looks = join_list([str(look) for look in adapted.looks])
+    saved = (
+        f": {adapted.trials:,} trials instead of {adapted.at_most:,}, which saved about "
+        f"{duration(adapted.seconds_saved)} of training"
+    )
+    return (
         f"Replicates were added while a verdict was open, at {adapted.taken} of the looks planned "
         f"at {looks}, the error rate split among them"
+        f"{saved if adapted.at_most > adapted.trials else ''}. "
+        "Intervals are not corrected for stopping."
     )
-    if saved > 0:
-        said += (
-            f": {adapted.trials:,} trials instead of {adapted.at_most:,}, which saved about "
-            f"{duration(adapted.seconds_saved)} of training"
-        )
-    return f"{said}. Intervals are not corrected for stopping."
 
 
 def looks_note(results: Results) -> str:
@@ -457,9 +426,9 @@ _COMPARED = {
     "Helps, hurts": "the difference is above, or below, zero by a paired t test at 5 % after "
     "Holm's correction, and the signs of the pairs agree with it.",
     "Not enough replicates": "neither a difference nor its absence could be shown.",
-    "Holm's correction": "raises the bar with the number of comparisons, so that the chance that "
-    "any of equal arms is said to help or to hurt stays at 5 %, and likewise the chance that any "
-    "difference of δ or more is said to be none.",
+    "Holm's correction": "raises the bar with the number of comparisons. The chance that an arm "
+    "without an effect gets the verdict helps or hurts stays at 5 %, and so does the chance that "
+    "a difference of δ or more gets the verdict no difference.",
     "Pareto front": "the arms that no other beats in both accuracy and time.",
 }
 _FACTORIAL = {
@@ -478,7 +447,7 @@ _FAIR = {
 def glossary(results: Results) -> tuple[tuple[str, str], ...]:
     """Words and meanings, in the order of the alphabet."""
     words = dict(_ALWAYS)
-    if any(each.effect is not None for each in results.arms):
+    if any(arm.effect is not None for arm in results.arms):
         delta = number(results.study.delta, 2)
         words |= _COMPARED
         words["No difference beyond δ"] = (

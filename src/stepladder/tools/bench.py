@@ -21,8 +21,8 @@ from stepladder.errors import WorkerError
 from stepladder.execution.child import ChildProcess
 from stepladder.execution.machine import Settings
 from stepladder.execution.progress import QuietProgress
-from stepladder.report.tables import TextTable
-from stepladder.report.terminal import side_as_text
+from stepladder.report.document import Document, Table, numbers, words
+from stepladder.report.terminal import to_text
 from stepladder.report.wording import plural
 from stepladder.runs.run import run_study
 from stepladder.study.recipe import Recipe
@@ -355,7 +355,10 @@ def as_text(bench: Bench) -> str:
         f"{'-'.join(map(str, work.sizes))} ReLU{dropout}, Adam, batch {work.batch_size}, "
         f"{work.train:,} + {work.validation:,} images of MNIST\n"
     )
-    heads = ("", "processes", "trials", "first epoch", "trial·epoch", "of the floor", "faster")
+    columns = (
+        *words(""),
+        *numbers("processes", "trials", "first epoch", "trial·epoch", "of the floor", "faster"),
+    )
     rows = [
         (timing.name, str(timing.processes), str(timing.trials), f"{timing.first_epoch:.1f} s",
          _duration(timing.seconds), f"{bench.share(timing):.0%}",
@@ -372,7 +375,7 @@ def as_text(bench: Bench) -> str:
         "trial·epoch: wall time of one epoch of one trial, from the second epoch on.\n"
         "faster: than keras.Model.fit on JAX, by the time of a trial·epoch."
     )
-    return side_as_text(TextTable(title, heads, tuple(rows), note), 100)
+    return to_text(Document("", "", "", (Table(title, columns, tuple(rows), note),)), 100)
 
 
 def _duration(seconds: float) -> str:

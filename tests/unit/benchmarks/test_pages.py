@@ -10,7 +10,7 @@ from example_results import mnist_results
 import reference_page
 import results_page
 from stepladder import Study
-from stepladder.report import as_json
+from stepladder.report.json import as_json
 from stepladder.study.recipe import Recipe
 
 # The page of reference: its keys are those of the schema, its examples are studies.

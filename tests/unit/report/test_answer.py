@@ -82,7 +82,7 @@ def test_the_best_is_that_of_the_highest_validation_accuracy():
 
 def test_it_says_what_it_holds_for():
     assert "one learning rate, 0.001, in every arm" in texts(mnist_results())[4]
-    assert "a learning rate of its own for each arm" in texts(fair_results())[4]
+    assert "a tuned learning rate for each arm" in texts(fair_results())[4]
     assert "each rung on the rungs below it" in texts(mnist_results())[4]
     assert "rung" not in texts(factorial_results())[4]
     assert "0 to 5 replicates an arm" in texts(partial_results())[4]
@@ -129,7 +129,7 @@ def test_missing_power_is_told_with_the_replicates_that_would_do():
     helping = replace(results, arms=tuple(
         each for each in results.arms if not each.effect or each.effect.verdict == "helps"
     ))  # fmt: skip
-    assert "Every comparison came to a verdict" in told(helping)["Power"]
+    assert "Every comparison has a verdict" in told(helping)["Power"]
 
 
 def test_settled_main_effects_do_not_speak_for_open_comparisons_of_arms():
@@ -141,7 +141,7 @@ def test_settled_main_effects_do_not_speak_for_open_comparisons_of_arms():
                     for each in results.arms)  # fmt: skip
     assert undecided
     said = told(settled)["Power"]
-    assert said.startswith("Every main effect came to a verdict; ")
+    assert said.startswith("Every main effect has a verdict; ")
     assert f"{undecided} of 15 comparisons of two arms need more replicates." in said
 
 

@@ -12,7 +12,6 @@ from itertools import groupby
 import pytest
 from example_results import HOSTILE_NAMES, VARIANTS, hostile_results, mnist_results, one_replicate
 
-import stepladder.report
 from stepladder.report import markdown
 from stepladder.report.view import view_of
 
@@ -188,27 +187,6 @@ def test_names_come_back_whole_from_json():
 def test_an_infinity_is_null():
     results = mnist_results()
     assert parsed(replace(results, seconds=math.inf))["seconds"] is None
-
-
-# Report names.
-
-
-@pytest.mark.parametrize("name", stepladder.report.__all__)
-def test_every_public_name_can_be_imported(name):
-    assert getattr(stepladder.report, name) is not None
-
-
-def test_an_unknown_name_is_refused():
-    with pytest.raises(AttributeError, match="'pie'"):
-        _ = stepladder.report.pie
-
-
-def test_public_names_are_pinned():
-    assert dir(stepladder.report) == [
-        "FORMATS", "LiveProgress", "PlainProgress", "as_csv", "as_html", "as_json",
-        "as_markdown", "as_text", "catalogue_text", "csv_of", "figures_of", "for_terminal",
-        "png_of", "results_table", "svg_of", "view_of", "write_html", "write_report",
-    ]  # fmt: skip
 
 
 def test_nothing_heavy_is_imported_before_it_draws():

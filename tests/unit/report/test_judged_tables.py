@@ -11,8 +11,9 @@ from example_table import ROWS, judged
 from scipy import stats
 
 from stepladder.report.comparison import comparison_as_html, comparison_as_markdown, comparison_of
+from stepladder.report.document import Table
 from stepladder.report.figures.base import csv_of
-from stepladder.report.reproduction import FORMATS, HEADS, as_text, view_of_table
+from stepladder.report.reproduction import FORMATS, as_text, document_of_table
 
 # Comparing.
 
@@ -117,33 +118,43 @@ def plain(text):
     return " ".join(text.split())
 
 
+def blocks(made):
+    """The verdicts, the headline, the table of readings and the notes of a judged table."""
+    document = document_of_table(made)
+    verdicts, readings = (block for block in document.blocks if isinstance(block, Table))
+    headline, notes, neighbours = (
+        [line.text for line in block.lines]
+        for block in document.blocks[1:]
+        if not isinstance(block, Table) and block.form != "fine"
+    )
+    return verdicts, headline[0], readings, notes, neighbours
+
+
 def test_every_row_is_shown_with_its_verdict():
     made, _ = judged()
-    view = view_of_table(made)
-    assert [row.cells[0] for row in view.rows] == ["naive", "ReLU", "dropout"]
-    assert all(len(row.cells) == len(HEADS) for row in view.rows)
-    assert view.rows[1].cells[1:3] == ("~90.0", "near")
-    assert view.headline == "reproduced: naive, ReLU and dropout."
-    assert view.status == ""
+    verdicts, headline, *_ = blocks(made)
+    assert [row[0] for row in verdicts.rows] == ["naive", "ReLU", "dropout"]
+    assert all(len(row) == len(verdicts.heads) for row in verdicts.rows)
+    assert verdicts.rows[1][1:3] == ("~90.0", "near")
+    assert headline == "Reproduced: naive, ReLU and dropout."
+    assert document_of_table(made).status == ""
 
 
 def test_no_row_is_called_reproduced_that_is_not():
     rows = [{**ROWS[0], "reported": 50}, *ROWS[1:]]
-    made, _ = judged(rows)
-    view = view_of_table(made)
-    assert view.headline == "reproduced: ReLU and dropout; not reproduced: naive."
-    assert [note.name for note in view.notes] == ["naive", "dropout"]
-    assert view.notes[1].text.startswith("in its nearest reading: dropout in a network too small")
-    assert "points above the mean of the nearest of 1 reading, outside" in view.notes[0].text
+    _, headline, _, notes, _ = blocks(judged(rows)[0])
+    assert headline == "Reproduced: ReLU and dropout; not reproduced: naive."
+    assert [text.split()[0] for text in notes] == ["naive", "dropout"]
+    assert notes[1].startswith("dropout in its nearest reading: dropout in a network too small")
+    assert "points above the mean of the nearest of 1 reading, outside" in notes[0]
     rows = [{**ROWS[0], "reported": 5}, *ROWS[1:]]
-    assert "points below the mean" in view_of_table(judged(rows)[0]).notes[0].text
+    assert "points below the mean" in blocks(judged(rows)[0])[3][0]
 
 
 def test_neighbours_are_told_in_sentences():
-    view = view_of_table(judged()[0])
-    relu, dropout = (told.text for told in view.neighbours)
-    assert relu.startswith("against naive: activation sigmoid → relu, as its name says; besides ")
-    assert "batch_size 16 → 4 (smaller batches take more steps an epoch" in relu
+    relu, dropout = blocks(judged()[0])[-1]
+    assert relu.startswith("ReLU against naive: activation sigmoid → relu, as its name says; ")
+    assert "besides batch_size 16 → 4 (smaller batches take more steps an epoch" in relu
     assert "optimizer steps 12 → 46 (more steps train further" in relu
     assert relu.endswith("No reading that was trained differs in its technique alone.")
     assert "The table's step is −10.00 points; where nothing else differs" in dropout
@@ -152,20 +163,20 @@ def test_neighbours_are_told_in_sentences():
 
 def test_a_neighbour_that_differs_in_nothing_else_says_so():
     rows = [ROWS[0], {"name": "ReLU", "reported": 85, "techniques": ["ReLU"]}]
-    (told,) = view_of_table(judged(rows)[0]).neighbours
-    assert "as its name says, and nothing else. The table's step is +55.00 points" in told.text
+    (text,) = blocks(judged(rows)[0])[-1]
+    assert "as its name says, and nothing else. The table's step is +55.00 points" in text
     rows = [ROWS[0], {"name": "Adam", "reported": 30, "change": {"batch_size": 8}}]
-    (told,) = view_of_table(judged(rows)[0]).neighbours
-    assert "what its name says does not differ at all; besides batch_size 16 → 8" in told.text
+    (text,) = blocks(judged(rows)[0])[-1]
+    assert "what its name says does not differ at all; besides batch_size 16 → 8" in text
     rows = [ROWS[0], {"name": "model B", "reported": 85, "techniques": ["ReLU"]}]
-    (told,) = view_of_table(judged(rows)[0]).neighbours
-    assert "its name is no technique of the catalogue; besides activation" in told.text
+    (text,) = blocks(judged(rows)[0])[-1]
+    assert "its name is no technique of the catalogue; besides activation" in text
 
 
 def test_no_difference_is_told_with_its_size():
     rows = [ROWS[0], {"name": "He normal", "reported": 30, "techniques": ["He normal"]}]
-    (told,) = view_of_table(judged(rows, lambda trial: 0.3)[0]).neighbours
-    assert told.text.endswith("it is 0.00 ± 0.00: no difference beyond 0.1.")
+    (text,) = blocks(judged(rows, lambda trial: 0.3)[0])[-1]
+    assert text.endswith("it is 0.00 ± 0.00: no difference beyond 0.1.")
 
 
 def test_what_is_missing_is_told():
@@ -190,7 +201,7 @@ def test_excluded_readings_beyond_the_nearest_are_counted():
     many = [{"name": f"r{place}", "techniques": ["ReLU"], "change": {"learning_rate": 0.1 + place}}
             for place in range(5)]  # fmt: skip
     made, _ = judged([{"name": "ReLU", "reported": 12, "readings": many}])
-    table = view_of_table(made).readings
+    table = blocks(made)[2]
     assert len(table.rows) == 2
     assert "Not shown: 3 excluded readings, in the JSON." in table.note
     assert len(json.loads(FORMATS["json"](made))["rows"][0]["readings"]) == 5

@@ -155,11 +155,11 @@ def test_the_table_begins_with_the_smallest():
 
 def test_other_datasets_and_nothing_are_refused():
     with pytest.raises(InputError, match="one dataset"):
-        pareto.checked([ENTRIES[0], entry("b", 1, 0.5, fingerprint="b")])
+        pareto.check_comparable([ENTRIES[0], entry("b", 1, 0.5, fingerprint="b")])
     with pytest.raises(InputError, match="found none;"):
-        pareto.checked([])
+        pareto.check_comparable([])
     with pytest.raises(InputError, match=r"found none \(its search is not finished\);"):
-        pareto.checked([], ["its search is not finished"])
+        pareto.check_comparable([], ["its search is not finished"])
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b'{"best": 3}', b"\xff"])

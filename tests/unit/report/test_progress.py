@@ -225,6 +225,6 @@ def test_more_that_may_follow_is_said():
 def test_what_goes_on_from_a_shorter_training():
     plan, trials = planned_run()
     at_hand = {trials[0].id: 1, trials[1].id: 3, trials[2].id: 3}
-    assert "14 trials to train, 3 of them going on from epoch 1 or 3, 2 workers" in announcement(
+    assert "14 trials to train, 3 of them resumed from epoch 1 or 3, 2 workers" in announcement(
         replace(plan, at_hand=at_hand)
     )

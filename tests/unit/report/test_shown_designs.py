@@ -116,7 +116,7 @@ def test_a_fair_study_says_so_in_every_form():
     for text in (as_text(results), as_markdown(results)):
         assert "How each arm was tuned" in text
         assert "Fair: each arm has its own" in text.replace("\\", "").replace("\n", " ")
-    assert "Every arm kept one learning rate" not in as_text(fair_results(), 400).replace("\n", " ")
+    assert "Every arm has one learning rate" not in as_text(fair_results(), 400).replace("\n", " ")
 
 
 def test_json_has_every_candidate():

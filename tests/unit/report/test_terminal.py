@@ -14,10 +14,11 @@ from stepladder.report.terminal import (
     FILE_WIDTH,
     as_text,
     catalogue_text,
-    results_table,
+    render,
     show,
     show_techniques,
 )
+from stepladder.report.view import view_of
 from stepladder.statistics.results import Interval
 from stepladder.study.techniques import CATALOGUE
 
@@ -99,7 +100,7 @@ def test_markup_in_names_is_text():
 def test_control_characters_never_reach_the_terminal():
     stream = io.StringIO()
     console = Console(file=stream, width=100, force_terminal=True, color_system="standard")
-    console.print(results_table(hostile_results(), 100))
+    console.print(render(view_of(hostile_results()).documents(), 100))
     assert "\x1b[2J" not in stream.getvalue()
     assert "\x07" not in stream.getvalue()
     assert "\u202e" not in stream.getvalue()

@@ -224,7 +224,7 @@ def notes(results):
         (mnist_results(), "t test over replicates, with sign flips or one sign throughout, at 5 %"),
         (mnist_results(), "within 0.1 points"),
         (mnist_results(), "A rung stands on the rungs below it"),
-        (mnist_results(), "Every arm kept one learning rate, 0.001"),
+        (mnist_results(), "Every arm has one learning rate, 0.001"),
         (mnist_results(), "First look at this test set."),
         (mnist_results(looks=7), "7 looks at this test set so far"),
         (partial_results(), "over 2 to 5 replicates"),
