@@ -57,6 +57,9 @@ Count = Annotated[
 ]
 
 
+Kind = Literal["lane", "strength", "group", "structure"]
+
+
 @dataclass(frozen=True)
 class FieldRole:
     """What a field of the recipe is to those who do not compute with it.
@@ -82,7 +85,7 @@ class FieldRole:
             that it may make the difference.
     """
 
-    kind: str
+    kind: Kind
     erased: float | None = None
     network: bool = False
     since: int = 1
@@ -96,7 +99,7 @@ class FieldRole:
 
 def _field(
     default: object,
-    kind: str,
+    kind: Kind,
     description: str,
     example: object = None,
     **options: Any,  # noqa: ANN401 - checked by those who take them
