@@ -7,8 +7,7 @@ import this module, after they have chosen Keras' backend.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -73,56 +72,35 @@ def build(
     Returns:
         A built `keras.Model`: inputs float32 (batch, *input_shape), outputs (batch, classes).
     """
+    before = recipe.normalization_position == "before"
+    is_cancelled = recipe.normalization == "batch" and before
+    kinds = {"batch": layers.batch_normalization, "layer": layers.layer_normalization}
+    kind, max_norm = kinds.get(recipe.normalization), recipe.max_norm
+
+    def dense(layer: Any, units: int, name: str, use_bias: bool) -> Any:  # noqa: ANN401
+        return layer(
+            units,
+            use_bias=use_bias,
+            kernel_initializer=initializer or recipe.initializer,
+            kernel_regularizer=keras.regularizers.L2(recipe.l2) if recipe.l2 else None,
+            kernel_constraint=keras.constraints.MaxNorm(max_norm, axis=0) if max_norm else None,
+            name=name,
+        )
+
     stack: list[Any] = [keras.Input(shape=tuple(input_shape)), keras.layers.Flatten()]
-    kernel_initializer = initializer or recipe.initializer
     for number, units in enumerate(recipe.hidden, start=1):
-        dense = layers.first if number == 1 else layers.dense
-        dense = partial(dense, kernel_initializer=kernel_initializer)
-        stack += _hidden(recipe, units, number, replace(layers, dense=dense))
+        layer = layers.first if number == 1 else layers.dense
+        stack.append(dense(layer, units, f"dense_{number}", not is_cancelled))
+        activation = keras.layers.Activation(recipe.activation, name=f"activation_{number}")
+        name = f"{recipe.normalization}_normalization_{number}"
+        normalization = [kind(name=name)] if kind else []
+        stack += [*normalization, activation] if before else [activation, *normalization]
         # The seed is replaced before training by the replicate's own; without one Keras draws
         # it from global state.
         if recipe.dropout:
             stack.append(layers.dropout(recipe.dropout, seed=number, name=f"dropout_{number}"))
-    last = partial(layers.dense, kernel_initializer=kernel_initializer)
-    stack.append(_dense(recipe, classes, "logits", last, use_bias=True))
+    stack.append(dense(layers.dense, classes, "logits", True))
     return keras.Sequential(stack)
-
-
-def _hidden(recipe: Recipe, units: int, number: int, layers: Layers) -> list[Any]:
-    before = recipe.normalization_position == "before"
-    cancelled = recipe.normalization == "batch" and before
-    activation = keras.layers.Activation(recipe.activation, name=f"activation_{number}")
-    normalization = _normalization(recipe, number, layers)
-    return [
-        _dense(recipe, units, f"dense_{number}", layers.dense, use_bias=not cancelled),
-        *([*normalization, activation] if before else [activation, *normalization]),
-    ]
-
-
-def _dense(
-    recipe: Recipe,
-    units: int,
-    name: str,
-    dense: Any,  # noqa: ANN401 - Keras has no types
-    *,
-    use_bias: bool,
-) -> Any:  # noqa: ANN401
-    max_norm = recipe.max_norm
-    return dense(
-        units,
-        use_bias=use_bias,
-        kernel_regularizer=keras.regularizers.L2(recipe.l2) if recipe.l2 else None,
-        kernel_constraint=keras.constraints.MaxNorm(max_norm, axis=0) if max_norm else None,
-        name=name,
-    )
-
-
-def _normalization(recipe: Recipe, number: int, layers: Layers) -> list[Any]:
-    if recipe.normalization == "batch":
-        return [layers.batch_normalization(name=f"batch_normalization_{number}")]
-    if recipe.normalization == "layer":
-        return [layers.layer_normalization(name=f"layer_normalization_{number}")]
-    return []
 
 
 def optimizer(recipe: Recipe) -> Any:  # noqa: ANN401 - Keras has no types

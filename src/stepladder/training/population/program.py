@@ -195,29 +195,6 @@ class Program:
         )
         return cast("jax.Array", logits)
 
-    def _unsmoothness(
-        self,
-        trainable: list[jax.Array],
-        weights: Weights,
-        numbers: Numbers,
-        x: jax.Array,
-        logits: jax.Array,
-        direction: jax.Array,
-    ) -> jax.Array:
-        """What virtual adversarial training adds to one lane's loss.
-
-        Inputs a step away go through the network as those themselves: normalised by their own
-        batch, with the same units dropped, and leaving no trace in its statistics.
-        """
-        frozen = lax.stop_gradient(trainable)
-        assert numbers.vat is not None
-        assert numbers.vat_xi is not None
-        return local_unsmoothness(
-            lambda moved: self._train_call(trainable, weights, moved)[0],
-            lambda moved: self._train_call(frozen, weights, moved)[0],
-            x, logits, direction, numbers.vat, numbers.vat_xi,
-        )  # fmt: skip
-
     def _step(
         self,
         weights: Weights,
@@ -235,7 +212,16 @@ class Program:
             smoothing = numbers.label_smoothing if self.structure.label_smoothing else None
             loss = cross_entropy(logits, y, smoothing).mean() + sum(losses)
             if direction is not None:
-                loss += self._unsmoothness(trainable, weights, numbers, x, logits, direction)
+                # Inputs a step away go through the network as those themselves: normalised by
+                # their own batch, with the same units dropped, leaving no trace in its statistics.
+                frozen = lax.stop_gradient(trainable)
+                assert numbers.vat is not None
+                assert numbers.vat_xi is not None
+                loss += local_unsmoothness(
+                    lambda moved: self._train_call(trainable, weights, moved)[0],
+                    lambda moved: self._train_call(frozen, weights, moved)[0],
+                    x, logits, direction, numbers.vat, numbers.vat_xi,
+                )  # fmt: skip
             return loss, (logits, state)
 
         decaying = [] if self.optimizer.weight_decay is None else [self.optimizer]
