@@ -343,8 +343,8 @@ def run(
         progress=progress or for_notebook(),
         allow_code=allow_code,
     )
-    report = Run(finished.results, folder, finished.trained, finished.found)
-    return report._report_if_needed()
+    result = Run(finished.results, folder, finished.trained, finished.found)
+    return result._report_if_needed()
 
 
 def reproduce(
