@@ -221,7 +221,7 @@ def _power(results: Results) -> str:
     open_ = [(name, effect) for name, effect in judged if effect.verdict == "not enough replicates"]
     if not open_:
         return (
-            f"{_all_settled(results)} In at most 5 % of studies an arm without an effect gets the "
+            f"{_all_settled(results)} In at most 5 % of studies any arm without an effect gets the "
             "verdict helps or hurts, and in at most 5 % a difference of δ or more the verdict no "
             "difference. Effects that are found are, on average, shown somewhat too large."
         )
