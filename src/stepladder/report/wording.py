@@ -427,8 +427,8 @@ _COMPARED = {
     "Holm's correction, and the signs of the pairs agree with it.",
     "Not enough replicates": "neither a difference nor its absence could be shown.",
     "Holm's correction": "raises the bar with the number of comparisons. The chance that any "
-    "arm without an effect gets the verdict helps or hurts stays at 5 %, and so does the chance that "
-    "a difference of δ or more gets the verdict no difference.",
+    "arm without an effect gets the verdict helps or hurts stays at 5 %. So does the chance that "
+    "any difference of δ or more gets the verdict no difference.",
     "Pareto front": "the arms that no other beats in both accuracy and time.",
 }
 _FACTORIAL = {
