@@ -75,7 +75,7 @@ def comparison_of(one: Results, two: Results, names: tuple[str, str]) -> Compari
         >>> comparison_of(one.results, two.results, ("one", "two")).title  # doctest: +SKIP
         'one against two'
     """
-    draws = [(it.fingerprint, it.study.seed, it.sizes.get("validation")) for it in (one, two)]
+    draws = [(run.fingerprint, run.study.seed, run.sizes.get("validation")) for run in (one, two)]
     is_paired = draws[0] == draws[1]
     second_arms = {arm.arm.name: arm for arm in two.arms}
     pairs = [

@@ -140,6 +140,7 @@ def _context(results: Results, figures: Sequence[DrawnFigure]) -> dict[str, Any]
         wording.verdict_note(results),
         wording.tuning_note(results),
         wording.adaptive_note(results),
+        wording.NEW_IMAGES_NOTE if view.has_images else "",
     )
     return {
         "view": view,

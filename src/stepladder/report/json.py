@@ -130,7 +130,7 @@ def _record(value: Any) -> dict[str, Any]:  # noqa: ANN401 - any dataclass
 def _computed(value: object) -> dict[str, Any]:
     """The keys of a value that are no attribute of it."""
     if isinstance(value, ArmResult):
-        return {"differences": {each.measure: each for each in value.differences}}
+        return {"differences": {item.measure: item for item in value.differences}}
     if isinstance(value, Effect) and value.p_greater is not None:
         ends = pick(value, "mean=p_greater ci_low=p_greater_ci.low ci_high=p_greater_ci.high")
         return {"p_greater": ends if value.p_greater_ci else None}

@@ -85,8 +85,10 @@ def _part_text(status: SearchStatus) -> str:
 
 
 def _leading(status: SearchStatus) -> Table:
-    finite = [it for it in status.candidates if math.isfinite(it.accuracy)]
-    finite.sort(key=lambda it: (-it.epochs, -it.mean(status.chance), it.number))
+    finite = sorted(
+        (candidate for candidate in status.candidates if math.isfinite(candidate.accuracy)),
+        key=lambda candidate: (-candidate.epochs, -candidate.mean(status.chance), candidate.number),
+    )
     note = (
         "Those that got furthest first. Validation figures alone decide: the search never reads "
         "the test set. Its page follows at the end."

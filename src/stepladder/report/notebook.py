@@ -89,7 +89,8 @@ def _table(table: Table) -> str:
         row = (f'<{tag} style="{_CELL}">{html.escape(text)}</{tag[:2]}>' for text in texts)
         return f"<tr>{''.join(row)}</tr>"
 
-    head, body = cells('th scope="col"', table.heads), "".join(cells("td", it) for it in table.rows)
+    head = cells('th scope="col"', table.heads)
+    body = "".join(cells("td", row) for row in table.rows)
     return f'<table style="{_STYLE}"><thead>{head}</thead><tbody>{body}</tbody></table>'
 
 

@@ -111,7 +111,8 @@ class RunEntries:
 
     def renamed(self, name: str) -> RunEntries:
         """The same under another name of the run."""
-        return replace(self, name=name, entries=tuple(replace(e, run=name) for e in self.entries))
+        entries = tuple(replace(entry, run=name) for entry in self.entries)
+        return replace(self, name=name, entries=entries)
 
 
 def entries_of_results(results: Results, run: str, part: DataPart) -> RunEntries:
@@ -324,12 +325,12 @@ def as_csv(entries: Sequence[Entry], part: DataPart) -> str:
     """Every entry as CSV, its numbers in full."""
     heads = ("arm", "weights", "seconds", f"{part}_percent", "low_percent", "high_percent",
              "smallest", "fastest", "n", "diverged")  # fmt: skip
-    shown = [(entry.shown.mean, entry.shown.low, entry.shown.high) for entry in entries]
-    rows = [
-        (it["name"], it["parameters"], it["seconds"], *percent, int(it["smallest"]),
-         int(it["fastest"]), it["n"], it["diverged"])
-        for it, percent in zip(_records(entries), shown, strict=True)
-    ]  # fmt: skip
+    rows = []
+    for entry, record in zip(entries, _records(entries), strict=True):
+        percent = (entry.shown.mean, entry.shown.low, entry.shown.high)
+        fronts = (int(record["smallest"]), int(record["fastest"]))
+        rows.append((entry.name, entry.parameters, entry.seconds, *percent, *fronts, entry.n,
+                     entry.diverged))  # fmt: skip
     return csv_text(heads, rows)
 
 

@@ -52,7 +52,9 @@ def document_of_table(judged: Reproduction) -> Document:
         for pair in judged.neighbours
     ]
     groups = {
-        verdict: join_list([printable(it.row.name) for it in judged.rows if it.verdict == verdict])
+        verdict: join_list(
+            [printable(row.row.name) for row in judged.rows if row.verdict == verdict]
+        )
         for verdict in _STYLES
     }
     headline = "; ".join(f"{verdict}: {names}" for verdict, names in groups.items() if names)
@@ -142,10 +144,10 @@ def _reading_table(rows: tuple[JudgedRow, ...]) -> Table:
     hidden = untrained = 0
     for row in rows:
         untrained += sum(not reading.result.n for reading in row.readings)
-        fitting = [it for it in row.readings if it.finding != "excluded" and it.result.n]
-        excluded = [it for it in row.readings if it.finding == "excluded"]
+        excluded = [reading for reading in row.readings if reading.finding == "excluded"]
+        fitting = [reading for reading in _not_excluded(row) if reading.result.n]
         hidden += len(excluded[EXCLUDED_SHOWN:])
-        cells += [_reading_row(row, it) for it in (*fitting, *excluded[:EXCLUDED_SHOWN])]
+        cells += [_reading_row(row, one) for one in (*fitting, *excluded[:EXCLUDED_SHOWN])]
     more = f" Not shown: {plural(hidden, 'excluded reading')}, in the JSON." if hidden else ""
     more += f" Not trained yet: {plural(untrained, 'reading')}." if untrained else ""
     return Table(
@@ -155,6 +157,10 @@ def _reading_table(rows: tuple[JudgedRow, ...]) -> Table:
         tuple(cells),
         f"Off by: points between the mean and the reported figure.{more}",
     )  # fmt: skip
+
+
+def _not_excluded(row: JudgedRow) -> list[JudgedReading]:
+    return [reading for reading in row.readings if reading.finding != "excluded"]
 
 
 def _reading_row(row: JudgedRow, reading: JudgedReading) -> tuple[str, ...]:
@@ -225,7 +231,7 @@ def _json(judged: Reproduction) -> str:
     rows = [
         {
             **pick(row, _ROW_KEYS),
-            "not_excluded": [it.candidate.name for it in row.readings if it.finding != "excluded"],
+            "not_excluded": [reading.candidate.name for reading in _not_excluded(row)],
             "readings": [
                 pick(reading, _READING_KEYS) | {"protocol": reading.candidate.protocol or None}
                 for reading in row.readings

@@ -91,8 +91,8 @@ def ranked(result: SearchResult) -> list[Candidate]:
         for candidate in result.candidates
         if candidate not in result.finalists and math.isfinite(candidate.accuracy)
     ]
-    return [*result.finalists, *sorted(rest, key=lambda it: (it.epochs_left, -it.accuracy,
-                                                              it.number))]  # fmt: skip
+    rest.sort(key=lambda candidate: (candidate.epochs_left, -candidate.accuracy, candidate.number))
+    return [*result.finalists, *rest]
 
 
 def mean_of(result: SearchResult, candidate: Candidate) -> float:

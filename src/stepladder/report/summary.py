@@ -220,10 +220,14 @@ def _power(results: Results) -> str:
         return "Nothing was compared, so no difference is known."
     open_ = [(name, effect) for name, effect in judged if effect.verdict == "not enough replicates"]
     if not open_:
+        open_pairs = undecided(results) if results.readout else ""
+        kinds = "main effect" if results.readout else "comparison"
+        both = " and every comparison of two arms" if results.readout and not open_pairs else ""
         return (
-            f"{_all_settled(results)} In at most 5 % of studies an arm without an effect gets the "
-            "verdict helps or hurts, and in at most 5 % a difference of δ or more the verdict no "
-            "difference. Effects that are found are, on average, shown somewhat too large."
+            f"Every {kinds}{both} has a verdict{'; ' if open_pairs else ''}{open_pairs}. In at "
+            "most 5 % of studies any arm without an effect gets the verdict helps or hurts, and in "
+            "at most 5 % a difference of δ or more the verdict no difference. Effects that are "
+            "found are, on average, shown somewhat too large."
         )
     names = [
         truncate(name, NAME_LENGTH)
@@ -236,15 +240,6 @@ def _power(results: Results) -> str:
         "say how many would settle them with 80 % chance if effect and spread are what they look "
         "like now."
     )
-
-
-def _all_settled(results: Results) -> str:
-    if results.readout is None:
-        return "Every comparison has a verdict."
-    open_pairs = undecided(results)
-    if not open_pairs:
-        return "Every main effect and every comparison of two arms has a verdict."
-    return f"Every main effect has a verdict; {open_pairs}."
 
 
 def _confounds(results: Results) -> str:

@@ -120,14 +120,14 @@ def confound_tables(confounds: Sequence[Confound]) -> tuple[Table, ...]:
     heads = ("arm", "against", "what", "values", "what it may do", "what would tell")
     rows = tuple(
         (
-            truncate(it.arm, NAME_LENGTH),
-            truncate(it.compared_with, NAME_LENGTH),
-            f"{it.what} (by the technique)" if it.by_technique else it.what,
-            printable(f"{format_value(it.here)} and {format_value(it.there)}"),
-            it.may,
-            it.remedy,
+            truncate(confound.arm, NAME_LENGTH),
+            truncate(confound.compared_with, NAME_LENGTH),
+            f"{confound.what} (by the technique)" if confound.by_technique else confound.what,
+            printable(f"{format_value(confound.here)} and {format_value(confound.there)}"),
+            confound.may,
+            confound.remedy,
         )
-        for it in confounds[:SHOWN]
+        for confound in confounds[:SHOWN]
     )
     return (Table("What else differs between compared arms", words(*heads), rows, note),)
 
@@ -189,11 +189,11 @@ def measure_tables(results: Results) -> tuple[Table, ...]:
             f" Target: a validation accuracy of {number(100 * results.study.target)} %; replicates "
             "in which either arm never reaches it have no pair."
         )
-    heads = ("Better in", *(_MEASURES[each.measure] for each in judged[0].differences))
+    heads = ("Better in", *(_MEASURES[item.measure] for item in judged[0].differences))
     rows = tuple(
-        (f"{printable(it.arm.name)} against {printable(it.arm.compared_with or '')}",
-         _better(it.effect), *map(_difference_text, it.differences))
-        for it in judged
+        (f"{printable(arm.arm.name)} against {printable(arm.arm.compared_with or '')}",
+         _better(arm.effect), *map(_difference_text, arm.differences))
+        for arm in judged
     )  # fmt: skip
     return (Table("Effects on other measures", (*words("Arm"), *numbers(*heads)), rows, note),)
 

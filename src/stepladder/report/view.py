@@ -280,12 +280,16 @@ class View:
         if layout.is_fixed or not self.is_complete:
             yield Column("n", "right"), [row.replicates for row in rows]
         for part in layout.parts if self.is_trained else ():
-            shown: list[FormattedNumber] = [getattr(row, part) for row in rows]
+            accuracies: list[FormattedNumber] = [getattr(row, part) for row in rows]
             yield (
                 Column(f"{part} %", "decimal"),
                 [
-                    "" if row.instead else Cell(it.text, it) if layout.has_intervals else it.number
-                    for row, it in zip(rows, shown, strict=True)
+                    ""
+                    if row.instead
+                    else Cell(value.text, value)
+                    if layout.has_intervals
+                    else value.number
+                    for row, value in zip(rows, accuracies, strict=True)
                 ],
             )
         yield (

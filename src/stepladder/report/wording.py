@@ -293,8 +293,8 @@ def comparison(results: Results) -> str:
     return f"Effect: percentage points of test accuracy against {other}."
 
 
-NEW_IMAGES_NOTE = "An effect's interval for new test images too is under new images."
-"""True only where there is such a column."""
+NEW_IMAGES_NOTE = "New images: an effect's interval for new test images too."
+"""True only where there are such intervals."""
 
 
 def footnotes(results: Results) -> tuple[str, ...]:
@@ -426,9 +426,9 @@ _COMPARED = {
     "Helps, hurts": "the difference is above, or below, zero by a paired t test at 5 % after "
     "Holm's correction, and the signs of the pairs agree with it.",
     "Not enough replicates": "neither a difference nor its absence could be shown.",
-    "Holm's correction": "raises the bar with the number of comparisons. The chance that an arm "
-    "without an effect gets the verdict helps or hurts stays at 5 %, and so does the chance that "
-    "a difference of δ or more gets the verdict no difference.",
+    "Holm's correction": "raises the bar with the number of comparisons. The chance that any "
+    "arm without an effect gets the verdict helps or hurts stays at 5 %. So does the chance that "
+    "any difference of δ or more gets the verdict no difference.",
     "Pareto front": "the arms that no other beats in both accuracy and time.",
 }
 _FACTORIAL = {

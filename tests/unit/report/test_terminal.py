@@ -146,10 +146,10 @@ def test_notes_speak_of_columns_that_are_there():
         each.effect, new_images=ends)) for each in results.arms]  # fmt: skip
     results = replace(results, arms=tuple(arms))
     wide, narrow = as_text(results, 200), as_text(results, 80)
-    assert "is under new images." in wide
+    assert "New images: an effect's interval" in wide
     assert "Reported: Hyperparameter Tuning" in wide
     assert "new images" not in narrow.partition("Effect:")[0]
-    assert "is under new images" not in narrow
+    assert "New images" not in narrow
     assert "It does not speak for new test images." in narrow.replace("\n", " ")
     assert "Reported:" not in narrow
 
