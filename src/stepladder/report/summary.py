@@ -226,8 +226,8 @@ def _power(results: Results) -> str:
         return (
             f"Every {kinds}{both} has a verdict{'; ' if open_pairs else ''}{open_pairs}. In at "
             "most 5 % of studies any arm without an effect gets the verdict helps or hurts, and in "
-            "at most 5 % a difference of δ or more the verdict no difference. Effects that are "
-            "found are, on average, shown somewhat too large."
+            "at most 5 % a difference of δ or more the verdict no difference. "
+            "Effects that are found are, on average, shown somewhat too large."
         )
     names = [
         truncate(name, NAME_LENGTH)

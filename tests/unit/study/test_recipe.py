@@ -241,8 +241,8 @@ def test_a_strength_is_off_by_default(name):
 
 def test_a_program_is_given_numbers_in_which_lanes_may_differ():
     assert {FIELD_ROLES[name].kind for name in Numbers._fields} == {"lane", "strength"}
-    assert Numbers.given(Recipe(hidden=[5])) == ["l2", "weight_decay", "label_smoothing"]
-    assert Numbers.given(Recipe(hidden=[5], vat=2.0)) == list(Numbers._fields)
+    assert Numbers.used_in(Recipe(hidden=[5])) == ["l2", "weight_decay", "label_smoothing"]
+    assert Numbers.used_in(Recipe(hidden=[5], vat=2.0)) == list(Numbers._fields)
 
 
 @pytest.mark.parametrize("name", fields_with(lambda role: role.needs))
