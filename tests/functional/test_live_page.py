@@ -81,7 +81,15 @@ def test_a_study_that_is_declared_anew_is_shown_anew(made_up):
         assert "7.5" in after, "the page of the old one does not stay"
 
 
-@pytest.mark.parametrize("name", ["a/b", "100 %", "a%2Fb", "?x=1#y"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("a/b", marks=pytest.mark.slow),
+        pytest.param("100 %", marks=pytest.mark.slow),
+        pytest.param("?x=1#y", marks=pytest.mark.slow),
+        "a%2Fb",
+    ],
+)
 def test_a_run_of_any_name_can_be_reached(made_up, name):
     httpx = pytest.importorskip("httpx", reason="its tests need pip install httpx")
     made_up(6, "all.db", name=name)

@@ -52,6 +52,7 @@ def table(place):
     return write
 
 
+@pytest.mark.slow
 def test_a_table_is_trained_judged_and_stored(stepladder, in_process, table):
     first = stepladder("reproduce", table())
     assert first.returncode == 0, first.stderr

@@ -79,6 +79,7 @@ def test_a_study_without_a_space_is_refused(place, in_process):
     assert "must have a [search.space]" in err
 
 
+@pytest.mark.slow
 def test_a_whole_search_goes_on_and_counts_its_looks(searched, stepladder, in_process):
     done = stepladder("search", "search.toml", "--format", "json")
     assert done.returncode == 0, done.stderr

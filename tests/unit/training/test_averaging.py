@@ -90,6 +90,7 @@ def test_statistics_are_those_of_the_training_images_under_the_averaged_weights(
     assert final.statistics[1] == pytest.approx(values.var(axis=1).mean(axis=0), rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [*KINDS, pytest.param("distorted", marks=pytest.mark.slow)])
 def test_both_engines_end_with_the_same_average(kind, engine, dataset, trial_of):
     trial = trial_of(**NETWORK, **KINDS.get(kind, DISTORTED))
@@ -104,6 +105,7 @@ def test_both_engines_end_with_the_same_average(kind, engine, dataset, trial_of)
     assert ours.validation.loss == pytest.approx(theirs.validation.loss, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_curve_is_of_the_weights_and_the_scores_are_of_the_average(engine, trial_of):
     plain = trained(engine, [trial_of(**NETWORK)])[0]
     average = trained(engine, [trial_of(**NETWORK, ema=0.9)])[0]

@@ -34,7 +34,7 @@ def gradients(weights, x, y, activation):
     return found
 
 
-@pytest.mark.parametrize("lanes", [1, 3])
+@pytest.mark.parametrize("lanes", [pytest.param(1, marks=pytest.mark.slow), 3])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_a_step_of_plain_descent_is_the_gradient_by_hand(activation, lanes, dataset, trial_of):
     fields = {"activation": activation, "batch_size": 310, "hidden": [8, 6]}

@@ -98,6 +98,7 @@ KINDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 def test_kernels_of_every_kind_have_the_moments_of_keras_own_and_are_the_replicate_s(name):
     layer, attribute = KINDS[name]

@@ -214,6 +214,7 @@ def test_the_loss_is_that_of_both_labels_by_their_shares():
     assert np.allclose(cross_entropy(logits, shares, 0.1), smoothed, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_both_engines_report_the_same_curve(dataset, trial_of):
     trial = trial_of(mixup=0.5, label_smoothing=0.1, epochs=2, optimizer="adam", learning_rate=0.01)
     ours, theirs = (

@@ -46,7 +46,7 @@ def layer(activation, bias=0.0, units=4, scale=1.0):
     return model
 
 
-@pytest.mark.parametrize("activation", ["sigmoid", "relu"])
+@pytest.mark.parametrize("activation", [pytest.param("sigmoid", marks=pytest.mark.slow), "relu"])
 def test_gradient_norms_are_those_worked_out_by_hand(activation, dataset, trial_of):
     trial = trial_of(activation=activation)
     training = PopulationEngine(dataset).begin(Group((trial, trial), 2))
@@ -128,6 +128,7 @@ def test_every_engine_and_every_company_see_the_same(fields, dataset, trial_of):
         assert each.input_deviation == pytest.approx(expected.input_deviation)
 
 
+@pytest.mark.slow
 def test_a_look_leaves_everything_as_it_was(dataset, trial_of):
     trial = trial_of(epochs=2, **FIELDS["all that is random"])
     training = PopulationEngine(dataset).begin(Group((trial,), 1))

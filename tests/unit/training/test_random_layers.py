@@ -119,6 +119,7 @@ def test_a_recipe_without_augmentation_has_no_distortion():
     assert distortion(recipe(), (784,)) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", EVERYTHING)
 def test_each_kind_alone_moves_pixels_and_differs_image_by_image(field, images):
     same = np.repeat(images[:1], 6, axis=0)
@@ -181,6 +182,7 @@ def test_strength_falls_by_half_for_the_last_share_of_the_steps():
     assert np.array_equal(strengths, [1.0] * 15 + [0.5] * 5)
 
 
+@pytest.mark.slow
 def test_a_batch_is_the_same_in_every_population_and_in_fit(dataset, trial_of):
     fields = {**EVERYTHING, "augment_smoothness": 2.0, "mixup": 0.4}
     engine = PopulationEngine(dataset)
@@ -190,7 +192,7 @@ def test_a_batch_is_the_same_in_every_population_and_in_fit(dataset, trial_of):
         training = engine.begin(Group(trials[:lanes], lanes))
         order, _, _, more = training.replicates[0].segment_inputs(0, 0, None)
         step = jax.tree.map(lambda leaf: leaf[1], more)
-        x, y, _ = training.program._prepared(*training.data.batch(order[1]), step)
+        x, y, _ = training.program._prepare(*training.data.batch(order[1]), step)
         seen.append((np.asarray(x), np.asarray(y)))
     assert all(np.array_equal(one, two) for one, two in zip(*seen, strict=True))
     x = dataset.x_train.astype(np.float32) * training.data.scale + training.data.shift

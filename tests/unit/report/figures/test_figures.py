@@ -25,7 +25,9 @@ def test_every_variant_is_drawn_without_a_warning(variant):
     assert png_of(made(variant)["validation"]).startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("variant", ["mnist", "hostile", "partial", "nothing yet"])
+@pytest.mark.parametrize(
+    "variant", ["mnist", "hostile", pytest.param("partial", marks=pytest.mark.slow), "nothing yet"]
+)
 def test_every_svg_can_be_parsed_and_is_as_wide_as_the_others(variant):
     for name in made(variant):
         root = ElementTree.fromstring(svg(variant, name))
@@ -135,7 +137,13 @@ def contrast(one, other):
 
 
 @pytest.mark.parametrize(
-    "variant", ["mnist", "hostile", "fair", pytest.param("factorial", marks=pytest.mark.slow)]
+    "variant",
+    [
+        "mnist",
+        pytest.param("hostile", marks=pytest.mark.slow),
+        pytest.param("fair", marks=pytest.mark.slow),
+        pytest.param("factorial", marks=pytest.mark.slow),
+    ],
 )
 def test_a_figure_recoloured_is_the_figure_drawn_on_dark_paper(variant):
     for name, plot in made(variant).items():

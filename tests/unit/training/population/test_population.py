@@ -54,6 +54,7 @@ def test_a_neighbour_that_diverges_changes_no_bit_and_says_when(engine, trial_of
     assert all(result.diverged is None for result in without)
 
 
+@pytest.mark.slow
 def test_the_same_trial_twice_gives_the_same_bits(dataset, trial_of):
     first, second = (
         trained(PopulationEngine(dataset), [trial_of(normalization="batch")], 1)[0]
@@ -89,7 +90,16 @@ def test_a_result_is_whole(engine, trial_of, dataset):
     assert result.curve.train_loss[-1] < result.curve.train_loss[0]
 
 
-@pytest.mark.parametrize("batch_size", [1, 310, 1000, 16, 31])
+@pytest.mark.parametrize(
+    "batch_size",
+    [
+        pytest.param(1, marks=pytest.mark.slow),
+        pytest.param(310, marks=pytest.mark.slow),
+        pytest.param(1000, marks=pytest.mark.slow),
+        pytest.param(16, marks=pytest.mark.slow),
+        31,
+    ],
+)
 def test_every_batch_size_goes_through_every_example_once(engine, trial_of, batch_size):
     (result,) = trained(engine, [trial_of(batch_size=batch_size, learning_rate=1e-30)], 1)
     # with a learning rate of nothing the epoch's loss is that of the initial weights
@@ -105,6 +115,7 @@ def convolutions(dataset, own_code):
     return PopulationEngine(dataset, build=builder(code)), fields
 
 
+@pytest.mark.slow
 def test_neighbours_change_no_bit_of_a_network_of_one_s_own(convolutions, trial_of):
     engine, fields = convolutions
     trials = [trial_of(learning_rate=rate, **fields) for rate in (0.01, 0.05, 1e30)]
@@ -157,6 +168,7 @@ def trials_of(trial_of, **fields):
     ]
 
 
+@pytest.mark.slow
 def test_stacked_replicates_are_those_trained_one_by_one(engine, trial_of):
     trials = trials_of(trial_of, dropout=0.2, scaling="standardised")
     stacked = trained_of_stack(engine, trials)
@@ -229,6 +241,7 @@ def test_a_population_split_in_two_keeps_every_bit(engine, trial_of):
     assert [bits_drawn(each) for each in whole] == [bits_drawn(each) for each in halves]
 
 
+@pytest.mark.slow
 def test_one_wild_trial_among_sixteen_changes_no_bit_of_the_others(engine, trial_of):
     sound = [trial_of(learning_rate=rate / 200, epochs=2) for rate in range(1, 17)]
     wild = trial_of(learning_rate=1e30, epochs=2)
