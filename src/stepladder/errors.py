@@ -14,8 +14,6 @@
 A message says three things: what was expected, what was found, what to do.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 

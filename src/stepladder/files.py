@@ -1,7 +1,5 @@
 """Paths are checked, files are written in one move."""
 
-from __future__ import annotations
-
 import errno
 import os
 import re

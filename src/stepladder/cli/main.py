@@ -1,7 +1,5 @@
 """The command line: options and exit codes, nothing else."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Any, NoReturn

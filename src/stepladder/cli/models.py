@@ -1,7 +1,5 @@
 """The commands `stepladder export` and `stepladder predict`: trained models are used."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Any

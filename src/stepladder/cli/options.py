@@ -1,7 +1,5 @@
 """Options that several commands have, and values of a study that the command line gives."""
 
-from __future__ import annotations
-
 import os
 import tomllib
 from collections.abc import Callable, Mapping

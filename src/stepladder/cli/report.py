@@ -1,7 +1,5 @@
 """The commands `report`, `ui`, `judge` and `pareto`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Signals that stop a command: once cleanly, twice at once."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

@@ -1,7 +1,5 @@
 """The commands `runs` and `store`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

@@ -1,7 +1,5 @@
 """Reads CSV tables: a header, a label column, and numbers in every other column."""
 
-from __future__ import annotations
-
 import csv
 from array import array
 from collections import Counter

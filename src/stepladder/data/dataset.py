@@ -1,7 +1,5 @@
 """A dataset: its arrays, and the checks of them."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Training and validation parts, drawn so that every class keeps its share."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Small made-up datasets for tests and benchmarks."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from stepladder.data.dataset import Dataset

@@ -4,8 +4,6 @@ Reference:
     Mitchell et al. 2019, Model cards for model reporting.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

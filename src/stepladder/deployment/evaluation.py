@@ -1,7 +1,5 @@
 """Calibration of an exported model, and its accuracy on changed images, for its card."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Chooses trained replicates, builds their model again and saves it."""
 
-from __future__ import annotations
-
 import json
 import math
 import tempfile

@@ -1,7 +1,5 @@
 """The driver's side of the process that holds a Keras model."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Whether an input looks like the training set of a network: a mixture of local subspaces."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 

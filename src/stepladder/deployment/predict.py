@@ -1,7 +1,5 @@
 """From pictures and arrays to predictions."""
 
-from __future__ import annotations
-
 import io
 import json
 import math

@@ -1,7 +1,5 @@
 """Evidence of an arm, findings, and summaries of histories."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ A rule is a function of an arm's evidence under the name of its finding's code. 
 the order in which findings are told: first what is seen, then what may be its cause.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Sequence, Sized
 from statistics import mode

@@ -1,7 +1,5 @@
 """How trials become groups: which replicates share a program, and which resume from the cache."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """A module of the package that runs as a program in a process of its own."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import tempfile

@@ -1,7 +1,5 @@
 """Worker processes, each pinned to a core."""
 
-from __future__ import annotations
-
 import os
 import platform
 import queue

@@ -1,7 +1,5 @@
 """The machine: cores, memory, GPU, and the settings of the environment."""
 
-from __future__ import annotations
-
 import importlib.util
 import json
 import math

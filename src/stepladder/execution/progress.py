@@ -1,7 +1,5 @@
 """What a run reports while it trains: the protocol, and the observer that shows nothing."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol

@@ -1,7 +1,5 @@
 """The scheduler: which group is trained next and where, claims, retries, silent processes."""
 
-from __future__ import annotations
-
 import queue
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence

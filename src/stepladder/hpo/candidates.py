@@ -1,7 +1,5 @@
 """Candidates of a search, and their outcomes."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

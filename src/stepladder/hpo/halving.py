@@ -1,7 +1,5 @@
 """Successive halving: rungs, candidates, populations."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """What a search returns: winner, selection bias, importance, equal candidates."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

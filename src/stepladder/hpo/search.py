@@ -1,7 +1,5 @@
 """A search, run."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from pathlib import Path
 

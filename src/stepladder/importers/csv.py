@@ -1,7 +1,5 @@
 """Reads scores from a CSV file: one row an arm and replicate, every problem with its line."""
 
-from __future__ import annotations
-
 import csv
 import math
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The pages report.html and search.html."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 They need no web server: `stepladder.tools.dashboard` serves them.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

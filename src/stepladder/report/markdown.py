@@ -1,7 +1,5 @@
 """Documents as Markdown, and tables as CSV."""
 
-from __future__ import annotations
-
 import csv
 import io
 import math

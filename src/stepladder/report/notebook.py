@@ -1,7 +1,5 @@
 """In Jupyter: a run shows its table and curves by itself, and its progress while it trains."""
 
-from __future__ import annotations
-
 import html
 import io
 import math

@@ -1,7 +1,5 @@
 """Progress in the terminal: bars and a table that fill, or plain lines where it is none."""
 
-from __future__ import annotations
-
 import math
 import sys
 import time

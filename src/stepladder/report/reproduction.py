@@ -1,7 +1,5 @@
 """A published table, judged: text, JSON and Markdown."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, TextIO
 

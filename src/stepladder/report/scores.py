@@ -1,7 +1,5 @@
 """Judged scores that are not from our store: the table and its other forms."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import TextIO
 

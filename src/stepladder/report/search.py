@@ -1,7 +1,5 @@
 """A search in words and tables."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import TextIO

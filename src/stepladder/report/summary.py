@@ -1,7 +1,5 @@
 """The question, the answer, and what is not known."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """Numbers with intervals, and side tables: confounds, ensembles, measures, factorial, tuning."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

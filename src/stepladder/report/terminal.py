@@ -1,7 +1,5 @@
 """Documents in the terminal, by rich; the catalogue and the list of runs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TextIO

@@ -1,7 +1,5 @@
 """Results as rows, cells and sentences: built once, rendered many times."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal

@@ -1,7 +1,5 @@
 """Numbers, sentences, footnotes and the glossary."""
 
-from __future__ import annotations
-
 import json
 import math
 import unicodedata

@@ -1,7 +1,5 @@
 """Adding replicates until every verdict is settled: how many each arm wants next."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 

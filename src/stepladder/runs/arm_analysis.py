@@ -1,7 +1,5 @@
 """Diagnosis and ensembles of an arm."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 

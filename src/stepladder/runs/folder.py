@@ -1,7 +1,5 @@
 """The run folder, and studies of one name."""
 
-from __future__ import annotations
-
 import json
 import os
 import shlex

@@ -1,7 +1,5 @@
 """From stored trials to results."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """A store is checked against the studies that use it, and what nobody needs is removed."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass
 from pathlib import Path

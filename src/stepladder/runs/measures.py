@@ -1,7 +1,5 @@
 """Scores of stored trials, by arm and by side of a factorial."""
 
-from __future__ import annotations
-
 import gc
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence

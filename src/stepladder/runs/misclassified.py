@@ -1,7 +1,5 @@
 """Which test examples are misread: by the best arm, by most replicates, by one of two arms."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The phases of a study: tuning, adaptive replicates, the arms that are compared."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """The trials of a study, its context, and how long they will take."""
 
-from __future__ import annotations
-
 import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence

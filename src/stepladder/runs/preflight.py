@@ -1,7 +1,5 @@
 """What is checked and noted before anything is trained."""
 
-from __future__ import annotations
-
 import math
 import queue
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Judging a published table: which reading of each row its figure could come from."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """Results of a study, of its arms and of its tuning."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

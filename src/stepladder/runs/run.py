@@ -1,7 +1,5 @@
 """A study, run phase by phase."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a study and a search have in common while they train: store, folder, processes."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Finished runs: read and listed."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterable

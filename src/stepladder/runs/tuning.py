@@ -1,7 +1,5 @@
 """Tuning the arms of a fair study, round by round, from what the store holds."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 

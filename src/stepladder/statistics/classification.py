@@ -1,7 +1,5 @@
 """Calibration and ensembles of classifiers."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

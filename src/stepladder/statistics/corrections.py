@@ -1,7 +1,5 @@
 """Correction for judging several comparisons at once."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

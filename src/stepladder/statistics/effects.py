@@ -1,7 +1,5 @@
 """From paired scores to effects: the rule that gives verdicts."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Analysis of a factorial: main effects, interactions, Shapley values, and what ladders say."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from itertools import combinations

@@ -1,7 +1,5 @@
 """Intervals: means, new test examples, share of wins, prediction."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

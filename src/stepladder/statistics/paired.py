@@ -4,8 +4,6 @@ Where nothing else is said, differences have the shape (..., replicates), NaN wh
 missing, and a result has one entry a row, of shape (...).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

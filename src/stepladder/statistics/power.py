@@ -4,8 +4,6 @@ The arguments of powers broadcast: pairs n, 2 or more; the true mean difference;
 deviation of differences, its spread, above 0; the level of the test, after any correction.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Anybody's scores, judged: each arm against one of them, replicate by replicate."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What choosing costs: selection bias, expected best, importance, grid choice."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Adaptive replication: verdicts at looks that are planned before, the error rate split."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """Where trials, studies and looks are kept: SQLite by default, PostgreSQL by its URL."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

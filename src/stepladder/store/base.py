@@ -1,7 +1,5 @@
 """The contract of a store: what every method promises, raises, and when it is durable."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass

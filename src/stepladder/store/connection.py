@@ -1,7 +1,5 @@
 """URLs of stores, engines, retries, and errors of databases."""
 
-from __future__ import annotations
-
 import os
 import re
 import sqlite3

@@ -1,7 +1,5 @@
 """A store is checked, vacuumed and copied."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from dataclasses import dataclass

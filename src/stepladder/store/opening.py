@@ -1,7 +1,5 @@
 """Opening a store: what is not ours is refused untouched, what is old is brought up to date."""
 
-from __future__ import annotations
-
 import json
 import os
 from contextlib import closing

@@ -1,7 +1,5 @@
 """Values to rows and back, with digests."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math

@@ -1,7 +1,5 @@
 """The tables of a store, as its newest revision has them; migrations/ leads up to them."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 
 from stepladder.store.rows import CURVE_FIELDS

@@ -1,7 +1,5 @@
 """A store in a SQL database, through SQLAlchemy Core."""
 
-from __future__ import annotations
-
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """What else differs between two compared arms than the technique under judgement."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Designs: ladder, one at a time, leave one out, factorial, fraction, explicit."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Where studies come from: built in, TOML files, model files."""
 
-from __future__ import annotations
-
 import hashlib
 import keyword
 import re

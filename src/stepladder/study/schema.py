@@ -1,7 +1,5 @@
 """What all declared values share: strict, frozen, canonical, and errors that help."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math

@@ -1,7 +1,5 @@
 """The table [search] of a study file, and its checks."""
 
-from __future__ import annotations
-
 import math
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence

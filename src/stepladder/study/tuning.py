@@ -1,7 +1,5 @@
 """Fair studies: how each arm's nuisance hyperparameters are tuned before arms are compared."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from itertools import product

@@ -1,7 +1,5 @@
 """How fast this machine trains: matrix products, `keras.Model.fit` and the population trainer."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import json
 import os

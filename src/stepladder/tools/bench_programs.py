@@ -4,8 +4,6 @@ Arguments are JSON; so are the answers, one a line. A program ends when the proc
 does: the pipe to its standard input is then closed.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sys

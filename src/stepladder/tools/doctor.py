@@ -1,7 +1,5 @@
 """Checks an installation: versions, cores, backend, cache, data, and a run's store."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import os
 import platform

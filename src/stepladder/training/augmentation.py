@@ -4,8 +4,6 @@ What is drawn follows from a step's two words alone, so that a batch is the same
 population and in both engines; arms of one replicate with the same settings share it.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import cast

@@ -1,7 +1,5 @@
 """Checkpoints, and the cache of final states."""
 
-from __future__ import annotations
-
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Networks of the user's own: their `build`, what it reads of a recipe, and their inspection."""
 
-from __future__ import annotations
-
 import linecache
 import random
 import sys

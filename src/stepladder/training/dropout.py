@@ -5,8 +5,6 @@ units itself. Here a unit gets 16 bits from 13 rounds: the fewest that pass BigC
 generator (Salmon et al. 2011, table 2). Networks are saved with Keras' own layer.
 """
 
-from __future__ import annotations
-
 import functools
 import math
 from typing import Any

@@ -1,7 +1,5 @@
 """What trained networks end with: as named arrays, and as files of a run folder."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import fields
 from itertools import count, takewhile

@@ -1,7 +1,5 @@
 """The history of a training, recorded epoch by epoch, and its result: for every engine."""
 
-from __future__ import annotations
-
 import math
 import platform
 from collections.abc import Mapping, Sequence

@@ -5,8 +5,6 @@ weights under TensorFlow than under JAX. Here a layer's initialiser says which d
 meant, and NumPy draws it.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from typing import Any

@@ -1,7 +1,5 @@
 """Callbacks of `keras.Model.fit`: batches, averages of weights, checkpoints."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from functools import cached_property

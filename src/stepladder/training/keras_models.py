@@ -4,8 +4,6 @@ Both engines train what is built here, so that they cannot drift apart. Only tra
 import this module, after they have chosen Keras' backend.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

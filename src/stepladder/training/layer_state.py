@@ -1,7 +1,5 @@
 """States of layers: random seeds and batch-normalisation averages."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any

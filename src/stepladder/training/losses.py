@@ -1,7 +1,5 @@
 """Losses: cross-entropy, mixup, virtual adversarial training."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

@@ -4,8 +4,6 @@ Both ends are this program, started by this user: a training process runs the us
 with the user's rights. Files hold no pickles: see `stepladder.training.serialization`.
 """
 
-from __future__ import annotations
-
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass

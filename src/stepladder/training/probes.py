@@ -1,7 +1,5 @@
 """Probes of a network: its gradients by weight matrix, its dead and its saturated units."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import jax

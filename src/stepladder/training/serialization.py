@@ -4,8 +4,6 @@ The format is our own, not safetensors: a digest finds damaged files, and run fo
 versions hold weights in it, so that its reader has to stay.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json

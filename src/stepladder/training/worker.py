@@ -5,8 +5,6 @@ decides Keras' backend and JAX's threads already set. It ends when its driver do
 reads from is then closed, whatever killed the driver.
 """
 
-from __future__ import annotations
-
 import gc
 import os
 import queue

@@ -5,8 +5,6 @@ replicate *r* of a study is the same draw in every arm, on every machine, in any
 training: common random numbers, which let arms be compared in pairs.
 """
 
-from __future__ import annotations
-
 from typing import Literal, get_args
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A trial, its result and its history."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields

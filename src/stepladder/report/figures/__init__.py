@@ -1,7 +1,5 @@
 """Every figure of a report, in order."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from stepladder.report.figures.base import Plot

@@ -1,7 +1,5 @@
 """The population trainer."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 

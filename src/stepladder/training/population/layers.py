@@ -1,7 +1,5 @@
 """Dense and normalisation layers with transposed weights, as populations train them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar, cast

@@ -1,7 +1,5 @@
 """The training loop of one group: lanes of one replicate, or of several that are stacked."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """The weights of a population as arrays of a checkpoint; survivors of a rung."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 
