@@ -1,8 +1,10 @@
 """Documents in the terminal, by rich; the catalogue and the list of runs."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TextIO
+from typing import TYPE_CHECKING, Literal, TextIO
 
 from rich import box
 from rich import table as rich_table
@@ -35,8 +37,10 @@ from stepladder.report.wording import (
     truncate,
 )
 from stepladder.runs.results import Results
-from stepladder.runs.stored import RunState
 from stepladder.study.techniques import CATALOGUE, Technique
+
+if TYPE_CHECKING:  # judging and what it imports cost 50 ms at every start
+    from stepladder.runs.stored import RunState
 
 FILE_WIDTH = 120
 """Columns of a file or a pipe, which have no width of their own."""
