@@ -8,6 +8,7 @@ import numpy as np
 from scipy import stats
 
 from stepladder.runs.results import ArmProbes, ArmResult
+from stepladder.statistics.effects import effects
 from stepladder.statistics.results import Effect, Estimate, Verdict
 from stepladder.trials.trial import History
 
@@ -133,3 +134,8 @@ def with_effects(arms) -> tuple[ArmResult, ...]:
             judged = effect(each.test_accuracy.values, other.test_accuracy.values)
         made.append(replace(each, effect=judged))
     return tuple(made)
+
+
+def judged_effect(arm, other, **options):
+    """The effect of one arm against another, a family of one comparison."""
+    return effects({"arm": arm, "other": other}, [("arm", "other")], **options)["arm"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from stepladder.data import validation_examples
 from stepladder.execution.progress import RunAnnouncement
+from stepladder.runs.plan import RunContext, make_plan, trials_of
 from stepladder.study.study import Study
 from stepladder.trials.trial import History, Score, Trial, TrialResult
 
@@ -54,3 +56,19 @@ def finished(trial: Trial, accuracy: float, diverged: int | None = None) -> Tria
         seconds=1.0,
         versions={},
     )
+
+
+def question_about(study):
+    """Of a dataset of two classes, of which 100 examples are held out."""
+    return RunContext(study, "data", 100, "population", 2)
+
+
+def trials_by_arm(study, fingerprint, validation, engine):
+    """The trials of each arm of a study, on a dataset of two classes."""
+    return trials_of(RunContext(study, fingerprint, validation, engine, 2))
+
+
+def plan(study, dataset, store, engine):
+    """What a study of a dataset would train."""
+    validation = validation_examples(dataset, study.validation)
+    return make_plan(study, trials_by_arm(study, dataset.fingerprint, validation, engine), store)

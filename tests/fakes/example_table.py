@@ -1,6 +1,6 @@
 """A published table and results that follow a rule."""
 
-from example_question import trials_by_arm
+from example_run import trials_by_arm
 from fake_store import FakeStore
 from fake_training import noise, record_of, result_of
 

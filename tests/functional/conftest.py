@@ -13,8 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from example_question import plan
-from example_run import finished
+from example_run import finished, plan
 from exported_runs import lay_out
 from small_study import STUDY, idx
 from watching import figures

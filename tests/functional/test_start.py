@@ -1,11 +1,14 @@
 """Starting up: help imports nothing heavy, and the package says what it offers."""
 
+import importlib.metadata
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import stepladder
+from stepladder.version import version_of
 
 HEAVY = (
     "keras",
@@ -97,3 +100,17 @@ def test_public_names_are_pinned():
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'runn'"):
         stepladder.runn  # noqa: B018 - the access is the test
+
+
+def test_a_package_of_its_own_name_is_asked_for_its_version():
+    assert version_of("numpy") == np.__version__
+
+
+def test_a_module_that_another_distribution_brings_has_that_one_s_version():
+    """Pillow brings PIL, as tensorflow-cpu brings tensorflow."""
+    assert version_of("PIL") == importlib.metadata.version("pillow")
+
+
+def test_what_is_not_there_is_told():
+    with pytest.raises(importlib.metadata.PackageNotFoundError):
+        version_of("no_such_package")

@@ -5,8 +5,7 @@ from collections import defaultdict
 from dataclasses import replace
 
 import pytest
-from example_question import plan
-from example_run import finished
+from example_run import finished, plan
 from fake_store import FakeStore
 
 from stepladder import Recipe, Study

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from example_question import question_about
+from example_run import question_about
 from fake_store import FakeStore
 from fake_training import noise, result_of
 

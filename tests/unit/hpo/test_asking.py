@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import optuna
 import pytest
-from example_question import question_about
+from example_run import question_about
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from example_question import question_about
+from example_run import question_about
 from fake_training import noise
 
 from stepladder import RunError, Study

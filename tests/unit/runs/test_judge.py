@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from example_question import trials_by_arm
-from example_run import finished
+from example_run import finished, trials_by_arm
 from fake_store import FakeStore
 
 from stepladder import Study

@@ -1,8 +1,7 @@
 """Plans: what a study lacks, and what all its phases come to."""
 
 import pytest
-from example_question import plan, trials_by_arm
-from example_run import finished
+from example_run import finished, plan, trials_by_arm
 from fake_store import FakeStore
 from fake_training import FakeTraining, noise, record_of
 

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from example_question import plan
-from example_run import finished
+from example_run import finished, plan
 from fake_store import FakeStore
 
 from stepladder import CATALOGUE, InputError, Recipe, Study, StudyError

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from one_effect import effect
+from example_arms import judged_effect as effect
 from scipy import optimize, stats
 
 from stepladder.statistics.intervals import win_share

@@ -5,9 +5,9 @@ import math
 
 import numpy as np
 import pytest
+from example_arms import judged_effect as effect
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from one_effect import effect
 from scipy import stats
 
 from stepladder.errors import InputError

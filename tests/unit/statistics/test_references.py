@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from one_effect import effect
+from example_arms import judged_effect as effect
 from scipy import stats
 
 from stepladder.statistics.corrections import holm

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from one_effect import effect
+from example_arms import judged_effect as effect
 
 from stepladder.statistics.effects import effects, judge
 

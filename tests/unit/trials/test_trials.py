@@ -1,4 +1,4 @@
-"""Random streams: named, derived, distinct, and the same for ever."""
+"""Random streams of a replicate, and the role of a trial: it follows from the replicate alone."""
 
 import itertools
 from typing import get_args
@@ -6,7 +6,11 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from stepladder.study.recipe import Recipe
+from stepladder.study.search import SEARCH_REPLICATES
+from stepladder.study.tuning import TUNING_REPLICATES
 from stepladder.trials.seeding import Stream, generator, words
+from stepladder.trials.trial import Trial
 
 STREAMS = get_args(Stream)
 
@@ -35,3 +39,20 @@ def test_a_generator_starts_anew_each_time():
 def test_negative_numbers_are_refused():
     with pytest.raises(ValueError, match="non-negative"):
         words(-1, 0, "init")
+
+
+@pytest.mark.parametrize(
+    ("replicate", "role"),
+    [
+        (0, "compare"),
+        (TUNING_REPLICATES - 1, "compare"),
+        (TUNING_REPLICATES, "tune"),
+        (SEARCH_REPLICATES - 1, "tune"),
+        (SEARCH_REPLICATES, "search"),
+        (SEARCH_REPLICATES + 1, "search"),
+    ],
+)
+def test_the_number_of_the_replicate_gives_the_role(replicate, role):
+    trial = Trial(Recipe(hidden=[3]), "data", 10, 0, replicate)
+    assert trial.role == role
+    assert "role" not in trial.declared
