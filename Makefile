@@ -1,9 +1,9 @@
-.PHONY: check ci format lint types layers test slow docs results
+.PHONY: check ci examples format lint types layers test slow docs results
 
-check: lint types layers test
+check: lint types layers examples test
 
 # All tests in one process, so that programs are compiled and runs are made once for slow ones too.
-ci: lint types layers
+ci: lint types layers examples
 	python -m pytest -n 0 -m "not gpu"
 
 format:
@@ -19,6 +19,10 @@ types:
 
 layers:
 	lint-imports
+
+# Examples in docstrings; migrations run inside Alembic alone.
+examples:
+	python -m pytest -n 0 --doctest-modules --ignore src/stepladder/store/migrations src
 
 test:
 	python -m pytest

@@ -75,15 +75,37 @@ class StudyError(InputError):
 
 
 class DataError(InputError):
-    """A dataset that cannot be read or contradicts itself."""
+    """A dataset that cannot be read or contradicts itself.
+
+    Example:
+        >>> from stepladder.data import load
+        >>> load("no-such-file.npz")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        stepladder.errors.DataError: ...
+    """
 
 
 class OutputError(InputError):
-    """A folder or file that cannot be written, or that holds something else."""
+    """A folder or file that cannot be written, or that holds something else.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from stepladder.files import atomic_write
+        >>> atomic_write(Path("/dev/null/table.csv"), b"")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        stepladder.errors.OutputError: ...
+    """
 
 
 class StoreError(InputError):
-    """A store that cannot be opened, or a file that is not a store of stepladder."""
+    """A store that cannot be opened, or a file that is not a store of stepladder.
+
+    Example:
+        >>> from stepladder.store import open_store
+        >>> open_store("oracle://host/db")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        stepladder.errors.StoreError: ...
+    """
 
 
 class NoStoreError(StoreError):
@@ -91,8 +113,18 @@ class NoStoreError(StoreError):
 
 
 class RunError(StepladderError):
-    """The study was valid and its run failed; what was finished is stored."""
+    """The study was valid and its run failed; what was finished is stored.
+
+    Example:
+        >>> RunError.exit_code, issubclass(WorkerError, RunError)
+        (1, True)
+    """
 
 
 class WorkerError(RunError):
-    """A training process died or reported a failure."""
+    """A training process died or reported a failure.
+
+    Example:
+        >>> str(WorkerError("a process must report its results, found that it ended"))
+        'a process must report its results, found that it ended'
+    """

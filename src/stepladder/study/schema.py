@@ -20,6 +20,12 @@ from stepladder.errors import InputError, StudyError
 _inside_another: ContextVar[bool] = ContextVar("_inside_another", default=False)
 
 
+def _without_example(schema: dict[str, Any]) -> None:
+    """A docstring is the description in `stepladder schema`, but for its example in Python."""
+    if "description" in schema:
+        schema["description"] = schema["description"].partition("\n\nExample:")[0]
+
+
 class FrozenModel(BaseModel):
     """A strict, frozen, hashable value that explains what is wrong with its fields.
 
@@ -34,6 +40,7 @@ class FrozenModel(BaseModel):
         allow_inf_nan=False,
         populate_by_name=True,
         use_attribute_docstrings=False,
+        json_schema_extra=_without_example,
     )
 
     def __init__(self, **fields: Any) -> None:  # noqa: ANN401 - any field, checked below

@@ -62,7 +62,12 @@ def epochs_into_base(values: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 class CsvDataset(FrozenModel):
-    """A table of examples: one row an example, one column the label, the others its inputs."""
+    """A table of examples: one row an example, one column the label, the others its inputs.
+
+    Example:
+        >>> CsvDataset(csv="digits.csv", label="digit", test_share=0.2).label
+        'digit'
+    """
 
     csv: str = toml_key(..., "The file.", "digits.csv", min_length=1)
     label: str = toml_key(..., "The column that holds the label.", "digit", min_length=1)
@@ -80,7 +85,12 @@ DatasetSource = Annotated[
 
 
 class Reported(FrozenModel):
-    """Test accuracies that somebody published for a study's arms, shown beside ours."""
+    """Test accuracies that somebody published for a study's arms, shown beside ours.
+
+    Example:
+        >>> Reported(source="Smith 2024", test_accuracy={"naive": 0.113}).test_accuracy["naive"]
+        0.113
+    """
 
     # fmt: off
     source: str = toml_key(..., "Where they were published.", "Smith 2024, one run", min_length=1)

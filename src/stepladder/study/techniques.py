@@ -25,6 +25,12 @@ class Technique(FrozenModel):
 
     Raises:
         StudyError: if the name is unknown and has no change, or the change is not valid.
+
+    Example:
+        >>> dict(Technique(name="ReLU").change)
+        {'activation': 'relu'}
+        >>> Technique(name="wider", change={"hidden": [200, 200]}).change["hidden"]
+        [200, 200]
     """
 
     # fmt: off
