@@ -1,12 +1,15 @@
-"""Paths are checked, files are written in one move."""
+"""Paths are checked, files are written in one move, and only regular files are read."""
 
 import errno
+import json
 import os
 import re
 import reprlib
 import secrets
+import stat
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from stepladder.errors import InputError, OutputError
 
@@ -16,6 +19,8 @@ _TRIES = 3
 
 def atomic_write(file: Path, content: bytes) -> Path:
     """Writes a temporary file and renames it, so that a reader never sees half of the content.
+
+    A link is followed. A device or pipe is written to: it has no half that a reader could see.
 
     Args:
         file: where to; its folder is made where it is missing.
@@ -35,6 +40,14 @@ def atomic_write(file: Path, content: bytes) -> Path:
     """
     if os.path.isdir(file):  # "." has no name for a temporary file
         raise _unwritten(file, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
+    given, file = file, Path(os.path.realpath(file))
+    if file.exists() and not file.is_file():
+        try:
+            with file.open("wb") as stream:
+                stream.write(content)
+        except OSError as error:
+            raise _unwritten(given, error) from error
+        return given
     for tries in range(_TRIES):
         part = file.with_name(f".{file.name[:100]}.{secrets.token_hex(4)}.part")
         try:
@@ -44,7 +57,7 @@ def atomic_write(file: Path, content: bytes) -> Path:
                 stream.flush()
                 os.fsync(stream.fileno())
             part.replace(file)
-            return file
+            return given
         except FileNotFoundError as error:  # the folder or the part was deleted meanwhile: again
             _remove(part)
             if tries == _TRIES - 1:
@@ -56,6 +69,58 @@ def atomic_write(file: Path, content: bytes) -> Path:
             _remove(part)
             raise
     raise AssertionError("the last try returns or raises")
+
+
+def open_regular(file: str | Path) -> BinaryIO:
+    """Opens a regular file to read its bytes; a pipe would be waited for, a device has no end.
+
+    Raises:
+        OSError: if it cannot be opened or is something else; `strerror` says what.
+
+    Example:
+        >>> open_regular("/dev/zero")
+        Traceback (most recent call last):
+        OSError: [Errno 22] a device and no regular file: '/dev/zero'
+    """
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
+    kind = "a pipe" if stat.S_ISFIFO(mode) else "a device"
+    raise OSError(errno.EINVAL, f"{kind} and no regular file", str(file))
+
+
+def read_bounded(file: str | Path, most: int = 64_000_000) -> bytes:
+    """The bytes of a regular file.
+
+    Args:
+        file: what to read.
+        most: bytes that are sensible for what it should be.
+
+    Raises:
+        OSError: if it cannot be read, is no regular file, or is larger.
+    """
+    with open_regular(file) as stream:
+        content = stream.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"more than {most:,} bytes", str(file))
+    return content
+
+
+def load_json(file: str | Path) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """What a JSON file holds.
+
+    Raises:
+        OSError: if it cannot be read, is no regular file, or is too large.
+        ValueError: if it is not JSON, or is nested too deeply.
+    """
+    try:
+        return json.loads(read_bounded(file))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def size_of(folder: Path) -> int:

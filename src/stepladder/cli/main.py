@@ -1,12 +1,13 @@
 """The command line: options and exit codes, nothing else."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
-from stepladder.cli import signals, store
+from stepladder.cli import signals, store, streams
 from stepladder.cli.models import export, predict
 from stepladder.cli.options import PLACE, RUN, STORE, WORKERS, form_option
 from stepladder.cli.report import judge, pareto, report, ui
@@ -108,8 +109,13 @@ for _command in (
 
 def main() -> NoReturn:
     """Runs the command; ends the process with 0 done, 1 failed, 2 bad input, 130 interrupted."""
+    streams.tolerate()
+    # Nothing is shown on a screen, and Matplotlib ends with a traceback at a backend it lacks.
+    os.environ.update(MPLBACKEND="agg", MATPLOTLIBRC=os.devnull)
     try:
         code = command(standalone_mode=False)  # what click would exit with, or None
+        if sys.stdout is not None:  # as where it was closed
+            sys.stdout.flush()  # a full disk shows here, not when the interpreter has ended
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -120,8 +126,18 @@ def main() -> NoReturn:
         click.echo(_interrupted(sys.argv), err=True)
         sys.exit(signals.INTERRUPTED)
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has left
+        streams.discard_output()  # the reader of our output has left
         sys.exit(0)
+    except OSError as error:
+        if not streams.is_unwritable(error):
+            raise
+        click.echo(
+            f"stepladder: output must be written, found: {error.strerror}; free some space or "
+            "write to another place",
+            err=True,
+        )
+        streams.discard_output()
+        sys.exit(1)
     sys.exit(code or 0)
 
 

@@ -1,6 +1,7 @@
 """Reads CSV tables: a header, a label column, and numbers in every other column."""
 
 import csv
+import io
 from array import array
 from collections import Counter
 from itertools import pairwise
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from stepladder.data.dataset import Dataset, Images, list_names
 from stepladder.data.splits import allocate, pick
 from stepladder.errors import DataError
+from stepladder.files import open_regular
 from stepladder.trials.seeding import generator
 
 
@@ -66,7 +68,7 @@ def read_table(path: Path, name: str, label: str, test_share: float) -> Dataset:
 
 
 def _read(path: Path, label: str) -> _Table:
-    with path.open(encoding="utf-8-sig", newline="") as stream:
+    with io.TextIOWrapper(open_regular(path), "utf-8-sig", newline="") as stream:
         reader = csv.reader(stream, strict=True, skipinitialspace=True)
         try:
             columns = _columns(path, next(reader, None), label)

@@ -25,6 +25,7 @@ from numpy.lib import format as npy
 from stepladder.data.csv import read_table
 from stepladder.data.dataset import Dataset, assemble, list_names
 from stepladder.errors import DataError
+from stepladder.files import open_regular
 
 if TYPE_CHECKING:
     from stepladder.study.study import CsvDataset
@@ -192,7 +193,7 @@ def read_npz(path: Path, name: str) -> Dataset:
         DataError: if it is not such a file, is damaged or holds pickled objects.
         OSError: if it cannot be opened.
     """
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         if not stream.read(1):
             raise DataError(f"{path}: must be a .npz file, found an empty file; save it again")
         stream.seek(0)
@@ -286,7 +287,7 @@ def _four_files(folder: Path) -> dict[str, Path]:
 def _read_idx(path: Path, dimensions: int) -> npt.NDArray[np.uint8]:
     packed = path.suffix.lower() == ".gz"
     try:
-        with gzip.open(path, "rb") if packed else path.open("rb") as stream:
+        with open_regular(path) as raw, gzip.open(raw) if packed else raw as stream:
             return _parse(stream, path, dimensions)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(

@@ -1,6 +1,5 @@
 """Chooses trained replicates, builds their model again and saves it."""
 
-import json
 import math
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +18,7 @@ from stepladder.errors import DataError, InputError, OutputError, RunError, Stor
 from stepladder.execution.machine import Settings
 from stepladder.execution.progress import Progress
 from stepladder.execution.scheduler import execute
-from stepladder.files import atomic_write
+from stepladder.files import atomic_write, load_json
 from stepladder.hpo.plan import fresh_trials
 from stepladder.runs import folder as folders
 from stepladder.runs import preflight
@@ -106,7 +105,7 @@ def select_replicates(
 def _winner(file: Path) -> Recipe:
     """The winner's recipe as a finished search has left it."""
     try:
-        return Recipe(**json.loads(file.read_text("utf-8"))["best"]["recipe"])
+        return Recipe(**load_json(file)["best"]["recipe"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OutputError(
             f"{file} must be what a search has left, found a file that cannot be read "

@@ -14,6 +14,7 @@ from scipy import ndimage
 
 from stepladder.data.dataset import Images
 from stepladder.errors import DataError
+from stepladder.files import open_regular
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -96,7 +97,10 @@ def read_picture(path: Path) -> npt.NDArray[np.uint8]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # a file that unpacks to hundreds of megapixels
-            with Image.open(path, formats=("PNG", "JPEG")) as picture:
+            with (
+                open_regular(path) as stream,
+                Image.open(stream, formats=("PNG", "JPEG")) as picture,
+            ):
                 picture.draft("RGB", (_LONGEST, _LONGEST))
                 return _colours(picture)
     except OSError as error:

@@ -28,6 +28,7 @@ from stepladder.deployment.images import (
 from stepladder.deployment.keras_process import ModelProcess, ModelRefused, open_model
 from stepladder.deployment.out_of_distribution import SubspaceMixture, distances
 from stepladder.errors import DataError, InputError
+from stepladder.files import open_regular
 from stepladder.report.terminal import console_on
 from stepladder.report.wording import number, printable, truncate
 
@@ -135,7 +136,7 @@ def inputs_of(
 
 def _array(path: Path) -> npt.NDArray[Any]:
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             if path.suffix.lower() == ".npy":
                 return read_array(stream, str(path))
             arrays = read_arrays(stream, str(path))

@@ -1,7 +1,6 @@
 """The machine: cores, memory, GPU, and the settings of the environment."""
 
 import importlib.util
-import json
 import math
 import os
 import platform
@@ -13,6 +12,7 @@ from typing import Any, Literal
 import platformdirs
 
 from stepladder.errors import InputError
+from stepladder.files import load_json
 from stepladder.training.checkpoints import SHARE
 from stepladder.training.history import versions
 
@@ -110,11 +110,10 @@ def settings(workers: int | None = None, engine: EngineChoice = "auto") -> Setti
             f"found {count}; leave it out to use all of them"
         )
     backend = keras_backend() if engine == "fit" else "jax"
-    inherited = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
     return Settings(
         cpus=tuple(usable[:count]) if device == "cpu" else (None,) * count,
         environment={
-            **inherited,
+            **_own_environment(),
             **(_ONE_THREAD if device == "cpu" else {}),
             "KERAS_BACKEND": backend,
             "JAX_PLATFORMS": "cpu" if device == "cpu" else "cuda,cpu",
@@ -133,7 +132,28 @@ def settings(workers: int | None = None, engine: EngineChoice = "auto") -> Setti
 
 def model_environment() -> dict[str, str]:
     """Variables of a process that holds a Keras model: on JAX and the CPU, on all cores."""
-    return {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", **_QUIET}
+    return {**_own_environment(), "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", **_QUIET}
+
+
+_DECIDES_NUMBERS = ("JAX_", "KERAS_", "XLA_FLAGS")
+"""Beginnings of variables that may change what a training computes, or end it."""
+
+
+def _own_environment() -> dict[str, str]:
+    """The user's variables without those that decide numbers, and a Keras folder of ours.
+
+    A `keras.json` with another image data format gives other figures under the same trial ids.
+    Only `KERAS_TORCH_DEVICE` stays: it says where a backend computes, not what.
+    """
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(_DECIDES_NUMBERS) or name == "KERAS_TORCH_DEVICE"
+    }
+    cache = cache_folder()
+    # Keras reads and writes keras.json there; below /dev/null it can do neither.
+    home = cache.parent / "keras" if cache else Path(os.devnull)
+    return {**inherited, "KERAS_HOME": str(home)}
 
 
 def _number(name: str, usual: float, unit: str = "seconds") -> float:
@@ -212,7 +232,7 @@ def keras_backend() -> str:
         )
     home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
     try:
-        backend = json.loads((home / "keras.json").read_text()).get("backend")
+        backend = load_json(home / "keras.json").get("backend")
     except (OSError, ValueError, AttributeError):
         return "jax"
     return backend if backend in _BACKENDS and importlib.util.find_spec(backend) else "jax"

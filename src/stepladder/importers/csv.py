@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 from stepladder.errors import InputError
+from stepladder.files import read_bounded
 from stepladder.study.schema import nearest
 
 COLUMNS = ("arm", "replicate", "score")
@@ -59,7 +60,7 @@ def read_scores(file: str | Path) -> dict[str, dict[str, float]]:
 
 def _text(file: Path) -> str:
     try:
-        return file.read_text("utf-8-sig")
+        return read_bounded(file).decode("utf-8-sig")
     except FileNotFoundError:
         raise InputError(
             f"SCORES must be a CSV file, found no file {str(file)!r}; check the path"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from stepladder.errors import InputError, OutputError, StoreError
-from stepladder.files import validate_path
+from stepladder.files import load_json, validate_path
 from stepladder.report.document import Document, Sentence, Sentences, Table, numbers, words
 from stepladder.report.figures.base import Plot
 from stepladder.report.figures.pareto import SIZE, TIME, Point, Spot, front_plot, spots
@@ -131,7 +131,7 @@ def entries_of_file(file: Path, part: DataPart) -> RunEntries:
         InputError: if it is neither.
     """
     try:
-        saved = json.loads(file.read_text("utf-8"))
+        saved = load_json(file)
         run = str(saved["study"])
         return _winner(saved, run, part) if "best" in saved else _arms(saved, run, part)
     except _UNREADABLE as error:
@@ -153,7 +153,7 @@ def entry_of_search(file: Path, run: str, part: DataPart) -> RunEntries:
         OutputError: if the file cannot be read.
     """
     try:
-        return _winner(json.loads(file.read_text("utf-8")), run, part)
+        return _winner(load_json(file), run, part)
     except _UNREADABLE as error:
         raise OutputError(
             f"{file} must be what a search has left, found a file that cannot be read "

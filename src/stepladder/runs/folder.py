@@ -1,6 +1,5 @@
 """The run folder, and studies of one name."""
 
-import json
 import os
 import shlex
 import tempfile
@@ -12,7 +11,14 @@ from typing import Any
 
 from stepladder.errors import OutputError, StepladderError, StoreError
 from stepladder.execution.progress import Progress
-from stepladder.files import atomic_write, remove_partial_files, validate_path, without_password
+from stepladder.files import (
+    atomic_write,
+    load_json,
+    read_bounded,
+    remove_partial_files,
+    validate_path,
+    without_password,
+)
 from stepladder.store import Store, StudyRecord, open_store
 from stepladder.study.loading import BUILT_IN_DATASETS
 from stepladder.study.recipe import Recipe
@@ -98,10 +104,10 @@ def check_holds(folder: Path, study: Study) -> None:
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"--out must be a folder, found a file at {folder}; choose another name")
     try:
-        name = str(tomllib.loads((folder / STUDY_NAME).read_text("utf-8")).get("name", ""))
+        name = str(tomllib.loads(read_bounded(folder / STUDY_NAME).decode()).get("name", ""))
     except (FileNotFoundError, NotADirectoryError):
         return
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         name = f"an unreadable {STUDY_NAME}"
     if name != study.name:
         raise OutputError(
@@ -134,7 +140,7 @@ def finished_search(folder: Path, study: Study) -> Path | None:
     if study.search is None:
         return None
     try:
-        written = json.loads(file.read_text("utf-8"))
+        written = load_json(file)
         asked = Search(**written["search"]), written["seed"]
         params, recipe = written["best"]["params"], Recipe(**written["best"]["recipe"])
     except FileNotFoundError:

@@ -1,6 +1,5 @@
 """Finished runs: read and listed."""
 
-import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -10,7 +9,7 @@ from stepladder.data import Dataset, load
 from stepladder.errors import DataError, InputError, StepladderError, StoreError
 from stepladder.execution.local import is_here_and_gone
 from stepladder.execution.machine import Settings
-from stepladder.files import size_of
+from stepladder.files import load_json, size_of
 from stepladder.runs.folder import STORE_NAME, STUDY_NAME, WEIGHTS_NAME, finished_search, open_run
 from stepladder.runs.judging import judge
 from stepladder.runs.phases import plan_all_phases
@@ -209,6 +208,6 @@ def _count_candidates(place: Path | None, study: Study) -> int:
     """Candidates of a search that is finished; 0 where it is not."""
     file = finished_search(place, study) if place else None
     try:
-        return len(json.loads(file.read_text("utf-8"))["candidates"]) if file else 0
+        return len(load_json(file)["candidates"]) if file else 0
     except (OSError, ValueError, KeyError, TypeError):
         return 0

@@ -64,8 +64,8 @@ class Address:
         """A text, such as a driver's message, with the URL's passwords struck out."""
         given = self.url.query.get("password", ())
         secrets = (self.url.password, *((given,) if isinstance(given, str) else given))
-        for secret in filter(None, secrets):
-            text = text.replace(secret, "***")
+        for secret in filter(None, secrets):  # where an address has it, not in other words
+            text = text.replace(f":{secret}@", ":***@").replace(f"={secret}", "=***")
         return text
 
 
@@ -100,6 +100,8 @@ def parse(url_or_path: str | Path) -> Address:
     except (ArgumentError, ValueError):
         raise _malformed(f"{scheme.group()}… that is not a valid URL") from None
     if not driver.startswith("sqlite"):
+        if "@" in (url.host or ""):
+            raise _malformed(f"{url.drivername}:// with an @ in its password; write it as %40")
         if not url.database:
             raise _malformed(f"{url.drivername}:// without a database; name one behind the host")
         return Address(url, None, url.set(query={}).render_as_string(hide_password=True))

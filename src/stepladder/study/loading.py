@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 from pydantic import PrivateAttr, field_validator
 
 from stepladder.errors import StudyError
-from stepladder.files import validate_path
+from stepladder.files import read_bounded, validate_path
 from stepladder.study.schema import FrozenModel, did_you_mean, toml_key
 
 _MOST_BYTES = 1_000_000
@@ -208,6 +208,9 @@ def load_toml(
         values = tomllib.loads(text, parse_float=parse_float)
     except tomllib.TOMLDecodeError as error:
         raise StudyError(f"must be TOML: {error}; fix that line", str(source)) from None
+    except RecursionError:
+        raise StudyError("must be TOML, found values nested too deeply; remove brackets",
+                         str(source)) from None  # fmt: skip
     for path, value in settings.items():
         if path in ("epochs", "base.epochs"):  # two ways to say one thing: the last one counts
             path = "epochs" if "epochs" in values else "base.epochs"
@@ -228,7 +231,8 @@ def _read(source: str | Path, what: str) -> tuple[str, Path | None]:
         return folder.joinpath(f"{source}.toml").read_text("utf-8"), None
     path = validate_path(source, what.upper())
     try:
-        return path.read_text("utf-8"), path.resolve().parent
+        # Editors on Windows begin a text with a byte order mark.
+        return read_bounded(path).decode("utf-8-sig"), path.resolve().parent
     except FileNotFoundError:
         advice = did_you_mean(str(source), built_in, "check the path")
         if str(source) in BUILT_IN_TABLES:
