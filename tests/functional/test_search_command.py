@@ -162,7 +162,7 @@ def test_a_search_tells_what_it_takes_and_lacks_and_what_it_left_is_its_own(
         code, out, err = in_process(*command, "runs/searched", "--store", "both.db")
         assert (code, out) == (2, ""), command
         assert "stepladder search runs/searched/study.toml --out runs/searched" in err
-        assert "continues it" in err
+        assert "resumes it" in err
 
 
 @pytest.mark.slow

@@ -90,7 +90,7 @@ def select_replicates(
             raise InputError(
                 f"RUN must hold a search that is finished, found one without a winner yet, "
                 f"{str(folder)!r}; `{search_again(folder, record.study)}` with the same --store "
-                "continues it"
+                "resumes it"
             )
     by_arm = study_trials(context, store).compared
     if arm is None and len(by_arm) == 1:
