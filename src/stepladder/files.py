@@ -41,7 +41,7 @@ def atomic_write(file: Path, content: bytes) -> Path:
     if os.path.isdir(file):  # "." has no name for a temporary file
         raise _unwritten(file, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
     given, file = file, Path(os.path.realpath(file))
-    if file.exists() and not file.is_file():
+    if os.path.exists(file) and not os.path.isfile(file):
         try:
             with file.open("wb") as stream:
                 stream.write(content)

@@ -132,22 +132,39 @@ class Counting(layers.Layer):
 """
 
 
+REFUSED = {
+    "raises": (
+        own("raise RuntimeError('no such layer')"),
+        "build of conv.py must return a keras.Model, found RuntimeError: no such layer (line 5)",
+    ),
+    "state": (
+        own(layer="Counting(),", head=COUNTING),
+        "the layer 'counting' (Counting) of build of conv.py must keep what it remembers",
+    ),
+    "shape": (
+        own(units="7"),
+        "must give logits of shape (2, 4) for 2 examples (one for each class), "
+        "found shape (2, 7); end it with Dense(classes)",
+    ),
+    "no model": (own("return 'model'"), "must return a keras.Model, found str"),
+    "exits": (own("os._exit(3)"), "found that it ended its process (exit code 3)"),
+    "epochs": (own("recipe.epochs"), "found recipe.epochs, which stepladder applies itself"),
+    "no function": (
+        "def built(): pass",
+        "must define the function 'build', found none; did you mean",
+    ),
+}
+# Each case starts a process that imports Keras; two show by default that it is asked at all.
+DEFAULT = ("raises", "exits")
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (own("raise RuntimeError('no such layer')"),
-         "build of conv.py must return a keras.Model, found RuntimeError: no such layer (line 5)"),
-        (own(layer="Counting(),", head=COUNTING),
-         "the layer 'counting' (Counting) of build of conv.py must keep what it remembers"),
-        (own(units="7"), "must give logits of shape (2, 4) for 2 examples (one for each class), "
-         "found shape (2, 7); end it with Dense(classes)"),
-        (own("return 'model'"), "must return a keras.Model, found str"),
-        (own("os._exit(3)"), "found that it ended its process (exit code 3)"),
-        (own("recipe.epochs"), "found recipe.epochs, which stepladder applies itself"),
-        ("def built(): pass", "must define the function 'build', found none; did you mean"),
+        pytest.param(*case, id=name, marks=() if name in DEFAULT else pytest.mark.slow)
+        for name, case in REFUSED.items()
     ],
-    ids=["raises", "state", "shape", "no model", "exits", "epochs", "no function"],
-)  # fmt: skip
+)
 def test_a_network_that_will_not_do_is_found_before_anything_is_trained(
     text, expected, study, refused
 ):

@@ -49,8 +49,16 @@ def test_password_and_options_are_not_shown(scheme):
     assert address.shown == "postgresql+psycopg://me:***@host:5433/db"
     assert address.url.password == "s@cret"
     assert address.url.query["sslmode"] == "require"
-    assert address.without_secrets("s@cret and other") == "*** and ***"
+    text = "no other f at postgresql://me:s@cret@host:5433/db?password=other"
+    hidden = "no other f at postgresql://me:***@host:5433/db?password=***"
+    assert address.without_secrets(text) == hidden, "words outside an address stay"
     assert "cret" not in repr(address)
+
+
+def test_an_at_in_a_password_is_refused_and_not_shown():
+    with pytest.raises(StoreError, match="write it as %40") as refusal:
+        parse("postgresql://me:p@TOPSECRET@host/db")
+    assert "TOPSECRET" not in str(refusal.value)
 
 
 def test_missing_driver_names_its_extra(monkeypatch):

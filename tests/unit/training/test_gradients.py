@@ -35,7 +35,10 @@ def gradients(weights, x, y, activation):
 
 
 @pytest.mark.parametrize("lanes", [pytest.param(1, marks=pytest.mark.slow), 3])
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(
+    "activation",
+    ["relu", "sigmoid", *(pytest.param(name, marks=pytest.mark.slow) for name in ("elu", "tanh"))],
+)
 def test_a_step_of_plain_descent_is_the_gradient_by_hand(activation, lanes, dataset, trial_of):
     fields = {"activation": activation, "batch_size": 310, "hidden": [8, 6]}
     trials = tuple(trial_of(learning_rate=rate, **fields) for rate in (1.0, 0.5, 0.25)[:lanes])
