@@ -319,9 +319,6 @@ def run(
         store: URL of the store; an SQLite file in the folder when None.
         workers: training processes; one for each core when None.
         engine: `population` (JAX, many trials at once), `fit` (`keras.Model.fit`), or `auto`.
-        axis: how replicates are put together: `one` by one, by `lax.map` or by `vmap`; `auto`
-            measures where that can pay.
-        chunk: replicates that are put together at a time.
         progress: shows how it goes; in Jupyter the running cell when None.
         allow_code: whether the model file that a study may name is run, with your rights.
 
@@ -368,8 +365,6 @@ def reproduce(
         store: URL of the store.
         workers: training processes.
         engine: what trains.
-        axis: how replicates are put together.
-        chunk: replicates that are put together at a time.
         progress: shows how it goes.
         train: whether missing trials are trained; without, what is stored so far is judged.
 

@@ -297,8 +297,8 @@ def side_table(entries: Sequence[Entry], part: DataPart) -> Table:
     if any(entry.diverged for entry in entries):
         note += (
             " Where replicates diverged, accuracy is that of the others, and the network is not "
-            "surely the smallest; seconds are the mean of all, though one that diverged may have "
-            "ended early."
+            "the smallest for certain; seconds are the mean of all, though one that diverged may "
+            "have ended early."
         )
     return Table(
         f"{part.capitalize()} accuracy against size and training time",
@@ -341,12 +341,12 @@ def sentence(result: Smallest) -> str:
         return f"No network reaches {level}."
     if surely is None:
         return (
-            f"Smallest network at {level}: none surely (no whole interval reaches it, arms "
+            f"Smallest network at {level}: none for certain (no complete interval reaches it, arms "
             f"with diverged replicates aside); by its mean {_described(by_mean)}."
         )
     mean = "" if by_mean is surely else f"; by its mean alone {_described(by_mean)}"
     return (
-        f"Smallest network at {level}: {_described(surely)}, its whole interval over replicates "
+        f"Smallest network at {level}: {_described(surely)}, its complete interval over replicates "
         f"included{mean}."
     )
 

@@ -21,7 +21,7 @@ _FILE_AND_FUNCTION = re.compile(r"(?P<file>[^:]+):(?P<function>[^:]+)")
 
 
 class ModelFile(FrozenModel):
-    """A function `build(recipe, input_shape, classes)` in a file beside the study.
+    """A function `build(recipe, input_shape, classes)` in a file of the study's folder.
 
     Two are equal when file, function and content are, wherever the file lies.
 

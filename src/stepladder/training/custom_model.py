@@ -203,7 +203,9 @@ def _shorten(error: BaseException) -> str:
 def _advice(error: BaseException) -> str:
     if not isinstance(error, ImportError):
         return ""
-    return ", or install what it imports: files beside it are not sent along and not hashed"
+    return (
+        ", or install what it imports: other files of its folder are not sent along and not hashed"
+    )
 
 
 _FIT = "or train it with `--engine fit`, which is keras.Model.fit as it is"

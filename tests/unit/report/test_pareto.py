@@ -34,7 +34,7 @@ def test_the_smallest_network_surely_and_by_its_mean():
     assert (found.surely.arm, found.by_mean.arm) == ("middle", "small")
     text = pareto.sentence(found)
     assert "Smallest network at 98 %: run: middle with 5,000 weights" in text
-    assert "its whole interval over replicates included" in text
+    assert "its complete interval over replicates included" in text
     assert "by its mean alone run: small with 1,000 weights" in text
 
 
@@ -50,7 +50,9 @@ def test_an_arm_of_which_replicates_diverged_is_marked_and_never_sure():
     assert (found.surely.arm, found.by_mean.arm) == ("middle", "broken")
     assert "by its mean alone run: broken (3 of 5 diverged) with" in pareto.sentence(found)
     alone = pareto.sentence(pareto.smallest(entries[:1], 0.98))
-    assert "none surely (no whole interval reaches it, arms with diverged replicates" in alone
+    assert (
+        "none for certain (no complete interval reaches it, arms with diverged replicates" in alone
+    )
     table = pareto.side_table(entries, "test")
     assert [row[0] for row in table.rows][:2] == ["run: broken (3 of 5 diverged)", "run: tiny"]
     assert "Where replicates diverged" in table.note
@@ -85,7 +87,7 @@ def test_one_replicate_has_no_interval_and_is_never_sure():
     found = pareto.smallest(ENTRIES, 0.99)
     assert found.surely is None
     assert found.by_mean.arm == "large"
-    assert "none surely" in pareto.sentence(found)
+    assert "none for certain" in pareto.sentence(found)
     assert pareto.sentence(pareto.smallest(ENTRIES, 0.999)) == "No network reaches 99.9 %."
 
 

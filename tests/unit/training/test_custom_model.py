@@ -62,7 +62,7 @@ def test_a_field_that_stepladder_applies_itself_is_refused(field, own_code):
     ("text", "expected"),
     [
         ("def build(:\n", "SyntaxError"),
-        ("\nimport nosuchhelper\n", "files beside it are not sent along"),
+        ("\nimport nosuchhelper\n", "other files of its folder are not sent along"),
         ("\n\n1 / 0\n", "ZeroDivisionError: division by zero (line 3)"),
         ("raise SystemExit(3)\n", "SystemExit: 3 (line 1)"),
         ("def biuld(): pass\n", "must define the function 'build', found none; did you mean"),
