@@ -141,6 +141,12 @@ def test_one_arm_is_only_shown(judge):
         ("arm,replicate,score\n", (), "one row a replicate, found none"),
         ("arm,replicat,score\na,0,0.5\n", (), "without replicate; rename 'replicat'"),
         ("arm,replicate\na,0\n", (), "without score"),
+        (
+            "arm,replicate,score\na,0,0,97\n",
+            (),
+            "line 2: must have 3 cells as the header has, found",
+        ),
+        ("arm,replicate,score\na,0,0_1\n", (), "line 2: score must be a number, found '0_1'"),
         ("arm,replicate,score\na,0,high\n", (), "line 2: score must be a number, found 'high'"),
         ("arm,replicate,score\na,0,\n", (), "line 2: score must be a number, found ''"),
         ("arm,replicate,score\na,0,97.1\n", (), "line 2: score must be in 0…1, found 97.1; divide"),

@@ -146,7 +146,7 @@ def _cells(
             "cell; fill it or remove the row"
         )
     try:
-        return text, list(map(float, row))
+        return text, list(map(to_number, row))
     except ValueError:
         features = [*columns[:place], *columns[place + 1 :]]
         column, found = next(
@@ -158,9 +158,26 @@ def _cells(
         ) from None
 
 
+def to_number(text: str) -> float:
+    """The number that a cell holds.
+
+    Python alone reads `1_000` and digits of other scripts; elsewhere they are texts.
+
+    Raises:
+        ValueError: if it is none.
+
+    Example:
+        >>> to_number(" 1e-3 ")
+        0.001
+    """
+    if "_" in text or not text.isascii():
+        raise ValueError(f"no number: {text!r}")
+    return float(text)
+
+
 def _is_number(text: str) -> bool:
     try:
-        float(text)
+        to_number(text)
     except ValueError:
         return False
     return True

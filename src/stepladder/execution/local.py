@@ -251,9 +251,20 @@ def is_running(process: str) -> bool:
         is_same = abs(running.create_time() - float(started)) < _CLOCK_TOLERANCE
         return bool(is_same and running.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
-        return False
+        return _exists(int(number))
     except (psutil.Error, ValueError):
         return True
+
+
+def _exists(number: int) -> bool:
+    """Asks by signal 0: /proc may be missing, or hide the processes of other users."""
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def is_here_and_gone(driver: ClaimOwner) -> bool:

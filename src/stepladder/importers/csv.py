@@ -4,6 +4,7 @@ import csv
 import math
 from pathlib import Path
 
+from stepladder.data.csv import to_number
 from stepladder.errors import InputError
 from stepladder.files import read_bounded
 from stepladder.study.schema import nearest
@@ -43,9 +44,10 @@ def read_scores(file: str | Path) -> dict[str, dict[str, float]]:
     scores: dict[str, dict[str, float]] = {}
     problems: list[str] = []
     try:
-        places = _places(next(rows, []), file)
+        head = next(rows, [])
+        places = _places(head, file)
         for line, row in enumerate(rows, 2):
-            problem = _add(row, places, scores) if any(map(str.strip, row)) else ""
+            problem = _add(row, len(head), places, scores) if any(map(str.strip, row)) else ""
             problems += [f"line {line}: {problem}"] if problem else []
     except csv.Error as error:
         raise InputError(f"{str(file)!r} must be CSV, found: {error}; correct it") from None
@@ -89,15 +91,22 @@ def _places(head: list[str], file: str | Path) -> tuple[int, int, int]:
     return (names.index("arm"), names.index("replicate"), names.index("score"))
 
 
-def _add(row: list[str], places: tuple[int, int, int], scores: dict[str, dict[str, float]]) -> str:
+def _add(
+    row: list[str],
+    width: int,
+    places: tuple[int, int, int],
+    scores: dict[str, dict[str, float]],
+) -> str:
     """Adds a row to the scores; returns what is wrong with it, or nothing."""
+    if len(row) > width:  # a decimal comma makes two cells of a number
+        return f"must have {width} cells as the header has, found {len(row)}; correct that line"
     if len(row) <= max(places):
         return f"must have {max(places) + 1} fields or more, found {len(row)}; fill them in"
     arm, replicate, text = (row[place].strip() for place in places)
     if not arm or not replicate:
         return "must name an arm and a replicate, found an empty field; fill it in"
     try:
-        score = float(text)
+        score = to_number(text)
     except ValueError:
         return f"score must be a number, found {text!r}; write nan for a replicate that diverged"
     if not math.isnan(score) and not 0 <= score <= 1:

@@ -126,6 +126,8 @@ def test_test_rows_are_not_simply_the_last(tmp_path):
         (csv_text() + "1,2\n", "line 14: must have 3 cells as the header has, found 2"),
         (csv_text() + "1,2,a,\n", "line 14: must have 3 cells as the header has, found 4"),
         (csv_text() + "1,two,a\n", "line 14: must have a number in column 'width', found 'two'"),
+        (csv_text() + "1,1_000,a\n", "must have a number in column 'width', found '1_000'"),
+        (csv_text() + "1,٣,a\n", "must have a number in column 'width', found '٣'"),
         (csv_text() + ",2,a\n", "line 14: must have a number in column 'height', found ''"),
         (csv_text() + "1,2, \n", "line 14: must have a label in column 'kind', found an empty"),
         (csv_text() + "1,nan,a\n", "line 14: must have a finite .* column 'width', found nan"),

@@ -1,13 +1,15 @@
 """Training processes: started ahead of time, and watched for silence."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 from example_run import Clock
 
 from stepladder.errors import DataError
 from stepladder.execution import machine
-from stepladder.execution.local import WarmPool
+from stepladder.execution.local import WarmPool, is_running
 from stepladder.execution.scheduler import Watchdog
 from stepladder.runs import run
 from stepladder.study.study import Study
@@ -152,3 +154,14 @@ def test_starting_and_compiling_allow_no_longer_silence(clock):
     dog.heard("a", trained=False)
     assert silent_after(dog, clock, ["a"], 10) == []
     assert silent_after(dog, clock, ["a"], 1) == ["a"]
+
+
+# A driver that /proc does not show is not gone: hidepid=2 hides those of other users.
+
+
+def test_a_driver_that_proc_hides_runs_until_it_has_ended(monkeypatch, tmp_path):
+    monkeypatch.setattr("psutil.PROCFS_PATH", str(tmp_path))
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        owner = f"{process.pid} 1.0"
+        assert is_running(owner)
+    assert not is_running(owner)
