@@ -74,6 +74,7 @@ def test_every_text_can_be_written(environment, stepladder, trained):
         assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_signs_that_ascii_lacks_have_one_that_is_as_wide(stepladder, trained):
     trained()
     words = COMMANDS["results"]

@@ -17,7 +17,15 @@ from stepladder.training.keras_models import build
 NAMES = Recipe.model_fields["initializer"].annotation.__args__
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        if name in ("he_normal", "glorot_uniform")
+        else pytest.param(name, marks=pytest.mark.slow)
+        for name in NAMES
+    ],
+)
 def test_a_kernel_has_the_moments_and_range_of_keras_own(name):
     model = build(Recipe(hidden=[300], initializer=name), (400,), 10)
     ours = initial_weights(model, 0, 0)[0]

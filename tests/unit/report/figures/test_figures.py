@@ -17,7 +17,15 @@ COLUMN = 3.5  # inches of a column of a journal
 
 
 @pytest.mark.parametrize(
-    "variant", ["partial", "one replicate", "one arm", "all diverged", "hostile", "nothing yet"]
+    "variant",
+    [
+        "partial",
+        pytest.param("one replicate", marks=pytest.mark.slow),
+        "one arm",
+        "all diverged",
+        "hostile",
+        "nothing yet",
+    ],
 )
 def test_every_variant_is_drawn_without_a_warning(variant):
     for name in made(variant):
