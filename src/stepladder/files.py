@@ -7,6 +7,8 @@ import re
 import reprlib
 import secrets
 import stat
+import tomllib
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -121,6 +123,26 @@ def load_json(file: str | Path) -> Any:  # noqa: ANN401 - whatever JSON holds
         return json.loads(read_bounded(file))
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def parse_toml(text: str, parse_float: Callable[[str], Any] = float) -> dict[str, Any]:
+    """What a TOML text holds.
+
+    Args:
+        text: the text.
+        parse_float: reads a number with a decimal point.
+
+    Raises:
+        ValueError: if it is not TOML, or is nested too deeply.
+
+    Example:
+        >>> parse_toml("epochs = 5")
+        {'epochs': 5}
+    """
+    try:
+        return tomllib.loads(text, parse_float=parse_float)
+    except RecursionError:
+        raise ValueError("values nested too deeply") from None
 
 
 def size_of(folder: Path) -> int:

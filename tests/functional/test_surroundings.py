@@ -172,3 +172,10 @@ def test_a_report_is_written_to_a_device_and_through_a_link(in_process, trained,
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
     assert (place / "link.md").is_symlink()
     assert "+ ReLU" in (place / "target.md").read_text("utf-8")
+
+
+def test_a_setting_that_is_nested_too_deeply_is_refused(in_process):
+    value = "[" * 3_000 + "]" * 3_000
+    code, _, err = in_process("run", "study.toml", "--dry-run", "--set", f"base.hidden={value}")
+    assert code == 2
+    assert "base.hidden must be a list" in err

@@ -1,14 +1,13 @@
 """Options that several commands have, and values of a study that the command line gives."""
 
 import os
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from stepladder.files import validate_path
+from stepladder.files import parse_toml, validate_path
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -92,7 +91,7 @@ def study_changes(pairs: tuple[str, ...], **values: object) -> Mapping[str, Any]
                 param_hint="--set",
             )
         try:
-            changes[key.strip()] = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
+            changes[key.strip()] = parse_toml(f"value = {text}")["value"]
+        except ValueError:
             changes[key.strip()] = text
     return changes | {name: value for name, value in values.items() if value is not None}

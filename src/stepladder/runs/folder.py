@@ -3,7 +3,6 @@
 import os
 import shlex
 import tempfile
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from stepladder.execution.progress import Progress
 from stepladder.files import (
     atomic_write,
     load_json,
+    parse_toml,
     read_bounded,
     remove_partial_files,
     validate_path,
@@ -104,10 +104,10 @@ def check_holds(folder: Path, study: Study) -> None:
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"--out must be a folder, found a file at {folder}; choose another name")
     try:
-        name = str(tomllib.loads(read_bounded(folder / STUDY_NAME).decode()).get("name", ""))
+        name = str(parse_toml(read_bounded(folder / STUDY_NAME).decode()).get("name", ""))
     except (FileNotFoundError, NotADirectoryError):
         return
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError):
         name = f"an unreadable {STUDY_NAME}"
     if name != study.name:
         raise OutputError(

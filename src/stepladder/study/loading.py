@@ -3,7 +3,6 @@
 import hashlib
 import keyword
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path, PurePosixPath
@@ -12,7 +11,7 @@ from typing import Any, Self, TypeVar
 from pydantic import PrivateAttr, field_validator
 
 from stepladder.errors import StudyError
-from stepladder.files import read_bounded, validate_path
+from stepladder.files import parse_toml, read_bounded, validate_path
 from stepladder.study.schema import FrozenModel, did_you_mean, toml_key
 
 _MOST_BYTES = 1_000_000
@@ -205,12 +204,9 @@ def load_toml(
     """
     text, folder = _read(source, what)
     try:
-        values = tomllib.loads(text, parse_float=parse_float)
-    except tomllib.TOMLDecodeError as error:
+        values = parse_toml(text, parse_float)
+    except ValueError as error:
         raise StudyError(f"must be TOML: {error}; fix that line", str(source)) from None
-    except RecursionError:
-        raise StudyError("must be TOML, found values nested too deeply; remove brackets",
-                         str(source)) from None  # fmt: skip
     for path, value in settings.items():
         if path in ("epochs", "base.epochs"):  # two ways to say one thing: the last one counts
             path = "epochs" if "epochs" in values else "base.epochs"
