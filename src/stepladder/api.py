@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from stepladder.errors import InputError, OutputError, RunError
-from stepladder.execution.machine import EngineChoice, model_environment, settings
+from stepladder.execution.machine import (
+    EngineChoice,
+    Settings,
+    UserEngine,
+    model_environment,
+    settings,
+    user_settings,
+)
 from stepladder.execution.progress import Progress, QuietProgress, RunAnnouncement
 from stepladder.files import atomic_write, validate_path
 from stepladder.report.dataframe import Kind
@@ -30,6 +37,7 @@ from stepladder.runs.run import plan_study, run_study
 from stepladder.runs.stored import judge_stored, results_of
 from stepladder.study.published import PublishedTable
 from stepladder.study.study import Study
+from stepladder.training.function import TrialFailure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -172,6 +180,7 @@ class Run(_Reported):
         folder: where its study, store, report and figures lie.
         trained: trials that this run trained.
         found: trials that were stored before it.
+        failures: trials of the user's own training that failed, each with its message.
 
     Example:
         >>> finished = run("quick")  # doctest: +SKIP
@@ -184,6 +193,7 @@ class Run(_Reported):
     folder: Path
     trained: int
     found: int
+    failures: tuple[TrialFailure, ...] = ()
 
     def __str__(self) -> str:
         """The table, as the command prints it."""
@@ -295,6 +305,24 @@ class SearchRun(_Reported):
         write_search(self.found, self.folder)
 
 
+def settings_of(study: Study, workers: int | None, engine: EngineChoice) -> Settings:
+    """The settings of this machine for whatever trains a study.
+
+    Raises:
+        InputError: if there are fewer cores than workers, or an engine is asked for that the
+            study's own training has no use for.
+    """
+    if study.trainer is None:
+        return settings(workers, engine)
+    if engine != "auto":
+        raise InputError(
+            f"--engine is for the built-in networks, found {engine!r} for a study whose trainer is "
+            f"{study.trainer.name}; leave it out"
+        )
+    kind: UserEngine = "command" if study.trainer.command else "function"
+    return user_settings(workers, kind)
+
+
 _MOST_BYTES = 200  # of a default folder's name: file systems take 255
 
 
@@ -307,6 +335,7 @@ def run(
     engine: EngineChoice = "auto",
     progress: Progress | None = None,
     allow_code: bool = False,
+    fail_fast: bool = False,
 ) -> Run:
     """Trains the missing trials of a study, judges it and writes its report.
 
@@ -320,7 +349,9 @@ def run(
         workers: training processes; one for each core when None.
         engine: `population` (JAX, many trials at once), `fit` (`keras.Model.fit`), or `auto`.
         progress: shows how it goes; in Jupyter the running cell when None.
-        allow_code: whether the model file that a study may name is run, with your rights.
+        allow_code: whether the code that a study may name is run, with your rights.
+        fail_fast: whether the first trial of your own training that fails stops the run; without,
+            the others go on, and `failures` has them.
 
     Raises:
         InputError: if the study, its data, its model, the folder or the store will not do;
@@ -335,12 +366,13 @@ def run(
     finished = run_study(
         asked,
         folder,
-        settings(workers, engine),
+        settings_of(asked, workers, engine),
         store=store,
         progress=progress or for_notebook(),
         allow_code=allow_code,
+        fail_fast=fail_fast,
     )
-    result = Run(finished.results, folder, finished.trained, finished.found)
+    result = Run(finished.results, folder, finished.trained, finished.found, finished.failures)
     return result._report_if_needed()
 
 
@@ -408,7 +440,8 @@ def plan(
     Takes and raises what `run` does; `lint` is whether it notes what comparisons leave open.
     """
     asked, folder = _placed(study, out)
-    return plan_study(asked, folder, settings(workers, engine), store=store, lint=lint)
+    here = settings_of(asked, workers, engine)
+    return plan_study(asked, folder, here, store=store, lint=lint)
 
 
 def search(

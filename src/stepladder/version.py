@@ -1,10 +1,12 @@
 """The version, in one place, and those of what is installed."""
 
 import importlib.metadata
+from functools import cache
 
 __version__ = "0.1.0"
 
 
+@cache
 def version_of(module: str) -> str:
     """The version of an installed package, whichever distribution brings it.
 

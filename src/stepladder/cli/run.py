@@ -20,9 +20,11 @@ from stepladder.cli.options import (
     set_option,
     study_changes,
 )
+from stepladder.errors import RunError
 from stepladder.files import without_password
 
 if TYPE_CHECKING:
+    from stepladder.api import Run
     from stepladder.execution.progress import RunAnnouncement
 
 
@@ -44,6 +46,28 @@ def _say_if_all_is_stored(trained: int, found: int) -> None:
         click.echo(f"All {found} trials are stored: nothing to train.", err=True)
 
 
+_SHOWN_FAILURES = 10
+
+
+def failed_trials(finished: Run) -> str:
+    """A list of the trials that failed: arm, replicate and message."""
+    names = {arm.arm.config: arm.arm.name for arm in finished.results.arms}
+    lines = [
+        f"{names.get(failure.trial.config, 'a candidate')}, replicate {failure.trial.replicate}: "
+        f"{failure.message}"
+        for failure in finished.failures[:_SHOWN_FAILURES]
+    ]
+    if left := len(finished.failures) - len(lines):
+        lines.append(f"and {left} more")
+    first = finished.failures[0]
+    listed = "".join(f"\n  - {line}" for line in lines)
+    trace = f"\nThe first of them said:\n{first.trace}" if first.trace else ""
+    return (
+        f"{len(finished.failures)} trial(s) failed:{listed}{trace}\nWhat was finished is stored; "
+        "the same command tries them again"
+    )
+
+
 @click.command()
 @click.argument("study", metavar="STUDY")
 @click.option(
@@ -60,6 +84,7 @@ def _say_if_all_is_stored(trained: int, found: int) -> None:
 @WORKERS
 @ENGINE
 @ALLOW_CODE
+@click.option("--fail-fast", is_flag=True, help="Stop at the first trial that fails.")
 @set_option("base.learning_rate=0.1")
 @DRY_RUN
 def run(
@@ -72,6 +97,7 @@ def run(
     workers: int | None,
     engine: Any,  # noqa: ANN401 - one of the choices above
     allow_code: bool,
+    fail_fast: bool,
     settings: tuple[str, ...],
     dry_run: bool,
 ) -> None:
@@ -100,12 +126,16 @@ def run(
         engine=engine,
         progress=progress.for_terminal(sys.stderr),
         allow_code=allow_code,
+        fail_fast=fail_fast,
     )
-    _say_if_all_is_stored(finished.trained, finished.found)
+    if not finished.failures:
+        _say_if_all_is_stored(finished.trained, finished.found)
     terminal.show(finished.results)
     click.echo(f"Report: {finished.folder / 'report.html'}", err=True)
     place = without_password(store) if store else finished.folder / "stepladder.db"
     click.echo(f"Figures: {finished.folder / 'figures'}  Store: {place}", err=True)
+    if finished.failures:
+        raise RunError(failed_trials(finished))
 
 
 @click.command()

@@ -20,7 +20,7 @@ _BYTES_PER_WEIGHT = 4 * 8
 
 def stack_sizes(
     planned: Sequence[Trial], dataset: Dataset, settings: Settings
-) -> dict[Recipe, int]:
+) -> dict[Recipe | str, int]:
     """How many replicates one program trains, by structure.
 
     On a CPU none are stacked: a stack has 0.95 to 0.98 of the speed. A GPU is busy only with
@@ -44,8 +44,8 @@ def stack_sizes(
         >>> list(stack_sizes(trials, dataset, gpu).values())
         [8]
     """
-    sizes: dict[Recipe, int] = {}
-    if settings.device == "cpu":
+    sizes: dict[Recipe | str, int] = {}
+    if settings.device == "cpu" or settings.is_user:
         return sizes
     inputs = dataset.x_train[0].size
     for group in groups(planned, planned):
@@ -77,7 +77,7 @@ def make_groups(
         StoreError: if the store cannot be read.
     """
     waiting = groups(planned, missing, stack_sizes(planned, dataset, settings))
-    if settings.endings is None:
+    if settings.endings is None or settings.is_user:
         return waiting
     cache = FinalStateCache(**settings.endings)
     choices = [(group, cache.epochs(group)) for group in waiting]

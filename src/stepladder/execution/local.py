@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import CancelledError, Future
@@ -20,6 +21,7 @@ from stepladder.execution.machine import Settings
 from stepladder.store import ClaimOwner
 from stepladder.study.loading import ModelFile
 from stepladder.study.recipe import Recipe
+from stepladder.training.function import UserSetup
 from stepladder.training.groups import Group
 from stepladder.training.messages import (
     Message,
@@ -41,7 +43,8 @@ class Worker:
     Attributes:
         cpu: the core it is pinned to, or None.
         group: the group that it trains, or None.
-        structure: of the last group that it was given: its program is compiled there.
+        program: of the last group that it was given: it is compiled there.
+        began: when it was given that group, by the monotonic clock.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Worker:
         *,
         inspects: bool = False,
         keeps_final: bool = False,
+        user: UserSetup | None = None,
     ) -> None:
         """Starts the process and sends it the dataset in the background.
 
@@ -67,10 +71,12 @@ class Worker:
             model: the code of a network of the user's own, which the process runs, or None.
             inspects: whether it looks at networks once, in place of training.
             keeps_final: whether results include the final state of their trials.
+            user: the training of the user's own, or None.
         """
         self.cpu = cpu
         self.group: Group | None = None
-        self.structure: object = None
+        self.program: object = None
+        self.began = 0.0
         self._events = events
         self._lines: deque[str] = deque(maxlen=_STDERR_LINES)
         self._process = subprocess.Popen(
@@ -82,7 +88,7 @@ class Worker:
             start_new_session=True,  # Ctrl-C reaches the driver alone, which ends its workers
         )
         setup = WorkerSetup(
-            cpu,
+            settings.cores_of(cpu),
             settings.engine_name,
             settings.cache,
             checkpoints.resolve() if checkpoints else None,
@@ -91,6 +97,7 @@ class Worker:
             code_header(model),
             inspects,
             keeps_final,
+            user,
         )
         self._dataset: Future[Dataset] = Future()
         if dataset is not None:
@@ -110,7 +117,7 @@ class Worker:
 
     def train(self, group: Group) -> None:
         """Gives it a group; its answers arrive as events."""
-        self.group, self.structure = group, group.key.structure
+        self.group, self.program, self.began = group, group.key.program, time.monotonic()
         self._send({"kind": "group", "group": group})
 
     def inspect(self, recipes: Iterable[Recipe]) -> None:
@@ -140,7 +147,7 @@ class Worker:
     def end(self) -> None:
         """Ends the process at once and waits for it."""
         self._dataset.cancel()
-        self._process.kill()
+        self._kill()
         self._process.wait()
         for thread in self._threads:
             thread.join(timeout=5)
@@ -148,6 +155,13 @@ class Worker:
             if pipe:
                 with suppress(OSError):
                     pipe.close()
+
+    def _kill(self) -> None:
+        """Ends the process and all that the user's code has started in its group."""
+        if self._process.poll() is None and hasattr(os, "killpg"):
+            with suppress(OSError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
 
     @property
     def _pipe_in(self) -> Any:  # noqa: ANN401 - Popen's pipes are typed loosely
@@ -191,13 +205,19 @@ class WarmPool:
         self._workers: list[Worker] = []
 
     def start(
-        self, settings: Settings, checkpoints: Path, most: int, keeps_final: bool = False
+        self,
+        settings: Settings,
+        checkpoints: Path,
+        most: int,
+        keeps_final: bool = False,
+        user: UserSetup | None = None,
     ) -> None:
         """Starts one for each core."""
         for cpu in settings.cpus[:most]:
             self._workers.append(
-                Worker(None, settings, cpu, self.events, checkpoints, keeps_final=keeps_final)
-            )
+                Worker(None, settings, cpu, self.events, checkpoints, keeps_final=keeps_final,
+                       user=user)
+            )  # fmt: skip
 
     def take(self, cpu: int | None) -> Worker | None:
         """The process that waits on a core, if one does; it may not have its dataset yet."""

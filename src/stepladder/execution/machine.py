@@ -17,6 +17,7 @@ from stepladder.training.checkpoints import SHARE
 from stepladder.training.history import versions
 
 EngineChoice = Literal["auto", "population", "fit"]
+UserEngine = Literal["function", "command"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Settings:
             resume; 0 for no such cache.
         patience: a training process that is silent for so many seconds, and for many times its
             longest epoch, hangs.
+        shares: all the cores of a training process of the user's own, by its first one.
 
     Example:
         >>> Settings((0, 1), {}, "jax", None, "a machine", engine="fit").engine_name
@@ -48,17 +50,31 @@ class Settings:
     keras_backend: str
     cache: Path | None
     machine: str
-    engine: EngineChoice = "auto"
+    engine: EngineChoice | UserEngine = "auto"
     device: Literal["cpu", "gpu"] = "cpu"
     memory: int | None = None
     checkpoint_seconds: float = 60.0
     endings_bytes: int = 0
     patience: float = 600.0
+    shares: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def engine_name(self) -> str:
         """The engine as trials record it: `population`, or `fit/` and its Keras backend."""
-        return f"fit/{self.keras_backend}" if self.engine == "fit" else "population"
+        if self.engine == "fit":
+            return f"fit/{self.keras_backend}"
+        return self.engine if self.is_user else "population"
+
+    @property
+    def is_user(self) -> bool:
+        """Whether a training of the user's own trains."""
+        return self.engine in ("function", "command")
+
+    def cores_of(self, cpu: int | None) -> tuple[int, ...]:
+        """The cores of a training process: its own, or a share of all for the user's code."""
+        if cpu is None:
+            return ()
+        return self.shares.get(cpu, (cpu,))
 
     @property
     def endings(self) -> dict[str, Any] | None:
@@ -103,12 +119,7 @@ def settings(workers: int | None = None, engine: EngineChoice = "auto") -> Setti
     """
     usable = cores()
     device: Literal["cpu", "gpu"] = "gpu" if engine != "fit" and has_gpu() else "cpu"
-    count = (len(usable) if device == "cpu" else 1) if workers is None else workers
-    if not 1 <= count <= len(usable):
-        raise InputError(
-            f"--workers must be 1 to {len(usable)}, the cores that this process may use, "
-            f"found {count}; leave it out to use all of them"
-        )
+    count = _count_workers(workers, len(usable) if device == "cpu" else 1, len(usable))
     backend = keras_backend() if engine == "fit" else "jax"
     return Settings(
         cpus=tuple(usable[:count]) if device == "cpu" else (None,) * count,
@@ -128,6 +139,44 @@ def settings(workers: int | None = None, engine: EngineChoice = "auto") -> Setti
         endings_bytes=int(1e6 * _number("STEPLADDER_ENDINGS_MB", _ENDINGS_MB, "megabytes")),
         patience=_number("STEPLADDER_PATIENCE_SECONDS", Settings.patience),
     )
+
+
+def user_settings(workers: int | None, engine: UserEngine) -> Settings:
+    """The settings of a run that trains by the user's own code, in the user's own environment.
+
+    Each process has a share of the cores; libraries are told to use as many threads, unless the
+    user's variables say otherwise.
+
+    Raises:
+        InputError: if there are fewer cores than workers.
+    """
+    usable = cores()
+    count = _count_workers(workers, len(usable), len(usable))
+    shares = {cpu: tuple(core for core in usable[place::count] if core is not None)
+              for place, cpu in enumerate(usable[:count]) if cpu is not None}  # fmt: skip
+    threads = str(max(1, len(usable) // count))
+    limits = {name: threads for name, text in _ONE_THREAD.items() if text == "1"}
+    return Settings(
+        cpus=tuple(usable[:count]),
+        environment={**limits, **os.environ},
+        keras_backend="",
+        cache=None,
+        machine=_machine(len(usable)),
+        engine=engine,
+        memory=memory(),
+        patience=0,  # a training that reports nothing is silent; `timeout` limits it
+        shares=shares,
+    )
+
+
+def _count_workers(workers: int | None, usual: int, usable: int) -> int:
+    count = usual if workers is None else workers
+    if not 1 <= count <= usable:
+        raise InputError(
+            f"--workers must be 1 to {usable}, the cores that this process may use, "
+            f"found {count}; leave it out to use all of them"
+        )
+    return count
 
 
 def model_environment() -> dict[str, str]:

@@ -74,6 +74,10 @@ class Progress(Protocol):
         """A trial is finished and stored."""
         return
 
+    def trial_failed(self, trial: Trial, message: str) -> None:
+        """A training of the user's own failed; the others go on."""
+        return
+
     def trial_found(self, trial: Trial) -> None:
         """Another run has trained and stored a trial that was to be trained here."""
         return

@@ -1,16 +1,17 @@
 """The scheduler: which group is trained next and where, claims, retries, silent processes."""
 
 import queue
+import shutil
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, NoReturn, TypeVar
 
 from stepladder.data import Dataset
 from stepladder.diagnosis.findings import summarize_history
-from stepladder.errors import StepladderError, WorkerError
+from stepladder.errors import StepladderError, StudyError, WorkerError
 from stepladder.execution.batching import make_groups
 from stepladder.execution.local import Event, WarmPool, Worker, is_here_and_gone, this_owner
 from stepladder.execution.machine import Settings
@@ -18,9 +19,12 @@ from stepladder.execution.progress import Progress
 from stepladder.files import remove_partial_files
 from stepladder.store import ClaimOwner, Store
 from stepladder.study.loading import ModelFile
+from stepladder.study.params import Params
 from stepladder.training import checkpoints
 from stepladder.training.final_weights import save_final_state
+from stepladder.training.function import TrialFailure, UserSetup
 from stepladder.training.groups import Group, Stage, groups, macs
+from stepladder.training.messages import Message
 from stepladder.trials.trial import Trial, TrialResult
 
 
@@ -36,7 +40,9 @@ def cost(group: Group) -> float:
         >>> cost(Group((long,), 1)) / cost(Group((short,), 1))
         3.0
     """
-    recipe = group.trials[0].recipe
+    recipe = group.trials[0].config
+    if isinstance(recipe, Params):
+        return 1.0
     examples = recipe.train_examples or 1
     return group.lanes * (recipe.epochs - group.start_epoch) * examples * macs(recipe)
 
@@ -55,12 +61,12 @@ def next_group(waiting: Sequence[Group], compiled: object, busy: Collection[obje
     """
     work: dict[object, float] = {}
     for group in waiting:
-        work[group.key.structure] = work.get(group.key.structure, 0) + cost(group)
+        work[group.key.program] = work.get(group.key.program, 0) + cost(group)
     if compiled in work:
-        return max((group for group in waiting if group.key.structure == compiled), key=cost)
+        return max((group for group in waiting if group.key.program == compiled), key=cost)
     free = [structure for structure in work if structure not in busy]
     chosen = max(free or work, key=work.__getitem__)  # the first of equals
-    return next(group for group in waiting if group.key.structure == chosen)
+    return next(group for group in waiting if group.key.program == chosen)
 
 
 _TIMES_LONGEST = 20
@@ -246,6 +252,7 @@ def _parts(groups: Iterable[Group], wanted: Callable[[str], bool]) -> list[Group
     return [part for part in parts if part.trials]
 
 
+_GRACE = 1.0  # seconds in which a command ends at its own timeout
 _TICK = 0.5  # seconds without a message after which the loop checks other runs
 
 _LOST = "Look for a lack of memory, use fewer --workers"
@@ -266,6 +273,8 @@ def execute(
     keeps: Collection[Trial] = (),
     standby: WarmPool | None = None,
     weights: Path | None = None,
+    user: UserSetup | None = None,
+    on_failure: Callable[[TrialFailure], object] = lambda failure: None,
 ) -> int:
     """Trains what is missing; returns when all of it is stored, by this run or by another.
 
@@ -288,6 +297,8 @@ def execute(
         standby: processes that were started before, which are used first; those of a persistent
             pool return to it, others are ended.
         weights: folder of the final states of trials, or None to store none.
+        user: the training of the user's own, or None.
+        on_failure: called with each trial of it that failed; the others go on.
 
     Returns:
         How many trials this run has trained and stored; others have stored the rest.
@@ -306,7 +317,7 @@ def execute(
         return 0
     return _Execution(
         waiting, dataset, settings, progress, store, folder, model, arm_names or {},
-        standby or WarmPool(), weights,
+        standby or WarmPool(), weights, user, on_failure,
     ).run()  # fmt: skip
 
 
@@ -322,6 +333,8 @@ class _Execution:
     _arm_names: Mapping[str, Sequence[str]]
     _pool: WarmPool
     _weights: Path | None
+    _user: UserSetup | None
+    _on_failure: Callable[[TrialFailure], object]
 
     def __post_init__(self) -> None:
         self._claims = Claims(self._store, this_owner())
@@ -360,6 +373,8 @@ class _Execution:
             self._watchdog.heard(worker, trained)
             self._handle(event)
         busy = [worker for worker in self._workers if worker.group]
+        if self._user and self._user.trainer.timeout:
+            self._stop_late(busy, self._user.trainer.timeout)
         for worker, seconds in self._watchdog.silent(busy):
             self._replace(worker, f"said nothing for {seconds:.0f} s")
         if not self._claims.keep_alive():
@@ -367,6 +382,23 @@ class _Execution:
                 "this run was silent for so long that another run took it for dead; it "
                 "continues, and what the other run has stored since then stays"
             )
+
+    def _stop_late(self, busy: Iterable[Worker], timeout: float) -> None:
+        """Ends processes whose function takes longer than it may; a command ends itself."""
+        for worker in busy:
+            if worker.group and time.monotonic() - worker.began > timeout + _GRACE:
+                failed = [TrialFailure(trial, f"it was stopped after its timeout of {timeout:g} s")
+                          for trial in worker.group.trials]  # fmt: skip
+                worker.group = None
+                self._replace(worker)
+                for failure in failed:
+                    self._fail(failure)
+                self._fill()
+
+    def _fail(self, failure: TrialFailure) -> None:
+        self._claims.release(failure.trial.id)
+        self._progress.trial_failed(failure.trial, failure.message)
+        self._on_failure(failure)
 
     def _check_others(self) -> None:
         """Takes over from runs that have died, once nothing else is left to begin."""
@@ -400,16 +432,14 @@ class _Execution:
             return worker
         return Worker(
             self._dataset, self._settings, cpu, self._pool.events, self._folder, self._model,
-            keeps_final=self._weights is not None,
+            keeps_final=self._weights is not None, user=self._user,
         )  # fmt: skip
 
     def _next_group(self, worker: Worker | None) -> Group | None:
         """Claims the next group for a worker, or for one that is still to be started."""
         while self._waiting:
-            busy = {
-                other.structure for other in self._workers if other is not worker and other.group
-            }
-            group = next_group(self._waiting, worker.structure if worker else None, busy)
+            busy = {other.program for other in self._workers if other is not worker and other.group}
+            group = next_group(self._waiting, worker.program if worker else None, busy)
             self._waiting.remove(group)
             claimed = self._claims.claim(group)
             if claimed:
@@ -425,15 +455,16 @@ class _Execution:
 
     def _handle(self, event: Event) -> None:
         worker, message = event
-        if worker not in self._workers and message is not None and message["kind"] != "result":
+        kept = ("result", "failure")
+        if worker not in self._workers and message is not None and message["kind"] not in kept:
             return  # sent before it was replaced: only what it has finished counts
         if message is None:
             self._replace(worker)
         elif message["kind"] == "epoch" and worker.group and message["epoch"]:
             for trial in worker.group.trials:
                 self._progress.epoch_done(trial, message["epoch"])
-        elif message["kind"] == "result":
-            self._save(message["result"])
+        elif message["kind"] in kept:
+            (self._save if message["kind"] == "result" else self._fail)(message[message["kind"]])
         elif message["kind"] == "idle":
             if self._folder and worker.group:
                 checkpoints.remove(self._folder, worker.group)  # only now are all results stored
@@ -442,11 +473,16 @@ class _Execution:
         elif message["kind"] == "note":
             self._progress.note(message["text"])
         elif message["kind"] == "failed":
-            trace = f" The training process said:\n{message['trace']}" if message["trace"] else ""
-            raise WorkerError(
-                f"training {self._describe(worker.group)} failed: {message['message']}. "
-                f"What was finished is stored; the same command resumes.{trace}"
-            )
+            self._raise(worker, message)
+
+    def _raise(self, worker: Worker, message: Message) -> NoReturn:
+        if message.get("is_input"):  # the user's code cannot be loaded
+            raise StudyError(message["message"])
+        trace = f" The training process said:\n{message['trace']}" if message["trace"] else ""
+        raise WorkerError(
+            f"training {self._describe(worker.group)} failed: {message['message']}. "
+            f"What was finished is stored; the same command resumes.{trace}"
+        )
 
     def _save(self, result: TrialResult) -> None:
         if self._weights:  # first, so that whatever is stored has them
@@ -459,6 +495,8 @@ class _Execution:
             raise
         self._claims.release(result.trial.id)
         self._progress.trial_done(result)
+        if self._user and self._folder:
+            shutil.rmtree(self._folder / result.trial.id[:32], ignore_errors=True)
 
     def _replace(self, worker: Worker, problem: str = "") -> None:
         """Starts a process in place of one that has died or hangs; its trials are tried again."""
@@ -473,7 +511,13 @@ class _Execution:
         if lost is None:
             return
         trials = self._describe(lost)
-        if any(trial.id in self._retried for trial in lost.trials):
+        is_second = any(trial.id in self._retried for trial in lost.trials)
+        if is_second and self._user:
+            for trial in lost.trials:
+                self._fail(TrialFailure(trial, f"its process {what.splitlines()[0]}", what))
+            self._fill()
+            return
+        if is_second:
             raise WorkerError(
                 f"the process that trained {trials} failed a second time: it {what}. "
                 f"What was finished is stored. {_SLOW if problem else _LOST}, or leave that arm out"

@@ -25,7 +25,7 @@ def can_extend(study: Study, engine: str) -> bool:
     population engine trains; else each rung is a training of its own, with its complete schedule.
     """
     assert study.search is not None
-    base, space = study.base, study.search.space
+    base, space = study.recipe, study.search.space
     schedules: set[object] = {base.schedule}
     if "schedule" in space:
         schedules.update(space["schedule"].choices)

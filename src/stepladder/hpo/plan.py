@@ -46,7 +46,7 @@ def prepare_search(study: Study, settings: Settings) -> tuple[Dataset, StudyReco
         for count in given.choices or (given.low, given.high):  # refuses more than there are
             split(dataset.y_train, dataset.classes, validation, count, study.seed, 0)
     if next(populations_of(context), None) is None:
-        every = rungs(study.search, study.base.epochs)
+        every = rungs(study.search, study.recipe.epochs)
         raise StudyError(
             f"search.budget must pay for at least one candidate, which takes {sum(every)} epochs: "
             f"each of its trainings ({', '.join(map(str, every))} epochs) starts from epoch 0. "
@@ -61,7 +61,7 @@ def populations_of(context: RunContext) -> Iterator[Population]:
     study = context.study
     assert study.search is not None
     extends = can_extend(study, context.engine)
-    return populations(study.search, study.base.epochs, learns(study.search.sampler), extends)
+    return populations(study.search, study.recipe.epochs, learns(study.search.sampler), extends)
 
 
 def fresh_trials(winner: Recipe, context: RunContext) -> list[Trial]:
@@ -182,10 +182,10 @@ def plan_search(
     assert search is not None
     check_holds(folder, study)
     drawn = list(populations_of(context))
-    fresh = len(fresh_trials(study.base, context))  # as many as there will be of the winner
+    fresh = len(fresh_trials(study.recipe, context))  # as many as there will be of the winner
     trials = sum(sum(population.sizes) for population in drawn) + fresh
     extends = can_extend(study, context.engine)
-    epochs = sum(population.epochs(extends) for population in drawn) + fresh * study.base.epochs
+    epochs = sum(population.epochs(extends) for population in drawn) + fresh * study.recipe.epochs
     found, seconds, is_finished = 0, None, False
     with open_if_exists(folder, store) as known:
         if known is not None:

@@ -334,7 +334,7 @@ def summarize_hyperparameters(
     """What the search says of each hyperparameter, the most important first."""
     assert study.search is not None
     summaries = []
-    for dimension in dimensions(study.search.space, study.base):
+    for dimension in dimensions(study.search.space, study.recipe):
         name = dimension.name
         drawn = [
             candidate for candidate in candidates if name in candidate.params and candidate.rungs

@@ -186,7 +186,7 @@ class Journal:
         self._file, self._name = file, study.name
         self._identity = fingerprint(
             [study.search.model_dump(mode="json", exclude={"trials", "budget"}),
-             list(study.search.space), study.base.model_dump(mode="json"), study.seed,
+             list(study.search.space), study.recipe.model_dump(mode="json"), study.seed,
              context.fingerprint, context.validation, context.engine]
         )  # fmt: skip
 
@@ -255,8 +255,10 @@ class OptunaSampler:
         self._study, self._search, self._writes = study, study.search, writes
         self._journal = Journal(journal, context) if journal else None
         self._chance = context.chance
-        self._dimensions = dimensions(self._search.space, study.base)
-        self._structural = [not is_lane_number(each.name, study.base) for each in self._dimensions]
+        self._dimensions = dimensions(self._search.space, study.recipe)
+        self._structural = [
+            not is_lane_number(each.name, study.recipe) for each in self._dimensions
+        ]
         self._asked: list[FrozenTrial] = []
         self._told: Sequence[Candidate] = ()
         self._points = np.zeros((0, len(self._dimensions)))
@@ -292,7 +294,7 @@ class OptunaSampler:
         if len(drawn) < count:
             self._recorded, drawn = [], self._draw_population(count, population)
         self._asked += drawn
-        space, base = self._search.space, self._study.base
+        space, base = self._search.space, self._study.recipe
         return [
             Candidate(number, dict(trial.params), recipe_of(trial.params, space, base),
                       population, tuple(self._structure_of(trial.params).items()))
@@ -339,7 +341,7 @@ class OptunaSampler:
         number, place = len(self._asked) + len(before), len(before)
         fixed: dict[str, Choice] = {}
         if number < len(self._points):
-            fixed = draw_values(self._dimensions, self._points[number], self._study.base)
+            fixed = draw_values(self._dimensions, self._points[number], self._study.recipe)
         elif place % self._search.per_structure:
             fixed = self._structure_of(before[-1].params)
         elif structures is not None:
@@ -355,7 +357,7 @@ class OptunaSampler:
             trial = study.ask()
             params: dict[str, Choice] = {}
             for dimension in self._dimensions:
-                if is_active(dimension, params, self._study.base):
+                if is_active(dimension, params, self._study.recipe):
                     params[dimension.name] = _suggest(trial, dimension)
         return trial
 

@@ -132,7 +132,7 @@ class Tally:
         """
         trial = result.trial
         self.running.pop(trial.id, None)
-        self._count(trial, trial.recipe.epochs)
+        self._count(trial, trial.config.epochs)
         self.trials_done += 1
         arms = self._arms_of(trial)
         for arm in arms:
@@ -146,7 +146,7 @@ class Tally:
             self.planned,
             trials=self.planned.trials - 1,
             found=self.planned.found + 1,
-            epochs=self.planned.epochs - self._epochs_of(trial, trial.recipe.epochs),
+            epochs=self.planned.epochs - self._epochs_of(trial, trial.config.epochs),
         )
         for arm in self._arms_of(trial):
             arm.done += 1

@@ -136,7 +136,7 @@ def asked(results: Results) -> tuple[str, ...]:
     """What is asked, of what network and data, and how it is decided: a paragraph each."""
     study, arms = results.study, results.arms
     data = f"{printable(results.dataset)} ({join_list(parts_of(results))} images)"
-    network = f"The base is {printable(study.base_name)}: {_network_text(study.base)}."
+    network = f"The base is {printable(study.base_name)}: {_network_text(study.recipe)}."
     times = "once" if study.replicates == 1 else f"{study.replicates:,} times"
     replicates = f"{'It is' if len(arms) == 1 else 'Every arm is'} trained {times}."
     if study.adaptive:

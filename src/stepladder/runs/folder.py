@@ -33,6 +33,7 @@ STUDY_NAME = "study.toml"
 REPORT_NAME = "report.html"
 STORE_NAME = "stepladder.db"
 WEIGHTS_NAME = "weights"
+OUTPUT_NAME = "output"
 
 
 def run_folder(folder: str | Path) -> Path:
@@ -125,7 +126,7 @@ def write_study(folder: Path, study: Study) -> None:
     data = study.dataset
     if isinstance(data, CsvDataset):
         study = study.changed({"dataset": data.changed({"csv": os.path.abspath(data.csv)})})
-    elif data not in BUILT_IN_DATASETS:
+    elif data is not None and data not in BUILT_IN_DATASETS:
         study = study.changed({"dataset": os.path.abspath(data)})
     atomic_write(folder / STUDY_NAME, study.to_toml().encode())
 
@@ -150,7 +151,7 @@ def finished_search(folder: Path, study: Study) -> Path | None:
     if asked != (study.search, study.seed):
         return None
     try:
-        return file if recipe == recipe_of(params, study.search.space, study.base) else None
+        return file if recipe == recipe_of(params, study.search.space, study.recipe) else None
     except (ValueError, KeyError):  # the values of the winner are not possible in this base
         return None
 

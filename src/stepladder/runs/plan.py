@@ -6,14 +6,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from stepladder.data import Dataset, load, split, validation_examples
+from stepladder.data import Dataset, load, own_data, split, validation_examples
 from stepladder.execution.batching import make_groups
 from stepladder.execution.machine import Settings
 from stepladder.execution.progress import RunAnnouncement
 from stepladder.runs.preflight import check_possible
 from stepladder.store import Store, StudyRecord
 from stepladder.study.designs import Arm
-from stepladder.study.recipe import Recipe
+from stepladder.study.params import Config, Params
 from stepladder.study.study import Study
 from stepladder.training.groups import program_key
 from stepladder.trials.trial import Trial
@@ -45,10 +45,10 @@ class RunContext:
         """Accuracy of guessing."""
         return 1 / self.classes
 
-    def trial(self, recipe: Recipe, replicate: int) -> Trial:
-        """The trial of a recipe on one replicate."""
+    def trial(self, config: Config, replicate: int) -> Trial:
+        """The trial of a configuration on one replicate."""
         seed = self.study.seed
-        return Trial(recipe, self.fingerprint, self.validation, seed, replicate, self.engine)
+        return Trial(config, self.fingerprint, self.validation, seed, replicate, self.engine)
 
 
 def run_context(record: StudyRecord, engine: str | None = None) -> RunContext:
@@ -59,7 +59,7 @@ def run_context(record: StudyRecord, engine: str | None = None) -> RunContext:
         engine: as trials record it; the one that the study was run with when None.
     """
     used = engine or record.versions.get("engine", "population")
-    validation, classes = record.sizes["validation"], len(record.classes)
+    validation, classes = record.sizes.get("validation", 0), len(record.classes)
     return RunContext(record.study, record.fingerprint, validation, used, classes)
 
 
@@ -85,7 +85,7 @@ def trials_of(
     """
     return {
         arm.name: [
-            context.trial(arm.recipe, replicate)
+            context.trial(arm.config, replicate)
             for replicate in range(replicates[arm.name] if replicates else context.study.replicates)
         ]
         for arm in (context.study.arms if arms is None else arms)
@@ -102,7 +102,7 @@ class Plan:
         missing: those that the store does not hold.
         arm_names: names of the arms that a trial belongs to, by its id.
         arm_trials: how many trials each arm has, by its name.
-        timings: recipe and seconds of trials on the same dataset that are stored.
+        timings: configuration and seconds of trials on the same dataset that are stored.
         is_least: whether the results of these trials may ask for more.
     """
 
@@ -111,7 +111,7 @@ class Plan:
     missing: tuple[Trial, ...]
     arm_names: dict[str, tuple[str, ...]]
     arm_trials: dict[str, int]
-    timings: Sequence[tuple[Recipe, float]] = ()
+    timings: Sequence[tuple[Config, float]] = ()
     is_least: bool = False
 
     def announcement(
@@ -128,7 +128,7 @@ class Plan:
             study=self.study,
             trials=len(self.missing),
             found=len(self.trials) - len(self.missing),
-            epochs=sum(trial.recipe.epochs - cached.get(trial.id, 0) for trial in self.missing),
+            epochs=sum(trial.config.epochs - cached.get(trial.id, 0) for trial in self.missing),
             workers=workers,
             arm_names={trial.id: self.arm_names[trial.id] for trial in self.missing},
             arm_trials=self.arm_trials,
@@ -163,7 +163,7 @@ def make_plan(study: Study, by_arm: Mapping[str, Iterable[Trial]], store: Store 
 
 def _seconds_to_train(
     missing: Sequence[Trial],
-    timings: Iterable[tuple[Recipe, float]],
+    timings: Iterable[tuple[Config, float]],
     workers: int,
     cached: Mapping[str, int],
 ) -> float | None:
@@ -178,16 +178,30 @@ def _seconds_to_train(
             known[_cost_key(recipe)].append(seconds / recipe.epochs)
     total = 0.0
     for trial in missing:
-        alike = known.get(_cost_key(trial.recipe))
+        alike = known.get(_cost_key(trial.config))
         if not alike:
             return None
-        epochs = trial.recipe.epochs - cached.get(trial.id, 0)
+        epochs = trial.config.epochs - cached.get(trial.id, 0)
         total += epochs * math.fsum(alike) / len(alike)
     return total / max(1, workers)
 
 
-def _cost_key(recipe: Recipe) -> object:
-    return program_key(recipe), recipe.train_examples
+def _cost_key(config: Config) -> object:
+    if isinstance(config, Params):  # the arms of a training may take any time each
+        return config.trainer
+    return program_key(config), config.train_examples
+
+
+def dataset_of(study: Study) -> Dataset:
+    """The dataset of a study; what stands for it where its training brings its own.
+
+    Raises:
+        DataError: if it cannot be read.
+    """
+    if study.dataset is None:
+        assert study.trainer is not None
+        return own_data(study.trainer.name)
+    return load(study.dataset)
 
 
 def part_sizes(study: Study, dataset: Dataset) -> dict[str, int]:
@@ -197,7 +211,12 @@ def part_sizes(study: Study, dataset: Dataset) -> dict[str, int]:
         InputError: if an arm asks for more training examples than there are, or the
             validation part leaves none.
     """
+    if study.dataset is None:
+        return {}
     validation = validation_examples(dataset, study.validation)
+    if study.trainer is not None:
+        rows = split(dataset.y_train, dataset.classes, validation, None, study.seed, 0)
+        return {"train": len(rows.train), "validation": validation, "test": len(dataset.y_test)}
     counts = dict.fromkeys(arm.recipe.train_examples for arm in study.arms)
     parts = [
         split(dataset.y_train, dataset.classes, validation, count, study.seed, 0)
@@ -216,7 +235,7 @@ def record_of(study: Study, dataset: Dataset, settings: Settings) -> StudyRecord
     Raises:
         InputError: as `part_sizes` does.
     """
-    names = ["keras", "numpy", settings.keras_backend]
+    names = ["numpy"] if settings.is_user else ["keras", "numpy", settings.keras_backend]
     installed = {name: version_of(name) for name in dict.fromkeys(names)}
     return StudyRecord(
         study=study,
@@ -235,14 +254,15 @@ def prepare(study: Study, settings: Settings) -> tuple[Dataset, StudyRecord]:
     Raises:
         InputError: if the study or its data will not do.
     """
-    dataset = load(study.dataset)
-    check_possible(study, dataset, settings)
+    dataset = dataset_of(study)
+    if study.trainer is None:
+        check_possible(study, dataset, settings)
     return dataset, record_of(study, dataset, settings)
 
 
 def cached_epochs(plan: Plan, dataset: Dataset, settings: Settings, store: Store) -> dict[str, int]:
     """Epochs that missing trials need not train, by id: they resume from a shorter training."""
-    if settings.endings is None or not plan.missing:
+    if settings.endings is None or settings.is_user or not plan.missing:
         return {}
     waiting = make_groups(plan.trials, plan.missing, dataset, settings, store)
     return {trial.id: group.start_epoch for group in waiting if group.start_epoch

@@ -17,6 +17,7 @@ from stepladder.study.designs import runs_of_fraction
 from stepladder.study.loading import ModelFile
 from stepladder.study.recipe import IMAGE_FIELDS, NETWORK_FIELDS, Recipe
 from stepladder.study.study import Study
+from stepladder.study.trainer import UserTrainer
 from stepladder.training.groups import program_key
 
 
@@ -100,8 +101,10 @@ def preflight_notes(
     study: Study, missing: int, dataset: Dataset, sizes: Mapping[str, int]
 ) -> tuple[str, ...]:
     """Notes before training, one line each; often none."""
-    inputs = math.prod(dataset.input_shape)
-    parameters = {arm.name: weights(arm.recipe, inputs, dataset.classes) for arm in study.arms}
+    parameters: dict[str, int | None] = {}
+    if study.trainer is None:
+        inputs = math.prod(dataset.input_shape)
+        parameters = {arm.name: weights(arm.recipe, inputs, dataset.classes) for arm in study.arms}
     all_confounds = confounds(study, train=sizes.get("train"), parameters=parameters)
     lines = [f"confound: {confound.text}" for confound in all_confounds[:SHOWN_CONFOUNDS]]
     if len(all_confounds) > SHOWN_CONFOUNDS:
@@ -144,6 +147,8 @@ def check_code_allowed(study: Study, allow_code: bool) -> None:
         StudyError: if the code is not there.
     """
     model = study.model
+    if study.trainer is not None:
+        _check_trainer_allowed(study.trainer, allow_code)
     if model is None:
         return
     lines = len(model.text.splitlines())  # reads the file, which may be missing
@@ -154,6 +159,18 @@ def check_code_allowed(study: Study, allow_code: bool) -> None:
         f"{model.file!r} next to it ({lines} lines, SHA-256 {model.sha256}), in each training "
         "process; it must be allowed, found no permission. Read the file, then add --allow-code "
         "to the command (allow_code=True in Python)"
+    )
+
+
+def _check_trainer_allowed(trainer: UserTrainer, allow_code: bool) -> None:
+    if allow_code or trainer.is_callable:
+        return
+    what = f"the command {' '.join(trainer.command)!r}" if trainer.command else trainer.name
+    files = ", ".join(f"{name} (SHA-256 {sha256[:16]}…)" for name, sha256 in trainer.sha256.items())
+    raise InputError(
+        f"this study runs code with your rights: {what}, once for each trial"
+        f"{f', with {files}' if files else ''}; it must be allowed, found no permission. Read it, "
+        "then add --allow-code to the command (allow_code=True in Python)"
     )
 
 

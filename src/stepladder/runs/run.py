@@ -15,6 +15,7 @@ from stepladder.runs.preflight import preflight_notes
 from stepladder.runs.results import Results
 from stepladder.runs.session import open_if_exists, open_session
 from stepladder.study.study import Study
+from stepladder.training.function import TrialFailure
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,13 @@ class Finished:
         results: every arm judged.
         trained: trials trained by this run.
         found: trials that were stored before it, or by another run meanwhile.
+        failures: trials of the user's own code that failed.
     """
 
     results: Results
     trained: int
     found: int
+    failures: tuple[TrialFailure, ...] = ()
 
 
 def run_study(
@@ -41,6 +44,7 @@ def run_study(
     progress: Progress | None = None,
     allow_code: bool = False,
     lint: bool = True,
+    fail_fast: bool = False,
 ) -> Finished:
     """Trains the missing trials of a study and judges it; see `stepladder.run`.
 
@@ -51,8 +55,9 @@ def run_study(
         KeyboardInterrupt: if the user stops it; what was finished is stored.
     """
     with open_session(
-        study, folder, settings, store=store, progress=progress, allow_code=allow_code
-    ) as session:
+        study, folder, settings, store=store, progress=progress, allow_code=allow_code,
+        fail_fast=fail_fast,
+    ) as session:  # fmt: skip
         plan = plan_all_phases(session.context, session.store)
         session.seen.update(trial.id for trial in plan.trials)
         folders.take_row(session.store, session.record, folder, session.progress)
@@ -69,7 +74,8 @@ def run_study(
             session.store, session.finish(), settings.engine_name, "run", dataset=dataset,
             weights=folder / folders.WEIGHTS_NAME,
         )  # fmt: skip
-    return Finished(results, session.trained, trials - session.trained)
+    failures = tuple(session.failures.values())
+    return Finished(results, session.trained, trials - session.trained - len(failures), failures)
 
 
 def plan_study(

@@ -1,5 +1,7 @@
 """What a study and a search have in common while they train: store, folder, processes."""
 
+import os
+import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -7,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stepladder.data import Dataset
-from stepladder.errors import NoStoreError, StoreError
+from stepladder.errors import NoStoreError, StoreError, StudyError, WorkerError
 from stepladder.execution.local import WarmPool
 from stepladder.execution.machine import Settings
 from stepladder.execution.progress import Progress, QuietProgress
@@ -19,6 +21,7 @@ from stepladder.runs.preflight import check_code_allowed, inspect_models
 from stepladder.store import Store, StudyRecord, check_place, open_store
 from stepladder.study.study import Study
 from stepladder.training.checkpoints import clear
+from stepladder.training.function import TrialFailure, UserSetup
 from stepladder.training.groups import Stage
 from stepladder.trials.trial import Trial
 
@@ -31,6 +34,9 @@ class Session:
         record: the study, its dataset's name and its versions.
         pool: training processes that were started early.
         keeps_final: whether these processes send final weights.
+        user: the training of the user's own, or None.
+        fail_fast: whether its first failure stops the run.
+        failures: of its trials, by their ids.
         trained: trials that this run trained.
         seen: ids of all trials that were asked for.
     """
@@ -43,7 +49,10 @@ class Session:
     progress: Progress
     pool: WarmPool
     keeps_final: bool
+    user: UserSetup | None = None
+    fail_fast: bool = False
     trained: int = 0
+    failures: dict[str, TrialFailure] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
 
     @property
@@ -87,6 +96,12 @@ class Session:
         self.seen.update(trial.id for trial in plan.trials)
         if not plan.missing:
             return
+        if all(trial.id in self.failures for trial in plan.missing):
+            raise WorkerError(
+                f"{len(plan.missing)} trial(s) failed that the next step needs: "
+                f"{next(iter(self.failures.values())).message}. What was finished is stored; the "
+                "same command tries the others again"
+            )
         began = time.monotonic()
         cached = NO_EPOCHS
         if before is None:
@@ -98,10 +113,19 @@ class Session:
             self.trained += execute(
                 plan.trials, plan.missing, self.dataset, self.settings, self.progress, self.store,
                 self.checkpoints, self.study.model, plan.arm_names, before, keeps, pool, weights,
+                self.user, self._on_failure,
             )  # fmt: skip
         finally:
             self.progress.finish()
             self.store.add_seconds(self.study.name, time.monotonic() - began)
+
+    def _on_failure(self, failure: TrialFailure) -> None:
+        self.failures[failure.trial.id] = failure
+        if self.fail_fast:
+            raise WorkerError(
+                f"replicate {failure.trial.replicate} failed: {failure.message}. What was finished "
+                f"is stored; the same command tries it again\n{failure.trace}".rstrip()
+            )
 
     def finish(self) -> StudyRecord:
         """Removes checkpoints that no other run needs; the study's record with its seconds."""
@@ -122,6 +146,7 @@ def open_session(
     allow_code: bool,
     prepare: Callable[[Study, Settings], tuple[Dataset, StudyRecord]] = prepare,
     is_search: bool = False,
+    fail_fast: bool = False,
 ) -> Iterator[Session]:
     """Checks all that can be checked before training, and opens the store of a run.
 
@@ -134,6 +159,7 @@ def open_session(
         allow_code: whether a model file that the study names may run, in training processes.
         prepare: loads and checks the dataset.
         is_search: whether processes last from one part to the next, as the parts of a search need.
+        fail_fast: whether the first failure of a training of the user's own stops the run.
 
     Raises:
         InputError: if the study, its data, its model, the folder or the store will not do;
@@ -144,22 +170,63 @@ def open_session(
         check_place(store)
     keeps_final = study.keep_weights and not is_search
     pool = WarmPool(persistent=is_search)
+    user = user_setup(study, folder) if study.trainer is not None else None
     try:
-        if study.model is None and store is None and not (folder / folders.STORE_NAME).exists():
+        is_new = store is None and not (folder / folders.STORE_NAME).exists()
+        if is_new and user is None and study.model is None:
             # Everything is to be trained: processes import JAX while the dataset is read.
             most = len(study.arms) * study.replicates
             if is_search:
                 most = study.search.trials if study.search else 0
             pool.start(settings, folder / folders.CHECKPOINTS_NAME, most, keeps_final)
         dataset, record = prepare(study, settings)
-        if study.model is not None and (is_search or _needs_training(record, folder, store)):
-            inspect_models(study, dataset, settings)
+        own_code = study.model is not None or user is not None
+        if own_code and (is_search or _needs_training(record, folder, store)):
+            if user is None:
+                inspect_models(study, dataset, settings)
+            else:
+                _start_user(pool, user, settings, folder, len(study.arms) * study.replicates)
         folders.check(folder, study)
         with open_store(store or str(folder / folders.STORE_NAME)) as opened:
             shown = progress or QuietProgress()
-            yield Session(record, dataset, settings, opened, folder, shown, pool, keeps_final)
+            yield Session(record, dataset, settings, opened, folder, shown, pool, keeps_final,
+                          user, fail_fast)  # fmt: skip
     finally:
         pool.end()
+
+
+def user_setup(study: Study, folder: Path) -> UserSetup:
+    """What processes need to train by the user's own code.
+
+    Raises:
+        StudyError: if its files are not those that were read, or a callable cannot be sent.
+    """
+    trainer = study.trainer
+    assert trainer is not None
+    trainer.check_files()
+    path = tuple(entry or os.getcwd() for entry in sys.path)
+    output = (folder / folders.OUTPUT_NAME).resolve()
+    return UserSetup(trainer.without_callable(), study.judged, study.also, path,
+                     trainer.pickled(), output)  # fmt: skip
+
+
+def _start_user(
+    pool: WarmPool, user: UserSetup, settings: Settings, folder: Path, most: int
+) -> None:
+    """Starts the processes, and waits until one has loaded the user's code.
+
+    Raises:
+        StudyError: if it cannot be loaded; nothing was made or trained.
+    """
+    pool.start(settings, folder / folders.CHECKPOINTS_NAME, most, user=user)
+    worker, message = pool.events.get()
+    if message is None:
+        raise StudyError(
+            f"trainer must name code that can be loaded, found that {user.trainer.name} ended its "
+            f"process ({worker.exit_message()}); run it once by hand"
+        )
+    if message["kind"] == "failed":
+        raise StudyError(message["message"])
 
 
 def _needs_training(record: StudyRecord, folder: Path, store: str | None) -> bool:

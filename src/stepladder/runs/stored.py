@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stepladder.data import Dataset, load
+from stepladder.data import Dataset
 from stepladder.errors import DataError, InputError, StepladderError, StoreError
 from stepladder.execution.local import is_here_and_gone
 from stepladder.execution.machine import Settings
@@ -13,7 +13,7 @@ from stepladder.files import load_json, size_of
 from stepladder.runs.folder import STORE_NAME, STUDY_NAME, WEIGHTS_NAME, finished_search, open_run
 from stepladder.runs.judging import judge
 from stepladder.runs.phases import plan_all_phases
-from stepladder.runs.plan import record_of, run_context
+from stepladder.runs.plan import dataset_of, record_of, run_context
 from stepladder.runs.results import Results
 from stepladder.store import Store, StudyRecord, open_store
 from stepladder.study.schema import fingerprint
@@ -33,7 +33,7 @@ def judge_stored(
         store: URL of the store; an SQLite file in the folder when None.
     """
     with open_store(store or folder / STORE_NAME, create=False) as opened:
-        record = record_of(study, load(study.dataset), settings)
+        record = record_of(study, dataset_of(study), settings)
         known = opened.study(study.name) or record
         latest, weights = replace(record, seconds=known.seconds), folder / WEIGHTS_NAME
         return judge(opened, latest, settings.engine_name, command, curves=False, weights=weights)
@@ -95,10 +95,11 @@ def _stored_record(store: Store, name: str | None) -> StudyRecord:
 def _dataset_of(record: StudyRecord) -> Dataset | None:
     """The dataset of a stored study, or None where it is missing or has changed."""
     try:
-        dataset = load(record.study.dataset)
+        dataset = dataset_of(record.study)
     except DataError:
         return None
-    return dataset if dataset.fingerprint == record.fingerprint else None
+    is_known = record.study.dataset is not None and dataset.fingerprint == record.fingerprint
+    return dataset if is_known else None
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from stepladder.runs.results import ArmTuning, TriedValues, Tuned
 from stepladder.statistics.selection import best_candidate, edges_reached, mean_at_chance
 from stepladder.store import Store
 from stepladder.study.designs import Arm
+from stepladder.study.params import flat_values, with_values
 from stepladder.study.study import Study
 from stepladder.study.tuning import (
     TUNING_REPLICATES,
@@ -17,7 +18,6 @@ from stepladder.study.tuning import (
     candidates,
     default_grid,
     widen_grid,
-    with_values,
 )
 from stepladder.trials.trial import Trial, TrialSummary
 
@@ -93,7 +93,7 @@ def tuned_arms(study: Study, tuned: Tuned | None) -> tuple[Arm, ...]:
         return study.arms
     chosen = {arm.arm: dict(zip(tuned.fields, arm.chosen, strict=True)) for arm in tuned.arms}
     return tuple(
-        replace(arm, recipe=with_values(arm.recipe, chosen[arm.name])) for arm in study.arms
+        replace(arm, config=with_values(arm.config, chosen[arm.name])) for arm in study.arms
     )
 
 
@@ -137,12 +137,14 @@ def replay_tuning(context: RunContext, store: Store | None) -> TuningState:
 def _round(context: RunContext, grid: Grid, earlier: frozenset[Trial]) -> TuningState:
     how = context.study.tuned
     assert how is not None
-    epochs = how.epochs or context.study.base.epochs
+    epochs = {"epochs": how.epochs or context.study.base.epochs}
+    if context.study.trainer is not None:
+        epochs = {}
     by_values = {
         arm.name: {
             tuple(values.values()): [
                 context.trial(
-                    with_values(arm.recipe, {**values, "epochs": epochs}),
+                    with_values(arm.config, {**values, **epochs}),
                     TUNING_REPLICATES + replicate,
                 )
                 for replicate in range(how.replicates)
@@ -172,7 +174,7 @@ def _tune_arm(
             for values, tried in accuracies.items()
         ),
         chosen=chosen,
-        declared=tuple(float(getattr(arm.recipe, field) or 0) for field in grid),
+        declared=tuple(float(flat_values(arm.config)[field] or 0) for field in grid),
         at_edge=tuple(field for field, _ in _open_edges(context.study.arms, grid, chosen)),
     )
 
@@ -188,7 +190,7 @@ def _can_widen(arms: Sequence[Arm], grid: Grid, field: str, upwards: bool) -> bo
     """Whether every arm allows the next value, and it is new where the field is whole numbers."""
     value = widen_grid(grid, field, upwards)[field][-1 if upwards else 0]
     try:
-        recipes = [with_values(arm.recipe, {field: value}) for arm in arms]
+        configs = [with_values(arm.config, {field: value}) for arm in arms]
     except StudyError:
         return False
-    return all(float(getattr(recipe, field)) not in grid[field] for recipe in recipes)
+    return all(float(flat_values(config)[field]) not in grid[field] for config in configs)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from stepladder.study.recipe import Recipe
+from stepladder.study.params import Config
 from stepladder.study.schema import fingerprint
 from stepladder.study.study import Study
 from stepladder.trials.trial import TrialResult, TrialSummary, summarize_trial
@@ -170,8 +170,8 @@ class Store(ABC):
         """Those of some trial ids that the store holds."""
 
     @abstractmethod
-    def timings(self, dataset: str, engine: str) -> list[tuple[Recipe, float]]:
-        """Recipe and training seconds of every trial of a dataset and engine, diverged ones out.
+    def timings(self, dataset: str, engine: str) -> list[tuple[Config, float]]:
+        """Configurations and seconds of every trial of a dataset and engine, diverged ones out.
 
         Args:
             dataset: fingerprint of the dataset.

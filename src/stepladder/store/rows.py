@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
 from functools import lru_cache, wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +16,15 @@ from pydantic import TypeAdapter, ValidationError
 
 from stepladder.errors import StoreError
 from stepladder.store.base import ClaimOwner, Look, StudyRecord
+from stepladder.study.params import Config, Params
 from stepladder.study.recipe import Recipe
 from stepladder.study.schema import canonical_json
 from stepladder.study.study import Study
 from stepladder.trials.trial import (
+    NO_HISTORY,
     History,
     HistorySummary,
+    Measures,
     Probes,
     Score,
     Trial,
@@ -223,8 +226,11 @@ def _digest_of_trial(row: Row) -> str:
     digest = hashlib.sha256(json.dumps([row[name] for name in _COVERED]).encode())
     for name in ("test_correct", "test_predictions"):
         digest.update(row[name])
-    if row["signs"] is not None:
-        digest.update(row["signs"].encode())
+    for name in ("signs", "measures"):
+        if row[name] is not None:
+            digest.update(row[name].encode())
+    if row["per_example"] is not None:
+        digest.update(row["per_example"])
     return digest.hexdigest()
 
 
@@ -266,7 +272,7 @@ def encode_trial(result: TrialResult) -> tuple[dict[str, Any], list[dict[str, An
     }
     row = {
         "id": trial.id,
-        "recipe": canonical_json(trial.recipe.model_dump(mode="json")),
+        "recipe": canonical_json(trial.config.model_dump(mode="json")),
         **{name: getattr(trial, name) for name in _NAMED},
         "epochs": history.epochs,
         "diverged": None if result.diverged is None else int(result.diverged),
@@ -278,6 +284,8 @@ def encode_trial(result: TrialResult) -> tuple[dict[str, Any], list[dict[str, An
         "test_predictions": zlib.compress(predictions.astype("<u2").tobytes()),
         **scores,
         "signs": None if result.signs is None else _encode_summary(result.signs),
+        "measures": _encode_measures(result),
+        "per_example": _encode_examples(result.per_example),
         "epochs_digest": _digest_of_epochs(columns),
     }
     row["digest"] = _digest_of_trial(row)
@@ -309,7 +317,11 @@ def decode_trial(row: Row, epochs: Epochs | None, probes: Probes | None = None) 
     """
     n_test = _integer(row, "n_test")
     return TrialResult(
-        trial=Trial(recipe=_recipe(row["recipe"]), **{name: row[name] for name in _NAMED}),
+        trial=Trial(
+            _config(row["recipe"]),
+            **{name: row[name] for name in _NAMED},
+            metrics=_measures(row).metrics,
+        ),
         test_predictions=_predictions(row["test_predictions"], n_test),
         test_correct=np.unpackbits(_packed(row, n_test), count=n_test).view(np.bool_),
         versions=_json(row, "versions"),
@@ -334,6 +346,7 @@ def _shared(row: Row, epochs: Epochs | None, probes: Probes | None) -> dict[str,
 
     Rows of revision 0001 have no digest.
     """
+    measures = _measures(row)
     values = {
         **{part: Score(_float(row, f"{part}_loss"), _float(row, f"{part}_accuracy"))
            for part in _PARTS},
@@ -343,8 +356,12 @@ def _shared(row: Row, epochs: Epochs | None, probes: Probes | None) -> dict[str,
         "seconds": _float(row, "seconds"),
         "probes": probes,
         "signs": None if row["signs"] is None else _decode_summary(row["signs"]),
+        "measures": measures.parts,
+        "reported": measures.reported,
+        "per_example": _examples(row),
     }  # fmt: skip
-    identity = trial_id(row["recipe"], **{name: row[name] for name in _NAMED})
+    named = {name: row[name] for name in _NAMED}
+    identity = trial_id(row["recipe"], **named, metrics=measures.metrics)
     if identity != row["id"]:
         raise ValueError(f"what was trained has the id {identity}")
     if row["digest"] is not None and row["digest"] != _digest_of_trial(row):
@@ -354,7 +371,7 @@ def _shared(row: Row, epochs: Epochs | None, probes: Probes | None) -> dict[str,
 
 def _history(row: Row, epochs: Epochs | None) -> History:
     if epochs is None:
-        return History(*(np.empty(0) for _ in CURVE_FIELDS))
+        return NO_HISTORY
     numbers, columns = epochs
     if list(numbers) != list(range(1, _integer(row, "epochs") + 1)):
         shown = ", ".join(map(str, numbers[:5])) or "missing"
@@ -396,6 +413,66 @@ def _decode_summary(text: str) -> HistorySummary:
     return HistorySummary(**values)
 
 
+class _Measures(NamedTuple):
+    metrics: tuple[str, ...]
+    parts: Measures
+    reported: Mapping[str, tuple[float, ...]]
+
+
+def _encode_measures(result: TrialResult) -> str | None:
+    """What a trial measured beside loss and accuracy, as JSON; NaN is null, infinities texts."""
+    if not (result.trial.metrics or result.measures or result.reported):
+        return None
+    return canonical_json({
+        "metrics": result.trial.metrics,
+        "parts": {part: {name: _plain_number(value) for name, value in values.items()}
+                  for part, values in result.measures.items()},
+        "reported": {name: [*map(_plain_number, values)]
+                     for name, values in result.reported.items()},
+    })  # fmt: skip
+
+
+def _plain_number(value: float) -> float | str | None:
+    return str(value) if math.isinf(value) else _float_or_null(value)
+
+
+def _measures(row: Row) -> _Measures:
+    if row["measures"] is None:
+        return _Measures((), {}, {})
+    try:
+        given = json.loads(row["measures"])
+        parts = {part: {name: _as_number(value) for name, value in values.items()}
+                 for part, values in given["parts"].items()}  # fmt: skip
+        reported = {name: tuple(map(_as_number, values))
+                    for name, values in given["reported"].items()}  # fmt: skip
+        return _Measures(tuple(map(str, given["metrics"])), parts, reported)
+    except (KeyError, AttributeError):
+        raise ValueError(f"measures are {row['measures']}") from None
+
+
+def _as_number(value: object) -> float:
+    if value is None:
+        return math.nan
+    number = _INFINITIES.get(value, value) if isinstance(value, str) else value
+    if not isinstance(number, int | float):
+        raise ValueError(f"measures have {value!r}")
+    return float(number)
+
+
+_MOST_EXAMPLES = 1 << 28  # bytes: what is stored cannot expand without end
+
+
+def _encode_examples(values: npt.NDArray[np.float32] | None) -> bytes | None:
+    return None if values is None else zlib.compress(values.astype("<f4").tobytes())
+
+
+def _examples(row: Row) -> npt.NDArray[np.float32] | None:
+    if row["per_example"] is None:
+        return None
+    raw = zlib.decompressobj().decompress(row["per_example"], _MOST_EXAMPLES)
+    return np.frombuffer(raw, "<f4").astype(np.float32)
+
+
 def _predictions(blob: bytes, n_test: int) -> npt.NDArray[np.uint16]:
     size = 2 * n_test
     # An altered blob may grow without limit: no more than one byte too many is decompressed.
@@ -423,14 +500,15 @@ def _packed(row: Row, n_test: int) -> npt.NDArray[np.uint8]:
     return np.frombuffer(blob, np.uint8)
 
 
-def decode_timing(recipe: str, seconds: float) -> tuple[Recipe, float] | None:
-    """A recipe, of its canonical JSON, and its seconds; None where the row was altered."""
+def decode_timing(recipe: str, seconds: float) -> tuple[Config, float] | None:
+    """A configuration, of its canonical JSON, and its seconds; None where the row was altered."""
     try:
-        return _recipe(recipe), float(seconds)
+        return _config(recipe), float(seconds)
     except (ValueError, TypeError, RecursionError):
         return None  # reading the trial itself names the row
 
 
 @lru_cache(maxsize=1024)  # the replicates of an arm share their recipe
-def _recipe(text: str) -> Recipe:
-    return Recipe(**json.loads(text))
+def _config(text: str) -> Config:
+    values = json.loads(text)
+    return Params(**values) if "trainer" in values else Recipe(**values)

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from stepladder.store.rows import CURVE_FIELDS
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """Every revision, oldest first; copied from Alembic's files, so that opening need not load it."""
 
 VERSION_TABLE = "stepladder_version"
@@ -57,6 +57,8 @@ trials = sa.Table(
     _text("digest", nullable=True),  # NULL in rows that revision 0001 wrote
     _text("epochs_digest", nullable=True),
     _text("signs", nullable=True),  # NULL in rows of revisions before 0003
+    _text("measures", nullable=True),  # NULL where there are none
+    sa.Column("per_example", sa.LargeBinary, nullable=True),
 )
 
 epochs = sa.Table(

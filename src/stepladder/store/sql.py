@@ -38,7 +38,7 @@ from stepladder.store.rows import (
     encode_trial,
 )
 from stepladder.store.schema import claims, drivers, epochs, looks, probes, studies, trials
-from stepladder.study.recipe import Recipe
+from stepladder.study.params import Config
 from stepladder.trials.trial import Probes, TrialResult, TrialSummary
 
 _CHUNK = 500  # ids in one statement; some builds of SQLite take no more than 999
@@ -159,7 +159,7 @@ class SqlStore(Store):
             return connection.execute(removal).rowcount == 1  # its claims go with it
 
     @retry_on_disconnect
-    def timings(self, dataset: str, engine: str) -> list[tuple[Recipe, float]]:
+    def timings(self, dataset: str, engine: str) -> list[tuple[Config, float]]:
         """See `Store.timings`."""
         query = sa.select(trials.c.recipe, trials.c.seconds).where(
             trials.c.dataset == dataset, trials.c.engine == engine, trials.c.diverged.is_(None)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stepladder.study.designs import Arm
+from stepladder.study.params import Params, flat_values, flatten
 from stepladder.study.recipe import FIELD_ROLES, fields_with
 from stepladder.study.study import Study
 from stepladder.study.techniques import find_technique
@@ -78,7 +79,7 @@ def confounds(
         >>> [confound.what for confound in confounds(study)]
         ['hidden', 'l2']
     """
-    if study.base.train_examples is not None:
+    if isinstance(study.base, Params) or study.base.train_examples is not None:
         train = None  # what an arm that uses all there are is trained on is not known here
     is_tuned = not _OF_STEPS.isdisjoint(study.tuned_fields)  # steps of its own are the point
     arms = study.arms if arms is None else arms
@@ -91,9 +92,8 @@ def confounds(
         extra = _extra_fields(arm, other, _judged_fields(study, arm), study.tuned_fields)
         result += [
             Confound(
-                arm.name, other.name, arm.technique, field, getattr(arm.recipe, field),
-                getattr(other.recipe, field),
-                FIELD_ROLES[field].confound or "it may be what makes the difference",
+                arm.name, other.name, arm.technique, field, flat_values(arm.config).get(field),
+                flat_values(other.config).get(field), _may(field, study),
                 f"An arm that changes {field} alone would show its part.",
             )
             for field in extra
@@ -110,21 +110,24 @@ def _judged_fields(study: Study, arm: Arm) -> set[str] | None:
     if (is_factorial and arm.compared_with == study.base_name) or (
         study.design == "leave_one_out" and arm.technique is None  # all techniques against the base
     ):
-        return {field for technique in declared.values() for field in technique.change}
+        return {field for technique in declared.values() for field, _ in flatten(technique.change)}
     if arm.technique is None:
         return None
     technique = declared.get(arm.technique)
     if technique is None:
         return set((find_technique(arm.technique) or {}).get("change", {}))
     replaced = declared.get(technique.instead_of or "")
-    return {*technique.change, *(replaced.change if replaced else ())}
+    changes = [technique.change, *([replaced.change] if replaced else ())]
+    return {field for change in changes for field, _ in flatten(change)}
 
 
 def _extra_fields(
     arm: Arm, other: Arm, judged: set[str] | None, tuned: Collection[str]
 ) -> list[str]:
-    ours, theirs = dict(arm.recipe), dict(other.recipe)
-    differ = [field for field in ours if ours[field] != theirs[field] and field not in tuned]
+    ours, theirs = flat_values(arm.config), flat_values(other.config)
+    fields = dict.fromkeys([*ours, *theirs])  # a table may be replaced by a number
+    differ = [field for field in fields
+              if ours.get(field) != theirs.get(field) and field not in tuned]  # fmt: skip
     if judged is None:
         return differ if len(differ) > 1 else []
     return [field for field in differ if field not in judged]
@@ -152,7 +155,14 @@ def _size_confounds(
     ]  # fmt: skip
 
 
+def _may(field: str, study: Study) -> str:
+    role = FIELD_ROLES.get(field) if study.trainer is None else None
+    return (role and role.confound) or "it may be what makes the difference"
+
+
 def _steps(arm: Arm, train: int | None) -> int | None:
+    if isinstance(arm.config, Params):
+        return None
     examples = arm.recipe.train_examples or train
     return examples and arm.recipe.epochs * math.ceil(examples / arm.recipe.batch_size)
 

@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import Any, Literal
 
 from stepladder.errors import StudyError
+from stepladder.study.params import Config, FreeValues, as_recipe, flat_values, flatten
 from stepladder.study.recipe import Change, Recipe
 from stepladder.study.schema import FrozenModel, duplicate_names, toml_key, unknown_names
 from stepladder.study.techniques import Technique
@@ -21,15 +22,20 @@ class Arm:
 
     Attributes:
         name: unique in its study, such as `+ ReLU`.
-        recipe: what is trained.
+        config: what is trained: a recipe, or parameters of a training of the user's own.
         compared_with: name of another arm of the study, or None for the base.
         technique: the technique that this arm judges, or None for the base.
     """
 
     name: str
-    recipe: Recipe
+    config: Config
     compared_with: str | None = None
     technique: str | None = None
+
+    @property
+    def recipe(self) -> Recipe:
+        """Its configuration where a built-in network is trained."""
+        return as_recipe(self.config)
 
 
 class ExplicitArm(FrozenModel):
@@ -47,10 +53,19 @@ class ExplicitArm(FrozenModel):
     # fmt: on
 
 
+class FreeArm(ExplicitArm):
+    """An arm of the design `explicit` with parameters of a training of the user's own."""
+
+    # fmt: off
+    change: FreeValues = toml_key(
+        ..., "Keys of [base] and their new values.", {"dropout": 0.3})
+    # fmt: on
+
+
 def arms(
     design: Design,
     base_name: str,
-    base: Recipe,
+    base: Config,
     techniques: Sequence[Technique],
     explicit: Sequence[ExplicitArm] = (),
 ) -> tuple[Arm, ...]:
@@ -107,11 +122,11 @@ def _collect(problems: list[str], prefix: str = "") -> Iterator[None]:
 def _each_technique(base: Arm, techniques: Sequence[Technique], *, on_top: bool) -> list[Arm]:
     """Each technique on top of the last or on the base; an alternative after what it replaces."""
     result, top = [base], base
-    below: dict[str, Recipe] = {}  # the recipe that each technique was added to
+    below: dict[str, Config] = {}  # the recipe that each technique was added to
     problems: list[str] = []
     for technique in techniques:
         replaced = technique.instead_of
-        under = below.get(replaced or "", top.recipe)
+        under = below.get(replaced or "", top.config)
         with _collect(problems):
             recipe = _add_technique(under, technique)
             if replaced:
@@ -130,12 +145,12 @@ def _leave_one_out(base: Arm, techniques: Sequence[Technique]) -> list[Arm]:
     main = main_techniques(techniques)
     if not main:
         return [base]
-    full = Arm("all techniques", apply_techniques(base.recipe, main), base.name)
+    full = Arm("all techniques", apply_techniques(base.config, main), base.name)
     result, problems = [base, full], []
     for left_out in main:
         rest = [technique for technique in main if technique is not left_out]
-        recipe = apply_techniques(base.recipe, rest)
-        if recipe == full.recipe:
+        recipe = apply_techniques(base.config, rest)
+        if recipe == full.config:
             problems.append(
                 f"technique {left_out.name!r} must change something where all techniques are, but "
                 "others set the same fields; remove one of them, or write instead_of"
@@ -157,7 +172,7 @@ def _explicit(base: Arm, declared: Sequence[ExplicitArm]) -> list[Arm]:
         requirement = f"arm {arm.name!r}: compared_with must name another arm"
         problems += unknown_names(requirement, [against], others)
         with _collect(problems, f"arm {arm.name!r}: "):
-            result.append(Arm(arm.name, base.recipe.changed(arm.change), against, arm.technique))
+            result.append(Arm(arm.name, base.config.changed(arm.change), against, arm.technique))
     _raise_if_any(problems)
     return result
 
@@ -174,7 +189,7 @@ def _alternatives(base: Arm, full: Arm, techniques: Sequence[Technique]) -> list
         Arm(
             _alternative_name(alternative),
             apply_techniques(
-                base.recipe, [alternative if technique.name == alternative.instead_of else technique
+                base.config, [alternative if technique.name == alternative.instead_of else technique
                               for technique in main],
             ),
             full.name,
@@ -189,7 +204,7 @@ def _alternative_name(technique: Technique) -> str:
     return f"{technique.name} instead of {technique.instead_of}"
 
 
-def apply_techniques(recipe: Recipe, techniques: Sequence[Technique]) -> Recipe:
+def apply_techniques(recipe: Config, techniques: Sequence[Technique]) -> Config:
     """A recipe with techniques, one after the other, whether they change anything or not.
 
     Raises:
@@ -204,7 +219,7 @@ def apply_techniques(recipe: Recipe, techniques: Sequence[Technique]) -> Recipe:
     return recipe
 
 
-def _add_technique(recipe: Recipe, technique: Technique) -> Recipe:
+def _add_technique(recipe: Config, technique: Technique) -> Config:
     """A recipe with a technique that must change something in it."""
     result = apply_techniques(recipe, [technique])
     if result == recipe:
@@ -215,9 +230,10 @@ def _add_technique(recipe: Recipe, technique: Technique) -> Recipe:
     return result
 
 
-def _short(recipe: Recipe, change: Mapping[str, Any] | None = None) -> str:
-    fields = change or ("activation", "optimizer")
-    return ", ".join(f"{field} = {getattr(recipe, field)!r}" for field in fields)
+def _short(recipe: Config, change: Mapping[str, Any] | None = None) -> str:
+    values = flat_values(recipe)
+    fields = [path for path, _ in flatten(change)] if change else ("activation", "optimizer")
+    return ", ".join(f"{field} = {values[field]!r}" for field in fields if field in values)
 
 
 def every_combination(techniques: int) -> tuple[int, ...]:
@@ -317,12 +333,12 @@ class Cell:
 def _factorial(design: str, base: Arm, techniques: Sequence[Technique]) -> list[Arm]:
     """The combinations, each compared with the base, and all techniques with each alternative."""
     by_recipe, _ = _combine(design, base, main_techniques(techniques))
-    full = by_recipe[apply_techniques(base.recipe, main_techniques(techniques))]
+    full = by_recipe[apply_techniques(base.config, main_techniques(techniques))]
     return [*by_recipe.values(), *_alternatives(base, full, techniques)]
 
 
 def cells(
-    design: Design, base_name: str, base: Recipe, techniques: Sequence[Technique]
+    design: Design, base_name: str, base: Config, techniques: Sequence[Technique]
 ) -> tuple[Cell, ...]:
     """The combinations of a factorial or its fraction; none for another design.
 
@@ -335,19 +351,19 @@ def cells(
 
 def _combine(
     design: str, base: Arm, main: Sequence[Technique]
-) -> tuple[dict[Recipe, Arm], tuple[Cell, ...]]:
+) -> tuple[dict[Config, Arm], tuple[Cell, ...]]:
     """The arms of all combinations, equal recipes once, and which arm each combination is."""
     for technique in main:
-        _add_technique(base.recipe, technique)  # each must change something
+        _add_technique(base.config, technique)  # each must change something
 
     @cache  # a combination's recipe is that of the others with its last technique
-    def recipe_of(combination: int) -> Recipe:
+    def recipe_of(combination: int) -> Config:
         if not combination:
-            return base.recipe
+            return base.config
         last = combination.bit_length() - 1
         return apply_techniques(recipe_of(combination ^ 1 << last), [main[last]])
 
-    arm_of: dict[Recipe, Arm] = {base.recipe: base}
+    arm_of: dict[Config, Arm] = {base.config: base}
     result = []
     for combination in (every_combination if design == "factorial" else fraction)(len(main)):
         names = [main[place].name for place in range(len(main)) if combination >> place & 1]

@@ -13,6 +13,7 @@ from pydantic import PrivateAttr, field_validator
 from stepladder.errors import StudyError
 from stepladder.files import parse_toml, read_bounded, validate_path
 from stepladder.study.schema import FrozenModel, did_you_mean, toml_key
+from stepladder.study.trainer import UserTrainer
 
 _MOST_BYTES = 1_000_000
 _EXAMPLE = 'write model = "conv.py:build"'
@@ -265,6 +266,8 @@ def _resolve_paths(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     model, dataset = values.get("model"), values.get("dataset")
     if isinstance(model, str | dict):
         values = {**values, "model": ModelFile.load(model, folder)}
+    if values.get("trainer") is not None:
+        values = {**values, "trainer": UserTrainer.load(values["trainer"], folder)}
     if isinstance(dataset, str) and dataset not in BUILT_IN_DATASETS:
         return {**values, "dataset": str(folder / dataset)}
     if isinstance(dataset, dict) and isinstance(dataset.get("csv"), str):

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, field_validator, model_validator
 from stepladder.errors import StudyError
 from stepladder.study.designs import ExplicitArm, apply_techniques
 from stepladder.study.loading import load_toml
+from stepladder.study.params import as_recipe
 from stepladder.study.recipe import Change, Recipe
 from stepladder.study.schema import (
     FrozenModel,
@@ -111,7 +112,7 @@ class Changes(FrozenModel):
             StudyError: if it contradicts itself.
         """
         result = apply_techniques(recipe, self.techniques or ())
-        return result.changed(self.change) if self.change else result
+        return as_recipe(result.changed(self.change) if self.change else result)
 
 
 class Protocol(FrozenModel):

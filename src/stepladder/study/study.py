@@ -12,13 +12,15 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    SerializerFunctionWrapHandler,
     Tag,
     WithJsonSchema,
     field_validator,
+    model_serializer,
     model_validator,
 )
 
-from stepladder.errors import StudyError
+from stepladder.errors import InputError, StudyError
 from stepladder.study.designs import (
     FEWEST_IN_A_FRACTION,
     MOST_IN_A_FACTORIAL,
@@ -26,16 +28,27 @@ from stepladder.study.designs import (
     Cell,
     Design,
     ExplicitArm,
+    FreeArm,
     arms,
     cells,
     main_techniques,
     runs_of_fraction,
 )
 from stepladder.study.loading import MODEL_SCHEMA, ModelFile, load_toml
+from stepladder.study.metrics import Direction, Metric, find_metric
+from stepladder.study.params import Params, as_recipe
 from stepladder.study.recipe import Recipe
-from stepladder.study.schema import FrozenModel, ListOf, duplicate_names, toml_key, unknown_names
+from stepladder.study.schema import (
+    FrozenModel,
+    ListOf,
+    duplicate_names,
+    own_errors,
+    toml_key,
+    unknown_names,
+)
 from stepladder.study.search import Search, search_problems
-from stepladder.study.techniques import Technique, as_techniques
+from stepladder.study.techniques import FreeTechnique, Technique, as_techniques
+from stepladder.study.trainer import UserTrainer
 from stepladder.study.tuning import Tuning, default_grid, grid_problems
 
 
@@ -78,10 +91,59 @@ def _tag(value: object) -> str:
     return "-csv" if isinstance(value, CsvDataset | Mapping) else "-name"
 
 
+def _base_tag(value: object) -> str:
+    return "-params" if isinstance(value, Params) else "-recipe"
+
+
 DatasetSource = Annotated[
     Annotated[str, Tag("-name")] | Annotated[CsvDataset, Tag("-csv")], Discriminator(_tag)
 ]
 """A built-in name or a path, or a table of its own."""
+
+
+Base = Annotated[
+    Annotated[Recipe, Tag("-recipe")] | Annotated[Params, Tag("-params")], Discriminator(_base_tag)
+]
+
+
+class JudgedMetric(FrozenModel):
+    """What a study judges.
+
+    Example:
+        >>> JudgedMetric(name="rmse", unit="kWh").found.direction
+        'minimize'
+    """
+
+    # fmt: off
+    name: str = toml_key(
+        ..., "A built-in metric, or a name under which the training gives a number.", "auroc",
+        min_length=1, max_length=200)
+    better: Literal["higher", "lower"] | None = toml_key(
+        None, "Which values are better; only a metric of your own needs it.", "lower")
+    unit: str | None = toml_key(
+        None, 'Unit of its values; "points" for fractions in 0…1 that are shown in percent.', "kWh",
+        max_length=50)
+    # fmt: on
+
+    @model_validator(mode="after")
+    def _check(self) -> JudgedMetric:
+        try:
+            self.found  # noqa: B018 - looked up once to find what is wrong
+        except InputError as error:
+            raise ValueError(f"{error}; write a value such as metric = {_METRIC}") from None
+        return self
+
+    @property
+    def found(self) -> Metric:
+        """The metric with its direction, bounds and unit."""
+        direction: Direction | None = None
+        if self.better is not None:
+            direction = "maximize" if self.better == "higher" else "minimize"
+        return find_metric(self.name, direction, self.unit)
+
+
+_METRIC = '{ name = "wait", better = "lower" }'
+_ACCURACY = JudgedMetric(name="accuracy")
 
 
 class Reported(FrozenModel):
@@ -128,6 +190,81 @@ def _expand_auto_replicates(values: Mapping[str, Any]) -> Mapping[str, Any]:
     return values
 
 
+def _metric_and_delta(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A study's values with the metric as a table of its own, and δ where it belongs.
+
+    δ has a default for fractions alone: what difference matters in another unit, only the user
+    knows.
+    """
+    metric = values.get("metric")
+    if isinstance(metric, str):
+        metric = {"name": metric}
+    if isinstance(metric, Mapping):
+        metric = dict(metric)
+        if "delta" in metric:
+            values = {**values, "delta": metric.pop("delta")}
+        with own_errors():
+            try:
+                metric = JudgedMetric(**metric)
+            except StudyError as error:
+                raise ValueError("\n".join(f"metric.{line}" for line in error.problems)) from None
+    if not isinstance(metric, JudgedMetric):
+        return values
+    values = {**values, "metric": metric}
+    return values if metric.found.is_fraction or "delta" in values else {**values, "delta": None}
+
+
+def _trainer_into_base(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A study's values with parameters as its base, where a training of the user's own trains."""
+    trainer = values.get("trainer")
+    if trainer is None:
+        return values
+    with own_errors():
+        try:
+            if not isinstance(trainer, UserTrainer):
+                trainer = UserTrainer.load(trainer, Path.cwd())
+            given = values.get("base", {})
+            base = given
+            if isinstance(given, Mapping):
+                base = Params(trainer=trainer.identity, values=dict(given))
+        except StudyError as error:
+            raise ValueError("\n".join(error.problems)) from None
+    problems: list[str] = []
+    free = {
+        "techniques": _each(values, ("technique", "techniques"), FreeTechnique, problems),
+        "explicit": _each(values, ("arm", "explicit"), FreeArm, problems),
+    }
+    if problems:
+        raise ValueError("\n".join(problems))
+    rest = {key: value for key, value in values.items()
+            if key not in ("technique", "techniques", "arm", "explicit")}  # fmt: skip
+    rest.setdefault("dataset", None)
+    return {**rest, "trainer": trainer, "base": base, **free}
+
+
+def _each(
+    values: Mapping[str, Any], keys: tuple[str, ...], kind: type[FrozenModel], problems: list[str]
+) -> Any:  # noqa: ANN401 - what is no list is checked by its field
+    """The tables under one of two keys as values of a kind; problems with the place of each."""
+    key, rows = next(((key, values[key]) for key in keys if key in values), (keys[0], ()))
+    if isinstance(rows, Mapping) and key == "techniques":  # from Python: changes by name
+        rows = [{"name": name, "change": change} for name, change in rows.items()]
+    if not isinstance(rows, list | tuple):
+        return rows
+    result = []
+    with own_errors():
+        for place, row in enumerate(rows, 1):
+            row = {"name": row} if isinstance(row, str) else row
+            if not isinstance(row, Mapping):
+                result.append(row)
+                continue
+            try:
+                result.append(kind(**row))
+            except StudyError as error:
+                problems += [f"{key}[{place}]: {line}" for line in error.problems]
+    return tuple(result)
+
+
 def _model_into_base(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """A study's values with a base recipe that knows what builds its network."""
     model, base = values.get("model"), values.get("base", {})
@@ -159,8 +296,9 @@ class Study(FrozenModel):
 
     # fmt: off
     name: str = toml_key(..., "The study's name.", "my-study", min_length=1, max_length=500)
-    dataset: DatasetSource = toml_key(
-        "mnist", "A built-in name, a .npz file, a folder of IDX files, or a CSV table.", "mnist")
+    dataset: DatasetSource | None = toml_key(
+        "mnist", "A built-in name, a .npz file, a folder of IDX files, or a CSV table; none for a "
+        "training of your own that brings its data, unless it is given.", "mnist")
     design: Design = toml_key(
         "ladder", "How techniques become arms: each on top of the last (ladder), each alone on the "
         "base (one_at_a_time), all but each (leave_one_out), all combinations (factorial) or some "
@@ -178,9 +316,13 @@ class Study(FrozenModel):
     validation: int | float = toml_key(
         0.1, "Validation examples: a number of them, or a share of the training part.", 6000)
     seed: int = toml_key(0, "What every random draw derives from.", 0, ge=0, lt=2**63)
-    delta: float = toml_key(
-        0.1, "Percentage points of accuracy below which a difference does not matter.", 0.1, gt=0,
-        le=100)
+    metric: JudgedMetric = toml_key(
+        _ACCURACY, "What is judged, by its name, or with its direction and unit.", "auroc")
+    also: ListOf[str] = toml_key(
+        (), "Metrics that are recorded and shown beside it.", ["log_loss"], max_length=50)
+    delta: float | None = toml_key(
+        0.1, "Difference below which it does not matter, in percentage points, or in the unit of "
+        "the metric; only fractions have a default.", 0.1, gt=0)
     target: float | None = toml_key(
         None, "Validation accuracy to which epochs and seconds are counted, a fraction.", 0.95,
         gt=0, lt=1)
@@ -188,7 +330,11 @@ class Study(FrozenModel):
         False, "Whether the final weights of every trial, and the probabilities that they give, "
         "are kept in the run's folder: for the ensemble of an arm's replicates, and export.", True)
     base_name: str = toml_key("base", "Name of the base's arm.", min_length=1, max_length=500)
-    base: Recipe = toml_key(..., "The recipe that techniques are added to.")
+    base: Base = toml_key(
+        ..., "The recipe that techniques are added to; any keys for a training of your own.")
+    trainer: UserTrainer | None = toml_key(
+        None, "A training of your own: FILE.py:FUNCTION, or a table with a command. Runs only with "
+        "--allow-code.", "train.py:train")
     model: Annotated[ModelFile | None, WithJsonSchema(MODEL_SCHEMA)] = toml_key(
         None, "A network of your own: a function build(recipe, input_shape, classes) that returns "
         "a keras.Model. Runs only with --allow-code.", "conv.py:build")
@@ -204,7 +350,19 @@ class Study(FrozenModel):
     def _complete(cls, values: Any) -> Any:  # noqa: ANN401 - whatever the file holds
         if not isinstance(values, Mapping):
             return values
-        return epochs_into_base(_expand_auto_replicates(_model_into_base(values)))
+        values = _expand_auto_replicates(_metric_and_delta(values))
+        return _trainer_into_base(epochs_into_base(_model_into_base(values)))
+
+    @model_serializer(mode="wrap")
+    def _drop_unused_newer_keys(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A study that does not use them is stored as before them, so that it is the same study.
+        values: dict[str, Any] = handler(self)
+        if isinstance(self.base, Params):
+            values["base"] = self.base.values  # what trains follows from the study's trainer
+        for name, value in (("trainer", None), ("metric", _ACCURACY), ("also", ())):
+            if getattr(self, name) == value:
+                values.pop(name, None)
+        return values
 
     @field_validator("validation", mode="plain")
     @classmethod
@@ -231,15 +389,17 @@ class Study(FrozenModel):
             ),
             *design,
         ]  # fmt: skip
-        if self.base.model is not None and self.model is None:
+        if isinstance(self.base, Params):
+            problems += self._own_training_problems()
+        elif self.base.model is not None and self.model is None:
             problems.append(
                 "base.model follows from the study's model, found it without one; write "
                 'model = "FILE.py:FUNCTION" at the top'
             )
         if self.tuned is not None:
             problems += grid_problems(self.tuned, self.base, self.techniques, self.explicit)
-        if self.search is not None:
-            problems += search_problems(self.search, self.base)
+        if self.search is not None and self.trainer is None:
+            problems += search_problems(self.search, self.recipe)
         if not design and not instead_of:
             try:
                 self.arms  # noqa: B018 - made once to find contradictions
@@ -248,6 +408,19 @@ class Study(FrozenModel):
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    def _own_training_problems(self) -> list[str]:
+        """What a training of the user's own cannot have, or has wrong."""
+        assert self.trainer is not None
+        assert isinstance(self.base, Params)
+        problems = [
+            f"{name} belongs to the built-in networks, found it beside a trainer; leave it out"
+            for name, value in (("model", self.model), ("keep_weights", self.keep_weights),
+                                ("target", self.target), ("reported", self.reported),
+                                ("search", self.search))
+            if value
+        ]  # fmt: skip
+        return problems + self.trainer.problems(self.base.values)
 
     def _instead_of_problems(self) -> list[str]:
         problems: list[str] = []
@@ -303,6 +476,16 @@ class Study(FrozenModel):
         return cells(self.design, self.base_name, self.base, self.techniques)
 
     @property
+    def recipe(self) -> Recipe:
+        """The base where built-in networks are trained."""
+        return as_recipe(self.base)
+
+    @property
+    def judged(self) -> Metric:
+        """The metric that is judged."""
+        return self.metric.found
+
+    @property
     def tuned(self) -> Tuning | None:
         """How a fair study tunes; None for a fixed one."""
         return (self.tune or Tuning()) if self.tuning == "fair" else None
@@ -329,7 +512,8 @@ class Study(FrozenModel):
     def to_toml(self) -> str:
         """The study as a TOML file that `load` reads back to an equal study."""
         values = self.model_dump(mode="json", by_alias=True, exclude_none=True)
-        values["base"].pop("model", None)  # follows from the study's
+        if self.trainer is None:
+            values["base"].pop("model", None)  # follows from the study's
         if values.pop("adaptive"):
             values |= {"replicates": "auto", "most_replicates": values["replicates"]}
         return tomli_w.dumps(values)

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import field_validator, model_validator
 
+from stepladder.study.params import FreeValues
 from stepladder.study.recipe import Change, Recipe
 from stepladder.study.schema import FrozenModel, plain, toml_key, unknown_names
 
@@ -72,6 +73,39 @@ class Technique(FrozenModel):
         if not self.change:
             requirement = "must be a technique of the catalogue or have a change"
             raise ValueError(unknown_technique(requirement, self.name))
+        return self
+
+
+class FreeTechnique(Technique):
+    """A named change to the parameters of a training of the user's own.
+
+    Example:
+        >>> FreeTechnique(name="warm-up", change={"warmup": 0.1}).change
+        {'warmup': 0.1}
+    """
+
+    # fmt: off
+    change: FreeValues = toml_key(
+        ..., "Keys of [base] and their new values.", {"warmup": 0.1}, default_factory=dict)
+    # fmt: on
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, values: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+        return values  # the catalogue's changes are those of recipes
+
+    @field_validator("change", mode="after")
+    @classmethod
+    def _check_change(cls, change: dict[str, Any]) -> dict[str, Any]:
+        return change
+
+    @model_validator(mode="after")
+    def _has_change(self) -> FreeTechnique:
+        if not self.change:
+            raise ValueError(
+                f"technique {self.name!r} must have a change, found none; write a value such as "
+                "change = { dropout = 0.3 }"
+            )
         return self
 
 

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from stepladder.errors import StudyError
 from stepladder.study.designs import ExplicitArm
+from stepladder.study.params import Config, Params, flat_values, flatten, with_values
 from stepladder.study.recipe import Recipe
 from stepladder.study.schema import FrozenModel, toml_key, unknown_names
 from stepladder.study.techniques import Technique
@@ -50,10 +51,15 @@ class Tuning(FrozenModel):
     # fmt: on
 
 
-def default_grid(base: Recipe) -> dict[str, tuple[float, ...]]:
-    """Nine learning rates around the base's, two in each factor of ten."""
+_RATES = ("learning_rate", "lr")
+
+
+def default_grid(base: Config) -> dict[str, tuple[float, ...]]:
+    """Nine learning rates around the base's, two in each factor of ten; none where it has none."""
     steps = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
-    return {"learning_rate": tuple(_round(step * base.learning_rate) for step in steps)}
+    values = flat_values(base)
+    name = next((name for name in _RATES if isinstance(values.get(name), int | float)), None)
+    return {} if name is None else {name: tuple(_round(step * values[name]) for step in steps)}
 
 
 def candidates(grid: Grid) -> tuple[dict[str, float], ...]:
@@ -82,22 +88,9 @@ def _round(value: float) -> float:
     return float(f"{value:.6g}")
 
 
-def with_values(recipe: Recipe, values: Mapping[str, float]) -> Recipe:
-    """A recipe with tuned values; whole numbers where its fields are.
-
-    Raises:
-        StudyError: if a value is beyond what its field allows.
-    """
-    fields = type(recipe).model_fields
-    return recipe.changed(
-        {name: round(value) if fields[name].annotation is int else value
-         for name, value in values.items()}
-    )  # fmt: skip
-
-
 def grid_problems(
     tuning: Tuning,
-    base: Recipe,
+    base: Config,
     techniques: Sequence[Technique],
     explicit: Sequence[ExplicitArm] = (),
 ) -> list[str]:
@@ -112,8 +105,14 @@ def grid_problems(
             "values of each field"
         )
     tuned = tuning.grid or default_grid(base)
-    changes = [("technique", technique.name, technique.change) for technique in techniques]
-    changes += [("arm", arm.name, arm.change) for arm in explicit]
+    if not tuned:
+        problems.append(
+            "tune.grid must say what is tuned, found none, and [base] has no learning_rate; write "
+            "a table such as [tune.grid] with lr = [0.001, 0.01, 0.1]"
+        )
+    changes = [("technique", technique.name, dict(flatten(technique.change)))
+               for technique in techniques]  # fmt: skip
+    changes += [("arm", arm.name, dict(flatten(arm.change))) for arm in explicit]
     return problems + [
         f"{what} {name!r} changes {', '.join(sorted(set(change) & set(tuned)))}, which a fair "
         'study tunes in every arm; leave it out of the grid, or write tuning = "fixed"'
@@ -122,13 +121,16 @@ def grid_problems(
     ]
 
 
-def _field_problems(field: str, values: Sequence[float], base: Recipe) -> list[str]:
+def _field_problems(field: str, values: Sequence[float], base: Config) -> list[str]:
     numeric = [
         name
         for name, info in Recipe.model_fields.items()
         if info.annotation in (int, float, float | None) and name != "epochs"
     ]
-    requirement = "tune.grid must be of numeric fields of the recipe"
+    if isinstance(base, Params):
+        numeric = [name for name, value in base.flat.items()
+                   if isinstance(value, int | float) and not isinstance(value, bool)]  # fmt: skip
+    requirement = "tune.grid must be of numeric fields of the base"
     problems = unknown_names(requirement, [field], numeric)
     if not problems and (len(values) < 3 or list(values) != sorted(set(values))):
         problems = [

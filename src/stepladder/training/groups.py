@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from stepladder.data import Dataset, Split, split
+from stepladder.study.params import Params
 from stepladder.study.recipe import FIELD_ROLES, Recipe, fields_with
 from stepladder.trials.trial import Trial
 
@@ -97,7 +98,7 @@ _INPUTS = 784
 class GroupKey:
     """What trials must have in common to share batches."""
 
-    structure: Recipe
+    program: Recipe | str
     scaling: str
     epochs: int
     train_examples: int | None
@@ -105,6 +106,12 @@ class GroupKey:
     seed: int
     replicate: int
     engine: str
+
+    @property
+    def structure(self) -> Recipe:
+        """What its program is compiled for, where a built-in network is trained."""
+        assert isinstance(self.program, Recipe)
+        return self.program
 
 
 @dataclass(frozen=True)
@@ -164,6 +171,9 @@ class Group:
 
 def group_key(trial: Trial) -> GroupKey:
     """What a trial must have in common with others to share their batches."""
+    if isinstance(trial.config, Params):  # of the user's own: each is trained alone
+        return GroupKey(trial.config.trainer, "", 1, None, trial.validation, trial.seed,
+                        trial.replicate, trial.engine)  # fmt: skip
     recipe = trial.recipe
     return GroupKey(
         program_key(recipe),
@@ -203,13 +213,13 @@ def split_for(trial: Trial, dataset: Dataset) -> Split:
 
 def with_epochs(trial: Trial, epochs: int) -> Trial:
     """The same trial over another number of epochs."""
-    return replace(trial, recipe=trial.recipe.changed({"epochs": epochs}))
+    return replace(trial, config=trial.recipe.changed({"epochs": epochs}))
 
 
 def groups(
     planned: Sequence[Trial],
     missing: Iterable[Trial],
-    stack_sizes: Mapping[Recipe, int] | None = None,
+    stack_sizes: Mapping[Recipe | str, int] | None = None,
     before: Mapping[Trial, tuple[Stage, ...]] | None = None,
     keeps: Collection[Trial] = (),
 ) -> list[Group]:
@@ -255,16 +265,16 @@ def _rows(
 
 
 def _stacks(
-    rows: Mapping[tuple[GroupKey, object], list[Trial]], sizes: Mapping[Recipe, int]
+    rows: Mapping[tuple[GroupKey, object], list[Trial]], sizes: Mapping[Recipe | str, int]
 ) -> list[list[list[Trial]]]:
     """Rows of different replicates that one program trains, in the order of their first trial."""
     alike: dict[object, list[list[Trial]]] = {}
     for (key, part), row in rows.items():
-        size = sizes.get(key.structure, 1)
+        size = sizes.get(key.program, 1)
         shape = (key, part) if size == 1 else (replace(key, replicate=0), part, len(row))
         alike.setdefault(shape, []).append(row)
     stacks = []
     for similar in alike.values():
-        size = sizes.get(program_key(similar[0][0].recipe), 1)
+        size = sizes.get(group_key(similar[0][0]).program, 1)
         stacks += [similar[start : start + size] for start in range(0, len(similar), size)]
     return stacks

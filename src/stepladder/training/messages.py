@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from stepladder.study.loading import ModelFile
+from stepladder.training.function import UserSetup
 
 Message = dict[str, Any]
 """What one end says, its kind under "kind"."""
@@ -21,8 +22,9 @@ class WorkerSetup:
     """What a training process is told first.
 
     Attributes:
-        cpu: the core to pin itself to, or None.
-        engine: as trials record it: "population", or "fit/" and the Keras backend.
+        cpus: the cores to pin itself to; empty for any.
+        engine: as trials record it: "population", "fit/" and the Keras backend, "function" or
+            "command".
         cache: folder of JAX' compilation cache, or None for none.
         checkpoints: folder of checkpoints, or None to keep none.
         checkpoint_seconds: at most so much work is lost.
@@ -30,9 +32,10 @@ class WorkerSetup:
         code: a user's own code that builds the networks, as `code_header` has it, or None.
         inspects: whether it looks at networks once and trains nothing.
         keeps_final: whether results include the final state of their trials.
+        user: the training of the user's own, or None.
     """
 
-    cpu: int | None
+    cpus: tuple[int, ...]
     engine: str
     cache: Path | None
     checkpoints: Path | None
@@ -41,6 +44,7 @@ class WorkerSetup:
     code: dict[str, str] | None
     inspects: bool
     keeps_final: bool
+    user: UserSetup | None = None
 
 
 def send_message(stream: BinaryIO, message: object) -> None:

@@ -17,8 +17,9 @@ from contextlib import suppress
 from typing import BinaryIO, Protocol
 
 from stepladder.data import Dataset
-from stepladder.errors import StepladderError
+from stepladder.errors import InputError, StepladderError
 from stepladder.training.checkpoints import CheckpointFactory, Checkpoints, FinalStateCache
+from stepladder.training.function import FunctionEngine, TrialFailure
 from stepladder.training.groups import Group
 from stepladder.training.messages import Message, WorkerSetup, receive_message, send_message
 from stepladder.trials.trial import TrialResult
@@ -85,22 +86,25 @@ def _import_keras() -> None:
 
 def main() -> None:
     """Serves the driver on standard input and output until it is gone."""
-    _end_with_driver()
     inbox, outbox = _open_pipes()
     messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
     setup: WorkerSetup | None = receive_message(inbox)
     if setup is None:
         return
-    if setup.cpu is not None and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, [setup.cpu])  # before JAX counts the cores
-    threading.Thread(target=_read, args=(inbox, messages), daemon=True).start()
+    if setup.user is None:
+        _end_with_driver()
+    if setup.cpus and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, setup.cpus)  # before JAX counts the cores
+    end = os._exit if setup.user is None else _end_group
+    threading.Thread(target=_read, args=(inbox, messages, end), daemon=True).start()
     try:
-        _serve(setup, messages, outbox)
+        (_serve if setup.user is None else _serve_user)(setup, messages, outbox)
     except Exception as error:  # the driver turns it into a message of its own
-        failure = {"kind": "failed", "message": f"{type(error).__name__}: {error}"}
+        failure: Message = {"kind": "failed", "message": f"{type(error).__name__}: {error}"}
         failure["trace"] = "".join(traceback.format_exception(error))
         if isinstance(error, StepladderError):  # it explains itself
             failure |= {"message": str(error), "trace": ""}
+        failure["is_input"] = isinstance(error, InputError)
         send_message(outbox, failure)
         sys.exit(1)
 
@@ -123,11 +127,42 @@ def _open_pipes() -> tuple[BinaryIO, BinaryIO]:
     return inbox, outbox
 
 
-def _read(inbox: BinaryIO, messages: queue.SimpleQueue[Message]) -> None:
+def _read(
+    inbox: BinaryIO, messages: queue.SimpleQueue[Message], end: Callable[[int], object]
+) -> None:
     """Passes messages on; ends the process, also during a training, with its driver."""
     while (message := receive_message(inbox)) is not None:
         messages.put(message)
+    end(0)
+
+
+def _end_group(_code: int) -> None:
+    """Ends this process and all that the user's code has started in its group."""
+    if hasattr(os, "killpg"):
+        os.killpg(0, signal.SIGKILL)
     os._exit(0)
+
+
+def _serve_user(setup: WorkerSetup, messages: queue.SimpleQueue[Message], outbox: BinaryIO) -> None:
+    """Serves the driver with trials of the user's own; the code is loaded at once."""
+    assert setup.user is not None
+    assert setup.checkpoints is not None
+    if setup.engine == "command":
+        from stepladder.training.command import CommandEngine
+
+        engine: CommandEngine | FunctionEngine = CommandEngine(setup.user, setup.checkpoints)
+    else:
+        engine = FunctionEngine(setup.user, setup.checkpoints)
+    send_message(outbox, {"kind": "ready"})
+    engine.dataset = messages.get()["dataset"]
+    while True:
+        for outcome in engine.train(
+            messages.get()["group"],
+            lambda epoch: send_message(outbox, {"kind": "epoch", "epoch": epoch}),
+        ):
+            kind = "failure" if isinstance(outcome, TrialFailure) else "result"
+            send_message(outbox, {"kind": kind, kind: outcome})
+        send_message(outbox, {"kind": "idle"})
 
 
 def _serve(setup: WorkerSetup, messages: queue.SimpleQueue[Message], outbox: BinaryIO) -> None:

@@ -12,7 +12,9 @@ import numpy as np
 NUMERICS_VERSION = 3
 """Raised whenever the same trial would train to other numbers than before."""
 
-Stream = Literal["split", "subset", "init", "order", "dropout", "augment", "mixup", "perturb"]
+Stream = Literal[
+    "split", "subset", "init", "order", "dropout", "augment", "mixup", "perturb", "user"
+]
 
 # The place of a stream is part of every result: new ones are added at the end.
 _NUMBER: dict[Stream, int] = {name: number for number, name in enumerate(get_args(Stream), 1)}

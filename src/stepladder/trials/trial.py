@@ -1,14 +1,15 @@
 """A trial, its result and its history."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from stepladder.study.params import Config, as_recipe
 from stepladder.study.recipe import Recipe
 from stepladder.study.schema import canonical_json, digest
 from stepladder.study.search import SEARCH_REPLICATES
@@ -121,13 +122,14 @@ class Trial:
     """One recipe and one replicate: the unit that is trained, stored and resumed.
 
     Attributes:
-        recipe: what is trained.
+        config: what is trained: a recipe, or parameters of a training of the user's own.
         dataset: fingerprint of the dataset.
         validation: validation examples, a number.
         seed: the study's seed.
         replicate: which draw of everything random, from 0.
         engine: what trains it; the fit engine names its Keras backend too (`fit/tensorflow`).
         numerics: version of the arithmetic, so that results of another are never mixed in.
+        metrics: what a built-in network is scored by beside accuracy and loss.
 
     Example:
         >>> trial = Trial(Recipe(hidden=[8]), "fingerprint", validation=10, seed=0, replicate=3)
@@ -135,19 +137,25 @@ class Trial:
         ('compare', True)
     """
 
-    recipe: Recipe
+    config: Config
     dataset: str
     validation: int
     seed: int
     replicate: int
     engine: str = "population"
     numerics: int = NUMERICS_VERSION
+    metrics: tuple[str, ...] = ()
+
+    @property
+    def recipe(self) -> Recipe:
+        """Its configuration where a built-in network is trained."""
+        return as_recipe(self.config)
 
     @cached_property
     def id(self) -> str:
         """SHA-256 of all that decides the outcome: equal trials are trained once."""
-        plain = {field.name: getattr(self, field.name) for field in fields(self)}
-        return trial_id(**{**plain, "recipe": self.recipe.canonical})
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        return trial_id(self.config.canonical, **{k: v for k, v in named.items() if k != "config"})
 
     @property
     def role(self) -> Role:
@@ -165,7 +173,10 @@ class Trial:
     def declared(self) -> dict[str, Any]:
         """All that decides the outcome, as JSON has it."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {**values, "recipe": self.recipe.model_dump(mode="json")}
+        config = values.pop("config").model_dump(mode="json")
+        if not self.metrics:
+            del values["metrics"]
+        return {"recipe": config, **values}
 
 
 def trial_id(
@@ -176,21 +187,24 @@ def trial_id(
     replicate: int,
     engine: str,
     numerics: int,
+    metrics: Sequence[str] = (),
 ) -> str:
-    """The id of a trial, by the canonical JSON of its recipe; see `Trial`.
+    """The id of a trial, by the canonical JSON of its configuration; see `Trial`.
 
     Raises:
         ValueError: if a number is no whole one.
     """
-    # The canonical JSON of all seven, in two parts: the trials of an arm share the first one.
-    before = _before_recipe(dataset, engine, numerics)
+    # The canonical JSON of all, in two parts: the trials of an arm share the first one.
+    before = _before_recipe(dataset, engine, numerics, tuple(metrics))
     after = f'"replicate":{replicate:d},"seed":{seed:d},"validation":{validation:d}}}'
     return digest(f'{before},"recipe":{recipe},{after}')
 
 
 @lru_cache(maxsize=64)
-def _before_recipe(dataset: str, engine: str, numerics: int) -> str:
-    shared = {"dataset": dataset, "engine": engine, "numerics": numerics}
+def _before_recipe(dataset: str, engine: str, numerics: int, metrics: tuple[str, ...]) -> str:
+    shared: dict[str, Any] = {"dataset": dataset, "engine": engine, "numerics": numerics}
+    if metrics:  # trials of before have none, and keep their ids
+        shared["metrics"] = metrics
     return canonical_json(shared).removesuffix("}")
 
 
@@ -247,6 +261,17 @@ class History:
         return len(self.seconds)
 
 
+UNSCORED = Score(math.nan, math.nan)
+"""The score on a part that a trial has no score on."""
+
+NO_HISTORY = History(*(np.empty(0) for _ in fields(History)))
+"""The history of a trial of which no epochs are known."""
+
+Part = Literal["train", "validation", "test"]
+Measures = Mapping[str, Mapping[str, float]]
+"""Numbers by part and name of the metric."""
+
+
 @dataclass(frozen=True, eq=False)
 class FinalState:
     """The final weights of a trial, with all that calling its network needs, and its answers.
@@ -299,6 +324,10 @@ class TrialResult:
         probes: gradients and activations; None where its engine or an older stepladder took none,
             where epochs were not read, and for a candidate.
         signs: its epochs in a few numbers, or None where an older stepladder trained it.
+        measures: numbers by part and name, of a training of the user's own, or of metrics beside
+            accuracy and loss.
+        reported: what such a training reported epoch by epoch, by name, `epoch` first.
+        per_example: the judged metric of each test example, float32, or None.
         final: final weights, on the way from training to the run's folder; no store has them.
     """
 
@@ -315,6 +344,9 @@ class TrialResult:
     versions: dict[str, str]
     probes: Probes | None = None
     signs: HistorySummary | None = None
+    measures: Measures = field(default_factory=dict)
+    reported: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    per_example: npt.NDArray[np.float32] | None = None
     final: FinalState | None = None
 
 
@@ -340,6 +372,16 @@ class TrialSummary:
     images: int
     probes: Probes | None = None
     signs: HistorySummary | None = None
+    measures: Measures = field(default_factory=dict)
+    reported: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    per_example: npt.NDArray[np.float32] | None = None
+
+    def score(self, part: Part, metric: str) -> float:
+        """A metric on a part of the data; NaN where the trial has none."""
+        if metric in self.measures.get(part, {}):
+            return self.measures[part][metric]
+        score: Score = getattr(self, part)
+        return float(getattr(score, metric)) if metric in ("accuracy", "loss") else math.nan
 
 
 def summarize_trial(result: TrialResult) -> TrialSummary:

@@ -23,7 +23,7 @@ class Process:
     """A training process: it is given one group after the other until it is ended."""
 
     def __init__(self, events, answer):
-        self.cpu = self.group = self.structure = None
+        self.cpu = self.group = self.program = None
         self.given, self.is_ended = [], False
         self._events, self._answer = events, answer
 
@@ -33,7 +33,7 @@ class Process:
     def train(self, group):
         if self.is_ended:
             raise ValueError("write to closed file")
-        self.group, self.structure = group, group.key.structure
+        self.group, self.program, self.began = group, group.key.program, 0.0
         self.given.append(group)
         for message in self._answer(group):
             self._events.put((self, message))

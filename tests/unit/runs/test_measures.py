@@ -88,7 +88,7 @@ def dataset(inputs=None):
 
 
 def arm(name, against=None):
-    return Arm(name=name, recipe=Recipe(hidden=[2]), compared_with=against, technique=None)
+    return Arm(name=name, config=Recipe(hidden=[2]), compared_with=against, technique=None)
 
 
 def trial(answers, validation, diverged=None):

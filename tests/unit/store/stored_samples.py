@@ -6,9 +6,12 @@ from typing import Any
 import numpy as np
 
 from stepladder.store import StudyRecord
+from stepladder.study.params import Params
 from stepladder.study.recipe import Recipe
 from stepladder.study.study import Study
 from stepladder.trials.trial import (
+    NO_HISTORY,
+    UNSCORED,
     History,
     HistorySummary,
     Probes,
@@ -24,7 +27,7 @@ DATASET = "d" * 64
 def trial(replicate: int = 0, **changes: Any) -> Trial:
     recipe = Recipe(hidden=[50, 50], activation="relu", optimizer="adam", batch_size=256)
     return Trial(**{
-        "recipe": recipe, "dataset": DATASET, "validation": 6000, "seed": 7,
+        "config": recipe, "dataset": DATASET, "validation": 6000, "seed": 7,
         "replicate": replicate, "numerics": 1, **changes,  # as in the databases of old releases
     })  # fmt: skip
 
@@ -74,6 +77,21 @@ def diverged(replicate: int = 0) -> TrialResult:
     )  # fmt: skip
 
 
+def own(replicate: int = 0) -> TrialResult:
+    """A trial of a training of the user's own."""
+    nan, inf = float("nan"), float("inf")
+    params = Params(trainer="t" * 64, values={"lr": 0.1, "net": {"depth": 2}, "names": ["a", "Ø"]})
+    return TrialResult(
+        trial=trial(replicate, config=params, engine="function", metrics=("auroc",)),
+        curve=NO_HISTORY, train=UNSCORED, validation=UNSCORED, test=Score(nan, 0.5),
+        test_predictions=np.zeros(0, np.uint16), test_correct=np.zeros(0, np.bool_),
+        diverged=None, parameters=0, seconds=0.25, versions={"python": "3.11.2"},
+        measures={"test": {"accuracy": 0.5, "auroc": 1 / 3}, "train": {"loss": nan, "ratio": -inf}},
+        reported={"epoch": (1.0, 2.0), "loss": (0.5, nan)},
+        per_example=np.array([0.0, 1.0, 0.25], np.float32),
+    )  # fmt: skip
+
+
 def study(name: str = "mine", **changes: Any) -> Study:
     return Study(**{
         "name": name, "validation": 6000, "base": Recipe(hidden=[50], max_norm=3.0),
@@ -96,6 +114,10 @@ def _exact(value: Any) -> Any:
         return value.dtype, value.shape, value.tobytes()
     if isinstance(value, float):
         return float.hex(value)
+    if isinstance(value, dict):
+        return {name: _exact(item) for name, item in value.items()}
+    if isinstance(value, tuple):
+        return tuple(map(_exact, value))
     if isinstance(value, Score | History | Probes | HistorySummary | TrialResult):
         return [(field.name, _exact(getattr(value, field.name))) for field in fields(value)]
     return type(value), value

@@ -14,7 +14,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
-from stored_samples import DATASET, assert_same, diverged, record, result, seen, trial
+from stored_samples import DATASET, assert_same, diverged, own, record, result, seen, trial
 
 from stepladder.store import ClaimOwner, open_store
 from stepladder.store.schema import REVISIONS, VERSION_TABLE, metadata
@@ -87,6 +87,10 @@ def test_database_of_every_released_schema_opens_and_reads(revision, path):
         assert list(inside) == ([trial(6).id] if revision > "0002" else [])
         for found in inside.values():
             assert_same(found, seen(6))
+        of_own = store.results([own(8).trial.id])
+        assert len(of_own) == (revision > "0003")
+        for found in of_own.values():
+            assert_same(found, own(8))
         assert store.studies() == [record(seconds=2.0)]
         (look,) = store.looks(DATASET)
         assert (look.study, look.trials, look.command) == ("mine", 3, "stepladder results mine")

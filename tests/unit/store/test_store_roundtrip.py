@@ -57,6 +57,11 @@ def trial_results(draw):
         versions=draw(st.dictionaries(NAMES, NAMES, max_size=3)),
         probes=seen_or_nothing(draw(st.none() | probes_of(epochs))),
         signs=draw(st.none() | SIGNS),
+        measures=draw(
+            st.dictionaries(NAMES, st.dictionaries(NAMES, FLOATS, max_size=3), max_size=3)
+        ),
+        reported=draw(st.dictionaries(NAMES, st.lists(FLOATS, max_size=3).map(tuple), max_size=3)),
+        per_example=draw(st.none() | arrays(np.float32, images, elements=st.floats(width=32))),
     )
 
 

@@ -57,7 +57,7 @@ class TestTrials:
         trials = [
             trial(), trial(1), trial(seed=8), trial(validation=5999), trial(engine="fit/torch"),
             trial(numerics=2), trial(dataset="e" * 64),
-            trial(recipe=trial().recipe.changed({"learning_rate": 0.02})),
+            trial(config=trial().recipe.changed({"learning_rate": 0.02})),
         ]  # fmt: skip
         assert [store.add(result(trial=each)) for each in trials] == [True] * len(trials)
         found = store.results([each.id for each in trials])
@@ -139,7 +139,7 @@ class TestTrials:
         other = trial().recipe.changed({"learning_rate": 0.5})
         added = [
             result(0, seconds=1.5),
-            result(1, seconds=2.5, trial=trial(1, recipe=other)),
+            result(1, seconds=2.5, trial=trial(1, config=other)),
             result(2, trial=trial(2, dataset="e" * 64)),
             result(3, trial=trial(3, engine="fit/jax")),
             diverged(4),

@@ -161,7 +161,7 @@ def test_only_a_longer_training_of_the_same_goes_on(group, versions, opened):
 
 
 def test_what_cannot_go_on_is_not_kept(opened, folder):
-    cosine = replace(TRIALS[1], recipe=TRIALS[1].recipe.changed({"schedule": "cosine"}))
+    cosine = replace(TRIALS[1], config=TRIALS[1].recipe.changed({"schedule": "cosine"}))
     opened().save(Group((TRIALS[0], cosine), 2), lambda: pytest.fail("made"), 1.0)
     opened(share=0.01).save(GROUP, lambda: pytest.fail("made"), 0.9)
     opened(share=0.01).save(GROUP, lambda: state(size=10**6), 1.1)

@@ -132,7 +132,7 @@ def _slices(result: SearchResult) -> list[Slice]:
     search = result.study.search
     assert search is not None
     by_name = {dimension.name: dimension
-               for dimension in dimensions(search.space, result.study.base)}  # fmt: skip
+               for dimension in dimensions(search.space, result.study.recipe)}  # fmt: skip
     slices = []
     for knob in result.knobs[:MOST_PANELS]:
         dimension = by_name[knob.name]

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from stepladder.errors import InputError
-from stepladder.trials.metrics import METRICS, Metric, find_metric
+from stepladder.study.metrics import METRICS, Metric, find_metric
 
 LOWER = {"log_loss", "brier", "mse", "rmse", "mae"}
 

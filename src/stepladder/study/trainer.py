@@ -1,0 +1,421 @@
+"""A training of the user's own: a function in a Python file, a command, or a callable."""
+
+import ast
+import builtins
+import hashlib
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from string import Formatter
+from types import ModuleType
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
+
+from stepladder.errors import StudyError
+from stepladder.files import open_regular
+from stepladder.study.params import flatten
+from stepladder.study.schema import (
+    FrozenModel,
+    ListOf,
+    canonical_json,
+    fingerprint,
+    toml_key,
+    unknown_names,
+)
+
+_FUNCTION = re.compile(r"(?P<file>[^:]+\.py):(?P<name>[A-Za-z_]\w*)")
+_EXAMPLE = 'write trainer = "train.py:train", or { command = ["python", "train.py"] }'
+_MOST_CODE = 1_000_000
+GIVEN = ("seed", "replicate", "out", "params", "context")
+"""Names of what stepladder gives to a training: no key of [base] may have one of them."""
+
+
+def _patterns(value: object) -> object:
+    return {"": value} if isinstance(value, str) else value
+
+
+class UserTrainer(FrozenModel):
+    """What trains the trials of a study, where that is the user's own code.
+
+    Exactly one of `function` and `command` is given. `sha256` has the content of every file that
+    decides the outcome, as it was when the study was read.
+
+    Raises:
+        StudyError: from the constructor, if it is none or both of them, or a file cannot be read.
+
+    Example:
+        >>> UserTrainer(command=["sleep", "{seconds}"]).placeholders
+        ('seconds',)
+    """
+
+    # fmt: off
+    function: str | None = toml_key(
+        None, "A function in a file of the study's folder, called with the parameters and a seed.",
+        "train.py:train", max_length=500)
+    command: ListOf[Annotated[str, Field(max_length=10_000)]] = toml_key(
+        (), "A program and its arguments; {KEY} stands for a value of [base], {seed}, {out} or "
+        "{params}.", ["python", "train.py", "--lr={learning_rate}", "--seed={seed}"],
+        max_length=1000)
+    files: ListOf[str] = toml_key(
+        (), "Further files that decide the outcome, such as data or weights that it reads.",
+        ["data.csv"], max_length=1000)
+    version: str | None = toml_key(
+        None, "Stands for the code in a trial's id, so that a change of the code trains nothing "
+        "again until the version changes.", "2", min_length=1, max_length=200)
+    pattern: Annotated[dict[str, str], BeforeValidator(_patterns)] = toml_key(
+        ..., "For a command that prints its result as text: a regular expression with one group, "
+        "or one for each metric.", "accuracy: ([0-9.]+)", default_factory=dict)
+    timeout: float | None = toml_key(
+        None, "Seconds after which a training is stopped and has failed.", 3600.0, gt=0)
+    sha256: dict[str, str] = toml_key(
+        ..., "SHA-256 of each file, as it was when the study was read.", default_factory=dict)
+    # fmt: on
+    _folder: Path | None = PrivateAttr(default=None)
+    _callable: Callable[..., Any] | None = PrivateAttr(default=None)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if bool(self.function) == bool(self.command):
+            found = "both" if self.command else "neither"
+            raise ValueError(f"must have either function or command, found {found}; {_EXAMPLE}")
+        if self.pattern and self.function:
+            raise ValueError(
+                "pattern is for a command, found one beside a function; let the function return "
+                "a mapping of metric to value"
+            )
+        for name, pattern in self.pattern.items():
+            _check_pattern(name, pattern)
+        _ = self.placeholders  # raises where a brace is not closed
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both name the same code; where it lies makes no difference."""
+        return isinstance(other, UserTrainer) and self.model_dump() == other.model_dump()
+
+    def __hash__(self) -> int:
+        """Of what decides the outcome."""
+        return hash(self.identity)
+
+    @property
+    def engine(self) -> str:
+        """What trains, as trials record it."""
+        return "command" if self.command else "function"
+
+    @property
+    def name(self) -> str:
+        """The function, or the program with its first argument."""
+        return self.function or " ".join(self.command[:2])
+
+    @property
+    def identity(self) -> str:
+        """What decides a trial's outcome beside its parameters, as 64 hexadecimal digits."""
+        code: dict[str, Any] = {"files": self.sha256}
+        if self.version is not None:
+            code = {"version": self.version}
+        name = self.function.rpartition(":")[2] if self.function else list(self.command)
+        return fingerprint({"train": name, "pattern": self.pattern, **code})
+
+    @property
+    def placeholders(self) -> tuple[str, ...]:
+        """What stands in braces in the command, each once; `{{` and `}}` are plain braces."""
+        names: dict[str, None] = {}
+        for argument in self.command:
+            try:
+                names |= dict.fromkeys(
+                    name for _, name, _, _ in Formatter().parse(argument) if name is not None
+                )
+            except ValueError as error:
+                raise ValueError(
+                    f"command must have its braces in pairs, found {argument!r}: {error}; write "
+                    "{{ and }} for plain ones"
+                ) from None
+        return tuple(names)
+
+    @property
+    def folder(self) -> Path:
+        """The folder of its files.
+
+        Raises:
+            StudyError: if it is not known, or a file has changed since the study was read.
+        """
+        if self._folder is None:
+            raise StudyError(
+                "trainer must be run from the study that names it, found only its description; "
+                "run the study file itself again"
+            )
+        return self._folder
+
+    @property
+    def is_callable(self) -> bool:
+        """Whether it is a function that was given from Python."""
+        return self._callable is not None
+
+    def without_callable(self) -> Self:
+        """The same without the function itself, which may be one that pickle cannot take."""
+        copy = self.model_copy()
+        copy._callable = None
+        return copy
+
+    def pickled(self) -> bytes | None:
+        """The function by cloudpickle, where it was given from Python; None otherwise.
+
+        Raises:
+            StudyError: if it cannot be sent to another process.
+        """
+        if self._callable is None:
+            return None
+        import cloudpickle
+
+        try:
+            return bytes(cloudpickle.dumps(self._callable))
+        except Exception as error:  # whatever an object in its closure may raise
+            raise StudyError(
+                f"trainer must be a function that can be sent to other processes, found that "
+                f"{self.name} holds what cannot: {error}; open files and connections within it"
+            ) from None
+
+    @classmethod
+    def load(cls, source: object, folder: Path) -> Self:
+        """The training that a study names, its files read and hashed.
+
+        Args:
+            source: `FILE.py:FUNCTION`, a table, or a callable.
+            folder: of the study file.
+
+        Raises:
+            StudyError: if it names no training, or a file cannot be read.
+        """
+        if callable(source) and not isinstance(source, type):
+            return cls._of_callable(source)
+        if isinstance(source, str):
+            if not _FUNCTION.fullmatch(source):
+                raise StudyError(f"trainer must be FILE.py:FUNCTION, found {source!r}; {_EXAMPLE}")
+            source = {"function": source}
+        if not isinstance(source, Mapping):
+            raise StudyError(f"trainer must be a text or a table, found {source!r}; {_EXAMPLE}")
+        is_pinned = bool(source.get("sha256"))
+        try:
+            trainer = cls(**source)
+            if is_pinned:
+                return trainer
+            hashes = {name: _sha256(folder, name) for name in trainer._named_files(folder)}
+            trainer = trainer.changed({"sha256": hashes})
+        except StudyError as error:
+            problems = [p if p.startswith("trainer") else f"trainer {p}" for p in error.problems]
+            raise StudyError(problems) from None
+        trainer._folder = folder.resolve()
+        trainer._check_function()
+        return trainer
+
+    @classmethod
+    def _of_callable(cls, function: Callable[..., Any]) -> Self:
+        name = getattr(function, "__qualname__", type(function).__qualname__)
+        trainer = cls(function=f"{getattr(function, '__module__', '')}:{name}",
+                      sha256={"source": fingerprint(sorted(_sources(function)))})  # fmt: skip
+        trainer._folder, trainer._callable = Path.cwd(), function
+        return trainer
+
+    def _named_files(self, folder: Path) -> list[str]:
+        """The code, and every argument of a command that is a file of the study's folder."""
+        code = [self.function.partition(":")[0]] if self.function else [
+            argument for argument in self.command if _is_file(folder, argument)
+        ]  # fmt: skip
+        return list(dict.fromkeys([*code, *self.files]))
+
+    def parameters(self) -> tuple[str, ...] | None:
+        """Names of the function's parameters; None for a command, or where they are open."""
+        if self._callable is not None:
+            return _of_signature(self._callable)
+        if not self.function or self._folder is None:
+            return None
+        found = self._definition()
+        if found is None or found.args.kwarg or found.args.vararg:
+            return None
+        return tuple(a.arg for a in (*found.args.posonlyargs, *found.args.args,
+                                     *found.args.kwonlyargs))  # fmt: skip
+
+    def problems(self, base: Mapping[str, Any]) -> list[str]:
+        """What does not fit between the training and the keys of [base], one line each."""
+        names = [path for path, _ in flatten(base)]
+        taken = [
+            f"base.{name} must have another name, found one that stepladder gives to every "
+            "training; rename it"
+            for name in base if name in GIVEN
+        ]  # fmt: skip
+        if self.command:
+            return taken + self._command_problems(names)
+        given = self.parameters()
+        if given is None or "params" in given:
+            return taken
+        return [
+            *taken,
+            *unknown_names(f"{self.name} must take what [base] has", base, given,
+                           "add it to the function, or name its first parameter params"),
+            *(f"{self.name} takes {name}, which must be a key of [base], found none; add it, or "
+              "name the function's mapping of all parameters params"
+              for name in self._required(given) if name not in (*base, *GIVEN)),
+        ]  # fmt: skip
+
+    def _required(self, given: Sequence[str]) -> list[str]:
+        """Parameters without a default."""
+        if self._callable is not None:
+            signature = inspect.signature(self._callable).parameters
+            return [name for name in given if signature[name].default is inspect.Parameter.empty]
+        found = self._definition()
+        if found is None:
+            return []
+        plain = [argument.arg for argument in (*found.args.posonlyargs, *found.args.args)]
+        plain = plain[: len(plain) - len(found.args.defaults)]
+        only = zip(found.args.kwonlyargs, found.args.kw_defaults, strict=True)
+        return plain + [argument.arg for argument, default in only if default is None]
+
+    def _command_problems(self, names: Sequence[str]) -> list[str]:
+        used = self.placeholders
+        problems = unknown_names(
+            "command must have the names of [base] in braces, or seed, replicate, out or params",
+            [name for name in used if name not in GIVEN[:4]], names,
+            "write {{ and }} for plain braces",
+        )  # fmt: skip
+        if "params" in used:
+            return problems
+        return problems + [
+            f"base.{name} must be in the command as {{{name}}}, found it nowhere: a change of it "
+            "would change nothing; add it, or {params}, the file of all parameters"
+            for name in names if name not in used
+        ]  # fmt: skip
+
+    def _check_function(self) -> None:
+        if self.function and self._definition() is None:
+            file, _, name = self.function.partition(":")
+            names = [node.name for node in _functions(self._tree())]
+            advice = unknown_names(f"trainer must name a function of {file}", [name], names)
+            raise StudyError(advice or f"trainer must name a function of {file}, found none")
+
+    def _tree(self) -> ast.Module:
+        assert self.function is not None
+        file = self.function.partition(":")[0]
+        try:
+            return ast.parse((self.folder / file).read_bytes(), file)
+        except (SyntaxError, ValueError, RecursionError) as error:
+            raise StudyError(f"trainer must be a Python file, found {error}; fix it") from None
+
+    def _definition(self) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+        assert self.function is not None
+        name = self.function.rpartition(":")[2]
+        return next((node for node in _functions(self._tree()) if node.name == name), None)
+
+    def check_files(self) -> None:
+        """Makes sure that no file has changed since the study was read.
+
+        Raises:
+            StudyError: if one has.
+        """
+        if self._callable is not None or self.version is not None:
+            return
+        for name, sha256 in self.sha256.items():
+            if _sha256(self.folder, name) != sha256:
+                raise StudyError(
+                    f"trainer must have the file {name!r} as it was when the study was read, found "
+                    "it changed; run the study again"
+                )
+
+
+def _check_pattern(name: str, pattern: str) -> None:
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as error:
+        raise ValueError(
+            f"pattern must be a regular expression, found {pattern!r}: {error}; fix it"
+        ) from None
+    if groups != 1:
+        raise ValueError(
+            f"pattern must have one group in round brackets, the number, found {groups} in "
+            f'{pattern!r}; write a pattern such as "accuracy: ([0-9.]+)"'
+        )
+
+
+def _functions(tree: ast.Module) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def _is_file(folder: Path, argument: str) -> bool:
+    try:
+        return bool(argument) and (folder / argument).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _sha256(folder: Path, name: str) -> str:
+    """SHA-256 of a file of any size."""
+    try:
+        digest = hashlib.sha256()
+        with open_regular(folder / name) as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+        return digest.hexdigest()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise StudyError(
+            f"trainer must name files that can be read, found {name!r} in {str(folder)!r}: "
+            f"{reason}; check its name"
+        ) from None
+
+
+def _of_signature(function: Callable[..., Any]) -> tuple[str, ...] | None:
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return None
+    kinds = {parameter.kind for parameter in parameters.values()}
+    open_ended = {inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL}
+    return None if kinds & open_ended else tuple(parameters)
+
+
+def _sources(function: Callable[..., Any]) -> set[str]:
+    """The text of a function, and of all of its own module that it uses, however indirectly.
+
+    Plain values that it reads count too. What it imports is not looked into.
+    """
+    texts: set[str] = set()
+    queue: list[Any] = [function]
+    seen: set[int] = set()
+    while queue:
+        value = queue.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        texts.add(_source(value))
+        for name, used in _names_used(value):
+            is_own = getattr(used, "__module__", None) == getattr(function, "__module__", None)
+            if is_own and callable(used):
+                queue.append(used)
+            else:
+                with suppress(TypeError, ValueError):  # no plain value: what it holds is unknown
+                    texts.add(f"{name} = {canonical_json(used)}")
+    return texts
+
+
+def _source(value: Any) -> str:  # noqa: ANN401 - a function, a class, or any callable
+    try:
+        return inspect.getsource(value)
+    except (OSError, TypeError):
+        code = getattr(value, "__code__", None)
+        return f"{code.co_code!r} {code.co_consts!r}" if code else repr(type(value))
+
+
+def _names_used(value: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401
+    """Global names and enclosed variables that a function or the methods of a class use."""
+    functions = [value] if hasattr(value, "__code__") else [
+        item for item in vars(value).values() if hasattr(item, "__code__")
+    ] if isinstance(value, type) else []  # fmt: skip
+    for function in functions:
+        known = {**vars(builtins), **getattr(function, "__globals__", {})}
+        for name in function.__code__.co_names:
+            is_own = name in known and not hasattr(builtins, name)
+            if is_own and not isinstance(known[name], ModuleType):
+                yield name, known[name]
+        cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=False)
+        yield from ((name, cell.cell_contents) for name, cell in cells)
