@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from stepladder.deployment.export import Exported
     from stepladder.deployment.predict import Predictions
     from stepladder.hpo.results import SearchResult
+    from stepladder.statistics.results import Effect
+    from stepladder.statistics.scores import JudgedScores
+    from stepladder.study.metrics import Direction
     from stepladder.study.recipe import Recipe
 
 
@@ -321,6 +324,96 @@ def settings_of(study: Study, workers: int | None, engine: EngineChoice) -> Sett
         )
     kind: UserEngine = "command" if study.trainer.command else "function"
     return user_settings(workers, kind)
+
+
+@dataclass(frozen=True)
+class JudgedTable:
+    """Scores of your own, judged.
+
+    Attributes:
+        judged: every arm, the metric, and notes on how the table was read.
+
+    Example:
+        >>> table = judge({"base": [2.3, 2.4, 2.3], "new": [2.1, 2.2, 2.1]}, direction="minimize")
+        >>> table.verdicts
+        {'new': 'helps'}
+    """
+
+    judged: JudgedScores
+
+    @property
+    def effects(self) -> dict[str, Effect]:
+        """The effect of each arm that is compared with another, by name."""
+        return {arm.name: arm.effect for arm in self.judged.arms if arm.effect is not None}
+
+    @property
+    def verdicts(self) -> dict[str, str]:
+        """The verdict of each arm that is compared with another, by name."""
+        return {name: effect.verdict for name, effect in self.effects.items()}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was guessed of the table, and what was left out of it."""
+        return self.judged.notes
+
+    def __str__(self) -> str:
+        """The table, as the command prints it."""
+        from stepladder.report.scores import as_text
+
+        return as_text(self.judged)
+
+    def to_json(self) -> str:
+        """The results as JSON, as `stepladder judge --format json` prints them."""
+        from stepladder.report.scores import FORMATS
+
+        return FORMATS["json"](self.judged)
+
+
+def judge(
+    scores: object,
+    against: str | None = None,
+    *,
+    metric: str | None = None,
+    direction: Direction | None = None,
+    unit: str | None = None,
+    delta: float | None = None,
+    chance: float | None = None,
+    columns: Mapping[str, str] | None = None,
+) -> JudgedTable:
+    """Judges scores of your own: each arm against one of them.
+
+    Scores of the same replicate are compared in pairs. Where two arms have no replicate in common,
+    their means are compared, by Welch's test.
+
+    Args:
+        scores: a mapping of arms to sequences of scores, or to mappings of replicates to scores; a
+            frame of pandas or Polars; or the path of a table of text.
+        against: the arm that the others are compared with; the first when None.
+        metric: its name; that of the column of scores when None.
+        direction: whether lower (`minimize`) or higher values (`maximize`) are better. It may be
+            left out for built-in metrics, and for fractions in 0…1 that nothing calls a loss.
+        unit: of the metric; "points" for fractions.
+        delta: difference below which none matters, in the metric's unit; 0.1 percentage points
+            for fractions when None. Without it no other metric gets `no difference`.
+        chance: the score of guessing: effects are also given with diverged (NaN) replicates at it.
+        columns: headings by role: arm, replicate, score; the usual ones are guessed.
+
+    Raises:
+        InputError: if the scores, their metric or a number will not do.
+
+    Example:
+        >>> judge({"base": [0.90, 0.91, 0.90], "new": [0.95, 0.96, 0.96]}).verdicts
+        {'new': 'helps'}
+    """
+    from stepladder.importers.scores import read_scores
+    from stepladder.statistics.scores import judge_scores
+
+    if isinstance(scores, str | Path):
+        scores = validate_path(scores, "SCORES")
+    table = read_scores(scores, metric=metric, direction=direction, unit=unit, columns=columns)
+    return JudgedTable(judge_scores(
+        table.scores, against, delta=delta, chance=chance, metric=table.metric, notes=table.notes
+    ))  # fmt: skip
 
 
 _MOST_BYTES = 200  # of a default folder's name: file systems take 255

@@ -148,7 +148,7 @@ def test_one_arm_is_only_shown(judge):
         ),
         ("arm,replicate,score\na,0,0_1\n", (), "line 2: score must be a number, found '0_1'"),
         ("arm,replicate,score\na,0,high\n", (), "line 2: score must be a number, found 'high'"),
-        ("arm,replicate,score\na,0,\n", (), "line 2: score must be a number, found ''"),
+        ("arm,replicate,score\na,0,\n", (), "one row a replicate, found none, a 0 without a score"),
         ("arm,replicate,score\na,0,97.1\n", (), "line 2: score must be in 0…1, found 97.1; divide"),
         ("arm,replicate,score\na,0,-0.1\n", (), "line 2: score must be in 0…1, found -0.1"),
         ("arm,replicate,score\na,0,inf\n", (), "line 2: score must be in 0…1, found inf"),

@@ -1,5 +1,6 @@
 """The commands `report`, `ui`, `judge` and `pareto`."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -108,29 +109,77 @@ def ui(runs: str, port: int, store: str | None) -> None:
 @click.option(
     "--against", metavar="ARM", help="Arm that the other arms are compared with [the first]."
 )
+@click.option("--metric", metavar="NAME", help="What the scores are [the heading of their column].")
+@click.option("--lower-is-better", "is_lower", is_flag=True, help="For losses, errors and times.")
+@click.option("--higher-is-better", "is_higher", is_flag=True, help="For any other metric.")
 @click.option(
-    "--delta", type=float, default=0.1, show_default=True, metavar="POINTS",
-    help="Percentage points below which a difference does not matter.",
+    "--unit", metavar="UNIT",
+    help="Unit of the metric, such as ms; points: fractions in 0…1, shown in percent.",
+)  # fmt: skip
+@click.option(
+    "--columns", multiple=True, metavar="ROLE=NAME",
+    help="Headings of the columns: arm=method,replicate=seed,score=acc [guessed].",
+)  # fmt: skip
+@click.option(
+    "--delta", type=float, metavar="NUMBER",
+    help="Difference below which none matters, in the metric's unit [0.1 points for fractions].",
 )  # fmt: skip
 @click.option(
     "--chance", type=float, metavar="FRACTION",
-    help="Accuracy of guessing: effects are also given with diverged (nan) replicates at it.",
+    help="Score of guessing: effects are also given with diverged (nan) replicates at it.",
 )  # fmt: skip
 @form_option("table", "json", "csv", "markdown")
-def judge(scores: Path, against: str | None, delta: float, chance: float | None, form: str) -> None:
-    """Judges scores of your own: a CSV of arm, replicate, score (a fraction).
+def judge(
+    scores: Path,
+    against: str | None,
+    metric: str | None,
+    is_lower: bool,
+    is_higher: bool,
+    unit: str | None,
+    columns: tuple[str, ...],
+    delta: float | None,
+    chance: float | None,
+    form: str,
+) -> None:
+    """Judges scores of your own: a table of text with an arm, a replicate and a score in each row.
 
-    Rows of one replicate are compared in pairs across arms.
+    A column for each arm, or for each replicate, will do too. Rows of one replicate are compared in
+    pairs across arms; where no replicate matches, means are compared.
     """
-    from stepladder.importers.csv import read_scores
+    from stepladder import api
     from stepladder.report import scores as shown
-    from stepladder.statistics.scores import judge_scores
 
-    judged = judge_scores(read_scores(scores), against, delta=delta, chance=chance)
+    if is_lower and is_higher:
+        raise click.UsageError(
+            "one of --lower-is-better and --higher-is-better must be given, found both; leave one "
+            "out"
+        )
+    judged = api.judge(
+        scores, against, metric=metric, unit=unit, delta=delta, chance=chance,
+        direction="minimize" if is_lower else "maximize" if is_higher else None,
+        columns=_columns(columns),
+    ).judged  # fmt: skip
     if form == "table":
-        shown.show(judged, delta)
-    else:
-        click.echo(shown.FORMATS[form](judged, delta), nl=False)
+        shown.show(judged)
+        return
+    click.echo(shown.FORMATS[form](judged), nl=False)
+    for note in judged.notes:
+        click.echo(note, err=True)
+
+
+def _columns(pairs: tuple[str, ...]) -> dict[str, str]:
+    """Headings by role; a heading may hold commas."""
+    columns = {}
+    for pair in [part for text in pairs for part in re.split(r",(?=[^,=]*=)", text)]:
+        role, equals, name = pair.partition("=")
+        if not equals or not name.strip():
+            raise click.BadParameter(
+                f"must be ROLE=NAME, found {pair!r}; write arm=method,replicate=seed,score=acc, "
+                "for example",
+                param_hint="--columns",
+            )
+        columns[role.strip()] = name.strip()
+    return columns
 
 
 @click.command()

@@ -1,63 +1,64 @@
-"""Reads scores from a CSV file: one row an arm and replicate, every problem with its line."""
+"""Reads tables of text: fields apart by commas, semicolons or tabs."""
 
 import csv
-import math
+import io
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from stepladder.data.csv import to_number
 from stepladder.errors import InputError
 from stepladder.files import read_bounded
-from stepladder.study.schema import nearest
 
-COLUMNS = ("arm", "replicate", "score")
-
-_MOST_PROBLEMS = 20
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
 
 
-def read_scores(file: str | Path) -> dict[str, dict[str, float]]:
-    """The scores of a CSV file with the columns arm, replicate and score.
-
-    Further columns are ignored. A score is a fraction in 0…1, `nan` where the replicate diverged;
-    a replicate that an arm does not have has no row.
+def read_text_table(file: str | Path) -> tuple[list[str], Iterator[tuple[int, list[str]]], str]:
+    """The heading and the rows of a text file.
 
     Args:
-        file: in UTF-8, with a heading, fields apart by commas.
+        file: in UTF-8, with a heading.
 
     Returns:
-        Scores by arm and replicate, arms in the order in which they appear.
+        The heading, each row that is not blank with its line, and what separates fields. Where
+        that is no comma, decimal commas have become points.
 
     Raises:
-        InputError: if it cannot be read, a column is missing, it has no rows, two rows for one arm
-            and replicate, or a score that is no fraction; with every problem and its line.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     file = Path(folder, "scores.csv")
-        ...     rows = ["arm,replicate,score", "base,0,0.5", "ReLU,0,0.75"]
-        ...     _ = file.write_text(chr(10).join(rows))
-        ...     read_scores(file)
-        {'base': {'0': 0.5}, 'ReLU': {'0': 0.75}}
+        InputError: if the file cannot be read; while rows are read too, if they are no CSV.
     """
     text = _text(Path(file))
-    rows = csv.reader(text.splitlines(), strict=True)
-    scores: dict[str, dict[str, float]] = {}
-    problems: list[str] = []
+    if '" ' in text:  # a space after the last quotation mark of a line is an error to `csv`
+        text = re.sub(r'" +(?=\r?$)', '"', text, flags=re.MULTILINE)
+    first = text.partition("\n")[0]
+    separator = max(",;\t", key=first.count)  # the first of these where none occurs
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
-        head = next(rows, [])
-        places = _places(head, file)
-        for line, row in enumerate(rows, 2):
-            problem = _add(row, len(head), places, scores) if any(map(str.strip, row)) else ""
-            problems += [f"line {line}: {problem}"] if problem else []
+        head = [name.strip() for name in next(reader, [])]
     except csv.Error as error:
-        raise InputError(f"{str(file)!r} must be CSV, found: {error}; correct it") from None
-    if problems:
-        shown = problems[:_MOST_PROBLEMS]
-        shown += [f"and {len(problems) - len(shown)} more"] if len(problems) > len(shown) else []
-        raise InputError(f"{str(file)!r} has {len(problems)} bad row(s):\n  " + "\n  ".join(shown))
-    if not scores:
-        raise InputError(f"{str(file)!r} must have one row a replicate, found none; add them")
-    return scores
+        raise _no_csv(file, error) from None
+    return head, _rows(file, reader, separator), separator
+
+
+def _rows(
+    file: str | Path,
+    reader: Any,  # noqa: ANN401 - the module gives the class of `csv.reader` no name
+    separator: str,
+) -> Iterator[tuple[int, list[str]]]:
+    try:
+        for row in reader:
+            if separator != ",":
+                row = [
+                    cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell.strip()) else cell
+                    for cell in row
+                ]
+            if "".join(row).strip():
+                yield reader.line_num, row
+    except csv.Error as error:
+        raise _no_csv(file, error) from None
+
+
+def _no_csv(file: str | Path, error: csv.Error) -> InputError:
+    return InputError(f"{str(file)!r} must be CSV, found: {error}; correct it")
 
 
 def _text(file: Path) -> str:
@@ -75,44 +76,3 @@ def _text(file: Path) -> str:
         raise InputError(
             f"{str(file)!r} must be a readable file, found: {error.strerror}; name a CSV file"
         ) from None
-
-
-def _places(head: list[str], file: str | Path) -> tuple[int, int, int]:
-    names = [name.strip().casefold() for name in head]
-    missing = [column for column in COLUMNS if column not in names]
-    if missing:
-        found = ", ".join(head) or "nothing"
-        near = nearest(missing[0], names)
-        advice = f"rename {near!r}" if near else "add them to its first line"
-        raise InputError(
-            f"{str(file)!r} must have the columns {', '.join(COLUMNS)}, found {found}, without "
-            f"{', '.join(missing)}; {advice}"
-        )
-    return (names.index("arm"), names.index("replicate"), names.index("score"))
-
-
-def _add(
-    row: list[str],
-    width: int,
-    places: tuple[int, int, int],
-    scores: dict[str, dict[str, float]],
-) -> str:
-    """Adds a row to the scores; returns what is wrong with it, or nothing."""
-    if len(row) > width:  # a decimal comma makes two cells of a number
-        return f"must have {width} cells as the header has, found {len(row)}; correct that line"
-    if len(row) <= max(places):
-        return f"must have {max(places) + 1} fields or more, found {len(row)}; fill them in"
-    arm, replicate, text = (row[place].strip() for place in places)
-    if not arm or not replicate:
-        return "must name an arm and a replicate, found an empty field; fill it in"
-    try:
-        score = to_number(text)
-    except ValueError:
-        return f"score must be a number, found {text!r}; write nan for a replicate that diverged"
-    if not math.isnan(score) and not 0 <= score <= 1:
-        advice = "divide percentages by 100" if 1 < score <= 100 else "write a fraction"
-        return f"score must be in 0…1, found {text}; {advice}"
-    if replicate in scores.setdefault(arm, {}):
-        return f"one row an arm and replicate, found {arm!r} and {replicate} twice; remove one"
-    scores[arm][replicate] = score
-    return ""

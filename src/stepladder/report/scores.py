@@ -1,15 +1,17 @@
 """Judged scores that are not from our store: the table and its other forms."""
 
-from collections.abc import Callable, Sequence
-from typing import TextIO
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, TextIO
 
 from stepladder.report.document import Sentence
 from stepladder.report.json import pick, to_json
 from stepladder.report.markdown import EFFECT_COLUMNS, csv_of_records, to_markdown
 from stepladder.report.tables import FormattedNumber
-from stepladder.report.terminal import print_document
+from stepladder.report.terminal import print_document, to_text
 from stepladder.report.view import PAGE, Row, View
 from stepladder.report.wording import (
+    PAIRED_TESTS,
     headlines_of,
     plural,
     points,
@@ -18,7 +20,9 @@ from stepladder.report.wording import (
     truncate,
     verdict_text,
 )
-from stepladder.statistics.scores import ScoredArm
+from stepladder.statistics.results import Effect
+from stepladder.statistics.scores import JudgedScores, ScoredArm
+from stepladder.study.metrics import Metric
 
 _COLUMNS = (
     "arm=name compared_with n diverged missing score=score.mean ci_low=score.ci_low "
@@ -29,51 +33,94 @@ _KEYS = (
     "name recipe= compared_with n test_accuracy=score val_accuracy= train_accuracy= effect "
     "diagnosis= diverged missing"
 )
+_EFFECT_KEYS = (
+    "mean ci_low ci_high p p_adjusted=p_holm p_t p_t_adjusted=p_t_holm verdict replicates_needed "
+    "is_paired pairs unpaired differences p_greater at_chance"
+)
+
+_NAME_LENGTH = 60
+_MOST_DIGITS = 12
 
 
-def view_of_scores(arms: Sequence[ScoredArm], delta: float) -> View:
+def view_of_scores(judged: JudgedScores) -> View:
     """Judged scores as they will be shown.
-
-    Args:
-        arms: the base among them, which has no effect.
-        delta: percentage points below which a difference does not matter.
 
     Example:
         >>> from stepladder.statistics.scores import judge_scores
-        >>> arms = judge_scores({"a": {"0": 0.5, "1": 0.6}, "b": {"0": 0.7, "1": 0.8}})
-        >>> view_of_scores(arms, 0.1).comparison
+        >>> judged = judge_scores({"a": {"0": 0.5, "1": 0.6}, "b": {"0": 0.7, "1": 0.8}})
+        >>> view_of_scores(judged).comparison
         'Effect: percentage points of score against a.'
     """
+    arms, metric, digits = judged.arms, judged.metric, _digits(judged)
     base = next(arm for arm in arms if arm.effect is None)
-    judged = [(arm.name, arm.effect) for arm in arms if arm.effect is not None]
+    effects = [(arm.name, arm.effect) for arm in arms if arm.effect is not None]
     low, high = min(arm.n for arm in arms), max(arm.n for arm in arms)
     span = plural(low, "replicate") if low == high else f"{low:,} to {high:,} replicates"
     nothing = Sentence.of("One arm is compared with nothing: only its mean is known.")
-    footnotes = [
-        "± is the 95 % t interval of the mean over replicates: it speaks for what changes from "
-        "replicate to replicate, and for nothing that all of them share."
-    ]
-    if judged:
-        footnotes.append(
-            f"Verdicts: {rule_text(len(judged))}; no difference means within {points(delta)} by "
-            "two one-sided tests."
-        )
-    against = f"Effect: percentage points of score against {truncate(base.name, 60)}."
+    name = truncate(metric.name, _NAME_LENGTH)
+    measure = "the score" if name == "score" else name
+    said = headlines_of(effects, judged.delta or 0.0, measure, metric=metric, digits=digits)
     return View(
         title="Scores",
         subtitle=f"{plural(len(arms), 'arm')} · {span}",
         status="",
-        headlines=headlines_of(judged, delta, "the score") or (nothing,),
-        rows=tuple(_row(arm, base.name, delta) for arm in arms),
+        headlines=said or (nothing,),
+        rows=tuple(_row(arm, base.name, judged, digits) for arm in arms),
         reported_source=None,
-        comparison=against if judged else "",
-        footnotes=tuple(footnotes),
-        measure="score %",
+        comparison=_comparison(metric, name, base.name) if effects else "",
+        footnotes=tuple(_footnotes(judged, [effect for _, effect in effects])),
+        measure=f"{name} %" if metric.is_fraction else name + _in_brackets(metric),
         is_trained=False,
     )
 
 
-def _row(arm: ScoredArm, base: str, delta: float) -> Row:
+def _in_brackets(metric: Metric) -> str:
+    return f" ({truncate(metric.unit, 20)})" if metric.unit else ""
+
+
+def _comparison(metric: Metric, name: str, base: str) -> str:
+    what = f"difference in {name}{_in_brackets(metric)}"
+    if metric.is_fraction:
+        what = f"percentage points of {name}"
+    lower = "; lower is better" if metric.direction == "minimize" else ""
+    return f"Effect: {what} against {truncate(base, _NAME_LENGTH)}{lower}."
+
+
+def _footnotes(judged: JudgedScores, effects: list[Effect]) -> Iterator[str]:
+    yield (
+        "± is the 95 % t interval of the mean over replicates: it speaks for what changes from "
+        "replicate to replicate, and for nothing that all of them share."
+    )
+    if effects:
+        kinds = {effect.is_paired for effect in effects}
+        welch = "Welch's t test where arms have no replicate in common"
+        tests = " or ".join(
+            text for is_paired, text in ((True, PAIRED_TESTS), (False, welch)) if is_paired in kinds
+        )
+        within = "nothing is called no difference without --delta, the smallest that matters"
+        if judged.delta is not None:
+            least = points(judged.delta) if judged.metric.is_fraction else f"{judged.delta:g}"
+            within = f"no difference means within {least} by two one-sided tests"
+        yield f"Verdicts: {rule_text(len(effects), tests=tests)}; {within}."
+    yield from map(printable, judged.notes)
+
+
+def _digits(judged: JudgedScores) -> int:
+    """Decimals that show two digits of the narrowest interval, else three of the least number."""
+    if judged.metric.is_fraction:
+        return 2
+    numbers = [mean for arm in judged.arms for mean in (arm.score, arm.effect) if mean is not None]
+    sizes = [abs(number.mean) for number in numbers if number.mean]
+    halves = [number.ci_high - number.mean for number in numbers if number.ci_high is not None]
+    shown = [half for half in halves if half > 1e-9 * max(sizes, default=0.0)]
+    for values, digits in ((shown, 2), (sizes, 3)):
+        finite = [value for value in values if math.isfinite(value)]
+        if finite:
+            return min(max(digits - 1 - math.floor(math.log10(min(finite))), 0), _MOST_DIGITS)
+    return 2
+
+
+def _row(arm: ScoredArm, base: str, judged: JudgedScores, digits: int) -> Row:
     nothing = FormattedNumber(float("nan"))
     return Row(
         name=printable(arm.name),
@@ -83,56 +130,108 @@ def _row(arm: ScoredArm, base: str, delta: float) -> Row:
         is_complete=not arm.missing and not arm.diverged,
         train=nothing,
         validation=nothing,
-        test=FormattedNumber.accuracy(arm.score),
+        test=FormattedNumber.score(arm.score, judged.metric.scale, digits),
         instead=f"diverged in all {arm.n}" if arm.diverged == arm.n else None,
         state="diverged" if arm.diverged == arm.n else "measured",
         reported="",
         judged=arm.effect,
-        delta=delta,
-        notes=_notes(arm, delta),
+        delta=judged.delta or 0.0,
+        notes=_notes(arm, judged, digits),
+        digits=digits,
     )
 
 
-def _notes(arm: ScoredArm, delta: float) -> tuple[str, ...]:
-    notes = []
+def _notes(arm: ScoredArm, judged: JudgedScores, digits: int) -> tuple[str, ...]:
+    notes, effect = [], arm.effect
     if arm.diverged:
         notes.append(f"diverged in {arm.diverged} of {plural(arm.n, 'replicate')}")
-    if arm.missing:
+    if effect is not None and not effect.is_paired:
+        notes.append(
+            f"no replicate in common with {truncate(arm.compared_with or '', _NAME_LENGTH)}: "
+            "two means are compared (Welch), and no pairs"
+        )
+        return tuple(notes)
+    is_paired = any(other.effect and other.effect.is_paired for other in judged.arms)
+    if arm.missing and (is_paired or len(judged.arms) == 1):
         names = truncate(", ".join(arm.missing), 60)
         notes.append(f"lacks {plural(len(arm.missing), 'replicate')}: {names}")
-    effect = arm.effect
     if effect is not None and effect.unpaired:
         pairs, unpaired = plural(effect.pairs, "pair"), plural(effect.unpaired, "replicate")
         notes.append(f"effect over {pairs}, without {unpaired} that are not finite in both arms")
     if effect is not None and effect.at_chance is not None:
-        text = FormattedNumber.points(effect.at_chance).text
-        verdict = verdict_text(effect.at_chance.verdict, delta)
+        text = FormattedNumber.points(effect.at_chance, digits).text
+        verdict = verdict_text(effect.at_chance.verdict, judged.delta or 0.0)
         notes.append(f"effect with diverged replicates at chance: {text}, {verdict}")
     return tuple(notes)
 
 
-def show(arms: Sequence[ScoredArm], delta: float, stream: TextIO | None = None) -> None:
-    """Prints the table; arguments as for `view_of_scores` and `terminal.console_on`."""
-    print_document(view_of_scores(arms, delta).documents(), stream)
+def as_text(judged: JudgedScores, width: int = 100) -> str:
+    """Judged scores as plain text, at most `width` columns wide."""
+    return to_text(view_of_scores(judged).documents(), width)
 
 
-def _json(arms: Sequence[ScoredArm], delta: float) -> str:
-    # The keys are those of an arm of a study; those of its training are empty.
-    empty: dict[str, object] = {"recipe": {}, "val_accuracy": {}, "train_accuracy": {}}
-    records = [pick(arm, _KEYS) | empty | {"diagnosis": _notes(arm, delta)} for arm in arms]
-    return to_json({"delta": delta, "arms": records})
+def show(judged: JudgedScores, stream: TextIO | None = None) -> None:
+    """Prints the table; the stream is as for `terminal.console_on`."""
+    print_document(view_of_scores(judged).documents(), stream)
 
 
-def _csv(arms: Sequence[ScoredArm], delta: float) -> str:
-    records = [pick(arm, _COLUMNS) | {"missing": len(arm.missing)} for arm in arms]
+def _is_accuracy(metric: Metric) -> bool:
+    """Whether the forms for accuracies are written, which are older than metrics."""
+    return metric.is_fraction and metric.sign > 0 and metric.name in ("accuracy", "score")
+
+
+def _better(metric: Metric) -> str:
+    return "higher" if metric.direction == "maximize" else "lower"
+
+
+def _json(judged: JudgedScores) -> str:
+    metric, digits = judged.metric, _digits(judged)
+    noted: dict[str, object] = {"notes": judged.notes} if judged.notes else {}
+    if _is_accuracy(metric):
+        # The keys are those of an arm of a study; those of its training are empty.
+        empty: dict[str, object] = {"recipe": {}, "val_accuracy": {}, "train_accuracy": {}}
+        records = [
+            pick(arm, _KEYS) | empty | {"diagnosis": _notes(arm, judged, digits)}
+            for arm in judged.arms
+        ]
+        return to_json({"delta": judged.delta, "arms": records} | noted)
+    what = pick(metric, "name better= unit delta=")
+    arms = [
+        pick(arm, "name compared_with n diverged missing")
+        | {"scores": {"test": {metric.name: pick(arm.score, "mean ci_low ci_high values")}}}
+        | {"effect": _effect_record(arm.effect), "notes": _notes(arm, judged, digits)}
+        for arm in judged.arms
+    ]
+    what |= {"better": _better(metric), "delta": judged.delta}
+    return to_json({"format": 2, "metric": what, "arms": arms} | noted)
+
+
+def _effect_record(effect: Effect | None) -> dict[str, Any] | None:
+    if effect is None:
+        return None
+    ends = pick(effect, "mean=p_greater ci_low=p_greater_ci.low ci_high=p_greater_ci.high")
+    return pick(effect, _EFFECT_KEYS) | {
+        "p_greater": ends if effect.p_greater_ci else None,
+        "at_chance": _effect_record(effect.at_chance),
+    }
+
+
+def _csv(judged: JudgedScores) -> str:
+    metric = judged.metric
+    named = {"metric": metric.name, "better": _better(metric), "unit": metric.unit}
+    records = [
+        pick(arm, _COLUMNS) | {"missing": len(arm.missing)}
+        | ({} if _is_accuracy(metric) else named)
+        for arm in judged.arms
+    ]  # fmt: skip
     return csv_of_records(records, tuple(records[0]))
 
 
-def _markdown(arms: Sequence[ScoredArm], delta: float) -> str:
-    return to_markdown(view_of_scores(arms, delta).document(PAGE))
+def _markdown(judged: JudgedScores) -> str:
+    return to_markdown(view_of_scores(judged).document(PAGE))
 
 
-FORMATS: dict[str, Callable[[Sequence[ScoredArm], float], str]] = {
+FORMATS: dict[str, Callable[[JudgedScores], str]] = {
     "json": _json,
     "csv": _csv,
     "markdown": _markdown,

@@ -44,6 +44,7 @@ class FormattedNumber:
         low: lower end of the interval, or None.
         high: upper end of the interval, or None.
         is_difference: whether it carries a sign.
+        digits: decimals.
 
     Example:
         >>> FormattedNumber(97.0, 96.9, 97.1).text, FormattedNumber(0.4, -0.1, 0.5, True).text
@@ -54,23 +55,29 @@ class FormattedNumber:
     low: float | None = None
     high: float | None = None
     is_difference: bool = False
+    digits: int = 2
 
     @classmethod
     def accuracy(cls, estimate: Estimate) -> Self:
         """A fraction in 0…1 with its interval, in percent."""
-        ends = (estimate.ci_low, estimate.ci_high)
-        low, high = (None if end is None else 100 * end for end in ends)
-        return cls(100 * estimate.mean, low, high)
+        return cls.score(estimate, 100)
 
     @classmethod
-    def points(cls, difference: Effect | Difference | MeanInterval) -> Self:
-        """A difference in percentage points with its interval and its sign."""
-        return cls(difference.mean, difference.ci_low, difference.ci_high, is_difference=True)
+    def score(cls, estimate: MeanInterval, scale: float, digits: int = 2) -> Self:
+        """A score with its interval, as its metric is shown."""
+        ends = (estimate.ci_low, estimate.ci_high)
+        low, high = (None if end is None else scale * end for end in ends)
+        return cls(scale * estimate.mean, low, high, digits=digits)
+
+    @classmethod
+    def points(cls, difference: Effect | Difference | MeanInterval, digits: int = 2) -> Self:
+        """A difference, such as in percentage points, with its interval and its sign."""
+        return cls(difference.mean, difference.ci_low, difference.ci_high, True, digits)
 
     @property
     def number(self) -> str:
-        """The mean alone, with two decimals."""
-        return signed(self.mean) if self.is_difference else number(self.mean)
+        """The mean alone."""
+        return (signed if self.is_difference else number)(self.mean, self.digits)
 
     @property
     def half_width(self) -> float | None:
@@ -87,9 +94,9 @@ class FormattedNumber:
             return ""
         half = self.half_width
         if half is not None:
-            return f"± {number(half)}"
+            return f"± {number(half, self.digits)}"
         write = signed if self.is_difference else number
-        return f"[{write(self.low)}, {write(self.high)}]"
+        return f"[{write(self.low, self.digits)}, {write(self.high, self.digits)}]"
 
     @property
     def text(self) -> str:

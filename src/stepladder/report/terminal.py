@@ -207,8 +207,11 @@ def _aligned(cells: Sequence[Cell]) -> list[str]:
     """Numbers with their intervals, so padded that decimal points stand in one column."""
     means = ["" if cell.style == "instead" else cell.number.number if cell.number else cell
              for cell in cells]  # fmt: skip
-    halves = [cell.number.half_width if cell.number else None for cell in cells]
-    spreads = ["" if half is None else number(half) for half in halves]
+    spreads = [
+        "" if cell.number is None or cell.number.half_width is None
+        else number(cell.number.half_width, cell.number.digits)
+        for cell in cells
+    ]  # fmt: skip
     wide, wide_spread = (max(map(len, texts), default=0) for texts in (means, spreads))
     return [
         cell if cell.style == "instead"

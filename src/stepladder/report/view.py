@@ -126,6 +126,7 @@ class Row:
         delta: percentage points below which a difference does not matter.
         reported: the published figure in percent, or "".
         notes: sentences on what went wrong or is missing.
+        digits: decimals of the effect.
     """
 
     name: str
@@ -142,11 +143,12 @@ class Row:
     delta: float
     reported: str
     notes: tuple[str, ...]
+    digits: int = 2
 
     @property
     def effect(self) -> FormattedNumber | None:
         """The effect in points; its interval speaks for these test images, retrained."""
-        return FormattedNumber.points(self.judged) if self.judged else None
+        return FormattedNumber.points(self.judged, self.digits) if self.judged else None
 
     @property
     def images(self) -> str:

@@ -9,6 +9,7 @@ from itertools import pairwise
 from stepladder.report.document import Part, Sentence
 from stepladder.runs.results import Results
 from stepladder.statistics.results import Effect, FactorialAnalysis, Verdict
+from stepladder.study.metrics import METRICS, Metric
 from stepladder.study.techniques import Technique
 
 MARKS = {"helps": "▲", "hurts": "▼", "no difference beyond δ": "≈", "not enough replicates": "?",
@@ -158,17 +159,24 @@ def headlines(results: Results) -> tuple[Sentence, ...]:
 
 
 def headlines_of(
-    judged: Sequence[Judged], delta: float, measure: str = "test accuracy", of: str = "arms"
+    judged: Sequence[Judged],
+    delta: float,
+    measure: str = "test accuracy",
+    of: str = "arms",
+    metric: Metric = METRICS["accuracy"],
+    digits: int = 2,
 ) -> tuple[Sentence, ...]:
     """One sentence a verdict that occurs.
 
     Args:
         judged: names with their effects.
-        delta: percentage points below which a difference does not matter.
+        delta: difference below which none matters, in the metric's unit.
         measure: what improves.
         of: what the names are of.
+        metric: what is judged.
+        digits: decimals of effects.
     """
-    return _stopped(_clauses(judged, delta, measure, of))
+    return _stopped(_clauses(judged, delta, measure, of, metric, digits))
 
 
 def _stopped(clauses: Mapping[Verdict, tuple[Part, ...]]) -> tuple[Sentence, ...]:
@@ -191,12 +199,18 @@ def verdict_clauses(results: Results) -> dict[Verdict, tuple[Part, ...]]:
 
 
 def _clauses(
-    judged: Sequence[Judged], delta: float, measure: str, of: str
+    judged: Sequence[Judged],
+    delta: float,
+    measure: str,
+    of: str,
+    metric: Metric = METRICS["accuracy"],
+    digits: int = 2,
 ) -> dict[Verdict, tuple[Part, ...]]:
+    least = points(delta) if metric.is_fraction else f"{delta:g} {metric.unit}".strip()
     verbs: dict[Verdict, tuple[str, str]] = {
         "helps": ("improve", measure),
-        "hurts": ("lower", measure),
-        "no difference beyond δ": ("make", f"no difference beyond {points(delta)} in {measure}"),
+        "hurts": ("lower" if metric.direction == "maximize" else "raise", measure),
+        "no difference beyond δ": ("make", f"no difference beyond {least} in {measure}"),
         "not enough replicates": ("need", "more replicates before anything can be said"),
     }
     clauses: dict[Verdict, tuple[Part, ...]] = {}
@@ -205,11 +219,11 @@ def _clauses(
         if group:
             end = Part(f" {verb}{'s' if len(group) == 1 else ''} {rest}")
             is_settled = verdict != "not enough replicates"
-            clauses[verdict] = (*_named(group, of, is_settled), end)
+            clauses[verdict] = (*_named(group, of, is_settled, digits), end)
     return clauses
 
 
-def _named(group: Sequence[Judged], of: str, is_settled: bool) -> list[Part]:
+def _named(group: Sequence[Judged], of: str, is_settled: bool, digits: int) -> list[Part]:
     """Names with their effects, or with the replicates that would settle them."""
     parts: list[Part] = []
     shown = group if len(group) <= NAMES_SHOWN else group[: NAMES_SHOWN - 1]
@@ -218,7 +232,7 @@ def _named(group: Sequence[Judged], of: str, is_settled: bool) -> list[Part]:
             parts.append(Part(" and " if index == len(group) - 1 else ", "))
         parts.append(Part(truncate(name, NAME_LENGTH), is_name=True))
         if is_settled:
-            parts.append(Part(f" ({signed(effect.mean)})"))
+            parts.append(Part(f" ({signed(effect.mean, digits)})"))
         elif effect.replicates_needed is not None:
             parts.append(Part(f" (about {effect.replicates_needed:,} in all)"))
     if len(shown) < len(group):
@@ -331,16 +345,20 @@ def verdict_note(results: Results) -> str:
     )
 
 
-def rule_text(comparisons: int, level: str = "5 %") -> str:
+PAIRED_TESTS = "paired t test over replicates, with sign flips or one sign throughout"
+
+
+def rule_text(comparisons: int, level: str = "5 %", tests: str = PAIRED_TESTS) -> str:
     """The tests that decide a difference, in a family of some size.
 
     Args:
         comparisons: of the family.
         level: of the tests; empty where another note has it.
+        tests: what they are.
     """
     at = f", at {level}" if level else ""
     family = f", corrected for {comparisons} comparisons (Holm)" if comparisons > 1 else ""
-    return f"paired t test over replicates, with sign flips or one sign throughout{at}{family}"
+    return f"{tests}{at}{family}"
 
 
 def ladder_note(results: Results) -> str:

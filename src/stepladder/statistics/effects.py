@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from stepladder.statistics.corrections import holm
 from stepladder.statistics.intervals import WinShare, win_share
@@ -21,6 +22,7 @@ from stepladder.statistics.paired import (
     tost,
     unanimous_sign,
     unanimous_sign_floor,
+    welch_error,
 )
 from stepladder.statistics.power import FEWEST, POWER, power_of_t, power_of_tost, smallest_count
 from stepladder.statistics.results import (
@@ -33,6 +35,7 @@ from stepladder.statistics.results import (
     check_delta,
     check_share,
 )
+from stepladder.study.metrics import METRICS, Metric
 
 _LEAST_SPREAD = 1e-9  # points; stands for no spread at all where one is divided by
 
@@ -66,7 +69,13 @@ class Judged:
 
 
 def judge(
-    arm: npt.ArrayLike, other: npt.ArrayLike, *, delta: float, alpha: float, plan: bool = True
+    arm: npt.ArrayLike,
+    other: npt.ArrayLike,
+    *,
+    delta: float,
+    alpha: float,
+    plan: bool = True,
+    unpaired: bool = False,
 ) -> Judged:
     """Judges families of comparisons.
 
@@ -89,11 +98,19 @@ def judge(
             `no difference beyond δ`, each, between 0 and 1.
         plan: whether to work out how many pairs would settle what is open; it takes the most
             time, and a simulation of many studies can do without.
+        unpaired: whether Welch's tests of two means take the place of the paired ones where there
+            is no pair; for one family of shape (comparisons, replicates).
     """
     differences = _differences(arm, other)
     t, p = paired_t(differences), sign_flip(differences)
     p = np.where(t.pairs < 2, np.nan, p)
     p_different, p_within = _verdict_p_values(differences, t, p, delta)
+    if unpaired:
+        for row in np.flatnonzero(t.pairs == 0):
+            means, p_within[row], is_enough = _welch(arm, other, int(row), delta)
+            for name, value in means.items():
+                getattr(t, name)[row] = value
+            p_different[row] = means["p"] if is_enough else np.nan
     different, equivalent = holm(p_different) < alpha, holm(p_within) < alpha
     within = equivalent & ~different
     needed = np.full(t.mean.shape, np.nan)
@@ -142,6 +159,29 @@ def _verdict_p_values(
     )
 
 
+def _welch(
+    arm: npt.ArrayLike, other: npt.ArrayLike, row: int, delta: float
+) -> tuple[dict[str, float], float, bool]:
+    """Fields of a `PairedT` of one comparison without pairs, p of equivalence, enough values?"""
+    # Sorted: sums must not depend on the order of the replicates.
+    samples = [np.sort(100 * np.asarray(side, np.float64)[row]) for side in (arm, other)]
+    ours, theirs = (sample[~np.isnan(sample)] for sample in samples)
+    mean, error, degrees = welch_error(ours.tolist(), theirs.tolist())
+    mean, n, m = float(round_off(mean)), len(ours), len(theirs)
+    if error == 0:
+        # Two values at most are seen. The largest chance, over all ways to draw them, that one
+        # sample has the one throughout and the other the other:
+        floor = 2 * math.exp(sum(k * math.log(k / (n + m)) for k in (n, m)))
+        p, p_within, half = floor if mean else 1.0, float(abs(mean) >= delta), 0.0
+    else:
+        p = 2 * float(special.stdtr(degrees, -abs(mean) / error))
+        p_within = float(special.stdtr(degrees, -(delta - abs(mean)) / error))
+        half = float(special.stdtrit(degrees, 0.975)) * error
+    means = {"mean": mean, "p": p, "ci_low": mean - half, "ci_high": mean + half}
+    is_enough = min(n, m) >= FEWEST
+    return means, p_within if is_enough else math.nan, is_enough
+
+
 def _next_level(alpha: float, rejected: Bools) -> Floats:
     """The level at which Holm's correction tests the next of those not yet rejected."""
     left = rejected.shape[-1] - rejected.sum(axis=-1)
@@ -177,32 +217,38 @@ def effects(
     scores: Mapping[str, Sequence[float]],
     pairs: Sequence[tuple[str, str]],
     *,
-    delta: float = 0.1,
+    delta: float | None = 0.1,
     alpha: float = 0.05,
     at_chance: Mapping[str, Sequence[float]] | None = None,
+    metric: Metric = METRICS["accuracy"],
+    unpaired: bool = False,
 ) -> dict[str, Effect]:
     """The effects of a study: each arm against the one it is compared with.
 
-    Differences are taken replicate by replicate, in percentage points, over the replicates
+    Differences are taken replicate by replicate, in the metric's unit, over the replicates
     finite in both arms. All pairs are one family for Holm's correction, those without
     replicates too. The interval is at 95 % and is for its own comparison alone. `judge` gives the
     verdicts.
 
     Args:
-        scores: accuracies as fractions in 0…1 by arm, index = replicate; NaN is a replicate
-            that diverged; in a shorter list the last ones are missing.
+        scores: values of the metric by arm, such as fractions in 0…1, index = replicate; NaN is
+            a replicate that diverged; in a shorter list the last ones are missing.
         pairs: names of an arm and of the arm it is compared with; an arm is judged once.
-        delta: percentage points below which a difference does not matter.
+        delta: difference below which none matters, percentage points for fractions; None where
+            that is not known, and no verdict is `no difference`; not for fractions.
         alpha: chance in a study of a false `helps` or `hurts`, between 0 and 1.
         at_chance: the same scores with diverged replicates at the accuracy of guessing; where
             they differ from `scores`, an effect says what it would be with them.
+        metric: what is judged.
+        unpaired: whether arms without a common replicate are compared by Welch's tests.
 
     Returns:
         One effect by the name of each pair's first arm, in the order of pairs.
 
     Raises:
-        InputError: if a score is not a number or outside 0…1, a pair names an unknown arm, an
-            arm is judged twice, delta is not above 0, or alpha is not between 0 and 1.
+        InputError: if a score is not a number or outside the metric's bounds, a pair names an
+            unknown arm, an arm is judged twice, delta is not above 0, or alpha is not between 0
+            and 1.
 
     Example:
         >>> scores = {"base": [0.11, 0.12, 0.10, 0.11], "Adam": [0.96, 0.97, 0.95, 0.96]}
@@ -210,22 +256,57 @@ def effects(
         >>> f"{adam.mean:.1f} points: {adam.verdict}"
         '85.0 points: helps'
     """
-    check_delta(delta)
+    if delta is not None or metric.is_fraction:
+        check_delta(delta, metric.unit)
     check_share(alpha, "alpha", 0.05)
-    first, second, replicates = as_pairs(scores, pairs)
+    first, second, replicates = as_pairs(scores, pairs, metric)
     if not pairs:
         return {}
-    judged = judge(first, second, delta=delta, alpha=alpha)
+    # The rules are made for percentage points: other values are first divided by a power of ten.
+    size = 1.0 if metric.is_fraction else _power_of_ten(first, second)
+    factor = metric.scale * size / 100
+    judged = judge(
+        first / size, second / size, delta=(delta or 0.0) / factor, alpha=alpha, unpaired=unpaired
+    )
     by_arm = {
-        arm: effect_of_row(judged, row, replicates[row]) for row, (arm, _) in enumerate(pairs)
+        arm: _in_unit(effect_of_row(judged, row, replicates[row]), factor, metric)
+        for row, (arm, _) in enumerate(pairs)
     }
     if at_chance is None:
         return by_arm
-    guessing = effects(at_chance, pairs, delta=delta, alpha=alpha)
+    guessing = effects(at_chance, pairs, delta=delta, alpha=alpha, metric=metric, unpaired=unpaired)
     return {
         arm: replace(own, at_chance=guessing[arm]) if guessing[arm].pairs > own.pairs else own
         for arm, own in by_arm.items()
     }
+
+
+def _power_of_ten(*values: Floats) -> float:
+    """The smallest power of ten that no value exceeds."""
+    most = max((float(np.nanmax(np.abs(array), initial=0.0)) for array in values), default=0.0)
+    return 10.0 ** max(math.ceil(math.log10(most)), -300) if most else 1.0
+
+
+_OPPOSITE: dict[Verdict, Verdict] = {"helps": "hurts", "hurts": "helps"}
+
+
+def _in_unit(effect: Effect, factor: float, metric: Metric) -> Effect:
+    """An effect in hundredths of some size, where more is better, as one of a metric."""
+    if metric.direction == "minimize":
+        share, ends = effect.p_greater, effect.p_greater_ci
+        effect = replace(
+            effect,
+            verdict=_OPPOSITE.get(effect.verdict, effect.verdict),
+            p_greater=None if share is None else 1 - share,
+            p_greater_ci=ends and Interval(1 - ends.high, 1 - ends.low),
+        )
+    if factor == 1:
+        return effect
+    low, high = (end if end is None else end * factor for end in (effect.ci_low, effect.ci_high))
+    return replace(
+        effect, mean=effect.mean * factor, ci_low=low, ci_high=high,
+        differences=tuple(difference * factor for difference in effect.differences),
+    )  # fmt: skip
 
 
 def effect_of_row(judged: Judged, row: int, replicates: int) -> Effect:

@@ -19,26 +19,31 @@ from stepladder.statistics.results import (
     as_fractions,
     check_share,
 )
+from stepladder.study.metrics import METRICS, Metric
 
 
-def estimate(values: Sequence[float], confidence: float = 0.95) -> Estimate:
-    """The mean of an arm's accuracies and the t interval of that mean.
+def estimate(
+    values: Sequence[float], confidence: float = 0.95, metric: Metric = METRICS["accuracy"]
+) -> Estimate:
+    """The mean of an arm's scores and the t interval of that mean.
 
-    mean ± t* s / √n over the finite values. The ends are cut to 0…1: a mean accuracy cannot lie
-    beyond, so an interval that is cut holds it exactly as often as one that is not. An end at 0
-    or 1 says that the spread is too large for a symmetric interval to describe. Values that are
-    all equal give an interval of no width, which says only that no spread was seen.
+    mean ± t* s / √n over the finite values. The ends are cut to the metric's bounds, such as 0…1:
+    a mean accuracy cannot lie beyond, so an interval that is cut holds it exactly as often as one
+    that is not. An end at 0 or 1 says that the spread is too large for a symmetric interval to
+    describe. Values that are all equal give an interval of no width, which says only that no
+    spread was seen.
 
     Args:
-        values: accuracies as fractions in 0…1, one a replicate, NaN where it diverged.
+        values: of the metric, one a replicate, NaN where it diverged.
         confidence: share of intervals that hold the true mean, between 0 and 1.
+        metric: accuracies, fractions in 0…1, unless another one is given.
 
     Returns:
         The estimate, with all values in their order.
 
     Raises:
-        InputError: if a value is not a number or outside 0…1, or the confidence is not between
-            0 and 1.
+        InputError: if a value is not a number or outside the bounds, or the confidence is not
+            between 0 and 1.
 
     Example:
         >>> result = estimate([0.971, 0.973, 0.972])
@@ -46,12 +51,13 @@ def estimate(values: Sequence[float], confidence: float = 0.95) -> Estimate:
         '0.972 [0.9695, 0.9745]'
     """
     check_share(confidence, "confidence", 0.95)
-    fractions = as_fractions(values, "accuracies")
+    fractions = as_fractions(values, "accuracies" if metric.is_fraction else "scores", metric)
     t = paired_t(fractions, confidence)
     mean, all_values = float(t.mean), tuple(fractions.tolist())
     if t.pairs < 2:
         return Estimate(mean, None, None, all_values)
-    return Estimate(mean, max(float(t.ci_low), 0.0), min(float(t.ci_high), 1.0), all_values)
+    low, high = metric.bounds
+    return Estimate(mean, max(float(t.ci_low), low), min(float(t.ci_high), high), all_values)
 
 
 def new_images_interval(

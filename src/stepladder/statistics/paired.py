@@ -151,23 +151,40 @@ def welch(ours: Sequence[float], theirs: Sequence[float], confidence: float = 0.
         Welch 1947, "The generalization of Student's problem when several different population
         variances are involved", Biometrika 34.
     """
+    mean, error, degrees = welch_error(ours, theirs)
+    if math.isnan(error):
+        return MeanInterval(mean, None, None)
+    half = float(special.stdtrit(degrees, (1 + confidence) / 2)) * error if error else 0.0
+    return MeanInterval(mean, mean - half, mean + half)
+
+
+def welch_error(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float, float]:
+    """The difference of two means, its standard error, and Welch's degrees of freedom.
+
+    Args:
+        ours: values of one sample; NaN is left out.
+        theirs: those of the other.
+
+    Returns:
+        NaN for the mean where either is empty; for the error where either has fewer than two
+        values; for the degrees where there is no error, or no spread.
+    """
     # SciPy's `ttest_ind(equal_var=False)` gives other last bits, and imports for half a second.
     samples = [np.asarray(sample, float) for sample in (ours, theirs)]
     samples = [sample[np.isfinite(sample)] for sample in samples]
     if not all(map(len, samples)):
-        return MeanInterval(float("nan"), None, None)
+        return math.nan, math.nan, math.nan
     mean = float(samples[0].mean() - samples[1].mean())
     if min(map(len, samples)) < 2:
-        return MeanInterval(mean, None, None)
+        return mean, math.nan, math.nan
     variances = [float(sample.var(ddof=1)) / len(sample) for sample in samples]
     error = sum(variances)
     if error == 0:
-        return MeanInterval(mean, mean, mean)
+        return mean, 0.0, math.nan
     degrees = error**2 / sum(
         variance**2 / (len(sample) - 1) for variance, sample in zip(variances, samples, strict=True)
     )
-    half = float(special.stdtrit(degrees, (1 + confidence) / 2)) * error**0.5
-    return MeanInterval(mean, mean - half, mean + half)
+    return mean, error**0.5, degrees
 
 
 EXACT_UP_TO = 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stepladder.errors import InputError
+from stepladder.study.metrics import METRICS, POINTS, Metric
 from stepladder.study.schema import check_name
 
 Floats = npt.NDArray[np.float64]
@@ -58,7 +60,10 @@ class Estimate(MeanInterval):
 
 @dataclass(frozen=True)
 class Effect(MeanInterval):
-    """A paired difference between an arm and the arm it is compared with, in percentage points.
+    """A difference between an arm and the arm it is compared with, in the metric's unit.
+
+    The unit of an accuracy is percentage points. Without a pair, and with an interval, it is the
+    difference of two means after Welch, and `p_t` is the p-value of his test.
 
     Attributes:
         p: two-sided sign-flip p-value, exact up to 20 pairs and drawn above; None with fewer
@@ -99,6 +104,11 @@ class Effect(MeanInterval):
     new_images: Interval | None = None
     at_chance: Effect | None = None
     settled_at: int | None = None
+
+    @property
+    def is_paired(self) -> bool:
+        """Whether replicates were compared in pairs; if not, two means were."""
+        return self.pairs > 0 or math.isnan(self.mean)
 
 
 @dataclass(frozen=True)
@@ -204,17 +214,25 @@ class FactorialAnalysis:
     shares: tuple[ShapleyShare, ...]
 
 
-def as_fractions(values: Sequence[float] | Floats, what: str) -> Floats:
-    """Accuracies as a float64 array of shape (replicates,).
+_MOST = 1e100  # the squares of larger numbers are infinite
+
+
+def as_fractions(
+    values: Sequence[float] | Floats, what: str, metric: Metric = METRICS["accuracy"]
+) -> Floats:
+    """Scores as a float64 array of shape (replicates,).
 
     Args:
-        values: fractions in 0…1, NaN where a replicate diverged.
+        values: finite values of the metric, NaN where a replicate diverged.
         what: what they are, for the error, such as `scores of arm '+ ReLU'`.
+        metric: fractions in 0…1 unless another one is given.
 
     Raises:
-        InputError: if one of them is not a number, or is outside 0…1.
+        InputError: if one of them is not a number, or is outside the metric's bounds.
     """
-    advice = "write fractions in 0…1, with NaN for a replicate that diverged"
+    low, high = metric.bounds
+    kind = "fractions in 0…1" if metric.is_fraction else f"numbers below {_MOST:g}"
+    advice = f"write {kind}, with NaN for a replicate that diverged"
     try:
         array = np.asarray(values)
     except ValueError:  # lists of different lengths inside a list
@@ -227,21 +245,26 @@ def as_fractions(values: Sequence[float] | Floats, what: str) -> Floats:
         wrong = next((value for value in values if not _is_number(value)), values)
         raise InputError(f"{what} must be numbers, found {wrong!r}; {advice}")
     fractions = array.astype(np.float64)
-    outside = fractions[~(np.isnan(fractions) | ((fractions >= 0) & (fractions <= 1)))]
+    is_valid = (np.abs(fractions) < _MOST) & (fractions >= low) & (fractions <= high)
+    outside = fractions[~(np.isnan(fractions) | is_valid)]
     if outside.size:
-        advice = "divide percentages by 100" if 1 < outside[0] <= 100 else advice
-        raise InputError(f"{what} must be in 0…1, found {float(outside[0])!r}; {advice}")
+        if metric.is_fraction and 1 < outside[0] <= 100:
+            advice = "divide percentages by 100"
+        raise InputError(f"{what} must be {metric.range}, found {float(outside[0])!r}; {advice}")
     return fractions
 
 
 def as_pairs(
-    scores: Mapping[str, Sequence[float]], pairs: Sequence[tuple[str, str]]
+    scores: Mapping[str, Sequence[float]],
+    pairs: Sequence[tuple[str, str]],
+    metric: Metric = METRICS["accuracy"],
 ) -> tuple[Floats, Floats, list[int]]:
     """The scores of each comparison, missing replicates as NaN.
 
     Args:
-        scores: fractions by arm.
+        scores: values of the metric by arm.
         pairs: names of arms, each with the one it is compared with.
+        metric: what they are.
 
     Returns:
         Two arrays of shape (pairs, replicates), and the replicates that either arm of a pair has.
@@ -249,11 +272,13 @@ def as_pairs(
     Raises:
         InputError: if scores are not valid, an arm is unknown, or one is judged twice.
     """
-    rows = {name: as_fractions(row, f"scores of arm {name!r}") for name, row in scores.items()}
-    for name in dict.fromkeys(name for pair in pairs for name in pair):
+    rows = {
+        name: as_fractions(row, f"scores of arm {name!r}", metric) for name, row in scores.items()
+    }
+    for name in dict.fromkeys(name for pair in pairs for name in pair if name not in rows):
         check_name("pairs must name arms that have scores", name, rows)
-    judged = [arm for arm, _ in pairs]
-    twice = next((name for name in judged if judged.count(name) > 1), None)
+    judged = Counter(arm for arm, _ in pairs)
+    twice = next((name for name, count in judged.items() if count > 1), None)
     if twice is not None:
         raise InputError(
             f"an arm must be judged against one other, found {twice!r} in several pairs; "
@@ -267,15 +292,20 @@ def as_pairs(
     return first, second, [max(len(rows[arm]), len(rows[other])) for arm, other in pairs]
 
 
-def check_delta(delta: float) -> None:
-    """Checks the percentage points below which a difference does not matter.
+def check_delta(delta: float | None, unit: str = POINTS) -> None:
+    """Checks the difference below which none matters.
+
+    Args:
+        delta: the difference.
+        unit: of it, for the error.
 
     Raises:
-        InputError: if they are not a finite number above 0.
+        InputError: if it is not a finite number above 0.
     """
-    if not (_is_number(delta) and math.isfinite(delta) and delta > 0):
+    if delta is None or not (_is_number(delta) and math.isfinite(delta) and delta > 0):
+        what = {POINTS: "percentage points", "": "a number"}.get(unit, f"a number of {unit}")
         raise InputError(
-            f"delta must be percentage points above 0, found {delta!r}; write a value such as 0.1"
+            f"delta must be {what} above 0, found {delta!r}; write a value such as 0.1"
         )
 
 

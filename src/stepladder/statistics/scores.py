@@ -1,13 +1,14 @@
 """Anybody's scores, judged: each arm against one of them, replicate by replicate."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from stepladder.errors import InputError
 from stepladder.statistics.effects import effects
 from stepladder.statistics.intervals import estimate
 from stepladder.statistics.results import Effect, Estimate, check_share
+from stepladder.study.metrics import METRICS, Metric
 from stepladder.study.schema import check_name
 
 
@@ -34,57 +35,125 @@ class ScoredArm:
     effect: Effect | None
 
 
+@dataclass(frozen=True)
+class JudgedScores:
+    """A table of scores, judged.
+
+    Attributes:
+        arms: every arm; the one that the others are compared with has no effect.
+        metric: what the scores are.
+        delta: difference below which none matters, in the metric's unit; None if not known.
+        notes: how the table was read, and what was left out of it.
+    """
+
+    arms: tuple[ScoredArm, ...]
+    metric: Metric
+    delta: float | None
+    notes: tuple[str, ...] = ()
+
+
+SCORE = replace(METRICS["accuracy"], name="score")
+"""Fractions in 0…1 of which nothing is known but that higher is better."""
+
+
 def judge_scores(
     scores: Mapping[str, Mapping[str, float]],
     against: str | None = None,
     *,
-    delta: float = 0.1,
+    delta: float | None = None,
     chance: float | None = None,
-) -> tuple[ScoredArm, ...]:
+    metric: Metric = SCORE,
+    notes: Sequence[str] = (),
+) -> JudgedScores:
     """Every arm against one of them, over the replicates that both have.
 
+    Where they have none in common, the two means are compared, by Welch's test.
+
     Args:
-        scores: fractions in 0…1 by arm and replicate; NaN is one that diverged.
+        scores: values of the metric by arm and replicate; NaN is one that diverged.
         against: the arm that the others are compared with; the first when None.
-        delta: percentage points below which a difference does not matter.
-        chance: the accuracy of guessing, a fraction; effects are also given with diverged
-            replicates at it.
+        delta: difference below which none matters, in the metric's unit. When None it is 0.1
+            percentage points for fractions, and not known for other metrics: then no verdict is
+            `no difference`.
+        chance: the score of guessing, a fraction; effects are also given with diverged
+            replicates at it. For fractions alone.
+        metric: what the scores are.
+        notes: how they were read.
 
     Raises:
-        InputError: if there is no arm, `against` is none of them, a score is outside 0…1, delta
-            is not above 0, or chance is not between 0 and 1.
+        InputError: if there is no arm, `against` is none of them, a score is outside the metric's
+            bounds, delta is not above 0, or chance is not between 0 and 1.
 
     Example:
         >>> scores = {"base": {"0": 0.90, "1": 0.91}, "new": {"0": 0.92, "1": 0.94}}
-        >>> [round(arm.effect.mean, 2) for arm in judge_scores(scores) if arm.effect]
+        >>> [round(arm.effect.mean, 2) for arm in judge_scores(scores).arms if arm.effect]
         [2.5]
     """
     if not scores:
         raise InputError("scores must have at least one arm, found none; give one row a replicate")
     if chance is not None:
-        check_share(chance, "chance", 0.1)
+        _check_chance(chance, metric)
+    if delta is None and metric.is_fraction:
+        delta = 0.1
     base = next(iter(scores)) if against is None else against
     check_name("against must name an arm of the scores", base, scores)
     labels = _replicate_labels(scores)
-    rows = {arm: [row.get(label, math.nan) for label in labels] for arm, row in scores.items()}
     pairs = [(arm, base) for arm in scores if arm != base]
-    at_chance = None if chance is None else {
-        arm: [chance if label in row and math.isnan(row[label]) else row.get(label, math.nan)
-              for label in labels]
-        for arm, row in scores.items()
-    }  # fmt: skip
-    judged = effects(rows, pairs, delta=delta, at_chance=at_chance) if pairs else {}
-    return tuple(
+    guessed = None if chance is None else _aligned(scores, base, labels, chance)
+    judged = effects(
+        _aligned(scores, base, labels, math.nan), pairs, delta=delta, at_chance=guessed,
+        metric=metric, unpaired=True,
+    )  # fmt: skip
+    arms = tuple(
         ScoredArm(
             name=arm,
             compared_with=None if arm == base else base,
             n=len(row),
             diverged=sum(map(math.isnan, row.values())),
             missing=tuple(label for label in labels if label not in row),
-            score=estimate([row[label] for label in labels if label in row]),
-            effect=judged.get(arm),
+            score=estimate([row[label] for label in labels if label in row], metric=metric),
+            effect=_of_all(judged[arm], len(labels)) if arm in judged else None,
         )
         for arm, row in scores.items()
+    )
+    return JudgedScores(arms, metric, delta, tuple(notes))
+
+
+def _check_chance(chance: float, metric: Metric) -> None:
+    check_share(chance, "chance", 0.1)
+    if not metric.is_fraction:
+        raise InputError(
+            f"chance must be left out of what is no fraction, found {chance!r} with {metric.name}; "
+            "a replicate that diverged (nan) is left out"
+        )
+
+
+def _aligned(
+    scores: Mapping[str, Mapping[str, float]], base: str, labels: Sequence[str], diverged: float
+) -> dict[str, list[float]]:
+    """Scores by arm: first the base's replicates, then those that only the arm has."""
+
+    def value(row: Mapping[str, float], label: str) -> float:
+        score = row.get(label, math.nan)
+        return diverged if label in row and math.isnan(score) else score
+
+    common = [label for label in labels if label in scores[base]]
+    return {
+        arm: [
+            *(value(row, label) for label in common),
+            *(value(row, label) for label in row if label not in scores[base]),
+        ]
+        for arm, row in scores.items()
+    }
+
+
+def _of_all(effect: Effect, replicates: int) -> Effect:
+    """An effect that counts as unpaired whatever replicate of any arm is not a pair of its."""
+    guessing = effect.at_chance
+    return replace(
+        effect,
+        unpaired=replicates - effect.pairs,
+        at_chance=guessing and replace(guessing, unpaired=replicates - guessing.pairs),
     )
 
 

@@ -1,6 +1,7 @@
 """Metrics: what a score measures, which direction is better, and how it is shown."""
 
 import math
+import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -8,6 +9,11 @@ from stepladder.errors import InputError
 from stepladder.study.schema import nearest, plain
 
 Direction = Literal["maximize", "minimize"]
+
+DIRECTION_OPTIONS = (
+    "lower or higher is better: --lower-is-better or --higher-is-better, in Python "
+    "direction='minimize' or 'maximize'"
+)
 
 POINTS = "points"
 """The unit of differences between fractions: percentage points."""
@@ -41,6 +47,16 @@ class Metric:
         return self.unit == POINTS
 
     @property
+    def range(self) -> str:
+        """Its bounds in words: "in 0…1", "at least 0", "finite"."""
+        low, high = self.bounds
+        if math.isfinite(low) and math.isfinite(high):
+            return f"in {low:g}…{high:g}"
+        if math.isfinite(low):
+            return f"finite and at least {low:g}"
+        return f"finite and at most {high:g}" if math.isfinite(high) else "finite"
+
+    @property
     def sign(self) -> int:
         """1 where larger is better, -1 where smaller is."""
         return 1 if self.direction == "maximize" else -1
@@ -70,12 +86,42 @@ METRICS: dict[str, Metric] = {
 }
 """The built-in metrics by name."""
 
+METRIC_ALIASES = {
+    "acc": "accuracy", "top1": "accuracy", "categorical_accuracy": "accuracy",
+    "f1_macro": "macro_f1", "roc_auc": "auroc", "auc": "auroc", "auc_roc": "auroc",
+    "pr_auc": "average_precision", "auprc": "average_precision", "ap": "average_precision",
+    "topk": "top_k_accuracy", "top5": "top_k_accuracy", "top_5_accuracy": "top_k_accuracy",
+    "nll": "log_loss", "cross_entropy": "log_loss", "mean_squared_error": "mse",
+    "root_mean_squared_error": "rmse", "mean_absolute_error": "mae", "r_squared": "r2",
+    "d2": "explained_deviance",
+}  # fmt: skip
+"""Other names of built-in metrics."""
+
+_BY_PLAIN = {
+    **{plain(alias): METRICS[name] for alias, name in METRIC_ALIASES.items()},
+    **{plain(name): metric for name, metric in METRICS.items()},
+}
+_PARTS = re.compile(r"(train|val|valid|validation|test|eval|dev|final|best|mean)[\W_]+(?=\w)")
+
+
+def known_metric(name: str) -> Metric | None:
+    """The built-in metric that a name or a heading such as `val/acc` stands for, or None.
+
+    Example:
+        >>> known_metric("test/Accuracy").name, known_metric("val_acc_score").name
+        ('accuracy', 'accuracy')
+    """
+    bare = name.strip().casefold()
+    while part := _PARTS.match(bare):
+        bare = bare[part.end() :]
+    return _BY_PLAIN.get(plain(bare)) or _BY_PLAIN.get(plain(bare.removesuffix("score")))
+
 
 def find_metric(name: str, direction: Direction | None = None, unit: str | None = None) -> Metric:
     """A built-in metric by its name, or one of the user's own.
 
     Args:
-        name: capitals, spaces and hyphens do not matter for built-in ones.
+        name: as `known_metric` reads it.
         direction: which values are better; only a metric of one's own needs it.
         unit: of the differences; "points" says that values are fractions in 0…1, and is for a
             metric of one's own.
@@ -89,14 +135,14 @@ def find_metric(name: str, direction: Direction | None = None, unit: str | None 
         >>> find_metric("perplexity", "minimize").direction
         'minimize'
     """
-    known = next((metric for key, metric in METRICS.items() if plain(key) == plain(name)), None)
+    known = known_metric(name)
     if known is None:
         if direction is None:
-            near = nearest(name, METRICS)
+            near = nearest(name, METRICS, METRIC_ALIASES)
             advice = f"did you mean {near!r}? Otherwise say" if near else "say"
             raise InputError(
                 f"metric must be one of {', '.join(METRICS)}, or have a direction, found {name!r} "
-                f"without one; {advice} whether lower or higher is better"
+                f"without one; {advice} whether {DIRECTION_OPTIONS}"
             )
         return (
             _fraction(name, direction)

@@ -158,16 +158,39 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def nearest(name: str, names: Iterable[str]) -> str | None:
-    """The name most like a misspelt one, or None when none is near."""
-    by_plain = {plain(known): known for known in names}
-    matches = get_close_matches(plain(name), by_plain, n=1, cutoff=0.6)
-    return by_plain[matches[0]] if matches else None
+CUTOFF = 0.75
+"""Likeness below which a name is no suggestion: a bad one costs more than none."""
 
 
-def did_you_mean(name: str, names: Iterable[str], otherwise: str) -> str:
-    """Advice for a name that is none of some: the one most like it, or else something to do."""
-    near = nearest(name, names)
+def nearest(
+    name: str, names: Iterable[str], aliases: Mapping[str, str] | None = None
+) -> str | None:
+    """The name that a misspelt or foreign one stands for, or None when none is near.
+
+    Args:
+        name: as it was written.
+        names: those that are known.
+        aliases: names of other libraries and of everyday use, with the known ones that they stand
+            for; those that stand for none of `names` are passed over.
+
+    Example:
+        >>> nearest("lerning_rate", ["learning_rate"]), nearest("lr", ["learning_rate"])
+        ('learning_rate', None)
+        >>> nearest("lr", ["learning_rate"], {"lr": "learning_rate"})
+        'learning_rate'
+    """
+    known = list(names)
+    meanings = {plain(alias): meant for alias, meant in (aliases or {}).items() if meant in known}
+    meanings |= {plain(one): one for one in known}
+    matches = get_close_matches(plain(name), meanings, n=1, cutoff=CUTOFF)
+    return meanings[matches[0]] if matches else None
+
+
+def did_you_mean(
+    name: str, names: Iterable[str], otherwise: str, aliases: Mapping[str, str] | None = None
+) -> str:
+    """Advice for a name that is none of some: the one that `nearest` gives, or what to do else."""
+    near = nearest(name, names, aliases)
     return f"did you mean {near!r}?" if near else otherwise
 
 

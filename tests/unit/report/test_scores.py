@@ -12,17 +12,19 @@ NOTE = "effect with diverged replicates at chance: 0.00 ± 0.05, no difference b
 
 
 @pytest.fixture
-def arms():
+def judged():
     """Two arms, one of which makes no difference beyond half a point."""
-    base, better = judge_scores({"base": {"0": 0.5, "1": 0.6}, "better": {"0": 0.5, "1": 0.6}})
+    judged = judge_scores({"base": {"0": 0.5, "1": 0.6}, "better": {"0": 0.5, "1": 0.6}}, delta=0.5)
+    base, better = judged.arms
     within = replace(better.effect, mean=0.0, ci_low=-0.05, ci_high=0.05,
                      verdict="no difference beyond δ")  # fmt: skip
-    return base, replace(better, effect=replace(within, at_chance=within))
+    arms = (base, replace(better, effect=replace(within, at_chance=within)))
+    return replace(judged, arms=arms)
 
 
-def test_every_verdict_names_its_points(arms):
-    view = view_of_scores(arms, 0.5)
+def test_every_verdict_names_its_points(judged):
+    view = view_of_scores(judged)
     assert view.rows[1].verdict == "no difference beyond 0.5"
     assert dict(view.notes) == {"better": NOTE}
-    assert "δ" not in FORMATS["markdown"](arms, 0.5)
-    assert json.loads(FORMATS["json"](arms, 0.5))["arms"][1]["diagnosis"] == [NOTE]
+    assert "δ" not in FORMATS["markdown"](judged)
+    assert json.loads(FORMATS["json"](judged))["arms"][1]["diagnosis"] == [NOTE]
