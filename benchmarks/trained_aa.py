@@ -33,7 +33,7 @@ def trained(count: int) -> np.ndarray:
         begun = time.perf_counter()
         results = stepladder.run(study, out=Path(folder) / "run").results
         print(f"{count:,} trainings in {time.perf_counter() - begun:.0f} s")
-    return np.array(results.arms[0].test_accuracy.values)
+    return np.array(results.arms[0].test.values)
 
 
 def main() -> None:

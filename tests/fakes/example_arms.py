@@ -111,9 +111,9 @@ def arm_result(arm, n, epochs, end, spread, pace, rng, findings=(), reported=Non
         arm=arm,
         n=n,
         diverged=diverged,
-        train_accuracy=estimate(tests if spread == 0 else tests + 0.3 * (1 - tests)),
-        val_accuracy=estimate(tests if spread == 0 else tests + 0.0008),
-        test_accuracy=estimate(tests),
+        train=estimate(tests if spread == 0 else tests + 0.3 * (1 - tests)),
+        validation=estimate(tests if spread == 0 else tests + 0.0008),
+        test=estimate(tests),
         effect=None,
         curves=curves,
         findings=findings,
@@ -131,7 +131,7 @@ def with_effects(arms) -> tuple[ArmResult, ...]:
         other = by_name.get(each.arm.compared_with)
         judged = None
         if other is not None and each.n and other.n:
-            judged = effect(each.test_accuracy.values, other.test_accuracy.values)
+            judged = effect(each.test.values, other.test.values)
         made.append(replace(each, effect=judged))
     return tuple(made)
 

@@ -151,7 +151,7 @@ def factorial_results(design: str = "factorial") -> Results:
         end = 80 + 2 * bits[0] + 5 * bits[1] + 6 * bits[0] * bits[1] - bits[2]
         arms.append(arm_result(arm, 5, 3, end, 0.2, 1.5, rng))
     results = results_of(study, arms)
-    values = {each.arm.name: each.test_accuracy.values for each in arms}
+    values = {each.arm.name: each.test.values for each in arms}
     scores = {cell.combination: values[cell.arm] for cell in study.cells}
     aliases = pair_aliases(4) if design == "fraction" else None
     return replace(results, readout=factorial(scores, techniques, aliases=aliases))

@@ -89,7 +89,7 @@ def test_frames_hold_the_numbers_of_the_results(jupyter):
     trials, arms, epochs = (to_frame(results, kind) for kind in ("trials", "arms", "epochs"))
     assert len(trials) == 35
     adam = trials[trials.arm == "+ Adam"].test_accuracy
-    assert tuple(adam) == results.arms[4].test_accuracy.values
+    assert tuple(adam) == results.arms[4].test.values
     assert list(arms.arm) == [each.arm.name for each in results.arms]
     assert arms.effect[4] == results.arms[4].effect.mean
     assert arms.verdict[4] == "helps"

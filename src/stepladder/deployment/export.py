@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stepladder.data import Dataset, load
+from stepladder.data import Dataset
 from stepladder.deployment.evaluation import Measured, evaluate
 from stepladder.deployment.images import Framing, Levels, framing_of, levels_of
 from stepladder.deployment.keras_process import ModelRefused, build_model, open_model
@@ -24,7 +24,7 @@ from stepladder.runs import folder as folders
 from stepladder.runs import preflight
 from stepladder.runs.folder import finished_search, search_again
 from stepladder.runs.phases import study_trials
-from stepladder.runs.plan import make_plan, run_context
+from stepladder.runs.plan import dataset_of, make_plan, run_context
 from stepladder.statistics.intervals import estimate
 from stepladder.statistics.results import Estimate
 from stepladder.store import Store, StudyRecord, open_store
@@ -384,7 +384,7 @@ def export_model(
     check_target(file)
     selection = select_replicates(folder, record, store, arm)
     preflight.check_code_allowed(record.study, allow_code)
-    dataset = load(record.study.dataset)
+    dataset = dataset_of(record.study)
     if dataset.fingerprint != record.fingerprint:
         raise DataError(
             f"the dataset must be the one that the study was run on, {record.fingerprint[:12]}…, "

@@ -97,7 +97,7 @@ def comparison_of(one: Results, two: Results, names: tuple[str, str]) -> Compari
 
 
 def _pair(one: ArmResult, two: ArmResult, is_paired: bool) -> _Pair:
-    first, second = (100 * np.asarray(arm.test_accuracy.values) for arm in (one, two))
+    first, second = (100 * np.asarray(arm.test.values) for arm in (one, two))
     if not is_paired:
         spread = welch(first.tolist(), second.tolist())
         return _Pair(printable(one.arm.name), one, two, spread, ())
@@ -144,8 +144,8 @@ def _arm_table(pairs: Sequence[_Pair], names: tuple[str, str], is_paired: bool) 
     figures = numbers(*(f"{name} %" for name in names), "difference, points")
     rows = tuple(
         (truncate(pair.name, NAME_LENGTH),
-         FormattedNumber.accuracy(pair.one.test_accuracy).text,
-         FormattedNumber.accuracy(pair.two.test_accuracy).text,
+         FormattedNumber.accuracy(pair.one.test).text,
+         FormattedNumber.accuracy(pair.two.test).text,
          spread_text(pair.points), f"{pair.one.n} and {pair.two.n}")
         for pair in pairs
     )  # fmt: skip

@@ -60,7 +60,7 @@ _NUMBERS = ("test_ci_low", "test_ci_high", "effect", "effect_ci_low", "effect_ci
 
 def _trials(result: ArmResult) -> Iterator[dict[str, Any]]:
     for replicate in _finished(result):
-        accuracies = pick(result, "train_accuracy val_accuracy test_accuracy")
+        accuracies = pick(result, "train_accuracy=train val_accuracy=validation test_accuracy=test")
         row = {name: accuracy.values[replicate] for name, accuracy in accuracies.items()}
         yield {"replicate": replicate, **row}
 

@@ -37,10 +37,10 @@ _KEYS: dict[type, str] = {
     "replicates=study.replicates seed=study.seed delta=study.delta fingerprint sizes classes "
     "model=study.model reported_source=study.reported.source versions machine seconds arms "
     "confounds warnings tuning=tuned adaptive=adapted factorial=readout",
-    ArmResult: "name=arm.name technique=arm.technique recipe=arm.recipe "
-    "compared_with=arm.compared_with n test_accuracy val_accuracy train_accuracy effect diagnosis "
-    "diverged reported parameters seconds differences reached_target=reached planned findings "
-    "ensemble",
+    ArmResult: "name=arm.name technique=arm.technique recipe=arm.config "
+    "compared_with=arm.compared_with n test_accuracy=test val_accuracy=validation "
+    "train_accuracy=train effect diagnosis diverged reported parameters seconds differences "
+    "reached_target=reached planned findings ensemble",
     Estimate: f"{_INTERVAL} values ci_speaks_for= new_images",
     Effect: f"{_INTERVAL} {_TESTS} verdict replicates_needed pairs unpaired differences "
     "ci_speaks_for= new_images p_greater settled_at at_chance",

@@ -22,11 +22,11 @@ EFFECT_COLUMNS = (
 
 _COLUMNS = (
     "arm=arm.name compared_with=arm.compared_with technique=arm.technique n diverged "
-    "train_accuracy=train_accuracy.mean train_ci_low=train_accuracy.ci_low "
-    "train_ci_high=train_accuracy.ci_high val_accuracy=val_accuracy.mean "
-    "val_ci_low=val_accuracy.ci_low val_ci_high=val_accuracy.ci_high "
-    "test_accuracy=test_accuracy.mean test_ci_low=test_accuracy.ci_low "
-    f"test_ci_high=test_accuracy.ci_high {EFFECT_COLUMNS} reported parameters seconds diagnosis "
+    "train_accuracy=train.mean train_ci_low=train.ci_low "
+    "train_ci_high=train.ci_high val_accuracy=validation.mean "
+    "val_ci_low=validation.ci_low val_ci_high=validation.ci_high "
+    "test_accuracy=test.mean test_ci_low=test.ci_low "
+    f"test_ci_high=test.ci_high {EFFECT_COLUMNS} reported parameters seconds diagnosis "
     "effect_new_images_low=effect.new_images.low effect_new_images_high=effect.new_images.high "
     "p_greater=effect.p_greater p_greater_low=effect.p_greater_ci.low "
     "p_greater_high=effect.p_greater_ci.high effect_at_chance=effect.at_chance.mean"

@@ -19,6 +19,7 @@ from stepladder.execution.progress import Progress, RunAnnouncement
 from stepladder.report.document import Cell, Document, Table, numbers, words
 from stepladder.report.terminal import render
 from stepladder.report.wording import duration, join_list, number, plural, printable, truncate
+from stepladder.study.study import Study
 from stepladder.trials.trial import Trial, TrialResult
 
 Clock = Callable[[], float]
@@ -102,7 +103,7 @@ class Tally:
 
     def __init__(self, planned: RunAnnouncement, clock: Clock) -> None:
         self.planned = planned
-        self.trials_done = 0
+        self.trials_done = self.trials_failed = 0
         self.running: dict[str, int] = {}
         to_train = Counter(name for names in planned.arm_names.values() for name in names)
         self.arms = {
@@ -137,8 +138,14 @@ class Tally:
         arms = self._arms_of(trial)
         for arm in arms:
             arm.done += 1
-            arm.validation.append(result.validation.accuracy)
+            arm.validation.append(_validation_score(result, self.planned.study))
         return tuple(arm for arm in arms if arm.done == arm.planned)
+
+    def trial_failed(self, trial: Trial) -> None:
+        """A trial of the user's own training ended without a result."""
+        self.running.pop(trial.id, None)
+        self._count(trial, trial.config.epochs)
+        self.trials_failed += 1
 
     def trial_found(self, trial: Trial) -> None:
         """Another run has stored a trial: there is one less to train."""
@@ -245,6 +252,18 @@ class TallyProgress:
         """Counts the trial, and its accuracy on the validation part."""
         self._count(lambda tally: tally.trial_done(result))
 
+    def trial_failed(self, trial: Trial, message: str) -> None:
+        """Counts it as one that ended, and notes why."""
+        self._count(lambda tally: tally.trial_failed(trial))
+        self.note(f"failed: {self._name_of(trial)}: {message}")
+
+    def note(self, text: str) -> None:
+        """Shows a sentence; subclasses say how."""
+
+    def _name_of(self, trial: Trial) -> str:
+        names = self._tally.planned.arm_names.get(trial.id, ()) if self._tally else ()
+        return f"{', '.join(names) or 'a trial'}, replicate {trial.replicate}"
+
     def trial_found(self, trial: Trial) -> None:
         """Counts it among those that are there."""
         self._count(lambda tally: tally.trial_found(trial))
@@ -266,6 +285,13 @@ class TallyProgress:
         """
         with self._lock:
             return _view(self._tally) if self._tally else Text()
+
+
+def _validation_score(result: TrialResult, study: Study) -> float:
+    """The judged metric on the validation part; NaN where a training gives none there."""
+    name = study.judged.name
+    known = result.measures.get("validation", {})
+    return known.get(name, result.validation.accuracy if name == "accuracy" else math.nan)
 
 
 def _view(tally: Tally) -> RenderableType:

@@ -221,7 +221,7 @@ _READING_KEYS = (
     "name=candidate.name reading=candidate.reading protocol=candidate.protocol "
     "recipe=candidate.recipe finding distance n=expected.n diverged=result.diverged "
     "spread=expected.spread prediction_low=expected.low prediction_high=expected.high "
-    "test_accuracy=result.test_accuracy diagnosis=result.diagnosis"
+    "test_accuracy=result.test diagnosis=result.diagnosis"
 )
 
 

@@ -27,7 +27,10 @@ from stepladder.report.wording import (
 )
 from stepladder.runs.results import Results
 from stepladder.statistics.results import Verdict
+from stepladder.study.confounds import format_value
+from stepladder.study.params import flat_values
 from stepladder.study.recipe import Recipe
+from stepladder.study.study import Study
 
 NAME_LENGTH = 60
 
@@ -108,7 +111,7 @@ def _holds_for(results: Results) -> Sentence:
     """The conditions under which all of it was found."""
     counts = sorted({result.n - result.diverged for result in results.arms})
     span = f"{counts[0]:,}" if counts[0] == counts[-1] else f"{counts[0]:,} to {counts[-1]:,}"
-    rates = {result.arm.recipe.learning_rate for result in results.arms}
+    rates = wording.learning_rates(results)
     conditions = [f"{results.sizes['test']:,} test images" if "test" in results.sizes else ""]
     conditions.append(f"{span} replicate{'' if counts[-1] == 1 else 's'} an arm")
     if results.tuned is not None:
@@ -136,7 +139,7 @@ def asked(results: Results) -> tuple[str, ...]:
     """What is asked, of what network and data, and how it is decided: a paragraph each."""
     study, arms = results.study, results.arms
     data = f"{printable(results.dataset)} ({join_list(parts_of(results))} images)"
-    network = f"The base is {printable(study.base_name)}: {_network_text(study.recipe)}."
+    network = f"The base is {printable(study.base_name)}: {_base_text(study)}."
     times = "once" if study.replicates == 1 else f"{study.replicates:,} times"
     replicates = f"{'It is' if len(arms) == 1 else 'Every arm is'} trained {times}."
     if study.adaptive:
@@ -177,6 +180,14 @@ def asked(results: Results) -> tuple[str, ...]:
 
 def _fields_text(fields: Sequence[str]) -> str:
     return join_list([field.replace("_", " ") for field in fields])
+
+
+def _base_text(study: Study) -> str:
+    if study.trainer is None:
+        return _network_text(study.recipe)
+    values = ", ".join(f"{name} = {format_value(value)}"
+                       for name, value in flat_values(study.base).items())  # fmt: skip
+    return f"{study.trainer.name} with {values or 'no parameters'}"
 
 
 def _network_text(recipe: Recipe) -> str:

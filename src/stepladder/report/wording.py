@@ -10,6 +10,7 @@ from stepladder.report.document import Part, Sentence
 from stepladder.runs.results import Results
 from stepladder.statistics.results import Effect, FactorialAnalysis, Verdict
 from stepladder.study.metrics import METRICS, Metric
+from stepladder.study.params import flat_values
 from stepladder.study.techniques import Technique
 
 MARKS = {"helps": "▲", "hurts": "▼", "no difference beyond δ": "≈", "not enough replicates": "?",
@@ -128,9 +129,9 @@ def change_text(technique: Technique) -> str:
     )
 
 
-def verdict_text(verdict: str, delta: float) -> str:
+def verdict_text(verdict: str, delta: float | None) -> str:
     """A verdict with the study's δ, in percentage points, in the place of its letter."""
-    return verdict.replace("δ", f"{delta:g}")
+    return verdict if delta is None else verdict.replace("δ", f"{delta:g}")
 
 
 Judged = tuple[str, Effect]
@@ -361,6 +362,13 @@ def rule_text(comparisons: int, level: str = "5 %", tests: str = PAIRED_TESTS) -
     return f"{tests}{at}{family}"
 
 
+def learning_rates(results: Results) -> set[float]:
+    """The learning rates of the arms; none where a training of the user's own names none."""
+    values = [flat_values(result.arm.config) for result in results.arms]
+    rates = {value.get("learning_rate", value.get("lr")) for value in values}
+    return {rate for rate in rates if isinstance(rate, int | float)}
+
+
 def ladder_note(results: Results) -> str:
     """What a ladder leaves open; empty for another design."""
     if results.study.design != "ladder" or len(results.arms) < 3:
@@ -370,7 +378,7 @@ def ladder_note(results: Results) -> str:
 
 def rate_note(results: Results) -> str:
     """What one learning rate for all leaves open; empty where each has its own."""
-    rates = {result.arm.recipe.learning_rate for result in results.arms}
+    rates = learning_rates(results)
     if len(rates) != 1 or len(results.arms) < 2 or results.study.tuned is not None:
         return ""
     return (

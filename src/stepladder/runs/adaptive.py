@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from stepladder.runs.measures import (
-    accuracies,
-    accuracies_at_chance,
     count_leading,
     factorial_techniques,
     load_summaries,
     main_effect_scores,
+    scores_at_baseline,
+    scores_on,
 )
 from stepladder.runs.plan import RunContext, trials_of
 from stepladder.runs.results import Adapted
@@ -62,11 +62,14 @@ def replicate_targets(
     pairs, planned = compared_pairs(arms), looks(study, arms)
     is_factorial = bool(factorial_techniques(study))
     if is_factorial:  # a diverged trial counts as guessing, as in the factorial analysis
-        guessing = {name: accuracies_at_chance(results[name], context.classes) for name in results}
+        guessing = {
+            name: scores_at_baseline(results[name], study.judged, context.baseline)
+            for name in results
+        }
         sides, pairs = main_effect_scores(study, guessing)
     else:
-        sides = {name: accuracies(rows, "test") for name, rows in results.items()}
-    _, look = adaptive_effects(sides, pairs, planned, delta=study.delta)
+        sides = {name: scores_on(rows, "test", study.judged.name) for name, rows in results.items()}
+    _, look = adaptive_effects(sides, pairs, planned, delta=study.delta, metric=study.judged)
     wanted = [int(count) for count in look.wanted]
     counts = dict.fromkeys(trials, max(wanted) if is_factorial else 0)
     if not is_factorial:
@@ -110,7 +113,7 @@ def adaptive_summary(
     study: Study, arms: Sequence[Arm], look: InterimLook, stored: Mapping[str, TrialSummary]
 ) -> Adapted:
     """How far a study went, and what a fixed number of replicates would have cost."""
-    at_most = study.replicates * len({arm.recipe for arm in arms})
+    at_most = study.replicates * len({arm.config for arm in arms})
     mean = sum(result.seconds for result in stored.values()) / max(len(stored), 1)
     return Adapted(
         looks=looks(study, arms),

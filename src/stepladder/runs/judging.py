@@ -15,8 +15,6 @@ from stepladder.runs.adaptive import (
 from stepladder.runs.arm_analysis import ensembles_of, findings_of, probes_of
 from stepladder.runs.measures import (
     Replicates,
-    accuracies,
-    accuracies_at_chance,
     analyze_factorial,
     count_leading,
     count_reached,
@@ -26,6 +24,8 @@ from stepladder.runs.measures import (
     factorial_techniques,
     load_summaries,
     main_effect_scores,
+    scores_at_baseline,
+    scores_on,
 )
 from stepladder.runs.misclassified import ErrorAnalysis, find_misclassified
 from stepladder.runs.phases import study_trials
@@ -34,16 +34,16 @@ from stepladder.runs.preflight import underpowered
 from stepladder.runs.results import ArmResult, Results, Tuned
 from stepladder.statistics.effects import effects
 from stepladder.statistics.intervals import estimate
-from stepladder.statistics.results import Effect
+from stepladder.statistics.results import Effect, Estimate
 from stepladder.statistics.sequential import InterimLook, adaptive_effects
 from stepladder.store import Store, StudyRecord
 from stepladder.study.confounds import confounds
 from stepladder.study.designs import Arm
+from stepladder.study.metrics import Metric
 from stepladder.study.study import Study
-from stepladder.trials.trial import Score, Trial
+from stepladder.trials.trial import PARTS, UNSCORED, Part, Trial, TrialSummary
 
 _Scores = Mapping[str, Sequence[float]]
-_NOT_SHOWN = Score(math.nan, math.nan)
 
 
 def judge(
@@ -81,13 +81,13 @@ def judge(
     needs_curves = curves or study.target is not None  # a target is reached at some epoch
     stored = {} if known.is_tuning else load_summaries(store, ids, needs_curves)
     if not is_look:
-        stored = {name: replace(result, test=_NOT_SHOWN) for name, result in stored.items()}
+        stored = {name: _without_test(result) for name, result in stored.items()}
     results = {name: [stored.get(trial.id) for trial in trials] for name, trials in by_arm.items()}
     judged: Mapping[str, Effect] = {}
     interim: InterimLook | None = None
     look_count = len(store.looks(record.fingerprint))
     if is_look:
-        judged, interim = _judge_effects(study, arms, results, context.classes)
+        judged, interim = _judge_effects(study, arms, results, context.baseline)
         look_count = store.look(study.name, record.fingerprint, stored, command)
     ensembles, problems = ensembles_of(by_arm, weights, is_look=is_look)
     shown = tuple(
@@ -110,22 +110,33 @@ def judge(
         versions=record.versions,
         machine=record.machine,
         seconds=record.seconds,
-        readout=analyze_factorial(study, results, context.classes) if is_look else None,
+        readout=analyze_factorial(study, results, context.baseline) if is_look else None,
         confounds=confounds(study, arms, train=record.sizes.get("train"), parameters=parameters),
         warnings=(*underpowered(study), *problems),
         tuned=known.tuned,
         adapted=None if interim is None else adaptive_summary(study, arms, interim, stored),
-        mistakes=None if dataset is None else _mistakes(arms, by_arm, store, dataset),
+        mistakes=None
+        if dataset is None or study.trainer
+        else _mistakes(arms, by_arm, store, dataset),
     )
 
 
+def _without_test(result: TrialSummary) -> TrialSummary:
+    measures = {part: values for part, values in result.measures.items() if part != "test"}
+    return replace(result, test=UNSCORED, measures=measures, per_example=None)
+
+
 def _judge_effects(
-    study: Study, arms: Sequence[Arm], results: Mapping[str, Replicates], classes: int
+    study: Study,
+    arms: Sequence[Arm],
+    results: Mapping[str, Replicates],
+    baseline: float | None,
 ) -> tuple[Mapping[str, Effect], InterimLook | None]:
     """The effect of each arm that is compared, and the looks of a study that adds replicates."""
     pairs = compared_pairs(arms)
-    scores = {name: accuracies(rows, "test") for name, rows in results.items()}
-    guessing = {name: accuracies_at_chance(rows, classes) for name, rows in results.items()}
+    metric = study.judged
+    scores = {name: scores_on(rows, "test", metric.name) for name, rows in results.items()}
+    guessing = {name: scores_at_baseline(rows, metric, baseline) for name, rows in results.items()}
     interim: InterimLook | None = None
     if study.adaptive:
         there = {name: count_leading(rows) for name, rows in results.items()}
@@ -139,7 +150,7 @@ def _judge_effects(
         if name in judged:
             used = judged[name].pairs + judged[name].unpaired
             ours, theirs = results[name][:used], results[other][:used]
-            with_images[name] = effect_with_images(judged[name], ours, theirs)
+            with_images[name] = effect_with_images(judged[name], ours, theirs, metric)
     return with_images, interim
 
 
@@ -151,7 +162,7 @@ def _judge_fixed(
     shown = [name for name, other in pairs if has_any[name] and has_any[other]]
     if not shown:
         return {}
-    judged = effects(scores, pairs, delta=study.delta, at_chance=guessing)
+    judged = effects(scores, pairs, delta=study.delta, at_chance=guessing, metric=study.judged)
     return {name: judged[name] for name in shown}
 
 
@@ -162,12 +173,16 @@ def _judge_adaptive(
     """Verdicts of the looks, over the replicates that each comparison had at its own."""
     if not pairs or not any(scores.values()):
         return {}, None
-    planned = looks(study, arms)
-    judged, interim = adaptive_effects(scores, pairs, planned, delta=study.delta)
+    planned, metric = looks(study, arms), study.judged
+    judged, interim = adaptive_effects(
+        scores, pairs, planned, delta=study.delta, metric=study.judged
+    )
     if factorial_techniques(study):  # looks are taken at the main effects of its techniques
         sides, of_techniques = main_effect_scores(study, guessing)
-        _, interim = adaptive_effects(sides, of_techniques, planned, delta=study.delta)
-    chance, _ = adaptive_effects(guessing, pairs, planned, delta=study.delta)
+        _, interim = adaptive_effects(
+            sides, of_techniques, planned, delta=study.delta, metric=study.judged
+        )
+    chance, _ = adaptive_effects(guessing, pairs, planned, delta=study.delta, metric=metric)
     return {
         name: replace(effect, at_chance=chance[name]) if effect.unpaired else effect
         for name, effect in judged.items()
@@ -198,22 +213,31 @@ def _arm(
     used = effect.pairs + effect.unpaired if effect else 0
     done = [result for result in results if result is not None]
     reported = record.study.reported
-    findings = findings_of(arm, done, record.classes, tuned)
+    study, metric = record.study, record.study.judged
+    findings = () if study.trainer else findings_of(arm, done, record.classes, tuned)
+
+    def estimate_on(part: Part, one: Metric = metric) -> Estimate:
+        return estimate(scores_on(results, part, one.name), metric=one)
+
+    also = {one.name: {part: estimate_on(part, one) for part in PARTS} for one in study.recorded}
     # Published tables climb: their figure for a technique is that of its rung.
     name = (arm.technique if record.study.design == "ladder" else None) or arm.name
     return ArmResult(
         arm=arm,
         n=len(done),
         diverged=sum(result.diverged is not None for result in done),
-        train_accuracy=estimate(accuracies(results, "train")),
-        val_accuracy=estimate(accuracies(results, "validation")),
-        test_accuracy=estimate_with_images(estimate(accuracies(results, "test")), results),
+        train=estimate_on("train"),
+        validation=estimate_on("validation"),
+        test=estimate_with_images(estimate_on("test"), results, metric),
+        also=also,
         effect=effect,
         curves=tuple(result.curve for result in done),
         reported=reported.test_accuracy.get(name) if reported else None,
-        parameters=done[0].parameters if done else None,
+        parameters=(done[0].parameters or None) if done else None,
         seconds=sum(result.seconds for result in done),
-        differences=() if other is None else differences(results[:used], other[:used], target),
+        differences=()
+        if other is None
+        else differences(results[:used], other[:used], target, metric, study.recorded),
         reached=count_reached(results, target),
         planned=None if targets is None else targets.replicates[arm.name],
         probes=probes_of(results),

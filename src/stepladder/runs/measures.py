@@ -15,27 +15,27 @@ from stepladder.statistics.results import Difference, Effect, Estimate, Factoria
 from stepladder.statistics.sequential import adaptive_effects, plan_looks
 from stepladder.store import Store
 from stepladder.study.designs import main_techniques, pair_aliases
+from stepladder.study.metrics import LOSS, METRICS, Metric
 from stepladder.study.study import Study
-from stepladder.trials.trial import TrialSummary, correct_matrix
+from stepladder.trials.trial import Part, TrialSummary, example_matrix
 
 Replicates = Sequence[TrialSummary | None]
 """One trial a replicate, None where it is not there yet."""
 
 
-def accuracies(results: Replicates, part: str) -> list[float]:
-    """Accuracies on one part, as fractions; NaN where a trial diverged or is missing."""
-    return _figures(results, part, "accuracy")
+def scores_on(results: Replicates, part: Part, metric: str) -> list[float]:
+    """A metric on one part; NaN where a trial diverged, is missing or has no such number."""
+    scores = [result.score(part, metric) if result else math.nan for result in results]
+    return [score if math.isfinite(score) else math.nan for score in scores]
 
 
-def _figures(results: Replicates, part: str, name: str) -> list[float]:
-    return [getattr(getattr(result, part), name) if result else math.nan for result in results]
-
-
-def accuracies_at_chance(results: Replicates, classes: int) -> list[float]:
-    """Test accuracies with diverged trials at the accuracy of guessing among the classes."""
+def scores_at_baseline(results: Replicates, metric: Metric, baseline: float | None) -> list[float]:
+    """Test scores with diverged trials at the score of guessing, where that is known."""
     return [
-        1 / classes if result is not None and result.diverged is not None else accuracy
-        for result, accuracy in zip(results, accuracies(results, "test"), strict=True)
+        baseline
+        if baseline is not None and result is not None and result.diverged is not None
+        else score
+        for result, score in zip(results, scores_on(results, "test", metric.name), strict=True)
     ]
 
 
@@ -44,26 +44,40 @@ def count_leading(results: Replicates) -> int:
     return next((place for place, result in enumerate(results) if result is None), len(results))
 
 
-def differences(arm: Replicates, other: Replicates, target: float | None) -> tuple[Difference, ...]:
-    """Paired differences on other measures than test accuracy.
+_NAMES: dict[Part, str] = {"validation": "val", "train": "train", "test": "test"}
+
+
+def _measured(metric: Metric, also: Sequence[Metric]) -> list[tuple[str, Part, str, str, float]]:
+    """Measures that are compared beside the judged one: name, part, metric, unit and scale."""
+    of_judged: list[tuple[Part, Metric]] = [("validation", metric), ("train", metric)]
+    of_others: list[tuple[Part, Metric]] = [
+        (part, other) for other in also for part in ("test", "validation", "train")
+    ]
+    return [(_NAMES[part], part, one.name, one.unit, one.scale)
+            for part, one in (*of_judged, *of_others)]  # fmt: skip
+
+
+def differences(
+    arm: Replicates,
+    other: Replicates,
+    target: float | None,
+    metric: Metric = METRICS["accuracy"],
+    also: Sequence[Metric] = (LOSS,),
+) -> tuple[Difference, ...]:
+    """Paired differences on other measures than the judged metric on the test part.
 
     Args:
         arm: its trials.
         other: those of the arm compared with.
         target: validation accuracy to which epochs and seconds are counted, or None.
+        metric: what is judged.
+        also: what else is compared.
     """
-    measures = [
-        paired_difference(
-            _figures(arm, part, kind), _figures(other, part, kind), f"{name}_{kind}", unit, scale
-        )
-        for name, part, kind, unit, scale in (
-            ("val", "validation", "accuracy", "points", 100),
-            ("train", "train", "accuracy", "points", 100),
-            ("test", "test", "loss", "nats", 1),
-            ("val", "validation", "loss", "nats", 1),
-            ("train", "train", "loss", "nats", 1),
-        )
-    ]
+    measures = []
+    for name, part, kind, unit, scale in _measured(metric, also):
+        here, there = scores_on(arm, part, kind), scores_on(other, part, kind)
+        if any(map(math.isfinite, here)) or kind in ("accuracy", "loss"):
+            measures.append(paired_difference(here, there, f"{name}_{kind}", unit, scale))
     if target is not None:
         ours, theirs = _to_target(arm, target), _to_target(other, target)
         measures += [
@@ -92,24 +106,30 @@ def _to_target(results: Replicates, target: float) -> dict[str, list[float]]:
     return values
 
 
-def estimate_with_images(estimate: Estimate, arm: Replicates) -> Estimate:
-    """An arm's test accuracy with its interval for new test images too."""
+def estimate_with_images(estimate: Estimate, arm: Replicates, metric: Metric) -> Estimate:
+    """An arm's test score with its interval for new test examples too."""
     there = [one for one, _ in _finite_in_both(arm, arm)]
-    interval = new_images_interval(correct_matrix(there)) if there else None
+    table = example_matrix(there, metric.name)
+    interval = None if table is None else new_images_interval(table)
     if interval is None:
         return estimate
-    clipped = Interval(max(interval.low, 0.0), min(interval.high, 1.0))
+    low, high = metric.bounds
+    clipped = Interval(max(interval.low, low), min(interval.high, high))
     return replace(estimate, new_images=_no_narrower(clipped, estimate))
 
 
-def effect_with_images(effect: Effect, arm: Replicates, other: Replicates) -> Effect:
-    """An effect on test accuracy with its interval for new test images too."""
+def effect_with_images(
+    effect: Effect, arm: Replicates, other: Replicates, metric: Metric
+) -> Effect:
+    """An effect on the judged metric with its interval for new test examples too."""
     there = _finite_in_both(arm, other)
-    ours, theirs = ([pair[side] for pair in there] for side in (0, 1))
-    interval = new_images_interval(correct_matrix(ours), correct_matrix(theirs)) if there else None
+    ours, theirs = (example_matrix([pair[side] for pair in there], metric.name) for side in (0, 1))
+    if ours is None or theirs is None or ours.shape != theirs.shape:
+        return effect
+    interval = new_images_interval(ours, theirs)
     if interval is None:
         return effect
-    points = Interval(100 * interval.low, 100 * interval.high)
+    points = Interval(metric.scale * interval.low, metric.scale * interval.high)
     return replace(effect, new_images=_no_narrower(points, effect))
 
 
@@ -162,7 +182,7 @@ def main_effect_scores(
 
 
 def analyze_factorial(
-    study: Study, by_arm: Mapping[str, Replicates], classes: int
+    study: Study, by_arm: Mapping[str, Replicates], baseline: float | None
 ) -> FactorialAnalysis | None:
     """What the combinations of a study's techniques say, or None for another design.
 
@@ -172,16 +192,18 @@ def analyze_factorial(
     names = factorial_techniques(study)
     if not names:
         return None
-    guessing = {cell.arm: accuracies_at_chance(by_arm[cell.arm], classes) for cell in study.cells}
+    metric = study.judged
+    guessing = {cell.arm: scores_at_baseline(by_arm[cell.arm], metric, baseline)
+                for cell in study.cells}  # fmt: skip
     scores = {cell.combination: guessing[cell.arm] for cell in study.cells}
     aliases = pair_aliases(len(names)) if study.design == "fraction" else None
-    analysis = factorial(scores, names, aliases=aliases, delta=study.delta)
+    analysis = factorial(scores, names, aliases=aliases, delta=study.delta, metric=metric)
     if analysis is None or not study.adaptive:
         return analysis
     there = {name: values[: count_leading(by_arm[name])] for name, values in guessing.items()}
     by_side, pairs = main_effect_scores(study, there)
     looks = plan_looks(study.replicates, len(names))
-    judged, _ = adaptive_effects(by_side, pairs, looks, delta=study.delta)
+    judged, _ = adaptive_effects(by_side, pairs, looks, delta=study.delta, metric=metric)
     main = tuple(
         replace(effect, effect=judged[side])
         for effect, (side, _) in zip(analysis.main, pairs, strict=True)

@@ -45,6 +45,12 @@ class RunContext:
         """Accuracy of guessing."""
         return 1 / self.classes
 
+    @property
+    def baseline(self) -> float | None:
+        """What a diverged trial counts as: the judged metric of guessing, where it is known."""
+        is_known = self.classes > 0 and self.study.judged.name == "accuracy"
+        return self.chance if is_known else None
+
     def trial(self, config: Config, replicate: int) -> Trial:
         """The trial of a configuration on one replicate."""
         seed = self.study.seed

@@ -164,7 +164,7 @@ def _judge_row(
 
 def _judge_reading(row: Row, candidate: Candidate, result: ArmResult) -> JudgedReading:
     figure = row.figure
-    expected = predict_mean(result.test_accuracy.values, row.runs or 1)
+    expected = predict_mean(result.test.values, row.runs or 1)
     fit = judge_figure(expected, figure.value, figure.tolerance, result.diverged)
     distance = 100 * abs(expected.mean - figure.value) if expected.n else float("inf")
     return JudgedReading(candidate, result, expected, fit, distance)
@@ -185,7 +185,7 @@ def _with_effects(
             continue
         other = _without(near.candidate.recipe, technique, results, pair.above.nearest)
         if other is not None:
-            ours, theirs = near.result.test_accuracy, other.test_accuracy
+            ours, theirs = near.result.test, other.test
             without[pair.row.row.name] = other.arm
             scores[pair.row.row.name] = list(ours.values), list(theirs.values)
     if not results.finished:

@@ -1,6 +1,7 @@
 """Results of a study, of its arms and of its tuning."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from stepladder.study.confounds import Confound
 from stepladder.study.designs import Arm
 from stepladder.study.study import Study
 from stepladder.study.tuning import Grid
-from stepladder.trials.trial import History
+from stepladder.trials.trial import History, Part
 
 
 @dataclass(frozen=True)
@@ -112,11 +113,11 @@ class ArmResult:
         arm: its name, recipe and what it is compared with.
         n: replicates finished, diverged ones included.
         diverged: replicates that became non-finite.
-        train_accuracy: of the final weights on the training images, without dropout.
-        val_accuracy: of the final weights on the validation part.
-        test_accuracy: of the final weights on the test part.
-        effect: on test accuracy, against the arm it is compared with; None for the base and
-            where neither arm has a replicate yet.
+        train: the judged metric on the training part; accuracy is that without dropout.
+        validation: the same on the validation part.
+        test: the same on the test part.
+        effect: on the judged metric of the test part, against the arm it is compared with; None
+            for the base and where neither arm has a replicate yet.
         curves: one a finished replicate, in the order of replicates.
         reported: the test accuracy that somebody published for it, or None.
         parameters: trainable numbers of the network, or None before any replicate is finished.
@@ -129,14 +130,15 @@ class ArmResult:
         probes: of its networks; None where no replicate has any, or the epochs were not read.
         ensemble: its replicates as one network; None where the weights of fewer than two are kept.
         finished: numbers of the replicates that are finished; the first n when None.
+        also: further metrics by name and part.
     """
 
     arm: Arm
     n: int
     diverged: int
-    train_accuracy: Estimate
-    val_accuracy: Estimate
-    test_accuracy: Estimate
+    train: Estimate
+    validation: Estimate
+    test: Estimate
     effect: Effect | None
     curves: tuple[History, ...]
     reported: float | None
@@ -149,6 +151,7 @@ class ArmResult:
     findings: tuple[Finding, ...] = ()
     ensemble: Ensemble | None = None
     finished: tuple[int, ...] | None = None
+    also: Mapping[str, Mapping[Part, Estimate]] = field(default_factory=dict)
 
     @property
     def diagnosis(self) -> tuple[str, ...]:

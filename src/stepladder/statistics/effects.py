@@ -262,14 +262,12 @@ def effects(
     first, second, replicates = as_pairs(scores, pairs, metric)
     if not pairs:
         return {}
-    # The rules are made for percentage points: other values are first divided by a power of ten.
-    size = 1.0 if metric.is_fraction else _power_of_ten(first, second)
-    factor = metric.scale * size / 100
+    size, factor = judging_scale(metric, first, second)
     judged = judge(
         first / size, second / size, delta=(delta or 0.0) / factor, alpha=alpha, unpaired=unpaired
     )
     by_arm = {
-        arm: _in_unit(effect_of_row(judged, row, replicates[row]), factor, metric)
+        arm: in_unit(effect_of_row(judged, row, replicates[row]), factor, metric)
         for row, (arm, _) in enumerate(pairs)
     }
     if at_chance is None:
@@ -281,16 +279,27 @@ def effects(
     }
 
 
-def _power_of_ten(*values: Floats) -> float:
-    """The smallest power of ten that no value exceeds."""
-    most = max((float(np.nanmax(np.abs(array), initial=0.0)) for array in values), default=0.0)
-    return 10.0 ** max(math.ceil(math.log10(most)), -300) if most else 1.0
+def judging_scale(metric: Metric, *values: Floats) -> tuple[float, float]:
+    """What values are divided by to be judged, and what effects are then multiplied by.
+
+    The rules are made for fractions and percentage points: values of other metrics are divided by
+    the smallest power of ten that none exceeds.
+
+    Example:
+        >>> judging_scale(METRICS["rmse"], np.array([30.0, 250.0]))
+        (1000.0, 10.0)
+    """
+    size = 1.0
+    if not metric.is_fraction:
+        most = max((float(np.nanmax(np.abs(array), initial=0.0)) for array in values), default=0.0)
+        size = 10.0 ** max(math.ceil(math.log10(most)), -300) if most else 1.0
+    return size, metric.scale * size / 100
 
 
 _OPPOSITE: dict[Verdict, Verdict] = {"helps": "hurts", "hurts": "helps"}
 
 
-def _in_unit(effect: Effect, factor: float, metric: Metric) -> Effect:
+def in_unit(effect: Effect, factor: float, metric: Metric) -> Effect:
     """An effect in hundredths of some size, where more is better, as one of a metric."""
     if metric.direction == "minimize":
         share, ends = effect.p_greater, effect.p_greater_ci

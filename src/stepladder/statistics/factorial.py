@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 
 from stepladder.errors import InputError
 from stepladder.statistics.corrections import holm
-from stepladder.statistics.effects import effect_of_row, judge
+from stepladder.statistics.effects import effect_of_row, in_unit, judge, judging_scale
 from stepladder.statistics.paired import none_if_nan, paired_t, round_off, sign_flip
 from stepladder.statistics.results import (
     Bools,
@@ -22,6 +23,7 @@ from stepladder.statistics.results import (
     check_delta,
     check_share,
 )
+from stepladder.study.metrics import METRICS, Metric
 
 Pairs = tuple[tuple[int, int], ...]
 
@@ -31,8 +33,9 @@ def factorial(
     techniques: Sequence[str],
     *,
     aliases: Sequence[Pairs] | None = None,
-    delta: float = 0.1,
+    delta: float | None = 0.1,
     alpha: float = 0.05,
+    metric: Metric = METRICS["accuracy"],
 ) -> FactorialAnalysis | None:
     """What all combinations of some techniques, or a fraction of them, say of each.
 
@@ -49,13 +52,15 @@ def factorial(
     - least and most: the smallest and largest mean of v(S + A) - v(S) over all S.
 
     Args:
-        scores: accuracies as fractions by combination, whose bit *i* says whether technique *i*
+        scores: values of the metric by combination, whose bit *i* says whether technique *i*
             is in it; index = replicate, NaN is one that is missing.
         techniques: their names.
         aliases: pairs whose interactions share one column, for a fraction; None says that all
             2^k combinations are there.
-        delta: percentage points below which a difference does not matter.
+        delta: difference below which none matters, in the metric's unit; None where that is not
+            known.
         alpha: chance of a false verdict among the main effects.
+        metric: what the scores are.
 
     Returns:
         The analysis, or None where no replicate has every combination or nothing is combined.
@@ -73,19 +78,22 @@ def factorial(
         >>> [round(share.shapley.mean) for share in analysis.shares]
         [15, 25]
     """
-    check_delta(delta)
+    if delta is not None or metric.is_fraction:
+        check_delta(delta, metric.unit)
     check_share(alpha, "alpha", 0.05)
     count = len(techniques)
     _check_combinations(scores, count, is_full=aliases is None)
     order = sorted(scores)
-    rows = [as_fractions(scores[key], f"scores of combination {key}") for key in order]
+    rows = [as_fractions(scores[key], f"scores of combination {key}", metric) for key in order]
     table = np.full((len(rows), max(map(len, rows))), np.nan)
     for place, row in enumerate(rows):
         table[place, : len(row)] = row
     complete = np.isfinite(table).all(axis=0)
     if not techniques or not complete.any():
         return None
-    points = 100 * table[:, complete]
+    size, factor = judging_scale(metric, table)
+    # Everything is worked out in hundredths of that size, and brought to the unit at the end.
+    points = 100 * (table[:, complete] / size)
     inside = np.array([[combination >> place & 1 for combination in order]
                        for place in range(count)], bool)  # fmt: skip
     groups = [(pair,) for pair in combinations(range(count), 2)] if aliases is None else aliases
@@ -93,18 +101,42 @@ def factorial(
         np.array([(points / 100)[chosen].mean(axis=0) for chosen in choices])
         for choices in (inside, ~inside)
     )
-    judged = judge(with_it, without, delta=delta, alpha=alpha)
-    return FactorialAnalysis(
+    judged = judge(with_it, without, delta=(delta or 0.0) / factor, alpha=alpha)
+    analysis = FactorialAnalysis(
         replicates=int(complete.sum()),
         left_out=int((~complete).sum()),
         gain=_mean_interval(points[-1] - points[0]),
         main=tuple(
-            MainEffect(name, effect_of_row(judged, row, table.shape[1]))
+            MainEffect(name, in_unit(effect_of_row(judged, row, table.shape[1]), factor, metric))
             for row, name in enumerate(techniques)
         ),
         interactions=_interactions(points, inside, groups, techniques),
         shares=_shares(points, techniques) if aliases is None else (),
     )
+    return analysis if factor == 1 else _scaled(analysis, factor)
+
+
+def _scaled(analysis: FactorialAnalysis, factor: float) -> FactorialAnalysis:
+    """An analysis with all but its main effects, which are in their unit, times a factor."""
+
+    def of_mean(value: MeanInterval) -> MeanInterval:
+        ends = (end if end is None else end * factor for end in (value.ci_low, value.ci_high))
+        return MeanInterval(value.mean * factor, *ends)
+
+    return replace(
+        analysis,
+        gain=of_mean(analysis.gain),
+        interactions=tuple(replace(pair, worth=of_mean(pair.worth))
+                           for pair in analysis.interactions),
+        shares=tuple(
+            replace(
+                share, shapley=of_mean(share.shapley), least=share.least * factor,
+                most=share.most * factor,
+                said=tuple((value * factor, weight) for value, weight in share.said),
+            )
+            for share in analysis.shares
+        ),
+    )  # fmt: skip
 
 
 def _check_combinations(

@@ -61,7 +61,9 @@ def estimate(
 
 
 def new_images_interval(
-    arm: Bools, other: Bools | None = None, confidence: float = 0.95
+    arm: Bools | npt.NDArray[np.float32],
+    other: Bools | npt.NDArray[np.float32] | None = None,
+    confidence: float = 0.95,
 ) -> Interval | None:
     """The interval of a mean accuracy, or of a difference, for new replicates and new images.
 
@@ -74,13 +76,14 @@ def new_images_interval(
     more that varies is never narrower.
 
     Args:
-        arm: whether each image is answered right, shape (replicates, images).
+        arm: whether each image is answered right, or another metric of which the score is the
+            mean, shape (replicates, images).
         other: the same of the arm compared with, replicates and images in the same order; the
             interval is then that of the difference.
         confidence: share of intervals that hold the true mean, between 0 and 1.
 
     Returns:
-        The interval in fractions, or None with fewer than two replicates or images.
+        The interval in the values' own unit, or None with fewer than two replicates or images.
 
     Reference:
         Satterthwaite 1946, "An approximate distribution of estimates of variance components",
@@ -90,10 +93,11 @@ def new_images_interval(
     replicates, images = arm.shape
     if replicates < 2 or images < 2:
         return None
-    table = arm.astype(np.int8) if other is None else arm.astype(np.int8) - other.astype(np.int8)
-    # Sums of whole numbers: exact, so no order of the replicates is preferred.
-    by_replicate, by_image = table.sum(axis=1, dtype=np.int64), table.sum(axis=0, dtype=np.int64)
-    total, squares = int(by_replicate.sum()), int(np.abs(table).sum(dtype=np.int64))
+    # Sums of whole numbers are exact, so that no order of the replicates is preferred.
+    kind, sums = (np.int8, np.int64) if arm.dtype == np.bool_ else (np.float64, np.float64)
+    table = arm.astype(kind) if other is None else arm.astype(kind) - other.astype(kind)
+    by_replicate, by_image = table.sum(axis=1, dtype=sums), table.sum(axis=0, dtype=sums)
+    total, squares = by_replicate.sum().item(), np.square(table).sum(dtype=sums).item()
     of_replicates = _squares_between(by_replicate, total, images)
     of_images = _squares_between(by_image, total, replicates)
     rest = max(squares - total**2 / (replicates * images) - of_replicates - of_images, 0.0)

@@ -7,7 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from stepladder.statistics.corrections import holm
-from stepladder.statistics.effects import effect_of_row, judge, verdict_p_values
+from stepladder.statistics.effects import (
+    effect_of_row,
+    in_unit,
+    judge,
+    judging_scale,
+    verdict_p_values,
+)
 from stepladder.statistics.paired import unanimous_sign_floor
 from stepladder.statistics.results import (
     Bools,
@@ -17,6 +23,7 @@ from stepladder.statistics.results import (
     check_delta,
     check_share,
 )
+from stepladder.study.metrics import METRICS, Metric
 
 LOOKS = 4
 """Looks at most: more of them stop little earlier, and each asks more of the others."""
@@ -154,8 +161,9 @@ def adaptive_effects(
     pairs: Sequence[tuple[str, str]],
     looks: tuple[int, ...],
     *,
-    delta: float = 0.1,
+    delta: float | None = 0.1,
     alpha: float = 0.05,
+    metric: Metric = METRICS["accuracy"],
 ) -> tuple[dict[str, Effect], InterimLook]:
     """The effects of a study that adds replicates, with the verdicts of its looks.
 
@@ -166,8 +174,9 @@ def adaptive_effects(
         scores: as for `effects`, as far as each arm has replicates.
         pairs: as for `effects`.
         looks: numbers of replicates at which verdicts are given.
-        delta: percentage points below which a difference does not matter.
+        delta: as for `effects`.
         alpha: chance in a study of a false `helps` or `hurts`.
+        metric: what is judged.
 
     Returns:
         One effect by the name of each pair's first arm, and the state after the looks.
@@ -175,17 +184,20 @@ def adaptive_effects(
     Raises:
         InputError: as for `effects`.
     """
-    check_delta(delta)
+    if delta is not None or metric.is_fraction:
+        check_delta(delta, metric.unit)
     check_share(alpha, "alpha", 0.05)
-    first, second, _ = as_pairs(scores, pairs)
+    first, second, _ = as_pairs(scores, pairs, metric)
+    size, factor = judging_scale(metric, first, second)
+    first, second, least = first / size, second / size, (delta or 0.0) / factor
     reached = np.array([min(len(scores[arm]), len(scores[other])) for arm, other in pairs], int)
-    state = replay(first, second, looks, delta=delta, alpha=alpha, reached=reached)
+    state = replay(first, second, looks, delta=least, alpha=alpha, reached=reached)
     if not pairs:
         return {}, state
     used = np.minimum(state.wanted, reached)
     beyond = np.arange(first.shape[1]) >= used[:, None]
     last_level = look_levels(looks, alpha)[-1]
-    judged = judge(np.where(beyond, np.nan, first), second, delta=delta, alpha=last_level)
+    judged = judge(np.where(beyond, np.nan, first), second, delta=least, alpha=last_level)
     judged = replace(
         judged,
         different=state.different,
@@ -194,7 +206,7 @@ def adaptive_effects(
     )
     by_arm = {
         arm: replace(
-            effect_of_row(judged, row, int(used[row])),
+            in_unit(effect_of_row(judged, row, int(used[row])), factor, metric),
             settled_at=int(state.settled_at[row]) or None,
         )
         for row, (arm, _) in enumerate(pairs)

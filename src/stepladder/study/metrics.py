@@ -86,6 +86,9 @@ METRICS: dict[str, Metric] = {
 }
 """The built-in metrics by name."""
 
+LOSS = Metric("loss", "minimize", (0.0, math.inf), "nats")
+"""The mean cross-entropy of the built-in networks."""
+
 METRIC_ALIASES = {
     "acc": "accuracy", "top1": "accuracy", "categorical_accuracy": "accuracy",
     "f1_macro": "macro_f1", "roc_auc": "auroc", "auc": "auroc", "auc_roc": "auroc",

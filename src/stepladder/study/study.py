@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
 
@@ -35,7 +36,7 @@ from stepladder.study.designs import (
     runs_of_fraction,
 )
 from stepladder.study.loading import MODEL_SCHEMA, ModelFile, load_toml
-from stepladder.study.metrics import Direction, Metric, find_metric
+from stepladder.study.metrics import LOSS, Direction, Metric, find_metric, known_metric
 from stepladder.study.params import Params, as_recipe
 from stepladder.study.recipe import Recipe
 from stepladder.study.schema import (
@@ -139,7 +140,7 @@ class JudgedMetric(FrozenModel):
         direction: Direction | None = None
         if self.better is not None:
             direction = "maximize" if self.better == "higher" else "minimize"
-        return find_metric(self.name, direction, self.unit)
+        return replace(find_metric(self.name, direction, self.unit), name=self.name)
 
 
 _METRIC = '{ name = "wait", better = "lower" }'
@@ -484,6 +485,16 @@ class Study(FrozenModel):
     def judged(self) -> Metric:
         """The metric that is judged."""
         return self.metric.found
+
+    @property
+    def recorded(self) -> tuple[Metric, ...]:
+        """What else is recorded: `also`, and the loss of the built-in networks.
+
+        Differences of a metric that nothing is known of have the sign of the values.
+        """
+        names = self.also if self.trainer or "loss" in self.also else ("loss", *self.also)
+        return tuple(LOSS if name == "loss" and not self.trainer else
+                     known_metric(name) or Metric(name, "maximize") for name in names)  # fmt: skip
 
     @property
     def tuned(self) -> Tuning | None:

@@ -26,10 +26,9 @@ from stepladder.study.schema import did_you_mean
 from stepladder.study.trainer import UserTrainer
 from stepladder.training.groups import Group
 from stepladder.trials.seeding import generator
-from stepladder.trials.trial import NO_HISTORY, UNSCORED, Score, Trial, TrialResult
+from stepladder.trials.trial import NO_HISTORY, PARTS, UNSCORED, Score, Trial, TrialResult
 from stepladder.version import version_of
 
-PARTS = ("train", "validation", "test")
 _PER_EXAMPLE = "per_example"
 _LIBRARIES = (
     "catboost", "jax", "keras", "lightgbm", "numpy", "pandas", "scipy", "sklearn", "tensorflow",

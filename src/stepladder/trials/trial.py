@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -268,6 +268,7 @@ NO_HISTORY = History(*(np.empty(0) for _ in fields(History)))
 """The history of a trial of which no epochs are known."""
 
 Part = Literal["train", "validation", "test"]
+PARTS: tuple[Part, ...] = get_args(Part)
 Measures = Mapping[str, Mapping[str, float]]
 """Numbers by part and name of the metric."""
 
@@ -403,6 +404,24 @@ def correct_matrix(outcomes: Sequence[TrialSummary]) -> npt.NDArray[np.bool_]:
     """
     bits = np.stack([outcome.bits for outcome in outcomes])
     return np.unpackbits(bits, axis=1, count=outcomes[0].images).view(np.bool_)
+
+
+def example_matrix(
+    outcomes: Sequence[TrialSummary], metric: str
+) -> npt.NDArray[np.bool_] | npt.NDArray[np.float32] | None:
+    """A metric of each test example, of shape (outcomes, test examples), or None if not known.
+
+    Of the accuracy it is whether the example is answered right.
+    """
+    if not outcomes:
+        return None
+    rows = [outcome.per_example for outcome in outcomes]
+    known = [row for row in rows if row is not None]
+    if known:
+        is_table = len(known) == len(rows) and len({row.shape for row in known}) == 1
+        return np.stack(known) if is_table else None
+    is_table = len({outcome.images for outcome in outcomes}) == 1 and outcomes[0].images > 0
+    return correct_matrix(outcomes) if metric == "accuracy" and is_table else None
 
 
 def constant_prediction(predictions: npt.NDArray[np.uint16]) -> int | None:

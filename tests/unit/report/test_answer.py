@@ -75,8 +75,8 @@ def test_the_best_is_that_of_the_highest_validation_accuracy():
         "Of 7 arms, + dropout has the highest validation accuracy and reads 97."
     )
     assert first.endswith("naive, the first of them, answers 1 to every image.")
-    worse = replace(results.arms[-1].val_accuracy, mean=0.5)
-    arms = (*results.arms[:-1], replace(results.arms[-1], val_accuracy=worse))
+    worse = replace(results.arms[-1].validation, mean=0.5)
+    arms = (*results.arms[:-1], replace(results.arms[-1], validation=worse))
     assert "+ batch normalisation has the highest" in texts(replace(results, arms=arms))[0]
 
 

@@ -63,8 +63,8 @@ def test_json_fields_are_pinned():
 def test_json_accuracies_are_fractions_and_effects_points():
     results = mnist_results()
     arm = parsed(results)["arms"][4]
-    assert arm["test_accuracy"]["mean"] == results.arms[4].test_accuracy.mean
-    assert arm["test_accuracy"]["values"] == list(results.arms[4].test_accuracy.values)
+    assert arm["test_accuracy"]["mean"] == results.arms[4].test.mean
+    assert arm["test_accuracy"]["values"] == list(results.arms[4].test.values)
     assert 0 < arm["test_accuracy"]["mean"] < 1
     assert arm["effect"]["mean"] == results.arms[4].effect.mean
     assert arm["recipe"]["optimizer"] == "adam"

@@ -25,9 +25,9 @@ def shifted(results, points):
     """The same run, each replicate's test accuracy moved by some points of its own."""
     arms = []
     for each in results.arms:
-        values = np.asarray(each.test_accuracy.values) + np.asarray(points[: each.n]) / 100
-        moved = replace(each.test_accuracy, values=tuple(values.tolist()), mean=values.mean())
-        arms.append(replace(each, test_accuracy=moved))
+        values = np.asarray(each.test.values) + np.asarray(points[: each.n]) / 100
+        moved = replace(each.test, values=tuple(values.tolist()), mean=values.mean())
+        arms.append(replace(each, test=moved))
     return replace(results, arms=tuple(arms))
 
 

@@ -119,8 +119,8 @@ def test_a_pipe_gets_its_columns_without_colours():
 def test_an_interval_off_centre_is_shown_by_its_ends():
     results = mnist_results()
     arm = results.arms[4]
-    estimate = replace(arm.test_accuracy, mean=0.97, ci_low=0.96, ci_high=0.975)
-    changed = replace(results, arms=(*results.arms[:4], replace(arm, test_accuracy=estimate)))
+    estimate = replace(arm.test, mean=0.97, ci_low=0.96, ci_high=0.975)
+    changed = replace(results, arms=(*results.arms[:4], replace(arm, test=estimate)))
     assert "97.00 [96.00, 97.50]" in as_text(changed, 140)
 
 

@@ -82,8 +82,8 @@ def test_accuracies_are_percent_and_effects_points():
     results = mnist_results()
     shown = rows(results)["+ Adam"]
     arm = results.arms[4]
-    assert shown.test.mean == pytest.approx(100 * arm.test_accuracy.mean)
-    assert shown.test.low == pytest.approx(100 * arm.test_accuracy.ci_low)
+    assert shown.test.mean == pytest.approx(100 * arm.test.mean)
+    assert shown.test.low == pytest.approx(100 * arm.test.ci_low)
     assert shown.effect.mean == arm.effect.mean
     assert shown.reported == "95.80"
 
@@ -185,7 +185,7 @@ def test_a_verdict_with_diverged_replicates_names_its_points():
 
 def test_a_mean_without_an_interval_shows_none():
     results = mnist_results()
-    alone = replace(results.arms[2], test_accuracy=estimate([0.9]))
+    alone = replace(results.arms[2], test=estimate([0.9]))
     view = view_of(replace(results, arms=(alone,)))
     assert view.rows[0].test.text == "90.00"
 

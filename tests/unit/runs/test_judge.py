@@ -65,7 +65,7 @@ def test_a_whole_study():
     assert relu.effect.mean == pytest.approx(20)
     assert relu.effect.pairs == 4
     assert (plain.reported, relu.reported) == (0.25, 0.75)
-    assert plain.test_accuracy.values == pytest.approx((0.5, 0.51, 0.49, 0.52))
+    assert plain.test.values == pytest.approx((0.5, 0.51, 0.49, 0.52))
     assert plain.diagnosis == ()
 
 
@@ -76,7 +76,7 @@ def test_nothing_yet():
     for arm in results.arms:
         assert arm.n == 0
         assert arm.effect is None
-        assert math.isnan(arm.test_accuracy.mean)
+        assert math.isnan(arm.test.mean)
 
 
 def test_a_missing_replicate_leaves_the_other_pairs():
@@ -132,7 +132,7 @@ def test_both_intervals_of_an_effect_come_from_its_trials():
     images = effect.new_images
     assert (images.low + images.high) / 2 == pytest.approx(effect.mean)
     assert images.high - images.low >= effect.ci_high - effect.ci_low - 1e-9
-    assert plain.test_accuracy.new_images.low < plain.test_accuracy.mean
+    assert plain.test.new_images.low < plain.test.mean
     assert effect.p_greater == 1
 
 
