@@ -334,7 +334,8 @@ class JudgedTable:
         judged: every arm, the metric, and notes on how the table was read.
 
     Example:
-        >>> table = judge({"base": [2.3, 2.4, 2.3], "new": [2.1, 2.2, 2.1]}, direction="minimize")
+        >>> table = judge({"base": [2.3, 2.4, 2.3, 2.4], "new": [2.0, 2.1, 2.1, 2.0]},
+        ...               direction="minimize")
         >>> table.verdicts
         {'new': 'helps'}
     """
@@ -402,7 +403,7 @@ def judge(
         InputError: if the scores, their metric or a number will not do.
 
     Example:
-        >>> judge({"base": [0.90, 0.91, 0.90], "new": [0.95, 0.96, 0.96]}).verdicts
+        >>> judge({"base": [0.90, 0.91, 0.90, 0.92], "new": [0.95, 0.96, 0.96, 0.97]}).verdicts
         {'new': 'helps'}
     """
     from stepladder.importers.scores import read_scores

@@ -133,9 +133,101 @@ def test_one_arm_is_only_shown(judge):
     assert "One arm is compared with nothing" in out
 
 
+LOSSES = {"base": [0.431, 0.435, 0.429, 0.433, 0.430], "lora": [0.311, 0.315, 0.320, 0.317, 0.312]}
+
+
+def as_document(judge, content, *words):
+    code, out, err = judge(content, *words, "--format", "json")
+    assert code == 0, err
+    return json.loads(out)
+
+
+def test_a_loss_is_judged_in_its_own_unit(judge):
+    words = ("--metric", "loss", "--lower-is-better", "--unit", "nats", "--delta", "0.2")
+    document = as_document(judge, csv_of(LOSSES), *words)
+    assert document["format"] == 2
+    assert document["metric"] == {"name": "loss", "better": "lower", "unit": "nats", "delta": 0.2}
+    base, lora = document["arms"]
+    assert base["scores"]["test"]["loss"]["values"] == LOSSES["base"]
+    effect, expected = lora["effect"], stats.ttest_rel(LOSSES["lora"], LOSSES["base"])
+    interval = expected.confidence_interval()
+    assert effect["verdict"] == "helps"
+    assert effect["mean"] == pytest.approx(-0.1166, abs=1e-12)
+    assert effect["p_t"] == pytest.approx(expected.pvalue, abs=1e-10)
+    assert (effect["ci_low"], effect["ci_high"]) == pytest.approx(tuple(interval), abs=1e-10)
+    assert effect["p_greater"]["mean"] == 1
+    code, out, _ = judge(None, *words)
+    assert code == 0
+    assert "lora (−0.1166) improves loss." in out
+    assert "loss (nats)" in " ".join(out.split())
+    assert "−0.1166 ± 0.0057" in out
+    assert "lower is better" in out
+    assert "no difference means within 0.2 by two one-sided tests" in " ".join(out.split())
+    rows = list(csv.DictReader(io.StringIO(judge(None, *words, "--format", "csv")[1])))
+    assert [(row["metric"], row["better"], row["unit"]) for row in rows] == [
+        ("loss", "lower", "nats")
+    ] * 2
+    higher = as_document(judge, None, "--metric", "gain", "--higher-is-better")
+    assert higher["arms"][1]["effect"]["verdict"] == "hurts"
+    assert higher["metric"]["delta"] is None
+
+
+def test_no_difference_needs_a_delta_where_scores_are_no_fractions(judge):
+    losses = csv_of({"a": [2.1, 2.2, 2.3, 2.2, 2.1], "b": [2.1, 2.2, 2.3, 2.2, 2.1]})
+    code, out, _ = judge(losses, "--lower-is-better")
+    assert code == 0
+    assert "no difference without --delta" in " ".join(out.split())
+    assert "not enough replicates" in out
+    assert "makes no difference beyond 0.05 in the score" in " ".join(
+        judge(losses, "--lower-is-better", "--delta", "0.05")[1].split()
+    )
+
+
+def test_a_diverged_loss_is_left_out_and_it_says_so(judge):
+    text = csv_of(LOSSES).replace("lora,2,0.32", "lora,2,nan")
+    document = as_document(judge, text, "--metric", "loss", "--lower-is-better")
+    lora = document["arms"][1]
+    assert (lora["diverged"], lora["effect"]["pairs"]) == (1, 4)
+    assert lora["notes"][0] == "diverged in 1 of 5 replicates"
+
+
+def test_arms_without_a_common_replicate_are_compared_by_welch(judge):
+    sides = {"a": [0.91, 0.911, 0.912, 0.913, 0.914], "b": [0.95, 0.952, 0.953, 0.953, 0.957]}
+    text = csv_of({"a": sides["a"]}) + "".join(
+        f"b,t{place},{score}\n" for place, score in enumerate(sides["b"])
+    )
+    effect = as_json(judge, text)["b"]["effect"]
+    expected = stats.ttest_ind(sides["b"], sides["a"], equal_var=False)
+    interval = expected.confidence_interval()
+    assert effect["p_t"] == pytest.approx(expected.pvalue, abs=1e-12)
+    assert effect["ci_low"] == pytest.approx(100 * interval.low, abs=1e-9)
+    assert effect["ci_high"] == pytest.approx(100 * interval.high, abs=1e-9)
+    assert (effect["verdict"], effect["pairs"], effect["p"]) == ("helps", 0, None)
+    out = " ".join(judge(None)[1].split())
+    assert "no replicate in common with a: two means are compared (Welch)" in out
+    assert "more replicates" not in out
+
+
+def test_notes_go_to_stderr_where_stdout_is_for_programs(judge):
+    text = csv_of(GOOD, "method,seed,acc")
+    code, out, err = judge(text, "--format", "csv")
+    assert (code, "Read" in out) == (0, False)
+    assert err == "Read arm = method, replicate = seed, score = acc.\n"
+    assert "Read arm = method" in " ".join(judge(text)[1].split())
+    named = "arm=method,replicate=seed,score=acc"
+    assert judge(text, "--columns", named, "--format", "csv")[1:] == (out, "")
+
+
 @pytest.mark.parametrize(
     ("content", "words", "expected"),
     [
+        (csv_of(GOOD), ("--lower-is-better", "--higher-is-better"), "found both; leave one out"),
+        (csv_of(GOOD), ("--columns", "arm"), "must be ROLE=NAME, found 'arm'"),
+        (csv_of(GOOD), ("--columns", "arm=amr"), "found 'amr'; did you mean 'arm'"),
+        (csv_of(GOOD, "arm,seed,rmse"), ("--higher-is-better",), "rmse must be judged as lower"),
+        (csv_of(GOOD, "arm,seed,rmse"), ("--chance", "0.1"), "chance must be left out of what"),
+        (csv_of(GOOD, "arm,seed,rmse"), ("--delta", "0"), "delta must be a number above 0"),
+        (csv_of(GOOD, "arm,seed,loss"), (), "--lower-is-better or --higher-is-better"),
         (None, (), "found no file 'scores.csv'"),
         ("", (), "must have the columns arm, replicate, score, found nothing"),
         ("arm,replicate,score\n", (), "one row a replicate, found none"),

@@ -9,7 +9,7 @@ import click
 
 from stepladder.cli import signals, store, streams
 from stepladder.cli.models import export, predict
-from stepladder.cli.options import PLACE, RUN, STORE, WORKERS, form_option
+from stepladder.cli.options import PLACE, RUN, STORE, WORKERS, Commands, form_option
 from stepladder.cli.report import judge, pareto, report, ui
 from stepladder.cli.run import reproduce, run, search
 from stepladder.errors import StepladderError
@@ -20,7 +20,9 @@ _STORING = (["run"], ["search"], ["reproduce"])
 """Commands that store finished trials: the same command resumes."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name="stepladder")
 def command() -> None:
     """What each training technique is worth, on your data, and how sure that is.

@@ -12,6 +12,22 @@ from stepladder.files import parse_toml, validate_path
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+class Commands(click.Group):
+    """Commands; one that is none of them is refused with the one that it may stand for."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is asked for; see `click.Group.resolve_command`."""
+        if self.get_command(ctx, args[0]) is None:
+            from stepladder.study.schema import did_you_mean  # only for this message: pydantic
+
+            names = self.list_commands(ctx)
+            advice = did_you_mean(args[0], names, f"the commands are {', '.join(names)}")
+            raise click.UsageError(f"No such command {args[0]!r}; {advice}", ctx)
+        return super().resolve_command(ctx, args)
+
+
 class _Place(click.Path):
     """A path of a file, existing or new; one that no system could look up is refused."""
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from stepladder.cli.options import PLACE, form_option
+from stepladder.cli.options import PLACE, Commands, form_option
 
 _STORE = click.argument("store", metavar="STORE")
 
@@ -34,7 +34,7 @@ def runs(folder: Path | None, store: str | None, form: str) -> None:
         terminal.show_runs(states)
 
 
-@click.group()
+@click.group(cls=Commands)
 def store() -> None:
     """Checks, copies and cleans stores. STORE is a run's folder, an SQLite file or a URL."""
 

@@ -51,6 +51,8 @@ _LOWER = re.compile(
 )
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
+_WIDE_ADVICE = "; a wide table needs a column that numbers its rows, such as seed"
+
 _MOST_PROBLEMS = 20
 _MOST_NAMES = 10
 
@@ -169,7 +171,7 @@ def read_scores(
             "where a training diverged."
         )
     found = _metric_of(reading, metric, heading, direction, unit)
-    _check_bounds(reading, found)
+    _check_bounds(reading, found, direction)
     return ScoreTable(reading.scores, found, tuple(reading.notes))
 
 
@@ -294,12 +296,15 @@ def _read_table(reading: _Reading, given: Mapping[str, str], metric: str | None)
     missing = [role for role in ROLES if role not in places]
     if missing:
         free = [name for place, name in enumerate(head) if place not in places.values()]
+        if metric is not None and missing == ["score"]:
+            check_name("--columns must say score=NAME, or --metric name a column", metric, free)
         near = nearest(missing[0], free)
         advice = f"rename {near!r}, or name" if near else "name"
         raise InputError(
             f"{reading.where} must have the columns {', '.join(ROLES)}, found "
             f"{_shown(head) or 'nothing'}, without {', '.join(missing)}; {advice} the columns: "
             f"--columns {','.join(f'{role}=NAME' for role in missing)}"
+            f"{'' if places else _WIDE_ADVICE}"
         )
     guessed = [
         f"{role} = {head[place]}" for role, place in places.items()
@@ -498,7 +503,7 @@ def _metric_of(
     return find_metric(label, direction, unit)
 
 
-def _check_bounds(reading: _Reading, metric: Metric) -> None:
+def _check_bounds(reading: _Reading, metric: Metric, direction: Direction | None) -> None:
     low, high = metric.bounds
     outside = [
         (score, row)
@@ -511,7 +516,7 @@ def _check_bounds(reading: _Reading, metric: Metric) -> None:
     advice = "write nan for a replicate that diverged"
     if metric.is_fraction:
         advice = "divide percentages by 100" if 1 < score <= 100 else "write a fraction"
-    if metric == replace(SCORE, name=metric.name):
+    if direction is None and known_metric(metric.name) is None:
         advice += f", or say whether {DIRECTION_OPTIONS}"
     raise InputError(
         f"{reading.where}, {reading.unit} {row}: {metric.name} must be {metric.range}, found "

@@ -94,7 +94,7 @@ def _footnotes(judged: JudgedScores, effects: list[Effect]) -> Iterator[str]:
     if effects:
         kinds = {effect.is_paired for effect in effects}
         welch = "Welch's t test where arms have no replicate in common"
-        tests = " or ".join(
+        tests = ", or ".join(
             text for is_paired, text in ((True, PAIRED_TESTS), (False, welch)) if is_paired in kinds
         )
         within = "nothing is called no difference without --delta, the smallest that matters"

@@ -141,7 +141,7 @@ def find_metric(name: str, direction: Direction | None = None, unit: str | None 
     known = known_metric(name)
     if known is None:
         if direction is None:
-            near = nearest(name, METRICS, METRIC_ALIASES)
+            near = nearest(name, METRICS, METRIC_ALIASES.items())
             advice = f"did you mean {near!r}? Otherwise say" if near else "say"
             raise InputError(
                 f"metric must be one of {', '.join(METRICS)}, or have a direction, found {name!r} "

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic.fields import FieldInfo
 
 from stepladder.errors import InputError, StudyError
+from stepladder.study.aliases import ALIASES
 
 _inside_another: ContextVar[bool] = ContextVar("_inside_another", default=False)
 
@@ -158,39 +160,58 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-CUTOFF = 0.75
-"""Likeness below which a name is no suggestion: a bad one costs more than none."""
+_LIKENESS = 0.8
+"""Share of common letters below which a name is no suggestion: a wrong one is worse than none."""
+
+_LIKENESS_OF_BEGINNINGS = 0.65  # where the first letter and about the length are the same too
+_LIKENESS_OF_ALIASES = 0.9  # of another name, which stands for a longer way round
 
 
-def nearest(
-    name: str, names: Iterable[str], aliases: Mapping[str, str] | None = None
-) -> str | None:
+def nearest(name: str, names: Iterable[str], aliases: Iterable[tuple[str, str]] = ()) -> str | None:
     """The name that a misspelt or foreign one stands for, or None when none is near.
 
     Args:
         name: as it was written.
         names: those that are known.
-        aliases: names of other libraries and of everyday use, with the known ones that they stand
-            for; those that stand for none of `names` are passed over.
+        aliases: further names beside those of `aliases.ALIASES`, each with the known one that it
+            stands for.
 
     Example:
-        >>> nearest("lerning_rate", ["learning_rate"]), nearest("lr", ["learning_rate"])
-        ('learning_rate', None)
-        >>> nearest("lr", ["learning_rate"], {"lr": "learning_rate"})
-        'learning_rate'
+        >>> fields = ["learning_rate", "weight_decay"]
+        >>> nearest("lerning_rate", fields), nearest("lr", fields), nearest("depth", fields)
+        ('learning_rate', 'learning_rate', None)
     """
-    known = list(names)
-    meanings = {plain(alias): meant for alias, meant in (aliases or {}).items() if meant in known}
-    meanings |= {plain(one): one for one in known}
-    matches = get_close_matches(plain(name), meanings, n=1, cutoff=CUTOFF)
-    return meanings[matches[0]] if matches else None
+    choices, asked = set(names), plain(name)
+    known, meant = {plain(one): one for one in sorted(choices)}, dict[str, str]()
+    for alias, one in (*aliases, *ALIASES):
+        if one in choices:
+            meant.setdefault(plain(alias), one)
+    table = meant | known
+    if not asked or asked in table:
+        return table[asked] if asked else None
+    near = _nearest(asked, known) or _nearest(asked, meant, _LIKENESS_OF_ALIASES)
+    return table[near] if near else None
 
 
-def did_you_mean(
-    name: str, names: Iterable[str], otherwise: str, aliases: Mapping[str, str] | None = None
-) -> str:
-    """Advice for a name that is none of some: the one that `nearest` gives, or what to do else."""
-    near = nearest(name, names, aliases)
+def _nearest(asked: str, texts: Iterable[str], likeness: float = _LIKENESS) -> str | None:
+    digits, letters = re.findall(r"\d", asked), sorted(asked)
+    alike = [  # l1 is not l2 misspelt
+        text for text in texts if not digits or re.findall(r"\d", text) in ([], digits)
+    ]
+    # Two letters in each other's place count as two wrong ones in a likeness.
+    near = [text for text in alike if len(text) > 2 and sorted(text) == letters]
+    near = near or get_close_matches(asked, alike, n=1, cutoff=likeness)
+    if not near and likeness == _LIKENESS:
+        alike = [
+            text for text in alike if text[:1] == asked[0] and abs(len(text) - len(asked)) <= 2
+        ]
+        near = get_close_matches(asked, alike, n=1, cutoff=_LIKENESS_OF_BEGINNINGS)
+    return near[0] if near else None
+
+
+def did_you_mean(name: str, names: Iterable[str], otherwise: str) -> str:
+    """Advice for a name that is none of some: the one that `nearest` gives, or else what to do."""
+    near = nearest(name, names)
     return f"did you mean {near!r}?" if near else otherwise
 
 

@@ -15,6 +15,7 @@ from stepladder.statistics.corrections import holm
 from stepladder.statistics.effects import effects
 from stepladder.statistics.intervals import estimate
 from stepladder.statistics.paired import sign_flip
+from stepladder.trials.metrics import find_metric
 
 # Effects.
 
@@ -287,3 +288,69 @@ def test_an_alpha_that_is_none(alpha):
 @pytest.mark.parametrize("value", [np.float64(0.05), np.float32(0.05), 0.05])
 def test_numbers_of_any_kind(value):
     assert effect([0.5] * 3, [0.5] * 3, delta=value, alpha=value).mean == 0
+
+
+# Other metrics than accuracy.
+
+LOSSES = {"base": [2.31, 2.35, 2.29, 2.33, 2.40], "new": [2.11, 2.15, 2.20, 2.12, 2.20]}
+
+
+def judged_loss(factor=1.0, direction="minimize", delta=0.05):
+    scores = {arm: [factor * value for value in row] for arm, row in LOSSES.items()}
+    metric = find_metric("loss", direction)
+    return effects(scores, [("new", "base")], delta=abs(factor) * delta, metric=metric)["new"]
+
+
+def test_a_metric_that_is_better_when_lower_is_one_that_is_better_when_higher_with_its_sign():
+    lower, higher = judged_loss(), judged_loss(-1, "maximize")
+    assert (lower.verdict, higher.verdict) == ("helps", "helps")
+    assert lower.mean == -higher.mean
+    assert (lower.ci_low, lower.ci_high) == (-higher.ci_high, -higher.ci_low)
+    assert (lower.p, lower.p_t, lower.p_greater) == (higher.p, higher.p_t, higher.p_greater)
+    assert judged_loss(direction="maximize").verdict == "hurts"
+
+
+@pytest.mark.parametrize("factor", [1e-30, 1e-4, 1e3, 1e12, 1e90])
+def test_the_unit_of_a_metric_changes_no_verdict(factor):
+    ours, theirs = judged_loss(factor), judged_loss()
+    assert (ours.verdict, ours.replicates_needed) == (theirs.verdict, theirs.replicates_needed)
+    assert ours.mean == pytest.approx(factor * theirs.mean, rel=1e-9)
+    assert ours.p_t == pytest.approx(theirs.p_t, rel=1e-6)
+    assert judged_loss(factor, delta=0.5).verdict == theirs.verdict
+
+
+def unpaired(ours, theirs, delta=0.1):
+    scores = {"b": [math.nan] * len(theirs) + list(ours), "a": theirs}
+    return effects(scores, [("b", "a")], delta=delta, unpaired=True)["b"]
+
+
+def test_two_means_are_compared_after_welch_where_there_is_no_pair():
+    ours, theirs = [0.91, 0.92, 0.90, 0.93], [0.90, 0.91, 0.905]
+    result, expected = unpaired(ours, theirs), stats.ttest_ind(ours, theirs, equal_var=False)
+    interval = expected.confidence_interval()
+    assert result.p_t == pytest.approx(expected.pvalue, rel=1e-9)
+    assert result.ci_low == pytest.approx(100 * interval.low, abs=1e-9)
+    assert result.ci_high == pytest.approx(100 * interval.high, abs=1e-9)
+    assert not result.is_paired
+    assert unpaired(ours[::-1], theirs) == result
+    assert unpaired(ours, ours).mean == 0
+    assert effects({"b": [math.nan] * 3 + ours, "a": theirs}, [("b", "a")])["b"].p_t is None
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "verdict"),
+    [
+        ([0.9] * 2, [0.8] * 9, "not enough replicates"),
+        ([0.9] * 3, [0.8] * 3, "helps"),  # by chance at most 2 in 64
+        ([0.9] * 3, [0.9] * 3, "no difference beyond δ"),
+        ([0.9, 0.91, 0.92, 0.9], [0.8, 0.81, 0.8, 0.79], "helps"),
+        ([0.9, 0.91, 0.92, 0.9], [0.8, 0.99, 0.8, 0.99], "not enough replicates"),
+    ],
+)
+def test_verdicts_without_pairs(ours, theirs, verdict):
+    assert unpaired(ours, theirs).verdict == verdict
+
+
+def test_the_chance_of_two_samples_without_spread():
+    assert unpaired([0.9] * 3, [0.8] * 3).p_t == pytest.approx(2 / 2**6)
+    assert unpaired([0.9] * 4, [0.8] * 2).p_t == pytest.approx(2 * (2 / 3) ** 4 * (1 / 3) ** 2)

@@ -1,0 +1,94 @@
+"""Suggestions for names that nobody knows: the right one, or none."""
+
+import pytest
+
+from stepladder import CATALOGUE, Recipe
+from stepladder.study.aliases import ALIASES
+from stepladder.study.recipe import Activation, Initializer, Optimizer
+from stepladder.study.schema import nearest
+
+FIELDS = tuple(Recipe.model_fields)
+TECHNIQUES = tuple(technique.name for technique in CATALOGUE)
+VALUES = {
+    "activation": Activation.__args__,
+    "initializer": Initializer.__args__,
+    "optimizer": Optimizer.__args__,
+}
+COMMANDS = ("judge", "run", "search", "results", "report", "export", "runs", "ui")
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        ("lr", "learning_rate"), ("LR", "learning_rate"), ("lerning_rate", "learning_rate"),
+        ("eta", "learning_rate"), ("lr_decay", "decay_rate"), ("wd", "weight_decay"),
+        ("bs", "batch_size"), ("batchsize", "batch_size"), ("mini-batch size", "batch_size"),
+        ("epoch", "epochs"), ("n_epochs", "epochs"), ("units", "hidden"), ("hiden", "hidden"),
+        ("hidden_layer_sizes", "hidden"), ("act", "activation"), ("actvation", "activation"),
+        ("dropout_rate", "dropout"), ("p", "dropout"), ("bn", "normalization"),
+        ("momentun", "momentum"), ("optimiser", "optimizer"), ("l2_reg", "l2"), ("l1", None),
+        ("kernel_initializer", "initializer"), ("clipnorm", "global_clipnorm"),
+        ("warm_up", "warmup"), ("label smooth", "label_smoothing"), ("seed", None),
+        ("early_stopping", None), ("patience", None), ("augment", None), ("depth", None),
+        ("loss", None), ("device", None), ("?", None), ("", None),
+    ],
+)  # fmt: skip
+def test_a_field(name, right):
+    assert nearest(name, FIELDS) == right
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        ("kaiming_normal", "He normal"), ("kaiming_norml", "He normal"),
+        ("kaiming uniform_", "He uniform"), ("xavier", "Glorot uniform"),
+        ("xavier_normal", "Glorot normal"), ("learning rate decay", "step schedule"),
+        ("early stopping", None), ("sgd+momentum", "momentum"), ("amsgrad", "Adam"),
+        ("cosine", "cosine schedule"), ("CosineAnnealingLR", "cosine schedule"),
+        ("warmup", "warm-up and cosine"), ("batchnorm", "batch normalisation"),
+        ("BatchNorm1d", "batch normalisation"), ("group norm", None), ("weight norm", None),
+        ("weight standardization", None), ("Addam", "Adam"), ("Adma", "Adam"), ("adagrad", None),
+        ("swish", "SiLU"), ("mish", None), ("rleu", "ReLU"), ("SGD", None), ("sdg", None),
+        ("cutmix", None), ("mix up", "mixup"), ("data augmentation", "affine distortions"),
+        ("l1", None), ("L2 regularization", "L2"), ("grad clip", "gradient clipping"),
+        ("learning rate", None), ("ema", "exponential moving average"), ("dropuot", "dropout"),
+        ("label smoothing", "label smoothing"), ("residual connections", None),
+    ],
+)  # fmt: skip
+def test_a_technique(name, right):
+    assert nearest(name, TECHNIQUES) == right
+
+
+@pytest.mark.parametrize(
+    ("field", "name", "right"),
+    [
+        ("activation", "rleu", "relu"), ("activation", "leakyrelu", "leaky_relu"),
+        ("activation", "swish", "silu"), ("activation", "softplus", None),
+        ("initializer", "kaiming_normal", "he_normal"), ("initializer", "normal", "random_normal"),
+        ("initializer", "zeros", None), ("optimizer", "adamw2", "adamw"),
+        ("optimizer", "sgd+momentum", "sgd"), ("optimizer", "lion", None),
+    ],
+)  # fmt: skip
+def test_a_value(field, name, right):
+    assert nearest(name, VALUES[field]) == right
+
+
+@pytest.mark.parametrize(
+    ("name", "names", "right"),
+    [
+        ("arm3", ("arm1", "arm2"), None), ("bas", ("base", "all"), "base"),
+        ("base line", ("baseline", "base"), "baseline"), ("+", ("-", "*"), None),
+        ("jugde", COMMANDS, "judge"), ("train", COMMANDS, "run"), ("tune", COMMANDS, "search"),
+        ("nope", COMMANDS, None),
+    ],
+)  # fmt: skip
+def test_an_arm_or_a_command(name, names, right):
+    assert nearest(name, names) == right
+
+
+def test_other_names_stand_for_names_that_there_are():
+    values = {value for choices in VALUES.values() for value in choices}
+    fields = {"normalization", "schedule", "scaling"}
+    values |= {v for field in fields for v in Recipe.model_fields[field].annotation.__args__}
+    names = {*FIELDS, *TECHNIQUES, *values, *COMMANDS, "replicates"}
+    assert {name for _, name in ALIASES} <= names
