@@ -15,7 +15,7 @@ from stepladder.statistics.corrections import holm
 from stepladder.statistics.effects import effects
 from stepladder.statistics.intervals import estimate
 from stepladder.statistics.paired import sign_flip
-from stepladder.trials.metrics import find_metric
+from stepladder.study.metrics import find_metric
 
 # Effects.
 
