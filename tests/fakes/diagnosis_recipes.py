@@ -51,6 +51,8 @@ REPLICATES = {"replicates_disagree": 8}
 ILL: dict[str, Fields] = {
     "diverged": {"optimizer": "sgd", "learning_rate": 1e4, "epochs": 2},
     "constant_answer": NAIVE,
+    "learning_rate_too_large": {"optimizer": "sgd", "learning_rate": 100.0, "epochs": 2},
+    "learning_rate_too_small": {"optimizer": "sgd", "learning_rate": 1e-6, "epochs": 2},
     "learns_nothing": {**NAIVE, "initializer": "he_normal"},
     "vanishing_gradients": {**NAIVE, "hidden": [50] * 8, "initializer": "glorot_uniform"},
     "exploding_gradients": {"optimizer": "sgd", "learning_rate": 1e-7, "epochs": 2},

@@ -62,12 +62,16 @@ class ArmEvidence:
         classes: names of the classes, in the order of their numbers.
         replicates: those that are finished, in their order.
         tried: what is known of other learning rates, or None.
+        steps: optimizer steps of one training, or None where that is not known.
+        parameters: trainable numbers of the network, or None.
     """
 
     recipe: Recipe
     classes: tuple[str, ...]
     replicates: tuple[Replicate, ...]
     tried: RateCurve | None = None
+    steps: int | None = None
+    parameters: int | None = None
 
     @property
     def alive(self) -> tuple[Replicate, ...]:
@@ -78,6 +82,11 @@ class ArmEvidence:
     def chance(self) -> float:
         """The accuracy of guessing."""
         return 1 / len(self.classes)
+
+    @property
+    def guessing(self) -> float:
+        """The loss of guessing, in nats."""
+        return math.log(len(self.classes))
 
     def signs_where(
         self, condition: Callable[[HistorySummary], bool]

@@ -59,22 +59,19 @@ class FindingLine:
         """Text and remedy."""
         return f"{self.text}. {self.remedy}"
 
-    @property
-    def brief(self) -> str:
-        """Text and techniques."""
-        return f"{self.text}{f' → {self.mends}' if self.mends else ''}"
-
 
 def finding_lines(arms: Sequence[ArmResult]) -> tuple[FindingLine, ...]:
     """A line for each thing that was found, in the order in which rules name them."""
     order: dict[str, int] = {}
-    groups: dict[tuple[str, str], list[tuple[str, Finding]]] = {}
+    groups: dict[tuple[str, str, bool], list[tuple[str, Finding]]] = {}
     for arm in arms:
         for finding in arm.findings:
-            groups.setdefault((finding.code, finding.title), []).append((arm.arm.name, finding))
+            # What all replicates of one arm show is not said in one breath with what some do.
+            kind = (finding.code, finding.title, finding.replicates == arm.n)
+            groups.setdefault(kind, []).append((arm.arm.name, finding))
             order.setdefault(finding.code, len(order))
     lines = sorted(groups.items(), key=lambda group: order[group[0][0]])
-    return tuple(_finding_line(code, group) for (code, _), group in lines)
+    return tuple(_finding_line(code, group) for (code, *_), group in lines)
 
 
 def _finding_line(code: str, group: Sequence[tuple[str, Finding]]) -> FindingLine:
@@ -328,9 +325,7 @@ class View:
             note(name if is_page else truncate(name, NAME_LENGTH), text)
             for name, text in self.notes
         )
-        findings = (
-            note(line.names, line.sentence if is_page else line.brief) for line in self.findings
-        )
+        findings = (note(line.names, line.sentence) for line in self.findings)
         return Document(self.title, self.subtitle, self.status, (
             *((headlines, arms) if is_page else (arms, headlines)),
             Sentences(tuple(notes), "indented"),

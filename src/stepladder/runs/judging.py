@@ -37,7 +37,7 @@ from stepladder.statistics.intervals import estimate
 from stepladder.statistics.results import Effect
 from stepladder.statistics.sequential import InterimLook, adaptive_effects
 from stepladder.store import Store, StudyRecord
-from stepladder.study.confounds import confounds
+from stepladder.study.confounds import confounds, optimizer_steps, train_examples_left
 from stepladder.study.designs import Arm
 from stepladder.study.study import Study
 from stepladder.trials.trial import Score, Trial
@@ -198,7 +198,9 @@ def _arm(
     used = effect.pairs + effect.unpaired if effect else 0
     done = [result for result in results if result is not None]
     reported = record.study.reported
-    findings = findings_of(arm, done, record.classes, tuned)
+    left = train_examples_left(record.study, record.sizes.get("train"))
+    steps = optimizer_steps(arm.recipe, left)
+    findings = findings_of(arm, done, record.classes, tuned, steps)
     # Published tables climb: their figure for a technique is that of its rung.
     name = (arm.technique if record.study.design == "ladder" else None) or arm.name
     return ArmResult(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stepladder.study.designs import Arm
-from stepladder.study.recipe import FIELD_ROLES, fields_with
+from stepladder.study.recipe import FIELD_ROLES, Recipe, fields_with
 from stepladder.study.study import Study
 from stepladder.study.techniques import find_technique
 
@@ -78,8 +78,7 @@ def confounds(
         >>> [confound.what for confound in confounds(study)]
         ['hidden', 'l2']
     """
-    if study.base.train_examples is not None:
-        train = None  # what an arm that uses all there are is trained on is not known here
+    train = train_examples_left(study, train)
     is_tuned = not _OF_STEPS.isdisjoint(study.tuned_fields)  # steps of its own are the point
     arms = study.arms if arms is None else arms
     by_name = {arm.name: arm for arm in arms}
@@ -138,10 +137,11 @@ def _size_confounds(
     parameters: Mapping[str, int | None],
 ) -> list[Confound]:
     """Numbers of weights and of steps, which no field names."""
+    here, there = (optimizer_steps(own.recipe, train) for own in (arm, other))
     sizes = [
         ("parameters", parameters.get(arm.name), parameters.get(other.name), _OF_PARAMETERS,
          "a larger network can fit more", "An arm of the other's size would show its part."),
-        ("optimizer steps", _steps(arm, train), _steps(other, train), _OF_STEPS,
+        ("optimizer steps", here, there, _OF_STEPS,
          "more steps train further", "Arms of equal steps would show their part."),
     ]  # fmt: skip
     return [
@@ -152,9 +152,25 @@ def _size_confounds(
     ]  # fmt: skip
 
 
-def _steps(arm: Arm, train: int | None) -> int | None:
-    examples = arm.recipe.train_examples or train
-    return examples and arm.recipe.epochs * math.ceil(examples / arm.recipe.batch_size)
+def train_examples_left(study: Study, train: int | None) -> int | None:
+    """Training examples of an arm that uses all there are; None where that is not known.
+
+    Args:
+        study: what is asked.
+        train: training examples that the base uses, where known.
+    """
+    return train if study.base.train_examples is None else None
+
+
+def optimizer_steps(recipe: Recipe, train: int | None) -> int | None:
+    """Optimizer steps of one training; None where they are not known.
+
+    Args:
+        recipe: what is trained.
+        train: training examples where the recipe uses all there are.
+    """
+    examples = recipe.train_examples or train
+    return examples and recipe.epochs * math.ceil(examples / recipe.batch_size)
 
 
 def format_value(value: object) -> str:
