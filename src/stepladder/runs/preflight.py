@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-from stepladder.data import Dataset
+from stepladder.data import Dataset, validation_examples
 from stepladder.data.preprocessing import image_sides
 from stepladder.errors import InputError, StudyError, WorkerError
 from stepladder.execution.local import Event, Worker
 from stepladder.execution.machine import Settings
 from stepladder.statistics.paired import unanimous_sign_floor
-from stepladder.study.confounds import confounds
+from stepladder.study.confounds import confounds, empty_comparisons
 from stepladder.study.designs import runs_of_fraction
 from stepladder.study.loading import ModelFile
 from stepladder.study.recipe import IMAGE_FIELDS, NETWORK_FIELDS, Recipe
@@ -21,10 +21,10 @@ from stepladder.training.groups import program_key
 
 
 def check_possible(study: Study, dataset: Dataset, settings: Settings) -> None:
-    """Makes sure that the engine and the dataset can do what the arms of a study ask for.
+    """Makes sure that engine and dataset can do what arms ask for, and that compared arms differ.
 
     Raises:
-        StudyError: if they cannot, with every problem.
+        StudyError: if they cannot, or arms are trained alike, with every problem.
     """
     fields = (*IMAGE_FIELDS, "vat")  # that not every dataset or engine can do
     used = {
@@ -48,6 +48,8 @@ def check_possible(study: Study, dataset: Dataset, settings: Settings) -> None:
                 "training step is that of Keras and takes no gradient by the inputs; leave "
                 "--engine out"
             )
+    validation = validation_examples(dataset, study.validation)
+    problems += empty_comparisons(study, len(dataset.y_train) - validation)
     if problems:
         raise StudyError(problems)
 

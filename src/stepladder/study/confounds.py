@@ -152,6 +152,77 @@ def _size_confounds(
     ]  # fmt: skip
 
 
+def empty_comparisons(study: Study, train: int) -> list[str]:
+    """Problems: arms that are trained like the one they are compared with, or like one another.
+
+    Args:
+        study: what is asked.
+        train: training examples where a recipe uses all there are.
+    """
+    recipes = {arm.name: arm.recipe for arm in study.arms}
+    effective = {name: without_idle_fields(recipe, train) for name, recipe in recipes.items()}
+    pairs = [(arm.name, arm.compared_with) for arm in study.arms if arm.compared_with]
+    problems = [
+        f"arm {name!r} must differ from {other!r}, which it is compared with, found that it "
+        f"changes nothing there{_idle_text(recipes[name], recipes[other])}; remove it, or change "
+        "what has an effect"
+        for name, other in pairs
+        if effective[name] == effective[other]
+    ]
+    first: dict[tuple[Recipe, str], str] = {}
+    for name, other in pairs:
+        same = first.setdefault((effective[name], other), name)
+        if same != name and not problems:
+            problems.append(
+                f"arms {same!r} and {name!r} must differ, found that both are trained alike and "
+                f"compared with {other!r}: one effect would count twice; remove one of them"
+            )
+    return problems
+
+
+def _idle_text(recipe: Recipe, other: Recipe) -> str:
+    """The fields in which two recipes differ to no effect, in brackets."""
+    named = [
+        f"{field} = {format_value(value)}"
+        + "".join(f" works only with {key} = {' or '.join(values)}"
+                  for key, values in FIELD_ROLES[field].only_with.items())
+        for field, value in recipe
+        if value != getattr(other, field)
+    ]  # fmt: skip
+    return f" ({', '.join(named)})" if named else ""
+
+
+def without_idle_fields(recipe: Recipe, train: int) -> Recipe:
+    """A recipe that trains alike, in which what has no effect is as if it were left out.
+
+    Args:
+        recipe: what is trained.
+        train: training examples where a recipe uses all there are.
+
+    Example:
+        >>> without_idle_fields(Recipe(hidden=[9], decay_rate=0.5), 100) == Recipe(hidden=[9])
+        True
+    """
+    examples = recipe.train_examples or train
+    change: dict[str, Any] = {"train_examples": examples}
+    change["batch_size"] = min(recipe.batch_size, examples)
+    steps = recipe.epochs * math.ceil(examples / recipe.batch_size)
+    if not round(recipe.warmup * steps):
+        change["warmup"] = 0.0
+    if recipe.schedule == "step" and (
+        recipe.decay_epochs >= recipe.epochs or recipe.decay_rate == 1
+    ):
+        change["schedule"] = "constant"  # it never falls
+    recipe = recipe.changed(change)
+    idle = [
+        field
+        for field, role in FIELD_ROLES.items()
+        if not (role.network and recipe.model)  # the user's code may read it for anything
+        and any(getattr(recipe, key) not in values for key, values in role.only_with.items())
+    ]
+    return recipe.changed({field: Recipe.model_fields[field].default for field in idle})
+
+
 def train_examples_left(study: Study, train: int | None) -> int | None:
     """Training examples of an arm that uses all there are; None where that is not known.
 
