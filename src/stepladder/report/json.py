@@ -43,7 +43,7 @@ _KEYS: dict[type, str] = {
     "ensemble",
     Estimate: f"{_INTERVAL} values ci_speaks_for= new_images",
     Effect: f"{_INTERVAL} {_TESTS} verdict replicates_needed pairs unpaired differences "
-    "ci_speaks_for= new_images p_greater settled_at at_chance",
+    "ci_speaks_for= new_images p_greater settled_at at_chance p_verdict reason",
     Interval: "ci_low=low ci_high=high ci_speaks_for=",
     Difference: f"{_INTERVAL} p unit pairs unpaired",
     Finding: "code text advice technique replicates evidence",

@@ -16,7 +16,8 @@ from stepladder.runs.results import ArmResult, Results
 
 EFFECT_COLUMNS = (
     "effect=effect.mean effect_ci_low=effect.ci_low effect_ci_high=effect.ci_high p=effect.p "
-    "p_holm=effect.p_holm p_t=effect.p_t p_t_holm=effect.p_t_holm verdict=effect.verdict "
+    "p_holm=effect.p_holm p_t=effect.p_t p_t_holm=effect.p_t_holm p_verdict=effect.p_verdict "
+    "verdict=effect.verdict "
     "replicates_needed=effect.replicates_needed pairs=effect.pairs unpaired=effect.unpaired"
 )
 

@@ -230,6 +230,7 @@ def _power(results: Results) -> str:
     names = [
         truncate(name, NAME_LENGTH)
         + (f" (about {effect.replicates_needed:,} replicates)" if effect.replicates_needed else "")
+        + (f" (because {effect.reason})" if effect.reason else "")
         for name, effect in open_
     ]
     return (

@@ -7,6 +7,7 @@ from typing import Self
 
 from stepladder.report.document import Table, numbers, words
 from stepladder.report.wording import (
+    UNTOLD,
     combinations_of,
     join_list,
     number,
@@ -274,7 +275,8 @@ def _technique_table(readout: FactorialAnalysis, delta: float) -> Table:
 
 
 def _technique_row(main: MainEffect, share: ShapleyShare | None, delta: float) -> tuple[str, ...]:
-    verdict = [verdict_text(main.effect.verdict, delta), needed_text(main.effect)]
+    own = UNTOLD if main.effect.reason else verdict_text(main.effect.verdict, delta)
+    verdict = [own, needed_text(main.effect)]
     cells = (
         truncate(main.technique, NAME_LENGTH),
         spread_text(main.effect),

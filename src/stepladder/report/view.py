@@ -25,7 +25,15 @@ from stepladder.report.tables import (
     readout_tables,
     tuning_tables,
 )
-from stepladder.report.wording import join_list, number, plural, printable, truncate, verdict_text
+from stepladder.report.wording import (
+    UNTOLD,
+    join_list,
+    number,
+    plural,
+    printable,
+    truncate,
+    verdict_text,
+)
 from stepladder.runs.results import ArmResult, Results
 from stepladder.statistics.results import Effect, Verdict
 
@@ -161,7 +169,9 @@ class Row:
     @property
     def verdict(self) -> str:
         """The verdict in words, or ""."""
-        return verdict_text(self.judged.verdict, self.delta) if self.judged else ""
+        if self.judged is None:
+            return ""
+        return UNTOLD if self.judged.reason else verdict_text(self.judged.verdict, self.delta)
 
     @property
     def needed(self) -> str:

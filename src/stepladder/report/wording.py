@@ -15,6 +15,9 @@ MARKS = {"helps": "▲", "hurts": "▼", "no difference beyond δ": "≈", "not 
          "warning": "!"}  # fmt: skip
 """A sign for each verdict, so that none is shown by its colour alone."""
 
+UNTOLD = "cannot be told"
+"""The verdict where no number of replicates would give one."""
+
 MINUS = "\N{MINUS SIGN}"
 MISSING = "\N{EN DASH}"
 
@@ -201,11 +204,19 @@ def _clauses(
     }
     clauses: dict[Verdict, tuple[Part, ...]] = {}
     for verdict, (verb, rest) in verbs.items():
-        group = [(name, effect) for name, effect in judged if effect.verdict == verdict]
+        group = [(name, effect) for name, effect in judged if effect.verdict == verdict
+                 and not effect.reason]  # fmt: skip
         if group:
             end = Part(f" {verb}{'s' if len(group) == 1 else ''} {rest}")
             is_settled = verdict != "not enough replicates"
             clauses[verdict] = (*_named(group, of, is_settled), end)
+    for reason in dict.fromkeys(effect.reason for _, effect in judged if effect.reason):
+        group = [(name, effect) for name, effect in judged if effect.reason == reason]
+        before = clauses.get("not enough replicates", ())
+        clauses["not enough replicates"] = (
+            *before, *([Part("; ")] if before else []), *_named(group, of, is_settled=False),
+            Part(f" {UNTOLD}, because {reason}"),
+        )  # fmt: skip
     return clauses
 
 
@@ -234,7 +245,9 @@ def combinations_of(readout: FactorialAnalysis) -> str:
 def undecided(results: Results) -> str:
     """How many comparisons of two arms are open, without a full stop; empty where none is."""
     effects = [arm.effect for arm in results.arms if arm.effect is not None]
-    count = sum(effect.verdict == "not enough replicates" for effect in effects)
+    count = sum(
+        effect.verdict == "not enough replicates" and not effect.reason for effect in effects
+    )
     if not count:
         return ""
     pairs = plural(len(effects), "comparison")

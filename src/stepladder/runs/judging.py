@@ -26,6 +26,7 @@ from stepladder.runs.measures import (
     factorial_techniques,
     load_summaries,
     main_effect_scores,
+    untold_where_it_must_be,
 )
 from stepladder.runs.misclassified import ErrorAnalysis, find_misclassified
 from stepladder.runs.phases import study_trials
@@ -139,7 +140,8 @@ def _judge_effects(
         if name in judged:
             used = judged[name].pairs + judged[name].unpaired
             ours, theirs = results[name][:used], results[other][:used]
-            with_images[name] = effect_with_images(judged[name], ours, theirs)
+            effect = effect_with_images(judged[name], ours, theirs)
+            with_images[name] = untold_where_it_must_be(effect, (ours, theirs), study.delta)
     return with_images, interim
 
 

@@ -56,7 +56,7 @@ def test_json_fields_are_pinned():
                         "reached_target", "planned", "findings", "ensemble"}  # fmt: skip
     assert set(arm["effect"]) == {
         *EFFECT, "p_t", "p_t_holm", "pairs", "unpaired", "differences", "ci_speaks_for",
-        "new_images", "p_greater", "at_chance", "settled_at",
+        "new_images", "p_greater", "at_chance", "settled_at", "p_verdict", "reason",
     }  # fmt: skip
 
 
