@@ -66,6 +66,7 @@ ILL: dict[str, Fields] = {
     "learning_rate_far_off": {"learning_rate": 1e-6},
     "small_batches": {"normalization": "batch", "batch_size": 4, "train_examples": 500,
                       "epochs": 2},
+    "unsettled_averages": {"normalization": "batch", "epochs": 2},
     "dropout_in_small_network": {"hidden": [8, 8], "dropout": 0.5},
 }  # fmt: skip
 """By the code of the finding that each must raise."""

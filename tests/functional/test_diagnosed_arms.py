@@ -43,7 +43,10 @@ def trained(engine, mnist, fields, replicates=1):
     for replicate in range(replicates):
         trial = Trial(recipe, mnist.fingerprint, VALIDATION, 0, replicate)
         made += engine.train(Group((trial,), 1), lambda epoch: None)
-    return [replace(each, signs=summarize_history(each.curve, each.probes)) for each in made]
+    return [
+        replace(each, signs=summarize_history(each.curve, each.probes, each.unsettled))
+        for each in made
+    ]
 
 
 def found(results, mnist):

@@ -150,17 +150,26 @@ def format_factor(factor: float) -> str:
 _LATE = 4  # the last epoch in so many is late: their mean accuracy is compared with that before
 
 
-def summarize_history(curve: History, probes: Probes | None) -> HistorySummary:
+def summarize_history(
+    curve: History,
+    probes: Probes | None,
+    unsettled: float = math.nan,
+    *,
+    takes_ids: bool = False,
+) -> HistorySummary:
     """The signs of one trial.
 
     Args:
         curve: its epochs; NaN from the one on in which it diverged.
         probes: what its network was like inside, or None.
+        unsettled: see `HistorySummary`.
+        takes_ids: whether inputs are ids, which have no size.
     """
     done = int(np.isfinite(curve.val_loss).sum())
-    signs: dict[str, Any] = {}
+    signs: dict[str, Any] = {"unsettled": unsettled}
     if probes is not None:
-        signs |= {"input_mean": probes.input_mean, "input_deviation": probes.input_deviation}
+        if not takes_ids:
+            signs |= {"input_mean": probes.input_mean, "input_deviation": probes.input_deviation}
         signs |= _signs_inside(probes, done) if done else {}
     if done:
         best, late = int(np.nanargmin(curve.val_loss[:done])), max(1, done // _LATE)

@@ -621,6 +621,34 @@ def small_batches(case: ArmEvidence) -> Finding | None:
     )  # fmt: skip
 
 
+UNSETTLED = 0.1
+"""Share of their initial values left in moving averages from which on these have not settled.
+
+With Keras' momentum of 0.99 that is so for the first 229 steps. Ioffe, Szegedy 2015 (Batch
+normalization, algorithm 2) take the statistics of the whole training set instead.
+"""
+
+
+@_rule
+def unsettled_averages(case: ArmEvidence) -> Finding | None:
+    """Outside training, batch normalisation still uses much of what it was initialised with."""
+    signs = case.signs_where(lambda summary: summary.unsettled > UNSETTLED)
+    if not signs:
+        return None
+    left, recipe = _median(one.unsettled for one in signs), case.recipe
+    steps = "" if case.steps is None else f" after {case.steps:,} steps"
+    own = "give BatchNormalization a lower momentum, or " if recipe.model else ""
+    return _finding(
+        case, signs, "unsettled_averages",
+        "the moving averages of batch normalisation have not settled",
+        f"{100 * left:.0f} % of their initial values are left{steps}, and they replace the "
+        "statistics of the batch when the network is scored",
+        advice=f"{own}train for more steps: more epochs or smaller batches",
+        technique=None if recipe.model else "layer normalisation",
+        left=left,
+    )  # fmt: skip
+
+
 UNDERFIT = 1.1
 """Errors on validation images in times those on training images, from which on it overfits.
 

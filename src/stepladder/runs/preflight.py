@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from stepladder.data import Dataset, validation_examples
-from stepladder.data.preprocessing import image_sides
+from stepladder.data.preprocessing import image_sides, is_byte_table
 from stepladder.errors import InputError, StudyError, WorkerError
 from stepladder.execution.local import Event, Worker
 from stepladder.execution.machine import Settings
@@ -109,6 +109,11 @@ def preflight_notes(
     if len(all_confounds) > SHOWN_CONFOUNDS:
         left = len(all_confounds) - SHOWN_CONFOUNDS
         lines.append(f"confound: and {left:,} more, in the report")
+    if is_byte_table(dataset.x_train) and any(arm.recipe.scaling == "unit" for arm in study.arms):
+        lines.append(
+            "unit scaling: a table of whole numbers from 0 to 255 is scaled column by column, by "
+            "the range of the training part; only images are divided by 255"
+        )
     count = len(study.cells).bit_length() - 1
     if study.design == "factorial" and missing and count > 4:  # smaller ones have no fraction
         lines.insert(
@@ -159,8 +164,11 @@ def check_code_allowed(study: Study, allow_code: bool) -> None:
     )
 
 
-def inspect_models(study: Study, dataset: Dataset, settings: Settings) -> None:
+def inspect_models(study: Study, dataset: Dataset, settings: Settings) -> tuple[str, ...]:
     """Builds the networks of all arms in a training process, and makes sure that they will do.
+
+    Returns:
+        Notes on them, one line each; often none.
 
     Raises:
         StudyError: if the code fails, a network cannot be trained by the engine, or a technique
@@ -176,8 +184,27 @@ def inspect_models(study: Study, dataset: Dataset, settings: Settings) -> None:
     problems = ignored_fields(
         study, {arm.name: reads[program_key(arm.recipe)] for arm in study.arms}
     )
+    if report["takes_ids"]:
+        problems += _scaled_ids(study)
     if problems:
         raise StudyError(problems)
+    if not report["takes_ids"] or study.base.scaling == "none":
+        return ()
+    return (
+        f"inputs are ids that the first layer of {study.model.function} looks up: they are not "
+        "scaled",
+    )
+
+
+def _scaled_ids(study: Study) -> list[str]:
+    """Problems: arms that scale what the network looks up, and the arm they are compared with."""
+    scalings = {arm.name: arm.recipe.scaling for arm in study.arms}
+    return [
+        f"arm {arm.name!r} must not change scaling, found {arm.recipe.scaling!r}: inputs are ids "
+        "that the first layer looks up, and these are never scaled; leave it out"
+        for arm in study.arms
+        if arm.compared_with and arm.recipe.scaling != scalings[arm.compared_with]
+    ]
 
 
 def _inspect(

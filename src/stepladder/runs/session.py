@@ -152,11 +152,14 @@ def open_session(
                 most = study.search.trials if study.search else 0
             pool.start(settings, folder / folders.CHECKPOINTS_NAME, most, keeps_final)
         dataset, record = prepare(study, settings)
+        notes: tuple[str, ...] = ()
         if study.model is not None and (is_search or _needs_training(record, folder, store)):
-            inspect_models(study, dataset, settings)
+            notes = inspect_models(study, dataset, settings)
         folders.check(folder, study)
         with open_store(store or str(folder / folders.STORE_NAME)) as opened:
             shown = progress or QuietProgress()
+            for note in notes:
+                shown.note(note)
             yield Session(record, dataset, settings, opened, folder, shown, pool, keeps_final)
     finally:
         pool.end()

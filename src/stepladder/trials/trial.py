@@ -91,7 +91,9 @@ class HistorySummary:
         saturated: share of saturated units at the end, in the layer with most.
         saturated_layer: that layer's name, or "".
         input_mean: mean of the inputs as the network gets them.
-        input_deviation: their standard deviation.
+        input_deviation: their standard deviation. Both NaN for ids that are looked up.
+        unsettled: share of their initial values that is left in the moving averages of batch
+            normalisation; NaN without any.
     """
 
     best_epoch: float = math.nan
@@ -110,6 +112,7 @@ class HistorySummary:
     saturated_layer: str = ""
     input_mean: float = math.nan
     input_deviation: float = math.nan
+    unsettled: float = math.nan
 
 
 Engine = Literal["population", "fit"]
@@ -300,6 +303,8 @@ class TrialResult:
             where epochs were not read, and for a candidate.
         signs: its epochs in a few numbers, or None where an older stepladder trained it.
         final: final weights, on the way from training to the run's folder; no store has them.
+        unsettled: see `HistorySummary`, in which it is stored.
+        takes_ids: whether inputs are ids that are looked up; not stored.
     """
 
     trial: Trial
@@ -316,6 +321,8 @@ class TrialResult:
     probes: Probes | None = None
     signs: HistorySummary | None = None
     final: FinalState | None = None
+    unsettled: float = math.nan
+    takes_ids: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -102,6 +102,8 @@ EDGES = {
     "still_improving": (case(with_signs(late_gain=0.01)), case(with_signs(late_gain=0.0099))),
     "small_batches": (case(normalization="batch", batch_size=15),
                       case(normalization="batch", batch_size=16)),
+    "unsettled_averages": (case(with_signs(unsettled=0.1 / BELOW)),
+                           case(with_signs(unsettled=0.1 * BELOW))),
     "dropout_in_small_network": (
         case(with_scores(train=0.5, validation=0.451), dropout=0.5, hidden=[50, 31]),
         case(with_scores(train=0.5, validation=0.451), dropout=0.5, hidden=[50, 32]),

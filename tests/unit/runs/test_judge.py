@@ -156,9 +156,7 @@ def test_an_arm_that_learns_is_told_from_one_that_answers_one_class():
     for place, trials in enumerate(TRIALS.values()):
         for trial in trials:
             answers, gain = np.arange(1000) % 2 * place, 0.3 + 0.001 * trial.replicate
-            store.add(
-                answering(trial, answers, 0.5 + 0.3 * place + 0.001 * trial.replicate * place)
-            )
+            store.add(answering(trial, answers, 0.5 + gain * place))
     assert judge(store, RECORD, "population", "test").arms[1].effect.verdict == "helps"
 
 
