@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from stepladder.data import Dataset, validation_examples
+from stepladder.data.leaks import dataset_notes
 from stepladder.data.preprocessing import image_sides, is_byte_table
 from stepladder.errors import InputError, StudyError, WorkerError
 from stepladder.execution.local import Event, Worker
@@ -102,6 +103,7 @@ def preflight_notes(
     study: Study, missing: int, dataset: Dataset, sizes: Mapping[str, int]
 ) -> tuple[str, ...]:
     """Notes before training, one line each; often none."""
+    data = dataset_notes(dataset) if missing else ()
     inputs = math.prod(dataset.input_shape)
     parameters = {arm.name: weights(arm.recipe, inputs, dataset.classes) for arm in study.arms}
     all_confounds = confounds(study, train=sizes.get("train"), parameters=parameters)
@@ -121,7 +123,7 @@ def preflight_notes(
             f"factorial of {count} techniques, {missing:,} trials to train: design = "
             f'"fraction" would have {runs_of_fraction(count)} arms of {2**count}',
         )
-    return (*lines, *underpowered(study))
+    return (*data, *lines, *underpowered(study))
 
 
 def weights(recipe: Recipe, inputs: int, classes: int) -> int | None:
