@@ -43,7 +43,7 @@ _KEYS: dict[type, str] = {
     "ensemble",
     Estimate: f"{_INTERVAL} values ci_speaks_for= new_images",
     Effect: f"{_INTERVAL} {_TESTS} verdict replicates_needed pairs unpaired differences "
-    "ci_speaks_for= new_images p_greater settled_at at_chance p_verdict reason",
+    "ci_speaks_for= new_images p_greater settled_at at_chance",
     Interval: "ci_low=low ci_high=high ci_speaks_for=",
     Difference: f"{_INTERVAL} p unit pairs unpaired",
     Finding: "code text advice technique replicates evidence",
@@ -131,9 +131,11 @@ def _computed(value: object) -> dict[str, Any]:
     """The keys of a value that are no attribute of it."""
     if isinstance(value, ArmResult):
         return {"differences": {item.measure: item for item in value.differences}}
-    if isinstance(value, Effect) and value.p_greater is not None:
+    if isinstance(value, Effect):
+        newer = {"p_verdict": value.p_verdict, "reason": value.reason or None}
+        there = {name: item for name, item in newer.items() if item is not None}
         ends = pick(value, "mean=p_greater ci_low=p_greater_ci.low ci_high=p_greater_ci.high")
-        return {"p_greater": ends if value.p_greater_ci else None}
+        return {"p_greater": ends if value.p_greater_ci else None, **there}
     if isinstance(value, Finding):
         return {"evidence": {name: float(number) for name, number in value.evidence.items()}}
     if isinstance(value, ShapleyShare):

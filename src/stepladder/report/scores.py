@@ -23,7 +23,7 @@ from stepladder.statistics.scores import ScoredArm
 _COLUMNS = (
     "arm=name compared_with n diverged missing score=score.mean ci_low=score.ci_low "
     f"ci_high=score.ci_high {EFFECT_COLUMNS} p_greater=effect.p_greater "
-    "effect_at_chance=effect.at_chance.mean"
+    "effect_at_chance_points=effect.at_chance.mean"
 )
 _KEYS = (
     "name recipe= compared_with n test_accuracy=score val_accuracy= train_accuracy= effect "

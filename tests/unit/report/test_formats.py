@@ -56,7 +56,7 @@ def test_json_fields_are_pinned():
                         "reached_target", "planned", "findings", "ensemble"}  # fmt: skip
     assert set(arm["effect"]) == {
         *EFFECT, "p_t", "p_t_holm", "pairs", "unpaired", "differences", "ci_speaks_for",
-        "new_images", "p_greater", "at_chance", "settled_at", "p_verdict", "reason",
+        "new_images", "p_greater", "at_chance", "settled_at",
     }  # fmt: skip
 
 
@@ -102,9 +102,9 @@ def test_csv_numbers_are_those_of_the_view():
         assert 100 * float(row["test_accuracy"]) == shown.test.mean
         assert 100 * float(row["val_ci_high"]) == shown.validation.high
         if shown.effect is None:
-            assert row["effect"] == row["verdict"] == ""
+            assert row["effect_points"] == row["verdict"] == row["p_verdict"] == ""
         else:
-            assert float(row["effect"]) == shown.effect.mean
+            assert float(row["effect_points"]) == shown.effect.mean
             assert row["verdict"] == shown.kind
 
 
