@@ -51,6 +51,8 @@ REPLICATES = {"replicates_disagree": 8}
 ILL: dict[str, Fields] = {
     "diverged": {"optimizer": "sgd", "learning_rate": 1e4, "epochs": 2},
     "constant_answer": NAIVE,
+    "learning_rate_too_large": {"optimizer": "sgd", "learning_rate": 100.0, "epochs": 2},
+    "learning_rate_too_small": {"optimizer": "sgd", "learning_rate": 1e-6, "epochs": 2},
     "learns_nothing": {**NAIVE, "initializer": "he_normal"},
     "vanishing_gradients": {**NAIVE, "hidden": [50] * 8, "initializer": "glorot_uniform"},
     "exploding_gradients": {"optimizer": "sgd", "learning_rate": 1e-7, "epochs": 2},
@@ -64,6 +66,7 @@ ILL: dict[str, Fields] = {
     "learning_rate_far_off": {"learning_rate": 1e-6},
     "small_batches": {"normalization": "batch", "batch_size": 4, "train_examples": 500,
                       "epochs": 2},
+    "unsettled_averages": {"normalization": "batch", "epochs": 2},
     "dropout_in_small_network": {"hidden": [8, 8], "dropout": 0.5},
 }  # fmt: skip
 """By the code of the finding that each must raise."""

@@ -14,6 +14,7 @@ from stepladder.data import load
 from stepladder.diagnosis.findings import ArmEvidence, RateCurve, summarize_history
 from stepladder.diagnosis.rules import RULES, diagnose
 from stepladder.runs.arm_analysis import _replicate, findings_of
+from stepladder.study.confounds import optimizer_steps
 from stepladder.study.designs import Arm
 from stepladder.study.recipe import Recipe
 from stepladder.training.custom_model import Code, builder
@@ -42,12 +43,16 @@ def trained(engine, mnist, fields, replicates=1):
     for replicate in range(replicates):
         trial = Trial(recipe, mnist.fingerprint, VALIDATION, 0, replicate)
         made += engine.train(Group((trial,), 1), lambda epoch: None)
-    return [replace(each, signs=summarize_history(each.curve, each.probes)) for each in made]
+    return [
+        replace(each, signs=summarize_history(each.curve, each.probes, each.unsettled))
+        for each in made
+    ]
 
 
 def found(results, mnist):
     arm, done = Arm("arm", results[0].trial.recipe), [summarize_trial(each) for each in results]
-    return {each.code: each for each in findings_of(arm, done, mnist.class_names, None)}
+    steps = optimizer_steps(arm.recipe, None)
+    return {each.code: each for each in findings_of(arm, done, mnist.class_names, None, steps)}
 
 
 def test_the_seed_s_naive_network_is_explained(engine, mnist):

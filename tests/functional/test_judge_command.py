@@ -122,7 +122,7 @@ def test_a_diverged_replicate_is_counted_and_also_taken_at_chance(judge):
     assert guessing["mean"] == pytest.approx((5 + 5 - 79 + 4 + 5 + 5) / 6)
     assert "diverged in 1 of 6 replicates" in judge(text)[1]
     rows = csv.DictReader(io.StringIO(judge(text, "--chance", "0.1", "--format", "csv")[1]))
-    assert [row["effect_at_chance"] for row in rows if row["arm"] == "better"] == [
+    assert [row["effect_at_chance_points"] for row in rows if row["arm"] == "better"] == [
         str(guessing["mean"])
     ]
 

@@ -64,6 +64,7 @@ def read_table(path: Path, name: str, label: str, test_share: float) -> Dataset:
         x_test=inputs[test],
         y_test=labels[test],
         class_names=class_names,
+        columns=tuple(table.columns),
     )
 
 

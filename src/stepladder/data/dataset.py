@@ -30,6 +30,10 @@ class Dataset:
         x_test: test inputs, of the same type and input shape.
         y_test: test labels, int32 of shape (examples,) in 0…classes - 1.
         class_names: one text a class, all different, in the order of their numbers.
+        columns: names of a table's columns, where they are known.
+        unused: names of arrays of the file that nobody uses.
+        revision: how often the meaning of such data has changed, which its fingerprint tells:
+            trials of before are other trials.
 
     Raises:
         DataError: from the constructor, if any of that is not so.
@@ -47,6 +51,9 @@ class Dataset:
     x_test: Images
     y_test: Labels
     class_names: tuple[str, ...]
+    columns: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
+    revision: int = 0
 
     def __post_init__(self) -> None:
         """Checks all parts against each other and makes their arrays read-only.
@@ -85,10 +92,12 @@ class Dataset:
             array.astype(array.dtype.newbyteorder("<"), copy=False)
             for array in (self.x_train, self.y_train, self.x_test, self.y_test)
         ]
-        form = {
+        form: dict[str, Any] = {
             "class_names": self.class_names,
             "parts": [[part.dtype.newbyteorder("<").str, part.shape] for part in parts],
         }
+        if self.revision:
+            form["revision"] = self.revision
         digest = hashlib.sha256(json.dumps(form, sort_keys=True).encode())
         for part in parts:
             digest.update(part.data)

@@ -25,10 +25,10 @@ def affine(
 ) -> tuple[_Float32, _Float32]:
     """Scale and shift such that `x * scale + shift` is the scaled input.
 
-    `none` leaves inputs as they are. `unit` divides uint8 by 255 and takes float32 to 0…1 by
-    the training part's least and greatest value. `standardised` gives the training part mean 0
-    and deviation 1. Images are scaled as a whole, tables feature by feature; what is constant
-    over the training part is shifted to 0 and not stretched.
+    `none` leaves inputs as they are. `unit` divides images of uint8 by 255 and takes all else to
+    0…1 by the training part's least and greatest value. `standardised` gives the training part
+    mean 0 and deviation 1. Images are scaled as a whole, tables feature by feature; what is
+    constant over the training part is shifted to 0 and not stretched, a byte divided by 255.
 
     Args:
         x_train: inputs, uint8 or float32 of shape (examples, *input_shape).
@@ -51,7 +51,8 @@ def affine(
     """
     if scaling == "none":
         return np.array(1, np.float32), np.array(0, np.float32)
-    if scaling == "unit" and x_train.dtype == np.uint8:
+    is_bytes = scaling == "unit" and x_train.dtype == np.uint8
+    if is_bytes and not is_byte_table(x_train):
         return np.array(1 / 255, np.float32), np.array(0, np.float32)
     if len(train_indices) == 0:
         raise DataError(
@@ -62,8 +63,14 @@ def affine(
     measure = _range if scaling == "unit" else _moments
     origin, spread = measure(x_train, train_indices, axis)
     varies = spread > np.finfo(np.float32).tiny  # so that 1 / spread is finite in float32
-    scale = np.divide(1.0, spread, out=np.ones_like(spread), where=varies)
+    otherwise = np.full_like(spread, 1 / 255 if is_bytes else 1.0)
+    scale = np.divide(1.0, spread, out=otherwise, where=varies)
     return np.asarray(scale, np.float32), np.asarray(-origin * scale, np.float32)
+
+
+def is_byte_table(x: Images) -> bool:
+    """Whether inputs are a table of bytes, whose columns need not reach 255 as pixels do."""
+    return x.dtype == np.uint8 and x.ndim == 2
 
 
 def _pieces(x_train: Images, train_indices: npt.NDArray[np.integer[Any]]) -> Iterator[_Float64]:

@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -24,6 +25,7 @@ from numpy.lib import format as npy
 
 from stepladder.data.csv import read_table
 from stepladder.data.dataset import Dataset, assemble, list_names
+from stepladder.data.preprocessing import is_byte_table
 from stepladder.errors import DataError
 from stepladder.files import open_regular
 
@@ -218,7 +220,8 @@ def read_npz(path: Path, name: str) -> Dataset:
                 f"that cannot be read: {str(error) or type(error).__name__}; save it again with "
                 "numpy.savez"
             ) from None
-    return assemble(name, **arrays)
+    unused = tuple(name for name in names if name not in _PARTS)
+    return replace(assemble(name, **arrays), unused=unused)
 
 
 _NAME = re.compile(
@@ -356,7 +359,9 @@ def load(dataset: str | CsvDataset) -> Dataset:
     try:
         kind = "folder" if path.is_dir() else "file" if path.is_file() else "neither"
         if kind in readers:
-            return readers[kind](path, path.resolve().name)
+            read = readers[kind](path, path.resolve().name)
+            # Tables of bytes are scaled column by column since revision 1, by 255 before.
+            return replace(read, revision=1) if is_byte_table(read.x_train) else read
         exists = path.exists()
     except OSError as error:
         raise DataError(

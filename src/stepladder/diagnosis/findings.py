@@ -62,12 +62,16 @@ class ArmEvidence:
         classes: names of the classes, in the order of their numbers.
         replicates: those that are finished, in their order.
         tried: what is known of other learning rates, or None.
+        steps: optimizer steps of one training, or None where that is not known.
+        parameters: trainable numbers of the network, or None.
     """
 
     recipe: Recipe
     classes: tuple[str, ...]
     replicates: tuple[Replicate, ...]
     tried: RateCurve | None = None
+    steps: int | None = None
+    parameters: int | None = None
 
     @property
     def alive(self) -> tuple[Replicate, ...]:
@@ -78,6 +82,11 @@ class ArmEvidence:
     def chance(self) -> float:
         """The accuracy of guessing."""
         return 1 / len(self.classes)
+
+    @property
+    def guessing(self) -> float:
+        """The loss of guessing, in nats."""
+        return math.log(len(self.classes))
 
     def signs_where(
         self, condition: Callable[[HistorySummary], bool]
@@ -141,17 +150,26 @@ def format_factor(factor: float) -> str:
 _LATE = 4  # the last epoch in so many is late: their mean accuracy is compared with that before
 
 
-def summarize_history(curve: History, probes: Probes | None) -> HistorySummary:
+def summarize_history(
+    curve: History,
+    probes: Probes | None,
+    unsettled: float = math.nan,
+    *,
+    takes_ids: bool = False,
+) -> HistorySummary:
     """The signs of one trial.
 
     Args:
         curve: its epochs; NaN from the one on in which it diverged.
         probes: what its network was like inside, or None.
+        unsettled: see `HistorySummary`.
+        takes_ids: whether inputs are ids, which have no size.
     """
     done = int(np.isfinite(curve.val_loss).sum())
-    signs: dict[str, Any] = {}
+    signs: dict[str, Any] = {"unsettled": unsettled}
     if probes is not None:
-        signs |= {"input_mean": probes.input_mean, "input_deviation": probes.input_deviation}
+        if not takes_ids:
+            signs |= {"input_mean": probes.input_mean, "input_deviation": probes.input_deviation}
         signs |= _signs_inside(probes, done) if done else {}
     if done:
         best, late = int(np.nanargmin(curve.val_loss[:done])), max(1, done // _LATE)

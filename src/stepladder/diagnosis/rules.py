@@ -6,6 +6,7 @@ the order in which findings are told: first what is seen, then what may be its c
 
 import math
 from collections.abc import Callable, Iterable, Sequence, Sized
+from dataclasses import replace
 from statistics import mode
 
 import numpy as np
@@ -15,6 +16,7 @@ from stepladder.diagnosis.findings import (
     DIVERGED,
     ArmEvidence,
     Finding,
+    Replicate,
     format_factor,
     replicate_count,
 )
@@ -49,8 +51,22 @@ def diagnose(case: ArmEvidence) -> tuple[Finding, ...]:
     """
     if not case.replicates:
         return ()
-    findings = (check(case) for check in RULES.values())
-    return tuple(finding for finding in findings if finding is not None)
+    findings = [finding for check in RULES.values() if (finding := check(case)) is not None]
+    if any(finding.code in _OF_THE_RATE for finding in findings):
+        findings = [_after_the_rate(finding) for finding in findings]
+    return tuple(findings)
+
+
+_OF_THE_RATE = ("learning_rate_too_large", "learning_rate_too_small")
+_APART_FROM_THE_RATE = (*_OF_THE_RATE, DIVERGED, "inputs_not_scaled", "learning_rate_far_off")
+
+
+def _after_the_rate(finding: Finding) -> Finding:
+    """A finding of an arm whose rate is wrong: what else is seen may follow from that alone."""
+    if finding.code in _APART_FROM_THE_RATE:
+        return finding
+    kept = finding.advice if finding.code == CONSTANT_ANSWER else "correct the learning rate first"
+    return replace(finding, advice=kept, technique=None)
 
 
 def _finding(
@@ -118,14 +134,16 @@ def diverged(case: ArmEvidence) -> Finding | None:
 
 @_rule
 def constant_answer(case: ArmEvidence) -> Finding | None:
-    """One class is given to every test image: what its accuracy says is the class's share."""
+    """One class is given to every test example: what its accuracy says is the class's share."""
     constant = [one for one in case.alive if one.constant is not None]
     if not constant:
         return None
     answers = sorted({one.constant for one in constant if one.constant is not None})
-    named = " or ".join(case.classes[answer] for answer in answers)
+    only = case.classes[answers[0]] if len(answers) == 1 else "one class"
+    where = replicate_count(len(constant), len(case.replicates))
     return _finding(
-        case, constant, CONSTANT_ANSWER, f"answers {named} to every image", "",
+        case, constant, CONSTANT_ANSWER, f"answers {only} to every image", "",
+        where=where if len(answers) == 1 else f"{where}, not the same one in each replicate",
         advice="do not read its accuracy: it is only that class's share of the test images",
         technique=starter(case.recipe),
         test_accuracy=_median(one.test.accuracy for one in constant),
@@ -147,26 +165,126 @@ Networks with a loss above ln(classes) may know much and be too sure of it.
 """
 
 
+ABOVE_GUESSING = 1.2
+"""Times ln(classes) above which a training loss is worse than that of guessing.
+
+A network that learns nothing ends at 1.00 to 1.04 of it. Above that it is sure of wrong answers:
+its steps were too long to come to rest.
+"""
+
+MOVED = 1.0
+"""Length of all steps together below which a high loss is that of the start, not of the steps.
+
+The weights of one layer have a norm of 1 or more under every initialiser but the plain normal one.
+"""
+
+
+def _reach(case: ArmEvidence, one: Replicate) -> tuple[float, float]:
+    """How far all steps together can move the weights, and lower the loss, to first order.
+
+    A step of SGD moves them by the rate times the gradient, one of the adaptive optimizers each
+    weight by about the rate. The gradient's norm is about 1 at the start for inputs of size 1.
+    Infinite where the number of steps is not known.
+    """
+    recipe, known = case.recipe, one.signs.whole_gradient if one.signs else math.nan
+    gradient = max(1.0, known) if math.isfinite(known) else 1.0
+    if case.steps is None:
+        return math.inf, math.inf
+    step = gradient / (1 - recipe.momentum)
+    if recipe.optimizer != "sgd":
+        step = math.sqrt(case.parameters or math.inf)
+    moved = recipe.learning_rate * case.steps * step
+    return moved, moved * gradient
+
+
+def _is_too_large(case: ArmEvidence, one: Replicate) -> bool:
+    # Batch normalisation may be wrong outside training: the loss while training counts too.
+    training = one.signs.last_train_loss if one.signs else math.nan
+    losses = [loss for loss in (one.train.loss, training) if math.isfinite(loss)]
+    if not losses or min(losses) < ABOVE_GUESSING * case.guessing:
+        return False
+    return _reach(case, one)[0] >= MOVED and not _is_too_small(case, one)
+
+
+def _is_too_small(case: ArmEvidence, one: Replicate) -> bool:
+    is_ignorant = one.train.loss >= NEAR_GUESSING * case.guessing and _has_no_skill(case, one)
+    return is_ignorant and _reach(case, one)[1] < (1 - NEAR_GUESSING) * case.guessing
+
+
+def _has_no_skill(case: ArmEvidence, one: Replicate) -> bool:
+    return one.train.accuracy <= case.chance + SKILL * (1 - case.chance)
+
+
+def _rate_advice(case: ArmEvidence, change: str) -> str:
+    if case.tried is None:
+        return f'{change} the learning rate, or let each arm have its own with tuning = "fair"'
+    smaller = "smaller" if change == "lower" else "larger"
+    return f"{change} the learning rate: add {smaller} ones to tune.grid"
+
+
+@_rule
+def learning_rate_too_large(case: ArmEvidence) -> Finding | None:
+    """The training loss ends well above that of guessing: the steps are too long."""
+    lost = [one for one in case.alive if _is_too_large(case, one)]
+    if not lost:
+        return None
+    loss, rate = _median(one.train.loss for one in lost), case.recipe.learning_rate
+    signs = [one.signs for one in lost if one.signs is not None]
+    raw = any(_input_size(summary) > LARGE_INPUTS for summary in signs)
+    advice = _rate_advice(case, "lower")
+    return _finding(
+        case, lost, "learning_rate_too_large", f"its learning rate, {rate:g}, is too large",
+        f"its loss on the training images ends at {loss:.3g}, and guessing among "
+        f"{len(case.classes)} classes gives ln {len(case.classes)} = {case.guessing:.3f}: the "
+        "steps are too long",
+        advice=f"scale the inputs; then, if need be, {advice}" if raw else advice,
+        technique="unit inputs" if raw and case.recipe.scaling == "none" else None,
+        train_loss=loss, guessing=case.guessing, learning_rate=rate,
+    )  # fmt: skip
+
+
+@_rule
+def learning_rate_too_small(case: ArmEvidence) -> Finding | None:
+    """All steps together are too short to move the weights."""
+    lost = [one for one in case.alive if _is_too_small(case, one)]
+    if not lost:
+        return None
+    loss, rate = _median(one.train.loss for one in lost), case.recipe.learning_rate
+    reach = _median(_reach(case, one)[1] for one in lost)
+    return _finding(
+        case, lost, "learning_rate_too_small", f"its learning rate, {rate:g}, is too small",
+        f"its {case.steps:,} steps together can lower the loss by about {reach:.1g}: the weights "
+        f"hardly move, and the loss on the training images stays at {loss:.3f}, where guessing "
+        f"among {len(case.classes)} classes gives ln {len(case.classes)} = {case.guessing:.3f}",
+        advice=_rate_advice(case, "raise"),
+        train_loss=loss, guessing=case.guessing, learning_rate=rate, reach=reach,
+    )  # fmt: skip
+
+
 @_rule
 def learns_nothing(case: ArmEvidence) -> Finding | None:
-    """The training loss ends where guessing has it."""
-    classes, guessing = len(case.classes), math.log(len(case.classes))
-    skill = case.chance + SKILL * (1 - case.chance)
+    """The training loss ends where guessing has it, whatever the learning rate's part in it."""
+    classes, epochs = len(case.classes), case.recipe.epochs
+    is_improving = still_improving(case) is not None  # then it has begun to learn
     ignorant = [
         one
         for one in case.alive
-        if one.train.loss >= NEAR_GUESSING * guessing and one.train.accuracy <= skill
+        if one.train.loss >= NEAR_GUESSING * case.guessing
+        and _has_no_skill(case, one)
+        and not (is_improving and one.constant is None)
+        and not (_is_too_large(case, one) or _is_too_small(case, one))
     ]
     if not ignorant:
         return None
     loss = _median(one.train.loss for one in ignorant)
     return _finding(
         case, ignorant, "learns_nothing", "learns nothing",
-        f"after {case.recipe.epochs} epochs its loss on the training images is {loss:.3f}, and "
-        f"guessing among {classes} classes gives ln {classes} = {guessing:.3f}",
+        f"after {epochs} epoch{'' if epochs == 1 else 's'} its loss on the training images is "
+        f"{loss:.3f}, and guessing among {classes} classes gives ln {classes} = "
+        f"{case.guessing:.3f}",
         advice="first make it learn at all: a signal that reaches every layer, then a larger step",
         technique=starter(case.recipe),
-        train_loss=loss, guessing=guessing,
+        train_loss=loss, guessing=case.guessing,
     )  # fmt: skip
 
 
@@ -451,17 +569,18 @@ points; one that is stopped after 4 epochs 4.3.
 """
 
 
+def _is_improving(recipe: Recipe, signs: HistorySummary | None) -> bool:
+    if signs is None or recipe.schedule in ("cosine", "one_cycle"):
+        return False  # their rise at the end is that of a rate that falls to nothing, and over
+    is_best = signs.best_epoch > recipe.epochs - signs.late_epochs  # else it has begun to overfit
+    return is_best and signs.late_gain >= LATE_GAIN
+
+
 @_rule
 def still_improving(case: ArmEvidence) -> Finding | None:
     """Validation accuracy was rising when training stopped: speeds are compared, not ends."""
     recipe, epochs = case.recipe, case.recipe.epochs
-    if recipe.schedule in ("cosine", "one_cycle"):
-        return None  # their rise at the end is that of a rate that falls to nothing, and over
-    signs = case.signs_where(
-        lambda summary: (
-            summary.late_gain >= LATE_GAIN and summary.best_epoch > epochs - summary.late_epochs
-        )  # else it has begun to overfit
-    )
+    signs = case.signs_where(lambda summary: _is_improving(recipe, summary))
     if not signs:
         return None
     gain, late = _median(one.late_gain for one in signs), int(signs[0].late_epochs)
@@ -499,6 +618,34 @@ def small_batches(case: ArmEvidence) -> Finding | None:
         advice=f"take batches of {SMALL_BATCH} or more, or normalise each image alone",
         technique="layer normalisation",
         batch_size=recipe.batch_size, noise=noise,
+    )  # fmt: skip
+
+
+UNSETTLED = 0.1
+"""Share of their initial values left in moving averages from which on these have not settled.
+
+With Keras' momentum of 0.99 that is so for the first 229 steps. Ioffe, Szegedy 2015 (Batch
+normalization, algorithm 2) take the statistics of the whole training set instead.
+"""
+
+
+@_rule
+def unsettled_averages(case: ArmEvidence) -> Finding | None:
+    """Outside training, batch normalisation still uses much of what it was initialised with."""
+    signs = case.signs_where(lambda summary: summary.unsettled > UNSETTLED)
+    if not signs:
+        return None
+    left, recipe = _median(one.unsettled for one in signs), case.recipe
+    steps = "" if case.steps is None else f" after {case.steps:,} steps"
+    own = "give BatchNormalization a lower momentum, or " if recipe.model else ""
+    return _finding(
+        case, signs, "unsettled_averages",
+        "the moving averages of batch normalisation have not settled",
+        f"{100 * left:.0f} % of their initial values are left{steps}, and they replace the "
+        "statistics of the batch when the network is scored",
+        advice=f"{own}train for more steps: more epochs or smaller batches",
+        technique=None if recipe.model else "layer normalisation",
+        left=left,
     )  # fmt: skip
 
 

@@ -487,7 +487,10 @@ class _Execution:
     def _save(self, result: TrialResult) -> None:
         if self._weights:  # first, so that whatever is stored has them
             save_final_state(self._weights, result)
-        result = replace(result, final=None, signs=summarize_history(result.curve, result.probes))
+        signs = summarize_history(
+            result.curve, result.probes, result.unsettled, takes_ids=result.takes_ids
+        )
+        result = replace(result, final=None, signs=signs)
         try:
             self._stored += self._store.add(result)
         except KeyboardInterrupt:

@@ -208,7 +208,9 @@ def summarize_search(
     whole = distinct(candidates)
     accuracies = [result.validation.accuracy for result in fresh]
     bias = winner_bias(candidates, finalists, accuracies, study, context.validation, chance)
-    top, not_excluded = equivalent_candidates(candidates, winner, study.delta, bias.noise, chance)
+    top, not_excluded = equivalent_candidates(
+        candidates, winner, study.delta or 0.0, bias.noise, chance
+    )
     hyperparameters = summarize_hyperparameters(study, candidates, winner, top, chance)
     fresh_diverged = sum(result.diverged is not None for result in fresh)
     extends = can_extend(study, context.engine)

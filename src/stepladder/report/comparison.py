@@ -92,7 +92,7 @@ def comparison_of(one: Results, two: Results, names: tuple[str, str]) -> Compari
         sentences=tuple(_sentences(one, two, pairs, (first, second))),
         arms=_arm_table(pairs, (first, second), is_paired),
         asked=_difference_table(one, two, (first, second)),
-        plot=_plot(pairs, one.study.delta, second, is_paired),
+        plot=_plot(pairs, one.study.delta or 0.0, second, is_paired),
     )
 
 

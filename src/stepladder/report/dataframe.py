@@ -67,7 +67,7 @@ def _trials(result: ArmResult) -> Iterator[dict[str, Any]]:
 
 def _arms(result: ArmResult) -> Iterator[dict[str, Any]]:
     record = arm_record(result)
-    row = {name: record[name] for name in _ARM_COLUMNS}
+    row = {name: record.get(f"{name}_points", record.get(name)) for name in _ARM_COLUMNS}
     # None would make a column of numbers one of objects.
     yield row | {name: math.nan for name in _NUMBERS if row[name] is None}
 

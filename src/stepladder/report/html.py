@@ -129,8 +129,8 @@ def _context(results: Results, figures: Sequence[DrawnFigure]) -> dict[str, Any]
     view = view_of(results)
     tables = (
         *ensemble_tables(results.arms),
-        *readout_tables(results.readout, results.study.delta),
-        *tuning_tables(results.tuned),
+        *readout_tables(results),
+        *tuning_tables(results),
         *measure_tables(results),
     )
     notes = (  # what is open stands in a section of its own

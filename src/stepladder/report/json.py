@@ -131,9 +131,11 @@ def _computed(value: object) -> dict[str, Any]:
     """The keys of a value that are no attribute of it."""
     if isinstance(value, ArmResult):
         return {"differences": {item.measure: item for item in value.differences}}
-    if isinstance(value, Effect) and value.p_greater is not None:
+    if isinstance(value, Effect):
+        newer = {"p_verdict": value.p_verdict, "reason": value.reason or None}
+        there = {name: item for name, item in newer.items() if item is not None}
         ends = pick(value, "mean=p_greater ci_low=p_greater_ci.low ci_high=p_greater_ci.high")
-        return {"p_greater": ends if value.p_greater_ci else None}
+        return {"p_greater": ends if value.p_greater_ci else None, **there}
     if isinstance(value, Finding):
         return {"evidence": {name: float(number) for name, number in value.evidence.items()}}
     if isinstance(value, ShapleyShare):

@@ -15,8 +15,10 @@ from stepladder.report.wording import printable
 from stepladder.runs.results import ArmResult, Results
 
 EFFECT_COLUMNS = (
-    "effect=effect.mean effect_ci_low=effect.ci_low effect_ci_high=effect.ci_high p=effect.p "
-    "p_holm=effect.p_holm p_t=effect.p_t p_t_holm=effect.p_t_holm verdict=effect.verdict "
+    "effect_points=effect.mean effect_ci_low_points=effect.ci_low "
+    "effect_ci_high_points=effect.ci_high p=effect.p "
+    "p_holm=effect.p_holm p_t=effect.p_t p_t_holm=effect.p_t_holm p_verdict=effect.p_verdict "
+    "verdict=effect.verdict "
     "replicates_needed=effect.replicates_needed pairs=effect.pairs unpaired=effect.unpaired"
 )
 
@@ -27,13 +29,14 @@ _COLUMNS = (
     "val_ci_low=validation.ci_low val_ci_high=validation.ci_high "
     "test_accuracy=test.mean test_ci_low=test.ci_low "
     f"test_ci_high=test.ci_high {EFFECT_COLUMNS} reported parameters seconds diagnosis "
-    "effect_new_images_low=effect.new_images.low effect_new_images_high=effect.new_images.high "
+    "effect_new_images_low_points=effect.new_images.low "
+    "effect_new_images_high_points=effect.new_images.high "
     "p_greater=effect.p_greater p_greater_low=effect.p_greater_ci.low "
-    "p_greater_high=effect.p_greater_ci.high effect_at_chance=effect.at_chance.mean"
+    "p_greater_high=effect.p_greater_ci.high effect_at_chance_points=effect.at_chance.mean"
 )
 
 CSV_COLUMNS = tuple(column.partition("=")[0] for column in _COLUMNS.split())
-"""Columns of `as_csv`: accuracies are fractions in 0…1, effects percentage points."""
+"""Columns of `as_csv`: fractions in 0…1, and percentage points where a name ends in `_points`."""
 
 
 def arm_record(result: ArmResult) -> dict[str, Any]:

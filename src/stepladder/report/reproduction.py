@@ -46,7 +46,7 @@ def document_of_table(judged: Reproduction) -> Document:
     readings = sum(len(row.readings) for row in judged.rows)
     notes = [note(printable(row.row.name), text, " ") for row in judged.rows for text in _open(row)]
     pairs = [
-        note(printable(pair.row.row.name), _comparison(pair, results.study.delta), " ")
+        note(printable(pair.row.row.name), _comparison(pair, results.study.delta or 0.0), " ")
         for pair in judged.neighbours
     ]
     groups = {

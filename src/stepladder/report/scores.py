@@ -1,6 +1,5 @@
 """Judged scores that are not from our store: the table and its other forms."""
 
-import math
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
@@ -12,6 +11,8 @@ from stepladder.report.terminal import print_document, to_text
 from stepladder.report.view import PAGE, Row, View
 from stepladder.report.wording import (
     PAIRED_TESTS,
+    Measure,
+    digits_for,
     headlines_of,
     plural,
     points,
@@ -27,7 +28,7 @@ from stepladder.study.metrics import Metric
 _COLUMNS = (
     "arm=name compared_with n diverged missing score=score.mean ci_low=score.ci_low "
     f"ci_high=score.ci_high {EFFECT_COLUMNS} p_greater=effect.p_greater "
-    "effect_at_chance=effect.at_chance.mean"
+    "effect_at_chance_points=effect.at_chance.mean"
 )
 _KEYS = (
     "name recipe= compared_with n test_accuracy=score val_accuracy= train_accuracy= effect "
@@ -59,7 +60,7 @@ def view_of_scores(judged: JudgedScores) -> View:
     nothing = Sentence.of("One arm is compared with nothing: only its mean is known.")
     name = truncate(metric.name, _NAME_LENGTH)
     measure = "the score" if name == "score" else name
-    said = headlines_of(effects, judged.delta or 0.0, measure, metric=metric, digits=digits)
+    said = headlines_of(effects, Measure(metric, judged.delta, digits), measure)
     return View(
         title="Scores",
         subtitle=f"{plural(len(arms), 'arm')} · {span}",
@@ -106,18 +107,8 @@ def _footnotes(judged: JudgedScores, effects: list[Effect]) -> Iterator[str]:
 
 
 def _digits(judged: JudgedScores) -> int:
-    """Decimals that show two digits of the narrowest interval, else three of the least number."""
-    if judged.metric.is_fraction:
-        return 2
-    numbers = [mean for arm in judged.arms for mean in (arm.score, arm.effect) if mean is not None]
-    sizes = [abs(number.mean) for number in numbers if number.mean]
-    halves = [number.ci_high - number.mean for number in numbers if number.ci_high is not None]
-    shown = [half for half in halves if half > 1e-9 * max(sizes, default=0.0)]
-    for values, digits in ((shown, 2), (sizes, 3)):
-        finite = [value for value in values if math.isfinite(value)]
-        if finite:
-            return min(max(digits - 1 - math.floor(math.log10(min(finite))), 0), _MOST_DIGITS)
-    return 2
+    means = [mean for arm in judged.arms for mean in (arm.score, arm.effect) if mean is not None]
+    return digits_for(judged.metric, means)
 
 
 def _row(arm: ScoredArm, base: str, judged: JudgedScores, digits: int) -> Row:

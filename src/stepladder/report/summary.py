@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from stepladder.report import wording
 from stepladder.report.document import Document, Part, Sentence, Sentences, fine, note
 from stepladder.report.tables import (
+    FormattedNumber,
     confound_tables,
     ensemble_tables,
     readout_tables,
@@ -13,13 +14,15 @@ from stepladder.report.tables import (
 )
 from stepladder.report.view import PAGE, Row, view_of
 from stepladder.report.wording import (
+    Measure,
     duration,
+    examples_of,
     headlines,
     join_list,
     judged_effects,
+    measure_of,
     parts_of,
     plural,
-    points,
     printable,
     truncate,
     undecided,
@@ -53,10 +56,11 @@ def answer(results: Results) -> tuple[Sentence, ...]:
     # Where techniques are left out, an arm that is worse speaks for the technique that it lacks.
     left_out = results.study.design == "leave_one_out"
     judged, lowers = ("arm", "No arm") if left_out else ("technique", "None")
+    shown = measure_of(results)
     return (
         _best(results),
-        _claim(clauses, ("helps",), f"No {judged} is shown to raise test accuracy."),
-        _claim(clauses, ("hurts",), f"{lowers} is shown to lower it."),
+        _claim(clauses, ("helps",), f"No {judged} is shown to {shown.better} {shown.on('test')}."),
+        _claim(clauses, ("hurts",), f"{lowers} is shown to {shown.worse} it."),
         _claim(clauses, ("no difference beyond δ", "not enough replicates"), _none_open(results)),
         _holds_for(results),
     )
@@ -75,27 +79,45 @@ def _claim(
 
 def _best(results: Results) -> Sentence:
     rows = view_of(results).rows
+    shown, part = measure_of(results), "validation"
     finite = [row for row in rows if math.isfinite(row.validation.mean)]
+    if not finite and results.study.trainer is not None:  # it may score the test part alone
+        part, finite = "test", [row for row in rows if math.isfinite(row.test.mean)]
     if not finite:
         return Sentence.of("No replicate has finished yet.")
-    best, first = max(finite, key=lambda row: row.validation.mean), rows[0]
+    sign = shown.metric.sign
+    best, first = max(finite, key=lambda row: sign * _number(row, part).mean), rows[0]
     before = [f"Of {plural(len(rows), 'arm')}, "] if len(rows) > 1 else []
-    after = " has the highest validation accuracy and " if len(rows) > 1 else " "
-    reached = f"{_reached(best)} of the test images right" if best.instead is None else best.instead
+    most = "highest" if sign > 0 else "lowest"
+    after = f" has the {most} {shown.on(part)} and " if len(rows) > 1 else " "
+    if part == "test":
+        after = f" has the {most} {shown.on(part)}, which flatters it, and " if before else " "
+    reached = _reached(best, shown)
+    if best.instead is None and shown.is_accuracy:
+        reached += f" of the test {examples_of(results.study)} right"
     if best is first:
         return Sentence.of(*before, _name(best), after, reached, ".")
-    first_too = f", the first of them, {_reached(first)}."
+    first_too = f", the first of them, {_reached(first, shown)}."
     return Sentence.of(*before, _name(best), after, reached, "; ", _name(first), first_too)
+
+
+def _number(row: Row, part: str) -> FormattedNumber:
+    return row.test if part == "test" else row.validation
 
 
 def _name(row: Row) -> Part:
     return Part(truncate(row.name, NAME_LENGTH), is_name=True)
 
 
-def _reached(row: Row) -> str:
+def _reached(row: Row, shown: Measure) -> str:
     if row.state == "waiting":
         return "has no replicate yet"
-    return f"reads {row.test.text} %" if row.instead is None else row.instead
+    if row.instead is not None:
+        return row.instead
+    if shown.is_accuracy:
+        return f"reads {row.test.text} %"
+    unit = "%" if shown.metric.is_fraction else shown.unit
+    return f"reaches a {shown.on('test')} of {row.test.text} {unit}".rstrip()
 
 
 def _none_open(results: Results) -> str:
@@ -112,7 +134,8 @@ def _holds_for(results: Results) -> Sentence:
     counts = sorted({result.n - result.diverged for result in results.arms})
     span = f"{counts[0]:,}" if counts[0] == counts[-1] else f"{counts[0]:,} to {counts[-1]:,}"
     rates = wording.learning_rates(results)
-    conditions = [f"{results.sizes['test']:,} test images" if "test" in results.sizes else ""]
+    examples = examples_of(results.study)
+    conditions = [f"{results.sizes['test']:,} test {examples}" if "test" in results.sizes else ""]
     conditions.append(f"{span} replicate{'' if counts[-1] == 1 else 's'} an arm")
     if results.tuned is not None:
         fields = _fields_text(results.tuned.fields)
@@ -138,7 +161,12 @@ _DESIGNS = {
 def asked(results: Results) -> tuple[str, ...]:
     """What is asked, of what network and data, and how it is decided: a paragraph each."""
     study, arms = results.study, results.arms
-    data = f"{printable(results.dataset)} ({join_list(parts_of(results))} images)"
+    data, shown = printable(results.dataset), measure_of(results)
+    if results.sizes:
+        data += f" ({join_list(parts_of(results))} {examples_of(study)})"
+    drawn = "validation split, initial weights, data order and dropout"
+    if study.trainer is not None:
+        drawn = "seed"
     network = f"The base is {printable(study.base_name)}: {_base_text(study)}."
     times = "once" if study.replicates == 1 else f"{study.replicates:,} times"
     replicates = f"{'It is' if len(arms) == 1 else 'Every arm is'} trained {times}."
@@ -149,8 +177,7 @@ def asked(results: Results) -> tuple[str, ...]:
     if len(arms) == 1:
         return (
             f"What does one recipe reach on {data}? {network}",
-            f"{replicates} Each replicate draws its own validation split, initial weights, data "
-            "order and dropout.",
+            f"{replicates} Each replicate draws its own {drawn}.",
         )
     question = f"How do {plural(len(arms), 'arm')} compare on {data}?"
     if study.techniques:
@@ -159,21 +186,25 @@ def asked(results: Results) -> tuple[str, ...]:
             f"What is each of {plural(len(names), 'technique')} worth "
             f"({join_list(names, most=9, rest='more')}) on {data}, {_DESIGNS[study.design]}?"
         )
+    rate = "" if study.trainer else ", its learning rate too,"
     settings = (
-        "This is a fixed study: every arm keeps the base's other settings, its learning rate too, "
-        "unless the technique changes them."
+        f"This is a fixed study: every arm keeps the base's other settings{rate} unless the "
+        "technique changes them."
     )
     if study.tuned is not None:
         fields = _fields_text(study.tuned_fields)
         settings = (
             f"This is a fair study: before arms are compared, the {fields} of each is tuned on "
-            "validation accuracy, with the same candidates for all."
+            f"{shown.on('validation')}, with the same candidates for all."
         )
+    least = ""
+    if shown.margin:
+        least = f" A difference of less than {shown.margin} of {shown.on('test')} is taken not to"
+        least += " matter."
     return (
         f"{question} {network}",
-        f"{replicates} Replicate number r draws the same validation split, initial weights, data "
-        "order and dropout in every arm, so that arms are compared in pairs. A difference of less "
-        f"than {points(study.delta)} of test accuracy is taken not to matter.",
+        f"{replicates} Replicate number r draws the same {drawn} in every arm, so that arms are "
+        f"compared in pairs.{least}",
         settings,
     )
 
@@ -212,7 +243,7 @@ def unknown(results: Results) -> tuple[tuple[str, str], ...]:
         ("Learning rate", wording.rate_note(results) or _edges(results)),
         ("Looks at the test set", wording.looks_note(results)),
         ("Trainings that diverged", _diverged(results)),
-        ("Test images", _missing_images(results)),
+        (f"Test {examples_of(results.study)}", _missing_images(results)),
         ("Beyond this study", _beyond(results)),
         *(("Replicates", printable(warning)) for warning in results.warnings),
     )
@@ -241,6 +272,7 @@ def _power(results: Results) -> str:
     names = [
         truncate(name, NAME_LENGTH)
         + (f" (about {effect.replicates_needed:,} replicates)" if effect.replicates_needed else "")
+        + (f" (because {effect.reason})" if effect.reason else "")
         for name, effect in open_
     ]
     return (
@@ -288,16 +320,19 @@ def _missing_images(results: Results) -> str:
     if results.mistakes is not None or not has_curves:
         return ""  # known, not there yet, or not asked for
     return (
-        "Which images are misread is not shown: the dataset is not where the study found it, or "
-        "no arm has learnt to give more than one answer."
+        f"Which {examples_of(results.study)} are misread is not shown: the dataset is not where the "
+        "study found it, or no arm has learnt to give more than one answer."
     )
 
 
 def _beyond(results: Results) -> str:
     text = "Other data, other sizes of network and longer trainings were not tried."
+    if results.study.trainer is not None:
+        text = "Other data and other parameters were not tried."
     if len(results.arms) < 2:
         return text
-    return f"{text} Only accuracy on the test part has verdicts; other measures describe."
+    name = measure_of(results).name
+    return f"{text} Only {name} on the test part has verdicts; other measures describe."
 
 
 def report_document(results: Results) -> Document:
@@ -314,8 +349,8 @@ def report_document(results: Results) -> Document:
         Sentences(tuple(Sentence.of(f"{title}: {text}") for title, text in unknown(results)),
                   "indented", "What is not known"),
         *ensemble_tables(results.arms),
-        *readout_tables(results.readout, results.study.delta),
-        *tuning_tables(results.tuned),
+        *readout_tables(results),
+        *tuning_tables(results),
         *confound_tables(results.confounds),
         fine(f"Seed {results.study.seed}; {versions}; {results.machine}; wall time "
              f"{duration(results.seconds)}; dataset SHA-256 {results.fingerprint[:16]}…"),

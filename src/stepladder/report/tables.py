@@ -7,8 +7,12 @@ from typing import Self
 
 from stepladder.report.document import Table, numbers, words
 from stepladder.report.wording import (
+    UNTOLD,
+    Measure,
     combinations_of,
+    digits_for,
     join_list,
+    measure_of,
     number,
     p_value,
     plural,
@@ -29,6 +33,7 @@ from stepladder.statistics.results import (
     ShapleyShare,
 )
 from stepladder.study.confounds import Confound, format_value
+from stepladder.study.metrics import Metric, known_metric
 
 SHOWN = 12
 NAME_LENGTH = 60
@@ -104,9 +109,9 @@ class FormattedNumber:
         return f"{self.number} {self.spread}".rstrip()
 
 
-def spread_text(spread: Effect | MeanInterval) -> str:
+def spread_text(spread: Effect | MeanInterval, digits: int = 2) -> str:
     """A mean over replicates with its interval: "+1.20 ± 0.30"."""
-    return FormattedNumber.points(spread).text
+    return FormattedNumber.points(spread, digits).text
 
 
 def needed_text(effect: Effect) -> str:
@@ -187,20 +192,47 @@ def measure_tables(results: Results) -> tuple[Table, ...]:
     note = (
         "Paired differences with 95 % t intervals over replicates, these images, retrained; "
         "without correction and without a verdict. Better: the share of replicates in which the "
-        "arm has the higher test accuracy, ties counted half, with Tango's score interval."
+        f"arm has the better {measure_of(results).on('test')}, ties counted half, with Tango's "
+        "score interval."
     )
     if results.study.target is not None:
         note += (
             f" Target: a validation accuracy of {number(100 * results.study.target)} %; replicates "
             "in which either arm never reaches it have no pair."
         )
-    heads = ("Better in", *(_MEASURES[item.measure] for item in judged[0].differences))
+    heads = ("Better in", *(_measure_head(item) for item in judged[0].differences))
     rows = tuple(
         (f"{printable(arm.arm.name)} against {printable(arm.arm.compared_with or '')}",
          _better(arm.effect), *map(_difference_text, arm.differences))
         for arm in judged
     )  # fmt: skip
     return (Table("Effects on other measures", (*words("Arm"), *numbers(*heads)), rows, note),)
+
+
+def also_tables(results: Results) -> tuple[Table, ...]:
+    """One table of the metrics that are recorded beside the judged one; none where none is."""
+    names = list(results.study.also)
+    if not names:
+        return ()
+    metrics = {metric.name: metric for metric in results.study.recorded}
+    heads, columns = [], []
+    for name in names:
+        known = known_metric(name) or Metric(name, "maximize")
+        metric = metrics.get(name, known)
+        estimates = [arm.also.get(metric.name, {}).get("test") for arm in results.arms]
+        shown = Measure(metric, None, digits_for(metric, [e for e in estimates if e is not None]))
+        heads.append(shown.heading("test"))
+        columns.append([
+            "" if estimate is None
+            else FormattedNumber.score(estimate, metric.scale, shown.digits).text
+            for estimate in estimates
+        ])  # fmt: skip
+    rows = tuple(
+        (truncate(arm.arm.name, NAME_LENGTH), *(column[place] for column in columns))
+        for place, arm in enumerate(results.arms)
+    )
+    note = "Recorded beside the judged metric: figures with 95 % t intervals, and no verdict."
+    return (Table("Other metrics", (*words("arm"), *numbers(*heads)), rows, note),)
 
 
 def _better(effect: Effect | None) -> str:
@@ -211,8 +243,13 @@ def _better(effect: Effect | None) -> str:
     return f"{share} % [{low}, {high}]"
 
 
+def _measure_head(item: Difference) -> str:
+    name = item.measure.replace("_", " ")
+    return _MEASURES.get(item.measure) or f"{name}, {item.unit}".rstrip(", ").capitalize()
+
+
 def _difference_text(difference: Difference) -> str:
-    if difference.unit != "nats":
+    if difference.unit in ("points", "epochs", "seconds"):
         return FormattedNumber.points(difference).text
     mean = signed(difference.mean, 4)  # two decimals of a loss say little
     if difference.ci_low is None or difference.ci_high is None:
@@ -228,28 +265,30 @@ READOUT_CAPTION = (
 )
 
 
-def readout_tables(readout: FactorialAnalysis | None, delta: float) -> tuple[Table, ...]:
-    """The tables of a factorial; none without a read-out.
-
-    Args:
-        readout: of the factorial.
-        delta: percentage points below which a difference does not matter, for the verdicts.
-    """
+def readout_tables(results: Results) -> tuple[Table, ...]:
+    """The tables of a factorial; none without a read-out."""
+    readout, shown = results.readout, measure_of(results)
     if readout is None:
         return ()
-    tables = (_technique_table(readout, delta), _interaction_table(readout))
+    tables = (_technique_table(readout, shown), _interaction_table(readout, shown))
     return tables if readout.interactions else tables[:1]
 
 
-def readout_words(readout: FactorialAnalysis) -> str:
+def readout_words(readout: FactorialAnalysis, shown: Measure) -> str:
     """The figure of a factorial in words."""
+    digits = shown.digits
     shapley = {share.technique: share.shapley for share in readout.shares}
     parts = [
         f"{truncate(main.technique, NAME_LENGTH)} "
-        + (spread_text(shapley[main.technique]) if shapley else signed(main.effect.mean))
+        + (
+            spread_text(shapley[main.technique], digits)
+            if shapley
+            else signed(main.effect.mean, digits)
+        )
         for main in readout.main
     ]
-    return f"Parts of a gain of {spread_text(readout.gain)} points: {'; '.join(parts)}."
+    gain = f"{spread_text(readout.gain, digits)} {shown.unit}".rstrip()
+    return f"Parts of a gain of {gain}: {'; '.join(parts)}."
 
 
 def readout_title(readout: FactorialAnalysis) -> str:
@@ -257,16 +296,17 @@ def readout_title(readout: FactorialAnalysis) -> str:
     return f"What each technique is worth in {combinations_of(readout)}"
 
 
-def _technique_table(readout: FactorialAnalysis, delta: float) -> Table:
+def _technique_table(readout: FactorialAnalysis, shown: Measure) -> Table:
     shares = {share.technique: share for share in readout.shares}
+    what = f"{shown.unit} of {shown.on('test')}" if shown.unit else shown.on("test")
     columns = (*words("technique"), *numbers("main effect"), *words("verdict"))
     columns += numbers("Shapley", "of gain", "least", "most") if shares else ()
-    rows = tuple(_technique_row(main, shares.get(main.technique), delta) for main in readout.main)
+    rows = tuple(_technique_row(main, shares.get(main.technique), shown) for main in readout.main)
     note = (
-        "Main effect: points of test accuracy that the technique adds, averaged over "
+        f"Main effect: {what} that the technique adds, averaged over "
         f"{'all' if shares else 'the trained'} combinations of the others, over "
         f"{plural(readout.replicates, 'replicate')}; the verdicts are a family of "
-        f"{len(readout.main)}. From base to all: {spread_text(readout.gain)}."
+        f"{len(readout.main)}. From base to all: {spread_text(readout.gain, shown.digits)}."
     )
     if shares:
         note += (
@@ -280,38 +320,43 @@ def _technique_table(readout: FactorialAnalysis, delta: float) -> Table:
     return Table(readout_title(readout), columns, rows, note)
 
 
-def _technique_row(main: MainEffect, share: ShapleyShare | None, delta: float) -> tuple[str, ...]:
-    verdict = [verdict_text(main.effect.verdict, delta), needed_text(main.effect)]
+def _technique_row(main: MainEffect, share: ShapleyShare | None, shown: Measure) -> tuple[str, ...]:
+    own, digits = verdict_text(main.effect.verdict, shown.delta), shown.digits
+    if main.effect.reason:
+        own = UNTOLD
+    verdict = [own, needed_text(main.effect)]
     cells = (
         truncate(main.technique, NAME_LENGTH),
-        spread_text(main.effect),
+        spread_text(main.effect, digits),
         ", ".join(filter(None, verdict)),
     )
     if share is None:
         return cells
     part = "" if share.of_gain is None else f"{number(100 * share.of_gain, 0)} %"
-    return (*cells, spread_text(share.shapley), part, signed(share.least), signed(share.most))
+    least, most = signed(share.least, digits), signed(share.most, digits)
+    return (*cells, spread_text(share.shapley, digits), part, least, most)
 
 
-def _interaction_table(readout: FactorialAnalysis) -> Table:
+def _interaction_table(readout: FactorialAnalysis, shown: Measure) -> Table:
     every = readout.interactions
     largest = sorted(every, key=lambda pair: -abs(pair.worth.mean))[:PAIRS_SHOWN]
-    shown = [pair for pair in every if pair in largest]
+    pairs = [pair for pair in every if pair in largest]
+    much = "many points" if shown.unit == "points" else "much"
     note = (
-        "How many points more a technique is worth where the other is, averaged over the rest; "
+        f"How {much} more a technique is worth where the other is, averaged over the rest; "
         f"p is that of the t test after Holm's correction over {plural(len(every), 'interaction')}."
     )
-    if len(shown) < len(every):
-        note += f" The {len(shown)} largest; all of them are in the JSON."
+    if len(pairs) < len(every):
+        note += f" The {len(pairs)} largest; all of them are in the JSON."
     if any(len(pair.pairs) > 1 for pair in every):
         note += " A fraction cannot tell the pairs of one line apart: the figure is their sum."
     rows = tuple(
         (
             join_list([f"{printable(one)} × {printable(two)}" for one, two in pair.pairs]),
-            spread_text(pair.worth),
+            spread_text(pair.worth, shown.digits),
             "" if pair.p_t_holm is None else p_value(pair.p_t_holm),
         )
-        for pair in shown
+        for pair in pairs
     )
     columns = (*words("pair"), *numbers("interaction", "p"))
     return Table("Which techniques need each other", columns, rows, note)
@@ -325,18 +370,15 @@ TUNING_CAPTION = (
 )
 
 
-def tuning_tables(tuned: Tuned | None) -> tuple[Table, ...]:
-    """One table of what was chosen, or none for a fixed study.
-
-    Example:
-        >>> tuning_tables(None)
-        ()
-    """
+def tuning_tables(results: Results) -> tuple[Table, ...]:
+    """One table of what was chosen, or none for a fixed study."""
+    tuned, shown = results.tuned, measure_of(results)
     if tuned is None:
         return ()
+    scale, digits, head = shown.metric.scale, shown.digits, shown.heading("validation")
     candidates = len(tuned.arms[0].tried) if tuned.arms else 0
     note = (
-        f"The same {plural(candidates, 'candidate')} for every arm, on validation accuracy, "
+        f"The same {plural(candidates, 'candidate')} for every arm, on {shown.on('validation')}, "
         f"{plural(tuned.epochs, 'epoch')} on {plural(tuned.replicates, 'replicate')} that are "
         f"not used again; {tuned.trials:,} trials in all."
     )
@@ -345,10 +387,10 @@ def tuning_tables(tuned: Tuned | None) -> tuple[Table, ...]:
             f" The grid was widened {tuned.widenings}× for all arms, because the best of some lay "
             "at its edge."
         )
-    figures = numbers(", ".join(tuned.fields), "validation %", "fixed", "validation %")
+    figures = numbers(", ".join(tuned.fields), head, "fixed", head)
     rows = []
     for arm in tuned.arms:
-        means = {tried.values: number(100 * tried.mean) for tried in arm.tried}
+        means = {tried.values: number(scale * tried.mean, digits) for tried in arm.tried}
         edge = f"{', '.join(arm.at_edge)} at the edge" if arm.at_edge else ""
         rows.append((
             truncate(arm.arm, NAME_LENGTH), _values_text(arm.chosen), means[arm.chosen],

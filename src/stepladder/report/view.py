@@ -1,7 +1,8 @@
 """Results as rows, cells and sentences: built once, rendered many times."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from stepladder.diagnosis.findings import CONSTANT_ANSWER, Finding
@@ -19,15 +20,27 @@ from stepladder.report.document import (
 )
 from stepladder.report.tables import (
     FormattedNumber,
+    also_tables,
     confound_tables,
     ensemble_tables,
     needed_text,
     readout_tables,
     tuning_tables,
 )
-from stepladder.report.wording import join_list, number, plural, printable, truncate, verdict_text
+from stepladder.report.wording import (
+    UNTOLD,
+    Measure,
+    join_list,
+    measure_of,
+    number,
+    plural,
+    printable,
+    truncate,
+    verdict_text,
+)
 from stepladder.runs.results import ArmResult, Results
 from stepladder.statistics.results import Effect, Verdict
+from stepladder.trials.trial import PARTS
 
 NAMES_SHOWN = 4
 NAME_LENGTH = 34
@@ -59,22 +72,19 @@ class FindingLine:
         """Text and remedy."""
         return f"{self.text}. {self.remedy}"
 
-    @property
-    def brief(self) -> str:
-        """Text and techniques."""
-        return f"{self.text}{f' → {self.mends}' if self.mends else ''}"
-
 
 def finding_lines(arms: Sequence[ArmResult]) -> tuple[FindingLine, ...]:
     """A line for each thing that was found, in the order in which rules name them."""
     order: dict[str, int] = {}
-    groups: dict[tuple[str, str], list[tuple[str, Finding]]] = {}
+    groups: dict[tuple[str, str, bool], list[tuple[str, Finding]]] = {}
     for arm in arms:
         for finding in arm.findings:
-            groups.setdefault((finding.code, finding.title), []).append((arm.arm.name, finding))
+            # What all replicates of one arm show is not said in one breath with what some do.
+            kind = (finding.code, finding.title, finding.replicates == arm.n)
+            groups.setdefault(kind, []).append((arm.arm.name, finding))
             order.setdefault(finding.code, len(order))
     lines = sorted(groups.items(), key=lambda group: order[group[0][0]])
-    return tuple(_finding_line(code, group) for (code, _), group in lines)
+    return tuple(_finding_line(code, group) for (code, *_), group in lines)
 
 
 def _finding_line(code: str, group: Sequence[tuple[str, Finding]]) -> FindingLine:
@@ -140,7 +150,7 @@ class Row:
     instead: str | None
     state: State
     judged: Effect | None
-    delta: float
+    delta: float | None
     reported: str
     notes: tuple[str, ...]
     digits: int = 2
@@ -156,7 +166,7 @@ class Row:
         ends = self.judged.new_images if self.judged else None
         if self.judged is None or ends is None:
             return ""
-        return FormattedNumber(self.judged.mean, ends.low, ends.high, True).spread
+        return FormattedNumber(self.judged.mean, ends.low, ends.high, True, self.digits).spread
 
     @property
     def kind(self) -> Verdict | None:
@@ -166,7 +176,9 @@ class Row:
     @property
     def verdict(self) -> str:
         """The verdict in words, or ""."""
-        return verdict_text(self.judged.verdict, self.delta) if self.judged else ""
+        if self.judged is None:
+            return ""
+        return UNTOLD if self.judged.reason else verdict_text(self.judged.verdict, self.delta)
 
     @property
     def needed(self) -> str:
@@ -229,6 +241,7 @@ class View:
         measure: the heading of what is judged.
         is_trained: whether there is accuracy on training and validation parts to show.
         findings: what diagnosis found, a line each; those that rows show themselves left out.
+        headings: over the other parts of the data, where they are not in percent.
     """
 
     title: str
@@ -243,6 +256,7 @@ class View:
     measure: str = "test %"
     is_trained: bool = True
     findings: tuple[FindingLine, ...] = ()
+    headings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_complete(self) -> bool:
@@ -282,7 +296,7 @@ class View:
         for part in layout.parts if self.is_trained else ():
             accuracies: list[FormattedNumber] = [getattr(row, part) for row in rows]
             yield (
-                Column(f"{part} %", "decimal"),
+                Column(self.headings.get(part, f"{part} %"), "decimal"),
                 [
                     ""
                     if row.instead
@@ -330,9 +344,7 @@ class View:
             note(name if is_page else truncate(name, NAME_LENGTH), text)
             for name, text in self.notes
         )
-        findings = (
-            note(line.names, line.sentence if is_page else line.brief) for line in self.findings
-        )
+        findings = (note(line.names, line.sentence) for line in self.findings)
         return Document(self.title, self.subtitle, self.status, (
             *((headlines, arms) if is_page else (arms, headlines)),
             Sentences(tuple(notes), "indented"),
@@ -355,6 +367,7 @@ def view_of(results: Results) -> View:
         >>> view_of(run.results).headlines[0].text  # doctest: +SKIP
         '+ ReLU (+68.55) and + Adam (+17.14) improve test accuracy.'
     """
+    study, shown = results.study, measure_of(results)
     rows = tuple(_row(results, index) for index in range(len(results.arms)))
     has_reported = any(row.reported for row in rows)
     source = results.study.reported.source if results.study.reported and has_reported else None
@@ -369,11 +382,18 @@ def view_of(results: Results) -> View:
         comparison=wording.comparison(results),
         footnotes=(*wording.footnotes(results), *results.warnings),
         tables=(
-            *readout_tables(results.readout, results.study.delta),
+            *readout_tables(results),
             *ensemble_tables(results.arms),
             *confound_tables(results.confounds),
-            *tuning_tables(results.tuned),
+            *tuning_tables(results),
+            *also_tables(results),
         ),
+        measure=shown.heading("test"),
+        is_trained=any(
+            math.isfinite(part.mean) for row in rows for part in (row.train, row.validation)
+        )
+        or study.trainer is None,
+        headings={part: shown.heading(part) for part in PARTS},
         findings=tuple(
             line
             for line in finding_lines(results.arms)
@@ -387,21 +407,23 @@ def _row(results: Results, index: int) -> Row:
     against = result.arm.compared_with
     planned = result.planned or results.study.replicates
     state, instead = _state(result)
+    shown = measure_of(results)
     return Row(
         name=printable(result.arm.name),
         against=None if against is None else printable(against),
         is_against_told=_is_against_told(results, index),
         replicates=f"{result.n} of {max(planned, result.n)}",
         is_complete=result.n >= planned and not result.diverged,
-        train=FormattedNumber.accuracy(result.train),
-        validation=FormattedNumber.accuracy(result.validation),
-        test=FormattedNumber.accuracy(result.test),
+        train=FormattedNumber.score(result.train, shown.metric.scale, shown.digits),
+        validation=FormattedNumber.score(result.validation, shown.metric.scale, shown.digits),
+        test=FormattedNumber.score(result.test, shown.metric.scale, shown.digits),
         instead=instead,
         state=state,
         judged=result.effect,
-        delta=results.study.delta,
+        delta=shown.delta,
+        digits=shown.digits,
         reported="" if result.reported is None else number(100 * result.reported),
-        notes=_notes(result, planned, results.finished, results.study.delta),
+        notes=_notes(result, planned, results.finished, shown),
     )
 
 
@@ -423,7 +445,7 @@ def _state(result: ArmResult) -> tuple[State, str | None]:
     return ("constant", printable(constant.text)) if constant else ("measured", None)
 
 
-def _notes(result: ArmResult, planned: int, is_finished: bool, delta: float) -> tuple[str, ...]:
+def _notes(result: ArmResult, planned: int, is_finished: bool, shown: Measure) -> tuple[str, ...]:
     notes = []  # findings have lines of their own
     if result.diverged and not result.is_divergence_found:
         notes.append(f"diverged in {result.diverged} of {plural(result.n, 'replicate')}")
@@ -436,6 +458,7 @@ def _notes(result: ArmResult, planned: int, is_finished: bool, delta: float) -> 
     if guessing is not None:
         notes.append(
             f"effect with diverged replicates at the accuracy of guessing: "
-            f"{FormattedNumber.points(guessing).text}, {verdict_text(guessing.verdict, delta)}"
+            f"{FormattedNumber.points(guessing).text}, "
+            f"{verdict_text(guessing.verdict, shown.delta)}"
         )
     return tuple(notes)

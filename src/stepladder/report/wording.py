@@ -3,19 +3,24 @@
 import json
 import math
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 from stepladder.report.document import Part, Sentence
 from stepladder.runs.results import Results
-from stepladder.statistics.results import Effect, FactorialAnalysis, Verdict
-from stepladder.study.metrics import METRICS, Metric
+from stepladder.statistics.results import Effect, Estimate, FactorialAnalysis, Verdict
+from stepladder.study.metrics import Metric
 from stepladder.study.params import flat_values
+from stepladder.study.study import Study
 from stepladder.study.techniques import Technique
 
 MARKS = {"helps": "▲", "hurts": "▼", "no difference beyond δ": "≈", "not enough replicates": "?",
          "warning": "!"}  # fmt: skip
 """A sign for each verdict, so that none is shown by its colour alone."""
+
+UNTOLD = "cannot be told"
+"""The verdict where no number of replicates would give one."""
 
 MINUS = "\N{MINUS SIGN}"
 MISSING = "\N{EN DASH}"
@@ -134,6 +139,107 @@ def verdict_text(verdict: str, delta: float | None) -> str:
     return verdict if delta is None else verdict.replace("δ", f"{delta:g}")
 
 
+_MOST_DIGITS = 12
+
+
+@dataclass(frozen=True)
+class Measure:
+    """The judged metric as tables, sentences and axes show it.
+
+    Attributes:
+        metric: what is judged.
+        delta: difference below which none matters, in its unit; None where that is not known.
+        digits: decimals.
+
+    Example:
+        >>> measure = Measure(METRICS["accuracy"], 0.1)
+        >>> measure.heading("test"), measure.margin, measure.on("validation")
+        ('test %', '0.1 points', 'validation accuracy')
+    """
+
+    metric: Metric
+    delta: float | None
+    digits: int = 2
+
+    @property
+    def name(self) -> str:
+        """Its name, made printable."""
+        return truncate(self.metric.name, 40)
+
+    @property
+    def unit(self) -> str:
+        """Of a difference: "points", a unit of the user's, or nothing."""
+        return truncate(self.metric.unit, 20)
+
+    @property
+    def is_accuracy(self) -> bool:
+        """Whether it is the accuracy, which headings need not name."""
+        return self.metric.name == "accuracy"
+
+    @property
+    def margin(self) -> str:
+        """δ with its unit, or nothing."""
+        if self.delta is None:
+            return ""
+        least = points(self.delta) if self.metric.is_fraction else f"{self.delta:g} {self.unit}"
+        return least.rstrip()
+
+    @property
+    def better(self) -> str:
+        """What a better arm does to it; a worse one does the opposite."""
+        return "raise" if self.metric.sign > 0 else "lower"
+
+    @property
+    def worse(self) -> str:
+        """What a worse arm does to it."""
+        return "lower" if self.metric.sign > 0 else "raise"
+
+    def on(self, part: str) -> str:
+        """It on a part of the data, in a sentence."""
+        return f"{part} {self.name}"
+
+    def heading(self, part: str) -> str:
+        """It on a part of the data, over a column."""
+        if self.is_accuracy:
+            return f"{part} %"
+        unit = "%" if self.metric.is_fraction else f"({self.unit})" if self.unit else ""
+        return f"{part} {self.name} {unit}".rstrip()
+
+
+def measure_of(results: Results) -> Measure:
+    """How a study's metric is shown."""
+    means: list[Estimate | Effect] = [arm.test for arm in results.arms]
+    means += [arm.effect for arm in results.arms if arm.effect is not None]
+    metric = results.study.judged
+    return Measure(metric, results.study.delta, digits_for(metric, means))
+
+
+def digits_for(metric: Metric, means: Iterable[Estimate | Effect]) -> int:
+    """Decimals that show two digits of the narrowest interval, else three of the least number.
+
+    Args:
+        metric: fractions always have two, in percent.
+        means: what is going to be shown.
+    """
+    if metric.is_fraction:
+        return 2
+    numbers = [mean for mean in means if math.isfinite(mean.mean)]
+    sizes = [abs(number.mean) for number in numbers if number.mean]
+    halves = [number.ci_high - number.mean for number in numbers if number.ci_high is not None]
+    shown = [half for half in halves if half > 1e-9 * max(sizes, default=0.0)]
+    for values, digits in ((shown, 2), (sizes, 3)):
+        finite = [value for value in values if math.isfinite(value)]
+        if finite:
+            return min(max(digits - 1 - math.floor(math.log10(min(finite))), 0), _MOST_DIGITS)
+    return 2
+
+
+def examples_of(study: Study) -> str:
+    """What one example of a study's data is called, in the plural."""
+    is_images = isinstance(study.dataset, str) and not study.dataset.endswith(".npz")
+    return "images" if is_images and study.trainer is None else "examples"
+
+
 Judged = tuple[str, Effect]
 """A name and what is known of it."""
 
@@ -160,24 +266,17 @@ def headlines(results: Results) -> tuple[Sentence, ...]:
 
 
 def headlines_of(
-    judged: Sequence[Judged],
-    delta: float,
-    measure: str = "test accuracy",
-    of: str = "arms",
-    metric: Metric = METRICS["accuracy"],
-    digits: int = 2,
+    judged: Sequence[Judged], shown: Measure, measure: str = "test accuracy", of: str = "arms"
 ) -> tuple[Sentence, ...]:
     """One sentence a verdict that occurs.
 
     Args:
         judged: names with their effects.
-        delta: difference below which none matters, in the metric's unit.
+        shown: how the metric is shown.
         measure: what improves.
         of: what the names are of.
-        metric: what is judged.
-        digits: decimals of effects.
     """
-    return _stopped(_clauses(judged, delta, measure, of, metric, digits))
+    return _stopped(_clauses(judged, shown, measure, of))
 
 
 def _stopped(clauses: Mapping[Verdict, tuple[Part, ...]]) -> tuple[Sentence, ...]:
@@ -193,34 +292,39 @@ def judged_effects(results: Results) -> list[Judged]:
 
 def verdict_clauses(results: Results) -> dict[Verdict, tuple[Part, ...]]:
     """A clause for each verdict that occurs, without a full stop; see `headlines`."""
-    measure, of = "test accuracy", "arms"
+    shown, of = measure_of(results), "arms"
+    measure = shown.on("test")
     if results.readout is not None:
         measure, of = f"{measure} averaged over {combinations_of(results.readout)}", "techniques"
-    return _clauses(judged_effects(results), results.study.delta, measure, of)
+    return _clauses(judged_effects(results), shown, measure, of)
 
 
 def _clauses(
-    judged: Sequence[Judged],
-    delta: float,
-    measure: str,
-    of: str,
-    metric: Metric = METRICS["accuracy"],
-    digits: int = 2,
+    judged: Sequence[Judged], shown: Measure, measure: str, of: str
 ) -> dict[Verdict, tuple[Part, ...]]:
-    least = points(delta) if metric.is_fraction else f"{delta:g} {metric.unit}".strip()
     verbs: dict[Verdict, tuple[str, str]] = {
         "helps": ("improve", measure),
-        "hurts": ("lower" if metric.direction == "maximize" else "raise", measure),
-        "no difference beyond δ": ("make", f"no difference beyond {least} in {measure}"),
+        "hurts": (shown.worse, measure),
+        "no difference beyond δ": ("make", f"no difference beyond {shown.margin} in {measure}"),
         "not enough replicates": ("need", "more replicates before anything can be said"),
     }
     clauses: dict[Verdict, tuple[Part, ...]] = {}
     for verdict, (verb, rest) in verbs.items():
-        group = [(name, effect) for name, effect in judged if effect.verdict == verdict]
+        group = [(name, effect) for name, effect in judged if effect.verdict == verdict
+                 and not effect.reason]  # fmt: skip
         if group:
             end = Part(f" {verb}{'s' if len(group) == 1 else ''} {rest}")
             is_settled = verdict != "not enough replicates"
-            clauses[verdict] = (*_named(group, of, is_settled, digits), end)
+            clauses[verdict] = (*_named(group, of, is_settled, shown.digits), end)
+    for reason in dict.fromkeys(effect.reason for _, effect in judged if effect.reason):
+        group = [(name, effect) for name, effect in judged if effect.reason == reason]
+        before = clauses.get("not enough replicates", ())
+        clauses["not enough replicates"] = (
+            *before,
+            *([Part("; ")] if before else []),
+            *_named(group, of, is_settled=False, digits=shown.digits),
+            Part(f" {UNTOLD}, because {reason}"),
+        )  # fmt: skip
     return clauses
 
 
@@ -249,7 +353,9 @@ def combinations_of(readout: FactorialAnalysis) -> str:
 def undecided(results: Results) -> str:
     """How many comparisons of two arms are open, without a full stop; empty where none is."""
     effects = [arm.effect for arm in results.arms if arm.effect is not None]
-    count = sum(effect.verdict == "not enough replicates" for effect in effects)
+    count = sum(
+        effect.verdict == "not enough replicates" and not effect.reason for effect in effects
+    )
     if not count:
         return ""
     pairs = plural(len(effects), "comparison")
@@ -265,8 +371,9 @@ def subtitle(results: Results) -> str:
     """Dataset, sizes, design and replicates in a line."""
     study, sizes = results.study, ", ".join(parts_of(results))
     most = plural(study.replicates, "replicate")
+    data = f"{printable(results.dataset)}: {sizes}" if sizes else printable(results.dataset)
     return (
-        f"{printable(results.dataset)}: {sizes} · {study.design.replace('_', ' ')} of "
+        f"{data} · {study.design.replace('_', ' ')} of "
         f"{plural(len(results.arms), 'arm')} · {'up to ' if study.adaptive else ''}{most}"
     )
 
@@ -303,7 +410,12 @@ def comparison(results: Results) -> str:
             if arm.compared_with is not None
         ]
         other = "the arm above" if all(above) else "the arm above, or the one named"
-    return f"Effect: percentage points of test accuracy against {other}."
+    shown = measure_of(results)
+    what = f"difference in {shown.heading('test')}"
+    if shown.metric.is_fraction:
+        what = f"percentage points of {shown.on('test')}"
+    lower = "; lower is better" if shown.metric.sign < 0 else ""
+    return f"Effect: {what} against {other}{lower}."
 
 
 NEW_IMAGES_NOTE = "New images: an effect's interval for new test images too."
@@ -328,11 +440,12 @@ def interval_note(results: Results) -> str:
         )
     several = [count for count in counts if count > 1]
     span = f"{several[0]:,}" if len(several) == 1 else f"{several[0]:,} to {several[-1]:,}"
-    images = f"these {results.sizes['test']:,}" if "test" in results.sizes else "these"
-    return (
-        f"± is the 95 % t interval of the mean over {span} replicates: {images} test images, "
-        "retrained. It does not speak for new test images."
-    )
+    interval = f"± is the 95 % t interval of the mean over {span} replicates"
+    if "test" not in results.sizes:
+        return f"{interval}: it speaks for what changes with the seed, not for new test data."
+    examples = examples_of(results.study)
+    these = f"these {results.sizes['test']:,} test {examples}"
+    return f"{interval}: {these}, retrained. It does not speak for new test {examples}."
 
 
 def verdict_note(results: Results) -> str:
@@ -340,10 +453,11 @@ def verdict_note(results: Results) -> str:
     if all(result.effect is None for result in results.arms):
         return ""
     compared = sum(result.arm.compared_with is not None for result in results.arms)
-    return (
-        f"Verdicts: {rule_text(compared, '5 %' if results.adapted is None else '')}; no difference "
-        f"means within {points(results.study.delta)} by two one-sided tests."
-    )
+    margin = measure_of(results).margin
+    within = "no verdict is no difference without a delta in the study"
+    if margin:
+        within = f"no difference means within {margin} by two one-sided tests"
+    return f"Verdicts: {rule_text(compared, '5 %' if results.adapted is None else '')}; {within}."
 
 
 PAIRED_TESTS = "paired t test over replicates, with sign flips or one sign throughout"
@@ -396,7 +510,8 @@ def tuning_note(results: Results) -> str:
     candidates = plural(len(tuned.arms[0].tried), "candidate") if tuned.arms else "no candidate"
     return (
         f"Fair: each arm has its own {join_list(tuned.fields)}, the best of {candidates}{wider} on "
-        f"validation accuracy, the same for every arm, on {plural(tuned.replicates, 'replicate')} "
+        f"{measure_of(results).on('validation')}, the same for every arm, on "
+        f"{plural(tuned.replicates, 'replicate')} "
         "that the comparison does not use."
     )
 
@@ -472,10 +587,13 @@ def glossary(results: Results) -> tuple[tuple[str, str], ...]:
     """Words and meanings, in the order of the alphabet."""
     words = dict(_ALWAYS)
     if any(arm.effect is not None for arm in results.arms):
-        delta = number(results.study.delta, 2)
+        shown = measure_of(results)
         words |= _COMPARED
+        if not shown.is_accuracy:
+            words["Effect"] = words["Effect"].replace("test accuracy", shown.on("test"))
+        margin = f" = {number(shown.delta, 2)} points" if shown.delta and shown.is_accuracy else ""
         words["No difference beyond δ"] = (
-            f"the difference lies within ± δ = {delta} points by two one-sided tests: an absence "
+            f"the difference lies within ± δ{margin} by two one-sided tests: an absence "
             "that was shown, not merely not refuted."
         )
     if results.readout is not None:

@@ -17,13 +17,26 @@ from stepladder.trials.trial import Trial, TrialSummary
 
 
 def findings_of(
-    arm: Arm, done: Sequence[TrialSummary], classes: Sequence[str], tuned: Tuned | None
+    arm: Arm,
+    done: Sequence[TrialSummary],
+    classes: Sequence[str],
+    tuned: Tuned | None,
+    steps: int | None = None,
 ) -> tuple[Finding, ...]:
-    """What is wrong with an arm."""
+    """What is wrong with an arm.
+
+    Args:
+        arm: with the recipe that was trained.
+        done: its finished trials.
+        classes: names of the classes.
+        tuned: how the arms of a fair study were tuned.
+        steps: optimizer steps of one training, where known.
+    """
     tuning = next((own for own in tuned.arms if own.arm == arm.name), None) if tuned else None
     curve = _rate_curve(tuned, tuning) if tuned and tuning else None
     replicates = tuple(map(_replicate, done))
-    evidence = ArmEvidence(arm.recipe, tuple(classes), replicates, curve)
+    parameters = done[0].parameters if done else None
+    evidence = ArmEvidence(arm.recipe, tuple(classes), replicates, curve, steps, parameters)
     at_edge = [
         Finding(
             code="grid_edge",

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from stepladder.data import Dataset
+from stepladder.diagnosis.findings import Finding
 from stepladder.runs.adaptive import (
     ReplicateTargets,
     adaptive_summary,
@@ -26,6 +27,7 @@ from stepladder.runs.measures import (
     main_effect_scores,
     scores_at_baseline,
     scores_on,
+    untold_where_it_must_be,
 )
 from stepladder.runs.misclassified import ErrorAnalysis, find_misclassified
 from stepladder.runs.phases import study_trials
@@ -37,7 +39,7 @@ from stepladder.statistics.intervals import estimate
 from stepladder.statistics.results import Effect, Estimate
 from stepladder.statistics.sequential import InterimLook, adaptive_effects
 from stepladder.store import Store, StudyRecord
-from stepladder.study.confounds import confounds
+from stepladder.study.confounds import confounds, optimizer_steps, train_examples_left
 from stepladder.study.designs import Arm
 from stepladder.study.metrics import Metric
 from stepladder.study.study import Study
@@ -150,7 +152,8 @@ def _judge_effects(
         if name in judged:
             used = judged[name].pairs + judged[name].unpaired
             ours, theirs = results[name][:used], results[other][:used]
-            with_images[name] = effect_with_images(judged[name], ours, theirs, metric)
+            effect = effect_with_images(judged[name], ours, theirs, metric)
+            with_images[name] = untold_where_it_must_be(effect, (ours, theirs), study)
     return with_images, interim
 
 
@@ -214,7 +217,11 @@ def _arm(
     done = [result for result in results if result is not None]
     reported = record.study.reported
     study, metric = record.study, record.study.judged
-    findings = () if study.trainer else findings_of(arm, done, record.classes, tuned)
+    findings: tuple[Finding, ...] = ()
+    if study.trainer is None:
+        left = train_examples_left(study, record.sizes.get("train"))
+        steps = optimizer_steps(arm.recipe, left)
+        findings = findings_of(arm, done, record.classes, tuned, steps)
 
     def estimate_on(part: Part, one: Metric = metric) -> Estimate:
         return estimate(scores_on(results, part, one.name), metric=one)

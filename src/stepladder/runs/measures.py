@@ -11,7 +11,14 @@ import numpy as np
 from stepladder.statistics.factorial import factorial
 from stepladder.statistics.intervals import new_images_interval
 from stepladder.statistics.paired import paired_difference
-from stepladder.statistics.results import Difference, Effect, Estimate, FactorialAnalysis, Interval
+from stepladder.statistics.results import (
+    Difference,
+    Effect,
+    Estimate,
+    FactorialAnalysis,
+    Interval,
+    Verdict,
+)
 from stepladder.statistics.sequential import adaptive_effects, plan_looks
 from stepladder.store import Store
 from stepladder.study.designs import main_techniques, pair_aliases
@@ -148,6 +155,46 @@ def _finite_in_both(arm: Replicates, other: Replicates) -> list[tuple[TrialSumma
     ]
 
 
+def reason_untold(arms: Sequence[Replicates], delta: float, *, is_within: bool) -> str:
+    """Why a comparison cannot be told, in words; "" where it can.
+
+    Args:
+        arms: the trials of the arms that are compared.
+        delta: percentage points below which a difference does not matter.
+        is_within: whether the verdict would be that the difference is within delta.
+    """
+    done = [one for arm in arms for one in arm if one is not None and one.diverged is None]
+    if not done or not done[0].images:
+        return ""
+    if all(one.answer is not None for one in done):
+        return "every network answers one class to all examples, so nothing was tested"
+    row = 100 / done[0].images
+    if is_within and delta < row:
+        return (
+            f"δ = {delta:g} points is less than one of the "
+            f"{done[0].images:,} test examples, {row:.2g} points; set a larger delta"
+        )
+    return ""
+
+
+def untold_where_it_must_be(effect: Effect, arms: Sequence[Replicates], study: Study) -> Effect:
+    """An effect whose verdict is withdrawn, with the reason, where the data cannot show it.
+
+    Args:
+        effect: as the tests have it.
+        arms: the trials of the arms that are compared.
+        study: what is asked.
+    """
+    if study.judged.name != "accuracy" or study.delta is None:
+        return effect
+    is_within = effect.verdict == "no difference beyond δ"
+    reason = reason_untold(arms, study.delta, is_within=is_within)
+    if not reason:
+        return effect
+    untold: Verdict = "not enough replicates"
+    return replace(effect, verdict=untold, replicates_needed=None, p_verdict=None, reason=reason)
+
+
 def factorial_techniques(study: Study) -> list[str]:
     """The techniques whose combinations a study trains; none for another design."""
     return (
@@ -198,12 +245,30 @@ def analyze_factorial(
     scores = {cell.combination: guessing[cell.arm] for cell in study.cells}
     aliases = pair_aliases(len(names)) if study.design == "fraction" else None
     analysis = factorial(scores, names, aliases=aliases, delta=study.delta, metric=metric)
-    if analysis is None or not study.adaptive:
-        return analysis
+    if analysis is None:
+        return None
+    rows = [by_arm[cell.arm] for cell in study.cells]
+    if study.adaptive:
+        analysis = _at_looks(study, analysis, by_arm, guessing)
+    main = tuple(
+        replace(own, effect=untold_where_it_must_be(own.effect, rows, study))
+        for own in analysis.main
+    )
+    return replace(analysis, main=main)
+
+
+def _at_looks(
+    study: Study,
+    analysis: FactorialAnalysis,
+    by_arm: Mapping[str, Replicates],
+    guessing: Mapping[str, Sequence[float]],
+) -> FactorialAnalysis:
+    """An analysis with the verdicts of the looks of a study that adds replicates."""
+    names = factorial_techniques(study)
     there = {name: values[: count_leading(by_arm[name])] for name, values in guessing.items()}
     by_side, pairs = main_effect_scores(study, there)
     looks = plan_looks(study.replicates, len(names))
-    judged, _ = adaptive_effects(by_side, pairs, looks, delta=study.delta, metric=metric)
+    judged, _ = adaptive_effects(by_side, pairs, looks, delta=study.delta, metric=study.judged)
     main = tuple(
         replace(effect, effect=judged[side])
         for effect, (side, _) in zip(analysis.main, pairs, strict=True)

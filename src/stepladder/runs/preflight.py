@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-from stepladder.data import Dataset
-from stepladder.data.preprocessing import image_sides
+from stepladder.data import Dataset, validation_examples
+from stepladder.data.leaks import dataset_notes
+from stepladder.data.preprocessing import image_sides, is_byte_table
 from stepladder.errors import InputError, StudyError, WorkerError
 from stepladder.execution.local import Event, Worker
 from stepladder.execution.machine import Settings
 from stepladder.statistics.paired import unanimous_sign_floor
-from stepladder.study.confounds import confounds
+from stepladder.study.confounds import confounds, empty_comparisons
 from stepladder.study.designs import runs_of_fraction
 from stepladder.study.loading import ModelFile
 from stepladder.study.recipe import IMAGE_FIELDS, NETWORK_FIELDS, Recipe
@@ -22,10 +23,10 @@ from stepladder.training.groups import program_key
 
 
 def check_possible(study: Study, dataset: Dataset, settings: Settings) -> None:
-    """Makes sure that the engine and the dataset can do what the arms of a study ask for.
+    """Makes sure that engine and dataset can do what arms ask for, and that compared arms differ.
 
     Raises:
-        StudyError: if they cannot, with every problem.
+        StudyError: if they cannot, or arms are trained alike, with every problem.
     """
     fields = (*IMAGE_FIELDS, "vat")  # that not every dataset or engine can do
     used = {
@@ -49,6 +50,8 @@ def check_possible(study: Study, dataset: Dataset, settings: Settings) -> None:
                 "training step is that of Keras and takes no gradient by the inputs; leave "
                 "--engine out"
             )
+    validation = validation_examples(dataset, study.validation)
+    problems += empty_comparisons(study, len(dataset.y_train) - validation)
     if problems:
         raise StudyError(problems)
 
@@ -101,6 +104,7 @@ def preflight_notes(
     study: Study, missing: int, dataset: Dataset, sizes: Mapping[str, int]
 ) -> tuple[str, ...]:
     """Notes before training, one line each; often none."""
+    data = dataset_notes(dataset) if missing and study.dataset is not None else ()
     parameters: dict[str, int | None] = {}
     if study.trainer is None:
         inputs = math.prod(dataset.input_shape)
@@ -110,6 +114,11 @@ def preflight_notes(
     if len(all_confounds) > SHOWN_CONFOUNDS:
         left = len(all_confounds) - SHOWN_CONFOUNDS
         lines.append(f"confound: and {left:,} more, in the report")
+    if is_byte_table(dataset.x_train) and any(arm.recipe.scaling == "unit" for arm in study.arms):
+        lines.append(
+            "unit scaling: a table of whole numbers from 0 to 255 is scaled column by column, by "
+            "the range of the training part; only images are divided by 255"
+        )
     count = len(study.cells).bit_length() - 1
     if study.design == "factorial" and missing and count > 4:  # smaller ones have no fraction
         lines.insert(
@@ -117,7 +126,7 @@ def preflight_notes(
             f"factorial of {count} techniques, {missing:,} trials to train: design = "
             f'"fraction" would have {runs_of_fraction(count)} arms of {2**count}',
         )
-    return (*lines, *underpowered(study))
+    return (*data, *lines, *underpowered(study))
 
 
 def weights(recipe: Recipe, inputs: int, classes: int) -> int | None:
@@ -174,8 +183,11 @@ def _check_trainer_allowed(trainer: UserTrainer, allow_code: bool) -> None:
     )
 
 
-def inspect_models(study: Study, dataset: Dataset, settings: Settings) -> None:
+def inspect_models(study: Study, dataset: Dataset, settings: Settings) -> tuple[str, ...]:
     """Builds the networks of all arms in a training process, and makes sure that they will do.
+
+    Returns:
+        Notes on them, one line each; often none.
 
     Raises:
         StudyError: if the code fails, a network cannot be trained by the engine, or a technique
@@ -191,8 +203,27 @@ def inspect_models(study: Study, dataset: Dataset, settings: Settings) -> None:
     problems = ignored_fields(
         study, {arm.name: reads[program_key(arm.recipe)] for arm in study.arms}
     )
+    if report["takes_ids"]:
+        problems += _scaled_ids(study)
     if problems:
         raise StudyError(problems)
+    if not report["takes_ids"] or study.recipe.scaling == "none":
+        return ()
+    return (
+        f"inputs are ids that the first layer of {study.model.function} looks up: they are not "
+        "scaled",
+    )
+
+
+def _scaled_ids(study: Study) -> list[str]:
+    """Problems: arms that scale what the network looks up, and the arm they are compared with."""
+    scalings = {arm.name: arm.recipe.scaling for arm in study.arms}
+    return [
+        f"arm {arm.name!r} must not change scaling, found {arm.recipe.scaling!r}: inputs are ids "
+        "that the first layer looks up, and these are never scaled; leave it out"
+        for arm in study.arms
+        if arm.compared_with and arm.recipe.scaling != scalings[arm.compared_with]
+    ]
 
 
 def _inspect(

@@ -180,15 +180,18 @@ def open_session(
                 most = study.search.trials if study.search else 0
             pool.start(settings, folder / folders.CHECKPOINTS_NAME, most, keeps_final)
         dataset, record = prepare(study, settings)
+        notes: tuple[str, ...] = ()
         own_code = study.model is not None or user is not None
         if own_code and (is_search or _needs_training(record, folder, store)):
             if user is None:
-                inspect_models(study, dataset, settings)
+                notes = inspect_models(study, dataset, settings)
             else:
                 _start_user(pool, user, settings, folder, len(study.arms) * study.replicates)
         folders.check(folder, study)
         with open_store(store or str(folder / folders.STORE_NAME)) as opened:
             shown = progress or QuietProgress()
+            for note in notes:
+                shown.note(note)
             yield Session(record, dataset, settings, opened, folder, shown, pool, keeps_final,
                           user, fail_fast)  # fmt: skip
     finally:

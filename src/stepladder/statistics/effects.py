@@ -55,6 +55,8 @@ class Judged:
         wins: share of the pairs in which the arm is the better one.
         needed: pairs that would settle it; NaN where it is settled, where there are fewer than
             two pairs, and where more than 10,000 would be needed.
+        p_verdict: the p-value that the verdict rests on, after Holm's correction: of "within
+            delta" where that is the verdict, else of "the arms are equal".
     """
 
     differences: Floats
@@ -66,6 +68,7 @@ class Judged:
     within: Bools
     wins: WinShare
     needed: Floats
+    p_verdict: Floats
 
 
 def judge(
@@ -111,7 +114,8 @@ def judge(
             for name, value in means.items():
                 getattr(t, name)[row] = value
             p_different[row] = means["p"] if is_enough else np.nan
-    different, equivalent = holm(p_different) < alpha, holm(p_within) < alpha
+    p_different, p_within = holm(p_different), holm(p_within)
+    different, equivalent = p_different < alpha, p_within < alpha
     within = equivalent & ~different
     needed = np.full(t.mean.shape, np.nan)
     if plan:
@@ -123,7 +127,8 @@ def judge(
         alike = unanimous_sign(differences)
         needed[is_open] = _needed(t, alike, is_open, levels[0], levels[1], delta)
     wins = win_share(differences)
-    return Judged(differences, t, p, holm(p), holm(t.p), different, within, wins, needed)
+    p_verdict = np.where(within, p_within, p_different)
+    return Judged(differences, t, p, holm(p), holm(t.p), different, within, wins, needed, p_verdict)
 
 
 def verdict_p_values(
@@ -339,6 +344,7 @@ def effect_of_row(judged: Judged, row: int, replicates: int) -> Effect:
         p_holm=none_if_nan(judged.p_holm[row]),
         p_t=none_if_nan(judged.t.p[row]),
         p_t_holm=none_if_nan(judged.p_t_holm[row]),
+        p_verdict=none_if_nan(judged.p_verdict[row]),
         verdict=verdict,
         replicates_needed=None if math.isnan(needed) else int(needed),
         pairs=pairs,

@@ -88,6 +88,10 @@ class Effect(MeanInterval):
         at_chance: the effect with diverged replicates at the accuracy of guessing, where there
             are any and that accuracy is known.
         settled_at: replicates at the look that settled it, in a study that adds replicates.
+        p_verdict: the p-value that the verdict rests on, after Holm's correction: of two one-sided
+            tests for `no difference beyond δ`, else of the rule for `helps` and `hurts`. None with
+            fewer than three pairs and in a study that adds replicates.
+        reason: why no number of replicates would give a verdict, in words; "" where one would.
     """
 
     p: float | None
@@ -104,6 +108,8 @@ class Effect(MeanInterval):
     new_images: Interval | None = None
     at_chance: Effect | None = None
     settled_at: int | None = None
+    p_verdict: float | None = None
+    reason: str = ""
 
     @property
     def is_paired(self) -> bool:

@@ -203,6 +203,7 @@ def adaptive_effects(
         different=state.different,
         within=state.within,
         needed=np.where(state.settled_at > 0, np.nan, judged.needed),
+        p_verdict=np.full(len(pairs), np.nan),  # looks test at levels of their own
     )
     by_arm = {
         arm: replace(

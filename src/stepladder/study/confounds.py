@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from stepladder.study.designs import Arm
-from stepladder.study.params import Params, flat_values, flatten
-from stepladder.study.recipe import FIELD_ROLES, fields_with
+from stepladder.study.params import Config, Params, flat_values, flatten
+from stepladder.study.recipe import FIELD_ROLES, Recipe, fields_with
 from stepladder.study.study import Study
 from stepladder.study.techniques import find_technique
 
@@ -79,8 +79,7 @@ def confounds(
         >>> [confound.what for confound in confounds(study)]
         ['hidden', 'l2']
     """
-    if isinstance(study.base, Params) or study.base.train_examples is not None:
-        train = None  # what an arm that uses all there are is trained on is not known here
+    train = train_examples_left(study, train)
     is_tuned = not _OF_STEPS.isdisjoint(study.tuned_fields)  # steps of its own are the point
     arms = study.arms if arms is None else arms
     by_name = {arm.name: arm for arm in arms}
@@ -141,10 +140,11 @@ def _size_confounds(
     parameters: Mapping[str, int | None],
 ) -> list[Confound]:
     """Numbers of weights and of steps, which no field names."""
+    here, there = (optimizer_steps(own.recipe, train) for own in (arm, other))
     sizes = [
         ("parameters", parameters.get(arm.name), parameters.get(other.name), _OF_PARAMETERS,
          "a larger network can fit more", "An arm of the other's size would show its part."),
-        ("optimizer steps", _steps(arm, train), _steps(other, train), _OF_STEPS,
+        ("optimizer steps", here, there, _OF_STEPS,
          "more steps train further", "Arms of equal steps would show their part."),
     ]  # fmt: skip
     return [
@@ -160,11 +160,102 @@ def _may(field: str, study: Study) -> str:
     return (role and role.confound) or "it may be what makes the difference"
 
 
-def _steps(arm: Arm, train: int | None) -> int | None:
-    if isinstance(arm.config, Params):
-        return None
-    examples = arm.recipe.train_examples or train
-    return examples and arm.recipe.epochs * math.ceil(examples / arm.recipe.batch_size)
+def empty_comparisons(study: Study, train: int) -> list[str]:
+    """Problems: arms that are trained like the one they are compared with, or like one another.
+
+    Args:
+        study: what is asked.
+        train: training examples where a recipe uses all there are.
+    """
+    configs = {arm.name: arm.config for arm in study.arms}
+    effective = {
+        name: without_idle_fields(config, train) if isinstance(config, Recipe) else config
+        for name, config in configs.items()
+    }
+    pairs = [(arm.name, arm.compared_with) for arm in study.arms if arm.compared_with]
+    problems = [
+        f"arm {name!r} must differ from {other!r}, which it is compared with, found that it "
+        f"changes nothing there{_idle_text(configs[name], configs[other])}; remove it, or change "
+        "what has an effect"
+        for name, other in pairs
+        if effective[name] == effective[other]
+    ]
+    first: dict[tuple[Config, str], str] = {}
+    for name, other in pairs:
+        same = first.setdefault((effective[name], other), name)
+        if same != name and not problems:
+            problems.append(
+                f"arms {same!r} and {name!r} must differ, found that both are trained alike and "
+                f"compared with {other!r}: one effect would count twice; remove one of them"
+            )
+    return problems
+
+
+def _idle_text(recipe: Config, other: Config) -> str:
+    """The fields in which two recipes differ to no effect, in brackets."""
+    if isinstance(recipe, Params):
+        return ""
+    named = [
+        f"{field} = {format_value(value)}"
+        + "".join(f" works only with {key} = {' or '.join(values)}"
+                  for key, values in FIELD_ROLES[field].only_with.items())
+        for field, value in recipe
+        if value != getattr(other, field)
+    ]  # fmt: skip
+    return f" ({', '.join(named)})" if named else ""
+
+
+def without_idle_fields(recipe: Recipe, train: int) -> Recipe:
+    """A recipe that trains alike, in which what has no effect is as if it were left out.
+
+    Args:
+        recipe: what is trained.
+        train: training examples where a recipe uses all there are.
+
+    Example:
+        >>> without_idle_fields(Recipe(hidden=[9], decay_rate=0.5), 100) == Recipe(hidden=[9])
+        True
+    """
+    examples = recipe.train_examples or train
+    change: dict[str, Any] = {"train_examples": examples}
+    change["batch_size"] = min(recipe.batch_size, examples)
+    steps = recipe.epochs * math.ceil(examples / recipe.batch_size)
+    if not round(recipe.warmup * steps):
+        change["warmup"] = 0.0
+    if recipe.schedule == "step" and (
+        recipe.decay_epochs >= recipe.epochs or recipe.decay_rate == 1
+    ):
+        change["schedule"] = "constant"  # it never falls
+    recipe = recipe.changed(change)
+    idle = [
+        field
+        for field, role in FIELD_ROLES.items()
+        if not (role.network and recipe.model)  # the user's code may read it for anything
+        and any(getattr(recipe, key) not in values for key, values in role.only_with.items())
+    ]
+    return recipe.changed({field: Recipe.model_fields[field].default for field in idle})
+
+
+def train_examples_left(study: Study, train: int | None) -> int | None:
+    """Training examples of an arm that uses all there are; None where that is not known.
+
+    Args:
+        study: what is asked.
+        train: training examples that the base uses, where known.
+    """
+    is_known = isinstance(study.base, Recipe) and study.base.train_examples is None
+    return train if is_known else None
+
+
+def optimizer_steps(recipe: Recipe, train: int | None) -> int | None:
+    """Optimizer steps of one training; None where they are not known.
+
+    Args:
+        recipe: what is trained.
+        train: training examples where the recipe uses all there are.
+    """
+    examples = recipe.train_examples or train
+    return examples and recipe.epochs * math.ceil(examples / recipe.batch_size)
 
 
 def format_value(value: object) -> str:

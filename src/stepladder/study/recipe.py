@@ -77,6 +77,7 @@ class FieldRole:
         since: the form of recipes that first had it; from the second on it is left out of what is
             written while it has its default, so that older recipes keep their fingerprints.
         needs: values of other fields with which any value of it is allowed.
+        only_with: values of another field without which it does nothing.
         distorts: whether it distorts the training images where it is not 0.
         needs_images: whether examples must be images.
         needs_end: whether what it does depends on when the training ends.
@@ -90,6 +91,7 @@ class FieldRole:
     network: bool = False
     since: int = 1
     needs: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    only_with: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     distorts: bool = False
     needs_images: bool = False
     needs_end: bool = False
@@ -148,7 +150,8 @@ class Recipe(FrozenModel):
         decides="parameters", confound="normalised layers bear other learning rates")
     normalization_position: Literal["before", "after"] = _field(
         "before", "structure", "Whether normalisation stands before or after the activation.",
-        "before", network=True, decides="parameters")
+        "before", network=True, decides="parameters",
+        only_with={"normalization": ("batch", "layer")})
     dropout: Share = _field(
         0.0, "structure", "Share of hidden units dropped at each step.", 0.2, network=True,
         confound="dropout slows training and fights overfitting")
@@ -167,9 +170,11 @@ class Recipe(FrozenModel):
         "constant", "lane", "How the learning rate changes over the steps of the training.",
         "cosine", confound="a learning rate that falls ends nearer an optimum")
     decay_epochs: int = _field(
-        10, "lane", "Epochs between two falls of a step schedule.", 10, ge=1, erased=1)
+        10, "lane", "Epochs between two falls of a step schedule.", 10, ge=1, erased=1,
+        only_with={"schedule": ("step",)})
     decay_rate: float = _field(
-        0.1, "lane", "Factor of each fall of a step schedule.", 0.1, gt=0, le=1, erased=1.0)
+        0.1, "lane", "Factor of each fall of a step schedule.", 0.1, gt=0, le=1, erased=1.0,
+        only_with={"schedule": ("step",)})
     warmup: Share = _field(
         0.0, "lane", "Share of the steps over which a schedule rises to its peak; one_cycle "
         "takes 0.3 where this is 0.", 0.1, needs_end=True)

@@ -13,11 +13,13 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from stepladder.study.recipe import NETWORK_FIELDS, Recipe
 from stepladder.study.schema import did_you_mean
 from stepladder.training import keras_models
 from stepladder.training.dropout import Dropout
+from stepladder.training.layer_state import takes_ids, unknown_id
 from stepladder.trials.seeding import words
 
 Build = Callable[[Any, tuple[int, ...], int], Any]
@@ -236,6 +238,24 @@ def inspect_models(
     except NetworkError as error:
         return reads, str(error)
     return reads, None
+
+
+def inspect_inputs(
+    code: Code, recipe: Recipe, x_train: npt.NDArray[Any], classes: int
+) -> tuple[bool, str | None]:
+    """Whether the user's network looks its inputs up, and what is wrong with them, or None."""
+    try:
+        model = build_seeded(UserBuild(code), recipe, x_train.shape[1:], classes, 0, 0)
+    except NetworkError as error:
+        return False, str(error)
+    unknown = unknown_id(model, x_train)
+    if unknown is None:
+        return takes_ids(model, x_train), None
+    return True, (
+        f"the inputs must be ids that the first layer of {code.function} of {code.file} knows, "
+        f"0 to {unknown[1] - 1}, found {unknown[0]}; give its Embedding an input_dim of "
+        f"{unknown[0] + 1} or more"
+    )
 
 
 @dataclass

@@ -182,6 +182,9 @@ def make_result(
     parameters: int,
     seconds: float,
     made_with: dict[str, str],
+    *,
+    unsettled: float = math.nan,
+    takes_ids: bool = False,
 ) -> TrialResult:
     """The result of a finished training.
 
@@ -192,6 +195,8 @@ def make_result(
         parameters: trainable numbers of the network.
         seconds: training time of the trial.
         made_with: versions by name.
+        unsettled: see `HistorySummary`.
+        takes_ids: see `TrialResult`.
     """
     diverged = recorder.diverged
 
@@ -217,6 +222,8 @@ def make_result(
         seconds=seconds,
         versions=made_with,
         probes=recorder.probes,
+        unsettled=unsettled,
+        takes_ids=takes_ids,
     )
 
 

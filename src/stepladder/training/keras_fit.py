@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -28,7 +29,12 @@ from stepladder.training.history import (
 )
 from stepladder.training.initializers import initial_weights
 from stepladder.training.keras_callbacks import Average, Batches, ResumableFit
-from stepladder.training.layer_state import seed_states, start_seeds
+from stepladder.training.layer_state import (
+    seed_states,
+    start_seeds,
+    takes_ids,
+    unsettled_share,
+)
 from stepladder.training.schedules import learning_rates, steps_per_epoch
 from stepladder.trials.trial import FinalState, Score, Trial, TrialResult
 
@@ -74,7 +80,11 @@ class FitEngine:
         recipe = trial.recipe
         dataset = self._prepared(recipe.deskew)
         split = split_for(trial, dataset)
-        scale, shift = affine(dataset.x_train, split.train, recipe.scaling)
+        shape, classes, examples = dataset.input_shape, dataset.classes, len(split.train)
+        model = make_model(trial, shape, classes, examples, self._build)
+        is_of_ids = takes_ids(model, dataset.x_train)
+        scaling = "none" if is_of_ids else recipe.scaling
+        scale, shift = affine(dataset.x_train, split.train, scaling)
         x, y = dataset.x_train.astype(np.float32) * scale + shift, dataset.y_train
         x_test = dataset.x_test.astype(np.float32) * scale + shift
         parts: dict[str, _Part] = {
@@ -82,8 +92,6 @@ class FitEngine:
             "validation": (x[split.validation], y[split.validation]),
             "test": (x_test, dataset.y_test),
         }
-        shape, classes, examples = dataset.input_shape, dataset.classes, len(split.train)
-        model = make_model(trial, shape, classes, examples, self._build)
         has_probe = keras.backend.backend() == "jax" and trial.role != "search"
         probe = _Probe(model, trial, x, y, split.train) if has_probe else None
         history = HistoryRecorder(trial, recipe.epochs, probe.names if probe else None)
@@ -123,6 +131,10 @@ class FitEngine:
             sum(int(np.prod(variable.shape)) for variable in model.trainable_variables),
             time.perf_counter() - began,
             versions(keras.backend.backend()),
+            unsettled=math.nan
+            if recipe.ema or recipe.swa  # they were estimated anew
+            else unsettled_share(model, recipe.epochs * steps),
+            takes_ids=is_of_ids,
         )
         if not self._keeps_final or result.diverged:
             return result

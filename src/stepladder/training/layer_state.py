@@ -1,10 +1,13 @@
-"""States of layers: random seeds and batch-normalisation averages."""
+"""States and inputs of layers: random seeds, batch-normalisation averages, looked-up ids."""
 
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import keras
+import numpy as np
+import numpy.typing as npt
 
 from stepladder.trials.seeding import words
 
@@ -12,6 +15,65 @@ from stepladder.trials.seeding import words
 def has_batch_norm(model: Any) -> bool:  # noqa: ANN401 - Keras has no types
     """Whether a model has batch normalisation."""
     return bool(_normalizations(model))
+
+
+def unsettled_share(model: Any, steps: int) -> float:  # noqa: ANN401 - Keras has no types
+    """Share of their initial values left in moving averages after some steps; NaN without any."""
+    layers = [layer for layer in _normalizations(model) if layer.trainable]
+    return max((float(layer.momentum) ** steps for layer in layers), default=math.nan)
+
+
+_OF_IDS = (keras.layers.Embedding, keras.layers.CategoryEncoding, keras.layers.Hashing,
+           keras.layers.IntegerLookup)  # fmt: skip
+"""Layers of Keras that look numbers up: a scaled id is another id."""
+
+
+def takes_ids(model: Any, x: npt.NDArray[Any]) -> bool:  # noqa: ANN401 - Keras has no types
+    """Whether a model looks its inputs up, such as tokens: they must not be scaled then.
+
+    That is so where its first layer is an `Embedding` of all inputs, or has one, and the inputs
+    are rows of whole numbers from 0.
+
+    Args:
+        model: a built `keras.Model`.
+        x: inputs of shape (examples, *input_shape).
+    """
+    layer = _first_layer(model)
+    if x.ndim != 2 or layer is None or not _is_of_all_inputs(layer, x.shape[1:]):
+        return False
+    if not any(isinstance(inner, _OF_IDS) for inner in layer._flatten_layers()):
+        return False
+    return x.dtype == np.uint8 or bool((x >= 0).all() and (x == np.floor(x)).all())
+
+
+def unknown_id(model: Any, x: npt.NDArray[Any]) -> tuple[int, int] | None:  # noqa: ANN401
+    """The largest id where an `Embedding` that is a model's first layer does not know it.
+
+    Returns:
+        That id and the number of ids that are known, or None.
+    """
+    layer = _first_layer(model)
+    if not takes_ids(model, x) or not isinstance(layer, keras.layers.Embedding):
+        return None
+    largest = int(x.max())
+    return (largest, layer.input_dim) if largest >= layer.input_dim else None
+
+
+def _first_layer(model: Any) -> Any:  # noqa: ANN401 - Keras has no types
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.InputLayer):
+            continue
+        return _first_layer(layer) if isinstance(layer, keras.Model) else layer
+    return None
+
+
+def _is_of_all_inputs(layer: Any, input_shape: tuple[int, ...]) -> bool:  # noqa: ANN401
+    """Whether a layer sees whole examples, not some columns; True where its graph is not known."""
+    try:
+        shape = layer.input.shape
+    except (AttributeError, ValueError):
+        return True
+    return tuple(shape[1:]) == tuple(input_shape)
 
 
 @contextmanager

@@ -172,13 +172,17 @@ def _serve(setup: WorkerSetup, messages: queue.SimpleQueue[Message], outbox: Bin
         import stepladder.training.population.layers  # noqa: F401
     dataset: Dataset = messages.get()["dataset"]
     if setup.inspects:
-        from stepladder.training.custom_model import Code, inspect_models
+        from stepladder.training.custom_model import Code, inspect_inputs, inspect_models
 
         code, recipes = Code(**setup.code or {}), messages.get()["recipes"]
         reads, problem = inspect_models(
             code, recipes, dataset.input_shape, dataset.classes, setup.engine
         )
-        send_message(outbox, {"kind": "inspected", "reads": reads, "problem": problem})
+        is_of_ids = False
+        if problem is None:
+            is_of_ids, problem = inspect_inputs(code, recipes[0], dataset.x_train, dataset.classes)
+        send_message(outbox, {"kind": "inspected", "reads": reads, "problem": problem,
+                              "takes_ids": is_of_ids})  # fmt: skip
         return
     engine = _make_engine(setup, dataset, _checkpoint_factory(setup, outbox))
     gc.freeze()  # what Keras and JAX made stays: walking it takes 0.1 s in the middle of a trace

@@ -92,7 +92,9 @@ class HistorySummary:
         saturated: share of saturated units at the end, in the layer with most.
         saturated_layer: that layer's name, or "".
         input_mean: mean of the inputs as the network gets them.
-        input_deviation: their standard deviation.
+        input_deviation: their standard deviation. Both NaN for ids that are looked up.
+        unsettled: share of their initial values that is left in the moving averages of batch
+            normalisation; NaN without any.
     """
 
     best_epoch: float = math.nan
@@ -111,6 +113,7 @@ class HistorySummary:
     saturated_layer: str = ""
     input_mean: float = math.nan
     input_deviation: float = math.nan
+    unsettled: float = math.nan
 
 
 Engine = Literal["population", "fit"]
@@ -330,6 +333,8 @@ class TrialResult:
         reported: what such a training reported epoch by epoch, by name, `epoch` first.
         per_example: the judged metric of each test example, float32, or None.
         final: final weights, on the way from training to the run's folder; no store has them.
+        unsettled: see `HistorySummary`, in which it is stored.
+        takes_ids: whether inputs are ids that are looked up; not stored.
     """
 
     trial: Trial
@@ -349,6 +354,8 @@ class TrialResult:
     reported: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     per_example: npt.NDArray[np.float32] | None = None
     final: FinalState | None = None
+    unsettled: float = math.nan
+    takes_ids: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,12 +31,20 @@ def test_none_changes_nothing(x_train):
     np.testing.assert_array_equal(scaled(x_train, "none"), x_train)
 
 
-@pytest.mark.parametrize("x_train", [BYTE_TABLE, BYTE_IMAGES])
-def test_unit_divides_bytes_by_255_whatever_is_in_them(x_train):
-    scale, shift = affine(x_train, ALL[:2], "unit")
+def test_unit_divides_bytes_of_images_by_255_whatever_is_in_them():
+    scale, shift = affine(BYTE_IMAGES, ALL[:2], "unit")
     assert scale.shape == shift.shape == ()
     assert scale == np.float32(1 / 255)
     assert shift == 0
+
+
+def test_unit_takes_a_table_of_bytes_to_the_range_of_each_column_in_the_training_part():
+    table = np.array([[0, 3, 7], [16, 5, 7], [8, 4, 9]], np.uint8)
+    scale, shift = affine(table, np.arange(2), "unit")
+    np.testing.assert_allclose(table * scale + shift, [[0, 0, 0], [1, 1, 0], [0.5, 0.5, 2 / 255]],
+                               atol=1e-6)  # fmt: skip
+    plain = affine(table[:, :2].astype(np.float32), np.arange(2), "unit")
+    np.testing.assert_array_equal(plain, [scale[:2], shift[:2]])  # whatever the file's kind
 
 
 def test_unit_takes_each_feature_of_a_table_to_its_own_range():

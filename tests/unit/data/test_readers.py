@@ -8,12 +8,14 @@ import tracemalloc
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from dataset_files import IDX_NAMES, csv_text, idx_bytes, npz_bytes, parts, write_idx, write_npz
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stepladder.data import Dataset, load
+from stepladder.data.dataset import assemble
 from stepladder.data.readers import BUILT_IN, read_up_to
 from stepladder.errors import DataError
 from stepladder.study.loading import BUILT_IN_DATASETS
@@ -208,3 +210,13 @@ def test_stumps(tmp_path, name, content):
     check(str(tmp_path / name))
     check(CsvDataset(csv=str(tmp_path / name), label="kind", test_share=0.25))
     check(str(tmp_path))
+
+
+def test_a_table_of_bytes_is_other_data_than_when_it_was_divided_by_255(tmp_path):
+    x, y = np.arange(24, dtype=np.uint8), np.array([0, 1, 0, 1])
+    for name, shape, revision in (("table", (4, 6), 1), ("images", (4, 2, 3), 0)):
+        parts = {"x_train": x.reshape(shape), "y_train": y, "x_test": x.reshape(shape), "y_test": y}
+        np.savez(tmp_path / f"{name}.npz", **parts)
+        dataset = load(str(tmp_path / f"{name}.npz"))
+        assert dataset.revision == revision
+        assert (dataset.fingerprint == assemble("d", **parts).fingerprint) == (not revision)

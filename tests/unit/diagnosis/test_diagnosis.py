@@ -30,9 +30,9 @@ HEALTHY = Replicate(None, None, Score(0.04, 0.99), Score(0.1, 0.97), Score(0.1, 
 CLASSES = tuple("abcdefghij")
 
 
-def case(*replicates, tried=None, **fields):
+def case(*replicates, tried=None, steps=None, **fields):
     recipe = RECIPE.changed(fields) if fields else RECIPE
-    return ArmEvidence(recipe, CLASSES, replicates or (HEALTHY,) * 5, tried)
+    return ArmEvidence(recipe, CLASSES, replicates or (HEALTHY,) * 5, tried, steps, 10_000)
 
 
 def with_signs(**changes):
@@ -50,6 +50,8 @@ def codes(found):
 
 RATES = (0.001, 0.01, 0.1)
 AT_GUESSING = 0.98 * math.log(10)
+ABOVE_GUESSING = 1.2 * math.log(10)
+LEAST_REACH = 0.02 * math.log(10)
 SIZE = math.hypot(0.1, 0.3)
 BELOW = 1 - 1e-6
 
@@ -57,6 +59,14 @@ BELOW = 1 - 1e-6
 EDGES = {
     "diverged": (case(*[HEALTHY] * 4, replace(HEALTHY, diverged=3)), case()),
     "constant_answer": (case(replace(HEALTHY, constant=1), HEALTHY), case()),
+    "learning_rate_too_large": (
+        case(with_scores(ABOVE_GUESSING, signs=None)),
+        case(with_scores(ABOVE_GUESSING * BELOW, signs=None)),
+    ),
+    "learning_rate_too_small": (
+        case(with_scores(AT_GUESSING, 0.1), steps=1, learning_rate=LEAST_REACH * BELOW / 100),
+        case(with_scores(AT_GUESSING, 0.1), steps=1, learning_rate=LEAST_REACH / BELOW / 100),
+    ),
     "learns_nothing": (
         case(with_scores(AT_GUESSING, 0.1, 0.1)), case(with_scores(AT_GUESSING * BELOW, 0.1, 0.1))
     ),
@@ -92,6 +102,8 @@ EDGES = {
     "still_improving": (case(with_signs(late_gain=0.01)), case(with_signs(late_gain=0.0099))),
     "small_batches": (case(normalization="batch", batch_size=15),
                       case(normalization="batch", batch_size=16)),
+    "unsettled_averages": (case(with_signs(unsettled=0.1 / BELOW)),
+                           case(with_signs(unsettled=0.1 * BELOW))),
     "dropout_in_small_network": (
         case(with_scores(train=0.5, validation=0.451), dropout=0.5, hidden=[50, 31]),
         case(with_scores(train=0.5, validation=0.451), dropout=0.5, hidden=[50, 32]),
@@ -146,7 +158,9 @@ def test_sentences_that_tables_rely_on():
     assert found.text == "diverged in epochs 3 to 5 in 2 of 3 replicates"
     constant = [replace(HEALTHY, constant=each) for each in (1, 0)]
     found = rules.constant_answer(case(*constant))
-    assert found.text == "answers a or b to every image"
+    assert found.text == "answers one class to every image, not the same one in each replicate"
+    found = rules.constant_answer(case(constant[0], HEALTHY))
+    assert found.text == "answers b to every image in 1 of 2 replicates"
 
 
 def test_a_gradient_that_vanishes_says_what_its_factor_leaves_out():
@@ -236,3 +250,66 @@ def test_words():
     assert [format_factor(each) for each in (1.0, 12.4, 1234.0, 98765.0)] == [
         "1 times", "12 times", "1,200 times", "99,000 times"]  # fmt: skip
     assert format_factor(math.inf) == "infinitely many times"
+
+
+def ends_at(loss, accuracy=0.1, last_loss=None, constant=None, **signs):
+    signs = {"last_train_loss": loss if last_loss is None else last_loss, **signs}
+    own = replace(SIGNS, **signs)
+    return with_scores(loss, accuracy, accuracy, accuracy, signs=own, constant=constant)
+
+
+RAW = {"input_mean": 33.0, "input_deviation": 78.0}
+PLAIN = {"optimizer": "sgd", "steps": 32}
+
+
+@pytest.mark.parametrize(
+    ("evidence", "code"),
+    [
+        (case(ends_at(39.0), learning_rate=100.0, **PLAIN), "learning_rate_too_large"),
+        (case(ends_at(39.0, constant=3), learning_rate=100.0), "learning_rate_too_large"),
+        (case(ends_at(39.0), learning_rate=1.0, steps=32), "learning_rate_too_large"),
+        (case(ends_at(3.0, 0.4), learning_rate=3.0, **PLAIN), "learning_rate_too_large"),
+        (case(ends_at(39.0, **RAW), learning_rate=1.0, **PLAIN), "learning_rate_too_large"),
+        (case(ends_at(2.339), learning_rate=1e-6, **PLAIN), "learning_rate_too_small"),
+        (case(ends_at(9.9), learning_rate=1e-6, **PLAIN), "learning_rate_too_small"),
+        (case(ends_at(2.339), learning_rate=1e-7, steps=32), "learning_rate_too_small"),
+        (case(ends_at(2.339), learning_rate=1e-5, momentum=0.9, **PLAIN),
+         "learning_rate_too_small"),
+        (case(ends_at(2.303), learning_rate=0.01, **{**PLAIN, "steps": 4000}), "learns_nothing"),
+        # Weights that are too large by themselves: not the steps.
+        (case(ends_at(39.0, whole_gradient=500.0), learning_rate=1e-7, **PLAIN),
+         "learns_nothing"),
+        # Averages of batch normalisation that are wrong: the loss while training is low.
+        (case(ends_at(9.0, 0.5, last_loss=0.3), learning_rate=0.01, **PLAIN), None),
+        (case(ends_at(2.3), learning_rate=1e-6), "learns_nothing"),  # steps are not known
+    ],
+)  # fmt: skip
+def test_a_rate_too_large_and_one_too_small_are_not_the_same_finding(evidence, code):
+    about_rate = {"learning_rate_too_large", "learning_rate_too_small", "learns_nothing"}
+    found = diagnose(evidence)
+    assert about_rate.intersection(codes(found)) == about_rate.intersection({code})
+    assert code is None or code in codes(found)
+
+
+def test_where_the_rate_is_wrong_no_initialiser_is_advised():
+    dead = with_scores(39.0, 0.1, signs=replace(SIGNS, last_train_loss=39.0, dead=1.0), constant=3)
+    plain = case(dead, learning_rate=100.0, initializer="glorot_uniform", **PLAIN)
+    found = {finding.code: finding for finding in diagnose(plain)}
+    assert list(found) == ["constant_answer", "learning_rate_too_large", "dead_units"]
+    assert {finding.technique for finding in found.values()} == {None}
+    assert found["learning_rate_too_large"].title == "its learning rate, 100, is too large"
+    assert 'tuning = "fair"' in found["learning_rate_too_large"].advice
+    assert found["dead_units"].advice == "correct the learning rate first"
+    raw = case(ends_at(39.0, **RAW), learning_rate=1.0, scaling="none", **PLAIN)
+    assert rules.learning_rate_too_large(raw).technique == "unit inputs"
+    tried = RateCurve(RATES, (0.1, 0.1, 0.1), 0.01)
+    tuned = rules.learning_rate_too_large(case(ends_at(39.0), tried=tried, learning_rate=1.0))
+    assert tuned.advice == "lower the learning rate: add smaller ones to tune.grid"
+
+
+def test_an_arm_that_improves_is_not_said_to_learn_nothing():
+    slow = [ends_at(2.29, 0.15, late_gain=gain) for gain in (0.02, 0.02, 0.02, 0.001)]
+    assert codes(diagnose(case(*slow))) == ["still_improving"]
+    stuck = replace(slow[-1], constant=1)  # that one has learnt nothing, the others have
+    found = {finding.code: finding.where for finding in diagnose(case(*slow[:3], stuck))}
+    assert found["learns_nothing"] == found["constant_answer"] == " in 1 of 4 replicates"

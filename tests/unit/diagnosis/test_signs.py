@@ -34,6 +34,14 @@ def test_the_best_epoch_and_what_came_after():
     assert (found.best_train_loss, found.last_train_loss) == (0.3, 0.1)
 
 
+def test_ids_that_are_looked_up_have_no_size():
+    inside = probes([[1, 2, 4]], [[0, 1]], [[NAN] * 2])
+    found = summarize_history(curve([0.5]), inside, 0.3, takes_ids=True)
+    assert math.isnan(found.input_mean)
+    assert math.isnan(found.input_deviation)
+    assert (found.first_gradient, found.unsettled) == (1, 0.3)
+
+
 def test_what_the_last_quarter_of_the_epochs_gained():
     found = summarize_history(curve([0.1] * 8, val_accuracy=[0, 0, 0, 0, 0.5, 0.6, 0.7, 0.8]), None)
     assert found.late_epochs == 2

@@ -102,9 +102,9 @@ def test_csv_numbers_are_those_of_the_view():
         assert 100 * float(row["test_accuracy"]) == shown.test.mean
         assert 100 * float(row["val_ci_high"]) == shown.validation.high
         if shown.effect is None:
-            assert row["effect"] == row["verdict"] == ""
+            assert row["effect_points"] == row["verdict"] == row["p_verdict"] == ""
         else:
-            assert float(row["effect"]) == shown.effect.mean
+            assert float(row["effect_points"]) == shown.effect.mean
             assert row["verdict"] == shown.kind
 
 

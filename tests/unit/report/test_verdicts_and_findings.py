@@ -38,7 +38,7 @@ def test_what_arms_share_word_for_word_is_said_once():
     assert line.names == "naive and + He normal"
     assert line.text == "learns nothing: its loss is 2.301"
     assert line.remedy == "Do something about it."
-    assert line.brief == line.text
+    assert line.sentence == f"{line.text}. Do something about it."
 
 
 def test_what_differs_in_numbers_is_said_once_with_those_of_the_first():
@@ -46,7 +46,7 @@ def test_what_differs_in_numbers_is_said_once_with_those_of_the_first():
     assert line.names == "naive and + He normal"
     assert line.text == "gradients vanish (naive: the first layer's is 8,500 times smaller)"
     assert line.remedy == "Do something about it; the catalogue has ReLU."
-    assert line.brief == f"{line.text} → ReLU"
+    assert line.sentence == f"{line.text}. {line.remedy}"
     assert dict(line.texts)["+ He normal"].endswith("170 times smaller")
 
 

@@ -75,7 +75,7 @@ def test_it_stops_when_every_verdict_is_settled(dataset):
 
 
 def test_equal_arms_are_settled_as_no_difference(dataset):
-    study = auto(techniques=["ReLU"])
+    study = auto(techniques=["ReLU"], delta=10.0)  # as much as one of ten test examples
     _, _, results = run(study, dataset, lambda trial: 0.7 + noise_of_replicate(trial))
     assert results.arms[1].effect.verdict == "no difference beyond δ"
     assert results.adapted.taken == 1

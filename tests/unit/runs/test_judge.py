@@ -9,7 +9,8 @@ from example_run import finished, trials_by_arm
 from fake_store import FakeStore
 
 from stepladder import Study
-from stepladder.report.wording import verdict_note
+from stepladder.report.view import view_of
+from stepladder.report.wording import headlines, verdict_note
 from stepladder.runs.judging import judge
 from stepladder.store import StudyRecord
 from stepladder.trials.trial import Score
@@ -106,6 +107,57 @@ def test_a_constant_answer_is_called_what_it_is():
     assert judged(made).arms[0].diagnosis == ("answers b to every image",)
     made[0] = ladder()[0]
     assert judged(made).arms[0].diagnosis == ("answers b to every image in 3 of 4 replicates",)
+
+
+def answering(trial, answers, accuracy=0.5):
+    answers = np.asarray(answers, np.uint16)
+    return replace(finished(trial, accuracy), test=Score(1.0, accuracy), test_predictions=answers,
+                   test_correct=answers == 0)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("examples", "delta", "verdict", "reason"),
+    [
+        (4, 0.1, "not enough replicates", "less than one of the 4 test examples, 25 points"),
+        (999, 0.1, "not enough replicates", "less than one of the 999 test examples, 0.1 points"),
+        (1000, 0.1, "no difference beyond δ", ""),
+        (4, 25.0, "no difference beyond δ", ""),
+    ],
+)
+def test_a_margin_below_one_test_example_cannot_be_told(examples, delta, verdict, reason):
+    answers = np.arange(examples) % 2
+    record = replace(RECORD, study=STUDY.changed({"delta": delta}))
+    store = FakeStore()
+    for trials in TRIALS.values():
+        for trial in trials:
+            store.add(answering(trial, answers, 0.5 + 0.1 * trial.replicate))
+    results = judge(store, record, "population", "test")
+    effect = results.arms[1].effect
+    assert (effect.verdict, bool(effect.reason)) == (verdict, bool(reason))
+    assert reason in effect.reason
+    (headline,) = headlines(results)
+    assert ("cannot be told, because δ =" in headline.text) == bool(reason)
+    assert (view_of(results).rows[1].verdict == "cannot be told") == bool(reason)
+
+
+def test_two_arms_that_answer_one_class_cannot_be_told_apart_whatever_their_shares():
+    store = FakeStore()
+    for place, trials in enumerate(TRIALS.values()):
+        for trial in trials:  # another class, so another share: no effect of anything
+            store.add(answering(trial, np.full(1000, place), 0.5 + 0.3 * place))
+    effect = judge(store, RECORD, "population", "test").arms[1].effect
+    assert effect.mean == pytest.approx(30)
+    assert (effect.verdict, effect.replicates_needed) == ("not enough replicates", None)
+    assert effect.reason == "every network answers one class to all examples, so nothing was tested"
+
+
+def test_an_arm_that_learns_is_told_from_one_that_answers_one_class():
+    store = FakeStore()
+    for place, trials in enumerate(TRIALS.values()):
+        for trial in trials:
+            answers, gain = np.arange(1000) % 2 * place, 0.3 + 0.001 * trial.replicate
+            store.add(answering(trial, answers, 0.5 + gain * place))
+    assert judge(store, RECORD, "population", "test").arms[1].effect.verdict == "helps"
 
 
 def test_a_look_is_a_new_set_of_trials():

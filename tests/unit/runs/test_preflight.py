@@ -237,3 +237,61 @@ def test_it_is_said_exactly_where_no_effect_is_large_enough(family):
         pairs = [(f"t{n}", "base") for n in range(family)]
         said = {each.verdict for each in effects(scores, pairs).values()}
         assert (said == {"helps"}) == (underpowered(study) == ())
+
+
+def explicit(*changes, **base):
+    arms = [{"name": name, "change": change} for name, change in zip("abc", changes, strict=False)]
+    return {"base": {"hidden": [4], **base}, "design": "explicit", "explicit": arms}
+
+
+def techniques(*changes, design="one_at_a_time", **base):
+    made = [{"name": name, "change": change} for name, change in zip("abcd", changes, strict=False)]
+    return {"base": {"hidden": [4], **base}, "design": design, "techniques": made}
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        (explicit({"dropout": 0.0}), "arm 'a' must differ from 'base'"),
+        (explicit({"normalization_position": "after"}),
+         "works only with normalization = batch or layer"),
+        (explicit({"decay_rate": 0.5}), "works only with schedule = step"),
+        (explicit({"decay_epochs": 3}), "works only with schedule = step"),
+        (explicit({"schedule": "step", "decay_epochs": 20}), "arm 'a' must differ from 'base'"),
+        (explicit({"schedule": "step", "decay_rate": 1.0}), "arm 'a' must differ from 'base'"),
+        (explicit({"train_examples": 54}), "arm 'a' must differ from 'base'"),
+        (explicit({"batch_size": 54}, batch_size=60), "arm 'a' must differ from 'base'"),
+        (explicit({"warmup": 0.01}), "arm 'a' must differ from 'base'"),
+        (explicit({"l2": 0.1}, {"l2": 0.1}), "arms 'a' and 'b' must differ"),
+        (explicit({"l2": 0.1}, {"l2": 0.1, "decay_rate": 0.5}), "arms 'a' and 'b' must differ"),
+        (techniques({"decay_rate": 0.5}, design="ladder"), "arm '+ a' must differ from 'base'"),
+        (techniques({"l2": 0.1}, {"l2": 0.1}), "arms '+ a' and '+ b' must differ"),
+        (techniques({"l2": 0.1}, {"decay_rate": 0.5}, design="leave_one_out"),
+         "arm 'all but b' must differ from 'all techniques'"),
+        (techniques({"l2": 0.1}, {"decay_rate": 0.5}, design="factorial"),
+         "arm '+ b' must differ from 'base'"),
+    ],
+)  # fmt: skip
+def test_arms_that_are_trained_alike_are_refused(fields, expected):
+    asked = Study(name="s", **fields)
+    with pytest.raises(StudyError) as caught:
+        check_possible(asked, data(6, 6), POPULATION)
+    assert expected in str(caught.value)
+    assert "remove" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        explicit({"normalization_position": "after"}, normalization="batch"),
+        explicit({"decay_rate": 0.5}, schedule="step"),
+        explicit({"batch_size": 53}, batch_size=60),
+        explicit({"train_examples": 53}),
+        explicit({"warmup": 0.5}),
+        techniques({"l2": 0.1}, {"l2": 0.0}, design="ladder"),  # there and back: two effects
+        techniques({"schedule": "step"}, {"decay_rate": 0.5}, design="ladder"),
+    ],
+)
+def test_arms_that_differ_in_effect_are_trained(fields):
+    fields["base"].setdefault("epochs", 20)
+    check_possible(Study(name="s", **fields), data(6, 6), POPULATION)

@@ -290,6 +290,24 @@ def test_numbers_of_any_kind(value):
     assert effect([0.5] * 3, [0.5] * 3, delta=value, alpha=value).mean == 0
 
 
+def test_the_p_value_beside_a_verdict_is_the_one_that_gave_it():
+    base = [0.5, 0.51, 0.49, 0.5, 0.52]
+    scores = {
+        "base": base,
+        "far": [value + 0.3 + 0.002 * place for place, value in enumerate(base)],
+        "near": [value + 0.0001 * (-1) ** place for place, value in enumerate(base)],
+        "open": [0.55, 0.46, 0.5, 0.53, 0.5],
+    }
+    found = effects(scores, [(name, "base") for name in ("far", "near", "open")], delta=0.1)
+    assert [found[name].verdict for name in found] == [
+        "helps", "no difference beyond δ", "not enough replicates"
+    ]  # fmt: skip
+    assert found["far"].p == 0.0625  # all that sign flips of five pairs can show
+    assert found["far"].p_verdict < 0.05
+    assert found["near"].p_verdict < 0.05 < found["near"].p_t_holm  # of two one-sided tests
+    assert found["open"].p_verdict > 0.05
+
+
 # Other metrics than accuracy.
 
 LOSSES = {"base": [2.31, 2.35, 2.29, 2.33, 2.40], "new": [2.11, 2.15, 2.20, 2.12, 2.20]}

@@ -69,14 +69,15 @@ def accuracy_plot(results: Results) -> Plot:
 
 def loss_plot(results: Results) -> Plot:
     """Training and validation loss over the epochs."""
-    panels = panels_of(results)
+    panels, classes = panels_of(results), len(results.classes)
     return Plot(
         name="loss",
         title="Training and validation loss",
         caption="Mean cross-entropy over the epochs on a logarithmic axis, mean of the "
         f"replicates; {_shade(results)}. The number at each name: validation, last epoch. A "
-        "network that has learnt nothing of ten classes has ln 10 = 2.30. A validation "
-        f"loss that rises while training loss falls is overfitting.{_left_out(panels)}",
+        f"network that has learnt nothing of {classes:,} classes has ln {classes} = "
+        f"{math.log(classes):.2f}. A validation loss that rises while training loss falls is "
+        f"overfitting.{_left_out(panels)}",
         words=_words("loss", panels, _losses, " nats", 3),
         columns=("arm", "part", *BAND),
         rows=partial(_rows, panels, _losses),

@@ -21,7 +21,15 @@ from stepladder.report.figures.axes import (
 )
 from stepladder.report.figures.base import Plot, Theme
 from stepladder.report.tables import READOUT_CAPTION, readout_title, readout_words, spread_text
-from stepladder.report.wording import MARKS, join_list, plural, printable, signed, truncate
+from stepladder.report.wording import (
+    MARKS,
+    join_list,
+    measure_of,
+    plural,
+    printable,
+    signed,
+    truncate,
+)
 from stepladder.runs.results import Results
 from stepladder.statistics.results import FactorialAnalysis, MeanInterval
 
@@ -41,7 +49,7 @@ def factorial_plot(results: Results) -> Plot | None:
         name="factorial",
         title=readout_title(readout),
         caption=READOUT_CAPTION,
-        words=readout_words(readout),
+        words=readout_words(readout, measure_of(results)),
         columns=("figure", "technique", "mean_points", "low_points", "high_points",
                  "share_of_orders"),
         rows=partial(_rows, readout),

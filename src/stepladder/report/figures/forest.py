@@ -85,7 +85,7 @@ class Forest:
     """
 
     bars: tuple[Bar, ...]
-    delta: float
+    delta: float | None
 
     @property
     def shown(self) -> tuple[Bar, ...]:
@@ -191,8 +191,10 @@ def _draw(forest: Forest, figure: Figure, theme: Theme) -> None:
     bars = forest.shown
     names = [_name(bar) for bar in bars]
     axes, middles = row_axes(figure, names, LEFT, RIGHT)
-    effect_axis(axes, [-2 * forest.delta, 2 * forest.delta, *forest.ends], is_log=forest.is_log)
-    axes.axvspan(-forest.delta, forest.delta, color=theme.grid, linewidth=0, zorder=1)
+    least = forest.delta or 0.0
+    effect_axis(axes, [-2 * least, 2 * least, *forest.ends], is_log=forest.is_log)
+    if least:
+        axes.axvspan(-least, least, color=theme.grid, linewidth=0, zorder=1)
     axes.axvline(0, color=theme.muted, linewidth=0.8, zorder=2)
     for bar, name, middle in zip(bars, names, middles, strict=True):
         _draw_bar(axes, middle, bar, name, theme)

@@ -13,6 +13,7 @@ from stepladder.data.preprocessing import Prepared
 from stepladder.training.checkpoints import CheckpointFactory
 from stepladder.training.custom_model import Build
 from stepladder.training.groups import Group, split_for, with_epochs
+from stepladder.training.layer_state import takes_ids
 from stepladder.training.population.layers import TRANSPOSED_BUILD
 from stepladder.training.population.loop import (
     SEGMENT_FLOP,
@@ -127,8 +128,10 @@ class PopulationEngine:
         first = group.trials[0]
         dataset = self._prepared(first.recipe.deskew)
         parts = split_for(first, dataset)
-        scaling = affine(dataset.x_train, parts.train, first.recipe.scaling)
-        scale, shift = (jnp.asarray(_flat(number)) for number in scaling)
+        program.takes_ids = takes_ids(program.model, dataset.x_train)
+        scaling = "none" if program.takes_ids else first.recipe.scaling
+        numbers = affine(dataset.x_train, parts.train, scaling)
+        scale, shift = (jnp.asarray(_flat(number)) for number in numbers)
         lanes = [*group.trials, *([first] * (group.lanes - len(group.trials)))]
         return Replicate(program, lanes, parts, self._test, (scale, shift))
 

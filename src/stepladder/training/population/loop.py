@@ -18,7 +18,7 @@ from stepladder.training.checkpoints import Checkpoints, Resumable
 from stepladder.training.groups import GroupKey, evaluated_at_once, group_key
 from stepladder.training.history import HistoryRecorder, ProbeReading, make_result, versions
 from stepladder.training.initializers import initial_weights
-from stepladder.training.layer_state import has_batch_norm, start_seeds
+from stepladder.training.layer_state import has_batch_norm, start_seeds, unsettled_share
 from stepladder.training.population.program import Data, Numbers, Program, Sums, Weights
 from stepladder.training.population.resume import restore_weights, state_arrays
 from stepladder.training.probes import probed_rows
@@ -472,6 +472,10 @@ class GroupTrainer:
         scored = {part: (*self.evaluate(part), self.labels_by_lane(part)) for part in parts}
         seconds = (time.perf_counter() - began) / len(self.lanes)
         made_with = versions("jax")
+        unsettled = math.nan
+        if not self.weights.average:  # else they were estimated anew
+            steps = self._epochs * self.replicates[0].steps
+            unsettled = unsettled_share(self.program.model, steps)
         return [
             make_result(
                 history,
@@ -480,6 +484,8 @@ class GroupTrainer:
                 self.parameters,
                 seconds,
                 made_with,
+                unsettled=unsettled,
+                takes_ids=self.program.takes_ids,
             )
             for lane, history in enumerate(histories)
         ]  # fmt: skip

@@ -115,6 +115,7 @@ class Program:
         model: the Keras model whose variables give order and shapes.
         optimizer: the built Keras optimizer.
         prober: how gradients and units of the model are read.
+        takes_ids: whether the model looks its inputs up, so that they are not scaled.
     """
 
     def __init__(
@@ -130,6 +131,7 @@ class Program:
         self._build = partial(build_seeded, build, structure, input_shape, classes)
         self.model = self._build(0, 0)
         self.prober = Probe(self.model)
+        self.takes_ids = False
         self.optimizer = keras_models.optimizer(structure)
         self._layout = Layout(self.model)
         self.optimizer.build(self._layout.variables)
