@@ -72,7 +72,7 @@ def judge(
     arm: npt.ArrayLike,
     other: npt.ArrayLike,
     *,
-    delta: float,
+    delta: float | Floats,
     alpha: float,
     plan: bool = True,
     unpaired: bool = False,
@@ -93,7 +93,8 @@ def judge(
         arm: accuracies as fractions, shape (..., comparisons, replicates); the comparisons of
             one study are a family. NaN is a replicate that is missing.
         other: the same of the arms compared with.
-        delta: percentage points below which a difference does not matter, above 0.
+        delta: percentage points below which a difference does not matter, above 0; one number,
+            or one for each comparison.
         alpha: chance in a study of a false `helps` or `hurts`, and of a false
             `no difference beyond δ`, each, between 0 and 1.
         plan: whether to work out how many pairs would settle what is open; it takes the most
@@ -104,10 +105,11 @@ def judge(
     differences = _differences(arm, other)
     t, p = paired_t(differences), sign_flip(differences)
     p = np.where(t.pairs < 2, np.nan, p)
-    p_different, p_within = _verdict_p_values(differences, t, p, delta)
+    deltas = np.broadcast_to(np.asarray(delta, np.float64), t.mean.shape)
+    p_different, p_within = _verdict_p_values(differences, t, p, deltas)
     if unpaired:
         for row in np.flatnonzero(t.pairs == 0):
-            means, p_within[row], is_enough = _welch(arm, other, int(row), delta)
+            means, p_within[row], is_enough = _welch(arm, other, int(row), float(deltas[row]))
             for name, value in means.items():
                 getattr(t, name)[row] = value
             p_different[row] = means["p"] if is_enough else np.nan
@@ -121,7 +123,7 @@ def judge(
             for rejected in (different, equivalent)
         ]
         alike = unanimous_sign(differences)
-        needed[is_open] = _needed(t, alike, is_open, levels[0], levels[1], delta)
+        needed[is_open] = _needed(t, alike, is_open, levels[0], levels[1], deltas[is_open])
     wins = win_share(differences)
     return Judged(differences, t, p, holm(p), holm(t.p), different, within, wins, needed)
 
@@ -146,7 +148,7 @@ def _differences(arm: npt.ArrayLike, other: npt.ArrayLike) -> Floats:
 
 
 def _verdict_p_values(
-    differences: Floats, t: PairedT, p: Floats, delta: float
+    differences: Floats, t: PairedT, p: Floats, delta: float | Floats
 ) -> tuple[Floats, Floats]:
     none_as_extreme = (t.pairs > EXACT_UP_TO) & (p * (1 + DRAWS) < 1.5)
     larger = np.maximum(t.p, np.where(none_as_extreme, 0.0, p))
@@ -189,7 +191,7 @@ def _next_level(alpha: float, rejected: Bools) -> Floats:
 
 
 def _needed(
-    t: PairedT, alike: Bools, rows: Bools, level: Floats, level_within: Floats, delta: float
+    t: PairedT, alike: Bools, rows: Bools, level: Floats, level_within: Floats, delta: Floats
 ) -> Floats:
     """Pairs that settle the chosen comparisons one way or the other; NaN beyond the most."""
     mean, spread = t.mean[rows], np.maximum(t.spread[rows], _LEAST_SPREAD)
@@ -263,13 +265,14 @@ def effects(
     if not pairs:
         return {}
     # The rules are made for percentage points: other values are first divided by a power of ten.
-    size = 1.0 if metric.is_fraction else _power_of_ten(first, second)
-    factor = metric.scale * size / 100
+    sizes = _powers_of_ten(first, second) if not metric.is_fraction else np.ones(len(pairs))
+    factors = metric.scale * sizes / 100
     judged = judge(
-        first / size, second / size, delta=(delta or 0.0) / factor, alpha=alpha, unpaired=unpaired
-    )
+        first / sizes[:, None], second / sizes[:, None], delta=(delta or 0.0) / factors,
+        alpha=alpha, unpaired=unpaired,
+    )  # fmt: skip
     by_arm = {
-        arm: _in_unit(effect_of_row(judged, row, replicates[row]), factor, metric)
+        arm: _in_unit(effect_of_row(judged, row, replicates[row]), float(factors[row]), metric)
         for row, (arm, _) in enumerate(pairs)
     }
     if at_chance is None:
@@ -281,10 +284,11 @@ def effects(
     }
 
 
-def _power_of_ten(*values: Floats) -> float:
-    """The smallest power of ten that no value exceeds."""
-    most = max((float(np.nanmax(np.abs(array), initial=0.0)) for array in values), default=0.0)
-    return 10.0 ** max(math.ceil(math.log10(most)), -300) if most else 1.0
+def _powers_of_ten(*sides: Floats) -> Floats:
+    """For each comparison the smallest power of ten that none of its values exceeds."""
+    most = np.max([np.nanmax(np.abs(side), axis=-1, initial=0.0) for side in sides], axis=0)
+    powers = np.ceil(np.log10(np.where(most > 0, most, 1.0)))
+    return np.asarray(10.0 ** np.maximum(powers, -300.0), np.float64)
 
 
 _OPPOSITE: dict[Verdict, Verdict] = {"helps": "hurts", "hurts": "helps"}
