@@ -149,7 +149,7 @@ def read_scores(
 
     Raises:
         InputError: if it cannot be read, columns are missing or not told apart, rows are wrong,
-            or it is not known which direction is better; with every wrong row.
+            or it is not known which direction is better.
 
     Example:
         >>> table = read_scores({"base": [2.3, 2.4], "new": [2.1, 2.2]}, direction="minimize")
@@ -159,6 +159,8 @@ def read_scores(
     given = dict(columns or {})
     for role in given:
         check_name("--columns must be given for arm, replicate or score", role, ROLES)
+    if direction is not None:
+        check_name("direction must be minimize or maximize", direction, ("minimize", "maximize"))
     if isinstance(source, Mapping) and not _is_table(source):
         reading, heading = _of_mapping(source), None
     else:

@@ -320,8 +320,8 @@ def _missing_images(results: Results) -> str:
     if results.mistakes is not None or not has_curves:
         return ""  # known, not there yet, or not asked for
     return (
-        f"Which {examples_of(results.study)} are misread is not shown: the dataset is not where the "
-        "study found it, or no arm has learnt to give more than one answer."
+        f"Which {examples_of(results.study)} are misread is not shown: the dataset is not where "
+        "the study found it, or no arm has learnt to give more than one answer."
     )
 
 

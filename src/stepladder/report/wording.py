@@ -152,6 +152,7 @@ class Measure:
         digits: decimals.
 
     Example:
+        >>> from stepladder.study.metrics import METRICS
         >>> measure = Measure(METRICS["accuracy"], 0.1)
         >>> measure.heading("test"), measure.margin, measure.on("validation")
         ('test %', '0.1 points', 'validation accuracy')

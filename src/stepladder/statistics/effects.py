@@ -75,7 +75,7 @@ def judge(
     arm: npt.ArrayLike,
     other: npt.ArrayLike,
     *,
-    delta: float,
+    delta: float | Floats,
     alpha: float,
     plan: bool = True,
     unpaired: bool = False,
@@ -96,7 +96,8 @@ def judge(
         arm: accuracies as fractions, shape (..., comparisons, replicates); the comparisons of
             one study are a family. NaN is a replicate that is missing.
         other: the same of the arms compared with.
-        delta: percentage points below which a difference does not matter, above 0.
+        delta: percentage points below which a difference does not matter, above 0; one number,
+            or one for each comparison.
         alpha: chance in a study of a false `helps` or `hurts`, and of a false
             `no difference beyond δ`, each, between 0 and 1.
         plan: whether to work out how many pairs would settle what is open; it takes the most
@@ -107,10 +108,11 @@ def judge(
     differences = _differences(arm, other)
     t, p = paired_t(differences), sign_flip(differences)
     p = np.where(t.pairs < 2, np.nan, p)
-    p_different, p_within = _verdict_p_values(differences, t, p, delta)
+    deltas = np.broadcast_to(np.asarray(delta, np.float64), t.mean.shape)
+    p_different, p_within = _verdict_p_values(differences, t, p, deltas)
     if unpaired:
         for row in np.flatnonzero(t.pairs == 0):
-            means, p_within[row], is_enough = _welch(arm, other, int(row), delta)
+            means, p_within[row], is_enough = _welch(arm, other, int(row), float(deltas[row]))
             for name, value in means.items():
                 getattr(t, name)[row] = value
             p_different[row] = means["p"] if is_enough else np.nan
@@ -125,14 +127,14 @@ def judge(
             for rejected in (different, equivalent)
         ]
         alike = unanimous_sign(differences)
-        needed[is_open] = _needed(t, alike, is_open, levels[0], levels[1], delta)
+        needed[is_open] = _needed(t, alike, is_open, levels[0], levels[1], deltas[is_open])
     wins = win_share(differences)
     p_verdict = np.where(within, p_within, p_different)
     return Judged(differences, t, p, holm(p), holm(t.p), different, within, wins, needed, p_verdict)
 
 
 def verdict_p_values(
-    arm: npt.ArrayLike, other: npt.ArrayLike, delta: float
+    arm: npt.ArrayLike, other: npt.ArrayLike, delta: float | Floats
 ) -> tuple[Floats, Floats]:
     """The p-values that verdicts rest on, before any family is corrected for.
 
@@ -151,7 +153,7 @@ def _differences(arm: npt.ArrayLike, other: npt.ArrayLike) -> Floats:
 
 
 def _verdict_p_values(
-    differences: Floats, t: PairedT, p: Floats, delta: float
+    differences: Floats, t: PairedT, p: Floats, delta: float | Floats
 ) -> tuple[Floats, Floats]:
     none_as_extreme = (t.pairs > EXACT_UP_TO) & (p * (1 + DRAWS) < 1.5)
     larger = np.maximum(t.p, np.where(none_as_extreme, 0.0, p))
@@ -194,7 +196,7 @@ def _next_level(alpha: float, rejected: Bools) -> Floats:
 
 
 def _needed(
-    t: PairedT, alike: Bools, rows: Bools, level: Floats, level_within: Floats, delta: float
+    t: PairedT, alike: Bools, rows: Bools, level: Floats, level_within: Floats, delta: Floats
 ) -> Floats:
     """Pairs that settle the chosen comparisons one way or the other; NaN beyond the most."""
     mean, spread = t.mean[rows], np.maximum(t.spread[rows], _LEAST_SPREAD)
@@ -267,12 +269,13 @@ def effects(
     first, second, replicates = as_pairs(scores, pairs, metric)
     if not pairs:
         return {}
-    size, factor = judging_scale(metric, first, second)
+    sizes, factors = judging_scale(metric, first, second)
     judged = judge(
-        first / size, second / size, delta=(delta or 0.0) / factor, alpha=alpha, unpaired=unpaired
-    )
+        first / sizes[:, None], second / sizes[:, None], delta=(delta or 0.0) / factors,
+        alpha=alpha, unpaired=unpaired,
+    )  # fmt: skip
     by_arm = {
-        arm: in_unit(effect_of_row(judged, row, replicates[row]), factor, metric)
+        arm: in_unit(effect_of_row(judged, row, replicates[row]), float(factors[row]), metric)
         for row, (arm, _) in enumerate(pairs)
     }
     if at_chance is None:
@@ -284,21 +287,29 @@ def effects(
     }
 
 
-def judging_scale(metric: Metric, *values: Floats) -> tuple[float, float]:
+def judging_scale(metric: Metric, *sides: Floats) -> tuple[Floats, Floats]:
     """What values are divided by to be judged, and what effects are then multiplied by.
 
     The rules are made for fractions and percentage points: values of other metrics are divided by
-    the smallest power of ten that none exceeds.
+    the smallest power of ten that none of their comparison exceeds.
+
+    Args:
+        metric: what is judged.
+        sides: values of shape (comparisons, replicates).
+
+    Returns:
+        Two arrays of shape (comparisons,).
 
     Example:
-        >>> judging_scale(METRICS["rmse"], np.array([30.0, 250.0]))
-        (1000.0, 10.0)
+        >>> judging_scale(METRICS["rmse"], np.array([[30.0, 250.0]]))
+        (array([1000.]), array([10.]))
     """
-    size = 1.0
+    sizes = np.ones(len(sides[0]))
     if not metric.is_fraction:
-        most = max((float(np.nanmax(np.abs(array), initial=0.0)) for array in values), default=0.0)
-        size = 10.0 ** max(math.ceil(math.log10(most)), -300) if most else 1.0
-    return size, metric.scale * size / 100
+        most = np.max([np.nanmax(np.abs(side), axis=-1, initial=0.0) for side in sides], axis=0)
+        powers = np.ceil(np.log10(np.where(most > 0, most, 1.0)))
+        sizes = np.asarray(10.0 ** np.maximum(powers, -300.0), np.float64)
+    return sizes, metric.scale * sizes / 100
 
 
 _OPPOSITE: dict[Verdict, Verdict] = {"helps": "hurts", "hurts": "helps"}

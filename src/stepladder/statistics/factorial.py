@@ -91,7 +91,7 @@ def factorial(
     complete = np.isfinite(table).all(axis=0)
     if not techniques or not complete.any():
         return None
-    size, factor = judging_scale(metric, table)
+    size, factor = (float(each.max()) for each in judging_scale(metric, table))
     # Everything is worked out in hundredths of that size, and brought to the unit at the end.
     points = 100 * (table[:, complete] / size)
     inside = np.array([[combination >> place & 1 for combination in order]

@@ -86,7 +86,7 @@ def none_if_nan(value: float | Floats) -> float | None:
     return None if math.isnan(value) else float(value)
 
 
-def tost(differences: npt.ArrayLike, delta: float) -> Floats:
+def tost(differences: npt.ArrayLike, delta: float | Floats) -> Floats:
     """Two one-sided t tests of equivalence: a small p says that the mean is within ±delta.
 
     p is the larger of the p-values of "the mean is at most -delta" and "at least +delta".
@@ -181,8 +181,11 @@ def welch_error(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, 
     error = sum(variances)
     if error == 0:
         return mean, 0.0, math.nan
-    degrees = error**2 / sum(
-        variance**2 / (len(sample) - 1) for variance, sample in zip(variances, samples, strict=True)
+    # Squares of tiny numbers are 0: all are multiplied by a power of two, which rounds nothing.
+    exponent = -math.frexp(error)[1]
+    degrees = math.ldexp(error, exponent) ** 2 / sum(
+        math.ldexp(variance, exponent) ** 2 / (len(sample) - 1)
+        for variance, sample in zip(variances, samples, strict=True)
     )
     return mean, error**0.5, degrees
 

@@ -48,7 +48,7 @@ def power_of_tost(
     pairs: npt.ArrayLike,
     mean: npt.ArrayLike,
     spread: npt.ArrayLike,
-    delta: float,
+    delta: float | Floats,
     level: npt.ArrayLike,
 ) -> Floats:
     """Chance that two one-sided t tests, each at the level, find the mean within ±delta.

@@ -99,7 +99,7 @@ def replay(
     other: npt.ArrayLike,
     looks: tuple[int, ...],
     *,
-    delta: float,
+    delta: float | Floats,
     alpha: float = 0.05,
     reached: npt.ArrayLike | None = None,
 ) -> InterimLook:
@@ -117,7 +117,8 @@ def replay(
         arm: accuracies as fractions, shape (comparisons, replicates); NaN is one that diverged.
         other: the same of the arms compared with.
         looks: numbers of replicates, rising.
-        delta: percentage points below which a difference does not matter.
+        delta: percentage points below which a difference does not matter, for all comparisons
+            or for each.
         alpha: chance in a study of a false `helps` or `hurts`.
         reached: replicates that both arms of each comparison have; all when None. A look is
             taken only where every open comparison has reached it.
@@ -188,8 +189,9 @@ def adaptive_effects(
         check_delta(delta, metric.unit)
     check_share(alpha, "alpha", 0.05)
     first, second, _ = as_pairs(scores, pairs, metric)
-    size, factor = judging_scale(metric, first, second)
-    first, second, least = first / size, second / size, (delta or 0.0) / factor
+    sizes, factors = judging_scale(metric, first, second)
+    first, second = first / sizes[:, None], second / sizes[:, None]
+    least = (delta or 0.0) / factors
     reached = np.array([min(len(scores[arm]), len(scores[other])) for arm, other in pairs], int)
     state = replay(first, second, looks, delta=least, alpha=alpha, reached=reached)
     if not pairs:
@@ -207,7 +209,7 @@ def adaptive_effects(
     )
     by_arm = {
         arm: replace(
-            in_unit(effect_of_row(judged, row, int(used[row])), factor, metric),
+            in_unit(effect_of_row(judged, row, int(used[row])), float(factors[row]), metric),
             settled_at=int(state.settled_at[row]) or None,
         )
         for row, (arm, _) in enumerate(pairs)

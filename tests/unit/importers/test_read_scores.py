@@ -141,6 +141,16 @@ def test_other_names_say_nothing(name):
     assert not is_lower_better(name)
 
 
+def test_a_direction_is_one_of_two_words():
+    with pytest.raises(InputError, match="direction must be minimize or maximize, found 'lower'"):
+        read_scores(LONG, direction="lower")
+
+
+def test_an_error_rate_may_be_shown_in_points(read):
+    metric = read(LOSS.format("error"), direction="minimize", unit="points").metric
+    assert (metric.name, metric.direction, metric.scale) == ("error", "minimize", 100)
+
+
 def test_a_named_metric_says_which_column_is_meant(read):
     text = "arm,seed,rmse,R2\na,0,3,0.5\nb,0,2,0.7\n"
     for metric, unit, value in (("rmse", "kWh", 3), ("r2", None, 0.5)):

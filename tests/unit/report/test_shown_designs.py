@@ -49,8 +49,8 @@ def test_the_headlines_of_a_factorial_are_on_techniques():
 def test_only_the_largest_of_many_pairs_are_shown():
     readout = factorial_results().readout
     many = replace(readout, interactions=readout.interactions * 3)
-    assert len(readout_tables(many, 0.1)[1].rows) >= PAIRS_SHOWN
-    assert "in the JSON" not in readout_tables(readout, 0.1)[1].note
+    assert len(readout_tables(replace(factorial_results(), readout=many))[1].rows) >= PAIRS_SHOWN
+    assert "in the JSON" not in readout_tables(factorial_results())[1].note
 
 
 def test_a_fraction_says_that_it_cannot_tell_pairs_apart():

@@ -172,7 +172,7 @@ def test_many_arms_are_counted_instead_of_named():
     assert sum(part.is_name for part in headline.parts) == wording.NAMES_SHOWN - 1
     assert "and 35 other arms improve" in headline.text
     judged = [(each.arm.name, each.effect) for each in arms if each.effect]
-    (headline,) = wording.headlines_of(judged, 0.1, of="techniques")
+    (headline,) = wording.headlines_of(judged, wording.measure_of(results), of="techniques")
     assert "and 35 other techniques improve" in headline.text
 
 

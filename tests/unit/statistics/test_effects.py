@@ -369,6 +369,14 @@ def test_verdicts_without_pairs(ours, theirs, verdict):
     assert unpaired(ours, theirs).verdict == verdict
 
 
+def test_one_enormous_score_leaves_tiny_ones_comparable():
+    scores = {"a": [0.1, 0.2, 0.3], "b": [math.nan] * 3 + [0.5, 0.6, 0.8], "c": [1e99] * 3}
+    judged = effects(scores, [("b", "a"), ("c", "a")], delta=None, unpaired=True,
+                     metric=find_metric("gain", "maximize"))  # fmt: skip
+    expected = stats.ttest_ind(scores["b"][3:], scores["a"], equal_var=False)
+    assert judged["b"].p_t == pytest.approx(expected.pvalue)
+
+
 def test_the_chance_of_two_samples_without_spread():
     assert unpaired([0.9] * 3, [0.8] * 3).p_t == pytest.approx(2 / 2**6)
     assert unpaired([0.9] * 4, [0.8] * 2).p_t == pytest.approx(2 * (2 / 3) ** 4 * (1 / 3) ** 2)
