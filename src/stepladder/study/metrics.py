@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.metadata import entry_points
@@ -145,6 +145,19 @@ METRICS: dict[str, Metric] = {
 
 LOSS = Metric("loss", "minimize", (0.0, math.inf), "nats", baseline=math.log)
 """The mean cross-entropy of the built-in networks."""
+
+
+def is_computed(metric: Metric) -> bool:
+    """Whether it can be computed of what a network answers that classifies."""
+    return metric.score is not None and metric.needs in ("labels", "probabilities")
+
+
+def means_over_examples(names: Iterable[str]) -> tuple[str, ...]:
+    """Those of some metrics, sorted, of which built-in networks keep each test example's."""
+    return tuple(
+        name for name in sorted(names) if name in METRICS and METRICS[name].per_example is not None
+    )
+
 
 METRIC_ALIASES = {
     "acc": "accuracy", "top1": "accuracy", "categorical_accuracy": "accuracy",
