@@ -359,6 +359,10 @@ class TrialResult:
     unsettled: float = math.nan
     takes_ids: bool = False
 
+    def score(self, part: Part, metric: str) -> float:
+        """A metric on a part of the data; NaN where the trial has none."""
+        return _score(self, part, metric)
+
 
 @dataclass(frozen=True, eq=False)
 class TrialSummary:
@@ -388,10 +392,14 @@ class TrialSummary:
 
     def score(self, part: Part, metric: str) -> float:
         """A metric on a part of the data; NaN where the trial has none."""
-        if metric in self.measures.get(part, {}):
-            return self.measures[part][metric]
-        score: Score = getattr(self, part)
-        return float(getattr(score, metric)) if metric in ("accuracy", "loss") else math.nan
+        return _score(self, part, metric)
+
+
+def _score(result: TrialResult | TrialSummary, part: Part, metric: str) -> float:
+    if metric in result.measures.get(part, {}):
+        return result.measures[part][metric]
+    score: Score = getattr(result, part)
+    return float(getattr(score, metric)) if metric in ("accuracy", "loss") else math.nan
 
 
 def summarize_trial(result: TrialResult) -> TrialSummary:

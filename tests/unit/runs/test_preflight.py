@@ -314,7 +314,7 @@ CPU = Settings((None,), {}, "jax", None, "a machine")
 @pytest.mark.parametrize("fields", [{"metric": "auroc"}, {"also": ["average_precision"]}])
 def test_a_metric_of_every_class_is_refused_where_the_test_part_lacks_one(fields, lacking):
     study = Study(name="s", base=BASE, validation=30, techniques=["ReLU"], **fields)
-    with pytest.raises(StudyError, match="in the test part, .* found 2 of 3 classes there"):
+    with pytest.raises(StudyError, match=r"in the test part, .* found 2 of 3 classes there"):
         check_possible(study, lacking, CPU)
     check_possible(study.model_copy(update={"metric": Study(name="s", base=BASE).metric,
                                             "also": ("macro_f1",)}), lacking, CPU)  # fmt: skip
@@ -326,7 +326,7 @@ def test_candidates_need_every_class_in_the_validation_part():
     check_possible(study, data, CPU)
     fair = Study(name="s", base=BASE, validation=2, techniques=["ReLU"], metric="auroc",
                  tuning="fair")  # fmt: skip
-    with pytest.raises(StudyError, match="in the validation part, .* found 2 of 3 classes"):
+    with pytest.raises(StudyError, match=r"in the validation part, .* found 2 of 3 classes"):
         check_possible(fair, data, CPU)
 
 

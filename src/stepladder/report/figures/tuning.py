@@ -60,7 +60,7 @@ def _rows(tuned: Tuned) -> Iterable[tuple[object, ...]]:
             values = ", ".join(f"{field} = {value:g}" for field, value in named)
             kind = "chosen" if tried.values == arm.chosen else ""
             kind += " declared" if tried.values == arm.declared else ""
-            for replicate, accuracy in enumerate(tried.accuracies):
+            for replicate, accuracy in enumerate(tried.scores):
                 yield (printable(arm.arm), values, kind.strip(), replicate, 100 * accuracy)
 
 
@@ -87,7 +87,7 @@ def _draw_arm(axes: Axes, arm: ArmTuning, tuned: Tuned, theme: Theme) -> None:
     axes.plot(values, [100 * best[value].mean for value in values], color=theme.validation,
               linewidth=1.2, zorder=2)  # fmt: skip
     for value in values:
-        finite = [100 * share for share in best[value].accuracies if math.isfinite(share)]
+        finite = [100 * share for share in best[value].scores if math.isfinite(share)]
         dots = thin_out(finite, MOST_DOTS)
         axes.plot([value] * len(dots), dots, ".", color=theme.muted, markersize=3,
                   markeredgewidth=0, zorder=1)  # fmt: skip
