@@ -250,6 +250,11 @@ def _trainer_into_base(values: Mapping[str, Any]) -> Mapping[str, Any]:
     rest = {key: value for key, value in values.items()
             if key not in ("technique", "techniques", "arm", "explicit")}  # fmt: skip
     rest.setdefault("dataset", None)
+    search = rest.get("search")  # such a training is not thinned out, unless that is asked for
+    if isinstance(search, Mapping):
+        rest["search"] = {"pruning": "none", **search}
+    elif isinstance(search, Search) and "pruning" not in search.model_fields_set:
+        rest["search"] = search.model_copy(update={"pruning": "none"})
     return {**rest, "trainer": trainer, "base": base, **free}
 
 
@@ -411,8 +416,8 @@ class Study(FrozenModel):
             )
         if self.tuned is not None:
             problems += grid_problems(self.tuned, self.base, self.techniques, self.explicit)
-        if self.search is not None and self.trainer is None:
-            problems += search_problems(self.search, self.recipe)
+        if self.search is not None:
+            problems += search_problems(self.search, self.base)
         if not design and not instead_of:
             try:
                 self.arms  # noqa: B018 - made once to find contradictions
@@ -429,8 +434,7 @@ class Study(FrozenModel):
         problems = [
             f"{name} belongs to the built-in networks, found it beside a trainer; leave it out"
             for name, value in (("model", self.model), ("keep_weights", self.keep_weights),
-                                ("target", self.target), ("reported", self.reported),
-                                ("search", self.search))
+                                ("target", self.target), ("reported", self.reported))
             if value
         ]  # fmt: skip
         if self.judged is LOSS:
