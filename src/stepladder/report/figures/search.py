@@ -404,8 +404,8 @@ def _expected_plot(result: SearchResult) -> Plot | None:
         caption=f"Validation {measure.name} that the best of so many of these candidates is "
         "expected to have, as the search sees it, against the time of training them; shaded: ± "
         "one standard deviation over which candidates were drawn. The mark at the right is the "
-        "best one on replicates that the search never saw, with its 95 % t interval: the difference is the "
-        f"bias of the selection.{_note(measure, means)}",
+        "best one on replicates that the search never saw, with its 95 % t interval: the "
+        f"difference is the bias of the selection.{_note(measure, means)}",
         words=f"{expected_text(result)} On fresh replicates the best has "
         f"{estimate_of(measure, result.fresh)}.",
         columns=("candidates", "training_seconds", "expected_percent", "deviation_percent"),
