@@ -140,6 +140,8 @@ def _size_confounds(
     parameters: Mapping[str, int | None],
 ) -> list[Confound]:
     """Numbers of weights and of steps, which no field names."""
+    if isinstance(arm.config, Params):
+        return []
     here, there = (optimizer_steps(own.recipe, train) for own in (arm, other))
     sizes = [
         ("parameters", parameters.get(arm.name), parameters.get(other.name), _OF_PARAMETERS,
