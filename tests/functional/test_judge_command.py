@@ -61,7 +61,9 @@ def test_the_first_arm_is_what_the_others_are_compared_with(judge):
     assert arms["better"]["n"] == 6
     same = arms["same"]["effect"]
     assert (same["mean"], same["p"], same["verdict"]) == (0, 1, "no difference beyond δ")
-    assert arms["plain"]["test_accuracy"]["mean"] == pytest.approx(np.mean(GOOD["plain"]))
+    assert arms["plain"]["scores"]["test"]["accuracy"]["mean"] == pytest.approx(
+        np.mean(GOOD["plain"])
+    )
 
 
 def test_another_arm_may_be_named(judge):

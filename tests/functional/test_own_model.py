@@ -83,7 +83,7 @@ def test_a_study_with_a_network_of_its_own_runs_when_it_is_allowed(
     results = stepladder.results(RUN)
     assert results["model"]["file"] == "conv.py"
     fingerprint = results["model"]["sha256"]
-    assert results["arms"][0]["recipe"]["model"] == f"{fingerprint}:build"
+    assert results["arms"][0]["config"]["model"] == f"{fingerprint}:build"
     (place / RUN / "report.html").unlink()
     assert in_process("report", RUN)[0] == 0
     page = (place / RUN / "report.html").read_text("utf-8")

@@ -48,4 +48,7 @@ def test_it_is_continued_and_no_stored_trial_changes(in_process, stored, place):
     assert set(before) <= set(rows())
     arms = json.loads((place / "runs" / "small" / "results.json").read_text("utf-8"))["arms"]
     for arm, old in zip(arms, json.loads(stored)["arms"], strict=True):
-        assert arm["test_accuracy"]["values"][:2] == old["test_accuracy"]["values"]
+        assert (
+            arm["scores"]["test"]["accuracy"]["values"][:2]
+            == old["scores"]["test"]["accuracy"]["values"]
+        )

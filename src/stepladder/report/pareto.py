@@ -166,12 +166,12 @@ def _arms(saved: Mapping[str, Any], run: str, part: DataPart) -> RunEntries:
     entries = tuple(
         Entry(
             run, str(arm["name"]), str(saved["fingerprint"]),
-            _estimate(arm["test_accuracy" if part == "test" else "val_accuracy"]),
+            _estimate(_saved_score(arm, part)),
             _seconds(arm["seconds"]) / int(arm["n"]), int(arm["parameters"]),
             int(arm["n"]), int(arm["diverged"]),
         )
         for arm in saved["arms"]
-        if arm["n"] and arm["parameters"] and arm["val_accuracy"]["mean"] is not None
+        if arm["n"] and arm["parameters"] and _saved_score(arm, "validation")["mean"] is not None
     )  # fmt: skip
     left_out = tuple(
         (str(arm["name"]), f"diverged in all {plural(int(arm['n']), 'replicate')}")
@@ -179,6 +179,14 @@ def _arms(saved: Mapping[str, Any], run: str, part: DataPart) -> RunEntries:
         if arm["n"] and arm["diverged"] == arm["n"]
     )
     return RunEntries(run, entries, left_out)
+
+
+def _saved_score(arm: Mapping[str, Any], part: DataPart) -> Mapping[str, Any]:
+    """An accuracy of saved results; those of before metrics have it under another name."""
+    if "scores" not in arm:
+        return arm["test_accuracy" if part == "test" else "val_accuracy"]  # type: ignore[no-any-return]
+    nothing: dict[str, Any] = {"mean": None, "ci_low": None, "ci_high": None, "values": []}
+    return arm["scores"][part].get("accuracy", nothing)  # type: ignore[no-any-return]
 
 
 def _winner(saved: Mapping[str, Any], run: str, part: DataPart) -> RunEntries:

@@ -131,6 +131,7 @@ class ArmResult:
         ensemble: its replicates as one network; None where the weights of fewer than two are kept.
         finished: numbers of the replicates that are finished; the first n when None.
         also: further metrics by name and part.
+        failed: replicates that this run could not train, of the user's own training.
     """
 
     arm: Arm
@@ -152,6 +153,7 @@ class ArmResult:
     ensemble: Ensemble | None = None
     finished: tuple[int, ...] | None = None
     also: Mapping[str, Mapping[Part, Estimate]] = field(default_factory=dict)
+    failed: int = 0
 
     @property
     def diagnosis(self) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """A study, run phase by phase."""
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -75,6 +76,9 @@ def run_study(
             weights=folder / folders.WEIGHTS_NAME,
         )  # fmt: skip
     failures = tuple(session.failures.values())
+    counts = Counter(failure.trial.config for failure in failures)
+    arms = tuple(replace(arm, failed=counts[arm.arm.config]) for arm in results.arms)
+    results = replace(results, arms=arms)
     return Finished(results, session.trained, trials - session.trained - len(failures), failures)
 
 

@@ -63,21 +63,21 @@ def test_json_fields_are_pinned():
 def test_json_accuracies_are_fractions_and_effects_points():
     results = mnist_results()
     arm = parsed(results)["arms"][4]
-    assert arm["test_accuracy"]["mean"] == results.arms[4].test.mean
-    assert arm["test_accuracy"]["values"] == list(results.arms[4].test.values)
-    assert 0 < arm["test_accuracy"]["mean"] < 1
+    assert arm["scores"]["test"]["accuracy"]["mean"] == results.arms[4].test.mean
+    assert arm["scores"]["test"]["accuracy"]["values"] == list(results.arms[4].test.values)
+    assert 0 < arm["scores"]["test"]["accuracy"]["mean"] < 1
     assert arm["effect"]["mean"] == results.arms[4].effect.mean
-    assert arm["recipe"]["optimizer"] == "adam"
+    assert arm["config"]["optimizer"] == "adam"
     assert arm["compared_with"] == "+ ReLU"
 
 
 def test_json_has_null_where_nothing_is_compared_or_known():
     assert parsed(mnist_results())["arms"][0]["effect"] is None
     diverged = parsed(VARIANTS["all diverged"]())["arms"][0]
-    assert diverged["test_accuracy"]["mean"] is None
-    assert diverged["test_accuracy"]["values"] == [None] * 3
+    assert diverged["scores"]["test"]["accuracy"]["mean"] is None
+    assert diverged["scores"]["test"]["accuracy"]["values"] == [None] * 3
     alone = parsed(one_replicate())["arms"][1]
-    assert alone["test_accuracy"]["ci_low"] is None
+    assert alone["scores"]["test"]["accuracy"]["ci_low"] is None
     assert alone["effect"]["p"] is None
 
 
@@ -99,7 +99,7 @@ def test_csv_numbers_are_those_of_the_view():
     results = mnist_results()
     for row, shown in zip(read(markdown.as_csv(results)), view_of(results).rows, strict=True):
         assert row["arm"] == shown.name
-        assert 100 * float(row["test_accuracy"]) == shown.test.mean
+        assert 100 * float(row["scores"]["test"]["accuracy"]) == shown.test.mean
         assert 100 * float(row["val_ci_high"]) == shown.validation.high
         if shown.effect is None:
             assert row["effect_points"] == row["verdict"] == row["p_verdict"] == ""
