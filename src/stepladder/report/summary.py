@@ -78,7 +78,7 @@ def _best(results: Results) -> Sentence:
     best, first = max(finite, key=lambda row: row.validation.mean), rows[0]
     before = [f"Of {plural(len(rows), 'arm')}, "] if len(rows) > 1 else []
     after = " has the highest validation accuracy and " if len(rows) > 1 else " "
-    reached = f"{_reached(best)} of the test images right" if best.instead is None else best.instead
+    reached = best.instead or f"{_reached(best)} of the test {results.noun}s right"
     if best is first:
         return Sentence.of(*before, _name(best), after, reached, ".")
     first_too = f", the first of them, {_reached(first)}."
@@ -109,7 +109,9 @@ def _holds_for(results: Results) -> Sentence:
     counts = sorted({result.n - result.diverged for result in results.arms})
     span = f"{counts[0]:,}" if counts[0] == counts[-1] else f"{counts[0]:,} to {counts[-1]:,}"
     rates = {result.arm.recipe.learning_rate for result in results.arms}
-    conditions = [f"{results.sizes['test']:,} test images" if "test" in results.sizes else ""]
+    conditions = [
+        f"{results.sizes['test']:,} test {results.noun}s" if "test" in results.sizes else ""
+    ]
     conditions.append(f"{span} replicate{'' if counts[-1] == 1 else 's'} an arm")
     if results.tuned is not None:
         fields = _fields_text(results.tuned.fields)
@@ -135,7 +137,7 @@ _DESIGNS = {
 def asked(results: Results) -> tuple[str, ...]:
     """What is asked, of what network and data, and how it is decided: a paragraph each."""
     study, arms = results.study, results.arms
-    data = f"{printable(results.dataset)} ({join_list(parts_of(results))} images)"
+    data = f"{printable(results.dataset)} ({join_list(parts_of(results))} {results.noun}s)"
     network = f"The base is {printable(study.base_name)}: {_network_text(study.base)}."
     times = "once" if study.replicates == 1 else f"{study.replicates:,} times"
     replicates = f"{'It is' if len(arms) == 1 else 'Every arm is'} trained {times}."
@@ -201,7 +203,7 @@ def unknown(results: Results) -> tuple[tuple[str, str], ...]:
         ("Learning rate", wording.rate_note(results) or _edges(results)),
         ("Looks at the test set", wording.looks_note(results)),
         ("Trainings that diverged", _diverged(results)),
-        ("Test images", _missing_images(results)),
+        (f"Test {results.noun}s", _missing_images(results)),
         ("Beyond this study", _beyond(results)),
         *(("Replicates", printable(warning)) for warning in results.warnings),
     )
@@ -278,8 +280,8 @@ def _missing_images(results: Results) -> str:
     if results.mistakes is not None or not has_curves:
         return ""  # known, not there yet, or not asked for
     return (
-        "Which images are misread is not shown: the dataset is not where the study found it, or "
-        "no arm has learnt to give more than one answer."
+        f"Which {results.noun}s are misread is not shown: the dataset is not where the study found "
+        "it, or no arm has learnt to give more than one answer."
     )
 
 
@@ -303,7 +305,7 @@ def report_document(results: Results) -> Document:
         Sentences(tuple(notes), "indented", "Diagnosis"),
         Sentences(tuple(Sentence.of(f"{title}: {text}") for title, text in unknown(results)),
                   "indented", "What is not known"),
-        *ensemble_tables(results.arms),
+        *ensemble_tables(results.arms, results.noun),
         *readout_tables(results.readout, results.study.delta),
         *tuning_tables(results.tuned),
         *confound_tables(results.confounds),

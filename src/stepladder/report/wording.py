@@ -304,8 +304,9 @@ def comparison(results: Results) -> str:
     return f"Effect: percentage points of test accuracy against {other}."
 
 
-NEW_IMAGES_NOTE = "New images: an effect's interval for new test images too."
-"""True only where there are such intervals."""
+def new_images_note(noun: str) -> str:
+    """What a column of intervals for new images or examples is; only where there are any."""
+    return f"New {noun}s: an effect's interval for new test {noun}s too."
 
 
 def footnotes(results: Results) -> tuple[str, ...]:
@@ -326,10 +327,10 @@ def interval_note(results: Results) -> str:
         )
     several = [count for count in counts if count > 1]
     span = f"{several[0]:,}" if len(several) == 1 else f"{several[0]:,} to {several[-1]:,}"
-    images = f"these {results.sizes['test']:,}" if "test" in results.sizes else "these"
+    these = f"these {results.sizes['test']:,}" if "test" in results.sizes else "these"
     return (
-        f"± is the 95 % t interval of the mean over {span} replicates: {images} test images, "
-        "retrained. It does not speak for new test images."
+        f"± is the 95 % t interval of the mean over {span} replicates: {these} test "
+        f"{results.noun}s, retrained. It does not speak for new test {results.noun}s."
     )
 
 
@@ -469,4 +470,5 @@ def glossary(results: Results) -> tuple[tuple[str, str], ...]:
         words |= _FACTORIAL
     if results.tuned is not None:
         words |= _FAIR
-    return tuple(sorted(words.items(), key=lambda word: word[0].lower()))
+    meanings = {word: text.replace("image", results.noun) for word, text in words.items()}
+    return tuple(sorted(meanings.items(), key=lambda word: word[0].lower()))

@@ -116,6 +116,7 @@ def judge(
         warnings=(*underpowered(study), *problems),
         tuned=known.tuned,
         adapted=None if interim is None else adaptive_summary(study, arms, interim, stored),
+        noun=record.noun,
         mistakes=None if dataset is None else _mistakes(arms, by_arm, store, dataset),
     )
 
@@ -202,7 +203,7 @@ def _arm(
     reported = record.study.reported
     left = train_examples_left(record.study, record.sizes.get("train"))
     steps = optimizer_steps(arm.recipe, left)
-    findings = findings_of(arm, done, record.classes, tuned, steps)
+    findings = findings_of(arm, done, record.classes, tuned, steps, record.noun)
     # Published tables climb: their figure for a technique is that of its rung.
     name = (arm.technique if record.study.design == "ladder" else None) or arm.name
     return ArmResult(
