@@ -128,7 +128,7 @@ def rendered(template: str, context: dict[str, Any]) -> str:
 def _context(results: Results, figures: Sequence[DrawnFigure]) -> dict[str, Any]:
     view = view_of(results)
     tables = (
-        *ensemble_tables(results.arms),
+        *ensemble_tables(results.arms, results.noun),
         *readout_tables(results),
         *tuning_tables(results),
         *measure_tables(results),
@@ -138,7 +138,7 @@ def _context(results: Results, figures: Sequence[DrawnFigure]) -> dict[str, Any]
         wording.verdict_note(results),
         wording.tuning_note(results),
         wording.adaptive_note(results),
-        wording.NEW_IMAGES_NOTE if view.has_images else "",
+        wording.new_images_note(view.noun) if view.has_images else "",
     )
     return {
         "view": view,
@@ -270,15 +270,15 @@ def search_as_html(result: SearchResult, figures: Sequence[DrawnFigure] | None =
 
 
 def _search_answer(result: SearchResult) -> list[str]:
-    fresh, test = FormattedNumber.accuracy(result.fresh), result.test
+    fresh, test, noun = FormattedNumber.accuracy(result.fresh), result.test, result.noun
     return [
         f"The best of {plural(len(result.candidates), 'candidate')} is candidate "
         f"{result.winner.number}: {params_text(result.winner.params)}.",
-        f"It reads {fresh.text} % of the validation images right, on "
+        f"It reads {fresh.text} % of the validation {noun}s right, on "
         f"{plural(len(result.fresh.values), 'fresh replicate')} that the search never saw, with "
         f"{result.parameters:,} weights.",
-        *([f"On the test images the same replicates reach {FormattedNumber.accuracy(test).text} %."]
-          if test else []),
+        *([f"On the test {noun}s the same replicates reach "
+           f"{FormattedNumber.accuracy(test).text} %."] if test else []),
         luck_text(result),
         flat_text(result),
         expected_text(result),
@@ -288,11 +288,12 @@ def _search_answer(result: SearchResult) -> list[str]:
 def _search_unknown(result: SearchResult) -> list[str]:
     return [
         *(f"{line[0].upper()}{line[1:]}." for line in result.warnings),
-        "The validation images of the fresh replicates took part in choosing: their accuracy may "
-        "be a little too high for images that nobody has seen.",
+        f"The validation {result.noun}s of the fresh replicates took part in choosing: their "
+        f"accuracy may be a little too high for {result.noun}s that nobody has seen.",
         "The test set was not read: --final reads it once, for the best candidate."
         if result.test is None
-        else "The test accuracy speaks for these test images, retrained, not for new ones.",
+        else f"The test accuracy speaks for these test {result.noun}s, retrained, not for new "
+        "ones.",
         "Other spaces, other data and longer trainings were not tried.",
     ]
 

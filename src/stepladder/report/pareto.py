@@ -33,6 +33,7 @@ from stepladder.runs.results import Results
 from stepladder.runs.stored import results_of, results_so_far
 from stepladder.statistics.results import Estimate
 from stepladder.store import open_store
+from stepladder.store.base import example_noun
 from stepladder.study.study import Study
 
 DataPart = Literal["test", "validation"]
@@ -64,6 +65,7 @@ class Entry:
         parameters: trainable numbers of its network.
         n: replicates finished, diverged ones included.
         diverged: replicates that became non-finite.
+        noun: what one example is called in sentences.
 
     Example:
         >>> Entry("run", "base", "f", Estimate(0.9, None, None, (0.9,)), 1.0, 10, 5, 2).marked
@@ -78,6 +80,7 @@ class Entry:
     parameters: int
     n: int
     diverged: int
+    noun: str = "image"
 
     @property
     def name(self) -> str:
@@ -168,7 +171,7 @@ def _arms(saved: Mapping[str, Any], run: str, part: DataPart) -> RunEntries:
             run, str(arm["name"]), str(saved["fingerprint"]),
             _estimate(_saved_score(arm, part)),
             _seconds(arm["seconds"]) / int(arm["n"]), int(arm["parameters"]),
-            int(arm["n"]), int(arm["diverged"]),
+            int(arm["n"]), int(arm["diverged"]), _noun(saved),
         )
         for arm in saved["arms"]
         if arm["n"] and arm["parameters"] and _saved_score(arm, "validation")["mean"] is not None
@@ -199,8 +202,13 @@ def _winner(saved: Mapping[str, Any], run: str, part: DataPart) -> RunEntries:
     winner = Entry(
         run, WINNER, str(saved["fingerprint"]), _estimate(accuracy), _seconds(seconds),
         int(best["parameters"]), len(accuracy["values"]), int(best["diverged"]),
+        _noun(saved),
     )  # fmt: skip
     return RunEntries(run, (winner,))
+
+
+def _noun(saved: Mapping[str, Any]) -> str:
+    return example_noun(saved.get("versions", {}).get("inputs"))
 
 
 def _seconds(saved: float | None) -> float:
@@ -296,11 +304,13 @@ def side_table(entries: Sequence[Entry], part: DataPart) -> Table:
         for entry, fast, small in zip(entries, *_spots(entries), strict=True)
     ]  # fmt: skip
     order = sorted(range(len(rows)), key=lambda place: (entries[place].parameters, place))
-    images = " on these test images, and new images would make it wider" if part == "test" else ""
+    noun = entries[0].noun if entries else "image"
+    of_test = f" on these test {noun}s, and new {noun}s would make it wider"
+    these = of_test if part == "test" else ""
     note = (
         "smallest, fastest: on the Pareto front of weights, of training time: no other arm is at "
         "least as good in both and better in one. Fronts are read off means; ± is the 95 % t "
-        f"interval over replicates{images}. Seconds are those of one replicate, compiling left out."
+        f"interval over replicates{these}. Seconds are those of one replicate, compiling left out."
     )
     if any(entry.diverged for entry in entries):
         note += (

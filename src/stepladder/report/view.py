@@ -242,6 +242,7 @@ class View:
         is_trained: whether there is accuracy on training and validation parts to show.
         findings: what diagnosis found, a line each; those that rows show themselves left out.
         headings: over the other parts of the data, where they are not in percent.
+        noun: what one example is called in sentences.
     """
 
     title: str
@@ -257,6 +258,7 @@ class View:
     is_trained: bool = True
     findings: tuple[FindingLine, ...] = ()
     headings: Mapping[str, str] = field(default_factory=dict)
+    noun: str = "image"
 
     @property
     def is_complete(self) -> bool:
@@ -320,7 +322,7 @@ class View:
             )
             if layout.has_extras and self.has_images:
                 images: list[str] = [Cell(row.images, style="dim") for row in rows]
-                yield Column("new images", "decimal"), images
+                yield Column(f"new {self.noun}s", "decimal"), images
             yield (
                 Column("verdict", most=VERDICT_LENGTH if layout.folds else None),
                 [
@@ -353,7 +355,7 @@ class View:
             fine(
                 self.comparison,
                 *self.footnotes,
-                wording.NEW_IMAGES_NOTE if layout.has_extras and self.has_images else "",
+                wording.new_images_note(self.noun) if layout.has_extras and self.has_images else "",
                 self.reported if layout.has_extras else "",
             ),
         ))  # fmt: skip
@@ -377,13 +379,14 @@ def view_of(results: Results) -> View:
         subtitle=wording.subtitle(results),
         status=wording.status(results),
         headlines=wording.headlines(results),
+        noun=results.noun,
         rows=rows,
         reported_source=printable(source) if source else None,
         comparison=wording.comparison(results),
         footnotes=(*wording.footnotes(results), *results.warnings),
         tables=(
             *readout_tables(results),
-            *ensemble_tables(results.arms),
+            *ensemble_tables(results.arms, results.noun),
             *confound_tables(results.confounds),
             *tuning_tables(results),
             *also_tables(results),

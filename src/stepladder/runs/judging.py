@@ -117,6 +117,7 @@ def judge(
         warnings=(*underpowered(study), *problems),
         tuned=known.tuned,
         adapted=None if interim is None else adaptive_summary(study, arms, interim, stored),
+        noun=record.noun,
         mistakes=None
         if dataset is None or study.trainer
         else _mistakes(arms, by_arm, store, dataset),
@@ -221,7 +222,7 @@ def _arm(
     if study.trainer is None:
         left = train_examples_left(study, record.sizes.get("train"))
         steps = optimizer_steps(arm.recipe, left)
-        findings = findings_of(arm, done, record.classes, tuned, steps)
+        findings = findings_of(arm, done, record.classes, tuned, steps, record.noun)
 
     def estimate_on(part: Part, one: Metric = metric) -> Estimate:
         return estimate(scores_on(results, part, one.name), metric=one)

@@ -249,9 +249,10 @@ def record_of(study: Study, dataset: Dataset, settings: Settings) -> StudyRecord
         fingerprint=dataset.fingerprint,
         sizes=part_sizes(study, dataset),
         classes=dataset.class_names,
-        versions={"stepladder": __version__, **installed, "engine": settings.engine_name},
+        versions={"stepladder": __version__, **installed, "engine": settings.engine_name,
+                  "inputs": " × ".join(map(str, dataset.input_shape))},
         machine=settings.machine,
-    )
+    )  # fmt: skip
 
 
 def prepare(study: Study, settings: Settings) -> tuple[Dataset, StudyRecord]:

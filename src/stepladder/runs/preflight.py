@@ -114,7 +114,8 @@ def preflight_notes(
     if len(all_confounds) > SHOWN_CONFOUNDS:
         left = len(all_confounds) - SHOWN_CONFOUNDS
         lines.append(f"confound: and {left:,} more, in the report")
-    if is_byte_table(dataset.x_train) and any(arm.recipe.scaling == "unit" for arm in study.arms):
+    is_scaled = study.model is None and any(arm.recipe.scaling == "unit" for arm in study.arms)
+    if is_scaled and is_byte_table(dataset.x_train):  # a user's network may look them up
         lines.append(
             "unit scaling: a table of whole numbers from 0 to 255 is scaled column by column, by "
             "the range of the training part; only images are divided by 255"

@@ -219,6 +219,7 @@ class Results:
         adapted: how far a study went that adds replicates; None where their number is fixed.
         mistakes: which test examples are misclassified; None where nobody asked for it, the
             dataset is missing, or nothing was learnt.
+        noun: what one example is called in sentences: see `StudyRecord`.
     """
 
     study: Study
@@ -238,3 +239,4 @@ class Results:
     tuned: Tuned | None = None
     adapted: Adapted | None = None
     mistakes: ErrorAnalysis | None = None
+    noun: str = "image"

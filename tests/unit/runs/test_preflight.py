@@ -55,6 +55,23 @@ def test_confounds_are_named_and_many_are_counted(dataset):
     assert lines[-1] == "confound: and 4 more, in the report"
 
 
+def test_how_a_table_of_bytes_is_scaled_is_said():
+    table = synthetic(examples=100, input_shape=(4,), classes=2, seed=0)
+    assert table.x_train.dtype == np.uint8
+    plain = Study(name="s", base=BASE, validation=10, techniques=["ReLU"])
+    (line,) = said(plain, table)
+    assert "column by column, by the range of the training part" in line
+    base = {**BASE, "scaling": "standardised"}
+    assert said(Study(name="s", base=base, validation=10, techniques=["ReLU"]), table) == ()
+
+
+def test_what_gives_answers_away_is_said_before_training(dataset):
+    same = replace(dataset, x_test=dataset.x_train, y_test=dataset.y_train)
+    plain = Study(name="s", base=BASE, validation=10, techniques=["ReLU"])
+    (line,) = said(plain, same)
+    assert "the test part is the training part" in line
+
+
 def test_too_few_replicates_are_said(dataset):
     study = Study(name="s", base=BASE, validation=10, techniques=["ReLU"], replicates=1)
     assert "cannot be distinguished from chance" in said(study, dataset)[0]

@@ -82,10 +82,12 @@ class Forest:
     Attributes:
         bars: one an arm that is compared with another and has a pair of replicates.
         delta: points below which a difference does not matter.
+        noun: what one example is called.
     """
 
     bars: tuple[Bar, ...]
     delta: float | None
+    noun: str = "image"
 
     @property
     def shown(self) -> tuple[Bar, ...]:
@@ -120,7 +122,7 @@ def forest_of(results: Results) -> Forest:
                 tuple(_finite(*effect.differences)),
                 None if images is None else (images.low, images.high))
         )  # fmt: skip
-    return Forest(tuple(bars), results.study.delta)
+    return Forest(tuple(bars), results.study.delta, results.noun)
 
 
 def effects_plot(results: Results) -> Plot | None:
@@ -155,10 +157,10 @@ def forest_plot(forest: Forest, name: str, title: str, caption: str) -> Plot:
 
 def _caption(forest: Forest) -> str:
     caption = (
-        "Effect of each arm on test accuracy. Thick line: 95 % interval for these test images, "
-        "retrained; thin: for new test images too, where known; small dots below: single "
-        f"replicates. Grey strip: ± {forest.delta:g}, within which a difference does not matter. "
-        "A hollow mark: not enough replicates."
+        f"Effect of each arm on test accuracy. Thick line: 95 % interval for these test "
+        f"{forest.noun}s, retrained; thin: for new test {forest.noun}s too, where known; small "
+        f"dots below: single replicates. Grey strip: ± {forest.delta:g}, within which a "
+        "difference does not matter. A hollow mark: not enough replicates."
     )
     if forest.is_log:
         caption += " The axis is linear within ± 1 point and logarithmic beyond."
