@@ -8,7 +8,7 @@ import reprlib
 import secrets
 import stat
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -110,6 +110,21 @@ def read_bounded(file: str | Path, most: int = 64_000_000) -> bytes:
     if len(content) > most:
         raise OSError(errno.EFBIG, f"more than {most:,} bytes", str(file))
     return content
+
+
+def undecodable(lines: Iterable[bytes]) -> str:
+    r"""Where a text is not in UTF-8.
+
+    Example:
+        >>> undecodable([b"plain\n", b"caf\xe9\n"])
+        'the byte 0xe9 in line 2'
+    """
+    for number, line in enumerate(lines, 1):
+        try:
+            line.decode()
+        except UnicodeDecodeError as error:
+            return f"the byte 0x{line[error.start]:02x} in line {number}"
+    return "other bytes"
 
 
 def load_json(file: str | Path) -> Any:  # noqa: ANN401 - whatever JSON holds
@@ -236,6 +251,42 @@ def without_password(word: str) -> str:
         'postgresql://me:***@host/db'
     """
     return _PASSWORD.sub(lambda match: f"{match['user'] or match['option']}***", word)
+
+
+# Controls but tabs and line breaks, what reorders the text around it, and what is not seen; but the
+# joiners within words of other scripts, and within emoji.
+_UNSEEN = re.compile(
+    r"(?!\t|\r?\n)[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    r"\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+    r"|(?<![^\0-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\0-\x7f])"
+)
+
+
+def visible(text: str) -> str:
+    r"""A text that a terminal shows as it is: what would steer it is written as JSON escapes it.
+
+    Example:
+        >>> print(visible("\x1b[31mred\n\u202eevil"))
+        \u001b[31mred
+        \u202eevil
+    """
+    return _UNSEEN.sub(lambda match: escape(match.group()), text)
+
+
+def name_in_list(name: str) -> str:
+    """A name as a list of names shows it: quoted where it has signs that break the line."""
+    return name if name.isprintable() else repr(name)
+
+
+def escape(text: str) -> str:
+    r"""A text in the escapes that JSON and Python understand.
+
+    Example:
+        >>> print(escape("é"))
+        \u00e9
+    """
+    units = text.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[i : i + 4]}" for i in range(0, len(units), 4))
 
 
 def _exists(path: Path) -> bool:

@@ -113,7 +113,8 @@ def main() -> NoReturn:
     # Nothing is shown on a screen, and Matplotlib ends with a traceback at a backend it lacks.
     os.environ.update(MPLBACKEND="agg", MATPLOTLIBRC=os.devnull)
     try:
-        code = command(standalone_mode=False)  # what click would exit with, or None
+        # What click would exit with, or None. With color it leaves names in a file as they are.
+        code = command(standalone_mode=False, color=True)
         if sys.stdout is not None:  # as where it was closed
             sys.stdout.flush()  # a full disk shows here, not when the interpreter has ended
     except click.ClickException as error:

@@ -1,12 +1,14 @@
 """Reads scores from a CSV file: one row an arm and replicate, every problem with its line."""
 
 import csv
+import io
 import math
 from pathlib import Path
 
 from stepladder.data.csv import to_number
+from stepladder.data.dataset import list_names
 from stepladder.errors import InputError
-from stepladder.files import read_bounded
+from stepladder.files import read_bounded, undecodable
 from stepladder.study.schema import nearest
 
 COLUMNS = ("arm", "replicate", "score")
@@ -40,17 +42,19 @@ def read_scores(file: str | Path) -> dict[str, dict[str, float]]:
         {'base': {'0': 0.5}, 'ReLU': {'0': 0.75}}
     """
     text = _text(Path(file))
-    rows = csv.reader(text.splitlines(), strict=True)
+    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     scores: dict[str, dict[str, float]] = {}
     problems: list[str] = []
     try:
         head = next(rows, [])
         places = _places(head, file)
-        for line, row in enumerate(rows, 2):
+        for row in rows:
             problem = _add(row, len(head), places, scores) if any(map(str.strip, row)) else ""
-            problems += [f"line {line}: {problem}"] if problem else []
+            problems += [f"line {rows.line_num}: {problem}"] if problem else []
     except csv.Error as error:
-        raise InputError(f"{str(file)!r} must be CSV, found: {error}; correct it") from None
+        raise InputError(
+            f"{str(file)!r} must be CSV, found: {error}, in line {rows.line_num}; correct it"
+        ) from None
     if problems:
         shown = problems[:_MOST_PROBLEMS]
         shown += [f"and {len(problems) - len(shown)} more"] if len(problems) > len(shown) else []
@@ -62,18 +66,21 @@ def read_scores(file: str | Path) -> dict[str, dict[str, float]]:
 
 def _text(file: Path) -> str:
     try:
-        return read_bounded(file).decode("utf-8-sig")
+        content = read_bounded(file)
     except FileNotFoundError:
         raise InputError(
             f"SCORES must be a CSV file, found no file {str(file)!r}; check the path"
         ) from None
-    except UnicodeDecodeError:
-        raise InputError(
-            f"{str(file)!r} must be a text in UTF-8, found other bytes; save it as UTF-8"
-        ) from None
     except OSError as error:
         raise InputError(
             f"{str(file)!r} must be a readable file, found: {error.strerror}; name a CSV file"
+        ) from None
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        found = undecodable(content.splitlines())
+        raise InputError(
+            f"{str(file)!r} must be a text in UTF-8, found {found}; save it as UTF-8"
         ) from None
 
 
@@ -81,12 +88,18 @@ def _places(head: list[str], file: str | Path) -> tuple[int, int, int]:
     names = [name.strip().casefold() for name in head]
     missing = [column for column in COLUMNS if column not in names]
     if missing:
-        found = ", ".join(head) or "nothing"
+        found = list_names(head)
         near = nearest(missing[0], names)
         advice = f"rename {near!r}" if near else "add them to its first line"
         raise InputError(
             f"{str(file)!r} must have the columns {', '.join(COLUMNS)}, found {found}, without "
             f"{', '.join(missing)}; {advice}"
+        )
+    twice = [column for column in COLUMNS if names.count(column) > 1]
+    if twice:
+        raise InputError(
+            f"{str(file)!r} must have each column once, found {' and '.join(twice)} more than "
+            "once; rename or remove those that are not meant"
         )
     return (names.index("arm"), names.index("replicate"), names.index("score"))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from stepladder.errors import NoStoreError, StoreError
+from stepladder.files import name_in_list
 from stepladder.store.connection import (
     WRITES,
     Address,
@@ -80,7 +81,7 @@ def _revision(connection: sa.Connection, address: Address) -> str | None:
     if VERSION_TABLE not in names:
         raise StoreError(
             f"{address.shown} must be a store of stepladder, found a database of another program "
-            f"with the tables {', '.join(sorted(names)[:5])}; {_ELSEWHERE}"
+            f"with the tables {', '.join(map(name_in_list, sorted(names)[:5]))}; {_ELSEWHERE}"
         )
     version = sa.table(VERSION_TABLE, sa.column("version_num"))
     versions = connection.scalars(sa.select(version.c.version_num)).all()

@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 from pydantic import PrivateAttr, field_validator
 
 from stepladder.errors import StudyError
-from stepladder.files import parse_toml, read_bounded, validate_path
+from stepladder.files import parse_toml, read_bounded, undecodable, validate_path
 from stepladder.study.schema import FrozenModel, did_you_mean, toml_key
 
 _MOST_BYTES = 1_000_000
@@ -227,8 +227,9 @@ def _read(source: str | Path, what: str) -> tuple[str, Path | None]:
         return folder.joinpath(f"{source}.toml").read_text("utf-8"), None
     path = validate_path(source, what.upper())
     try:
+        content = read_bounded(path)
         # Editors on Windows begin a text with a byte order mark.
-        return read_bounded(path).decode("utf-8-sig"), path.resolve().parent
+        return content.decode("utf-8-sig"), path.resolve().parent
     except FileNotFoundError:
         advice = did_you_mean(str(source), built_in, "check the path")
         if str(source) in BUILT_IN_TABLES:
@@ -240,7 +241,7 @@ def _read(source: str | Path, what: str) -> tuple[str, Path | None]:
             f"({', '.join(built_in)}), found no file {str(source)!r}; {advice}"
         ) from None
     except UnicodeDecodeError:
-        problem = "must be a TOML text in UTF-8, found other bytes"
+        problem = f"must be a TOML text in UTF-8, found {undecodable(content.splitlines())}"
     except OSError as error:
         problem = f"must be a readable file, found: {error.strerror}"
     raise StudyError(f"{problem}; name a {what} file", str(source))

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -261,8 +262,13 @@ def _problem(error: dict[str, Any], model: type[BaseModel]) -> str:
 
 
 def _path(steps: Iterable[object]) -> str:
-    parts = (f"[{step + 1}]" if isinstance(step, int) else f".{step}" for step in steps)
+    parts = (f"[{step + 1}]" if isinstance(step, int) else f".{_key(str(step))}" for step in steps)
     return "".join(parts).removeprefix(".")
+
+
+def _key(name: str) -> str:
+    """A key as TOML writes it: quoted where it has signs that could be taken for others."""
+    return name if re.fullmatch(r"[\w-]+", name) else json.dumps(name)
 
 
 def _fields_at(model: type[BaseModel] | None, steps: Iterable[object]) -> dict[str, FieldInfo]:

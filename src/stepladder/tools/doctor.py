@@ -12,6 +12,7 @@ from stepladder import data
 from stepladder.errors import StepladderError
 from stepladder.execution import machine
 from stepladder.files import size_of
+from stepladder.report.wording import printable
 from stepladder.runs.folder import STORE_NAME
 from stepladder.store import open_store
 from stepladder.version import __version__
@@ -98,5 +99,5 @@ def _data() -> str:
 def _store(run: Path) -> str:
     with open_store(str(run / STORE_NAME), create=False) as store:
         studies = store.studies()
-        names = ", ".join(record.study.name for record in studies)
+        names = ", ".join(printable(record.study.name) for record in studies)
         return f"sound, holds {len(studies)} {'study' if len(studies) == 1 else 'studies'}: {names}"
