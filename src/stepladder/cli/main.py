@@ -107,9 +107,29 @@ for _command in (
     command.add_command(_command)
 
 
+def restore_help(group: click.Group) -> None:
+    """Reads the help of commands from their source where Python, as by `-OO`, has dropped it."""
+    import ast
+    import inspect
+    import textwrap
+    from contextlib import suppress
+
+    for each in (group, *group.commands.values()):
+        if each is not group and isinstance(each, click.Group):
+            restore_help(each)
+        elif each.help is None and each.callback is not None:
+            with suppress(OSError, SyntaxError):  # where there is no source there is no help
+                source = textwrap.dedent(inspect.getsource(each.callback))
+                (function,) = ast.parse(source).body
+                assert isinstance(function, ast.FunctionDef)
+                each.help = ast.get_docstring(function)
+
+
 def main() -> NoReturn:
     """Runs the command; ends the process with 0 done, 1 failed, 2 bad input, 130 interrupted."""
     streams.tolerate()
+    if sys.flags.optimize >= 2:
+        restore_help(command)
     # Nothing is shown on a screen, and Matplotlib ends with a traceback at a backend it lacks.
     os.environ.update(MPLBACKEND="agg", MATPLOTLIBRC=os.devnull)
     try:

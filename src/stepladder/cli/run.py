@@ -83,6 +83,7 @@ def run(
     """
     from stepladder import api
     from stepladder.report import progress, terminal
+    from stepladder.runs.folder import store_of
     from stepladder.study.study import Study
 
     changes = study_changes(settings, replicates=replicates, epochs=epochs, design=design)
@@ -104,7 +105,7 @@ def run(
     _say_if_all_is_stored(finished.trained, finished.found)
     terminal.show(finished.results)
     click.echo(f"Report: {finished.folder / 'report.html'}", err=True)
-    place = without_password(store) if store else finished.folder / "stepladder.db"
+    place = without_password(store_of(finished.folder, store))
     click.echo(f"Figures: {finished.folder / 'figures'}  Store: {place}", err=True)
 
 

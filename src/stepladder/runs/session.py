@@ -1,5 +1,6 @@
 """What a study and a search have in common while they train: store, folder, processes."""
 
+import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -129,7 +130,7 @@ def open_session(
         study: what is asked.
         folder: where its files go; made if need be.
         settings: of this machine.
-        store: URL of the store; an SQLite file in the folder when None.
+        store: URL of the store; as for `folder.store_of` when None.
         progress: shows how it goes; None for none.
         allow_code: whether a model file that the study names may run, in training processes.
         prepare: loads and checks the dataset.
@@ -140,12 +141,13 @@ def open_session(
             nothing was trained and nothing stored was touched.
     """
     check_code_allowed(study, allow_code)
-    if store is not None:  # before anything is made or takes long
-        check_place(store)
+    place, own = folders.store_of(folder, store), str(folder / folders.STORE_NAME)
+    if place != own:  # before anything is made or takes long
+        check_place(place)
     keeps_final = study.keep_weights and not is_search
     pool = WarmPool(persistent=is_search)
     try:
-        if study.model is None and store is None and not (folder / folders.STORE_NAME).exists():
+        if study.model is None and place == own and not os.path.exists(own):
             # Everything is to be trained: processes import JAX while the dataset is read.
             most = len(study.arms) * study.replicates
             if is_search:
@@ -154,8 +156,12 @@ def open_session(
         dataset, record = prepare(study, settings)
         if study.model is not None and (is_search or _needs_training(record, folder, store)):
             inspect_models(study, dataset, settings)
+        if place != own:
+            with open_if_exists(folder, store):
+                pass  # a server that does not answer leaves no folder behind
         folders.check(folder, study)
-        with open_store(store or str(folder / folders.STORE_NAME)) as opened:
+        with open_store(place) as opened:
+            folders.remember_store(folder, place)
             shown = progress or QuietProgress()
             yield Session(record, dataset, settings, opened, folder, shown, pool, keeps_final)
     finally:
@@ -177,7 +183,7 @@ def open_if_exists(folder: Path, store: str | None) -> Iterator[Store | None]:
 
     Args:
         folder: of the run.
-        store: URL of the store; an SQLite file in the folder when None.
+        store: URL of the store; as for `folder.store_of` when None.
 
     Raises:
         StoreError: if there can be no store, or it cannot be read.
@@ -185,7 +191,7 @@ def open_if_exists(folder: Path, store: str | None) -> Iterator[Store | None]:
     if store is not None:
         check_place(store)
     try:
-        known = open_store(store or str(folder / folders.STORE_NAME), create=False)
+        known = open_store(folders.store_of(folder, store), create=False, writes=False)
     except NoStoreError:
         yield None
         return

@@ -33,7 +33,7 @@ from stepladder.report.figures import figures_of
 from stepladder.report.html import as_html
 from stepladder.report.live import live_html, runs_html, search_live_html
 from stepladder.report.wording import duration, printable
-from stepladder.runs.folder import REPORT_NAME, STORE_NAME, STUDY_NAME, check_own
+from stepladder.runs.folder import REPORT_NAME, STUDY_NAME, check_own, store_of
 from stepladder.runs.results import Results
 from stepladder.runs.stored import RunState, results_of, results_so_far, runs_in, runs_of, state_of
 from stepladder.store import Store, check_place, is_missing, open_store
@@ -88,7 +88,7 @@ class Source:
             StepladderError: if the store cannot be read.
         """
         if self.place is None:
-            with open_store(self.store or "", create=False) as store:
+            with open_store(self.store or "", create=False, writes=False) as store:
                 return runs_of(store)
         if (self.place / STUDY_NAME).is_file():
             return [state_of(self.place, self.store)]
@@ -133,7 +133,7 @@ class Source:
             with open_store(self.store or "", create=False) as store:
                 return self._results(store, state, state.name)
         study = Study.load(state.folder / STUDY_NAME)
-        with open_store(self.store or str(state.folder / STORE_NAME), create=False) as store:
+        with open_store(store_of(state.folder, self.store), create=False) as store:
             check_own(store, study, state.folder)
             return self._results(store, state, study.name)
 
