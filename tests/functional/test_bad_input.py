@@ -59,7 +59,7 @@ def test_a_setting_that_cannot_be(settings, expected, refused):
     ("words", "expected"),
     [
         (["run", "mnits"], "did you mean 'mnist'?"),
-        (["run", "."], "must be a readable file"),
+        (["run", "digits"], "found a folder without study.toml"),
         (["run", "digits/train-images-idx3-ubyte.gz"], "must be a TOML text in UTF-8"),
         (["run", "study.toml", "--replicates", "0"], "replicates must be at least 1"),
         (["run", "study.toml", "--workers", "0"], "--workers must be 1 to"),

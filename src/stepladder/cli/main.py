@@ -9,7 +9,7 @@ import click
 
 from stepladder.cli import signals, store, streams
 from stepladder.cli.models import export, predict
-from stepladder.cli.options import PLACE, RUN, STORE, WORKERS, form_option
+from stepladder.cli.options import PLACE, STORE, WORKERS, form_option, newest_run
 from stepladder.cli.report import judge, pareto, report, ui
 from stepladder.cli.run import reproduce, run, search
 from stepladder.errors import StepladderError
@@ -31,14 +31,15 @@ def command() -> None:
 
 
 @command.command()
-@RUN
+@click.argument("run", metavar="[RUN]", required=False, type=PLACE)
 @form_option("table", "json", "csv", "markdown")
 @STORE
-def results(run: Path, form: str, store: str | None) -> None:
-    """Prints the results of a run. RUN is its folder, such as runs/mnist."""
+def results(run: Path | None, form: str, store: str | None) -> None:
+    """Prints the results of a run. RUN is its folder, such as runs/mnist [the newest in runs]."""
     from stepladder import api
     from stepladder.report import markdown, terminal
 
+    run = run or newest_run()
     judged = api.read(run, store=store, command="results", curves=False).results
     if form == "table":
         terminal.show(judged)

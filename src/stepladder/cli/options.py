@@ -30,6 +30,22 @@ class _Place(click.Path):
 PLACE = _Place()
 RUN = click.argument("run", metavar="RUN", type=PLACE)
 
+
+def newest_run() -> Path:
+    """The run in `runs` that was run last, which is said.
+
+    Raises:
+        click.UsageError: if there is none.
+    """
+    from stepladder.runs.folder import RUNS, runs_below
+
+    runs = runs_below()
+    if not runs:
+        raise click.UsageError(f"name the folder of a run, found no run in {str(RUNS)!r}")
+    click.echo(f"{runs[0]}, the newest of {len(runs)} in {str(RUNS)!r}:", err=True)
+    return runs[0]
+
+
 STORE = click.option(
     "--store",
     metavar="URL",

@@ -30,6 +30,13 @@ def _count_or_auto(text: str) -> int | str:
     return text if text == "auto" else int(text)
 
 
+def _own_folder(study: str, out: Path | None) -> Path | None:
+    """The folder of a run; that of a run which was named in the place of a study is its own."""
+    from stepladder.runs.folder import is_run
+
+    return Path(study) if out is None and is_run(study) else out
+
+
 def _announce(planned: RunAnnouncement) -> None:
     from stepladder.report.progress import announcement
     from stepladder.report.wording import printable
@@ -75,7 +82,7 @@ def run(
     settings: tuple[str, ...],
     dry_run: bool,
 ) -> None:
-    """Trains a study and judges it: a file, or a built-in one.
+    """Trains a study and judges it: a file, a built-in one, or the folder of a run.
 
     Built in are mnist, mnist-fair, mnist-best, mnist-best-augmented and quick.
 
@@ -87,7 +94,7 @@ def run(
     from stepladder.study.study import Study
 
     changes = study_changes(settings, replicates=replicates, epochs=epochs, design=design)
-    asked = Study.load(study, changes)
+    asked, out = Study.load(study, changes), _own_folder(study, out)
     if dry_run:
         planned = api.plan(asked, out=out, store=store, workers=workers, engine=engine)
         _announce(planned)
@@ -144,7 +151,7 @@ def search(
     settings: tuple[str, ...],
     dry_run: bool,
 ) -> None:
-    """Searches a study's [search.space] on validation data: a file, or mnist-search.
+    """Searches a study's [search.space] on validation data: a file, mnist-search, or its folder.
 
     Stored trials are not trained again: after an interruption, run the same command again.
     """
@@ -153,7 +160,7 @@ def search(
     from stepladder.study.study import Study
 
     given = {"epochs": epochs, "search.trials": trials, "search.sampler": sampler}
-    asked = Study.load(study, study_changes(settings, **given))
+    asked, out = Study.load(study, study_changes(settings, **given)), _own_folder(study, out)
     if dry_run:
         _announce(api.plan_search(asked, out=out, store=store, workers=workers, engine=engine))
         return

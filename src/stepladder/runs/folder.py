@@ -35,6 +35,7 @@ REPORT_NAME = "report.html"
 STORE_NAME = "stepladder.db"
 STORE_ADDRESS_NAME = "store.json"
 WEIGHTS_NAME = "weights"
+RUNS = Path("runs")
 
 
 def run_folder(folder: str | Path) -> Path:
@@ -42,15 +43,36 @@ def run_folder(folder: str | Path) -> Path:
 
     Raises:
         InputError: if there can be no such path.
-        OutputError: if there is no such folder.
+        OutputError: if there is no run in it.
     """
     place = validate_path(folder, "RUN")
-    if not place.is_dir():
-        raise OutputError(
-            f"RUN must be the folder of a run, such as runs/mnist, found no folder {str(place)!r}; "
-            "run a study first, or name its --out folder"
-        )
-    return place
+    if os.path.isfile(place / STUDY_NAME):
+        return place
+    found = f"a folder without {STUDY_NAME}," if place.is_dir() else "no folder"
+    near = [near for near in (RUNS / place, place.parent) if is_run(near)] or runs_below(place)
+    names = " or ".join(repr(str(run)) for run in near[:_SHOWN])
+    advice = f"did you mean {names}?" if near else "run a study first, or name its --out folder"
+    raise OutputError(
+        f"RUN must be the folder of a run, such as runs/mnist, found {found} {str(place)!r}; "
+        f"{advice}"
+    )
+
+
+def is_run(folder: str | Path) -> bool:
+    """Whether a folder is that of a run, and not just one with a study file of the user."""
+    names = (STORE_NAME, STORE_ADDRESS_NAME, RESULTS_NAME, SEARCH_NAME)
+    has_study = os.path.isfile(Path(folder) / STUDY_NAME)
+    return has_study and any(os.path.exists(Path(folder) / name) for name in names)
+
+
+def runs_below(folder: Path = RUNS) -> list[Path]:
+    """The runs in a folder, the one that was run last first; none where it cannot be read."""
+    try:
+        runs = [(os.stat(path / STUDY_NAME).st_mtime, path) for path in folder.iterdir()
+                if is_run(path)]  # fmt: skip
+    except OSError:
+        return []
+    return [path for _, path in sorted(runs, reverse=True)]
 
 
 def store_of(folder: Path, store: str | None = None) -> str:

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
@@ -159,9 +159,20 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+_SYNONYMS = {
+    "lr": "learning_rate", "learningrateinit": "learning_rate", "batch": "batch_size",
+    "layers": "hidden", "units": "hidden", "hiddenlayersizes": "hidden", "solver": "optimizer",
+    "maxiter": "epochs", "nepochs": "epochs", "ntrials": "trials",
+}  # fmt: skip
+"""Plain names of other libraries, and ours."""
+
+
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """The name most like a misspelt one, or None when none is near."""
     by_plain = {plain(known): known for known in names}
+    synonym = _SYNONYMS.get(plain(name), "")
+    if synonym in by_plain.values():
+        return synonym
     matches = get_close_matches(plain(name), by_plain, n=1, cutoff=0.6)
     return by_plain[matches[0]] if matches else None
 
@@ -246,6 +257,9 @@ def _problem(error: dict[str, Any], model: type[BaseModel]) -> str:
         owner = _path(steps[:-1]) or getattr(model, "label", "the study")
         names = list(_fields_at(model, steps[:-1]))
         otherwise = f"its keys are {', '.join(names)}" if names else "remove it"
+        inner = _inner_path(model, steps)
+        if inner:
+            return f"{path} is not a key of {owner}; write {inner}"
         return f"{path} is not a key of {owner}; {did_you_mean(str(steps[-1]), names, otherwise)}"
     if kind == "value_error":
         text = str(context.get("error", error["msg"]))
@@ -264,6 +278,17 @@ def _problem(error: dict[str, Any], model: type[BaseModel]) -> str:
 def _path(steps: Iterable[object]) -> str:
     parts = (f"[{step + 1}]" if isinstance(step, int) else f".{_key(str(step))}" for step in steps)
     return "".join(parts).removeprefix(".")
+
+
+def _inner_path(model: type[BaseModel], steps: list[Any]) -> str | None:
+    """The path of a key that is none here, but one of a table here."""
+    *outer, name = steps
+    name = _SYNONYMS.get(plain(str(name)), name)
+    for table, info in _fields_at(model, outer).items():
+        is_list = get_origin(info.annotation) in (tuple, list, dict)
+        if not is_list and name in _fields_at(model, [*outer, table]):
+            return _path([*outer, table, name])
+    return None
 
 
 def _key(name: str) -> str:
