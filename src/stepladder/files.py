@@ -135,7 +135,7 @@ def load_json(file: str | Path) -> Any:  # noqa: ANN401 - whatever JSON holds
         ValueError: if it is not JSON, or is nested too deeply.
     """
     try:
-        return json.loads(read_bounded(file))
+        return json.loads(read_bounded(file), parse_int=_whole)
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
@@ -155,9 +155,33 @@ def parse_toml(text: str, parse_float: Callable[[str], Any] = float) -> dict[str
         {'epochs': 5}
     """
     try:
-        return tomllib.loads(text, parse_float=parse_float)
+        values = tomllib.loads(text, parse_float=parse_float)
+        _check_numbers(values)
+        return values
     except RecursionError:
         raise ValueError("values nested too deeply") from None
+    except tomllib.TOMLDecodeError:
+        raise
+    except ValueError:  # Python does not convert thousands of digits
+        raise ValueError(_TOO_LONG) from None
+
+
+_TOO_LONG = "a whole number of more than 64 bits"
+
+
+def _check_numbers(value: object) -> None:
+    """Refuses whole numbers that neither TOML's nor other libraries' integers can be."""
+    if isinstance(value, int) and value.bit_length() > 64:
+        raise ValueError(_TOO_LONG)
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            _check_numbers(inner)
+
+
+def _whole(digits: str) -> int:
+    number = int(digits)
+    _check_numbers(number)
+    return number
 
 
 def size_of(folder: Path) -> int:
@@ -276,6 +300,20 @@ def visible(text: str) -> str:
 def name_in_list(name: str) -> str:
     """A name as a list of names shows it: quoted where it has signs that break the line."""
     return name if name.isprintable() else repr(name)
+
+
+def shorten(text: str, most: int = 1_000) -> str:
+    """A message whose words have sensible lengths: the middle of a longer one is left out.
+
+    Example:
+        >>> shorten("found " + 5_000 * "1", 10)
+        'found 11111… (5,000 characters)'
+    """
+    return re.sub(
+        rf"\S{{{most + 1},}}",
+        lambda word: f"{word[0][: most // 2]}… ({len(word[0]):,} characters)",
+        text,
+    )
 
 
 def escape(text: str) -> str:

@@ -13,7 +13,7 @@ from stepladder.cli.options import PLACE, STORE, WORKERS, form_option, newest_ru
 from stepladder.cli.report import judge, pareto, report, ui
 from stepladder.cli.run import reproduce, run, search
 from stepladder.errors import StepladderError
-from stepladder.files import without_password
+from stepladder.files import shorten, without_password
 from stepladder.version import __version__
 
 _STORING = (["run"], ["search"], ["reproduce"])
@@ -142,7 +142,7 @@ def main() -> NoReturn:
         error.show()
         sys.exit(error.exit_code)
     except StepladderError as error:
-        click.echo(f"stepladder: {error}", err=True)
+        click.echo(f"stepladder: {shorten(str(error))}", err=True)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         click.echo(_interrupted(sys.argv), err=True)

@@ -107,7 +107,12 @@ def study_changes(pairs: tuple[str, ...], **values: object) -> Mapping[str, Any]
                 param_hint="--set",
             )
         try:
-            changes[key.strip()] = parse_toml(f"value = {text}")["value"]
+            parsed = parse_toml(f"value = {text}")
         except ValueError:
-            changes[key.strip()] = text
+            parsed = {"value": text}
+        if len(parsed) > 1:
+            raise click.BadParameter(
+                f"must be one KEY=VALUE, found {pair!r}; repeat --set for each", param_hint="--set"
+            )
+        changes[key.strip()] = parsed["value"]
     return changes | {name: value for name, value in values.items() if value is not None}

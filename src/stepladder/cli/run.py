@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 
 def _count_or_auto(text: str) -> int | str:
-    return text if text == "auto" else int(text)
+    try:
+        return text if text == "auto" else int(text)
+    except ValueError:
+        raise click.BadParameter(f"must be a whole number or auto, found {text!r}") from None
 
 
 def _own_folder(study: str, out: Path | None) -> Path | None:
