@@ -27,6 +27,7 @@ from stepladder.runs.folder import (
     REPORT_NAME,
     RESULTS_NAME,
     SEARCH_NAME,
+    is_run,
     open_run,
     run_folder,
     search_again,
@@ -437,8 +438,9 @@ def run(
     nothing once every trial is stored.
 
     Args:
-        study: a study, the name of a built-in one, or a study file.
-        out: folder of the run; `runs/` and the study's name when None.
+        study: a study, the name of a built-in one, a study file, or the folder of a run.
+        out: folder of the run; when None that of the study, if it is one, else `runs/` and the
+            study's name.
         store: URL of the store; an SQLite file in the folder when None.
         workers: training processes; one for each core when None.
         engine: `population` (JAX, many trials at once), `fit` (`keras.Model.fit`), or `auto`.
@@ -631,6 +633,8 @@ def read(
 def _placed(study: Study | str | Path, out: str | Path | None) -> tuple[Study, Path]:
     """A study, loaded if need be, and the folder of its run."""
     asked = study if isinstance(study, Study) else Study.load(study)
+    if out is None and not isinstance(study, Study) and is_run(study):
+        out = study
     return asked, validate_path(out, "--out") if out is not None else default_folder(asked)
 
 

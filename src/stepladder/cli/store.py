@@ -21,7 +21,7 @@ def runs(folder: Path | None, store: str | None, form: str) -> None:
     from stepladder.store import open_store
 
     if folder is None and store is not None:
-        with open_store(store, create=False) as opened:
+        with open_store(store, create=False, writes=False) as opened:
             states = runs_of(opened)
     elif folder is None and not Path("runs").exists():
         states = []

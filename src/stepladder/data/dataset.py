@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stepladder.errors import DataError
+from stepladder.files import name_in_list
 
 Images = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int32]
@@ -131,7 +132,7 @@ def list_names(names: list[str]) -> str:
         'x_train, y_train'
     """
     more = f" and {len(names) - 12} more" if len(names) > 12 else ""
-    return (", ".join(names[:12]) + more) or "nothing"
+    return (", ".join(map(name_in_list, names[:12])) + more) or "nothing"
 
 
 def check_shape(name: str, part: str, shape: tuple[int, ...]) -> None:

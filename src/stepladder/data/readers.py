@@ -371,6 +371,28 @@ def load(dataset: str | CsvDataset) -> Dataset:
     raise DataError(_message(path, kind if exists else "nothing"))
 
 
+_OF_KERAS = ("fashion_mnist", "cifar10", "cifar100")
+_OF_SCIKIT_LEARN = ("digits", "iris", "wine", "breast_cancer")
+
+
+def _public(name: str) -> str:
+    """How to get a dataset of a well-known name, which other libraries have; or nothing."""
+    known = name.lower().replace("-", "_")
+    if known in _OF_KERAS:
+        return (
+            f"to get that of Keras once: (a, b), (c, d) = keras.datasets.{known}.load_data(); "
+            f'numpy.savez("{known}.npz", x_train=a, y_train=b.ravel(), x_test=c, y_test=d.ravel()),'
+            f' then write dataset = "{known}.npz"'
+        )
+    if known in _OF_SCIKIT_LEARN:
+        return (
+            "check the path. To get that of scikit-learn once: sklearn.datasets."
+            f'load_{known}(as_frame=True).frame.to_csv("{known}.csv", index=False), then write '
+            f'dataset = {{ csv = "{known}.csv", label = "target", test_share = 0.2 }}'
+        )
+    return ""
+
+
 def _message(path: Path, kind: str) -> str:
     if kind == "nothing":
         from stepladder.study.schema import (
@@ -379,6 +401,7 @@ def _message(path: Path, kind: str) -> str:
 
         otherwise = "check the path"
         advice = otherwise if path.suffix else did_you_mean(path.name, BUILT_IN, otherwise)
+        advice = _public(path.name) or advice
         return f"{_KINDS}, found nothing at {str(path)!r}; {advice}"
     if path.suffix.lower() == ".csv" and kind == "file":
         advice = f'write dataset = {{ csv = "{path.name}", label = "…", test_share = 0.2 }}'

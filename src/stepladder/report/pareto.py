@@ -22,12 +22,12 @@ from stepladder.report.tables import FormattedNumber
 from stepladder.report.terminal import to_text
 from stepladder.report.wording import number, plural, printable
 from stepladder.runs.folder import (
-    STORE_NAME,
     STUDY_NAME,
     check_own,
     finished_search,
     run_folder,
     search_again,
+    store_of,
 )
 from stepladder.runs.results import Results
 from stepladder.runs.stored import results_of, results_so_far
@@ -473,7 +473,7 @@ def _of_folder(run: Path, part: DataPart, store: str | None) -> RunEntries:
         again = search_again(folder, study, store)
         reason = f"its search is not finished; `{again}` resumes it"
         winner = RunEntries(name, (), ((WINNER, reason),))
-    with open_store(store or str(folder / STORE_NAME), create=False) as opened:
+    with open_store(store_of(folder, store), create=False) as opened:
         check_own(opened, study, folder)
         try:
             if part == "test":

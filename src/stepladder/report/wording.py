@@ -26,13 +26,14 @@ MISSING = "\N{EN DASH}"
 
 # Embeddings, overrides and isolates reorder the text around them, so a name could rewrite its row.
 _REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_JOINERS = frozenset("\u200c\u200d")  # of letters in other scripts, and of emoji
 
 
 def printable(text: str) -> str:
     r"""A text on one line without control characters, which could move a terminal's cursor.
 
-    Line breaks and tabs become spaces, other controls and lone surrogates become U+FFFD, and the
-    characters that reorder text around them are left out.
+    Line breaks and tabs become spaces. Other controls, lone surrogates and characters without a
+    width become U+FFFD. Those that reorder the text around them are left out.
 
     Example:
         >>> printable("two\nlines"), printable("\u202eevil")
@@ -46,7 +47,7 @@ def printable(text: str) -> str:
         if letter in "\t\n\r" or category in ("Zl", "Zp"):
             shown.append(" ")
         else:
-            is_control = category in ("Cc", "Cs", "Cn")
+            is_control = category in ("Cc", "Cf", "Cs", "Cn") and letter not in _JOINERS
             shown.append("\N{REPLACEMENT CHARACTER}" if is_control else letter)
     return "".join(shown)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from stepladder.errors import StepladderError
 from stepladder.execution.local import is_here_and_gone
 from stepladder.files import remove_partial_files
-from stepladder.runs.folder import STORE_NAME, WEIGHTS_NAME
+from stepladder.runs.folder import WEIGHTS_NAME, store_of
 from stepladder.runs.phases import plan_all_phases
 from stepladder.runs.plan import run_context
 from stepladder.store import Store, StudyRecord
@@ -38,7 +38,7 @@ class CheckReport:
 def address_of(store: str) -> str:
     """The address of a store that is named by a run's folder, a path or a URL."""
     # Not pathlib, which raises where a URL, for example, is too long a name.
-    return str(Path(store) / STORE_NAME) if os.path.isdir(store) else store
+    return store_of(Path(store)) if os.path.isdir(store) else store
 
 
 def check(store: str) -> CheckReport:
@@ -50,7 +50,7 @@ def check(store: str) -> CheckReport:
     Raises:
         StoreError: if it is no store, or so damaged that it cannot be read.
     """
-    with open_sql(address_of(store), create=False, timeout=60.0) as opened:
+    with open_sql(address_of(store), create=False, timeout=60.0, writes=False) as opened:
         rows = check_store(opened)
         # A study's row that cannot be read is a fault already; its trials are not known.
         records = opened.studies() if rows.knows_studies else []

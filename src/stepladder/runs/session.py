@@ -154,7 +154,7 @@ def open_session(
         study: what is asked.
         folder: where its files go; made if need be.
         settings: of this machine.
-        store: URL of the store; an SQLite file in the folder when None.
+        store: URL of the store; as for `folder.store_of` when None.
         progress: shows how it goes; None for none.
         allow_code: whether a model file that the study names may run, in training processes.
         prepare: loads and checks the dataset.
@@ -166,13 +166,14 @@ def open_session(
             nothing was trained and nothing stored was touched.
     """
     check_code_allowed(study, allow_code)
-    if store is not None:  # before anything is made or takes long
-        check_place(store)
+    place, own = folders.store_of(folder, store), str(folder / folders.STORE_NAME)
+    if place != own:  # before anything is made or takes long
+        check_place(place)
     keeps_final = study.keep_weights and not is_search
     pool = WarmPool(persistent=is_search)
     user = user_setup(study, folder) if study.trainer is not None else None
     try:
-        is_new = store is None and not (folder / folders.STORE_NAME).exists()
+        is_new = place == own and not os.path.exists(own)
         if is_new and user is None and study.model is None:
             # Everything is to be trained: processes import JAX while the dataset is read.
             most = len(study.arms) * study.replicates
@@ -187,8 +188,12 @@ def open_session(
                 notes = inspect_models(study, dataset, settings)
             else:
                 _start_user(pool, user, settings, folder, len(study.arms) * study.replicates)
+        if place != own:
+            with open_if_exists(folder, store):
+                pass  # a server that does not answer leaves no folder behind
         folders.check(folder, study)
-        with open_store(store or str(folder / folders.STORE_NAME)) as opened:
+        with open_store(place) as opened:
+            folders.remember_store(folder, place)
             shown = progress or QuietProgress()
             for note in notes:
                 shown.note(note)
@@ -247,7 +252,7 @@ def open_if_exists(folder: Path, store: str | None) -> Iterator[Store | None]:
 
     Args:
         folder: of the run.
-        store: URL of the store; an SQLite file in the folder when None.
+        store: URL of the store; as for `folder.store_of` when None.
 
     Raises:
         StoreError: if there can be no store, or it cannot be read.
@@ -255,7 +260,7 @@ def open_if_exists(folder: Path, store: str | None) -> Iterator[Store | None]:
     if store is not None:
         check_place(store)
     try:
-        known = open_store(store or str(folder / folders.STORE_NAME), create=False)
+        known = open_store(folders.store_of(folder, store), create=False, writes=False)
     except NoStoreError:
         yield None
         return

@@ -60,6 +60,15 @@ class Address:
         """Whether it is SQLite, in a file or in memory."""
         return self.url.get_backend_name() == "sqlite"
 
+    @property
+    def without_password(self) -> str:
+        """The URL with its options, but without any password."""
+        query = {key: value for key, value in self.url.query.items() if "password" not in key}
+        url = self.url.set(query=query)
+        return sa.URL.create(
+            url.drivername, url.username, None, url.host, url.port, url.database, url.query
+        ).render_as_string(hide_password=False)
+
     def without_secrets(self, text: str) -> str:
         """A text, such as a driver's message, with the URL's passwords struck out."""
         given = self.url.query.get("password", ())
@@ -270,7 +279,8 @@ _SQLITE: dict[str, tuple[str, str]] = {
 }
 _UNREACHABLE = (
     "must be reachable and answer",
-    "check the address, the server and its permissions, then {again}",
+    "check the address, the server, its permissions and the password, which PGPASSWORD or "
+    "~/.pgpass gives where the address has none, then {again}",
 )
 
 

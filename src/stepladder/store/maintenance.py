@@ -171,7 +171,7 @@ def copy_store(source: str | Path, target: str | Path) -> CopySummary:
         StoreError: if one of them is no store, they are the same, or a trial was altered.
         RunError: if one of them fails meanwhile.
     """
-    with open_sql(source, create=False, timeout=_TIMEOUT) as read:
+    with open_sql(source, create=False, timeout=_TIMEOUT, writes=False) as read:
         if _is_same(read.address, parse(target)):
             raise StoreError(
                 f"the two stores must not be the same, found "
