@@ -140,7 +140,7 @@ _DECIDES_NUMBERS = ("JAX_", "KERAS_", "XLA_FLAGS")
 
 
 def _own_environment() -> dict[str, str]:
-    """The user's variables without those that decide numbers, and a Keras folder of ours.
+    """The user's variables without those that decide numbers or end an import of Keras.
 
     A `keras.json` with another image data format gives other figures under the same trial ids.
     Only `KERAS_TORCH_DEVICE` stays: it says where a backend computes, not what.
@@ -150,10 +150,14 @@ def _own_environment() -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(_DECIDES_NUMBERS) or name == "KERAS_TORCH_DEVICE"
     }
-    cache = cache_folder()
-    # Keras reads and writes keras.json there; below /dev/null it can do neither.
-    home = cache.parent / "keras" if cache else Path(os.devnull)
-    return {**inherited, "KERAS_HOME": str(home)}
+    # Keras can neither read nor write a keras.json there; it imports Matplotlib, which ends with
+    # a traceback at a backend that it lacks.
+    return {
+        **inherited,
+        "KERAS_HOME": os.devnull,
+        "MPLBACKEND": "agg",
+        "MATPLOTLIBRC": os.devnull,
+    }
 
 
 def _number(name: str, usual: float, unit: str = "seconds") -> float:

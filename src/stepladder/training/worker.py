@@ -72,17 +72,6 @@ def _make_engine(setup: WorkerSetup, dataset: Dataset, checkpoints: CheckpointFa
     return PopulationEngine(dataset, checkpoints, build, keeps_final=setup.keeps_final)
 
 
-def _import_keras() -> None:
-    """Imports Keras without Matplotlib, which takes it 0.35 s and which no training draws with."""
-    if "matplotlib" in sys.modules:
-        return
-    sys.modules["matplotlib"] = None  # type: ignore[assignment]  # Keras then goes without
-    try:
-        import keras  # noqa: F401
-    finally:
-        del sys.modules["matplotlib"]
-
-
 def main() -> None:
     """Serves the driver on standard input and output until it is gone."""
     _end_with_driver()
@@ -131,7 +120,9 @@ def _read(inbox: BinaryIO, messages: queue.SimpleQueue[Message]) -> None:
 
 
 def _serve(setup: WorkerSetup, messages: queue.SimpleQueue[Message], outbox: BinaryIO) -> None:
-    _import_keras()  # the dataset may take as long to arrive as this takes
+    # The dataset may take as long to arrive as this takes.
+    import stepladder.training.keras_import
+
     if setup.engine == "population":
         import stepladder.training.population.engine
         import stepladder.training.population.layers  # noqa: F401

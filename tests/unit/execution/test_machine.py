@@ -1,6 +1,7 @@
 """The edge to the machine: cores, backend and what training processes are started with."""
 
 import json
+import os
 
 import pytest
 
@@ -40,6 +41,15 @@ def test_the_population_engine_has_jax_whatever_the_user_s_keras_is(monkeypatch)
     settings = machine.settings()
     assert settings.environment["KERAS_BACKEND"] == "jax"
     assert settings.engine_name == "population"
+
+
+def test_no_settings_of_keras_and_matplotlib_reach_a_training_process(monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "nonsense")
+    monkeypatch.setenv("KERAS_HOME", "somewhere")
+    for environment in (machine.settings().environment, machine.model_environment()):
+        # No cache: a keras.json of which a byte is altered would change figures.
+        assert environment["KERAS_HOME"] == environment["MATPLOTLIBRC"] == os.devnull
+        assert environment["MPLBACKEND"] == "agg"
 
 
 def test_the_fit_engine_has_the_backend_that_the_user_names(monkeypatch):
