@@ -246,7 +246,8 @@ def test_no_backend_and_no_matplotlibrc_of_the_user_keeps_a_figure_from_being_dr
     (tmp_path / "matplotlibrc").write_bytes(settings)
     program = (
         "from types import SimpleNamespace; from stepladder.report.figures.base import svg_of;"
-        "print(svg_of(SimpleNamespace(words='', draw=lambda figure, _: figure.text(0, 0, 'drawn'))))"
+        "draw = lambda figure, theme: figure.text(0, 0, 'drawn');"
+        "print(svg_of(SimpleNamespace(words='', draw=draw)))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True,
