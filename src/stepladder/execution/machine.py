@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import platformdirs
 
+from stepladder.data.memory import free_memory
 from stepladder.errors import InputError
 from stepladder.files import load_json
 from stepladder.training.checkpoints import SHARE
@@ -123,7 +124,7 @@ def settings(workers: int | None = None, engine: EngineChoice = "auto") -> Setti
         machine=_machine(len(usable)),
         engine=engine,
         device=device,
-        memory=memory(),
+        memory=free_memory(),
         checkpoint_seconds=_number("STEPLADDER_CHECKPOINT_SECONDS", Settings.checkpoint_seconds),
         endings_bytes=int(1e6 * _number("STEPLADDER_ENDINGS_MB", _ENDINGS_MB, "megabytes")),
         patience=_number("STEPLADDER_PATIENCE_SECONDS", Settings.patience),
@@ -200,21 +201,6 @@ def has_gpu() -> bool:
     plugins = ("jax_cuda12_plugin", "jax_cuda13_plugin")
     installed = any(importlib.util.find_spec(plugin) for plugin in plugins)
     return installed and Path("/dev/nvidiactl").exists()
-
-
-def memory(cgroup: Path = _CGROUP) -> int:
-    """Bytes that may still be used here, by the system's word and a cgroup's (version 2)."""
-    import psutil  # late: it knows no cgroups, and most commands need it not
-
-    available = int(psutil.virtual_memory().available)
-    try:
-        limit, used = (int((cgroup / f"memory.{name}").read_text()) for name in ("max", "current"))
-        lines = (cgroup / "memory.stat").read_text().splitlines()
-    except (OSError, ValueError):  # no such cgroup, or no limit
-        return available
-    # Files that were not read for long are given back when memory is short.
-    cached = (int(line.split()[1]) for line in lines if line.startswith("inactive_file "))
-    return min(available, max(0, limit - used + next(cached, 0)))
 
 
 def keras_backend() -> str:

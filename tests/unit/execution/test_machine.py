@@ -91,17 +91,3 @@ def test_what_endings_may_take(monkeypatch, tmp_path):
     monkeypatch.setenv("STEPLADDER_ENDINGS_MB", "-1")
     with pytest.raises(InputError, match="number of megabytes from 0, found '-1'"):
         machine.settings()
-
-
-def test_memory_is_what_a_cgroup_has_left(tmp_path):
-    limit = tmp_path / "memory.max"
-    free = machine.memory(tmp_path)
-    assert free > 8 << 20
-    (tmp_path / "memory.current").write_text("3000000\n")
-    (tmp_path / "memory.stat").write_text("anon 2000000\ninactive_file 500000\n")
-    limit.write_text("max\n")
-    assert machine.memory(tmp_path) > 8 << 20
-    limit.write_text("4000000\n")
-    assert machine.memory(tmp_path) == 4_000_000 - 3_000_000 + 500_000
-    limit.write_text("2000000\n")
-    assert machine.memory(tmp_path) == 0
