@@ -260,7 +260,7 @@ def check_announced(name: str, announced: Announced) -> None:
     """
     needed = 0
     for part in ("train", "test"):
-        (shape, dtype), (labels, _) = announced[f"x_{part}"], announced[f"y_{part}"]
+        (shape, dtype), (labels, kind) = announced[f"x_{part}"], announced[f"y_{part}"]
         check_shape(name, f"x_{part}", shape)
         if labels and shape[0] != labels[0]:  # a single number is refused with the labels
             raise DataError(
@@ -269,6 +269,7 @@ def check_announced(name: str, announced: Announced) -> None:
             )
         copied = 0 if dtype in (np.uint8, np.float32) else 4  # bytes of a number in a copy
         needed += math.prod(shape) * (dtype.itemsize + copied)
+        needed += math.prod(labels) * (kind.itemsize + 16)
     (train, one), (test, other) = announced["x_train"], announced["x_test"]
     if train[1:] != test[1:]:
         raise DataError(

@@ -152,11 +152,11 @@ def with_header(header, data=b"", version=(1, 0), same=False):
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("x_train.npy", npy)
         for part in ("y_train", "x_test", "y_test"):
-            if same and part == "x_test":
-                archive.writestr("x_test.npy", npy)
-                continue
             with archive.open(f"{part}.npy", "w") as stream:
-                np.lib.format.write_array(stream, parts()[part])
+                if same and part == "x_test":
+                    stream.write(npy)
+                else:
+                    np.lib.format.write_array(stream, parts()["y_train" if same else part])
     return packed.getvalue()
 
 
