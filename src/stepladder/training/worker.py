@@ -90,6 +90,11 @@ def main() -> None:
         failure["trace"] = "".join(traceback.format_exception(error))
         if isinstance(error, StepladderError):  # it explains itself
             failure |= {"message": str(error), "trace": ""}
+        if isinstance(error, MemoryError):
+            failure |= {"trace": "", "message": (
+                f"a training process must have memory enough, found: {error or 'none left'}; "
+                "train with fewer --workers or fewer examples"
+            )}  # fmt: skip
         send_message(outbox, failure)
         sys.exit(1)
 
