@@ -10,8 +10,9 @@ import stat
 import tomllib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from stepladder.errors import InputError, OutputError
 
@@ -73,7 +74,7 @@ def atomic_write(file: Path, content: bytes) -> Path:
     raise AssertionError("the last try returns or raises")
 
 
-def open_regular(file: str | Path) -> BinaryIO:
+def open_regular(file: str | Path) -> BufferedReader:
     """Opens a regular file to read its bytes; a pipe would be waited for, a device has no end.
 
     Raises:

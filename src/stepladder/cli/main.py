@@ -149,6 +149,12 @@ def main() -> NoReturn:
     except (KeyboardInterrupt, click.Abort):
         click.echo(_interrupted(sys.argv), err=True)
         sys.exit(signals.INTERRUPTED)
+    except MemoryError:
+        click.echo(
+            "stepladder: memory must suffice, found too little; free some, or give less data",
+            err=True,
+        )
+        sys.exit(1)
     except BrokenPipeError:
         streams.discard_output()  # the reader of our output has left
         sys.exit(0)

@@ -310,7 +310,7 @@ def execute(
     if before is None:
         if settings.endings:
             remove_partial_files(settings.endings["folder"])
-        waiting = make_groups(planned, missing, dataset, settings, store)
+        waiting = make_groups(planned, missing, dataset, settings, store, progress.note)
     else:
         waiting = groups(planned, missing, None, before, keeps)
     if not waiting:

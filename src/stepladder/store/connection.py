@@ -187,6 +187,8 @@ def readonly_engine(path: Path) -> sa.Engine:
 
 
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+    # Altered bytes become a row that does not have its digest, instead of a table without rows.
+    connection.text_factory = lambda text: text.decode(errors="replace")
     connection.isolation_level = None  # transactions are begun below, not guessed by the driver
     # From here on waiting is done in `_begin`, where Ctrl-C can end it.
     waiting = f"busy_timeout={_GLANCE_MS}"
@@ -274,6 +276,8 @@ _SQLITE: dict[str, tuple[str, str]] = {
         "check the folder and its permissions, then {again}",
     ),
     "SQLITE_CORRUPT": ("must be undamaged", _DAMAGED),
+    # Rows are inserted where none is, and refer to rows that are there: else an index is damaged.
+    "SQLITE_CONSTRAINT": ("must be undamaged", _DAMAGED),
     "SQLITE_NOTADB": ("must be a SQLite file", _DAMAGED),
     "SQLITE_ERROR": ("must have the tables that stepladder made", _DAMAGED),
 }
@@ -298,6 +302,10 @@ def translated_errors(address: Address, opening: bool = False) -> Iterator[None]
         raise StoreError(
             f"what the store {address.shown} keeps must be text that UTF-8 can hold, found "
             f"{error.object!r}; rename it"
+        ) from None
+    except UnicodeDecodeError:  # SQLite's own message quotes damaged bytes
+        raise StoreError(
+            f"the store {address.shown} must be undamaged, found names that are no text; {_DAMAGED}"
         ) from None
     except DBAPIError as error:
         raise _explain(error, address, opening) from None

@@ -279,9 +279,11 @@ _EXPECTED = {
 
 
 def _problem(error: dict[str, Any], model: type[BaseModel]) -> str:
+    kind, value = error["type"], error["input"]
     # A step with a hyphen is pydantic's name for a branch of a union, not a key of the user's.
-    steps = [step for step in error["loc"] if not str(step).startswith("-")]
-    path, kind, value = _path(steps), error["type"], error["input"]
+    own = error["loc"][-1:] if kind == "extra_forbidden" else ()
+    steps = [step for step in error["loc"] if step in own or not str(step).startswith("-")]
+    path = _path(steps)
     context = error.get("ctx", {})
     if kind == "missing":
         return f"{path} is missing; {_advice(model, steps)}"

@@ -73,17 +73,6 @@ def _make_engine(setup: WorkerSetup, dataset: Dataset, checkpoints: CheckpointFa
     return PopulationEngine(dataset, checkpoints, build, keeps_final=setup.keeps_final)
 
 
-def _import_keras() -> None:
-    """Imports Keras without Matplotlib, which takes it 0.35 s and which no training draws with."""
-    if "matplotlib" in sys.modules:
-        return
-    sys.modules["matplotlib"] = None  # type: ignore[assignment]  # Keras then goes without
-    try:
-        import keras  # noqa: F401
-    finally:
-        del sys.modules["matplotlib"]
-
-
 def main() -> None:
     """Serves the driver on standard input and output until it is gone."""
     inbox, outbox = _open_pipes()
@@ -105,6 +94,11 @@ def main() -> None:
         if isinstance(error, StepladderError):  # it explains itself
             failure |= {"message": str(error), "trace": ""}
         failure["is_input"] = isinstance(error, InputError)
+        if isinstance(error, MemoryError):
+            failure |= {"trace": "", "message": (
+                f"a training process must have memory enough, found: {error or 'none left'}; "
+                "train with fewer --workers or fewer examples"
+            )}  # fmt: skip
         send_message(outbox, failure)
         sys.exit(1)
 
@@ -166,7 +160,9 @@ def _serve_user(setup: WorkerSetup, messages: queue.SimpleQueue[Message], outbox
 
 
 def _serve(setup: WorkerSetup, messages: queue.SimpleQueue[Message], outbox: BinaryIO) -> None:
-    _import_keras()  # the dataset may take as long to arrive as this takes
+    # The dataset may take as long to arrive as this takes.
+    import stepladder.training.keras_import
+
     if setup.engine == "population":
         import stepladder.training.population.engine
         import stepladder.training.population.layers  # noqa: F401
