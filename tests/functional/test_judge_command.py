@@ -61,9 +61,7 @@ def test_the_first_arm_is_what_the_others_are_compared_with(judge):
     assert arms["better"]["n"] == 6
     same = arms["same"]["effect"]
     assert (same["mean"], same["p"], same["verdict"]) == (0, 1, "no difference beyond δ")
-    assert arms["plain"]["scores"]["test"]["accuracy"]["mean"] == pytest.approx(
-        np.mean(GOOD["plain"])
-    )
+    assert arms["plain"]["scores"]["test"]["score"]["mean"] == pytest.approx(np.mean(GOOD["plain"]))
 
 
 def test_another_arm_may_be_named(judge):
@@ -277,8 +275,8 @@ def test_a_quoted_name_may_have_any_line_break(judge):
     ("content", "said"),
     [
         ('arm,replicate,score\n"a\nb",0,x\na,0,y\n', ("line 3: score", "line 4: score")),
-        ("arm,replicate,score,Score\na,0,0.5,0.6\n", ("found score more than once", "rename")),
-        ("arm,arm,replicate,score,score\na,b,0,0.5,0.6\n", ("found arm and score more",)),
+        ("arm,replicate,score,Score\na,0,0.5,0.6\n", ("found 'score' twice", "rename")),
+        ("arm,arm,replicate,score,score\na,b,0,0.5,0.6\n", ("found 'arm' and 'score' twice",)),
         (b"arm,replicate,score\na,0,0.5\ncaf\xe9,0,0.5\n", ("the byte 0xe9 in line 3",)),
         ('arm,replicate,score\na,0,0.5\n"a"b,0,0.5\n', ("expected after", "in line 3")),
     ],

@@ -283,11 +283,12 @@ def _as_number(cell: Any) -> float:  # noqa: ANN401 - any cell
 def _read_table(reading: _Reading, given: Mapping[str, str], metric: str | None) -> str | None:
     """Reads every row; returns the heading of the scores, None for a wide table."""
     head = reading.head
-    if len(set(head)) < len(head):
-        twice = next(name for name in head if head.count(name) > 1)
+    plain_names = [name.casefold() for name in head]
+    twice = [name for name in dict.fromkeys(plain_names) if plain_names.count(name) > 1]
+    if twice:
         raise InputError(
-            f"{reading.where} must have columns of different names, found {twice!r} twice; rename "
-            "one"
+            f"{reading.where} must have columns of different names, found "
+            f"{' and '.join(map(repr, twice))} twice; rename or remove those that are not meant"
         )
     places = _guess(reading, given, metric)
     if "score" not in places:

@@ -184,7 +184,8 @@ def preflight_notes(
     if len(all_confounds) > SHOWN_CONFOUNDS:
         left = len(all_confounds) - SHOWN_CONFOUNDS
         lines.append(f"confound: and {left:,} more, in the report")
-    is_scaled = study.model is None and any(arm.recipe.scaling == "unit" for arm in study.arms)
+    is_built_in = study.model is None and study.trainer is None
+    is_scaled = is_built_in and any(arm.recipe.scaling == "unit" for arm in study.arms)
     if is_scaled and is_byte_table(dataset.x_train):  # a user's network may look them up
         lines.append(
             "unit scaling: a table of whole numbers from 0 to 255 is scaled column by column, by "

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -255,7 +256,8 @@ def copy_store(source: str | Path, target: str | Path) -> CopySummary:
         except StoreError:
             if is_new:
                 for end in ("", "-wal", "-shm"):
-                    Path(f"{address.path}{end}").unlink(missing_ok=True)
+                    with suppress(OSError):  # a name that no file can have
+                        Path(f"{address.path}{end}").unlink(missing_ok=True)
             raise
 
 
