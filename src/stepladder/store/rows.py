@@ -199,7 +199,7 @@ def decode_study(row: Row) -> StudyRecord:
         raise ValueError(f"its definition is that of {study.name!r}")
     plain = {column: row[column] for column in ("dataset", "fingerprint", "machine")}
     parsed = {column: _json(row, column) for column in _JSON_COLUMNS}
-    if parsed["sizes"].keys() != set(_PARTS):
+    if parsed["sizes"].keys() != (set(_PARTS) if study.dataset is not None else set()):
         raise ValueError(f"sizes is {row['sizes']!r}")
     return StudyRecord(study=study, seconds=_float(row, "seconds"), **plain, **parsed)
 

@@ -19,7 +19,7 @@ from stepladder.report.view import view_of
 
 
 ALL = pytest.mark.parametrize("variant", VARIANTS)
-ARM = ["name", "config", "compared_with", "n", "scores", "effect", "diagnosis", "diverged"]  # fmt: skip
+ARM = ["name", "config", "compared_with", "n", "scores", "effect", "diagnosis", "diverged"]
 ESTIMATE = ["mean", "ci_low", "ci_high", "values"]
 EFFECT = ["mean", "ci_low", "ci_high", "p", "p_adjusted", "verdict", "replicates_needed"]
 
