@@ -131,6 +131,8 @@ class ArmResult:
         ensemble: its replicates as one network; None where the weights of fewer than two are kept.
         finished: numbers of the replicates that are finished; the first n when None.
         also: further metrics by name and part.
+        reported_curves: what a training of the user's own reported, by name, `epoch` included; one
+            a finished replicate, in the order of replicates.
     """
 
     arm: Arm
@@ -152,6 +154,7 @@ class ArmResult:
     ensemble: Ensemble | None = None
     finished: tuple[int, ...] | None = None
     also: Mapping[str, Mapping[Part, Estimate]] = field(default_factory=dict)
+    reported_curves: tuple[Mapping[str, tuple[float, ...]], ...] = ()
 
     @property
     def diagnosis(self) -> tuple[str, ...]:
