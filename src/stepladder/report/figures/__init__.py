@@ -13,7 +13,7 @@ from stepladder.report.figures.reported import reported_plots
 from stepladder.report.figures.tuning import tuning_plot
 from stepladder.runs.results import Results
 
-_MAKERS: tuple[Callable[[Results], Plot | None | tuple[Plot, ...]], ...] = (
+_MAKERS: tuple[Callable[[Results], Plot | tuple[Plot, ...] | None], ...] = (
     ladder_plot,
     effects_plot,
     factorial_plot,

@@ -147,7 +147,7 @@ def accuracy_axis(
 def score_axis(
     axes: Axes, which: Literal["x", "y"], values: Sequence[float], shown: Measure, *,
     points: Sequence[float] | None = None,
-) -> str:  # fmt: skip
+) -> tuple[str, int]:  # fmt: skip
     """An axis of a metric: of a fraction as `accuracy_axis`, else linear around the values.
 
     Args:
@@ -158,7 +158,8 @@ def score_axis(
         points: those of the values that decide whether the axis is in log-odds; all when None.
 
     Returns:
-        The unit, to be put behind the name of what is on the axis.
+        The unit, to be put behind the name of what is on the axis, and the power of ten that
+        numbers are in.
     """
     axis: Axis = getattr(axes, f"{which}axis")
     is_log = is_log_odds(values if points is None else points, shown)
@@ -168,16 +169,18 @@ def score_axis(
             most = max((value for value in values if math.isfinite(value)), default=100.0)
             high = 100.0 if most > 50 else 10.0 * math.ceil((most + 2) / 10)
             axes.set(**{f"{which}lim": (-0.03 * high, high)})
-        return f", %{' (log-odds)' if is_log else ''}"
-    return unit_of_axis(shown, _linear_axis(axis, values))
+        return f", %{' (log-odds)' if is_log else ''}", 0
+    power = _linear_axis(axes, axis, values)
+    return unit_of_axis(shown, power), power
 
 
-def _linear_axis(axis: Axis, values: Sequence[float]) -> int:
+def _linear_axis(axes: Axes, axis: Axis, values: Sequence[float]) -> int:
     """Limits and ticks around some values; returns the power of ten that ticks are in units of."""
     finite = [value for value in values if math.isfinite(value)] or [0.0]
     low, high = min(finite), max(finite)
     margin = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
-    axis.axes.set(**{f"{axis.axis_name}lim": (low - margin, high + margin)})
+    limits = (low - margin, high + margin)
+    _ = axes.set_xlim(limits) if axis is axes.xaxis else axes.set_ylim(limits)
     axis.get_major_locator().set_params(nbins=5)  # type: ignore[call-arg]
     power = power_of(finite)
     axis.set_major_formatter(lambda value, _: number_on_axis(value / 10.0**power))
@@ -199,7 +202,7 @@ def power_of(values: Iterable[float]) -> int:
     largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
     if largest == 0 or 0.01 <= largest < 10_000:
         return 0
-    return 3 * math.floor(math.log10(largest) / 3)
+    return 3 * math.floor((math.log10(largest) + 1) / 3)
 
 
 _RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -270,6 +273,9 @@ def cost_axis(axes: Axes, costs: Sequence[float]) -> None:
     if least >= most / 4:
         low = 0 if least < most / 2 else least - 0.3 * (most - least) - 0.05 * least
         axes.set_xlim(low, 1.08 * most)
+        if most < 0.01:
+            axes.xaxis.get_major_locator().set_params(nbins=4)  # type: ignore[call-arg]
+            axes.xaxis.set_major_formatter(lambda value, _: f"{value:.9f}".rstrip("0").rstrip("."))
         return
     axes.set_xscale("log")
     low, high = least / 1.3, 1.2 * most
@@ -413,7 +419,7 @@ def room_for(texts: Iterable[str], least: float, left: float) -> float:
         left: inches at the left of the axes, which keep an inch in any case.
     """
     lines = (line for text in texts for line in text.split("\n"))
-    return min(max(least, 8 / 72 + _width(lines)), WIDTH - left - 1)
+    return min(max(least, 12 / 72 + _width(lines)), WIDTH - left - 1)
 
 
 def tick_width(axis: Axis) -> float:

@@ -11,10 +11,17 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
-from stepladder.report.figures.axes import LINE, WIDTH, spread_labels, tick_width, wrap_text
+from stepladder.report.figures.axes import (
+    ACCURACY,
+    LINE,
+    WIDTH,
+    spread_labels,
+    tick_width,
+    wrap_text,
+)
 from stepladder.report.figures.base import LINES, MARKERS, Theme
 from stepladder.report.view import Row, view_of
-from stepladder.report.wording import number, truncate
+from stepladder.report.wording import Measure, number, truncate
 from stepladder.runs.results import ArmResult, Results
 
 if TYPE_CHECKING:
@@ -171,14 +178,21 @@ def draw_band(axes: Axes, places: Sequence[float], band: Band, style: LineStyle)
               alpha=1 if style.is_front else 0.35)  # fmt: skip
 
 
-def name_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]], digits: int = 1) -> None:
+def name_ends(
+    axes: Axes,
+    ends: Sequence[tuple[float, float, str, str]],
+    shown: Measure = ACCURACY,
+    power: int = 0,
+) -> None:
     """Names with values at the right of the axes, tied to the ends of lines and apart.
 
     Args:
         axes: whose limits are set.
         ends: for each line where it ends in the axes' data, its name and its colour.
-        digits: decimals of the values.
+        shown: the metric of the values; fractions have one decimal.
+        power: of ten, in which the axis has them.
     """
+    digits = 1 if shown.metric.is_fraction else min(max(shown.digits + power, 0), 4)
     figure = axes.get_figure(root=True)
     assert figure is not None
     box, size = axes.get_position(), figure.get_size_inches()
@@ -187,7 +201,11 @@ def name_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]], digits:
     order = sorted((float(to_axes.transform(end[:2])[1]), rank) for rank, end in enumerate(ends))
     ends = [ends[rank] for _, rank in order]
     texts = [
-        wrap_text(f"{truncate(name, 50)}\N{EN SPACE}{number(y, digits)}", 19, 3)
+        wrap_text(
+            f"{truncate(name, 50)}\N{EN SPACE}{number(y / 10.0**power, digits)}",
+            18 + max(digits, 1),
+            3,
+        )
         for _, y, name, _ in ends
     ]
     sizes = [(LINE * (1 + text.count("\n")) + 0.03) / height for text in texts]

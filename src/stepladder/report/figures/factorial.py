@@ -124,7 +124,8 @@ def _draw_parts(readout: FactorialAnalysis, shown: Measure, figure: Figure, them
         _draw_part(axes, part, middle, theme)
         write_beside(axes, middle, name, texts[row])
     axes.margins(x=0.06)
-    label, power = "part of the gain" if readout.shares else "main effect", 0
+    of = "gain" if shown.metric.sign > 0 else "change"
+    label, power = f"part of the {of}" if readout.shares else "main effect", 0
     if not shown.metric.is_fraction:
         axes.xaxis.get_major_locator().set_params(nbins=5)  # type: ignore[call-arg]
         power = power_of(axes.get_xlim())

@@ -388,7 +388,7 @@ def _draw_ladder(rungs: Sequence[Rung], shown: Measure, figure: Figure, theme: T
         end for rung in rungs
         for end in _finite(rung.row.test.mean, rung.row.test.low, rung.row.test.high, rung.reported)
     ), shown)  # fmt: skip
-    unit = score_axis(axes, "x", ends, shown, points=points)
+    unit, _ = score_axis(axes, "x", ends, shown, points=points)
     axes.set_xlabel(f"test {truncate(shown.name, LABEL_LENGTH)}{unit}{better_side(shown)}")
     for name, text, middle, rung in zip(names, texts, middles, rungs, strict=True):
         if rung.below is not None and rung.below < len(rungs):

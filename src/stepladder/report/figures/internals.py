@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from stepladder.report.figures.axes import NAME_LENGTH, WIDTH, axes_at, wrap_text
 from stepladder.report.figures.base import Plot, Theme
-from stepladder.report.wording import printable, truncate
+from stepladder.report.wording import examples_of, printable, truncate
 from stepladder.runs.results import ArmProbes, Results
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def gradients_plot(results: Results) -> Plot | None:
         title="How far gradients reach",
         caption="Norm of the loss's gradient by each weight matrix (rows, from the inputs above to "
         "the outputs below) over the epochs, geometric mean over replicates, on some training "
-        "images; colours on a logarithmic scale. Where the upper rows are darker than the lower, "
+        f"{examples_of(results.study)}; colours on a logarithmic scale. Where the upper rows are darker than the lower, "
         f"gradients vanish on their way back.{_left_out(insides)}",
         words=_gradient_words(insides),
         columns=("arm", "weights", "epoch", "gradient_norm"),
@@ -111,7 +111,7 @@ def units_plot(results: Results) -> Plot | None:
         name="units",
         title="Units that no longer learn",
         caption="Percent of each hidden layer's units (rows, from the inputs above) that answer "
-        "none of some training images (dead: ReLU and its kin) or lie in the flat parts of their "
+        f"none of some training {examples_of(results.study)} (dead: ReLU and its kin) or lie in the flat parts of their "
         "activation (saturated: sigmoid, tanh), over the epochs, mean over replicates. Empty: the "
         f"activation has no such state.{_left_out(insides)}",
         words=_unit_words(insides),

@@ -164,8 +164,8 @@ def front_plot(
     return Plot(
         name=cost.name,
         title=f"{'Accuracy' if shown.is_accuracy else shown.name} {cost.title}",
-        caption=f"{part.capitalize()} {shown.name} with its 95 % t interval over replicates against "
-        f"{cost.description}. Filled and joined by a line: the Pareto "
+        caption=f"{part.capitalize()} {shown.name} with its 95 % t interval over replicates "
+        f"against {cost.description}. Filled and joined by a line: the Pareto "
         "front, the arms that no other beats in both. It is read off means: arms whose intervals "
         f"overlap may change places.{' Lower is better.' if shown.metric.sign < 0 else ''}{note}",
         words=_words(spots, cost, shown),
@@ -202,7 +202,7 @@ def _draw(
     points = [spot.test for spot in inside]  # a wide interval may leave the axes
     ends = [end for spot in inside for end in (spot.test, spot.low, spot.high) if end is not None]
     ends = [max(end, least) for end in within_reach(points, ends, shown)]
-    unit = score_axis(axes, "y", ends, shown, points=points)
+    unit, power = score_axis(axes, "y", ends, shown, points=points)
     axes.set_ylabel(f"{part} {truncate(shown.name, LABEL_LENGTH)}{unit}{better_words(shown)}")
     align_label(axes)
     cost_axis(axes, [spot.cost for spot in spots])
@@ -215,7 +215,7 @@ def _draw(
     name_ends(axes, [
         (spot.cost, spot.test, spot.name, theme.validation if spot.is_front else theme.muted)
         for spot in named
-    ], 1 if shown.metric.is_fraction else shown.digits)  # fmt: skip
+    ], shown, power)  # fmt: skip
     axes.set_xlabel(cost.label)
 
 

@@ -223,9 +223,9 @@ def _draw(
         draw_band(axes, epochs, shown_band, style)
         if line.name in front:
             ends.append((epochs[-1], line.band.last, line.name, style.colour))
-    _value_axis(axes, lines, shown)
+    power = _value_axis(axes, lines, shown)
     align_label(axes)
-    name_ends(axes, ends, 1 if shown.metric.is_fraction else shown.digits)
+    name_ends(axes, ends, shown, power)
 
 
 def _thinned(line: Line) -> tuple[list[int], Band]:
@@ -237,8 +237,8 @@ def _thinned(line: Line) -> tuple[list[int], Band]:
     return [line.epochs[place] for place in places], Band(means, lows, highs, counts)
 
 
-def _value_axis(axes: Axes, lines: Sequence[Line], shown: Measure) -> None:
-    """A vertical axis: log-odds of fractions, logarithmic for values of very different sizes."""
+def _value_axis(axes: Axes, lines: Sequence[Line], shown: Measure) -> int:
+    """A vertical axis, logarithmic for values of very different sizes; returns its power of ten."""
     means = _means(lines)
     ends = [end for line in lines for end in (*line.band.low, *line.band.high)
             if math.isfinite(end)]  # fmt: skip
@@ -249,6 +249,9 @@ def _value_axis(axes: Axes, lines: Sequence[Line], shown: Measure) -> None:
         axes.set_ylim(low / 1.25, high * 1.25)
         set_ticks(axes.yaxis, log_ticks(low / 1.25, high * 1.25))
         axes.set_ylabel(f"{name}{unit_of_axis(shown)}")
-        return
-    unit = score_axis(axes, "y", [*means, *within_reach(means, ends, shown)], shown, points=means)
+        return 0
+    unit, power = score_axis(
+        axes, "y", [*means, *within_reach(means, ends, shown)], shown, points=means
+    )
     axes.set_ylabel(f"{name}{unit}")
+    return power

@@ -95,7 +95,7 @@ def _draw_arm(axes: Axes, arm: ArmTuning, tuned: Tuned, shown: Measure, theme: T
     if min(values) > 0:
         axes.set_xscale("log")
     set_ticks(axes.xaxis, values[:: max(1, math.ceil(len(values) / 3))])
-    unit = score_axis(axes, "y", _means(tuned, shown), shown)
+    unit, _ = score_axis(axes, "y", _means(tuned, shown), shown)
     axes.plot(values, [scale * best[value].mean for value in values], color=theme.validation,
               linewidth=1.2, zorder=2)  # fmt: skip
     for value in values:
