@@ -52,8 +52,8 @@ def confusion_plot(results: Results) -> Plot | None:
         name="confusion",
         title="What the best arm takes for what",
         caption=f"Mistakes of {truncate(errors.best, NAME_LENGTH)}, the arm of the "
-        f"highest validation accuracy, on the test part: how many {examples} of the class at the left "
-        f"it took for the class above, mean of {plural(errors.replicates, 'replicate')}; "
+        f"highest validation accuracy, on the test part: how many {examples} of the class at the "
+        f"left it took for the class above, mean of {plural(errors.replicates, 'replicate')}; "
         f"at the right how many per "
         f"cent of each class it reads right.{left_out}",
         words=_confusion_words(errors, results.classes, examples),
