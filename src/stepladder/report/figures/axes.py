@@ -419,7 +419,8 @@ def room_for(texts: Iterable[str], least: float, left: float) -> float:
         left: inches at the left of the axes, which keep an inch in any case.
     """
     lines = (line for text in texts for line in text.split("\n"))
-    return min(max(least, 12 / 72 + _width(lines)), WIDTH - left - 1)
+    needed = 8 / 72 + _width(lines)
+    return least if needed <= least else min(needed + 4 / 72, WIDTH - left - 1)
 
 
 def tick_width(axis: Axis) -> float:
