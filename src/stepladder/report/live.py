@@ -34,11 +34,11 @@ def live_html(
     view = view_of(results)
     rows = tuple(
         (truncate(row.name, NAME_LENGTH), row.replicates,
-         *((row.train.text, row.validation.text) if view.is_trained else ()),
+         *(getattr(row, part).text for part in view.parts),
          "" if row.state == "waiting" else row.instead or "")
         for row in view.rows
     )  # fmt: skip
-    heads = [view.headings[part] for part in ("train", "validation")] if view.is_trained else []
+    heads = [view.headings[part] for part in view.parts]
     seen = f"only training and validation {measure_of(results).name} are shown"
     if results.study.trainer is not None:
         seen = "no score on the test part is shown"

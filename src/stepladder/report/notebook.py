@@ -65,7 +65,7 @@ def as_notebook_html(results: Results) -> str:
     from stepladder.report.wording import measure_of
 
     view, unit = view_of(results), measure_of(results).unit
-    shown_parts = ("train", "validation", "test") if view.is_trained else ("test",)
+    shown_parts = (*view.parts, "test")
     rows = []
     for row in view.rows:
         texts = {"train": row.train.text, "validation": row.validation.text, "test": row.test.text}

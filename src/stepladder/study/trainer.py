@@ -107,6 +107,8 @@ class UserTrainer(FrozenModel):
     @property
     def name(self) -> str:
         """The function, or the program with its first argument."""
+        if self.function and ".py:" not in self.function:  # a callable, by its module
+            return self.function.rpartition(":")[2]
         return self.function or " ".join(self.command[:2])
 
     @property
