@@ -308,13 +308,14 @@ class UserTrainer(FrozenModel):
         Raises:
             StudyError: if one has.
         """
-        if self._callable is not None or self.version is not None:
+        folder = self.folder
+        if self.version is not None:
             return
-        for name, sha256 in self.sha256.items():
-            stamp = _stamp(self.folder / name)
-            if stamp is not None and stamp == self._stamps.get(name):
+        for name, before in self._stamps.items():
+            stamp = _stamp(folder / name)
+            if stamp is not None and stamp == before:
                 continue  # as large and as old as when it was hashed
-            if _sha256(self.folder, name) != sha256:
+            if _sha256(folder, name) != self.sha256[name]:
                 raise StudyError(
                     f"trainer must have the file {name!r} as it was when the study was read, found "
                     "it changed; run the study again, and let the training write no file that its "

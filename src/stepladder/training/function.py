@@ -9,7 +9,7 @@ import reprlib
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import chdir, contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ from stepladder.trials.trial import NO_HISTORY, PARTS, UNSCORED, Score, Trial, T
 from stepladder.version import version_of
 
 _PER_EXAMPLE = "per_example"
-_MOST_TRACE = 10_000  # characters of a traceback that are kept
+_MOST_LINE, _MOST_TRACE = 1_000, 10_000  # characters of a traceback that are kept
 _SHOWN = reprlib.Repr()
 _SHOWN.maxstring = _SHOWN.maxother = 60
 _LIBRARIES = (
@@ -253,30 +253,32 @@ def printed_to(folder: Path | None, trial: Trial) -> Iterator[None]:
         return
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{trial.id[:16]}.txt"
-    _flush()
-    kept = [os.dup(descriptor) for descriptor in (1, 2)]
     streams = sys.stdout, sys.stderr
-    try:
-        with file.open("wb") as stream:
+    _flush(streams)
+    kept = [os.dup(descriptor) for descriptor in (1, 2)]
+    with file.open("wb") as stream:
+        try:
             for descriptor in (1, 2):
                 os.dup2(stream.fileno(), descriptor)
-        yield
-    finally:
-        _flush()
-        for descriptor, before in zip((1, 2), kept, strict=True):
-            os.dup2(before, descriptor)  # also where the user's code has closed it
-            os.close(before)
-        sys.stdout, sys.stderr = (
-            open(descriptor, "w", closefd=False) if before.closed else before  # noqa: SIM115
-            for descriptor, before in zip((1, 2), streams, strict=True)
-        )
-        with suppress(OSError):  # the user's code may have removed it
-            if not file.stat().st_size:
-                file.unlink()
+            yield
+        finally:
+            for descriptor in (1, 2):  # once more, should the user's code have closed one
+                os.dup2(stream.fileno(), descriptor)
+            _flush((*streams, sys.stdout, sys.stderr))
+            for descriptor, before in zip((1, 2), kept, strict=True):
+                os.dup2(before, descriptor)
+                os.close(before)
+    sys.stdout, sys.stderr = (
+        open(descriptor, "w", closefd=False) if before.closed else before  # noqa: SIM115
+        for descriptor, before in zip((1, 2), streams, strict=True)
+    )
+    with suppress(OSError):  # the user's code may have removed it
+        if not file.stat().st_size:
+            file.unlink()
 
 
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
+def _flush(streams: Iterable[Any]) -> None:
+    for stream in streams:
         with suppress(Exception):  # it may be closed, or of the user's own
             stream.flush()
 
@@ -371,7 +373,8 @@ def own_frames(error: BaseException) -> str:
         frame for frame in text.stack
         if not frame.filename.startswith(here) and not frame.filename.startswith("<frozen")
     ])  # fmt: skip
-    return "".join(text.format()).rstrip()[-_MOST_TRACE:]
+    lines = "".join(text.format()).rstrip().splitlines()
+    return "\n".join(shorten(line, _MOST_LINE) for line in lines)[-_MOST_TRACE:]
 
 
 def make_user_result(
