@@ -205,8 +205,10 @@ class UserTrainer(FrozenModel):
             stamps = {name: _stamp(folder / name) for name in names}  # before they are read
             trainer = trainer.changed({"sha256": {name: _sha256(folder, name) for name in names}})
         except StudyError as error:
-            problems = [p if p.startswith("trainer") else f"trainer {p}" for p in error.problems]
-            raise StudyError(problems) from None
+            raise StudyError([
+                line if line.startswith("trainer") else
+                f"trainer{' ' if line.startswith('must') else '.'}{line}" for line in error.problems
+            ]) from None  # fmt: skip
         trainer._folder, trainer._stamps = folder.resolve(), stamps
         trainer._check_function()
         return trainer

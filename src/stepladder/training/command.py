@@ -35,6 +35,7 @@ from stepladder.trials.trial import Trial, TrialResult
 _LINE = 1_000_000  # bytes of a line that may be a result
 _END = 4000  # bytes of a program's output that a message shows
 _RESULT = "result.json"
+_PATIENCE = 5.0  # seconds in which a killed process ends
 _LONGEST = 1e8  # seconds for which the system can wait at once: three years
 
 
@@ -88,7 +89,7 @@ class CommandEngine:
         try:
             code = _run(arguments, trainer, place)
         finally:
-            end_trees(children() - self._own_processes)
+            end_trees(children() - self._own_processes, _PATIENCE)
         seconds = time.perf_counter() - began
         if code is None:
             raise TrainingError(f"it was stopped after its timeout of {trainer.timeout:g} s")
@@ -156,7 +157,7 @@ def _run(arguments: list[str], trainer: UserTrainer, place: Path) -> int | None:
         return None
     finally:
         if process.poll() is None:
-            end_trees([process.pid])
+            end_trees([process.pid], _PATIENCE)
             process.wait()
 
 

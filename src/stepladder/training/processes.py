@@ -63,20 +63,25 @@ def children() -> set[int]:
         return {child.pid for child in psutil.Process().children()}
 
 
-def end_trees(numbers: Iterable[int]) -> None:
+def end_trees(numbers: Iterable[int], seconds: float = 0.0) -> None:
     """Ends processes with all that they have started.
 
     Args:
         numbers: of the processes, which may have ended before.
+        seconds: for which it waits for their end at most.
     """
     import psutil  # late: most training processes never need it
 
+    ended = []
     for number in numbers:
         with suppress(psutil.Error):
             process = psutil.Process(number)
-            for each in (process, *process.children(recursive=True)):
-                with suppress(psutil.Error):
-                    each.kill()
+            ended += [process, *process.children(recursive=True)]
+    for process in ended:
+        with suppress(psutil.Error):
+            process.kill()
+    if seconds:
+        psutil.wait_procs(ended, timeout=seconds)
 
 
 def end_group(number: int) -> None:
