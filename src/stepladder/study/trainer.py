@@ -125,7 +125,7 @@ class UserTrainer(FrozenModel):
         names: dict[str, None] = {}
         for argument in self.command:
             for match in BRACES.finditer(argument):
-                if match[0] in "{}":
+                if match[0] in ("{", "}"):
                     raise ValueError(
                         f"command must have its braces in pairs, found {argument!r}; write {{{{ "
                         "and }} for plain ones"

@@ -282,8 +282,18 @@ ORPHANS = {
 ENDS = {"done": ACCURACY, "failed": "exit 1", "late": "sleep 1000"}
 
 
-@pytest.mark.parametrize("orphan", ORPHANS.values(), ids=ORPHANS)
-@pytest.mark.parametrize("end", ENDS)
+DEFAULT = ("late-keeps stdout", "done-session")
+
+
+@pytest.mark.parametrize(
+    ("orphan", "end"),
+    [
+        pytest.param(orphan, end, id=name, marks=() if name in DEFAULT else pytest.mark.slow)
+        for end in ENDS
+        for kind, orphan in ORPHANS.items()
+        for name in [f"{end}-{kind}"]
+    ],
+)
 def test_nothing_that_it_started_outlives_it(orphan, end, tmp_path):
     # in a process of its own, which adopts what is left
     code = (
