@@ -212,7 +212,7 @@ def user_setup(study: Study, folder: Path) -> UserSetup:
     trainer = study.trainer
     assert trainer is not None
     trainer.check_files()
-    path = tuple(entry or os.getcwd() for entry in sys.path)
+    path = tuple(os.path.abspath(entry) for entry in sys.path)
     output = (folder / folders.OUTPUT_NAME).resolve()
     return UserSetup(trainer.without_callable(), study.judged, study.also, path,
                      trainer.pickled(), output)  # fmt: skip
