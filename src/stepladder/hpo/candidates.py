@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from stepladder.statistics.selection import mean_at_chance
+from stepladder.statistics.selection import mean_at_baseline
 from stepladder.study.recipe import Recipe
 from stepladder.study.search_space import Choice
 
@@ -73,7 +73,7 @@ class Candidate:
 
     def mean(self, chance: float, first: int | None = None) -> float:
         """The mean over its replicates, or the first few; diverged ones count as guessing."""
-        return mean_at_chance(self.replicates[:first], chance)
+        return mean_at_baseline(self.replicates[:first], chance)
 
 
 def distinct(candidates: Iterable[Candidate]) -> list[Candidate]:

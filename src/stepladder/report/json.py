@@ -186,8 +186,8 @@ def _tuned_arms(tuned: Tuned) -> list[dict[str, Any]]:
             "declared": named(arm.declared),
             "at_edge": arm.at_edge,
             "tried": [
-                {"values": named(tried.values), "val_accuracy": tried.mean,
-                 "replicates": tried.accuracies}
+                {"values": named(tried.values), f"val_{tuned.metric}": tried.mean,
+                 "replicates": tried.scores}
                 for tried in arm.tried
             ],
         }

@@ -48,13 +48,15 @@ class RunContext:
     @property
     def baseline(self) -> float | None:
         """What a diverged trial counts as: the judged metric of guessing, where it is known."""
-        is_known = self.classes > 0 and self.study.judged.name == "accuracy"
-        return self.chance if is_known else None
+        of_guessing = self.study.judged.baseline
+        return of_guessing(self.classes) if of_guessing and self.classes > 0 else None
 
     def trial(self, config: Config, replicate: int) -> Trial:
         """The trial of a configuration on one replicate."""
-        seed = self.study.seed
-        return Trial(config, self.fingerprint, self.validation, seed, replicate, self.engine)
+        return Trial(
+            config, self.fingerprint, self.validation, self.study.seed, replicate, self.engine,
+            metrics=self.study.computed,
+        )  # fmt: skip
 
 
 def run_context(record: StudyRecord, engine: str | None = None) -> RunContext:

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from stepladder.data import Dataset
@@ -214,7 +214,8 @@ def user_setup(study: Study, folder: Path) -> UserSetup:
     trainer.check_files()
     path = tuple(os.path.abspath(entry) for entry in sys.path)
     output = (folder / folders.OUTPUT_NAME).resolve()
-    return UserSetup(trainer.without_callable(), study.judged, study.also, path,
+    judged = replace(study.judged, score=None, per_example=None, baseline=None)  # code stays here
+    return UserSetup(trainer.without_callable(), judged, study.also, path,
                      trainer.pickled(), output)  # fmt: skip
 
 

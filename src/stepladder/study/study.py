@@ -36,7 +36,15 @@ from stepladder.study.designs import (
     runs_of_fraction,
 )
 from stepladder.study.loading import MODEL_SCHEMA, ModelFile, load_toml
-from stepladder.study.metrics import LOSS, Direction, Metric, find_metric, known_metric
+from stepladder.study.metrics import (
+    LOSS,
+    METRICS,
+    Direction,
+    Metric,
+    find_metric,
+    is_computed,
+    named_metric,
+)
 from stepladder.study.params import Params, as_recipe
 from stepladder.study.recipe import Recipe
 from stepladder.study.schema import (
@@ -136,7 +144,9 @@ class JudgedMetric(FrozenModel):
 
     @property
     def found(self) -> Metric:
-        """The metric with its direction, bounds and unit."""
+        """The metric with its direction, bounds and unit; a `loss` that says nothing is `LOSS`."""
+        if (self.name, self.better, self.unit) == (LOSS.name, None, None):
+            return LOSS
         direction: Direction | None = None
         if self.better is not None:
             direction = "maximize" if self.better == "higher" else "minimize"
@@ -392,7 +402,9 @@ class Study(FrozenModel):
         ]  # fmt: skip
         if isinstance(self.base, Params):
             problems += self._own_training_problems()
-        elif self.base.model is not None and self.model is None:
+        else:
+            problems += self._metric_problems()
+        if isinstance(self.base, Recipe) and self.base.model is not None and self.model is None:
             problems.append(
                 "base.model follows from the study's model, found it without one; write "
                 'model = "FILE.py:FUNCTION" at the top'
@@ -421,7 +433,33 @@ class Study(FrozenModel):
                                 ("search", self.search))
             if value
         ]  # fmt: skip
+        if self.judged is LOSS:
+            problems.append("metric loss must say which values are better for a training of your "
+                            'own; write metric = { name = "loss", better = "lower" }')  # fmt: skip
         return problems + self.trainer.problems(self.base.values)
+
+    def _metric_problems(self) -> list[str]:
+        """What built-in networks cannot be judged by."""
+        problems = []
+        for key, name in (("metric", self.metric.name), *(("also", name) for name in self.also)):
+            metric = named_metric(name)
+            if name == LOSS.name or (metric is not None and is_computed(metric)):
+                continue
+            known = [LOSS.name, *(one.name for one in METRICS.values() if is_computed(one))]
+            why = "is none of them"
+            if metric is not None and metric.needs == "values":
+                why = (
+                    "is of numbers, and the built-in networks answer classes; a later release "
+                    "brings regression"
+                )
+            problems.append(
+                f"{key} must be one of {', '.join(known)} for the built-in networks, found "
+                f"{name!r}, which {why}; choose another one, or judge a training of your own"
+            )
+        if not problems and self.metric.found.direction != self.judged.direction:
+            problems.append("metric loss must be judged as lower is better, found the other "
+                            "direction; leave it out")  # fmt: skip
+        return problems
 
     def _instead_of_problems(self) -> list[str]:
         problems: list[str] = []
@@ -483,8 +521,17 @@ class Study(FrozenModel):
 
     @property
     def judged(self) -> Metric:
-        """The metric that is judged."""
-        return self.metric.found
+        """The metric that is judged, under the name that the training gives it."""
+        if self.trainer:
+            return self.metric.found
+        judged, unit = self._built_in(self.metric.name), self.metric.unit
+        return judged if unit is None else replace(judged, unit=unit)
+
+    def _built_in(self, name: str) -> Metric:
+        """A metric of the built-in networks by any of its names."""
+        if name == LOSS.name:
+            return LOSS
+        return named_metric(name) or Metric(name, "maximize")  # refused when the study is checked
 
     @property
     def recorded(self) -> tuple[Metric, ...]:
@@ -492,9 +539,22 @@ class Study(FrozenModel):
 
         Differences of a metric that nothing is known of have the sign of the values.
         """
-        names = self.also if self.trainer or "loss" in self.also else ("loss", *self.also)
-        return tuple(LOSS if name == "loss" and not self.trainer else
-                     known_metric(name) or Metric(name, "maximize") for name in names)  # fmt: skip
+        if self.trainer:
+            known = ((name, named_metric(name)) for name in self.also)
+            return tuple(replace(metric, name=name) if metric else Metric(name, "maximize")
+                         for name, metric in known)  # fmt: skip
+        names = self.also if LOSS.name in self.also else (LOSS.name, *self.also)
+        metrics = {metric.name: metric for metric in map(self._built_in, names)}
+        metrics.pop(self.judged.name, None)
+        return tuple(metrics.values())
+
+    @property
+    def computed(self) -> tuple[str, ...]:
+        """What the built-in networks are scored by beside accuracy and loss, sorted."""
+        if self.trainer:
+            return ()
+        names = {self.judged.name, *(metric.name for metric in self.recorded)}
+        return tuple(sorted(names - {"accuracy", LOSS.name}))
 
     @property
     def tuned(self) -> Tuning | None:
