@@ -10,7 +10,7 @@ from stepladder.hpo.plan import SearchStatus
 from stepladder.report.document import Table, numbers, words
 from stepladder.report.figures.base import Plot
 from stepladder.report.figures.search import thinned_plot
-from stepladder.report.html import drawn, rendered
+from stepladder.report.html import drawn, parts_shown, rendered
 from stepladder.report.search import LEADING, candidate_table, sampling_text
 from stepladder.report.view import view_of
 from stepladder.report.wording import measure_of, plural, printable, truncate
@@ -32,13 +32,14 @@ def live_html(
         others: names and addresses of the other runs.
     """
     view = view_of(results)
+    parts = [shown for shown in parts_shown(results, view) if shown[0] != "test"]
     rows = tuple(
         (truncate(row.name, NAME_LENGTH), row.replicates,
-         *((row.train.text, row.validation.text) if view.is_trained else ()),
+         *(getattr(row, part).text for part, _ in parts),
          "" if row.state == "waiting" else row.instead or "")
         for row in view.rows
     )  # fmt: skip
-    heads = [view.headings[part] for part in ("train", "validation")] if view.is_trained else []
+    heads = [head for _, head in parts]
     seen = f"only training and validation {measure_of(results).name} are shown"
     if results.study.trainer is not None:
         seen = "no score on the test part is shown"

@@ -59,19 +59,18 @@ def as_notebook_html(results: Results) -> str:
     from stepladder.report.figures.curves import validation_plot
     from stepladder.report.figures.forest import ladder_plot
     from stepladder.report.figures.reported import reported_plots
-    from stepladder.report.html import drawn
+    from stepladder.report.html import drawn, parts_shown
     from stepladder.report.summary import answer
     from stepladder.report.view import view_of
     from stepladder.report.wording import measure_of
 
     view, unit = view_of(results), measure_of(results).unit
-    shown_parts = ("train", "validation", "test") if view.is_trained else ("test",)
+    shown_parts = [part for part, _ in parts_shown(results, view)]
     rows = []
     for row in view.rows:
-        texts = {"train": row.train.text, "validation": row.validation.text, "test": row.test.text}
+        parts = [getattr(row, part).text for part in shown_parts]
         if row.instead:
-            texts = {"train": "", "validation": "", "test": row.instead}
-        parts = [texts[part] for part in shown_parts]
+            parts = [*("" for _ in parts[1:]), row.instead]
         effect = row.effect.text if row.effect else ""
         rows.append((truncate(row.name, NAME_LENGTH), row.replicates, *parts, effect, row.verdict))
     figures = (view.headings[part] for part in shown_parts)
