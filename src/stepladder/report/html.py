@@ -28,6 +28,7 @@ from stepladder.report.search import (
 from stepladder.report.summary import answer, asked, unknown
 from stepladder.report.tables import (
     FormattedNumber,
+    also_tables,
     confound_tables,
     ensemble_tables,
     measure_tables,
@@ -43,6 +44,7 @@ from stepladder.study.study import Study
 
 NAME_LENGTH = 120
 SHORT_CELL = 24
+DRAWS = "splits, initial weights and data orders"
 MOST_DATA = 400_000  # characters of a figure's data that the page carries itself
 
 
@@ -132,7 +134,9 @@ def _context(results: Results, figures: Sequence[DrawnFigure]) -> dict[str, Any]
         *readout_tables(results),
         *tuning_tables(results),
         *measure_tables(results),
+        *also_tables(results),
     )
+    techniques, is_own = results.study.techniques, results.study.trainer is not None
     notes = (  # what is open stands in a section of its own
         wording.interval_note(results),
         wording.verdict_note(results),
@@ -142,6 +146,15 @@ def _context(results: Results, figures: Sequence[DrawnFigure]) -> dict[str, Any]
     )
     return {
         "view": view,
+        "parts_shown": [
+            (part, f"{view.headings[part][:1].upper()}{view.headings[part][1:]}")
+            for part in (*view.parts, "test")
+        ],
+        "alike": "seeds" if is_own else DRAWS,
+        "nothing_found": "Of a training of your own only the scores are known: nothing else is "
+        "looked at."
+        if is_own
+        else "Nothing was found wrong with any arm.",
         "sections": [
             ("asked", "What was asked"),
             ("answer", "The answer"),
@@ -162,6 +175,7 @@ def _context(results: Results, figures: Sequence[DrawnFigure]) -> dict[str, Any]
         "unknown": unknown(results),
         "confounds": confound_tables(results.confounds),
         "tables": tables,
+        "has_sources": not is_own or any(one.mends or one.reference for one in techniques),
         "techniques": [
             {
                 "name": printable(technique.name),
@@ -169,7 +183,7 @@ def _context(results: Results, figures: Sequence[DrawnFigure]) -> dict[str, Any]
                 "mends": printable(technique.mends),
                 "reference": printable(technique.reference),
             }
-            for technique in results.study.techniques
+            for technique in techniques
         ],
         "facts": _facts(
             results, sum(arm.seconds for arm in results.arms), *_network_facts(results)
@@ -205,10 +219,22 @@ def _facts(
         ("Training time", duration(seconds)),
         ("Seed", str(result.study.seed)),
         ("Looks at the test set", str(result.looks)),
-        ("Dataset", f"{printable(result.dataset)}, SHA-256 {result.fingerprint[:16]}…"),
+        *_source_facts(result),
         *more,
         *((printable(name), printable(version)) for name, version in result.versions.items()),
     ]
+
+
+def _source_facts(result: Results | SearchResult) -> list[tuple[str, str]]:
+    """The dataset, and the code of a user's own training with the files that it reads."""
+    facts, trainer = [], result.study.trainer
+    if trainer is not None:
+        files = (f"{file} SHA-256 {digest[:16]}…" for file, digest in trainer.sha256.items())
+        facts.append(("Trained by", printable("; ".join([trainer.name, *files]))))
+    if result.study.dataset is not None:
+        text = f"{printable(result.dataset)}, SHA-256 {result.fingerprint[:16]}…"
+        facts.append(("Dataset", text))
+    return facts
 
 
 def _network_facts(results: Results) -> list[tuple[str, str]]:
@@ -264,6 +290,7 @@ def search_as_html(result: SearchResult, figures: Sequence[DrawnFigure] | None =
         "figures": figures,
         "unknown": _search_unknown(result),
         "commands": commands_of(result.study, result.versions, "search"),
+        "alike": DRAWS,
         "facts": _facts(result, result.training_seconds, ("Epochs trained", f"{result.epochs:,}")),
         "toml": study_text(result.study),
     })  # fmt: skip

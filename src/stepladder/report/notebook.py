@@ -68,10 +68,9 @@ def as_notebook_html(results: Results) -> str:
     shown_parts = (*view.parts, "test")
     rows = []
     for row in view.rows:
-        texts = {"train": row.train.text, "validation": row.validation.text, "test": row.test.text}
+        parts = [getattr(row, part).text for part in shown_parts]
         if row.instead:
-            texts = {"train": "", "validation": "", "test": row.instead}
-        parts = [texts[part] for part in shown_parts]
+            parts = [*("" for _ in parts[1:]), row.instead]
         effect = row.effect.text if row.effect else ""
         rows.append((truncate(row.name, NAME_LENGTH), row.replicates, *parts, effect, row.verdict))
     figures = (view.headings[part] for part in shown_parts)

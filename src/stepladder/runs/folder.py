@@ -264,7 +264,8 @@ def command_parts(study: Study, engine: str) -> tuple[list[str], list[str]]:
     kind, _, backend = engine.partition("/")
     before = [f"KERAS_BACKEND={backend}"] if backend else []
     options = ["--engine", "fit"] if kind == "fit" else []
-    return before, options + ([] if study.model is None else ["--allow-code"])
+    has_code = study.model is not None or study.trainer is not None
+    return before, options + (["--allow-code"] if has_code else [])
 
 
 def replacement_note(there: Study | None, study: Study, folder: Path) -> str:

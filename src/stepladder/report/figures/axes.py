@@ -29,6 +29,9 @@ LINE = 0.135
 LABEL_LENGTH = 30
 """Characters of a metric's name at an axis."""
 
+LABEL = 46
+"""Characters beside a vertical axis."""
+
 NAME_LENGTH = 60
 """Characters of a name in a text that describes a figure."""
 
@@ -126,6 +129,8 @@ def accuracy_axis(
         is_log: whether in log-odds.
         part: of the data, for a label; none when empty.
     """
+    from matplotlib.ticker import MaxNLocator
+
     set_limits = axes.set_xlim if which == "x" else axes.set_ylim
     finite = [value for value in values if math.isfinite(value)] or [0.0, 100.0]
     if part:
@@ -141,6 +146,8 @@ def accuracy_axis(
     getattr(axes, f"set_{which}scale")("function", functions=(log_odds, _percent))
     set_limits(max(low, _LEAST), min(high, _MOST))
     ticks = log_odds_ticks(low, high, 0.09 if which == "y" else 0.12)
+    if len(ticks) < 2:  # so small a part of the scale that it is all but linear
+        ticks = [tick for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]
     set_ticks(axes.xaxis if which == "x" else axes.yaxis, ticks)
 
 
@@ -181,10 +188,26 @@ def _linear_axis(axes: Axes, axis: Axis, values: Sequence[float]) -> int:
     margin = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
     limits = (low - margin, high + margin)
     _ = axes.set_xlim(limits) if axis is axes.xaxis else axes.set_ylim(limits)
-    axis.get_major_locator().set_params(nbins=5)  # type: ignore[call-arg]
-    power = power_of(finite)
+    # Of values that differ in late digits alone, a power of ten would leave more digits, not fewer.
+    power = power_of(finite) if high - low > abs(high) / 1000 else 0
     axis.set_major_formatter(lambda value, _: number_on_axis(value / 10.0**power))
+    room = axes.get_position().width * WIDTH if axis is axes.xaxis else math.inf
+    for ticks in (5, 3, 2):
+        axis.get_major_locator().set_params(nbins=ticks)  # type: ignore[call-arg]
+        if ticks * tick_width(axis) < 0.9 * room:
+            break
     return power
+
+
+def axis_label(name: str, unit: str, better: str = "") -> str:
+    """What is on a vertical axis, as far as there is room: the name gives way, the unit never.
+
+    Example:
+        >>> axis_label("test rmse", ", kWh", " (lower is better)")
+        'test rmse, kWh (lower is better)'
+    """
+    text = f"{name}{unit}{better}"
+    return text if len(text) <= LABEL else truncate(name, max(LABEL - len(unit), 8)) + unit
 
 
 def number_on_axis(value: float) -> str:

@@ -15,6 +15,7 @@ from stepladder.report.figures.axes import (
     LABEL_LENGTH,
     NAME_LENGTH,
     amount,
+    axis_label,
     epoch_axis,
     first_of,
     log_odds_note,
@@ -248,10 +249,10 @@ def _value_axis(axes: Axes, lines: Sequence[Line], shown: Measure) -> int:
         axes.set_yscale("log")
         axes.set_ylim(low / 1.25, high * 1.25)
         set_ticks(axes.yaxis, log_ticks(low / 1.25, high * 1.25))
-        axes.set_ylabel(f"{name}{unit_of_axis(shown)}")
+        axes.set_ylabel(axis_label(name, unit_of_axis(shown)))
         return 0
     unit, power = score_axis(
         axes, "y", [*means, *within_reach(means, ends, shown)], shown, points=means
     )
-    axes.set_ylabel(f"{name}{unit}")
+    axes.set_ylabel(axis_label(name, unit))
     return power

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from stepladder.report.figures.axes import (
     LABEL_LENGTH,
+    axis_label,
     better_words,
     log_odds_note,
     outer_labels,
@@ -81,7 +82,8 @@ def _draw(tuned: Tuned, shown: Measure, figure: Figure, theme: Theme) -> None:
     if shown.metric.is_fraction:
         unit = ", %"
     name = f"validation {truncate(shown.name, LABEL_LENGTH)}"
-    outer_labels(figure, tuned.fields[0].replace("_", " "), f"{name}{unit}{better_words(shown)}")
+    label = axis_label(name, unit, better_words(shown))
+    outer_labels(figure, tuned.fields[0].replace("_", " "), label)
 
 
 def _title(arm: ArmTuning) -> str:
