@@ -49,7 +49,7 @@ def part(title: str, commands: str, *texts: str) -> str:
 def side_by_side(fixed: dict[str, Any], fair: dict[str, Any]) -> str:
     """Both studies of one ladder in one table: accuracies, effects and verdicts."""
     other = {arm["name"]: arm for arm in fair["arms"]}
-    rates = {arm["name"]: arm["recipe"]["learning_rate"] for arm in fair["arms"]}
+    rates = {arm["name"]: arm["config"]["learning_rate"] for arm in fair["arms"]}
     rows = [
         "| arm | fixed: test % | effect | verdict | fair: rate | test % | effect | verdict |",
         "| --- | ---: | ---: | --- | ---: | ---: | ---: | --- |",
@@ -62,7 +62,11 @@ def side_by_side(fixed: dict[str, Any], fair: dict[str, Any]) -> str:
 
 
 def _cells(arm: dict[str, Any]) -> tuple[str, str, str]:
-    mean, low, effect = arm["test_accuracy"]["mean"], arm["test_accuracy"]["ci_low"], arm["effect"]
+    mean, low, effect = (
+        arm["scores"]["test"]["accuracy"]["mean"],
+        arm["scores"]["test"]["accuracy"]["ci_low"],
+        arm["effect"],
+    )
     spread = "" if low is None else f" ± {100 * (mean - low):.2f}"
     constant = next((each for each in arm["diagnosis"] if each.startswith("answers ")), None)
     test = f"*{constant}*" if constant else f"{100 * mean:.2f}{spread}"

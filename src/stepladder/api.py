@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from stepladder.errors import InputError, OutputError, RunError
 from stepladder.execution.machine import (
@@ -27,6 +27,7 @@ from stepladder.runs.folder import (
     REPORT_NAME,
     RESULTS_NAME,
     SEARCH_NAME,
+    is_run,
     open_run,
     run_folder,
     search_again,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from stepladder.hpo.results import SearchResult
     from stepladder.statistics.results import Effect
     from stepladder.statistics.scores import JudgedScores
+    from stepladder.study.designs import Design
     from stepladder.study.metrics import Direction
     from stepladder.study.params import Config
     from stepladder.study.recipe import Recipe
@@ -445,8 +447,9 @@ def run(
     nothing once every trial is stored.
 
     Args:
-        study: a study, the name of a built-in one, or a study file.
-        out: folder of the run; `runs/` and the study's name when None.
+        study: a study, the name of a built-in one, a study file, or the folder of a run.
+        out: folder of the run; when None that of the study, if it is one, else `runs/` and the
+            study's name.
         store: URL of the store; an SQLite file in the folder when None.
         workers: training processes; one for each core when None.
         engine: `population` (JAX, many trials at once), `fit` (`keras.Model.fit`), or `auto`.
@@ -476,6 +479,80 @@ def run(
     )
     result = Run(finished.results, folder, finished.trained, finished.found, finished.failures)
     return result._report_if_needed()
+
+
+def compare(
+    train: Callable[..., Any],
+    *,
+    base: Mapping[str, Any],
+    techniques: Mapping[str, Mapping[str, Any]] | Sequence[Mapping[str, Any]],
+    metric: str = "accuracy",
+    direction: Direction | None = None,
+    unit: str | None = None,
+    delta: float | None = None,
+    also: Sequence[str] = (),
+    replicates: int | Literal["auto"] = 5,
+    design: Design = "one_at_a_time",
+    name: str | None = None,
+    out: str | Path | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+    fail_fast: bool = False,
+    **study: Any,  # noqa: ANN401 - keys of a study
+) -> Run:
+    """Trains by a function of your own, with each technique and without, and judges them.
+
+    The function is called as `train(params, seed)` or `train(params, seed, context)` in processes
+    of its own, several at once. It returns a mapping of metric to value on the test part, or of
+    `train`, `validation` and `test` to such mappings. What was trained is stored: the same call
+    trains nothing again, as long as the function and the parameters are the same.
+
+    Args:
+        train: the function.
+        base: the parameters that techniques change; any keys, numbers, texts, lists and tables.
+        techniques: what each one changes, by its name.
+        metric: what is judged, by the name under which the function returns it.
+        direction: whether lower (`minimize`) or higher values (`maximize`) are better; built-in
+            metrics need none.
+        unit: of the metric; "points" for fractions in 0…1 that are shown in percent.
+        delta: difference below which none matters, in the metric's unit; 0.1 percentage points
+            for fractions when None.
+        also: names of metrics that are recorded beside it.
+        replicates: how often each arm is trained; "auto" adds them until verdicts are settled.
+        design: how techniques become arms.
+        name: of the study; the function's when None.
+        out: folder of the run; `runs/` and the study's name when None.
+        workers: processes; one for each core when None.
+        progress: shows how it goes; in Jupyter the running cell when None.
+        fail_fast: whether the first failure stops the run.
+        study: further keys of a study, such as `seed`, `dataset` or `tuning`.
+
+    Raises:
+        StudyError: if the function, its parameters or the metric will not do.
+        RunError: if what was asked for cannot be finished; what was trained is stored.
+
+    Example:
+        >>> def train(params, seed):
+        ...     return {"accuracy": 0.9 + 0.05 * params["deep"]}
+        >>> run = compare(train, base={"deep": 0}, techniques={"depth": {"deep": 1}})
+        ... # doctest: +SKIP
+        >>> run.results.arms[1].effect.verdict  # doctest: +SKIP
+        'helps'
+    """
+    better = None if direction is None else "lower" if direction == "minimize" else "higher"
+    judged = {"name": metric, "better": better, "unit": unit, "delta": delta}
+    values: dict[str, Any] = {
+        "name": name or getattr(train, "__name__", type(train).__name__).strip("<>"),
+        "trainer": train,
+        "base": dict(base),
+        "techniques": techniques,
+        "metric": {key: value for key, value in judged.items() if value is not None},
+        "also": list(also),
+        "replicates": replicates,
+        "design": design,
+    }
+    asked = Study(**values, **study)
+    return run(asked, out=out, workers=workers, progress=progress, fail_fast=fail_fast)
 
 
 def reproduce(
@@ -639,6 +716,8 @@ def read(
 def _placed(study: Study | str | Path, out: str | Path | None) -> tuple[Study, Path]:
     """A study, loaded if need be, and the folder of its run."""
     asked = study if isinstance(study, Study) else Study.load(study)
+    if out is None and not isinstance(study, Study) and is_run(study):
+        out = study
     return asked, validate_path(out, "--out") if out is not None else default_folder(asked)
 
 

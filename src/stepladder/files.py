@@ -8,10 +8,11 @@ import reprlib
 import secrets
 import stat
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from stepladder.errors import InputError, OutputError
 
@@ -73,7 +74,7 @@ def atomic_write(file: Path, content: bytes) -> Path:
     raise AssertionError("the last try returns or raises")
 
 
-def open_regular(file: str | Path) -> BinaryIO:
+def open_regular(file: str | Path) -> BufferedReader:
     """Opens a regular file to read its bytes; a pipe would be waited for, a device has no end.
 
     Raises:
@@ -112,6 +113,21 @@ def read_bounded(file: str | Path, most: int = 64_000_000) -> bytes:
     return content
 
 
+def undecodable(lines: Iterable[bytes]) -> str:
+    r"""Where a text is not in UTF-8.
+
+    Example:
+        >>> undecodable([b"plain\n", b"caf\xe9\n"])
+        'the byte 0xe9 in line 2'
+    """
+    for number, line in enumerate(lines, 1):
+        try:
+            line.decode()
+        except UnicodeDecodeError as error:
+            return f"the byte 0x{line[error.start]:02x} in line {number}"
+    return "other bytes"
+
+
 def load_json(file: str | Path) -> Any:  # noqa: ANN401 - whatever JSON holds
     """What a JSON file holds.
 
@@ -120,7 +136,7 @@ def load_json(file: str | Path) -> Any:  # noqa: ANN401 - whatever JSON holds
         ValueError: if it is not JSON, or is nested too deeply.
     """
     try:
-        return json.loads(read_bounded(file))
+        return json.loads(read_bounded(file), parse_int=_whole)
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
@@ -140,9 +156,33 @@ def parse_toml(text: str, parse_float: Callable[[str], Any] = float) -> dict[str
         {'epochs': 5}
     """
     try:
-        return tomllib.loads(text, parse_float=parse_float)
+        values = tomllib.loads(text, parse_float=parse_float)
+        _check_numbers(values)
+        return values
     except RecursionError:
         raise ValueError("values nested too deeply") from None
+    except tomllib.TOMLDecodeError:
+        raise
+    except ValueError:  # Python does not convert thousands of digits
+        raise ValueError(_TOO_LONG) from None
+
+
+_TOO_LONG = "a whole number of more than 64 bits"
+
+
+def _check_numbers(value: object) -> None:
+    """Refuses whole numbers that neither TOML's nor other libraries' integers can be."""
+    if isinstance(value, int) and value.bit_length() > 64:
+        raise ValueError(_TOO_LONG)
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            _check_numbers(inner)
+
+
+def _whole(digits: str) -> int:
+    number = int(digits)
+    _check_numbers(number)
+    return number
 
 
 def size_of(folder: Path) -> int:
@@ -236,6 +276,56 @@ def without_password(word: str) -> str:
         'postgresql://me:***@host/db'
     """
     return _PASSWORD.sub(lambda match: f"{match['user'] or match['option']}***", word)
+
+
+# Controls but tabs and line breaks, what reorders the text around it, and what is not seen; but the
+# joiners within words of other scripts, and within emoji.
+_UNSEEN = re.compile(
+    r"(?!\t|\r?\n)[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    r"\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+    r"|(?<![^\0-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\0-\x7f])"
+)
+
+
+def visible(text: str) -> str:
+    r"""A text that a terminal shows as it is: what would steer it is written as JSON escapes it.
+
+    Example:
+        >>> print(visible("\x1b[31mred\n\u202eevil"))
+        \u001b[31mred
+        \u202eevil
+    """
+    return _UNSEEN.sub(lambda match: escape(match.group()), text)
+
+
+def name_in_list(name: str) -> str:
+    """A name as a list of names shows it: quoted where it has signs that break the line."""
+    return name if name.isprintable() else repr(name)
+
+
+def shorten(text: str, most: int = 1_000) -> str:
+    """A message whose words have sensible lengths: the middle of a longer one is left out.
+
+    Example:
+        >>> shorten("found " + 5_000 * "1", 10)
+        'found 11111… (5,000 characters)'
+    """
+    return re.sub(
+        rf"\S{{{most + 1},}}",
+        lambda word: f"{word[0][: most // 2]}… ({len(word[0]):,} characters)",
+        text,
+    )
+
+
+def escape(text: str) -> str:
+    r"""A text in the escapes that JSON and Python understand.
+
+    Example:
+        >>> print(escape("é"))
+        \u00e9
+    """
+    units = text.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[i : i + 4]}" for i in range(0, len(units), 4))
 
 
 def _exists(path: Path) -> bool:

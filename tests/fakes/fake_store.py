@@ -99,7 +99,7 @@ class FakeStore(Store):
         row, epochs, inside = self._trials[trial_id]
         columns = [[epoch[name] for epoch in epochs] for name in CURVE_FIELDS]
         numbers = [epoch["epoch"] for epoch in epochs]
-        probes = decode_probes(inside) if curves and inside else None
+        probes = decode_probes(inside, len(epochs)) if curves and inside else None
         return decode_trial(row, (numbers, columns) if curves else None, probes)
 
     def put_study(self, record: StudyRecord) -> None:

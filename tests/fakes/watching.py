@@ -12,11 +12,16 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
+def score(arm: dict, part: str = "test") -> dict:
+    """The accuracy of an arm in the JSON of results."""
+    return arm["scores"][part]["accuracy"]
+
+
 def figures(results: dict) -> list[tuple]:
     """What must not change between two runs of one study."""
     return [
         (arm["name"], arm["n"], arm["diverged"], arm["diagnosis"], arm["effect"],
-         arm["test_accuracy"], arm["val_accuracy"], arm["train_accuracy"])
+         *(score(arm, part) for part in ("test", "validation", "train")))
         for arm in results["arms"]
     ]  # fmt: skip
 

@@ -59,7 +59,7 @@ def test_a_setting_that_cannot_be(settings, expected, refused):
     ("words", "expected"),
     [
         (["run", "mnits"], "did you mean 'mnist'?"),
-        (["run", "."], "must be a readable file"),
+        (["run", "digits"], "found a folder without study.toml"),
         (["run", "digits/train-images-idx3-ubyte.gz"], "must be a TOML text in UTF-8"),
         (["run", "study.toml", "--replicates", "0"], "replicates must be at least 1"),
         (["run", "study.toml", "--workers", "0"], "--workers must be 1 to"),
@@ -77,6 +77,13 @@ def test_a_setting_that_cannot_be(settings, expected, refused):
         (["bench", "--format", "csv"], "csv"),
         (["bench", "mnist"], "mnist"),
         (["fly"], "No such command"),
+        (["run", "quick", "--set", "base.epochs=3\nreplicates=7"], "must be one KEY=VALUE, found"),
+        (["run", "quick", "--set", "base.epochs=3\n[x]"], "must be one KEY=VALUE, found"),
+        (["run", "quick", "--set", "base.epochs=" + 5_000 * "1"], "must be a whole number"),
+        (["run", "quick", "--set", "base.epochs=0x" + 5_000 * "f"], "must be a whole number"),
+        (["run", "quick", "--replicates", 5_000 * "1"], "must be a whole number or auto, found"),
+        (["run", "quick", "--epochs", str(10**9 + 1)], "base.epochs must be at most 1000000000"),
+        (["run", "quick", "--set", "base.hidden=[65536, 65536, 65536, 65536]"], "fit into memory"),
     ],
 )
 def test_words_that_make_no_command(words, expected, refused):
@@ -125,3 +132,17 @@ def test_a_table_without_its_label_column(place, refused):
         "utf-8",
     )
     assert "did you mean 'digit'?" in refused("run", "csv.toml")
+
+
+@pytest.mark.parametrize("number", [5_000 * "1", "0x" + 5_000 * "f", str(2**64)])
+@pytest.mark.parametrize("key", ["replicates", "seed", "unknown"])
+def test_a_number_that_no_machine_holds_is_refused(number, key, place, refused):
+    study = (place / "study.toml").read_text().replace("replicates = 2", f"{key} = {number}")
+    (place / "study.toml").write_text(study)
+    assert "must be TOML: a whole number of more than 64 bits" in refused("run", "study.toml")
+
+
+@pytest.mark.parametrize("number", [5_000 * "1", 4_000 * "1"])
+def test_results_with_such_a_number_are_none(number, place, refused):
+    (place / "results.json").write_text(f'{{"arms": {number}}}')
+    assert "which is none (ValueError)" in refused("pareto", "results.json")

@@ -39,13 +39,13 @@ def test_a_fair_study_tunes_first_and_a_second_run_trains_nothing(stepladder, pl
     assert (place / RUN / "figures" / "tuning.svg").exists()
     results = stepladder.results(RUN)
     chosen = [arm["chosen"]["learning_rate"] for arm in results["tuning"]["arms"]]
-    assert [arm["recipe"]["learning_rate"] for arm in results["arms"]] == chosen
+    assert [arm["config"]["learning_rate"] for arm in results["arms"]] == chosen
     again = stepladder("run", "fair.toml")
     assert "nothing to train" in again.stderr
     assert again.stdout == done.stdout
     fixed = stepladder("run", "fair.toml", "--set", "tuning=fixed")
     assert fixed.returncode == 0, fixed.stderr
-    assert {arm["recipe"]["learning_rate"] for arm in stepladder.results(RUN)["arms"]} == {0.1}
+    assert {arm["config"]["learning_rate"] for arm in stepladder.results(RUN)["arms"]} == {0.1}
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from exported_runs import alone
+from watching import score
 
 from stepladder.store import open_store
 
@@ -17,8 +18,8 @@ def test_the_best_replicate_loads_without_stepladder_and_answers_as_it_did(mnist
     assert "training again" in mnist_model.stderr
     assert "is the stored one: right and wrong on the same of 500 test images" in mnist_model.stderr
     found, said = alone(mnist_run, "model.keras"), arm(mnist_run, 0)
-    best = int(np.argmax(said["val_accuracy"]["values"]))
-    assert found["accuracy"] == pytest.approx(said["test_accuracy"]["values"][best], abs=1e-9)
+    best = int(np.argmax(score(said, "validation")["values"]))
+    assert found["accuracy"] == pytest.approx(score(said)["values"][best], abs=1e-9)
     assert found["sums"] == pytest.approx([1, 1], abs=1e-5)
     assert found["modules"] == ["keras"]
 
@@ -26,9 +27,9 @@ def test_the_best_replicate_loads_without_stepladder_and_answers_as_it_did(mnist
 def test_the_card_says_what_it_is(mnist_run, mnist_model):
     card = (mnist_run.folder / "model.md").read_text("utf-8")
     said = mnist_run.results("runs/digits")
-    best = int(np.argmax(arm(mnist_run, 0)["val_accuracy"]["values"]))
+    best = int(np.argmax(score(arm(mnist_run, 0), "validation")["values"]))
     assert f"replicate {best} of the arm *base*, the best of 2" in card
-    assert f"{100 * arm(mnist_run, 0)['test_accuracy']['values'][best]:.2f} %" in card
+    assert f"{100 * score(arm(mnist_run, 0))['values'][best]:.2f} %" in card
     assert said["fingerprint"] in card
     assert "expected calibration error" in card
     assert "rotation (degrees) | 5:" in card

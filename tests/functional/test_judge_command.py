@@ -61,7 +61,7 @@ def test_the_first_arm_is_what_the_others_are_compared_with(judge):
     assert arms["better"]["n"] == 6
     same = arms["same"]["effect"]
     assert (same["mean"], same["p"], same["verdict"]) == (0, 1, "no difference beyond δ")
-    assert arms["plain"]["test_accuracy"]["mean"] == pytest.approx(np.mean(GOOD["plain"]))
+    assert arms["plain"]["scores"]["test"]["score"]["mean"] == pytest.approx(np.mean(GOOD["plain"]))
 
 
 def test_another_arm_may_be_named(judge):
@@ -263,3 +263,26 @@ def test_bad_input_gets_one_message_and_exit_code_2(content, words, expected, ju
     assert code == 2
     assert out == ""
     assert expected in err
+
+
+def test_a_quoted_name_may_have_any_line_break(judge):
+    names = ["a\nb", "a\u2028b", "a\x85b", "a\x0cb"]
+    rows = [f'"{name}",{place},0.{place + 1}' for name in names for place in range(2)]
+    assert list(as_json(judge, "\n".join(["arm,replicate,score", *rows]))) == names
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('arm,replicate,score\n"a\nb",0,x\na,0,y\n', ("line 3: score", "line 4: score")),
+        ("arm,replicate,score,Score\na,0,0.5,0.6\n", ("found 'score' twice", "rename")),
+        ("arm,arm,replicate,score,score\na,b,0,0.5,0.6\n", ("found 'arm' and 'score' twice",)),
+        (b"arm,replicate,score\na,0,0.5\ncaf\xe9,0,0.5\n", ("the byte 0xe9 in line 3",)),
+        ('arm,replicate,score\na,0,0.5\n"a"b,0,0.5\n', ("expected after", "in line 3")),
+    ],
+)
+def test_a_fault_is_named_with_its_line_or_column(judge, content, said):
+    code, _, err = judge(content)
+    assert code == 2
+    for text in said:
+        assert text in err

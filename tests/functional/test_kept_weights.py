@@ -22,10 +22,10 @@ def test_an_arm_whose_weights_are_kept_has_an_ensemble(stepladder, place):
         assert arm["ensemble"]["members"] == 2
         assert found["images"] == results["sizes"]["test"]
         assert found["ci_low"] < found["mean"] < found["ci_high"]
-        assert np.isclose(found["single"], arm["test_accuracy"]["mean"])
+        assert np.isclose(found["single"], arm["scores"]["test"]["accuracy"]["mean"])
         held_out = arm["ensemble"]["val_accuracy"]  # images that both happen to hold out, if any
         assert held_out is None or held_out["members_an_image"] == 2
-    assert results["looks"] == 1  # of the trials that were looked at, not another
+    assert results["test_set_accesses"] == 1  # of the trials that were looked at, not another
     again = stepladder("run", "study.toml", *KEEP)
     assert again.stdout == done.stdout
     assert "have no kept weights" not in again.stderr

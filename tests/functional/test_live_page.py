@@ -1,7 +1,10 @@
 """`stepladder ui`: a study watched while it trains, by whoever knows the address."""
 
 import asyncio
+import contextlib
 import re
+import signal
+import socket
 import urllib.error
 import urllib.request
 
@@ -164,6 +167,28 @@ def test_it_is_served_on_this_machine_and_outlives_its_store(made_up, stepladder
     assert "unreadable" in text
     (place / "away.db").rename(store)
     assert "unfinished" in get()[1]
+
+
+@pytest.mark.slow
+def test_whoever_asks_for_nothing_keeps_nobody_out(made_up, stepladder):
+    made_up(4)
+    served = stepladder.start("ui", "runs")
+    address = served.stdout.readline().strip()
+    host, port = address.split("/")[2].split(":")
+    waiting = [socket.create_connection((host, int(port)), timeout=60) for _ in range(300)]
+    for connection in waiting:
+        connection.send(b"GET / HT")
+    for garbage in (b"\x16\x03\x01\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"x" * 200_000):
+        with socket.create_connection((host, int(port)), timeout=60) as connection:
+            connection.sendall(garbage)
+    with urllib.request.urlopen(address, timeout=60) as answer:
+        assert answer.status == 200
+        assert answer.headers["connection"] == "close"
+    for connection in waiting:  # each ends, the last ones when their time is over
+        with connection, contextlib.suppress(ConnectionError):
+            assert connection.recv(1) == b""
+    served.send_signal(signal.SIGINT)
+    assert served.communicate(timeout=60)[1].split() == ["Interrupted."]
 
 
 @pytest.mark.slow

@@ -5,10 +5,11 @@ import signal
 from pathlib import Path
 
 import pytest
+from postgres_server import PASSWORD
 from watching import children_of, figures, first_line_of, has_ended, until_there
 
 from stepladder import Study
-from stepladder.runs.folder import replacement_note, write_study
+from stepladder.runs.folder import remember_store, replacement_note, write_study
 from stepladder.store import open_store
 
 # Two studies of one name in one store: both are told, and neither is shown as the other.
@@ -37,6 +38,48 @@ def test_a_list_of_runs_says_it_too(two, in_process):
     out = in_process("runs", *STORE, "--format", "json", "runs")[1]
     assert out.count('"finished"') == 1
     assert out.count('"unreadable"') == 1
+
+
+def test_every_command_follows_the_store_that_a_run_used(made_up, in_process, place):
+    made_up(6, "shared.db")
+    code, _, err = in_process("results", "runs/small")
+    assert (code, "name that with --store URL" in err) == (2, True)
+    remember_store(place / "runs/small", "shared.db")
+    for words in (
+        ["results", "runs/small"],
+        ["report", "runs/small", "--format", "md"],
+        ["store", "check", "runs/small"],
+        ["doctor", "runs/small"],
+        ["pareto", "runs/small"],
+    ):
+        assert in_process(*words)[0] == 0, words
+    assert "finished" in in_process("runs")[1]
+    assert "0 trials to train, 6 found" in in_process("run", "study.toml", "--dry-run")[1]
+
+
+def test_a_run_remembers_where_its_trials_are(made_up, in_process, place):
+    made_up(6, "shared.db")
+    assert in_process("run", "study.toml", "--store", "shared.db")[0] == 0
+    code, _, err = in_process("run", "study.toml")
+    assert (code, "Store: " + str(place / "shared.db") in err) == (0, True)
+    assert not (place / "runs/small/stepladder.db").exists()
+
+
+@pytest.mark.slow
+def test_a_password_comes_from_the_environment(postgres_url, made_up, stepladder, place):
+    made_up(6, postgres_url)
+    remember_store(place / "runs/small", postgres_url)
+    done = stepladder("results", "runs/small")
+    assert (done.returncode, "PGPASSWORD" in done.stderr) == (2, True)
+    assert stepladder("results", "runs/small", PGPASSWORD=PASSWORD).returncode == 0
+
+
+def test_a_server_that_does_not_answer_leaves_no_folder(in_process, place):
+    for words in ("run", "study.toml"), ("search", "study.toml", "--set", "search.trials=2"):
+        server = ("--store", "postgresql://127.0.0.1:1/x", "--out", "new")
+        code, _, err = in_process(*words, *server)
+        assert code == 2, err
+        assert not (place / "new").exists()
 
 
 def test_who_takes_a_row_is_told(tmp_path):

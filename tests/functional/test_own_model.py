@@ -5,6 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 CONV = Path(__file__).parents[1] / "fakes" / "networks" / "conv.py"
@@ -83,7 +84,7 @@ def test_a_study_with_a_network_of_its_own_runs_when_it_is_allowed(
     results = stepladder.results(RUN)
     assert results["model"]["file"] == "conv.py"
     fingerprint = results["model"]["sha256"]
-    assert results["arms"][0]["recipe"]["model"] == f"{fingerprint}:build"
+    assert results["arms"][0]["config"]["model"] == f"{fingerprint}:build"
     (place / RUN / "report.html").unlink()
     assert in_process("report", RUN)[0] == 0
     page = (place / RUN / "report.html").read_text("utf-8")
@@ -229,3 +230,67 @@ def test_the_schema_shows_the_key(in_process):
     schema = json.loads(in_process("schema")[1])
     assert schema["properties"]["model"]["examples"] == ["conv.py:build"]
     assert "hidden" not in schema["$defs"]["Recipe"].get("required", [])
+
+
+TOKENS = """
+name = "tokens"
+dataset = "text.npz"
+model = "text.py:build"
+replicates = 3
+epochs = 8
+delta = 5.0
+[base]
+optimizer = "adam"
+learning_rate = 0.1
+[[technique]]
+name = "dropout"
+"""
+EMBEDDING = """
+import keras
+from keras import layers
+def build(recipe, input_shape, classes):
+    return keras.Sequential([keras.Input(input_shape), layers.Embedding({known}, 8),
+        layers.GlobalAveragePooling1D(), layers.Dropout(recipe.dropout), layers.Dense(classes)])
+"""
+
+
+@pytest.fixture
+def tokens(place):
+    """Texts of 12 words, of one class where the first 25 words prevail; returns the model file."""
+    words = np.random.default_rng(0).integers(0, 50, (600, 12))
+    labels = (words.mean(axis=1) > 24.5).astype(np.int64)
+    np.savez(place / "text.npz", x_train=words[:500], y_train=labels[:500], x_test=words[500:],
+             y_test=labels[500:])  # fmt: skip
+    (place / "tokens.toml").write_text(TOKENS, "utf-8")
+    file = place / "text.py"
+    file.write_text(EMBEDDING.format(known=50), "utf-8")
+    return file
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["population", "fit"])
+def test_ids_that_are_looked_up_are_not_scaled(engine, in_process, tokens, place):
+    words = ("run", "tokens.toml", "--allow-code", "--workers", "1", "--engine", engine)
+    code, _, err = in_process(*words)
+    assert code == 0, err
+    assert "inputs are ids that the first layer of build looks up: they are not scaled" in err
+    arms = json.loads((place / "runs" / "tokens" / "results.json").read_text("utf-8"))["arms"]
+    assert min(arm["test_accuracy"]["mean"] for arm in arms) > 0.8
+    assert not {"inputs_not_scaled", "learns_nothing"}.intersection(
+        finding["code"] for arm in arms for finding in arm["findings"]
+    )
+
+
+@pytest.mark.slow
+def test_an_id_that_is_not_known_and_an_arm_that_scales_ids_are_refused(in_process, tokens, place):
+    tokens.write_text(EMBEDDING.format(known=49), "utf-8")
+    code, _, err = in_process("run", "tokens.toml", "--allow-code")
+    assert code == 2
+    assert "knows, 0 to 48, found 49; give its Embedding an input_dim of 50 or more" in err
+    tokens.write_text(EMBEDDING.format(known=50), "utf-8")
+    text = TOKENS.replace('"dropout"', '"standardised inputs"')
+    (place / "tokens.toml").write_text(text, "utf-8")
+    code, _, err = in_process("run", "tokens.toml", "--allow-code")
+    assert code == 2
+    assert "must not change scaling, found 'standardised'" in err
+    assert not (place / "runs").exists()

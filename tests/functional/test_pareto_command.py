@@ -35,7 +35,7 @@ def test_the_same_figures_are_no_new_look(weighed, in_process):
     in_process("results", "runs/small")
     in_process("pareto", "runs/small")
     _, out, _ = in_process("results", "runs/small", "--format", "json")
-    assert json.loads(out)["looks"] == 1
+    assert json.loads(out)["test_set_accesses"] == 1
 
 
 def looks(store="runs/small/stepladder.db"):

@@ -50,6 +50,18 @@ def test_help_imports_nothing_heavy(words):
     assert done.stderr.strip() == "[]"
 
 
+@pytest.mark.parametrize("words", [["--help"], ["store", "check", "--help"]])
+def test_help_is_the_same_where_python_drops_docstrings(words):
+    shown = [
+        subprocess.run(
+            [sys.executable, *optimised, "-m", "stepladder", *words],
+            capture_output=True, text=True, check=True,
+        ).stdout
+        for optimised in ([], ["-OO"])
+    ]  # fmt: skip
+    assert shown[0] == shown[1] != ""
+
+
 def test_results_import_what_they_need_and_no_more(made_up):
     made_up(6)
     names = ("keras", "jax", "matplotlib", "optuna", "PIL", "h5py", "scipy.stats", "scipy.ndimage")

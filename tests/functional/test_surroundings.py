@@ -127,7 +127,10 @@ def test_no_variable_and_no_keras_file_changes_a_figure(environment, stepladder,
     assert done.returncode == 0, done.stderr
     found, expected = (stepladder.results(f"runs/{name}")["arms"] for name in ("small", "expected"))
     for arm, same in zip(found, expected, strict=True):
-        assert arm["test_accuracy"]["values"] == same["test_accuracy"]["values"]
+        assert (
+            arm["scores"]["test"]["accuracy"]["values"]
+            == same["scores"]["test"]["accuracy"]["values"]
+        )
 
 
 READERS = {

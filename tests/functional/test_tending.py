@@ -198,3 +198,22 @@ def test_what_is_no_store_is_refused(words, expected, in_process, made_up, place
     assert (code, out) == (2, "")
     assert expected in err
     assert sorted(place.rglob("*")) == before
+
+
+def test_a_damaged_study_is_not_imported_and_can_be_deleted(in_process, made_up, place):
+    made_up(6)
+    with closing(sqlite3.connect(place / STORE)) as connection:
+        connection.execute("UPDATE studies SET definition = '{}'")
+        connection.commit()
+    for words in (("import", "new.db", STORE), ("export", STORE, "new.db")):
+        code, _, err = in_process("store", *words)
+        assert code == 2
+        assert "study 'small' must be as stepladder stored it" in err
+        assert not (place / "new.db").exists()
+    assert in_process("runs", "--store", STORE)[0] == 2
+    code, out, _ = in_process("store", "check", STORE, "--delete-damaged")
+    assert code == 0
+    assert out.startswith("deleted: study 'small' must be as")
+    assert "6 trials and 0 studies, all undamaged" in out
+    assert listed(in_process, "--store", STORE) == []
+    assert in_process("store", "export", STORE, "new.db")[0] == 0

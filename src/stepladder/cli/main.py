@@ -9,11 +9,11 @@ import click
 
 from stepladder.cli import signals, store, streams
 from stepladder.cli.models import export, predict
-from stepladder.cli.options import PLACE, RUN, STORE, WORKERS, Commands, form_option
+from stepladder.cli.options import PLACE, STORE, WORKERS, Commands, form_option, newest_run
 from stepladder.cli.report import judge, pareto, report, ui
 from stepladder.cli.run import reproduce, run, search
 from stepladder.errors import StepladderError
-from stepladder.files import without_password
+from stepladder.files import shorten, without_password
 from stepladder.version import __version__
 
 _STORING = (["run"], ["search"], ["reproduce"])
@@ -33,14 +33,15 @@ def command() -> None:
 
 
 @command.command()
-@RUN
+@click.argument("run", metavar="[RUN]", required=False, type=PLACE)
 @form_option("table", "json", "csv", "markdown")
 @STORE
-def results(run: Path, form: str, store: str | None) -> None:
-    """Prints the results of a run. RUN is its folder, such as runs/mnist."""
+def results(run: Path | None, form: str, store: str | None) -> None:
+    """Prints the results of a run. RUN is its folder, such as runs/mnist [the newest in runs]."""
     from stepladder import api
     from stepladder.report import markdown, terminal
 
+    run = run or newest_run()
     judged = api.read(run, store=store, command="results", curves=False).results
     if form == "table":
         terminal.show(judged)
@@ -109,24 +110,51 @@ for _command in (
     command.add_command(_command)
 
 
+def restore_help(group: click.Group) -> None:
+    """Reads the help of commands from their source where Python, as by `-OO`, has dropped it."""
+    import ast
+    import inspect
+    import textwrap
+    from contextlib import suppress
+
+    for each in (group, *group.commands.values()):
+        if each is not group and isinstance(each, click.Group):
+            restore_help(each)
+        elif each.help is None and each.callback is not None:
+            with suppress(OSError, SyntaxError):  # where there is no source there is no help
+                source = textwrap.dedent(inspect.getsource(each.callback))
+                (function,) = ast.parse(source).body
+                assert isinstance(function, ast.FunctionDef)
+                each.help = ast.get_docstring(function)
+
+
 def main() -> NoReturn:
     """Runs the command; ends the process with 0 done, 1 failed, 2 bad input, 130 interrupted."""
     streams.tolerate()
+    if sys.flags.optimize >= 2:
+        restore_help(command)
     # Nothing is shown on a screen, and Matplotlib ends with a traceback at a backend it lacks.
     os.environ.update(MPLBACKEND="agg", MATPLOTLIBRC=os.devnull)
     try:
-        code = command(standalone_mode=False)  # what click would exit with, or None
+        # What click would exit with, or None. With color it leaves names in a file as they are.
+        code = command(standalone_mode=False, color=True)
         if sys.stdout is not None:  # as where it was closed
             sys.stdout.flush()  # a full disk shows here, not when the interpreter has ended
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except StepladderError as error:
-        click.echo(f"stepladder: {error}", err=True)
+        click.echo(f"stepladder: {shorten(str(error))}", err=True)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         click.echo(_interrupted(sys.argv), err=True)
         sys.exit(signals.INTERRUPTED)
+    except MemoryError:
+        click.echo(
+            "stepladder: memory must suffice, found too little; free some, or give less data",
+            err=True,
+        )
+        sys.exit(1)
     except BrokenPipeError:
         streams.discard_output()  # the reader of our output has left
         sys.exit(0)

@@ -46,6 +46,22 @@ class _Place(click.Path):
 PLACE = _Place()
 RUN = click.argument("run", metavar="RUN", type=PLACE)
 
+
+def newest_run() -> Path:
+    """The run in `runs` that was run last, which is said.
+
+    Raises:
+        click.UsageError: if there is none.
+    """
+    from stepladder.runs.folder import RUNS, runs_below
+
+    runs = runs_below()
+    if not runs:
+        raise click.UsageError(f"name the folder of a run, found no run in {str(RUNS)!r}")
+    click.echo(f"{runs[0]}, the newest of {len(runs)} in {str(RUNS)!r}:", err=True)
+    return runs[0]
+
+
 STORE = click.option(
     "--store",
     metavar="URL",
@@ -107,7 +123,12 @@ def study_changes(pairs: tuple[str, ...], **values: object) -> Mapping[str, Any]
                 param_hint="--set",
             )
         try:
-            changes[key.strip()] = parse_toml(f"value = {text}")["value"]
+            parsed = parse_toml(f"value = {text}")
         except ValueError:
-            changes[key.strip()] = text
+            parsed = {"value": text}
+        if len(parsed) > 1:
+            raise click.BadParameter(
+                f"must be one KEY=VALUE, found {pair!r}; repeat --set for each", param_hint="--set"
+            )
+        changes[key.strip()] = parsed["value"]
     return changes | {name: value for name, value in values.items() if value is not None}

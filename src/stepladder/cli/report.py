@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from stepladder.cli.options import OTHER_STORE, PLACE, form_option
+from stepladder.cli.options import OTHER_STORE, PLACE, form_option, newest_run
 
 
 @click.command()
-@click.argument("runs", metavar="RUN", nargs=-1, required=True, type=PLACE)
+@click.argument("runs", metavar="[RUN]", nargs=-1, type=PLACE)
 @click.option("--compare", "is_comparison", is_flag=True, help="Compare two runs, RUN RUN.")
 @form_option(
     "html", "md",
@@ -28,7 +28,12 @@ def report(
     output: Path | None,
     store: str | None,
 ) -> None:
-    """Writes a run's report again with its figures, or compares two runs."""
+    """Writes a run's report again with its figures, or compares two runs.
+
+    RUN is its folder, such as runs/mnist [the newest in runs].
+    """
+    if not runs and not is_comparison:
+        runs = (newest_run(),)
     if len(runs) != (2 if is_comparison else 1):
         needs = "--compare needs two runs" if is_comparison else "name one run"
         advice = f"write stepladder report {'--compare RUN RUN' if is_comparison else 'RUN'}"

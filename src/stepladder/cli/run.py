@@ -29,7 +29,17 @@ if TYPE_CHECKING:
 
 
 def _count_or_auto(text: str) -> int | str:
-    return text if text == "auto" else int(text)
+    try:
+        return text if text == "auto" else int(text)
+    except ValueError:
+        raise click.BadParameter(f"must be a whole number or auto, found {text!r}") from None
+
+
+def _own_folder(study: str, out: Path | None) -> Path | None:
+    """The folder of a run; that of a run which was named in the place of a study is its own."""
+    from stepladder.runs.folder import is_run
+
+    return Path(study) if out is None and is_run(study) else out
 
 
 def _announce(planned: RunAnnouncement) -> None:
@@ -101,7 +111,7 @@ def run(
     settings: tuple[str, ...],
     dry_run: bool,
 ) -> None:
-    """Trains a study and judges it: a file, or a built-in one.
+    """Trains a study and judges it: a file, a built-in one, or the folder of a run.
 
     Built in are mnist, mnist-fair, mnist-best, mnist-best-augmented and quick.
 
@@ -109,10 +119,11 @@ def run(
     """
     from stepladder import api
     from stepladder.report import progress, terminal
+    from stepladder.runs.folder import store_of
     from stepladder.study.study import Study
 
     changes = study_changes(settings, replicates=replicates, epochs=epochs, design=design)
-    asked = Study.load(study, changes)
+    asked, out = Study.load(study, changes), _own_folder(study, out)
     if dry_run:
         planned = api.plan(asked, out=out, store=store, workers=workers, engine=engine)
         _announce(planned)
@@ -132,7 +143,7 @@ def run(
         _say_if_all_is_stored(finished.trained, finished.found)
     terminal.show(finished.results)
     click.echo(f"Report: {finished.folder / 'report.html'}", err=True)
-    place = without_password(store) if store else finished.folder / "stepladder.db"
+    place = without_password(store_of(finished.folder, store))
     click.echo(f"Figures: {finished.folder / 'figures'}  Store: {place}", err=True)
     if finished.failures:
         raise RunError(failed_trials(finished))
@@ -173,7 +184,7 @@ def search(
     settings: tuple[str, ...],
     dry_run: bool,
 ) -> None:
-    """Searches a study's [search.space] on validation data: a file, or mnist-search.
+    """Searches a study's [search.space] on validation data: a file, mnist-search, or its folder.
 
     Stored trials are not trained again: after an interruption, run the same command again.
     """
@@ -182,7 +193,7 @@ def search(
     from stepladder.study.study import Study
 
     given = {"epochs": epochs, "search.trials": trials, "search.sampler": sampler}
-    asked = Study.load(study, study_changes(settings, **given))
+    asked, out = Study.load(study, study_changes(settings, **given)), _own_folder(study, out)
     if dry_run:
         _announce(api.plan_search(asked, out=out, store=store, workers=workers, engine=engine))
         return

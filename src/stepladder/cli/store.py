@@ -21,7 +21,7 @@ def runs(folder: Path | None, store: str | None, form: str) -> None:
     from stepladder.store import open_store
 
     if folder is None and store is not None:
-        with open_store(store, create=False) as opened:
+        with open_store(store, create=False, writes=False) as opened:
             states = runs_of(opened)
     elif folder is None and not Path("runs").exists():
         states = []
@@ -41,12 +41,19 @@ def store() -> None:
 
 @store.command()
 @_STORE
-def check(store: str) -> None:
+@click.option(
+    "--delete-damaged",
+    is_flag=True,
+    help="Delete rows that cannot be read: what they held is stored again when it is asked for.",
+)
+def check(store: str, delete_damaged: bool) -> None:
     """Reads every row: finds damage, orphans, altered figures, trials of an older arithmetic."""
     from stepladder.report.wording import plural
     from stepladder.runs import maintenance
 
-    result = maintenance.check(store)
+    result = maintenance.check(store, delete_damaged)
+    for fault in result.deleted:
+        click.echo(f"deleted: {fault}")
     for fault in result.faults:
         click.echo(f"BAD {fault}")
     for note in result.notes:

@@ -1,25 +1,40 @@
-"""Standard output and error, whatever they are: of another encoding, full, or without a reader."""
+"""Standard output and error, whatever they are: terminals, of another encoding, full, unread."""
+
+from __future__ import annotations
 
 import codecs
 import errno
 import io
 import os
 import sys
+from dataclasses import dataclass
+
+from stepladder.files import escape, visible
 
 _ALIKE = dict(zip("−–─→×·…±≈▲▼δ≤≥’", "--->x..~~^vd<>'", strict=True))
 """A sign of one column for each of ours, so that tables stay aligned."""
 
 
 def tolerate() -> None:
-    """From here on every text can be written, and a lost reader of messages stops nothing."""
+    """From here on every text can be written, and a lost reader of messages stops nothing.
+
+    A terminal gets no control characters but those of rich: names, paths and the messages of
+    libraries may have some. Files and pipes get all text as it is.
+    """
     codecs.register_error("stepladder", _replace)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="stepladder")
+    output = sys.stdout
+    if output is sys.__stdout__ and isinstance(output, io.TextIOWrapper) and output.isatty():
+        sys.stdout = _wrapped(output, _Terminal)
     if sys.stderr is sys.__stderr__ and isinstance(sys.stderr, io.TextIOWrapper):
-        sys.stderr = _Messages(
-            sys.stderr.detach(), sys.__stderr__.encoding, "stepladder", line_buffering=True
-        )
+        sys.stderr = _wrapped(sys.stderr, _Messages)
+
+
+def _wrapped(stream: io.TextIOWrapper, kind: type[io.TextIOWrapper]) -> io.TextIOWrapper:
+    encoding = stream.encoding
+    return kind(stream.detach(), encoding, "stepladder", line_buffering=True)
 
 
 def is_unwritable(error: OSError) -> bool:
@@ -41,16 +56,41 @@ def _replace(error: UnicodeError) -> tuple[str, int]:
 
 
 def _writable(sign: str) -> str:
-    units = sign.encode("utf-16-be", "surrogatepass").hex()
-    return _ALIKE.get(sign) or "".join(f"\\u{units[i : i + 4]}" for i in range(0, len(units), 4))
+    return _ALIKE.get(sign) or escape(sign)
 
 
-class _Messages(io.TextIOWrapper):
-    """Standard error; once it cannot be written, messages are dropped and the work continues."""
+class _Terminal(io.TextIOWrapper):
+    """An output that, where it is a terminal, is steered by rich alone."""
 
     def write(self, text: str) -> int:
+        return self.write_as_it_is(visible(text) if self.isatty() else text)
+
+    def write_as_it_is(self, text: str) -> int:
+        return super().write(text)
+
+    @property
+    def rich_proxied_file(self) -> _Steered:
+        """Where a console of rich writes; its texts have no controls before it adds its own."""
+        return _Steered(self)
+
+
+@dataclass(frozen=True)
+class _Steered:
+    stream: _Terminal
+
+    def write(self, text: str) -> int:
+        return self.stream.write_as_it_is(text)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.stream, name)
+
+
+class _Messages(_Terminal):
+    """Standard error; once it cannot be written, messages are dropped and the work continues."""
+
+    def write_as_it_is(self, text: str) -> int:
         try:
-            return super().write(text)
+            return super().write_as_it_is(text)
         except OSError:
             _to_nothing(2)
             return len(text)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from stepladder.data.dataset import Dataset, Images, list_names
 from stepladder.data.splits import allocate, pick
 from stepladder.errors import DataError
-from stepladder.files import open_regular
+from stepladder.files import open_regular, undecodable
 from stepladder.trials.seeding import generator
 
 
@@ -82,10 +82,11 @@ def _read(path: Path, label: str) -> _Table:
                 numbers.extend(cells)
                 labels.append(text)
                 lines.append(reader.line_num)
-        except UnicodeDecodeError as error:
+        except UnicodeDecodeError:
+            stream.buffer.seek(0)
             raise DataError(
-                f"{path}: must be text in UTF-8, found the byte "
-                f"0x{error.object[error.start]:02x} after line {reader.line_num}; save it as UTF-8"
+                f"{path}: must be text in UTF-8, found {undecodable(stream.buffer)}; save it as "
+                "UTF-8"
             ) from None
         except csv.Error as error:
             raise DataError(

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,7 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from stepladder.data.memory import check_memory
 from stepladder.errors import DataError
+from stepladder.files import name_in_list
 
 Images = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int32]
@@ -118,7 +122,7 @@ def own_data(name: str) -> Dataset:
     nothing = {"x_train": np.zeros((0, 0), np.float32), "x_test": np.zeros((0, 0), np.float32),
                "y_train": np.zeros(0, np.int32), "y_test": np.zeros(0, np.int32)}  # fmt: skip
     fingerprint = hashlib.sha256(f"data of {name}".encode()).hexdigest()
-    values = {"name": f"the data of {name}", "class_names": (), "fingerprint": fingerprint}
+    values = {"name": name, "class_names": (), "fingerprint": fingerprint}
     dataset.__dict__.update(nothing | values)
     return dataset
 
@@ -131,7 +135,7 @@ def list_names(names: list[str]) -> str:
         'x_train, y_train'
     """
     more = f" and {len(names) - 12} more" if len(names) > 12 else ""
-    return (", ".join(names[:12]) + more) or "nothing"
+    return (", ".join(map(name_in_list, names[:12])) + more) or "nothing"
 
 
 def check_shape(name: str, part: str, shape: tuple[int, ...]) -> None:
@@ -241,23 +245,67 @@ def assemble(
         ('5', '7')
     """
     train, test = _images(name, x_train, x_test)
-    train_labels = _whole(name, "y_train", y_train)
-    test_labels = _whole(name, "y_test", y_test)
-    values, numbers = np.unique(train_labels, return_inverse=True)
-    unknown = [str(value) for value in np.setdiff1d(test_labels, values)]
+    train_labels, test_labels, class_names = number_classes(name, y_train, y_test)
+    return Dataset(
+        name=name,
+        x_train=train,
+        y_train=train_labels,
+        x_test=test,
+        y_test=test_labels,
+        class_names=class_names,
+    )
+
+
+def number_classes(
+    name: str, y_train: _Array, y_test: _Array
+) -> tuple[Labels, Labels, tuple[str, ...]]:
+    """The labels of both parts as numbers from 0, and the names of the classes.
+
+    Raises:
+        DataError: if they are no labels of 2 classes or more.
+    """
+    train, test = _whole(name, "y_train", y_train), _whole(name, "y_test", y_test)
+    values, numbers = np.unique(train, return_inverse=True)
+    unknown = [str(value) for value in np.setdiff1d(test, values)]
     if unknown:
         raise DataError(
             f"{name}: y_test must hold only classes that y_train holds, found "
             f"{list_names(unknown)} in y_test alone; add training examples of them or remove them"
         )
-    return Dataset(
-        name=name,
-        x_train=train,
-        y_train=numbers.astype(np.int32),
-        x_test=test,
-        y_test=np.searchsorted(values, test_labels).astype(np.int32),
-        class_names=tuple(str(value) for value in values),
-    )
+    class_names = tuple(str(value) for value in values)
+    _check_class_names(name, class_names)
+    return numbers.astype(np.int32), np.searchsorted(values, test).astype(np.int32), class_names
+
+
+Announced = Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]
+"""Shape and type of each of x_train, y_train, x_test, y_test, as headers announce them."""
+
+
+def check_announced(name: str, announced: Announced) -> None:
+    """Compares what headers announce, before anything is expanded.
+
+    Raises:
+        DataError: if the parts do not belong together, or need more memory than is free.
+    """
+    needed = 0
+    for part in ("train", "test"):
+        (shape, dtype), (labels, kind) = announced[f"x_{part}"], announced[f"y_{part}"]
+        check_shape(name, f"x_{part}", shape)
+        if labels and shape[0] != labels[0]:  # a single number is refused with the labels
+            raise DataError(
+                f"{name}: y_{part} must have one label for each example of x_{part}, found "
+                f"{shape[0]} examples and {labels[0]} labels; check that the two belong together"
+            )
+        copied = 0 if dtype in (np.uint8, np.float32) else 4  # bytes of a number in a copy
+        needed += math.prod(shape) * (dtype.itemsize + copied)
+        needed += math.prod(labels) * (kind.itemsize + 16)
+    (train, one), (test, other) = announced["x_train"], announced["x_test"]
+    if train[1:] != test[1:]:
+        raise DataError(
+            f"{name}: x_train and x_test must have examples of one type and shape, found "
+            f"{one} {train[1:]} and {other} {test[1:]}; prepare both parts alike"
+        )
+    check_memory(needed, f"{name}: x_train and x_test")
 
 
 def _images(name: str, x_train: _Array, x_test: _Array) -> tuple[Images, Images]:

@@ -17,14 +17,21 @@ from dataclasses import replace
 from functools import partial
 from importlib import resources
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as npy
 
 from stepladder.data.csv import read_table
-from stepladder.data.dataset import Dataset, assemble, list_names
+from stepladder.data.dataset import (
+    Dataset,
+    assemble,
+    check_announced,
+    list_names,
+    number_classes,
+)
+from stepladder.data.memory import check_memory
 from stepladder.data.preprocessing import is_byte_table
 from stepladder.errors import DataError
 from stepladder.files import open_regular
@@ -40,6 +47,7 @@ _SHAPES = {
     "y_test": (10_000,),
 }
 _PARTS = ("x_train", "y_train", "x_test", "y_test")
+_LABELS_FIRST = ("y_train", "y_test", "x_train", "x_test")  # labels that will not do cost no memory
 
 
 def read_mnist() -> Dataset:
@@ -153,6 +161,17 @@ def read_array(stream: IO[bytes], where: str) -> npt.NDArray[Any]:
         DataError: if it is damaged or holds anything but numbers in 1 to 4 dimensions.
         Exception: of any kind, if it is no such file.
     """
+    shape, by_column, dtype = _checked_header(stream, where)
+    size = math.prod(shape) * dtype.itemsize
+    check_memory(size, where)
+    values = _read_exactly(stream, size, f"{where} must hold the {size:,} bytes of {dtype} {shape}",
+                           "save it again with numpy.savez")  # fmt: skip
+    array = np.frombuffer(values, dtype)
+    return array.reshape(shape, order="F" if by_column else "C")
+
+
+def _checked_header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """The header of an array of numbers: shape, whether columns come first, type."""
     shape, by_column, dtype = _header(stream)
     if dtype.hasobject:
         raise DataError(
@@ -164,11 +183,7 @@ def read_array(stream: IO[bytes], where: str) -> npt.NDArray[Any]:
             f"{where} must hold numbers in 1 to 4 dimensions, none of them 0, found {dtype} "
             f"of shape {shape}; save images as uint8 or float32 and labels as int32"
         )
-    size = math.prod(shape) * dtype.itemsize
-    values = _read_exactly(stream, size, f"{where} must hold the {size:,} bytes of {dtype} {shape}",
-                           "save it again with numpy.savez")  # fmt: skip
-    array = np.frombuffer(values, dtype)
-    return array.reshape(shape, order="F" if by_column else "C")
+    return shape, by_column, dtype
 
 
 def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
@@ -208,8 +223,16 @@ def read_npz(path: Path, name: str) -> Dataset:
                         f"{path}: must hold the arrays {', '.join(_PARTS)}, found "
                         f"{list_names(sorted(names))}; add {', '.join(missing)}"
                     )
-                arrays = {}
+                announced: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {}
+                arrays: dict[str, npt.NDArray[Any]] = {}
                 for part in _PARTS:
+                    with archive.open(f"{part}.npy") as member:
+                        shape, _, dtype = _checked_header(member, f"{path}: {part}")
+                        announced[part] = shape, dtype
+                check_announced(name, announced)
+                for part in _LABELS_FIRST:
+                    if part == "x_train":
+                        number_classes(name, arrays["y_train"], arrays["y_test"])
                     with archive.open(f"{part}.npy") as member:
                         arrays[part] = read_array(member, f"{path}: {part}")
         except DataError:
@@ -256,7 +279,13 @@ def read_idx_folder(folder: Path, name: str) -> Dataset:
         van Schaik 2017, arXiv:1702.05373 (EMNIST).
     """
     files = _four_files(folder)
-    arrays = {part: _read_idx(files[part], 3 if part.startswith("x") else 1) for part in _PARTS}
+    announced = {part: (_read_idx(files[part], part, _idx_shape), _BYTE) for part in _PARTS}
+    check_announced(name, announced)
+    arrays: dict[str, npt.NDArray[np.uint8]] = {}
+    for part in _LABELS_FIRST:
+        if part == "x_train":
+            number_classes(name, arrays["y_train"], arrays["y_test"])
+        arrays[part] = _read_idx(files[part], part, _parse)
     return assemble(name, **arrays)
 
 
@@ -287,11 +316,15 @@ def _four_files(folder: Path) -> dict[str, Path]:
     return {part: paths[0] for part, paths in files.items()}
 
 
-def _read_idx(path: Path, dimensions: int) -> npt.NDArray[np.uint8]:
+_BYTE = np.dtype(np.uint8)
+_Value = TypeVar("_Value")
+
+
+def _read_idx(path: Path, part: str, parse: Callable[[Readable, Path, int], _Value]) -> _Value:
     packed = path.suffix.lower() == ".gz"
     try:
         with open_regular(path) as raw, gzip.open(raw) if packed else raw as stream:
-            return _parse(stream, path, dimensions)
+            return parse(stream, path, 3 if part.startswith("x") else 1)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(
             f"{path}: must be a complete gzip file, as its name says, found: {error}; download it "
@@ -300,6 +333,15 @@ def _read_idx(path: Path, dimensions: int) -> npt.NDArray[np.uint8]:
 
 
 def _parse(stream: Readable, path: Path, dimensions: int) -> npt.NDArray[np.uint8]:
+    shape = _idx_shape(stream, path, dimensions)
+    size = math.prod(shape)
+    values = _read_exactly(stream, size, f"{path}: must hold the {size:,} values of shape {shape}",
+                           "download it again")  # fmt: skip
+    return np.frombuffer(values, np.uint8).reshape(shape)
+
+
+def _idx_shape(stream: Readable, path: Path, dimensions: int) -> tuple[int, ...]:
+    """The shape that a header announces; the values follow."""
     header = stream.read(4 + 4 * dimensions)
     magic = bytes((0, 0, 8, dimensions))
     if header[:4] != magic:
@@ -315,14 +357,11 @@ def _parse(stream: Readable, path: Path, dimensions: int) -> npt.NDArray[np.uint
             f"{len(header)}; download it again"
         )
     shape = struct.unpack(f">{dimensions}I", header[4:])
-    size = math.prod(shape)
-    if size == 0:
+    if 0 in shape:
         raise DataError(
             f"{path}: must announce at least one value, found the shape {shape}; download it again"
         )
-    values = _read_exactly(stream, size, f"{path}: must hold the {size:,} values of shape {shape}",
-                           "download it again")  # fmt: skip
-    return np.frombuffer(values, np.uint8).reshape(shape)
+    return shape
 
 
 BUILT_IN: dict[str, Callable[[], Dataset]] = {"mnist": read_mnist}
@@ -371,6 +410,28 @@ def load(dataset: str | CsvDataset) -> Dataset:
     raise DataError(_message(path, kind if exists else "nothing"))
 
 
+_OF_KERAS = ("fashion_mnist", "cifar10", "cifar100")
+_OF_SCIKIT_LEARN = ("digits", "iris", "wine", "breast_cancer")
+
+
+def _public(name: str) -> str:
+    """How to get a dataset of a well-known name, which other libraries have; or nothing."""
+    known = name.lower().replace("-", "_")
+    if known in _OF_KERAS:
+        return (
+            f"to get that of Keras once: (a, b), (c, d) = keras.datasets.{known}.load_data(); "
+            f'numpy.savez("{known}.npz", x_train=a, y_train=b.ravel(), x_test=c, y_test=d.ravel()),'
+            f' then write dataset = "{known}.npz"'
+        )
+    if known in _OF_SCIKIT_LEARN:
+        return (
+            "check the path. To get that of scikit-learn once: sklearn.datasets."
+            f'load_{known}(as_frame=True).frame.to_csv("{known}.csv", index=False), then write '
+            f'dataset = {{ csv = "{known}.csv", label = "target", test_share = 0.2 }}'
+        )
+    return ""
+
+
 def _message(path: Path, kind: str) -> str:
     if kind == "nothing":
         from stepladder.study.schema import (
@@ -379,6 +440,7 @@ def _message(path: Path, kind: str) -> str:
 
         otherwise = "check the path"
         advice = otherwise if path.suffix else did_you_mean(path.name, BUILT_IN, otherwise)
+        advice = _public(path.name) or advice
         return f"{_KINDS}, found nothing at {str(path)!r}; {advice}"
     if path.suffix.lower() == ".csv" and kind == "file":
         advice = f'write dataset = {{ csv = "{path.name}", label = "…", test_share = 0.2 }}'

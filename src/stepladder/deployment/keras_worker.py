@@ -7,16 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
-from keras import ops
 
 from stepladder.data.preprocessing import image_sides
 from stepladder.errors import StepladderError
 from stepladder.study.recipe import Recipe
+from stepladder.training.keras_import import keras
 from stepladder.training.layer_state import seed_states
 from stepladder.training.serialization import Array, receive, send
 
+ops = keras.ops
 _AT_ONCE = 512
 
 

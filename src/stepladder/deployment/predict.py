@@ -15,6 +15,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from stepladder.data.dataset import list_names
 from stepladder.data.readers import read_array, read_arrays
 from stepladder.deployment.images import (
     Framing,
@@ -153,7 +154,7 @@ def _array(path: Path) -> npt.NDArray[Any]:
             f"be read: {str(error)[:200] or type(error).__name__}; save it again with numpy.save"
         ) from None
     if len(arrays) != 1:
-        names = ", ".join(sorted(arrays)[:12]) or "none"
+        names = list_names(sorted(arrays))
         raise DataError(
             f"{path}: must hold one array, found {len(arrays)} ({names}); save the one that is "
             "meant with numpy.save"

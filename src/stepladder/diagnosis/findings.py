@@ -64,6 +64,7 @@ class ArmEvidence:
         tried: what is known of other learning rates, or None.
         steps: optimizer steps of one training, or None where that is not known.
         parameters: trainable numbers of the network, or None.
+        noun: what one example is called.
     """
 
     recipe: Recipe
@@ -72,6 +73,7 @@ class ArmEvidence:
     tried: RateCurve | None = None
     steps: int | None = None
     parameters: int | None = None
+    noun: str = "image"
 
     @property
     def alive(self) -> tuple[Replicate, ...]:

@@ -142,9 +142,10 @@ def constant_answer(case: ArmEvidence) -> Finding | None:
     only = case.classes[answers[0]] if len(answers) == 1 else "one class"
     where = replicate_count(len(constant), len(case.replicates))
     return _finding(
-        case, constant, CONSTANT_ANSWER, f"answers {only} to every image", "",
+        case, constant, CONSTANT_ANSWER, f"answers {only} to every {case.noun}", "",
         where=where if len(answers) == 1 else f"{where}, not the same one in each replicate",
-        advice="do not read its accuracy: it is only that class's share of the test images",
+        advice="do not read its accuracy: it is only that class's share of the test "
+        f"{case.noun}s",
         technique=starter(case.recipe),
         test_accuracy=_median(one.test.accuracy for one in constant),
     )  # fmt: skip
@@ -207,8 +208,9 @@ def _is_too_large(case: ArmEvidence, one: Replicate) -> bool:
 
 
 def _is_too_small(case: ArmEvidence, one: Replicate) -> bool:
-    is_ignorant = one.train.loss >= NEAR_GUESSING * case.guessing and _has_no_skill(case, one)
-    return is_ignorant and _reach(case, one)[1] < (1 - NEAR_GUESSING) * case.guessing
+    # Whatever its accuracy: that of initial weights may be above guessing by luck.
+    is_at_start = one.train.loss >= NEAR_GUESSING * case.guessing
+    return is_at_start and _reach(case, one)[1] < (1 - NEAR_GUESSING) * case.guessing
 
 
 def _has_no_skill(case: ArmEvidence, one: Replicate) -> bool:
@@ -234,7 +236,7 @@ def learning_rate_too_large(case: ArmEvidence) -> Finding | None:
     advice = _rate_advice(case, "lower")
     return _finding(
         case, lost, "learning_rate_too_large", f"its learning rate, {rate:g}, is too large",
-        f"its loss on the training images ends at {loss:.3g}, and guessing among "
+        f"its loss on the training {case.noun}s ends at {loss:.3g}, and guessing among "
         f"{len(case.classes)} classes gives ln {len(case.classes)} = {case.guessing:.3f}: the "
         "steps are too long",
         advice=f"scale the inputs; then, if need be, {advice}" if raw else advice,
@@ -254,8 +256,9 @@ def learning_rate_too_small(case: ArmEvidence) -> Finding | None:
     return _finding(
         case, lost, "learning_rate_too_small", f"its learning rate, {rate:g}, is too small",
         f"its {case.steps:,} steps together can lower the loss by about {reach:.1g}: the weights "
-        f"hardly move, and the loss on the training images stays at {loss:.3f}, where guessing "
-        f"among {len(case.classes)} classes gives ln {len(case.classes)} = {case.guessing:.3f}",
+        f"hardly move, and the loss on the training {case.noun}s stays at {loss:.3f}, where "
+        f"guessing among {len(case.classes)} classes gives ln {len(case.classes)} = "
+        f"{case.guessing:.3f}",
         advice=_rate_advice(case, "raise"),
         train_loss=loss, guessing=case.guessing, learning_rate=rate, reach=reach,
     )  # fmt: skip
@@ -279,8 +282,8 @@ def learns_nothing(case: ArmEvidence) -> Finding | None:
     loss = _median(one.train.loss for one in ignorant)
     return _finding(
         case, ignorant, "learns_nothing", "learns nothing",
-        f"after {epochs} epoch{'' if epochs == 1 else 's'} its loss on the training images is "
-        f"{loss:.3f}, and guessing among {classes} classes gives ln {classes} = "
+        f"after {epochs} epoch{'' if epochs == 1 else 's'} its loss on the training {case.noun}s "
+        f"is {loss:.3f}, and guessing among {classes} classes gives ln {classes} = "
         f"{case.guessing:.3f}",
         advice="first make it learn at all: a signal that reaches every layer, then a larger step",
         technique=starter(case.recipe),
@@ -476,7 +479,7 @@ def dead_units(case: ArmEvidence) -> Finding | None:
     return _finding(
         case, signs, "dead_units", "many units are dead",
         f"{100 * share:.0f} % of those of {layer}; at the end they answer none of the training "
-        "images that were checked, and no gradient can revive them",
+        f"{case.noun}s that were checked, and no gradient can revive them",
         advice="lower the learning rate, or use an activation that has a slope everywhere",
         technique="leaky ReLU" if case.recipe.activation == "relu" else "batch normalisation",
         share=share,
@@ -615,7 +618,7 @@ def small_batches(case: ArmEvidence) -> Finding | None:
         case, case.replicates, "small_batches", f"normalises batches of {recipe.batch_size}",
         f"the mean that it subtracts is off by {noise:.2f} deviations at each step, and at the end "
         "other statistics take its place",
-        advice=f"take batches of {SMALL_BATCH} or more, or normalise each image alone",
+        advice=f"take batches of {SMALL_BATCH} or more, or normalise each {case.noun} alone",
         technique="layer normalisation",
         batch_size=recipe.batch_size, noise=noise,
     )  # fmt: skip
@@ -680,7 +683,7 @@ def dropout_in_small_network(case: ArmEvidence) -> Finding | None:
         case, alive, "dropout_in_small_network", "dropout in a network too small for it",
         f"a rate of {recipe.dropout:g} leaves {left:.1f} of the {units} units of its "
         f"narrowest layer, and the network does not overfit: its accuracy is {100 * train:.1f} % "
-        f"on training images and {100 * validation:.1f} % on validation images",
+        f"on training {case.noun}s and {100 * validation:.1f} % on validation {case.noun}s",
         where="",
         advice="leave dropout out, or widen the layers to units / (1 - rate)",
         units_left=left, train_accuracy=train, val_accuracy=validation,

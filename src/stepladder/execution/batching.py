@@ -7,7 +7,7 @@ from stepladder.data import Dataset
 from stepladder.execution.machine import Settings
 from stepladder.store import Store
 from stepladder.study.recipe import Recipe
-from stepladder.training.checkpoints import FinalStateCache
+from stepladder.training.checkpoints import FinalStateCache, Note
 from stepladder.training.groups import Group, groups, macs, with_epochs
 from stepladder.trials.trial import Trial
 
@@ -67,11 +67,13 @@ def make_groups(
     dataset: Dataset,
     settings: Settings,
     store: Store,
+    note: Note | None = None,
 ) -> list[Group]:
     """The groups to train, each with the epoch from which it resumes.
 
     A group resumes where a shorter training of it ended, if this machine has cached that end and
     the store holds all of those trials: the same study in another store starts from epoch 0.
+    A cached end that is damaged is not used; `note` is told of it, and it is removed.
 
     Raises:
         StoreError: if the store cannot be read.
@@ -79,7 +81,7 @@ def make_groups(
     waiting = groups(planned, missing, stack_sizes(planned, dataset, settings))
     if settings.endings is None or settings.is_user:
         return waiting
-    cache = FinalStateCache(**settings.endings)
+    cache = FinalStateCache(**settings.endings, note=note)
     choices = [(group, cache.epochs(group)) for group in waiting]
     stored = store.has(
         trial_id for group, options in choices for epochs in options

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import platformdirs
 
+from stepladder.data.memory import free_memory
 from stepladder.errors import InputError
 from stepladder.files import load_json
 from stepladder.training.checkpoints import SHARE
@@ -134,7 +135,7 @@ def settings(workers: int | None = None, engine: EngineChoice = "auto") -> Setti
         machine=_machine(len(usable)),
         engine=engine,
         device=device,
-        memory=memory(),
+        memory=free_memory(),
         checkpoint_seconds=_number("STEPLADDER_CHECKPOINT_SECONDS", Settings.checkpoint_seconds),
         endings_bytes=int(1e6 * _number("STEPLADDER_ENDINGS_MB", _ENDINGS_MB, "megabytes")),
         patience=_number("STEPLADDER_PATIENCE_SECONDS", Settings.patience),
@@ -163,7 +164,7 @@ def user_settings(workers: int | None, engine: UserEngine) -> Settings:
         cache=None,
         machine=_machine(len(usable)),
         engine=engine,
-        memory=memory(),
+        memory=free_memory(),
         patience=0,  # a training that reports nothing is silent; `timeout` limits it
         shares=shares,
     )
@@ -189,7 +190,7 @@ _DECIDES_NUMBERS = ("JAX_", "KERAS_", "XLA_FLAGS")
 
 
 def _own_environment() -> dict[str, str]:
-    """The user's variables without those that decide numbers, and a Keras folder of ours.
+    """The user's variables without those that decide numbers or end an import of Keras.
 
     A `keras.json` with another image data format gives other figures under the same trial ids.
     Only `KERAS_TORCH_DEVICE` stays: it says where a backend computes, not what.
@@ -199,10 +200,14 @@ def _own_environment() -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(_DECIDES_NUMBERS) or name == "KERAS_TORCH_DEVICE"
     }
-    cache = cache_folder()
-    # Keras reads and writes keras.json there; below /dev/null it can do neither.
-    home = cache.parent / "keras" if cache else Path(os.devnull)
-    return {**inherited, "KERAS_HOME": str(home)}
+    # Keras can neither read nor write a keras.json there; it imports Matplotlib, which ends with
+    # a traceback at a backend that it lacks.
+    return {
+        **inherited,
+        "KERAS_HOME": os.devnull,
+        "MPLBACKEND": "agg",
+        "MATPLOTLIBRC": os.devnull,
+    }
 
 
 def _number(name: str, usual: float, unit: str = "seconds") -> float:
@@ -245,21 +250,6 @@ def has_gpu() -> bool:
     plugins = ("jax_cuda12_plugin", "jax_cuda13_plugin")
     installed = any(importlib.util.find_spec(plugin) for plugin in plugins)
     return installed and Path("/dev/nvidiactl").exists()
-
-
-def memory(cgroup: Path = _CGROUP) -> int:
-    """Bytes that may still be used here, by the system's word and a cgroup's (version 2)."""
-    import psutil  # late: it knows no cgroups, and most commands need it not
-
-    available = int(psutil.virtual_memory().available)
-    try:
-        limit, used = (int((cgroup / f"memory.{name}").read_text()) for name in ("max", "current"))
-        lines = (cgroup / "memory.stat").read_text().splitlines()
-    except (OSError, ValueError):  # no such cgroup, or no limit
-        return available
-    # Files that were not read for long are given back when memory is short.
-    cached = (int(line.split()[1]) for line in lines if line.startswith("inactive_file "))
-    return min(available, max(0, limit - used + next(cached, 0)))
 
 
 def keras_backend() -> str:

@@ -13,7 +13,7 @@ from stepladder.hpo.candidates import Candidate
 from stepladder.hpo.halving import Before, Trainer, can_extend, train_populations
 from stepladder.hpo.results import choose
 from stepladder.hpo.sampling import JOURNAL_NAME, OptunaSampler, learns
-from stepladder.runs.folder import STORE_NAME, check_holds
+from stepladder.runs.folder import check_holds, store_of
 from stepladder.runs.plan import RunContext, prepare, run_context
 from stepladder.runs.session import open_if_exists
 from stepladder.runs.stored import RunState, count_training
@@ -314,7 +314,8 @@ def run_search_status(state: RunState, store: str | None) -> SearchStatus:
     Raises:
         StepladderError: if it is not in the store, or that cannot be read.
     """
-    with open_store(store or (state.folder or Path()) / STORE_NAME, create=False) as opened:
+    place = store_of(state.folder or Path(), store)
+    with open_store(place, create=False, writes=False) as opened:
         record = opened.study(state.name)
         if record is None:
             raise StepladderError(f"{state.name!r} must be a search of the store, found none")

@@ -165,6 +165,7 @@ class SearchResult:
         warnings: what the reader should know, in sentences.
         trained: trials that this run trained.
         found: trials that were stored before it.
+        noun: what one example is called in sentences.
     """
 
     study: Study
@@ -198,6 +199,7 @@ class SearchResult:
     warnings: tuple[str, ...]
     trained: int
     found: int
+    noun: str = "image"
 
     def is_top(self, candidate: Candidate) -> bool:
         """Whether a candidate is as good as the winner, or the same recipe drawn once more."""
@@ -264,6 +266,7 @@ def summarize_search(
         warnings=warnings(study, hyperparameters, winner, fresh_diverged, len(fresh)),
         trained=trained,
         found=found,
+        noun=record.noun,
     )
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from stepladder.data.leaks import dataset_notes
 from stepladder.errors import RunError
 from stepladder.execution.machine import Settings
 from stepladder.execution.progress import Progress
@@ -47,6 +48,8 @@ def search_study(
         prepare=prepare_search, is_search=True,
     ) as session:  # fmt: skip
         take_row(session.store, session.record, folder, session.progress)
+        for note in dataset_notes(session.dataset):
+            session.progress.note(note)
         context = session.context
         candidates, finalists, fresh = train_search(
             context,

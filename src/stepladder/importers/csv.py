@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stepladder.errors import InputError
-from stepladder.files import read_bounded
+from stepladder.files import read_bounded, undecodable
 
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
 
@@ -35,7 +35,7 @@ def read_text_table(file: str | Path) -> tuple[list[str], Iterator[tuple[int, li
     try:
         head = [name.strip() for name in next(reader, [])]
     except csv.Error as error:
-        raise _no_csv(file, error) from None
+        raise _no_csv(file, error, reader.line_num) from None
     return head, _rows(file, reader, separator), separator
 
 
@@ -54,25 +54,28 @@ def _rows(
             if "".join(row).strip():
                 yield reader.line_num, row
     except csv.Error as error:
-        raise _no_csv(file, error) from None
+        raise _no_csv(file, error, reader.line_num) from None
 
 
-def _no_csv(file: str | Path, error: csv.Error) -> InputError:
-    return InputError(f"{str(file)!r} must be CSV, found: {error}; correct it")
+def _no_csv(file: str | Path, error: csv.Error, line: int) -> InputError:
+    return InputError(f"{str(file)!r} must be CSV, found: {error}, in line {line}; correct it")
 
 
 def _text(file: Path) -> str:
     try:
-        return read_bounded(file).decode("utf-8-sig")
+        content = read_bounded(file)
     except FileNotFoundError:
         raise InputError(
             f"SCORES must be a CSV file, found no file {str(file)!r}; check the path"
         ) from None
-    except UnicodeDecodeError:
-        raise InputError(
-            f"{str(file)!r} must be a text in UTF-8, found other bytes; save it as UTF-8"
-        ) from None
     except OSError as error:
         raise InputError(
             f"{str(file)!r} must be a readable file, found: {error.strerror}; name a CSV file"
+        ) from None
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        found = undecodable(content.splitlines())
+        raise InputError(
+            f"{str(file)!r} must be a text in UTF-8, found {found}; save it as UTF-8"
         ) from None

@@ -283,11 +283,12 @@ def _as_number(cell: Any) -> float:  # noqa: ANN401 - any cell
 def _read_table(reading: _Reading, given: Mapping[str, str], metric: str | None) -> str | None:
     """Reads every row; returns the heading of the scores, None for a wide table."""
     head = reading.head
-    if len(set(head)) < len(head):
-        twice = next(name for name in head if head.count(name) > 1)
+    plain_names = [name.casefold() for name in head]
+    twice = [name for name in dict.fromkeys(plain_names) if plain_names.count(name) > 1]
+    if twice:
         raise InputError(
-            f"{reading.where} must have columns of different names, found {twice!r} twice; rename "
-            "one"
+            f"{reading.where} must have columns of different names, found "
+            f"{' and '.join(map(repr, twice))} twice; rename or remove those that are not meant"
         )
     places = _guess(reading, given, metric)
     if "score" not in places:
@@ -496,9 +497,12 @@ def _metric_of(
     if direction is None:
         hint = next(filter(is_lower_better, (label, reading.hint)), None)
         if hint is not None or unit not in (None, POINTS):
-            why = f"but the name {hint!r}" if hint else f"but the unit {unit!r}"
+            why = f"{hint!r} sounds like what is better when it is lower"
+            if hint is None:
+                why = f"the unit {unit!r} tells nothing of it"
             raise InputError(
-                f"{label} must have a direction, found none {why}; say whether {DIRECTION_OPTIONS}"
+                f"{label} must have a direction, found none, and {why}; say whether "
+                f"{DIRECTION_OPTIONS}"
             )
     if direction is None or (is_fraction and direction == "maximize"):
         return replace(SCORE, name=label)  # bounds are checked next

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from stepladder.errors import InputError
 from stepladder.report.json import pick
-from stepladder.report.markdown import arm_record
 from stepladder.runs.results import ArmResult, Results
+from stepladder.study.metrics import Metric
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,33 +46,41 @@ def to_frame(results: Results, kind: Kind = "trials") -> pd.DataFrame:
         raise InputError(
             f"kind must be one of {', '.join(makers)}, found {kind!r}; to_frame() gives the trials"
         )
-    rows = (pick(arm, _START) | row for arm in results.arms for row in makers[kind](arm))
+    metric = results.study.judged
+    rows = (pick(arm, _START) | row for arm in results.arms for row in makers[kind](arm, metric))
     return pd.DataFrame(list(rows))
 
 
 _START = "arm=arm.name compared_with=arm.compared_with technique=arm.technique"
-_ARM_COLUMNS = (
-    "n", "diverged", "train_accuracy", "val_accuracy", "test_accuracy", "test_ci_low",
-    "test_ci_high", "effect", "effect_ci_low", "effect_ci_high", "verdict", "parameters", "seconds",
-)  # fmt: skip
-_NUMBERS = ("test_ci_low", "test_ci_high", "effect", "effect_ci_low", "effect_ci_high")
+_ARM_KEYS = "n diverged train=train.mean val=validation.mean test=test.mean verdict=effect.verdict"
+_ARM_NUMBERS = (
+    "test_ci_low=test.ci_low test_ci_high=test.ci_high effect=effect.mean "
+    "effect_ci_low=effect.ci_low effect_ci_high=effect.ci_high parameters seconds"
+)
 
 
-def _trials(result: ArmResult) -> Iterator[dict[str, Any]]:
+def _trials(result: ArmResult, metric: Metric) -> Iterator[dict[str, Any]]:
+    scores = {"train": result.train, "val": result.validation, "test": result.test}
     for replicate in _finished(result):
-        accuracies = pick(result, "train_accuracy=train val_accuracy=validation test_accuracy=test")
-        row = {name: accuracy.values[replicate] for name, accuracy in accuracies.items()}
-        yield {"replicate": replicate, **row}
+        row = {f"{part}_{metric.name}": score.values[replicate] for part, score in scores.items()}
+        also = {
+            f"{part}_{name}": estimate.values[replicate]
+            for name, parts in result.also.items()
+            for part, estimate in parts.items()
+        }
+        yield {"replicate": replicate, **row, **also}
 
 
-def _arms(result: ArmResult) -> Iterator[dict[str, Any]]:
-    record = arm_record(result)
-    row = {name: record.get(f"{name}_points", record.get(name)) for name in _ARM_COLUMNS}
+def _arms(result: ArmResult, metric: Metric) -> Iterator[dict[str, Any]]:
+    record = pick(result, _ARM_KEYS)
+    for part in ("train", "val", "test"):
+        record[f"{part}_{metric.name}"] = record.pop(part)
     # None would make a column of numbers one of objects.
-    yield row | {name: math.nan for name in _NUMBERS if row[name] is None}
+    numbers = pick(result, _ARM_NUMBERS)
+    yield record | {name: math.nan if value is None else value for name, value in numbers.items()}
 
 
-def _epochs(result: ArmResult) -> Iterator[dict[str, Any]]:
+def _epochs(result: ArmResult, _metric: Metric) -> Iterator[dict[str, Any]]:
     for replicate, curve in zip(_finished(result), result.curves, strict=False):
         for epoch in range(curve.epochs):
             row = {name: float(getattr(curve, name)[epoch]) for name in _CURVES}

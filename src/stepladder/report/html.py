@@ -29,6 +29,7 @@ from stepladder.report.search import (
 )
 from stepladder.report.summary import answer, asked, unknown
 from stepladder.report.tables import (
+    also_tables,
     confound_tables,
     ensemble_tables,
     measure_tables,
@@ -39,7 +40,6 @@ from stepladder.report.view import finding_lines, view_of
 from stepladder.report.wording import (
     change_text,
     duration,
-    examples_of,
     glossary,
     plural,
     printable,
@@ -52,6 +52,7 @@ from stepladder.study.study import Study
 
 NAME_LENGTH = 120
 SHORT_CELL = 24
+DRAWS = "splits, initial weights and data orders"
 MOST_DATA = 400_000  # characters of a figure's data that the page carries itself
 
 
@@ -137,20 +138,31 @@ def rendered(template: str, context: dict[str, Any]) -> str:
 def _context(results: Results, figures: Sequence[DrawnFigure]) -> dict[str, Any]:
     view = view_of(results)
     tables = (
-        *ensemble_tables(results.arms),
+        *ensemble_tables(results.arms, results.noun),
         *readout_tables(results),
         *tuning_tables(results),
         *measure_tables(results),
+        *also_tables(results),
     )
+    techniques, is_own = results.study.techniques, results.study.trainer is not None
     notes = (  # what is open stands in a section of its own
         wording.interval_note(results),
         wording.verdict_note(results),
         wording.tuning_note(results),
         wording.adaptive_note(results),
-        wording.NEW_IMAGES_NOTE if view.has_images else "",
+        wording.new_images_note(view.noun) if view.has_images else "",
     )
     return {
         "view": view,
+        "parts_shown": [
+            (part, f"{view.headings[part][:1].upper()}{view.headings[part][1:]}")
+            for part in (*view.parts, "test")
+        ],
+        "alike": "seeds" if is_own else DRAWS,
+        "nothing_found": "Of a training of your own only the scores are known: nothing else is "
+        "looked at."
+        if is_own
+        else "Nothing was found wrong with any arm.",
         "sections": [
             ("asked", "What was asked"),
             ("answer", "The answer"),
@@ -171,6 +183,7 @@ def _context(results: Results, figures: Sequence[DrawnFigure]) -> dict[str, Any]
         "unknown": unknown(results),
         "confounds": confound_tables(results.confounds),
         "tables": tables,
+        "has_sources": not is_own or any(one.mends or one.reference for one in techniques),
         "techniques": [
             {
                 "name": printable(technique.name),
@@ -178,7 +191,7 @@ def _context(results: Results, figures: Sequence[DrawnFigure]) -> dict[str, Any]
                 "mends": printable(technique.mends),
                 "reference": printable(technique.reference),
             }
-            for technique in results.study.techniques
+            for technique in techniques
         ],
         "facts": _facts(
             results, sum(arm.seconds for arm in results.arms), *_network_facts(results)
@@ -214,10 +227,22 @@ def _facts(
         ("Training time", duration(seconds)),
         ("Seed", str(result.study.seed)),
         ("Looks at the test set", str(result.looks)),
-        ("Dataset", f"{printable(result.dataset)}, SHA-256 {result.fingerprint[:16]}…"),
+        *_source_facts(result),
         *more,
         *((printable(name), printable(version)) for name, version in result.versions.items()),
     ]
+
+
+def _source_facts(result: Results | SearchResult) -> list[tuple[str, str]]:
+    """The dataset, and the code of a user's own training with the files that it reads."""
+    facts, trainer = [], result.study.trainer
+    if trainer is not None:
+        files = (f"{file} SHA-256 {digest[:16]}…" for file, digest in trainer.sha256.items())
+        facts.append(("Trained by", printable("; ".join([trainer.name, *files]))))
+    if result.study.dataset is not None:
+        text = f"{printable(result.dataset)}, SHA-256 {result.fingerprint[:16]}…"
+        facts.append(("Dataset", text))
+    return facts
 
 
 def _network_facts(results: Results) -> list[tuple[str, str]]:
@@ -273,6 +298,7 @@ def search_as_html(result: SearchResult, figures: Sequence[DrawnFigure] | None =
         "figures": figures,
         "unknown": _search_unknown(result),
         "commands": commands_of(result.study, result.versions, "search"),
+        "alike": DRAWS,
         "facts": _facts(result, result.training_seconds, ("Epochs trained", f"{result.epochs:,}")),
         "toml": study_text(result.study),
     })  # fmt: skip
@@ -284,7 +310,8 @@ def _search_answer(result: SearchResult) -> list[str]:
     many = plural(len(result.fresh.values), "fresh replicate")
     weights = f", with {result.parameters:,} weights" if result.parameters else ""
     reads = (
-        f"It reads {fresh} of the validation images right, on {many} that the search never saw"
+        f"It reads {fresh} of the validation {result.noun}s right, on {many} that the search never "
+        "saw"
         if measure.is_accuracy and result.study.trainer is None
         else f"Its {measure.on('validation')} is {fresh}, on {many} that the search never saw"
     )
@@ -292,7 +319,7 @@ def _search_answer(result: SearchResult) -> list[str]:
         f"The best of {plural(len(result.candidates), 'candidate')} is candidate "
         f"{result.winner.number}: {params_text(result.winner.params)}.",
         f"{reads}{weights}.",
-        *([f"On the test {examples_of(result.study)} the same replicates reach "
+        *([f"On the test {result.noun}s the same replicates reach "
            f"{estimate_of(measure, test)}."] if test else []),
         luck_text(result),
         flat_text(result),
@@ -301,7 +328,7 @@ def _search_answer(result: SearchResult) -> list[str]:
 
 
 def _search_unknown(result: SearchResult) -> list[str]:
-    examples, measure = examples_of(result.study), measure_of_search(result)
+    examples, measure = f"{result.noun}s", measure_of_search(result)
     much = "high" if measure.metric.sign > 0 else "low"
     return [
         *(f"{line[0].upper()}{line[1:]}." for line in result.warnings),

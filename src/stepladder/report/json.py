@@ -24,22 +24,24 @@ from stepladder.statistics.results import (
     ShapleyShare,
 )
 from stepladder.study.confounds import Confound
+from stepladder.study.metrics import Metric
+from stepladder.study.params import Params
+from stepladder.trials.trial import PARTS
 
 if TYPE_CHECKING:  # a run's results need nothing of a search
     from stepladder.hpo.candidates import Candidate
     from stepladder.hpo.results import SearchResult
 
 _INTERVAL = "mean ci_low ci_high"
-_TESTS = "p p_holm p_t p_t_holm"
+_TESTS = "p p_adjusted=p_holm p_t p_t_adjusted=p_t_holm"
 
 _KEYS: dict[type, str] = {
-    Results: "study=study.name dataset looks finished design=study.design "
-    "replicates=study.replicates seed=study.seed delta=study.delta fingerprint sizes classes "
-    "model=study.model reported_source=study.reported.source versions machine seconds arms "
-    "confounds warnings tuning=tuned adaptive=adapted factorial=readout",
-    ArmResult: "name=arm.name technique=arm.technique recipe=arm.config "
-    "compared_with=arm.compared_with n test_accuracy=test val_accuracy=validation "
-    "train_accuracy=train effect diagnosis diverged reported parameters seconds differences "
+    Results: "format= study=study.name metric= dataset test_set_accesses=looks finished "
+    "design=study.design replicates=study.replicates seed=study.seed fingerprint sizes classes "
+    "model=study.model trainer=study.trainer reported_source=study.reported.source versions "
+    "machine seconds arms confounds warnings tuning=tuned adaptive=adapted factorial=readout",
+    ArmResult: "name=arm.name technique=arm.technique config= compared_with=arm.compared_with n "
+    "diverged failed scores= effect diagnosis reported parameters seconds differences "
     "reached_target=reached planned findings ensemble",
     Estimate: f"{_INTERVAL} values ci_speaks_for= new_images",
     Effect: f"{_INTERVAL} {_TESTS} verdict replicates_needed pairs unpaired differences "
@@ -129,8 +131,13 @@ def _record(value: Any) -> dict[str, Any]:  # noqa: ANN401 - any dataclass
 
 def _computed(value: object) -> dict[str, Any]:
     """The keys of a value that are no attribute of it."""
+    if isinstance(value, Results):
+        return {"format": FORMAT, "metric": metric_record(value.study.judged, value.study.delta),
+                "arms": [_arm(arm, value.study.judged.name) for arm in value.arms]}  # fmt: skip
     if isinstance(value, ArmResult):
-        return {"differences": {item.measure: item for item in value.differences}}
+        config = value.arm.config
+        return {"config": config.values if isinstance(config, Params) else config,
+                "differences": {item.measure: item for item in value.differences}}  # fmt: skip
     if isinstance(value, Effect):
         newer = {"p_verdict": value.p_verdict, "reason": value.reason or None}
         there = {name: item for name, item in newer.items() if item is not None}
@@ -141,6 +148,31 @@ def _computed(value: object) -> dict[str, Any]:
     if isinstance(value, ShapleyShare):
         return {"ladders": pick(value, "mean=shapley.mean least after_least most after_most")}
     return {"arms": _tuned_arms(value)} if isinstance(value, Tuned) else {}
+
+
+FORMAT = 2
+"""Of the JSON of results. The first had accuracies alone, under names of their own."""
+
+
+def metric_record(metric: Metric, delta: float | None) -> dict[str, Any]:
+    """A metric as JSON has it; its unit is that of differences."""
+    better = "higher" if metric.direction == "maximize" else "lower"
+    return {"name": metric.name, "better": better, "unit": metric.unit, "delta": delta}
+
+
+def _arm(arm: ArmResult, judged: str) -> dict[str, Any]:
+    """An arm with its scores by part and metric; a part without numbers is empty."""
+    scores: dict[str, dict[str, Any]] = {}
+    for part in reversed(PARTS):
+        of_judged: Estimate = getattr(arm, part)
+        known = {judged: of_judged} if part == "test" or _is_known(of_judged) else {}
+        others = {name: parts[part] for name, parts in arm.also.items() if _is_known(parts[part])}
+        scores[part] = {name: _plain(estimate) for name, estimate in (known | others).items()}
+    return {**_record(arm), "scores": scores}
+
+
+def _is_known(estimate: Estimate) -> bool:
+    return any(map(math.isfinite, estimate.values))
 
 
 def _tuned_arms(tuned: Tuned) -> list[dict[str, Any]]:
@@ -166,8 +198,9 @@ def _tuned_arms(tuned: Tuned) -> list[dict[str, Any]]:
 def as_json(results: Results) -> str:
     """Results as JSON.
 
-    Accuracies are fractions in 0…1 and effects percentage points; `effect` is null for an arm that
-    is compared with nothing. Fields are added, never renamed.
+    Scores are values of the metric, fractions in 0…1 for an accuracy. Effects are in the metric's
+    unit, percentage points for fractions; `effect` is null for an arm that is compared with
+    nothing. Fields are added, never renamed.
     """
     return to_json(results)
 

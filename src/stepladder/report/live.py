@@ -14,7 +14,7 @@ from stepladder.report.figures.search import thinned_plot
 from stepladder.report.html import drawn, rendered
 from stepladder.report.search import LEADING, candidate_table, sampling_text, search_measure
 from stepladder.report.view import view_of
-from stepladder.report.wording import plural, printable, truncate
+from stepladder.report.wording import measure_of, plural, printable, truncate
 from stepladder.runs.results import Results
 
 NAME_LENGTH = 120
@@ -34,15 +34,20 @@ def live_html(
     """
     view = view_of(results)
     rows = tuple(
-        (truncate(row.name, NAME_LENGTH), row.replicates, row.train.text, row.validation.text,
+        (truncate(row.name, NAME_LENGTH), row.replicates,
+         *(getattr(row, part).text for part in view.parts),
          "" if row.state == "waiting" else row.instead or "")
         for row in view.rows
     )  # fmt: skip
+    heads = [view.headings[part] for part in view.parts]
+    seen = f"only training and validation {measure_of(results).name} are shown"
+    if results.study.trainer is not None:
+        seen = "no score on the test part is shown"
     note = (
-        "While a study trains only training and validation accuracy are shown: looking at the "
+        f"While a study trains {seen}: looking at the "
         "test set would invite stopping when it pleases. The report follows at the end."
     )
-    columns = (*words("arm"), *numbers("replicates", "train %", "validation %"), *words("remark"))
+    columns = (*words("arm"), *numbers("replicates", *heads), *words("remark"))
     return rendered("live.html", {
         "what": "a study", "title": view.title, "subtitle": view.subtitle, "status": view.status,
         "state": state, "table": Table("So far", columns, rows, note), "seconds": SECONDS,

@@ -13,6 +13,7 @@ from stepladder.report.summary import report_document
 from stepladder.report.view import PAGE, view_of
 from stepladder.report.wording import printable
 from stepladder.runs.results import ArmResult, Results
+from stepladder.study.metrics import Metric
 
 EFFECT_COLUMNS = (
     "effect_points=effect.mean effect_ci_low_points=effect.ci_low "
@@ -36,21 +37,41 @@ _COLUMNS = (
 )
 
 CSV_COLUMNS = tuple(column.partition("=")[0] for column in _COLUMNS.split())
-"""Columns of `as_csv`: fractions in 0…1, and percentage points where a name ends in `_points`."""
+"""Columns of `as_csv` for accuracies: fractions in 0…1, and percentage points in `…_points`."""
 
 
-def arm_record(result: ArmResult) -> dict[str, Any]:
+def arm_record(result: ArmResult, metric: Metric) -> dict[str, Any]:
     """An arm as a row of `as_csv`, by column; None where it has no value."""
-    return pick(result, _COLUMNS) | {"diagnosis": "; ".join(result.diagnosis)}
+    record = pick(result, _COLUMNS) | {"diagnosis": "; ".join(result.diagnosis)}
+    return dict(zip(csv_columns(metric), record.values(), strict=True))
+
+
+def csv_columns(metric: Metric) -> tuple[str, ...]:
+    """The columns of `as_csv` for a metric: `CSV_COLUMNS`, named after it and its unit.
+
+    Example:
+        >>> from stepladder.study.metrics import METRICS
+        >>> [name for name in csv_columns(METRICS["rmse"]) if name.startswith("test")]
+        ['test_rmse', 'test_ci_low', 'test_ci_high']
+    """
+    name, unit = (re.sub(r"\W+", "_", text).strip("_") for text in (metric.name, metric.unit))
+    return tuple(
+        f"{column.removesuffix('_points')}_{unit}".rstrip("_")
+        if column.endswith("_points")
+        else re.sub("_accuracy$", f"_{name}", column)
+        for column in CSV_COLUMNS
+    )
 
 
 def as_csv(results: Results) -> str:
-    """Results as CSV: one row an arm, with the columns of `CSV_COLUMNS`; see `csv_text`.
+    """Results as CSV: one row an arm, with the columns of `csv_columns`; see `csv_text`.
 
     Fractions and points are written in full, so that they read back to the same numbers. Single
     replicates are in the JSON.
     """
-    return csv_of_records(map(arm_record, results.arms), CSV_COLUMNS)
+    metric = results.study.judged
+    records = [arm_record(arm, metric) for arm in results.arms]
+    return csv_of_records(records, csv_columns(metric))
 
 
 def csv_of_records(records: Iterable[Mapping[str, object]], columns: Sequence[str]) -> str:

@@ -179,8 +179,8 @@ def _footnotes(judged: Reproduction) -> Sentences:
     unknown = join_list([printable(row.name) for row in rows if row.runs is None])
     return fine(
         "A new run is expected in mean ± t* s √(1/n + 1/m), n replicates and a figure that is the "
-        f"mean of m runs, on these test images. From {LEAST} replicates on, a row is reproduced "
-        "if a reading could have given its figure, and not reproduced if none could.",
+        f"mean of m runs, on these test {judged.results.noun}s. From {LEAST} replicates on, a row "
+        "is reproduced if a reading could have given its figure, and not reproduced if none could.",
         "Reproduced says that the figure could come from such a run, not that it did: of many "
         "readings some fit by chance, and readings that were not tried may fit as well.",
         "~ is taken to be off by up to one unit of the last digit."

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
 from stepladder.report.document import Sentence
-from stepladder.report.json import pick, to_json
+from stepladder.report.json import FORMAT, metric_record, pick, to_json
 from stepladder.report.markdown import EFFECT_COLUMNS, csv_of_records, to_markdown
 from stepladder.report.tables import FormattedNumber
 from stepladder.report.terminal import print_document, to_text
@@ -30,17 +30,12 @@ _COLUMNS = (
     f"ci_high=score.ci_high {EFFECT_COLUMNS} p_greater=effect.p_greater "
     "effect_at_chance_points=effect.at_chance.mean"
 )
-_KEYS = (
-    "name recipe= compared_with n test_accuracy=score val_accuracy= train_accuracy= effect "
-    "diagnosis= diverged missing"
-)
 _EFFECT_KEYS = (
     "mean ci_low ci_high p p_adjusted=p_holm p_t p_t_adjusted=p_t_holm verdict replicates_needed "
     "is_paired pairs unpaired differences p_greater at_chance"
 )
 
 _NAME_LENGTH = 60
-_MOST_DIGITS = 12
 
 
 def view_of_scores(judged: JudgedScores) -> View:
@@ -71,7 +66,7 @@ def view_of_scores(judged: JudgedScores) -> View:
         comparison=_comparison(metric, name, base.name) if effects else "",
         footnotes=tuple(_footnotes(judged, [effect for _, effect in effects])),
         measure=f"{name} %" if metric.is_fraction else name + _in_brackets(metric),
-        is_trained=False,
+        parts=(),
     )
 
 
@@ -167,7 +162,7 @@ def show(judged: JudgedScores, stream: TextIO | None = None) -> None:
 
 
 def _is_accuracy(metric: Metric) -> bool:
-    """Whether the forms for accuracies are written, which are older than metrics."""
+    """Whether the columns for accuracies are written, which are older than metrics."""
     return metric.is_fraction and metric.sign > 0 and metric.name in ("accuracy", "score")
 
 
@@ -178,23 +173,14 @@ def _better(metric: Metric) -> str:
 def _json(judged: JudgedScores) -> str:
     metric, digits = judged.metric, _digits(judged)
     noted: dict[str, object] = {"notes": judged.notes} if judged.notes else {}
-    if _is_accuracy(metric):
-        # The keys are those of an arm of a study; those of its training are empty.
-        empty: dict[str, object] = {"recipe": {}, "val_accuracy": {}, "train_accuracy": {}}
-        records = [
-            pick(arm, _KEYS) | empty | {"diagnosis": _notes(arm, judged, digits)}
-            for arm in judged.arms
-        ]
-        return to_json({"delta": judged.delta, "arms": records} | noted)
-    what = pick(metric, "name better= unit delta=")
     arms = [
         pick(arm, "name compared_with n diverged missing")
         | {"scores": {"test": {metric.name: pick(arm.score, "mean ci_low ci_high values")}}}
         | {"effect": _effect_record(arm.effect), "notes": _notes(arm, judged, digits)}
         for arm in judged.arms
     ]
-    what |= {"better": _better(metric), "delta": judged.delta}
-    return to_json({"format": 2, "metric": what, "arms": arms} | noted)
+    what = metric_record(metric, judged.delta)
+    return to_json({"format": FORMAT, "metric": what, "arms": arms} | noted)
 
 
 def _effect_record(effect: Effect | None) -> dict[str, Any] | None:

@@ -16,7 +16,6 @@ from stepladder.report.view import PAGE, Row, view_of
 from stepladder.report.wording import (
     Measure,
     duration,
-    examples_of,
     headlines,
     join_list,
     judged_effects,
@@ -94,7 +93,7 @@ def _best(results: Results) -> Sentence:
         after = f" has the {most} {shown.on(part)}, which flatters it, and " if before else " "
     reached = _reached(best, shown)
     if best.instead is None and shown.is_accuracy:
-        reached += f" of the test {examples_of(results.study)} right"
+        reached += f" of the test {results.noun}s right"
     if best is first:
         return Sentence.of(*before, _name(best), after, reached, ".")
     first_too = f", the first of them, {_reached(first, shown)}."
@@ -134,8 +133,9 @@ def _holds_for(results: Results) -> Sentence:
     counts = sorted({result.n - result.diverged for result in results.arms})
     span = f"{counts[0]:,}" if counts[0] == counts[-1] else f"{counts[0]:,} to {counts[-1]:,}"
     rates = wording.learning_rates(results)
-    examples = examples_of(results.study)
-    conditions = [f"{results.sizes['test']:,} test {examples}" if "test" in results.sizes else ""]
+    conditions = [
+        f"{results.sizes['test']:,} test {results.noun}s" if "test" in results.sizes else ""
+    ]
     conditions.append(f"{span} replicate{'' if counts[-1] == 1 else 's'} an arm")
     if results.tuned is not None:
         fields = _fields_text(results.tuned.fields)
@@ -163,7 +163,7 @@ def asked(results: Results) -> tuple[str, ...]:
     study, arms = results.study, results.arms
     data, shown = printable(results.dataset), measure_of(results)
     if results.sizes:
-        data += f" ({join_list(parts_of(results))} {examples_of(study)})"
+        data += f" ({join_list(parts_of(results))} {results.noun}s)"
     drawn = "validation split, initial weights, data order and dropout"
     if study.trainer is not None:
         drawn = "seed"
@@ -243,7 +243,7 @@ def unknown(results: Results) -> tuple[tuple[str, str], ...]:
         ("Learning rate", wording.rate_note(results) or _edges(results)),
         ("Looks at the test set", wording.looks_note(results)),
         ("Trainings that diverged", _diverged(results)),
-        (f"Test {examples_of(results.study)}", _missing_images(results)),
+        (f"Test {results.noun}s", _missing_images(results)),
         ("Beyond this study", _beyond(results)),
         *(("Replicates", printable(warning)) for warning in results.warnings),
     )
@@ -285,10 +285,10 @@ def _power(results: Results) -> str:
 
 def _confounds(results: Results) -> str:
     if not results.confounds:
-        return (
-            "None was found: compared arms differ in their technique alone, as far as the recipe, "
-            "the number of weights and the number of optimizer steps tell."
-        )
+        by = "the recipe, the number of weights and the number of optimizer steps tell"
+        if results.study.trainer is not None:
+            by = "their parameters tell"
+        return f"None was found: compared arms differ in their technique alone, as far as {by}."
     return (
         f"{plural(len(results.confounds), 'difference')} between compared arms besides the "
         "technique, listed below: an effect may be due to any of them."
@@ -320,7 +320,7 @@ def _missing_images(results: Results) -> str:
     if results.mistakes is not None or not has_curves:
         return ""  # known, not there yet, or not asked for
     return (
-        f"Which {examples_of(results.study)} are misread is not shown: the dataset is not where "
+        f"Which {results.noun}s are misread is not shown: the dataset is not where "
         "the study found it, or no arm has learnt to give more than one answer."
     )
 
@@ -341,6 +341,7 @@ def report_document(results: Results) -> Document:
     notes = [note(name, text) for name, text in view.notes]
     notes += [note(line.names, line.sentence) for line in view.findings]
     versions = ", ".join(f"{name} {version}" for name, version in results.versions.items())
+    data = f"; dataset SHA-256 {results.fingerprint[:16]}…" if results.sizes else ""
     return Document(view.title, view.subtitle, view.status, (
         Sentences(answer(results), "marked"),
         view.arm_table(PAGE),
@@ -348,10 +349,10 @@ def report_document(results: Results) -> Document:
         Sentences(tuple(notes), "indented", "Diagnosis"),
         Sentences(tuple(Sentence.of(f"{title}: {text}") for title, text in unknown(results)),
                   "indented", "What is not known"),
-        *ensemble_tables(results.arms),
+        *ensemble_tables(results.arms, results.noun),
         *readout_tables(results),
         *tuning_tables(results),
         *confound_tables(results.confounds),
         fine(f"Seed {results.study.seed}; {versions}; {results.machine}; wall time "
-             f"{duration(results.seconds)}; dataset SHA-256 {results.fingerprint[:16]}…"),
+             f"{duration(results.seconds)}{data}"),
     ), is_page=True)  # fmt: skip

@@ -142,8 +142,8 @@ def confound_tables(confounds: Sequence[Confound]) -> tuple[Table, ...]:
     return (Table("What else differs between compared arms", words(*heads), rows, note),)
 
 
-def ensemble_tables(arms: Sequence[ArmResult]) -> tuple[Table, ...]:
-    """One table of all ensembles, or none where there are none."""
+def ensemble_tables(arms: Sequence[ArmResult], noun: str = "image") -> tuple[Table, ...]:
+    """One table of all ensembles, or none where there are none; a `noun` for one example."""
     rows = tuple(
         (
             truncate(arm.arm.name, NAME_LENGTH),
@@ -159,9 +159,9 @@ def ensemble_tables(arms: Sequence[ArmResult]) -> tuple[Table, ...]:
     figures = numbers("members", "validation %", "single %", "test %", "single %")
     note = (
         "The replicates of an arm as one network, which gives the mean of their probabilities. "
-        "[ ] is Wilson's 95 % interval: new images, these very networks. Validation: images that "
-        "two members or more held out, answered by those alone, so by fewer than answer the test "
-        "images. Single: the mean of the members on the same images."
+        f"[ ] is Wilson's 95 % interval: new {noun}s, these very networks. Validation: {noun}s "
+        "that two members or more held out, answered by those alone, so by fewer than answer the "
+        f"test {noun}s. Single: the mean of the members on the same {noun}s."
     )
     return (Table("Ensembles", (*words("ensemble of"), *figures), rows, note),)
 
@@ -190,10 +190,10 @@ def measure_tables(results: Results) -> tuple[Table, ...]:
     if not judged:
         return ()
     note = (
-        "Paired differences with 95 % t intervals over replicates, these images, retrained; "
-        "without correction and without a verdict. Better: the share of replicates in which the "
-        f"arm has the better {measure_of(results).on('test')}, ties counted half, with Tango's "
-        "score interval."
+        f"Paired differences with 95 % t intervals over replicates, these {results.noun}s, "
+        "retrained; without correction and without a verdict. Better: the share of replicates in "
+        f"which the arm has the better {measure_of(results).on('test')}, ties counted half, with "
+        "Tango's score interval."
     )
     if results.study.target is not None:
         note += (

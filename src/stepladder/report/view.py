@@ -239,9 +239,10 @@ class View:
         footnotes: what the intervals speak for, how verdicts are reached, how often looked.
         tables: what is shown below the main table, such as the read-out of a factorial.
         measure: the heading of what is judged.
-        is_trained: whether there is accuracy on training and validation parts to show.
+        parts: of the data before the test part, those that have scores to show.
         findings: what diagnosis found, a line each; those that rows show themselves left out.
         headings: over the other parts of the data, where they are not in percent.
+        noun: what one example is called in sentences.
     """
 
     title: str
@@ -254,9 +255,10 @@ class View:
     footnotes: tuple[str, ...]
     tables: tuple[Table, ...] = ()
     measure: str = "test %"
-    is_trained: bool = True
+    parts: tuple[Literal["train", "validation"], ...] = ("train", "validation")
     findings: tuple[FindingLine, ...] = ()
     headings: Mapping[str, str] = field(default_factory=dict)
+    noun: str = "image"
 
     @property
     def is_complete(self) -> bool:
@@ -293,7 +295,7 @@ class View:
         ]  # fmt: skip
         if layout.is_fixed or not self.is_complete:
             yield Column("n", "right"), [row.replicates for row in rows]
-        for part in layout.parts if self.is_trained else ():
+        for part in (part for part in layout.parts if part in self.parts):
             accuracies: list[FormattedNumber] = [getattr(row, part) for row in rows]
             yield (
                 Column(self.headings.get(part, f"{part} %"), "decimal"),
@@ -320,7 +322,7 @@ class View:
             )
             if layout.has_extras and self.has_images:
                 images: list[str] = [Cell(row.images, style="dim") for row in rows]
-                yield Column("new images", "decimal"), images
+                yield Column(f"new {self.noun}s", "decimal"), images
             yield (
                 Column("verdict", most=VERDICT_LENGTH if layout.folds else None),
                 [
@@ -353,7 +355,7 @@ class View:
             fine(
                 self.comparison,
                 *self.footnotes,
-                wording.NEW_IMAGES_NOTE if layout.has_extras and self.has_images else "",
+                wording.new_images_note(self.noun) if layout.has_extras and self.has_images else "",
                 self.reported if layout.has_extras else "",
             ),
         ))  # fmt: skip
@@ -377,28 +379,33 @@ def view_of(results: Results) -> View:
         subtitle=wording.subtitle(results),
         status=wording.status(results),
         headlines=wording.headlines(results),
+        noun=results.noun,
         rows=rows,
         reported_source=printable(source) if source else None,
         comparison=wording.comparison(results),
         footnotes=(*wording.footnotes(results), *results.warnings),
         tables=(
             *readout_tables(results),
-            *ensemble_tables(results.arms),
+            *ensemble_tables(results.arms, results.noun),
             *confound_tables(results.confounds),
             *tuning_tables(results),
             *also_tables(results),
         ),
         measure=shown.heading("test"),
-        is_trained=any(
-            math.isfinite(part.mean) for row in rows for part in (row.train, row.validation)
-        )
-        or study.trainer is None,
+        parts=_parts_known(rows) if study.trainer else ("train", "validation"),
         headings={part: shown.heading(part) for part in PARTS},
         findings=tuple(
             line
             for line in finding_lines(results.arms)
             if line.code != CONSTANT_ANSWER or not constant.issuperset(dict(line.texts))
         ),
+    )
+
+
+def _parts_known(rows: Sequence[Row]) -> tuple[Literal["train", "validation"], ...]:
+    parts: tuple[Literal["train", "validation"], ...] = ("train", "validation")
+    return tuple(
+        part for part in parts if any(math.isfinite(getattr(row, part).mean) for row in rows)
     )
 
 

@@ -12,7 +12,6 @@ from stepladder.runs.results import Results
 from stepladder.statistics.results import Effect, Estimate, FactorialAnalysis, Verdict
 from stepladder.study.metrics import Metric
 from stepladder.study.params import flat_values
-from stepladder.study.study import Study
 from stepladder.study.techniques import Technique
 
 MARKS = {"helps": "▲", "hurts": "▼", "no difference beyond δ": "≈", "not enough replicates": "?",
@@ -27,13 +26,14 @@ MISSING = "\N{EN DASH}"
 
 # Embeddings, overrides and isolates reorder the text around them, so a name could rewrite its row.
 _REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_JOINERS = frozenset("\u200c\u200d")  # of letters in other scripts, and of emoji
 
 
 def printable(text: str) -> str:
     r"""A text on one line without control characters, which could move a terminal's cursor.
 
-    Line breaks and tabs become spaces, other controls and lone surrogates become U+FFFD, and the
-    characters that reorder text around them are left out.
+    Line breaks and tabs become spaces. Other controls, lone surrogates and characters without a
+    width become U+FFFD. Those that reorder the text around them are left out.
 
     Example:
         >>> printable("two\nlines"), printable("\u202eevil")
@@ -47,7 +47,7 @@ def printable(text: str) -> str:
         if letter in "\t\n\r" or category in ("Zl", "Zp"):
             shown.append(" ")
         else:
-            is_control = category in ("Cc", "Cs", "Cn")
+            is_control = category in ("Cc", "Cf", "Cs", "Cn") and letter not in _JOINERS
             shown.append("\N{REPLACEMENT CHARACTER}" if is_control else letter)
     return "".join(shown)
 
@@ -235,12 +235,6 @@ def digits_for(metric: Metric, means: Iterable[Estimate | Effect]) -> int:
     return 2
 
 
-def examples_of(study: Study) -> str:
-    """What one example of a study's data is called, in the plural."""
-    is_images = isinstance(study.dataset, str) and not study.dataset.endswith(".npz")
-    return "images" if is_images and study.trainer is None else "examples"
-
-
 Judged = tuple[str, Effect]
 """A name and what is known of it."""
 
@@ -419,8 +413,9 @@ def comparison(results: Results) -> str:
     return f"Effect: {what} against {other}{lower}."
 
 
-NEW_IMAGES_NOTE = "New images: an effect's interval for new test images too."
-"""True only where there are such intervals."""
+def new_images_note(noun: str) -> str:
+    """What a column of intervals for new images or examples is; only where there are any."""
+    return f"New {noun}s: an effect's interval for new test {noun}s too."
 
 
 def footnotes(results: Results) -> tuple[str, ...]:
@@ -444,9 +439,8 @@ def interval_note(results: Results) -> str:
     interval = f"± is the 95 % t interval of the mean over {span} replicates"
     if "test" not in results.sizes:
         return f"{interval}: it speaks for what changes with the seed, not for new test data."
-    examples = examples_of(results.study)
-    these = f"these {results.sizes['test']:,} test {examples}"
-    return f"{interval}: {these}, retrained. It does not speak for new test {examples}."
+    these = f"these {results.sizes['test']:,} test {results.noun}s"
+    return f"{interval}: {these}, retrained. It does not speak for new test {results.noun}s."
 
 
 def verdict_note(results: Results) -> str:
@@ -601,4 +595,5 @@ def glossary(results: Results) -> tuple[tuple[str, str], ...]:
         words |= _FACTORIAL
     if results.tuned is not None:
         words |= _FAIR
-    return tuple(sorted(words.items(), key=lambda word: word[0].lower()))
+    meanings = {word: text.replace("image", results.noun) for word, text in words.items()}
+    return tuple(sorted(meanings.items(), key=lambda word: word[0].lower()))

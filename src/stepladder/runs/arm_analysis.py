@@ -22,6 +22,7 @@ def findings_of(
     classes: Sequence[str],
     tuned: Tuned | None,
     steps: int | None = None,
+    noun: str = "image",
 ) -> tuple[Finding, ...]:
     """What is wrong with an arm.
 
@@ -31,12 +32,13 @@ def findings_of(
         classes: names of the classes.
         tuned: how the arms of a fair study were tuned.
         steps: optimizer steps of one training, where known.
+        noun: what one example is called.
     """
     tuning = next((own for own in tuned.arms if own.arm == arm.name), None) if tuned else None
     curve = _rate_curve(tuned, tuning) if tuned and tuning else None
     replicates = tuple(map(_replicate, done))
     parameters = done[0].parameters if done else None
-    evidence = ArmEvidence(arm.recipe, tuple(classes), replicates, curve, steps, parameters)
+    evidence = ArmEvidence(arm.recipe, tuple(classes), replicates, curve, steps, parameters, noun)
     at_edge = [
         Finding(
             code="grid_edge",

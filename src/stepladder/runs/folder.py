@@ -1,5 +1,6 @@
 """The run folder, and studies of one name."""
 
+import json
 import os
 import shlex
 import tempfile
@@ -8,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from stepladder.errors import OutputError, StepladderError, StoreError
+from stepladder.errors import NoStoreError, OutputError, StepladderError, StoreError
 from stepladder.execution.progress import Progress
 from stepladder.files import (
     atomic_write,
@@ -33,8 +34,10 @@ SEARCH_NAME = "search.json"
 STUDY_NAME = "study.toml"
 REPORT_NAME = "report.html"
 STORE_NAME = "stepladder.db"
+STORE_ADDRESS_NAME = "store.json"
 WEIGHTS_NAME = "weights"
 OUTPUT_NAME = "output"
+RUNS = Path("runs")
 
 
 def run_folder(folder: str | Path) -> Path:
@@ -42,31 +45,105 @@ def run_folder(folder: str | Path) -> Path:
 
     Raises:
         InputError: if there can be no such path.
-        OutputError: if there is no such folder.
+        OutputError: if there is no run in it.
     """
     place = validate_path(folder, "RUN")
-    if not place.is_dir():
-        raise OutputError(
-            f"RUN must be the folder of a run, such as runs/mnist, found no folder {str(place)!r}; "
-            "run a study first, or name its --out folder"
-        )
-    return place
+    if os.path.isfile(place / STUDY_NAME):
+        return place
+    found = f"a folder without {STUDY_NAME}," if place.is_dir() else "no folder"
+    near = [near for near in (RUNS / place, place.parent) if is_run(near)] or runs_below(place)
+    names = " or ".join(repr(str(run)) for run in near[:_SHOWN])
+    advice = f"did you mean {names}?" if near else "run a study first, or name its --out folder"
+    raise OutputError(
+        f"RUN must be the folder of a run, such as runs/mnist, found {found} {str(place)!r}; "
+        f"{advice}"
+    )
+
+
+def is_run(folder: str | Path) -> bool:
+    """Whether a folder is that of a run, and not just one with a study file of the user."""
+    names = (STORE_NAME, STORE_ADDRESS_NAME, RESULTS_NAME, SEARCH_NAME)
+    has_study = os.path.isfile(Path(folder) / STUDY_NAME)
+    return has_study and any(os.path.exists(Path(folder) / name) for name in names)
+
+
+def runs_below(folder: Path = RUNS) -> list[Path]:
+    """The runs in a folder, the one that was run last first; none where it cannot be read."""
+    try:
+        runs = [(os.stat(path / STUDY_NAME).st_mtime, path) for path in folder.iterdir()
+                if is_run(path)]  # fmt: skip
+    except OSError:
+        return []
+    return [path for _, path in sorted(runs, reverse=True)]
+
+
+def store_of(folder: Path, store: str | None = None) -> str:
+    """The address of a run's store.
+
+    Args:
+        folder: of the run.
+        store: as the user names it; when None, what `--store` was for the last run, else an
+            SQLite file in the folder.
+
+    Raises:
+        StoreError: if the folder's file that says so cannot be read.
+    """
+    if store is not None:
+        return store
+    file = folder / STORE_ADDRESS_NAME
+    try:
+        address = load_json(file)
+        if "url" in address:
+            return str(address["url"])
+        # Relative first: then a project can be moved, or copied, as a whole.
+        near = os.path.normpath(os.path.join(os.path.realpath(folder), address["relative"]))
+        return near if os.path.exists(near) else str(address["path"])
+    except (FileNotFoundError, NotADirectoryError):
+        return str(folder / STORE_NAME)
+    except (OSError, ValueError, KeyError, TypeError):
+        raise StoreError(
+            f"{str(file)!r} must say where the trials of this run are, found something else; "
+            "remove it and name the store with --store URL"
+        ) from None
+
+
+def remember_store(folder: Path, store: str) -> None:
+    """Writes down which store a run used, without a password, where it is not in its folder.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    from stepladder.store.connection import parse  # SQLAlchemy: not to list or read runs
+
+    file, address = folder / STORE_ADDRESS_NAME, parse(store)
+    place = os.path.realpath(folder)
+    if address.path is not None and str(address.path) != os.path.join(place, STORE_NAME):
+        known = {"relative": os.path.relpath(address.path, place), "path": str(address.path)}
+    elif address.is_sqlite:  # in the folder, or in memory
+        file.unlink(missing_ok=True)
+        return
+    else:
+        known = {"url": address.without_password}
+    atomic_write(file, json.dumps(known).encode())
 
 
 @contextmanager
-def open_run(folder: Path, store: str | None = None) -> Iterator[tuple[Store, StudyRecord]]:
+def open_run(
+    folder: Path, store: str | None = None, writes: bool = True
+) -> Iterator[tuple[Store, StudyRecord]]:
     """The store of a run's folder, and its row of the study that the folder declares.
 
     Args:
         folder: of the run.
-        store: URL of the store; an SQLite file in the folder when None.
+        store: URL of the store; as for `store_of` when None.
+        writes: as for `open_store`.
 
     Raises:
         InputError: if the study's file cannot be read.
         StoreError: if the store cannot be read, or does not hold this very study.
     """
     study = Study.load(folder / STUDY_NAME)
-    with open_store(store or folder / STORE_NAME, create=False) as opened:
+    with _open_known(folder, store, writes) as opened:
         check_own(opened, study, folder)
         record = opened.study(study.name)
         if record is None:
@@ -75,6 +152,17 @@ def open_run(folder: Path, store: str | None = None) -> Iterator[tuple[Store, St
                 "study; run it first"
             )
         yield opened, record
+
+
+def _open_known(folder: Path, store: str | None, writes: bool) -> Store:
+    try:
+        return open_store(store_of(folder, store), create=False, writes=writes)
+    except NoStoreError as error:
+        if store is not None:
+            raise
+        raise NoStoreError(
+            f"{error}. If the run of {str(folder)!r} used another store, name that with --store URL"
+        ) from None
 
 
 def check(folder: Path, study: Study) -> None:
@@ -178,7 +266,8 @@ def command_parts(study: Study, engine: str) -> tuple[list[str], list[str]]:
     kind, _, backend = engine.partition("/")
     before = [f"KERAS_BACKEND={backend}"] if backend else []
     options = ["--engine", "fit"] if kind == "fit" else []
-    return before, options + ([] if study.model is None else ["--allow-code"])
+    has_code = study.model is not None or study.trainer is not None
+    return before, options + (["--allow-code"] if has_code else [])
 
 
 def replacement_note(there: Study | None, study: Study, folder: Path) -> str:

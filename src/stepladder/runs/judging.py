@@ -117,6 +117,7 @@ def judge(
         warnings=(*underpowered(study), *problems),
         tuned=known.tuned,
         adapted=None if interim is None else adaptive_summary(study, arms, interim, stored),
+        noun=record.noun,
         mistakes=None
         if dataset is None or study.trainer
         else _mistakes(arms, by_arm, store, dataset),
@@ -221,7 +222,7 @@ def _arm(
     if study.trainer is None:
         left = train_examples_left(study, record.sizes.get("train"))
         steps = optimizer_steps(arm.recipe, left)
-        findings = findings_of(arm, done, record.classes, tuned, steps)
+        findings = findings_of(arm, done, record.classes, tuned, steps, record.noun)
 
     def estimate_on(part: Part, one: Metric = metric) -> Estimate:
         return estimate(scores_on(results, part, one.name), metric=one)
@@ -239,6 +240,7 @@ def _arm(
         also=also,
         effect=effect,
         curves=tuple(result.curve for result in done),
+        reported_curves=tuple(result.reported for result in done),
         reported=reported.test_accuracy.get(name) if reported else None,
         parameters=(done[0].parameters or None) if done else None,
         seconds=sum(result.seconds for result in done),

@@ -7,11 +7,11 @@ from pathlib import Path
 from stepladder.errors import StepladderError
 from stepladder.execution.local import is_here_and_gone
 from stepladder.files import remove_partial_files
-from stepladder.runs.folder import STORE_NAME, WEIGHTS_NAME
+from stepladder.runs.folder import WEIGHTS_NAME, store_of
 from stepladder.runs.phases import plan_all_phases
 from stepladder.runs.plan import run_context
 from stepladder.store import Store, StudyRecord
-from stepladder.store.maintenance import check_store, vacuum_store
+from stepladder.store.maintenance import check_store, delete_damaged_rows, vacuum_store
 from stepladder.store.opening import open_sql
 from stepladder.training.final_weights import ENDING
 from stepladder.training.serialization import remove_file
@@ -20,16 +20,18 @@ from stepladder.trials.seeding import NUMERICS_VERSION
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What a check of a store has rows.
+    """What a check of a store has found.
 
     Attributes:
         faults: what is wrong and must be fixed.
+        deleted: what was wrong with rows that were deleted.
         notes: what the user may want to know, and may leave as it is.
         trials: trials that were read and are undamaged.
         studies: studies of the store.
     """
 
     faults: tuple[str, ...]
+    deleted: tuple[str, ...]
     notes: tuple[str, ...]
     trials: int
     studies: int
@@ -38,27 +40,30 @@ class CheckReport:
 def address_of(store: str) -> str:
     """The address of a store that is named by a run's folder, a path or a URL."""
     # Not pathlib, which raises where a URL, for example, is too long a name.
-    return str(Path(store) / STORE_NAME) if os.path.isdir(store) else store
+    return store_of(Path(store)) if os.path.isdir(store) else store
 
 
-def check(store: str) -> CheckReport:
+def check(store: str, delete_damaged: bool = False) -> CheckReport:
     """Checks a store: its pages, its references, every row, and what no study asks for.
 
     Args:
         store: the folder of a run, a path or a URL.
+        delete_damaged: whether rows that cannot be read are deleted, so that what they held is
+            stored again where it is asked for.
 
     Raises:
         StoreError: if it is no store, or so damaged that it cannot be read.
     """
-    with open_sql(address_of(store), create=False, timeout=60.0) as opened:
+    place = address_of(store)
+    with open_sql(place, create=False, timeout=60.0, writes=delete_damaged) as opened:
+        deleted = delete_damaged_rows(opened) if delete_damaged else []
         rows = check_store(opened)
         # A study's row that cannot be read is a fault already; its trials are not known.
-        records = opened.studies() if rows.knows_studies else []
+        records = list(rows.studies) if rows.knows_studies else []
         try:
             asked = _asked_ids(opened, records)
         except StepladderError:
             records = []  # what is asked for depends on results, of which one cannot be read
-        owners = opened.drivers()
     notes = []
     orphans = len(set(rows.trials) - asked) if records else 0
     if orphans:
@@ -74,10 +79,12 @@ def check(store: str) -> CheckReport:
             f"{old:,} trials were trained by another version of the arithmetic (now "
             f"{NUMERICS_VERSION}); studies train them again and never mix them in"
         )
-    dead = sum(is_here_and_gone(owner) for owner in owners)
+    dead = sum(is_here_and_gone(owner) for owner in rows.drivers)
     if dead:
         notes.append(f"{dead} runs were killed; what they had claimed is free for the next one")
-    return CheckReport(rows.faults, tuple(notes), len(rows.trials), rows.studies)
+    return CheckReport(
+        rows.faults, tuple(deleted), tuple(notes), len(rows.trials), len(rows.studies)
+    )
 
 
 def _asked_ids(store: Store, records: list[StudyRecord]) -> set[str]:

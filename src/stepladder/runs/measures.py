@@ -189,7 +189,7 @@ def reason_untold(arms: Sequence[Replicates], delta: float, *, is_within: bool) 
     if is_within and delta < row:
         return (
             f"δ = {delta:g} points is less than one of the "
-            f"{done[0].images:,} test examples, {row:.2g} points; set a larger delta"
+            f"{done[0].images:,} test examples, {row:.2g} % of them; set a larger delta"
         )
     return ""
 

@@ -245,15 +245,16 @@ def record_of(study: Study, dataset: Dataset, settings: Settings) -> StudyRecord
     """
     names = ["numpy"] if settings.is_user else ["keras", "numpy", settings.keras_backend]
     installed = {name: version_of(name) for name in dict.fromkeys(names)}
+    shape = {"inputs": " × ".join(map(str, dataset.input_shape))} if dataset.classes else {}
     return StudyRecord(
         study=study,
         dataset=dataset.name,
         fingerprint=dataset.fingerprint,
         sizes=part_sizes(study, dataset),
         classes=dataset.class_names,
-        versions={"stepladder": __version__, **installed, "engine": settings.engine_name},
+        versions={"stepladder": __version__, **installed, "engine": settings.engine_name, **shape},
         machine=settings.machine,
-    )
+    )  # fmt: skip
 
 
 def prepare(study: Study, settings: Settings) -> tuple[Dataset, StudyRecord]:

@@ -57,9 +57,79 @@ def check_possible(study: Study, dataset: Dataset, settings: Settings) -> None:
             )
     validation = validation_examples(dataset, study.validation)
     problems += empty_comparisons(study, len(dataset.y_train) - validation)
+    problems += _too_large(study, dataset, settings)
     problems += _metric_problems(study, dataset, validation)
     if problems:
         raise StudyError(problems)
+
+
+_SLOTS = {"sgd": 0, "rmsprop": 1, "adam": 2, "adamw": 2, "nadam": 2}
+_FASTEST = {"cpu": 2e11, "gpu": 1e14}  # operations a second of one process, in matrix products
+_SHORTEST_STEP = 2e-6  # seconds of one training; several share a step
+_LONG_DAYS = 2.0
+
+
+def least_memory(recipe: Recipe, dataset: Dataset) -> int:
+    """Bytes that one training needs at least: weights, gradient, slots of the optimizer."""
+    count = weights(recipe, math.prod(dataset.input_shape), dataset.classes) or 0
+    return 4 * count * (2 + _SLOTS[recipe.optimizer] + (recipe.momentum > 0))
+
+
+def _too_large(study: Study, dataset: Dataset, settings: Settings) -> list[str]:
+    if settings.memory is None or settings.device == "gpu":  # a GPU has a memory of its own
+        return []
+    needed, name = max((least_memory(arm.recipe, dataset), arm.name) for arm in study.arms)
+    if needed <= settings.memory:
+        return []
+    return [
+        f"arm {name!r} must fit into memory, found {_gigabytes(needed)} or more for the weights of "
+        f"one training and {_gigabytes(settings.memory)} free on this machine; make hidden smaller"
+    ]
+
+
+def _gigabytes(count: int) -> str:
+    return f"{count / 1e9:,.1f} GB"
+
+
+def least_seconds(recipe: Recipe, dataset: Dataset, examples: int, device: str) -> float:
+    """Seconds that one training takes at least, on a process as fast as any."""
+    count = weights(recipe, math.prod(dataset.input_shape), dataset.classes) or 0
+    products = 6.0 * count * examples / _FASTEST[device]
+    return recipe.epochs * max(products, _SHORTEST_STEP * examples / recipe.batch_size)
+
+
+def _cost_notes(
+    study: Study, missing: int, dataset: Dataset, train: int, settings: Settings
+) -> list[str]:
+    """Notes on a batch larger than the data, on memory and on time, where they are unusual."""
+    notes, workers, device = [], len(settings.cpus), settings.device
+    examples = [min(train, arm.recipe.train_examples or train) for arm in study.arms]
+    large = [(arm, count) for arm, count in zip(study.arms, examples, strict=True)
+             if arm.recipe.batch_size > count]  # fmt: skip
+    if large:
+        arm, count = large[0]
+        others = f" and {len(large) - 1} more" if len(large) > 1 else ""
+        notes.append(
+            f"arm {arm.name!r}{others}: a batch of {arm.recipe.batch_size:,} is more than the "
+            f"{count:,} training examples, so each epoch is one step with all of them. Lower "
+            "batch_size for more steps."
+        )
+    needed = workers * max(least_memory(arm.recipe, dataset) for arm in study.arms)
+    if settings.memory is not None and device == "cpu" and needed > settings.memory:
+        notes.append(
+            f"{workers} trainings at a time need {_gigabytes(needed)} or more for their weights, "
+            f"of {_gigabytes(settings.memory)} free on this machine. Lower --workers."
+        )
+    costs = [least_seconds(arm.recipe, dataset, count, device)
+             for arm, count in zip(study.arms, examples, strict=True)]  # fmt: skip
+    days = sum(costs) / len(costs) * missing / workers / 86_400
+    if days > _LONG_DAYS:
+        time = f"{days:,.0f} days" if days < 1_000 else f"{days / 365.25:,.0f} years"
+        notes.append(
+            f"the training takes {time} or more with {workers} at a time. Lower epochs, hidden or "
+            "replicates."
+        )
+    return notes
 
 
 _OF_EVERY_CLASS = ("auroc", "average_precision")
@@ -135,7 +205,7 @@ SHOWN_CONFOUNDS = 8  # before training; the report has them all
 
 
 def preflight_notes(
-    study: Study, missing: int, dataset: Dataset, sizes: Mapping[str, int]
+    study: Study, missing: int, dataset: Dataset, sizes: Mapping[str, int], settings: Settings
 ) -> tuple[str, ...]:
     """Notes before training, one line each; often none."""
     data = dataset_notes(dataset) if missing and study.dataset is not None else ()
@@ -148,8 +218,9 @@ def preflight_notes(
     if len(all_confounds) > SHOWN_CONFOUNDS:
         left = len(all_confounds) - SHOWN_CONFOUNDS
         lines.append(f"confound: and {left:,} more, in the report")
-    is_scaled = study.trainer is None and any(arm.recipe.scaling == "unit" for arm in study.arms)
-    if is_scaled and is_byte_table(dataset.x_train):
+    is_built_in = study.model is None and study.trainer is None
+    is_scaled = is_built_in and any(arm.recipe.scaling == "unit" for arm in study.arms)
+    if is_scaled and is_byte_table(dataset.x_train):  # a user's network may look them up
         lines.append(
             "unit scaling: a table of whole numbers from 0 to 255 is scaled column by column, by "
             "the range of the training part; only images are divided by 255"
@@ -166,7 +237,10 @@ def preflight_notes(
             f"factorial of {count} techniques, {missing:,} trials to train: design = "
             f'"fraction" would have {runs_of_fraction(count)} arms of {2**count}',
         )
-    return (*data, *lines, *underpowered(study))
+    costs: tuple[str, ...] = ()
+    if missing and study.trainer is None:
+        costs = (*_cost_notes(study, missing, dataset, sizes["train"], settings),)
+    return (*data, *lines, *costs, *underpowered(study))
 
 
 def weights(recipe: Recipe, inputs: int, classes: int) -> int | None:

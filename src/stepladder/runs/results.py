@@ -134,6 +134,9 @@ class ArmResult:
         ensemble: its replicates as one network; None where the weights of fewer than two are kept.
         finished: numbers of the replicates that are finished; the first n when None.
         also: further metrics by name and part.
+        failed: replicates that this run could not train, of the user's own training.
+        reported_curves: what a training of the user's own reported, by name, `epoch` included; one
+            a finished replicate, in the order of replicates.
     """
 
     arm: Arm
@@ -155,6 +158,8 @@ class ArmResult:
     ensemble: Ensemble | None = None
     finished: tuple[int, ...] | None = None
     also: Mapping[str, Mapping[Part, Estimate]] = field(default_factory=dict)
+    failed: int = 0
+    reported_curves: tuple[Mapping[str, tuple[float, ...]], ...] = ()
 
     @property
     def diagnosis(self) -> tuple[str, ...]:
@@ -220,6 +225,7 @@ class Results:
         adapted: how far a study went that adds replicates; None where their number is fixed.
         mistakes: which test examples are misclassified; None where nobody asked for it, the
             dataset is missing, or nothing was learnt.
+        noun: what one example is called in sentences: see `StudyRecord`.
     """
 
     study: Study
@@ -239,3 +245,4 @@ class Results:
     tuned: Tuned | None = None
     adapted: Adapted | None = None
     mistakes: ErrorAnalysis | None = None
+    noun: str = "image"

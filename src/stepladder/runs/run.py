@@ -1,5 +1,6 @@
 """A study, run phase by phase."""
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -62,7 +63,8 @@ def run_study(
         session.seen.update(trial.id for trial in plan.trials)
         folders.take_row(session.store, session.record, folder, session.progress)
         dataset, sizes, weights = session.dataset, session.record.sizes, session.weights
-        notes = preflight_notes(study, len(plan.missing), dataset, sizes) if lint else ()
+        missing = len(plan.missing)
+        notes = preflight_notes(study, missing, dataset, sizes, settings) if lint else ()
         for note in (*notes, *(missing_weights_note(plan, weights) if weights else ())):
             session.progress.note(note)
 
@@ -75,6 +77,9 @@ def run_study(
             weights=folder / folders.WEIGHTS_NAME,
         )  # fmt: skip
     failures = tuple(session.failures.values())
+    counts = Counter(failure.trial.config for failure in failures)
+    arms = tuple(replace(arm, failed=counts[arm.arm.config]) for arm in results.arms)
+    results = replace(results, arms=arms)
     return Finished(results, session.trained, trials - session.trained - len(failures), failures)
 
 
@@ -92,5 +97,6 @@ def plan_study(
     with open_if_exists(folder, store) as known:
         plan = plan_all_phases(run_context(record), known)
         cached = cached_epochs(plan, dataset, settings, known) if known else NO_EPOCHS
-    notes = preflight_notes(study, len(plan.missing), dataset, record.sizes) if lint else ()
+    missing, sizes = len(plan.missing), record.sizes
+    notes = preflight_notes(study, missing, dataset, sizes, settings) if lint else ()
     return replace(plan.announcement(len(settings.cpus), cached), notes=notes)

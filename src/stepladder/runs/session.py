@@ -163,7 +163,7 @@ def open_session(
         study: what is asked.
         folder: where its files go; made if need be.
         settings: of this machine.
-        store: URL of the store; an SQLite file in the folder when None.
+        store: URL of the store; as for `folder.store_of` when None.
         progress: shows how it goes; None for none.
         allow_code: whether a model file that the study names may run, in training processes.
         prepare: loads and checks the dataset.
@@ -175,13 +175,14 @@ def open_session(
             nothing was trained and nothing stored was touched.
     """
     check_code_allowed(study, allow_code)
-    if store is not None:  # before anything is made or takes long
-        check_place(store)
+    place, own = folders.store_of(folder, store), str(folder / folders.STORE_NAME)
+    if place != own:  # before anything is made or takes long
+        check_place(place)
     keeps_final = study.keep_weights and not is_search
     pool = WarmPool(persistent=is_search)
     user = user_setup(study, folder) if study.trainer is not None else None
     try:
-        is_new = store is None and not (folder / folders.STORE_NAME).exists()
+        is_new = place == own and not os.path.exists(own)
         if is_new and user is None and study.model is None:
             # Everything is to be trained: processes import JAX while the dataset is read.
             most = len(study.arms) * study.replicates
@@ -198,8 +199,12 @@ def open_session(
                 most = len(study.arms) * study.replicates
                 most = study.search.trials if is_search and study.search else most
                 _start_user(pool, user, settings, folder, most)
+        if place != own:
+            with open_if_exists(folder, store):
+                pass  # a server that does not answer leaves no folder behind
         folders.check(folder, study)
-        with open_store(store or str(folder / folders.STORE_NAME)) as opened:
+        with open_store(place) as opened:
+            folders.remember_store(folder, place)
             shown = progress or QuietProgress()
             for note in notes:
                 shown.note(note)
@@ -218,7 +223,7 @@ def user_setup(study: Study, folder: Path) -> UserSetup:
     trainer = study.trainer
     assert trainer is not None
     trainer.check_files()
-    path = tuple(entry or os.getcwd() for entry in sys.path)
+    path = tuple(os.path.abspath(entry) for entry in sys.path)
     output = (folder / folders.OUTPUT_NAME).resolve()
     judged = replace(study.judged, score=None, per_example=None, baseline=None)  # code stays here
     return UserSetup(trainer.without_callable(), judged, study.also, path,
@@ -259,7 +264,7 @@ def open_if_exists(folder: Path, store: str | None) -> Iterator[Store | None]:
 
     Args:
         folder: of the run.
-        store: URL of the store; an SQLite file in the folder when None.
+        store: URL of the store; as for `folder.store_of` when None.
 
     Raises:
         StoreError: if there can be no store, or it cannot be read.
@@ -267,7 +272,7 @@ def open_if_exists(folder: Path, store: str | None) -> Iterator[Store | None]:
     if store is not None:
         check_place(store)
     try:
-        known = open_store(store or str(folder / folders.STORE_NAME), create=False)
+        known = open_store(folders.store_of(folder, store), create=False, writes=False)
     except NoStoreError:
         yield None
         return

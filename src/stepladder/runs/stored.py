@@ -10,7 +10,7 @@ from stepladder.errors import DataError, InputError, StepladderError, StoreError
 from stepladder.execution.local import is_here_and_gone
 from stepladder.execution.machine import Settings
 from stepladder.files import load_json, size_of
-from stepladder.runs.folder import STORE_NAME, STUDY_NAME, WEIGHTS_NAME, finished_search, open_run
+from stepladder.runs.folder import STUDY_NAME, WEIGHTS_NAME, finished_search, open_run, store_of
 from stepladder.runs.judging import judge
 from stepladder.runs.phases import plan_all_phases
 from stepladder.runs.plan import dataset_of, record_of, run_context
@@ -32,7 +32,7 @@ def judge_stored(
         command: what asks, for the log of looks.
         store: URL of the store; an SQLite file in the folder when None.
     """
-    with open_store(store or folder / STORE_NAME, create=False) as opened:
+    with open_store(store_of(folder, store), create=False) as opened:
         record = record_of(study, dataset_of(study), settings)
         known = opened.study(study.name) or record
         latest, weights = replace(record, seconds=known.seconds), folder / WEIGHTS_NAME
@@ -178,7 +178,7 @@ def state_of(place: Path, store: str | None = None) -> RunState:
     size, name = size_of(place), place.name
     try:
         name = Study.load(place / STUDY_NAME).name
-        with open_run(place, store) as (opened, record):
+        with open_run(place, store, writes=False) as (opened, record):
             return _state(opened, record, place, size)
     except StepladderError as error:
         return RunState(name, place, size=size, problem=str(error))

@@ -5,7 +5,7 @@ missing, and a result has one entry a row, of shape (...).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -199,6 +199,7 @@ DRAWS = 19_999
 _SEED = 20_100_101  # any fixed number: the same scores must always give the same p
 _TIE = 1e-9  # sums this close, as a share of the sum of sizes, differ by rounding alone
 _ROWS_AT_ONCE = 250  # bounds memory at some 100 MB however many comparisons there are
+_PAIRS_AT_ONCE = 512  # likewise, however many pairs; of 4, for NumPy draws four signs at once
 
 
 def sign_flip(differences: npt.ArrayLike) -> Floats:
@@ -268,20 +269,38 @@ def _all_signs(count: int) -> Floats:
 
 def _p_of_drawn_flips(sizes: Floats, thresholds: Floats) -> Floats:
     """The same share from a fixed draw of signs, the one observed counted with them."""
-    sums = np.abs(sizes @ _drawn_signs(sizes.shape[1]))
-    extreme = (sums >= thresholds[:, None]).sum(axis=1)
+    sums = np.zeros((len(sizes), DRAWS))
+    for start, signs in _drawn_signs(sizes.shape[1]):
+        sums += sizes[:, start : start + len(signs)] @ signs
+    extreme = (np.abs(sums, out=sums) >= thresholds[:, None]).sum(axis=1)
     return np.asarray((1 + extreme) / (1 + DRAWS), np.float64)
 
 
-@lru_cache(maxsize=1)  # a study's comparisons mostly have equally many pairs
-def _drawn_signs(pairs: int) -> Floats:
-    """The drawn assignments of signs to some pairs, shape (pairs, DRAWS)."""
+def _drawn_signs(pairs: int) -> Iterator[tuple[int, Floats]]:
+    """The drawn assignments of signs to some pairs, in portions of shape (pairs, DRAWS).
+
+    Yields:
+        The place of a portion's first pair, and its signs.
+    """
+    if pairs <= _PAIRS_AT_ONCE:
+        yield 0, _few_signs(pairs)
+        return
     generator = np.random.default_rng(_SEED)
-    # Pair by pair, so that a pair's signs do not depend on how many pairs follow it.
-    bits = generator.integers(0, 2, size=(pairs, DRAWS), dtype=np.int8)
-    signs = np.where(bits, -1.0, 1.0)
+    for start in range(0, pairs, _PAIRS_AT_ONCE):
+        yield start, _draw(generator, min(_PAIRS_AT_ONCE, pairs - start))
+
+
+@lru_cache(maxsize=1)  # a study's comparisons mostly have equally many pairs
+def _few_signs(pairs: int) -> Floats:
+    signs = _draw(np.random.default_rng(_SEED), pairs)
     signs.flags.writeable = False
     return signs
+
+
+def _draw(generator: np.random.Generator, pairs: int) -> Floats:
+    # Pair by pair, so that a pair's signs do not depend on how many pairs follow it.
+    bits = generator.integers(0, 2, size=(pairs, DRAWS), dtype=np.int8)
+    return np.where(bits, -1.0, 1.0)
 
 
 def unanimous_sign(differences: Floats) -> Bools:

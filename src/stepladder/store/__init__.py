@@ -32,7 +32,9 @@ def is_missing(url_or_path: str | Path) -> bool:
     return path is not None and not os.path.exists(path)
 
 
-def open_store(url_or_path: str | Path, create: bool = True, timeout: float = 60.0) -> Store:
+def open_store(
+    url_or_path: str | Path, create: bool = True, timeout: float = 60.0, writes: bool = True
+) -> Store:
     """Opens a store, and makes it or brings it to the newest schema where that is needed.
 
     Args:
@@ -41,6 +43,7 @@ def open_store(url_or_path: str | Path, create: bool = True, timeout: float = 60
         create: whether to make a store that does not exist; without, a missing one is an error.
         timeout: seconds to wait for another program that holds SQLite's lock, and for a server
             that does not answer.
+        writes: whether anything will be written; without, a file that can only be read will do.
 
     Returns:
         The store; close it, or use it as a context manager.
@@ -58,4 +61,4 @@ def open_store(url_or_path: str | Path, create: bool = True, timeout: float = 60
     # SQLAlchemy takes longer to import than most commands take.
     from stepladder.store.opening import open_sql
 
-    return open_sql(url_or_path, create, timeout)
+    return open_sql(url_or_path, create, timeout, writes)

@@ -12,6 +12,16 @@ from stepladder.study.study import Study
 from stepladder.trials.trial import TrialResult, TrialSummary, summarize_trial
 
 
+def example_noun(inputs: str | None) -> str:
+    """What one example is called in sentences, by its shape; an image where that is not known.
+
+    Example:
+        >>> example_noun("28 × 28"), example_noun("13")
+        ('image', 'example')
+    """
+    return "image" if inputs is None or "×" in inputs else "example"
+
+
 @dataclass(frozen=True)
 class StudyRecord:
     """A study and all that its report needs in addition to the trials.
@@ -22,7 +32,8 @@ class StudyRecord:
         fingerprint: the dataset's fingerprint.
         sizes: examples by part, such as {"train": 54000, "validation": 6000, "test": 10000}.
         classes: the class names, in the order of their numbers.
-        versions: of stepladder, Python and what trained, by name.
+        versions: of stepladder, Python and what trained, by name; with the engine, and the shape
+            of the inputs such as "28 × 28".
         machine: one line that says what it ran on.
         seconds: wall time that running the study has taken, all runs of it added up.
     """
@@ -35,6 +46,12 @@ class StudyRecord:
     versions: dict[str, str]
     machine: str
     seconds: float = 0.0
+
+    @property
+    def noun(self) -> str:
+        """What one example is called; of older records only a CSV file is surely a table."""
+        unknown = None if isinstance(self.study.dataset, str) else ""
+        return example_noun(self.versions.get("inputs", unknown))
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,15 @@ class Address:
         """Whether it is SQLite, in a file or in memory."""
         return self.url.get_backend_name() == "sqlite"
 
+    @property
+    def without_password(self) -> str:
+        """The URL with its options, but without any password."""
+        query = {key: value for key, value in self.url.query.items() if "password" not in key}
+        url = self.url.set(query=query)
+        return sa.URL.create(
+            url.drivername, url.username, None, url.host, url.port, url.database, url.query
+        ).render_as_string(hide_password=False)
+
     def without_secrets(self, text: str) -> str:
         """A text, such as a driver's message, with the URL's passwords struck out."""
         given = self.url.query.get("password", ())
@@ -178,6 +187,8 @@ def readonly_engine(path: Path) -> sa.Engine:
 
 
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+    # Altered bytes become a row that does not have its digest, instead of a table without rows.
+    connection.text_factory = lambda text: text.decode(errors="replace")
     connection.isolation_level = None  # transactions are begun below, not guessed by the driver
     # From here on waiting is done in `_begin`, where Ctrl-C can end it.
     waiting = f"busy_timeout={_GLANCE_MS}"
@@ -265,12 +276,15 @@ _SQLITE: dict[str, tuple[str, str]] = {
         "check the folder and its permissions, then {again}",
     ),
     "SQLITE_CORRUPT": ("must be undamaged", _DAMAGED),
+    # Rows are inserted where none is, and refer to rows that are there: else an index is damaged.
+    "SQLITE_CONSTRAINT": ("must be undamaged", _DAMAGED),
     "SQLITE_NOTADB": ("must be a SQLite file", _DAMAGED),
     "SQLITE_ERROR": ("must have the tables that stepladder made", _DAMAGED),
 }
 _UNREACHABLE = (
     "must be reachable and answer",
-    "check the address, the server and its permissions, then {again}",
+    "check the address, the server, its permissions and the password, which PGPASSWORD or "
+    "~/.pgpass gives where the address has none, then {again}",
 )
 
 
@@ -288,6 +302,10 @@ def translated_errors(address: Address, opening: bool = False) -> Iterator[None]
         raise StoreError(
             f"what the store {address.shown} keeps must be text that UTF-8 can hold, found "
             f"{error.object!r}; rename it"
+        ) from None
+    except UnicodeDecodeError:  # SQLite's own message quotes damaged bytes
+        raise StoreError(
+            f"the store {address.shown} must be undamaged, found names that are no text; {_DAMAGED}"
         ) from None
     except DBAPIError as error:
         raise _explain(error, address, opening) from None

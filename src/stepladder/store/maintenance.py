@@ -2,17 +2,28 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from stepladder.errors import StoreError
+from stepladder.store.base import ClaimOwner, StudyRecord
 from stepladder.store.connection import BARE, IN_MEMORY, Address, parse, translated_errors
 from stepladder.store.opening import open_sql
-from stepladder.store.rows import decode_look, decode_study, is_same_study
-from stepladder.store.schema import claims, epochs, looks, probes, studies, trials
+from stepladder.store.rows import (
+    Decoded,
+    Row,
+    decode_look,
+    decode_owner,
+    decode_probes,
+    decode_study,
+    is_same_study,
+)
+from stepladder.store.schema import claims, drivers, epochs, looks, probes, studies, trials
 from stepladder.store.sql import SqlStore, chunks, insert_new
 
 _SHOWN = 5
@@ -24,18 +35,30 @@ class StoreCheck:
     """What every row of a store says.
 
     Attributes:
-        faults: one sentence for each thing that is wrong.
+        damage: one sentence for each damage of the file.
+        rows: one sentence for each damaged row, and what deletes the row.
         trials: ids of the trials that can be read.
         numerics: how many trials there are of each version of the arithmetic.
-        studies: how many there are.
+        studies: those that can be read.
         knows_studies: whether each of them can be read.
+        drivers: those that can be read.
     """
 
-    faults: tuple[str, ...]
+    damage: tuple[str, ...]
+    rows: tuple[tuple[str, sa.Delete], ...]
     trials: tuple[str, ...]
     numerics: dict[int, int]
-    studies: int
+    studies: tuple[StudyRecord, ...]
     knows_studies: bool
+    drivers: tuple[ClaimOwner, ...]
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """One sentence for each thing that is wrong."""
+        return (*self.damage, *(line for line, _ in self.rows))
+
+
+_Fault = tuple[str, sa.Delete]
 
 
 def check_store(store: SqlStore) -> StoreCheck:
@@ -45,31 +68,77 @@ def check_store(store: SqlStore) -> StoreCheck:
         RunError: if the store fails while it is read.
         StoreError: if it is so damaged that its tables cannot be read.
     """
-    faults = [*_damage(store), *_orphans(store)]
+    faults = _orphans(store)
     with store.transaction() as connection:
         ids = list(connection.scalars(sa.select(trials.c.id).order_by(trials.c.id)))
         counts = connection.execute(
             sa.select(trials.c.numerics, sa.func.count()).group_by(trials.c.numerics)
         ).all()
-        definitions = _rows(connection, sa.select(studies))
-        logged = _rows(connection, sa.select(looks))
+        records, bad_studies = _decoded(connection, studies, decode_study)
+        faults += bad_studies + _decoded(connection, looks, decode_look)[1]
+        owners, bad_drivers = _decoded(connection, drivers, decode_owner)
     readable = []
     for chunk in chunks(ids):
-        refusals = _refusals(store.results, [chunk])
-        if refusals:  # which of them it is
-            alone = {trial_id: _refusals(store.results, [[trial_id]]) for trial_id in chunk}
-            refusals = [line for lines in alone.values() for line in lines]
-            chunk = [trial_id for trial_id in chunk if not alone[trial_id]]
-        faults += refusals
+        if _refusals(store.results, [chunk]):  # which of them it is
+            bad = [fault for trial_id in chunk for fault in _trial_faults(store, trial_id)]
+            faults += bad
+            chunk = [trial_id for trial_id in chunk if not _refusals(store.results, [[trial_id]])]
         readable += chunk
-    bad_studies = _refusals(decode_study, definitions)
+    faults += bad_drivers
     return StoreCheck(
-        faults=(*faults, *bad_studies, *_refusals(decode_look, logged)),
+        damage=tuple(_damage(store)),
+        rows=tuple(faults),
         trials=tuple(readable),
-        numerics={int(version): int(count) for version, count in counts},
-        studies=len(definitions),
+        numerics={version: count for version, count in counts if isinstance(version, int)},
+        studies=tuple(records),
         knows_studies=not bad_studies,
+        drivers=tuple(owners),
     )
+
+
+def _decoded(
+    connection: sa.Connection, table: sa.Table, decode: Callable[[Row], Decoded]
+) -> tuple[list[Decoded], list[_Fault]]:
+    """The values of a table's rows, and what is wrong with the other rows."""
+    values, faults = [], []
+    (key,) = table.primary_key
+    for row in _rows(connection, sa.select(table).order_by(key)):
+        try:
+            values.append(decode(row))
+        except StoreError as error:
+            faults.append((str(error), table.delete().where(key == row[key.name])))
+    return values, faults
+
+
+def _trial_faults(store: SqlStore, trial_id: str) -> list[_Fault]:
+    """What is wrong with a trial: its probes, without which it may be sound, or all of it."""
+    with store.transaction() as connection:
+        rows = _rows(connection, sa.select(probes).where(probes.c.trial_id == trial_id))
+        count = sa.select(sa.func.count()).where(epochs.c.trial_id == trial_id)
+        number = connection.execute(count).scalar_one()
+    for table, read, values in (
+        (probes, partial(decode_probes, epochs=number), rows),
+        (trials, store.results, [[trial_id]]),
+    ):
+        (key,) = table.primary_key
+        if lines := _refusals(read, values):
+            return [(lines[0], table.delete().where(key == trial_id))]
+    return []
+
+
+def delete_damaged_rows(store: SqlStore) -> list[str]:
+    """Deletes every row that cannot be read, and the epochs of such trials.
+
+    Returns:
+        What was wrong with the rows.
+    """
+    lines: list[str] = []
+    while rows := check_store(store).rows:  # behind the probes of a trial may be more
+        with store.transaction(writes=True) as connection:
+            if not any([connection.execute(deletion).rowcount for _, deletion in rows]):
+                break
+        lines += (line for line, _ in rows)
+    return lines
 
 
 def _refusals(read: Callable[[Any], object], values: list[Any]) -> list[str]:
@@ -92,21 +161,22 @@ def _damage(store: SqlStore) -> list[str]:
     return [f"the file is damaged: {line}" for line in lines[:_SHOWN] if line != "ok"]
 
 
-def _orphans(store: SqlStore) -> list[str]:
+def _orphans(store: SqlStore) -> list[_Fault]:
     stored = sa.select(trials.c.id)
     queries = {
         "epochs without their trial": (epochs, epochs.c.trial_id.not_in(stored)),
         "probes without their trial": (probes, probes.c.trial_id.not_in(stored)),
         "claims on trials that are stored": (claims, claims.c.trial_id.in_(stored)),
     }
-    lines = []
+    faults = []
     with store.transaction() as connection:
         for name, (table, is_wrong) in queries.items():
             query = sa.select(table.c.trial_id).where(is_wrong).distinct()
             ids = connection.scalars(query).all()
             if ids:
-                lines.append(f"{name}: {', '.join(sorted(ids)[:_SHOWN])} ({len(ids)} in all)")
-    return lines
+                line = f"{name}: {', '.join(sorted(ids)[:_SHOWN])} ({len(ids)} in all)"
+                faults.append((line, table.delete().where(is_wrong)))
+    return faults
 
 
 def vacuum_store(url_or_path: str | Path) -> tuple[int, int]:
@@ -160,25 +230,35 @@ class CopySummary:
 def copy_store(source: str | Path, target: str | Path) -> CopySummary:
     """Copies every trial, study and look from one store to another, which is made if need be.
 
-    Rows are copied as they are, but only after they were read as trials: one that was altered is
-    not copied. After an interruption the same call continues. Claims are not copied.
+    Rows are copied as they are, but only after all of them were read: where one was altered,
+    nothing is copied. After an interruption the same call continues. Claims are not copied.
 
     Args:
         source: path or URL of the store that is read.
         target: path or URL of the store that is written.
 
     Raises:
-        StoreError: if one of them is no store, they are the same, or a trial was altered.
+        StoreError: if one of them is no store, they are the same, or a row was altered; a file
+            that was not there is then not there.
         RunError: if one of them fails meanwhile.
     """
-    with open_sql(source, create=False, timeout=_TIMEOUT) as read:
-        if _is_same(read.address, parse(target)):
+    with open_sql(source, create=False, timeout=_TIMEOUT, writes=False) as read:
+        address = parse(target)
+        if _is_same(read.address, address):
             raise StoreError(
                 f"the two stores must not be the same, found "
                 f"{read.address.shown} twice; name another one"
             )
-        with open_sql(target, create=True, timeout=_TIMEOUT) as written:
-            return _copy(read, written)
+        is_new = address.path is not None and not os.path.exists(address.path)
+        try:
+            with open_sql(target, create=True, timeout=_TIMEOUT) as written:
+                return _copy(read, written)
+        except StoreError:
+            if is_new:
+                for end in ("", "-wal", "-shm"):
+                    with suppress(OSError):  # a name that no file can have
+                        Path(f"{address.path}{end}").unlink(missing_ok=True)
+            raise
 
 
 def _is_same(one: Address, other: Address) -> bool:
@@ -192,14 +272,21 @@ def _copy(read: SqlStore, written: SqlStore) -> CopySummary:
         ids = list(connection.scalars(sa.select(trials.c.id).order_by(trials.c.created_at)))
         declared = _rows(connection, sa.select(studies))
         logged = _rows(connection, sa.select(looks).order_by(looks.c.id))
+    for row in declared:
+        decode_study(row)  # refuses what was altered
     for look in logged:
+        decode_look(look)
         del look["id"]  # the target numbers its looks itself
-    added = 0
-    for chunk in chunks(ids):
-        stored = written.has(chunk)
-        missing = [trial_id for trial_id in chunk if trial_id not in stored]
-        read.results(missing)  # refuses what was altered
-        added += _copy_trials(read, written, missing)
+    stored = written.has(ids)
+    missing = [trial_id for trial_id in ids if trial_id not in stored]
+    for chunk in chunks(missing):
+        readable = read.results(chunk)  # refuses likewise, before anything is written
+        if lost := sorted(set(chunk) - readable.keys()):
+            raise StoreError(
+                f"trial {lost[0]!r} must be found by its id in {read.address.shown}, found that "
+                f"its index is damaged; see `stepladder store check`"
+            )
+    added = sum(_copy_trials(read, written, chunk) for chunk in chunks(missing))
     with written.transaction(writes=True) as connection:
         known = {row["name"]: row for row in _rows(connection, sa.select(studies))}
         new = [row for row in declared if row["name"] not in known]

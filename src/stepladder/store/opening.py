@@ -8,6 +8,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from stepladder.errors import NoStoreError, StoreError
+from stepladder.files import name_in_list
 from stepladder.store.connection import (
     WRITES,
     Address,
@@ -24,10 +25,16 @@ _ELSEWHERE = "name another file for the store"
 _PERMISSIONS = f"check its permissions, or {_ELSEWHERE}"
 
 
-def open_sql(url_or_path: str | Path, create: bool, timeout: float) -> SqlStore:
+def open_sql(
+    url_or_path: str | Path, create: bool, timeout: float, writes: bool = True
+) -> SqlStore:
     """A store, opened as `stepladder.store.open_store` promises."""
-    address = check_address(url_or_path, create)
-    engine = store_engine(address, timeout)
+    address = check_address(url_or_path, create, writes)
+    path = address.path
+    if path is None or writes or (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+        engine = store_engine(address, timeout)
+    else:
+        engine = readonly_engine(path)
     try:
         with translated_errors(address, opening=True):
             _bring_up_to_date(engine, address, create)
@@ -37,7 +44,7 @@ def open_sql(url_or_path: str | Path, create: bool, timeout: float) -> SqlStore:
     return SqlStore(engine, address, timeout)
 
 
-def check_address(url_or_path: str | Path, create: bool) -> Address:
+def check_address(url_or_path: str | Path, create: bool, writes: bool = True) -> Address:
     """The address of a store, whose file, if it is one, is ours or can be made.
 
     Raises:
@@ -45,7 +52,7 @@ def check_address(url_or_path: str | Path, create: bool) -> Address:
     """
     address = parse(url_or_path)
     if address.path is not None:
-        _check_file(address, address.path, create)
+        _check_file(address, address.path, create, writes)
     return address
 
 
@@ -80,7 +87,7 @@ def _revision(connection: sa.Connection, address: Address) -> str | None:
     if VERSION_TABLE not in names:
         raise StoreError(
             f"{address.shown} must be a store of stepladder, found a database of another program "
-            f"with the tables {', '.join(sorted(names)[:5])}; {_ELSEWHERE}"
+            f"with the tables {', '.join(map(name_in_list, sorted(names)[:5]))}; {_ELSEWHERE}"
         )
     version = sa.table(VERSION_TABLE, sa.column("version_num"))
     versions = connection.scalars(sa.select(version.c.version_num)).all()
@@ -109,7 +116,7 @@ def _newer(connection: sa.Connection) -> str:
     return f"install the stepladder that wrote it: pip install 'stepladder>={version}'"
 
 
-def _check_file(address: Address, path: Path, create: bool) -> None:
+def _check_file(address: Address, path: Path, create: bool, writes: bool) -> None:
     try:
         if not path.exists():
             Path(f"{path}-journal").exists()  # SQLite's log: its name may be too long
@@ -123,7 +130,7 @@ def _check_file(address: Address, path: Path, create: bool) -> None:
     except OSError as error:
         readable = "be a file that can be read"
         raise _refusal(address, readable, f": {error.strerror}", _PERMISSIONS) from None
-    if not os.access(path, os.W_OK):
+    if writes and not os.access(path, os.W_OK):
         writable = "be writable, for looks at test figures are logged"
         raise _refusal(address, writable, "a read-only file", "check its permissions, or copy it")
     if not magic and not create:

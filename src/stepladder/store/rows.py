@@ -46,6 +46,8 @@ Epochs = tuple[Sequence[int], Sequence[Sequence[float | None]]]
 
 _PARTS = ("train", "validation", "test")
 
+_BROKEN = (ValueError, TypeError, KeyError, OverflowError, RecursionError, zlib.error)
+
 
 def _naming_row(
     name: str, then: str
@@ -67,10 +69,11 @@ def _naming_row(
             try:
                 return decode(row, *args, **kwargs)
             # StudyError is a ValueError; a text where JSON or bytes should be makes a TypeError.
-            except (ValueError, TypeError, RecursionError, zlib.error) as error:
+            except _BROKEN as error:
                 raise StoreError(
                     f"{name.format_map(row)} must be as stepladder stored it, found a row that "
-                    f"was altered: {error}; delete that row and {then}"
+                    f"was altered: {error}; delete that row (`stepladder store check STORE "
+                    f"--delete-damaged` does) and {then}"
                 ) from None
 
         return decode_or_raise
@@ -137,14 +140,14 @@ def encode_probes(result: TrialResult) -> dict[str, Any] | None:
 
 
 @_naming_row("the probes of trial {trial_id}", "the trial is shown without them")
-def decode_probes(row: Row) -> Probes:
-    """The probes of a row."""
+def decode_probes(row: Row, epochs: int) -> Probes:
+    """The probes of a row, of a trial of some epochs."""
     if row["digest"] != _digest_of_probes(row):
         raise ValueError("its figures are not those that were stored")
     names = json.loads(row["names"])
     kernels, layers = tuple(names["kernels"]), tuple(names["layers"])
-    figures = np.frombuffer(zlib.decompress(row["figures"]), "<f4").astype(np.float32)
     ends = np.cumsum([len(kernels), len(layers), len(layers)])
+    figures = _inflate(row, "figures", "<f4", epochs * int(ends[-1])).astype(np.float32)
     arrays = np.split(figures.reshape(-1, ends[-1]), ends[:-1], axis=1)
     return Probes(
         kernels=kernels,
@@ -196,6 +199,8 @@ def decode_study(row: Row) -> StudyRecord:
         raise ValueError(f"its definition is that of {study.name!r}")
     plain = {column: row[column] for column in ("dataset", "fingerprint", "machine")}
     parsed = {column: _json(row, column) for column in _JSON_COLUMNS}
+    if parsed["sizes"].keys() != (set(_PARTS) if study.dataset is not None else set()):
+        raise ValueError(f"sizes is {row['sizes']!r}")
     return StudyRecord(study=study, seconds=_float(row, "seconds"), **plain, **parsed)
 
 
@@ -322,8 +327,9 @@ def decode_trial(row: Row, epochs: Epochs | None, probes: Probes | None = None) 
             **{name: row[name] for name in _NAMED},
             metrics=_measures(row).metrics,
         ),
-        test_predictions=_predictions(row["test_predictions"], n_test),
+        # First, for its size is that of bytes which are there: it bounds what is decompressed.
         test_correct=np.unpackbits(_packed(row, n_test), count=n_test).view(np.bool_),
+        test_predictions=_predictions(row, n_test),
         versions=_json(row, "versions"),
         **_shared(row, epochs, probes),
     )
@@ -334,8 +340,8 @@ def decode_outcome(row: Row, epochs: Epochs | None, probes: Probes | None = None
     """What judging keeps of the trial of a row; see `decode_trial`."""
     n_test = _integer(row, "n_test")
     return TrialSummary(
-        answer=_answer(row["test_predictions"], n_test),
         bits=_packed(row, n_test),
+        answer=_answer(row, n_test),
         images=n_test,
         **_shared(row, epochs, probes),
     )
@@ -373,7 +379,8 @@ def _history(row: Row, epochs: Epochs | None) -> History:
     if epochs is None:
         return NO_HISTORY
     numbers, columns = epochs
-    if list(numbers) != list(range(1, _integer(row, "epochs") + 1)):
+    count = _integer(row, "epochs")
+    if len(numbers) != count or list(numbers) != list(range(1, count + 1)):
         shown = ", ".join(map(str, numbers[:5])) or "missing"
         more = f"… ({len(numbers)} of them)" if len(numbers) > 5 else ""
         raise ValueError(f"its epochs are {shown}{more}, not 1 to {row['epochs']}")
@@ -473,24 +480,30 @@ def _examples(row: Row) -> npt.NDArray[np.float32] | None:
     return np.frombuffer(raw, "<f4").astype(np.float32)
 
 
-def _predictions(blob: bytes, n_test: int) -> npt.NDArray[np.uint16]:
-    size = 2 * n_test
+def _predictions(row: Row, n_test: int) -> npt.NDArray[np.uint16]:
+    return _inflate(row, "test_predictions", "<u2", n_test).astype(np.uint16)
+
+
+def _inflate(row: Row, column: str, dtype: str, count: int) -> npt.NDArray[Any]:
+    """The numbers of a compressed column."""
+    size = np.dtype(dtype).itemsize * count
     # An altered blob may grow without limit: no more than one byte too many is decompressed.
-    raw = zlib.decompressobj().decompress(blob, size + 1)
+    raw = zlib.decompressobj().decompress(row[column], size + 1)
     if len(raw) != size:
-        raise ValueError(f"test_predictions do not hold {n_test} classes")
-    return np.frombuffer(raw, "<u2").astype(np.uint16)
+        raise ValueError(f"{column} does not hold {count:,} numbers")
+    return np.frombuffer(raw, dtype)
 
 
 _FIRST = 64  # predictions, of which mostly some differ: the others need no decompressing
 
 
-def _answer(blob: bytes, n_test: int) -> int | None:
+def _answer(row: Row, n_test: int) -> int | None:
     if n_test > _FIRST:
+        blob = row["test_predictions"]
         first = np.frombuffer(zlib.decompressobj().decompress(blob, 2 * _FIRST), "<u2")
         if len(first) == _FIRST and (first != first[0]).any():
             return None
-    return constant_prediction(_predictions(blob, n_test))
+    return constant_prediction(_predictions(row, n_test))
 
 
 def _packed(row: Row, n_test: int) -> npt.NDArray[np.uint8]:

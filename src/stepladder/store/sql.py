@@ -201,7 +201,8 @@ class SqlStore(Store):
                         histories |= _read_epochs(connection, chunk[start : start + _READ_AT_ONCE])
                     query = sa.select(probes).where(probes.c.trial_id.in_(chunk))
                     for row in connection.execute(query).mappings():
-                        inside[row["trial_id"]] = decode_probes(row)
+                        numbers, _ = histories.get(row["trial_id"], _NO_EPOCHS)
+                        inside[row["trial_id"]] = decode_probes(row, len(numbers))
                 for trial_id in chunk:
                     if trial_id in rows:
                         history = histories.get(trial_id, _NO_EPOCHS) if curves else None

@@ -215,7 +215,7 @@ def without_idle_fields(recipe: Recipe, train: int) -> Recipe:
         train: training examples where a recipe uses all there are.
 
     Example:
-        >>> without_idle_fields(Recipe(hidden=[9], decay_rate=0.5), 100).decay_rate
+        >>> without_idle_fields(Recipe(hidden=[9], decay_rate=0.5), 100).decay_rate  # no schedule
         0.1
     """
     examples = recipe.train_examples or train

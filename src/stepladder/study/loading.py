@@ -1,7 +1,9 @@
 """Where studies come from: built in, TOML files, model files."""
 
 import hashlib
+import json
 import keyword
+import os
 import re
 from collections.abc import Callable, Mapping
 from importlib import resources
@@ -11,7 +13,7 @@ from typing import Any, Self, TypeVar
 from pydantic import PrivateAttr, field_validator
 
 from stepladder.errors import StudyError
-from stepladder.files import parse_toml, read_bounded, validate_path
+from stepladder.files import parse_toml, read_bounded, undecodable, validate_path
 from stepladder.study.schema import FrozenModel, did_you_mean, toml_key
 from stepladder.study.trainer import UserTrainer
 
@@ -227,9 +229,14 @@ def _read(source: str | Path, what: str) -> tuple[str, Path | None]:
         folder = resources.files("stepladder.study").joinpath("builtin")
         return folder.joinpath(f"{source}.toml").read_text("utf-8"), None
     path = validate_path(source, what.upper())
+    if path.is_dir():
+        path = _study_in(path, what)
+    elif path.suffix.lower() in (".csv", ".npz") and path.is_file():
+        raise StudyError(f"must be a {what} file, found a dataset; {_study_of(path)}", str(source))
     try:
+        content = read_bounded(path)
         # Editors on Windows begin a text with a byte order mark.
-        return read_bounded(path).decode("utf-8-sig"), path.resolve().parent
+        return content.decode("utf-8-sig"), path.resolve().parent
     except FileNotFoundError:
         advice = did_you_mean(str(source), built_in, "check the path")
         if str(source) in BUILT_IN_TABLES:
@@ -241,10 +248,40 @@ def _read(source: str | Path, what: str) -> tuple[str, Path | None]:
             f"({', '.join(built_in)}), found no file {str(source)!r}; {advice}"
         ) from None
     except UnicodeDecodeError:
-        problem = "must be a TOML text in UTF-8, found other bytes"
+        problem = f"must be a TOML text in UTF-8, found {undecodable(content.splitlines())}"
     except OSError as error:
         problem = f"must be a readable file, found: {error.strerror}"
     raise StudyError(f"{problem}; name a {what} file", str(source))
+
+
+def _study_in(folder: Path, what: str) -> Path:
+    """The study file in the folder of a run."""
+    if what == "study" and os.path.isfile(folder / "study.toml"):
+        return folder / "study.toml"
+    raise StudyError(
+        f"must be a {what} file, found a folder" + (
+            " without study.toml; name a file, or the folder of one run, such as runs/mnist"
+            if what == "study" else "; name the file of the table"
+        ), str(folder),
+    )  # fmt: skip
+
+
+def _study_of(data: Path) -> str:
+    """What to do with the file of a dataset: the lines of a study that uses it."""
+    used, note = json.dumps(str(data)), ""
+    if data.suffix.lower() == ".csv":
+        try:
+            columns = read_bounded(data).decode("utf-8-sig").splitlines()[0].split(",")
+        except (OSError, ValueError, IndexError):
+            columns = ["label"]
+        label = json.dumps(columns[-1].strip().strip('"'))
+        used = f"{{ csv = {used}, label = {label}, test_share = 0.2 }}"
+        note = "  # label: the column of classes"
+    return (
+        "write these lines into a file such as study.toml and name that:\n"
+        f"  name = {json.dumps(data.stem)}\n  dataset = {used}{note}\n"
+        '  base = { hidden = [32], activation = "sigmoid" }\n  technique = [{ name = "ReLU" }]'
+    )
 
 
 def _set_key(values: dict[str, Any], path: str, value: object) -> None:

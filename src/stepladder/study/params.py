@@ -1,5 +1,6 @@
 """Parameters of a training of the user's own: any keys, numbers, texts, lists and tables."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Self
 
@@ -14,10 +15,22 @@ def _check_values(values: dict[str, Any]) -> dict[str, Any]:
     for path, value in flatten(values):
         if not _is_plain(value):
             raise ValueError(
-                f"must be numbers, texts, true or false, lists and tables, found {value!r} in "
-                f"{path}; write it as a text, and let the training read that"
+                f"must be finite numbers, texts, true or false, lists and tables, found {value!r} "
+                f"in {path}; write it as a text, and let the training read that"
             )
+    _check_keys(values)
     return values
+
+
+def _check_keys(values: Mapping[str, Any]) -> None:
+    for key, value in values.items():
+        if "." in key:
+            raise ValueError(
+                f"must have keys without a dot, which stands between a table and its key, found "
+                f"{key!r}; rename it, or write a table"
+            )
+        if isinstance(value, Mapping):
+            _check_keys(value)
 
 
 def _is_plain(value: object) -> bool:
@@ -25,7 +38,17 @@ def _is_plain(value: object) -> bool:
         return all(map(_is_plain, value))
     if isinstance(value, Mapping):  # within a list; the tables around it are flattened
         return all(isinstance(key, str) for key in value) and all(map(_is_plain, value.values()))
-    return isinstance(value, bool | int | float | str)
+    if isinstance(value, str):
+        return value.isascii() or _is_unicode(value)
+    return isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value))
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a character, which no file or program can be given
+        return False
+    return True
 
 
 FreeValues = Annotated[dict[str, Any], AfterValidator(_check_values)]

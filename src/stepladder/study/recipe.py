@@ -179,10 +179,12 @@ class Recipe(FrozenModel):
         0.0, "lane", "Share of the steps over which a schedule rises to its peak; one_cycle "
         "takes 0.3 where this is 0.", 0.1, needs_end=True)
     batch_size: int = _field(
-        32, "structure", "Images a step of the optimizer sees.", 256, ge=1, decides="steps",
+        32, "structure", "Images a step of the optimizer sees.", 256, ge=1, le=10**9,
+        decides="steps",
         confound="smaller batches take more steps an epoch, with noisier gradients")
     epochs: int = _field(
-        20, "group", "Passes over the training images.", 20, ge=1, erased=1, decides="steps",
+        20, "group", "Passes over the training images.", 20, ge=1, le=10**9, erased=1,
+        decides="steps",
         confound="more epochs are more steps, and more time to overfit")
     l2: float = _field(
         0.0, "strength", "L2 penalty on every weight matrix.", 0.0001, ge=0, network=True)

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
@@ -279,9 +279,11 @@ _EXPECTED = {
 
 
 def _problem(error: dict[str, Any], model: type[BaseModel]) -> str:
+    kind, value = error["type"], error["input"]
     # A step with a hyphen is pydantic's name for a branch of a union, not a key of the user's.
-    steps = [step for step in error["loc"] if not str(step).startswith("-")]
-    path, kind, value = _path(steps), error["type"], error["input"]
+    own = error["loc"][-1:] if kind == "extra_forbidden" else ()
+    steps = [step for step in error["loc"] if step in own or not str(step).startswith("-")]
+    path = _path(steps)
     context = error.get("ctx", {})
     if kind == "missing":
         return f"{path} is missing; {_advice(model, steps)}"
@@ -289,6 +291,9 @@ def _problem(error: dict[str, Any], model: type[BaseModel]) -> str:
         owner = _path(steps[:-1]) or getattr(model, "label", "the study")
         names = list(_fields_at(model, steps[:-1]))
         otherwise = f"its keys are {', '.join(names)}" if names else "remove it"
+        inner = _inner_path(model, steps)
+        if inner:
+            return f"{path} is not a key of {owner}; write {inner}"
         return f"{path} is not a key of {owner}; {did_you_mean(str(steps[-1]), names, otherwise)}"
     if kind == "value_error":
         text = str(context.get("error", error["msg"]))
@@ -305,8 +310,26 @@ def _problem(error: dict[str, Any], model: type[BaseModel]) -> str:
 
 
 def _path(steps: Iterable[object]) -> str:
-    parts = (f"[{step + 1}]" if isinstance(step, int) else f".{step}" for step in steps)
+    parts = (f"[{step + 1}]" if isinstance(step, int) else f".{_key(str(step))}" for step in steps)
     return "".join(parts).removeprefix(".")
+
+
+def _inner_path(model: type[BaseModel], steps: list[Any]) -> str | None:
+    """The path of a key that is none here, but one of a table here."""
+    *outer, name = steps
+    meant = {known for alias, known in ALIASES if plain(alias) == plain(str(name))}
+    for table, info in _fields_at(model, outer).items():
+        is_list = get_origin(info.annotation) in (tuple, list, dict)
+        inside = {} if is_list else _fields_at(model, [*outer, table])
+        for known in (name, *sorted(meant)):
+            if known in inside:
+                return _path([*outer, table, known])
+    return None
+
+
+def _key(name: str) -> str:
+    """A key as TOML writes it: quoted where it has signs that could be taken for others."""
+    return name if re.fullmatch(r"[\w-]+", name) else json.dumps(name)
 
 
 def _fields_at(model: type[BaseModel] | None, steps: Iterable[object]) -> dict[str, FieldInfo]:

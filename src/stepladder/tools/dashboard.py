@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import os
 import secrets
@@ -17,21 +18,23 @@ from urllib.parse import quote, unquote
 import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
-from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from stepladder.errors import InputError, OutputError, StepladderError
 from stepladder.hpo.plan import SearchStatus, run_search_status, with_candidates
 from stepladder.report.comparison import comparison_as_html
 from stepladder.report.figures import figures_of
+from stepladder.report.figures.reported import PREFIX
 from stepladder.report.html import as_html
 from stepladder.report.live import live_html, runs_html, search_live_html
 from stepladder.report.wording import duration, printable
-from stepladder.runs.folder import REPORT_NAME, STORE_NAME, STUDY_NAME, check_own
+from stepladder.runs.folder import REPORT_NAME, STUDY_NAME, check_own, store_of
 from stepladder.runs.results import Results
 from stepladder.runs.stored import RunState, results_of, results_so_far, runs_in, runs_of, state_of
 from stepladder.store import Store, check_place, is_missing, open_store
@@ -86,7 +89,7 @@ class Source:
             StepladderError: if the store cannot be read.
         """
         if self.place is None:
-            with open_store(self.store or "", create=False) as store:
+            with open_store(self.store or "", create=False, writes=False) as store:
                 return runs_of(store)
         if (self.place / STUDY_NAME).is_file():
             return [state_of(self.place, self.store)]
@@ -131,7 +134,7 @@ class Source:
             with open_store(self.store or "", create=False) as store:
                 return self._results(store, state, state.name)
         study = Study.load(state.folder / STUDY_NAME)
-        with open_store(self.store or str(state.folder / STORE_NAME), create=False) as store:
+        with open_store(store_of(state.folder, self.store), create=False) as store:
             check_own(store, study, state.folder)
             return self._results(store, state, study.name)
 
@@ -221,14 +224,17 @@ _HEADERS = {
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
     "cache-control": "no-store",
+    "connection": "close",
 }
 
 
-class Guard(BaseHTTPMiddleware):
+class Guard:
     """Lets a request through if its host, origin, method and token are right.
 
     The host is checked because a name elsewhere may be made to point to this machine, the origin
-    because a page elsewhere may ask for ours.
+    because a page elsewhere may ask for ours. An address with a slash too many, or without the one
+    behind the token, is redirected to the address of the page, with its token: links in a page
+    are relative to it.
 
     Args:
         app: what answers, without the token in its paths.
@@ -237,14 +243,30 @@ class Guard(BaseHTTPMiddleware):
     """
 
     def __init__(self, app: ASGIApp, token: str, port: int) -> None:
-        super().__init__(app)
+        self._app = app
         self._token = token
         self._hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost")}
 
-    async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers, or refuses in a line."""
+        request = Request(scope)
+        refusal = self._refusal(request)
+        if refusal is not None:
+            await refusal(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(_HEADERS)
+            await send(message)
+
+        path = scope["path"].split("/", 2)[2]
+        await self._app({**scope, "path": f"/{path}"}, receive, send_with_headers)
+
+    def _refusal(self, request: Request) -> Response | None:
         origin = request.headers.get("origin")
-        _, token, path = (*request.scope["path"].split("/", 2), "", "")[:3]
+        raw = request.scope["raw_path"].decode("latin-1")  # as it came: not to be quoted again
+        token, slash, path = raw.removeprefix("/").partition("/")
         if request.headers.get("host") not in self._hosts:
             return PlainTextResponse("This page is for this machine alone.", 421)
         if origin is not None and origin.removeprefix("http://") not in self._hosts:
@@ -253,14 +275,19 @@ class Guard(BaseHTTPMiddleware):
             return PlainTextResponse("This page can only be read.", 405, {"Allow": "GET, HEAD"})
         if not hmac.compare_digest(token.encode(), self._token.encode()):
             return PlainTextResponse("Open the address that stepladder ui has printed.", 403)
-        request.scope["path"] = f"/{path}"
-        response = await call_next(request)
-        response.headers.update(_HEADERS)
-        return response
+        plain = "/".join(filter(None, path.split("/")))
+        if not slash or path != plain:
+            return PlainTextResponse("", 307, {"Location": f"/{token}/{plain}", **_HEADERS})
+        return None
 
 
 _WATCHED = ("validation", "accuracy", "loss", "seconds", "gradients", "units")
 """Figures that show no test accuracy."""
+
+
+def _is_watched(name: str) -> bool:
+    """Whether a figure is shown while a study trains: none that is of the test part."""
+    return name in _WATCHED or (name.startswith(PREFIX) and "test" not in name)
 
 
 @dataclass(frozen=True)
@@ -308,7 +335,7 @@ class Pages:
         results = self.source.results(state)
         if state.state == "finished":
             return as_html(results)
-        plots = [plot for plot in figures_of(results) if plot.name in _WATCHED]
+        plots = [plot for plot in figures_of(results) if _is_watched(plot.name)]
         return live_html(results, plots, state.state, self._others(key_of(state)))
 
     def _search(self, state: RunState) -> str:
@@ -400,9 +427,48 @@ async def _answer(make: Callable[..., str | None], *keys: str) -> Response:
         text = await run_in_threadpool(make, *keys)
     except StepladderError as error:
         return HTMLResponse(runs_html([], printable(str(error))), 503, {"Retry-After": "5"})
+    except Exception as error:  # a fault of ours ends neither the server nor fills its terminal
+        problem = f"This page cannot be made: {type(error).__name__}: {error}"
+        return HTMLResponse(runs_html([], printable(problem)), 500)
     if text is None:
         return PlainTextResponse("There is no such run, or it is not finished.", 404)
     return HTMLResponse(text)
+
+
+MOST_CONNECTIONS = 64
+REQUEST_SECONDS = 10.0
+ANSWER_SECONDS = 300.0
+
+
+class Connection(H11Protocol):
+    """A connection that asks soon, is answered once, and gives way where there are too many."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Sets the limits of time; closes the connection that has waited longest for a request."""
+        super().connection_made(transport)
+        self._began = self.loop.time()
+        self._limits = (
+            self.loop.call_later(REQUEST_SECONDS, self._end_without_request),
+            self.loop.call_later(ANSWER_SECONDS, transport.abort),
+        )
+        if len(self.connections) > MOST_CONNECTIONS:
+            others = (other for other in self.connections if isinstance(other, Connection))
+            min(others, key=lambda other: (bool(other.cycle), other._began)).end()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Frees what waits for the limits of time."""
+        for limit in self._limits:
+            limit.cancel()
+        super().connection_lost(exc)
+
+    def end(self) -> None:
+        """Closes it at once; it does not count any more."""
+        self.connections.discard(self)
+        self.transport.abort()
+
+    def _end_without_request(self) -> None:
+        if not bool(self.cycle):  # None before the first request, whatever its type says
+            self.end()
 
 
 def serve(source: Source, port: int, say: Callable[[str], None]) -> None:
@@ -435,9 +501,17 @@ def serve(source: Source, port: int, say: Callable[[str], None]) -> None:
     port = listening.getsockname()[1]
     token = secrets.token_urlsafe(24)
     config = uvicorn.Config(
-        application(source, token, port), log_level="warning", server_header=False,
-        access_log=False, lifespan="off",
+        application(source, token, port), http=Connection, ws="none", loop="asyncio",
+        lifespan="off", log_level="critical", access_log=False, server_header=False,
+        # asyncio accepts as many connections at a time, before it counts any.
+        backlog=MOST_CONNECTIONS, timeout_graceful_shutdown=3,
     )  # fmt: skip
     say(f"http://{HOST}:{port}/{token}/")
     with listening:
-        uvicorn.Server(config).run(sockets=[listening])
+        asyncio.run(_serve(uvicorn.Server(config), listening))
+
+
+async def _serve(server: uvicorn.Server, listening: socket.socket) -> None:
+    # Where files run out, asyncio tells of each connection that it cannot accept, then tries again.
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
+    await server.serve(sockets=[listening])

@@ -12,7 +12,8 @@ from stepladder import data
 from stepladder.errors import StepladderError
 from stepladder.execution import machine
 from stepladder.files import size_of
-from stepladder.runs.folder import STORE_NAME
+from stepladder.report.wording import printable
+from stepladder.runs.folder import store_of
 from stepladder.store import open_store
 from stepladder.version import __version__
 
@@ -96,7 +97,7 @@ def _data() -> str:
 
 
 def _store(run: Path) -> str:
-    with open_store(str(run / STORE_NAME), create=False) as store:
+    with open_store(store_of(run), create=False, writes=False) as store:
         studies = store.studies()
-        names = ", ".join(record.study.name for record in studies)
+        names = ", ".join(printable(record.study.name) for record in studies)
         return f"sound, holds {len(studies)} {'study' if len(studies) == 1 else 'studies'}: {names}"

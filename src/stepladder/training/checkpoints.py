@@ -23,7 +23,6 @@ from stepladder.training.serialization import (
     Array,
     Checkpoint,
     read,
-    read_header,
     remove_file,
     write,
 )
@@ -61,26 +60,31 @@ def _number(file: Path) -> int:
 
 
 class _Reader:
-    """Reads files of states, and reports those that cannot be used."""
+    """Reads files of states, and reports those that cannot be used, if there is a note."""
 
-    def __init__(self, versions: Mapping[str, str], note: Note) -> None:
+    def __init__(self, versions: Mapping[str, str], note: Note | None) -> None:
         self.versions, self._note = dict(versions), note
 
-    def read(self, file: Path) -> Checkpoint | None:
+    def read(self, file: Path, with_arrays: bool = True) -> Checkpoint | None:
         """A file's state, if it was made by these versions; a damaged file is removed."""
-        state, problem = read(file)
+        state, problem = read(file, with_arrays)
         if state is None:
-            self._note(f"the {file.suffix[1:]} {file.name} is not used: it {problem}")
-            remove_file(file)
+            self._report(file, f"it {problem}")
+            if self._note:
+                remove_file(file)
             return None
         return state if state.more.get("versions") == self.versions else None
 
     def check(self, file: Path, state: Checkpoint, fits: Fits) -> bool:
         """Whether the arrays of a file's state have the right types and shapes."""
         if not fits(state):
-            self._note(f"the {file.suffix[1:]} {file.name} is not used: its arrays do not fit")
+            self._report(file, "its arrays do not fit")
             return False
         return True
+
+    def _report(self, file: Path, problem: str) -> None:
+        if self._note:
+            self._note(f"the {file.suffix[1:]} {file.name} is not used: {problem}")
 
 
 SHARE = 0.01
@@ -102,7 +106,7 @@ class FinalStateCache:
         folder: where they are.
         most: bytes that they may take together, or little more; the oldest ones are removed.
         versions: of what trains, and on what: states of others are not used.
-        note: told, in a sentence, of a file that cannot be used.
+        note: told, in a sentence, of a file that cannot be used; None leaves such files alone.
         share: of a training's time, what writing its final state may take.
 
     Example:
@@ -117,7 +121,7 @@ class FinalStateCache:
         folder: Path,
         most: int,
         versions: Mapping[str, str],
-        note: Note = lambda text: None,
+        note: Note | None = None,
         share: float = SHARE,
     ) -> None:
         self._folder, self._most = folder, most
@@ -128,11 +132,12 @@ class FinalStateCache:
         """Numbers of epochs after which every trial of a group was cached, the most first."""
         numbers = set()
         for file in self._files.get(_common_name(group, any_epochs=True), ()):
-            epochs, header = _number(file), read_header(file)
-            if header is None or header.more.get("versions") != self._reader.versions:
+            epochs = _number(file)
+            if not epochs < group.key.epochs:
                 continue
+            state = self._reader.read(file, with_arrays=False)
             wanted = {with_epochs(trial, epochs).id for trial in group.trials}
-            if epochs < group.key.epochs and wanted <= set(header.trials):
+            if state and wanted <= set(state.trials):
                 numbers.add(epochs)
         return sorted(numbers, reverse=True)
 
@@ -145,8 +150,9 @@ class FinalStateCache:
             state = self._reader.read(file)
             if state and ids.keys() <= {*state.trials}:
                 trials = tuple(ids.get(trial, trial) for trial in state.trials)
-                arrays = with_room(state.arrays, group.key.epochs)
-                state = replace(state, trials=trials, arrays=arrays)
+                with suppress(ValueError, IndexError):  # then it does not fit
+                    state = replace(state, arrays=with_room(state.arrays, group.key.epochs))
+                state = replace(state, trials=trials)
                 if self._reader.check(file, state, fits):
                     return state
         return None
@@ -292,7 +298,8 @@ class Checkpoints:
         """
         if self._folder is None or not (file := self._folder / _end_name(trial, stages)).exists():
             return None
-        return self._reader.read(file)
+        state = self._reader.read(file)
+        return state if state and state.trials == (trial.id,) else None
 
     def save_end(self, trial: Trial, stages: Sequence[Stage], state: Checkpoint) -> None:
         """Stores where a trial has ended.
@@ -387,6 +394,7 @@ class Resumable:
         return (
             0 < state.done < self._total
             and state.more.get("segments") == self._steps
+            and isinstance(state.more.get("seconds"), int | float)
             and len(state.trials) == len(self._histories)
             and state.holds(expected.arrays)
         )

@@ -20,6 +20,7 @@ from stepladder.study.schema import did_you_mean
 from stepladder.training import keras_models
 from stepladder.training.dropout import Dropout
 from stepladder.training.layer_state import takes_ids, unknown_id
+from stepladder.training.opened_files import watch_opened
 from stepladder.trials.seeding import words
 
 Build = Callable[[Any, tuple[int, ...], int], Any]
@@ -119,12 +120,15 @@ class UserBuild:
         lines = code.text.splitlines(keepends=True)
         linecache.cache[code.file] = (len(code.text), None, lines, code.file)
         try:
-            exec(compile(code.text, code.file, "exec"), module.__dict__)  # allowed by the user
+            with watch_opened() as opened:
+                exec(compile(code.text, code.file, "exec"), module.__dict__)  # the user allows it
         except (Exception, SystemExit) as error:
+            _refuse_opened(f"the model file {code.file}", opened)
             raise NetworkError(
                 f"the model file {code.file} must run, found {_describe(error, code.file)}; "
                 f"fix it{_advice(error)}"
             ) from error
+        _refuse_opened(f"the model file {code.file}", opened)
         function = getattr(module, code.function, None)
         if not callable(function):
             defined = [name for name, value in vars(module).items() if callable(value)]
@@ -143,16 +147,19 @@ class UserBuild:
         """
         fields, where = NetworkRecipe(recipe), f"{self._code.function} of {self._code.file}"
         try:
-            model = self._function(fields, tuple(input_shape), classes)
-            if isinstance(model, keras.Model) and not model.built:
-                model(keras.ops.zeros((1, *input_shape)))
+            with watch_opened() as opened:
+                model = self._function(fields, tuple(input_shape), classes)
+                if isinstance(model, keras.Model) and not model.built:
+                    model(keras.ops.zeros((1, *input_shape)))
         except NetworkError as error:
             raise NetworkError(f"{where} {error}") from error
         except (Exception, SystemExit) as error:
+            _refuse_opened(where, opened)
             raise NetworkError(
                 f"{where} must return a keras.Model, found {_describe(error, self._code.file)}; "
                 f"fix it{_advice(error)}"
             ) from error
+        _refuse_opened(where, opened)
         if not isinstance(model, keras.Model):
             raise NetworkError(
                 f"{where} must return a keras.Model, found {type(model).__name__}; return the "
@@ -160,6 +167,15 @@ class UserBuild:
             )
         self.reads = frozenset(fields.reads)
         return model
+
+
+def _refuse_opened(where: str, opened: Sequence[str]) -> None:
+    if opened:
+        raise NetworkError(
+            f"{where} must open no file and no connection, found that it opens {opened[0]!r}: a "
+            "trial is known by its code alone, so figures would stay where that content changes; "
+            "write the values into the model file, or train them (files cannot be declared yet)"
+        )
 
 
 def builder(code: Code | None, standard: Build = STANDARD) -> Build:

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from stepladder.files import atomic_write
+from stepladder.files import atomic_write, open_regular
 
 Array = npt.NDArray[Any]
 Frame = tuple[dict[str, Any], dict[str, Array]]
@@ -57,8 +57,12 @@ def receive(stream: BinaryIO) -> Frame | None:
         The header without "arrays", and the arrays by name; each owns its memory.
     """
     header = _receive_header(stream)
-    if header is None:
-        return None
+    arrays = None if header is None else _receive_arrays(stream, header)
+    return None if header is None or arrays is None else (header, arrays)
+
+
+def _receive_arrays(stream: BinaryIO, header: dict[str, Any]) -> dict[str, Array] | None:
+    """Reads the arrays that follow a header, which loses their descriptions."""
     arrays = {}
     for name, dtype, shape in header.pop("arrays"):
         array = np.empty(shape, np.dtype(dtype))
@@ -66,7 +70,7 @@ def receive(stream: BinaryIO) -> Frame | None:
         if body is None:
             return None
         arrays[name] = np.frombuffer(body, array.dtype).reshape(shape)
-    return header, arrays
+    return arrays
 
 
 def _receive_header(stream: BinaryIO) -> dict[str, Any] | None:
@@ -83,7 +87,7 @@ def _exactly(stream: BinaryIO, size: int) -> bytearray | None:
 
 MAGIC = b"stepladder checkpoint 1\n"
 _DIGEST_BYTES = 32
-_BROKEN = (ValueError, KeyError, TypeError, MemoryError, OverflowError)
+_BROKEN = (ValueError, KeyError, TypeError, MemoryError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -136,42 +140,36 @@ def write(file: Path, state: Checkpoint, versions: Mapping[str, str]) -> None:
     atomic_write(file, MAGIC + hashlib.sha256(body.getbuffer()).digest() + body.getbuffer())
 
 
-def read(file: Path) -> tuple[Checkpoint | None, str]:
-    """The state in a file, or None and what is wrong with the file."""
+def read(file: Path, with_arrays: bool = True) -> tuple[Checkpoint | None, str]:
+    """The state in a file, or None and what is wrong with the file.
+
+    Nothing of it is interpreted, no length and no name, before the digest of all of it is checked.
+
+    Args:
+        file: what `write` wrote.
+        with_arrays: whether its arrays are read, or left out.
+    """
     try:
-        content = file.read_bytes()
+        with open_regular(file) as stream:
+            magic, digest = stream.read(len(MAGIC)), stream.read(_DIGEST_BYTES)
+            body = stream.tell()
+            if magic != MAGIC or hashlib.file_digest(stream, "sha256").digest() != digest:
+                return None, "is damaged"
+            stream.seek(body)
+            header = _receive_header(stream)
+            arrays = _receive_arrays(stream, header) if header and with_arrays else {}
     except OSError as error:
         return None, f"cannot be read: {error.strerror or error}"
-    start = len(MAGIC) + _DIGEST_BYTES
-    body = content[start:]
-    if (
-        content[: len(MAGIC)] != MAGIC
-        or hashlib.sha256(body).digest() != content[len(MAGIC) : start]
-    ):
-        return None, "is damaged"
-    try:
-        frame = receive(io.BytesIO(body))
-        if frame is None:
-            return None, "ends too early"
-        header, arrays = frame
-        return Checkpoint(tuple(header["trials"]), header["done"], header["more"], arrays), ""
     except _BROKEN as error:
         return None, f"is not as it was written: {type(error).__name__}"
-
-
-def read_header(file: Path) -> Checkpoint | None:
-    """The state in a file without its arrays, unchecked, or None where there is none."""
-    try:
-        with file.open("rb") as stream:
-            if stream.read(len(MAGIC)) != MAGIC:
-                return None
-            stream.seek(_DIGEST_BYTES, 1)
-            header = _receive_header(stream)
-        if header is None:
-            return None
-        return Checkpoint(tuple(header["trials"]), header["done"], header["more"], {})
-    except (OSError, *_BROKEN):
-        return None
+    if header is None or arrays is None:
+        return None, "ends too early"
+    match header:
+        case {"trials": [*trials], "done": int(done), "more": dict(more)} if all(
+            isinstance(trial, str) for trial in trials
+        ):
+            return Checkpoint(tuple(trials), done, more, arrays), ""
+    return None, "is not as it was written"
 
 
 def remove_file(file: Path) -> None:

@@ -73,7 +73,7 @@ def test_every_arm_stands_beside_its_twin():
     fixed, fair = arms(), arms()
     fair["arms"].reverse()
     for arm in fair["arms"]:
-        arm["recipe"] = {"learning_rate": 0.3}
+        arm["config"] = {"learning_rate": 0.3}
     head, sides, *rows = results_page.side_by_side(fixed, fair).splitlines()
     assert head.count("|") == sides.count("|") == rows[0].count("|") == 9
     assert len(rows) == len(fixed["arms"])

@@ -3,10 +3,13 @@
 import gzip
 import io
 import struct
+import tracemalloc
 
 import numpy as np
+import pytest
 
-from stepladder.data import synthetic
+from stepladder.data import load, synthetic
+from stepladder.errors import DataError
 
 IDX_NAMES = {
     "x_train": "train-images-idx3-ubyte",
@@ -58,3 +61,13 @@ def write_npz(path, **changes):
 def csv_text(rows=12):
     lines = [f"{i},{i % 3},{'abc'[i % 3]}" for i in range(rows)]
     return "\n".join(["height,width,kind", *lines]) + "\n"
+
+
+def refused_without_memory(path, message):
+    """Whether a dataset of 50 MB and more is refused, and no more than a part of it was read."""
+    tracemalloc.start()
+    with pytest.raises(DataError, match=message):
+        load(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10_000_000

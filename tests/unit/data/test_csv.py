@@ -139,7 +139,8 @@ def test_test_rows_are_not_simply_the_last(tmp_path):
         (csv_text() + "1,2,d\n", "one in the test part, found a single row of 'd'"),
         ("x,kind\n1,a\n2,a\n", "at least 2 classes, found 'a' in every row"),
         ("x,kind\n1,1\n2,1.0\n3,1\n", "must be written in one way, found '1' and '1.0'"),
-        (b"x,kind\n1,\xff\n2,b\n", "must be text in UTF-8, found the byte 0xff after line"),
+        (b"x,kind\n1,\xff\n2,b\n", "must be text in UTF-8, found the byte 0xff in line 2;"),
+        (b"x,kind\n" + b"1,a\n" * 9_000 + b"1,\xe9\n", "found the byte 0xe9 in line 9002;"),
         (csv_text().encode("utf-16"), "must be text in UTF-8, found the byte 0xff"),
     ],
 )

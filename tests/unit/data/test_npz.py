@@ -4,7 +4,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from dataset_files import npz_bytes, parts, write_npz
+from dataset_files import npz_bytes, parts, refused_without_memory, write_npz
 
 from stepladder.data import load
 from stepladder.errors import DataError
@@ -144,8 +144,8 @@ def test_pickled_objects_are_never_unpickled(tmp_path):
         read(tmp_path, x_train=np.array([Trap()] * 12, object))
 
 
-def with_header(header, data=b"", version=(1, 0)):
-    """An archive whose x_train has a header of ours."""
+def with_header(header, data=b"", version=(1, 0), same=False):
+    """An archive whose x_train, and x_test if it is the same, has a header of ours."""
     packed = io.BytesIO()
     text = header.encode().ljust(117) + b"\n"
     npy = b"\x93NUMPY" + bytes(version) + len(text).to_bytes(2, "little") + text + data
@@ -153,17 +153,20 @@ def with_header(header, data=b"", version=(1, 0)):
         archive.writestr("x_train.npy", npy)
         for part in ("y_train", "x_test", "y_test"):
             with archive.open(f"{part}.npy", "w") as stream:
-                np.lib.format.write_array(stream, parts()[part])
+                if same and part == "x_test":
+                    stream.write(npy)
+                else:
+                    np.lib.format.write_array(stream, parts()["y_train" if same else part])
     return packed.getvalue()
 
 
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
-        ("(12, 3, 3)", "the 108 bytes of uint8 .* only 72"),
-        ("(12, 3, 1)", "the 36 bytes of uint8 .* found more"),
+        ("(12, 3, 3)", r"uint8 \(3, 3\) and uint8 \(3, 2\)"),
+        ("(12, 3, 1)", r"uint8 \(3, 1\) and uint8 \(3, 2\)"),
         ("(10**9, 3, 2)", "cannot be read"),
-        ("(1000000000000000, 3, 2)", "the 6,000,000,000,000,000 bytes .* found only 72"),
+        ("(1000000000000000, 3, 2)", "found 1000000000000000 examples and 12 labels"),
         ("(-12, -3, 2)", "none of them 0"),
         ("(True, 'a')", "cannot be read"),
     ],
@@ -211,4 +214,36 @@ def test_single_array_renamed(tmp_path):
     with (tmp_path / "set.npz").open("wb") as stream:
         np.save(stream, parts()["x_train"])
     with pytest.raises(DataError, match=r"must be a complete \.npz file"):
+        load(str(tmp_path / "set.npz"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"y_train": np.arange(3)}, "found 50 examples and 3 labels"),
+        (
+            {"y_test": np.arange(3)},
+            "y_test must have one label for each example of x_test, found 2",
+        ),
+        (
+            {"x_test": np.zeros((2, 9, 9), np.uint8)},
+            r"found uint8 \(1000, 1000\) and uint8 \(9, 9\)",
+        ),
+        ({}, "must have 2 to 65,536 classes, found 1"),
+    ],
+)
+def test_what_is_announced_and_its_labels_are_read_before_it_is_expanded(
+    tmp_path, changes, message
+):
+    images, labels = np.zeros((50, 1000, 1000), np.uint8), np.zeros(50, np.uint8)
+    arrays = {"x_train": images, "y_train": labels, "x_test": images[:2], "y_test": labels[:2]}
+    np.savez_compressed(tmp_path / "set.npz", **{**arrays, **changes})
+    refused_without_memory(str(tmp_path / "set.npz"), message)
+
+
+def test_what_needs_more_memory_than_there_is_is_refused(tmp_path):
+    shape = (12, 10**6, 10**6)
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}"
+    (tmp_path / "set.npz").write_bytes(with_header(header, same=True))
+    with pytest.raises(DataError, match=r"x_test must fit into memory, found 24,000,000 MB"):
         load(str(tmp_path / "set.npz"))

@@ -1,6 +1,7 @@
 """The edge to the machine: cores, backend and what training processes are started with."""
 
 import json
+import os
 
 import pytest
 
@@ -42,6 +43,15 @@ def test_the_population_engine_has_jax_whatever_the_user_s_keras_is(monkeypatch)
     assert settings.engine_name == "population"
 
 
+def test_no_settings_of_keras_and_matplotlib_reach_a_training_process(monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "nonsense")
+    monkeypatch.setenv("KERAS_HOME", "somewhere")
+    for environment in (machine.settings().environment, machine.model_environment()):
+        # No cache: a keras.json of which a byte is altered would change figures.
+        assert environment["KERAS_HOME"] == environment["MATPLOTLIBRC"] == os.devnull
+        assert environment["MPLBACKEND"] == "agg"
+
+
 def test_the_fit_engine_has_the_backend_that_the_user_names(monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     assert machine.settings(engine="fit").engine_name == "fit/jax"
@@ -81,17 +91,3 @@ def test_what_endings_may_take(monkeypatch, tmp_path):
     monkeypatch.setenv("STEPLADDER_ENDINGS_MB", "-1")
     with pytest.raises(InputError, match="number of megabytes from 0, found '-1'"):
         machine.settings()
-
-
-def test_memory_is_what_a_cgroup_has_left(tmp_path):
-    limit = tmp_path / "memory.max"
-    free = machine.memory(tmp_path)
-    assert free > 8 << 20
-    (tmp_path / "memory.current").write_text("3000000\n")
-    (tmp_path / "memory.stat").write_text("anon 2000000\ninactive_file 500000\n")
-    limit.write_text("max\n")
-    assert machine.memory(tmp_path) > 8 << 20
-    limit.write_text("4000000\n")
-    assert machine.memory(tmp_path) == 4_000_000 - 3_000_000 + 500_000
-    limit.write_text("2000000\n")
-    assert machine.memory(tmp_path) == 0

@@ -19,10 +19,9 @@ from stepladder.report.view import view_of
 
 
 ALL = pytest.mark.parametrize("variant", VARIANTS)
-ARM = ["name", "recipe", "compared_with", "n", "test_accuracy", "val_accuracy", "train_accuracy",
-       "effect", "diagnosis", "diverged"]  # fmt: skip
+ARM = ["name", "config", "compared_with", "n", "scores", "effect", "diagnosis", "diverged"]
 ESTIMATE = ["mean", "ci_low", "ci_high", "values"]
-EFFECT = ["mean", "ci_low", "ci_high", "p", "p_holm", "verdict", "replicates_needed"]
+EFFECT = ["mean", "ci_low", "ci_high", "p", "p_adjusted", "verdict", "replicates_needed"]
 
 
 def parsed(results):
@@ -35,11 +34,13 @@ def parsed(results):
 @ALL
 def test_json_has_every_promised_field_and_no_nan(variant):
     value = parsed(VARIANTS[variant]())
-    assert {"study", "dataset", "looks", "arms"} <= set(value)
+    assert {"format", "study", "dataset", "metric", "test_set_accesses", "arms"} <= set(value)
     for arm in value["arms"]:
         assert set(ARM) <= set(arm)
-        for key in ("test_accuracy", "val_accuracy", "train_accuracy"):
-            assert list(arm[key])[:4] == ESTIMATE
+        assert list(arm["scores"]) == ["test", "validation", "train"]
+        for scores in arm["scores"].values():
+            for estimate in scores.values():
+                assert list(estimate)[:4] == ESTIMATE
         if arm["effect"] is not None:
             assert set(EFFECT) <= set(arm["effect"])
 
@@ -47,15 +48,16 @@ def test_json_has_every_promised_field_and_no_nan(variant):
 def test_json_fields_are_pinned():
     value = parsed(mnist_results())
     assert set(value) == {
-        "study", "dataset", "looks", "finished", "design", "replicates", "seed", "delta",
-        "fingerprint", "sizes", "classes", "model", "reported_source", "versions", "machine",
+        "format", "study", "metric", "dataset", "test_set_accesses", "finished", "design",
+        "replicates", "seed", "fingerprint", "sizes", "classes", "model", "trainer",
+        "reported_source", "versions", "machine",
         "seconds", "arms", "factorial", "confounds", "warnings", "tuning", "adaptive",
     }  # fmt: skip
     arm = value["arms"][1]
     assert set(arm) == {*ARM, "technique", "reported", "parameters", "seconds", "differences",
-                        "reached_target", "planned", "findings", "ensemble"}  # fmt: skip
+                        "reached_target", "planned", "findings", "ensemble", "failed"}  # fmt: skip
     assert set(arm["effect"]) == {
-        *EFFECT, "p_t", "p_t_holm", "pairs", "unpaired", "differences", "ci_speaks_for",
+        *EFFECT, "p_t", "p_t_adjusted", "pairs", "unpaired", "differences", "ci_speaks_for",
         "new_images", "p_greater", "at_chance", "settled_at",
     }  # fmt: skip
 
@@ -63,21 +65,21 @@ def test_json_fields_are_pinned():
 def test_json_accuracies_are_fractions_and_effects_points():
     results = mnist_results()
     arm = parsed(results)["arms"][4]
-    assert arm["test_accuracy"]["mean"] == results.arms[4].test.mean
-    assert arm["test_accuracy"]["values"] == list(results.arms[4].test.values)
-    assert 0 < arm["test_accuracy"]["mean"] < 1
+    assert arm["scores"]["test"]["accuracy"]["mean"] == results.arms[4].test.mean
+    assert arm["scores"]["test"]["accuracy"]["values"] == list(results.arms[4].test.values)
+    assert 0 < arm["scores"]["test"]["accuracy"]["mean"] < 1
     assert arm["effect"]["mean"] == results.arms[4].effect.mean
-    assert arm["recipe"]["optimizer"] == "adam"
+    assert arm["config"]["optimizer"] == "adam"
     assert arm["compared_with"] == "+ ReLU"
 
 
 def test_json_has_null_where_nothing_is_compared_or_known():
     assert parsed(mnist_results())["arms"][0]["effect"] is None
     diverged = parsed(VARIANTS["all diverged"]())["arms"][0]
-    assert diverged["test_accuracy"]["mean"] is None
-    assert diverged["test_accuracy"]["values"] == [None] * 3
+    assert diverged["scores"]["test"]["accuracy"]["mean"] is None
+    assert diverged["scores"]["test"]["accuracy"]["values"] == [None] * 3
     alone = parsed(one_replicate())["arms"][1]
-    assert alone["test_accuracy"]["ci_low"] is None
+    assert alone["scores"]["test"]["accuracy"]["ci_low"] is None
     assert alone["effect"]["p"] is None
 
 

@@ -27,4 +27,4 @@ def test_every_verdict_names_its_points(judged):
     assert view.rows[1].verdict == "no difference beyond 0.5"
     assert dict(view.notes) == {"better": NOTE}
     assert "δ" not in FORMATS["markdown"](judged)
-    assert json.loads(FORMATS["json"](judged))["arms"][1]["diagnosis"] == [NOTE]
+    assert json.loads(FORMATS["json"](judged))["arms"][1]["notes"] == [NOTE]

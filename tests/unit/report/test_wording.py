@@ -1,6 +1,7 @@
 """Wording: sentences and words for verdicts and figures."""
 
 import math
+import re
 from dataclasses import replace
 
 import pytest
@@ -14,7 +15,13 @@ from example_results import (
 )
 
 from stepladder.report import wording
+from stepladder.report.figures import figures_of
+from stepladder.report.markdown import to_markdown
+from stepladder.report.summary import report_document
+from stepladder.report.tables import measure_tables
+from stepladder.report.terminal import as_text
 from stepladder.runs.results import Adapted
+from stepladder.store.base import example_noun
 
 # Wording.
 
@@ -258,3 +265,22 @@ def test_the_subtitle_counts_what_there_is():
     assert wording.subtitle(mnist_results()) == (
         "mnist: 54,000 train, 6,000 validation, 10,000 test · ladder of 7 arms · 5 replicates"
     )
+
+
+@pytest.mark.parametrize("noun", ["image", "example"])
+def test_one_word_says_what_the_data_are_of(noun):
+    results = replace(mnist_results(), noun=noun, mistakes=None)
+    texts = [as_text(results, 200), to_markdown(report_document(results))]
+    texts += [plot.caption + plot.words for plot in figures_of(results)]
+    texts += [meaning for _, meaning in wording.glossary(results)]
+    texts += [str(block) for block in measure_tables(results)]
+    said = " ".join(texts).lower()
+    said = re.sub(r"every\s+image", "", said)  # of a finding that is made up
+    assert f"new test {noun}s" in said
+    assert ("image" in said) == (noun == "image")
+
+
+def test_rows_of_a_table_are_examples():
+    assert [example_noun(shape) for shape in ("28 × 28", "8 × 8 × 3", "13", "", None)] == [
+        "image", "image", "example", "example", "image"
+    ]  # fmt: skip

@@ -7,8 +7,15 @@ import stat
 import pytest
 
 from stepladder import OutputError, Study
+from stepladder.errors import StoreError
 from stepladder.files import size_of
-from stepladder.runs.folder import check, finished_search, write_study
+from stepladder.runs.folder import (
+    check,
+    finished_search,
+    remember_store,
+    store_of,
+    write_study,
+)
 from stepladder.study.study import CsvDataset
 
 STUDY = Study(name="mine", base={"hidden": [3]})
@@ -121,3 +128,51 @@ def test_data_are_found_from_the_run_s_folder_too(tmp_path, monkeypatch):
     for given, found in (("my.npz", str(tmp_path / "my.npz")), ("mnist", "mnist"), (csv, there)):
         write_study(tmp_path / "run", Study(name="s", dataset=given, base={"hidden": [3]}))
         assert Study.load(tmp_path / "run/study.toml").dataset == found
+
+
+def test_a_folder_remembers_its_store_wherever_both_are_moved(tmp_path, monkeypatch):
+    project = tmp_path / "project"
+    folder = project / "runs" / "mine"
+    folder.mkdir(parents=True)
+    monkeypatch.chdir(project)
+    assert store_of(folder) == str(folder / "stepladder.db")
+    remember_store(folder, "shared.db")
+    (project / "shared.db").touch()
+    monkeypatch.chdir(tmp_path)
+    assert store_of(folder) == str(project / "shared.db")
+    assert store_of(folder, "another.db") == "another.db"
+    project.rename(tmp_path / "moved")
+    assert store_of(tmp_path / "moved/runs/mine") == str(tmp_path / "moved/shared.db")
+    (tmp_path / "moved/runs/mine").rename(tmp_path / "alone")
+    (tmp_path / "moved").rename(project)
+    assert store_of(tmp_path / "alone") == str(project / "shared.db")
+
+
+def test_its_own_store_and_one_in_memory_need_no_remembering(tmp_path):
+    for store in (str(tmp_path / "stepladder.db"), "sqlite://"):
+        remember_store(tmp_path, str(tmp_path / "other.db"))
+        remember_store(tmp_path, store)
+        assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("postgresql://me:s3cret@host:5432/db", "postgresql+psycopg://me@host:5432/db"),
+        (
+            "postgresql://host/db?password=s3cret&sslpassword=s3cret&sslmode=require",
+            "postgresql+psycopg://host/db?sslmode=require",
+        ),
+    ],
+)
+def test_a_password_is_not_written_down(url, kept, tmp_path):
+    remember_store(tmp_path, url)
+    assert store_of(tmp_path) == kept
+    assert "s3cret" not in (tmp_path / "store.json").read_text()
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"relative": 3}', '{"relative": "x"}'])
+def test_a_remembered_store_that_cannot_be_read_is_named(content, tmp_path):
+    (tmp_path / "store.json").write_text(content)
+    with pytest.raises(StoreError, match="remove it and name the store with --store URL"):
+        store_of(tmp_path)

@@ -118,8 +118,13 @@ def answering(trial, answers, accuracy=0.5):
 @pytest.mark.parametrize(
     ("examples", "delta", "verdict", "reason"),
     [
-        (4, 0.1, "not enough replicates", "less than one of the 4 test examples, 25 points"),
-        (999, 0.1, "not enough replicates", "less than one of the 999 test examples, 0.1 points"),
+        (4, 0.1, "not enough replicates", "less than one of the 4 test examples, 25 % of them"),
+        (
+            999,
+            0.1,
+            "not enough replicates",
+            "less than one of the 999 test examples, 0.1 % of them",
+        ),
         (1000, 0.1, "no difference beyond δ", ""),
         (4, 25.0, "no difference beyond δ", ""),
     ],

@@ -16,14 +16,17 @@ from stepladder.runs.preflight import (
     check_code_allowed,
     check_possible,
     ignored_fields,
+    least_memory,
     preflight_notes,
     underpowered,
+    weights,
 )
 from stepladder.statistics.effects import effects
 
 # What is said before training: confounds and sizes.
 
 
+POPULATION = Settings((None,), {}, "jax", None, "a machine")
 BASE = {"hidden": [3], "activation": "sigmoid", "batch_size": 8, "epochs": 2}
 
 
@@ -32,13 +35,14 @@ def dataset():
     return synthetic(examples=100, input_shape=(2, 2), classes=2, seed=0)
 
 
-def said(study, dataset, stored=0):
+def said(study, dataset, stored=0, settings=POPULATION):
     store = FakeStore()
     first = plan(study, dataset, store, "population")
     for trial in first.trials[:stored]:
         store.add(finished(trial, 0.5))
     planned = plan(study, dataset, store, "population")
-    return preflight_notes(study, len(planned.missing), dataset, part_sizes(study, dataset))
+    sizes = part_sizes(study, dataset)
+    return preflight_notes(study, len(planned.missing), dataset, sizes, settings)
 
 
 def test_nothing_is_said_of_a_plain_ladder(dataset):
@@ -53,6 +57,63 @@ def test_confounds_are_named_and_many_are_counted(dataset):
     assert len(lines) == SHOWN_CONFOUNDS + 1
     assert lines[0].startswith("confound: a1 against base: dropout 0.01 and 0.0 differ")
     assert lines[-1] == "confound: and 4 more, in the report"
+
+
+def test_how_a_table_of_bytes_is_scaled_is_said():
+    table = synthetic(examples=100, input_shape=(4,), classes=2, seed=0)
+    assert table.x_train.dtype == np.uint8
+    plain = Study(name="s", base=BASE, validation=10, techniques=["ReLU"])
+    (line,) = said(plain, table)
+    assert "column by column, by the range of the training part" in line
+    base = {**BASE, "scaling": "standardised"}
+    assert said(Study(name="s", base=base, validation=10, techniques=["ReLU"]), table) == ()
+
+
+def test_what_gives_answers_away_is_said_before_training(dataset):
+    same = replace(dataset, x_test=dataset.x_train, y_test=dataset.y_train)
+    plain = Study(name="s", base=BASE, validation=10, techniques=["ReLU"])
+    (line,) = said(plain, same)
+    assert "the test part is the training part" in line
+
+
+def test_a_batch_larger_than_the_training_part_is_said(dataset):
+    base = {**BASE, "batch_size": 90}
+    arms = [{"name": "few", "change": {"train_examples": 50}}]
+    study = Study(name="s", base=base, validation=10, design="explicit", explicit=arms)
+    assert part_sizes(study, dataset)["train"] == 90
+    (line,) = [line for line in said(study, dataset) if "batch" in line]
+    assert line.startswith("arm 'few': a batch of 90 is more than the 50 training examples")
+    assert "one step with all of them" in line
+    whole = Study(name="s", base={**base, "batch_size": 91}, validation=10, techniques=["Adam"])
+    assert said(whole, dataset)[0].startswith("arm 'base' and 1 more: a batch of 91 is more than")
+    assert said(whole, dataset, stored=10)[:1] != said(whole, dataset)[:1]  # nothing to train
+
+
+@pytest.mark.parametrize(
+    ("base", "memory", "text"),
+    [
+        ({"hidden": [9_000], "epochs": 10**9}, None, "the training takes 5 days or more with 2"),
+        ({"hidden": [9_000, 9_000]}, 10**9, "2 trainings at a time need 1.3 GB or more"),
+        ({"hidden": [5_000, 5_000]}, 10**9, ""),
+        ({"epochs": 10_000}, None, ""),
+    ],
+)
+def test_what_costs_without_measure_is_said(base, memory, text, dataset):
+    study = Study(name="s", base={**BASE, **base}, validation=10)
+    lines = said(study, dataset, settings=replace(POPULATION, cpus=(None,) * 2, memory=memory))
+    assert any(text in line for line in lines) if text else not lines
+
+
+def test_what_cannot_fit_into_memory_is_refused(dataset):
+    study = Study(name="s", base={**BASE, "hidden": [9_000, 9_000]}, techniques=["Adam"])
+    sgd, adam = (least_memory(arm.recipe, dataset) for arm in study.arms)
+    count = weights(study.base, 4, 2)
+    assert (sgd, adam) == (4 * 2 * count, 4 * 4 * count)
+    check_possible(study, dataset, replace(POPULATION, memory=adam))
+    check_possible(study, dataset, replace(POPULATION, memory=1, device="gpu"))
+    with pytest.raises(StudyError, match="Adam' must fit into memory, found 1") as told:
+        check_possible(study, dataset, replace(POPULATION, memory=adam - 1))
+    assert len(told.value.problems) == 1
 
 
 def test_too_few_replicates_are_said(dataset):
@@ -74,7 +135,6 @@ def test_a_factorial_names_its_trials_and_a_smaller_design(dataset):
 # What an engine or a dataset cannot do is told before anything is trained, all of it at once.
 
 
-POPULATION = Settings((None,), {}, "jax", None, "a machine")
 FIT = replace(POPULATION, engine="fit")
 OF_IMAGES = ["affine distortions", "elastic distortions", "deskewing"]
 

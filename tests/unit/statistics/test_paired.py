@@ -2,11 +2,13 @@
 
 import itertools
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from stepladder.statistics import paired
 from stepladder.statistics.paired import (
     DRAWS,
     none_if_nan,
@@ -288,3 +290,21 @@ def test_drawn_flips_come_near_the_normal_limit_and_never_give_0():
 
 def test_a_row_without_pairs_has_no_p():
     assert np.isnan(sign_flip([[math.nan, math.nan], [1.0, math.nan]])).tolist() == [True, False]
+
+
+def test_signs_are_drawn_in_portions_from_one_stream():
+    pairs = 2 * paired._PAIRS_AT_ONCE + 3
+    draw = np.random.default_rng(paired._SEED).integers(0, 2, (pairs, paired.DRAWS), np.int8)
+    for start, signs in paired._drawn_signs(pairs):
+        assert np.array_equal(signs, 1.0 - 2.0 * draw[start : start + len(signs)])
+    assert start + len(signs) == pairs
+
+
+def test_memory_is_bounded_however_many_pairs_there_are():
+    differences = np.random.default_rng(0).normal(size=(3, 1500))
+    tracemalloc.start()
+    p = paired.sign_flip(differences)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200e6  # all signs at once take 240 MB and more
+    assert np.isfinite(p).all()

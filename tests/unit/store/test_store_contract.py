@@ -53,7 +53,8 @@ class TestStudies:
         store.put_study(record())
         store.add_seconds("mine", 2.0)
         other = record(study=study(seed=3), dataset="other", fingerprint="e" * 64, seconds=0.0,
-                       sizes={"test": 1}, classes=(), versions={}, machine="another")  # fmt: skip
+                       sizes={"train": 3, "validation": 2, "test": 1}, classes=(), versions={},
+                       machine="another")  # fmt: skip
         store.put_study(other)
         assert store.study("mine") == replace(other, seconds=2.5)
         assert len(store.studies()) == 1

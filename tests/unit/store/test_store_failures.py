@@ -4,14 +4,18 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tracemalloc
 import zlib
 from contextlib import closing
 
 import pytest
+import sqlalchemy as sa
 from stored_samples import DATASET, assert_same, record, result, seen, trial
 
 from stepladder.errors import RunError, StoreError
 from stepladder.store import open_store
+from stepladder.store.rows import _digest_of_probes
+from stepladder.store.schema import probes
 
 # A store that fails while it is used: told in words, and nothing is half written.
 
@@ -40,6 +44,8 @@ import resource, sys
 from stored_samples import result, trial
 from stepladder.errors import RunError
 from stepladder.store import open_store
+from stepladder.store.rows import _digest_of_probes
+from stepladder.store.schema import probes
 store = open_store(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
 added = 0
@@ -115,9 +121,10 @@ def stored(path):
         ("test_correct", b"123", "3 bytes, not the bits of 11 images"),
         ("test_predictions", b"noise", "header"),
         ("test_predictions", "text", "bytes"),
-        ("test_predictions", zlib.compress(b"1" * 21), "11 classes"),
-        ("test_predictions", zlib.compress(b"\0" * 50_000_000), "11 classes"),
-        ("n_test", 12, "12 classes"),
+        ("test_predictions", zlib.compress(b"1" * 21), "not hold 11 numbers"),
+        ("test_predictions", zlib.compress(b"\0" * 50_000_000), "not hold 11 numbers"),
+        ("n_test", 12, "not hold 12 numbers"),
+        ("n_test", 2**62, "2 bytes, not the bits of"),
         ("n_test", "many", "n_test is 'many'"),
         ("n_test", -1, "n_test is -1"),
         ("recipe", "{", "Expecting"),
@@ -136,6 +143,8 @@ def stored(path):
         ("versions", '{"keras":3}', "versions is"),
         ("versions", "", "versions is"),
         ("epochs", 4, "1, 2, 3, not 1 to 4"),
+        ("epochs", 2**62, "1, 2, 3, not 1 to 4611686018427387904"),
+        ("engine", b"\xff", "not JSON serializable"),
         ("test_accuracy", 0.999, "figures are not those that were stored"),
         ("diverged", 2, "figures are not those that were stored"),
         ("test_correct", b"\0\0", "figures are not those that were stored"),
@@ -178,6 +187,22 @@ def test_altered_probes_name_the_trial(path, column, value):
             store.results([trial(0).id, trial(1).id])
         assert len(store.results([trial(0).id, trial(1).id], curves=False)) == 2
         assert_same(store.results([trial(1).id])[trial(1).id], result(1))
+
+
+def test_probes_that_expand_without_end_are_refused_before_they_do(path):
+    with open_store(path) as store:
+        store.add(seen(0))
+        with store.transaction() as connection:
+            row = dict(connection.execute(sa.select(probes)).mappings().one())
+    row["figures"] = zlib.compress(bytes(50_000_000))
+    digest = _digest_of_probes(row)
+    _alter(path, "UPDATE probes SET figures = ?, digest = ?", row["figures"], digest)
+    with open_store(path) as store:
+        tracemalloc.start()
+        with pytest.raises(StoreError, match="figures does not hold"):
+            store.results([trial(0).id])
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(

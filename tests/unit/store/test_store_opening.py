@@ -257,3 +257,17 @@ def test_public_names():
         "open_store",
     ]
     assert sorted(stepladder.store.__all__) == names
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="the superuser may write all")
+def test_a_read_only_file_is_read_where_nothing_is_written(path):
+    with open_store(path) as store:
+        store.add(result())
+    path.chmod(0o400)
+    path.parent.chmod(0o500)
+    try:
+        with open_store(path, create=False, writes=False) as store:
+            assert len(store.results([result().trial.id])) == 1
+        assert os.listdir(path.parent) == [path.name]
+    finally:
+        path.parent.chmod(0o700)

@@ -91,9 +91,8 @@ def test_through_rows(added):
     row, epochs = encode_trial(added)
     columns = [[each[field.name] for each in epochs] for field in fields(History)]
     inside = encode_probes(added)
-    found = decode_trial(
-        row, ([each["epoch"] for each in epochs], columns), inside and decode_probes(inside)
-    )
+    probes = inside and decode_probes(inside, len(epochs))
+    found = decode_trial(row, ([each["epoch"] for each in epochs], columns), probes)
     assert_same(found, added)
 
 

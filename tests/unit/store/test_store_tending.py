@@ -4,8 +4,9 @@ import json
 import os
 import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
+from random import Random
 
 import pytest
 import sqlalchemy as sa
@@ -13,7 +14,12 @@ from stored_samples import DATASET, assert_same, diverged, record, result, seen,
 
 from stepladder.errors import StoreError
 from stepladder.store import ClaimOwner, open_store
-from stepladder.store.maintenance import check_store, copy_store, vacuum_store
+from stepladder.store.maintenance import (
+    check_store,
+    copy_store,
+    delete_damaged_rows,
+    vacuum_store,
+)
 from stepladder.store.schema import REVISIONS, epochs, looks, probes, studies, trials
 
 DATABASES = Path(__file__).parent / "databases"
@@ -61,7 +67,7 @@ def test_a_sound_store_has_no_faults(filled):
     assert found.faults == ()
     assert set(found.trials) == {trial(replicate).id for replicate in range(3)}
     assert found.numerics == {1: 3}
-    assert found.studies == 2
+    assert len(found.studies) == 2
 
 
 @pytest.mark.parametrize(
@@ -80,10 +86,19 @@ def test_a_sound_store_has_no_faults(filled):
         ("UPDATE looks SET at = 'never' WHERE id = 2", "look 2 must be"),
     ],
 )
-def test_each_fault_is_named_and_nothing_else(filled, statement, told):
+def test_each_fault_is_named_and_nothing_else_and_can_be_deleted(filled, statement, told):
     altered(filled, statement)
     (fault,) = checked(filled).faults
     assert told in fault
+    before = content(filled)
+    with open_store(filled, create=False) as store:
+        assert delete_damaged_rows(store) == [fault]
+        assert delete_damaged_rows(store) == []
+    assert checked(filled).faults == ()
+    after = content(filled)
+    lost = {name for name, rows in before.items() if rows != after[name]}
+    assert lost <= {*statement.split()[1:3], "trials", "epochs", "probes"}
+    assert len(after["studies"]) + len(after["looks"]) >= 3
 
 
 def test_a_damaged_index_is_named(filled):
@@ -153,10 +168,44 @@ def test_more_trials_than_a_statement_takes(path, tmp_path):
     assert content(path) == content(tmp_path / "b.db")
 
 
-def test_an_altered_trial_is_not_spread(filled, tmp_path):
-    altered(filled, "UPDATE trials SET test_accuracy = 0.99 WHERE replicate = 0")
-    with pytest.raises(StoreError, match=f"trial {trial(0).id} must be"):
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("UPDATE trials SET test_accuracy = 0.99 WHERE replicate = 2", "trial {} must be"),
+        ("UPDATE studies SET definition = '{}' WHERE name = 'mine'", "study 'mine' must be"),
+        ("UPDATE studies SET sizes = '{\"test\":1}' WHERE name = 'mine'", "sizes is"),
+        ("UPDATE looks SET at = 'never' WHERE id = 2", "look 2 must be"),
+    ],
+)
+def test_where_a_row_was_altered_nothing_is_copied(filled, tmp_path, statement, told):
+    altered(filled, statement)
+    with pytest.raises(StoreError, match=told.format(trial(2).id)):
         copy_store(filled, tmp_path / "b.db")
+    assert not list(tmp_path.glob("b.db*"))
+    with open_store(tmp_path / "b.db"):
+        pass
+    with pytest.raises(StoreError, match=told.format(trial(2).id)):
+        copy_store(filled, tmp_path / "b.db")
+    assert not any(content(tmp_path / "b.db").values())
+
+
+def test_whichever_bits_of_a_file_are_turned_it_is_told_in_words(filled, tmp_path):
+    sound, random = filled.read_bytes(), Random(0)
+    bytes_of_content = [place for place, byte in enumerate(sound) if byte]
+    steps = {
+        "check": lambda: check_store(open_store(filled, create=False)),
+        "copy": lambda: copy_store(filled, tmp_path / "b.db"),
+        "delete": lambda: delete_damaged_rows(open_store(filled, create=False)),
+    }
+    for _ in range(25):
+        for file in filled.parent.iterdir():
+            file.unlink()
+        damaged = bytearray(sound)
+        damaged[random.choice(bytes_of_content)] ^= 1 << random.randrange(8)
+        filled.write_bytes(damaged)
+        for step in steps.values():
+            with suppress(StoreError):
+                step()
 
 
 @pytest.mark.parametrize("name", ["stepladder.db", "link.db"])

@@ -202,7 +202,7 @@ def test_a_file_that_is_no_study_is_refused(content, expected, tmp_path):
 def test_a_missing_file_and_a_folder_are_refused(tmp_path):
     with pytest.raises(StudyError, match="did you mean 'mnist'"):
         Study.load("mnits")
-    with pytest.raises(StudyError, match="must be a readable file"):
+    with pytest.raises(StudyError, match="found a folder without study"):
         Study.load(tmp_path)
 
 

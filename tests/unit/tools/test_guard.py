@@ -8,7 +8,7 @@ import asyncio
 import httpx
 from starlette.responses import PlainTextResponse
 
-from stepladder.tools.dashboard import Guard
+from stepladder.tools.dashboard import Guard, _answer
 
 TOKEN, HOST = "secret-token", "127.0.0.1:8123"
 
@@ -31,11 +31,36 @@ def test_whoever_knows_the_address_may_read(host):
     answer = ask(f"/{TOKEN}/run/mnist", host=host)
     assert (answer.status_code, answer.text) == (200, "path /run/mnist")
     assert ask(f"/{TOKEN}/").text == "path /"
-    assert ask(f"/{TOKEN}").text == "path /"
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/secret", "/secret-token2/", "/x/secret-token/", "//", "/é"]
+    ("asked", "path"),
+    [
+        ("", ""),
+        ("//", ""),
+        ("/run/mnist/", "run/mnist"),
+        ("//run//mnist//", "run/mnist"),
+        ("/run/mnist/?x=1", "run/mnist"),
+        ("/run/a%252Fb/", "run/a%252Fb"),
+        ("//example.org/", "example.org"),
+    ],
+)
+def test_a_redirect_keeps_the_token_and_stays_here(asked, path):
+    answer = ask(f"/{TOKEN}{asked}")
+    assert (answer.status_code, answer.headers["location"]) == (307, f"/{TOKEN}/{path}")
+
+
+def test_a_fault_is_one_page_and_no_traceback():
+    def fails():
+        raise TypeError("no such thing")
+
+    answer = asyncio.run(_answer(fails))
+    assert answer.status_code == 500
+    assert b"TypeError: no such thing" in answer.body
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/secret", "/SECRET-TOKEN/", "/secret-token2/", "/x/secret-token/", "//", "/é"]
 )
 def test_without_the_token_nothing_is_shown(path):
     answer = ask(path)

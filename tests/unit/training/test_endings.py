@@ -14,7 +14,7 @@ from stepladder.training.groups import Group, with_epochs
 from stepladder.training.keras_fit import FitEngine
 from stepladder.training.population.engine import PopulationEngine
 from stepladder.training.schedules import can_extend, learning_rates
-from stepladder.training.serialization import Checkpoint
+from stepladder.training.serialization import MAGIC, Checkpoint
 from stepladder.trials.trial import Trial
 
 VERSIONS = {"jax": "1"}
@@ -185,10 +185,18 @@ def test_a_damaged_one_is_told_and_not_used(opened, folder, notes):
     opened().save(GROUP, state, 1.0)
     (file,) = folder.iterdir()
     content = file.read_bytes()
-    file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    assert opened().load(LONGER, lambda each: True) is None
-    assert "is damaged" in notes[0]
-    assert opened().epochs(LONGER) == []
+    for place in (0, len(MAGIC), len(MAGIC) + 32, len(MAGIC) + 39, len(MAGIC) + 60, -1):
+        altered = bytearray(content)
+        altered[place] ^= 128
+        file.write_bytes(altered)
+        assert FinalStateCache(folder, 10**9, VERSIONS).epochs(LONGER) == []
+        assert file.exists()  # nobody would be told
+        assert opened().epochs(LONGER) == []
+        assert not file.exists()
+        file.write_bytes(altered)
+        assert opened().load(LONGER, lambda each: True) is None
+    assert len(notes) == 12
+    assert all("is damaged" in note for note in notes)
 
 
 def test_one_of_other_shapes_is_told_and_not_used(opened, notes):
@@ -202,7 +210,7 @@ def test_strange_files_are_passed_over(opened, folder):
     (file,) = folder.iterdir()
     file.write_bytes(b"strange")
     assert opened().epochs(LONGER) == []
-    file.unlink()
+    assert not file.exists()
     assert opened().epochs(LONGER) == []
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
 import re
+import sys
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
@@ -229,7 +232,7 @@ def _compact(svg: bytes) -> str:
 
 
 def _render(plot: Plot, theme: Theme, *kinds: str) -> list[bytes]:
-    import matplotlib as mpl
+    mpl = _import_matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -252,6 +255,19 @@ def _render(plot: Plot, theme: Theme, *kinds: str) -> list[bytes]:
             figure.savefig(file, format=kind, dpi=PIXELS_PER_INCH, metadata=metadata[kind])
             images.append(file.getvalue())
     return images
+
+
+def _import_matplotlib() -> Any:  # noqa: ANN401 - a module
+    """Matplotlib, also where the user's own settings keep it from being imported."""
+    try:
+        import matplotlib
+    except Exception:  # a backend that it lacks, a matplotlibrc that is no text
+        for name in [name for name in sys.modules if name.startswith("matplotlib.")]:
+            del sys.modules[name]  # half of them were imported
+        os.environ.update(MPLBACKEND="agg", MATPLOTLIBRC=os.devnull)
+        with contextlib.chdir("/"):  # a matplotlibrc of the working folder comes first
+            import matplotlib
+    return matplotlib
 
 
 def csv_of(plot: Plot) -> str:

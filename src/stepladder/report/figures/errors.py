@@ -52,11 +52,11 @@ def confusion_plot(results: Results) -> Plot | None:
         name="confusion",
         title="What the best arm takes for what",
         caption=f"Mistakes of {truncate(errors.best, NAME_LENGTH)}, the arm of the "
-        f"highest validation accuracy, on the test part: how many images of the class at the left "
-        f"it took for the class above, mean of {plural(errors.replicates, 'replicate')}; "
-        f"at the right how many per "
-        f"cent of each class it reads right.{left_out}",
-        words=_confusion_words(errors, results.classes),
+        f"highest validation accuracy, on the test part: how many {results.noun}s of the class "
+        "at the left it took for the class above, mean of "
+        f"{plural(errors.replicates, 'replicate')}; at the right how many per cent of each class "
+        f"it reads right.{left_out}",
+        words=_confusion_words(errors, results.classes, results.noun),
         columns=("label", "answer", "answers", "replicates"),
         rows=partial(_confusion_rows, errors, results.classes),
         draw=partial(_draw_confusion, errors, drawn, results.classes),
@@ -124,7 +124,7 @@ def _drawn_classes(confusion: npt.NDArray[np.int64]) -> list[int]:
     return sorted(np.argsort(-wrong, kind="stable")[:MOST_CLASSES].tolist())
 
 
-def _confusion_words(errors: ErrorAnalysis, classes: Sequence[str]) -> str:
+def _confusion_words(errors: ErrorAnalysis, classes: Sequence[str], noun: str) -> str:
     wrong = errors.confusion * (1 - np.eye(len(errors.confusion), dtype=np.int64))
     mistakes = []
     for place in np.argsort(-wrong, axis=None, kind="stable")[:MOST_DESCRIBED]:
@@ -134,8 +134,8 @@ def _confusion_words(errors: ErrorAnalysis, classes: Sequence[str]) -> str:
             mistakes.append(f"{printable(classes[label])} for {printable(classes[answer])} {count}")
     share = number(100 * np.trace(errors.confusion) / errors.confusion.sum())
     return (
-        f"{truncate(errors.best, NAME_LENGTH)} reads {share} % of the test images right. The "
-        f"commonest mistakes, images a replicate: {'; '.join(mistakes)}."
+        f"{truncate(errors.best, NAME_LENGTH)} reads {share} % of the test {noun}s right. The "
+        f"commonest mistakes, {noun}s a replicate: {'; '.join(mistakes)}."
     )
 
 

@@ -93,8 +93,8 @@ def gradients_plot(results: Results) -> Plot | None:
         title="How far gradients reach",
         caption="Norm of the loss's gradient by each weight matrix (rows, from the inputs above to "
         "the outputs below) over the epochs, geometric mean over replicates, on some training "
-        "images; colours on a logarithmic scale. Where the upper rows are darker than the lower, "
-        f"gradients vanish on their way back.{_left_out(insides)}",
+        f"{results.noun}s; colours on a logarithmic scale. Where the upper rows are darker than "
+        f"the lower, gradients vanish on their way back.{_left_out(insides)}",
         words=_gradient_words(insides),
         columns=("arm", "weights", "epoch", "gradient_norm"),
         rows=partial(_gradient_rows, insides),
@@ -111,9 +111,9 @@ def units_plot(results: Results) -> Plot | None:
         name="units",
         title="Units that no longer learn",
         caption="Percent of each hidden layer's units (rows, from the inputs above) that answer "
-        "none of some training images (dead: ReLU and its kin) or lie in the flat parts of their "
-        "activation (saturated: sigmoid, tanh), over the epochs, mean over replicates. Empty: the "
-        f"activation has no such state.{_left_out(insides)}",
+        f"none of some training {results.noun}s (dead: ReLU and its kin) or lie in the flat parts "
+        "of their activation (saturated: sigmoid, tanh), over the epochs, mean over replicates. "
+        f"Empty: the activation has no such state.{_left_out(insides)}",
         words=_unit_words(insides),
         columns=("arm", "layer", "epoch", "dead_percent", "saturated_percent"),
         rows=partial(_unit_rows, insides),

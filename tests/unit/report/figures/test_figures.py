@@ -1,6 +1,9 @@
 import csv
 import io
+import os
 import re
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 
@@ -230,3 +233,24 @@ def test_of_many_arms_the_base_and_the_best_are_drawn_and_all_are_in_the_data():
     assert max(ends, key=ends.get) in named
     assert "base" in named
     assert sum(f"{name}\N{EN SPACE}" in named for name in ends) <= 7
+
+
+@pytest.mark.parametrize(
+    ("backend", "settings"),
+    [("nonsense", b""), ("", b"text.usetex: \xff"), ("", b"text.usetex: True\nbackend: nonsense")],
+    ids=["backend", "no text", "values"],
+)
+def test_no_backend_and_no_matplotlibrc_of_the_user_keeps_a_figure_from_being_drawn(
+    tmp_path, backend, settings
+):
+    (tmp_path / "matplotlibrc").write_bytes(settings)
+    program = (
+        "from types import SimpleNamespace; from stepladder.report.figures.base import svg_of;"
+        "draw = lambda figure, theme: figure.text(0, 0, 'drawn');"
+        "print(svg_of(SimpleNamespace(words='', draw=draw)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True,
+        env={**os.environ, "MPLBACKEND": backend, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+    assert "drawn" in done.stdout

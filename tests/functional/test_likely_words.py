@@ -1,0 +1,65 @@
+"""What people type at first has the answer that they need."""
+
+import shutil
+
+import pytest
+
+from stepladder import Study
+
+
+def test_a_run_s_folder_stands_for_its_study(made_up, in_process, place):
+    made_up(6)
+    shutil.copytree(place / "runs/small", place / "elsewhere")
+    (place / "runs/small/stepladder.db").unlink()
+    for words in ("elsewhere", "elsewhere/"):
+        assert "0 trials to train, 6 found" in in_process("run", words, "--dry-run")[1]
+    assert "6 trials to train," in in_process("run", "runs/small", "--dry-run")[1]
+
+
+def test_results_without_a_folder_are_those_of_the_newest(made_up, in_process, place):
+    code, _, err = in_process("results")
+    assert (code, "found no run in 'runs'" in err) == (2, True)
+    made_up(6, "runs/other/stepladder.db", name="other")
+    made_up(6)
+    code, out, err = in_process("results")
+    assert (code, out.splitlines()[0]) == (0, "small")
+    assert err == "runs/small, the newest of 2 in 'runs':\n"
+    assert in_process("report", "--format", "md")[1].startswith("### small\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["results", "small"], "did you mean 'runs/small'?"),
+        (["results", "runs"], "found a folder without study.toml, 'runs'; did you mean 'runs/sma"),
+        (["results", "runs/small/study.toml"], "did you mean 'runs/small'?"),
+        (["results", "nothing"], "found no folder 'nothing'; run a study first"),
+        (["run", "runs"], "a folder without study.toml"),
+        (["run", "nothing.csv"], "found no file 'nothing.csv'"),
+        (["reproduce", "runs/small"], "found a folder; name the file of the table"),
+        (["run", "quick", "--set", "learning_rate=0.1"], "write base.learning_rate\n"),
+        (["run", "quick", "--set", "lr=0.1"], "write base.learning_rate\n"),
+        (["run", "quick", "--set", "base.lr=0.1"], "did you mean 'learning_rate'?"),
+        (["run", "quick", "--set", "base.hidden_layer_sizes=[3]"], "did you mean 'hidden'?"),
+        (["run", "quick", "--set", "trials=3"], "write search.trials\n"),
+        (["run", "quick", "--set", "dataset=fashion-mnist"], "fashion_mnist.load_data()"),
+        (["run", "quick", "--set", "dataset=digits2"], "check the path\n"),
+        (["run", "quick", "--set", "dataset=iris"], 'csv = "iris.csv", label = "target"'),
+    ],
+)
+def test_the_answer_names_what_was_meant(words, said, made_up, in_process):
+    made_up(0)
+    code, _, err = in_process(*words)
+    assert code == 2
+    assert said in err
+
+
+@pytest.mark.parametrize("name", ["a b.csv", "data.npz"])
+def test_the_lines_for_a_dataset_are_a_study(name, in_process, place):
+    (place / name).write_text('"x","my, kind"\n1,a\n2,b\n')
+    code, _, err = in_process("run", name)
+    assert code == 2
+    (place / "made.toml").write_text(err.split("name that:\n")[1])
+    study = Study.load(place / "made.toml")
+    assert [arm.name for arm in study.arms] == ["base", "+ ReLU"]
+    assert name in str(study.dataset)
