@@ -115,6 +115,15 @@ Base = Annotated[
 ]
 
 
+def _add_delta(schema: dict[str, Any]) -> None:
+    """Adds the key of the study that a file may write into the table to its JSON Schema."""
+    schema["properties"]["delta"] = {
+        "anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "null"}],
+        "default": None,
+        "description": "Difference below which it does not matter: the study's delta.",
+    }
+
+
 class JudgedMetric(FrozenModel):
     """What a study judges.
 
@@ -122,6 +131,8 @@ class JudgedMetric(FrozenModel):
         >>> JudgedMetric(name="rmse", unit="kWh").found.direction
         'minimize'
     """
+
+    model_config = ConfigDict(json_schema_extra=_add_delta)
 
     # fmt: off
     name: str = toml_key(
@@ -178,8 +189,16 @@ MOST = 30
 REPLICATES_SCHEMA = {"anyOf": [{"type": "integer", "minimum": 1}, {"const": "auto"}], "default": 5}
 
 
-def _add_most_to_schema(schema: dict[str, Any]) -> None:
-    """Adds the key that a file may have and the value has not to a JSON Schema."""
+def _describe_files(schema: dict[str, Any]) -> None:
+    """Changes a JSON Schema to what a file may have where the value has something else."""
+    keys = schema["properties"]
+    base = keys["base"]  # free keys for a training of the user's own
+    base["anyOf"] = [base.pop("oneOf")[0], {"type": "object"}]
+    short = {"type": "string"}
+    trainer, metric = keys["trainer"], keys["metric"]
+    trainer["anyOf"].insert(0, short)
+    metric["anyOf"] = [short, {"$ref": metric.pop("$ref")}]
+    metric["default"] = "accuracy"
     schema["properties"]["most_replicates"] = {
         "type": "integer",
         "minimum": 1,
@@ -308,7 +327,7 @@ class Study(FrozenModel):
         ['Adam', 'dropout']
     """
 
-    model_config = ConfigDict(json_schema_extra=_add_most_to_schema)
+    model_config = ConfigDict(json_schema_extra=_describe_files)
 
     # fmt: off
     name: str = toml_key(..., "The study's name.", "my-study", min_length=1, max_length=500)
