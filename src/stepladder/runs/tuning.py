@@ -1,5 +1,6 @@
 """Tuning the arms of a fair study, round by round, from what the store holds."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -80,8 +81,8 @@ def tune(
             for field, values in state.grid.items()
         )
         note(
-            f"tuning {len(study.arms)} arms on validation accuracy, the same candidates for each: "
-            f"{fields}; {len(plan.missing):,} trials on replicates that are not used again"
+            f"tuning {len(study.arms)} arms on validation {study.judged.name}, the same candidates "
+            f"for each: {fields}; {len(plan.missing):,} trials on replicates that are not used again"
         )
         train(plan)
     return state.tuned
@@ -161,17 +162,21 @@ def _round(context: RunContext, grid: Grid, earlier: frozenset[Trial]) -> Tuning
 def _tune_arm(
     arm: Arm, context: RunContext, state: TuningState, results: Mapping[str, TrialSummary]
 ) -> ArmTuning:
-    grid = state.grid
-    accuracies = {
-        values: tuple(results[trial.id].validation.accuracy for trial in trials)
+    grid, metric = state.grid, context.study.judged
+    # A replicate that diverged counts as guessing, or as worse than any where that is not known.
+    known = context.baseline
+    worst = -metric.sign * math.inf if known is None else known
+    scores = {
+        values: tuple(results[trial.id].score("validation", metric.name) for trial in trials)
         for values, trials in state.by_values[arm.name].items()
     }
-    chosen = best_candidate(tuple(grid.values()), accuracies, context.chance)
+    signed = {values: [metric.sign * score for score in tried] for values, tried in scores.items()}
+    chosen = best_candidate(tuple(grid.values()), signed, metric.sign * worst)
     return ArmTuning(
         arm=arm.name,
         tried=tuple(
-            TriedValues(values, tried, mean_at_chance(tried, context.chance))
-            for values, tried in accuracies.items()
+            TriedValues(values, tried, mean_at_chance(tried, math.nan if known is None else known))
+            for values, tried in scores.items()
         ),
         chosen=chosen,
         declared=tuple(float(flat_values(arm.config)[field] or 0) for field in grid),
