@@ -82,7 +82,8 @@ def tune(
         )
         note(
             f"tuning {len(study.arms)} arms on validation {study.judged.name}, the same candidates "
-            f"for each: {fields}; {len(plan.missing):,} trials on replicates that are not used again"
+            f"for each: {fields}; {len(plan.missing):,} trials on replicates that are not used "
+            "again"
         )
         train(plan)
     return state.tuned
