@@ -35,6 +35,7 @@ class Marks(QuietProgress):
         self.times: list[float] = []
 
     def trial_done(self, result: object) -> None:
+        """Notes the time."""
         self.times.append(time.perf_counter())
 
 
