@@ -15,6 +15,7 @@ from stepladder.report.figures.base import Plot, csv_of, dark_svg_of, svg_and_pn
 from stepladder.report.figures.search import search_figures
 from stepladder.report.search import (
     NOTES,
+    estimate_of,
     expected_text,
     flat_text,
     hyperparameter_table,
@@ -22,12 +23,12 @@ from stepladder.report.search import (
     leading_table,
     looks_text,
     luck_text,
+    measure_of_search,
     params_text,
     subtitle,
 )
 from stepladder.report.summary import answer, asked, unknown
 from stepladder.report.tables import (
-    FormattedNumber,
     also_tables,
     confound_tables,
     ensemble_tables,
@@ -36,7 +37,14 @@ from stepladder.report.tables import (
     tuning_tables,
 )
 from stepladder.report.view import finding_lines, view_of
-from stepladder.report.wording import change_text, duration, glossary, plural, printable, truncate
+from stepladder.report.wording import (
+    change_text,
+    duration,
+    glossary,
+    plural,
+    printable,
+    truncate,
+)
 from stepladder.runs.folder import command_parts
 from stepladder.runs.results import Results
 from stepladder.study.loading import BUILT_IN_STUDIES
@@ -297,15 +305,22 @@ def search_as_html(result: SearchResult, figures: Sequence[DrawnFigure] | None =
 
 
 def _search_answer(result: SearchResult) -> list[str]:
-    fresh, test, noun = FormattedNumber.accuracy(result.fresh), result.test, result.noun
+    measure, test = measure_of_search(result), result.test
+    fresh = estimate_of(measure, result.fresh)
+    many = plural(len(result.fresh.values), "fresh replicate")
+    weights = f", with {result.parameters:,} weights" if result.parameters else ""
+    reads = (
+        f"It reads {fresh} of the validation {result.noun}s right, on {many} that the search never "
+        "saw"
+        if measure.is_accuracy and result.study.trainer is None
+        else f"Its {measure.on('validation')} is {fresh}, on {many} that the search never saw"
+    )
     return [
         f"The best of {plural(len(result.candidates), 'candidate')} is candidate "
         f"{result.winner.number}: {params_text(result.winner.params)}.",
-        f"It reads {fresh.text} % of the validation {noun}s right, on "
-        f"{plural(len(result.fresh.values), 'fresh replicate')} that the search never saw, with "
-        f"{result.parameters:,} weights.",
-        *([f"On the test {noun}s the same replicates reach "
-           f"{FormattedNumber.accuracy(test).text} %."] if test else []),
+        f"{reads}{weights}.",
+        *([f"On the test {result.noun}s the same replicates reach "
+           f"{estimate_of(measure, test)}."] if test else []),
         luck_text(result),
         flat_text(result),
         expected_text(result),
@@ -313,13 +328,15 @@ def _search_answer(result: SearchResult) -> list[str]:
 
 
 def _search_unknown(result: SearchResult) -> list[str]:
+    examples, measure = f"{result.noun}s", measure_of_search(result)
+    much = "high" if measure.metric.sign > 0 else "low"
     return [
         *(f"{line[0].upper()}{line[1:]}." for line in result.warnings),
-        f"The validation {result.noun}s of the fresh replicates took part in choosing: their "
-        f"accuracy may be a little too high for {result.noun}s that nobody has seen.",
+        f"The validation {examples} of the fresh replicates took part in choosing: their "
+        f"{measure.name} may be a little too {much} for {examples} that nobody has seen.",
         "The test set was not read: --final reads it once, for the best candidate."
         if result.test is None
-        else f"The test accuracy speaks for these test {result.noun}s, retrained, not for new "
+        else f"The {measure.on('test')} speaks for these test {examples}, retrained, not for new "
         "ones.",
         "Other spaces, other data and longer trainings were not tried.",
     ]

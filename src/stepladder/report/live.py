@@ -7,11 +7,12 @@ import math
 from collections.abc import Sequence
 
 from stepladder.hpo.plan import SearchStatus
+from stepladder.hpo.results import mean_merit
 from stepladder.report.document import Table, numbers, words
 from stepladder.report.figures.base import Plot
 from stepladder.report.figures.search import thinned_plot
 from stepladder.report.html import drawn, rendered
-from stepladder.report.search import LEADING, candidate_table, sampling_text
+from stepladder.report.search import LEADING, candidate_table, sampling_text, search_measure
 from stepladder.report.view import view_of
 from stepladder.report.wording import measure_of, plural, printable, truncate
 from stepladder.runs.results import Results
@@ -66,7 +67,7 @@ def search_live_html(status: SearchStatus, state: str, others: Sequence[tuple[st
     search = study.search
     assert search is not None
     whole = sum(candidate.is_whole for candidate in status.candidates)
-    plot = thinned_plot(status.candidates, None)
+    plot = thinned_plot(status.candidates, None, search_measure(study))
     return rendered("live.html", {
         "what": "a search", "title": printable(study.name),
         "subtitle": f"{printable(status.record.dataset)} · {status.over:,} of "
@@ -89,14 +90,15 @@ def _part_text(status: SearchStatus) -> str:
 
 def _leading(status: SearchStatus) -> Table:
     finite = sorted(
-        (candidate for candidate in status.candidates if math.isfinite(candidate.accuracy)),
-        key=lambda candidate: (-candidate.epochs, -candidate.mean(status.chance), candidate.number),
+        (candidate for candidate in status.candidates if math.isfinite(candidate.score)),
+        key=lambda one: (-one.epochs, -mean_merit(one, status.baseline), one.number),
     )
     note = (
         "Those that got furthest first. Validation figures alone decide: the search never reads "
         "the test set. Its page follows at the end."
     )
-    return candidate_table("Leading so far", finite[:LEADING], status.chance, note)
+    measure = search_measure(status.record.study)
+    return candidate_table("Leading so far", finite[:LEADING], status.baseline, measure, note)
 
 
 def runs_html(rows: Sequence[tuple[str, str, str, str, str, str]], problem: str = "") -> str:

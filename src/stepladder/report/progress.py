@@ -18,7 +18,16 @@ from rich.text import Text
 from stepladder.execution.progress import Progress, RunAnnouncement
 from stepladder.report.document import Cell, Document, Table, numbers, words
 from stepladder.report.terminal import render
-from stepladder.report.wording import duration, join_list, number, plural, printable, truncate
+from stepladder.report.wording import (
+    Measure,
+    duration,
+    join_list,
+    number,
+    plural,
+    printable,
+    truncate,
+)
+from stepladder.study.metrics import METRICS, Metric
 from stepladder.study.study import Study
 from stepladder.trials.trial import Trial, TrialResult
 
@@ -66,18 +75,20 @@ class ArmTally:
         name: its name.
         planned: replicates that it shall have.
         done: replicates that it has, found ones included.
-        validation: accuracies as fractions of the replicates trained now, NaN where diverged.
+        validation: scores of the replicates trained now, as they are stored, NaN where diverged.
+        metric: that they are of.
     """
 
     name: str
     planned: int
     done: int
     validation: list[float] = field(default_factory=list)
+    metric: Metric = METRICS["accuracy"]
 
     @property
     def finite(self) -> list[float]:
-        """The accuracies of replicates that did not diverge."""
-        return [accuracy for accuracy in self.validation if math.isfinite(accuracy)]
+        """The scores of replicates that did not diverge."""
+        return [score for score in self.validation if math.isfinite(score)]
 
     @property
     def diverged(self) -> int:
@@ -86,9 +97,14 @@ class ArmTally:
 
     @property
     def mean(self) -> float:
-        """Mean of the finite accuracies; NaN when there is none."""
+        """Mean of the finite scores; NaN when there is none."""
         finite = self.finite
         return math.fsum(finite) / len(finite) if finite else math.nan
+
+    @property
+    def mean_text(self) -> str:
+        """The mean as its metric is shown, without a unit."""
+        return number(self.metric.scale * self.mean, 2 if self.metric.is_fraction else 4)
 
 
 class Tally:
@@ -107,7 +123,7 @@ class Tally:
         self.running: dict[str, int] = {}
         to_train = Counter(name for names in planned.arm_names.values() for name in names)
         self.arms = {
-            name: ArmTally(name, trials, trials - to_train[name])
+            name: ArmTally(name, trials, trials - to_train[name], metric=planned.study.judged)
             for name, trials in planned.arm_trials.items()
         }
         self._clock = clock
@@ -294,12 +310,16 @@ def _validation_score(result: TrialResult, study: Study) -> float:
     return known.get(name, result.validation.accuracy if name == "accuracy" else math.nan)
 
 
+def _measure(study: Study) -> Measure:
+    return Measure(study.judged, study.delta)
+
+
 def _view(tally: Tally) -> RenderableType:
     planned, names = tally.planned, [truncate(name, NAME_WIDTH) for name in tally.names_running]
     facts = [plural(planned.trials, "trial"), plural(planned.workers, "worker")]
     facts += [f"{planned.found:,} found in the store"] if planned.found else []
     running = join_list(names, most=RUNNING_SHOWN + 1, rest="more")
-    columns = (*words("arm"), *numbers("replicates", "validation %"))
+    columns = (*words("arm"), *numbers("replicates", _measure(planned.study).heading("validation")))
     arms = Table("", columns, tuple(map(_arm_row, tally.arms.values())))
     bars = Bars(
         TextColumn("{task.description}"),
@@ -336,8 +356,7 @@ def _validation_text(arm: ArmTally) -> str:
         return ", ".join(notes)
     if len(arm.validation) < arm.done:  # nothing is read of those that were found
         notes.insert(0, f"of {len(arm.validation):,} now")
-    mean = number(100 * arm.mean)
-    return f"{mean} ({', '.join(notes)})" if notes else mean
+    return f"{arm.mean_text} ({', '.join(notes)})" if notes else arm.mean_text
 
 
 def for_terminal(stream: TextIO | None = None) -> Progress:
@@ -449,6 +468,9 @@ def _completed(arm: ArmTally) -> str:
     parts = [plural(arm.planned, "replicate")]
     now = len(arm.validation)
     only = f" over the {now:,} trained now" if now < arm.planned else ""
-    parts += [f"validation {number(100 * arm.mean)} %{only}"] if arm.finite else []
+    name = "validation" if arm.metric.name == "accuracy" else f"validation {arm.metric.name}"
+    unit = "%" if arm.metric.is_fraction else arm.metric.unit
+    shown = printable(f"{name} {arm.mean_text} {unit}".rstrip())
+    parts += [f"{shown}{only}"] if arm.finite else []
     parts += [f"{arm.diverged} diverged"] if arm.diverged else []
     return f"{truncate(arm.name, NAME_WIDTH)}: {', '.join(parts)}"

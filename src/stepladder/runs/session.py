@@ -97,11 +97,7 @@ class Session:
         if not plan.missing:
             return
         if all(trial.id in self.failures for trial in plan.missing):
-            raise WorkerError(
-                f"{len(plan.missing)} trial(s) failed that the next step needs: "
-                f"{next(iter(self.failures.values())).message}. What was finished is stored; the "
-                "same command tries the others again"
-            )
+            self.check_failures(plan)
         began = time.monotonic()
         cached = NO_EPOCHS
         if before is None:
@@ -118,6 +114,19 @@ class Session:
         finally:
             self.progress.finish()
             self.store.add_seconds(self.study.name, time.monotonic() - began)
+
+    def check_failures(self, plan: Plan) -> None:
+        """Makes sure that no trial of a plan failed.
+
+        Raises:
+            WorkerError: if one did.
+        """
+        failed = [self.failures[trial.id] for trial in plan.missing if trial.id in self.failures]
+        if failed:
+            raise WorkerError(
+                f"{len(failed)} trial(s) failed that the next step needs: {failed[0].message}. "
+                "What was finished is stored; the same command tries the others again"
+            )
 
     def _on_failure(self, failure: TrialFailure) -> None:
         self.failures[failure.trial.id] = failure
@@ -188,7 +197,9 @@ def open_session(
             if user is None:
                 notes = inspect_models(study, dataset, settings)
             else:
-                _start_user(pool, user, settings, folder, len(study.arms) * study.replicates)
+                most = len(study.arms) * study.replicates
+                most = study.search.trials if is_search and study.search else most
+                _start_user(pool, user, settings, folder, most)
         if place != own:
             with open_if_exists(folder, store):
                 pass  # a server that does not answer leaves no folder behind

@@ -154,14 +154,25 @@ def with_values(config: Config, values: Mapping[str, float]) -> Config:
     else:
         known = config.flat
         whole = {name for name in values if type(known.get(name)) is int}
-    change: dict[str, Any] = {}
+    rounded = {path: round(value) if path in whole else value for path, value in values.items()}
+    return config.changed(nested(rounded))
+
+
+def nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by the path of their key as tables within tables: the opposite of `flatten`.
+
+    Example:
+        >>> nested({"lr": 0.1, "net.depth": 2})
+        {'lr': 0.1, 'net': {'depth': 2}}
+    """
+    result: dict[str, Any] = {}
     for path, value in values.items():
         *tables, last = path.split(".")
-        place = change
+        place = result
         for name in tables:
             place = place.setdefault(name, {})
-        place[last] = round(value) if path in whole else value
-    return config.changed(change)
+        place[last] = value
+    return result
 
 
 def _merge(values: Mapping[str, Any], change: Mapping[str, Any], above: str = "") -> dict[str, Any]:

@@ -115,6 +115,15 @@ Base = Annotated[
 ]
 
 
+def _add_delta(schema: dict[str, Any]) -> None:
+    """Adds the key of the study that a file may write into the table to its JSON Schema."""
+    schema["properties"]["delta"] = {
+        "anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "null"}],
+        "default": None,
+        "description": "Difference below which it does not matter: the study's delta.",
+    }
+
+
 class JudgedMetric(FrozenModel):
     """What a study judges.
 
@@ -122,6 +131,8 @@ class JudgedMetric(FrozenModel):
         >>> JudgedMetric(name="rmse", unit="kWh").found.direction
         'minimize'
     """
+
+    model_config = ConfigDict(json_schema_extra=_add_delta)
 
     # fmt: off
     name: str = toml_key(
@@ -178,8 +189,16 @@ MOST = 30
 REPLICATES_SCHEMA = {"anyOf": [{"type": "integer", "minimum": 1}, {"const": "auto"}], "default": 5}
 
 
-def _add_most_to_schema(schema: dict[str, Any]) -> None:
-    """Adds the key that a file may have and the value has not to a JSON Schema."""
+def _describe_files(schema: dict[str, Any]) -> None:
+    """Changes a JSON Schema to what a file may have where the value has something else."""
+    keys = schema["properties"]
+    base = keys["base"]  # free keys for a training of the user's own
+    base["anyOf"] = [base.pop("oneOf")[0], {"type": "object"}]
+    short = {"type": "string"}
+    trainer, metric = keys["trainer"], keys["metric"]
+    trainer["anyOf"].insert(0, short)
+    metric["anyOf"] = [short, {"$ref": metric.pop("$ref")}]
+    metric["default"] = "accuracy"
     schema["properties"]["most_replicates"] = {
         "type": "integer",
         "minimum": 1,
@@ -250,6 +269,11 @@ def _trainer_into_base(values: Mapping[str, Any]) -> Mapping[str, Any]:
     rest = {key: value for key, value in values.items()
             if key not in ("technique", "techniques", "arm", "explicit")}  # fmt: skip
     rest.setdefault("dataset", None)
+    search = rest.get("search")  # such a training is not thinned out, unless that is asked for
+    if isinstance(search, Mapping):
+        rest["search"] = {"pruning": "none", **search}
+    elif isinstance(search, Search) and "pruning" not in search.model_fields_set:
+        rest["search"] = search.model_copy(update={"pruning": "none"})
     return {**rest, "trainer": trainer, "base": base, **free}
 
 
@@ -303,7 +327,7 @@ class Study(FrozenModel):
         ['Adam', 'dropout']
     """
 
-    model_config = ConfigDict(json_schema_extra=_add_most_to_schema)
+    model_config = ConfigDict(json_schema_extra=_describe_files)
 
     # fmt: off
     name: str = toml_key(..., "The study's name.", "my-study", min_length=1, max_length=500)
@@ -411,8 +435,8 @@ class Study(FrozenModel):
             )
         if self.tuned is not None:
             problems += grid_problems(self.tuned, self.base, self.techniques, self.explicit)
-        if self.search is not None and self.trainer is None:
-            problems += search_problems(self.search, self.recipe)
+        if self.search is not None:
+            problems += search_problems(self.search, self.base)
         if not design and not instead_of:
             try:
                 self.arms  # noqa: B018 - made once to find contradictions
@@ -429,8 +453,7 @@ class Study(FrozenModel):
         problems = [
             f"{name} belongs to the built-in networks, found it beside a trainer; leave it out"
             for name, value in (("model", self.model), ("keep_weights", self.keep_weights),
-                                ("target", self.target), ("reported", self.reported),
-                                ("search", self.search))
+                                ("target", self.target), ("reported", self.reported))
             if value
         ]  # fmt: skip
         if self.judged is LOSS:
