@@ -14,8 +14,8 @@ import sys
 
 import numpy as np
 import pytest
-from own_training import setup_of, write
 
+from own_training import setup_of, write
 from stepladder.data.synthetic import synthetic
 from stepladder.execution.local import Worker
 from stepladder.execution.machine import user_settings
@@ -47,7 +47,7 @@ class Networks:
         return PopulationEngine(DATA)
 
     def trial(self, number, replicate=0):
-        recipe = Recipe(hidden=[3], activation="relu", batch_size=16, epochs=2,
+        recipe = Recipe(hidden=[8, 6], batch_size=16, epochs=2,
                         learning_rate=number)  # fmt: skip
         return Trial(recipe, DATA.fingerprint, 20, 0, replicate, self.name)
 

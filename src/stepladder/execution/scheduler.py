@@ -392,10 +392,10 @@ class _Execution:
         longest = timeout + _GRACE[self._settings.engine]
         for worker in busy:
             if worker.group and worker.seconds > longest:
-                failed = [TrialFailure(trial, f"it was stopped after its timeout of {timeout:g} s")
-                          for trial in worker.group.trials]  # fmt: skip
+                problem = f"it was stopped after its timeout of {timeout:g} s"
+                failed = [TrialFailure(trial, problem) for trial in worker.group.trials]
                 worker.group = None
-                self._replace(worker)
+                self._replace(worker, problem)  # without one it would wait for its end
                 for failure in failed:
                     self._fail(failure)
                 self._fill()

@@ -449,7 +449,7 @@ def _state(result: ArmResult) -> tuple[State, str | None]:
         every = f" in all {result.n} replicates" if result.n > 1 else ""
         return "diverged", f"diverged{every}"
     constant = result.constant_answer
-    return ("constant", printable(constant.text)) if constant else ("measured", None)
+    return ("constant", printable(constant.title)) if constant else ("measured", None)
 
 
 def _notes(result: ArmResult, planned: int, is_finished: bool, shown: Measure) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from stepladder.errors import InputError, StudyError, WorkerError
 from stepladder.execution.local import Event, Worker
 from stepladder.execution.machine import Settings
 from stepladder.statistics.paired import unanimous_sign_floor
+from stepladder.store import StudyRecord
 from stepladder.study.confounds import confounds, empty_comparisons
 from stepladder.study.designs import runs_of_fraction
 from stepladder.study.loading import ModelFile
@@ -241,6 +242,27 @@ def preflight_notes(
     if missing and study.trainer is None:
         costs = (*_cost_notes(study, missing, dataset, sizes["train"], settings),)
     return (*data, *lines, *costs, *underpowered(study))
+
+
+def changed_code_note(study: Study, stored: StudyRecord | None) -> tuple[str, ...]:
+    """A note where a version hides that the code of a training has changed; empty elsewhere.
+
+    Args:
+        study: what is asked.
+        stored: the same study as its store has it, or None.
+    """
+    trainer, before = study.trainer, stored.study.trainer if stored else None
+    if trainer is None or before is None or trainer.version is None:
+        return ()
+    changed = [name for name, sha256 in trainer.sha256.items()
+               if before.sha256.get(name, sha256) != sha256]  # fmt: skip
+    if trainer.version != before.version or not changed:
+        return ()
+    return (
+        f"{', '.join(changed)} has changed and trainer.version is {trainer.version!r} as before: "
+        "trials that are stored count, though the code has changed. Give another version to train "
+        "them again.",
+    )
 
 
 def weights(recipe: Recipe, inputs: int, classes: int) -> int | None:

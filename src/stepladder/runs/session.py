@@ -179,7 +179,8 @@ def open_session(
     if place != own:  # before anything is made or takes long
         check_place(place)
     keeps_final = study.keep_weights and not is_search
-    pool = WarmPool(persistent=is_search)
+    # Importing the user's code may take long: its processes last for all phases of a study.
+    pool = WarmPool(persistent=is_search or study.trainer is not None)
     user = user_setup(study, folder) if study.trainer is not None else None
     try:
         is_new = place == own and not os.path.exists(own)

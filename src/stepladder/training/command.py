@@ -6,7 +6,6 @@ import re
 import select
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -29,7 +28,7 @@ from stepladder.training.function import (
     shorten,
 )
 from stepladder.training.groups import Group
-from stepladder.training.processes import adopt_orphans, children, end_trees, end_with_parent
+from stepladder.training.processes import adopt_orphans, children, end_trees
 from stepladder.trials.trial import Trial, TrialResult
 
 _LINE = 1_000_000  # bytes of a line that may be a result
@@ -142,11 +141,12 @@ def find_program(name: str, trainer: UserTrainer) -> str | None:
 def _run(arguments: list[str], trainer: UserTrainer, place: Path) -> int | None:
     """The exit code of a program; None where it was stopped after its timeout."""
     try:
+        # No preexec_fn, with which starting takes ten times as long: the process is of our group,
+        # which `guard_group` ends.
         with (place / "stdout.txt").open("wb") as out, (place / "stderr.txt").open("wb") as err:
             process = subprocess.Popen(
                 arguments, executable=find_program(arguments[0], trainer), cwd=trainer.folder,
                 stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                preexec_fn=end_with_parent if sys.platform == "linux" else None,
             )  # fmt: skip
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error

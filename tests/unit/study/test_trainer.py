@@ -350,7 +350,7 @@ def test_what_a_store_holds_knows_no_folder_and_cannot_be_run(folder):
 def test_names_for_people(folder):
     assert load("train.py:train", folder).name == "train.py:train"
     assert load({"command": ["python", "train.py", "{lr}"]}, folder).name == "python train.py"
-    assert load(callables.train, folder).name == "callables:train"
-    assert load(callables.Trainer(1), folder).name == "callables:Trainer"
+    assert load(callables.train, folder).name == "train"
+    assert load(callables.Trainer(1), folder).name == "Trainer"
     assert load(callables.train, folder).is_callable
     assert load("train.py:train", folder).engine == "function"
