@@ -125,8 +125,8 @@ def _sentences(
     shown, others = measure_of(one), measure_of(two)
     if shown.metric != others.metric:
         yield (
-            f"{names[0]} judges {shown.name} and {names[1]} {others.name}: their figures cannot be "
-            "compared."
+            f"{names[0]} judges {_unit_text(shown)} and {names[1]} {_unit_text(others)}: their "
+            "figures cannot be compared."
         )
     elif not pairs:
         yield "No arm is in both runs: there is nothing to compare."
@@ -155,6 +155,10 @@ def _sentences(
             yield f"Only {name} has {names_alone}."
         if not results.finished:
             yield f"{name} is unfinished: its figures may still change."
+
+
+def _unit_text(shown: Measure) -> str:
+    return f"{shown.name} in {shown.unit}" if shown.unit else shown.name
 
 
 def _arm_table(
