@@ -37,7 +37,15 @@ from stepladder.report.tables import (
     tuning_tables,
 )
 from stepladder.report.view import View, finding_lines, view_of
-from stepladder.report.wording import change_text, duration, glossary, plural, printable, truncate
+from stepladder.report.wording import (
+    change_text,
+    duration,
+    examples_of,
+    glossary,
+    plural,
+    printable,
+    truncate,
+)
 from stepladder.runs.folder import command_parts
 from stepladder.runs.results import Results
 from stepladder.study.loading import BUILT_IN_STUDIES
@@ -152,6 +160,7 @@ def _context(results: Results, figures: Sequence[DrawnFigure]) -> dict[str, Any]
             (part, f"{head[:1].upper()}{head[1:]}") for part, head in parts_shown(results, view)
         ],
         "alike": "seeds" if is_own else DRAWS,
+        "examples": examples_of(results.study),
         "nothing_found": "Of a training of your own only the scores are known: nothing else is "
         "looked at."
         if is_own
@@ -315,14 +324,15 @@ def search_as_html(result: SearchResult, figures: Sequence[DrawnFigure] | None =
 
 def _search_answer(result: SearchResult) -> list[str]:
     fresh, test = FormattedNumber.accuracy(result.fresh), result.test
+    examples = examples_of(result.study)
     return [
         f"The best of {plural(len(result.candidates), 'candidate')} is candidate "
         f"{result.winner.number}: {params_text(result.winner.params)}.",
-        f"It reads {fresh.text} % of the validation images right, on "
+        f"It reads {fresh.text} % of the validation {examples} right, on "
         f"{plural(len(result.fresh.values), 'fresh replicate')} that the search never saw, with "
         f"{result.parameters:,} weights.",
-        *([f"On the test images the same replicates reach {FormattedNumber.accuracy(test).text} %."]
-          if test else []),
+        *([f"On the test {examples} the same replicates reach "
+           f"{FormattedNumber.accuracy(test).text} %."] if test else []),
         luck_text(result),
         flat_text(result),
         expected_text(result),
@@ -330,13 +340,14 @@ def _search_answer(result: SearchResult) -> list[str]:
 
 
 def _search_unknown(result: SearchResult) -> list[str]:
+    examples = examples_of(result.study)
     return [
         *(f"{line[0].upper()}{line[1:]}." for line in result.warnings),
-        "The validation images of the fresh replicates took part in choosing: their accuracy may "
-        "be a little too high for images that nobody has seen.",
+        f"The validation {examples} of the fresh replicates took part in choosing: their accuracy "
+        f"may be a little too high for {examples} that nobody has seen.",
         "The test set was not read: --final reads it once, for the best candidate."
         if result.test is None
-        else "The test accuracy speaks for these test images, retrained, not for new ones.",
+        else f"The test accuracy speaks for these test {examples}, retrained, not for new ones.",
         "Other spaces, other data and longer trainings were not tried.",
     ]
 

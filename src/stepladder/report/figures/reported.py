@@ -163,6 +163,8 @@ def _plot(results: Results, name: str, file: str) -> Plot:
         "Only the training knows on which part of the data this was measured."
         f"{log_odds_note(_means(drawn), shown)}"
     )
+    if any(min(line.band.counts) < max(line.band.counts) for line in drawn):
+        caption += " Where replicates end early, or leave out epochs, the mean is of the others."
     if len(front) < len(drawn):
         caption += f" In colour: the first arm and {len(front) - 1} of the best of {len(drawn)}."
     words = [f"{truncate(line.name, NAME_LENGTH)} {amount(line.band.last, shown)}"

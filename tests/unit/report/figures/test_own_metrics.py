@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 from drawn_plots import plots
+from example_results import mnist_results
 from matplotlib.figure import Figure
 from own_results import RMSE, TECHNIQUES, curves, own_results, tuned
 
@@ -245,3 +246,24 @@ def test_the_lowest_candidate_is_drawn_where_lower_is_better():
     ]  # fmt: skip
     chosen = figure.axes[0].lines[-1]
     assert (chosen.get_xdata()[0], chosen.get_ydata()[0]) == (0.2, 0.5)
+
+
+def test_arms_that_wait_or_diverged_have_no_curve_and_replicates_that_end_early_are_told():
+    results = own_results(reports=lambda score: curves(score, 3 + int(1000 * score) % 9))
+    assert "Where replicates end early" in plots(results)["reported-rmse"].caption
+    assert "end early" not in plots(own_results())["reported-rmse"].caption
+    gone = replace(results.arms[1], n=0, reported_curves=(), effect=None)
+    lost = replace(results.arms[2], reported_curves=({},) * 5)
+    arms = (results.arms[0], gone, lost, results.arms[3])
+    made = plots(replace(results, arms=arms))
+    assert {row["arm"] for row in rows(made["reported-rmse"])} == {"base", "+ augmentation"}
+    assert len(axes_of(made["reported-rmse"]).lines) == 2
+
+
+@pytest.mark.parametrize("metric", ["macro_f1", "log_loss"])
+def test_built_in_networks_have_curves_of_accuracy_whatever_is_judged(metric):
+    results = mnist_results()
+    made = plots(replace(results, study=results.study.changed({"metric": metric})))
+    assert {"validation", "accuracy", "loss", "seconds"} <= set(made)
+    assert f"effect on test {metric}" in axes_of(made["effects"]).get_xlabel()
+    assert "reported" not in made["ladder"].words, "published figures are accuracies"
