@@ -95,7 +95,9 @@ def comparison_of(one: Results, two: Results, names: tuple[str, str]) -> Compari
     first, second = (truncate(name, NAME_LENGTH) for name in names)
     return Comparison(
         title=f"{first} against {second}",
-        subtitle=f"Both runs drew the same {alike}: replicates are compared in pairs."
+        subtitle="The runs are judged by different metrics."
+        if not is_same_metric
+        else f"Both runs drew the same {alike}: replicates are compared in pairs."
         if is_paired
         else "The runs differ in dataset, seed or validation part, so nothing pairs their "
         "replicates: means are compared, by Welch's interval.",

@@ -68,6 +68,7 @@ def test_runs_of_two_metrics_are_not_compared():
     assert made.sentences[0] == (
         "first judges rmse in kWh and second r2: their figures cannot be compared."
     )
+    assert made.subtitle == "The runs are judged by different metrics."
     assert (made.plot, made.arms.rows) == (None, ())
 
 
