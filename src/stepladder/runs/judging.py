@@ -240,6 +240,7 @@ def _arm(
         also=also,
         effect=effect,
         curves=tuple(result.curve for result in done),
+        reported_curves=tuple(result.reported for result in done),
         reported=reported.test_accuracy.get(name) if reported else None,
         parameters=(done[0].parameters or None) if done else None,
         seconds=sum(result.seconds for result in done),

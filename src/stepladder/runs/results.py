@@ -132,6 +132,8 @@ class ArmResult:
         finished: numbers of the replicates that are finished; the first n when None.
         also: further metrics by name and part.
         failed: replicates that this run could not train, of the user's own training.
+        reported_curves: what a training of the user's own reported, by name, `epoch` included; one
+            a finished replicate, in the order of replicates.
     """
 
     arm: Arm
@@ -154,6 +156,7 @@ class ArmResult:
     finished: tuple[int, ...] | None = None
     also: Mapping[str, Mapping[Part, Estimate]] = field(default_factory=dict)
     failed: int = 0
+    reported_curves: tuple[Mapping[str, tuple[float, ...]], ...] = ()
 
     @property
     def diagnosis(self) -> tuple[str, ...]:

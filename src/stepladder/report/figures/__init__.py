@@ -9,14 +9,16 @@ from stepladder.report.figures.factorial import factorial_plot, interactions_plo
 from stepladder.report.figures.forest import effects_plot, ladder_plot
 from stepladder.report.figures.internals import gradients_plot, units_plot
 from stepladder.report.figures.pareto import pareto_plot
+from stepladder.report.figures.reported import reported_plots
 from stepladder.report.figures.tuning import tuning_plot
 from stepladder.runs.results import Results
 
-_MAKERS: tuple[Callable[[Results], Plot | None], ...] = (
+_MAKERS: tuple[Callable[[Results], Plot | tuple[Plot, ...] | None], ...] = (
     ladder_plot,
     effects_plot,
     factorial_plot,
     interactions_plot,
+    reported_plots,
     validation_plot,
     accuracy_plot,
     loss_plot,
@@ -40,4 +42,7 @@ def figures_of(results: Results) -> tuple[Plot, ...]:
         >>> [plot.name for plot in figures_of(run.results)][:2]  # doctest: +SKIP
         ['ladder', 'effects']
     """
-    return tuple(plot for make in _MAKERS if (plot := make(results)) is not None)
+    made = (make(results) for make in _MAKERS)
+    return tuple(
+        plot for plots in made for plot in (plots if isinstance(plots, tuple) else (plots,)) if plot
+    )

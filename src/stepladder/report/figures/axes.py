@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
 
-from stepladder.report.wording import MINUS, truncate
+from stepladder.report.wording import MINUS, Measure, number, truncate
+from stepladder.study.metrics import METRICS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +26,9 @@ slide at twice its size."""
 LINE = 0.135
 """Inches that a line of small text takes."""
 
+LABEL_LENGTH = 30
+"""Characters of a metric's name at an axis."""
+
 NAME_LENGTH = 60
 """Characters of a name in a text that describes a figure."""
 
@@ -32,17 +36,35 @@ _TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 80, 90, 95, 98, 99, 99.5, 99.8, 99
 _LEAST, _MOST = 0.01, 99.995  # percent: 0 and 100 have no finite log-odds
 _MOST_COSTS = 5
 HIGH = 90.0
+ACCURACY = Measure(METRICS["accuracy"], None)
 
 
-def is_high(values: Iterable[float]) -> bool:
-    """Whether accuracies in percent come so near 100 that a linear axis hides their differences."""
-    return any(math.isfinite(value) and value > HIGH for value in values)
+def is_high(values: Iterable[float], sign: int = 1) -> bool:
+    """Whether percentages come so near the best that a linear axis hides their differences.
+
+    Args:
+        values: in percent.
+        sign: 1 where 100 is the best, -1 where 0 is.
+    """
+    return any(
+        math.isfinite(value) and (value if sign > 0 else 100 - value) > HIGH for value in values
+    )
 
 
-def log_odds_note(values: Iterable[float]) -> str:
+def is_log_odds(values: Iterable[float], shown: Measure) -> bool:
+    """Whether an axis of a metric is in log-odds: only one of fractions can be."""
+    return shown.metric.is_fraction and is_high(values, shown.metric.sign)
+
+
+def log_odds_note(values: Iterable[float], shown: Measure = ACCURACY) -> str:
     """What a caption says of a log-odds axis, after a space; nothing where the axis is linear."""
-    if not is_high(values):
+    if not is_log_odds(values, shown):
         return ""
+    if shown.metric.sign < 0:
+        return (
+            " The log-odds axis stretches what lies near 0 %: from 2 to 1 is as far as from 1 to "
+            "0.5."
+        )
     return (
         " The log-odds axis stretches what lies near 100 %: from 98 to 99 is as far as from 99 to "
         "99.5."
@@ -122,6 +144,113 @@ def accuracy_axis(
     set_ticks(axes.xaxis if which == "x" else axes.yaxis, ticks)
 
 
+def score_axis(
+    axes: Axes, which: Literal["x", "y"], values: Sequence[float], shown: Measure, *,
+    points: Sequence[float] | None = None,
+) -> tuple[str, int]:  # fmt: skip
+    """An axis of a metric: of a fraction as `accuracy_axis`, else linear around the values.
+
+    Args:
+        axes: whose axis.
+        which: `x` or `y`.
+        values: what is to be seen, as it is shown; NaN counts for nothing.
+        shown: the metric.
+        points: those of the values that decide whether the axis is in log-odds; all when None.
+
+    Returns:
+        The unit, to be put behind the name of what is on the axis, and the power of ten that
+        numbers are in.
+    """
+    axis: Axis = getattr(axes, f"{which}axis")
+    is_log = is_log_odds(values if points is None else points, shown)
+    if shown.metric.is_fraction:
+        accuracy_axis(axes, which, values, is_log=is_log)
+        if shown.metric.sign < 0 and not is_log:
+            most = max((value for value in values if math.isfinite(value)), default=100.0)
+            high = 100.0 if most > 50 else 10.0 * math.ceil((most + 2) / 10)
+            axes.set(**{f"{which}lim": (-0.03 * high, high)})
+        return f", %{' (log-odds)' if is_log else ''}", 0
+    power = _linear_axis(axes, axis, values)
+    return unit_of_axis(shown, power), power
+
+
+def _linear_axis(axes: Axes, axis: Axis, values: Sequence[float]) -> int:
+    """Limits and ticks around some values; returns the power of ten that ticks are in units of."""
+    finite = [value for value in values if math.isfinite(value)] or [0.0]
+    low, high = min(finite), max(finite)
+    margin = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
+    limits = (low - margin, high + margin)
+    _ = axes.set_xlim(limits) if axis is axes.xaxis else axes.set_ylim(limits)
+    axis.get_major_locator().set_params(nbins=5)  # type: ignore[call-arg]
+    power = power_of(finite)
+    axis.set_major_formatter(lambda value, _: number_on_axis(value / 10.0**power))
+    return power
+
+
+def number_on_axis(value: float) -> str:
+    """A tick's number: as few digits as it needs, and a true minus sign."""
+    return f"{value:.10g}".replace("-", MINUS) if abs(value) > 1e-9 else "0"
+
+
+def power_of(values: Iterable[float]) -> int:
+    """A power of ten that makes very large or very small numbers short; 0 for all others.
+
+    Example:
+        >>> power_of([2.5e-6, 1e-7]), power_of([12.5])
+        (-6, 0)
+    """
+    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+    if largest == 0 or 0.01 <= largest < 10_000:
+        return 0
+    return 3 * math.floor((math.log10(largest) + 1) / 3)
+
+
+_RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+
+
+def unit_of_axis(shown: Measure, power: int = 0) -> str:
+    """A unit behind an axis' name, with the power of ten that its numbers are in.
+
+    Example:
+        >>> from stepladder.study.metrics import Metric
+        >>> unit_of_axis(Measure(Metric("rmse", "minimize", unit="m"), None), -6)
+        ', 10⁻⁶ m'
+    """
+    ten = f"10{str(power).translate(_RAISED)}" if power else ""
+    if ten and not shown.unit:
+        return f", units of {ten}"
+    return "".join(f", {part}" for part in [f"{ten} {shown.unit}".strip()] if part)
+
+
+def better_side(shown: Measure) -> str:
+    """Where better values are on a horizontal axis; nothing for accuracy, where all know it."""
+    if shown.is_accuracy:
+        return ""
+    return " (better →)" if shown.metric.sign > 0 else " (← better)"
+
+
+def better_words(shown: Measure) -> str:
+    """The same for a vertical axis."""
+    if shown.is_accuracy:
+        return ""
+    return f" ({'higher' if shown.metric.sign > 0 else 'lower'} is better)"
+
+
+def amount(value: float, shown: Measure) -> str:
+    """A value of a metric with its unit: "97.04 %", "1.05 kWh"."""
+    unit = "%" if shown.metric.is_fraction else shown.unit
+    return f"{number(value, shown.digits)} {unit}".rstrip()
+
+
+def within_reach(points: Sequence[float], ends: Iterable[float], shown: Measure) -> list[float]:
+    """Ends of intervals, moved so near some points that a wide one cannot press these together."""
+    low, high = min(points, default=0.0), max(points, default=0.0)
+    span = high - low
+    if shown.metric.is_fraction:
+        return [max(end, low / 2) for end in ends]
+    return [min(max(end, low - span), high + span) if span else end for end in ends]
+
+
 def epoch_axis(axes: Axes, epochs: int) -> None:
     """A horizontal axis of whole epochs, from 1."""
     from matplotlib.ticker import MaxNLocator
@@ -144,31 +273,54 @@ def cost_axis(axes: Axes, costs: Sequence[float]) -> None:
     if least >= most / 4:
         low = 0 if least < most / 2 else least - 0.3 * (most - least) - 0.05 * least
         axes.set_xlim(low, 1.08 * most)
+        if most < 0.01:
+            axes.xaxis.get_major_locator().set_params(nbins=4)  # type: ignore[call-arg]
+            axes.xaxis.set_major_formatter(lambda value, _: f"{value:.9f}".rstrip("0").rstrip("."))
         return
     axes.set_xscale("log")
     low, high = least / 1.3, 1.2 * most
     axes.set_xlim(low, high)
+    set_ticks(axes.xaxis, log_ticks(low, high), "{:,.10g}")
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Round numbers to mark on a logarithmic axis between two ends, at most five."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    for steps in ((1, 2, 5), (1, 3), (1,)):  # until there is room for them
-        ticks = [step * 10.0**decade for decade in decades for step in steps
+    for steps, every in (((1, 2, 5), 1), ((1, 3), 1), ((1,), 1), ((1,), 2), ((1,), 4)):
+        ticks = [step * 10.0**decade for decade in decades[::every] for step in steps
                  if low <= step * 10.0**decade <= high]  # fmt: skip
-        if len(ticks) <= _MOST_COSTS:
+        if len(ticks) <= _MOST_COSTS:  # there is room for them
             break
-    set_ticks(axes.xaxis, ticks, "{:,.10g}")
+    return ticks
 
 
-def effect_axis(axes: Axes, ends: Sequence[float], *, is_log: bool) -> None:
-    """A horizontal axis of points around 0; logarithmic beyond ± 1 where sizes differ much."""
+def effect_axis(axes: Axes, ends: Sequence[float], linear_within: float | None) -> int:
+    """A horizontal axis of differences around 0.
+
+    Args:
+        axes: whose axis.
+        ends: what is to be seen.
+        linear_within: beyond it the axis is logarithmic; None where all of it is linear.
+
+    Returns:
+        The power of ten that its numbers are in.
+    """
     lowest, highest = min(ends, default=-1.0), max(ends, default=1.0)
-    if is_log:
-        axes.set_xscale("symlog", linthresh=1, linscale=1)
-        set_ticks(axes.xaxis, [-100, -10, -1, 0, 1, 10, 100])
-        axes.set_xlim(min(lowest, -1) * 1.3, max(highest, 1) * 1.3)
+    power = power_of(ends)
+    if linear_within is not None:
+        axes.set_xscale("symlog", linthresh=linear_within, linscale=1)
+        least, most = min(lowest, -linear_within) * 1.3, max(highest, linear_within) * 1.3
+        decades = math.floor(math.log10(max(-least, most) / linear_within) + 1e-9)
+        steps = [linear_within * 10.0**decade for decade in range(0, decades + 1, 1 + decades // 3)]
+        ticks = [*(-step for step in steps[::-1]), 0.0, *steps]
+        set_ticks(axes.xaxis, [tick for tick in ticks if least <= tick <= most])
+        axes.set_xlim(least, most)
     else:
-        margin = 0.06 * (highest - lowest)
+        margin = 0.06 * (highest - lowest) or 1.0
         axes.set_xlim(lowest - margin, highest + margin)
         axes.xaxis.get_major_locator().set_params(nbins=5)  # type: ignore[call-arg]
-    axes.xaxis.set_major_formatter(lambda value, _: _format_points(value))
+    axes.xaxis.set_major_formatter(lambda value, _: _format_points(value / 10.0**power))
+    return power
 
 
 def _format_points(value: float) -> str:
@@ -256,6 +408,33 @@ def row_axes(
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)
     return axes, [sum(heights[:row]) + height / 2 for row, height in enumerate(heights)]
+
+
+def room_for(texts: Iterable[str], least: float, left: float) -> float:
+    """Inches at the right of axes that hold texts, so that the widest stays in the figure.
+
+    Args:
+        texts: lines of small text that `write_beside` writes.
+        least: what is kept in any case.
+        left: inches at the left of the axes, which keep an inch in any case.
+    """
+    lines = (line for text in texts for line in text.split("\n"))
+    return min(max(least, 12 / 72 + _width(lines)), WIDTH - left - 1)
+
+
+def tick_width(axis: Axis) -> float:
+    """Inches that the widest number at an axis' ticks takes."""
+    low, high = sorted(axis.get_view_interval())
+    ticks = [tick for tick in axis.get_majorticklocs() if low <= tick <= high]
+    return _width(axis.get_major_formatter().format_ticks(ticks))
+
+
+def _width(lines: Iterable[str]) -> float:
+    """Inches of the widest of some lines of small text."""
+    from matplotlib.textpath import TextPath
+
+    return max((TextPath((0, 0), line, size=7.5).get_extents().width / 72
+                for line in set(lines) if line), default=0.0)  # fmt: skip
 
 
 def write_beside(axes: Axes, y: float, left: str, right: str, colour: str | None = None) -> None:

@@ -11,10 +11,17 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
-from stepladder.report.figures.axes import LINE, WIDTH, spread_labels, wrap_text
+from stepladder.report.figures.axes import (
+    ACCURACY,
+    LINE,
+    WIDTH,
+    spread_labels,
+    tick_width,
+    wrap_text,
+)
 from stepladder.report.figures.base import LINES, MARKERS, Theme
 from stepladder.report.view import Row, view_of
-from stepladder.report.wording import number, truncate
+from stepladder.report.wording import Measure, number, truncate
 from stepladder.runs.results import ArmResult, Results
 
 if TYPE_CHECKING:
@@ -171,13 +178,21 @@ def draw_band(axes: Axes, places: Sequence[float], band: Band, style: LineStyle)
               alpha=1 if style.is_front else 0.35)  # fmt: skip
 
 
-def name_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
+def name_ends(
+    axes: Axes,
+    ends: Sequence[tuple[float, float, str, str]],
+    shown: Measure = ACCURACY,
+    power: int = 0,
+) -> None:
     """Names with values at the right of the axes, tied to the ends of lines and apart.
 
     Args:
         axes: whose limits are set.
         ends: for each line where it ends in the axes' data, its name and its colour.
+        shown: the metric of the values; fractions have one decimal.
+        power: of ten, in which the axis has them.
     """
+    digits = 1 if shown.metric.is_fraction else min(max(shown.digits + power, 0), 4)
     figure = axes.get_figure(root=True)
     assert figure is not None
     box, size = axes.get_position(), figure.get_size_inches()
@@ -186,7 +201,11 @@ def name_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None
     order = sorted((float(to_axes.transform(end[:2])[1]), rank) for rank, end in enumerate(ends))
     ends = [ends[rank] for _, rank in order]
     texts = [
-        wrap_text(f"{truncate(name, 50)}\N{EN SPACE}{number(y, 1)}", 19, 3)
+        wrap_text(
+            f"{truncate(name, 50)}\N{EN SPACE}{number(y / 10.0**power, digits)}",
+            18 + max(digits, 1),
+            3,
+        )
         for _, y, name, _ in ends
     ]
     sizes = [(LINE * (1 + text.count("\n")) + 0.03) / height for text in texts]
@@ -206,5 +225,9 @@ LEFT, RIGHT = 0.52, 1.62
 
 
 def align_label(axes: Axes) -> None:
-    """Moves the vertical label to one place in all such figures, however wide the ticks are."""
-    axes.yaxis.set_label_coords(-0.4 / (WIDTH - LEFT - RIGHT), 0.5)
+    """Moves the vertical label to one place in all such figures, but for very wide ticks."""
+    extra = max(0.0, tick_width(axes.yaxis) - 0.3)
+    if extra:
+        box = axes.get_position()
+        axes.set_position((box.x0 + extra / WIDTH, box.y0, box.width - extra / WIDTH, box.height))
+    axes.yaxis.set_label_coords(-(0.4 + extra) / (WIDTH - LEFT - RIGHT - extra), 0.5)

@@ -51,8 +51,10 @@ BAND = ("epoch", "seconds", "replicates", "mean", "ci_low", "ci_high")
 Bands = Callable[[Panel], tuple[Band, Band]]
 
 
-def accuracy_plot(results: Results) -> Plot:
-    """Training and validation accuracy over the epochs."""
+def accuracy_plot(results: Results) -> Plot | None:
+    """Training and validation accuracy over the epochs; None for a training of the user's own."""
+    if results.study.trainer is not None:
+        return None
     panels = panels_of(results)
     return Plot(
         name="accuracy",
@@ -67,8 +69,10 @@ def accuracy_plot(results: Results) -> Plot:
     )
 
 
-def loss_plot(results: Results) -> Plot:
-    """Training and validation loss over the epochs."""
+def loss_plot(results: Results) -> Plot | None:
+    """Training and validation loss over the epochs; None for a training of the user's own."""
+    if results.study.trainer is not None:
+        return None
     panels, classes = panels_of(results), len(results.classes)
     return Plot(
         name="loss",
@@ -196,8 +200,10 @@ def _key(figure: Figure, styles: Sequence[tuple[str, LineStyle]]) -> None:
                   columnspacing=1.2, labelcolor="linecolor")  # fmt: skip
 
 
-def validation_plot(results: Results) -> Plot:
-    """Validation accuracy of all arms over the epochs."""
+def validation_plot(results: Results) -> Plot | None:
+    """Validation accuracy of all arms over the epochs; None for a training of the user's own."""
+    if results.study.trainer is not None:
+        return None
     return _overlay(
         results,
         name="validation",

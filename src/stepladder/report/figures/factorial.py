@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from functools import partial
 from itertools import zip_longest
@@ -10,12 +11,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stepladder.report.figures.axes import (
+    LABEL_LENGTH,
     LINE,
     NAME_LENGTH,
     WIDTH,
+    better_side,
     draw_cell,
+    number_on_axis,
+    power_of,
+    room_for,
     row_axes,
     single_axes,
+    unit_of_axis,
     wrap_text,
     write_beside,
 )
@@ -23,6 +30,7 @@ from stepladder.report.figures.base import Plot, Theme
 from stepladder.report.tables import READOUT_CAPTION, readout_title, readout_words, spread_text
 from stepladder.report.wording import (
     MARKS,
+    Measure,
     join_list,
     measure_of,
     plural,
@@ -42,37 +50,50 @@ LEFT, RIGHT = 1.62, 1.05
 
 def factorial_plot(results: Results) -> Plot | None:
     """Parts of the gain and what orders of a ladder say, or None for another design."""
-    readout = results.readout
+    readout, shown = results.readout, measure_of(results)
     if readout is None:
         return None
     return Plot(
         name="factorial",
         title=readout_title(readout),
         caption=READOUT_CAPTION,
-        words=readout_words(readout, measure_of(results)),
-        columns=("figure", "technique", "mean_points", "low_points", "high_points",
-                 "share_of_orders"),
+        words=readout_words(readout, shown),
+        columns=("figure", "technique", *_heads(shown), "share_of_orders"),
         rows=partial(_rows, readout),
-        draw=partial(_draw_parts, readout),
+        draw=partial(_draw_parts, readout, shown),
     )  # fmt: skip
+
+
+def _heads(shown: Measure) -> tuple[str, str, str]:
+    if shown.metric.is_fraction:
+        return "mean_points", "low_points", "high_points"
+    return "mean", "low", "high"
 
 
 def interactions_plot(results: Results) -> Plot | None:
     """Which techniques need each other, or None where no pair is known."""
-    readout = results.readout
+    readout, shown = results.readout, measure_of(results)
     if readout is None or not readout.shares or not readout.interactions:
         return None
+    worth = "How many points more one technique is worth where the other is"
+    marks = "▲ and ▼ say more and less"
+    if not shown.metric.is_fraction:
+        unit = unit_of_axis(shown, _pair_power(readout))
+        worth = f"How the effect of one technique on {shown.on('test')}{unit}, changes where the "
+        worth += "other is"
+    if shown.metric.sign < 0:
+        marks = "▲ (below zero) and ▼ say that they are better and worse together"
     return Plot(
         name="interactions",
         title="Which techniques need each other",
-        caption="How many points more one technique is worth where the other is, averaged over "
-        "the rest: the square below the one's name and left of the other's. ▲ and ▼ say more and "
-        "less; the stronger the shade, the larger. Bold: p < 0.05 after Holm's correction over "
+        caption=f"{worth}, averaged over "
+        f"the rest: the square below the one's name and left of the other's. {marks}"
+        "; the stronger the shade, the larger. Bold: p < 0.05 after Holm's correction over "
         f"the {plural(len(readout.interactions), 'interaction')} (t test).",
-        words=_pair_words(readout),
-        columns=("technique", "with", "mean_points", "low_points", "high_points", "p_t_holm"),
+        words=_pair_words(readout, shown),
+        columns=("technique", "with", *_heads(shown), "p_t_holm"),
         rows=partial(_pair_rows, readout),
-        draw=partial(_draw_pairs, readout),
+        draw=partial(_draw_pairs, readout, shown),
     )
 
 
@@ -90,17 +111,28 @@ def _rows(readout: FactorialAnalysis) -> Iterable[tuple[object, ...]]:
         yield ("interaction", f"{one} × {two}", *numbers, None)
 
 
-def _draw_parts(readout: FactorialAnalysis, figure: Figure, theme: Theme) -> None:
+def _draw_parts(readout: FactorialAnalysis, shown: Measure, figure: Figure, theme: Theme) -> None:
     names = [wrap_text(printable(main.technique), 24, 3) for main in readout.main]
-    axes, middles = row_axes(figure, names, LEFT, RIGHT, least=0.42, spare=0.12)
+    parts = _parts(readout)
+    texts = [spread_text(part, shown.digits) for part in parts]
+    right = room_for(texts, RIGHT, LEFT)
+    axes, middles = row_axes(figure, names, LEFT, right, least=0.42, spare=0.12)
     axes.axvline(0, color=theme.muted, linewidth=0.8, zorder=1)
-    for row, (name, middle, part) in enumerate(zip(names, middles, _parts(readout), strict=True)):
+    for row, (name, middle, part) in enumerate(zip(names, middles, parts, strict=True)):
         if readout.shares:
             _draw_orders(axes, readout.shares[row].said, middle, theme)
         _draw_part(axes, part, middle, theme)
-        write_beside(axes, middle, name, spread_text(part))
+        write_beside(axes, middle, name, texts[row])
     axes.margins(x=0.06)
-    axes.set_xlabel("part of the gain, points" if readout.shares else "main effect, points")
+    of = "gain" if shown.metric.sign > 0 else "change"
+    label, power = f"part of the {of}" if readout.shares else "main effect", 0
+    if not shown.metric.is_fraction:
+        axes.xaxis.get_major_locator().set_params(nbins=5)  # type: ignore[call-arg]
+        power = power_of(axes.get_xlim())
+        axes.xaxis.set_major_formatter(lambda value, _: number_on_axis(value / 10.0**power))
+    if not shown.is_accuracy:
+        label += f" in test {truncate(shown.name, LABEL_LENGTH)}"
+    axes.set_xlabel(f"{label}{unit_of_axis(shown, power)}{better_side(shown)}")
 
 
 def _draw_orders(
@@ -131,14 +163,19 @@ def _parts(readout: FactorialAnalysis) -> list[MeanInterval]:
             for main in readout.main]  # fmt: skip
 
 
-def _pair_words(readout: FactorialAnalysis) -> str:
+def _pair_words(readout: FactorialAnalysis, shown: Measure) -> str:
     largest = sorted(readout.interactions, key=lambda interaction: -abs(interaction.worth.mean))
     words = [
         join_list([truncate(name, NAME_LENGTH) for name in interaction.pairs[0]])
-        + f" {spread_text(interaction.worth)}"
+        + f" {spread_text(interaction.worth, shown.digits)}"
         for interaction in largest[:10]
     ]
-    return f"Interactions in points, the largest first: {'; '.join(words)}."
+    unit = f" in {shown.unit}" if shown.unit else ""
+    return f"Interactions{unit}, the largest first: {'; '.join(words)}."
+
+
+def _pair_power(readout: FactorialAnalysis) -> int:
+    return power_of(interaction.worth.mean for interaction in readout.interactions)
 
 
 def _pair_rows(readout: FactorialAnalysis) -> Iterable[tuple[object, ...]]:
@@ -148,7 +185,7 @@ def _pair_rows(readout: FactorialAnalysis) -> Iterable[tuple[object, ...]]:
             yield (printable(one), printable(two), worth.mean, worth.ci_low, worth.ci_high, p)
 
 
-def _draw_pairs(readout: FactorialAnalysis, figure: Figure, theme: Theme) -> None:
+def _draw_pairs(readout: FactorialAnalysis, shown: Measure, figure: Figure, theme: Theme) -> None:
     """The lower half of a matrix; names stand on its diagonal, where there is room to the right."""
     names = [printable(main.technique) for main in readout.main]
     count, margin = len(names), 1.75
@@ -158,15 +195,20 @@ def _draw_pairs(readout: FactorialAnalysis, figure: Figure, theme: Theme) -> Non
     axes.set(xlim=(0, (WIDTH - 0.1) / side), ylim=(count, 0))
     axes.set_axis_off()
     largest = max(abs(interaction.worth.mean) for interaction in readout.interactions) or 1.0
+    power, digits = 0, 1
+    if not shown.metric.is_fraction:
+        power = _pair_power(readout)
+        digits = min(max(1 - math.floor(math.log10(largest / 10.0**power)), 0), 4)
     places = {main.technique: place for place, main in enumerate(readout.main)}
     for interaction in readout.interactions:
         column, row = sorted(places[name] for name in interaction.pairs[0])
         worth, p = interaction.worth.mean, interaction.p_t_holm
-        kind = "helps" if worth > 0 else "hurts"
+        kind = "helps" if worth * shown.metric.sign > 0 else "hurts"
+        text = signed(worth / 10.0**power, digits)
         draw_cell(axes, row, column, theme.verdicts[kind], 0.06 + 0.5 * abs(worth) / largest)
-        mark = MARKS[kind] if float(f"{worth:.1f}") else ""
+        mark = MARKS[kind] if text.strip("+−0.") else ""
         is_clear = p is not None and bool(np.isfinite(p)) and p < 0.05
-        axes.text(column + 0.5, row + 0.5, f"{mark}\n{signed(worth, 1)}".strip(), linespacing=1.0,
+        axes.text(column + 0.5, row + 0.5, f"{mark}\n{text}".strip(), linespacing=1.0,
                   ha="center", va="center", weight="bold" if is_clear else None)  # fmt: skip
     for place, name in enumerate(names):
         width = int((WIDTH - 0.1 - place * side) / 0.068)

@@ -6,23 +6,29 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
 from stepladder.report.figures.axes import (
+    LABEL_LENGTH,
     NAME_LENGTH,
-    accuracy_axis,
+    amount,
+    better_side,
     effect_axis,
     first_of,
-    is_high,
     log_odds_note,
+    room_for,
     row_axes,
+    score_axis,
     thin_out,
+    unit_of_axis,
+    within_reach,
     wrap_text,
     write_beside,
 )
 from stepladder.report.figures.base import Plot, Theme
 from stepladder.report.view import Row, view_of
-from stepladder.report.wording import MARKS, number, plural, truncate
+from stepladder.report.wording import MARKS, Measure, measure_of, plural, truncate
 from stepladder.runs.results import Results
 
 if TYPE_CHECKING:
@@ -33,12 +39,13 @@ NAME_WIDTH = 24  # characters a line
 MOST_DOTS = 60
 MOST_BARS = 64
 LINEAR_UP_TO = 5.0  # percentage points
+SMALL_PARTS = 100  # as many times what matters may effects be before their axis is logarithmic
 LEFT, RIGHT = 1.62, 1.42  # inches for names and for verdicts
 
 
 @dataclass(frozen=True)
 class Bar:
-    """The effect of one arm, in percentage points.
+    """The effect of one arm, in the unit of the metric.
 
     Attributes:
         name: the arm's name, made visible.
@@ -51,7 +58,7 @@ class Bar:
         text: the effect with its interval, as in the table.
         kind: the verdict itself.
         differences: one a replicate finite in both arms.
-        images: ends of the interval for new test images too, or None.
+        images: ends of the interval for new test examples too, or None.
         note: the text below the effect where there is no verdict.
     """
 
@@ -81,16 +88,16 @@ class Forest:
 
     Attributes:
         bars: one an arm that is compared with another and has a pair of replicates.
-        delta: points below which a difference does not matter.
+        shown: the metric.
         noun: what one example is called.
     """
 
     bars: tuple[Bar, ...]
-    delta: float | None
+    shown: Measure
     noun: str = "image"
 
     @property
-    def shown(self) -> tuple[Bar, ...]:
+    def shown_bars(self) -> tuple[Bar, ...]:
         """Those that are drawn: all, or of very many those of the largest effects."""
         if len(self.bars) <= MOST_BARS:
             return self.bars
@@ -100,12 +107,44 @@ class Forest:
     @property
     def ends(self) -> tuple[float, ...]:
         """All that is drawn on the axis."""
-        return tuple(end for bar in self.shown for end in bar.ends)
+        return tuple(end for bar in self.shown_bars for end in bar.ends)
 
     @property
-    def is_log(self) -> bool:
-        """Whether effects differ so much in size that their axis is logarithmic beyond 1 point."""
-        return max((abs(end) for end in self.ends), default=0) > LINEAR_UP_TO
+    def linear_within(self) -> float | None:
+        """Beyond it the axis is logarithmic, as effects differ much in size; None: all linear.
+
+        Of a fraction 1 point, else about ten times what matters: δ, or half of a usual interval.
+        """
+        largest = max((abs(end) for end in self.ends), default=0.0)
+        if self.shown.metric.is_fraction:
+            return 1.0 if largest > LINEAR_UP_TO else None
+        halves = [(bar.high - bar.low) / 2 for bar in self.shown_bars
+                  if bar.low is not None and bar.high is not None]  # fmt: skip
+        least = self.shown.delta or (median(halves) if halves else 0.0)
+        if not least or largest <= SMALL_PARTS * least:
+            return None
+        decade = max(round(math.log10(10 * least)), math.floor(math.log10(largest)) - 3)
+        return float(10.0**decade)
+
+    @property
+    def scale_note(self) -> str:
+        """What a caption says of a logarithmic axis, after a space; nothing of a linear one."""
+        within = self.linear_within
+        if within is None:
+            return ""
+        unit = "point" if self.shown.metric.is_fraction else self.shown.unit
+        return (
+            f" The axis is linear within ± {f'{within:g} {unit}'.rstrip()} and logarithmic beyond."
+        )
+
+    @property
+    def strip_note(self) -> str:
+        """What a caption says of the grey strip, after a space; nothing where δ is not known."""
+        delta = self.shown.delta
+        if not delta:
+            return ""
+        size = f"{delta:g}" if self.shown.metric.is_fraction else self.shown.margin
+        return f" Grey strip: ± {size}"
 
 
 def forest_of(results: Results) -> Forest:
@@ -122,7 +161,7 @@ def forest_of(results: Results) -> Forest:
                 tuple(_finite(*effect.differences)),
                 None if images is None else (images.low, images.high))
         )  # fmt: skip
-    return Forest(tuple(bars), results.study.delta, results.noun)
+    return Forest(tuple(bars), measure_of(results), results.noun)
 
 
 def effects_plot(results: Results) -> Plot | None:
@@ -130,7 +169,8 @@ def effects_plot(results: Results) -> Plot | None:
     forest = forest_of(results)
     if not forest.bars:
         return None
-    return forest_plot(forest, "effects", "What each technique is worth", _caption(forest))
+    caption = _caption(forest, results)
+    return forest_plot(forest, "effects", "What each technique is worth", caption)
 
 
 def forest_plot(forest: Forest, name: str, title: str, caption: str) -> Plot:
@@ -142,31 +182,41 @@ def forest_plot(forest: Forest, name: str, title: str, caption: str) -> Plot:
         title: of the figure.
         caption: how to read it.
     """
+    shown, value = forest.shown, "points" if forest.shown.metric.is_fraction else "effect"
+    of = "" if shown.is_accuracy else f" on {shown.on('test')}"
+    unit = "percentage points" if shown.metric.is_fraction else shown.unit
+    better = "; lower is better" if shown.metric.sign < 0 else ""
     return Plot(
         name=name,
         title=title,
         caption=caption,
-        words="Effects in percentage points. "
+        words=f"Effects{of}{f' in {unit}' if unit else ''}{better}. "
         f"{first_of(list(map(_bar_words, forest.bars)), 8, 'further effects are in the table')}.",
-        columns=("arm", "compared_with", "what", "pair", "points", "low_points",
-                 "high_points", "verdict"),
+        columns=("arm", "compared_with", "what", "pair", value,
+                 *(("low_points", "high_points") if value == "points" else ("low", "high")),
+                 "verdict"),
         rows=partial(_rows, forest),
         draw=partial(_draw, forest),
     )  # fmt: skip
 
 
-def _caption(forest: Forest) -> str:
+def _caption(forest: Forest, results: Results) -> str:
+    shown, examples = forest.shown, f"{results.noun}s"
+    lower = " Lower is better." if shown.metric.sign < 0 else ""
+    spans = f" for these test {examples}, retrained"
+    if "test" not in results.sizes:
+        spans = " over replicates"
+    strip = f"{forest.strip_note}, within which a difference does not matter."
+    thin = any(bar.images for bar in forest.bars) or "test" in results.sizes
     caption = (
-        f"Effect of each arm on test accuracy. Thick line: 95 % interval for these test "
-        f"{forest.noun}s, retrained; thin: for new test {forest.noun}s too, where known; small "
-        f"dots below: single replicates. Grey strip: ± {forest.delta:g}, within which a "
-        "difference does not matter. A hollow mark: not enough replicates."
+        f"Effect of each arm on {shown.on('test')}.{lower} Thick line: 95 % interval{spans}; "
+        f"{f'thin: for new test {examples} too, where known; ' if thin else ''}small dots below: "
+        f"single replicates.{strip if forest.strip_note else ''} A hollow mark: not enough "
+        f"replicates.{forest.scale_note}"
     )
-    if forest.is_log:
-        caption += " The axis is linear within ± 1 point and logarithmic beyond."
-    if any(len(bar.differences) > MOST_DOTS for bar in forest.shown):
+    if any(len(bar.differences) > MOST_DOTS for bar in forest.shown_bars):
         caption += f" Of many replicates {MOST_DOTS} are drawn, evenly over their range."
-    if len(forest.shown) < len(forest.bars):
+    if len(forest.shown_bars) < len(forest.bars):
         caption += f" The {MOST_BARS} largest of {len(forest.bars):,}; the data hold all."
     return caption
 
@@ -190,17 +240,19 @@ def _rows(forest: Forest) -> Iterable[tuple[object, ...]]:
 
 
 def _draw(forest: Forest, figure: Figure, theme: Theme) -> None:
-    bars = forest.shown
+    bars, shown = forest.shown_bars, forest.shown
     names = [_name(bar) for bar in bars]
-    axes, middles = row_axes(figure, names, LEFT, RIGHT)
-    least = forest.delta or 0.0
-    effect_axis(axes, [-2 * least, 2 * least, *forest.ends], is_log=forest.is_log)
+    right = room_for(map(_text, bars), RIGHT, LEFT)
+    axes, middles = row_axes(figure, names, LEFT, right)
+    least = shown.delta or 0.0
+    power = effect_axis(axes, [-2 * least, 2 * least, *forest.ends], forest.linear_within)
     if least:
         axes.axvspan(-least, least, color=theme.grid, linewidth=0, zorder=1)
     axes.axvline(0, color=theme.muted, linewidth=0.8, zorder=2)
     for bar, name, middle in zip(bars, names, middles, strict=True):
         _draw_bar(axes, middle, bar, name, theme)
-    axes.set_xlabel("effect on test accuracy, points")
+    name = truncate(shown.name, LABEL_LENGTH)
+    axes.set_xlabel(f"effect on test {name}{unit_of_axis(shown, power)}{better_side(shown)}")
 
 
 def _name(bar: Bar) -> str:
@@ -223,28 +275,37 @@ def _draw_bar(axes: Axes, middle: float, bar: Bar, name: str, theme: Theme) -> N
     dots = thin_out(bar.differences, MOST_DOTS)
     axes.plot(dots, [middle + 0.085] * len(dots), ".", markersize=4, color=theme.ink, alpha=0.65,
               markeredgewidth=0, zorder=3)  # fmt: skip
-    write_beside(axes, middle, name, f"{bar.text}\n{bar.verdict or bar.note}", colour)
+    write_beside(axes, middle, name, _text(bar), colour)
+
+
+def _text(bar: Bar) -> str:
+    return f"{bar.text}\n{bar.verdict or bar.note}"
 
 
 MOST_RUNGS = 64
+MORE = "further arms are in the table"
 
 
 def ladder_plot(results: Results) -> Plot | None:
-    """Accuracy arm by arm, or None before any arm has a replicate."""
-    rungs = rungs_of(results)
+    """The judged metric arm by arm, or None before any arm has a replicate."""
+    rungs, shown = rungs_of(results), measure_of(results)
     if not any(math.isfinite(rung.row.test.mean) for rung in rungs):
         return None
+    heads: tuple[str, ...] = ("test", "low", "high")
+    if shown.metric.is_fraction:
+        heads = ("test_percent", "low_percent", "high_percent")
+    if shown.is_accuracy:
+        heads = (*heads, "reported_percent")
     return Plot(
         name="ladder",
         title="The ladder, rung by rung" if results.study.design == "ladder"
-        else "Test accuracy, arm by arm",
-        caption=_ladder_caption(rungs),
-        words=f"Test accuracy, arm by arm: "
-        f"{first_of([_rung_words(rung) for rung in rungs], 10, 'further arms are in the table')}.",
-        columns=("arm", "compared_with", "test_percent", "low_percent", "high_percent",
-                 "reported_percent", "effect", "verdict", "remark"),
-        rows=partial(_ladder_rows, rungs),
-        draw=partial(_draw_ladder, rungs[:MOST_RUNGS]),
+        else f"Test {shown.name}, arm by arm",
+        caption=_ladder_caption(rungs, results),
+        words=f"Test {shown.name}, arm by arm: "
+        f"{first_of([_rung_words(rung, shown) for rung in rungs], 10, MORE)}.",
+        columns=("arm", "compared_with", *heads, "effect", "verdict", "remark"),
+        rows=partial(_ladder_rows, rungs, shown),
+        draw=partial(_draw_ladder, rungs[:MOST_RUNGS], shown),
     )  # fmt: skip
 
 
@@ -252,8 +313,8 @@ class Rung(NamedTuple):
     """One arm of a ladder.
 
     Attributes:
-        row: of the table, whose accuracies are in percent.
-        reported: the published accuracy in percent, or None.
+        row: of the table, whose figures are as they are shown, accuracies in percent.
+        reported: the published accuracy in percent, or None; always where something else is judged.
         below: place of the arm that it is compared with, or None.
     """
 
@@ -269,10 +330,10 @@ class Rung(NamedTuple):
 
 def rungs_of(results: Results) -> tuple[Rung, ...]:
     """Every arm of a study as a rung."""
-    rows = view_of(results).rows
+    rows, is_accuracy = view_of(results).rows, measure_of(results).is_accuracy
     places = {row.name: place for place, row in enumerate(rows)}
     return tuple(
-        Rung(row, None if arm.reported is None else 100 * arm.reported,
+        Rung(row, 100 * arm.reported if is_accuracy and arm.reported is not None else None,
              None if row.against is None else places.get(row.against))
         for row, arm in zip(rows, results.arms, strict=True)
     )  # fmt: skip
@@ -286,53 +347,56 @@ def _points(rungs: Sequence[Rung]) -> list[float]:
     return [end for rung in rungs for end in _finite(rung.row.test.mean, rung.reported)]
 
 
-def _ladder_caption(rungs: Sequence[Rung]) -> str:
+def _ladder_caption(rungs: Sequence[Rung], results: Results) -> str:
+    shown = measure_of(results)
+    of = " of the final weights" if results.study.trainer is None else ""
     caption = (
-        "Test accuracy of the final weights with its 95 % t interval over replicates; a dotted "
+        f"Test {shown.name}{of} with its 95 % t interval over replicates; a dotted "
         "line leads from the arm that each is compared with. At the right: the effect of the step, "
         "▲ helps, ▼ hurts, ≈ no difference that matters, ? not enough replicates."
     )
     if any(rung.reported is not None for rung in rungs):
         caption += " Open diamonds: the reported figures, which are of other trainings."
-    caption += log_odds_note(_points(rungs))
+    caption += " Lower is better." if shown.metric.sign < 0 else ""
+    caption += log_odds_note(_points(rungs), shown)
     if len(rungs) > MOST_RUNGS:
         caption += f" The first {MOST_RUNGS} of {len(rungs):,}; the data hold all."
     return caption
 
 
-def _rung_words(rung: Rung) -> str:
+def _rung_words(rung: Rung, shown: Measure) -> str:
     row = rung.row
-    accuracy = f"{number(row.test.mean)} %" if math.isfinite(row.test.mean) else "none"
-    words = f"{truncate(row.name, NAME_LENGTH)} {accuracy}"
+    score = amount(row.test.mean, shown) if math.isfinite(row.test.mean) else "none"
+    words = f"{truncate(row.name, NAME_LENGTH)} {score}"
     words += f" ({row.instead})" if row.instead else ""
-    words += f", {rung.effect} points, {row.verdict}" if rung.effect else ""
-    return words + ("" if rung.reported is None else f", reported {number(rung.reported)} %")
+    words += f", {f'{rung.effect} {shown.unit}'.rstrip()}, {row.verdict}" if rung.effect else ""
+    return words + ("" if rung.reported is None else f", reported {amount(rung.reported, shown)}")
 
 
-def _ladder_rows(rungs: Sequence[Rung]) -> Iterable[tuple[object, ...]]:
+def _ladder_rows(rungs: Sequence[Rung], shown: Measure) -> Iterable[tuple[object, ...]]:
     for row, reported, below in rungs:
         effect = row.effect.text if row.effect else ""
         yield (row.name, "" if below is None else rungs[below].row.name, row.test.mean,
-               row.test.low, row.test.high, reported, effect, row.verdict,
-               row.instead or "")  # fmt: skip
+               row.test.low, row.test.high, *([reported] if shown.is_accuracy else []), effect,
+               row.verdict, row.instead or "")  # fmt: skip
 
 
-def _draw_ladder(rungs: Sequence[Rung], figure: Figure, theme: Theme) -> None:
+def _draw_ladder(rungs: Sequence[Rung], shown: Measure, figure: Figure, theme: Theme) -> None:
     names = [wrap_text(rung.row.name, NAME_WIDTH, 3) for rung in rungs]
-    axes, middles = row_axes(figure, names, LEFT, RIGHT)
-    points = _points(rungs)
-    floor = min(points, default=0.0) / 2  # a wide interval may leave the axes, a point may not
-    ends = [
-        max(end, floor)
-        for rung in rungs
+    texts = [_rung_text(rung, shown) for rung in rungs]
+    axes, middles = row_axes(figure, names, LEFT, room_for(texts, RIGHT, LEFT))
+    points = _points(rungs)  # a wide interval may leave the axes, a point may not
+    ends = within_reach(points, (
+        end for rung in rungs
         for end in _finite(rung.row.test.mean, rung.row.test.low, rung.row.test.high, rung.reported)
-    ]
-    accuracy_axis(axes, "x", ends, is_log=is_high(points), part="test")
-    for name, middle, rung in zip(names, middles, rungs, strict=True):
+    ), shown)  # fmt: skip
+    unit, _ = score_axis(axes, "x", ends, shown, points=points)
+    axes.set_xlabel(f"test {truncate(shown.name, LABEL_LENGTH)}{unit}{better_side(shown)}")
+    for name, text, middle, rung in zip(names, texts, middles, rungs, strict=True):
         if rung.below is not None and rung.below < len(rungs):
             start = rungs[rung.below].row.test.mean
             _draw_step(axes, start, middles[rung.below], rung.row, middle, theme)
-        _draw_rung(axes, rung, middle, name, theme)
+        _draw_rung(axes, rung, middle, (name, text), theme)
 
 
 def _draw_step(
@@ -345,7 +409,15 @@ def _draw_step(
                   linestyle=(0, (1.2, 1.4)), zorder=2)  # fmt: skip
 
 
-def _draw_rung(axes: Axes, rung: Rung, middle: float, name: str, theme: Theme) -> None:
+def _rung_text(rung: Rung, shown: Measure) -> str:
+    row = rung.row
+    text = wrap_text(row.instead, 22, 2) if row.instead else amount(row.test.mean, shown)
+    if rung.effect and not row.instead:
+        text += f"\n{MARKS.get(row.kind or '', '')} {rung.effect}"
+    return text
+
+
+def _draw_rung(axes: Axes, rung: Rung, middle: float, texts: tuple[str, str], theme: Theme) -> None:
     row, test = rung.row, rung.row.test
     if rung.reported is not None:
         axes.plot([rung.reported], [middle], marker="D", markersize=5, color=theme.train,
@@ -354,7 +426,4 @@ def _draw_rung(axes: Axes, rung: Rung, middle: float, name: str, theme: Theme) -
         axes.plot([test.low, test.high], [middle, middle], color=theme.ink, linewidth=1.8,
                   zorder=4, solid_capstyle="butt")  # fmt: skip
     axes.plot([test.mean], [middle], marker="o", markersize=4.6, color=theme.ink, zorder=5)
-    text = wrap_text(row.instead, 22, 2) if row.instead else f"{number(test.mean)} %"
-    if rung.effect and not row.instead:
-        text += f"\n{MARKS.get(row.kind or '', '')} {rung.effect}"
-    write_beside(axes, middle, name, text, theme.verdicts.get(row.kind or "", theme.ink))
+    write_beside(axes, middle, *texts, theme.verdicts.get(row.kind or "", theme.ink))

@@ -1,27 +1,31 @@
-"""Accuracy against training time or size, and the arms that no other beats in both."""
+"""The judged metric against training time or size, and the arms that no other beats in both."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from stepladder.report.figures.axes import (
+    LABEL_LENGTH,
     NAME_LENGTH,
-    accuracy_axis,
+    amount,
+    better_words,
     cost_axis,
     first_of,
-    is_high,
+    is_log_odds,
     log_odds_note,
+    score_axis,
     single_axes,
+    within_reach,
 )
 from stepladder.report.figures.bands import EVERY_ARM_UP_TO, LEFT, RIGHT, align_label, name_ends
 from stepladder.report.figures.base import Plot, Theme
 from stepladder.report.tables import FormattedNumber
 from stepladder.report.view import view_of
-from stepladder.report.wording import join_list, number, truncate
+from stepladder.report.wording import Measure, join_list, measure_of, number, truncate
 from stepladder.runs.results import Results
 
 if TYPE_CHECKING:
@@ -35,11 +39,11 @@ LEAST = 80.0
 
 @dataclass(frozen=True)
 class Cost:
-    """What accuracy is weighed against.
+    """What the judged metric is weighed against.
 
     Attributes:
         name: of the figure.
-        title: of the figure.
+        title: of the figure, behind the metric's name.
         head: of its column in the data.
         label: of the axis.
         description: what is on the axis, in a sentence.
@@ -56,7 +60,7 @@ class Cost:
 
 TIME = Cost(
     "pareto",
-    "Accuracy against training time",
+    "against training time",
     "seconds",
     "seconds of training, one replicate",
     "the seconds that training one replicate took, compiling left out",
@@ -64,7 +68,7 @@ TIME = Cost(
 )
 SIZE = Cost(
     "pareto-weights",
-    "Accuracy against the number of weights",
+    "against the number of weights",
     "weights",
     "weights of one network",
     "the number of trainable weights",
@@ -73,25 +77,25 @@ SIZE = Cost(
 
 
 class Point(NamedTuple):
-    """Something in cost and accuracy: a name, its cost, and accuracy in percent."""
+    """Something in cost and score: a name, its cost, and the metric as it is shown."""
 
     name: str
     cost: float
-    accuracy: FormattedNumber
+    score: FormattedNumber
 
 
 @dataclass(frozen=True)
 class Spot:
-    """One arm in cost and accuracy.
+    """One arm in cost and score.
 
     Attributes:
         name: the arm's name, made visible.
         cost: seconds of training, mean over its replicates, or weights.
-        test: accuracy in percent.
+        test: the metric as it is shown, accuracy in percent.
         low: lower end of its 95 % interval, or None.
         high: its upper end, or None.
-        is_front: whether no other arm is both at least as accurate and at least as cheap, and
-            one of them strictly.
+        is_front: whether no other arm is both at least as good and at least as cheap, and one of
+            them strictly.
     """
 
     name: str
@@ -103,19 +107,24 @@ class Spot:
 
 
 def spots_of(results: Results) -> tuple[Spot, ...]:
-    """Every arm that has a finite accuracy and a time."""
+    """Every arm that has a finite score and a time."""
     return spots([
         Point(row.name, result.seconds / result.n, row.test)
         for row, result in zip(view_of(results).rows, results.arms, strict=True)
         if result.n and result.seconds > 0 and math.isfinite(row.test.mean)
-    ])  # fmt: skip
+    ], results.study.judged.sign)  # fmt: skip
 
 
-def spots(points: Sequence[Point]) -> tuple[Spot, ...]:
-    """Points, each with whether it is on the Pareto front."""
+def spots(points: Sequence[Point], sign: int = 1) -> tuple[Spot, ...]:
+    """Points, each with whether it is on the Pareto front.
+
+    Args:
+        points: what there is.
+        sign: 1 where a larger score is better, -1 where a smaller one is.
+    """
     return tuple(
         Spot(name, cost, shown.mean, shown.low, shown.high,
-             not any(_beats(other.cost, other.accuracy.mean, cost, shown.mean)
+             not any(_beats(other.cost, sign * other.score.mean, cost, sign * shown.mean)
                      for other in points))
         for name, cost, shown in points
     )  # fmt: skip
@@ -127,36 +136,43 @@ def _beats(cost: float, test: float, other_cost: float, other_test: float) -> bo
 
 
 def pareto_plot(results: Results) -> Plot | None:
-    """Accuracy against time, or None with fewer than two arms to compare."""
-    return front_plot(spots_of(results), TIME)
+    """The judged metric against time, or None with fewer than two arms to compare."""
+    cost = TIME
+    if results.study.trainer is not None:
+        cost = replace(TIME, description="the seconds that one training took")
+    return front_plot(spots_of(results), cost, measure_of(results))
 
 
-def front_plot(spots: Sequence[Spot], cost: Cost, part: str = "test") -> Plot | None:
-    """Accuracy against a cost, or None with fewer than two spots to compare.
+def front_plot(
+    spots: Sequence[Spot], cost: Cost, shown: Measure, part: str = "test"
+) -> Plot | None:
+    """A metric against a cost, or None with fewer than two spots to compare.
 
     Args:
         spots: what is drawn.
         cost: what the axis is.
-        part: of the data that the accuracy is measured on.
+        shown: the metric.
+        part: of the data that the metric is measured on.
     """
     if len(spots) < 2:
         return None
-    note = log_odds_note(spot.test for spot in spots)
-    least = _least(spots)
+    unit = "_percent" if shown.metric.is_fraction else ""
+    note = log_odds_note([spot.test for spot in spots], shown)
+    least = _least(spots, shown)
     if any(spot.test < least for spot in spots):
         note += f" Triangles at the lower edge: arms below {number(least)} %."
     return Plot(
         name=cost.name,
-        title=cost.title,
-        caption=f"{part.capitalize()} accuracy with its 95 % t interval over replicates against "
-        f"{cost.description}. Filled and joined by a line: the Pareto "
+        title=f"{'Accuracy' if shown.is_accuracy else shown.name} {cost.title}",
+        caption=f"{part.capitalize()} {shown.name} with its 95 % t interval over replicates "
+        f"against {cost.description}. Filled and joined by a line: the Pareto "
         "front, the arms that no other beats in both. It is read off means: arms whose intervals "
-        f"overlap may change places.{note}",
-        words=_words(spots, cost),
-        columns=("arm", cost.head, f"{part}_percent", "low_percent", "high_percent",
+        f"overlap may change places.{' Lower is better.' if shown.metric.sign < 0 else ''}{note}",
+        words=_words(spots, cost, shown),
+        columns=("arm", cost.head, *(f"{head}{unit}" for head in (part, "low", "high")),
                  "pareto_front"),
         rows=partial(_rows, spots),
-        draw=partial(_draw, spots, cost, part),
+        draw=partial(_draw, spots, cost, shown, part),
     )  # fmt: skip
 
 
@@ -165,9 +181,9 @@ def _rows(spots: Sequence[Spot]) -> Iterable[tuple[object, ...]]:
         yield (spot.name, spot.cost, spot.test, spot.low, spot.high, int(spot.is_front))
 
 
-def _words(spots: Sequence[Spot], cost: Cost) -> str:
+def _words(spots: Sequence[Spot], cost: Cost, shown: Measure) -> str:
     arms = [
-        f"{truncate(spot.name, NAME_LENGTH)} {number(spot.test)} % {cost.words(spot.cost)}"
+        f"{truncate(spot.name, NAME_LENGTH)} {amount(spot.test, shown)} {cost.words(spot.cost)}"
         for spot in sorted(spots, key=lambda spot: spot.cost)
     ]
     front = [truncate(spot.name, NAME_LENGTH) for spot in spots if spot.is_front]
@@ -177,14 +193,17 @@ def _words(spots: Sequence[Spot], cost: Cost) -> str:
     )
 
 
-def _draw(spots: Sequence[Spot], cost: Cost, part: str, figure: Figure, theme: Theme) -> None:
+def _draw(
+    spots: Sequence[Spot], cost: Cost, shown: Measure, part: str, figure: Figure, theme: Theme
+) -> None:
     axes = single_axes(figure, 2.7, LEFT, RIGHT)
-    is_log, least = is_high(spot.test for spot in spots), _least(spots)
+    least = _least(spots, shown)
     inside = [spot for spot in spots if spot.test >= least]
-    floor = min(spot.test for spot in inside) / 2  # a wide interval may leave the axes
-    ends = [max(end, floor, least) for spot in inside for end in (spot.test, spot.low, spot.high)
-            if end is not None]  # fmt: skip
-    accuracy_axis(axes, "y", ends, is_log=is_log, part=part)
+    points = [spot.test for spot in inside]  # a wide interval may leave the axes
+    ends = [end for spot in inside for end in (spot.test, spot.low, spot.high) if end is not None]
+    ends = [max(end, least) for end in within_reach(points, ends, shown)]
+    unit, power = score_axis(axes, "y", ends, shown, points=points)
+    axes.set_ylabel(f"{part} {truncate(shown.name, LABEL_LENGTH)}{unit}{better_words(shown)}")
     align_label(axes)
     cost_axis(axes, [spot.cost for spot in spots])
     front = sorted((spot for spot in inside if spot.is_front), key=lambda spot: spot.cost)
@@ -196,13 +215,14 @@ def _draw(spots: Sequence[Spot], cost: Cost, part: str, figure: Figure, theme: T
     name_ends(axes, [
         (spot.cost, spot.test, spot.name, theme.validation if spot.is_front else theme.muted)
         for spot in named
-    ])  # fmt: skip
+    ], shown, power)  # fmt: skip
     axes.set_xlabel(cost.label)
 
 
-def _least(spots: Sequence[Spot]) -> float:
-    """The accuracy below which arms would press those that matter together, percent."""
-    return LEAST if is_high(spot.test for spot in spots) else 0.0
+def _least(spots: Sequence[Spot], shown: Measure) -> float:
+    """The percentage below which arms would press those that matter together; else no limit."""
+    is_stretched = shown.metric.sign > 0 and is_log_odds([spot.test for spot in spots], shown)
+    return LEAST if is_stretched else -math.inf
 
 
 def _draw_spot(axes: Axes, spot: Spot, theme: Theme, is_inside: bool) -> None:

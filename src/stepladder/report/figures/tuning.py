@@ -1,4 +1,4 @@
-"""Fair studies: validation accuracy over the tuned value, a panel an arm."""
+"""Fair studies: the judged metric on the validation part over the tuned value, a panel an arm."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from stepladder.report.figures.axes import (
-    accuracy_axis,
-    is_high,
+    LABEL_LENGTH,
+    better_words,
     log_odds_note,
     outer_labels,
     panel_axes,
+    score_axis,
     set_ticks,
     thin_out,
     wrap_text,
 )
 from stepladder.report.figures.base import Plot, Theme
 from stepladder.report.tables import TUNING_CAPTION, tuning_words
-from stepladder.report.wording import printable
+from stepladder.report.wording import Measure, measure_of, printable, truncate
 from stepladder.runs.results import ArmTuning, Results, TriedValues, Tuned
 
 if TYPE_CHECKING:
@@ -31,78 +32,90 @@ MOST_DOTS = 20
 
 
 def tuning_plot(results: Results) -> Plot | None:
-    """Learning-rate curves of every arm, or None for a fixed study."""
-    tuned = results.tuned
+    """Curves of every arm over the tuned value, or None for a fixed study."""
+    tuned, shown = results.tuned, measure_of(results)
     if tuned is None or not tuned.arms:
         return None
-    note = log_odds_note(_percents(tuned))
+    note = log_odds_note(_means(tuned, shown), shown)
     if len(tuned.arms) > MOST_PANELS:
         note += f" The first {MOST_PANELS} of {len(tuned.arms):,} arms; the data hold all."
     return Plot(
         name="tuning",
         title="How each arm was tuned",
-        caption=f"{TUNING_CAPTION}{note}",
+        caption=TUNING_CAPTION.replace("accuracy", shown.name) + note,
         words=tuning_words(tuned),
-        columns=("arm", "candidate", "which", "tuning_replicate", "validation_percent"),
-        rows=partial(_rows, tuned),
-        draw=partial(_draw, tuned),
+        columns=(
+            "arm",
+            "candidate",
+            "which",
+            "tuning_replicate",
+            "validation_percent" if shown.metric.is_fraction else "validation",
+        ),
+        rows=partial(_rows, tuned, shown),
+        draw=partial(_draw, tuned, shown),
     )
 
 
-def _percents(tuned: Tuned) -> list[float]:
-    return [100 * values.mean for arm in tuned.arms for values in arm.tried]
+def _means(tuned: Tuned, shown: Measure) -> list[float]:
+    return [shown.metric.scale * values.mean for arm in tuned.arms for values in arm.tried]
 
 
-def _rows(tuned: Tuned) -> Iterable[tuple[object, ...]]:
+def _rows(tuned: Tuned, shown: Measure) -> Iterable[tuple[object, ...]]:
     for arm in tuned.arms:
         for tried in arm.tried:
             named = zip(tuned.fields, tried.values, strict=True)
             values = ", ".join(f"{field} = {value:g}" for field, value in named)
             kind = "chosen" if tried.values == arm.chosen else ""
             kind += " declared" if tried.values == arm.declared else ""
-            for replicate, accuracy in enumerate(tried.accuracies):
-                yield (printable(arm.arm), values, kind.strip(), replicate, 100 * accuracy)
+            for replicate, score in enumerate(tried.accuracies):
+                yield (printable(arm.arm), values, kind.strip(), replicate,
+                       shown.metric.scale * score)  # fmt: skip
 
 
-def _draw(tuned: Tuned, figure: Figure, theme: Theme) -> None:
+def _draw(tuned: Tuned, shown: Measure, figure: Figure, theme: Theme) -> None:
     arms = tuned.arms[:MOST_PANELS]
     titles = [wrap_text(_title(arm), 21) for arm in arms]
     panels = panel_axes(figure, titles, height=1.0, left=0.52, bottom=0.5)
     for axes, arm in zip(panels, arms, strict=True):
-        _draw_arm(axes, arm, tuned, theme)
-    outer_labels(figure, tuned.fields[0].replace("_", " "), "validation accuracy, %")
+        unit = _draw_arm(axes, arm, tuned, shown, theme)
+    if shown.metric.is_fraction:
+        unit = ", %"
+    name = f"validation {truncate(shown.name, LABEL_LENGTH)}"
+    outer_labels(figure, tuned.fields[0].replace("_", " "), f"{name}{unit}{better_words(shown)}")
 
 
 def _title(arm: ArmTuning) -> str:
     return f"{printable(arm.arm)}{' (at the edge)' if arm.at_edge else ''}"
 
 
-def _draw_arm(axes: Axes, arm: ArmTuning, tuned: Tuned, theme: Theme) -> None:
-    best = _best(arm)
+def _draw_arm(axes: Axes, arm: ArmTuning, tuned: Tuned, shown: Measure, theme: Theme) -> str:
+    """Draws into one panel and returns the unit of its vertical axis."""
+    best, scale = _best(arm, shown.metric.sign), shown.metric.scale
     values = list(tuned.grid[tuned.fields[0]])
     if min(values) > 0:
         axes.set_xscale("log")
     set_ticks(axes.xaxis, values[:: max(1, math.ceil(len(values) / 3))])
-    accuracy_axis(axes, "y", _percents(tuned), is_log=is_high(_percents(tuned)))
-    axes.plot(values, [100 * best[value].mean for value in values], color=theme.validation,
+    unit, _ = score_axis(axes, "y", _means(tuned, shown), shown)
+    axes.plot(values, [scale * best[value].mean for value in values], color=theme.validation,
               linewidth=1.2, zorder=2)  # fmt: skip
     for value in values:
-        finite = [100 * share for share in best[value].accuracies if math.isfinite(share)]
+        finite = [scale * score for score in best[value].accuracies if math.isfinite(score)]
         dots = thin_out(finite, MOST_DOTS)
         axes.plot([value] * len(dots), dots, ".", color=theme.muted, markersize=3,
                   markeredgewidth=0, zorder=1)  # fmt: skip
     if arm.declared[0] in best:
-        axes.plot([arm.declared[0]], [100 * best[arm.declared[0]].mean], "D", markersize=5.5,
+        axes.plot([arm.declared[0]], [scale * best[arm.declared[0]].mean], "D", markersize=5.5,
                   color=theme.train, markerfacecolor=theme.paper, zorder=3)  # fmt: skip
-    axes.plot([arm.chosen[0]], [100 * best[arm.chosen[0]].mean], "o", markersize=4.2,
+    axes.plot([arm.chosen[0]], [scale * best[arm.chosen[0]].mean], "o", markersize=4.2,
               color=theme.validation, zorder=4)  # fmt: skip
+    return unit
 
 
-def _best(arm: ArmTuning) -> dict[float, TriedValues]:
+def _best(arm: ArmTuning, sign: int) -> dict[float, TriedValues]:
     """By the value of the first tuned field, the best candidate over the other fields."""
     best: dict[float, TriedValues] = {}
     for tried in arm.tried:
         value = tried.values[0]
-        if value not in best or tried.mean > best[value].mean:
+        if value not in best or sign * tried.mean > sign * best[value].mean:
             best[value] = tried
     return best
