@@ -173,7 +173,11 @@ class FunctionEngine:
         self._setup, self._checkpoints = setup, checkpoints
         self.dataset: Dataset | None = None
         self._function = load_function(setup)
-        self._names = tuple(inspect.signature(self._function).parameters)
+        self._names = tuple(
+            name
+            for name, parameter in inspect.signature(self._function).parameters.items()
+            if parameter.kind != inspect.Parameter.VAR_KEYWORD  # **params takes them one by one
+        )
 
     def train(
         self, group: Group, on_epoch: Callable[[int], None]
