@@ -7,12 +7,12 @@ ci: lint types layers examples
 	python -m pytest -n 0 -m "not gpu"
 
 format:
-	ruff format src tests benchmarks
-	ruff check --fix src tests benchmarks
+	ruff format src tests benchmarks examples
+	ruff check --fix src tests benchmarks examples
 
 lint:
-	ruff format --check src tests benchmarks
-	ruff check src tests benchmarks
+	ruff format --check src tests benchmarks examples
+	ruff check src tests benchmarks examples
 
 types:
 	mypy

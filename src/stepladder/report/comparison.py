@@ -95,7 +95,9 @@ def comparison_of(one: Results, two: Results, names: tuple[str, str]) -> Compari
     first, second = (truncate(name, NAME_LENGTH) for name in names)
     return Comparison(
         title=f"{first} against {second}",
-        subtitle=f"Both runs drew the same {alike}: replicates are compared in pairs."
+        subtitle="The runs are judged by different metrics."
+        if not is_same_metric
+        else f"Both runs drew the same {alike}: replicates are compared in pairs."
         if is_paired
         else "The runs differ in dataset, seed or validation part, so nothing pairs their "
         "replicates: means are compared, by Welch's interval.",
@@ -125,8 +127,8 @@ def _sentences(
     shown, others = measure_of(one), measure_of(two)
     if shown.metric != others.metric:
         yield (
-            f"{names[0]} judges {shown.name} and {names[1]} {others.name}: their figures cannot be "
-            "compared."
+            f"{names[0]} judges {_unit_text(shown)} and {names[1]} {_unit_text(others)}: their "
+            "figures cannot be compared."
         )
     elif not pairs:
         yield "No arm is in both runs: there is nothing to compare."
@@ -155,6 +157,10 @@ def _sentences(
             yield f"Only {name} has {names_alone}."
         if not results.finished:
             yield f"{name} is unfinished: its figures may still change."
+
+
+def _unit_text(shown: Measure) -> str:
+    return f"{shown.name} in {shown.unit}" if shown.unit else shown.name
 
 
 def _arm_table(

@@ -366,10 +366,10 @@ def side_table(entries: Sequence[Entry], part: DataPart) -> Table:
                             "fastest: on the Pareto front of training time")  # fmt: skip
         note = note.replace(", compiling left out", "")
     if any(entry.diverged for entry in entries):
+        unsure = ", and the network is not the smallest for certain" if has_sizes else ""
         note += (
-            " Where replicates diverged, accuracy is that of the others, and the network is not "
-            "the smallest for certain; seconds are the mean of all, though one that diverged may "
-            "have ended early."
+            f" Where replicates diverged, {shown.name} is that of the others{unsure}; seconds are "
+            "the mean of all, though one that diverged may have ended early."
         )
     costs = ("weights", "seconds") if has_sizes else ("seconds",)
     fronts = ("smallest", "fastest") if has_sizes else ("fastest",)

@@ -27,8 +27,6 @@ from stepladder.report.wording import (
     printable,
     truncate,
 )
-from stepladder.study.metrics import METRICS, Metric
-from stepladder.study.study import Study
 from stepladder.trials.trial import Trial, TrialResult
 
 Clock = Callable[[], float]
@@ -51,9 +49,11 @@ def announcement(planned: RunAnnouncement) -> str:
     if planned.at_hand:
         ends = " or ".join(f"{epoch:,}" for epoch in sorted(set(planned.at_hand.values())))
         line += f", {len(planned.at_hand):,} of them resumed from epoch {ends}"
-    line += f", {plural(planned.workers, 'worker')}, {planned.epochs:,} epochs in all"
+    line += f", {plural(planned.workers, 'worker')}"
+    line += f", {planned.epochs:,} epochs in all" if planned.study.trainer is None else ""
     if planned.seconds is None:
-        return f"{line}; how long it takes is known after the first epochs"
+        first = "epochs" if planned.study.trainer is None else "trials"
+        return f"{line}; how long it takes is known after the first {first}"
     return f"{line}, about {about(planned.seconds)} and the time to compile"
 
 
@@ -75,36 +75,34 @@ class ArmTally:
         name: its name.
         planned: replicates that it shall have.
         done: replicates that it has, found ones included.
-        validation: scores of the replicates trained now, as they are stored, NaN where diverged.
-        metric: that they are of.
+        measure: how the judged metric is shown.
+        validation: scores of the replicates trained now, NaN where there is none.
+        diverged: how many of them diverged.
     """
 
     name: str
     planned: int
     done: int
+    measure: Measure
     validation: list[float] = field(default_factory=list)
-    metric: Metric = METRICS["accuracy"]
+    diverged: int = 0
 
     @property
     def finite(self) -> list[float]:
-        """The scores of replicates that did not diverge."""
+        """The scores that there are."""
         return [score for score in self.validation if math.isfinite(score)]
 
     @property
-    def diverged(self) -> int:
-        """How many of them diverged."""
-        return len(self.validation) - len(self.finite)
-
-    @property
     def mean(self) -> float:
-        """Mean of the finite scores; NaN when there is none."""
+        """Mean of the scores; NaN when there is none."""
         finite = self.finite
         return math.fsum(finite) / len(finite) if finite else math.nan
 
     @property
     def mean_text(self) -> str:
-        """The mean as its metric is shown, without a unit."""
-        return number(self.metric.scale * self.mean, 2 if self.metric.is_fraction else 4)
+        """The mean without its unit, in percent for fractions."""
+        metric = self.measure.metric
+        return number(metric.scale * self.mean) if metric.is_fraction else f"{self.mean:.4g}"
 
 
 class Tally:
@@ -123,7 +121,9 @@ class Tally:
         self.running: dict[str, int] = {}
         to_train = Counter(name for names in planned.arm_names.values() for name in names)
         self.arms = {
-            name: ArmTally(name, trials, trials - to_train[name], metric=planned.study.judged)
+            name: ArmTally(
+                name, trials, trials - to_train[name], Measure(planned.study.judged, None)
+            )
             for name, trials in planned.arm_trials.items()
         }
         self._clock = clock
@@ -154,7 +154,8 @@ class Tally:
         arms = self._arms_of(trial)
         for arm in arms:
             arm.done += 1
-            arm.validation.append(_validation_score(result, self.planned.study))
+            arm.validation.append(_validation_score(result, arm.measure.metric.name))
+            arm.diverged += result.diverged is not None
         return tuple(arm for arm in arms if arm.done == arm.planned)
 
     def trial_failed(self, trial: Trial) -> None:
@@ -222,8 +223,10 @@ class Tally:
     @property
     def time_left(self) -> str:
         """The estimate in words: "compiling…", "estimating…" or "about 2 min left"."""
-        if self._first is None:
-            return "compiling…" if self.planned.trials else "nothing to train"
+        if not self.planned.trials:
+            return "nothing to train"
+        if self._first is None and self.planned.study.trainer is None:
+            return "compiling…"
         left = self.seconds_left
         if left is None:
             return "estimating…"
@@ -303,15 +306,10 @@ class TallyProgress:
             return _view(self._tally) if self._tally else Text()
 
 
-def _validation_score(result: TrialResult, study: Study) -> float:
-    """The judged metric on the validation part; NaN where a training gives none there."""
-    name = study.judged.name
+def _validation_score(result: TrialResult, metric: str) -> float:
+    """A metric on the validation part; NaN where a training gives none there."""
     known = result.measures.get("validation", {})
-    return known.get(name, result.validation.accuracy if name == "accuracy" else math.nan)
-
-
-def _measure(study: Study) -> Measure:
-    return Measure(study.judged, study.delta)
+    return known.get(metric, result.validation.accuracy if metric == "accuracy" else math.nan)
 
 
 def _view(tally: Tally) -> RenderableType:
@@ -319,7 +317,8 @@ def _view(tally: Tally) -> RenderableType:
     facts = [plural(planned.trials, "trial"), plural(planned.workers, "worker")]
     facts += [f"{planned.found:,} found in the store"] if planned.found else []
     running = join_list(names, most=RUNNING_SHOWN + 1, rest="more")
-    columns = (*words("arm"), *numbers("replicates", _measure(planned.study).heading("validation")))
+    shown = Measure(planned.study.judged, None)
+    columns = (*words("arm"), *numbers("replicates", shown.heading("validation")))
     arms = Table("", columns, tuple(map(_arm_row, tally.arms.values())))
     bars = Bars(
         TextColumn("{task.description}"),
@@ -328,10 +327,11 @@ def _view(tally: Tally) -> RenderableType:
         TextColumn("{task.fields[left]}", style="cyan"),
         auto_refresh=False,
     )
-    for name, done, total, left in (
-        ("epochs", tally.epochs_done, planned.epochs, tally.time_left),
-        ("trials", tally.trials_done, planned.trials, ""),
-    ):
+    counts = [("epochs", tally.epochs_done, planned.epochs, tally.time_left)]
+    counts += [("trials", tally.trials_done, planned.trials, "")]
+    if planned.study.trainer is not None:  # how many epochs it has is not known
+        counts = [("trials", tally.trials_done, planned.trials, tally.time_left)]
+    for name, done, total, left in counts:
         bars.add_task(name, total=max(total, 1), completed=done, planned=total, left=left)
     return Group(
         Text.assemble((printable(planned.study.name), "bold"), (f"  {' · '.join(facts)}", "dim")),
@@ -461,16 +461,16 @@ class PlainProgress(TallyProgress):
             return
         epochs = f"{tally.epochs_done:,} of {tally.planned.epochs:,} epochs"
         trials = f"{tally.trials_done:,} of {plural(tally.planned.trials, 'trial')}"
-        self.note(f"{epochs}, {trials}, {tally.time_left}")
+        done = f"{epochs}, {trials}" if tally.planned.study.trainer is None else trials
+        self.note(f"{done}, {tally.time_left}")
 
 
 def _completed(arm: ArmTally) -> str:
     parts = [plural(arm.planned, "replicate")]
     now = len(arm.validation)
     only = f" over the {now:,} trained now" if now < arm.planned else ""
-    name = "validation" if arm.metric.name == "accuracy" else f"validation {arm.metric.name}"
-    unit = "%" if arm.metric.is_fraction else arm.metric.unit
-    shown = printable(f"{name} {arm.mean_text} {unit}".rstrip())
-    parts += [f"{shown}{only}"] if arm.finite else []
+    unit = "%" if arm.measure.metric.is_fraction else arm.measure.unit
+    what = "validation" if arm.measure.is_accuracy else arm.measure.on("validation")
+    parts += [f"{what} {arm.mean_text} {unit}".rstrip() + only] if arm.finite else []
     parts += [f"{arm.diverged} diverged"] if arm.diverged else []
     return f"{truncate(arm.name, NAME_WIDTH)}: {', '.join(parts)}"

@@ -297,6 +297,8 @@ class View:
             yield Column("n", "right"), [row.replicates for row in rows]
         for part in (part for part in layout.parts if part in self.parts):
             accuracies: list[FormattedNumber] = [getattr(row, part) for row in rows]
+            if not layout.is_fixed and not any(math.isfinite(value.mean) for value in accuracies):
+                continue  # a training of the user's own may give one part and not the other
             yield (
                 Column(self.headings.get(part, f"{part} %"), "decimal"),
                 [

@@ -285,7 +285,7 @@ _WATCHED = ("validation", "accuracy", "loss", "seconds", "gradients", "units")
 """Figures that show no test accuracy."""
 
 
-def _is_watched(name: str) -> bool:
+def is_watched(name: str) -> bool:
     """Whether a figure is shown while a study trains: none that is of the test part."""
     return name in _WATCHED or (name.startswith(PREFIX) and "test" not in name)
 
@@ -335,7 +335,7 @@ class Pages:
         results = self.source.results(state)
         if state.state == "finished":
             return as_html(results)
-        plots = [plot for plot in figures_of(results) if _is_watched(plot.name)]
+        plots = [plot for plot in figures_of(results) if is_watched(plot.name)]
         return live_html(results, plots, state.state, self._others(key_of(state)))
 
     def _search(self, state: RunState) -> str:

@@ -8,8 +8,10 @@ import pytest
 from example_run import Clock, finished, planned_run
 from rich.console import Console
 
-from stepladder.execution.progress import Progress, QuietProgress
+from stepladder import Study
+from stepladder.execution.progress import Progress, QuietProgress, RunAnnouncement
 from stepladder.report.progress import LiveProgress, PlainProgress, announcement, for_terminal
+from stepladder.trials.trial import UNSCORED, Trial
 
 # Progress views.
 
@@ -119,7 +121,8 @@ def test_plain_progress_names_diverged_replicates(accuracies, line, clock):
     plan, trials = planned_run()
     progress.start(plan)
     for trial, accuracy in zip(trials, accuracies, strict=False):
-        progress.trial_done(finished(trial, accuracy))
+        diverged = 1 if math.isnan(accuracy) else None
+        progress.trial_done(finished(trial, accuracy, diverged))
     assert lines(stream)[1:] == [line]
 
 
@@ -228,3 +231,38 @@ def test_what_goes_on_from_a_shorter_training():
     assert "14 trials to train, 3 of them resumed from epoch 1 or 3, 2 workers" in announcement(
         replace(plan, at_hand=at_hand)
     )
+
+
+@pytest.mark.parametrize(
+    ("metric", "measures", "diverged", "line"),
+    [
+        ({"name": "wait", "better": "lower", "unit": "ms"}, {"test": {"wait": 41.0}}, None,
+         "base: 1 replicate"),
+        ({"name": "wait", "better": "lower", "unit": "ms"},
+         {"test": {"wait": 41.0}, "validation": {"wait": 43.21}}, None,
+         "base: 1 replicate, validation wait 43.21 ms"),
+        ("auroc", {"test": {"auroc": 0.9}, "validation": {"auroc": 0.8}}, None,
+         "base: 1 replicate, validation auroc 80.00 %"),
+        ({"name": "wait", "better": "lower"}, {"test": {"wait": math.nan}}, 1,
+         "base: 1 replicate, 1 diverged"),
+    ],
+)  # fmt: skip
+def test_a_training_of_ones_own_has_its_metric_and_no_epochs(
+    metric, measures, diverged, line, clock
+):
+    study = Study(name="mine", trainer={"command": ["sleep", "{n}"]}, base={"n": 1}, metric=metric)
+    trial = Trial(study.base, "f" * 64, 0, 0, 0)
+    plan = RunAnnouncement(study, 1, 0, 1, 2, arm_names={trial.id: ("base",)},
+                           arm_trials={"base": 1})  # fmt: skip
+    _, (other, *_) = planned_run()
+    stream = io.StringIO()
+    progress = plain(stream, clock)
+    progress.start(plan)
+    assert "epochs" not in shown(progress)
+    progress.trial_done(replace(
+        finished(other, math.nan, diverged), trial=trial, validation=UNSCORED, measures=measures
+    ))  # fmt: skip
+    assert lines(stream) == [
+        "mine: 1 trial to train, 2 workers; how long it takes is known after the first trials",
+        line,
+    ]

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from own_training import outcomes, setup_of, trial, write
 
+from own_training import outcomes, setup_of, trial, write
 from stepladder.data import split
 from stepladder.data.synthetic import synthetic
 from stepladder.errors import StudyError

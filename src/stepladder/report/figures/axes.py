@@ -129,8 +129,6 @@ def accuracy_axis(
         is_log: whether in log-odds.
         part: of the data, for a label; none when empty.
     """
-    from matplotlib.ticker import MaxNLocator
-
     set_limits = axes.set_xlim if which == "x" else axes.set_ylim
     finite = [value for value in values if math.isfinite(value)] or [0.0, 100.0]
     if part:
@@ -146,8 +144,6 @@ def accuracy_axis(
     getattr(axes, f"set_{which}scale")("function", functions=(log_odds, _percent))
     set_limits(max(low, _LEAST), min(high, _MOST))
     ticks = log_odds_ticks(low, high, 0.09 if which == "y" else 0.12)
-    if len(ticks) < 2:  # so small a part of the scale that it is all but linear
-        ticks = [tick for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]
     set_ticks(axes.xaxis if which == "x" else axes.yaxis, ticks)
 
 
@@ -168,10 +164,16 @@ def score_axis(
         The unit, to be put behind the name of what is on the axis, and the power of ten that
         numbers are in.
     """
+    from matplotlib.ticker import MaxNLocator
+
     axis: Axis = getattr(axes, f"{which}axis")
     is_log = is_log_odds(values if points is None else points, shown)
     if shown.metric.is_fraction:
         accuracy_axis(axes, which, values, is_log=is_log)
+        low, high = axis.get_view_interval()
+        if is_log and not shown.is_accuracy and len(log_odds_ticks(low, high)) < 2:
+            ticks = MaxNLocator(4).tick_values(low, high)  # on so short a part it is all but linear
+            set_ticks(axis, [tick for tick in ticks if low <= tick <= high])
         if shown.metric.sign < 0 and not is_log:
             most = max((value for value in values if math.isfinite(value)), default=100.0)
             high = 100.0 if most > 50 else 10.0 * math.ceil((most + 2) / 10)

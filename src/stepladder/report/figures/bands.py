@@ -182,7 +182,7 @@ def name_ends(
     axes: Axes,
     ends: Sequence[tuple[float, float, str, str]],
     shown: Measure = ACCURACY,
-    power: int = 0,
+    power: int | None = 0,
 ) -> None:
     """Names with values at the right of the axes, tied to the ends of lines and apart.
 
@@ -190,10 +190,12 @@ def name_ends(
         axes: whose limits are set.
         ends: for each line where it ends in the axes' data, its name and its colour.
         shown: the metric of the values; fractions have one decimal.
-        power: of ten, in which the axis has them.
+        power: of ten, in which the axis has them; None for a logarithmic axis.
     """
     is_fraction = shown.metric.is_fraction
-    digits = 1 if is_fraction else min(max(shown.digits + power, 0), 3 if power else 4)
+    digits = 1 if is_fraction else shown.digits
+    if power:
+        digits = min(max(digits + power, 0), 3)
     space = "\N{EN SPACE}" if is_fraction else " "  # a line may break there before a long number
     figure = axes.get_figure(root=True)
     assert figure is not None
@@ -204,7 +206,9 @@ def name_ends(
     ends = [ends[rank] for _, rank in order]
     texts = [
         wrap_text(
-            f"{truncate(name, 50)}{space}{number(y / 10.0**power, digits)}",
+            truncate(name, 50)
+            + space
+            + (f"{y:.3g}" if power is None else number(y / 10.0**power, digits)),
             18 + max(digits, 1),
             3,
         )
