@@ -6,9 +6,9 @@ from multiprocessing import Process
 import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
+from optuna.study import MaxTrialsCallback
+from optuna.trial import TrialState
 from training import train
-
-TRIALS = 200
 
 
 def objective(trial):
@@ -24,9 +24,8 @@ def work():
     """Trains until all trials are done."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.load_study(study_name="two", storage=storage())
-    study.optimize(
-        objective, callbacks=[optuna.study.MaxTrialsCallback(TRIALS, states=None)]
-    )
+    begun = (TrialState.COMPLETE, TrialState.RUNNING)
+    study.optimize(objective, callbacks=[MaxTrialsCallback(200, states=begun)])
 
 
 def storage():
@@ -47,5 +46,5 @@ if __name__ == "__main__":
     for process in processes:
         process.join()
     frame = study.trials_dataframe()
-    frame = frame[frame.state == "COMPLETE"]
-    print(frame.groupby(["params_max_depth", "params_subsample"]).value.agg(["mean", "std", "count"]))
+    arms = frame.groupby(["params_max_depth", "params_subsample"])
+    print(arms.value.agg(["mean", "std", "count"]))

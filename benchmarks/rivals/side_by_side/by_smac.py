@@ -1,9 +1,13 @@
-"""Two techniques, all four combinations, up to 50 seeds each, by SMAC3."""
+"""Two techniques by SMAC3: it looks for the best configuration, from the four combinations on.
+
+A space of four configurations alone ends in ConfigurationSpaceExhaustedException (SMAC3 2.4.1),
+so values between them are allowed too.
+"""
 
 import sys
 from pathlib import Path
 
-from ConfigSpace import Categorical, ConfigurationSpace
+from ConfigSpace import Configuration, ConfigurationSpace
 from smac import AlgorithmConfigurationFacade, Scenario
 from training import train
 
@@ -14,8 +18,12 @@ def score(config, seed=0):
 
 
 if __name__ == "__main__":
-    space = ConfigurationSpace()
-    space.add(Categorical("max_depth", [3, 1]), Categorical("subsample", [1.0, 0.5]))
+    space = ConfigurationSpace({"max_depth": (1, 3), "subsample": (0.5, 1.0)}, seed=0)
+    arms = [
+        Configuration(space, {"max_depth": depth, "subsample": share})
+        for depth in (3, 1)
+        for share in (1.0, 0.5)
+    ]
     scenario = Scenario(
         space,
         deterministic=False,
@@ -26,6 +34,9 @@ if __name__ == "__main__":
     smac = AlgorithmConfigurationFacade(
         scenario,
         score,
+        initial_design=AlgorithmConfigurationFacade.get_initial_design(
+            scenario, additional_configs=arms
+        ),
         intensifier=AlgorithmConfigurationFacade.get_intensifier(scenario, max_config_calls=50),
         logging_level=30,
     )

@@ -2,8 +2,9 @@
 
 import sys
 
-import stepladder
 from training import train
+
+import stepladder
 
 if __name__ == "__main__":
     run = stepladder.compare(

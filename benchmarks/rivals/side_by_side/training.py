@@ -12,7 +12,3 @@ def train(params, seed):
     x_train, x_test, y_train, y_test = train_test_split(x, y, test_size=0.2, random_state=seed)
     model = GradientBoostingRegressor(n_estimators=50, random_state=seed, **params)
     return {"rmse": root_mean_squared_error(y_test, model.fit(x_train, y_train).predict(x_test))}
-
-
-if __name__ == "__main__":
-    print("seconds")
