@@ -23,6 +23,8 @@ Schema = Mapping[str, Any]
 TABLES = {
     "Study": "At the top of the file",
     "CsvDataset": "`dataset = { … }`",
+    "JudgedMetric": "`metric = { … }`",
+    "UserTrainer": "`trainer = { … }`",
     "Recipe": "`[base]`, and what a technique or an arm may change",
     "Technique": "`[[technique]]`",
     "ExplicitArm": "`[[arm]]`, in the design `explicit`",

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from stepladder.statistics.scores import JudgedScores
     from stepladder.study.designs import Design
     from stepladder.study.metrics import Direction
+    from stepladder.study.params import Config
     from stepladder.study.recipe import Recipe
 
 
@@ -291,8 +292,15 @@ class SearchRun(_Reported):
 
     @property
     def recipe(self) -> Recipe:
-        """The best recipe."""
-        return self.found.winner.recipe
+        """The best recipe, of a search of built-in networks."""
+        from stepladder.study.params import as_recipe
+
+        return as_recipe(self.config)
+
+    @property
+    def config(self) -> Config:
+        """The best configuration: a recipe, or parameters of a training of your own."""
+        return self.found.winner.config
 
     def __str__(self) -> str:
         """The table, as the command prints it."""
@@ -653,7 +661,7 @@ def search(
 
     asked, folder = _placed(study, out)
     result = search_study(
-        asked, folder, settings(workers, engine), store=store, progress=progress,
+        asked, folder, settings_of(asked, workers, engine), store=store, progress=progress,
         allow_code=allow_code, final=final,
     )  # fmt: skip
     return SearchRun(result, folder)._report_if_needed()
@@ -674,7 +682,7 @@ def plan_search(
     from stepladder.hpo import plan
 
     asked, folder = _placed(study, out)
-    return plan.plan_search(asked, folder, settings(workers, engine), store=store)
+    return plan.plan_search(asked, folder, settings_of(asked, workers, engine), store=store)
 
 
 def read(

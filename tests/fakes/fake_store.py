@@ -86,7 +86,7 @@ class FakeStore(Store):
         self._check_open()
         found = [self._result(each, curves=False) for each in self._trials]
         return [
-            (each.trial.recipe, each.seconds)
+            (each.trial.config, each.seconds)
             for each in found
             if (each.trial.dataset, each.trial.engine) == (dataset, engine) and not each.diverged
         ]

@@ -100,6 +100,7 @@ def test_public_names_are_pinned():
         "Technique",
         "WorkerError",
         "__version__",
+        "compare",
         "export",
         "judge",
         "predict",

@@ -122,7 +122,7 @@ def own_data(name: str) -> Dataset:
     nothing = {"x_train": np.zeros((0, 0), np.float32), "x_test": np.zeros((0, 0), np.float32),
                "y_train": np.zeros(0, np.int32), "y_test": np.zeros(0, np.int32)}  # fmt: skip
     fingerprint = hashlib.sha256(f"data of {name}".encode()).hexdigest()
-    values = {"name": f"the data of {name}", "class_names": (), "fingerprint": fingerprint}
+    values = {"name": name, "class_names": (), "fingerprint": fingerprint}
     dataset.__dict__.update(nothing | values)
     return dataset
 

@@ -1,5 +1,6 @@
 """Worker processes, each pinned to a core."""
 
+import math
 import os
 import platform
 import queue
@@ -30,6 +31,7 @@ from stepladder.training.messages import (
     receive_message,
     send_message,
 )
+from stepladder.training.processes import end_group, end_trees
 
 Event = tuple["Worker", Message | None]
 """A worker and what it says; None when its process has ended."""
@@ -44,7 +46,6 @@ class Worker:
         cpu: the core it is pinned to, or None.
         group: the group that it trains, or None.
         program: of the last group that it was given: it is compiled there.
-        began: when it was given that group, by the monotonic clock.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class Worker:
         self.cpu = cpu
         self.group: Group | None = None
         self.program: object = None
-        self.began = 0.0
+        self._began, self._ready = 0.0, math.inf
         self._events = events
         self._lines: deque[str] = deque(maxlen=_STDERR_LINES)
         self._process = subprocess.Popen(
@@ -106,6 +107,7 @@ class Worker:
             threading.Thread(target=self._send_setup, args=(setup,), daemon=True),
             threading.Thread(target=self._listen, daemon=True),
             threading.Thread(target=self._collect_stderr, daemon=True),
+            threading.Thread(target=self._end_what_is_left, daemon=True),
         ]
         for thread in self._threads:
             thread.start()
@@ -117,8 +119,14 @@ class Worker:
 
     def train(self, group: Group) -> None:
         """Gives it a group; its answers arrive as events."""
-        self.group, self.program, self.began = group, group.key.program, time.monotonic()
+        self.group, self.program = group, group.key.program
+        self._began = time.monotonic()
         self._send({"kind": "group", "group": group})
+
+    @property
+    def seconds(self) -> float:
+        """How long it has trained its group; importing the user's code is no part of that."""
+        return time.monotonic() - max(self._began, self._ready)
 
     def inspect(self, recipes: Iterable[Recipe]) -> None:
         """Has it look at the networks of some recipes; its answer arrives as an event."""
@@ -157,11 +165,21 @@ class Worker:
                     pipe.close()
 
     def _kill(self) -> None:
-        """Ends the process and all that the user's code has started in its group."""
-        if self._process.poll() is None and hasattr(os, "killpg"):
-            with suppress(OSError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+        """Ends the process and all that the user's code has started."""
+        if self._process.poll() is None:
+            end_trees([self._process.pid])
+            end_group(self._process.pid)
         self._process.kill()
+
+    def _end_what_is_left(self) -> None:
+        """Ends what the user's code has started when the process has ended, however it did.
+
+        A fork of the process would keep its pipe open, and its end would never be noticed.
+        """
+        if hasattr(os, "waitid"):
+            with suppress(ChildProcessError):  # until it is reaped, nobody else has its number
+                os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+            end_group(self._process.pid)
 
     @property
     def _pipe_in(self) -> Any:  # noqa: ANN401 - Popen's pipes are typed loosely
@@ -175,6 +193,8 @@ class Worker:
     def _listen(self) -> None:
         pipe: Any = self._process.stdout
         while (message := receive_message(pipe)) is not None:
+            if message["kind"] == "ready":
+                self._ready = time.monotonic()
             self._events.put((self, message))
         self._events.put((self, None))
 

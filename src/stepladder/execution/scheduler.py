@@ -11,7 +11,7 @@ from typing import Generic, NoReturn, TypeVar
 
 from stepladder.data import Dataset
 from stepladder.diagnosis.findings import summarize_history
-from stepladder.errors import StepladderError, StudyError, WorkerError
+from stepladder.errors import StepladderError, WorkerError
 from stepladder.execution.batching import make_groups
 from stepladder.execution.local import Event, WarmPool, Worker, is_here_and_gone, this_owner
 from stepladder.execution.machine import Settings
@@ -252,7 +252,10 @@ def _parts(groups: Iterable[Group], wanted: Callable[[str], bool]) -> list[Group
     return [part for part in parts if part.trials]
 
 
-_GRACE = 1.0  # seconds in which a command ends at its own timeout
+_GRACE = {"function": 0.0, "command": 60.0}
+"""Seconds beyond its timeout after which a training process is ended. The process of a command
+ends the command itself, and then reads what it printed."""
+
 _TICK = 0.5  # seconds without a message after which the loop checks other runs
 
 _LOST = "Look for a lack of memory, use fewer --workers"
@@ -343,6 +346,7 @@ class _Execution:
         self._retried: set[str] = set()
         self._watchdog: Watchdog[Worker] = Watchdog(self._settings.patience)
         self._stored = 0
+        self._failed: set[str] = set()
         self._has_waited = False
 
     def run(self) -> int:
@@ -384,18 +388,22 @@ class _Execution:
             )
 
     def _stop_late(self, busy: Iterable[Worker], timeout: float) -> None:
-        """Ends processes whose function takes longer than it may; a command ends itself."""
+        """Ends processes whose training takes longer than it may."""
+        longest = timeout + _GRACE[self._settings.engine]
         for worker in busy:
-            if worker.group and time.monotonic() - worker.began > timeout + _GRACE:
-                failed = [TrialFailure(trial, f"it was stopped after its timeout of {timeout:g} s")
-                          for trial in worker.group.trials]  # fmt: skip
+            if worker.group and worker.seconds > longest:
+                problem = f"it was stopped after its timeout of {timeout:g} s"
+                failed = [TrialFailure(trial, problem) for trial in worker.group.trials]
                 worker.group = None
-                self._replace(worker)
+                self._replace(worker, problem)  # without one it would wait for its end
                 for failure in failed:
                     self._fail(failure)
                 self._fill()
 
     def _fail(self, failure: TrialFailure) -> None:
+        if failure.trial.id in self._failed:
+            return  # it failed as its process was ended for its timeout
+        self._failed.add(failure.trial.id)
         self._claims.release(failure.trial.id)
         self._progress.trial_failed(failure.trial, failure.message)
         self._on_failure(failure)
@@ -476,8 +484,8 @@ class _Execution:
             self._raise(worker, message)
 
     def _raise(self, worker: Worker, message: Message) -> NoReturn:
-        if message.get("is_input"):  # the user's code cannot be loaded
-            raise StudyError(message["message"])
+        if message.get("is_input"):  # the user's code has changed
+            raise WorkerError(f"{message['message']}. What was finished is stored")
         trace = f" The training process said:\n{message['trace']}" if message["trace"] else ""
         raise WorkerError(
             f"training {self._describe(worker.group)} failed: {message['message']}. "
@@ -485,6 +493,8 @@ class _Execution:
         )
 
     def _save(self, result: TrialResult) -> None:
+        if result.trial.id in self._failed:
+            return  # it arrived as its process was ended for its timeout
         if self._weights:  # first, so that whatever is stored has them
             save_final_state(self._weights, result)
         signs = summarize_history(

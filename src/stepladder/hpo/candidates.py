@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from stepladder.statistics.selection import mean_at_chance
-from stepladder.study.recipe import Recipe
+from stepladder.statistics.selection import mean_at_baseline
+from stepladder.study.params import Config
 from stepladder.study.search_space import Choice
 
 Structure = tuple[tuple[str, Choice], ...]
@@ -14,30 +14,32 @@ Structure = tuple[tuple[str, Choice], ...]
 
 @dataclass(eq=False)
 class Candidate:
-    """One point of the space, and its accuracies so far.
+    """One point of the space, and its scores so far: the judged metric on the validation part.
 
     Attributes:
         number: from 0, in the order in which they were asked for.
         params: values of its dimensions.
-        recipe: that they make.
+        config: that they make.
         population: number of the population that it was asked for in.
         structure: those of its params that select its program.
-        rungs: validation accuracy on the first replicate by epochs trained; NaN where it diverged.
+        rungs: score on the first replicate by epochs trained; NaN where it diverged.
         is_over: whether its training has ended, or was stopped early.
         seconds: of training, all of its rungs together.
-        more: validation accuracies on further replicates, where it was a finalist.
+        more: scores on further replicates, where it was a finalist.
         more_seconds: of training on these.
+        sign: 1 where a higher score is better, -1 where a lower one is.
 
     Example:
+        >>> from stepladder.study.recipe import Recipe
         >>> candidate = Candidate(0, {}, Recipe(hidden=[4], epochs=9), population=0)
         >>> candidate.rungs |= {3: 0.8, 9: 0.9}
-        >>> candidate.accuracy, candidate.is_whole
+        >>> candidate.score, candidate.is_whole
         (0.9, True)
     """
 
     number: int
     params: Mapping[str, Choice]
-    recipe: Recipe
+    config: Config
     population: int
     structure: Structure = ()
     rungs: dict[int, float] = field(default_factory=dict)
@@ -45,6 +47,7 @@ class Candidate:
     seconds: float = 0.0
     more: tuple[float, ...] = ()
     more_seconds: float = 0.0
+    sign: int = 1
 
     @property
     def epochs(self) -> int:
@@ -54,35 +57,45 @@ class Candidate:
     @property
     def epochs_left(self) -> int:
         """Epochs that are missing to its end."""
-        return self.recipe.epochs - self.epochs
+        return self.config.epochs - self.epochs
 
     @property
-    def accuracy(self) -> float:
+    def score(self) -> float:
         """On the first replicate, after the epochs that it was trained for; NaN if it diverged."""
         return self.rungs[self.epochs] if self.rungs else math.nan
 
     @property
+    def merit(self) -> float:
+        """The score with the sign that makes more of it better."""
+        return self.sign * self.score
+
+    @property
     def is_whole(self) -> bool:
         """Whether it was trained to its end and did not diverge."""
-        return not self.epochs_left and math.isfinite(self.accuracy)
+        return not self.epochs_left and math.isfinite(self.score)
 
     @property
     def replicates(self) -> tuple[float, ...]:
-        """Its accuracies after the whole training, one a replicate."""
-        return (self.accuracy, *self.more)
+        """Its scores after the whole training, one a replicate."""
+        return (self.score, *self.more)
 
-    def mean(self, chance: float, first: int | None = None) -> float:
-        """The mean over its replicates, or the first few; diverged ones count as guessing."""
-        return mean_at_chance(self.replicates[:first], chance)
+    def mean(self, baseline: float | None, first: int | None = None) -> float:
+        """The mean over its replicates, or the first few; see `mean_at_baseline`."""
+        return mean_at_baseline(self.replicates[:first], baseline)
+
+
+def or_else(value: float, other: float | None) -> float:
+    """A value, or another one where it is NaN and that is known."""
+    return other if math.isnan(value) and other is not None else value
 
 
 def distinct(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """One candidate of each recipe: the one with the most epochs, of equals the first.
+    """One candidate of each configuration: the one with the most epochs, of equals the first.
 
-    A space of few values draws a recipe more than once. It is trained once, and counts once.
+    A space of few values draws one more than once. It is trained once, and counts once.
     """
-    furthest: dict[Recipe, Candidate] = {}
+    furthest: dict[Config, Candidate] = {}
     for candidate in candidates:
-        if furthest.setdefault(candidate.recipe, candidate).epochs < candidate.epochs:
-            furthest[candidate.recipe] = candidate
+        if furthest.setdefault(candidate.config, candidate).epochs < candidate.epochs:
+            furthest[candidate.config] = candidate
     return list(furthest.values())

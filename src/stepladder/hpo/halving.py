@@ -7,7 +7,9 @@ from typing import Protocol
 
 from stepladder.hpo.candidates import Candidate, distinct
 from stepladder.hpo.sampling import OptunaSampler
+from stepladder.runs.measures import choosing_score
 from stepladder.runs.plan import RunContext
+from stepladder.study.params import Params
 from stepladder.study.search import SEARCH_REPLICATES, Population
 from stepladder.study.study import Study
 from stepladder.training.groups import Stage, groups
@@ -25,7 +27,9 @@ def can_extend(study: Study, engine: str) -> bool:
     population engine trains; else each rung is a training of its own, with its complete schedule.
     """
     assert study.search is not None
-    base, space = study.recipe, study.search.space
+    base, space = study.base, study.search.space
+    if isinstance(base, Params):
+        return False
     schedules: set[object] = {base.schedule}
     if "schedule" in space:
         schedules.update(space["schedule"].choices)
@@ -84,7 +88,8 @@ class SuccessiveHalving:
         for candidate in self._alive:
             # The validation part alone: a search never reads the test part.
             result = results[self._trials[candidate.number].id]
-            candidate.rungs[result.trial.recipe.epochs] = result.validation.accuracy
+            score = choosing_score(result, self._context.study.judged.name)
+            candidate.rungs[result.trial.config.epochs] = score
             candidate.seconds = result.seconds + (0.0 if self._extends else candidate.seconds)
         done, resumed, was_extended = self._trials, list(self._earlier.values()), self.is_extended
         self._rung += 1
@@ -107,10 +112,10 @@ class SuccessiveHalving:
         self._alive, self._earlier = alive, earlier
         self._trials: dict[int, Trial] = {}
         for candidate in alive:
-            recipe = candidate.recipe
+            config = candidate.config
             if not is_last:
-                recipe = recipe.changed({"epochs": self.epochs})
-            self._trials[candidate.number] = self._context.trial(recipe, SEARCH_REPLICATES)
+                config = config.changed({"epochs": self.epochs})
+            self._trials[candidate.number] = self._context.trial(config, SEARCH_REPLICATES)
         self.before: Before = {
             self._trials[number]: stages[trial] for number, trial in earlier.items()
         }
@@ -131,10 +136,10 @@ def survivors(
         count: how many continue.
         structures: what candidates have in common, by their numbers; nothing when None.
     """
-    finite = [candidate for candidate in alive if math.isfinite(candidate.accuracy)]
+    finite = [candidate for candidate in alive if math.isfinite(candidate.score)]
     better: Counter[object] = Counter()  # better candidates of the same structure
     ranked = []
-    for candidate in sorted(finite, key=lambda each: (-each.accuracy, each.number)):
+    for candidate in sorted(finite, key=lambda each: (-each.merit, each.number)):
         number = candidate.number
         structure = number if structures is None else structures[number]
         ranked.append((better[structure], candidate))
@@ -172,7 +177,7 @@ def train_populations(
     train: Trainer,
     forget: Callable[[Trial], object],
 ) -> Iterator[list[Candidate]]:
-    """Trains populations, and notes in each candidate its accuracies.
+    """Trains populations, and notes in each candidate its scores.
 
     Yields:
         After each wave all candidates so far.

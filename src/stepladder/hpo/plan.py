@@ -18,7 +18,7 @@ from stepladder.runs.plan import RunContext, prepare, run_context
 from stepladder.runs.session import open_if_exists
 from stepladder.runs.stored import RunState, count_training
 from stepladder.store import Store, StudyRecord, open_store
-from stepladder.study.recipe import Recipe
+from stepladder.study.params import Config
 from stepladder.study.search import Population, populations, rungs
 from stepladder.study.study import Study
 from stepladder.trials.trial import Trial, TrialResult
@@ -40,13 +40,13 @@ def prepare_search(study: Study, settings: Settings) -> tuple[Dataset, StudyReco
         )
     dataset, record = prepare(study, settings)
     context = run_context(record)
-    if "train_examples" in study.search.space:
+    if study.trainer is None and "train_examples" in study.search.space:
         given = study.search.space["train_examples"]
         validation = validation_examples(dataset, study.validation)
         for count in given.choices or (given.low, given.high):  # refuses more than there are
             split(dataset.y_train, dataset.classes, validation, count, study.seed, 0)
     if next(populations_of(context), None) is None:
-        every = rungs(study.search, study.recipe.epochs)
+        every = rungs(study.search, study.base.epochs)
         raise StudyError(
             f"search.budget must pay for at least one candidate, which takes {sum(every)} epochs: "
             f"each of its trainings ({', '.join(map(str, every))} epochs) starts from epoch 0. "
@@ -61,10 +61,10 @@ def populations_of(context: RunContext) -> Iterator[Population]:
     study = context.study
     assert study.search is not None
     extends = can_extend(study, context.engine)
-    return populations(study.search, study.recipe.epochs, learns(study.search.sampler), extends)
+    return populations(study.search, study.base.epochs, learns(study.search.sampler), extends)
 
 
-def fresh_trials(winner: Recipe, context: RunContext) -> list[Trial]:
+def fresh_trials(winner: Config, context: RunContext) -> list[Trial]:
     """The trials of a winner on replicates that the search never saw."""
     count = _FRESH if context.study.adaptive else context.study.replicates
     return [context.trial(winner, replicate) for replicate in range(count)]
@@ -98,7 +98,7 @@ def train_search(
     for candidates in train_populations(populations, sampler, context, train, forget):
         observe(candidates)
     winner, finalists = choose(candidates, context, train)
-    trials = fresh_trials(winner.recipe, context)
+    trials = fresh_trials(winner.config, context)
     results = train(trials, f"the winner on {len(trials)} fresh replicates", {}, ())
     return candidates, finalists, [results[trial.id] for trial in trials]
 
@@ -139,7 +139,7 @@ class Replay:
             if trial.id in stored and trial.id not in self.seen:
                 self.seen.add(trial.id)
                 stages = before.get(trial, ())
-                self.epochs += trial.recipe.epochs - (stages[-1].epochs if stages else 0)
+                self.epochs += trial.config.epochs - (stages[-1].epochs if stages else 0)
         self.part, self.sought = label, len(ids)
         self.missing = tuple(trial_id for trial_id in ids if trial_id not in stored)
         if self.missing:
@@ -182,10 +182,10 @@ def plan_search(
     assert search is not None
     check_holds(folder, study)
     drawn = list(populations_of(context))
-    fresh = len(fresh_trials(study.recipe, context))  # as many as there will be of the winner
+    fresh = len(fresh_trials(study.base, context))  # as many as there will be of the winner
     trials = sum(sum(population.sizes) for population in drawn) + fresh
     extends = can_extend(study, context.engine)
-    epochs = sum(population.epochs(extends) for population in drawn) + fresh * study.recipe.epochs
+    epochs = sum(population.epochs(extends) for population in drawn) + fresh * study.base.epochs
     found, seconds, is_finished = 0, None, False
     with open_if_exists(folder, store) as known:
         if known is not None:
@@ -244,7 +244,7 @@ class SearchStatus:
 
     Attributes:
         record: what is asked, of which data.
-        chance: accuracy of guessing.
+        baseline: the score of guessing; None where it is not known.
         candidates: those that were asked for, as far as they were trained.
         planned: how many there will be.
         part: what is trained now, in words, or comes next.
@@ -256,7 +256,7 @@ class SearchStatus:
     """
 
     record: StudyRecord
-    chance: float
+    baseline: float | None
     candidates: tuple[Candidate, ...]
     planned: int
     part: str
@@ -296,7 +296,7 @@ def search_status(record: StudyRecord, store: Store, folder: Path | None) -> Sea
         problem = str(error)
     return SearchStatus(
         record=record,
-        chance=context.chance,
+        baseline=context.baseline,
         candidates=tuple(replay.candidates),
         planned=sum(population.size for population in drawn),
         part=replay.part,

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from stepladder.errors import RunError, StudyError
-from stepladder.hpo.candidates import Candidate, distinct
+from stepladder.hpo.candidates import Candidate, distinct, or_else
 from stepladder.hpo.halving import Trainer, can_extend
+from stepladder.runs.measures import choosing_score
 from stepladder.runs.plan import RunContext
 from stepladder.statistics.intervals import estimate
 from stepladder.statistics.results import Estimate
@@ -25,6 +26,7 @@ from stepladder.statistics.selection import (
     selection_bias,
 )
 from stepladder.store import StudyRecord
+from stepladder.study.params import Config, Params
 from stepladder.study.recipe import Recipe
 from stepladder.study.search import SEARCH_REPLICATES
 from stepladder.study.search_space import Choice, Dimension, dimensions
@@ -32,19 +34,23 @@ from stepladder.study.study import Study
 from stepladder.trials.trial import TrialResult
 
 
-def margin_of(accuracy: float, examples: int) -> float:
-    """How far behind the best a candidate may be and yet be as good, a fraction.
+def margin_of(accuracy: float, context: RunContext) -> float:
+    """How far behind the best a candidate may be and yet be as good.
 
     Twice the standard error of a difference of two accuracies on so many validation images: the
-    least noise that there is.
+    least noise that there is. Of another metric the noise is not known before candidates are
+    tried again: there is no limit.
     """
+    examples = context.validation
+    if context.study.judged.name != "accuracy" or not examples:
+        return math.inf
     return 2 * math.sqrt(2 * max(accuracy * (1 - accuracy), 0.0) / examples)
 
 
 def choose(
     candidates: Sequence[Candidate], context: RunContext, train: Trainer
 ) -> tuple[Candidate, tuple[Candidate, ...]]:
-    """The winner and the finalists, the best first; finalists' further accuracies are noted.
+    """The winner and the finalists, the best first; finalists' further scores are noted.
 
     Raises:
         RunError: if no candidate was trained to its end.
@@ -53,10 +59,10 @@ def choose(
     assert search is not None
     ranked = sorted(
         distinct(candidate for candidate in candidates if candidate.is_whole),
-        key=lambda each: (-each.accuracy, each.number),
+        key=lambda each: (-each.merit, each.number),
     )
     if not ranked:
-        diverged = sum(math.isnan(candidate.accuracy) for candidate in candidates)
+        diverged = sum(math.isnan(candidate.score) for candidate in candidates)
         lost = (
             f"{diverged} of {len(candidates)} diverged, among them all that were to reach the end"
         )
@@ -64,25 +70,31 @@ def choose(
             lost = f"all {diverged} diverged"
         raise RunError(
             f"at least one candidate must train to its end, found that {lost}; narrow "
-            "the space, its learning rate first, or clip the gradient with base.global_clipnorm. "
-            "What was trained is stored"
+            "the space, its learning rate first"
+            + (", or clip the gradient with base.global_clipnorm" * (context.study.trainer is None))
+            + ". What was trained is stored"
         )
-    floor = ranked[0].accuracy - margin_of(ranked[0].accuracy, context.validation)
-    finalists = [candidate for candidate in ranked if candidate.accuracy >= floor]
+    floor = ranked[0].merit - margin_of(ranked[0].merit, context)
+    finalists = [candidate for candidate in ranked if candidate.merit >= floor]
     finalists = finalists[: search.finalists]
     if len(finalists) > 1 and search.replicates > 1:
         _retrain(finalists, search.replicates, context, train)
-    finalists.sort(key=lambda each: (-each.mean(context.chance), each.number))
+    finalists.sort(key=lambda each: (-mean_merit(each, context.baseline), each.number))
     return finalists[0], tuple(finalists)
+
+
+def mean_merit(candidate: Candidate, baseline: float | None, first: int | None = None) -> float:
+    """The mean score with the sign that makes more of it better; the least where it diverged."""
+    return or_else(candidate.sign * candidate.mean(baseline, first), -math.inf)
 
 
 def _retrain(
     finalists: Sequence[Candidate], replicates: int, context: RunContext, train: Trainer
 ) -> None:
-    """Trains finalists on further replicates, and notes their accuracies."""
+    """Trains finalists on further replicates, and notes their scores."""
     trials = {
         candidate.number: [
-            context.trial(candidate.recipe, SEARCH_REPLICATES + replicate)
+            context.trial(candidate.config, SEARCH_REPLICATES + replicate)
             for replicate in range(1, replicates)
         ]
         for candidate in finalists
@@ -91,7 +103,8 @@ def _retrain(
     results = train([trial for own in trials.values() for trial in own], label, {}, ())
     for candidate in finalists:
         own = [results[trial.id] for trial in trials[candidate.number]]
-        candidate.more = tuple(result.validation.accuracy for result in own)
+        metric = context.study.judged.name
+        candidate.more = tuple(choosing_score(result, metric) for result in own)
         candidate.more_seconds = math.fsum(result.seconds for result in own)
 
 
@@ -127,11 +140,11 @@ class SearchResult:
         candidates: every one, in the order in which they were asked for.
         finalists: those that were tried again, the best first.
         winner: the candidate that is best.
-        chance: accuracy of guessing.
-        searched: the winner's accuracy as the search saw it, a fraction.
-        fresh: its validation accuracy on replicates that the search never saw.
+        baseline: the score of guessing; None where it is not known.
+        searched: the winner's score as the search saw it.
+        fresh: its validation score on replicates that the search never saw.
         fresh_diverged: how many of them diverged.
-        test: its test accuracy on the same replicates, or None where nobody looked.
+        test: its test score on the same replicates, or None where nobody looked.
         looks: readings of this test set's figures that the store knows of.
         luck: how much of `searched` was luck.
         expected: what the best of n candidates is expected to be.
@@ -162,7 +175,7 @@ class SearchResult:
     candidates: tuple[Candidate, ...]
     finalists: tuple[Candidate, ...]
     winner: Candidate
-    chance: float
+    baseline: float | None
     searched: float
     fresh: Estimate
     fresh_diverged: int
@@ -190,7 +203,7 @@ class SearchResult:
 
     def is_top(self, candidate: Candidate) -> bool:
         """Whether a candidate is as good as the winner, or the same recipe drawn once more."""
-        return candidate.is_whole and any(top.recipe == candidate.recipe for top in self.top)
+        return candidate.is_whole and any(top.config == candidate.config for top in self.top)
 
 
 def summarize_search(
@@ -206,18 +219,17 @@ def summarize_search(
     found: int,
 ) -> SearchResult:
     """All that a finished search tells; see `SearchResult` for what is given."""
-    study, winner, chance = context.study, finalists[0], context.chance
-    whole = distinct(candidates)
-    accuracies = [result.validation.accuracy for result in fresh]
-    bias = winner_bias(candidates, finalists, accuracies, study, context.validation, chance)
-    top, not_excluded = equivalent_candidates(
-        candidates, winner, study.delta or 0.0, bias.noise, chance
-    )
-    hyperparameters = summarize_hyperparameters(study, candidates, winner, top, chance)
+    study, winner, baseline = context.study, finalists[0], context.baseline
+    metric, whole = study.judged, distinct(candidates)
+    scores = [choosing_score(result, metric.name) for result in fresh]
+    bias = winner_bias(candidates, finalists, scores, context)
+    margin = (study.delta or 0.0) / metric.scale
+    top, not_excluded = equivalent_candidates(candidates, winner, margin, bias.noise, baseline)
+    hyperparameters = summarize_hyperparameters(study, candidates, winner, top, baseline)
     fresh_diverged = sum(result.diverged is not None for result in fresh)
     extends = can_extend(study, context.engine)
     epochs = sum(candidate.epochs if extends else sum(candidate.rungs) for candidate in whole)
-    epochs += sum(len(candidate.more) * candidate.recipe.epochs for candidate in candidates)
+    epochs += sum(len(candidate.more) * candidate.config.epochs for candidate in candidates)
     fresh_seconds = math.fsum(result.seconds for result in fresh)
     return SearchResult(
         study=study,
@@ -227,23 +239,23 @@ def summarize_search(
         candidates=tuple(candidates),
         finalists=tuple(finalists),
         winner=winner,
-        chance=chance,
-        searched=winner.mean(chance),
-        fresh=estimate(accuracies),
+        baseline=baseline,
+        searched=winner.mean(baseline),
+        fresh=estimate(scores, metric=metric),
         fresh_diverged=fresh_diverged,
         test=test,
         looks=looks,
         luck=bias,
-        expected=expected_best([or_else(candidate.accuracy, chance) for candidate in candidates]),
+        expected=_expected(candidates, baseline),
         seconds_each=mean_seconds(candidates),
         knobs=hyperparameters,
         top=top,
         not_excluded=not_excluded,
         whole=sum(candidate.is_whole for candidate in whole),
-        diverged=sum(math.isnan(candidate.accuracy) for candidate in candidates),
+        diverged=sum(math.isnan(candidate.score) for candidate in candidates),
         parameters=fresh[0].parameters,
         replicate_seconds=fresh_seconds / len(fresh),
-        epochs=epochs + sum(result.trial.recipe.epochs for result in fresh),
+        epochs=epochs + sum(result.trial.config.epochs for result in fresh),
         training_seconds=math.fsum(
             candidate.seconds + candidate.more_seconds for candidate in whole
         )
@@ -258,6 +270,13 @@ def summarize_search(
     )
 
 
+def _expected(candidates: Sequence[Candidate], baseline: float | None) -> ExpectedBest:
+    """What the best of n candidates is expected to be; what has no score is left out."""
+    scores = [(one.sign, or_else(one.score, baseline)) for one in candidates]
+    curve = expected_best([sign * score for sign, score in scores if math.isfinite(score)])
+    return replace(curve, mean=candidates[0].sign * curve.mean)
+
+
 def mean_seconds(candidates: Sequence[Candidate]) -> float:
     """The mean training time of a candidate."""
     seconds = math.fsum(candidate.seconds for candidate in distinct(candidates))
@@ -268,47 +287,49 @@ def winner_bias(
     candidates: Sequence[Candidate],
     finalists: Sequence[Candidate],
     fresh: Sequence[float],
-    study: Study,
-    validation: int,
-    chance: float,
+    context: RunContext,
 ) -> SelectionBias:
-    """How much of the winner's accuracy is selection bias.
+    """How much of the winner's score is selection bias.
 
     The noise is that of the finalists' replicates; with only one finalist, that of the winner's
     fresh ones.
     """
-    search = study.search
+    search, sign, seed = context.study.search, finalists[0].sign, context.study.seed
     assert search is not None
     whole = distinct(candidate for candidate in candidates if candidate.is_whole)
     replicates, tried = search.replicates, search.finalists
-    margin = margin_of(max(candidate.accuracy for candidate in whole), validation)
-    accuracies: Sequence[float] = adjusted_means(
-        [candidate.accuracy for candidate in whole],
-        [candidate.mean(chance) for candidate in whole],
+    margin = margin_of(max(candidate.merit for candidate in whole), context)
+    merits: Sequence[float] = adjusted_means(
+        [candidate.merit for candidate in whole],
+        [sign * candidate.mean(context.baseline) for candidate in whole],
         [bool(candidate.more) for candidate in whole],
     ).tolist()  # fmt: skip
     if len(whole) < 2:  # only one reached the end: it was chosen at the rung before
-        accuracies, replicates, tried = _last_choice(candidates, finalists[0]), 1, 1
-    noise = residual_noise([candidate.replicates for candidate in finalists])
+        merits, replicates, tried = _last_choice(candidates, finalists[0]), 1, 1
+    noise = residual_noise([[sign * score for score in one.replicates] for one in finalists])
     if len(finalists) < 2 or not noise.size:
-        noise = residual_noise([[accuracy for accuracy in fresh if math.isfinite(accuracy)]])
-    return selection_bias(accuracies, noise, replicates, tried, margin, study.seed)
+        noise = residual_noise([[sign * score for score in fresh if math.isfinite(score)]])
+    if not np.isfinite(merits).all():  # a finalist diverged on a further replicate
+        return SelectionBias(math.nan, math.nan, math.nan)
+    return selection_bias(merits, noise, replicates, tried, margin, seed)
 
 
 def _last_choice(candidates: Sequence[Candidate], winner: Candidate) -> list[float]:
-    """Accuracies at the last rung where the winner was not the only one, or its own."""
+    """Merits at the last rung where the winner was not the only one, or its own."""
     for epochs in sorted(winner.rungs, reverse=True):
-        accuracies = [
-            candidate.rungs[epochs] for candidate in candidates if epochs in candidate.rungs
-        ]
-        finite = [accuracy for accuracy in accuracies if math.isfinite(accuracy)]
+        merits = [one.sign * one.rungs[epochs] for one in candidates if epochs in one.rungs]
+        finite = [merit for merit in merits if math.isfinite(merit)]
         if len(finite) > 1:
             return finite
-    return [winner.accuracy]
+    return [winner.merit]
 
 
 def equivalent_candidates(
-    candidates: Sequence[Candidate], winner: Candidate, delta: float, noise: float, chance: float
+    candidates: Sequence[Candidate],
+    winner: Candidate,
+    delta: float,
+    noise: float,
+    baseline: float | None,
 ) -> tuple[tuple[Candidate, ...], int]:
     """Whole candidates within δ of the winner, and of how many that cannot be ruled out.
 
@@ -317,29 +338,29 @@ def equivalent_candidates(
     Args:
         candidates: all of them.
         winner: comes first, whatever single replicates of others say.
-        delta: in percentage points.
-        noise: standard deviation of one replicate, a fraction.
-        chance: accuracy of guessing.
-    """
+        delta: as scores are: of fractions a fraction.
+        noise: standard deviation of one replicate.
+        baseline: the score of guessing; None where it is not known.
+    """  # fmt: skip
     whole = distinct([winner, *(candidate for candidate in candidates if candidate.is_whole)])
     counts = [min(len(candidate.replicates), len(winner.replicates)) for candidate in whole]
     lags = [
-        max(0.0, winner.mean(chance, count) - candidate.mean(chance, count))
+        max(0.0, mean_merit(winner, baseline, count) - mean_merit(candidate, baseline, count))
         for candidate, count in zip(whole, counts, strict=True)
     ]
-    within, maybe = equivalence_set(lags, counts, delta / 100, noise)
+    within, maybe = equivalence_set(lags, counts, delta, noise)
     top = tuple(each for each, inside in zip(whole, within, strict=True) if inside)
     return top, int(maybe.sum())
 
 
 def summarize_hyperparameters(
     study: Study, candidates: Sequence[Candidate], winner: Candidate, top: Sequence[Candidate],
-    chance: float,
+    baseline: float | None,
 ) -> tuple[HyperparameterSummary, ...]:  # fmt: skip
     """What the search says of each hyperparameter, the most important first."""
     assert study.search is not None
     summaries = []
-    for dimension in dimensions(study.search.space, study.recipe):
+    for dimension in dimensions(study.search.space, study.base):
         name = dimension.name
         drawn = [
             candidate for candidate in candidates if name in candidate.params and candidate.rungs
@@ -349,10 +370,7 @@ def summarize_hyperparameters(
             labels = [dimension.parameter.values.index(value) for value in values]
         else:
             labels = assign_bins(np.array(values, np.float64)).tolist()
-        # Who was trained further is better: epochs left count as whole accuracies below 0.
-        outcomes = [
-            or_else(candidate.accuracy, chance) - candidate.epochs_left for candidate in drawn
-        ]
+        outcomes = _ranks(drawn, baseline)
         best = winner.params.get(name)
         summaries.append(
             HyperparameterSummary(
@@ -360,10 +378,20 @@ def summarize_hyperparameters(
                 best=best,
                 importance=importance(labels, outcomes),
                 values=_range(dimension, [e.params[name] for e in top if name in e.params]),
-                edge=None if best is None else _edge(dimension, best, winner.recipe),
+                edge=None if best is None else _edge(dimension, best, winner.config),
             )
         )
     return tuple(sorted(summaries, key=lambda each: -or_else(each.importance.share, -1.0)))
+
+
+def _ranks(candidates: Sequence[Candidate], baseline: float | None) -> list[int]:
+    """The order of candidates: who was trained further is better, and then who has more merit."""
+    keys = [
+        (-one.epochs_left, or_else(one.sign * or_else(one.score, baseline), -math.inf))
+        for one in candidates
+    ]
+    places = {key: place for place, key in enumerate(sorted(set(keys)))}
+    return [places[key] for key in keys]
 
 
 def _range(dimension: Dimension, values: Sequence[Choice]) -> tuple[Choice, ...]:
@@ -376,8 +404,8 @@ def _range(dimension: Dimension, values: Sequence[Choice]) -> tuple[Choice, ...]
 _EDGE = 0.05  # share of a range, from each of its ends, that counts as its edge
 
 
-def _edge(dimension: Dimension, best: Choice, recipe: Recipe) -> str | None:
-    """The end of a range that a value is at, if the recipe allows values beyond it."""
+def _edge(dimension: Dimension, best: Choice, config: Config) -> str | None:
+    """The end of a range that a value is at, if the configuration allows values beyond it."""
     given = dimension.parameter
     if given.type == "categorical" or not isinstance(best, int | float):
         return None
@@ -392,12 +420,14 @@ def _edge(dimension: Dimension, best: Choice, recipe: Recipe) -> str | None:
     ):
         is_int = given.type == "int"
         beyond = int(end) + outwards if is_int else math.nextafter(end, outwards * math.inf)
-        if is_there and _is_allowed(dimension.name, beyond, recipe):
+        if is_there and _is_allowed(dimension.name, beyond, config):
             return edge
     return None
 
 
-def _is_allowed(name: str, value: float, recipe: Recipe) -> bool:
+def _is_allowed(name: str, value: float, recipe: Config) -> bool:
+    if isinstance(recipe, Params):
+        return True
     if name not in Recipe.model_fields:
         return value >= 1  # layers and units
     try:
@@ -405,11 +435,6 @@ def _is_allowed(name: str, value: float, recipe: Recipe) -> bool:
     except StudyError:
         return False
     return True
-
-
-def or_else(value: float, other: float) -> float:
-    """A value, or another one where it is NaN."""
-    return other if math.isnan(value) else value
 
 
 def warnings(

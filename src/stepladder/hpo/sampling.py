@@ -17,17 +17,18 @@ import numpy.typing as npt
 
 from stepladder.errors import StudyError
 from stepladder.files import atomic_write
-from stepladder.hpo.candidates import Candidate, Structure
+from stepladder.hpo.candidates import Candidate, Structure, or_else
 from stepladder.runs.plan import RunContext
+from stepladder.study.recipe import Recipe
 from stepladder.study.schema import did_you_mean, fingerprint
 from stepladder.study.search import BATCH, QUASI_RANDOM
 from stepladder.study.search_space import (
     Choice,
     Dimension,
+    config_of,
     dimensions,
     draw_values,
     is_active,
-    recipe_of,
 )
 from stepladder.training.groups import is_lane_number
 
@@ -186,8 +187,10 @@ class Journal:
         self._file, self._name = file, study.name
         self._identity = fingerprint(
             [study.search.model_dump(mode="json", exclude={"trials", "budget"}),
-             list(study.search.space), study.recipe.model_dump(mode="json"), study.seed,
-             context.fingerprint, context.validation, context.engine]
+             list(study.search.space), study.base.model_dump(mode="json"), study.seed,
+             context.fingerprint, context.validation, context.engine,
+             *([] if study.judged.name == "accuracy" else
+               [study.judged.name, study.judged.direction])]
         )  # fmt: skip
 
     def read(self) -> list[FrozenTrial]:
@@ -254,10 +257,11 @@ class OptunaSampler:
         assert study.search is not None
         self._study, self._search, self._writes = study, study.search, writes
         self._journal = Journal(journal, context) if journal else None
-        self._chance = context.chance
-        self._dimensions = dimensions(self._search.space, study.recipe)
+        self._baseline, self._metric = context.baseline, study.judged
+        self._dimensions = dimensions(self._search.space, study.base)
         self._structural = [
-            not is_lane_number(each.name, study.recipe) for each in self._dimensions
+            isinstance(study.base, Recipe) and not is_lane_number(each.name, study.base)
+            for each in self._dimensions
         ]
         self._asked: list[FrozenTrial] = []
         self._told: Sequence[Candidate] = ()
@@ -294,10 +298,11 @@ class OptunaSampler:
         if len(drawn) < count:
             self._recorded, drawn = [], self._draw_population(count, population)
         self._asked += drawn
-        space, base = self._search.space, self._study.recipe
+        space, base = self._search.space, self._study.base
         return [
-            Candidate(number, dict(trial.params), recipe_of(trial.params, space, base),
-                      population, tuple(self._structure_of(trial.params).items()))
+            Candidate(number, dict(trial.params), config_of(trial.params, space, base),
+                      population, tuple(self._structure_of(trial.params).items()),
+                      sign=self._metric.sign)
             for number, trial in enumerate(drawn, first)
         ]  # fmt: skip
 
@@ -341,7 +346,7 @@ class OptunaSampler:
         number, place = len(self._asked) + len(before), len(before)
         fixed: dict[str, Choice] = {}
         if number < len(self._points):
-            fixed = draw_values(self._dimensions, self._points[number], self._study.recipe)
+            fixed = draw_values(self._dimensions, self._points[number], self._study.base)
         elif place % self._search.per_structure:
             fixed = self._structure_of(before[-1].params)
         elif structures is not None:
@@ -357,7 +362,7 @@ class OptunaSampler:
             trial = study.ask()
             params: dict[str, Choice] = {}
             for dimension in self._dimensions:
-                if is_active(dimension, params, self._study.recipe):
+                if is_active(dimension, params, self._study.base):
                     params[dimension.name] = _suggest(trial, dimension)
         return trial
 
@@ -378,7 +383,7 @@ class OptunaSampler:
         from optuna.trial import TrialState, create_trial
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        study = optuna.create_study(direction="maximize", study_name=self._study.name)
+        study = optuna.create_study(direction=self._metric.direction, study_name=self._study.name)
         all_complete = seed is not None and not reads_dropped(self._search.sampler)
         for candidate in told:
             asked = self._asked[candidate.number]
@@ -387,9 +392,11 @@ class OptunaSampler:
             if seed is None and not candidate.is_over:
                 state = TrialState.RUNNING
             values = {
-                epochs: self._chance if math.isnan(accuracy) else accuracy
-                for epochs, accuracy in sorted(candidate.rungs.items())
+                epochs: or_else(score, self._baseline)
+                for epochs, score in sorted(candidate.rungs.items())
             }
+            if state.is_finished() and any(map(math.isnan, values.values())):
+                state, values = TrialState.FAIL, {}  # Optuna leaves such trials out
             attributes = {} if seed is None else dict(asked.system_attrs)
             attributes.pop("fixed_params", None)
             study.add_trial(
@@ -410,8 +417,7 @@ class OptunaSampler:
 
 
 def _progress(candidate: Candidate) -> tuple[int, float]:
-    accuracy = candidate.accuracy
-    return candidate.epochs, -math.inf if math.isnan(accuracy) else accuracy
+    return candidate.epochs, or_else(candidate.merit, -math.inf)
 
 
 def _suggest(trial: Trial, dimension: Dimension) -> Any:  # noqa: ANN401 - of any kind

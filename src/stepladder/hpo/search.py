@@ -1,5 +1,6 @@
 """A search, run."""
 
+import math
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -7,10 +8,10 @@ from stepladder.data.leaks import dataset_notes
 from stepladder.errors import RunError
 from stepladder.execution.machine import Settings
 from stepladder.execution.progress import Progress
-from stepladder.hpo.candidates import Candidate
+from stepladder.hpo.candidates import Candidate, or_else
 from stepladder.hpo.halving import Before
 from stepladder.hpo.plan import populations_of, prepare_search, train_search
-from stepladder.hpo.results import SearchResult, or_else, summarize_search
+from stepladder.hpo.results import SearchResult, summarize_search
 from stepladder.hpo.sampling import JOURNAL_NAME, OptunaSampler
 from stepladder.runs.arm_analysis import missing_weights_note
 from stepladder.runs.folder import take_row
@@ -89,23 +90,27 @@ class _SessionTrainer:
         for note in missing_weights_note(plan, weights) if weights else ():
             session.progress.note(note)
         session.train(plan, before, keeps, weights)
+        session.check_failures(plan)
         return session.store.results([trial.id for trial in plan.trials], curves=False)
 
 
 def _note_best(session: Session, candidates: Sequence[Candidate]) -> None:
     search = session.study.search
     assert search is not None
-    best = max((candidate.is_whole, or_else(candidate.accuracy, 0.0)) for candidate in candidates)
+    best = max(candidates, key=lambda one: (one.is_whole, or_else(one.merit, -math.inf)))
+    metric, score = session.study.judged, or_else(best.score, session.context.baseline)
+    shown = f"{score:.2%}" if metric.is_fraction else f"{score:.4g} {metric.unit}".rstrip()
+    if metric.name != "accuracy":
+        shown = f"{metric.name} {shown}"
     session.progress.note(
-        f"{len(candidates)} of {search.trials} candidates, the best so far {best[1]:.2%} on "
-        "validation"
+        f"{len(candidates)} of {search.trials} candidates, the best so far {shown} on validation"
     )
 
 
 def _look(
     session: Session, fresh: Sequence[TrialResult], final: bool
 ) -> tuple[Estimate | None, int]:
-    """The winner's test accuracy, and how many looks there were.
+    """The winner's test score, and how many looks there were.
 
     Shown where it is asked for, or was before: the same figures again are no new look.
     """
@@ -114,4 +119,5 @@ def _look(
     if not final and not store.looked_at(fingerprint, ids):
         return None, len(store.looks(fingerprint))
     looks = store.look(session.study.name, fingerprint, ids, "search --final")
-    return estimate([result.test.accuracy for result in fresh]), looks
+    metric = session.study.judged
+    return estimate([result.score("test", metric.name) for result in fresh], metric=metric), looks

@@ -497,9 +497,12 @@ def _metric_of(
     if direction is None:
         hint = next(filter(is_lower_better, (label, reading.hint)), None)
         if hint is not None or unit not in (None, POINTS):
-            why = f"but the name {hint!r}" if hint else f"but the unit {unit!r}"
+            why = f"{hint!r} sounds like what is better when it is lower"
+            if hint is None:
+                why = f"the unit {unit!r} tells nothing of it"
             raise InputError(
-                f"{label} must have a direction, found none {why}; say whether {DIRECTION_OPTIONS}"
+                f"{label} must have a direction, found none, and {why}; say whether "
+                f"{DIRECTION_OPTIONS}"
             )
     if direction is None or (is_fraction and direction == "maximize"):
         return replace(SCORE, name=label)  # bounds are checked next

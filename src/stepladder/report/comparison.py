@@ -13,7 +13,15 @@ from stepladder.report.figures.forest import Bar, Forest, forest_plot
 from stepladder.report.html import drawn, rendered
 from stepladder.report.markdown import to_markdown
 from stepladder.report.tables import FormattedNumber, spread_text
-from stepladder.report.wording import join_list, number, plural, printable, truncate
+from stepladder.report.wording import (
+    Measure,
+    join_list,
+    measure_of,
+    number,
+    plural,
+    printable,
+    truncate,
+)
 from stepladder.runs.results import ArmResult, Results
 from stepladder.statistics.paired import paired_t, round_off, welch
 from stepladder.statistics.results import MeanInterval
@@ -75,29 +83,33 @@ def comparison_of(one: Results, two: Results, names: tuple[str, str]) -> Compari
     """
     draws = [(run.fingerprint, run.study.seed, run.sizes.get("validation")) for run in (one, two)]
     is_paired = draws[0] == draws[1]
+    shown = measure_of(one)
     second_arms = {arm.arm.name: arm for arm in two.arms}
+    is_same_metric = shown.metric == two.study.judged
     pairs = [
-        _pair(arm, second_arms[arm.arm.name], is_paired)
+        _pair(arm, second_arms[arm.arm.name], shown, is_paired)
         for arm in one.arms
-        if arm.arm.name in second_arms
+        if arm.arm.name in second_arms and is_same_metric
     ]
+    alike = "splits, initial weights and orders" if one.study.trainer is None else "seeds"
     first, second = (truncate(name, NAME_LENGTH) for name in names)
     return Comparison(
         title=f"{first} against {second}",
-        subtitle="Both runs drew the same splits, initial weights and orders: replicates are "
-        "compared in pairs."
+        subtitle="The runs are judged by different metrics."
+        if not is_same_metric
+        else f"Both runs drew the same {alike}: replicates are compared in pairs."
         if is_paired
         else "The runs differ in dataset, seed or validation part, so nothing pairs their "
         "replicates: means are compared, by Welch's interval.",
         sentences=tuple(_sentences(one, two, pairs, (first, second))),
-        arms=_arm_table(pairs, (first, second), is_paired),
+        arms=_arm_table(pairs, shown, (first, second), is_paired),
         asked=_difference_table(one, two, (first, second)),
-        plot=_plot(pairs, one.study.delta or 0.0, second, is_paired),
+        plot=_plot(pairs, shown, second, is_paired),
     )
 
 
-def _pair(one: ArmResult, two: ArmResult, is_paired: bool) -> _Pair:
-    first, second = (100 * np.asarray(arm.test.values) for arm in (one, two))
+def _pair(one: ArmResult, two: ArmResult, shown: Measure, is_paired: bool) -> _Pair:
+    first, second = (shown.metric.scale * np.asarray(arm.test.values) for arm in (one, two))
     if not is_paired:
         spread = welch(first.tolist(), second.tolist())
         return _Pair(printable(one.arm.name), one, two, spread, ())
@@ -112,7 +124,13 @@ def _sentences(
     one: Results, two: Results, pairs: Sequence[_Pair], names: tuple[str, str]
 ) -> Iterator[str]:
     same = [pair for pair in pairs if pair.differences and not any(pair.differences)]
-    if not pairs:
+    shown, others = measure_of(one), measure_of(two)
+    if shown.metric != others.metric:
+        yield (
+            f"{names[0]} judges {_unit_text(shown)} and {names[1]} {_unit_text(others)}: their "
+            "figures cannot be compared."
+        )
+    elif not pairs:
         yield "No arm is in both runs: there is nothing to compare."
     elif len(same) == len(pairs):
         yield f"All {plural(len(pairs), 'arm')} came out exactly the same in both."
@@ -124,7 +142,8 @@ def _sentences(
             if low is not None and high is not None and not low <= 0 <= high
         ]
         listed = join_list([
-            f"{truncate(pair.name, NAME_LENGTH)} ({spread_text(pair.points)})" for pair in apart
+            f"{truncate(pair.name, NAME_LENGTH)} ({spread_text(pair.points, shown.digits)})"
+            for pair in apart
         ], most=NAMES_SHOWN)  # fmt: skip
         yield (
             f"Of {plural(len(pairs), 'arm')}, {len(apart)} differ by more than their 95 % "
@@ -140,13 +159,22 @@ def _sentences(
             yield f"{name} is unfinished: its figures may still change."
 
 
-def _arm_table(pairs: Sequence[_Pair], names: tuple[str, str], is_paired: bool) -> Table:
-    figures = numbers(*(f"{name} %" for name in names), "difference, points")
+def _unit_text(shown: Measure) -> str:
+    return f"{shown.name} in {shown.unit}" if shown.unit else shown.name
+
+
+def _arm_table(
+    pairs: Sequence[_Pair], shown: Measure, names: tuple[str, str], is_paired: bool
+) -> Table:
+    unit = "%" if shown.metric.is_fraction else f"({shown.unit})" if shown.unit else ""
+    difference = f"difference, {shown.unit}" if shown.unit else "difference"
+    figures = numbers(*(f"{name} {unit}".rstrip() for name in names), difference)
+    scale, digits = shown.metric.scale, shown.digits
     rows = tuple(
         (truncate(pair.name, NAME_LENGTH),
-         FormattedNumber.accuracy(pair.one.test).text,
-         FormattedNumber.accuracy(pair.two.test).text,
-         spread_text(pair.points), f"{pair.one.n} and {pair.two.n}")
+         FormattedNumber.score(pair.one.test, scale, digits).text,
+         FormattedNumber.score(pair.two.test, scale, digits).text,
+         spread_text(pair.points, digits), f"{pair.one.n} and {pair.two.n}")
         for pair in pairs
     )  # fmt: skip
     pairing = "paired over replicates" if is_paired else "Welch"
@@ -155,7 +183,7 @@ def _arm_table(pairs: Sequence[_Pair], names: tuple[str, str], is_paired: bool) 
         "the number of arms and without a verdict."
     )
     columns = (*words("arm"), *figures, *words("replicates"))
-    return Table("Test accuracy in both", columns, rows, note)
+    return Table(f"Test {shown.name} in both", columns, rows, note)
 
 
 def _difference_table(one: Results, two: Results, names: tuple[str, str]) -> Table:
@@ -193,10 +221,10 @@ def _leaves(path: str, value: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401
         yield path, str(value)
 
 
-def _plot(pairs: Sequence[_Pair], delta: float, other: str, is_paired: bool) -> Plot | None:
+def _plot(pairs: Sequence[_Pair], shown: Measure, other: str, is_paired: bool) -> Plot | None:
     bars = tuple(
         Bar(pair.name, other, True, pair.points.mean, pair.points.ci_low, pair.points.ci_high,
-            "", spread_text(pair.points), "no difference beyond δ", pair.differences,
+            "", spread_text(pair.points, shown.digits), "no difference beyond δ", pair.differences,
             note=plural(pair.one.n, "replicate"))
         for pair in pairs
         if math.isfinite(pair.points.mean)
@@ -204,13 +232,13 @@ def _plot(pairs: Sequence[_Pair], delta: float, other: str, is_paired: bool) -> 
     if not bars:
         return None
     dots = "; small dots below: single replicates" if is_paired else ""
-    forest = Forest(bars, delta)
-    scale = " The axis is linear within ± 1 point and logarithmic beyond." if forest.is_log else ""
+    forest = Forest(bars, shown)
+    strip = f"{forest.strip_note}." if forest.strip_note else ""
     caption = (
-        f"What the first run has more than the second, with its 95 % interval{dots}. Grey strip: "
-        f"± {delta:g}.{scale}"
+        f"What the first run has more than the second, with its 95 % interval{dots}."
+        f"{strip}{forest.scale_note}"
     )
-    return forest_plot(forest, "differences", "Test accuracy, run against run", caption)
+    return forest_plot(forest, "differences", f"Test {shown.name}, run against run", caption)
 
 
 def comparison_as_html(one: Results, two: Results, names: tuple[str, str]) -> str:

@@ -15,6 +15,7 @@ from stepladder.report.figures.base import Plot, csv_of, dark_svg_of, svg_and_pn
 from stepladder.report.figures.search import search_figures
 from stepladder.report.search import (
     NOTES,
+    estimate_of,
     expected_text,
     flat_text,
     hyperparameter_table,
@@ -22,12 +23,13 @@ from stepladder.report.search import (
     leading_table,
     looks_text,
     luck_text,
+    measure_of_search,
     params_text,
     subtitle,
 )
 from stepladder.report.summary import answer, asked, unknown
 from stepladder.report.tables import (
-    FormattedNumber,
+    also_tables,
     confound_tables,
     ensemble_tables,
     measure_tables,
@@ -35,7 +37,14 @@ from stepladder.report.tables import (
     tuning_tables,
 )
 from stepladder.report.view import finding_lines, view_of
-from stepladder.report.wording import change_text, duration, glossary, plural, printable, truncate
+from stepladder.report.wording import (
+    change_text,
+    duration,
+    glossary,
+    plural,
+    printable,
+    truncate,
+)
 from stepladder.runs.folder import command_parts
 from stepladder.runs.results import Results
 from stepladder.study.loading import BUILT_IN_STUDIES
@@ -43,6 +52,7 @@ from stepladder.study.study import Study
 
 NAME_LENGTH = 120
 SHORT_CELL = 24
+DRAWS = "splits, initial weights and data orders"
 MOST_DATA = 400_000  # characters of a figure's data that the page carries itself
 
 
@@ -132,7 +142,9 @@ def _context(results: Results, figures: Sequence[DrawnFigure]) -> dict[str, Any]
         *readout_tables(results),
         *tuning_tables(results),
         *measure_tables(results),
+        *also_tables(results),
     )
+    techniques, is_own = results.study.techniques, results.study.trainer is not None
     notes = (  # what is open stands in a section of its own
         wording.interval_note(results),
         wording.verdict_note(results),
@@ -142,6 +154,15 @@ def _context(results: Results, figures: Sequence[DrawnFigure]) -> dict[str, Any]
     )
     return {
         "view": view,
+        "parts_shown": [
+            (part, f"{view.headings[part][:1].upper()}{view.headings[part][1:]}")
+            for part in (*view.parts, "test")
+        ],
+        "alike": "seeds" if is_own else DRAWS,
+        "nothing_found": "Of a training of your own only the scores are known: nothing else is "
+        "looked at."
+        if is_own
+        else "Nothing was found wrong with any arm.",
         "sections": [
             ("asked", "What was asked"),
             ("answer", "The answer"),
@@ -162,6 +183,7 @@ def _context(results: Results, figures: Sequence[DrawnFigure]) -> dict[str, Any]
         "unknown": unknown(results),
         "confounds": confound_tables(results.confounds),
         "tables": tables,
+        "has_sources": not is_own or any(one.mends or one.reference for one in techniques),
         "techniques": [
             {
                 "name": printable(technique.name),
@@ -169,7 +191,7 @@ def _context(results: Results, figures: Sequence[DrawnFigure]) -> dict[str, Any]
                 "mends": printable(technique.mends),
                 "reference": printable(technique.reference),
             }
-            for technique in results.study.techniques
+            for technique in techniques
         ],
         "facts": _facts(
             results, sum(arm.seconds for arm in results.arms), *_network_facts(results)
@@ -205,10 +227,22 @@ def _facts(
         ("Training time", duration(seconds)),
         ("Seed", str(result.study.seed)),
         ("Looks at the test set", str(result.looks)),
-        ("Dataset", f"{printable(result.dataset)}, SHA-256 {result.fingerprint[:16]}…"),
+        *_source_facts(result),
         *more,
         *((printable(name), printable(version)) for name, version in result.versions.items()),
     ]
+
+
+def _source_facts(result: Results | SearchResult) -> list[tuple[str, str]]:
+    """The dataset, and the code of a user's own training with the files that it reads."""
+    facts, trainer = [], result.study.trainer
+    if trainer is not None:
+        files = (f"{file} SHA-256 {digest[:16]}…" for file, digest in trainer.sha256.items())
+        facts.append(("Trained by", printable("; ".join([trainer.name, *files]))))
+    if result.study.dataset is not None:
+        text = f"{printable(result.dataset)}, SHA-256 {result.fingerprint[:16]}…"
+        facts.append(("Dataset", text))
+    return facts
 
 
 def _network_facts(results: Results) -> list[tuple[str, str]]:
@@ -264,21 +298,29 @@ def search_as_html(result: SearchResult, figures: Sequence[DrawnFigure] | None =
         "figures": figures,
         "unknown": _search_unknown(result),
         "commands": commands_of(result.study, result.versions, "search"),
+        "alike": DRAWS,
         "facts": _facts(result, result.training_seconds, ("Epochs trained", f"{result.epochs:,}")),
         "toml": study_text(result.study),
     })  # fmt: skip
 
 
 def _search_answer(result: SearchResult) -> list[str]:
-    fresh, test, noun = FormattedNumber.accuracy(result.fresh), result.test, result.noun
+    measure, test = measure_of_search(result), result.test
+    fresh = estimate_of(measure, result.fresh)
+    many = plural(len(result.fresh.values), "fresh replicate")
+    weights = f", with {result.parameters:,} weights" if result.parameters else ""
+    reads = (
+        f"It reads {fresh} of the validation {result.noun}s right, on {many} that the search never "
+        "saw"
+        if measure.is_accuracy and result.study.trainer is None
+        else f"Its {measure.on('validation')} is {fresh}, on {many} that the search never saw"
+    )
     return [
         f"The best of {plural(len(result.candidates), 'candidate')} is candidate "
         f"{result.winner.number}: {params_text(result.winner.params)}.",
-        f"It reads {fresh.text} % of the validation {noun}s right, on "
-        f"{plural(len(result.fresh.values), 'fresh replicate')} that the search never saw, with "
-        f"{result.parameters:,} weights.",
-        *([f"On the test {noun}s the same replicates reach "
-           f"{FormattedNumber.accuracy(test).text} %."] if test else []),
+        f"{reads}{weights}.",
+        *([f"On the test {result.noun}s the same replicates reach "
+           f"{estimate_of(measure, test)}."] if test else []),
         luck_text(result),
         flat_text(result),
         expected_text(result),
@@ -286,13 +328,15 @@ def _search_answer(result: SearchResult) -> list[str]:
 
 
 def _search_unknown(result: SearchResult) -> list[str]:
+    examples, measure = f"{result.noun}s", measure_of_search(result)
+    much = "high" if measure.metric.sign > 0 else "low"
     return [
         *(f"{line[0].upper()}{line[1:]}." for line in result.warnings),
-        f"The validation {result.noun}s of the fresh replicates took part in choosing: their "
-        f"accuracy may be a little too high for {result.noun}s that nobody has seen.",
+        f"The validation {examples} of the fresh replicates took part in choosing: their "
+        f"{measure.name} may be a little too {much} for {examples} that nobody has seen.",
         "The test set was not read: --final reads it once, for the best candidate."
         if result.test is None
-        else f"The test accuracy speaks for these test {result.noun}s, retrained, not for new "
+        else f"The {measure.on('test')} speaks for these test {examples}, retrained, not for new "
         "ones.",
         "Other spaces, other data and longer trainings were not tried.",
     ]

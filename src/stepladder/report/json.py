@@ -186,8 +186,8 @@ def _tuned_arms(tuned: Tuned) -> list[dict[str, Any]]:
             "declared": named(arm.declared),
             "at_edge": arm.at_edge,
             "tried": [
-                {"values": named(tried.values), "val_accuracy": tried.mean,
-                 "replicates": tried.accuracies}
+                {"values": named(tried.values), f"val_{tuned.metric}": tried.mean,
+                 "replicates": tried.scores}
                 for tried in arm.tried
             ],
         }
@@ -208,17 +208,25 @@ def as_json(results: Results) -> str:
 def search_as_json(result: SearchResult) -> str:
     """A search as JSON.
 
-    Accuracies are fractions in 0…1. `test_accuracy` is null where nobody looked at the test set.
+    Fractions are in 0…1. `test_accuracy` is null where nobody looked at the test set. What is
+    `accuracy` in a key is `score` where another metric is judged.
     """
-    best = "parameters searched_accuracy=searched val_accuracy=fresh test_accuracy=test"
+    metric = result.study.judged
+    name = _score_key(result)
+    best = f"parameters searched_{name}=searched val_{name}=fresh test_{name}=test"
     knob = ("name best importance=importance.share p=importance.p "
             "candidates=importance.candidates flat_top=values edge")  # fmt: skip
     return to_json({
         **pick(result, "study=study.name dataset fingerprint sizes seed=study.seed "
                        "delta=study.delta search=study.search looks"),
+        "metric": {
+            "name": metric.name,
+            "better": "higher" if metric.sign > 0 else "lower",
+            "unit": metric.unit,
+        },
         "best": {
-            **_candidate(result.winner),
-            "recipe": result.winner.recipe,
+            **_candidate(result.winner, name),
+            "recipe": result.winner.config,
             **pick(result, f"{best} diverged=fresh_diverged replicate_seconds"),
         },
         "luck": {
@@ -234,11 +242,15 @@ def search_as_json(result: SearchResult) -> str:
         "hyperparameters": [pick(summary, knob) for summary in result.knobs],
         "flat_top": {"within": len(result.top), **pick(result, "not_excluded of=whole")},
         "finalists": [candidate.number for candidate in result.finalists],
-        "candidates": [_candidate(candidate) for candidate in result.candidates],
+        "candidates": [_candidate(candidate, name) for candidate in result.candidates],
         **pick(result, "diverged epochs training_seconds seconds warnings versions machine"),
     })  # fmt: skip
 
 
-def _candidate(candidate: Candidate) -> dict[str, Any]:
-    keys = "number population params epochs accuracy rungs more whole=is_whole seconds"
+def _score_key(result: SearchResult) -> str:
+    return "accuracy" if result.study.judged.name == "accuracy" else "score"
+
+
+def _candidate(candidate: Candidate, name: str) -> dict[str, Any]:
+    keys = f"number population params epochs {name}=score rungs more whole=is_whole seconds"
     return pick(candidate, keys) | {"rungs": dict(sorted(candidate.rungs.items()))}

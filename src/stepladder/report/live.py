@@ -7,13 +7,14 @@ import math
 from collections.abc import Sequence
 
 from stepladder.hpo.plan import SearchStatus
+from stepladder.hpo.results import mean_merit
 from stepladder.report.document import Table, numbers, words
 from stepladder.report.figures.base import Plot
 from stepladder.report.figures.search import thinned_plot
 from stepladder.report.html import drawn, rendered
-from stepladder.report.search import LEADING, candidate_table, sampling_text
+from stepladder.report.search import LEADING, candidate_table, sampling_text, search_measure
 from stepladder.report.view import view_of
-from stepladder.report.wording import plural, printable, truncate
+from stepladder.report.wording import measure_of, plural, printable, truncate
 from stepladder.runs.results import Results
 
 NAME_LENGTH = 120
@@ -33,15 +34,20 @@ def live_html(
     """
     view = view_of(results)
     rows = tuple(
-        (truncate(row.name, NAME_LENGTH), row.replicates, row.train.text, row.validation.text,
+        (truncate(row.name, NAME_LENGTH), row.replicates,
+         *(getattr(row, part).text for part in view.parts),
          "" if row.state == "waiting" else row.instead or "")
         for row in view.rows
     )  # fmt: skip
+    heads = [view.headings[part] for part in view.parts]
+    seen = f"only training and validation {measure_of(results).name} are shown"
+    if results.study.trainer is not None:
+        seen = "no score on the test part is shown"
     note = (
-        "While a study trains only training and validation accuracy are shown: looking at the "
+        f"While a study trains {seen}: looking at the "
         "test set would invite stopping when it pleases. The report follows at the end."
     )
-    columns = (*words("arm"), *numbers("replicates", "train %", "validation %"), *words("remark"))
+    columns = (*words("arm"), *numbers("replicates", *heads), *words("remark"))
     return rendered("live.html", {
         "what": "a study", "title": view.title, "subtitle": view.subtitle, "status": view.status,
         "state": state, "table": Table("So far", columns, rows, note), "seconds": SECONDS,
@@ -61,7 +67,7 @@ def search_live_html(status: SearchStatus, state: str, others: Sequence[tuple[st
     search = study.search
     assert search is not None
     whole = sum(candidate.is_whole for candidate in status.candidates)
-    plot = thinned_plot(status.candidates, None)
+    plot = thinned_plot(status.candidates, None, search_measure(study))
     return rendered("live.html", {
         "what": "a search", "title": printable(study.name),
         "subtitle": f"{printable(status.record.dataset)} · {status.over:,} of "
@@ -84,14 +90,15 @@ def _part_text(status: SearchStatus) -> str:
 
 def _leading(status: SearchStatus) -> Table:
     finite = sorted(
-        (candidate for candidate in status.candidates if math.isfinite(candidate.accuracy)),
-        key=lambda candidate: (-candidate.epochs, -candidate.mean(status.chance), candidate.number),
+        (candidate for candidate in status.candidates if math.isfinite(candidate.score)),
+        key=lambda one: (-one.epochs, -mean_merit(one, status.baseline), one.number),
     )
     note = (
         "Those that got furthest first. Validation figures alone decide: the search never reads "
         "the test set. Its page follows at the end."
     )
-    return candidate_table("Leading so far", finite[:LEADING], status.chance, note)
+    measure = search_measure(status.record.study)
+    return candidate_table("Leading so far", finite[:LEADING], status.baseline, measure, note)
 
 
 def runs_html(rows: Sequence[tuple[str, str, str, str, str, str]], problem: str = "") -> str:

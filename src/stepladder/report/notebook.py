@@ -57,25 +57,34 @@ def for_notebook() -> Progress | None:
 def as_notebook_html(results: Results) -> str:
     """The table and the curves of a study as a piece of a page; every name in it escaped."""
     from stepladder.report.figures.curves import validation_plot
+    from stepladder.report.figures.forest import ladder_plot
+    from stepladder.report.figures.reported import reported_plots
     from stepladder.report.html import drawn
     from stepladder.report.summary import answer
     from stepladder.report.view import view_of
+    from stepladder.report.wording import measure_of
 
-    view = view_of(results)
+    view, unit = view_of(results), measure_of(results).unit
+    shown_parts = (*view.parts, "test")
     rows = []
     for row in view.rows:
-        parts = (row.train.text, row.validation.text, row.test.text)
-        parts = ("", "", row.instead) if row.instead else parts
+        parts = [getattr(row, part).text for part in shown_parts]
+        if row.instead:
+            parts = [*("" for _ in parts[1:]), row.instead]
         effect = row.effect.text if row.effect else ""
         rows.append((truncate(row.name, NAME_LENGTH), row.replicates, *parts, effect, row.verdict))
-    heads = ("arm", "n", "train %", "validation %", "test %", "effect, points", "verdict")
+    figures = (view.headings[part] for part in shown_parts)
+    heads = ("arm", "n", *figures, f"effect, {unit}" if unit else "effect", "verdict")
     items = "".join(f"<li>{html.escape(sentence.text)}</li>" for sentence in answer(results))
-    curves = drawn(validation_plot(results))
-    image = (
-        f'<picture><source media="(prefers-color-scheme: dark)" srcset="{curves.dark}">'
-        f'<img src="{curves.light}" alt="{html.escape(curves.plot.words)}" '
-        'style="max-width:44em;width:100%"></picture>'
-    )
+    plot = validation_plot(results) or next(iter(reported_plots(results)), ladder_plot(results))
+    image = ""
+    if plot is not None:
+        curves = drawn(plot)
+        image = (
+            f'<picture><source media="(prefers-color-scheme: dark)" srcset="{curves.dark}">'
+            f'<img src="{curves.light}" alt="{html.escape(curves.plot.words)}" '
+            'style="max-width:44em;width:100%"></picture>'
+        )
     status = f"<p>{html.escape(view.status)}</p>" if view.status else ""
     title = f"<strong>{html.escape(view.title)}</strong> {html.escape(view.subtitle)}"
     table = _table(Table("", words(*heads), tuple(rows)))

@@ -1,8 +1,7 @@
-"""Accuracy against time and size, over runs."""
+"""The judged metric against time and size, over runs."""
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -13,14 +12,14 @@ from typing import Any, Literal
 from stepladder.errors import InputError, OutputError, StoreError
 from stepladder.files import load_json, validate_path
 from stepladder.report.document import Document, Sentence, Sentences, Table, numbers, words
+from stepladder.report.figures.axes import ACCURACY
 from stepladder.report.figures.base import Plot
 from stepladder.report.figures.pareto import SIZE, TIME, Point, Spot, front_plot, spots
-from stepladder.report.json import as_json as results_as_json
 from stepladder.report.json import pick, to_json
 from stepladder.report.markdown import csv_text, to_markdown
 from stepladder.report.tables import FormattedNumber
 from stepladder.report.terminal import to_text
-from stepladder.report.wording import number, plural, printable
+from stepladder.report.wording import Measure, digits_for, measure_of, number, plural, printable
 from stepladder.runs.folder import (
     STUDY_NAME,
     check_own,
@@ -34,6 +33,7 @@ from stepladder.runs.stored import results_of, results_so_far
 from stepladder.statistics.results import Estimate
 from stepladder.store import open_store
 from stepladder.store.base import example_noun
+from stepladder.study.metrics import POINTS, Direction, Metric, find_metric
 from stepladder.study.study import Study
 
 DataPart = Literal["test", "validation"]
@@ -59,13 +59,15 @@ class Entry:
         run: name of its run.
         arm: its own name.
         fingerprint: of the dataset.
-        accuracy: on the part that is compared, a fraction; over replicates that did not diverge.
+        accuracy: the metric on the part that is compared, a fraction for accuracy; over replicates
+            that did not diverge.
         seconds: of training one replicate, compiling left out: the mean over all that are
             finished, diverged ones included; NaN where it is not known.
-        parameters: trainable numbers of its network.
+        parameters: trainable numbers of its network; 0 where they are not known.
         n: replicates finished, diverged ones included.
         diverged: replicates that became non-finite.
         noun: what one example is called in sentences.
+        measure: the metric.
 
     Example:
         >>> Entry("run", "base", "f", Estimate(0.9, None, None, (0.9,)), 1.0, 10, 5, 2).marked
@@ -81,6 +83,7 @@ class Entry:
     n: int
     diverged: int
     noun: str = "image"
+    measure: Measure = ACCURACY
 
     @property
     def name(self) -> str:
@@ -94,8 +97,8 @@ class Entry:
 
     @property
     def shown(self) -> FormattedNumber:
-        """Its accuracy in percent."""
-        return FormattedNumber.accuracy(self.accuracy)
+        """Its score as the metric is shown."""
+        return FormattedNumber.score(self.accuracy, self.measure.metric.scale, self.measure.digits)
 
 
 @dataclass(frozen=True)
@@ -119,8 +122,24 @@ class RunEntries:
 
 
 def entries_of_results(results: Results, run: str, part: DataPart) -> RunEntries:
-    """The arms of a run that have a finite accuracy."""
-    return _arms(json.loads(results_as_json(results)), run, part)
+    """The arms of a run that have a finite score."""
+    shown = measure_of(results)
+    done = [arm for arm in results.arms if arm.n]
+    scores = [arm.test if part == "test" else arm.validation for arm in done]
+    entries = tuple(
+        Entry(
+            run, arm.arm.name, results.fingerprint, score, arm.seconds / arm.n, arm.parameters or 0,
+            arm.n, arm.diverged, results.noun, shown,
+        )
+        for arm, score in zip(done, scores, strict=True)
+        if math.isfinite(score.mean)
+    )  # fmt: skip
+    left_out = tuple(
+        (arm.arm.name, f"diverged in all {plural(arm.n, 'replicate')}")
+        for arm in done
+        if arm.diverged == arm.n
+    )
+    return RunEntries(run, entries, left_out)
 
 
 def entries_of_file(file: Path, part: DataPart) -> RunEntries:
@@ -166,15 +185,18 @@ def entry_of_search(file: Path, run: str, part: DataPart) -> RunEntries:
 
 def _arms(saved: Mapping[str, Any], run: str, part: DataPart) -> RunEntries:
     """Arms of saved results; those of which every replicate diverged are left out."""
+    metric = _saved_metric(saved)
+    scores = [_saved_score(arm, part, metric.name) for arm in saved["arms"]]
+    known = [_estimate(score) for score in scores if score["mean"] is not None]
+    measure = Measure(metric, None, digits_for(metric, known))
     entries = tuple(
         Entry(
-            run, str(arm["name"]), str(saved["fingerprint"]),
-            _estimate(_saved_score(arm, part)),
-            _seconds(arm["seconds"]) / int(arm["n"]), int(arm["parameters"]),
-            int(arm["n"]), int(arm["diverged"]), _noun(saved),
+            run, str(arm["name"]), str(saved["fingerprint"]), _estimate(score),
+            _seconds(arm["seconds"]) / int(arm["n"]), int(arm["parameters"] or 0),
+            int(arm["n"]), int(arm["diverged"]), _noun(saved), measure,
         )
-        for arm in saved["arms"]
-        if arm["n"] and arm["parameters"] and _saved_score(arm, "validation")["mean"] is not None
+        for arm, score in zip(saved["arms"], scores, strict=True)
+        if arm["n"] and score["mean"] is not None
     )  # fmt: skip
     left_out = tuple(
         (str(arm["name"]), f"diverged in all {plural(int(arm['n']), 'replicate')}")
@@ -184,12 +206,20 @@ def _arms(saved: Mapping[str, Any], run: str, part: DataPart) -> RunEntries:
     return RunEntries(run, entries, left_out)
 
 
-def _saved_score(arm: Mapping[str, Any], part: DataPart) -> Mapping[str, Any]:
-    """An accuracy of saved results; those of before metrics have it under another name."""
+def _saved_score(arm: Mapping[str, Any], part: DataPart, metric: str) -> Mapping[str, Any]:
+    """A score of saved results; those of before metrics have accuracies under another name."""
     if "scores" not in arm:
         return arm["test_accuracy" if part == "test" else "val_accuracy"]  # type: ignore[no-any-return]
     nothing: dict[str, Any] = {"mean": None, "ci_low": None, "ci_high": None, "values": []}
-    return arm["scores"][part].get("accuracy", nothing)  # type: ignore[no-any-return]
+    return arm["scores"][part].get(metric, nothing)  # type: ignore[no-any-return]
+
+
+def _saved_metric(saved: Mapping[str, Any]) -> Metric:
+    """What saved results judge: accuracy, where they are older than metrics."""
+    record = saved.get("metric", {"name": "accuracy", "better": "higher", "unit": POINTS})
+    direction: Direction = "minimize" if record["better"] == "lower" else "maximize"
+    metric = find_metric(str(record["name"]), direction, str(record["unit"]) or None)
+    return replace(metric, name=str(record["name"]))
 
 
 def _winner(saved: Mapping[str, Any], run: str, part: DataPart) -> RunEntries:
@@ -255,6 +285,11 @@ def check_comparable(entries: Sequence[Entry], left_out: Sequence[str] = ()) -> 
         )
     first = entries[0]
     for entry in entries:
+        if entry.measure.metric != first.measure.metric:
+            raise InputError(
+                f"runs must be judged by one metric, found {first.name!r} by {first.measure.name} "
+                f"and {entry.name!r} by {entry.measure.name}; compare those of one metric"
+            )
         if entry.fingerprint != first.fingerprint:
             raise InputError(
                 f"runs must be of one dataset, found {first.name!r} on {first.fingerprint[:12]}… "
@@ -277,62 +312,86 @@ def smallest(entries: Sequence[Entry], level: float) -> Smallest:
 
 
 def plots_of(entries: Sequence[Entry], part: DataPart) -> tuple[Plot, ...]:
-    """Accuracy against time and against size, where there are two or more to compare."""
+    """The metric against time and against size, where there are two or more to compare."""
+    shown = measure_in(entries)
     by_time, by_size = _spots(entries)
     timed = [spot for spot in by_time if math.isfinite(spot.cost)]
-    plots = (front_plot(timed, TIME, part), front_plot(by_size, SIZE, part))
+    sized = by_size if _has_sizes(entries) else []
+    plots = (front_plot(timed, TIME, shown, part), front_plot(sized, SIZE, shown, part))
     return tuple(plot for plot in plots if plot is not None)
+
+
+def measure_in(entries: Sequence[Entry]) -> Measure:
+    """The metric of entries, with the decimals that the finest of them needs."""
+    return max((entry.measure for entry in entries), key=lambda measure: measure.digits)
+
+
+def _has_sizes(entries: Sequence[Entry]) -> bool:
+    return all(entry.parameters for entry in entries)
 
 
 def _spots(entries: Sequence[Entry]) -> tuple[Sequence[Spot], Sequence[Spot]]:
     """Entries in time and in size; a time that is not known is infinite, and on no front."""
+    sign = measure_in(entries).metric.sign
     by_time = spots([
         Point(entry.marked, entry.seconds if entry.seconds > 0 else math.inf, entry.shown)
         for entry in entries
-    ])  # fmt: skip
+    ], sign)  # fmt: skip
     return (
         [replace(spot, is_front=spot.is_front and math.isfinite(spot.cost)) for spot in by_time],
-        spots([Point(entry.marked, entry.parameters, entry.shown) for entry in entries]),
+        spots([Point(entry.marked, entry.parameters, entry.shown) for entry in entries], sign),
     )
 
 
 def side_table(entries: Sequence[Entry], part: DataPart) -> Table:
-    """Every entry, the smallest network first."""
+    """Every entry, the smallest network first; without sizes where one of them has none."""
+    shown, has_sizes = measure_in(entries), _has_sizes(entries)
     rows = [
-        (entry.marked, f"{entry.parameters:,}", number(entry.seconds), entry.shown.text,
-         "yes" if small.is_front else "", "yes" if fast.is_front else "")
+        (entry.marked, *([f"{entry.parameters:,}"] if has_sizes else []), number(entry.seconds),
+         entry.shown.text, *(["yes" if small.is_front else ""] if has_sizes else []),
+         "yes" if fast.is_front else "")
         for entry, fast, small in zip(entries, *_spots(entries), strict=True)
     ]  # fmt: skip
     order = sorted(range(len(rows)), key=lambda place: (entries[place].parameters, place))
     noun = entries[0].noun if entries else "image"
     of_test = f" on these test {noun}s, and new {noun}s would make it wider"
-    these = of_test if part == "test" else ""
+    these = of_test if part == "test" and has_sizes else ""
     note = (
         "smallest, fastest: on the Pareto front of weights, of training time: no other arm is at "
         "least as good in both and better in one. Fronts are read off means; ± is the 95 % t "
         f"interval over replicates{these}. Seconds are those of one replicate, compiling left out."
     )
+    if not has_sizes:
+        note = note.replace("smallest, fastest: on the Pareto front of weights, of training time",
+                            "fastest: on the Pareto front of training time")  # fmt: skip
+        note = note.replace(", compiling left out", "")
     if any(entry.diverged for entry in entries):
+        unsure = ", and the network is not the smallest for certain" if has_sizes else ""
         note += (
-            " Where replicates diverged, accuracy is that of the others, and the network is not "
-            "the smallest for certain; seconds are the mean of all, though one that diverged may "
-            "have ended early."
+            f" Where replicates diverged, {shown.name} is that of the others{unsure}; seconds are "
+            "the mean of all, though one that diverged may have ended early."
         )
+    costs = ("weights", "seconds") if has_sizes else ("seconds",)
+    fronts = ("smallest", "fastest") if has_sizes else ("fastest",)
+    size = "size and " if has_sizes else ""
     return Table(
-        f"{part.capitalize()} accuracy against size and training time",
-        (*words("arm"), *numbers("weights", "seconds", f"{part} %"), *words("smallest", "fastest")),
+        f"{part.capitalize()} {shown.name} against {size}training time",
+        (*words("arm"), *numbers(*costs, shown.heading(part)), *words(*fronts)),
         tuple(rows[place] for place in order),
         note,
     )
 
 
 def _records(entries: Sequence[Entry]) -> list[dict[str, Any]]:
-    """Every entry with its numbers in full, fractions and percent."""
+    """Every entry with its numbers in full, fractions as such."""
+    score = "accuracy" if measure_in(entries).is_accuracy else "score"
+    has_sizes = _has_sizes(entries)
     return [
         {
-            **pick(entry, "name parameters seconds accuracy=accuracy.mean ci_low=accuracy.ci_low "
+            **pick(entry, f"name parameters seconds {score}=accuracy.mean ci_low=accuracy.ci_low "
                           "ci_high=accuracy.ci_high"),
-            "smallest": small.is_front, "fastest": fast.is_front,
+            "parameters": entry.parameters or None,
+            "smallest": small.is_front and has_sizes, "fastest": fast.is_front,
             **pick(entry, "n diverged"),
         }
         for entry, fast, small in zip(entries, *_spots(entries), strict=True)
@@ -341,13 +400,14 @@ def _records(entries: Sequence[Entry]) -> list[dict[str, Any]]:
 
 def as_csv(entries: Sequence[Entry], part: DataPart) -> str:
     """Every entry as CSV, its numbers in full."""
-    heads = ("arm", "weights", "seconds", f"{part}_percent", "low_percent", "high_percent",
+    unit = "_percent" if measure_in(entries).metric.is_fraction else ""
+    heads = ("arm", "weights", "seconds", *(f"{head}{unit}" for head in (part, "low", "high")),
              "smallest", "fastest", "n", "diverged")  # fmt: skip
     rows = []
     for entry, record in zip(entries, _records(entries), strict=True):
         percent = (entry.shown.mean, entry.shown.low, entry.shown.high)
         fronts = (int(record["smallest"]), int(record["fastest"]))
-        rows.append((entry.name, entry.parameters, entry.seconds, *percent, *fronts, entry.n,
+        rows.append((entry.name, record["parameters"], entry.seconds, *percent, *fronts, entry.n,
                      entry.diverged))  # fmt: skip
     return csv_text(heads, rows)
 
@@ -373,10 +433,17 @@ def _described(entry: Entry) -> str:
     return f"{entry.marked} with {plural(entry.parameters, 'weight')} ({entry.shown.text} %)"
 
 
+def _smallest_at_levels(entries: Sequence[Entry]) -> list[Smallest]:
+    """The smallest networks at levels of accuracy; none where another metric is judged."""
+    if not (measure_in(entries).is_accuracy and _has_sizes(entries)):
+        return []
+    return [smallest(entries, level) for level in LEVELS]
+
+
 def as_json(entries: Sequence[Entry], part: DataPart) -> str:
     """All of it as JSON."""
     keys = "level surely=surely.name by_mean=by_mean.name"
-    networks = [pick(smallest(entries, level), keys) for level in LEVELS]
+    networks = [pick(found, keys) for found in _smallest_at_levels(entries)]
     return to_json({"part": part, "arms": _records(entries), "smallest": networks})
 
 
@@ -405,7 +472,7 @@ class Weighed:
             return as_json(self.entries, self.part)
         if form == "csv":
             return as_csv(self.entries, self.part)
-        lines = [Sentence.of(sentence(smallest(self.entries, level))) for level in LEVELS]
+        lines = [Sentence.of(sentence(found)) for found in _smallest_at_levels(self.entries)]
         listed = Sentences(tuple(lines), "indented" if form == "markdown" else "plain")
         document = Document("", "", "", (side_table(self.entries, self.part), listed))
         return to_markdown(document) if form == "markdown" else to_text(document)
@@ -422,7 +489,7 @@ def weigh(
     Args:
         runs: folders of runs and of searches, or files of results that they left as JSON; one that
             is named twice counts once.
-        part: which accuracy.
+        part: of the data that is compared.
         store: URL of the runs' store where that is not in their folders.
 
     Raises:

@@ -66,7 +66,7 @@ def view_of_scores(judged: JudgedScores) -> View:
         comparison=_comparison(metric, name, base.name) if effects else "",
         footnotes=tuple(_footnotes(judged, [effect for _, effect in effects])),
         measure=f"{name} %" if metric.is_fraction else name + _in_brackets(metric),
-        is_trained=False,
+        parts=(),
     )
 
 

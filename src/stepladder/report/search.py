@@ -20,9 +20,19 @@ from stepladder.report.document import (
 )
 from stepladder.report.tables import FormattedNumber
 from stepladder.report.terminal import print_document, to_text
-from stepladder.report.wording import MISSING, duration, number, plural, printable
+from stepladder.report.wording import (
+    MISSING,
+    Measure,
+    digits_for,
+    duration,
+    number,
+    plural,
+    printable,
+)
+from stepladder.statistics.results import Estimate
 from stepladder.study.search import Search
 from stepladder.study.search_space import Choice
+from stepladder.study.study import Study
 
 LEADING = 12
 """Candidates that a page shows."""
@@ -55,17 +65,54 @@ def sampling_text(search: Search) -> str:
     return search.sampler if search.pruning == "none" else f"{search.sampler}, {search.pruning}"
 
 
+def measure_of_search(result: SearchResult) -> Measure:
+    """How the metric of a search is shown."""
+    return search_measure(result.study, [result.fresh, *([result.test] if result.test else [])])
+
+
+def search_measure(study: Study, means: Sequence[Estimate] = ()) -> Measure:
+    """How the metric of a study that is searched is shown.
+
+    Args:
+        study: says what is judged.
+        means: what is going to be shown, which decides the decimals.
+    """
+    digits = digits_for(study.judged, means) if means else 2 if study.judged.is_fraction else 4
+    return Measure(study.judged, study.delta, digits)
+
+
+def value_of(measure: Measure, score: float) -> str:
+    """A score with its unit: "97.10 %", "0.312 nats"."""
+    unit = "%" if measure.metric.is_fraction else measure.unit
+    return f"{number(measure.metric.scale * score, measure.digits)} {unit}".rstrip()
+
+
+def estimate_of(measure: Measure, estimate: Estimate) -> str:
+    """A mean of scores with its interval and its unit."""
+    unit = "%" if measure.metric.is_fraction else measure.unit
+    text = FormattedNumber.score(estimate, measure.metric.scale, measure.digits).text
+    return f"{text} {unit}".rstrip()
+
+
+def near_best(measure: Measure) -> str:
+    """Which candidates count as equal to the best."""
+    return f"within {measure.margin} of the best" if measure.margin else "as good as the best"
+
+
 def luck_text(result: SearchResult) -> str:
     """What the search saw, and how much of it was luck."""
-    seen, luck = f"The search saw {number(100 * result.searched)} %", result.luck
+    measure, luck = measure_of_search(result), result.luck
+    seen = f"The search saw {value_of(measure, result.searched)}"
+    scale, digits = measure.metric.scale, measure.digits
+    unit = f" {measure.unit}".rstrip()
     if math.isnan(luck.luck):
         return f"{seen}; one replicate cannot show how much of it was luck."
     text = (
-        f"{seen}, of which {number(100 * luck.luck)} points are the luck of having been chosen "
-        "(nested bootstrap)"
+        f"{seen}, of which {number(scale * luck.luck, digits)}{unit} are the luck of having been "
+        "chosen (nested bootstrap)"
     )
     if math.isfinite(luck.noise):
-        text += f"; one replicate scatters by {number(100 * luck.noise)} points"
+        text += f"; one replicate scatters by {number(scale * luck.noise, digits)}{unit}"
     return f"{text}."
 
 
@@ -87,25 +134,30 @@ def ranked(result: SearchResult) -> list[Candidate]:
     rest = [
         candidate
         for candidate in result.candidates
-        if candidate not in result.finalists and math.isfinite(candidate.accuracy)
+        if candidate not in result.finalists and math.isfinite(candidate.score)
     ]
-    rest.sort(key=lambda candidate: (candidate.epochs_left, -candidate.accuracy, candidate.number))
+    rest.sort(key=lambda candidate: (candidate.epochs_left, -candidate.merit, candidate.number))
     return [*result.finalists, *rest]
 
 
 def mean_of(result: SearchResult, candidate: Candidate) -> float:
-    """Mean validation accuracy by which the search chose; NaN where the first one diverged."""
-    return candidate.mean(result.chance) if math.isfinite(candidate.accuracy) else math.nan
+    """Mean validation score by which the search chose; NaN where the first one diverged."""
+    return candidate.mean(result.baseline) if math.isfinite(candidate.score) else math.nan
 
 
 def candidate_table(
-    title: str, candidates: Sequence[Candidate], chance: float, note: str = ""
+    title: str,
+    candidates: Sequence[Candidate],
+    baseline: float | None,
+    measure: Measure,
+    note: str = "",
 ) -> Table:
-    """Candidates that did not diverge: number, accuracy, replicates, epochs, and what was drawn."""
-    heads = ("Candidate", "Validation %", "Replicates", "Epochs")
+    """Candidates that did not diverge: number, score, replicates, epochs, and what was drawn."""
+    heads = ("Candidate", measure.heading("Validation"), "Replicates", "Epochs")
     rows = tuple(
         (
-            str(candidate.number), number(100 * candidate.mean(chance)),
+            str(candidate.number),
+            number(measure.metric.scale * candidate.mean(baseline), measure.digits),
             str(len(candidate.replicates)), str(candidate.epochs), params_text(candidate.params),
         )
         for candidate in candidates
@@ -115,15 +167,19 @@ def candidate_table(
 
 def leading_table(result: SearchResult, most: int = LEADING, note: str = "") -> Table:
     """The leading candidates."""
-    return candidate_table("Leading candidates", ranked(result)[:most], result.chance, note)
+    return candidate_table(
+        "Leading candidates", ranked(result)[:most], result.baseline, measure_of_search(result),
+        note,
+    )  # fmt: skip
 
 
 def hyperparameter_table(result: SearchResult, note: str = "") -> Table:
     """Each hyperparameter: importance, p, candidates, best value, and those of the flat top."""
+    margin = measure_of_search(result).margin
     columns = (
         *words("Hyperparameter"),
         *numbers("Importance", "p", "Drawn for", "Best"),
-        *words(f"Within {result.study.delta:g} points"),
+        *words(f"Within {margin}" if margin else "As good"),
     )
     rows = []
     for knob in result.knobs:
@@ -155,8 +211,8 @@ def span_text(values: Sequence[Choice]) -> str:
 def flat_text(result: SearchResult) -> str:
     """How many settings are about as good as the best."""
     text = (
-        f"Flat top: {len(result.top)} of {plural(result.whole, 'whole candidate')} are within "
-        f"{result.study.delta:g} points of the best as they were found"
+        f"Flat top: {len(result.top)} of {plural(result.whole, 'whole candidate')} are "
+        f"{near_best(measure_of_search(result))} as they were found"
     )
     if math.isfinite(result.luck.noise):
         text += f"; of {result.not_excluded} it cannot be ruled out"
@@ -165,13 +221,15 @@ def flat_text(result: SearchResult) -> str:
 
 def expected_text(result: SearchResult) -> str:
     """What the best of so many candidates is expected to be."""
-    curve, every = result.expected, len(result.candidates)
-    steps = []
+    curve, measure = result.expected, measure_of_search(result)
+    if not len(curve.trials):
+        return "No candidate has a score to expect from."
+    every, steps = int(curve.trials[-1]), []
     for step in (*(step for step in _STEPS if step < every), every):
         place = min(range(len(curve.trials)), key=lambda at: abs(int(curve.trials[at]) - step))
         trials = int(curve.trials[place])
         steps.append(
-            f"{trials} → {number(100 * float(curve.mean[place]))} % "
+            f"{trials} → {value_of(measure, float(curve.mean[place]))} "
             f"({duration(trials * result.seconds_each)})"
         )
     return f"Expected best by candidates (and time of training): {', '.join(steps)}."
@@ -212,17 +270,18 @@ def search_document(result: SearchResult) -> Document:
 
 
 def _best(result: SearchResult) -> list[Sentence]:
-    fresh, winner = result.fresh, result.winner
+    fresh, winner, measure = result.fresh, result.winner, measure_of_search(result)
+    name = "" if measure.is_accuracy else f"{measure.name} "
+    weights = f"; {result.parameters:,} weights" if result.parameters else ""
     lines = [
         Sentence.of("Best: ", Part(f"candidate {winner.number}", is_name=True),
                     f", {params_text(winner.params)}"),
-        Sentence.of("validation ", Part(f"{FormattedNumber.accuracy(fresh).text} %", True),
-                    f" on {plural(len(fresh.values), 'fresh replicate')}; "
-                    f"{result.parameters:,} weights"),
+        Sentence.of(f"validation {name}", Part(estimate_of(measure, fresh), True),
+                    f" on {plural(len(fresh.values), 'fresh replicate')}{weights}"),
         Sentence.of(luck_text(result)),
     ]  # fmt: skip
     if result.test is not None:
-        accuracy = Part(f"{FormattedNumber.accuracy(result.test).text} %", True)
-        lines.append(Sentence.of("test ", accuracy, " on the same replicates"))
+        score = Part(estimate_of(measure, result.test), True)
+        lines.append(Sentence.of(f"test {name}", score, " on the same replicates"))
     kind: Kind = "warning" if is_looked_again(result) else "unknown"
     return [*lines, Sentence.of(looks_text(result), kind=kind)]

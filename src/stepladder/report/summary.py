@@ -285,10 +285,10 @@ def _power(results: Results) -> str:
 
 def _confounds(results: Results) -> str:
     if not results.confounds:
-        return (
-            "None was found: compared arms differ in their technique alone, as far as the recipe, "
-            "the number of weights and the number of optimizer steps tell."
-        )
+        by = "the recipe, the number of weights and the number of optimizer steps tell"
+        if results.study.trainer is not None:
+            by = "their parameters tell"
+        return f"None was found: compared arms differ in their technique alone, as far as {by}."
     return (
         f"{plural(len(results.confounds), 'difference')} between compared arms besides the "
         "technique, listed below: an effect may be due to any of them."
@@ -341,6 +341,7 @@ def report_document(results: Results) -> Document:
     notes = [note(name, text) for name, text in view.notes]
     notes += [note(line.names, line.sentence) for line in view.findings]
     versions = ", ".join(f"{name} {version}" for name, version in results.versions.items())
+    data = f"; dataset SHA-256 {results.fingerprint[:16]}…" if results.sizes else ""
     return Document(view.title, view.subtitle, view.status, (
         Sentences(answer(results), "marked"),
         view.arm_table(PAGE),
@@ -353,5 +354,5 @@ def report_document(results: Results) -> Document:
         *tuning_tables(results),
         *confound_tables(results.confounds),
         fine(f"Seed {results.study.seed}; {versions}; {results.machine}; wall time "
-             f"{duration(results.seconds)}; dataset SHA-256 {results.fingerprint[:16]}…"),
+             f"{duration(results.seconds)}{data}"),
     ), is_page=True)  # fmt: skip

@@ -33,7 +33,7 @@ from stepladder.statistics.results import (
     ShapleyShare,
 )
 from stepladder.study.confounds import Confound, format_value
-from stepladder.study.metrics import Metric, known_metric
+from stepladder.study.metrics import Metric, named_metric
 
 SHOWN = 12
 NAME_LENGTH = 60
@@ -217,7 +217,7 @@ def also_tables(results: Results) -> tuple[Table, ...]:
     metrics = {metric.name: metric for metric in results.study.recorded}
     heads, columns = [], []
     for name in names:
-        known = known_metric(name) or Metric(name, "maximize")
+        known = named_metric(name) or Metric(name, "maximize")
         metric = metrics.get(name, known)
         estimates = [arm.also.get(metric.name, {}).get("test") for arm in results.arms]
         shown = Measure(metric, None, digits_for(metric, [e for e in estimates if e is not None]))

@@ -239,7 +239,7 @@ class View:
         footnotes: what the intervals speak for, how verdicts are reached, how often looked.
         tables: what is shown below the main table, such as the read-out of a factorial.
         measure: the heading of what is judged.
-        is_trained: whether there is accuracy on training and validation parts to show.
+        parts: of the data before the test part, those that have scores to show.
         findings: what diagnosis found, a line each; those that rows show themselves left out.
         headings: over the other parts of the data, where they are not in percent.
         noun: what one example is called in sentences.
@@ -255,7 +255,7 @@ class View:
     footnotes: tuple[str, ...]
     tables: tuple[Table, ...] = ()
     measure: str = "test %"
-    is_trained: bool = True
+    parts: tuple[Literal["train", "validation"], ...] = ("train", "validation")
     findings: tuple[FindingLine, ...] = ()
     headings: Mapping[str, str] = field(default_factory=dict)
     noun: str = "image"
@@ -295,7 +295,7 @@ class View:
         ]  # fmt: skip
         if layout.is_fixed or not self.is_complete:
             yield Column("n", "right"), [row.replicates for row in rows]
-        for part in layout.parts if self.is_trained else ():
+        for part in (part for part in layout.parts if part in self.parts):
             accuracies: list[FormattedNumber] = [getattr(row, part) for row in rows]
             if not layout.is_fixed and not any(math.isfinite(value.mean) for value in accuracies):
                 continue  # a training of the user's own may give one part and not the other
@@ -394,16 +394,20 @@ def view_of(results: Results) -> View:
             *also_tables(results),
         ),
         measure=shown.heading("test"),
-        is_trained=any(
-            math.isfinite(part.mean) for row in rows for part in (row.train, row.validation)
-        )
-        or study.trainer is None,
+        parts=_parts_known(rows) if study.trainer else ("train", "validation"),
         headings={part: shown.heading(part) for part in PARTS},
         findings=tuple(
             line
             for line in finding_lines(results.arms)
             if line.code != CONSTANT_ANSWER or not constant.issuperset(dict(line.texts))
         ),
+    )
+
+
+def _parts_known(rows: Sequence[Row]) -> tuple[Literal["train", "validation"], ...]:
+    parts: tuple[Literal["train", "validation"], ...] = ("train", "validation")
+    return tuple(
+        part for part in parts if any(math.isfinite(getattr(row, part).mean) for row in rows)
     )
 
 
@@ -447,7 +451,7 @@ def _state(result: ArmResult) -> tuple[State, str | None]:
         every = f" in all {result.n} replicates" if result.n > 1 else ""
         return "diverged", f"diverged{every}"
     constant = result.constant_answer
-    return ("constant", printable(constant.text)) if constant else ("measured", None)
+    return ("constant", printable(constant.title)) if constant else ("measured", None)
 
 
 def _notes(result: ArmResult, planned: int, is_finished: bool, shown: Measure) -> tuple[str, ...]:

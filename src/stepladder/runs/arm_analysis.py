@@ -69,7 +69,7 @@ def _replicate(result: TrialSummary) -> Replicate:
 
 def _rate_curve(tuned: Tuned, tuning: ArmTuning) -> RateCurve | None:
     """What an arm reaches at each learning rate, with the best values of the other fields."""
-    if "learning_rate" not in tuned.fields:
+    if "learning_rate" not in tuned.fields or tuned.metric != "accuracy":
         return None
     place = tuned.fields.index("learning_rate")
     best: dict[float, float] = {}

@@ -22,9 +22,10 @@ from stepladder.files import (
 )
 from stepladder.store import Store, StudyRecord, open_store
 from stepladder.study.loading import BUILT_IN_DATASETS
+from stepladder.study.params import Params
 from stepladder.study.recipe import Recipe
 from stepladder.study.search import Search
-from stepladder.study.search_space import recipe_of
+from stepladder.study.search_space import config_of
 from stepladder.study.study import CsvDataset, Study
 
 RESULTS_NAME = "results.json"
@@ -231,7 +232,8 @@ def finished_search(folder: Path, study: Study) -> Path | None:
     try:
         written = load_json(file)
         asked = Search(**written["search"]), written["seed"]
-        params, recipe = written["best"]["params"], Recipe(**written["best"]["recipe"])
+        params, best = written["best"]["params"], written["best"]["recipe"]
+        recipe = Recipe(**best) if study.trainer is None else Params(**best)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError):
@@ -239,7 +241,7 @@ def finished_search(folder: Path, study: Study) -> Path | None:
     if asked != (study.search, study.seed):
         return None
     try:
-        return file if recipe == recipe_of(params, study.search.space, study.recipe) else None
+        return file if recipe == config_of(params, study.search.space, study.base) else None
     except (ValueError, KeyError):  # the values of the winner are not possible in this base
         return None
 
@@ -264,7 +266,8 @@ def command_parts(study: Study, engine: str) -> tuple[list[str], list[str]]:
     kind, _, backend = engine.partition("/")
     before = [f"KERAS_BACKEND={backend}"] if backend else []
     options = ["--engine", "fit"] if kind == "fit" else []
-    return before, options + ([] if study.model is None else ["--allow-code"])
+    has_code = study.model is not None or study.trainer is not None
+    return before, options + (["--allow-code"] if has_code else [])
 
 
 def replacement_note(there: Study | None, study: Study, folder: Path) -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from stepladder.errors import StudyError
 from stepladder.statistics.factorial import factorial
 from stepladder.statistics.intervals import new_images_interval
 from stepladder.statistics.paired import paired_difference
@@ -24,7 +25,7 @@ from stepladder.store import Store
 from stepladder.study.designs import main_techniques, pair_aliases
 from stepladder.study.metrics import LOSS, METRICS, Metric
 from stepladder.study.study import Study
-from stepladder.trials.trial import Part, TrialSummary, example_matrix
+from stepladder.trials.trial import Part, TrialResult, TrialSummary, example_matrix
 
 Replicates = Sequence[TrialSummary | None]
 """One trial a replicate, None where it is not there yet."""
@@ -34,6 +35,22 @@ def scores_on(results: Replicates, part: Part, metric: str) -> list[float]:
     """A metric on one part; NaN where a trial diverged, is missing or has no such number."""
     scores = [result.score(part, metric) if result else math.nan for result in results]
     return [score if math.isfinite(score) else math.nan for score in scores]
+
+
+def choosing_score(result: TrialSummary | TrialResult, metric: str) -> float:
+    """The validation figure by which candidates are chosen; NaN where the trial diverged.
+
+    Raises:
+        StudyError: if a training of the user's own gave none.
+    """
+    score = result.score("validation", metric)
+    is_there = metric in result.measures.get("validation", {}) or not math.isnan(score)
+    if not is_there and result.diverged is None:
+        raise StudyError(
+            f"candidates are chosen by {metric} of the validation part, found a training that "
+            f'gave none; return {{"validation": {{"{metric}": ...}}, "test": {{"{metric}": ...}}}}'
+        )
+    return score if math.isfinite(score) else math.nan
 
 
 def scores_at_baseline(results: Replicates, metric: Metric, baseline: float | None) -> list[float]:

@@ -48,13 +48,15 @@ class RunContext:
     @property
     def baseline(self) -> float | None:
         """What a diverged trial counts as: the judged metric of guessing, where it is known."""
-        is_known = self.classes > 0 and self.study.judged.name == "accuracy"
-        return self.chance if is_known else None
+        of_guessing = self.study.judged.baseline
+        return of_guessing(self.classes) if of_guessing and self.classes > 0 else None
 
     def trial(self, config: Config, replicate: int) -> Trial:
         """The trial of a configuration on one replicate."""
-        seed = self.study.seed
-        return Trial(config, self.fingerprint, self.validation, seed, replicate, self.engine)
+        return Trial(
+            config, self.fingerprint, self.validation, self.study.seed, replicate, self.engine,
+            metrics=self.study.computed,
+        )  # fmt: skip
 
 
 def run_context(record: StudyRecord, engine: str | None = None) -> RunContext:
@@ -243,14 +245,14 @@ def record_of(study: Study, dataset: Dataset, settings: Settings) -> StudyRecord
     """
     names = ["numpy"] if settings.is_user else ["keras", "numpy", settings.keras_backend]
     installed = {name: version_of(name) for name in dict.fromkeys(names)}
+    shape = {"inputs": " × ".join(map(str, dataset.input_shape))} if dataset.classes else {}
     return StudyRecord(
         study=study,
         dataset=dataset.name,
         fingerprint=dataset.fingerprint,
         sizes=part_sizes(study, dataset),
         classes=dataset.class_names,
-        versions={"stepladder": __version__, **installed, "engine": settings.engine_name,
-                  "inputs": " × ".join(map(str, dataset.input_shape))},
+        versions={"stepladder": __version__, **installed, "engine": settings.engine_name, **shape},
         machine=settings.machine,
     )  # fmt: skip
 

@@ -6,19 +6,25 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-from stepladder.data import Dataset, validation_examples
+import numpy as np
+
+from stepladder.data import Dataset, split, validation_examples
 from stepladder.data.leaks import dataset_notes
 from stepladder.data.preprocessing import image_sides, is_byte_table
 from stepladder.errors import InputError, StudyError, WorkerError
 from stepladder.execution.local import Event, Worker
 from stepladder.execution.machine import Settings
 from stepladder.statistics.paired import unanimous_sign_floor
+from stepladder.store import StudyRecord
 from stepladder.study.confounds import confounds, empty_comparisons
 from stepladder.study.designs import runs_of_fraction
 from stepladder.study.loading import ModelFile
 from stepladder.study.recipe import IMAGE_FIELDS, NETWORK_FIELDS, Recipe
+from stepladder.study.scoring import TOP_K, top_k
+from stepladder.study.search import SEARCH_REPLICATES
 from stepladder.study.study import Study
 from stepladder.study.trainer import UserTrainer
+from stepladder.study.tuning import TUNING_REPLICATES
 from stepladder.training.groups import program_key
 
 
@@ -53,6 +59,7 @@ def check_possible(study: Study, dataset: Dataset, settings: Settings) -> None:
     validation = validation_examples(dataset, study.validation)
     problems += empty_comparisons(study, len(dataset.y_train) - validation)
     problems += _too_large(study, dataset, settings)
+    problems += _metric_problems(study, dataset, validation)
     if problems:
         raise StudyError(problems)
 
@@ -126,6 +133,34 @@ def _cost_notes(
     return notes
 
 
+_OF_EVERY_CLASS = ("auroc", "average_precision")
+
+
+def _metric_problems(study: Study, dataset: Dataset, validation: int) -> list[str]:
+    """Metrics that are not defined for the labels that they will be computed of."""
+    names = [name for name in study.computed if name in _OF_EVERY_CLASS]
+    if not names:
+        return []
+    fewest = {"test part": len(np.unique(dataset.y_test))}
+    choosing: list[int] = []  # replicates on which validation figures choose
+    if study.tuned is not None:
+        choosing += (TUNING_REPLICATES + replicate for replicate in range(study.tuned.replicates))
+    if study.search is not None:
+        choosing += (SEARCH_REPLICATES + replicate for replicate in range(study.search.replicates))
+    for replicate in choosing:
+        rows = split(dataset.y_train, dataset.classes, validation, None, study.seed, replicate)
+        count = len(np.unique(dataset.y_train[rows.validation]))
+        fewest["validation part"] = min(count, fewest.get("validation part", count))
+    return [
+        f"the metric {name} must have examples of every class in the {part}, two classes at "
+        f"least, found {count} of {dataset.classes} classes there; take more examples for it, or "
+        "choose another metric"
+        for name in names
+        for part, count in fewest.items()
+        if count < max(2, dataset.classes)
+    ]
+
+
 _ALPHA = 0.05
 
 
@@ -191,6 +226,11 @@ def preflight_notes(
             "unit scaling: a table of whole numbers from 0 to 255 is scaled column by column, by "
             "the range of the training part; only images are divided by 255"
         )
+    if "top_k_accuracy" in study.computed and top_k(dataset.classes) < TOP_K:
+        lines.append(
+            f"top_k_accuracy: of {dataset.classes} classes it counts the "
+            f"{top_k(dataset.classes)} most probable, not {TOP_K}"
+        )
     count = len(study.cells).bit_length() - 1
     if study.design == "factorial" and missing and count > 4:  # smaller ones have no fraction
         lines.insert(
@@ -202,6 +242,27 @@ def preflight_notes(
     if missing and study.trainer is None:
         costs = (*_cost_notes(study, missing, dataset, sizes["train"], settings),)
     return (*data, *lines, *costs, *underpowered(study))
+
+
+def changed_code_note(study: Study, stored: StudyRecord | None) -> tuple[str, ...]:
+    """A note where a version hides that the code of a training has changed; empty elsewhere.
+
+    Args:
+        study: what is asked.
+        stored: the same study as its store has it, or None.
+    """
+    trainer, before = study.trainer, stored.study.trainer if stored else None
+    if trainer is None or before is None or trainer.version is None:
+        return ()
+    changed = [name for name, sha256 in trainer.sha256.items()
+               if before.sha256.get(name, sha256) != sha256]  # fmt: skip
+    if trainer.version != before.version or not changed:
+        return ()
+    return (
+        f"{', '.join(changed)} has changed and trainer.version is {trainer.version!r} as before: "
+        "trials that are stored count, though the code has changed. Give another version to train "
+        "them again.",
+    )
 
 
 def weights(recipe: Recipe, inputs: int, classes: int) -> int | None:

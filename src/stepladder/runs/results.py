@@ -23,12 +23,13 @@ class TriedValues:
 
     Attributes:
         values: one a tuned field, in the order of the grid.
-        accuracies: on the validation part, fractions, one a tuning replicate; NaN where diverged.
-        mean: of the accuracies, diverged ones at the accuracy of guessing.
+        scores: the judged metric on the validation part, one a tuning replicate; NaN where
+            diverged.
+        mean: of the scores, diverged ones at the score of guessing; NaN where that is not known.
     """
 
     values: tuple[float, ...]
-    accuracies: tuple[float, ...]
+    scores: tuple[float, ...]
     mean: float
 
 
@@ -65,6 +66,7 @@ class Tuned:
         arms: one an arm, in the order of the design.
         trials: trained for it.
         seconds: of training, all trials added up.
+        metric: that the candidates' scores are of.
     """
 
     grid: Grid
@@ -75,6 +77,7 @@ class Tuned:
     arms: tuple[ArmTuning, ...]
     trials: int
     seconds: float
+    metric: str = "accuracy"
 
     @property
     def fields(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from stepladder.runs.arm_analysis import missing_weights_note
 from stepladder.runs.judging import judge
 from stepladder.runs.phases import plan_all_phases, train_all
 from stepladder.runs.plan import NO_EPOCHS, cached_epochs, prepare, run_context
-from stepladder.runs.preflight import preflight_notes
+from stepladder.runs.preflight import changed_code_note, preflight_notes
 from stepladder.runs.results import Results
 from stepladder.runs.session import open_if_exists, open_session
 from stepladder.study.study import Study
@@ -61,11 +61,12 @@ def run_study(
     ) as session:  # fmt: skip
         plan = plan_all_phases(session.context, session.store)
         session.seen.update(trial.id for trial in plan.trials)
+        changed = changed_code_note(study, session.store.study(study.name))
         folders.take_row(session.store, session.record, folder, session.progress)
         dataset, sizes, weights = session.dataset, session.record.sizes, session.weights
         missing = len(plan.missing)
         notes = preflight_notes(study, missing, dataset, sizes, settings) if lint else ()
-        for note in (*notes, *(missing_weights_note(plan, weights) if weights else ())):
+        for note in (*notes, *changed, *(missing_weights_note(plan, weights) if weights else ())):
             session.progress.note(note)
 
         trials = train_all(

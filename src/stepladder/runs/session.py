@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from stepladder.data import Dataset
@@ -97,11 +97,7 @@ class Session:
         if not plan.missing:
             return
         if all(trial.id in self.failures for trial in plan.missing):
-            raise WorkerError(
-                f"{len(plan.missing)} trial(s) failed that the next step needs: "
-                f"{next(iter(self.failures.values())).message}. What was finished is stored; the "
-                "same command tries the others again"
-            )
+            self.check_failures(plan)
         began = time.monotonic()
         cached = NO_EPOCHS
         if before is None:
@@ -118,6 +114,19 @@ class Session:
         finally:
             self.progress.finish()
             self.store.add_seconds(self.study.name, time.monotonic() - began)
+
+    def check_failures(self, plan: Plan) -> None:
+        """Makes sure that no trial of a plan failed.
+
+        Raises:
+            WorkerError: if one did.
+        """
+        failed = [self.failures[trial.id] for trial in plan.missing if trial.id in self.failures]
+        if failed:
+            raise WorkerError(
+                f"{len(failed)} trial(s) failed that the next step needs: {failed[0].message}. "
+                "What was finished is stored; the same command tries the others again"
+            )
 
     def _on_failure(self, failure: TrialFailure) -> None:
         self.failures[failure.trial.id] = failure
@@ -170,7 +179,8 @@ def open_session(
     if place != own:  # before anything is made or takes long
         check_place(place)
     keeps_final = study.keep_weights and not is_search
-    pool = WarmPool(persistent=is_search)
+    # Importing the user's code may take long: its processes last for all phases of a study.
+    pool = WarmPool(persistent=is_search or study.trainer is not None)
     user = user_setup(study, folder) if study.trainer is not None else None
     try:
         is_new = place == own and not os.path.exists(own)
@@ -187,7 +197,9 @@ def open_session(
             if user is None:
                 notes = inspect_models(study, dataset, settings)
             else:
-                _start_user(pool, user, settings, folder, len(study.arms) * study.replicates)
+                most = len(study.arms) * study.replicates
+                most = study.search.trials if is_search and study.search else most
+                _start_user(pool, user, settings, folder, most)
         if place != own:
             with open_if_exists(folder, store):
                 pass  # a server that does not answer leaves no folder behind
@@ -212,9 +224,10 @@ def user_setup(study: Study, folder: Path) -> UserSetup:
     trainer = study.trainer
     assert trainer is not None
     trainer.check_files()
-    path = tuple(entry or os.getcwd() for entry in sys.path)
+    path = tuple(os.path.abspath(entry) for entry in sys.path)
     output = (folder / folders.OUTPUT_NAME).resolve()
-    return UserSetup(trainer.without_callable(), study.judged, study.also, path,
+    judged = replace(study.judged, score=None, per_example=None, baseline=None)  # code stays here
+    return UserSetup(trainer.without_callable(), judged, study.also, path,
                      trainer.pickled(), output)  # fmt: skip
 
 

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from stepladder.errors import StudyError
-from stepladder.runs.measures import load_summaries
+from stepladder.runs.measures import choosing_score, load_summaries
 from stepladder.runs.plan import Plan, RunContext, make_plan
 from stepladder.runs.results import ArmTuning, TriedValues, Tuned
-from stepladder.statistics.selection import best_candidate, edges_reached, mean_at_chance
+from stepladder.statistics.selection import best_candidate, edges_reached, mean_at_baseline
 from stepladder.store import Store
 from stepladder.study.designs import Arm
 from stepladder.study.params import flat_values, with_values
@@ -63,7 +63,8 @@ def tune(
         How they were tuned, or None for a fixed study.
 
     Raises:
-        StudyError: if a value of the grid is not possible in an arm.
+        StudyError: if a value of the grid is not possible in an arm, or a training of the user's
+            own gives no figures of a validation part.
         RunError: if a training failed.
     """
     study = context.study
@@ -80,8 +81,9 @@ def tune(
             for field, values in state.grid.items()
         )
         note(
-            f"tuning {len(study.arms)} arms on validation accuracy, the same candidates for each: "
-            f"{fields}; {len(plan.missing):,} trials on replicates that are not used again"
+            f"tuning {len(study.arms)} arms on validation {study.judged.name}, the same candidates "
+            f"for each: {fields}; {len(plan.missing):,} trials on replicates that are not used "
+            "again"
         )
         train(plan)
     return state.tuned
@@ -130,6 +132,7 @@ def replay_tuning(context: RunContext, store: Store | None) -> TuningState:
         arms=arms,
         trials=len(trials),
         seconds=sum(result.seconds for result in results.values()),
+        metric=study.judged.name,
     )
     return replace(state, tuned=tuned)
 
@@ -161,17 +164,17 @@ def _round(context: RunContext, grid: Grid, earlier: frozenset[Trial]) -> Tuning
 def _tune_arm(
     arm: Arm, context: RunContext, state: TuningState, results: Mapping[str, TrialSummary]
 ) -> ArmTuning:
-    grid = state.grid
-    accuracies = {
-        values: tuple(results[trial.id].validation.accuracy for trial in trials)
+    grid, metric, baseline = state.grid, context.study.judged, context.baseline
+    scores = {
+        values: tuple(choosing_score(results[trial.id], metric.name) for trial in trials)
         for values, trials in state.by_values[arm.name].items()
     }
-    chosen = best_candidate(tuple(grid.values()), accuracies, context.chance)
+    chosen = best_candidate(tuple(grid.values()), scores, baseline, metric.sign)
     return ArmTuning(
         arm=arm.name,
         tried=tuple(
-            TriedValues(values, tried, mean_at_chance(tried, context.chance))
-            for values, tried in accuracies.items()
+            TriedValues(values, tried, mean_at_baseline(tried, baseline))
+            for values, tried in scores.items()
         ),
         chosen=chosen,
         declared=tuple(float(flat_values(arm.config)[field] or 0) for field in grid),

@@ -333,17 +333,22 @@ Candidate = tuple[float, ...]
 
 
 def best_candidate(
-    grid: Sequence[Sequence[float]], accuracies: Mapping[Candidate, Sequence[float]], chance: float
+    grid: Sequence[Sequence[float]],
+    scores: Mapping[Candidate, Sequence[float]],
+    baseline: float | None,
+    sign: int = 1,
 ) -> Candidate:
-    """The candidate of the highest mean validation accuracy.
+    """The candidate of the best mean validation score.
 
     Of candidates that are equally good the one nearest the middle of the grid is taken, so that
     an arm that never learns asks for no wider grid; of two that are equally near, the lower.
 
     Args:
         grid: rising values of each tuned field.
-        accuracies: fractions by candidate, one a replicate; NaN where it diverged.
-        chance: the accuracy of guessing, which a diverged replicate counts with.
+        scores: by candidate, one a replicate; NaN where it diverged.
+        baseline: the score of guessing, which a diverged replicate counts with; where it is None,
+            a candidate that diverged is chosen only if all did.
+        sign: 1 where a higher score is better, -1 where a lower one is.
 
     Example:
         >>> best_candidate([[0.1, 0.2, 0.3]], {(0.1,): [0.9], (0.2,): [0.9], (0.3,): [0.8]}, 0.1)
@@ -356,15 +361,18 @@ def best_candidate(
             for values, value in zip(grid, candidate, strict=True)
         )
 
-    return min(
-        accuracies, key=lambda own: (-mean_at_chance(accuracies[own], chance),
-                                     steps_from_middle(own), own),
-    )  # fmt: skip
+    def order(candidate: Candidate) -> tuple[float, float, Candidate]:
+        mean = mean_at_baseline(scores[candidate], baseline)
+        worst_last = math.inf if math.isnan(mean) else -sign * mean
+        return worst_last, steps_from_middle(candidate), candidate
+
+    return min(scores, key=order)
 
 
-def mean_at_chance(values: Sequence[float], chance: float) -> float:
-    """The mean of some accuracies, NaN counted as guessing."""
-    return math.fsum(chance if math.isnan(value) else value for value in values) / len(values)
+def mean_at_baseline(values: Sequence[float], baseline: float | None) -> float:
+    """The mean of some scores, NaN counted as guessing; NaN where that is not known."""
+    other = math.nan if baseline is None else baseline
+    return math.fsum(other if math.isnan(value) else value for value in values) / len(values)
 
 
 def edges_reached(

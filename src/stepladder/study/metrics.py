@@ -2,13 +2,23 @@
 
 import math
 import re
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from importlib.metadata import entry_points
+from typing import Any, Literal
+
+import numpy.typing as npt
 
 from stepladder.errors import InputError
+from stepladder.study import scoring
 from stepladder.study.schema import nearest, plain
 
 Direction = Literal["maximize", "minimize"]
+Needs = Literal["labels", "probabilities", "values"]
+_Array = npt.NDArray[Any]
+_Score = Callable[[_Array, _Array], float]
+_ScoreOfEach = Callable[[_Array, _Array], _Array]
 
 DIRECTION_OPTIONS = (
     "lower or higher is better: --lower-is-better or --higher-is-better, in Python "
@@ -29,10 +39,19 @@ class Metric:
         bounds: the least and the largest value that it can have.
         unit: of differences; "points" for fractions, "" where it has none.
         scale: what a value is multiplied by before it is shown or compared; 100 for fractions.
+        needs: what it is computed of beside the truth: `labels` that were predicted, int
+            (examples,), `probabilities`, float32 (examples, classes), or `values`; None for a
+            metric that the training itself gives.
+        score: computes it of the truth and of what was predicted; NaN where it is not defined.
+        per_example: the same of each example, where it is a mean over examples.
+        baseline: what a diverged trial counts as: the metric of uniform probabilities, or of one
+            answer to everything, by the number of classes, which count as equally frequent.
 
     Example:
         >>> METRICS["rmse"].direction, METRICS["accuracy"].is_fraction
         ('minimize', True)
+        >>> METRICS["accuracy"].baseline(10)
+        0.1
     """
 
     name: str
@@ -40,6 +59,10 @@ class Metric:
     bounds: tuple[float, float] = (-math.inf, math.inf)
     unit: str = ""
     scale: float = 1.0
+    needs: Needs | None = None
+    score: _Score | None = field(default=None, compare=False, repr=False)
+    per_example: _ScoreOfEach | None = field(default=None, compare=False, repr=False)
+    baseline: Callable[[int], float] | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_fraction(self) -> bool:
@@ -62,32 +85,79 @@ class Metric:
         return 1 if self.direction == "maximize" else -1
 
 
-def _fraction(name: str, direction: Direction = "maximize") -> Metric:
-    return Metric(name, direction, (0.0, 1.0), POINTS, 100.0)
+def _fraction(name: str, direction: Direction = "maximize", *computed: Any) -> Metric:  # noqa: ANN401
+    return Metric(name, direction, (0.0, 1.0), POINTS, 100.0, *computed)
+
+
+def _error(name: str, most: float, *computed: Any) -> Metric:  # noqa: ANN401
+    return Metric(name, "minimize", (0.0, most), "", 1.0, *computed)
+
+
+def _share(name: str, score: _Score) -> Metric:
+    return Metric(name, "maximize", (-math.inf, 1.0), "", 1.0, "values", score)
+
+
+def _one_of(classes: int) -> float:
+    return 1 / classes
+
+
+def _half(_classes: int) -> float:
+    return 0.5
+
+
+def _f1_of_one_answer(classes: int) -> float:
+    return 2 / (classes * (classes + 1))
+
+
+def _top_k_of_classes(classes: int) -> float:
+    return scoring.top_k(classes) / classes
+
+
+def _brier_of_uniform(classes: int) -> float:
+    return 0.25 if classes == 2 else 1 - 1 / classes
 
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        _fraction("accuracy"),
-        _fraction("balanced_accuracy"),
-        _fraction("macro_f1"),
-        _fraction("auroc"),
-        _fraction("average_precision"),
-        _fraction("top_k_accuracy"),
-        Metric("log_loss", "minimize", (0.0, math.inf)),
-        Metric("brier", "minimize", (0.0, 2.0)),  # 2 with several classes
-        Metric("mse", "minimize", (0.0, math.inf)),
-        Metric("rmse", "minimize", (0.0, math.inf)),
-        Metric("mae", "minimize", (0.0, math.inf)),
-        Metric("r2", "maximize", (-math.inf, 1.0)),
-        Metric("explained_deviance", "maximize", (-math.inf, 1.0)),
+        _fraction("accuracy", "maximize", "labels", scoring.accuracy, scoring.accuracy_of_each,
+                  _one_of),
+        _fraction("balanced_accuracy", "maximize", "labels", scoring.balanced_accuracy, None,
+                  _one_of),
+        _fraction("macro_f1", "maximize", "labels", scoring.macro_f1, None, _f1_of_one_answer),
+        _fraction("auroc", "maximize", "probabilities", scoring.auroc, None, _half),
+        _fraction("average_precision", "maximize", "probabilities", scoring.average_precision,
+                  None, _one_of),
+        _fraction("top_k_accuracy", "maximize", "probabilities", scoring.top_k_accuracy, None,
+                  _top_k_of_classes),
+        _error("log_loss", math.inf, "probabilities", scoring.log_loss, scoring.log_loss_of_each,
+               math.log),
+        _error("brier", 2.0, "probabilities", scoring.brier, scoring.brier_of_each,  # 1 with two
+               _brier_of_uniform),
+        _error("mse", math.inf, "values", scoring.mse, scoring.mse_of_each),
+        _error("rmse", math.inf, "values", scoring.rmse),
+        _error("mae", math.inf, "values", scoring.mae, scoring.mae_of_each),
+        _share("r2", scoring.r2),
+        _share("explained_deviance", scoring.explained_deviance),
     )
-}
+}  # fmt: skip
 """The built-in metrics by name."""
 
-LOSS = Metric("loss", "minimize", (0.0, math.inf), "nats")
+LOSS = Metric("loss", "minimize", (0.0, math.inf), "nats", baseline=math.log)
 """The mean cross-entropy of the built-in networks."""
+
+
+def is_computed(metric: Metric) -> bool:
+    """Whether it can be computed of what a network answers that classifies."""
+    return metric.score is not None and metric.needs in ("labels", "probabilities")
+
+
+def means_over_examples(names: Iterable[str]) -> tuple[str, ...]:
+    """Those of some metrics, sorted, of which built-in networks keep each test example's."""
+    return tuple(
+        name for name in sorted(names) if name in METRICS and METRICS[name].per_example is not None
+    )
+
 
 METRIC_ALIASES = {
     "acc": "accuracy", "top1": "accuracy", "categorical_accuracy": "accuracy",
@@ -120,11 +190,45 @@ def known_metric(name: str) -> Metric | None:
     return _BY_PLAIN.get(plain(bare)) or _BY_PLAIN.get(plain(bare.removesuffix("score")))
 
 
+PLUGINS = "stepladder.metrics"
+"""The group of entry points under which a package offers metrics."""
+
+
+@lru_cache(maxsize=256)
+def named_metric(name: str) -> Metric | None:
+    """The built-in metric of a name, else that of an installed package, or None.
+
+    A package offers one by an entry point of the group `stepladder.metrics`; nothing of it is
+    imported before its name is asked for.
+
+    Raises:
+        InputError: if there is one that cannot be loaded, or is none.
+    """
+    known = known_metric(name)
+    if known is not None:
+        return known
+    for entry in entry_points(group=PLUGINS, name=name):
+        try:
+            metric = entry.load()
+        except Exception as error:  # whatever a package may raise
+            found = f"{type(error).__name__}: {error}"
+        else:
+            if isinstance(metric, Metric):
+                return replace(metric, name=name)
+            found = f"a {type(metric).__name__}"
+        source = entry.dist.name if entry.dist else "a package"
+        raise InputError(
+            f"the metric {name!r} must be a stepladder.study.metrics.Metric, found {found} at "
+            f"{entry.value}, an entry point of {source}; update that package, or remove it"
+        )
+    return None
+
+
 def find_metric(name: str, direction: Direction | None = None, unit: str | None = None) -> Metric:
     """A built-in metric by its name, or one of the user's own.
 
     Args:
-        name: as `known_metric` reads it.
+        name: as `named_metric` reads it.
         direction: which values are better; only a metric of one's own needs it.
         unit: of the differences; "points" says that values are fractions in 0…1, and is for a
             metric of one's own.
@@ -138,7 +242,7 @@ def find_metric(name: str, direction: Direction | None = None, unit: str | None 
         >>> find_metric("perplexity", "minimize").direction
         'minimize'
     """
-    known = known_metric(name)
+    known = named_metric(name)
     if known is None:
         if direction is None:
             near = nearest(name, METRICS, METRIC_ALIASES.items())

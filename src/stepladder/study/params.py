@@ -1,5 +1,6 @@
 """Parameters of a training of the user's own: any keys, numbers, texts, lists and tables."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Self
 
@@ -14,10 +15,22 @@ def _check_values(values: dict[str, Any]) -> dict[str, Any]:
     for path, value in flatten(values):
         if not _is_plain(value):
             raise ValueError(
-                f"must be numbers, texts, true or false, lists and tables, found {value!r} in "
-                f"{path}; write it as a text, and let the training read that"
+                f"must be finite numbers, texts, true or false, lists and tables, found {value!r} "
+                f"in {path}; write it as a text, and let the training read that"
             )
+    _check_keys(values)
     return values
+
+
+def _check_keys(values: Mapping[str, Any]) -> None:
+    for key, value in values.items():
+        if "." in key:
+            raise ValueError(
+                f"must have keys without a dot, which stands between a table and its key, found "
+                f"{key!r}; rename it, or write a table"
+            )
+        if isinstance(value, Mapping):
+            _check_keys(value)
 
 
 def _is_plain(value: object) -> bool:
@@ -25,7 +38,17 @@ def _is_plain(value: object) -> bool:
         return all(map(_is_plain, value))
     if isinstance(value, Mapping):  # within a list; the tables around it are flattened
         return all(isinstance(key, str) for key in value) and all(map(_is_plain, value.values()))
-    return isinstance(value, bool | int | float | str)
+    if isinstance(value, str):
+        return value.isascii() or _is_unicode(value)
+    return isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value))
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a character, which no file or program can be given
+        return False
+    return True
 
 
 FreeValues = Annotated[dict[str, Any], AfterValidator(_check_values)]
@@ -131,14 +154,25 @@ def with_values(config: Config, values: Mapping[str, float]) -> Config:
     else:
         known = config.flat
         whole = {name for name in values if type(known.get(name)) is int}
-    change: dict[str, Any] = {}
+    rounded = {path: round(value) if path in whole else value for path, value in values.items()}
+    return config.changed(nested(rounded))
+
+
+def nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by the path of their key as tables within tables: the opposite of `flatten`.
+
+    Example:
+        >>> nested({"lr": 0.1, "net.depth": 2})
+        {'lr': 0.1, 'net': {'depth': 2}}
+    """
+    result: dict[str, Any] = {}
     for path, value in values.items():
         *tables, last = path.split(".")
-        place = change
+        place = result
         for name in tables:
             place = place.setdefault(name, {})
-        place[last] = round(value) if path in whole else value
-    return config.changed(change)
+        place[last] = value
+    return result
 
 
 def _merge(values: Mapping[str, Any], change: Mapping[str, Any], above: str = "") -> dict[str, Any]:

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 from random import Random
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator
 
 from stepladder.errors import StudyError
+from stepladder.study.params import Config, Params
 from stepladder.study.recipe import FIELD_ROLES, Recipe
 from stepladder.study.schema import FrozenModel, toml_key, unknown_names
 from stepladder.study.search_space import (
@@ -18,9 +21,9 @@ from stepladder.study.search_space import (
     Dimension,
     Parameter,
     as_choice,
+    config_of,
     dimensions,
     draw_values,
-    recipe_of,
 )
 
 SEARCH_REPLICATES = 2_000_000
@@ -31,12 +34,29 @@ QUASI_RANDOM = "quasi-random"
 BATCH = 16
 
 
+def _by_path(space: object) -> object:
+    """A space by the paths of its keys: TOML has `net.depth = {...}` as a table in a table."""
+    if not isinstance(space, Mapping):
+        return space
+    result: dict[Any, Any] = {}
+    for key, value in space.items():
+        is_table = isinstance(value, Mapping) and value and "type" not in value
+        if is_table and all(isinstance(inner, Mapping) for inner in value.values()):
+            inside = _by_path(value)
+            assert isinstance(inside, Mapping)
+            result.update({f"{key}.{inner}": given for inner, given in inside.items()})
+        else:
+            result[key] = value
+    return result
+
+
 class Search(FrozenModel):
     """A search over a space: candidates are drawn, trained in populations, and thinned out."""
 
     # fmt: off
-    space: dict[str, Parameter] = toml_key(
-        ..., "What is drawn, by field of the recipe; `layers` and `units` make `hidden`.",
+    space: Annotated[dict[str, Parameter], BeforeValidator(_by_path)] = toml_key(
+        ..., "What is drawn, by field of the recipe; `layers` and `units` make `hidden`. For a "
+        "training of your own by any key of [base], such as net.depth.",
         {"learning_rate": {"type": "float", "low": 1e-4, "high": 0.1, "log": True}})
     trials: int = toml_key(64, "Candidates that are drawn.", 64, ge=1, le=100_000)
     budget: int | None = toml_key(
@@ -163,12 +183,12 @@ _MOST_TRIED = 4096  # corners that are tried for contradictions; of more, so man
 _ENDS = (0.0, 1.0)  # of a range
 
 
-def search_problems(search: Search, base: Recipe) -> list[str]:
+def search_problems(search: Search, base: Config) -> list[str]:
     """What is wrong with a search, one line each.
 
     Args:
         search: the space and the settings of the search.
-        base: the recipe that it changes.
+        base: the configuration that it changes.
     """
     space = search.space
     if not space:
@@ -176,7 +196,8 @@ def search_problems(search: Search, base: Recipe) -> list[str]:
             "search.space must have at least one field of the recipe, found none; write "
             'learning_rate = { type = "float", low = 0.0001, high = 0.1, log = true }'
         ]
-    problems = [*_name_problems(space, base), *_budget_problems(search, base)]
+    names = _key_problems(search, base) if isinstance(base, Params) else _name_problems(space, base)
+    problems = [*names, *_budget_problems(search, base)]
     if problems:
         return problems
     try:
@@ -184,8 +205,34 @@ def search_problems(search: Search, base: Recipe) -> list[str]:
     except ValueError as error:
         return [f"search.space: {error}"]
     problems = [line for name in space for line in _condition_problems(name, space)]
-    problems = problems or [line for name in space for line in _value_problems(name, space, base)]
+    if isinstance(base, Recipe) and not problems:
+        problems = [line for name in space for line in _value_problems(name, space, base)]
     return problems or _contradictions(drawn, space, base)
+
+
+def _key_problems(search: Search, base: Params) -> list[str]:
+    """What a search of a training of the user's own has wrong, key by key."""
+    problems = unknown_names(
+        "search.space must be of keys of [base]", search.space, [*base.flat],
+        "add it to [base] with the value that the base has",
+    )  # fmt: skip
+    problems += [
+        f"search.space.{name} must not have each, found each = true; it is for the units of "
+        "built-in networks alone"
+        for name, parameter in search.space.items()
+        if parameter.each
+    ]
+    if search.pruning != "none":
+        problems.append(
+            f"search.pruning must be none for a training of your own, found {search.pruning!r}: it "
+            'is trained to its end; write pruning = "none"'
+        )
+    if search.per_structure != 1:
+        problems.append(
+            f"search.per_structure belongs to the built-in networks, found {search.per_structure} "
+            "beside a trainer; leave it out"
+        )
+    return problems
 
 
 def _name_problems(space: Mapping[str, Parameter], base: Recipe) -> list[str]:
@@ -207,9 +254,10 @@ def _name_problems(space: Mapping[str, Parameter], base: Recipe) -> list[str]:
     return problems
 
 
-def _budget_problems(search: Search, base: Recipe) -> list[str]:
+def _budget_problems(search: Search, base: Config) -> list[str]:
     problems = []
-    if "epochs" in search.space and (search.pruning != "none" or search.budget is not None):
+    counts_epochs = isinstance(base, Recipe) and "epochs" in search.space
+    if counts_epochs and (search.pruning != "none" or search.budget is not None):
         problems.append(
             "search.space cannot draw epochs where they are what pruning and budget count, found "
             f'pruning = "{search.pruning}"; write pruning = "none" and no budget, or leave '
@@ -282,13 +330,13 @@ def _value_problems(name: str, space: Mapping[str, Parameter], base: Recipe) -> 
 
 
 def _contradictions(
-    drawn: Sequence[Dimension], space: Mapping[str, Parameter], base: Recipe
+    drawn: Sequence[Dimension], space: Mapping[str, Parameter], base: Config
 ) -> list[str]:
     """Recipes of the space that contradict themselves, or dimensions that are never drawn."""
     for corner in _corners(drawn):
         params = draw_values(drawn, corner, base)
         try:
-            recipe_of(params, space, base)
+            config_of(params, space, base)
         except StudyError as error:
             values = ", ".join(f"{name} = {value}" for name, value in params.items())
             return [

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import BeforeValidator, field_validator, model_validator
 
+from stepladder.study.params import Config, Params, flat_values, nested
 from stepladder.study.recipe import NONE, Recipe
 from stepladder.study.schema import FrozenModel, ListOf, toml_key
 
@@ -19,7 +20,7 @@ LAYERS, UNITS = "layers", "units"
 Choice = bool | int | float | str | None
 """A value as a sampler has it; a list of units is its text, such as "128-64"."""
 
-Params = Mapping[str, Choice]
+Drawn = Mapping[str, Choice]
 """The value of each dimension that is active, by its name."""
 
 
@@ -171,7 +172,7 @@ class Dimension:
         return (scale(value) - low) / (high - low)
 
 
-def dimensions(space: Mapping[str, Parameter], base: Recipe) -> tuple[Dimension, ...]:
+def dimensions(space: Mapping[str, Parameter], base: Config) -> tuple[Dimension, ...]:
     """The dimensions of a space, conditions before what depends on them.
 
     `units` with `each` is one dimension a layer, for the layers that the space draws or, where it
@@ -201,10 +202,10 @@ def dimensions(space: Mapping[str, Parameter], base: Recipe) -> tuple[Dimension,
     return tuple(ordered)
 
 
-def _dimensions_of(name: str, space: Mapping[str, Parameter], base: Recipe) -> list[Dimension]:
+def _dimensions_of(name: str, space: Mapping[str, Parameter], base: Config) -> list[Dimension]:
     parameter = space[name]
     when = {other: tuple(map(as_choice, values)) for other, values in parameter.when.items()}
-    if name != UNITS or not parameter.each:
+    if name != UNITS or not parameter.each or not isinstance(base, Recipe):
         return [Dimension(name, parameter, when)]
     counts = layer_counts(space[LAYERS]) if LAYERS in space else (len(base.hidden),)
     layers = []
@@ -223,26 +224,27 @@ def layer_counts(layers: Parameter) -> tuple[int, ...]:
     return tuple(range(low, high + 1, int(layers.step or 1)))
 
 
-def is_active(dimension: Dimension, params: Params, base: Recipe) -> bool:
+def is_active(dimension: Dimension, params: Drawn, base: Config) -> bool:
     """Whether a dimension is drawn, given the values that are drawn already."""
+    known = flat_values(base)
     return all(
         # True equals 1 in Python, and is another choice.
         any(value == choice and isinstance(value, bool) == isinstance(choice, bool)
             for choice in allowed)
         for name, allowed in dimension.when.items()
-        for value in [params.get(name, getattr(base, name, None))]
+        for value in [params.get(name, known.get(name))]
     )  # fmt: skip
 
 
 def draw_values(
-    drawn: Sequence[Dimension], places: Sequence[float], base: Recipe
+    drawn: Sequence[Dimension], places: Sequence[float], base: Config
 ) -> dict[str, Choice]:
     """The values at a point of the unit cube, those of inactive dimensions left out.
 
     Args:
         drawn: the dimensions of a space.
         places: one in 0…1 a dimension.
-        base: the recipe whose values stand where nothing is drawn.
+        base: the configuration whose values stand where nothing is drawn.
     """
     params: dict[str, Choice] = {}
     for dimension, place in zip(drawn, places, strict=True):
@@ -251,22 +253,24 @@ def draw_values(
     return params
 
 
-def recipe_of(params: Params, space: Mapping[str, Parameter], base: Recipe) -> Recipe:
-    """The base recipe with some drawn values.
+def config_of(params: Drawn, space: Mapping[str, Parameter], base: Config) -> Config:
+    """The base with some drawn values.
 
     Args:
         params: values of the active dimensions.
         space: that they were drawn from.
-        base: the recipe whose other fields stay.
+        base: the configuration whose other values stay.
 
     Raises:
         StudyError: if the values contradict each other, or a field does not take its value.
     """
     change: dict[str, Any] = {}
     for name, value in params.items():
-        if name not in (LAYERS, UNITS) and not name.startswith(f"{UNITS}_"):
+        if isinstance(base, Params) or not _makes_hidden(name):
             choices, values = space[name].choices, space[name].values
             change[name] = choices[values.index(value)] if choices else value
+    if isinstance(base, Params):
+        return base.changed(nested(change))
     if LAYERS in space or UNITS in space:
         count = params.get(LAYERS, len(base.hidden))
         assert isinstance(count, int)
@@ -276,3 +280,7 @@ def recipe_of(params: Params, space: Mapping[str, Parameter], base: Recipe) -> R
             for layer in range(count)
         )
     return base.changed(change)
+
+
+def _makes_hidden(name: str) -> bool:
+    return name in (LAYERS, UNITS) or name.startswith(f"{UNITS}_")

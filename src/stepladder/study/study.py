@@ -36,7 +36,15 @@ from stepladder.study.designs import (
     runs_of_fraction,
 )
 from stepladder.study.loading import MODEL_SCHEMA, ModelFile, load_toml
-from stepladder.study.metrics import LOSS, Direction, Metric, find_metric, known_metric
+from stepladder.study.metrics import (
+    LOSS,
+    METRICS,
+    Direction,
+    Metric,
+    find_metric,
+    is_computed,
+    named_metric,
+)
 from stepladder.study.params import Params, as_recipe
 from stepladder.study.recipe import Recipe
 from stepladder.study.schema import (
@@ -107,6 +115,15 @@ Base = Annotated[
 ]
 
 
+def _add_delta(schema: dict[str, Any]) -> None:
+    """Adds the key of the study that a file may write into the table to its JSON Schema."""
+    schema["properties"]["delta"] = {
+        "anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "null"}],
+        "default": None,
+        "description": "Difference below which it does not matter: the study's delta.",
+    }
+
+
 class JudgedMetric(FrozenModel):
     """What a study judges.
 
@@ -114,6 +131,8 @@ class JudgedMetric(FrozenModel):
         >>> JudgedMetric(name="rmse", unit="kWh").found.direction
         'minimize'
     """
+
+    model_config = ConfigDict(json_schema_extra=_add_delta)
 
     # fmt: off
     name: str = toml_key(
@@ -136,7 +155,9 @@ class JudgedMetric(FrozenModel):
 
     @property
     def found(self) -> Metric:
-        """The metric with its direction, bounds and unit."""
+        """The metric with its direction, bounds and unit; a `loss` that says nothing is `LOSS`."""
+        if (self.name, self.better, self.unit) == (LOSS.name, None, None):
+            return LOSS
         direction: Direction | None = None
         if self.better is not None:
             direction = "maximize" if self.better == "higher" else "minimize"
@@ -168,8 +189,16 @@ MOST = 30
 REPLICATES_SCHEMA = {"anyOf": [{"type": "integer", "minimum": 1}, {"const": "auto"}], "default": 5}
 
 
-def _add_most_to_schema(schema: dict[str, Any]) -> None:
-    """Adds the key that a file may have and the value has not to a JSON Schema."""
+def _describe_files(schema: dict[str, Any]) -> None:
+    """Changes a JSON Schema to what a file may have where the value has something else."""
+    keys = schema["properties"]
+    base = keys["base"]  # free keys for a training of the user's own
+    base["anyOf"] = [base.pop("oneOf")[0], {"type": "object"}]
+    short = {"type": "string"}
+    trainer, metric = keys["trainer"], keys["metric"]
+    trainer["anyOf"].insert(0, short)
+    metric["anyOf"] = [short, {"$ref": metric.pop("$ref")}]
+    metric["default"] = "accuracy"
     schema["properties"]["most_replicates"] = {
         "type": "integer",
         "minimum": 1,
@@ -240,6 +269,11 @@ def _trainer_into_base(values: Mapping[str, Any]) -> Mapping[str, Any]:
     rest = {key: value for key, value in values.items()
             if key not in ("technique", "techniques", "arm", "explicit")}  # fmt: skip
     rest.setdefault("dataset", None)
+    search = rest.get("search")  # such a training is not thinned out, unless that is asked for
+    if isinstance(search, Mapping):
+        rest["search"] = {"pruning": "none", **search}
+    elif isinstance(search, Search) and "pruning" not in search.model_fields_set:
+        rest["search"] = search.model_copy(update={"pruning": "none"})
     return {**rest, "trainer": trainer, "base": base, **free}
 
 
@@ -293,7 +327,7 @@ class Study(FrozenModel):
         ['Adam', 'dropout']
     """
 
-    model_config = ConfigDict(json_schema_extra=_add_most_to_schema)
+    model_config = ConfigDict(json_schema_extra=_describe_files)
 
     # fmt: off
     name: str = toml_key(..., "The study's name.", "my-study", min_length=1, max_length=500)
@@ -392,15 +426,17 @@ class Study(FrozenModel):
         ]  # fmt: skip
         if isinstance(self.base, Params):
             problems += self._own_training_problems()
-        elif self.base.model is not None and self.model is None:
+        else:
+            problems += self._metric_problems()
+        if isinstance(self.base, Recipe) and self.base.model is not None and self.model is None:
             problems.append(
                 "base.model follows from the study's model, found it without one; write "
                 'model = "FILE.py:FUNCTION" at the top'
             )
         if self.tuned is not None:
             problems += grid_problems(self.tuned, self.base, self.techniques, self.explicit)
-        if self.search is not None and self.trainer is None:
-            problems += search_problems(self.search, self.recipe)
+        if self.search is not None:
+            problems += search_problems(self.search, self.base)
         if not design and not instead_of:
             try:
                 self.arms  # noqa: B018 - made once to find contradictions
@@ -417,11 +453,36 @@ class Study(FrozenModel):
         problems = [
             f"{name} belongs to the built-in networks, found it beside a trainer; leave it out"
             for name, value in (("model", self.model), ("keep_weights", self.keep_weights),
-                                ("target", self.target), ("reported", self.reported),
-                                ("search", self.search))
+                                ("target", self.target), ("reported", self.reported))
             if value
         ]  # fmt: skip
+        if self.judged is LOSS:
+            problems.append("metric loss must say which values are better for a training of your "
+                            'own; write metric = { name = "loss", better = "lower" }')  # fmt: skip
         return problems + self.trainer.problems(self.base.values)
+
+    def _metric_problems(self) -> list[str]:
+        """What built-in networks cannot be judged by."""
+        problems = []
+        for key, name in (("metric", self.metric.name), *(("also", name) for name in self.also)):
+            metric = named_metric(name)
+            if name == LOSS.name or (metric is not None and is_computed(metric)):
+                continue
+            known = [LOSS.name, *(one.name for one in METRICS.values() if is_computed(one))]
+            why = "is none of them"
+            if metric is not None and metric.needs == "values":
+                why = (
+                    "is of numbers, and the built-in networks answer classes; a later release "
+                    "brings regression"
+                )
+            problems.append(
+                f"{key} must be one of {', '.join(known)} for the built-in networks, found "
+                f"{name!r}, which {why}; choose another one, or judge a training of your own"
+            )
+        if not problems and self.metric.found.direction != self.judged.direction:
+            problems.append("metric loss must be judged as lower is better, found the other "
+                            "direction; leave it out")  # fmt: skip
+        return problems
 
     def _instead_of_problems(self) -> list[str]:
         problems: list[str] = []
@@ -483,8 +544,17 @@ class Study(FrozenModel):
 
     @property
     def judged(self) -> Metric:
-        """The metric that is judged."""
-        return self.metric.found
+        """The metric that is judged, under the name that the training gives it."""
+        if self.trainer:
+            return self.metric.found
+        judged, unit = self._built_in(self.metric.name), self.metric.unit
+        return judged if unit is None else replace(judged, unit=unit)
+
+    def _built_in(self, name: str) -> Metric:
+        """A metric of the built-in networks by any of its names."""
+        if name == LOSS.name:
+            return LOSS
+        return named_metric(name) or Metric(name, "maximize")  # refused when the study is checked
 
     @property
     def recorded(self) -> tuple[Metric, ...]:
@@ -492,9 +562,22 @@ class Study(FrozenModel):
 
         Differences of a metric that nothing is known of have the sign of the values.
         """
-        names = self.also if self.trainer or "loss" in self.also else ("loss", *self.also)
-        return tuple(LOSS if name == "loss" and not self.trainer else
-                     known_metric(name) or Metric(name, "maximize") for name in names)  # fmt: skip
+        if self.trainer:
+            known = ((name, named_metric(name)) for name in self.also)
+            return tuple(replace(metric, name=name) if metric else Metric(name, "maximize")
+                         for name, metric in known)  # fmt: skip
+        names = self.also if LOSS.name in self.also else (LOSS.name, *self.also)
+        metrics = {metric.name: metric for metric in map(self._built_in, names)}
+        metrics.pop(self.judged.name, None)
+        return tuple(metrics.values())
+
+    @property
+    def computed(self) -> tuple[str, ...]:
+        """What the built-in networks are scored by beside accuracy and loss, sorted."""
+        if self.trainer:
+            return ()
+        names = {self.judged.name, *(metric.name for metric in self.recorded)}
+        return tuple(sorted(names - {"accuracy", LOSS.name}))
 
     @property
     def tuned(self) -> Tuning | None:

@@ -1,15 +1,11 @@
 """A training of the user's own: a function in a Python file, a command, or a callable."""
 
 import ast
-import builtins
 import hashlib
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from string import Formatter
-from types import ModuleType
 from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
@@ -20,17 +16,21 @@ from stepladder.study.params import flatten
 from stepladder.study.schema import (
     FrozenModel,
     ListOf,
-    canonical_json,
     fingerprint,
     toml_key,
     unknown_names,
 )
+from stepladder.study.source import sources
 
 _FUNCTION = re.compile(r"(?P<file>[^:]+\.py):(?P<name>[A-Za-z_]\w*)")
 _EXAMPLE = 'write trainer = "train.py:train", or { command = ["python", "train.py"] }'
 _MOST_CODE = 1_000_000
 GIVEN = ("seed", "replicate", "out", "params", "context")
 """Names of what stepladder gives to a training: no key of [base] may have one of them."""
+
+BRACES = re.compile(r"\{\{|\}\}|\{(?P<name>[^{}]*)\}|[{}]")
+"""What stands in a command's arguments for a plain brace or a value; a single brace is a mistake.
+Names are taken as they are, so that a key may have any character but a brace."""
 
 
 def _patterns(value: object) -> object:
@@ -75,6 +75,7 @@ class UserTrainer(FrozenModel):
     # fmt: on
     _folder: Path | None = PrivateAttr(default=None)
     _callable: Callable[..., Any] | None = PrivateAttr(default=None)
+    _stamps: dict[str, tuple[int, ...] | None] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -107,6 +108,8 @@ class UserTrainer(FrozenModel):
     @property
     def name(self) -> str:
         """The function, or the program with its first argument."""
+        if self.function and ".py:" not in self.function:  # a callable, by its module
+            return self.function.rpartition(":")[2]
         return self.function or " ".join(self.command[:2])
 
     @property
@@ -123,15 +126,14 @@ class UserTrainer(FrozenModel):
         """What stands in braces in the command, each once; `{{` and `}}` are plain braces."""
         names: dict[str, None] = {}
         for argument in self.command:
-            try:
-                names |= dict.fromkeys(
-                    name for _, name, _, _ in Formatter().parse(argument) if name is not None
-                )
-            except ValueError as error:
-                raise ValueError(
-                    f"command must have its braces in pairs, found {argument!r}: {error}; write "
-                    "{{ and }} for plain ones"
-                ) from None
+            for match in BRACES.finditer(argument):
+                if match[0] in ("{", "}"):
+                    raise ValueError(
+                        f"command must have its braces in pairs, found {argument!r}; write {{{{ "
+                        "and }} for plain ones"
+                    )
+                if match["name"] is not None:
+                    names[match["name"]] = None
         return tuple(names)
 
     @property
@@ -201,12 +203,15 @@ class UserTrainer(FrozenModel):
             trainer = cls(**source)
             if is_pinned:
                 return trainer
-            hashes = {name: _sha256(folder, name) for name in trainer._named_files(folder)}
-            trainer = trainer.changed({"sha256": hashes})
+            names = trainer._named_files(folder)
+            stamps = {name: _stamp(folder / name) for name in names}  # before they are read
+            trainer = trainer.changed({"sha256": {name: _sha256(folder, name) for name in names}})
         except StudyError as error:
-            problems = [p if p.startswith("trainer") else f"trainer {p}" for p in error.problems]
-            raise StudyError(problems) from None
-        trainer._folder = folder.resolve()
+            raise StudyError([
+                line if line.startswith("trainer") else
+                f"trainer{' ' if line.startswith('must') else '.'}{line}" for line in error.problems
+            ]) from None  # fmt: skip
+        trainer._folder, trainer._stamps = folder.resolve(), stamps
         trainer._check_function()
         return trainer
 
@@ -214,7 +219,7 @@ class UserTrainer(FrozenModel):
     def _of_callable(cls, function: Callable[..., Any]) -> Self:
         name = getattr(function, "__qualname__", type(function).__qualname__)
         trainer = cls(function=f"{getattr(function, '__module__', '')}:{name}",
-                      sha256={"source": fingerprint(sorted(_sources(function)))})  # fmt: skip
+                      sha256={"source": fingerprint(sorted(sources(function)))})  # fmt: skip
         trainer._folder, trainer._callable = Path.cwd(), function
         return trainer
 
@@ -225,17 +230,20 @@ class UserTrainer(FrozenModel):
         ]  # fmt: skip
         return list(dict.fromkeys([*code, *self.files]))
 
-    def parameters(self) -> tuple[str, ...] | None:
-        """Names of the function's parameters; None for a command, or where they are open."""
+    def _takes(self) -> tuple[dict[str, bool], bool]:
+        """Whether each of the function's parameters is required; whether it takes any others."""
         if self._callable is not None:
             return _of_signature(self._callable)
-        if not self.function or self._folder is None:
-            return None
-        found = self._definition()
-        if found is None or found.args.kwarg or found.args.vararg:
-            return None
-        return tuple(a.arg for a in (*found.args.posonlyargs, *found.args.args,
-                                     *found.args.kwonlyargs))  # fmt: skip
+        found = self._definition() if self.function and self._folder is not None else None
+        if found is None:
+            return {}, True
+        arguments = found.args
+        plain = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)]
+        optional = len(plain) - len(arguments.defaults)
+        takes = {name: place < optional for place, name in enumerate(plain)}
+        only = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+        takes |= {argument.arg: default is None for argument, default in only}
+        return takes, arguments.kwarg is not None
 
     def problems(self, base: Mapping[str, Any]) -> list[str]:
         """What does not fit between the training and the keys of [base], one line each."""
@@ -247,30 +255,20 @@ class UserTrainer(FrozenModel):
         ]  # fmt: skip
         if self.command:
             return taken + self._command_problems(names)
-        given = self.parameters()
-        if given is None or "params" in given:
-            return taken
-        return [
-            *taken,
-            *unknown_names(f"{self.name} must take what [base] has", base, given,
-                           "add it to the function, or name its first parameter params"),
-            *(f"{self.name} takes {name}, which must be a key of [base], found none; add it, or "
-              "name the function's mapping of all parameters params"
-              for name in self._required(given) if name not in (*base, *GIVEN)),
+        takes, is_open = self._takes()
+        is_whole = "params" in takes  # it gets all of [base] as one mapping
+        known = GIVEN if is_whole else (*base, *GIVEN)
+        problems = [
+            f"{self.name} takes {name}, which must be a key of [base], found none; add it, or "
+            "name the function's mapping of all parameters params"
+            for name, is_required in takes.items() if is_required and name not in known
         ]  # fmt: skip
-
-    def _required(self, given: Sequence[str]) -> list[str]:
-        """Parameters without a default."""
-        if self._callable is not None:
-            signature = inspect.signature(self._callable).parameters
-            return [name for name in given if signature[name].default is inspect.Parameter.empty]
-        found = self._definition()
-        if found is None:
-            return []
-        plain = [argument.arg for argument in (*found.args.posonlyargs, *found.args.args)]
-        plain = plain[: len(plain) - len(found.args.defaults)]
-        only = zip(found.args.kwonlyargs, found.args.kw_defaults, strict=True)
-        return plain + [argument.arg for argument, default in only if default is None]
+        if not is_open and not is_whole:
+            problems += unknown_names(
+                f"{self.name} must take what [base] has", base, takes,
+                "add it to the function, or name its first parameter params",
+            )  # fmt: skip
+        return taken + problems
 
     def _command_problems(self, names: Sequence[str]) -> list[str]:
         used = self.placeholders
@@ -305,7 +303,8 @@ class UserTrainer(FrozenModel):
     def _definition(self) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
         assert self.function is not None
         name = self.function.rpartition(":")[2]
-        return next((node for node in _functions(self._tree()) if node.name == name), None)
+        functions = reversed(_functions(self._tree()))  # of two with one name the last counts
+        return next((node for node in functions if node.name == name), None)
 
     def check_files(self) -> None:
         """Makes sure that no file has changed since the study was read.
@@ -313,14 +312,20 @@ class UserTrainer(FrozenModel):
         Raises:
             StudyError: if one has.
         """
-        if self._callable is not None or self.version is not None:
+        folder = self.folder
+        if self.version is not None:
             return
-        for name, sha256 in self.sha256.items():
-            if _sha256(self.folder, name) != sha256:
+        for name, before in self._stamps.items():
+            stamp = _stamp(folder / name)
+            if stamp is not None and stamp == before:
+                continue  # as large and as old as when it was hashed
+            if _sha256(folder, name) != self.sha256[name]:
                 raise StudyError(
                     f"trainer must have the file {name!r} as it was when the study was read, found "
-                    "it changed; run the study again"
+                    "it changed; run the study again, and let the training write no file that its "
+                    "trainer names"
                 )
+            self._stamps[name] = stamp
 
 
 def _check_pattern(name: str, pattern: str) -> None:
@@ -364,58 +369,24 @@ def _sha256(folder: Path, name: str) -> str:
         ) from None
 
 
-def _of_signature(function: Callable[..., Any]) -> tuple[str, ...] | None:
+def _stamp(file: Path) -> tuple[int, ...] | None:
+    """What changes with a file's content, without reading it."""
+    try:
+        found = file.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _of_signature(function: Callable[..., Any]) -> tuple[dict[str, bool], bool]:
     try:
         parameters = inspect.signature(function).parameters
-    except (TypeError, ValueError):
-        return None
+    except (TypeError, ValueError):  # of a function in C
+        return {}, True
+    takes = {
+        name: parameter.default is parameter.empty
+        for name, parameter in parameters.items()
+        if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+    }
     kinds = {parameter.kind for parameter in parameters.values()}
-    open_ended = {inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL}
-    return None if kinds & open_ended else tuple(parameters)
-
-
-def _sources(function: Callable[..., Any]) -> set[str]:
-    """The text of a function, and of all of its own module that it uses, however indirectly.
-
-    Plain values that it reads count too. What it imports is not looked into.
-    """
-    texts: set[str] = set()
-    queue: list[Any] = [function]
-    seen: set[int] = set()
-    while queue:
-        value = queue.pop()
-        if id(value) in seen:
-            continue
-        seen.add(id(value))
-        texts.add(_source(value))
-        for name, used in _names_used(value):
-            is_own = getattr(used, "__module__", None) == getattr(function, "__module__", None)
-            if is_own and callable(used):
-                queue.append(used)
-            else:
-                with suppress(TypeError, ValueError):  # no plain value: what it holds is unknown
-                    texts.add(f"{name} = {canonical_json(used)}")
-    return texts
-
-
-def _source(value: Any) -> str:  # noqa: ANN401 - a function, a class, or any callable
-    try:
-        return inspect.getsource(value)
-    except (OSError, TypeError):
-        code = getattr(value, "__code__", None)
-        return f"{code.co_code!r} {code.co_consts!r}" if code else repr(type(value))
-
-
-def _names_used(value: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401
-    """Global names and enclosed variables that a function or the methods of a class use."""
-    functions = [value] if hasattr(value, "__code__") else [
-        item for item in vars(value).values() if hasattr(item, "__code__")
-    ] if isinstance(value, type) else []  # fmt: skip
-    for function in functions:
-        known = {**vars(builtins), **getattr(function, "__globals__", {})}
-        for name in function.__code__.co_names:
-            is_own = name in known and not hasattr(builtins, name)
-            if is_own and not isinstance(known[name], ModuleType):
-                yield name, known[name]
-        cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=False)
-        yield from ((name, cell.cell_contents) for name, cell in cells)
+    return takes, inspect.Parameter.VAR_KEYWORD in kinds

@@ -30,6 +30,7 @@ from stepladder.errors import InputError, OutputError, StepladderError
 from stepladder.hpo.plan import SearchStatus, run_search_status, with_candidates
 from stepladder.report.comparison import comparison_as_html
 from stepladder.report.figures import figures_of
+from stepladder.report.figures.reported import PREFIX
 from stepladder.report.html import as_html
 from stepladder.report.live import live_html, runs_html, search_live_html
 from stepladder.report.wording import duration, printable
@@ -284,6 +285,11 @@ _WATCHED = ("validation", "accuracy", "loss", "seconds", "gradients", "units")
 """Figures that show no test accuracy."""
 
 
+def is_watched(name: str) -> bool:
+    """Whether a figure is shown while a study trains: none that is of the test part."""
+    return name in _WATCHED or (name.startswith(PREFIX) and "test" not in name)
+
+
 @dataclass(frozen=True)
 class Pages:
     """Pages by their address.
@@ -329,7 +335,7 @@ class Pages:
         results = self.source.results(state)
         if state.state == "finished":
             return as_html(results)
-        plots = [plot for plot in figures_of(results) if plot.name in _WATCHED]
+        plots = [plot for plot in figures_of(results) if is_watched(plot.name)]
         return live_html(results, plots, state.state, self._others(key_of(state)))
 
     def _search(self, state: RunState) -> str:

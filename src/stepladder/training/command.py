@@ -1,13 +1,11 @@
 """Trials that a command of the user's own trains: a program in a process of its own."""
 
-import ctypes
 import json
 import os
 import re
+import select
 import shutil
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -16,24 +14,28 @@ from typing import Any
 
 from stepladder.data import Dataset
 from stepladder.errors import StudyError
-from stepladder.files import atomic_write, load_json, open_regular
+from stepladder.files import load_json, open_regular
 from stepladder.study.params import flatten
-from stepladder.study.trainer import UserTrainer
+from stepladder.study.trainer import BRACES, UserTrainer
 from stepladder.training.function import (
     TrainContext,
     TrainingError,
     TrialFailure,
     UserSetup,
     as_params,
-    make_context,
+    derived_seed,
     make_user_result,
+    shorten,
 )
 from stepladder.training.groups import Group
+from stepladder.training.processes import adopt_orphans, children, end_trees
 from stepladder.trials.trial import Trial, TrialResult
 
 _LINE = 1_000_000  # bytes of a line that may be a result
 _END = 4000  # bytes of a program's output that a message shows
 _RESULT = "result.json"
+_PATIENCE = 5.0  # seconds in which a killed process ends
+_LONGEST = 1e8  # seconds for which the system can wait at once: three years
 
 
 class CommandEngine:
@@ -46,36 +48,47 @@ class CommandEngine:
     dataset: Dataset | None = None
 
     def __init__(self, setup: UserSetup, checkpoints: Path) -> None:
-        self._setup, self._checkpoints = setup, checkpoints
+        self._setup = setup
         check_command(setup.trainer)
         setup.trainer.check_files()
         self._output = setup.output or checkpoints
+        adopt_orphans()
+        self._own_processes = children()
 
     def train(
         self, group: Group, on_epoch: Callable[[int], None]
     ) -> Iterator[TrialResult | TrialFailure]:
-        """Trains the trials of a group, one after the other; a failure is an answer too."""
-        for trial in group.trials:
-            context = make_context(trial, None, self._checkpoints, on_epoch)
-            place = self._output / trial.id[:16]
-            place.mkdir(parents=True, exist_ok=True)
-            (place / _RESULT).unlink(missing_ok=True)  # of an attempt before
-            try:
-                yield self._train(trial, context, place)
-            except TrainingError as error:
-                printed = _end_of(place / "stderr.txt") or _end_of(place / "stdout.txt")
-                yield TrialFailure(trial, str(error), printed)
+        """Trains the trials of a group, one after the other; a failure is an answer too.
 
-    def _train(self, trial: Trial, context: TrainContext, place: Path) -> TrialResult:
+        Raises:
+            StudyError: if a file has changed that decides the outcome.
+        """
+        for trial in group.trials:
+            place = self._output / trial.id[:16]
+            try:
+                outcome: TrialResult | TrialFailure = self._train(trial, place)
+            except (TrainingError, OSError) as error:  # OSError: of files that it should have left
+                printed = _end_of(place / "stderr.txt") or _end_of(place / "stdout.txt")
+                outcome = TrialFailure(trial, str(error), printed)
+            self._setup.trainer.check_files()
+            on_epoch(0)
+            yield outcome
+
+    def _train(self, trial: Trial, place: Path) -> TrialResult:
+        place.mkdir(parents=True, exist_ok=True)
+        (place / _RESULT).unlink(missing_ok=True)  # of an attempt before
         params = as_params(trial)
         parameters = place / "params.json"
-        atomic_write(parameters, json.dumps(params, indent=2, ensure_ascii=False).encode())
-        given = {**dict(flatten(params)), "seed": context.seed, "replicate": trial.replicate,
-                 "out": str(place), "params": str(parameters)}  # fmt: skip
+        parameters.write_text(json.dumps(params, indent=2, ensure_ascii=False), "utf-8")
+        given = {**dict(flatten(params)), "seed": derived_seed(trial), "out": str(place),
+                 "replicate": trial.replicate, "params": str(parameters)}  # fmt: skip
         trainer = self._setup.trainer
         arguments = [fill_in(argument, given) for argument in trainer.command]
         began = time.perf_counter()
-        code = _run(arguments, trainer, place)
+        try:
+            code = _run(arguments, trainer, place)
+        finally:
+            end_trees(children() - self._own_processes, _PATIENCE)
         seconds = time.perf_counter() - began
         if code is None:
             raise TrainingError(f"it was stopped after its timeout of {trainer.timeout:g} s")
@@ -97,10 +110,10 @@ def fill_in(argument: str, given: Mapping[str, Any]) -> str:
     def value_of(match: re.Match[str]) -> str:
         if match[0] in ("{{", "}}"):
             return match[0][0]
-        value = given[match[1]]
-        return value if isinstance(value, str) else json.dumps(value)
+        value = given[match["name"]]
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
-    return re.sub(r"\{\{|\}\}|\{([^{}]*)\}", value_of, argument)
+    return BRACES.sub(value_of, argument)
 
 
 def check_command(trainer: UserTrainer) -> None:
@@ -110,55 +123,54 @@ def check_command(trainer: UserTrainer) -> None:
         StudyError: if it is not.
     """
     program = trainer.command[0]
-    if "{" not in program and not shutil.which(program, path=_search_path(trainer)):
+    if "{" not in program and find_program(program, trainer) is None:
         raise StudyError(
             f"trainer.command must begin with a program that can be run, found {program!r}, which "
-            "is neither on the PATH nor in the study's folder; check its name"
+            "is neither on the PATH nor an executable file of the study's folder; check its name"
         )
 
 
-def _search_path(trainer: UserTrainer) -> str:
-    return os.pathsep.join([os.environ.get("PATH", os.defpath), str(trainer.folder)])
+def find_program(name: str, trainer: UserTrainer) -> str | None:
+    """The file of a program: on the PATH or in the study's folder, or by a path from there."""
+    if os.path.dirname(name):
+        return shutil.which(trainer.folder / name)
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), str(trainer.folder)])
+    return shutil.which(name, path=path)
 
 
 def _run(arguments: list[str], trainer: UserTrainer, place: Path) -> int | None:
     """The exit code of a program; None where it was stopped after its timeout."""
     try:
+        # No preexec_fn, with which starting takes ten times as long: the process is of our group,
+        # which `guard_group` ends.
         with (place / "stdout.txt").open("wb") as out, (place / "stderr.txt").open("wb") as err:
             process = subprocess.Popen(
-                arguments, cwd=trainer.folder, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+                arguments, executable=find_program(arguments[0], trainer), cwd=trainer.folder,
+                stdin=subprocess.DEVNULL, stdout=out, stderr=err,
             )  # fmt: skip
     except (OSError, ValueError) as error:
-        raise TrainingError(f"{arguments[0]!r} could not be started: {error}") from None
+        reason = getattr(error, "strerror", None) or error
+        raise TrainingError(f"{shorten(arguments[0])!r} could not be started: {reason}") from None
     try:
-        return process.wait(trainer.timeout)
+        return _wait(process, trainer.timeout)
     except subprocess.TimeoutExpired:
         return None
     finally:
         if process.poll() is None:
-            _kill_tree(process.pid)
+            end_trees([process.pid], _PATIENCE)
             process.wait()
 
 
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
-_PR_SET_PDEATHSIG = 1
-
-
-def _die_with_parent() -> None:
-    # Between fork and exec: nothing is imported and nothing is locked here.
-    assert _LIBC is not None
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _kill_tree(number: int) -> None:
-    import psutil
-
-    with suppress(psutil.Error):
-        process = psutil.Process(number)
-        for one in [*process.children(recursive=True), process]:
-            with suppress(psutil.Error):
-                one.kill()
+def _wait(process: "subprocess.Popen[bytes]", timeout: float | None) -> int:
+    if timeout is not None and hasattr(os, "pidfd_open"):
+        # Popen.wait with a timeout looks only 20 times a second whether the process has ended.
+        watched = os.pidfd_open(process.pid)
+        try:
+            select.select([watched], [], [], min(timeout, _LONGEST))
+        finally:
+            os.close(watched)
+        timeout = 0 if timeout <= _LONGEST else timeout
+    return process.wait(timeout)
 
 
 def read_answer(
@@ -174,10 +186,10 @@ def read_answer(
     Raises:
         TrainingError: if there is no answer, or half of one.
     """
-    rows, others = _json_lines(place / "stdout.txt")
+    rows, last = _json_lines(place / "stdout.txt")
     context = TrainContext(0, 0, 0, place)
-    for row in rows:
-        context.report(row.pop("epoch"), **{str(name): value for name, value in row.items()})
+    for epoch in sorted(rows):
+        context.report(epoch, **rows[epoch])
     if (place / _RESULT).exists():
         try:
             answer = load_json(place / _RESULT)
@@ -185,10 +197,8 @@ def read_answer(
             raise TrainingError(f"{_RESULT} must be JSON, found: {error}") from None
     elif trainer.pattern:
         answer = _matches(place, trainer.pattern, metric)
-    elif others:
-        answer = others[-1]
-    elif rows:
-        answer = {name: values[-1] for name, values in context.history.items() if name != "epoch"}
+    elif last is not None:
+        answer = last
     else:
         raise TrainingError(
             f"{trainer.name} must write {{out}}/{_RESULT}, or print a line of JSON such as "
@@ -197,21 +207,24 @@ def read_answer(
     return answer, context.history
 
 
-def _json_lines(file: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The lines of a file that are JSON objects: those with an `epoch`, and the others."""
-    rows: list[dict[str, Any]] = []
-    others: list[dict[str, Any]] = []
+def _json_lines(file: Path) -> tuple[dict[int, dict[str, float]], dict[str, Any] | None]:
+    """The lines of a file that are JSON objects: the numbers of each epoch, and the last line."""
+    rows: dict[int, dict[str, float]] = {}
+    last: dict[str, Any] | None = None
     with open_regular(file) as stream:
         while line := stream.readline(_LINE):
             if not line.lstrip().startswith(b"{"):
                 continue
             try:
-                value = json.loads(line)
+                last = json.loads(line)
             except (ValueError, RecursionError):
                 continue
-            if isinstance(value, dict):
-                (rows if isinstance(value.get("epoch"), int) else others).append(value)
-    return rows, others
+            epoch = last.pop("epoch", None)
+            if type(epoch) is int and epoch >= 0:
+                last = {name: number for name, number in last.items()
+                        if type(number) in (int, float)}  # fmt: skip
+                rows.setdefault(epoch, {}).update(last)
+    return rows, last
 
 
 def _matches(place: Path, patterns: Mapping[str, str], metric: str) -> dict[str, float]:

@@ -5,13 +5,17 @@ import importlib.util
 import inspect
 import math
 import os
+import reprlib
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import chdir, contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+from importlib.metadata import PackageNotFoundError
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -30,6 +34,9 @@ from stepladder.trials.trial import NO_HISTORY, PARTS, UNSCORED, Score, Trial, T
 from stepladder.version import version_of
 
 _PER_EXAMPLE = "per_example"
+_MOST_LINE, _MOST_TRACE = 1_000, 10_000  # characters of a traceback that are kept
+_SHOWN = reprlib.Repr()
+_SHOWN.maxstring = _SHOWN.maxother = 60
 _LIBRARIES = (
     "catboost", "jax", "keras", "lightgbm", "numpy", "pandas", "scipy", "sklearn", "tensorflow",
     "torch", "transformers", "xgboost",
@@ -133,7 +140,7 @@ class TrainContext:
         """Records values at the end of an epoch.
 
         Args:
-            epoch: its number, from 1, each above the last.
+            epoch: its number, from 0 or 1, each above the last.
             values: numbers by name, such as `loss=0.3`.
 
         Returns:
@@ -145,16 +152,16 @@ class TrainContext:
         if "epoch" in values:
             raise TrainingError("report must get the epoch first and without a name, found epoch=")
         epochs = self.history.setdefault("epoch", [])
-        if isinstance(epoch, bool) or not isinstance(epoch, int) or epoch <= max(epochs, default=0):
+        if not _is_whole(epoch) or epoch <= (epochs[-1] if epochs else -1):
             raise TrainingError(
-                f"report must get epochs from 1, each above the last, found {epoch!r} after "
-                f"{epochs[-1] if epochs else 'none'}"
+                "report must get epochs as whole numbers from 0, each above the last, found "
+                f"{_kind(epoch)} after {int(epochs[-1]) if epochs else 'none'}"
             )
         numbers = {name: _number(value, f"report of {name}") for name, value in values.items()}
-        for name in {*self.history, *numbers} - {"epoch"}:
-            column = self.history.setdefault(name, [math.nan] * len(epochs))
-            column.append(numbers.get(name, math.nan))
-        epochs.append(epoch)
+        for name in numbers:
+            self.history.setdefault(name, [math.nan] * len(epochs))
+        for name, column in self.history.items():
+            column.append(float(epoch) if name == "epoch" else numbers.get(name, math.nan))
         self.on_epoch(0)
         return True
 
@@ -173,40 +180,69 @@ class FunctionEngine:
         self._setup, self._checkpoints = setup, checkpoints
         self.dataset: Dataset | None = None
         self._function = load_function(setup)
-        self._names = tuple(
-            name
-            for name, parameter in inspect.signature(self._function).parameters.items()
-            if parameter.kind != inspect.Parameter.VAR_KEYWORD  # **params takes them one by one
-        )
+        self._takes: Mapping[str, inspect.Parameter] = {}
+        with suppress(TypeError, ValueError):  # of a function in C
+            self._takes = inspect.signature(self._function).parameters
 
     def train(
         self, group: Group, on_epoch: Callable[[int], None]
     ) -> Iterator[TrialResult | TrialFailure]:
-        """Trains the trials of a group, one after the other; a failure is an answer too."""
+        """Trains the trials of a group, one after the other; a failure is an answer too.
+
+        Raises:
+            StudyError: if a file has changed that decides the outcome.
+        """
         for trial in group.trials:
-            context = make_context(trial, self.dataset, self._checkpoints, on_epoch)
-            with printed_to(self._setup.output, trial):
-                outcome = self._train(trial, context)
+            outcome = self._train(trial, on_epoch)
+            self._setup.trainer.check_files()
             yield outcome
 
-    def _train(self, trial: Trial, context: TrainContext) -> TrialResult | TrialFailure:
-        params = as_params(trial)
-        given: dict[str, Any] = {"params": params, "seed": context.seed, "context": context,
-                                 "replicate": trial.replicate}  # fmt: skip
-        if "params" in self._names:
-            given = {name: given[name] for name in self._names if name in given}
+    def _train(self, trial: Trial, on_epoch: Callable[[int], None]) -> TrialResult | TrialFailure:
+        if "context" in self._takes:
+            context = make_context(trial, self.dataset, self._checkpoints, on_epoch)
         else:
-            given = {**{name: given[name] for name in self._names if name in given}, **params}
-        began = time.perf_counter()
-        try:
-            answer = self._function(**given)
-            seconds = time.perf_counter() - began
-            return make_user_result(trial, answer, context.history, seconds, self._setup)
-        except TrainingError as error:
-            return TrialFailure(trial, str(error))
-        except (Exception, SystemExit) as error:  # whatever the user's code may raise
-            message = f"{type(error).__name__}: {error}".rstrip(": ")
-            return TrialFailure(trial, message, own_frames(error))
+            context = TrainContext(derived_seed(trial), trial.replicate, trial.seed, Path())
+        with unchanged_process(self._setup.trainer.folder), printed_to(self._setup.output, trial):
+            began = time.perf_counter()
+            try:
+                answer = self._call(trial, context)
+                seconds = time.perf_counter() - began
+                return make_user_result(trial, answer, context.history, seconds, self._setup)
+            except TrainingError as error:
+                return TrialFailure(trial, str(error))
+            except BaseException as error:  # whatever the user's code may raise
+                return TrialFailure(trial, said(error), own_frames(error))
+
+    def _call(self, trial: Trial, context: TrainContext) -> object:
+        params = as_params(trial)
+        of_ours = {"params": params, "seed": context.seed, "context": context,
+                   "replicate": trial.replicate}  # fmt: skip
+        given = {name: of_ours[name] for name in self._takes if name in of_ours}
+        if "params" not in given:
+            given |= params
+        first = [given.pop(name) for name, parameter in self._takes.items()
+                 if parameter.kind is parameter.POSITIONAL_ONLY and name in given]  # fmt: skip
+        return self._function(*first, **given)
+
+
+@contextmanager
+def unchanged_process(folder: Path) -> Iterator[None]:
+    """Undoes what the user's code changes of this process, so that no trial affects the next.
+
+    Args:
+        folder: the current one within it, as a command has it.
+    """
+    environment = dict(os.environ)
+    mask = os.umask(0)
+    os.umask(mask)
+    try:
+        with chdir(folder):
+            yield
+    finally:
+        os.umask(mask)
+        if dict(os.environ) != environment:
+            os.environ.clear()
+            os.environ.update(environment)
 
 
 @contextmanager
@@ -217,21 +253,34 @@ def printed_to(folder: Path | None, trial: Trial) -> Iterator[None]:
         return
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{trial.id[:16]}.txt"
-    sys.stdout.flush()
+    streams = sys.stdout, sys.stderr
+    _flush(streams)
     kept = [os.dup(descriptor) for descriptor in (1, 2)]
-    try:
-        with file.open("wb") as stream:
+    with file.open("wb") as stream:
+        try:
             for descriptor in (1, 2):
                 os.dup2(stream.fileno(), descriptor)
-        yield
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        for descriptor, before in zip((1, 2), kept, strict=True):
-            os.dup2(before, descriptor)
-            os.close(before)
+            yield
+        finally:
+            for descriptor in (1, 2):  # once more, should the user's code have closed one
+                os.dup2(stream.fileno(), descriptor)
+            _flush((*streams, sys.stdout, sys.stderr))
+            for descriptor, before in zip((1, 2), kept, strict=True):
+                os.dup2(before, descriptor)
+                os.close(before)
+    sys.stdout, sys.stderr = (
+        open(descriptor, "w", closefd=False) if before.closed else before  # noqa: SIM115
+        for descriptor, before in zip((1, 2), streams, strict=True)
+    )
+    with suppress(OSError):  # the user's code may have removed it
         if not file.stat().st_size:
             file.unlink()
+
+
+def _flush(streams: Iterable[Any]) -> None:
+    for stream in streams:
+        with suppress(Exception):  # it may be closed, or of the user's own
+            stream.flush()
 
 
 def as_params(trial: Trial) -> dict[str, Any]:
@@ -284,27 +333,48 @@ def load_function(setup: UserSetup) -> Callable[..., Any]:
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules.setdefault(path.stem, module)  # what it pickles names it
-        spec.loader.exec_module(module)
+        with chdir(setup.trainer.folder):
+            spec.loader.exec_module(module)
         function = getattr(module, name)
     except StudyError:
         raise
-    except (Exception, SystemExit) as error:  # whatever the user's code may raise
+    except BaseException as error:  # whatever the user's code may raise
         raise StudyError(
             f"trainer must name a function that can be imported, found that importing "
-            f"{setup.trainer.name} raised {type(error).__name__}: {error}\n{own_frames(error)}"
+            f"{setup.trainer.name} raised {said(error)}\n{own_frames(error)}"
         ) from None
+    if not callable(function):
+        raise StudyError(
+            f"trainer must name a function, found that {setup.trainer.name} is "
+            f"{_kind(function)} once the file has run; rename one of the two"
+        )
     return function  # type: ignore[no-any-return]
 
 
+def said(error: BaseException) -> str:
+    """The name of an error's class and its text in one line."""
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # of a class of the user's own
+        text = "(its text cannot be made)"
+    return f"{type(error).__name__}: {shorten(text)}".rstrip(": ")
+
+
+def shorten(text: str, most: int = 300) -> str:
+    """A text of at most so many characters."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def own_frames(error: BaseException) -> str:
-    """A traceback as text, without the frames of stepladder."""
+    """A traceback as text, without the frames of stepladder; the end of a long one."""
     here = str(Path(__file__).resolve().parents[1])
     text = traceback.TracebackException.from_exception(error)
     text.stack = traceback.StackSummary.from_list([
         frame for frame in text.stack
         if not frame.filename.startswith(here) and not frame.filename.startswith("<frozen")
     ])  # fmt: skip
-    return "".join(text.format()).rstrip()
+    lines = "".join(text.format()).rstrip().splitlines()
+    return "\n".join(shorten(line, _MOST_LINE) for line in lines)[-_MOST_TRACE:]
 
 
 def make_user_result(
@@ -331,20 +401,23 @@ def make_user_result(
     parts, per_example = _parts(answer)
     measures = {
         part: {
-            str(name): _number(value, f"{name} of the {part} part")
+            f"{name}": _number(value, f"{name} of the {part} part")
             for name, value in values.items()
         }
         for part, values in parts.items()
     }
     for name in (setup.metric.name, *setup.also):
         _check_there(name, measures["test"])
+    if trial.role == "tune":
+        _check_there(setup.metric.name, measures.get("validation", {}),
+                     " of the validation part, by which a fair study tunes")  # fmt: skip
     judged = measures["test"][setup.metric.name]
     low, high = setup.metric.bounds
     if not math.isnan(judged) and not low <= judged <= high:
         hint = "; divide percentages by 100" if high == 1 and 1 < judged <= 100 else ""
         _must_return(f"{setup.metric.name} in {low:g}…{high:g}, found {judged:g}{hint}")
     is_finite = math.isfinite(judged)
-    epochs = [int(epoch) for epoch in history.get("epoch", ())]
+    last_epoch = int(max(history.get("epoch", ()), default=1))
     train, validation, test = (_score(measures.get(part, {})) for part in PARTS)
     return TrialResult(
         trial=trial,
@@ -354,7 +427,7 @@ def make_user_result(
         test=test,
         test_predictions=np.zeros(0, np.uint16),
         test_correct=np.zeros(0, np.bool_),
-        diverged=None if is_finite else max(epochs, default=1),
+        diverged=None if is_finite else max(1, last_epoch),
         parameters=0,
         seconds=seconds,
         versions=_versions(),
@@ -382,11 +455,16 @@ def _parts(answer: Mapping[Any, Any]) -> tuple[dict[str, Mapping[Any, Any]], obj
     return {str(part): parts for part, parts in values.items()}, per_example
 
 
-def _check_there(name: str, measures: Mapping[str, float]) -> None:
+def _check_there(name: str, measures: Mapping[str, float], where: str = "") -> None:
     if name not in measures:
-        known = ", ".join(measures) or "nothing"
+        known = sorted(measures, key=lambda one: -SequenceMatcher(None, name, one).ratio())
         advice = did_you_mean(name, measures, "return it too, or name another metric")
-        _must_return(f"the metric {name}, found {known}; {advice}")
+        found = shorten(", ".join(known)) or "nothing"
+        _must_return(f"the metric {name}{where}, found {found}; {advice}")
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _number(value: object, what: str) -> float:
@@ -395,7 +473,7 @@ def _number(value: object, what: str) -> float:
     if callable(item):
         with suppress(TypeError, ValueError, RuntimeError):  # an array of several
             value = item()
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, Real):
         _must_return(f"a number as {what}, found {_kind(value)}")
     try:
         return float(value)
@@ -422,8 +500,7 @@ def _kind(value: object) -> str:
     shape = getattr(value, "shape", None)
     if shape is not None:
         return f"an array of shape {tuple(shape)}"
-    text = repr(value)
-    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
+    return f"{type(value).__name__} {_SHOWN.repr(value)}"
 
 
 def _must_return(what: str) -> NoReturn:
@@ -432,7 +509,9 @@ def _must_return(what: str) -> NoReturn:
 
 def _versions() -> dict[str, str]:
     """Of Python, and of the libraries among the usual ones that this process has imported."""
-    loaded = [name for name in _LIBRARIES if name in sys.modules]
-    names = {"sklearn": "scikit-learn"}
-    plain = ".".join(map(str, sys.version_info[:3]))
-    return {"python": plain, **{name: version_of(names.get(name, name)) for name in loaded}}
+    versions = {"python": ".".join(map(str, sys.version_info[:3]))}
+    for name in _LIBRARIES:
+        with suppress(PackageNotFoundError):  # a module of the user's own with that name
+            if name in sys.modules:
+                versions[name] = version_of("scikit-learn" if name == "sklearn" else name)
+    return versions

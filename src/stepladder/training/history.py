@@ -4,13 +4,16 @@ import math
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from stepladder.errors import StudyError
+from stepladder.study.metrics import Metric, means_over_examples, named_metric
 from stepladder.training.serialization import Array
-from stepladder.trials.trial import History, Probes, Score, Trial, TrialResult
+from stepladder.trials.trial import History, Part, Probes, Score, Trial, TrialResult
 from stepladder.version import version_of
 
 Classes = npt.NDArray[np.integer]
@@ -185,6 +188,7 @@ def make_result(
     *,
     unsettled: float = math.nan,
     takes_ids: bool = False,
+    probabilities: Mapping[str, npt.NDArray[np.float32]] = MappingProxyType({}),
 ) -> TrialResult:
     """The result of a finished training.
 
@@ -197,8 +201,12 @@ def make_result(
         made_with: versions by name.
         unsettled: see `HistorySummary`.
         takes_ids: see `TrialResult`.
+        probabilities: of every class, by part, (examples, classes); for `probability_parts`.
     """
     diverged = recorder.diverged
+    measures, per_example = _compute_metrics(
+        recorder.trial, {} if diverged else scored, probabilities
+    )
 
     def score(part: str) -> Score:
         answers, loss, labels = scored.get(part, _UNSCORED)
@@ -222,9 +230,59 @@ def make_result(
         seconds=seconds,
         versions=made_with,
         probes=recorder.probes,
+        measures=measures,
+        per_example=per_example,
         unsettled=unsettled,
         takes_ids=takes_ids,
     )
+
+
+def probability_parts(trial: Trial) -> tuple[Part, ...]:
+    """The parts of which a trial's metrics need probabilities; none where they need only classes.
+
+    Those of the training part would take another pass over it.
+    """
+    if all(metric.needs == "labels" for metric in _metrics_of(trial)):
+        return ()
+    return ("validation", "test") if trial.role == "compare" else ("validation",)
+
+
+def _metrics_of(trial: Trial) -> list[Metric]:
+    return [metric for metric in map(named_metric, trial.metrics) if metric is not None]
+
+
+def _compute_metrics(
+    trial: Trial,
+    scored: Mapping[str, tuple[Classes, float, Classes]],
+    probabilities: Mapping[str, npt.NDArray[np.float32]],
+) -> tuple[dict[str, dict[str, float]], npt.NDArray[np.float32] | None]:
+    """A trial's metrics by part, and of each test example those that are means over examples."""
+    measures: dict[str, dict[str, float]] = {}
+    each: dict[str, Array] = {}
+    for part, (answers, _, labels) in scored.items():
+        if trial.role != "compare" and part != "validation":
+            continue  # a candidate is chosen on the validation part
+        given = {"labels": answers, "probabilities": probabilities.get(part)}
+        for metric in _metrics_of(trial):
+            predicted = given[metric.needs or "labels"]
+            if predicted is None:
+                continue
+            measures.setdefault(part, {})[metric.name] = _compute(metric, labels, predicted)
+            if part == "test" and metric.per_example is not None:
+                each[metric.name] = metric.per_example(labels, predicted)
+    rows = [each[name] for name in means_over_examples(each)]
+    return measures, np.concatenate(rows).astype(np.float32) if rows else None
+
+
+def _compute(metric: Metric, labels: Classes, predicted: Array) -> float:
+    assert metric.score is not None
+    try:
+        return float(metric.score(labels, predicted))
+    except Exception as error:  # a metric of another package may raise anything
+        raise StudyError(
+            f"the metric {metric.name} must be a number, found that computing it raised "
+            f"{type(error).__name__}: {error}; ask its package, or choose another metric"
+        ) from error
 
 
 def versions(backend: str) -> dict[str, str]:

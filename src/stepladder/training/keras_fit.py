@@ -25,6 +25,7 @@ from stepladder.training.history import (
     ProbeNames,
     ProbeReading,
     make_result,
+    probability_parts,
     versions,
 )
 from stepladder.training.initializers import initial_weights
@@ -135,6 +136,10 @@ class FitEngine:
             if recipe.ema or recipe.swa  # they were estimated anew
             else unsettled_share(model, recipe.epochs * steps),
             takes_ids=is_of_ids,
+            probabilities={
+                part: _probabilities(model, parts[part][0], at_once)
+                for part in probability_parts(trial)
+            },
         )
         if not self._keeps_final or result.diverged:
             return result
@@ -268,6 +273,16 @@ def _evaluate(
     return logits.argmax(axis=1).astype(np.int32), float((log_sum - right).mean())
 
 
+def _probabilities(
+    model: Any,  # noqa: ANN401 - Keras has no types
+    x: npt.NDArray[np.float32],
+    at_once: int,
+) -> npt.NDArray[np.float32]:
+    """Probabilities of every class, (examples, classes)."""
+    logits = model.predict(x, batch_size=at_once, verbose=0)
+    return np.asarray(softmax(logits.astype(np.float64), axis=1), np.float32)
+
+
 def _final_state(
     model: Any,  # noqa: ANN401 - Keras has no types
     parts: Mapping[str, _Part],
@@ -276,10 +291,6 @@ def _final_state(
     shift: npt.NDArray[np.float32],
     at_once: int,
 ) -> FinalState:
-    def probabilities(part: str) -> npt.NDArray[np.float32]:
-        logits = model.predict(parts[part][0], batch_size=at_once, verbose=0)
-        return np.asarray(softmax(logits.astype(np.float64), axis=1), np.float32)
-
     seeds = {id(state) for state in seed_states(model)}
     statistics = [v for v in model.non_trainable_variables if id(v) not in seeds]
     return FinalState(
@@ -289,9 +300,9 @@ def _final_state(
         shift=shift.reshape(-1) if shift.ndim else shift,
         validation_rows=validation,
         validation_labels=parts["validation"][1],
-        validation_probabilities=probabilities("validation"),
+        validation_probabilities=_probabilities(model, parts["validation"][0], at_once),
         test_labels=parts["test"][1],
-        test_probabilities=probabilities("test"),
+        test_probabilities=_probabilities(model, parts["test"][0], at_once),
     )
 
 

@@ -8,12 +8,11 @@ reads from is then closed, whatever killed the driver.
 import gc
 import os
 import queue
-import signal
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from functools import partial
 from typing import BinaryIO, Protocol
 
 from stepladder.data import Dataset
@@ -22,9 +21,14 @@ from stepladder.training.checkpoints import CheckpointFactory, Checkpoints, Fina
 from stepladder.training.function import FunctionEngine, TrialFailure
 from stepladder.training.groups import Group
 from stepladder.training.messages import Message, WorkerSetup, receive_message, send_message
+from stepladder.training.processes import (
+    children,
+    end_group,
+    end_trees,
+    end_with_parent,
+    guard_group,
+)
 from stepladder.trials.trial import TrialResult
-
-_PR_SET_PDEATHSIG = 1
 
 
 class Engine(Protocol):
@@ -80,8 +84,10 @@ def main() -> None:
     setup: WorkerSetup | None = receive_message(inbox)
     if setup is None:
         return
-    if setup.user is None:
-        _end_with_driver()
+    end_with_parent()
+    if setup.user is not None:
+        guard_group(inbox)
+        os.register_at_fork(after_in_child=partial(_cut_off, inbox, outbox))
     if setup.cpus and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, setup.cpus)  # before JAX counts the cores
     end = os._exit if setup.user is None else _end_group
@@ -103,13 +109,12 @@ def main() -> None:
         sys.exit(1)
 
 
-def _end_with_driver() -> None:
-    """Lets Linux kill this process with its driver, should it hang so that no pipe can end it."""
-    if sys.platform == "linux":
-        import ctypes
-
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def _cut_off(inbox: BinaryIO, outbox: BinaryIO) -> None:
+    """Keeps a fork of this process from the pipes: the driver would take its word for ours."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for pipe in (inbox, outbox):
+        os.dup2(nowhere, pipe.fileno())
+    os.close(nowhere)
 
 
 def _open_pipes() -> tuple[BinaryIO, BinaryIO]:
@@ -131,9 +136,9 @@ def _read(
 
 
 def _end_group(_code: int) -> None:
-    """Ends this process and all that the user's code has started in its group."""
-    if hasattr(os, "killpg"):
-        os.killpg(0, signal.SIGKILL)
+    """Ends this process and all that the user's code has started."""
+    end_trees(children())
+    end_group(os.getpid())
     os._exit(0)
 
 
@@ -149,11 +154,14 @@ def _serve_user(setup: WorkerSetup, messages: queue.SimpleQueue[Message], outbox
         engine = FunctionEngine(setup.user, setup.checkpoints)
     send_message(outbox, {"kind": "ready"})
     engine.dataset = messages.get()["dataset"]
+    process = os.getpid()
     while True:
         for outcome in engine.train(
             messages.get()["group"],
             lambda epoch: send_message(outbox, {"kind": "epoch", "epoch": epoch}),
         ):
+            if os.getpid() != process:  # the user's code has forked, and its child returned too
+                os._exit(0)
             kind = "failure" if isinstance(outcome, TrialFailure) else "result"
             send_message(outbox, {"kind": kind, kind: outcome})
         send_message(outbox, {"kind": "idle"})

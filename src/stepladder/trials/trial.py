@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from stepladder.study.metrics import means_over_examples
 from stepladder.study.params import Config, as_recipe
 from stepladder.study.recipe import Recipe
 from stepladder.study.schema import canonical_json, digest
@@ -331,7 +332,8 @@ class TrialResult:
         measures: numbers by part and name, of a training of the user's own, or of metrics beside
             accuracy and loss.
         reported: what such a training reported epoch by epoch, by name, `epoch` first.
-        per_example: the judged metric of each test example, float32, or None.
+        per_example: the judged metric of each test example, float32, or None; of a built-in network
+            its metrics that are means over examples, sorted by name, one after the other.
         final: final weights, on the way from training to the run's folder; no store has them.
         unsettled: see `HistorySummary`, in which it is stored.
         takes_ids: whether inputs are ids that are looked up; not stored.
@@ -356,6 +358,10 @@ class TrialResult:
     final: FinalState | None = None
     unsettled: float = math.nan
     takes_ids: bool = False
+
+    def score(self, part: Part, metric: str) -> float:
+        """A metric on a part of the data; NaN where the trial has none."""
+        return _score(self, part, metric)
 
 
 @dataclass(frozen=True, eq=False)
@@ -386,10 +392,14 @@ class TrialSummary:
 
     def score(self, part: Part, metric: str) -> float:
         """A metric on a part of the data; NaN where the trial has none."""
-        if metric in self.measures.get(part, {}):
-            return self.measures[part][metric]
-        score: Score = getattr(self, part)
-        return float(getattr(score, metric)) if metric in ("accuracy", "loss") else math.nan
+        return _score(self, part, metric)
+
+
+def _score(result: TrialResult | TrialSummary, part: Part, metric: str) -> float:
+    if metric in result.measures.get(part, {}):
+        return result.measures[part][metric]
+    score: Score = getattr(result, part)
+    return float(getattr(score, metric)) if metric in ("accuracy", "loss") else math.nan
 
 
 def summarize_trial(result: TrialResult) -> TrialSummary:
@@ -422,13 +432,24 @@ def example_matrix(
     """
     if not outcomes:
         return None
-    rows = [outcome.per_example for outcome in outcomes]
+    rows = [_examples_of(outcome, metric) for outcome in outcomes]
     known = [row for row in rows if row is not None]
     if known:
         is_table = len(known) == len(rows) and len({row.shape for row in known}) == 1
         return np.stack(known) if is_table else None
     is_table = len({outcome.images for outcome in outcomes}) == 1 and outcomes[0].images > 0
     return correct_matrix(outcomes) if metric == "accuracy" and is_table else None
+
+
+def _examples_of(outcome: TrialSummary, metric: str) -> npt.NDArray[np.float32] | None:
+    """A metric of each test example as it was stored, of a built-in network that metric's row."""
+    if outcome.per_example is None or not outcome.images:
+        return outcome.per_example
+    names = means_over_examples(outcome.measures.get("test", ()))
+    if metric not in names:
+        return None
+    first = names.index(metric) * outcome.images
+    return outcome.per_example[first : first + outcome.images]
 
 
 def constant_prediction(predictions: npt.NDArray[np.uint16]) -> int | None:

@@ -51,7 +51,7 @@ def test_values_belong_to_the_space_and_conditions_hold(searching):
     candidates = asked(study, [64])
     assert all(("momentum" in each.params) == (each.params["optimizer"] == "sgd")
                for each in candidates)  # fmt: skip
-    assert all(each.recipe.hidden == (each.params["units"],) for each in candidates)
+    assert all(each.config.hidden == (each.params["units"],) for each in candidates)
     rates = np.log10([each.params["learning_rate"] for each in candidates])
     counts, _ = np.histogram(rates, bins=8, range=(-4, 0))
     assert counts.tolist() == [8] * 8, "quasi-random points lie evenly"
@@ -74,7 +74,7 @@ def test_a_longer_search_begins_like_a_shorter_one(searching):
 @pytest.mark.parametrize("name", ["quasi-random", "tpe"])
 def test_candidates_in_a_row_share_a_program_and_differ_in_its_numbers(searching, name):
     study, _ = searching(trials=12, per_structure=4, sampler=name, startup=4)
-    recipes = [each.recipe for each in asked(study, [4, 4, 4])]
+    recipes = [each.config for each in asked(study, [4, 4, 4])]
     for start in (0, 4, 8):
         four = recipes[start : start + 4]
         assert len({program_key(each) for each in four}) == 1

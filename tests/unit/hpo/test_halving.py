@@ -52,7 +52,7 @@ def test_survivors_go_on_from_their_stages_and_ends_are_forgotten(searching, tra
     assert (keeps, also, no_more) == (first, second, [])
     # nine lanes of one structure are cut evenly: five and four
     assert {stages for stages in behind.values()} <= {(Stage(1, 5),), (Stage(1, 4),)}
-    assert [each.recipe.epochs for each in behind] == [3, 3, 3]
+    assert [each.config.epochs for each in behind] == [3, 3, 3]
     assert all(stages[0].epochs == 1 and stages[1].epochs == 3 for stages in both.values())
     assert set(train.forgotten) == {*first, *second}
     assert last[0] not in train.forgotten
@@ -89,7 +89,7 @@ def test_a_schedule_that_depends_on_the_epochs_begins_anew_at_each_rung(searchin
         train.store.results([trial.id])[trial.id].seconds
         for trials, _, _ in train.calls
         for trial in trials
-        if trial.recipe.learning_rate == whole.recipe.learning_rate
+        if trial.recipe.learning_rate == whole.config.learning_rate
     )
     assert whole.seconds == pytest.approx(alone)
 
@@ -115,10 +115,10 @@ def test_a_recipe_that_is_drawn_again_is_one_candidate(searching, trainer):
     study, question = searching(few, trials=27, finalists=4, replicates=2)
     train = trainer(lambda trial: 0.5 + trial.recipe.hidden[0] / 1000)
     candidates = run(study, question, train)
-    assert len({each.recipe for each in candidates}) == 4
+    assert len({each.config for each in candidates}) == 4
     assert [len(trials) for trials, _, _ in train.calls] == [27, 4, 3]
     _, finalists = choose(candidates, question, train)
-    assert sorted(each.recipe.hidden[0] for each in finalists) == [3, 4, 5]
+    assert sorted(each.config.hidden[0] for each in finalists) == [3, 4, 5]
 
 
 def test_of_equals_the_earlier_can_extend(searching):
@@ -170,11 +170,11 @@ def test_those_too_close_to_the_best_are_tried_again_and_the_best_mean_wins(sear
 
 def test_one_far_ahead_is_not_tried_again(searching, trainer):
     study, question = searching(pruning="none")
-    best = OptunaSampler(question_about(study)).ask(9, 0)[4].recipe
+    best = OptunaSampler(question_about(study)).ask(9, 0)[4].config
     train = trainer(lambda trial: 0.99 if trial.recipe == best else 0.6)
     winner, finalists = choose(run(study, question, train), question, train)
-    assert (winner.recipe, len(finalists), len(train.calls)) == (best, 1, 1)
-    assert margin_of(0.99, 100) < 0.05
+    assert (winner.config, len(finalists), len(train.calls)) == (best, 1, 1)
+    assert margin_of(0.99, question) < 0.05
 
 
 def test_the_test_part_decides_nothing(searching, trainer):
@@ -224,7 +224,7 @@ def train(candidates, random):
     for epochs, count in ((1, 4), (4, 1), (18, 0)):
         for each in alive:
             each.rungs[epochs] = accuracy(each.params, epochs, random)
-        alive = sorted(alive, key=lambda each: -each.accuracy)[:count]
+        alive = sorted(alive, key=lambda each: -each.score)[:count]
     for each in candidates:
         each.is_over = True
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from drawn_plots import made, on_light_paper, plots
 from example_results import VARIANTS, mnist_results, named_results, one_arm
+from own_results import own_results
 
 from stepladder.errors import OutputError
 from stepladder.report.figures.base import csv_of
@@ -219,3 +220,40 @@ def test_a_file_name_that_is_too_long_is_an_output_error(tmp_path):
     with pytest.raises(OutputError, match="found: "):
         write_html(VARIANTS["nothing yet"](), tmp_path / ("x" * 300))
     assert os.listdir(tmp_path) == []
+
+
+# Trainings of a user's own.
+
+
+def own_page(**options):
+    results = own_results(**options)
+    return Page(as_html(results, []))
+
+
+def test_columns_are_those_of_the_metric_and_of_the_parts_that_have_scores():
+    heads = ["Arm", "Validation rmse (kWh)", "Test rmse (kWh)", "Effect", "Verdict"]
+    assert all(head in own_page().text for head in heads)
+    assert "Train" not in own_page().text.split("What is not known")[0].split("The answer")[1]
+    alone = own_page(validation=False)
+    assert "Test rmse (kWh)" in alone.text
+    assert "Validation rmse" not in alone.text.split("Diagnosis")[0]
+
+
+def test_a_page_of_a_users_own_training_has_nothing_of_networks():
+    page = own_page()
+    before_glossary = page.text.rsplit("Glossary", 1)[0]
+    for word in ("accuracy", "Network", "Trainable", "initial weights", "data orders", "misread"):
+        assert word not in before_glossary
+    assert "the scores are known" in before_glossary
+    assert "Trained by" in before_glossary
+    assert "Dataset" not in before_glossary
+    assert "run study.toml --allow-code" in before_glossary
+    assert "What it is meant to fix" not in before_glossary
+
+
+def test_a_name_that_a_training_reports_is_text():
+    hostile = "<script>alert('x')</script>"
+    results = own_results(reports=lambda score: {"epoch": (1.0, 2.0), hostile: (score, score)})
+    page = as_html(results)
+    assert "<script" not in page
+    assert "&lt;script&gt;alert" in page

@@ -70,7 +70,7 @@ def test_the_curve_ends_at_what_was_found(found, figures):
     curve = rows(figures["expected-best"])
     assert int(curve[-1]["candidates"]) == len(found.candidates)
     assert float(curve[-1]["expected_percent"]) == pytest.approx(
-        100 * max(each.accuracy for each in found.candidates if math.isfinite(each.accuracy))
+        100 * max(each.score for each in found.candidates if math.isfinite(each.score))
     )
     assert float(curve[-1]["training_seconds"]) == pytest.approx(
         sum(each.seconds for each in found.candidates)

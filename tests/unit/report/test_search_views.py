@@ -13,9 +13,10 @@ from stepladder.hpo.candidates import Candidate, distinct
 from stepladder.hpo.results import SearchResult
 from stepladder.report.json import search_as_json
 from stepladder.report.search import as_text
+from stepladder.runs.plan import RunContext
 from stepladder.statistics.intervals import estimate
 from stepladder.statistics.selection import SelectionBias, expected_best
-from stepladder.study.search_space import dimensions, draw_values, recipe_of
+from stepladder.study.search_space import config_of, dimensions, draw_values
 
 CHANCE = 0.1
 
@@ -37,6 +38,10 @@ def study():
     )  # fmt: skip
 
 
+def context_of(study):
+    return RunContext(study, "data", 100, "population", 10)
+
+
 def candidates_of(study):
     """Ten candidates: the larger the learning rate, the better, and the first one diverged."""
     every = dimensions(study.search.space, study.base)
@@ -44,7 +49,7 @@ def candidates_of(study):
     for number in range(10):
         places = [(number + 0.5) / 10, 0.0, (number % 2) / 2, 0.5]
         params = draw_values(every, places, study.base)
-        recipe = recipe_of(params, study.search.space, study.base)
+        recipe = config_of(params, study.search.space, study.base)
         rungs = {1: 0.5 + number / 100}
         if number >= 6:
             rungs |= {3: 0.6 + number / 100, 9: 0.9 + number / 1000}
@@ -63,7 +68,7 @@ def found(study):
     return SearchResult(
         study=study, dataset="digits", fingerprint="f", sizes={"validation": 100},
         candidates=tuple(candidates), finalists=(winner, candidates[8]), winner=winner,
-        chance=CHANCE, searched=winner.mean(CHANCE), fresh=estimate(fresh), fresh_diverged=0,
+        baseline=CHANCE, searched=winner.mean(CHANCE), fresh=estimate(fresh), fresh_diverged=0,
         test=None, looks=0, replicate_seconds=3.0,
         luck=SelectionBias(0.0012, 0.0009, 0.002),
         expected=expected_best(np.linspace(0.5, 0.91, 10)),
@@ -152,12 +157,10 @@ def test_json_is_json_and_holds_the_curves(found):
 def test_the_flat_top_and_luck_of_candidates(study):
     candidates = candidates_of(study)
     winner = candidates[9]
-    top, maybe = results.equivalent_candidates(candidates, winner, 0.25, 0.002, CHANCE)
+    top, maybe = results.equivalent_candidates(candidates, winner, 0.0025, 0.002, CHANCE)
     assert [each.number for each in top] == [9, 7, 8]
     assert maybe == 4
-    lucky = results.winner_bias(
-        candidates, [winner, candidates[8]], [0.9, 0.91], study, 100, CHANCE
-    )
+    lucky = results.winner_bias(candidates, [winner, candidates[8]], [0.9, 0.91], context_of(study))
     assert 0 < lucky.luck < 0.01
 
 
@@ -166,10 +169,10 @@ def test_each_is_compared_over_the_replicates_that_both_have(study):
     candidates = candidates_of(study)
     winner, second = candidates[9], candidates[8]
     winner.more, second.more = (0.809, 0.809), (0.808, 0.808)
-    top, maybe = results.equivalent_candidates(candidates, winner, 0.25, 1e-6, CHANCE)
+    top, maybe = results.equivalent_candidates(candidates, winner, 0.0025, 1e-6, CHANCE)
     assert [each.number for each in top] == [9, 7, 8]
     assert maybe == 3
-    lucky = results.winner_bias(candidates, [winner, second], [], study, 100, CHANCE)
+    lucky = results.winner_bias(candidates, [winner, second], [], context_of(study))
     assert lucky.luck == pytest.approx(0, abs=1e-9), "replicates agree, and others lie behind"
 
 
@@ -178,10 +181,12 @@ def test_what_was_drawn_twice_counts_once(study):
     again = candidates_of(study)[9]
     again.number = 10
     top, maybe = results.equivalent_candidates(
-        [*candidates, again], candidates[9], 0.25, 0.002, CHANCE
+        [*candidates, again], candidates[9], 0.0025, 0.002, CHANCE
     )
     assert [each.number for each in top] == [9, 7, 8]
-    assert maybe == results.equivalent_candidates(candidates, candidates[9], 0.25, 0.002, CHANCE)[1]
+    assert (
+        maybe == results.equivalent_candidates(candidates, candidates[9], 0.0025, 0.002, CHANCE)[1]
+    )
     assert distinct([*candidates, again]) == candidates
     far = candidates_of(study)[3]
     far.rungs = {9: 0.7}
@@ -192,18 +197,18 @@ def test_fresh_replicates_that_diverged_do_not_hide_how_the_others_scatter(study
     candidates, fresh = candidates_of(study), [0.90, 0.91, math.nan, 0.92]
     winner = candidates[9]
     winner.more = ()
-    lucky = results.winner_bias(candidates, [winner], fresh, study, 100, CHANCE)
-    assert lucky.noise == results.winner_bias(candidates, [winner], [0.90, 0.91, 0.92], study, 100,
-                                       CHANCE).noise > 0  # fmt: skip
+    lucky = results.winner_bias(candidates, [winner], fresh, context_of(study))
+    others = results.winner_bias(candidates, [winner], [0.90, 0.91, 0.92], context_of(study))
+    assert lucky.noise == others.noise > 0
 
 
 def test_one_that_went_to_the_end_alone_was_chosen_at_the_rung_before(study):
     candidates = candidates_of(study)
     for each in candidates[6:9]:
         del each.rungs[9]
-    lucky = results.winner_bias(candidates, [candidates[9]], [0.90, 0.91, 0.92], study, 100, CHANCE)
+    lucky = results.winner_bias(candidates, [candidates[9]], [0.90, 0.91, 0.92], context_of(study))
     alone = results.winner_bias(
-        candidates[9:], [candidates[9]], [0.90, 0.91, 0.92], study, 100, CHANCE
+        candidates[9:], [candidates[9]], [0.90, 0.91, 0.92], context_of(study)
     )
     assert lucky.luck > 0
     assert alone.luck == 0

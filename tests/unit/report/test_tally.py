@@ -4,7 +4,8 @@ from dataclasses import replace
 import pytest
 from example_run import Clock, finished, planned_run
 
-from stepladder.report.progress import Tally
+from stepladder import Study
+from stepladder.report.progress import ArmTally, Tally, _completed
 
 
 @pytest.fixture
@@ -132,3 +133,11 @@ def test_epochs_that_need_not_be_trained_are_not_counted(clock):
     assert tally.epochs_done == 3
     tally.trial_found(trials[1])
     assert tally.planned.epochs == plan.epochs - 7
+
+
+def test_another_metric_is_said_in_its_unit():
+    study = Study.load("quick", {"metric": "log_loss"})
+    fraction = ArmTally("a", 2, 2, [0.5, 0.75], study.judged)
+    assert fraction.mean_text == "0.6250"
+    assert _completed(fraction) == "a: 2 replicates, validation log_loss 0.6250"
+    assert _completed(ArmTally("a", 2, 2, [0.5, 0.75])) == "a: 2 replicates, validation 62.50 %"

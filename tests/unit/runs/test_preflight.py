@@ -355,3 +355,42 @@ def test_arms_that_are_trained_alike_are_refused(fields, expected):
 def test_arms_that_differ_in_effect_are_trained(fields):
     fields["base"].setdefault("epochs", 20)
     check_possible(Study(name="s", **fields), data(6, 6), POPULATION)
+
+
+# Metrics that are not defined for the labels there are.
+
+
+@pytest.fixture(scope="module")
+def lacking():
+    """Three classes, of which the test part lacks one."""
+    data = synthetic(examples=90, input_shape=(2, 2), classes=3, seed=0)
+    seen = data.y_test < 2
+    return replace(data, x_test=data.x_test[seen], y_test=data.y_test[seen])
+
+
+CPU = Settings((None,), {}, "jax", None, "a machine")
+
+
+@pytest.mark.parametrize("fields", [{"metric": "auroc"}, {"also": ["average_precision"]}])
+def test_a_metric_of_every_class_is_refused_where_the_test_part_lacks_one(fields, lacking):
+    study = Study(name="s", base=BASE, validation=30, techniques=["ReLU"], **fields)
+    with pytest.raises(StudyError, match=r"in the test part, .* found 2 of 3 classes there"):
+        check_possible(study, lacking, CPU)
+    check_possible(study.model_copy(update={"metric": Study(name="s", base=BASE).metric,
+                                            "also": ("macro_f1",)}), lacking, CPU)  # fmt: skip
+
+
+def test_candidates_need_every_class_in_the_validation_part():
+    data = synthetic(examples=90, input_shape=(2, 2), classes=3, seed=0)
+    study = Study(name="s", base=BASE, validation=2, techniques=["ReLU"], metric="auroc")
+    check_possible(study, data, CPU)
+    fair = Study(name="s", base=BASE, validation=2, techniques=["ReLU"], metric="auroc",
+                 tuning="fair")  # fmt: skip
+    with pytest.raises(StudyError, match=r"in the validation part, .* found 2 of 3 classes"):
+        check_possible(fair, data, CPU)
+
+
+def test_how_many_probable_classes_count_is_said_where_it_is_not_five(dataset):
+    study = Study(name="s", base=BASE, validation=10, techniques=["ReLU"], also=["top5"])
+    assert said(study, dataset) == ("top_k_accuracy: of 2 classes it counts the 1 most probable, "
+                                    "not 5",)  # fmt: skip

@@ -3,16 +3,19 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from fake_store import FakeStore
-from fake_training import FakeTraining, noise, record_of
+from fake_training import FakeTraining, noise, record_of, result_of
 
 from stepladder import Study, StudyError
 from stepladder.data.synthetic import synthetic
+from stepladder.report.json import as_json
 from stepladder.runs.judging import judge
 from stepladder.runs.phases import train_all
 from stepladder.runs.plan import run_context
 from stepladder.runs.tuning import replay_tuning, tune, tuned_arms
+from stepladder.trials.trial import NO_HISTORY, PARTS, UNSCORED, TrialResult
 
 GRID = [0.01, 0.03, 0.1, 0.3, 1.0]
 BEST = {"sigmoid": 0.3, "relu": 0.03}
@@ -179,3 +182,121 @@ def test_a_value_that_one_arm_cannot_have_is_refused_before_training(dataset):
         "name": "clever", "change": {"optimizer": "adam"}}])  # fmt: skip
     with pytest.raises(StudyError, match="momentum must be 0 with the optimizer adam"):
         run(study, dataset, peaked())
+
+
+# Tuning on another metric, and of a training of the user's own.
+
+
+def measured(name, sign=1, rule=None):
+    """Trains with a metric whose best is at a rate of 0.3 for sigmoid and 0.03 for ReLU."""
+    rule = rule or peaked()
+
+    def result(trial):
+        value = rule(trial)
+        made = result_of(trial, value)
+        if math.isnan(value):
+            return made
+        return replace(made, measures={part: {name: sign * value} for part in PARTS})
+
+    return result
+
+
+class Measuring(FakeTraining):
+    def __call__(self, plan):
+        self.plans.append(plan)
+        for trial in plan.missing:
+            self.store.add(self.rule(trial))
+        return len(plan.missing)
+
+
+def run_measured(study, dataset, rule, classes=("a", "b")):
+    store = FakeStore()
+    training = Measuring(store, rule)
+    record = replace(record_of(study, dataset), classes=classes)
+    train_all(run_context(record, "population"), store, training, training.notes.append)
+    return training, judge(store, record, "population", "test")
+
+
+def test_the_judged_metric_chooses_in_its_direction(dataset):
+    """Negating the metric and its direction gives the same choices."""
+    own = {"trainer": {"command": ["train", "{lr}", "{act}"]}, "techniques": [
+        {"name": "ReLU", "change": {"act": "relu"}}], "base": {"act": "sigmoid", "lr": 0.1},
+        "tune": {"grid": {"lr": GRID}, "widenings": 3}, "dataset": None}  # fmt: skip
+
+    def rule(trial):
+        best = {"sigmoid": 5.0, "relu": 0.03}[trial.config.values["act"]]
+        lr = trial.config.values["lr"]
+        return math.nan if lr > 20 else 1.9 - 0.1 * math.log10(lr / best) ** 2
+
+    chosen = {}
+    for sign, better in ((1, "higher"), (-1, "lower")):
+        study = fair(**own, metric={"name": "gain", "better": better})
+        training, results = run_measured(study, dataset, plain(rule, sign), ())
+        assert "on validation gain" in training.notes[0]
+        chosen[sign] = [each.chosen for each in results.tuned.arms]
+        assert results.tuned.metric == "gain"
+        assert [arm.arm.config.values["lr"] for arm in results.arms] == [3.0, 0.03]
+    assert chosen[1] == chosen[-1] == [(3.0,), (0.03,)]
+
+
+def plain(rule, sign=1, parts=PARTS):
+    """Results of a training of the user's own that gives `gain` on some parts."""
+
+    def result(trial):
+        value = rule(trial)
+        return TrialResult(
+            trial, NO_HISTORY, UNSCORED, UNSCORED, UNSCORED, np.zeros(0, np.uint16),
+            np.zeros(0, np.bool_), 1 if math.isnan(value) else None, 0, 1.0, {},
+            measures={part: {"gain": sign * value} for part in parts},
+        )  # fmt: skip
+
+    return result
+
+
+OWN = {
+    "trainer": {"command": ["train", "{lr}"]}, "base": {"lr": 0.1}, "dataset": None,
+    "techniques": [{"name": "other", "change": {"other": 1}}],
+    "tune": {"grid": {"lr": GRID}, "widenings": 0},
+}  # fmt: skip
+
+
+def test_without_a_baseline_what_diverged_is_never_chosen(dataset):
+    study = fair(**{**OWN, "base": {"lr": 0.1, "other": 0},
+                    "trainer": {"command": ["train", "{lr}", "{other}"]}},
+                 metric={"name": "gain", "better": "lower"})  # fmt: skip
+
+    def rule(trial):
+        lr, is_second = trial.config.values["lr"], trial.replicate % 2
+        return math.nan if lr > 0.2 and is_second else -lr  # far better where it does not diverge
+
+    _, results = run_measured(study, dataset, plain(rule, 1), ())
+    assert [each.chosen for each in results.tuned.arms] == [(0.1,), (0.1,)]
+    assert math.isnan(results.tuned.arms[0].tried[-1].mean)
+
+
+def test_a_training_without_a_validation_part_cannot_be_tuned(dataset):
+    study = fair(**{**OWN, "base": {"lr": 0.1, "other": 0},
+                    "trainer": {"command": ["train", "{lr}", "{other}"]}},
+                 metric={"name": "gain", "better": "lower"})  # fmt: skip
+    with pytest.raises(
+        StudyError, match=r'gave none; return \{"validation": \{"gain": ...\}, "test"'
+    ):
+        run_measured(study, dataset, plain(lambda trial: 0.5, 1, ("test",)), ())
+
+
+def test_networks_are_tuned_on_the_metric_that_is_judged(dataset):
+    study = fair(metric="log_loss")
+    training, results = run_measured(
+        study, dataset, measured("log_loss", -1, lambda trial: peaked()(trial) - 2)
+    )
+    assert [each.chosen for each in results.tuned.arms] == [(0.3,), (0.03,)]
+    assert "on validation log_loss" in training.notes[0]
+    assert {trial.metrics for trial in training.trained} == {("log_loss",)}
+    assert '"val_log_loss"' in as_json(results)
+
+
+def test_a_diverged_candidate_counts_as_the_metric_of_guessing(dataset):
+    rule = measured("log_loss", 1, lambda trial: math.nan if trial.replicate % 2 else 0.1)
+    _, results = run_measured(fair(metric="log_loss"), dataset, rule)
+    means = {tried.mean for tried in results.tuned.arms[0].tried}
+    assert means == {(0.1 + math.log(2)) / 2}

@@ -16,7 +16,7 @@ from stepladder.statistics.selection import (
     equivalence_set,
     expected_best,
     importance,
-    mean_at_chance,
+    mean_at_baseline,
     residual_noise,
     select,
     selection_bias,
@@ -225,7 +225,7 @@ def test_of_equals_the_middle_is_chosen():
 
 
 def test_a_diverged_replicate_counts_as_guessing():
-    assert mean_at_chance((0.9, math.nan), 0.1) == pytest.approx(0.5)
+    assert mean_at_baseline((0.9, math.nan), 0.1) == pytest.approx(0.5)
     assert best_candidate((RATES,), of_rates(0.2, 0.3, 0.4, math.nan, math.nan), 0.1) == (0.1,)
 
 

@@ -7,7 +7,7 @@ from optuna.distributions import FloatDistribution
 
 from stepladder import Study, StudyError
 from stepladder.study.search import Search, populations, rungs
-from stepladder.study.search_space import Dimension, Parameter, dimensions, draw_values, recipe_of
+from stepladder.study.search_space import Dimension, Parameter, config_of, dimensions, draw_values
 
 RATE = {"type": "float", "low": 1e-4, "high": 0.1, "log": True}
 OPTIMIZER = {"type": "categorical", "choices": ["sgd", "adam"]}
@@ -82,7 +82,7 @@ def test_what_a_recipe_may_do_without_is_a_choice_too(tmp_path):
     made = study({"max_norm": {"type": "categorical", "choices": [None, 3.0]}})
     space = made.search.space
     assert space["max_norm"].choices == ("none", 3.0)
-    assert recipe_of({"max_norm": "none"}, space, made.base).max_norm is None
+    assert config_of({"max_norm": "none"}, space, made.base).max_norm is None
     (tmp_path / "study.toml").write_text(made.to_toml(), "utf-8")
     assert Study.load(tmp_path / "study.toml") == made
 
@@ -177,7 +177,7 @@ def test_what_a_condition_rules_out_is_not_drawn():
     assert draw_values(every, [0.1, 0.5], made.base) == {"optimizer": "sgd", "momentum": 0.7}
     params = draw_values(every, [0.9, 0.5], made.base)
     assert params == {"optimizer": "adam"}
-    assert recipe_of(params, made.search.space, made.base).momentum == 0
+    assert config_of(params, made.search.space, made.base).momentum == 0
 
 
 def test_layers_and_units_make_the_hidden_layers():
@@ -187,13 +187,13 @@ def test_layers_and_units_make_the_hidden_layers():
     assert [each.name for each in every] == ["layers", "units_1", "units_2", "units_3"]
     params = draw_values(every, [0.5, 0.1, 0.9, 0.9], made.base)
     assert params == {"layers": 2, "units_1": 4, "units_2": 8}
-    assert recipe_of(params, made.search.space, made.base).hidden == (4, 8)
+    assert config_of(params, made.search.space, made.base).hidden == (4, 8)
     made = study({"layers": {"type": "int", "low": 1, "high": 3},
                   "units": {"type": "categorical", "choices": [4, 16]}})  # fmt: skip
     params = draw_values(dimensions(made.search.space, made.base), [0.9, 0.9], made.base)
-    assert recipe_of(params, made.search.space, made.base).hidden == (16, 16, 16)
+    assert config_of(params, made.search.space, made.base).hidden == (16, 16, 16)
     made = study({"units": {"type": "int", "low": 4, "high": 8}}, {"hidden": [5, 5]})
-    assert recipe_of({"units": 7}, made.search.space, made.base).hidden == (7, 7)
+    assert config_of({"units": 7}, made.search.space, made.base).hidden == (7, 7)
 
 
 def test_layers_of_the_base_have_units_of_their_own():
@@ -201,12 +201,12 @@ def test_layers_of_the_base_have_units_of_their_own():
     every = dimensions(made.search.space, made.base)
     assert [each.name for each in every] == ["units_1", "units_2"]
     params = draw_values(every, [0.0, 1.0], made.base)
-    assert recipe_of(params, made.search.space, made.base).hidden == (4, 8)
+    assert config_of(params, made.search.space, made.base).hidden == (4, 8)
 
 
 def test_a_list_of_units_is_one_choice():
     made = study({"hidden": {"type": "categorical", "choices": [[8], [16, 8]]}})
-    assert recipe_of({"hidden": "16-8"}, made.search.space, made.base).hidden == (16, 8)
+    assert config_of({"hidden": "16-8"}, made.search.space, made.base).hidden == (16, 8)
 
 
 SPACE = {"learning_rate": RATE}

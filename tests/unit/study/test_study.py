@@ -214,3 +214,73 @@ def test_data_that_a_setting_names_are_found_from_where_the_run_lies(tmp_path, m
     ).dataset
     assert csv.csv == str(tmp_path / "my.csv")
     assert Study.load("mnist").dataset == "mnist"
+
+
+# Metrics of the built-in networks.
+
+
+def judged(**fields):
+    return Study(**{"name": "s", "base": BASE, **fields})
+
+
+def test_a_study_of_accuracy_is_stored_and_identified_as_before_metrics():
+    plain = judged()
+    assert plain.computed == ()
+    assert "metric" not in plain.model_dump(mode="json")
+    assert judged(metric="accuracy") == plain
+    assert [metric.name for metric in plain.recorded] == ["loss"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "computed", "recorded"),
+    [
+        ({"metric": "auc"}, ("auroc",), ["loss"]),
+        ({"metric": "loss"}, (), []),
+        ({"metric": "loss", "also": ["acc"]}, (), ["accuracy"]),
+        ({"also": ["Log loss", "f1_macro"]}, ("log_loss", "macro_f1"),
+         ["loss", "log_loss", "macro_f1"]),
+        ({"metric": "brier", "also": ["brier", "loss"]}, ("brier",), ["loss"]),
+    ],
+)  # fmt: skip
+def test_networks_compute_what_is_judged_and_recorded_beside_accuracy_and_loss(
+    fields, computed, recorded
+):
+    study = judged(**fields)
+    assert study.computed == computed
+    assert [metric.name for metric in study.recorded] == recorded
+
+
+@pytest.mark.parametrize("metric", ["loss", {"name": "loss", "better": "lower"}])
+def test_the_loss_of_built_in_networks_needs_no_direction(metric):
+    study = judged(metric=metric)
+    assert (study.judged.name, study.judged.direction, study.judged.unit) == (
+        "loss",
+        "minimize",
+        "nats",
+    )
+    assert study.delta is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"metric": "rmse"}, "found 'rmse', which is of numbers, and the built-in networks answer"),
+        ({"also": ["mae"]}, "also must be one of loss, accuracy, .* found 'mae'"),
+        ({"metric": {"name": "wait", "better": "lower"}}, "found 'wait', which is none of them"),
+        ({"also": ["iou"]}, "found 'iou', which is none of them"),
+        ({"metric": {"name": "loss", "better": "higher"}}, "must be judged as lower is better"),
+        ({"metric": {"name": "auroc", "better": "lower"}}, "must be judged as higher is better"),
+    ],
+)
+def test_what_networks_cannot_be_judged_by_is_refused(fields, expected):
+    with pytest.raises(StudyError, match=expected):
+        judged(**fields)
+
+
+def test_the_loss_of_ones_own_training_needs_a_direction():
+    fields = {"trainer": {"command": ["echo", "{x}"]}, "base": {"x": 1}}
+    with pytest.raises(StudyError, match="metric loss must say which values are better"):
+        judged(**fields, metric="loss")
+    own = judged(**fields, metric={"name": "loss", "better": "lower"}, also=["auc"])
+    assert (own.computed, own.judged.name) == ((), "loss")
+    assert [(metric.name, metric.scale) for metric in own.recorded] == [("auc", 100)]

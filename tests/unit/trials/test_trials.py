@@ -56,3 +56,12 @@ def test_the_number_of_the_replicate_gives_the_role(replicate, role):
     trial = Trial(Recipe(hidden=[3]), "data", 10, 0, replicate)
     assert trial.role == role
     assert "role" not in trial.declared
+
+
+def test_metrics_are_part_of_the_id_only_where_there_are_some():
+    plain = Trial(Recipe(hidden=[3]), "data", 10, 0, 0)
+    assert "metrics" not in plain.declared
+    assert plain.id == "b41f9270c1dddeb81d9dfac7311dad52161192777fbbc08acb6b1e9cda1b59a0"
+    scored = Trial(Recipe(hidden=[3]), "data", 10, 0, 0, metrics=("auroc",))
+    assert scored.id != plain.id
+    assert scored.declared["metrics"] == ("auroc",)

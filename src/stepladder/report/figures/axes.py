@@ -29,6 +29,9 @@ LINE = 0.135
 LABEL_LENGTH = 30
 """Characters of a metric's name at an axis."""
 
+LABEL = 46
+"""Characters beside a vertical axis."""
+
 NAME_LENGTH = 60
 """Characters of a name in a text that describes a figure."""
 
@@ -161,10 +164,16 @@ def score_axis(
         The unit, to be put behind the name of what is on the axis, and the power of ten that
         numbers are in.
     """
+    from matplotlib.ticker import MaxNLocator
+
     axis: Axis = getattr(axes, f"{which}axis")
     is_log = is_log_odds(values if points is None else points, shown)
     if shown.metric.is_fraction:
         accuracy_axis(axes, which, values, is_log=is_log)
+        low, high = axis.get_view_interval()
+        if is_log and not shown.is_accuracy and len(log_odds_ticks(low, high)) < 2:
+            ticks = MaxNLocator(4).tick_values(low, high)  # on so short a part it is all but linear
+            set_ticks(axis, [tick for tick in ticks if low <= tick <= high])
         if shown.metric.sign < 0 and not is_log:
             most = max((value for value in values if math.isfinite(value)), default=100.0)
             high = 100.0 if most > 50 else 10.0 * math.ceil((most + 2) / 10)
@@ -181,10 +190,26 @@ def _linear_axis(axes: Axes, axis: Axis, values: Sequence[float]) -> int:
     margin = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
     limits = (low - margin, high + margin)
     _ = axes.set_xlim(limits) if axis is axes.xaxis else axes.set_ylim(limits)
-    axis.get_major_locator().set_params(nbins=5)  # type: ignore[call-arg]
-    power = power_of(finite)
+    # Of values that differ in late digits alone, a power of ten would leave more digits, not fewer.
+    power = power_of(finite) if high - low > abs(high) / 1000 else 0
     axis.set_major_formatter(lambda value, _: number_on_axis(value / 10.0**power))
+    room = axes.get_position().width * WIDTH if axis is axes.xaxis else math.inf
+    for ticks in (5, 3, 2):
+        axis.get_major_locator().set_params(nbins=ticks)  # type: ignore[call-arg]
+        if ticks * tick_width(axis) < 0.9 * room:
+            break
     return power
+
+
+def axis_label(name: str, unit: str, better: str = "") -> str:
+    """What is on a vertical axis, as far as there is room: the name gives way, the unit never.
+
+    Example:
+        >>> axis_label("test rmse", ", kWh", " (lower is better)")
+        'test rmse, kWh (lower is better)'
+    """
+    text = f"{name}{unit}{better}"
+    return text if len(text) <= LABEL else truncate(name, max(LABEL - len(unit), 8)) + unit
 
 
 def number_on_axis(value: float) -> str:
@@ -419,7 +444,8 @@ def room_for(texts: Iterable[str], least: float, left: float) -> float:
         left: inches at the left of the axes, which keep an inch in any case.
     """
     lines = (line for text in texts for line in text.split("\n"))
-    return min(max(least, 12 / 72 + _width(lines)), WIDTH - left - 1)
+    needed = 8 / 72 + _width(lines)
+    return least if needed <= least else min(needed + 4 / 72, WIDTH - left - 1)
 
 
 def tick_width(axis: Axis) -> float:

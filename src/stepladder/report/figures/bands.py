@@ -182,7 +182,7 @@ def name_ends(
     axes: Axes,
     ends: Sequence[tuple[float, float, str, str]],
     shown: Measure = ACCURACY,
-    power: int = 0,
+    power: int | None = 0,
 ) -> None:
     """Names with values at the right of the axes, tied to the ends of lines and apart.
 
@@ -190,9 +190,13 @@ def name_ends(
         axes: whose limits are set.
         ends: for each line where it ends in the axes' data, its name and its colour.
         shown: the metric of the values; fractions have one decimal.
-        power: of ten, in which the axis has them.
+        power: of ten, in which the axis has them; None for a logarithmic axis.
     """
-    digits = 1 if shown.metric.is_fraction else min(max(shown.digits + power, 0), 4)
+    is_fraction = shown.metric.is_fraction
+    digits = 1 if is_fraction else shown.digits
+    if power:
+        digits = min(max(digits + power, 0), 3)
+    space = "\N{EN SPACE}" if is_fraction else " "  # a line may break there before a long number
     figure = axes.get_figure(root=True)
     assert figure is not None
     box, size = axes.get_position(), figure.get_size_inches()
@@ -202,7 +206,9 @@ def name_ends(
     ends = [ends[rank] for _, rank in order]
     texts = [
         wrap_text(
-            f"{truncate(name, 50)}\N{EN SPACE}{number(y / 10.0**power, digits)}",
+            truncate(name, 50)
+            + space
+            + (f"{y:.3g}" if power is None else number(y / 10.0**power, digits)),
             18 + max(digits, 1),
             3,
         )
@@ -226,7 +232,8 @@ LEFT, RIGHT = 0.52, 1.62
 
 def align_label(axes: Axes) -> None:
     """Moves the vertical label to one place in all such figures, but for very wide ticks."""
-    extra = max(0.0, tick_width(axes.yaxis) - 0.3)
+    extra = tick_width(axes.yaxis) - 0.3
+    extra = extra + 0.04 if extra > 0 else 0.0
     if extra:
         box = axes.get_position()
         axes.set_position((box.x0 + extra / WIDTH, box.y0, box.width - extra / WIDTH, box.height))

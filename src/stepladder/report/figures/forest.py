@@ -88,16 +88,16 @@ class Forest:
 
     Attributes:
         bars: one an arm that is compared with another and has a pair of replicates.
-        shown: the metric.
+        measure: the metric.
         noun: what one example is called.
     """
 
     bars: tuple[Bar, ...]
-    shown: Measure
+    measure: Measure
     noun: str = "image"
 
     @property
-    def shown_bars(self) -> tuple[Bar, ...]:
+    def shown(self) -> tuple[Bar, ...]:
         """Those that are drawn: all, or of very many those of the largest effects."""
         if len(self.bars) <= MOST_BARS:
             return self.bars
@@ -107,7 +107,7 @@ class Forest:
     @property
     def ends(self) -> tuple[float, ...]:
         """All that is drawn on the axis."""
-        return tuple(end for bar in self.shown_bars for end in bar.ends)
+        return tuple(end for bar in self.shown for end in bar.ends)
 
     @property
     def linear_within(self) -> float | None:
@@ -116,11 +116,11 @@ class Forest:
         Of a fraction 1 point, else about ten times what matters: δ, or half of a usual interval.
         """
         largest = max((abs(end) for end in self.ends), default=0.0)
-        if self.shown.metric.is_fraction:
+        if self.measure.metric.is_fraction:
             return 1.0 if largest > LINEAR_UP_TO else None
-        halves = [(bar.high - bar.low) / 2 for bar in self.shown_bars
+        halves = [(bar.high - bar.low) / 2 for bar in self.shown
                   if bar.low is not None and bar.high is not None]  # fmt: skip
-        least = self.shown.delta or (median(halves) if halves else 0.0)
+        least = self.measure.delta or (median(halves) if halves else 0.0)
         if not least or largest <= SMALL_PARTS * least:
             return None
         decade = max(round(math.log10(10 * least)), math.floor(math.log10(largest)) - 3)
@@ -132,7 +132,7 @@ class Forest:
         within = self.linear_within
         if within is None:
             return ""
-        unit = "point" if self.shown.metric.is_fraction else self.shown.unit
+        unit = "point" if self.measure.metric.is_fraction else self.measure.unit
         return (
             f" The axis is linear within ± {f'{within:g} {unit}'.rstrip()} and logarithmic beyond."
         )
@@ -140,10 +140,10 @@ class Forest:
     @property
     def strip_note(self) -> str:
         """What a caption says of the grey strip, after a space; nothing where δ is not known."""
-        delta = self.shown.delta
+        delta = self.measure.delta
         if not delta:
             return ""
-        size = f"{delta:g}" if self.shown.metric.is_fraction else self.shown.margin
+        size = f"{delta:g}" if self.measure.metric.is_fraction else self.measure.margin
         return f" Grey strip: ± {size}"
 
 
@@ -182,7 +182,7 @@ def forest_plot(forest: Forest, name: str, title: str, caption: str) -> Plot:
         title: of the figure.
         caption: how to read it.
     """
-    shown, value = forest.shown, "points" if forest.shown.metric.is_fraction else "effect"
+    shown, value = forest.measure, "points" if forest.measure.metric.is_fraction else "effect"
     of = "" if shown.is_accuracy else f" on {shown.on('test')}"
     unit = "percentage points" if shown.metric.is_fraction else shown.unit
     better = "; lower is better" if shown.metric.sign < 0 else ""
@@ -201,7 +201,7 @@ def forest_plot(forest: Forest, name: str, title: str, caption: str) -> Plot:
 
 
 def _caption(forest: Forest, results: Results) -> str:
-    shown, examples = forest.shown, f"{results.noun}s"
+    shown, examples = forest.measure, f"{results.noun}s"
     lower = " Lower is better." if shown.metric.sign < 0 else ""
     spans = f" for these test {examples}, retrained"
     if "test" not in results.sizes:
@@ -214,9 +214,9 @@ def _caption(forest: Forest, results: Results) -> str:
         f"single replicates.{strip if forest.strip_note else ''} A hollow mark: not enough "
         f"replicates.{forest.scale_note}"
     )
-    if any(len(bar.differences) > MOST_DOTS for bar in forest.shown_bars):
+    if any(len(bar.differences) > MOST_DOTS for bar in forest.shown):
         caption += f" Of many replicates {MOST_DOTS} are drawn, evenly over their range."
-    if len(forest.shown_bars) < len(forest.bars):
+    if len(forest.shown) < len(forest.bars):
         caption += f" The {MOST_BARS} largest of {len(forest.bars):,}; the data hold all."
     return caption
 
@@ -240,7 +240,7 @@ def _rows(forest: Forest) -> Iterable[tuple[object, ...]]:
 
 
 def _draw(forest: Forest, figure: Figure, theme: Theme) -> None:
-    bars, shown = forest.shown_bars, forest.shown
+    bars, shown = forest.shown, forest.measure
     names = [_name(bar) for bar in bars]
     right = room_for(map(_text, bars), RIGHT, LEFT)
     axes, middles = row_axes(figure, names, LEFT, right)

@@ -12,6 +12,7 @@ from stepladder.report.figures.axes import (
     LABEL_LENGTH,
     NAME_LENGTH,
     amount,
+    axis_label,
     better_words,
     cost_axis,
     first_of,
@@ -203,7 +204,8 @@ def _draw(
     ends = [end for spot in inside for end in (spot.test, spot.low, spot.high) if end is not None]
     ends = [max(end, least) for end in within_reach(points, ends, shown)]
     unit, power = score_axis(axes, "y", ends, shown, points=points)
-    axes.set_ylabel(f"{part} {truncate(shown.name, LABEL_LENGTH)}{unit}{better_words(shown)}")
+    name = f"{part} {truncate(shown.name, LABEL_LENGTH)}"
+    axes.set_ylabel(axis_label(name, unit, better_words(shown)))
     align_label(axes)
     cost_axis(axes, [spot.cost for spot in spots])
     front = sorted((spot for spot in inside if spot.is_front), key=lambda spot: spot.cost)

@@ -15,6 +15,7 @@ from stepladder.report.figures.axes import (
     LABEL_LENGTH,
     NAME_LENGTH,
     amount,
+    axis_label,
     epoch_axis,
     first_of,
     log_odds_note,
@@ -162,6 +163,8 @@ def _plot(results: Results, name: str, file: str) -> Plot:
         "Only the training knows on which part of the data this was measured."
         f"{log_odds_note(_means(drawn), shown)}"
     )
+    if any(min(line.band.counts) < max(line.band.counts) for line in drawn):
+        caption += " Where replicates end early, or leave out epochs, the mean is of the others."
     if len(front) < len(drawn):
         caption += f" In colour: the first arm and {len(front) - 1} of the best of {len(drawn)}."
     words = [f"{truncate(line.name, NAME_LENGTH)} {amount(line.band.last, shown)}"
@@ -237,7 +240,7 @@ def _thinned(line: Line) -> tuple[list[int], Band]:
     return [line.epochs[place] for place in places], Band(means, lows, highs, counts)
 
 
-def _value_axis(axes: Axes, lines: Sequence[Line], shown: Measure) -> int:
+def _value_axis(axes: Axes, lines: Sequence[Line], shown: Measure) -> int | None:
     """A vertical axis, logarithmic for values of very different sizes; returns its power of ten."""
     means = _means(lines)
     ends = [end for line in lines for end in (*line.band.low, *line.band.high)
@@ -248,10 +251,10 @@ def _value_axis(axes: Axes, lines: Sequence[Line], shown: Measure) -> int:
         axes.set_yscale("log")
         axes.set_ylim(low / 1.25, high * 1.25)
         set_ticks(axes.yaxis, log_ticks(low / 1.25, high * 1.25))
-        axes.set_ylabel(f"{name}{unit_of_axis(shown)}")
-        return 0
+        axes.set_ylabel(axis_label(name, unit_of_axis(shown)))
+        return None
     unit, power = score_axis(
         axes, "y", [*means, *within_reach(means, ends, shown)], shown, points=means
     )
-    axes.set_ylabel(f"{name}{unit}")
+    axes.set_ylabel(axis_label(name, unit))
     return power

@@ -29,16 +29,20 @@ from stepladder.report.figures.axes import (
 )
 from stepladder.report.figures.base import Plot, Theme
 from stepladder.report.search import (
+    estimate_of,
     expected_text,
     flat_text,
     mean_of,
+    measure_of_search,
+    near_best,
     params_text,
     ranked,
     span_text,
+    value_of,
     value_text,
 )
 from stepladder.report.tables import FormattedNumber
-from stepladder.report.wording import duration, number, plural, truncate
+from stepladder.report.wording import Measure, duration, number, plural, truncate
 from stepladder.study.search_space import Choice, Dimension, dimensions
 
 if TYPE_CHECKING:
@@ -70,7 +74,8 @@ def plateau_plot(result: SearchResult) -> Plot | None:
     slices = _slices(result)
     if not slices or result.whole < 2:
         return None
-    note = log_odds_note(100 * mean_of(result, candidate) for candidate in result.candidates)
+    measure = measure_of_search(result)
+    note = _note(measure, [_shown(measure, mean_of(result, one)) for one in result.candidates])
     left_out = len(result.knobs) - len(slices)
     if left_out > 0:
         note = (
@@ -81,9 +86,9 @@ def plateau_plot(result: SearchResult) -> Plot | None:
     return Plot(
         name="plateau",
         title="How flat the top is",
-        caption="Validation accuracy of each candidate over each hyperparameter, the most "
-        "important first. Filled: trained to the end, in colour those within "
-        f"{result.study.delta:g} points of the best over the replicates that both have; rings: "
+        caption=f"Validation {measure.name} of each candidate over each hyperparameter, the most "
+        "important first. Filled: trained to the end, in colour those "
+        f"{near_best(measure_of_search(result))} over the replicates that both have; rings: "
         "stopped on the way, after fewer epochs; diamond: the best. The wider the coloured marks "
         f"lie apart, the less the value matters.{note}",
         words=f"{flat_text(result)} {'; '.join(spans)}.",
@@ -100,7 +105,8 @@ def parallel_plot(result: SearchResult) -> Plot | None:
     ]
     if len(slices) < 3 or result.whole < 2:
         return None
-    finite = sum(math.isfinite(candidate.accuracy) for candidate in result.candidates)
+    measure = measure_of_search(result)
+    finite = sum(math.isfinite(candidate.score) for candidate in result.candidates)
     note = ""
     if finite > MOST_LINES:
         note = f" The {MOST_LINES} that got furthest of {plural(finite, 'candidate')}."
@@ -108,7 +114,7 @@ def parallel_plot(result: SearchResult) -> Plot | None:
         name="parallel",
         title="All candidates at once",
         caption="Each line is a candidate, from its hyperparameters at the left to its validation "
-        f"accuracy at the right; in colour those within {result.study.delta:g} points of the best, "
+        f"{measure.name} at the right; in colour those {near_best(measure)}, "
         "the best as the thick one. Hyperparameters are those of the best, the most important "
         "first; a line stops where one was not drawn for it."
         f"{note}",
@@ -120,8 +126,9 @@ def parallel_plot(result: SearchResult) -> Plot | None:
 
 
 def _slice_rows(result: SearchResult) -> Iterable[tuple[object, ...]]:
+    measure = measure_of_search(result)
     for candidate in result.candidates:
-        percent = 100 * mean_of(result, candidate)
+        percent = _shown(measure, mean_of(result, candidate))
         for name, value in candidate.params.items():
             yield (candidate.number, name, value_text(value), percent, candidate.epochs,
                    int(candidate.is_whole))  # fmt: skip
@@ -132,14 +139,14 @@ def _slices(result: SearchResult) -> list[Slice]:
     search = result.study.search
     assert search is not None
     by_name = {dimension.name: dimension
-               for dimension in dimensions(search.space, result.study.recipe)}  # fmt: skip
+               for dimension in dimensions(search.space, result.study.base)}  # fmt: skip
     slices = []
     for knob in result.knobs[:MOST_PANELS]:
         dimension = by_name[knob.name]
         drawn = tuple(
             (candidate, place_of(dimension, candidate.params[knob.name]))
             for candidate in result.candidates
-            if knob.name in candidate.params and math.isfinite(candidate.accuracy)
+            if knob.name in candidate.params and math.isfinite(candidate.score)
         )
         if any(candidate.is_whole for candidate, _ in drawn):
             slices.append(Slice(knob.name, dimension, drawn))
@@ -161,18 +168,19 @@ def _draw_plateau(
     titles = [wrap_text(part.name, 22, 1) for part in slices]
     panels = panel_axes(figure, titles, height=1.05, left=0.64, bottom=0.32, top=0.04, spare=0.32,
                         shares_x=False)  # fmt: skip
-    whole = [100 * mean_of(result, candidate) for candidate in result.candidates
+    measure = measure_of_search(result)
+    whole = [_shown(measure, mean_of(result, candidate)) for candidate in result.candidates
              if candidate.is_whole]  # fmt: skip
-    best = 100 * result.searched
+    best = _shown(measure, result.searched)
     for axes, part in zip(panels, slices, strict=True):
-        accuracy_axis(axes, "y", [*whole, best], is_log=is_high(whole))
+        _score_axis(axes, [*whole, best], measure)
         _draw_slice(axes, result, part, theme)
         _mark_best(axes, best)
-    figure.supylabel("validation accuracy, %", x=0.05 / WIDTH)
+    figure.supylabel(_label(measure), x=0.05 / WIDTH)
 
 
 def _mark_best(axes: Axes, best: float) -> None:
-    """A tick at the best accuracy, in the place of any that it would cover."""
+    """A tick at the best score, in the place of any that it would cover."""
     to_axes = axes.transData - axes.transAxes
     height = {y: to_axes.transform((0, y))[1] for y in map(float, [*axes.get_yticks(), best])}
     ticks = [y for y in height if y == best or abs(height[y] - height[best]) > 0.15]
@@ -180,8 +188,10 @@ def _mark_best(axes: Axes, best: float) -> None:
 
 
 def _draw_slice(axes: Axes, result: SearchResult, part: Slice, theme: Theme) -> None:
+    measure = measure_of_search(result)
     for is_whole, is_top in ((False, False), (True, False), (True, True)):
-        points = [(place, 100 * mean_of(result, candidate)) for candidate, place in part.drawn
+        points = [(place, _shown(measure, mean_of(result, candidate)))
+                  for candidate, place in part.drawn
                   if candidate.is_whole is is_whole and candidate is not result.winner
                   and result.is_top(candidate) is is_top]  # fmt: skip
         colour = theme.validation if is_top else theme.muted
@@ -192,8 +202,8 @@ def _draw_slice(axes: Axes, result: SearchResult, part: Slice, theme: Theme) -> 
             alpha=0.85 if is_top else 0.5,
         )  # fmt: skip
     best = [place for candidate, place in part.drawn if candidate is result.winner]
-    axes.plot(best, [100 * result.searched] * len(best), "D", color=theme.train, markersize=4.6,
-              zorder=5)  # fmt: skip
+    axes.plot(best, [_shown(measure, result.searched)] * len(best), "D", color=theme.train,
+              markersize=4.6, zorder=5)  # fmt: skip
     axes.set_xlim(-0.06, 1.06)
     ticks = _ticks(part.dimension)
     axes.set_xticks([place for place, _ in ticks], [text for _, text in ticks])
@@ -224,9 +234,10 @@ def _draw_parallel(
     axes.spines[["left", "bottom"]].set_visible(False)
     places = [dict(part.drawn) for part in slices]
     leading = ranked(result)[:MOST_LINES]
-    percents = [100 * mean_of(result, candidate) for candidate in leading]
+    measure = measure_of_search(result)
+    percents = [_shown(measure, mean_of(result, candidate)) for candidate in leading]
     ends = (min(percents), max(percents))
-    scale = log_odds if is_high(percents) else np.asarray
+    scale = log_odds if _is_log(measure, percents) else np.asarray
     heights = partial(np.interp, xp=scale(ends), fp=(0, 1))  # cut to 0…1
     for candidate, percent in zip(reversed(leading), reversed(percents), strict=True):
         line = [*(place.get(candidate, math.nan) for place in places), heights(scale(percent))]
@@ -238,8 +249,9 @@ def _draw_parallel(
         axes.plot(range(len(line)), line, marker="o", markersize=2.4 if alpha > 0.3 else 1.4,
                   markeredgewidth=0, linewidth=width, color=colour, alpha=alpha,
                   zorder=order)  # fmt: skip
-    names = [*(part.name for part in slices), "validation accuracy, %"]
-    marked = sorted({round(ends[0], 1), round(ends[1], 2)})
+    names = [*(part.name for part in slices), _label(measure)]
+    digits = (1, 2) if measure.metric.is_fraction else (measure.digits, measure.digits)
+    marked = sorted({round(end, places) for end, places in zip(ends, digits, strict=True)})
     ticks = [*(_ticks(part.dimension) for part in slices),
              [(float(heights(scale(value))), f"{value:g}") for value in marked]]  # fmt: skip
     for column, (name, marks) in enumerate(zip(names, ticks, strict=True)):
@@ -259,21 +271,24 @@ FLOOR = 0.1
 """Share of the candidates' figures that the axis may leave out, below, so that the others part."""
 
 
-def thinned_plot(candidates: Sequence[Candidate], best: Candidate | None) -> Plot | None:
-    """Accuracy of each candidate at each of its rungs; None where all have but one.
+def thinned_plot(
+    candidates: Sequence[Candidate], best: Candidate | None, measure: Measure
+) -> Plot | None:
+    """Score of each candidate at each of its rungs; None where all have but one.
 
     Args:
         candidates: of the search, as far as they were trained.
         best: the winner; None for the one that is best so far.
+        measure: how scores are shown.
     """
     drawn = [
         candidate for candidate in candidates if any(map(math.isfinite, candidate.rungs.values()))
     ]
     if not any(len(candidate.rungs) > 1 for candidate in drawn):
         return None
-    alive = [candidate for candidate in drawn if math.isfinite(candidate.accuracy)] or drawn
+    alive = [candidate for candidate in drawn if math.isfinite(candidate.score)] or drawn
     leader = best or max(
-        alive, key=lambda candidate: (candidate.epochs, candidate.accuracy, -candidate.number)
+        alive, key=lambda candidate: (candidate.epochs, candidate.merit, -candidate.number)
     )
     epochs = sorted({epochs for candidate in drawn for epochs in candidate.rungs})
     counts = [
@@ -282,38 +297,74 @@ def thinned_plot(candidates: Sequence[Candidate], best: Candidate | None) -> Plo
     return Plot(
         name="thinning",
         title="How candidates are thinned out",
-        caption="Validation accuracy of each candidate after so many epochs, on the first "
+        caption=f"Validation {measure.name} of each candidate after so many epochs, on the first "
         "replicate: a line from rung to rung, which ends where the candidate was stopped, or "
-        "is by now. In colour: trained to the end; thick: the best. The lowest tenth of the "
-        f"figures may lie below the axes.{log_odds_note(_percents(drawn))}",
+        "is by now. In colour: trained to the end; thick: the best. The worst tenth of the "
+        f"figures may lie outside the axes.{_note(measure, _percents(drawn, measure))}",
         words=f"Candidates trained: {', '.join(counts)}. The best, candidate {leader.number}: "
-        f"{params_text(leader.params)}, {number(100 * leader.accuracy)} % after "
+        f"{params_text(leader.params)}, {value_of(measure, leader.score)} after "
         f"{plural(leader.epochs, 'epoch')}.",
         columns=("candidate", "epochs", "validation_percent"),
-        rows=partial(_rung_rows, candidates),
-        draw=partial(_draw_rungs, drawn, leader, epochs),
+        rows=partial(_rung_rows, candidates, measure),
+        draw=partial(_draw_rungs, drawn, leader, epochs, measure),
     )
 
 
-def _rung_rows(candidates: Sequence[Candidate]) -> Iterable[tuple[object, ...]]:
+def _rung_rows(candidates: Sequence[Candidate], measure: Measure) -> Iterable[tuple[object, ...]]:
     for candidate in candidates:
-        for epochs, accuracy in sorted(candidate.rungs.items()):
-            yield (candidate.number, epochs, 100 * accuracy)
+        for epochs, score in sorted(candidate.rungs.items()):
+            yield (candidate.number, epochs, _shown(measure, score))
 
 
-def _percents(candidates: Sequence[Candidate]) -> list[float]:
-    accuracies = (accuracy for candidate in candidates for accuracy in candidate.rungs.values())
-    return sorted(100 * accuracy for accuracy in accuracies if math.isfinite(accuracy))
+def _percents(candidates: Sequence[Candidate], measure: Measure) -> list[float]:
+    """All scores as they are shown, the worst first."""
+    scores = (score for candidate in candidates for score in candidate.rungs.values())
+    shown = [_shown(measure, score) for score in scores if math.isfinite(score)]
+    return sorted(shown, key=lambda value: measure.metric.sign * value)
+
+
+def _shown(measure: Measure, score: float) -> float:
+    """A score as its metric is shown: fractions in percent."""
+    return measure.metric.scale * score
+
+
+def _label(measure: Measure) -> str:
+    unit = "%" if measure.metric.is_fraction else measure.unit
+    return f"{measure.on('validation')}{f', {unit}' if unit else ''}"
+
+
+def _is_log(measure: Measure, values: Iterable[float]) -> bool:
+    return measure.metric.is_fraction and measure.metric.sign > 0 and is_high(values)
+
+
+def _note(measure: Measure, values: Iterable[float]) -> str:
+    """What a caption says of a log-odds axis; nothing where the axis is linear."""
+    values = list(values)
+    return log_odds_note(values) if _is_log(measure, values) else ""
+
+
+def _score_axis(
+    axes: Axes, values: Sequence[float], measure: Measure, *, has_label: bool = False
+) -> None:
+    """The vertical axis of scores: of percent as `accuracy_axis`, else around the values."""
+    if measure.metric.is_fraction:
+        accuracy_axis(axes, "y", values, is_log=_is_log(measure, values))
+    else:
+        finite = [value for value in values if math.isfinite(value)] or [0.0]
+        margin = 0.05 * (max(finite) - min(finite)) or 0.05 * abs(finite[0]) or 1.0
+        axes.set_ylim(min(finite) - margin, max(finite) + margin)
+    if has_label:
+        axes.set_ylabel(_label(measure) + (" (log-odds)" if _is_log(measure, values) else ""))
 
 
 def _draw_rungs(
-    candidates: Sequence[Candidate], leader: Candidate, epochs: Sequence[int], figure: Figure,
-    theme: Theme,
+    candidates: Sequence[Candidate], leader: Candidate, epochs: Sequence[int], measure: Measure,
+    figure: Figure, theme: Theme,
 ) -> None:  # fmt: skip
     axes = single_axes(figure, 2.3, LEFT, 0.2, top=0.12)
-    values = _percents(candidates)
-    lowest = int(FLOOR * len(values))
-    accuracy_axis(axes, "y", values[lowest:], is_log=is_high(values), part="validation")
+    values = _percents(candidates, measure)
+    worst = int(FLOOR * len(values))
+    _score_axis(axes, values[worst:], measure, has_label=True)
     axes.set_xscale("log")
     axes.set_xlim(epochs[0] / 1.06, epochs[-1] * 1.06)
     for candidate in sorted(
@@ -327,7 +378,7 @@ def _draw_rungs(
             else (1.0, theme.validation, 0.75, 3) if candidate.is_whole
             else (0.6, theme.muted, 0.4, 2)
         )  # fmt: skip
-        axes.plot([epoch for epoch, _ in rungs], [100 * accuracy for _, accuracy in rungs],
+        axes.plot([epoch for epoch, _ in rungs], [_shown(measure, score) for _, score in rungs],
                   marker="o", markersize=3.2 if is_best else 2.2, markeredgewidth=0,
                   linewidth=width, color=colour, alpha=alpha, zorder=order)  # fmt: skip
     set_ticks(axes.xaxis, epochs, "{:,.0f}")
@@ -336,7 +387,8 @@ def _draw_rungs(
 
 def search_figures(result: SearchResult) -> list[Plot]:
     """The figures of a search, in the order in which they are read."""
-    figures = (_expected_plot(result), thinned_plot(result.candidates, result.winner),
+    thinned = thinned_plot(result.candidates, result.winner, measure_of_search(result))
+    figures = (_expected_plot(result), thinned,
                _importance_plot(result), plateau_plot(result), parallel_plot(result))  # fmt: skip
     return [figure for figure in figures if figure]
 
@@ -344,16 +396,18 @@ def search_figures(result: SearchResult) -> list[Plot]:
 def _expected_plot(result: SearchResult) -> Plot | None:
     if len(result.expected.trials) < 2:
         return None
-    fresh = FormattedNumber.accuracy(result.fresh)
+    measure = measure_of_search(result)
+    means = [_shown(measure, float(mean)) for mean in result.expected.mean]
     return Plot(
         name="expected-best",
         title="What more candidates bring",
-        caption="Validation accuracy that the best of so many of these candidates is expected to "
-        "have, as the search sees it, against the time of training them; shaded: ± one standard "
-        "deviation over which candidates were drawn. The mark at the right is the best one on "
-        "replicates that the search never saw, with its 95 % t interval: the difference is the "
-        f"bias of the selection.{log_odds_note(100 * result.expected.mean)}",
-        words=f"{expected_text(result)} On fresh replicates the best has {fresh.text} %.",
+        caption=f"Validation {measure.name} that the best of so many of these candidates is "
+        "expected to have, as the search sees it, against the time of training them; shaded: ± "
+        "one standard deviation over which candidates were drawn. The mark at the right is the "
+        "best one on replicates that the search never saw, with its 95 % t interval: the "
+        f"difference is the bias of the selection.{_note(measure, means)}",
+        words=f"{expected_text(result)} On fresh replicates the best has "
+        f"{estimate_of(measure, result.fresh)}.",
         columns=("candidates", "training_seconds", "expected_percent", "deviation_percent"),
         rows=partial(_expected_rows, result),
         draw=partial(_draw_expected, result),
@@ -361,24 +415,27 @@ def _expected_plot(result: SearchResult) -> Plot | None:
 
 
 def _expected_rows(result: SearchResult) -> Iterable[tuple[object, ...]]:
-    curve = result.expected
+    curve, scale = result.expected, result.study.judged.scale
     for trials, mean, spread in zip(curve.trials, curve.mean, curve.spread, strict=True):
         seconds = int(trials) * result.seconds_each
-        yield (int(trials), seconds, 100 * float(mean), 100 * float(spread))
+        yield (int(trials), seconds, scale * float(mean), scale * float(spread))
 
 
 def _draw_expected(result: SearchResult, figure: Figure, theme: Theme) -> None:
     height, bottom, right = 2.2, 0.45, 0.62
     axes = single_axes(figure, height, LEFT, right, bottom, top=0.45)
-    curve, fresh = result.expected, FormattedNumber.accuracy(result.fresh)
-    trials, mean, spread = curve.trials, 100 * curve.mean, 100 * curve.spread
+    measure, curve = measure_of_search(result), result.expected
+    scale, is_up = measure.metric.scale, measure.metric.sign > 0
+    fresh = FormattedNumber.score(result.fresh, scale, measure.digits)
+    trials, mean, spread = curve.trials, scale * curve.mean, scale * curve.spread
     ends = [float(mean[0]), float(mean[-1]), fresh.mean, fresh.low or fresh.mean,
             fresh.high or fresh.mean]  # fmt: skip
-    is_log, most = is_high(mean), int(trials[-1])
-    accuracy_axis(axes, "y", ends, is_log=is_log, part="validation")
+    most = int(trials[-1])
+    _score_axis(axes, ends, measure, has_label=True)
     axes.set_xscale("log")
     axes.set_xlim(1, most)
-    axes.fill_between(trials, mean - spread, np.minimum(mean + spread, mean[-1]),
+    near = np.minimum(mean + spread, mean[-1]) if is_up else np.maximum(mean - spread, mean[-1])
+    axes.fill_between(trials, mean - spread if is_up else mean + spread, near,
                       color=theme.validation, alpha=0.14, linewidth=0)  # fmt: skip
     axes.plot(trials, mean, color=theme.validation, marker="o", markersize=3,
               markevery=[len(mean) - 1])  # fmt: skip
@@ -393,7 +450,7 @@ def _draw_expected(result: SearchResult, figure: Figure, theme: Theme) -> None:
             ha="left" if count == 1 else "right" if count == most else "center",
         )  # fmt: skip
     margin = axes_at(figure, WIDTH - right + 0.14, bottom, 0.24, height)
-    accuracy_axis(margin, "y", ends, is_log=is_log)
+    _score_axis(margin, ends, measure)
     _draw_fresh(margin, result, fresh, theme)
 
 
@@ -403,7 +460,7 @@ def _draw_fresh(axes: Axes, result: SearchResult, fresh: FormattedNumber, theme:
     axes.set(xlim=(-1, 1), xticks=[])
     axes.tick_params(labelleft=False, left=False)
     axes.spines["left"].set_visible(False)
-    dots = [100 * value for value in result.fresh.values]
+    dots = [result.study.judged.scale * value for value in result.fresh.values]
     axes.plot([0.45] * len(dots), dots, ".", color=theme.muted, markersize=3, markeredgewidth=0)
     if fresh.low is not None and fresh.high is not None:
         axes.plot([0, 0], [fresh.low, fresh.high], color=theme.train, linewidth=1.8)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from stepladder.report.figures.axes import (
     LABEL_LENGTH,
+    axis_label,
     better_words,
     log_odds_note,
     outer_labels,
@@ -67,7 +68,7 @@ def _rows(tuned: Tuned, shown: Measure) -> Iterable[tuple[object, ...]]:
             values = ", ".join(f"{field} = {value:g}" for field, value in named)
             kind = "chosen" if tried.values == arm.chosen else ""
             kind += " declared" if tried.values == arm.declared else ""
-            for replicate, score in enumerate(tried.accuracies):
+            for replicate, score in enumerate(tried.scores):
                 yield (printable(arm.arm), values, kind.strip(), replicate,
                        shown.metric.scale * score)  # fmt: skip
 
@@ -81,7 +82,8 @@ def _draw(tuned: Tuned, shown: Measure, figure: Figure, theme: Theme) -> None:
     if shown.metric.is_fraction:
         unit = ", %"
     name = f"validation {truncate(shown.name, LABEL_LENGTH)}"
-    outer_labels(figure, tuned.fields[0].replace("_", " "), f"{name}{unit}{better_words(shown)}")
+    label = axis_label(name, unit, better_words(shown))
+    outer_labels(figure, tuned.fields[0].replace("_", " "), label)
 
 
 def _title(arm: ArmTuning) -> str:
@@ -99,7 +101,7 @@ def _draw_arm(axes: Axes, arm: ArmTuning, tuned: Tuned, shown: Measure, theme: T
     axes.plot(values, [scale * best[value].mean for value in values], color=theme.validation,
               linewidth=1.2, zorder=2)  # fmt: skip
     for value in values:
-        finite = [scale * score for score in best[value].accuracies if math.isfinite(score)]
+        finite = [scale * score for score in best[value].scores if math.isfinite(score)]
         dots = thin_out(finite, MOST_DOTS)
         axes.plot([value] * len(dots), dots, ".", color=theme.muted, markersize=3,
                   markeredgewidth=0, zorder=1)  # fmt: skip

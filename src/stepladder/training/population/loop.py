@@ -16,7 +16,13 @@ import numpy.typing as npt
 from stepladder.data import Split
 from stepladder.training.checkpoints import Checkpoints, Resumable
 from stepladder.training.groups import GroupKey, evaluated_at_once, group_key
-from stepladder.training.history import HistoryRecorder, ProbeReading, make_result, versions
+from stepladder.training.history import (
+    HistoryRecorder,
+    ProbeReading,
+    make_result,
+    probability_parts,
+    versions,
+)
 from stepladder.training.initializers import initial_weights
 from stepladder.training.layer_state import has_batch_norm, start_seeds, unsettled_share
 from stepladder.training.population.program import Data, Numbers, Program, Sums, Weights
@@ -470,6 +476,7 @@ class GroupTrainer:
     def _results(self, histories: Sequence[HistoryRecorder], began: float) -> list[TrialResult]:
         parts = ["validation"] if self.is_candidate else ["train", "validation", "test"]
         scored = {part: (*self.evaluate(part), self.labels_by_lane(part)) for part in parts}
+        shares = {part: self.probabilities(part) for part in probability_parts(self.lanes[0])}
         seconds = (time.perf_counter() - began) / len(self.lanes)
         made_with = versions("jax")
         unsettled = math.nan
@@ -486,6 +493,7 @@ class GroupTrainer:
                 made_with,
                 unsettled=unsettled,
                 takes_ids=self.program.takes_ids,
+                probabilities={part: of_lanes[lane] for part, of_lanes in shares.items()},
             )
             for lane, history in enumerate(histories)
         ]  # fmt: skip

@@ -41,10 +41,10 @@ def test_the_forest_holds_every_replicate():
 
 def test_the_axis_of_effects_is_logarithmic_only_where_it_must_be():
     results = mnist_results()
-    assert forest_of(results).is_log
+    assert forest_of(results).linear_within == 1.0
     assert "logarithmic" in plots(results)["effects"].caption
     last = replace(results, arms=results.arms[-1:])
-    assert not forest_of(last).is_log
+    assert forest_of(last).linear_within is None
     assert "logarithmic" not in plots(last)["effects"].caption
 
 
