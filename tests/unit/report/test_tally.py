@@ -6,6 +6,8 @@ from example_run import Clock, finished, planned_run
 
 from stepladder import Study
 from stepladder.report.progress import ArmTally, Tally, _completed
+from stepladder.report.wording import Measure
+from stepladder.study.metrics import METRICS
 
 
 @pytest.fixture
@@ -137,7 +139,8 @@ def test_epochs_that_need_not_be_trained_are_not_counted(clock):
 
 def test_another_metric_is_said_in_its_unit():
     study = Study.load("quick", {"metric": "log_loss"})
-    fraction = ArmTally("a", 2, 2, [0.5, 0.75], study.judged)
-    assert fraction.mean_text == "0.6250"
-    assert _completed(fraction) == "a: 2 replicates, validation log_loss 0.6250"
-    assert _completed(ArmTally("a", 2, 2, [0.5, 0.75])) == "a: 2 replicates, validation 62.50 %"
+    loss = ArmTally("a", 2, 2, Measure(study.judged, None), [0.5, 0.75])
+    assert loss.mean_text == "0.625"
+    assert _completed(loss) == "a: 2 replicates, validation log_loss 0.625"
+    accuracy = ArmTally("a", 2, 2, Measure(METRICS["accuracy"], None), [0.5, 0.75])
+    assert _completed(accuracy) == "a: 2 replicates, validation 62.50 %"
