@@ -41,7 +41,5 @@ if __name__ == "__main__":
         logging_level=30,
     )
     best = smac.optimize()
-    history = smac.runhistory
-    for config in history.get_configs():
-        print(dict(config), history.average_cost(config), len(history.get_trials(config)))
-    print(dict(best))
+    seeds = len(smac.runhistory.get_trials(best))
+    print(dict(best), smac.runhistory.average_cost(best), seeds)
