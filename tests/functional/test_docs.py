@@ -99,12 +99,12 @@ def test_the_page_on_training_names_what_a_context_has():
 
 
 @pytest.mark.slow
-def test_the_page_on_training_runs(training_files):
-    script = next(block for block in re.findall(r"```python\n(.*?)```", TRAINING, re.DOTALL)
-                  if "compare" in block)  # fmt: skip
-    (training_files / "compare.py").write_text(script, "utf-8")
+def test_the_page_on_training_and_the_first_lines_of_the_readme_run(training_files):
+    for name, page in (("compare.py", TRAINING), ("hello.py", README)):
+        (script, *_) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+        (training_files / name).write_text(script, "utf-8")
     command = re.search(r"^stepladder (run study.toml .*)$", TRAINING, re.MULTILINE)[1].split()
-    for words in (["compare.py"], ["-m", "stepladder", *command]):
+    for words in (["compare.py"], ["hello.py"], ["-m", "stepladder", *command]):
         done = subprocess.run(
             [sys.executable, *words], cwd=training_files, capture_output=True, text=True
         )
