@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -58,3 +60,53 @@ def test_the_schema_accepts_the_keys_of_the_built_in_studies():
     assert {"name", "base", "technique", "replicates", "validation"} <= set(keys)
     assert {"arm", "design", "most_replicates", "target", "tune", "tuning"} <= set(keys)
     assert json.dumps(keys)
+
+
+# Your own training: what the page says is run.
+
+TRAINING = (ROOT / "docs" / "training.md").read_text("utf-8")
+
+
+@pytest.fixture
+def training_files(tmp_path):
+    """The page's files in a folder."""
+    for name, text in re.findall(r"This is `([\w.]+)`:\n\n```\w+\n(.*?)```", TRAINING, re.DOTALL):
+        (tmp_path / name).write_text(text, "utf-8")
+    return tmp_path
+
+
+def test_every_table_of_the_page_on_training_is_part_of_a_study(training_files):
+    blocks = re.findall(r"```toml\n(.*?)```", TRAINING, re.DOTALL)
+    assert len(blocks) == 4
+    for name in ("model.py", "data.csv"):
+        (training_files / name).touch()
+    file = training_files / "part.toml"
+    for block in blocks:
+        whole = block if block.startswith("name") else f'name = "part"\n{block}'
+        whole += "" if "trainer" in block else '\n[trainer]\ncommand = ["a", "{learning_rate}"]\n'
+        whole += "" if "[base]" in block else "\n[base]\nlearning_rate = 0.1\n"
+        file.write_text(whole, "utf-8")
+        assert Study.load(file).trainer is not None
+
+
+def test_the_page_on_training_names_what_a_context_has():
+    from stepladder.training.function import Data, TrainContext
+
+    for name in ("seed", "replicate", "rng", "report", "folder", "data"):
+        assert f"`{name}" in TRAINING
+        assert name in TrainContext.__dataclass_fields__ or hasattr(TrainContext, name)
+    assert all(f"`{name}`" in TRAINING for name in Data.__dataclass_fields__)
+
+
+@pytest.mark.slow
+def test_the_page_on_training_and_the_first_lines_of_the_readme_run(training_files):
+    for name, page in (("compare.py", TRAINING), ("hello.py", README)):
+        (script, *_) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+        (training_files / name).write_text(script, "utf-8")
+    command = re.search(r"^stepladder (run study.toml .*)$", TRAINING, re.MULTILINE)[1].split()
+    for words in (["compare.py"], ["hello.py"], ["-m", "stepladder", *command]):
+        done = subprocess.run(
+            [sys.executable, *words], cwd=training_files, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        assert re.search("helps|hurts", done.stdout), done.stdout

@@ -83,7 +83,7 @@ ENGINE = click.option(
 ALLOW_CODE = click.option(
     "--allow-code",
     is_flag=True,
-    help="Let the model file that the study names run, with your rights. Read it first.",
+    help="Let the code that the study names run, with your rights. Read it first.",
 )
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Print what a run would train, and stop.")
 

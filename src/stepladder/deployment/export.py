@@ -382,6 +382,11 @@ def export_model(
         RunError: if training again failed, or the model does not answer as the engine did.
     """
     check_target(file)
+    if record.study.trainer is not None:
+        raise InputError(
+            "RUN must be of networks that stepladder trained, found that "
+            f"{record.study.trainer.name} trained them; let it save its model itself"
+        )
     selection = select_replicates(folder, record, store, arm)
     preflight.check_code_allowed(record.study, allow_code)
     dataset = dataset_of(record.study)

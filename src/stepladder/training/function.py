@@ -217,7 +217,8 @@ class FunctionEngine:
         params = as_params(trial)
         of_ours = {"params": params, "seed": context.seed, "context": context,
                    "replicate": trial.replicate}  # fmt: skip
-        given = {name: of_ours[name] for name in self._takes if name in of_ours}
+        given = {name: of_ours[name] for name, parameter in self._takes.items()
+                 if name in of_ours and parameter.kind != parameter.VAR_KEYWORD}  # fmt: skip
         if "params" not in given:
             given |= params
         first = [given.pop(name) for name, parameter in self._takes.items()

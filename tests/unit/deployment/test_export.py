@@ -9,6 +9,7 @@ import pytest
 
 from stepladder import Study
 from stepladder.deployment import card, export
+from stepladder.errors import InputError
 from stepladder.statistics.intervals import estimate
 from stepladder.training.final_weights import weights_file
 
@@ -26,6 +27,15 @@ def test_only_what_the_store_is_about_is_kept(tmp_path, correct, kept):
     file = weights_file(tmp_path / "weights", "a" * 64)
     assert file.exists() == kept
     assert not kept or file.read_bytes() == b"weights"
+
+
+def test_a_training_of_ones_own_has_no_network_to_export(tmp_path):
+    study = Study(name="mine", trainer={"command": ["train", "{lr}"]}, base={"lr": 0.1})
+    with pytest.raises(InputError, match=r"found that train \{lr\} trained them; let it save"):
+        export.export_model(
+            tmp_path, SimpleNamespace(study=study), None, "base", tmp_path / "m.keras",
+            is_ensemble=False, settings=None, environment={}, progress=None,
+        )  # fmt: skip
 
 
 # The card of a model: names are shown as they are, whatever they hold.

@@ -73,6 +73,7 @@ def place(tmp_path):
         ("lr, seed, /", "return {'accuracy': lr, 'seed': seed}"),
         ("*, seed, lr=7", "return {'accuracy': lr, 'seed': seed}"),
         ("seed, **rest", "return {'accuracy': rest['lr'], 'seed': seed}"),
+        ("seed, **params", "return {'accuracy': params['lr'], 'seed': seed}"),
         ("lr, seed, missing=1", "return {'accuracy': lr, 'seed': seed * missing}"),
     ],
 )
