@@ -161,7 +161,10 @@ _DESIGNS = {
 def asked(results: Results) -> tuple[str, ...]:
     """What is asked, of what network and data, and how it is decided: a paragraph each."""
     study, arms = results.study, results.arms
-    data, shown = printable(results.dataset), measure_of(results)
+    data, shown = (
+        f"{'on' if study.dataset else 'in'} {printable(results.dataset)}",
+        measure_of(results),
+    )
     if results.sizes:
         data += f" ({join_list(parts_of(results))} {results.noun}s)"
     drawn = "validation split, initial weights, data order and dropout"
@@ -176,15 +179,15 @@ def asked(results: Results) -> tuple[str, ...]:
         )
     if len(arms) == 1:
         return (
-            f"What does one recipe reach on {data}? {network}",
+            f"What does one recipe reach {data}? {network}",
             f"{replicates} Each replicate draws its own {drawn}.",
         )
-    question = f"How do {plural(len(arms), 'arm')} compare on {data}?"
+    question = f"How do {plural(len(arms), 'arm')} compare {data}?"
     if study.techniques:
         names = [truncate(technique.name, 40) for technique in study.techniques]
         question = (
             f"What is each of {plural(len(names), 'technique')} worth "
-            f"({join_list(names, most=9, rest='more')}) on {data}, {_DESIGNS[study.design]}?"
+            f"({join_list(names, most=9, rest='more')}) {data}, {_DESIGNS[study.design]}?"
         )
     rate = "" if study.trainer else ", its learning rate too,"
     settings = (
