@@ -203,3 +203,79 @@ def test_a_killed_search_goes_on_to_the_same_end(searched, stepladder):
     assert one["candidates"] == other["candidates"]
     assert one["best"] == other["best"]
     assert one["luck"] == other["luck"]
+
+
+# A training of the user's own.
+
+OWN_SEARCH = """
+name = "own"
+replicates = 2
+trainer = "train.py:train"
+metric = { name = "err", better = "lower", delta = 0.05, unit = "kWh" }
+[base]
+lr = 0.1
+net.depth = 1
+[search]
+trials = 6
+[search.space]
+lr = { type = "float", low = 0.001, high = 1.0, log = true }
+net.depth = { type = "int", low = 1, high = 3 }
+"""
+
+OWN_TRAINING = """
+import math
+
+def train(lr, net, seed):
+    err = math.log10(lr / 0.03) ** 2 + net["depth"] + seed % 7 / 1000
+    return {"validation": {"err": err}, "test": {"err": err + 1}}
+
+def untold(lr, net, seed):
+    return {"err": lr}
+
+def raises(lr, net, seed):
+    raise ValueError("no such layer")
+"""
+
+
+@pytest.fixture
+def own(place):
+    (place / "own.toml").write_text(OWN_SEARCH, "utf-8")
+    (place / "train.py").write_text(OWN_TRAINING, "utf-8")
+    return place
+
+
+def test_a_training_of_ones_own_is_searched_by_its_metric(own, stepladder):
+    refused = stepladder("search", "own.toml")
+    assert (refused.returncode, "--allow-code" in refused.stderr) == (2, True)
+    assert not (own / "runs").exists()
+    done = stepladder("search", "own.toml", "--allow-code", "--out", "found", "--final")
+    assert done.returncode == 0, done.stderr
+    assert "validation err" in done.stdout
+    assert "kWh" in done.stdout
+    found = json.loads((own / "found" / "search.json").read_text("utf-8"))
+    scores = {one["number"]: one["score"] for one in found["candidates"]}
+    assert min(scores, key=scores.get) in found["finalists"]
+    assert found["best"]["test_score"]["mean"] == pytest.approx(
+        found["best"]["val_score"]["mean"] + 1
+    )
+    assert "validation err" in (own / "found" / "report.html").read_text("utf-8")
+    again = stepladder("search", "own.toml", "--allow-code", "--out", "found")
+    assert (again.returncode, "nothing to train" in again.stderr) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("function", "code", "expected"),
+    [
+        ("untold", 2, "of the validation part, found a training that gave none"),
+        ("raises", 1, "failed that the next step needs: ValueError: no such layer"),
+    ],
+)
+def test_a_training_that_cannot_be_searched_is_one_message(
+    own, stepladder, function, code, expected
+):
+    failed = stepladder(
+        "search", "own.toml", "--allow-code", "--set", f"trainer=train.py:{function}"
+    )
+    assert failed.returncode == code
+    assert expected in failed.stderr
+    assert "Traceback" not in failed.stderr

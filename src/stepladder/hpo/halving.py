@@ -88,7 +88,7 @@ class SuccessiveHalving:
         for candidate in self._alive:
             # The validation part alone: a search never reads the test part.
             result = results[self._trials[candidate.number].id]
-            score = choosing_score(result, self._context.study.judged.name)
+            score = choosing_score(result, self._context.study)
             candidate.rungs[result.trial.config.epochs] = score
             candidate.seconds = result.seconds + (0.0 if self._extends else candidate.seconds)
         done, resumed, was_extended = self._trials, list(self._earlier.values()), self.is_extended

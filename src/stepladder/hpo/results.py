@@ -103,8 +103,7 @@ def _retrain(
     results = train([trial for own in trials.values() for trial in own], label, {}, ())
     for candidate in finalists:
         own = [results[trial.id] for trial in trials[candidate.number]]
-        metric = context.study.judged.name
-        candidate.more = tuple(choosing_score(result, metric) for result in own)
+        candidate.more = tuple(choosing_score(result, context.study) for result in own)
         candidate.more_seconds = math.fsum(result.seconds for result in own)
 
 
@@ -221,7 +220,7 @@ def summarize_search(
     """All that a finished search tells; see `SearchResult` for what is given."""
     study, winner, baseline = context.study, finalists[0], context.baseline
     metric, whole = study.judged, distinct(candidates)
-    scores = [choosing_score(result, metric.name) for result in fresh]
+    scores = [choosing_score(result, study) for result in fresh]
     bias = winner_bias(candidates, finalists, scores, context)
     margin = (study.delta or 0.0) / metric.scale
     top, not_excluded = equivalent_candidates(candidates, winner, margin, bias.noise, baseline)

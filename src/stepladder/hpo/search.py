@@ -48,7 +48,7 @@ def search_study(
         prepare=prepare_search, is_search=True,
     ) as session:  # fmt: skip
         take_row(session.store, session.record, folder, session.progress)
-        for note in dataset_notes(session.dataset):
+        for note in dataset_notes(session.dataset) if study.dataset is not None else ():
             session.progress.note(note)
         context = session.context
         candidates, finalists, fresh = train_search(

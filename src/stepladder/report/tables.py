@@ -245,7 +245,8 @@ def _better(effect: Effect | None) -> str:
 
 def _measure_head(item: Difference) -> str:
     name = item.measure.replace("_", " ")
-    return _MEASURES.get(item.measure) or f"{name}, {item.unit}".rstrip(", ").capitalize()
+    known = _MEASURES.get(item.measure)
+    return known or printable(f"{name[:1].upper()}{name[1:]}, {item.unit}".rstrip(", "))
 
 
 def _difference_text(difference: Difference) -> str:

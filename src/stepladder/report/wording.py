@@ -554,6 +554,17 @@ _ALWAYS = {
     "Log-odds": "ln(p / (1 - p)) of an accuracy p, a scale on which halving the errors is the "
     "same step wherever it begins.",
 }
+_OF_OWN = {
+    "Technique": "a named change of the parameters.",
+    "Arm": "one set of parameters under a name, with the arm that it is compared with.",
+    "Replicate": "one seed, from which a training draws everything random. The same number is the "
+    "same seed in every arm.",
+    "Validation part": "examples kept apart, on which choices may be made.",
+    "95 % interval": "made so that 95 of 100 such intervals hold the true mean, of trainings with "
+    "other seeds.",
+}
+"""Where a training of the user's own trains."""
+
 _COMPARED = {
     "Effect": "the mean paired difference of test accuracy between an arm and the one it is "
     "compared with, in percentage points.",
@@ -580,12 +591,16 @@ _FAIR = {
 
 def glossary(results: Results) -> tuple[tuple[str, str], ...]:
     """Words and meanings, in the order of the alphabet."""
-    words = dict(_ALWAYS)
+    words = dict(_ALWAYS) | ({} if results.study.trainer is None else _OF_OWN)
+    if results.study.trainer is not None:
+        del words["Recipe"], words["Log-odds"]
     if any(arm.effect is not None for arm in results.arms):
         shown = measure_of(results)
         words |= _COMPARED
         if not shown.is_accuracy:
             words["Effect"] = words["Effect"].replace("test accuracy", shown.on("test"))
+        if not shown.metric.is_fraction:
+            words["Effect"] = words["Effect"].replace(", in percentage points", "")
         margin = f" = {number(shown.delta, 2)} points" if shown.delta and shown.is_accuracy else ""
         words["No difference beyond δ"] = (
             f"the difference lies within ± δ{margin} by two one-sided tests: an absence "

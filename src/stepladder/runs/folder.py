@@ -256,7 +256,9 @@ def search_again(folder: Path, study: Study, store: str | None = None, engine: s
         engine: as trials record it, where that is known.
     """
     before, options = command_parts(study, engine)
-    words = ["stepladder", "search", str(folder / STUDY_NAME), "--out", str(folder)]
+    # Code of a training of the user's own lies beside the study file, not in the folder.
+    file = str(folder / STUDY_NAME) if study.trainer is None else "STUDY"
+    words = ["stepladder", "search", file, "--out", str(folder)]
     words += ["--store", without_password(store)] if store else []
     return shlex.join([*before, *words, *options])
 

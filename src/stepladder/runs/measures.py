@@ -37,19 +37,20 @@ def scores_on(results: Replicates, part: Part, metric: str) -> list[float]:
     return [score if math.isfinite(score) else math.nan for score in scores]
 
 
-def choosing_score(result: TrialSummary | TrialResult, metric: str) -> float:
+def choosing_score(result: TrialSummary | TrialResult, study: Study) -> float:
     """The validation figure by which candidates are chosen; NaN where the trial diverged.
 
     Raises:
         StudyError: if a training of the user's own gave none.
     """
-    score = result.score("validation", metric)
-    is_there = metric in result.measures.get("validation", {}) or not math.isnan(score)
+    metric = study.judged.name
+    is_there = study.trainer is None or metric in result.measures.get("validation", {})
     if not is_there and result.diverged is None:
         raise StudyError(
             f"candidates are chosen by {metric} of the validation part, found a training that "
             f'gave none; return {{"validation": {{"{metric}": ...}}, "test": {{"{metric}": ...}}}}'
         )
+    score = result.score("validation", metric)
     return score if math.isfinite(score) else math.nan
 
 

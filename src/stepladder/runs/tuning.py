@@ -166,7 +166,7 @@ def _tune_arm(
 ) -> ArmTuning:
     grid, metric, baseline = state.grid, context.study.judged, context.baseline
     scores = {
-        values: tuple(choosing_score(results[trial.id], metric.name) for trial in trials)
+        values: tuple(choosing_score(results[trial.id], context.study) for trial in trials)
         for values, trials in state.by_values[arm.name].items()
     }
     chosen = best_candidate(tuple(grid.values()), scores, baseline, metric.sign)

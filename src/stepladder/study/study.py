@@ -37,6 +37,7 @@ from stepladder.study.designs import (
 )
 from stepladder.study.loading import MODEL_SCHEMA, ModelFile, load_toml
 from stepladder.study.metrics import (
+    DIRECTION_OPTIONS,
     LOSS,
     METRICS,
     Direction,
@@ -150,7 +151,8 @@ class JudgedMetric(FrozenModel):
         try:
             self.found  # noqa: B018 - looked up once to find what is wrong
         except InputError as error:
-            raise ValueError(f"{error}; write a value such as metric = {_METRIC}") from None
+            text = str(error).removeprefix("metric ").replace(DIRECTION_OPTIONS, IN_A_STUDY)
+            raise ValueError(text) from None
         return self
 
     @property
@@ -164,7 +166,7 @@ class JudgedMetric(FrozenModel):
         return replace(find_metric(self.name, direction, self.unit), name=self.name)
 
 
-_METRIC = '{ name = "wait", better = "lower" }'
+IN_A_STUDY = 'lower or higher is better: metric = { name = "...", better = "lower" }'
 _ACCURACY = JudgedMetric(name="accuracy")
 
 
@@ -237,7 +239,12 @@ def _metric_and_delta(values: Mapping[str, Any]) -> Mapping[str, Any]:
             try:
                 metric = JudgedMetric(**metric)
             except StudyError as error:
-                raise ValueError("\n".join(f"metric.{line}" for line in error.problems)) from None
+                raise ValueError(
+                    "\n".join(
+                        f"metric{' ' if line.startswith('must') else '.'}{line}"
+                        for line in error.problems
+                    )
+                ) from None
     if not isinstance(metric, JudgedMetric):
         return values
     values = {**values, "metric": metric}
@@ -456,6 +463,9 @@ class Study(FrozenModel):
                                 ("target", self.target), ("reported", self.reported))
             if value
         ]  # fmt: skip
+        if self.dataset is not None and self.trainer.command:
+            problems.append("dataset is given to functions, found it beside a command, which reads "
+                            "its own; leave it out")  # fmt: skip
         if self.judged is LOSS:
             problems.append("metric loss must say which values are better for a training of your "
                             'own; write metric = { name = "loss", better = "lower" }')  # fmt: skip
