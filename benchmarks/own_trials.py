@@ -4,7 +4,7 @@ Trains studies of a function that returns at once and of `echo`, with real train
 a real SQLite store. Of a command the process itself, started as often by `subprocess`, is taken
 off. Prints a table.
 
-    python benchmarks/own_training.py [--trials 1000]
+    python benchmarks/own_trials.py [--trials 1000]
 """
 
 from __future__ import annotations
