@@ -263,6 +263,9 @@ def commands_of(study: Study, versions: Mapping[str, str], verb: str = "run") ->
     is_built_in = study.name in BUILT_IN_STUDIES and study == Study.load(study.name)
     name = study.name if is_built_in else "study.toml"
     made_with = [printable(f"# stepladder {version}")] if version else []
+    if study.trainer is not None and study.trainer.was_callable:
+        again = f"# in Python: stepladder.compare({printable(study.trainer.name)}, ...) as before"
+        return [*made_with, again]
     before, options = command_parts(study, versions.get("engine", ""))
     return [*made_with, " ".join([*before, "stepladder", verb, name, *options])]
 

@@ -108,9 +108,14 @@ class UserTrainer(FrozenModel):
     @property
     def name(self) -> str:
         """The function, or the program with its first argument."""
-        if self.function and ".py:" not in self.function:  # a callable, by its module
+        if self.function and self.was_callable:
             return self.function.rpartition(":")[2]
         return self.function or " ".join(self.command[:2])
+
+    @property
+    def was_callable(self) -> bool:
+        """Whether it was given from Python: it is known by its module, and by no file."""
+        return self.function is not None and ".py:" not in self.function
 
     @property
     def identity(self) -> str:
