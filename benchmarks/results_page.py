@@ -75,6 +75,8 @@ def _cells(arm: dict[str, Any]) -> tuple[str, str, str]:
     half = "" if effect["ci_low"] is None else f" ± {effect['mean'] - effect['ci_low']:.2f}"
     needed = effect["replicates_needed"]
     verdict = effect["verdict"] + (f" (about {needed:,} would do)" if needed else "")
+    if effect.get("reason"):
+        verdict = "cannot be told"
     return test, f"{effect['mean']:+.2f}{half}".replace("-", "−"), markdown_text(verdict)
 
 

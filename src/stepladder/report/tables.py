@@ -378,9 +378,10 @@ def tuning_tables(results: Results) -> tuple[Table, ...]:
         return ()
     scale, digits, head = shown.metric.scale, shown.digits, shown.heading("validation")
     candidates = len(tuned.arms[0].tried) if tuned.arms else 0
+    epochs = "trained" if results.study.trainer else plural(tuned.epochs, "epoch")
     note = (
         f"The same {plural(candidates, 'candidate')} for every arm, on {shown.on('validation')}, "
-        f"{plural(tuned.epochs, 'epoch')} on {plural(tuned.replicates, 'replicate')} that are "
+        f"{epochs} on {plural(tuned.replicates, 'replicate')} that are "
         f"not used again; {tuned.trials:,} trials in all."
     )
     if tuned.widenings:
