@@ -1,5 +1,6 @@
 """Memory that may still be used, and the refusal of what would need more."""
 
+import os
 from pathlib import Path
 
 from stepladder.errors import DataError
@@ -11,12 +12,15 @@ def free_memory(cgroup: Path = _CGROUP) -> int:
     """Bytes that may still be used here, by the system, a cgroup (version 2) and `ulimit -v`."""
     import psutil  # late: it knows no cgroups, and most commands need it not
 
-    available = int(psutil.virtual_memory().available)
-    if hasattr(psutil, "RLIMIT_AS"):
-        process = psutil.Process()
-        limit, _ = process.rlimit(psutil.RLIMIT_AS)
-        if limit != psutil.RLIM_INFINITY:
-            available = min(available, max(0, limit - process.memory_info().vms))
+    try:
+        available = int(psutil.virtual_memory().available)
+        if hasattr(psutil, "RLIMIT_AS"):
+            process = psutil.Process()
+            limit, _ = process.rlimit(psutil.RLIMIT_AS)
+            if limit != psutil.RLIM_INFINITY:
+                available = min(available, max(0, limit - process.memory_info().vms))
+    except (psutil.Error, OSError):  # no /proc: what the kernel says without it
+        available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     try:
         limit, used = (int((cgroup / f"memory.{name}").read_text()) for name in ("max", "current"))
         lines = (cgroup / "memory.stat").read_text().splitlines()

@@ -269,7 +269,9 @@ def this_owner() -> ClaimOwner:
     """This process as a driver, under an id that is new each time."""
     import psutil  # late: importing it takes some 20 ms, which `stepladder results` need not wait
 
-    started = psutil.Process().create_time()
+    started = 0.0
+    with suppress(psutil.Error, OSError):  # no /proc: then its number alone tells it
+        started = psutil.Process().create_time()
     return ClaimOwner(secrets.token_hex(16), _place(), f"{os.getpid()} {started:.2f}")
 
 
@@ -292,7 +294,7 @@ def is_running(process: str) -> bool:
         return bool(is_same and running.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return _exists(int(number))
-    except (psutil.Error, ValueError):
+    except (psutil.Error, OSError, ValueError):
         return True
 
 
