@@ -26,6 +26,7 @@ from stepladder.files import without_password
 if TYPE_CHECKING:
     from stepladder.api import Run
     from stepladder.execution.progress import RunAnnouncement
+    from stepladder.training.function import TrialFailure
 
 
 def _count_or_auto(text: str) -> int | str:
@@ -60,15 +61,19 @@ _SHOWN_FAILURES = 10
 
 
 def failed_trials(finished: Run) -> str:
-    """A list of the trials that failed: arm, replicate and message."""
+    """A list of the trials that failed: arm, replicate and message, equal messages once."""
     names = {arm.arm.config: arm.arm.name for arm in finished.results.arms}
-    lines = [
-        f"{names.get(failure.trial.config, 'a candidate')}, replicate {failure.trial.replicate}: "
-        f"{failure.message}"
-        for failure in finished.failures[:_SHOWN_FAILURES]
-    ]
-    if left := len(finished.failures) - len(lines):
-        lines.append(f"and {left} more")
+    alike: dict[str, list[TrialFailure]] = {}
+    for failure in finished.failures:
+        alike.setdefault(failure.message, []).append(failure)
+    lines = []
+    for message, failures in alike.items():
+        trial = failures[0].trial
+        more = f" and {len(failures) - 1} more" if len(failures) > 1 else ""
+        name = names.get(trial.config, "a candidate")
+        lines.append(f"{name}, replicate {trial.replicate}{more}: {message}")
+    if left := len(lines[_SHOWN_FAILURES:]):
+        lines[_SHOWN_FAILURES:] = [f"and {left} other messages"]
     first = finished.failures[0]
     listed = "".join(f"\n  - {line}" for line in lines)
     trace = f"\nThe first of them said:\n{first.trace}" if first.trace else ""

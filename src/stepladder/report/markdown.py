@@ -54,13 +54,24 @@ def csv_columns(metric: Metric) -> tuple[str, ...]:
         >>> [name for name in csv_columns(METRICS["rmse"]) if name.startswith("test")]
         ['test_rmse', 'test_ci_low', 'test_ci_high']
     """
-    name, unit = (re.sub(r"\W+", "_", text).strip("_") for text in (metric.name, metric.unit))
+    name = re.sub(r"\W+", "_", metric.name).strip("_")
     return tuple(
-        f"{column.removesuffix('_points')}_{unit}".rstrip("_")
-        if column.endswith("_points")
-        else re.sub("_accuracy$", f"_{name}", column)
-        for column in CSV_COLUMNS
+        re.sub("_accuracy$", f"_{name}", in_unit(column, metric)) for column in CSV_COLUMNS
     )
+
+
+def in_unit(column: str, metric: Metric) -> str:
+    """A column of `…_points` with the unit of a metric in the place of points.
+
+    Example:
+        >>> from stepladder.study.metrics import METRICS
+        >>> in_unit("effect_points", METRICS["accuracy"]), in_unit("effect_points", METRICS["rmse"])
+        ('effect_points', 'effect')
+    """
+    if not column.endswith("_points"):
+        return column
+    unit = re.sub(r"\W+", "_", metric.unit).strip("_")
+    return f"{column.removesuffix('_points')}_{unit}".rstrip("_")
 
 
 def as_csv(results: Results) -> str:

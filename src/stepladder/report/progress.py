@@ -34,6 +34,7 @@ Clock = Callable[[], float]
 NAME_WIDTH = 40
 RUNNING_SHOWN = 3
 QUIET_SECONDS = 10.0
+FAILURES_SHOWN = 3
 
 _SETTLING = 1.0  # seconds: a population's lanes report their first epochs within them
 
@@ -254,6 +255,7 @@ class TallyProgress:
         self._clock = clock
         self._lock = RLock()  # a view may be drawn from a thread of its own
         self._tally: Tally | None = None
+        self._failed: Counter[str] = Counter()
 
     def start(self, planned: RunAnnouncement) -> None:
         """Begins the tally of a part of the run."""
@@ -274,7 +276,11 @@ class TallyProgress:
     def trial_failed(self, trial: Trial, message: str) -> None:
         """Counts it as one that ended, and notes why."""
         self._count(lambda tally: tally.trial_failed(trial))
-        self.note(f"failed: {self._name_of(trial)}: {message}")
+        self._failed[message] += 1
+        if self._failed[message] <= FAILURES_SHOWN:
+            more = "; the same of others is not repeated"
+            is_last = self._failed[message] == FAILURES_SHOWN
+            self.note(f"failed: {self._name_of(trial)}: {message}{more if is_last else ''}")
 
     def note(self, text: str) -> None:
         """Shows a sentence; subclasses say how."""

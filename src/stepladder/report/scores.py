@@ -5,7 +5,7 @@ from typing import Any, TextIO
 
 from stepladder.report.document import Sentence
 from stepladder.report.json import FORMAT, metric_record, pick, to_json
-from stepladder.report.markdown import EFFECT_COLUMNS, csv_of_records, to_markdown
+from stepladder.report.markdown import EFFECT_COLUMNS, csv_of_records, in_unit, to_markdown
 from stepladder.report.tables import FormattedNumber
 from stepladder.report.terminal import print_document, to_text
 from stepladder.report.view import PAGE, Row, View
@@ -201,7 +201,9 @@ def _csv(judged: JudgedScores) -> str:
         | ({} if _is_accuracy(metric) else named)
         for arm in judged.arms
     ]  # fmt: skip
-    return csv_of_records(records, tuple(records[0]))
+    rows = [{in_unit(column, metric): value for column, value in record.items()}
+            for record in records]  # fmt: skip
+    return csv_of_records(rows, tuple(rows[0]))
 
 
 def _markdown(judged: JudgedScores) -> str:
