@@ -24,5 +24,6 @@ def assert_sound(stepladder, words, uninterrupted, run=RUN, url=None):
         assert len(seen.trials) == sum(arm["n"] for arm in found["arms"])
         assert store.drivers() == []
     names = {file.name for file in place.iterdir()}
-    assert names <= {"study.toml", "stepladder.db", "report.html", "results.json", "figures"}
+    known = {"study.toml", "store.json", "stepladder.db", "report.html", "results.json", "figures"}
+    assert names <= known
     assert not [file for file in place.rglob(".*")]
