@@ -136,7 +136,12 @@ def open_model(file: Path, environment: Mapping[str, str]) -> ModelProcess:
         environment: variables that the process is started with.
 
     Raises:
-        ModelRefused: if Keras cannot open it, or it would run code.
-        WorkerError: if the process died.
+        ModelRefused: if Keras cannot open it, it would run code, or opening ends the process.
     """
-    return ModelProcess({"kind": "open", "file": str(file.absolute())}, {}, environment)
+    try:
+        return ModelProcess({"kind": "open", "file": str(file.absolute())}, {}, environment)
+    except WorkerError:
+        raise ModelRefused(
+            "the process ended that opened it, as a file does whose layers need far more memory "
+            "than its weights"
+        ) from None

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import psutil
 
+from stepladder.data.memory import check_memory
 from stepladder.data.preprocessing import image_sides
-from stepladder.errors import StepladderError
+from stepladder.errors import DataError, StepladderError
 from stepladder.study.recipe import Recipe
 from stepladder.training.keras_import import keras
 from stepladder.training.layer_state import seed_states
@@ -33,7 +37,8 @@ def main() -> None:
         if header["kind"] == "build":
             model = _build(header, arrays)
         else:  # Keras' safe mode refuses whatever would run code of the file.
-            model = keras.saving.load_model(header["file"], compile=False, safe_mode=True)
+            with _bounded_memory(_check_sizes(header["file"])):
+                model = keras.saving.load_model(header["file"], compile=False, safe_mode=True)
     except StepladderError as error:  # it explains itself
         send(outbox, {"kind": "refused", "message": str(error)})
         return
@@ -46,6 +51,40 @@ def main() -> None:
             send(outbox, {"kind": "answers"}, {"answers": _answer(model, frame[1]["inputs"])})
         except Exception as error:  # a model may be anything
             send(outbox, {"kind": "refused", "message": _one_line(error)})
+
+
+_SMALL = 2**26  # bytes that any model may need
+_MOST_TIMES = 100  # trained weights hardly compress
+
+
+def _check_sizes(file: str) -> int:
+    """The bytes that the members of a model's file announce, before they are expanded.
+
+    Raises:
+        DataError: if they are many times those of the file, or need more memory than is free.
+    """
+    with zipfile.ZipFile(file) as archive:
+        size = sum(info.file_size for info in archive.infolist())
+    if size > max(_SMALL, _MOST_TIMES * os.path.getsize(file)):
+        raise DataError(f"its {os.path.getsize(file):,} bytes announce {size:,}")
+    check_memory(2 * size, "the model")
+    return size
+
+
+@contextmanager
+def _bounded_memory(size: int) -> Iterator[None]:
+    """Lets a model of a size have no more memory than it can need: its layers announce any size."""
+    import resource  # not on Windows, where no process of ours runs
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    used = psutil.Process().memory_info().data
+    most = used + 16 * _SMALL + 8 * size
+    most = min([most, *(limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY)])
+    resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 def _one_line(error: Exception) -> str:

@@ -1,13 +1,18 @@
 """Exported networks answer as the networks whose weights they were given."""
 
+import json
 import os
+import zipfile
 
 os.environ["KERAS_BACKEND"] = "jax"  # before anything imports Keras
 
 import keras
 import numpy as np
+import pytest
 
+from stepladder.deployment.keras_process import ModelRefused, open_model
 from stepladder.deployment.keras_worker import Member, assemble_model
+from stepladder.execution.machine import model_environment
 from stepladder.study.recipe import Recipe
 from stepladder.training.layer_state import seed_states
 
@@ -47,3 +52,32 @@ def test_statistics_are_told_from_random_state_by_what_they_are():
     x = random.uniform(0, 1, (7, 4)).astype(np.float32)
     expected = keras.ops.softmax(network(0.5 * x + 0.25))
     np.testing.assert_allclose(exported(x), expected, rtol=1e-5)
+
+
+def archived(model, file, **members):
+    """A model's file with some members replaced."""
+    model.save(file)
+    with zipfile.ZipFile(file) as archive:
+        contents = {name: archive.read(name) for name in archive.namelist()} | members
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in contents.items():
+            archive.writestr(name, content)
+    return file
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.parametrize(
+    ("member", "content", "told"),
+    [
+        ("model.weights.h5", bytes(100_000_000), "bytes announce 100,"),
+        ("config.json", "wide", "ended that opened it|RESOURCE_EXHAUSTED|MemoryError|allocate"),
+    ],
+)
+def test_a_small_file_that_announces_a_large_model_is_refused(tmp_path, member, content, told):
+    model = build(None, SHAPE, CLASSES)
+    if content == "wide":
+        text = json.dumps(json.loads(model.to_json()))
+        content = text.replace('"units": 5', '"units": 1000000000').encode()
+    file = archived(model, tmp_path / "model.keras", **{member: content})
+    with pytest.raises(ModelRefused, match=told):
+        open_model(file, model_environment())
