@@ -718,7 +718,7 @@ def _placed(study: Study | str | Path, out: str | Path | None) -> tuple[Study, P
     asked = study if isinstance(study, Study) else Study.load(study)
     if out is None and not isinstance(study, Study) and is_run(study):
         out = study
-    return asked, validate_path(out, "--out") if out is not None else default_folder(asked)
+    return asked, validate_path(default_folder(asked) if out is None else out, "--out")
 
 
 def default_folder(study: Study) -> Path:

@@ -1,5 +1,6 @@
 """The command line: options and exit codes, nothing else."""
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -159,16 +160,29 @@ def main() -> NoReturn:
         streams.discard_output()  # the reader of our output has left
         sys.exit(0)
     except OSError as error:
-        if not streams.is_unwritable(error):
-            raise
-        click.echo(
-            f"stepladder: output must be written, found: {error.strerror}; free some space or "
-            "write to another place",
-            err=True,
-        )
+        click.echo(f"stepladder: {_unusable(error)}", err=True)
         streams.discard_output()
         sys.exit(1)
     sys.exit(code or 0)
+
+
+def _unusable(error: OSError) -> str:
+    """What the system has refused that nothing else has explained."""
+    if streams.is_unwritable(error):
+        return (
+            f"output must be written, found: {error.strerror}; free some space or write to "
+            "another place"
+        )
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return f"some files must be opened at a time, found: {error.strerror}; raise `ulimit -n`"
+    try:
+        name = os.fsdecode(error.filename or os.getcwd())
+    except FileNotFoundError:
+        name = "the current folder"
+    return (
+        f"{name!r} must be usable, found: {error.strerror or error}; check that it exists and its "
+        "permissions, or use another place"
+    )
 
 
 def _interrupted(words: list[str]) -> str:

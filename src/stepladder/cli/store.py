@@ -1,5 +1,6 @@
 """The commands `runs` and `store`."""
 
+import os
 from pathlib import Path
 
 import click
@@ -23,7 +24,7 @@ def runs(folder: Path | None, store: str | None, form: str) -> None:
     if folder is None and store is not None:
         with open_store(store, create=False, writes=False) as opened:
             states = runs_of(opened)
-    elif folder is None and not Path("runs").exists():
+    elif folder is None and not os.path.lexists("runs"):
         states = []
     else:
         states = runs_in(folder or Path("runs"), store)

@@ -269,7 +269,8 @@ def keras_backend() -> str:
             f"KERAS_BACKEND must be one of {', '.join(_BACKENDS)} and installed, found "
             f"{backend!r}; install it, or set KERAS_BACKEND=jax"
         )
-    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    # Not Path.home(), which raises where a user has no home.
+    home = Path(os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras"))
     try:
         backend = load_json(home / "keras.json").get("backend")
     except (OSError, ValueError, AttributeError):
@@ -279,10 +280,10 @@ def keras_backend() -> str:
 
 def cache_folder() -> Path | None:
     """The folder of compiled programs, or None where no folder can be written."""
-    folder = Path(platformdirs.user_cache_dir("stepladder")) / "compiled"
     try:
+        folder = Path(platformdirs.user_cache_dir("stepladder")) / "compiled"
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
+    except (OSError, RuntimeError):  # RuntimeError: a user without a home
         return None
     return folder if os.access(folder, os.W_OK) else None
 

@@ -100,9 +100,10 @@ def store_of(folder: Path, store: str | None = None) -> str:
         return near if os.path.exists(near) else str(address["path"])
     except (FileNotFoundError, NotADirectoryError):
         return str(folder / STORE_NAME)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        found = getattr(error, "strerror", None) or "something else"
         raise StoreError(
-            f"{str(file)!r} must say where the trials of this run are, found something else; "
+            f"{str(file)!r} must say where the trials of this run are, found: {found}; "
             "remove it and name the store with --store URL"
         ) from None
 

@@ -75,7 +75,7 @@ class Source:
         place = Path(os.path.abspath(named))  # whose name is never "." or ".."
         if store is not None:
             check_place(store)
-        if not (place / STUDY_NAME).is_file() and not runs_in(place, store):
+        if not os.path.isfile(place / STUDY_NAME) and not runs_in(place, store):
             raise InputError(
                 f"RUN_OR_STORE must be a run, a folder of runs or a store, found the folder "
                 f"{named!r} without any; run a study first"
@@ -91,7 +91,7 @@ class Source:
         if self.place is None:
             with open_store(self.store or "", create=False, writes=False) as store:
                 return runs_of(store)
-        if (self.place / STUDY_NAME).is_file():
+        if os.path.isfile(self.place / STUDY_NAME):
             return [state_of(self.place, self.store)]
         return runs_in(self.place, self.store)
 

@@ -91,3 +91,11 @@ def test_what_endings_may_take(monkeypatch, tmp_path):
     monkeypatch.setenv("STEPLADDER_ENDINGS_MB", "-1")
     with pytest.raises(InputError, match="number of megabytes from 0, found '-1'"):
         machine.settings()
+
+
+def test_a_user_without_a_home_has_no_cache_and_keras_on_jax(monkeypatch):
+    for name in ("HOME", "XDG_CACHE_HOME", "KERAS_HOME", "KERAS_BACKEND"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)  # as for an unknown user
+    assert machine.cache_folder() is None
+    assert machine.keras_backend() == "jax"
