@@ -267,6 +267,7 @@ _EXPECTED = {
     "less_than": "be below {lt}", "less_than_equal": "be at most {le}",
     "int_type": "be a whole number", "int_from_float": "be a whole number",
     "float_type": "be a number", "finite_number": "be a finite number",
+    "string_unicode": "be a text that UTF-8 can hold",
     "string_type": "be a text", "bool_type": "be true or false",
     "string_too_short": "have at least {min_length} characters",
     "string_too_long": "have at most {max_length} characters",
