@@ -123,6 +123,7 @@ def test_a_study_is_trained_once(kind, own):
     assert not (own.folder / "run" / "checkpoints").exists()
 
 
+@pytest.mark.slow
 def test_function_callable_and_command_give_the_same_table(own):
     def train(params, seed):
         import random
@@ -150,6 +151,7 @@ def test_failures_are_listed_the_rest_is_stored_and_the_same_study_tries_them_ag
     assert (finished.trained, finished.found, finished.failures) == (2, 2, ())
 
 
+@pytest.mark.slow
 def test_fail_fast_stops_at_the_first(own):
     own.write("if params['y']: raise OSError('no')", replicates=5)
     with pytest.raises(WorkerError, match=r"replicate 0 failed: OSError: no\. What was finished"):
@@ -234,6 +236,7 @@ def test_code_runs_only_when_it_is_allowed(own, in_process, place):
     assert not hit.exists()
 
 
+@pytest.mark.slow
 def test_a_fair_study_tunes_in_the_direction_of_its_metric(own):
     line = "value = abs(params['x'] - 0.2) + params['y'] + seed % 100 / 1e5; return {'test': " \
            "{'rmse': value}, 'validation': {'rmse': value}}"  # fmt: skip
@@ -245,6 +248,7 @@ def test_a_fair_study_tunes_in_the_direction_of_its_metric(own):
     assert (again.trained, scores(again)) == (0, scores(finished))
 
 
+@pytest.mark.slow
 def test_a_fair_study_without_a_validation_part_ends_in_words(own):
     own.write("return {'accuracy': 0.5}",
               more='tuning = "fair"\ntune = { grid = { x = [0.1, 0.2, 0.3] } }')  # fmt: skip
@@ -252,6 +256,7 @@ def test_a_fair_study_without_a_validation_part_ends_in_words(own):
         own.run()
 
 
+@pytest.mark.slow
 def test_an_adaptive_study_adds_replicates(own):
     more = "most_replicates = 8"
     finished = own.write(replicates='"auto"', more=more).run()
