@@ -275,7 +275,7 @@ def test_ids_that_are_looked_up_are_not_scaled(engine, in_process, tokens, place
     assert code == 0, err
     assert "inputs are ids that the first layer of build looks up: they are not scaled" in err
     arms = json.loads((place / "runs" / "tokens" / "results.json").read_text("utf-8"))["arms"]
-    assert min(arm["test_accuracy"]["mean"] for arm in arms) > 0.8
+    assert min(arm["scores"]["test"]["accuracy"]["mean"] for arm in arms) > 0.8
     assert not {"inputs_not_scaled", "learns_nothing"}.intersection(
         finding["code"] for arm in arms for finding in arm["findings"]
     )

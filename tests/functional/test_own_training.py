@@ -8,9 +8,9 @@ import time
 
 import numpy as np
 import pytest
+from own_training import write
 from watching import children_of, has_ended, until_there
 
-from own_training import write
 from stepladder.api import settings_of
 from stepladder.errors import InputError, StudyError, WorkerError
 from stepladder.execution.progress import QuietProgress
