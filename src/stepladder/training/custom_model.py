@@ -8,7 +8,7 @@ import traceback
 import types
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import keras
@@ -169,6 +169,11 @@ class UserBuild:
         return model
 
 
+@lru_cache(maxsize=1)
+def _run_once(code: Code) -> UserBuild:
+    return UserBuild(code)
+
+
 def _refuse_opened(where: str, opened: Sequence[str]) -> None:
     if opened:
         raise NetworkError(
@@ -242,7 +247,7 @@ def inspect_models(
     """
     reads: list[list[str]] = []
     try:
-        build = UserBuild(code)
+        build = _run_once(code)
         for recipe in recipes:
             model = build_seeded(build, recipe, input_shape, classes, 0, 0)
             reads.append(sorted(build.reads))
@@ -261,7 +266,7 @@ def inspect_inputs(
 ) -> tuple[bool, str | None]:
     """Whether the user's network looks its inputs up, and what is wrong with them, or None."""
     try:
-        model = build_seeded(UserBuild(code), recipe, x_train.shape[1:], classes, 0, 0)
+        model = build_seeded(_run_once(code), recipe, x_train.shape[1:], classes, 0, 0)
     except NetworkError as error:
         return False, str(error)
     unknown = unknown_id(model, x_train)
