@@ -1,6 +1,7 @@
 """What a study and a search have in common while they train: store, folder, processes."""
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -139,6 +140,9 @@ class Session:
     def finish(self) -> StudyRecord:
         """Removes checkpoints that no other run needs; the study's record with its seconds."""
         forget_dead(self.store)
+        if self.user is not None:  # a driver that was killed may have left them
+            for trial_id in self.store.has(self.seen):
+                shutil.rmtree(self.checkpoints / trial_id[:32], ignore_errors=True)
         if not self.store.claimed(self.seen):
             clear(self.checkpoints)
         return self.store.study(self.study.name) or self.record
