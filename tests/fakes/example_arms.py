@@ -43,9 +43,9 @@ def effect(ours, theirs, comparisons: int = 6, delta: float = 0.1) -> Effect | N
     p_t = 0.0 if spread == 0 and shown.mean else 1.0
     if spread:
         p_t = float(stats.ttest_1samp(differences, 0).pvalue)
-    p_t_holm = min(1.0, comparisons * p_t)
+    p_t_adjusted = min(1.0, comparisons * p_t)
     verdict: Verdict = "not enough replicates"
-    if p_t_holm < 0.05:
+    if p_t_adjusted < 0.05:
         verdict = "helps" if shown.mean > 0 else "hurts"
     elif -delta < shown.ci_low and shown.ci_high < delta:
         verdict = "no difference beyond δ"
@@ -54,7 +54,7 @@ def effect(ours, theirs, comparisons: int = 6, delta: float = 0.1) -> Effect | N
         needed = int(np.ceil((2.8 * spread / max(abs(shown.mean), delta)) ** 2)) + 2
     p = 2.0 ** (1 - count)
     return Effect(shown.mean, shown.ci_low, shown.ci_high, p, min(1.0, comparisons * p), p_t,
-                  p_t_holm, verdict, needed, count, longest - count,
+                  p_t_adjusted, verdict, needed, count, longest - count,
                   tuple(differences.tolist()))  # fmt: skip
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # a run's results need nothing of a search
     from stepladder.hpo.results import SearchResult
 
 _INTERVAL = "mean ci_low ci_high"
-_TESTS = "p p_adjusted=p_holm p_t p_t_adjusted=p_t_holm"
+_TESTS = "p p_adjusted p_t p_t_adjusted"
 
 _KEYS: dict[type, str] = {
     Results: "format= study=study.name metric= dataset test_set_accesses=looks finished "

@@ -18,8 +18,8 @@ from stepladder.study.metrics import Metric
 EFFECT_COLUMNS = (
     "effect_points=effect.mean effect_ci_low_points=effect.ci_low "
     "effect_ci_high_points=effect.ci_high p=effect.p "
-    "p_holm=effect.p_holm p_t=effect.p_t p_t_holm=effect.p_t_holm p_verdict=effect.p_verdict "
-    "verdict=effect.verdict "
+    "p_adjusted=effect.p_adjusted p_t=effect.p_t p_t_adjusted=effect.p_t_adjusted "
+    "p_verdict=effect.p_verdict verdict=effect.verdict "
     "replicates_needed=effect.replicates_needed pairs=effect.pairs unpaired=effect.unpaired"
 )
 

@@ -355,7 +355,7 @@ def _interaction_table(readout: FactorialAnalysis, shown: Measure) -> Table:
         (
             join_list([f"{printable(one)} × {printable(two)}" for one, two in pair.pairs]),
             spread_text(pair.worth, shown.digits),
-            "" if pair.p_t_holm is None else p_value(pair.p_t_holm),
+            "" if pair.p_t_adjusted is None else p_value(pair.p_t_adjusted),
         )
         for pair in pairs
     )

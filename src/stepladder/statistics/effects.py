@@ -48,8 +48,8 @@ class Judged:
         differences: percentage points, shape (..., comparisons, replicates); NaN is missing.
         t: paired t test and 95 % interval.
         p: sign-flip p-value.
-        p_holm: the same after Holm's correction.
-        p_t_holm: p of the t test after Holm's correction.
+        p_adjusted: the same after Holm's correction.
+        p_t_adjusted: p of the t test after Holm's correction.
         different: whether the verdict is `helps` or `hurts`, by the sign of the mean.
         within: whether it is `no difference beyond δ`.
         wins: share of the pairs in which the arm is the better one.
@@ -62,8 +62,8 @@ class Judged:
     differences: Floats
     t: PairedT
     p: Floats
-    p_holm: Floats
-    p_t_holm: Floats
+    p_adjusted: Floats
+    p_t_adjusted: Floats
     different: Bools
     within: Bools
     wins: WinShare
@@ -352,9 +352,9 @@ def effect_of_row(judged: Judged, row: int, replicates: int) -> Effect:
         ci_low=mean.ci_low,
         ci_high=mean.ci_high,
         p=none_if_nan(judged.p[row]),
-        p_holm=none_if_nan(judged.p_holm[row]),
+        p_adjusted=none_if_nan(judged.p_adjusted[row]),
         p_t=none_if_nan(judged.t.p[row]),
-        p_t_holm=none_if_nan(judged.p_t_holm[row]),
+        p_t_adjusted=none_if_nan(judged.p_t_adjusted[row]),
         p_verdict=none_if_nan(judged.p_verdict[row]),
         verdict=verdict,
         replicates_needed=None if math.isnan(needed) else int(needed),

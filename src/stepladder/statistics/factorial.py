@@ -168,15 +168,15 @@ def _interactions(
     worth = round_off(columns @ points / (len(points) / 4))
     t = paired_t(worth)
     p = np.where(t.pairs < 2, np.nan, sign_flip(worth))
-    p_holm, p_t_holm = holm(p), holm(t.p)
+    p_adjusted, p_t_adjusted = holm(p), holm(t.p)
     return tuple(
         Interaction(
             pairs=tuple((techniques[one], techniques[two]) for one, two in group),
             worth=t.interval(row),
             p=none_if_nan(p[row]),
-            p_holm=none_if_nan(p_holm[row]),
+            p_adjusted=none_if_nan(p_adjusted[row]),
             p_t=none_if_nan(t.p[row]),
-            p_t_holm=none_if_nan(p_t_holm[row]),
+            p_t_adjusted=none_if_nan(p_t_adjusted[row]),
         )
         for row, group in enumerate(groups)
     )

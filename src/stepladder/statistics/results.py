@@ -68,11 +68,11 @@ class Effect(MeanInterval):
     Attributes:
         p: two-sided sign-flip p-value, exact up to 20 pairs and drawn above; None with fewer
             than two pairs.
-        p_holm: `p` after Holm's correction over the study's comparisons.
+        p_adjusted: `p` after Holm's correction over the study's comparisons.
         p_t: two-sided paired t p-value, which agrees with the interval; 0 where all differences
             are equal and not 0.
-        p_t_holm: `p_t` after Holm's correction. `helps` and `hurts` need it below 0.05 and more:
-            the sign-flip test must agree or, with few pairs, all differences have one sign.
+        p_t_adjusted: `p_t` after Holm's correction. `helps` and `hurts` need it below 0.05 and
+            more: the sign-flip test must agree or, with few pairs, all differences have one sign.
         verdict: what the data show.
         replicates_needed: pairs that would settle the verdict with 80 % power at the mean and
             spread seen; None where it is settled, with fewer than two pairs, and where more than
@@ -95,9 +95,9 @@ class Effect(MeanInterval):
     """
 
     p: float | None
-    p_holm: float | None
+    p_adjusted: float | None
     p_t: float | None
-    p_t_holm: float | None
+    p_t_adjusted: float | None
     verdict: Verdict
     replicates_needed: int | None
     pairs: int
@@ -158,17 +158,17 @@ class Interaction:
             figures are those of their sum.
         worth: A's worth with B less A's worth without B, which is the same seen from B.
         p: two-sided sign-flip p-value; None with fewer than two replicates.
-        p_holm: the same after Holm's correction over the study's interactions.
+        p_adjusted: the same after Holm's correction over the study's interactions.
         p_t: two-sided p-value of the t test, which agrees with the interval.
-        p_t_holm: the same after Holm's correction.
+        p_t_adjusted: the same after Holm's correction.
     """
 
     pairs: tuple[tuple[str, str], ...]
     worth: MeanInterval
     p: float | None
-    p_holm: float | None
+    p_adjusted: float | None
     p_t: float | None
-    p_t_holm: float | None
+    p_t_adjusted: float | None
 
 
 @dataclass(frozen=True)

@@ -264,8 +264,8 @@ def test_comparisons_that_have_no_figures_yet_count_in_the_family():
     results = judge(store, record, "population", "test")
     early = results.arms[1].effect
     assert [arm.effect for arm in results.arms[2:]] == [None] * 3
-    assert early.p_holm == pytest.approx(min(1.0, 4 * early.p))
-    assert early.p_t_holm == pytest.approx(4 * early.p_t)
+    assert early.p_adjusted == pytest.approx(min(1.0, 4 * early.p))
+    assert early.p_t_adjusted == pytest.approx(4 * early.p_t)
     assert "corrected for 4 comparisons (Holm)" in verdict_note(results)
 
 
@@ -280,5 +280,5 @@ def test_arms_that_diverge_everywhere_count_in_the_family():
     results = judge(store, replace(RECORD, study=longer), "population", "test")
     first = results.arms[1].effect
     assert [arm.effect for arm in results.arms[2:]] == [None] * 2
-    assert first.p_t_holm == pytest.approx(3 * first.p_t)
+    assert first.p_t_adjusted == pytest.approx(3 * first.p_t)
     assert "corrected for 3 comparisons (Holm)" in verdict_note(results)

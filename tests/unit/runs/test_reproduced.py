@@ -91,10 +91,10 @@ def test_a_technique_is_judged_where_nothing_else_differs():
 
 def test_rows_that_may_still_be_judged_count_in_the_family():
     _, dropout = judged()[0].neighbours
-    assert dropout.alone[1].p_t_holm == dropout.alone[1].p_t  # of two rows one can be judged
+    assert dropout.alone[1].p_t_adjusted == dropout.alone[1].p_t  # of two rows one can be judged
     made, _ = judged(only=("ReLU: far", "dropout: on ReLU"))
     (dropout,) = made.neighbours
-    assert dropout.alone[1].p_t_holm == pytest.approx(2 * dropout.alone[1].p_t)
+    assert dropout.alone[1].p_t_adjusted == pytest.approx(2 * dropout.alone[1].p_t)
 
 
 def higher_where_the_initialiser_is_ours(trial):

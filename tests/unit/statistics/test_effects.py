@@ -53,7 +53,15 @@ def test_an_arm_against_itself_is_exactly_nothing(scores):
 def test_swapping_the_arms_mirrors_the_effect(arm, other):
     one, two = _fields(effect(arm, other)), _fields(effect(other, arm))
     mirrored = {HELPS: HURTS, HURTS: HELPS}
-    for name in ("p", "p_holm", "p_t", "p_t_holm", "replicates_needed", "pairs", "unpaired"):
+    for name in (
+        "p",
+        "p_adjusted",
+        "p_t",
+        "p_t_adjusted",
+        "replicates_needed",
+        "pairs",
+        "unpaired",
+    ):
         assert one[name] == two[name], name
     assert two["verdict"] == mirrored.get(one["verdict"], one["verdict"])
     assert two["differences"] == tuple(-each for each in one["differences"])
@@ -113,10 +121,12 @@ def test_numbers_agree_with_scipy():
         assert found[arm].p_t == pytest.approx(test.pvalue, rel=1e-9)
         assert (found[arm].ci_low, found[arm].ci_high) == pytest.approx((low, high), rel=1e-9)
         assert found[arm].p == float(sign_flip(100 * (scores[arm] - scores["a"])))
-    assert [found[arm].p_t_holm for arm in "bcd"] == pytest.approx(
+    assert [found[arm].p_t_adjusted for arm in "bcd"] == pytest.approx(
         holm([test.pvalue for test in tests.values()]).tolist(), rel=1e-9
     )
-    assert [found[arm].p_holm for arm in "bcd"] == holm([found[arm].p for arm in "bcd"]).tolist()
+    assert [found[arm].p_adjusted for arm in "bcd"] == holm(
+        [found[arm].p for arm in "bcd"]
+    ).tolist()
 
 
 def test_the_interval_agrees_with_a_bootstrap():
@@ -150,7 +160,14 @@ def test_replicates_that_cannot_be_paired_are_counted(arm, other, pairs, unpaire
 @pytest.mark.parametrize("scores", [[], [0.9]])
 def test_with_no_or_one_pair_nothing_can_be_said(scores):
     found = effect(scores, [0.1] * len(scores))
-    nothing = (found.ci_low, found.ci_high, found.p, found.p_holm, found.p_t, found.p_t_holm)
+    nothing = (
+        found.ci_low,
+        found.ci_high,
+        found.p,
+        found.p_adjusted,
+        found.p_t,
+        found.p_t_adjusted,
+    )
     assert nothing == (None,) * 6
     assert (found.verdict, found.replicates_needed) == (OPEN, None)
 
@@ -158,8 +175,8 @@ def test_with_no_or_one_pair_nothing_can_be_said(scores):
 def test_an_arm_without_replicates_counts_in_the_family():
     scores = {"a": [0.1, 0.2, 0.3, 0.2], "b": [0.3, 0.35, 0.52, 0.4], "c": []}
     alone, both = effects(scores, [("b", "a")]), effects(scores, [("b", "a"), ("c", "a")])
-    assert both["b"].p_t_holm == 2 * alone["b"].p_t
-    assert both["c"].p_t_holm is None
+    assert both["b"].p_t_adjusted == 2 * alone["b"].p_t
+    assert both["c"].p_t_adjusted is None
 
 
 def test_no_pairs_no_effects():
@@ -304,7 +321,7 @@ def test_the_p_value_beside_a_verdict_is_the_one_that_gave_it():
     ]  # fmt: skip
     assert found["far"].p == 0.0625  # all that sign flips of five pairs can show
     assert found["far"].p_verdict < 0.05
-    assert found["near"].p_verdict < 0.05 < found["near"].p_t_holm  # of two one-sided tests
+    assert found["near"].p_verdict < 0.05 < found["near"].p_t_adjusted  # of two one-sided tests
     assert found["open"].p_verdict > 0.05
 
 

@@ -166,4 +166,4 @@ def test_an_arm_against_itself_swapped_arms_reordered_arms_and_an_added_constant
             assert found.verdict == expected.verdict
             assert found.mean == pytest.approx(expected.mean, abs=1e-10)
             assert found.p == expected.p
-            assert found.p_holm == expected.p_holm
+            assert found.p_adjusted == expected.p_adjusted

@@ -57,8 +57,8 @@ def test_every_false_verdict_needs_the_adjusted_t_test_below_alpha():
     scores = np.random.default_rng(0).choice([0.2, 0.5, 0.8], (400, 4, 6))
     judged = judge(scores[:, 1:], scores[:, :-1], delta=0.1, alpha=0.3, plan=False)
     assert judged.different.any()
-    assert (judged.p_t_holm[judged.different] < 0.3).all()
-    assert (judged.p_t_holm < 0.3).sum() > judged.different.sum()  # and more than that
+    assert (judged.p_t_adjusted[judged.different] < 0.3).all()
+    assert (judged.p_t_adjusted < 0.3).sum() > judged.different.sum()  # and more than that
 
 
 def test_a_ladder_of_twelve_rungs_can_show_80_points_at_five_replicates():
@@ -76,7 +76,7 @@ def test_in_a_larger_family_the_same_scores_need_more():
     )["arm"]
     assert (alone.verdict, crowd.verdict) == (HELPS, OPEN)
     assert (crowd.p, crowd.p_t) == (alone.p, alone.p_t)
-    assert crowd.p_t_holm == pytest.approx(401 * alone.p_t)
+    assert crowd.p_t_adjusted == pytest.approx(401 * alone.p_t)
     assert crowd.replicates_needed == 8  # 4^-7 is the first below 0.05 / 401
 
 
@@ -93,7 +93,7 @@ def test_a_plan_asks_for_more_even_where_as_many_had_the_power():
     arm, other = _gains(2, 2.1, 1.9, 2.2, 1.8, 2, -0.01)
     scores = {"arm": arm, "other": other, "b": [], "c": []}
     found = effects(scores, [("arm", "other"), ("b", "other"), ("c", "other")])["arm"]
-    assert (found.verdict, found.p_t_holm < 0.01) == (OPEN, True)
+    assert (found.verdict, found.p_t_adjusted < 0.01) == (OPEN, True)
     assert found.replicates_needed == 8
 
 
@@ -109,7 +109,7 @@ def test_above_twenty_pairs_a_large_family_is_not_held_up_by_the_number_of_draws
     scores[0, 0] = np.linspace(0.5, 0.9, 25)
     scores[0, 1] = scores[0, 0] - np.linspace(0.01, 0.03, 25)
     judged = judge(scores[:, 0], scores[:, 1], delta=0.1, alpha=0.05)
-    assert judged.p_holm[0] > 0.05
+    assert judged.p_adjusted[0] > 0.05
     assert judged.different[0]
 
 
@@ -179,6 +179,6 @@ def test_studies_are_judged_together_as_if_one_by_one():
     together = judge(scores[:, 1:], scores[:, :-1], delta=0.1, alpha=0.05)
     for study in range(5):
         alone = judge(scores[study, 1:], scores[study, :-1], delta=0.1, alpha=0.05)
-        for field in ("p", "p_holm", "p_t_holm", "different", "within", "needed"):
+        for field in ("p", "p_adjusted", "p_t_adjusted", "different", "within", "needed"):
             expected, found = getattr(alone, field), getattr(together, field)[study]
             assert np.array_equal(found, expected, equal_nan=True), field

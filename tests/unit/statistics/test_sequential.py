@@ -92,7 +92,7 @@ def test_one_look_with_the_whole_rate_is_a_fixed_study():
     for name, expected in effects(scores, pairs).items():
         assert found[name].verdict == expected.verdict
         assert found[name].mean == expected.mean
-        assert found[name].p_holm == expected.p_holm
+        assert found[name].p_adjusted == expected.p_adjusted
     assert looked.looked == 1
 
 

@@ -91,7 +91,7 @@ def interactions_plot(results: Results) -> Plot | None:
         "; the stronger the shade, the larger. Bold: p < 0.05 after Holm's correction over "
         f"the {plural(len(readout.interactions), 'interaction')} (t test).",
         words=_pair_words(readout, shown),
-        columns=("technique", "with", *_heads(shown), "p_t_holm"),
+        columns=("technique", "with", *_heads(shown), "p_t_adjusted"),
         rows=partial(_pair_rows, readout),
         draw=partial(_draw_pairs, readout, shown),
     )
@@ -180,7 +180,7 @@ def _pair_power(readout: FactorialAnalysis) -> int:
 
 def _pair_rows(readout: FactorialAnalysis) -> Iterable[tuple[object, ...]]:
     for interaction in readout.interactions:
-        worth, p = interaction.worth, interaction.p_t_holm
+        worth, p = interaction.worth, interaction.p_t_adjusted
         for one, two in interaction.pairs:
             yield (printable(one), printable(two), worth.mean, worth.ci_low, worth.ci_high, p)
 
@@ -202,7 +202,7 @@ def _draw_pairs(readout: FactorialAnalysis, shown: Measure, figure: Figure, them
     places = {main.technique: place for place, main in enumerate(readout.main)}
     for interaction in readout.interactions:
         column, row = sorted(places[name] for name in interaction.pairs[0])
-        worth, p = interaction.worth.mean, interaction.p_t_holm
+        worth, p = interaction.worth.mean, interaction.p_t_adjusted
         kind = "helps" if worth * shown.metric.sign > 0 else "hurts"
         text = signed(worth / 10.0**power, digits)
         draw_cell(axes, row, column, theme.verdicts[kind], 0.06 + 0.5 * abs(worth) / largest)
