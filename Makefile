@@ -12,7 +12,7 @@ format:
 
 lint:
 	ruff format --check src tests benchmarks examples
-	ruff check src tests benchmarks examples
+	ruff check --no-cache src tests benchmarks examples
 
 types:
 	mypy

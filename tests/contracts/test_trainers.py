@@ -14,8 +14,8 @@ import sys
 
 import numpy as np
 import pytest
-
 from own_training import setup_of, write
+
 from stepladder.data.synthetic import synthetic
 from stepladder.execution.local import Worker
 from stepladder.execution.machine import user_settings

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import callables
 import pytest
-
 from own_training import trial, write
+
 from stepladder import Study
 from stepladder.errors import StudyError
 from stepladder.study.trainer import UserTrainer

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-
 from own_training import outcomes, setup_of, trial, write
+
 from stepladder.errors import StudyError
 from stepladder.study.metrics import Metric
 from stepladder.study.trainer import UserTrainer
