@@ -15,6 +15,7 @@ from stepladder.report.figures.base import Plot, csv_of, dark_svg_of, svg_and_pn
 from stepladder.report.figures.search import search_figures
 from stepladder.report.search import (
     NOTES,
+    effort_noun,
     estimate_of,
     expected_text,
     flat_text,
@@ -302,7 +303,10 @@ def search_as_html(result: SearchResult, figures: Sequence[DrawnFigure] | None =
         "unknown": _search_unknown(result),
         "commands": commands_of(result.study, result.versions, "search"),
         "alike": DRAWS,
-        "facts": _facts(result, result.training_seconds, ("Epochs trained", f"{result.epochs:,}")),
+        "facts": _facts(
+            result, result.training_seconds,
+            (f"{effort_noun(result.study).capitalize()}s", f"{result.epochs:,}"),
+        ),
         "toml": study_text(result.study),
     })  # fmt: skip
 

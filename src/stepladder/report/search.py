@@ -49,13 +49,19 @@ NOTES = (
 )
 
 
+def effort_noun(study: Study) -> str:
+    """What a search counts: epochs, or trainings that have none."""
+    return "epoch" if study.base.counts_epochs else "training"
+
+
 def subtitle(result: SearchResult) -> str:
     """Data, candidates, sampler and time in a line."""
     search = result.study.search
     assert search is not None
     return (
         f"{printable(result.dataset)} · {plural(len(result.candidates), 'candidate')}, "
-        f"{result.whole} trained to the end · {sampling_text(search)} · {result.epochs:,} epochs · "
+        f"{result.whole} trained to the end · {sampling_text(search)} · "
+        f"{plural(result.epochs, effort_noun(result.study))} · "
         f"{duration(result.training_seconds)} of training, {duration(result.seconds)} in all"
     )
 

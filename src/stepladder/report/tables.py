@@ -378,7 +378,7 @@ def tuning_tables(results: Results) -> tuple[Table, ...]:
         return ()
     scale, digits, head = shown.metric.scale, shown.digits, shown.heading("validation")
     candidates = len(tuned.arms[0].tried) if tuned.arms else 0
-    epochs = "trained" if results.study.trainer else plural(tuned.epochs, "epoch")
+    epochs = plural(tuned.epochs, "epoch") if results.study.base.counts_epochs else "trained"
     note = (
         f"The same {plural(candidates, 'candidate')} for every arm, on {shown.on('validation')}, "
         f"{epochs} on {plural(tuned.replicates, 'replicate')} that are "

@@ -140,9 +140,8 @@ def replay_tuning(context: RunContext, store: Store | None) -> TuningState:
 def _round(context: RunContext, grid: Grid, earlier: frozenset[Trial]) -> TuningState:
     how = context.study.tuned
     assert how is not None
-    epochs = {"epochs": how.epochs or context.study.base.epochs}
-    if context.study.trainer is not None:
-        epochs = {}
+    count = how.epochs or (context.study.base.epochs if context.study.trainer is None else None)
+    epochs = {} if count is None else {"epochs": count}
     by_values = {
         arm.name: {
             tuple(values.values()): [

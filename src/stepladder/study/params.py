@@ -94,9 +94,15 @@ class Params(FrozenModel):
         return dict(flatten(self.values))
 
     @property
+    def counts_epochs(self) -> bool:
+        """Whether `epochs` of the values says how long to train: a search may shorten it."""
+        epochs = self.values.get("epochs")
+        return type(epochs) is int and epochs >= 1
+
+    @property
     def epochs(self) -> int:
-        """1: a training counts as one step of a run's progress."""
-        return 1
+        """Those of the values; 1 where they have none, so that a training counts as one step."""
+        return self.values["epochs"] if self.counts_epochs else 1
 
 
 Config = Recipe | Params

@@ -262,6 +262,11 @@ class Recipe(FrozenModel):
             if name not in _OFF or getattr(self, name) != _OFF[name]
         }
 
+    @property
+    def counts_epochs(self) -> bool:
+        """True: a built-in network is trained for epochs."""
+        return True
+
     @model_validator(mode="after")
     def _check_combinations(self) -> Recipe:
         if self.momentum and self.optimizer not in ("sgd", "rmsprop"):

@@ -222,10 +222,11 @@ def _key_problems(search: Search, base: Params) -> list[str]:
         for name, parameter in search.space.items()
         if parameter.each
     ]
-    if search.pruning != "none":
+    if search.pruning != "none" and not base.counts_epochs:
         problems.append(
-            f"search.pruning must be none for a training of your own, found {search.pruning!r}: it "
-            'is trained to its end; write pruning = "none"'
+            "search.pruning needs base.epochs, a whole number from 1 that says how long to train, "
+            f'found {base.values.get("epochs", "none")} beside pruning = "{search.pruning}"; add '
+            'it to [base] and let the training follow it, or write pruning = "none"'
         )
     if search.per_structure != 1:
         problems.append(
@@ -256,8 +257,7 @@ def _name_problems(space: Mapping[str, Parameter], base: Recipe) -> list[str]:
 
 def _budget_problems(search: Search, base: Config) -> list[str]:
     problems = []
-    counts_epochs = isinstance(base, Recipe) and "epochs" in search.space
-    if counts_epochs and (search.pruning != "none" or search.budget is not None):
+    if "epochs" in search.space and (search.pruning != "none" or search.budget is not None):
         problems.append(
             "search.space cannot draw epochs where they are what pruning and budget count, found "
             f'pruning = "{search.pruning}"; write pruning = "none" and no budget, or leave '

@@ -96,6 +96,13 @@ def grid_problems(
 ) -> list[str]:
     """What is wrong with a grid, one line each."""
     problems: list[str] = []
+    if tuning.epochs is not None and isinstance(base, Params) and not base.counts_epochs:
+        problems.append(
+            "tune.epochs needs base.epochs, a whole number from 1 that says how long to train, "
+            f"found {base.values.get('epochs', 'none')}; add it to [base], or leave it out"
+        )
+    if tuning.epochs is not None and "epochs" in tuning.grid:
+        problems.append("tune.grid must not have epochs beside tune.epochs, found both; remove one")
     for field, values in tuning.grid.items():
         problems += _field_problems(field, values, base)
     count = math.prod(len(values) for values in tuning.grid.values())

@@ -114,6 +114,7 @@ class TrainContext:
         folder: for checkpoints: it survives a killed process, and is removed when the trial is
             stored.
         data: the rows of this replicate, where the study has a dataset.
+        epochs: for how many to train, where [base] has `epochs`; a search may shorten it.
 
     Example:
         >>> context = TrainContext(seed=7, replicate=3, study_seed=0, folder=Path("."))
@@ -128,6 +129,7 @@ class TrainContext:
     study_seed: int
     folder: Path
     data: Data | None = None
+    epochs: int | None = None
     on_epoch: Callable[[int], None] = field(default=lambda epoch: None, repr=False)
     history: dict[str, list[float]] = field(default_factory=dict, repr=False)
 
@@ -144,7 +146,7 @@ class TrainContext:
             values: numbers by name, such as `loss=0.3`.
 
         Returns:
-            Whether to go on.
+            Whether to go on: False after as many reports as there are `epochs`.
 
         Raises:
             TrainingError: if the epoch is not above the last, or a value is no number.
@@ -163,7 +165,7 @@ class TrainContext:
         for name, column in self.history.items():
             column.append(float(epoch) if name == "epoch" else numbers.get(name, math.nan))
         self.on_epoch(0)
-        return True
+        return self.epochs is None or len(self.history["epoch"]) < self.epochs
 
 
 class FunctionEngine:
@@ -308,7 +310,13 @@ def make_context(
         x, y = dataset.x_train, dataset.y_train
         data = Data(x[rows.train], y[rows.train], x[rows.validation], y[rows.validation],
                     dataset.x_test, dataset.y_test)  # fmt: skip
-    return TrainContext(derived_seed(trial), trial.replicate, trial.seed, folder, data, on_epoch)
+    return TrainContext(derived_seed(trial), trial.replicate, trial.seed, folder, data,
+                        _epochs(trial), on_epoch)  # fmt: skip
+
+
+def _epochs(trial: Trial) -> int | None:
+    config = trial.config
+    return config.epochs if isinstance(config, Params) and config.counts_epochs else None
 
 
 def load_function(setup: UserSetup) -> Callable[..., Any]:

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -154,7 +155,10 @@ def test_a_training_without_a_validation_part_cannot_be_searched():
     [
         ({"space": {"net": {"depht": SPACE["lr"]}}},
          r"keys of \[base\], found 'net.depht'; did you"),
-        ({"pruning": "halving"}, "search.pruning must be none for a training of your own"),
+        ({"pruning": "halving"}, "search.pruning needs base.epochs, .* found none beside"),
+        ({"base": {**BASE, "epochs": 0}, "pruning": "hyperband"}, "needs base.epochs, .* found 0"),
+        ({"base": {"epochs": 9}, "pruning": "halving", "space": {"epochs": SPACE["lr"]}},
+         "search.space cannot draw epochs"),
         ({"per_structure": 2}, "per_structure belongs to the built-in networks"),
         ({"space": {"layers": {**SPACE["net"]["depth"], "each": True}}}, "must not have each"),
         ({"space": {}}, "must have at least one"),
@@ -165,6 +169,26 @@ def test_a_training_without_a_validation_part_cannot_be_searched():
 def test_what_cannot_be_searched_is_refused(fields, expected):
     with pytest.raises(StudyError, match=expected):
         searched(**fields)
+
+
+@pytest.mark.parametrize("better", ["lower", "higher"])
+def test_a_search_is_thinned_out_by_the_epochs_of_the_base(better):
+    asked = []
+
+    def value(trial):
+        asked.append(trial.config.epochs)
+        return (1 if better == "lower" else -1) * error_of(trial) / trial.config.epochs
+
+    space = {"lr": {**SPACE["lr"], "high": 0.5}}
+    study = searched(better, {**BASE, "epochs": 9}, space, pruning="halving", finalists=1)
+    result = search(study, value)
+    assert Counter(asked) == {1: 12, 3: 4, 9: 1 + 3}
+    merits = [candidate.sign * candidate.rungs[1] for candidate in result.candidates]
+    alive = [candidate for candidate in result.candidates if 3 in candidate.rungs]
+    assert sorted(merits)[-4:] == sorted(one.sign * one.rungs[1] for one in alive)
+    assert result.winner.config.values["epochs"] == 9
+    assert result.epochs == 12 + 4 * 3 + 9 + 3 * 9
+    assert f"{result.epochs} epochs" in as_text(result)
 
 
 def test_a_search_of_ones_own_is_not_thinned_out_and_is_read_back_equal(tmp_path):

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
 from own_training import outcomes, setup_of, trial, write
+
 from stepladder.data import split
 from stepladder.data.synthetic import synthetic
 from stepladder.errors import StudyError
@@ -265,6 +265,11 @@ def test_reports_are_columns(place):
     assert list(found.reported) == names
     expected = [(0, 2, 3), (3, 2, math.nan), (math.nan, 0.5, 0.75)]
     assert np.array_equal([found.reported[name] for name in names], expected, equal_nan=True)
+
+
+def test_a_training_goes_on_for_as_many_reports_as_there_are_epochs():
+    context = TrainContext(0, 0, 0, None, epochs=3)
+    assert [context.report(epoch, loss=1.0) for epoch in (1, 2, 3)] == [True, True, False]
 
 
 def test_many_reports_are_no_slower_than_few():
