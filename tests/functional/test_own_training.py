@@ -3,11 +3,13 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 
 import numpy as np
 import pytest
+from installed_package import install
 from own_training import write
 from watching import children_of, has_ended, until_there
 
@@ -398,3 +400,35 @@ def test_a_function_that_keeps_python_busy_does_not_outlive_its_driver(own, step
     process.kill()
     process.communicate()
     assert all(has_ended(pid) for pid in below)
+
+
+PACKAGED = """
+import random
+
+def train(params, seed, context):
+    context.report(1, loss=0.5)
+    return {"accuracy": params["x"] + params["y"] + random.Random(seed).random() / 10}
+"""
+
+
+def test_a_trainer_of_an_installed_package_runs_by_its_name(tmp_path):
+    install(tmp_path, "boosts", PACKAGED, "[stepladder.trainers]\nboosting = boosts:train\n")
+    (tmp_path / "study.toml").write_text(
+        HEAD.format(trainer='"boosting"', replicates=3, more="").replace("0.2", "0.5")
+    )
+
+    def run(*words):
+        return subprocess.run(
+            [sys.executable, "-m", "stepladder", *words], cwd=tmp_path, text=True,
+            capture_output=True, env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        )  # fmt: skip
+
+    done = run("run", "study.toml", "--out", "out", "--workers", "2")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(run("results", "out", "--format", "json").stdout)
+    assert [arm["n"] for arm in found["arms"]] == [3, 3]
+    assert found["trainer"]["function"] == "boosting"
+    assert found["trainer"]["sha256"]["boosts"] == "1"
+    longer = run("run", "study.toml", "--out", "out", "--replicates", "4")
+    assert "8 trials: 6 found" in longer.stderr or "2 trials to train" in longer.stderr
+    assert "stepladder run" in (tmp_path / "out" / "report.html").read_text()

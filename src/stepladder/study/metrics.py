@@ -5,13 +5,13 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from importlib.metadata import entry_points
 from typing import Any, Literal
 
 import numpy.typing as npt
 
 from stepladder.errors import InputError
 from stepladder.study import scoring
+from stepladder.study.plugins import find_plugin, load_plugin
 from stepladder.study.schema import nearest, plain
 
 Direction = Literal["maximize", "minimize"]
@@ -207,21 +207,13 @@ def named_metric(name: str) -> Metric | None:
     known = known_metric(name)
     if known is not None:
         return known
-    for entry in entry_points(group=PLUGINS, name=name):
-        try:
-            metric = entry.load()
-        except Exception as error:  # whatever a package may raise
-            found = f"{type(error).__name__}: {error}"
-        else:
-            if isinstance(metric, Metric):
-                return replace(metric, name=name)
-            found = f"a {type(metric).__name__}"
-        source = entry.dist.name if entry.dist else "a package"
-        raise InputError(
-            f"the metric {name!r} must be a stepladder.study.metrics.Metric, found {found} at "
-            f"{entry.value}, an entry point of {source}; update that package, or remove it"
-        )
-    return None
+    entry = find_plugin(PLUGINS, name)
+    if entry is None:
+        return None
+    kind = "a stepladder.study.metrics.Metric"
+    metric = load_plugin(entry, "the metric", kind, lambda value: isinstance(value, Metric))
+    assert isinstance(metric, Metric)
+    return replace(metric, name=name)
 
 
 def find_metric(name: str, direction: Direction | None = None, unit: str | None = None) -> Metric:

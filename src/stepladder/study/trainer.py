@@ -10,9 +10,10 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
-from stepladder.errors import StudyError
+from stepladder.errors import InputError, StudyError
 from stepladder.files import open_regular
 from stepladder.study.params import flatten
+from stepladder.study.plugins import find_plugin, load_plugin, package_of, plugin_names
 from stepladder.study.schema import (
     FrozenModel,
     ListOf,
@@ -23,6 +24,8 @@ from stepladder.study.schema import (
 from stepladder.study.source import sources
 
 _FUNCTION = re.compile(r"(?P<file>[^:]+\.py):(?P<name>[A-Za-z_]\w*)")
+_PACKAGED = re.compile(r"[\w-]+")
+_TRAINERS = "stepladder.trainers"  # the group of entry points of packages that offer one
 _EXAMPLE = 'write trainer = "train.py:train", or { command = ["python", "train.py"] }'
 _MOST_CODE = 1_000_000
 GIVEN = ("seed", "replicate", "out", "params", "context")
@@ -53,7 +56,8 @@ class UserTrainer(FrozenModel):
 
     # fmt: off
     function: str | None = toml_key(
-        None, "A function in a file of the study's folder, called with the parameters and a seed.",
+        None, "A function in a file of the study's folder, called with the parameters and a seed, or "
+        "the name of an installed package's trainer.",
         "train.py:train", max_length=500)
     command: ListOf[Annotated[str, Field(max_length=10_000)]] = toml_key(
         (), "A program and its arguments; {KEY} stands for a value of [base], {seed}, {out} or "
@@ -115,7 +119,8 @@ class UserTrainer(FrozenModel):
     @property
     def was_callable(self) -> bool:
         """Whether it was given from Python: it is known by its module, and by no file."""
-        return self.function is not None and ".py:" not in self.function
+        function = self.function or ""
+        return ":" in function and ".py:" not in function
 
     @property
     def identity(self) -> str:
@@ -157,7 +162,7 @@ class UserTrainer(FrozenModel):
 
     @property
     def is_callable(self) -> bool:
-        """Whether it is a function that was given from Python."""
+        """Whether it is a function that was given from Python or by an installed package."""
         return self._callable is not None
 
     def without_callable(self) -> Self:
@@ -189,7 +194,8 @@ class UserTrainer(FrozenModel):
         """The training that a study names, its files read and hashed.
 
         Args:
-            source: `FILE.py:FUNCTION`, a table, or a callable.
+            source: `FILE.py:FUNCTION`, a table, a callable, or the name under which an installed
+                package offers one.
             folder: of the study file.
 
         Raises:
@@ -198,8 +204,6 @@ class UserTrainer(FrozenModel):
         if callable(source) and not isinstance(source, type):
             return cls._of_callable(source)
         if isinstance(source, str):
-            if not _FUNCTION.fullmatch(source):
-                raise StudyError(f"trainer must be FILE.py:FUNCTION, found {source!r}; {_EXAMPLE}")
             source = {"function": source}
         if not isinstance(source, Mapping):
             raise StudyError(f"trainer must be a text or a table, found {source!r}; {_EXAMPLE}")
@@ -208,6 +212,12 @@ class UserTrainer(FrozenModel):
             trainer = cls(**source)
             if is_pinned:
                 return trainer
+            if trainer.function and not _FUNCTION.fullmatch(trainer.function):
+                if not _PACKAGED.fullmatch(trainer.function):
+                    raise StudyError(
+                        f"trainer must be FILE.py:FUNCTION, found {trainer.function!r}; {_EXAMPLE}"
+                    )
+                return trainer._of_package(folder)
             names = trainer._named_files(folder)
             stamps = {name: _stamp(folder / name) for name in names}  # before they are read
             trainer = trainer.changed({"sha256": {name: _sha256(folder, name) for name in names}})
@@ -226,6 +236,28 @@ class UserTrainer(FrozenModel):
         trainer = cls(function=f"{getattr(function, '__module__', '')}:{name}",
                       sha256={"source": fingerprint(sorted(sources(function)))})  # fmt: skip
         trainer._folder, trainer._callable = Path.cwd(), function
+        return trainer
+
+    def _of_package(self, folder: Path) -> Self:
+        """This, where its function is the name of an installed package's trainer."""
+        assert self.function is not None
+        entry = find_plugin(_TRAINERS, self.function)
+        if entry is None:
+            raise StudyError(unknown_names(
+                "trainer must be FILE.py:FUNCTION or a trainer of an installed package",
+                [self.function], plugin_names(_TRAINERS), _EXAMPLE,
+            ))  # fmt: skip
+        try:
+            function = load_plugin(entry, "trainer", "a function", callable)
+        except InputError as error:
+            raise StudyError(str(error)) from None
+        code = {package_of(entry): entry.dist.version if entry.dist else "",
+                "source": fingerprint(sorted(sources(function)))}  # fmt: skip
+        stamps = {name: _stamp(folder / name) for name in self.files}
+        files = {name: _sha256(folder, name) for name in self.files}
+        trainer = self.changed({"sha256": {**code, **files}})
+        trainer._folder, trainer._stamps = folder.resolve(), stamps
+        trainer._callable = function
         return trainer
 
     def _named_files(self, folder: Path) -> list[str]:

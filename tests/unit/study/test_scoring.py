@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 import sklearn.metrics
+from installed_package import install
 
 from stepladder.errors import InputError
 from stepladder.study import metrics, scoring
@@ -146,14 +147,11 @@ nothing = 7
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    (tmp_path / "found_metrics.py").write_text(FOUND, "utf-8")
-    info = tmp_path / "found_metrics-1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: found-metrics\nVersion: 1\n")
-    (info / "entry_points.txt").write_text(
+    install(
+        tmp_path, "found_metrics", FOUND,
         "[stepladder.metrics]\nworst = found_metrics:worst\nseven = found_metrics:nothing\n"
-        "gone = found_metrics_gone:worst\nlog_loss = found_metrics:nothing\n"
-    )
+        "gone = found_metrics_gone:worst\nlog_loss = found_metrics:nothing\n",
+    )  # fmt: skip
     monkeypatch.syspath_prepend(tmp_path)
     named_metric.cache_clear()
     yield
@@ -175,8 +173,8 @@ def test_a_package_offers_a_metric_by_its_entry_point():
 @pytest.mark.usefixtures("package")
 @pytest.mark.parametrize(
     ("name", "found"),
-    [("seven", "found a int at"), ("gone", "found ModuleNotFoundError: .*found_metrics_gone")],
+    [("seven", "found a value of type int at"), ("gone", "found ModuleNotFoundError: .*found_metrics_gone")],
 )
 def test_a_package_that_does_not_work_is_one_message(name, found):
-    with pytest.raises(InputError, match=f"{found}.* entry point of found-metrics; update"):
+    with pytest.raises(InputError, match=f"{found}.* entry point of found_metrics; update"):
         find_metric(name)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import callables
 import pytest
+from installed_package import install
 from own_training import trial, write
 
 from stepladder import Study
@@ -354,3 +355,66 @@ def test_names_for_people(folder):
     assert load(callables.Trainer(1), folder).name == "Trainer"
     assert load(callables.train, folder).is_callable
     assert load("train.py:train", folder).engine == "function"
+
+
+# Trainers of installed packages.
+
+BOOSTING = """
+def train(params, seed):
+    return {"accuracy": 0.5}
+
+number = 7
+"""
+ENTRIES = """[stepladder.trainers]
+boosting = boosts:train
+seven = boosts:number
+gone = boosts_gone:train
+"""
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    def installed(source=BOOSTING, version="1"):
+        install(tmp_path, "boosts", source, ENTRIES, version)
+        monkeypatch.syspath_prepend(tmp_path)
+        sys.modules.pop("boosts", None)
+        linecache.clearcache()  # of the text of what stood there before
+        return tmp_path
+
+    yield installed
+    sys.modules.pop("boosts", None)
+
+
+def test_a_package_offers_a_trainer_by_its_entry_point(package):
+    folder = package()
+    trainer = load("boosting", folder)
+    assert (trainer.name, trainer.engine, trainer.is_callable) == ("boosting", "function", True)
+    assert trainer.sha256["boosts"] == "1"
+    assert load({"function": "boosting"}, folder).identity == trainer.identity
+    assert load("boosting", package(version="2")).identity != trainer.identity
+    assert load("boosting", package(BOOSTING.replace("0.5", "0.6"))).identity != trainer.identity
+    pinned = [load({"function": "boosting", "version": "a"}, package(version=version)).identity
+              for version in "12"]  # fmt: skip
+    assert pinned[0] == pinned[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("bosting", "trainer of an installed package, found 'bosting'; did you mean 'boosting'?"),
+        ("seven", "must be a function, found a value of type int at boosts:number, an entry point of boosts"),
+        ("gone", "found ModuleNotFoundError: No module named 'boosts_gone' at"),
+    ],
+)
+def test_a_package_that_has_no_such_trainer_is_one_message(name, message, package):
+    with pytest.raises(StudyError) as refused:
+        load(name, package())
+    assert message in str(refused.value)
+    assert all(line.startswith("trainer") for line in refused.value.problems)
+
+
+def test_what_a_packages_trainer_takes_is_checked(package):
+    folder = package(BOOSTING.replace("params", "rate"))
+    assert load("boosting", folder).problems({"rate": 1}) == []
+    [problem] = load("boosting", folder).problems({"rat": 1, "rate": 2})
+    assert "found 'rat'; did you mean 'rate'" in problem
