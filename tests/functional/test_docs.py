@@ -77,6 +77,7 @@ def training_files(tmp_path):
 
 def test_every_table_of_the_page_on_training_is_part_of_a_study(training_files):
     blocks = re.findall(r"```toml\n(.*?)```", TRAINING, re.DOTALL)
+    blocks = [block for block in blocks if not block.startswith("[project")]  # of a package
     assert len(blocks) == 4
     for name in ("model.py", "data.csv"):
         (training_files / name).touch()
@@ -92,7 +93,7 @@ def test_every_table_of_the_page_on_training_is_part_of_a_study(training_files):
 def test_the_page_on_training_names_what_a_context_has():
     from stepladder.training.function import Data, TrainContext
 
-    for name in ("seed", "replicate", "rng", "report", "folder", "data"):
+    for name in ("seed", "replicate", "rng", "report", "folder", "data", "epochs"):
         assert f"`{name}" in TRAINING
         assert name in TrainContext.__dataclass_fields__ or hasattr(TrainContext, name)
     assert all(f"`{name}`" in TRAINING for name in Data.__dataclass_fields__)

@@ -173,7 +173,10 @@ def test_a_package_offers_a_metric_by_its_entry_point():
 @pytest.mark.usefixtures("package")
 @pytest.mark.parametrize(
     ("name", "found"),
-    [("seven", "found a value of type int at"), ("gone", "found ModuleNotFoundError: .*found_metrics_gone")],
+    [
+        ("seven", "found a value of type int at"),
+        ("gone", "found ModuleNotFoundError: .*found_metrics_gone"),
+    ],
 )
 def test_a_package_that_does_not_work_is_one_message(name, found):
     with pytest.raises(InputError, match=f"{found}.* entry point of found_metrics; update"):
