@@ -56,9 +56,8 @@ class UserTrainer(FrozenModel):
 
     # fmt: off
     function: str | None = toml_key(
-        None, "A function in a file of the study's folder, called with the parameters and a seed, or "
-        "the name of an installed package's trainer.",
-        "train.py:train", max_length=500)
+        None, "A function in a file of the study's folder, called with the parameters and a seed, "
+        "or the name of an installed package's trainer.", "train.py:train", max_length=500)
     command: ListOf[Annotated[str, Field(max_length=10_000)]] = toml_key(
         (), "A program and its arguments; {KEY} stands for a value of [base], {seed}, {out} or "
         "{params}.", ["python", "train.py", "--lr={learning_rate}", "--seed={seed}"],
