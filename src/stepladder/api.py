@@ -244,6 +244,7 @@ class Reproduced:
         folder: where the study of its readings lies, with its store.
         trained: trials that this run trained.
         found: trials that were stored before it.
+        failures: trials of the user's own training that failed, each with its message.
 
     Example:
         >>> reproduce("mnist-original").to_markdown()  # doctest: +SKIP
@@ -253,6 +254,7 @@ class Reproduced:
     folder: Path
     trained: int
     found: int
+    failures: tuple[TrialFailure, ...] = ()
 
     def __str__(self) -> str:
         """The table, as the command prints it."""
@@ -563,6 +565,7 @@ def reproduce(
     workers: int | None = None,
     engine: EngineChoice = "auto",
     progress: Progress | None = None,
+    allow_code: bool = False,
     train: bool = True,
 ) -> Reproduced:
     """Runs a published table under its protocol and judges each of its rows.
@@ -577,6 +580,7 @@ def reproduce(
         workers: training processes.
         engine: what trains.
         progress: shows how it goes.
+        allow_code: whether the code that a table may name is run, with your rights.
         train: whether missing trials are trained; without, what is stored so far is judged.
 
     Raises:
@@ -590,19 +594,20 @@ def reproduce(
     asked = table if isinstance(table, PublishedTable) else PublishedTable.load(table)
     study, folder = _placed(asked.study, out)
     if not train:
-        here = settings(workers, engine)
+        here = settings_of(study, workers, engine)
         results = judge_stored(study, folder, here, "reproduce", store=store)
         return Reproduced(reproduction(asked, results), folder, 0, sum(a.n for a in results.arms))
     finished = run_study(
         study,
         folder,
-        settings(workers, engine),
+        settings_of(study, workers, engine),
         store=store,
         progress=progress,
+        allow_code=allow_code,
         lint=False,
     )
     judged = reproduction(asked, finished.results)
-    return Reproduced(judged, folder, finished.trained, finished.found)
+    return Reproduced(judged, folder, finished.trained, finished.found, finished.failures)
 
 
 def plan(

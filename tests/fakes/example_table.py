@@ -1,5 +1,6 @@
 """A published table and results that follow a rule."""
 
+import numpy as np
 from example_run import trials_by_arm
 from fake_store import FakeStore
 from fake_training import noise, record_of, result_of
@@ -7,7 +8,10 @@ from fake_training import noise, record_of, result_of
 from stepladder import PublishedTable
 from stepladder.data.synthetic import synthetic
 from stepladder.runs.judging import judge
+from stepladder.runs.plan import RunContext, trials_of
 from stepladder.runs.reproduction import reproduction
+from stepladder.store import StudyRecord
+from stepladder.trials.trial import NO_HISTORY, UNSCORED, TrialResult
 
 BASE = {"hidden": [6], "activation": "sigmoid", "epochs": 2, "batch_size": 16}
 ROWS = [
@@ -44,4 +48,23 @@ def judged(rows=ROWS, rule=accuracy, replicates=5, trained=None, only=("",), **f
         for trial in trials[: trained if arm.startswith(tuple(only)) else 0]:
             store.add(result_of(trial, rule(trial)))
     made = reproduction(table, judge(store, record, "population", "test", curves=False))
+    return made, {row.row.name: row for row in made.rows}
+
+
+def judged_own(rows, rule, replicates=5, **fields):
+    """A table of a training of the user's own, judged by scores that follow a rule."""
+    table = PublishedTable(name="t", source="them", rows=rows, replicates=replicates, **fields)
+    study, store = table.study, FakeStore()
+    record = StudyRecord(study, "d", "data", {}, (), {}, "m")
+    store.put_study(record)
+    for trials in trials_of(RunContext(study, "data", 0, "command", 0)).values():
+        for trial in trials:
+            if not store.has([trial.id]):
+                measures = {"test": {study.judged.name: rule(trial)}}
+                store.add(
+                    TrialResult(trial, NO_HISTORY, UNSCORED, UNSCORED, UNSCORED,
+                                np.zeros(0, np.uint16), np.zeros(0, np.bool_), None, 0, 1.0, {},
+                                measures=measures)
+                )  # fmt: skip
+    made = reproduction(table, judge(store, record, "command", "test", curves=False))
     return made, {row.row.name: row for row in made.rows}

@@ -179,3 +179,36 @@ def test_the_schema_of_tables_has_their_keys(in_process):
     schema = json.loads(out)
     assert {"row", "protocol", "base", "source"} <= set(schema["properties"])
     assert {"reading", "reported", "runs"} <= set(schema["$defs"]["Row"]["properties"])
+
+
+OWN = """
+name = "own"
+source = "them"
+trainer = "train.py:train"
+metric = { name = "rmse", unit = "kWh" }
+replicates = 5
+base = { depth = 2 }
+row = [{ name = "plain", reported = 0.2, change = {} },
+       { name = "deep", reported = 0.5, change = { depth = 3 } }]
+"""
+TRAIN = """
+def train(depth, seed):
+    if depth == 3 and "SPOIL" in __import__("os").environ:
+        raise ValueError("spoilt")
+    return {"rmse": depth / 10 + seed % 100 / 10_000}
+"""
+
+
+def test_a_table_of_ones_own_training_needs_leave_and_is_judged(stepladder, place, table):
+    (place / "train.py").write_text(TRAIN, "utf-8")
+    refused = stepladder("reproduce", table(OWN))
+    assert refused.returncode == 2
+    assert "add --allow-code" in refused.stderr
+    spoilt = stepladder("reproduce", "table.toml", "--allow-code", SPOIL="1")
+    assert spoilt.returncode == 1
+    assert "5 trial(s) failed" in spoilt.stderr
+    assert "ValueError: spoilt" in spoilt.stderr
+    done = stepladder("reproduce", "table.toml", "--allow-code", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)["rows"]
+    assert [row["verdict"] for row in rows] == ["reproduced", "not reproduced"]

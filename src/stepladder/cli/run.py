@@ -24,8 +24,10 @@ from stepladder.errors import RunError
 from stepladder.files import without_password
 
 if TYPE_CHECKING:
-    from stepladder.api import Run
+    from collections.abc import Sequence
+
     from stepladder.execution.progress import RunAnnouncement
+    from stepladder.runs.results import Results
     from stepladder.training.function import TrialFailure
 
 
@@ -60,25 +62,25 @@ def _say_if_all_is_stored(trained: int, found: int) -> None:
 _SHOWN_FAILURES = 10
 
 
-def failed_trials(finished: Run) -> str:
+def failed_trials(failures: Sequence[TrialFailure], results: Results) -> str:
     """A list of the trials that failed: arm, replicate and message, equal messages once."""
-    names = {arm.arm.config: arm.arm.name for arm in finished.results.arms}
+    names = {arm.arm.config: arm.arm.name for arm in results.arms}
     alike: dict[str, list[TrialFailure]] = {}
-    for failure in finished.failures:
+    for failure in failures:
         alike.setdefault(failure.message, []).append(failure)
     lines = []
-    for message, failures in alike.items():
-        trial = failures[0].trial
-        more = f" and {len(failures) - 1} more" if len(failures) > 1 else ""
+    for message, same in alike.items():
+        trial = same[0].trial
+        more = f" and {len(same) - 1} more" if len(same) > 1 else ""
         name = names.get(trial.config, "a candidate")
         lines.append(f"{name}, replicate {trial.replicate}{more}: {message}")
     if left := len(lines[_SHOWN_FAILURES:]):
         lines[_SHOWN_FAILURES:] = [f"and {left} other messages"]
-    first = finished.failures[0]
+    first = failures[0]
     listed = "".join(f"\n  - {line}" for line in lines)
     trace = f"\nThe first of them said:\n{first.trace}" if first.trace else ""
     return (
-        f"{len(finished.failures)} trial(s) failed:{listed}{trace}\nWhat was finished is stored; "
+        f"{len(failures)} trial(s) failed:{listed}{trace}\nWhat was finished is stored; "
         "the same command tries them again"
     )
 
@@ -151,7 +153,7 @@ def run(
     place = without_password(store_of(finished.folder, store))
     click.echo(f"Figures: {finished.folder / 'figures'}  Store: {place}", err=True)
     if finished.failures:
-        raise RunError(failed_trials(finished))
+        raise RunError(failed_trials(finished.failures, finished.results))
 
 
 @click.command()
@@ -236,6 +238,7 @@ def search(
 @WORKERS
 @ENGINE
 @form_option("table", "json", "markdown")
+@ALLOW_CODE
 @DRY_RUN
 @click.option("--stored", is_flag=True, help="Judge what is stored so far; train nothing.")
 def reproduce(
@@ -247,6 +250,7 @@ def reproduce(
     workers: int | None,
     engine: Any,  # noqa: ANN401 - one of the choices above
     form: str,
+    allow_code: bool,
     dry_run: bool,
     stored: bool,
 ) -> None:
@@ -278,12 +282,15 @@ def reproduce(
         workers=workers,
         engine=engine,
         progress=progress.for_terminal(sys.stderr),
+        allow_code=allow_code,
         train=not stored,
     )
-    if not stored:
+    if not stored and not finished.failures:
         _say_if_all_is_stored(finished.trained, finished.found)
     if form == "table":
         reproduction.show(finished.judged)
     else:
         click.echo(reproduction.FORMATS[form](finished.judged), nl=False)
     click.echo(f"Every reading: stepladder report {finished.folder}", err=True)
+    if finished.failures:
+        raise RunError(failed_trials(finished.failures, finished.judged.results))

@@ -16,14 +16,25 @@ from stepladder.report.document import (
     numbers,
     words,
 )
-from stepladder.report.json import pick, to_json
+from stepladder.report.json import metric_record, pick, to_json
 from stepladder.report.markdown import to_markdown
 from stepladder.report.tables import spread_text
 from stepladder.report.terminal import FILE_WIDTH, print_document, to_text
-from stepladder.report.wording import join_list, number, plural, printable, signed, verdict_text
+from stepladder.report.wording import (
+    Measure,
+    join_list,
+    measure_of,
+    number,
+    plural,
+    printable,
+    signed,
+    verdict_text,
+)
 from stepladder.runs.reproduction import JudgedReading, JudgedRow, Reproduction, RowComparison
 from stepladder.statistics.intervals import LEAST, Prediction, RowVerdict
 from stepladder.study.confounds import format_value
+from stepladder.study.params import Params
+from stepladder.study.published import FreeRow
 
 EXCLUDED_SHOWN = 2
 """Excluded readings of a row that are shown, the nearest ones; all are in the JSON."""
@@ -44,9 +55,11 @@ def document_of_table(judged: Reproduction) -> Document:
     results = judged.results
     sizes = ", ".join(f"{count:,} {printable(part)}" for part, count in results.sizes.items())
     readings = sum(len(row.readings) for row in judged.rows)
-    notes = [note(printable(row.row.name), text, " ") for row in judged.rows for text in _open(row)]
+    shown = measure_of(results)
+    notes = [note(printable(row.row.name), text, " ")
+             for row in judged.rows for text in _open(row, shown)]  # fmt: skip
     pairs = [
-        note(printable(pair.row.row.name), _comparison(pair, results.study.delta or 0.0), " ")
+        note(printable(pair.row.row.name), _comparison(pair, shown), " ")
         for pair in judged.neighbours
     ]
     groups = {
@@ -56,51 +69,58 @@ def document_of_table(judged: Reproduction) -> Document:
         for verdict in _STYLES
     }
     headline = "; ".join(f"{verdict}: {names}" for verdict, names in groups.items() if names)
+    data = f"{printable(results.dataset)}: {sizes}" if sizes else printable(results.dataset)
     return Document(
         printable(judged.table.name),
-        f"{printable(results.dataset)}: {sizes} · {plural(len(judged.rows), 'row')} · "
+        f"{data} · {plural(len(judged.rows), 'row')} · "
         f"{plural(readings, 'reading')} · {plural(judged.table.replicates, 'replicate')}",
         wording.status(results),
         (
-            _verdict_table(judged.rows),
+            _verdict_table(judged.rows, shown),
             Sentences((Sentence.of(f"{headline[:1].upper()}{headline[1:]}."),)),
             Sentences(tuple(notes), "indented"),
             Sentences(tuple(pairs), "indented",
                       "What neighbouring rows differ in, by their nearest readings"),
-            _reading_table(judged.rows),
+            _reading_table(judged.rows, shown),
             _footnotes(judged),
         ),
     )  # fmt: skip
 
 
-def _verdict_table(rows: tuple[JudgedRow, ...]) -> Table:
+def _verdict_table(rows: tuple[JudgedRow, ...], shown: Measure) -> Table:
     cells = []
     for row in rows:
         near = row.nearest
-        reading = (printable(near.candidate.name), number(100 * near.expected.mean),
-                   _interval_text(near.expected)) if near else ("", "", "")  # fmt: skip
+        reading = (printable(near.candidate.name), _value(near.expected.mean, shown),
+                   _interval_text(near.expected, shown)) if near else ("", "", "")  # fmt: skip
         verdict = Cell(row.verdict, style=_STYLES[row.verdict])
-        cells.append((printable(row.row.name), row.row.figure.text, *reading, verdict))
-    columns = (*words("row"), *numbers("reported %"), *words("nearest reading"),
-               *numbers("mean %", "a new run, 95 %"), *words("verdict"))  # fmt: skip
+        cells.append((printable(row.row.name), row.figure.text, *reading, verdict))
+    columns = (*words("row"), *numbers(shown.heading("reported")), *words("nearest reading"),
+               *numbers(shown.heading("mean"), "a new run, 95 %"), *words("verdict"))  # fmt: skip
     return Table("", columns, tuple(cells))
 
 
-def _interval_text(expected: Prediction) -> str:
-    """The interval for new runs in percent; empty where there is none."""
+def _value(mean: float, shown: Measure) -> str:
+    return number(shown.metric.scale * mean, shown.digits)
+
+
+def _interval_text(expected: Prediction, shown: Measure) -> str:
+    """The interval for new runs, in percent where it is of fractions; empty without one."""
     if expected.low is None or expected.high is None:
         return ""
-    return f"{number(100 * expected.low)} to {number(100 * expected.high)}"
+    return f"{_value(expected.low, shown)} to {_value(expected.high, shown)}"
 
 
-def _open(row: JudgedRow) -> list[str]:
+def _open(row: JudgedRow, shown: Measure) -> list[str]:
     """What a row leaves open, and what is odd about its nearest reading."""
     near = row.nearest
     lines = [f"{text}." for text in row.missing]
     if near and near.finding == "excluded" and near.expected.n:
-        side = "above" if near.expected.mean < row.row.figure.value else "below"
+        side = "above" if near.expected.mean < row.figure.value else "below"
+        unit = " %" if shown.metric.is_fraction else ""
+        distance = f"{number(near.distance, shown.digits)} {shown.unit}".rstrip()
         lines.append(
-            f"at {row.row.figure.text} % is {number(near.distance)} points {side} the mean of the "
+            f"at {row.figure.text}{unit} is {distance} {side} the mean of the "
             f"nearest of {plural(len(row.readings), 'reading')}, outside what a new run of it is "
             "expected to give."
         )
@@ -109,7 +129,7 @@ def _open(row: JudgedRow) -> list[str]:
     return lines
 
 
-def _comparison(pair: RowComparison, delta: float) -> str:
+def _comparison(pair: RowComparison, shown: Measure) -> str:
     """Two rows' nearest readings against each other."""
     named = join_list([_change(*change) for change in pair.named])
     text = f"against {printable(pair.above.row.name)}: "
@@ -117,6 +137,8 @@ def _comparison(pair: RowComparison, delta: float) -> str:
         text += f"{named}, as its name says"
     elif pair.row.row.shows:
         text += "what its name says does not differ at all"
+    elif isinstance(pair.row.row, FreeRow):
+        text += "the row itself changes nothing, its readings do"
     else:
         text += "its name is no technique of the catalogue"
     beyond = [f"{_change(more.what, more.there, more.here)} ({more.may})" for more in pair.beyond]
@@ -125,9 +147,9 @@ def _comparison(pair: RowComparison, delta: float) -> str:
         return f"{text} No reading that was trained differs in its technique alone."
     other, effect = pair.alone
     return (
-        f"{text} The table's step is {signed(pair.step)} points; where nothing else differs, "
-        f"against {printable(other.name)}, it is {spread_text(effect)}: "
-        f"{verdict_text(effect.verdict, delta)}."
+        f"{text} The table's step is {f'{signed(pair.step, shown.digits)} {shown.unit}'.rstrip()}; "
+        f"where nothing else differs, against {printable(other.name)}, it is "
+        f"{spread_text(effect, shown.digits)}: {verdict_text(effect.verdict, shown.delta)}."
     )
 
 
@@ -137,7 +159,7 @@ def _change(field: str, before: object, after: object) -> str:
     return printable(f"{field} {' → '.join(values)}")
 
 
-def _reading_table(rows: tuple[JudgedRow, ...]) -> Table:
+def _reading_table(rows: tuple[JudgedRow, ...], shown: Measure) -> Table:
     cells: list[tuple[str, ...]] = []
     hidden = untrained = 0
     for row in rows:
@@ -145,15 +167,16 @@ def _reading_table(rows: tuple[JudgedRow, ...]) -> Table:
         excluded = [reading for reading in row.readings if reading.finding == "excluded"]
         fitting = [reading for reading in _not_excluded(row) if reading.result.n]
         hidden += len(excluded[EXCLUDED_SHOWN:])
-        cells += [_reading_row(row, one) for one in (*fitting, *excluded[:EXCLUDED_SHOWN])]
+        cells += [_reading_row(row, one, shown) for one in (*fitting, *excluded[:EXCLUDED_SHOWN])]
     more = f" Not shown: {plural(hidden, 'excluded reading')}, in the JSON." if hidden else ""
     more += f" Not trained yet: {plural(untrained, 'reading')}." if untrained else ""
+    unit = shown.unit or "the difference"
     return Table(
         "What each row may stand for, those that fit first, then the nearest",
-        (*words("row", "reading"), *numbers("n", "mean %", "a new run, 95 %", "off by"),
-         *words("finding")),
+        (*words("row", "reading"), *numbers("n", shown.heading("mean"), "a new run, 95 %"),
+         *numbers("off by"), *words("finding")),
         tuple(cells),
-        f"Off by: points between the mean and the reported figure.{more}",
+        f"Off by: {unit} between the mean and the reported figure.{more}",
     )  # fmt: skip
 
 
@@ -161,15 +184,15 @@ def _not_excluded(row: JudgedRow) -> list[JudgedReading]:
     return [reading for reading in row.readings if reading.finding != "excluded"]
 
 
-def _reading_row(row: JudgedRow, reading: JudgedReading) -> tuple[str, ...]:
+def _reading_row(row: JudgedRow, reading: JudgedReading, shown: Measure) -> tuple[str, ...]:
     expected, diverged = reading.expected, reading.result.diverged
     return (
         printable(row.row.name),
         printable(reading.candidate.name),
         f"{expected.n}, {diverged} diverged" if diverged else f"{expected.n}",
-        number(100 * expected.mean),
-        _interval_text(expected),
-        number(reading.distance),
+        _value(expected.mean, shown),
+        _interval_text(expected, shown),
+        number(reading.distance, shown.digits),
         reading.finding,
     )
 
@@ -184,7 +207,7 @@ def _footnotes(judged: Reproduction) -> Sentences:
         "Reproduced says that the figure could come from such a run, not that it did: of many "
         "readings some fit by chance, and readings that were not tried may fit as well.",
         "~ is taken to be off by up to one unit of the last digit."
-        if any("~" in row.figure.text for row in rows)
+        if any("~" in row.figure.text for row in judged.rows)
         else "",
         f"How many runs {unknown} came from is not known: one is taken for granted."
         if unknown
@@ -210,18 +233,19 @@ def _markdown(judged: Reproduction) -> str:
 
 _TABLE_KEYS = (
     "table=table.name source=table.source dataset=results.dataset sizes=results.sizes "
-    "replicates=table.replicates seed=table.seed finished=results.finished looks=results.looks "
-    "versions=results.versions machine=results.machine seconds=results.seconds"
+    "metric= replicates=table.replicates seed=table.seed finished=results.finished "
+    "test_set_accesses=results.looks versions=results.versions machine=results.machine "
+    "seconds=results.seconds"
 )
 _ROW_KEYS = (
-    "name=row.name reported=row.figure.value reported_text=row.figure.text "
-    "tolerance=row.figure.tolerance runs=row.runs verdict missing nearest=nearest.candidate.name"
+    "name=row.name reported=figure.value reported_text=figure.text "
+    "tolerance=figure.tolerance runs=row.runs verdict missing nearest=nearest.candidate.name"
 )
 _READING_KEYS = (
     "name=candidate.name reading=candidate.reading protocol=candidate.protocol "
-    "recipe=candidate.recipe finding distance n=expected.n diverged=result.diverged "
+    "config= finding distance n=expected.n diverged=result.diverged "
     "spread=expected.spread prediction_low=expected.low prediction_high=expected.high "
-    "test_accuracy=result.test diagnosis=result.diagnosis"
+    "test=result.test diagnosis=result.diagnosis"
 )
 
 
@@ -231,14 +255,22 @@ def _json(judged: Reproduction) -> str:
             **pick(row, _ROW_KEYS),
             "not_excluded": [reading.candidate.name for reading in _not_excluded(row)],
             "readings": [
-                pick(reading, _READING_KEYS) | {"protocol": reading.candidate.protocol or None}
+                pick(reading, _READING_KEYS)
+                | {"protocol": reading.candidate.protocol or None, "config": _config(reading)}
                 for reading in row.readings
             ],
         }
         for row in judged.rows
     ]
     pairs = [_comparison_json(pair) for pair in judged.neighbours]
-    return to_json(pick(judged, _TABLE_KEYS) | {"rows": rows, "neighbours": pairs})
+    study = judged.results.study
+    metric = {"metric": metric_record(study.judged, study.delta)}
+    return to_json(pick(judged, _TABLE_KEYS) | metric | {"rows": rows, "neighbours": pairs})
+
+
+def _config(reading: JudgedReading) -> Any:  # noqa: ANN401 - a recipe or free values
+    config = reading.candidate.config
+    return config.values if isinstance(config, Params) else config
 
 
 def _comparison_json(pair: RowComparison) -> dict[str, Any]:

@@ -17,9 +17,9 @@ from stepladder.statistics.intervals import (
 from stepladder.statistics.results import Effect
 from stepladder.study.confounds import Confound, confounds
 from stepladder.study.designs import Arm
-from stepladder.study.published import Candidate, PublishedTable, Row
+from stepladder.study.params import Config, flat_values
+from stepladder.study.published import Candidate, Figure, PublishedTable, Row
 from stepladder.study.recipe import Recipe
-from stepladder.study.techniques import find_technique
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ class JudgedReading:
         result: the arm that trained it.
         expected: the interval for new runs of it.
         finding: whether the published figure could come from it.
-        distance: of its mean from the published figure, in points; infinite without a mean.
+        distance: of its mean from the published figure, in the unit of differences, such as points;
+            infinite without a mean.
     """
 
     candidate: Candidate
@@ -47,6 +48,7 @@ class JudgedRow:
 
     Attributes:
         row: as it was published.
+        figure: what it reports.
         verdict: of all its readings together.
         readings: those that the figure could come from first, then the nearest; last of all those
             that were not trained yet.
@@ -54,6 +56,7 @@ class JudgedRow:
     """
 
     row: Row
+    figure: Figure
     verdict: RowVerdict
     readings: tuple[JudgedReading, ...]
     missing: tuple[str, ...]
@@ -78,6 +81,7 @@ class RowComparison:
         above: the row that it is read against.
         named: what its own technique changes between them: field, value above, value here.
         beyond: everything else that differs.
+        scale: of the metric's differences, 100 for fractions.
         alone: the arm without the row's technique that is its nearest reading in all else, with
             the technique's effect on it; None where no such arm was trained.
     """
@@ -86,12 +90,13 @@ class RowComparison:
     above: JudgedRow
     named: tuple[tuple[str, object, object], ...]
     beyond: tuple[Confound, ...]
+    scale: float
     alone: tuple[Arm, Effect] | None = None
 
     @property
     def step(self) -> float:
-        """What the table says between the two rows, in points."""
-        return 100 * (self.row.row.figure.value - self.above.row.figure.value)
+        """What the table says between the two rows, in the unit of differences."""
+        return self.scale * (self.row.figure.value - self.above.figure.value)
 
 
 @dataclass(frozen=True)
@@ -118,10 +123,10 @@ def reproduction(table: PublishedTable, results: Results) -> Reproduction:
         table: as it was published.
         results: of `table.study`, complete or so far.
     """
-    trained = {result.arm.recipe: result for result in results.arms}
+    trained = {result.arm.config: result for result in results.arms}
     rows = {
         row.name: _judge_row(
-            row, [reading for reading in table.candidates if reading.row == row.name], trained
+            table, row, [one for one in table.candidates if one.row == row.name], trained
         )
         for row in table.rows
     }
@@ -138,9 +143,12 @@ _ORDER: tuple[FigureVerdict, ...] = ("fits", "too few replicates", "excluded")
 
 
 def _judge_row(
-    row: Row, candidates: Sequence[Candidate], trained: Mapping[Recipe, ArmResult]
+    table: PublishedTable,
+    row: Row,
+    candidates: Sequence[Candidate],
+    trained: Mapping[Config, ArmResult],
 ) -> JudgedRow:
-    readings = [_judge_reading(row, reading, trained[reading.recipe]) for reading in candidates]
+    readings = [_judge_reading(table, row, one, trained[one.config]) for one in candidates]
     readings.sort(key=lambda each: (not each.result.n, _ORDER.index(each.finding), each.distance))
     findings = [reading.finding for reading in readings]
     row_verdict = judge_row(findings)
@@ -152,21 +160,24 @@ def _judge_row(
         missing.append(
             f"lacks replicates: {few} of {len(readings)} readings have fewer than {LEAST}"
         )
-    fitting = [dict(fit.candidate.recipe) for fit in readings if fit.finding == "fits"]
+    fitting = [flat_values(fit.candidate.config) for fit in readings if fit.finding == "fits"]
     if len(fitting) > 1:
-        fields = [name for name in fitting[0] if len({recipe[name] for recipe in fitting}) > 1]
+        fields = [name for name, value in fitting[0].items()
+                  if any(other.get(name) != value for other in fitting)]  # fmt: skip
         missing.append(
             f"does not tell its protocol: {len(fitting)} readings fit, which differ in "
             f"{', '.join(fields)}"
         )
-    return JudgedRow(row, row_verdict, tuple(readings), tuple(missing))
+    return JudgedRow(row, table.figure(row), row_verdict, tuple(readings), tuple(missing))
 
 
-def _judge_reading(row: Row, candidate: Candidate, result: ArmResult) -> JudgedReading:
-    figure = row.figure
-    expected = predict_mean(result.test.values, row.runs or 1)
+def _judge_reading(
+    table: PublishedTable, row: Row, candidate: Candidate, result: ArmResult
+) -> JudgedReading:
+    figure, metric = table.figure(row), table.metric.found
+    expected = predict_mean(result.test.values, row.runs or 1, metric=metric)
     fit = judge_figure(expected, figure.value, figure.tolerance, result.diverged)
-    distance = 100 * abs(expected.mean - figure.value) if expected.n else float("inf")
+    distance = metric.scale * abs(expected.mean - figure.value) if expected.n else float("inf")
     return JudgedReading(candidate, result, expected, fit, distance)
 
 
@@ -180,10 +191,10 @@ def _with_effects(
     without: dict[str, Arm] = {}
     scores: dict[str, tuple[list[float], list[float]]] = {}
     for pair in pairs:
-        near, technique = pair.row.nearest, pair.row.row.shows
-        if near is None or technique is None:
+        near, row = pair.row.nearest, pair.row.row
+        if near is None or row.shows is None:
             continue
-        other = _without(near.candidate.recipe, technique, results, pair.above.nearest)
+        other = _without(near.candidate.config, row.shown_change, results, pair.above.nearest)
         if other is not None:
             ours, theirs = near.result.test, other.test
             without[pair.row.row.name] = other.arm
@@ -197,7 +208,7 @@ def _with_effects(
     by_side = {f"with {name}": ours for name, (ours, _) in scores.items()}
     by_side |= {f"without {name}": theirs for name, (_, theirs) in scores.items()}
     sides = [(f"with {name}", f"without {name}") for name in scores]
-    judged = effects(by_side, sides, delta=results.study.delta)
+    judged = effects(by_side, sides, delta=results.study.delta, metric=results.study.judged)
 
     def with_effect(pair: RowComparison) -> RowComparison:
         name = pair.row.row.name
@@ -208,35 +219,38 @@ def _with_effects(
 
 
 def _without(
-    recipe: Recipe, technique: str, results: Results, above: JudgedReading | None
+    config: Config, change: Mapping[str, object], results: Results, above: JudgedReading | None
 ) -> ArmResult | None:
-    """The arm that differs from a recipe in its technique alone, the row above's if it does.
+    """The arm that differs from a configuration in a technique alone, the row above's if it does.
 
-    None where no such arm has a figure, or the recipe itself does not have the technique.
+    None where no such arm has a figure, or the configuration itself does not have the technique.
     """
-    change = (find_technique(technique) or {}).get("change", {})
-    if not _has(recipe, change):
+    base = results.study.base
+    if not change or not _has(config, change, base):
         return None
+    ours = flat_values(config)
     alike = [
         arm
         for arm in results.arms
         if arm.n > arm.diverged
-        and arm.arm.recipe != recipe
-        and all(field in change or getattr(arm.arm.recipe, field) == value
-                for field, value in recipe)
+        and arm.arm.config != config
+        and all(field in change or flat_values(arm.arm.config).get(field) == value
+                for field, value in ours.items())
     ]  # fmt: skip
     if above and above.result in alike:
         return above.result
-    return next((arm for arm in alike if not _has(arm.arm.recipe, change)), None)
+    return next((arm for arm in alike if not _has(arm.arm.config, change, base)), None)
 
 
-def _has(recipe: Recipe, change: Mapping[str, object]) -> bool:
-    """Whether a recipe has a technique: its words, and where it sets a strength, any strength."""
-    off = {field: Recipe.model_fields[field].default for field in change}
+def _has(config: Config, change: Mapping[str, object], base: Config) -> bool:
+    """Whether a configuration has a technique: its words, and where it sets a strength, any."""
+    values, off = flat_values(config), flat_values(base)
+    if isinstance(base, Recipe):
+        off = {field: Recipe.model_fields[field].default for field in change}
     return all(
-        getattr(recipe, field) != off[field]
-        if isinstance(value, float) and value != off[field]
-        else getattr(recipe, field) == value
+        values.get(field) != off.get(field)
+        if isinstance(value, float) and value != off.get(field)
+        else values.get(field) == value
         for field, value in change.items()
     )
 
@@ -246,18 +260,19 @@ def _compare(results: Results, row: JudgedRow, above: JudgedRow) -> RowCompariso
     ours, theirs = row.nearest, above.nearest
     assert ours is not None
     assert theirs is not None
-    technique = row.row.shows
-    here = Arm(row.row.name, ours.candidate.recipe, above.row.name, technique or row.row.name)
-    there = Arm(above.row.name, theirs.candidate.recipe)
+    technique, change = row.row.shows, row.row.shown_change
+    here = Arm(row.row.name, ours.candidate.config, above.row.name, technique or row.row.name)
+    there = Arm(above.row.name, theirs.candidate.config)
     parameters = {here.name: ours.result.parameters, there.name: theirs.result.parameters}
     beyond = confounds(
-        results.study, (there, here), train=results.sizes.get("train"), parameters=parameters
-    )
-    change = (find_technique(technique) or {}).get("change", {}) if technique else {}
+        results.study, (there, here), train=results.sizes.get("train"), parameters=parameters,
+        judged=change,
+    )  # fmt: skip
+    before, after = flat_values(there.config), flat_values(here.config)
     named = tuple(
-        (field, getattr(there.recipe, field), getattr(here.recipe, field))
+        (field, before.get(field), after.get(field))
         for field in change
-        if getattr(there.recipe, field) != getattr(here.recipe, field)
+        if before.get(field) != after.get(field)
     )
     own = tuple(replace(confound, technique=technique) for confound in beyond)
-    return RowComparison(row, above, named, own)
+    return RowComparison(row, above, named, own, results.study.judged.scale)

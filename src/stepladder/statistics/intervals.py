@@ -230,10 +230,10 @@ class Prediction:
 
     Attributes:
         n: replicates that are finite.
-        mean: of them, a fraction; NaN without one.
+        mean: of them, in the metric's own scale; NaN without one.
         spread: their standard deviation with n - 1; None with fewer than two.
-        low: lower end of the interval, never below 0; None with fewer than two.
-        high: its upper end, never above 1; None with fewer than two.
+        low: lower end of the interval, within the metric's bounds; None with fewer than two.
+        high: its upper end, likewise.
         runs: new runs whose mean the interval is for.
     """
 
@@ -248,29 +248,35 @@ class Prediction:
         """Whether a figure, rounded by at most a tolerance, is within the interval.
 
         Args:
-            reported: a fraction.
-            tolerance: what it may have been rounded by, a fraction.
+            reported: in the scale of the mean, such as a fraction.
+            tolerance: what it may have been rounded by, in the same scale.
         """
         if self.low is None or self.high is None:
             return False
-        slack = tolerance + _ROUNDING
+        slack = tolerance + _ROUNDING * max(1.0, abs(reported))
         return self.low - slack <= reported <= self.high + slack
 
 
-def predict_mean(values: Sequence[float], runs: int = 1, confidence: float = 0.95) -> Prediction:
+def predict_mean(
+    values: Sequence[float],
+    runs: int = 1,
+    confidence: float = 0.95,
+    metric: Metric = METRICS["accuracy"],
+) -> Prediction:
     """The interval that holds the mean of m new runs, given n replicates of the same recipe.
 
     x̄ ± t* s √(1/n + 1/m) with n - 1 degrees of freedom: the replicates' mean and the new runs'
     mean are both off the true one, by s/√n and s/√m. It takes spreads for normal.
 
     Args:
-        values: accuracies as fractions in 0…1, one a replicate, NaN where it diverged.
+        values: of the metric, one a replicate, NaN where it diverged.
         runs: m, the runs that a published figure is the mean of.
         confidence: share of intervals that hold the new mean, between 0 and 1.
+        metric: accuracies, fractions in 0…1, unless another one is given.
 
     Raises:
-        InputError: if a value is outside 0…1, there are no runs, or the confidence is not between
-            0 and 1.
+        InputError: if a value is outside the metric's bounds, there are no runs, or the confidence
+            is not between 0 and 1.
 
     Reference:
         Meeker, Hahn & Escobar 2017, "Statistical Intervals", 2nd edition, section 4.7; Patil, Peng
@@ -285,13 +291,15 @@ def predict_mean(values: Sequence[float], runs: int = 1, confidence: float = 0.9
     check_share(confidence, "confidence", 0.95)
     if runs < 1:
         raise InputError(f"runs must be 1 or more, found {runs}; write 1 for a single run")
-    t = paired_t(as_fractions(values, "accuracies"), confidence)
+    t = paired_t(as_fractions(values, "accuracies" if metric.is_fraction else "scores", metric),
+                 confidence)  # fmt: skip
     n, mean, spread = int(t.pairs), float(t.mean), float(t.spread)
     if n < 2:
         return Prediction(n, mean, None, None, None, runs)
     reach = float(special.stdtrit(n - 1, (1 + confidence) / 2)) * spread
     half = reach * math.sqrt(1 / n + 1 / runs)
-    return Prediction(n, mean, spread, max(mean - half, 0.0), min(mean + half, 1.0), runs)
+    low, high = metric.bounds
+    return Prediction(n, mean, spread, max(mean - half, low), min(mean + half, high), runs)
 
 
 def judge_figure(
@@ -301,8 +309,8 @@ def judge_figure(
 
     Args:
         prediction: what new runs of it are expected to give.
-        reported: the figure, a fraction.
-        tolerance: what it may have been rounded by, a fraction.
+        reported: the figure, in the scale of the prediction.
+        tolerance: what it may have been rounded by, in the same scale.
         diverged: replicates without a figure; where all are, no figure comes from there.
     """
     if prediction.n + diverged < LEAST or 0 < prediction.n < LEAST:

@@ -60,6 +60,7 @@ def confounds(
     *,
     train: int | None = None,
     parameters: Mapping[str, int | None] | None = None,
+    judged: Collection[str] | None = None,
 ) -> tuple[Confound, ...]:
     """Everything that differs in a comparison beyond what it is meant to judge.
 
@@ -72,6 +73,7 @@ def confounds(
         arms: those of the study, with the recipes that are trained; its own when None.
         train: training images that the base uses, where known.
         parameters: trainable numbers by arm, where known.
+        judged: the fields that the comparisons are about; as the study says when None.
 
     Example:
         >>> study = Study(name="mine", design="explicit", base={"hidden": [9]},
@@ -88,7 +90,8 @@ def confounds(
         other = by_name.get(arm.compared_with or "")
         if other is None:
             continue
-        extra = _extra_fields(arm, other, _judged_fields(study, arm), study.tuned_fields)
+        about = _judged_fields(study, arm) if judged is None else set(judged)
+        extra = _extra_fields(arm, other, about, study.tuned_fields)
         result += [
             Confound(
                 arm.name, other.name, arm.technique, field, flat_values(arm.config).get(field),

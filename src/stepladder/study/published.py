@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +12,10 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import BeforeValidator, field_validator, model_validator
 
 from stepladder.errors import StudyError
-from stepladder.study.designs import ExplicitArm, apply_techniques
+from stepladder.study.designs import ExplicitArm, FreeArm, apply_techniques
 from stepladder.study.loading import load_toml
-from stepladder.study.params import as_recipe
+from stepladder.study.metrics import METRICS, Metric
+from stepladder.study.params import Config, FreeValues, flat_values, flatten, nested
 from stepladder.study.recipe import Change, Recipe
 from stepladder.study.schema import (
     FrozenModel,
@@ -24,10 +26,26 @@ from stepladder.study.schema import (
     toml_key,
     unknown_names,
 )
-from stepladder.study.study import DatasetSource, Study, epochs_into_base
-from stepladder.study.techniques import Technique, as_techniques, find_technique, unknown_technique
+from stepladder.study.study import (
+    ACCURACY,
+    Base,
+    DatasetSource,
+    JudgedMetric,
+    Study,
+    epochs_into_base,
+    metric_and_delta,
+    trainer_into_base,
+)
+from stepladder.study.techniques import (
+    FreeTechnique,
+    Technique,
+    as_techniques,
+    find_technique,
+    unknown_technique,
+)
+from stepladder.study.trainer import UserTrainer
 
-_FIGURE = re.compile(r"(~?)\s*(\d+)(?:\.(\d+))?\s*%?")
+_FIGURE = re.compile(r"(~?)\s*([+\-−]?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d{1,3}))?\s*(%?)")
 
 
 class _Written(float):
@@ -43,13 +61,13 @@ class _Written(float):
 
 @dataclass(frozen=True)
 class Figure:
-    """A published accuracy.
+    """A published figure.
 
     Attributes:
-        text: as it was published, in percent.
-        value: a fraction in 0…1.
-        tolerance: what it may have been rounded by, a fraction: half a unit of its last digit, or
-            with `~` a whole one, since it may have been rounded either way or cut off.
+        text: as it was published: in percent, where it is a fraction.
+        value: in the metric's own scale, such as a fraction in 0…1.
+        tolerance: what it may have been rounded by, in that scale: half a unit of its last digit,
+            or with `~` a whole one, since it may have been rounded either way or cut off.
     """
 
     text: str
@@ -57,33 +75,40 @@ class Figure:
     tolerance: float
 
 
-def parse_figure(reported: object) -> Figure:
+def parse_figure(reported: object, metric: Metric = METRICS["accuracy"]) -> Figure:
     """A figure from what a table says.
 
     Args:
-        reported: a percentage, as a number or as a text such as `~92.2`.
+        reported: a number, in percent where the metric is a fraction, or a text such as `~92.2`.
+        metric: what it is of.
 
     Raises:
-        ValueError: if it is none, or outside 0…100.
+        ValueError: if it is none, or outside the metric's bounds.
 
     Example:
         >>> parse_figure("~92.2").tolerance
         0.001
+        >>> parse_figure(0.0450, find_metric("perplexity", "minimize")).tolerance
+        0.0005
     """
     text = reported.strip() if isinstance(reported, str) else ""
     if isinstance(reported, int | float) and not isinstance(reported, bool):
-        text = reported.text if isinstance(reported, _Written) else repr(reported)
+        text = reported.text.replace("_", "") if isinstance(reported, _Written) else repr(reported)
     match = _FIGURE.fullmatch(text)
-    if match is None or not 0 <= float(f"{match[2]}.{match[3] or 0}") <= 100:
-        raise ValueError(
-            f"must be a percentage from 0 to 100, found {reported!r}; write a value such as 92.2, "
-            'or "~92.2" for one that is not exact'
-        )
-    about, whole, decimals = match.groups(default="")
-    unit = 10.0 ** -len(decimals)
-    value = float(f"{whole}.{decimals or 0}")
-    return Figure(
-        f"{about}{value:.{len(decimals)}f}", value / 100, (unit if about else unit / 2) / 100
+    scale, (low, high) = metric.scale, metric.bounds
+    if match is not None and (metric.is_fraction or not match[6]):
+        about, sign, whole, decimals, power, _ = match.groups(default="")
+        value = float(f"{'' if sign in ('', '+') else '-'}{whole}.{decimals or 0}e{power or 0}")
+        unit = 10.0 ** (int(power or 0) - len(decimals))
+        if low <= value / scale <= high and math.isfinite(value):
+            shown = f"{about}{text.lstrip('~ ').rstrip('% ')}"
+            return Figure(shown, value / scale, (unit if about else unit / 2) / scale)
+    kind, example = f"a number, {metric.range}", "0.31"
+    if metric.is_fraction:
+        kind, example = "a percentage from 0 to 100", "92.2"
+    raise ValueError(
+        f"must be {kind}, found {reported!r}; write a value such as {example}, or "
+        f'"~{example}" for one that is not exact'
     )
 
 
@@ -91,7 +116,7 @@ _Techniques = Annotated[tuple[Technique, ...] | None, BeforeValidator(as_techniq
 
 
 class Changes(FrozenModel):
-    """What makes a recipe of the table's base: techniques, one on the other, and then fields."""
+    """What makes a configuration of the table's base: techniques, one on the other, then fields."""
 
     # fmt: off
     techniques: _Techniques = toml_key(
@@ -105,14 +130,14 @@ class Changes(FrozenModel):
         """Whether techniques or a change are given, even if they change nothing."""
         return self.techniques is not None or self.change is not None
 
-    def apply_to(self, recipe: Recipe) -> Recipe:
-        """A recipe with these changes.
+    def apply_to(self, config: Config) -> Config:
+        """A configuration with these changes.
 
         Raises:
-            StudyError: if it contradicts itself.
+            StudyError: if it contradicts itself, or lacks a key.
         """
-        result = apply_techniques(recipe, self.techniques or ())
-        return as_recipe(result.changed(self.change) if self.change else result)
+        result = apply_techniques(config, self.techniques or ())
+        return result.changed(self.change) if self.change else result
 
 
 class Protocol(FrozenModel):
@@ -126,8 +151,17 @@ class Protocol(FrozenModel):
     # fmt: on
 
 
+class FreeProtocol(Protocol):
+    """A protocol of a training of the user's own."""
+
+    # fmt: off
+    change: FreeValues = toml_key(
+        ..., "Keys of [base] and their values under it.", {"batch": 32}, default_factory=dict)
+    # fmt: on
+
+
 class Reading(Changes):
-    """One recipe that a row may stand for."""
+    """One configuration that a row may stand for."""
 
     # fmt: off
     name: str = toml_key(
@@ -149,7 +183,8 @@ class Row(Changes):
     # fmt: off
     name: str = toml_key(..., "Its name.", "ReLU", min_length=1, max_length=200)
     reported: Any = toml_key(
-        ..., 'Test accuracy in percent: a number, or "~92.2" for one that is not exact.', "~92.2",
+        ..., "The figure on the test part, in percent where the metric is a fraction: a number, or "
+        '"~92.2" for one that is not exact.', "~92.2",
         json_schema_extra={"anyOf": [{"type": "number"}, {"type": "string"}]})
     runs: int | None = toml_key(
         None, "Runs that the figure is the mean of; taken for one where nobody knows.", 1, ge=1)
@@ -162,12 +197,6 @@ class Row(Changes):
         alias="reading", max_length=256)
     # fmt: on
 
-    @field_validator("reported", mode="after")
-    @classmethod
-    def _check_figure(cls, reported: object) -> object:
-        parse_figure(reported)
-        return reported
-
     @field_validator("technique", mode="after")
     @classmethod
     def _check_technique(cls, technique: str | None) -> str | None:
@@ -176,22 +205,23 @@ class Row(Changes):
         return technique
 
     @property
-    def figure(self) -> Figure:
-        """The published figure."""
-        return parse_figure(self.reported)
-
-    @property
     def shows(self) -> str | None:
-        """The technique of the catalogue that it is meant to show, or None."""
+        """The technique that it is meant to show: of the catalogue, or None."""
         entry = find_technique(self.technique or self.name)
         return entry["name"] if entry else None
+
+    @property
+    def shown_change(self) -> Mapping[str, Any]:
+        """What that technique changes: values by the path of their key."""
+        change: Mapping[str, Any] = (find_technique(self.shows or "") or {}).get("change", {})
+        return change
 
     @property
     def all_readings(self) -> Sequence[Reading]:
         """Its readings; one of its own where it declares a recipe and no readings."""
         return self.readings or ((Reading(),) if self.declares_recipe else ())
 
-    def recipe(self, base: Recipe, reading: Reading, protocol: Protocol) -> Recipe:
+    def config(self, base: Config, reading: Reading, protocol: Protocol) -> Config:
         """What is trained for a reading under a protocol.
 
         Raises:
@@ -204,21 +234,65 @@ class Row(Changes):
             raise StudyError([f"{where}: {line}" for line in error.problems]) from None
 
 
+class FreeChanges(Changes):
+    """Changes whose keys are those of a training of the user's own."""
+
+    # fmt: off
+    techniques: ListOf[FreeTechnique] | None = toml_key(
+        None, "Named changes, each on top of the last.",
+        [{"name": "dropout", "change": {"dropout": 0.3}}])
+    change: FreeValues | None = toml_key(
+        None, "Keys of [base] and their new values.", {"dropout": 0.3})
+    # fmt: on
+
+
+class FreeReading(FreeChanges, Reading):
+    """A reading whose keys are those of a training of the user's own."""
+
+
+class FreeRow(FreeChanges, Row):
+    """A row whose keys are those of a training of the user's own."""
+
+    # fmt: off
+    readings: ListOf[FreeReading] = toml_key(
+        (), "What it may stand for, each upon the row's own techniques and change.",
+        alias="reading", max_length=256)
+    # fmt: on
+
+    @field_validator("technique", mode="after")
+    @classmethod
+    def _check_technique(cls, technique: str | None) -> str | None:
+        return technique  # any name: the catalogue is of recipes
+
+    @property
+    def shows(self) -> str | None:
+        """The technique that it is meant to show; None where its readings alone change anything."""
+        return (self.technique or self.name) if self.shown_change else None
+
+    @property
+    def shown_change(self) -> Mapping[str, Any]:
+        """What the row's own techniques and change are: values by the path of their key."""
+        result: dict[str, Any] = {}
+        for change in (*(technique.change for technique in self.techniques or ()), self.change):
+            result |= flatten(change or {})
+        return result
+
+
 @dataclass(frozen=True)
 class Candidate:
-    """One reading of a row under one protocol: a recipe that the row may stand for.
+    """One reading of a row under one protocol: a configuration that the row may stand for.
 
     Attributes:
         row: the row's name.
         reading: the reading's name, without the protocol's.
         protocol: the protocol's name; empty where the table has one alone.
-        recipe: what is trained.
+        config: what is trained.
     """
 
     row: str
     reading: str
     protocol: str
-    recipe: Recipe
+    config: Config
 
     @property
     def name(self) -> str:
@@ -226,8 +300,15 @@ class Candidate:
         return f"{self.reading}, {self.protocol}" if self.protocol else self.reading
 
 
+_FREE: dict[str, tuple[str, type[FrozenModel]]] = {
+    "rows": ("row", FreeRow),
+    "protocols": ("protocol", FreeProtocol),
+}
+"""Fields of a table with free keys, where a training of the user's own trains."""
+
+
 class PublishedTable(FrozenModel):
-    """A table of accuracies that somebody published, with what each row may stand for.
+    """A table of figures that somebody published, with what each row may stand for.
 
     Raises:
         StudyError: from the constructor, with every problem at once, each with its path.
@@ -239,7 +320,7 @@ class PublishedTable(FrozenModel):
         ...     base=Recipe(hidden=[50]),
         ...     rows=[{"name": "Adam", "reported": "~97", "techniques": ["Adam"]}],
         ... )
-        >>> [candidate.recipe.optimizer for candidate in table.candidates]
+        >>> [candidate.config.optimizer for candidate in table.candidates]
         ['adam']
     """
 
@@ -248,7 +329,14 @@ class PublishedTable(FrozenModel):
     # fmt: off
     name: str = toml_key(..., "The table's name.", "smith-2024", min_length=1, max_length=500)
     source: str = toml_key(..., "Where it was published.", "Smith 2024, table 2", min_length=1)
-    dataset: DatasetSource = toml_key(
+    metric: JudgedMetric = toml_key(
+        ACCURACY, "What the figures are of, as in a study.", "auroc")
+    delta: float | None = toml_key(
+        0.1, "Difference below which it does not matter, as in a study.", 0.1, gt=0)
+    trainer: UserTrainer | None = toml_key(
+        None, "A training of your own, as in a study; runs only with --allow-code.",
+        "train.py:train")
+    dataset: DatasetSource | None = toml_key(
         "mnist", "A built-in name, a .npz file, a folder of IDX files, or a CSV table.", "mnist")
     replicates: int = toml_key(5, "Replicates of each reading.", 5, ge=1, le=100_000)
     validation: int | float = toml_key(
@@ -257,7 +345,8 @@ class PublishedTable(FrozenModel):
     takes: str = toml_key(
         "", "How long training it took somebody, and on what: said before, where nothing is stored "
         "yet that would tell.", "an hour on two cores", max_length=200)
-    base: Recipe = toml_key(..., "The recipe that readings change.")
+    base: Base = toml_key(
+        ..., "The recipe that readings change; any keys for a training of your own.")
     protocols: ListOf[Protocol] = toml_key(
         (), "Ways in which the whole table may have been trained; the base's own alone when left "
         "out.", alias="protocol", max_length=64)
@@ -267,8 +356,10 @@ class PublishedTable(FrozenModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _epochs_into_base(cls, values: Any) -> Any:  # noqa: ANN401 - whatever the file holds
-        return epochs_into_base(values) if isinstance(values, Mapping) else values
+    def _complete(cls, values: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+        if not isinstance(values, Mapping):
+            return values
+        return trainer_into_base(epochs_into_base(metric_and_delta(values)), _FREE)
 
     @model_validator(mode="after")
     def _check(self) -> PublishedTable:
@@ -282,7 +373,17 @@ class PublishedTable(FrozenModel):
                 "a table needs at least one [[row]], found none; declare one, with its name and "
                 "what was reported"
             )
-        if self.rows and all(row.figure.value <= 0.01 for row in self.rows):
+        figures = []
+        for row in self.rows:
+            try:
+                figures.append(self.figure(row))
+            except ValueError as error:
+                problems.append(f"row {row.name!r}: reported {error}")
+        if (
+            figures
+            and self.metric.found.is_fraction
+            and all(figure.value <= 0.01 for figure in figures)
+        ):
             problems.append(
                 "row.reported must be percentages, found none above 1; multiply fractions by 100"
             )
@@ -308,57 +409,70 @@ class PublishedTable(FrozenModel):
             problems += unknown_names(where, reading.protocols, known)
         return problems
 
+    def figure(self, row: Row) -> Figure:
+        """The published figure of a row.
+
+        Raises:
+            ValueError: if it is none of the metric.
+        """
+        return parse_figure(row.reported, self.metric.found)
+
     @property
     def candidates(self) -> tuple[Candidate, ...]:
         """Every reading of every row under every protocol that it is read under.
 
         Raises:
-            StudyError: if a recipe contradicts itself, or two readings of a row have one recipe.
+            StudyError: if a configuration contradicts itself, or two readings of a row have one.
         """
-        by_recipe: dict[tuple[str, Recipe], Candidate] = {}
+        by_config: dict[tuple[str, Config], Candidate] = {}
         for row in self.rows:
             for reading in row.all_readings:
                 chosen = [one for one in self.protocols if one.name in reading.protocols]
                 for protocol in chosen or self.protocols or (Protocol(name="as declared"),):
                     name = protocol.name if len(self.protocols) > 1 else ""
-                    recipe = row.recipe(self.base, reading, protocol)
-                    candidate = Candidate(row.name, reading.label, name, recipe)
-                    same = by_recipe.setdefault((row.name, recipe), candidate)
+                    config = row.config(self.base, reading, protocol)
+                    candidate = Candidate(row.name, reading.label, name, config)
+                    same = by_config.setdefault((row.name, config), candidate)
                     if same is not candidate:
                         raise StudyError(
                             f"row {row.name!r}: readings must differ, found {same.name!r} and "
-                            f"{candidate.name!r} with one recipe; remove one"
+                            f"{candidate.name!r} that are trained alike; remove one"
                         )
-        return tuple(by_recipe.values())
+        return tuple(by_config.values())
 
     @property
     def study(self) -> Study:
-        """The study that trains every recipe of the table once.
+        """The study that trains every configuration of the table once.
 
         An arm is named for the first row and reading that it stands for.
 
         Raises:
             StudyError: if no row says what was trained, or the study is not valid.
         """
-        names: dict[Recipe, str] = {}
+        names: dict[Config, str] = {}
         for candidate in self.candidates:
-            names.setdefault(candidate.recipe, f"{candidate.row}: {candidate.name}")
+            names.setdefault(candidate.config, f"{candidate.row}: {candidate.name}")
         if not names:
             raise StudyError(
                 "a table needs at least one row that says what was trained, found none; give one "
                 "techniques, change or [[row.reading]]"
             )
         # A study's sizes are those of its base, so the base is a recipe that uses all data.
-        base = next((one for one in names if one.train_examples is None), next(iter(names)))
+        base = next((one for one in names if flat_values(one).get("train_examples") is None),
+                    next(iter(names)))  # fmt: skip
+        kind = ExplicitArm if self.trainer is None else FreeArm
         with own_errors():
             others = [
-                ExplicitArm(name=name, change=_difference(recipe, base))
-                for recipe, name in names.items()
-                if recipe != base
+                kind(name=name, change=_difference(config, base))
+                for config, name in names.items()
+                if config != base
             ]
             return Study(
                 name=self.name,
                 dataset=self.dataset,
+                metric=self.metric,
+                delta=self.delta,
+                trainer=self.trainer,
                 design="explicit" if others else "ladder",
                 replicates=self.replicates,
                 validation=self.validation,
@@ -418,5 +532,7 @@ class PublishedTable(FrozenModel):
         return load_toml(cls, source, "table", settings or {}, parse_float=_Written)
 
 
-def _difference(recipe: Recipe, base: Recipe) -> dict[str, Any]:
-    return {name: value for name, value in recipe if value != getattr(base, name)}
+def _difference(config: Config, base: Config) -> dict[str, Any]:
+    there = flat_values(base)
+    found = {path: value for path, value in flat_values(config).items() if value != there.get(path)}
+    return found if isinstance(base, Recipe) else nested(found)

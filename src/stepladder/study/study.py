@@ -167,7 +167,7 @@ class JudgedMetric(FrozenModel):
 
 
 IN_A_STUDY = 'lower or higher is better: metric = { name = "...", better = "lower" }'
-_ACCURACY = JudgedMetric(name="accuracy")
+ACCURACY = JudgedMetric(name="accuracy")
 
 
 class Reported(FrozenModel):
@@ -184,6 +184,12 @@ class Reported(FrozenModel):
         ..., "Fraction in 0…1 by technique, or by the base's name.", {"naive": 0.113})
     # fmt: on
 
+
+_FREE: dict[str, tuple[str, type[FrozenModel]]] = {
+    "techniques": ("technique", FreeTechnique),
+    "explicit": ("arm", FreeArm),
+}
+"""Fields of a study with free keys, where a training of the user's own trains."""
 
 MOST = 30
 """Replicates at most, where the study does not say."""
@@ -222,7 +228,7 @@ def _expand_auto_replicates(values: Mapping[str, Any]) -> Mapping[str, Any]:
     return values
 
 
-def _metric_and_delta(values: Mapping[str, Any]) -> Mapping[str, Any]:
+def metric_and_delta(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """A study's values with the metric as a table of its own, and δ where it belongs.
 
     δ has a default for fractions alone: what difference matters in another unit, only the user
@@ -251,8 +257,18 @@ def _metric_and_delta(values: Mapping[str, Any]) -> Mapping[str, Any]:
     return values if metric.found.is_fraction or "delta" in values else {**values, "delta": None}
 
 
-def _trainer_into_base(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A study's values with parameters as its base, where a training of the user's own trains."""
+def trainer_into_base(
+    values: Mapping[str, Any], free: Mapping[str, tuple[str, type[FrozenModel]]]
+) -> Mapping[str, Any]:
+    """Values with parameters as their base, where a training of the user's own trains.
+
+    Args:
+        values: of a study or of a published table.
+        free: by the name of a field the name of its key in a file, and the kind of its values then.
+
+    Raises:
+        ValueError: if the trainer, the base, or one of these values will not do.
+    """
     trainer = values.get("trainer")
     if trainer is None:
         return values
@@ -267,21 +283,19 @@ def _trainer_into_base(values: Mapping[str, Any]) -> Mapping[str, Any]:
         except StudyError as error:
             raise ValueError("\n".join(error.problems)) from None
     problems: list[str] = []
-    free = {
-        "techniques": _each(values, ("technique", "techniques"), FreeTechnique, problems),
-        "explicit": _each(values, ("arm", "explicit"), FreeArm, problems),
-    }
+    found = {name: _each(values, (key, name), kind, problems)
+             for name, (key, kind) in free.items()}  # fmt: skip
     if problems:
         raise ValueError("\n".join(problems))
-    rest = {key: value for key, value in values.items()
-            if key not in ("technique", "techniques", "arm", "explicit")}  # fmt: skip
+    taken = {*free, *(key for key, _ in free.values())}
+    rest = {key: value for key, value in values.items() if key not in taken}
     rest.setdefault("dataset", None)
     search = rest.get("search")  # such a training is not thinned out, unless that is asked for
     if isinstance(search, Mapping):
         rest["search"] = {"pruning": "none", **search}
     elif isinstance(search, Search) and "pruning" not in search.model_fields_set:
         rest["search"] = search.model_copy(update={"pruning": "none"})
-    return {**rest, "trainer": trainer, "base": base, **free}
+    return {**rest, "trainer": trainer, "base": base, **found}
 
 
 def _each(
@@ -359,7 +373,7 @@ class Study(FrozenModel):
         0.1, "Validation examples: a number of them, or a share of the training part.", 6000)
     seed: int = toml_key(0, "What every random draw derives from.", 0, ge=0, lt=2**63)
     metric: JudgedMetric = toml_key(
-        _ACCURACY, "What is judged, by its name, or with its direction and unit.", "auroc")
+        ACCURACY, "What is judged, by its name, or with its direction and unit.", "auroc")
     also: ListOf[str] = toml_key(
         (), "Metrics that are recorded and shown beside it.", ["log_loss"], max_length=50)
     delta: float | None = toml_key(
@@ -392,8 +406,8 @@ class Study(FrozenModel):
     def _complete(cls, values: Any) -> Any:  # noqa: ANN401 - whatever the file holds
         if not isinstance(values, Mapping):
             return values
-        values = _expand_auto_replicates(_metric_and_delta(values))
-        return _trainer_into_base(epochs_into_base(_model_into_base(values)))
+        values = _expand_auto_replicates(metric_and_delta(values))
+        return trainer_into_base(epochs_into_base(_model_into_base(values)), _FREE)
 
     @model_serializer(mode="wrap")
     def _drop_unused_newer_keys(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -401,7 +415,7 @@ class Study(FrozenModel):
         values: dict[str, Any] = handler(self)
         if isinstance(self.base, Params):
             values["base"] = self.base.values  # what trains follows from the study's trainer
-        for name, value in (("trainer", None), ("metric", _ACCURACY), ("also", ())):
+        for name, value in (("trainer", None), ("metric", ACCURACY), ("also", ())):
             if getattr(self, name) == value:
                 values.pop(name, None)
         return values

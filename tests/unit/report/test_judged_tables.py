@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from example_results import VARIANTS, hostile_results, mnist_results, one_arm
-from example_table import ROWS, judged
+from example_table import ROWS, judged, judged_own
 from scipy import stats
 
 from stepladder.report.comparison import comparison_as_html, comparison_as_markdown, comparison_of
@@ -216,3 +216,30 @@ def test_names_cannot_write_markup():
 
 def test_the_text_keeps_within_its_width():
     assert max(map(len, as_text(judged()[0], 90).splitlines())) <= 90
+
+
+def test_a_table_of_another_metric_is_shown_in_its_unit():
+    own = {
+        "metric": {"name": "rmse", "unit": "kWh", "delta": 0.5},
+        "trainer": {"command": ["train", "{params}"]},
+        "base": {"depth": 2, "lr": 0.1},
+    }
+    rows = [
+        {"name": "plain", "reported": 30, "change": {}},
+        {"name": "deep", "reported": "~21", "change": {"depth": 3}},
+        {"name": "odd", "reported": 50, "above": "plain", "readings": [{"change": {"lr": 0.2}}]},
+    ]
+    made, _ = judged_own(
+        rows, lambda trial: 50.0 - 10 * trial.config.values["depth"] + trial.replicate / 10, **own
+    )
+    text = plain(as_text(made))
+    assert "reported rmse (kWh)" in text
+    assert "%" not in text.replace("95 %", "")
+    assert "odd at 50 is 19.80 kWh above the mean" in text
+    assert "The table's step is −9.00 kWh" in text
+    assert "it is −10.00 ± 0.00: helps." in text
+    assert "odd against plain: the row itself changes nothing, its readings do; besides lr" in text
+    found = json.loads(FORMATS["json"](made))
+    assert found["metric"] == {"name": "rmse", "better": "lower", "unit": "kWh", "delta": 0.5}
+    assert found["rows"][1]["readings"][0]["config"] == {"depth": 3, "lr": 0.1}
+    assert found["rows"][1]["reported"] == 21

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from example_table import ROWS, accuracy, judged
+from example_table import ROWS, accuracy, judged, judged_own
 from fake_training import noise
 
 
@@ -166,3 +166,46 @@ def test_a_mean_of_more_runs_is_held_to_more():
         expected = found["naive"].nearest.expected
         reach[runs] = expected.high - expected.low
     assert reach[1] / reach[100] == pytest.approx(math.sqrt((1 + 1 / 5) / (1 / 100 + 1 / 5)))
+
+
+# A training of the user's own, judged by an error.
+
+OWN = {
+    "metric": {"name": "rmse", "unit": "kWh", "delta": 0.5},
+    "trainer": {"command": ["train", "{params}"]},
+    "base": {"lr": 0.1, "depth": 2},
+}
+OF_OWN = [
+    {"name": "plain", "reported": 30, "change": {}},
+    {"name": "deep", "reported": "~21", "readings": [
+        {"name": "alone", "change": {"depth": 3}},
+        {"name": "and fast", "change": {"depth": 3, "lr": 0.2}}]},
+]  # fmt: skip
+
+
+def test_a_table_of_ones_own_training_is_judged_in_its_unit():
+    def rmse(trial):
+        values = trial.config.values
+        return 30 - 10 * (values["depth"] - 2) + (values["lr"] > 0.1) + noise(trial)
+
+    made, rows = judged_own(OF_OWN, rmse, **OWN)
+    assert [row.verdict for row in rows.values()] == ["reproduced", "reproduced"]
+    assert rows["deep"].nearest.candidate.reading == "and fast"
+    assert rows["deep"].nearest.distance < 1
+    (pair,) = made.neighbours
+    assert pair.step == -9
+    assert pair.named == ()  # the row's own change is in its readings
+    assert {confound.what for confound in pair.beyond} == {"depth", "lr"}
+
+
+def test_a_rows_own_change_is_what_it_shows():
+    rows = [OF_OWN[0], {"name": "deep", "reported": 20, "change": {"depth": 3}}]
+    made, found = judged_own(rows, lambda trial: 50 - 10 * trial.config.values["depth"]
+                             + noise(trial), **OWN)  # fmt: skip
+    assert found["plain"].verdict == "reproduced"
+    (pair,) = made.neighbours
+    assert (pair.named, pair.beyond) == ((("depth", 2, 3),), ())
+    other, effect = pair.alone
+    assert other.name == "plain: as declared"
+    assert effect.mean == pytest.approx(-10, abs=0.5)
+    assert effect.verdict == "helps"
