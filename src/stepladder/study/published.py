@@ -88,7 +88,7 @@ def parse_figure(reported: object, metric: Metric = METRICS["accuracy"]) -> Figu
     Example:
         >>> parse_figure("~92.2").tolerance
         0.001
-        >>> parse_figure(0.0450, find_metric("perplexity", "minimize")).tolerance
+        >>> parse_figure(0.045, METRICS["rmse"]).tolerance
         0.0005
     """
     text = reported.strip() if isinstance(reported, str) else ""
