@@ -34,6 +34,7 @@ docs:
 	(echo '# Techniques'; echo; \
 	 echo 'Made by `make docs` from the catalogue; `stepladder techniques` prints the same.'; echo; \
 	 python -m stepladder techniques --format markdown) > docs/techniques.md
+	python benchmarks/keras_names.py --into src/stepladder/study/keras_names.json
 	python benchmarks/reference_page.py --into docs/reference.md
 
 # The runs are those of `stepladder run mnist`, `run mnist-fair`, `reproduce mnist-original` and
