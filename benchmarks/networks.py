@@ -14,6 +14,7 @@ from stepladder.data import load
 from stepladder.study.recipe import Recipe
 from stepladder.training.custom_model import Code, builder
 from stepladder.training.groups import Group
+from stepladder.training.heads import Head
 from stepladder.training.keras_callbacks import Batches
 from stepladder.training.keras_fit import make_model
 from stepladder.training.population.engine import PopulationEngine
@@ -45,9 +46,10 @@ def main():
         seconds = (time.perf_counter() - began) / lanes
         print(f"{lanes} lane(s): {seconds:.2f} s a trial and epoch of {EXAMPLES} images")
     (trial,) = trials(code, 1)
-    model = make_model(trial, dataset.input_shape, dataset.classes, EXAMPLES, build)
+    head = Head("classification", dataset.classes)
+    model = make_model(trial, dataset.input_shape, head, EXAMPLES, build)
     x = dataset.x_train[:EXAMPLES].astype(np.float32) / 255
-    batches = Batches(x, dataset.y_train[:EXAMPLES], trial)
+    batches = Batches(x, dataset.y_train[:EXAMPLES], trial, head)
     model.fit(batches, shuffle=False, verbose=0)
     began = time.perf_counter()
     model.fit(batches, shuffle=False, verbose=0)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from stepladder.data.memory import check_memory
 from stepladder.errors import DataError
 from stepladder.files import name_in_list
+from stepladder.study.losses import Task
 
 Images = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int32]
@@ -58,6 +59,7 @@ class Dataset:
     columns: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
     revision: int = 0
+    task: Task = "classification"
 
     def __post_init__(self) -> None:
         """Checks all parts against each other and makes their arrays read-only.
@@ -84,6 +86,11 @@ class Dataset:
     @property
     def classes(self) -> int:
         """The number of classes."""
+        return len(self.class_names)
+
+    @property
+    def outputs(self) -> int:
+        """How many classes, labels or targets there are."""
         return len(self.class_names)
 
     @cached_property

@@ -236,12 +236,18 @@ def assemble_model(
     image = keras.Input(input_shape, name="image")
     given = deskew(image, is_whole=is_whole) if members[0].recipe.deskew else image
     answers = [
-        _probabilities(member, build(member.recipe, input_shape, classes), given)
+        _probabilities(member, build(member.recipe, input_shape, _units(member, classes)), given)
         for member in members
     ]
     if len(answers) == 1:
         return keras.Model(image, answers[0], name=members[0].name)
     return keras.Model(image, keras.layers.Average(name="mean")(answers), name="ensemble")
+
+
+def _units(member: Member, classes: int) -> int:
+    from stepladder.training.heads import Head  # after `keras_import`
+
+    return Head.of(member.recipe, "classification", classes).units
 
 
 def _probabilities(member: Member, network: Any, image: Any) -> Any:  # noqa: ANN401
@@ -259,7 +265,10 @@ def _probabilities(member: Member, network: Any, image: Any) -> Any:  # noqa: AN
         for value in (member.scale, member.shift)
     )
     scaled = keras.layers.Rescaling(scale, shift, name=f"{member.name}_scaling")(image)
-    return keras.layers.Softmax(name=f"{member.name}_probabilities")(network(scaled))
+    logits = network(scaled)
+    if logits.shape[-1] == 1:  # of the second of two classes
+        logits = ops.concatenate([ops.zeros_like(logits), logits], axis=1)
+    return keras.layers.Softmax(name=f"{member.name}_probabilities")(logits)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from stepladder.study.recipe import Recipe
-from stepladder.trials.trial import History, HistorySummary, Probes, Score
+from stepladder.trials.trial import History, HistorySummary, Probes, Score, TrialResult
 
 CONSTANT_ANSWER = "constant_answer"
 """Code of the finding that a network gives one class to every test image."""
@@ -187,6 +187,15 @@ def summarize_history(
             gain = accuracy[-late:].mean() - accuracy[-2 * late : -late].mean()
             signs |= {"late_epochs": float(late), "late_gain": float(gain)}
     return HistorySummary(**signs)
+
+
+def with_ends(signs: HistorySummary, result: TrialResult) -> HistorySummary:
+    """The signs of a trial with where it was stopped, and which epoch's weights are scored."""
+    if result.stopped is None and result.scored_epoch is None:
+        return signs
+    ends = (result.stopped, result.scored_epoch)
+    stopped, scored_epoch = (math.nan if epoch is None else float(epoch) for epoch in ends)
+    return replace(signs, stopped=stopped, scored_epoch=scored_epoch)
 
 
 def _signs_inside(probes: Probes, done: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Generic, NoReturn, TypeVar
 
 from stepladder.data import Dataset
-from stepladder.diagnosis.findings import summarize_history
+from stepladder.diagnosis.findings import summarize_history, with_ends
 from stepladder.errors import StepladderError, WorkerError
 from stepladder.execution.batching import make_groups
 from stepladder.execution.local import Event, WarmPool, Worker, is_here_and_gone, this_owner
@@ -500,7 +500,7 @@ class _Execution:
         signs = summarize_history(
             result.curve, result.probes, result.unsettled, takes_ids=result.takes_ids
         )
-        result = replace(result, final=None, signs=signs)
+        result = replace(result, final=None, signs=with_ends(signs, result))
         try:
             self._stored += self._store.add(result)
         except KeyboardInterrupt:

@@ -234,8 +234,9 @@ def _digest_of_trial(row: Row) -> str:
     for name in ("signs", "measures"):
         if row[name] is not None:
             digest.update(row[name].encode())
-    if row["per_example"] is not None:
-        digest.update(row["per_example"])
+    for name in ("per_example", "test_values"):
+        if row[name] is not None:
+            digest.update(row[name])
     return digest.hexdigest()
 
 
@@ -262,7 +263,7 @@ def encode_trial(result: TrialResult) -> tuple[dict[str, Any], list[dict[str, An
     trial, history = result.trial, result.curve
     predictions = _as_array("test_predictions", result.test_predictions, np.uint16)
     correct = _as_array("test_correct", result.test_correct, np.bool_)
-    if len(predictions) != len(correct):
+    if len(predictions) != len(correct) and result.test_values is None:
         raise ValueError(
             "test_predictions and test_correct must have one entry for each test image, found "
             f"{len(predictions)} and {len(correct)}; give both for the same images"
@@ -284,13 +285,14 @@ def encode_trial(result: TrialResult) -> tuple[dict[str, Any], list[dict[str, An
         "parameters": int(result.parameters),
         "seconds": _float_or_null(result.seconds),
         "versions": canonical_json(result.versions),
-        "n_test": len(correct),
+        "n_test": result.test_examples,
         "test_correct": np.packbits(correct).tobytes(),
         "test_predictions": zlib.compress(predictions.astype("<u2").tobytes()),
         **scores,
         "signs": None if result.signs is None else _encode_summary(result.signs),
         "measures": _encode_measures(result),
         "per_example": _encode_examples(result.per_example),
+        "test_values": _encode_examples(result.test_values),
         "epochs_digest": _digest_of_epochs(columns),
     }
     row["digest"] = _digest_of_trial(row)
@@ -328,8 +330,9 @@ def decode_trial(row: Row, epochs: Epochs | None, probes: Probes | None = None) 
             metrics=_measures(row).metrics,
         ),
         # First, for its size is that of bytes which are there: it bounds what is decompressed.
-        test_correct=np.unpackbits(_packed(row, n_test), count=n_test).view(np.bool_),
+        test_correct=_unpacked(row, n_test),
         test_predictions=_predictions(row, n_test),
+        test_values=_values(row, n_test),
         versions=_json(row, "versions"),
         **_shared(row, epochs, probes),
     )
@@ -473,15 +476,27 @@ def _encode_examples(values: npt.NDArray[np.float32] | None) -> bytes | None:
     return None if values is None else zlib.compress(values.astype("<f4").tobytes())
 
 
-def _examples(row: Row) -> npt.NDArray[np.float32] | None:
-    if row["per_example"] is None:
+def _examples(row: Row, column: str = "per_example") -> npt.NDArray[np.float32] | None:
+    if row[column] is None:
         return None
-    raw = zlib.decompressobj().decompress(row["per_example"], _MOST_EXAMPLES)
+    raw = zlib.decompressobj().decompress(row[column], _MOST_EXAMPLES)
     return np.frombuffer(raw, "<f4").astype(np.float32)
 
 
+def _values(row: Row, n_test: int) -> npt.NDArray[np.float32] | None:
+    """Values of a regression or probabilities of labels, (examples, outputs)."""
+    values = _examples(row, "test_values")
+    return None if values is None else values.reshape(n_test, -1)
+
+
 def _predictions(row: Row, n_test: int) -> npt.NDArray[np.uint16]:
-    return _inflate(row, "test_predictions", "<u2", n_test).astype(np.uint16)
+    count = n_test if row["test_values"] is None else 0  # those are the answers
+    return _inflate(row, "test_predictions", "<u2", count).astype(np.uint16)
+
+
+def _unpacked(row: Row, n_test: int) -> npt.NDArray[np.bool_]:
+    packed = _packed(row, n_test)
+    return np.unpackbits(packed, count=n_test if len(packed) else 0).view(np.bool_)
 
 
 def _inflate(row: Row, column: str, dtype: str, count: int) -> npt.NDArray[Any]:
@@ -498,6 +513,8 @@ _FIRST = 64  # predictions, of which mostly some differ: the others need no deco
 
 
 def _answer(row: Row, n_test: int) -> int | None:
+    if row["test_values"] is not None:
+        return None
     if n_test > _FIRST:
         blob = row["test_predictions"]
         first = np.frombuffer(zlib.decompressobj().decompress(blob, 2 * _FIRST), "<u2")
@@ -508,6 +525,8 @@ def _answer(row: Row, n_test: int) -> int | None:
 
 def _packed(row: Row, n_test: int) -> npt.NDArray[np.uint8]:
     blob = row["test_correct"]
+    if row["test_values"] is not None and not blob:  # a regression has none
+        return np.zeros(0, np.uint8)
     if len(blob) != -(-n_test // 8):
         raise ValueError(f"test_correct has {len(blob)} bytes, not the bits of {n_test} images")
     return np.frombuffer(blob, np.uint8)

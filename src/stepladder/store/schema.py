@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from stepladder.store.rows import CURVE_FIELDS
 
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 """Every revision, oldest first; copied from Alembic's files, so that opening need not load it."""
 
 VERSION_TABLE = "stepladder_version"
@@ -59,6 +59,7 @@ trials = sa.Table(
     _text("signs", nullable=True),  # NULL in rows of revisions before 0003
     _text("measures", nullable=True),  # NULL where there are none
     sa.Column("per_example", sa.LargeBinary, nullable=True),
+    sa.Column("test_values", sa.LargeBinary, nullable=True),
 )
 
 epochs = sa.Table(

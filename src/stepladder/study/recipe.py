@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from stepladder.study.keras_names import KerasName, name_of
 from stepladder.study.schema import FrozenModel, KeysOf, ListOf, toml_key
 
 Activation = Literal["sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu"]
@@ -33,7 +34,10 @@ Initializer = Literal[
 ]
 Normalization = Literal["none", "batch", "layer"]
 Optimizer = Literal["sgd", "rmsprop", "adam", "adamw", "nadam"]
-Schedule = Literal["constant", "step", "cosine", "one_cycle"]
+Schedule = Annotated[
+    str,
+    KerasName("schedules", {"constant": (), "step": (), "cosine": (), "one_cycle": ()}),
+]
 Scaling = Literal["none", "unit", "standardised"]
 
 Units = Annotated[int, Field(ge=1, le=65_536)]
@@ -56,6 +60,21 @@ Count = Annotated[
     int | None, Field(ge=1), BeforeValidator(_none_if_absent, json_schema_input_type=_Count)
 ]
 
+
+Monitored = Literal["val_loss", "val_accuracy"]
+ClassWeight = Annotated[
+    dict[str, Annotated[float, Field(ge=0)]] | Literal["balanced", "none"] | None,
+    BeforeValidator(_none_if_absent),
+]
+
+PLATEAU = "reduce_lr_on_plateau"
+"""The schedule that lowers the learning rate where a training makes no progress."""
+
+ENTROPIES = (
+    "auto", "categorical_crossentropy", "sparse_categorical_crossentropy", "binary_crossentropy",
+    "categorical_focal_crossentropy", "binary_focal_crossentropy",
+)  # fmt: skip
+"""Losses that smoothed labels fit."""
 
 Kind = Literal["lane", "strength", "group", "structure"]
 
@@ -241,6 +260,33 @@ class Recipe(FrozenModel):
     deskew: bool = _field(
         False, "structure", "Whether images are set upright before anything else, at every use.",
         True, since=2, needs_images=True)
+    loss: Annotated[str, KerasName("losses", {"auto": ()})] = _field(
+        "auto", "structure", "What is minimised, as Keras names it; auto is cross-entropy, and the "
+        "mean squared error of a regression.", "huber", since=3,
+        confound="another loss weighs other errors")
+    class_weight: ClassWeight = _field(
+        None, "structure", "How much an example of each class counts in the loss: balanced, or a "
+        "table of class and weight.", "balanced", since=3,
+        confound="rare classes count for more")
+    target_scaling: Literal["none", "standardised"] = _field(
+        "standardised", "group", "Targets of a regression as they are, or with mean 0 and "
+        "deviation 1 while training.", "none", since=3,
+        confound="a loss of other targets asks for another learning rate")
+    patience: Count = _field(
+        None, "lane", "Epochs without a better value of monitor after which training stops.", 10,
+        since=3, decides="steps",
+        confound="a training that stops early takes fewer steps")
+    min_delta: float = _field(
+        0.0, "lane", "By how much a value of monitor must be better to count.", 0.001, ge=0,
+        since=3)
+    start_from_epoch: int = _field(
+        0, "lane", "Epochs before monitor is watched.", 5, ge=0, since=3)
+    monitor: Monitored = _field(
+        "val_loss", "lane", "What patience and score_at watch, as Keras' history names it.",
+        "val_accuracy", since=3)
+    score_at: Literal["last", "best"] = _field(
+        "last", "lane", "Whether the last weights are scored, or those of the epoch that was best "
+        "by monitor.", "best", since=3, confound="the best epoch is chosen by validation figures")
     # fmt: on
 
     @field_validator("hidden", mode="before")
@@ -262,6 +308,10 @@ class Recipe(FrozenModel):
             if name not in _OFF or getattr(self, name) != _OFF[name]
         }
 
+    def __hash__(self) -> int:
+        """Of the canonical JSON: tables have no hash."""
+        return hash(self.canonical)
+
     @property
     def counts_epochs(self) -> bool:
         """True: a built-in network is trained for epochs."""
@@ -279,11 +329,28 @@ class Recipe(FrozenModel):
                 "nesterov must be false without SGD momentum, found true with "
                 f"{self.optimizer} and momentum {self.momentum}; set momentum, such as 0.9"
             )
+        if self.warmup and name_of(self.schedule) == PLATEAU:
+            raise ValueError(
+                f"warmup must be 0 with the schedule {PLATEAU}, found {self.warmup}; leave it out"
+            )
         if self.ema and self.swa:
             raise ValueError(
                 f"ema must be 0 where swa is not, found {self.ema} and {self.swa}; a network has "
                 "one average: set one of them to 0"
             )
+        if self.label_smoothing and name_of(self.loss) not in ENTROPIES:
+            raise ValueError(
+                f"label_smoothing must be 0 with the loss {name_of(self.loss)}, found "
+                f"{self.label_smoothing}; it is for cross-entropies alone"
+            )
+        if self.patience is None and self.score_at == "last":
+            for name in ("min_delta", "start_from_epoch", "monitor"):
+                default, value = type(self).model_fields[name].default, getattr(self, name)
+                if value != default:
+                    raise ValueError(
+                        f"{name} must be left out without patience and score_at, found {value!r}; "
+                        "set patience, such as 10, or leave it out"
+                    )
         distorts = any(getattr(self, name) for name in DISTORTIONS)
         for name, needed, is_set in (
             ("vat_xi", "vat", self.vat),

@@ -11,12 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from stepladder.errors import StudyError
+from stepladder.study.losses import Task
 from stepladder.study.metrics import Metric, means_over_examples, named_metric
+from stepladder.study.recipe import Recipe
+from stepladder.training.monitoring import Monitor
 from stepladder.training.serialization import Array
 from stepladder.trials.trial import History, Part, Probes, Score, Trial, TrialResult
 from stepladder.version import version_of
 
-Classes = npt.NDArray[np.integer]
+Classes = npt.NDArray[Any]
+"""Predicted or true classes, labels or values, one an example."""
 
 _NO_CLASSES: Classes = np.zeros(0, np.int32)
 _UNSCORED = (_NO_CLASSES, math.nan, _NO_CLASSES)
@@ -53,6 +57,7 @@ class HistoryRecorder:
     Attributes:
         trial: what is trained.
         diverged: the epoch, from 1, in which it became non-finite, or None.
+        monitor: what stops it early, keeps its best weights or lowers its rates, if anything does.
         done: epochs recorded.
         columns: arrays of the history and of probes by name, NaN where nothing was recorded yet.
 
@@ -68,6 +73,8 @@ class HistoryRecorder:
     def __init__(self, trial: Trial, epochs: int, probe: ProbeNames | None = None) -> None:
         self.trial, self._probe = trial, probe
         self.diverged: int | None = None
+        watches = isinstance(trial.config, Recipe) and Monitor.watches(trial.config)
+        self.monitor = Monitor(trial.recipe) if watches else None
         self.done = 0
         self.columns: dict[str, npt.NDArray[Any]] = {
             field.name: np.full(epochs, math.nan) for field in fields(History)
@@ -79,6 +86,11 @@ class HistoryRecorder:
                 for part, size in zip(ProbeReading._fields, sizes, strict=True)
             }
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it has diverged or was stopped: nothing more is recorded."""
+        return bool(self.diverged or (self.monitor and self.monitor.stopped))
+
     def epoch_done(
         self,
         train: Score,
@@ -87,33 +99,44 @@ class HistoryRecorder:
         labels: Classes,
         seconds: float,
         reading: ProbeReading | None = None,
+        objective: float | None = None,
     ) -> None:
-        """Records one epoch; a trial that has diverged stays as it was.
+        """Records one epoch; a trial that has diverged or was stopped stays as it was.
 
         Args:
             train: of the epoch's batches, while training.
-            val_loss: mean cross-entropy on the validation part.
-            answers: predicted classes of the validation part.
-            labels: its true classes.
+            val_loss: mean loss on the validation part.
+            answers: predicted classes, labels or values of the validation part.
+            labels: its true ones.
             seconds: since the training began.
             reading: of the network at the epoch's end, where it is probed.
+            objective: mean of what is minimised on the validation part, which is monitored; the
+                loss if None.
         """
         epoch, self.done = self.done, self.done + 1
         if reading is not None:  # inputs are the same each time, and known of what diverges too
             self.columns[f"{_PROBE}inputs"][:] = reading.inputs
-        if self.diverged:
+        if self.monitor is not None:
+            self.monitor.keeps = False
+        if self.is_over:
             return
         if not (math.isfinite(train.loss) and math.isfinite(val_loss)):
             self.diverged = epoch + 1
             return
+        is_classes = answers.ndim == 1 and answers.dtype.kind != "f"
         row: dict[str, Any] = {
             "train_loss": train.loss,
             "train_accuracy": train.accuracy,
             "val_loss": val_loss,
-            "val_accuracy": float((answers == labels).mean()),
-            "val_commonest": float(np.bincount(answers).max() / len(answers)),
+            "val_accuracy": _accuracy(answers, labels),
+            "val_commonest": np.bincount(answers).max() / len(answers) if is_classes else math.nan,
             "seconds": seconds,
         }
+        if self.monitor is not None:
+            watched = val_loss if objective is None else objective
+            self.monitor.epoch_done(
+                epoch, {"val_loss": watched, "val_accuracy": row["val_accuracy"]}
+            )
         if reading is not None:
             row |= {f"{_PROBE}{part}": values for part, values in reading._asdict().items()}
         for name, value in row.items():
@@ -143,7 +166,22 @@ class HistoryRecorder:
         )
 
 
+def _exact_matches(answers: Classes, truth: Classes) -> npt.NDArray[np.bool_]:
+    """Whether each example is answered right, all labels of it; none for a regression's values."""
+    if answers.dtype.kind == "f":
+        return np.zeros(0, np.bool_)
+    right = np.asarray(answers == truth, np.bool_)
+    return right if right.ndim == 1 else np.asarray(right.all(axis=1))
+
+
+def _accuracy(answers: Classes, labels: Classes) -> float:
+    """The share of right answers; NaN for a regression."""
+    right = _exact_matches(answers, labels)
+    return float(right.mean()) if len(right) else math.nan
+
+
 _CURVE = "curve."
+_MONITOR = "monitor"
 
 
 def history_arrays(histories: Sequence[HistoryRecorder]) -> dict[str, Array]:
@@ -153,6 +191,9 @@ def history_arrays(histories: Sequence[HistoryRecorder]) -> dict[str, Array]:
         for name in histories[0].columns
     }
     arrays["diverged"] = np.array([history.diverged or 0 for history in histories], np.int64)
+    if any(history.monitor for history in histories):  # a lane without one has room for one
+        monitors = [history.monitor or Monitor(history.trial.recipe) for history in histories]
+        arrays[_MONITOR] = np.stack([monitor.array for monitor in monitors])
     return arrays
 
 
@@ -177,6 +218,8 @@ def restore_histories(
     for row, history in zip(rows, histories, strict=True):
         history.done, history.diverged = epochs, int(arrays["diverged"][row]) or None
         history.columns = {name: arrays[f"{_CURVE}{name}"][row].copy() for name in history.columns}
+        if history.monitor is not None:
+            history.monitor.restore(arrays[_MONITOR][row])
 
 
 def make_result(
@@ -194,8 +237,8 @@ def make_result(
 
     Args:
         recorder: its history.
-        scored: for "train", "validation" and "test": predicted classes, mean loss, true classes;
-            of a search's candidate for "validation" alone.
+        scored: for "train", "validation" and "test": predicted classes, labels or values, mean
+            loss, true ones; of a search's candidate for "validation" alone.
         parameters: trainable numbers of the network.
         seconds: training time of the trial.
         made_with: versions by name.
@@ -212,19 +255,22 @@ def make_result(
         answers, loss, labels = scored.get(part, _UNSCORED)
         if diverged or not len(labels):
             return Score(math.nan, math.nan)
-        return Score(loss, float((answers == labels).mean()))
+        return Score(loss, _accuracy(answers, labels))
 
     answers, _, labels = scored.get("test", _UNSCORED)
     if diverged:
         answers = np.zeros_like(answers)
+    correct, is_classes = _exact_matches(answers, labels), answers.ndim == 1
+    values = probabilities.get("test") if answers.dtype.kind != "f" else answers
     return TrialResult(
         trial=recorder.trial,
         curve=recorder.history,
         train=score("train"),
         validation=score("validation"),
         test=score("test"),
-        test_predictions=answers.astype(np.uint16),
-        test_correct=np.zeros(len(labels), np.bool_) if diverged else answers == labels,
+        test_predictions=answers.astype(np.uint16) if is_classes else np.zeros(0, np.uint16),
+        test_correct=np.zeros_like(correct) if diverged else correct,
+        test_values=None if is_classes or values is None else values.astype(np.float32),
         diverged=diverged,
         parameters=parameters,
         seconds=seconds,
@@ -234,15 +280,20 @@ def make_result(
         per_example=per_example,
         unsettled=unsettled,
         takes_ids=takes_ids,
+        stopped=None if recorder.monitor is None else recorder.monitor.stopped,
+        scored_epoch=None if recorder.monitor is None else recorder.monitor.best_epoch,
     )
 
 
-def probability_parts(trial: Trial) -> tuple[Part, ...]:
+def probability_parts(trial: Trial, task: Task) -> tuple[Part, ...]:
     """The parts of which a trial's metrics need probabilities; none where they need only classes.
+
+    Of examples with several labels those of the test part are stored.
 
     Those of the training part would take another pass over it.
     """
-    if all(metric.needs == "labels" for metric in _metrics_of(trial)):
+    needs = {metric.needs for metric in _metrics_of(trial)}
+    if task == "regression" or (task == "classification" and needs <= {"labels"}):
         return ()
     return ("validation", "test") if trial.role == "compare" else ("validation",)
 
@@ -262,7 +313,7 @@ def _compute_metrics(
     for part, (answers, _, labels) in scored.items():
         if trial.role != "compare" and part != "validation":
             continue  # a candidate is chosen on the validation part
-        given = {"labels": answers, "probabilities": probabilities.get(part)}
+        given = {"labels": answers, "values": answers, "probabilities": probabilities.get(part)}
         for metric in _metrics_of(trial):
             predicted = given[metric.needs or "labels"]
             if predicted is None:

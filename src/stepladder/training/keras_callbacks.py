@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from stepladder.study.recipe import DISTORTIONS, Recipe
 from stepladder.training.checkpoints import Checkpoints, Resumable
+from stepladder.training.heads import Head
 from stepladder.training.history import HistoryRecorder
-from stepladder.training.layer_state import batch_norm_momentum, has_batch_norm
+from stepladder.training.layer_state import batch_norm_momentum, has_batch_norm, seed_states
 from stepladder.training.schedules import (
     averaging_weights,
     data_order,
@@ -32,23 +33,23 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     def __init__(
         self,
         x: npt.NDArray[np.float32],
-        y: npt.NDArray[np.int32],
+        y: npt.NDArray[Any],
         trial: Trial,
+        head: Head,
         skipped: int = 0,
-        classes: int = 0,
     ) -> None:
         """The batches of the first epoch.
 
         Args:
             x: float32 (examples, *input_shape), scaled.
-            y: int32 (examples,).
+            y: classes (examples,), or labels or scaled targets (examples, outputs).
             trial: its batch size and its replicate's order.
+            head: what the network's last layer stands for.
             skipped: steps of every epoch that are left out, at its beginning.
-            classes: how many there are; needed where examples are mixed.
         """
         super().__init__()
         self._x, self._y, self._trial, self._skipped = x, y, trial, skipped
-        self._classes = classes
+        self._head = head
         self._steps = steps_per_epoch(len(y), trial.recipe.batch_size)
         self.begin_epoch(0)
 
@@ -90,7 +91,9 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
             x = np.asarray(flat).reshape(x.shape)
         if more.mix is None:
             return x, y
-        share, shares = more.mix[step], np.eye(self._classes, dtype=np.float32)[y]
+        head, share, shares = self._head, more.mix[step], y
+        if head.task == "classification":
+            shares = np.eye(head.outputs, dtype=np.float32)[y]
         next_x, next_y = (np.roll(array, -1, axis=0) for array in (x, shares))
         return x * share + next_x * (1 - share), shares * share + next_y * (1 - share)
 
@@ -164,6 +167,44 @@ class Average(_StepCallback):
                 trained(batches[number][0], training=True)
 
 
+class KeptWeights:
+    """The weights of a trial that are to be scored in place of the last ones; see `Monitor`.
+
+    Attributes:
+        variables: they, in the order of the model's weights and of their averages; none where
+            nothing is monitored.
+    """
+
+    def __init__(self, compiled: Any, averages: Sequence[Any], history: HistoryRecorder) -> None:  # noqa: ANN401
+        self._owners: list[Any] = []
+        if history.monitor is not None:
+            self._owners = [*_answering(compiled), *averages]
+        self.variables = [
+            keras.Variable(np.array(keras.ops.convert_to_numpy(owner.value)), trainable=False)
+            for owner in self._owners
+        ]
+
+    def epoch_done(self, history: HistoryRecorder) -> None:
+        """Keeps the weights if the monitor says so, after `Callback.model` was read."""
+        if history.monitor is None or not history.monitor.keeps:
+            return
+        for kept, owner in zip(self.variables, self._owners, strict=True):
+            kept.assign(np.array(keras.ops.convert_to_numpy(owner.value)))
+
+    def restore(self, history: HistoryRecorder) -> None:
+        """Gives the model and its averages the weights that were kept, if any were."""
+        if history.monitor is not None and history.monitor.has_kept:
+            for kept, owner in zip(self.variables, self._owners, strict=True):
+                owner.assign(kept.value)
+
+
+def _answering(compiled: Any) -> list[Any]:  # noqa: ANN401 - Keras has no types
+    """The variables by which a model answers, without seeds."""
+    seeds = {id(state) for state in seed_states(compiled)}
+    fixed = [one for one in compiled.non_trainable_variables if id(one) not in seeds]
+    return [*compiled.trainable_variables, *fixed]
+
+
 _METRIC = "metric."
 
 
@@ -235,12 +276,12 @@ class ResumableFit(_StepCallback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Makes a checkpoint if it is time to and the training is not over."""
         super().on_epoch_end(epoch)
-        if not self._history.diverged:
+        if not self._history.is_over:
             self._offer((epoch + 1) * self._steps)
 
     def end(self) -> None:
         """Caches the final state, for a training of more epochs."""
-        if not self._history.diverged:
+        if not self._history.is_over:
             self._state.end(self._epochs * self._steps, self._model_arrays, self._elapsed)
 
     @property

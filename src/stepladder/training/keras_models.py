@@ -11,6 +11,7 @@ from typing import Any
 import keras
 
 from stepladder.study.recipe import Recipe
+from stepladder.training.heads import Head
 
 _OPTIMIZERS: dict[str, Any] = {
     "sgd": keras.optimizers.SGD,
@@ -117,11 +118,18 @@ def optimizer(recipe: Recipe) -> Any:  # noqa: ANN401 - Keras has no types
     return _OPTIMIZERS[recipe.optimizer](**options)
 
 
-def loss(recipe: Recipe) -> Any:  # noqa: ANN401 - Keras has no types
-    """Cross-entropy of logits against class numbers, labels smoothed as the recipe says.
+def loss(recipe: Recipe, head: Head) -> Any:  # noqa: ANN401 - Keras has no types
+    """What `fit` minimises: cross-entropy of logits against class numbers, or the recipe's loss.
 
-    Where examples are mixed, against shares of every class.
+    Where examples are mixed, it is against shares of every class.
     """
+    if not head.is_entropy:
+        smoothing = recipe.label_smoothing or None
+
+        def of_targets(y: Any, outputs: Any) -> Any:  # noqa: ANN401 - tensors of any backend
+            return head.objective(outputs, _targets(y, head), smoothing)
+
+        return of_targets
     if recipe.mixup:
         return keras.losses.CategoricalCrossentropy(
             from_logits=True, label_smoothing=recipe.label_smoothing
@@ -136,6 +144,49 @@ def loss(recipe: Recipe) -> Any:  # noqa: ANN401 - Keras has no types
         return smoothed(keras.ops.one_hot(_whole(y), logits.shape[-1]), logits)
 
     return of_class_numbers
+
+
+def metrics(recipe: Recipe, head: Head, scale: Any = None) -> list[Any]:  # noqa: ANN401
+    """What `fit` measures while it trains: the loss that is reported, and accuracy.
+
+    Args:
+        recipe: what is trained.
+        head: what the network's last layer stands for.
+        scale: by which the targets of a regression were multiplied, (targets,).
+    """
+    ops = keras.ops
+    if head.task == "classification" and head.units > 1:
+        kind = "" if recipe.mixup else "Sparse"
+        entropy = getattr(keras.metrics, f"{kind}CategoricalCrossentropy")
+        accuracy = getattr(keras.metrics, f"{kind}CategoricalAccuracy")
+        return [entropy(from_logits=True, name="entropy"), accuracy(name="accuracy")]
+
+    def reported(y: Any, outputs: Any) -> Any:  # noqa: ANN401 - tensors of any backend
+        y = _targets(y, head)
+        if head.task != "classification":
+            return head.loss_of_each(outputs, y, ops, scale)
+        shares = y if len(y.shape) > 1 else ops.one_hot(y, head.outputs)
+        return ops.categorical_crossentropy(
+            shares, head.class_logits(outputs, ops), from_logits=True
+        )
+
+    def is_right(y: Any, outputs: Any) -> Any:  # noqa: ANN401 - tensors of any backend
+        y = _targets(y, head)
+        if head.task == "multilabel":
+            return head.correct(outputs, y, ops)
+        y = y if len(y.shape) == 1 else ops.argmax(y, axis=1)
+        return ops.argmax(head.class_logits(outputs, ops), axis=1) == y
+
+    measured = [keras.metrics.MeanMetricWrapper(reported, name="entropy")]
+    if head.task != "regression":
+        measured.append(keras.metrics.MeanMetricWrapper(is_right, name="accuracy"))
+    return measured
+
+
+def _targets(y: Any, head: Head) -> Any:  # noqa: ANN401 - tensors of any backend
+    """Class numbers (batch,), or shares, labels or targets (batch, outputs)."""
+    is_numbers = head.task == "classification" and (len(y.shape) == 1 or y.shape[-1] == 1)
+    return _whole(y) if is_numbers else y
 
 
 def _whole(y: Any) -> Any:  # noqa: ANN401 - tensors of any backend

@@ -9,6 +9,7 @@ from jax import lax
 from jax.scipy.special import erfinv
 
 from stepladder.training.dropout import LEVELS, traced_once
+from stepladder.training.heads import Head
 
 
 def cross_entropy(logits: jax.Array, y: jax.Array, smoothing: jax.Array | None) -> jax.Array:
@@ -40,24 +41,22 @@ def classes_of(y: jax.Array) -> jax.Array:
     return y.argmax(axis=1) if y.ndim > 1 else y
 
 
-def mixed(
-    x: jax.Array, y: jax.Array, share: jax.Array, classes: int
-) -> tuple[jax.Array, jax.Array]:
+def mixed(x: jax.Array, y: jax.Array, share: jax.Array, head: Head) -> tuple[jax.Array, jax.Array]:
     """Each example mixed with the next one of its batch, whose order is a random one.
 
     Args:
         x: inputs (examples, values).
-        y: class numbers (examples,).
+        y: class numbers (examples,), or labels or targets (examples, outputs).
         share: of an example in its mixture.
-        classes: how many there are.
+        head: what the network's last layer stands for.
 
     Returns:
-        Mixed inputs, and shares of every class, float32 (examples, classes).
+        Mixed inputs, and shares of every class, float32 (examples, classes), or mixed targets.
 
     Reference:
         Zhang et al. 2018, "mixup: Beyond empirical risk minimization", equation 2.
     """
-    shares = jax.nn.one_hot(y, classes)
+    shares = jax.nn.one_hot(y, head.outputs) if head.task == "classification" else y
     return tuple(  # type: ignore[return-value]  # of two
         array * share + jnp.roll(array, -1, axis=0) * (1 - share) for array in (x, shares)
     )

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from stepladder.training.heads import Head
 from stepladder.training.history import ProbeReading
 from stepladder.training.layer_state import without_dropout
 from stepladder.training.losses import cross_entropy
@@ -41,8 +42,9 @@ class Probe:
         layers: names of its hidden layers whose activation is known, first to last.
     """
 
-    def __init__(self, model: Any) -> None:  # noqa: ANN401 - Keras has no types
+    def __init__(self, model: Any, head: Head) -> None:  # noqa: ANN401 - Keras has no types
         """Finds what there is to look at; units only where the layers' graph is known."""
+        self._head = head
         trainable = model.trainable_variables
         self._kernels = [at for at, variable in enumerate(trainable) if len(variable.shape) > 1]
         self.kernels = _names([trainable[at].path for at in self._kernels])
@@ -66,7 +68,7 @@ class Probe:
             trainable: values of the model's trainable variables.
             fixed: those of its other variables; what the call makes of them is thrown away.
             x: float32 (images, *input_shape), scaled.
-            y: int32 (images,).
+            y: int32 (images,), or labels or scaled targets (images, outputs).
         """
 
         def objective(trainable: list[jax.Array]) -> tuple[jax.Array, list[jax.Array]]:
@@ -75,7 +77,9 @@ class Probe:
             with without_dropout(self._model):
                 outputs, _ = self._model.stateless_call(values, state, x, training=True)
             logits, *units = outputs if self.layers else [outputs]
-            return cross_entropy(logits, y, None).mean(), units
+            if self._head.is_entropy:
+                return cross_entropy(logits, y, None).mean(), units
+            return self._head.objective(logits, y).mean(), units
 
         gradients, units = jax.grad(objective, has_aux=True)(trainable)
         kinds = list(zip(self._kinds, units, strict=True))

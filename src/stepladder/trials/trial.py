@@ -96,6 +96,8 @@ class HistorySummary:
         input_deviation: their standard deviation. Both NaN for ids that are looked up.
         unsettled: share of their initial values that is left in the moving averages of batch
             normalisation; NaN without any.
+        stopped: epoch, from 1, after which the trial was stopped early; NaN where it was not.
+        scored_epoch: epoch whose weights are scored; NaN for the last one.
     """
 
     best_epoch: float = math.nan
@@ -115,6 +117,8 @@ class HistorySummary:
     input_mean: float = math.nan
     input_deviation: float = math.nan
     unsettled: float = math.nan
+    stopped: float = math.nan
+    scored_epoch: float = math.nan
 
 
 Engine = Literal["population", "fit"]
@@ -318,9 +322,10 @@ class TrialResult:
             search's candidate.
         validation: score of the final weights on the validation part.
         test: score of the final weights on the test part; NaN for a search's candidate.
-        test_predictions: class given to each test image, uint16 of shape (test examples,), (0,) for
-            a search's candidate.
-        test_correct: whether it is right, bool of the same shape.
+        test_predictions: class given to each test example, uint16 of shape (test examples,);
+            (0,) for a search's candidate and where examples have several labels, or values.
+        test_correct: whether an example is answered right, all labels of it, bool of shape (test
+            examples,); (0,) for a search's candidate and for a regression.
         diverged: the epoch, from 1, in which the trial became non-finite, or None. Scores of a
             diverged trial are NaN, its predictions 0 and all counted wrong.
         parameters: trainable numbers of the network.
@@ -334,6 +339,10 @@ class TrialResult:
         reported: what such a training reported epoch by epoch, by name, `epoch` first.
         per_example: the judged metric of each test example, float32, or None; of a built-in network
             its metrics that are means over examples, sorted by name, one after the other.
+        test_values: of a regression the value given to each test example, float32 of shape (test
+            examples, targets); of several labels their probabilities, or None.
+        stopped: the epoch, from 1, after which it was stopped early, or None; not stored.
+        scored_epoch: the epoch whose weights are scored, or None for the last; not stored.
         final: final weights, on the way from training to the run's folder; no store has them.
         unsettled: see `HistorySummary`, in which it is stored.
         takes_ids: whether inputs are ids that are looked up; not stored.
@@ -355,9 +364,17 @@ class TrialResult:
     measures: Measures = field(default_factory=dict)
     reported: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     per_example: npt.NDArray[np.float32] | None = None
+    test_values: npt.NDArray[np.float32] | None = None
+    stopped: int | None = None
+    scored_epoch: int | None = None
     final: FinalState | None = None
     unsettled: float = math.nan
     takes_ids: bool = False
+
+    @property
+    def test_examples(self) -> int:
+        """How many test examples were scored."""
+        return len(self.test_correct if self.test_values is None else self.test_values)
 
     def score(self, part: Part, metric: str) -> float:
         """A metric on a part of the data; NaN where the trial has none."""
@@ -408,7 +425,7 @@ def summarize_trial(result: TrialResult) -> TrialSummary:
     return TrialSummary(
         answer=constant_prediction(result.test_predictions),
         bits=np.packbits(result.test_correct),
-        images=len(result.test_correct),
+        images=result.test_examples,
         **{name: getattr(result, name) for name in names},
     )
 
@@ -437,7 +454,7 @@ def example_matrix(
     if known:
         is_table = len(known) == len(rows) and len({row.shape for row in known}) == 1
         return np.stack(known) if is_table else None
-    is_table = len({outcome.images for outcome in outcomes}) == 1 and outcomes[0].images > 0
+    is_table = len({outcome.images for outcome in outcomes}) == 1 and outcomes[0].bits.size > 0
     return correct_matrix(outcomes) if metric == "accuracy" and is_table else None
 
 

@@ -7,6 +7,7 @@ from scipy import stats
 
 from stepladder.study.recipe import Recipe
 from stepladder.training.groups import Group
+from stepladder.training.heads import Head
 from stepladder.training.keras_fit import FitEngine
 from stepladder.training.losses import (
     classes_of,
@@ -187,7 +188,7 @@ def test_shares_follow_the_beta_distribution(alpha):
 def test_each_image_is_mixed_with_another_of_its_batch_and_so_is_its_label():
     x = np.arange(12, dtype=np.float32).reshape(4, 3)
     y = np.array([2, 0, 1, 0], np.int32)
-    mixed_x, shares = mixed(x, y, np.float32(0.75), 3)
+    mixed_x, shares = mixed(x, y, np.float32(0.75), Head("classification", 3))
     others = np.roll(np.arange(4), -1)
     assert np.allclose(mixed_x, 0.75 * x + 0.25 * x[others])
     assert np.allclose(shares, 0.75 * np.eye(3)[y] + 0.25 * np.eye(3)[y[others]])
@@ -198,7 +199,7 @@ def test_each_image_is_mixed_with_another_of_its_batch_and_so_is_its_label():
 def test_a_share_of_one_is_the_batch_itself():
     x = np.random.default_rng(0).random((5, 4)).astype(np.float32)
     y = np.array([1, 0, 3, 2, 1], np.int32)
-    same, shares = mixed(x, y, np.float32(1), 4)
+    same, shares = mixed(x, y, np.float32(1), Head("classification", 4))
     assert np.array_equal(same, x)
     assert np.array_equal(shares, np.eye(4)[y])
 

@@ -8,6 +8,7 @@ from test_gradients import gradients
 from stepladder.data import affine, split
 from stepladder.training.custom_model import builder
 from stepladder.training.groups import Group
+from stepladder.training.heads import Head
 from stepladder.training.keras_fit import FitEngine
 from stepladder.training.population.engine import PopulationEngine
 from stepladder.training.probes import PROBED, Probe, probed_rows
@@ -22,7 +23,7 @@ def trained(engine, trials, lanes=1, replicates=1):
 
 def looked(model, x, y=None):
     """A look into a model as it stands: its probe and the reading."""
-    probe = Probe(model)
+    probe = Probe(model, Head("classification", 3))
     y = np.zeros(len(x), np.int32) if y is None else y
     values = [[each.value for each in held]
               for held in (model.trainable_variables, model.non_trainable_variables)]  # fmt: skip
@@ -186,9 +187,9 @@ def test_an_activation_of_the_user_s_own_is_not_taken_for_keras_s():
     def relu(x):
         return keras.ops.relu(x) - 1
 
-    assert Probe(layer(relu)).layers == ()
-    assert Probe(layer("relu")).layers == ("hidden",)
-    assert Probe(layer("leaky_relu")).layers == ()
+    assert Probe(layer(relu), Head("classification", 3)).layers == ()
+    assert Probe(layer("relu"), Head("classification", 3)).layers == ("hidden",)
+    assert Probe(layer("leaky_relu"), Head("classification", 3)).layers == ()
 
 
 def test_layers_that_are_used_twice_are_looked_at_once():

@@ -197,7 +197,8 @@ def test_a_batch_is_the_same_in_every_population_and_in_fit(dataset, trial_of):
     assert all(np.array_equal(one, two) for one, two in zip(*seen, strict=True))
     x = dataset.x_train.astype(np.float32) * training.data.scale + training.data.shift
     train = training.replicates[0].rows["train"]
-    batches = Batches(x[train], dataset.y_train[train], trials[0], 0, dataset.classes)
+    head = training.program.head
+    batches = Batches(x[train], dataset.y_train[train], trials[0], head)
     theirs = batches[1]
     assert np.allclose(theirs[0].reshape(len(theirs[0]), -1), seen[0][0], atol=1e-6)
     assert np.allclose(theirs[1], seen[0][1], atol=1e-6)

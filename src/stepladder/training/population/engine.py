@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ from stepladder.data.preprocessing import Prepared
 from stepladder.training.checkpoints import CheckpointFactory
 from stepladder.training.custom_model import Build
 from stepladder.training.groups import Group, split_for, with_epochs
+from stepladder.training.heads import Head, class_weights
 from stepladder.training.layer_state import takes_ids
 from stepladder.training.population.layers import TRANSPOSED_BUILD
 from stepladder.training.population.loop import (
@@ -59,7 +61,7 @@ class PopulationEngine:
         self._keeps_final, self._segment_flop = keeps_final, segment_flop
         self._dataset, self._checkpoints, self._build = dataset, checkpoints, build
         self._prepared = Prepared(dataset)
-        self._labels: Indices = np.concatenate([dataset.y_train, dataset.y_test])
+        self._labels: npt.NDArray[Any] = np.concatenate([dataset.y_train, dataset.y_test])
         self._y = jnp.asarray(self._labels)
         self._x: dict[bool, jax.Array] = {}
         self._test: Indices = np.arange(len(dataset.y_train), len(self._labels), dtype=np.int32)
@@ -113,8 +115,9 @@ class PopulationEngine:
         """A group at its start, its program compiled."""
         key = group.key
         if key.structure not in self._programs:
+            head = Head.of(key.structure, self._dataset.task, self._dataset.outputs)
             self._programs[key.structure] = Program(
-                key.structure, self._dataset.input_shape, self._dataset.classes, self._build
+                key.structure, self._dataset.input_shape, head, self._build
             )
         program = self._programs[key.structure]
         replicates = [self._replicate(program, one) for one in group.by_replicate()]
@@ -130,10 +133,17 @@ class PopulationEngine:
         parts = split_for(first, dataset)
         program.takes_ids = takes_ids(program.model, dataset.x_train)
         scaling = "none" if program.takes_ids else first.recipe.scaling
-        numbers = affine(dataset.x_train, parts.train, scaling)
-        scale, shift = (jnp.asarray(_flat(number)) for number in numbers)
+        numbers = [*affine(dataset.x_train, parts.train, scaling)]
+        if dataset.task == "regression":
+            targets = np.asarray(dataset.y_train, np.float32)
+            numbers += affine(targets, parts.train, program.head.target_scaling(first.recipe))
+        scales = tuple(jnp.asarray(_flat(number)) for number in numbers)
         lanes = [*group.trials, *([first] * (group.lanes - len(group.trials)))]
-        return Replicate(program, lanes, parts, self._test, (scale, shift))
+        weights = None
+        if first.recipe.class_weight:
+            labels = dataset.y_train[parts.train]
+            weights = class_weights(first.recipe, labels, dataset.class_names)
+        return Replicate(program, lanes, parts, self._test, scales, weights)
 
     def _examples(self, deskew: bool) -> jax.Array:
         """All inputs on the device, flat: they are put there once, and once more deskewed."""
@@ -165,7 +175,7 @@ def _attach_final_states(
     affines = [replicate.affine for replicate in trainer.replicates for _ in replicate.lanes]
 
     def final(lane: int) -> FinalState:
-        scale, shift = (np.asarray(number) for number in affines[lane])
+        scale, shift = (np.asarray(number) for number in affines[lane][:2])
         return FinalState(
             trainable=tuple(leaf[lane] for leaf in trainable),
             statistics=tuple(leaf[lane] for leaf in statistics),

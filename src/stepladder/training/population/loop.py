@@ -47,8 +47,8 @@ _FLOP = 6
 
 Indices = npt.NDArray[np.int32]
 
-Scored = tuple[Indices, npt.NDArray[np.float64]]
-"""Predicted classes, (lanes, examples), and mean loss, (lanes,)."""
+Scored = tuple[npt.NDArray[Any], npt.NDArray[np.float64], npt.NDArray[np.float64]]
+"""Answers (lanes, examples, …), and the mean of the loss and of what is minimised, (lanes,)."""
 
 
 def segment_steps(
@@ -105,7 +105,7 @@ class Replicate:
     Attributes:
         lanes: the trial of each lane.
         rows: of the parts "train", "validation" and "test".
-        affine: scale and shift of the inputs.
+        affine: scale and shift of the inputs, and of the targets of a regression.
         weights: initial, of all lanes.
         numbers: of each lane.
         probed: int32, rows of the images on which gradients and units are probed.
@@ -113,7 +113,7 @@ class Replicate:
 
     def __init__(
         self, program: Program, lanes: Sequence[Trial], parts: Split, test: Indices,
-        affine: tuple[jax.Array, jax.Array],
+        affine: tuple[jax.Array, ...], class_weight: npt.NDArray[np.float32] | None = None,
     ) -> None:  # fmt: skip
         self.lanes, self.affine = lanes, affine
         self.rows = {"train": parts.train, "validation": parts.validation, "test": test}
@@ -128,7 +128,10 @@ class Replicate:
         numbers = {
             name: np.array([getattr(trial.recipe, name) for trial in lanes], np.float32)
             for name in Numbers.used_in(key.structure)
+            if name != "class_weight"
         }
+        if class_weight is not None:  # of the structure, and of the replicate's examples
+            numbers["class_weight"] = np.stack([class_weight] * len(lanes))
         self.numbers = Numbers(**{name: jnp.asarray(array) for name, array in numbers.items()})
         self.weights = self._initial_weights(program, key)
 
@@ -189,7 +192,7 @@ def _stack(trees: Sequence[Any]) -> Any:  # noqa: ANN401 - any tree of arrays
 
 
 # Axes of replicates: these share the examples, and scale them apart.
-_DATA: Any = Data(*cast("Any", (None, None, 0, 0)))
+_DATA: Any = Data(*cast("Any", (None, None, 0, 0, 0, 0)))
 _EPOCH_AXES = (0, 0, _DATA, 0, 0, 0, 0, 0)
 _EVALUATE_AXES = (0, _DATA, 0, None)
 _PROBE_AXES = (0, _DATA, 0)
@@ -209,7 +212,7 @@ class Compiled:
     """
 
     segments: dict[bool, Callable[..., tuple[Weights, Sums]]]
-    evaluate: Callable[..., tuple[jax.Array, jax.Array]]
+    evaluate: Callable[..., tuple[jax.Array, jax.Array, jax.Array | None]]
     answer: Callable[..., jax.Array]
     settle: Callable[..., Weights]
     probe: Callable[..., ProbeReading] | None = None
@@ -235,7 +238,7 @@ class GroupTrainer:
         program: Program,
         replicates: Sequence[Replicate],
         examples: tuple[jax.Array, jax.Array],
-        labels: Indices,
+        labels: npt.NDArray[Any],
         segment_flop: float,
     ) -> None:
         self.program, self.replicates, self._labels = program, replicates, labels
@@ -249,6 +252,8 @@ class GroupTrainer:
         full = len(replicates[0].rows["train"]) // recipe.batch_size
         lanes = len(self.lanes)
         self.parameters = sum(leaf.size for leaf in self.weights.trainable) // lanes
+        self._rate_factors: npt.NDArray[np.float32] | None = None
+        self._kept: dict[str, npt.NDArray[Any]] = {}
         self._segment = segment_steps(full, recipe.batch_size, self.parameters, lanes, segment_flop)
         self.segments = max(1, -(-full // self._segment))
 
@@ -293,7 +298,10 @@ class GroupTrainer:
         start = segment * self._segment
         stop = None if segment == self.segments - 1 else start + self._segment
         inputs = [replicate.segment_inputs(epoch, start, stop) for replicate in self.replicates]
-        return (self.weights, self.numbers, self.data, *_stack(inputs), sums)
+        order, tail, rates, more = _stack(inputs)
+        if self._rate_factors is not None:
+            rates = rates * self._rate_factors.reshape(*rates.shape[:-2], 1, rates.shape[-1])
+        return (self.weights, self.numbers, self.data, order, tail, rates, more, sums)
 
     def _no_sums(self) -> Sums:
         none: Sums = _stack([Sums.none(len(one.lanes)) for one in self.replicates])
@@ -317,14 +325,18 @@ class GroupTrainer:
 
     def evaluate(self, part: str) -> Scored:
         """Answers to a part, and their mean loss."""
-        answers, loss, examples = [], np.zeros(len(self.lanes)), 0
+        answers, examples = [], 0
+        loss, objective = np.zeros(len(self.lanes)), np.zeros(len(self.lanes))
         for index, length in self._stretches(part):
             count = jnp.asarray(length, jnp.int32)
-            classes, losses = self.compiled.evaluate(self.weights, self.data, index, count)
-            answers.append(self.by_lane(classes)[:, :length])
+            given, losses, minimised = self.compiled.evaluate(self.weights, self.data, index, count)
+            answers.append(self.by_lane(given)[:, :length])
             loss += self.by_lane(losses).astype(np.float64)
+            if minimised is not None:
+                objective += self.by_lane(minimised).astype(np.float64)
             examples += length
-        return np.concatenate(answers, axis=1), loss / examples
+        objective = loss if self.program.head.reports_objective else objective
+        return np.concatenate(answers, axis=1), loss / examples, objective / examples
 
     def probabilities(self, part: str) -> npt.NDArray[np.float32]:
         """Probabilities that each lane gives to a part: (lanes, examples, classes)."""
@@ -376,8 +388,11 @@ class GroupTrainer:
         """
         probe = None if self.is_candidate else self.program.prober
         histories = [HistoryRecorder(trial, self._epochs, probe) for trial in self.lanes]
+        if any(history.monitor for history in histories):
+            self._kept = self._lane_weights()
         state = Resumable(histories, self._epochs, self.segments, checkpoints)
         sums = self._resume(state, start)
+        self._set_rate_factors(histories)
         began = time.perf_counter() - state.seconds
         if state.done >= self.segments:
             on_epoch(state.done // self.segments)
@@ -390,7 +405,7 @@ class GroupTrainer:
                 self._record(histories, sums, validated, reading, seconds)
                 on_epoch(epoch + 1)
                 sums = None
-                if all(history.diverged for history in histories):
+                if all(history.is_over for history in histories):
                     break
             elapsed = time.perf_counter() - began
             state.offer(place + 1, partial(self._arrays, sums), elapsed)
@@ -398,6 +413,7 @@ class GroupTrainer:
         state.end(place + 1, self._arrays, trained)
         if on_end:
             on_end(state.checkpoint(self._epochs, self._arrays(), trained))
+        self._restore_kept(histories)
         self._settle()
         return self._results(histories, began)
 
@@ -408,6 +424,7 @@ class GroupTrainer:
             return None
         arrays = {name: array[state.places] for name, array in checkpoint.arrays.items()}
         self.weights = restore_weights(arrays, self.weights, len(self.replicates))
+        self._kept = {name: arrays[f"kept.{name}"] for name in self._kept}
         if not state.done % self.segments:
             return None
         return Sums(*(
@@ -420,7 +437,51 @@ class GroupTrainer:
         sums = sums or Sums.none(len(self.lanes))
         arrays = state_arrays(self.weights, len(self.lanes), len(self.replicates))
         flat = {part: np.asarray(leaf).reshape(-1) for part, leaf in sums._asdict().items()}
+        arrays |= {f"kept.{name}": array for name, array in self._kept.items()}
         return arrays | {f"sums.{part}": array for part, array in flat.items()}
+
+    def _lane_weights(self) -> dict[str, npt.NDArray[Any]]:
+        """The weights of each lane by which its network answers, without optimizer and seeds."""
+        arrays = state_arrays(self.weights, len(self.lanes), len(self.replicates))
+        return {
+            name: np.array(array)
+            for name, array in arrays.items()
+            if name.partition(".")[0] in ("trainable", "statistics", "average")
+        }
+
+    def _keep(self, histories: Sequence[HistoryRecorder]) -> None:
+        """Keeps the weights of lanes that were best or stop here; sets the next epoch's rates.
+
+        A lane that has stopped goes on with the others, which cannot notice: its weights of when
+        it stopped are put back at the end.
+        """
+        chosen = [lane for lane, history in enumerate(histories)
+                  if history.monitor is not None and history.monitor.keeps]  # fmt: skip
+        if chosen:
+            now = self._lane_weights()
+            for name, array in self._kept.items():
+                array[chosen] = now[name][chosen]
+        self._set_rate_factors(histories)
+
+    def _set_rate_factors(self, histories: Sequence[HistoryRecorder]) -> None:
+        factors = [history.monitor.rate_factor if history.monitor else 1.0
+                   for history in histories]  # fmt: skip
+        if any(factor != 1 for factor in factors):
+            self._rate_factors = np.array(factors, np.float32).reshape(len(self.replicates), -1)
+            if len(self.replicates) == 1:
+                self._rate_factors = self._rate_factors[0]
+
+    def _restore_kept(self, histories: Sequence[HistoryRecorder]) -> None:
+        """Gives lanes that stopped, or were better before, the weights that were kept of them."""
+        chosen = [lane for lane, history in enumerate(histories)
+                  if history.monitor is not None and history.monitor.has_kept]  # fmt: skip
+        if not chosen:
+            return
+        arrays = state_arrays(self.weights, len(self.lanes), len(self.replicates))
+        for name, kept in self._kept.items():
+            arrays[name] = np.array(arrays[name])
+            arrays[name][chosen] = kept[chosen]
+        self.weights = restore_weights(arrays, self.weights, len(self.replicates))
 
     def _settle(self) -> None:
         """Takes the averages of the weights for the weights, where there are any.
@@ -452,8 +513,10 @@ class GroupTrainer:
     ) -> None:
         """Records an epoch of every lane."""
         examples = len(self.replicates[0].rows["train"])
-        answers, val_loss = validated
+        answers, val_loss, objective = validated
         loss, correct = (self.by_lane(part).astype(np.float64) / examples for part in sums)
+        if self.program.head.task == "regression":
+            correct = np.full(len(histories), math.nan)
         labels = self.labels_by_lane("validation")
         for lane, history in enumerate(histories):
             history.epoch_done(
@@ -463,20 +526,25 @@ class GroupTrainer:
                 labels[lane],
                 seconds,
                 reading and ProbeReading(*(part[lane] for part in reading)),
+                float(objective[lane]),
             )
+        self._keep(histories)
 
     def rows_by_lane(self, part: str) -> list[Indices]:
         """Rows of a part, for each lane those of its replicate."""
         return [replicate.rows[part] for replicate in self.replicates for _ in replicate.lanes]
 
-    def labels_by_lane(self, part: str) -> list[Indices]:
-        """The true classes of a part, for each lane."""
+    def labels_by_lane(self, part: str) -> list[npt.NDArray[Any]]:
+        """The true classes, labels or targets of a part, for each lane."""
         return [self._labels[rows] for rows in self.rows_by_lane(part)]
 
     def _results(self, histories: Sequence[HistoryRecorder], began: float) -> list[TrialResult]:
         parts = ["validation"] if self.is_candidate else ["train", "validation", "test"]
         scored = {part: (*self.evaluate(part), self.labels_by_lane(part)) for part in parts}
-        shares = {part: self.probabilities(part) for part in probability_parts(self.lanes[0])}
+        shares = {
+            part: self.probabilities(part)
+            for part in probability_parts(self.lanes[0], self.program.head.task)
+        }
         seconds = (time.perf_counter() - began) / len(self.lanes)
         made_with = versions("jax")
         unsettled = math.nan
@@ -487,7 +555,7 @@ class GroupTrainer:
             make_result(
                 history,
                 {part: (answers[lane], float(loss[lane]), labels[lane])
-                 for part, (answers, loss, labels) in scored.items()},
+                 for part, (answers, loss, _, labels) in scored.items()},
                 self.parameters,
                 seconds,
                 made_with,

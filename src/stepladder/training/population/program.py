@@ -16,6 +16,7 @@ from stepladder.study.recipe import Recipe, is_on
 from stepladder.training import keras_models
 from stepladder.training.augmentation import distortion
 from stepladder.training.custom_model import Build, build_seeded
+from stepladder.training.heads import Head
 from stepladder.training.history import ProbeReading
 from stepladder.training.layer_state import (
     batch_norm_momentum,
@@ -50,7 +51,8 @@ class Weights(NamedTuple):
 class Numbers(NamedTuple):
     """What makes lanes of one structure differ: float32 arrays of shape (lanes,), if any.
 
-    Each is named as the field of the recipe that it comes from.
+    Each is named as the field of the recipe that it comes from. The weights of classes have an axis
+    more: (lanes, classes).
     """
 
     l2: jax.Array
@@ -58,6 +60,7 @@ class Numbers(NamedTuple):
     label_smoothing: jax.Array
     vat: jax.Array | None = None
     vat_xi: jax.Array | None = None
+    class_weight: jax.Array | None = None
 
     @classmethod
     def used_in(cls, structure: Recipe) -> list[str]:
@@ -73,18 +76,24 @@ class Data(NamedTuple):
     """The examples on the device, and how they are scaled: `x * scale + shift`.
 
     Inputs are flat, (examples, values), and so are scale and shift unless they are one number:
-    rows of more axes are gathered five times as slowly.
+    rows of more axes are gathered five times as slowly. The targets of a regression are scaled
+    likewise, by one number a target; those of a classification are not.
     """
 
     x: jax.Array
     y: jax.Array
     scale: jax.Array
     shift: jax.Array
+    y_scale: jax.Array | None = None
+    y_shift: jax.Array | None = None
 
     def batch(self, index: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Scaled inputs float32 (examples, values) and labels int32 (examples,)."""
+        """Scaled inputs float32 (examples, values), and labels or scaled targets."""
         rows = jnp.take(self.x, index, axis=0).astype(jnp.float32)
-        return rows * self.scale + self.shift, jnp.take(self.y, index, axis=0)
+        y = jnp.take(self.y, index, axis=0)
+        if self.y_scale is not None and self.y_shift is not None:
+            y = y * self.y_scale + self.y_shift
+        return rows * self.scale + self.shift, y
 
 
 class Sums(NamedTuple):
@@ -111,7 +120,7 @@ class Program:
     Attributes:
         structure: see `stepladder.training.groups.program_key`.
         input_shape: of one example.
-        classes: units of the last layer.
+        head: what the last layer stands for.
         model: the Keras model whose variables give order and shapes.
         optimizer: the built Keras optimizer.
         prober: how gradients and units of the model are read.
@@ -122,15 +131,15 @@ class Program:
         self,
         structure: Recipe,
         input_shape: tuple[int, ...],
-        classes: int,
+        head: Head,
         build: Build = TRANSPOSED_BUILD,
     ) -> None:
         self.structure = structure
         self.input_shape = input_shape
-        self.classes = classes
-        self._build = partial(build_seeded, build, structure, input_shape, classes)
+        self.head = head
+        self._build = partial(build_seeded, build, structure, input_shape, head.units)
         self.model = self._build(0, 0)
-        self.prober = Probe(self.model)
+        self.prober = Probe(self.model, head)
         self.takes_ids = False
         self.optimizer = keras_models.optimizer(structure)
         self._layout = Layout(self.model)
@@ -206,13 +215,13 @@ class Program:
         x: jax.Array,
         y: jax.Array,
         direction: jax.Array | None,
+        y_scale: jax.Array | None = None,
     ) -> tuple[Weights, Sums]:
         """One optimizer step of one lane, of transposed weights."""
 
         def objective(trainable: list[jax.Array]) -> tuple[jax.Array, Any]:
             logits, state, losses = self._train_call(trainable, weights, x)
-            smoothing = numbers.label_smoothing if self.structure.label_smoothing else None
-            loss = cross_entropy(logits, y, smoothing).mean() + sum(losses)
+            loss = self._loss_of_each(logits, y, numbers).mean() + sum(losses)
             if direction is not None:
                 # Inputs a step away go through the network as those themselves: normalised by
                 # their own batch, with the same units dropped, leaving no trace in its statistics.
@@ -236,10 +245,8 @@ class Program:
             slots = list(weights.optimizer)
             slots[self._rate_at] = rate
             trainable, slots = self.optimizer.stateless_apply(slots, gradients, weights.trainable)
-        sums = Sums(
-            cross_entropy(logits, y, None).sum(),
-            (logits.argmax(axis=1) == classes_of(y)).sum(),
-        )
+        nats, correct = self._scored(logits, y, y_scale)
+        sums = Sums(nats.sum(), correct.sum())
         average = [
             old + share * (new - old)
             for old, new in zip(
@@ -247,6 +254,29 @@ class Program:
             )
         ]
         return Weights(trainable, slots, *self.split_state(state), average), sums
+
+    def _loss_of_each(self, logits: jax.Array, y: jax.Array, numbers: Numbers) -> jax.Array:
+        """What is minimised, penalties apart: of each example, or of a whole batch."""
+        smoothing = numbers.label_smoothing if self.structure.label_smoothing else None
+        if self.head.is_entropy:
+            losses = cross_entropy(logits, y, smoothing)
+        else:
+            losses = self.head.objective(logits, y, smoothing)
+        if numbers.class_weight is None:
+            return losses
+        return losses * jnp.take(numbers.class_weight, classes_of(y))
+
+    def _scored(
+        self, logits: jax.Array, y: jax.Array, y_scale: jax.Array | None
+    ) -> tuple[jax.Array, jax.Array]:
+        """The loss that is reported and whether the answer is right, of each example."""
+        if self.head.task == "classification":
+            logits = self.head.class_logits(logits, jnp)
+            return cross_entropy(logits, y, None), logits.argmax(axis=1) == classes_of(y)
+        return (
+            self.head.loss_of_each(logits, y, jnp, y_scale),
+            self.head.correct(logits, y, jnp),
+        )
 
     def epoch(
         self,
@@ -275,7 +305,7 @@ class Program:
         Returns:
             The weights after the pass, and sums over its examples as they were trained on.
         """
-        axes = (_LANES, 0, 0, 0, None, None, None)
+        axes = (_LANES, 0, 0, 0, None, None, None, None)
         lanes = over_lanes(self._step, rates.shape[1], axes, (_LANES, 0))
 
         def step(
@@ -284,7 +314,7 @@ class Program:
             weights, sums = carry
             index, rate, more = at
             shared = self._prepare(*data.batch(index), more)
-            weights, added = lanes(weights, numbers, rate, more.average, *shared)
+            weights, added = lanes(weights, numbers, rate, more.average, *shared, data.y_scale)
             return (weights, sums.plus(added)), None
 
         carry = (self._transpose(weights), sums or Sums.none(rates.shape[1]))
@@ -301,7 +331,7 @@ class Program:
         if self._distort is not None:
             x = self._distort(x, more.warp, more.strength)
         if more.mix is not None:
-            x, y = mixed(x, y, more.mix, self.classes)
+            x, y = mixed(x, y, more.mix, self.head)
         return x, y, None if more.perturb is None else directions(more.perturb, x.shape)
 
     def settle(
@@ -339,7 +369,7 @@ class Program:
 
     def evaluate(
         self, weights: Weights, data: Data, index: jax.Array, count: jax.Array
-    ) -> tuple[jax.Array, jax.Array]:
+    ) -> tuple[jax.Array, jax.Array, jax.Array | None]:
         """Answers and losses of trained lanes, without dropout.
 
         Args:
@@ -349,24 +379,35 @@ class Program:
             count: rows that are meant.
 
         Returns:
-            Predicted classes int32 (lanes, rows) and summed cross-entropy float32 (lanes,).
+            Predicted classes int32 (lanes, rows), labels (lanes, rows, labels) or values; the
+            summed loss that is reported, float32 (lanes,); and the sum of what is minimised where
+            that is another loss, else None.
         """
         x, y = data.batch(index)
-        meant = jnp.arange(len(index)) < count
+        meant, head = jnp.arange(len(index)) < count, self.head
 
-        def lane(weights: Weights) -> tuple[jax.Array, jax.Array]:
+        def lane(weights: Weights) -> tuple[jax.Array, jax.Array, jax.Array | None]:
             logits = self._logits(weights, x)
-            loss = jnp.where(meant, cross_entropy(logits, y, None), 0.0).sum()
-            return logits.argmax(axis=1).astype(jnp.int32), loss
+            loss = jnp.where(meant, self._scored(logits, y, data.y_scale)[0], 0.0).sum()
+            answers = head.answers(logits, jnp, data.y_scale, data.y_shift)
+            if head.reports_objective:
+                return answers, loss, None
+            return answers, loss, jnp.where(meant, head.objective(logits, y), 0.0).sum()
 
-        return cast("tuple[jax.Array, jax.Array]", over_lanes(lane, _count(weights))(weights))
+        return cast(
+            "tuple[jax.Array, jax.Array, jax.Array | None]",
+            over_lanes(lane, _count(weights))(weights),
+        )
 
     def probabilities(self, weights: Weights, data: Data, index: jax.Array) -> jax.Array:
         """Probabilities float32 (lanes, rows, classes), without dropout, of rows `index`."""
         x, _ = data.batch(index)
 
         def lane(weights: Weights) -> jax.Array:
-            return jax.nn.softmax(self._logits(weights, x))
+            logits = self._logits(weights, x)
+            if self.head.task == "multilabel":
+                return jax.nn.sigmoid(logits)
+            return jax.nn.softmax(self.head.class_logits(logits, jnp))
 
         return cast("jax.Array", over_lanes(lane, _count(weights))(weights))
 

@@ -11,6 +11,7 @@ from stepladder.data import affine, split
 from stepladder.data.preprocessing import Prepared
 from stepladder.training.custom_model import STANDARD, builder
 from stepladder.training.groups import Group
+from stepladder.training.heads import Head
 from stepladder.training.keras_callbacks import Batches
 from stepladder.training.keras_fit import make_model
 from stepladder.training.population.engine import PopulationEngine
@@ -83,8 +84,9 @@ def fitted(trial, dataset, build):
     )
     scale, shift = affine(dataset.x_train, parts.train, recipe.scaling)
     x = dataset.x_train[parts.train].astype(np.float32) * scale + shift
-    model = make_model(trial, dataset.input_shape, dataset.classes, len(parts.train), build)
-    batches = Batches(x, dataset.y_train[parts.train], trial, classes=dataset.classes)
+    head = Head.of(trial.recipe, dataset.task, dataset.outputs)
+    model = make_model(trial, dataset.input_shape, head, len(parts.train), build)
+    batches = Batches(x, dataset.y_train[parts.train], trial, head)
     model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[batches.follow])
     return model
 

@@ -6,6 +6,7 @@ import pytest
 
 from stepladder.training.custom_model import builder
 from stepladder.training.groups import Group
+from stepladder.training.heads import Head
 from stepladder.training.keras_fit import FitEngine, make_model
 from stepladder.training.population.engine import PopulationEngine
 
@@ -212,7 +213,7 @@ def test_a_lane_starts_as_the_trial_alone_and_as_in_keras(engine, dataset, trial
     together = engine.begin(Group(trials, lanes))
     for lane, trial in enumerate(trials):
         alone = engine.begin(Group((trial,), 1))
-        model = make_model(trial, dataset.input_shape, dataset.classes, 310)
+        model = make_model(trial, dataset.input_shape, Head("classification", dataset.classes), 310)
         variables = [*model.trainable_variables]
         seeds = [v for v in model.non_trainable_variables if "seed_generator" in v.path]
         theirs = [keras.ops.convert_to_numpy(v.value) for v in [*variables, *seeds]]
