@@ -1,9 +1,11 @@
-"""Reads CSV tables: a header, a label column, and numbers in every other column."""
+"""Reads CSV tables: a header, columns of labels or targets, numbers in every other column."""
 
 import csv
 import io
+import math
 from array import array
 from collections import Counter
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stepladder.data.dataset import Dataset, Images, list_names
+from stepladder.data.dataset import Dataset, Images, Labels, Targets, Task, list_names
 from stepladder.data.splits import allocate, pick
 from stepladder.errors import DataError
 from stepladder.files import open_regular, undecodable
@@ -23,64 +25,128 @@ class _Table(NamedTuple):
 
     columns: list[str]
     inputs: npt.NDArray[np.float64]
-    labels: list[str]
+    labels: list[tuple[str, ...]]
     lines: list[int]
 
 
-def read_table(path: Path, name: str, label: str, test_share: float) -> Dataset:
+def read_table(
+    path: Path,
+    name: str,
+    label: str | tuple[str, ...],
+    test_share: float,
+    task: Task | None = None,
+) -> Dataset:
     """The dataset of a CSV file in UTF-8 with a header.
 
-    Labels may be any text; classes are in the order of the numbers where all of them are
+    Labels of classes may be any text; classes are in the order of the numbers where all of them are
     numbers, else in the order of the text. Inputs are uint8 where all are whole numbers in
     0…255, else float32. The test rows are drawn stratified and depend on nothing but the file
     and `test_share`; each class has at least one row in either part, and apart from that its
-    share within one row.
+    share within one row. The test rows of other tasks are drawn at random.
 
     Args:
         path: the file.
         name: what the dataset is called.
-        label: the column that holds the label.
+        label: the column that holds the label, or the columns of labels or targets.
         test_share: share of the rows for the test part, between 0 and 1.
+        task: what is to be learnt; classes when None, but not of numbers with fractions.
 
     Raises:
         DataError: if the file is not such a table.
         OSError: if it cannot be opened.
     """
-    table = _read(path, label)
-    class_names = _class_names(path, table.labels)
-    number = {text: place for place, text in enumerate(class_names)}
-    labels = np.array([number[text] for text in table.labels], np.int32)
+    columns = (label,) if isinstance(label, str) else label
+    table = _read(path, columns)
+    targets: Targets
+    if task is None or task == "classification":
+        names = _class_names(path, [text for (text,) in table.labels], task is None)
+        number = {text: place for place, text in enumerate(names)}
+        targets = strata = np.array([number[text] for (text,) in table.labels], np.int32)
+    else:
+        names, targets = columns, _targets(path, columns, table, task)
+        strata = np.zeros(len(targets), np.int32)
     inputs = _inputs(path, table)
-    # One stream for good: a test part that changed with the seed or the replicate would leak
-    # test rows into training.
-    random = generator(0, 0, "split", 1)
-    counts = np.bincount(labels, minlength=len(class_names))
-    shares = allocate(counts, round(test_share * len(labels)), random.permutation(len(counts)))
-    test = pick(labels, counts, np.clip(shares, 1, counts - 1), random)
+    test = _test_rows(strata, test_share)
     return Dataset(
         name=name,
         x_train=inputs[~test],
-        y_train=labels[~test],
+        y_train=targets[~test],
         x_test=inputs[test],
-        y_test=labels[test],
-        class_names=class_names,
+        y_test=targets[test],
+        class_names=names,
         columns=tuple(table.columns),
+        task=task or "classification",
     )
 
 
-def _read(path: Path, label: str) -> _Table:
+def _test_rows(strata: Labels, test_share: float) -> npt.NDArray[np.bool_]:
+    """Whether each row is in the test part; each stratum has a row in either part."""
+    # One stream for good: a test part that changed with the seed or the replicate would leak
+    # test rows into training.
+    random = generator(0, 0, "split", 1)
+    counts = np.bincount(strata)
+    shares = allocate(counts, round(test_share * len(strata)), random.permutation(len(counts)))
+    return pick(strata, counts, np.clip(shares, 1, counts - 1), random)
+
+
+def _targets(path: Path, columns: tuple[str, ...], table: _Table, task: Task) -> Targets:
+    """Numbers of a regression, float32, or labels of 0 and 1, uint8; a column each."""
+    if len(table.labels) < 2:
+        raise DataError(
+            f"{path}: must have a row in the training and one in the test part, found a single "
+            "row; add rows"
+        )
+    read, kind = (_measured, np.float32) if task == "regression" else (_applies, np.uint8)
+    rows = []
+    for line, texts in zip(table.lines, table.labels, strict=True):
+        try:
+            rows.append([read(text) for text in texts])
+        except ValueError as error:
+            column, found = next(cell for cell in zip(columns, texts, strict=True)
+                                 if not _can(read, cell[1]))  # fmt: skip
+            raise DataError(
+                f"{path}, line {line}: must have {error} in column {column!r}, found "
+                f"{found[:80]!r}; correct that cell or remove the row, or leave task out if the "
+                "column holds classes"
+            ) from None
+    return np.array(rows, kind)
+
+
+_GREATEST = float(np.finfo(np.float32).max)
+
+
+def _measured(text: str) -> float:
+    try:
+        number = to_number(text)
+    except ValueError:
+        number = math.nan
+    if not abs(number) <= _GREATEST:
+        raise ValueError("a finite number within the range of float32")
+    return number
+
+
+def _applies(text: str) -> bool:
+    is_true = {"true": True, "false": False}.get(text.lower())  # as pandas writes them
+    if is_true is None and _is_number(text) and float(text) in (0, 1):
+        is_true = float(text) == 1
+    if is_true is None:
+        raise ValueError("0 or 1")
+    return is_true
+
+
+def _read(path: Path, label: tuple[str, ...]) -> _Table:
     with io.TextIOWrapper(open_regular(path), "utf-8-sig", newline="") as stream:
         reader = csv.reader(stream, strict=True, skipinitialspace=True)
         try:
             columns = _columns(path, next(reader, None), label)
-            place = columns.index(label)
+            places = [columns.index(column) for column in label]
             numbers, labels, lines = array("d"), [], []
             for row in reader:
                 if not row:
                     continue  # a blank line
-                text, cells = _cells(path, reader.line_num, row, columns, place)
+                texts, cells = _cells(path, reader.line_num, row, columns, places)
                 numbers.extend(cells)
-                labels.append(text)
+                labels.append(texts)
                 lines.append(reader.line_num)
         except UnicodeDecodeError:
             stream.buffer.seek(0)
@@ -95,12 +161,12 @@ def _read(path: Path, label: str) -> _Table:
             ) from None
     if not labels:
         raise DataError(f"{path}: must have rows below its header, found none; add examples")
-    inputs = np.frombuffer(numbers, np.float64).reshape(len(labels), len(columns) - 1)
-    features = [column for column in columns if column != label]
+    features = [column for column in columns if column not in label]
+    inputs = np.frombuffer(numbers, np.float64).reshape(len(labels), len(features))
     return _Table(features, inputs, labels, lines)
 
 
-def _columns(path: Path, header: list[str] | None, label: str) -> list[str]:
+def _columns(path: Path, header: list[str] | None, label: tuple[str, ...]) -> list[str]:
     if not header:
         raise DataError(
             f"{path}: must begin with a header row, found an empty "
@@ -114,43 +180,46 @@ def _columns(path: Path, header: list[str] | None, label: str) -> list[str]:
             f"{path}: columns must have names that differ, found {found}; rename or remove the "
             "column (pandas leaves its index out with to_csv(index=False))"
         )
-    if label not in columns:
+    missing = next((column for column in label if column not in columns), None)
+    if missing is not None:
         from stepladder.study.schema import (
             did_you_mean,  # pydantic comes with it: only for this message
         )
 
-        advice = did_you_mean(label, columns, "name one of these, separated by commas")
+        advice = did_you_mean(missing, columns, "name one of these, separated by commas")
         raise DataError(
-            f"{path}: must have the label column {label!r}, found the columns "
+            f"{path}: must have the label column {missing!r}, found the columns "
             f"{list_names(columns)}; {advice}"
         )
-    if len(columns) == 1:
+    if len(columns) == len(label):
         raise DataError(
-            f"{path}: must have inputs and a label, found the column {label!r} alone; add "
-            "columns of numbers"
+            f"{path}: must have inputs and a label, found the column{'s'[: len(label) > 1]} "
+            f"{list_names(list(map(repr, label)))} alone; add columns of numbers"
         )
     return columns
 
 
 def _cells(
-    path: Path, line: int, row: list[str], columns: list[str], place: int
-) -> tuple[str, list[float]]:
-    """The label and the inputs of one row."""
+    path: Path, line: int, row: list[str], columns: list[str], places: list[int]
+) -> tuple[tuple[str, ...], list[float]]:
+    """The labels and the inputs of one row."""
     if len(row) != len(columns):
         raise DataError(
             f"{path}, line {line}: must have {len(columns)} cells as the header has, found "
             f"{len(row)}; correct that line"
         )
-    text = row.pop(place).strip()
-    if not text:
+    texts = tuple(row[place].strip() for place in places)
+    if not all(texts):
         raise DataError(
-            f"{path}, line {line}: must have a label in column {columns[place]!r}, found an empty "
-            "cell; fill it or remove the row"
+            f"{path}, line {line}: must have a label in column "
+            f"{columns[places[texts.index('')]]!r}, found an empty cell; fill it or remove the row"
         )
+    for place in sorted(places, reverse=True):
+        del row[place]
     try:
-        return text, list(map(to_number, row))
+        return texts, list(map(to_number, row))
     except ValueError:
-        features = [*columns[:place], *columns[place + 1 :]]
+        features = [column for place, column in enumerate(columns) if place not in places]
         column, found = next(
             cell for cell in zip(features, row, strict=True) if not _is_number(cell[1])
         )
@@ -178,14 +247,18 @@ def to_number(text: str) -> float:
 
 
 def _is_number(text: str) -> bool:
+    return _can(to_number, text)
+
+
+def _can(read: Callable[[str], object], text: str) -> bool:
     try:
-        to_number(text)
+        read(text)
     except ValueError:
         return False
     return True
 
 
-def _class_names(path: Path, labels: list[str]) -> tuple[str, ...]:
+def _class_names(path: Path, labels: list[str], refuses_fractions: bool) -> tuple[str, ...]:
     counts = Counter(labels)
     if len(counts) < 2:
         raise DataError(
@@ -196,6 +269,13 @@ def _class_names(path: Path, labels: list[str]) -> tuple[str, ...]:
     numeric = all(_is_number(name) and np.isfinite(float(name)) for name in names)
     if numeric:
         names.sort(key=float)
+        part = next((name for name in names if not float(name).is_integer()), None)
+        if part is not None and refuses_fractions:
+            raise DataError(
+                f"{path}: must have class labels in the label column, found numbers with "
+                f'fractions such as {part!r}; write task = "regression" in dataset if they are '
+                'measured, task = "classification" if each of them is a class'
+            )
         for one, other in pairwise(names):
             if float(one) == float(other):
                 raise DataError(
@@ -204,10 +284,11 @@ def _class_names(path: Path, labels: list[str]) -> tuple[str, ...]:
                 )
     rare = [f"{name!r}" for name in names if counts[name] < 2]
     if rare:
+        measured = ': numbers that are measured need task = "regression"' if numeric else ""
         raise DataError(
             f"{path}: each class must have a row in the training and one in the test part, found "
             f"a single row of {list_names(rare)}; add rows of it, remove it, or check that the "
-            "label column holds classes"
+            f"label column holds classes{measured}"
         )
     return tuple(names)
 

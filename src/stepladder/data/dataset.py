@@ -14,10 +14,12 @@ import numpy.typing as npt
 from stepladder.data.memory import check_memory
 from stepladder.errors import DataError
 from stepladder.files import name_in_list
-from stepladder.study.losses import Task
+from stepladder.study.scoring import Task as Task  # a name of this module too
 
 Images = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int32]
+Targets = npt.NDArray[Any]
+"""What is to be learnt, as a task has it: see `Dataset`."""
 
 MOST_CLASSES = 65_536
 """Predictions are kept as uint16."""
@@ -25,16 +27,21 @@ MOST_CLASSES = 65_536
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Dataset:
-    """Examples and labels of a training and a test part; its arrays are read-only.
+    """Examples and targets of a training and a test part; its arrays are read-only.
+
+    The targets of a classification are int32 of shape (examples,) in 0…classes - 1, and every
+    class has a training example. Those of a regression are finite float32 of shape (examples,
+    targets), those of `multilabel` uint8 of 0 and 1 (examples, labels): none of them is the same
+    over the whole training part.
 
     Attributes:
         name: what it is called in tables and reports.
         x_train: training inputs, uint8 or finite float32 of shape (examples, *input_shape).
-        y_train: training labels, int32 of shape (examples,) in 0…classes - 1; every class
-            has an example.
+        y_train: training targets.
         x_test: test inputs, of the same type and input shape.
-        y_test: test labels, int32 of shape (examples,) in 0…classes - 1.
-        class_names: one text a class, all different, in the order of their numbers.
+        y_test: test targets.
+        class_names: one text a class, label or target, all different, in their order.
+        task: what is to be learnt.
         columns: names of a table's columns, where they are known.
         unused: names of arrays of the file that nobody uses.
         revision: how often the meaning of such data has changed, which its fingerprint tells:
@@ -52,14 +59,14 @@ class Dataset:
 
     name: str
     x_train: Images
-    y_train: Labels
+    y_train: Targets
     x_test: Images
-    y_test: Labels
+    y_test: Targets
     class_names: tuple[str, ...]
+    task: Task = "classification"
     columns: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
     revision: int = 0
-    task: Task = "classification"
 
     def __post_init__(self) -> None:
         """Checks all parts against each other and makes their arrays read-only.
@@ -68,11 +75,15 @@ class Dataset:
             DataError: if a part is not as the class describes it.
         """
         object.__setattr__(self, "class_names", tuple(self.class_names))
-        _check_class_names(self.name, self.class_names)
+        _check_class_names(self.name, self.class_names, self.task)
         _check_images(self.name, self.x_train, self.x_test)
-        _check_labels(self.name, "train", self.x_train, self.y_train, self.classes)
-        _check_labels(self.name, "test", self.x_test, self.y_test, self.classes)
-        _check_every_class_is_trained(self.name, self.y_train, self.class_names)
+        check = _check_labels if self.task == "classification" else _check_targets
+        check(self, "train", self.x_train, self.y_train)
+        check(self, "test", self.x_test, self.y_test)
+        if self.task == "classification":
+            _check_every_class_is_trained(self.name, self.y_train, self.class_names)
+        else:
+            _check_targets_vary(self)
         for part in ("x_train", "y_train", "x_test", "y_test"):
             view = np.ascontiguousarray(getattr(self, part)).view()
             view.flags.writeable = False
@@ -84,18 +95,18 @@ class Dataset:
         return self.x_train.shape[1:]
 
     @property
-    def classes(self) -> int:
-        """The number of classes."""
+    def outputs(self) -> int:
+        """How many numbers answer an example: classes, labels or targets."""
         return len(self.class_names)
 
     @property
-    def outputs(self) -> int:
-        """How many classes, labels or targets there are."""
-        return len(self.class_names)
+    def classes(self) -> int:
+        """The number of classes, or of labels; 0 of a regression."""
+        return 0 if self.task == "regression" else self.outputs
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over shapes, types, bytes and class names, as 64 hexadecimal digits.
+        """SHA-256 over shapes, types, bytes, class names and task, as 64 hexadecimal digits.
 
         It depends on contents, not names or paths, and is the same on every machine.
         """
@@ -107,6 +118,8 @@ class Dataset:
             "class_names": self.class_names,
             "parts": [[part.dtype.newbyteorder("<").str, part.shape] for part in parts],
         }
+        if self.task != "classification":
+            form["task"] = self.task
         if self.revision:
             form["revision"] = self.revision
         digest = hashlib.sha256(json.dumps(form, sort_keys=True).encode())
@@ -163,8 +176,8 @@ def check_shape(name: str, part: str, shape: tuple[int, ...]) -> None:
         )
 
 
-def _check_class_names(name: str, class_names: tuple[str, ...]) -> None:
-    if not 2 <= len(class_names) <= MOST_CLASSES:
+def _check_class_names(name: str, class_names: tuple[str, ...], task: Task) -> None:
+    if task == "classification" and not 2 <= len(class_names) <= MOST_CLASSES:
         raise DataError(
             f"{name}: must have 2 to {MOST_CLASSES:,} classes, found {len(class_names)} "
             f"({list_names(list(map(repr, class_names)))}); check what its labels are"
@@ -172,7 +185,7 @@ def _check_class_names(name: str, class_names: tuple[str, ...]) -> None:
     if len(set(class_names)) != len(class_names):
         twice = sorted({text for text in class_names if class_names.count(text) > 1})
         raise DataError(
-            f"{name}: class names must differ, found {list_names(list(map(repr, twice)))} "
+            f"{name}: {_NAMES[task]} must differ, found {list_names(list(map(repr, twice)))} "
             "more than once; rename one"
         )
 
@@ -199,7 +212,15 @@ def _check_images(name: str, x_train: Images, x_test: Images) -> None:
         )
 
 
-def _check_labels(name: str, part: str, images: Images, labels: Labels, classes: int) -> None:
+_NAMES: dict[Task, str] = {
+    "classification": "class names",
+    "regression": "names of targets",
+    "multilabel": "names of labels",
+}
+
+
+def _check_labels(dataset: Dataset, part: str, images: Images, labels: Targets) -> None:
+    name, classes = dataset.name, dataset.classes
     if labels.dtype != np.int32 or labels.shape != (len(images),):
         raise DataError(
             f"{name}: y_{part} must be int32 with one label for each example of x_{part}, found "
@@ -211,6 +232,37 @@ def _check_labels(name: str, part: str, images: Images, labels: Labels, classes:
         raise DataError(
             f"{name}: y_{part} must lie in 0…{classes - 1}, one number a class, found {wrong}; "
             "number the classes from 0"
+        )
+
+
+def _check_targets(dataset: Dataset, part: str, images: Images, targets: Targets) -> None:
+    is_regression = dataset.task == "regression"
+    kind = np.float32 if is_regression else np.uint8
+    if targets.dtype != kind or targets.shape != (len(images), dataset.outputs):
+        raise DataError(
+            f"{dataset.name}: y_{part} must be {np.dtype(kind)} of shape ({len(images)}, "
+            f"{dataset.outputs}), a row for each example of x_{part}, found {targets.dtype} of "
+            f"shape {targets.shape}; check that the two belong together"
+        )
+    wrong = np.argwhere(~np.isfinite(targets) if is_regression else targets > 1)
+    if len(wrong):
+        row, column = wrong[0]
+        what = "finite numbers within the range of float32" if is_regression else "0 or 1"
+        raise DataError(
+            f"{dataset.name}: y_{part} must hold {what}, found {targets[row, column]} in example "
+            f"{row}; repair or remove that example"
+        )
+
+
+def _check_targets_vary(dataset: Dataset) -> None:
+    first = dataset.y_train[0]
+    same = np.flatnonzero((dataset.y_train == first).all(axis=0))
+    if len(same):
+        kind = "label" if dataset.task == "multilabel" else "target"
+        raise DataError(
+            f"{dataset.name}: the {kind} {dataset.class_names[same[0]]!r} must vary over the "
+            f"training part, found {first[same[0]]:g} in every example; check the column, or leave "
+            "it out"
         )
 
 
@@ -229,19 +281,25 @@ _Array = npt.NDArray[Any]
 
 
 def assemble(
-    name: str, *, x_train: _Array, y_train: _Array, x_test: _Array, y_test: _Array
+    name: str,
+    *,
+    x_train: _Array,
+    y_train: _Array,
+    x_test: _Array,
+    y_test: _Array,
+    task: Task | None = None,
 ) -> Dataset:
-    """A dataset from inputs of any real type and labels that are whole numbers.
+    """A dataset from inputs of any real type and targets as `number_targets` takes them.
 
-    Whole-number types that stay in 0…255 become uint8, everything else float32. Labels become
-    0…classes - 1 in the order of their values; class names keep the values.
+    Whole-number types that stay in 0…255 become uint8, everything else float32.
 
     Args:
         name: what the dataset is called, which errors begin with.
         x_train: training inputs of shape (examples, …).
-        y_train: training labels of shape (examples,) or (examples, 1), 0 or above.
+        y_train: training targets.
         x_test: test inputs.
-        y_test: test labels.
+        y_test: test targets.
+        task: what is to be learnt; classes when None.
 
     Raises:
         DataError: if the parts are not of that form or do not belong together.
@@ -252,7 +310,7 @@ def assemble(
         ('5', '7')
     """
     train, test = _images(name, x_train, x_test)
-    train_labels, test_labels, class_names = number_classes(name, y_train, y_test)
+    train_labels, test_labels, class_names = number_targets(name, y_train, y_test, task)
     return Dataset(
         name=name,
         x_train=train,
@@ -260,17 +318,80 @@ def assemble(
         x_test=test,
         y_test=test_labels,
         class_names=class_names,
+        task=task or "classification",
     )
 
 
-def number_classes(
-    name: str, y_train: _Array, y_test: _Array
-) -> tuple[Labels, Labels, tuple[str, ...]]:
-    """The labels of both parts as numbers from 0, and the names of the classes.
+def number_targets(
+    name: str, y_train: _Array, y_test: _Array, task: Task | None = None
+) -> tuple[Targets, Targets, tuple[str, ...]]:
+    """The targets of both parts as a dataset has them, and the names of their columns.
+
+    Classes are whole numbers from 0, of shape (examples,) or (examples, 1): they are numbered in
+    the order of their values, and class names keep the values. Numbers of a regression may have
+    one column or several, and labels are 0 or 1, a column each.
+
+    Args:
+        name: what the dataset is called, which errors begin with.
+        y_train: targets of the training part.
+        y_test: targets of the test part.
+        task: what is to be learnt; classes when None.
 
     Raises:
-        DataError: if they are no labels of 2 classes or more.
+        DataError: if they are no such targets.
+
+    Example:
+        >>> train, _, names = number_targets("t", np.array([0.5, 2]), np.array([1]), "regression")
+        >>> train.tolist(), names
+        ([[0.5], [2.0]], ('y',))
     """
+    if task is None or task == "classification":
+        return _number_classes(name, y_train, y_test)
+    convert = _values if task == "regression" else _labels
+    train, test = convert(name, "y_train", y_train), convert(name, "y_test", y_test)
+    if train.shape[1] != test.shape[1]:
+        raise DataError(
+            f"{name}: y_train and y_test must have the same columns, found {train.shape[1]} and "
+            f"{test.shape[1]}; prepare both parts alike"
+        )
+    count = train.shape[1]
+    names = tuple(str(place) for place in range(count)) if task == "multilabel" else (
+        ("y",) if count == 1 else tuple(f"y{place}" for place in range(1, count + 1)))  # fmt: skip
+    return train, test, names
+
+
+def _values(name: str, part: str, values: _Array) -> npt.NDArray[np.float32]:
+    """Numbers of a regression as float32 of shape (examples, targets)."""
+    if values.ndim not in (1, 2) or values.dtype.kind not in "biuf" or values.size == 0:
+        raise DataError(
+            f"{name}: {part} must be numbers of shape (examples,) or (examples, targets), found "
+            f"{values.dtype} of shape {values.shape}; save one number an example for each target"
+        )
+    with np.errstate(over="ignore", invalid="ignore"):  # Dataset names the example
+        return values.reshape(len(values), -1).astype(np.float32)
+
+
+def _labels(name: str, part: str, labels: _Array) -> npt.NDArray[np.uint8]:
+    """Labels as uint8 of shape (examples, labels)."""
+    if labels.ndim not in (1, 2) or labels.dtype.kind not in "biuf" or labels.size == 0:
+        raise DataError(
+            f"{name}: {part} must be 0 or 1 of shape (examples, labels), found {labels.dtype} of "
+            f"shape {labels.shape}; save a column for each label"
+        )
+    columns = labels.reshape(len(labels), -1)
+    wrong = np.argwhere((columns != 0) & (columns != 1))
+    if len(wrong):
+        row, column = wrong[0]
+        raise DataError(
+            f"{name}: {part} must hold 0 or 1 for each label, found {columns[row, column]} for "
+            f"example {row}; save a column of 0 and 1 for each label, or write another task"
+        )
+    return columns.astype(np.uint8)
+
+
+def _number_classes(
+    name: str, y_train: _Array, y_test: _Array
+) -> tuple[Labels, Labels, tuple[str, ...]]:
     train, test = _whole(name, "y_train", y_train), _whole(name, "y_test", y_test)
     values, numbers = np.unique(train, return_inverse=True)
     unknown = [str(value) for value in np.setdiff1d(test, values)]
@@ -280,7 +401,7 @@ def number_classes(
             f"{list_names(unknown)} in y_test alone; add training examples of them or remove them"
         )
     class_names = tuple(str(value) for value in values)
-    _check_class_names(name, class_names)
+    _check_class_names(name, class_names, "classification")
     return numbers.astype(np.int32), np.searchsorted(values, test).astype(np.int32), class_names
 
 
@@ -336,18 +457,39 @@ def _images(name: str, x_train: _Array, x_test: _Array) -> tuple[Images, Images]
         return x_train.astype(np.float32, copy=False), x_test.astype(np.float32, copy=False)
 
 
+def _as_table(task: Task) -> str:
+    return f'dataset = {{ npz = "…", task = "{task}" }}'
+
+
+def _meant(labels: _Array) -> str:
+    """What to do with targets that are not one number an example."""
+    if labels.ndim != 2 or labels.size == 0:
+        return "one an example"
+    if not np.isin(labels, (0, 1)).all():
+        return f"or, for {labels.shape[1]} numbers to be predicted, write {_as_table('regression')}"
+    if (labels.sum(axis=1) == 1).all():
+        return "its argmax(axis=1) if it is one-hot"
+    return f"or, for labels of which several may apply, write {_as_table('multilabel')}"
+
+
 def _whole(name: str, part: str, labels: _Array) -> npt.NDArray[np.int64]:
     """Labels as int64 of shape (examples,), checked to be whole and 0 or above."""
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1 or labels.dtype.kind not in "biuf" or labels.size == 0:
-        one_hot = "its argmax(axis=1) if it is one-hot" if labels.ndim == 2 else "one an example"
         raise DataError(
             f"{name}: {part} must be whole numbers of shape (examples,) or (examples, 1), found "
-            f"{labels.dtype} of shape {labels.shape}; save class numbers, {one_hot}"
+            f"{labels.dtype} of shape {labels.shape}; save class numbers, {_meant(labels)}"
         )
     wrong = np.flatnonzero(~((labels >= 0) & (labels <= _MOST) & (labels == np.floor(labels))))
     if wrong.size:
+        if (labels != np.floor(labels)).any() and np.isfinite(labels).all():
+            row = np.flatnonzero(labels != np.floor(labels))[0]
+            raise DataError(
+                f"{name}: {part} must hold class labels, whole numbers from 0, found "
+                f"{labels[row]} for example {row}; for a target that is measured write "
+                f"{_as_table('regression')}"
+            )
         raise DataError(
             f"{name}: {part} must hold whole numbers from 0 to {_MOST}, found "
             f"{labels[wrong[0]]} for example {wrong[0]}; number the classes 0, 1, 2, …"

@@ -12,7 +12,7 @@ import warnings
 import zipfile
 import zlib
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from importlib import resources
@@ -26,10 +26,11 @@ from numpy.lib import format as npy
 from stepladder.data.csv import read_table
 from stepladder.data.dataset import (
     Dataset,
+    Task,
     assemble,
     check_announced,
     list_names,
-    number_classes,
+    number_targets,
 )
 from stepladder.data.memory import check_memory
 from stepladder.data.preprocessing import is_byte_table
@@ -37,7 +38,7 @@ from stepladder.errors import DataError
 from stepladder.files import open_regular
 
 if TYPE_CHECKING:
-    from stepladder.study.study import CsvDataset
+    from stepladder.study.study import CsvDataset, NpzDataset
 
 _SHA256 = "3085a14d8456d658009c1bd452910fc70d269042985ac34f770a1206f321d56c"
 _SHAPES = {
@@ -84,7 +85,8 @@ def unpack_mnist(packed: bytes) -> Dataset:
     values = np.frombuffer(lzma.decompress(packed), np.uint8)
     ends = np.cumsum([math.prod(shape) for shape in _SHAPES.values()])
     pieces = zip(_SHAPES.items(), np.split(values, ends[:-1]), strict=True)
-    return assemble("mnist", **{name: piece.reshape(shape) for (name, shape), piece in pieces})
+    parts = {name: piece.reshape(shape) for (name, shape), piece in pieces}
+    return _assemble("mnist", parts)
 
 
 _PIECE = 2**20
@@ -196,15 +198,16 @@ def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
         return readers[version](stream)
 
 
-def read_npz(path: Path, name: str) -> Dataset:
+def read_npz(path: Path, name: str, task: Task | None = None) -> Dataset:
     """The dataset of a `.npz` file with x_train, y_train, x_test and y_test.
 
     Inputs have the shape (examples, features), (examples, height, width) or (examples, height,
-    width, channels); labels are whole numbers of shape (examples,) or (examples, 1).
+    width, channels); targets are as `number_targets` takes them.
 
     Args:
         path: the file.
         name: what the dataset is called.
+        task: what is to be learnt; classes when None.
 
     Raises:
         DataError: if it is not such a file, is damaged or holds pickled objects.
@@ -232,7 +235,7 @@ def read_npz(path: Path, name: str) -> Dataset:
                 check_announced(name, announced)
                 for part in _LABELS_FIRST:
                     if part == "x_train":
-                        number_classes(name, arrays["y_train"], arrays["y_test"])
+                        number_targets(name, arrays["y_train"], arrays["y_test"], task)
                     with archive.open(f"{part}.npy") as member:
                         arrays[part] = read_array(member, f"{path}: {part}")
         except DataError:
@@ -244,7 +247,14 @@ def read_npz(path: Path, name: str) -> Dataset:
                 "numpy.savez"
             ) from None
     unused = tuple(name for name in names if name not in _PARTS)
-    return replace(assemble(name, **arrays), unused=unused)
+    return replace(_assemble(name, arrays, task), unused=unused)
+
+
+def _assemble(
+    name: str, arrays: Mapping[str, npt.NDArray[Any]], task: Task | None = None
+) -> Dataset:
+    x_train, y_train, x_test, y_test = (arrays[part] for part in _PARTS)
+    return assemble(name, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test, task=task)
 
 
 _NAME = re.compile(
@@ -284,9 +294,9 @@ def read_idx_folder(folder: Path, name: str) -> Dataset:
     arrays: dict[str, npt.NDArray[np.uint8]] = {}
     for part in _LABELS_FIRST:
         if part == "x_train":
-            number_classes(name, arrays["y_train"], arrays["y_test"])
+            number_targets(name, arrays["y_train"], arrays["y_test"])
         arrays[part] = _read_idx(files[part], part, _parse)
-    return assemble(name, **arrays)
+    return _assemble(name, arrays)
 
 
 def _four_files(folder: Path) -> dict[str, Path]:
@@ -372,12 +382,13 @@ _KINDS = (
 )
 
 
-def load(dataset: str | CsvDataset) -> Dataset:
+def load(dataset: str | CsvDataset | NpzDataset) -> Dataset:
     """The dataset that a study names.
 
     Args:
         dataset: a built-in name, the path of a `.npz` file or of a folder of IDX files, or a
-            CSV table. A built-in name wins over a path; write `./mnist` for a folder.
+            table of a CSV or `.npz` file. A built-in name wins over a path; write `./mnist` for
+            a folder.
 
     Raises:
         DataError: if there is no such dataset, it cannot be read or it makes no sense.
@@ -388,8 +399,7 @@ def load(dataset: str | CsvDataset) -> Dataset:
     """
     readers: dict[str, Callable[[Path, str], Dataset]] = {"folder": read_idx_folder}
     if not isinstance(dataset, str):
-        table = partial(read_table, label=dataset.label, test_share=dataset.test_share)
-        readers, dataset = {"file": table}, dataset.csv
+        readers, dataset = _reader_of(dataset)
     elif dataset in BUILT_IN:
         return BUILT_IN[dataset]()
     elif Path(dataset).suffix.lower() == ".npz":
@@ -408,6 +418,20 @@ def load(dataset: str | CsvDataset) -> Dataset:
             "permissions"
         ) from None
     raise DataError(_message(path, kind if exists else "nothing"))
+
+
+def _reader_of(
+    dataset: CsvDataset | NpzDataset,
+) -> tuple[dict[str, Callable[[Path, str], Dataset]], str]:
+    """What reads the file of a table, and its path."""
+    from stepladder.study.study import NpzDataset  # pydantic comes with it: whoever has one has it
+
+    task = dataset.task
+    if isinstance(dataset, NpzDataset):
+        return {"file": partial(read_npz, task=task)}, dataset.npz
+    label, test_share = dataset.label, dataset.test_share
+    read = partial(read_table, label=label, test_share=test_share, task=task)
+    return {"file": read}, dataset.csv
 
 
 _OF_KERAS = ("fashion_mnist", "cifar10", "cifar100")

@@ -1,11 +1,14 @@
-"""Training and validation parts, drawn so that every class keeps its share."""
+"""Training and validation parts, drawn so that every class keeps its share.
+
+Targets that are no classes are drawn as if all were of one class: at random.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from stepladder.data.dataset import Dataset, Labels
+from stepladder.data.dataset import Dataset, Labels, Targets
 from stepladder.errors import StudyError
 from stepladder.trials.seeding import generator
 
@@ -31,45 +34,48 @@ def validation_examples(dataset: Dataset, validation: int | float) -> int:
         validation: a number of examples, or as a float a share of the training part.
 
     Raises:
-        StudyError: if it is no example, or leaves fewer training examples than classes.
+        StudyError: if it is no example, or leaves fewer training examples than classes, or none.
 
     Example:
         >>> from stepladder.data import synthetic
         >>> validation_examples(synthetic(100, (4,), 2, seed=0), 0.25)
         25
     """
-    examples, classes = len(dataset.y_train), dataset.classes
+    examples = len(dataset.y_train)
+    classes = dataset.classes if dataset.task == "classification" else 1
     number = round(validation * examples) if isinstance(validation, float) else validation
     most = examples - classes
+    of_each = f" for each of {classes} classes" if classes > 1 else ""
     if not 1 <= number <= most:
         advice = (
             f"write a number from 1 to {most}" if most >= 1 else "use a dataset with more examples"
         )
         raise StudyError(
-            f"validation must be at least 1 example and leave at least 1 training example "
-            f"for each of {classes} classes, found {validation!r}, which is {number} of "
-            f"{examples} examples of {dataset.name}; {advice}"
+            "validation must be at least 1 example and leave at least 1 training example"
+            f"{of_each}, found {validation!r}, which is {number} of {examples} examples of "
+            f"{dataset.name}; {advice}"
         )
     return number
 
 
 def split(
-    labels: Labels,
+    labels: Targets,
     classes: int,
     validation: int,
     train_examples: int | None,
     seed: int,
     replicate: int,
 ) -> Split:
-    """The stratified split of one replicate, the same in every arm.
+    """The split of one replicate, the same in every arm; stratified by class.
 
     The validation part does not depend on `train_examples`: what is left of the examples
     trains, or a stratified draw from it. Every class keeps a training example outside the
     validation part.
 
     Args:
-        labels: labels of all training examples, int32 in 0…classes - 1, each class present.
-        classes: the number of classes.
+        labels: labels of all training examples, int32 in 0…classes - 1, each class present; or
+            targets with a column each, which are drawn at random.
+        classes: the number of classes; of other targets it does not matter.
         validation: validation examples, a number.
         train_examples: examples that train; all that validation leaves when None.
         seed: the study's seed.
@@ -85,6 +91,8 @@ def split(
         (2, 6)
     """
     examples = np.arange(len(labels), dtype=np.int32)
+    if labels.ndim > 1:  # no classes: all are of one
+        labels, classes = np.zeros(len(labels), np.int32), 1
     counts = np.bincount(labels, minlength=classes)
     most = int(np.maximum(counts - 1, 0).sum())
     if not 0 <= validation <= most:

@@ -26,7 +26,7 @@ from stepladder.study.params import Params
 from stepladder.study.recipe import Recipe
 from stepladder.study.search import Search
 from stepladder.study.search_space import config_of
-from stepladder.study.study import CsvDataset, Study
+from stepladder.study.study import CsvDataset, NpzDataset, Study
 
 RESULTS_NAME = "results.json"
 CHECKPOINTS_NAME = "checkpoints"
@@ -216,6 +216,8 @@ def write_study(folder: Path, study: Study) -> None:
     data = study.dataset
     if isinstance(data, CsvDataset):
         study = study.changed({"dataset": data.changed({"csv": os.path.abspath(data.csv)})})
+    elif isinstance(data, NpzDataset):
+        study = study.changed({"dataset": data.changed({"npz": os.path.abspath(data.npz)})})
     elif data is not None and data not in BUILT_IN_DATASETS:
         study = study.changed({"dataset": os.path.abspath(data)})
     atomic_write(folder / STUDY_NAME, study.to_toml().encode())

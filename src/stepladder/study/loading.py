@@ -307,6 +307,8 @@ def _resolve_paths(values: dict[str, Any], folder: Path) -> dict[str, Any]:
         values = {**values, "trainer": UserTrainer.load(values["trainer"], folder)}
     if isinstance(dataset, str) and dataset not in BUILT_IN_DATASETS:
         return {**values, "dataset": str(folder / dataset)}
-    if isinstance(dataset, dict) and isinstance(dataset.get("csv"), str):
-        return {**values, "dataset": {**dataset, "csv": str(folder / dataset["csv"])}}
+    if isinstance(dataset, dict):
+        files = {key: str(folder / dataset[key]) for key in ("csv", "npz")
+                 if isinstance(dataset.get(key), str)}  # fmt: skip
+        return {**values, "dataset": {**dataset, **files}}
     return values

@@ -2,9 +2,10 @@
 
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from stepladder.errors import InputError
 from stepladder.study import scoring
 from stepladder.study.plugins import find_plugin, load_plugin
 from stepladder.study.schema import nearest, plain
+from stepladder.study.scoring import Task
 
 Direction = Literal["maximize", "minimize"]
 Needs = Literal["labels", "probabilities", "values"]
@@ -41,11 +43,12 @@ class Metric:
         scale: what a value is multiplied by before it is shown or compared; 100 for fractions.
         needs: what it is computed of beside the truth: `labels` that were predicted, int
             (examples,), `probabilities`, float32 (examples, classes), or `values`; None for a
-            metric that the training itself gives.
+            metric that the training itself gives. `scoring` has the shapes of each task.
         score: computes it of the truth and of what was predicted; NaN where it is not defined.
         per_example: the same of each example, where it is a mean over examples.
         baseline: what a diverged trial counts as: the metric of uniform probabilities, or of one
             answer to everything, by the number of classes, which count as equally frequent.
+        is_multilabel: whether it is of several labels an example too, as `scoring` has them.
 
     Example:
         >>> METRICS["rmse"].direction, METRICS["accuracy"].is_fraction
@@ -63,6 +66,7 @@ class Metric:
     score: _Score | None = field(default=None, compare=False, repr=False)
     per_example: _ScoreOfEach | None = field(default=None, compare=False, repr=False)
     baseline: Callable[[int], float] | None = field(default=None, compare=False, repr=False)
+    is_multilabel: bool = field(default=False, compare=False, repr=False)
 
     @property
     def is_fraction(self) -> bool:
@@ -121,19 +125,20 @@ METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
         _fraction("accuracy", "maximize", "labels", scoring.accuracy, scoring.accuracy_of_each,
-                  _one_of),
+                  _one_of, True),
         _fraction("balanced_accuracy", "maximize", "labels", scoring.balanced_accuracy, None,
                   _one_of),
-        _fraction("macro_f1", "maximize", "labels", scoring.macro_f1, None, _f1_of_one_answer),
-        _fraction("auroc", "maximize", "probabilities", scoring.auroc, None, _half),
+        _fraction("macro_f1", "maximize", "labels", scoring.macro_f1, None, _f1_of_one_answer,
+                  True),
+        _fraction("auroc", "maximize", "probabilities", scoring.auroc, None, _half, True),
         _fraction("average_precision", "maximize", "probabilities", scoring.average_precision,
-                  None, _one_of),
+                  None, _one_of, True),
         _fraction("top_k_accuracy", "maximize", "probabilities", scoring.top_k_accuracy, None,
                   _top_k_of_classes),
         _error("log_loss", math.inf, "probabilities", scoring.log_loss, scoring.log_loss_of_each,
-               math.log),
+               math.log, True),
         _error("brier", 2.0, "probabilities", scoring.brier, scoring.brier_of_each,  # 1 with two
-               _brier_of_uniform),
+               _brier_of_uniform, True),
         _error("mse", math.inf, "values", scoring.mse, scoring.mse_of_each),
         _error("rmse", math.inf, "values", scoring.rmse),
         _error("mae", math.inf, "values", scoring.mae, scoring.mae_of_each),
@@ -144,12 +149,30 @@ METRICS: dict[str, Metric] = {
 """The built-in metrics by name."""
 
 LOSS = Metric("loss", "minimize", (0.0, math.inf), "nats", baseline=math.log)
-"""The mean cross-entropy of the built-in networks."""
+"""The mean cross-entropy of the built-in networks that classify."""
+
+LOSS_OF_VALUES = replace(LOSS, unit="", baseline=None)
+"""Their loss in a regression."""
 
 
-def is_computed(metric: Metric) -> bool:
-    """Whether it can be computed of what a network answers that classifies."""
-    return metric.score is not None and metric.needs in ("labels", "probabilities")
+def is_computed(metric: Metric, task: Task) -> bool:
+    """Whether it can be computed of what a built-in network answers to a task.
+
+    Example:
+        >>> is_computed(METRICS["rmse"], "regression"), is_computed(METRICS["rmse"], "multilabel")
+        (True, False)
+    """
+    if metric.score is None or metric.needs is None:
+        return False
+    if task == "regression":
+        return metric.needs == "values"
+    return metric.needs != "values" and (task == "classification" or metric.is_multilabel)
+
+
+DEFAULT_METRICS: Mapping[Task, str] = MappingProxyType(
+    {"classification": "accuracy", "regression": "rmse", "multilabel": "macro_f1"}
+)
+"""What is judged where a study does not say."""
 
 
 def means_over_examples(names: Iterable[str]) -> tuple[str, ...]:

@@ -1,19 +1,32 @@
-"""The built-in metrics, computed: of classes, of probabilities, of values.
+"""The built-in metrics, computed: of classes or labels, of probabilities, of values.
 
-Every function takes what is true, int of shape (examples,), or float for values, and what was
-predicted: classes of the same shape, probabilities (examples, classes), or values. NaN is what is
-not defined for these examples.
+Every function takes what is true and what was predicted, with examples first. NaN is what is not
+defined for these examples.
+
+| task | truth | predicted |
+|---|---|---|
+| classification | int (examples,) | classes (examples,), or probabilities (examples, classes) |
+| multilabel | 0 or 1 (examples, labels) | the same, or probabilities (examples, labels) |
+| regression | float (examples,) or (examples, targets) | values of the same shape |
+
+As in scikit-learn, a score of several labels or targets is the mean of theirs; only the accuracy
+of labels asks for all of an example's at once.
 """
 
 import math
 import warnings
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
+_OfColumn = Callable[[Array, Array], float]
+
+Task = Literal["classification", "regression", "multilabel"]
+"""What is to be learnt: one class of several, numbers, or which of several labels apply."""
 
 TOP_K = 5
 
@@ -24,8 +37,9 @@ def accuracy(y_true: Array, classes: Array) -> float:
 
 
 def accuracy_of_each(y_true: Array, classes: Array) -> Floats:
-    """1 where the class is right, else 0."""
-    return np.asarray(y_true == classes, np.float64)
+    """1 where the class is right, or every label, else 0."""
+    right = np.asarray(y_true == classes)
+    return np.asarray(right.all(axis=1) if right.ndim == 2 else right, np.float64)
 
 
 def balanced_accuracy(y_true: Array, classes: Array) -> float:
@@ -43,6 +57,8 @@ def macro_f1(y_true: Array, classes: Array) -> float:
 
     if not len(y_true):
         return math.nan
+    if y_true.ndim == 2:
+        return _mean_of_columns(lambda y, one: f1_score(y, one, zero_division=0), y_true, classes)
     return float(f1_score(y_true, classes, average="macro", zero_division=0))
 
 
@@ -50,6 +66,8 @@ def auroc(y_true: Array, probabilities: Array) -> float:
     """The area under the ROC curve: of class 1 where there are two, else one-vs-rest, macro."""
     from sklearn.metrics import roc_auc_score
 
+    if y_true.ndim == 2:
+        return _mean_of_labels(roc_auc_score, y_true, probabilities)
     if not _has_every_class(y_true, probabilities):
         return math.nan
     columns = [1] if probabilities.shape[1] == 2 else range(probabilities.shape[1])
@@ -60,6 +78,8 @@ def average_precision(y_true: Array, probabilities: Array) -> float:
     """The average precision: of class 1 where there are two, else one-vs-rest, macro."""
     from sklearn.metrics import average_precision_score
 
+    if y_true.ndim == 2:
+        return _mean_of_labels(average_precision_score, y_true, probabilities)
     if not _has_every_class(y_true, probabilities):
         return math.nan
     columns = [1] if probabilities.shape[1] == 2 else range(probabilities.shape[1])
@@ -68,6 +88,15 @@ def average_precision(y_true: Array, probabilities: Array) -> float:
 
 def _has_every_class(y_true: Array, probabilities: Array) -> bool:
     return len(np.unique(y_true)) == int(probabilities.shape[1]) > 1
+
+
+def _mean_of_labels(score: _OfColumn, y_true: Array, probabilities: Array) -> float:
+    """The mean over labels; NaN where one applies to no example, or to all."""
+    return _mean_of_columns(score, y_true, probabilities) if _varies(y_true) else math.nan
+
+
+def _mean_of_columns(score: _OfColumn, y_true: Array, predicted: Array) -> float:
+    return _mean([score(y, one) for y, one in zip(y_true.T, predicted.T, strict=True)])
 
 
 def top_k(classes: int) -> int:
@@ -93,23 +122,35 @@ def top_k_accuracy(y_true: Array, probabilities: Array) -> float:
 
 
 def log_loss(y_true: Array, probabilities: Array) -> float:
-    """The mean of -log of the probability of the true class."""
+    """The mean of -log of the probability of the true class; of labels, of what is true of each."""
     return _mean(log_loss_of_each(y_true, probabilities))
 
 
 def log_loss_of_each(y_true: Array, probabilities: Array) -> Floats:
-    """-log of each true class's probability, which is clipped as scikit-learn clips it."""
-    right = np.asarray(probabilities, np.float64)[np.arange(len(y_true)), y_true]
-    return np.asarray(-np.log(np.maximum(right, np.finfo(np.float64).eps)), np.float64)
+    """-log of each true class's probability, which is clipped as scikit-learn clips it.
+
+    Of labels the mean over them: their binary cross-entropy.
+    """
+    shares = np.asarray(probabilities, np.float64)
+    if y_true.ndim == 2:
+        right = np.where(y_true == 1, shares, 1 - shares)
+    else:
+        right = shares[np.arange(len(y_true)), y_true]
+    return _of_each(-np.log(np.maximum(right, np.finfo(np.float64).eps)))
 
 
 def brier(y_true: Array, probabilities: Array) -> float:
-    """The mean squared error of probabilities: summed over classes, of class 1 for two."""
+    """The mean squared error of probabilities: summed over classes, of class 1 for two.
+
+    Of labels it is the mean over them.
+    """
     return _mean(brier_of_each(y_true, probabilities))
 
 
 def brier_of_each(y_true: Array, probabilities: Array) -> Floats:
     """The squared error of each example's probabilities; see `brier`."""
+    if y_true.ndim == 2:
+        return mse_of_each(y_true, probabilities)
     count = probabilities.shape[1]
     errors = np.asarray(probabilities, np.float64) - np.eye(count)[y_true]
     columns = errors[:, 1:] if count == 2 else errors
@@ -122,12 +163,14 @@ def mse(y_true: Array, values: Array) -> float:
 
 
 def mse_of_each(y_true: Array, values: Array) -> Floats:
-    """The squared error of each example."""
-    return (np.asarray(y_true, np.float64) - values) ** 2
+    """The squared error of each example, the mean over its targets."""
+    return _of_each((np.asarray(y_true, np.float64) - values) ** 2)
 
 
 def rmse(y_true: Array, values: Array) -> float:
-    """The root of the mean squared error."""
+    """The root of the mean squared error; of several targets the mean of their roots."""
+    if np.ndim(y_true) == 2:
+        return _mean_of_columns(rmse, np.asarray(y_true), np.asarray(values))
     return math.sqrt(mse(y_true, values))
 
 
@@ -137,12 +180,12 @@ def mae(y_true: Array, values: Array) -> float:
 
 
 def mae_of_each(y_true: Array, values: Array) -> Floats:
-    """The absolute error of each example."""
-    return np.abs(np.asarray(y_true, np.float64) - values)
+    """The absolute error of each example, the mean over its targets."""
+    return _of_each(np.abs(np.asarray(y_true, np.float64) - values))
 
 
 def r2(y_true: Array, values: Array) -> float:
-    """The coefficient of determination; NaN where all true values are the same."""
+    """The coefficient of determination; NaN where all true values of a target are the same."""
     from sklearn.metrics import r2_score
 
     return float(r2_score(y_true, values)) if _varies(y_true) else math.nan
@@ -152,12 +195,19 @@ def explained_deviance(y_true: Array, values: Array) -> float:
     """The share of the Poisson deviance that is explained; NaN where a mean must be above 0."""
     from sklearn.metrics import d2_tweedie_score
 
+    if np.ndim(y_true) == 2:  # which scikit-learn does not take
+        return _mean_of_columns(explained_deviance, np.asarray(y_true), np.asarray(values))
     is_possible = _varies(y_true) and np.min(y_true) >= 0 and np.min(values) > 0
     return float(d2_tweedie_score(y_true, values, power=1)) if is_possible else math.nan
 
 
 def _varies(y_true: Array) -> bool:
-    return len(y_true) > 1 and bool(np.ptp(y_true) > 0)
+    return len(y_true) > 1 and bool((np.ptp(y_true, axis=0) > 0).all())
+
+
+def _of_each(values: Array) -> Floats:
+    """One number an example: the mean over its labels or targets, where it has several."""
+    return np.asarray(values.mean(axis=1) if values.ndim == 2 else values, np.float64)
 
 
 def _mean(values: Any) -> float:  # noqa: ANN401 - numbers, or an array of them

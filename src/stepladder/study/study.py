@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
 
@@ -37,8 +38,10 @@ from stepladder.study.designs import (
 )
 from stepladder.study.loading import MODEL_SCHEMA, ModelFile, load_toml
 from stepladder.study.metrics import (
+    DEFAULT_METRICS,
     DIRECTION_OPTIONS,
     LOSS,
+    LOSS_OF_VALUES,
     METRICS,
     Direction,
     Metric,
@@ -56,6 +59,7 @@ from stepladder.study.schema import (
     toml_key,
     unknown_names,
 )
+from stepladder.study.scoring import Task
 from stepladder.study.search import Search, search_problems
 from stepladder.study.techniques import FreeTechnique, Technique, as_techniques
 from stepladder.study.trainer import UserTrainer
@@ -84,7 +88,33 @@ def epochs_into_base(values: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**rest, "base": {**base, "epochs": values["epochs"]}}
 
 
-class CsvDataset(FrozenModel):
+def _column_tag(value: object) -> str:
+    return "-columns" if isinstance(value, list | tuple) else "-column"
+
+
+_Columns = Annotated[
+    Annotated[Annotated[str, Field(min_length=1)], Tag("-column")]
+    | Annotated[ListOf[str], Tag("-columns")],
+    Discriminator(_column_tag),
+]
+
+_TASK = (
+    "What is to be learnt: classes, numbers (regression), or which of several labels apply "
+    "(multilabel). Classes when left out."
+)
+
+
+class _Source(FrozenModel):
+    """What the two kinds of tables share: a task that is stored where it is written."""
+
+    @model_serializer(mode="wrap")
+    def _drop_unused_task(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A study of classes is stored as before there were tasks, so that it is the same study.
+        values: dict[str, Any] = handler(self)
+        return {key: value for key, value in values.items() if value is not None}
+
+
+class CsvDataset(_Source):
     """A table of examples: one row an example, one column the label, the others its inputs.
 
     Example:
@@ -93,11 +123,48 @@ class CsvDataset(FrozenModel):
     """
 
     csv: str = toml_key(..., "The file.", "digits.csv", min_length=1)
-    label: str = toml_key(..., "The column that holds the label.", "digit", min_length=1)
+    label: _Columns = toml_key(
+        ..., "The column that holds the label; a list of columns for several targets or labels.",
+        "digit")  # fmt: skip
     test_share: float = toml_key(..., "Share of the rows kept for the test set.", 0.2, gt=0, lt=1)
+    task: Task | None = toml_key(None, _TASK, "regression")
+
+    @field_validator("label", mode="after")
+    @classmethod
+    def _check_label(cls, label: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        columns = (label,) if isinstance(label, str) else label
+        if not columns or not all(columns) or len(set(columns)) < len(columns):
+            raise ValueError(
+                f"must name columns that differ, found {label!r}; write the names from the header"
+            )
+        return label
+
+    @model_validator(mode="after")
+    def _check_task(self) -> CsvDataset:
+        if not isinstance(self.label, str) and self.task in (None, "classification"):
+            raise ValueError(
+                f"label must be one column for classes, found a list of {len(self.label)}; name "
+                'one, or write task = "regression" (numbers) or task = "multilabel" (columns of 0 '
+                "and 1)"
+            )
+        return self
+
+
+class NpzDataset(_Source):
+    """A `.npz` file whose targets are told what they are.
+
+    Example:
+        >>> NpzDataset(npz="houses.npz", task="regression").task
+        'regression'
+    """
+
+    npz: str = toml_key(..., "The file.", "houses.npz", min_length=1)
+    task: Task | None = toml_key(None, _TASK, "regression")
 
 
 def _tag(value: object) -> str:
+    if isinstance(value, NpzDataset) or (isinstance(value, Mapping) and "npz" in value):
+        return "-npz"
     return "-csv" if isinstance(value, CsvDataset | Mapping) else "-name"
 
 
@@ -106,9 +173,22 @@ def _base_tag(value: object) -> str:
 
 
 DatasetSource = Annotated[
-    Annotated[str, Tag("-name")] | Annotated[CsvDataset, Tag("-csv")], Discriminator(_tag)
-]
+    Annotated[str, Tag("-name")] | Annotated[CsvDataset, Tag("-csv")]
+    | Annotated[NpzDataset, Tag("-npz")], Discriminator(_tag)
+]  # fmt: skip
 """A built-in name or a path, or a table of its own."""
+
+
+def task_of(dataset: object) -> Task:
+    """What is to be learnt from a dataset, as a study declares it.
+
+    Example:
+        >>> task_of("mnist"), task_of({"npz": "houses.npz", "task": "regression"})
+        ('classification', 'regression')
+    """
+    get = dataset.get if isinstance(dataset, Mapping) else partial(getattr, dataset)
+    task = get("task", None)
+    return task if task in DEFAULT_METRICS else "classification"
 
 
 Base = Annotated[
@@ -167,7 +247,8 @@ class JudgedMetric(FrozenModel):
 
 
 IN_A_STUDY = 'lower or higher is better: metric = { name = "...", better = "lower" }'
-ACCURACY = JudgedMetric(name="accuracy")
+DEFAULTS = {task: JudgedMetric(name=name) for task, name in DEFAULT_METRICS.items()}
+ACCURACY = DEFAULTS["classification"]
 
 
 class Reported(FrozenModel):
@@ -231,9 +312,12 @@ def _expand_auto_replicates(values: Mapping[str, Any]) -> Mapping[str, Any]:
 def metric_and_delta(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """A study's values with the metric as a table of its own, and δ where it belongs.
 
-    δ has a default for fractions alone: what difference matters in another unit, only the user
-    knows.
+    A metric that is left out is that of the task. δ has a default for fractions alone: what
+    difference matters in another unit, only the user knows.
     """
+    task = task_of(values.get("dataset"))
+    if "metric" not in values and task != "classification":
+        values = {**values, "metric": DEFAULTS[task]}
     metric = values.get("metric")
     if isinstance(metric, str):
         metric = {"name": metric}
@@ -415,7 +499,7 @@ class Study(FrozenModel):
         values: dict[str, Any] = handler(self)
         if isinstance(self.base, Params):
             values["base"] = self.base.values  # what trains follows from the study's trainer
-        for name, value in (("trainer", None), ("metric", ACCURACY), ("also", ())):
+        for name, value in (("trainer", None), ("metric", DEFAULTS[self.task]), ("also", ())):
             if getattr(self, name) == value:
                 values.pop(name, None)
         return values
@@ -487,21 +571,21 @@ class Study(FrozenModel):
 
     def _metric_problems(self) -> list[str]:
         """What built-in networks cannot be judged by."""
-        problems = []
+        problems, task = [], self.task
         for key, name in (("metric", self.metric.name), *(("also", name) for name in self.also)):
             metric = named_metric(name)
-            if name == LOSS.name or (metric is not None and is_computed(metric)):
+            if name == LOSS.name or (metric is not None and is_computed(metric, task)):
                 continue
-            known = [LOSS.name, *(one.name for one in METRICS.values() if is_computed(one))]
-            why = "is none of them"
-            if metric is not None and metric.needs == "values":
-                why = (
-                    "is of numbers, and the built-in networks answer classes; a later release "
-                    "brings regression"
-                )
+            known = [LOSS.name, *(one.name for one in METRICS.values() if is_computed(one, task))]
+            why, advice = "is none of them", "choose another one, or judge a training of your own"
+            if metric is not None and metric.score is not None:
+                of = "numbers" if metric.needs == "values" else "classes"
+                why = f"is of {of}"
+                if task == "classification":
+                    advice = 'choose another one, or write task = "regression" in dataset'
             problems.append(
-                f"{key} must be one of {', '.join(known)} for the built-in networks, found "
-                f"{name!r}, which {why}; choose another one, or judge a training of your own"
+                f"{key} must be one of {', '.join(known)} for the built-in networks and the task "
+                f"{task}, found {name!r}, which {why}; {advice}"
             )
         if not problems and self.metric.found.direction != self.judged.direction:
             problems.append("metric loss must be judged as lower is better, found the other "
@@ -562,6 +646,11 @@ class Study(FrozenModel):
         return cells(self.design, self.base_name, self.base, self.techniques)
 
     @property
+    def task(self) -> Task:
+        """What is to be learnt, as the dataset declares it."""
+        return task_of(self.dataset)
+
+    @property
     def recipe(self) -> Recipe:
         """The base where built-in networks are trained."""
         return as_recipe(self.base)
@@ -577,7 +666,7 @@ class Study(FrozenModel):
     def _built_in(self, name: str) -> Metric:
         """A metric of the built-in networks by any of its names."""
         if name == LOSS.name:
-            return LOSS
+            return LOSS_OF_VALUES if self.task == "regression" else LOSS
         return named_metric(name) or Metric(name, "maximize")  # refused when the study is checked
 
     @property

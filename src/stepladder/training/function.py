@@ -87,9 +87,11 @@ class UserSetup:
 class Data:
     """The rows of one replicate; labels are numbers of classes from 0.
 
+    Other targets have a column each: float32 of a regression, 0 or 1 of several labels.
+
     Attributes:
         x_train: inputs to train on, as the data has them.
-        y_train: their labels, int32.
+        y_train: their labels, int32, or other targets.
         x_val: inputs to validate on.
         y_val: their labels.
         x_test: inputs of the test part, the same in every replicate.
@@ -97,11 +99,11 @@ class Data:
     """
 
     x_train: npt.NDArray[Any]
-    y_train: npt.NDArray[np.int32]
+    y_train: npt.NDArray[Any]
     x_val: npt.NDArray[Any]
-    y_val: npt.NDArray[np.int32]
+    y_val: npt.NDArray[Any]
     x_test: npt.NDArray[Any]
-    y_test: npt.NDArray[np.int32]
+    y_test: npt.NDArray[Any]
 
 
 @dataclass

@@ -7,10 +7,10 @@ from stepladder.errors import DataError
 from stepladder.study.study import CsvDataset
 
 
-def read(tmp_path, text, label="kind", test_share=0.25):
+def read(tmp_path, text, label="kind", test_share=0.25, **more):
     path = tmp_path / "set.csv"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return load(CsvDataset(csv=str(path), label=label, test_share=test_share))
+    return load(CsvDataset(csv=str(path), label=label, test_share=test_share, **more))
 
 
 def everything(made):
@@ -80,8 +80,8 @@ def test_bytes_where_every_input_is_a_whole_number_up_to_255(tmp_path, value, ki
 )
 def test_numbers_sort_as_numbers_and_texts_as_texts(tmp_path, labels, class_names):
     rows = [f"{i},0,{labels[i % 3]}" for i in range(6)]
-    made = read(tmp_path, "\n".join(["height,width,kind", *rows]))
-    assert made.class_names == class_names
+    text = "\n".join(["height,width,kind", *rows])
+    assert read(tmp_path, text, task="classification").class_names == class_names
 
 
 @pytest.mark.parametrize("test_share", [0.01, 0.2, 0.5, 0.99])

@@ -160,3 +160,16 @@ def test_validation_refuses_to_leave_nothing(validation):
 def test_validation_of_the_smallest_dataset_has_no_answer():
     with pytest.raises(StudyError, match="use a dataset with more examples"):
         validation_examples(synthetic(4, (2,), 4, 0), 1)
+
+
+@pytest.mark.parametrize("targets", [np.ones((100, 1), np.float32), np.eye(100, dtype=np.uint8)])
+def test_other_targets_are_drawn_at_random_the_same_for_a_replicate(targets):
+    made = split(targets, 0, 20, 40, seed=3, replicate=1)
+    assert (len(made.validation), len(made.train)) == (20, 40)
+    assert not np.intersect1d(made.train, made.validation).size
+    again = split(targets + 1, 7, 20, 40, seed=3, replicate=1)
+    np.testing.assert_array_equal(made.validation, again.validation)
+    other = split(targets, 0, 20, 40, seed=3, replicate=2)
+    assert made.validation.tolist() != other.validation.tolist()
+    with pytest.raises(StudyError, match="validation must be from 0 to 99"):
+        split(targets, 0, 100, None, seed=0, replicate=0)

@@ -10,7 +10,14 @@ from installed_package import install
 
 from stepladder.errors import InputError
 from stepladder.study import metrics, scoring
-from stepladder.study.metrics import METRICS, Metric, find_metric, named_metric
+from stepladder.study.metrics import (
+    DEFAULT_METRICS,
+    METRICS,
+    Metric,
+    find_metric,
+    is_computed,
+    named_metric,
+)
 
 # Three examples of three classes; the second is answered wrongly.
 TRUTH = np.array([0, 1, 2], np.int32)
@@ -181,3 +188,79 @@ def test_a_package_offers_a_metric_by_its_entry_point():
 def test_a_package_that_does_not_work_is_one_message(name, found):
     with pytest.raises(InputError, match=f"{found}.* entry point of found_metrics; update"):
         find_metric(name)
+
+
+RNG = np.random.default_rng(0)
+LABELS = (RNG.random((60, 3)) < (0.2, 0.5, 0.7)).astype(np.uint8)
+OF_LABELS = np.clip(RNG.random((60, 3)) * 0.6 + LABELS * 0.4, 0, 1).astype(np.float32)
+SKLEARN_OF_LABELS = {
+    "accuracy": lambda y, p: sklearn.metrics.accuracy_score(y, p > 0.5),
+    "macro_f1": lambda y, p: sklearn.metrics.f1_score(y, p > 0.5, average="macro"),
+    "auroc": lambda y, p: sklearn.metrics.roc_auc_score(y, p, average="macro"),
+    "average_precision": lambda y, p: sklearn.metrics.average_precision_score(
+        y, p, average="macro"
+    ),
+    "log_loss": lambda y, p: np.mean([
+        sklearn.metrics.log_loss(*pair) for pair in zip(y.T, p.T, strict=True)
+    ]),
+    "brier": lambda y, p: np.mean([
+        sklearn.metrics.brier_score_loss(*pair) for pair in zip(y.T, p.T, strict=True)
+    ]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [m.name for m in METRICS.values() if is_computed(m, "multilabel")])
+def test_several_labels_are_scored_as_scikit_learn_does(name):
+    metric = METRICS[name]
+    given = (OF_LABELS > 0.5).astype(np.uint8) if metric.needs == "labels" else OF_LABELS
+    assert metric.score(LABELS, given) == pytest.approx(SKLEARN_OF_LABELS[name](LABELS, OF_LABELS))
+    if metric.per_example is not None:
+        each = metric.per_example(LABELS, given)
+        assert each.shape == (60,)
+        assert each.mean() == pytest.approx(metric.score(LABELS, given))
+    one = metric.score(LABELS[:, :1], given[:, :1])  # a single label too
+    assert one == pytest.approx(metric.score(LABELS[:, [0, 0]], given[:, [0, 0]]))
+
+
+def test_an_area_needs_both_values_of_every_label():
+    none = np.concatenate([LABELS, np.zeros((60, 1), np.uint8)], axis=1)
+    for name in ("auroc", "average_precision"):
+        assert math.isnan(METRICS[name].score(none, RNG.random((60, 4))))
+
+
+TARGETS = RNG.gamma(2, size=(60, 2))
+OF_TARGETS = TARGETS + RNG.random((60, 2))
+SKLEARN_OF_TARGETS = {
+    "mse": sklearn.metrics.mean_squared_error,
+    "rmse": sklearn.metrics.root_mean_squared_error,
+    "mae": sklearn.metrics.mean_absolute_error,
+    "r2": sklearn.metrics.r2_score,
+    "explained_deviance": lambda y, v: np.mean([
+        sklearn.metrics.d2_tweedie_score(*pair, power=1) for pair in zip(y.T, v.T, strict=True)
+    ]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [m.name for m in METRICS.values() if is_computed(m, "regression")])
+def test_several_targets_are_averaged_as_scikit_learn_does(name):
+    metric = METRICS[name]
+    expected = SKLEARN_OF_TARGETS[name](TARGETS, OF_TARGETS)
+    assert metric.score(TARGETS, OF_TARGETS) == pytest.approx(expected)
+    alone = metric.score(TARGETS[:, 0], OF_TARGETS[:, 0])
+    assert metric.score(TARGETS[:, :1], OF_TARGETS[:, :1]) == pytest.approx(alone)
+    if metric.per_example is not None:
+        each = metric.per_example(TARGETS, OF_TARGETS)
+        assert each.shape == (60,)
+        assert each.mean() == pytest.approx(expected)
+
+
+def test_what_is_computed_follows_the_task():
+    computed = {task: {name for name, metric in METRICS.items() if is_computed(metric, task)}
+                for task in DEFAULT_METRICS}  # fmt: skip
+    assert computed["regression"] == set(SKLEARN_OF_TARGETS)
+    assert computed["classification"] == set(METRICS) - computed["regression"]
+    assert computed["multilabel"] == set(SKLEARN_OF_LABELS)
+    assert not is_computed(Metric("own", "minimize"), "regression")
+    own = Metric("own", "maximize", needs="labels", score=scoring.accuracy)  # knows of no labels
+    assert not is_computed(own, "multilabel")
+    assert all(name in computed[task] for task, name in DEFAULT_METRICS.items())

@@ -264,7 +264,7 @@ def test_the_loss_of_built_in_networks_needs_no_direction(metric):
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({"metric": "rmse"}, "found 'rmse', which is of numbers, and the built-in networks answer"),
+        ({"metric": "rmse"}, "found 'rmse', which is of numbers; .*write task = .regression"),
         ({"also": ["mae"]}, "also must be one of loss, accuracy, .* found 'mae'"),
         ({"metric": {"name": "wait", "better": "lower"}}, "found 'wait', which is none of them"),
         ({"also": ["iou"]}, "found 'iou', which is none of them"),
