@@ -16,6 +16,12 @@ _FEWEST_ROWS = 20
 _LOOKED_AT = 200
 """Rows on which a column is looked at first."""
 
+_FEWEST_MEASURED, _LETTERS = 20, 26
+"""Distinct labels from which they may be measured, and up to which they may be numbered classes."""
+
+_FEWEST_PIXELS = 64
+"""Columns of bytes from which a table may be of images, such as digits of 8 × 8."""
+
 _Table = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 
 
@@ -36,6 +42,39 @@ def dataset_notes(dataset: Dataset) -> tuple[str, ...]:
     if dataset.x_train.ndim == 2:
         notes += _telling_columns(dataset)
     return tuple(notes)
+
+
+def measured_labels(dataset: Dataset) -> tuple[str, ...]:
+    """A note where classes look like numbers that were measured; empty where they do not.
+
+    Such are 20 whole numbers or more of a table, unless they number classes from 0 or 1 without a
+    gap: as letters do, or up to 26 of anything. Labels of images are classes, also where each
+    pixel has a column.
+
+    Example:
+        >>> from stepladder.data import synthetic
+        >>> measured_labels(synthetic(examples=100, input_shape=(4,), classes=26, seed=0))
+        ()
+    """
+    names, x = dataset.class_names, dataset.x_train
+    has_pixels = x.ndim > 2 or (x.dtype == np.uint8 and x[0].size >= _FEWEST_PIXELS)
+    if dataset.task != "classification" or has_pixels or len(names) < _FEWEST_MEASURED:
+        return ()
+    try:
+        values = np.array(names, np.float64)
+    except ValueError:
+        return ()
+    if not np.isfinite(values).all() or (values != np.floor(values)).any():
+        return ()
+    first, last = int(values.min()), int(values.max())
+    is_numbered = first in (0, 1) and last - first == len(names) - 1
+    if is_numbered and len(names) <= _LETTERS:
+        return ()
+    return (
+        f"{dataset.name}: the labels are {len(names)} whole numbers from {first} to {last}, and "
+        "each is taken for a class of its own. If they are measured, write task = "
+        '"regression" beside csv or npz in dataset; if not, task = "classification"',
+    )
 
 
 def _rows_in_both_parts(dataset: Dataset) -> list[str]:
@@ -71,16 +110,35 @@ def _rows(x: _Table) -> list[bytes]:
 
 def _telling_columns(dataset: Dataset) -> list[str]:
     parts = dataset.x_train, dataset.x_test
-    numbering = _numbering_columns(parts)
-    copies = _copies_of_label(dataset.x_train, dataset.y_train)
+    target = {"classification": "class", "regression": "target", "multilabel": "labels"}
+    telling = [
+        (place, f"numbers the rows, and their order may give the {target[dataset.task]} away")
+        for place in _numbering_columns(parts)
+    ]
+    if dataset.task == "classification":
+        copies = _copies_of_label(dataset.x_train, dataset.y_train)
+        telling += [(place, "is another name of the class") for place in copies]
+    for name, y in zip(dataset.class_names, dataset.y_train.T, strict=False):
+        if dataset.task == "multilabel":
+            copies = _copies_of_label(dataset.x_train, y)
+            telling += [(place, f"is another name of the label {name!r}") for place in copies]
+        elif dataset.task == "regression":
+            copies = _other_units(dataset.x_train, y)
+            telling += [(place, f"is the target {name!r} in another unit") for place in copies]
     return [
         f"{dataset.name}: {_column(dataset, place)} {what}; leave it out of the file"
-        for places, what in (
-            (numbering, "numbers the rows, and their order may give the class away"),
-            (copies, "is another name of the class"),
-        )
-        for place in places
+        for place, what in telling
     ]
+
+
+def _other_units(x: _Table, y: npt.NDArray[np.float32]) -> list[int]:
+    """Columns of which the target is a linear function, but for rounding to float32."""
+    inputs = x.astype(np.float64)  # a copy: tables are small beside images
+    inputs -= inputs.mean(axis=0)
+    target = y.astype(np.float64) - y.mean(dtype=np.float64)
+    lengths = np.sqrt((inputs**2).sum(axis=0) * (target @ target))
+    alike = np.abs(target @ inputs) >= (1 - 1e-12) * lengths
+    return [int(place) for place in np.flatnonzero(alike & (lengths > 0))]
 
 
 def _column(dataset: Dataset, place: int) -> str:

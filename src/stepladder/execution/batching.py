@@ -52,7 +52,7 @@ def stack_sizes(
         structure = group.key.structure
         if structure.model is not None or structure in sizes:
             continue
-        last = structure.hidden[-1] * dataset.classes if structure.hidden else 0
+        last = structure.hidden[-1] * dataset.outputs if structure.hidden else 0
         needed = group.lanes * (macs(structure, inputs) + last) * _BYTES_PER_WEIGHT
         sizes[structure] = MAX_STACK
         if settings.memory is not None:

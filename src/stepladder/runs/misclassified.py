@@ -84,7 +84,9 @@ class ErrorAnalysis:
 def find_misclassified(
     arms: Sequence[Arm], by_arm: Mapping[str, _Results], dataset: Dataset
 ) -> ErrorAnalysis | None:
-    """What the arms misclassify, or None where none has learnt to give two answers."""
+    """What the arms misclassify; None without classes, or where none learnt two answers."""
+    if dataset.task != "classification":
+        return None
     usable = {arm.name: [trial for trial in by_arm[arm.name] if trial and trial.diverged is None]
               for arm in arms}  # fmt: skip
     answers = {}

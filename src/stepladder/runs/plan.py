@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import numpy as np
+
 from stepladder.data import Dataset, load, own_data, split, validation_examples
 from stepladder.execution.batching import make_groups
 from stepladder.execution.machine import Settings
@@ -13,6 +15,7 @@ from stepladder.execution.progress import RunAnnouncement
 from stepladder.runs.preflight import check_possible
 from stepladder.store import Store, StudyRecord
 from stepladder.study.designs import Arm
+from stepladder.study.metrics import LOSS, METRICS, Metric, is_computed
 from stepladder.study.params import Config, Params
 from stepladder.study.study import Study
 from stepladder.training.groups import program_key
@@ -32,6 +35,8 @@ class RunContext:
         validation: validation examples, a number.
         engine: as trials record it.
         classes: of the dataset.
+        constant: the judged metric of one answer to every test example, where there are no
+            classes; None where it is not known.
     """
 
     study: Study
@@ -39,6 +44,7 @@ class RunContext:
     validation: int
     engine: str
     classes: int
+    constant: float | None = None
 
     @property
     def chance(self) -> float:
@@ -48,6 +54,8 @@ class RunContext:
     @property
     def baseline(self) -> float | None:
         """What a diverged trial counts as: the judged metric of guessing, where it is known."""
+        if self.study.task != "classification":
+            return self.constant
         of_guessing = self.study.judged.baseline
         return of_guessing(self.classes) if of_guessing and self.classes > 0 else None
 
@@ -68,7 +76,9 @@ def run_context(record: StudyRecord, engine: str | None = None) -> RunContext:
     """
     used = engine or record.versions.get("engine", "population")
     validation, classes = record.sizes.get("validation", 0), len(record.classes)
-    return RunContext(record.study, record.fingerprint, validation, used, classes)
+    constant = record.versions.get("baseline")
+    return RunContext(record.study, record.fingerprint, validation, used, classes,
+                      None if constant is None else float(constant))  # fmt: skip
 
 
 def trials_of(
@@ -237,6 +247,31 @@ def part_sizes(study: Study, dataset: Dataset) -> dict[str, int]:
     }
 
 
+def score_of_constant(metric: Metric, dataset: Dataset) -> float | None:
+    """A metric of the best answer that knows no input, given to every test example.
+
+    That is the mean of the training part, its median for absolute errors, and the share of
+    examples to which each label applies. None of classes, and where the metric is not computed or
+    not defined.
+
+    Args:
+        metric: any one.
+        dataset: with both parts.
+    """
+    is_regression = dataset.task == "regression"
+    if metric.name == LOSS.name and not is_regression:
+        metric = METRICS["log_loss"]
+    if dataset.task == "classification" or not is_computed(metric, dataset.task):
+        return None
+    assert metric.score is not None
+    middle = np.median if metric.name == "mae" else np.mean
+    answer = middle(dataset.y_train.astype(np.float64), axis=0)
+    if metric.needs == "labels":
+        answer = (answer > 0.5).astype(np.uint8)
+    score = metric.score(dataset.y_test, np.broadcast_to(answer, dataset.y_test.shape))
+    return score if math.isfinite(score) else None
+
+
 def record_of(study: Study, dataset: Dataset, settings: Settings) -> StudyRecord:
     """A study as its store keeps it, with what is about to train it.
 
@@ -245,13 +280,16 @@ def record_of(study: Study, dataset: Dataset, settings: Settings) -> StudyRecord
     """
     names = ["numpy"] if settings.is_user else ["keras", "numpy", settings.keras_backend]
     installed = {name: version_of(name) for name in dict.fromkeys(names)}
-    shape = {"inputs": " × ".join(map(str, dataset.input_shape))} if dataset.classes else {}
+    shape = {"inputs": " × ".join(map(str, dataset.input_shape))} if dataset.outputs else {}
+    constant = score_of_constant(study.judged, dataset)
+    if constant is not None:
+        shape["baseline"] = repr(constant)
     return StudyRecord(
         study=study,
         dataset=dataset.name,
         fingerprint=dataset.fingerprint,
         sizes=part_sizes(study, dataset),
-        classes=dataset.class_names,
+        classes=dataset.class_names if dataset.classes else (),  # targets are no classes
         versions={"stepladder": __version__, **installed, "engine": settings.engine_name, **shape},
         machine=settings.machine,
     )  # fmt: skip

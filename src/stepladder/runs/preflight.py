@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from stepladder.data import Dataset, split, validation_examples
-from stepladder.data.leaks import dataset_notes
+from stepladder.data.dataset import Targets
+from stepladder.data.leaks import dataset_notes, measured_labels
 from stepladder.data.preprocessing import image_sides, is_byte_table
 from stepladder.errors import InputError, StudyError, WorkerError
 from stepladder.execution.local import Event, Worker
@@ -34,7 +35,7 @@ def check_possible(study: Study, dataset: Dataset, settings: Settings) -> None:
     Raises:
         StudyError: if they cannot, or arms are trained alike, with every problem.
     """
-    fields = (*IMAGE_FIELDS, "vat")  # that not every dataset or engine can do
+    fields = (*IMAGE_FIELDS, *_OF_CLASSES)  # that not every dataset or engine can do
     used = {
         f"arm {arm.name!r}": [field for field in fields if getattr(arm.recipe, field)]
         for arm in study.arms
@@ -43,25 +44,40 @@ def check_possible(study: Study, dataset: Dataset, settings: Settings) -> None:
         used["search.space"] = [field for field in fields if field in study.search.space]
     problems = []
     for name, names in used.items():
-        of_images = [field for field in names if field in IMAGE_FIELDS]
-        if of_images and image_sides(dataset.input_shape) is None:
-            problems.append(
-                f"{name}: {' and '.join(of_images)} must be of grey images of 2 pixels a side or "
-                f"more, found examples of {dataset.name} of shape {dataset.input_shape}; leave it "
-                "out, or give images of shape (height, width)"
-            )
-        if "vat" in names and settings.engine == "fit":
-            problems.append(
-                f"{name}: vat must be trained by the population engine, found --engine fit, whose "
-                "training step is that of Keras and takes no gradient by the inputs; leave "
-                "--engine out"
-            )
+        problems += [f"{name}: {line}" for line in _field_problems(names, dataset, settings)]
     validation = validation_examples(dataset, study.validation)
     problems += empty_comparisons(study, len(dataset.y_train) - validation)
     problems += _too_large(study, dataset, settings)
     problems += _metric_problems(study, dataset, validation)
     if problems:
         raise StudyError(problems)
+
+
+_OF_CLASSES = ("vat", "label_smoothing")
+
+
+def _field_problems(names: list[str], dataset: Dataset, settings: Settings) -> list[str]:
+    """What a dataset or an engine lacks for the fields that an arm uses."""
+    problems = []
+    of_images = [field for field in names if field in IMAGE_FIELDS]
+    if of_images and image_sides(dataset.input_shape) is None:
+        problems.append(
+            f"{' and '.join(of_images)} must be of grey images of 2 pixels a side or more, found "
+            f"examples of {dataset.name} of shape {dataset.input_shape}; leave it out, or give "
+            "images of shape (height, width)"
+        )
+    of_classes = [field for field in names if field in _OF_CLASSES]
+    if of_classes and dataset.task != "classification":
+        problems.append(
+            f"{' and '.join(of_classes)} must be of classes, found the task {dataset.task}; leave "
+            "it out"
+        )
+    if "vat" in names and settings.engine == "fit":
+        problems.append(
+            "vat must be trained by the population engine, found --engine fit, whose training "
+            "step is that of Keras and takes no gradient by the inputs; leave --engine out"
+        )
+    return problems
 
 
 _SLOTS = {"sgd": 0, "rmsprop": 1, "adam": 2, "adamw": 2, "nadam": 2}
@@ -72,7 +88,7 @@ _LONG_DAYS = 2.0
 
 def least_memory(recipe: Recipe, dataset: Dataset) -> int:
     """Bytes that one training needs at least: weights, gradient, slots of the optimizer."""
-    count = weights(recipe, math.prod(dataset.input_shape), dataset.classes) or 0
+    count = weights(recipe, math.prod(dataset.input_shape), dataset.outputs) or 0
     return 4 * count * (2 + _SLOTS[recipe.optimizer] + (recipe.momentum > 0))
 
 
@@ -94,7 +110,7 @@ def _gigabytes(count: int) -> str:
 
 def least_seconds(recipe: Recipe, dataset: Dataset, examples: int, device: str) -> float:
     """Seconds that one training takes at least, on a process as fast as any."""
-    count = weights(recipe, math.prod(dataset.input_shape), dataset.classes) or 0
+    count = weights(recipe, math.prod(dataset.input_shape), dataset.outputs) or 0
     products = 6.0 * count * examples / _FASTEST[device]
     return recipe.epochs * max(products, _SHORTEST_STEP * examples / recipe.batch_size)
 
@@ -133,15 +149,15 @@ def _cost_notes(
     return notes
 
 
-_OF_EVERY_CLASS = ("auroc", "average_precision")
+_OF_ALL_TARGETS = ("auroc", "average_precision", "r2", "explained_deviance")
 
 
 def _metric_problems(study: Study, dataset: Dataset, validation: int) -> list[str]:
-    """Metrics that are not defined for the labels that they will be computed of."""
-    names = [name for name in study.computed if name in _OF_EVERY_CLASS]
+    """Metrics that are not defined for the targets that they will be computed of."""
+    names = [name for name in study.computed if name in _OF_ALL_TARGETS]
     if not names:
         return []
-    fewest = {"test part": len(np.unique(dataset.y_test))}
+    parts = {"test part": [dataset.y_test]}
     choosing: list[int] = []  # replicates on which validation figures choose
     if study.tuned is not None:
         choosing += (TUNING_REPLICATES + replicate for replicate in range(study.tuned.replicates))
@@ -149,16 +165,33 @@ def _metric_problems(study: Study, dataset: Dataset, validation: int) -> list[st
         choosing += (SEARCH_REPLICATES + replicate for replicate in range(study.search.replicates))
     for replicate in choosing:
         rows = split(dataset.y_train, dataset.classes, validation, None, study.seed, replicate)
-        count = len(np.unique(dataset.y_train[rows.validation]))
-        fewest["validation part"] = min(count, fewest.get("validation part", count))
-    return [
-        f"the metric {name} must have examples of every class in the {part}, two classes at "
-        f"least, found {count} of {dataset.classes} classes there; take more examples for it, or "
-        "choose another metric"
+        parts.setdefault("validation part", []).append(dataset.y_train[rows.validation])
+    what, of, needed = {
+        "classification": ("examples of every class", "classes", max(2, dataset.classes)),
+        "multilabel": ("examples with and without every label", "labels", dataset.outputs),
+        "regression": ("targets that vary", "targets", dataset.outputs),
+    }[dataset.task]
+    least = ", two classes at least" if of == "classes" else ""
+    problems = [
+        f"the metric {name} must have {what} in the {part}{least}, found {count} of "
+        f"{dataset.outputs} {of} there; take more examples for it, or choose another metric"
         for name in names
-        for part, count in fewest.items()
-        if count < max(2, dataset.classes)
+        for part, targets in parts.items()
+        if (count := min(map(_different, targets))) < needed
     ]
+    if "explained_deviance" in names and (dataset.y_test < 0).any():
+        problems.append(
+            "the metric explained_deviance must have targets of 0 or above, found "
+            f"{dataset.y_test.min():g} in the test part; choose another metric"
+        )
+    return problems
+
+
+def _different(targets: Targets) -> int:
+    """How many classes are there, or how many labels or targets vary."""
+    if targets.ndim == 1:
+        return len(np.unique(targets))
+    return int((np.ptp(targets, axis=0) > 0).sum())
 
 
 _ALPHA = 0.05
@@ -210,10 +243,12 @@ def preflight_notes(
 ) -> tuple[str, ...]:
     """Notes before training, one line each; often none."""
     data = dataset_notes(dataset) if missing and study.dataset is not None else ()
+    if missing and getattr(study.dataset, "task", None) is None:
+        data += measured_labels(dataset)
     parameters: dict[str, int | None] = {}
     if study.trainer is None:
         inputs = math.prod(dataset.input_shape)
-        parameters = {arm.name: weights(arm.recipe, inputs, dataset.classes) for arm in study.arms}
+        parameters = {arm.name: weights(arm.recipe, inputs, dataset.outputs) for arm in study.arms}
     all_confounds = confounds(study, train=sizes.get("train"), parameters=parameters)
     lines = [f"confound: {confound.text}" for confound in all_confounds[:SHOWN_CONFOUNDS]]
     if len(all_confounds) > SHOWN_CONFOUNDS:
@@ -265,17 +300,17 @@ def changed_code_note(study: Study, stored: StudyRecord | None) -> tuple[str, ..
     )
 
 
-def weights(recipe: Recipe, inputs: int, classes: int) -> int | None:
+def weights(recipe: Recipe, inputs: int, outputs: int) -> int | None:
     """Trainable numbers of a recipe's network, without building it; None for the user's network.
 
     Args:
         recipe: any recipe.
         inputs: numbers in one example.
-        classes: units of the last layer.
+        outputs: units of the last layer.
     """
     if recipe.model is not None:
         return None
-    widths = [inputs, *recipe.hidden, classes]
+    widths = [inputs, *recipe.hidden, outputs]
     total = sum(one * two + two for one, two in pairwise(widths))
     if recipe.normalization == "none":
         return total

@@ -31,9 +31,10 @@ class StudyRecord:
         dataset: the dataset's name.
         fingerprint: the dataset's fingerprint.
         sizes: examples by part, such as {"train": 54000, "validation": 6000, "test": 10000}.
-        classes: the class names, in the order of their numbers.
-        versions: of stepladder, Python and what trained, by name; with the engine, and the shape
-            of the inputs such as "28 × 28".
+        classes: the names of classes or labels, in the order of their numbers.
+        versions: of stepladder, Python and what trained, by name; with the engine, the shape of
+            the inputs such as "28 × 28", and what a diverged trial counts as where targets are no
+            classes.
         machine: one line that says what it ran on.
         seconds: wall time that running the study has taken, all runs of it added up.
     """

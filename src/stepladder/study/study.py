@@ -572,6 +572,12 @@ class Study(FrozenModel):
     def _metric_problems(self) -> list[str]:
         """What built-in networks cannot be judged by."""
         problems, task = [], self.task
+        if task == "regression":
+            problems += [
+                f"{name} is of accuracy, found it beside the task regression; leave it out"
+                for name, value in (("target", self.target), ("reported", self.reported))
+                if value
+            ]
         for key, name in (("metric", self.metric.name), *(("also", name) for name in self.also)):
             metric = named_metric(name)
             if name == LOSS.name or (metric is not None and is_computed(metric, task)):

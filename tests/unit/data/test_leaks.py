@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stepladder.data.dataset import Dataset, assemble
-from stepladder.data.leaks import dataset_notes
+from stepladder.data.leaks import dataset_notes, measured_labels
 from stepladder.data.readers import read_npz
 
 RANDOM = np.random.default_rng(0)
@@ -94,3 +94,71 @@ def test_arrays_that_nobody_uses_are_named(tmp_path):
     )
     np.savez(tmp_path / "d.npz", **arrays)
     assert dataset_notes(read_npz(tmp_path / "d.npz", "d")) == ()
+
+
+def of_task(task, y, x=TRAIN):
+    parts = {"x_train": x, "x_test": TEST, "y_train": y, "y_test": y[:40]}
+    return dataset_notes(assemble("d", **parts, task=task))
+
+
+VALUES = RANDOM.normal(size=100)
+LABELS = np.stack([np.arange(100) % 2, np.arange(100) % 3 == 0], axis=1)
+
+
+@pytest.mark.parametrize(
+    ("task", "y", "column", "said"),
+    [
+        ("regression", VALUES, TRAIN[:, 1], ()),
+        ("regression", VALUES, 32 - 1.8 * VALUES.astype(np.float32), "the target 'y' in another"),
+        ("regression", VALUES, VALUES + 1e-3 * TRAIN[:, 1], ()),
+        ("regression", VALUES, 1, ()),
+        ("regression", VALUES, SHUFFLED[:100], "order may give the target away"),
+        ("multilabel", LABELS, TRAIN[:, 1], ()),
+        ("multilabel", LABELS, 7 - LABELS[:, 1], "is another name of the label '1'"),
+    ],
+)
+def test_what_gives_other_targets_away(task, y, column, said):
+    x = TRAIN.copy()
+    x[:, 1] = column
+    lines = of_task(task, y, x)
+    assert (lines == ()) == (said == ())
+    assert not said or said in lines[0]
+
+
+def labelled(values, x_shape=(3,), is_bytes=False):
+    y = np.repeat(values, 2)
+    x = np.zeros((len(y), *x_shape), np.uint8 if is_bytes else np.float32)
+    return measured_labels(assemble("d", x_train=x, y_train=y, x_test=x, y_test=y))
+
+
+@pytest.mark.parametrize(
+    ("values", "is_said"),
+    [
+        (np.arange(45), True),
+        (np.arange(20, 65), True),
+        (np.arange(1, 80, 4), True),  # spread out
+        (np.arange(1, 77, 4), False),  # 19 of them
+        (np.arange(10), False),
+        (np.arange(26), False),
+        (np.arange(1, 27), False),
+        (np.arange(2, 28), True),
+        (np.arange(27), True),
+    ],
+)
+def test_whole_numbers_that_may_be_measured_are_named(values, is_said):
+    lines = labelled(values)
+    assert bool(lines) == is_said
+    if is_said:
+        found = f"{len(values)} whole numbers from {values[0]} to {values[-1]}"
+        assert found in lines[0]
+        assert 'task = "regression"' in lines[0]
+    assert labelled(values, (8, 8)) == labelled(values, (64,), is_bytes=True) == ()  # images
+
+
+def test_labels_of_text_are_classes():
+    values = np.repeat(np.arange(45, dtype=np.int32), 2)
+    x = np.zeros((90, 3), np.float32)
+    parts = {"x_train": x, "y_train": values, "x_test": x, "y_test": values}
+    for form in ("k{}", "{}.5"):
+        names = tuple(form.format(number) for number in range(45))
+        assert measured_labels(Dataset(name="d", class_names=names, **parts)) == ()

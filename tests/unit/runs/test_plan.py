@@ -1,14 +1,19 @@
 """Plans: what a study lacks, and what all its phases come to."""
 
+import numpy as np
 import pytest
 from example_run import finished, plan, trials_by_arm
 from fake_store import FakeStore
 from fake_training import FakeTraining, noise, record_of
 
 from stepladder import Study, StudyError
+from stepladder.data.dataset import assemble
 from stepladder.data.synthetic import synthetic
+from stepladder.execution.machine import Settings
+from stepladder.runs.misclassified import find_misclassified
 from stepladder.runs.phases import plan_all_phases, train_all
 from stepladder.runs.plan import part_sizes, run_context
+from stepladder.runs.plan import record_of as plan_record
 
 # Plans: what a study lacks, and nothing else.
 
@@ -194,3 +199,50 @@ def test_the_time_is_told_where_like_trials_are_stored(dataset):
     train_all(asked(dataset), store, FakeTraining(store, worth_something), str)
     plan = plan_all_phases(asked(dataset, **FAIR), store)  # one second a trial
     assert plan.announcement(2).seconds == pytest.approx(len(plan.missing) / 2)
+
+
+# Targets that are no classes: what a diverged trial counts as.
+
+Y = np.array([[0.0], [1.0], [2.0], [9.0], [1.0], [3.0]])
+LABELS = np.array([[1, 0], [1, 0], [1, 1], [0, 0], [1, 1], [0, 1]])
+
+
+def of_task(task, y):
+    x = np.arange(12.0).reshape(6, 2)
+    return assemble("t", x_train=x[:4], y_train=y[:4], x_test=x[4:], y_test=y[4:], task=task)
+
+
+@pytest.mark.parametrize(
+    ("task", "metric", "expected"),
+    [
+        # The mean of 0, 1, 2, 9 is 3; the test part has 1 and 3.
+        ("regression", "rmse", np.sqrt(2.0)),
+        ("regression", "mse", 2.0**2 / 2),
+        ("regression", "mae", (0.5 + 1.5) / 2),  # of the median, 1.5
+        ("regression", "r2", -1.0),
+        ("regression", "loss", None),  # depends on the recipe
+        ("multilabel", "accuracy", 0.0),  # labels 1 and not 2 for (1, 1) and (0, 1)
+        ("multilabel", "macro_f1", (2 / 3 + 0) / 2),
+        ("multilabel", "brier", np.mean([0.25**2, 0.75**2, 0.75**2, 0.75**2])),
+        ("multilabel", "log_loss", -np.mean(np.log([0.75, 0.25, 0.25, 0.25]))),
+        ("multilabel", "loss", -np.mean(np.log([0.75, 0.25, 0.25, 0.25]))),
+        ("multilabel", "auroc", None),  # of one label alone
+    ],
+)
+def test_a_diverged_trial_counts_as_an_answer_that_knows_no_input(task, metric, expected):
+    dataset = of_task(task, Y if task == "regression" else LABELS)
+    asked = study(dataset={"npz": "t", "task": task}, metric=metric, validation=1)
+    settings = Settings((None,), {}, "jax", None, "a machine")
+    record = plan_record(asked, dataset, settings)
+    context = run_context(record)
+    assert context.baseline == (None if expected is None else pytest.approx(expected))
+    assert record.classes == (() if task == "regression" else ("0", "1"))
+    assert record.sizes == {"train": 3, "validation": 1, "test": 2}
+    assert record.versions["inputs"] == "2"
+    assert find_misclassified(asked.arms, {}, dataset) is None
+
+
+def test_classes_have_the_baseline_of_their_number_and_a_record_as_before(dataset):
+    record = plan_record(study(), dataset, Settings((None,), {}, "jax", None, "a machine"))
+    assert "baseline" not in record.versions
+    assert run_context(record).baseline == 0.5

@@ -8,6 +8,7 @@ from example_run import finished, plan
 from fake_store import FakeStore
 
 from stepladder import CATALOGUE, InputError, Recipe, Study, StudyError
+from stepladder.data.dataset import assemble
 from stepladder.data.synthetic import synthetic
 from stepladder.execution.machine import Settings
 from stepladder.runs.plan import part_sizes
@@ -394,3 +395,70 @@ def test_how_many_probable_classes_count_is_said_where_it_is_not_five(dataset):
     study = Study(name="s", base=BASE, validation=10, techniques=["ReLU"], also=["top5"])
     assert said(study, dataset) == ("top_k_accuracy: of 2 classes it counts the 1 most probable, "
                                     "not 5",)  # fmt: skip
+
+
+# Targets that are no classes.
+
+
+def of_task(task, y=None, shape=(4,)):
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(60, 2)) if task == "regression" else rng.integers(0, 2, (60, 2))
+    y = values if y is None else y
+    x = rng.normal(size=(60, *shape))
+    return assemble("t", x_train=x[:40], y_train=y[:40], x_test=x[40:], y_test=y[40:], task=task)
+
+
+def study_of(task, **fields):
+    change = {"name": "s", "base": BASE, "validation": 10, "dataset": {"npz": "t", "task": task}}
+    return Study(**{**change, **fields})
+
+
+@pytest.mark.parametrize("task", ["regression", "multilabel"])
+@pytest.mark.parametrize("change", [{"label_smoothing": 0.1}, {"vat": 1.0}])
+def test_what_needs_classes_is_refused_elsewhere(task, change):
+    study = study_of(task, techniques=[{"name": "t", "change": change}])
+    message = f"arm '. t': {next(iter(change))} must be of classes, found the task {task}; leave"
+    with pytest.raises(StudyError, match=message.replace(". t", "[+] t")):
+        check_possible(study, of_task(task), POPULATION)
+    searched = {"space": {next(iter(change)): {"type": "float", "low": 0.1, "high": 0.2}}}
+    with pytest.raises(StudyError, match=r"search.space: .* must be of classes"):
+        check_possible(study_of(task, search=searched), of_task(task), POPULATION)
+    mixed = study_of(task, techniques=[{"name": "t", "change": {"mixup": 0.2}}])
+    check_possible(mixed, of_task(task), POPULATION)
+
+
+def test_a_metric_needs_targets_that_vary():
+    values = np.arange(120, dtype=float).reshape(60, 2)
+    values[40:, 1] = -1
+    dataset = of_task("regression", values)
+    check_possible(study_of("regression"), dataset, POPULATION)
+    with pytest.raises(StudyError) as caught:
+        check_possible(study_of("regression", also=["r2", "explained_deviance"]), dataset,
+                       POPULATION)  # fmt: skip
+    assert [line.split(";")[0] for line in caught.value.problems] == [
+        "the metric explained_deviance must have targets that vary in the test part, found 1 of 2 "
+        "targets there",
+        "the metric r2 must have targets that vary in the test part, found 1 of 2 targets there",
+        "the metric explained_deviance must have targets of 0 or above, found -1 in the test part",
+    ]
+    labels = np.ones((60, 2), np.uint8)
+    labels[::2, 0] = labels[:30:2, 1] = 0
+    with pytest.raises(StudyError, match="with and without every label .* found 1 of 2 labels"):
+        check_possible(study_of("multilabel", metric="auroc"), of_task("multilabel", labels),
+                       POPULATION)  # fmt: skip
+
+
+def test_a_last_layer_has_a_unit_for_each_target():
+    recipe = Recipe(hidden=[3], activation="sigmoid")
+    for task in ("regression", "multilabel"):
+        assert least_memory(recipe, of_task(task)) == 4 * 2 * weights(recipe, 4, 2)
+
+
+@pytest.mark.parametrize("is_told", [False, True])
+def test_labels_that_may_be_measured_are_named_unless_the_task_is_given(is_told):
+    y = np.concatenate([np.repeat(np.arange(20, 65), 2)] * 2)
+    x = np.random.default_rng(0).normal(size=(180, 4))
+    dataset = assemble("t", x_train=x[:90], y_train=y[:90], x_test=x[90:], y_test=y[90:])
+    source = {"npz": "t", "task": "classification"} if is_told else "t.npz"
+    lines = said(study_of("classification", dataset=source, replicates=5), dataset)
+    assert any("45 whole numbers from 20 to 64" in line for line in lines) != is_told

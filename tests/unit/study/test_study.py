@@ -284,3 +284,79 @@ def test_the_loss_of_ones_own_training_needs_a_direction():
     own = judged(**fields, metric={"name": "loss", "better": "lower"}, also=["auc"])
     assert (own.computed, own.judged.name) == ((), "loss")
     assert [(metric.name, metric.scale) for metric in own.recorded] == [("auc", 100)]
+
+
+# The task that a dataset declares.
+
+
+def of_task(task, **fields):
+    return judged(dataset={"npz": "t.npz", "task": task}, **fields)
+
+
+@pytest.mark.parametrize(
+    ("task", "metric", "delta"),
+    [("classification", "accuracy", 0.1), ("regression", "rmse", None), ("multilabel", "macro_f1", 0.1)],
+)  # fmt: skip
+def test_the_metric_that_is_judged_follows_the_task(task, metric, delta):
+    study = of_task(task)
+    assert (study.task, study.judged.name, study.delta) == (task, metric, delta)
+    assert of_task(task, metric="loss").judged.name == "loss"
+    assert Study(**tomllib.loads(study.to_toml())) == study
+    assert "metric" not in study.model_dump()
+    table = {"csv": "t.csv", "label": ["a", "b"], "test_share": 0.2, "task": "multilabel"}
+    accuracy = judged(dataset=table, metric="accuracy")
+    assert Study(**tomllib.loads(accuracy.to_toml())) == accuracy
+    assert (accuracy.computed, judged(dataset=table).computed) == ((), ("macro_f1",))
+
+
+def test_delta_of_a_regression_is_in_the_unit_of_its_target():
+    study = of_task("regression", metric={"name": "mae", "delta": 0.5, "unit": "kWh"})
+    assert (study.judged.unit, study.delta) == ("kWh", 0.5)
+    assert [metric.unit for metric in study.recorded] == [""]  # the loss, which is of no nats
+    assert [metric.unit for metric in of_task("multilabel").recorded] == ["nats"]
+
+
+def test_a_dataset_of_classes_is_stored_as_before_there_were_tasks():
+    table = {"csv": "t.csv", "label": "a", "test_share": 0.2}
+    assert judged(dataset=table).model_dump()["dataset"] == table
+
+
+@pytest.mark.parametrize(
+    ("task", "fields", "expected"),
+    [
+        ("regression", {"metric": "accuracy"}, "loss, mse, rmse, .* found 'accuracy', which is of"),
+        (
+            "regression",
+            {"also": ["auroc"]},
+            "also must be one of loss, mse, .* the task regression",
+        ),
+        ("multilabel", {"metric": "top_k_accuracy"}, "loss, accuracy, macro_f1, .* brier for the"),
+        ("multilabel", {"also": ["balanced_accuracy"]}, "also must be one of"),
+        ("multilabel", {"also": ["rmse"]}, "found 'rmse', which is of numbers"),
+        ("regression", {"target": 0.9}, "target is of accuracy, found it beside the task regressi"),
+        (
+            "regression",
+            {"reported": {"source": "s", "test_accuracy": {"base": 0.5}}},
+            "reported is",
+        ),
+        ("ranking", {}, "dataset.task must be 'classification', 'regression' or 'multilabel'"),
+    ],
+)
+def test_what_does_not_fit_the_task_is_refused(task, fields, expected):
+    with pytest.raises(StudyError, match=expected):
+        of_task(task, **fields)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "expected"),
+    [
+        ({"label": ["a", "b"]}, "label must be one column for classes, found a list of 2"),
+        ({"label": ["a"], "task": "classification"}, "label must be one column for classes"),
+        ({"label": [], "task": "regression"}, "label must name columns that differ"),
+        ({"label": ["a", "a"], "task": "regression"}, "label must name columns that differ"),
+        ({"label": [""], "task": "regression"}, "label must name columns that differ"),
+    ],
+)
+def test_columns_of_targets_that_will_not_do_are_refused(dataset, expected):
+    with pytest.raises(StudyError, match=expected):
+        judged(dataset={"csv": "t.csv", "test_share": 0.2, **dataset})
