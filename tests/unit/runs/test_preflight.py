@@ -443,7 +443,7 @@ def test_a_metric_needs_targets_that_vary():
     ]
     labels = np.ones((60, 2), np.uint8)
     labels[::2, 0] = labels[:30:2, 1] = 0
-    with pytest.raises(StudyError, match="with and without every label .* found 1 of 2 labels"):
+    with pytest.raises(StudyError, match=r"with and without every label .* found 1 of 2 labels"):
         check_possible(study_of("multilabel", metric="auroc"), of_task("multilabel", labels),
                        POPULATION)  # fmt: skip
 
