@@ -22,7 +22,8 @@ Schema = Mapping[str, Any]
 
 TABLES = {
     "Study": "At the top of the file",
-    "CsvDataset": "`dataset = { … }`",
+    "CsvDataset": "`dataset = { csv … }`",
+    "NpzDataset": "`dataset = { npz … }`",
     "JudgedMetric": "`metric = { … }`",
     "UserTrainer": "`trainer = { … }`",
     "Recipe": "`[base]`, and what a technique or an arm may change",

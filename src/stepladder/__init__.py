@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     )
     from stepladder.study.published import PublishedTable
     from stepladder.study.recipe import Recipe
-    from stepladder.study.study import CsvDataset, Reported, Study
+    from stepladder.study.study import CsvDataset, NpzDataset, Reported, Study
     from stepladder.study.techniques import CATALOGUE, Technique
 
 __all__ = [
@@ -54,6 +54,7 @@ __all__ = [
     "Exported",
     "InputError",
     "JudgedTable",
+    "NpzDataset",
     "OutputError",
     "Predictions",
     "PublishedTable",
@@ -82,6 +83,7 @@ __all__ = [
 _HOME = {
     "CATALOGUE": "study.techniques",
     "CsvDataset": "study.study",
+    "NpzDataset": "study.study",
     "Exported": "deployment.export",
     "JudgedTable": "api",
     "Predictions": "deployment.predict",

@@ -84,6 +84,7 @@ def test_public_names_are_pinned():
         "Exported",
         "InputError",
         "JudgedTable",
+        "NpzDataset",
         "OutputError",
         "Predictions",
         "PublishedTable",

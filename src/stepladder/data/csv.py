@@ -284,11 +284,12 @@ def _class_names(path: Path, labels: list[str], refuses_fractions: bool) -> tupl
                 )
     rare = [f"{name!r}" for name in names if counts[name] < 2]
     if rare:
-        measured = ': numbers that are measured need task = "regression"' if numeric else ""
+        advice = "add rows of it, remove it, or check that the label column holds classes"
+        if numeric:
+            advice = f'write task = "regression" in dataset if they are measured, or {advice}'
         raise DataError(
             f"{path}: each class must have a row in the training and one in the test part, found "
-            f"a single row of {list_names(rare)}; add rows of it, remove it, or check that the "
-            f"label column holds classes{measured}"
+            f"a single row of {list_names(rare)}; {advice}"
         )
     return tuple(names)
 

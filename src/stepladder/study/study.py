@@ -437,8 +437,8 @@ class Study(FrozenModel):
     # fmt: off
     name: str = toml_key(..., "The study's name.", "my-study", min_length=1, max_length=500)
     dataset: DatasetSource | None = toml_key(
-        "mnist", "A built-in name, a .npz file, a folder of IDX files, or a CSV table; none for a "
-        "training of your own that brings its data, unless it is given.", "mnist")
+        "mnist", "A built-in name, a .npz file, a folder of IDX files, or a table with csv or npz; "
+        "none for a training of your own that brings its data, unless it is given.", "mnist")
     design: Design = toml_key(
         "ladder", "How techniques become arms: each on top of the last (ladder), each alone on the "
         "base (one_at_a_time), all but each (leave_one_out), all combinations (factorial) or some "
@@ -457,7 +457,8 @@ class Study(FrozenModel):
         0.1, "Validation examples: a number of them, or a share of the training part.", 6000)
     seed: int = toml_key(0, "What every random draw derives from.", 0, ge=0, lt=2**63)
     metric: JudgedMetric = toml_key(
-        ACCURACY, "What is judged, by its name, or with its direction and unit.", "auroc")
+        ACCURACY, "What is judged, by its name, or with its direction and unit. Left out it is "
+        "accuracy, rmse of a regression, macro_f1 of several labels.", "auroc")
     also: ListOf[str] = toml_key(
         (), "Metrics that are recorded and shown beside it.", ["log_loss"], max_length=50)
     delta: float | None = toml_key(

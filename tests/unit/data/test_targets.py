@@ -180,7 +180,7 @@ def test_a_target_that_is_no_number_is_refused_with_its_line(tmp_path, cell, fou
         ),
         ("a,y,z\n1,1,0\n2,0,no\n", ["y", "z"], "multilabel", "0 or 1 in column 'z', found 'no'"),
         ("a,y\n1,0.5\n2,1.5\n3,1.5\n4,0.5\n", "y", None, "fractions such as '0.5'; write task"),
-        ("a,y\n1,5\n2,6\n3,7\n", "y", None, "are measured need task = .regression"),
+        ("a,y\n1,5\n2,6\n3,7\n", "y", None, "single row of .*; write task = .regression. in"),
     ],
 )
 def test_a_table_whose_targets_do_not_fit_the_task_is_refused(tmp_path, text, label, task, message):

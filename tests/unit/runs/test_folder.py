@@ -16,7 +16,7 @@ from stepladder.runs.folder import (
     store_of,
     write_study,
 )
-from stepladder.study.study import CsvDataset
+from stepladder.study.study import CsvDataset, NpzDataset
 
 STUDY = Study(name="mine", base={"hidden": [3]})
 
@@ -125,7 +125,10 @@ def test_data_are_found_from_the_run_s_folder_too(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     csv = {"csv": "my.csv", "label": "y", "test_share": 0.2}
     there = CsvDataset(**{**csv, "csv": str(tmp_path / "my.csv")})
-    for given, found in (("my.npz", str(tmp_path / "my.npz")), ("mnist", "mnist"), (csv, there)):
+    npz = {"npz": "my.npz", "task": "regression"}
+    arrays = NpzDataset(npz=str(tmp_path / "my.npz"), task="regression")
+    for given, found in (("my.npz", str(tmp_path / "my.npz")), ("mnist", "mnist"), (csv, there),
+                         (npz, arrays)):  # fmt: skip
         write_study(tmp_path / "run", Study(name="s", dataset=given, base={"hidden": [3]}))
         assert Study.load(tmp_path / "run/study.toml").dataset == found
 

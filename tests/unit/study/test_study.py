@@ -106,6 +106,8 @@ def test_data_paths_are_relative_to_the_study_file(tmp_path):
     file = folder / "study.toml"
     file.write_text('name = "x"\ndataset = "digits.npz"\n[base]\nhidden = [5]\n', "utf-8")
     assert Study.load(file).dataset == str(folder / "digits.npz")
+    table = {"dataset": {"npz": "houses.npz", "task": "regression"}}
+    assert Study.load(file, table).dataset.npz == str(folder / "houses.npz")
 
 
 def test_the_problems_of_a_file_come_all_at_once_each_with_its_path(tmp_path):
