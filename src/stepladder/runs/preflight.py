@@ -19,8 +19,11 @@ from stepladder.statistics.paired import unanimous_sign_floor
 from stepladder.store import StudyRecord
 from stepladder.study.confounds import confounds, empty_comparisons
 from stepladder.study.designs import runs_of_fraction
+from stepladder.study.keras_names import name_of
 from stepladder.study.loading import ModelFile
+from stepladder.study.losses import NOT_NEGATIVE, OF_A_BATCH, losses_of
 from stepladder.study.recipe import IMAGE_FIELDS, NETWORK_FIELDS, Recipe
+from stepladder.study.schema import unknown_names
 from stepladder.study.scoring import TOP_K, top_k
 from stepladder.study.search import SEARCH_REPLICATES
 from stepladder.study.study import Study
@@ -45,6 +48,8 @@ def check_possible(study: Study, dataset: Dataset, settings: Settings) -> None:
     problems = []
     for name, names in used.items():
         problems += [f"{name}: {line}" for line in _field_problems(names, dataset, settings)]
+    for arm in study.arms:
+        problems += [f"arm {arm.name!r}: {line}" for line in _loss_problems(arm.recipe, dataset)]
     validation = validation_examples(dataset, study.validation)
     problems += empty_comparisons(study, len(dataset.y_train) - validation)
     problems += _too_large(study, dataset, settings)
@@ -77,6 +82,36 @@ def _field_problems(names: list[str], dataset: Dataset, settings: Settings) -> l
             "vat must be trained by the population engine, found --engine fit, whose training "
             "step is that of Keras and takes no gradient by the inputs; leave --engine out"
         )
+    return problems
+
+
+def _loss_problems(recipe: Recipe, dataset: Dataset) -> list[str]:
+    """What of a recipe's loss, weights of classes and monitor does not fit a dataset's targets."""
+    name, task, problems = name_of(recipe.loss), dataset.task, []
+    fitting = losses_of(task, dataset.outputs)
+    what = {"classification": f"{dataset.outputs} classes", "multilabel": "several labels",
+            "regression": "a regression"}[task]  # fmt: skip
+    if name not in ("auto", *fitting):
+        problems.append(
+            f"loss must fit {what}, found {name!r}; write one of {', '.join(fitting)}, or leave it "
+            "out"
+        )
+    lowest = min(float(dataset.y_train.min()), float(dataset.y_test.min()))
+    if task == "regression" and name in NOT_NEGATIVE and lowest < 0:
+        problems.append(
+            f"the targets of the loss {name} must be 0 or more, found {lowest:g}; choose another "
+            "loss"
+        )
+    if recipe.monitor == "val_accuracy" and task == "regression":
+        problems.append(
+            "monitor must be val_loss for a regression, found val_accuracy; leave it out"
+        )
+    if recipe.class_weight and (task != "classification" or name in OF_A_BATCH):
+        of = what if task != "classification" else f"the loss {name}, which is of a whole batch"
+        problems.append(f"class_weight must be of classes, found it for {of}; leave it out")
+    elif isinstance(recipe.class_weight, dict):
+        problems += unknown_names("class_weight must name classes", recipe.class_weight,
+                                  dataset.class_names)  # fmt: skip
     return problems
 
 

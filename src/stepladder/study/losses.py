@@ -3,8 +3,8 @@
 from typing import Literal
 
 from stepladder.study.keras_names import name_of
+from stepladder.study.scoring import Task
 
-Task = Literal["classification", "multilabel", "regression"]
 Form = Literal["logits", "probabilities", "raw", "log"]
 
 ONE_UNIT = ("binary_crossentropy", "binary_focal_crossentropy", "hinge", "squared_hinge")
@@ -21,6 +21,9 @@ NOT_NEGATIVE = ("mean_squared_logarithmic_error", "poisson")
 
 OF_A_BATCH = ("dice", "tversky")
 """Losses that are one number of a whole batch, in which no example has a weight."""
+
+TAKES_NUMBERS = ("categorical_generalized_cross_entropy",)
+"""Losses of class numbers, which examples that are mixed have of their larger part alone."""
 
 _SHARED: dict[str, Form] = {
     "dice": "probabilities",

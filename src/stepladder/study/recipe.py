@@ -318,25 +318,10 @@ class Recipe(FrozenModel):
         return True
 
     @model_validator(mode="after")
-    def _check_combinations(self) -> Recipe:
-        if self.momentum and self.optimizer not in ("sgd", "rmsprop"):
-            raise ValueError(
-                f"momentum must be 0 with the optimizer {self.optimizer}, found {self.momentum}; "
-                "use it with sgd or rmsprop, or set it to 0"
-            )
-        if self.nesterov and not (self.optimizer == "sgd" and self.momentum):
-            raise ValueError(
-                "nesterov must be false without SGD momentum, found true with "
-                f"{self.optimizer} and momentum {self.momentum}; set momentum, such as 0.9"
-            )
+    def _check_loss_and_monitor(self) -> Recipe:
         if self.warmup and name_of(self.schedule) == PLATEAU:
             raise ValueError(
                 f"warmup must be 0 with the schedule {PLATEAU}, found {self.warmup}; leave it out"
-            )
-        if self.ema and self.swa:
-            raise ValueError(
-                f"ema must be 0 where swa is not, found {self.ema} and {self.swa}; a network has "
-                "one average: set one of them to 0"
             )
         if self.label_smoothing and name_of(self.loss) not in ENTROPIES:
             raise ValueError(
@@ -351,6 +336,25 @@ class Recipe(FrozenModel):
                         f"{name} must be left out without patience and score_at, found {value!r}; "
                         "set patience, such as 10, or leave it out"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _check_combinations(self) -> Recipe:
+        if self.momentum and self.optimizer not in ("sgd", "rmsprop"):
+            raise ValueError(
+                f"momentum must be 0 with the optimizer {self.optimizer}, found {self.momentum}; "
+                "use it with sgd or rmsprop, or set it to 0"
+            )
+        if self.nesterov and not (self.optimizer == "sgd" and self.momentum):
+            raise ValueError(
+                "nesterov must be false without SGD momentum, found true with "
+                f"{self.optimizer} and momentum {self.momentum}; set momentum, such as 0.9"
+            )
+        if self.ema and self.swa:
+            raise ValueError(
+                f"ema must be 0 where swa is not, found {self.ema} and {self.swa}; a network has "
+                "one average: set one of them to 0"
+            )
         distorts = any(getattr(self, name) for name in DISTORTIONS)
         for name, needed, is_set in (
             ("vat_xi", "vat", self.vat),

@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from stepladder.study.keras_names import arguments_of, keras_names, name_of
-from stepladder.study.losses import AS_THEY_ARE, ONE_UNIT, Task, form_of
+from stepladder.study.losses import AS_THEY_ARE, ONE_UNIT, TAKES_NUMBERS, form_of
 from stepladder.study.recipe import Recipe, Scaling
+from stepladder.study.scoring import Task
 
 Tensor = Any  # of any backend
 Numerics = Any  # NumPy, JAX' own, or keras.ops
@@ -99,6 +100,9 @@ class Head:
         """
         name, loss = self._keras_loss
         form = form_of(name, self.task)
+        if name in TAKES_NUMBERS:
+            y = y if len(y.shape) == 1 else keras.ops.argmax(y, axis=1)
+            return loss(y, keras.ops.softmax(raw))
         if self.task == "classification":
             y = y if len(y.shape) > 1 else keras.ops.one_hot(y, self.outputs)
             y = y[:, 1:] if self.units == 1 else y

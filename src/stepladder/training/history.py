@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from stepladder.errors import StudyError
-from stepladder.study.losses import Task
 from stepladder.study.metrics import Metric, means_over_examples, named_metric
 from stepladder.study.recipe import Recipe
+from stepladder.study.scoring import Task
 from stepladder.training.monitoring import Monitor
 from stepladder.training.serialization import Array
 from stepladder.trials.trial import History, Part, Probes, Score, Trial, TrialResult

@@ -92,6 +92,17 @@ def own(replicate: int = 0) -> TrialResult:
     )  # fmt: skip
 
 
+def valued(replicate: int = 0) -> TrialResult:
+    """A trial that learnt values, and stopped early."""
+    signs = HistorySummary(best_epoch=1.0, best_val_loss=0.1, stopped=2.0, scored_epoch=1.0)
+    values = np.random.default_rng(replicate).normal(size=(11, 2)).astype(np.float32)
+    recipe = Recipe(hidden=[5], loss="huber", patience=1, score_at="best")
+    return result(
+        replicate, trial=trial(replicate, config=recipe), signs=signs, test_values=values,
+        test_predictions=np.zeros(0, np.uint16), test_correct=np.zeros(0, np.bool_),
+    )  # fmt: skip
+
+
 def study(name: str = "mine", **changes: Any) -> Study:
     return Study(**{
         "name": name, "validation": 6000, "base": Recipe(hidden=[50], max_norm=3.0),

@@ -14,7 +14,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
-from stored_samples import DATASET, assert_same, diverged, own, record, result, seen, trial
+from stored_samples import DATASET, assert_same, diverged, own, record, result, seen, trial, valued
 
 from stepladder.store import ClaimOwner, open_store
 from stepladder.store.schema import REVISIONS, VERSION_TABLE, metadata
@@ -91,6 +91,10 @@ def test_database_of_every_released_schema_opens_and_reads(revision, path):
         assert len(of_own) == (revision > "0003")
         for found in of_own.values():
             assert_same(found, own(8))
+        of_values = store.results([valued(10).trial.id])
+        assert len(of_values) == (revision > "0004")
+        for found in of_values.values():
+            assert_same(found, valued(10))
         assert store.studies() == [record(seconds=2.0)]
         (look,) = store.looks(DATASET)
         assert (look.study, look.trials, look.command) == ("mine", 3, "stepladder results mine")

@@ -7,7 +7,7 @@ A database that was released stays as it is: it shows that old files can still b
 
 from pathlib import Path
 
-from stored_samples import DATASET, diverged, own, record, result, seen, trial
+from stored_samples import DATASET, diverged, own, record, result, seen, trial, valued
 
 from stepladder.store import ClaimOwner, open_store
 from stepladder.store.schema import REVISIONS
@@ -21,6 +21,7 @@ with open_store(path) as store:
     store.add(diverged(2))
     store.add(seen(6))
     store.add(own(8))
+    store.add(valued(10))
     store.put_study(record())
     store.add_seconds("mine", 1.5)
     store.look(

@@ -186,7 +186,7 @@ def test_rates_fall_where_keras_lowers_them(arguments, data):
     words = dict(part.split("=") for part in arguments.strip("()").split(", ") if part)
     options = {name: float(value) if name == "factor" else int(value)
                for name, value in words.items()}  # fmt: skip
-    model, history = by_hand(data, one.recipe, [keras.callbacks.ReduceLROnPlateau(**options)])
+    _, history = by_hand(data, one.recipe, [keras.callbacks.ReduceLROnPlateau(**options)])
     for engine in (PopulationEngine, FitEngine):
         (result,) = train(engine, data, [one])
         assert np.allclose(result.curve.val_loss, history["val_loss"], rtol=1e-4)

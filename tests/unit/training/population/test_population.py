@@ -143,7 +143,7 @@ def test_a_network_of_one_s_own_is_exported_as_plain_keras(convolutions, trial_o
         variable.assign(next(parts["seeds" if is_seed else "statistics"]))
     model.save(tmp_path / "conv.keras")
     loaded = keras.saving.load_model(tmp_path / "conv.keras")
-    answers, _ = training.evaluate("validation")
+    answers, _, _ = training.evaluate("validation")
     x, _ = training.data.batch(training.replicates[0].rows["validation"])
     x = x.reshape(len(x), *training.program.input_shape)
     assert np.array_equal(np.asarray(loaded(x)).argmax(axis=1), answers[0])
