@@ -45,6 +45,8 @@ def test_results_without_a_folder_are_those_of_the_newest(made_up, in_process, p
         (["run", "quick", "--set", "dataset=fashion-mnist"], "fashion_mnist.load_data()"),
         (["run", "quick", "--set", "dataset=digits2"], "check the path\n"),
         (["run", "quick", "--set", "dataset=iris"], 'csv = "iris.csv", label = "target"'),
+        (["run", "quick", "--set", "dataset=diabetes"], 'test_share = 0.2, task = "regression" }'),
+        (["run", "quick", "--set", "dataset=california_housing"], 'npz", task = "regression" }'),
     ],
 )
 def test_the_answer_names_what_was_meant(words, said, made_up, in_process):

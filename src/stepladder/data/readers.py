@@ -434,24 +434,27 @@ def _reader_of(
     return {"file": read}, dataset.csv
 
 
-_OF_KERAS = ("fashion_mnist", "cifar10", "cifar100")
-_OF_SCIKIT_LEARN = ("digits", "iris", "wine", "breast_cancer")
+_OF_KERAS = ("fashion_mnist", "cifar10", "cifar100", "california_housing")
+_OF_SCIKIT_LEARN = ("digits", "iris", "wine", "breast_cancer", "diabetes")
+_REGRESSIONS = ("california_housing", "diabetes")
 
 
 def _public(name: str) -> str:
     """How to get a dataset of a well-known name, which other libraries have; or nothing."""
     known = name.lower().replace("-", "_")
+    task = ', task = "regression"' if known in _REGRESSIONS else ""
     if known in _OF_KERAS:
+        used = f'{{ npz = "{known}.npz"{task} }}' if task else f'"{known}.npz"'
         return (
             f"to get that of Keras once: (a, b), (c, d) = keras.datasets.{known}.load_data(); "
             f'numpy.savez("{known}.npz", x_train=a, y_train=b.ravel(), x_test=c, y_test=d.ravel()),'
-            f' then write dataset = "{known}.npz"'
+            f" then write dataset = {used}"
         )
     if known in _OF_SCIKIT_LEARN:
         return (
             "check the path. To get that of scikit-learn once: sklearn.datasets."
             f'load_{known}(as_frame=True).frame.to_csv("{known}.csv", index=False), then write '
-            f'dataset = {{ csv = "{known}.csv", label = "target", test_share = 0.2 }}'
+            f'dataset = {{ csv = "{known}.csv", label = "target", test_share = 0.2{task} }}'
         )
     return ""
 

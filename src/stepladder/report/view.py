@@ -466,7 +466,7 @@ def _notes(result: ArmResult, planned: int, is_finished: bool, shown: Measure) -
     guessing = result.effect.at_chance if result.effect else None
     if guessing is not None:
         notes.append(
-            f"effect with diverged replicates at the accuracy of guessing: "
+            f"effect with diverged replicates at the {shown.name} of guessing: "
             f"{FormattedNumber.points(guessing).text}, "
             f"{verdict_text(guessing.verdict, shown.delta)}"
         )
