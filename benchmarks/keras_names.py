@@ -35,6 +35,7 @@ _NOT_OURS = {
 _OF_FIELDS = {
     ("optimizers", "sgd"): {"momentum", "nesterov"},
     ("optimizers", "rmsprop"): {"momentum"},
+    ("optimizers", "muon"): {"adam_weight_decay"},
     ("losses", "categorical_crossentropy"): {"label_smoothing"},
     ("losses", "binary_crossentropy"): {"label_smoothing"},
     ("losses", "sparse_categorical_crossentropy"): {"ignore_class"},

@@ -13,7 +13,7 @@ from stepladder.study.params import Params
 from stepladder.study.search import SEARCH_REPLICATES, Population
 from stepladder.study.study import Study
 from stepladder.training.groups import Stage, groups
-from stepladder.training.schedules import FORESEEING
+from stepladder.training.schedules import FORESEEING, extends
 from stepladder.trials.trial import Trial, TrialResult
 
 Before = Mapping[Trial, tuple[Stage, ...]]
@@ -30,11 +30,11 @@ def can_extend(study: Study, engine: str) -> bool:
     base, space = study.base, study.search.space
     if isinstance(base, Params):
         return False
-    schedules: set[object] = {base.schedule}
+    schedules = {base.schedule}
     if "schedule" in space:
         schedules.update(space["schedule"].choices)
     foresees = any(getattr(base, field) or field in space for field in FORESEEING)
-    return schedules <= {"constant", "step"} and not foresees and engine == "population"
+    return all(map(extends, schedules)) and not foresees and engine == "population"
 
 
 class SuccessiveHalving:

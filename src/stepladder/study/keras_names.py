@@ -33,12 +33,35 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         "lossscaleoptimizer": "scales losses for float16; recipes train in float32",
         "multioptimizer": "takes an optimizer a layer, which no single text can name",
     },
+    "schedules": {
+        "reduce_lr_on_plateau": "depends on what a training measures, and not on its steps",
+    },
     "losses": {
         "ctc": "aligns sequences, which a perceptron does not give",
         "circle": "compares pairs of embeddings, not answers with targets",
     },
 }
 """What Keras has and recipes do not, with the reason, by kind."""
+
+_OF_FIELDS: dict[str, dict[str, str]] = {
+    "optimizers": {
+        **{name: name for name in (
+            "learning_rate", "weight_decay", "momentum", "nesterov", "clipnorm", "clipvalue",
+            "global_clipnorm", "gradient_accumulation_steps",
+        )},
+        "adam_weight_decay": "weight_decay", "ema_momentum": "ema", "use_ema": "ema",
+    },
+    "schedules": {"initial_learning_rate": "learning_rate"},
+}  # fmt: skip
+"""Arguments that recipes have as fields of their own, and these fields, by kind."""
+
+IN_EPOCHS = {
+    "decay_steps": "decay_epochs",
+    "first_decay_steps": "first_decay_epochs",
+    "warmup_steps": "warmup_epochs",
+    "boundaries": "boundaries_epochs",
+}
+"""Arguments of schedules that count steps, and the names under which recipes count epochs."""
 
 
 @lru_cache(maxsize=1)
@@ -171,11 +194,32 @@ def checked_call(kind: Kind, value: object, own: Mapping[str, Iterable[str]]) ->
             f"must be one of {', '.join(names)}, found {name!r}; "
             f"{did_you_mean(name, names, 'write one of these')}"
         )
+    for key in arguments:
+        field_name = _OF_FIELDS.get(kind, {}).get(key)
+        if field_name and key not in keras_names()[kind].get(known, {}).get("arguments", {}):
+            raise ValueError(
+                f"must not have {key}, which is the field {field_name} of a recipe, found it in "
+                f"the brackets of {known}; write {field_name} = ... beside it"
+            )
     if known in own:
         return call_of(known, _checked_arguments(known, arguments, dict.fromkeys(own[known]), ()))
     entry = keras_names()[kind][known]
     defaults, required = entry["arguments"], entry.get("required", ())
+    if kind == "schedules":
+        defaults, required = _with_epochs(arguments, defaults, required)
     return call_of(known, _checked_arguments(known, arguments, defaults, required))
+
+
+def _with_epochs(
+    given: Mapping[str, Any], defaults: Mapping[str, Any], required: Iterable[str]
+) -> tuple[dict[str, Any], list[str]]:
+    """Defaults and required arguments of a schedule, those of `IN_EPOCHS` included."""
+    epochs = {steps: name for steps, name in IN_EPOCHS.items() if steps in defaults}
+    for steps, name in epochs.items():
+        if steps in given and name in given:
+            raise ValueError(f"must have {steps} or {name}, found both; remove one of them")
+    named = [epochs[key] if epochs.get(key) in given else key for key in required]
+    return {**defaults, **dict.fromkeys(epochs.values())}, named
 
 
 def _known_name(kind: Kind, name: str, names: Iterable[str]) -> str | None:

@@ -18,7 +18,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from stepladder.study.keras_names import KerasName, name_of
+from stepladder.study.keras_names import KerasName, arguments_of, name_of
 from stepladder.study.schema import FrozenModel, KeysOf, ListOf, toml_key
 
 Activation = Literal["sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu"]
@@ -33,10 +33,9 @@ Initializer = Literal[
     "orthogonal",
 ]
 Normalization = Literal["none", "batch", "layer"]
-Optimizer = Literal["sgd", "rmsprop", "adam", "adamw", "nadam"]
+Optimizer = Annotated[str, KerasName("optimizers")]
 Schedule = Annotated[
-    str,
-    KerasName("schedules", {"constant": (), "step": (), "cosine": (), "one_cycle": ()}),
+    str, KerasName("schedules", dict.fromkeys(("constant", "step", "cosine", "one_cycle"), ()))
 ]
 Scaling = Literal["none", "unit", "standardised"]
 
@@ -53,11 +52,15 @@ def _none_if_absent(value: object) -> object:
 
 _Limit = Annotated[float, Field(gt=0)] | Literal["none"] | None
 _Count = Annotated[int, Field(ge=1)] | Literal["none"] | None
+_Several = Annotated[int, Field(ge=2)] | Literal["none"] | None
 Limit = Annotated[
     float | None, Field(gt=0), BeforeValidator(_none_if_absent, json_schema_input_type=_Limit)
 ]
 Count = Annotated[
     int | None, Field(ge=1), BeforeValidator(_none_if_absent, json_schema_input_type=_Count)
+]
+Several = Annotated[
+    int | None, Field(ge=2), BeforeValidator(_none_if_absent, json_schema_input_type=_Several)
 ]
 
 
@@ -175,7 +178,8 @@ class Recipe(FrozenModel):
         0.0, "structure", "Share of hidden units dropped at each step.", 0.2, network=True,
         confound="dropout slows training and fights overfitting")
     optimizer: Optimizer = _field(
-        "sgd", "structure", "Optimizer, as Keras names it.", "adam",
+        "sgd", "structure", "Optimizer, as Keras names it, with its arguments if it has any: "
+        "`adam(amsgrad=True)`.", "adam",
         confound="each optimizer has a best learning rate of its own")
     learning_rate: float = _field(
         0.01, "lane", "Learning rate, at its peak.", 0.001, gt=0, erased=1.0,
@@ -186,8 +190,9 @@ class Recipe(FrozenModel):
         False, "structure", "Nesterov's form of SGD momentum.", True,
         needs={"optimizer": "sgd", "momentum": 0.9})
     schedule: Schedule = _field(
-        "constant", "lane", "How the learning rate changes over the steps of the training.",
-        "cosine", confound="a learning rate that falls ends nearer an optimum")
+        "constant", "lane", "How the learning rate changes over the steps of the training: "
+        "constant, step, cosine, one_cycle, or a schedule of Keras with its arguments, in steps "
+        "or epochs: `exponential_decay(decay_epochs=1, decay_rate=0.9)`.", "cosine", confound="a learning rate that falls ends nearer an optimum")
     decay_epochs: int = _field(
         10, "lane", "Epochs between two falls of a step schedule.", 10, ge=1, erased=1,
         only_with={"schedule": ("step",)})
@@ -215,6 +220,14 @@ class Recipe(FrozenModel):
         0.0, "strength", "Share of each label spread over all classes.", 0.1)
     global_clipnorm: Limit = _field(
         None, "structure", "Largest norm of a step's whole gradient.", 1.0)
+    clipnorm: Limit = _field(
+        None, "structure", "Largest norm of the gradient of each variable.", 1.0, since=3)
+    clipvalue: Limit = _field(
+        None, "structure", "Largest absolute value of each number of a gradient.", 0.5, since=3)
+    gradient_accumulation_steps: Several = _field(
+        None, "structure", "Batches whose mean gradient makes one step of the optimizer; schedules "
+        "and averages of weights count batches.", 4, since=3, decides="steps",
+        confound="fewer and smoother steps of the optimizer")
     scaling: Scaling = _field(
         "unit", "group", "Inputs as they are, in 0…1, or with mean 0 and deviation 1.", "unit",
         confound="inputs of another scale change how far each step goes")
@@ -340,16 +353,9 @@ class Recipe(FrozenModel):
 
     @model_validator(mode="after")
     def _check_combinations(self) -> Recipe:
-        if self.momentum and self.optimizer not in ("sgd", "rmsprop"):
-            raise ValueError(
-                f"momentum must be 0 with the optimizer {self.optimizer}, found {self.momentum}; "
-                "use it with sgd or rmsprop, or set it to 0"
-            )
-        if self.nesterov and not (self.optimizer == "sgd" and self.momentum):
-            raise ValueError(
-                "nesterov must be false without SGD momentum, found true with "
-                f"{self.optimizer} and momentum {self.momentum}; set momentum, such as 0.9"
-            )
+        problem = _optimizer_problem(self) or _schedule_problem(self)
+        if problem:
+            raise ValueError(problem)
         if self.ema and self.swa:
             raise ValueError(
                 f"ema must be 0 where swa is not, found {self.ema} and {self.swa}; a network has "
@@ -368,6 +374,59 @@ class Recipe(FrozenModel):
                     f"or leave {name} out"
                 )
         return self
+
+
+def _optimizer_problem(recipe: Recipe) -> str:
+    """What contradicts the optimizer, or nothing."""
+    name = name_of(recipe.optimizer)
+    if recipe.momentum and name not in ("sgd", "rmsprop"):
+        return (
+            f"momentum must be 0 with the optimizer {name}, found {recipe.momentum}; "
+            "use it with sgd or rmsprop, or set it to 0"
+        )
+    if recipe.nesterov and not (name == "sgd" and recipe.momentum):
+        return (
+            "nesterov must be false without SGD momentum, found true with "
+            f"{name} and momentum {recipe.momentum}; set momentum, such as 0.9"
+        )
+    clips = [field for field in CLIPPINGS if getattr(recipe, field) is not None]
+    if len(clips) > 1:
+        return (
+            f"a gradient must be clipped in one way at most, found {' and '.join(clips)}; set all "
+            f'but one of them to "{NONE}"'
+        )
+    return ""
+
+
+CLIPPINGS = ("global_clipnorm", "clipnorm", "clipvalue")
+"""Fields that limit gradients, of which Keras allows one."""
+
+
+def _schedule_problem(recipe: Recipe) -> str:
+    """What contradicts a schedule whose rates are absolute, or nothing."""
+    if name_of(recipe.schedule) != "piecewise_constant_decay":
+        return ""
+    given = arguments_of(recipe.schedule)
+    values = given.pop("values")
+    (boundaries,) = given.values()
+    if not (_are_numbers(values) and _are_numbers(boundaries) and len(values) > 1
+            and boundaries == sorted(set(boundaries)) and len(boundaries) == len(values) - 1):
+        return (
+            "schedule must have rising boundaries, and one value more than boundaries, found "
+            f"{recipe.schedule}; write lists such as boundaries_epochs = [10, 15] and "
+            "values = [0.1, 0.01, 0.001]"
+        )  # fmt: skip
+    if recipe.learning_rate != values[0]:
+        return (
+            f"learning_rate must be {values[0]}, the first of the schedule's values, which are "
+            f"learning rates themselves, found {recipe.learning_rate:g}; write learning_rate = "
+            f"{values[0]}, or other values"
+        )
+    return ""
+
+
+def _are_numbers(values: object) -> bool:
+    return isinstance(values, list) and all(type(value) in (int, float) for value in values)
 
 
 FIELD_ROLES: Mapping[str, FieldRole] = {

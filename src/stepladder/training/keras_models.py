@@ -10,17 +10,10 @@ from typing import Any
 
 import keras
 
-from stepladder.study.recipe import Recipe
+from stepladder.study.keras_names import arguments_of, keras_names, name_of
+from stepladder.study.recipe import CLIPPINGS, Recipe
 from stepladder.training.heads import Head
-
-_OPTIMIZERS: dict[str, Any] = {
-    "sgd": keras.optimizers.SGD,
-    "rmsprop": keras.optimizers.RMSprop,
-    "adam": keras.optimizers.Adam,
-    "adamw": keras.optimizers.AdamW,
-    "nadam": keras.optimizers.Nadam,
-}
-
+from stepladder.training.schedules import OWN_SCHEDULES, keras_schedule
 
 @dataclass(frozen=True)
 class Layers:
@@ -103,19 +96,30 @@ def build(
 
 
 def optimizer(recipe: Recipe) -> Any:  # noqa: ANN401 - Keras has no types
-    """The recipe's `keras.optimizers.Optimizer`, at its peak learning rate, not yet built."""
+    """The recipe's `keras.optimizers.Optimizer`, at its peak learning rate, not yet built.
+
+    Raises:
+        ValueError: by Keras, if it refuses an argument of the optimizer or of the schedule.
+    """
+    if recipe.schedule not in OWN_SCHEDULES:
+        keras_schedule(recipe, 1)  # refuses what Keras refuses
+    name = name_of(recipe.optimizer)
     options: dict[str, Any] = {
         "learning_rate": recipe.learning_rate,
-        "global_clipnorm": recipe.global_clipnorm,
         "weight_decay": recipe.weight_decay or None,
+        "gradient_accumulation_steps": recipe.gradient_accumulation_steps,
+        **{limit: getattr(recipe, limit) for limit in CLIPPINGS},
+        **arguments_of(recipe.optimizer),
     }
-    if recipe.optimizer == "adamw":
+    if name == "adamw":
         options["weight_decay"] = recipe.weight_decay  # AdamW takes a number, 0 included
-    if recipe.optimizer in ("sgd", "rmsprop"):
+    if name == "muon":
+        options["adam_weight_decay"] = recipe.weight_decay or None  # of what Adam trains in it
+    if name in ("sgd", "rmsprop"):
         options["momentum"] = recipe.momentum
-    if recipe.optimizer == "sgd":
+    if name == "sgd":
         options["nesterov"] = recipe.nesterov
-    return _OPTIMIZERS[recipe.optimizer](**options)
+    return getattr(keras.optimizers, keras_names()["optimizers"][name]["class"])(**options)
 
 
 def loss(recipe: Recipe, head: Head) -> Any:  # noqa: ANN401 - Keras has no types

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from stepladder.study.keras_names import IN_EPOCHS, arguments_of, keras_names, name_of
 from stepladder.study.recipe import DISTORTIONS, Recipe, fields_with
 from stepladder.trials.seeding import generator
 
@@ -48,8 +49,10 @@ def learning_rates(recipe: Recipe, steps: int) -> npt.NDArray[np.float32]:
     - cosine: half a cosine from the peak to 0 (Loshchilov, Hutter 2017, without restarts).
     - one_cycle: from 1/25 of the peak up to it along half a cosine, then down to 1/250,000 of
       it along another (Smith, Topin 2018; momentum stays as it is).
+    - any other: Keras' schedule of that name, from `learning_rate`, asked at every step. Arguments
+      in epochs are rounded to whole steps, at least 1.
 
-    `warmup` is the share of all steps over which a schedule first rises, linearly from 0, to
+    A step is one of `keras.Model.fit`: a batch, also where gradients are accumulated. `warmup` is the share of all steps over which a schedule first rises, linearly from 0, to
     its peak.
 
     Example:
@@ -64,13 +67,15 @@ def learning_rates(recipe: Recipe, steps: int) -> npt.NDArray[np.float32]:
     step = np.arange(total, dtype=np.float64)
     if recipe.schedule == "one_cycle":
         factor = _one_cycle(step, total, recipe.warmup or _ONE_CYCLE_WARMUP)
+        rates = recipe.learning_rate * factor
     else:
         rising = round(recipe.warmup * total)
         after = np.maximum(step - rising, 0)
-        factor = np.minimum(1.0, (step + 1) / (rising + 1)) * _decay(
-            recipe, after, total - rising, steps
-        )
-    rates = recipe.learning_rate * factor
+        warm = np.minimum(1.0, (step + 1) / (rising + 1))
+        if recipe.schedule in OWN_SCHEDULES:
+            rates = recipe.learning_rate * (warm * _decay(recipe, after, total - rising, steps))
+        else:
+            rates = warm * _keras_rates(recipe, after, steps)
     return rates.astype(np.float32).reshape(recipe.epochs, steps)
 
 
@@ -81,7 +86,61 @@ def can_extend(recipe: Recipe) -> bool:
     the epochs that are past and not on those that are to come.
     """
     foresees = any(getattr(recipe, field) for field in FORESEEING)
-    return recipe.schedule in ("constant", "step") and not foresees
+    return extends(recipe.schedule) and not foresees
+
+
+OWN_SCHEDULES = frozenset({"constant", "step", "cosine", "one_cycle"})
+"""Schedules that are computed here; all others are Keras'."""
+
+
+def extends(schedule: str) -> bool:
+    """Whether a schedule's rates are the same in a longer training, as far as the shorter goes.
+
+    Keras' own do not know how long a training is; the cosine and the one cycle here do.
+
+    Example:
+        >>> extends("cosine"), extends("cosine_decay(decay_epochs=10)")
+        (False, True)
+    """
+    return schedule not in ("cosine", "one_cycle")
+
+
+def keras_schedule(recipe: Recipe, steps: int) -> Any:  # noqa: ANN401 - Keras has no types
+    """The `keras.optimizers.schedules.LearningRateSchedule` that a recipe names.
+
+    Args:
+        recipe: its schedule is one of Keras'.
+        steps: of an epoch.
+
+    Raises:
+        ValueError: by Keras, if it refuses an argument.
+    """
+    import keras  # only training processes may, and this module is not only theirs
+
+    name, arguments = name_of(recipe.schedule), arguments_of(recipe.schedule)
+    for in_steps, in_epochs in IN_EPOCHS.items():
+        if in_epochs in arguments:
+            epochs = arguments.pop(in_epochs)
+            whole = np.maximum(np.round(np.multiply(epochs, steps)), np.sign(epochs))
+            arguments[in_steps] = whole.astype(int).tolist()
+    if name != "piecewise_constant_decay":  # whose values are the rates themselves
+        arguments["initial_learning_rate"] = recipe.learning_rate
+    return getattr(keras.optimizers.schedules, keras_names()["schedules"][name]["class"])(
+        **arguments
+    )
+
+
+def _keras_rates(
+    recipe: Recipe, step: npt.NDArray[np.float64], steps: int
+) -> npt.NDArray[np.float64]:
+    import keras
+
+    schedule, whole = keras_schedule(recipe, steps), step.astype(np.int32)
+    if getattr(schedule, "warmup_target", None) is None:
+        rates = schedule(whole)
+    else:  # decides by each step alone
+        rates = keras.ops.vectorized_map(schedule, keras.ops.convert_to_tensor(whole))
+    return np.asarray(keras.ops.convert_to_numpy(rates), np.float64)
 
 
 def _decay(

@@ -1,6 +1,7 @@
 """Dense and normalisation layers with transposed weights, as populations train them."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from typing import Any, TypeVar, cast
 
@@ -169,6 +170,9 @@ TRANSPOSED_BUILD: Build = partial(
 """Stepladder's networks as populations train them, without weights: see `STANDARD`."""
 
 
+_SMALL, _UNLIKELY = "small", [0.123, 4.56]
+"""Name and values of a weight; no slot starts at these numbers unless it is a copy."""
+
 _Leaf = TypeVar("_Leaf", bound="jax.Array | np.ndarray[Any, Any]")
 
 
@@ -178,6 +182,7 @@ class Layout:
     Attributes:
         variables: what the optimizer is built for: the network's trainable variables, stand-ins
             of the transposed shape in their place.
+        copies: slots that start as a copy of a weight, and these weights, by their places.
     """
 
     def __init__(self, model: Any) -> None:  # noqa: ANN401 - Keras has no types
@@ -196,13 +201,31 @@ class Layout:
         self.variables = [_stand_in(leaf) if change else leaf for leaf, change in pairs]
         self._names = tuple(_flat_path(leaf) for leaf, change in pairs if change)
         self._slots: list[bool] = []
+        self.copies: dict[int, int] = {}
 
-    def watch(self, optimizer: Any) -> None:  # noqa: ANN401 - Keras has no types
-        """Takes note of the slots of an optimizer that was built for `variables`."""
+    def watch(self, optimizer: Any, small: Any) -> None:  # noqa: ANN401 - Keras has no types
+        """Takes note of the slots of an optimizer that was built for `variables`.
+
+        Most slots start at a number. Those that start as their weights are found on `small`, an
+        optimizer alike that is not built yet: the weights here are not those of any lane.
+        """
         self._slots = [
             len(variable.shape) == 2 and any(name in variable.path for name in self._names)
             for variable in optimizer.variables
         ]
+        small.build([keras.Variable(_UNLIKELY, name=_SMALL)])
+        kinds = {
+            slot.path.rpartition(_SMALL)[2]
+            for slot in small.variables
+            if slot.shape == (2,) and np.array_equal(slot.value, np.float32(_UNLIKELY))
+        }
+        places = {_flat_path(leaf) + kind: place
+                  for place, leaf in enumerate(self.variables) for kind in kinds}  # fmt: skip
+        self.copies = {
+            slot: places[name]
+            for slot, variable in enumerate(optimizer.variables)
+            if (name := variable.path.rpartition("/")[2]) in places
+        }
 
     def trainable(self, leaves: list[jax.Array]) -> list[jax.Array]:
         """Trainable weights of Keras transposed, or transposed ones as Keras has them."""
@@ -214,12 +237,13 @@ class Layout:
 
 
 def _stand_in(variable: Any) -> Any:  # noqa: ANN401 - Keras has no types
-    return keras.Variable(
-        initializer="zeros",
-        shape=variable.shape[::-1],
-        dtype=variable.dtype,
-        name=_flat_path(variable),  # slots are named after it, as after the variable itself
-    )
+    *scopes, name = variable.path.split("/")
+    with ExitStack() as stack:  # of the same path: slots are named after it, Muon decides by it
+        for scope in scopes:
+            stack.enter_context(keras.name_scope(scope))
+        return keras.Variable(
+            initializer="zeros", shape=variable.shape[::-1], dtype=variable.dtype, name=name
+        )
 
 
 def _flat_path(variable: Any) -> str:  # noqa: ANN401 - Keras has no types

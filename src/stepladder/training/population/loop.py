@@ -149,7 +149,7 @@ class Replicate:
         lanes = len(self.lanes)
         return Weights(
             [jnp.asarray(leaf) for leaf in leaves],
-            program.initial_slots(lanes),
+            program.initial_slots(leaves),
             [_repeat(variable, lanes) for variable in statistics],
             [jnp.asarray(seed) for seed in start_seeds(key.seed, key.replicate, len(seeds))],
             # Of another buffer: an epoch is given both, and takes both over.

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import keras
 import numpy as np
+import numpy.typing as npt
 from jax import lax
 
 from stepladder.study.recipe import Recipe, is_on
@@ -144,7 +145,7 @@ class Program:
         self.optimizer = keras_models.optimizer(structure)
         self._layout = Layout(self.model)
         self.optimizer.build(self._layout.variables)
-        self._layout.watch(self.optimizer)
+        self._layout.watch(self.optimizer, keras_models.optimizer(structure))
         names = [variable.path for variable in self.optimizer.variables]
         self._rate_at = next(i for i, name in enumerate(names) if name.endswith("learning_rate"))
         fixed = self.model.non_trainable_variables
@@ -168,11 +169,18 @@ class Program:
         parts = {True: iter(seeds), False: iter(statistics)}
         return [next(parts[is_seed]) for is_seed in self._is_seed]
 
-    def initial_slots(self, lanes: int) -> list[jax.Array]:
-        """The optimizer's variables before the first step, (lanes, ...) as Keras has them."""
+    def initial_slots(self, trainable: list[npt.NDArray[np.float32]]) -> list[jax.Array]:
+        """The optimizer's variables before the first step, (lanes, ...) as Keras has them.
+
+        Args:
+            trainable: weights at the start, (lanes, ...), of which some optimizers keep a copy.
+        """
+        lanes = len(trainable[0])
         values = [keras.ops.convert_to_numpy(slot.value) for slot in self.optimizer.variables]
-        repeated = [np.repeat(value[None], lanes, axis=0) for value in values]
-        return [jnp.asarray(slot) for slot in self._layout.slots(repeated)]
+        slots = self._layout.slots([np.repeat(value[None], lanes, axis=0) for value in values])
+        for slot, weight in self._layout.copies.items():
+            slots[slot] = trainable[weight]
+        return [jnp.array(slot) for slot in slots]
 
     def _transpose(self, weights: Weights) -> Weights:
         """The weights as an epoch's loop has them, or those as Keras has them: see `Layout`."""
@@ -236,10 +244,12 @@ class Program:
             return loss, (logits, state)
 
         decaying = [] if self.optimizer.weight_decay is None else [self.optimizer]
+        apart = [owner for owner in decaying if hasattr(owner, "adam_weight_decay")]
         # Keras reads these numbers from attributes while it is traced; here they are arguments.
         with (
             replace_attribute(self._regularizers, "l2", numbers.l2),
             replace_attribute(decaying, "weight_decay", numbers.weight_decay),
+            replace_attribute(apart, "adam_weight_decay", numbers.weight_decay),
         ):
             gradients, (logits, state) = jax.grad(objective, has_aux=True)(weights.trainable)
             slots = list(weights.optimizer)
