@@ -88,6 +88,30 @@ def _table(
     }
 
 
+def _slots(optimizer: Any) -> int:
+    """Numbers that an optimizer stores for each weight of a matrix."""
+    side = 64
+    optimizer.build([keras.Variable(keras.ops.zeros((side, side)))])
+    return int(sum(variable.value.size for variable in optimizer.variables)) // side**2
+
+
+def _with_slots(optimizers: dict[str, Any]) -> dict[str, Any]:
+    """The optimizers, each with its slots, and with those that a switch of it adds."""
+    for name, entry in optimizers.items():
+        if "required" in entry:  # wraps other optimizers
+            continue
+        kind = getattr(keras.optimizers, entry["class"])
+        entry["slots"] = _slots(kind())
+        switches = {key: not value for key, value in entry["arguments"].items()
+                    if isinstance(value, bool)}  # fmt: skip
+        if name in ("sgd", "rmsprop"):
+            switches["momentum"] = 0.9  # a field of its own
+        more = {key: _slots(kind(**{key: value})) - entry["slots"]
+                for key, value in switches.items()}  # fmt: skip
+        entry["more_slots"] = {key: count for key, count in more.items() if count}
+    return optimizers
+
+
 def _activations() -> list[Callable[..., Any]]:
     functions = {
         value
@@ -153,9 +177,9 @@ def catalogue() -> dict[str, Any]:
             lambda name: snake(name).removesuffix("_normalization"),
         ),
         "noises": _table("noises", noises),
-        "optimizers": _table(
+        "optimizers": _with_slots(_table(
             "optimizers", _classes(keras.optimizers, keras.optimizers.Optimizer), str.lower
-        ),
+        )),
         "schedules": _table(
             "schedules",
             [*_classes(schedules, schedules.LearningRateSchedule),

@@ -19,7 +19,7 @@ from stepladder.statistics.paired import unanimous_sign_floor
 from stepladder.store import StudyRecord
 from stepladder.study.confounds import confounds, empty_comparisons
 from stepladder.study.designs import runs_of_fraction
-from stepladder.study.keras_names import name_of
+from stepladder.study.keras_names import arguments_of, keras_names, name_of
 from stepladder.study.loading import ModelFile
 from stepladder.study.losses import NOT_NEGATIVE, OF_A_BATCH, losses_of
 from stepladder.study.recipe import IMAGE_FIELDS, NETWORK_FIELDS, Recipe
@@ -115,7 +115,6 @@ def _loss_problems(recipe: Recipe, dataset: Dataset) -> list[str]:
     return problems
 
 
-_SLOTS = {"sgd": 0, "rmsprop": 1, "adam": 2, "adamw": 2, "nadam": 2}
 _FASTEST = {"cpu": 2e11, "gpu": 1e14}  # operations a second of one process, in matrix products
 _SHORTEST_STEP = 2e-6  # seconds of one training; several share a step
 _LONG_DAYS = 2.0
@@ -124,7 +123,15 @@ _LONG_DAYS = 2.0
 def least_memory(recipe: Recipe, dataset: Dataset) -> int:
     """Bytes that one training needs at least: weights, gradient, slots of the optimizer."""
     count = weights(recipe, math.prod(dataset.input_shape), dataset.outputs) or 0
-    return 4 * count * (2 + _SLOTS[recipe.optimizer] + (recipe.momentum > 0))
+    return 4 * count * (2 + _slots(recipe))
+
+
+def _slots(recipe: Recipe) -> int:
+    """Numbers that the optimizer stores for each weight of a matrix."""
+    entry = keras_names()["optimizers"][name_of(recipe.optimizer)]
+    given = {**arguments_of(recipe.optimizer), "momentum": recipe.momentum}
+    more = sum(count for key, count in entry["more_slots"].items() if given.get(key))
+    return int(entry["slots"]) + more + bool(recipe.gradient_accumulation_steps)
 
 
 def _too_large(study: Study, dataset: Dataset, settings: Settings) -> list[str]:

@@ -52,16 +52,17 @@ def assert_equals_keras(dataset, trials, optimizers, within=WITHIN):
         training.epoch(epoch)
     for lane, (trial, optimizer) in enumerate(zip(trials, optimizers, strict=True)):
         model = plain_network(dataset)
-        model.set_weights([leaf[lane] for leaf in starts])
+        for variable, leaf in zip(model.trainable_variables, starts, strict=True):
+            variable.assign(leaf[lane])
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(optimizer=optimizer, loss=loss)
         x = dataset.x_train[rows].astype(np.float32)
         x = (x.reshape(len(x), -1) * scale + shift).reshape(x.shape)
         batches = Batches(x, dataset.y_train[rows], trial)
         model.fit(batches, epochs=epochs, shuffle=False, verbose=0, callbacks=[batches.follow])
-        for place, (theirs, leaf) in enumerate(
-            zip(model.get_weights(), training.weights.trainable, strict=True)
-        ):
+        pairs = zip(model.trainable_variables, training.weights.trainable, strict=True)
+        for place, (variable, leaf) in enumerate(pairs):
+            theirs = np.asarray(keras.ops.convert_to_numpy(variable.value), np.float64)
             ours = np.asarray(leaf[lane], np.float64)
             distance = np.linalg.norm(ours - theirs) / max(1e-3, np.linalg.norm(theirs))
             print(lane, place, distance)
