@@ -20,7 +20,8 @@ from stepladder.diagnosis.findings import (
     format_factor,
     replicate_count,
 )
-from stepladder.study.recipe import Recipe
+from stepladder.study.keras_names import name_of
+from stepladder.study.recipe import CLIPPINGS, Recipe
 from stepladder.trials.trial import HistorySummary
 
 Rule = Callable[[ArmEvidence], Finding | None]
@@ -108,7 +109,7 @@ def starter(recipe: Recipe) -> str | None:
         ("unit inputs", recipe.scaling == "none"),
         ("ReLU", recipe.activation in ("sigmoid", "tanh")),
         ("He normal", not recipe.initializer.startswith("he_") and recipe.activation != "selu"),
-        ("Adam", recipe.optimizer == "sgd"),
+        ("Adam", name_of(recipe.optimizer) == "sgd"),
         ("batch normalisation", recipe.normalization == "none"),
     )
     return next((name for name, is_missing in steps if is_missing), None)
@@ -192,7 +193,7 @@ def _reach(case: ArmEvidence, one: Replicate) -> tuple[float, float]:
     if case.steps is None:
         return math.inf, math.inf
     step = gradient / (1 - recipe.momentum)
-    if recipe.optimizer != "sgd":
+    if name_of(recipe.optimizer) != "sgd":
         step = math.sqrt(case.parameters or math.inf)
     moved = recipe.learning_rate * case.steps * step
     return moved, moved * gradient
@@ -427,12 +428,13 @@ def exploding_gradients(case: ArmEvidence) -> Finding | None:
         return None
     names = ("first_gradient", "last_gradient", "whole_gradient")
     first, last, total = _medians(signs, *names).values()
+    is_clipped = any(getattr(case.recipe, field) is not None for field in CLIPPINGS)
     return _finding(
         case, signs, "exploding_gradients", "gradients explode",
         f"the norm of the full gradient is {total:.3g} in the middle epoch, that of the "
         f"first layer {first:.3g} and of the last {last:.3g}",
         advice="start from smaller weights, or clip gradients",
-        technique="gradient clipping" if case.recipe.global_clipnorm is None else "He normal",
+        technique="He normal" if is_clipped else "gradient clipping",
         first_gradient=first, last_gradient=last, whole_gradient=total,
     )  # fmt: skip
 
@@ -572,8 +574,12 @@ points; one that is stopped after 4 epochs 4.3.
 """
 
 
+_ENDING = ("cosine", "one_cycle", "cosine_decay", "polynomial_decay")
+"""Schedules whose rates fall to nothing, or nearly so."""
+
+
 def _is_improving(recipe: Recipe, signs: HistorySummary | None) -> bool:
-    if signs is None or recipe.schedule in ("cosine", "one_cycle"):
+    if signs is None or name_of(recipe.schedule) in _ENDING:
         return False  # their rise at the end is that of a rate that falls to nothing, and over
     is_best = signs.best_epoch > recipe.epochs - signs.late_epochs  # else it has begun to overfit
     return is_best and signs.late_gain >= LATE_GAIN
@@ -588,7 +594,7 @@ def still_improving(case: ArmEvidence) -> Finding | None:
         return None
     gain, late = _median(one.late_gain for one in signs), int(signs[0].late_epochs)
     span = f"the last {late} of {epochs} epochs" if late > 1 else f"the last of {epochs} epochs"
-    is_plain = recipe.optimizer == "sgd" and not recipe.momentum
+    is_plain = name_of(recipe.optimizer) == "sgd" and not recipe.momentum
     return _finding(
         case, signs, "still_improving", "was still improving when it stopped",
         f"over {span} its validation accuracy gained {100 * gain:.1f} points; the comparison shows "

@@ -130,7 +130,7 @@ def _slots(recipe: Recipe) -> int:
     """Numbers that the optimizer stores for each weight of a matrix."""
     entry = keras_names()["optimizers"][name_of(recipe.optimizer)]
     given = {**arguments_of(recipe.optimizer), "momentum": recipe.momentum}
-    more = sum(count for key, count in entry["more_slots"].items() if given.get(key))
+    more: int = sum(count for key, count in entry["more_slots"].items() if given.get(key))
     return int(entry["slots"]) + more + bool(recipe.gradient_accumulation_steps)
 
 

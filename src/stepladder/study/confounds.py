@@ -253,14 +253,17 @@ def train_examples_left(study: Study, train: int | None) -> int | None:
 
 
 def optimizer_steps(recipe: Recipe, train: int | None) -> int | None:
-    """Optimizer steps of one training; None where they are not known.
+    """Optimizer steps of one training, of accumulated gradients; None where they are not known.
 
     Args:
         recipe: what is trained.
         train: training examples where the recipe uses all there are.
     """
     examples = recipe.train_examples or train
-    return examples and recipe.epochs * math.ceil(examples / recipe.batch_size)
+    if not examples:
+        return None
+    batches = recipe.epochs * math.ceil(examples / recipe.batch_size)
+    return batches // (recipe.gradient_accumulation_steps or 1)
 
 
 def format_value(value: object) -> str:

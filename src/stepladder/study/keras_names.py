@@ -291,15 +291,17 @@ class KerasName:
         """All that it may be."""
         return (*self.own, *names_of(self.kind))
 
+    def checked(self, value: object) -> object:
+        """A value in its one form; see `checked_call`."""
+        return checked_call(self.kind, value, self.own)
+
     def __get_pydantic_core_schema__(
         self,
         source: Any,  # noqa: ANN401 - a type
         handler: GetCoreSchemaHandler,
     ) -> CoreSchema:
         """A text that is checked, or a table that becomes one."""
-        return core_schema.no_info_before_validator_function(
-            lambda value: checked_call(self.kind, value, self.own), handler(source)
-        )
+        return core_schema.no_info_before_validator_function(self.checked, handler(source))
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler

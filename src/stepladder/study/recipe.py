@@ -192,7 +192,8 @@ class Recipe(FrozenModel):
     schedule: Schedule = _field(
         "constant", "lane", "How the learning rate changes over the steps of the training: "
         "constant, step, cosine, one_cycle, or a schedule of Keras with its arguments, in steps "
-        "or epochs: `exponential_decay(decay_epochs=1, decay_rate=0.9)`.", "cosine", confound="a learning rate that falls ends nearer an optimum")
+        "or epochs: `exponential_decay(decay_epochs=1, decay_rate=0.9)`.", "cosine",
+        confound="a learning rate that falls ends nearer an optimum")
     decay_epochs: int = _field(
         10, "lane", "Epochs between two falls of a step schedule.", 10, ge=1, erased=1,
         only_with={"schedule": ("step",)})
@@ -409,8 +410,13 @@ def _schedule_problem(recipe: Recipe) -> str:
     given = arguments_of(recipe.schedule)
     values = given.pop("values")
     (boundaries,) = given.values()
-    if not (_are_numbers(values) and _are_numbers(boundaries) and len(values) > 1
-            and boundaries == sorted(set(boundaries)) and len(boundaries) == len(values) - 1):
+    if not (
+        _are_numbers(values)
+        and _are_numbers(boundaries)
+        and len(values) > 1
+        and boundaries == sorted(set(boundaries))
+        and len(boundaries) == len(values) - 1
+    ):
         return (
             "schedule must have rising boundaries, and one value more than boundaries, found "
             f"{recipe.schedule}; write lists such as boundaries_epochs = [10, 15] and "
@@ -471,6 +477,8 @@ _OFF = {
 def as_change(change: Mapping[str, Any]) -> dict[str, Any]:
     """A change of a recipe's fields as TOML has it: lists for tuples, and `none` for None.
 
+    Names of Keras with arguments become one text.
+
     Raises:
         ValueError: if it changes what builds the network.
     """
@@ -479,9 +487,40 @@ def as_change(change: Mapping[str, Any]) -> dict[str, Any]:
             "must be of a recipe's fields but model, found model; one study has one model: "
             "let its build read another field, such as hidden, and change that"
         )
-    values = {name: NONE if value is None else value for name, value in change.items()}
+    values = {name: NONE if value is None else _as_text(name, value)
+              for name, value in change.items()}  # fmt: skip
     return {name: list(value) if isinstance(value, tuple) else value
             for name, value in values.items()}  # fmt: skip
+
+
+def _as_text(name: str, value: object) -> object:
+    """A table that names something of Keras as its text; whatever is wrong is told later."""
+    info = Recipe.model_fields.get(name)
+    names = [one for one in info.metadata if isinstance(one, KerasName)] if info else []
+    if not names or not isinstance(value, Mapping):
+        return value
+    try:
+        return names[0].checked(value)
+    except ValueError:
+        return value
+
+
+def companions(change: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of other fields with which a change is allowed, where it is checked alone.
+
+    Example:
+        >>> companions({"optimizer": "adam(amsgrad=True)"}), companions({"nesterov": True})
+        ({}, {'momentum': 0.5})
+    """
+    values: dict[str, Any] = {}
+    if name_of(str(change.get("optimizer", "sgd"))) in ("sgd", "rmsprop"):
+        values["momentum"] = 0.5
+    schedule = str(change.get("schedule", ""))
+    if name_of(schedule) == "piecewise_constant_decay":
+        rates = arguments_of(schedule).get("values")
+        if _are_numbers(rates) and rates:
+            values["learning_rate"] = rates[0]
+    return values
 
 
 Change = Annotated[dict[str, Any], AfterValidator(as_change), KeysOf(Recipe)]

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator
 
 from stepladder.errors import StudyError
 from stepladder.study.params import Config, Params
-from stepladder.study.recipe import FIELD_ROLES, Recipe
+from stepladder.study.recipe import FIELD_ROLES, Recipe, companions
 from stepladder.study.schema import FrozenModel, toml_key, unknown_names
 from stepladder.study.search_space import (
     LAYERS,
@@ -222,6 +222,12 @@ def _key_problems(search: Search, base: Params) -> list[str]:
         for name, parameter in search.space.items()
         if parameter.each
     ]
+    problems += [
+        f"search.space.{name} must have choices that are no tables, found one; draw each field of "
+        "a table for itself"
+        for name, parameter in search.space.items()
+        if any(isinstance(choice, Mapping) for choice in parameter.choices)
+    ]
     if search.pruning != "none" and not base.counts_epochs:
         problems.append(
             "search.pruning needs base.epochs, a whole number from 1 that says how long to train, "
@@ -323,7 +329,8 @@ def _value_problems(name: str, space: Mapping[str, Parameter], base: Recipe) -> 
     plain: dict[str, Any] = {**defaults, "hidden": base.hidden or (1,), "model": base.model}
     for value in values:
         try:
-            base.changed({**plain, **FIELD_ROLES[name].needs, name: value})
+            needed = companions({name: as_choice(value)}) if name == "schedule" else {}
+            base.changed({**plain, **FIELD_ROLES[name].needs, **needed, name: value})
         except StudyError as error:
             return [f"search.space.{name}: {error.problems[0]}"]
     return []

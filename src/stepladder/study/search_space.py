@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import BeforeValidator, field_validator, model_validator
 
+from stepladder.study.keras_names import call_of
 from stepladder.study.params import Config, Params, flat_values, nested
 from stepladder.study.recipe import NONE, Recipe
 from stepladder.study.schema import FrozenModel, ListOf, toml_key
@@ -37,7 +38,14 @@ def _as_tuple(value: object) -> tuple[Any, ...]:
 
 
 def as_choice(value: Any) -> Choice:  # noqa: ANN401 - whatever the file holds
-    """A value as a sampler has it."""
+    """A value as a sampler has it.
+
+    Example:
+        >>> as_choice([128, 64]), as_choice({"name": "adam", "amsgrad": True})
+        ('128-64', 'adam(amsgrad=True)')
+    """
+    if isinstance(value, Mapping) and isinstance(value.get("name"), str):
+        return call_of(value["name"], {key: value[key] for key in value if key != "name"})
     return "-".join(map(str, value)) if isinstance(value, list | tuple) else cast("Choice", value)
 
 
@@ -95,8 +103,8 @@ def _choices_problem(parameter: Parameter) -> str:
         return "a categorical takes choices alone, found low, high, log or step; remove them"
     if any(isinstance(choice, Mapping) for choice in parameter.values):
         return (
-            f"choices must be numbers, words, true or false, or lists of units, found "
-            f"{list(parameter.choices)}; draw each field of a table for itself"
+            f"choices must be numbers, words, true or false, lists of units, or tables with name, "
+            f"found {list(parameter.choices)}; draw each field of another table for itself"
         )
     values = [(type(choice), choice) for choice in parameter.values]
     if len(values) < 2 or len(set(values)) < len(values):

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import field_validator, model_validator
 
 from stepladder.study.params import FreeValues
-from stepladder.study.recipe import Change, Recipe
+from stepladder.study.recipe import CLIPPINGS, NONE, Change, Recipe, companions
 from stepladder.study.schema import FrozenModel, plain, toml_key, unknown_names
 
 
@@ -64,8 +64,7 @@ class Technique(FrozenModel):
     def _check_change(cls, change: dict[str, Any]) -> dict[str, Any]:
         # Fields are checked alone here, on a recipe in which each of them is allowed; whether
         # they agree with the rest of an arm is checked when the arm is made.
-        with_momentum = change.get("optimizer", "sgd") in ("sgd", "rmsprop")
-        Recipe(**{"hidden": [1], "momentum": 0.5 if with_momentum else 0.0, **change})
+        Recipe(**{"hidden": [1], **companions(change), **change})
         return change
 
     @model_validator(mode="after")
@@ -134,7 +133,11 @@ _FADES = "signals that fade layer by layer under ReLU and its kin"
 _FADES_OR_GROWS = "signals and gradients that fade or grow layer by layer under tanh"
 _NOISE = "noise around the optimum at a learning rate that never falls"
 _EFFICIENT = "LeCun, Bottou, Orr, Müller 1998, Efficient BackProp"
+_EXPLODES = "gradients that explode and throw the weights away"
 _TOO_FEW = "too few images: a network that knows only the shapes it has seen"
+
+_NO_MOMENTUM = {"momentum": 0.0, "nesterov": False}
+_NO_CLIPPING = dict.fromkeys(CLIPPINGS, NONE)
 
 _TABLE: list[tuple[str, dict[str, Any], str, str]] = [
     # name, change, what it mends, reference
@@ -176,14 +179,47 @@ _TABLE: list[tuple[str, dict[str, Any], str, str]] = [
      "Polyak 1964; Sutskever, Martens, Dahl, Hinton 2013, ICML"),
     ("Nesterov", {"optimizer": "sgd", "momentum": 0.9, "nesterov": True}, _SLOW,
      "Nesterov 1983; Sutskever, Martens, Dahl, Hinton 2013, ICML"),
-    ("RMSprop", {"optimizer": "rmsprop", "momentum": 0.0, "nesterov": False}, _SLOW,
+    ("RMSprop", {"optimizer": "rmsprop", **_NO_MOMENTUM}, _SLOW,
      "Tieleman, Hinton 2012, Coursera lecture 6.5"),
-    ("Adam", {"optimizer": "adam", "momentum": 0.0, "nesterov": False}, _SLOW,
+    ("Adam", {"optimizer": "adam", **_NO_MOMENTUM}, _SLOW,
      "Kingma, Ba 2015, arXiv:1412.6980"),
-    ("AdamW", {"optimizer": "adamw", "momentum": 0.0, "nesterov": False, "weight_decay": 0.004},
+    ("AdamW", {"optimizer": "adamw", **_NO_MOMENTUM, "weight_decay": 0.004},
      _OVERFIT, "Loshchilov, Hutter 2019, arXiv:1711.05101"),
-    ("Nadam", {"optimizer": "nadam", "momentum": 0.0, "nesterov": False}, _SLOW,
+    ("Nadam", {"optimizer": "nadam", **_NO_MOMENTUM}, _SLOW,
      "Dozat 2016, ICLR workshop"),
+    ("AMSGrad", {"optimizer": "adam(amsgrad=True)", **_NO_MOMENTUM},
+     "rare large gradients that Adam soon forgets, so that it moves away from an optimum",
+     "Reddi, Kale, Kumar 2018, arXiv:1904.09237"),
+    ("Adamax", {"optimizer": "adamax", **_NO_MOMENTUM},
+     "gradients of very different sizes, whose squares make Adam's steps uneven",
+     "Kingma, Ba 2015, arXiv:1412.6980, section 7.1"),
+    ("Adagrad", {"optimizer": "adagrad", **_NO_MOMENTUM},
+     "one learning rate for inputs that are rare and for those that are frequent",
+     "Duchi, Hazan, Singer 2011, JMLR 12"),
+    ("Adadelta", {"optimizer": "adadelta", **_NO_MOMENTUM},
+     "steps of Adagrad that only ever shrink; its learning rate is 1 in the paper",
+     "Zeiler 2012, arXiv:1212.5701"),
+    ("Adafactor", {"optimizer": "adafactor", **_NO_MOMENTUM},
+     "an optimizer that takes as much memory again as the weights, or twice as much",
+     "Shazeer, Stern 2018, arXiv:1804.04235"),
+    ("FTRL", {"optimizer": "ftrl", **_NO_MOMENTUM},
+     "weights of rare inputs that never become exactly 0, with its L1 penalty",
+     "McMahan et al. 2013, KDD"),
+    ("Lion", {"optimizer": "lion", **_NO_MOMENTUM},
+     "the memory and the uneven steps of Adam: all its steps have one size",
+     "Chen et al. 2023, arXiv:2302.06675"),
+    ("LAMB", {"optimizer": "lamb", **_NO_MOMENTUM},
+     "large batches, whose learning rate suits one layer and not another",
+     "You et al. 2020, arXiv:1904.00962"),
+    ("Muon", {"optimizer": "muon", **_NO_MOMENTUM},
+     "steps that go along a few directions of a weight matrix alone",
+     "Jordan et al. 2024, kellerjordan.github.io/posts/muon; Liu et al. 2025, arXiv:2502.16982"),
+    ("schedule-free AdamW", {"optimizer": "schedulefreeadamw", **_NO_MOMENTUM},
+     "schedules that must know in advance when the training ends",
+     "Defazio et al. 2024, arXiv:2405.15682"),
+    ("gradient accumulation", {"gradient_accumulation_steps": 4},
+     "gradients of small batches that are too noisy, where memory allows no larger ones",
+     "Ott, Edunov, Grangier, Auli 2018, arXiv:1806.00187"),
     # normalisation
     ("batch normalisation", {"normalization": "batch", "normalization_position": "before"},
      _ILL_SCALED, "Ioffe, Szegedy 2015, arXiv:1502.03167"),
@@ -202,9 +238,12 @@ _TABLE: list[tuple[str, dict[str, Any], str, str]] = [
     ("label smoothing", {"label_smoothing": 0.1},
      "overconfidence: loss that rises while accuracy stands",
      "Szegedy, Vanhoucke, Ioffe, Shlens, Wojna 2016, arXiv:1512.00567"),
-    ("gradient clipping", {"global_clipnorm": 1.0},
-     "gradients that explode and throw the weights away",
+    ("gradient clipping", {**_NO_CLIPPING, "global_clipnorm": 1.0}, _EXPLODES,
      "Pascanu, Mikolov, Bengio 2013, arXiv:1211.5063"),
+    ("gradient clipping by variable", {**_NO_CLIPPING, "clipnorm": 1.0}, _EXPLODES,
+     "Pascanu, Mikolov, Bengio 2013, arXiv:1211.5063, for each variable"),
+    ("value clipping", {**_NO_CLIPPING, "clipvalue": 0.5}, _EXPLODES,
+     "Mikolov 2012, PhD thesis, Brno; Pascanu, Mikolov, Bengio 2013, arXiv:1211.5063"),
     ("mixup", {"mixup": 0.2}, "networks that are sure of everything, also between the classes",
      "Zhang, Cisse, Dauphin, Lopez-Paz 2018, arXiv:1710.09412"),
     ("virtual adversarial training", {"vat": 2.0},
@@ -231,6 +270,14 @@ _TABLE: list[tuple[str, dict[str, Any], str, str]] = [
      "Bottou, Curtis, Nocedal 2018, SIAM Review 60"),
     ("cosine schedule", {"schedule": "cosine"}, _NOISE,
      "Loshchilov, Hutter 2017, arXiv:1608.03983"),
+    ("cosine with restarts", {"schedule": "cosine_decay_restarts(first_decay_epochs=5)"},
+     "an optimum that a rate which only falls cannot leave for a better one",
+     "Loshchilov, Hutter 2017, arXiv:1608.03983"),
+    ("exponential schedule", {"schedule": "exponential_decay(decay_epochs=2, decay_rate=0.94)"},
+     _NOISE, "Szegedy, Vanhoucke, Ioffe, Shlens, Wojna 2016, arXiv:1512.00567, section 8"),
+    ("polynomial schedule",
+     {"schedule": "polynomial_decay(decay_epochs=20, end_learning_rate=0.0, power=0.9)"}, _NOISE,
+     "Chen, Papandreou, Kokkinos, Murphy, Yuille 2017, arXiv:1606.00915"),
     ("warm-up and cosine", {"schedule": "cosine", "warmup": 0.1},
      "first steps that are too long for weights that are still random",
      "Goyal et al. 2017, arXiv:1706.02677; Loshchilov, Hutter 2017, arXiv:1608.03983"),

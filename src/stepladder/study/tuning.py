@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from stepladder.errors import StudyError
 from stepladder.study.designs import ExplicitArm
+from stepladder.study.keras_names import name_of
 from stepladder.study.params import Config, Params, flat_values, flatten, with_values
 from stepladder.study.recipe import Recipe
 from stepladder.study.schema import FrozenModel, toml_key, unknown_names
@@ -120,11 +121,25 @@ def grid_problems(
     changes = [("technique", technique.name, dict(flatten(technique.change)))
                for technique in techniques]  # fmt: skip
     changes += [("arm", arm.name, dict(flatten(arm.change))) for arm in explicit]
+    if isinstance(base, Recipe) and "learning_rate" in tuned:
+        problems += _absolute_rates([{"schedule": base.schedule}, *(one for *_, one in changes)])
     return problems + [
         f"{what} {name!r} changes {', '.join(sorted(set(change) & set(tuned)))}, which a fair "
         'study tunes in every arm; leave it out of the grid, or write tuning = "fixed"'
         for what, name, change in changes
         if set(change) & set(tuned)
+    ]
+
+
+def _absolute_rates(changes: Sequence[Mapping[str, object]]) -> list[str]:
+    """Problems: schedules whose rates are absolute, where learning rates are tuned."""
+    names = {name_of(str(change.get("schedule", ""))) for change in changes}
+    if "piecewise_constant_decay" not in names:
+        return []
+    return [
+        "a fair study that tunes learning_rate must have no piecewise_constant_decay, whose values "
+        'are learning rates themselves, found one; write tuning = "fixed", or a grid without '
+        "learning_rate"
     ]
 
 

@@ -15,6 +15,7 @@ from stepladder.study.recipe import CLIPPINGS, Recipe
 from stepladder.training.heads import Head
 from stepladder.training.schedules import OWN_SCHEDULES, keras_schedule
 
+
 @dataclass(frozen=True)
 class Layers:
     """Classes of the layers that networks are built of: Keras' own, or what does the same.

@@ -52,8 +52,8 @@ def learning_rates(recipe: Recipe, steps: int) -> npt.NDArray[np.float32]:
     - any other: Keras' schedule of that name, from `learning_rate`, asked at every step. Arguments
       in epochs are rounded to whole steps, at least 1.
 
-    A step is one of `keras.Model.fit`: a batch, also where gradients are accumulated. `warmup` is the share of all steps over which a schedule first rises, linearly from 0, to
-    its peak.
+    A step is one of `keras.Model.fit`: a batch, also where gradients are accumulated. `warmup` is
+    the share of all steps over which a schedule first rises, linearly from 0, to its peak.
 
     Example:
         >>> learning_rates(Recipe(hidden=[3], epochs=2, learning_rate=0.5, warmup=0.5), steps=2)

@@ -54,6 +54,9 @@ def test_fingerprint_is_pinned_so_that_stored_trials_are_found_again():
         ("max_norm", 2.0),
         ("label_smoothing", 0.2),
         ("global_clipnorm", 2.0),
+        ("clipnorm", 2.0),
+        ("clipvalue", 2.0),
+        ("gradient_accumulation_steps", 4),
         ("scaling", "none"),
         ("train_examples", 100),
         ("mixup", 0.2),
@@ -208,7 +211,7 @@ def test_the_lists_that_others_read():
 
 def test_what_the_size_of_a_training_follows_from():
     assert set(fields_with(lambda role: role.decides == "steps")) == {
-        "epochs", "batch_size", "train_examples",
+        "epochs", "batch_size", "train_examples", "gradient_accumulation_steps",
     }  # fmt: skip
     assert set(fields_with(lambda role: role.decides == "parameters")) == {
         "hidden", "normalization", "normalization_position",

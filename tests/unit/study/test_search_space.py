@@ -54,7 +54,7 @@ def study(space=None, base=None, **search):
         ({"model": RATE}, "must be of fields of the recipe"),
         ({"learning_rate": {**RATE, "each": True}}, "learning_rate must not have each"),
         ({"max_norm": {"type": "categorical", "choices": [{"a": 1}, {"a": 2}]}},
-         "choices must be numbers, words, true or false, or lists of units"),
+         "choices must be numbers, words, true or false, lists of units, or tables with name"),
         ({"dropout": {"type": "categorical", "choices": ["none", 0.2]}}, "must be a number"),
     ],
 )  # fmt: skip

@@ -217,7 +217,7 @@ class Layout:
         kinds = {
             slot.path.rpartition(_SMALL)[2]
             for slot in small.variables
-            if slot.shape == (2,) and np.array_equal(slot.value, np.float32(_UNLIKELY))
+            if slot.shape == (2,) and np.array_equal(slot.value, np.array(_UNLIKELY, np.float32))
         }
         places = {_flat_path(leaf) + kind: place
                   for place, leaf in enumerate(self.variables) for kind in kinds}  # fmt: skip
