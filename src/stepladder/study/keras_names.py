@@ -246,10 +246,18 @@ def _checked_arguments(
                 f"must have arguments that are numbers, texts, true or false, or lists, found "
                 f"{given[key]!r} for {key}; write one of these"
             )
+        if not _is_kind(given[key], defaults[key]):
+            expected = "true or false" if isinstance(defaults[key], bool) else "a number"
+            raise ValueError(
+                f"must have {expected} for {key} of {name}, found {given[key]!r}; write a value "
+                f"such as {key} = {json.dumps(defaults[key])}"
+            )
     missing = [key for key in required if key not in given]
     if missing:
+        instead = IN_EPOCHS.get(missing[0])
+        either = f"{missing[0]} or {instead}" if instead in defaults else missing[0]
         raise ValueError(
-            f"must have the argument {missing[0]}, which {name} needs, found none; write "
+            f"must have the argument {either}, which {name} needs, found none; write "
             f"{{ name = {json.dumps(name)}, {missing[0]} = ... }}"
         )
     values = {key: _like(value, defaults[key]) for key, value in given.items()}
@@ -258,6 +266,13 @@ def _checked_arguments(
         for key, value in values.items()
         if key in required or value != defaults[key] or type(value) is not type(defaults[key])
     }
+
+
+def _is_kind(value: object, default: object) -> bool:
+    """Whether a value is a switch where the default is one, and a number where that is one."""
+    if isinstance(default, bool) or value is None:
+        return isinstance(value, bool | None)
+    return not isinstance(default, int | float) or type(value) in (int, float)
 
 
 def _like(value: Any, default: Any) -> Any:  # noqa: ANN401 - of any plain kind

@@ -84,6 +84,37 @@ def test_no_field_is_missing_from_the_test_above():
     assert tried == set(Recipe.model_fields)
 
 
+PIECEWISE = "piecewise_constant_decay(boundaries_epochs=[1], values=[0.1, 0.01])"
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"optimizer": "adam(amsgrad=True)", "momentum": 0.9}, "momentum must be 0 with .* adam"),
+        ({"optimizer": "rmsprop(rho=0.8)", "momentum": 0.9, "nesterov": True}, "nesterov must be"),
+        ({"clipnorm": 1.0, "clipvalue": 1.0}, "in one way at most, found clipnorm and clipvalue"),
+        ({"gradient_accumulation_steps": 1}, "must be at least 2, found 1"),
+        ({"schedule": PIECEWISE}, "learning_rate must be 0.1, the first of the schedule's values"),
+        ({"schedule": PIECEWISE.replace("[1]", "[2, 1]")}, "must have rising boundaries"),
+        ({"schedule": PIECEWISE.replace("[1]", "[]")}, "must have rising boundaries"),
+        ({"schedule": PIECEWISE.replace("[1]", "3")}, "must have rising boundaries"),
+    ],
+)
+def test_what_an_optimizer_or_a_schedule_contradicts_is_refused(fields, message):
+    with pytest.raises(StudyError, match=message):
+        Recipe(hidden=[50], **fields)
+
+
+def test_arguments_are_structure_and_schedules_are_numbers():
+    plain = Recipe(hidden=[50], optimizer="rmsprop", momentum=0.9)
+    other = plain.changed({"optimizer": {"name": "RMSprop", "centered": True}})
+    assert other.optimizer == "rmsprop(centered=True)"
+    assert program_key(other) != program_key(plain)
+    assert program_key(plain.changed({"schedule": PIECEWISE, "learning_rate": 0.1})) == program_key(
+        plain
+    )
+
+
 DETAILS = [
     ({"vat": 2.0}, "vat_xi", 0.2),
     ({"augment_elastic": 1.0}, "augment_smoothness", 3.0),
