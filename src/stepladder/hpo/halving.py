@@ -30,11 +30,13 @@ def can_extend(study: Study, engine: str) -> bool:
     base, space = study.base, study.search.space
     if isinstance(base, Params):
         return False
-    schedules = {base.schedule}
-    if "schedule" in space:
-        schedules.update(space["schedule"].choices)
+    schedules = {base.schedule, *(space["schedule"].values if "schedule" in space else ())}
     foresees = any(getattr(base, field) or field in space for field in FORESEEING)
-    return all(map(extends, schedules)) and not foresees and engine == "population"
+    return (
+        all(extends(str(schedule)) for schedule in schedules)
+        and not foresees
+        and engine == "population"
+    )
 
 
 class SuccessiveHalving:
