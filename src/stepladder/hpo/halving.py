@@ -30,7 +30,7 @@ def can_extend(study: Study, engine: str) -> bool:
     base, space = study.base, study.search.space
     if isinstance(base, Params):
         return False
-    schedules = {base.schedule, *(space["schedule"].values if "schedule" in space else ())}
+    schedules = [base.schedule, *(space["schedule"].values if "schedule" in space else ())]
     foresees = any(getattr(base, field) or field in space for field in FORESEEING)
     return (
         all(extends(str(schedule)) for schedule in schedules)
