@@ -33,9 +33,6 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         "lossscaleoptimizer": "scales losses for float16; recipes train in float32",
         "multioptimizer": "takes an optimizer a layer, which no single text can name",
     },
-    "schedules": {
-        "reduce_lr_on_plateau": "depends on what a training measures, and not on its steps",
-    },
     "losses": {
         "ctc": "aligns sequences, which a perceptron does not give",
         "circle": "compares pairs of embeddings, not answers with targets",

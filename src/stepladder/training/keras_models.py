@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 from stepladder.study.keras_names import arguments_of, keras_names, name_of
-from stepladder.study.recipe import CLIPPINGS, Recipe
+from stepladder.study.recipe import CLIPPINGS, PLATEAU, Recipe
 from stepladder.training.heads import Head
 from stepladder.training.schedules import OWN_SCHEDULES, keras_schedule
 
@@ -102,7 +102,9 @@ def optimizer(recipe: Recipe) -> Any:  # noqa: ANN401 - Keras has no types
     Raises:
         ValueError: by Keras, if it refuses an argument of the optimizer or of the schedule.
     """
-    if recipe.schedule not in OWN_SCHEDULES:
+    if name_of(recipe.schedule) == PLATEAU:
+        keras.callbacks.ReduceLROnPlateau(**arguments_of(recipe.schedule))
+    elif recipe.schedule not in OWN_SCHEDULES:
         keras_schedule(recipe, 1)  # refuses what Keras refuses
     name = name_of(recipe.optimizer)
     options: dict[str, Any] = {

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stepladder.study.keras_names import IN_EPOCHS, arguments_of, keras_names, name_of
-from stepladder.study.recipe import DISTORTIONS, Recipe, fields_with
+from stepladder.study.recipe import DISTORTIONS, PLATEAU, Recipe, fields_with
 from stepladder.trials.seeding import generator
 
 FORESEEING = fields_with(lambda role: role.needs_end)
@@ -72,7 +72,7 @@ def learning_rates(recipe: Recipe, steps: int) -> npt.NDArray[np.float32]:
         rising = round(recipe.warmup * total)
         after = np.maximum(step - rising, 0)
         warm = np.minimum(1.0, (step + 1) / (rising + 1))
-        if recipe.schedule in OWN_SCHEDULES:
+        if name_of(recipe.schedule) in OWN_SCHEDULES:
             rates = recipe.learning_rate * (warm * _decay(recipe, after, total - rising, steps))
         else:
             rates = warm * _keras_rates(recipe, after, steps)
@@ -89,8 +89,8 @@ def can_extend(recipe: Recipe) -> bool:
     return extends(recipe.schedule) and not foresees
 
 
-OWN_SCHEDULES = frozenset({"constant", "step", "cosine", "one_cycle"})
-"""Schedules that are computed here; all others are Keras'."""
+OWN_SCHEDULES = frozenset({"constant", "step", "cosine", "one_cycle", PLATEAU})
+"""Schedules that are computed here; all others are Keras'. A plateau's are lowered by `Monitor`."""
 
 
 def extends(schedule: str) -> bool:

@@ -48,7 +48,6 @@ def test_a_name_has_one_form_and_no_argument_that_is_kerass_default(kind, value,
         ("optimizers", "rmsprop(rho='x')", "must have a number for rho of rmsprop, found 'x'"),
         ("optimizers", "sgd(momentum=0.9)", "write momentum = ... beside it"),
         ("optimizers", "muon(adam_weight_decay=0.1)", "write weight_decay = ... beside it"),
-        ("schedules", "reduce_lr_on_plateau", "it depends on what a training measures"),
         ("schedules", "cosine_decay", "must have the argument decay_steps or decay_epochs"),
         (
             "schedules",
