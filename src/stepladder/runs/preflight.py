@@ -17,7 +17,7 @@ from stepladder.execution.local import Event, Worker
 from stepladder.execution.machine import Settings
 from stepladder.statistics.paired import unanimous_sign_floor
 from stepladder.store import StudyRecord
-from stepladder.study.confounds import confounds, empty_comparisons
+from stepladder.study.confounds import confounds, empty_comparisons, optimizer_steps
 from stepladder.study.designs import runs_of_fraction
 from stepladder.study.keras_names import arguments_of, keras_names, name_of
 from stepladder.study.loading import ModelFile
@@ -52,6 +52,13 @@ def check_possible(study: Study, dataset: Dataset, settings: Settings) -> None:
         problems += [f"arm {arm.name!r}: {line}" for line in _loss_problems(arm.recipe, dataset)]
     validation = validation_examples(dataset, study.validation)
     problems += empty_comparisons(study, len(dataset.y_train) - validation)
+    problems += [
+        f"arm {arm.name!r}: gradient_accumulation_steps must be at most the batches of a training, "
+        f"found {arm.recipe.gradient_accumulation_steps}, with which its weights never change; "
+        "lower it, or train for longer"
+        for arm in study.arms
+        if optimizer_steps(arm.recipe, len(dataset.y_train) - validation) == 0
+    ]
     problems += _too_large(study, dataset, settings)
     problems += _metric_problems(study, dataset, validation)
     if problems:

@@ -34,9 +34,10 @@ Initializer = Literal[
 ]
 Normalization = Literal["none", "batch", "layer"]
 Optimizer = Annotated[str, KerasName("optimizers")]
-Schedule = Annotated[
-    str, KerasName("schedules", dict.fromkeys(("constant", "step", "cosine", "one_cycle"), ()))
-]
+OWN_SCHEDULES = ("constant", "step", "cosine", "one_cycle")
+"""Schedules that are stepladder's; all others are Keras'."""
+
+Schedule = Annotated[str, KerasName("schedules", dict.fromkeys(OWN_SCHEDULES, ()))]
 Scaling = Literal["none", "unit", "standardised"]
 
 Units = Annotated[int, Field(ge=1, le=65_536)]

@@ -11,9 +11,9 @@ from typing import Any
 import keras
 
 from stepladder.study.keras_names import arguments_of, keras_names, name_of
-from stepladder.study.recipe import CLIPPINGS, PLATEAU, Recipe
+from stepladder.study.recipe import CLIPPINGS, OWN_SCHEDULES, PLATEAU, Recipe
 from stepladder.training.heads import Head
-from stepladder.training.schedules import OWN_SCHEDULES, keras_schedule
+from stepladder.training.schedules import keras_schedule
 
 
 @dataclass(frozen=True)

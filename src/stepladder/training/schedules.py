@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stepladder.study.keras_names import IN_EPOCHS, arguments_of, keras_names, name_of
-from stepladder.study.recipe import DISTORTIONS, PLATEAU, Recipe, fields_with
+from stepladder.study.recipe import DISTORTIONS, OWN_SCHEDULES, PLATEAU, Recipe, fields_with
 from stepladder.trials.seeding import generator
 
 FORESEEING = fields_with(lambda role: role.needs_end)
@@ -72,7 +72,7 @@ def learning_rates(recipe: Recipe, steps: int) -> npt.NDArray[np.float32]:
         rising = round(recipe.warmup * total)
         after = np.maximum(step - rising, 0)
         warm = np.minimum(1.0, (step + 1) / (rising + 1))
-        if name_of(recipe.schedule) in OWN_SCHEDULES:
+        if name_of(recipe.schedule) in (*OWN_SCHEDULES, PLATEAU):  # `Monitor` lowers the latter
             rates = recipe.learning_rate * (warm * _decay(recipe, after, total - rising, steps))
         else:
             rates = warm * _keras_rates(recipe, after, steps)
@@ -87,10 +87,6 @@ def can_extend(recipe: Recipe) -> bool:
     """
     foresees = any(getattr(recipe, field) for field in FORESEEING)
     return extends(recipe.schedule) and not foresees
-
-
-OWN_SCHEDULES = frozenset({"constant", "step", "cosine", "one_cycle", PLATEAU})
-"""Schedules that are computed here; all others are Keras'. A plateau's are lowered by `Monitor`."""
 
 
 def extends(schedule: str) -> bool:

@@ -117,6 +117,27 @@ def test_what_cannot_fit_into_memory_is_refused(dataset):
     assert len(told.value.problems) == 1
 
 
+@pytest.mark.parametrize(
+    ("fields", "slots"),
+    [
+        ({"optimizer": "adam(amsgrad=True)"}, 3),
+        ({"optimizer": "rmsprop(centered=True)", "momentum": 0.9}, 3),
+        ({"optimizer": "muon(momentum=0.9)"}, 1),
+        ({"optimizer": "lion", "gradient_accumulation_steps": 2}, 2),
+    ],
+)
+def test_memory_counts_the_slots_of_the_optimizer_with_its_arguments(fields, slots, dataset):
+    recipe = Recipe(hidden=[10], **fields)
+    assert least_memory(recipe, dataset) == 4 * (2 + slots) * weights(recipe, 4, 2)
+
+
+def test_an_accumulation_that_never_ends_is_refused(dataset):
+    change = {"gradient_accumulation_steps": 10**6}
+    study = Study(name="s", base=BASE, techniques=[{"name": "much", "change": change}])
+    with pytest.raises(StudyError, match=r"arm '\+ much'.*weights never change"):
+        check_possible(study, dataset, POPULATION)
+
+
 def test_too_few_replicates_are_said(dataset):
     study = Study(name="s", base=BASE, validation=10, techniques=["ReLU"], replicates=1)
     assert "cannot be distinguished from chance" in said(study, dataset)[0]

@@ -5,7 +5,7 @@ import pytest
 from stepladder import CATALOGUE, Recipe
 from stepladder.study.aliases import ALIASES
 from stepladder.study.keras_names import KerasName
-from stepladder.study.recipe import Activation, Initializer
+from stepladder.study.recipe import OWN_SCHEDULES, Activation, Initializer
 from stepladder.study.schema import nearest
 
 FIELDS = tuple(Recipe.model_fields)
@@ -91,7 +91,7 @@ def test_an_arm_or_a_command(name, names, right):
 def test_other_names_stand_for_names_that_there_are():
     values = {value for choices in VALUES.values() for value in choices}
     fields = {"normalization", "scaling"}
-    values |= {*KerasName("schedules").names, "step", "cosine", "one_cycle"}
+    values |= {*KerasName("schedules").names, *OWN_SCHEDULES}
     values |= {v for field in fields for v in Recipe.model_fields[field].annotation.__args__}
     names = {*FIELDS, *TECHNIQUES, *values, *COMMANDS, "replicates"}
     assert {name for _, name in ALIASES} <= names

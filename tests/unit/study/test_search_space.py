@@ -244,3 +244,16 @@ def test_a_budget_is_never_overdrawn():
     made = list(populations(search, 9, True, True))
     assert sum(each.epochs(resumes=True) for each in made) <= 200
     assert sum(each.size for each in made) == 200 // 9
+
+
+def test_a_choice_may_be_a_name_with_arguments_as_text_or_table():
+    adam = {"name": "adam", "amsgrad": True}
+    space = {
+        "optimizer": {"type": "categorical", "choices": ["sgd", adam, "lion(beta_1=0.8)"]},
+        "momentum": {**MOMENTUM, "when": {"optimizer": "sgd"}},
+    }
+    study = Study(name="s", base={"hidden": [3]}, search={"space": space})
+    parameter = study.search.space["optimizer"]
+    assert parameter.values == ("sgd", "adam(amsgrad=True)", "lion(beta_1=0.8)")
+    recipe = config_of({"optimizer": "adam(amsgrad=True)"}, study.search.space, study.base)
+    assert recipe.optimizer == "adam(amsgrad=True)"

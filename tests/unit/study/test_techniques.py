@@ -144,3 +144,19 @@ def test_a_tuned_field_is_exempt_in_a_fair_study():
         for place, arm in enumerate(batches.arms)
     )  # fmt: skip
     assert confounds(batches, tuned, train=54_000) == ()
+
+
+def test_a_change_may_name_an_optimizer_by_a_table():
+    change = {"optimizer": {"name": "Adam", "amsgrad": True}}
+    assert Technique(name="mine", change=change).change == {"optimizer": "adam(amsgrad=True)"}
+
+
+def test_a_change_to_absolute_rates_is_allowed_where_the_base_begins_at_the_first():
+    schedule = "piecewise_constant_decay(boundaries_epochs=[1], values=[0.5, 0.1])"
+    assert Technique(name="mine", change={"schedule": schedule}).change == {"schedule": schedule}
+
+
+@pytest.mark.parametrize("technique", CATALOGUE, ids=lambda technique: technique.name)
+def test_an_optimizer_resets_what_another_one_set(technique):
+    if "optimizer" in technique.change:
+        assert {"momentum", "nesterov"} <= set(technique.change)

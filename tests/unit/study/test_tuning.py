@@ -123,3 +123,12 @@ def test_what_cannot_be_added_is_refused(fields, expected):
     with pytest.raises(StudyError) as caught:
         Study(name="s", base=BASE, techniques=["ReLU"], **fields)
     assert expected in str(caught.value)
+
+
+def test_absolute_rates_are_refused_where_learning_rates_are_tuned():
+    schedule = "piecewise_constant_decay(boundaries_epochs=[1], values=[0.01, 0.001])"
+    fields = {"name": "s", "base": {"hidden": [3]}, "tuning": "fair"}
+    techniques = [{"name": "falls", "change": {"schedule": schedule}}]
+    with pytest.raises(StudyError, match="must have no piecewise_constant_decay"):
+        Study(**fields, techniques=techniques)
+    Study(**fields, techniques=techniques, tune={"grid": {"l2": [0.001, 0.01, 0.1]}})
