@@ -107,7 +107,7 @@ def starter(recipe: Recipe) -> str | None:
     """
     steps = (
         ("unit inputs", recipe.scaling == "none"),
-        ("ReLU", recipe.activation in ("sigmoid", "tanh")),
+        ("ReLU", name_of(recipe.activation) in ("sigmoid", "tanh")),
         ("He normal", not recipe.initializer.startswith("he_") and recipe.activation != "selu"),
         ("Adam", name_of(recipe.optimizer) == "sgd"),
         ("batch normalisation", recipe.normalization == "none"),
@@ -400,9 +400,9 @@ def vanishing_gradients(case: ArmEvidence) -> Finding | None:
     ratio = _median(map(_gradient_ratio, signs))
     factor = format_factor(1 / ratio if ratio else math.inf)
     technique = "batch normalisation"
-    if case.recipe.activation in ("sigmoid", "tanh"):
+    if name_of(case.recipe.activation) in ("sigmoid", "tanh"):
         technique = "ReLU"
-    elif case.recipe.initializer == "random_normal":
+    elif name_of(case.recipe.initializer) == "random_normal":
         technique = "He normal"
     return _finding(
         case, signs, "vanishing_gradients", "gradients vanish on their way down",
@@ -478,12 +478,13 @@ def dead_units(case: ArmEvidence) -> Finding | None:
     if not signs:
         return None
     share, layer = _median(one.dead for one in signs), mode(one.dead_layer for one in signs)
+    is_relu = name_of(case.recipe.activation) == "relu"
     return _finding(
         case, signs, "dead_units", "many units are dead",
         f"{100 * share:.0f} % of those of {layer}; at the end they answer none of the training "
         f"{case.noun}s that were checked, and no gradient can revive them",
         advice="lower the learning rate, or use an activation that has a slope everywhere",
-        technique="leaky ReLU" if case.recipe.activation == "relu" else "batch normalisation",
+        technique="leaky ReLU" if is_relu else "batch normalisation",
         share=share,
     )  # fmt: skip
 
@@ -617,7 +618,7 @@ Wu, He 2018 (Group normalization, figure 1): the error of ResNet-50 is 23.6 % at
 def small_batches(case: ArmEvidence) -> Finding | None:
     """Batch normalisation on batches too small to estimate a mean and a deviation."""
     recipe = case.recipe
-    if recipe.normalization != "batch" or recipe.batch_size >= SMALL_BATCH:
+    if name_of(recipe.normalization) != "batch" or recipe.batch_size >= SMALL_BATCH:
         return None
     noise = 1 / math.sqrt(recipe.batch_size)
     return _finding(

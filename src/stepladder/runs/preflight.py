@@ -2,8 +2,8 @@
 
 import math
 import queue
-from collections.abc import Mapping
-from itertools import pairwise
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,12 @@ from stepladder.study.designs import runs_of_fraction
 from stepladder.study.keras_names import arguments_of, keras_names, name_of
 from stepladder.study.loading import ModelFile
 from stepladder.study.losses import NOT_NEGATIVE, OF_A_BATCH, losses_of
-from stepladder.study.recipe import IMAGE_FIELDS, NETWORK_FIELDS, Recipe
+from stepladder.study.recipe import (
+    IMAGE_FIELDS,
+    NETWORK_FIELDS,
+    Recipe,
+    fields_that_keras_may_refuse,
+)
 from stepladder.study.schema import unknown_names
 from stepladder.study.scoring import TOP_K, top_k
 from stepladder.study.search import SEARCH_REPLICATES
@@ -359,13 +364,25 @@ def weights(recipe: Recipe, inputs: int, outputs: int) -> int | None:
     """
     if recipe.model is not None:
         return None
-    widths = [inputs, *recipe.hidden, outputs]
-    total = sum(one * two + two for one, two in pairwise(widths))
-    if recipe.normalization == "none":
-        return total
-    hidden = sum(recipe.hidden)
-    cancelled = recipe.normalization == "batch" and recipe.normalization_position == "before"
-    return total + 2 * hidden - (hidden if cancelled else 0)
+    before = recipe.normalization_position == "before"
+    activation, normalization = name_of(recipe.activation), name_of(recipe.normalization)
+    total, entering = 0, inputs
+    for units in recipe.hidden:
+        leaving = units // 2 if activation == "glu" else units
+        is_cancelled = normalization == "batch" and before
+        total += entering * units + (0 if is_cancelled else units)
+        total += _scales(recipe.normalization) * (units if before else leaving)
+        total += units if activation == "prelu" else 0
+        entering = leaving
+    return total + entering * outputs + outputs
+
+
+def _scales(normalization: str) -> int:
+    """Trainable numbers that a normalisation has for each unit."""
+    arguments = arguments_of(normalization)
+    learned = {"batch": ("center", "scale"), "layer": ("center", "scale"),
+               "group": ("center", "scale"), "rms": ("scale",)}  # fmt: skip
+    return sum(bool(arguments.get(key, True)) for key in learned.get(name_of(normalization), ()))
 
 
 def check_code_allowed(study: Study, allow_code: bool) -> None:
@@ -435,6 +452,44 @@ def inspect_models(study: Study, dataset: Dataset, settings: Settings) -> tuple[
     )
 
 
+def names_to_check(study: Study) -> dict[Recipe, str]:
+    """Recipes with names that only Keras can judge, and where the study has them."""
+    recipes: dict[Recipe, str] = {}
+    for place, recipe in _recipes_by_place(study) if study.trainer is None else ():
+        if fields_that_keras_may_refuse(recipe):
+            recipes.setdefault(recipe, place)
+    return recipes
+
+
+def check_names(study: Study, dataset: Dataset, settings: Settings) -> None:
+    """Has Keras look at what only Keras can judge: arguments of its names, and some shapes.
+
+    Raises:
+        StudyError: if Keras refuses something, in its own words.
+        WorkerError: if the process itself failed.
+    """
+    recipes = names_to_check(study)
+    report = _inspect(None, list(recipes), dataset, settings)
+    problems = [
+        f"{place}: {problem}"
+        for place, found in zip(recipes.values(), report["problems"], strict=True)
+        for problem in found
+    ]
+    if problems:
+        raise StudyError(problems)
+
+
+def _recipes_by_place(study: Study) -> Iterator[tuple[str, Recipe]]:
+    """Recipes of a study and where it has them: its arms, and values that are to be tried."""
+    for arm in study.arms:
+        yield f"arm {arm.name!r}", arm.recipe
+    space = study.search.space if study.search is not None else {}
+    for field, parameter in space.items():
+        for value in parameter.choices if field in Recipe.model_fields else ():
+            with suppress(StudyError):  # in contradiction to the base, which others report
+                yield f"search.space.{field}", study.recipe.changed({field: value})
+
+
 def _scaled_ids(study: Study) -> list[str]:
     """Problems: arms that scale what the network looks up, and the arm they are compared with."""
     scalings = {arm.name: arm.recipe.scaling for arm in study.arms}
@@ -447,14 +502,20 @@ def _scaled_ids(study: Study) -> list[str]:
 
 
 def _inspect(
-    model: ModelFile, recipes: list[Recipe], dataset: Dataset, settings: Settings
+    model: ModelFile | None, recipes: list[Recipe], dataset: Dataset, settings: Settings
 ) -> dict[str, Any]:
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
     worker = Worker(dataset, settings, settings.cpus[0], events, model=model, inspects=True)
     try:
         worker.inspect(recipes)
         _, message = events.get()
+        if message is None and model is None:
+            raise WorkerError(
+                "building the networks failed: the process ended with "
+                f"{worker.exit_message()}; nothing was trained"
+            )
         if message is None:
+            assert model is not None
             raise StudyError(
                 f"{model.function} of {model.file} must return a keras.Model, found that it ended "
                 f"its process ({worker.exit_message()}); fix it, or check the free memory"

@@ -18,7 +18,12 @@ from stepladder.execution.scheduler import execute, forget_dead
 from stepladder.runs import folder as folders
 from stepladder.runs.phases import plan_all_phases
 from stepladder.runs.plan import NO_EPOCHS, Plan, RunContext, cached_epochs, prepare, run_context
-from stepladder.runs.preflight import check_code_allowed, inspect_models
+from stepladder.runs.preflight import (
+    check_code_allowed,
+    check_names,
+    inspect_models,
+    names_to_check,
+)
 from stepladder.store import Store, StudyRecord, check_place, open_store
 from stepladder.study.study import Study
 from stepladder.training.checkpoints import clear
@@ -197,6 +202,8 @@ def open_session(
         dataset, record = prepare(study, settings)
         notes: tuple[str, ...] = ()
         own_code = study.model is not None or user is not None
+        if names_to_check(study) and (is_search or _needs_training(record, folder, store)):
+            check_names(study, dataset, settings)
         if own_code and (is_search or _needs_training(record, folder, store)):
             if user is None:
                 notes = inspect_models(study, dataset, settings)

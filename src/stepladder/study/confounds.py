@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from stepladder.study.designs import Arm
+from stepladder.study.keras_names import arguments_of, name_of
 from stepladder.study.params import Config, Params, flat_values, flatten
-from stepladder.study.recipe import FIELD_ROLES, Recipe, fields_with
+from stepladder.study.recipe import FIELD_ROLES, NONE, Recipe, fields_with
 from stepladder.study.study import Study
 from stepladder.study.techniques import find_technique
 
@@ -231,12 +232,19 @@ def without_idle_fields(recipe: Recipe, train: int) -> Recipe:
         recipe.decay_epochs >= recipe.epochs or recipe.decay_rate == 1
     ):
         change["schedule"] = "constant"  # it never falls
+    for field in ("noise", "input_noise"):
+        if not any(arguments_of(getattr(recipe, field)).values()) and not recipe.model:
+            change[field] = NONE  # a deviation or a rate of 0
+    if not recipe.dropout and change.get("noise", recipe.noise) == NONE and not recipe.model:
+        change["dropout_position"] = "after"
     recipe = recipe.changed(change)
     idle = [
         field
         for field, role in FIELD_ROLES.items()
         if not (role.network and recipe.model)  # the user's code may read it for anything
-        and any(getattr(recipe, key) not in values for key, values in role.only_with.items())
+        and any(
+            name_of(getattr(recipe, key)) not in values for key, values in role.only_with.items()
+        )
     ]
     return recipe.changed({field: Recipe.model_fields[field].default for field in idle})
 

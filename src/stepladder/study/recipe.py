@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -18,21 +19,20 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from stepladder.study.keras_names import KerasName, arguments_of, name_of
+from stepladder.study.keras_names import KerasName, arguments_of, name_of, names_of
 from stepladder.study.schema import FrozenModel, KeysOf, ListOf, toml_key
 
-Activation = Literal["sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu"]
-Initializer = Literal[
-    "random_normal",
-    "glorot_uniform",
-    "glorot_normal",
-    "he_uniform",
-    "he_normal",
-    "lecun_uniform",
-    "lecun_normal",
-    "orthogonal",
-]
-Normalization = Literal["none", "batch", "layer"]
+NONE = "none"
+"""What stands for a number or a name that is not there, where TOML has no null."""
+
+_NOT_THERE: Mapping[str, tuple[str, ...]] = {NONE: ()}
+
+Activation = Annotated[str, KerasName("activations")]
+Initializer = Annotated[str, KerasName("initializers")]
+Regularizer = Annotated[str, KerasName("regularizers", _NOT_THERE)]
+Constraint = Annotated[str, KerasName("constraints", _NOT_THERE)]
+Normalization = Annotated[str, KerasName("normalizations", _NOT_THERE)]
+Noise = Annotated[str, KerasName("noises", _NOT_THERE)]
 Optimizer = Annotated[str, KerasName("optimizers")]
 OWN_SCHEDULES = ("constant", "step", "cosine", "one_cycle")
 """Schedules that are stepladder's; all others are Keras'."""
@@ -42,9 +42,6 @@ Scaling = Literal["none", "unit", "standardised"]
 
 Units = Annotated[int, Field(ge=1, le=65_536)]
 Share = Annotated[float, Field(ge=0, lt=1)]
-
-NONE = "none"
-"""What stands for a number that is not there, where TOML has no null: a change may take it away."""
 
 
 def _none_if_absent(value: object) -> object:
@@ -166,18 +163,40 @@ class Recipe(FrozenModel):
         "relu", "structure", "Activation of every hidden layer.", "relu", network=True,
         confound="gradients may vanish or units die")
     initializer: Initializer = _field(
-        "glorot_uniform", "lane", "Initialiser of every weight matrix; biases start at 0.",
+        "glorot_uniform", "lane", "Initialiser of every weight matrix.",
         "he_normal", network=True, confound="signals may fade or grow from layer to layer")
+    bias_initializer: Initializer = _field(
+        "zeros", "lane", "Initialiser of every bias.", "constant(value=0.1)", network=True,
+        since=3)
     normalization: Normalization = _field(
         "none", "structure", "Normalisation of every hidden layer.", "batch", network=True,
         decides="parameters", confound="normalised layers bear other learning rates")
     normalization_position: Literal["before", "after"] = _field(
         "before", "structure", "Whether normalisation stands before or after the activation.",
         "before", network=True, decides="parameters",
-        only_with={"normalization": ("batch", "layer")})
+        only_with={"normalization": names_of("normalizations")})
     dropout: Share = _field(
         0.0, "structure", "Share of hidden units dropped at each step.", 0.2, network=True,
         confound="dropout slows training and fights overfitting")
+    noise: Noise = _field(
+        NONE, "structure", "Noise on every hidden layer while training, where dropout stands, "
+        "before it.", "gaussian_noise(stddev=0.1)", network=True, since=3,
+        confound="noise slows training and fights overfitting")
+    dropout_position: Literal["before", "after"] = _field(
+        "after", "structure", "Whether dropout and noise stand before or after the activation.",
+        "before", network=True, since=3)
+    input_noise: Noise = _field(
+        NONE, "structure", "Noise on the scaled inputs while training.",
+        "gaussian_noise(stddev=0.1)", network=True, since=3,
+        confound="noise slows training and fights overfitting")
+    residual: bool = _field(
+        False, "structure", "Whether each hidden layer after the first adds its input to its "
+        "output, where it has as many units as the layer before.", True, network=True, since=3,
+        confound="gradients reach early layers by a shorter way")
+    stochastic_depth: Share = _field(
+        0.0, "structure", "Share of the steps at which the last residual layer is skipped; those "
+        "before it less often, in proportion to their depth.", 0.2, network=True, since=3,
+        needs={"residual": True})
     optimizer: Optimizer = _field(
         "sgd", "structure", "Optimizer, as Keras names it, with its arguments if it has any: "
         "`adam(amsgrad=True)`.", "adam",
@@ -214,10 +233,24 @@ class Recipe(FrozenModel):
         confound="more epochs are more steps, and more time to overfit")
     l2: float = _field(
         0.0, "strength", "L2 penalty on every weight matrix.", 0.0001, ge=0, network=True)
+    kernel_regularizer: Regularizer = _field(
+        NONE, "structure", "Penalty on every weight matrix; `l2` is the short form of the "
+        "commonest.", "l1(l1=0.0001)", network=True, since=3)
+    bias_regularizer: Regularizer = _field(
+        NONE, "structure", "Penalty on every bias.", "l2(l2=0.0001)", network=True, since=3)
+    activity_regularizer: Regularizer = _field(
+        NONE, "structure", "Penalty on what every hidden layer's activation gives, summed over "
+        "the batch.", "l1(l1=0.00001)", network=True, since=3)
     weight_decay: float = _field(
         0.0, "strength", "Decoupled weight decay, for any optimizer.", 0.004, ge=0)
     max_norm: Limit = _field(
         None, "structure", "Largest norm of the weights that enter one unit.", 3.0, network=True)
+    kernel_constraint: Constraint = _field(
+        NONE, "structure", "Constraint on every weight matrix after each step; `max_norm` is the "
+        "short form of the commonest.", "unit_norm", network=True, since=3)
+    bias_constraint: Constraint = _field(
+        NONE, "structure", "Constraint on every bias after each step.", "non_neg", network=True,
+        since=3)
     label_smoothing: Share = _field(
         0.0, "strength", "Share of each label spread over all classes.", 0.1)
     global_clipnorm: Limit = _field(
@@ -363,9 +396,11 @@ class Recipe(FrozenModel):
                 f"ema must be 0 where swa is not, found {self.ema} and {self.swa}; a network has "
                 "one average: set one of them to 0"
             )
+        self._check_layers()
         distorts = any(getattr(self, name) for name in DISTORTIONS)
         for name, needed, is_set in (
             ("vat_xi", "vat", self.vat),
+            ("stochastic_depth", "residual", self.residual),
             ("augment_smoothness", "augment_elastic", self.augment_elastic),
             ("augment_calm", "augment_elastic or another augmentation", distorts),
         ):
@@ -376,6 +411,33 @@ class Recipe(FrozenModel):
                     f"or leave {name} out"
                 )
         return self
+
+    def _check_layers(self) -> None:
+        """Refuses two values for one thing, and connections that join nothing."""
+        for short, full in (("l2", "kernel_regularizer"), ("max_norm", "kernel_constraint")):
+            value = getattr(self, full)
+            if getattr(self, short) and value != NONE:
+                raise ValueError(
+                    f"{full} must be none where {short} is set, found {value} and "
+                    f"{getattr(self, short):g}; a weight matrix has one of them: leave one out"
+                )
+        if self.residual and self.model is None and not residual_layers(self.hidden):
+            raise ValueError(
+                "residual must be false where no hidden layer has as many units as the one before "
+                f"it, found hidden = {list(self.hidden)}; give two layers in a row as many units, "
+                "or leave residual out"
+            )
+
+
+def residual_layers(hidden: tuple[int, ...]) -> tuple[int, ...]:
+    """The hidden layers, from 0, that add their input to their output where a recipe is residual.
+
+    Example:
+        >>> residual_layers((50, 50, 30, 30))
+        (1, 3)
+    """
+    pairs = enumerate(pairwise(hidden), start=1)
+    return tuple(place for place, (before, units) in pairs if before == units)
 
 
 def _optimizer_problem(recipe: Recipe) -> str:
@@ -450,9 +512,33 @@ def fields_with(condition: Callable[[FieldRole], object]) -> tuple[str, ...]:
 
     Example:
         >>> fields_with(lambda role: role.kind == "group")
-        ('epochs', 'scaling', 'train_examples')
+        ('epochs', 'scaling', 'train_examples', 'target_scaling')
     """
     return tuple(name for name, role in FIELD_ROLES.items() if condition(role))
+
+
+_REFUSED_BY_SHAPE = {
+    "activation": ("glu",),
+    "normalization": ("group",),
+    "bias_initializer": ("identity", "orthogonal"),
+    "bias_regularizer": ("orthogonal_regularizer",),
+    "activity_regularizer": ("orthogonal_regularizer",),
+}
+"""Names that Keras refuses for some shapes even without arguments."""
+
+
+def fields_that_keras_may_refuse(recipe: Recipe) -> tuple[str, ...]:
+    """The fields of which only Keras can say whether it accepts their values.
+
+    Example:
+        >>> fields_that_keras_may_refuse(Recipe(hidden=[8], activation="elu(alpha=0.5)"))
+        ('activation',)
+    """
+    return tuple(
+        name
+        for name, value in recipe
+        if isinstance(value, str) and ("(" in value or value in _REFUSED_BY_SHAPE.get(name, ()))
+    )
 
 
 def is_on(name: str, recipe: Recipe) -> bool:

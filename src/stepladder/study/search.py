@@ -326,7 +326,7 @@ def _value_problems(name: str, space: Mapping[str, Parameter], base: Recipe) -> 
                 'type = "int"']  # fmt: skip
     # Contradictions with other fields are checked later, so those have their defaults here.
     defaults = {other: field.default for other, field in Recipe.model_fields.items()}
-    plain: dict[str, Any] = {**defaults, "hidden": base.hidden or (1,), "model": base.model}
+    plain: dict[str, Any] = {**defaults, "hidden": (1, 1), "model": base.model}
     for value in values:
         try:
             needed = companions({name: as_choice(value)}) if name == "schedule" else {}

@@ -64,7 +64,7 @@ class Technique(FrozenModel):
     def _check_change(cls, change: dict[str, Any]) -> dict[str, Any]:
         # Fields are checked alone here, on a recipe in which each of them is allowed; whether
         # they agree with the rest of an arm is checked when the arm is made.
-        Recipe(**{"hidden": [1], **companions(change), **change})
+        Recipe(**{"hidden": [1, 1], **companions(change), **change})
         return change
 
     @model_validator(mode="after")
@@ -134,6 +134,7 @@ _FADES_OR_GROWS = "signals and gradients that fade or grow layer by layer under 
 _NOISE = "noise around the optimum at a learning rate that never falls"
 _EFFICIENT = "LeCun, Bottou, Orr, Müller 1998, Efficient BackProp"
 _EXPLODES = "gradients that explode and throw the weights away"
+_DEEP = "deep networks that train worse than shallow ones, since gradients fade on their way down"
 _TOO_FEW = "too few images: a network that knows only the shapes it has seen"
 
 _NO_MOMENTUM = {"momentum": 0.0, "nesterov": False}
@@ -159,6 +160,11 @@ _TABLE: list[tuple[str, dict[str, Any], str, str]] = [
     ("orthogonal", {"initializer": "orthogonal"},
      "gradients that shrink in some directions and grow in others",
      "Saxe, McClelland, Ganguli 2014, arXiv:1312.6120"),
+    ("zero initialisation", {"initializer": "zeros"},
+     "nothing: symmetry never breaks, so that all units of a layer stay alike",
+     "Rumelhart, Hinton, Williams 1986, Parallel Distributed Processing 1"),
+    ("positive biases", {"bias_initializer": "constant(value=0.1)"},
+     "ReLUs that answer nothing in the first steps", "Krizhevsky, Sutskever, Hinton 2012, NIPS"),
     # activations
     ("sigmoid", {"activation": "sigmoid"},
      "nothing: the historical activation, kept for comparison",
@@ -174,6 +180,13 @@ _TABLE: list[tuple[str, dict[str, Any], str, str]] = [
      "Klambauer, Unterthiner, Mayr, Hochreiter 2017, arXiv:1706.02515"),
     ("GELU", {"activation": "gelu"}, _DEAD, "Hendrycks, Gimpel 2016, arXiv:1606.08415"),
     ("SiLU", {"activation": "silu"}, _DEAD, "Elfwing, Uchibe, Doya 2018, arXiv:1702.03118"),
+    ("Mish", {"activation": "mish"}, _DEAD, "Misra 2020, arXiv:1908.08681"),
+    ("hard SiLU", {"activation": "hard_silu"}, "the cost of the sigmoid in SiLU",
+     "Howard et al. 2019, arXiv:1905.02244"),
+    ("softplus", {"activation": "softplus"}, _DEAD,
+     "Dugas, Bengio, Bélisle, Nadeau, Garcia 2001, NIPS 13"),
+    ("PReLU", {"activation": "prelu"}, _DEAD, "He, Zhang, Ren, Sun 2015, arXiv:1502.01852"),
+    ("CELU", {"activation": "celu"}, _DEAD, "Barron 2017, arXiv:1704.07483"),
     # optimizers
     ("momentum", {"optimizer": "sgd", "momentum": 0.9, "nesterov": False}, _SLOW,
      "Polyak 1964; Sutskever, Martens, Dahl, Hinton 2013, ICML"),
@@ -227,14 +240,50 @@ _TABLE: list[tuple[str, dict[str, Any], str, str]] = [
      _ILL_SCALED, "Ioffe, Szegedy 2015, arXiv:1502.03167, placed after the activation"),
     ("layer normalisation", {"normalization": "layer", "normalization_position": "before"},
      _ILL_SCALED, "Ba, Kiros, Hinton 2016, arXiv:1607.06450"),
+    ("group normalisation",
+     {"normalization": "group(groups=2)", "normalization_position": "before"},
+     "statistics of small batches, which batch normalisation relies on",
+     "Wu, He 2018, arXiv:1803.08494"),
+    ("RMS normalisation", {"normalization": "rms", "normalization_position": "before"},
+     _ILL_SCALED, "Zhang, Sennrich 2019, arXiv:1910.07467"),
+    # connections
+    ("residual connections", {"residual": True}, _DEEP,
+     "He, Zhang, Ren, Sun 2016, arXiv:1512.03385"),
+    ("stochastic depth", {"residual": True, "stochastic_depth": 0.2},
+     "overfitting of deep residual networks, and gradients that fade in them",
+     "Huang, Sun, Liu, Sedra, Weinberger 2016, arXiv:1603.09382"),
     # regularisers
     ("dropout", {"dropout": 0.2}, _OVERFIT,
      "Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov 2014, JMLR 15"),
+    ("dropout before", {"dropout": 0.2, "dropout_position": "before"}, _OVERFIT,
+     "Srivastava et al. 2014, JMLR 15, placed before the activation"),
+    ("Gaussian noise", {"noise": "gaussian_noise(stddev=0.1)"}, _OVERFIT,
+     "Poole, Sohl-Dickstein, Ganguli 2014, arXiv:1406.1831"),
+    ("input noise", {"input_noise": "gaussian_noise(stddev=0.1)"}, _OVERFIT,
+     "Bishop 1995, Neural Computation 7"),
+    ("Gaussian dropout", {"noise": "gaussian_dropout(rate=0.2)"}, _OVERFIT,
+     "Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov 2014, JMLR 15, section 10"),
+    ("alpha dropout", {"noise": "alpha_dropout(rate=0.1)"},
+     "overfitting of networks with SELU, whose mean and variance dropout would change",
+     "Klambauer, Unterthiner, Mayr, Hochreiter 2017, arXiv:1706.02515"),
     ("L2", {"l2": 0.0001}, _OVERFIT, "Krogh, Hertz 1992, NIPS"),
+    ("L1", {"kernel_regularizer": "l1(l1=0.0001)", "l2": 0.0},
+     "many small weights where few would do",
+     "Tibshirani 1996, Journal of the Royal Statistical Society B 58"),
+    ("elastic net", {"kernel_regularizer": "l1_l2(l1=0.0001, l2=0.0001)", "l2": 0.0},
+     "L1 that keeps one of several correlated inputs alone",
+     "Zou, Hastie 2005, Journal of the Royal Statistical Society B 67"),
+    ("orthogonal regularisation",
+     {"kernel_regularizer": "orthogonal_regularizer(factor=0.0001)", "l2": 0.0},
+     "units of a layer that learn the same", "Bansal, Chen, Wang 2018, arXiv:1810.09102"),
+    ("activity regularisation", {"activity_regularizer": "l1(l1=1e-05)"},
+     "hidden units that all answer every input", "Glorot, Bordes, Bengio 2011, AISTATS"),
     ("weight decay", {"weight_decay": 0.004}, _OVERFIT,
      "Loshchilov, Hutter 2019, arXiv:1711.05101"),
     ("max-norm", {"max_norm": 3.0}, _OVERFIT,
      "Srebro, Shraibman 2005, COLT; Srivastava et al. 2014, JMLR 15"),
+    ("unit norm", {"kernel_constraint": "unit_norm", "max_norm": "none"},
+     "weights whose length, not direction, changes what a unit answers", "Keras `UnitNorm`"),
     ("label smoothing", {"label_smoothing": 0.1},
      "overconfidence: loss that rises while accuracy stands",
      "Szegedy, Vanhoucke, Ioffe, Shlens, Wojna 2016, arXiv:1512.00567"),

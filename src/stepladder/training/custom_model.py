@@ -82,7 +82,7 @@ class NetworkRecipe:
         """A field of `NETWORK_FIELDS`; any other field of a recipe is refused."""
         if name in NETWORK_FIELDS:
             self.reads.add(name)
-            return getattr(self._recipe, name)
+            return keras_models.for_layers(name, getattr(self._recipe, name))
         if name in Recipe.model_fields:
             raise NetworkError(
                 f"must read only what describes the network ({', '.join(NETWORK_FIELDS)}), found "

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from stepladder.data import Dataset, Split, split
 from stepladder.study.params import Params
-from stepladder.study.recipe import FIELD_ROLES, Recipe, fields_with
+from stepladder.study.recipe import FIELD_ROLES, NONE, Recipe, fields_with
 from stepladder.trials.trial import Trial
 
 _OF_A_GROUP = fields_with(lambda role: role.kind == "group")
@@ -65,8 +65,11 @@ def program_key(recipe: Recipe) -> Recipe:
     erased.update({field: 0.5 for field in _PRESENT if getattr(recipe, field)})
     if recipe.model is not None:
         erased.update({field: getattr(recipe, field) for field in _READ})
-    elif recipe.normalization == "none":
+        return recipe.changed(erased)
+    if recipe.normalization == NONE:
         erased["normalization_position"] = "before"
+    if not recipe.dropout and recipe.noise == NONE:
+        erased["dropout_position"] = "after"
     return recipe.changed(erased)
 
 

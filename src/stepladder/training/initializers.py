@@ -6,7 +6,7 @@ meant, and NumPy draws it.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
+from stepladder.study.recipe import Recipe
+from stepladder.training.keras_models import named
 from stepladder.trials.seeding import generator
 
 Weights = list[npt.NDArray[np.float32]]
@@ -26,7 +28,7 @@ def initial_weights(
     model: Any,  # noqa: ANN401 - Keras has no types
     seed: int,
     replicate: int,
-    initializer: str | None = None,
+    recipe: Recipe | None = None,
 ) -> Weights:
     """A replicate's initial value of each trainable variable of a model.
 
@@ -35,8 +37,14 @@ def initial_weights(
     arms that differ in normalisation or dropout alone start from the same kernels. All other
     variables keep their built value: biases and scales, kernels that were set to other values
     (trained ones, say), and those of initialisers that NumPy does not draw here,
-    which Keras drew under the replicate's seed (`custom_model.build_seeded`). An `initializer`
-    (Keras' name) takes the place of the layers' own for every kernel.
+    which Keras drew under the replicate's seed (`custom_model.build_seeded`).
+
+    Args:
+        model: a built `keras.Model`.
+        seed: of the study.
+        replicate: from 0.
+        recipe: of one of stepladder's networks, which may have been built with other initialisers:
+            those of the recipe hold for kernels and biases. All that is random is drawn here.
 
     Example:
         >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
@@ -46,16 +54,44 @@ def initial_weights(
     Returns:
         float32 arrays in the order and shapes of `model.trainable_variables`.
     """
-    kernels = dict(_kernels(model))
+    kernels = dict(_initializers(model, _KERNELS))
     place = {name: number for number, name in enumerate(kernels)}
-    override = keras.initializers.get(initializer) if initializer else None
+    if recipe is not None:
+        return _of_recipe(model, seed, replicate, recipe, place)
     weights: Weights = []
     for variable in model.trainable_variables:
         own, value = kernels.get(id(variable)), None
-        if own is not None and (override is not None or _is_as_drawn(variable, own)):
+        if own is not None and _is_as_drawn(variable, own):
             draw = generator(seed, replicate, "init", place[id(variable)])
-            value = _draw(override or own, tuple(variable.shape), draw)
+            value = _draw(own, tuple(variable.shape), draw)
         weights.append(_value(variable) if value is None else value.astype(np.float32))
+    return weights
+
+
+def _of_recipe(
+    model: Any,  # noqa: ANN401 - Keras has no types
+    seed: int,
+    replicate: int,
+    recipe: Recipe,
+    kernels: Mapping[int, int],
+) -> Weights:
+    """Initial weights of one of stepladder's networks; the place of each kernel by its id."""
+    built = dict(_initializers(model, (*_KERNELS, *_OTHERS)))
+    biases = dict(_initializers(model, _OTHERS[:1]))
+    kernel, bias = (named("initializers", text)
+                    for text in (recipe.initializer, recipe.bias_initializer))  # fmt: skip
+    weights: Weights = []
+    for number, variable in enumerate(model.trainable_variables):
+        key, shape = id(variable), tuple(variable.shape)
+        # Of another length than the place of a kernel: no two variables share a stream.
+        at = (kernels[key],) if key in kernels else (number, 0)
+        own = built.get(key)
+        meant: Any = kernel if key in kernels else bias if key in biases else own
+        value: Any = _draw(meant, shape, generator(seed, replicate, "init", *at))
+        if value is None:  # nothing is drawn
+            is_built = meant is own or _config(meant) == _config(own)
+            value = _value(variable) if is_built else meant(shape, dtype="float32")
+        weights.append(np.array(value, np.float32))
     return weights
 
 
@@ -70,13 +106,29 @@ _KERNELS = (
 """Where Keras' layers keep a kernel, and the initialiser that it was made with."""
 
 
-def _kernels(model: Any) -> Iterator[tuple[int, Any]]:  # noqa: ANN401 - Keras has no types
-    """The id of each kernel and its initialiser, in the order of the layers."""
+_OTHERS = (
+    ("bias", "bias_initializer"),
+    ("alpha", "alpha_initializer"),  # of `PReLU`
+    ("gamma", "gamma_initializer"),
+    ("beta", "beta_initializer"),
+)
+"""Likewise for further weights of stepladder's networks."""
+
+
+def _initializers(
+    model: Any,  # noqa: ANN401 - Keras has no types
+    where: Sequence[tuple[str, str]],
+) -> Iterator[tuple[int, Any]]:
+    """The id of each variable of some kinds and its initialiser, in the order of the layers."""
     for layer in model._flatten_layers():
-        for kernel, initializer in _KERNELS:
-            variable, made_with = getattr(layer, kernel, None), getattr(layer, initializer, None)
+        for name, initializer in where:
+            variable, made_with = getattr(layer, name, None), getattr(layer, initializer, None)
             if variable is not None and made_with is not None:
                 yield id(variable), made_with
+
+
+def _config(initializer: Any) -> object:  # noqa: ANN401 - Keras has no types
+    return type(initializer), initializer.get_config()
 
 
 def _value(variable: Any) -> npt.NDArray[np.float32]:  # noqa: ANN401 - Keras has no types

@@ -200,8 +200,8 @@ def make_model(
     """A compiled `keras.Model` at a trial's start: its initial weights, streams and schedule."""
     recipe = trial.recipe
     model = build_seeded(build, recipe, input_shape, head.units, trial.seed, trial.replicate)
-    initializer = recipe.initializer if recipe.model is None else None  # else the layers' own hold
-    weights = initial_weights(model, trial.seed, trial.replicate, initializer)
+    drawn = recipe if recipe.model is None else None  # else the layers' own initialisers hold
+    weights = initial_weights(model, trial.seed, trial.replicate, drawn)
     for variable, value in zip(model.trainable_variables, weights, strict=True):
         variable.assign(value)
     states = seed_states(model)

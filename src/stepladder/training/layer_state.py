@@ -92,9 +92,15 @@ def batch_norm_momentum(model: Any, share: Any) -> Iterator[None]:  # noqa: ANN4
 
 @contextmanager
 def without_dropout(model: Any) -> Iterator[None]:  # noqa: ANN401 - Keras has no types
-    """A model whose dropout layers let all pass while it is traced."""
-    layers = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.Dropout)]
-    with replace_attribute(layers, "rate", 0):
+    """A model whose layers of dropout and noise let all pass while it is traced."""
+    kinds = (keras.layers.Dropout, keras.layers.GaussianDropout, keras.layers.AlphaDropout)
+    layers = list(model._flatten_layers())
+    with (
+        replace_attribute((one for one in layers if isinstance(one, kinds)), "rate", 0),
+        replace_attribute(
+            (one for one in layers if isinstance(one, keras.layers.GaussianNoise)), "stddev", 0
+        ),
+    ):
         yield
 
 

@@ -175,16 +175,23 @@ def _serve(setup: WorkerSetup, messages: queue.SimpleQueue[Message], outbox: Bin
         import stepladder.training.population.engine
         import stepladder.training.population.layers  # noqa: F401
     dataset: Dataset = messages.get()["dataset"]
+    if setup.inspects and setup.code is None:
+        from stepladder.training.refusals import refusals
+
+        problems = [refusals(recipe, dataset.input_shape, dataset.outputs, dataset.task)
+                    for recipe in messages.get()["recipes"]]  # fmt: skip
+        send_message(outbox, {"kind": "inspected", "problems": problems})
+        return
     if setup.inspects:
         from stepladder.training.custom_model import Code, inspect_inputs, inspect_models
 
         code, recipes = Code(**setup.code or {}), messages.get()["recipes"]
         reads, problem = inspect_models(
-            code, recipes, dataset.input_shape, dataset.classes, setup.engine
+            code, recipes, dataset.input_shape, dataset.outputs, setup.engine
         )
         is_of_ids = False
         if problem is None:
-            is_of_ids, problem = inspect_inputs(code, recipes[0], dataset.x_train, dataset.classes)
+            is_of_ids, problem = inspect_inputs(code, recipes[0], dataset.x_train, dataset.outputs)
         send_message(outbox, {"kind": "inspected", "reads": reads, "problem": problem,
                               "takes_ids": is_of_ids})  # fmt: skip
         return

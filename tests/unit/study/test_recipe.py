@@ -39,7 +39,17 @@ def test_fingerprint_is_pinned_so_that_stored_trials_are_found_again():
         ("initializer", "he_normal"),
         ("normalization", "layer"),
         ("normalization_position", "after"),
+        ("bias_initializer", "ones"),
         ("dropout", 0.5),
+        ("noise", "gaussian_noise(stddev=0.1)"),
+        ("dropout_position", "before"),
+        ("input_noise", "alpha_dropout(rate=0.1)"),
+        ("residual", True),
+        ("kernel_regularizer", "l1"),
+        ("bias_regularizer", "l2"),
+        ("activity_regularizer", "l1_l2(l1=0.1)"),
+        ("kernel_constraint", "unit_norm"),
+        ("bias_constraint", "non_neg"),
         ("optimizer", "adam"),
         ("learning_rate", 0.5),
         ("momentum", 0.9),
@@ -72,9 +82,9 @@ def test_fingerprint_is_pinned_so_that_stored_trials_are_found_again():
     ],
 )
 def test_every_field_decides_the_fingerprint(field, value):
-    base = Recipe(hidden=[50])
+    base = Recipe(hidden=[50, 50])
     assert base.changed({field: value}).fingerprint != base.fingerprint
-    assert base == Recipe(hidden=[50])
+    assert base == Recipe(hidden=[50, 50])
 
 
 def test_no_field_is_missing_from_the_test_above():
@@ -117,6 +127,7 @@ def test_arguments_are_structure_and_schedules_are_numbers():
 
 DETAILS = [
     ({"vat": 2.0}, "vat_xi", 0.2),
+    ({"residual": True}, "stochastic_depth", 0.2),
     ({"augment_elastic": 1.0}, "augment_smoothness", 3.0),
     ({"augment_shift": 1.0}, "augment_calm", 0.1),
 ]
@@ -126,7 +137,7 @@ DETAILS = [
 def test_a_detail_decides_the_fingerprint_beside_what_it_is_of_and_is_refused_alone(
     beside, field, value
 ):
-    base = Recipe(hidden=[50], **beside)
+    base = Recipe(hidden=[50, 50], **beside)
     assert base.changed({field: value}).fingerprint != base.fingerprint
     with pytest.raises(StudyError, match=f"{field} must be .* without .*, found {value:g}; set"):
         Recipe(hidden=[50], **{field: value})
@@ -190,6 +201,16 @@ TRIAL_ID = "6371a248462da47cb0d98f3455869c8e6415fc9392e24c6bf4d3518e26c3a2b5"
         ({"hidden": [50], "augment_scale": 1.0}, "augment_scale must be below 1.0, found 1.0"),
         ({"hidden": [50], "deskew": 1}, "deskew must be true or false, found 1"),
         ({"hidden": [50], "augment_turn": 3}, "augment_turn is not a key"),
+        ({"hidden": [50], "noise": "gaussian_noise"}, "noise must have the argument stddev"),
+        ({"hidden": [50, 40], "residual": True}, "residual must be false where no hidden layer"),
+        (
+            {"hidden": [50], "l2": 0.1, "kernel_regularizer": "l1"},
+            "kernel_regularizer must be none where l2 is set, found l1 and 0.1",
+        ),
+        (
+            {"hidden": [50], "max_norm": 3, "kernel_constraint": "unit_norm"},
+            "kernel_constraint must be none where max_norm is set, found unit_norm and 3",
+        ),
     ],
 )
 def test_a_bad_field_is_named_with_what_was_found(fields, expected):
@@ -231,8 +252,10 @@ def test_fields_of_a_kind_come_in_the_order_of_the_recipe():
 
 def test_the_lists_that_others_read():
     assert recipe.NETWORK_FIELDS == (
-        "hidden", "activation", "initializer", "normalization", "normalization_position",
-        "dropout", "l2", "max_norm",
+        "hidden", "activation", "initializer", "bias_initializer", "normalization",
+        "normalization_position", "dropout", "noise", "dropout_position", "input_noise", "residual",
+        "stochastic_depth", "l2", "kernel_regularizer", "bias_regularizer", "activity_regularizer",
+        "max_norm", "kernel_constraint", "bias_constraint",
     )  # fmt: skip
     distortions = ("rotation", "scale", "shear", "shift", "elastic")
     assert tuple(f"augment_{each}" for each in distortions) == recipe.DISTORTIONS
@@ -255,7 +278,7 @@ def test_lanes_differ_in_lanes_and_strengths_alone():
     assert may_differ == list(fields_with(lambda role: role.kind in ("lane", "strength")))
     of_own = base.changed({"model": f"{'0' * 64}:build"})
     assert {name for name in may_differ if not is_lane_number(name, of_own)} == {
-        "initializer", "l2",
+        "initializer", "bias_initializer", "l2",
     }  # fmt: skip
 
 
@@ -282,7 +305,7 @@ def test_a_program_is_given_numbers_in_which_lanes_may_differ():
 @pytest.mark.parametrize("name", fields_with(lambda role: role.needs))
 def test_beside_what_it_needs_a_field_takes_its_value(name):
     about = Recipe.model_fields[name]
-    beside = {"hidden": [5], **FIELD_ROLES[name].needs}
+    beside = {"hidden": [5, 5], **FIELD_ROLES[name].needs}
     assert getattr(Recipe(**{**beside, name: about.examples[0]}), name) == about.examples[0]
 
 

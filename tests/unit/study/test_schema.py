@@ -4,16 +4,16 @@ import pytest
 
 from stepladder import CATALOGUE, Recipe
 from stepladder.study.aliases import ALIASES
-from stepladder.study.keras_names import KerasName
-from stepladder.study.recipe import OWN_SCHEDULES, Activation, Initializer
+from stepladder.study.keras_names import KerasName, names_of
+from stepladder.study.recipe import OWN_SCHEDULES
 from stepladder.study.schema import nearest
 
 FIELDS = tuple(Recipe.model_fields)
 TECHNIQUES = tuple(technique.name for technique in CATALOGUE)
 VALUES = {
-    "activation": Activation.__args__,
-    "initializer": Initializer.__args__,
-    "optimizer": KerasName("optimizers").names,
+    "activation": names_of("activations"),
+    "initializer": names_of("initializers"),
+    "optimizer": names_of("optimizers"),
 }
 COMMANDS = ("judge", "run", "search", "results", "report", "export", "runs", "ui")
 
@@ -50,11 +50,11 @@ def test_a_field(name, right):
         ("BatchNorm1d", "batch normalisation"), ("group norm", None), ("weight norm", None),
         ("weight standardization", None), ("Addam", "Adam"), ("Adma", "Adam"),
         ("adagrad", "Adagrad"),
-        ("swish", "SiLU"), ("mish", None), ("rleu", "ReLU"), ("SGD", None), ("sdg", None),
+        ("swish", "SiLU"), ("mish", "Mish"), ("rleu", "ReLU"), ("SGD", None), ("sdg", None),
         ("cutmix", None), ("mix up", "mixup"), ("data augmentation", "affine distortions"),
-        ("l1", None), ("L2 regularization", "L2"), ("grad clip", "gradient clipping"),
+        ("l1", "L1"), ("L2 regularization", "L2"), ("grad clip", "gradient clipping"),
         ("learning rate", None), ("ema", "exponential moving average"), ("dropuot", "dropout"),
-        ("label smoothing", "label smoothing"), ("residual connections", None),
+        ("label smoothing", "label smoothing"), ("residual connections", "residual connections"),
     ],
 )  # fmt: skip
 def test_a_technique(name, right):
@@ -65,9 +65,9 @@ def test_a_technique(name, right):
     ("field", "name", "right"),
     [
         ("activation", "rleu", "relu"), ("activation", "leakyrelu", "leaky_relu"),
-        ("activation", "swish", "silu"), ("activation", "softplus", None),
+        ("activation", "swish", "silu"), ("activation", "softplus2", "softplus"),
         ("initializer", "kaiming_normal", "he_normal"), ("initializer", "normal", "random_normal"),
-        ("initializer", "zeros", None), ("optimizer", "adamw2", "adamw"),
+        ("initializer", "zeroes", "zeros"), ("optimizer", "adamw2", "adamw"),
         ("optimizer", "sgd+momentum", "sgd"), ("optimizer", "loin", "lion"),
     ],
 )  # fmt: skip
@@ -90,8 +90,8 @@ def test_an_arm_or_a_command(name, names, right):
 
 def test_other_names_stand_for_names_that_there_are():
     values = {value for choices in VALUES.values() for value in choices}
-    fields = {"normalization", "scaling"}
-    values |= {*KerasName("schedules").names, *OWN_SCHEDULES}
+    values |= {*KerasName("schedules").names, *OWN_SCHEDULES, *names_of("normalizations")}
+    fields = {"scaling"}
     values |= {v for field in fields for v in Recipe.model_fields[field].annotation.__args__}
     names = {*FIELDS, *TECHNIQUES, *values, *COMMANDS, "replicates"}
     assert {name for _, name in ALIASES} <= names

@@ -9,8 +9,8 @@ from stepladder.study.confounds import confounds
 
 
 BASES = [
-    Recipe(hidden=[4], activation="sigmoid", initializer="random_normal", scaling="none"),
-    Recipe(hidden=[4], activation="relu", initializer="he_normal", optimizer="adam"),
+    Recipe(hidden=[4, 4], activation="sigmoid", initializer="random_normal", scaling="none"),
+    Recipe(hidden=[4, 4], activation="relu", initializer="he_normal", optimizer="adam"),
 ]
 
 

@@ -69,7 +69,7 @@ def test_nothing_missing_makes_no_group():
 
 @pytest.mark.parametrize("technique", CATALOGUE, ids=lambda technique: technique.name)
 def test_a_structure_is_a_fixed_point(technique):
-    recipe = Recipe(hidden=[5], activation="silu", initializer="he_uniform", scaling="none")
+    recipe = Recipe(hidden=[5, 5], activation="silu", initializer="he_uniform", scaling="none")
     found = program_key(recipe.changed(technique.change))
     assert program_key(found) == found
 

@@ -137,14 +137,16 @@ class Replicate:
 
     def _initial_weights(self, program: Program, key: GroupKey) -> Weights:
         model = program.model_at_start(key.seed, key.replicate)
-        draws: dict[str, list[npt.NDArray[np.float32]]] = {}
-        for trial in self.lanes:
-            name = trial.recipe.initializer
-            if name not in draws:
-                initializer = name if key.structure.model is None else None  # the layers' own hold
-                draws[name] = initial_weights(model, key.seed, key.replicate, initializer)
-        drawn = [draws[trial.recipe.initializer] for trial in self.lanes]
-        leaves = [np.stack(values) for values in zip(*drawn, strict=True)]
+        draws: dict[tuple[str, str], list[npt.NDArray[np.float32]]] = {}
+        for recipe in (trial.recipe for trial in self.lanes):
+            names = (recipe.initializer, recipe.bias_initializer)
+            if names not in draws:
+                # Of a network of the user's own, the layers' own initialisers hold.
+                drawn = recipe if recipe.model is None else None
+                draws[names] = initial_weights(model, key.seed, key.replicate, drawn)
+        lanes_drawn = [draws[trial.recipe.initializer, trial.recipe.bias_initializer]
+                       for trial in self.lanes]  # fmt: skip
+        leaves = [np.stack(values) for values in zip(*lanes_drawn, strict=True)]
         statistics, seeds = program.split_state(list(model.non_trainable_variables))
         lanes = len(self.lanes)
         return Weights(

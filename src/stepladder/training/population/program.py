@@ -152,7 +152,8 @@ class Program:
         seeds = {id(state) for state in seed_states(self.model)}
         self._is_seed = [id(variable) in seeds for variable in fixed]
         self._distort = distortion(structure, input_shape)
-        layers = self.model.layers if structure.model is None else []  # a user's own penalties stay
+        # Other penalties stay as they were built, as do those of a user's own network.
+        layers = self.model.layers if structure.model is None and structure.l2 else []
         penalties = [getattr(layer, "kernel_regularizer", None) for layer in layers]
         self._regularizers = [penalty for penalty in penalties if penalty is not None]
 

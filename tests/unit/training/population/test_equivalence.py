@@ -39,6 +39,21 @@ BEYOND_THE_CATALOGUE = {
         "deskew": True,
         "ema": 0.9,
     },
+    "layers as Keras names them": {
+        "hidden": [8, 8, 8],
+        "activation": "elu(alpha=0.5)",
+        "normalization": "group(groups=4)",
+        "noise": "gaussian_noise(stddev=0.1)",
+        "input_noise": "gaussian_dropout(rate=0.1)",
+        "dropout": 0.2,
+        "dropout_position": "before",
+        "residual": True,
+        "stochastic_depth": 0.2,
+        "kernel_regularizer": "l1_l2(l1=0.001, l2=0.001)",
+        "activity_regularizer": "l1(l1=0.001)",
+        "kernel_constraint": "max_norm(max_value=1.0)",
+        "bias_initializer": "constant(value=0.1)",
+    },
     "everything at once": {
         "optimizer": "adam",
         "learning_rate": 0.001,
@@ -64,6 +79,7 @@ REFUSED = {"virtual adversarial training"}
 RECIPES = {
     technique.name: {
         "learning_rate": 0.05 if technique.change.get("optimizer", "sgd") == "sgd" else 0.001,
+        **({"hidden": [8, 8]} if technique.change.get("residual") else {}),
         **technique.change,
     }
     for technique in CATALOGUE
@@ -102,8 +118,8 @@ def assert_close(ours, theirs, name):
         assert distance <= WITHIN * max(1e-3, np.linalg.norm(their)), (name, place)
 
 
-# Each compiles two programs. Two combinations go through all that is ours, the others in CI.
-COMBINED = ("everything at once", "all distortions, mixed")
+# Each compiles two programs. Three combinations go through all that is ours, the others in CI.
+COMBINED = ("everything at once", "all distortions, mixed", "layers as Keras names them")
 ONE_BY_ONE = [
     pytest.param(name, marks=pytest.mark.slow) for name in RECIPES if name not in COMBINED
 ]
