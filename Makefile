@@ -36,6 +36,7 @@ docs:
 	 python -m stepladder techniques --format markdown) > docs/techniques.md
 	python benchmarks/keras_names.py --into src/stepladder/study/keras_names.json
 	python benchmarks/reference_page.py --into docs/reference.md
+	python benchmarks/names_page.py --into docs/names.md
 
 # The runs are those of `stepladder run mnist`, `run mnist-fair`, `reproduce mnist-original` and
 # `run mnist --design factorial --out runs/factorial`; nothing is trained here.

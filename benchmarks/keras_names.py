@@ -186,6 +186,12 @@ def catalogue() -> dict[str, Any]:
              keras.callbacks.ReduceLROnPlateau],
         ),
         "losses": _table("losses", _classes(losses, losses.Loss)),
+        # of these the names alone: a message says that Keras has them
+        "layers": [one.__name__ for one in _classes(layers, layers.Layer)],
+        "callbacks": [
+            one.__name__ for one in _classes(keras.callbacks, keras.callbacks.Callback)
+        ],
+        "metrics": [one.__name__ for one in _classes(keras.metrics, keras.metrics.Metric)],
     })  # fmt: skip
 
 

@@ -39,7 +39,7 @@ def refused(place, monkeypatch, capsys):
         (["base.learning_rate=nan"], "base.learning_rate must be a finite number"),
         (["base.hidden=[]"], "base.hidden must have at least 1"),
         (["base.activation=rleu"], "did you mean 'relu'?"),
-        (["base.activaton=relu"], "did you mean 'activation'?"),
+        (["base.activaton=relu"], "did you mean 'base.activation'?"),
         (["validation=300"], "validation must be at least 1 example and leave"),
         (["base.train_examples=1000"], "train_examples must be from 1 to 260"),
         (["dataset=elsewhere"], "elsewhere"),

@@ -148,7 +148,7 @@ def test_from_python(place, monkeypatch, table):
         (TABLE.replace("[[row.reading]]", "[[row.raeding]]"), (), "raeding is not a key of row[2]"),
         (TABLE.replace('"ReLU"\nrep', '"naive"\nrep'), (), "found 'naive' twice; rename one"),
         (TABLE.replace('dataset = "digits"', 'dataset = "dgits"'), (), "dgits"),
-        (TABLE, ("--only", "Relu6"), "--only must name a row, found 'Relu6'; did you mean 'ReLU'?"),
+        (TABLE, ("--only", "Relux"), "--only must name a row, found 'Relux'; did you mean 'ReLU'?"),
         (TABLE, ("--only", "ReLU: RelU"), "must name a reading of row 'ReLU', found 'RelU'"),
         (TABLE, ("--replicates", "0"), "replicates must be at least 1, found 0"),
         (TABLE, ("--replicates", "few"), "'few' is not a valid integer"),

@@ -13,7 +13,19 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class Commands(click.Group):
-    """Commands; one that is none of them is refused with the one that it may stand for."""
+    """Commands; a name that is no command or option is refused with the one that it may mean."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - what a command returns
+        """Runs the command that is asked for; see `click.Group.invoke`."""
+        try:
+            return super().invoke(ctx)
+        except click.NoSuchOption as error:
+            command = (error.ctx or ctx).command
+            options = [name for parameter in command.params for name in parameter.opts]
+            meant = _meant_option(error.option_name, options)
+            advice = f"; did you mean {meant}?" if meant else ""
+            text = f"No such option {error.option_name!r}{advice}"
+            raise click.UsageError(text, error.ctx) from None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -26,6 +38,19 @@ class Commands(click.Group):
             advice = did_you_mean(args[0], names, f"the commands are {', '.join(names)}")
             raise click.UsageError(f"No such command {args[0]!r}; {advice}", ctx)
         return super().resolve_command(ctx, args)
+
+
+def _meant_option(option: str, options: list[str]) -> str | None:
+    """The option that another one means, or the key of a study as `--set` takes it."""
+    from stepladder.study.schema import nearest, path_of  # only for this message: pydantic
+
+    near = nearest(option, [name for name in options if name.startswith("--")])
+    if near or "--set" not in options:
+        return near
+    from stepladder.study.study import Study
+
+    path = path_of(Study, option.strip("-").replace("-", "_"))
+    return f"--set {path}=VALUE" if path else None
 
 
 class _Place(click.Path):

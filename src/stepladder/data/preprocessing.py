@@ -68,6 +68,32 @@ def affine(
     return np.asarray(scale, np.float32), np.asarray(-origin * scale, np.float32)
 
 
+def is_unit_already(x_train: Images, left_out: int) -> bool:
+    """Whether unit scaling changes nothing, whichever examples some of them are left out.
+
+    Args:
+        x_train: inputs of the training and the validation part.
+        left_out: examples that do not train.
+
+    Example:
+        >>> x = np.array([[0, 1], [1, 0], [0, 1], [1, 0]], np.float32)
+        >>> is_unit_already(x, 1), is_unit_already(x, 2), is_unit_already(2 * x, 1)
+        (True, False, False)
+    """
+    if x_train.dtype == np.uint8 or not len(x_train):
+        return False
+    axis = 0 if x_train.ndim == 2 else None
+    if np.any(x_train.min(axis) != 0) or np.any(x_train.max(axis) != 1):
+        return False
+    rows = x_train.reshape(len(x_train), -1)
+    if axis is None:  # an image has the end that any of its pixels has
+        rows = np.stack([rows.min(1), rows.max(1)], 1)
+        ends = [rows[:, 0] == 0, rows[:, 1] == 1]
+    else:
+        ends = [rows == 0, rows == 1]
+    return all(bool(np.all(end.sum(0) > left_out)) for end in ends)
+
+
 def is_byte_table(x: Images) -> bool:
     """Whether inputs are a table of bytes, whose columns need not reach 255 as pixels do."""
     return x.dtype == np.uint8 and x.ndim == 2

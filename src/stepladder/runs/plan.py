@@ -9,12 +9,14 @@ from types import MappingProxyType
 import numpy as np
 
 from stepladder.data import Dataset, load, own_data, split, validation_examples
+from stepladder.errors import StudyError
 from stepladder.execution.batching import make_groups
 from stepladder.execution.machine import Settings
 from stepladder.execution.progress import RunAnnouncement
 from stepladder.runs.preflight import check_possible
 from stepladder.store import Store, StudyRecord
 from stepladder.study.designs import Arm
+from stepladder.study.effective import empty_comparisons
 from stepladder.study.metrics import LOSS, METRICS, Metric, is_computed
 from stepladder.study.params import Config, Params
 from stepladder.study.study import Study
@@ -304,6 +306,8 @@ def prepare(study: Study, settings: Settings) -> tuple[Dataset, StudyRecord]:
     dataset = dataset_of(study)
     if study.trainer is None:
         check_possible(study, dataset, settings)
+    elif problems := empty_comparisons(study):
+        raise StudyError(problems)
     return dataset, record_of(study, dataset, settings)
 
 

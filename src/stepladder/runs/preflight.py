@@ -11,14 +11,15 @@ import numpy as np
 from stepladder.data import Dataset, split, validation_examples
 from stepladder.data.dataset import Targets
 from stepladder.data.leaks import dataset_notes, measured_labels
-from stepladder.data.preprocessing import image_sides, is_byte_table
+from stepladder.data.preprocessing import image_sides, is_byte_table, is_unit_already
 from stepladder.errors import InputError, StudyError, WorkerError
 from stepladder.execution.local import Event, Worker
 from stepladder.execution.machine import Settings
 from stepladder.statistics.paired import unanimous_sign_floor
 from stepladder.store import StudyRecord
-from stepladder.study.confounds import confounds, empty_comparisons, optimizer_steps
+from stepladder.study.confounds import confounds, optimizer_steps
 from stepladder.study.designs import runs_of_fraction
+from stepladder.study.effective import Circumstances, empty_comparisons
 from stepladder.study.keras_names import arguments_of, keras_names, name_of
 from stepladder.study.loading import ModelFile
 from stepladder.study.losses import NOT_NEGATIVE, OF_A_BATCH, losses_of
@@ -56,13 +57,17 @@ def check_possible(study: Study, dataset: Dataset, settings: Settings) -> None:
     for arm in study.arms:
         problems += [f"arm {arm.name!r}: {line}" for line in _loss_problems(arm.recipe, dataset)]
     validation = validation_examples(dataset, study.validation)
-    problems += empty_comparisons(study, len(dataset.y_train) - validation)
+    train = len(dataset.y_train) - validation
+    least = min(arm.recipe.train_examples or train for arm in study.arms)
+    draws_size = study.search is not None and "train_examples" in study.search.space
+    unit = not draws_size and is_unit_already(dataset.x_train, len(dataset.y_train) - least)
+    problems += empty_comparisons(study, Circumstances(train, unit))
     problems += [
         f"arm {arm.name!r}: gradient_accumulation_steps must be at most the batches of a training, "
         f"found {arm.recipe.gradient_accumulation_steps}, with which its weights never change; "
         "lower it, or train for longer"
         for arm in study.arms
-        if optimizer_steps(arm.recipe, len(dataset.y_train) - validation) == 0
+        if optimizer_steps(arm.recipe, train) == 0
     ]
     problems += _too_large(study, dataset, settings)
     problems += _metric_problems(study, dataset, validation)

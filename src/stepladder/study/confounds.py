@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from stepladder.study.designs import Arm
-from stepladder.study.keras_names import arguments_of, name_of
-from stepladder.study.params import Config, Params, flat_values, flatten
-from stepladder.study.recipe import FIELD_ROLES, NONE, Recipe, fields_with
+from stepladder.study.params import Params, flat_values, flatten
+from stepladder.study.recipe import FIELD_ROLES, Recipe, fields_with
 from stepladder.study.study import Study
 from stepladder.study.techniques import find_technique
 
@@ -164,89 +163,6 @@ def _size_confounds(
 def _may(field: str, study: Study) -> str:
     role = FIELD_ROLES.get(field) if study.trainer is None else None
     return (role and role.confound) or "it may be what makes the difference"
-
-
-def empty_comparisons(study: Study, train: int) -> list[str]:
-    """Problems: arms that are trained like the one they are compared with, or like one another.
-
-    Args:
-        study: what is asked.
-        train: training examples where a recipe uses all there are.
-    """
-    configs = {arm.name: arm.config for arm in study.arms}
-    effective = {
-        name: without_idle_fields(config, train) if isinstance(config, Recipe) else config
-        for name, config in configs.items()
-    }
-    pairs = [(arm.name, arm.compared_with) for arm in study.arms if arm.compared_with]
-    problems = [
-        f"arm {name!r} must differ from {other!r}, which it is compared with, found that it "
-        f"changes nothing there{_idle_text(configs[name], configs[other])}; remove it, or change "
-        "what has an effect"
-        for name, other in pairs
-        if effective[name] == effective[other]
-    ]
-    first: dict[tuple[Config, str], str] = {}
-    for name, other in pairs:
-        same = first.setdefault((effective[name], other), name)
-        if same != name and not problems:
-            problems.append(
-                f"arms {same!r} and {name!r} must differ, found that both are trained alike and "
-                f"compared with {other!r}: one effect would count twice; remove one of them"
-            )
-    return problems
-
-
-def _idle_text(recipe: Config, other: Config) -> str:
-    """The fields in which two recipes differ to no effect, in brackets."""
-    if isinstance(recipe, Params):
-        return ""
-    named = [
-        f"{field} = {format_value(value)}"
-        + "".join(f" works only with {key} = {' or '.join(values)}"
-                  for key, values in FIELD_ROLES[field].only_with.items())
-        for field, value in recipe
-        if value != getattr(other, field)
-    ]  # fmt: skip
-    return f" ({', '.join(named)})" if named else ""
-
-
-def without_idle_fields(recipe: Recipe, train: int) -> Recipe:
-    """A recipe that trains alike, in which what has no effect is as if it were left out.
-
-    Args:
-        recipe: what is trained.
-        train: training examples where a recipe uses all there are.
-
-    Example:
-        >>> without_idle_fields(Recipe(hidden=[9], decay_rate=0.5), 100).decay_rate  # no schedule
-        0.1
-    """
-    examples = recipe.train_examples or train
-    change: dict[str, Any] = {"train_examples": examples}
-    change["batch_size"] = min(recipe.batch_size, examples)
-    steps = recipe.epochs * math.ceil(examples / recipe.batch_size)
-    if not round(recipe.warmup * steps):
-        change["warmup"] = 0.0
-    if recipe.schedule == "step" and (
-        recipe.decay_epochs >= recipe.epochs or recipe.decay_rate == 1
-    ):
-        change["schedule"] = "constant"  # it never falls
-    for field in ("noise", "input_noise"):
-        if not any(arguments_of(getattr(recipe, field)).values()) and not recipe.model:
-            change[field] = NONE  # a deviation or a rate of 0
-    if not recipe.dropout and change.get("noise", recipe.noise) == NONE and not recipe.model:
-        change["dropout_position"] = "after"
-    recipe = recipe.changed(change)
-    idle = [
-        field
-        for field, role in FIELD_ROLES.items()
-        if not (role.network and recipe.model)  # the user's code may read it for anything
-        and any(
-            name_of(getattr(recipe, key)) not in values for key, values in role.only_with.items()
-        )
-    ]
-    return recipe.changed({field: Recipe.model_fields[field].default for field in idle})
 
 
 def train_examples_left(study: Study, train: int | None) -> int | None:

@@ -121,6 +121,8 @@ def _collect(problems: list[str], prefix: str = "") -> Iterator[None]:
 
 def _each_technique(base: Arm, techniques: Sequence[Technique], *, on_top: bool) -> list[Arm]:
     """Each technique on top of the last or on the base; an alternative after what it replaces."""
+    if not on_top:
+        _check_alone(base.config, main_techniques(techniques), "one_at_a_time")
     result, top = [base], base
     below: dict[str, Config] = {}  # the recipe that each technique was added to
     problems: list[str] = []
@@ -148,6 +150,7 @@ def _leave_one_out(base: Arm, techniques: Sequence[Technique]) -> list[Arm]:
     full = Arm("all techniques", apply_techniques(base.config, main), base.name)
     result, problems = [base, full], []
     for left_out in main:
+        _check_without(base.config, left_out, main)
         rest = [technique for technique in main if technique is not left_out]
         recipe = apply_techniques(base.config, rest)
         if recipe == full.config:
@@ -158,6 +161,23 @@ def _leave_one_out(base: Arm, techniques: Sequence[Technique]) -> list[Arm]:
         result.append(Arm(f"all but {left_out.name}", recipe, full.name, left_out.name))
     _raise_if_any(problems)
     return result + _alternatives(base, full, techniques)
+
+
+def _check_without(base: Config, left_out: Technique, main: Sequence[Technique]) -> None:
+    """Checks that the other techniques do without one.
+
+    Raises:
+        StudyError: if one of them needs it.
+    """
+    others = [technique for technique in main if technique is not left_out]
+    try:
+        apply_techniques(base, others)
+    except StudyError as error:
+        raise StudyError(
+            [f"{line}. The design leave_one_out has an arm without {left_out.name!r}, which it "
+             "needs: make both changes one technique, or put that of "
+             f"{left_out.name!r} into [base]" for line in error.problems]
+        ) from None  # fmt: skip
 
 
 def _explicit(base: Arm, declared: Sequence[ExplicitArm]) -> list[Arm]:
@@ -214,9 +234,61 @@ def apply_techniques(recipe: Config, techniques: Sequence[Technique]) -> Config:
         try:
             recipe = recipe.changed(technique.change)
         except StudyError as error:
-            where = f"technique {technique.name!r} on {_short(recipe)}"
+            short = _short(recipe)
+            where = f"technique {technique.name!r}{f' on {short}' if short else ''}"
             raise StudyError([f"{where}: {line}" for line in error.problems]) from None
     return recipe
+
+
+def _check_alone(base: Config, techniques: Sequence[Technique], design: str) -> None:
+    """Checks that techniques which a design adds without others can be added without them.
+
+    Raises:
+        StudyError: if one needs another, or contradicts the base.
+    """
+    problems: list[str] = []
+    for technique in techniques:
+        try:
+            apply_techniques(base, [technique])
+        except StudyError as error:
+            problems += [f"{line}{_remedy(base, technique, techniques, design)}"
+                         for line in error.problems]  # fmt: skip
+    _raise_if_any(problems)
+
+
+def _remedy(base: Config, alone: Technique, techniques: Sequence[Technique], design: str) -> str:
+    """What to do about a technique that cannot be added alone; empty where no other helps."""
+    for other in techniques:
+        if other is not alone and _is_possible(base, [other, alone]):
+            return (
+                f". It needs {other.name!r}, and the design {design} has an arm with the one and "
+                f"without the other: make both changes one technique, put that of {other.name!r} "
+                'into [base], or write design = "ladder"'
+            )
+    return ""
+
+
+def _is_possible(recipe: Config, techniques: Sequence[Technique]) -> bool:
+    try:
+        apply_techniques(recipe, techniques)
+    except StudyError:
+        return False
+    return True
+
+
+def _contradictions(base: Config, techniques: Sequence[Technique], design: str) -> list[str]:
+    """Pairs of techniques that a design combines and that contradict each other, a line each."""
+    problems: list[str] = []
+    for one, two in combinations(techniques, 2):
+        try:
+            apply_techniques(base, [one, two])
+        except StudyError as error:
+            advice = (
+                f". The design {design} combines {one.name!r} with {two.name!r}: leave one of them "
+                'out, or write design = "one_at_a_time"'
+            )
+            problems += [f"{line}{advice}" for line in error.problems]
+    return problems
 
 
 def _add_technique(recipe: Config, technique: Technique) -> Config:
@@ -353,6 +425,7 @@ def _combine(
     design: str, base: Arm, main: Sequence[Technique]
 ) -> tuple[dict[Config, Arm], tuple[Cell, ...]]:
     """The arms of all combinations, equal recipes once, and which arm each combination is."""
+    _check_alone(base.config, main, design)
     for technique in main:
         _add_technique(base.config, technique)  # each must change something
 
@@ -361,7 +434,11 @@ def _combine(
         if not combination:
             return base.config
         last = combination.bit_length() - 1
-        return apply_techniques(recipe_of(combination ^ 1 << last), [main[last]])
+        try:
+            return apply_techniques(recipe_of(combination ^ 1 << last), [main[last]])
+        except StudyError:
+            _raise_if_any(_contradictions(base.config, main, design))
+            raise  # more than two are needed for it
 
     arm_of: dict[Config, Arm] = {base.config: base}
     result = []

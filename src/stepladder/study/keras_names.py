@@ -12,13 +12,13 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib import resources
 from typing import Any, Literal
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from stepladder.study.schema import did_you_mean, nearest
+from stepladder.study.aliases import keras_names as keras_names
+from stepladder.study.schema import nearest
 
 Kind = Literal[
     "activations", "initializers", "regularizers", "constraints", "normalizations", "noises",
@@ -59,14 +59,6 @@ IN_EPOCHS = {
     "boundaries": "boundaries_epochs",
 }
 """Arguments of schedules that count steps, and the names under which recipes count epochs."""
-
-
-@lru_cache(maxsize=1)
-def keras_names() -> Mapping[str, Any]:
-    """Names by kind: the class or function of each, its arguments with defaults, those required."""
-    text = resources.files("stepladder.study").joinpath("keras_names.json").read_text("utf-8")
-    names: dict[str, Any] = json.loads(text)
-    return names
 
 
 def names_of(kind: Kind) -> tuple[str, ...]:
@@ -174,7 +166,8 @@ def checked_call(kind: Kind, value: object, own: Mapping[str, Iterable[str]]) ->
         >>> checked_call("optimizers", {"name": "Adam", "beta_1": 0.9, "beta_2": 0.99}, {})
         'adam(beta_2=0.99)'
     """
-    called = _as_call(value)
+    is_foreign = isinstance(value, str) and "." in name_of(value)  # torch.optim.SGD(lr=0.1)
+    called = (str(value), dict[str, Any]()) if is_foreign else _as_call(value)
     if called is None:
         return value
     name, arguments = called
@@ -187,9 +180,11 @@ def checked_call(kind: Kind, value: object, own: Mapping[str, Iterable[str]]) ->
                 f"must be a name that recipes have, found {name!r}, which Keras has and recipes do "
                 f"not: it {reason}; choose one of {', '.join(names)}"
             )
+        from stepladder.study.foreign_names import advice  # it needs this module
+
         raise ValueError(
             f"must be one of {', '.join(names)}, found {name!r}; "
-            f"{did_you_mean(name, names, 'write one of these')}"
+            f"{advice(name, names, 'write one of these')}"
         )
     for key in arguments:
         field_name = _OF_FIELDS.get(kind, {}).get(key)

@@ -14,7 +14,9 @@ from pydantic import PrivateAttr, field_validator
 
 from stepladder.errors import StudyError
 from stepladder.files import parse_toml, read_bounded, undecodable, validate_path
-from stepladder.study.schema import FrozenModel, did_you_mean, toml_key
+from stepladder.study.foreign_names import takes_arguments
+from stepladder.study.recipe import Recipe
+from stepladder.study.schema import FrozenModel, did_you_mean, nearest, toml_key
 from stepladder.study.trainer import UserTrainer
 
 _MOST_BYTES = 1_000_000
@@ -216,6 +218,7 @@ def load_toml(
         if path == "replicates" and value != "auto":  # a number takes the place of a most
             values.pop("most_replicates", None)
         _set_key(values, path, value)
+    _check_keys_of_training(make, values, source)
     try:
         return make(**_resolve_paths(values, folder or Path.cwd()))
     except StudyError as error:
@@ -284,18 +287,51 @@ def _study_of(data: Path) -> str:
     )
 
 
+def _check_keys_of_training(
+    make: Callable[..., FrozenModel], values: Mapping[str, Any], source: str | Path
+) -> None:
+    """Refuses keys at the top that a training of the user's own has in its base."""
+    base = values.get("base")
+    if values.get("trainer") is None or not isinstance(base, dict):
+        return
+    fields = getattr(make, "model_fields", {})
+    known = {*fields, *(info.alias for info in fields.values())} | {"epochs", "most_replicates"}
+    own = {key: nearest(key, base) for key in values if key not in known}
+    problems = [f"{key} is not a key of the {make.__name__.lower()}; did you mean 'base.{near}'?"
+                for key, near in own.items() if near]  # fmt: skip
+    if problems:
+        raise StudyError(problems, str(source))
+
+
 def _set_key(values: dict[str, Any], path: str, value: object) -> None:
     """Sets the value at a dotted path, making tables on the way."""
-    *tables, last = path.split(".")
-    for name in tables:
+    *tables, last = steps = path.split(".")
+    if not all(steps):
+        raise StudyError(f"--set must name keys with a dot between, found {path!r}; write "
+                         f"{'.'.join(filter(None, steps)) or 'base.learning_rate'}")  # fmt: skip
+    for place, name in enumerate(tables):
         inner = values.setdefault(name, {})
         if not isinstance(inner, dict):
             raise StudyError(
                 f"--set {path} must name a key of the study, but {name!r} is not a table; "
-                "see `stepladder schema` for every key"
+                f"{_instead_of_key('.'.join(steps[: place + 1]), inner, {last: value})}"
             )
         values = inner
     values[last] = value
+
+
+def _instead_of_key(path: str, found: object, asked: Mapping[str, object]) -> str:
+    """What to set where there is no table, whose keys could be set."""
+    if path in ("technique", "arm", "row", "protocol"):
+        example = (
+            '["ReLU"]' if path == "technique" else '[{ name = "mine", change = { l2 = 0.1 } }]'
+        )
+        return f"write the whole list, such as --set '{path}={example}', or edit the file"
+    table, _, field = path.rpartition(".")
+    if table == "base" and takes_arguments(Recipe.model_fields.get(field)):
+        arguments = "".join(f", {key} = {json.dumps(value)}" for key, value in asked.items())
+        return f"write its name and arguments, --set '{path}={{ name = \"{found}\"{arguments} }}'"
+    return f"write a value for it, such as --set {path}={found}"
 
 
 def _resolve_paths(values: dict[str, Any], folder: Path) -> dict[str, Any]:

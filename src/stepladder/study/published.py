@@ -325,6 +325,7 @@ class PublishedTable(FrozenModel):
     """
 
     label: ClassVar[str] = "the table"
+    describes_training: ClassVar[bool] = True
 
     # fmt: off
     name: str = toml_key(..., "The table's name.", "smith-2024", min_length=1, max_length=500)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -148,6 +148,8 @@ class Recipe(FrozenModel):
         >>> Recipe(hidden=[100, 100], activation="relu", optimizer="adam").hidden
         (100, 100)
     """
+
+    describes_training: ClassVar[bool] = True
 
     # A table: one field an entry.
     # fmt: off

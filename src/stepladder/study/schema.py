@@ -10,14 +10,15 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cached_property
-from typing import Annotated, Any, Self, TypeVar, get_origin
+from functools import cached_property, lru_cache, partial
+from typing import Annotated, Any, ClassVar, Self, TypeVar, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from stepladder.errors import InputError, StudyError
-from stepladder.study.aliases import ALIASES
+from stepladder.study.aliases import ALIASES, ONLY_BESIDE, names_of_one_meaning, without_library
+from stepladder.study.aliases import plain as plain
 
 _inside_another: ContextVar[bool] = ContextVar("_inside_another", default=False)
 
@@ -44,6 +45,9 @@ class FrozenModel(BaseModel):
         use_attribute_docstrings=False,
         json_schema_extra=_without_example,
     )
+
+    describes_training: ClassVar[bool] = False
+    """Whether advice on an unknown key says what Keras has by that name."""
 
     def __init__(self, **fields: Any) -> None:  # noqa: ANN401 - any field, checked below
         """Checks every field.
@@ -181,16 +185,40 @@ def nearest(name: str, names: Iterable[str], aliases: Iterable[tuple[str, str]] 
         >>> nearest("lerning_rate", fields), nearest("lr", fields), nearest("depth", fields)
         ('learning_rate', 'learning_rate', None)
     """
-    choices, asked = set(names), plain(name)
+    choices = set(names)
     known, meant = {plain(one): one for one in sorted(choices)}, dict[str, str]()
     for alias, one in (*aliases, *ALIASES):
-        if one in choices:
+        if one in choices and ONLY_BESIDE.get(one, one) in choices:
             meant.setdefault(plain(alias), one)
+        elif plain(alias) in known:  # `lr` among keys of the user's own, asked for learning_rate
+            meant.setdefault(plain(one), known[plain(alias)])
     table = meant | known
-    if not asked or asked in table:
-        return table[asked] if asked else None
-    near = _nearest(asked, known) or _nearest(asked, meant, _LIKENESS_OF_ALIASES)
-    return table[near] if near else None
+    readings = [plain(name), plain(without_library(name))]
+    for asked in readings:
+        if asked and asked in table:
+            return table[asked]
+    known_elsewhere = not names_of_one_meaning().isdisjoint(readings)
+    for asked in filter(None, dict.fromkeys(readings)):
+        near = _nearest(asked, known, _LIKENESS_OF_ALIASES if known_elsewhere else _LIKENESS)
+        near = near or _nearest(asked, meant, _LIKENESS_OF_ALIASES)
+        if near:
+            return table[near]
+    return None
+
+
+def stands_for(alias: str, name: str) -> bool:
+    """Whether a name is another one, written in another way or an alias of it.
+
+    Example:
+        >>> stands_for("LR", "learning_rate"), stands_for("lerning_rate", "learning_rate")
+        (True, False)
+    """
+    return plain(alias) == plain(name) or (plain(alias), name) in _plain_aliases()
+
+
+@lru_cache(maxsize=1)
+def _plain_aliases() -> frozenset[tuple[str, str]]:
+    return frozenset((plain(alias), name) for alias, name in ALIASES)
 
 
 def _nearest(asked: str, texts: Iterable[str], likeness: float = _LIKENESS) -> str | None:
@@ -198,9 +226,9 @@ def _nearest(asked: str, texts: Iterable[str], likeness: float = _LIKENESS) -> s
     alike = [  # l1 is not l2 misspelt
         text for text in texts if not digits or re.findall(r"\d", text) in ([], digits)
     ]
-    # Two letters in each other's place count as two wrong ones in a likeness.
-    near = [text for text in alike if len(text) > 2 and sorted(text) == letters]
-    near = near or get_close_matches(asked, alike, n=1, cutoff=likeness)
+    near = get_close_matches(asked, alike, n=1, cutoff=likeness)
+    if likeness == _LIKENESS:  # two letters in each other's place count as two wrong ones in it
+        near = [text for text in alike if len(text) > 2 and sorted(text) == letters] or near
     if not near and likeness == _LIKENESS:
         alike = [
             text for text in alike if text[:1] == asked[0] and abs(len(text) - len(asked)) <= 2
@@ -251,11 +279,6 @@ def check_name(
         raise error(problem)
 
 
-def plain(name: str) -> str:
-    """A name without capitals, spaces and hyphens."""
-    return "".join(letter for letter in name.casefold() if letter.isalnum())
-
-
 def problems_of(error: ValidationError, model: type[BaseModel]) -> list[str]:
     """Each problem of a pydantic error as one line: path, expected, found, what to do."""
     problems = [_problem(dict(details), model) for details in error.errors(include_url=False)]
@@ -290,12 +313,7 @@ def _problem(error: dict[str, Any], model: type[BaseModel]) -> str:
         return f"{path} is missing; {_advice(model, steps)}"
     if kind == "extra_forbidden":
         owner = _path(steps[:-1]) or getattr(model, "label", "the study")
-        names = list(_fields_at(model, steps[:-1]))
-        otherwise = f"its keys are {', '.join(names)}" if names else "remove it"
-        inner = _inner_path(model, steps)
-        if inner:
-            return f"{path} is not a key of {owner}; write {inner}"
-        return f"{path} is not a key of {owner}; {did_you_mean(str(steps[-1]), names, otherwise)}"
+        return f"{path} is not a key of {owner}; {_advice_on_key(model, steps)}"
     if kind == "value_error":
         text = str(context.get("error", error["msg"]))
         return f"{path}{' ' if text.startswith('must') else ': '}{text}" if path else text
@@ -304,9 +322,7 @@ def _problem(error: dict[str, Any], model: type[BaseModel]) -> str:
     advice = _advice(model, steps)
     if kind == "literal_error" and isinstance(value, str):
         choices = context["expected"].replace(" or ", ", ").split(", ")
-        advice = did_you_mean(
-            value, [choice.strip("'\"") for choice in choices], "write one of these"
-        )
+        advice = _advice_on_value(value, [choice.strip("'\"") for choice in choices])
     return f"{path} {requirement}, found {_shown(value)}; {advice}"
 
 
@@ -315,17 +331,72 @@ def _path(steps: Iterable[object]) -> str:
     return "".join(parts).removeprefix(".")
 
 
-def _inner_path(model: type[BaseModel], steps: list[Any]) -> str | None:
-    """The path of a key that is none here, but one of a table here."""
-    *outer, name = steps
-    meant = {known for alias, known in ALIASES if plain(alias) == plain(str(name))}
-    for table, info in _fields_at(model, outer).items():
-        is_list = get_origin(info.annotation) in (tuple, list, dict)
-        inside = {} if is_list else _fields_at(model, [*outer, table])
-        for known in (name, *sorted(meant)):
-            if known in inside:
-                return _path([*outer, table, known])
-    return None
+def _advice_on_key(model: type[BaseModel], steps: list[Any]) -> str:
+    """What to do about a key that is none: the key meant, the table that has it, or the list."""
+    *outer, key = steps
+    name, names = str(key), list(_fields_at(model, outer))
+    here = nearest(name, names)
+    is_sure = here is not None and stands_for(name, here)
+    elsewhere = None if is_sure else _path_elsewhere(model, steps, guess=here is None)
+    if elsewhere:
+        is_same = elsewhere.rpartition(".")[2] == name
+        return f"write {elsewhere}" if is_same else f"did you mean {elsewhere!r}?"
+    if here:
+        is_listed = any(isinstance(step, int) for step in outer)
+        return f"did you mean {here if is_listed else _path([*outer, here])!r}?"
+    owner = _model_at(model, outer)
+    known = None
+    if owner is not None and issubclass(owner, FrozenModel) and owner.describes_training:
+        from stepladder.study.foreign_names import in_keras  # it needs this module
+
+        known = in_keras(name)
+    return known or (f"its keys are {', '.join(names)}" if names else "remove it")
+
+
+def path_of(model: type[BaseModel], name: str) -> str | None:
+    """The path of the key that a name stands for, at the top or in a table there; None for none.
+
+    Example:
+        >>> from stepladder import Study
+        >>> path_of(Study, "lr"), path_of(Study, "random_state")
+        ('base.learning_rate', 'seed')
+    """
+    names = _fields_at(model, [])
+    here = next((known for known in names if stands_for(name, known)), None)
+    return here or _path_elsewhere(model, [name], guess=True)
+
+
+def _path_elsewhere(model: type[BaseModel], steps: list[Any], *, guess: bool) -> str | None:
+    """The path of a key that is none here, but one of a table in or around this one.
+
+    The name itself counts before what it stands for, then a likeness if it may be guessed; the
+    nearest table first.
+    """
+    *outer, key = steps
+    name = str(key)
+    around = [outer[:size] for size in range(len(outer), -1, -1)]
+    tables = [table for steps in around for table in _tables(model, steps) if table != outer]
+    if outer and "base" not in outer:  # what `tune` or `search` lacks is none of the base's
+        tables = [table for table in tables if table != ["base"]]
+    for is_meant in (name.__eq__, partial(stands_for, name)):
+        for table in tables:
+            for known in _fields_at(model, table):
+                if is_meant(known):
+                    return _path([*table, known])
+    if outer or not guess:
+        return None
+    near = ((table, nearest(name, _fields_at(model, table))) for table in tables)
+    return next((_path([*table, known]) for table, known in near if known), None)
+
+
+def _tables(model: type[BaseModel], outer: list[Any]) -> list[list[Any]]:
+    """A table and the tables in it that are no lists, that of the recipe first."""
+    inner = [
+        [*outer, name]
+        for name, info in _fields_at(model, outer).items()
+        if get_origin(info.annotation) not in (tuple, list) and _fields_at(model, [*outer, name])
+    ]
+    return [outer, *sorted(inner, key=lambda steps: steps[-1] != "base")]
 
 
 def _key(name: str) -> str:
@@ -333,14 +404,19 @@ def _key(name: str) -> str:
     return name if re.fullmatch(r"[\w-]+", name) else json.dumps(name)
 
 
-def _fields_at(model: type[BaseModel] | None, steps: Iterable[object]) -> dict[str, FieldInfo]:
+def _fields_at(model: type[BaseModel], steps: Iterable[object]) -> dict[str, FieldInfo]:
     """The fields of the table at a path, by the key of a file; none where no model says."""
+    found = _model_at(model, steps)
+    return _fields_of(found) if found else {}
+
+
+def _model_at(model: type[BaseModel] | None, steps: Iterable[object]) -> type[BaseModel] | None:
     for step in steps:
         if model is not None and not isinstance(step, int):
             info = _fields_of(model).get(str(step)) or model.model_fields.get(str(step))
             models = _models_in(info.annotation, info.metadata) if info else []
             model = models[0] if models else None
-    return _fields_of(model) if model else {}
+    return model
 
 
 def _fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
@@ -355,6 +431,12 @@ def _models_in(annotation: object, metadata: Iterable[object] = ()) -> list[type
     if not inner and isinstance(annotation, type) and issubclass(annotation, BaseModel):
         models.append(annotation)
     return models + [model for argument in inner for model in _models_in(argument)]
+
+
+def _advice_on_value(value: str, choices: Iterable[str]) -> str:
+    from stepladder.study.foreign_names import advice  # it needs this module
+
+    return advice(value, choices, "write one of these")
 
 
 def _advice(model: type[BaseModel], steps: list[Any]) -> str:

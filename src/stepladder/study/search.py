@@ -376,6 +376,32 @@ def _corners(drawn: Sequence[Dimension]) -> Iterator[tuple[float, ...]]:
             yield from (tuple(map(generator.choice, grids)) for _ in range(_MOST_TRIED))
 
 
+_EXAMPLES = 32
+"""Points at which each field is looked at: with so many, one that works somewhere is seen to."""
+
+
+def example_configs(search: Search, base: Config) -> dict[str, list[tuple[Config, Config]]]:
+    """Configurations of a space in pairs that differ in one parameter, by its name.
+
+    Args:
+        search: the space, of which every configuration is valid.
+        base: the configuration that it changes.
+    """
+    drawn, generator = dimensions(search.space, base), Random(0)
+    pairs: dict[str, list[tuple[Config, Config]]] = {one.name: [] for one in drawn}
+    for _ in range(_EXAMPLES):
+        places = [generator.random() for _ in drawn]
+        for position, one in enumerate(drawn):
+            low, high = (
+                config_of(draw_values(drawn, [*places[:position], end, *places[position + 1 :]],
+                                      base), search.space, base)
+                for end in _ENDS
+            )  # fmt: skip
+            if low != high:
+                pairs[one.name].append((low, high))
+    return pairs
+
+
 def _deciding(drawn: Sequence[Dimension]) -> set[str]:
     """Names that conditions are on."""
     return {name for one in drawn for name in one.when}

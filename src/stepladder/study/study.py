@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
 import tomli_w
 from pydantic import (
@@ -36,6 +36,7 @@ from stepladder.study.designs import (
     main_techniques,
     runs_of_fraction,
 )
+from stepladder.study.foreign_names import in_keras
 from stepladder.study.loading import MODEL_SCHEMA, ModelFile, load_toml
 from stepladder.study.metrics import (
     DEFAULT_METRICS,
@@ -55,6 +56,7 @@ from stepladder.study.schema import (
     FrozenModel,
     ListOf,
     duplicate_names,
+    nearest,
     own_errors,
     toml_key,
     unknown_names,
@@ -232,7 +234,8 @@ class JudgedMetric(FrozenModel):
             self.found  # noqa: B018 - looked up once to find what is wrong
         except InputError as error:
             text = str(error).removeprefix("metric ").replace(DIRECTION_OPTIONS, IN_A_STUDY)
-            raise ValueError(text) from None
+            known = None if nearest(self.name, METRICS) else in_keras(self.name)
+            raise ValueError(f"{text}. {known}" if known else text) from None
         return self
 
     @property
@@ -433,6 +436,7 @@ class Study(FrozenModel):
     """
 
     model_config = ConfigDict(json_schema_extra=_describe_files)
+    describes_training: ClassVar[bool] = True
 
     # fmt: off
     name: str = toml_key(..., "The study's name.", "my-study", min_length=1, max_length=500)

@@ -6,9 +6,17 @@ from typing import Any
 
 from pydantic import field_validator, model_validator
 
+from stepladder.study.foreign_names import advice
 from stepladder.study.params import FreeValues
-from stepladder.study.recipe import CLIPPINGS, NONE, Change, Recipe, companions
-from stepladder.study.schema import FrozenModel, plain, toml_key, unknown_names
+from stepladder.study.recipe import (
+    CLIPPINGS,
+    FIELD_ROLES,
+    NONE,
+    Change,
+    Recipe,
+    companions,
+)
+from stepladder.study.schema import FrozenModel, plain, toml_key
 
 
 def as_techniques(value: object) -> object:
@@ -64,7 +72,11 @@ class Technique(FrozenModel):
     def _check_change(cls, change: dict[str, Any]) -> dict[str, Any]:
         # Fields are checked alone here, on a recipe in which each of them is allowed; whether
         # they agree with the rest of an arm is checked when the arm is made.
-        Recipe(**{"hidden": [1, 1], **companions(change), **change})
+        needs: dict[str, Any] = {"hidden": [1, 1], **companions(change)}
+        for field, value in change.items():
+            if field in FIELD_ROLES and value != Recipe.model_fields[field].default:
+                needs |= FIELD_ROLES[field].needs
+        Recipe(**{**needs, **change})
         return change
 
     @model_validator(mode="after")
@@ -121,7 +133,7 @@ def find_technique(name: str) -> dict[str, Any] | None:
 def unknown_technique(requirement: str, name: str) -> str:
     """A line for a name that the catalogue does not have."""
     names = [entry["name"] for entry in _ENTRIES.values()]
-    return unknown_names(requirement, [name], names, "see `stepladder techniques`")[0]
+    return f"{requirement}, found {name!r}; {advice(name, names, 'see `stepladder techniques`')}"
 
 
 _SATURATES = "gradients that vanish where sigmoid or tanh saturate"

@@ -12,7 +12,7 @@ from stepladder.study.designs import ExplicitArm
 from stepladder.study.keras_names import name_of
 from stepladder.study.params import Config, Params, flat_values, flatten, with_values
 from stepladder.study.recipe import Recipe
-from stepladder.study.schema import FrozenModel, toml_key, unknown_names
+from stepladder.study.schema import FrozenModel, KeysOf, toml_key, unknown_names
 from stepladder.study.techniques import Technique
 
 TUNING_REPLICATES = 1_000_000
@@ -46,7 +46,7 @@ class Tuning(FrozenModel):
     widenings: int = toml_key(
         4, "How often the grid is widened, for all arms, while an arm's best candidate is at its "
         "edge.", 4, ge=0, le=50)
-    grid: dict[str, _Values] = toml_key(
+    grid: Annotated[dict[str, _Values], KeysOf(Recipe)] = toml_key(
         ..., "Values to try by numeric field of the recipe; nine learning rates around the base's "
         "when absent.", {"learning_rate": [0.001, 0.01, 0.1]}, default_factory=dict)
     # fmt: on

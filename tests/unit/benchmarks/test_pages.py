@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from example_results import mnist_results
 
+import names_page
 import reference_page
 import results_page
 from stepladder import Study
@@ -21,6 +22,12 @@ PAGE = (Path(__file__).parents[3] / "docs" / "reference.md").read_text("utf-8")
 
 def test_the_tables_of_the_page_are_those_of_the_schema():
     assert reference_page.filled(PAGE) == PAGE, "run `make docs`"
+
+
+def test_the_page_of_names_is_that_of_the_tables():
+    page = (Path(__file__).parents[3] / "docs" / "names.md").read_text("utf-8")
+    assert page == names_page.page(), "run `make docs`"
+    assert "| `silu` | swish |" in page
 
 
 def test_every_key_has_a_row_with_four_cells():

@@ -95,7 +95,7 @@ def test_what_a_recipe_may_do_without_is_a_choice_too(tmp_path):
         ({"least_epochs": 10}, "least_epochs must be at most the 9 epochs"),
         ({"pruning": "halve"}, "did you mean 'halving'?"),
         ({"reduction": 1}, "reduction must be at least 2"),
-        ({"sapmler": "tpe"}, "did you mean 'sampler'?"),
+        ({"sapmler": "tpe"}, "did you mean 'search.sampler'?"),
     ],
 )
 def test_a_search_that_cannot_be(search, expected):
