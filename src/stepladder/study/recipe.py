@@ -383,8 +383,8 @@ class Recipe(FrozenModel):
                 default, value = type(self).model_fields[name].default, getattr(self, name)
                 if value != default:
                     raise ValueError(
-                        f"{name} must be left out without patience and score_at, found {value!r}; "
-                        "set patience, such as 10, or leave it out"
+                        f"{name} must be {default} without patience, found {value}; set patience, "
+                        'such as 10, or score_at = "best", or leave it out'
                     )
         return self
 
@@ -604,6 +604,8 @@ def companions(change: Mapping[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if name_of(str(change.get("optimizer", "sgd"))) in ("sgd", "rmsprop"):
         values["momentum"] = 0.5
+    if {"min_delta", "start_from_epoch", "monitor"} & set(change):
+        values["patience"] = 1
     schedule = str(change.get("schedule", ""))
     if name_of(schedule) == "piecewise_constant_decay":
         rates = arguments_of(schedule).get("values")

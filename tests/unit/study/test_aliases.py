@@ -8,6 +8,7 @@ from stepladder.study.aliases import ALIASES
 from stepladder.study.designs import ExplicitArm
 from stepladder.study.keras_names import names_of
 from stepladder.study.metrics import METRIC_ALIASES, METRICS
+from stepladder.study.recipe import OWN_SCHEDULES
 from stepladder.study.schema import nearest
 from stepladder.study.search import Parameter, Search
 from stepladder.study.study import CsvDataset, Study
@@ -278,5 +279,6 @@ def test_every_name_that_an_alias_stands_for_is_in_some_list():
         for model in (Study, CsvDataset, Technique, ExplicitArm, Tuning, Search, Parameter)
         for name, info in model.model_fields.items()
     }
-    known = {*SPACE, *COMING, *keys, *choices, *keras, *TECHNIQUES, *METRICS, *COMMANDS, *OPTIONS}
+    known = {*SPACE, *COMING, *keys, *choices, *keras, *TECHNIQUES, *METRICS, *COMMANDS, *OPTIONS,
+             *OWN_SCHEDULES}  # fmt: skip
     assert {name for _, name in ALIASES} <= known

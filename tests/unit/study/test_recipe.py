@@ -67,6 +67,11 @@ def test_fingerprint_is_pinned_so_that_stored_trials_are_found_again():
         ("clipnorm", 2.0),
         ("clipvalue", 2.0),
         ("gradient_accumulation_steps", 4),
+        ("loss", "categorical_focal_crossentropy"),
+        ("class_weight", "balanced"),
+        ("target_scaling", "none"),
+        ("patience", 3),
+        ("score_at", "best"),
         ("scaling", "none"),
         ("train_examples", 100),
         ("mixup", 0.2),
@@ -126,6 +131,9 @@ def test_arguments_are_structure_and_schedules_are_numbers():
 
 
 DETAILS = [
+    ({"patience": 3}, "min_delta", 0.1),
+    ({"patience": 3}, "start_from_epoch", 2),
+    ({"score_at": "best"}, "monitor", "val_accuracy"),
     ({"vat": 2.0}, "vat_xi", 0.2),
     ({"residual": True}, "stochastic_depth", 0.2),
     ({"augment_elastic": 1.0}, "augment_smoothness", 3.0),
@@ -139,7 +147,7 @@ def test_a_detail_decides_the_fingerprint_beside_what_it_is_of_and_is_refused_al
 ):
     base = Recipe(hidden=[50, 50], **beside)
     assert base.changed({field: value}).fingerprint != base.fingerprint
-    with pytest.raises(StudyError, match=f"{field} must be .* without .*, found {value:g}; set"):
+    with pytest.raises(StudyError, match=f"{field} must be .* without .*, found {value}; set"):
         Recipe(hidden=[50], **{field: value})
 
 
@@ -244,7 +252,9 @@ def test_every_field_has_one_role(name):
 
 def test_fields_of_a_kind_come_in_the_order_of_the_recipe():
     assert fields_with(lambda role: role) == tuple(FIELDS)
-    assert fields_with(lambda role: role.kind == "group") == ("epochs", "scaling", "train_examples")
+    assert fields_with(lambda role: role.kind == "group") == (
+        "epochs", "scaling", "train_examples", "target_scaling",
+    )  # fmt: skip
     assert fields_with(lambda role: role.kind == "strength") == (
         "l2", "weight_decay", "label_smoothing", "vat", "ema", "swa",
     )  # fmt: skip
@@ -265,7 +275,7 @@ def test_the_lists_that_others_read():
 
 def test_what_the_size_of_a_training_follows_from():
     assert set(fields_with(lambda role: role.decides == "steps")) == {
-        "epochs", "batch_size", "train_examples", "gradient_accumulation_steps",
+        "epochs", "batch_size", "train_examples", "gradient_accumulation_steps", "patience",
     }  # fmt: skip
     assert set(fields_with(lambda role: role.decides == "parameters")) == {
         "hidden", "normalization", "normalization_position",
@@ -297,9 +307,12 @@ def test_a_strength_is_off_by_default(name):
 
 
 def test_a_program_is_given_numbers_in_which_lanes_may_differ():
-    assert {FIELD_ROLES[name].kind for name in Numbers._fields} == {"lane", "strength"}
+    numbers = {name: FIELD_ROLES[name].kind for name in Numbers._fields}
+    assert numbers.pop("class_weight") == "structure"  # of the examples' classes, not of a lane
+    assert set(numbers.values()) == {"lane", "strength"}
     assert Numbers.used_in(Recipe(hidden=[5])) == ["l2", "weight_decay", "label_smoothing"]
-    assert Numbers.used_in(Recipe(hidden=[5], vat=2.0)) == list(Numbers._fields)
+    everything = Recipe(hidden=[5], vat=2.0, class_weight="balanced")
+    assert Numbers.used_in(everything) == list(Numbers._fields)
 
 
 @pytest.mark.parametrize("name", fields_with(lambda role: role.needs))

@@ -212,8 +212,8 @@ def test_the_best_weights_and_a_moving_average_are_of_the_same_epoch(data):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"min_delta": 0.1}, "min_delta must be left out without patience"),
-        ({"monitor": "val_accuracy"}, "monitor must be left out without patience"),
+        ({"min_delta": 0.1}, "min_delta must be 0.0 without patience"),
+        ({"monitor": "val_accuracy"}, "monitor must be val_loss without patience"),
         ({"patience": 0}, "patience must be at least 1"),
         ({"patience": 3, "monitor": "val_f1"}, "monitor must be 'val_loss' or 'val_accuracy'"),
     ],
