@@ -75,7 +75,7 @@ ARGUMENTS = {
 NORMALIZATIONS = {
     "batch": {"center": False, "scale": False, "momentum": 0.9},
     "layer": {"beta_initializer": "ones", "gamma_regularizer": "l2", "gamma_constraint": "non_neg"},
-    "group": {"groups": 4, "center": False},
+    "group": {"groups": 2, "center": False},
 }
 """Further ones."""
 
@@ -226,7 +226,7 @@ PARTS = (of_activations, of_regularizers, of_constraints, of_normalizations, of_
          of_connections)  # fmt: skip
 CASES = {name: (fields, hand) for part in PARTS for name, fields, hand in part()}
 
-QUICK = {"activation prelu {}", "group {'groups': 4, 'center': False} before", "stochastic depth"}
+QUICK = {"activation prelu {}", "group {'groups': 2, 'center': False} before", "stochastic depth"}
 """Each case compiles two programs; the others are in CI."""
 
 
@@ -305,7 +305,7 @@ def test_what_is_drawn_beside_kernels_is_the_replicate_s_too_and_changes_no_kern
         "normalization": "layer(gamma_initializer='random_normal')",
     })  # fmt: skip
     first, other = (of_recipe(drawn, replicate) for replicate in (0, 1))
-    assert len({value.tobytes() for value in first}) == len(first) - 2  # those of beta are zero
+    assert len({value.tobytes() for value in first}) == len(first) - 1  # both of beta are zero
     changed = [not np.array_equal(*pair) for pair in zip(first, other, strict=True)]
     assert sum(changed) == len(first) - 2
     kernels = [[value for value in values if value.ndim == 2]
@@ -347,6 +347,7 @@ def test_dropout_s_position_selects_a_program_only_where_something_has_it():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:__array__ implementation")  # of h5py's arrays, in Keras
 @pytest.mark.parametrize(
     "fields",
     [{"activation": text(*each)} for each in of_kind("activations")]
