@@ -4,6 +4,7 @@ import re
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -16,6 +17,7 @@ from stepladder.training.custom_model import (
     build_seeded,
     inspect_models,
 )
+from stepladder.training.keras_models import for_layers
 
 # A user's own code: run once, under its own name, and told truly where it fails.
 
@@ -48,7 +50,26 @@ def test_a_field_of_the_network_is_given_and_its_reading_noted(field, own_code):
     build = UserBuild(own_code(text))
     build(RECIPE, (4, 4), 5)
     assert build.reads == {field}
-    assert getattr(NetworkRecipe(RECIPE), field) == getattr(RECIPE, field)
+    given = for_layers(field, getattr(RECIPE, field))
+    assert getattr(NetworkRecipe(RECIPE), field) == given
+
+
+def test_names_with_arguments_are_given_as_what_layers_take():
+    fields = NetworkRecipe(
+        RECIPE.changed({
+            "activation": "elu(alpha=0.5)",
+            "initializer": "constant(value=0.3)",
+            "kernel_regularizer": "l1(l1=0.1)",
+        })
+    )  # fmt: skip
+    layer = keras.layers.Dense(2, activation=fields.activation, kernel_constraint=None,
+                               kernel_initializer=fields.initializer,
+                               kernel_regularizer=fields.kernel_regularizer,
+                               bias_regularizer=fields.bias_regularizer)  # fmt: skip
+    expected = 0.5 * (np.exp(-0.6) - 1)
+    assert np.asarray(layer(-np.ones((1, 2)))) == pytest.approx(expected, rel=1e-6)
+    assert float(layer.losses[0]) == pytest.approx(0.1 * 4 * 0.3)
+    assert fields.bias_regularizer is None
 
 
 @pytest.mark.parametrize("field", sorted(set(Recipe.model_fields) - {*NETWORK_FIELDS}))
