@@ -55,6 +55,15 @@ def test_a_setting_that_cannot_be(settings, expected, refused):
     assert expected in refused("run", "study.toml", *words)
 
 
+@pytest.mark.slow  # it starts a process with Keras
+def test_what_keras_refuses_is_told_in_its_words(refused):
+    message = refused(
+        "run", "study.toml", "--set", "base.activation='leaky_relu(negative_slope=-1.0)'"
+    )
+    assert "activation must be what Keras accepts, found leaky_relu(negative_slope=-1.0)" in message
+    assert "negative_slope value of a Leaky ReLU layer cannot be None or negative" in message
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
