@@ -83,7 +83,7 @@ def test_a_recipe_that_is_built_to_fail_is_told_how(code, engine, mnist):
     if text is not None:
         sha256 = hashlib.sha256(text.encode()).hexdigest()
         fields = {**fields, "model": f"{sha256}:build"}
-        engine = PopulationEngine(mnist, build=builder(Code("net.py", "build", sha256, text)))
+        engine = PopulationEngine(mnist, build=builder([Code("net.py", "build", sha256, text)]))
     assert code in found(trained(engine, mnist, fields, REPLICATES.get(code, 1)), mnist)
 
 

@@ -20,6 +20,7 @@ REPEATABLE = ("fine-tuning-command", "sklearn-function", "time-series")
 
 NEEDS = {
     "keras-cnn": "keras",
+    "own-knobs": "keras",
     "pytorch-command": "torch",
     "sklearn-function": "sklearn",
 }
@@ -58,7 +59,8 @@ def verdicts_of(text):
 
 def test_there_are_examples_of_functions_and_commands():
     studies = [Study.load(EXAMPLES / name / "study.toml") for name in NAMES]
-    assert {study.trainer.engine for study in studies} == {"function", "command"}
+    kinds = {study.trainer.engine if study.trainer else "model" for study in studies}
+    assert kinds == {"function", "command", "model"}
     assert {study.judged.direction for study in studies} == {"maximize", "minimize"}
 
 

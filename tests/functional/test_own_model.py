@@ -294,3 +294,114 @@ def test_an_id_that_is_not_known_and_an_arm_that_scales_ids_are_refused(in_proce
     assert code == 2
     assert "must not change scaling, found 'standardised'" in err
     assert not (place / "runs").exists()
+
+
+KNOBS = """
+import keras
+from keras import layers
+def build(recipe, input_shape, classes):
+    x = image = keras.Input(input_shape)
+    x = layers.Conv1D(4, recipe.own.kernel_size, padding="same", activation="relu")(x)
+    y = layers.Conv1D(4, recipe.own.kernel_size, padding="same", activation="relu")(x)
+    x = layers.Flatten()(x + y if recipe.own.residual else y)
+    return keras.Model(image, layers.Dense(classes, activation="softmax")(x))
+def plain(recipe, input_shape, classes):
+    return keras.Sequential([layers.Flatten(), layers.Dense(classes)])
+"""
+OWN_STUDY = """
+name = "knobs"
+dataset = "digits"
+model = "net.py:build"
+design = "one_at_a_time"
+replicates = 2
+epochs = 2
+validation = 40
+keep_weights = true
+[base]
+own = { kernel_size = 3, residual = false }
+learning_rate = 0.05
+[[technique]]
+name = "wide"
+change = { own = { kernel_size = 5 } }
+[[technique]]
+name = "residual"
+change = { own = { residual = true } }
+[[technique]]
+name = "plain"
+change = { model = "net.py:plain" }
+"""
+
+
+@pytest.fixture
+def knobs(place):
+    """Writes a study whose network has values of its own; returns the study's file."""
+    (place / "net.py").write_text(KNOBS, "utf-8")
+    (place / "knobs.toml").write_text(OWN_STUDY, "utf-8")
+    return place / "knobs.toml"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["population", "fit"])
+def test_values_of_ones_own_and_functions_are_techniques(engine, stepladder, knobs, place):
+    words = ("--allow-code", "--engine", engine)
+    done = stepladder("run", "knobs.toml", *words, KERAS_BACKEND="jax")
+    assert done.returncode == 0, done.stderr
+    assert "8 trials to train" in done.stderr
+    results = stepladder.results("runs/knobs")
+    arms = {arm["name"]: arm for arm in results["arms"]}
+    own = {name: arm["config"].get("own") for name, arm in arms.items()}
+    assert own["+ wide"] == {"kernel_size": 5, "residual": False}
+    assert [file["function"] for file in results["models"]] == ["plain"]
+    assert arms["+ plain"]["config"]["model"].endswith(":plain")
+    assert arms["+ plain"]["parameters"] < arms["base"]["parameters"]
+    page = (place / "runs" / "knobs" / "report.html").read_text("utf-8")
+    assert "build of net.py" in page
+    assert "plain of net.py" in page
+    exported = stepladder("export", "runs/knobs", "--arm", "+ plain", "--to", "m.keras",
+                          "--allow-code", KERAS_BACKEND="jax")  # fmt: skip
+    assert exported.returncode == 0, exported.stderr
+    for name in ("study.toml", "results.json"):  # as a copy of the run elsewhere has them
+        assert (place / "runs" / "knobs" / name).is_file()
+    shutil.copy(place / "net.py", place / "runs" / "knobs" / "net.py")
+    again = stepladder("run", "runs/knobs", "--out", "runs/knobs", *words, KERAS_BACKEND="jax")
+    assert "All 8 trials are stored: nothing to train." in again.stderr
+
+
+UNFIT = {
+    "unread": (["base.own.stride=2"], "never reads recipe.own.stride (of own it reads"),
+    "unknown": (["base.own={kernel_size=3}"], "net.py must return a keras.Model, found "
+                "AttributeError: recipe.own has no key 'residual'"),
+    "missing": (["technique=[{name='x', change={model='net.py:plan'}}]"],
+                "must define the function 'plan', found none; did you mean 'plain'?"),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("settings", "expected"), UNFIT.values(), ids=UNFIT)
+def test_values_of_ones_own_that_will_not_do(settings, expected, in_process, knobs, place):
+    words = [word for setting in settings for word in ("--set", setting)]
+    if "unknown" in expected or "residual'" in expected:
+        words += ["--set", "technique=[]"]
+    code, _, err = in_process("run", "knobs.toml", "--allow-code", *words)
+    assert code == 2, err
+    assert expected in err
+    assert not (place / "runs").exists()
+
+
+def test_every_function_that_would_run_is_named(in_process, knobs):
+    code, _, err = in_process("run", "knobs.toml")
+    assert code == 2
+    assert "the function 'build' of 'net.py'" in err
+    assert "the function 'plain' of 'net.py'" in err
+
+
+@pytest.mark.slow
+def test_scaled_ids_are_refused_wherever_they_are_looked_up(in_process, tokens, place):
+    sliced = EMBEDDING.format(known=50).replace(
+        "layers.Embedding", "layers.Lambda(lambda x: x[:, 1:]), layers.Embedding"
+    )
+    tokens.write_text(sliced, "utf-8")
+    code, _, err = in_process("run", "tokens.toml", "--allow-code")
+    assert code == 2
+    assert "scaling must be 'none' where inputs are looked up, found 'unit'" in err
+    assert not (place / "runs").exists()

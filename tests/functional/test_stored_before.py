@@ -46,7 +46,7 @@ def as_before(value):
             old[f"{name}_accuracy"] = scores[part]["accuracy"]
         assert old.pop("failed") == 0
     if "format" in old:
-        assert (old.pop("format"), old.pop("trainer")) == (2, None)
+        assert (old.pop("format"), old.pop("trainer"), old.pop("models")) == (2, None, [])
         old["delta"] = old.pop("metric")["delta"]
     return old
 

@@ -259,8 +259,8 @@ def _train_again(
             plan = make_plan(study, {"the exported replicates": trials}, None)
             progress.start(plan.announcement(len(settings.cpus)))
             try:
-                execute(planned, trials, dataset, settings, progress, scratch, None, study.model,
-                        plan.arm_names, weights=place)  # fmt: skip
+                execute(planned, trials, dataset, settings, progress, scratch, None,
+                        study.model_files, plan.arm_names, weights=place)  # fmt: skip
             finally:
                 progress.finish()
         finals = {}
@@ -449,7 +449,7 @@ def _export(
     with tempfile.TemporaryDirectory(prefix="stepladder-") as name:
         draft = Path(name) / "model.keras"
         try:
-            build_model(members, dataset, draft, environment, record.study.model)
+            build_model(members, dataset, draft, environment, record.study.model_files)
             draft.write_bytes(with_extras(draft.read_bytes(), extras))
             with open_model(draft, environment) as model:
                 answers = model.probabilities(dataset.x_test)

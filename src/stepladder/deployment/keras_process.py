@@ -13,7 +13,7 @@ from stepladder.errors import InputError, WorkerError
 from stepladder.execution.child import ChildProcess
 from stepladder.study.loading import ModelFile
 from stepladder.study.recipe import Recipe
-from stepladder.training.messages import code_header
+from stepladder.training.messages import code_headers
 from stepladder.training.serialization import Array, receive, send
 from stepladder.trials.trial import FinalState
 
@@ -93,7 +93,7 @@ def build_model(
     dataset: Dataset,
     file: Path,
     environment: Mapping[str, str],
-    code: ModelFile | None = None,
+    models: Sequence[ModelFile] = (),
 ) -> None:
     """Builds a model of trained networks and saves it.
 
@@ -103,7 +103,7 @@ def build_model(
         dataset: that they were trained on.
         file: where to, ending in .keras.
         environment: variables that the process is started with.
-        code: of a network of the user's own, which the process runs, or None.
+        models: the code of networks of the user's own, which the process runs.
 
     Raises:
         ModelRefused: if the networks cannot be built or saved.
@@ -123,7 +123,7 @@ def build_model(
     order = {
         "kind": "build", "members": headers, "input_shape": list(dataset.input_shape),
         "classes": dataset.classes, "is_whole": dataset.x_train.dtype == np.uint8,
-        "file": str(file), "code": code_header(code),
+        "file": str(file), "codes": code_headers(models),
     }  # fmt: skip
     ModelProcess(order, arrays, environment).close()
 

@@ -103,7 +103,7 @@ def _build(header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Any:  # no
                            if name.startswith(f"{place}.")})
         for place, member in enumerate(header["members"])
     ]  # fmt: skip
-    build = builder(Code(**header["code"]) if header["code"] else None, keras_models.build)
+    build = builder([Code(**code) for code in header["codes"]], keras_models.build)
     model = assemble_model(
         members, tuple(header["input_shape"]), header["classes"], build,
         is_whole=header["is_whole"],

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from pathlib import Path
@@ -27,7 +27,7 @@ from stepladder.training.groups import Group
 from stepladder.training.messages import (
     Message,
     WorkerSetup,
-    code_header,
+    code_headers,
     receive_message,
     send_message,
 )
@@ -55,7 +55,7 @@ class Worker:
         cpu: int | None,
         events: queue.SimpleQueue[Event],
         checkpoints: Path | None = None,
-        model: ModelFile | None = None,
+        models: Sequence[ModelFile] = (),
         *,
         inspects: bool = False,
         keeps_final: bool = False,
@@ -69,7 +69,7 @@ class Worker:
             cpu: the core to pin it to, or None.
             events: where its messages are put.
             checkpoints: folder of its checkpoints, or None to keep none.
-            model: the code of a network of the user's own, which the process runs, or None.
+            models: the code of networks of the user's own, which the process runs.
             inspects: whether it looks at networks once, in place of training.
             keeps_final: whether results include the final state of their trials.
             user: the training of the user's own, or None.
@@ -95,7 +95,7 @@ class Worker:
             checkpoints.resolve() if checkpoints else None,
             settings.checkpoint_seconds,
             settings.endings,
-            code_header(model),
+            code_headers(models),
             inspects,
             keeps_final,
             user,

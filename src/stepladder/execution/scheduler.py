@@ -270,7 +270,7 @@ def execute(
     progress: Progress,
     store: Store,
     folder: Path | None = None,
-    model: ModelFile | None = None,
+    models: Sequence[ModelFile] = (),
     arm_names: Mapping[str, Sequence[str]] | None = None,
     before: Mapping[Trial, tuple[Stage, ...]] | None = None,
     keeps: Collection[Trial] = (),
@@ -292,7 +292,7 @@ def execute(
         progress: told about trials and epochs.
         store: where trials are claimed and, as each one ends, stored.
         folder: of checkpoints, or None to keep none.
-        model: the code of a network of the user's own, or None.
+        models: the code of networks of the user's own.
         arm_names: names of a trial's arms by its id, for messages.
         before: stages that trials have behind them; None where none has any. Where trials may
             have some, replicates are trained one by one.
@@ -319,7 +319,7 @@ def execute(
     if not waiting:
         return 0
     return _Execution(
-        waiting, dataset, settings, progress, store, folder, model, arm_names or {},
+        waiting, dataset, settings, progress, store, folder, models, arm_names or {},
         standby or WarmPool(), weights, user, on_failure,
     ).run()  # fmt: skip
 
@@ -332,7 +332,7 @@ class _Execution:
     _progress: Progress
     _store: Store
     _folder: Path | None
-    _model: ModelFile | None
+    _models: Sequence[ModelFile]
     _arm_names: Mapping[str, Sequence[str]]
     _pool: WarmPool
     _weights: Path | None
@@ -439,7 +439,7 @@ class _Execution:
             worker.send_dataset(self._dataset)
             return worker
         return Worker(
-            self._dataset, self._settings, cpu, self._pool.events, self._folder, self._model,
+            self._dataset, self._settings, cpu, self._pool.events, self._folder, self._models,
             keeps_final=self._weights is not None, user=self._user,
         )  # fmt: skip
 

@@ -27,7 +27,7 @@ from stepladder.statistics.selection import (
 )
 from stepladder.store import StudyRecord
 from stepladder.study.params import Config, Params
-from stepladder.study.recipe import Recipe
+from stepladder.study.recipe import Recipe, own_paths
 from stepladder.study.search import SEARCH_REPLICATES
 from stepladder.study.search_space import Choice, Dimension, dimensions
 from stepladder.study.study import Study
@@ -425,7 +425,7 @@ def _edge(dimension: Dimension, best: Choice, config: Config) -> str | None:
 
 
 def _is_allowed(name: str, value: float, recipe: Config) -> bool:
-    if isinstance(recipe, Params):
+    if isinstance(recipe, Params) or name in own_paths(recipe):
         return True
     if name not in Recipe.model_fields:
         return value >= 1  # layers and units

@@ -38,8 +38,9 @@ _TESTS = "p p_adjusted p_t p_t_adjusted"
 _KEYS: dict[type, str] = {
     Results: "format= study=study.name metric= dataset test_set_accesses=looks finished "
     "design=study.design replicates=study.replicates seed=study.seed fingerprint sizes classes "
-    "model=study.model trainer=study.trainer reported_source=study.reported.source versions "
-    "machine seconds arms confounds warnings tuning=tuned adaptive=adapted factorial=readout",
+    "model=study.model models=study.models trainer=study.trainer "
+    "reported_source=study.reported.source versions machine seconds arms confounds warnings "
+    "tuning=tuned adaptive=adapted factorial=readout",
     ArmResult: "name=arm.name technique=arm.technique config= compared_with=arm.compared_with n "
     "diverged failed scores= effect diagnosis reported parameters seconds differences "
     "reached_target=reached planned findings ensemble",

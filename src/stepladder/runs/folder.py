@@ -271,7 +271,7 @@ def command_parts(study: Study, engine: str) -> tuple[list[str], list[str]]:
     kind, _, backend = engine.partition("/")
     before = [f"KERAS_BACKEND={backend}"] if backend else []
     options = ["--engine", "fit"] if kind == "fit" else []
-    has_code = study.model is not None or study.trainer is not None
+    has_code = bool(study.model_files) or study.trainer is not None
     return before, options + (["--allow-code"] if has_code else [])
 
 

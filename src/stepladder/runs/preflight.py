@@ -1,10 +1,7 @@
 """What is checked and noted before anything is trained."""
 
 import math
-import queue
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -12,8 +9,7 @@ from stepladder.data import Dataset, split, validation_examples
 from stepladder.data.dataset import Targets
 from stepladder.data.leaks import dataset_notes, measured_labels
 from stepladder.data.preprocessing import image_sides, is_byte_table, is_unit_already
-from stepladder.errors import InputError, StudyError, WorkerError
-from stepladder.execution.local import Event, Worker
+from stepladder.errors import InputError, StudyError
 from stepladder.execution.machine import Settings
 from stepladder.statistics.paired import unanimous_sign_floor
 from stepladder.store import StudyRecord
@@ -21,21 +17,14 @@ from stepladder.study.confounds import confounds, optimizer_steps
 from stepladder.study.designs import runs_of_fraction
 from stepladder.study.effective import Circumstances, empty_comparisons
 from stepladder.study.keras_names import arguments_of, keras_names, name_of
-from stepladder.study.loading import ModelFile
 from stepladder.study.losses import NOT_NEGATIVE, OF_A_BATCH, losses_of
-from stepladder.study.recipe import (
-    IMAGE_FIELDS,
-    NETWORK_FIELDS,
-    Recipe,
-    fields_that_keras_may_refuse,
-)
+from stepladder.study.recipe import IMAGE_FIELDS, Recipe
 from stepladder.study.schema import unknown_names
 from stepladder.study.scoring import TOP_K, top_k
 from stepladder.study.search import SEARCH_REPLICATES
 from stepladder.study.study import Study
 from stepladder.study.trainer import UserTrainer
 from stepladder.study.tuning import TUNING_REPLICATES
-from stepladder.training.groups import program_key
 
 
 def check_possible(study: Study, dataset: Dataset, settings: Settings) -> None:
@@ -313,7 +302,7 @@ def preflight_notes(
     if len(all_confounds) > SHOWN_CONFOUNDS:
         left = len(all_confounds) - SHOWN_CONFOUNDS
         lines.append(f"confound: and {left:,} more, in the report")
-    is_built_in = study.model is None and study.trainer is None
+    is_built_in = not study.model_files and study.trainer is None
     is_scaled = is_built_in and any(arm.recipe.scaling == "unit" for arm in study.arms)
     if is_scaled and is_byte_table(dataset.x_train):  # a user's network may look them up
         lines.append(
@@ -397,17 +386,17 @@ def check_code_allowed(study: Study, allow_code: bool) -> None:
         InputError: if the user did not; nothing of it was run.
         StudyError: if the code is not there.
     """
-    model = study.model
     if study.trainer is not None:
         _check_trainer_allowed(study.trainer, allow_code)
-    if model is None:
-        return
-    lines = len(model.text.splitlines())  # reads the file, which may be missing
-    if allow_code:
+    files = [
+        f"the function {file.function!r} of {file.file!r} next to it "
+        f"({len(file.text.splitlines())} lines, SHA-256 {file.sha256})"  # it may be missing
+        for file in study.model_files
+    ]
+    if allow_code or not files:
         return
     raise InputError(
-        f"this study runs Python code with your rights: the function {model.function!r} of "
-        f"{model.file!r} next to it ({lines} lines, SHA-256 {model.sha256}), in each training "
+        f"this study runs Python code with your rights: {' and '.join(files)}, in each training "
         "process; it must be allowed, found no permission. Read the file, then add --allow-code "
         "to the command (allow_code=True in Python)"
     )
@@ -423,149 +412,3 @@ def _check_trainer_allowed(trainer: UserTrainer, allow_code: bool) -> None:
         f"{f', with {files}' if files else ''}; it must be allowed, found no permission. Read it, "
         "then add --allow-code to the command (allow_code=True in Python)"
     )
-
-
-def inspect_models(study: Study, dataset: Dataset, settings: Settings) -> tuple[str, ...]:
-    """Builds the networks of all arms in a training process, and makes sure that they will do.
-
-    Returns:
-        Notes on them, one line each; often none.
-
-    Raises:
-        StudyError: if the code fails, a network cannot be trained by the engine, or a technique
-            changes what the code never reads.
-        WorkerError: if the process itself failed.
-    """
-    assert study.model is not None
-    recipes = list(dict.fromkeys(program_key(arm.recipe) for arm in study.arms))
-    report = _inspect(study.model, recipes, dataset, settings)
-    if report["problem"]:
-        raise StudyError(report["problem"])
-    reads = {recipe: frozenset(read) for recipe, read in zip(recipes, report["reads"], strict=True)}
-    problems = ignored_fields(
-        study, {arm.name: reads[program_key(arm.recipe)] for arm in study.arms}
-    )
-    if report["takes_ids"]:
-        problems += _scaled_ids(study)
-    if problems:
-        raise StudyError(problems)
-    if not report["takes_ids"] or study.recipe.scaling == "none":
-        return ()
-    return (
-        f"inputs are ids that the first layer of {study.model.function} looks up: they are not "
-        "scaled",
-    )
-
-
-def names_to_check(study: Study) -> dict[Recipe, str]:
-    """Recipes with names that only Keras can judge, and where the study has them."""
-    recipes: dict[Recipe, str] = {}
-    for place, recipe in _recipes_by_place(study) if study.trainer is None else ():
-        if fields_that_keras_may_refuse(recipe):
-            recipes.setdefault(recipe, place)
-    return recipes
-
-
-def check_names(study: Study, dataset: Dataset, settings: Settings) -> None:
-    """Has Keras look at what only Keras can judge: arguments of its names, and some shapes.
-
-    Raises:
-        StudyError: if Keras refuses something, in its own words.
-        WorkerError: if the process itself failed.
-    """
-    recipes = names_to_check(study)
-    report = _inspect(None, list(recipes), dataset, settings)
-    problems = [
-        f"{place}: {problem}"
-        for place, found in zip(recipes.values(), report["problems"], strict=True)
-        for problem in found
-    ]
-    if problems:
-        raise StudyError(problems)
-
-
-def _recipes_by_place(study: Study) -> Iterator[tuple[str, Recipe]]:
-    """Recipes of a study and where it has them: its arms, and values that are to be tried."""
-    for arm in study.arms:
-        yield f"arm {arm.name!r}", arm.recipe
-    space = study.search.space if study.search is not None else {}
-    for field, parameter in space.items():
-        for value in parameter.choices if field in Recipe.model_fields else ():
-            with suppress(StudyError):  # in contradiction to the base, which others report
-                yield f"search.space.{field}", study.recipe.changed({field: value})
-
-
-def _scaled_ids(study: Study) -> list[str]:
-    """Problems: arms that scale what the network looks up, and the arm they are compared with."""
-    scalings = {arm.name: arm.recipe.scaling for arm in study.arms}
-    return [
-        f"arm {arm.name!r} must not change scaling, found {arm.recipe.scaling!r}: inputs are ids "
-        "that the first layer looks up, and these are never scaled; leave it out"
-        for arm in study.arms
-        if arm.compared_with and arm.recipe.scaling != scalings[arm.compared_with]
-    ]
-
-
-def _inspect(
-    model: ModelFile | None, recipes: list[Recipe], dataset: Dataset, settings: Settings
-) -> dict[str, Any]:
-    events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-    worker = Worker(dataset, settings, settings.cpus[0], events, model=model, inspects=True)
-    try:
-        worker.inspect(recipes)
-        _, message = events.get()
-        if message is None and model is None:
-            raise WorkerError(
-                "building the networks failed: the process ended with "
-                f"{worker.exit_message()}; nothing was trained"
-            )
-        if message is None:
-            assert model is not None
-            raise StudyError(
-                f"{model.function} of {model.file} must return a keras.Model, found that it ended "
-                f"its process ({worker.exit_message()}); fix it, or check the free memory"
-            )
-        if message["kind"] == "failed":
-            raise WorkerError(
-                f"inspecting the model failed with {message['message']}; nothing was trained. The "
-                f"training process printed:\n{message['trace']}"
-            )
-        return message
-    finally:
-        worker.end()
-
-
-def ignored_fields(study: Study, reads: Mapping[str, frozenset[str]]) -> list[str]:
-    """Problems: techniques that change, and tuned fields that vary, what the model never reads.
-
-    Args:
-        study: with a model of its own.
-        reads: the fields of the recipe that building an arm's network read, by the arm's name.
-    """
-    assert study.model is not None
-    by_name = {arm.name: arm for arm in study.arms}
-    problems = [
-        f"tune.grid must be of fields that the model uses, found that {study.model.function} of "
-        f"{study.model.file} never reads recipe.{field}: all its candidates would be the same "
-        "network; read it there, or leave it out of the grid"
-        for field in study.tuned_fields
-        if field in NETWORK_FIELDS and not any(field in fields for fields in reads.values())
-    ]
-    for arm in study.arms:
-        below = by_name.get(arm.compared_with or "")
-        if below is None:
-            continue
-        used = reads[arm.name] | reads[below.name]
-        ignored = [
-            field
-            for field in NETWORK_FIELDS
-            if field not in used and getattr(arm.recipe, field) != getattr(below.recipe, field)
-        ]
-        if ignored:
-            named = " and ".join(f"recipe.{field}" for field in ignored)
-            problems.append(
-                f"technique {arm.technique!r} must change what the model uses, found that "
-                f"{study.model.function} of {study.model.file} never reads {named}: the effect of "
-                "that would be exactly zero; read it there, or leave it out of the technique"
-            )
-    return problems

@@ -16,14 +16,10 @@ from stepladder.execution.machine import Settings
 from stepladder.execution.progress import Progress, QuietProgress
 from stepladder.execution.scheduler import execute, forget_dead
 from stepladder.runs import folder as folders
+from stepladder.runs.inspection import check_names, inspect_models, names_to_check
 from stepladder.runs.phases import plan_all_phases
 from stepladder.runs.plan import NO_EPOCHS, Plan, RunContext, cached_epochs, prepare, run_context
-from stepladder.runs.preflight import (
-    check_code_allowed,
-    check_names,
-    inspect_models,
-    names_to_check,
-)
+from stepladder.runs.preflight import check_code_allowed
 from stepladder.store import Store, StudyRecord, check_place, open_store
 from stepladder.study.study import Study
 from stepladder.training.checkpoints import clear
@@ -114,8 +110,8 @@ class Session:
         try:
             self.trained += execute(
                 plan.trials, plan.missing, self.dataset, self.settings, self.progress, self.store,
-                self.checkpoints, self.study.model, plan.arm_names, before, keeps, pool, weights,
-                self.user, self._on_failure,
+                self.checkpoints, self.study.model_files, plan.arm_names, before, keeps, pool,
+                weights, self.user, self._on_failure,
             )  # fmt: skip
         finally:
             self.progress.finish()
@@ -193,7 +189,7 @@ def open_session(
     user = user_setup(study, folder) if study.trainer is not None else None
     try:
         is_new = place == own and not os.path.exists(own)
-        if is_new and user is None and study.model is None:
+        if is_new and user is None and not study.model_files:
             # Everything is to be trained: processes import JAX while the dataset is read.
             most = len(study.arms) * study.replicates
             if is_search:
@@ -201,12 +197,12 @@ def open_session(
             pool.start(settings, folder / folders.CHECKPOINTS_NAME, most, keeps_final)
         dataset, record = prepare(study, settings)
         notes: tuple[str, ...] = ()
-        own_code = study.model is not None or user is not None
+        own_code = bool(study.model_files) or user is not None
         if names_to_check(study) and (is_search or _needs_training(record, folder, store)):
             check_names(study, dataset, settings)
         if own_code and (is_search or _needs_training(record, folder, store)):
             if user is None:
-                notes = inspect_models(study, dataset, settings)
+                notes = inspect_models(study, dataset, settings, is_search)
             else:
                 most = len(study.arms) * study.replicates
                 most = study.search.trials if is_search and study.search else most

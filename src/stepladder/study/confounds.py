@@ -1,18 +1,21 @@
 """What else differs between two compared arms than the technique under judgement."""
 
 import math
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from stepladder.study.designs import Arm
-from stepladder.study.params import Params, flat_values, flatten
+from stepladder.study.params import Params, flat_values
 from stepladder.study.recipe import FIELD_ROLES, Recipe, fields_with
 from stepladder.study.study import Study
 from stepladder.study.techniques import find_technique
+from stepladder.study.values import flatten
 
 _OF_PARAMETERS = frozenset(fields_with(lambda role: role.decides == "parameters"))
 _OF_STEPS = frozenset(fields_with(lambda role: role.decides == "steps"))
+_IDENTITY = re.compile(r"[0-9a-f]{64}:\w+")  # of what builds a network
 _LEAST_DIFFERENCE = 0.01  # a share: numbers of weights or of steps closer than that are equal
 
 
@@ -196,4 +199,7 @@ def format_value(value: object) -> str:
         return f"{value:,}"
     if isinstance(value, tuple):
         return f"[{', '.join(map(str, value))}]"
+    if isinstance(value, str) and _IDENTITY.fullmatch(value):
+        sha256, _, function = value.partition(":")
+        return f"{function} (SHA-256 {sha256[:8]}…)"
     return "none" if value is None else str(value)

@@ -8,10 +8,11 @@ from itertools import combinations
 from typing import Any, Literal
 
 from stepladder.errors import StudyError
-from stepladder.study.params import Config, FreeValues, as_recipe, flat_values, flatten
+from stepladder.study.params import Config, as_recipe, flat_values
 from stepladder.study.recipe import Change, Recipe
 from stepladder.study.schema import FrozenModel, duplicate_names, toml_key, unknown_names
 from stepladder.study.techniques import Technique
+from stepladder.study.values import FreeValues, flatten
 
 Design = Literal["ladder", "one_at_a_time", "leave_one_out", "factorial", "fraction", "explicit"]
 

@@ -16,7 +16,7 @@ from stepladder.errors import StudyError
 from stepladder.files import parse_toml, read_bounded, undecodable, validate_path
 from stepladder.study.foreign_names import takes_arguments
 from stepladder.study.recipe import Recipe
-from stepladder.study.schema import FrozenModel, did_you_mean, nearest, toml_key
+from stepladder.study.schema import FrozenModel, did_you_mean, nearest, own_errors, toml_key
 from stepladder.study.trainer import UserTrainer
 
 _MOST_BYTES = 1_000_000
@@ -105,7 +105,8 @@ class ModelFile(FrozenModel):
                 raise StudyError(f"model must be FILE.py:FUNCTION, found {source!r}; {_EXAMPLE}")
             source = match.groupdict()
         try:
-            code = cls(**{"sha256": "0" * 64, **source})
+            with own_errors():
+                code = cls(**{"sha256": "0" * 64, **source})
         except StudyError as error:
             raise StudyError([f"model.{problem}" for problem in error.problems]) from None
         is_pinned = "sha256" in source
@@ -162,6 +163,70 @@ def _read_model(folder: Path, name: str) -> bytes:
         problem = (f"a file of at most {_MOST_BYTES:,} bytes, found a larger one at "
                    f"{str(path)!r}; keep data out of it")  # fmt: skip
     raise StudyError(f"model must be {problem}")
+
+
+_IDENTITY = re.compile(r"[0-9a-f]{64}:\w+")
+_WITH_CHANGES = {"technique": "technique", "techniques": "technique", "arm": "arm",
+                 "explicit": "arm"}  # fmt: skip
+
+
+def load_models(values: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
+    """A study's values with the files of all networks of its own read.
+
+    In a change the name of a function becomes what decides a trial's outcome, its `identity`;
+    `models` then holds the file. What is loaded already stays as it is.
+
+    Args:
+        values: of a study file, or from Python.
+        folder: where the files are.
+
+    Raises:
+        StudyError: if a file or a name will not do, with the technique or arm that has it.
+    """
+    model, known = values.get("model"), values.get("models", ())
+    if isinstance(model, str | Mapping):
+        values = {**values, "model": ModelFile.load(model, folder)}
+    if values.get("trainer") is not None or not isinstance(known, list | tuple):
+        return values  # there `model` may be any key of the user's; or the field says what is wrong
+    files = [ModelFile.load(file, folder) if isinstance(file, Mapping) else file for file in known]
+    loaded = {file.identity: file for file in files if isinstance(file, ModelFile)}
+    used: dict[str, ModelFile] = {}
+    for key in values.keys() & _WITH_CHANGES.keys():
+        rows = values[key]
+        if isinstance(rows, list | tuple):
+            rows = [_with_identity(row, _WITH_CHANGES[key], folder, loaded, used) for row in rows]
+            values = {**values, key: rows}
+    main = values.get("model")
+    others = tuple(file for file in used.values() if file != main)
+    return {**values, "models": others} if others or files else values
+
+
+def _with_identity(
+    row: Any,  # noqa: ANN401 - whatever the file holds
+    what: str,
+    folder: Path,
+    loaded: dict[str, ModelFile],
+    used: dict[str, ModelFile],
+) -> Any:  # noqa: ANN401
+    """A technique or an arm whose change names its network's function by its identity."""
+    is_table = isinstance(row, Mapping)
+    change = row.get("change") if is_table else getattr(row, "change", None)
+    model = change.get("model") if isinstance(change, Mapping) else None
+    if not isinstance(change, Mapping) or not isinstance(model, str):
+        return row
+    if not _IDENTITY.fullmatch(model):
+        name = row.get("name") if is_table else row.name
+        try:
+            file = ModelFile.load(model, folder)
+        except StudyError as error:
+            raise StudyError([f"{what} {name!r}: {line}" for line in error.problems]) from None
+        model = file.identity
+        loaded.setdefault(model, file)
+        change = {**change, "model": model}
+        row = {**row, "change": change} if is_table else row.changed({"change": change})
+    if model in loaded:
+        used[model] = loaded[model]
+    return row
 
 
 MODEL_SCHEMA = {
@@ -336,9 +401,7 @@ def _instead_of_key(path: str, found: object, asked: Mapping[str, object]) -> st
 
 def _resolve_paths(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The values with file names relative to a folder: the study file's, or the working one."""
-    model, dataset = values.get("model"), values.get("dataset")
-    if isinstance(model, str | dict):
-        values = {**values, "model": ModelFile.load(model, folder)}
+    values, dataset = dict(load_models(values, folder)), values.get("dataset")
     if values.get("trainer") is not None:
         values = {**values, "trainer": UserTrainer.load(values["trainer"], folder)}
     if isinstance(dataset, str) and dataset not in BUILT_IN_DATASETS:

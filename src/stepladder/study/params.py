@@ -1,58 +1,11 @@
 """Parameters of a training of the user's own: any keys, numbers, texts, lists and tables."""
 
-import math
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Self
+from collections.abc import Mapping
+from typing import Any, Self
 
-from pydantic import AfterValidator
-
-from stepladder.errors import StudyError
-from stepladder.study.recipe import Recipe
-from stepladder.study.schema import FrozenModel, toml_key, unknown_names
-
-
-def _check_values(values: dict[str, Any]) -> dict[str, Any]:
-    for path, value in flatten(values):
-        if not _is_plain(value):
-            raise ValueError(
-                f"must be finite numbers, texts, true or false, lists and tables, found {value!r} "
-                f"in {path}; write it as a text, and let the training read that"
-            )
-    _check_keys(values)
-    return values
-
-
-def _check_keys(values: Mapping[str, Any]) -> None:
-    for key, value in values.items():
-        if "." in key:
-            raise ValueError(
-                f"must have keys without a dot, which stands between a table and its key, found "
-                f"{key!r}; rename it, or write a table"
-            )
-        if isinstance(value, Mapping):
-            _check_keys(value)
-
-
-def _is_plain(value: object) -> bool:
-    if isinstance(value, list | tuple):
-        return all(map(_is_plain, value))
-    if isinstance(value, Mapping):  # within a list; the tables around it are flattened
-        return all(isinstance(key, str) for key in value) and all(map(_is_plain, value.values()))
-    if isinstance(value, str):
-        return value.isascii() or _is_unicode(value)
-    return isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value))
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # half of a character, which no file or program can be given
-        return False
-    return True
-
-
-FreeValues = Annotated[dict[str, Any], AfterValidator(_check_values)]
-"""Values by key, whatever the keys are."""
+from stepladder.study.recipe import Recipe, own_paths
+from stepladder.study.schema import FrozenModel, toml_key
+from stepladder.study.values import FreeValues, flatten, merge, nested
 
 
 class Params(FrozenModel):
@@ -78,7 +31,7 @@ class Params(FrozenModel):
         Raises:
             StudyError: if a key is not one of these parameters.
         """
-        return type(self)(trainer=self.trainer, values=_merge(self.values, change))
+        return type(self)(trainer=self.trainer, values=merge(self.values, change))
 
     def __hash__(self) -> int:
         """Of the canonical JSON: tables have no hash."""
@@ -120,15 +73,6 @@ def as_recipe(config: Config) -> Recipe:
     return config
 
 
-def flatten(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Values by the path of their key, tables within tables followed."""
-    for key, value in values.items():
-        if isinstance(value, Mapping) and value:
-            yield from flatten(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", value
-
-
 def flat_values(config: Config) -> dict[str, Any]:
     """The values of a configuration by the path of their key.
 
@@ -136,7 +80,10 @@ def flat_values(config: Config) -> dict[str, Any]:
         >>> flat_values(Recipe(hidden=[3], epochs=7))["epochs"]
         7
     """
-    return dict(config) if isinstance(config, Recipe) else config.flat
+    if isinstance(config, Params):
+        return config.flat
+    fields = {name: value for name, value in config if name != "own"}
+    return {**fields, **own_paths(config)}
 
 
 def with_values(config: Config, values: Mapping[str, float]) -> Config:
@@ -154,43 +101,15 @@ def with_values(config: Config, values: Mapping[str, float]) -> Config:
         >>> with_values(params, {"net.depth": 4.0}).flat
         {'net.depth': 4}
     """
-    if isinstance(config, Recipe):
-        fields = Recipe.model_fields
-        whole = {name for name in values if fields[name].annotation is int}
-    else:
-        known = config.flat
-        whole = {name for name in values if type(known.get(name)) is int}
+    known, fields = flat_values(config), Recipe.model_fields
+    whole = {
+        name
+        for name in values
+        if (
+            fields[name].annotation is int
+            if isinstance(config, Recipe) and name in fields
+            else type(known.get(name)) is int
+        )
+    }
     rounded = {path: round(value) if path in whole else value for path, value in values.items()}
     return config.changed(nested(rounded))
-
-
-def nested(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values by the path of their key as tables within tables: the opposite of `flatten`.
-
-    Example:
-        >>> nested({"lr": 0.1, "net.depth": 2})
-        {'lr': 0.1, 'net': {'depth': 2}}
-    """
-    result: dict[str, Any] = {}
-    for path, value in values.items():
-        *tables, last = path.split(".")
-        place = result
-        for name in tables:
-            place = place.setdefault(name, {})
-        place[last] = value
-    return result
-
-
-def _merge(values: Mapping[str, Any], change: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    problems = unknown_names(
-        "change must name keys of [base]", (f"{above}{key}" for key in change if key not in values),
-        [f"{above}{key}" for key in values], "add it to [base] with the value that the base has",
-    )  # fmt: skip
-    if problems:
-        raise StudyError(problems)
-    result = dict(values)
-    for key, value in change.items():
-        old = values[key]
-        both = isinstance(old, Mapping) and isinstance(value, Mapping)
-        result[key] = _merge(old, value, f"{above}{key}.") if both else value
-    return result

@@ -15,7 +15,7 @@ from stepladder.errors import StudyError
 from stepladder.study.designs import ExplicitArm, FreeArm, apply_techniques
 from stepladder.study.loading import load_toml
 from stepladder.study.metrics import METRICS, Metric
-from stepladder.study.params import Config, FreeValues, flat_values, flatten, nested
+from stepladder.study.params import Config, flat_values
 from stepladder.study.recipe import Change, Recipe
 from stepladder.study.schema import (
     FrozenModel,
@@ -44,6 +44,7 @@ from stepladder.study.techniques import (
     unknown_technique,
 )
 from stepladder.study.trainer import UserTrainer
+from stepladder.study.values import FreeValues, flatten, nested
 
 _FIGURE = re.compile(r"(~?)\s*([+\-−]?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d{1,3}))?\s*(%?)")
 

@@ -21,6 +21,7 @@ from pydantic_core import PydanticCustomError
 
 from stepladder.study.keras_names import KerasName, arguments_of, name_of, names_of
 from stepladder.study.schema import FrozenModel, KeysOf, ListOf, toml_key
+from stepladder.study.values import FreeValues, flatten, merge
 
 NONE = "none"
 """What stands for a number or a name that is not there, where TOML has no null."""
@@ -157,6 +158,9 @@ class Recipe(FrozenModel):
         None, "structure", "What built the network, where that is not stepladder: SHA-256 of its "
         "file and the function's name. Follows from the study's `model`.",
         pattern=r"^[0-9a-f]{64}:\w+$", since=2)
+    own: FreeValues = _field(
+        {}, "structure", "What a network of the user's own reads as `recipe.own`: any keys.",
+        {"kernel_size": 3, "residual": False}, network=True, since=3)
     hidden: ListOf[Units] = _field(
         (), "structure", "Units of each hidden layer, first to last.", [50, 50, 50, 50],
         network=True, decides="parameters", confound="a larger network can fit more",
@@ -358,14 +362,37 @@ class Recipe(FrozenModel):
             if name not in _OFF or getattr(self, name) != _OFF[name]
         }
 
-    def __hash__(self) -> int:
-        """Of the canonical JSON: tables have no hash."""
-        return hash(self.canonical)
-
     @property
     def counts_epochs(self) -> bool:
         """True: a built-in network is trained for epochs."""
         return True
+
+    def __hash__(self) -> int:
+        """Of the canonical JSON: tables have no hash."""
+        return hash(self.canonical)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether every field is the same; 1 and 1.0 in `own` are not."""
+        return isinstance(other, Recipe) and self.canonical == other.canonical
+
+    def changed(self, change: Mapping[str, Any]) -> Recipe:
+        """This recipe with some fields replaced; of `own` only the keys that are given.
+
+        Args:
+            change: field names and their new values.
+
+        Raises:
+            StudyError: if a field or a key of `own` is unknown, or the result is not valid.
+
+        Example:
+            >>> recipe = Recipe(model=f"{'0' * 64}:build", own={"kernel_size": 3, "depth": 2})
+            >>> recipe.changed({"own": {"kernel_size": 5}}).own
+            {'kernel_size': 5, 'depth': 2}
+        """
+        own = change.get("own")
+        if isinstance(own, Mapping):
+            change = {**change, "own": merge(self.own, own, "own.", "base")}
+        return super().changed(change)
 
     @model_validator(mode="after")
     def _check_loss_and_monitor(self) -> Recipe:
@@ -393,6 +420,11 @@ class Recipe(FrozenModel):
         problem = _optimizer_problem(self) or _schedule_problem(self)
         if problem:
             raise ValueError(problem)
+        if self.own and self.model is None:
+            raise ValueError(
+                f"own must be empty without a model, found {', '.join(self.own)}; write model = "
+                '"FILE.py:FUNCTION" at the top of the study, whose function reads recipe.own'
+            )
         if self.ema and self.swa:
             raise ValueError(
                 f"ema must be 0 where swa is not, found {self.ema} and {self.swa}; a network has "
@@ -567,15 +599,7 @@ def as_change(change: Mapping[str, Any]) -> dict[str, Any]:
     """A change of a recipe's fields as TOML has it: lists for tuples, and `none` for None.
 
     Names of Keras with arguments become one text.
-
-    Raises:
-        ValueError: if it changes what builds the network.
     """
-    if "model" in change:
-        raise ValueError(
-            "must be of a recipe's fields but model, found model; one study has one model: "
-            "let its build read another field, such as hidden, and change that"
-        )
     values = {name: NONE if value is None else _as_text(name, value)
               for name, value in change.items()}  # fmt: skip
     return {name: list(value) if isinstance(value, tuple) else value
@@ -616,3 +640,13 @@ def companions(change: Mapping[str, Any]) -> dict[str, Any]:
 
 Change = Annotated[dict[str, Any], AfterValidator(as_change), KeysOf(Recipe)]
 """Fields of a recipe and their new values."""
+
+
+def own_paths(base: Recipe) -> dict[str, Any]:
+    """The values of a recipe's `own` by their path, such as `own.kernel_size`.
+
+    Example:
+        >>> own_paths(Recipe(model=f"{'0' * 64}:build", own={"block": {"depth": 2}}))
+        {'own.block.depth': 2}
+    """
+    return dict(flatten(base.own, "own."))

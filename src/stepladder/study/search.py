@@ -13,7 +13,7 @@ from pydantic import BeforeValidator
 
 from stepladder.errors import StudyError
 from stepladder.study.params import Config, Params
-from stepladder.study.recipe import FIELD_ROLES, Recipe, companions
+from stepladder.study.recipe import FIELD_ROLES, Recipe, companions, own_paths
 from stepladder.study.schema import FrozenModel, toml_key, unknown_names
 from stepladder.study.search_space import (
     LAYERS,
@@ -243,7 +243,8 @@ def _key_problems(search: Search, base: Params) -> list[str]:
 
 
 def _name_problems(space: Mapping[str, Parameter], base: Recipe) -> list[str]:
-    known = [*(name for name in Recipe.model_fields if name != "model"), LAYERS, UNITS]
+    fields = (name for name in Recipe.model_fields if name not in ("model", "own"))
+    known = [*fields, *own_paths(base), LAYERS, UNITS]
     problems = unknown_names("search.space must be of fields of the recipe", space, known)
     if "hidden" in space and {LAYERS, UNITS} & set(space):
         problems.append("search.space must have either hidden or layers and units, found both; "
@@ -321,6 +322,8 @@ def _value_problems(name: str, space: Mapping[str, Parameter], base: Recipe) -> 
             return []
         return [f"search.space.{name} must be whole numbers from 1, found {list(values)}; write 1 "
                 "or more"]  # fmt: skip
+    if name not in Recipe.model_fields:  # a key of `own`, which is free
+        return []
     if parameter.type == "float" and Recipe.model_fields[name].annotation is int:
         return [f"search.space.{name}: {name} is a whole number, found type float; write "
                 'type = "int"']  # fmt: skip

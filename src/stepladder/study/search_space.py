@@ -11,9 +11,10 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import BeforeValidator, field_validator, model_validator
 
 from stepladder.study.keras_names import call_of
-from stepladder.study.params import Config, Params, flat_values, nested
+from stepladder.study.params import Config, Params, flat_values
 from stepladder.study.recipe import NONE, Recipe
 from stepladder.study.schema import FrozenModel, ListOf, toml_key
+from stepladder.study.values import nested
 
 LAYERS, UNITS = "layers", "units"
 """Names that a space may have besides fields of the recipe: together they make `hidden`."""
@@ -287,7 +288,7 @@ def config_of(params: Drawn, space: Mapping[str, Parameter], base: Config) -> Co
             for last in [len(base.hidden) - 1]
             for layer in range(count)
         )
-    return base.changed(change)
+    return base.changed(nested(change))
 
 
 def _makes_hidden(name: str) -> bool:

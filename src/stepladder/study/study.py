@@ -37,7 +37,7 @@ from stepladder.study.designs import (
     runs_of_fraction,
 )
 from stepladder.study.foreign_names import in_keras
-from stepladder.study.loading import MODEL_SCHEMA, ModelFile, load_toml
+from stepladder.study.loading import MODEL_SCHEMA, ModelFile, load_models, load_toml
 from stepladder.study.metrics import (
     DEFAULT_METRICS,
     DIRECTION_OPTIONS,
@@ -410,9 +410,8 @@ def _each(
 
 def _model_into_base(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """A study's values with a base recipe that knows what builds its network."""
+    values = load_models(values, Path.cwd())  # from Python: files below the current folder
     model, base = values.get("model"), values.get("base", {})
-    if isinstance(model, str | Mapping):  # from Python: a file below the current folder
-        model = ModelFile.load(model, Path.cwd())
     if not isinstance(model, ModelFile):
         return values  # the field says what it must be
     change = {"model": model.identity}
@@ -483,6 +482,9 @@ class Study(FrozenModel):
     model: Annotated[ModelFile | None, WithJsonSchema(MODEL_SCHEMA)] = toml_key(
         None, "A network of your own: a function build(recipe, input_shape, classes) that returns "
         "a keras.Model. Runs only with --allow-code.", "conv.py:build")
+    models: ListOf[ModelFile] = toml_key(
+        (), "The files of further networks that changes name, with their SHA-256; follows from "
+        "them.", max_length=256)
     techniques: Annotated[tuple[Technique, ...], BeforeValidator(as_techniques)] = toml_key(
         (), "What is to be judged, in order.", alias="technique", max_length=256)
     explicit: ListOf[ExplicitArm] = toml_key(
@@ -504,7 +506,8 @@ class Study(FrozenModel):
         values: dict[str, Any] = handler(self)
         if isinstance(self.base, Params):
             values["base"] = self.base.values  # what trains follows from the study's trainer
-        for name, value in (("trainer", None), ("metric", DEFAULTS[self.task]), ("also", ())):
+        for name, value in (("trainer", None), ("metric", DEFAULTS[self.task]), ("also", ()),
+                            ("models", ())):  # fmt: skip
             if getattr(self, name) == value:
                 values.pop(name, None)
         return values
@@ -543,6 +546,7 @@ class Study(FrozenModel):
                 "base.model follows from the study's model, found it without one; write "
                 'model = "FILE.py:FUNCTION" at the top'
             )
+        problems += self._model_problems()
         if self.tuned is not None:
             problems += grid_problems(self.tuned, self.base, self.techniques, self.explicit)
         if self.search is not None:
@@ -555,6 +559,29 @@ class Study(FrozenModel):
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    @property
+    def model_files(self) -> tuple[ModelFile, ...]:
+        """The files of all networks of its own: of the base, and of techniques or arms."""
+        return (*((self.model,) if self.model else ()), *self.models)
+
+    def model_of(self, recipe: Recipe) -> ModelFile | None:
+        """The file that builds a recipe's network; None for a built-in one."""
+        return next((file for file in self.model_files if file.identity == recipe.model), None)
+
+    def _model_problems(self) -> list[str]:
+        """Changes to a network's function whose file is not known."""
+        if self.trainer is not None:
+            return []
+        known = {file.identity for file in self.model_files}
+        changes = [("technique", one.name, one.change.get("model")) for one in self.techniques]
+        changes += [("arm", one.name, one.change.get("model")) for one in self.explicit]
+        return [
+            f"{what} {name!r}: model must be FILE.py:FUNCTION, found {model!r}, whose file is not "
+            'among the study\'s models; write a name such as model = "conv.py:build"'
+            for what, name, model in changes
+            if model is not None and model not in known
+        ]
 
     def _own_training_problems(self) -> list[str]:
         """What a training of the user's own cannot have, or has wrong."""

@@ -7,7 +7,6 @@ from typing import Any
 from pydantic import field_validator, model_validator
 
 from stepladder.study.foreign_names import advice
-from stepladder.study.params import FreeValues
 from stepladder.study.recipe import (
     CLIPPINGS,
     FIELD_ROLES,
@@ -17,6 +16,7 @@ from stepladder.study.recipe import (
     companions,
 )
 from stepladder.study.schema import FrozenModel, plain, toml_key
+from stepladder.study.values import FreeValues
 
 
 def as_techniques(value: object) -> object:
@@ -76,7 +76,10 @@ class Technique(FrozenModel):
         for field, value in change.items():
             if field in FIELD_ROLES and value != Recipe.model_fields[field].default:
                 needs |= FIELD_ROLES[field].needs
-        Recipe(**{**needs, **change})
+        alone = {**needs, **change}
+        if "own" in change or isinstance(change.get("model"), str):
+            alone["model"] = f"{'0' * 64}:build"  # a name's file is read with the study
+        Recipe(**alone)
         return change
 
     @model_validator(mode="after")

@@ -12,7 +12,6 @@ from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
 from stepladder.errors import InputError, StudyError
 from stepladder.files import open_regular
-from stepladder.study.params import flatten
 from stepladder.study.plugins import find_plugin, load_plugin, package_of, plugin_names
 from stepladder.study.schema import (
     FrozenModel,
@@ -22,6 +21,7 @@ from stepladder.study.schema import (
     unknown_names,
 )
 from stepladder.study.source import sources
+from stepladder.study.values import flatten
 
 _FUNCTION = re.compile(r"(?P<file>[^:]+\.py):(?P<name>[A-Za-z_]\w*)")
 _PACKAGED = re.compile(r"[\w-]+")

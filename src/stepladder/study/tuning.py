@@ -10,10 +10,11 @@ from pydantic import BeforeValidator, Field
 from stepladder.errors import StudyError
 from stepladder.study.designs import ExplicitArm
 from stepladder.study.keras_names import name_of
-from stepladder.study.params import Config, Params, flat_values, flatten, with_values
-from stepladder.study.recipe import Recipe
+from stepladder.study.params import Config, Params, flat_values, with_values
+from stepladder.study.recipe import Recipe, own_paths
 from stepladder.study.schema import FrozenModel, KeysOf, toml_key, unknown_names
 from stepladder.study.techniques import Technique
+from stepladder.study.values import flatten
 
 TUNING_REPLICATES = 1_000_000
 """Number of the first replicate that candidates are tried on: no study's own reaches it."""
@@ -149,9 +150,10 @@ def _field_problems(field: str, values: Sequence[float], base: Config) -> list[s
         for name, info in Recipe.model_fields.items()
         if info.annotation in (int, float, float | None) and name != "epochs"
     ]
-    if isinstance(base, Params):
-        numeric = [name for name, value in base.flat.items()
-                   if isinstance(value, int | float) and not isinstance(value, bool)]  # fmt: skip
+    free = base.flat if isinstance(base, Params) else own_paths(base)
+    of_own = [name for name, value in free.items()
+              if isinstance(value, int | float) and not isinstance(value, bool)]  # fmt: skip
+    numeric = of_own if isinstance(base, Params) else [*numeric, *of_own]
     requirement = "tune.grid must be of numeric fields of the base"
     problems = unknown_names(requirement, [field], numeric)
     if not problems and (len(values) < 3 or list(values) != sorted(set(values))):

@@ -15,8 +15,8 @@ from typing import Any
 from stepladder.data import Dataset
 from stepladder.errors import StudyError
 from stepladder.files import load_json, open_regular
-from stepladder.study.params import flatten
 from stepladder.study.trainer import BRACES, UserTrainer
+from stepladder.study.values import flatten
 from stepladder.training.function import (
     TrainContext,
     TrainingError,

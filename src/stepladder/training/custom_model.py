@@ -9,18 +9,24 @@ import types
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
+from stepladder.study.keras_names import name_of
 from stepladder.study.recipe import NETWORK_FIELDS, Recipe
 from stepladder.study.schema import did_you_mean
+from stepladder.study.scoring import Task
 from stepladder.training import keras_models
 from stepladder.training.dropout import Dropout
-from stepladder.training.layer_state import takes_ids, unknown_id
+from stepladder.training.heads import Head
+from stepladder.training.input_layers import join_inputs
+from stepladder.training.layer_state import scaled_lookup, takes_ids, unknown_id
 from stepladder.training.opened_files import watch_opened
+from stepladder.training.output_layer import OutputKind, with_logits
+from stepladder.training.own_values import OwnValues
 from stepladder.trials.seeding import words
 
 Build = Callable[[Any, tuple[int, ...], int], Any]
@@ -51,6 +57,16 @@ class Code:
     sha256: str
     text: str
 
+    @property
+    def identity(self) -> str:
+        """What a recipe has as its `model`."""
+        return f"{self.sha256}:{self.function}"
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return f"{self.function} of {self.file}"
+
 
 class NetworkError(Exception):
     """A network that cannot be trained, or its code; the message says what to do."""
@@ -80,6 +96,8 @@ class NetworkRecipe:
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - the field's value
         """A field of `NETWORK_FIELDS`; any other field of a recipe is refused."""
+        if name == "own":
+            return OwnValues(self._recipe.own, self.reads)
         if name in NETWORK_FIELDS:
             self.reads.add(name)
             return keras_models.for_layers(name, getattr(self._recipe, name))
@@ -104,7 +122,8 @@ class UserBuild:
         code: what the driver sent.
 
     Attributes:
-        reads: fields of the recipe that the last call has read.
+        reads: fields of the recipe that the last call has read, and paths of keys of `own`.
+        output_kind: what the last network answered; one that ended in a softmax gives logits now.
 
     Raises:
         NetworkError: if the file does not run or does not define the function.
@@ -113,22 +132,8 @@ class UserBuild:
     def __init__(self, code: Code) -> None:
         self._code = code
         self.reads: frozenset[str] = frozenset()
-        name = f"stepladder_model_{code.sha256[:12]}"
-        module = types.ModuleType(name)
-        module.__file__ = code.file
-        sys.modules[name] = module  # as an import would: Keras and dataclasses look there
-        lines = code.text.splitlines(keepends=True)
-        linecache.cache[code.file] = (len(code.text), None, lines, code.file)
-        try:
-            with watch_opened() as opened:
-                exec(compile(code.text, code.file, "exec"), module.__dict__)  # the user allows it
-        except (Exception, SystemExit) as error:
-            _refuse_opened(f"the model file {code.file}", opened)
-            raise NetworkError(
-                f"the model file {code.file} must run, found {_describe(error, code.file)}; "
-                f"fix it{_advice(error)}"
-            ) from error
-        _refuse_opened(f"the model file {code.file}", opened)
+        self.output_kind: OutputKind = "logits"
+        module = _run_file(code.file, code.sha256, code.text)
         function = getattr(module, code.function, None)
         if not callable(function):
             defined = [name for name, value in vars(module).items() if callable(value)]
@@ -145,7 +150,7 @@ class UserBuild:
         Raises:
             NetworkError: if it raises, or does not return a `keras.Model`.
         """
-        fields, where = NetworkRecipe(recipe), f"{self._code.function} of {self._code.file}"
+        fields, where = NetworkRecipe(recipe), self._code.name
         try:
             with watch_opened() as opened:
                 model = self._function(fields, tuple(input_shape), classes)
@@ -166,12 +171,36 @@ class UserBuild:
                 "model itself"
             )
         self.reads = frozenset(fields.reads)
-        return model
+        cuts: OutputKind = "sigmoid" if _is_of_units(recipe.loss) else "softmax"
+        model, self.output_kind = with_logits(model, tuple(input_shape), cuts)
+        if not type(model).__module__.startswith("keras."):
+            return model  # a class of the user's: it may train in a way of its own
+        try:
+            return join_inputs(model, tuple(input_shape))
+        except ValueError as error:
+            raise NetworkError(f"the model of {where} {error}") from None
 
 
-@lru_cache(maxsize=1)
-def _run_once(code: Code) -> UserBuild:
-    return UserBuild(code)
+@lru_cache(maxsize=64)
+def _run_file(file: str, sha256: str, text: str) -> types.ModuleType:
+    """A model file, run once however many of its functions build networks."""
+    name = f"stepladder_model_{sha256[:12]}"
+    module = types.ModuleType(name)
+    module.__file__ = file
+    sys.modules[name] = module  # as an import would: Keras and dataclasses look there
+    lines = text.splitlines(keepends=True)
+    linecache.cache[file] = (len(text), None, lines, file)
+    where = f"the model file {file}"
+    try:
+        with watch_opened() as opened:
+            exec(compile(text, file, "exec"), module.__dict__)  # the user allows it
+    except (Exception, SystemExit) as error:
+        _refuse_opened(where, opened)
+        raise NetworkError(
+            f"{where} must run, found {_describe(error, file)}; fix it{_advice(error)}"
+        ) from error
+    _refuse_opened(where, opened)
+    return module
 
 
 def _refuse_opened(where: str, opened: Sequence[str]) -> None:
@@ -183,13 +212,15 @@ def _refuse_opened(where: str, opened: Sequence[str]) -> None:
         )
 
 
-def builder(code: Code | None, standard: Build = STANDARD) -> Build:
-    """What builds a study's networks: the user's code where it names any, else `standard`.
+def builder(codes: Sequence[Code], standard: Build = STANDARD) -> Build:
+    """What builds a study's networks: the user's code that a recipe names, else `standard`.
 
     Raises:
-        NetworkError: if the user's file does not run or does not define the function.
+        NetworkError: if a user's file does not run or does not define the function.
     """
-    return standard if code is None else UserBuild(code)
+    builds: dict[str | None, Build] = {code.identity: UserBuild(code) for code in codes}
+    builds[None] = standard
+    return lambda recipe, *sizes: builds[recipe.model](recipe, *sizes)
 
 
 def build_seeded(
@@ -238,22 +269,35 @@ _PYTHON = (
 
 
 def inspect_models(
-    code: Code, recipes: Iterable[Recipe], input_shape: tuple[int, ...], classes: int, engine: str
+    codes: Sequence[Code],
+    recipes: Iterable[Recipe],
+    input_shape: tuple[int, ...],
+    target: tuple[Task, int],
+    engine: str,
 ) -> tuple[list[list[str]], str | None]:
     """What the user's code reads of each recipe, and what is wrong with it.
+
+    Args:
+        codes: what builds networks.
+        recipes: of the networks that are built.
+        input_shape: of one example.
+        target: the task, and how many classes, labels or targets there are.
+        engine: that is to train them.
 
     Returns:
         The fields read, sorted, for each recipe; and the first problem, or None.
     """
     reads: list[list[str]] = []
     try:
-        build = _run_once(code)
+        builds = {code.identity: (UserBuild(code), code.name) for code in codes}
         for recipe in recipes:
-            model = build_seeded(build, recipe, input_shape, classes, 0, 0)
+            build, where = builds[recipe.model or ""]
+            head = Head.of(recipe, *target)
+            model = build_seeded(build, recipe, input_shape, head.units, 0, 0)
             reads.append(sorted(build.reads))
-            inspection = _Inspection(model, input_shape, f"{code.function} of {code.file}")
+            inspection = _Inspection(model, input_shape, where)
             inspection.check_weights()
-            inspection.check_outputs(classes)
+            inspection.check_outputs(head, build.output_kind)
             if engine == "population":
                 inspection.check_calls()
     except NetworkError as error:
@@ -261,22 +305,47 @@ def inspect_models(
     return reads, None
 
 
+def _is_of_units(loss: str) -> bool:
+    """Whether a loss is of units that each say yes or no, whose end is a sigmoid."""
+    return name_of(loss) in ("binary_crossentropy", "binary_focal_crossentropy")
+
+
+_WHAT = {"classification": "logits", "multilabel": "logits", "regression": "values"}
+
+
+class InputUse(NamedTuple):
+    """How a network of the user's own uses its inputs.
+
+    Attributes:
+        takes_ids: whether it looks all of them up, so that they are not scaled.
+        looked_up_by: the name of a layer that looks some of them up though they are scaled.
+        problem: what is wrong with them, or None.
+    """
+
+    takes_ids: bool
+    looked_up_by: str | None
+    problem: str | None
+
+
 def inspect_inputs(
-    code: Code, recipe: Recipe, x_train: npt.NDArray[Any], classes: int
-) -> tuple[bool, str | None]:
-    """Whether the user's network looks its inputs up, and what is wrong with them, or None."""
+    code: Code, recipe: Recipe, x_train: npt.NDArray[Any], target: tuple[Task, int]
+) -> InputUse:
+    """How the user's network uses its inputs; arguments as for `inspect_models`."""
+    units = Head.of(recipe, *target).units
     try:
-        model = build_seeded(_run_once(code), recipe, x_train.shape[1:], classes, 0, 0)
+        model = build_seeded(UserBuild(code), recipe, x_train.shape[1:], units, 0, 0)
     except NetworkError as error:
-        return False, str(error)
+        return InputUse(False, None, str(error))
     unknown = unknown_id(model, x_train)
     if unknown is None:
-        return takes_ids(model, x_train), None
-    return True, (
-        f"the inputs must be ids that the first layer of {code.function} of {code.file} knows, "
+        layer = scaled_lookup(model, x_train)
+        return InputUse(takes_ids(model, x_train), layer and _name(layer), None)
+    problem = (
+        f"the inputs must be ids that the first layer of {code.name} knows, "
         f"0 to {unknown[1] - 1}, found {unknown[0]}; give its Embedding an input_dim of "
         f"{unknown[0] + 1} or more"
     )
+    return InputUse(True, None, problem)
 
 
 @dataclass
@@ -306,18 +375,26 @@ class _Inspection:
                 "leave the layers' dtype as it is"
             )
 
-    def check_outputs(self, classes: int) -> None:
+    def check_outputs(self, head: Head, kind: OutputKind) -> None:
+        units = head.units
+        if kind == "sigmoid" and head.task != "regression" and not _is_of_units(head.loss):
+            raise NetworkError(
+                f"the model of {self.where} must give one answer for each class, logits or their "
+                f"softmax, found that it ends in a sigmoid, whose answers do not add up to 1; end "
+                'it with Dense(classes), or write loss = "binary_crossentropy" in [base] for yes '
+                "or no"
+            )
         draw = np.random.default_rng(0)
         for examples in (2, 3):  # any batch, the last and shorter one too
             x = draw.uniform(size=(examples, *self.input_shape)).astype(np.float32)
             logits = self._call("", partial(self.model, x, training=False))
             shape = getattr(logits, "shape", None)
-            if shape is None or tuple(shape) != (examples, classes):
+            if shape is None or tuple(shape) != (examples, units):
                 found = f"a {type(logits).__name__}" if shape is None else f"shape {tuple(shape)}"
                 raise NetworkError(
-                    f"the model of {self.where} must give logits of shape {(examples, classes)} "
-                    f"for {examples} examples (one for each class), found {found}; end it with "
-                    "Dense(classes)"
+                    f"the model of {self.where} must give {_WHAT[head.task]} of shape "
+                    f"{(examples, units)} for {examples} examples, found {found}; end it with "
+                    f"Dense(classes), where classes is {units}"
                 )
             if keras.backend.standardize_dtype(logits.dtype) != "float32":
                 raise NetworkError(
@@ -325,7 +402,9 @@ class _Inspection:
                     'last layer dtype="float32"'
                 )
             values = keras.ops.convert_to_numpy(logits)
-            if classes > 1 and values.min() >= 0 and np.allclose(values.sum(axis=1), 1, atol=1e-5):
+            is_of_classes = head.task == "classification" and units > 1
+            sums = values.sum(axis=1)
+            if is_of_classes and values.min() >= 0 and np.allclose(sums, 1, atol=1e-5):
                 raise NetworkError(
                     f"the model of {self.where} must give logits, found rows that sum to 1, as a "
                     "softmax gives them; remove the activation of its last layer"

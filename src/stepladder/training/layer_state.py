@@ -59,6 +59,59 @@ def unknown_id(model: Any, x: npt.NDArray[Any]) -> tuple[int, int] | None:  # no
     return (largest, layer.input_dim) if largest >= layer.input_dim else None
 
 
+_ROWS_WATCHED = 64
+
+
+def scaled_lookup(model: Any, x: npt.NDArray[Any]) -> Any:  # noqa: ANN401 - Keras has no types
+    """A layer that looks up numbers of inputs as they are, where `takes_ids` is false, or None.
+
+    Scaled, these numbers would be other ids. A layer that looks up what does not depend on the
+    inputs, such as positions, or what the network has computed of them, is none.
+
+    Args:
+        model: a built `keras.Model`.
+        x: inputs of shape (examples, *input_shape), not scaled.
+    """
+    layers = [layer for layer in model._flatten_layers() if isinstance(layer, _OF_IDS)]
+    if not layers or takes_ids(model, x):
+        return None
+    rows = x[:_ROWS_WATCHED].astype(np.float32)
+    with _watch_calls(layers) as calls:
+        model(rows, training=False)
+    return next((layer for layer, given in calls if _is_of_rows(given, rows)), None)
+
+
+@contextmanager
+def _watch_calls(layers: Iterable[Any]) -> Iterator[list[tuple[Any, npt.NDArray[Any]]]]:
+    """Notes what layers are called with."""
+    calls: list[tuple[Any, npt.NDArray[Any]]] = []
+
+    def watched(layer: Any) -> Any:  # noqa: ANN401 - Keras has no types
+        call = layer.call
+
+        def note(inputs: Any, *args: Any, **options: Any) -> Any:  # noqa: ANN401
+            calls.append((layer, np.asarray(keras.ops.convert_to_numpy(inputs))))
+            return call(inputs, *args, **options)
+
+        return note
+
+    owners = list(layers)
+    for layer in owners:
+        vars(layer)["call"] = watched(layer)  # not by assignment, which Keras tracks
+    try:
+        yield calls
+    finally:
+        for layer in owners:
+            del vars(layer)["call"]
+
+
+def _is_of_rows(given: npt.NDArray[Any], rows: npt.NDArray[np.float32]) -> bool:
+    """Whether each row of what a layer is given consists of numbers of that row of the inputs."""
+    if given.ndim == 0 or len(given) != len(rows) or (given == given[:1]).all():
+        return False
+    return all(np.isin(one, row).all() for one, row in zip(given, rows, strict=True))
+
+
 def _first_layer(model: Any) -> Any:  # noqa: ANN401 - Keras has no types
     for layer in model.layers:
         if isinstance(layer, keras.layers.InputLayer):

@@ -5,7 +5,7 @@ with the user's rights. Files hold no pickles: see `stepladder.training.serializ
 """
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -29,7 +29,7 @@ class WorkerSetup:
         checkpoints: folder of checkpoints, or None to keep none.
         checkpoint_seconds: at most so much work is lost.
         endings: arguments of `FinalStateCache`, or None for no such cache.
-        code: a user's own code that builds the networks, as `code_header` has it, or None.
+        codes: a user's own code that builds the networks, as `code_headers` has it.
         inspects: whether it looks at networks once and trains nothing.
         keeps_final: whether results include the final state of their trials.
         user: the training of the user's own, or None.
@@ -41,7 +41,7 @@ class WorkerSetup:
     checkpoints: Path | None
     checkpoint_seconds: float
     endings: Mapping[str, Any] | None
-    code: dict[str, str] | None
+    codes: list[dict[str, str]]
     inspects: bool
     keeps_final: bool
     user: UserSetup | None = None
@@ -77,6 +77,6 @@ def receive_message(stream: BinaryIO) -> Any:  # noqa: ANN401 - whatever was sen
         return None
 
 
-def code_header(model: ModelFile | None) -> dict[str, str] | None:
-    """A study's own code as JSON values: the text that was hashed, or None."""
-    return None if model is None else {**model.model_dump(), "text": model.text}
+def code_headers(models: Iterable[ModelFile]) -> list[dict[str, str]]:
+    """A study's own code as JSON values, with the texts that were hashed."""
+    return [{**model.model_dump(), "text": model.text} for model in models]

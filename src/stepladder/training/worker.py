@@ -11,12 +11,13 @@ import queue
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import BinaryIO, Protocol
 
 from stepladder.data import Dataset
 from stepladder.errors import InputError, StepladderError
+from stepladder.study.recipe import Recipe
 from stepladder.training.checkpoints import CheckpointFactory, Checkpoints, FinalStateCache
 from stepladder.training.function import FunctionEngine, TrialFailure
 from stepladder.training.groups import Group
@@ -55,11 +56,11 @@ class Engine(Protocol):
 def _make_engine(setup: WorkerSetup, dataset: Dataset, checkpoints: CheckpointFactory) -> Engine:
     from stepladder.training.custom_model import Code, builder
 
-    code = Code(**setup.code) if setup.code else None
+    codes = [Code(**code) for code in setup.codes]
     if setup.engine != "population":
         from stepladder.training.keras_fit import FitEngine
 
-        return FitEngine(dataset, checkpoints, builder(code), setup.keeps_final)
+        return FitEngine(dataset, checkpoints, builder(codes), setup.keeps_final)
     import jax
 
     if setup.cache:
@@ -73,7 +74,7 @@ def _make_engine(setup: WorkerSetup, dataset: Dataset, checkpoints: CheckpointFa
     from stepladder.training.population.engine import PopulationEngine
     from stepladder.training.population.layers import TRANSPOSED_BUILD
 
-    build = builder(code, TRANSPOSED_BUILD)
+    build = builder(codes, TRANSPOSED_BUILD)
     return PopulationEngine(dataset, checkpoints, build, keeps_final=setup.keeps_final)
 
 
@@ -175,7 +176,7 @@ def _serve(setup: WorkerSetup, messages: queue.SimpleQueue[Message], outbox: Bin
         import stepladder.training.population.engine
         import stepladder.training.population.layers  # noqa: F401
     dataset: Dataset = messages.get()["dataset"]
-    if setup.inspects and setup.code is None:
+    if setup.inspects and not setup.codes:
         from stepladder.training.refusals import refusals
 
         problems = [refusals(recipe, dataset.input_shape, dataset.outputs, dataset.task)
@@ -183,17 +184,7 @@ def _serve(setup: WorkerSetup, messages: queue.SimpleQueue[Message], outbox: Bin
         send_message(outbox, {"kind": "inspected", "problems": problems})
         return
     if setup.inspects:
-        from stepladder.training.custom_model import Code, inspect_inputs, inspect_models
-
-        code, recipes = Code(**setup.code or {}), messages.get()["recipes"]
-        reads, problem = inspect_models(
-            code, recipes, dataset.input_shape, dataset.outputs, setup.engine
-        )
-        is_of_ids = False
-        if problem is None:
-            is_of_ids, problem = inspect_inputs(code, recipes[0], dataset.x_train, dataset.outputs)
-        send_message(outbox, {"kind": "inspected", "reads": reads, "problem": problem,
-                              "takes_ids": is_of_ids})  # fmt: skip
+        send_message(outbox, _inspect(setup, dataset, messages.get()["recipes"]))
         return
     engine = _make_engine(setup, dataset, _checkpoint_factory(setup, outbox))
     gc.freeze()  # what Keras and JAX made stays: walking it takes 0.1 s in the middle of a trace
@@ -205,6 +196,21 @@ def _serve(setup: WorkerSetup, messages: queue.SimpleQueue[Message], outbox: Bin
         ):
             send_message(outbox, {"kind": "result", "result": result})
         send_message(outbox, {"kind": "idle"})
+
+
+def _inspect(setup: WorkerSetup, dataset: Dataset, recipes: Sequence[Recipe]) -> Message:
+    """What the user's code reads of recipes, how it uses the inputs, and the first problem."""
+    from stepladder.training.custom_model import Code, inspect_inputs, inspect_models
+
+    codes, target = [Code(**code) for code in setup.codes], (dataset.task, dataset.outputs)
+    reads, problem = inspect_models(codes, recipes, dataset.input_shape, target, setup.engine)
+    uses = {}
+    for code in codes:
+        recipe = next((one for one in recipes if one.model == code.identity), None)
+        if problem is None and recipe is not None:
+            use = inspect_inputs(code, recipe, dataset.x_train, target)
+            uses[code.identity], problem = (use.takes_ids, use.looked_up_by), use.problem
+    return {"kind": "inspected", "reads": reads, "problem": problem, "uses": uses}
 
 
 def _checkpoint_factory(setup: WorkerSetup, outbox: BinaryIO) -> CheckpointFactory:

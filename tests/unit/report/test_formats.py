@@ -49,7 +49,7 @@ def test_json_fields_are_pinned():
     value = parsed(mnist_results())
     assert set(value) == {
         "format", "study", "metric", "dataset", "test_set_accesses", "finished", "design",
-        "replicates", "seed", "fingerprint", "sizes", "classes", "model", "trainer",
+        "replicates", "seed", "fingerprint", "sizes", "classes", "model", "models", "trainer",
         "reported_source", "versions", "machine",
         "seconds", "arms", "factorial", "confounds", "warnings", "tuning", "adaptive",
     }  # fmt: skip

@@ -11,18 +11,19 @@ from stepladder import CATALOGUE, InputError, Recipe, Study, StudyError
 from stepladder.data.dataset import assemble
 from stepladder.data.synthetic import synthetic
 from stepladder.execution.machine import Settings
+from stepladder.runs.inspection import ignored_fields, searched_recipes, unread_keys
 from stepladder.runs.plan import part_sizes
 from stepladder.runs.preflight import (
     SHOWN_CONFOUNDS,
     check_code_allowed,
     check_possible,
-    ignored_fields,
     least_memory,
     preflight_notes,
     underpowered,
     weights,
 )
 from stepladder.statistics.effects import effects
+from stepladder.study.search import Search
 
 # What is said before training: confounds and sizes.
 
@@ -280,6 +281,38 @@ def test_a_tuned_field_that_the_model_never_reads_is_found(own):
     assert "build of net.py never reads recipe.dropout" in problem
     by_arm = reads(asked, "activation") | {asked.arms[1].name: frozenset({"activation", "dropout"})}
     assert ignored_fields(asked, by_arm) == []  # one arm has it: its candidates differ there
+
+
+def test_a_key_of_own_that_nobody_reads_is_named_with_those_that_are(own):
+    asked = own("ReLU", own={"kernel_size": 3, "stride": 1, "block": {"depth": 2}})
+    assert unread_keys(asked, {"own.kernel_size", "own.stride", "own.block.depth"}) == []
+    first, second = unread_keys(asked, {"own.kernel_size", "activation"})
+    assert (
+        "build of net.py never reads recipe.own.stride (of own it reads own.kernel_size)" in first
+    )
+    assert "recipe.own.block.depth" in second
+    (problem,) = unread_keys(own(own={"kernelsize": 3}), {"own.kernel_size"})
+    assert "did you mean 'own.kernel_size'?" in problem
+
+
+def test_a_technique_that_changes_a_key_that_its_networks_never_read_is_found(own):
+    deeper = {"name": "deeper", "change": {"own": {"block": {"depth": 3}}}}
+    asked = own(deeper, own={"kernel_size": 3, "block": {"depth": 2}})
+    assert ignored_fields(asked, reads(asked, "own.block.depth")) == []
+    (problem,) = ignored_fields(asked, reads(asked, "own.kernel_size"))
+    assert "technique 'deeper'" in problem
+    assert "never reads recipe.own.block.depth" in problem
+
+
+def test_candidates_of_a_search_show_what_its_networks_read(own):
+    space = {
+        "own.deep": {"type": "categorical", "choices": [True, False]},
+        "own.depth": {"type": "int", "low": 2, "high": 9, "when": {"own.deep": True}},
+    }
+    asked = own(own={"deep": False, "depth": 2}).changed({"search": Search(space=space)})
+    drawn = {(one.own["deep"], one.own["depth"]) for one in searched_recipes(asked)}
+    assert {deep for deep, _ in drawn} == {True, False}
+    assert all(depth == 2 for deep, depth in drawn if not deep)
 
 
 # What a number of replicates can never say is said before it is trained.

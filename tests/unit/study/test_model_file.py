@@ -150,7 +150,7 @@ def test_the_names_of_model_files_alone_make_no_two_equal(folder):
         ({"base": {"hidden": [1]}, "model": 3}, "model must be a table, found 3"),
         (
             {"base": {"hidden": [1]}, "techniques": [{"name": "x", "change": {"model": "y"}}]},
-            "one study has one model",
+            "technique 'x': model must be FILE.py:FUNCTION, found 'y'",
         ),
         (
             {
@@ -158,7 +158,7 @@ def test_the_names_of_model_files_alone_make_no_two_equal(folder):
                 "design": "explicit",
                 "explicit": [{"name": "x", "change": {"model": "y"}}],
             },
-            "one study has one model",
+            "arm 'x': model must be FILE.py:FUNCTION, found 'y'",
         ),
     ],
 )

@@ -5,8 +5,9 @@ import math
 import pytest
 
 from stepladder.errors import StudyError
-from stepladder.study.params import Params, as_recipe, flat_values, flatten, with_values
+from stepladder.study.params import Params, as_recipe, flat_values, with_values
 from stepladder.study.recipe import Recipe
+from stepladder.study.values import flatten
 
 VALUES = {"lr": 0.1, "net": {"depth": 2, "act": "relu"}, "flags": [1, {"a": True}], "off": {}}
 

@@ -44,7 +44,7 @@ def test_the_file_runs_once_under_a_module_name_of_its_own(own_code):
     assert build._function.__module__ == module.__name__
 
 
-@pytest.mark.parametrize("field", NETWORK_FIELDS)
+@pytest.mark.parametrize("field", sorted({*NETWORK_FIELDS} - {"own"}))
 def test_a_field_of_the_network_is_given_and_its_reading_noted(field, own_code):
     text = DENSE.replace("    return", f"    recipe.{field}\n    return")
     build = UserBuild(own_code(text))
@@ -168,11 +168,11 @@ class Own(layers.Layer):
 
 PAGE = (Path(__file__).parents[3] / "docs" / "networks.md").read_text("utf-8")
 
-RECIPES = [Recipe(hidden=[3])]
-
 
 def problem_of(own_code, text, engine="population"):
-    _, problem = inspect_models(own_code(text), RECIPES, (4, 4), 5, engine)
+    code = own_code(text)
+    recipes = [Recipe(model=code.identity)]
+    _, problem = inspect_models([code], recipes, (4, 4), ("classification", 5), engine)
     return problem
 
 
@@ -242,7 +242,10 @@ def test_the_fit_engine_is_the_way_out(own_code):
     [
         ("layers.Dense(3)", "must give logits of shape (2, 5) for 2 examples (one for each class), "
          "found shape (2, 3)"),
-        ("layers.Dense(5, activation='softmax')", "found rows that sum to 1, as a softmax"),
+        ("layers.Dense(5, activation='softmax'), layers.Activation('linear')",
+         "found rows that sum to 1, as a softmax"),
+        ("layers.Dense(5, activation='sigmoid')", "found that it ends in a sigmoid"),
+        ("layers.Dense(1, activation='sigmoid')", "found that it ends in a sigmoid"),
         ("layers.Dense(5, dtype='float16')", "must be float32"),
         ("layers.Dense(5), layers.Activation('linear', dtype='bfloat16')", "must give float32"),
         ("layers.Dense(5), layers.Reshape((5, 1))", "found shape (2, 5, 1)"),
@@ -300,8 +303,9 @@ def test_reads_are_told_for_each_recipe(own_code):
     text = HEAD + BUILD.format(layer="layers.Dropout(recipe.dropout)").replace(
         "    return", "    if recipe.dropout: recipe.max_norm\n    return"
     )
-    recipes = [Recipe(hidden=[3]), Recipe(hidden=[3], dropout=0.1)]
-    assert inspect_models(own_code(text), recipes, (4, 4), 5, "population") == (
+    code = own_code(text)
+    recipes = [Recipe(model=code.identity), Recipe(model=code.identity, dropout=0.1)]
+    assert inspect_models([code], recipes, (4, 4), ("classification", 5), "population") == (
         [["dropout"], ["dropout", "max_norm"]],
         None,
     )
@@ -314,7 +318,9 @@ def test_the_documentation_s_network_and_study_do(own_code, tmp_path):
     (tmp_path / "conv.py").write_text(code, "utf-8")
     (tmp_path / "conv.toml").write_text(study, "utf-8")
     recipes = [arm.recipe for arm in Study.load(tmp_path / "conv.toml").arms]
-    assert inspect_models(own_code(code), recipes, (28, 28), 10, "population") == (
+    assert inspect_models(
+        [own_code(code)], recipes, (28, 28), ("classification", 10), "population"
+    ) == (
         [["activation", "dropout"]] * 3,
         None,
     )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from stepladder.training.layer_state import takes_ids, unknown_id, unsettled_share
+from stepladder.training.layer_state import scaled_lookup, takes_ids, unknown_id, unsettled_share
 
 IDS = np.arange(24, dtype=np.uint8).reshape(4, 6)
 SHAPE = (6,)
@@ -78,6 +78,32 @@ NESTED = keras.Sequential([keras.Input(SHAPE), layers.Embedding(50, 4)])
 def test_inputs_are_ids_where_the_first_layer_looks_them_up(model, x, expected):
     model(x[:1].astype(np.float32))
     assert takes_ids(model, x) == expected
+
+
+def functional(look_up):
+    x = keras.Input(SHAPE)
+    return keras.Model(x, layers.Dense(2)(layers.Flatten()(look_up(x))))
+
+
+@pytest.mark.parametrize(
+    ("model", "x", "expected"),
+    [
+        (sequential(embedding()), IDS, False),  # they are not scaled
+        (one_column(), IDS, True),
+        (functional(lambda x: embedding()(x[:, :2])), IDS, True),
+        (functional(lambda x: embedding()(layers.Lambda(lambda v: v[:, 1:])(x))), IDS, True),
+        (functional(lambda x: embedding()(ops.cast(x[:, 1], "int32"))), IDS, True),
+        (functional(lambda x: layers.CategoryEncoding(50)(x[:, :2])), IDS, True),
+        (sequential(layers.Flatten(), embedding(), shape=(6, 1)), IDS.reshape(4, 6, 1), True),
+        (functional(lambda x: layers.Dense(4)(x) + embedding()(ops.arange(4))[0]), IDS, False),
+        (sequential(layers.Discretization([8.5, 12.5]), embedding()), IDS * 100, False),
+        (sequential(layers.Dense(4)), IDS, False),
+    ],
+)
+def test_a_layer_that_looks_up_some_of_the_inputs_is_found(model, x, expected):
+    layer = scaled_lookup(model, x)
+    assert (layer is not None) == expected
+    assert layer is None or "call" not in vars(layer)
 
 
 def test_an_id_that_the_embedding_does_not_know_is_found():

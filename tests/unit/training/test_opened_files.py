@@ -90,5 +90,7 @@ def test_code_and_libraries_may_be_opened(statement, built):
 def test_it_is_found_before_training(own_code, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code = own_code(NETWORK.format(top="", inside="open('w.txt')"))
-    _, problem = inspect_models(code, [Recipe(hidden=[3])], (4, 4), 5, "population")
+    _, problem = inspect_models(
+        [code], [Recipe(model=code.identity)], (4, 4), ("classification", 5), "population"
+    )
     assert "opens 'w.txt'" in problem

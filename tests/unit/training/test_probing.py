@@ -160,7 +160,7 @@ def test_a_network_of_the_user_s_own_shows_kernels_and_units_where_they_are_know
 ):
     code = own_code("conv.py")
     trial = trial_of(model=f"{code.sha256}:build", hidden=[3], dropout=0.2)
-    (result,) = trained(PopulationEngine(dataset, build=builder(code)), [trial])
+    (result,) = trained(PopulationEngine(dataset, build=builder([code])), [trial])
     assert result.probes.kernels == ("conv", "depthwise", "logits")
     assert result.probes.layers == ("conv",)
     assert (result.probes.gradient_norm > 0).all()

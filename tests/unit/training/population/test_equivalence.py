@@ -138,7 +138,7 @@ def test_so_are_those_of_a_convolutional_network_of_the_user_s_own(
     code = own_code("conv.py")
     fields = {"hidden": [3], "dropout": dropout, "optimizer": "adam", "learning_rate": 0.001}
     trial = trial_of(model=f"{code.sha256}:build", l2=0.1, **fields)
-    training = assert_trained_alike(trial, dataset, builder(code))
+    training = assert_trained_alike(trial, dataset, builder([code]))
     assert len(training.weights.seeds) == (2 if dropout else 0)
 
 

@@ -113,7 +113,7 @@ def convolutions(dataset, own_code):
     """An engine for a convolutional network of the user's own, and fields of its recipes."""
     code = own_code("conv.py")
     fields = {"model": f"{code.sha256}:build", "hidden": [3], "dropout": 0.2}
-    return PopulationEngine(dataset, build=builder(code)), fields
+    return PopulationEngine(dataset, build=builder([code])), fields
 
 
 @pytest.mark.slow
