@@ -33,6 +33,7 @@ TABLES = {
     "Search": "`[search]`",
     "Parameter": "`[search.space.NAME]`",
     "Reported": "`[reported]`",
+    "ModelFile": "`[[models]]`, which a run writes: the functions that techniques name",
 }  # fmt: skip
 """Headings of the tables by the definition that each is of, in the order of the page."""
 

@@ -143,7 +143,7 @@ REFUSED = {
     ),
     "shape": (
         own(units="7"),
-        "must give logits of shape (2, 4) for 2 examples (one for each class), "
+        "must give logits of shape (2, 4) for 2 examples, "
         "found shape (2, 7); end it with Dense(classes)",
     ),
     "no model": (own("return 'model'"), "must return a keras.Model, found str"),

@@ -148,7 +148,8 @@ def test_a_detail_decides_the_fingerprint_beside_what_it_is_of_and_is_refused_al
 ):
     base = Recipe(hidden=[50, 50], **beside)
     assert base.changed({field: value}).fingerprint != base.fingerprint
-    with pytest.raises(StudyError, match=f"{field} must be .* without .*, found {value}; set"):
+    shown = value if isinstance(value, str) else f"{value:g}"
+    with pytest.raises(StudyError, match=f"{field} must be .* without .*, found {shown}; set"):
         Recipe(hidden=[50], **{field: value})
 
 

@@ -240,7 +240,7 @@ def test_the_fit_engine_is_the_way_out(own_code):
 @pytest.mark.parametrize(
     ("build", "expected"),
     [
-        ("layers.Dense(3)", "must give logits of shape (2, 5) for 2 examples (one for each class), "
+        ("layers.Dense(3)", "must give logits of shape (2, 5) for 2 examples, "
          "found shape (2, 3)"),
         ("layers.Dense(5, activation='softmax'), layers.Activation('linear')",
          "found rows that sum to 1, as a softmax"),

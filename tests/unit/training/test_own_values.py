@@ -51,8 +51,8 @@ def test_a_key_that_is_not_there_is_named_with_the_nearest_one(own_code):
     own = OwnValues(OWN, set())
     with pytest.raises(KeyError, match="has no key 'kernelsize'; did you mean 'kernel_size'"):
         own["kernelsize"]
-    with pytest.raises(AttributeError, match=r"recipe\.own\.block has no key 'width'; add it to"):
-        own.block.width  # noqa: B018 - the access is the test
+    with pytest.raises(AttributeError, match=r"recipe\.own\.block has no key 'colour'; add it to"):
+        own.block.colour  # noqa: B018 - the access is the test
     code = own_code(DENSE.format(line="recipe.own.depth"))
     with pytest.raises(NetworkError, match=r"recipe\.own has no key 'depth'.* \(line 4\)"):
         UserBuild(code)(Recipe(model=code.identity, own={"units": 3}), (4, 4), 5)
