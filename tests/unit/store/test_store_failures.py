@@ -237,7 +237,11 @@ def test_deleted_trial_takes_its_epochs_along_and_may_be_added_again(stored):
     ("column", "value", "told"),
     [
         ("definition", "{}", "name is missing"),
-        ("definition", '{"name": "mine", "base": {"hidden": [1], "activation": "swish"}}', "swish"),
+        (
+            "definition",
+            '{"name": "mine", "base": {"hidden": [1], "activation": "sweesh"}}',
+            "sweesh",
+        ),
         ("definition", '{"name": "yours", "base": {"hidden": [1]}}', "that of 'yours'"),
         ("definition", "[]", "mapping"),
         ("definition", "nonsense", "Expecting value"),

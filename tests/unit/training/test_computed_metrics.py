@@ -14,7 +14,9 @@ from stepladder.training.keras_fit import FitEngine
 from stepladder.training.population.engine import PopulationEngine
 from stepladder.trials.trial import example_matrix, summarize_trial
 
-NAMES = tuple(sorted(name for name, one in METRICS.items() if is_computed(one)))[1:]
+NAMES = tuple(sorted(name for name, one in METRICS.items() if is_computed(one, "classification")))[
+    1:
+]
 """All that can be computed, but the accuracy, which is always there."""
 
 ENGINES = {"population": PopulationEngine, "fit": FitEngine}

@@ -3,7 +3,7 @@
 import pytest
 
 from stepladder import Recipe, Study
-from stepladder.runs.preflight import names_to_check
+from stepladder.runs.inspection import names_to_check
 from stepladder.study.recipe import fields_that_keras_may_refuse
 from stepladder.training.refusals import refusals
 
@@ -16,19 +16,17 @@ def problems(**fields):
     ("fields", "words"),
     [
         ({"activation": "leaky_relu(negative_slope=-1.0)"}, "cannot be None or negative value"),
-        ({"activation": "elu(alpha='x')"}, "TypeError"),
         ({"activation": "glu", "hidden": [11, 11]}, "axis size must be divisible by 2"),
         ({"normalization": "group(groups=7)"}, "Number of groups (7) must be a multiple"),
         ({"normalization": "group"}, "Number of groups (32)"),
-        ({"normalization": "batch(epsilon='x')"}, "ValueError: could not convert"),
         ({"noise": "gaussian_noise(stddev=2.0)"}, "Expected a float value between 0 and 1"),
         ({"input_noise": "gaussian_dropout(rate=2.0)"}, "Expected a float value between 0 and 1"),
         ({"initializer": "random_normal(stddev=-1.0)"}, "scale < 0"),
         ({"initializer": "variance_scaling(mode='x')"}, "Invalid `mode` argument: x"),
+        ({"schedule": "reduce_lr_on_plateau(factor=2.0)"}, "does not support a factor >= 1.0"),
         ({"bias_initializer": "identity"}, "can only be used for 2D matrices"),
         ({"kernel_regularizer": "l1(l1=-1.0)"}, "l1"),
         ({"bias_regularizer": "orthogonal_regularizer"}, "must have rank 2"),
-        ({"kernel_constraint": "max_norm(max_value='x')"}, "TypeError"),
     ],
     ids=str,
 )
@@ -40,7 +38,8 @@ def test_each_problem_is_that_of_its_field_in_keras_words(fields, words):
 
 
 def test_all_problems_of_a_recipe_come_at_once():
-    found = problems(activation="elu(alpha='x')", noise="gaussian_noise(stddev=2.0)", dropout=0.1)
+    fields = {"activation": "leaky_relu(negative_slope=-1.0)", "dropout": 0.1}
+    found = problems(noise="gaussian_noise(stddev=2.0)", **fields)
     assert [problem.split()[0] for problem in found] == ["activation", "noise"]
 
 
