@@ -33,7 +33,7 @@ def problems(**fields):
 def test_each_problem_is_that_of_its_field_in_keras_words(fields, words):
     (problem,) = problems(**fields)
     field, value = next(iter(fields.items()))
-    assert problem.startswith(f"{field} must be what Keras accepts, found {value} with hidden = ")
+    assert problem.startswith(f"{field} must be what Keras accepts, found {value}")
     assert words in problem
 
 
