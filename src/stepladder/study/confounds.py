@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,7 +115,8 @@ def _judged_fields(study: Study, arm: Arm) -> set[str] | None:
     if (is_factorial and arm.compared_with == study.base_name) or (
         study.design == "leave_one_out" and arm.technique is None  # all techniques against the base
     ):
-        return {field for technique in declared.values() for field, _ in flatten(technique.change)}
+        changes = [technique.change for technique in declared.values()]
+        return {field for change in changes for field in _fields_of(change, study)}
     if arm.technique is None:
         return None
     technique = declared.get(arm.technique)
@@ -123,7 +124,16 @@ def _judged_fields(study: Study, arm: Arm) -> set[str] | None:
         return set((find_technique(arm.technique) or {}).get("change", {}))
     replaced = declared.get(technique.instead_of or "")
     changes = [technique.change, *([replaced.change] if replaced else ())]
-    return {field for change in changes for field, _ in flatten(change)}
+    return {field for change in changes for field in _fields_of(change, study)}
+
+
+def _fields_of(change: Mapping[str, Any], study: Study) -> Iterator[str]:
+    """The fields that a change is about, by their path; a table of a recipe's is one field."""
+    for field, value in change.items():
+        if study.trainer is None and field != "own":
+            yield field
+        else:
+            yield from (path for path, _ in flatten({field: value}))
 
 
 def _extra_fields(
