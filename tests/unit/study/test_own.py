@@ -202,3 +202,9 @@ def test_a_change_of_a_training_of_ones_own_may_have_any_model(study):
                   base={"model": "small"},
                   techniques=[{"name": "large", "change": {"model": "large"}}])  # fmt: skip
     assert [arm.config.flat["model"] for arm in asked.arms] == ["small", "large"]
+
+
+def test_a_table_of_weights_is_what_its_technique_changes():
+    weights = {"name": "weights", "change": {"class_weight": {"yes": 10}}}
+    study = Study(name="s", base={"hidden": [3]}, techniques=[weights])
+    assert confounds(study) == ()
