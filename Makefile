@@ -2,9 +2,11 @@
 
 check: lint types layers examples test
 
-# All tests in one process, so that programs are compiled and runs are made once for slow ones too.
+# Slow tests too. Trainings of single tests run beside each other; functional tests, which measure,
+# kill and share whole runs, one after the other.
 ci: lint types layers examples
-	python -m pytest -n 0 -m "not gpu"
+	python -m pytest -n logical -m "not gpu" tests/unit tests/contracts
+	python -m pytest -n 0 -m "not gpu" tests/functional
 
 format:
 	ruff format src tests benchmarks examples
