@@ -109,6 +109,7 @@ class GroupKey:
     seed: int
     replicate: int
     engine: str
+    target_scaling: str = "standardised"
 
     @property
     def structure(self) -> Recipe:
@@ -187,6 +188,7 @@ def group_key(trial: Trial) -> GroupKey:
         trial.seed,
         trial.replicate,
         trial.engine,
+        recipe.target_scaling,
     )
 
 

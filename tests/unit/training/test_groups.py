@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from stepladder import CATALOGUE, Recipe
+from stepladder.study.recipe import fields_with
 from stepladder.training.groups import (
     MOST_LANES,
     evaluated_at_once,
@@ -31,6 +32,18 @@ def test_learning_rates_and_initialisers_of_one_replicate_share_a_group():
         [2],
         [3],
     ]
+
+
+OF_A_GROUP = {
+    "epochs": 3, "scaling": "none", "train_examples": 7, "target_scaling": "none"
+}  # fmt: skip
+
+
+def test_trials_that_differ_in_data_of_a_whole_group_share_none():
+    assert tuple(OF_A_GROUP) == fields_with(lambda role: role.kind == "group")
+    for field, value in OF_A_GROUP.items():
+        trials = [trial(), trial(**{field: value})]
+        assert len(groups(trials, trials)) == 2, field
 
 
 def test_lanes_stay_as_the_study_made_them_whatever_is_missing():
