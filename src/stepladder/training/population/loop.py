@@ -267,8 +267,9 @@ class GroupTrainer:
     def compile(self, known: dict[object, Compiled]) -> None:
         """Compiles its functions, or takes those of an earlier group."""
         program, count = self.program, len(self.replicates)
-        train, scale = len(self.replicates[0].rows["train"]), self.data.scale.shape
-        shapes = (self._structure, count, len(self.lanes), train, scale)
+        data = tuple(leaf.shape for leaf in jax.tree.leaves(self.data))
+        train = len(self.replicates[0].rows["train"])
+        shapes = (self._structure, count, len(self.lanes), train, data)
 
         def jit(function: Any, axes: tuple[Any, ...], donated: tuple[int, ...] = ()) -> Any:  # noqa: ANN401
             over = function if count == 1 else jax.vmap(function, in_axes=axes)

@@ -213,3 +213,16 @@ def test_lanes_of_other_rates_learn_values_as_they_would_alone(data):
     for one, together in zip(trials, both, strict=True):
         (alone,) = PopulationEngine(dataset).train(Group((one,), 1), lambda epoch: None)
         assert together.test.loss == pytest.approx(alone.test.loss, rel=1e-4)
+
+
+def test_one_engine_trains_targets_scaled_and_as_they_are(data):
+    dataset = data["regression"]
+    engine = PopulationEngine(dataset)
+    losses = {}
+    for scaling in ("standardised", "none"):
+        one = trial(dataset, target_scaling=scaling)
+        (result,) = engine.train(Group((one,), 1), lambda epoch: None)
+        fitted = next(FitEngine(dataset).train(Group((one,), 1), lambda epoch: None))
+        assert result.test.loss == pytest.approx(fitted.test.loss, rel=1e-4)
+        losses[scaling] = result.test.loss
+    assert losses["none"] != pytest.approx(losses["standardised"], rel=0.01)
