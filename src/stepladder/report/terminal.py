@@ -37,7 +37,7 @@ from stepladder.report.wording import (
     truncate,
 )
 from stepladder.runs.results import Results
-from stepladder.study.techniques import CATALOGUE, Technique
+from stepladder.study.techniques import CATALOGUE, KINDS, Technique
 
 if TYPE_CHECKING:  # judging and what it imports cost 50 ms at every start
     from stepladder.runs.stored import RunState
@@ -272,16 +272,17 @@ def catalogue_text(form: Form = "table", techniques: Sequence[Technique] = CATAL
 
 
 def _catalogue(techniques: Sequence[Technique]) -> Document:
-    rows = tuple(
-        (
-            technique.name,
-            change_text(technique),
-            technique.mends,
-            Cell(technique.reference, style="dim"),
-        )
-        for technique in techniques
-    )
-    return Document("", "", "", (Table("", words("technique", "changes", "mends", "from"), rows),))
+    tables = []
+    for kind, names in KINDS.items():
+        rows = tuple(_technique_row(one) for one in techniques if one.name in names)
+        if rows:
+            tables.append(Table(kind, words("technique", "changes", "mends", "from"), rows))
+    return Document("", "", "", tuple(tables))
+
+
+def _technique_row(technique: Technique) -> tuple[str, ...]:
+    reference = Cell(technique.reference, style="dim")
+    return technique.name, change_text(technique), technique.mends, reference
 
 
 _STATES: dict[str, Style] = {"finished": "good", "training": "open", "unreadable": "bad"}

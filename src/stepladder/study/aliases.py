@@ -254,6 +254,21 @@ _TECHNIQUES = {
     "warm-up and cosine": "warmup, linear warmup, learning rate warmup, lr warmup, "
     "cosine with warmup",
     "one-cycle": "1cycle, one cycle lr, one cycle policy, super convergence, fit one cycle",
+    "plateau schedule": "plateau, reduce lr on plateau, reduce on plateau, lr plateau",
+    "cosine with restarts": "cosine restarts, warm restarts, sgdr, cosine annealing warm restarts",
+    "early stopping": "early stop, patience, restore best weights, early stopping rounds",
+    "class weights": "class weight, balanced, balanced classes, weighted loss, pos weight",
+    "focal loss": "focal, binary focal loss",
+    "Huber loss": "huber, smooth l1, smooth l1 loss",
+    "log-cosh": "log cosh loss",
+    "zero initialisation": "zeros, zero init, zero initialization, zero weights",
+    "residual connections": "residual, residual connection, skip connections, skip connection, "
+    "resnet, shortcut",
+    "stochastic depth": "drop path, droppath",
+    "dropout before": "dropout before activation",
+    "L1": "lasso, l1 reg, l1 regularization, l1 regularisation, l1 penalty",
+    "elastic net": "l1 l2, l1l2",
+    "gradient accumulation": "accumulate grad batches, grad accumulation, accumulation steps",
     "unit inputs": "min max, minmax scaler, min max scaler, rescale inputs, rescaling",
     "standardised inputs": "standardize, standardization, standardisation, standard scaler, "
     "z score, normalize inputs, input normalization, input normalisation",

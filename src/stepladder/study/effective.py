@@ -97,9 +97,22 @@ def _without_noise_of_zero(recipe: Recipe) -> dict[str, Any]:
         for name in ("noise", "input_noise")
         if not any(arguments_of(getattr(recipe, name)).values())
     }
-    if not recipe.dropout and change.get("noise", recipe.noise) == NONE:
+    is_silent = change.get("noise", recipe.noise) == NONE
+    if is_silent and (not recipe.dropout or _commutes_with_dropout(recipe)):
         change["dropout_position"] = "after"
     return change
+
+
+_HOMOGENEOUS = ("relu", "leaky_relu", "prelu", "linear")
+"""Activations with f(0) = 0 and f(c x) = c f(x) for c > 0, unless arguments bound or shift them."""
+
+
+def _commutes_with_dropout(recipe: Recipe) -> bool:
+    """Whether dropout gives the same before and after the activation, which stand side by side."""
+    name, arguments = name_of(recipe.activation), arguments_of(recipe.activation)
+    is_homogeneous = name in _HOMOGENEOUS and not set(arguments) & {"max_value", "threshold"}
+    is_between = recipe.normalization != NONE and recipe.normalization_position == "after"
+    return is_homogeneous and not is_between and recipe.activity_regularizer == NONE
 
 
 def _is_idle(name: str, role: FieldRole, recipe: Recipe) -> bool:
@@ -197,6 +210,8 @@ _REASONS = {
     "decay_epochs": "lets no rate fall within the epochs",
     "swa": "averages the last epoch alone",
     "scaling": "changes nothing in inputs that are in 0…1 already",
+    "dropout_position": "gives the same on both sides of such an activation, which takes 0 to 0 "
+    "and twice a number to twice its value",
 }
 
 
@@ -219,6 +234,8 @@ def _reason(field: str, recipe: Recipe, other: Recipe) -> str:
         conditions = [f"{key} = {' or '.join(values)}" for key, values in role.only_with.items()]
         conditions += [key for key in role.needs if _is_off(key, recipe)]
         return f" works only with {' and '.join(conditions)}"
+    if field == "dropout_position" and not recipe.dropout:
+        return " works only with dropout or noise"
     return f" {_REASONS[field]}" if field in _REASONS else ""
 
 

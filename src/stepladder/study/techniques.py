@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import field_validator, model_validator
@@ -150,14 +151,16 @@ _NOISE = "noise around the optimum at a learning rate that never falls"
 _EFFICIENT = "LeCun, Bottou, Orr, Müller 1998, Efficient BackProp"
 _EXPLODES = "gradients that explode and throw the weights away"
 _DEEP = "deep networks that train worse than shallow ones, since gradients fade on their way down"
+_OUTLIERS = "a few large errors that decide what the squared error learns"
 _TOO_FEW = "too few images: a network that knows only the shapes it has seen"
 
 _NO_MOMENTUM = {"momentum": 0.0, "nesterov": False}
 _NO_CLIPPING = dict.fromkeys(CLIPPINGS, NONE)
 
-_TABLE: list[tuple[str, dict[str, Any], str, str]] = [
-    # name, change, what it mends, reference
-    # initialisers
+_Entry = tuple[str, dict[str, Any], str, str]
+"""Name, change, what it mends, reference."""
+
+_INITIALISERS: list[_Entry] = [
     ("plain normal", {"initializer": "random_normal"},
      "nothing: the naive starting point, deviation 0.05 in every layer", "Keras `RandomNormal`"),
     ("He normal", {"initializer": "he_normal"}, _FADES,
@@ -180,7 +183,9 @@ _TABLE: list[tuple[str, dict[str, Any], str, str]] = [
      "Rumelhart, Hinton, Williams 1986, Parallel Distributed Processing 1"),
     ("positive biases", {"bias_initializer": "constant(value=0.1)"},
      "ReLUs that answer nothing in the first steps", "Krizhevsky, Sutskever, Hinton 2012, NIPS"),
-    # activations
+]  # fmt: skip
+
+_ACTIVATIONS: list[_Entry] = [
     ("sigmoid", {"activation": "sigmoid"},
      "nothing: the historical activation, kept for comparison",
      "Rumelhart, Hinton, Williams 1986, Nature 323"),
@@ -202,7 +207,9 @@ _TABLE: list[tuple[str, dict[str, Any], str, str]] = [
      "Dugas, Bengio, Bélisle, Nadeau, Garcia 2001, NIPS 13"),
     ("PReLU", {"activation": "prelu"}, _DEAD, "He, Zhang, Ren, Sun 2015, arXiv:1502.01852"),
     ("CELU", {"activation": "celu"}, _DEAD, "Barron 2017, arXiv:1704.07483"),
-    # optimizers
+]  # fmt: skip
+
+_OPTIMIZERS: list[_Entry] = [
     ("momentum", {"optimizer": "sgd", "momentum": 0.9, "nesterov": False}, _SLOW,
      "Polyak 1964; Sutskever, Martens, Dahl, Hinton 2013, ICML"),
     ("Nesterov", {"optimizer": "sgd", "momentum": 0.9, "nesterov": True}, _SLOW,
@@ -248,7 +255,9 @@ _TABLE: list[tuple[str, dict[str, Any], str, str]] = [
     ("gradient accumulation", {"gradient_accumulation_steps": 4},
      "gradients of small batches that are too noisy, where memory allows no larger ones",
      "Ott, Edunov, Grangier, Auli 2018, arXiv:1806.00187"),
-    # normalisation
+]  # fmt: skip
+
+_NORMALISATIONS: list[_Entry] = [
     ("batch normalisation", {"normalization": "batch", "normalization_position": "before"},
      _ILL_SCALED, "Ioffe, Szegedy 2015, arXiv:1502.03167"),
     ("batch normalisation after", {"normalization": "batch", "normalization_position": "after"},
@@ -261,13 +270,17 @@ _TABLE: list[tuple[str, dict[str, Any], str, str]] = [
      "Wu, He 2018, arXiv:1803.08494"),
     ("RMS normalisation", {"normalization": "rms", "normalization_position": "before"},
      _ILL_SCALED, "Zhang, Sennrich 2019, arXiv:1910.07467"),
-    # connections
+]  # fmt: skip
+
+_CONNECTIONS: list[_Entry] = [
     ("residual connections", {"residual": True}, _DEEP,
      "He, Zhang, Ren, Sun 2016, arXiv:1512.03385"),
     ("stochastic depth", {"residual": True, "stochastic_depth": 0.2},
      "overfitting of deep residual networks, and gradients that fade in them",
      "Huang, Sun, Liu, Sedra, Weinberger 2016, arXiv:1603.09382"),
-    # regularisers
+]  # fmt: skip
+
+_REGULARISERS: list[_Entry] = [
     ("dropout", {"dropout": 0.2}, _OVERFIT,
      "Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov 2014, JMLR 15"),
     ("dropout before", {"dropout": 0.2, "dropout_position": "before"}, _OVERFIT,
@@ -313,14 +326,31 @@ _TABLE: list[tuple[str, dict[str, Any], str, str]] = [
     ("virtual adversarial training", {"vat": 2.0},
      "answers that change with the inputs' smallest changes",
      "Miyato, Maeda, Koyama, Ishii 2018, arXiv:1704.03976"),
-    # averages of weights
+]  # fmt: skip
+
+_LOSSES: list[_Entry] = [
+    ("class weights", {"class_weight": "balanced"},
+     "rare classes that are hardly ever answered, since frequent ones fill the loss",
+     "King, Zeng 2001, Political Analysis 9"),
+    ("focal loss", {"loss": "categorical_focal_crossentropy"},
+     "easy examples that fill the loss by their number",
+     "Lin, Goyal, Girshick, He, Dollár 2017, arXiv:1708.02002"),
+    ("Huber loss", {"loss": "huber"}, _OUTLIERS,
+     "Huber 1964, Annals of Mathematical Statistics 35"),
+    ("log-cosh", {"loss": "log_cosh"}, _OUTLIERS,
+     "Green 1990, IEEE Transactions on Medical Imaging 9"),
+]  # fmt: skip
+
+_AVERAGES: list[_Entry] = [
     ("exponential moving average", {"ema": 0.999, "swa": 0.0},
      "noise around the optimum that the last steps leave in the weights",
      "Polyak, Juditsky 1992, SIAM Journal on Control and Optimization 30"),
     ("stochastic weight averaging", {"swa": 0.25, "ema": 0.0},
      "ends at the rim of a flat region, whose middle generalises better",
      "Izmailov, Podoprikhin, Garipov, Vetrov, Wilson 2018, arXiv:1803.05407"),
-    # images
+]  # fmt: skip
+
+_IMAGES: list[_Entry] = [
     ("affine distortions",
      {"augment_rotation": 15.0, "augment_scale": 0.15, "augment_shear": 0.2, "augment_shift": 2.0},
      _TOO_FEW, "Cireşan, Meier, Gambardella, Schmidhuber 2010, arXiv:1003.0358"),
@@ -329,7 +359,9 @@ _TABLE: list[tuple[str, dict[str, Any], str, str]] = [
     ("deskewing", {"deskew": True},
      "slants of handwriting, which a network has to learn one by one",
      "LeCun, Bottou, Bengio, Haffner 1998, Proceedings of the IEEE 86"),
-    # schedules
+]  # fmt: skip
+
+_SCHEDULES: list[_Entry] = [
     ("step schedule", {"schedule": "step", "decay_epochs": 10, "decay_rate": 0.1}, _NOISE,
      "Bottou, Curtis, Nocedal 2018, SIAM Review 60"),
     ("cosine schedule", {"schedule": "cosine"}, _NOISE,
@@ -348,7 +380,18 @@ _TABLE: list[tuple[str, dict[str, Any], str, str]] = [
     ("one-cycle", {"schedule": "one_cycle"},
      "few epochs: a high learning rate that a cold start would not survive",
      "Smith, Topin 2018, arXiv:1708.07120"),
-    # inputs
+    ("plateau schedule", {"schedule": "reduce_lr_on_plateau(patience=5)"},
+     "a learning rate that stays too large once validation loss falls no more",
+     "Krizhevsky, Sutskever, Hinton 2012, NIPS"),
+]  # fmt: skip
+
+_STOPPING: list[_Entry] = [
+    ("early stopping", {"patience": 5, "score_at": "best"},
+     "epochs after the best one, which cost time and overfit",
+     "Prechelt 1998, Early stopping - but when?, Neural Networks: Tricks of the Trade"),
+]  # fmt: skip
+
+_INPUTS: list[_Entry] = [
     ("raw inputs", {"scaling": "none"}, "nothing: pixels 0…255 as they come, kept for comparison",
      ""),
     ("unit inputs", {"scaling": "unit"}, "inputs so large that units saturate or steps overshoot",
@@ -357,10 +400,31 @@ _TABLE: list[tuple[str, dict[str, Any], str, str]] = [
      "inputs with a mean far from 0, which couple the weights of a unit", _EFFICIENT),
 ]  # fmt: skip
 
+_KINDS = {
+    "Initialisers": _INITIALISERS,
+    "Activations": _ACTIVATIONS,
+    "Optimizers": _OPTIMIZERS,
+    "Normalisation": _NORMALISATIONS,
+    "Connections": _CONNECTIONS,
+    "Regularisers": _REGULARISERS,
+    "Losses and classes": _LOSSES,
+    "Averages of weights": _AVERAGES,
+    "Images": _IMAGES,
+    "Schedules": _SCHEDULES,
+    "Early stopping": _STOPPING,
+    "Inputs": _INPUTS,
+}
+
 _ENTRIES: dict[str, dict[str, Any]] = {
     plain(name): {"name": name, "change": change, "mends": mends, "reference": reference}
-    for name, change, mends, reference in _TABLE
+    for entries in _KINDS.values()
+    for name, change, mends, reference in entries
 }
 
 CATALOGUE: tuple[Technique, ...] = tuple(Technique(**entry) for entry in _ENTRIES.values())
 """Every technique that a study may name without saying what it changes."""
+
+KINDS: Mapping[str, tuple[str, ...]] = {
+    kind: tuple(name for name, *_ in entries) for kind, entries in _KINDS.items()
+}
+"""The names of the catalogue by what they change, as the page of techniques groups them."""

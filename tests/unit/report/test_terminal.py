@@ -20,7 +20,7 @@ from stepladder.report.terminal import (
 )
 from stepladder.report.view import view_of
 from stepladder.statistics.results import Interval
-from stepladder.study.techniques import CATALOGUE
+from stepladder.study.techniques import CATALOGUE, KINDS
 
 # Results table.
 
@@ -165,8 +165,10 @@ def test_json_lists_every_technique_whole():
 
 
 def test_markdown_has_one_row_a_technique():
-    rows = catalogue_text("markdown").splitlines()
-    assert len(rows) == 2 + len(CATALOGUE)
+    lines = catalogue_text("markdown").splitlines()
+    rows = [line for line in lines if line.startswith("|")]
+    assert [line.strip("*") for line in lines if line.startswith("**")] == list(KINDS)
+    assert len(rows) == 2 * len(KINDS) + len(CATALOGUE)
     assert all(row.replace("\\|", "").count("|") == 5 for row in rows)
 
 

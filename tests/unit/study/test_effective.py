@@ -17,6 +17,8 @@ NO_OPS = {  # fields of the base, and a change that does nothing to them
     "its value is the arm's": ({"l2": 0.1}, {"l2": 0.1}),
     "dropout of 0": ({}, {"dropout": 0.0}),
     "a position without normalisation": ({}, {"normalization_position": "after"}),
+    "dropout before a ReLU": ({"dropout": 0.3}, {"dropout_position": "before"}),
+    "dropout before, without dropout": ({}, {"dropout_position": "before"}),
     "a decay without a schedule": ({}, {"decay_rate": 0.5}),
     "epochs of a decay with a cosine": ({"schedule": "cosine"}, {"decay_epochs": 2}),
     "a schedule that never falls": ({}, {"schedule": "step"}),
@@ -50,6 +52,21 @@ def problems(make, known=KNOWN):
         return empty_comparisons(make(), known)
     except StudyError as error:
         return list(error.problems)
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        {"activation": "sigmoid"},
+        {"activation": "relu(max_value=6.0)"},
+        {"noise": "gaussian_noise(stddev=0.1)"},
+        {"normalization": "batch", "normalization_position": "after"},
+        {"activity_regularizer": "l1(l1=0.01)"},
+    ],
+)
+def test_dropout_before_an_activation_may_differ(base):
+    after = Recipe(**{**BASE, "dropout": 0.3, **base})
+    assert effective(after.changed({"dropout_position": "before"})) != effective(after)
 
 
 @pytest.mark.parametrize("tuning", ["fixed", "fair"])
