@@ -10,6 +10,7 @@ from stepladder.data.dataset import list_names
 from stepladder.errors import StudyError, WorkerError
 from stepladder.execution.local import Event, Worker
 from stepladder.execution.machine import Settings
+from stepladder.runs.preflight import say_once
 from stepladder.study.loading import ModelFile
 from stepladder.study.params import as_recipe
 from stepladder.study.recipe import (
@@ -144,11 +145,11 @@ def check_names(study: Study, dataset: Dataset, settings: Settings) -> None:
     """
     recipes = names_to_check(study)
     report = _inspect((), list(recipes), dataset, settings)
-    problems = [
-        f"{place}: {problem}"
+    problems = say_once(
+        (place, problem)
         for place, found in zip(recipes.values(), report["problems"], strict=True)
         for problem in found
-    ]
+    )
     if problems:
         raise StudyError(problems)
 

@@ -1,7 +1,7 @@
 """What is checked and noted before anything is trained."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from stepladder.statistics.paired import unanimous_sign_floor
 from stepladder.store import StudyRecord
 from stepladder.study.confounds import confounds, optimizer_steps
 from stepladder.study.designs import runs_of_fraction
-from stepladder.study.effective import Circumstances, empty_comparisons
+from stepladder.study.effective import Circumstances, empty_comparisons, stops_early
 from stepladder.study.keras_names import arguments_of, keras_names, name_of
 from stepladder.study.losses import NOT_NEGATIVE, OF_A_BATCH, losses_of
 from stepladder.study.recipe import IMAGE_FIELDS, Recipe
@@ -40,11 +40,17 @@ def check_possible(study: Study, dataset: Dataset, settings: Settings) -> None:
     }
     if study.search is not None:
         used["search.space"] = [field for field in fields if field in study.search.space]
-    problems = []
-    for name, names in used.items():
-        problems += [f"{name}: {line}" for line in _field_problems(names, dataset, settings)]
-    for arm in study.arms:
-        problems += [f"arm {arm.name!r}: {line}" for line in _loss_problems(arm.recipe, dataset)]
+    found = [
+        (place, line)
+        for place, names in used.items()
+        for line in _field_problems(names, dataset, settings)
+    ]
+    found += [
+        (f"arm {arm.name!r}", line)
+        for arm in study.arms
+        for line in _loss_problems(arm.recipe, dataset)
+    ]
+    problems = say_once(found)
     validation = validation_examples(dataset, study.validation)
     train = len(dataset.y_train) - validation
     least = min(arm.recipe.train_examples or train for arm in study.arms)
@@ -62,6 +68,17 @@ def check_possible(study: Study, dataset: Dataset, settings: Settings) -> None:
     problems += _metric_problems(study, dataset, validation)
     if problems:
         raise StudyError(problems)
+
+
+def say_once(found: Iterable[tuple[str, str]]) -> list[str]:
+    """Problems, each in one line, with the first place that has it and the number of others."""
+    places: dict[str, list[str]] = {}
+    for place, line in found:
+        places.setdefault(line, []).append(place)
+    return [
+        f"{first} and {len(others)} more: {line}" if others else f"{first}: {line}"
+        for line, (first, *others) in places.items()
+    ]
 
 
 _OF_CLASSES = ("vat", "label_smoothing")
@@ -322,9 +339,40 @@ def preflight_notes(
             f'"fraction" would have {runs_of_fraction(count)} arms of {2**count}',
         )
     costs: tuple[str, ...] = ()
+    if study.trainer is None:
+        lines += [*_one_class_is_frequent(study, dataset), *_never_stopped(study)]
     if missing and study.trainer is None:
         costs = (*_cost_notes(study, missing, dataset, sizes["train"], settings),)
     return (*data, *lines, *costs, *underpowered(study))
+
+
+_FREQUENT = 0.8
+"""Share of the test examples from which one class makes accuracy a poor measure."""
+
+
+def _one_class_is_frequent(study: Study, dataset: Dataset) -> list[str]:
+    if study.judged.name != "accuracy" or dataset.task != "classification":
+        return []
+    counts = np.bincount(dataset.y_test)
+    share = counts.max() / counts.sum()
+    if share < _FREQUENT:
+        return []
+    name = dataset.class_names[int(counts.argmax())]
+    return [
+        f"accuracy: {share * 100:.1f} % of the test examples are of the class {name!r}, so always "
+        'answering it is right as often; metric = "balanced_accuracy" counts every class alike'
+    ]
+
+
+def _never_stopped(study: Study) -> list[str]:
+    arms = [arm for arm in study.arms if arm.recipe.patience and not stops_early(arm.recipe)]
+    if not arms:
+        return []
+    recipe, others = arms[0].recipe, f" and {len(arms) - 1} more" if len(arms) > 1 else ""
+    return [
+        f"arm {arms[0].name!r}{others}: a patience of {recipe.patience} stops no training of "
+        f"{recipe.epochs} epochs; lower it, or train for longer"
+    ]
 
 
 def changed_code_note(study: Study, stored: StudyRecord | None) -> tuple[str, ...]:

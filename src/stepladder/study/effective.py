@@ -76,10 +76,23 @@ def _without_effect_of_numbers(recipe: Recipe, known: Circumstances) -> dict[str
     return change | _without_idle_monitor(recipe)
 
 
+def stops_early(recipe: Recipe) -> bool:
+    """Whether early stopping can leave out an epoch of a training.
+
+    Example:
+        >>> [stops_early(Recipe(hidden=[9], epochs=5, patience=patience)) for patience in (3, 4)]
+        [True, False]
+    """
+    if recipe.patience is None:
+        return False
+    # The first epoch that is watched is better than none; the last one has nothing left to save.
+    return recipe.start_from_epoch + recipe.patience < recipe.epochs - 1
+
+
 def _without_idle_monitor(recipe: Recipe) -> dict[str, Any]:
     """Changes for a patience longer than the training, and for weights of classes that are 1."""
     change: dict[str, Any] = {}
-    is_patient = recipe.patience is None or recipe.patience >= recipe.epochs
+    is_patient = not stops_early(recipe)
     if is_patient:
         change["patience"] = None
     if is_patient and recipe.score_at == "last":
@@ -209,6 +222,7 @@ _REASONS = {
     "schedule": "never falls within the epochs",
     "decay_epochs": "lets no rate fall within the epochs",
     "swa": "averages the last epoch alone",
+    "patience": "stops no training of so few epochs",
     "scaling": "changes nothing in inputs that are in 0…1 already",
     "dropout_position": "gives the same on both sides of such an activation, which takes 0 to 0 "
     "and twice a number to twice its value",

@@ -78,6 +78,30 @@ def test_what_gives_answers_away_is_said_before_training(dataset):
     assert "the test part is the training part" in line
 
 
+def test_accuracy_where_one_class_is_frequent_is_said(dataset):
+    rare = replace(dataset, y_test=np.arange(len(dataset.y_test), dtype=np.int32) % 20 // 19)
+    plain = Study(name="s", base=BASE, validation=10, techniques=["ReLU"])
+    (line,) = said(plain, rare)
+    assert line.startswith("accuracy: 95.0 % of the test examples are of the class")
+    assert 'metric = "balanced_accuracy"' in line
+    assert said(plain.changed({"metric": "balanced_accuracy"}), rare) == ()
+
+
+def test_a_patience_that_stops_nothing_is_said(dataset):
+    base = {**BASE, "epochs": 5, "patience": 4}
+    (line,) = said(Study(name="s", base=base, validation=10, techniques=["ReLU"]), dataset)
+    assert line.startswith("arm 'base' and 1 more: a patience of 4 stops no training of 5 epochs")
+    base["patience"] = 3
+    assert said(Study(name="s", base=base, validation=10, techniques=["ReLU"]), dataset) == ()
+
+
+def test_what_is_wrong_with_many_arms_is_said_once(dataset):
+    study = Study(name="s", base={**BASE, "loss": "poisson"}, techniques=["Adam", "tanh"])
+    with pytest.raises(StudyError, match="arm 'base' and 2 more: loss must fit 2 classes") as told:
+        check_possible(study, dataset, POPULATION)
+    assert len(told.value.problems) == 1
+
+
 def test_a_batch_larger_than_the_training_part_is_said(dataset):
     base = {**BASE, "batch_size": 90}
     arms = [{"name": "few", "change": {"train_examples": 50}}]
@@ -194,8 +218,8 @@ def test_virtual_adversarial_training_is_refused_under_fit():
     check_possible(asked, data(6, 6), POPULATION)
     with pytest.raises(StudyError) as caught:
         check_possible(asked, data(6, 6), FIT)
-    assert len(caught.value.problems) == 2  # the arm and the rung above it
-    assert "vat must be trained by the population engine, found --engine fit" in str(caught.value)
+    (line,) = caught.value.problems  # of the arm and the rung above it
+    assert line.startswith("arm '+ virtual adversarial training' and 1 more: vat must be trained")
 
 
 def test_a_space_is_looked_at_as_arms_are():

@@ -19,6 +19,8 @@ NO_OPS = {  # fields of the base, and a change that does nothing to them
     "a position without normalisation": ({}, {"normalization_position": "after"}),
     "dropout before a ReLU": ({"dropout": 0.3}, {"dropout_position": "before"}),
     "dropout before, without dropout": ({}, {"dropout_position": "before"}),
+    "a patience that stops nothing": ({}, {"patience": 3}),
+    "a patience that begins too late": ({"start_from_epoch": 2, "patience": 1}, {"patience": 2}),
     "a decay without a schedule": ({}, {"decay_rate": 0.5}),
     "epochs of a decay with a cosine": ({"schedule": "cosine"}, {"decay_epochs": 2}),
     "a schedule that never falls": ({}, {"schedule": "step"}),
