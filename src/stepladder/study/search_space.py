@@ -73,6 +73,21 @@ class Parameter(FrozenModel):
         "recipe's value is taken.", {"optimizer": "sgd"}, default_factory=dict)
     # fmt: on
 
+    @model_validator(mode="before")
+    @classmethod
+    def _check_form(cls, values: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+        if isinstance(values, list | tuple):
+            raise ValueError(
+                "must be a table, found a list; write "
+                '{ type = "categorical", choices = [...] } with that list as choices'
+            )
+        if isinstance(values, Mapping) and "type" not in values:
+            raise ValueError(
+                'must have a type, found none; write type = "categorical" beside choices, '
+                '"float" or "int" beside low and high'
+            )
+        return values
+
     @field_validator("choices", mode="after")
     @classmethod
     def _write_none(cls, choices: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -399,7 +399,8 @@ class GroupTrainer:
         began = time.perf_counter() - state.seconds
         if state.done >= self.segments:
             on_epoch(state.done // self.segments)
-        for place in range(state.done, self._epochs * self.segments):
+        place, end = state.done, self._epochs * self.segments
+        while place < end and not all(history.is_over for history in histories):
             epoch, segment = divmod(place, self.segments)
             sums = self.train_segment(epoch, segment, sums)
             if segment == self.segments - 1:
@@ -408,12 +409,11 @@ class GroupTrainer:
                 self._record(histories, sums, validated, reading, seconds)
                 on_epoch(epoch + 1)
                 sums = None
-                if all(history.is_over for history in histories):
-                    break
+            place += 1
             elapsed = time.perf_counter() - began
-            state.offer(place + 1, partial(self._arrays, sums), elapsed)
+            state.offer(place, partial(self._arrays, sums), elapsed)
         trained = time.perf_counter() - began
-        state.end(place + 1, self._arrays, trained)
+        state.end(place, self._arrays, trained)
         if on_end:
             on_end(state.checkpoint(self._epochs, self._arrays(), trained))
         self._restore_kept(histories)

@@ -10,7 +10,7 @@ import pytest
 from stepladder.data.synthetic import synthetic
 from stepladder.study.recipe import Recipe
 from stepladder.training.checkpoints import Checkpoints
-from stepladder.training.groups import Group
+from stepladder.training.groups import Group, Stage
 from stepladder.training.keras_fit import FitEngine
 from stepladder.training.monitoring import Monitor
 from stepladder.training.population.engine import PopulationEngine
@@ -186,6 +186,26 @@ def test_a_training_that_was_killed_stops_where_it_would_have(engine, fields, da
     assert (resumed.stopped, resumed.scored_epoch) == (whole.stopped, whole.scored_epoch)
     assert resumed.test.loss == whole.test.loss
     assert resumed.curve.val_loss.tobytes() == whole.curve.val_loss.tobytes()
+
+
+def test_a_training_in_stages_stops_where_a_whole_one_does(data):
+    trials = [trial(data, **fields) for fields in (*STOPPING, {"schedule": PLATEAU})]
+    count = len(trials)
+    engine = PopulationEngine(data)
+    whole = list(engine.train(Group(tuple(trials), count), lambda epoch: None))
+    first = {result.stopped for result in whole if result.stopped} | {EPOCHS}
+    for end in (min(first), max(first - {EPOCHS})):  # one stops within the first, others later
+        group = Group(tuple(trials), count, stages=(Stage(end, count),))
+        for ours, theirs in zip(engine.train(group, lambda epoch: None), whole, strict=True):
+            assert (ours.stopped, ours.scored_epoch) == (theirs.stopped, theirs.scored_epoch)
+            assert ours.test.loss == theirs.test.loss
+            assert ours.curve.val_loss.tobytes() == theirs.curve.val_loss.tobytes()
+    stopped = [place for place, result in enumerate(whole) if result.stopped == min(first)]
+    group = Group((trials[stopped[0]],), 1, stages=(Stage(min(first), count),))
+    told = []
+    (ours,) = engine.train(group, told.append)
+    assert ours.stopped == min(first)
+    assert max(told) == min(first), "a lane that has stopped is not trained on"
 
 
 @pytest.mark.parametrize("arguments", ["", "(factor=0.5, patience=1, cooldown=2)", "(patience=2)"])
