@@ -106,7 +106,7 @@ def with_values(config: Config, values: Mapping[str, float]) -> Config:
         name
         for name in values
         if (
-            fields[name].annotation is int
+            fields[name].annotation in (int, int | None)
             if isinstance(config, Recipe) and name in fields
             else type(known.get(name)) is int
         )

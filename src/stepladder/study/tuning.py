@@ -148,7 +148,7 @@ def _field_problems(field: str, values: Sequence[float], base: Config) -> list[s
     numeric = [
         name
         for name, info in Recipe.model_fields.items()
-        if info.annotation in (int, float, float | None) and name != "epochs"
+        if info.annotation in (int, float, int | None, float | None) and name != "epochs"
     ]
     free = base.flat if isinstance(base, Params) else own_paths(base)
     of_own = [name for name, value in free.items()

@@ -46,6 +46,13 @@ def test_whole_numbers_stay_whole():
     assert with_values(Recipe(**BASE), {"batch_size": 64.0, "dropout": 0.1}).batch_size == 64
 
 
+def test_a_number_that_may_be_left_out_can_be_tuned():
+    tune = {"grid": {"patience": [1, 2, 4]}}
+    study = Study(name="s", base={"hidden": [8]}, techniques=["ReLU"], tuning="fair", tune=tune)
+    assert study.tuned.grid["patience"] == (1.0, 2.0, 4.0)
+    assert with_values(study.base, {"patience": 4.0}).patience == 4
+
+
 def test_a_fair_study_is_read_from_toml_and_written_again(tmp_path):
     file = tmp_path / "study.toml"
     file.write_text(
