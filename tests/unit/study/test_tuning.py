@@ -48,7 +48,7 @@ def test_whole_numbers_stay_whole():
 
 def test_a_number_that_may_be_left_out_can_be_tuned():
     tune = {"grid": {"patience": [1, 2, 4]}}
-    study = Study(name="s", base={"hidden": [8]}, techniques=["ReLU"], tuning="fair", tune=tune)
+    study = Study(name="s", base={"hidden": [8]}, techniques=["tanh"], tuning="fair", tune=tune)
     assert study.tuned.grid["patience"] == (1.0, 2.0, 4.0)
     assert with_values(study.base, {"patience": 4.0}).patience == 4
 
