@@ -2,19 +2,26 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from stepladder.study.keras_names import name_of
+from stepladder.study.losses import AS_THEY_ARE
+from stepladder.study.metrics import METRICS, Metric
 from stepladder.study.recipe import Recipe
-from stepladder.trials.trial import History, HistorySummary, Probes, Score, TrialResult
+from stepladder.study.scoring import Task
+from stepladder.trials.trial import History, HistorySummary, Part, Probes, Score, TrialResult
 
 CONSTANT_ANSWER = "constant_answer"
 """Code of the finding that a network gives one class to every test image."""
 
 DIVERGED = "diverged"
 """Code of the finding that loss or weights became non-finite."""
+
+
+_ENTROPIES = ("auto", "sparse_categorical_crossentropy", "categorical_crossentropy")
 
 
 @dataclass(frozen=True)
@@ -28,6 +35,7 @@ class Replicate:
         validation: score on the validation part.
         test: score on the test part.
         signs: summary of its epochs, or None where that was not stored.
+        judged: the judged metric by part, where it is not the accuracy.
     """
 
     diverged: int | None
@@ -36,6 +44,12 @@ class Replicate:
     validation: Score
     test: Score
     signs: HistorySummary | None
+    judged: Mapping[Part, float] = field(default_factory=dict)
+
+    def score(self, part: Part) -> float:
+        """The judged metric on a part; NaN where it is not known."""
+        accuracy: float = getattr(self, part).accuracy
+        return self.judged.get(part, accuracy)
 
 
 @dataclass(frozen=True)
@@ -65,6 +79,9 @@ class ArmEvidence:
         steps: optimizer steps of one training, or None where that is not known.
         parameters: trainable numbers of the network, or None.
         noun: what one example is called.
+        task: what is learnt.
+        metric: that is judged.
+        baseline: its test figure for one answer to every example, or None where not known.
     """
 
     recipe: Recipe
@@ -74,6 +91,9 @@ class ArmEvidence:
     steps: int | None = None
     parameters: int | None = None
     noun: str = "image"
+    task: Task = "classification"
+    metric: Metric = METRICS["accuracy"]
+    baseline: float | None = None
 
     @property
     def alive(self) -> tuple[Replicate, ...]:
@@ -82,13 +102,41 @@ class ArmEvidence:
 
     @property
     def chance(self) -> float:
-        """The accuracy of guessing."""
-        return 1 / len(self.classes)
+        """The accuracy of guessing among classes; NaN for another task."""
+        return 1 / len(self.classes) if self.task == "classification" else math.nan
 
     @property
     def guessing(self) -> float:
-        """The loss of guessing, in nats."""
-        return math.log(len(self.classes))
+        """The loss of guessing, in nats; NaN where that is not what training minimises.
+
+        A margin that is learnt, or weights of classes, leave the cross-entropy where it happens to
+        be. That of labels that are rare is below ln 2 without any learning.
+        """
+        is_usual = name_of(self.recipe.loss) in _ENTROPIES and self.recipe.class_weight is None
+        is_known = is_usual and self.task == "classification"
+        return math.log(len(self.classes)) if is_known else math.nan
+
+    @property
+    def has_usual_gradients(self) -> bool:
+        """Whether the loss is of a size that is known, so that its gradient is."""
+        scaled = self.recipe.target_scaling != "none" and name_of(self.recipe.loss) not in AS_THEY_ARE
+        return self.task != "regression" or scaled
+
+    def skill(self, one: Replicate, part: Part) -> float:
+        """The judged metric as a share of the way from the baseline to perfection; NaN if unknown.
+
+        Example:
+            >>> case = ArmEvidence(Recipe(hidden=[9]), (), (), task="regression",
+            ...                    metric=METRICS["rmse"], baseline=4.0)
+            >>> score = Score(math.nan, math.nan)
+            >>> one = Replicate(None, None, score, score, score, None, {"test": 3.0})
+            >>> case.skill(one, "test")
+            0.25
+        """
+        best = self.metric.bounds[1 if self.metric.sign > 0 else 0]
+        if self.baseline is None or not math.isfinite(best) or best == self.baseline:
+            return math.nan
+        return (one.score(part) - self.baseline) / (best - self.baseline)
 
     def signs_where(
         self, condition: Callable[[HistorySummary], bool]
@@ -185,7 +233,11 @@ def summarize_history(
         }
         if done >= 2 * late:
             gain = accuracy[-late:].mean() - accuracy[-2 * late : -late].mean()
-            signs |= {"late_epochs": float(late), "late_gain": float(gain)}
+            losses = curve.val_loss[:done]
+            before = losses[-2 * late : -late].mean()
+            fall = 1 - losses[-late:].mean() / before if before else math.nan
+            signs |= {"late_epochs": float(late), "late_gain": float(gain),
+                      "late_fall": float(fall)}  # fmt: skip
     return HistorySummary(**signs)
 
 

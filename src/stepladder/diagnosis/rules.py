@@ -21,6 +21,7 @@ from stepladder.diagnosis.findings import (
     replicate_count,
 )
 from stepladder.study.keras_names import name_of
+from stepladder.study.metrics import Metric
 from stepladder.study.recipe import CLIPPINGS, Recipe
 from stepladder.trials.trial import HistorySummary
 
@@ -142,11 +143,13 @@ def constant_answer(case: ArmEvidence) -> Finding | None:
     answers = sorted({one.constant for one in constant if one.constant is not None})
     only = case.classes[answers[0]] if len(answers) == 1 else "one class"
     where = replicate_count(len(constant), len(case.replicates))
+    advice = f"do not read its {case.metric.name}: it is that of one answer to everything"
+    if case.metric.name == "accuracy":
+        advice = f"do not read its accuracy: it is only that class's share of the test {case.noun}s"
     return _finding(
         case, constant, CONSTANT_ANSWER, f"answers {only} to every {case.noun}", "",
         where=where if len(answers) == 1 else f"{where}, not the same one in each replicate",
-        advice="do not read its accuracy: it is only that class's share of the test "
-        f"{case.noun}s",
+        advice=advice,
         technique=starter(case.recipe),
         test_accuracy=_median(one.test.accuracy for one in constant),
     )  # fmt: skip
@@ -203,7 +206,7 @@ def _is_too_large(case: ArmEvidence, one: Replicate) -> bool:
     # Batch normalisation may be wrong outside training: the loss while training counts too.
     training = one.signs.last_train_loss if one.signs else math.nan
     losses = [loss for loss in (one.train.loss, training) if math.isfinite(loss)]
-    if not losses or min(losses) < ABOVE_GUESSING * case.guessing:
+    if not losses or not min(losses) >= ABOVE_GUESSING * case.guessing:
         return False
     return _reach(case, one)[0] >= MOVED and not _is_too_small(case, one)
 
@@ -216,6 +219,47 @@ def _is_too_small(case: ArmEvidence, one: Replicate) -> bool:
 
 def _has_no_skill(case: ArmEvidence, one: Replicate) -> bool:
     return one.train.accuracy <= case.chance + SKILL * (1 - case.chance)
+
+
+NO_GAIN = 0.01
+"""Skill below which an arm is no better than one answer: 1 % of an error, as rmse measures it."""
+
+_OF_ONE_ANSWER = ("balanced_accuracy", "auroc")
+"""Metrics of classes of which one answer has the same figure, however rare the classes are."""
+
+
+@_rule
+def no_better_than_one_answer(case: ArmEvidence) -> Finding | None:
+    """The judged metric is that of one answer to every test example, as the mean of a target is."""
+    if case.task == "classification" and case.metric.name not in _OF_ONE_ANSWER:
+        return None
+    poor = [one for one in case.alive if one.constant is None and case.skill(one, "test") < NO_GAIN]
+    if not poor or 2 * len(poor) < len(case.alive):
+        return None
+    name, answer = case.metric.name, "one answer to everything"
+    if case.task == "regression":
+        answer = f"the {'median' if name == 'mae' else 'mean'} of the training {case.noun}s"
+    test, train = (_median(one.score(part) for one in poor) for part in ("test", "train"))
+    knows = _median(case.skill(one, "train") for one in poor) >= SKILL
+    advice = "first make it learn at all: scaled inputs, another learning rate, more epochs"
+    if knows:
+        advice = "it knows the training part alone: regularise it, or give it more data"
+    assert case.baseline is not None
+    shown = [_metric_text(case.metric, value) for value in (test, case.baseline, train)]
+    return _finding(
+        case, poor, "no_better_than_one_answer", f"is no better than {answer}",
+        f"its test {name} is {shown[0]}, and {answer} has {shown[1]}"
+        + (f"; on the training part it is {shown[2]}" if math.isfinite(train) else ""),
+        advice=advice,
+        test=test, baseline=case.baseline, train=train,
+    )  # fmt: skip
+
+
+def _metric_text(metric: Metric, value: float) -> str:
+    """A figure with its unit: "71.2 %", "54.1 kWh"."""
+    unit = "%" if metric.is_fraction else metric.unit
+    shown = f"{100 * value:.1f}" if metric.is_fraction else f"{value:.4g}"
+    return f"{shown} {unit}".rstrip()
 
 
 def _rate_advice(case: ArmEvidence, change: str) -> str:
@@ -293,7 +337,10 @@ def learns_nothing(case: ArmEvidence) -> Finding | None:
 
 
 GAP = 0.05
-"""Accuracy between two groups of replicates below which they are not called groups."""
+"""Accuracy between two groups of replicates below which they are not called groups.
+
+Of what is no fraction it is this share of the figure of one answer to everything.
+"""
 
 APART = {4: 16.0, 5: 7.0, 6: 4.0}
 """How many times as far apart the groups must lie as the wider of them is wide, by replicates.
@@ -309,21 +356,24 @@ APART_MANY = 3.0
 @_rule
 def replicates_disagree(case: ArmEvidence) -> Finding | None:
     """Replicates fall into two groups that lie far apart: a mean over them describes neither."""
-    scores = np.sort([one.test.accuracy for one in case.alive])
-    if len(scores) < min(APART):
+    scores = np.sort([one.score("test") for one in case.alive])
+    least = GAP if case.metric.is_fraction else GAP * abs(case.baseline or math.nan)
+    if len(scores) < min(APART) or not np.isfinite(scores).all():
         return None
     place = int(np.argmax(np.diff(scores)))
     low, high = scores[: place + 1], scores[place + 1 :]
     gap, width = high[0] - low[-1], max(np.ptp(low), np.ptp(high))
-    if gap < GAP or gap < APART.get(len(scores), APART_MANY) * width:
+    if not gap >= least or gap < APART.get(len(scores), APART_MANY) * width:
         return None
     lower, upper = float(low.mean()), float(high.mean())
+    texts = [_metric_text(case.metric, value) for value in (upper, lower)]
+    worse = "lower" if case.metric.sign > 0 else "higher"
     return _finding(
         case, scores, "replicates_disagree", "replicates fall into two groups",
-        f"{len(high)} at {100 * upper:.1f} % and {len(low)} at {100 * lower:.1f} %; their mean "
+        f"{len(high)} at {texts[0]} and {len(low)} at {texts[1]}; their mean "
         "describes neither group",
         where="",
-        advice="find out what the lower group is missing; a better start makes them agree",
+        advice=f"find out what the {worse} group is missing; a better start makes them agree",
         technique=starter(case.recipe),
         lower=lower, upper=upper, in_lower=len(low), in_upper=len(high),
     )  # fmt: skip
@@ -421,7 +471,10 @@ def exploding_gradients(case: ArmEvidence) -> Finding | None:
     signs = case.signs_where(
         lambda summary: (
             _gradient_ratio(summary) > EXPLODING
-            or summary.whole_gradient / _input_size(summary) > LARGE_GRADIENT
+            or (
+                case.has_usual_gradients
+                and summary.whole_gradient / _input_size(summary) > LARGE_GRADIENT
+            )
         )
     )
     if not signs:
@@ -542,6 +595,8 @@ LOSS_FALL = 0.5
 @_rule
 def overfitting(case: ArmEvidence) -> Finding | None:
     """Validation loss rises from some epoch on, while training loss still falls."""
+    if case.recipe.score_at == "best":
+        return None  # what is scored is of before
     signs = case.signs_where(
         lambda summary: (
             summary.last_val_loss >= (1 + LOSS_RISE) * summary.best_val_loss
@@ -556,14 +611,24 @@ def overfitting(case: ArmEvidence) -> Finding | None:
     regularisers = {"dropout": recipe.dropout, "weight decay": recipe.weight_decay, "L2": recipe.l2}
     return _finding(
         case, signs, "overfitting", "overfits",
-        f"its validation loss rises from {best:.3f} "
-        f"to {last:.3f} while its training loss falls from {trained:.3f} to {fell:.3f}",
-        where=f" from epoch {epoch} of {recipe.epochs}"
+        f"its validation loss rises from {_loss_text(best)} to {_loss_text(last)} "
+        f"while its training loss falls from {_loss_text(trained)} to {_loss_text(fell)}",
+        where=f" from epoch {epoch} of {round(_median(_trained(case, one) for one in signs))}"
         f"{replicate_count(len(signs), len(case.replicates))}",
         advice="regularise it, give it more data, or stop it there",
         technique=next((name for name, strength in regularisers.items() if not strength), None),
         epoch=epoch, **losses,
     )  # fmt: skip
+
+
+def _loss_text(loss: float) -> str:
+    """A loss: three decimals of nats, four digits of what is large."""
+    return f"{loss:.3f}" if 0.01 <= abs(loss) < 10 else f"{loss:.4g}"
+
+
+def _trained(case: ArmEvidence, signs: HistorySummary) -> float:
+    """How many epochs a replicate was trained."""
+    return signs.stopped if math.isfinite(signs.stopped) else float(case.recipe.epochs)
 
 
 LATE_GAIN = 0.01
@@ -575,6 +640,10 @@ points; one that is stopped after 4 epochs 4.3.
 """
 
 
+LATE_FALL = 0.05
+"""The same of a regression, which has no accuracy: share by which the validation loss falls."""
+
+
 _ENDING = ("cosine", "one_cycle", "cosine_decay", "polynomial_decay")
 """Schedules whose rates fall to nothing, or nearly so."""
 
@@ -583,23 +652,31 @@ def _is_improving(recipe: Recipe, signs: HistorySummary | None) -> bool:
     if signs is None or name_of(recipe.schedule) in _ENDING:
         return False  # their rise at the end is that of a rate that falls to nothing, and over
     is_best = signs.best_epoch > recipe.epochs - signs.late_epochs  # else it has begun to overfit
-    return is_best and signs.late_gain >= LATE_GAIN
+    return is_best and (signs.late_gain >= LATE_GAIN or _falls(signs))
+
+
+def _falls(signs: HistorySummary) -> bool:
+    """Whether the loss of a network without an accuracy was falling to the end."""
+    return math.isnan(signs.late_gain) and signs.late_fall >= LATE_FALL
 
 
 @_rule
 def still_improving(case: ArmEvidence) -> Finding | None:
-    """Validation accuracy was rising when training stopped: speeds are compared, not ends."""
+    """Validation figures were improving at the end: speeds are compared, not ends."""
     recipe, epochs = case.recipe, case.recipe.epochs
     signs = case.signs_where(lambda summary: _is_improving(recipe, summary))
     if not signs:
         return None
-    gain, late = _median(one.late_gain for one in signs), int(signs[0].late_epochs)
+    is_loss, late = _falls(signs[0]), int(signs[0].late_epochs)
+    gain = _median(one.late_fall if is_loss else one.late_gain for one in signs)
+    gained = f"its validation accuracy gained {100 * gain:.1f} points"
+    if is_loss:
+        gained = f"its validation loss fell by {100 * gain:.0f} %"
     span = f"the last {late} of {epochs} epochs" if late > 1 else f"the last of {epochs} epochs"
     is_plain = name_of(recipe.optimizer) == "sgd" and not recipe.momentum
     return _finding(
         case, signs, "still_improving", "was still improving when it stopped",
-        f"over {span} its validation accuracy gained {100 * gain:.1f} points; the comparison shows "
-        "how fast it learns, not how well",
+        f"over {span} {gained}; the comparison shows how fast it learns, not how well",
         advice="give it more epochs, or a faster optimizer",
         technique="Adam" if is_plain else "one-cycle",
         gain=gain, epochs=late,
@@ -682,16 +759,100 @@ def dropout_in_small_network(case: ArmEvidence) -> Finding | None:
         return None
     units = min(recipe.hidden)
     left = units * (1 - recipe.dropout)
-    train = _median(one.train.accuracy for one in alive)
-    validation = _median(one.validation.accuracy for one in alive)
-    if left >= FEW_UNITS or 1 - validation >= UNDERFIT * (1 - train):
+    is_loss = case.task == "regression"  # its errors are squared differences
+    train, validation = (
+        _median(score.loss if is_loss else 1 - score.accuracy for score in scores)
+        for scores in ([one.train for one in alive], [one.validation for one in alive])
+    )
+    if left >= FEW_UNITS or not validation < UNDERFIT * train:
         return None
+    shown = [_loss_text(value) if is_loss else f"{100 * (1 - value):.1f} %"
+             for value in (train, validation)]  # fmt: skip
     return _finding(
         case, alive, "dropout_in_small_network", "dropout in a network too small for it",
         f"a rate of {recipe.dropout:g} leaves {left:.1f} of the {units} units of its "
-        f"narrowest layer, and the network does not overfit: its accuracy is {100 * train:.1f} % "
-        f"on training {case.noun}s and {100 * validation:.1f} % on validation {case.noun}s",
+        f"narrowest layer, and the network does not overfit: its "
+        f"{'loss' if is_loss else 'accuracy'} is {shown[0]} on training {case.noun}s and "
+        f"{shown[1]} on validation {case.noun}s",
         where="",
         advice="leave dropout out, or widen the layers to units / (1 - rate)",
-        units_left=left, train_accuracy=train, val_accuracy=validation,
+        units_left=left,
+        train_accuracy=math.nan if is_loss else 1 - train,
+        val_accuracy=math.nan if is_loss else 1 - validation,
+    )  # fmt: skip
+
+
+@_rule
+def never_stopped(case: ArmEvidence) -> Finding | None:
+    """Patience that ended no training: it costs nothing, and saves nothing."""
+    recipe, signs = case.recipe, [one.signs for one in case.alive if one.signs is not None]
+    if recipe.patience is None or not signs or best_epoch_is_last(case) is not None:
+        return None
+    if any(math.isfinite(one.stopped) for one in signs):
+        return None
+    best = _median(one.best_epoch for one in signs)
+    return _finding(
+        case, signs, "never_stopped", "was never stopped early",
+        f"with a patience of {recipe.patience} every replicate was trained for all "
+        f"{recipe.epochs} epochs; the lowest validation loss was in epoch {best:.0f}",
+        where="",
+        advice="give it more epochs, or less patience",
+        patience=recipe.patience, best_epoch=best,
+    )  # fmt: skip
+
+
+@_rule
+def best_epoch_is_last(case: ArmEvidence) -> Finding | None:
+    """The epoch that is scored as the best is the last one: a later one may be better."""
+    epochs = case.recipe.epochs
+    signs = case.signs_where(lambda one: one.scored_epoch == epochs > 1)
+    if not signs or name_of(case.recipe.schedule) in _ENDING or still_improving(case) is not None:
+        return None
+    return _finding(
+        case, signs, "best_epoch_is_last", "its best epoch is its last",
+        f"the weights that are scored are those of epoch {epochs} of {epochs}: a later epoch may "
+        "be better",
+        advice="give it more epochs",
+        epoch=epochs,
+    )  # fmt: skip
+
+
+@_rule
+def first_epoch_is_best(case: ArmEvidence) -> Finding | None:
+    """No later epoch was better than the first one that was watched."""
+    recipe, first = case.recipe, case.recipe.start_from_epoch + 1
+    signs = case.signs_where(lambda one: one.scored_epoch == first)
+    if not signs or recipe.epochs <= first:
+        return None
+    trained = round(_median(_trained(case, one) for one in signs))
+    return _finding(
+        case, signs, "first_epoch_is_best", f"no epoch was better than epoch {first}",
+        f"the weights that are scored are those of epoch {first} of {trained}: by "
+        f"{recipe.monitor} every later one was worse",
+        advice=f"{_rate_advice(case, 'lower')}, or regularise it",
+        epoch=first,
+    )  # fmt: skip
+
+
+@_rule
+def scores_a_worse_epoch(case: ArmEvidence) -> Finding | None:
+    """Training stopped early, and its last weights are scored, not its best ones."""
+    if case.recipe.score_at == "best" or overfitting(case) is not None:
+        return None
+    signs = case.signs_where(
+        lambda one: (
+            math.isfinite(one.stopped) and one.last_val_loss >= (1 + LOSS_RISE) * one.best_val_loss
+        )
+    )
+    if not signs:
+        return None
+    best, last = _medians(signs, "best_val_loss", "last_val_loss").values()
+    epochs = [round(_median(getattr(one, name) for one in signs)) for name in
+              ("best_epoch", "stopped")]  # fmt: skip
+    return _finding(
+        case, signs, "scores_a_worse_epoch", "scores a worse epoch than its best",
+        f"it stopped after epoch {epochs[1]}, whose weights are scored: their validation loss is "
+        f"{_loss_text(last)}, and in epoch {epochs[0]} it was {_loss_text(best)}",
+        advice='score the best epoch with score_at = "best"',
+        best_val_loss=best, last_val_loss=last, best_epoch=epochs[0], stopped=epochs[1],
     )  # fmt: skip

@@ -10,7 +10,7 @@ from stepladder.errors import RunError, StudyError
 from stepladder.hpo.candidates import Candidate, distinct, or_else
 from stepladder.hpo.halving import Trainer, can_extend
 from stepladder.runs.measures import choosing_score
-from stepladder.runs.plan import RunContext
+from stepladder.runs.plan import RunContext, versions_shown
 from stepladder.statistics.intervals import estimate
 from stepladder.statistics.results import Estimate
 from stepladder.statistics.selection import (
@@ -260,7 +260,7 @@ def summarize_search(
         )
         + fresh_seconds,
         seconds=record.seconds,
-        versions=record.versions,
+        versions=versions_shown(record.versions),
         machine=record.machine,
         warnings=warnings(study, hyperparameters, winner, fresh_diverged, len(fresh)),
         trained=trained,

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from stepladder.diagnosis.findings import Finding
-from stepladder.runs.results import ArmResult, Results, Tuned
+from stepladder.runs.results import ArmResult, Results, Span, Tuned
 from stepladder.statistics.classification import Ensemble, Pooled
 from stepladder.statistics.results import (
     Difference,
@@ -40,10 +40,12 @@ _KEYS: dict[type, str] = {
     "design=study.design replicates=study.replicates seed=study.seed fingerprint sizes classes "
     "model=study.model models=study.models trainer=study.trainer "
     "reported_source=study.reported.source versions machine seconds arms confounds warnings "
-    "tuning=tuned adaptive=adapted factorial=readout",
+    "tuning=tuned adaptive=adapted factorial=readout "
+    "baseline",
     ArmResult: "name=arm.name technique=arm.technique config= compared_with=arm.compared_with n "
     "diverged failed scores= effect diagnosis reported parameters seconds differences "
-    "reached_target=reached planned findings ensemble",
+    "reached_target=reached planned findings ensemble epochs_trained scored_epoch",
+    Span: "mean min=least max=most",
     Estimate: f"{_INTERVAL} values ci_speaks_for= new_images",
     Effect: f"{_INTERVAL} {_TESTS} verdict replicates_needed pairs unpaired differences "
     "ci_speaks_for= new_images p_greater settled_at at_chance",

@@ -12,8 +12,10 @@ from stepladder.runs.plan import Plan
 from stepladder.runs.results import ArmProbes, ArmTuning, Tuned
 from stepladder.statistics.classification import Answers, Ensemble, pool_answers
 from stepladder.study.designs import Arm
+from stepladder.study.metrics import METRICS, Metric
+from stepladder.study.study import Study
 from stepladder.training.final_weights import kept_final, weights_file
-from stepladder.trials.trial import Trial, TrialSummary
+from stepladder.trials.trial import PARTS, Trial, TrialSummary
 
 
 def findings_of(
@@ -23,6 +25,8 @@ def findings_of(
     tuned: Tuned | None,
     steps: int | None = None,
     noun: str = "image",
+    study: Study | None = None,
+    baseline: float | None = None,
 ) -> tuple[Finding, ...]:
     """What is wrong with an arm.
 
@@ -33,12 +37,18 @@ def findings_of(
         tuned: how the arms of a fair study were tuned.
         steps: optimizer steps of one training, where known.
         noun: what one example is called.
+        study: what is judged and learnt; the accuracy of classes when None.
+        baseline: the judged metric of one answer to everything, where it is known.
     """
     tuning = next((own for own in tuned.arms if own.arm == arm.name), None) if tuned else None
     curve = _rate_curve(tuned, tuning) if tuned and tuning else None
-    replicates = tuple(map(_replicate, done))
+    metric = METRICS["accuracy"] if study is None else study.judged
+    replicates = tuple(_replicate(one, metric) for one in done)
     parameters = done[0].parameters if done else None
-    evidence = ArmEvidence(arm.recipe, tuple(classes), replicates, curve, steps, parameters, noun)
+    evidence = ArmEvidence(
+        arm.recipe, tuple(classes), replicates, curve, steps, parameters, noun,
+        "classification" if study is None else study.task, metric, baseline,
+    )  # fmt: skip
     at_edge = [
         Finding(
             code="grid_edge",
@@ -56,7 +66,7 @@ def findings_of(
     return (*diagnose(evidence), *at_edge)
 
 
-def _replicate(result: TrialSummary) -> Replicate:
+def _replicate(result: TrialSummary, metric: Metric) -> Replicate:
     return Replicate(
         diverged=result.diverged,
         constant=result.answer if result.diverged is None else None,
@@ -64,6 +74,7 @@ def _replicate(result: TrialSummary) -> Replicate:
         validation=result.validation,
         test=result.test,
         signs=result.signs,
+        judged={part: result.score(part, metric.name) for part in PARTS},
     )
 
 

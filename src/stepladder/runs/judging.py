@@ -31,9 +31,10 @@ from stepladder.runs.measures import (
 )
 from stepladder.runs.misclassified import ErrorAnalysis, find_misclassified
 from stepladder.runs.phases import study_trials
-from stepladder.runs.plan import run_context
+from stepladder.runs.plan import run_context, versions_shown
 from stepladder.runs.preflight import underpowered
-from stepladder.runs.results import ArmResult, Results, Tuned
+from stepladder.runs.predictions import Predictions, find_predictions
+from stepladder.runs.results import ArmResult, Results, Span, Tuned, watches_epochs
 from stepladder.statistics.effects import effects
 from stepladder.statistics.intervals import estimate
 from stepladder.statistics.results import Effect, Estimate
@@ -42,6 +43,7 @@ from stepladder.store import Store, StudyRecord
 from stepladder.study.confounds import confounds, optimizer_steps, train_examples_left
 from stepladder.study.designs import Arm
 from stepladder.study.metrics import Metric
+from stepladder.study.recipe import Recipe
 from stepladder.study.study import Study
 from stepladder.trials.trial import PARTS, UNSCORED, Part, Trial, TrialSummary
 
@@ -91,14 +93,19 @@ def judge(
     if is_look:
         judged, interim = _judge_effects(study, arms, results, context.baseline)
         look_count = store.look(study.name, record.fingerprint, stored, command)
-    ensembles, problems = ensembles_of(by_arm, weights, is_look=is_look)
+    is_classes = study.task == "classification"  # an ensemble is judged by its accuracy
+    ensembles, problems = ensembles_of(by_arm, weights if is_classes else None, is_look=is_look)
     shown = tuple(
         replace(
-            _arm(arm, results, judged.get(arm.name), record, known.tuned, targets),
+            _arm(arm, results, judged.get(arm.name), record, known.tuned, targets,
+                 context.baseline),
             ensemble=ensembles.get(arm.name),
         )
         for arm in arms
     )
+    mistakes, predictions = None, None
+    if dataset is not None and not study.trainer:
+        mistakes, predictions = _answers(arms, by_arm, store, dataset, study.judged)
     parameters = {result.arm.name: result.parameters for result in shown}
     return Results(
         study=study,
@@ -109,7 +116,7 @@ def judge(
         arms=shown,
         looks=look_count,
         finished=len(stored) == len(ids) and (targets is None or targets.finished),
-        versions=record.versions,
+        versions=versions_shown(record.versions),
         machine=record.machine,
         seconds=record.seconds,
         readout=analyze_factorial(study, results, context.baseline) if is_look else None,
@@ -118,9 +125,9 @@ def judge(
         tuned=known.tuned,
         adapted=None if interim is None else adaptive_summary(study, arms, interim, stored),
         noun=record.noun,
-        mistakes=None
-        if dataset is None or study.trainer
-        else _mistakes(arms, by_arm, store, dataset),
+        mistakes=mistakes,
+        predictions=predictions,
+        baseline=context.baseline,
     )
 
 
@@ -194,14 +201,21 @@ def _judge_adaptive(
     }, interim
 
 
-def _mistakes(
-    arms: Sequence[Arm], by_arm: Mapping[str, Sequence[Trial]], store: Store, dataset: Dataset
-) -> ErrorAnalysis | None:
-    """What is misread: this alone needs every answer of every trial."""
+def _answers(
+    arms: Sequence[Arm],
+    by_arm: Mapping[str, Sequence[Trial]],
+    store: Store,
+    dataset: Dataset,
+    metric: Metric,
+) -> tuple[ErrorAnalysis | None, Predictions | None]:
+    """What is misread, or what is answered: this alone needs every answer of every trial."""
     ids = dict.fromkeys(trial.id for trials in by_arm.values() for trial in trials)
     stored = store.results(ids, curves=False)
     results = {name: [stored.get(trial.id) for trial in by_arm[name]] for name in by_arm}
-    return find_misclassified(arms, results, dataset)
+    return (
+        find_misclassified(arms, results, dataset),
+        find_predictions(arms, results, dataset, metric),
+    )
 
 
 def _arm(
@@ -211,6 +225,7 @@ def _arm(
     record: StudyRecord,
     tuned: Tuned | None,
     targets: ReplicateTargets | None,
+    baseline: float | None,
 ) -> ArmResult:
     results, target = by_arm[arm.name], record.study.target
     other = by_arm[arm.compared_with] if effect and arm.compared_with else None
@@ -222,12 +237,15 @@ def _arm(
     if study.trainer is None:
         left = train_examples_left(study, record.sizes.get("train"))
         steps = optimizer_steps(arm.recipe, left)
-        findings = findings_of(arm, done, record.classes, tuned, steps, record.noun)
+        findings = findings_of(
+            arm, done, record.classes, tuned, steps, record.noun, study, baseline
+        )
 
     def estimate_on(part: Part, one: Metric = metric) -> Estimate:
         return estimate(scores_on(results, part, one.name), metric=one)
 
     also = {one.name: {part: estimate_on(part, one) for part in PARTS} for one in study.recorded}
+    trained, scored = _epochs(arm, done)
     # Published tables climb: their figure for a technique is that of its rung.
     name = (arm.technique if record.study.design == "ladder" else None) or arm.name
     return ArmResult(
@@ -252,4 +270,21 @@ def _arm(
         probes=probes_of(results),
         findings=findings,
         finished=tuple(place for place, result in enumerate(results) if result is not None),
+        epochs_trained=trained,
+        scored_epoch=scored,
     )
+
+
+def _epochs(arm: Arm, done: Sequence[TrialSummary]) -> tuple[Span | None, Span | None]:
+    """How many epochs an arm was trained, and which is scored, where early stopping decides it."""
+    if not isinstance(arm.config, Recipe) or not watches_epochs(arm.config):
+        return None, None
+    signs = [one.signs for one in done if one.diverged is None and one.signs is not None]
+    epochs = float(arm.config.epochs)
+    trained = [epochs if math.isnan(one.stopped) else one.stopped for one in signs]
+    scored = [
+        end if math.isnan(one.scored_epoch) else one.scored_epoch
+        for one, end in zip(signs, trained, strict=True)
+    ]
+    return Span.of(trained), Span.of(scored)
+

@@ -83,6 +83,11 @@ def run_context(record: StudyRecord, engine: str | None = None) -> RunContext:
                       None if constant is None else float(constant))  # fmt: skip
 
 
+def versions_shown(versions: Mapping[str, str]) -> dict[str, str]:
+    """The versions of a record, without the score that it keeps among them."""
+    return {name: version for name, version in versions.items() if name != "baseline"}
+
+
 def trials_of(
     context: RunContext,
     arms: Sequence[Arm] | None = None,

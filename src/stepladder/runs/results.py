@@ -1,17 +1,20 @@
 """Results of a study, of its arms and of its tuning."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from stepladder.diagnosis.findings import CONSTANT_ANSWER, DIVERGED, Finding
 from stepladder.runs.misclassified import ErrorAnalysis
+from stepladder.runs.predictions import Predictions
 from stepladder.statistics.classification import Ensemble
 from stepladder.statistics.results import Difference, Effect, Estimate, FactorialAnalysis
 from stepladder.study.confounds import Confound
 from stepladder.study.designs import Arm
+from stepladder.study.recipe import Recipe
 from stepladder.study.study import Study
 from stepladder.study.tuning import Grid
 from stepladder.trials.trial import History, Part
@@ -109,6 +112,32 @@ class ArmProbes:
 
 
 @dataclass(frozen=True)
+class Span:
+    """A number of epochs over the replicates of an arm.
+
+    Example:
+        >>> Span.of([7, 9, 11])
+        Span(mean=9.0, least=7, most=11)
+    """
+
+    mean: float
+    least: int
+    most: int
+
+    @classmethod
+    def of(cls, epochs: Sequence[float]) -> Self | None:
+        """The span of some numbers, or None where there are none."""
+        if not epochs:
+            return None
+        return cls(sum(epochs) / len(epochs), int(min(epochs)), int(max(epochs)))
+
+
+def watches_epochs(recipe: Recipe) -> bool:
+    """Whether a training may stop early, or score another epoch than its last."""
+    return recipe.patience is not None or recipe.score_at == "best"
+
+
+@dataclass(frozen=True)
 class ArmResult:
     """One arm and the results of its replicates.
 
@@ -137,6 +166,8 @@ class ArmResult:
         failed: replicates that this run could not train, of the user's own training.
         reported_curves: what a training of the user's own reported, by name, `epoch` included; one
             a finished replicate, in the order of replicates.
+        epochs_trained: of its replicates, diverged ones left out; None where nothing may stop them.
+        scored_epoch: whose weights are scored; None likewise.
     """
 
     arm: Arm
@@ -160,6 +191,8 @@ class ArmResult:
     also: Mapping[str, Mapping[Part, Estimate]] = field(default_factory=dict)
     failed: int = 0
     reported_curves: tuple[Mapping[str, tuple[float, ...]], ...] = ()
+    epochs_trained: Span | None = None
+    scored_epoch: Span | None = None
 
     @property
     def diagnosis(self) -> tuple[str, ...]:
@@ -226,6 +259,10 @@ class Results:
         mistakes: which test examples are misclassified; None where nobody asked for it, the
             dataset is missing, or nothing was learnt.
         noun: what one example is called in sentences: see `StudyRecord`.
+        predictions: what some arms answer to each test example of a regression, or of several
+            labels; None where `mistakes` may be given.
+        baseline: the judged metric of guessing, or of one answer to everything; None where it is
+            not known.
     """
 
     study: Study
@@ -246,3 +283,5 @@ class Results:
     adapted: Adapted | None = None
     mistakes: ErrorAnalysis | None = None
     noun: str = "image"
+    predictions: Predictions | None = None
+    baseline: float | None = None

@@ -85,6 +85,7 @@ class HistorySummary:
         late_epochs: how many epochs `late_gain` is about.
         late_gain: rise of the validation accuracy, in fractions: its mean over the last
             `late_epochs` epochs less that over the same number before them.
+        late_fall: fall of the validation loss between the same epochs, as a share of it.
         first_gradient: median over epochs of the gradient's norm at the first weight matrix.
         last_gradient: that at the last weight matrix.
         whole_gradient: that over all weight matrices together.
@@ -119,6 +120,7 @@ class HistorySummary:
     unsettled: float = math.nan
     stopped: float = math.nan
     scored_epoch: float = math.nan
+    late_fall: float = math.nan
 
 
 Engine = Literal["population", "fit"]

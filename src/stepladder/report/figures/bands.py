@@ -62,6 +62,8 @@ class Panel:
         train_loss: cross-entropy in nats of the epoch's batches while training.
         validation_loss: the same on the validation part at the epoch's end.
         seconds: time since the training began at each epoch's end, mean over replicates.
+        shows_loss: whether arms are compared by their loss: a regression has no accuracy.
+        scored: the epoch whose weights are scored, mean over replicates; NaN for the last one.
         remark: what is written into the panel, such as "waiting", or "".
         has_numbers: whether its last values are described, with a remark or without one.
     """
@@ -75,32 +77,59 @@ class Panel:
     seconds: tuple[float, ...]
     remark: str
     has_numbers: bool
+    shows_loss: bool = False
+    scored: float = math.nan
+
+    @property
+    def compared(self) -> Band:
+        """By what arms are compared: validation accuracy, or the loss where there is none."""
+        return self.validation_loss if self.shows_loss else self.validation
+
+    @property
+    def merit(self) -> float:
+        """Its last value, the better the greater."""
+        return -self.compared.last if self.shows_loss else self.compared.last
 
     @property
     def is_drawn(self) -> bool:
-        """Whether there is a validation accuracy at its end."""
-        return math.isfinite(self.validation.last)
+        """Whether there is a value at its end by which it is compared."""
+        return math.isfinite(self.compared.last)
 
 
 def panels_of(results: Results) -> tuple[Panel, ...]:
     """The curves of every arm, in the order of the arms."""
-    rows = view_of(results).rows
-    return tuple(_panel(result, row) for result, row in zip(results.arms, rows, strict=True))
+    rows, shows_loss = view_of(results).rows, results.study.task == "regression"
+    return tuple(
+        _panel(result, row, shows_loss=shows_loss)
+        for result, row in zip(results.arms, rows, strict=True)
+    )
 
 
-def _panel(result: ArmResult, row: Row) -> Panel:
-    curves = result.curves
+def _panel(result: ArmResult, row: Row, *, shows_loss: bool) -> Panel:
+    curves, end = result.curves, _last_epoch(result)
+    scored, is_best = result.scored_epoch, getattr(result.arm.config, "score_at", "") == "best"
     return Panel(
         name=row.name,
-        epochs=tuple(range(1, 1 + max((curve.epochs for curve in curves), default=0))),
-        train=band([curve.train_accuracy for curve in curves], 100),
-        validation=band([curve.val_accuracy for curve in curves], 100),
-        train_loss=band([curve.train_loss for curve in curves]),
-        validation_loss=band([curve.val_loss for curve in curves]),
-        seconds=band([curve.seconds for curve in curves]).mean,
+        epochs=tuple(range(1, 1 + end)),
+        train=band([curve.train_accuracy[:end] for curve in curves], 100),
+        validation=band([curve.val_accuracy[:end] for curve in curves], 100),
+        train_loss=band([curve.train_loss[:end] for curve in curves]),
+        validation_loss=band([curve.val_loss[:end] for curve in curves]),
+        seconds=band([curve.seconds[:end] for curve in curves]).mean,
         remark=row.instead or "",
         has_numbers=row.state in ("measured", "constant"),
+        shows_loss=shows_loss,
+        scored=scored.mean if scored is not None and is_best else math.nan,
     )
+
+
+def _last_epoch(result: ArmResult) -> int:
+    """The last epoch that is drawn: of trainings that stop early, half must still be going on."""
+    lengths = [int(np.isfinite(curve.val_loss).sum()) for curve in result.curves]
+    if result.epochs_trained is None or not any(lengths):
+        return max((curve.epochs for curve in result.curves), default=0)
+    lengths = sorted(length for length in lengths if length)
+    return lengths[len(lengths) // 2]
 
 
 def band(replicates: Sequence[npt.NDArray[np.float64]], scale: float = 1.0) -> Band:
@@ -160,7 +189,7 @@ def arms_in_front(panels: Sequence[Panel]) -> list[int]:
     order = range(len(panels))
     if len(panels) <= EVERY_ARM_UP_TO:
         return list(order)
-    best = sorted(order[1:], key=lambda index: -panels[index].validation.last)
+    best = sorted(order[1:], key=lambda index: -panels[index].merit)
     return [0, *sorted(best[: ARMS_IN_COLOUR - 1])]
 
 
@@ -208,7 +237,7 @@ def name_ends(
         wrap_text(
             truncate(name, 50)
             + space
-            + (f"{y:.3g}" if power is None else number(y / 10.0**power, digits)),
+            + (short_number(y) if power is None else number(y / 10.0**power, digits)),
             18 + max(digits, 1),
             3,
         )
@@ -224,6 +253,16 @@ def name_ends(
             arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.6, "alpha": 0.7,
                         "relpos": (0, 0.5), "shrinkA": 1, "shrinkB": 2},
         )  # fmt: skip
+
+
+def short_number(value: float) -> str:
+    """A loss in three digits: "0.0512", "3,012".
+
+    Example:
+        >>> short_number(0.05123), short_number(3012.4)
+        ('0.0512', '3,012')
+    """
+    return f"{value:,.0f}" if 100 <= abs(value) < 1e7 else f"{value:.3g}"
 
 
 LEFT, RIGHT = 0.52, 1.62

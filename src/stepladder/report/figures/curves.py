@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from stepladder.report.figures.axes import (
     NAME_LENGTH,
@@ -34,10 +34,13 @@ from stepladder.report.figures.bands import (
     line_style,
     name_ends,
     panels_of,
+    short_number,
 )
 from stepladder.report.figures.base import LINES, Plot, Theme
 from stepladder.report.wording import number, plural, truncate
 from stepladder.runs.results import Results
+from stepladder.study.keras_names import name_of
+from stepladder.study.scoring import Task
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,16 +55,19 @@ Bands = Callable[[Panel], tuple[Band, Band]]
 
 
 def accuracy_plot(results: Results) -> Plot | None:
-    """Training and validation accuracy over the epochs; None for a training of the user's own."""
-    if results.study.trainer is not None:
+    """Training and validation accuracy over the epochs; None where there is none."""
+    if results.study.trainer is not None or results.study.task == "regression":
         return None
     panels = panels_of(results)
+    whole = ""
+    if results.study.task == "multilabel":
+        whole = f" An accuracy is the share of {results.noun}s of which every label is right."
     return Plot(
         name="accuracy",
         title="Training and validation accuracy",
         caption="Accuracy over the epochs, mean of the replicates, percent at the right of each "
         f"name: validation, last epoch; {_shade(results)}. Training accuracy is taken while "
-        f"training, dropout on, so it can lie below validation accuracy.{_left_out(panels)}",
+        f"training, dropout on, so it can lie below validation accuracy.{whole}{_ends(results, panels)}",
         words=_words("accuracy", panels, _accuracies, " %", 2),
         columns=("arm", "part", *BAND),
         rows=partial(_rows, panels, _accuracies),
@@ -73,20 +79,81 @@ def loss_plot(results: Results) -> Plot | None:
     """Training and validation loss over the epochs; None for a training of the user's own."""
     if results.study.trainer is not None:
         return None
-    panels, classes = panels_of(results), len(results.classes)
+    panels, shown = panels_of(results), _LOSSES[results.study.task]
+    is_log = shown.is_log or _spans_decades(panels)
     return Plot(
         name="loss",
         title="Training and validation loss",
-        caption="Mean cross-entropy over the epochs on a logarithmic axis, mean of the "
-        f"replicates; {_shade(results)}. The number at each name: validation, last epoch. A "
-        f"network that has learnt nothing of {classes:,} classes has ln {classes} = "
-        f"{math.log(classes):.2f}. A validation loss that rises while training loss falls is "
-        f"overfitting.{_left_out(panels)}",
-        words=_words("loss", panels, _losses, " nats", 3),
+        caption=f"{shown.name} over the epochs{' on a logarithmic axis' if is_log else ''}, mean "
+        f"of the replicates; {_shade(results)}. The number at each name: validation, last epoch. "
+        f"{shown.of_nothing(len(results.classes))}A validation loss that rises while training "
+        f"loss falls is overfitting.{_other_losses(results)}{_ends(results, panels)}",
+        words=_words("loss", panels, _losses, shown.unit, 3),
         columns=("arm", "part", *BAND),
         rows=partial(_rows, panels, _losses),
-        draw=partial(_draw, panels, _losses, "cross-entropy, nats"),
+        draw=partial(_draw, panels, _losses, shown.label),
     )
+
+
+class _Loss(NamedTuple):
+    """The loss that is reported of a task.
+
+    Attributes:
+        name: at the beginning of a sentence.
+        label: at an axis.
+        unit: after a number.
+        is_log: whether its axis is always logarithmic.
+    """
+
+    name: str
+    label: str
+    unit: str
+    is_log: bool
+
+    def of_nothing(self, classes: int) -> str:
+        """The loss of a network that has learnt nothing, in a sentence, where it is known."""
+        if not self.is_log:
+            return ""
+        if self.label.startswith("binary"):
+            return "Answering 1/2 for every label gives ln 2 = 0.69. "
+        return (
+            f"A network that has learnt nothing of {classes:,} classes has ln {classes} = "
+            f"{math.log(classes):.2f}. "
+        )
+
+
+_LOSSES: dict[Task, _Loss] = {
+    "classification": _Loss("Mean cross-entropy", "cross-entropy, nats", " nats", True),
+    "multilabel": _Loss(
+        "Mean binary cross-entropy of the labels", "binary cross-entropy, nats", " nats", True
+    ),
+    "regression": _Loss("Mean squared error", "mean squared error", "", False),
+}
+
+
+def _other_losses(results: Results) -> str:
+    """That arms are shown by one loss, where some minimise another."""
+    names = {name_of(getattr(arm.arm.config, "loss", "auto")) for arm in results.arms}
+    return " Arms that minimise another loss are shown by this one too." * (names != {"auto"})
+
+
+def _ends(results: Results, panels: Sequence[Panel], *, has_marks: bool = True) -> str:
+    """Which arms are left out, and what early stopping does to curves, after a space."""
+    text = _left_out(panels) if has_marks else ""
+    longest = {len(panel.epochs) for panel in panels}
+    if any(arm.epochs_trained for arm in results.arms) and len(longest) > 1:
+        text += " Where trainings stop early, curves end where half of the replicates have stopped."
+    if has_marks and any(math.isfinite(panel.scored) for panel in panels):
+        text += " Dotted: the epoch that is scored, mean of the replicates."
+    return text
+
+
+def _spans_decades(panels: Sequence[Panel]) -> bool:
+    values = [
+        mean for panel in panels for part in _losses(panel) for mean in part.mean
+        if math.isfinite(mean) and mean > 0
+    ]  # fmt: skip
+    return bool(values) and max(values) > 10 * min(values)
 
 
 def _accuracies(panel: Panel) -> tuple[Band, Band]:
@@ -106,7 +173,8 @@ def _left_out(panels: Sequence[Panel]) -> str:
     if len(panels) <= MOST_PANELS:
         return ""
     return (
-        f" Drawn are the first arm and the {MOST_PANELS - 1} of the highest validation accuracy; "
+        f" Drawn are the first arm and the {MOST_PANELS - 1} of the "
+        f"{'lowest validation loss' if panels[0].shows_loss else 'highest validation accuracy'}; "
         "the data hold all."
     )
 
@@ -114,8 +182,7 @@ def _left_out(panels: Sequence[Panel]) -> str:
 def _choose_panels(panels: Sequence[Panel]) -> list[Panel]:
     if len(panels) <= MOST_PANELS:
         return list(panels)
-    lasts = [panel.validation.last for panel in panels]
-    order = [-last if math.isfinite(last) else 1 for last in lasts]
+    order = [-panel.merit if math.isfinite(panel.merit) else math.inf for panel in panels]
     best = sorted(range(1, len(panels)), key=order.__getitem__)
     return [panels[place] for place in (0, *sorted(best[: MOST_PANELS - 1]))]
 
@@ -163,13 +230,16 @@ def _draw(
         draw_band(axes, panel.epochs, train, train_style)
         draw_band(axes, panel.epochs, validation, validation_style)
         if is_loss:
-            _loss_axis(axes, values)
+            _loss_axis(axes, values, is_log=not panel.shows_loss)
         else:
             accuracy_axis(axes, "y", values, is_log=False)
         epoch_axis(axes, epochs)
         if math.isfinite(validation.last):  # above the axes, so that it is never on a line
-            axes.set_title(number(validation.last, 2 if is_loss else 1), loc="right",
-                           color=theme.validation)  # fmt: skip
+            last = short_number(validation.last) if panel.shows_loss else number(
+                validation.last, 2 if is_loss else 1)  # fmt: skip
+            axes.set_title(last, loc="right", color=theme.validation)
+        if math.isfinite(panel.scored):
+            axes.axvline(panel.scored, color=theme.muted, linestyle=LINES[2], linewidth=1.0)
         if panel.remark:
             axes.text(0.5, 0.55, wrap_text(panel.remark, 20, 3), transform=axes.transAxes,
                       color=theme.muted, ha="center", va="center", style="italic")  # fmt: skip
@@ -177,8 +247,14 @@ def _draw(
     outer_labels(figure, "epoch", label)
 
 
-def _loss_axis(axes: Axes, values: Sequence[float]) -> None:
+def _loss_axis(axes: Axes, values: Sequence[float], *, is_log: bool) -> None:
     positive = [value for value in values if math.isfinite(value) and value > 0] or [1.0]
+    if max(positive) <= 10 * min(positive) and not is_log:
+        margin = 0.06 * (max(positive) - min(positive)) or 0.1 * max(positive)
+        axes.set_ylim(min(positive) - margin, max(positive) + margin)
+        axes.yaxis.get_major_locator().set_params(nbins=4)  # type: ignore[call-arg]
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
+        return
     axes.set_yscale("log")
     low, high = 0.8 * min(positive), 1.25 * max(positive)
     ticks = [step * 10.0**power for power in range(-6, 7) for step in (1, 3)]
@@ -201,39 +277,49 @@ def _key(figure: Figure, styles: Sequence[tuple[str, LineStyle]]) -> None:
 
 
 def validation_plot(results: Results) -> Plot | None:
-    """Validation accuracy of all arms over the epochs; None for a training of the user's own."""
+    """Validation accuracy, or loss, of all arms over the epochs; None for training of one's own."""
     if results.study.trainer is not None:
         return None
+    what = _compared(results)
     return _overlay(
         results,
         name="validation",
         title="All arms on one axis",
-        caption=f"Validation accuracy over the epochs; {_shade(results)}.",
+        caption=f"{what} over the epochs; {_shade(results)}.",
         over="epochs",
     )
 
 
 def seconds_plot(results: Results) -> Plot | None:
-    """Validation accuracy of all arms over the time of training; None before any is known."""
-    panels = panels_of(results)
+    """Validation accuracy, or loss, of all arms over the time of training; None before any."""
+    panels, is_loss = panels_of(results), results.study.task == "regression"
     if not any(math.isfinite(end) and end > 0 for panel in panels for end in panel.seconds):
         return None
     return _overlay(
         results,
         name="seconds",
-        title="Accuracy for the time it takes",
-        caption="Validation accuracy over seconds of training of one replicate, compiling left "
+        title=f"{'Loss' if is_loss else 'Accuracy'} for the time it takes",
+        caption=f"{_compared(results)} over seconds of training of one replicate, compiling left "
         f"out, each epoch at its mean time; {_shade(results)}. Arms that were trained side by side "
         "share a machine: read times as ratios.",
         over="seconds",
     )
 
 
+def _compared(results: Results) -> str:
+    """By what arms are compared over the epochs."""
+    if results.study.task == "regression":
+        return "Validation loss (mean squared error)"
+    return "Validation accuracy"
+
+
 def _overlay(results: Results, name: str, title: str, caption: str, over: str) -> Plot:
     panels = panels_of(results)
     drawn = [panel for panel in panels if panel.is_drawn]
     front = len(arms_in_front(drawn))
-    note = log_odds_note(panel.validation.last for panel in panels)
+    note = ""
+    if results.study.task != "regression":
+        note = log_odds_note(panel.validation.last for panel in panels)
     if front < len(drawn):
         note += f" In colour: the first arm and the best {front - 1} of {len(drawn)}."
     ends = first_of([_line_end(panel, over) for panel in drawn], ARMS_DESCRIBED, MORE_ARMS)
@@ -241,8 +327,8 @@ def _overlay(results: Results, name: str, title: str, caption: str, over: str) -
     return Plot(
         name=name,
         title=title,
-        caption=f"{caption}{note}",
-        words=f"Validation accuracy over {over}, {plural(len(panels), 'line')}.{words}",
+        caption=f"{caption}{note}{_ends(results, panels, has_marks=False)}",
+        words=f"{_compared(results)} over {over}, {plural(len(panels), 'line')}.{words}",
         columns=("arm", *BAND),
         rows=partial(_overlay_rows, panels),
         draw=partial(_draw_epochs if over == "epochs" else _draw_seconds, drawn),
@@ -251,20 +337,22 @@ def _overlay(results: Results, name: str, title: str, caption: str, over: str) -
 
 def _overlay_rows(panels: Sequence[Panel]) -> Iterable[tuple[object, ...]]:
     for panel in panels:
-        yield from _band_rows((panel.name,), panel, panel.validation)
+        yield from _band_rows((panel.name,), panel, panel.compared)
 
 
 def _line_end(panel: Panel, over: str) -> str:
     after = f" after {number(panel.seconds[-1], 1)} s" if over == "seconds" else ""
     remark = f" ({panel.remark})" if panel.remark else ""
     name = truncate(panel.name, NAME_LENGTH)
-    return f"{name} {number(panel.validation.last)} %{after}{remark}"
+    last = panel.compared.last
+    value = short_number(last) if panel.shows_loss else f"{number(last)} %"
+    return f"{name} {value}{after}{remark}"
 
 
 def _draw_epochs(panels: Sequence[Panel], figure: Figure, theme: Theme) -> None:
     """One linear axis, and below it one in log-odds where accuracies are high."""
     height, gap = 2.3, 0.16
-    has_two = is_high(panel.validation.last for panel in panels)
+    has_two = not _shows_loss(panels) and is_high(panel.validation.last for panel in panels)
     lower = single_axes(figure, height, LEFT, RIGHT, top=0.1 + has_two * (height + gap))
     scales = [(lower, has_two)]
     if has_two:
@@ -281,24 +369,33 @@ def _draw_seconds(panels: Sequence[Panel], figure: Figure, theme: Theme) -> None
     axes = single_axes(figure, 2.7, LEFT, RIGHT)
     axes.set_xlim(0, 1.03 * max((panel.seconds[-1] for panel in panels), default=1.0))
     axes.set_xlabel("seconds of training, one replicate")
-    is_log = is_high(panel.validation.last for panel in panels)
+    is_log = not _shows_loss(panels) and is_high(panel.validation.last for panel in panels)
     _draw_lines(axes, panels, [panel.seconds for panel in panels], theme, is_log=is_log)
+
+
+def _shows_loss(panels: Sequence[Panel]) -> bool:
+    return bool(panels) and panels[0].shows_loss
 
 
 def _draw_lines(
     axes: Axes, panels: Sequence[Panel], places: Sequence[Sequence[float]], theme: Theme,
     *, is_log: bool,
 ) -> None:  # fmt: skip
-    """Validation accuracy of each arm at its own places, named at the ends of the lines."""
+    """What arms are compared by at their own places, named at the ends of the lines."""
     front = arms_in_front(panels)
     for index, panel in enumerate(panels):
         rank = front.index(index) if index in front else None
-        draw_band(axes, places[index], panel.validation, line_style(theme, rank))
-    means = [mean for panel in panels for mean in panel.validation.mean]
-    accuracy_axis(axes, "y", means, is_log=is_log, part="validation")
+        draw_band(axes, places[index], panel.compared, line_style(theme, rank))
+    means, is_loss = [mean for panel in panels for mean in panel.compared.mean], _shows_loss(panels)
+    if is_loss:
+        _loss_axis(axes, means, is_log=False)
+        axes.set_ylabel("validation mean squared error")
+    else:
+        accuracy_axis(axes, "y", means, is_log=is_log, part="validation")
     align_label(axes)
-    name_ends(axes, [
-        (places[index][-1], panels[index].validation.last, panels[index].name,
+    ends = [
+        (places[index][-1], panels[index].compared.last, panels[index].name,
          line_style(theme, rank).colour)
         for rank, index in enumerate(front)
-    ])  # fmt: skip
+    ]  # fmt: skip
+    name_ends(axes, ends, power=None if is_loss else 0)
