@@ -119,7 +119,9 @@ class ArmEvidence:
     @property
     def has_usual_gradients(self) -> bool:
         """Whether the loss is of a size that is known, so that its gradient is."""
-        scaled = self.recipe.target_scaling != "none" and name_of(self.recipe.loss) not in AS_THEY_ARE
+        scaled = (
+            self.recipe.target_scaling != "none" and name_of(self.recipe.loss) not in AS_THEY_ARE
+        )
         return self.task != "regression" or scaled
 
     def skill(self, one: Replicate, part: Part) -> float:

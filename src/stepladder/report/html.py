@@ -33,8 +33,10 @@ from stepladder.report.tables import (
     also_tables,
     confound_tables,
     ensemble_tables,
+    epoch_tables,
     measure_tables,
     readout_tables,
+    residual_tables,
     tuning_tables,
 )
 from stepladder.report.view import finding_lines, view_of
@@ -139,6 +141,8 @@ def rendered(template: str, context: dict[str, Any]) -> str:
 def _context(results: Results, figures: Sequence[DrawnFigure]) -> dict[str, Any]:
     view = view_of(results)
     tables = (
+        *epoch_tables(results),
+        *residual_tables(results),
         *ensemble_tables(results.arms, results.noun),
         *readout_tables(results),
         *tuning_tables(results),

@@ -9,6 +9,7 @@ from stepladder.report.tables import (
     FormattedNumber,
     confound_tables,
     ensemble_tables,
+    epoch_tables,
     readout_tables,
     tuning_tables,
 )
@@ -352,6 +353,7 @@ def report_document(results: Results) -> Document:
         Sentences(tuple(notes), "indented", "Diagnosis"),
         Sentences(tuple(Sentence.of(f"{title}: {text}") for title, text in unknown(results)),
                   "indented", "What is not known"),
+        *epoch_tables(results),
         *ensemble_tables(results.arms, results.noun),
         *readout_tables(results),
         *tuning_tables(results),

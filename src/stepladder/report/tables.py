@@ -21,7 +21,8 @@ from stepladder.report.wording import (
     truncate,
     verdict_text,
 )
-from stepladder.runs.results import ArmResult, Results, Tuned
+from stepladder.runs.predictions import largest_residuals
+from stepladder.runs.results import ArmResult, Results, Span, Tuned
 from stepladder.statistics.classification import Pooled
 from stepladder.statistics.results import (
     Difference,
@@ -173,6 +174,69 @@ def _pooled_cells(pooled: Pooled | None) -> tuple[str, str]:
     return f"{number(100 * pooled.accuracy)} [{spread}]", number(100 * pooled.single)
 
 
+def epoch_tables(results: Results) -> tuple[Table, ...]:
+    """How long arms were trained, where early stopping decides it; none where it does not."""
+    arms = [arm for arm in results.arms if arm.epochs_trained is not None]
+    if not arms:
+        return ()
+    rows = tuple(
+        (
+            truncate(arm.arm.name, NAME_LENGTH),
+            _span_text(arm.epochs_trained),
+            f"{arm.arm.config.epochs:,}",
+            _span_text(arm.scored_epoch),
+        )
+        for arm in arms
+    )
+    columns = (*words("arm"), *numbers("epochs trained", "at most", "epoch scored"))
+    note = "Mean over replicates, and the least and the most where these differ."
+    others = [arm.arm.config.epochs for arm in results.arms if arm.epochs_trained is None and arm.n]
+    if others:
+        few, many = min(others), max(others)
+        span = plural(few, "epoch") if few == many else f"{few:,} to {plural(many, 'epoch')}"
+        note += f" All other arms are trained for {span} and scored at their last."
+    return (Table("How long arms were trained", columns, rows, note),)
+
+
+def _span_text(span: Span | None) -> str:
+    if span is None:
+        return ""
+    if span.least == span.most:
+        return f"{span.least:,}"
+    return f"{number(span.mean, 1)} ({span.least:,} to {span.most:,})"
+
+
+def residual_tables(results: Results) -> tuple[Table, ...]:
+    """The test examples whose values the best arm gets most wrong; none but of a regression."""
+    shown = results.predictions
+    if shown is None or shown.are_labels:
+        return ()
+    residuals = largest_residuals(shown)
+    values = [abs(value) for one in residuals for value in (one.truth, one.mean) if value]
+    digits = max(0, 3 - math.floor(math.log10(max(values)))) if values else 2
+    has_several = len(shown.names) > 1
+    rows = tuple(
+        (
+            str(one.index),
+            *([truncate(shown.names[one.target], NAME_LENGTH)] if has_several else []),
+            number(one.truth, digits),
+            number(one.mean, digits),
+            signed(one.mean - one.truth, digits),
+            f"{number(one.low, digits)} to {number(one.high, digits)}",
+        )
+        for one in residuals
+    )
+    columns = (*words("test example", *(["target"] if has_several else [])),
+               *numbers("true", "predicted", "off by"), *words("replicates"))  # fmt: skip
+    note = (
+        f"The values that {truncate(shown.best, NAME_LENGTH)} gets most wrong, mean over its "
+        "replicates, and the least and the greatest of them. Examples are numbered from 0."
+    )
+    if has_several:
+        note += " Each target is measured in its own deviation, so that they can be compared."
+    return (Table("The largest errors", columns, rows, note),)
+
+
 _MEASURES = {
     "val_accuracy": "Validation, points",
     "train_accuracy": "Training, points",
@@ -245,17 +309,22 @@ def _better(effect: Effect | None) -> str:
 
 def _measure_head(item: Difference) -> str:
     name = item.measure.replace("_", " ")
-    known = _MEASURES.get(item.measure)
+    known = (
+        None if item.measure.endswith("_loss") and not item.unit else _MEASURES.get(item.measure)
+    )
     return known or printable(f"{name[:1].upper()}{name[1:]}, {item.unit}".rstrip(", "))
 
 
 def _difference_text(difference: Difference) -> str:
     if difference.unit in ("points", "epochs", "seconds"):
         return FormattedNumber.points(difference).text
-    mean = signed(difference.mean, 4)  # two decimals of a loss say little
-    if difference.ci_low is None or difference.ci_high is None:
-        return mean
-    return f"{mean} ± {number((difference.ci_high - difference.ci_low) / 2, 4)}"
+    half = 0.0
+    if difference.ci_low is not None and difference.ci_high is not None:
+        half = (difference.ci_high - difference.ci_low) / 2
+    # Two decimals of a loss say little, but of a squared error they may say too much.
+    digits = 1 if max(abs(difference.mean), half) >= 10 else 4
+    mean = signed(difference.mean, digits)
+    return mean if difference.ci_low is None else f"{mean} ± {number(half, digits)}"
 
 
 READOUT_CAPTION = (

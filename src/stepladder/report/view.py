@@ -23,6 +23,7 @@ from stepladder.report.tables import (
     also_tables,
     confound_tables,
     ensemble_tables,
+    epoch_tables,
     needed_text,
     readout_tables,
     tuning_tables,
@@ -388,6 +389,7 @@ def view_of(results: Results) -> View:
         footnotes=(*wording.footnotes(results), *results.warnings),
         tables=(
             *readout_tables(results),
+            *epoch_tables(results),
             *ensemble_tables(results.arms, results.noun),
             *confound_tables(results.confounds),
             *tuning_tables(results),

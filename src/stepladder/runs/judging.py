@@ -32,8 +32,8 @@ from stepladder.runs.measures import (
 from stepladder.runs.misclassified import ErrorAnalysis, find_misclassified
 from stepladder.runs.phases import study_trials
 from stepladder.runs.plan import run_context, versions_shown
-from stepladder.runs.preflight import underpowered
 from stepladder.runs.predictions import Predictions, find_predictions
+from stepladder.runs.preflight import underpowered
 from stepladder.runs.results import ArmResult, Results, Span, Tuned, watches_epochs
 from stepladder.statistics.effects import effects
 from stepladder.statistics.intervals import estimate
@@ -97,8 +97,9 @@ def judge(
     ensembles, problems = ensembles_of(by_arm, weights if is_classes else None, is_look=is_look)
     shown = tuple(
         replace(
-            _arm(arm, results, judged.get(arm.name), record, known.tuned, targets,
-                 context.baseline),
+            _arm(
+                arm, results, judged.get(arm.name), record, known.tuned, targets, context.baseline
+            ),
             ensemble=ensembles.get(arm.name),
         )
         for arm in arms
@@ -287,4 +288,3 @@ def _epochs(arm: Arm, done: Sequence[TrialSummary]) -> tuple[Span | None, Span |
         for one, end in zip(signs, trained, strict=True)
     ]
     return Span.of(trained), Span.of(scored)
-

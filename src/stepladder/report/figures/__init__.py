@@ -9,6 +9,7 @@ from stepladder.report.figures.factorial import factorial_plot, interactions_plo
 from stepladder.report.figures.forest import effects_plot, ladder_plot
 from stepladder.report.figures.internals import gradients_plot, units_plot
 from stepladder.report.figures.pareto import pareto_plot
+from stepladder.report.figures.predictions import labels_plot, scatter_plot
 from stepladder.report.figures.reported import reported_plots
 from stepladder.report.figures.tuning import tuning_plot
 from stepladder.runs.results import Results
@@ -27,6 +28,8 @@ _MAKERS: tuple[Callable[[Results], Plot | tuple[Plot, ...] | None], ...] = (
     tuning_plot,
     gradients_plot,
     units_plot,
+    scatter_plot,
+    labels_plot,
     confusion_plot,
     hardest_plot,
     disagreements_plot,

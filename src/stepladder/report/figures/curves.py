@@ -16,6 +16,7 @@ from stepladder.report.figures.axes import (
     first_of,
     is_high,
     log_odds_note,
+    log_ticks,
     outer_labels,
     panel_axes,
     set_ticks,
@@ -67,7 +68,8 @@ def accuracy_plot(results: Results) -> Plot | None:
         title="Training and validation accuracy",
         caption="Accuracy over the epochs, mean of the replicates, percent at the right of each "
         f"name: validation, last epoch; {_shade(results)}. Training accuracy is taken while "
-        f"training, dropout on, so it can lie below validation accuracy.{whole}{_ends(results, panels)}",
+        f"training, dropout on, so it can lie below validation accuracy.{whole}"
+        f"{_ends(results, panels)}",
         words=_words("accuracy", panels, _accuracies, " %", 2),
         columns=("arm", "part", *BAND),
         rows=partial(_rows, panels, _accuracies),
@@ -220,7 +222,8 @@ def _draw(
 ) -> None:
     panels, is_loss = _choose_panels(panels), bands_of is _losses
     titles = [wrap_text(panel.name, 17) for panel in panels]
-    places = panel_axes(figure, titles, height=0.95, left=0.52, bottom=0.42, top=0.18)
+    left = 0.72 if is_loss and any(panel.shows_loss for panel in panels) else 0.52
+    places = panel_axes(figure, titles, height=0.95, left=left, bottom=0.42, top=0.18)
     values = [mean for panel in panels for band in bands_of(panel) for mean in band.mean]
     epochs = max((len(panel.epochs) for panel in panels), default=1)
     train_style = LineStyle(theme.train, LINES[1], width=1.1)
@@ -258,7 +261,8 @@ def _loss_axis(axes: Axes, values: Sequence[float], *, is_log: bool) -> None:
     axes.set_yscale("log")
     low, high = 0.8 * min(positive), 1.25 * max(positive)
     ticks = [step * 10.0**power for power in range(-6, 7) for step in (1, 3)]
-    set_ticks(axes.yaxis, [tick for tick in ticks if low <= tick <= high])
+    ticks = [tick for tick in ticks if low <= tick <= high]
+    set_ticks(axes.yaxis, ticks if len(ticks) > 1 else log_ticks(low, high))
     axes.set_ylim(low, high)
 
 
