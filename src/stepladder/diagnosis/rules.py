@@ -251,7 +251,7 @@ def no_better_than_one_answer(case: ArmEvidence) -> Finding | None:
         f"its test {name} is {shown[0]}, and {answer} has {shown[1]}"
         + (f"; on the training part it is {shown[2]}" if math.isfinite(train) else ""),
         advice=advice,
-        test=test, baseline=case.baseline, train=train,
+        test=test, baseline=case.baseline,
     )  # fmt: skip
 
 
@@ -768,7 +768,7 @@ def dropout_in_small_network(case: ArmEvidence) -> Finding | None:
         return None
     shown = [_loss_text(value) if is_loss else f"{100 * (1 - value):.1f} %"
              for value in (train, validation)]  # fmt: skip
-    return _finding(
+    finding = _finding(
         case, alive, "dropout_in_small_network", "dropout in a network too small for it",
         f"a rate of {recipe.dropout:g} leaves {left:.1f} of the {units} units of its "
         f"narrowest layer, and the network does not overfit: its "
@@ -777,9 +777,11 @@ def dropout_in_small_network(case: ArmEvidence) -> Finding | None:
         where="",
         advice="leave dropout out, or widen the layers to units / (1 - rate)",
         units_left=left,
-        train_accuracy=math.nan if is_loss else 1 - train,
-        val_accuracy=math.nan if is_loss else 1 - validation,
     )  # fmt: skip
+    scores = {"train_loss": train, "val_loss": validation}
+    if not is_loss:
+        scores = {"train_accuracy": 1 - train, "val_accuracy": 1 - validation}
+    return replace(finding, evidence={**finding.evidence, **scores})
 
 
 @_rule

@@ -152,6 +152,7 @@ def _context(results: Results, figures: Sequence[DrawnFigure]) -> dict[str, Any]
     techniques, is_own = results.study.techniques, results.study.trainer is not None
     notes = (  # what is open stands in a section of its own
         wording.interval_note(results),
+        wording.baseline_note(results),
         wording.verdict_note(results),
         wording.tuning_note(results),
         wording.adaptive_note(results),

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 from stepladder.report import wording
 from stepladder.report.document import Document, Part, Sentence, Sentences, fine, note
@@ -31,8 +32,9 @@ from stepladder.report.wording import (
 from stepladder.runs.results import Results
 from stepladder.statistics.results import Verdict
 from stepladder.study.confounds import format_value
+from stepladder.study.keras_names import arguments_of, name_of
 from stepladder.study.params import flat_values
-from stepladder.study.recipe import Recipe
+from stepladder.study.recipe import CLIPPINGS, DISTORTIONS, NONE, Recipe
 from stepladder.study.study import Study
 
 NAME_LENGTH = 60
@@ -231,11 +233,83 @@ def _network_text(recipe: Recipe) -> str:
         layers = "a network that the study builds itself"
     elif recipe.hidden:
         layers = f"hidden layers of {join_list([str(units) for units in recipe.hidden])} units"
-    return (
-        f"{layers}, {recipe.activation} activation, {recipe.initializer} initial weights, "
-        f"{recipe.optimizer} at a learning rate of {recipe.learning_rate:g}, batches of "
+    activation, initial, optimizer = map(
+        _call_text, (recipe.activation, recipe.initializer, recipe.optimizer)
+    )
+    text = (
+        f"{layers}, {activation} activation, {initial} initial weights, "
+        f"{optimizer} at a learning rate of {recipe.learning_rate:g}, batches of "
         f"{recipe.batch_size:,}, {plural(recipe.epochs, 'epoch')}"
     )
+    more = [phrase for phrase in (*_layer_phrases(recipe), *_training_phrases(recipe)) if phrase]
+    if more:
+        text += f", with {join_list(more, most=SETTINGS_SHOWN, rest='other settings')}"
+    return printable(f"{text}{_ending_text(recipe)}")
+
+
+SETTINGS_SHOWN = 9
+
+
+def _call_text(text: str) -> str:
+    """A name of Keras with its arguments, in a sentence: "elu (alpha 0.5)"."""
+    given = ", ".join(f"{name} {value}" for name, value in arguments_of(text).items())
+    return f"{name_of(text)} ({given})" if given else name_of(text)
+
+
+def _layer_phrases(recipe: Recipe) -> Iterable[str]:
+    """What else stands in the layers, a phrase each; "" for what does not."""
+    early = " before the activation" * (recipe.dropout_position == "before")
+    late = " after the activation" * (recipe.normalization_position == "after")
+    has = partial(_phrase, none=NONE)
+    yield has(recipe.normalization, f"{{}} normalisation{late}")
+    yield f"dropout of {recipe.dropout:g}{early}" if recipe.dropout else ""
+    yield has(recipe.noise, f"{{}}{early}")
+    yield has(recipe.input_noise, "{} on the inputs")
+    yield "residual connections" if recipe.residual else ""
+    yield f"stochastic depth of {recipe.stochastic_depth:g}" if recipe.stochastic_depth else ""
+    yield f"an L2 penalty of {recipe.l2:g}" if recipe.l2 else ""
+    for name, on in (("kernel", "weights"), ("bias", "biases"), ("activity", "activations")):
+        yield has(getattr(recipe, f"{name}_regularizer"), f"a penalty {{}} on {on}")
+    yield "" if recipe.max_norm is None else f"norms of weights of at most {recipe.max_norm:g}"
+    for name, on in (("kernel", "weights"), ("bias", "biases")):
+        yield has(getattr(recipe, f"{name}_constraint"), f"the constraint {{}} on {on}")
+
+
+def _training_phrases(recipe: Recipe) -> Iterable[str]:
+    """What else training does, a phrase each; "" for what it does not."""
+    yield _phrase(recipe.loss, "the loss {}", none="auto")
+    if recipe.class_weight is not None:
+        yield "balanced class weights" if recipe.class_weight == "balanced" else "class weights"
+    yield "targets as they are" if recipe.target_scaling == "none" else ""
+    yield f"label smoothing of {recipe.label_smoothing:g}" if recipe.label_smoothing else ""
+    yield f"weight decay of {recipe.weight_decay:g}" if recipe.weight_decay else ""
+    yield f"momentum of {recipe.momentum:g}" if recipe.momentum else ""
+    yield _phrase(recipe.schedule, "the schedule {}", none="constant")
+    yield "clipped gradients" if any(getattr(recipe, name) for name in CLIPPINGS) else ""
+    batches = recipe.gradient_accumulation_steps
+    yield f"gradients of {batches} batches a step" if batches else ""
+    yield "averaged weights" if recipe.ema or recipe.swa else ""
+    yield f"mixup of {recipe.mixup:g}" if recipe.mixup else ""
+    yield "virtual adversarial training" if recipe.vat else ""
+    is_distorted = any(getattr(recipe, name) for name in DISTORTIONS)
+    yield "distorted images" if is_distorted else ""
+
+
+def _phrase(text: str, phrase: str, none: str) -> str:
+    return "" if text == none else phrase.format(_call_text(text))
+
+
+def _ending_text(recipe: Recipe) -> str:
+    """When training stops early, and which epoch is scored; nothing where neither is asked for."""
+    parts = []
+    if recipe.patience is not None:
+        parts.append(
+            f"training stops after {plural(recipe.patience, 'epoch')} without a better "
+            f"{recipe.monitor}"
+        )
+    if recipe.score_at == "best":
+        parts.append("the best epoch is scored")
+    return f"; {join_list(parts)}" if parts else ""
 
 
 def unknown(results: Results) -> tuple[tuple[str, str], ...]:
@@ -321,8 +395,14 @@ def _diverged(results: Results) -> str:
 
 def _missing_images(results: Results) -> str:
     has_curves = any(curve.epochs for arm in results.arms for curve in arm.curves)
-    if results.mistakes is not None or not has_curves:
+    is_known = results.mistakes is not None or results.predictions is not None
+    if is_known or not has_curves:
         return ""  # known, not there yet, or not asked for
+    if results.study.task != "classification":
+        return (
+            f"What each test {results.noun} is given is not shown: the dataset is not where the "
+            "study found it, or every replicate diverged."
+        )
     return (
         f"Which {results.noun}s are misread is not shown: the dataset is not where "
         "the study found it, or no arm has learnt to give more than one answer."

@@ -322,7 +322,8 @@ def _difference_text(difference: Difference) -> str:
     if difference.ci_low is not None and difference.ci_high is not None:
         half = (difference.ci_high - difference.ci_low) / 2
     # Two decimals of a loss say little, but of a squared error they may say too much.
-    digits = 1 if max(abs(difference.mean), half) >= 10 else 4
+    size = max(abs(difference.mean), half)
+    digits = 1 if size >= 10 else 4 if difference.unit == "nats" or size < 1 else 2
     mean = signed(difference.mean, digits)
     return mean if difference.ci_low is None else f"{mean} ± {number(half, digits)}"
 

@@ -434,7 +434,7 @@ def _row(results: Results, index: int) -> Row:
         delta=shown.delta,
         digits=shown.digits,
         reported="" if result.reported is None else number(100 * result.reported),
-        notes=_notes(result, planned, results.finished, shown),
+        notes=_notes(result, planned, results, shown),
     )
 
 
@@ -456,8 +456,8 @@ def _state(result: ArmResult) -> tuple[State, str | None]:
     return ("constant", printable(constant.title)) if constant else ("measured", None)
 
 
-def _notes(result: ArmResult, planned: int, is_finished: bool, shown: Measure) -> tuple[str, ...]:
-    notes = []  # findings have lines of their own
+def _notes(result: ArmResult, planned: int, results: Results, shown: Measure) -> tuple[str, ...]:
+    notes, is_finished = [], results.finished  # findings have lines of their own
     if result.diverged and not result.is_divergence_found:
         notes.append(f"diverged in {result.diverged} of {plural(result.n, 'replicate')}")
     if 0 < result.n < planned:
@@ -467,8 +467,9 @@ def _notes(result: ArmResult, planned: int, is_finished: bool, shown: Measure) -
         notes.append(f"effect without {unpaired}, not finite in both arms")
     guessing = result.effect.at_chance if result.effect else None
     if guessing is not None:
+        guess = "guessing" if results.study.task == "classification" else "one answer to everything"
         notes.append(
-            f"effect with diverged replicates at the {shown.name} of guessing: "
+            f"effect with diverged replicates at the {shown.name} of {guess}: "
             f"{FormattedNumber.points(guessing).text}, "
             f"{verdict_text(guessing.verdict, shown.delta)}"
         )

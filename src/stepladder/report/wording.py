@@ -10,7 +10,7 @@ from itertools import pairwise
 from stepladder.report.document import Part, Sentence
 from stepladder.runs.results import Results
 from stepladder.statistics.results import Effect, Estimate, FactorialAnalysis, Verdict
-from stepladder.study.metrics import Metric
+from stepladder.study.metrics import METRICS, Metric
 from stepladder.study.params import flat_values
 from stepladder.study.techniques import Technique
 
@@ -204,7 +204,8 @@ class Measure:
         if self.is_accuracy:
             return f"{part} %"
         unit = "%" if self.metric.is_fraction else f"({self.unit})" if self.unit else ""
-        return f"{part} {self.name} {unit}".rstrip()
+        name = self.name.replace("_", " ") if self.metric.name in METRICS else self.name
+        return f"{part} {name} {unit}".rstrip()
 
 
 def measure_of(results: Results) -> Measure:
@@ -420,8 +421,8 @@ def new_images_note(noun: str) -> str:
 
 def footnotes(results: Results) -> tuple[str, ...]:
     """What the intervals speak for, how verdicts are reached, what the design leaves open."""
-    writers = (interval_note, verdict_note, ladder_note, rate_note, tuning_note, adaptive_note,
-               looks_note)  # fmt: skip
+    writers = (interval_note, baseline_note, verdict_note, ladder_note, rate_note, tuning_note,
+               adaptive_note, looks_note)  # fmt: skip
     return tuple(filter(None, (write(results) for write in writers)))
 
 
@@ -441,6 +442,30 @@ def interval_note(results: Results) -> str:
         return f"{interval}: it speaks for what changes with the seed, not for new test data."
     these = f"these {results.sizes['test']:,} test {results.noun}s"
     return f"{interval}: {these}, retrained. It does not speak for new test {results.noun}s."
+
+
+def baseline_note(results: Results) -> str:
+    """What an answer reaches that knows no input; nothing where the accuracy of classes is judged.
+
+    Of a metric of classes it is told only where it does not depend on how rare they are.
+    """
+    shown, baseline = measure_of(results), results.baseline
+    if baseline is None or results.study.trainer is not None or not results.arms:
+        return ""
+    answer = "Guessing" if shown.metric.name in ("balanced_accuracy", "auroc") else ""
+    if results.study.task == "regression":
+        answer = "Answering the mean of the training part to everything"
+        if shown.metric.name == "mae":
+            answer = answer.replace("mean", "median")
+    elif results.study.task == "multilabel":
+        answer = "Answering each label's share of the training part"
+        if shown.metric.needs == "labels":
+            answer = "Answering the commoner side of each label"
+    if not answer:
+        return ""
+    unit = "%" if shown.metric.is_fraction else shown.unit
+    value = number(shown.metric.scale * baseline, shown.digits)
+    return f"{answer} has a {shown.on('test')} of {value} {unit}".rstrip() + "."
 
 
 def verdict_note(results: Results) -> str:
@@ -606,6 +631,10 @@ def glossary(results: Results) -> tuple[tuple[str, str], ...]:
             f"the difference lies within ± δ{margin} by two one-sided tests: an absence "
             "that was shown, not merely not refuted."
         )
+    if results.study.task == "regression":
+        words.pop("Log-odds", None)
+    if "Pareto front" in words:
+        words["Pareto front"] = words["Pareto front"].replace("accuracy", measure_of(results).name)
     if results.readout is not None:
         words |= _FACTORIAL
     if results.tuned is not None:

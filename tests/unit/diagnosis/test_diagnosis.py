@@ -16,6 +16,7 @@ from stepladder.diagnosis.findings import (
     replicate_count,
 )
 from stepladder.diagnosis.rules import RULES, diagnose
+from stepladder.study.metrics import METRICS
 from stepladder.study.recipe import Recipe
 from stepladder.trials.trial import HistorySummary, Score
 
@@ -42,6 +43,24 @@ def with_signs(**changes):
 def with_scores(train_loss=0.04, train=0.99, validation=0.97, test=0.97, **changes):
     scores = {"train": Score(train_loss, train), "validation": Score(0.1, validation)}
     return replace(HEALTHY, **scores, test=Score(0.1, test), **changes)
+
+
+def values(test=5.0, train=4.0, train_loss=16.0, validation_loss=25.0, signs=SIGNS, **fields):
+    """A regression judged by rmse, where answering the mean has 10."""
+    scores = [Score(loss, math.nan) for loss in (train_loss, validation_loss, test**2)]
+    signs = replace(signs, late_gain=math.nan)
+    one = Replicate(None, None, *scores, signs, {"test": test, "train": train})
+    recipe = RECIPE.changed(fields) if fields else RECIPE
+    return ArmEvidence(recipe, (), (one,) * 5, None, 1000, 10_000, "example", "regression",
+                       METRICS["rmse"], 10.0)  # fmt: skip
+
+
+def labels(test, name="macro_f1", baseline=0.0, **fields):
+    """Several labels."""
+    score = Score(0.2, 0.6)
+    one = Replicate(None, None, score, score, score, SIGNS, {"test": test, "train": test})
+    return replace(values(**fields), replicates=(one,) * 5, task="multilabel",
+                   metric=METRICS[name], baseline=baseline)  # fmt: skip
 
 
 def codes(found):
@@ -107,6 +126,16 @@ EDGES = {
     "dropout_in_small_network": (
         case(with_scores(train=0.5, validation=0.451), dropout=0.5, hidden=[50, 31]),
         case(with_scores(train=0.5, validation=0.451), dropout=0.5, hidden=[50, 32]),
+    ),
+    "no_better_than_one_answer": (values(test=9.91), values(test=9.89)),
+    "never_stopped": (case(patience=3), case(with_signs(stopped=15.0), patience=3)),
+    "best_epoch_is_last": (case(with_signs(scored_epoch=20.0), score_at="best"),
+                           case(with_signs(scored_epoch=19.0), score_at="best")),
+    "first_epoch_is_best": (case(with_signs(scored_epoch=1.0), score_at="best"),
+                            case(with_signs(scored_epoch=2.0), score_at="best")),
+    "scores_a_worse_epoch": (
+        case(with_signs(stopped=19.0, last_val_loss=0.115 / BELOW), patience=3),
+        case(with_signs(stopped=19.0, last_val_loss=0.115 * BELOW), patience=3),
     ),
 }  # fmt: skip
 
@@ -313,3 +342,132 @@ def test_an_arm_that_improves_is_not_said_to_learn_nothing():
     stuck = replace(slow[-1], constant=1)  # that one has learnt nothing, the others have
     found = {finding.code: finding.where for finding in diagnose(case(*slow[:3], stuck))}
     assert found["learns_nothing"] == found["constant_answer"] == " in 1 of 4 replicates"
+
+
+def test_a_regression_and_labels_that_are_well_have_no_finding():
+    assert diagnose(values()) == ()
+    assert diagnose(labels(0.6)) == ()
+
+
+@pytest.mark.parametrize(
+    ("loss", "fields"),
+    [(5.0, {"loss": "hinge"}), (5.0, {"class_weight": {"a": 50.0}}), (2.3, {"loss": "hinge"})],
+)
+def test_the_loss_of_guessing_is_asked_only_where_it_is_minimised(loss, fields):
+    lost = with_scores(loss, 0.1, 0.1)
+    guess = {"learning_rate_too_large", "learning_rate_too_small", "learns_nothing"}
+    assert guess & set(codes(diagnose(case(lost))))
+    assert not guess & set(codes(diagnose(case(lost, **fields))))
+
+
+def test_no_rule_on_classes_speaks_of_a_regression():
+    found = diagnose(values(train_loss=1e6, validation_loss=1e6, test=1e3, train=1e3))
+    assert codes(found) == ["no_better_than_one_answer"]
+    assert found[0].text == (
+        "is no better than the mean of the training examples: its test rmse is 1000, and the mean "
+        "of the training examples has 10; on the training part it is 1000"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arm", "answer"),
+    [
+        (values(test=12.0), "the mean of the training examples"),
+        (replace(values(test=12.0), metric=METRICS["mae"]), "the median of the training examples"),
+        (labels(0.0), "one answer to everything"),
+        (labels(0.502, "auroc", 0.5), "one answer to everything"),
+    ],
+)
+def test_no_better_than_one_answer_names_the_answer(arm, answer):
+    assert rules.no_better_than_one_answer(arm).title == f"is no better than {answer}"
+
+
+def test_what_knows_the_training_part_alone_is_not_told_to_learn():
+    assert "training part alone" in rules.no_better_than_one_answer(values(test=11.0)).advice
+    still = rules.no_better_than_one_answer(values(test=11.0, train=9.9))
+    assert still.advice.startswith("first make it learn")
+
+
+def test_classes_are_compared_with_one_answer_only_by_metrics_that_allow_it():
+    rare = replace(case(with_scores(test=0.95)), baseline=0.5)
+    assert rules.no_better_than_one_answer(rare) is None  # 95 % may be what one answer has
+    one = replace(HEALTHY, judged={"test": 0.504, "train": 0.6})
+    rare = replace(rare, metric=METRICS["balanced_accuracy"], replicates=(one,) * 3)
+    found = rules.no_better_than_one_answer(rare)
+    assert "its test balanced_accuracy is 50.4 %, and one answer to everything has 50.0 %" in (
+        found.detail
+    )
+
+
+def test_an_unknown_baseline_or_a_locked_test_set_leaves_it_open():
+    assert rules.no_better_than_one_answer(replace(values(test=99.0), baseline=None)) is None
+    assert rules.no_better_than_one_answer(values(test=math.nan)) is None
+    assert rules.replicates_disagree(values(test=math.nan)) is None
+
+
+@pytest.mark.parametrize(("gap", "is_found"), [(0.49, False), (0.51, True)])
+def test_groups_of_errors_lie_apart_by_a_share_of_the_baseline(gap, is_found):
+    one = values().replicates[0]
+    apart = [replace(one, judged={"test": each}) for each in (5.0, 5.0, 5.0 + gap, 5.0 + gap)]
+    found = rules.replicates_disagree(replace(values(), replicates=tuple(apart)))
+    assert (found is not None) is is_found
+    if found:
+        assert "2 at 5.51 and 2 at 5" in found.detail
+        assert "the higher group" in found.advice
+
+
+@pytest.mark.parametrize(("fall", "is_found"), [(0.05, True), (0.049, False)])
+def test_a_regression_was_still_improving_by_its_loss(fall, is_found):
+    found = rules.still_improving(values(signs=replace(SIGNS, late_fall=fall)))
+    assert (found is not None) is is_found
+    if found:
+        assert "its validation loss fell by 5 %" in found.detail
+
+
+def test_labels_are_still_improving_by_their_accuracy():
+    better = replace(HEALTHY, signs=replace(SIGNS, late_gain=0.02, late_fall=0.5))
+    found = rules.still_improving(replace(labels(0.6), replicates=(better,)))
+    assert "its validation accuracy gained 2.0 points" in found.detail
+
+
+def test_a_regression_overfits_by_its_loss_in_its_own_unit():
+    signs = replace(SIGNS, best_val_loss=3000.0, last_val_loss=4000.0, best_train_loss=2500.0,
+                    last_train_loss=900.0, best_epoch=7.0)  # fmt: skip
+    found = rules.overfitting(values(signs=signs))
+    assert found.text == (
+        "overfits from epoch 7 of 20: its validation loss rises from 3000 to 4000 while its "
+        "training loss falls from 2500 to 900"
+    )
+    stopped = rules.overfitting(values(signs=replace(signs, stopped=12.0), patience=5))
+    assert "from epoch 7 of 12" in stopped.text
+    assert rules.overfitting(values(signs=signs, score_at="best")) is None
+
+
+def test_dropout_in_a_small_network_of_a_regression_is_judged_by_its_loss():
+    small = {"dropout": 0.5, "hidden": [20]}
+    found = rules.dropout_in_small_network(values(validation_loss=17.0, **small))
+    assert "its loss is 16 on training examples and 17 on validation examples" in found.detail
+    assert rules.dropout_in_small_network(values(validation_loss=25.0, **small)) is None
+
+
+@pytest.mark.parametrize("fields", [{"target_scaling": "none"}, {"loss": "poisson"}])
+def test_targets_as_they_are_have_gradients_of_any_size(fields):
+    large = replace(SIGNS, whole_gradient=1e4)
+    assert rules.exploding_gradients(values(signs=large)) is not None
+    assert rules.exploding_gradients(values(signs=large, **fields)) is None
+
+
+def test_a_best_epoch_at_the_end_is_told_once():
+    last = with_signs(best_epoch=20.0, scored_epoch=20.0)
+    found = codes(diagnose(case(last, patience=3, score_at="best")))
+    assert found == ["best_epoch_is_last"]
+    rising = with_signs(best_epoch=20.0, scored_epoch=20.0, late_gain=0.05)
+    found = codes(diagnose(case(rising, patience=3, score_at="best")))
+    assert found[0] == "still_improving"
+    assert "best_epoch_is_last" not in found
+
+
+def test_a_constant_answer_names_the_judged_metric():
+    constant = replace(case(replace(HEALTHY, constant=1)), metric=METRICS["balanced_accuracy"])
+    advice = rules.constant_answer(constant).advice
+    assert advice == "do not read its balanced_accuracy: it is that of one answer to everything"

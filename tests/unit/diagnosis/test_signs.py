@@ -76,3 +76,10 @@ def test_without_a_look_inside_nothing_is_known_of_it():
     assert found.best_epoch == 2
     assert math.isnan(found.dead)
     assert math.isnan(found.input_mean)
+
+
+def test_what_the_last_quarter_of_the_epochs_took_off_the_loss():
+    found = summarize_history(curve([9, 9, 9, 9, 4, 4, 3, 3]), None)
+    assert found.late_fall == pytest.approx(0.25)
+    assert math.isnan(summarize_history(curve([0.1]), None).late_fall)
+    assert math.isnan(summarize_history(curve([0.0, 0.0]), None).late_fall)

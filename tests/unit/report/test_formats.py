@@ -51,11 +51,12 @@ def test_json_fields_are_pinned():
         "format", "study", "metric", "dataset", "test_set_accesses", "finished", "design",
         "replicates", "seed", "fingerprint", "sizes", "classes", "model", "models", "trainer",
         "reported_source", "versions", "machine",
-        "seconds", "arms", "factorial", "confounds", "warnings", "tuning", "adaptive",
+        "seconds", "arms", "factorial", "confounds", "warnings", "tuning", "adaptive", "baseline",
     }  # fmt: skip
     arm = value["arms"][1]
     assert set(arm) == {*ARM, "technique", "reported", "parameters", "seconds", "differences",
-                        "reached_target", "planned", "findings", "ensemble", "failed"}  # fmt: skip
+                        "reached_target", "planned", "findings", "ensemble", "failed", "epochs_trained",
+                        "scored_epoch"}  # fmt: skip
     assert set(arm["effect"]) == {
         *EFFECT, "p_t", "p_t_adjusted", "pairs", "unpaired", "differences", "ci_speaks_for",
         "new_images", "p_greater", "at_chance", "settled_at",
