@@ -43,6 +43,7 @@ def as_markdown(model: Exported) -> str:
         model=model,
         record=model.record,
         measured=model.measured,
+        noun=model.record.noun,
         arm=markdown_text(model.arm),
         study=markdown_text(model.record.study.name),
         replicates=join_list([str(number) for number in sorted(model.replicates)]),

@@ -56,6 +56,7 @@ def evaluate(
     images: Images,
     labels: npt.NDArray[np.integer],
     say: Callable[[str], object],
+    noun: str = "image",
 ) -> Measured:
     """Measures a model's calibration and robustness.
 
@@ -65,6 +66,7 @@ def evaluate(
         images: raw inputs, of shape (examples, *input_shape).
         labels: their classes.
         say: receives a sentence that says what is measured.
+        noun: what one example is called.
 
     Example:
         >>> random = np.random.default_rng(0)
@@ -75,7 +77,7 @@ def evaluate(
         measuring calibration and robustness on 20 validation images
         0.5
     """
-    say(f"measuring calibration and robustness on {len(labels):,} {part} images")
+    say(f"measuring calibration and robustness on {len(labels):,} {part} {noun}s")
     calibrated = calibration(ask(images), labels)
     rows = np.linspace(0, len(labels) - 1, min(len(labels), _MOST_IMAGES)).round().astype(int)
     if images.ndim < 3:

@@ -174,6 +174,7 @@ def final_weights(
     folder: Path,
     train_again: Callable[[Sequence[TrialResult]], Mapping[str, FinalState]],
     note: Callable[[str], object],
+    noun: str = "image",
 ) -> list[FinalWeights]:
     """The final weights of stored trials, in their order.
 
@@ -186,6 +187,7 @@ def final_weights(
         folder: of kept weights.
         train_again: gives final states by the id of the trial.
         note: receives sentences on what is trained again and what that gave.
+        noun: what one example is called.
 
     Raises:
         InputError: if they must be trained again and cannot be here.
@@ -217,17 +219,17 @@ def final_weights(
         differing = _count_differing(final, result)
         weights.append(FinalWeights(final, is_kept, differing))
         if differing or not is_kept:
-            note(_comparison(result, differing, is_kept=is_kept))
+            note(_comparison(result, differing, noun, is_kept=is_kept))
     return weights
 
 
-def _comparison(result: TrialResult, differing: int, *, is_kept: bool) -> str:
-    images, name = len(result.test_correct), f"replicate {result.trial.replicate}"
+def _comparison(result: TrialResult, differing: int, noun: str, *, is_kept: bool) -> str:
+    count, name = len(result.test_correct), f"replicate {result.trial.replicate}"
     if not differing:
-        return f"{name} is the stored one: right and wrong on the same of {images:,} test images"
+        return f"{name} is the stored one: right and wrong on the same of {count:,} test {noun}s"
     return (
         f"{name} {'as kept' if is_kept else 'trained again here'} is not the stored one bit for "
-        f"bit: it differs on {differing:,} of {images:,} test images. Another machine or other "
+        f"bit: it differs on {differing:,} of {count:,} test {noun}s. Another machine or other "
         "versions trained it; the card is about what is exported"
     )
 
@@ -387,6 +389,13 @@ def export_model(
             "RUN must be of networks that stepladder trained, found that "
             f"{record.study.trainer.name} trained them; let it save its model itself"
         )
+    if record.study.task != "classification":
+        what = {"regression": "a regression", "multilabel": "several labels an example"}
+        raise InputError(
+            f"RUN must be of networks that tell classes apart, found {what[record.study.task]}, "
+            "which export cannot write yet; build and train the recipe of the arm in Keras: "
+            "`stepladder results RUN --format json` has it"
+        )
     selection = select_replicates(folder, record, store, arm)
     preflight.check_code_allowed(record.study, allow_code)
     dataset = dataset_of(record.study)
@@ -405,7 +414,7 @@ def export_model(
         selection.replicates if is_ensemble else selection.replicates[:1], weights,
         lambda missing: _train_again(missing, record.study, dataset, settings, selection.planned,
                                      progress, weights),
-        progress.note,
+        progress.note, record.noun,
     )  # fmt: skip
     return _export(selection, finals, dataset, record, store, file, environment, progress.note)
 
@@ -459,10 +468,10 @@ def _export(
                 if not is_ensemble:
                     evaluation = evaluate(model.probabilities, "validation",
                                           dataset.x_train[held_out], dataset.y_train[held_out],
-                                          note)  # fmt: skip
+                                          note, record.noun)  # fmt: skip
                 elif selection.is_open:
                     evaluation = evaluate(model.probabilities, "test", dataset.x_test,
-                                          dataset.y_test, note)  # fmt: skip
+                                          dataset.y_test, note, record.noun)  # fmt: skip
         except ModelRefused as error:
             raise InputError(
                 "the model must be one that Keras alone builds, saves and loads in its safe mode, "
@@ -509,7 +518,7 @@ def _compare(answers: np.ndarray, finals: Sequence[FinalWeights]) -> tuple[int, 
     if not np.isfinite(largest) or differing > max(1, _MOST_DIFFERING * len(answers)):
         raise RunError(
             f"the exported model must answer as the engine that trained it, found that it differs "
-            f"on {differing:,} of {len(answers):,} test images, by up to {largest:.2g}; nothing "
+            f"on {differing:,} of {len(answers):,} test examples, by up to {largest:.2g}; nothing "
             "was written. Keras or JAX may have changed since the training: train it again"
         )
     return differing, largest

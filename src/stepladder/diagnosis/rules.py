@@ -788,7 +788,8 @@ def dropout_in_small_network(case: ArmEvidence) -> Finding | None:
 def never_stopped(case: ArmEvidence) -> Finding | None:
     """Patience that ended no training: it costs nothing, and saves nothing."""
     recipe, signs = case.recipe, [one.signs for one in case.alive if one.signs is not None]
-    if recipe.patience is None or not signs or best_epoch_is_last(case) is not None:
+    told = (still_improving, best_epoch_is_last)  # which say as much
+    if recipe.patience is None or not signs or any(rule(case) is not None for rule in told):
         return None
     if any(math.isfinite(one.stopped) for one in signs):
         return None

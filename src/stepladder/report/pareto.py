@@ -223,16 +223,19 @@ def _saved_metric(saved: Mapping[str, Any]) -> Metric:
 
 
 def _winner(saved: Mapping[str, Any], run: str, part: DataPart) -> RunEntries:
-    best = saved["best"]
-    accuracy = best["test_accuracy" if part == "test" else "val_accuracy"]
+    best, metric = saved["best"], _saved_metric(saved)
+    name = "accuracy" if metric.name == "accuracy" else "score"
+    accuracy = best[f"{'test' if part == 'test' else 'val'}_{name}"]
     if accuracy is None:
         return RunEntries(run, (), ((WINNER, _LOCKED),))
+    found = _estimate(accuracy)
+    measure = Measure(metric, saved.get("delta"), digits_for(metric, [found]))
     # Older files have the time of its training in the search alone.
     seconds = best.get("replicate_seconds", best["seconds"])
     winner = Entry(
-        run, WINNER, str(saved["fingerprint"]), _estimate(accuracy), _seconds(seconds),
+        run, WINNER, str(saved["fingerprint"]), found, _seconds(seconds),
         int(best["parameters"]), len(accuracy["values"]), int(best["diverged"]),
-        _noun(saved),
+        _noun(saved), measure,
     )  # fmt: skip
     return RunEntries(run, (winner,))
 
@@ -267,6 +270,12 @@ class Smallest:
     by_mean: Entry | None
 
 
+def _kind(entry: Entry) -> str:
+    """What an entry is judged by, with its unit where it has one of its own."""
+    unit = "" if entry.measure.metric.is_fraction else entry.measure.unit
+    return f"{entry.measure.name} ({unit})" if unit else entry.measure.name
+
+
 def check_comparable(entries: Sequence[Entry], left_out: Sequence[str] = ()) -> None:
     """Makes sure that entries can be compared.
 
@@ -287,8 +296,8 @@ def check_comparable(entries: Sequence[Entry], left_out: Sequence[str] = ()) -> 
     for entry in entries:
         if entry.measure.metric != first.measure.metric:
             raise InputError(
-                f"runs must be judged by one metric, found {first.name!r} by {first.measure.name} "
-                f"and {entry.name!r} by {entry.measure.name}; compare those of one metric"
+                f"runs must be judged by one metric, found {first.name!r} by {_kind(first)} "
+                f"and {entry.name!r} by {_kind(entry)}; compare those of one metric and unit"
             )
         if entry.fingerprint != first.fingerprint:
             raise InputError(

@@ -637,6 +637,8 @@ def glossary(results: Results) -> tuple[tuple[str, str], ...]:
         words["Pareto front"] = words["Pareto front"].replace("accuracy", measure_of(results).name)
     if results.readout is not None:
         words |= _FACTORIAL
+        if not measure_of(results).metric.is_fraction:
+            words["Interaction"] = words["Interaction"].replace("many points", "much")
     if results.tuned is not None:
         words |= _FAIR
     meanings = {word: text.replace("image", results.noun) for word, text in words.items()}
