@@ -5,17 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from example_arms import arm_result, with_effects
+from example_arms import arm_result, estimate, with_effects
 
 from stepladder.diagnosis.findings import Finding
 from stepladder.runs.misclassified import ErrorAnalysis, Misclassified, Split
+from stepladder.runs.predictions import ArmPredictions, Predictions
 from stepladder.runs.preflight import underpowered
-from stepladder.runs.results import Adapted, ArmTuning, Results, TriedValues, Tuned
+from stepladder.runs.results import Adapted, ArmTuning, Results, Span, TriedValues, Tuned
+from stepladder.statistics.effects import effects
 from stepladder.statistics.factorial import factorial
 from stepladder.study.confounds import confounds
 from stepladder.study.designs import pair_aliases
 from stepladder.study.recipe import Recipe
 from stepladder.study.study import Study
+from stepladder.trials.trial import History
 
 # by technique: final test accuracy in percent, its deviation over replicates, epochs to get there
 ENDS = {
@@ -226,7 +229,92 @@ def diagnosed_results() -> Results:
     return diagnosed(mnist_results(), found)
 
 
+def regression_results(targets=("price",), examples=40, replicates=3, lost=False) -> Results:
+    """A regression of houses: the last arm stops early and scores its best epoch."""
+    label = targets[0] if len(targets) == 1 else list(targets)
+    study = Study(name="houses", design="one_at_a_time", replicates=replicates, delta=0.5,
+                  dataset={"csv": "houses.csv", "label": label, "task": "regression",
+                           "test_share": 0.25},
+                  metric={"name": "rmse", "unit": "kEUR"},
+                  base=Recipe(hidden=[50], epochs=12),
+                  techniques=[{"name": "Huber", "change": {"loss": "huber"}},
+                              {"name": "early stopping",
+                               "change": {"patience": 3, "score_at": "best"}}])  # fmt: skip
+    rng = np.random.default_rng(2)
+    arms = []
+    for place, arm in enumerate(study.arms):
+        stops = [5 + number for number in range(replicates)] if place == 2 else [12] * replicates
+        scores = 40.0 - 5 * place + rng.standard_normal(replicates)
+        curves = tuple(_losses(1600.0 - 300 * place, 12, stop, rng) for stop in stops)
+        spans = (
+            (Span.of(stops), Span.of([stop - 3 for stop in stops])) if place == 2 else (None,) * 2
+        )
+        made = arm_result(arm, replicates, 12, 90, 1.0, 2.0, rng, diverged=replicates * lost)
+        if lost:
+            curves = tuple(replace(each, val_loss=each.val_loss * np.nan) for each in curves)
+            scores = scores * np.nan
+        arms.append(replace(made, curves=curves, train=estimate(scores - 3),
+                            validation=estimate(scores + 1), test=estimate(scores),
+                            epochs_trained=spans[0], scored_epoch=spans[1]))  # fmt: skip
+    truth = 300 + 80 * rng.standard_normal((examples, len(targets)))
+    answers = tuple(
+        ArmPredictions(arm.name, truth + (40 - 10 * place) * rng.standard_normal(
+            (replicates, examples, len(targets))))
+        for place, arm in enumerate(study.arms) if place != 1
+    )  # fmt: skip
+    shown = Predictions(tuple(targets), truth, answers, "+ early stopping", are_labels=False)
+    results = replace(results_of(study, arms), dataset="houses.csv", classes=(), noun="example",
+                      sizes={"train": 100, "validation": 20, "test": examples}, baseline=79.5,
+                      predictions=None if lost else shown)  # fmt: skip
+    judged = judged_effects_of(results)
+    return replace(results, arms=judged)
+
+
+def judged_effects_of(results: Results):
+    """The arms of results with effects of the judged metric, as `statistics.effects` has them."""
+    scores = {each.arm.name: each.test.values for each in results.arms}
+    pairs = [(each.arm.name, each.arm.compared_with) for each in results.arms[1:]]
+    study = results.study
+    made = {} if np.isnan(list(scores.values())).all() else effects(
+        scores, pairs, delta=study.delta, metric=study.judged)  # fmt: skip
+    return tuple(replace(each, effect=made.get(each.arm.name)) for each in results.arms)
+
+
+def _losses(end, epochs, stop, rng) -> History:
+    steps = np.arange(1, epochs + 1)
+    loss = end * (1 + 3 * np.exp(-steps / 2)) * (1 + 0.02 * rng.standard_normal(epochs))
+    loss[stop:] = np.nan
+    nothing = np.full(epochs, np.nan)
+    return History(0.9 * loss, nothing, loss, nothing, nothing,
+                   np.where(np.isnan(loss), np.nan, 0.1 * steps))  # fmt: skip
+
+
+def label_results(labels=("red", "green", "blue"), metric="macro_f1") -> Results:
+    """Several labels an example, one of which is rare and never found."""
+    study = Study(name="colours", design="one_at_a_time", replicates=3, metric=metric,
+                  dataset={"csv": "colours.csv", "label": list(labels), "task": "multilabel",
+                           "test_share": 0.25},
+                  base=Recipe(hidden=[50], epochs=6),
+                  techniques=[{"name": "focal",
+                               "change": {"loss": "binary_focal_crossentropy"}}])  # fmt: skip
+    rng = np.random.default_rng(4)
+    arms = [arm_result(arm, 3, 6, 70 + 9 * place, 1.0, 2.0, rng)
+            for place, arm in enumerate(study.arms)]  # fmt: skip
+    truth = (rng.uniform(size=(30, len(labels))) < 0.4).astype(float)
+    answers = tuple(
+        ArmPredictions(arm.name, np.clip(truth * 0.5 + rng.uniform(0, 0.7, (3, *truth.shape))
+                                         * (np.arange(len(labels)) != 2), 0, 1))
+        for arm in study.arms
+    )  # fmt: skip
+    shown = Predictions(tuple(labels), truth, answers, "+ focal", are_labels=True)
+    return replace(results_of(study, arms), dataset="colours.csv", classes=tuple(labels),
+                   sizes={"train": 60, "validation": 20, "test": 30}, noun="example",
+                   baseline=0.0, predictions=shown)  # fmt: skip
+
+
 VARIANTS = {
+    "regression": regression_results,
+    "labels": label_results,
     "diagnosed": diagnosed_results,
     "fair": fair_results,
     "adaptive": adaptive_results,

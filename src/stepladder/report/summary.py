@@ -232,7 +232,10 @@ def _network_text(recipe: Recipe) -> str:
     if recipe.model is not None:
         layers = "a network that the study builds itself"
     elif recipe.hidden:
-        layers = f"hidden layers of {join_list([str(units) for units in recipe.hidden])} units"
+        units = join_list([str(units) for units in recipe.hidden])
+        layers = f"hidden layers of {units} units"
+        if len(recipe.hidden) == 1:
+            layers = f"a hidden layer of {plural(recipe.hidden[0], 'unit')}"
     activation, initial, optimizer = map(
         _call_text, (recipe.activation, recipe.initializer, recipe.optimizer)
     )

@@ -1,0 +1,94 @@
+"""Regressions, several labels and two classes with one unit, as a user runs them."""
+
+import json
+
+import numpy as np
+import pytest
+
+STUDY = """
+name = "{name}"
+design = "one_at_a_time"
+replicates = 2
+validation = 20
+dataset = {{ csv = "table.csv", label = {label}, test_share = 0.25{task} }}
+metric = "{metric}"
+[base]
+hidden = [6]
+epochs = 4
+learning_rate = 0.05
+[[technique]]
+name = "early stopping"
+change = {{ patience = 1, score_at = "best" }}
+[[technique]]
+name = "loss"
+change = {{ loss = "{loss}" }}
+"""
+
+
+def declare(place, name, *, metric, loss, label='"y"', task=""):
+    task = f', task = "{task}"' if task else ""
+    text = STUDY.format(name=name, metric=metric, loss=loss, label=label, task=task)
+    (place / f"{name}.toml").write_text(text, "utf-8")
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal((120, 3))
+    y = {
+        "houses": [100 + 20 * x[:, 0]],
+        "colours": [x[:, 0] > 0, x[:, 1] > 0.5],
+        "rare": [np.where(x[:, 0] + x[:, 1] > 1.2, "yes", "no")],
+    }[name]
+    heads = ["a", "b", "c", *(["y"] if len(y) == 1 else ["y", "z"])]
+    lines = [",".join(f"{value:.5f}" for value in row) for row in x]
+    ends = [",".join(str(column[at] * 1 if column.dtype == bool else column[at]) for column in y)
+            for at in range(len(x))]  # fmt: skip
+    rows = [f"{line},{end}" for line, end in zip(lines, ends, strict=True)]
+    (place / "table.csv").write_text("\n".join([",".join(heads), *rows]) + "\n", "utf-8")
+
+
+def test_a_regression_is_run_shown_and_not_exported(stepladder, place):
+    declare(place, "houses", metric="rmse", loss="huber", task="regression")
+    done = stepladder("run", "houses.toml")
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "How long arms were trained" in done.stdout
+    assert "Answering the mean of the training part to everything has a test rmse of" in done.stdout
+    folder = place / "runs" / "houses"
+    assert (folder / "figures" / "predictions.svg").exists()
+    page = (folder / "report.html").read_text("utf-8")
+    assert "Predicted against true values" in page
+    assert "The largest errors" in page
+    value = json.loads(stepladder("results", "runs/houses", "--format", "json").stdout)
+    assert value["baseline"] > 0
+    assert "baseline" not in value["versions"]
+    arm = value["arms"][1]
+    assert 1 <= arm["scored_epoch"]["min"] <= arm["epochs_trained"]["max"] <= 4
+    refused = stepladder("export", "runs/houses", "--arm", "base", "--to", "m.keras")
+    assert refused.returncode == 2
+    assert "found a regression" in refused.stderr
+    assert not (place / "m.keras").exists()
+
+
+@pytest.mark.slow
+def test_several_labels_are_run_and_shown(stepladder, place):
+    declare(place, "colours", metric="macro_f1", loss="binary_focal_crossentropy",
+            label='["y", "z"]', task="multilabel")  # fmt: skip
+    done = stepladder("run", "colours.toml")
+    assert done.returncode == 0, done.stderr
+    assert (place / "runs" / "colours" / "figures" / "labels.svg").exists()
+    assert "Answering the commoner side of each label" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", ["hinge", "binary_crossentropy"])
+def test_two_classes_with_one_unit_are_exported_and_predicted(loss, stepladder, place):
+    declare(place, "rare", metric="balanced_accuracy", loss=loss)
+    done = stepladder("run", "rare.toml")
+    assert done.returncode == 0, done.stderr
+    done = stepladder("export", "runs/rare", "--arm", "+ loss", "--to", "m.keras")
+    assert done.returncode == 0, done.stderr
+    card = (place / "m.md").read_text("utf-8")
+    assert "answers all 30 test examples as" in card
+    assert "image" not in card.partition("## Recipe")[0]
+    np.save(place / "x.npy", np.array([[3, 3, 0], [-3, -3, 0]], np.float32))
+    told = json.loads(stepladder("predict", "m.keras", "x.npy", "--format", "json").stdout)
+    sure, other = (each["probabilities"]["yes"] for each in told["images"])
+    assert sure > other  # the one unit is of the second class
