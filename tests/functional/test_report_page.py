@@ -48,7 +48,7 @@ def page_of(tmp_path_factory):
     return address
 
 
-PAGES = ("mnist", "hostile", "factorial", "fair", "partial", "nothing yet", *MADE)
+PAGES = ("mnist", "regression", "hostile", "factorial", "fair", "partial", "nothing yet", *MADE)
 
 
 @pytest.mark.parametrize("variant", PAGES)

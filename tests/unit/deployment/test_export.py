@@ -48,6 +48,7 @@ def exported(**changes):
     """An exported model whose names hold whatever names may hold."""
     study = Study(name=HOSTILE, base={"hidden": [3]})
     record = SimpleNamespace(
+        noun="image",
         study=study, classes=("a`b", "|"), dataset=HOSTILE,
         sizes={"train": 5, "validation": 50, "test": 500}, fingerprint="f" * 64, versions={},
         machine=HOSTILE,

@@ -127,9 +127,10 @@ def test_the_base_is_one_plain_sentence(fields, words):
 
 def test_a_base_with_many_settings_names_the_first_of_them():
     recipe = Recipe(
-        hidden=[9, 9], activation="relu", dropout=0.1, residual=True, weight_decay=0.1, loss="huber",
+        hidden=[9, 9], activation="relu", dropout=0.1, residual=True, weight_decay=0.1,
         kernel_regularizer="l1", bias_regularizer="l1", activity_regularizer="l1",
         class_weight="balanced", schedule="cosine", clipnorm=1.0, kernel_constraint="unit_norm",
+        loss="huber",
     )  # fmt: skip
     text = _network_text(recipe)
     assert text.endswith("and 3 other settings")
