@@ -44,7 +44,7 @@ def declare(place, name, *, metric, loss, label='"y"', task=""):
     (place / "table.csv").write_text("\n".join([",".join(heads), *rows]) + "\n", "utf-8")
 
 
-def test_a_regression_is_run_shown_and_not_exported(stepladder, place):
+def test_a_regression_is_run_and_shown(stepladder, place):
     declare(place, "houses", metric="rmse", loss="huber", task="regression")
     done = stepladder("run", "houses.toml")
     assert done.returncode == 0, done.stderr
@@ -61,10 +61,31 @@ def test_a_regression_is_run_shown_and_not_exported(stepladder, place):
     assert "baseline" not in value["versions"]
     arm = value["arms"][1]
     assert 1 <= arm["scored_epoch"]["min"] <= arm["epochs_trained"]["max"] <= 4
-    refused = stepladder("export", "runs/houses", "--arm", "base", "--to", "m.keras")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [(), ("--ensemble",)])
+def test_a_regression_is_exported_and_predicts_in_its_own_unit(options, stepladder, place):
+    declare(place, "houses", metric="rmse", loss="poisson", task="regression")
+    done = stepladder("run", "houses.toml", "--set", "keep_weights=true")
+    assert done.returncode == 0, done.stderr
+    told = []
+    for arm in ("base", "+ loss"):
+        done = stepladder("export", "runs/houses", "--arm", arm, "--to", "m.keras", *options)
+        assert done.returncode == 0, done.stderr
+        card = (place / "m.md").read_text("utf-8")
+        assert "1 value in the targets' own unit, of `y`." in card
+        assert "answers all 30 test examples as" in card
+        assert "Calibration" not in card
+        np.save(place / "x.npy", np.array([[2, 0, 0], [-2, 0, 0]], np.float32))
+        told.append(stepladder("predict", "m.keras", "x.npy", "--format", "json").stdout)
+    (high, low) = (each["values"]["y"] for each in json.loads(told[0])["images"])
+    assert 50 < low < high < 150
+    assert all(each["values"]["y"] > 0 for each in json.loads(told[1])["images"])
+    (place / "a.png").write_bytes((place / "runs/houses/figures/loss.png").read_bytes())
+    refused = stepladder("predict", "m.keras", "a.png")
     assert refused.returncode == 2
-    assert "found a regression" in refused.stderr
-    assert not (place / "m.keras").exists()
+    assert "this model is a regression, found a picture" in refused.stderr
 
 
 @pytest.mark.slow
@@ -75,6 +96,12 @@ def test_several_labels_are_run_and_shown(stepladder, place):
     assert done.returncode == 0, done.stderr
     assert (place / "runs" / "colours" / "figures" / "labels.svg").exists()
     assert "Answering the commoner side of each label" in done.stdout
+    done = stepladder("export", "runs/colours", "--arm", "base", "--to", "m.keras")
+    assert done.returncode == 0, done.stderr
+    assert "2 probabilities that do not sum to 1" in (place / "m.md").read_text("utf-8")
+    np.save(place / "x.npy", np.zeros((1, 3), np.float32))
+    told = json.loads(stepladder("predict", "m.keras", "x.npy", "--format", "json").stdout)
+    assert list(told["images"][0]["probabilities"]) == ["y", "z"]
 
 
 @pytest.mark.slow

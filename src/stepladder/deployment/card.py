@@ -8,10 +8,19 @@ import re
 from collections.abc import Iterator
 
 from stepladder.deployment.evaluation import Measured, RobustnessPoint
-from stepladder.deployment.export import Exported
+from stepladder.deployment.export import Exported, metric_of
 from stepladder.report.markdown import markdown_text
 from stepladder.report.tables import FormattedNumber
-from stepladder.report.wording import MINUS, join_list, number, plural, printable
+from stepladder.report.wording import (
+    MINUS,
+    Measure,
+    digits_for,
+    join_list,
+    number,
+    plural,
+    printable,
+)
+from stepladder.statistics.results import Estimate
 
 _UNITS = {"shift": "pixels", "rotation": "degrees", "noise": "deviation, in parts of the range"}
 
@@ -20,6 +29,9 @@ def as_markdown(model: Exported) -> str:
     """What is known of an exported model."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
+    metric = metric_of(model.record.study)
+    known = [one for one in (model.val_accuracy, model.test_accuracy) if one is not None]
+    measure = Measure(metric, None, digits_for(metric, known))
     environment = Environment(
         loader=PackageLoader("stepladder.deployment", "templates"),
         autoescape=False,  # Markdown: the filters `plain` and `code` escape names
@@ -31,8 +43,9 @@ def as_markdown(model: Exported) -> str:
     environment.filters |= {
         "code": _code,
         "count": "{:,}".format,
-        "estimate": lambda value: f"{FormattedNumber.accuracy(value).text} %",
+        "estimate": lambda value: _estimate(value, measure),
         "number": number,
+        "scored": lambda score: "–" if score is None else _shown(score, measure),
         "percent": lambda share: "–" if share is None else f"{number(100 * share)} %",
         "plain": markdown_text,
         "plural": plural,
@@ -44,11 +57,33 @@ def as_markdown(model: Exported) -> str:
         record=model.record,
         measured=model.measured,
         noun=model.record.noun,
+        names=_names(model),
+        task=model.record.study.task,
+        metric=measure.name,
         arm=markdown_text(model.arm),
         study=markdown_text(model.record.study.name),
         replicates=join_list([str(number) for number in sorted(model.replicates)]),
         robustness=list(_robustness(model.measured)) if model.measured else [],
     )
+
+
+def _names(model: Exported) -> tuple[str, ...]:
+    """The names of classes, labels or targets, in their order."""
+    label = getattr(model.record.study.dataset, "label", None)
+    if model.record.classes or label is None:
+        return model.record.classes
+    return (label,) if isinstance(label, str) else tuple(label)
+
+
+def _shown(score: float, measure: Measure) -> str:
+    unit = "%" if measure.metric.is_fraction else measure.unit
+    return f"{number(measure.metric.scale * score, measure.digits)} {unit}".rstrip()
+
+
+def _estimate(value: Estimate, measure: Measure) -> str:
+    unit = "%" if measure.metric.is_fraction else measure.unit
+    shown = FormattedNumber.score(value, measure.metric.scale, measure.digits)
+    return f"{shown.text} {unit}".rstrip()
 
 
 def _robustness(measured: Measured) -> Iterator[tuple[str, str]]:

@@ -28,8 +28,10 @@ from stepladder.runs.plan import dataset_of, make_plan, run_context
 from stepladder.statistics.intervals import estimate
 from stepladder.statistics.results import Estimate
 from stepladder.store import Store, StudyRecord, open_store
+from stepladder.study.metrics import METRICS, Metric
 from stepladder.study.recipe import Recipe
 from stepladder.study.schema import did_you_mean
+from stepladder.study.scoring import Task
 from stepladder.study.study import Study
 from stepladder.training.final_weights import kept_final, weights_file
 from stepladder.trials.trial import FinalState, Trial, TrialResult
@@ -84,7 +86,7 @@ def select_replicates(
             trials = tuple(fresh_trials(_winner(search_file), context))
             ids = tuple(trial.id for trial in trials)
             is_open = store.looked_at(context.fingerprint, ids)
-            return _selection(WINNER, trials, store, trials, ids, is_open=is_open)
+            return _selection(WINNER, trials, store, trials, ids, record.study, is_open=is_open)
         # A study of techniques has other arms that may be meant.
         if record.study.search is not None and (arm or not record.study.techniques):
             raise InputError(
@@ -99,7 +101,7 @@ def select_replicates(
         raise _no_such_arm(arm, [*([WINNER] if search_file else ()), *by_arm], record)
     planned = tuple(trial for trials in by_arm.values() for trial in trials)
     stored = tuple(sorted(store.has(trial.id for trial in planned)))
-    return _selection(arm, by_arm[arm], store, planned, stored, is_open=True)
+    return _selection(arm, by_arm[arm], store, planned, stored, record.study, is_open=True)
 
 
 def _winner(file: Path) -> Recipe:
@@ -129,6 +131,7 @@ def _selection(
     store: Store,
     planned: tuple[Trial, ...],
     shown: tuple[str, ...],
+    study: Study,
     *,
     is_open: bool,
 ) -> ExportSelection:
@@ -140,17 +143,25 @@ def _selection(
             f"{name!r} must have a finished replicate to export, found {found}; "
             + ("lower its learning rate" if results else "run the study first")
         )
-    if any(not math.isfinite(result.validation.accuracy) for result in finished):
+    metric = metric_of(study)
+    if any(not math.isfinite(result.score("validation", metric.name)) for result in finished):
+        scores = "accuracies" if metric.name == "accuracy" else f"figures of {metric.name}"
         raise StoreError(
-            f"the replicates of {name!r} must have finite accuracies, found one without; check "
+            f"the replicates of {name!r} must have finite {scores}, found one without; check "
             "the store with stepladder store check"
         )
     # Of equals the one that was surer, and then the first.
-    best = sorted(finished, key=lambda result: (-result.validation.accuracy,
+    best = sorted(finished, key=lambda result: (-metric.sign
+                                                * result.score("validation", metric.name),
                                                 result.validation.loss,
                                                 result.trial.replicate))  # fmt: skip
     diverged = len(results) - len(finished)
     return ExportSelection(name, trials[0].recipe, tuple(best), diverged, planned, shown, is_open)
+
+
+def metric_of(study: Study) -> Metric:
+    """By what replicates are chosen, and what a card tells: of classes the accuracy."""
+    return METRICS["accuracy"] if study.task == "classification" else study.judged
 
 
 @dataclass(frozen=True)
@@ -224,9 +235,12 @@ def final_weights(
 
 
 def _comparison(result: TrialResult, differing: int, noun: str, *, is_kept: bool) -> str:
-    count, name = len(result.test_correct), f"replicate {result.trial.replicate}"
+    count, name = result.test_examples, f"replicate {result.trial.replicate}"
     if not differing:
-        return f"{name} is the stored one: right and wrong on the same of {count:,} test {noun}s"
+        same = (
+            "right and wrong on the same of" if result.test_values is None else "equal answers to"
+        )
+        return f"{name} is the stored one: {same} {count:,} test {noun}s"
     return (
         f"{name} {'as kept' if is_kept else 'trained again here'} is not the stored one bit for "
         f"bit: it differs on {differing:,} of {count:,} test {noun}s. Another machine or other "
@@ -235,8 +249,20 @@ def _comparison(result: TrialResult, differing: int, noun: str, *, is_kept: bool
 
 
 def _count_differing(final: FinalState, result: TrialResult) -> int:
+    if result.test_values is not None:
+        return _count_apart(final.test_probabilities, result.test_values)
     correct = final.test_probabilities.argmax(axis=1) == final.test_labels
     return int(np.count_nonzero(correct != result.test_correct))
+
+
+def _count_apart(values: np.ndarray, others: np.ndarray) -> int:
+    """How many examples have values or probabilities that differ by more than rounding."""
+    sizes = np.maximum(others.std(axis=0), np.finfo(np.float32).tiny)
+    return int(np.count_nonzero((np.abs(values - others) > _ROUNDING * sizes).any(axis=1)))
+
+
+_ROUNDING = 1e-3
+"""Share of the deviation of a target, or of a label's probabilities, that float32 may leave."""
 
 
 def _train_again(
@@ -317,7 +343,8 @@ class Exported:
             wrong, or the other way round.
         differing: test images that it answers otherwise than the engine that trained it.
         largest_difference: of any probability on them.
-        val_accuracy: over the arm's replicates.
+        val_accuracy: over the arm's replicates; of a regression, or of several labels, the judged
+            metric, as in the next ones.
         test_accuracy: likewise, or None where the test set is locked.
         own_val_accuracy: of this replicate; None for an ensemble, whose parts held out others.
         own_test_accuracy: of this model, or None where the test set is locked.
@@ -389,13 +416,6 @@ def export_model(
             "RUN must be of networks that stepladder trained, found that "
             f"{record.study.trainer.name} trained them; let it save its model itself"
         )
-    if record.study.task != "classification":
-        what = {"regression": "a regression", "multilabel": "several labels an example"}
-        raise InputError(
-            f"RUN must be of networks that tell classes apart, found {what[record.study.task]}, "
-            "which export cannot write yet; build and train the recipe of the arm in Keras: "
-            "`stepladder results RUN --format json` has it"
-        )
     selection = select_replicates(folder, record, store, arm)
     preflight.check_code_allowed(record.study, allow_code)
     dataset = dataset_of(record.study)
@@ -449,11 +469,12 @@ def _export(
     ]
     held_out = finals[0].final.validation_rows
     trained = np.setdiff1d(np.arange(len(dataset.y_train)), held_out)
-    familiar = fit_subspaces(
-        dataset.x_train[trained], dataset.y_train[trained], dataset.x_train[held_out]
-    )
+    is_classes = dataset.task == "classification"
+    kinds = dataset.y_train if is_classes else np.zeros(len(dataset.y_train), np.int32)
+    familiar = fit_subspaces(dataset.x_train[trained], kinds[trained], dataset.x_train[held_out])
     framing, levels = framing_of(dataset.x_train), levels_of(dataset.x_train)
-    extras = Extras(dataset.class_names, framing, levels, familiar)
+    extras = Extras(dataset.class_names, framing, levels, familiar, dataset.task)
+    metric = metric_of(record.study)
     evaluation = None
     with tempfile.TemporaryDirectory(prefix="stepladder-") as name:
         draft = Path(name) / "model.keras"
@@ -462,10 +483,12 @@ def _export(
             draft.write_bytes(with_extras(draft.read_bytes(), extras))
             with open_model(draft, environment) as model:
                 answers = model.probabilities(dataset.x_test)
-                differing, largest = _compare(answers, finals)
-                own = float((answers.argmax(axis=1) == dataset.y_test).mean())
+                differing, largest = _compare(answers, finals, dataset.task)
+                own = _score(metric, dataset, answers)
                 # It is measured on images that none of its networks was trained on.
-                if not is_ensemble:
+                if not is_classes:
+                    pass
+                elif not is_ensemble:
                     evaluation = evaluate(model.probabilities, "validation",
                                           dataset.x_train[held_out], dataset.y_train[held_out],
                                           note, record.noun)  # fmt: skip
@@ -478,7 +501,10 @@ def _export(
                 f"found: {error}; build it of Keras' own layers"
             ) from None
         atomic_write(file, draft.read_bytes())
-    accuracies = [result.test.accuracy for result in selection.replicates]
+    validation, test = (
+        [result.score(part, metric.name) for result in selection.replicates]
+        for part in ("validation", "test")
+    )
     unlike = distances(familiar, dataset.x_test) > familiar.threshold
     return Exported(
         file=file,
@@ -494,9 +520,9 @@ def _export(
         differ_from_stored=sum(weights.differing for weights in finals),
         differing=differing,
         largest_difference=largest,
-        val_accuracy=estimate([result.validation.accuracy for result in selection.replicates]),
-        test_accuracy=estimate(accuracies) if selection.is_open else None,
-        own_val_accuracy=None if is_ensemble else used[0].validation.accuracy,
+        val_accuracy=estimate(validation, metric=metric),
+        test_accuracy=estimate(test, metric=metric) if selection.is_open else None,
+        own_val_accuracy=None if is_ensemble else validation[0],
         own_test_accuracy=own if selection.is_open else None,
         looks=_log_look(selection, record, store, is_ensemble=is_ensemble),
         measured=evaluation,
@@ -506,14 +532,25 @@ def _export(
     )
 
 
-def _compare(answers: np.ndarray, finals: Sequence[FinalWeights]) -> tuple[int, float]:
+def _score(metric: Metric, dataset: Dataset, answers: np.ndarray) -> float:
+    """The metric of a model's answers on the test part."""
+    if dataset.task == "classification":
+        return float((answers.argmax(axis=1) == dataset.y_test).mean())
+    assert metric.score is not None  # such a study can judge only what is computed
+    given = (answers > 0.5).astype(np.int32) if metric.needs == "labels" else answers
+    return float(metric.score(dataset.y_test, given))
+
+
+def _compare(answers: np.ndarray, finals: Sequence[FinalWeights], task: Task) -> tuple[int, float]:
     """Test images answered otherwise than by the engine, and the largest difference.
 
     Raises:
         RunError: if they are more than rounding explains.
     """
     wanted = np.mean([weights.final.test_probabilities for weights in finals], axis=0)
-    differing = int(np.count_nonzero(answers.argmax(axis=1) != wanted.argmax(axis=1)))
+    differing = _count_apart(answers, wanted)
+    if task == "classification":
+        differing = int(np.count_nonzero(answers.argmax(axis=1) != wanted.argmax(axis=1)))
     largest = float(np.abs(answers - wanted).max())
     if not np.isfinite(largest) or differing > max(1, _MOST_DIFFERING * len(answers)):
         raise RunError(

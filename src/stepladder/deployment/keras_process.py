@@ -61,7 +61,7 @@ class ModelProcess(ChildProcess):
         )
 
     def probabilities(self, inputs: Array) -> Probabilities:
-        """What the model answers, float32 (examples, classes).
+        """What the model answers, float32 (examples, outputs).
 
         Args:
             inputs: raw, of shape (examples, *input_shape).
@@ -116,14 +116,15 @@ def build_model(
             "name": name, "recipe": recipe.model_dump(mode="json"),
             "trainable": len(final.trainable), "statistics": len(final.statistics),
         })  # fmt: skip
-        own = {"scale": final.scale, "shift": final.shift}
+        own = {"scale": final.scale, "shift": final.shift,
+               "target_scale": final.target_scale, "target_shift": final.target_shift}  # fmt: skip
         for part in ("trainable", "statistics"):
             own |= {f"{part}.{index}": array for index, array in enumerate(getattr(final, part))}
         arrays |= {f"{place}.{name}": array for name, array in own.items()}
     order = {
         "kind": "build", "members": headers, "input_shape": list(dataset.input_shape),
-        "classes": dataset.classes, "is_whole": dataset.x_train.dtype == np.uint8,
-        "file": str(file), "codes": code_headers(models),
+        "outputs": dataset.outputs, "task": dataset.task, "file": str(file),
+        "is_whole": dataset.x_train.dtype == np.uint8, "codes": code_headers(models),
     }  # fmt: skip
     ModelProcess(order, arrays, environment).close()
 

@@ -15,7 +15,9 @@ import psutil
 from stepladder.data.memory import check_memory
 from stepladder.data.preprocessing import image_sides
 from stepladder.errors import DataError, StepladderError
+from stepladder.study.losses import form_of
 from stepladder.study.recipe import Recipe
+from stepladder.study.scoring import Task
 from stepladder.training.keras_import import keras
 from stepladder.training.layer_state import seed_states
 from stepladder.training.serialization import Array, receive, send
@@ -105,8 +107,8 @@ def _build(header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Any:  # no
     ]  # fmt: skip
     build = builder([Code(**code) for code in header["codes"]], keras_models.build)
     model = assemble_model(
-        members, tuple(header["input_shape"]), header["classes"], build,
-        is_whole=header["is_whole"],
+        members, tuple(header["input_shape"]), header["outputs"], build,
+        is_whole=header["is_whole"], task=header["task"],
     )  # fmt: skip
     model.save(header["file"])
     return model
@@ -190,6 +192,8 @@ class Member:
         statistics: its other weights, states of random generators left out.
         scale: what raw inputs are multiplied by, of shape () or flat.
         shift: what is then added to them.
+        target_scale: what targets of a regression were multiplied by; not asked for otherwise.
+        target_shift: what was then added to them.
     """
 
     name: str
@@ -198,6 +202,8 @@ class Member:
     statistics: Sequence[Array]
     scale: Array
     shift: Array
+    target_scale: Array | None = None
+    target_shift: Array | None = None
 
     @classmethod
     def of(cls, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Member:
@@ -206,51 +212,56 @@ class Member:
             header["name"], Recipe(**header["recipe"]),
             [arrays[f"trainable.{place}"] for place in range(header["trainable"])],
             [arrays[f"statistics.{place}"] for place in range(header["statistics"])],
-            arrays["scale"], arrays["shift"],
+            *(arrays[name] for name in ("scale", "shift", "target_scale", "target_shift")),
         )  # fmt: skip
 
 
 def assemble_model(
     members: Sequence[Member],
     input_shape: tuple[int, ...],
-    classes: int,
+    outputs: int,
     build: Build,
     *,
     is_whole: bool,
+    task: Task = "classification",
 ) -> Any:  # noqa: ANN401 - Keras has no types
     """One model of one or more networks.
 
     Args:
-        members: the networks; several answer with the mean of their probabilities.
+        members: the networks; several answer with the mean of their probabilities, or values.
         input_shape: of one raw example.
-        classes: how many there are.
+        outputs: how many classes, labels or targets there are.
         build: makes a recipe a network that gives logits, of Keras' own layers.
         is_whole: whether the training set's inputs are whole numbers.
+        task: what was learnt.
 
     Returns:
-        A `keras.Model`: raw inputs float32 (batch, *input_shape) to probabilities (batch, classes).
+        A `keras.Model`: raw inputs float32 (batch, *input_shape) to probabilities (batch, outputs)
+        of classes or labels, or to values in the targets' own unit.
 
     Raises:
         ValueError: if weights do not fit a network.
     """
     image = keras.Input(input_shape, name="image")
     given = deskew(image, is_whole=is_whole) if members[0].recipe.deskew else image
-    answers = [
-        _probabilities(member, build(member.recipe, input_shape, _units(member, classes)), given)
-        for member in members
-    ]
+    answers = []
+    for member in members:
+        network = build(member.recipe, input_shape, _units(member, task, outputs))
+        raw = _raw_outputs(member, network, given)
+        answers.append(_values(member, raw) if task == "regression" else
+                       _probabilities(member, raw, task))  # fmt: skip
     if len(answers) == 1:
         return keras.Model(image, answers[0], name=members[0].name)
     return keras.Model(image, keras.layers.Average(name="mean")(answers), name="ensemble")
 
 
-def _units(member: Member, classes: int) -> int:
+def _units(member: Member, task: Task, outputs: int) -> int:
     from stepladder.training.heads import Head  # after `keras_import`
 
-    return Head.of(member.recipe, "classification", classes).units
+    return Head.of(member.recipe, task, outputs).units
 
 
-def _probabilities(member: Member, network: Any, image: Any) -> Any:  # noqa: ANN401
+def _raw_outputs(member: Member, network: Any, image: Any) -> Any:  # noqa: ANN401
     seeds = {id(state) for state in seed_states(network)}
     fixed = [value for value in network.non_trainable_variables if id(value) not in seeds]
     for variables, values in (
@@ -265,7 +276,20 @@ def _probabilities(member: Member, network: Any, image: Any) -> Any:  # noqa: AN
         for value in (member.scale, member.shift)
     )
     scaled = keras.layers.Rescaling(scale, shift, name=f"{member.name}_scaling")(image)
-    logits = network(scaled)
+    return network(scaled)
+
+
+def _values(member: Member, raw: Any) -> Any:  # noqa: ANN401
+    """Values in the targets' own unit."""
+    if form_of(member.recipe.loss, "regression") == "log":
+        raw = keras.layers.Activation("exponential", name=f"{member.name}_exponential")(raw)
+    scale, shift = (np.float64(value) for value in (member.target_scale, member.target_shift))
+    return keras.layers.Rescaling(1 / scale, -shift / scale, name=f"{member.name}_values")(raw)
+
+
+def _probabilities(member: Member, logits: Any, task: Task) -> Any:  # noqa: ANN401
+    if task == "multilabel":
+        return keras.layers.Activation("sigmoid", name=f"{member.name}_probabilities")(logits)
     if logits.shape[-1] == 1:  # of the second of two classes
         logits = ops.concatenate([ops.zeros_like(logits), logits], axis=1)
     return keras.layers.Softmax(name=f"{member.name}_probabilities")(logits)

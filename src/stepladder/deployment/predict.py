@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +31,8 @@ from stepladder.deployment.out_of_distribution import SubspaceMixture, distances
 from stepladder.errors import DataError, InputError
 from stepladder.files import open_regular
 from stepladder.report.terminal import console_on
-from stepladder.report.wording import number, printable, truncate
+from stepladder.report.wording import MINUS, number, printable, truncate
+from stepladder.study.scoring import Task
 
 _GREY = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 _MOST = 100_000
@@ -191,12 +192,14 @@ class Extras:
         framing: how the images of its training set are framed, or None.
         levels: the values that they have; None for a table, and where nobody knows.
         familiar: what its training set is like, or None where nobody knows.
+        task: what it has learnt: classes, or values or labels of which `classes` has the names.
     """
 
     classes: tuple[str, ...]
     framing: Framing | None
     levels: Levels | None
     familiar: SubspaceMixture | None
+    task: Task = "classification"
 
 
 def with_extras(model: bytes, extras: Extras) -> bytes:
@@ -219,6 +222,8 @@ def with_extras(model: bytes, extras: Extras) -> bytes:
         "levels": None if extras.levels is None else [extras.levels.least, extras.levels.greatest],
         "familiar": familiar and {"scale": familiar.scale, "threshold": familiar.threshold},
     }
+    if extras.task != "classification":  # files of classes stay as they were
+        text["task"] = extras.task
     file = io.BytesIO(model)
     with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
         if familiar is not None:
@@ -252,7 +257,10 @@ def read_extras(file: Path) -> Extras | None:
         else:  # An older file has a framing only where images are whole numbers.
             is_byte = familiar is not None and math.isclose(familiar.scale, 1 / 255)
             levels = Levels(0, 255) if framing or is_byte else None
-        return Extras(tuple(map(str, text["classes"])), framing, levels, familiar)
+        task = text.get("task", "classification")
+        if task not in get_args(Task):
+            raise ValueError(f"its task is {task!r}")
+        return Extras(tuple(map(str, text["classes"])), framing, levels, familiar, task)
     except OSError as error:
         raise InputError(
             f"MODEL must be a file that can be read, found {str(file)!r}: "
@@ -298,8 +306,9 @@ class Prediction:
 
     Attributes:
         given: the input as the model got it.
-        answer: name of the class of the largest probability.
-        probabilities: of each class, by its number.
+        answer: name of the class of the largest probability; the labels that apply, with commas;
+            "" of a regression.
+        probabilities: of each class, by its number, or of each label; the values of a regression.
         is_familiar: whether it looks like the training set; None where that is not known.
         distance: from the training set, see `out_of_distribution`; None where that is not known.
     """
@@ -325,6 +334,7 @@ class Predictions:
         classes: their names, in the order of their numbers.
         threshold: distance beyond which an input is unlike the training set, or None.
         images: one an input, in their order.
+        task: what the model has learnt.
 
     Example:
         >>> one = Input("three.png", None, np.zeros((28, 28)))
@@ -338,6 +348,7 @@ class Predictions:
     classes: tuple[str, ...]
     threshold: float | None
     images: tuple[Prediction, ...]
+    task: Task = "classification"
 
 
 def predict_files(
@@ -365,6 +376,13 @@ def predict_files(
         )
     extras = read_extras(model)
     contents = [read_source(path) for path in sources]  # before Keras starts: errors come soon
+    task: Task = extras.task if extras else "classification"
+    picture = next((source for source in contents if source.is_picture), None)
+    if task == "regression" and picture is not None:
+        raise DataError(
+            f"{picture.path}: must be an array (.npy, .npz) of raw inputs, since this model is a "
+            "regression, found a picture; save the inputs with numpy.save"
+        )
     try:
         process = open_model(model, environment)
     except ModelRefused as error:
@@ -387,11 +405,7 @@ def predict_files(
             raise InputError(
                 f"the model {str(model)!r} must answer inputs of shape {shape}, found: {error}"
             ) from None
-    if not (
-        np.isfinite(answers).all()
-        and (answers >= 0).all()
-        and np.allclose(answers.sum(axis=1), 1, atol=1e-3)
-    ):
+    if not _are_answers(answers, task):
         raise InputError(
             f"the model {str(model)!r} must give probabilities, found answers that are not in "
             "0…1 with the sum 1; put a Softmax layer at its end"
@@ -408,14 +422,34 @@ def predict_files(
         tuple(
             Prediction(
                 given=one,
-                answer=classes[int(shares.argmax())],
+                answer=_answer(shares, classes, task),
                 probabilities=tuple(map(float, shares)),
                 is_familiar=False if one.is_empty else is_near,
                 distance=distance,
             )
             for one, shares, distance, is_near in zip(inputs, answers, away, near, strict=True)
         ),
+        task,
     )
+
+
+def _are_answers(answers: npt.NDArray[np.float32], task: Task) -> bool:
+    """Whether a model answers as one of its task does."""
+    if not np.isfinite(answers).all():
+        return False
+    in_range = bool((answers >= 0).all())
+    if task == "multilabel":
+        return in_range and bool((answers <= 1).all())
+    sums_to_1 = np.allclose(answers.sum(axis=1), 1, atol=1e-3)
+    return task == "regression" or (in_range and bool(sums_to_1))
+
+
+def _answer(shares: npt.NDArray[np.float32], classes: Sequence[str], task: Task) -> str:
+    if task == "classification":
+        return classes[int(shares.argmax())]
+    if task == "regression":
+        return ""
+    return ", ".join(name for name, share in zip(classes, shares, strict=True) if share > 0.5)
 
 
 def _check_shapes(
@@ -427,7 +461,8 @@ def _check_shapes(
         InputError: if the model has not one input and one answer, or other classes than it says.
     """
     shape, output = process.input_shape, process.output_shape
-    if shape is None or output is None or len(output) != 1 or output[0] < 2 or not shape:
+    least = 2 if extras is None or extras.task == "classification" else 1
+    if shape is None or output is None or len(output) != 1 or output[0] < least or not shape:
         raise InputError(
             f"the model {str(model)!r} must take one input and give a probability for each of two "
             f"classes or more, found inputs {shape} and outputs {output}"
@@ -439,7 +474,7 @@ def _check_shapes(
         familiar is not None and familiar.means.shape[1] != np.prod(shape)
     ):
         raise InputError(
-            f"the model {str(model)!r} must have {len(extras.classes)} classes as it says of "
+            f"the model {str(model)!r} must have {len(extras.classes)} outputs as it says of "
             f"itself, found {output[0]}; export it again"
         )
     return shape, extras.classes
@@ -467,10 +502,14 @@ def show(predictions: Predictions, stream: TextIO | None = None) -> None:
     """
     classes = predictions.classes
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
-    table.add_column("image", overflow="fold")
-    table.add_column("class")
+    task = predictions.task
+    table.add_column("image" if task == "classification" else "input", overflow="fold")
+    if task != "regression":
+        table.add_column("class" if task == "classification" else "labels")
     in_full = len(classes) <= _ALL_UP_TO
-    heads = [f"{truncate(name, 8)} %" for name in classes] if in_full else ["probabilities"]
+    heads = [_head(name, task) for name in classes]
+    if not in_full:
+        heads = ["values" if task == "regression" else "probabilities"]
     for head in heads:
         table.add_column(Text(head), justify="right" if in_full else "left")
     remarks = [_remark(prediction) for prediction in predictions.images]
@@ -482,18 +521,34 @@ def show(predictions: Predictions, stream: TextIO | None = None) -> None:
         shares = list(zip(classes, prediction.probabilities, strict=True))
         if in_full:
             cells = [
-                Text(number(100 * share, 1), style="bold" if name == answer else "dim")
+                Text(_cell(share, task), style=_style(name, share, prediction, task))
                 for name, share in shares
             ]
+        elif task == "regression":
+            cells = [Text(", ".join(f"{printable(name)} {value:.6g}" for name, value in shares))]
         else:
             leading = sorted(shares, key=lambda pair: -pair[1])[:_LEADING]
             cells = [
                 Text(", ".join(f"{printable(name)} {number(100 * p, 1)} %" for name, p in leading))
             ]
-        table.add_row(Text(truncate(given.source, 60) + index),
-                      Text(printable(answer), style="bold"), *cells,
+        named = [Text(printable(answer), style="bold")] if task != "regression" else []
+        table.add_row(Text(truncate(given.source, 60) + index), *named, *cells,
                       *([Text(remark, style="yellow")] if any(remarks) else []))  # fmt: skip
     console_on(stream).print(table)
+
+
+def _head(name: str, task: Task) -> str:
+    return truncate(name, 12) if task == "regression" else f"{truncate(name, 8)} %"
+
+
+def _cell(share: float, task: Task) -> str:
+    return f"{share:.6g}".replace("-", MINUS) if task == "regression" else number(100 * share, 1)
+
+
+def _style(name: str, share: float, prediction: Prediction, task: Task) -> str:
+    if task == "classification":
+        return "bold" if name == prediction.answer else "dim"
+    return "bold" if task == "regression" or share > 0.5 else "dim"
 
 
 def _remark(prediction: Prediction) -> str:
@@ -508,24 +563,32 @@ def as_json(predictions: Predictions) -> str:
     `familiar` is false where an input is unlike the training set, and null where the model file
     does not say what that was like.
     """
-    value = {
+    value: dict[str, Any] = {
         "model": str(predictions.model),
         "classes": list(predictions.classes),
         "threshold": predictions.threshold,
-        "images": [
-            {
-                "file": prediction.given.source,
-                "index": prediction.given.index,
-                "class": prediction.answer,
-                "probability": prediction.probability,
-                "probabilities": dict(
-                    zip(predictions.classes, prediction.probabilities, strict=True)
-                ),
-                "familiar": prediction.is_familiar,
-                "distance": prediction.distance,
-                "empty": prediction.given.is_empty,
-            }
-            for prediction in predictions.images
-        ],
+        "images": [_record(prediction, predictions) for prediction in predictions.images],
     }
+    if predictions.task != "classification":
+        value["task"] = predictions.task
     return json.dumps(value, indent=2, allow_nan=False) + "\n"
+
+
+def _record(prediction: Prediction, predictions: Predictions) -> dict[str, Any]:
+    """One prediction as JSON; a regression has `values` in the place of class and probabilities."""
+    named = dict(zip(predictions.classes, prediction.probabilities, strict=True))
+    answer: dict[str, Any] = {"values": named}
+    if predictions.task == "multilabel":
+        answer = {"labels": [name for name, share in named.items() if share > 0.5],
+                  "probabilities": named}  # fmt: skip
+    elif predictions.task == "classification":
+        answer = {"class": prediction.answer, "probability": prediction.probability,
+                  "probabilities": named}  # fmt: skip
+    return {
+        "file": prediction.given.source,
+        "index": prediction.given.index,
+        **answer,
+        "familiar": prediction.is_familiar,
+        "distance": prediction.distance,
+        "empty": prediction.given.is_empty,
+    }

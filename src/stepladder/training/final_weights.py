@@ -13,6 +13,8 @@ from stepladder.trials.trial import FinalState, TrialResult
 ENDING = ".weights"
 
 _LISTS = ("trainable", "statistics")
+_OF_REGRESSIONS = ("target_scale", "target_shift")
+"""What files of classes lack, and those of earlier versions."""
 
 
 def final_arrays(final: FinalState) -> dict[str, Array]:
@@ -22,7 +24,9 @@ def final_arrays(final: FinalState) -> dict[str, Array]:
         for part in _LISTS
         for place, array in enumerate(getattr(final, part))
     }
-    names = (field.name for field in fields(FinalState) if field.name not in _LISTS)
+    names = [field.name for field in fields(FinalState) if field.name not in _LISTS]
+    if not final.target_scale.size:
+        names = [name for name in names if name not in _OF_REGRESSIONS]
     return arrays | {name: getattr(final, name) for name in names}
 
 
@@ -34,6 +38,7 @@ def read_final(arrays: Mapping[str, Array]) -> FinalState:
     """
     lists: dict[str, Any] = {part: _numbered(arrays, part) for part in _LISTS}
     names = {field.name for field in fields(FinalState)} - set(_LISTS)
+    names -= set(_OF_REGRESSIONS) - arrays.keys()
     numbered = {f"{part}.{at}" for part, leaves in lists.items() for at in range(len(leaves))}
     if arrays.keys() != names | numbered:
         raise ValueError(

@@ -372,6 +372,7 @@ def _final_state(
         validation_probabilities=scorer.probabilities(parts["validation"]),
         test_labels=parts["test"].truth,
         test_probabilities=scorer.probabilities(parts["test"]),
+        **dict(zip(("target_scale", "target_shift"), scorer.y_affine or (), strict=False)),
     )
 
 

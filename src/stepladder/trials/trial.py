@@ -296,10 +296,13 @@ class FinalState:
         scale: what inputs are multiplied by, float32 of shape () or flat, (values,).
         shift: what is then added to them, of the same shape.
         validation_rows: which examples of the dataset's training part were held out, int32.
-        validation_labels: their classes, int32.
-        validation_probabilities: float32 (held-out examples, classes), each row with the sum 1.
-        test_labels: classes of the test part, int32.
-        test_probabilities: float32 (test examples, classes).
+        validation_labels: their classes, int32; or labels, or values (held-out examples, outputs).
+        validation_probabilities: float32 (held-out examples, classes), each row with the sum 1;
+            or of labels, or the values of a regression.
+        test_labels: classes of the test part, int32, or as above.
+        test_probabilities: float32 (test examples, classes), or as above.
+        target_scale: of a regression what targets are multiplied by, float32 (targets,); else (0,).
+        target_shift: what is then added to them, of the same shape.
     """
 
     trainable: tuple[npt.NDArray[np.float32], ...]
@@ -311,6 +314,8 @@ class FinalState:
     validation_probabilities: npt.NDArray[np.float32]
     test_labels: npt.NDArray[np.int32]
     test_probabilities: npt.NDArray[np.float32]
+    target_scale: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+    target_shift: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
 
 
 @dataclass(frozen=True, eq=False)

@@ -54,6 +54,29 @@ def test_statistics_are_told_from_random_state_by_what_they_are():
     np.testing.assert_allclose(exported(x), expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("task", "loss", "expected"),
+    [
+        ("regression", "auto", lambda raw: (raw - 1.0) / np.array([0.5, 20.0])),
+        ("regression", "poisson", lambda raw: (np.exp(raw) - 1.0) / np.array([0.5, 20.0])),
+        ("multilabel", "auto", lambda raw: 1 / (1 + np.exp(-raw))),
+    ],
+)
+def test_values_are_in_their_own_unit_and_labels_have_a_probability_each(task, loss, expected):
+    network = build(None, SHAPE, 2)
+    seeds = {id(each) for each in seed_states(network)}
+    fixed = [each for each in network.non_trainable_variables if id(each) not in seeds]
+    member = Member(
+        "one", Recipe(hidden=[5], loss=loss), [np.asarray(v) for v in network.trainable_variables],
+        [np.asarray(v) for v in fixed], np.float32(1), np.float32(0),
+        np.array([0.5, 20], np.float32), np.array([1, 1], np.float32),
+    )  # fmt: skip
+    exported = assemble_model([member], SHAPE, 2, build, is_whole=False, task=task)
+    x = np.random.default_rng(0).uniform(0, 1, (7, 4)).astype(np.float32)
+    wanted = expected(np.asarray(network(x), np.float64))
+    np.testing.assert_allclose(np.asarray(exported(x)), wanted, rtol=1e-4, atol=1e-6)
+
+
 def archived(model, file, **members):
     """A model's file with some members replaced."""
     model.save(file)

@@ -21,7 +21,7 @@ from stepladder.training.groups import Group
 from stepladder.training.keras_fit import FitEngine
 from stepladder.training.population.engine import PopulationEngine
 from stepladder.training.population.loop import compile_segments
-from stepladder.trials.trial import Trial
+from stepladder.trials.trial import FinalState, Trial
 
 # What trials end with: the network again, in plain Keras, and a file that is whole or not used.
 
@@ -209,3 +209,13 @@ def test_one_program_does_for_segments_of_one_shape():
     other = compile_segments(double, 3, lambda place: (long if place == 2 else short,))
     assert len(other[True](long)) == 4
     assert len(other[False](short)) == 3
+
+
+def test_scales_of_targets_are_kept_and_files_without_them_stay_readable():
+    numbers = [np.zeros(1, np.float32)] * 7
+    plain = FinalState((), (), *numbers)
+    assert not final_arrays(plain).keys() & {"target_scale", "target_shift"}
+    assert read_final(final_arrays(plain)).target_scale.size == 0
+    scale, shift = np.array([2], np.float32), np.array([3], np.float32)
+    kept = read_final(final_arrays(FinalState((), (), *numbers, scale, shift)))
+    assert (kept.target_scale.tolist(), kept.target_shift.tolist()) == ([2.0], [3.0])

@@ -165,7 +165,11 @@ def _attach_final_states(
     trainer: GroupTrainer, results: Sequence[TrialResult]
 ) -> list[TrialResult]:
     """Results with the final state of each lane; a diverged one has none."""
-    probabilities = {part: trainer.probabilities(part) for part in ("validation", "test")}
+    is_regression = trainer.program.head.task == "regression"
+    probabilities = {
+        part: trainer.evaluate(part)[0] if is_regression else trainer.probabilities(part)
+        for part in ("validation", "test")
+    }
     trainable, statistics = (
         [trainer.by_lane(leaf) for leaf in leaves]
         for leaves in (trainer.weights.trainable, trainer.weights.statistics)
@@ -175,7 +179,8 @@ def _attach_final_states(
     affines = [replicate.affine for replicate in trainer.replicates for _ in replicate.lanes]
 
     def final(lane: int) -> FinalState:
-        scale, shift = (np.asarray(number) for number in affines[lane][:2])
+        scale, shift, *targets = (np.asarray(number) for number in affines[lane])
+        named = dict(zip(("target_scale", "target_shift"), targets, strict=False))
         return FinalState(
             trainable=tuple(leaf[lane] for leaf in trainable),
             statistics=tuple(leaf[lane] for leaf in statistics),
@@ -186,6 +191,7 @@ def _attach_final_states(
             validation_probabilities=probabilities["validation"][lane],
             test_labels=test_labels[lane],
             test_probabilities=probabilities["test"][lane],
+            **named,
         )
 
     return [
