@@ -402,10 +402,10 @@ def panel_axes(
     return panels
 
 
-def outer_labels(figure: Figure, below: str, beside: str) -> None:
-    """One label for all horizontal axes and one for all vertical ones."""
+def outer_labels(figure: Figure, below: str, beside: str, shift: float = 0.0) -> None:
+    """One label for all horizontal axes and one for all vertical ones, `shift` inches inwards."""
     figure.supxlabel(below, y=0.03 / figure.get_size_inches()[1], va="bottom")
-    figure.supylabel(beside, x=0.05 / WIDTH)
+    figure.supylabel(beside, x=(0.05 + shift) / WIDTH)
 
 
 def row_axes(

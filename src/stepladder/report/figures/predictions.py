@@ -153,6 +153,9 @@ def _draw_scatter(
     has_several = len(shown.names) > 1
     left, between, spare = (0.8 if has_several else 0.62), 0.16, 0.42
     side = min((WIDTH - left - 0.1 - 2 * between) / 3, 1.9)
+    block = len(shown.arms) * (side + between) - between
+    shift = max(0.0, (WIDTH - left - 0.1 - block) / 2)  # fewer panels stand in the middle
+    left += shift
     titles = [wrap_text(arm.name, 17) for arm in shown.arms]
     head = 0.08 + LINE * (1 + max(title.count("\n") for title in titles))
     step, rows = side + spare, len(targets)
@@ -172,7 +175,7 @@ def _draw_scatter(
             if column == 0 and has_several:
                 axes.set_ylabel(wrap_text(f"{shown.names[target]}{unit_of_axis(unit, power)}", 18))
     behind = "" if has_several else unit_of_axis(unit, power)
-    outer_labels(figure, f"true value{behind}", f"predicted value{behind}")
+    outer_labels(figure, f"true value{behind}", f"predicted value{behind}", shift)
 
 
 def _limits(
