@@ -105,7 +105,8 @@ def _build(header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Any:  # no
                            if name.startswith(f"{place}.")})
         for place, member in enumerate(header["members"])
     ]  # fmt: skip
-    build = builder([Code(**code) for code in header["codes"]], keras_models.build)
+    codes = [Code(**code) for code in header["codes"]]
+    build = builder(codes, keras_models.build, header["task"])
     model = assemble_model(
         members, tuple(header["input_shape"]), header["outputs"], build,
         is_whole=header["is_whole"], task=header["task"],

@@ -120,6 +120,7 @@ class UserBuild:
 
     Args:
         code: what the driver sent.
+        task: of the dataset.
 
     Attributes:
         reads: fields of the recipe that the last call has read, and paths of keys of `own`.
@@ -129,8 +130,8 @@ class UserBuild:
         NetworkError: if the file does not run or does not define the function.
     """
 
-    def __init__(self, code: Code) -> None:
-        self._code = code
+    def __init__(self, code: Code, task: Task = "classification") -> None:
+        self._code, self._task = code, task
         self.reads: frozenset[str] = frozenset()
         self.output_kind: OutputKind = "logits"
         module = _run_file(code.file, code.sha256, code.text)
@@ -171,8 +172,9 @@ class UserBuild:
                 "model itself"
             )
         self.reads = frozenset(fields.reads)
-        cuts: OutputKind = "sigmoid" if _is_of_units(recipe.loss) else "softmax"
-        model, self.output_kind = with_logits(model, tuple(input_shape), cuts)
+        model, self.output_kind = with_logits(
+            model, tuple(input_shape), _cut_off(self._task, recipe.loss)
+        )
         if not type(model).__module__.startswith("keras."):
             return model  # a class of the user's: it may train in a way of its own
         try:
@@ -212,13 +214,20 @@ def _refuse_opened(where: str, opened: Sequence[str]) -> None:
         )
 
 
-def builder(codes: Sequence[Code], standard: Build = STANDARD) -> Build:
+def builder(
+    codes: Sequence[Code], standard: Build = STANDARD, task: Task = "classification"
+) -> Build:
     """What builds a study's networks: the user's code that a recipe names, else `standard`.
+
+    Args:
+        codes: of the study.
+        standard: what builds stepladder's own networks.
+        task: of the dataset.
 
     Raises:
         NetworkError: if a user's file does not run or does not define the function.
     """
-    builds: dict[str | None, Build] = {code.identity: UserBuild(code) for code in codes}
+    builds: dict[str | None, Build] = {code.identity: UserBuild(code, task) for code in codes}
     builds[None] = standard
     return lambda recipe, *sizes: builds[recipe.model](recipe, *sizes)
 
@@ -289,7 +298,7 @@ def inspect_models(
     """
     reads: list[list[str]] = []
     try:
-        builds = {code.identity: (UserBuild(code), code.name) for code in codes}
+        builds = {code.identity: (UserBuild(code, target[0]), code.name) for code in codes}
         for recipe in recipes:
             build, where = builds[recipe.model or ""]
             head = Head.of(recipe, *target)
@@ -305,9 +314,12 @@ def inspect_models(
     return reads, None
 
 
-def _is_of_units(loss: str) -> bool:
-    """Whether a loss is of units that each say yes or no, whose end is a sigmoid."""
-    return name_of(loss) in ("binary_crossentropy", "binary_focal_crossentropy")
+def _cut_off(task: Task, loss: str) -> OutputKind:
+    """The end of a network that is taken off, since its loss is of logits; `logits` for none."""
+    if task == "regression":
+        return "logits"  # whatever the end is, it is part of the answer
+    of_units = ("binary_crossentropy", "binary_focal_crossentropy")
+    return "sigmoid" if task == "multilabel" or name_of(loss) in of_units else "softmax"
 
 
 _WHAT = {"classification": "logits", "multilabel": "logits", "regression": "values"}
@@ -377,7 +389,7 @@ class _Inspection:
 
     def check_outputs(self, head: Head, kind: OutputKind) -> None:
         units = head.units
-        if kind == "sigmoid" and head.task != "regression" and not _is_of_units(head.loss):
+        if kind == "sigmoid" and _cut_off(head.task, head.loss) == "softmax":
             raise NetworkError(
                 f"the model of {self.where} must give one answer for each class, logits or their "
                 f"softmax, found that it ends in a sigmoid, whose answers do not add up to 1; end "

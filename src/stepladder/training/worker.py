@@ -60,7 +60,7 @@ def _make_engine(setup: WorkerSetup, dataset: Dataset, checkpoints: CheckpointFa
     if setup.engine != "population":
         from stepladder.training.keras_fit import FitEngine
 
-        return FitEngine(dataset, checkpoints, builder(codes), setup.keeps_final)
+        return FitEngine(dataset, checkpoints, builder(codes, task=dataset.task), setup.keeps_final)
     import jax
 
     if setup.cache:
@@ -74,7 +74,7 @@ def _make_engine(setup: WorkerSetup, dataset: Dataset, checkpoints: CheckpointFa
     from stepladder.training.population.engine import PopulationEngine
     from stepladder.training.population.layers import TRANSPOSED_BUILD
 
-    build = builder(codes, TRANSPOSED_BUILD)
+    build = builder(codes, TRANSPOSED_BUILD, dataset.task)
     return PopulationEngine(dataset, checkpoints, build, keeps_final=setup.keeps_final)
 
 

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from keras import layers
 
+from stepladder.study.recipe import Recipe
+from stepladder.training.custom_model import UserBuild
 from stepladder.training.output_layer import output_kind, with_logits
 
 SHAPE, CLASSES = (4,), 3
@@ -113,3 +115,29 @@ def test_it_is_trained_as_keras_trains_probabilities(name):
         ends.append([np.asarray(weight.value) for weight in model.weights])
     for ours, theirs in zip(*ends, strict=True):
         assert np.linalg.norm(ours - theirs) <= 1e-5 * max(1e-3, np.linalg.norm(theirs))
+
+
+@pytest.mark.parametrize(
+    ("task", "loss", "end", "is_cut"),
+    [
+        ("classification", "auto", "softmax", True),
+        ("classification", "auto", "sigmoid", False),
+        ("classification", "binary_crossentropy", "sigmoid", True),
+        ("multilabel", "auto", "sigmoid", True),
+        ("multilabel", "auto", "softmax", False),
+        ("regression", "auto", "softmax", False),
+        ("regression", "auto", "sigmoid", False),
+    ],
+)
+def test_an_end_is_taken_off_where_the_loss_is_of_logits(task, loss, end, is_cut, own_code):
+    code = own_code(
+        "import keras\n"
+        "def build(recipe, input_shape, classes):\n"
+        "    return keras.Sequential([keras.Input(input_shape),\n"
+        f"                             keras.layers.Dense(3, '{end}')])\n"
+    )
+    recipe = Recipe(model=code.identity, loss=loss)
+    model = UserBuild(code, task)(recipe, SHAPE, 3)
+    answers = keras.ops.convert_to_numpy(model(X))
+    assert (model.layers[-1].activation is keras.activations.linear) == is_cut
+    assert (answers.min() < 0) == is_cut
