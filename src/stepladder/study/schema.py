@@ -171,7 +171,13 @@ _LIKENESS_OF_BEGINNINGS = 0.65  # where the first letter and about the length ar
 _LIKENESS_OF_ALIASES = 0.9  # of another name, which stands for a longer way round
 
 
-def nearest(name: str, names: Iterable[str], aliases: Iterable[tuple[str, str]] = ()) -> str | None:
+def nearest(
+    name: str,
+    names: Iterable[str],
+    aliases: Iterable[tuple[str, str]] = (),
+    *,
+    are_own: bool = False,
+) -> str | None:
     """The name that a misspelt or foreign one stands for, or None when none is near.
 
     Args:
@@ -179,6 +185,7 @@ def nearest(name: str, names: Iterable[str], aliases: Iterable[tuple[str, str]] 
         names: those that are known.
         aliases: further names beside those of `aliases.ALIASES`, each with the known one that it
             stands for.
+        are_own: whether the user chose them: what a name means elsewhere then says nothing.
 
     Example:
         >>> fields = ["learning_rate", "weight_decay"]
@@ -197,7 +204,7 @@ def nearest(name: str, names: Iterable[str], aliases: Iterable[tuple[str, str]] 
     for asked in readings:
         if asked and asked in table:
             return table[asked]
-    known_elsewhere = not names_of_one_meaning().isdisjoint(readings)
+    known_elsewhere = not are_own and not names_of_one_meaning().isdisjoint(readings)
     for asked in filter(None, dict.fromkeys(readings)):
         near = _nearest(asked, known, _LIKENESS_OF_ALIASES if known_elsewhere else _LIKENESS)
         near = near or _nearest(asked, meant, _LIKENESS_OF_ALIASES)

@@ -98,7 +98,7 @@ def merge(
         >>> merge({"lr": 0.1, "net": {"depth": 2, "width": 8}}, {"net": {"depth": 3}})
         {'lr': 0.1, 'net': {'depth': 3, 'width': 8}}
     """
-    unknown = [(key, nearest(key, values)) for key in change if key not in values]
+    unknown = [(key, nearest(key, values, are_own=True)) for key in change if key not in values]
     if unknown:
         add = f"add it to [{table}] with the value that the base has"
         raise StudyError([

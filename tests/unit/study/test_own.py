@@ -69,6 +69,7 @@ def test_values_have_the_path_of_their_key():
         (lambda: RECIPE.changed({"own": {"kernelsize": 5}}),
          "found 'own.kernelsize'; did you mean 'own.kernel_size'?"),
         (lambda: RECIPE.changed({"own": {"block": {"colour": 5}}}), "add it to [base]"),
+        (lambda: RECIPE.changed({"own": {"block": {"unit": 5}}}), "mean 'own.block.units'?"),
         (lambda: RECIPE.changed({"own": 3}), "own must be a table, found 3"),
         (lambda: Recipe(hidden=[3], own={"depth": 2}), "own must be empty without a model"),
         (lambda: Recipe(model=MODEL, own={"layer": object()}),
