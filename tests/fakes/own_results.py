@@ -29,11 +29,11 @@ def curves(end, epochs=10, names=("rmse", "loss"), scale=1.0):
 
 def own_results(
     metric=RMSE, design="one_at_a_time", replicates=5, scale=1.0, offset=0.0, reports=curves,
-    techniques=TECHNIQUES, worth=WORTH, validation=True,
+    techniques=TECHNIQUES, worth=WORTH, validation=True, also=(),
 ) -> Results:  # fmt: skip
     """A study of a command; scores are `offset + scale * (1 + worth)`, with some noise."""
     study = Study(
-        name="own", design=design, replicates=replicates, metric=metric,
+        name="own", design=design, replicates=replicates, metric=metric, also=also,
         trainer={"command": ["train", *(f"{{key{place}}}" for place in range(len(techniques)))]},
         base={f"key{place}": 0 for place in range(len(techniques))},
         techniques=[{"name": name, "change": {f"key{place}": 1}}

@@ -285,7 +285,7 @@ def also_tables(results: Results) -> tuple[Table, ...]:
         metric = metrics.get(name, known)
         estimates = [arm.also.get(metric.name, {}).get("test") for arm in results.arms]
         shown = Measure(metric, None, digits_for(metric, [e for e in estimates if e is not None]))
-        heads.append(shown.heading("test"))
+        heads.append("test accuracy %" if shown.is_accuracy else shown.heading("test"))
         columns.append([
             "" if estimate is None
             else FormattedNumber.score(estimate, metric.scale, shown.digits).text

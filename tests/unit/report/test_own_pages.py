@@ -13,6 +13,7 @@ from stepladder.report.comparison import comparison_as_html, comparison_of
 from stepladder.report.figures import figures_of
 from stepladder.report.live import live_html
 from stepladder.report.notebook import as_notebook_html
+from stepladder.report.tables import also_tables
 
 NAMES = ("first", "second")
 
@@ -110,3 +111,8 @@ def test_an_arm_without_a_score_on_a_part_is_not_weighed_there():
     results = own_results(validation=False)
     assert pareto.entries_of_results(results, "run", "validation").entries == ()
     assert len(pareto.entries_of_results(results, "run", "test").entries) == 4
+
+
+def test_accuracy_is_named_where_it_stands_beside_another_metric():
+    (table,) = also_tables(own_results(also=("accuracy", "auroc")))
+    assert table.heads[1:] == ("test accuracy %", "test auroc %")
