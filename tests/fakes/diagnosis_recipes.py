@@ -68,6 +68,11 @@ ILL: dict[str, Fields] = {
                       "epochs": 2},
     "unsettled_averages": {"normalization": "batch", "epochs": 2},
     "dropout_in_small_network": {"hidden": [8, 8], "dropout": 0.5},
+    "never_stopped": {"patience": 11},
+    "best_epoch_is_last": {"score_at": "best", "epochs": 6},
+    "first_epoch_is_best": {"score_at": "best", "start_from_epoch": 14, "epochs": 20,
+                            "train_examples": 500, "hidden": [200, 200], "learning_rate": 0.003},
+    "scores_a_worse_epoch": {"patience": 3, "learning_rate": 0.02, "epochs": 30},
 }  # fmt: skip
 """By the code of the finding that each must raise."""
 
