@@ -16,6 +16,7 @@ from stepladder.diagnosis.rules import RULES, diagnose
 from stepladder.runs.arm_analysis import _replicate, findings_of
 from stepladder.study.confounds import optimizer_steps
 from stepladder.study.designs import Arm
+from stepladder.study.metrics import METRICS
 from stepladder.study.recipe import Recipe
 from stepladder.training.custom_model import Code, builder
 from stepladder.training.groups import Group
@@ -100,6 +101,7 @@ def test_a_learning_rate_that_is_far_from_the_best_is_told(engine, mnist):
     for declared, expected in [(rates[0], ["learning_rate_far_off"]), (0.001, [])]:
         results = trained(engine, mnist, {})  # a fair study trains at the best
         tried = RateCurve(rates, accuracies, declared)
-        replicates = tuple(_replicate(summarize_trial(each)) for each in results)
+        summaries = [summarize_trial(each) for each in results]
+        replicates = tuple(_replicate(one, METRICS["accuracy"]) for one in summaries)
         case = ArmEvidence(Recipe(**SMALL), mnist.class_names, replicates, tried)
         assert [each.code for each in diagnose(case)] == expected
