@@ -45,9 +45,12 @@ def as_before(value):
         for part, name in (("test", "test"), ("validation", "val"), ("train", "train")):
             old[f"{name}_accuracy"] = scores[part]["accuracy"]
         assert old.pop("failed") == 0
+        for added in ("epochs_trained", "scored_epoch"):
+            old.pop(added)
     if "format" in old:
         assert (old.pop("format"), old.pop("trainer"), old.pop("models")) == (2, None, [])
         old["delta"] = old.pop("metric")["delta"]
+        assert 0 < old.pop("baseline") < 1
     return old
 
 
