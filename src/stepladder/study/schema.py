@@ -244,9 +244,9 @@ def _nearest(asked: str, texts: Iterable[str], likeness: float = _LIKENESS) -> s
     return near[0] if near else None
 
 
-def did_you_mean(name: str, names: Iterable[str], otherwise: str) -> str:
+def did_you_mean(name: str, names: Iterable[str], otherwise: str, *, are_own: bool = False) -> str:
     """Advice for a name that is none of some: the one that `nearest` gives, or else what to do."""
-    near = nearest(name, names)
+    near = nearest(name, names, are_own=are_own)
     return f"did you mean {near!r}?" if near else otherwise
 
 

@@ -138,7 +138,9 @@ class UserBuild:
         function = getattr(module, code.function, None)
         if not callable(function):
             defined = [name for name, value in vars(module).items() if callable(value)]
-            advice = did_you_mean(code.function, defined, "define it, or name another one")
+            advice = did_you_mean(
+                code.function, defined, "define it, or name another one", are_own=True
+            )
             raise NetworkError(
                 f"the model file {code.file} must define the function {code.function!r}, found "
                 f"{'another kind of value' if function is not None else 'none'}; {advice}"
