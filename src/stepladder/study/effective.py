@@ -9,11 +9,16 @@ from stepladder.study.confounds import format_value
 from stepladder.study.designs import Arm, apply_techniques, main_techniques
 from stepladder.study.keras_names import arguments_of, name_of
 from stepladder.study.params import Config, Params, with_values
-from stepladder.study.recipe import DISTORTIONS, FIELD_ROLES, NONE, FieldRole, Recipe
+from stepladder.study.recipe import (
+    DISTORTIONS,
+    FIELD_ROLES,
+    NONE,
+    ONE_CYCLE_WARMUP,
+    FieldRole,
+    Recipe,
+)
 from stepladder.study.search import example_configs
 from stepladder.study.study import Study
-
-_ONE_CYCLE_WARMUP = 0.3  # what `one_cycle` takes where `warmup` is 0
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ def _without_effect_of_numbers(recipe: Recipe, known: Circumstances) -> dict[str
         if steps - 1 < steps * (1 - recipe.augment_calm):  # the last step is none of them
             change["augment_calm"] = 0.0
     if recipe.schedule == "one_cycle":
-        change["warmup"] = recipe.warmup or _ONE_CYCLE_WARMUP
+        change["warmup"] = recipe.warmup or ONE_CYCLE_WARMUP
     falls = recipe.decay_epochs < recipe.epochs and recipe.decay_rate != 1
     if recipe.schedule == "step" and not falls:
         change["schedule"] = "constant"

@@ -38,6 +38,9 @@ Optimizer = Annotated[str, KerasName("optimizers")]
 OWN_SCHEDULES = ("constant", "step", "cosine", "one_cycle")
 """Schedules that are stepladder's; all others are Keras'."""
 
+ONE_CYCLE_WARMUP = 0.3
+"""What `one_cycle` takes where `warmup` is 0."""
+
 Schedule = Annotated[str, KerasName("schedules", dict.fromkeys(OWN_SCHEDULES, ()))]
 Scaling = Literal["none", "unit", "standardised"]
 

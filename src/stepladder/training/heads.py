@@ -15,10 +15,11 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from stepladder.study.keras_names import arguments_of, keras_names, name_of
+from stepladder.study.keras_names import arguments_of, name_of
 from stepladder.study.losses import AS_THEY_ARE, ONE_UNIT, TAKES_NUMBERS, form_of
 from stepladder.study.recipe import Recipe, Scaling
 from stepladder.study.scoring import Task
+from stepladder.training.keras_classes import keras_class
 
 Tensor = Any  # of any backend
 Numerics = Any  # NumPy, JAX' own, or keras.ops
@@ -86,8 +87,7 @@ class Head:
             name = "categorical_crossentropy"  # targets are shares of every class here
         if form_of(name, self.task) == "logits":
             arguments["from_logits"] = True
-        kind = getattr(keras.losses, keras_names()["losses"][name]["class"])
-        return name, kind(**arguments, reduction=None)
+        return name, keras_class("losses", name)(**arguments, reduction=None)
 
     def objective(self, raw: Tensor, y: Tensor, smoothing: Tensor = None) -> Tensor:
         """What is minimised, by Keras' own loss: one number an example, or one for all.

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
 from stepladder.study.recipe import Recipe
-from stepladder.training.keras_models import named
+from stepladder.training.keras_classes import named
 from stepladder.trials.seeding import generator
 
 Weights = list[npt.NDArray[np.float32]]

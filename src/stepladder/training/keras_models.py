@@ -12,7 +12,7 @@ from typing import Any
 
 import keras
 
-from stepladder.study.keras_names import Kind, arguments_of, keras_names, name_of, parse_call
+from stepladder.study.keras_names import Kind, arguments_of, name_of, parse_call
 from stepladder.study.recipe import (
     CLIPPINGS,
     NONE,
@@ -22,6 +22,7 @@ from stepladder.study.recipe import (
     residual_layers,
 )
 from stepladder.training.heads import Head
+from stepladder.training.keras_classes import keras_class, named
 from stepladder.training.schedules import keras_schedule
 
 
@@ -151,27 +152,6 @@ class _Perceptron:
         return [kind(**dict(arguments), name=f"{name}_normalization_{number}")]
 
 
-def keras_class(kind: Kind, name: str) -> Any:  # noqa: ANN401 - Keras has no types
-    """Keras' class of a name.
-
-    Example:
-        >>> keras_class("normalizations", "group").__name__
-        'GroupNormalization'
-    """
-    module = getattr(keras, kind, keras.layers)
-    return getattr(module, keras_names()[kind][name]["class"])
-
-
-def named(kind: Kind, text: str) -> Any:  # noqa: ANN401 - Keras has no types
-    """A new object of Keras: what a name with its arguments stands for; None for `none`.
-
-    Example:
-        >>> named("initializers", "constant(value=0.1)").value
-        0.1
-    """
-    return None if text == NONE else keras_class(kind, name_of(text))(**arguments_of(text))
-
-
 _LAYER_OPTIONS: dict[str, Kind] = {
     "initializer": "initializers",
     "bias_initializer": "initializers",
@@ -282,7 +262,7 @@ def optimizer(recipe: Recipe) -> Any:  # noqa: ANN401 - Keras has no types
         options["momentum"] = recipe.momentum
     if name == "sgd":
         options["nesterov"] = recipe.nesterov
-    return getattr(keras.optimizers, keras_names()["optimizers"][name]["class"])(**options)
+    return keras_class("optimizers", name)(**options)
 
 
 def loss(recipe: Recipe, head: Head) -> Any:  # noqa: ANN401 - Keras has no types

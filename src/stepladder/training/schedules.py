@@ -8,14 +8,20 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stepladder.study.keras_names import IN_EPOCHS, arguments_of, keras_names, name_of
-from stepladder.study.recipe import DISTORTIONS, OWN_SCHEDULES, PLATEAU, Recipe, fields_with
+from stepladder.study.keras_names import IN_EPOCHS, arguments_of, name_of
+from stepladder.study.recipe import (
+    DISTORTIONS,
+    ONE_CYCLE_WARMUP,
+    OWN_SCHEDULES,
+    PLATEAU,
+    Recipe,
+    fields_with,
+)
 from stepladder.trials.seeding import generator
 
 FORESEEING = fields_with(lambda role: role.needs_end)
 """Shares of a training, which where it ends decides."""
 
-_ONE_CYCLE_WARMUP = 0.3
 _ONE_CYCLE_START = 1 / 25
 _ONE_CYCLE_END = 1 / 250_000
 
@@ -66,7 +72,7 @@ def learning_rates(recipe: Recipe, steps: int) -> npt.NDArray[np.float32]:
     total = recipe.epochs * steps
     step = np.arange(total, dtype=np.float64)
     if recipe.schedule == "one_cycle":
-        factor = _one_cycle(step, total, recipe.warmup or _ONE_CYCLE_WARMUP)
+        factor = _one_cycle(step, total, recipe.warmup or ONE_CYCLE_WARMUP)
         rates = recipe.learning_rate * factor
     else:
         rising = round(recipe.warmup * total)
@@ -111,7 +117,7 @@ def keras_schedule(recipe: Recipe, steps: int) -> Any:  # noqa: ANN401 - Keras h
     Raises:
         ValueError: by Keras, if it refuses an argument.
     """
-    import keras  # only training processes may, and this module is not only theirs
+    from stepladder.training.keras_classes import keras_class  # for training processes alone
 
     name, arguments = name_of(recipe.schedule), arguments_of(recipe.schedule)
     for in_steps, in_epochs in IN_EPOCHS.items():
@@ -121,9 +127,7 @@ def keras_schedule(recipe: Recipe, steps: int) -> Any:  # noqa: ANN401 - Keras h
             arguments[in_steps] = whole.astype(int).tolist()
     if name != "piecewise_constant_decay":  # whose values are the rates themselves
         arguments["initial_learning_rate"] = recipe.learning_rate
-    return getattr(keras.optimizers.schedules, keras_names()["schedules"][name]["class"])(
-        **arguments
-    )
+    return keras_class("schedules", name)(**arguments)
 
 
 def _keras_rates(

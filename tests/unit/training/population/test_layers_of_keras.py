@@ -15,7 +15,8 @@ from stepladder.study.recipe import Recipe
 from stepladder.training.custom_model import STANDARD, build_seeded
 from stepladder.training.groups import Group, groups, program_key
 from stepladder.training.initializers import initial_weights
-from stepladder.training.keras_models import build, named
+from stepladder.training.keras_classes import named
+from stepladder.training.keras_models import build
 from stepladder.training.layer_state import seed_states, start_seeds
 from stepladder.training.population.engine import PopulationEngine
 from stepladder.training.schedules import data_order
