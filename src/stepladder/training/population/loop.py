@@ -444,13 +444,14 @@ class GroupTrainer:
         return arrays | {f"sums.{part}": array for part, array in flat.items()}
 
     def _lane_weights(self) -> dict[str, npt.NDArray[Any]]:
-        """The weights of each lane by which its network answers, without optimizer and seeds."""
-        arrays = state_arrays(self.weights, len(self.lanes), len(self.replicates))
-        return {
-            name: np.array(array)
-            for name, array in arrays.items()
-            if name.partition(".")[0] in ("trainable", "statistics", "average")
-        }
+        """Copies of the weights of each lane by which its network answers."""
+        arrays = state_arrays(self._answering, len(self.lanes), len(self.replicates))
+        return {name: np.array(array) for name, array in arrays.items()}
+
+    @property
+    def _answering(self) -> Weights:
+        """The weights by which networks answer: without optimizer and seeds."""
+        return self.weights._replace(optimizer=[], seeds=[])
 
     def _keep(self, histories: Sequence[HistoryRecorder]) -> None:
         """Keeps the weights of lanes that were best or stop here; sets the next epoch's rates.
@@ -480,11 +481,13 @@ class GroupTrainer:
                   if history.monitor is not None and history.monitor.has_kept]  # fmt: skip
         if not chosen:
             return
-        arrays = state_arrays(self.weights, len(self.lanes), len(self.replicates))
+        arrays = self._lane_weights()
         for name, kept in self._kept.items():
-            arrays[name] = np.array(arrays[name])
             arrays[name][chosen] = kept[chosen]
-        self.weights = restore_weights(arrays, self.weights, len(self.replicates))
+        answering = restore_weights(arrays, self._answering, len(self.replicates))
+        self.weights = answering._replace(
+            optimizer=self.weights.optimizer, seeds=self.weights.seeds
+        )
 
     def _settle(self) -> None:
         """Takes the averages of the weights for the weights, where there are any.
