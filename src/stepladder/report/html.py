@@ -254,7 +254,7 @@ def _source_facts(result: Results | SearchResult) -> list[tuple[str, str]]:
 def _network_facts(results: Results) -> list[tuple[str, str]]:
     facts = []
     for model in results.study.model_files:
-        source = f"{model.function} of {model.file}, SHA-256 {model.sha256}"
+        source = f"{model.name}, SHA-256 {model.sha256}"
         facts.append(("Network built by", printable(source)))
     weights = [arm.parameters for arm in results.arms if arm.parameters is not None]
     if weights:

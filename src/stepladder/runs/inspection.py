@@ -110,7 +110,7 @@ def unread_keys(study: Study, reads: Collection[str]) -> list[str]:
 
 
 def _names(files: Sequence[ModelFile], between: str = " and ") -> str:
-    return between.join(f"{file.function} of {file.file}" for file in files)
+    return between.join(file.name for file in files)
 
 
 def _unread_dimensions(study: Study, reads: Collection[str]) -> list[str]:
@@ -188,7 +188,7 @@ def _scaled_lookups(study: Study, uses: Mapping[str, tuple[bool, str | None]]) -
         if layer and arms:
             problems.append(
                 f"arm {arms[0].name!r}: scaling must be 'none' where inputs are looked up, found "
-                f"{arms[0].recipe.scaling!r} and {layer} of {file.function} of {file.file}: a "
+                f"{arms[0].recipe.scaling!r} and {layer} of {file.name}: a "
                 'scaled id is another id; write scaling = "none" in [base], and scale other '
                 "inputs in the network, such as by keras.layers.Rescaling"
             )
@@ -252,7 +252,7 @@ def ignored_fields(study: Study, reads: Mapping[str, frozenset[str]]) -> list[st
             named = " and ".join(f"recipe.{path}" for path in ignored)
             problems.append(
                 f"technique {arm.technique!r} must change what the model uses, found that "
-                f"{file.function} of {file.file} never reads {named}: the effect of that would be "
+                f"{file.name} never reads {named}: the effect of that would be "
                 "exactly zero; read it there, or leave it out of the technique"
             )
     return problems

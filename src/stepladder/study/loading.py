@@ -86,6 +86,11 @@ class ModelFile(FrozenModel):
         """What decides a trial's outcome: the content's SHA-256 and the function's name."""
         return f"{self.sha256}:{self.function}"
 
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return f"{self.function} of {self.file}"
+
     @classmethod
     def load(cls, source: str | Mapping[str, Any], folder: Path) -> Self:
         """The file that a study names, read and hashed.

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from stepladder.study.keras_names import name_of
+from stepladder.study.losses import form_of
 from stepladder.study.recipe import NETWORK_FIELDS, Recipe
 from stepladder.study.schema import did_you_mean
 from stepladder.study.scoring import Task
@@ -320,8 +320,8 @@ def _cut_off(task: Task, loss: str) -> OutputKind:
     """The end of a network that is taken off, since its loss is of logits; `logits` for none."""
     if task == "regression":
         return "logits"  # whatever the end is, it is part of the answer
-    of_units = ("binary_crossentropy", "binary_focal_crossentropy")
-    return "sigmoid" if task == "multilabel" or name_of(loss) in of_units else "softmax"
+    is_of_units = form_of(loss, "multilabel") == "logits"  # each says yes or no
+    return "sigmoid" if task == "multilabel" or is_of_units else "softmax"
 
 
 _WHAT = {"classification": "logits", "multilabel": "logits", "regression": "values"}
@@ -347,7 +347,8 @@ def inspect_inputs(
     """How the user's network uses its inputs; arguments as for `inspect_models`."""
     units = Head.of(recipe, *target).units
     try:
-        model = build_seeded(UserBuild(code), recipe, x_train.shape[1:], units, 0, 0)
+        build = UserBuild(code, target[0])
+        model = build_seeded(build, recipe, x_train.shape[1:], units, 0, 0)
     except NetworkError as error:
         return InputUse(False, None, str(error))
     unknown = unknown_id(model, x_train)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -34,6 +35,22 @@ def cross_entropy(logits: jax.Array, y: jax.Array, smoothing: jax.Array | None) 
     if smoothing is None:
         return right
     return (1 - smoothing) * right - smoothing * log_p.mean(axis=1)
+
+
+def minimised(
+    head: Head, outputs: jax.Array, y: jax.Array, smoothing: jax.Array | None = None
+) -> jax.Array:
+    """What is minimised, penalties apart: of each example, or one number of a whole batch.
+
+    Args:
+        head: what the network's last layer stands for.
+        outputs: of that layer, (examples, units).
+        y: as `Head.objective` takes them.
+        smoothing: share of each label that is spread over all classes.
+    """
+    if head.is_entropy:
+        return cross_entropy(outputs, y, smoothing)
+    return cast("jax.Array", head.objective(outputs, y, smoothing))
 
 
 def classes_of(y: jax.Array) -> jax.Array:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from stepladder.training.heads import Head
 from stepladder.training.history import ProbeReading
 from stepladder.training.layer_state import without_dropout
-from stepladder.training.losses import cross_entropy
+from stepladder.training.losses import minimised
 from stepladder.training.schedules import data_order
 
 PROBED = 256
@@ -77,9 +77,7 @@ class Probe:
             with without_dropout(self._model):
                 outputs, _ = self._model.stateless_call(values, state, x, training=True)
             logits, *units = outputs if self.layers else [outputs]
-            if self._head.is_entropy:
-                return cross_entropy(logits, y, None).mean(), units
-            return self._head.objective(logits, y).mean(), units
+            return minimised(self._head, logits, y).mean(), units
 
         gradients, units = jax.grad(objective, has_aux=True)(trainable)
         kinds = list(zip(self._kinds, units, strict=True))

@@ -29,6 +29,7 @@ from stepladder.training.losses import (
     cross_entropy,
     directions,
     local_unsmoothness,
+    minimised,
     mixed,
 )
 from stepladder.training.population.layers import TRANSPOSED_BUILD, Layout
@@ -269,10 +270,7 @@ class Program:
     def _loss_of_each(self, logits: jax.Array, y: jax.Array, numbers: Numbers) -> jax.Array:
         """What is minimised, penalties apart: of each example, or of a whole batch."""
         smoothing = numbers.label_smoothing if self.structure.label_smoothing else None
-        if self.head.is_entropy:
-            losses = cross_entropy(logits, y, smoothing)
-        else:
-            losses = self.head.objective(logits, y, smoothing)
+        losses = minimised(self.head, logits, y, smoothing)
         if numbers.class_weight is None:
             return losses
         return losses * jnp.take(numbers.class_weight, classes_of(y))
