@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -61,7 +62,8 @@ class Panel:
         validation: accuracy in percent on the validation part at the epoch's end.
         train_loss: cross-entropy in nats of the epoch's batches while training.
         validation_loss: the same on the validation part at the epoch's end.
-        seconds: time since the training began at each epoch's end, mean over replicates.
+        seconds: time since the training began at each epoch's end, the mean times of the epochs
+            added up, so that it never falls where replicates stop early.
         shows_loss: whether arms are compared by their loss: a regression has no accuracy.
         scored: the epoch whose weights are scored, mean over replicates; NaN for the last one.
         remark: what is written into the panel, such as "waiting", or "".
@@ -115,12 +117,18 @@ def _panel(result: ArmResult, row: Row, *, shows_loss: bool) -> Panel:
         validation=band([curve.val_accuracy[:end] for curve in curves], 100),
         train_loss=band([curve.train_loss[:end] for curve in curves]),
         validation_loss=band([curve.val_loss[:end] for curve in curves]),
-        seconds=band([curve.seconds[:end] for curve in curves]).mean,
+        seconds=_time_to_epoch([curve.seconds[:end] for curve in curves]),
         remark=row.instead or "",
         has_numbers=row.state in ("measured", "constant"),
         shows_loss=shows_loss,
         scored=scored.mean if scored is not None and is_best else math.nan,
     )
+
+
+def _time_to_epoch(replicates: Sequence[npt.NDArray[np.float64]]) -> tuple[float, ...]:
+    """Each epoch's mean time over the replicates still training, added up."""
+    each_epoch = band([np.diff(seconds, prepend=0.0) for seconds in replicates]).mean
+    return tuple(itertools.accumulate(each_epoch))
 
 
 def _last_epoch(result: ArmResult) -> int:

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -74,6 +75,17 @@ def test_panels_hold_accuracy_loss_and_time():
         np.mean([curve.train_loss[-1] for curve in result.curves])
     )
     assert panel.seconds == pytest.approx(0.08 * np.arange(1, 21))
+
+
+def test_time_goes_on_where_a_slow_replicate_stops_early():
+    # by hand: 2 s and 1 s an epoch while both train, 1.5 s each; then the faster one's 1 s
+    results = mnist_results()
+    slow, fast = results.arms[4].curves[:2]
+    slow = replace(slow, seconds=np.where(np.arange(1, 21) < 3, 2.0 * np.arange(1, 21), NAN))
+    fast = replace(fast, seconds=1.0 * np.arange(1, 21))
+    arms = [replace(arm, curves=(slow, fast)) for arm in results.arms]
+    panel = panels_of(replace(results, arms=tuple(arms)))[4]
+    assert panel.seconds[:4] == pytest.approx((1.5, 3.0, 4.0, 5.0))
 
 
 def test_words_tell_the_numbers():
