@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from stepladder.errors import StoreError
-from stepladder.store import ClaimOwner, Look, Store, StudyRecord
+from stepladder.store import ClaimOwner, Judgement, Look, Store, StudyRecord
 from stepladder.store.base import digest_of
 from stepladder.store.rows import (
     CURVE_FIELDS,
@@ -31,6 +31,7 @@ class FakeStore(Store):
         self._trials: dict[str, tuple[dict, list[dict], dict | None]] = {}
         self._studies: dict[str, StudyRecord] = {}
         self._looks: list[Look] = []
+        self._judgements: list[Judgement] = []
         self._drivers: dict[str, ClaimOwner] = {}
         self._claims: dict[str, str] = {}
         self._closed = False
@@ -137,6 +138,18 @@ class FakeStore(Store):
     def looks(self, fingerprint: str) -> list[Look]:
         self._check_open()
         return [look for look in self._looks if look.fingerprint == fingerprint]
+
+    def keep_judgement(self, judgement: Judgement) -> bool:
+        known = self.judgements(judgement.study, judgement.fingerprint)
+        if judgement.digest in {each.digest for each in known}:
+            return False
+        self._judgements.append(judgement)
+        return True
+
+    def judgements(self, study: str, fingerprint: str) -> list[Judgement]:
+        self._check_open()
+        asked = (study, fingerprint)
+        return [each for each in self._judgements if (each.study, each.fingerprint) == asked]
 
     def close(self) -> None:
         self._closed = True

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from stepladder.runs.judgements import History, history_of
 from stepladder.runs.measures import (
     count_leading,
     factorial_techniques,
@@ -13,11 +14,17 @@ from stepladder.runs.measures import (
 )
 from stepladder.runs.plan import RunContext, trials_of
 from stepladder.runs.results import Adapted
-from stepladder.statistics.sequential import InterimLook, adaptive_effects, look_levels, plan_looks
+from stepladder.statistics.anytime import SHARE_FIRST
+from stepladder.statistics.sequential import (
+    InterimLook,
+    effects_over_time,
+    look_levels,
+    plan_looks,
+)
 from stepladder.store import Store
 from stepladder.study.designs import Arm
 from stepladder.study.study import Study
-from stepladder.trials.trial import TrialSummary
+from stepladder.trials.trial import Trial, TrialSummary
 
 
 @dataclass(frozen=True)
@@ -34,10 +41,26 @@ class ReplicateTargets:
 
 
 def looks(study: Study, arms: Sequence[Arm]) -> tuple[int, ...]:
-    """The numbers of replicates at which a study is looked at."""
-    return plan_looks(
-        study.replicates, len(factorial_techniques(study)) or len(compared_pairs(arms))
-    )
+    """The numbers of replicates at which a study is judged: one, if nothing is added."""
+    if not study.adaptive:
+        return (study.replicates,)
+    count = len(factorial_techniques(study)) or len(compared_pairs(arms))
+    return plan_looks(study.replicates, count, alpha=_ALPHA * SHARE_FIRST)
+
+
+_ALPHA = 0.05
+
+
+def judging_history(
+    context: RunContext, arms: Sequence[Arm], trials: Mapping[str, Sequence[Trial]],
+    store: Store | None,
+) -> History:  # fmt: skip
+    """What a study judges, and how it was judged before."""
+    study = context.study
+    return history_of(
+        study, context.fingerprint, compared_pairs(arms), trials, factorial_techniques(study),
+        looks(study, arms), store,
+    )  # fmt: skip
 
 
 def compared_pairs(arms: Sequence[Arm]) -> list[tuple[str, str]]:
@@ -60,6 +83,7 @@ def replicate_targets(
     results = {name: [stored.get(trial.id) for trial in trials[name]] for name in trials}
     results = {name: rows[: count_leading(rows)] for name, rows in results.items()}
     pairs, planned = compared_pairs(arms), looks(study, arms)
+    history = judging_history(context, arms, trials, store)
     is_factorial = bool(factorial_techniques(study))
     if is_factorial:  # a diverged trial counts as guessing, as in the factorial analysis
         guessing = {
@@ -69,7 +93,10 @@ def replicate_targets(
         sides, pairs = main_effect_scores(study, guessing)
     else:
         sides = {name: scores_on(rows, "test", study.judged.name) for name, rows in results.items()}
-    _, look = adaptive_effects(sides, pairs, planned, delta=study.delta, metric=study.judged)
+    occasion = history.occasion(main=is_factorial).of_sides(pairs)
+    _, look = effects_over_time(
+        sides, pairs, occasion, delta=history.first_delta, metric=study.judged
+    )
     wanted = [int(count) for count in look.wanted]
     counts = dict.fromkeys(trials, max(wanted) if is_factorial else 0)
     if not is_factorial:
@@ -96,9 +123,10 @@ def add_replicates(
     targets = replicate_targets(context, arms, store)
     if not targets.finished:
         planned = looks(context.study, arms)
+        levels = look_levels(planned, _ALPHA * SHARE_FIRST)
         note(
             f"adaptive: verdicts at {', '.join(map(str, planned))} replicates, the error rate "
-            f"split as {', '.join(f'{100 * level:.2g}' for level in look_levels(planned))} %"
+            f"split as {', '.join(f'{100 * level:.2g}' for level in levels)} %"
         )
     while not targets.finished:
         ahead = max(targets.replicates.values())

@@ -11,9 +11,10 @@ from stepladder.runs.adaptive import (
     ReplicateTargets,
     adaptive_summary,
     compared_pairs,
-    looks,
+    judging_history,
 )
 from stepladder.runs.arm_analysis import ensembles_of, findings_of, probes_of
+from stepladder.runs.judgements import MAIN, History, keep
 from stepladder.runs.measures import (
     Replicates,
     analyze_factorial,
@@ -35,10 +36,9 @@ from stepladder.runs.plan import run_context, versions_shown
 from stepladder.runs.predictions import Predictions, find_predictions
 from stepladder.runs.preflight import underpowered
 from stepladder.runs.results import ArmResult, Results, Span, Tuned, watches_epochs
-from stepladder.statistics.effects import effects
 from stepladder.statistics.intervals import estimate
-from stepladder.statistics.results import Effect, Estimate
-from stepladder.statistics.sequential import InterimLook, adaptive_effects
+from stepladder.statistics.results import Effect, Estimate, FactorialAnalysis
+from stepladder.statistics.sequential import InterimLook, effects_over_time
 from stepladder.store import Store, StudyRecord
 from stepladder.study.confounds import confounds, optimizer_steps, train_examples_left
 from stepladder.study.designs import Arm
@@ -89,9 +89,19 @@ def judge(
     results = {name: [stored.get(trial.id) for trial in trials] for name, trials in by_arm.items()}
     judged: Mapping[str, Effect] = {}
     interim: InterimLook | None = None
+    readout: FactorialAnalysis | None = None
     look_count = len(store.looks(record.fingerprint))
+    history = judging_history(context, arms, by_arm, store)
+    asked = study.delta
     if is_look:
-        judged, interim = _judge_effects(study, arms, results, context.baseline)
+        if history.first_delta != asked:
+            study = study.changed({"delta": history.first_delta})
+        judged, interim = _judge_effects(study, arms, results, context.baseline, history)
+        occasion = history.occasion(main=True)
+        readout = analyze_factorial(study, results, context.baseline, occasion)
+        judged, readout = _with_first(history, judged, readout)
+        main = {f"{MAIN}{one.technique}": one.effect for one in readout.main} if readout else {}
+        keep(store, study, record.fingerprint, history, {**judged, **main}, command)
         look_count = store.look(study.name, record.fingerprint, stored, command)
     is_classes = study.task == "classification"  # an ensemble is judged by its accuracy
     ensembles, problems = ensembles_of(by_arm, weights if is_classes else None, is_look=is_look)
@@ -120,7 +130,7 @@ def judge(
         versions=versions_shown(record.versions),
         machine=record.machine,
         seconds=record.seconds,
-        readout=analyze_factorial(study, results, context.baseline) if is_look else None,
+        readout=readout,
         confounds=confounds(study, arms, train=record.sizes.get("train"), parameters=parameters),
         warnings=(*underpowered(study), *problems),
         tuned=known.tuned,
@@ -129,7 +139,30 @@ def judge(
         mistakes=mistakes,
         predictions=predictions,
         baseline=context.baseline,
+        earlier=history.others if is_look else (),
+        is_first=history.is_first,
+        asked_delta=asked,
     )
+
+
+def _with_first(
+    history: History, judged: Mapping[str, Effect], readout: FactorialAnalysis | None
+) -> tuple[Mapping[str, Effect], FactorialAnalysis | None]:
+    """Effects with the verdict of the first judgement where that was another one."""
+    before = history.first_verdicts
+
+    def with_first(name: str, effect: Effect) -> Effect:
+        first = before.get(history.comparisons.get(name, ""))
+        return replace(effect, first_verdict=None if first == effect.verdict else first)
+
+    judged = {name: with_first(name, effect) for name, effect in judged.items()}
+    if readout is not None:
+        main = tuple(
+            replace(one, effect=with_first(f"{MAIN}{one.technique}", one.effect))
+            for one in readout.main
+        )
+        readout = replace(readout, main=main)
+    return judged, readout
 
 
 def _without_test(result: TrialSummary) -> TrialSummary:
@@ -142,20 +175,24 @@ def _judge_effects(
     arms: Sequence[Arm],
     results: Mapping[str, Replicates],
     baseline: float | None,
+    history: History,
 ) -> tuple[Mapping[str, Effect], InterimLook | None]:
     """The effect of each arm that is compared, and the looks of a study that adds replicates."""
     pairs = compared_pairs(arms)
     metric = study.judged
     scores = {name: scores_on(rows, "test", metric.name) for name, rows in results.items()}
     guessing = {name: scores_at_baseline(rows, metric, baseline) for name, rows in results.items()}
-    interim: InterimLook | None = None
+    there = {name: count_leading(rows) for name, rows in results.items()}
     if study.adaptive:
-        there = {name: count_leading(rows) for name, rows in results.items()}
         scores = {name: values[: there[name]] for name, values in scores.items()}
         guessing = {name: values[: there[name]] for name, values in guessing.items()}
-        judged, interim = _judge_adaptive(study, arms, pairs, scores, guessing)
-    else:
-        judged = _judge_fixed(study, pairs, scores, guessing)
+    judged, interim = _judge_pairs(study, pairs, scores, guessing, there, history)
+    if interim is not None and factorial_techniques(study):
+        sides, of_techniques = main_effect_scores(study, guessing)
+        occasion = history.occasion(main=True).of_sides(of_techniques)
+        _, interim = effects_over_time(
+            sides, of_techniques, occasion, delta=study.delta, metric=metric
+        )
     with_images = {}
     for name, other in pairs:
         if name in judged:
@@ -166,40 +203,30 @@ def _judge_effects(
     return with_images, interim
 
 
-def _judge_fixed(
-    study: Study, pairs: Sequence[tuple[str, str]], scores: _Scores, guessing: _Scores
-) -> Mapping[str, Effect]:
+def _judge_pairs(
+    study: Study, pairs: Sequence[tuple[str, str]], scores: _Scores, guessing: _Scores,
+    stored: Mapping[str, int], history: History,
+) -> tuple[Mapping[str, Effect], InterimLook | None]:  # fmt: skip
     """Verdicts of one family: a comparison that has no figures yet counts in it."""
     has_any = {name: any(map(math.isfinite, values)) for name, values in scores.items()}
     shown = [name for name, other in pairs if has_any[name] and has_any[other]]
     if not shown:
-        return {}
-    judged = effects(scores, pairs, delta=study.delta, at_chance=guessing, metric=study.judged)
-    return {name: judged[name] for name in shown}
-
-
-def _judge_adaptive(
-    study: Study, arms: Sequence[Arm], pairs: Sequence[tuple[str, str]], scores: _Scores,
-    guessing: _Scores,
-) -> tuple[Mapping[str, Effect], InterimLook | None]:  # fmt: skip
-    """Verdicts of the looks, over the replicates that each comparison had at its own."""
-    if not pairs or not any(scores.values()):
         return {}, None
-    planned, metric = looks(study, arms), study.judged
-    judged, interim = adaptive_effects(
-        scores, pairs, planned, delta=study.delta, metric=study.judged
+    occasion = history.occasion()
+    judged, state = effects_over_time(
+        scores, pairs, occasion, delta=study.delta, metric=study.judged, stored=stored
     )
-    if factorial_techniques(study):  # looks are taken at the main effects of its techniques
-        sides, of_techniques = main_effect_scores(study, guessing)
-        _, interim = adaptive_effects(
-            sides, of_techniques, planned, delta=study.delta, metric=study.judged
+    chance = judged
+    if guessing != scores:
+        chance, _ = effects_over_time(
+            guessing, pairs, occasion, delta=study.delta, metric=study.judged, stored=stored
         )
-    chance, _ = adaptive_effects(guessing, pairs, planned, delta=study.delta, metric=metric)
-    return {
-        name: replace(effect, at_chance=chance[name]) if effect.unpaired else effect
-        for name, effect in judged.items()
-        if effect.pairs
-    }, interim
+    told = {
+        name: replace(judged[name], at_chance=chance[name])
+        if chance[name].pairs > judged[name].pairs else judged[name]
+        for name in shown
+    }  # fmt: skip
+    return told, state if study.adaptive else None
 
 
 def _answers(

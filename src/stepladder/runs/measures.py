@@ -20,7 +20,7 @@ from stepladder.statistics.results import (
     Interval,
     Verdict,
 )
-from stepladder.statistics.sequential import adaptive_effects, plan_looks
+from stepladder.statistics.sequential import Occasion, effects_over_time
 from stepladder.store import Store
 from stepladder.study.designs import main_techniques, pair_aliases
 from stepladder.study.metrics import LOSS, METRICS, Metric
@@ -247,12 +247,18 @@ def main_effect_scores(
 
 
 def analyze_factorial(
-    study: Study, by_arm: Mapping[str, Replicates], baseline: float | None
+    study: Study, by_arm: Mapping[str, Replicates], baseline: float | None, occasion: Occasion
 ) -> FactorialAnalysis | None:
     """What the combinations of a study's techniques say, or None for another design.
 
     A diverged trial counts with the accuracy of guessing: left out, it would take its replicate
     out of every combination.
+
+    Args:
+        study: what is asked.
+        by_arm: the trials of each arm.
+        baseline: what a diverged trial counts as.
+        occasion: which judgement of the main effects this is.
     """
     names = factorial_techniques(study)
     if not names:
@@ -266,8 +272,7 @@ def analyze_factorial(
     if analysis is None:
         return None
     rows = [by_arm[cell.arm] for cell in study.cells]
-    if study.adaptive:
-        analysis = _at_looks(study, analysis, by_arm, guessing)
+    analysis = _judged(study, analysis, by_arm, guessing, occasion)
     main = tuple(
         replace(own, effect=untold_where_it_must_be(own.effect, rows, study))
         for own in analysis.main
@@ -275,21 +280,32 @@ def analyze_factorial(
     return replace(analysis, main=main)
 
 
-def _at_looks(
+def told(effect: Effect, judged: Effect) -> Effect:
+    """An effect with its own figures and the verdict of another one."""
+    names = ("verdict", "p_verdict", "replicates_needed", "anytime")
+    return replace(effect, **{name: getattr(judged, name) for name in names})
+
+
+def _judged(
     study: Study,
     analysis: FactorialAnalysis,
     by_arm: Mapping[str, Replicates],
     guessing: Mapping[str, Sequence[float]],
+    occasion: Occasion,
 ) -> FactorialAnalysis:
-    """An analysis with the verdicts of the looks of a study that adds replicates."""
-    names = factorial_techniques(study)
-    there = {name: values[: count_leading(by_arm[name])] for name, values in guessing.items()}
+    """An analysis with the verdicts of this judgement."""
+    leading = {name: count_leading(by_arm[name]) for name in guessing}
+    ends = leading if study.adaptive else dict.fromkeys(leading)
+    there = {name: values[: ends[name]] for name, values in guessing.items()}
     by_side, pairs = main_effect_scores(study, there)
-    looks = plan_looks(study.replicates, len(names))
-    judged, _ = adaptive_effects(by_side, pairs, looks, delta=study.delta, metric=study.judged)
+    least = min(leading.values())
+    judged, _ = effects_over_time(
+        by_side, pairs, occasion.of_sides(pairs), delta=study.delta, metric=study.judged,
+        stored={side: least for pair in pairs for side in pair},
+    )  # fmt: skip
     main = tuple(
-        replace(effect, effect=judged[side])
-        for effect, (side, _) in zip(analysis.main, pairs, strict=True)
+        replace(own, effect=judged[side] if study.adaptive else told(own.effect, judged[side]))
+        for own, (side, _) in zip(analysis.main, pairs, strict=True)
     )
     return replace(analysis, main=main)
 

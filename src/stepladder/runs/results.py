@@ -12,6 +12,7 @@ from stepladder.runs.misclassified import ErrorAnalysis
 from stepladder.runs.predictions import Predictions
 from stepladder.statistics.classification import Ensemble
 from stepladder.statistics.results import Difference, Effect, Estimate, FactorialAnalysis
+from stepladder.store import Judgement
 from stepladder.study.confounds import Confound
 from stepladder.study.designs import Arm
 from stepladder.study.recipe import Recipe
@@ -263,6 +264,9 @@ class Results:
             labels; None where `mistakes` may be given.
         baseline: the judged metric of guessing, or of one answer to everything; None where it is
             not known.
+        earlier: the last judgement of each other question that this study was judged by before.
+        is_first: whether this is the judgement that was planned at first.
+        asked_delta: δ that was asked for; that of the study is the one of the first judgement.
     """
 
     study: Study
@@ -285,3 +289,6 @@ class Results:
     noun: str = "image"
     predictions: Predictions | None = None
     baseline: float | None = None
+    earlier: tuple[Judgement, ...] = ()
+    is_first: bool = True
+    asked_delta: float | None = None

@@ -18,8 +18,14 @@ from scipy import special
 
 from stepladder.statistics.corrections import holm
 from stepladder.statistics.paired import PairedT, paired_t
-from stepladder.statistics.power import FEWEST
-from stepladder.statistics.results import Floats
+from stepladder.statistics.power import (
+    FEWEST,
+    POWER,
+    power_of_t,
+    power_of_tost,
+    smallest_count,
+)
+from stepladder.statistics.results import Bools, Floats
 
 SHARE_FIRST = 0.95
 """Of a study's error rate that its first judgement may spend: 4.75 of 5 %.
@@ -161,3 +167,37 @@ def confidence_sequence(differences: npt.ArrayLike, level: float | Floats) -> tu
     with np.errstate(invalid="ignore"):
         half = np.where(np.isinf(bound), np.inf, bound * t.spread / np.sqrt(t.pairs))
     return t.mean - half, t.mean + half
+
+
+_LEAST_SPREAD = 1e-9  # points; stands for no spread at all where one is divided by
+
+
+def pairs_needed(t: PairedT, level: Floats, delta: Floats) -> Floats:
+    """Pairs at which the anytime-valid test settles a comparison with 80 % power, either way.
+
+    Args:
+        t: of the differences so far, shape (comparisons,), each with two pairs or more.
+        level: of each, after any correction.
+        delta: of each.
+
+    Returns:
+        More than there are, at the mean and spread seen; NaN where 10,000 are not enough.
+
+    Example:
+        >>> t = paired_t([[0.5, 0.2, 0.9, -0.1, 0.4]])
+        >>> float(pairs_needed(t, np.array([0.00125]), np.array([0.1]))[0])
+        20.0
+    """
+    mean, spread = t.mean, np.maximum(t.spread, _LEAST_SPREAD)
+    more = np.maximum(t.pairs + 1, FEWEST)
+
+    def shows_difference(pairs: Floats) -> Bools:
+        power = power_of_t(pairs, mean, spread, fixed_level(pairs, level))
+        return np.asarray(power >= POWER)
+
+    def shows_none(pairs: Floats) -> Bools:
+        one_sided = fixed_level(pairs, level) / 2
+        return np.asarray(power_of_tost(pairs, mean, spread, delta, one_sided) >= POWER)
+
+    needed = np.minimum(smallest_count(shows_difference, more), smallest_count(shows_none, more))
+    return np.where(np.isfinite(needed), needed, np.nan)

@@ -90,8 +90,13 @@ class Effect(MeanInterval):
         settled_at: replicates at the look that settled it, in a study that adds replicates.
         p_verdict: the p-value that the verdict rests on, after Holm's correction: of two one-sided
             tests for `no difference beyond δ`, else of the rule for `helps` and `hurts`. None with
-            fewer than three pairs and in a study that adds replicates.
+            fewer than three pairs. Of a study it is corrected for all its judgements too, and below
+            0.05 exactly where there is a verdict.
         reason: why no number of replicates would give a verdict, in words; "" where one would.
+        anytime: the 95 % confidence sequence at this number of pairs: the chance that the true mean
+            is ever outside it, however often one looks, is at most 5 %. None of a scores table and
+            where there are too few pairs for it to have ends.
+        first_verdict: that of the study's first judgement, where it is another one.
     """
 
     p: float | None
@@ -110,6 +115,8 @@ class Effect(MeanInterval):
     settled_at: int | None = None
     p_verdict: float | None = None
     reason: str = ""
+    anytime: Interval | None = None
+    first_verdict: Verdict | None = None
 
     @property
     def is_paired(self) -> bool:

@@ -1,24 +1,35 @@
-"""Adaptive replication: verdicts at looks that are planned before, the error rate split."""
+"""Verdicts over time: at looks that are planned before, and at every judgement after those."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
+from stepladder.statistics.anytime import (
+    SHARE_FIRST,
+    confidence_sequence,
+    later_levels,
+    later_p,
+    pairs_needed,
+)
 from stepladder.statistics.corrections import holm
 from stepladder.statistics.effects import (
+    Judged,
     effect_of_row,
     in_unit,
     judge,
     judging_scale,
     verdict_p_values,
 )
-from stepladder.statistics.paired import unanimous_sign_floor
+from stepladder.statistics.paired import paired_t, round_off, unanimous_sign_floor
+from stepladder.statistics.power import FEWEST
 from stepladder.statistics.results import (
     Bools,
     Effect,
     Floats,
+    Interval,
     as_pairs,
     check_delta,
     check_share,
@@ -41,6 +52,8 @@ class InterimLook:
         wanted: replicates that each comparison has or still needs: those of the look that
             settled it, else of the look that is next, else of the last.
         finished: whether no look is left.
+        p: of each comparison, corrected for the family and for all looks: below alpha exactly
+            where there is a verdict; NaN before the first look.
     """
 
     different: Bools
@@ -49,6 +62,45 @@ class InterimLook:
     looked: int
     wanted: npt.NDArray[np.int64]
     finished: bool
+    p: Floats
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """When a family is judged: as it was planned at first, or later.
+
+    Attributes:
+        first: numbers of replicates at which it was planned to be judged at first: one, or those
+            of several looks.
+        looks: those at which it is judged now.
+        batches: of each comparison, by the name of its arm: 1 for those of the first judgement, 2
+            for the first ones that were added, and so on.
+        gone: batches of comparisons that were judged before and are no longer there.
+        is_adaptive: whether replicates are added at the looks until all is settled.
+    """
+
+    first: tuple[int, ...]
+    looks: tuple[int, ...]
+    batches: Mapping[str, int]
+    gone: tuple[int, ...] = ()
+    is_adaptive: bool = False
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether it is the first judgement, as it was planned."""
+        added = any(batch > 1 for batch in self.batches.values())
+        return self.first == self.looks and not added
+
+    def of_sides(self, pairs: Sequence[tuple[str, str]]) -> Self:
+        """The same with each batch by the first name of a pair, in the order of the batches."""
+        names = (name for name, _ in pairs)
+        return replace(self, batches=dict(zip(names, self.batches.values(), strict=True)))
+
+    def share_left(self, batches: npt.NDArray[np.int64]) -> Floats:
+        """Share of each batch that is still there: those that are gone count in its family."""
+        there = np.array([(batches == batch).sum() for batch in batches], np.float64)
+        gone = np.array([self.gone.count(int(batch)) for batch in batches], np.float64)
+        return there / (there + gone)
 
 
 def plan_looks(most: int, comparisons: int, alpha: float = 0.05) -> tuple[int, ...]:
@@ -102,6 +154,9 @@ def replay(
     delta: float | Floats,
     alpha: float = 0.05,
     reached: npt.ArrayLike | None = None,
+    before: InterimLook | None = None,
+    batches: npt.ArrayLike = 1,
+    levels: npt.ArrayLike = 0.05,
 ) -> InterimLook:
     """What each look says, in order, from the scores that were there at it.
 
@@ -122,6 +177,10 @@ def replay(
         alpha: chance in a study of a false `helps` or `hurts`.
         reached: replicates that both arms of each comparison have; all when None. A look is
             taken only where every open comparison has reached it.
+        before: what the planned looks said; then these are others, which anybody may have chosen
+            after it, and each is taken by the anytime-valid test.
+        batches: of each comparison, as for `later_p`; only with `before`.
+        levels: at which each is tested then.
 
     Reference:
         Maurer & Bretz 2013, "Multiple testing in group sequential trials using graphical
@@ -132,52 +191,76 @@ def replay(
     replicates = np.full(count, first.shape[1]) if reached is None else np.asarray(reached)
     different, within = np.zeros(count, bool), np.zeros(count, bool)
     settled_at, wanted = np.zeros(count, np.int64), np.zeros(count, np.int64)
-    taken = 0
+    lowest, batch = np.full(count, np.nan), np.broadcast_to(batches, count)
+    if before is not None:
+        different, within, lowest = before.different.copy(), before.within.copy(), before.p.copy()
+        settled_at, wanted = before.settled_at.copy(), before.settled_at.copy()
+    taken, is_left = 0, False
     for number, level in zip(looks, look_levels(looks, alpha), strict=True):
         is_open = ~different & ~within
         if not is_open.any():
             break
         wanted[is_open] = number
-        if (replicates[is_open] < number).any():
-            return InterimLook(different, within, settled_at, taken, wanted, finished=False)
+        is_left = bool((replicates[is_open] < number).any())
+        if is_left:
+            break
         taken += 1
-        p, p_within = verdict_p_values(first[:, :number], second[:, :number], delta)
-        different |= _rejected(p, is_open, different, level)
-        within |= _rejected(p_within, is_open & ~different, within, level) & ~different
+        sides = first[:, :number], second[:, :number]
+        if before is None:
+            p, p_within = verdict_p_values(*sides, delta)
+            p = _stepped(p, is_open, different) * alpha / level
+            p_within = _stepped(p_within, is_open, within) * alpha / level
+        else:
+            t = paired_t(round_off(100 * (sides[0] - sides[1])))
+            p, p_within = (of * alpha / np.asarray(levels) for of in later_p(t, batch, delta))
+        different |= is_open & (p < alpha)
+        within |= is_open & ~different & (p_within < alpha)
+        lowest = np.where(is_open, np.fmin(lowest, np.where(within, p_within, p)), lowest)
         settled_at[is_open & (different | within)] = number
-    return InterimLook(different, within, settled_at, taken, wanted, finished=True)
+    return InterimLook(
+        different, within, settled_at, taken, wanted, finished=not is_left,
+        p=np.minimum(lowest, 1.0),
+    )  # fmt: skip
 
 
-def _rejected(p: Floats, is_open: Bools, called: Bools, level: float) -> Bools:
-    """Open comparisons that Holm's correction rejects, over all that are not called yet."""
+def _stepped(p: Floats, is_open: Bools, called: Bools) -> Floats:
+    """p-values of open comparisons after Holm's correction over all that are not called yet."""
     family = np.where(is_open & ~np.isnan(p), p, 1.0)
-    rejected = np.zeros(len(p), bool)
+    adjusted = np.ones(len(p))
     if not called.all():
-        rejected[~called] = holm(family[~called]) < level
-    return rejected & is_open
+        adjusted[~called] = holm(family[~called])
+    return np.where(np.isnan(p), np.nan, adjusted)
 
 
-def adaptive_effects(
+def effects_over_time(
     scores: Mapping[str, Sequence[float]],
     pairs: Sequence[tuple[str, str]],
-    looks: tuple[int, ...],
+    occasion: Occasion,
     *,
     delta: float | None = 0.1,
     alpha: float = 0.05,
     metric: Metric = METRICS["accuracy"],
+    stored: Mapping[str, int] | None = None,
 ) -> tuple[dict[str, Effect], InterimLook]:
-    """The effects of a study that adds replicates, with the verdicts of its looks.
+    """The effects of a study, with verdicts that hold however often it is extended and judged.
 
-    Means and intervals are over the replicates of the look that settled a comparison, or over
-    all that it has; stopping does not correct them.
+    The judgement that was planned at first may spend 95 % of alpha, by the rule of `judge`, at
+    one number of replicates or at several looks. Every other one, before or after it, is by the
+    anytime-valid test at what is left. A verdict of the planned one stays, while the mean of all
+    replicates does not contradict it. So any false verdict, at any time, has chance alpha at most.
+
+    Means and intervals are over all replicates, or with looks over those of the look that settled
+    a comparison; stopping does not correct them. `p_verdict` is corrected for the family and for
+    all other judgements: it is below alpha exactly where there is a verdict.
 
     Args:
-        scores: as for `effects`, as far as each arm has replicates.
+        scores: as for `effects`; with looks, as far as each arm has replicates.
         pairs: as for `effects`.
-        looks: numbers of replicates at which verdicts are given.
+        occasion: which judgement this is.
         delta: as for `effects`.
-        alpha: chance in a study of a false `helps` or `hurts`.
+        alpha: chance of a study of a false `helps` or `hurts`, at any time.
         metric: what is judged.
+        stored: replicates of each arm without a gap from the first one; all scores when None.
 
     Returns:
         One effect by the name of each pair's first arm, and the state after the looks.
@@ -188,30 +271,108 @@ def adaptive_effects(
     if delta is not None or metric.is_fraction:
         check_delta(delta, metric.unit)
     check_share(alpha, "alpha", 0.05)
-    first, second, _ = as_pairs(scores, pairs, metric)
+    first, second, replicates = as_pairs(scores, pairs, metric)
     sizes, factors = judging_scale(metric, first, second)
     first, second = first / sizes[:, None], second / sizes[:, None]
     least = (delta or 0.0) / factors
-    reached = np.array([min(len(scores[arm]), len(scores[other])) for arm, other in pairs], int)
-    state = replay(first, second, looks, delta=least, alpha=alpha, reached=reached)
+    counts = stored or {name: len(values) for name, values in scores.items()}
+    reached = np.array([min(counts[arm], counts[other]) for arm, other in pairs], np.int64)
+    state = _state(first, second, pairs, occasion, least, alpha, reached)
     if not pairs:
         return {}, state
-    used = np.minimum(state.wanted, reached)
+    used = np.array(replicates)
+    if occasion.is_adaptive:
+        used = np.minimum(state.wanted, reached)
     beyond = np.arange(first.shape[1]) >= used[:, None]
-    last_level = look_levels(looks, alpha)[-1]
-    judged = judge(np.where(beyond, np.nan, first), second, delta=least, alpha=last_level)
+    judged = judge(np.where(beyond, np.nan, first), second, delta=least, alpha=alpha, plan=False)
+    batches = np.array([occasion.batches[arm] for arm, _ in pairs])
     judged = replace(
         judged,
         different=state.different,
         within=state.within,
-        needed=np.where(state.settled_at > 0, np.nan, judged.needed),
-        p_verdict=np.full(len(pairs), np.nan),  # looks test at levels of their own
+        needed=_needed(judged, state, occasion, batches, least, alpha),
+        p_verdict=np.where(judged.t.pairs < FEWEST, np.nan, state.p),
     )
-    by_arm = {
-        arm: replace(
-            in_unit(effect_of_row(judged, row, int(used[row])), float(factors[row]), metric),
-            settled_at=int(state.settled_at[row]) or None,
+    low, high = confidence_sequence(judged.differences, alpha)
+    by_arm = {}
+    for row, (arm, _) in enumerate(pairs):
+        factor, has_ends = float(factors[row]), bool(np.isfinite(low[row]))
+        by_arm[arm] = replace(
+            in_unit(effect_of_row(judged, row, int(used[row])), factor, metric),
+            settled_at=(int(state.settled_at[row]) or None) if occasion.is_adaptive else None,
+            anytime=Interval(low[row] * factor, high[row] * factor) if has_ends else None,
         )
-        for row, (arm, _) in enumerate(pairs)
-    }
     return by_arm, state
+
+
+def _state(
+    first: Floats,
+    second: Floats,
+    pairs: Sequence[tuple[str, str]],
+    occasion: Occasion,
+    delta: Floats,
+    alpha: float,
+    reached: npt.NDArray[np.int64],
+) -> InterimLook:
+    """Verdicts of the planned judgement, and those of this one where it is another."""
+    batches = np.array([occasion.batches[arm] for arm, _ in pairs], np.int64)
+    shares, own = occasion.share_left(batches), batches == 1
+    level = alpha * SHARE_FIRST * float(min(shares[own], default=1.0))
+    most, is_fixed = occasion.first[-1], len(occasion.first) == 1
+    # With one number, what has not reached it yet counts in the family and keeps nobody waiting.
+    is_there = (reached >= most) | (not is_fixed)
+    planned = replay(
+        np.where(is_there[:, None], first, np.nan)[own], second[own], occasion.first,
+        delta=delta[own], alpha=level, reached=np.where(is_fixed, most, reached)[own],
+    )  # fmt: skip
+    planned = replace(planned, p=np.minimum(planned.p * alpha / level, 1.0))
+    if occasion.is_planned and (occasion.is_adaptive or is_there.all()):
+        return planned
+    count, none = len(pairs), np.zeros(len(pairs), bool)
+    before = InterimLook(
+        different=none.copy(), within=none.copy(), settled_at=np.zeros(count, np.int64), looked=0,
+        wanted=np.zeros(count, np.int64), finished=True, p=np.full(count, np.nan),
+    )  # fmt: skip
+    for name in ("different", "within", "settled_at", "p"):
+        getattr(before, name)[own] = getattr(planned, name)
+    levels = later_levels(batches, alpha) * shares
+    if occasion.is_adaptive:
+        return replay(first, second, occasion.looks, delta=delta, alpha=alpha, reached=reached,
+                      before=before, batches=batches, levels=levels)  # fmt: skip
+    settled = np.arange(first.shape[1]) < before.settled_at[:, None]
+    sign = np.sign(paired_t(np.where(settled, first - second, np.nan)).mean)
+    t = paired_t(round_off(100 * (first - second)))
+    p, p_within = (of * alpha / levels for of in later_p(t, batches, delta))
+    stays = before.different & (np.sign(t.mean) == sign)
+    within_stays = before.within & (np.abs(t.mean) < delta)
+    is_known = stays | within_stays | ~(before.different | before.within)
+    earlier = np.where(is_known, before.p, np.nan)
+    different = stays | (p < alpha)
+    within = (within_stays | (p_within < alpha)) & ~different
+    lowest = np.where(
+        within, np.fmin(p_within, np.where(before.within, earlier, np.nan)),
+        np.fmin(p, np.where(before.within, np.nan, earlier)),
+    )  # fmt: skip
+    return replace(before, different=different, within=within, p=np.minimum(lowest, 1.0))
+
+
+def _needed(
+    judged: Judged,
+    state: InterimLook,
+    occasion: Occasion,
+    batches: npt.NDArray[np.int64],
+    delta: Floats,
+    alpha: float,
+) -> Floats:
+    """Replicates at which a further judgement would settle what is open; else NaN."""
+    needed = np.full(len(batches), np.nan)
+    rows = ~state.different & ~state.within & (judged.t.pairs >= 2)
+    if not rows.any():
+        return needed
+    is_open = ~state.different & ~state.within
+    left = np.array([(is_open & (batches == batch)).sum() for batch in batches])
+    left = left + [occasion.gone.count(int(batch)) for batch in batches]
+    levels = later_levels(batches, alpha) / np.maximum(left, 1)
+    t = paired_t(judged.differences[rows])
+    needed[rows] = pairs_needed(t, levels[rows], delta[rows])
+    return needed

@@ -3,9 +3,12 @@
 import os
 from pathlib import Path
 
-from stepladder.store.base import ClaimOwner, Look, Store, StudyRecord
+from stepladder.store.base import ClaimOwner, Judgement, Look, Store, StudyRecord
 
-__all__ = ["ClaimOwner", "Look", "Store", "StudyRecord", "check_place", "is_missing", "open_store"]
+__all__ = [
+    "ClaimOwner", "Judgement", "Look", "Store", "StudyRecord", "check_place", "is_missing",
+    "open_store",
+]  # fmt: skip
 
 
 def check_place(url_or_path: str | Path) -> None:

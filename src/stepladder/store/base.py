@@ -1,7 +1,7 @@
 """The contract of a store: what every method promises, raises, and when it is durable."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -74,6 +74,53 @@ class Look:
     trials: int
     command: str
     at: datetime
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One giving of verdicts in a study.
+
+    Attributes:
+        study: name of the study.
+        fingerprint: fingerprint of its dataset.
+        metric: what was judged.
+        delta: difference below which none matters; None where that was not said.
+        looks: numbers of replicates at which it was planned: one, or those of several looks.
+        is_adaptive: whether replicates were added look by look.
+        comparisons: what was compared, by name: a digest of the trainings on both sides.
+        replicates: of each comparison, by its name.
+        verdicts: likewise.
+        level: chance of a false verdict that the whole study may spend.
+        command: what asked.
+        at: when, in UTC.
+    """
+
+    study: str
+    fingerprint: str
+    metric: str
+    delta: float | None
+    looks: tuple[int, ...]
+    is_adaptive: bool
+    comparisons: Mapping[str, str]
+    replicates: Mapping[str, int]
+    verdicts: Mapping[str, str]
+    level: float
+    command: str
+    at: datetime
+
+    @property
+    def question(self) -> tuple[tuple[int, ...], frozenset[str]]:
+        """What it was planned to judge: the same again is the same judgement of the study."""
+        return self.looks, frozenset(self.comparisons.values())
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that decides the verdicts: the same again is not kept twice."""
+        decides = {
+            "metric": self.metric, "delta": self.delta, "looks": list(self.looks),
+            "replicates": {self.comparisons[name]: n for name, n in self.replicates.items()},
+        }  # fmt: skip
+        return fingerprint(decides)
 
 
 @dataclass(frozen=True)
@@ -280,6 +327,22 @@ class Store(ABC):
     def looked_at(self, fingerprint: str, trial_ids: Iterable[str]) -> bool:
         """Whether test figures of this very set of trials were shown before."""
         return digest_of(trial_ids) in {look.digest for look in self.looks(fingerprint)}
+
+    @abstractmethod
+    def keep_judgement(self, judgement: Judgement) -> bool:
+        """Keeps a judgement of a study, unless the same is kept: see `Judgement.digest`.
+
+        Returns:
+            Whether it was new.
+        """
+
+    @abstractmethod
+    def judgements(self, study: str, fingerprint: str) -> list[Judgement]:
+        """Every judgement of a study of that name on a dataset, the first one first.
+
+        Raises:
+            StoreError: if a row was altered so that it is no judgement; it is named.
+        """
 
     @abstractmethod
     def close(self) -> None:

@@ -17,13 +17,23 @@ from stepladder.store.opening import open_sql
 from stepladder.store.rows import (
     Decoded,
     Row,
+    decode_judgement,
     decode_look,
     decode_owner,
     decode_probes,
     decode_study,
     is_same_study,
 )
-from stepladder.store.schema import claims, drivers, epochs, looks, probes, studies, trials
+from stepladder.store.schema import (
+    claims,
+    drivers,
+    epochs,
+    judgements,
+    looks,
+    probes,
+    studies,
+    trials,
+)
 from stepladder.store.sql import SqlStore, chunks, insert_new
 
 _SHOWN = 5
@@ -76,6 +86,7 @@ def check_store(store: SqlStore) -> StoreCheck:
         ).all()
         records, bad_studies = _decoded(connection, studies, decode_study)
         faults += bad_studies + _decoded(connection, looks, decode_look)[1]
+        faults += _decoded(connection, judgements, decode_judgement)[1]
         owners, bad_drivers = _decoded(connection, drivers, decode_owner)
     readable = []
     for chunk in chunks(ids):
@@ -272,11 +283,15 @@ def _copy(read: SqlStore, written: SqlStore) -> CopySummary:
         ids = list(connection.scalars(sa.select(trials.c.id).order_by(trials.c.created_at)))
         declared = _rows(connection, sa.select(studies))
         logged = _rows(connection, sa.select(looks).order_by(looks.c.id))
+        judged = _rows(connection, sa.select(judgements).order_by(judgements.c.id))
     for row in declared:
         decode_study(row)  # refuses what was altered
     for look in logged:
         decode_look(look)
         del look["id"]  # the target numbers its looks itself
+    for judgement in judged:
+        decode_judgement(judgement)
+        del judgement["id"]
     stored = written.has(ids)
     missing = [trial_id for trial_id in ids if trial_id not in stored]
     for chunk in chunks(missing):
@@ -292,6 +307,7 @@ def _copy(read: SqlStore, written: SqlStore) -> CopySummary:
         new = [row for row in declared if row["name"] not in known]
         insert_new(connection, studies, new, "name")
         copied = insert_new(connection, looks, logged, "fingerprint", "digest")
+        insert_new(connection, judgements, judged, "study", "fingerprint", "digest")
     kept = [row["name"] for row in declared if not is_same_study(known.get(row["name"], row), row)]
     return CopySummary(added, len(new), copied, len(ids) - added, tuple(sorted(kept)))
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from pydantic import TypeAdapter, ValidationError
 
 from stepladder.errors import StoreError
-from stepladder.store.base import ClaimOwner, Look, StudyRecord
+from stepladder.store.base import ClaimOwner, Judgement, Look, StudyRecord
 from stepladder.study.params import Config, Params
 from stepladder.study.recipe import Recipe
 from stepladder.study.schema import canonical_json
@@ -209,6 +209,33 @@ def decode_look(row: Row) -> Look:
     """The look of a row."""
     plain = {name: row[name] for name in ("study", "fingerprint", "digest", "command")}
     return Look(trials=_integer(row, "trials"), at=datetime.fromisoformat(row["at"]), **plain)
+
+
+_FACTS = ("metric", "delta", "looks", "is_adaptive", "comparisons", "replicates", "verdicts",
+          "level")  # fmt: skip
+
+
+def encode_judgement(judgement: Judgement) -> Row:
+    """A judgement as a row; the store numbers it."""
+    facts = {name: getattr(judgement, name) for name in _FACTS}
+    return {
+        **{name: getattr(judgement, name) for name in ("study", "fingerprint", "digest")},
+        "facts": json.dumps(facts, ensure_ascii=False),
+        "command": judgement.command,
+        "at": judgement.at.isoformat(),
+    }
+
+
+@_naming_row("judgement {id}", "the judgement is forgotten")
+def decode_judgement(row: Row) -> Judgement:
+    """The judgement of a row."""
+    facts = json.loads(row["facts"])
+    facts["looks"] = tuple(int(number) for number in facts["looks"])
+    plain = {name: row[name] for name in ("study", "fingerprint", "command")}
+    judgement = Judgement(at=datetime.fromisoformat(row["at"]), **plain, **facts)
+    if judgement.digest != row["digest"]:
+        raise ValueError("its digest does not fit its facts")
+    return judgement
 
 
 @_naming_row("driver {id}", "its claims are free again")

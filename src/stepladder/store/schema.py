@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from stepladder.store.rows import CURVE_FIELDS
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 """Every revision, oldest first; copied from Alembic's files, so that opening need not load it."""
 
 VERSION_TABLE = "stepladder_version"
@@ -100,6 +100,14 @@ looks = sa.Table(
     _integer("trials"),
     *map(_text, ("command", "at")),
     sa.UniqueConstraint("fingerprint", "digest", name="looks_fingerprint_digest"),
+)
+
+judgements = sa.Table(
+    "judgements",
+    metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    *map(_text, ("study", "fingerprint", "digest", "facts", "command", "at")),
+    sa.UniqueConstraint("study", "fingerprint", "digest", name="judgements_study_digest"),
 )
 
 drivers = sa.Table(

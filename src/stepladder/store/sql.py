@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from stepladder.errors import RunError, StoreError
-from stepladder.store.base import ClaimOwner, Look, Store, StudyRecord, digest_of
+from stepladder.store.base import ClaimOwner, Judgement, Look, Store, StudyRecord, digest_of
 from stepladder.store.connection import (
     WRITES,
     Address,
@@ -26,6 +26,7 @@ from stepladder.store.rows import (
     Decoded,
     Epochs,
     Row,
+    decode_judgement,
     decode_look,
     decode_outcome,
     decode_owner,
@@ -33,11 +34,21 @@ from stepladder.store.rows import (
     decode_study,
     decode_timing,
     decode_trial,
+    encode_judgement,
     encode_probes,
     encode_study,
     encode_trial,
 )
-from stepladder.store.schema import claims, drivers, epochs, looks, probes, studies, trials
+from stepladder.store.schema import (
+    claims,
+    drivers,
+    epochs,
+    judgements,
+    looks,
+    probes,
+    studies,
+    trials,
+)
 from stepladder.study.params import Config
 from stepladder.trials.trial import Probes, TrialResult, TrialSummary
 
@@ -272,6 +283,20 @@ class SqlStore(Store):
         return [
             decode_look(row) for row in self._rows_of(query, looks.c.fingerprint, [fingerprint])
         ]
+
+    @retry_on_disconnect
+    def keep_judgement(self, judgement: Judgement) -> bool:
+        """See `Store.keep_judgement`."""
+        row, keys = dict(encode_judgement(judgement)), ("study", "fingerprint", "digest")
+        with self.transaction(writes=True) as connection:
+            return insert_new(connection, judgements, [row], *keys) > 0
+
+    @retry_on_disconnect
+    def judgements(self, study: str, fingerprint: str) -> list[Judgement]:
+        """See `Store.judgements`."""
+        query = sa.select(judgements).where(judgements.c.study == study).order_by(judgements.c.id)
+        rows = self._rows_of(query, judgements.c.fingerprint, [fingerprint])
+        return [decode_judgement(row) for row in rows]
 
     def close(self) -> None:
         """See `Store.close`."""

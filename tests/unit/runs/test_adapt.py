@@ -96,7 +96,7 @@ def test_the_same_again_trains_nothing_and_says_the_same(dataset):
 def test_trials_of_another_study_in_the_store_change_no_verdict(dataset):
     """A store that has more replicates than a look asks for must not make it say more."""
     store = FakeStore()
-    run(auto().changed({"adaptive": False}), dataset, store=store)
+    run(auto().changed({"adaptive": False, "name": "other"}), dataset, store=store)
     ours = run(auto(), dataset, store=store)[2]
     alone = run(auto(), dataset)[2]
     assert [arm.effect for arm in ours.arms] == [arm.effect for arm in alone.arms]

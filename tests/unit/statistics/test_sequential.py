@@ -9,7 +9,8 @@ from stepladder.statistics.effects import effects
 from stepladder.statistics.paired import unanimous_sign_floor
 from stepladder.statistics.sequential import (
     LOOKS,
-    adaptive_effects,
+    Occasion,
+    effects_over_time,
     look_levels,
     plan_looks,
     replay,
@@ -82,6 +83,11 @@ def test_a_verdict_depends_on_nothing_beyond_its_look():
     assert replay(changed, other, (6, 12), delta=0.1).settled_at.tolist() == (
         whole.settled_at.tolist()
     )
+
+
+def adaptive_effects(scores, pairs, looks):
+    batches = {name: 1 for name, _ in pairs}
+    return effects_over_time(scores, pairs, Occasion(looks, looks, batches, is_adaptive=True))
 
 
 def test_one_look_with_the_whole_rate_is_a_fixed_study():

@@ -1,11 +1,12 @@
 """Trials and studies to store, made up, and what it means that two of them are the same."""
 
 from dataclasses import fields
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
-from stepladder.store import StudyRecord
+from stepladder.store import Judgement, StudyRecord
 from stepladder.study.params import Params
 from stepladder.study.recipe import Recipe
 from stepladder.study.study import Study
@@ -48,6 +49,15 @@ def result(replicate: int = 0, epochs: int = 3, images: int = 11, **changes: Any
         "seconds": 1.5,
         "versions": {"keras": "3.15.1", "jax": "0.10.2"},
         **changes,
+    })  # fmt: skip
+
+
+def judgement(count: int = 5, **changes: Any) -> Judgement:
+    return Judgement(**{
+        "study": "mine", "fingerprint": DATASET, "metric": "accuracy", "delta": 0.1,
+        "looks": (count,), "is_adaptive": False, "comparisons": {"+ ReLU": "c" * 64},
+        "replicates": {"+ ReLU": count}, "verdicts": {"+ ReLU": "helps"}, "level": 0.05,
+        "command": "run", "at": datetime(2026, 1, 2, tzinfo=UTC), **changes,
     })  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from threading import Thread
 
 import pytest
-from stored_samples import DATASET, assert_same, record, result, study, trial
+from stored_samples import DATASET, assert_same, judgement, record, result, study, trial
 
 from stepladder.errors import StoreError
 from stepladder.store.base import ClaimOwner, Store, digest_of
@@ -77,6 +77,31 @@ class TestStudies:
         with pytest.raises(ValueError, match=str(seconds)):
             store.add_seconds("mine", seconds)
         assert store.study("mine") == record()
+
+
+class TestJudgements:
+    def test_the_same_is_kept_once_and_comes_back_as_it_was(self, store):
+        assert store.keep_judgement(judgement())
+        assert not store.keep_judgement(judgement(command="report"))
+        assert store.judgements("mine", DATASET) == [judgement()]
+
+    def test_other_replicates_delta_or_trainings_are_another(self, store):
+        others = [
+            judgement(),
+            judgement(10),
+            judgement(delta=None),
+            judgement(comparisons={"+ ReLU": "e" * 64}),
+            judgement(replicates={"+ ReLU": 3}),
+        ]
+        assert all(store.keep_judgement(each) for each in others)
+        assert store.judgements("mine", DATASET) == others
+
+    def test_they_belong_to_a_study_and_a_dataset(self, store):
+        store.keep_judgement(judgement())
+        assert store.keep_judgement(judgement(study="yours"))
+        assert store.keep_judgement(judgement(fingerprint="e" * 64))
+        assert store.judgements("mine", DATASET) == [judgement()]
+        assert store.judgements("nobody's", DATASET) == []
 
 
 class TestLooks:
@@ -194,6 +219,8 @@ class TestLife:
             lambda store: store.studies(),
             lambda store: store.look("mine", DATASET, ["a"], "results"),
             lambda store: store.looks(DATASET),
+            lambda store: store.keep_judgement(judgement()),
+            lambda store: store.judgements("mine", DATASET),
             lambda store: store.timings(DATASET, "population"),
             lambda store: store.claim(ONE, "a"),
             lambda store: store.claimed("a"),
@@ -212,6 +239,8 @@ class TestLife:
                 "studies",
                 "look",
                 "looks",
+                "keep_judgement",
+                "judgements",
             ),
             *("timings", "claim", "claimed", "drivers", "beat", "dismiss"),
         ],

@@ -14,7 +14,18 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
-from stored_samples import DATASET, assert_same, diverged, own, record, result, seen, trial, valued
+from stored_samples import (
+    DATASET,
+    assert_same,
+    diverged,
+    judgement,
+    own,
+    record,
+    result,
+    seen,
+    trial,
+    valued,
+)
 
 from stepladder.store import ClaimOwner, open_store
 from stepladder.store.schema import REVISIONS, VERSION_TABLE, metadata
@@ -96,6 +107,8 @@ def test_database_of_every_released_schema_opens_and_reads(revision, path):
         for found in of_values.values():
             assert_same(found, valued(10))
         assert store.studies() == [record(seconds=2.0)]
+        assert store.judgements("mine", DATASET) == [judgement()] * (revision > "0005")
+        assert store.keep_judgement(judgement(10))
         (look,) = store.looks(DATASET)
         assert (look.study, look.trials, look.command) == ("mine", 3, "stepladder results mine")
         assert store.look("mine", DATASET, ids, "again") == 1

@@ -10,7 +10,17 @@ from random import Random
 
 import pytest
 import sqlalchemy as sa
-from stored_samples import DATASET, assert_same, diverged, record, result, seen, study, trial
+from stored_samples import (
+    DATASET,
+    assert_same,
+    diverged,
+    judgement,
+    record,
+    result,
+    seen,
+    study,
+    trial,
+)
 
 from stepladder.errors import StoreError
 from stepladder.store import ClaimOwner, open_store
@@ -20,7 +30,7 @@ from stepladder.store.maintenance import (
     delete_damaged_rows,
     vacuum_store,
 )
-from stepladder.store.schema import REVISIONS, epochs, looks, probes, studies, trials
+from stepladder.store.schema import REVISIONS, epochs, judgements, looks, probes, studies, trials
 
 DATABASES = Path(__file__).parent / "databases"
 
@@ -34,8 +44,12 @@ def filled(path):
         store.put_study(record("näïve", fingerprint="e" * 64))
         store.look("mine", DATASET, ["a"], "results")
         store.look("mine", "e" * 64, ["a", "b"], "report")
+        store.keep_judgement(judgement())
         store.claim(ClaimOwner("d", "here", "1"), ["x"])
     return path
+
+
+NUMBERED = (("looks", "id"), ("judgements", "id"))
 
 
 def content(url):
@@ -43,10 +57,10 @@ def content(url):
     with open_store(url, create=False) as store, store.transaction() as connection:
         return {
             table.name: sorted(
-                tuple(value for name, value in row.items() if (table.name, name) != ("looks", "id"))
+                tuple(value for name, value in row.items() if (table.name, name) not in NUMBERED)
                 for row in connection.execute(sa.select(table)).mappings()
             )
-            for table in (trials, epochs, probes, studies, looks)
+            for table in (trials, epochs, probes, studies, looks, judgements)
         }
 
 
@@ -84,6 +98,7 @@ def test_a_sound_store_has_no_faults(filled):
         ("UPDATE claims SET trial_id = (SELECT min(id) FROM trials)", "claims on trials that are"),
         ("UPDATE studies SET sizes = '3' WHERE name = 'mine'", "study 'mine' must be"),
         ("UPDATE looks SET at = 'never' WHERE id = 2", "look 2 must be"),
+        ("UPDATE judgements SET facts = '{}' WHERE id = 1", "judgement 1 must be"),
     ],
 )
 def test_each_fault_is_named_and_nothing_else_and_can_be_deleted(filled, statement, told):

@@ -7,7 +7,7 @@ A database that was released stays as it is: it shows that old files can still b
 
 from pathlib import Path
 
-from stored_samples import DATASET, diverged, own, record, result, seen, trial, valued
+from stored_samples import DATASET, diverged, judgement, own, record, result, seen, trial, valued
 
 from stepladder.store import ClaimOwner, open_store
 from stepladder.store.schema import REVISIONS
@@ -27,4 +27,5 @@ with open_store(path) as store:
     store.look(
         "mine", DATASET, [trial(number).id for number in range(3)], "stepladder results mine"
     )
+    store.keep_judgement(judgement())
     store.claim(ClaimOwner("d1", "a machine", "17"), [trial(4).id])

@@ -1,0 +1,188 @@
+"""A study that is judged again: what is kept, what counts, and what stays visible."""
+
+from dataclasses import replace
+
+import pytest
+from fake_store import FakeStore
+from fake_training import FakeTraining, noise, record_of
+
+from stepladder import Study
+from stepladder.data.synthetic import synthetic
+from stepladder.runs.judging import judge
+from stepladder.runs.phases import train_all
+from stepladder.runs.plan import run_context
+from stepladder.statistics.anytime import SHARE_FIRST
+from stepladder.statistics.effects import effects
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return synthetic(examples=2_000, input_shape=(2, 2), classes=2, seed=0)
+
+
+def study(replicates, **fields):
+    values = {
+        "name": "s", "replicates": replicates, "validation": 10,
+        "base": {"hidden": [3], "activation": "sigmoid"},
+        "techniques": ["ReLU", {"name": "hardly", "change": {"l2": 0.1}}],
+        "design": "one_at_a_time",
+    }  # fmt: skip
+    return Study(**{**values, **fields})
+
+
+def rule(trial):
+    gain = 0.2 if trial.recipe.activation == "relu" else 0.0005 if trial.recipe.l2 else 0
+    return 0.6 + gain + noise(trial, 0.01)
+
+
+def run(asked, dataset, store, rule=rule):
+    record = record_of(asked, dataset)
+    train_all(run_context(record, "population"), store, FakeTraining(store, rule), str)
+    return judge(store, record, "population", "test")
+
+
+def kept(store, dataset):
+    return store.judgements("s", dataset.fingerprint)
+
+
+def test_the_first_judgement_is_todays_at_nineteen_twentieths_of_the_rate(dataset):
+    results = run(study(6), dataset, FakeStore())
+    scores = {arm.arm.name: arm.test.values for arm in results.arms}
+    pairs = [(arm.arm.name, arm.arm.compared_with) for arm in results.arms[1:]]
+    expected = effects(scores, pairs, alpha=0.05 * SHARE_FIRST)
+    assert results.is_first
+    assert not results.earlier
+    for arm in results.arms[1:]:
+        own = expected[arm.arm.name]
+        for name in ("verdict", "mean", "ci_low", "p", "p_adjusted", "p_t", "p_t_adjusted"):
+            assert getattr(arm.effect, name) == getattr(own, name)
+        scaled = min(own.p_verdict / SHARE_FIRST, 1.0)
+        assert arm.effect.p_verdict == pytest.approx(scaled)
+        assert (arm.effect.p_verdict < 0.05) == (arm.effect.verdict != "not enough replicates")
+
+
+def test_reading_twice_is_one_judgement(dataset):
+    store = FakeStore()
+    first, again = run(study(5), dataset, store), run(study(5), dataset, store)
+    assert len(kept(store, dataset)) == 1
+    assert again.is_first
+    assert [arm.effect for arm in first.arms] == [arm.effect for arm in again.arms]
+
+
+def test_more_replicates_are_a_second_judgement_by_the_anytime_valid_test(dataset):
+    store = FakeStore()
+    run(study(5), dataset, store)
+    results = run(study(10), dataset, store)
+    assert not results.is_first
+    assert [each.looks for each in results.earlier] == [(5,)]
+    _, clear, open_ = results.arms
+    assert clear.effect.verdict == "helps"
+    assert open_.effect.verdict == "not enough replicates"
+    assert open_.effect.p_verdict > 0.05
+    assert [each.looks for each in kept(store, dataset)] == [(5,), (10,)]
+    back = run(study(5), dataset, store)
+    assert back.is_first, "the same replicates judged again are the same judgement"
+    assert len(kept(store, dataset)) == 2
+
+
+def test_a_verdict_of_the_first_judgement_stays(dataset):
+    """At 8 replicates the anytime-valid test alone would not call it."""
+
+    def just(trial):
+        gain = 0.016 if trial.recipe.activation == "relu" else 0
+        return 0.6 + gain + noise(trial, 0.005)
+
+    store = FakeStore()
+    first = run(study(6), dataset, store, just).arms[1].effect
+    assert first.verdict == "helps"
+    later = run(study(8), dataset, store, just).arms[1].effect
+    assert later.verdict == "helps"
+    assert later.p_verdict == first.p_verdict
+    assert later.first_verdict is None
+
+
+def test_verdicts_of_the_first_stay_visible_where_they_differ(dataset):
+    store = FakeStore()
+
+    def some(trial):
+        gain = 0.006 if trial.recipe.l2 else 0
+        return 0.6 + gain + noise(trial, 0.003)
+
+    first = run(study(4, techniques=study(4).techniques[1:]), dataset, store, some)
+    assert first.arms[1].effect.verdict == "not enough replicates"
+    later = run(study(60, techniques=study(4).techniques[1:]), dataset, store, some)
+    assert later.arms[1].effect.verdict == "helps"
+    assert later.arms[1].effect.first_verdict == "not enough replicates"
+
+
+def test_an_arm_that_is_added_is_a_batch_of_its_own(dataset):
+    store = FakeStore()
+    few = study(6, techniques=["ReLU"])
+    run(few, dataset, store)
+    results = run(study(6), dataset, store)
+    assert not results.is_first
+    assert results.arms[1].effect.verdict == "helps", "of the first judgement"
+    assert results.arms[2].effect.verdict == "not enough replicates"
+
+
+def test_delta_of_the_first_judgement_stays(dataset):
+    store = FakeStore()
+    run(study(5), dataset, store)
+    results = run(study(5, delta=30.0), dataset, store)
+    assert (results.study.delta, results.asked_delta) == (0.1, 30.0)
+    assert results.arms[2].effect.verdict == "not enough replicates"
+    assert [each.delta for each in kept(store, dataset)] == [0.1, 30.0]
+
+
+def test_other_trainings_under_one_name_are_another_study(dataset):
+    store = FakeStore()
+    run(study(5), dataset, store)
+    results = run(study(10, seed=1), dataset, store)
+    assert results.is_first
+    assert not results.earlier
+
+
+def test_the_most_of_auto_raised_is_a_second_judgement(dataset):
+    store = FakeStore()
+    first = run(study("auto", most_replicates=10), dataset, store)
+    later = run(study("auto", most_replicates=30), dataset, store)
+    by_hand = run(study(40), dataset, store)
+    assert (first.is_first, later.is_first, by_hand.is_first) == (True, False, False)
+    assert [arm.effect.verdict for arm in later.arms[1:]] == ["helps", "not enough replicates"]
+    assert later.arms[1].effect.settled_at == first.arms[1].effect.settled_at
+    assert later.arms[2].n == 30
+    assert by_hand.arms[1].effect.verdict == "helps"
+    assert by_hand.arms[2].effect.p_verdict > 0.05
+
+
+def test_main_effects_of_a_factorial_are_kept_too(dataset):
+    store = FakeStore()
+    asked = study(5, design="factorial")
+    run(asked, dataset, store)
+    again = run(asked.changed({"replicates": 8}), dataset, store)
+    assert not again.is_first
+    (first, _) = kept(store, dataset)
+    assert "main effect of ReLU" in first.verdicts
+    assert again.readout.main[0].effect.verdict == "helps"
+    assert again.readout.main[0].effect.p_verdict < 0.05
+
+
+def test_unfinished_replicates_are_judged_by_the_anytime_valid_test(dataset):
+    store = FakeStore()
+    record = record_of(study(8), dataset)
+    few = record_of(study(4), dataset)
+    train_all(run_context(few, "population"), store, FakeTraining(store, rule), str)
+    so_far = judge(store, record, "population", "test")
+    assert so_far.is_first
+    assert so_far.arms[1].effect.verdict == "not enough replicates", "4 pairs cannot call it"
+    assert run(study(8), dataset, store).is_first
+    assert run(study(8), dataset, store).arms[1].effect.verdict == "helps"
+    assert {each.looks for each in kept(store, dataset)} == {(8,)}
+
+
+def test_nothing_is_kept_before_there_is_a_pair(dataset):
+    store = FakeStore()
+    judge(store, record_of(study(5), dataset), "population", "test")
+    so_far = replace(record_of(study(5), dataset))
+    judge(store, so_far, "population", "ui", is_look=False)
+    assert not kept(store, dataset)
