@@ -156,6 +156,7 @@ def _context(results: Results, figures: Sequence[DrawnFigure]) -> dict[str, Any]
         wording.verdict_note(results),
         wording.tuning_note(results),
         wording.adaptive_note(results),
+        wording.judgement_note(results),
         wording.new_images_note(view.noun) if view.has_images else "",
     )
     return {

@@ -136,13 +136,19 @@ def _computed(value: object) -> dict[str, Any]:
     """The keys of a value that are no attribute of it."""
     if isinstance(value, Results):
         return {"format": FORMAT, "metric": metric_record(value.study.judged, value.study.delta),
-                "arms": [_arm(arm, value.study.judged.name) for arm in value.arms]}  # fmt: skip
+                "arms": [_arm(arm, value.study.judged.name) for arm in value.arms],
+                "judgement": _judgement(value)}  # fmt: skip
     if isinstance(value, ArmResult):
         config = value.arm.config
         return {"config": config.values if isinstance(config, Params) else config,
                 "differences": {item.measure: item for item in value.differences}}  # fmt: skip
     if isinstance(value, Effect):
-        newer = {"p_verdict": value.p_verdict, "reason": value.reason or None}
+        newer = {
+            "p_verdict": value.p_verdict,
+            "reason": value.reason or None,
+            "anytime": value.anytime and pick(value.anytime, "ci_low=low ci_high=high"),
+            "first_verdict": value.first_verdict,
+        }
         there = {name: item for name, item in newer.items() if item is not None}
         ends = pick(value, "mean=p_greater ci_low=p_greater_ci.low ci_high=p_greater_ci.high")
         return {"p_greater": ends if value.p_greater_ci else None, **there}
@@ -151,6 +157,19 @@ def _computed(value: object) -> dict[str, Any]:
     if isinstance(value, ShapleyShare):
         return {"ladders": pick(value, "mean=shapley.mean least after_least most after_most")}
     return {"arms": _tuned_arms(value)} if isinstance(value, Tuned) else {}
+
+
+def _judgement(results: Results) -> dict[str, Any]:
+    """Which judgement of the study this is, and those before it."""
+    keys = "looks delta level comparisons replicates verdicts command"
+    return {
+        "number": 1 if results.is_first else len(results.earlier) + 1,
+        "level": 0.05,
+        "delta_asked_for": results.asked_delta,
+        "earlier": [
+            {**pick(each, keys), "at": each.at.isoformat()} for each in results.earlier
+        ] if not results.is_first else [],
+    }  # fmt: skip
 
 
 FORMAT = 2

@@ -31,7 +31,7 @@ _COLUMNS = (
     "effect_at_chance_points=effect.at_chance.mean"
 )
 _EFFECT_KEYS = (
-    "mean ci_low ci_high p p_adjusted p_t p_t_adjusted verdict replicates_needed "
+    "mean ci_low ci_high p p_adjusted p_t p_t_adjusted p_verdict verdict replicates_needed "
     "is_paired pairs unpaired differences p_greater at_chance"
 )
 

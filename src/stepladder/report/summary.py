@@ -322,6 +322,7 @@ def unknown(results: Results) -> tuple[tuple[str, str], ...]:
         ("Confounds", _confounds(results)),
         ("Other base, other order", wording.ladder_note(results)),
         ("Learning rate", wording.rate_note(results) or _edges(results)),
+        ("Judged again", wording.judgement_note(results)),
         ("Looks at the test set", wording.looks_note(results)),
         ("Trainings that diverged", _diverged(results)),
         (f"Test {results.noun}s", _missing_images(results)),

@@ -10,6 +10,7 @@ from itertools import pairwise
 from stepladder.report.document import Part, Sentence
 from stepladder.runs.results import Results
 from stepladder.statistics.results import Effect, Estimate, FactorialAnalysis, Verdict
+from stepladder.store import Judgement
 from stepladder.study.metrics import METRICS, Metric
 from stepladder.study.params import flat_values
 from stepladder.study.techniques import Technique
@@ -422,7 +423,7 @@ def new_images_note(noun: str) -> str:
 def footnotes(results: Results) -> tuple[str, ...]:
     """What the intervals speak for, how verdicts are reached, what the design leaves open."""
     writers = (interval_note, baseline_note, verdict_note, ladder_note, rate_note, tuning_note,
-               adaptive_note, looks_note)  # fmt: skip
+               adaptive_note, judgement_note, looks_note)  # fmt: skip
     return tuple(filter(None, (write(results) for write in writers)))
 
 
@@ -552,6 +553,45 @@ def adaptive_note(results: Results) -> str:
         f"{saved if adapted.at_most > adapted.trials else ''}. "
         "Intervals are not corrected for stopping."
     )
+
+
+_ORDINALS = ("First", "Second", "Third", "Fourth", "Fifth")
+
+
+def judgement_note(results: Results) -> str:
+    """Which judgement of the study this is, and what changed; empty for the first one."""
+    judged, shown = [effect for _, effect in judged_effects(results)], measure_of(results)
+    sentences = []
+    if not results.is_first and judged:
+        place = len(results.earlier)
+        ordinal = f"{_ORDINALS[place]} judgement" if place < len(_ORDINALS) else (
+            f"Judgement {place + 1}"
+        )  # fmt: skip
+        before = join_list([_question_text(each) for each in results.earlier], most=4)
+        sentences.append(
+            f"{ordinal} of this study, after {before}: what the first did not settle is tested by "
+            "an anytime-valid test, so that all judgements together are wrong in at most 5 % of "
+            "studies."
+        )
+        differs = [f"{truncate(name, 40)}: {verdict_text(effect.first_verdict, shown.delta)}"
+                   for name, effect in judged_effects(results)
+                   if effect.first_verdict is not None]  # fmt: skip
+        if differs:
+            sentences.append(f"First verdict of {'; '.join(differs)}.")
+    if judged and results.asked_delta != results.study.delta:
+        asked = "none" if results.asked_delta is None else f"{results.asked_delta:g}"
+        sentences.append(
+            f"δ of the first judgement stays, {results.study.delta:g}; now asked for: {asked}."
+        )
+    return " ".join(sentences)
+
+
+def _question_text(judgement: Judgement) -> str:
+    """What an earlier judgement was planned with: "one with 10 replicates"."""
+    kind = f"auto up to {judgement.looks[-1]}" if judgement.is_adaptive else (
+        plural(judgement.looks[-1], "replicate")
+    )  # fmt: skip
+    return f"one with {kind} and {plural(len(judgement.comparisons), 'comparison')}"
 
 
 def looks_note(results: Results) -> str:

@@ -50,7 +50,7 @@ def test_json_fields_are_pinned():
     assert set(value) == {
         "format", "study", "metric", "dataset", "test_set_accesses", "finished", "design",
         "replicates", "seed", "fingerprint", "sizes", "classes", "model", "models", "trainer",
-        "reported_source", "versions", "machine",
+        "reported_source", "versions", "machine", "judgement",
         "seconds", "arms", "factorial", "confounds", "warnings", "tuning", "adaptive", "baseline",
     }  # fmt: skip
     arm = value["arms"][1]
