@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import cast
 
 from stepladder.statistics.results import Effect, Verdict
-from stepladder.statistics.sequential import Occasion
+from stepladder.statistics.sequential import Occasion, fewest_replicates
 from stepladder.store import Judgement, Store
 from stepladder.study.schema import fingerprint
 from stepladder.study.study import Study
@@ -35,10 +35,18 @@ class History:
     delta: float | None
     earlier: tuple[Judgement, ...] = ()
 
-    @property
-    def first_looks(self) -> tuple[int, ...]:
-        """Numbers of replicates at which the first judgement was planned."""
-        return self.earlier[0].looks if self.earlier else self.looks
+    def first_looks(self, *, main: bool = False) -> tuple[int, ...]:
+        """Numbers of replicates at which the first judgement was planned.
+
+        If these are too few for any verdict, the next number that is enough, which is what the
+        user is advised to ask for.
+        """
+        looks, asked = self.looks, self.comparisons
+        if self.earlier:
+            looks, asked = self.earlier[0].looks, self.earlier[0].comparisons
+        if len(looks) > 1:
+            return looks
+        return (fewest_replicates(looks[0], sum(name.startswith(MAIN) == main for name in asked)),)
 
     @property
     def first_delta(self) -> float | None:
@@ -56,8 +64,11 @@ class History:
     @property
     def is_first(self) -> bool:
         """Whether this is the judgement that was planned at first."""
-        own = (self.looks, frozenset(self.comparisons.values()))
-        return not self.earlier or self.earlier[0].question == own
+        if not self.earlier:
+            return True
+        looks, digests = self.earlier[0].question
+        is_known = self.looks in (looks, self.first_looks())
+        return is_known and digests == frozenset(self.comparisons.values())
 
     @property
     def first_verdicts(self) -> Mapping[str, Verdict]:
@@ -85,7 +96,7 @@ class History:
                if name.startswith(MAIN) == main}  # fmt: skip
         gone = batch_of.keys() - set(own.values())
         return Occasion(
-            first=self.first_looks,
+            first=self.first_looks(main=main),
             looks=self.looks,
             batches={name: batch_of[digest] for name, digest in own.items()},
             gone=tuple(sorted(batch_of[digest] for digest in gone)),

@@ -11,6 +11,7 @@ from stepladder.data.leaks import dataset_notes, measured_labels
 from stepladder.data.preprocessing import image_sides, is_byte_table, is_unit_already
 from stepladder.errors import InputError, StudyError
 from stepladder.execution.machine import Settings
+from stepladder.statistics.anytime import SHARE_FIRST
 from stepladder.statistics.paired import unanimous_sign_floor
 from stepladder.store import StudyRecord
 from stepladder.study.confounds import confounds, optimizer_steps
@@ -297,7 +298,7 @@ def underpowered(study: Study) -> tuple[str, ...]:
 
 def _can_be_significant(replicates: int, comparisons: int) -> bool:
     # Even the clearest of them, after Holm's correction.
-    return bool(unanimous_sign_floor(replicates) * comparisons < _ALPHA)
+    return bool(unanimous_sign_floor(replicates) * comparisons < _ALPHA * SHARE_FIRST)
 
 
 SHOWN_CONFOUNDS = 8  # before training; the report has them all

@@ -103,6 +103,30 @@ class Occasion:
         return there / (there + gone)
 
 
+def fewest_replicates(replicates: int, comparisons: int, alpha: float = 0.05) -> int:
+    """The smallest number of replicates, from some number on, that can give any verdict.
+
+    Fewer than that spend nothing of the error rate, so who asked for them has not judged yet.
+
+    Args:
+        replicates: that are asked for.
+        comparisons: of the family.
+        alpha: chance in a study of a false verdict.
+
+    Example:
+        >>> fewest_replicates(3, 6), fewest_replicates(10, 6)
+        (5, 10)
+    """
+    level = alpha * SHARE_FIRST / max(comparisons, 1)
+    number = replicates if replicates >= FEWEST else max(_ADVISED, replicates)
+    while float(unanimous_sign_floor(number)) >= level:
+        number += 1
+    return number
+
+
+_ADVISED = 5  # what is asked for where an effect cannot be distinguished from chance
+
+
 def plan_looks(most: int, comparisons: int, alpha: float = 0.05) -> tuple[int, ...]:
     """The numbers of replicates at which a study is judged, the most last.
 

@@ -180,6 +180,16 @@ def test_unfinished_replicates_are_judged_by_the_anytime_valid_test(dataset):
     assert {each.looks for each in kept(store, dataset)} == {(8,)}
 
 
+def test_too_few_replicates_for_any_verdict_spend_nothing(dataset):
+    store = FakeStore()
+    few = run(study(3), dataset, store)
+    assert [arm.effect.verdict for arm in few.arms[1:]] == ["not enough replicates"] * 2
+    as_advised = run(study(4), dataset, store)
+    assert as_advised.is_first
+    assert as_advised.arms[1].effect.verdict == "helps"
+    assert run(study(4), dataset, FakeStore()).arms[1].effect == as_advised.arms[1].effect
+
+
 def test_nothing_is_kept_before_there_is_a_pair(dataset):
     store = FakeStore()
     judge(store, record_of(study(5), dataset), "population", "test")
