@@ -23,6 +23,7 @@ from stepladder.hpo.plan import fresh_trials
 from stepladder.runs import folder as folders
 from stepladder.runs import preflight
 from stepladder.runs.folder import finished_search, search_again
+from stepladder.runs.ledger import count_looks, log_look
 from stepladder.runs.phases import study_trials
 from stepladder.runs.plan import dataset_of, make_plan, run_context
 from stepladder.statistics.intervals import estimate
@@ -567,9 +568,9 @@ def _log_look(
     """Logs what the card shows of the test set, and counts the looks at it."""
     study, fingerprint = record.study.name, record.fingerprint
     if not selection.is_open:
-        return len(store.looks(fingerprint))
-    looks = store.look(study, fingerprint, selection.shown, "export")
+        return count_looks(store, fingerprint)[0]
+    looks, _ = log_look(store, study, fingerprint, selection.shown, "export")
     if is_ensemble:  # its figures are new, whatever was shown of its parts
         ids = [result.trial.id for result in selection.replicates]
-        looks = store.look(study, fingerprint, [*ids, "ensemble"], "export --ensemble")
+        looks, _ = log_look(store, study, fingerprint, [*ids, "ensemble"], "export --ensemble")
     return looks

@@ -288,6 +288,20 @@ def cache_folder() -> Path | None:
     return folder if os.access(folder, os.W_OK) else None
 
 
+def ledger_folder() -> Path | None:
+    """The folder of this user's test-set accesses; None where it is switched off or not known.
+
+    `STEPLADDER_LEDGER` names another folder, or is `off`.
+    """
+    asked = os.environ.get("STEPLADDER_LEDGER")
+    if asked:
+        return None if asked == "off" else Path(asked)
+    try:
+        return Path(platformdirs.user_state_dir("stepladder")) / "looks"
+    except (OSError, RuntimeError):  # RuntimeError: a user without a home
+        return None
+
+
 def _machine(usable: int) -> str:
     name = platform.processor() or platform.machine()
     try:

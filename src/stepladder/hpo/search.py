@@ -15,6 +15,7 @@ from stepladder.hpo.results import SearchResult, summarize_search
 from stepladder.hpo.sampling import JOURNAL_NAME, OptunaSampler
 from stepladder.runs.arm_analysis import missing_weights_note
 from stepladder.runs.folder import take_row
+from stepladder.runs.ledger import count_looks, log_look
 from stepladder.runs.plan import make_plan
 from stepladder.runs.session import Session, open_session
 from stepladder.statistics.intervals import estimate
@@ -117,7 +118,7 @@ def _look(
     store, fingerprint = session.store, session.record.fingerprint
     ids = [result.trial.id for result in fresh]
     if not final and not store.looked_at(fingerprint, ids):
-        return None, len(store.looks(fingerprint))
-    looks = store.look(session.study.name, fingerprint, ids, "search --final")
+        return None, count_looks(store, fingerprint)[0]
+    looks, _ = log_look(store, session.study.name, fingerprint, ids, "search --final")
     metric = session.study.judged
     return estimate([result.score("test", metric.name) for result in fresh], metric=metric), looks

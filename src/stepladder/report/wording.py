@@ -596,10 +596,12 @@ def _question_text(judgement: Judgement) -> str:
 
 def looks_note(results: Results) -> str:
     """How often test figures were read."""
+    known = "" if results.is_every_look else " known to this folder"
     if results.looks <= 1:
-        return "First look at this test set."
+        return f"First look at this test set{known}."
+    so_far = known or " so far"
     return (
-        f"{results.looks:,} looks at this test set so far: the more looks, the more a choice made "
+        f"{results.looks:,} looks at this test set{so_far}: the more looks, the more a choice made "
         "on them is fitted to it."
     )
 

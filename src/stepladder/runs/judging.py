@@ -15,6 +15,7 @@ from stepladder.runs.adaptive import (
 )
 from stepladder.runs.arm_analysis import ensembles_of, findings_of, probes_of
 from stepladder.runs.judgements import MAIN, History, keep
+from stepladder.runs.ledger import count_looks, log_look
 from stepladder.runs.measures import (
     Replicates,
     analyze_factorial,
@@ -90,7 +91,7 @@ def judge(
     judged: Mapping[str, Effect] = {}
     interim: InterimLook | None = None
     readout: FactorialAnalysis | None = None
-    look_count = len(store.looks(record.fingerprint))
+    look_count, is_every_look = count_looks(store, record.fingerprint)
     history = judging_history(context, arms, by_arm, store)
     asked = study.delta
     if is_look:
@@ -102,7 +103,7 @@ def judge(
         judged, readout = _with_first(history, judged, readout)
         main = {f"{MAIN}{one.technique}": one.effect for one in readout.main} if readout else {}
         keep(store, study, record.fingerprint, history, {**judged, **main}, command)
-        look_count = store.look(study.name, record.fingerprint, stored, command)
+        look_count, is_every_look = log_look(store, study.name, record.fingerprint, stored, command)
     is_classes = study.task == "classification"  # an ensemble is judged by its accuracy
     ensembles, problems = ensembles_of(by_arm, weights if is_classes else None, is_look=is_look)
     shown = tuple(
@@ -141,6 +142,7 @@ def judge(
         baseline=context.baseline,
         earlier=history.others if is_look else (),
         is_first=history.is_first,
+        is_every_look=is_every_look,
         asked_delta=asked,
     )
 

@@ -247,7 +247,7 @@ class Results:
         sizes: examples by part, such as {"train": 54000, "validation": 6000, "test": 10000}.
         classes: the class names, in the order of their numbers.
         arms: in the order of the design.
-        looks: readings of this test set's figures that the store knows of, this one included.
+        looks: readings of this test set's figures that are known, this one included.
         finished: whether every planned trial is there.
         versions: of stepladder, Python and what trained, by name.
         machine: one line that says what it ran on.
@@ -266,6 +266,7 @@ class Results:
             not known.
         earlier: the last judgement of each other question that this study was judged by before.
         is_first: whether this is the judgement that was planned at first.
+        is_every_look: whether looks of all folders and stores of this user are counted.
         asked_delta: δ that was asked for; that of the study is the one of the first judgement.
     """
 
@@ -291,4 +292,5 @@ class Results:
     baseline: float | None = None
     earlier: tuple[Judgement, ...] = ()
     is_first: bool = True
+    is_every_look: bool = True
     asked_delta: float | None = None
