@@ -51,6 +51,7 @@ def as_before(value):
         assert (old.pop("format"), old.pop("trainer"), old.pop("models")) == (2, None, [])
         old["delta"] = old.pop("metric")["delta"]
         assert 0 < old.pop("baseline") < 1
+        assert old.pop("judgement")["number"] == 1
     return old
 
 
@@ -58,6 +59,10 @@ def test_it_gives_the_same_results(in_process, stored):
     code, out, err = in_process("results", "runs/small", "--format", "json")
     assert (code, err) == (0, "")
     found, before = as_before(json.loads(out)), json.loads(stored)
+    for results in (found, before):  # since then for a test that may be repeated: more
+        for arm in results["arms"]:
+            if arm["effect"]:
+                del arm["effect"]["replicates_needed"]
     assert _without_sentences(found) == _without_sentences(before)
 
 
