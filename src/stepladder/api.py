@@ -392,6 +392,7 @@ def judge(
     delta: float | None = None,
     chance: float | None = None,
     columns: Mapping[str, str] | None = None,
+    anytime: bool = False,
 ) -> JudgedTable:
     """Judges scores of your own: each arm against one of them.
 
@@ -410,6 +411,8 @@ def judge(
             for fractions when None. Without it no other metric gets `no difference`.
         chance: the score of guessing: effects are also given with diverged (NaN) replicates at it.
         columns: headings by role: arm, replicate, score; the usual ones are guessed.
+        anytime: whether verdicts stay right if scores are added because of what was read, and
+            judged again, as often as one likes. They need more replicates.
 
     Raises:
         InputError: if the scores, their metric or a number will not do.
@@ -425,7 +428,8 @@ def judge(
         scores = validate_path(scores, "SCORES")
     table = read_scores(scores, metric=metric, direction=direction, unit=unit, columns=columns)
     return JudgedTable(judge_scores(
-        table.scores, against, delta=delta, chance=chance, metric=table.metric, notes=table.notes
+        table.scores, against, delta=delta, chance=chance, metric=table.metric, notes=table.notes,
+        anytime=anytime,
     ))  # fmt: skip
 
 

@@ -133,6 +133,10 @@ def ui(runs: str, port: int, store: str | None) -> None:
     "--chance", type=float, metavar="FRACTION",
     help="Score of guessing: effects are also given with diverged (nan) replicates at it.",
 )  # fmt: skip
+@click.option(
+    "--anytime", is_flag=True,
+    help="Verdicts that stay right if scores are added and judged again, as often as you like.",
+)  # fmt: skip
 @form_option("table", "json", "csv", "markdown")
 def judge(
     scores: Path,
@@ -144,6 +148,7 @@ def judge(
     columns: tuple[str, ...],
     delta: float | None,
     chance: float | None,
+    anytime: bool,
     form: str,
 ) -> None:
     """Judges scores of your own: a table of text with an arm, a replicate and a score in each row.
@@ -162,7 +167,7 @@ def judge(
     judged = api.judge(
         scores, against, metric=metric, unit=unit, delta=delta, chance=chance,
         direction="minimize" if is_lower else "maximize" if is_higher else None,
-        columns=_columns(columns),
+        columns=_columns(columns), anytime=anytime,
     ).judged  # fmt: skip
     if form == "table":
         shown.show(judged)

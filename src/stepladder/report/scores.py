@@ -37,6 +37,8 @@ _EFFECT_KEYS = (
 
 _NAME_LENGTH = 60
 
+ANYTIME_TEST = "anytime-valid paired t test, right however often scores are added and judged"
+
 
 def view_of_scores(judged: JudgedScores) -> View:
     """Judged scores as they will be shown.
@@ -90,13 +92,17 @@ def _footnotes(judged: JudgedScores, effects: list[Effect]) -> Iterator[str]:
     if effects:
         kinds = {effect.is_paired for effect in effects}
         welch = "Welch's t test where arms have no replicate in common"
+        if judged.is_anytime:
+            welch = "no verdict where arms have no replicate in common"
+        paired = ANYTIME_TEST if judged.is_anytime else PAIRED_TESTS
         tests = ", or ".join(
-            text for is_paired, text in ((True, PAIRED_TESTS), (False, welch)) if is_paired in kinds
+            text for is_paired, text in ((True, paired), (False, welch)) if is_paired in kinds
         )
         within = "nothing is called no difference without --delta, the smallest that matters"
         if judged.delta is not None:
+            way = "its confidence sequence" if judged.is_anytime else "two one-sided tests"
             least = points(judged.delta) if judged.metric.is_fraction else f"{judged.delta:g}"
-            within = f"no difference means within {least} by two one-sided tests"
+            within = f"no difference means within {least} by {way}"
         yield f"Verdicts: {rule_text(len(effects), tests=tests)}; {within}."
     yield from map(printable, judged.notes)
 
@@ -190,6 +196,7 @@ def _effect_record(effect: Effect | None) -> dict[str, Any] | None:
     return pick(effect, _EFFECT_KEYS) | {
         "p_greater": ends if effect.p_greater_ci else None,
         "at_chance": _effect_record(effect.at_chance),
+        **({"anytime": pick(effect.anytime, "ci_low=low ci_high=high")} if effect.anytime else {}),
     }
 
 

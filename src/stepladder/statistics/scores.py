@@ -8,6 +8,7 @@ from stepladder.errors import InputError
 from stepladder.statistics.effects import effects
 from stepladder.statistics.intervals import estimate
 from stepladder.statistics.results import Effect, Estimate, check_share
+from stepladder.statistics.sequential import anytime_effects
 from stepladder.study.metrics import METRICS, Metric
 from stepladder.study.schema import check_name
 
@@ -44,12 +45,14 @@ class JudgedScores:
         metric: what the scores are.
         delta: difference below which none matters, in the metric's unit; None if not known.
         notes: how the table was read, and what was left out of it.
+        is_anytime: whether verdicts are those of the anytime-valid test.
     """
 
     arms: tuple[ScoredArm, ...]
     metric: Metric
     delta: float | None
     notes: tuple[str, ...] = ()
+    is_anytime: bool = False
 
 
 SCORE = replace(METRICS["accuracy"], name="score")
@@ -64,6 +67,7 @@ def judge_scores(
     chance: float | None = None,
     metric: Metric = SCORE,
     notes: Sequence[str] = (),
+    anytime: bool = False,
 ) -> JudgedScores:
     """Every arm against one of them, over the replicates that both have.
 
@@ -79,6 +83,8 @@ def judge_scores(
             replicates at it. For fractions alone.
         metric: what the scores are.
         notes: how they were read.
+        anytime: whether scores may be added and judged again, as often as one likes: see
+            `anytime_effects`.
 
     Raises:
         InputError: if there is no arm, `against` is none of them, a score is outside the metric's
@@ -104,6 +110,8 @@ def judge_scores(
         _aligned(scores, base, labels, math.nan), pairs, delta=delta, at_chance=guessed,
         metric=metric, unpaired=True,
     )  # fmt: skip
+    if anytime:
+        judged = anytime_effects(judged, delta=delta, metric=metric)
     arms = tuple(
         ScoredArm(
             name=arm,
@@ -116,7 +124,7 @@ def judge_scores(
         )
         for arm, row in scores.items()
     )
-    return JudgedScores(arms, metric, delta, tuple(notes))
+    return JudgedScores(arms, metric, delta, tuple(notes), anytime)
 
 
 def _check_chance(chance: float, metric: Metric) -> None:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from stepladder.statistics.anytime import (
     SHARE_FIRST,
+    anytime_p,
     confidence_sequence,
     later_levels,
     later_p,
@@ -23,13 +24,14 @@ from stepladder.statistics.effects import (
     judging_scale,
     verdict_p_values,
 )
-from stepladder.statistics.paired import paired_t, round_off, unanimous_sign_floor
+from stepladder.statistics.paired import none_if_nan, paired_t, round_off, unanimous_sign_floor
 from stepladder.statistics.power import FEWEST
 from stepladder.statistics.results import (
     Bools,
     Effect,
     Floats,
     Interval,
+    Verdict,
     as_pairs,
     check_delta,
     check_share,
@@ -327,6 +329,69 @@ def effects_over_time(
             anytime=Interval(low[row] * factor, high[row] * factor) if has_ends else None,
         )
     return by_arm, state
+
+
+def anytime_effects(
+    effects: Mapping[str, Effect],
+    *,
+    delta: float | None,
+    metric: Metric,
+    alpha: float = 0.05,
+) -> dict[str, Effect]:
+    """Effects of one family with the verdicts of the anytime-valid test, at the whole error rate.
+
+    They may be read after every replicate, and replicates may be added because of what was read.
+    Where nothing is paired there is no such test, and no verdict.
+
+    Args:
+        effects: by arm, as from `effects`.
+        delta: as for `effects`.
+        metric: what is judged.
+        alpha: chance of a false `helps` or `hurts`, at any time.
+
+    Example:
+        >>> from stepladder.statistics.effects import effects
+        >>> scores = {"base": [0.90, 0.91, 0.92, 0.90, 0.91, 0.92], "new": [0.95, 0.97] * 3}
+        >>> judged = anytime_effects(effects(scores, [("new", "base")]), delta=0.1,
+        ...                          metric=METRICS["accuracy"])
+        >>> judged["new"].verdict, f"{judged['new'].p_verdict:.3f}"
+        ('helps', '0.020')
+    """
+    if not effects:
+        return {}
+    width = max(len(effect.differences) for effect in effects.values())
+    rows = np.full((len(effects), max(width, 1)), np.nan)
+    for row, effect in zip(rows, effects.values(), strict=True):
+        row[: len(effect.differences)] = effect.differences
+    t, least = paired_t(rows), delta or 0.0
+    p, p_within = holm(anytime_p(t)), holm(anytime_p(t, least))
+    different = p < alpha
+    within = (p_within < alpha) & ~different
+    is_open = ~different & ~within
+    needed = np.full(len(rows), np.nan)
+    known = is_open & (t.pairs >= 2)
+    if known.any():
+        count = int(known.sum())
+        needed[known] = pairs_needed(
+            paired_t(rows[known]), np.full(count, alpha / is_open.sum()), np.full(count, least)
+        )
+    low, high = confidence_sequence(rows, alpha)
+    judged = {}
+    for place, (name, effect) in enumerate(effects.items()):
+        verdict: Verdict = "no difference beyond δ" if within[place] else "not enough replicates"
+        if different[place]:
+            verdict = "helps" if metric.sign * effect.mean > 0 else "hurts"
+        chance = effect.at_chance and {name: effect.at_chance}
+        judged[name] = replace(
+            effect,
+            verdict=verdict,
+            p_verdict=none_if_nan(np.where(within, p_within, p)[place]),
+            replicates_needed=None if np.isnan(needed[place]) else int(needed[place]),
+            anytime=Interval(float(low[place]), float(high[place])) if np.isfinite(low[place]) else None,
+            at_chance=anytime_effects(chance, delta=delta, metric=metric, alpha=alpha)[name]
+            if chance else None,
+        )  # fmt: skip
+    return judged
 
 
 def _state(

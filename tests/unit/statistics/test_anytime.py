@@ -14,9 +14,12 @@ from stepladder.statistics.anytime import (
     later_p,
     log_bayes_factor,
 )
+from stepladder.statistics.corrections import holm
 from stepladder.statistics.effects import judge
 from stepladder.statistics.paired import paired_t
 from stepladder.statistics.power import power_of_t
+from stepladder.statistics.scores import judge_scores
+from stepladder.study.metrics import METRICS
 
 
 @pytest.mark.parametrize("pairs", [2, 3, 5, 20, 100])
@@ -97,6 +100,26 @@ def test_batches_share_what_the_first_judgement_leaves():
     alone = anytime_p(t)
     assert p[2] == alone[2], "a family of its own"
     assert p[:2].min() == pytest.approx(min(2 * alone[:2].min(), 1))
+
+
+@pytest.mark.parametrize("metric", [METRICS["accuracy"], METRICS["rmse"]])
+def test_scores_that_may_be_judged_again_have_the_whole_rate(metric):
+    drawn = np.random.default_rng(6).normal(0.5, 0.01, (4, 12))
+    drawn[1] += 0.05
+    scores = {name: dict(enumerate(row)) for name, row in zip("abcd", drawn, strict=True)}
+    scores = {name: {str(key): one for key, one in row.items()} for name, row in scores.items()}
+    judged = judge_scores(scores, metric=metric, delta=1.0, anytime=True)
+    fixed = judge_scores(scores, metric=metric, delta=1.0)
+    assert judged.is_anytime
+    p = holm(anytime_p(paired_t(metric.scale * (drawn[1:] - drawn[0]))))
+    for arm, other, expected in zip(judged.arms[1:], fixed.arms[1:], p, strict=True):
+        assert arm.effect.mean == other.effect.mean
+        assert arm.effect.p == other.effect.p
+        if arm.effect.verdict != "no difference beyond δ":
+            assert arm.effect.p_verdict == pytest.approx(expected)
+    better = "helps" if metric.sign > 0 else "hurts"
+    assert judged.arms[1].effect.verdict == (better if metric.is_fraction else fixed.arms[1].effect
+                                             .verdict)  # fmt: skip
 
 
 @pytest.mark.parametrize("comparisons", [1, 6])
