@@ -322,13 +322,17 @@ def effects_over_time(
     low, high = confidence_sequence(judged.differences, alpha)
     by_arm = {}
     for row, (arm, _) in enumerate(pairs):
-        factor, has_ends = float(factors[row]), bool(np.isfinite(low[row]))
+        factor = float(factors[row])
         by_arm[arm] = replace(
             in_unit(effect_of_row(judged, row, int(used[row])), factor, metric),
             settled_at=(int(state.settled_at[row]) or None) if occasion.is_adaptive else None,
-            anytime=Interval(low[row] * factor, high[row] * factor) if has_ends else None,
+            anytime=_ends(low[row] * factor, high[row] * factor),
         )
     return by_arm, state
+
+
+def _ends(low: float, high: float) -> Interval | None:
+    return Interval(float(low), float(high)) if np.isfinite(low) and np.isfinite(high) else None
 
 
 def anytime_effects(
@@ -387,7 +391,7 @@ def anytime_effects(
             verdict=verdict,
             p_verdict=none_if_nan(np.where(within, p_within, p)[place]),
             replicates_needed=None if np.isnan(needed[place]) else int(needed[place]),
-            anytime=Interval(float(low[place]), float(high[place])) if np.isfinite(low[place]) else None,
+            anytime=_ends(low[place], high[place]),
             at_chance=anytime_effects(chance, delta=delta, metric=metric, alpha=alpha)[name]
             if chance else None,
         )  # fmt: skip
