@@ -249,6 +249,7 @@ def test_public_names():
 
     names = [
         "ClaimOwner",
+        "Judgement",
         "Look",
         "Store",
         "StudyRecord",
