@@ -15,7 +15,9 @@ from pathlib import Path
 import numpy as np
 
 import stepladder
+from stepladder.statistics.anytime import SHARE_FIRST, later_levels, later_p
 from stepladder.statistics.effects import judge
+from stepladder.statistics.paired import paired_t, round_off
 from stepladder.statistics.sequential import plan_looks, replay
 
 LABELS = {"different": "helps or hurts", "within": "no difference beyond 0.1"}
@@ -53,6 +55,21 @@ def main() -> None:
     called = [replay(one[:1], one[1:], looks, delta=0.1).different.any() for one in scores]
     print(
         f"the same, adaptive with looks at {looks}: helps or hurts in {100 * np.mean(called):.1f} %"
+    )
+    extended, counts = np.zeros(asked.studies, bool), range(5, each + 1)
+    alone = extended.copy()
+    for n in counts:
+        part = scores[:, :1, :n], scores[:, 1:, :n]
+        level = 0.05 * SHARE_FIRST
+        now = judge(*part, delta=0.1, alpha=level, plan=False).different[:, 0]
+        alone |= judge(*part, delta=0.1, alpha=0.05, plan=False).different[:, 0]
+        if n > counts[0]:
+            t = paired_t(round_off(100 * (part[0] - part[1])))
+            now = later_p(t, [1], 0.1)[0][:, 0] < later_levels([1])[0]
+        extended |= now
+    print(
+        f"judged at 5 and again after every replicate to {each}: helps or hurts in "
+        f"{100 * extended.mean():.1f} %; each time at 5 %: {100 * alone.mean():.1f} %"
     )
     held = ((judged.t.ci_low <= 0) & (judged.t.ci_high >= 0)).mean()
     print(f"95 % intervals that hold 0: {100 * held:.1f} %")

@@ -34,6 +34,7 @@ from stepladder.report.wording import (
     join_list,
     measure_of,
     number,
+    p_value,
     plural,
     printable,
     truncate,
@@ -180,6 +181,12 @@ class Row:
         if self.judged is None:
             return ""
         return UNTOLD if self.judged.reason else verdict_text(self.judged.verdict, self.delta)
+
+    @property
+    def p(self) -> str:
+        """The p-value that the verdict rests on, or ""."""
+        p = self.judged.p_verdict if self.judged else None
+        return "" if p is None else f"p = {p_value(p)}, corrected".replace("= <", "< ")
 
     @property
     def needed(self) -> str:
