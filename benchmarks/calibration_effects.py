@@ -69,6 +69,32 @@ def images(studies: int) -> None:
         print(f"{name:40}" + "".join(f"{cell:>15}" for cell in cells))
 
 
+def few_images(studies: int) -> None:
+    """How often intervals for new images hold the truth where few images are hard."""
+    print("\nIntervals for new images that hold the truth, in %: of an arm / of a difference")
+    print(f"({studies:,} studies a cell; the other arm has half as many hard images)")
+    numbers = (3, 5, 10)
+    print("images  hard, %  noise, %" + "".join(f"{f'n={n}':>15}" for n in numbers))
+    for many, hard, noise in [
+        (50, 0.02, 0.0), (100, 0.01, 0.0), (100, 0.01, 0.005), (100, 0.05, 0.0), (1000, 0.002, 0.0),
+        (1000, 0.005, 0.0), (1000, 0.02, 0.0), (1000, 0.02, 0.005), (1000, 0.05, 0.0),
+    ]:  # fmt: skip
+        missed, cells = 0.9 * (1 - noise), []
+        for n in numbers:
+            generator, held = np.random.default_rng((17, n)), np.zeros(2)
+            for _ in range(studies):
+                is_hard = generator.random((2, 1, many)) < np.reshape([hard, hard / 2], (2, 1, 1))
+                chance = np.where(is_hard, noise + missed, noise)
+                one, two = generator.random((2, n, many)) >= chance
+                for place, (found, truth) in enumerate([
+                    (new_images_interval(one), 1 - noise - missed * hard),
+                    (new_images_interval(one, two), -missed * hard / 2),
+                ]):  # fmt: skip
+                    held[place] += found is not None and found.low <= truth <= found.high
+            cells.append("{:5.1f} / {:5.1f}".format(*(100 * held / studies)))
+        print(f"{many:6}  {100 * hard:7}  {100 * noise:8}" + "".join(f"{c:>15}" for c in cells))
+
+
 def wins(studies: int) -> None:
     """How often the interval of P(A > B) holds it, by the share of wins and ties."""
     print("\nIntervals of P(A > B), ties counted half, that hold it, in %")
@@ -179,6 +205,7 @@ def predictions(studies: int) -> None:
 
 _TABLES = {
     "images": images,
+    "few images": few_images,
     "wins": wins,
     "looks": false_looks,
     "saved": saved,

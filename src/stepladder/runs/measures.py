@@ -135,7 +135,7 @@ def estimate_with_images(estimate: Estimate, arm: Replicates, metric: Metric) ->
     """An arm's test score with its interval for new test examples too."""
     there = [one for one, _ in _finite_in_both(arm, arm)]
     table = example_matrix(there, metric.name)
-    interval = None if table is None else new_images_interval(table)
+    interval = None if table is None else new_images_interval(table, bounds=metric.bounds)
     if interval is None:
         return estimate
     low, high = metric.bounds
@@ -151,7 +151,7 @@ def effect_with_images(
     ours, theirs = (example_matrix([pair[side] for pair in there], metric.name) for side in (0, 1))
     if ours is None or theirs is None or ours.shape != theirs.shape:
         return effect
-    interval = new_images_interval(ours, theirs)
+    interval = new_images_interval(ours, theirs, bounds=metric.bounds)
     if interval is None:
         return effect
     points = Interval(metric.scale * interval.low, metric.scale * interval.high)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -64,6 +64,7 @@ def new_images_interval(
     arm: Bools | npt.NDArray[np.float32],
     other: Bools | npt.NDArray[np.float32] | None = None,
     confidence: float = 0.95,
+    bounds: tuple[float, float] = (0.0, 1.0),
 ) -> Interval | None:
     """The interval of a mean accuracy, or of a difference, for new replicates and new images.
 
@@ -75,20 +76,33 @@ def new_images_interval(
     replicates alone, of variance MS_replicates / (n m), is wider, that is taken: an interval for
     more that varies is never narrower.
 
+    A t interval needs many images that vary. Where m over the excess kurtosis of their means is
+    below `FEW_IMAGES`, or none varies, the interval also spans Wilson's of m images, or of a
+    difference Tango's, in which an image counts as the mean of its replicates. So it always has a
+    width.
+
     Args:
         arm: whether each image is answered right, or another metric of which the score is the
             mean, shape (replicates, images).
         other: the same of the arm compared with, replicates and images in the same order; the
             interval is then that of the difference.
         confidence: share of intervals that hold the true mean, between 0 and 1.
+        bounds: the least and the largest value of one image; where one is infinite, the furthest
+            value that was seen stands for it.
 
     Returns:
-        The interval in the values' own unit, or None with fewer than two replicates or images.
+        The interval in the values' own unit, or None with fewer than two replicates or images, and
+        where all values are equal and nothing bounds them.
 
     Reference:
         Satterthwaite 1946, "An approximate distribution of estimates of variance components",
         Biometrics Bulletin 2; Owen 2007, "The pigeonhole bootstrap", Annals of Applied
-        Statistics 1, for why resampling replicates alone is not enough.
+        Statistics 1, for why resampling replicates alone is not enough; Wilson 1927 and Tango
+        1998 for few images.
+
+    Example:
+        >>> new_images_interval(np.ones((5, 50), bool))  # 50 images, always right
+        Interval(low=0.92865..., high=1.0)
     """
     replicates, images = arm.shape
     if replicates < 2 or images < 2:
@@ -111,7 +125,63 @@ def new_images_interval(
         for variance, degrees in _variances(mean_squares, replicates, images)
     )
     mean = total / (replicates * images)
-    return Interval(mean - half, mean + half)
+    wide = Interval(mean - half, mean + half)
+    if images >= FEW_IMAGES * _excess_kurtosis(by_image):
+        return wide
+    low, high = _range_of(bounds, arm, arm if other is None else other)
+    if low == high:
+        return None
+    means, z = by_image / replicates, float(special.ndtri((1 + confidence) / 2))
+    score = (
+        _wilson((means - low) / (high - low), z)
+        if other is None
+        else _tango(means / (high - low), z)
+    )
+    start, scale = (low if other is None else 0.0), high - low
+    ends = Interval(start + scale * score.low, start + scale * score.high)
+    return Interval(min(wide.low, ends.low), max(wide.high, ends.high))
+
+
+FEW_IMAGES = 40
+"""Images that vary, below which a t interval over images is not trusted.
+
+The excess kurtosis of values of which a rare share p differs is about 1/p, so that m images over it
+are about as many as differ. Of normal values it is 0.
+"""
+
+
+def _excess_kurtosis(values: Floats | npt.NDArray[np.int64]) -> float:
+    """The fourth moment over the squared second, less 3; infinite where all values are equal."""
+    squares = (values - values.mean()) ** 2
+    if not squares.any():
+        return math.inf
+    return float(len(squares) * (squares**2).sum() / squares.sum() ** 2) - 3
+
+
+def _range_of(bounds: tuple[float, float], *tables: npt.NDArray[Any]) -> tuple[float, float]:
+    low, high = bounds
+    if not math.isfinite(low):
+        low = min(float(table.min()) for table in tables)
+    if not math.isfinite(high):
+        high = max(float(table.max()) for table in tables)
+    return low, high
+
+
+def _wilson(shares: Floats, z: float) -> Interval:
+    """Wilson's interval of the mean of values in 0…1, which vary at most as 0 and 1 do."""
+    count, share = len(shares), min(max(math.fsum(shares) / len(shares), 0.0), 1.0)
+    middle = share + z * z / (2 * count)
+    half = z * math.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2)
+    size = 1 + z * z / count
+    return Interval(max((middle - half) / size, 0.0), min((middle + half) / size, 1.0))
+
+
+def _tango(differences: Floats, z: float) -> Interval:
+    """Tango's interval of the mean of differences in -1…1, which count as parts of wins, losses."""
+    sides = np.maximum(differences, 0.0), np.maximum(-differences, 0.0)
+    wins = np.array([math.fsum(side) for side in sides])
+    low, high = _lower_end(wins, wins[::-1], np.full(2, float(len(differences))), z)
+    return Interval(float(low), -float(high))
 
 
 def _squares_between(sums: npt.NDArray[np.int64], total: int, entries: int) -> float:

@@ -15,6 +15,7 @@ from stepladder.statistics.intervals import (
     judge_row,
     new_images_interval,
     predict_mean,
+    win_share,
 )
 from stepladder.statistics.results import Estimate
 
@@ -191,7 +192,7 @@ def anova(table):
     return both / (n * m), max(both**2 / parts, min(n, m) - 1)
 
 
-@pytest.mark.parametrize("shape", [(2, 30), (5, 40), (10, 300)])
+@pytest.mark.parametrize("shape", [(3, 400), (5, 300), (10, 300)])
 def test_it_is_the_two_way_analysis_of_variance(shape):
     ours, theirs = answers(1, *shape), answers(2, *shape, level=1.2)
     table = ours.astype(float) - theirs
@@ -227,9 +228,12 @@ def test_replicates_that_all_answer_alike_leave_the_error_of_a_share():
     assert (found.high - found.low) / 2 == pytest.approx(stats.t.ppf(0.975, 1_999) * error)
 
 
-def test_an_arm_against_itself_has_no_width_and_swapping_turns_the_signs():
+def test_an_arm_against_itself_may_differ_on_new_images_and_swapping_turns_the_signs():
+    """No width would say that no image exists on which the arms differ."""
     one, two = answers(1, 4, 50), answers(2, 4, 50)
-    assert (new_images_interval(one, one).low, new_images_interval(one, one).high) == (0.0, 0.0)
+    same = new_images_interval(one, one)
+    assert (same.low, same.high) == pytest.approx((-(1.96**2) / (50 + 1.96**2),
+                                                   1.96**2 / (50 + 1.96**2)), rel=1e-4)  # fmt: skip
     there, back = new_images_interval(one, two), new_images_interval(two, one)
     assert (there.low, there.high) == pytest.approx((-back.high, -back.low))
 
@@ -240,6 +244,53 @@ def test_it_does_not_depend_on_the_order_of_replicates_or_images():
     assert new_images_interval(one[order][:, mixed], two[order][:, mixed]) == new_images_interval(
         one, two
     )
+
+
+@pytest.mark.parametrize("images", [20, 50, 1_000])
+def test_where_no_image_varies_it_is_wilson_s_interval(images):
+    found = new_images_interval(np.ones((5, images), bool))
+    wilson = stats.binomtest(images, images).proportion_ci(0.95, method="wilson")
+    assert (found.low, found.high) == pytest.approx((wilson.low, wilson.high))
+    assert new_images_interval(~np.ones((5, images), bool)).high == pytest.approx(1 - wilson.low)
+
+
+def test_few_images_that_differ_give_tango_s_interval_at_least():
+    ours, theirs = np.ones((3, 50), bool), np.ones((3, 50), bool)
+    theirs[:, :2] = False
+    found, scores = new_images_interval(ours, theirs), np.zeros(50)
+    scores[:2] = 1
+    share = win_share(scores)
+    assert found.low == pytest.approx(min(2 * float(share.low) - 1, found.low))
+    assert found.high >= 2 * float(share.high) - 1 - 1e-12
+
+
+def test_other_metrics_have_bounds_of_their_own_or_the_furthest_value_seen():
+    errors = np.zeros((3, 40), np.float32)
+    assert new_images_interval(errors, bounds=(0, np.inf)) is None  # nothing says how large one is
+    errors[:, 0] = 8.0
+    once = new_images_interval(errors, bounds=(0, np.inf))
+    wilson = stats.binomtest(1, 40).proportion_ci(0.95, method="wilson")
+    assert once.high == pytest.approx(8 * wilson.high)
+    assert once.low <= 8 * wilson.low
+    values = np.random.default_rng(0).exponential(size=(3, 400)).astype(np.float32)
+    wide = new_images_interval(values, bounds=(0, np.inf))
+    assert wide == new_images_interval(values, bounds=(0, 1e9))  # many vary: no bound is needed
+
+
+@pytest.mark.parametrize("hard", [0.01, 0.05])
+def test_it_holds_the_truth_where_few_images_are_hard(hard):
+    """Of 100 images: a t interval held an arm's truth in 63 % of studies."""
+    generator, studies = np.random.default_rng(5), 300
+    held = np.zeros(2)
+    for _ in range(studies):
+        missed = generator.random((2, 1, 100)) < [[[hard]], [[hard / 2]]]
+        one, two = ~(missed & (generator.random((2, 5, 100)) < 0.9))
+        arm, difference = new_images_interval(one), new_images_interval(one, two)
+        held += (
+            arm.low <= 1 - 0.9 * hard <= arm.high,
+            difference.low <= -0.45 * hard <= difference.high,
+        )
+    assert (held / studies > 0.94).all()
 
 
 def test_too_little_gives_none():
