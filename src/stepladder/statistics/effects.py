@@ -14,6 +14,7 @@ from stepladder.statistics.paired import (
     DRAWS,
     EXACT_UP_TO,
     PairedT,
+    missed_share,
     none_if_nan,
     one_sign_p,
     paired_t,
@@ -23,8 +24,16 @@ from stepladder.statistics.paired import (
     unanimous_sign,
     unanimous_sign_floor,
     welch_error,
+    within_floor,
 )
-from stepladder.statistics.power import FEWEST, POWER, power_of_t, power_of_tost, smallest_count
+from stepladder.statistics.power import (
+    FEWEST,
+    FEWEST_WITHIN,
+    POWER,
+    power_of_t,
+    power_of_tost,
+    smallest_count,
+)
 from stepladder.statistics.results import (
     Bools,
     Effect,
@@ -37,6 +46,7 @@ from stepladder.statistics.results import (
 )
 from stepladder.study.metrics import METRICS, Metric
 
+_FEWEST_DEGREES = 0.1  # a family may have rows without any
 _LEAST_SPREAD = 1e-9  # points; stands for no spread at all where one is divided by
 
 
@@ -57,6 +67,9 @@ class Judged:
             two pairs, and where more than 10,000 would be needed.
         p_verdict: the p-value that the verdict rests on, after Holm's correction: of "within
             delta" where that is the verdict, else of "the arms are equal".
+        simultaneous_low: lower end of the interval for all comparisons of the family at once.
+        simultaneous_high: its upper end.
+        counts: pairs, or values of the smaller sample where there is none.
     """
 
     differences: Floats
@@ -69,6 +82,9 @@ class Judged:
     wins: WinShare
     needed: Floats
     p_verdict: Floats
+    simultaneous_low: Floats
+    simultaneous_high: Floats
+    counts: npt.NDArray[np.int64]
 
 
 def judge(
@@ -90,7 +106,8 @@ def judge(
     where flips are drawn, the t test decides alone once none does as much.
 
     Otherwise within ±delta (`no difference beyond δ`): two one-sided tests, Holm's correction
-    over the same family. With fewer than three pairs there is neither.
+    over the same family. Their p-value is never below 2^(-n), so that five pairs are needed in a
+    family of one, and seven in one of six. With fewer than three pairs there is neither.
 
     Args:
         arm: accuracies as fractions, shape (..., comparisons, replicates); the comparisons of
@@ -110,12 +127,15 @@ def judge(
     p = np.where(t.pairs < 2, np.nan, p)
     deltas = np.broadcast_to(np.asarray(delta, np.float64), t.mean.shape)
     p_different, p_within = _verdict_p_values(differences, t, p, deltas)
+    counts, degrees = t.pairs.copy(), t.pairs - 1.0
     if unpaired:
         for row in np.flatnonzero(t.pairs == 0):
-            means, p_within[row], is_enough = _welch(arm, other, int(row), float(deltas[row]))
+            means, p_within[row], counts[row], degrees[row] = _welch(
+                arm, other, int(row), float(deltas[row])
+            )
             for name, value in means.items():
                 getattr(t, name)[row] = value
-            p_different[row] = means["p"] if is_enough else np.nan
+            p_different[row] = means["p"] if counts[row] >= FEWEST else np.nan
     p_different, p_within = holm(p_different), holm(p_within)
     different, equivalent = p_different < alpha, p_within < alpha
     within = equivalent & ~different
@@ -130,7 +150,9 @@ def judge(
         needed[is_open] = _needed(t, alike, is_open, levels[0], levels[1], deltas[is_open])
     wins = win_share(differences)
     p_verdict = np.where(within, p_within, p_different)
-    return Judged(differences, t, p, holm(p), holm(t.p), different, within, wins, needed, p_verdict)
+    low, high = simultaneous_ends(t, degrees)
+    return Judged(differences, t, p, holm(p), holm(t.p), different, within, wins, needed, p_verdict,
+                  low, high, counts)  # fmt: skip
 
 
 def verdict_p_values(
@@ -141,8 +163,8 @@ def verdict_p_values(
     The arguments are those of `judge`.
 
     Returns:
-        Of "the arms are equal" and of "the difference is delta or more"; NaN with fewer than
-        three pairs.
+        Of "the arms are equal", NaN with fewer than three pairs, and of "the difference is delta
+        or more", NaN with fewer than five.
     """
     differences = _differences(arm, other)
     return _verdict_p_values(differences, paired_t(differences), sign_flip(differences), delta)
@@ -159,17 +181,20 @@ def _verdict_p_values(
     larger = np.maximum(t.p, np.where(none_as_extreme, 0.0, p))
     alike = unanimous_sign(differences)
     p_different = np.where(alike, np.minimum(larger, one_sign_p(t.pairs, t.p)), larger)
-    enough = t.pairs >= FEWEST
+    p_within = np.maximum(tost(differences, delta), within_floor(t.pairs))
     return (
-        np.where(enough, p_different, np.nan),
-        np.where(enough, tost(differences, delta), np.nan),
+        np.where(t.pairs >= FEWEST, p_different, np.nan),
+        np.where(t.pairs >= FEWEST_WITHIN, p_within, np.nan),
     )
 
 
 def _welch(
     arm: npt.ArrayLike, other: npt.ArrayLike, row: int, delta: float
-) -> tuple[dict[str, float], float, bool]:
-    """Fields of a `PairedT` of one comparison without pairs, p of equivalence, enough values?"""
+) -> tuple[dict[str, float], float, int, float]:
+    """One comparison without pairs: fields of a `PairedT`, p of equivalence, values, degrees.
+
+    Values are those of the smaller sample.
+    """
     # Sorted: sums must not depend on the order of the replicates.
     samples = [np.sort(100 * np.asarray(side, np.float64)[row]) for side in (arm, other)]
     ours, theirs = (sample[~np.isnan(sample)] for sample in samples)
@@ -185,8 +210,33 @@ def _welch(
         p_within = float(special.stdtr(degrees, -(delta - abs(mean)) / error))
         half = float(special.stdtrit(degrees, 0.975)) * error
     means = {"mean": mean, "p": p, "ci_low": mean - half, "ci_high": mean + half}
-    is_enough = min(n, m) >= FEWEST
-    return means, p_within if is_enough else math.nan, is_enough
+    count = min(n, m)
+    p_within = max(p_within, float(within_floor(count))) if count >= FEWEST_WITHIN else math.nan
+    return means, p_within, count, degrees
+
+
+def simultaneous_ends(
+    t: PairedT, degrees: npt.ArrayLike, confidence: float = 0.95
+) -> tuple[Floats, Floats]:
+    """The ends of intervals that hold all means of a family at once.
+
+    d̄ ± t* s / √n as in the single interval, with t* at 1 - (1 - confidence) / (2 m) for a family
+    of m (Bonferroni). Nothing is assumed about how the comparisons depend on each other.
+
+    Args:
+        t: families of comparisons with their single intervals at 95 %, of shape (..., m).
+        degrees: of freedom of these, of the same shape.
+        confidence: share of families whose intervals all hold, between 0 and 1.
+
+    Reference:
+        Dunn 1961, "Multiple comparisons among means", Journal of the American Statistical
+        Association 56.
+    """
+    free = np.maximum(np.where(np.isfinite(degrees), degrees, 1.0), _FEWEST_DEGREES)
+    level = (1 - confidence) / (2 * max(t.mean.shape[-1], 1))
+    ratio = special.stdtrit(free, 1 - level) / special.stdtrit(free, 0.975)
+    half = ratio * (t.ci_high - t.ci_low) / 2
+    return t.mean - half, t.mean + half
 
 
 def _next_level(alpha: float, rejected: Bools) -> Floats:
@@ -213,10 +263,11 @@ def _needed(
         return np.asarray(power_of_t(pairs, mean, spread, tested_at) >= POWER)
 
     def shows_none(pairs: Floats) -> Bools:
-        return np.asarray(power_of_tost(pairs, mean, spread, delta, level_within) >= POWER)
+        is_likely = power_of_tost(pairs, mean, spread, delta, level_within) >= POWER
+        return np.asarray(is_likely & (within_floor(pairs) < level_within))
 
     different = smallest_count(shows_difference, smallest_count(can_reject, more))
-    needed = np.minimum(different, smallest_count(shows_none, more))
+    needed = np.minimum(different, smallest_count(shows_none, np.maximum(more, FEWEST_WITHIN)))
     return np.where(np.isfinite(needed), needed, np.nan)
 
 
@@ -328,8 +379,10 @@ def in_unit(effect: Effect, factor: float, metric: Metric) -> Effect:
     if factor == 1:
         return effect
     low, high = (end if end is None else end * factor for end in (effect.ci_low, effect.ci_high))
+    family = effect.simultaneous
     return replace(
         effect, mean=effect.mean * factor, ci_low=low, ci_high=high,
+        simultaneous=family and Interval(family.low * factor, family.high * factor),
         differences=tuple(difference * factor for difference in effect.differences),
     )  # fmt: skip
 
@@ -363,4 +416,18 @@ def effect_of_row(judged: Judged, row: int, replicates: int) -> Effect:
         differences=tuple(x for x in judged.differences[row].tolist() if not math.isnan(x)),
         p_greater=none_if_nan(wins.share[row]),
         p_greater_ci=Interval(float(wins.low[row]), float(wins.high[row])) if pairs else None,
+        simultaneous=None if mean.ci_low is None else _of_family(judged, row, verdict),
+        comparisons=len(judged.t.mean),
+        missed_share=missed_share(int(judged.counts[row])) if judged.within[row] else None,
     )
+
+
+def _of_family(judged: Judged, row: int, verdict: Verdict) -> Interval:
+    """The simultaneous interval, with 0 in it where no sign is established.
+
+    Verdicts ask for more than a t test, so an interval may have to be widened to agree.
+    """
+    low, high = float(judged.simultaneous_low[row]), float(judged.simultaneous_high[row])
+    if verdict == "not enough replicates":
+        low, high = min(low, 0.0), max(high, 0.0)
+    return Interval(low, high)

@@ -326,6 +326,36 @@ def unanimous_sign_floor(pairs: npt.ArrayLike) -> Floats:
     return np.asarray(np.power(4.0, 1.0 - np.maximum(np.asarray(pairs, np.float64), 1.0)))
 
 
+def within_floor(pairs: npt.ArrayLike) -> Floats:
+    """2^(-n): the smallest p-value that n differences within ±delta may have.
+
+    Two one-sided t tests trust the spread seen, and n equal differences have none. Without it, n
+    differences within ±delta say this much: if half of all differences were beyond, all n would be
+    within with chance 2^(-n) at most. So no fewer than five show anything at 5 %.
+
+    Args:
+        pairs: n, any shape.
+    """
+    return np.asarray(np.power(2.0, -np.asarray(pairs, np.float64)))
+
+
+def missed_share(pairs: float, confidence: float = 0.95) -> float:
+    """The largest share of trainings whose effect n pairs may all have missed.
+
+    What happens in a share q of trainings is in none of n with chance (1 - q)^n, which is
+    1 - confidence at q = 1 - (1 - confidence)^(1/n).
+
+    Args:
+        pairs: n, above 0.
+        confidence: of the statement, between 0 and 1.
+
+    Example:
+        >>> [round(missed_share(n), 2) for n in (5, 10, 20, 59)]
+        [0.45, 0.26, 0.14, 0.05]
+    """
+    return float(1 - (1 - confidence) ** (1 / pairs))
+
+
 def one_sign_p(pairs: npt.ArrayLike, p_t: npt.ArrayLike) -> Floats:
     """The p-value of n differences of one sign: max(2 p_t, 4^(1 - n)).
 

@@ -15,6 +15,9 @@ from stepladder.statistics.results import Bools, Floats
 FEWEST = 3
 """Pairs without which no verdict is given: two say next to nothing about their own spread."""
 
+FEWEST_WITHIN = 5
+"""Pairs without which no verdict is `no difference`, whatever the level: see `within_floor`."""
+
 MOST = 10_000
 """Replicates beyond which a plan is no help."""
 

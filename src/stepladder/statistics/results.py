@@ -97,6 +97,12 @@ class Effect(MeanInterval):
             is ever outside it, however often one looks, is at most 5 %. None of a scores table and
             where there are too few pairs for it to have ends.
         first_verdict: that of the study's first judgement, where it is another one.
+        simultaneous: the interval made so that those of all comparisons of the study hold at once
+            in 95 % of studies; it has 0 in it where the verdict is `not enough replicates`. None
+            without an interval.
+        comparisons: that the family has.
+        missed_share: where the verdict is `no difference beyond δ`, the share of trainings whose
+            effect these pairs may all have missed: 1 - 0.05^(1/n).
     """
 
     p: float | None
@@ -117,6 +123,9 @@ class Effect(MeanInterval):
     reason: str = ""
     anytime: Interval | None = None
     first_verdict: Verdict | None = None
+    simultaneous: Interval | None = None
+    comparisons: int = 1
+    missed_share: float | None = None
 
     @property
     def is_paired(self) -> bool:

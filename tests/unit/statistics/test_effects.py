@@ -45,7 +45,7 @@ def test_an_arm_against_itself_is_exactly_nothing(scores):
     assert found.mean == 0 if pairs else math.isnan(found.mean)
     if pairs >= 2:
         assert (found.ci_low, found.ci_high, found.p, found.p_t) == (0, 0, 1, 1)
-    assert found.verdict == (NONE if pairs >= 3 else OPEN)
+    assert found.verdict == (NONE if pairs >= 5 else OPEN)  # fewer show nothing: 2^-4 > 5 %
 
 
 @settings(deadline=None)
@@ -308,18 +308,18 @@ def test_numbers_of_any_kind(value):
 
 
 def test_the_p_value_beside_a_verdict_is_the_one_that_gave_it():
-    base = [0.5, 0.51, 0.49, 0.5, 0.52]
+    base = [0.5, 0.51, 0.49, 0.5, 0.52, 0.5, 0.51]  # seven: 3 / 2^6 > 5 %
     scores = {
         "base": base,
         "far": [value + 0.3 + 0.002 * place for place, value in enumerate(base)],
         "near": [value + 0.0001 * (-1) ** place for place, value in enumerate(base)],
-        "open": [0.55, 0.46, 0.5, 0.53, 0.5],
+        "open": [0.55, 0.46, 0.5, 0.53, 0.5, 0.49, 0.52],
     }
     found = effects(scores, [(name, "base") for name in ("far", "near", "open")], delta=0.1)
     assert [found[name].verdict for name in found] == [
         "helps", "no difference beyond δ", "not enough replicates"
     ]  # fmt: skip
-    assert found["far"].p == 0.0625  # all that sign flips of five pairs can show
+    assert found["far"].p == 2 / 2**7  # all that sign flips of seven pairs can show
     assert found["far"].p_verdict < 0.05
     assert found["near"].p_verdict < 0.05 < found["near"].p_t_adjusted  # of two one-sided tests
     assert found["open"].p_verdict > 0.05
@@ -377,7 +377,8 @@ def test_two_means_are_compared_after_welch_where_there_is_no_pair():
     [
         ([0.9] * 2, [0.8] * 9, "not enough replicates"),
         ([0.9] * 3, [0.8] * 3, "helps"),  # by chance at most 2 in 64
-        ([0.9] * 3, [0.9] * 3, "no difference beyond δ"),
+        ([0.9] * 4, [0.9] * 9, "not enough replicates"),
+        ([0.9] * 5, [0.9] * 5, "no difference beyond δ"),
         ([0.9, 0.91, 0.92, 0.9], [0.8, 0.81, 0.8, 0.79], "helps"),
         ([0.9, 0.91, 0.92, 0.9], [0.8, 0.99, 0.8, 0.99], "not enough replicates"),
     ],

@@ -192,7 +192,7 @@ def anova(table):
     return both / (n * m), max(both**2 / parts, min(n, m) - 1)
 
 
-@pytest.mark.parametrize("shape", [(3, 400), (5, 300), (10, 300)])
+@pytest.mark.parametrize("shape", [(5, 100), (5, 300), (10, 300)])
 def test_it_is_the_two_way_analysis_of_variance(shape):
     ours, theirs = answers(1, *shape), answers(2, *shape, level=1.2)
     table = ours.astype(float) - theirs

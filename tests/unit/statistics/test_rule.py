@@ -39,13 +39,14 @@ def _gains(*points):
         pytest.param(*_gains(0.3, 4, 1, 3, 0.5, 2.4), HELPS, id="six, by the flips alone"),
         pytest.param(*_gains(1, 2, 3, 2, 2, -2), OPEN, id="five of six"),
         pytest.param(*_gains(1, 1, 1, 1, 1, 30), OPEN, id="six of one sign, one far off"),
-        pytest.param(*_gains(0, 0, 0), NONE, id="identical"),
+        pytest.param(*_gains(0, 0, 0, 0, 0), NONE, id="identical"),
+        pytest.param(*_gains(0, 0, 0, 0), OPEN, id="identical four times: half of all may differ"),
         pytest.param(*_gains(0, 0), OPEN, id="identical twice"),
         pytest.param(*_gains(0.01, -0.02, 0.01, 0, 0.01), NONE, id="within delta"),
         pytest.param(
             *_gains(0.05, 0.05, 0.05, 0.05, 0.05), HELPS, id="certain, though within delta"
         ),
-        pytest.param(*_gains(0.05, 0.05, 0.05), NONE, id="within delta, too few to say more"),
+        pytest.param(*_gains(0.05, 0.05, 0.05), OPEN, id="within delta, too few"),
         pytest.param(*_gains(1, -1, 2, -2, 1), OPEN, id="noise"),
     ],
 )
@@ -64,7 +65,10 @@ def test_every_false_verdict_needs_the_adjusted_t_test_below_alpha():
 def test_a_ladder_of_twelve_rungs_can_show_80_points_at_five_replicates():
     scores = {"0": [0.11] * 5} | {str(rung): [0.97] * 5 for rung in range(1, 13)}
     found = effects(scores, [(str(rung), str(rung - 1)) for rung in range(1, 13)])
-    assert [each.verdict for each in found.values()] == [HELPS, *[NONE] * 11]
+    assert [each.verdict for each in found.values()] == [
+        HELPS,
+        *[OPEN] * 11,
+    ]  # 12 / 2^5 is no proof
 
 
 def test_in_a_larger_family_the_same_scores_need_more():
@@ -143,11 +147,11 @@ def test_a_larger_delta_and_alpha_settle_more():
     [
         pytest.param([0.97] * 3, [0.11] * 3, 4, id="consistent at three"),
         pytest.param([0.97] * 2, [0.11] * 2, 4, id="consistent at two"),
-        pytest.param(*_gains(0, 0), 3, id="identical at two"),
+        pytest.param(*_gains(0, 0), 5, id="identical at two"),
         pytest.param(*_gains(1, 4, 1, 3, 0.5), 8, id="of one sign at five"),
         pytest.param(*_gains(1, 2, 1), 5, id="of one sign at three, where the t test needs half"),
         pytest.param([0.97] * 5, [0.11] * 5, None, id="settled"),
-        pytest.param(*_gains(0, 0, 0), None, id="settled as no difference"),
+        pytest.param(*_gains(0, 0, 0, 0, 0), None, id="settled as no difference"),
         pytest.param([0.97], [0.11], None, id="one pair"),
         pytest.param(*_gains(30, -30.05, 30, -30.3, 1), None, id="more than 10,000"),
     ],
@@ -182,3 +186,49 @@ def test_studies_are_judged_together_as_if_one_by_one():
         for field in ("p", "p_adjusted", "p_t_adjusted", "different", "within", "needed"):
             expected, found = getattr(alone, field), getattr(together, field)[study]
             assert np.array_equal(found, expected, equal_nan=True), field
+
+
+# What equivalence does not exclude, and intervals for a whole family.
+
+
+@pytest.mark.parametrize(("comparisons", "least"), [(1, 5), (2, 6), (6, 7), (32, 10)])
+def test_no_difference_needs_as_many_pairs_as_its_family_asks_for(comparisons, least):
+    """Equal scores have no spread, so the t tests are certain; m / 2^n is not."""
+    for n in (least - 1, least):
+        scores = np.full((comparisons, n), 0.96)
+        assert judge(scores, scores, delta=0.1, alpha=0.05).within.all() == (n == least)
+
+
+def test_an_effect_says_what_share_of_trainings_its_equivalence_does_not_exclude():
+    found = effect([0.96] * 5, [0.96] * 5)
+    assert found.missed_share == pytest.approx(1 - 0.05 ** (1 / 5))
+    assert effect([0.97] * 5, [0.11] * 5).missed_share is None
+    generator = np.random.default_rng(0)  # a share as large is missed by 5 in 5 pairs in 5 %
+    missed = (generator.random((20_000, 5)) > found.missed_share).all(axis=1).mean()
+    assert missed == pytest.approx(0.05, abs=0.005)
+
+
+def test_intervals_of_a_family_hold_at_once_and_agree_with_open_verdicts():
+    generator, truth = np.random.default_rng(1), np.array([2.0, 2.0, 2.0, 0.0, 0.0, 0.0])
+    differences = truth[:, None] + generator.normal(size=(2_000, 6, 5))
+    judged = judge(0.5 + differences / 100, np.full_like(differences, 0.5), delta=0.1, alpha=0.05,
+                   plan=False)  # fmt: skip
+    holds = (judged.simultaneous_low <= truth) & (truth <= judged.simultaneous_high)
+    assert holds.all(axis=1).mean() == pytest.approx(0.955, abs=0.012)
+    t = (judged.t.ci_low <= truth) & (truth <= judged.t.ci_high)
+    assert t.all(axis=1).mean() < 0.8
+    alone = judge(0.5 + differences[:, :1] / 100, np.full((2_000, 1, 5), 0.5), delta=0.1,
+                  alpha=0.05, plan=False)  # fmt: skip
+    np.testing.assert_allclose(alone.simultaneous_low, alone.t.ci_low)
+
+
+def test_an_interval_of_a_family_has_0_in_it_where_nothing_is_established():
+    arm, other = _gains(1, 4, 1, 3, 0.5)  # the t test rejects, sign flips do not
+    found = effect(arm, other)
+    assert (found.verdict, found.ci_low > 0) == (OPEN, True)
+    assert (found.simultaneous.low, found.comparisons) == (0.0, 1)
+    assert found.simultaneous.high == pytest.approx(found.ci_high)
+    helps = effect(*_gains(1, 2, 3, 2, 2))
+    assert (helps.simultaneous.low, helps.simultaneous.high) == pytest.approx(
+        (helps.ci_low, helps.ci_high)
+    )
