@@ -151,7 +151,7 @@ def _computed(value: object) -> dict[str, Any]:
         }
         there = {name: item for name, item in newer.items() if item is not None}
         ends = pick(value, "mean=p_greater ci_low=p_greater_ci.low ci_high=p_greater_ci.high")
-        return {"p_greater": ends if value.p_greater_ci else None, **there}
+        return {"p_greater": ends if value.p_greater_ci else None, **family_record(value), **there}
     if isinstance(value, Finding):
         return {"evidence": {name: float(number) for name, number in value.evidence.items()}}
     if isinstance(value, ShapleyShare):
@@ -170,6 +170,21 @@ def _judgement(results: Results) -> dict[str, Any]:
             {**pick(each, keys), "at": each.at.isoformat()} for each in results.earlier
         ] if not results.is_first else [],
     }  # fmt: skip
+
+
+def family_record(effect: Effect) -> dict[str, Any]:
+    """What an effect says of all comparisons at once, and what `no difference` may have missed."""
+    record: dict[str, Any] = {}
+    if effect.simultaneous is not None:
+        record["simultaneous"] = {
+            "ci_low": effect.simultaneous.low,
+            "ci_high": effect.simultaneous.high,
+            "comparisons": effect.comparisons,
+            "ci_speaks_for": "all comparisons of the family at once",
+        }
+    if effect.missed_share is not None:
+        record["not_excluded_share"] = effect.missed_share
+    return record
 
 
 FORMAT = 2

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
 from stepladder.report.document import Sentence
-from stepladder.report.json import FORMAT, metric_record, pick, to_json
+from stepladder.report.json import FORMAT, family_record, metric_record, pick, to_json
 from stepladder.report.markdown import EFFECT_COLUMNS, csv_of_records, in_unit, to_markdown
 from stepladder.report.tables import FormattedNumber
 from stepladder.report.terminal import print_document, to_text
@@ -12,8 +12,10 @@ from stepladder.report.view import PAGE, Row, View
 from stepladder.report.wording import (
     PAIRED_TESTS,
     Measure,
+    corrected_text,
     digits_for,
     headlines_of,
+    missed_text,
     plural,
     points,
     printable,
@@ -103,6 +105,8 @@ def _footnotes(judged: JudgedScores, effects: list[Effect]) -> Iterator[str]:
             way = "its confidence sequence" if judged.is_anytime else "two one-sided tests"
             least = points(judged.delta) if judged.metric.is_fraction else f"{judged.delta:g}"
             within = f"no difference means within {least} by {way}"
+            within += missed_text(effects)
+        within += corrected_text(effects)
         yield f"Verdicts: {rule_text(len(effects), tests=tests)}; {within}."
     yield from map(printable, judged.notes)
 
@@ -197,6 +201,7 @@ def _effect_record(effect: Effect | None) -> dict[str, Any] | None:
         "p_greater": ends if effect.p_greater_ci else None,
         "at_chance": _effect_record(effect.at_chance),
         **({"anytime": pick(effect.anytime, "ci_low=low ci_high=high")} if effect.anytime else {}),
+        **family_record(effect),
     }
 
 

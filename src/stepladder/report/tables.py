@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from stepladder.report.document import Table, numbers, words
@@ -10,6 +10,7 @@ from stepladder.report.wording import (
     UNTOLD,
     Measure,
     combinations_of,
+    corrected_ends,
     digits_for,
     join_list,
     measure_of,
@@ -51,10 +52,14 @@ class FormattedNumber:
         high: upper end of the interval, or None.
         is_difference: whether it carries a sign.
         digits: decimals.
+        corrected: ends of the interval that is corrected for all comparisons, where they are
+            shown beside the single ones: where these exclude 0 and no verdict does.
 
     Example:
         >>> FormattedNumber(97.0, 96.9, 97.1).text, FormattedNumber(0.4, -0.1, 0.5, True).text
         ('97.00 ± 0.10', '+0.40 [−0.10, +0.50]')
+        >>> FormattedNumber(0.4, 0.1, 0.7, True, corrected=(-0.1, 0.9)).text
+        '+0.40 ± 0.30 (0.50)'
     """
 
     mean: float
@@ -62,6 +67,7 @@ class FormattedNumber:
     high: float | None = None
     is_difference: bool = False
     digits: int = 2
+    corrected: tuple[float, float] | None = None
 
     @classmethod
     def accuracy(cls, estimate: Estimate) -> Self:
@@ -78,7 +84,8 @@ class FormattedNumber:
     @classmethod
     def points(cls, difference: Effect | Difference | MeanInterval, digits: int = 2) -> Self:
         """A difference, such as in percentage points, with its interval and its sign."""
-        return cls(difference.mean, difference.ci_low, difference.ci_high, True, digits)
+        ends = corrected_ends(difference) if isinstance(difference, Effect) else None
+        return cls(difference.mean, difference.ci_low, difference.ci_high, True, digits, ends)
 
     @property
     def number(self) -> str:
@@ -99,10 +106,22 @@ class FormattedNumber:
         if self.low is None or self.high is None:
             return ""
         half = self.half_width
-        if half is not None:
-            return f"± {number(half, self.digits)}"
+        if half is None:
+            return self._ends(self.low, self.high)
+        return f"± {number(half, self.digits)} {self.correction}".rstrip()
+
+    def _ends(self, low: float, high: float) -> str:
         write = signed if self.is_difference else number
-        return f"[{write(self.low, self.digits)}, {write(self.high, self.digits)}]"
+        return f"[{write(low, self.digits)}, {write(high, self.digits)}]"
+
+    @property
+    def correction(self) -> str:
+        """The corrected interval in parentheses, by half its width if that will do, or ""."""
+        if self.corrected is None:
+            return ""
+        half = replace(self, low=self.corrected[0], high=self.corrected[1]).half_width
+        text = self._ends(*self.corrected) if half is None else number(half, self.digits)
+        return f"({text})"
 
     @property
     def text(self) -> str:

@@ -215,7 +215,8 @@ def _aligned(cells: Sequence[Cell]) -> list[str]:
     wide, wide_spread = (max(map(len, texts), default=0) for texts in (means, spreads))
     return [
         cell if cell.style == "instead"
-        else f"{mean:>{wide}} ± {spread:>{wide_spread}}" if spread
+        else f"{mean:>{wide}} ± {spread:>{wide_spread}} "
+        f"{cell.number.correction if cell.number else ''}".rstrip() if spread
         else f"{mean:>{wide}} {cell.number.spread if cell.number else ''}".removesuffix(" ")
         for cell, mean, spread in zip(cells, means, spreads, strict=True)
     ]  # fmt: skip

@@ -478,7 +478,34 @@ def verdict_note(results: Results) -> str:
     within = "no verdict is no difference without a delta in the study"
     if margin:
         within = f"no difference means within {margin} by two one-sided tests"
+        within += missed_text(effect for _, effect in judged_effects(results))
+    within += corrected_text(effect for _, effect in judged_effects(results))
     return f"Verdicts: {rule_text(compared, '5 %' if results.adapted is None else '')}; {within}."
+
+
+def missed_text(effects: Iterable[Effect]) -> str:
+    """What verdicts of no difference do not exclude; empty without one."""
+    shares = [effect.missed_share for effect in effects if effect.missed_share is not None]
+    if not shares:
+        return ""
+    return f", and does not exclude effects in up to {100 * max(shares):.0f} % of trainings"
+
+
+def corrected_ends(effect: Effect) -> tuple[float, float] | None:
+    """The ends of the simultaneous interval where the single one alone excludes 0."""
+    if effect.verdict != "not enough replicates" or effect.simultaneous is None:
+        return None
+    has_sign = (effect.ci_low or 0.0) * (effect.ci_high or 0.0) > 0
+    return (effect.simultaneous.low, effect.simultaneous.high) if has_sign else None
+
+
+def corrected_text(effects: Iterable[Effect]) -> str:
+    """What a corrected interval is; empty where none is shown."""
+    if not any(map(corrected_ends, effects)):
+        return ""
+    return (
+        "; in parentheses, the interval that holds at 95 % together with those of all comparisons"
+    )
 
 
 PAIRED_TESTS = "paired t test over replicates, with sign flips or one sign throughout"

@@ -210,7 +210,11 @@ def untold_where_it_must_be(effect: Effect, arms: Sequence[Replicates], study: S
     if not reason:
         return effect
     untold: Verdict = "not enough replicates"
-    return replace(effect, verdict=untold, replicates_needed=None, p_verdict=None, reason=reason)
+    family = effect.simultaneous and Interval(
+        min(effect.simultaneous.low, 0.0), max(effect.simultaneous.high, 0.0)
+    )
+    return replace(effect, verdict=untold, replicates_needed=None, p_verdict=None, reason=reason,
+                   simultaneous=family, missed_share=None)  # fmt: skip
 
 
 def factorial_techniques(study: Study) -> list[str]:

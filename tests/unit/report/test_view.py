@@ -72,7 +72,7 @@ def test_a_fraction_is_shown_in_percent_and_a_difference_with_its_sign():
         91.0, 100 * found.ci_low, 100 * found.ci_high
     )
     assert FormattedNumber.accuracy(estimate([0.5])) == FormattedNumber(50.0)
-    effect = mnist_results().arms[4].effect
+    effect = replace(mnist_results().arms[4].effect, verdict="helps")
     assert FormattedNumber.points(effect) == FormattedNumber(
         effect.mean, effect.ci_low, effect.ci_high, True
     )
@@ -243,3 +243,13 @@ def test_a_name_is_shown_and_never_read_as_markup():
     results = with_ensemble(named_results(["<b>[red]x"]), Ensemble(2, None, TESTED))
     assert "<b>[red]x" in as_text(results, 200)
     assert "<b>" not in as_html(results).partition("Ensembles")[2]
+
+
+def test_an_interval_without_0_never_stands_alone_where_nothing_is_established():
+    own = replace(mnist_results().arms[4].effect, mean=1.0, ci_low=0.5, ci_high=1.5)
+    wide = replace(own, verdict="not enough replicates", simultaneous=Interval(-0.25, 2.25))
+    assert FormattedNumber.points(wide).text == "+1.00 ± 0.50 (1.25)"
+    cut = replace(wide, simultaneous=Interval(0.0, 1.5))
+    assert FormattedNumber.points(cut).text == "+1.00 ± 0.50 ([0.00, +1.50])"
+    for plain in (replace(wide, verdict="helps"), replace(wide, ci_low=-0.5, ci_high=2.5)):
+        assert FormattedNumber.points(plain).correction == ""

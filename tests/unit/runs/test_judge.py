@@ -131,14 +131,16 @@ def answering(trial, answers, accuracy=0.5):
 )
 def test_a_margin_below_one_test_example_cannot_be_told(examples, delta, verdict, reason):
     answers = np.arange(examples) % 2
-    record = replace(RECORD, study=STUDY.changed({"delta": delta}))
+    study = STUDY.changed({"delta": delta, "replicates": 5})  # no fewer show no difference
+    record = replace(RECORD, study=study)
     store = FakeStore()
-    for trials in TRIALS.values():
+    for trials in trials_by_arm(study, RECORD.fingerprint, 10, "population").values():
         for trial in trials:
             store.add(answering(trial, answers, 0.5 + 0.1 * trial.replicate))
     results = judge(store, record, "population", "test")
     effect = results.arms[1].effect
     assert (effect.verdict, bool(effect.reason)) == (verdict, bool(reason))
+    assert (effect.missed_share is None) == bool(reason)
     assert reason in effect.reason
     (headline,) = headlines(results)
     assert ("cannot be told, because δ =" in headline.text) == bool(reason)
