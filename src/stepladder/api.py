@@ -391,6 +391,7 @@ def judge(
     unit: str | None = None,
     delta: float | None = None,
     chance: float | None = None,
+    overlap: float = 0.0,
     columns: Mapping[str, str] | None = None,
     anytime: bool = False,
 ) -> JudgedTable:
@@ -410,6 +411,8 @@ def judge(
         delta: difference below which none matters, in the metric's unit; 0.1 percentage points
             for fractions when None. Without it no other metric gets `no difference`.
         chance: the score of guessing: effects are also given with diverged (NaN) replicates at it.
+        overlap: test examples per training example where replicates are folds, or other parts of
+            the same data: 1/9 for ten folds.
         columns: headings by role: arm, replicate, score; the usual ones are guessed.
         anytime: whether verdicts stay right if scores are added because of what was read, and
             judged again, as often as one likes. They need more replicates.
@@ -428,8 +431,8 @@ def judge(
         scores = validate_path(scores, "SCORES")
     table = read_scores(scores, metric=metric, direction=direction, unit=unit, columns=columns)
     return JudgedTable(judge_scores(
-        table.scores, against, delta=delta, chance=chance, metric=table.metric, notes=table.notes,
-        anytime=anytime,
+        table.scores, against, delta=delta, chance=chance, metric=table.metric, overlap=overlap,
+        notes=table.notes, anytime=anytime,
     ))  # fmt: skip
 
 

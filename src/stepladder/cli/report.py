@@ -137,6 +137,11 @@ def ui(runs: str, port: int, store: str | None) -> None:
     "--anytime", is_flag=True,
     help="Verdicts that stay right if scores are added and judged again, as often as you like.",
 )  # fmt: skip
+@click.option(
+    "--overlap", type=float, default=0.0, metavar="RATIO",
+    help="Test examples per training example, where replicates are folds or other parts of the "
+    "same data: 0.111 for ten folds.",
+)  # fmt: skip
 @form_option("table", "json", "csv", "markdown")
 def judge(
     scores: Path,
@@ -148,6 +153,7 @@ def judge(
     columns: tuple[str, ...],
     delta: float | None,
     chance: float | None,
+    overlap: float,
     anytime: bool,
     form: str,
 ) -> None:
@@ -166,7 +172,7 @@ def judge(
         )
     judged = api.judge(
         scores, against, metric=metric, unit=unit, delta=delta, chance=chance,
-        direction="minimize" if is_lower else "maximize" if is_higher else None,
+        overlap=overlap, direction="minimize" if is_lower else "maximize" if is_higher else None,
         columns=_columns(columns), anytime=anytime,
     ).judged  # fmt: skip
     if form == "table":

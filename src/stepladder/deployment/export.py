@@ -24,6 +24,7 @@ from stepladder.runs import folder as folders
 from stepladder.runs import preflight
 from stepladder.runs.folder import finished_search, search_again
 from stepladder.runs.ledger import count_looks, log_look
+from stepladder.runs.measures import scope_of
 from stepladder.runs.phases import study_trials
 from stepladder.runs.plan import dataset_of, make_plan, run_context
 from stepladder.statistics.intervals import estimate
@@ -506,6 +507,7 @@ def _export(
         [result.score(part, metric.name) for result in selection.replicates]
         for part in ("validation", "test")
     )
+    overlap, words = scope_of("validation", record.study, record.sizes)
     unlike = distances(familiar, dataset.x_test) > familiar.threshold
     return Exported(
         file=file,
@@ -521,7 +523,7 @@ def _export(
         differ_from_stored=sum(weights.differing for weights in finals),
         differing=differing,
         largest_difference=largest,
-        val_accuracy=estimate(validation, metric=metric),
+        val_accuracy=estimate(validation, metric=metric, overlap=overlap, speaks_for=words),
         test_accuracy=estimate(test, metric=metric) if selection.is_open else None,
         own_val_accuracy=None if is_ensemble else validation[0],
         own_test_accuracy=own if selection.is_open else None,

@@ -9,7 +9,7 @@ import numpy as np
 from stepladder.errors import RunError, StudyError
 from stepladder.hpo.candidates import Candidate, distinct, or_else
 from stepladder.hpo.halving import Trainer, can_extend
-from stepladder.runs.measures import choosing_score
+from stepladder.runs.measures import choosing_score, scope_of
 from stepladder.runs.plan import RunContext, versions_shown
 from stepladder.statistics.intervals import estimate
 from stepladder.statistics.results import Estimate
@@ -221,6 +221,7 @@ def summarize_search(
     study, winner, baseline = context.study, finalists[0], context.baseline
     metric, whole = study.judged, distinct(candidates)
     scores = [choosing_score(result, study) for result in fresh]
+    overlap, words = scope_of("validation", study, record.sizes)
     bias = winner_bias(candidates, finalists, scores, context)
     margin = (study.delta or 0.0) / metric.scale
     top, not_excluded = equivalent_candidates(candidates, winner, margin, bias.noise, baseline)
@@ -240,7 +241,7 @@ def summarize_search(
         winner=winner,
         baseline=baseline,
         searched=winner.mean(baseline),
-        fresh=estimate(scores, metric=metric),
+        fresh=estimate(scores, metric=metric, overlap=overlap, speaks_for=words),
         fresh_diverged=fresh_diverged,
         test=test,
         looks=looks,

@@ -15,6 +15,7 @@ from stepladder.diagnosis.findings import Finding
 from stepladder.runs.results import ArmResult, Results, Span, Tuned
 from stepladder.statistics.classification import Ensemble, Pooled
 from stepladder.statistics.results import (
+    SAME_TEST,
     Difference,
     Effect,
     Estimate,
@@ -46,11 +47,11 @@ _KEYS: dict[type, str] = {
     "diverged failed scores= effect diagnosis reported parameters seconds differences "
     "reached_target=reached planned findings ensemble epochs_trained scored_epoch",
     Span: "mean min=least max=most",
-    Estimate: f"{_INTERVAL} values ci_speaks_for= new_images",
+    Estimate: f"{_INTERVAL} values ci_speaks_for=speaks_for new_images",
     Effect: f"{_INTERVAL} {_TESTS} verdict replicates_needed pairs unpaired differences "
     "ci_speaks_for= new_images p_greater settled_at at_chance",
     Interval: "ci_low=low ci_high=high ci_speaks_for=",
-    Difference: f"{_INTERVAL} p unit pairs unpaired",
+    Difference: f"{_INTERVAL} p unit pairs unpaired ci_speaks_for=speaks_for",
     Finding: "code text advice technique replicates evidence",
     Ensemble: "members test_accuracy=test val_accuracy=validation",
     Pooled: "mean=accuracy ci_low=interval.low ci_high=interval.high ci_speaks_for= single "
@@ -66,8 +67,7 @@ _KEYS: dict[type, str] = {
 """The keys of a type in their order; `key=path` where the attribute has another name."""
 
 _SPEAKS_FOR: dict[type, str] = {
-    Estimate: "these test images, retrained",
-    Effect: "these test images, retrained",
+    Effect: SAME_TEST,
     Interval: "new test images too",
     Pooled: "new images, these networks",
 }

@@ -274,7 +274,8 @@ def measure_tables(results: Results) -> tuple[Table, ...]:
         return ()
     note = (
         f"Paired differences with 95 % t intervals over replicates, these {results.noun}s, "
-        "retrained; without correction and without a verdict. Better: the share of replicates in "
+        f"retrained; validation: new {results.noun}s, as its parts overlap. There is no correction "
+        "for several measures, and no verdict. Better: the share of replicates in "
         f"which the arm has the better {measure_of(results).on('test')}, ties counted half, with "
         "Tango's score interval."
     )

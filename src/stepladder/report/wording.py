@@ -442,7 +442,10 @@ def interval_note(results: Results) -> str:
     if "test" not in results.sizes:
         return f"{interval}: it speaks for what changes with the seed, not for new test data."
     these = f"these {results.sizes['test']:,} test {results.noun}s"
-    return f"{interval}: {these}, retrained. It does not speak for new test {results.noun}s."
+    note = f"{interval}: {these}, retrained. It does not speak for new test {results.noun}s."
+    if results.study.trainer is not None:
+        return note
+    return f"{note} On validation parts, which overlap, it does."
 
 
 def baseline_note(results: Results) -> str:

@@ -27,6 +27,7 @@ from stepladder.runs.measures import (
     factorial_techniques,
     load_summaries,
     main_effect_scores,
+    scope_of,
     scores_at_baseline,
     scores_on,
     untold_where_it_must_be,
@@ -271,8 +272,13 @@ def _arm(
             arm, done, record.classes, tuned, steps, record.noun, study, baseline
         )
 
+    scopes = {part: scope_of(part, study, record.sizes) for part in PARTS}
+
     def estimate_on(part: Part, one: Metric = metric) -> Estimate:
-        return estimate(scores_on(results, part, one.name), metric=one)
+        overlap, words = scopes[part]
+        return estimate(
+            scores_on(results, part, one.name), metric=one, overlap=overlap, speaks_for=words
+        )
 
     also = {one.name: {part: estimate_on(part, one) for part in PARTS} for one in study.recorded}
     trained, scored = _epochs(arm, done)
@@ -294,7 +300,7 @@ def _arm(
         seconds=sum(result.seconds for result in done),
         differences=()
         if other is None
-        else differences(results[:used], other[:used], target, metric, study.recorded),
+        else differences(results[:used], other[:used], target, metric, study.recorded, scopes),
         reached=count_reached(results, target),
         planned=None if targets is None else targets.replicates[arm.name],
         probes=probes_of(results),

@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from stepladder.statistics.factorial import factorial
 from stepladder.statistics.intervals import new_images_interval
 from stepladder.statistics.paired import paired_difference
 from stepladder.statistics.results import (
+    SAME_TEST,
     Difference,
     Effect,
     Estimate,
@@ -69,6 +71,32 @@ def count_leading(results: Replicates) -> int:
     return next((place for place, result in enumerate(results) if result is None), len(results))
 
 
+_SPEAKS_FOR: dict[Part, str] = {
+    "test": SAME_TEST,
+    "validation": "these validation images, retrained",
+    "train": "these training images, retrained",
+}
+
+
+def scope_of(part: Part, study: Study, sizes: Mapping[str, int]) -> tuple[float, str]:
+    """How far replicates overlap on a part of the data, and what intervals on it speak for.
+
+    Each replicate has a validation part of its own, drawn from the same examples. A training of
+    the user's own chooses it, so that nothing is known of it.
+
+    Args:
+        part: of the data.
+        study: what is asked.
+        sizes: examples by part.
+
+    Returns:
+        Validation examples per training example, or 0, and the words.
+    """
+    if part != "validation" or study.trainer is not None or not sizes.get("train"):
+        return 0.0, _SPEAKS_FOR[part]
+    return sizes["validation"] / sizes["train"], "new images of the same kind, retrained"
+
+
 _NAMES: dict[Part, str] = {"validation": "val", "train": "train", "test": "test"}
 
 
@@ -88,6 +116,7 @@ def differences(
     target: float | None,
     metric: Metric = METRICS["accuracy"],
     also: Sequence[Metric] = (LOSS,),
+    scopes: Mapping[Part, tuple[float, str]] = MappingProxyType({}),
 ) -> tuple[Difference, ...]:
     """Paired differences on other measures than the judged metric on the test part.
 
@@ -97,16 +126,27 @@ def differences(
         target: validation accuracy to which epochs and seconds are counted, or None.
         metric: what is judged.
         also: what else is compared.
+        scopes: `scope_of` each part, where it is known.
     """
     measures = []
     for name, part, kind, unit, scale in _measured(metric, also):
         here, there = scores_on(arm, part, kind), scores_on(other, part, kind)
         if any(map(math.isfinite, here)) or kind in ("accuracy", "loss"):
-            measures.append(paired_difference(here, there, f"{name}_{kind}", unit, scale))
+            overlap, words = scopes.get(part, (0.0, _SPEAKS_FOR[part]))
+            measures.append(paired_difference(
+                here, there, f"{name}_{kind}", unit, scale, overlap, words
+            ))  # fmt: skip
     if target is not None:
         ours, theirs = _to_target(arm, target), _to_target(other, target)
         measures += [
-            paired_difference(ours[unit], theirs[unit], f"{unit}_to_target", unit) for unit in ours
+            paired_difference(
+                ours[unit],
+                theirs[unit],
+                f"{unit}_to_target",
+                unit,
+                speaks_for=_SPEAKS_FOR["validation"],
+            )
+            for unit in ours
         ]
     return tuple(measures)
 

@@ -95,6 +95,7 @@ def judge(
     alpha: float,
     plan: bool = True,
     unpaired: bool = False,
+    overlap: float = 0.0,
 ) -> Judged:
     """Judges families of comparisons.
 
@@ -121,12 +122,14 @@ def judge(
             time, and a simulation of many studies can do without.
         unpaired: whether Welch's tests of two means take the place of the paired ones where there
             is no pair; for one family of shape (comparisons, replicates).
+        overlap: test examples per training example, of parts that overlap; see `paired_t`. Signs
+            alone prove nothing there: p_t, which is corrected, must be below alpha too.
     """
     differences = _differences(arm, other)
-    t, p = paired_t(differences), sign_flip(differences)
+    t, p = paired_t(differences, overlap=overlap), sign_flip(differences)
     p = np.where(t.pairs < 2, np.nan, p)
     deltas = np.broadcast_to(np.asarray(delta, np.float64), t.mean.shape)
-    p_different, p_within = _verdict_p_values(differences, t, p, deltas)
+    p_different, p_within = _verdict_p_values(differences, t, p, deltas, overlap)
     counts, degrees = t.pairs.copy(), t.pairs - 1.0
     if unpaired:
         for row in np.flatnonzero(t.pairs == 0):
@@ -175,13 +178,13 @@ def _differences(arm: npt.ArrayLike, other: npt.ArrayLike) -> Floats:
 
 
 def _verdict_p_values(
-    differences: Floats, t: PairedT, p: Floats, delta: float | Floats
+    differences: Floats, t: PairedT, p: Floats, delta: float | Floats, overlap: float = 0.0
 ) -> tuple[Floats, Floats]:
     none_as_extreme = (t.pairs > EXACT_UP_TO) & (p * (1 + DRAWS) < 1.5)
     larger = np.maximum(t.p, np.where(none_as_extreme, 0.0, p))
     alike = unanimous_sign(differences)
     p_different = np.where(alike, np.minimum(larger, one_sign_p(t.pairs, t.p)), larger)
-    p_within = np.maximum(tost(differences, delta), within_floor(t.pairs))
+    p_within = np.maximum(tost(differences, delta, overlap), within_floor(t.pairs))
     return (
         np.where(t.pairs >= FEWEST, p_different, np.nan),
         np.where(t.pairs >= FEWEST_WITHIN, p_within, np.nan),
@@ -280,6 +283,7 @@ def effects(
     at_chance: Mapping[str, Sequence[float]] | None = None,
     metric: Metric = METRICS["accuracy"],
     unpaired: bool = False,
+    overlap: float = 0.0,
 ) -> dict[str, Effect]:
     """The effects of a study: each arm against the one it is compared with.
 
@@ -299,6 +303,7 @@ def effects(
             they differ from `scores`, an effect says what it would be with them.
         metric: what is judged.
         unpaired: whether arms without a common replicate are compared by Welch's tests.
+        overlap: as for `judge`; more replicates bring no new data then, so none are recommended.
 
     Returns:
         One effect by the name of each pair's first arm, in the order of pairs.
@@ -323,7 +328,7 @@ def effects(
     sizes, factors = judging_scale(metric, first, second)
     judged = judge(
         first / sizes[:, None], second / sizes[:, None], delta=(delta or 0.0) / factors,
-        alpha=alpha, unpaired=unpaired,
+        alpha=alpha, unpaired=unpaired, plan=not overlap, overlap=overlap,
     )  # fmt: skip
     by_arm = {
         arm: in_unit(effect_of_row(judged, row, replicates[row]), float(factors[row]), metric)
@@ -331,7 +336,8 @@ def effects(
     }
     if at_chance is None:
         return by_arm
-    guessing = effects(at_chance, pairs, delta=delta, alpha=alpha, metric=metric, unpaired=unpaired)
+    guessing = effects(at_chance, pairs, delta=delta, alpha=alpha, metric=metric,
+                       unpaired=unpaired, overlap=overlap)  # fmt: skip
     return {
         arm: replace(own, at_chance=guessing[arm]) if guessing[arm].pairs > own.pairs else own
         for arm, own in by_arm.items()

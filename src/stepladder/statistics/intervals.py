@@ -12,6 +12,7 @@ from scipy import special
 from stepladder.errors import InputError
 from stepladder.statistics.paired import paired_t
 from stepladder.statistics.results import (
+    SAME_TEST,
     Bools,
     Estimate,
     Floats,
@@ -23,7 +24,11 @@ from stepladder.study.metrics import METRICS, Metric
 
 
 def estimate(
-    values: Sequence[float], confidence: float = 0.95, metric: Metric = METRICS["accuracy"]
+    values: Sequence[float],
+    confidence: float = 0.95,
+    metric: Metric = METRICS["accuracy"],
+    overlap: float = 0.0,
+    speaks_for: str = SAME_TEST,
 ) -> Estimate:
     """The mean of an arm's scores and the t interval of that mean.
 
@@ -37,6 +42,8 @@ def estimate(
         values: of the metric, one a replicate, NaN where it diverged.
         confidence: share of intervals that hold the true mean, between 0 and 1.
         metric: accuracies, fractions in 0…1, unless another one is given.
+        overlap: test examples per training example, of parts that overlap; see `paired_t`.
+        speaks_for: which examples and trainings the interval is for.
 
     Returns:
         The estimate, with all values in their order.
@@ -52,12 +59,13 @@ def estimate(
     """
     check_share(confidence, "confidence", 0.95)
     fractions = as_fractions(values, "accuracies" if metric.is_fraction else "scores", metric)
-    t = paired_t(fractions, confidence)
+    t = paired_t(fractions, confidence, overlap)
     mean, all_values = float(t.mean), tuple(fractions.tolist())
     if t.pairs < 2:
-        return Estimate(mean, None, None, all_values)
+        return Estimate(mean, None, None, all_values, speaks_for=speaks_for)
     low, high = metric.bounds
-    return Estimate(mean, max(float(t.ci_low), low), min(float(t.ci_high), high), all_values)
+    ends = max(float(t.ci_low), low), min(float(t.ci_high), high)
+    return Estimate(mean, *ends, all_values, speaks_for=speaks_for)
 
 
 def new_images_interval(

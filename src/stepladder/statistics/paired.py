@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from stepladder.statistics.results import Bools, Difference, Floats, MeanInterval
+from stepladder.statistics.results import SAME_TEST, Bools, Difference, Floats, MeanInterval
 
 _DECIMALS = 12
 """Of a percentage point, say: far below one image, far above rounding."""
@@ -45,7 +45,7 @@ class PairedT:
         return MeanInterval(float(self.mean[row]), low, high)
 
 
-def paired_t(differences: npt.ArrayLike, confidence: float = 0.95) -> PairedT:
+def paired_t(differences: npt.ArrayLike, confidence: float = 0.95, overlap: float = 0.0) -> PairedT:
     """Student's t test and interval of the mean of paired differences.
 
     t = mean / (s / √n) with n - 1 degrees of freedom; the interval is mean ± t* s / √n. The
@@ -53,12 +53,21 @@ def paired_t(differences: npt.ArrayLike, confidence: float = 0.95) -> PairedT:
     its signs when theirs change. Differences that are all equal have spread 0: the interval has
     no width and p is 0, or 1 where they are 0.
 
+    Differences on parts of the same data are not independent: of ten validation parts drawn from
+    one pool any two share examples, and their training parts share most. Then the variance of the
+    mean is s² (1/n + n_test / n_train), and the interval speaks for new data of the same kind.
+
     Args:
         differences: see above.
         confidence: share of intervals that hold the true mean, between 0 and 1.
+        overlap: test examples per training example of parts that overlap; 0 where replicates are
+            independent.
 
     Reference:
-        Student 1908, "The probable error of a mean", Biometrika 6.
+        Student 1908, "The probable error of a mean", Biometrika 6; Nadeau & Bengio 2003, "Inference
+        for the generalization error", Machine Learning 52, and Bouckaert & Frank 2004, "Evaluating
+        the replicability of significance tests for comparing learning algorithms", PAKDD, for
+        parts that overlap.
 
     Example:
         >>> paired_t([1.0, 2.0, 3.0]).p.round(3)
@@ -67,7 +76,7 @@ def paired_t(differences: npt.ArrayLike, confidence: float = 0.95) -> PairedT:
     # SciPy's `ttest_1samp` sums in the order of the replicates, so its last bits depend on it.
     pairs, mean, spread = _moments(np.asarray(differences, np.float64))
     with np.errstate(divide="ignore", invalid="ignore"):
-        error = spread / np.sqrt(pairs)
+        error = _error(spread, pairs, overlap)
         p = 2 * special.stdtr(pairs - 1.0, -np.abs(mean / error))
         half = special.stdtrit(pairs - 1.0, (1 + confidence) / 2) * error
     few = pairs < 2
@@ -86,7 +95,7 @@ def none_if_nan(value: float | Floats) -> float | None:
     return None if math.isnan(value) else float(value)
 
 
-def tost(differences: npt.ArrayLike, delta: float | Floats) -> Floats:
+def tost(differences: npt.ArrayLike, delta: float | Floats, overlap: float = 0.0) -> Floats:
     """Two one-sided t tests of equivalence: a small p says that the mean is within ±delta.
 
     p is the larger of the p-values of "the mean is at most -delta" and "at least +delta".
@@ -94,6 +103,7 @@ def tost(differences: npt.ArrayLike, delta: float | Floats) -> Floats:
     Args:
         differences: see above.
         delta: half the width of what does not matter, above 0, in the differences' unit.
+        overlap: as for `paired_t`.
 
     Returns:
         p-values; NaN with fewer than two pairs. Without spread p is 0 where the mean is within
@@ -107,9 +117,16 @@ def tost(differences: npt.ArrayLike, delta: float | Floats) -> Floats:
     pairs, mean, spread = _moments(np.asarray(differences, np.float64))
     nearer = delta - np.abs(mean)  # the other bound is further away, so its p is smaller
     with np.errstate(divide="ignore", invalid="ignore"):
-        p = special.stdtr(pairs - 1.0, -nearer / (spread / np.sqrt(pairs)))
+        p = special.stdtr(pairs - 1.0, -nearer / _error(spread, pairs, overlap))
     p = np.where(spread == 0, np.where(nearer > 0, 0.0, 1.0), p)
     return np.where(pairs < 2, np.nan, p)
+
+
+def _error(spread: Floats, pairs: npt.NDArray[np.int64], overlap: float) -> Floats:
+    """The standard error of a mean; without overlap to the last bit s / √n."""
+    if not overlap:
+        return np.asarray(spread / np.sqrt(pairs))
+    return np.asarray(spread * np.sqrt(1 / pairs + overlap))
 
 
 def _moments(values: Floats) -> tuple[npt.NDArray[np.int64], Floats, Floats]:
@@ -373,12 +390,19 @@ def one_sign_p(pairs: npt.ArrayLike, p_t: npt.ArrayLike) -> Floats:
 
 
 def paired_difference(
-    arm: Sequence[float], other: Sequence[float], measure: str, unit: str, scale: float = 1.0
+    arm: Sequence[float],
+    other: Sequence[float],
+    measure: str,
+    unit: str,
+    scale: float = 1.0,
+    overlap: float = 0.0,
+    speaks_for: str = SAME_TEST,
 ) -> Difference:
     """The mean paired difference of any measure, with its t interval and sign-flip p-value.
 
-    It has no verdict and no correction: the study's question is test accuracy, and all other
-    measures only describe.
+    On parts that overlap, signs are not independent, and p is that of the corrected t test. It has
+    no verdict and no correction for other comparisons: the study's question is test accuracy, and
+    all other measures only describe.
 
     Args:
         arm: one value a replicate; NaN where there is none.
@@ -386,12 +410,15 @@ def paired_difference(
         measure: what is measured.
         unit: of the result.
         scale: what the differences are multiplied by, such as 100 for percentage points.
+        overlap: as for `paired_t`.
+        speaks_for: which examples and trainings the interval is for.
     """
     differences = round_off(scale * (np.asarray(arm, float) - np.asarray(other, float)))
-    t = paired_t(differences)
+    t = paired_t(differences, overlap=overlap)
     mean, pairs = t.interval(), int(t.pairs)
+    p = t.p if overlap else sign_flip(differences)
     return Difference(
         mean=mean.mean, ci_low=mean.ci_low, ci_high=mean.ci_high, measure=measure, unit=unit,
-        p=float(sign_flip(differences)) if pairs > 1 else None,
-        pairs=pairs, unpaired=len(differences) - pairs,
+        p=float(p) if pairs > 1 else None,
+        pairs=pairs, unpaired=len(differences) - pairs, speaks_for=speaks_for,
     )  # fmt: skip

@@ -21,6 +21,10 @@ Bools = npt.NDArray[np.bool_]
 Verdict = Literal["helps", "hurts", "no difference beyond δ", "not enough replicates"]
 
 
+SAME_TEST = "these test images, retrained"
+"""What an interval over replicates speaks for, on a test part that is the same for all."""
+
+
 @dataclass(frozen=True)
 class Interval:
     """The lower and the upper end of an interval."""
@@ -52,10 +56,12 @@ class Estimate(MeanInterval):
         values: one value a replicate, in the order of replicates; NaN where it diverged.
         new_images: the interval for new test images too, within 0…1; None where the answers on
             single images are not known.
+        speaks_for: which examples and trainings `ci_low` and `ci_high` are for.
     """
 
     values: tuple[float, ...]
     new_images: Interval | None = None
+    speaks_for: str = SAME_TEST
 
 
 @dataclass(frozen=True)
@@ -140,9 +146,11 @@ class Difference(MeanInterval):
     Attributes:
         measure: what is measured, such as `val_accuracy`.
         unit: of the figures, such as `points`.
-        p: two-sided sign-flip p-value, not corrected; None with fewer than two pairs.
+        p: two-sided sign-flip p-value, or of the corrected t test where parts overlap, not
+            corrected for other comparisons; None with fewer than two pairs.
         pairs: number of replicates in which both arms have the measure.
         unpaired: replicates in which one of them has none.
+        speaks_for: which examples and trainings the interval is for.
     """
 
     measure: str
@@ -150,6 +158,7 @@ class Difference(MeanInterval):
     p: float | None
     pairs: int
     unpaired: int
+    speaks_for: str = SAME_TEST
 
 
 @dataclass(frozen=True)

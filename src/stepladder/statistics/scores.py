@@ -66,6 +66,7 @@ def judge_scores(
     delta: float | None = None,
     chance: float | None = None,
     metric: Metric = SCORE,
+    overlap: float = 0.0,
     notes: Sequence[str] = (),
     anytime: bool = False,
 ) -> JudgedScores:
@@ -82,13 +83,16 @@ def judge_scores(
         chance: the score of guessing, a fraction; effects are also given with diverged
             replicates at it. For fractions alone.
         metric: what the scores are.
+        overlap: test examples per training example where replicates are folds or other parts of
+            the same data: 1/9 for ten folds; 0 where they are independent.
         notes: how they were read.
         anytime: whether scores may be added and judged again, as often as one likes: see
             `anytime_effects`.
 
     Raises:
         InputError: if there is no arm, `against` is none of them, a score is outside the metric's
-            bounds, delta is not above 0, or chance is not between 0 and 1.
+            bounds, delta is not above 0, chance is not between 0 and 1, or overlap is below 0, or
+            there and arms have no replicate in common.
 
     Example:
         >>> scores = {"base": {"0": 0.90, "1": 0.91}, "new": {"0": 0.92, "1": 0.94}}
@@ -99,6 +103,7 @@ def judge_scores(
         raise InputError("scores must have at least one arm, found none; give one row a replicate")
     if chance is not None:
         _check_chance(chance, metric)
+    _check_overlap(overlap, anytime)
     if delta is None and metric.is_fraction:
         delta = 0.1
     base = next(iter(scores)) if against is None else against
@@ -108,8 +113,14 @@ def judge_scores(
     guessed = None if chance is None else _aligned(scores, base, labels, chance)
     judged = effects(
         _aligned(scores, base, labels, math.nan), pairs, delta=delta, at_chance=guessed,
-        metric=metric, unpaired=True,
+        metric=metric, unpaired=not overlap, overlap=overlap,
     )  # fmt: skip
+    lone = [arm for arm, effect in judged.items() if overlap and not effect.pairs]
+    if lone:
+        raise InputError(
+            f"arms on parts that overlap must have replicates in common with {base!r}, found none "
+            f"of {lone[0]!r}; name folds alike in all arms"
+        )
     if anytime:
         judged = anytime_effects(judged, delta=delta, metric=metric)
     arms = tuple(
@@ -119,12 +130,34 @@ def judge_scores(
             n=len(row),
             diverged=sum(map(math.isnan, row.values())),
             missing=tuple(label for label in labels if label not in row),
-            score=estimate([row[label] for label in labels if label in row], metric=metric),
+            score=estimate(
+                [row[label] for label in labels if label in row], metric=metric, overlap=overlap
+            ),
             effect=_of_all(judged[arm], len(labels)) if arm in judged else None,
         )
         for arm, row in scores.items()
     )
-    return JudgedScores(arms, metric, delta, tuple(notes), anytime)
+    noted = (*notes, _OVERLAP_NOTE.format(overlap)) if overlap else tuple(notes)
+    return JudgedScores(arms, metric, delta, noted, anytime)
+
+
+_OVERLAP_NOTE = (
+    "Replicates overlap ({:.3g} test examples per training example): intervals and tests have the "
+    "variance of Nadeau and Bengio, and speak for new data of the same kind"
+)
+
+
+def _check_overlap(overlap: float, anytime: bool) -> None:
+    if not (math.isfinite(overlap) and overlap >= 0):
+        raise InputError(
+            "overlap must be the number of test examples per training example, found "
+            f"{overlap!r}; write 0.111 for ten folds"
+        )
+    if overlap and anytime:
+        raise InputError(
+            "judging at any time needs replicates that share no test example, found an overlap of "
+            f"{overlap:g}; leave out one of the two"
+        )
 
 
 def _check_chance(chance: float, metric: Metric) -> None:
