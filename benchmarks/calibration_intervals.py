@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from stepladder.statistics.classification import squared_calibration_error
 from stepladder.statistics.effects import Judged, judge
 from stepladder.statistics.paired import missed_share, paired_t
 
@@ -146,11 +147,45 @@ def overlap(studies: int) -> None:
         print(f"{100 * share:6.0f} %    " + "".join(f"{cell:>15}" for cell in cells))
 
 
+def calibrated(studies: int) -> None:
+    """Intervals of the calibration error of networks that are calibrated, or too sure."""
+    print("\nRoot mean square calibration error in points: the true one, what is measured on the")
+    print(f"average before the root, and intervals that hold it, in % ({studies:,} studies a cell)")
+    numbers = (200, 1_000, 10_000)
+    print(f"{'too sure by':14}{'true':>6}" + "".join(f"{f'{n:,} images':>22}" for n in numbers))
+    for over in (0.0, 0.05, 0.1, 0.3):
+        generator = np.random.default_rng((25, int(100 * over)))
+        confidence, chance = _answers(generator, 2_000_000, over)
+        bins = np.minimum((confidence * 15).astype(int), 14)
+        count = np.maximum(np.bincount(bins, minlength=15), 1)
+        gaps = np.bincount(bins, chance - confidence, minlength=15) / count
+        truth = float((count / count.sum() * gaps**2).sum())
+        cells = []
+        for n in numbers:
+            held, estimates = 0, []
+            for _ in range(studies):
+                one, sure = _answers(generator, n, over)
+                estimate, ends = squared_calibration_error(one, generator.random(n) < sure)
+                held += ends.low <= truth + 1e-15 and truth <= ends.high
+                estimates.append(estimate)
+            root = max(float(np.mean(estimates)), 0.0) ** 0.5
+            cells.append(f"{100 * root:5.2f} / {100 * held / studies:5.1f}")
+        print(f"{100 * over:6.0f} %      {100 * truth**0.5:6.2f}"
+              + "".join(f"{cell:>22}" for cell in cells))  # fmt: skip
+
+
+def _answers(generator: np.random.Generator, images: int, over: float) -> tuple[Floats, Floats]:
+    """Confidences of two classes, and the chance that the answer is right."""
+    logits = np.abs(generator.normal(2.5, 2, images))
+    return 1 / (1 + np.exp(-logits)), 1 / (1 + np.exp(-logits * (1 - over)))
+
+
 _TABLES = {
     "equivalence": equivalence,
     "skew": skew,
     "families": families,
     "overlap": overlap,
+    "calibrated": calibrated,
 }
 
 
