@@ -21,8 +21,8 @@ class Calibration:
     Attributes:
         error: expected calibration error, a fraction; chance alone makes it larger than 0.
         interval: the 95 % interval of the true root mean square error, over new images.
-        by_chance: the expected calibration error that a perfectly calibrated network of the same confidences would
-            show on so many images: bins hold few, so that it is never 0.
+        by_chance: the expected calibration error that a perfectly calibrated network of the same
+            confidences would show on so many images: bins hold few, so that it is never 0.
         confidence: mean of the largest probability.
         accuracy: share of right answers.
         loss: mean cross-entropy in nats.
@@ -117,9 +117,10 @@ def squared_calibration_error(
 
     With g the squared gap of a bin and v the variance of d in it, the variance of the estimate is
     ∑ w² (4 g v / k + 2 v² / (k (k - 1))). For an error T, gaps are taken to be T in all bins or
-    as they were seen, only smaller or larger, whichever has more variance. The interval holds every T that is within z standard errors of
-    the estimate by that variance. So it is right near 0 too, where an interval with one standard
-    error for all T is not; an estimate below 0 counts as 0, so that it has always a width.
+    as they were seen, only smaller or larger, whichever has more variance. The interval holds
+    every T that is within z standard errors of the estimate by that variance. So it is right near
+    0 too, where an interval with one standard error for all T is not. An estimate below 0 counts
+    as 0, so that it always has a width.
 
     Args:
         confidence: largest probability of each image, in 0…1, of shape (images,).
