@@ -20,6 +20,7 @@ from stepladder.statistics.paired import (
     paired_t,
     round_off,
     sign_flip,
+    skewed_tost,
     tost,
     unanimous_sign,
     unanimous_sign_floor,
@@ -107,7 +108,8 @@ def judge(
     where flips are drawn, the t test decides alone once none does as much.
 
     Otherwise within ±delta (`no difference beyond δ`): two one-sided tests, Holm's correction
-    over the same family. Their p-value is never below 2^(-n), so that five pairs are needed in a
+    over the same family; they must reject by Student's t and by Hall's, which allows for skewed
+    differences. Their p-value is never below 2^(-n), so that five pairs are needed in a
     family of one, and seven in one of six. With fewer than three pairs there is neither.
 
     Args:
@@ -184,7 +186,8 @@ def _verdict_p_values(
     larger = np.maximum(t.p, np.where(none_as_extreme, 0.0, p))
     alike = unanimous_sign(differences)
     p_different = np.where(alike, np.minimum(larger, one_sign_p(t.pairs, t.p)), larger)
-    p_within = np.maximum(tost(differences, delta, overlap), within_floor(t.pairs))
+    tests = (test(differences, delta, overlap) for test in (tost, skewed_tost))
+    p_within = np.maximum.reduce([within_floor(t.pairs), *tests])
     return (
         np.where(t.pairs >= FEWEST, p_different, np.nan),
         np.where(t.pairs >= FEWEST_WITHIN, p_within, np.nan),

@@ -17,6 +17,7 @@ from stepladder.statistics.paired import (
     paired_t,
     round_off,
     sign_flip,
+    skewed_tost,
     tost,
     unanimous_sign,
     unanimous_sign_floor,
@@ -355,3 +356,18 @@ def test_validation_intervals_hold_the_truth_of_new_data(n):
     )
     assert covered < (0.94 if n == 5 else 0.80)
     assert 0.93 < covered_wide < 0.985
+
+
+def test_skewed_differences_are_no_equivalence_where_a_t_test_takes_them_for_one():
+    row = np.zeros(30)
+    row[4] = 1.0
+    assert tost(row, 0.1) < 0.05 < skewed_tost(row, 0.1)
+    assert float(skewed_tost(-row[::-1], 0.1)) == float(skewed_tost(row, 0.1))
+    mean, spread, skewness = 1 / 30, row.std(ddof=1), stats.skew(row) * (29 / 30) ** 1.5
+    w = (mean - 0.1) / spread
+    t = 30**0.5 * (w + skewness * w**2 / 3 + skewness**2 * w**3 / 27 + skewness / 180)
+    assert float(skewed_tost(row, 0.1)) == pytest.approx(stats.t.cdf(t, 29))
+    even = np.array([-0.2, 0.1, 0.0, -0.1, 0.2, 0.0])  # without skewness both are one test
+    assert float(skewed_tost(even, 0.3)) == pytest.approx(float(tost(even, 0.3)))
+    assert np.isnan(skewed_tost([0.0], 0.1))
+    assert float(skewed_tost([0.0] * 5, 0.1)) == 0.0
