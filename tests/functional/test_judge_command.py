@@ -127,6 +127,32 @@ def test_a_diverged_replicate_is_counted_and_also_taken_at_chance(judge):
     ]
 
 
+def test_folds_overlap_and_their_intervals_are_wider(judge):
+    text = csv_of(GOOD, "arm,fold,score")
+    alone, folds = (as_json(judge, text, *more)["better"]["effect"]
+                    for more in ((), ("--overlap", "0.2")))  # fmt: skip
+    widths = [effect["ci_high"] - effect["ci_low"] for effect in (alone, folds)]
+    assert widths[1] / widths[0] == pytest.approx(((1 / 6 + 0.2) / (1 / 6)) ** 0.5)
+    assert (folds["mean"], folds["replicates_needed"]) == (alone["mean"], None)
+    assert folds["p_t"] > alone["p_t"]
+    assert folds["p_verdict"] >= folds["p_t_adjusted"]
+    assert "Replicates overlap (0.2 test examples" in judge(text, "--overlap", "0.2")[1]
+
+
+@pytest.mark.parametrize("ratio", ["-1", "nan", "inf"])
+def test_an_overlap_that_is_no_ratio_is_refused(judge, ratio):
+    code, _, message = judge(csv_of(GOOD), "--overlap", ratio)
+    assert code == 2
+    assert "write 0.111 for ten folds" in message
+
+
+def test_folds_without_pairs_are_refused(judge):
+    code, _, message = judge("arm,fold,score\na,0,0.5\na,1,0.6\nb,x,0.7\nb,y,0.8\n",
+                             "--overlap", "1")  # fmt: skip
+    assert code == 2
+    assert "name folds alike in all arms" in message
+
+
 def test_one_arm_is_only_shown(judge):
     code, out, _ = judge("arm,replicate,score\na,0,0.5\na,1,0.6\n")
     assert code == 0

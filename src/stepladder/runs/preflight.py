@@ -342,9 +342,21 @@ def preflight_notes(
     costs: tuple[str, ...] = ()
     if study.trainer is None:
         lines += [*_one_class_is_frequent(study, dataset), *_never_stopped(study)]
+        lines += _fine_margin(study, len(dataset.y_test))
     if missing and study.trainer is None:
         costs = (*_cost_notes(study, missing, dataset, sizes["train"], settings),)
     return (*data, *lines, *costs, *underpowered(study))
+
+
+def _fine_margin(study: Study, examples: int) -> list[str]:
+    """A note where no verdict can be `no difference`: delta is less than one test example."""
+    row = 100 / max(examples, 1)
+    if study.judged.name != "accuracy" or study.delta is None or study.delta >= row:
+        return []
+    return [
+        f"delta: {study.delta:g} points are less than one of the {examples:,} test examples, so no "
+        f"verdict can be no difference; write delta = {math.ceil(10 * row) / 10:g} or more"
+    ]
 
 
 _FREQUENT = 0.8

@@ -143,7 +143,7 @@ def judge_scores(
 
 _OVERLAP_NOTE = (
     "Replicates overlap ({:.3g} test examples per training example): intervals and tests have the "
-    "variance of Nadeau and Bengio, and speak for new data of the same kind"
+    "variance of Nadeau and Bengio, and speak for new data of the same kind."
 )
 
 

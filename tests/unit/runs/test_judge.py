@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from example_run import finished, trials_by_arm
 from fake_store import FakeStore
+from scipy import stats
 
 from stepladder import Study
 from stepladder.report.view import view_of
 from stepladder.report.wording import headlines, verdict_note
 from stepladder.runs.judging import judge
+from stepladder.runs.preflight import _fine_margin
 from stepladder.store import StudyRecord
 from stepladder.trials.trial import Score
 
@@ -284,3 +286,28 @@ def test_arms_that_diverge_everywhere_count_in_the_family():
     assert [arm.effect for arm in results.arms[2:]] == [None] * 2
     assert first.p_t_adjusted == pytest.approx(3 * first.p_t)
     assert "corrected for 3 comparisons (Holm)" in verdict_note(results)
+
+
+def test_validation_figures_overlap_and_every_interval_says_what_it_is_for():
+    plain = judged(ladder()).arms[0]
+    trials = [trial for trials in TRIALS.values() for trial in trials]
+    wobble = (0.4, 0.5, 0.45, 0.6)
+    made = [replace(varied(trial, 0.5), validation=Score(1.0, wobble[trial.replicate]))
+            for trial in trials]  # fmt: skip
+    found = judged(made).arms
+    held_out = found[0].validation
+    half = stats.t.ppf(0.975, 3) * np.std(wobble, ddof=1) * (1 / 4 + 10 / 90) ** 0.5
+    assert held_out.ci_high - held_out.mean == pytest.approx(half)
+    assert held_out.speaks_for == "new images of the same kind, retrained"
+    assert (plain.test.speaks_for, found[0].train.speaks_for) == (
+        "these test images, retrained", "these training images, retrained"
+    )  # fmt: skip
+    by_measure = {item.measure: item.speaks_for for item in found[1].differences}
+    assert by_measure["val_accuracy"] == "new images of the same kind, retrained"
+    assert by_measure["test_loss"] == "these test images, retrained"
+
+
+def test_a_margin_that_no_test_example_reaches_is_noted_before_training():
+    assert _fine_margin(STUDY.changed({"delta": 0.1}), 1_000) == []
+    (note,) = _fine_margin(STUDY.changed({"delta": 0.1}), 360)
+    assert note.endswith("write delta = 0.3 or more")
