@@ -349,9 +349,13 @@ def preflight_notes(
 
 
 def _fine_margin(study: Study, examples: int) -> list[str]:
-    """A note where no verdict can be `no difference`: delta is less than one test example."""
-    row = 100 / max(examples, 1)
-    if study.judged.name != "accuracy" or study.delta is None or study.delta >= row:
+    """A note where a delta of the user's own is less than one test example.
+
+    Nothing is noted of the default, which many small data sets do not reach: where it matters,
+    the verdict says so.
+    """
+    row, default = 100 / max(examples, 1), Study.model_fields["delta"].default
+    if study.judged.name != "accuracy" or study.delta in (None, default) or study.delta >= row:
         return []
     return [
         f"delta: {study.delta:g} points are less than one of the {examples:,} test examples, so no "
