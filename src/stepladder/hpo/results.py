@@ -17,7 +17,6 @@ from stepladder.statistics.selection import (
     ExpectedBest,
     Importance,
     SelectionBias,
-    adjusted_means,
     assign_bins,
     equivalence_set,
     expected_best,
@@ -291,26 +290,22 @@ def winner_bias(
 ) -> SelectionBias:
     """How much of the winner's score is selection bias.
 
-    The noise is that of the finalists' replicates; with only one finalist, that of the winner's
-    fresh ones.
+    The noise is that of the finalists' further replicates: the first one chose them, so it lies
+    too high and too close together. Without two of them it is that of the winner's fresh ones.
     """
     search, sign, seed = context.study.search, finalists[0].sign, context.study.seed
     assert search is not None
     whole = distinct(candidate for candidate in candidates if candidate.is_whole)
     replicates, tried = search.replicates, search.finalists
     margin = margin_of(max(candidate.merit for candidate in whole), context)
-    merits: Sequence[float] = adjusted_means(
-        [candidate.merit for candidate in whole],
-        [sign * candidate.mean(context.baseline) for candidate in whole],
-        [bool(candidate.more) for candidate in whole],
-    ).tolist()  # fmt: skip
+    merits = [candidate.merit for candidate in whole]
     if len(whole) < 2:  # only one reached the end: it was chosen at the rung before
         merits, replicates, tried = _last_choice(candidates, finalists[0]), 1, 1
-    noise = residual_noise([[sign * score for score in one.replicates] for one in finalists])
-    if len(finalists) < 2 or not noise.size:
+    noise = np.zeros(0)
+    if len(finalists) > 1:
+        noise = residual_noise([[sign * score for score in one.more] for one in finalists])
+    if not noise.size:
         noise = residual_noise([[sign * score for score in fresh if math.isfinite(score)]])
-    if not np.isfinite(merits).all():  # a finalist diverged on a further replicate
-        return SelectionBias(math.nan, math.nan, math.nan)
     return selection_bias(merits, noise, replicates, tried, margin, seed)
 
 

@@ -114,9 +114,13 @@ def luck_text(result: SearchResult) -> str:
     if math.isnan(luck.luck):
         return f"{seen}; one replicate cannot show how much of it was luck."
     text = (
-        f"{seen}, of which {number(scale * luck.luck, digits)}{unit} are the luck of having been "
-        "chosen (nested bootstrap)"
+        f"{seen}, of which {number(scale * luck.luck, digits)}{unit} are expected to be the luck "
+        "of having been chosen (selection bias)"
     )
+    excess = scale * (result.searched - result.fresh.mean)
+    if math.isfinite(excess):
+        side = "lower" if excess >= 0 else "higher"
+        text += f"; fresh replicates are {number(abs(excess), digits)}{unit} {side}"
     if math.isfinite(luck.noise):
         text += f"; one replicate scatters by {number(scale * luck.noise, digits)}{unit}"
     return f"{text}."

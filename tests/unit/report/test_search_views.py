@@ -82,7 +82,8 @@ def test_the_table_says_what_was_best_and_what_was_luck(found):
     text = as_text(found, width=140)
     assert "Best: candidate 9, learning_rate 0.7079" in text
     assert "validation 90.50 ± 0.20 % on 5 fresh replicates; 123 weights" in text
-    assert "The search saw 90.90 %, of which 0.12 points are the luck" in text
+    assert "The search saw 90.90 %, of which 0.12 points are expected to be the luck" in text
+    assert "(selection bias); fresh replicates are 0.40 points lower; one" in " ".join(text.split())
     assert "0 looks at this test set so far" in text
     assert "test " not in text.split("0 looks")[0]
     assert "2 of 4 whole candidates are within 0.1 points" in text

@@ -9,7 +9,6 @@ import pytest
 from scipy import stats
 
 from stepladder.statistics.selection import (
-    adjusted_means,
     assign_bins,
     best_candidate,
     edges_reached,
@@ -108,29 +107,53 @@ def test_the_choice_is_made_as_a_search_makes_it():
     scores = np.array([[0.90, 0.90], [0.89, 0.95], [0.85, 0.99]])
     assert select(scores, finalists=2, margin=0.5)[0] == 1
     assert select(scores, finalists=2, margin=0.5)[1] == pytest.approx(0.92)
-    number, seen, _ = select(scores, finalists=2, margin=0.001)  # one alone is not tried again
+    number, seen = select(scores, finalists=2, margin=0.001)  # one alone is not tried again
     assert (number, seen) == (0, 0.90)
     assert select(scores, finalists=3, margin=0.5)[0] == 1
     batch = select(np.stack([scores, scores[::-1]]), finalists=2, margin=0.5)[0]
     assert batch.tolist() == [1, 1]
 
 
-def test_luck_among_equals_is_nearly_that_of_the_largest_of_normal_numbers():
+def test_luck_among_equals_is_that_of_the_largest_of_normal_numbers():
     """30 candidates of one true accuracy: the best of them is 2.04 spreads of luck."""
     rng, spread = np.random.default_rng(6), 0.001
     noise = spread * rng.normal(size=2000)
-    grid = (np.arange(30) + 0.5) / 30
-    true = spread * np.mean(np.max(rng.normal(size=(20_000, 30)), axis=1))
     found = [
         selection_bias(0.98 + spread * rng.normal(size=30), noise, 1, 1, 0.01, seed)
         for seed in range(12)
     ]
     luck, plain = np.mean([each.luck for each in found]), np.mean([each.plain for each in found])
-    assert true == pytest.approx(2.04 * spread, rel=0.02)
-    assert plain < luck < true
-    assert luck > 0.75 * true
+    assert plain < 0.8 * luck
+    assert luck == pytest.approx(2.04 * spread, rel=0.15)
     assert found[0].noise == pytest.approx(spread, rel=0.05)
-    assert NormalDist().inv_cdf(grid[-1]) > 2  # the candidates do spread that far
+
+
+@pytest.mark.parametrize("scale", [1e-3, 40.0])
+@pytest.mark.parametrize(
+    "truth_of",
+    [
+        lambda rng: np.zeros(16),
+        lambda rng: 0.5 * rng.normal(size=16),
+        lambda rng: -np.exp(1.5 * rng.normal(size=16)),  # a few are good, some are hopeless
+    ],
+)
+def test_selection_bias_is_within_a_quarter_of_what_searches_have(truth_of, scale):
+    """Three replicates, four finalists, draws that are harder for all; any unit."""
+    rng, margin = np.random.default_rng(9), 2 * math.sqrt(2)
+    told, true = [], []
+    for seed in range(300):
+        noise, truth = rng.normal(size=(16, 3)), truth_of(rng)
+        scores = truth[:, None] + noise + 5 * rng.normal(size=3)
+        chosen, _ = select(truth[:, None] + noise, 4, margin)
+        order = scores[:, 0].argsort()[::-1][:4]
+        again = order[scores[order, 0] >= scores[:, 0].max() - margin]
+        true.append(noise[chosen, : 3 if len(again) > 1 else 1].mean())
+        pool = residual_noise(scores[again, 1:] if len(again) > 1 else rng.normal(size=(1, 5)))
+        bias = selection_bias(
+            scale * scores[:, 0], scale * pool, 3, 4, scale * margin, seed, worlds=30
+        )
+        told.append(bias.luck / scale)
+    assert np.mean(told) == pytest.approx(np.mean(true), rel=0.25)
 
 
 def test_there_is_little_luck_where_one_stands_far_ahead_and_less_with_more_replicates():
@@ -165,34 +188,6 @@ def test_the_flat_top_holds_what_is_within_delta_and_what_cannot_be_told_from_it
         False,
     ]
     assert equivalence_set([0.0], [1], 0.001, 0.1)[0].tolist() == [True]
-
-
-def test_further_draws_move_no_finalist_beside_those_that_were_not_tried_again():
-    first, again = np.array([0.98, 0.97, 0.96, 0.90]), np.array([True, True, False, False])
-    means = np.array([0.93, 0.94, 0.96, 0.90])
-    found = adjusted_means(first, means, again)
-    assert found == pytest.approx([0.97, 0.98, 0.96, 0.90])  # their own order, the first's place
-    assert adjusted_means(first, means + 0.05 * again, again) == pytest.approx(found)
-    assert adjusted_means(first, means, np.zeros(4, bool)) == pytest.approx(first)
-
-
-def test_luck_with_finalists_is_that_of_a_simulated_search():
-    """A search with draws that are harder for all: its luck is what it saw less the truth."""
-    rng, spread = np.random.default_rng(9), 0.001
-    truth = 0.98 + spread * rng.normal(size=16)
-    told, measured = [], []
-    for seed in range(60):
-        noise = spread * rng.normal(size=(16, 3))
-        scores = truth[:, None] + noise + 0.005 * rng.normal(size=3)
-        first, means = scores[:, 0], scores.mean(axis=1)
-        again = np.zeros(16, bool)
-        again[first.argsort()[-4:]] = True
-        best = int(np.where(again, means, -1).argmax())
-        measured.append(noise[best].mean())
-        pool = spread * rng.normal(size=200)
-        told.append(selection_bias(adjusted_means(first, means, again), pool, 3, 4, 1.0, seed).luck)
-    off = np.std(measured) / np.sqrt(60)
-    assert np.mean(told) == pytest.approx(np.mean(measured), abs=3 * off)
 
 
 def test_equally_good_candidates_are_called_worse_in_one_search_of_twenty_at_most():
