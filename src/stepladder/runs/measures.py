@@ -253,8 +253,8 @@ def untold_where_it_must_be(effect: Effect, arms: Sequence[Replicates], study: S
     family = effect.simultaneous and Interval(
         min(effect.simultaneous.low, 0.0), max(effect.simultaneous.high, 0.0)
     )
-    return replace(effect, verdict=untold, replicates_needed=None, p_verdict=None, reason=reason,
-                   simultaneous=family, missed_share=None)  # fmt: skip
+    return replace(effect, verdict=untold, replicates_needed=None, plan=None, p_verdict=None,
+                   reason=reason, simultaneous=family, missed_share=None)  # fmt: skip
 
 
 def factorial_techniques(study: Study) -> list[str]:

@@ -31,6 +31,7 @@ from stepladder.statistics.power import (
     FEWEST,
     FEWEST_WITHIN,
     POWER,
+    pilot_range,
     power_of_t,
     power_of_tost,
     smallest_count,
@@ -40,6 +41,7 @@ from stepladder.statistics.results import (
     Effect,
     Floats,
     Interval,
+    ReplicatePlan,
     Verdict,
     as_pairs,
     check_delta,
@@ -71,6 +73,8 @@ class Judged:
         simultaneous_low: lower end of the interval for all comparisons of the family at once.
         simultaneous_high: its upper end.
         counts: pairs, or values of the smaller sample where there is none.
+        plans: pairs for a difference and for equivalence, and the range of what pilots ask for,
+            shape (4, ..., comparisons); see `ReplicatePlan`.
     """
 
     differences: Floats
@@ -86,6 +90,7 @@ class Judged:
     simultaneous_low: Floats
     simultaneous_high: Floats
     counts: npt.NDArray[np.int64]
+    plans: Floats
 
 
 def judge(
@@ -144,20 +149,22 @@ def judge(
     p_different, p_within = holm(p_different), holm(p_within)
     different, equivalent = p_different < alpha, p_within < alpha
     within = equivalent & ~different
-    needed = np.full(t.mean.shape, np.nan)
+    plans = np.full((4, *t.mean.shape), np.nan)
     if plan:
         is_open = ~different & ~within & (t.pairs >= 2)
         levels = [
-            np.broadcast_to(_next_level(alpha, rejected)[..., None], needed.shape)[is_open]
+            np.broadcast_to(_next_level(alpha, rejected)[..., None], is_open.shape)[is_open]
             for rejected in (different, equivalent)
         ]
         alike = unanimous_sign(differences)
-        needed[is_open] = _needed(t, alike, is_open, levels[0], levels[1], deltas[is_open])
+        plans[:, is_open] = _plans(t, alike, is_open, levels[0], levels[1], deltas[is_open])
+    needed = np.fmin(plans[0], plans[1])
+    needed[np.isinf(needed)] = np.nan
     wins = win_share(differences)
     p_verdict = np.where(within, p_within, p_different)
     low, high = simultaneous_ends(t, degrees)
     return Judged(differences, t, p, holm(p), holm(t.p), different, within, wins, needed, p_verdict,
-                  low, high, counts)  # fmt: skip
+                  low, high, counts, plans)  # fmt: skip
 
 
 def verdict_p_values(
@@ -251,10 +258,10 @@ def _next_level(alpha: float, rejected: Bools) -> Floats:
     return np.asarray(alpha / np.maximum(left, 1), np.float64)
 
 
-def _needed(
+def _plans(
     t: PairedT, alike: Bools, rows: Bools, level: Floats, level_within: Floats, delta: Floats
 ) -> Floats:
-    """Pairs that settle the chosen comparisons one way or the other; NaN beyond the most."""
+    """Pairs that settle the chosen comparisons, see `Judged.plans`; infinite beyond the most."""
     mean, spread = t.mean[rows], np.maximum(t.spread[rows], _LEAST_SPREAD)
     more = np.maximum(t.pairs[rows] + 1, FEWEST)
 
@@ -273,8 +280,9 @@ def _needed(
         return np.asarray(is_likely & (within_floor(pairs) < level_within))
 
     different = smallest_count(shows_difference, smallest_count(can_reject, more))
-    needed = np.minimum(different, smallest_count(shows_none, np.maximum(more, FEWEST_WITHIN)))
-    return np.where(np.isfinite(needed), needed, np.nan)
+    none = smallest_count(shows_none, np.maximum(more, FEWEST_WITHIN))
+    asked = pilot_range(t.pairs[rows].astype(np.float64), mean, spread, delta, level, level_within)
+    return np.stack([different, none, *asked])
 
 
 def effects(
@@ -396,6 +404,20 @@ def in_unit(effect: Effect, factor: float, metric: Metric) -> Effect:
     )  # fmt: skip
 
 
+def _plan_of_row(plans: Floats, needed: float) -> ReplicatePlan | None:
+    if math.isnan(needed):
+        return None
+    different, none = (None if math.isinf(count) else int(count) for count in plans[:2])
+    low, high = min(plans[2], needed), max(plans[3], needed)
+    return ReplicatePlan(
+        "difference" if different == needed else "equivalence",
+        different,
+        none,
+        int(low),
+        int(high) if high <= MOST else None,
+    )
+
+
 def effect_of_row(judged: Judged, row: int, replicates: int) -> Effect:
     """One comparison of a family as a plain value.
 
@@ -428,6 +450,7 @@ def effect_of_row(judged: Judged, row: int, replicates: int) -> Effect:
         simultaneous=None if mean.ci_low is None else _of_family(judged, row, verdict),
         comparisons=len(judged.t.mean),
         missed_share=missed_share(int(judged.counts[row])) if judged.within[row] else None,
+        plan=_plan_of_row(judged.plans[:, row], float(needed)),
     )
 
 

@@ -94,6 +94,53 @@ def smallest_count(is_enough: Callable[[Floats], Bools], least: npt.ArrayLike) -
     return np.where(never, np.inf, high)
 
 
+def pilot_range(
+    pairs: Floats, mean: Floats, spread: Floats, delta: Floats, level: Floats, level_within: Floats
+) -> Floats:
+    """What eight of ten pilots would ask for, if their mean and spread were the true ones.
+
+    A pilot of n pairs finds another mean and spread each time, and asks for another number. Its
+    10th and 90th percentile are taken over a grid of equally likely means and spreads, from normal
+    approximations of both powers; z²/2 pairs are for the spread that is not known (Guenther 1981).
+
+    Args:
+        pairs: of the pilot, one a row, as all others are.
+        mean: found.
+        spread: found, of differences.
+        delta: that does not matter; 0 where there is none.
+        level: of the test of a difference.
+        level_within: of that of equivalence.
+
+    Returns:
+        Shape (2, rows), no less than one pair more than the pilot has.
+
+    Reference:
+        Guenther 1981, "Sample size formulas for normal theory t tests", The American Statistician.
+
+    Example:
+        >>> values = [np.array([value]) for value in (5.0, 0.5, 1.0, 0.1, 0.05, 0.05)]
+        >>> pilot_range(*values).round().ravel().tolist()
+        [6.0, 517.0]
+    """
+    place = (np.arange(25) + 0.5) / 25
+    n, m, s, d, *levels = (
+        column[:, None, None] for column in (pairs, mean, spread, delta, level, level_within)
+    )
+    degrees = (pairs - 1)[:, None]
+    found_s = s * np.sqrt(2 * special.gammaincinv(degrees / 2, place) / degrees)[:, None, :]
+    size = np.abs(m + special.ndtri(place)[None, :, None] * s / np.sqrt(n))
+    z, z_within = special.ndtri(1 - levels[0] / 2), special.ndtri(1 - levels[1])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        different = ((z + special.ndtri(POWER)) * found_s / size) ** 2 + z**2 / 2
+        # Near 0 a mean may leave ±delta on either side, each with half of the chance.
+        halved = (1 - POWER) / 2 * np.clip(1 - 4 * size / d, 0, 1)
+        within = ((z_within + special.ndtri(POWER + halved)) * found_s / (d - size)) ** 2
+        within = np.where(size < d, within + z_within**2 / 2, np.inf)
+    asked = np.minimum(different, within).reshape(len(pairs), place.size**2)
+    ends = np.quantile(asked, (0.1, 0.9), axis=-1, method="nearest")
+    return np.asarray(np.maximum(np.ceil(ends), pairs + 1), np.float64)
+
+
 def _noncentral_t(degrees: Floats, shift: Floats, bound: Floats) -> Floats:
     """P(T ≤ bound), by symmetry from shifts of 0 or more.
 

@@ -65,6 +65,26 @@ class Estimate(MeanInterval):
 
 
 @dataclass(frozen=True)
+class ReplicatePlan:
+    """How many pairs would settle a verdict, and for what.
+
+    Attributes:
+        purpose: what the smaller of the two numbers would show.
+        difference: pairs that would show a difference; None beyond 10,000.
+        equivalence: pairs that would show that there is none beyond δ; None likewise, and where
+            the mean lies outside.
+        low: the 10th percentile of what a pilot of so many pairs would ask for.
+        high: the 90th percentile; None beyond 10,000.
+    """
+
+    purpose: Literal["difference", "equivalence"]
+    difference: int | None
+    equivalence: int | None
+    low: int
+    high: int | None
+
+
+@dataclass(frozen=True)
 class Effect(MeanInterval):
     """A difference between an arm and the arm it is compared with, in the metric's unit.
 
@@ -109,6 +129,7 @@ class Effect(MeanInterval):
         comparisons: that the family has.
         missed_share: where the verdict is `no difference beyond δ`, the share of trainings whose
             effect these pairs may all have missed: 1 - 0.05^(1/n).
+        plan: what `replicates_needed` are for, and how uncertain they are; None where it is.
     """
 
     p: float | None
@@ -132,6 +153,12 @@ class Effect(MeanInterval):
     simultaneous: Interval | None = None
     comparisons: int = 1
     missed_share: float | None = None
+    plan: ReplicatePlan | None = None
+
+    def is_small(self, delta: float | None) -> bool:
+        """Whether its interval lies within ±delta: a difference less than what matters."""
+        ends = (self.ci_low, self.ci_high)
+        return delta is not None and all(end is not None and abs(end) < delta for end in ends)
 
     @property
     def is_paired(self) -> bool:
