@@ -22,13 +22,13 @@ from stepladder.report.tables import spread_text
 from stepladder.report.terminal import FILE_WIDTH, print_document, to_text
 from stepladder.report.wording import (
     Measure,
+    effect_verdict,
     join_list,
     measure_of,
     number,
     plural,
     printable,
     signed,
-    verdict_text,
 )
 from stepladder.runs.reproduction import JudgedReading, JudgedRow, Reproduction, RowComparison
 from stepladder.statistics.intervals import LEAST, Prediction, RowVerdict
@@ -149,7 +149,7 @@ def _comparison(pair: RowComparison, shown: Measure) -> str:
     return (
         f"{text} The table's step is {f'{signed(pair.step, shown.digits)} {shown.unit}'.rstrip()}; "
         f"where nothing else differs, against {printable(other.name)}, it is "
-        f"{spread_text(effect, shown.digits)}: {verdict_text(effect.verdict, shown.delta)}."
+        f"{spread_text(effect, shown.digits)}: {effect_verdict(effect, shown.delta)}."
     )
 
 

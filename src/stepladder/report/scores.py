@@ -14,6 +14,7 @@ from stepladder.report.wording import (
     Measure,
     corrected_text,
     digits_for,
+    effect_verdict,
     headlines_of,
     missed_text,
     plural,
@@ -21,7 +22,6 @@ from stepladder.report.wording import (
     printable,
     rule_text,
     truncate,
-    verdict_text,
 )
 from stepladder.statistics.results import Effect
 from stepladder.statistics.scores import JudgedScores, ScoredArm
@@ -156,7 +156,7 @@ def _notes(arm: ScoredArm, judged: JudgedScores, digits: int) -> tuple[str, ...]
         notes.append(f"effect over {pairs}, without {unpaired} that are not finite in both arms")
     if effect is not None and effect.at_chance is not None:
         text = FormattedNumber.points(effect.at_chance, digits).text
-        verdict = verdict_text(effect.at_chance.verdict, judged.delta or 0.0)
+        verdict = effect_verdict(effect.at_chance, judged.delta or 0.0)
         notes.append(f"effect with diverged replicates at chance: {text}, {verdict}")
     return tuple(notes)
 

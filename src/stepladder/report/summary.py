@@ -353,7 +353,7 @@ def _power(results: Results) -> str:
         )
     names = [
         truncate(name, NAME_LENGTH)
-        + (f" (about {effect.replicates_needed:,} replicates)" if effect.replicates_needed else "")
+        + (f" ({wording.needed_text(effect)})" if effect.replicates_needed else "")
         + (f" (because {effect.reason})" if effect.reason else "")
         for name, effect in open_
     ]
@@ -361,7 +361,7 @@ def _power(results: Results) -> str:
         f"{len(open_)} of {plural(len(judged), 'comparison')} could not be decided: "
         f"{join_list(names, most=6)}. That is no sign that they make no difference; the numbers "
         "say how many would settle them with 80 % chance if effect and spread are what they look "
-        "like now."
+        "like now; a range is what eight of ten pilots of this size would ask for."
     )
 
 

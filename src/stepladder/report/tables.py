@@ -12,15 +12,16 @@ from stepladder.report.wording import (
     combinations_of,
     corrected_ends,
     digits_for,
+    effect_verdict,
     join_list,
     measure_of,
+    needed_text,
     number,
     p_value,
     plural,
     printable,
     signed,
     truncate,
-    verdict_text,
 )
 from stepladder.runs.predictions import largest_residuals
 from stepladder.runs.results import ArmResult, Results, Span, Tuned
@@ -132,12 +133,6 @@ class FormattedNumber:
 def spread_text(spread: Effect | MeanInterval, digits: int = 2) -> str:
     """A mean over replicates with its interval: "+1.20 ± 0.30"."""
     return FormattedNumber.points(spread, digits).text
-
-
-def needed_text(effect: Effect) -> str:
-    """How many replicates would settle a verdict, or ""."""
-    count = effect.replicates_needed
-    return "" if count is None else f"about {count:,} would do"
 
 
 def confound_tables(confounds: Sequence[Confound]) -> tuple[Table, ...]:
@@ -412,10 +407,10 @@ def _technique_table(readout: FactorialAnalysis, shown: Measure) -> Table:
 
 
 def _technique_row(main: MainEffect, share: ShapleyShare | None, shown: Measure) -> tuple[str, ...]:
-    own, digits = verdict_text(main.effect.verdict, shown.delta), shown.digits
+    own, digits = effect_verdict(main.effect, shown.delta), shown.digits
     if main.effect.reason:
         own = UNTOLD
-    verdict = [own, needed_text(main.effect)]
+    verdict = [own, needed_text(main.effect, has_range=False)]
     cells = (
         truncate(main.technique, NAME_LENGTH),
         spread_text(main.effect, digits),

@@ -24,21 +24,21 @@ from stepladder.report.tables import (
     confound_tables,
     ensemble_tables,
     epoch_tables,
-    needed_text,
     readout_tables,
     tuning_tables,
 )
 from stepladder.report.wording import (
     UNTOLD,
     Measure,
+    effect_verdict,
     join_list,
     measure_of,
+    needed_text,
     number,
     p_value,
     plural,
     printable,
     truncate,
-    verdict_text,
 )
 from stepladder.runs.results import ArmResult, Results
 from stepladder.statistics.results import Effect, Verdict
@@ -180,7 +180,7 @@ class Row:
         """The verdict in words, or ""."""
         if self.judged is None:
             return ""
-        return UNTOLD if self.judged.reason else verdict_text(self.judged.verdict, self.delta)
+        return UNTOLD if self.judged.reason else effect_verdict(self.judged, self.delta)
 
     @property
     def p(self) -> str:
@@ -191,7 +191,7 @@ class Row:
     @property
     def needed(self) -> str:
         """How many replicates would settle the verdict, or ""."""
-        return needed_text(self.judged) if self.judged else ""
+        return needed_text(self.judged, has_range=False) if self.judged else ""
 
 
 @dataclass(frozen=True)
@@ -478,6 +478,6 @@ def _notes(result: ArmResult, planned: int, results: Results, shown: Measure) ->
         notes.append(
             f"effect with diverged replicates at the {shown.name} of {guess}: "
             f"{FormattedNumber.points(guessing).text}, "
-            f"{verdict_text(guessing.verdict, shown.delta)}"
+            f"{effect_verdict(guessing, shown.delta)}"
         )
     return tuple(notes)

@@ -140,6 +140,35 @@ def verdict_text(verdict: str, delta: float | None) -> str:
     return verdict if delta is None else verdict.replace("δ", f"{delta:g}")
 
 
+def effect_verdict(effect: Effect, delta: float | None) -> str:
+    """The verdict of an effect in words: one that is certain and does not matter says so."""
+    text = verdict_text(effect.verdict, delta)
+    if effect.verdict in ("helps", "hurts") and effect.is_small(delta):
+        return f"{text}, by less than {delta:g}"
+    return text
+
+
+def needed_text(effect: Effect, *, has_range: bool = True) -> str:
+    """How many replicates would settle a verdict, for what, and what pilots ask for, or ""."""
+    if effect.replicates_needed is None:
+        return ""
+    count = f"about {effect.replicates_needed:,}"
+    if effect.plan is None:
+        return f"{count} would do"
+    high = "more" if effect.plan.high is None else f"{effect.plan.high:,}"
+    purpose = "a difference" if effect.plan.purpose == "difference" else "equivalence"
+    span = f", {effect.plan.low:,} to {high} by pilots like this one" if has_range else ""
+    return f"{count} would do for {purpose}{span}"
+
+
+def survivors_text(effect: Effect) -> str:
+    """Which replicates an effect is over, where trainings diverged, or ""."""
+    lost = effect.divergence.either if effect.divergence else 0
+    if not lost:
+        return ""
+    return f"among the {effect.pairs:,} of {effect.pairs + lost:,} replicates that did not diverge"
+
+
 _MOST_DIGITS = 12
 
 
@@ -303,16 +332,25 @@ def _clauses(
         "helps": ("improve", measure),
         "hurts": (shown.worse, measure),
         "no difference beyond δ": ("make", f"no difference beyond {shown.margin} in {measure}"),
-        "not enough replicates": ("need", "more replicates before anything can be said"),
+        "not enough replicates": ("need", f"more replicates: {_open_text(len(judged), shown)}"),
     }
     clauses: dict[Verdict, tuple[Part, ...]] = {}
     for verdict, (verb, rest) in verbs.items():
-        group = [(name, effect) for name, effect in judged if effect.verdict == verdict
+        every = [(name, effect) for name, effect in judged if effect.verdict == verdict
                  and not effect.reason]  # fmt: skip
-        if group:
-            end = Part(f" {verb}{'s' if len(group) == 1 else ''} {rest}")
-            is_settled = verdict != "not enough replicates"
-            clauses[verdict] = (*_named(group, of, is_settled, shown.digits), end)
+        is_settled = verdict != "not enough replicates"
+        small = [one for one in every if verdict in _SIGNED and one[1].is_small(shown.delta)]
+        parts: list[Part] = []
+        for group, by in (
+            ([one for one in every if one not in small], ""),
+            (small, f" by less than {shown.margin}"),
+        ):
+            if group:
+                end = Part(f" {verb}{'s' if len(group) == 1 else ''} {rest}{by}")
+                between = [Part("; ")] if parts else []
+                parts += [*between, *_named(group, of, is_settled, shown.digits), end]
+        if parts:
+            clauses[verdict] = tuple(parts)
     for reason in dict.fromkeys(effect.reason for _, effect in judged if effect.reason):
         group = [(name, effect) for name, effect in judged if effect.reason == reason]
         before = clauses.get("not enough replicates", ())
@@ -325,6 +363,16 @@ def _clauses(
     return clauses
 
 
+_SIGNED = ("helps", "hurts")
+
+
+def _open_text(comparisons: int, shown: Measure) -> str:
+    """What is not known where neither test gave a verdict."""
+    both = "neither a difference nor its absence" if shown.margin else "no difference"
+    family = f" after correction for {comparisons:,} comparisons" if comparisons > 1 else ""
+    return f"{both} is established{family}"
+
+
 def _named(group: Sequence[Judged], of: str, is_settled: bool, digits: int) -> list[Part]:
     """Names with their effects, or with the replicates that would settle them."""
     parts: list[Part] = []
@@ -334,9 +382,11 @@ def _named(group: Sequence[Judged], of: str, is_settled: bool, digits: int) -> l
             parts.append(Part(" and " if index == len(group) - 1 else ", "))
         parts.append(Part(truncate(name, NAME_LENGTH), is_name=True))
         if is_settled:
-            parts.append(Part(f" ({signed(effect.mean, digits)})"))
+            survivors = survivors_text(effect)
+            over = f", {survivors}" if survivors else ""
+            parts.append(Part(f" ({signed(effect.mean, digits)}{over})"))
         elif effect.replicates_needed is not None:
-            parts.append(Part(f" (about {effect.replicates_needed:,} in all)"))
+            parts.append(Part(f" ({needed_text(effect)})"))
     if len(shown) < len(group):
         parts.append(Part(f" and {len(group) - len(shown)} other {of}"))
     return parts

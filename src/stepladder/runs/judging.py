@@ -30,6 +30,7 @@ from stepladder.runs.measures import (
     scope_of,
     scores_at_baseline,
     scores_on,
+    trials_diverged,
     untold_where_it_must_be,
 )
 from stepladder.runs.misclassified import ErrorAnalysis, find_misclassified
@@ -38,6 +39,7 @@ from stepladder.runs.plan import run_context, versions_shown
 from stepladder.runs.predictions import Predictions, find_predictions
 from stepladder.runs.preflight import underpowered
 from stepladder.runs.results import ArmResult, Results, Span, Tuned, watches_epochs
+from stepladder.statistics.divergence import divergence_differences
 from stepladder.statistics.intervals import estimate
 from stepladder.statistics.results import Effect, Estimate, FactorialAnalysis
 from stepladder.statistics.sequential import InterimLook, effects_over_time
@@ -197,11 +199,15 @@ def _judge_effects(
             sides, of_techniques, occasion, delta=study.delta, metric=metric
         )
     with_images = {}
+    divergence = divergence_differences(
+        {name: trials_diverged(results[name], results[other]) for name, other in pairs}
+    )
     for name, other in pairs:
         if name in judged:
             used = judged[name].pairs + judged[name].unpaired
             ours, theirs = results[name][:used], results[other][:used]
             effect = effect_with_images(judged[name], ours, theirs, metric)
+            effect = replace(effect, divergence=divergence.get(name))
             with_images[name] = untold_where_it_must_be(effect, (ours, theirs), study)
     return with_images, interim
 

@@ -10,6 +10,7 @@ from types import MappingProxyType
 import numpy as np
 
 from stepladder.errors import StudyError
+from stepladder.statistics.divergence import Diverged
 from stepladder.statistics.factorial import factorial
 from stepladder.statistics.intervals import new_images_interval
 from stepladder.statistics.paired import paired_difference
@@ -64,6 +65,15 @@ def scores_at_baseline(results: Replicates, metric: Metric, baseline: float | No
         else score
         for result, score in zip(results, scores_on(results, "test", metric.name), strict=True)
     ]
+
+
+def trials_diverged(arm: Replicates, other: Replicates) -> Diverged:
+    """Whether trials diverged, over the replicates that both arms have."""
+    both = [(ours, theirs) for ours, theirs in zip(arm, other, strict=False) if ours and theirs]
+    return (
+        [ours.diverged is not None for ours, _ in both],
+        [theirs.diverged is not None for _, theirs in both],
+    )
 
 
 def count_leading(results: Replicates) -> int:

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,9 @@ import numpy.typing as npt
 from stepladder.errors import InputError
 from stepladder.study.metrics import METRICS, POINTS, Metric
 from stepladder.study.schema import check_name
+
+if TYPE_CHECKING:
+    from stepladder.statistics.divergence import DivergenceDifference
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -130,6 +133,7 @@ class Effect(MeanInterval):
         missed_share: where the verdict is `no difference beyond δ`, the share of trainings whose
             effect these pairs may all have missed: 1 - 0.05^(1/n).
         plan: what `replicates_needed` are for, and how uncertain they are; None where it is.
+        divergence: how often the arm diverges against the other; None where neither did.
     """
 
     p: float | None
@@ -154,6 +158,7 @@ class Effect(MeanInterval):
     comparisons: int = 1
     missed_share: float | None = None
     plan: ReplicatePlan | None = None
+    divergence: DivergenceDifference | None = None
 
     def is_small(self, delta: float | None) -> bool:
         """Whether its interval lies within ±delta: a difference less than what matters."""

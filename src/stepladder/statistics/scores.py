@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from stepladder.errors import InputError
+from stepladder.statistics.divergence import Diverged, divergence_differences
 from stepladder.statistics.effects import effects
 from stepladder.statistics.intervals import estimate
 from stepladder.statistics.results import Effect, Estimate, check_share
@@ -123,6 +124,9 @@ def judge_scores(
         )
     if anytime:
         judged = anytime_effects(judged, delta=delta, metric=metric)
+    divergence = divergence_differences(
+        {arm: _diverged(scores[arm], scores[base], judged[arm].is_paired) for arm, _ in pairs}
+    )
     arms = tuple(
         ScoredArm(
             name=arm,
@@ -133,7 +137,9 @@ def judge_scores(
             score=estimate(
                 [row[label] for label in labels if label in row], metric=metric, overlap=overlap
             ),
-            effect=_of_all(judged[arm], len(labels)) if arm in judged else None,
+            effect=replace(_of_all(judged[arm], len(labels)), divergence=divergence.get(arm))
+            if arm in judged
+            else None,
         )
         for arm, row in scores.items()
     )
@@ -158,6 +164,12 @@ def _check_overlap(overlap: float, anytime: bool) -> None:
             "judging at any time needs replicates that share no test example, found an overlap of "
             f"{overlap:g}; leave out one of the two"
         )
+
+
+def _diverged(arm: Mapping[str, float], base: Mapping[str, float], is_paired: bool) -> Diverged:
+    """Whether scores are NaN, over the replicates of both; of pairs alone there is a test."""
+    both = [label for label in arm if label in base] if is_paired else []
+    return [math.isnan(arm[label]) for label in both], [math.isnan(base[label]) for label in both]
 
 
 def _check_chance(chance: float, metric: Metric) -> None:

@@ -124,7 +124,7 @@ def test_missing_power_is_told_with_the_replicates_that_would_do():
     results = mnist_results()
     needed = {each.arm.name: each.effect.replicates_needed for each in results.arms if each.effect}
     text = told(results)["Power"]
-    assert f"ELU instead of ReLU (about {needed['ELU instead of ReLU']} replicates)" in text
+    assert f"ELU instead of ReLU (about {needed['ELU instead of ReLU']} would do" in text
     assert "no sign that they make no difference" in text
     helping = replace(results, arms=tuple(
         each for each in results.arms if not each.effect or each.effect.verdict == "helps"

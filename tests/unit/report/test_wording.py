@@ -21,6 +21,8 @@ from stepladder.report.summary import report_document
 from stepladder.report.tables import measure_tables
 from stepladder.report.terminal import as_text
 from stepladder.runs.results import Adapted
+from stepladder.statistics.divergence import DivergenceDifference
+from stepladder.statistics.results import ReplicatePlan
 from stepladder.store.base import example_noun
 
 # Wording.
@@ -129,7 +131,12 @@ def with_verdict(verdict, needed=None):
     arms = tuple(
         arm
         if arm.effect is None
-        else replace(arm, effect=replace(arm.effect, verdict=verdict, replicates_needed=needed))
+        else replace(
+            arm,
+            effect=replace(
+                arm.effect, verdict=verdict, replicates_needed=needed, ci_low=-9.0, ci_high=9.0
+            ),
+        )
         for arm in results.arms
     )
     return replace(results, arms=arms)
@@ -166,7 +173,44 @@ def test_verbs_follow_the_number_of_arms(count, verb):
 
 def test_what_is_unsettled_says_how_many_replicates_would_do():
     (headline,) = wording.headlines(with_verdict("not enough replicates", needed=23))
-    assert "+ ReLU (about 23 in all)" in headline.text
+    assert "+ ReLU (about 23 would do)" in headline.text
+    assert headline.text.endswith("is established after correction for 6 comparisons.")
+
+
+@pytest.mark.parametrize(
+    ("purpose", "high", "text"),
+    [
+        ("difference", 567, "about 74 would do for a difference, 9 to 567 by pilots like this one"),
+        ("equivalence", None, "about 74 would do for equivalence, 9 to more by pilots like"),
+    ],
+)
+def test_replicates_that_would_do_say_for_what_and_how_uncertain_that_is(purpose, high, text):
+    effect = mnist_results().arms[2].effect
+    plan = ReplicatePlan(purpose, 74, None, 9, high)
+    effect = replace(effect, replicates_needed=74, plan=plan)
+    assert wording.needed_text(effect).startswith(text)
+    assert "9 to" not in wording.needed_text(effect, has_range=False)
+
+
+def test_what_is_certain_and_does_not_matter_says_so():
+    results = with_verdict("helps")
+    effect = replace(results.arms[1].effect, mean=0.02, ci_low=0.01, ci_high=0.03)
+    assert wording.effect_verdict(effect, 0.1) == "helps, by less than 0.1"
+    assert wording.effect_verdict(effect, 0.02) == wording.effect_verdict(effect, None) == "helps"
+    arms = (results.arms[0], replace(results.arms[1], effect=effect), *results.arms[2:])
+    (headline,) = wording.headlines(replace(results, arms=arms))
+    assert headline.text.endswith(
+        "improve test accuracy; + He normal (+0.02) improves test accuracy by less than 0.1 points."
+    )
+
+
+def test_where_trainings_diverged_the_survivors_are_named():
+    results = with_verdict("helps")
+    lost = DivergenceDifference(10, 5, 0, 0.5, 0.1, 0.8, 0.06, 0.06, 5)
+    effect = replace(results.arms[2].effect, divergence=lost)
+    arms = (*results.arms[:2], replace(results.arms[2], effect=effect))
+    (headline,) = wording.headlines(replace(results, arms=arms))
+    assert "among the 5 of 10 replicates that did not diverge)" in headline.text
 
 
 def test_many_arms_are_counted_instead_of_named():
