@@ -49,7 +49,8 @@ _KEYS: dict[type, str] = {
     Span: "mean min=least max=most",
     Estimate: f"{_INTERVAL} values ci_speaks_for=speaks_for new_images",
     Effect: f"{_INTERVAL} {_TESTS} verdict replicates_needed pairs unpaired differences "
-    "ci_speaks_for= new_images p_greater settled_at at_chance",
+    "ci_speaks_for= new_images p_greater settled_at at_chance plan divergence "
+    "posterior p_not_worse",
     Interval: "ci_low=low ci_high=high ci_speaks_for=",
     Difference: f"{_INTERVAL} p unit pairs unpaired ci_speaks_for=speaks_for",
     Finding: "code text advice technique replicates evidence",

@@ -63,8 +63,8 @@ def document_of_table(judged: Reproduction) -> Document:
         for pair in judged.neighbours
     ]
     groups = {
-        verdict: join_list(
-            [printable(row.row.name) for row in judged.rows if row.verdict == verdict]
+        _WORDS[verdict]: join_list(
+            [_with_width(row, shown) for row in judged.rows if row.verdict == verdict]
         )
         for verdict in _STYLES
     }
@@ -87,13 +87,30 @@ def document_of_table(judged: Reproduction) -> Document:
     )  # fmt: skip
 
 
+_WORDS: dict[RowVerdict, str] = {
+    "reproduced": "compatible with", "not reproduced": "not reproduced",
+    "cannot be told": "cannot be told",
+}  # fmt: skip
+"""A figure inside a wide interval is reproduced by nothing: the words claim no more than that."""
+
+
+def _with_width(row: JudgedRow, shown: Measure) -> str:
+    """A row's name, with the width of the interval that holds its figure."""
+    name, near = printable(row.row.name), row.nearest
+    if row.verdict != "reproduced" or not near or near.expected.low is None:
+        return name
+    assert near.expected.high is not None
+    width = shown.metric.scale * (near.expected.high - near.expected.low)
+    return f"{name} (a range of {f'{number(width, shown.digits)} {shown.unit}'.rstrip()})"
+
+
 def _verdict_table(rows: tuple[JudgedRow, ...], shown: Measure) -> Table:
     cells = []
     for row in rows:
         near = row.nearest
         reading = (printable(near.candidate.name), _value(near.expected.mean, shown),
                    _interval_text(near.expected, shown)) if near else ("", "", "")  # fmt: skip
-        verdict = Cell(row.verdict, style=_STYLES[row.verdict])
+        verdict = Cell(_WORDS[row.verdict], style=_STYLES[row.verdict])
         cells.append((printable(row.row.name), row.figure.text, *reading, verdict))
     columns = (*words("row"), *numbers(shown.heading("reported")), *words("nearest reading"),
                *numbers(shown.heading("mean"), "a new run, 95 %"), *words("verdict"))  # fmt: skip
@@ -203,9 +220,10 @@ def _footnotes(judged: Reproduction) -> Sentences:
     return fine(
         "A new run is expected in mean ± t* s √(1/n + 1/m), n replicates and a figure that is the "
         f"mean of m runs, on these test {judged.results.noun}s. From {LEAST} replicates on, a row "
-        "is reproduced if a reading could have given its figure, and not reproduced if none could.",
-        "Reproduced says that the figure could come from such a run, not that it did: of many "
-        "readings some fit by chance, and readings that were not tried may fit as well.",
+        "is compatible with a reading that could have given its figure, and not reproduced if none "
+        "could.",
+        "Compatible says that the figure could come from such a run, not that it did: a wide range "
+        "holds many figures, of many readings some fit by chance, and others were not tried.",
         "~ is taken to be off by up to one unit of the last digit."
         if any("~" in row.figure.text for row in judged.rows)
         else "",

@@ -14,6 +14,7 @@ from stepladder.report.wording import (
     Measure,
     corrected_text,
     digits_for,
+    divergence_text,
     effect_verdict,
     headlines_of,
     missed_text,
@@ -33,8 +34,8 @@ _COLUMNS = (
     "effect_at_chance_points=effect.at_chance.mean"
 )
 _EFFECT_KEYS = (
-    "mean ci_low ci_high p p_adjusted p_t p_t_adjusted p_verdict verdict replicates_needed "
-    "is_paired pairs unpaired differences p_greater at_chance"
+    "mean ci_low ci_high p p_adjusted p_t p_t_adjusted p_verdict verdict replicates_needed plan "
+    "divergence posterior p_not_worse is_paired pairs unpaired differences p_greater at_chance"
 )
 
 _NAME_LENGTH = 60
@@ -141,6 +142,8 @@ def _notes(arm: ScoredArm, judged: JudgedScores, digits: int) -> tuple[str, ...]
     notes, effect = [], arm.effect
     if arm.diverged:
         notes.append(f"diverged in {arm.diverged} of {plural(arm.n, 'replicate')}")
+    if effect is not None and effect.divergence is not None:
+        notes.append(divergence_text(effect.divergence))
     if effect is not None and not effect.is_paired:
         notes.append(
             f"no replicate in common with {truncate(arm.compared_with or '', _NAME_LENGTH)}: "

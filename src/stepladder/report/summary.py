@@ -391,9 +391,14 @@ def _diverged(results: Results) -> str:
     counts = {arm.arm.name: arm.diverged for arm in results.arms if arm.diverged}
     if not counts:
         return ""
+    rates = [
+        f" {truncate(arm.arm.name, NAME_LENGTH)}: {wording.divergence_text(arm.effect.divergence)}."
+        for arm in results.arms
+        if arm.effect is not None and arm.effect.divergence is not None
+    ]
     return (
         f"{plural(sum(counts.values()), 'replicate')} became non-finite, of {_names(counts)}. "
-        "Effects leave them out, which flatters an arm that sometimes fails."
+        f"Effects leave them out, which flatters an arm that sometimes fails.{''.join(rates)}"
     )
 
 

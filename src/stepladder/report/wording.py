@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from stepladder.report.document import Part, Sentence
 from stepladder.runs.results import Results
+from stepladder.statistics.divergence import DivergenceDifference
 from stepladder.statistics.results import Effect, Estimate, FactorialAnalysis, Verdict
 from stepladder.store import Judgement
 from stepladder.study.metrics import METRICS, Metric
@@ -167,6 +168,21 @@ def survivors_text(effect: Effect) -> str:
     if not lost:
         return ""
     return f"among the {effect.pairs:,} of {effect.pairs + lost:,} replicates that did not diverge"
+
+
+def divergence_text(rates: DivergenceDifference) -> str:
+    """Divergence rates of an arm and of the other, with their difference."""
+    ends = f"{signed(100 * rates.ci_low, 0)} to {signed(100 * rates.ci_high, 0)}"
+    return (
+        f"{rates.arm:,} against {rates.other:,} of {rates.pairs:,} replicates diverged, "
+        f"{signed(100 * rates.difference, 0)} points ({ends}; "
+        f"p {_p_text(rates.p_adjusted)}, McNemar's exact test)"
+    )
+
+
+def _p_text(p: float) -> str:
+    text = p_value(p)
+    return text if text[0] == "<" else f"= {text}"
 
 
 _MOST_DIGITS = 12

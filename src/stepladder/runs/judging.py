@@ -41,7 +41,8 @@ from stepladder.runs.preflight import underpowered
 from stepladder.runs.results import ArmResult, Results, Span, Tuned, watches_epochs
 from stepladder.statistics.divergence import divergence_differences
 from stepladder.statistics.intervals import estimate
-from stepladder.statistics.results import Effect, Estimate, FactorialAnalysis
+from stepladder.statistics.posterior import with_posteriors
+from stepladder.statistics.results import Effect, Estimate
 from stepladder.statistics.sequential import InterimLook, effects_over_time
 from stepladder.store import Store, StudyRecord
 from stepladder.study.confounds import confounds, optimizer_steps, train_examples_left
@@ -209,7 +210,7 @@ def _judge_effects(
             effect = effect_with_images(judged[name], ours, theirs, metric)
             effect = replace(effect, divergence=divergence.get(name))
             with_images[name] = untold_where_it_must_be(effect, (ours, theirs), study)
-    return with_images, interim
+    return with_posteriors(with_images, study.delta, metric.sign), interim
 
 
 def _judge_pairs(

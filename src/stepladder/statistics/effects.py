@@ -30,6 +30,7 @@ from stepladder.statistics.paired import (
 from stepladder.statistics.power import (
     FEWEST,
     FEWEST_WITHIN,
+    MOST,
     POWER,
     pilot_range,
     power_of_t,

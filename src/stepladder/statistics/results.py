@@ -17,6 +17,7 @@ from stepladder.study.schema import check_name
 
 if TYPE_CHECKING:
     from stepladder.statistics.divergence import DivergenceDifference
+    from stepladder.statistics.posterior import Posterior
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -134,6 +135,9 @@ class Effect(MeanInterval):
             effect these pairs may all have missed: 1 - 0.05^(1/n).
         plan: what `replicates_needed` are for, and how uncertain they are; None where it is.
         divergence: how often the arm diverges against the other; None where neither did.
+        posterior: probabilities with δ as the region of practical equivalence; None without a δ.
+        p_not_worse: of "the arm is worse by δ or more", one-sided and after Holm's correction;
+            None with fewer than five pairs.
     """
 
     p: float | None
@@ -159,6 +163,8 @@ class Effect(MeanInterval):
     missed_share: float | None = None
     plan: ReplicatePlan | None = None
     divergence: DivergenceDifference | None = None
+    posterior: Posterior | None = None
+    p_not_worse: float | None = None
 
     def is_small(self, delta: float | None) -> bool:
         """Whether its interval lies within ±delta: a difference less than what matters."""

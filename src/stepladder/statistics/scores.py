@@ -8,6 +8,7 @@ from stepladder.errors import InputError
 from stepladder.statistics.divergence import Diverged, divergence_differences
 from stepladder.statistics.effects import effects
 from stepladder.statistics.intervals import estimate
+from stepladder.statistics.posterior import with_posteriors
 from stepladder.statistics.results import Effect, Estimate, check_share
 from stepladder.statistics.sequential import anytime_effects
 from stepladder.study.metrics import METRICS, Metric
@@ -124,6 +125,7 @@ def judge_scores(
         )
     if anytime:
         judged = anytime_effects(judged, delta=delta, metric=metric)
+    judged = with_posteriors(judged, delta, metric.sign)
     divergence = divergence_differences(
         {arm: _diverged(scores[arm], scores[base], judged[arm].is_paired) for arm, _ in pairs}
     )

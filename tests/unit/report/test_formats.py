@@ -60,6 +60,7 @@ def test_json_fields_are_pinned():
     assert set(arm["effect"]) == {
         *EFFECT, "p_t", "p_t_adjusted", "pairs", "unpaired", "differences", "ci_speaks_for",
         "new_images", "p_greater", "at_chance", "settled_at",
+        "plan", "divergence", "posterior", "p_not_worse",
     }  # fmt: skip
 
 

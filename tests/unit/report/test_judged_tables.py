@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -136,14 +137,22 @@ def test_every_row_is_shown_with_its_verdict():
     assert [row[0] for row in verdicts.rows] == ["naive", "ReLU", "dropout"]
     assert all(len(row) == len(verdicts.heads) for row in verdicts.rows)
     assert verdicts.rows[1][1:3] == ("~90.0", "near")
-    assert headline == "Reproduced: naive, ReLU and dropout."
+    assert headline == (
+        "Compatible with: naive (a range of 0.85 points), ReLU (a range of 2.12 points) "
+        "and dropout (a range of 1.43 points)."
+    )
     assert document_of_table(made).status == ""
 
 
 def test_no_row_is_called_reproduced_that_is_not():
     rows = [{**ROWS[0], "reported": 50}, *ROWS[1:]]
     _, headline, _, notes, _ = blocks(judged(rows)[0])
-    assert headline == "Reproduced: ReLU and dropout; not reproduced: naive."
+    assert re.fullmatch(
+        r"Compatible with: ReLU \(a range of [\d.]+ points\) and dropout "
+        r"\(a range of [\d.]+ points\); "
+        r"not reproduced: naive\.",
+        headline,
+    )
     assert [text.split()[0] for text in notes] == ["naive", "dropout"]
     assert notes[1].startswith("dropout in its nearest reading: dropout in a network too small")
     assert "points above the mean of the nearest of 1 reading, outside" in notes[0]

@@ -1,0 +1,47 @@
+"""Posterior probabilities and non-inferiority, against SciPy."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from stepladder.statistics.effects import effects
+from stepladder.statistics.posterior import Posterior, posterior, with_posteriors
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.1])
+def test_it_is_a_t_distribution_about_the_mean(correlation):
+    values = np.random.default_rng(1).normal(0.1, 0.3, 10)
+    found = posterior(values, 0.2, correlation)
+    scale = values.std(ddof=1) * np.sqrt(0.1 + correlation / (1 - correlation))
+    t = stats.t(9, values.mean(), scale)
+    assert found.worse == pytest.approx(t.cdf(-0.2))
+    assert found.better == pytest.approx(t.sf(0.2))
+    assert found.worse + found.within + found.better == pytest.approx(1)
+    flipped = posterior(-values, 0.2, correlation)
+    assert (flipped.worse, flipped.better) == pytest.approx((found.better, found.worse))
+
+
+def test_what_never_varies_is_certain_and_one_value_is_nothing():
+    assert posterior([0.0, 0.0], 0.1) == Posterior(0.0, 1.0, 0.0)
+    assert posterior([0.3], 0.1) is None
+
+
+def test_not_worse_is_a_one_sided_t_test_corrected_for_the_family():
+    rng = np.random.default_rng(2)
+    scores = {name: (0.9 + 0.001 * rng.normal(size=6)).tolist() for name in ("base", "a", "b")}
+    judged = effects(scores, [("a", "base"), ("b", "base")], delta=0.2)
+    found = with_posteriors(judged, 0.2, 1)
+    p = {
+        name: stats.ttest_1samp(one.differences, -0.2, alternative="greater").pvalue
+        for name, one in judged.items()
+    }
+    least = min(p, key=p.get)
+    assert found[least].p_not_worse == pytest.approx(2 * p[least])
+    lower = with_posteriors(judged, 0.2, -1)
+    assert lower["a"].posterior.better == pytest.approx(found["a"].posterior.worse)
+    assert with_posteriors(judged, None, 1)["a"].posterior is None
+
+
+def test_four_pairs_do_not_show_that_an_arm_is_not_worse():
+    judged = effects({"a": [0.9] * 4, "base": [0.9] * 4}, [("a", "base")], delta=0.2)
+    assert with_posteriors(judged, 0.2, 1)["a"].p_not_worse is None
