@@ -35,6 +35,7 @@ from stepladder.report.tables import (
     ensemble_tables,
     epoch_tables,
     measure_tables,
+    posterior_tables,
     readout_tables,
     residual_tables,
     tuning_tables,
@@ -142,6 +143,7 @@ def _context(results: Results, figures: Sequence[DrawnFigure]) -> dict[str, Any]
     view = view_of(results)
     tables = (
         *epoch_tables(results),
+        *posterior_tables(results),
         *residual_tables(results),
         *ensemble_tables(results.arms, results.noun),
         *readout_tables(results),

@@ -11,6 +11,7 @@ from stepladder.report.tables import (
     confound_tables,
     ensemble_tables,
     epoch_tables,
+    posterior_tables,
     readout_tables,
     tuning_tables,
 )
@@ -322,6 +323,7 @@ def unknown(results: Results) -> tuple[tuple[str, str], ...]:
         ("Confounds", _confounds(results)),
         ("Other base, other order", wording.ladder_note(results)),
         ("Learning rate", wording.rate_note(results) or _edges(results)),
+        ("Luck of tuning", wording.tuning_luck(results)),
         ("Judged again", wording.judgement_note(results)),
         ("Looks at the test set", wording.looks_note(results)),
         ("Trainings that diverged", _diverged(results)),
@@ -445,6 +447,7 @@ def report_document(results: Results) -> Document:
         *epoch_tables(results),
         *ensemble_tables(results.arms, results.noun),
         *readout_tables(results),
+        *posterior_tables(results),
         *tuning_tables(results),
         *confound_tables(results.confounds),
         fine(f"Seed {results.study.seed}; {versions}; {results.machine}; wall time "

@@ -288,6 +288,28 @@ def measure_tables(results: Results) -> tuple[Table, ...]:
     return (Table("Effects on other measures", (*words("Arm"), *numbers(*heads)), rows, note),)
 
 
+def posterior_tables(results: Results) -> tuple[Table, ...]:
+    """One table of posterior probabilities; none without δ or a comparison of two pairs."""
+    judged = [arm for arm in results.arms if arm.effect is not None and arm.effect.posterior]
+    if not judged:
+        return ()
+    rows = []
+    for arm in judged:
+        effect = arm.effect
+        assert effect is not None
+        assert effect.posterior is not None
+        shares = (effect.posterior.worse, effect.posterior.within, effect.posterior.better)
+        p = "" if effect.p_not_worse is None else p_value(effect.p_not_worse)
+        rows.append((truncate(arm.arm.name, NAME_LENGTH), *(number(100 * x, 1) for x in shares), p))
+    note = (
+        f"Bayesian t test of each comparison alone: worse or better by more than "
+        f"{measure_of(results).margin}, or within. Nothing is corrected for the number of "
+        "comparisons but p, which is of a one-sided test that the arm is not worse by as much."
+    )
+    columns = (*words("arm"), *numbers("worse, %", "within, %", "better, %", "p, not worse"))
+    return (Table("Posterior probabilities", columns, tuple(rows), note),)
+
+
 def also_tables(results: Results) -> tuple[Table, ...]:
     """One table of the metrics that are recorded beside the judged one; none where none is."""
     names = list(results.study.also)
