@@ -625,14 +625,17 @@ def plan(
     workers: int | None = None,
     engine: EngineChoice = "auto",
     lint: bool = True,
+    pilot: str | Path | None = None,
 ) -> RunAnnouncement:
-    """What `run` would train and about how long that would take; nothing is written.
+    """What `run` would train, how long that would take, and what it finds; nothing is written.
 
-    Takes and raises what `run` does; `lint` is whether it notes what comparisons leave open.
+    Takes and raises what `run` does; `lint` is whether it notes what comparisons leave open, and
+    `pilot` the folder of a run whose spread the power is computed from.
     """
     asked, folder = _placed(study, out)
     here = settings_of(asked, workers, engine)
-    return plan_study(asked, folder, here, store=store, lint=lint)
+    known = None if pilot is None else Path(pilot)
+    return plan_study(asked, folder, here, store=store, lint=lint, pilot=known)
 
 
 def search(

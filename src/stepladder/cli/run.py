@@ -20,7 +20,7 @@ from stepladder.cli.options import (
     set_option,
     study_changes,
 )
-from stepladder.errors import RunError
+from stepladder.errors import InputError, RunError
 from stepladder.files import without_password
 
 if TYPE_CHECKING:
@@ -46,12 +46,14 @@ def _own_folder(study: str, out: Path | None) -> Path | None:
 
 
 def _announce(planned: RunAnnouncement) -> None:
-    from stepladder.report.progress import announcement
+    from stepladder.report.progress import announcement, power_lines
     from stepladder.report.wording import printable
 
     for note in planned.notes:
         click.echo(printable(note), err=True)
     click.echo(announcement(planned))
+    for line in power_lines(planned):
+        click.echo(line)
 
 
 def _say_if_all_is_stored(trained: int, found: int) -> None:
@@ -104,6 +106,10 @@ def failed_trials(failures: Sequence[TrialFailure], results: Results) -> str:
 @click.option("--fail-fast", is_flag=True, help="Stop at the first trial that fails.")
 @set_option("base.learning_rate=0.1")
 @DRY_RUN
+@click.option(
+    "--pilot", type=PLACE, metavar="RUN",
+    help="With --dry-run: a run whose spread says what this many replicates will find.",
+)  # fmt: skip
 def run(
     study: str,
     replicates: int | str | None,
@@ -117,6 +123,7 @@ def run(
     fail_fast: bool,
     settings: tuple[str, ...],
     dry_run: bool,
+    pilot: Path | None,
 ) -> None:
     """Trains a study and judges it: a file, a built-in one, or the folder of a run.
 
@@ -131,8 +138,10 @@ def run(
 
     changes = study_changes(settings, replicates=replicates, epochs=epochs, design=design)
     asked, out = Study.load(study, changes), _own_folder(study, out)
+    if pilot is not None and not dry_run:
+        raise InputError("--pilot needs --dry-run, found it alone; it plans and trains nothing")
     if dry_run:
-        planned = api.plan(asked, out=out, store=store, workers=workers, engine=engine)
+        planned = api.plan(asked, out=out, store=store, workers=workers, engine=engine, pilot=pilot)
         _announce(planned)
         return
     signals.stop_cleanly()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from stepladder.statistics.power import PlannedPower
 from stepladder.study.study import Study
 from stepladder.trials.trial import Trial, TrialResult
 
@@ -25,6 +26,7 @@ class RunAnnouncement:
         notes: what the user should know before training, a sentence each.
         at_hand: epochs that need not be trained, by the id of a trial that resumes from a
             shorter training.
+        power: what the study will find; None where nothing is compared, and where it is not asked.
     """
 
     study: Study
@@ -38,6 +40,7 @@ class RunAnnouncement:
     is_least: bool = False
     notes: tuple[str, ...] = ()
     at_hand: Mapping[str, int] = field(default_factory=dict)
+    power: PlannedPower | None = None
 
 
 class Progress(Protocol):

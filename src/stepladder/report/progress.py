@@ -58,6 +58,46 @@ def announcement(planned: RunAnnouncement) -> str:
     return f"{line}, about {about(planned.seconds)} and the time to compile"
 
 
+def power_lines(planned: RunAnnouncement) -> tuple[str, ...]:
+    """What so many replicates will find, and a curve over replicates; nothing where none compare.
+
+    Without a pilot one line, in spreads of the differences.
+    """
+    power = planned.power
+    if power is None:
+        return ()
+    study, counts = planned.study, dict(power.curve)
+    of = f"one of {plural(power.comparisons, 'comparison')}"
+    own, many = counts[power.replicates], plural(power.replicates, "replicate")
+    if power.upper is None:
+        found = (
+            "no difference, however large" if own is None else f"a difference of {own:.1f} spreads"
+        )
+        return (
+            f"Power: {many} find {found}, in {of} with 80 % chance; --pilot RUN tells it in "
+            "the metric's unit",
+        )
+    metric, digits = study.judged, 3
+    unit = f" {printable(metric.unit)}".rstrip()
+    lines = [
+        f"Power: differences scatter by {power.spread:.{digits}g}{unit} in the pilot, by "
+        f"{power.upper:.{digits}g} at most (80 % limit, {power.degrees} degrees of freedom)",
+        f"Found in {of} with 80 % chance:",
+    ]
+    most = max((one for one in counts.values() if one is not None), default=1.0) or 1.0
+    for count, one in power.curve:
+        bar = "" if one is None else "█" * max(1, round(24 * one / most))
+        text = "nothing, however large" if one is None else f"{one:.{digits}g}{unit}"
+        mark = " <" if count == power.replicates else ""
+        lines.append(f"{count:>6} replicates  {text:<16} {bar}{mark}".rstrip())
+    if study.delta is not None:
+        needed = "more than 10,000"
+        if power.equivalence is not None:
+            needed = f"about {power.equivalence:,}"
+        lines.append(f"No difference beyond {study.delta:g} of equal arms: {needed} replicates")
+    return tuple(lines)
+
+
 def about(seconds: float) -> str:
     """Seconds as far as an estimate is worth: in steps of 5 s, from 2 minutes whole minutes.
 

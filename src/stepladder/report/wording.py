@@ -635,9 +635,9 @@ def tuning_luck(results: Results) -> str:
     return (
         f"Each arm was tuned once, on {plural(results.tuned.replicates, 'replicate')}. Another "
         "tuning may choose other values, and intervals and verdicts do not include that: of arms "
-        "that are equal when tuned, about 4 % of studies of 5 replicates call one better, 11 % of 10 and "
-        "23 % of 30 in a simulation. More replicates for tuning, or another seed for the whole "
-        "study, show how much of an effect is its luck."
+        "that are equal when tuned, about 4 % of studies of 5 replicates call one better, 11 % of "
+        "10 and 23 % of 30 in a simulation. More replicates for tuning, or another seed for the "
+        "whole study, show how much of an effect is its luck."
     )
 
 

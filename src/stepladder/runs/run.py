@@ -12,6 +12,7 @@ from stepladder.runs.arm_analysis import missing_weights_note
 from stepladder.runs.judging import judge
 from stepladder.runs.phases import plan_all_phases, train_all
 from stepladder.runs.plan import NO_EPOCHS, cached_epochs, prepare, run_context
+from stepladder.runs.power import power_of_study
 from stepladder.runs.preflight import changed_code_note, preflight_notes
 from stepladder.runs.results import Results
 from stepladder.runs.session import open_if_exists, open_session
@@ -91,13 +92,15 @@ def plan_study(
     *,
     store: str | None = None,
     lint: bool = True,
+    pilot: Path | None = None,
 ) -> RunAnnouncement:
-    """What `run_study` would train, and what it would note before; nothing is written."""
+    """What `run_study` would train, note before, and find; nothing is written."""
     dataset, record = prepare(study, settings)
     folders.check_holds(folder, study)
     with open_if_exists(folder, store) as known:
         plan = plan_all_phases(run_context(record), known)
         cached = cached_epochs(plan, dataset, settings, known) if known else NO_EPOCHS
+        power = power_of_study(run_context(record), known, pilot)
     missing, sizes = len(plan.missing), record.sizes
     notes = preflight_notes(study, missing, dataset, sizes, settings) if lint else ()
-    return replace(plan.announcement(len(settings.cpus), cached), notes=notes)
+    return replace(plan.announcement(len(settings.cpus), cached), notes=notes, power=power)
