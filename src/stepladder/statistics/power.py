@@ -176,7 +176,8 @@ def planned_power(
 def detectable_difference(pairs: Floats, level: float) -> Floats:
     """The mean difference, in spreads, that gets a verdict with 80 % chance.
 
-    At half the level where only the rule of one sign can give one; infinite where it cannot.
+    At half the level where only the rule of one sign can give one; infinite where it cannot. Where
+    sign flips reject by nothing but one sign throughout, normal differences must have that too.
 
     Example:
         >>> detectable_difference(np.array([3.0, 10.0, 34.0]), 0.05).round(2).tolist()
@@ -186,7 +187,8 @@ def detectable_difference(pairs: Floats, level: float) -> Floats:
     low, high = np.zeros(pairs.shape), np.full(pairs.shape, 100.0)
     for _ in range(50):
         middle = (low + high) / 2
-        is_found = power_of_t(pairs, middle, 1.0, tested_at) >= POWER
+        one_sign = np.where(2 ** (2 - pairs) < level, 1.0, special.ndtr(middle) ** pairs)
+        is_found = np.minimum(power_of_t(pairs, middle, 1.0, tested_at), one_sign) >= POWER
         low, high = np.where(is_found, low, middle), np.where(is_found, middle, high)
     can_be_shown = (pairs >= FEWEST) & (unanimous_sign_floor(pairs) < level)
     return np.where(can_be_shown, high, np.inf)

@@ -1,0 +1,36 @@
+"""`run --dry-run`: what a study will find, from a pilot or from its own trials."""
+
+import re
+
+
+def test_trials_of_the_store_are_a_pilot(made_up, in_process):
+    made_up(6)
+    code, out, _ = in_process("run", "study.toml", "--dry-run")
+    assert code == 0
+    assert re.search(r"Power: differences scatter by [\d.e-]+ points in the pilot", out)
+    assert re.search(r"^ +20 replicates  [\d.]+ points +█+", out, re.MULTILINE)
+    assert "No difference beyond 0.1 of equal arms" in out
+
+
+def test_without_a_pilot_differences_are_in_spreads(in_process):
+    code, out, _ = in_process("run", "study.toml", "--dry-run")
+    assert code == 0
+    assert "--pilot RUN tells it in the metric's unit" in out
+
+
+def test_another_run_is_a_pilot(made_up, in_process):
+    made_up(6)
+    code, out, _ = in_process(
+        "run", "study.toml", "--dry-run", "--set", "name=next", "--pilot", "runs/small"
+    )
+    assert code == 0
+    assert "in the pilot" in out
+
+
+def test_a_pilot_that_is_no_run_and_one_without_a_dry_run_are_refused(in_process):
+    code, out, err = in_process("run", "study.toml", "--dry-run", "--pilot", "digits")
+    assert (code, out) == (2, "")
+    assert "--pilot must be the folder of a run" in err
+    code, out, err = in_process("run", "study.toml", "--pilot", "digits")
+    assert (code, out) == (2, "")
+    assert "--pilot needs --dry-run" in err
