@@ -151,8 +151,9 @@ def planned_power(
         (0.26, 10, 0.26)
     """
     degrees, spread, upper = sum(count for count, _ in variances), None, None
-    if degrees:
-        spread = math.sqrt(math.fsum(count * one for count, one in variances) / degrees)
+    total = math.fsum(count * one for count, one in variances)
+    if total:  # a pilot without any spread says nothing of it
+        spread = math.sqrt(total / degrees)
         upper = spread * math.sqrt(degrees / (2 * float(special.gammaincinv(degrees / 2, 0.2))))
     level = alpha / comparisons
     numbers = np.asarray(sorted({*_CURVE, replicates}), np.float64)

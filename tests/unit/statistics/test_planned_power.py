@@ -36,9 +36,9 @@ def test_without_a_pilot_differences_are_in_spreads_and_three_replicates_find_no
     assert plan.curve[0] == (3, None)
 
 
-def test_a_pilot_without_spread_finds_everything():
+def test_a_pilot_without_spread_is_none():
     plan = planned_power([(4, 0.0)], comparisons=1, replicates=5, delta=0.1)
-    assert plan.curve[0] == (5, 0.0)
+    assert (plan.spread, plan.upper) == (None, None)
 
 
 @pytest.mark.parametrize(("mean", "delta"), [(0.5, 0.1), (0.0, 0.8)])

@@ -3,8 +3,8 @@
 import re
 
 
-def test_trials_of_the_store_are_a_pilot(made_up, in_process):
-    made_up(6)
+def test_trials_of_the_store_are_a_pilot(trained, in_process):
+    trained()
     code, out, _ = in_process("run", "study.toml", "--dry-run")
     assert code == 0
     assert re.search(r"Power: differences scatter by [\d.e-]+ points in the pilot", out)
@@ -18,8 +18,8 @@ def test_without_a_pilot_differences_are_in_spreads(in_process):
     assert "--pilot RUN tells it in the metric's unit" in out
 
 
-def test_another_run_is_a_pilot(made_up, in_process):
-    made_up(6)
+def test_another_run_is_a_pilot(trained, in_process):
+    trained()
     code, out, _ = in_process(
         "run", "study.toml", "--dry-run", "--set", "name=next", "--pilot", "runs/small"
     )
