@@ -64,9 +64,14 @@ def answer(results: Results) -> tuple[Sentence, ...]:
         _best(results),
         _claim(clauses, ("helps",), f"No {judged} is shown to {shown.better} {shown.on('test')}."),
         _claim(clauses, ("hurts",), f"{lowers} is shown to {shown.worse} it."),
-        _claim(clauses, ("no difference beyond δ", "not enough replicates"), _none_open(results)),
+        _claim(clauses, _OPEN, _none_open(results)),
         _holds_for(results),
     )
+
+
+_OPEN: tuple[Verdict, ...] = (
+    "no difference beyond δ", "not worse beyond δ", "not enough replicates",
+)  # fmt: skip
 
 
 def _claim(

@@ -304,7 +304,7 @@ def posterior_tables(results: Results) -> tuple[Table, ...]:
     note = (
         f"Bayesian t test of each comparison alone: worse or better by more than "
         f"{measure_of(results).margin}, or within. Nothing is corrected for the number of "
-        "comparisons but p, which is of a one-sided test that the arm is not worse by as much."
+        "comparisons but p, of the one-sided test of an arm that is worse by as much."
     )
     columns = (*words("arm"), *numbers("worse, %", "within, %", "better, %", "p, not worse"))
     return (Table("Posterior probabilities", columns, tuple(rows), note),)

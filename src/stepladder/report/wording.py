@@ -16,7 +16,8 @@ from stepladder.study.metrics import METRICS, Metric
 from stepladder.study.params import flat_values
 from stepladder.study.techniques import Technique
 
-MARKS = {"helps": "▲", "hurts": "▼", "no difference beyond δ": "≈", "not enough replicates": "?",
+MARKS = {"helps": "▲", "hurts": "▼", "no difference beyond δ": "≈",
+         "not worse beyond δ": "≳", "not enough replicates": "?",
          "warning": "!"}  # fmt: skip
 """A sign for each verdict, so that none is shown by its colour alone."""
 
@@ -349,6 +350,7 @@ def _clauses(
         "helps": ("improve", measure),
         "hurts": (shown.worse, measure),
         "no difference beyond δ": ("make", f"no difference beyond {shown.margin} in {measure}"),
+        "not worse beyond δ": ("lose", f"less than {shown.margin} of {measure}, if anything"),
         "not enough replicates": ("need", f"more replicates: {_open_text(len(judged), shown)}"),
     }
     clauses: dict[Verdict, tuple[Part, ...]] = {}
@@ -549,6 +551,8 @@ def verdict_note(results: Results) -> str:
     if margin:
         within = f"no difference means within {margin} by two one-sided tests"
         within += missed_text(effect for _, effect in judged_effects(results))
+        if results.study.claim == "not worse":
+            within += f", not worse means not by {margin} by one of them"
     within += corrected_text(effect for _, effect in judged_effects(results))
     rule = rule_text(compared, "5 %" if results.adapted is None else "")
     return f"Verdicts{tuning_condition(results)}: {rule}; {within}."

@@ -210,7 +210,7 @@ def _judge_effects(
             effect = effect_with_images(judged[name], ours, theirs, metric)
             effect = replace(effect, divergence=divergence.get(name))
             with_images[name] = untold_where_it_must_be(effect, (ours, theirs), study)
-    return with_posteriors(with_images, study.delta, metric.sign), interim
+    return with_posteriors(with_images, study.delta, metric.sign, study.claim), interim
 
 
 def _judge_pairs(

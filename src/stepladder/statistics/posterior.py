@@ -11,6 +11,7 @@ from scipy import special
 from stepladder.statistics.corrections import holm
 from stepladder.statistics.results import Effect
 
+_ALPHA = 0.05
 _FEWEST = 5  # pairs: fewer know too little of their own spread
 
 
@@ -71,7 +72,7 @@ def posterior(
 
 
 def with_posteriors(
-    effects: Mapping[str, Effect], delta: float | None, sign: int
+    effects: Mapping[str, Effect], delta: float | None, sign: int, claim: str = "difference"
 ) -> dict[str, Effect]:
     """Effects of one family with their posteriors and p-values of "not worse"; δ must be known.
 
@@ -82,6 +83,7 @@ def with_posteriors(
         effects: by arm.
         delta: in the unit of the effects.
         sign: 1 where a higher value of the metric is better, -1 where a lower one is.
+        claim: "not worse" where what has no other verdict gets that of non-inferiority at 5 %.
     """
     if delta is None or not effects:
         return dict(effects)
@@ -91,9 +93,15 @@ def with_posteriors(
         one.worse if one and len(values[arm]) >= _FEWEST else math.nan
         for arm, one in found.items()
     ]))  # fmt: skip
-    return {
-        arm: replace(
-            effect, posterior=found[arm], p_not_worse=None if math.isnan(own) else float(own)
-        )
-        for (arm, effect), own in zip(effects.items(), p, strict=True)
-    }
+    judged = {}
+    for (arm, effect), own in zip(effects.items(), p, strict=True):
+        p_not_worse = None if math.isnan(own) else float(own)
+        told = replace(effect, posterior=found[arm], p_not_worse=p_not_worse)
+        is_open = effect.verdict == "not enough replicates" and not effect.reason
+        if claim == "not worse" and is_open and own < _ALPHA:
+            told = replace(
+                told, verdict="not worse beyond δ", replicates_needed=None, plan=None,
+                p_verdict=p_not_worse,
+            )  # fmt: skip
+        judged[arm] = told
+    return judged

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
-Verdict = Literal["helps", "hurts", "no difference beyond δ", "not enough replicates"]
+Verdict = Literal[
+    "helps", "hurts", "no difference beyond δ", "not worse beyond δ", "not enough replicates"
+]
 
 
 SAME_TEST = "these test images, retrained"

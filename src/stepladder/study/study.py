@@ -467,6 +467,9 @@ class Study(FrozenModel):
     delta: float | None = toml_key(
         0.1, "Difference below which it does not matter, in percentage points, or in the unit of "
         "the metric; only fractions have a default.", 0.1, gt=0)
+    claim: Literal["difference", "not worse"] = toml_key(
+        "difference", "What an arm shall show: a difference, or its absence; or also only that it "
+        "is not worse by delta, as for a cheaper or simpler arm.", "not worse")
     target: float | None = toml_key(
         None, "Validation accuracy to which epochs and seconds are counted, a fraction.", 0.95,
         gt=0, lt=1)
@@ -547,6 +550,10 @@ class Study(FrozenModel):
                 'model = "FILE.py:FUNCTION" at the top'
             )
         problems += self._model_problems()
+        if self.claim == "not worse" and self.delta is None:
+            problems.append(
+                'claim "not worse" needs a delta, found none; write the smallest loss that matters'
+            )
         if self.tuned is not None:
             problems += grid_problems(self.tuned, self.base, self.techniques, self.explicit)
         if self.search is not None:

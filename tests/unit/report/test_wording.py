@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from example_results import (
     VARIANTS,
+    fair_results,
     mnist_results,
     named_results,
     one_arm,
@@ -16,6 +17,7 @@ from example_results import (
 
 from stepladder.report import wording
 from stepladder.report.figures import figures_of
+from stepladder.report.html import as_html
 from stepladder.report.markdown import to_markdown
 from stepladder.report.summary import report_document
 from stepladder.report.tables import measure_tables
@@ -122,7 +124,9 @@ def test_a_p_value_is_never_0(p, text):
 # Sentences.
 
 
-VERDICTS = ("helps", "hurts", "no difference beyond δ", "not enough replicates")
+VERDICTS = (
+    "helps", "hurts", "no difference beyond δ", "not worse beyond δ", "not enough replicates",
+)  # fmt: skip
 
 
 def with_verdict(verdict, needed=None):
@@ -202,6 +206,25 @@ def test_what_is_certain_and_does_not_matter_says_so():
     assert headline.text.endswith(
         "improve test accuracy; + He normal (+0.02) improves test accuracy by less than 0.1 points."
     )
+
+
+def test_what_is_not_worse_is_said_to_lose_less_than_delta():
+    results = with_verdict("not worse beyond δ")
+    (headline,) = wording.headlines(results)
+    assert headline.text.endswith("lose less than 0.1 points of test accuracy, if anything.")
+    assert wording.effect_verdict(results.arms[1].effect, 0.1) == "not worse beyond 0.1"
+    page = as_html(results)
+    assert "≳" in page
+    assert "not worse beyond 0.1" in page
+
+
+def test_verdicts_of_a_fair_study_are_those_of_one_tuning():
+    results = fair_results()
+    assert "at the rates that this one tuning chose" in wording.verdict_note(results)
+    settled = [s.text for s in wording.headlines(results) if s.kind != "not enough replicates"]
+    assert all("that this one tuning chose" in text for text in settled)
+    assert "tuned once" in wording.tuning_luck(results)
+    assert wording.tuning_condition(mnist_results()) == wording.tuning_luck(mnist_results()) == ""
 
 
 def test_where_trainings_diverged_the_survivors_are_named():

@@ -45,3 +45,28 @@ def test_not_worse_is_a_one_sided_t_test_corrected_for_the_family():
 def test_four_pairs_do_not_show_that_an_arm_is_not_worse():
     judged = effects({"a": [0.9] * 4, "base": [0.9] * 4}, [("a", "base")], delta=0.2)
     assert with_posteriors(judged, 0.2, 1)["a"].p_not_worse is None
+
+
+def test_an_open_comparison_is_not_worse_where_the_study_claims_that():
+    rng = np.random.default_rng(5)
+    base = 0.9 + 0.0005 * rng.normal(size=6)
+    scores = {"base": base.tolist(), "a": (base + 0.001 + 0.001 * rng.normal(size=6)).tolist()}
+    judged = effects(scores, [("a", "base")], delta=0.1)
+    assert judged["a"].verdict == "not enough replicates"
+    assert with_posteriors(judged, 0.1, 1)["a"].verdict == "not enough replicates"
+    found = with_posteriors(judged, 0.1, 1, "not worse")["a"]
+    assert found.verdict == "not worse beyond δ"
+    assert found.p_verdict == found.p_not_worse < 0.05
+    assert found.replicates_needed is None
+    assert with_posteriors(judged, 0.1, -1, "not worse")["a"].verdict == "not enough replicates"
+
+
+def test_arms_that_are_worse_by_delta_are_called_not_worse_in_one_study_of_twenty():
+    rng = np.random.default_rng(6)
+    called = 0
+    for _ in range(300):
+        worse = rng.normal(-0.001, 0.001, 8)
+        scores = {"base": [0.5] * 8, "a": (0.5 + worse).tolist()}
+        judged = effects(scores, [("a", "base")], delta=0.1)
+        called += with_posteriors(judged, 0.1, 1, "not worse")["a"].p_not_worse < 0.05
+    assert called <= 0.08 * 300

@@ -174,6 +174,7 @@ def test_the_problems_of_a_file_come_all_at_once_each_with_its_path(tmp_path):
         ({"dataset": {"csv": "x.csv"}}, "dataset.label is missing"),
         ({"validation": 1.0}, "validation must be a number of examples"),
         ({"delta": 0}, "delta must be above 0"),
+        ({"claim": "better"}, "claim must be"),
         ({"seed": -1}, "seed must be at least 0"),
         ({"name": ""}, "name must have at least 1 characters"),
     ],
