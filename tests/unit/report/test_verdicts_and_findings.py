@@ -130,8 +130,9 @@ def test_names_and_texts_are_shown_as_text():
 VERDICTS = get_args(Verdict)
 CLAIMS = {
     "helps": r"\b(improves?|raises?|helps?|better)\b",
-    "hurts": r"\b(lowers?|hurts?|harms?|worse)\b",
+    "hurts": r"\b(lowers?|hurts?|harms?|(?<!not )worse)\b",
     "no difference beyond δ": r"\bno difference\b",
+    "not worse beyond δ": r"\bnot worse\b|\bloses? less than\b",
     "not enough replicates": r"\bmore replicates\b|\bnot enough\b",
 }
 NAMES = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta")
