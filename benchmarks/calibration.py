@@ -147,7 +147,7 @@ def power(studies: int) -> None:
         other = np.tile([0.3, 0.4, 0.5, 0.6], (family, 1))  # so that arms overlap
         first = other + pilot * spread / 100
         first[0] += gain / 100
-        planned = judge(first, other, delta=DELTA, alpha=ALPHA).needed[0]
+        planned = judge(first, other, delta=DELTA, alpha=ALPHA).plans[:2].min(axis=0)[0]
         generator = np.random.default_rng(5)
         shape = (studies, family, int(planned))
         scores = 0.5 + generator.normal(0, spread / 100, shape)

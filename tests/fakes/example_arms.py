@@ -9,7 +9,7 @@ from scipy import stats
 
 from stepladder.runs.results import ArmProbes, ArmResult
 from stepladder.statistics.effects import effects
-from stepladder.statistics.results import Effect, Estimate, Verdict
+from stepladder.statistics.results import Effect, Estimate, ReplicatePlan, Verdict
 from stepladder.trials.trial import History
 
 NAN = float("nan")
@@ -36,7 +36,7 @@ def effect(ours, theirs, comparisons: int = 6, delta: float = 0.1) -> Effect | N
         return None
     if count < 2:
         mean = float(differences.mean()) if count else NAN
-        return Effect(mean, None, None, None, None, None, None, "not enough replicates", None,
+        return Effect(mean, None, None, None, None, None, None, "not enough replicates",
                       count, longest - count, tuple(differences.tolist()))  # fmt: skip
     shown = estimate(differences)
     spread = differences.std(ddof=1)
@@ -49,13 +49,14 @@ def effect(ours, theirs, comparisons: int = 6, delta: float = 0.1) -> Effect | N
         verdict = "helps" if shown.mean > 0 else "hurts"
     elif -delta < shown.ci_low and shown.ci_high < delta:
         verdict = "no difference beyond δ"
-    needed = None
+    plan = None
     if verdict == "not enough replicates":
         needed = int(np.ceil((2.8 * spread / max(abs(shown.mean), delta)) ** 2)) + 2
+        plan = ReplicatePlan("difference", needed, None, needed // 2, 3 * needed)
     p = 2.0 ** (1 - count)
     return Effect(shown.mean, shown.ci_low, shown.ci_high, p, min(1.0, comparisons * p), p_t,
-                  p_t_adjusted, verdict, needed, count, longest - count,
-                  tuple(differences.tolist()))  # fmt: skip
+                  p_t_adjusted, verdict, count, longest - count,
+                  tuple(differences.tolist()), plan=plan)  # fmt: skip
 
 
 def curve(start: float, end: float, pace: float, epochs: int, rng, noise: float, diverged=None):

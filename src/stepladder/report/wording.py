@@ -152,15 +152,13 @@ def effect_verdict(effect: Effect, delta: float | None) -> str:
 
 def needed_text(effect: Effect, *, has_range: bool = True) -> str:
     """How many replicates would settle a verdict, for what, and what pilots ask for, or ""."""
-    if effect.replicates_needed is None:
+    plan = effect.plan
+    if plan is None:
         return ""
-    count = f"about {effect.replicates_needed:,}"
-    if effect.plan is None:
-        return f"{count} would do"
-    high = "more" if effect.plan.high is None else f"{effect.plan.high:,}"
-    purpose = "a difference" if effect.plan.purpose == "difference" else "equivalence"
-    span = f", {effect.plan.low:,} to {high} by pilots like this one" if has_range else ""
-    return f"{count} would do for {purpose}{span}"
+    high = "more" if plan.high is None else f"{plan.high:,}"
+    purpose = "a difference" if plan.purpose == "difference" else "equivalence"
+    span = f", {plan.low:,} to {high} by pilots like this one" if has_range else ""
+    return f"about {plan.count:,} would do for {purpose}{span}"
 
 
 def survivors_text(effect: Effect) -> str:
@@ -404,7 +402,7 @@ def _named(group: Sequence[Judged], of: str, is_settled: bool, digits: int) -> l
             survivors = survivors_text(effect)
             over = f", {survivors}" if survivors else ""
             parts.append(Part(f" ({signed(effect.mean, digits)}{over})"))
-        elif effect.replicates_needed is not None:
+        elif effect.plan is not None:
             parts.append(Part(f" ({needed_text(effect)})"))
     if len(shown) < len(group):
         parts.append(Part(f" and {len(group) - len(shown)} other {of}"))

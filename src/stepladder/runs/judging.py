@@ -42,7 +42,7 @@ from stepladder.runs.results import ArmResult, Results, Span, Tuned, watches_epo
 from stepladder.statistics.divergence import divergence_differences
 from stepladder.statistics.intervals import estimate
 from stepladder.statistics.posterior import with_posteriors
-from stepladder.statistics.results import Effect, Estimate
+from stepladder.statistics.results import Effect, Estimate, FactorialAnalysis
 from stepladder.statistics.sequential import InterimLook, effects_over_time
 from stepladder.store import Store, StudyRecord
 from stepladder.study.confounds import confounds, optimizer_steps, train_examples_left

@@ -11,6 +11,7 @@ import numpy as np
 
 from stepladder.errors import StudyError
 from stepladder.statistics.divergence import Diverged
+from stepladder.statistics.effects import with_verdict
 from stepladder.statistics.factorial import factorial
 from stepladder.statistics.intervals import new_images_interval
 from stepladder.statistics.paired import paired_difference
@@ -21,7 +22,6 @@ from stepladder.statistics.results import (
     Estimate,
     FactorialAnalysis,
     Interval,
-    Verdict,
 )
 from stepladder.statistics.sequential import Occasion, effects_over_time
 from stepladder.store import Store
@@ -259,12 +259,7 @@ def untold_where_it_must_be(effect: Effect, arms: Sequence[Replicates], study: S
     reason = reason_untold(arms, study.delta, is_within=is_within)
     if not reason:
         return effect
-    untold: Verdict = "not enough replicates"
-    family = effect.simultaneous and Interval(
-        min(effect.simultaneous.low, 0.0), max(effect.simultaneous.high, 0.0)
-    )
-    return replace(effect, verdict=untold, replicates_needed=None, plan=None, p_verdict=None,
-                   reason=reason, simultaneous=family, missed_share=None)  # fmt: skip
+    return replace(with_verdict(effect, "not enough replicates", None), reason=reason)
 
 
 def factorial_techniques(study: Study) -> list[str]:
@@ -334,10 +329,10 @@ def analyze_factorial(
     return replace(analysis, main=main)
 
 
-def told(effect: Effect, judged: Effect) -> Effect:
+def _with_verdict_of(effect: Effect, judged: Effect) -> Effect:
     """An effect with its own figures and the verdict of another one."""
-    names = ("verdict", "p_verdict", "replicates_needed", "anytime")
-    return replace(effect, **{name: getattr(judged, name) for name in names})
+    told = with_verdict(effect, judged.verdict, judged.p_verdict, judged.plan)
+    return replace(told, anytime=judged.anytime)
 
 
 def _judged(
@@ -358,7 +353,10 @@ def _judged(
         stored={side: least for pair in pairs for side in pair},
     )  # fmt: skip
     main = tuple(
-        replace(own, effect=judged[side] if study.adaptive else told(own.effect, judged[side]))
+        replace(
+            own,
+            effect=judged[side] if study.adaptive else _with_verdict_of(own.effect, judged[side]),
+        )
         for own, (side, _) in zip(analysis.main, pairs, strict=True)
     )
     return replace(analysis, main=main)

@@ -17,10 +17,12 @@ import numpy.typing as npt
 from scipy import special
 
 from stepladder.statistics.corrections import holm
-from stepladder.statistics.paired import PairedT, paired_t
+from stepladder.statistics.paired import PairedT, paired_t, within_floor
 from stepladder.statistics.power import (
     FEWEST,
+    MOST,
     POWER,
+    pilot_range,
     power_of_t,
     power_of_tost,
     smallest_count,
@@ -81,6 +83,8 @@ def anytime_p(t: PairedT, delta: float | Floats | None = None) -> Floats:
         statistic = distance / (t.spread / np.sqrt(t.pairs))
     statistic = np.where((t.spread == 0) & (distance == 0), 0.0, statistic)
     p = np.exp(np.minimum(-log_bayes_factor(t.pairs, statistic), 0.0))
+    if delta is not None:
+        p = np.maximum(p, within_floor(t.pairs))
     return np.where(t.pairs < FEWEST, np.nan, p)
 
 
@@ -173,7 +177,7 @@ _LEAST_SPREAD = 1e-9  # points; stands for no spread at all where one is divided
 
 
 def pairs_needed(t: PairedT, level: Floats, delta: Floats) -> Floats:
-    """Pairs at which the anytime-valid test settles a comparison with 80 % power, either way.
+    """Pairs at which the anytime-valid test settles a comparison with 80 % power.
 
     Args:
         t: of the differences so far, shape (comparisons,), each with two pairs or more.
@@ -181,12 +185,14 @@ def pairs_needed(t: PairedT, level: Floats, delta: Floats) -> Floats:
         delta: of each.
 
     Returns:
-        More than there are, at the mean and spread seen; NaN where 10,000 are not enough.
+        Shape (4, comparisons), more than there are, at the mean and spread seen: for a difference
+        and for equivalence, infinite where 10,000 are not enough, and the range of what pilots
+        would ask for (`pilot_range`).
 
     Example:
         >>> t = paired_t([[0.5, 0.2, 0.9, -0.1, 0.4]])
-        >>> float(pairs_needed(t, np.array([0.00125]), np.array([0.1]))[0])
-        32.0
+        >>> pairs_needed(t, np.array([0.00125]), np.array([0.1])).ravel().tolist()
+        [32.0, inf, 16.0, 313.0]
     """
     mean, spread = t.mean, np.maximum(t.spread, _LEAST_SPREAD)
     more = np.maximum(t.pairs + 1, FEWEST)
@@ -197,7 +203,11 @@ def pairs_needed(t: PairedT, level: Floats, delta: Floats) -> Floats:
 
     def shows_none(pairs: Floats) -> Bools:
         one_sided = fixed_level(pairs, level) / 2
-        return np.asarray(power_of_tost(pairs, mean, spread, delta, one_sided) >= POWER)
+        is_likely = power_of_tost(pairs, mean, spread, delta, one_sided) >= POWER
+        return np.asarray(is_likely & (within_floor(pairs) < level))
 
-    needed = np.minimum(smallest_count(shows_difference, more), smallest_count(shows_none, more))
-    return np.where(np.isfinite(needed), needed, np.nan)
+    counts = [smallest_count(shown, more) for shown in (shows_difference, shows_none)]
+    # The level of a t test that asks for the same: it falls as the number of pairs grows.
+    near = fixed_level(np.minimum(np.fmin(*counts), MOST), level)
+    asked = pilot_range(t.pairs.astype(np.float64), mean, spread, delta, near, near / 2)
+    return np.stack([*counts, *asked])

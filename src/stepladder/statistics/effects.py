@@ -67,15 +67,14 @@ class Judged:
         different: whether the verdict is `helps` or `hurts`, by the sign of the mean.
         within: whether it is `no difference beyond δ`.
         wins: share of the pairs in which the arm is the better one.
-        needed: pairs that would settle it; NaN where it is settled, where there are fewer than
-            two pairs, and where more than 10,000 would be needed.
         p_verdict: the p-value that the verdict rests on, after Holm's correction: of "within
             delta" where that is the verdict, else of "the arms are equal".
         simultaneous_low: lower end of the interval for all comparisons of the family at once.
         simultaneous_high: its upper end.
         counts: pairs, or values of the smaller sample where there is none.
         plans: pairs for a difference and for equivalence, and the range of what pilots ask for,
-            shape (4, ..., comparisons); see `ReplicatePlan`.
+            shape (4, ..., comparisons); see `ReplicatePlan`. Infinite where the verdict is settled,
+            with fewer than two pairs, and where 10,000 are not enough.
     """
 
     differences: Floats
@@ -86,7 +85,6 @@ class Judged:
     different: Bools
     within: Bools
     wins: WinShare
-    needed: Floats
     p_verdict: Floats
     simultaneous_low: Floats
     simultaneous_high: Floats
@@ -150,7 +148,7 @@ def judge(
     p_different, p_within = holm(p_different), holm(p_within)
     different, equivalent = p_different < alpha, p_within < alpha
     within = equivalent & ~different
-    plans = np.full((4, *t.mean.shape), np.nan)
+    plans = np.full((4, *t.mean.shape), np.inf)
     if plan:
         is_open = ~different & ~within & (t.pairs >= 2)
         levels = [
@@ -159,12 +157,10 @@ def judge(
         ]
         alike = unanimous_sign(differences)
         plans[:, is_open] = _plans(t, alike, is_open, levels[0], levels[1], deltas[is_open])
-    needed = np.fmin(plans[0], plans[1])
-    needed[np.isinf(needed)] = np.nan
     wins = win_share(differences)
     p_verdict = np.where(within, p_within, p_different)
     low, high = simultaneous_ends(t, degrees)
-    return Judged(differences, t, p, holm(p), holm(t.p), different, within, wins, needed, p_verdict,
+    return Judged(differences, t, p, holm(p), holm(t.p), different, within, wins, p_verdict,
                   low, high, counts, plans)  # fmt: skip
 
 
@@ -405,11 +401,13 @@ def in_unit(effect: Effect, factor: float, metric: Metric) -> Effect:
     )  # fmt: skip
 
 
-def _plan_of_row(plans: Floats, needed: float) -> ReplicatePlan | None:
-    if math.isnan(needed):
+def plan_of(counts: Floats) -> ReplicatePlan | None:
+    """A column of `Judged.plans` as a plain value; None where 10,000 pairs would not do."""
+    needed = min(counts[:2])
+    if math.isinf(needed):
         return None
-    different, none = (None if math.isinf(count) else int(count) for count in plans[:2])
-    low, high = min(plans[2], needed), max(plans[3], needed)
+    different, none = (None if math.isinf(count) else int(count) for count in counts[:2])
+    low, high = min(counts[2], needed), max(counts[3], needed)
     return ReplicatePlan(
         "difference" if different == needed else "equivalence",
         different,
@@ -417,6 +415,36 @@ def _plan_of_row(plans: Floats, needed: float) -> ReplicatePlan | None:
         int(low),
         int(high) if high <= MOST else None,
     )
+
+
+def with_verdict(
+    effect: Effect,
+    verdict: Verdict,
+    p_verdict: float | None,
+    plan: ReplicatePlan | None = None,
+    count: int | None = None,
+) -> Effect:
+    """An effect with another verdict, and with all that must agree with it.
+
+    The simultaneous interval has 0 in it where no sign is established: verdicts ask for more than
+    a t test, so it may have to be widened.
+
+    Args:
+        effect: with another one.
+        verdict: that it gets.
+        p_verdict: the p-value that the verdict rests on.
+        plan: how many pairs would settle it, where it is open.
+        count: that no difference is based on; the number of pairs when None.
+    """
+    is_open, family = verdict == "not enough replicates", effect.simultaneous
+    if family and is_open:
+        family = Interval(min(family.low, 0.0), max(family.high, 0.0))
+    is_within = verdict == "no difference beyond δ"
+    return replace(
+        effect, verdict=verdict, p_verdict=p_verdict, simultaneous=family,
+        plan=plan if is_open else None,
+        missed_share=missed_share(count or effect.pairs) if is_within else None,
+    )  # fmt: skip
 
 
 def effect_of_row(judged: Judged, row: int, replicates: int) -> Effect:
@@ -428,11 +456,11 @@ def effect_of_row(judged: Judged, row: int, replicates: int) -> Effect:
         replicates: that either of its arms should have.
     """
     mean, pairs = judged.t.interval(row), int(judged.t.pairs[row])
-    needed, wins = judged.needed[row], judged.wins
+    wins = judged.wins
     verdict: Verdict = "no difference beyond δ" if judged.within[row] else "not enough replicates"
     if judged.different[row]:
         verdict = "helps" if mean.mean > 0 else "hurts"
-    return Effect(
+    effect = Effect(
         mean=mean.mean,
         ci_low=mean.ci_low,
         ci_high=mean.ci_high,
@@ -440,27 +468,18 @@ def effect_of_row(judged: Judged, row: int, replicates: int) -> Effect:
         p_adjusted=none_if_nan(judged.p_adjusted[row]),
         p_t=none_if_nan(judged.t.p[row]),
         p_t_adjusted=none_if_nan(judged.p_t_adjusted[row]),
-        p_verdict=none_if_nan(judged.p_verdict[row]),
-        verdict=verdict,
-        replicates_needed=None if math.isnan(needed) else int(needed),
+        verdict="not enough replicates",
         pairs=pairs,
         unpaired=replicates - pairs,
         differences=tuple(x for x in judged.differences[row].tolist() if not math.isnan(x)),
         p_greater=none_if_nan(wins.share[row]),
         p_greater_ci=Interval(float(wins.low[row]), float(wins.high[row])) if pairs else None,
-        simultaneous=None if mean.ci_low is None else _of_family(judged, row, verdict),
+        simultaneous=None
+        if mean.ci_low is None
+        else Interval(float(judged.simultaneous_low[row]), float(judged.simultaneous_high[row])),
         comparisons=len(judged.t.mean),
-        missed_share=missed_share(int(judged.counts[row])) if judged.within[row] else None,
-        plan=_plan_of_row(judged.plans[:, row], float(needed)),
     )
-
-
-def _of_family(judged: Judged, row: int, verdict: Verdict) -> Interval:
-    """The simultaneous interval, with 0 in it where no sign is established.
-
-    Verdicts ask for more than a t test, so an interval may have to be widened to agree.
-    """
-    low, high = float(judged.simultaneous_low[row]), float(judged.simultaneous_high[row])
-    if verdict == "not enough replicates":
-        low, high = min(low, 0.0), max(high, 0.0)
-    return Interval(low, high)
+    return with_verdict(
+        effect, verdict, none_if_nan(judged.p_verdict[row]), plan_of(judged.plans[:, row]),
+        count=int(judged.counts[row]),
+    )  # fmt: skip

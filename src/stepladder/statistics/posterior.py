@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy import special
 
 from stepladder.statistics.corrections import holm
+from stepladder.statistics.effects import with_verdict
 from stepladder.statistics.results import Effect
 
 _ALPHA = 0.05
@@ -99,9 +100,6 @@ def with_posteriors(
         told = replace(effect, posterior=found[arm], p_not_worse=p_not_worse)
         is_open = effect.verdict == "not enough replicates" and not effect.reason
         if claim == "not worse" and is_open and own < _ALPHA:
-            told = replace(
-                told, verdict="not worse beyond δ", replicates_needed=None, plan=None,
-                p_verdict=p_not_worse,
-            )  # fmt: skip
+            told = with_verdict(told, "not worse beyond δ", p_not_worse)
         judged[arm] = told
     return judged

@@ -89,6 +89,11 @@ class ReplicatePlan:
     low: int
     high: int | None
 
+    @property
+    def count(self) -> int:
+        """The smaller of the two numbers."""
+        return min(count for count in (self.difference, self.equivalence) if count is not None)
+
 
 @dataclass(frozen=True)
 class Effect(MeanInterval):
@@ -106,9 +111,6 @@ class Effect(MeanInterval):
         p_t_adjusted: `p_t` after Holm's correction. `helps` and `hurts` need it below 0.05 and
             more: the sign-flip test must agree or, with few pairs, all differences have one sign.
         verdict: what the data show.
-        replicates_needed: pairs that would settle the verdict with 80 % power at the mean and
-            spread seen; None where it is settled, with fewer than two pairs, and where more than
-            10,000 would be needed.
         pairs: number of replicates finite in both arms.
         unpaired: replicates that one of the arms does not have or in which it diverged.
         differences: the paired differences in percentage points, in the order of replicates.
@@ -135,7 +137,9 @@ class Effect(MeanInterval):
         comparisons: that the family has.
         missed_share: where the verdict is `no difference beyond δ`, the share of trainings whose
             effect these pairs may all have missed: 1 - 0.05^(1/n).
-        plan: what `replicates_needed` are for, and how uncertain they are; None where it is.
+        plan: how many pairs would settle the verdict with 80 % power at the mean and spread seen;
+            None where it is settled, with fewer than two pairs, and where more than 10,000 would
+            be needed.
         divergence: how often the arm diverges against the other; None where neither did.
         posterior: probabilities with δ as the region of practical equivalence; None without a δ.
         p_not_worse: of "the arm is worse by δ or more", one-sided and after Holm's correction;
@@ -147,7 +151,6 @@ class Effect(MeanInterval):
     p_t: float | None
     p_t_adjusted: float | None
     verdict: Verdict
-    replicates_needed: int | None
     pairs: int
     unpaired: int
     differences: tuple[float, ...]
@@ -167,6 +170,11 @@ class Effect(MeanInterval):
     divergence: DivergenceDifference | None = None
     posterior: Posterior | None = None
     p_not_worse: float | None = None
+
+    @property
+    def replicates_needed(self) -> int | None:
+        """The smaller number of the plan."""
+        return None if self.plan is None else self.plan.count
 
     def is_small(self, delta: float | None) -> bool:
         """Whether its interval lies within ±delta: a difference less than what matters."""

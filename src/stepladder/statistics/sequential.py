@@ -22,7 +22,9 @@ from stepladder.statistics.effects import (
     in_unit,
     judge,
     judging_scale,
+    plan_of,
     verdict_p_values,
+    with_verdict,
 )
 from stepladder.statistics.paired import none_if_nan, paired_t, round_off, unanimous_sign_floor
 from stepladder.statistics.power import FEWEST
@@ -316,7 +318,7 @@ def effects_over_time(
         judged,
         different=state.different,
         within=state.within,
-        needed=_needed(judged, state, occasion, batches, least, alpha),
+        plans=_plans(judged, state, occasion, batches, least, alpha),
         p_verdict=np.where(judged.t.pairs < FEWEST, np.nan, state.p),
     )
     low, high = confidence_sequence(judged.differences, alpha)
@@ -372,11 +374,11 @@ def anytime_effects(
     different = p < alpha
     within = (p_within < alpha) & ~different
     is_open = ~different & ~within
-    needed = np.full(len(rows), np.nan)
+    plans = np.full((4, len(rows)), np.inf)
     known = is_open & (t.pairs >= 2)
     if known.any():
         count = int(known.sum())
-        needed[known] = pairs_needed(
+        plans[:, known] = pairs_needed(
             paired_t(rows[known]), np.full(count, alpha / is_open.sum()), np.full(count, least)
         )
     low, high = confidence_sequence(rows, alpha)
@@ -386,11 +388,9 @@ def anytime_effects(
         if different[place]:
             verdict = "helps" if metric.sign * effect.mean > 0 else "hurts"
         chance = effect.at_chance and {name: effect.at_chance}
+        p_verdict = none_if_nan(np.where(within, p_within, p)[place])
         judged[name] = replace(
-            effect,
-            verdict=verdict,
-            p_verdict=none_if_nan(np.where(within, p_within, p)[place]),
-            replicates_needed=None if np.isnan(needed[place]) else int(needed[place]),
+            with_verdict(effect, verdict, p_verdict, plan_of(plans[:, place])),
             anytime=_ends(low[place], high[place]),
             at_chance=anytime_effects(chance, delta=delta, metric=metric, alpha=alpha)[name]
             if chance else None,
@@ -449,7 +449,7 @@ def _state(
     return replace(before, different=different, within=within, p=np.minimum(lowest, 1.0))
 
 
-def _needed(
+def _plans(
     judged: Judged,
     state: InterimLook,
     occasion: Occasion,
@@ -457,15 +457,15 @@ def _needed(
     delta: Floats,
     alpha: float,
 ) -> Floats:
-    """Replicates at which a further judgement would settle what is open; else NaN."""
-    needed = np.full(len(batches), np.nan)
+    """Replicates at which a further judgement would settle what is open; else infinite."""
+    plans = np.full((4, len(batches)), np.inf)
     rows = ~state.different & ~state.within & (judged.t.pairs >= 2)
     if not rows.any():
-        return needed
+        return plans
     is_open = ~state.different & ~state.within
     left = np.array([(is_open & (batches == batch)).sum() for batch in batches])
     left = left + [occasion.gone.count(int(batch)) for batch in batches]
     levels = later_levels(batches, alpha) / np.maximum(left, 1)
     t = paired_t(judged.differences[rows])
-    needed[rows] = pairs_needed(t, levels[rows], delta[rows])
-    return needed
+    plans[:, rows] = pairs_needed(t, levels[rows], delta[rows])
+    return plans

@@ -24,7 +24,7 @@ from stepladder.report.json import as_json
 from stepladder.report.markdown import as_csv, as_markdown, report_as_markdown
 from stepladder.report.terminal import as_text
 from stepladder.report.view import finding_lines, view_of
-from stepladder.statistics.results import Verdict
+from stepladder.statistics.results import ReplicatePlan, Verdict
 
 # What diagnosis found, as it is shown: once where arms share it, and always as text.
 
@@ -187,8 +187,9 @@ def claims(results, names):
 
 
 def judged(arm, verdict):
-    needed = 23 if verdict == "not enough replicates" else None
-    return replace(arm, effect=replace(arm.effect, verdict=verdict, replicates_needed=needed))
+    plan = ReplicatePlan("difference", 23, None, 9, 60)
+    plan = plan if verdict == "not enough replicates" else None
+    return replace(arm, effect=replace(arm.effect, verdict=verdict, plan=plan))
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -132,14 +132,13 @@ VERDICTS = (
 def with_verdict(verdict, needed=None):
     """The study with one verdict for every comparison."""
     results = mnist_results()
+    plan = needed and ReplicatePlan("difference", needed, None, 9, 60)
     arms = tuple(
         arm
         if arm.effect is None
         else replace(
             arm,
-            effect=replace(
-                arm.effect, verdict=verdict, replicates_needed=needed, ci_low=-9.0, ci_high=9.0
-            ),
+            effect=replace(arm.effect, verdict=verdict, plan=plan, ci_low=-9.0, ci_high=9.0),
         )
         for arm in results.arms
     )
@@ -177,7 +176,10 @@ def test_verbs_follow_the_number_of_arms(count, verb):
 
 def test_what_is_unsettled_says_how_many_replicates_would_do():
     (headline,) = wording.headlines(with_verdict("not enough replicates", needed=23))
-    assert "+ ReLU (about 23 would do)" in headline.text
+    assert (
+        "+ ReLU (about 23 would do for a difference, 9 to 60 by pilots like this one)"
+        in headline.text
+    )
     assert headline.text.endswith("is established after correction for 6 comparisons.")
 
 
@@ -190,8 +192,8 @@ def test_what_is_unsettled_says_how_many_replicates_would_do():
 )
 def test_replicates_that_would_do_say_for_what_and_how_uncertain_that_is(purpose, high, text):
     effect = mnist_results().arms[2].effect
-    plan = ReplicatePlan(purpose, 74, None, 9, high)
-    effect = replace(effect, replicates_needed=74, plan=plan)
+    counts = (74, None) if purpose == "difference" else (None, 74)
+    effect = replace(effect, plan=ReplicatePlan(purpose, *counts, 9, high))
     assert wording.needed_text(effect).startswith(text)
     assert "9 to" not in wording.needed_text(effect, has_range=False)
 
