@@ -55,7 +55,8 @@ def as_before(value):
     return old
 
 
-NEWER = {"simultaneous", "not_excluded_share", "replicates_needed"}
+NEWER = {"simultaneous", "not_excluded_share", "replicates_needed", "plan", "divergence",
+         "posterior", "p_not_worse"}  # fmt: skip
 MENDED = {"ci_low", "ci_high", "p", "ci_speaks_for"}
 """Of validation figures: their parts overlap, and the labels were those of the test part."""
 

@@ -59,23 +59,23 @@ def announcement(planned: RunAnnouncement) -> str:
 
 
 def power_lines(planned: RunAnnouncement) -> tuple[str, ...]:
-    """What so many replicates will find, and a curve over replicates; nothing where none compare.
+    """What so many replicates will find, and a curve over replicates.
 
-    Without a pilot one line, in spreads of the differences.
+    Nothing where none compare, and where all are trained. Without a pilot one line, in spreads of
+    the differences.
     """
     power = planned.power
-    if power is None:
+    if power is None or not planned.trials:
         return ()
     study, counts = planned.study, dict(power.curve)
     of = f"one of {plural(power.comparisons, 'comparison')}"
     own, many = counts[power.replicates], plural(power.replicates, "replicate")
     if power.upper is None:
-        found = (
-            "no difference, however large" if own is None else f"a difference of {own:.1f} spreads"
-        )
+        if own is None:
+            return (f"Power: {many} give no verdict, however large a difference is",)
         return (
-            f"Power: {many} find {found}, in {of} with 80 % chance; --pilot RUN tells it in "
-            "the metric's unit",
+            f"Power: {many} find a difference of {own:.1f} spreads, in {of} with 80 % chance; "
+            "--pilot RUN tells it in the metric's unit",
         )
     metric, digits = study.judged, 3
     unit = f" {printable(metric.unit)}".rstrip()
