@@ -159,7 +159,7 @@ class Row:
 
     @property
     def effect(self) -> FormattedNumber | None:
-        """The effect in points; its interval speaks for these test images, retrained."""
+        """The effect in points; its interval speaks for these test and training images."""
         return FormattedNumber.points(self.judged, self.digits) if self.judged else None
 
     @property

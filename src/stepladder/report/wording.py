@@ -509,7 +509,10 @@ def interval_note(results: Results) -> str:
     if "test" not in results.sizes:
         return f"{interval}: it speaks for what changes with the seed, not for new test data."
     these = f"these {results.sizes['test']:,} test {results.noun}s"
-    note = f"{interval}: {these}, retrained. It does not speak for new test {results.noun}s."
+    note = (
+        f"{interval}: {these}, retrained on the same training {results.noun}s. It does not speak "
+        f"for others of either."
+    )
     if results.study.trainer is not None:
         return note
     return f"{note} On validation parts, which overlap, it does."
@@ -738,7 +741,7 @@ _ALWAYS = {
     "Validation part": "training images kept apart, on which choices may be made.",
     "Look": "one reading of test figures. The more looks, the more a choice is fitted to them.",
     "95 % interval": "made so that 95 of 100 such intervals hold the true mean. Of these images, "
-    "retrained, unless it says new images too.",
+    "retrained on the same ones, unless it says new images too.",
     "Log-odds": "ln(p / (1 - p)) of an accuracy p, a scale on which halving the errors is the "
     "same step wherever it begins.",
 }

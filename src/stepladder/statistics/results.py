@@ -27,7 +27,7 @@ Verdict = Literal[
 ]
 
 
-SAME_TEST = "these test images, retrained"
+SAME_TEST = "these test images, retrained on these training images"
 """What an interval over replicates speaks for, on a test part that is the same for all."""
 
 
