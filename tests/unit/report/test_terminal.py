@@ -150,7 +150,7 @@ def test_notes_speak_of_columns_that_are_there():
     assert "Reported: Hyperparameter Tuning" in wide
     assert "new images" not in narrow.partition("Effect:")[0]
     assert "New images" not in narrow
-    assert "It does not speak for others of either." in narrow.replace("\n", " ")
+    assert "It does not speak for others of either." in " ".join(narrow.split())
     assert "Reported:" not in narrow
 
 
