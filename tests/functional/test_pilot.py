@@ -6,14 +6,18 @@ import re
 def test_trials_of_the_store_are_a_pilot(trained, in_process):
     trained()
     code, out, _ = in_process("run", "study.toml", "--dry-run")
+    assert (code, "Power" in out) == (0, False), "nothing is left to train"
+    code, out, _ = in_process("run", "study.toml", "--dry-run", "--replicates", "20")
     assert code == 0
-    assert re.search(r"Power: differences scatter by [\d.e-]+ points in the pilot", out)
-    assert re.search(r"^ +20 replicates  [\d.]+ points +█+", out, re.MULTILINE)
-    assert "No difference beyond 0.1 of equal arms" in out
+    assert re.search(r"\(differences scatter by [\d.e-]+ to [\d.e-]+ points: the pilot's", out)
+    assert re.search(r"^ +20 replicates  [\d.]+ to [\d.]+ points +█+ <", out, re.MULTILINE)
+    assert "replicates show no difference beyond 0.1 of equal arms" in out
 
 
 def test_without_a_pilot_differences_are_in_spreads(in_process):
     code, out, _ = in_process("run", "study.toml", "--dry-run")
+    assert (code, "2 replicates give no verdict" in out) == (0, True)
+    code, out, _ = in_process("run", "study.toml", "--dry-run", "--replicates", "10")
     assert code == 0
     assert "--pilot RUN tells it in the metric's unit" in out
 
@@ -24,7 +28,7 @@ def test_another_run_is_a_pilot(trained, in_process):
         "run", "study.toml", "--dry-run", "--set", "name=next", "--pilot", "runs/small"
     )
     assert code == 0
-    assert "in the pilot" in out
+    assert "the pilot's upper 80 % limit, 1 degree of freedom" in out
 
 
 def test_a_pilot_that_is_no_run_and_one_without_a_dry_run_are_refused(in_process):

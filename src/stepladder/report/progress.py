@@ -70,32 +70,40 @@ def power_lines(planned: RunAnnouncement) -> tuple[str, ...]:
     study, counts = planned.study, dict(power.curve)
     of = f"one of {plural(power.comparisons, 'comparison')}"
     own, many = counts[power.replicates], plural(power.replicates, "replicate")
-    if power.upper is None:
+    if power.spreads is None:
         if own is None:
             return (f"Power: {many} give no verdict, however large a difference is",)
         return (
             f"Power: {many} find a difference of {own:.1f} spreads, in {of} with 80 % chance; "
             "--pilot RUN tells it in the metric's unit",
         )
-    metric, digits = study.judged, 3
-    unit = f" {printable(metric.unit)}".rstrip()
+    unit = f" {printable(study.judged.unit)}".rstrip()
+    spreads, several = power.spreads, power.spreads[0] != power.spreads[1]
+    which = ", the steadiest to the most variable" if several else ""
+    way = "" if power.is_first else ", by the anytime-valid test of a further judgement"
     lines = [
-        f"Power: differences scatter by {power.spread:.{digits}g}{unit} in the pilot, by "
-        f"{power.upper:.{digits}g} at most (80 % limit, {power.degrees} degrees of freedom)",
-        f"Found in {of} with 80 % chance:",
+        f"Power: found in {of}{which}, with 80 % chance{way}",
+        f"(differences scatter by {_span(spreads)}{unit}: the pilot's upper 80 % limit, "
+        f"{plural(power.degrees, 'degree')} of freedom)",
     ]
     most = max((one for one in counts.values() if one is not None), default=1.0) or 1.0
     for count, one in power.curve:
         bar = "" if one is None else "█" * max(1, round(24 * one / most))
-        text = "nothing, however large" if one is None else f"{one:.{digits}g}{unit}"
+        text = "nothing, however large"
+        if one is not None:
+            text = f"{_span(tuple(one * spread for spread in spreads))}{unit}"
         mark = " <" if count == power.replicates else ""
-        lines.append(f"{count:>6} replicates  {text:<16} {bar}{mark}".rstrip())
-    if study.delta is not None:
-        needed = "more than 10,000"
-        if power.equivalence is not None:
-            needed = f"about {power.equivalence:,}"
-        lines.append(f"No difference beyond {study.delta:g} of equal arms: {needed} replicates")
+        lines.append(f"{count:>6} replicates  {text:<21} {bar}{mark}".rstrip())
+    if power.equivalence is not None:
+        needed = " to ".join(
+            dict.fromkeys("over 10,000" if n is None else f"{n:,}" for n in power.equivalence)
+        )
+        lines.append(f"{needed} replicates show no difference beyond {study.delta:g} of equal arms")
     return tuple(lines)
+
+
+def _span(values: tuple[float, ...]) -> str:
+    return " to ".join(dict.fromkeys(f"{value:.3g}" for value in values))
 
 
 def about(seconds: float) -> str:

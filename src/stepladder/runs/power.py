@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 
 from stepladder.errors import InputError
-from stepladder.runs.adaptive import compared_pairs
+from stepladder.runs.adaptive import compared_pairs, judging_history
 from stepladder.runs.folder import is_run, open_run
 from stepladder.runs.measures import factorial_techniques, main_effect_scores, scores_on
 from stepladder.runs.phases import study_trials
 from stepladder.runs.plan import RunContext, run_context
+from stepladder.statistics.anytime import fixed_level, later_levels
 from stepladder.statistics.power import PlannedPower, planned_power
+from stepladder.statistics.results import Floats
 from stepladder.store import Store
 from stepladder.study.study import Study
 
@@ -34,7 +36,8 @@ def power_of_study(
         StoreError: if its store cannot be read.
     """
     study = context.study
-    family = len(factorial_techniques(study)) or len(compared_pairs(study.arms))
+    techniques = factorial_techniques(study)
+    family = len(techniques) or len(compared_pairs(study.arms))
     if not family:
         return None
     variances: list[tuple[int, float]] = []
@@ -42,7 +45,18 @@ def power_of_study(
         variances = list(_of_pilot(pilot, study))
     elif store is not None:
         variances = list(_variances(context, store))
-    return planned_power(variances, family, study.replicates, study.delta)
+    known = study_trials(context, store)
+    level = None
+    if store is not None and not known.is_tuning:
+        history = judging_history(context, known.arms, known.compared, store)
+        if not history.is_first:
+            batches = history.occasion(main=bool(techniques)).batches.values()
+            later = float(later_levels(max(batches))) / family
+
+            def level(pairs: Floats) -> Floats:
+                return fixed_level(pairs, later)
+
+    return planned_power(variances, family, study.replicates, study.delta, level)
 
 
 def _of_pilot(folder: Path, study: Study) -> Iterator[tuple[int, float]]:

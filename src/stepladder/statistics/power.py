@@ -104,30 +104,34 @@ class PlannedPower:
     Attributes:
         comparisons: of its family.
         replicates: that it asks for.
-        spread: of differences in the pilot; None without a pilot, and differences are in spreads.
-        upper: the upper end of its one-sided 80 % interval, which is what the figures assume.
-        degrees: of freedom that the pilot's spread has.
-        curve: numbers of replicates, and the difference that each finds; None where none is large
-            enough, because so few cannot be significant in this family.
-        equivalence: replicates that would show "no difference beyond δ" of equal arms; None beyond
-            10,000, and without δ or pilot.
+        spreads: of the differences of the steadiest and of the most variable comparison in the
+            pilot, in the metric's unit, each the upper end of its one-sided 80 % interval; None
+            without a pilot.
+        degrees: of freedom that each of them has, the fewest.
+        curve: numbers of replicates, and the difference that each finds, in spreads; None where
+            none is large enough, because so few cannot be significant in this family.
+        equivalence: replicates that would show "no difference beyond δ" of equal arms, for the
+            same two; None beyond 10,000. None without δ or pilot.
+        is_first: whether it will be the study's first judgement.
     """
 
     comparisons: int
     replicates: int
-    spread: float | None
-    upper: float | None
+    spreads: tuple[float, float] | None
     degrees: int
     curve: tuple[tuple[int, float | None], ...]
-    equivalence: int | None
+    equivalence: tuple[int | None, int | None] | None
+    is_first: bool = True
 
 
 _CURVE = (5, 10, 20, 40, 80)
 
+Level = Callable[[Floats], Floats]
+
 
 def planned_power(
     variances: Sequence[tuple[int, float]], comparisons: int, replicates: int, delta: float | None,
-    alpha: float = 0.05,
+    level: Level | None = None, alpha: float = 0.05,
 ) -> PlannedPower:  # fmt: skip
     """The differences that a study finds at the first step of Holm's correction.
 
@@ -135,10 +139,12 @@ def planned_power(
     would be too small. So its upper 80 % limit is assumed, s √(ν / χ²(0.2, ν)).
 
     Args:
-        variances: of a pilot's differences, with degrees of freedom, one a comparison; pooled.
+        variances: of a pilot's differences, with degrees of freedom, one a comparison.
         comparisons: of the study.
         replicates: that it asks for.
         delta: that does not matter, in the unit of the differences.
+        level: of the t test by numbers of pairs, where the study was judged before; by the rule
+            of a first judgement when None.
         alpha: level of the study.
 
     Reference:
@@ -147,31 +153,49 @@ def planned_power(
 
     Example:
         >>> plan = planned_power([(9, 0.04)], comparisons=1, replicates=10, delta=0.1)
-        >>> round(plan.upper, 2), plan.curve[1][0], round(plan.curve[1][1], 2)
-        (0.26, 10, 0.26)
+        >>> round(plan.spreads[0], 2), plan.curve[1][0], round(plan.curve[1][1], 2)
+        (0.26, 10, 1.0)
     """
-    degrees, spread, upper = sum(count for count, _ in variances), None, None
-    total = math.fsum(count * one for count, one in variances)
-    if total:  # a pilot without any spread says nothing of it
-        spread = math.sqrt(total / degrees)
-        upper = spread * math.sqrt(degrees / (2 * float(special.gammaincinv(degrees / 2, 0.2))))
-    level = alpha / comparisons
+    varying = [(count, one) for count, one in variances if one]  # without spread: says nothing
+    uppers = sorted(
+        math.sqrt(one * count / (2 * float(special.gammaincinv(count / 2, 0.2))))
+        for count, one in varying
+    )
+    spreads = (uppers[0], uppers[-1]) if uppers else None
+    first = alpha / comparisons
     numbers = np.asarray(sorted({*_CURVE, replicates}), np.float64)
-    unit = 1.0 if upper is None else upper
-    found = detectable_difference(numbers, level) * unit
-    equivalence = None
-    if upper and delta is not None:
+    found = detectable_difference(numbers, first) if level is None else (
+        detectable_by_t(numbers, level(numbers))
+    )  # fmt: skip
+    equivalence: tuple[int | None, int | None] | None = None
+    if spreads and delta is not None:
 
         def is_enough(count: Floats) -> Bools:
-            return np.asarray(power_of_tost(count, 0.0, upper, delta, level) >= POWER)
+            tested_at = np.full(count.shape, first) if level is None else level(count) / 2
+            return np.asarray(
+                power_of_tost(count, 0.0, np.asarray(spreads), delta, tested_at) >= POWER
+            )
 
-        most = float(smallest_count(is_enough, np.asarray([5.0]))[0])
-        equivalence = int(most) if math.isfinite(most) else None
+        counts = smallest_count(is_enough, np.asarray([5.0, 5.0])).tolist()
+        least, greatest = (int(one) if math.isfinite(one) else None for one in counts)
+        equivalence = least, greatest
     curve = tuple(
         (int(number), float(one) if math.isfinite(one) else None)
         for number, one in zip(numbers, found, strict=True)
     )
-    return PlannedPower(comparisons, replicates, spread, upper, degrees, curve, equivalence)
+    degrees = min((count for count, _ in varying), default=0)
+    return PlannedPower(comparisons, replicates, spreads, degrees, curve, equivalence,
+                        level is None)  # fmt: skip
+
+
+def detectable_by_t(pairs: Floats, level: Floats) -> Floats:
+    """The mean difference, in spreads, that a t test calls with 80 % chance; infinite above 100.
+
+    Example:
+        >>> detectable_by_t(np.array([10.0, 34.0]), np.array([0.05, 0.05])).round(2).tolist()
+        [1.0, 0.5]
+    """
+    return _smallest_mean(lambda mean: power_of_t(pairs, mean, 1.0, level), pairs.shape)
 
 
 def detectable_difference(pairs: Floats, level: float) -> Floats:
@@ -185,14 +209,23 @@ def detectable_difference(pairs: Floats, level: float) -> Floats:
         [inf, 1.0, 0.5]
     """
     tested_at = np.where(2 ** (1 - pairs) < level, level, level / 2)
-    low, high = np.zeros(pairs.shape), np.full(pairs.shape, 100.0)
+
+    def power(mean: Floats) -> Floats:
+        one_sign = np.where(2 ** (2 - pairs) < level, 1.0, special.ndtr(mean) ** pairs)
+        return np.minimum(power_of_t(pairs, mean, 1.0, tested_at), one_sign)
+
+    can_be_shown = (pairs >= FEWEST) & (unanimous_sign_floor(pairs) < level)
+    return np.where(can_be_shown, _smallest_mean(power, pairs.shape), np.inf)
+
+
+def _smallest_mean(power: Callable[[Floats], Floats], shape: tuple[int, ...]) -> Floats:
+    """Where a power that rises with the mean reaches 80 %; infinite above 100."""
+    low, high = np.zeros(shape), np.full(shape, 100.0)
     for _ in range(50):
         middle = (low + high) / 2
-        one_sign = np.where(2 ** (2 - pairs) < level, 1.0, special.ndtr(middle) ** pairs)
-        is_found = np.minimum(power_of_t(pairs, middle, 1.0, tested_at), one_sign) >= POWER
+        is_found = power(middle) >= POWER
         low, high = np.where(is_found, low, middle), np.where(is_found, middle, high)
-    can_be_shown = (pairs >= FEWEST) & (unanimous_sign_floor(pairs) < level)
-    return np.where(can_be_shown, high, np.inf)
+    return np.where(high < 100, high, np.inf)
 
 
 def pilot_range(
