@@ -121,8 +121,10 @@ class FormattedNumber:
         if self.corrected is None:
             return ""
         half = replace(self, low=self.corrected[0], high=self.corrected[1]).half_width
-        text = self._ends(*self.corrected) if half is None else number(half, self.digits)
-        return f"({text})"
+        if half is not None:
+            return f"({number(half, self.digits)})"
+        low, high = (signed(end, self.digits) for end in self.corrected)
+        return f"({low} to {high})"
 
     @property
     def text(self) -> str:

@@ -250,6 +250,6 @@ def test_an_interval_without_0_never_stands_alone_where_nothing_is_established()
     wide = replace(own, verdict="not enough replicates", simultaneous=Interval(-0.25, 2.25))
     assert FormattedNumber.points(wide).text == "+1.00 ± 0.50 (1.25)"
     cut = replace(wide, simultaneous=Interval(0.0, 1.5))
-    assert FormattedNumber.points(cut).text == "+1.00 ± 0.50 ([0.00, +1.50])"
+    assert FormattedNumber.points(cut).text == "+1.00 ± 0.50 (0.00 to +1.50)"
     for plain in (replace(wide, verdict="helps"), replace(wide, ci_low=-0.5, ci_high=2.5)):
         assert FormattedNumber.points(plain).correction == ""
