@@ -303,10 +303,11 @@ def posterior_tables(results: Results) -> tuple[Table, ...]:
         shares = (effect.posterior.worse, effect.posterior.within, effect.posterior.better)
         p = "" if effect.p_not_worse is None else p_value(effect.p_not_worse)
         rows.append((truncate(arm.arm.name, NAME_LENGTH), *(number(100 * x, 1) for x in shares), p))
+    margin = measure_of(results).margin
     note = (
-        f"Bayesian t test of each comparison alone: worse or better by more than "
-        f"{measure_of(results).margin}, or within. Nothing is corrected for the number of "
-        "comparisons but p, of the one-sided test of an arm that is worse by as much."
+        f"How probable it is that an arm is worse, or better, by more than {margin}, or that the "
+        "difference is within, after a Bayesian t test of each comparison alone. p is of the "
+        f'one-sided test of "worse by {margin} or more", corrected for the number of comparisons.'
     )
     columns = (*words("arm"), *numbers("worse, %", "within, %", "better, %", "p, not worse"))
     return (Table("Posterior probabilities", columns, tuple(rows), note),)
