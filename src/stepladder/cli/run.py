@@ -75,7 +75,7 @@ def failed_trials(failures: Sequence[TrialFailure], results: Results) -> str:
         trial = same[0].trial
         more = f" and {len(same) - 1} more" if len(same) > 1 else ""
         name = names.get(trial.config, "a candidate")
-        lines.append(f"{name}, replicate {trial.replicate}{more}: {message}")
+        lines.append(f"{name}, replicate {trial.shown_replicate}{more}: {message}")
     if left := len(lines[_SHOWN_FAILURES:]):
         lines[_SHOWN_FAILURES:] = [f"and {left} other messages"]
     first = failures[0]

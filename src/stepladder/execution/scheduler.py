@@ -551,7 +551,7 @@ class _Execution:
             return "nothing"
         names = [name for trial in group.trials for name in self._arm_names.get(trial.id, ())]
         arms = f" ({', '.join(dict.fromkeys(names))})" if names else ""
-        return f"{len(group.trials)} trial(s) of replicate {group.trials[0].replicate}{arms}"
+        return f"{len(group.trials)} trial(s) of replicate {group.trials[0].shown_replicate}{arms}"
 
     def _save_finished(self) -> None:
         """Stores results that had arrived and were not handled when the run was stopped."""

@@ -335,7 +335,7 @@ class TallyProgress:
 
     def _name_of(self, trial: Trial) -> str:
         names = self._tally.planned.arm_names.get(trial.id, ()) if self._tally else ()
-        return f"{', '.join(names) or 'a trial'}, replicate {trial.replicate}"
+        return f"{', '.join(names) or 'a trial'}, replicate {trial.shown_replicate}"
 
     def trial_found(self, trial: Trial) -> None:
         """Counts it among those that are there."""

@@ -134,8 +134,8 @@ class Session:
         self.failures[failure.trial.id] = failure
         if self.fail_fast:
             raise WorkerError(
-                f"replicate {failure.trial.replicate} failed: {failure.message}. What was finished "
-                f"is stored; the same command tries it again\n{failure.trace}".rstrip()
+                f"replicate {failure.trial.shown_replicate} failed: {failure.message}. What was "
+                f"finished is stored; the same command tries it again\n{failure.trace}".rstrip()
             )
 
     def finish(self) -> StudyRecord:
@@ -161,6 +161,7 @@ def open_session(
     prepare: Callable[[Study, Settings], tuple[Dataset, StudyRecord]] = prepare,
     is_search: bool = False,
     fail_fast: bool = False,
+    plan: Callable[[RunContext, Store | None], Plan] = plan_all_phases,
 ) -> Iterator[Session]:
     """Checks all that can be checked before training, and opens the store of a run.
 
@@ -174,6 +175,7 @@ def open_session(
         prepare: loads and checks the dataset.
         is_search: whether processes last from one part to the next, as the parts of a search need.
         fail_fast: whether the first failure of a training of the user's own stops the run.
+        plan: the trials of a study that is no search; those of `run` when it is left out.
 
     Raises:
         InputError: if the study, its data, its model, the folder or the store will not do;
@@ -198,9 +200,9 @@ def open_session(
         dataset, record = prepare(study, settings)
         notes: tuple[str, ...] = ()
         own_code = bool(study.model_files) or user is not None
-        if names_to_check(study) and (is_search or _needs_training(record, folder, store)):
+        if names_to_check(study) and (is_search or _needs_training(record, folder, store, plan)):
             check_names(study, dataset, settings)
-        if own_code and (is_search or _needs_training(record, folder, store)):
+        if own_code and (is_search or _needs_training(record, folder, store, plan)):
             if user is None:
                 notes = inspect_models(study, dataset, settings, is_search)
             else:
@@ -257,13 +259,18 @@ def _start_user(
         raise StudyError(message["message"])
 
 
-def _needs_training(record: StudyRecord, folder: Path, store: str | None) -> bool:
+def _needs_training(
+    record: StudyRecord,
+    folder: Path,
+    store: str | None,
+    plan: Callable[[RunContext, Store | None], Plan],
+) -> bool:
     try:
         with open_if_exists(folder, store) as known:
-            plan = plan_all_phases(run_context(record), known)
+            planned = plan(run_context(record), known)
     except StoreError:
         return True  # opening it for writing tells what is wrong
-    return bool(plan.missing) or plan.is_least
+    return bool(planned.missing) or planned.is_least
 
 
 @contextmanager

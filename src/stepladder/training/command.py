@@ -26,6 +26,7 @@ from stepladder.training.function import (
     derived_seed,
     make_user_result,
     shorten,
+    user_replicate,
 )
 from stepladder.training.groups import Group
 from stepladder.training.processes import adopt_orphans, children, end_trees
@@ -81,7 +82,7 @@ class CommandEngine:
         parameters = place / "params.json"
         parameters.write_text(json.dumps(params, indent=2, ensure_ascii=False), "utf-8")
         given = {**dict(flatten(params)), "seed": derived_seed(trial), "out": str(place),
-                 "replicate": trial.replicate, "params": str(parameters)}  # fmt: skip
+                 "replicate": user_replicate(trial), "params": str(parameters)}  # fmt: skip
         trainer = self._setup.trainer
         arguments = [fill_in(argument, given) for argument in trainer.command]
         began = time.perf_counter()

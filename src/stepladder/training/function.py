@@ -29,7 +29,7 @@ from stepladder.study.params import Params
 from stepladder.study.schema import did_you_mean
 from stepladder.study.trainer import UserTrainer
 from stepladder.training.groups import Group
-from stepladder.trials.seeding import generator
+from stepladder.trials.seeding import generator, replicate_of
 from stepladder.trials.trial import NO_HISTORY, PARTS, UNSCORED, Score, Trial, TrialResult
 from stepladder.version import version_of
 
@@ -205,7 +205,7 @@ class FunctionEngine:
         if "context" in self._takes:
             context = make_context(trial, self.dataset, self._checkpoints, on_epoch)
         else:
-            context = TrainContext(derived_seed(trial), trial.replicate, trial.seed, Path())
+            context = TrainContext(derived_seed(trial), user_replicate(trial), trial.seed, Path())
         with unchanged_process(self._setup.trainer.folder), printed_to(self._setup.output, trial):
             began = time.perf_counter()
             try:
@@ -220,7 +220,7 @@ class FunctionEngine:
     def _call(self, trial: Trial, context: TrainContext) -> object:
         params = as_params(trial)
         of_ours = {"params": params, "seed": context.seed, "context": context,
-                   "replicate": trial.replicate}  # fmt: skip
+                   "replicate": context.replicate}  # fmt: skip
         given = {name: of_ours[name] for name, parameter in self._takes.items()
                  if name in of_ours and parameter.kind != parameter.VAR_KEYWORD}  # fmt: skip
         if "params" not in given:
@@ -299,6 +299,11 @@ def derived_seed(trial: Trial) -> int:
     return int(generator(trial.seed, trial.replicate, "user").integers(2**31))
 
 
+def user_replicate(trial: Trial) -> int:
+    """The number of a trial's replicate as the user's code knows it: that of its seed."""
+    return replicate_of(trial.replicate, "user")
+
+
 def make_context(
     trial: Trial, dataset: Dataset | None, checkpoints: Path, on_epoch: Callable[[int], None]
 ) -> TrainContext:
@@ -312,7 +317,7 @@ def make_context(
         x, y = dataset.x_train, dataset.y_train
         data = Data(x[rows.train], y[rows.train], x[rows.validation], y[rows.validation],
                     dataset.x_test, dataset.y_test)  # fmt: skip
-    return TrainContext(derived_seed(trial), trial.replicate, trial.seed, folder, data,
+    return TrainContext(derived_seed(trial), user_replicate(trial), trial.seed, folder, data,
                         _epochs(trial), on_epoch)  # fmt: skip
 
 

@@ -5,6 +5,7 @@ replicate *r* of a study is the same draw in every arm, on every machine, in any
 training: common random numbers, which let arms be compared in pairs.
 """
 
+from collections.abc import Iterable
 from typing import Literal, get_args
 
 import numpy as np
@@ -20,11 +21,48 @@ Stream = Literal[
 _NUMBER: dict[Stream, int] = {name: number for number, name in enumerate(get_args(Stream), 1)}
 
 
+HELD_REPLICATES = 4_000_000
+"""Numbers from here on are of replicates in which some streams are those of replicate 0.
+
+Which ones is part of the number, so that such a trial is stored, grouped and resumed as any other.
+"""
+
+_SPAN = 1_000_000  # replicates of each choice of streams
+
+
+def held_replicate(replicate: int, varied: Iterable[Stream]) -> int:
+    """The number of a replicate in which only some streams vary.
+
+    Args:
+        replicate: which draw of the streams that vary, below a million; draw 0 is replicate 0.
+        varied: these streams, one or more; all others are those of replicate 0.
+
+    Example:
+        >>> number = held_replicate(3, ["init"])
+        >>> [replicate_of(number, stream) for stream in ("init", "order")]
+        [3, 0]
+        >>> held_replicate(0, ["init"])
+        0
+    """
+    choice = sum(1 << _NUMBER[stream] for stream in set(varied))
+    return HELD_REPLICATES + (choice - 2) * _SPAN + replicate if replicate else 0
+
+
+def replicate_of(number: int, stream: Stream | None = None) -> int:
+    """The replicate whose draw of a stream a trial of this number has; without one, its own."""
+    if number < HELD_REPLICATES:
+        return number
+    choice, replicate = divmod(number - HELD_REPLICATES, _SPAN)
+    is_varied = stream is None or (choice + 2) >> _NUMBER[stream] & 1
+    return replicate if is_varied else 0
+
+
 def _sequence(
-    seed: int, replicate: int, stream: Stream, more: tuple[int, ...]
+    seed: int, number: int, stream: Stream, more: tuple[int, ...]
 ) -> np.random.SeedSequence:
     # A spawn key keeps seed and place apart: as plain entropy, (…, 3) and (…, 3, 0) would agree.
-    return np.random.SeedSequence(seed, spawn_key=(replicate, _NUMBER[stream], *more))
+    place = (replicate_of(number, stream), _NUMBER[stream], *more)
+    return np.random.SeedSequence(seed, spawn_key=place)
 
 
 def generator(seed: int, replicate: int, stream: Stream, *more: int) -> np.random.Generator:

@@ -15,7 +15,7 @@ from stepladder.study.recipe import Recipe
 from stepladder.study.schema import canonical_json, digest
 from stepladder.study.search import SEARCH_REPLICATES
 from stepladder.study.tuning import TUNING_REPLICATES
-from stepladder.trials.seeding import NUMERICS_VERSION
+from stepladder.trials.seeding import HELD_REPLICATES, NUMERICS_VERSION, replicate_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,9 +175,15 @@ class Trial:
         is a candidate of a search. A candidate is scored on the validation part alone, and its
         network is not probed.
         """
-        if self.replicate >= SEARCH_REPLICATES:
+        if SEARCH_REPLICATES <= self.replicate < HELD_REPLICATES:
             return "search"
-        return "tune" if self.replicate >= TUNING_REPLICATES else "compare"
+        is_tuning = TUNING_REPLICATES <= self.replicate < SEARCH_REPLICATES
+        return "tune" if is_tuning else "compare"
+
+    @property
+    def shown_replicate(self) -> int:
+        """The replicate's number in messages: without what says which streams are held."""
+        return replicate_of(self.replicate)
 
     @property
     def declared(self) -> dict[str, Any]:

@@ -9,7 +9,14 @@ import pytest
 from stepladder.study.recipe import Recipe
 from stepladder.study.search import SEARCH_REPLICATES
 from stepladder.study.tuning import TUNING_REPLICATES
-from stepladder.trials.seeding import Stream, generator, words
+from stepladder.trials.seeding import (
+    HELD_REPLICATES,
+    Stream,
+    generator,
+    held_replicate,
+    replicate_of,
+    words,
+)
 from stepladder.trials.trial import Trial
 
 STREAMS = get_args(Stream)
@@ -36,6 +43,35 @@ def test_a_generator_starts_anew_each_time():
     assert np.array_equal(first, second)
 
 
+@pytest.mark.parametrize("varied", [("init",), ("split", "subset"), ("user",), STREAMS])
+def test_streams_that_are_held_are_those_of_replicate_0(varied):
+    number = held_replicate(7, varied)
+    for stream in STREAMS:
+        drawn = words(5, 7 if stream in varied else 0, stream, 2).tolist()
+        assert words(5, number, stream, 2).tolist() == drawn
+    assert replicate_of(number) == 7
+
+
+def test_every_choice_of_streams_has_numbers_of_its_own():
+    choices = [
+        choice
+        for count in range(1, len(STREAMS) + 1)
+        for choice in itertools.combinations(STREAMS, count)
+    ]
+    numbers = [held_replicate(number, choice) for choice in choices for number in (1, 999_999)]
+    assert len(set(numbers)) == len(numbers)
+    assert min(numbers) > HELD_REPLICATES
+    assert {held_replicate(0, choice) for choice in choices} == {0}
+
+
+def test_ordinary_replicates_are_their_own_draws():
+    assert all(
+        replicate_of(number, stream) == number
+        for number in (0, 1, TUNING_REPLICATES + 3, SEARCH_REPLICATES + 3)
+        for stream in STREAMS
+    )
+
+
 def test_negative_numbers_are_refused():
     with pytest.raises(ValueError, match="non-negative"):
         words(-1, 0, "init")
@@ -50,6 +86,8 @@ def test_negative_numbers_are_refused():
         (SEARCH_REPLICATES - 1, "tune"),
         (SEARCH_REPLICATES, "search"),
         (SEARCH_REPLICATES + 1, "search"),
+        (held_replicate(1, ["split"]), "compare"),
+        (held_replicate(999_999, STREAMS), "compare"),
     ],
 )
 def test_the_number_of_the_replicate_gives_the_role(replicate, role):
