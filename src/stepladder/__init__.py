@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Reproduced,
         Run,
         SearchRun,
+        VarianceRun,
         compare,
         export,
         judge,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         reproduce,
         run,
         search,
+        variance,
     )
     from stepladder.deployment.export import Exported
     from stepladder.deployment.predict import Predictions
@@ -69,6 +71,7 @@ __all__ = [
     "Study",
     "StudyError",
     "Technique",
+    "VarianceRun",
     "WorkerError",
     "__version__",
     "compare",
@@ -78,6 +81,7 @@ __all__ = [
     "reproduce",
     "run",
     "search",
+    "variance",
 ]
 
 _HOME = {
@@ -95,6 +99,7 @@ _HOME = {
     "SearchRun": "api",
     "Study": "study.study",
     "Technique": "study.techniques",
+    "VarianceRun": "api",
     "export": "api",
     "compare": "api",
     "judge": "api",
@@ -102,6 +107,7 @@ _HOME = {
     "reproduce": "api",
     "run": "api",
     "search": "api",
+    "variance": "api",
 }
 
 

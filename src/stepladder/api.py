@@ -20,7 +20,7 @@ from stepladder.execution.machine import (
 from stepladder.execution.progress import Progress, QuietProgress, RunAnnouncement
 from stepladder.files import atomic_write, validate_path
 from stepladder.report.dataframe import Kind
-from stepladder.report.html import write_report, write_search
+from stepladder.report.html import write_plots, write_report, write_search
 from stepladder.report.json import as_json
 from stepladder.report.notebook import for_notebook
 from stepladder.runs.folder import (
@@ -36,6 +36,7 @@ from stepladder.runs.reproduction import Reproduction, reproduction
 from stepladder.runs.results import Results
 from stepladder.runs.run import plan_study, run_study
 from stepladder.runs.stored import judge_stored, results_of
+from stepladder.runs.variance import StudyVariance, study_variance
 from stepladder.study.published import PublishedTable
 from stepladder.study.study import Study
 from stepladder.training.function import TrialFailure
@@ -273,6 +274,44 @@ class Reproduced:
         from stepladder.report.reproduction import FORMATS
 
         return FORMATS["markdown"](self.judged)
+
+
+@dataclass(frozen=True)
+class VarianceRun:
+    """An arm of which each source of randomness was varied.
+
+    Attributes:
+        made: the standard deviation that each source makes, with intervals and shares.
+        folder: where the study, its store and the figure lie.
+
+    Example:
+        >>> variance("mnist").to_json()  # doctest: +SKIP
+    """
+
+    made: StudyVariance
+    folder: Path
+
+    @property
+    def trained(self) -> int:
+        """How many trials this run trained."""
+        return self.made.trained
+
+    @property
+    def found(self) -> int:
+        """How many were stored before it."""
+        return self.made.found
+
+    def __str__(self) -> str:
+        """The table, as the command prints it."""
+        from stepladder.report.variance import as_text
+
+        return as_text(self.made)
+
+    def to_json(self) -> str:
+        """The figures as JSON, as `stepladder variance --format json` prints them."""
+        from stepladder.report.variance import FORMATS
+
+        return FORMATS["json"](self.made)
 
 
 @dataclass(frozen=True)
@@ -615,6 +654,55 @@ def reproduce(
     )
     judged = reproduction(asked, finished.results)
     return Reproduced(judged, folder, finished.trained, finished.found, finished.failures)
+
+
+def variance(
+    study: Study | str | Path,
+    arm: str | None = None,
+    *,
+    replicates: int = 20,
+    out: str | Path | None = None,
+    store: str | None = None,
+    workers: int | None = None,
+    engine: EngineChoice = "auto",
+    progress: Progress | None = None,
+    allow_code: bool = False,
+) -> VarianceRun:
+    """Finds which source of randomness makes the spread of an arm: each is varied alone, then all.
+
+    Sources are the split into training and validation part, initial weights, data order, dropout
+    and noise, distortion of images, mixup and perturbation, as far as the arm has them. All others
+    are held at replicate 0. All together are the study's ordinary replicates, so stored trials of
+    `run` are used. The figure `figures/variance` is written.
+
+    Args:
+        study: as for `run`.
+        arm: its name; the base when None.
+        replicates: of each source, 5 or more.
+        out: as for `run`, like all that follow.
+        store: URL of the store.
+        workers: training processes.
+        engine: what trains.
+        progress: shows how it goes.
+        allow_code: whether the code that a study may name is run, with your rights.
+
+    Raises:
+        InputError: if the study, the arm, its data, the folder or the store will not do; nothing
+            was trained and nothing stored was touched.
+        RunError: if a training failed; what was finished is stored.
+
+    Example:
+        >>> print(variance("quick", replicates=10))  # doctest: +SKIP
+    """
+    from stepladder.report.figures.variance import variance_plot
+
+    asked, folder = _placed(study, out)
+    made = study_variance(
+        asked, folder, settings_of(asked, workers, engine), arm=arm, replicates=replicates,
+        store=store, progress=progress or for_notebook(), allow_code=allow_code,
+    )  # fmt: skip
+    write_plots([variance_plot(made)], folder / "figures")
+    return VarianceRun(made, folder)
 
 
 def plan(

@@ -12,12 +12,12 @@ from stepladder.cli import signals, store, streams
 from stepladder.cli.models import export, predict
 from stepladder.cli.options import PLACE, STORE, WORKERS, Commands, form_option, newest_run
 from stepladder.cli.report import judge, pareto, report, ui
-from stepladder.cli.run import reproduce, run, search
+from stepladder.cli.run import reproduce, run, search, variance
 from stepladder.errors import StepladderError
 from stepladder.files import shorten, without_password
 from stepladder.version import __version__
 
-_STORING = (["run"], ["search"], ["reproduce"])
+_STORING = (["run"], ["search"], ["reproduce"], ["variance"])
 """Commands that store finished trials: the same command resumes."""
 
 
@@ -106,7 +106,8 @@ def schema(what: str) -> None:
 
 
 for _command in (
-    judge, report, ui, run, reproduce, search, pareto, export, predict, store.runs, store.store
+    judge, report, ui, run, reproduce, search, variance, pareto, export, predict, store.runs,
+    store.store,
 ):  # fmt: skip
     command.add_command(_command)
 

@@ -1,4 +1,4 @@
-"""The commands that train: run, search and reproduce."""
+"""The commands that train: run, search, reproduce and variance."""
 
 from __future__ import annotations
 
@@ -303,3 +303,60 @@ def reproduce(
     click.echo(f"Every reading: stepladder report {finished.folder}", err=True)
     if finished.failures:
         raise RunError(failed_trials(finished.failures, finished.judged.results))
+
+
+@click.command()
+@click.argument("study", metavar="STUDY")
+@click.option("--arm", metavar="NAME", help="The arm [the base].")
+@click.option(
+    "--replicates", type=int, default=20, show_default=True, metavar="N",
+    help="Replicates of each source.",
+)  # fmt: skip
+@form_option("table", "json", "csv", "markdown")
+@click.option("--out", type=PLACE, metavar="DIR", help="Folder of the run [runs/STUDY].")
+@STORE
+@WORKERS
+@ENGINE
+@ALLOW_CODE
+@set_option("base.dropout=0.2")
+def variance(
+    study: str,
+    arm: str | None,
+    replicates: int,
+    form: str,
+    out: Path | None,
+    store: str | None,
+    workers: int | None,
+    engine: Any,  # noqa: ANN401 - one of the choices above
+    allow_code: bool,
+    settings: tuple[str, ...],
+) -> None:
+    """Finds which source of randomness makes the spread of an arm of STUDY.
+
+    Varies the split, initial weights, data order, dropout and the distortion of images one at a
+    time, and then all together. Stored trials are not trained again: after an interruption, run
+    the same command again.
+    """
+    from stepladder import api
+    from stepladder.report import progress, variance
+    from stepladder.study.study import Study
+
+    asked, out = Study.load(study, study_changes(settings)), _own_folder(study, out)
+    signals.stop_cleanly()
+    finished = api.variance(
+        asked,
+        arm,
+        replicates=replicates,
+        out=out,
+        store=store,
+        workers=workers,
+        engine=engine,
+        progress=progress.for_terminal(sys.stderr),
+        allow_code=allow_code,
+    )
+    _say_if_all_is_stored(finished.trained, finished.found)
+    if form == "table":
+        variance.show(finished.made)
+    else:
+        click.echo(variance.FORMATS[form](finished.made), nl=False)
+    click.echo(f"Figure: {finished.folder / 'figures' / 'variance.svg'}", err=True)

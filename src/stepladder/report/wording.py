@@ -720,12 +720,17 @@ def _question_text(judgement: Judgement) -> str:
 
 def looks_note(results: Results) -> str:
     """How often test figures were read."""
-    known = "" if results.is_every_look else " known to this folder"
-    if results.looks <= 1:
+    return looks_text(results.looks, is_every=results.is_every_look)
+
+
+def looks_text(looks: int, *, is_every: bool) -> str:
+    """A number of looks in a sentence; `is_every` where those of all folders are among them."""
+    known = "" if is_every else " known to this folder"
+    if looks <= 1:
         return f"First look at this test set{known}."
     so_far = known or " so far"
     return (
-        f"{results.looks:,} looks at this test set{so_far}: the more looks, the more a choice made "
+        f"{looks:,} looks at this test set{so_far}: the more looks, the more a choice made "
         "on them is fitted to it."
     )
 
