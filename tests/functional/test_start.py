@@ -99,6 +99,7 @@ def test_public_names_are_pinned():
         "Study",
         "StudyError",
         "Technique",
+        "VarianceRun",
         "WorkerError",
         "__version__",
         "compare",
@@ -108,6 +109,7 @@ def test_public_names_are_pinned():
         "reproduce",
         "run",
         "search",
+        "variance",
     ]
     for name in stepladder.__all__:
         assert getattr(stepladder, name) is not None

@@ -25,8 +25,8 @@ from stepladder.statistics.results import Interval
 from stepladder.statistics.variance import Spread
 
 _USER_SEED = (
-    "A training of your own has one seed, which decides all that it draws. To vary one source "
-    "alone, draw it from a seed of its own that is a parameter in [base], and set the others."
+    "A training of your own has one seed for all that it draws. To hold one of its sources, draw "
+    "that from a number in [base] in place of the seed; the row is then that of the others."
 )
 
 
@@ -108,11 +108,12 @@ def _notes(made: StudyVariance) -> list[str]:
     still = [spread.name for spread in spreads_of(made) if spread.deviation == 0]
     own_network = study.trainer is None and made.arm.recipe.model is not None
     these = f" on these test {noun}s" if "test" in made.record.sizes else ""
-    shares = "; share: of the sum of the variances" if made.analysis.sum else ""
+    several = made.analysis.sum is not None
+    alone = " in which one source varies and all others are those of replicate 0" if several else ""
+    shares = "; share: of the sum of the variances" if several else ""
     return [
-        f"Standard deviation of the test {printable(study.judged.name)}{these} over replicates in "
-        "which one source varies and all others are those of replicate 0, with Bonett's interval"
-        f"{shares}.",
+        f"Standard deviation of the test {printable(study.judged.name)}{these} over replicates"
+        f"{alone}, with Bonett's interval{shares}.",
         f"No spread was seen of {join_list(still)}: that gives no interval." if still else "",
         "Random layers of a network of your own, such as RandomFlip, are dropout and noise."
         if own_network

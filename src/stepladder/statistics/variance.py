@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from stepladder.statistics.power import smallest_count
 from stepladder.statistics.results import Floats, Interval
@@ -127,8 +127,9 @@ def variance_interval(scores: Sequence[float]) -> Variance:
         return Variance(0.0, 0.0, 0.0)
     if n < FEWEST:
         return Variance(value, math.nan, math.nan)
-    centre = stats.trim_mean(x, 1 / (2 * math.sqrt(n - 4)))
-    kurtosis = n * ((x - centre) ** 4).sum() / ((x - x.mean()) ** 2).sum() ** 2
+    cut = int(n / (2 * math.sqrt(n - 4)))
+    trimmed = np.sort(x)[cut : n - cut].mean()
+    kurtosis = n * ((x - trimmed) ** 4).sum() / ((x - x.mean()) ** 2).sum() ** 2
     z = float(special.ndtri(0.975))
     correction = n / (n - z)
     error = correction * math.sqrt(max(kurtosis - (n - 3) / n, 0.0) / (n - 1))
