@@ -145,18 +145,26 @@ def _interaction(made: StudyVariance) -> str:
     compared = f"{number(ratio.low, 1)} to {number(ratio.high, 1)} times the sum"
     start = f"The variance of all together is {compared} of the sources (95 %)"
     if ratio.low > 1:
-        return f"{start}: more than the sum. Sources act on each other."
+        return (
+            f"{start}: more than the sum, which it is not on average over the draws that are held. "
+            "Replicate 0 is an unusual one."
+        )
     if ratio.high < 1:
-        return f"{start}: less than the sum. Sources act on each other, or replicate 0 is unusual."
+        return (
+            f"{start}: less than the sum. Sources act on each other: part of the spread comes with "
+            "any one of them, so that holding one does not remove its share."
+        )
     return f"{start}: compatible with sources that add up."
 
 
 def _halving(made: StudyVariance) -> str:
     """What makes the interval of the arm's mean half as wide, and what does not."""
-    found, unit = made.analysis, made.record.study.judged.unit
+    found, unit, digits = made.analysis, printable(made.record.study.judged.unit), digits_of(made)
+    if found.together.n < 2:
+        return "To halve the interval, replicates are needed that do not diverge."
     if found.half is None:
         return "To halve the interval, nothing is needed: the scores do not vary."
-    half = f"{number(found.half, digits_of(made))} {printable(unit)}".rstrip()
+    half = f"{number(found.half, digits)} {unit}".rstrip()
     start = f"To halve the interval of the mean (± {half} over {found.together.n} replicates), "
     if found.needed is None:
         return f"{start}more than 10,000 replicates are needed."
@@ -164,13 +172,15 @@ def _halving(made: StudyVariance) -> str:
     largest = found.largest
     if largest is None or found.sum is None:
         return f"{start}{more}."
-    span = _range(largest.share_interval, 0, 100)
-    share = f"{_percent(largest.share)} %{f' ({span})' if span else ''} of the variance"
+    # What a shared draw leaves is at most what its source makes, and at most the whole.
+    known = [one.deviation for one in (largest, found.together) if one.deviation is not None]
+    deviation = f"{number(min(known), digits)} {unit}".rstrip()
     each = "splits" if largest.name == "split" else f"draws of {largest.name}"
     one = "one split" if largest.name == "split" else f"one draw of {largest.name}"
     return (
         f"{start}{more}, each with a draw of its own of every source: that uses several {each}. "
-        f"Replicates that share {one} do not help: {share} stays, however many they are."
+        f"Replicates that share {one} do not help: up to {deviation} of standard deviation stay, "
+        "however many they are."
     )
 
 
