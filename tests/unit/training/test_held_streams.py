@@ -49,6 +49,13 @@ def test_a_training_of_which_all_streams_vary_is_an_ordinary_replicate(engine, t
     assert one.trial.id != other.trial.id
 
 
+def test_stacked_replicates_hold_streams_each_for_itself(dataset, trial_of):
+    numbers = (0, held_replicate(3, ["mixup"]), held_replicate(3, ["order"]))
+    trials = tuple(trial_of(replicate=number, dropout=0.2) for number in numbers)
+    first, held, other = trained(PopulationEngine(dataset), Group(trials, 1, 3))
+    assert bits(held) == bits(first) != bits(other)
+
+
 def draws_of(engine, trial):
     """What a training draws, by source."""
     (replicate,) = engine.begin(alone(trial)).replicates
