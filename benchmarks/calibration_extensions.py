@@ -7,12 +7,15 @@ Run with `python benchmarks/calibration_extensions.py [--studies N]`; it prints 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from calibration import ALPHA, DELTA, DRAWS, Floats
 from stepladder.statistics.anytime import SHARE_FIRST, anytime_p, later_levels, later_p
+from stepladder.statistics.corrections import holm
 from stepladder.statistics.effects import judge
 from stepladder.statistics.paired import paired_t, round_off
 from stepladder.statistics.sequential import plan_looks, replay
@@ -134,9 +137,73 @@ def power(studies: int) -> None:
                     for level in (FIRST, ALPHA)
                 )
                 worst = max(worst, before - now)
-                cells.append(f"{now:6.1f} / {before:5.1f}")
+                cells.append(f"{now:.1f} / {before:.1f}")
             print(f"{comparisons:11} {n:3} " + "".join(f"{cell:>15}" for cell in cells))
     print(f"largest loss: {worst:.1f} points")
+
+
+LOSSES: dict[str, Callable[[np.random.Generator, tuple[int, ...]], Floats]] = {
+    "normal, spread 0.05": lambda rng, shape: rng.normal(-DELTA, 0.05, shape),
+    "normal, spread 0.3": lambda rng, shape: rng.normal(-DELTA, 0.3, shape),
+    "0 less an exponential 0.1": lambda rng, shape: -rng.exponential(DELTA, shape),
+    "-0.2 and an exponential 0.1": lambda rng, shape: rng.exponential(DELTA, shape) - 2 * DELTA,
+    "-1 in one of ten, noise 0.03": lambda rng, shape: (
+        rng.normal(0, 0.03, shape) - (rng.random(shape) < 0.1)
+    ),
+    "-86 in one of ten, noise 0.03": lambda rng, shape: (
+        rng.normal(0, 0.03, shape) - 86 * (rng.random(shape) < 0.1)
+    ),
+}
+"""Differences in points whose mean is -δ; of the last it is far below."""
+
+
+def _naive_not_worse(differences: Floats) -> Bools:
+    """Any comparison called not worse by the one-sided t test alone, after Holm's correction."""
+    n = differences.shape[-1]
+    error = differences.std(axis=-1, ddof=1) / np.sqrt(n)
+    p = special.stdtr(n - 1, -(differences.mean(axis=-1) + DELTA) / error)
+    return np.asarray((holm(p) < ALPHA).any(axis=1))
+
+
+def _not_worse(differences: Floats) -> tuple[Bools, Bools]:
+    """Any false `not worse beyond δ` at 5 replicates, and at 5, 10, 20, 40 or 100."""
+    arm = 0.5 + differences / 100
+    other = np.full_like(arm, 0.5)
+    judged = judge(arm[..., :5], other[..., :5], delta=DELTA, alpha=FIRST, plan=False, side=1)
+    at_first = judged.within.any(axis=1)
+    ever = at_first.copy()
+    for n in STEPS[1:]:
+        t = paired_t(round_off(differences[..., :n]))
+        batch = np.ones(arm.shape[1], np.int64)
+        p, p_within = (p / later_levels(batch) for p in later_p(t, batch, DELTA, side=1))
+        ever |= ((p_within < 1) & ~(p < 1)).any(axis=1)
+    return at_first, ever
+
+
+def _not_worse_auto(differences: Floats) -> Bools:
+    """`auto` to 20 replicates."""
+    looks = plan_looks(20, differences.shape[1], FIRST)
+    arm = 0.5 + differences[..., :20] / 100
+    return np.array([
+        replay(ours, np.full_like(ours, 0.5), looks, delta=DELTA, alpha=FIRST, side=1).within.any()
+        for ours in arm
+    ])  # fmt: skip
+
+
+def not_worse(studies: int) -> None:
+    """Arms that are worse by δ, called not worse."""
+    print(f"\nEver called not worse beyond 0.1, though worse by 0.1, in % ({studies:,} a row)")
+    print(f"{'differences':34} comparisons  t test each time  at 5  5 to 100  auto to 20")
+    for place, (name, draw) in enumerate(LOSSES.items()):
+        for comparisons in (1, 6):
+            rng = np.random.default_rng((24, place, comparisons))
+            drawn = draw(rng, (studies, comparisons, 100))
+            naive = np.logical_or.reduce([_naive_not_worse(drawn[..., :n]) for n in STEPS])
+            few = drawn[: max(studies // 4, 100)]
+            rates = (100 * float(call.mean())
+                     for call in (naive, *_not_worse(drawn), _not_worse_auto(few)))  # fmt: skip
+            print(f"{name:34} {comparisons:>11}  "
+                  "{:16.1f}  {:4.1f}  {:8.1f}  {:10.1f}".format(*rates), flush=True)  # fmt: skip
 
 
 def whenever(studies: int) -> None:
@@ -161,7 +228,12 @@ def whenever(studies: int) -> None:
               f"{100 * held.mean():17.1f}")  # fmt: skip
 
 
-_TABLES = {"false": false_calls, "power": power, "whenever": whenever}
+_TABLES = {
+    "false": false_calls,
+    "power": power,
+    "whenever": whenever,
+    "not worse": not_worse,
+}
 
 
 def main() -> None:

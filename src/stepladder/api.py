@@ -433,6 +433,7 @@ def judge(
     overlap: float = 0.0,
     columns: Mapping[str, str] | None = None,
     anytime: bool = False,
+    claim: Literal["difference", "not worse"] = "difference",
 ) -> JudgedTable:
     """Judges scores of your own: each arm against one of them.
 
@@ -455,6 +456,8 @@ def judge(
         columns: headings by role: arm, replicate, score; the usual ones are guessed.
         anytime: whether verdicts stay right if scores are added because of what was read, and
             judged again, as often as one likes. They need more replicates.
+        claim: "not worse" where an arm shall show that it is not worse by delta, in the place of
+            `no difference`.
 
     Raises:
         InputError: if the scores, their metric or a number will not do.
@@ -471,7 +474,7 @@ def judge(
     table = read_scores(scores, metric=metric, direction=direction, unit=unit, columns=columns)
     return JudgedTable(judge_scores(
         table.scores, against, delta=delta, chance=chance, metric=table.metric, overlap=overlap,
-        notes=table.notes, anytime=anytime,
+        notes=table.notes, anytime=anytime, claim=claim,
     ))  # fmt: skip
 
 

@@ -168,6 +168,20 @@ def as_document(judge, content, *words):
     return json.loads(out)
 
 
+def test_arms_may_claim_to_be_not_worse(judge):
+    scores = {
+        "base": [0.90, 0.91, 0.90, 0.92, 0.91, 0.90],
+        "small": [0.92, 0.91, 0.92, 0.92, 0.91, 0.92],
+    }
+    words = ("--delta", "1", "--claim", "not worse")
+    effect = as_json(judge, csv_of(scores), *words)["small"]["effect"]
+    assert effect["verdict"] == "not worse beyond δ"
+    assert effect["not_excluded_share"] == pytest.approx(1 - 0.05 ** (1 / 6))
+    out = " ".join(judge(None, *words)[1].split())
+    assert "small (+1.00) loses less than 1 point of the score, if anything." in out
+    assert "not worse means worse by less than 1 point, if at all, by a one-sided test" in out
+
+
 def test_a_loss_is_judged_in_its_own_unit(judge):
     words = ("--metric", "loss", "--lower-is-better", "--unit", "nats", "--delta", "0.2")
     document = as_document(judge, csv_of(LOSSES), *words)
@@ -188,7 +202,7 @@ def test_a_loss_is_judged_in_its_own_unit(judge):
     assert "loss (nats)" in " ".join(out.split())
     assert "−0.1166 ± 0.0057" in out
     assert "lower is better" in out
-    assert "no difference means within 0.2 by two one-sided tests" in " ".join(out.split())
+    assert "no difference means within 0.2 nats by two one-sided tests" in " ".join(out.split())
     rows = list(csv.DictReader(io.StringIO(judge(None, *words, "--format", "csv")[1])))
     assert [(row["metric"], row["better"], row["unit"]) for row in rows] == [
         ("loss", "lower", "nats")

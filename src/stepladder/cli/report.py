@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -138,6 +138,10 @@ def ui(runs: str, port: int, store: str | None) -> None:
     help="Verdicts that stay right if scores are added and judged again, as often as you like.",
 )  # fmt: skip
 @click.option(
+    "--claim", type=click.Choice(["difference", "not worse"]), default="difference",
+    show_default=True, help="What arms shall show: not worse by delta, in place of no difference.",
+)  # fmt: skip
+@click.option(
     "--overlap", type=float, default=0.0, metavar="RATIO",
     help="Test examples per training example, where replicates are folds or other parts of the "
     "same data: 0.111 for ten folds.",
@@ -155,6 +159,7 @@ def judge(
     chance: float | None,
     overlap: float,
     anytime: bool,
+    claim: Literal["difference", "not worse"],
     form: str,
 ) -> None:
     """Judges scores of your own: a table of text with an arm, a replicate and a score in each row.
@@ -173,7 +178,7 @@ def judge(
     judged = api.judge(
         scores, against, metric=metric, unit=unit, delta=delta, chance=chance,
         overlap=overlap, direction="minimize" if is_lower else "maximize" if is_higher else None,
-        columns=_columns(columns), anytime=anytime,
+        columns=_columns(columns), anytime=anytime, claim=claim,
     ).judged  # fmt: skip
     if form == "table":
         shown.show(judged)

@@ -98,7 +98,8 @@ def power_lines(planned: RunAnnouncement) -> tuple[str, ...]:
         needed = " to ".join(
             dict.fromkeys("over 10,000" if n is None else f"{n:,}" for n in power.equivalence)
         )
-        lines.append(f"{needed} replicates show no difference beyond {study.delta:g} of equal arms")
+        shown = "no difference" if study.claim == "difference" else "not worse"
+        lines.append(f"{needed} replicates show {shown} beyond {study.delta:g} of equal arms")
     return tuple(lines)
 
 

@@ -19,10 +19,10 @@ from stepladder.report.wording import (
     headlines_of,
     missed_text,
     plural,
-    points,
     printable,
     rule_text,
     truncate,
+    within_text,
 )
 from stepladder.statistics.results import Effect
 from stepladder.statistics.scores import JudgedScores, ScoredArm
@@ -60,7 +60,7 @@ def view_of_scores(judged: JudgedScores) -> View:
     nothing = Sentence.of("One arm is compared with nothing: only its mean is known.")
     name = truncate(metric.name, _NAME_LENGTH)
     measure = "the score" if name == "score" else name
-    said = headlines_of(effects, Measure(metric, judged.delta, digits), measure)
+    said = headlines_of(effects, _measure(judged), measure)
     return View(
         title="Scores",
         subtitle=f"{plural(len(arms), 'arm')} · {span}",
@@ -103,13 +103,16 @@ def _footnotes(judged: JudgedScores, effects: list[Effect]) -> Iterator[str]:
         )
         within = "nothing is called no difference without --delta, the smallest that matters"
         if judged.delta is not None:
-            way = "its confidence sequence" if judged.is_anytime else "two one-sided tests"
-            least = points(judged.delta) if judged.metric.is_fraction else f"{judged.delta:g}"
-            within = f"no difference means within {least} by {way}"
+            way = "its confidence sequence" if judged.is_anytime else ""
+            within = within_text(_measure(judged), way)
             within += missed_text(effects)
         within += corrected_text(effects)
         yield f"Verdicts: {rule_text(len(effects), tests=tests)}; {within}."
     yield from map(printable, judged.notes)
+
+
+def _measure(judged: JudgedScores) -> Measure:
+    return Measure(judged.metric, judged.delta, _digits(judged), judged.claim)
 
 
 def _digits(judged: JudgedScores) -> int:

@@ -10,7 +10,7 @@ from itertools import pairwise
 from stepladder.report.document import Part, Sentence
 from stepladder.runs.results import Results
 from stepladder.statistics.divergence import DivergenceDifference
-from stepladder.statistics.results import Effect, Estimate, FactorialAnalysis, Verdict
+from stepladder.statistics.results import Claim, Effect, Estimate, FactorialAnalysis, Verdict
 from stepladder.store import Judgement
 from stepladder.study.metrics import METRICS, Metric
 from stepladder.study.params import flat_values
@@ -156,7 +156,8 @@ def needed_text(effect: Effect, *, has_range: bool = True) -> str:
     if plan is None:
         return ""
     high = "more" if plan.high is None else f"{plan.high:,}"
-    purpose = "a difference" if plan.purpose == "difference" else "equivalence"
+    purposes = {"difference": "a difference", "not worse": '"not worse"'}
+    purpose = purposes.get(plan.purpose, plan.purpose)
     span = f", {plan.low:,} to {high} by pilots like this one" if has_range else ""
     return f"about {plan.count:,} would do for {purpose}{span}"
 
@@ -195,6 +196,7 @@ class Measure:
         metric: what is judged.
         delta: difference below which none matters, in its unit; None where that is not known.
         digits: decimals.
+        claim: what arms shall show where it is no difference.
 
     Example:
         >>> from stepladder.study.metrics import METRICS
@@ -206,6 +208,7 @@ class Measure:
     metric: Metric
     delta: float | None
     digits: int = 2
+    claim: Claim = "difference"
 
     @property
     def name(self) -> str:
@@ -258,7 +261,7 @@ def measure_of(results: Results) -> Measure:
     means: list[Estimate | Effect] = [arm.test for arm in results.arms]
     means += [arm.effect for arm in results.arms if arm.effect is not None]
     metric = results.study.judged
-    return Measure(metric, results.study.delta, digits_for(metric, means))
+    return Measure(metric, results.study.delta, digits_for(metric, means), results.study.claim)
 
 
 def digits_for(metric: Metric, means: Iterable[Estimate | Effect]) -> int:
@@ -348,9 +351,13 @@ def _clauses(
         "helps": ("improve", measure),
         "hurts": (shown.worse, measure),
         "no difference beyond δ": ("make", f"no difference beyond {shown.margin} in {measure}"),
-        "not worse beyond δ": ("lose", f"less than {shown.margin} of {measure}, if anything"),
+        "not worse beyond δ": (
+            ("lose", f"less than {shown.margin} of {measure}, if anything")
+            if shown.metric.sign > 0 else
+            ("add", f"less than {shown.margin} to {measure}, if anything")
+        ),
         "not enough replicates": ("need", f"more replicates: {_open_text(len(judged), shown)}"),
-    }
+    }  # fmt: skip
     clauses: dict[Verdict, tuple[Part, ...]] = {}
     for verdict, (verb, rest) in verbs.items():
         every = [(name, effect) for name, effect in judged if effect.verdict == verdict
@@ -385,7 +392,8 @@ _SIGNED = ("helps", "hurts")
 
 def _open_text(comparisons: int, shown: Measure) -> str:
     """What is not known where neither test gave a verdict."""
-    both = "neither a difference nor its absence" if shown.margin else "no difference"
+    second = "its absence" if shown.claim == "difference" else '"not worse"'
+    both = f"neither a difference nor {second}" if shown.margin else "no difference"
     family = f" after correction for {comparisons:,} comparisons" if comparisons > 1 else ""
     return f"{both} is established{family}"
 
@@ -547,20 +555,31 @@ def verdict_note(results: Results) -> str:
     if all(result.effect is None for result in results.arms):
         return ""
     compared = sum(result.arm.compared_with is not None for result in results.arms)
-    margin = measure_of(results).margin
+    shown = measure_of(results)
     within = "no verdict is no difference without a delta in the study"
-    if margin:
-        within = f"no difference means within {margin} by two one-sided tests"
+    if shown.margin:
+        within = within_text(shown)
         within += missed_text(effect for _, effect in judged_effects(results))
-        if results.study.claim == "not worse":
-            within += f", not worse means not by {margin} by one of them"
     within += corrected_text(effect for _, effect in judged_effects(results))
     rule = rule_text(compared, "5 %" if results.adapted is None else "")
     return f"Verdicts{tuning_condition(results)}: {rule}; {within}."
 
 
+def within_text(shown: Measure, way: str = "") -> str:
+    """What a verdict within δ means.
+
+    Args:
+        shown: the metric, with a δ.
+        way: how it is reached; by one-sided tests when empty.
+    """
+    if shown.claim == "not worse":
+        test = way or "a one-sided test"
+        return f"not worse means worse by less than {shown.margin}, if at all, by {test}"
+    return f"no difference means within {shown.margin} by {way or 'two one-sided tests'}"
+
+
 def missed_text(effects: Iterable[Effect]) -> str:
-    """What verdicts of no difference do not exclude; empty without one."""
+    """What verdicts within δ do not exclude; empty without one."""
     shares = [effect.missed_share for effect in effects if effect.missed_share is not None]
     if not shares:
         return ""

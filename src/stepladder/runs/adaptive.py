@@ -95,7 +95,7 @@ def replicate_targets(
         sides = {name: scores_on(rows, "test", study.judged.name) for name, rows in results.items()}
     occasion = history.occasion(main=is_factorial).of_sides(pairs)
     _, look = effects_over_time(
-        sides, pairs, occasion, delta=history.first_delta, metric=study.judged
+        sides, pairs, occasion, delta=history.first_delta, metric=study.judged, claim=study.claim
     )
     wanted = [int(count) for count in look.wanted]
     counts = dict.fromkeys(trials, max(wanted) if is_factorial else 0)

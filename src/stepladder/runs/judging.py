@@ -197,7 +197,7 @@ def _judge_effects(
         sides, of_techniques = main_effect_scores(study, guessing)
         occasion = history.occasion(main=True).of_sides(of_techniques)
         _, interim = effects_over_time(
-            sides, of_techniques, occasion, delta=study.delta, metric=metric
+            sides, of_techniques, occasion, delta=study.delta, metric=metric, claim=study.claim
         )
     with_images = {}
     divergence = divergence_differences(
@@ -210,7 +210,7 @@ def _judge_effects(
             effect = effect_with_images(judged[name], ours, theirs, metric)
             effect = replace(effect, divergence=divergence.get(name))
             with_images[name] = untold_where_it_must_be(effect, (ours, theirs), study)
-    return with_posteriors(with_images, study.delta, metric.sign, study.claim), interim
+    return with_posteriors(with_images, study.delta, metric.sign), interim
 
 
 def _judge_pairs(
@@ -224,13 +224,15 @@ def _judge_pairs(
         return {}, None
     occasion = history.occasion()
     judged, state = effects_over_time(
-        scores, pairs, occasion, delta=study.delta, metric=study.judged, stored=stored
-    )
+        scores, pairs, occasion, delta=study.delta, metric=study.judged, stored=stored,
+        claim=study.claim,
+    )  # fmt: skip
     chance = judged
     if guessing != scores:
         chance, _ = effects_over_time(
-            guessing, pairs, occasion, delta=study.delta, metric=study.judged, stored=stored
-        )
+            guessing, pairs, occasion, delta=study.delta, metric=study.judged, stored=stored,
+            claim=study.claim,
+        )  # fmt: skip
     told = {
         name: replace(judged[name], at_chance=chance[name])
         if chance[name].pairs > judged[name].pairs else judged[name]

@@ -17,6 +17,7 @@ from stepladder.statistics.intervals import new_images_interval
 from stepladder.statistics.paired import paired_difference
 from stepladder.statistics.results import (
     SAME_TEST,
+    WITHIN,
     Difference,
     Effect,
     Estimate,
@@ -229,7 +230,7 @@ def reason_untold(arms: Sequence[Replicates], delta: float, *, is_within: bool) 
     Args:
         arms: the trials of the arms that are compared.
         delta: percentage points below which a difference does not matter.
-        is_within: whether the verdict would be that the difference is within delta.
+        is_within: whether the verdict would be one of `WITHIN`.
     """
     done = [one for arm in arms for one in arm if one is not None and one.diverged is None]
     if not done or not done[0].images:
@@ -255,8 +256,7 @@ def untold_where_it_must_be(effect: Effect, arms: Sequence[Replicates], study: S
     """
     if study.judged.name != "accuracy" or study.delta is None:
         return effect
-    is_within = effect.verdict == "no difference beyond δ"
-    reason = reason_untold(arms, study.delta, is_within=is_within)
+    reason = reason_untold(arms, study.delta, is_within=effect.verdict in WITHIN)
     if not reason:
         return effect
     return replace(with_verdict(effect, "not enough replicates", None), reason=reason)
@@ -350,7 +350,7 @@ def _judged(
     least = min(leading.values())
     judged, _ = effects_over_time(
         by_side, pairs, occasion.of_sides(pairs), delta=study.delta, metric=study.judged,
-        stored={side: least for pair in pairs for side in pair},
+        stored={side: least for pair in pairs for side in pair}, claim=study.claim,
     )  # fmt: skip
     main = tuple(
         replace(

@@ -13,7 +13,7 @@ from stepladder.runs.phases import study_trials
 from stepladder.runs.plan import RunContext, run_context
 from stepladder.statistics.anytime import fixed_level, later_levels
 from stepladder.statistics.power import PlannedPower, planned_power
-from stepladder.statistics.results import Floats
+from stepladder.statistics.results import Floats, side_of
 from stepladder.store import Store
 from stepladder.study.study import Study
 
@@ -56,7 +56,8 @@ def power_of_study(
             def level(pairs: Floats) -> Floats:
                 return fixed_level(pairs, later)
 
-    return planned_power(variances, family, study.replicates, study.delta, level)
+    side = side_of(study.claim, study.judged)
+    return planned_power(variances, family, study.replicates, study.delta, level, side=side)
 
 
 def _of_pilot(folder: Path, study: Study) -> Iterator[tuple[int, float]]:

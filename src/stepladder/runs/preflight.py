@@ -357,9 +357,10 @@ def _fine_margin(study: Study, examples: int) -> list[str]:
     row, default = 100 / max(examples, 1), Study.model_fields["delta"].default
     if study.judged.name != "accuracy" or study.delta in (None, default) or study.delta >= row:
         return []
+    within = "no difference" if study.claim == "difference" else study.claim
     return [
         f"delta: {study.delta:g} points are less than one of the {examples:,} test examples, so no "
-        f"verdict can be no difference; write delta = {math.ceil(10 * row) / 10:g} or more"
+        f"verdict can be {within}; write delta = {math.ceil(10 * row) / 10:g} or more"
     ]
 
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from scipy import special
 
 from stepladder.statistics.corrections import holm
-from stepladder.statistics.paired import PairedT, paired_t, within_floor
+from stepladder.statistics.paired import PairedT, inside, paired_t, within_floor
 from stepladder.statistics.power import (
     FEWEST,
     MOST,
@@ -64,12 +64,13 @@ def log_bayes_factor(pairs: npt.ArrayLike, t: npt.ArrayLike) -> Floats:
     return np.where(n < 2, 0.0, -0.5 * np.log1p(n * _G) - n / 2 * ratio)
 
 
-def anytime_p(t: PairedT, delta: float | Floats | None = None) -> Floats:
+def anytime_p(t: PairedT, delta: float | Floats | None = None, side: int = 0) -> Floats:
     """p-values that hold however often, and whenever, one has looked: 1 / Bayes factor.
 
     Args:
         t: of the differences.
         delta: when given, the p-value of "the mean is delta or more away from 0".
+        side: as for `paired.inside`: with one bound, of "the arm is worse by delta or more".
 
     Returns:
         Of shape (...), at most 1; NaN with fewer than three pairs.
@@ -78,7 +79,7 @@ def anytime_p(t: PairedT, delta: float | Floats | None = None) -> Floats:
         >>> float(anytime_p(paired_t([0.2, 0.3, 0.1, 0.4, 0.2, 0.3, 0.2])).round(3))
         0.017
     """
-    distance = np.abs(t.mean) if delta is None else np.maximum(delta - np.abs(t.mean), 0.0)
+    distance = np.abs(t.mean) if delta is None else np.maximum(inside(t.mean, delta, side), 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = distance / (t.spread / np.sqrt(t.pairs))
     statistic = np.where((t.spread == 0) & (distance == 0), 0.0, statistic)
@@ -128,20 +129,23 @@ def later_levels(batches: npt.ArrayLike, alpha: float = 0.05) -> Floats:
     return np.asarray(alpha * (1 - SHARE_FIRST) / (b * (b + 1)))
 
 
-def later_p(t: PairedT, batches: npt.ArrayLike, delta: float | Floats) -> tuple[Floats, Floats]:
+def later_p(
+    t: PairedT, batches: npt.ArrayLike, delta: float | Floats, side: int = 0
+) -> tuple[Floats, Floats]:
     """The p-values of a judgement that was not planned, after Holm's correction in each batch.
 
     Args:
         t: of the differences, shape (..., comparisons).
         batches: of each comparison, shape (comparisons,).
         delta: as for `anytime_p`.
+        side: as for `anytime_p`.
 
     Returns:
         Of "the arms are equal" and of "the difference is delta or more"; to be compared with
         `later_levels`.
     """
     batch = np.asarray(batches)
-    p_different, p_within = anytime_p(t), anytime_p(t, delta)
+    p_different, p_within = anytime_p(t), anytime_p(t, delta, side)
     for number in np.unique(batch):
         own = batch == number
         p_different[..., own] = holm(p_different[..., own])
@@ -176,13 +180,14 @@ def confidence_sequence(differences: npt.ArrayLike, level: float | Floats) -> tu
 _LEAST_SPREAD = 1e-9  # points; stands for no spread at all where one is divided by
 
 
-def pairs_needed(t: PairedT, level: Floats, delta: Floats) -> Floats:
+def pairs_needed(t: PairedT, level: Floats, delta: Floats, side: int = 0) -> Floats:
     """Pairs at which the anytime-valid test settles a comparison with 80 % power.
 
     Args:
         t: of the differences so far, shape (comparisons,), each with two pairs or more.
         level: of each, after any correction.
         delta: of each.
+        side: as for `anytime_p`.
 
     Returns:
         Shape (4, comparisons), more than there are, at the mean and spread seen: for a difference
@@ -203,11 +208,11 @@ def pairs_needed(t: PairedT, level: Floats, delta: Floats) -> Floats:
 
     def shows_none(pairs: Floats) -> Bools:
         one_sided = fixed_level(pairs, level) / 2
-        is_likely = power_of_tost(pairs, mean, spread, delta, one_sided) >= POWER
+        is_likely = power_of_tost(pairs, mean, spread, delta, one_sided, side) >= POWER
         return np.asarray(is_likely & (within_floor(pairs) < level))
 
     counts = [smallest_count(shown, more) for shown in (shows_difference, shows_none)]
     # The level of a t test that asks for the same: it falls as the number of pairs grows.
     near = fixed_level(np.minimum(np.fmin(*counts), MOST), level)
-    asked = pilot_range(t.pairs.astype(np.float64), mean, spread, delta, near, near / 2)
+    asked = pilot_range(t.pairs.astype(np.float64), mean, spread, delta, near, near / 2, side)
     return np.stack([*counts, *asked])

@@ -14,6 +14,7 @@ from stepladder.statistics.paired import (
     DRAWS,
     EXACT_UP_TO,
     PairedT,
+    inside,
     missed_share,
     none_if_nan,
     one_sign_p,
@@ -38,7 +39,9 @@ from stepladder.statistics.power import (
     smallest_count,
 )
 from stepladder.statistics.results import (
+    WITHIN,
     Bools,
+    Claim,
     Effect,
     Floats,
     Interval,
@@ -47,6 +50,7 @@ from stepladder.statistics.results import (
     as_pairs,
     check_delta,
     check_share,
+    side_of,
 )
 from stepladder.study.metrics import METRICS, Metric
 
@@ -65,7 +69,7 @@ class Judged:
         p_adjusted: the same after Holm's correction.
         p_t_adjusted: p of the t test after Holm's correction.
         different: whether the verdict is `helps` or `hurts`, by the sign of the mean.
-        within: whether it is `no difference beyond δ`.
+        within: whether it is `no difference beyond δ`, or with a side `not worse beyond δ`.
         wins: share of the pairs in which the arm is the better one.
         p_verdict: the p-value that the verdict rests on, after Holm's correction: of "within
             delta" where that is the verdict, else of "the arms are equal".
@@ -75,6 +79,7 @@ class Judged:
         plans: pairs for a difference and for equivalence, and the range of what pilots ask for,
             shape (4, ..., comparisons); see `ReplicatePlan`. Infinite where the verdict is settled,
             with fewer than two pairs, and where 10,000 are not enough.
+        side: as for `paired.inside`.
     """
 
     differences: Floats
@@ -90,6 +95,7 @@ class Judged:
     simultaneous_high: Floats
     counts: npt.NDArray[np.int64]
     plans: Floats
+    side: int = 0
 
 
 def judge(
@@ -101,6 +107,7 @@ def judge(
     plan: bool = True,
     unpaired: bool = False,
     overlap: float = 0.0,
+    side: int = 0,
 ) -> Judged:
     """Judges families of comparisons.
 
@@ -130,17 +137,19 @@ def judge(
             is no pair; for one family of shape (comparisons, replicates).
         overlap: test examples per training example, of parts that overlap; see `paired_t`. Signs
             alone prove nothing there: p_t, which is corrected, must be below alpha too.
+        side: as for `paired.inside`: with one bound, one test takes the place of the two one-sided
+            ones, and within is `not worse beyond δ`.
     """
     differences = _differences(arm, other)
     t, p = paired_t(differences, overlap=overlap), sign_flip(differences)
     p = np.where(t.pairs < 2, np.nan, p)
     deltas = np.broadcast_to(np.asarray(delta, np.float64), t.mean.shape)
-    p_different, p_within = _verdict_p_values(differences, t, p, deltas, overlap)
+    p_different, p_within = _verdict_p_values(differences, t, p, deltas, overlap, side)
     counts, degrees = t.pairs.copy(), t.pairs - 1.0
     if unpaired:
         for row in np.flatnonzero(t.pairs == 0):
             means, p_within[row], counts[row], degrees[row] = _welch(
-                arm, other, int(row), float(deltas[row])
+                arm, other, int(row), float(deltas[row]), side
             )
             for name, value in means.items():
                 getattr(t, name)[row] = value
@@ -156,16 +165,16 @@ def judge(
             for rejected in (different, equivalent)
         ]
         alike = unanimous_sign(differences)
-        plans[:, is_open] = _plans(t, alike, is_open, levels[0], levels[1], deltas[is_open])
+        plans[:, is_open] = _plans(t, alike, is_open, levels[0], levels[1], deltas[is_open], side)
     wins = win_share(differences)
     p_verdict = np.where(within, p_within, p_different)
     low, high = simultaneous_ends(t, degrees)
     return Judged(differences, t, p, holm(p), holm(t.p), different, within, wins, p_verdict,
-                  low, high, counts, plans)  # fmt: skip
+                  low, high, counts, plans, side)  # fmt: skip
 
 
 def verdict_p_values(
-    arm: npt.ArrayLike, other: npt.ArrayLike, delta: float | Floats
+    arm: npt.ArrayLike, other: npt.ArrayLike, delta: float | Floats, side: int = 0
 ) -> tuple[Floats, Floats]:
     """The p-values that verdicts rest on, before any family is corrected for.
 
@@ -176,7 +185,8 @@ def verdict_p_values(
         or more", NaN with fewer than five.
     """
     differences = _differences(arm, other)
-    return _verdict_p_values(differences, paired_t(differences), sign_flip(differences), delta)
+    t, p = paired_t(differences), sign_flip(differences)
+    return _verdict_p_values(differences, t, p, delta, side=side)
 
 
 def _differences(arm: npt.ArrayLike, other: npt.ArrayLike) -> Floats:
@@ -184,13 +194,14 @@ def _differences(arm: npt.ArrayLike, other: npt.ArrayLike) -> Floats:
 
 
 def _verdict_p_values(
-    differences: Floats, t: PairedT, p: Floats, delta: float | Floats, overlap: float = 0.0
-) -> tuple[Floats, Floats]:
+    differences: Floats, t: PairedT, p: Floats, delta: float | Floats, overlap: float = 0.0,
+    side: int = 0,
+) -> tuple[Floats, Floats]:  # fmt: skip
     none_as_extreme = (t.pairs > EXACT_UP_TO) & (p * (1 + DRAWS) < 1.5)
     larger = np.maximum(t.p, np.where(none_as_extreme, 0.0, p))
     alike = unanimous_sign(differences)
     p_different = np.where(alike, np.minimum(larger, one_sign_p(t.pairs, t.p)), larger)
-    tests = (test(differences, delta, overlap) for test in (tost, skewed_tost))
+    tests = (test(differences, delta, overlap, side) for test in (tost, skewed_tost))
     p_within = np.maximum.reduce([within_floor(t.pairs), *tests])
     return (
         np.where(t.pairs >= FEWEST, p_different, np.nan),
@@ -199,7 +210,7 @@ def _verdict_p_values(
 
 
 def _welch(
-    arm: npt.ArrayLike, other: npt.ArrayLike, row: int, delta: float
+    arm: npt.ArrayLike, other: npt.ArrayLike, row: int, delta: float, side: int
 ) -> tuple[dict[str, float], float, int, float]:
     """One comparison without pairs: fields of a `PairedT`, p of equivalence, values, degrees.
 
@@ -210,14 +221,15 @@ def _welch(
     ours, theirs = (sample[~np.isnan(sample)] for sample in samples)
     mean, error, degrees = welch_error(ours.tolist(), theirs.tolist())
     mean, n, m = float(round_off(mean)), len(ours), len(theirs)
+    nearer = float(inside(mean, delta, side))
     if error == 0:
         # Two values at most are seen. The largest chance, over all ways to draw them, that one
         # sample has the one throughout and the other the other:
         floor = 2 * math.exp(sum(k * math.log(k / (n + m)) for k in (n, m)))
-        p, p_within, half = floor if mean else 1.0, float(abs(mean) >= delta), 0.0
+        p, p_within, half = floor if mean else 1.0, float(nearer <= 0), 0.0
     else:
         p = 2 * float(special.stdtr(degrees, -abs(mean) / error))
-        p_within = float(special.stdtr(degrees, -(delta - abs(mean)) / error))
+        p_within = float(special.stdtr(degrees, -nearer / error))
         half = float(special.stdtrit(degrees, 0.975)) * error
     means = {"mean": mean, "p": p, "ci_low": mean - half, "ci_high": mean + half}
     count = min(n, m)
@@ -256,8 +268,9 @@ def _next_level(alpha: float, rejected: Bools) -> Floats:
 
 
 def _plans(
-    t: PairedT, alike: Bools, rows: Bools, level: Floats, level_within: Floats, delta: Floats
-) -> Floats:
+    t: PairedT, alike: Bools, rows: Bools, level: Floats, level_within: Floats, delta: Floats,
+    side: int,
+) -> Floats:  # fmt: skip
     """Pairs that settle the chosen comparisons, see `Judged.plans`; infinite beyond the most."""
     mean, spread = t.mean[rows], np.maximum(t.spread[rows], _LEAST_SPREAD)
     more = np.maximum(t.pairs[rows] + 1, FEWEST)
@@ -273,12 +286,13 @@ def _plans(
         return np.asarray(power_of_t(pairs, mean, spread, tested_at) >= POWER)
 
     def shows_none(pairs: Floats) -> Bools:
-        is_likely = power_of_tost(pairs, mean, spread, delta, level_within) >= POWER
+        is_likely = power_of_tost(pairs, mean, spread, delta, level_within, side) >= POWER
         return np.asarray(is_likely & (within_floor(pairs) < level_within))
 
     different = smallest_count(shows_difference, smallest_count(can_reject, more))
     none = smallest_count(shows_none, np.maximum(more, FEWEST_WITHIN))
-    asked = pilot_range(t.pairs[rows].astype(np.float64), mean, spread, delta, level, level_within)
+    pairs = t.pairs[rows].astype(np.float64)
+    asked = pilot_range(pairs, mean, spread, delta, level, level_within, side)
     return np.stack([different, none, *asked])
 
 
@@ -292,6 +306,7 @@ def effects(
     metric: Metric = METRICS["accuracy"],
     unpaired: bool = False,
     overlap: float = 0.0,
+    claim: Claim = "difference",
 ) -> dict[str, Effect]:
     """The effects of a study: each arm against the one it is compared with.
 
@@ -312,6 +327,8 @@ def effects(
         metric: what is judged.
         unpaired: whether arms without a common replicate are compared by Welch's tests.
         overlap: as for `judge`; more replicates bring no new data then, so none are recommended.
+        claim: "not worse" where an arm shall show that it is not worse by delta, and need not show
+            that it is not better: the verdict is then `not worse beyond δ`.
 
     Returns:
         One effect by the name of each pair's first arm, in the order of pairs.
@@ -337,6 +354,7 @@ def effects(
     judged = judge(
         first / sizes[:, None], second / sizes[:, None], delta=(delta or 0.0) / factors,
         alpha=alpha, unpaired=unpaired, plan=not overlap, overlap=overlap,
+        side=side_of(claim, metric),
     )  # fmt: skip
     by_arm = {
         arm: in_unit(effect_of_row(judged, row, replicates[row]), float(factors[row]), metric)
@@ -345,7 +363,7 @@ def effects(
     if at_chance is None:
         return by_arm
     guessing = effects(at_chance, pairs, delta=delta, alpha=alpha, metric=metric,
-                       unpaired=unpaired, overlap=overlap)  # fmt: skip
+                       unpaired=unpaired, overlap=overlap, claim=claim)  # fmt: skip
     return {
         arm: replace(own, at_chance=guessing[arm]) if guessing[arm].pairs > own.pairs else own
         for arm, own in by_arm.items()
@@ -401,7 +419,7 @@ def in_unit(effect: Effect, factor: float, metric: Metric) -> Effect:
     )  # fmt: skip
 
 
-def plan_of(counts: Floats) -> ReplicatePlan | None:
+def plan_of(counts: Floats, side: int = 0) -> ReplicatePlan | None:
     """A column of `Judged.plans` as a plain value; None where 10,000 pairs would not do."""
     needed = min(counts[:2])
     if math.isinf(needed):
@@ -409,7 +427,7 @@ def plan_of(counts: Floats) -> ReplicatePlan | None:
     different, none = (None if math.isinf(count) else int(count) for count in counts[:2])
     low, high = min(counts[2], needed), max(counts[3], needed)
     return ReplicatePlan(
-        "difference" if different == needed else "equivalence",
+        "difference" if different == needed else "not worse" if side else "equivalence",
         different,
         none,
         int(low),
@@ -434,16 +452,15 @@ def with_verdict(
         verdict: that it gets.
         p_verdict: the p-value that the verdict rests on.
         plan: how many pairs would settle it, where it is open.
-        count: that no difference is based on; the number of pairs when None.
+        count: that a verdict of `WITHIN` is based on; the number of pairs when None.
     """
     is_open, family = verdict == "not enough replicates", effect.simultaneous
     if family and is_open:
         family = Interval(min(family.low, 0.0), max(family.high, 0.0))
-    is_within = verdict == "no difference beyond δ"
     return replace(
         effect, verdict=verdict, p_verdict=p_verdict, simultaneous=family,
         plan=plan if is_open else None,
-        missed_share=missed_share(count or effect.pairs) if is_within else None,
+        missed_share=missed_share(count or effect.pairs) if verdict in WITHIN else None,
     )  # fmt: skip
 
 
@@ -457,7 +474,9 @@ def effect_of_row(judged: Judged, row: int, replicates: int) -> Effect:
     """
     mean, pairs = judged.t.interval(row), int(judged.t.pairs[row])
     wins = judged.wins
-    verdict: Verdict = "no difference beyond δ" if judged.within[row] else "not enough replicates"
+    verdict: Verdict = "not enough replicates"
+    if judged.within[row]:
+        verdict = WITHIN[abs(judged.side)]
     if judged.different[row]:
         verdict = "helps" if mean.mean > 0 else "hurts"
     effect = Effect(
@@ -480,6 +499,7 @@ def effect_of_row(judged: Judged, row: int, replicates: int) -> Effect:
         comparisons=len(judged.t.mean),
     )
     return with_verdict(
-        effect, verdict, none_if_nan(judged.p_verdict[row]), plan_of(judged.plans[:, row]),
+        effect, verdict, none_if_nan(judged.p_verdict[row]),
+        plan_of(judged.plans[:, row], judged.side),
         count=int(judged.counts[row]),
     )  # fmt: skip

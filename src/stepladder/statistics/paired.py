@@ -95,7 +95,25 @@ def none_if_nan(value: float | Floats) -> float | None:
     return None if math.isnan(value) else float(value)
 
 
-def tost(differences: npt.ArrayLike, delta: float | Floats, overlap: float = 0.0) -> Floats:
+def inside(mean: float | Floats, delta: float | Floats, side: int = 0) -> Floats:
+    """How far means are inside the bound that is nearer; below 0 where they are outside.
+
+    Args:
+        mean: of differences.
+        delta: half the width of what does not matter, in their unit.
+        side: 0 for both bounds; 1 where a mean must be above -delta alone, so that the arm is not
+            worse by it; -1 where it must be below +delta alone, as where lower is better.
+
+    Example:
+        >>> [round(float(inside(0.3, 0.1, side)), 1) for side in (0, 1, -1)]
+        [-0.2, 0.4, -0.2]
+    """
+    return np.asarray(delta - np.abs(mean) if side == 0 else delta + side * mean, np.float64)
+
+
+def tost(
+    differences: npt.ArrayLike, delta: float | Floats, overlap: float = 0.0, side: int = 0
+) -> Floats:
     """Two one-sided t tests of equivalence: a small p says that the mean is within ±delta.
 
     p is the larger of the p-values of "the mean is at most -delta" and "at least +delta".
@@ -104,10 +122,11 @@ def tost(differences: npt.ArrayLike, delta: float | Floats, overlap: float = 0.0
         differences: see above.
         delta: half the width of what does not matter, above 0, in the differences' unit.
         overlap: as for `paired_t`.
+        side: as for `inside`: with one bound, one test, of non-inferiority.
 
     Returns:
-        p-values; NaN with fewer than two pairs. Without spread p is 0 where the mean is within
-        ±delta and 1 where it is not.
+        p-values; NaN with fewer than two pairs. Without spread p is 0 where the mean is inside
+        and 1 where it is not.
 
     Reference:
         Schuirmann 1987, "A comparison of the two one-sided tests procedure and the power
@@ -115,14 +134,16 @@ def tost(differences: npt.ArrayLike, delta: float | Floats, overlap: float = 0.0
         Pharmacokinetics and Biopharmaceutics 15.
     """
     pairs, mean, spread = _moments(np.asarray(differences, np.float64))
-    nearer = delta - np.abs(mean)  # the other bound is further away, so its p is smaller
+    nearer = inside(mean, delta, side)  # another bound is further away, so its p is smaller
     with np.errstate(divide="ignore", invalid="ignore"):
         p = special.stdtr(pairs - 1.0, -nearer / _error(spread, pairs, overlap))
     p = np.where(spread == 0, np.where(nearer > 0, 0.0, 1.0), p)
     return np.where(pairs < 2, np.nan, p)
 
 
-def skewed_tost(differences: npt.ArrayLike, delta: float | Floats, overlap: float = 0.0) -> Floats:
+def skewed_tost(
+    differences: npt.ArrayLike, delta: float | Floats, overlap: float = 0.0, side: int = 0
+) -> Floats:
     """Two one-sided tests of equivalence that allow for skewed differences.
 
     For each bound Student's t is replaced by Hall's T = √n (W + γ W² / 3 + γ² W³ / 27 + γ / 6n),
@@ -142,12 +163,12 @@ def skewed_tost(differences: npt.ArrayLike, delta: float | Floats, overlap: floa
         )
         skewness = _exact_sum(np.where(np.isfinite(cubes), cubes, 0.0)) / pairs
         tests = []
-        for sign in (1, -1):
+        for sign in (1, -1) if side == 0 else (-side,):
             w, g = (sign * mean - delta) / spread, sign * skewness
             t = w + g * w**2 / 3 + g**2 * w**3 / 27 + g / (6 * pairs)
             tests.append(special.stdtr(pairs - 1.0, t / _error(np.ones(()), pairs, overlap)))
-    p = np.maximum(*tests)
-    p = np.where(spread == 0, np.where(np.abs(mean) < delta, 0.0, 1.0), p)
+    p = np.maximum.reduce(tests)
+    p = np.where(spread == 0, np.where(inside(mean, delta, side) > 0, 0.0, 1.0), p)
     return np.where(pairs < 2, np.nan, p)
 
 

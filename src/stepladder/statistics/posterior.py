@@ -9,10 +9,9 @@ import numpy.typing as npt
 from scipy import special
 
 from stepladder.statistics.corrections import holm
-from stepladder.statistics.effects import with_verdict
+from stepladder.statistics.paired import none_if_nan
 from stepladder.statistics.results import Effect
 
-_ALPHA = 0.05
 _FEWEST = 5  # pairs: fewer know too little of their own spread
 
 
@@ -73,18 +72,18 @@ def posterior(
 
 
 def with_posteriors(
-    effects: Mapping[str, Effect], delta: float | None, sign: int, claim: str = "difference"
+    effects: Mapping[str, Effect], delta: float | None, sign: int
 ) -> dict[str, Effect]:
     """Effects of one family with their posteriors and p-values of "not worse"; δ must be known.
 
     p is of a one-sided t test of non-inferiority, the lower half of the test of equivalence, after
-    Holm's correction over the family; with fewer than five pairs there is none.
+    Holm's correction over the family; with fewer than five pairs there is none. It informs: the
+    verdict `not worse beyond δ` asks for more, and has its own p-value.
 
     Args:
         effects: by arm.
         delta: in the unit of the effects.
         sign: 1 where a higher value of the metric is better, -1 where a lower one is.
-        claim: "not worse" where what has no other verdict gets that of non-inferiority at 5 %.
     """
     if delta is None or not effects:
         return dict(effects)
@@ -94,12 +93,7 @@ def with_posteriors(
         one.worse if one and len(values[arm]) >= _FEWEST else math.nan
         for arm, one in found.items()
     ]))  # fmt: skip
-    judged = {}
-    for (arm, effect), own in zip(effects.items(), p, strict=True):
-        p_not_worse = None if math.isnan(own) else float(own)
-        told = replace(effect, posterior=found[arm], p_not_worse=p_not_worse)
-        is_open = effect.verdict == "not enough replicates" and not effect.reason
-        if claim == "not worse" and is_open and own < _ALPHA:
-            told = with_verdict(told, "not worse beyond δ", p_not_worse)
-        judged[arm] = told
-    return judged
+    return {
+        arm: replace(effect, posterior=found[arm], p_not_worse=none_if_nan(own))
+        for (arm, effect), own in zip(effects.items(), p, strict=True)
+    }

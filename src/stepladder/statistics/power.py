@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from stepladder.statistics.paired import unanimous_sign_floor
+from stepladder.statistics.paired import inside, unanimous_sign_floor
 from stepladder.statistics.results import Bools, Floats
 
 FEWEST = 3
@@ -56,12 +56,13 @@ def power_of_tost(
     spread: npt.ArrayLike,
     delta: float | Floats,
     level: npt.ArrayLike,
+    side: int = 0,
 ) -> Floats:
-    """Chance that two one-sided t tests, each at the level, find the mean within ±delta.
+    """Chance that one-sided t tests, each at the level, find the mean inside; see `inside`.
 
     The usual approximation from two noncentral t distributions,
     max(0, P(T_upper ≤ -t*) - P(T_lower ≤ t*)), which is exact but for the chance that the spread
-    is so large that no mean could pass.
+    is so large that no mean could pass. With one bound it is the first alone, and exact.
 
     Reference:
         Phillips 1990, "Power of the two one-sided tests procedure in bioequivalence", Journal of
@@ -69,11 +70,14 @@ def power_of_tost(
     """
     n = np.asarray(pairs, np.float64)
     scale = np.sqrt(n) / np.asarray(spread, np.float64)
-    size = np.abs(np.asarray(mean, np.float64))
+    means = np.asarray(mean, np.float64)
     bound = special.stdtrit(n - 1, 1 - np.asarray(level, np.float64))
-    near = np.clip((delta - size) * scale, -_FURTHEST, _FURTHEST)
-    far = np.minimum((delta + size) * scale, _FURTHEST)
-    return np.maximum(_noncentral_t(n - 1, -near, -bound) - _noncentral_t(n - 1, far, bound), 0.0)
+    near = np.clip(inside(means, delta, side) * scale, -_FURTHEST, _FURTHEST)
+    passes = _noncentral_t(n - 1, -near, -bound)
+    if side:
+        return passes
+    far = np.minimum((delta + np.abs(means)) * scale, _FURTHEST)
+    return np.maximum(passes - _noncentral_t(n - 1, far, bound), 0.0)
 
 
 def smallest_count(is_enough: Callable[[Floats], Bools], least: npt.ArrayLike) -> Floats:
@@ -110,8 +114,9 @@ class PlannedPower:
         degrees: of freedom that each of them has, the fewest.
         curve: numbers of replicates, and the difference that each finds, in spreads; None where
             none is large enough, because so few cannot be significant in this family.
-        equivalence: replicates that would show "no difference beyond δ" of equal arms, for the
-            same two; None beyond 10,000. None without δ or pilot.
+        equivalence: replicates that would show "no difference beyond δ" of equal arms, or that
+            one is not worse where that is claimed, for the same two; None beyond 10,000. None
+            without δ or pilot.
         is_first: whether it will be the study's first judgement.
     """
 
@@ -131,7 +136,7 @@ Level = Callable[[Floats], Floats]
 
 def planned_power(
     variances: Sequence[tuple[int, float]], comparisons: int, replicates: int, delta: float | None,
-    level: Level | None = None, alpha: float = 0.05,
+    level: Level | None = None, alpha: float = 0.05, side: int = 0,
 ) -> PlannedPower:  # fmt: skip
     """The differences that a study finds at the first step of Holm's correction.
 
@@ -146,6 +151,7 @@ def planned_power(
         level: of the t test by numbers of pairs, where the study was judged before; by the rule
             of a first judgement when None.
         alpha: level of the study.
+        side: as for `inside`.
 
     Reference:
         Browne 1995, "On the use of a pilot sample for sample size determination", Statistics in
@@ -173,7 +179,7 @@ def planned_power(
         def is_enough(count: Floats) -> Bools:
             tested_at = np.full(count.shape, first) if level is None else level(count) / 2
             return np.asarray(
-                power_of_tost(count, 0.0, np.asarray(spreads), delta, tested_at) >= POWER
+                power_of_tost(count, 0.0, np.asarray(spreads), delta, tested_at, side) >= POWER
             )
 
         counts = smallest_count(is_enough, np.asarray([5.0, 5.0])).tolist()
@@ -229,8 +235,9 @@ def _smallest_mean(power: Callable[[Floats], Floats], shape: tuple[int, ...]) ->
 
 
 def pilot_range(
-    pairs: Floats, mean: Floats, spread: Floats, delta: Floats, level: Floats, level_within: Floats
-) -> Floats:
+    pairs: Floats, mean: Floats, spread: Floats, delta: Floats, level: Floats, level_within: Floats,
+    side: int = 0,
+) -> Floats:  # fmt: skip
     """What eight of ten pilots would ask for, if their mean and spread were the true ones.
 
     A pilot of n pairs finds another mean and spread each time, and asks for another number. Its
@@ -244,6 +251,7 @@ def pilot_range(
         delta: that does not matter; 0 where there is none.
         level: of the test of a difference.
         level_within: of that of equivalence.
+        side: as for `inside`.
 
     Returns:
         Shape (2, rows), no less than one pair more than the pilot has.
@@ -262,14 +270,15 @@ def pilot_range(
     )
     degrees = (pairs - 1)[:, None]
     found_s = s * np.sqrt(2 * special.gammaincinv(degrees / 2, place) / degrees)[:, None, :]
-    size = np.abs(m + special.ndtri(place)[None, :, None] * s / np.sqrt(n))
+    found_m = m + special.ndtri(place)[None, :, None] * s / np.sqrt(n)
+    size, nearer = np.abs(found_m), inside(found_m, d, side)
     z, z_within = special.ndtri(1 - levels[0] / 2), special.ndtri(1 - levels[1])
     with np.errstate(divide="ignore", invalid="ignore"):
         different = ((z + special.ndtri(POWER)) * found_s / size) ** 2 + z**2 / 2
         # Near 0 a mean may leave ±delta on either side, each with half of the chance.
-        halved = (1 - POWER) / 2 * np.clip(1 - 4 * size / d, 0, 1)
-        within = ((z_within + special.ndtri(POWER + halved)) * found_s / (d - size)) ** 2
-        within = np.where(size < d, within + z_within**2 / 2, np.inf)
+        halved = 0.0 if side else (1 - POWER) / 2 * np.clip(1 - 4 * size / d, 0, 1)
+        within = ((z_within + special.ndtri(POWER + halved)) * found_s / nearer) ** 2
+        within = np.where(nearer > 0, within + z_within**2 / 2, np.inf)
     asked = np.minimum(different, within).reshape(len(pairs), place.size**2)
     ends = np.quantile(asked, (0.1, 0.9), axis=-1, method="nearest")
     return np.asarray(np.maximum(np.ceil(ends), pairs + 1), np.float64)

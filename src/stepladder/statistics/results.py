@@ -27,6 +27,22 @@ Verdict = Literal[
 ]
 
 
+WITHIN: tuple[Verdict, ...] = ("no difference beyond δ", "not worse beyond δ")
+"""Verdicts of the second hypothesis: which of the two a study asks for, its claim says."""
+
+Claim = Literal["difference", "not worse"]
+
+
+def side_of(claim: Claim, metric: Metric) -> int:
+    """Above which bound a mean must be to be within δ: 0 for both, 1 for -δ, -1 for below +δ.
+
+    Example:
+        >>> side_of("difference", METRICS["rmse"]), side_of("not worse", METRICS["rmse"])
+        (0, -1)
+    """
+    return metric.sign if claim == "not worse" else 0
+
+
 SAME_TEST = "these test images, retrained on these training images"
 """What an interval over replicates speaks for, on a test part that is the same for all."""
 
@@ -77,13 +93,13 @@ class ReplicatePlan:
     Attributes:
         purpose: what the smaller of the two numbers would show.
         difference: pairs that would show a difference; None beyond 10,000.
-        equivalence: pairs that would show that there is none beyond δ; None likewise, and where
-            the mean lies outside.
+        equivalence: pairs that would show that there is none beyond δ, or that the arm is not
+            worse where that is claimed; None likewise, and where the mean lies outside.
         low: the 10th percentile of what a pilot of so many pairs would ask for.
         high: the 90th percentile; None beyond 10,000.
     """
 
-    purpose: Literal["difference", "equivalence"]
+    purpose: Literal["difference", "equivalence", "not worse"]
     difference: int | None
     equivalence: int | None
     low: int
@@ -123,9 +139,9 @@ class Effect(MeanInterval):
             are any and that accuracy is known.
         settled_at: replicates at the look that settled it, in a study that adds replicates.
         p_verdict: the p-value that the verdict rests on, after Holm's correction: of two one-sided
-            tests for `no difference beyond δ`, else of the rule for `helps` and `hurts`. None with
-            fewer than three pairs. Of a study it is corrected for all its judgements too, and below
-            0.05 exactly where there is a verdict.
+            tests for `no difference beyond δ`, of one for `not worse beyond δ`, else of the rule
+            for `helps` and `hurts`. None with fewer than three pairs. Of a study it is corrected
+            for all its judgements too, and below 0.05 exactly where there is a verdict.
         reason: why no number of replicates would give a verdict, in words; "" where one would.
         anytime: the 95 % confidence sequence at this number of pairs: the chance that the true mean
             is ever outside it, however often one looks, is at most 5 %. None of a scores table and
@@ -135,8 +151,8 @@ class Effect(MeanInterval):
             in 95 % of studies; it has 0 in it where the verdict is `not enough replicates`. None
             without an interval.
         comparisons: that the family has.
-        missed_share: where the verdict is `no difference beyond δ`, the share of trainings whose
-            effect these pairs may all have missed: 1 - 0.05^(1/n).
+        missed_share: where the verdict is one of `WITHIN`, the share of trainings whose effect
+            these pairs may all have missed: 1 - 0.05^(1/n).
         plan: how many pairs would settle the verdict with 80 % power at the mean and spread seen;
             None where it is settled, with fewer than two pairs, and where more than 10,000 would
             be needed.

@@ -9,7 +9,7 @@ from stepladder.statistics.divergence import Diverged, divergence_differences
 from stepladder.statistics.effects import effects
 from stepladder.statistics.intervals import estimate
 from stepladder.statistics.posterior import with_posteriors
-from stepladder.statistics.results import Effect, Estimate, check_share
+from stepladder.statistics.results import Claim, Effect, Estimate, check_share
 from stepladder.statistics.sequential import anytime_effects
 from stepladder.study.metrics import METRICS, Metric
 from stepladder.study.schema import check_name
@@ -48,6 +48,7 @@ class JudgedScores:
         delta: difference below which none matters, in the metric's unit; None if not known.
         notes: how the table was read, and what was left out of it.
         is_anytime: whether verdicts are those of the anytime-valid test.
+        claim: as for `effects`.
     """
 
     arms: tuple[ScoredArm, ...]
@@ -55,6 +56,7 @@ class JudgedScores:
     delta: float | None
     notes: tuple[str, ...] = ()
     is_anytime: bool = False
+    claim: Claim = "difference"
 
 
 SCORE = replace(METRICS["accuracy"], name="score")
@@ -71,6 +73,7 @@ def judge_scores(
     overlap: float = 0.0,
     notes: Sequence[str] = (),
     anytime: bool = False,
+    claim: Claim = "difference",
 ) -> JudgedScores:
     """Every arm against one of them, over the replicates that both have.
 
@@ -90,6 +93,7 @@ def judge_scores(
         notes: how they were read.
         anytime: whether scores may be added and judged again, as often as one likes: see
             `anytime_effects`.
+        claim: as for `effects`.
 
     Raises:
         InputError: if there is no arm, `against` is none of them, a score is outside the metric's
@@ -108,6 +112,10 @@ def judge_scores(
     _check_overlap(overlap, anytime)
     if delta is None and metric.is_fraction:
         delta = 0.1
+    if claim == "not worse" and delta is None:
+        raise InputError(
+            'claim "not worse" needs a delta, found none; give the smallest loss that matters'
+        )
     base = next(iter(scores)) if against is None else against
     check_name("against must name an arm of the scores", base, scores)
     labels = _replicate_labels(scores)
@@ -115,7 +123,7 @@ def judge_scores(
     guessed = None if chance is None else _aligned(scores, base, labels, chance)
     judged = effects(
         _aligned(scores, base, labels, math.nan), pairs, delta=delta, at_chance=guessed,
-        metric=metric, unpaired=not overlap, overlap=overlap,
+        metric=metric, unpaired=not overlap, overlap=overlap, claim=claim,
     )  # fmt: skip
     lone = [arm for arm, effect in judged.items() if overlap and not effect.pairs]
     if lone:
@@ -124,7 +132,7 @@ def judge_scores(
             f"of {lone[0]!r}; name folds alike in all arms"
         )
     if anytime:
-        judged = anytime_effects(judged, delta=delta, metric=metric)
+        judged = anytime_effects(judged, delta=delta, metric=metric, claim=claim)
     judged = with_posteriors(judged, delta, metric.sign)
     divergence = divergence_differences(
         {arm: _diverged(scores[arm], scores[base], judged[arm].is_paired) for arm, _ in pairs}
@@ -146,7 +154,7 @@ def judge_scores(
         for arm, row in scores.items()
     )
     noted = (*notes, _OVERLAP_NOTE.format(overlap)) if overlap else tuple(notes)
-    return JudgedScores(arms, metric, delta, noted, anytime)
+    return JudgedScores(arms, metric, delta, noted, anytime, claim)
 
 
 _OVERLAP_NOTE = (

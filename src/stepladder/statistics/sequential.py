@@ -26,10 +26,18 @@ from stepladder.statistics.effects import (
     verdict_p_values,
     with_verdict,
 )
-from stepladder.statistics.paired import none_if_nan, paired_t, round_off, unanimous_sign_floor
+from stepladder.statistics.paired import (
+    inside,
+    none_if_nan,
+    paired_t,
+    round_off,
+    unanimous_sign_floor,
+)
 from stepladder.statistics.power import FEWEST
 from stepladder.statistics.results import (
+    WITHIN,
     Bools,
+    Claim,
     Effect,
     Floats,
     Interval,
@@ -37,6 +45,7 @@ from stepladder.statistics.results import (
     as_pairs,
     check_delta,
     check_share,
+    side_of,
 )
 from stepladder.study.metrics import METRICS, Metric
 
@@ -50,7 +59,7 @@ class InterimLook:
 
     Attributes:
         different: whether the verdict is `helps` or `hurts`, by the sign of the mean at its look.
-        within: whether it is `no difference beyond δ`.
+        within: whether it is `no difference beyond δ`, or with a side `not worse beyond δ`.
         settled_at: replicates at the look that settled it; 0 where none did.
         looked: looks taken.
         wanted: replicates that each comparison has or still needs: those of the look that
@@ -185,6 +194,7 @@ def replay(
     before: InterimLook | None = None,
     batches: npt.ArrayLike = 1,
     levels: npt.ArrayLike = 0.05,
+    side: int = 0,
 ) -> InterimLook:
     """What each look says, in order, from the scores that were there at it.
 
@@ -209,6 +219,7 @@ def replay(
             after it, and each is taken by the anytime-valid test.
         batches: of each comparison, as for `later_p`; only with `before`.
         levels: at which each is tested then.
+        side: as for `judge`.
 
     Reference:
         Maurer & Bretz 2013, "Multiple testing in group sequential trials using graphical
@@ -235,12 +246,13 @@ def replay(
         taken += 1
         sides = first[:, :number], second[:, :number]
         if before is None:
-            p, p_within = verdict_p_values(*sides, delta)
+            p, p_within = verdict_p_values(*sides, delta, side)
             p = _stepped(p, is_open, different) * alpha / level
             p_within = _stepped(p_within, is_open, within) * alpha / level
         else:
             t = paired_t(round_off(100 * (sides[0] - sides[1])))
-            p, p_within = (of * alpha / np.asarray(levels) for of in later_p(t, batch, delta))
+            later = later_p(t, batch, delta, side)
+            p, p_within = (of * alpha / np.asarray(levels) for of in later)
         different |= is_open & (p < alpha)
         within |= is_open & ~different & (p_within < alpha)
         lowest = np.where(is_open, np.fmin(lowest, np.where(within, p_within, p)), lowest)
@@ -269,6 +281,7 @@ def effects_over_time(
     alpha: float = 0.05,
     metric: Metric = METRICS["accuracy"],
     stored: Mapping[str, int] | None = None,
+    claim: Claim = "difference",
 ) -> tuple[dict[str, Effect], InterimLook]:
     """The effects of a study, with verdicts that hold however often it is extended and judged.
 
@@ -289,6 +302,7 @@ def effects_over_time(
         alpha: chance of a study of a false `helps` or `hurts`, at any time.
         metric: what is judged.
         stored: replicates of each arm without a gap from the first one; all scores when None.
+        claim: as for `effects`.
 
     Returns:
         One effect by the name of each pair's first arm, and the state after the looks.
@@ -302,17 +316,19 @@ def effects_over_time(
     first, second, replicates = as_pairs(scores, pairs, metric)
     sizes, factors = judging_scale(metric, first, second)
     first, second = first / sizes[:, None], second / sizes[:, None]
-    least = (delta or 0.0) / factors
+    least, side = (delta or 0.0) / factors, side_of(claim, metric)
     counts = stored or {name: len(values) for name, values in scores.items()}
     reached = np.array([min(counts[arm], counts[other]) for arm, other in pairs], np.int64)
-    state = _state(first, second, pairs, occasion, least, alpha, reached)
+    state = _state(first, second, pairs, occasion, least, alpha, reached, side)
     if not pairs:
         return {}, state
     used = np.array(replicates)
     if occasion.is_adaptive:
         used = np.minimum(state.wanted, reached)
     beyond = np.arange(first.shape[1]) >= used[:, None]
-    judged = judge(np.where(beyond, np.nan, first), second, delta=least, alpha=alpha, plan=False)
+    judged = judge(
+        np.where(beyond, np.nan, first), second, delta=least, alpha=alpha, plan=False, side=side
+    )
     batches = np.array([occasion.batches[arm] for arm, _ in pairs])
     judged = replace(
         judged,
@@ -343,6 +359,7 @@ def anytime_effects(
     delta: float | None,
     metric: Metric,
     alpha: float = 0.05,
+    claim: Claim = "difference",
 ) -> dict[str, Effect]:
     """Effects of one family with the verdicts of the anytime-valid test, at the whole error rate.
 
@@ -354,6 +371,7 @@ def anytime_effects(
         delta: as for `effects`.
         metric: what is judged.
         alpha: chance of a false `helps` or `hurts`, at any time.
+        claim: as for `effects`.
 
     Example:
         >>> from stepladder.statistics.effects import effects
@@ -369,8 +387,8 @@ def anytime_effects(
     rows = np.full((len(effects), max(width, 1)), np.nan)
     for row, effect in zip(rows, effects.values(), strict=True):
         row[: len(effect.differences)] = effect.differences
-    t, least = paired_t(rows), delta or 0.0
-    p, p_within = holm(anytime_p(t)), holm(anytime_p(t, least))
+    t, least, side = paired_t(rows), delta or 0.0, side_of(claim, metric)
+    p, p_within = holm(anytime_p(t)), holm(anytime_p(t, least, side))
     different = p < alpha
     within = (p_within < alpha) & ~different
     is_open = ~different & ~within
@@ -379,22 +397,26 @@ def anytime_effects(
     if known.any():
         count = int(known.sum())
         plans[:, known] = pairs_needed(
-            paired_t(rows[known]), np.full(count, alpha / is_open.sum()), np.full(count, least)
-        )
+            paired_t(rows[known]), np.full(count, alpha / is_open.sum()), np.full(count, least),
+            side,
+        )  # fmt: skip
     low, high = confidence_sequence(rows, alpha)
     judged = {}
     for place, (name, effect) in enumerate(effects.items()):
-        verdict: Verdict = "no difference beyond δ" if within[place] else "not enough replicates"
+        verdict: Verdict = WITHIN[abs(side)] if within[place] else "not enough replicates"
         if different[place]:
             verdict = "helps" if metric.sign * effect.mean > 0 else "hurts"
-        chance = effect.at_chance and {name: effect.at_chance}
+        chance = effect.at_chance
+        if chance is not None:
+            chance = anytime_effects(
+                {name: chance}, delta=delta, metric=metric, alpha=alpha, claim=claim
+            )[name]
         p_verdict = none_if_nan(np.where(within, p_within, p)[place])
         judged[name] = replace(
-            with_verdict(effect, verdict, p_verdict, plan_of(plans[:, place])),
+            with_verdict(effect, verdict, p_verdict, plan_of(plans[:, place], side)),
             anytime=_ends(low[place], high[place]),
-            at_chance=anytime_effects(chance, delta=delta, metric=metric, alpha=alpha)[name]
-            if chance else None,
-        )  # fmt: skip
+            at_chance=chance,
+        )
     return judged
 
 
@@ -406,6 +428,7 @@ def _state(
     delta: Floats,
     alpha: float,
     reached: npt.NDArray[np.int64],
+    side: int,
 ) -> InterimLook:
     """Verdicts of the planned judgement, and those of this one where it is another."""
     batches = np.array([occasion.batches[arm] for arm, _ in pairs], np.int64)
@@ -416,7 +439,7 @@ def _state(
     is_there = (reached >= most) | (not is_fixed)
     planned = replay(
         np.where(is_there[:, None], first, np.nan)[own], second[own], occasion.first,
-        delta=delta[own], alpha=level, reached=np.where(is_fixed, most, reached)[own],
+        delta=delta[own], alpha=level, reached=np.where(is_fixed, most, reached)[own], side=side,
     )  # fmt: skip
     planned = replace(planned, p=np.minimum(planned.p * alpha / level, 1.0))
     if occasion.is_planned and (occasion.is_adaptive or is_there.all()):
@@ -431,13 +454,13 @@ def _state(
     levels = later_levels(batches, alpha) * shares
     if occasion.is_adaptive:
         return replay(first, second, occasion.looks, delta=delta, alpha=alpha, reached=reached,
-                      before=before, batches=batches, levels=levels)  # fmt: skip
+                      before=before, batches=batches, levels=levels, side=side)  # fmt: skip
     settled = np.arange(first.shape[1]) < before.settled_at[:, None]
     sign = np.sign(paired_t(np.where(settled, first - second, np.nan)).mean)
     t = paired_t(round_off(100 * (first - second)))
-    p, p_within = (of * alpha / levels for of in later_p(t, batches, delta))
+    p, p_within = (of * alpha / levels for of in later_p(t, batches, delta, side))
     stays = before.different & (np.sign(t.mean) == sign)
-    within_stays = before.within & (np.abs(t.mean) < delta)
+    within_stays = before.within & (inside(t.mean, delta, side) > 0)
     is_known = stays | within_stays | ~(before.different | before.within)
     earlier = np.where(is_known, before.p, np.nan)
     different = stays | (p < alpha)
@@ -467,5 +490,5 @@ def _plans(
     left = left + [occasion.gone.count(int(batch)) for batch in batches]
     levels = later_levels(batches, alpha) / np.maximum(left, 1)
     t = paired_t(judged.differences[rows])
-    plans[:, rows] = pairs_needed(t, levels[rows], delta[rows])
+    plans[:, rows] = pairs_needed(t, levels[rows], delta[rows], judged.side)
     return plans

@@ -468,8 +468,9 @@ class Study(FrozenModel):
         0.1, "Difference below which it does not matter, in percentage points, or in the unit of "
         "the metric; only fractions have a default.", 0.1, gt=0)
     claim: Literal["difference", "not worse"] = toml_key(
-        "difference", "What an arm shall show: a difference, or its absence; or also only that it "
-        "is not worse by delta, as for a cheaper or simpler arm.", "not worse")
+        "difference", "What an arm shall show: a difference, or its absence; or, in the place of "
+        "the absence, that it is not worse by delta, as for a cheaper or simpler arm.",
+        "not worse")
     target: float | None = toml_key(
         None, "Validation accuracy to which epochs and seconds are counted, a fraction.", 0.95,
         gt=0, lt=1)

@@ -188,6 +188,7 @@ def test_what_is_unsettled_says_how_many_replicates_would_do():
     [
         ("difference", 567, "about 74 would do for a difference, 9 to 567 by pilots like this one"),
         ("equivalence", None, "about 74 would do for equivalence, 9 to more by pilots like"),
+        ("not worse", 90, 'about 74 would do for "not worse", 9 to 90 by pilots like'),
     ],
 )
 def test_replicates_that_would_do_say_for_what_and_how_uncertain_that_is(purpose, high, text):
@@ -215,6 +216,11 @@ def test_what_is_not_worse_is_said_to_lose_less_than_delta():
     (headline,) = wording.headlines(results)
     assert headline.text.endswith("lose less than 0.1 points of test accuracy, if anything.")
     assert wording.effect_verdict(results.arms[1].effect, 0.1) == "not worse beyond 0.1"
+    claimed = replace(results, study=results.study.changed({"claim": "not worse"}))
+    assert (
+        "not worse means worse by less than 0.1 points, if at all, by a one"
+        in wording.verdict_note(claimed)
+    )
     page = as_html(results)
     assert "≳" in page
     assert "not worse beyond 0.1" in page

@@ -134,6 +134,24 @@ def test_delta_of_the_first_judgement_stays(dataset):
     assert [each.delta for each in kept(store, dataset)] == [0.1, 30.0]
 
 
+def test_not_worse_is_judged_by_the_same_rule_at_any_time(dataset):
+    def cheaper(trial):
+        return 0.6 + (0.05 if trial.recipe.l2 else 0) + noise(trial, 0.1)
+
+    techniques = study(5).techniques[1:]
+    store, asked = FakeStore(), {"claim": "not worse", "delta": 20.0, "techniques": techniques}
+    first = run(study(8, **asked), dataset, store, cheaper).arms[1].effect
+    assert first.verdict == "not worse beyond δ"
+    assert first.p_verdict < 0.05
+    later = run(study(30, **asked), dataset, store, cheaper).arms[1].effect
+    assert later.verdict in ("not worse beyond δ", "helps")
+    assert later.p_verdict < 0.05
+    auto = study("auto", most_replicates=20, name="auto", **asked)
+    results = run(auto, dataset, FakeStore(), cheaper)
+    assert results.adapted.settled == 1
+    assert results.arms[1].effect.settled_at < 20
+
+
 def test_other_trainings_under_one_name_are_another_study(dataset):
     store = FakeStore()
     run(study(5), dataset, store)

@@ -6,6 +6,7 @@ from scipy import stats
 
 from stepladder.statistics.effects import effects
 from stepladder.statistics.posterior import Posterior, posterior, with_posteriors
+from stepladder.study.metrics import Metric
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.1])
@@ -47,18 +48,23 @@ def test_four_pairs_do_not_show_that_an_arm_is_not_worse():
     assert with_posteriors(judged, 0.2, 1)["a"].p_not_worse is None
 
 
-def test_an_open_comparison_is_not_worse_where_the_study_claims_that():
+def test_an_open_comparison_is_not_worse_where_that_is_claimed():
     rng = np.random.default_rng(5)
     base = 0.9 + 0.0005 * rng.normal(size=6)
     scores = {"base": base.tolist(), "a": (base + 0.001 + 0.001 * rng.normal(size=6)).tolist()}
-    judged = effects(scores, [("a", "base")], delta=0.1)
-    assert judged["a"].verdict == "not enough replicates"
-    assert with_posteriors(judged, 0.1, 1)["a"].verdict == "not enough replicates"
-    found = with_posteriors(judged, 0.1, 1, "not worse")["a"]
+    pairs = [("a", "base")]
+    assert effects(scores, pairs, delta=0.1)["a"].verdict == "not enough replicates"
+    found = effects(scores, pairs, delta=0.1, claim="not worse")["a"]
     assert found.verdict == "not worse beyond δ"
-    assert found.p_verdict == found.p_not_worse < 0.05
+    least = stats.ttest_1samp(found.differences, -0.1, alternative="greater").pvalue
+    assert least < found.p_verdict < 0.05  # of Hall's T, with a floor
     assert found.replicates_needed is None
-    assert with_posteriors(judged, 0.1, -1, "not worse")["a"].verdict == "not enough replicates"
+    assert found.missed_share == pytest.approx(1 - 0.05 ** (1 / 6))
+    lower = Metric("loss", "minimize")
+    assert (
+        effects(scores, pairs, delta=0.001, metric=lower, claim="not worse")["a"].verdict
+        == "not enough replicates"
+    )
 
 
 def test_arms_that_are_worse_by_delta_are_called_not_worse_in_one_study_of_twenty():
