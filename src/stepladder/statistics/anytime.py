@@ -197,7 +197,7 @@ def pairs_needed(t: PairedT, level: Floats, delta: Floats, side: int = 0) -> Flo
     Example:
         >>> t = paired_t([[0.5, 0.2, 0.9, -0.1, 0.4]])
         >>> pairs_needed(t, np.array([0.00125]), np.array([0.1])).ravel().tolist()
-        [32.0, inf, 16.0, 313.0]
+        [32.0, inf, 14.0, 128.0]
     """
     mean, spread = t.mean, np.maximum(t.spread, _LEAST_SPREAD)
     more = np.maximum(t.pairs + 1, FEWEST)
