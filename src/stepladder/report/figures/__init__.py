@@ -11,12 +11,14 @@ from stepladder.report.figures.internals import gradients_plot, units_plot
 from stepladder.report.figures.pareto import pareto_plot
 from stepladder.report.figures.predictions import labels_plot, scatter_plot
 from stepladder.report.figures.reported import reported_plots
+from stepladder.report.figures.sequence import sequence_plot
 from stepladder.report.figures.tuning import tuning_plot
 from stepladder.runs.results import Results
 
 _MAKERS: tuple[Callable[[Results], Plot | tuple[Plot, ...] | None], ...] = (
     ladder_plot,
     effects_plot,
+    sequence_plot,
     factorial_plot,
     interactions_plot,
     reported_plots,

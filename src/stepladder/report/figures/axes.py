@@ -344,11 +344,12 @@ def effect_axis(axes: Axes, ends: Sequence[float], linear_within: float | None) 
         margin = 0.06 * (highest - lowest) or 1.0
         axes.set_xlim(lowest - margin, highest + margin)
         axes.xaxis.get_major_locator().set_params(nbins=5)  # type: ignore[call-arg]
-    axes.xaxis.set_major_formatter(lambda value, _: _format_points(value / 10.0**power))
+    axes.xaxis.set_major_formatter(lambda value, _: signed_on_axis(value / 10.0**power))
     return power
 
 
-def _format_points(value: float) -> str:
+def signed_on_axis(value: float) -> str:
+    """A tick's number where 0 lies inside the axis: with its sign."""
     return f"{value:+.4g}".replace("-", MINUS) if abs(value) > 1e-9 else "0"
 
 
@@ -369,9 +370,9 @@ def single_axes(
 
 def panel_axes(
     figure: Figure, titles: Sequence[str], *, height: float, left: float, bottom: float,
-    top: float = 0.0, spare: float = 0.12, shares_x: bool = True,
+    top: float = 0.0, spare: float = 0.12, shares_x: bool = True, shares_y: bool = True,
 ) -> list[Axes]:  # fmt: skip
-    """Axes of one size and vertical scale, three in a row; the figure gets its size.
+    """Axes of one size, three in a row; the figure gets its size.
 
     Axes have fixed places: matplotlib's layout engines would take seconds with many.
 
@@ -383,9 +384,11 @@ def panel_axes(
         bottom: below all panels, inches.
         top: above the titles of the first row, inches.
         spare: between a panel and the title below it, inches.
-        shares_x: whether the panels share a horizontal scale too.
+        shares_x: whether the panels share a horizontal scale.
+        shares_y: whether they share a vertical one.
     """
     columns, between = min(3, max(1, len(titles))), 0.16 if shares_x else 0.19
+    between = between if shares_y else 0.42
     title = 0.2 + LINE * max((text.count("\n") for text in titles), default=0)
     rows, step = math.ceil(len(titles) / columns), height + title + spare
     figure.set_size_inches(WIDTH, bottom + rows * step - spare + top)
@@ -397,7 +400,7 @@ def panel_axes(
                        width, height)  # fmt: skip
         axes.set_title(text)
         is_last = place + columns >= len(titles)
-        axes.tick_params(labelleft=column == 0, labelbottom=is_last or not shares_x)
+        axes.tick_params(labelleft=column == 0 or not shares_y, labelbottom=is_last or not shares_x)
         panels.append(axes)
     return panels
 
