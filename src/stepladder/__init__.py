@@ -19,6 +19,7 @@ from stepladder.version import __version__
 if TYPE_CHECKING:
     from stepladder.api import (
         JudgedTable,
+        JudgedTables,
         Reproduced,
         Run,
         SearchRun,
@@ -56,6 +57,7 @@ __all__ = [
     "Exported",
     "InputError",
     "JudgedTable",
+    "JudgedTables",
     "NpzDataset",
     "OutputError",
     "Predictions",
@@ -90,6 +92,7 @@ _HOME = {
     "NpzDataset": "study.study",
     "Exported": "deployment.export",
     "JudgedTable": "api",
+    "JudgedTables": "api",
     "Predictions": "deployment.predict",
     "PublishedTable": "study.published",
     "Recipe": "study.recipe",

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from stepladder.deployment.predict import Predictions
     from stepladder.hpo.results import SearchResult
     from stepladder.statistics.results import Effect
-    from stepladder.statistics.scores import JudgedScores
+    from stepladder.statistics.scores import JudgedDatasets, JudgedScores
     from stepladder.study.designs import Design
     from stepladder.study.metrics import Direction
     from stepladder.study.params import Config
@@ -421,6 +421,70 @@ class JudgedTable:
         return FORMATS["json"](self.judged)
 
 
+@dataclass(frozen=True)
+class JudgedTables:
+    """Scores of your own on several data sets, judged on each and over all of them.
+
+    Attributes:
+        judged: each data set, and what holds in general.
+
+    Example:
+        >>> columns = {"method": ["a", "b"] * 6, "dataset": [f"set {n // 2}" for n in range(12)],
+        ...            "score": [0.5 + 0.1 * (n % 2) + 0.01 * (n % 5) for n in range(12)]}
+        >>> judge(columns).verdicts
+        {'b': 'helps'}
+    """
+
+    judged: JudgedDatasets
+
+    @property
+    def effects(self) -> dict[str, Effect]:
+        """The mean effect over data sets of each arm that is compared with another, by name."""
+        arms = self.judged.over.arms
+        return {arm.name: arm.effect for arm in arms if arm.effect is not None}
+
+    @property
+    def verdicts(self) -> dict[str, str]:
+        """The verdict in general, over data sets like these, by the same names."""
+        return {arm.name: arm.verdict for arm in self.judged.over.arms if arm.effect is not None}
+
+    @property
+    def by_dataset(self) -> dict[str, JudgedTable]:
+        """Each data set, judged alone."""
+        return {name: JudgedTable(one) for name, one in self.judged.by_dataset.items()}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was guessed of the table, and what was left out of it."""
+        return self.judged.notes
+
+    def __str__(self) -> str:
+        """The table, as the command prints it."""
+        from stepladder.report.datasets import as_text
+
+        return as_text(self.judged)
+
+    def to_json(self) -> str:
+        """The results as JSON, as `stepladder judge --format json` prints them."""
+        from stepladder.report.datasets import FORMATS
+
+        return FORMATS["json"](self.judged)
+
+    def write_figures(self, folder: str | Path) -> list[Path]:
+        """Writes the effects by data set and the critical-difference diagram.
+
+        Args:
+            folder: where to; created where it is missing.
+
+        Returns:
+            The files: SVG, PNG and CSV of each figure.
+        """
+        from stepladder.report.datasets import plots_over
+        from stepladder.report.html import write_plots
+
+        return write_plots(plots_over(self.judged.over), validate_path(folder, "folder"))
+
+
 def judge(
     scores: object,
     against: str | None = None,
@@ -434,11 +498,12 @@ def judge(
     columns: Mapping[str, str] | None = None,
     anytime: bool = False,
     claim: Literal["difference", "not worse"] = "difference",
-) -> JudgedTable:
+) -> JudgedTable | JudgedTables:
     """Judges scores of your own: each arm against one of them.
 
     Scores of the same replicate are compared in pairs. Where two arms have no replicate in common,
-    their means are compared, by Welch's test.
+    their means are compared, by Welch's test. A table with several data sets is judged on each of
+    them, and over all of them.
 
     Args:
         scores: a mapping of arms to sequences of scores, or to mappings of replicates to scores; a
@@ -453,7 +518,7 @@ def judge(
         chance: the score of guessing: effects are also given with diverged (NaN) replicates at it.
         overlap: test examples per training example where replicates are folds, or other parts of
             the same data: 1/9 for ten folds.
-        columns: headings by role: arm, replicate, score; the usual ones are guessed.
+        columns: headings by role: arm, replicate, score, dataset; the usual ones are guessed.
         anytime: whether verdicts stay right if scores are added because of what was read, and
             judged again, as often as one likes. They need more replicates.
         claim: "not worse" where an arm shall show that it is not worse by delta, in the place of
@@ -467,11 +532,16 @@ def judge(
         {'new': 'helps'}
     """
     from stepladder.importers.scores import read_scores
-    from stepladder.statistics.scores import judge_scores
+    from stepladder.statistics.scores import judge_datasets, judge_scores
 
     if isinstance(scores, str | Path):
         scores = validate_path(scores, "SCORES")
     table = read_scores(scores, metric=metric, direction=direction, unit=unit, columns=columns)
+    if len(table.by_dataset) > 1:
+        return JudgedTables(judge_datasets(
+            table.by_dataset, against, delta=delta, chance=chance, metric=table.metric,
+            overlap=overlap, notes=table.notes, anytime=anytime,
+        ))  # fmt: skip
     return JudgedTable(judge_scores(
         table.scores, against, delta=delta, chance=chance, metric=table.metric, overlap=overlap,
         notes=table.notes, anytime=anytime, claim=claim,

@@ -123,7 +123,7 @@ def ui(runs: str, port: int, store: str | None) -> None:
 )  # fmt: skip
 @click.option(
     "--columns", multiple=True, metavar="ROLE=NAME",
-    help="Headings of the columns: arm=method,replicate=seed,score=acc [guessed].",
+    help="Headings of the columns: arm=method,replicate=seed,score=acc,dataset=task [guessed].",
 )  # fmt: skip
 @click.option(
     "--delta", type=float, metavar="NUMBER",
@@ -146,6 +146,10 @@ def ui(runs: str, port: int, store: str | None) -> None:
     help="Test examples per training example, where replicates are folds or other parts of the "
     "same data: 0.111 for ten folds.",
 )  # fmt: skip
+@click.option(
+    "--output", type=PLACE, metavar="DIR",
+    help="Folder of the figures over several data sets [none are drawn].",
+)  # fmt: skip
 @form_option("table", "json", "csv", "markdown")
 def judge(
     scores: Path,
@@ -160,14 +164,17 @@ def judge(
     overlap: float,
     anytime: bool,
     claim: Literal["difference", "not worse"],
+    output: Path | None,
     form: str,
 ) -> None:
     """Judges scores of your own: a table of text with an arm, a replicate and a score in each row.
 
     A column for each arm, or for each replicate, will do too. Rows of one replicate are compared in
-    pairs across arms; where no replicate matches, means are compared.
+    pairs across arms; where no replicate matches, means are compared. With a column of data sets,
+    arms are judged on each and in general.
     """
     from stepladder import api
+    from stepladder.report import datasets
     from stepladder.report import scores as shown
 
     if is_lower and is_higher:
@@ -175,16 +182,25 @@ def judge(
             "one of --lower-is-better and --higher-is-better must be given, found both; leave one "
             "out"
         )
-    judged = api.judge(
+    table = api.judge(
         scores, against, metric=metric, unit=unit, delta=delta, chance=chance,
         overlap=overlap, direction="minimize" if is_lower else "maximize" if is_higher else None,
         columns=_columns(columns), anytime=anytime, claim=claim,
-    ).judged  # fmt: skip
-    if form == "table":
-        shown.show(judged)
-        return
-    click.echo(shown.FORMATS[form](judged), nl=False)
-    for note in judged.notes:
+    )  # fmt: skip
+    if isinstance(table, api.JudgedTables):
+        if form == "table":
+            datasets.show(table.judged)
+        else:
+            click.echo(datasets.FORMATS[form](table.judged), nl=False)
+        for file in table.write_figures(output) if output else ():
+            click.echo(f"Figure: {file}", err=True)
+    elif output is not None:
+        raise click.UsageError("--output needs several data sets, found one; leave it out")
+    elif form == "table":
+        shown.show(table.judged)
+    else:
+        click.echo(shown.FORMATS[form](table.judged), nl=False)
+    for note in table.notes if form != "table" else ():
         click.echo(note, err=True)
 
 

@@ -27,6 +27,7 @@ from stepladder.study.metrics import (
 from stepladder.study.schema import check_name, nearest, plain
 
 ROLES = ("arm", "replicate", "score")
+_KNOWN = (*ROLES, "dataset")
 
 _USUAL = {
     "arm": ("arm", "method", "model", "variant", "technique", "algorithm", "condition",
@@ -34,6 +35,7 @@ _USUAL = {
     "replicate": ("replicate", "seed", "random_seed", "random_state", "replication", "repetition",
                   "repeat", "rep", "fold", "run", "trial", "split"),
     "score": ("score", "value", "result"),
+    "dataset": ("dataset", "data_set", "data", "task"),
 }  # fmt: skip
 """Headings by role, the likeliest first."""
 
@@ -62,14 +64,21 @@ class ScoreTable:
     """Scores with their metric.
 
     Attributes:
-        scores: by arm and replicate, in the order in which they appear; NaN is one that diverged.
+        by_dataset: by data set, arm and replicate, in the order in which they appear; NaN is one
+            that diverged. Without a column of data sets there is one, without a name.
         metric: what they are.
         notes: sentences on what was guessed and what was left out.
     """
 
-    scores: dict[str, dict[str, float]]
+    by_dataset: dict[str, dict[str, dict[str, float]]]
     metric: Metric
     notes: tuple[str, ...] = ()
+
+    @property
+    def scores(self) -> dict[str, dict[str, float]]:
+        """Those of the only data set, by arm and replicate."""
+        (scores,) = self.by_dataset.values()
+        return scores
 
 
 @dataclass
@@ -91,19 +100,20 @@ class _Reading:
     rows: Iterable[tuple[int, Sequence[Any]]] = ()
     hint: str = ""
     notes: list[str] = field(default_factory=list)
-    scores: dict[str, dict[str, float]] = field(default_factory=dict)
+    scores: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     low: tuple[float, int] = (math.inf, -1)
     high: tuple[float, int] = (-math.inf, -1)
 
-    def add(self, row: int, arm: str, replicate: str, score: float) -> None:
-        of_arm = self.scores.setdefault(arm, {})
+    def add(self, row: int, arm: str, replicate: str, score: float, data: str = "") -> None:
+        of_arm = self.scores.setdefault(data, {}).setdefault(arm, {})
         if replicate in of_arm:
+            on = f" on {data!r}" if data else ""
             self.refuse(
                 row,
-                f"one row an arm and replicate, found {arm!r} and {replicate} twice; remove one, "
-                "or name other columns with --columns",
+                f"one row an arm and replicate, found {arm!r} and {replicate} twice{on}; remove "
+                "one, or name other columns with --columns",
             )
         of_arm[replicate] = score
         if score < self.low[0]:
@@ -114,17 +124,19 @@ class _Reading:
     def refuse(self, row: int, problem: str) -> None:
         self.problems.append(f"{self.unit} {row}: {problem}")
 
-    def add_cell(self, row: int, arm: str, replicate: str, cell: object, run: str = "") -> None:
+    def add_cell(
+        self, row: int, arm: str, replicate: str, cell: object, run: str = "", data: str = ""
+    ) -> None:
         try:
             score = _as_number(cell)
         except ValueError:
             if _is_empty(cell):
-                self.left_out.append(run or f"{arm} {replicate}")
+                self.left_out.append(run or f"{data} {arm} {replicate}".strip())
             else:
                 advice = "write nan for a replicate that diverged"
                 self.refuse(row, f"score must be a number, found {cell!r}; {advice}")
         else:
-            self.add(row, arm, replicate, score)
+            self.add(row, arm, replicate, score, data)
 
 
 def read_scores(
@@ -145,7 +157,7 @@ def read_scores(
         metric: its name; that of the column of scores when None.
         direction: whether lower (`minimize`) or higher values (`maximize`) are better.
         unit: of the metric; "points" for fractions.
-        columns: headings by role: arm, replicate, score.
+        columns: headings by role: arm, replicate, score, dataset.
 
     Raises:
         InputError: if it cannot be read, columns are missing or not told apart, rows are wrong,
@@ -158,7 +170,7 @@ def read_scores(
     """
     given = dict(columns or {})
     for role in given:
-        check_name("--columns must be given for arm, replicate or score", role, ROLES)
+        check_name("--columns must be given for arm, replicate, score or dataset", role, _KNOWN)
     if direction is not None:
         check_name("direction must be minimize or maximize", direction, ("minimize", "maximize"))
     if isinstance(source, Mapping) and not _is_table(source):
@@ -297,6 +309,8 @@ def _read_table(reading: _Reading, given: Mapping[str, str], metric: str | None)
             _read_wide(reading, places, arms_are_columns)
             return None
     missing = [role for role in ROLES if role not in places]
+    if missing == ["replicate"] and "dataset" in places:  # one score a data set, as of benchmarks
+        missing = []
     if missing:
         free = [name for place, name in enumerate(head) if place not in places.values()]
         if metric is not None and missing == ["score"]:
@@ -327,7 +341,7 @@ def _guess(reading: _Reading, given: Mapping[str, str], metric: str | None) -> d
             name = reading.head[names.index(plain(name))]
         check_name(f"--columns {role} must name a column", name, reading.head)
         places[role] = reading.head.index(name)
-    for role in ("arm", "replicate"):
+    for role in ("arm", "replicate", "dataset"):
         for usual in map(plain, _USUAL[role] if role not in places else ()):
             if usual not in names or names.index(usual) in places.values():
                 continue
@@ -338,7 +352,8 @@ def _guess(reading: _Reading, given: Mapping[str, str], metric: str | None) -> d
             break
     if "score" not in places:
         free = [place for place in range(len(names)) if place not in places.values()]
-        score = _score_place(reading, free, metric, len(places) == 2)
+        is_last = "arm" in places and ("replicate" in places or "dataset" in places)
+        score = _score_place(reading, free, metric, is_last)
         places |= {} if score is None else {"score": score}
     return places
 
@@ -389,10 +404,14 @@ def is_lower_better(name: str) -> bool:
 
 # Rows
 
+_ONLY = "0"
+"""The replicate where a table has one score an arm and data set."""
+
 
 def _read_long(reading: _Reading, places: Mapping[str, int]) -> None:
     width, least = len(reading.head), max(places.values())
-    arm_at, replicate_at, score_at = (places[role] for role in ROLES)
+    arm_at, score_at = places["arm"], places["score"]
+    replicate_at, data_at = places.get("replicate"), places.get("dataset")
     used, names = set(places.values()), [plain(name) for name in reading.head]
     name_at, state_at = (
         next((at for at, name in enumerate(names) if name in usual and at not in used), None)
@@ -401,7 +420,9 @@ def _read_long(reading: _Reading, places: Mapping[str, int]) -> None:
     for row, cells in reading.rows:
         if not _is_row(reading, row, cells, width, least):
             continue
-        arm, replicate = _label(cells[arm_at]), _label(cells[replicate_at])
+        arm = _label(cells[arm_at])
+        replicate = _ONLY if replicate_at is None else _label(cells[replicate_at])
+        data = "" if data_at is None else _label(cells[data_at])
         run, state = "", ""
         if name_at is not None and name_at < len(cells):
             run = _label(cells[name_at])
@@ -410,11 +431,11 @@ def _read_long(reading: _Reading, places: Mapping[str, int]) -> None:
             run = f"{run or f'{arm} {replicate}'} ({state or 'no state'})"
         if state.casefold() in _UNFINISHED:
             reading.left_out.append(run)
-        elif not arm or not replicate:
-            reading.refuse(row, "must name an arm and a replicate, found an empty field; "
-                                "fill it in")  # fmt: skip
+        elif not arm or not replicate or (data_at is not None and not data):
+            what = "an arm and a replicate" if data_at is None else "a data set and an arm"
+            reading.refuse(row, f"must name {what}, found an empty field; fill it in")
         else:
-            reading.add_cell(row, arm, replicate, cells[score_at], run)
+            reading.add_cell(row, arm, replicate, cells[score_at], run, data)
 
 
 def _is_row(reading: _Reading, row: int, cells: Sequence[Any], width: int, least: int) -> bool:
@@ -438,7 +459,7 @@ def _is_wide(reading: _Reading, places: dict[str, int]) -> bool | None:
     The column of the rows' names is added to `places` where it is not there.
     """
     head, rows = reading.head, list(reading.rows)
-    if not rows or len(places) == 2:
+    if not rows or ("arm" in places and len(places) > 1):
         return None
     rest = [at for at in range(len(head)) if at not in places.values()]
     if not places:
@@ -452,7 +473,7 @@ def _is_wide(reading: _Reading, places: dict[str, int]) -> bool | None:
     if "arm" in places:
         return False if rest and all(_REPLICATE.fullmatch(head[at]) for at in rest) else None
     is_table = len(rest) > 1 and all(_is_score(rows[0][1][at:], 0) for at in rest)
-    return True if "replicate" in places and is_table else None
+    return True if places and is_table else None
 
 
 def _is_score(cells: Sequence[Any], at: int) -> bool:
@@ -463,20 +484,22 @@ def _is_score(cells: Sequence[Any], at: int) -> bool:
 
 
 def _read_wide(reading: _Reading, places: Mapping[str, int], arms_are_columns: bool) -> None:
-    role = "replicate" if arms_are_columns else "arm"
-    place, head = places[role], reading.head
-    columns = [at for at in range(len(head)) if at != place]
+    role = ("replicate" if "replicate" in places else "dataset") if arms_are_columns else "arm"
+    place, head, data_at = places[role], reading.head, places.get("dataset")
+    columns = [at for at in range(len(head)) if at not in places.values()]
     kinds = ("an arm", "a replicate") if arms_are_columns else ("a replicate", "an arm")
+    kinds = ("an arm", "a data set") if role == "dataset" else kinds
     by = f" ({head[place]})" if head[place] else ""
     reading.notes.append(f"Read as a wide table: one column {kinds[0]}, one row {kinds[1]}{by}.")
     reading.hint = f"{reading.hint} {' '.join(head)}"
     for row, cells in reading.rows:
         if not _is_row(reading, row, cells, len(head), len(head) - 1):
             continue
+        data = "" if data_at is None else _label(cells[data_at])
         for at in columns:
-            names = (head[at], _label(cells[place]))
+            names = (head[at], _ONLY if place == data_at else _label(cells[place]))
             arm, replicate = names if arms_are_columns else names[::-1]
-            reading.add_cell(row, arm, replicate, cells[at])
+            reading.add_cell(row, arm, replicate, cells[at], data=data)
 
 
 # Metric

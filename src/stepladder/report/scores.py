@@ -68,7 +68,7 @@ def view_of_scores(judged: JudgedScores) -> View:
         headlines=said or (nothing,),
         rows=tuple(_row(arm, base.name, judged, digits) for arm in arms),
         reported_source=None,
-        comparison=_comparison(metric, name, base.name) if effects else "",
+        comparison=comparison_text(metric, name, base.name) if effects else "",
         footnotes=tuple(_footnotes(judged, [effect for _, effect in effects])),
         measure=f"{name} %" if metric.is_fraction else name + _in_brackets(metric),
         parts=(),
@@ -79,7 +79,8 @@ def _in_brackets(metric: Metric) -> str:
     return f" ({truncate(metric.unit, 20)})" if metric.unit else ""
 
 
-def _comparison(metric: Metric, name: str, base: str) -> str:
+def comparison_text(metric: Metric, name: str, base: str) -> str:
+    """What effects are, and against which arm."""
     what = f"difference in {name}{_in_brackets(metric)}"
     if metric.is_fraction:
         what = f"percentage points of {name}"
@@ -187,16 +188,20 @@ def _better(metric: Metric) -> str:
 
 
 def _json(judged: JudgedScores) -> str:
-    metric, digits = judged.metric, _digits(judged)
     noted: dict[str, object] = {"notes": judged.notes} if judged.notes else {}
-    arms = [
+    what = metric_record(judged.metric, judged.delta)
+    return to_json({"format": FORMAT, "metric": what, "arms": arms_record(judged)} | noted)
+
+
+def arms_record(judged: JudgedScores) -> list[dict[str, Any]]:
+    """Every arm as JSON has it."""
+    metric, digits = judged.metric, _digits(judged)
+    return [
         pick(arm, "name compared_with n diverged missing")
         | {"scores": {"test": {metric.name: pick(arm.score, "mean ci_low ci_high values")}}}
         | {"effect": _effect_record(arm.effect), "notes": _notes(arm, judged, digits)}
         for arm in judged.arms
     ]
-    what = metric_record(metric, judged.delta)
-    return to_json({"format": FORMAT, "metric": what, "arms": arms} | noted)
 
 
 def _effect_record(effect: Effect | None) -> dict[str, Any] | None:

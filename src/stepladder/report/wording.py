@@ -310,7 +310,11 @@ def headlines(results: Results) -> tuple[Sentence, ...]:
 
 
 def headlines_of(
-    judged: Sequence[Judged], shown: Measure, measure: str = "test accuracy", of: str = "arms"
+    judged: Sequence[Judged],
+    shown: Measure,
+    measure: str = "test accuracy",
+    of: str = "arms",
+    over: str = "replicates",
 ) -> tuple[Sentence, ...]:
     """One sentence a verdict that occurs.
 
@@ -319,8 +323,9 @@ def headlines_of(
         shown: how the metric is shown.
         measure: what improves.
         of: what the names are of.
+        over: what effects are means over.
     """
-    return _stopped(_clauses(judged, shown, measure, of))
+    return _stopped(_clauses(judged, shown, measure, of, over))
 
 
 def _stopped(clauses: Mapping[Verdict, tuple[Part, ...]]) -> tuple[Sentence, ...]:
@@ -345,7 +350,7 @@ def verdict_clauses(results: Results) -> dict[Verdict, tuple[Part, ...]]:
 
 
 def _clauses(
-    judged: Sequence[Judged], shown: Measure, measure: str, of: str
+    judged: Sequence[Judged], shown: Measure, measure: str, of: str, over: str = "replicates"
 ) -> dict[Verdict, tuple[Part, ...]]:
     verbs: dict[Verdict, tuple[str, str]] = {
         "helps": ("improve", measure),
@@ -356,7 +361,7 @@ def _clauses(
             if shown.metric.sign > 0 else
             ("add", f"less than {shown.margin} to {measure}, if anything")
         ),
-        "not enough replicates": ("need", f"more replicates: {_open_text(len(judged), shown)}"),
+        "not enough replicates": ("need", f"more {over}: {_open_text(len(judged), shown)}"),
     }  # fmt: skip
     clauses: dict[Verdict, tuple[Part, ...]] = {}
     for verdict, (verb, rest) in verbs.items():

@@ -108,6 +108,7 @@ def judge(
     unpaired: bool = False,
     overlap: float = 0.0,
     side: int = 0,
+    one_sign: bool = True,
 ) -> Judged:
     """Judges families of comparisons.
 
@@ -139,12 +140,15 @@ def judge(
             alone prove nothing there: p_t, which is corrected, must be below alpha too.
         side: as for `paired.inside`: with one bound, one test takes the place of the two one-sided
             ones, and within is `not worse beyond δ`.
+        one_sign: whether differences of one sign may take the place of sign flips.
     """
     differences = _differences(arm, other)
     t, p = paired_t(differences, overlap=overlap), sign_flip(differences)
     p = np.where(t.pairs < 2, np.nan, p)
     deltas = np.broadcast_to(np.asarray(delta, np.float64), t.mean.shape)
-    p_different, p_within = _verdict_p_values(differences, t, p, deltas, overlap, side)
+    p_different, p_within = _verdict_p_values(
+        differences, t, p, deltas, overlap, side, one_sign
+    )
     counts, degrees = t.pairs.copy(), t.pairs - 1.0
     if unpaired:
         for row in np.flatnonzero(t.pairs == 0):
@@ -164,7 +168,7 @@ def judge(
             np.broadcast_to(_next_level(alpha, rejected)[..., None], is_open.shape)[is_open]
             for rejected in (different, equivalent)
         ]
-        alike = unanimous_sign(differences)
+        alike = unanimous_sign(differences) & one_sign
         plans[:, is_open] = _plans(t, alike, is_open, levels[0], levels[1], deltas[is_open], side)
     wins = win_share(differences)
     p_verdict = np.where(within, p_within, p_different)
@@ -194,12 +198,17 @@ def _differences(arm: npt.ArrayLike, other: npt.ArrayLike) -> Floats:
 
 
 def _verdict_p_values(
-    differences: Floats, t: PairedT, p: Floats, delta: float | Floats, overlap: float = 0.0,
+    differences: Floats,
+    t: PairedT,
+    p: Floats,
+    delta: float | Floats,
+    overlap: float = 0.0,
     side: int = 0,
-) -> tuple[Floats, Floats]:  # fmt: skip
+    one_sign: bool = True,
+) -> tuple[Floats, Floats]:
     none_as_extreme = (t.pairs > EXACT_UP_TO) & (p * (1 + DRAWS) < 1.5)
     larger = np.maximum(t.p, np.where(none_as_extreme, 0.0, p))
-    alike = unanimous_sign(differences)
+    alike = unanimous_sign(differences) & one_sign
     p_different = np.where(alike, np.minimum(larger, one_sign_p(t.pairs, t.p)), larger)
     tests = (test(differences, delta, overlap, side) for test in (tost, skewed_tost))
     p_within = np.maximum.reduce([within_floor(t.pairs), *tests])

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from stepladder.errors import InputError
+from stepladder.statistics.datasets import OverDatasets, judge_over_datasets
 from stepladder.statistics.divergence import Diverged, divergence_differences
 from stepladder.statistics.effects import effects
 from stepladder.statistics.intervals import estimate
@@ -57,6 +58,21 @@ class JudgedScores:
     notes: tuple[str, ...] = ()
     is_anytime: bool = False
     claim: Claim = "difference"
+
+
+@dataclass(frozen=True)
+class JudgedDatasets:
+    """Tables of scores of several data sets, each judged alone, and all of them together.
+
+    Attributes:
+        by_dataset: each data set, a family of its own.
+        over: what holds in general, over data sets like these.
+        notes: how the table was read, and what was left out of it.
+    """
+
+    by_dataset: Mapping[str, JudgedScores]
+    over: OverDatasets
+    notes: tuple[str, ...] = ()
 
 
 SCORE = replace(METRICS["accuracy"], name="score")
@@ -155,6 +171,57 @@ def judge_scores(
     )
     noted = (*notes, _OVERLAP_NOTE.format(overlap)) if overlap else tuple(notes)
     return JudgedScores(arms, metric, delta, noted, anytime, claim)
+
+
+def judge_datasets(
+    by_dataset: Mapping[str, Mapping[str, Mapping[str, float]]],
+    against: str | None = None,
+    *,
+    delta: float | None = None,
+    chance: float | None = None,
+    metric: Metric = SCORE,
+    overlap: float = 0.0,
+    notes: Sequence[str] = (),
+    anytime: bool = False,
+) -> JudgedDatasets:
+    """Every arm against one of them, on each data set and over all of them.
+
+    Args and errors are those of `judge_scores`, with the scores by data set. Nothing is judged at
+    any time over data sets: more replicates change what is known of each.
+
+    Example:
+        >>> scores = {"base": {"0": 0.90}, "new": {"0": 0.92}}
+        >>> judged = judge_datasets({name: scores for name in ("iris", "wine", "digits")})
+        >>> judged.over.arms[1].verdict
+        'not enough data sets'
+    """
+    if anytime:
+        raise InputError(
+            f"judging at any time is for one data set, found {len(by_dataset)}; leave out anytime, "
+            "or give the rows of one data set"
+        )
+    base = next(iter(next(iter(by_dataset.values())))) if against is None else against
+    arms = dict.fromkeys(arm for scores in by_dataset.values() for arm in scores)
+    check_name("against must name an arm of the scores", base, arms)
+    lacking = [data for data, scores in by_dataset.items() if base not in scores]
+    if lacking:
+        raise InputError(
+            f"every data set must have the arm {base!r}, which the others are compared with, found "
+            f"none on {lacking[0]!r}; add it, or name another arm with --against"
+        )
+    judged = {
+        data: judge_scores(scores, base, delta=delta, chance=chance, metric=metric, overlap=overlap)
+        for data, scores in by_dataset.items()
+    }
+    first = next(iter(judged.values()))
+    over = judge_over_datasets(
+        {data: {arm.name: arm.effect for arm in one.arms if arm.effect is not None}
+         for data, one in judged.items()},
+        {arm: None if arm == base else base for arm in arms},
+        {data: {arm.name: arm.score.mean for arm in one.arms} for data, one in judged.items()},
+        delta=first.delta, metric=metric,
+    )  # fmt: skip
+    return JudgedDatasets(judged, over, (*notes, *first.notes))
 
 
 _OVERLAP_NOTE = (

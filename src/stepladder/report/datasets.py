@@ -1,0 +1,363 @@
+"""Several data sets: the table over them, its other forms, and the figures."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, TextIO
+
+from stepladder.report.document import (
+    Cell,
+    Column,
+    Document,
+    Sentence,
+    Sentences,
+    Style,
+    Table,
+    fine,
+    numbers,
+    words,
+)
+from stepladder.report.figures.base import Plot
+from stepladder.report.figures.forest import Bar, Forest, forest_plot
+from stepladder.report.figures.ranks import ranks_plot
+from stepladder.report.json import FORMAT, metric_record, pick, to_json
+from stepladder.report.markdown import csv_of_records, in_unit, to_markdown
+from stepladder.report.scores import arms_record, comparison_text
+from stepladder.report.tables import FormattedNumber
+from stepladder.report.terminal import print_document, to_text
+from stepladder.report.wording import (
+    MISSING,
+    Measure,
+    corrected_text,
+    digits_for,
+    headlines_of,
+    join_list,
+    missed_text,
+    number,
+    p_value,
+    plural,
+    printable,
+    rule_text,
+    signed,
+    truncate,
+    verdict_text,
+)
+from stepladder.statistics.datasets import ArmOverDatasets, OverDatasets, Ranking
+from stepladder.statistics.results import Effect, Interval, Verdict
+from stepladder.statistics.scores import JudgedDatasets
+
+NAME_LENGTH = 34
+MOST_ROWS = 60
+MOST_FORESTS = 12
+ALL = "all data sets"
+TESTS = "paired t test over data sets, with sign flips"
+
+_STYLES: dict[Verdict, Style] = {"helps": "good", "hurts": "bad", "not enough replicates": "open"}
+
+
+def measure_over(over: OverDatasets) -> Measure:
+    """How the metric is shown."""
+    effects = [arm.effect for arm in over.arms if arm.effect is not None]
+    return Measure(over.metric, over.delta, digits_for(over.metric, effects))
+
+
+def sentences_over(over: OverDatasets) -> tuple[Sentence, ...]:
+    """One sentence a verdict that occurs, on what holds in general."""
+    shown = measure_over(over)
+    effects = [(arm.name, arm.effect) for arm in over.arms if arm.effect is not None]
+    if not effects:
+        return (Sentence.of("No arm is compared with another on these data sets."),)
+    measure = f"{shown.name} in general, over data sets like these {len(over.datasets):,}"
+    return headlines_of(effects, shown, measure, over="data sets")
+
+
+def table_over(over: OverDatasets) -> Table:
+    """A row an arm: its mean effect, what to expect of a new data set, counts, rank, verdict."""
+    shown, ranks = measure_over(over), over.ranking.ranks if over.ranking else {}
+    columns = (
+        Column("arm", most=NAME_LENGTH), Column("mean effect", "decimal"),
+        *numbers("new data set", "helped", "hurt", "open", "rank"), *words("verdict in general"),
+    )  # fmt: skip
+    rows = tuple(
+        (
+            printable(arm.name),
+            "" if arm.effect is None else _effect_cell(arm.effect, shown.digits),
+            _ends_text(arm.prediction, shown.digits),
+            *(("", "", "") if arm.effect is None else _counts(arm)),
+            number(ranks.get(arm.name, float("nan"))),
+            _verdict_cell(arm, over.delta),
+        )
+        for arm in over.arms
+    )
+    return Table("", columns, rows)
+
+
+def _effect_cell(effect: Effect, digits: int) -> Cell:
+    value = FormattedNumber.points(effect, digits)
+    return Cell(value.text, value)
+
+
+def _ends_text(ends: Interval | None, digits: int) -> str:
+    return f"{signed(ends.low, digits)} to {signed(ends.high, digits)}" if ends else ""
+
+
+def _counts(arm: ArmOverDatasets) -> Iterator[str]:
+    count = len(arm.by_dataset)
+    return (f"{arm.counts[name]} of {count}" for name in ("helped", "hurt", "open"))
+
+
+def _verdict_cell(arm: ArmOverDatasets, delta: float | None) -> str:
+    if arm.effect is None:
+        return ""
+    text = verdict_text(arm.verdict, delta)
+    if arm.effect.verdict in ("helps", "hurts") and arm.effect.is_small(delta):
+        text += f", by less than {delta:g}"
+    return Cell(text, style=_STYLES.get(arm.effect.verdict, ""))
+
+
+def table_by_dataset(over: OverDatasets) -> Table:
+    """A row an arm and data set: the effect there, and the verdict of that data set."""
+    digits = measure_over(over).digits
+    rows = [
+        (printable(arm.name), printable(data), _effect_cell(effect, digits),
+         verdict_text(effect.verdict, over.delta))
+        for arm in over.arms
+        for data, effect in arm.by_dataset.items()
+    ]  # fmt: skip
+    more = len(rows) - MOST_ROWS
+    note = f"The first {MOST_ROWS}; {more:,} more are in the JSON." if more > 0 else ""
+    columns = (Column("arm", most=NAME_LENGTH), Column("data set", most=NAME_LENGTH),
+               Column("effect", "decimal"), *words("verdict"))  # fmt: skip
+    return Table("Data set by data set", columns, tuple(rows[:MOST_ROWS]), note)
+
+
+def notes_over(over: OverDatasets) -> Iterator[str]:
+    """What intervals and verdicts speak for, and what the ranks say."""
+    effects = [arm.effect for arm in over.arms if arm.effect is not None]
+    if effects:
+        yield (
+            "± is the 95 % t interval of the mean over data sets, each of which counts alike: it "
+            "speaks for data sets of which these are a random draw. New data set: where the effect "
+            "on one more, measured in the same way, is in 95 % of cases."
+        )
+        within = "nothing is called no difference without a delta"
+        if over.delta is not None:
+            within = f"no difference means within {measure_over(over).margin} by two one-sided "
+            within += f"tests{missed_text(effects).replace('trainings', 'data sets')}"
+        level = f"{100 * over.level:.2g} %"
+        yield (
+            f"Verdicts in general: {rule_text(len(effects), level, TESTS)}, and at least "
+            f"{over.fewest} data sets; {within}{corrected_text(effects)}. Helped, hurt and open "
+            "are by the verdicts of single data sets, each a family of its own at 5 %."
+        )
+    if over.number > 1:
+        yield (
+            f"Judgement {over.number} over data sets of this study: the first could spend 4.75 % "
+            "of the error rate, and each later one spends a part of what is left."
+        )
+    spreads = [f"{truncate(arm.name, NAME_LENGTH)} {number(arm.spread, measure_over(over).digits)}"
+               for arm in over.arms if arm.spread is not None]  # fmt: skip
+    if spreads:
+        yield (
+            "Standard deviation of true effects from data set to data set: "
+            f"{join_list(spreads, most=8)}."
+        )
+    if over.ranking:
+        yield ranking_text(over.ranking)
+
+
+def ranking_text(ranking: Ranking) -> str:
+    """What Friedman's and Wilcoxon's tests say."""
+    count, pairs = len(ranking.datasets), ranking.p_pairs
+    apart = [pair for pair, p in pairs.items() if p < 0.05]
+    text = f"Rank: average over {plural(count, 'data set')}, 1 is the best. "
+    if ranking.p is not None:
+        f = MISSING if ranking.iman_davenport is None else number(ranking.iman_davenport)
+        text += f"All arms equal: F = {f}, p = {p_value(ranking.p)} ".replace("= <", "< ")
+        text += "(Friedman with Iman and Davenport's correction). "
+    named = [f"{truncate(one, NAME_LENGTH)} and {truncate(other, NAME_LENGTH)}"
+             for one, other in apart]  # fmt: skip
+    what = f"these differ: {join_list(named, most=6)}" if apart else "none differ"
+    return (
+        f"{text}Of {plural(len(pairs), 'pair')}, {what} "
+        "(Wilcoxon's signed-rank test at 5 %, Holm's correction)."
+    )
+
+
+def documents_over(
+    over: OverDatasets, title: str, subtitle: str = "", status: str = "", notes: Sequence[str] = (),
+    is_page: bool = False,
+) -> tuple[Document, ...]:  # fmt: skip
+    """What is printed, with ever fewer columns.
+
+    Args:
+        over: what was judged.
+        title: of what it is.
+        subtitle: a line on it.
+        status: what is missing.
+        notes: further notes.
+        is_page: as for `Document`.
+    """
+    table = table_over(over)
+    blocks = (
+        Sentences(sentences_over(over), "marked"),
+        fine(_comparison(over)),
+        table_by_dataset(over),
+        fine(*notes_over(over), *map(printable, notes)),
+    )
+    return tuple(
+        Document(title, subtitle, status, (_without(table, left_out), *blocks), is_page)
+        for left_out in ((), ("new data set",), ("new data set", "rank"))
+    )
+
+
+def _without(table: Table, heads: Sequence[str]) -> Table:
+    kept = [place for place, head in enumerate(table.heads) if head not in heads]
+    rows = tuple(tuple(row[place] for place in kept) for row in table.rows)
+    return replace(table, columns=tuple(table.columns[place] for place in kept), rows=rows)
+
+
+def _comparison(over: OverDatasets) -> str:
+    others = {arm.compared_with for arm in over.arms if arm.compared_with is not None}
+    if not others:
+        return ""
+    other = others.pop() if len(others) == 1 else "the arm that each is compared with"
+    return comparison_text(over.metric, truncate(over.metric.name, 60), other)
+
+
+def record_over(over: OverDatasets) -> dict[str, Any]:
+    """What holds in general, as JSON has it."""
+    ranking, ranks = over.ranking, over.ranking.ranks if over.ranking else {}
+    return {
+        "data_sets": list(over.datasets),
+        "level": over.level,
+        "judgement": over.number,
+        "fewest_data_sets": over.fewest,
+        "arms": [_arm_record(arm, ranks.get(arm.name)) for arm in over.arms],
+        "ranking": ranking and {
+            **pick(ranking, "data_sets=datasets friedman iman_davenport p groups"),
+            "pairs": [{"arms": pair, "p_adjusted": p} for pair, p in ranking.p_pairs.items()],
+        },
+    }  # fmt: skip
+
+
+def _arm_record(arm: ArmOverDatasets, rank: float | None) -> dict[str, Any]:
+    effect = arm.effect and {
+        **pick(arm.effect, "mean ci_low ci_high p p_adjusted p_t p_t_adjusted p_verdict"),
+        "ci_speaks_for": "data sets like these",
+        "simultaneous": arm.effect.simultaneous
+        and pick(arm.effect.simultaneous, "ci_low=low ci_high=high"),
+        "verdict": arm.verdict,
+        "data_sets": arm.effect.pairs,
+        "data_sets_needed": arm.effect.replicates_needed,
+        "prediction": arm.prediction and pick(arm.prediction, "ci_low=low ci_high=high"),
+        "spread": arm.spread,
+    }
+    return {
+        **pick(arm, "name compared_with"),
+        "effect": effect,
+        **{name.replace(" ", "_"): count for name, count in arm.counts.items()},
+        "average_rank": rank,
+        "by_data_set": {
+            data: pick(one, "mean ci_low ci_high verdict") for data, one in arm.by_dataset.items()
+        },
+    }
+
+
+_COLUMNS = (
+    "arm=name compared_with data_sets=effect.pairs effect_points=effect.mean "
+    "effect_ci_low=effect.ci_low effect_ci_high=effect.ci_high new_low=prediction.low "
+    "new_high=prediction.high spread p_verdict=effect.p_verdict verdict"
+)
+
+
+def csv_over(over: OverDatasets) -> str:
+    """A row an arm."""
+    ranks = over.ranking.ranks if over.ranking else {}
+    rows: list[Mapping[str, Any]] = []
+    for arm in over.arms:
+        counts = {name.replace(" ", "_"): count for name, count in arm.counts.items()}
+        record = {in_unit(name, over.metric): value for name, value in pick(arm, _COLUMNS).items()}
+        rows.append({**record, **counts, "average_rank": ranks.get(arm.name)})
+    return csv_of_records(rows, tuple(rows[0]))
+
+
+def plots_over(over: OverDatasets, noun: str = "image") -> tuple[Plot, ...]:
+    """The forest plot of each arm by data set, and the critical-difference diagram."""
+    shown = measure_over(over)
+    compared = [arm for arm in over.arms if arm.effect is not None][:MOST_FORESTS]
+    forests = [_forest(arm, shown, noun, place) for place, arm in enumerate(compared, 1)]
+    ranks = [ranks_plot(over.ranking, shown.name)] if over.ranking else []
+    return (*forests, *ranks)
+
+
+def _forest(arm: ArmOverDatasets, shown: Measure, noun: str, place: int) -> Plot:
+    assert arm.effect is not None
+    ends = None if arm.prediction is None else (arm.prediction.low, arm.prediction.high)
+    bar = partial(_bar, shown=shown, against=arm.compared_with or "")
+    bars = (
+        *(bar(data, effect, verdict_text(effect.verdict, shown.delta))
+          for data, effect in arm.by_dataset.items()),
+        replace(bar(ALL, arm.effect, verdict_text(arm.verdict, shown.delta)), images=ends),
+    )  # fmt: skip
+    forest = Forest(bars, shown, noun)
+    lower = " Lower is better." if shown.metric.sign < 0 else ""
+    strip = f"{forest.strip_note}, within which a difference does not matter."
+    caption = (
+        f"Effect on {shown.on('test')} on each data set, and its mean over them.{lower} Thick "
+        "line: 95 % interval, of the mean for data sets like these; thin: where the effect on a "
+        "new data set is in 95 % of cases; small dots below: single replicates, of the mean single "
+        f"data sets.{strip if forest.strip_note else ''} A hollow mark: not settled."
+        f"{forest.scale_note}"
+    )
+    title = f"{truncate(arm.name, 60)}, data set by data set"
+    return forest_plot(forest, f"datasets-{place}", title, caption)
+
+
+def _bar(name: str, effect: Effect, verdict: str, *, shown: Measure, against: str) -> Bar:
+    text = FormattedNumber.points(effect, shown.digits).text
+    return Bar(printable(name), printable(against), True, effect.mean, effect.ci_low,
+               effect.ci_high, verdict, text, effect.verdict, effect.differences)  # fmt: skip
+
+
+# Scores of any table
+
+
+def _title(judged: JudgedDatasets) -> tuple[str, str]:
+    over = judged.over
+    return "Scores", f"{plural(len(over.datasets), 'data set')} · {plural(len(over.arms), 'arm')}"
+
+
+def documents_of(judged: JudgedDatasets, is_page: bool = False) -> tuple[Document, ...]:
+    """Judged scores of several data sets as they will be shown."""
+    return documents_over(judged.over, *_title(judged), notes=judged.notes, is_page=is_page)
+
+
+def as_text(judged: JudgedDatasets, width: int = 100) -> str:
+    """The table as plain text, at most `width` columns wide."""
+    return to_text(documents_of(judged), width)
+
+
+def show(judged: JudgedDatasets, stream: TextIO | None = None) -> None:
+    """Prints the table; the stream is as for `terminal.console_on`."""
+    print_document(documents_of(judged), stream)
+
+
+def _json(judged: JudgedDatasets) -> str:
+    over, metric = judged.over, judged.over.metric
+    return to_json({
+        "format": FORMAT,
+        "metric": metric_record(metric, over.delta),
+        "datasets": [{"dataset": data, "arms": arms_record(one)}
+                     for data, one in judged.by_dataset.items()],
+        "across": record_over(over),
+        **({"notes": judged.notes} if judged.notes else {}),
+    })  # fmt: skip
+
+
+FORMATS: dict[str, Callable[[JudgedDatasets], str]] = {
+    "json": _json,
+    "csv": lambda judged: csv_over(judged.over),
+    "markdown": lambda judged: to_markdown(documents_of(judged, is_page=True)[0]),
+}
+"""What `stepladder judge --format` writes besides the table, of several data sets."""
