@@ -18,6 +18,7 @@ from stepladder.version import __version__
 
 if TYPE_CHECKING:
     from stepladder.api import (
+        DatasetsRun,
         JudgedTable,
         JudgedTables,
         Reproduced,
@@ -54,6 +55,7 @@ __all__ = [
     "CATALOGUE",
     "CsvDataset",
     "DataError",
+    "DatasetsRun",
     "Exported",
     "InputError",
     "JudgedTable",
@@ -89,6 +91,7 @@ __all__ = [
 _HOME = {
     "CATALOGUE": "study.techniques",
     "CsvDataset": "study.study",
+    "DatasetsRun": "api",
     "NpzDataset": "study.study",
     "Exported": "deployment.export",
     "JudgedTable": "api",

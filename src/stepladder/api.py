@@ -23,14 +23,17 @@ from stepladder.report.dataframe import Kind
 from stepladder.report.html import write_plots, write_report, write_search
 from stepladder.report.json import as_json
 from stepladder.report.notebook import for_notebook
+from stepladder.runs.datasets import check_datasets, judge_results, prepare_datasets
 from stepladder.runs.folder import (
     REPORT_NAME,
     RESULTS_NAME,
     SEARCH_NAME,
+    STUDY_NAME,
     is_run,
     open_run,
     run_folder,
     search_again,
+    store_of,
 )
 from stepladder.runs.reproduction import Reproduction, reproduction
 from stepladder.runs.results import Results
@@ -47,6 +50,8 @@ if TYPE_CHECKING:
     from stepladder.deployment.export import Exported
     from stepladder.deployment.predict import Predictions
     from stepladder.hpo.results import SearchResult
+    from stepladder.report.datasets import DatasetsResults
+    from stepladder.statistics.datasets import OverDatasets
     from stepladder.statistics.results import Effect
     from stepladder.statistics.scores import JudgedDatasets, JudgedScores
     from stepladder.study.designs import Design
@@ -234,6 +239,66 @@ class Run(_Reported):
 
     def _draw(self) -> None:
         write_report(self.results, self.folder)
+
+
+@dataclass(frozen=True)
+class DatasetsRun(_Reported):
+    """A study that has been run on several data sets.
+
+    Attributes:
+        study: what was asked.
+        runs: one for each data set that was begun, by its name.
+        over: what holds in general, over data sets like these; None until all are finished.
+        folder: where the study, the store, and the folders of the data sets lie.
+
+    Example:
+        >>> finished = run("many.toml")  # doctest: +SKIP
+        >>> finished.runs["digits"].results.arms[1].effect.verdict  # doctest: +SKIP
+        'helps'
+    """
+
+    _json_name = RESULTS_NAME
+
+    study: Study
+    runs: Mapping[str, Run]
+    over: OverDatasets | None
+    folder: Path
+
+    @property
+    def trained(self) -> int:
+        """Trials that this run trained."""
+        return sum(one.trained for one in self.runs.values())
+
+    @property
+    def found(self) -> int:
+        """Trials that were stored before it."""
+        return sum(one.found for one in self.runs.values())
+
+    @property
+    def failures(self) -> tuple[TrialFailure, ...]:
+        """Trials of the user's own training that failed, of all data sets."""
+        return tuple(failure for one in self.runs.values() for failure in one.failures)
+
+    @property
+    def shown(self) -> DatasetsResults:
+        """The results as tables, pages and JSON show them."""
+        from stepladder.report.datasets import DatasetsResults
+
+        results = {name: one.results for name, one in self.runs.items()}
+        return DatasetsResults(self.study, results, self.over)
+
+    def __str__(self) -> str:
+        """The table over data sets, as the command prints it."""
+        from stepladder.report.terminal import to_text
+
+        return to_text(self.shown.documents())
+
+    def to_json(self) -> str:
+        """The results as JSON, as `stepladder results --format json` prints them."""
+        return self.shown.to_json()
+
+    def _draw(self) -> None:
+        self.shown.write(self.folder)
 
 
 @dataclass(frozen=True)
@@ -561,11 +626,12 @@ def run(
     progress: Progress | None = None,
     allow_code: bool = False,
     fail_fast: bool = False,
-) -> Run:
+) -> Run | DatasetsRun:
     """Trains the missing trials of a study, judges it and writes its report.
 
     Stored trials are not trained again: the same call resumes an interrupted study, and costs
-    nothing once every trial is stored.
+    nothing once every trial is stored. A study on several data sets has a run for each of them, in
+    a folder of its own, and what they say together.
 
     Args:
         study: a study, the name of a built-in one, a study file, or the folder of a run.
@@ -589,17 +655,36 @@ def run(
         >>> print(run("quick", out="runs/first"))  # doctest: +SKIP
     """
     asked, folder = _placed(study, out)
-    finished = run_study(
-        asked,
-        folder,
-        settings_of(asked, workers, engine),
-        store=store,
-        progress=progress or for_notebook(),
-        allow_code=allow_code,
-        fail_fast=fail_fast,
-    )
-    result = Run(finished.results, folder, finished.trained, finished.found, finished.failures)
-    return result._report_if_needed()
+    here = settings_of(asked, workers, engine)
+
+    def run_one(one: Study, place: Path, url: str | None) -> Run:
+        finished = run_study(
+            one,
+            place,
+            here,
+            store=url,
+            progress=progress or for_notebook(),
+            allow_code=allow_code,
+            fail_fast=fail_fast,
+        )
+        result = Run(finished.results, place, finished.trained, finished.found, finished.failures)
+        return result._report_if_needed()
+
+    if not asked.datasets:
+        return run_one(asked, folder, store)
+    url = prepare_datasets(asked, folder, here, store)
+    runs = {name: run_one(one, folder / name, url) for name, one in asked.by_dataset.items()}
+    return _of_datasets(asked, runs, folder, url, "run")._report_if_needed()
+
+
+def _of_datasets(
+    study: Study, runs: Mapping[str, Run], folder: Path, store: str, command: str
+) -> DatasetsRun:
+    """Several runs of a study, judged together where all of them are finished."""
+    results = {name: one.results for name, one in runs.items()}
+    is_finished = len(runs) == len(study.datasets) and all(one.finished for one in results.values())
+    over = judge_results(study, results, store, command) if is_finished else None
+    return DatasetsRun(study, runs, over, folder)
 
 
 def compare(
@@ -620,7 +705,7 @@ def compare(
     progress: Progress | None = None,
     fail_fast: bool = False,
     **study: Any,  # noqa: ANN401 - keys of a study
-) -> Run:
+) -> Run | DatasetsRun:
     """Trains by a function of your own, with each technique and without, and judges them.
 
     The function is called as `train(params, seed)` or `train(params, seed, context)` in processes
@@ -796,7 +881,31 @@ def plan(
     asked, folder = _placed(study, out)
     here = settings_of(asked, workers, engine)
     known = None if pilot is None else Path(pilot)
+    if asked.datasets:
+        raise InputError(
+            f"study must be on one data set, found {len(asked.datasets)}; plan each of "
+            "study.by_dataset, or use plan_datasets"
+        )
     return plan_study(asked, folder, here, store=store, lint=lint, pilot=known)
+
+
+def plan_datasets(
+    study: Study | str | Path,
+    *,
+    out: str | Path | None = None,
+    store: str | None = None,
+    workers: int | None = None,
+    engine: EngineChoice = "auto",
+) -> dict[str, RunAnnouncement]:
+    """What `run` would train on each of several data sets; takes and raises what `run` does."""
+    asked, folder = _placed(study, out)
+    here = settings_of(asked, workers, engine)
+    check_datasets(asked, folder, here)
+    url = store_of(folder, store) if is_run(folder) else store
+    return {
+        name: plan_study(one, folder / name, here, store=url)
+        for name, one in asked.by_dataset.items()
+    }
 
 
 def search(
@@ -863,7 +972,7 @@ def plan_search(
 
 def read(
     folder: str | Path, *, store: str | None = None, command: str = "results", curves: bool = True
-) -> Run:
+) -> Run | DatasetsRun:
     """A run that was made before, complete or so far.
 
     Args:
@@ -877,6 +986,20 @@ def read(
         InputError: if it is the folder of a search, which has another result.
         StoreError: if its store cannot be read.
     """
+    place = run_folder(folder)
+    asked = Study.load(place / STUDY_NAME)
+    if asked.datasets:
+        url = store_of(place, store)
+        runs = {name: read_one(place / name, store=url, command=command, curves=curves)
+                for name in asked.by_dataset if is_run(place / name)}  # fmt: skip
+        return _of_datasets(asked, runs, place, url, command)
+    return read_one(place, store=store, command=command, curves=curves)
+
+
+def read_one(
+    folder: str | Path, *, store: str | None = None, command: str = "results", curves: bool = True
+) -> Run:
+    """A run on one data set that was made before; takes and raises what `read` does."""
     place = run_folder(folder)
     with open_run(place, store) as (opened, record):
         results, study = results_of(opened, record.study.name, command, curves, place), record.study

@@ -40,10 +40,17 @@ def command() -> None:
 def results(run: Path | None, form: str, store: str | None) -> None:
     """Prints the results of a run. RUN is its folder, such as runs/mnist [the newest in runs]."""
     from stepladder import api
-    from stepladder.report import markdown, terminal
+    from stepladder.report import datasets, markdown, terminal
 
     run = run or newest_run()
-    judged = api.read(run, store=store, command="results", curves=False).results
+    finished = api.read(run, store=store, command="results", curves=False)
+    if isinstance(finished, api.DatasetsRun):
+        if form == "table":
+            terminal.print_document(finished.shown.documents())
+        else:
+            click.echo(datasets.STUDY_FORMATS[form](finished.shown), nl=False)
+        return
+    judged = finished.results
     if form == "table":
         terminal.show(judged)
     else:

@@ -1,12 +1,17 @@
 """The commands `report`, `ui`, `judge` and `pareto`."""
 
+from __future__ import annotations
+
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from stepladder.cli.options import OTHER_STORE, PLACE, form_option, newest_run
+
+if TYPE_CHECKING:
+    from stepladder.api import DatasetsRun
 
 
 @click.command()
@@ -49,6 +54,9 @@ def _report(run: Path, form: str, output: Path | None, store: str | None) -> Non
     from stepladder.report import html
 
     finished = api.read(run, store=store, command="report", curves=form == "html")
+    if isinstance(finished, api.DatasetsRun):
+        _report_datasets(finished, form, output)
+        return
     if form == "md":
         from stepladder.report.markdown import report_as_markdown
 
@@ -59,12 +67,28 @@ def _report(run: Path, form: str, output: Path | None, store: str | None) -> Non
     click.echo(output or finished.report())
 
 
+def _report_datasets(finished: DatasetsRun, form: str, output: Path | None) -> None:
+    from stepladder.report.datasets import STUDY_FORMATS
+
+    if form == "md":
+        _write(STUDY_FORMATS["markdown"](finished.shown), output)
+    elif output is not None:
+        raise click.UsageError(
+            "--output is for a run on one data set, found one on several, whose page links to "
+            "theirs; leave it out"
+        )
+    else:
+        for run in finished.runs.values():
+            run.report()
+        click.echo(finished.report())
+
+
 def _compare(one: Path, two: Path, form: str, output: Path | None, store: str | None) -> None:
     from stepladder import api
     from stepladder.report import comparison
 
     ours, theirs = (
-        api.read(run, store=store, command="report --compare", curves=False).results
+        api.read_one(run, store=store, command="report --compare", curves=False).results
         for run in (one, two)
     )
     names = (one.name or str(one), two.name or str(two))

@@ -24,7 +24,7 @@ from stepladder.errors import InputError, RunError
 from stepladder.files import without_password
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from stepladder.execution.progress import RunAnnouncement
     from stepladder.runs.results import Results
@@ -54,6 +54,17 @@ def _announce(planned: RunAnnouncement) -> None:
     click.echo(announcement(planned))
     for line in power_lines(planned):
         click.echo(line)
+
+
+def _announce_datasets(planned: Mapping[str, RunAnnouncement]) -> None:
+    from stepladder.report.wording import duration
+
+    for one in planned.values():
+        _announce(one)
+    seconds = [one.seconds for one in planned.values() if one.trials]
+    if all(known is not None for known in seconds) and seconds:
+        total = sum(known for known in seconds if known is not None)
+        click.echo(f"All {len(planned)} data sets: about {duration(total)}.")
 
 
 def _say_if_all_is_stored(trained: int, found: int) -> None:
@@ -140,6 +151,14 @@ def run(
     asked, out = Study.load(study, changes), _own_folder(study, out)
     if pilot is not None and not dry_run:
         raise InputError("--pilot needs --dry-run, found it alone; it plans and trains nothing")
+    if pilot is not None and asked.datasets:
+        raise InputError(
+            f"--pilot is for a study on one data set, found {len(asked.datasets)}; leave it out"
+        )
+    if dry_run and asked.datasets:
+        options = {"out": out, "store": store, "workers": workers, "engine": engine}
+        _announce_datasets(api.plan_datasets(asked, **options))
+        return
     if dry_run:
         planned = api.plan(asked, out=out, store=store, workers=workers, engine=engine, pilot=pilot)
         _announce(planned)
@@ -155,14 +174,24 @@ def run(
         allow_code=allow_code,
         fail_fast=fail_fast,
     )
-    if not finished.failures:
+    failures = finished.failures
+    if not failures:
         _say_if_all_is_stored(finished.trained, finished.found)
-    terminal.show(finished.results)
+    if isinstance(finished, api.DatasetsRun):
+        terminal.print_document(finished.shown.documents())
+    else:
+        terminal.show(finished.results)
     click.echo(f"Report: {finished.folder / 'report.html'}", err=True)
     place = without_password(store_of(finished.folder, store))
     click.echo(f"Figures: {finished.folder / 'figures'}  Store: {place}", err=True)
-    if finished.failures:
-        raise RunError(failed_trials(finished.failures, finished.results))
+    if isinstance(finished, api.DatasetsRun):
+        failed = {name: run for name, run in finished.runs.items() if run.failures}
+        texts = [f"On {name}: {failed_trials(run.failures, run.results)}"
+                 for name, run in failed.items()]  # fmt: skip
+    else:
+        texts = [failed_trials(failures, finished.results)] if failures else []
+    if texts:
+        raise RunError("\n".join(texts))
 
 
 @click.command()

@@ -1,8 +1,9 @@
 """Several data sets: the table over them, its other forms, and the figures."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, TextIO
 
 from stepladder.report.document import (
@@ -20,7 +21,8 @@ from stepladder.report.document import (
 from stepladder.report.figures.base import Plot
 from stepladder.report.figures.forest import Bar, Forest, forest_plot
 from stepladder.report.figures.ranks import ranks_plot
-from stepladder.report.json import FORMAT, metric_record, pick, to_json
+from stepladder.report.html import DrawnFigure, rendered, write_pages
+from stepladder.report.json import FORMAT, metric_record, pick, record_of, to_json
 from stepladder.report.markdown import csv_of_records, in_unit, to_markdown
 from stepladder.report.scores import arms_record, comparison_text
 from stepladder.report.tables import FormattedNumber
@@ -42,9 +44,12 @@ from stepladder.report.wording import (
     truncate,
     verdict_text,
 )
+from stepladder.runs.folder import REPORT_NAME
+from stepladder.runs.results import Results
 from stepladder.statistics.datasets import ArmOverDatasets, OverDatasets, Ranking
 from stepladder.statistics.results import Effect, Interval, Verdict
 from stepladder.statistics.scores import JudgedDatasets
+from stepladder.study.study import Study
 
 NAME_LENGTH = 34
 MOST_ROWS = 60
@@ -152,8 +157,9 @@ def notes_over(over: OverDatasets) -> Iterator[str]:
         )
     if over.number > 1:
         yield (
-            f"Judgement {over.number} over data sets of this study: the first could spend 4.75 % "
-            "of the error rate, and each later one spends a part of what is left."
+            f"Judgement {over.number} over data sets of this study: the first could spend 4 % of "
+            "the error rate of 5 %, and each later one spends a part of what is left. A verdict of "
+            "an earlier one stays while the mean does not contradict it."
         )
     spreads = [f"{truncate(arm.name, NAME_LENGTH)} {number(arm.spread, measure_over(over).digits)}"
                for arm in over.arms if arm.spread is not None]  # fmt: skip
@@ -229,13 +235,13 @@ def record_over(over: OverDatasets) -> dict[str, Any]:
     """What holds in general, as JSON has it."""
     ranking, ranks = over.ranking, over.ranking.ranks if over.ranking else {}
     return {
-        "data_sets": list(over.datasets),
+        "datasets": list(over.datasets),
         "level": over.level,
         "judgement": over.number,
-        "fewest_data_sets": over.fewest,
+        "fewest_datasets": over.fewest,
         "arms": [_arm_record(arm, ranks.get(arm.name)) for arm in over.arms],
         "ranking": ranking and {
-            **pick(ranking, "data_sets=datasets friedman iman_davenport p groups"),
+            **pick(ranking, "datasets friedman iman_davenport p groups"),
             "pairs": [{"arms": pair, "p_adjusted": p} for pair, p in ranking.p_pairs.items()],
         },
     }  # fmt: skip
@@ -248,8 +254,8 @@ def _arm_record(arm: ArmOverDatasets, rank: float | None) -> dict[str, Any]:
         "simultaneous": arm.effect.simultaneous
         and pick(arm.effect.simultaneous, "ci_low=low ci_high=high"),
         "verdict": arm.verdict,
-        "data_sets": arm.effect.pairs,
-        "data_sets_needed": arm.effect.replicates_needed,
+        "datasets": arm.effect.pairs,
+        "datasets_needed": arm.effect.replicates_needed,
         "prediction": arm.prediction and pick(arm.prediction, "ci_low=low ci_high=high"),
         "spread": arm.spread,
     }
@@ -258,14 +264,14 @@ def _arm_record(arm: ArmOverDatasets, rank: float | None) -> dict[str, Any]:
         "effect": effect,
         **{name.replace(" ", "_"): count for name, count in arm.counts.items()},
         "average_rank": rank,
-        "by_data_set": {
+        "by_dataset": {
             data: pick(one, "mean ci_low ci_high verdict") for data, one in arm.by_dataset.items()
         },
     }
 
 
 _COLUMNS = (
-    "arm=name compared_with data_sets=effect.pairs effect_points=effect.mean "
+    "arm=name compared_with datasets=effect.pairs effect_points=effect.mean "
     "effect_ci_low=effect.ci_low effect_ci_high=effect.ci_high new_low=prediction.low "
     "new_high=prediction.high spread p_verdict=effect.p_verdict verdict"
 )
@@ -361,3 +367,100 @@ FORMATS: dict[str, Callable[[JudgedDatasets], str]] = {
     "markdown": lambda judged: to_markdown(documents_of(judged, is_page=True)[0]),
 }
 """What `stepladder judge --format` writes besides the table, of several data sets."""
+
+
+# A study
+
+
+@dataclass(frozen=True)
+class DatasetsResults:
+    """A study on several data sets as it will be shown.
+
+    Attributes:
+        study: what was asked.
+        results: of each data set that was begun, by its name.
+        over: what holds in general; None until all of them are finished.
+    """
+
+    study: Study
+    results: Mapping[str, Results]
+    over: OverDatasets | None
+
+    @property
+    def status(self) -> str:
+        """What is missing, or nothing."""
+        if self.over is not None:
+            return ""
+        finished = sum(one.finished for one in self.results.values())
+        return (
+            f"Unfinished: {finished} of {plural(len(self.study.datasets), 'data set')}. What holds "
+            "in general is judged when all are finished."
+        )
+
+    @property
+    def subtitle(self) -> str:
+        """Data sets and design in a line."""
+        return (
+            f"{plural(len(self.study.datasets), 'data set')} · "
+            f"{self.study.design.replace('_', ' ')} of {plural(len(self.study.arms), 'arm')} · "
+            f"{'up to ' if self.study.adaptive else ''}{plural(self.study.replicates, 'replicate')}"
+        )
+
+    def documents(self, is_page: bool = False) -> tuple[Document, ...]:
+        """What is printed, with ever fewer columns."""
+        head = printable(self.study.name), self.subtitle, self.status
+        if self.over is None:
+            return (Document(*head, (), is_page),)
+        return documents_over(self.over, *head, notes=(self._looks(),), is_page=is_page)
+
+    def _looks(self) -> str:
+        looks = {one.looks for one in self.results.values()}
+        span = f"{min(looks)}" if len(looks) == 1 else f"{min(looks)} to {max(looks)}"
+        return f"Looks at the test sets: {span} at each."
+
+    def to_json(self) -> str:
+        """All results as JSON: those of each data set, and `across` all of them."""
+        study = self.study
+        return to_json({
+            "format": FORMAT,
+            "study": study.name,
+            "metric": metric_record(study.judged, study.delta),
+            "design": study.design,
+            "replicates": study.replicates,
+            "seed": study.seed,
+            "finished": self.over is not None,
+            "datasets": [{"name": name, **record_of(one)} for name, one in self.results.items()],
+            "across": self.over and record_over(self.over),
+        })  # fmt: skip
+
+    def write(self, folder: Path) -> list[Path]:
+        """Writes `report.html` with links to those of the data sets, and the figures over them."""
+        plots = plots_over(self.over) if self.over else ()
+        return write_pages(plots, self._as_html, folder)
+
+    def _as_html(self, figures: Sequence[DrawnFigure]) -> str:
+        over = self.over
+        return rendered("datasets.html", {
+            "title": printable(self.study.name),
+            "subtitle": self.subtitle,
+            "status": self.status,
+            "sentences": sentences_over(over) if over else (),
+            "table": replace(table_over(over), title="In general") if over else None,
+            "by_dataset": table_by_dataset(over) if over else None,
+            "notes": (*notes_over(over), self._looks()) if over else (),
+            "comparison": _comparison(over) if over else "",
+            "figures": figures,
+            "links": [
+                (name, f"{name}/{REPORT_NAME}", printable(one.dataset))
+                for name, one in self.results.items()
+            ],
+            "toml": self.study.to_toml(),
+        })  # fmt: skip
+
+
+STUDY_FORMATS: dict[str, Callable[[DatasetsResults], str]] = {
+    "json": DatasetsResults.to_json,
+    "csv": lambda shown: csv_over(shown.over) if shown.over else "",
+    "markdown": lambda shown: to_markdown(shown.documents(is_page=True)[0]),
+}
+"""What `stepladder results --format` writes besides the table, of several data sets."""

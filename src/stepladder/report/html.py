@@ -370,17 +370,18 @@ def write_report(results: Results, folder: Path) -> list[Path]:
     Raises:
         OutputError: if a file cannot be written; those written before it are whole.
     """
-    return _write(figures_of(results), partial(as_html, results), folder)
+    return write_pages(figures_of(results), partial(as_html, results), folder)
 
 
 def write_search(result: SearchResult, folder: Path) -> list[Path]:
     """Writes the page of a search and its figures; see `write_report`."""
-    return _write(search_figures(result), partial(search_as_html, result), folder)
+    return write_pages(search_figures(result), partial(search_as_html, result), folder)
 
 
-def _write(
+def write_pages(
     plots: Sequence[Plot], page: Callable[[Sequence[DrawnFigure]], str], folder: Path
 ) -> list[Path]:
+    """Writes `report.html` and its figures; see `write_report`."""
     images = [svg_and_png_of(plot) for plot in plots]  # drawn once for the page and for the files
     figures = [drawn(plot, svg) for plot, (svg, _) in zip(plots, images, strict=True)]
     written = [atomic_write(folder / "report.html", page(figures).encode())]

@@ -243,6 +243,12 @@ def as_json(results: Results) -> str:
     return to_json(results)
 
 
+def record_of(results: Results) -> dict[str, Any]:
+    """The same as a value."""
+    record: dict[str, Any] = _plain(results)
+    return record
+
+
 def search_as_json(result: SearchResult) -> str:
     """A search as JSON.
 

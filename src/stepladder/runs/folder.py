@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from stepladder.errors import NoStoreError, OutputError, StepladderError, StoreError
+from stepladder.errors import InputError, NoStoreError, OutputError, StepladderError, StoreError
 from stepladder.execution.progress import Progress
 from stepladder.files import (
     atomic_write,
@@ -26,7 +26,7 @@ from stepladder.study.params import Params
 from stepladder.study.recipe import Recipe
 from stepladder.study.search import Search
 from stepladder.study.search_space import config_of
-from stepladder.study.study import CsvDataset, NpzDataset, Study
+from stepladder.study.study import CsvDataset, DatasetSource, NpzDataset, Study
 
 RESULTS_NAME = "results.json"
 CHECKPOINTS_NAME = "checkpoints"
@@ -144,6 +144,12 @@ def open_run(
         StoreError: if the store cannot be read, or does not hold this very study.
     """
     study = Study.load(folder / STUDY_NAME)
+    if study.datasets:
+        raise InputError(
+            f"RUN must be the folder of a study on one data set, found one on {len(study.datasets)}"
+            f": {str(folder)!r}; name that of one of them, such as "
+            f"{str(folder / next(iter(study.by_dataset)))!r}"
+        )
     with _open_known(folder, store, writes) as opened:
         check_own(opened, study, folder)
         record = opened.study(study.name)
@@ -213,14 +219,21 @@ def write_study(folder: Path, study: Study) -> None:
     Raises:
         OutputError: if it cannot be written.
     """
-    data = study.dataset
-    if isinstance(data, CsvDataset):
-        study = study.changed({"dataset": data.changed({"csv": os.path.abspath(data.csv)})})
-    elif isinstance(data, NpzDataset):
-        study = study.changed({"dataset": data.changed({"npz": os.path.abspath(data.npz)})})
-    elif data is not None and data not in BUILT_IN_DATASETS:
-        study = study.changed({"dataset": os.path.abspath(data)})
+    if study.datasets:
+        several = tuple(map(_absolute, study.datasets))
+        study = study.changed({"datasets": several, "dataset": several[0]})
+    elif study.dataset is not None:
+        study = study.changed({"dataset": _absolute(study.dataset)})
     atomic_write(folder / STUDY_NAME, study.to_toml().encode())
+
+
+def _absolute(data: DatasetSource) -> DatasetSource:
+    """A dataset with an absolute path."""
+    if isinstance(data, CsvDataset):
+        return data.changed({"csv": os.path.abspath(data.csv)})
+    if isinstance(data, NpzDataset):
+        return data.changed({"npz": os.path.abspath(data.npz)})
+    return data if data in BUILT_IN_DATASETS else os.path.abspath(data)
 
 
 def finished_search(folder: Path, study: Study) -> Path | None:
@@ -342,6 +355,6 @@ def _differences(one: Study, other: Study) -> list[str]:
 
 
 def _plain(study: Study) -> dict[str, Any]:
-    values = study.model_dump(mode="json", by_alias=True, exclude={"dataset"})
+    values = study.model_dump(mode="json", by_alias=True, exclude={"dataset", "datasets"})
     base = values.pop("base")
     return {**values, **{f"base.{key}": value for key, value in base.items()}}

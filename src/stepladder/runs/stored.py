@@ -10,7 +10,14 @@ from stepladder.errors import DataError, InputError, StepladderError, StoreError
 from stepladder.execution.local import is_here_and_gone
 from stepladder.execution.machine import Settings
 from stepladder.files import load_json, size_of
-from stepladder.runs.folder import STUDY_NAME, WEIGHTS_NAME, finished_search, open_run, store_of
+from stepladder.runs.folder import (
+    STUDY_NAME,
+    WEIGHTS_NAME,
+    finished_search,
+    is_run,
+    open_run,
+    store_of,
+)
 from stepladder.runs.judging import judge
 from stepladder.runs.phases import plan_all_phases
 from stepladder.runs.plan import dataset_of, record_of, run_context
@@ -177,11 +184,27 @@ def state_of(place: Path, store: str | None = None) -> RunState:
     """The state of one run; one that cannot be read has a problem."""
     size, name = size_of(place), place.name
     try:
-        name = Study.load(place / STUDY_NAME).name
+        study = Study.load(place / STUDY_NAME)
+        name = study.name
+        if study.datasets:
+            return _state_of_datasets(place, study, store, size)
         with open_run(place, store, writes=False) as (opened, record):
             return _state(opened, record, place, size)
     except StepladderError as error:
         return RunState(name, place, size=size, problem=str(error))
+
+
+def _state_of_datasets(place: Path, study: Study, store: str | None, size: int | None) -> RunState:
+    """The state of a run on several data sets: those of all of them added up."""
+    states = [state_of(place / name, store) if is_run(place / name) else RunState(name)
+              for name in study.by_dataset]  # fmt: skip
+    return RunState(
+        study.name, place, sum(state.stored for state in states),
+        sum(state.planned for state in states), sum(state.training for state in states),
+        sum(state.seconds for state in states), size,
+        next((state.problem for state in states if state.problem), ""),
+        is_open=any(state.is_open or not state.planned for state in states),
+    )  # fmt: skip
 
 
 def _state(

@@ -17,6 +17,9 @@ from stepladder.study.metrics import Metric
 OPEN = "not enough data sets"
 """The verdict over data sets where neither a difference nor its absence is established."""
 
+MOST_RANKED = 64
+"""Arms that are ranked at most: they have 2,016 pairs."""
+
 
 @dataclass(frozen=True)
 class ArmOverDatasets:
@@ -162,7 +165,8 @@ def judge_over_datasets(
         )
         for arm, other in compared_with.items()
     )  # fmt: skip
-    ranking = rank_arms(scores, tuple(compared_with), metric)
+    ranked = tuple(dict.fromkeys(arm for row in scores.values() for arm in row))
+    ranking = rank_arms(scores, ranked, metric) if len(ranked) <= MOST_RANKED else None
     return OverDatasets(tuple(by_dataset), arms, metric, delta, ranking, level, number)
 
 

@@ -409,10 +409,20 @@ def _resolve_paths(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     values, dataset = dict(load_models(values, folder)), values.get("dataset")
     if values.get("trainer") is not None:
         values = {**values, "trainer": UserTrainer.load(values["trainer"], folder)}
+    if "dataset" in values:
+        values["dataset"] = _resolve_dataset(dataset, folder)
+    several = values.get("datasets")
+    if isinstance(several, list):
+        values["datasets"] = [_resolve_dataset(one, folder) for one in several]
+    return values
+
+
+def _resolve_dataset(dataset: Any, folder: Path) -> Any:  # noqa: ANN401 - whatever the file holds
+    """A dataset with file names relative to a folder."""
     if isinstance(dataset, str) and dataset not in BUILT_IN_DATASETS:
-        return {**values, "dataset": str(folder / dataset)}
+        return str(folder / dataset)
     if isinstance(dataset, dict):
         files = {key: str(folder / dataset[key]) for key in ("csv", "npz")
                  if isinstance(dataset.get(key), str)}  # fmt: skip
-        return {**values, "dataset": {**dataset, **files}}
-    return values
+        return {**dataset, **files}
+    return dataset

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -66,6 +67,36 @@ from stepladder.study.search import Search, search_problems
 from stepladder.study.techniques import FreeTechnique, Technique, as_techniques
 from stepladder.study.trainer import UserTrainer
 from stepladder.study.tuning import Tuning, default_grid, grid_problems
+
+MOST_DATASETS = 200
+
+
+def first_of_datasets(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a file holds, with the first of several data sets as the one that checks are made for.
+
+    Raises:
+        ValueError: if there is one alone, they differ in their task, or `dataset` is given too.
+    """
+    several = values.get("datasets", ())
+    if not isinstance(several, list | tuple) or not several:
+        return values
+    if len(several) < 2:
+        raise ValueError(
+            f"datasets must name two or more, found one; write dataset = {several[0]!r} for one"
+        )
+    if values.get("dataset", several[0]) != several[0]:
+        raise ValueError("dataset must be left out beside datasets, found both; remove one")
+    tasks = dict.fromkeys(map(task_of, several))
+    if len(tasks) > 1:
+        raise ValueError(
+            f"datasets must have one task, found {' and '.join(tasks)}; no metric is of both: "
+            "write a study for each"
+        )
+    if values.get("search") is not None:
+        raise ValueError(
+            "search is for one data set, found it beside datasets; leave one of them out"
+        )
+    return {**values, "dataset": several[0]}
 
 
 def epochs_into_base(values: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -179,6 +210,18 @@ DatasetSource = Annotated[
     | Annotated[NpzDataset, Tag("-npz")], Discriminator(_tag)
 ]  # fmt: skip
 """A built-in name or a path, or a table of its own."""
+
+
+def short_name(source: DatasetSource) -> str:
+    """What a data set is called in tables and folders: a built-in name, or that of its file.
+
+    Example:
+        >>> short_name("data/digits.npz"), short_name("mnist")
+        ('digits', 'mnist')
+    """
+    path = source if isinstance(source, str) else getattr(source, "csv", getattr(source, "npz", ""))
+    plain = re.sub(r"[^\w.-]+", "-", Path(path).stem).strip(".-")[:50]
+    return plain or "data"
 
 
 def task_of(dataset: object) -> Task:
@@ -442,6 +485,9 @@ class Study(FrozenModel):
     dataset: DatasetSource | None = toml_key(
         "mnist", "A built-in name, a .npz file, a folder of IDX files, or a table with csv or npz; "
         "none for a training of your own that brings its data, unless it is given.", "mnist")
+    datasets: ListOf[DatasetSource] = toml_key(
+        (), "Several data sets in the place of one: arms are judged on each and in general.",
+        ["digits.npz", "mnist"], max_length=MOST_DATASETS)
     design: Design = toml_key(
         "ladder", "How techniques become arms: each on top of the last (ladder), each alone on the "
         "base (one_at_a_time), all but each (leave_one_out), all combinations (factorial) or some "
@@ -501,7 +547,7 @@ class Study(FrozenModel):
     def _complete(cls, values: Any) -> Any:  # noqa: ANN401 - whatever the file holds
         if not isinstance(values, Mapping):
             return values
-        values = _expand_auto_replicates(metric_and_delta(values))
+        values = _expand_auto_replicates(metric_and_delta(first_of_datasets(values)))
         return trainer_into_base(epochs_into_base(_model_into_base(values)), _FREE)
 
     @model_serializer(mode="wrap")
@@ -511,9 +557,11 @@ class Study(FrozenModel):
         if isinstance(self.base, Params):
             values["base"] = self.base.values  # what trains follows from the study's trainer
         for name, value in (("trainer", None), ("metric", DEFAULTS[self.task]), ("also", ()),
-                            ("models", ())):  # fmt: skip
+                            ("models", ()), ("datasets", ())):  # fmt: skip
             if getattr(self, name) == value:
                 values.pop(name, None)
+        if self.datasets:
+            del values["dataset"]  # the first of them
         return values
 
     @field_validator("validation", mode="plain")
@@ -567,6 +615,19 @@ class Study(FrozenModel):
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    @property
+    def by_dataset(self) -> dict[str, Study]:
+        """A study for each of several data sets, by the name of its folder; none for one."""
+        studies: dict[str, Study] = {}
+        for source in self.datasets:
+            name, count = short_name(source), 1
+            while name in studies:
+                count += 1
+                name = f"{short_name(source)}-{count}"
+            change = {"name": f"{self.name[:400]}/{name}", "dataset": source, "datasets": ()}
+            studies[name] = self.changed(change)
+        return studies
 
     @property
     def model_files(self) -> tuple[ModelFile, ...]:
