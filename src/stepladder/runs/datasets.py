@@ -82,6 +82,17 @@ def prepare_datasets(study: Study, folder: Path, settings: Settings, store: str 
     return address
 
 
+def level_of(number: int) -> float:
+    """Of the error rate of 5 % what a judgement over data sets may spend: all together no more.
+
+    Example:
+        >>> [f"{level_of(number):.4f}" for number in (1, 2, 3)]
+        ['0.0400', '0.0050', '0.0017']
+    """
+    later = number * (number - 1)
+    return 0.05 * ((1 - SHARE_FIRST) / later if later else SHARE_FIRST)
+
+
 def judge_results(
     study: Study, results: Mapping[str, Results], store: str, command: str
 ) -> OverDatasets:
@@ -107,8 +118,7 @@ def judge_results(
         questions = list(dict.fromkeys(each.question for each in known))
         own = ((len(results),), frozenset(comparisons.values()))
         number = 1 + (questions.index(own) if own in questions else len(questions))
-        later = number * (number - 1)
-        level = 0.05 * ((1 - SHARE_FIRST) / later if later else SHARE_FIRST)
+        level = level_of(number)
         delta = known[0].delta if known else study.delta
         over = judge_over_datasets(
             effects, compared,
