@@ -38,7 +38,7 @@ def draw(
 ) -> tuple[Floats, Floats]:  # fmt: skip
     """True effects, and differences of shape (studies, comparisons, data sets, replicates).
 
-    They are in points. The mean of the replicates of a data set has a standard error of 1 on average.
+    All in points. The mean over the replicates of a data set has a standard error of about 1.
 
     Args:
         generator: of random numbers.
