@@ -40,6 +40,7 @@ from stepladder.runs.results import Results
 from stepladder.runs.run import plan_study, run_study
 from stepladder.runs.stored import judge_stored, results_of
 from stepladder.runs.variance import StudyVariance, study_variance
+from stepladder.store import open_store
 from stepladder.study.published import PublishedTable
 from stepladder.study.study import Study
 from stepladder.training.function import TrialFailure
@@ -683,8 +684,10 @@ def _of_datasets(
     """Several runs of a study, judged together where all of them are finished."""
     results = {name: one.results for name, one in runs.items()}
     is_finished = len(runs) == len(study.datasets) and all(one.finished for one in results.values())
-    over = judge_results(study, results, store, command) if is_finished else None
-    return DatasetsRun(study, runs, over, folder)
+    if not is_finished:
+        return DatasetsRun(study, runs, None, folder)
+    with open_store(store, create=False) as opened:
+        return DatasetsRun(study, runs, judge_results(study, results, opened, command), folder)
 
 
 def compare(

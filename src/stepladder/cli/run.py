@@ -58,9 +58,12 @@ def _announce(planned: RunAnnouncement) -> None:
 
 def _announce_datasets(planned: Mapping[str, RunAnnouncement]) -> None:
     from stepladder.report.wording import duration
+    from stepladder.runs.datasets import fewest_at_first
 
     for one in planned.values():
         _announce(one)
+    fewest = fewest_at_first(next(iter(planned.values())).study)
+    click.echo(f"In general: {len(planned)} data sets; a verdict over them needs {fewest} or more")
     seconds = [one.seconds for one in planned.values() if one.trials]
     if all(known is not None for known in seconds) and seconds:
         total = sum(known for known in seconds if known is not None)

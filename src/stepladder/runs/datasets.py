@@ -10,6 +10,7 @@ from typing import cast
 from stepladder.errors import StudyError
 from stepladder.execution.machine import Settings
 from stepladder.runs import folder as folders
+from stepladder.runs.measures import factorial_techniques
 from stepladder.runs.plan import prepare
 from stepladder.runs.results import Results
 from stepladder.statistics.datasets import (
@@ -21,7 +22,7 @@ from stepladder.statistics.datasets import (
 )
 from stepladder.statistics.effects import with_verdict
 from stepladder.statistics.results import Effect, Verdict
-from stepladder.store import Judgement, open_store
+from stepladder.store import Judgement, Store
 from stepladder.study.schema import fingerprint
 from stepladder.study.study import Study
 
@@ -64,6 +65,13 @@ def check_datasets(study: Study, folder: Path, settings: Settings) -> None:
         names[dataset.fingerprint] = name
 
 
+def fewest_at_first(study: Study) -> int:
+    """Data sets without which the first judgement over them gives no verdict."""
+    techniques = factorial_techniques(study)
+    compared = [arm for arm in study.arms if arm.compared_with is not None]
+    return fewest_datasets(len(techniques or compared), level_of(1))
+
+
 def prepare_datasets(study: Study, folder: Path, settings: Settings, store: str | None) -> str:
     """Writes a study into its folder, after it was checked on each of its data sets.
 
@@ -94,7 +102,7 @@ def level_of(number: int) -> float:
 
 
 def judge_results(
-    study: Study, results: Mapping[str, Results], store: str, command: str
+    study: Study, results: Mapping[str, Results], store: Store, command: str
 ) -> OverDatasets:
     """What holds in general, over data sets like those of a study; the judgement is kept.
 
@@ -111,44 +119,43 @@ def judge_results(
     effects = {name: _effects(one) for name, one in results.items()}
     compared = _compared(next(iter(results.values())))
     comparisons = _digests(study, effects, results)
-    with open_store(store) as opened:
-        known = [each for each in opened.judgements(study.name, OVER)
-                 if each.metric == study.judged.name
-                 and set(each.comparisons.values()) & set(comparisons.values())]  # fmt: skip
-        questions = list(dict.fromkeys(each.question for each in known))
-        own = ((len(results),), frozenset(comparisons.values()))
-        number = 1 + (questions.index(own) if own in questions else len(questions))
-        level = level_of(number)
-        delta = known[0].delta if known else study.delta
-        over = judge_over_datasets(
-            effects, compared,
-            {name: {arm.arm.name: arm.test.mean for arm in one.arms}
-             for name, one in results.items()},
-            delta=delta, metric=study.judged, level=level, number=number,
-        )  # fmt: skip
-        before = [each for each in known if each.question in questions[: number - 1]]
-        over = replace(
-            over, arms=tuple(_with_earlier(arm, comparisons, before, over) for arm in over.arms)
-        )
-        if len(results) >= fewest_datasets(len(comparisons) - 1, level):  # else it spends nothing
-            judged = {arm.name: arm for arm in over.arms if arm.effect is not None}
-            opened.keep_judgement(
-                Judgement(
-                    study=study.name,
-                    fingerprint=OVER,
-                    metric=study.judged.name,
-                    delta=delta,
-                    looks=(len(results),),
-                    is_adaptive=False,
-                    comparisons=comparisons,
-                    replicates={name: len(arm.by_dataset) for name, arm in judged.items()}
-                    | {DATA: len(results)},
-                    verdicts={name: arm.verdict for name, arm in judged.items()},
-                    level=level,
-                    command=command,
-                    at=datetime.now(UTC),
-                )
+    known = [each for each in store.judgements(study.name, OVER)
+             if each.metric == study.judged.name
+             and set(each.comparisons.values()) & set(comparisons.values())]  # fmt: skip
+    questions = list(dict.fromkeys(each.question for each in known))
+    own = ((len(results),), frozenset(comparisons.values()))
+    number = 1 + (questions.index(own) if own in questions else len(questions))
+    level = level_of(number)
+    delta = known[0].delta if known else study.delta
+    over = judge_over_datasets(
+        effects, compared,
+        {name: {arm.arm.name: arm.test.mean for arm in one.arms}
+         for name, one in results.items()},
+        delta=delta, metric=study.judged, level=level, number=number,
+    )  # fmt: skip
+    before = [each for each in known if each.question in questions[: number - 1]]
+    over = replace(
+        over, arms=tuple(_with_earlier(arm, comparisons, before, over) for arm in over.arms)
+    )
+    if len(results) >= fewest_datasets(len(comparisons) - 1, level):  # else it spends nothing
+        judged = {arm.name: arm for arm in over.arms if arm.effect is not None}
+        store.keep_judgement(
+            Judgement(
+                study=study.name,
+                fingerprint=OVER,
+                metric=study.judged.name,
+                delta=delta,
+                looks=(len(results),),
+                is_adaptive=False,
+                comparisons=comparisons,
+                replicates={name: len(arm.by_dataset) for name, arm in judged.items()}
+                | {DATA: len(results)},
+                verdicts={name: arm.verdict for name, arm in judged.items()},
+                level=level,
+                command=command,
+                at=datetime.now(UTC),
             )
+        )
     return over
 
 

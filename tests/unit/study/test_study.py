@@ -369,3 +369,60 @@ def test_what_does_not_fit_the_task_is_refused(task, fields, expected):
 def test_columns_of_targets_that_will_not_do_are_refused(dataset, expected):
     with pytest.raises(StudyError, match=expected):
         judged(dataset={"csv": "t.csv", "test_share": 0.2, **dataset})
+
+
+# Several data sets
+
+
+def many(**fields):
+    values = {"name": "many", "base": {"hidden": [3]}, "techniques": ["Adam"],
+              "datasets": ["a/digits.npz", "b/digits.npz", "mnist"]}  # fmt: skip
+    return Study(**{**values, **fields})
+
+
+def test_a_study_on_several_data_sets_is_one_for_each():
+    studies = many().by_dataset
+    assert list(studies) == ["digits", "digits-2", "mnist"]
+    one = studies["digits-2"]
+    assert (one.name, one.dataset, one.datasets) == ("many/digits-2", "b/digits.npz", ())
+    alone = Study(name="many/digits-2", base={"hidden": [3]}, techniques=["Adam"],
+                  dataset="b/digits.npz")  # fmt: skip
+    assert one == alone
+
+
+def test_a_study_on_several_data_sets_is_read_back(tmp_path):
+    file = tmp_path / "study.toml"
+    file.write_text(many(datasets=["/a.npz", {"csv": "/b.csv", "label": "y", "test_share": 0.2}])
+                    .to_toml(), "utf-8")  # fmt: skip
+    study = Study.load(file)
+    assert "dataset =" not in file.read_text("utf-8")
+    assert Study.load(file, {"replicates": 7}).replicates == 7
+    assert [getattr(one, "csv", one) for one in study.datasets] == ["/a.npz", "/b.csv"]
+
+
+def test_paths_of_several_data_sets_are_relative_to_the_file(tmp_path):
+    file = tmp_path / "study.toml"
+    file.write_text('name = "s"\ndatasets = ["a.npz", { npz = "b.npz" }, "mnist"]\n'
+                    'base = { hidden = [3] }\n', "utf-8")  # fmt: skip
+    first, second, third = Study.load(file).datasets
+    assert (first, second.npz, third) == (str(tmp_path / "a.npz"), str(tmp_path / "b.npz"), "mnist")
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"datasets": ["mnist"]}, "datasets must name two or more, found one"),
+        ({"dataset": "mnist"}, "dataset must be left out beside datasets"),
+        ({"datasets": ["mnist", {"npz": "h.npz", "task": "regression"}]},
+         "datasets must have one task, found classification and regression"),
+        ({"search": {"trials": 4, "space": {"learning_rate": {"low": 0.1, "high": 1.0}}}},
+         "search is for one data set"),
+        ({"metric": "rmse"}, "metric must be one of"),
+        ({"datasets": "mnist"}, "datasets"),
+    ],
+)  # fmt: skip
+def test_what_makes_no_sense_on_several_data_sets_is_refused(fields, problem):
+    with pytest.raises(StudyError) as error:
+        many(**fields)
+    assert problem in str(error.value)
+    assert len(error.value.problems) == 1
