@@ -92,7 +92,8 @@ class Source:
             with open_store(self.store or "", create=False, writes=False) as store:
                 return runs_of(store)
         if os.path.isfile(self.place / STUDY_NAME):
-            return [state_of(self.place, self.store)]
+            several = runs_in(self.place, self.store)  # of a study on several data sets
+            return several or [state_of(self.place, self.store)]
         return runs_in(self.place, self.store)
 
     def search_page(self, state: RunState) -> str:
@@ -134,6 +135,12 @@ class Source:
             with open_store(self.store or "", create=False) as store:
                 return self._results(store, state, state.name)
         study = Study.load(state.folder / STUDY_NAME)
+        if study.datasets:
+            raise StepladderError(
+                f"{state.name!r} is on {len(study.datasets)} data sets: its page is "
+                f"{REPORT_NAME} in {str(state.folder)!r}; `stepladder ui {state.folder}` has each "
+                "of them"
+            )
         with open_store(store_of(state.folder, self.store), create=False) as store:
             check_own(store, study, state.folder)
             return self._results(store, state, study.name)
