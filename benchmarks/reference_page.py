@@ -112,6 +112,8 @@ def _kind(field: Schema) -> str:
 def _several(field: Schema) -> str:
     if field.get("type") in ("array", "object"):
         return _kind(field).replace("list", "lists", 1).replace("table", "tables", 1)
+    if "oneOf" in field:
+        return _kind(field).replace("text", "texts").replace("table", "tables")
     return _MANY[_word(field)] + _bounds(field)
 
 
