@@ -40,7 +40,7 @@ def command() -> None:
 def results(run: Path | None, form: str, store: str | None) -> None:
     """Prints the results of a run. RUN is its folder, such as runs/mnist [the newest in runs]."""
     from stepladder import api
-    from stepladder.report import datasets, markdown, terminal
+    from stepladder.report import markdown, terminal
 
     run = run or newest_run()
     finished = api.read(run, store=store, command="results", curves=False)
@@ -48,7 +48,9 @@ def results(run: Path | None, form: str, store: str | None) -> None:
         if form == "table":
             terminal.print_document(finished.shown.documents())
         else:
-            click.echo(datasets.STUDY_FORMATS[form](finished.shown), nl=False)
+            from stepladder.report.datasets import STUDY_FORMATS
+
+            click.echo(STUDY_FORMATS[form](finished.shown), nl=False)
         return
     judged = finished.results
     if form == "table":

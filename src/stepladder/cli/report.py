@@ -198,7 +198,6 @@ def judge(
     arms are judged on each and in general.
     """
     from stepladder import api
-    from stepladder.report import datasets
     from stepladder.report import scores as shown
 
     if is_lower and is_higher:
@@ -212,6 +211,8 @@ def judge(
         columns=_columns(columns), anytime=anytime, claim=claim,
     )  # fmt: skip
     if isinstance(table, api.JudgedTables):
+        from stepladder.report import datasets
+
         if form == "table":
             datasets.show(table.judged)
         else:

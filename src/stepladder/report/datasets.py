@@ -181,12 +181,12 @@ def ranking_text(ranking: Ranking) -> str:
         f = MISSING if ranking.iman_davenport is None else number(ranking.iman_davenport)
         text += f"All arms equal: F = {f}, p = {p_value(ranking.p)} ".replace("= <", "< ")
         text += "(Friedman with Iman and Davenport's correction). "
-    named = [f"{truncate(one, NAME_LENGTH)} and {truncate(other, NAME_LENGTH)}"
+    named = [f"{truncate(one, NAME_LENGTH)} from {truncate(other, NAME_LENGTH)}"
              for one, other in apart]  # fmt: skip
-    what = f"these differ: {join_list(named, most=6)}" if apart else "none differ"
+    what = f"these differ at 5 %: {join_list(named, most=6)}" if apart else "none differ at 5 %"
     return (
         f"{text}Of {plural(len(pairs), 'pair')}, {what} "
-        "(Wilcoxon's signed-rank test at 5 %, Holm's correction)."
+        "(Wilcoxon's signed-rank test, Holm's correction)."
     )
 
 
