@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from stepladder.statistics.corrections import holm
 from stepladder.statistics.effects import effect_of_row, in_unit, judge, with_verdict
@@ -249,7 +249,7 @@ def rank_arms(
         return None
     table = np.array([[scores[data][arm] for arm in arms] for data in complete])
     table = round_off(table / 10.0 ** np.ceil(np.log10(np.max(np.abs(table)) or 1.0)))
-    ranks = stats.rankdata(-metric.sign * table, axis=1)
+    ranks = np.array([_average_ranks(-metric.sign * row) for row in table])
     means = dict(sorted(zip(arms, ranks.mean(axis=0).tolist(), strict=True),
                         key=lambda item: item[1]))  # fmt: skip
     pairs = list(combinations(arms, 2))
@@ -258,6 +258,12 @@ def rank_arms(
     p_pairs = dict(zip(pairs, p.tolist(), strict=True))
     chi2, f, p_all = _friedman(ranks) if count > 2 else (None, None, None)
     return Ranking(complete, means, chi2, f, p_all, p_pairs, _groups(tuple(means), p_pairs))
+
+
+def _average_ranks(values: Floats) -> Floats:
+    """Ranks from 1 up, the mean of theirs for equal values; `scipy.stats` would import slowly."""
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[places])
 
 
 def _friedman(ranks: Floats) -> tuple[float, float | None, float]:
@@ -272,7 +278,7 @@ def _friedman(ranks: Floats) -> tuple[float, float | None, float]:
     if rest <= 1e-9 * statistic:  # F is infinite; of all orders of the others, one is this one
         return statistic, None, float(math.factorial(arms)) ** (1 - count)
     f = (count - 1) * statistic / rest
-    return statistic, f, float(stats.f.sf(f, arms - 1, (arms - 1) * (count - 1)))
+    return statistic, f, float(special.fdtrc(arms - 1, (arms - 1) * (count - 1), f))
 
 
 def signed_rank_p(differences: Floats) -> float:
@@ -289,7 +295,7 @@ def signed_rank_p(differences: Floats) -> float:
         0.03125
     """
     signed = differences[differences != 0]
-    ranks = np.rint(2 * stats.rankdata(np.abs(signed))).astype(np.int64)  # of ties, halves
+    ranks = np.rint(2 * _average_ranks(np.abs(signed))).astype(np.int64)  # of ties, halves
     chances = np.ones(1)
     for rank in ranks:  # the sum of ranks above 0, each of which is there or not
         longer = np.zeros(len(chances) + rank)
