@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -618,15 +619,21 @@ class Study(FrozenModel):
 
     @property
     def by_dataset(self) -> dict[str, Study]:
-        """A study for each of several data sets, by the name of its folder; none for one."""
+        """A study for each of several data sets, by the name of its folder; none for one.
+
+        Each has a seed of its own: equal initial weights on all data sets of one shape would make
+        their effects depend on each other.
+        """
         studies: dict[str, Study] = {}
         for source in self.datasets:
             name, count = short_name(source), 1
             while name in studies:
                 count += 1
                 name = f"{short_name(source)}-{count}"
-            change = {"name": f"{self.name[:400]}/{name}", "dataset": source, "datasets": ()}
-            studies[name] = self.changed(change)
+            studies[name] = self.changed({
+                "name": f"{self.name[:400]}/{name}", "dataset": source, "datasets": (),
+                "seed": (self.seed + zlib.crc32(name.encode())) % 2**63,
+            })  # fmt: skip
         return studies
 
     @property

@@ -386,8 +386,10 @@ def test_a_study_on_several_data_sets_is_one_for_each():
     one = studies["digits-2"]
     assert (one.name, one.dataset, one.datasets) == ("many/digits-2", "b/digits.npz", ())
     alone = Study(name="many/digits-2", base={"hidden": [3]}, techniques=["Adam"],
-                  dataset="b/digits.npz")  # fmt: skip
+                  dataset="b/digits.npz", seed=one.seed)  # fmt: skip
     assert one == alone
+    assert len({study.seed for study in studies.values()}) == 3
+    assert many(seed=1).by_dataset["mnist"].seed == studies["mnist"].seed + 1
 
 
 def test_a_study_on_several_data_sets_is_read_back(tmp_path):
