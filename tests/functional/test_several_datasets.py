@@ -12,6 +12,7 @@ from own_training import write
 from stepladder import Study, api
 from stepladder.execution.progress import QuietProgress
 from stepladder.runs.stored import judge_stored
+from stepladder.tools.dashboard import Source
 
 TRAIN = """
 import random
@@ -95,9 +96,13 @@ def test_a_study_on_several_data_sets(in_process, place):
 def used_again(in_process):
     again = in_process("run", "many.toml", "--allow-code")
     assert "All 12 trials are stored" in again[2], again
-    code, _, err = in_process("export", "runs/many", "--arm", "two", "--to", "two.keras")
-    assert code == 2
-    assert "one data set, found one on 2" in err
+    for words in (("export", "--arm", "two", "--to", "two.keras"), ("pareto",),
+                  ("report", "--compare", "runs/many")):  # fmt: skip
+        code, _, err = in_process(words[0], "runs/many", *words[1:])
+        assert code == 2
+        assert "one data set, found one on 2" in err
+    states = Source.of("runs/many").states()  # the live page
+    assert [state.name for state in states] == ["many/large", "many/small"]
     other = Study.load("many.toml").by_dataset["small"]  # a study of its own
     store, here = "runs/many/stepladder.db", api.settings_of(other, 1, "auto")
     results = judge_stored(other, Path("runs/many/small"), here, "test", store=store)

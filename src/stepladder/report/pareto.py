@@ -22,6 +22,7 @@ from stepladder.report.terminal import to_text
 from stepladder.report.wording import Measure, digits_for, measure_of, number, plural, printable
 from stepladder.runs.folder import (
     STUDY_NAME,
+    check_one_dataset,
     check_own,
     finished_search,
     run_folder,
@@ -540,6 +541,7 @@ def _of_folder(run: Path, part: DataPart, store: str | None) -> RunEntries:
     folder = run_folder(run)
     name = folder.name or str(folder)
     study = Study.load(folder / STUDY_NAME)
+    check_one_dataset(study, folder)
     winner = RunEntries(name, ())
     if file := finished_search(folder, study):
         winner = entry_of_search(file, name, part)

@@ -144,12 +144,7 @@ def open_run(
         StoreError: if the store cannot be read, or does not hold this very study.
     """
     study = Study.load(folder / STUDY_NAME)
-    if study.datasets:
-        raise InputError(
-            f"RUN must be the folder of a study on one data set, found one on {len(study.datasets)}"
-            f": {str(folder)!r}; name that of one of them, such as "
-            f"{str(folder / next(iter(study.by_dataset)))!r}"
-        )
+    check_one_dataset(study, folder)
     with _open_known(folder, store, writes) as opened:
         check_own(opened, study, folder)
         record = opened.study(study.name)
@@ -159,6 +154,20 @@ def open_run(
                 "study; run it first"
             )
         yield opened, record
+
+
+def check_one_dataset(study: Study, folder: Path) -> None:
+    """Makes sure that the study of a folder is on one data set.
+
+    Raises:
+        InputError: if it is on several, with the folder of one of them.
+    """
+    if study.datasets:
+        raise InputError(
+            f"RUN must be the folder of a study on one data set, found one on {len(study.datasets)}"
+            f": {str(folder)!r}; name that of one of them, such as "
+            f"{str(folder / next(iter(study.by_dataset)))!r}"
+        )
 
 
 def _open_known(folder: Path, store: str | None, writes: bool) -> Store:
