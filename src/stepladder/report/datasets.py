@@ -148,7 +148,7 @@ def notes_over(over: OverDatasets) -> Iterator[str]:
         within = "nothing is called no difference without a delta"
         if over.delta is not None:
             within = f"no difference means within {measure_over(over).margin} by two one-sided "
-            within += f"tests{missed_text(effects).replace('trainings', 'data sets')}"
+            within += f"tests{missed_text(effects, 'data sets')}"
         level = f"{100 * over.level:.2g} %"
         yield (
             f"Verdicts in general: {rule_text(len(effects), level, TESTS)}, and at least "

@@ -583,12 +583,12 @@ def within_text(shown: Measure, way: str = "") -> str:
     return f"no difference means within {shown.margin} by {way or 'two one-sided tests'}"
 
 
-def missed_text(effects: Iterable[Effect]) -> str:
+def missed_text(effects: Iterable[Effect], of: str = "trainings") -> str:
     """What verdicts within δ do not exclude; empty without one."""
     shares = [effect.missed_share for effect in effects if effect.missed_share is not None]
     if not shares:
         return ""
-    return f", and does not exclude effects in up to {100 * max(shares):.0f} % of trainings"
+    return f", and does not exclude effects in up to {100 * max(shares):.0f} % of {of}"
 
 
 def corrected_ends(effect: Effect) -> tuple[float, float] | None:
