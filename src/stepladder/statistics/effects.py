@@ -146,9 +146,7 @@ def judge(
     t, p = paired_t(differences, overlap=overlap), sign_flip(differences)
     p = np.where(t.pairs < 2, np.nan, p)
     deltas = np.broadcast_to(np.asarray(delta, np.float64), t.mean.shape)
-    p_different, p_within = _verdict_p_values(
-        differences, t, p, deltas, overlap, side, one_sign
-    )
+    p_different, p_within = _verdict_p_values(differences, t, p, deltas, overlap, side, one_sign)
     counts, degrees = t.pairs.copy(), t.pairs - 1.0
     if unpaired:
         for row in np.flatnonzero(t.pairs == 0):
