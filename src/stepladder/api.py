@@ -606,7 +606,7 @@ def judge(
     if len(table.by_dataset) > 1:
         return JudgedTables(judge_datasets(
             table.by_dataset, against, delta=delta, chance=chance, metric=table.metric,
-            overlap=overlap, notes=table.notes, anytime=anytime,
+            overlap=overlap, notes=table.notes, anytime=anytime, claim=claim,
         ))  # fmt: skip
     return JudgedTable(judge_scores(
         table.scores, against, delta=delta, chance=chance, metric=table.metric, overlap=overlap,

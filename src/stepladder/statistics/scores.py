@@ -183,6 +183,7 @@ def judge_datasets(
     overlap: float = 0.0,
     notes: Sequence[str] = (),
     anytime: bool = False,
+    claim: Claim = "difference",
 ) -> JudgedDatasets:
     """Every arm against one of them, on each data set and over all of them.
 
@@ -195,9 +196,10 @@ def judge_datasets(
         >>> judged.over.arms[1].verdict
         'not enough data sets'
     """
-    if anytime:
+    only = "judging at any time" if anytime else f'the claim "{claim}"'
+    if anytime or claim != "difference":
         raise InputError(
-            f"judging at any time is for one data set, found {len(by_dataset)}; leave out anytime, "
+            f"{only} is for one data set, found {len(by_dataset)}; leave it out, "
             "or give the rows of one data set"
         )
     base = next(iter(next(iter(by_dataset.values())))) if against is None else against
