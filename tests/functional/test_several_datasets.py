@@ -195,6 +195,7 @@ def test_one_score_a_data_set_will_do_in_a_long_or_a_wide_table(judge):
         (rows() + "set 0,base,0,0.5\n", (), "'base' and 0 twice on 'set 0'"),
         (rows() + ",base,0,0.5\n", (), "must name a data set and an arm"),
         (rows() + "set 9,new,0,0.5\n", (), "every data set must have the arm 'base'"),
+        (rows(), ("--claim", "not worse"), 'the claim "not worse" is for one data set, found 8'),
         (rows(), ("--anytime",), "judging at any time is for one data set, found 8"),
         (rows(), ("--against", "bass"), "did you mean 'base'?"),
     ],

@@ -114,6 +114,18 @@ def test_networks_are_trained_stored_and_shared_with_run(in_process, place):
     ],
 )
 def test_bad_input_is_refused_before_anything_is_made(words, message, in_process, place):
+    refused(words, message, in_process, place)
+
+
+def test_several_data_sets_are_refused(in_process, place):
+    text = (place / "study.toml").read_text("utf-8")
+    changed = text.replace('dataset = "digits"', 'datasets = ["digits", "mnist"]')
+    assert changed != text
+    (place / "study.toml").write_text(changed, "utf-8")
+    refused((), "study must be on one data set, found 2", in_process, place)
+
+
+def refused(words, message, in_process, place):
     code, out, err = in_process("variance", "study.toml", *words)
     assert (code, out) == (2, "")
     assert message in err

@@ -140,6 +140,11 @@ def study_variance(
     Raises:
         KeyboardInterrupt: if the user stops it; what was finished is stored.
     """
+    if study.datasets:
+        raise InputError(
+            f"study must be on one data set, found {len(study.datasets)}; write a study file with "
+            "one of them as its dataset"
+        )
     if not FEWEST <= replicates <= MOST:
         raise InputError(
             f"replicates must be from {FEWEST} to {MOST:,} of each source, found {replicates}; "
