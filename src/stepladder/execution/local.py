@@ -1,6 +1,5 @@
-"""Worker processes, each pinned to a core."""
+"""Worker processes of this machine, each pinned to a core, and their executor."""
 
-import math
 import os
 import platform
 import queue
@@ -9,15 +8,15 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from stepladder.data import Dataset
+from stepladder.execution.base import Event, Job, Task
 from stepladder.execution.machine import Settings
 from stepladder.store import ClaimOwner
 from stepladder.study.loading import ModelFile
@@ -33,7 +32,7 @@ from stepladder.training.messages import (
 )
 from stepladder.training.processes import end_group, end_trees
 
-Event = tuple["Worker", Message | None]
+Heard = tuple["Worker", Message | None]
 """A worker and what it says; None when its process has ended."""
 
 _STDERR_LINES = 30
@@ -44,7 +43,7 @@ class Worker:
 
     Attributes:
         cpu: the core it is pinned to, or None.
-        group: the group that it trains, or None.
+        keeps_final: whether its results include the final state of their trials.
         program: of the last group that it was given: it is compiled there.
     """
 
@@ -53,7 +52,7 @@ class Worker:
         dataset: Dataset | None,
         settings: Settings,
         cpu: int | None,
-        events: queue.SimpleQueue[Event],
+        events: queue.SimpleQueue[Heard],
         checkpoints: Path | None = None,
         models: Sequence[ModelFile] = (),
         *,
@@ -74,10 +73,8 @@ class Worker:
             keeps_final: whether results include the final state of their trials.
             user: the training of the user's own, or None.
         """
-        self.cpu = cpu
-        self.group: Group | None = None
+        self.cpu, self.keeps_final = cpu, keeps_final
         self.program: object = None
-        self._began, self._ready = 0.0, math.inf
         self._events = events
         self._lines: deque[str] = deque(maxlen=_STDERR_LINES)
         self._process = subprocess.Popen(
@@ -119,14 +116,8 @@ class Worker:
 
     def train(self, group: Group) -> None:
         """Gives it a group; its answers arrive as events."""
-        self.group, self.program = group, group.key.program
-        self._began = time.monotonic()
+        self.program = group.key.program
         self._send({"kind": "group", "group": group})
-
-    @property
-    def seconds(self) -> float:
-        """How long it has trained its group; importing the user's code is no part of that."""
-        return time.monotonic() - max(self._began, self._ready)
 
     def inspect(self, recipes: Iterable[Recipe]) -> None:
         """Has it look at the networks of some recipes; its answer arrives as an event."""
@@ -193,8 +184,6 @@ class Worker:
     def _listen(self) -> None:
         pipe: Any = self._process.stdout
         while (message := receive_message(pipe)) is not None:
-            if message["kind"] == "ready":
-                self._ready = time.monotonic()
             self._events.put((self, message))
         self._events.put((self, None))
 
@@ -204,61 +193,137 @@ class Worker:
             self._lines.append(line.decode("utf-8", "replace").rstrip())
 
 
-class WarmPool:
-    """Processes that import Keras and JAX while their driver still reads the dataset.
+class LocalExecutor:
+    """Processes on this machine, each pinned to a core, which last until it is closed.
+
+    They may be started before the dataset is known, and import Keras and JAX in the meantime.
 
     Args:
-        persistent: whether several executions share the processes, which keep their programs.
-
-    Attributes:
-        events: where their messages are put.
+        settings: of the run.
 
     Example:
-        >>> pool = WarmPool()
-        >>> pool.take(cpu=None) is None  # none was started
-        True
+        >>> with LocalExecutor(Settings((0, 1), {}, "jax", None, "a machine")) as executor:
+        ...     executor.name, executor.free
+        ('local', [None, None])
     """
 
-    def __init__(self, persistent: bool = False) -> None:
-        self.persistent = persistent
-        self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    name = "local"
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._heard: queue.SimpleQueue[Heard] = queue.SimpleQueue()
+        self._free_cores = list(settings.cpus)
         self._workers: list[Worker] = []
+        self._busy: set[Worker] = set()
+        self._tasks: dict[Worker, str] = {}  # the last one of each process, ended ones too
+        self._job: Job | None = None
+
+    @property
+    def free(self) -> list[object]:
+        """Processes that wait come first."""
+        waiting = [worker.program for worker in self._workers if worker not in self._busy]
+        return [*waiting, *[None] * len(self._free_cores)]
 
     def start(
         self,
-        settings: Settings,
-        checkpoints: Path,
         most: int,
+        checkpoints: Path,
         keeps_final: bool = False,
         user: UserSetup | None = None,
     ) -> None:
-        """Starts one for each core."""
-        for cpu in settings.cpus[:most]:
+        """Starts processes before the job is known, one for each core, at most so many."""
+        for cpu in self._free_cores[:most]:
             self._workers.append(
-                Worker(None, settings, cpu, self.events, checkpoints, keeps_final=keeps_final,
-                       user=user)
+                Worker(None, self._settings, cpu, self._heard, checkpoints,
+                       keeps_final=keeps_final, user=user)
             )  # fmt: skip
+        self._free_cores = self._free_cores[most:]
 
-    def take(self, cpu: int | None) -> Worker | None:
-        """The process that waits on a core, if one does; it may not have its dataset yet."""
-        for worker in [worker for worker in self._workers if worker.cpu == cpu]:
-            self._workers.remove(worker)
-            if worker.is_alive:
+    def first_word(self) -> tuple[Worker, Message | None]:
+        """Waits until a process that was started says something, or ends."""
+        return self._heard.get()
+
+    def open(self, job: Job) -> None:
+        """Gives processes that were started the dataset."""
+        self._job = job
+        for worker in list(self._workers):
+            if worker.keeps_final != job.keeps_final:
+                self._end(worker)
+            worker.send_dataset(job.dataset)
+
+    def submit(self, task: Task, near: object = None) -> None:
+        """Gives a task to a process that waits, or to a new one."""
+        worker = self._waiting(near) or self._start_one()
+        self._busy.add(worker)
+        self._tasks[worker] = task.id
+        self._heard.put((worker, {"kind": "started"}))
+        worker.train(task.group)
+
+    def _waiting(self, program: object) -> Worker | None:
+        for worker in [worker for worker in self._workers if worker not in self._busy]:
+            if not worker.is_alive:
+                self._end(worker)
+            elif worker.program == program:
                 return worker
-            worker.end()
         return None
 
-    def release(self, worker: Worker) -> None:
-        """Has a process that was taken wait again, or ends it."""
-        if self.persistent and worker.group is None:
-            self._workers.append(worker)
-        else:
-            worker.end()
+    def _start_one(self) -> Worker:
+        job = self._job
+        assert job is not None
+        worker = Worker(
+            job.dataset, job.settings, self._free_cores.pop(0), self._heard, job.checkpoints,
+            job.models, keeps_final=job.keeps_final, user=job.user,
+        )  # fmt: skip
+        self._workers.append(worker)
+        return worker
 
-    def end(self) -> None:
-        """Ends those that were not taken."""
-        while self._workers:
-            self._workers.pop().end()
+    def events(self, timeout: float) -> list[Event]:
+        """What processes have said; waits for so many seconds at most."""
+        found: list[Event] = []
+        with suppress(queue.Empty):
+            found += self._events_of(*self._heard.get(timeout=timeout))
+            while True:
+                found += self._events_of(*self._heard.get_nowait())
+        return found
+
+    def _events_of(self, worker: Worker, message: Message | None) -> Iterator[Event]:
+        is_busy, task = worker in self._busy, self._tasks.get(worker)
+        if message is None:
+            if worker in self._workers:
+                problem = f"died ({worker.exit_message()})"
+                self._end(worker)
+                if is_busy:
+                    yield Event(task, {"kind": "lost", "problem": problem})
+        elif message["kind"] == "idle":
+            if is_busy:
+                self._busy.remove(worker)
+                yield Event(task, {"kind": "finished"})
+        elif is_busy or message["kind"] in ("result", "failure", "note"):  # of one that was ended
+            yield Event(task, message)
+
+    def cancel(self, task_id: str) -> None:
+        """Ends the process that trains it."""
+        for worker in [worker for worker in self._busy if self._tasks[worker] == task_id]:
+            self._end(worker)
+
+    def _end(self, worker: Worker) -> None:
+        self._busy.discard(worker)
+        self._workers.remove(worker)
+        self._free_cores.append(worker.cpu)
+        worker.end()
+
+    def close(self) -> None:
+        """Ends all processes."""
+        for worker in list(self._workers):
+            self._end(worker)
+
+    def __enter__(self) -> Self:
+        """The executor itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Closes it."""
+        self.close()
 
 
 _CLOCK_TOLERANCE = 60.0

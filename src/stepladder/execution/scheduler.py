@@ -1,19 +1,20 @@
 """The scheduler: which group is trained next and where, claims, retries, silent processes."""
 
-import queue
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Generic, NoReturn, TypeVar
 
 from stepladder.data import Dataset
 from stepladder.diagnosis.findings import summarize_history, with_ends
 from stepladder.errors import StepladderError, WorkerError
+from stepladder.execution.base import Event, Executor, Job, Task
 from stepladder.execution.batching import make_groups
-from stepladder.execution.local import Event, WarmPool, Worker, is_here_and_gone, this_owner
+from stepladder.execution.local import LocalExecutor, is_here_and_gone, this_owner
 from stepladder.execution.machine import Settings
 from stepladder.execution.progress import Progress
 from stepladder.files import remove_partial_files
@@ -274,7 +275,7 @@ def execute(
     arm_names: Mapping[str, Sequence[str]] | None = None,
     before: Mapping[Trial, tuple[Stage, ...]] | None = None,
     keeps: Collection[Trial] = (),
-    standby: WarmPool | None = None,
+    executor: Executor | None = None,
     weights: Path | None = None,
     user: UserSetup | None = None,
     on_failure: Callable[[TrialFailure], object] = lambda failure: None,
@@ -297,8 +298,8 @@ def execute(
         before: stages that trials have behind them; None where none has any. Where trials may
             have some, replicates are trained one by one.
         keeps: trials whose end is stored, for later stages to resume from.
-        standby: processes that were started before, which are used first; those of a persistent
-            pool return to it, others are ended.
+        executor: where groups are trained, which stays open; when None, processes of this
+            machine that end with this call.
         weights: folder of the final states of trials, or None to store none.
         user: the training of the user's own, or None.
         on_failure: called with each trial of it that failed; the others go on.
@@ -318,47 +319,61 @@ def execute(
         waiting = groups(planned, missing, None, before, keeps)
     if not waiting:
         return 0
-    return _Execution(
-        waiting, dataset, settings, progress, store, folder, models, arm_names or {},
-        standby or WarmPool(), weights, user, on_failure,
-    ).run()  # fmt: skip
+    job = Job(dataset, settings, folder, models, weights is not None, user)
+    with ExitStack() as stack:
+        if executor is None:
+            executor = stack.enter_context(LocalExecutor(settings))
+        return _Execution(
+            waiting, job, executor, progress, store, arm_names or {}, weights, on_failure
+        ).run()
+
+
+@dataclass
+class _Running:
+    """A task that was submitted.
+
+    Attributes:
+        task: what is trained.
+        began: when a process took it up, or was ready for it; None while it is queued.
+    """
+
+    task: Task
+    began: float | None = None
+
+
+_NUMBERS = count()
 
 
 @dataclass
 class _Execution:
     _waiting: list[Group]
-    _dataset: Dataset
-    _settings: Settings
+    _job: Job
+    _executor: Executor
     _progress: Progress
     _store: Store
-    _folder: Path | None
-    _models: Sequence[ModelFile]
     _arm_names: Mapping[str, Sequence[str]]
-    _pool: WarmPool
     _weights: Path | None
-    _user: UserSetup | None
     _on_failure: Callable[[TrialFailure], object]
 
     def __post_init__(self) -> None:
-        self._claims = Claims(self._store, this_owner())
-        self._workers: list[Worker] = []
-        self._free = list(self._settings.cpus)  # cores without a worker
+        self._driver = this_owner()
+        self._claims = Claims(self._store, self._driver)
+        self._running: dict[str, _Running] = {}
         self._retried: set[str] = set()
-        self._watchdog: Watchdog[Worker] = Watchdog(self._settings.patience)
+        self._watchdog: Watchdog[str] = Watchdog(self._job.settings.patience)
         self._stored = 0
         self._failed: set[str] = set()
         self._has_waited = False
 
     def run(self) -> int:
+        self._executor.open(self._job)
         try:
             self._fill()
-            if not self._pool.persistent:
-                self._pool.end()
-            while self._claims.elsewhere or any(worker.group for worker in self._workers):
+            while self._claims.elsewhere or self._running:
                 self._listen()
         finally:
-            for worker in self._workers:
-                self._pool.release(worker)
+            for task_id in self._running:
+                self._executor.cancel(task_id)
             try:
                 self._save_finished()
             finally:
@@ -366,39 +381,42 @@ class _Execution:
         return self._stored
 
     def _listen(self) -> None:
-        """Handles a worker's message, and checks workers and other runs now and then."""
-        try:
-            event = self._pool.events.get(timeout=_TICK)
-        except queue.Empty:
-            self._check_others()
-        else:
-            worker, message = event
-            trained = message is not None and message.get("epoch", 0) > 1
-            self._watchdog.heard(worker, trained)
+        """Handles what tasks say, and checks tasks and other runs now and then."""
+        events = self._executor.events(_TICK)
+        for event in events:
+            if event.task is not None:
+                self._watchdog.heard(event.task, event.message.get("epoch", 0) > 1)
             self._handle(event)
-        busy = [worker for worker in self._workers if worker.group]
-        if self._user and self._user.trainer.timeout:
-            self._stop_late(busy, self._user.trainer.timeout)
-        for worker, seconds in self._watchdog.silent(busy):
-            self._replace(worker, f"said nothing for {seconds:.0f} s")
+        if not events:
+            self._check_others()
+        begun = [name for name, running in self._running.items() if running.began is not None]
+        if self._job.user and self._job.user.trainer.timeout:
+            self._stop_late(begun, self._job.user.trainer.timeout)
+        for task_id, seconds in self._watchdog.silent(begun):
+            self._retry(task_id, f"said nothing for {seconds:.0f} s", is_slow=True)
         if not self._claims.keep_alive():
             self._progress.note(
                 "this run was silent for so long that another run took it for dead; it "
                 "continues, and what the other run has stored since then stays"
             )
 
-    def _stop_late(self, busy: Iterable[Worker], timeout: float) -> None:
-        """Ends processes whose training takes longer than it may."""
-        longest = timeout + _GRACE[self._settings.engine]
-        for worker in busy:
-            if worker.group and worker.seconds > longest:
+    def _stop_late(self, begun: Iterable[str], timeout: float) -> None:
+        """Ends tasks whose training takes longer than it may."""
+        longest = timeout + _GRACE[self._job.settings.engine]
+        for task_id in begun:
+            running = self._running.get(task_id)
+            if running and running.began and time.monotonic() - running.began > longest:
+                self._drop(task_id)
                 problem = f"it was stopped after its timeout of {timeout:g} s"
-                failed = [TrialFailure(trial, problem) for trial in worker.group.trials]
-                worker.group = None
-                self._replace(worker, problem)  # without one it would wait for its end
-                for failure in failed:
-                    self._fail(failure)
+                for trial in running.task.group.trials:
+                    self._fail(TrialFailure(trial, problem))
                 self._fill()
+
+    def _drop(self, task_id: str) -> Group:
+        """Forgets a task and ends it."""
+        self._executor.cancel(task_id)
+        self._watchdog.forget(task_id)
+        return self._running.pop(task_id).task.group
 
     def _fail(self, failure: TrialFailure) -> None:
         if failure.trial.id in self._failed:
@@ -418,77 +436,70 @@ class _Execution:
         self._waiting += free
         self._fill()
         left = sum(len(group.trials) for group in self._claims.elsewhere)
-        if left and not self._has_waited and not any(worker.group for worker in self._workers):
+        if left and not self._has_waited and not self._running:
             self._has_waited = True
             self._progress.note(f"waiting for {left} trial(s) that another run is training")
 
     def _fill(self) -> None:
-        """Gives idle workers and free cores something to train, while there is something."""
-        for worker in self._workers:
-            if worker.group is None:
-                self._assign(worker, self._next_group(worker))
-        while self._free and (group := self._next_group(None)):
-            worker = self._start_worker(self._free.pop(0))
-            self._workers.append(worker)
-            self._assign(worker, group)
+        """Gives free places something to train, while there is something."""
+        for program in self._executor.free:
+            group = self._next_group(program)
+            if group is None:
+                return
+            task = Task(f"{self._driver.id}.{next(_NUMBERS)}", group)
+            self._running[task.id] = _Running(task)
+            self._executor.submit(task, program)
 
-    def _start_worker(self, cpu: int | None) -> Worker:
-        """A process on a core: one that was started ahead of time, or a new one."""
-        worker = self._pool.take(cpu)
-        if worker:
-            worker.send_dataset(self._dataset)
-            return worker
-        return Worker(
-            self._dataset, self._settings, cpu, self._pool.events, self._folder, self._models,
-            keeps_final=self._weights is not None, user=self._user,
-        )  # fmt: skip
-
-    def _next_group(self, worker: Worker | None) -> Group | None:
-        """Claims the next group for a worker, or for one that is still to be started."""
+    def _next_group(self, program: object) -> Group | None:
+        """Claims the next group for a place where a program is compiled."""
         while self._waiting:
-            busy = {other.program for other in self._workers if other is not worker and other.group}
-            group = next_group(self._waiting, worker.program if worker else None, busy)
+            busy = {running.task.group.key.program for running in self._running.values()}
+            group = next_group(self._waiting, program, busy)
             self._waiting.remove(group)
             claimed = self._claims.claim(group)
             if claimed:
                 return claimed
         return None
 
-    def _assign(self, worker: Worker, group: Group | None) -> None:
-        if group is None:
-            return
-        worker.train(group)
-        for trial in group.trials:
-            self._progress.trial_started(trial)
-
     def _handle(self, event: Event) -> None:
-        worker, message = event
-        kept = ("result", "failure")
-        if worker not in self._workers and message is not None and message["kind"] not in kept:
-            return  # sent before it was replaced: only what it has finished counts
-        if message is None:
-            self._replace(worker)
-        elif message["kind"] == "epoch" and worker.group and message["epoch"]:
-            for trial in worker.group.trials:
-                self._progress.epoch_done(trial, message["epoch"])
-        elif message["kind"] in kept:
-            (self._save if message["kind"] == "result" else self._fail)(message[message["kind"]])
-        elif message["kind"] == "idle":
-            if self._folder and worker.group:
-                checkpoints.remove(self._folder, worker.group)  # only now are all results stored
-            worker.group = None
-            self._assign(worker, self._next_group(worker))
-        elif message["kind"] == "note":
+        message, running = event.message, self._running.get(event.task or "")
+        kind = message["kind"]
+        if kind == "result":  # also of a task that was ended: what it has finished counts
+            self._save(message["result"])
+        elif kind == "failure":
+            self._fail(message["failure"])
+        elif kind == "note":
             self._progress.note(message["text"])
-        elif message["kind"] == "failed":
-            self._raise(worker, message)
+        elif running is not None:
+            self._handle_running(running, message)
 
-    def _raise(self, worker: Worker, message: Message) -> NoReturn:
+    def _handle_running(self, running: _Running, message: Message) -> None:
+        kind, task = message["kind"], running.task
+        if kind in ("started", "ready"):
+            running.began = time.monotonic()
+            if kind == "started":
+                for trial in task.group.trials:
+                    self._progress.trial_started(trial)
+        elif kind == "epoch" and message["epoch"]:
+            for trial in task.group.trials:
+                self._progress.epoch_done(trial, message["epoch"])
+        elif kind == "finished":
+            if self._job.checkpoints:  # only now are all results stored
+                checkpoints.remove(self._job.checkpoints, task.group)
+            self._watchdog.forget(task.id)
+            del self._running[task.id]
+            self._fill()
+        elif kind == "lost":
+            self._retry(task.id, message["problem"])
+        elif kind == "failed":
+            self._raise(task.group, message)
+
+    def _raise(self, group: Group, message: Message) -> NoReturn:
         if message.get("is_input"):  # the user's code has changed
             raise WorkerError(f"{message['message']}. What was finished is stored")
         trace = f" The training process said:\n{message['trace']}" if message["trace"] else ""
         raise WorkerError(
-            f"training {self._describe(worker.group)} failed: {message['message']}. "
+            f"training {self._describe(group)} failed: {message['message']}. "
             f"What was finished is stored; the same command resumes.{trace}"
         )
 
@@ -508,24 +519,15 @@ class _Execution:
             raise
         self._claims.release(result.trial.id)
         self._progress.trial_done(result)
-        if self._user and self._folder:
-            shutil.rmtree(self._folder / result.trial.id[:32], ignore_errors=True)
+        if self._job.user and self._job.checkpoints:
+            shutil.rmtree(self._job.checkpoints / result.trial.id[:32], ignore_errors=True)
 
-    def _replace(self, worker: Worker, problem: str = "") -> None:
-        """Starts a process in place of one that has died or hangs; its trials are tried again."""
-        if worker not in self._workers:
-            return  # it was replaced before it ended
-        lost = worker.group
-        what = problem or f"died ({worker.exit_message()})"
-        worker.end()
-        self._watchdog.forget(worker)
-        self._workers.remove(worker)
-        self._free.append(worker.cpu)
-        if lost is None:
-            return
+    def _retry(self, task_id: str, what: str, *, is_slow: bool = False) -> None:
+        """Tries the trials of a task again whose process has died or hangs."""
+        lost = self._drop(task_id)
         trials = self._describe(lost)
         is_second = any(trial.id in self._retried for trial in lost.trials)
-        if is_second and self._user:
+        if is_second and self._job.user:
             for trial in lost.trials:
                 self._fail(TrialFailure(trial, f"its process {what.splitlines()[0]}", what))
             self._fill()
@@ -533,7 +535,7 @@ class _Execution:
         if is_second:
             raise WorkerError(
                 f"the process that trained {trials} failed a second time: it {what}. "
-                f"What was finished is stored. {_SLOW if problem else _LOST}, or leave that arm out"
+                f"What was finished is stored. {_SLOW if is_slow else _LOST}, or leave that arm out"
             )
         self._retried.update(trial.id for trial in lost.trials)
         self._progress.note(
@@ -545,17 +547,14 @@ class _Execution:
         self._waiting[:0] = [replace(lost, trials=(trial,)) for trial in left]
         self._fill()
 
-    def _describe(self, group: Group | None) -> str:
+    def _describe(self, group: Group) -> str:
         """A group in words, for messages."""
-        if group is None:
-            return "nothing"
         names = [name for trial in group.trials for name in self._arm_names.get(trial.id, ())]
         arms = f" ({', '.join(dict.fromkeys(names))})" if names else ""
         return f"{len(group.trials)} trial(s) of replicate {group.trials[0].shown_replicate}{arms}"
 
     def _save_finished(self) -> None:
         """Stores results that had arrived and were not handled when the run was stopped."""
-        while not self._pool.events.empty():
-            _, message = self._pool.events.get()
-            if message is not None and message["kind"] == "result":
-                self._save(message["result"])
+        for event in self._executor.events(0):
+            if event.message["kind"] == "result":
+                self._save(event.message["result"])

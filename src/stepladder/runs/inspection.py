@@ -8,7 +8,7 @@ from typing import Any
 from stepladder.data import Dataset
 from stepladder.data.dataset import list_names
 from stepladder.errors import StudyError, WorkerError
-from stepladder.execution.local import Event, Worker
+from stepladder.execution.local import Heard, Worker
 from stepladder.execution.machine import Settings
 from stepladder.runs.preflight import say_once
 from stepladder.study.loading import ModelFile
@@ -198,7 +198,7 @@ def _scaled_lookups(study: Study, uses: Mapping[str, tuple[bool, str | None]]) -
 def _inspect(
     models: Sequence[ModelFile], recipes: list[Recipe], dataset: Dataset, settings: Settings
 ) -> dict[str, Any]:
-    events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    events: queue.SimpleQueue[Heard] = queue.SimpleQueue()
     worker = Worker(dataset, settings, settings.cpus[0], events, models=models, inspects=True)
     try:
         worker.inspect(recipes)

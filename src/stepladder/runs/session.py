@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stepladder.data import Dataset
 from stepladder.errors import NoStoreError, StoreError, StudyError, WorkerError
-from stepladder.execution.local import WarmPool
+from stepladder.execution.local import LocalExecutor
 from stepladder.execution.machine import Settings
 from stepladder.execution.progress import Progress, QuietProgress
 from stepladder.execution.scheduler import execute, forget_dead
@@ -34,8 +34,7 @@ class Session:
 
     Attributes:
         record: the study, its dataset's name and its versions.
-        pool: training processes that were started early.
-        keeps_final: whether these processes send final weights.
+        executor: where trials are trained.
         user: the training of the user's own, or None.
         fail_fast: whether its first failure stops the run.
         failures: of its trials, by their ids.
@@ -49,8 +48,7 @@ class Session:
     store: Store
     folder: Path
     progress: Progress
-    pool: WarmPool
-    keeps_final: bool
+    executor: LocalExecutor
     user: UserSetup | None = None
     fail_fast: bool = False
     trained: int = 0
@@ -104,14 +102,12 @@ class Session:
         cached = NO_EPOCHS
         if before is None:
             cached = cached_epochs(plan, self.dataset, self.settings, self.store)
-        # Processes of the pool send final weights or not, as they were started.
-        pool = self.pool if self.keeps_final == (weights is not None) else WarmPool()
         self.progress.start(plan.announcement(len(self.settings.cpus), cached))
         try:
             self.trained += execute(
                 plan.trials, plan.missing, self.dataset, self.settings, self.progress, self.store,
-                self.checkpoints, self.study.model_files, plan.arm_names, before, keeps, pool,
-                weights, self.user, self._on_failure,
+                self.checkpoints, self.study.model_files, plan.arm_names, before, keeps,
+                self.executor, weights, self.user, self._on_failure,
             )  # fmt: skip
         finally:
             self.progress.finish()
@@ -186,8 +182,7 @@ def open_session(
     if place != own:  # before anything is made or takes long
         check_place(place)
     keeps_final = study.keep_weights and not is_search
-    # Importing the user's code may take long: its processes last for all phases of a study.
-    pool = WarmPool(persistent=is_search or study.trainer is not None)
+    executor = LocalExecutor(settings)
     user = user_setup(study, folder) if study.trainer is not None else None
     try:
         is_new = place == own and not os.path.exists(own)
@@ -196,7 +191,7 @@ def open_session(
             most = len(study.arms) * study.replicates
             if is_search:
                 most = study.search.trials if study.search else 0
-            pool.start(settings, folder / folders.CHECKPOINTS_NAME, most, keeps_final)
+            executor.start(most, folder / folders.CHECKPOINTS_NAME, keeps_final)
         dataset, record = prepare(study, settings)
         notes: tuple[str, ...] = ()
         own_code = bool(study.model_files) or user is not None
@@ -208,7 +203,7 @@ def open_session(
             else:
                 most = len(study.arms) * study.replicates
                 most = study.search.trials if is_search and study.search else most
-                _start_user(pool, user, settings, folder, most)
+                _start_user(executor, user, folder, most)
         if place != own:
             with open_if_exists(folder, store):
                 pass  # a server that does not answer leaves no folder behind
@@ -218,10 +213,10 @@ def open_session(
             shown = progress or QuietProgress()
             for note in notes:
                 shown.note(note)
-            yield Session(record, dataset, settings, opened, folder, shown, pool, keeps_final,
+            yield Session(record, dataset, settings, opened, folder, shown, executor,
                           user, fail_fast)  # fmt: skip
     finally:
-        pool.end()
+        executor.close()
 
 
 def user_setup(study: Study, folder: Path) -> UserSetup:
@@ -240,16 +235,14 @@ def user_setup(study: Study, folder: Path) -> UserSetup:
                      trainer.pickled(), output)  # fmt: skip
 
 
-def _start_user(
-    pool: WarmPool, user: UserSetup, settings: Settings, folder: Path, most: int
-) -> None:
+def _start_user(executor: LocalExecutor, user: UserSetup, folder: Path, most: int) -> None:
     """Starts the processes, and waits until one has loaded the user's code.
 
     Raises:
         StudyError: if it cannot be loaded; nothing was made or trained.
     """
-    pool.start(settings, folder / folders.CHECKPOINTS_NAME, most, user=user)
-    worker, message = pool.events.get()
+    executor.start(most, folder / folders.CHECKPOINTS_NAME, user=user)
+    worker, message = executor.first_word()
     if message is None:
         raise StudyError(
             f"trainer must name code that can be loaded, found that {user.trainer.name} ended its "

@@ -1,6 +1,5 @@
 """Executing a plan: with processes that say what they are told to, and with a real one."""
 
-import queue
 from collections import defaultdict
 from dataclasses import replace
 
@@ -11,61 +10,50 @@ from fake_store import FakeStore
 from stepladder import Recipe, Study
 from stepladder.data.synthetic import synthetic
 from stepladder.execution import machine
+from stepladder.execution.base import Event
 from stepladder.execution.machine import Settings
 from stepladder.execution.progress import QuietProgress
 from stepladder.execution.scheduler import execute
 from stepladder.trials.trial import Trial
 
-# Executing a plan with processes that say what they are told to say.
+# Executing a plan with an executor that says what it is told to say.
 
 
-class Process:
-    """A training process: it is given one group after the other until it is ended."""
+class Says:
+    """An executor with one place: each task is answered in turn."""
 
-    def __init__(self, events, answer):
-        self.cpu = self.group = self.program = None
-        self.given, self.is_ended = [], False
-        self._events, self._answer = events, answer
-
-    def send_dataset(self, dataset):
-        pass
-
-    def train(self, group):
-        if self.is_ended:
-            raise ValueError("write to closed file")
-        self.group, self.program, self.began = group, group.key.program, 0.0
-        self.given.append(group)
-        for message in self._answer(group):
-            self._events.put((self, message))
-
-    def exit_message(self):
-        return "signal 9"
-
-    def end(self):
-        self.is_ended = True
-
-
-class Processes:
-    """Processes that wait, as `WarmPool` has them."""
-
-    persistent = False
+    name = "says"
 
     def __init__(self, *answers):
-        self.events = queue.SimpleQueue()
-        self.all = [Process(self.events, answer) for answer in answers]
-        self._left = list(self.all)
+        self.given, self.cancelled = [], []
+        self._answers, self._events, self._is_free = list(answers), [], True
 
-    def take(self, cpu):
-        return self._left.pop(0)
+    @property
+    def free(self):
+        return [None] if self._is_free else []
 
-    def release(self, process):
-        process.end()
-
-    def end(self):
+    def open(self, job):
         pass
 
+    def submit(self, task, near=None):
+        assert self._is_free
+        self._is_free = False
+        self.given.append(task)
+        for message in self._answers.pop(0)(task.group):
+            self._events.append((task, message))
 
-ENDED = None
+    def events(self, timeout):
+        heard, self._events = self._events, []
+        for task, message in heard:
+            if message["kind"] in ("finished", "lost"):
+                self._is_free = True
+            yield Event(task.id, message)
+
+    def cancel(self, task_id):
+        self.cancelled.append(task_id)
+
+    def close(self):
+        pass
 
 
 def said(kind, **more):
@@ -75,32 +63,31 @@ def said(kind, **more):
 def answered(group):
     """What a process says that trains a group to its end."""
     results = [said("result", result=finished(trial, 0.5)) for trial in group.trials]
-    return [*results, said("idle")]
+    return [*results, said("finished")]
 
 
 @pytest.mark.parametrize(
     "late",
     [
-        lambda group: [said("idle")],
+        lambda group: [said("finished")],
         lambda group: [said("failed", message="no", trace="")],
         lambda group: [said("epoch", epoch=1), *answered(group)],
     ],
-    ids=["idle", "failed", "result"],
+    ids=["finished", "failed", "result"],
 )
-def test_a_process_that_was_replaced_is_handed_nothing(late):
-    """What it had said before is still to be heard: its results count, and nothing else."""
+def test_of_a_task_that_was_lost_results_count_and_nothing_else(late):
     dataset = synthetic(examples=100, input_shape=(2, 2), classes=2, seed=0)
     study = Study(name="s", replicates=2, validation=10, epochs=2, base={"hidden": [3]})
     store = FakeStore()
     trials = plan(study, dataset, store, "population").trials
-    processes = Processes(lambda group: [ENDED, *late(group)], answered)
+    lost = said("lost", problem="died (signal 9)")
+    executor = Says(lambda group: [said("started"), lost, *late(group)], answered, answered)
     settings = Settings((None,), {}, "jax", None, "m")
-    done = execute(trials, trials, dataset, settings, QuietProgress(), store, standby=processes)
-    lost, other = processes.all
+    done = execute(trials, trials, dataset, settings, QuietProgress(), store, executor=executor)
     ids = {trial.id for trial in trials}
     assert (done, store.has(ids)) == (2, ids)
-    assert [group.trials for group in lost.given] == [trials[:1]]
-    assert [group.trials for group in other.given] == [trials[:1], trials[1:]]
+    assert [task.group.trials for task in executor.given] == [trials[:1], trials[:1], trials[1:]]
+    assert len({task.id for task in executor.given}) == 3
 
 
 # Executing a plan in a real training process: what progress is told, and what is left behind.

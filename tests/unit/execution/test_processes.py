@@ -7,12 +7,17 @@ import sys
 import pytest
 from example_run import Clock
 
+from stepladder import Recipe
+from stepladder.data.synthetic import synthetic
 from stepladder.errors import DataError
 from stepladder.execution import machine
-from stepladder.execution.local import WarmPool, is_running
+from stepladder.execution.base import Job, Task
+from stepladder.execution.local import LocalExecutor, is_running
 from stepladder.execution.scheduler import Watchdog
 from stepladder.runs import run
 from stepladder.study.study import Study
+from stepladder.training.groups import Group
+from stepladder.trials.trial import Trial
 
 # Processes started ahead of time: used once each, and none outlives its run.
 
@@ -32,43 +37,47 @@ def settings():
     return machine.settings(2)
 
 
-def test_each_is_taken_once_from_its_core_and_the_rest_end(settings, tmp_path):
-    standby = WarmPool()
-    standby.start(settings, tmp_path, 1)
-    assert standby.take(settings.cpus[1]) is None
-    taken = standby.take(settings.cpus[0])
-    assert standby.take(settings.cpus[0]) is None
-    standby.end()
-    assert is_there(taken)
-    taken.end()
-    standby.start(settings, tmp_path, 9)
-    started = list(standby._workers)
-    assert len(started) == len(settings.cpus)
-    assert all(map(is_there, started))
-    standby.end()
-    assert not any(map(is_there, started))
+def test_as_many_are_started_as_are_wanted_and_none_is_left(settings, tmp_path):
+    for most, there in ((1, 1), (9, len(settings.cpus))):
+        with LocalExecutor(settings) as executor:
+            executor.start(most, tmp_path)
+            started = list(executor._workers)
+            assert (len(started), len(executor.free)) == (there, len(settings.cpus))
+            assert all(map(is_there, started))
+        assert not any(map(is_there, started))
 
 
-def test_those_that_last_come_back_and_one_that_died_is_not_taken(settings, tmp_path):
-    standby = WarmPool(persistent=True)
-    standby.start(settings, tmp_path, 1)
-    taken = standby.take(settings.cpus[0])
-    standby.release(taken)
-    assert standby.take(settings.cpus[0]) is taken
-    standby.release(taken)
-    taken._process.kill()
-    taken._process.wait()
-    assert standby.take(settings.cpus[0]) is None
-    once = WarmPool()
-    once.start(settings, tmp_path, 1)
-    taken = once.take(settings.cpus[0])
-    once.release(taken)
-    assert not is_there(taken)
+def test_of_those_that_wait_one_that_died_is_given_nothing(settings, tmp_path):
+    dataset = synthetic(examples=80, input_shape=(2, 2), classes=2, seed=0)
+    trial = Trial(Recipe(hidden=[3]), dataset.fingerprint, 20, 0, 0)
+    with LocalExecutor(settings) as executor:
+        executor.start(1, tmp_path)
+        (dead,) = executor._workers
+        dead._process.kill()
+        dead._process.wait()
+        executor.open(Job(dataset, settings, tmp_path))
+        executor.submit(Task("a", Group((trial,), 1)))
+        heard = []
+        while "finished" not in [event.message["kind"] for event in heard]:
+            heard += executor.events(1.0)
+        assert {event.task for event in heard} == {"a"}
+        assert dead not in executor._workers
+        assert executor.free.count(None) == len(settings.cpus) - 1
+
+
+def test_processes_that_keep_no_weights_are_not_used_where_they_are_wanted(settings, tmp_path):
+    dataset = synthetic(examples=80, input_shape=(2, 2), classes=2, seed=0)
+    with LocalExecutor(settings) as executor:
+        executor.start(1, tmp_path)
+        (without,) = executor._workers
+        executor.open(Job(dataset, settings, tmp_path, keeps_final=True))
+        assert not is_there(without)
+        assert len(executor.free) == len(settings.cpus)
 
 
 def test_a_dataset_that_will_not_do_leaves_no_process(settings, tmp_path, monkeypatch):
     started = []
-    monkeypatch.setattr(WarmPool, "start", spying(WarmPool.start, started))
+    monkeypatch.setattr(LocalExecutor, "start", spying(LocalExecutor.start, started))
     (tmp_path / "mine.csv").write_text("no numbers\n")
     study = Study.load("quick", {"dataset": str(tmp_path / "mine.csv")})
     with pytest.raises(DataError):
@@ -78,9 +87,9 @@ def test_a_dataset_that_will_not_do_leaves_no_process(settings, tmp_path, monkey
 
 
 def spying(start, started):
-    def spied(standby, *given):
-        start(standby, *given)
-        started.extend(standby._workers)
+    def spied(executor, *given):
+        start(executor, *given)
+        started.extend(executor._workers)
 
     return spied
 
