@@ -40,6 +40,9 @@ class Settings:
         patience: a training process that is silent for so many seconds, and for many times its
             longest epoch, hangs.
         shares: all the cores of a training process of the user's own, by its first one.
+        executor: where groups are trained: "local", the name of another executor with an address
+            where it has one (`dask://HOST:PORT`), or an executor itself; see `choice`.
+        workers: places of an executor other than the local one; None where it says that itself.
 
     Example:
         >>> Settings((0, 1), {}, "jax", None, "a machine", engine="fit").engine_name
@@ -58,6 +61,8 @@ class Settings:
     endings_bytes: int = 0
     patience: float = 600.0
     shares: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    executor: object = "local"
+    workers: int | None = None
 
     @property
     def engine_name(self) -> str:

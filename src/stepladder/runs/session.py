@@ -11,6 +11,8 @@ from pathlib import Path
 
 from stepladder.data import Dataset
 from stepladder.errors import NoStoreError, StoreError, StudyError, WorkerError
+from stepladder.execution.base import Executor
+from stepladder.execution.choice import make_executor
 from stepladder.execution.local import LocalExecutor
 from stepladder.execution.machine import Settings
 from stepladder.execution.progress import Progress, QuietProgress
@@ -48,7 +50,7 @@ class Session:
     store: Store
     folder: Path
     progress: Progress
-    executor: LocalExecutor
+    executor: Executor
     user: UserSetup | None = None
     fail_fast: bool = False
     trained: int = 0
@@ -182,16 +184,17 @@ def open_session(
     if place != own:  # before anything is made or takes long
         check_place(place)
     keeps_final = study.keep_weights and not is_search
-    executor = LocalExecutor(settings)
+    executor = make_executor(settings, folder)
+    local = executor if isinstance(executor, LocalExecutor) else None
     user = user_setup(study, folder) if study.trainer is not None else None
     try:
         is_new = place == own and not os.path.exists(own)
-        if is_new and user is None and not study.model_files:
+        if local and is_new and user is None and not study.model_files:
             # Everything is to be trained: processes import JAX while the dataset is read.
             most = len(study.arms) * study.replicates
             if is_search:
                 most = study.search.trials if study.search else 0
-            executor.start(most, folder / folders.CHECKPOINTS_NAME, keeps_final)
+            local.start(most, folder / folders.CHECKPOINTS_NAME, keeps_final)
         dataset, record = prepare(study, settings)
         notes: tuple[str, ...] = ()
         own_code = bool(study.model_files) or user is not None
@@ -200,10 +203,10 @@ def open_session(
         if own_code and (is_search or _needs_training(record, folder, store, plan)):
             if user is None:
                 notes = inspect_models(study, dataset, settings, is_search)
-            else:
+            elif local:
                 most = len(study.arms) * study.replicates
                 most = study.search.trials if is_search and study.search else most
-                _start_user(executor, user, folder, most)
+                _start_user(local, user, folder, most)
         if place != own:
             with open_if_exists(folder, store):
                 pass  # a server that does not answer leaves no folder behind
