@@ -2,9 +2,11 @@
 
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
+from heapq import heappop, heappush
 from itertools import count
 from pathlib import Path
 from typing import Generic, NoReturn, TypeVar
@@ -48,26 +50,60 @@ def cost(group: Group) -> float:
     return group.lanes * (recipe.epochs - group.start_epoch) * examples * macs(recipe)
 
 
-def next_group(waiting: Sequence[Group], compiled: object, busy: Collection[object]) -> Group:
-    """The group to train next in a process.
+class WaitingGroups:
+    """Groups that nobody trains yet; taking one costs no more where many wait.
 
-    Groups of the structure that the process has compiled come first, the largest before the rest,
-    so that what is left at the end is small. Then follows the structure with the most work left
-    that no other process trains; if there is none, the one with the most work left of all.
-
-    Args:
-        waiting: groups to choose from, at least one.
-        compiled: the structure whose program the process has, or None.
-        busy: structures that other processes are training.
+    Example:
+        >>> from stepladder.study.recipe import Recipe
+        >>> trials = [Trial(Recipe(hidden=[4]), "data", 10, 0, replicate) for replicate in (0, 1)]
+        >>> waiting = WaitingGroups([Group((trial,), 1) for trial in trials])
+        >>> waiting.take(compiled=None, busy=()).trials[0].replicate, len(waiting)
+        (0, 1)
     """
-    work: dict[object, float] = {}
-    for group in waiting:
-        work[group.key.program] = work.get(group.key.program, 0) + cost(group)
-    if compiled in work:
-        return max((group for group in waiting if group.key.program == compiled), key=cost)
-    free = [structure for structure in work if structure not in busy]
-    chosen = max(free or work, key=work.__getitem__)  # the first of equals
-    return next(group for group in waiting if group.key.program == chosen)
+
+    def __init__(self, waiting: Iterable[Group]) -> None:
+        self._largest: dict[object, list[tuple[bool, float, int, Group]]] = {}
+        self._work: dict[object, float] = {}
+        self._numbers = count()
+        self.add(waiting)
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return sum(map(len, self._largest.values()))
+
+    def __bool__(self) -> bool:
+        """Whether any waits."""
+        return bool(self._largest)
+
+    def add(self, waiting: Iterable[Group], *, first: bool = False) -> None:
+        """Has more groups wait; `first` before all others of their structure."""
+        for group in waiting:
+            program, work = group.key.program, cost(group)
+            place = (not first, -work, next(self._numbers), group)
+            heappush(self._largest.setdefault(program, []), place)
+            self._work[program] = self._work.get(program, 0.0) + work
+
+    def take(self, compiled: object, busy: Collection[object]) -> Group:
+        """The group to train next in a process; it waits no more.
+
+        Groups of the structure that the process has compiled come first. Then follows the structure
+        with the most work left that no other process trains; if there is none, the one with the
+        most work left of all. The largest group comes before the rest of its structure, so that
+        what is left at the end is small.
+
+        Args:
+            compiled: the structure whose program the process has, or None.
+            busy: structures that other processes are training.
+        """
+        program = compiled
+        if program not in self._work:
+            free = [structure for structure in self._work if structure not in busy]
+            program = max(free or self._work, key=self._work.__getitem__)  # the first of equals
+        _, work, _, group = heappop(self._largest[program])
+        self._work[program] += work  # below 0
+        if not self._largest[program]:
+            del self._largest[program], self._work[program]
+        return group
 
 
 _TIMES_LONGEST = 20
@@ -324,8 +360,9 @@ def execute(
         if executor is None:
             executor = stack.enter_context(LocalExecutor(settings))
         return _Execution(
-            waiting, job, executor, progress, store, arm_names or {}, weights, on_failure
-        ).run()
+            WaitingGroups(waiting), job, executor, progress, store, arm_names or {}, weights,
+            on_failure,
+        ).run()  # fmt: skip
 
 
 @dataclass
@@ -346,7 +383,7 @@ _NUMBERS = count()
 
 @dataclass
 class _Execution:
-    _waiting: list[Group]
+    _waiting: WaitingGroups
     _job: Job
     _executor: Executor
     _progress: Progress
@@ -359,6 +396,7 @@ class _Execution:
         self._driver = this_owner()
         self._claims = Claims(self._store, self._driver)
         self._running: dict[str, _Running] = {}
+        self._busy: Counter[object] = Counter()  # tasks by their program
         self._retried: set[str] = set()
         self._watchdog: Watchdog[str] = Watchdog(self._job.settings.patience)
         self._stored = 0
@@ -413,10 +451,16 @@ class _Execution:
                 self._fill()
 
     def _drop(self, task_id: str) -> Group:
-        """Forgets a task and ends it."""
+        """Ends a task and forgets it."""
         self._executor.cancel(task_id)
+        return self._forget(task_id)
+
+    def _forget(self, task_id: str) -> Group:
         self._watchdog.forget(task_id)
-        return self._running.pop(task_id).task.group
+        group = self._running.pop(task_id).task.group
+        self._busy[group.key.program] -= 1
+        self._busy += Counter()  # without those of which none is left
+        return group
 
     def _fail(self, failure: TrialFailure) -> None:
         if failure.trial.id in self._failed:
@@ -433,7 +477,7 @@ class _Execution:
         free, done = self._claims.poll_others()
         for trial in done:
             self._progress.trial_found(trial)
-        self._waiting += free
+        self._waiting.add(free)
         self._fill()
         left = sum(len(group.trials) for group in self._claims.elsewhere)
         if left and not self._has_waited and not self._running:
@@ -448,15 +492,13 @@ class _Execution:
                 return
             task = Task(f"{self._driver.id}.{next(_NUMBERS)}", group)
             self._running[task.id] = _Running(task)
+            self._busy[group.key.program] += 1
             self._executor.submit(task, program)
 
     def _next_group(self, program: object) -> Group | None:
         """Claims the next group for a place where a program is compiled."""
         while self._waiting:
-            busy = {running.task.group.key.program for running in self._running.values()}
-            group = next_group(self._waiting, program, busy)
-            self._waiting.remove(group)
-            claimed = self._claims.claim(group)
+            claimed = self._claims.claim(self._waiting.take(program, self._busy))
             if claimed:
                 return claimed
         return None
@@ -486,8 +528,7 @@ class _Execution:
         elif kind == "finished":
             if self._job.checkpoints:  # only now are all results stored
                 checkpoints.remove(self._job.checkpoints, task.group)
-            self._watchdog.forget(task.id)
-            del self._running[task.id]
+            self._forget(task.id)
             self._fill()
         elif kind == "lost":
             self._retry(task.id, message["problem"])
@@ -544,7 +585,7 @@ class _Execution:
         )
         stored = self._store.has(trial.id for trial in lost.trials)
         left = [trial for trial in lost.trials if trial.id not in stored]
-        self._waiting[:0] = [replace(lost, trials=(trial,)) for trial in left]
+        self._waiting.add((replace(lost, trials=(trial,)) for trial in left), first=True)
         self._fill()
 
     def _describe(self, group: Group) -> str:

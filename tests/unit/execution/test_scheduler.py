@@ -15,9 +15,9 @@ from stepladder.execution.scheduler import (
     BEAT_SECONDS,
     LEASE_SECONDS,
     Claims,
+    WaitingGroups,
     cost,
     forget_dead,
-    next_group,
 )
 from stepladder.store import ClaimOwner
 from stepladder.training.groups import Group, groups
@@ -62,14 +62,16 @@ def test_the_next_group(at_hand, busy, chosen):
     made = study(**ARMS)
     named = {name: structure_of(name, made) for name in ("relu", "elu", "tanh")}
     named["selu"] = Recipe(hidden=[50], activation="selu")
-    found = next_group(made, named.get(at_hand), {named[each] for each in busy})
+    waiting = WaitingGroups(made)
+    found = waiting.take(named.get(at_hand), {named[each] for each in busy})
+    assert len(waiting) == len(made) - 1
     assert found.trials[0].recipe.activation == chosen
     assert found.trials[0].replicate == 0
 
 
 def test_more_replicates_are_more_work():
     few, many = study(2, a={"activation": "relu"}), study(5, b={"activation": "elu"})
-    assert next_group([*few, *many], None, set()).trials[0].recipe.activation == "elu"
+    assert WaitingGroups([*few, *many]).take(None, set()).trials[0].recipe.activation == "elu"
 
 
 def test_costs_go_with_lanes_epochs_examples_and_width():
