@@ -1,11 +1,13 @@
 """Which executor trains a run: the local one, one by name, or one that the user has made."""
 
+import concurrent.futures
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
 from stepladder.errors import InputError
 from stepladder.execution.base import Executor
+from stepladder.execution.futures import FuturesExecutor
 from stepladder.execution.local import LocalExecutor
 from stepladder.execution.machine import Settings
 from stepladder.study.plugins import find_plugin, load_plugin, plugin_names
@@ -33,6 +35,8 @@ def make_executor(settings: Settings, folder: Path) -> Executor:
     """
     if settings.executor == "local":
         return LocalExecutor(settings)
+    if isinstance(settings.executor, concurrent.futures.Executor):
+        return FuturesExecutor(settings.executor, settings.workers)
     if not isinstance(settings.executor, str):
         return cast(Executor, settings.executor)
     name, _, address = settings.executor.partition("://")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from stepladder.data import Dataset
+from stepladder.data.cache import StoredDataset
 from stepladder.execution.base import Event, Job, Task
 from stepladder.execution.machine import Settings
 from stepladder.store import ClaimOwner
@@ -49,7 +50,7 @@ class Worker:
 
     def __init__(
         self,
-        dataset: Dataset | None,
+        dataset: Dataset | StoredDataset | None,
         settings: Settings,
         cpu: int | None,
         events: queue.SimpleQueue[Heard],
@@ -63,7 +64,7 @@ class Worker:
         """Starts the process and sends it the dataset in the background.
 
         Args:
-            dataset: what it trains on; None where `send_dataset` follows.
+            dataset: what it trains on, or the files of it; None where `send_dataset` follows.
             settings: of the run.
             cpu: the core to pin it to, or None.
             events: where its messages are put.
@@ -97,7 +98,7 @@ class Worker:
             keeps_final,
             user,
         )
-        self._dataset: Future[Dataset] = Future()
+        self._dataset: Future[Dataset | StoredDataset] = Future()
         if dataset is not None:
             self.send_dataset(dataset)
         self._threads = [
@@ -109,7 +110,7 @@ class Worker:
         for thread in self._threads:
             thread.start()
 
-    def send_dataset(self, dataset: Dataset) -> None:
+    def send_dataset(self, dataset: Dataset | StoredDataset) -> None:
         """Gives it the dataset, if it was started without one and has none yet."""
         if not self._dataset.done():
             self._dataset.set_result(dataset)

@@ -175,6 +175,33 @@ def user_settings(workers: int | None, engine: UserEngine) -> Settings:
     )
 
 
+def deciding_variables(settings: Settings) -> dict[str, str]:
+    """The variables of training processes that decide numbers, wherever they train.
+
+    Example:
+        >>> deciding_variables(Settings((0,), {"HOME": "", "MKL_NUM_THREADS": "1"}, "", None, ""))
+        {'MKL_NUM_THREADS': '1'}
+    """
+    deciding = (*_ONE_THREAD, "KERAS_BACKEND", "JAX_PLATFORMS")
+    asked = settings.environment
+    return {name: asked[name] for name in deciding if name in asked}
+
+
+def host_environment(settings: Settings, count: int) -> dict[str, str]:
+    """Variables of a training process on the machine that calls this, for the driver's settings.
+
+    What decides numbers is as in the driver, everything else as it is here.
+
+    Args:
+        settings: of the driver, with `deciding_variables` alone.
+        count: cores of the process.
+    """
+    if settings.is_user:
+        limits = {name: str(count) for name, text in _ONE_THREAD.items() if text == "1"}
+        return {**limits, **os.environ}
+    return {**_own_environment(), **settings.environment}
+
+
 def _count_workers(workers: int | None, usual: int, usable: int) -> int:
     count = usual if workers is None else workers
     if not 1 <= count <= usable:

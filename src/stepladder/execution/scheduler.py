@@ -13,7 +13,7 @@ from typing import Generic, NoReturn, TypeVar
 
 from stepladder.data import Dataset
 from stepladder.diagnosis.findings import summarize_history, with_ends
-from stepladder.errors import StepladderError, WorkerError
+from stepladder.errors import InputError, StepladderError, WorkerError
 from stepladder.execution.base import Event, Executor, Job, Task
 from stepladder.execution.batching import make_groups
 from stepladder.execution.local import LocalExecutor, is_here_and_gone, this_owner
@@ -289,7 +289,7 @@ def _parts(groups: Iterable[Group], wanted: Callable[[str], bool]) -> list[Group
     return [part for part in parts if part.trials]
 
 
-_GRACE = {"function": 0.0, "command": 60.0}
+GRACE = {"function": 0.0, "command": 60.0}
 """Seconds beyond its timeout after which a training process is ended. The process of a command
 ends the command itself, and then reads what it printed."""
 
@@ -426,6 +426,7 @@ class _Execution:
                 self._watchdog.heard(event.task, event.message.get("epoch", 0) > 1)
             self._handle(event)
         if not events:
+            self._fill()  # an executor may have got more places
             self._check_others()
         begun = [name for name, running in self._running.items() if running.began is not None]
         if self._job.user and self._job.user.trainer.timeout:
@@ -440,7 +441,7 @@ class _Execution:
 
     def _stop_late(self, begun: Iterable[str], timeout: float) -> None:
         """Ends tasks whose training takes longer than it may."""
-        longest = timeout + _GRACE[self._job.settings.engine]
+        longest = timeout + GRACE[self._job.settings.engine]
         for task_id in begun:
             running = self._running.get(task_id)
             if running and running.began and time.monotonic() - running.began > longest:
@@ -531,11 +532,13 @@ class _Execution:
             self._forget(task.id)
             self._fill()
         elif kind == "lost":
-            self._retry(task.id, message["problem"])
+            self._retry(task.id, message["problem"], is_slow=message.get("is_slow", False))
         elif kind == "failed":
             self._raise(task.group, message)
 
     def _raise(self, group: Group, message: Message) -> NoReturn:
+        if message.get("is_first") and not self._stored:  # before anything was trained
+            raise InputError(message["message"])
         if message.get("is_input"):  # the user's code has changed
             raise WorkerError(f"{message['message']}. What was finished is stored")
         trace = f" The training process said:\n{message['trace']}" if message["trace"] else ""

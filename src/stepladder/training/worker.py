@@ -16,6 +16,7 @@ from functools import partial
 from typing import BinaryIO, Protocol
 
 from stepladder.data import Dataset
+from stepladder.data.cache import StoredDataset
 from stepladder.errors import InputError, StepladderError
 from stepladder.study.recipe import Recipe
 from stepladder.training.checkpoints import CheckpointFactory, Checkpoints, FinalStateCache
@@ -154,7 +155,7 @@ def _serve_user(setup: WorkerSetup, messages: queue.SimpleQueue[Message], outbox
     else:
         engine = FunctionEngine(setup.user, setup.checkpoints)
     send_message(outbox, {"kind": "ready"})
-    engine.dataset = messages.get()["dataset"]
+    engine.dataset = _open_dataset(messages.get())
     process = os.getpid()
     while True:
         for outcome in engine.train(
@@ -175,7 +176,7 @@ def _serve(setup: WorkerSetup, messages: queue.SimpleQueue[Message], outbox: Bin
     if setup.engine == "population":
         import stepladder.training.population.engine
         import stepladder.training.population.layers  # noqa: F401
-    dataset: Dataset = messages.get()["dataset"]
+    dataset = _open_dataset(messages.get())
     if setup.inspects and not setup.codes:
         from stepladder.training.refusals import refusals
 
@@ -196,6 +197,12 @@ def _serve(setup: WorkerSetup, messages: queue.SimpleQueue[Message], outbox: Bin
         ):
             send_message(outbox, {"kind": "result", "result": result})
         send_message(outbox, {"kind": "idle"})
+
+
+def _open_dataset(message: Message) -> Dataset:
+    """The dataset of a message: itself, or files of this machine."""
+    dataset: Dataset | StoredDataset = message["dataset"]
+    return dataset.load() if isinstance(dataset, StoredDataset) else dataset
 
 
 def _inspect(setup: WorkerSetup, dataset: Dataset, recipes: Sequence[Recipe]) -> Message:

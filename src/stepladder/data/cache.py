@@ -1,0 +1,140 @@
+"""Datasets as files of this machine: written once, and shared in memory by all processes."""
+
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import platformdirs
+
+from stepladder.data.dataset import Dataset
+
+_ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+_KEPT_DAYS = 30
+
+
+@dataclass(frozen=True)
+class StoredDataset:
+    """A dataset whose arrays lie in files: what a process needs to open them.
+
+    Attributes:
+        folder: of its arrays.
+        fingerprint: of the dataset.
+        facts: all of it but the arrays.
+
+    Example:
+        >>> import tempfile
+        >>> from stepladder.data import synthetic
+        >>> dataset = synthetic(examples=20, input_shape=(2, 2), classes=2, seed=0)
+        >>> with tempfile.TemporaryDirectory() as root:
+        ...     stored = store_dataset(dataset, Path(root))
+        ...     bool((stored.load().x_train == dataset.x_train).all())
+        True
+    """
+
+    folder: Path
+    fingerprint: str
+    facts: Mapping[str, Any]
+
+    def load(self) -> Dataset:
+        """The dataset, its arrays mapped into memory.
+
+        Raises:
+            OSError: if a file is missing or cannot be read.
+            ValueError: if one is damaged.
+        """
+        arrays = {
+            name: np.load(self.folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+            for name in _ARRAYS
+        }
+        dataset = Dataset(**arrays, **self.facts)
+        dataset.__dict__["fingerprint"] = self.fingerprint  # what `is_whole` has compared
+        return dataset
+
+    def is_whole(self) -> bool:
+        """Whether the files are there and have the bytes that the fingerprint stands for."""
+        try:
+            dataset = self.load()
+        except (OSError, ValueError, EOFError):
+            return False
+        del dataset.__dict__["fingerprint"]
+        return dataset.fingerprint == self.fingerprint
+
+    def at(self, root: Path) -> "StoredDataset":
+        """The same dataset in the cache of another machine."""
+        return StoredDataset(root / self.fingerprint, self.fingerprint, self.facts)
+
+    @classmethod
+    def of(cls, dataset: Dataset, root: Path) -> Self:
+        """What `store_dataset` writes for a dataset; nothing is written."""
+        facts = {field.name: getattr(dataset, field.name)
+                 for field in fields(Dataset) if field.name not in _ARRAYS}  # fmt: skip
+        return cls(root / dataset.fingerprint, dataset.fingerprint, facts)
+
+
+def cache_root() -> Path | None:
+    """The folder of this machine's datasets; None for a user without a home."""
+    try:
+        return Path(platformdirs.user_cache_dir("stepladder")) / "data"
+    except (OSError, RuntimeError):
+        return None
+
+
+def store_dataset(dataset: Dataset, root: Path) -> StoredDataset:
+    """Writes a dataset where it is not stored yet, whole or not at all.
+
+    Args:
+        dataset: one with arrays.
+        root: folder of all datasets; made if need be.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    stored = StoredDataset.of(dataset, root)
+    root.mkdir(parents=True, exist_ok=True)
+    with _lock(root / f"{dataset.fingerprint}.lock"):
+        if stored.is_whole():
+            os.utime(stored.folder)
+            return stored
+        shutil.rmtree(stored.folder, ignore_errors=True)
+        part = root / f".{dataset.fingerprint}.{secrets.token_hex(4)}.part"
+        try:
+            part.mkdir()
+            for name in _ARRAYS:
+                with (part / f"{name}.npy").open("xb") as stream:
+                    np.save(stream, getattr(dataset, name), allow_pickle=False)
+                    stream.flush()
+                    os.fsync(stream.fileno())
+            part.rename(stored.folder)
+        except BaseException as error:
+            shutil.rmtree(part, ignore_errors=True)
+            if not (isinstance(error, OSError) and stored.is_whole()):  # another one was first
+                raise
+    _remove_old(root)
+    return stored
+
+
+def _remove_old(root: Path) -> None:
+    """Removes datasets that no run has used for a month; open ones stay readable until closed."""
+    before = time.time() - 86_400 * _KEPT_DAYS
+    for place in root.iterdir():
+        with suppress(OSError):
+            if place.stat().st_mtime < before:
+                shutil.rmtree(place) if place.is_dir() else place.unlink()
+
+
+@contextmanager
+def _lock(file: Path) -> Iterator[None]:
+    """Keeps other processes from writing the same; where there are no locks, a rename decides."""
+    with file.open("ab") as stream:
+        with suppress(ImportError, OSError):
+            import fcntl
+
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
