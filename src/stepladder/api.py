@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from stepladder.errors import InputError, OutputError, RunError
+from stepladder.execution.base import Executor
 from stepladder.execution.machine import (
     EngineChoice,
     Settings,
@@ -16,6 +18,7 @@ from stepladder.execution.machine import (
     model_environment,
     settings,
     user_settings,
+    with_executor,
 )
 from stepladder.execution.progress import Progress, QuietProgress, RunAnnouncement
 from stepladder.files import atomic_write, validate_path
@@ -425,13 +428,30 @@ class SearchRun(_Reported):
         write_search(self.found, self.folder)
 
 
-def settings_of(study: Study, workers: int | None, engine: EngineChoice) -> Settings:
-    """The settings of this machine for whatever trains a study.
+ExecutorChoice = str | concurrent.futures.Executor | Executor
+"""A name with an address where it has one, any pool, or an executor of `stepladder.execution`."""
+
+
+def settings_of(
+    study: Study,
+    workers: int | None,
+    engine: EngineChoice,
+    executor: ExecutorChoice | None = None,
+    resources: Mapping[str, float] | None = None,
+) -> Settings:
+    """The settings of a run for whatever trains a study, and wherever.
 
     Raises:
         InputError: if there are fewer cores than workers, or an engine is asked for that the
             study's own training has no use for.
     """
+    if executor is not None and executor != "local":
+        return with_executor(settings_of(study, None, engine), executor, workers, resources)
+    if resources:
+        raise InputError(
+            f"--resources is for an executor other than local, found {', '.join(resources)}; "
+            "leave it out, or name one with --executor"
+        )
     if study.trainer is None:
         return settings(workers, engine)
     if engine != "auto":
@@ -623,6 +643,8 @@ def run(
     out: str | Path | None = None,
     store: str | None = None,
     workers: int | None = None,
+    executor: ExecutorChoice | None = None,
+    resources: Mapping[str, float] | None = None,
     engine: EngineChoice = "auto",
     progress: Progress | None = None,
     allow_code: bool = False,
@@ -639,7 +661,12 @@ def run(
         out: folder of the run; when None that of the study, if it is one, else `runs/` and the
             study's name.
         store: URL of the store; an SQLite file in the folder when None.
-        workers: training processes; one for each core when None.
+        workers: training processes; one for each core when None. With an executor its places:
+            how many trainings it runs at once.
+        executor: where trials are trained: `dask` or `ray` on this machine, `dask://HOST:PORT` or
+            `ray://HOST:PORT` to join one, or a `concurrent.futures.Executor`, which stays open;
+            processes of this machine when None.
+        resources: of each training with an executor: `cores`, and `gpus` of Dask or Ray.
         engine: `population` (JAX, many trials at once), `fit` (`keras.Model.fit`), or `auto`.
         progress: shows how it goes; in Jupyter the running cell when None.
         allow_code: whether the code that a study may name is run, with your rights.
@@ -656,7 +683,7 @@ def run(
         >>> print(run("quick", out="runs/first"))  # doctest: +SKIP
     """
     asked, folder = _placed(study, out)
-    here = settings_of(asked, workers, engine)
+    here = settings_of(asked, workers, engine, executor, resources)
 
     def run_one(one: Study, place: Path, url: str | None) -> Run:
         finished = run_study(
@@ -705,6 +732,8 @@ def compare(
     name: str | None = None,
     out: str | Path | None = None,
     workers: int | None = None,
+    executor: ExecutorChoice | None = None,
+    resources: Mapping[str, float] | None = None,
     progress: Progress | None = None,
     fail_fast: bool = False,
     **study: Any,  # noqa: ANN401 - keys of a study
@@ -732,6 +761,8 @@ def compare(
         name: of the study; the function's when None.
         out: folder of the run; `runs/` and the study's name when None.
         workers: processes; one for each core when None.
+        executor: as for `run`.
+        resources: as for `run`.
         progress: shows how it goes; in Jupyter the running cell when None.
         fail_fast: whether the first failure stops the run.
         study: further keys of a study, such as `seed`, `dataset` or `tuning`.
@@ -761,7 +792,10 @@ def compare(
         "design": design,
     }
     asked = Study(**values, **study)
-    return run(asked, out=out, workers=workers, progress=progress, fail_fast=fail_fast)
+    return run(
+        asked, out=out, workers=workers, executor=executor, resources=resources,
+        progress=progress, fail_fast=fail_fast,
+    )  # fmt: skip
 
 
 def reproduce(
@@ -770,6 +804,8 @@ def reproduce(
     out: str | Path | None = None,
     store: str | None = None,
     workers: int | None = None,
+    executor: ExecutorChoice | None = None,
+    resources: Mapping[str, float] | None = None,
     engine: EngineChoice = "auto",
     progress: Progress | None = None,
     allow_code: bool = False,
@@ -785,6 +821,8 @@ def reproduce(
         out: as for `run`, like all that follow.
         store: URL of the store.
         workers: training processes.
+        executor: where trials are trained.
+        resources: of each training.
         engine: what trains.
         progress: shows how it goes.
         allow_code: whether the code that a table may name is run, with your rights.
@@ -807,7 +845,7 @@ def reproduce(
     finished = run_study(
         study,
         folder,
-        settings_of(study, workers, engine),
+        settings_of(study, workers, engine, executor, resources),
         store=store,
         progress=progress,
         allow_code=allow_code,
@@ -872,6 +910,8 @@ def plan(
     out: str | Path | None = None,
     store: str | None = None,
     workers: int | None = None,
+    executor: ExecutorChoice | None = None,
+    resources: Mapping[str, float] | None = None,
     engine: EngineChoice = "auto",
     lint: bool = True,
     pilot: str | Path | None = None,
@@ -882,7 +922,7 @@ def plan(
     `pilot` the folder of a run whose spread the power is computed from.
     """
     asked, folder = _placed(study, out)
-    here = settings_of(asked, workers, engine)
+    here = settings_of(asked, workers, engine, executor, resources)
     known = None if pilot is None else Path(pilot)
     if asked.datasets:
         raise InputError(
@@ -917,6 +957,8 @@ def search(
     out: str | Path | None = None,
     store: str | None = None,
     workers: int | None = None,
+    executor: ExecutorChoice | None = None,
+    resources: Mapping[str, float] | None = None,
     engine: EngineChoice = "auto",
     progress: Progress | None = None,
     allow_code: bool = False,
@@ -932,6 +974,8 @@ def search(
         out: folder of the search; `runs/` and the study's name when None.
         store: URL of the store; an SQLite file in the folder when None.
         workers: training processes; one for each core when None.
+        executor: as for `run`.
+        resources: as for `run`.
         engine: `population` (JAX, many trials at once), `fit` (`keras.Model.fit`), or `auto`.
         progress: shows how it goes.
         allow_code: whether the model file that the study may name is run, with your rights.
@@ -949,8 +993,8 @@ def search(
 
     asked, folder = _placed(study, out)
     result = search_study(
-        asked, folder, settings_of(asked, workers, engine), store=store, progress=progress,
-        allow_code=allow_code, final=final,
+        asked, folder, settings_of(asked, workers, engine, executor, resources), store=store,
+        progress=progress, allow_code=allow_code, final=final,
     )  # fmt: skip
     return SearchRun(result, folder)._report_if_needed()
 
@@ -961,6 +1005,8 @@ def plan_search(
     out: str | Path | None = None,
     store: str | None = None,
     workers: int | None = None,
+    executor: ExecutorChoice | None = None,
+    resources: Mapping[str, float] | None = None,
     engine: EngineChoice = "auto",
 ) -> RunAnnouncement:
     """What `search` would train, as far as that is known before; nothing is written.
@@ -970,7 +1016,9 @@ def plan_search(
     from stepladder.hpo import plan
 
     asked, folder = _placed(study, out)
-    return plan.plan_search(asked, folder, settings_of(asked, workers, engine), store=store)
+    return plan.plan_search(
+        asked, folder, settings_of(asked, workers, engine, executor, resources), store=store
+    )
 
 
 def read(

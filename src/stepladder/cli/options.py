@@ -98,6 +98,31 @@ OTHER_STORE = click.option(
 WORKERS = click.option(
     "--workers", type=int, metavar="N", help="Training processes [one for each core]."
 )
+EXECUTOR = click.option(
+    "--executor",
+    metavar="NAME[://ADDRESS]",
+    help="Where trials train: local, dask, ray, dask://HOST:PORT or ray://HOST:PORT [local].",
+)
+
+
+def _resources(
+    ctx: click.Context, param: click.Parameter, text: str | None
+) -> dict[str, float] | None:
+    if text is None:
+        return None
+    pairs = [part.partition("=") for part in text.split(",")]
+    try:
+        return {name.strip(): float(number) for name, _, number in pairs}
+    except ValueError:
+        raise click.BadParameter(f"must be cores=N,gpus=SHARE, found {text!r}") from None
+
+
+RESOURCES = click.option(
+    "--resources",
+    metavar="cores=N,gpus=X",
+    callback=_resources,
+    help="What each training with --executor takes.",
+)
 ENGINE = click.option(
     "--engine",
     type=click.Choice(["auto", "population", "fit"]),

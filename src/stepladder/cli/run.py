@@ -13,7 +13,9 @@ from stepladder.cli.options import (
     ALLOW_CODE,
     DRY_RUN,
     ENGINE,
+    EXECUTOR,
     PLACE,
+    RESOURCES,
     STORE,
     WORKERS,
     form_option,
@@ -115,6 +117,8 @@ def failed_trials(failures: Sequence[TrialFailure], results: Results) -> str:
 @click.option("--out", type=PLACE, metavar="DIR", help="Folder of the run [runs/STUDY].")
 @STORE
 @WORKERS
+@EXECUTOR
+@RESOURCES
 @ENGINE
 @ALLOW_CODE
 @click.option("--fail-fast", is_flag=True, help="Stop at the first trial that fails.")
@@ -132,6 +136,8 @@ def run(
     out: Path | None,
     store: str | None,
     workers: int | None,
+    executor: str | None,
+    resources: dict[str, float] | None,
     engine: Any,  # noqa: ANN401 - one of the choices above
     allow_code: bool,
     fail_fast: bool,
@@ -163,7 +169,10 @@ def run(
         _announce_datasets(api.plan_datasets(asked, **options))
         return
     if dry_run:
-        planned = api.plan(asked, out=out, store=store, workers=workers, engine=engine, pilot=pilot)
+        planned = api.plan(
+            asked, out=out, store=store, workers=workers, executor=executor,
+            resources=resources, engine=engine, pilot=pilot,
+        )  # fmt: skip
         _announce(planned)
         return
     signals.stop_cleanly()
@@ -172,6 +181,8 @@ def run(
         out=out,
         store=store,
         workers=workers,
+        executor=executor,
+        resources=resources,
         engine=engine,
         progress=progress.for_terminal(sys.stderr),
         allow_code=allow_code,
@@ -213,6 +224,8 @@ def run(
 @click.option("--out", type=PLACE, metavar="DIR", help="Folder of the search [runs/STUDY].")
 @STORE
 @WORKERS
+@EXECUTOR
+@RESOURCES
 @ENGINE
 @ALLOW_CODE
 @set_option("search.pruning=none")
@@ -227,6 +240,8 @@ def search(
     out: Path | None,
     store: str | None,
     workers: int | None,
+    executor: str | None,
+    resources: dict[str, float] | None,
     engine: Any,  # noqa: ANN401 - one of the choices above
     allow_code: bool,
     settings: tuple[str, ...],
@@ -243,7 +258,10 @@ def search(
     given = {"epochs": epochs, "search.trials": trials, "search.sampler": sampler}
     asked, out = Study.load(study, study_changes(settings, **given)), _own_folder(study, out)
     if dry_run:
-        _announce(api.plan_search(asked, out=out, store=store, workers=workers, engine=engine))
+        _announce(api.plan_search(
+            asked, out=out, store=store, workers=workers, executor=executor,
+            resources=resources, engine=engine,
+        ))  # fmt: skip
         return
     signals.stop_cleanly()
     finished = api.search(
@@ -251,6 +269,8 @@ def search(
         out=out,
         store=store,
         workers=workers,
+        executor=executor,
+        resources=resources,
         engine=engine,
         progress=progress.for_terminal(sys.stderr),
         allow_code=allow_code,
@@ -277,6 +297,8 @@ def search(
 @click.option("--out", type=PLACE, metavar="DIR", help="Folder of the run [runs/TABLE].")
 @STORE
 @WORKERS
+@EXECUTOR
+@RESOURCES
 @ENGINE
 @form_option("table", "json", "markdown")
 @ALLOW_CODE
@@ -289,6 +311,8 @@ def reproduce(
     out: Path | None,
     store: str | None,
     workers: int | None,
+    executor: str | None,
+    resources: dict[str, float] | None,
     engine: Any,  # noqa: ANN401 - one of the choices above
     form: str,
     allow_code: bool,
@@ -308,8 +332,9 @@ def reproduce(
     asked = asked.only(only) if only else asked
     if dry_run:
         planned = api.plan(
-            asked.study, out=out, store=store, workers=workers, engine=engine, lint=False
-        )
+            asked.study, out=out, store=store, workers=workers, executor=executor,
+            resources=resources, engine=engine, lint=False,
+        )  # fmt: skip
         _announce(planned)
         if planned.seconds is None and planned.trials and asked.takes:
             click.echo(f"All of it: {asked.takes}.")
@@ -321,6 +346,8 @@ def reproduce(
         out=out,
         store=store,
         workers=workers,
+        executor=executor,
+        resources=resources,
         engine=engine,
         progress=progress.for_terminal(sys.stderr),
         allow_code=allow_code,

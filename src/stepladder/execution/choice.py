@@ -7,7 +7,7 @@ from typing import cast
 
 from stepladder.errors import InputError
 from stepladder.execution.base import Executor
-from stepladder.execution.futures import FuturesExecutor
+from stepladder.execution.futures import FuturesExecutor, cores_of
 from stepladder.execution.local import LocalExecutor
 from stepladder.execution.machine import Settings
 from stepladder.study.plugins import find_plugin, load_plugin, plugin_names
@@ -36,7 +36,7 @@ def make_executor(settings: Settings, folder: Path) -> Executor:
     if settings.executor == "local":
         return LocalExecutor(settings)
     if isinstance(settings.executor, concurrent.futures.Executor):
-        return FuturesExecutor(settings.executor, settings.workers)
+        return FuturesExecutor(settings.executor, settings.workers, cores_of(settings))
     if not isinstance(settings.executor, str):
         return cast(Executor, settings.executor)
     name, _, address = settings.executor.partition("://")

@@ -30,7 +30,7 @@ from stepladder.execution.hosts import (
     train_task,
     versions_here,
 )
-from stepladder.execution.machine import deciding_variables
+from stepladder.execution.machine import Settings, deciding_variables
 from stepladder.training.messages import Message
 
 _POLL = 0.2  # seconds after which files of hosts are read again
@@ -252,6 +252,16 @@ class FuturesExecutor:
     def __exit__(self, *_: object) -> None:
         """Closes it."""
         self.close()
+
+
+def cores_of(settings: Settings) -> int:
+    """Cores of each training process.
+
+    Example:
+        >>> cores_of(Settings((0,), {}, "jax", None, "a machine", resources={"cores": 2}))
+        2
+    """
+    return int(settings.resources.get("cores", 1))
 
 
 def _make_channel(checkpoints: Path | None, mark: str) -> Path:

@@ -363,6 +363,7 @@ class _Training:
             self.answers.append({"kind": "finished"})
         else:
             self.answers.append(message)
+            message["is_first"] = message.get("is_input", False)
             if message["kind"] != "failed":
                 return False
         self.host.give_back(self.child, ends=self.answers[-1]["kind"] != "finished")

@@ -5,7 +5,7 @@ import math
 import os
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -43,6 +43,7 @@ class Settings:
         executor: where groups are trained: "local", the name of another executor with an address
             where it has one (`dask://HOST:PORT`), or an executor itself; see `choice`.
         workers: places of an executor other than the local one; None where it says that itself.
+        resources: of each training process of such an executor: "cores", and "gpus" of one.
 
     Example:
         >>> Settings((0, 1), {}, "jax", None, "a machine", engine="fit").engine_name
@@ -63,6 +64,7 @@ class Settings:
     shares: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     executor: object = "local"
     workers: int | None = None
+    resources: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def engine_name(self) -> str:
@@ -173,6 +175,44 @@ def user_settings(workers: int | None, engine: UserEngine) -> Settings:
         patience=0,  # a training that reports nothing is silent; `timeout` limits it
         shares=shares,
     )
+
+
+def with_executor(
+    here: Settings,
+    executor: object,
+    workers: int | None,
+    resources: Mapping[str, float] | None = None,
+) -> Settings:
+    """The settings of a run whose trials an executor trains, perhaps on other machines.
+
+    Args:
+        here: settings of this machine.
+        executor: its name and address, a `concurrent.futures.Executor`, or one of ours.
+        workers: its places; None where it says that itself.
+        resources: "cores" and "gpus" of each training process.
+
+    Raises:
+        InputError: if one of them will not do.
+
+    Example:
+        >>> here = Settings((0, 1), {}, "jax", None, "a machine")
+        >>> with_executor(here, "dask", 64).cpus[:2]
+        (None, None)
+    """
+    if workers is not None and workers < 1:
+        raise InputError(f"--workers must be 1 or more, found {workers}; leave it out for all")
+    for name, number in (resources or {}).items():
+        is_share = name == "gpus" and 0 < number < math.inf
+        if not (is_share or (name == "cores" and number >= 1 and number == int(number))):
+            raise InputError(
+                f"--resources must be cores=N or gpus=SHARE with a number above 0, found "
+                f"{name}={number:g}; write --resources cores=2, for example"
+            )
+    return replace(
+        here, executor=executor, workers=workers, resources=dict(resources or {}), memory=None,
+        cpus=(None,) * (workers or len(here.cpus)), shares={},
+        endings_bytes=0,  # other machines do not have the states that this one has cached
+    )  # fmt: skip
 
 
 def deciding_variables(settings: Settings) -> dict[str, str]:

@@ -184,17 +184,17 @@ def open_session(
     if place != own:  # before anything is made or takes long
         check_place(place)
     keeps_final = study.keep_weights and not is_search
+    user = user_setup(study, folder) if study.trainer is not None else None
     executor = make_executor(settings, folder)
     local = executor if isinstance(executor, LocalExecutor) else None
-    user = user_setup(study, folder) if study.trainer is not None else None
+    settings = settings if local else replace(settings, cpus=(None,) * max(1, len(executor.free)))
     try:
         is_new = place == own and not os.path.exists(own)
         if local and is_new and user is None and not study.model_files:
             # Everything is to be trained: processes import JAX while the dataset is read.
-            most = len(study.arms) * study.replicates
-            if is_search:
-                most = study.search.trials if study.search else 0
-            local.start(most, folder / folders.CHECKPOINTS_NAME, keeps_final)
+            local.start(
+                _most_trials(study, is_search), folder / folders.CHECKPOINTS_NAME, keeps_final
+            )
         dataset, record = prepare(study, settings)
         notes: tuple[str, ...] = ()
         own_code = bool(study.model_files) or user is not None
@@ -204,9 +204,7 @@ def open_session(
             if user is None:
                 notes = inspect_models(study, dataset, settings, is_search)
             elif local:
-                most = len(study.arms) * study.replicates
-                most = study.search.trials if is_search and study.search else most
-                _start_user(local, user, folder, most)
+                _start_user(local, user, folder, _most_trials(study, is_search))
         if place != own:
             with open_if_exists(folder, store):
                 pass  # a server that does not answer leaves no folder behind
@@ -220,6 +218,12 @@ def open_session(
                           user, fail_fast)  # fmt: skip
     finally:
         executor.close()
+
+
+def _most_trials(study: Study, is_search: bool) -> int:
+    if is_search:
+        return study.search.trials if study.search else 0
+    return len(study.arms) * study.replicates
 
 
 def user_setup(study: Study, folder: Path) -> UserSetup:
