@@ -2,6 +2,7 @@
 
 import concurrent.futures
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import cast
 
@@ -14,6 +15,9 @@ from stepladder.study.plugins import find_plugin, load_plugin, plugin_names
 
 GROUP = "stepladder.executors"
 """Entry points of this group make executors from settings, the run's folder and an address."""
+
+_OURS = {"dask": "stepladder.execution.dask", "ray": "stepladder.execution.ray"}
+"""Modules of our own, each with `make`, imported where they are asked for."""
 
 _Factory = Callable[[Settings, Path, str], Executor]
 
@@ -40,9 +44,12 @@ def make_executor(settings: Settings, folder: Path) -> Executor:
     if not isinstance(settings.executor, str):
         return cast(Executor, settings.executor)
     name, _, address = settings.executor.partition("://")
+    if name in _OURS:
+        ours: _Factory = import_module(_OURS[name]).make
+        return ours(settings, folder, address)
     entry = find_plugin(GROUP, name)
     if entry is None:
-        known = ", ".join(["local", *plugin_names(GROUP)])
+        known = ", ".join(["local", *_OURS, *plugin_names(GROUP)])
         raise InputError(
             f"executor must be one of {known}, found {name!r}; install the package that has it, or "
             "name another"

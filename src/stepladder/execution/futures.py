@@ -1,6 +1,7 @@
 """Any `concurrent.futures.Executor` as an executor of groups of trials."""
 
 import hashlib
+import importlib.util
 import json
 import os
 import pickle
@@ -39,12 +40,13 @@ _OF_ENDED = ("result", "failure", "note")  # what still counts of a task that wa
 
 
 @dataclass(eq=False)
-class _Sent:
+class Submitted:
     """A task that was submitted.
 
     Attributes:
         task: what is trained.
-        near: the place that it was meant for.
+        near: the program of the place that it was meant for.
+        place: where it is trained, as far as that is known.
         future: of the engine.
         read: bytes of its news that were read.
         is_cancelled: whether the scheduler has ended it.
@@ -52,6 +54,7 @@ class _Sent:
 
     task: Task
     near: object
+    place: str | None = None
     future: "Future[list[Message]] | None" = None
     read: int = 0
     is_cancelled: bool = False
@@ -86,7 +89,7 @@ class FuturesExecutor:
             )
         self._pool, self._cores = pool, cores
         self._heard: queue.SimpleQueue[str | Event] = queue.SimpleQueue()
-        self._sent: dict[str, _Sent] = {}
+        self._sent: dict[str, Submitted] = {}
         self._channel: Path | None = None
         self._mark, self._beaten = secrets.token_hex(8), 0.0
         self._say: Say | None = None
@@ -128,10 +131,10 @@ class FuturesExecutor:
 
     def submit(self, task: Task, near: object = None) -> None:
         """Submits one call; what it says before its end comes by files, or not at all."""
-        sent = self._sent[task.id] = _Sent(task, near)
+        sent = self._sent[task.id] = Submitted(task, near)
         self._call(sent, None)
 
-    def _call(self, sent: _Sent, data: object) -> None:
+    def _call(self, sent: Submitted, data: object) -> None:
         task_id, call = sent.task.id, cast(Any, self._pool_for(sent).submit)
         try:
             sent.future = call(train_task, self._job, pickle.dumps(sent.task), data)
@@ -141,7 +144,7 @@ class FuturesExecutor:
             return
         sent.future.add_done_callback(lambda _: self._heard.put(task_id))
 
-    def _pool_for(self, sent: _Sent) -> Pool:
+    def _pool_for(self, sent: Submitted) -> Pool:
         """What runs a task."""
         return self._pool
 
@@ -183,7 +186,7 @@ class FuturesExecutor:
         for kind in ("news", "cancel"):
             self._file(heard, kind).unlink(missing_ok=True)
 
-    def _outcome(self, sent: _Sent) -> list[Message]:
+    def _outcome(self, sent: Submitted) -> list[Message]:
         assert sent.future is not None
         try:
             return sent.future.result()
@@ -192,7 +195,7 @@ class FuturesExecutor:
         except (Exception, CancelledError) as error:  # whatever an engine may raise
             return [{"kind": "lost", "problem": f"was lost ({_in_words(error)})"}]
 
-    def _news(self, sent: _Sent) -> Iterator[Event]:
+    def _news(self, sent: Submitted) -> Iterator[Event]:
         """What a host has written of a task since the last time."""
         if sent.is_cancelled:
             return
@@ -252,6 +255,24 @@ class FuturesExecutor:
     def __exit__(self, *_: object) -> None:
         """Closes it."""
         self.close()
+
+
+def needs_package(extra: str, package: str) -> None:
+    """Makes sure that a package of an extra is installed; nothing is imported.
+
+    Raises:
+        InputError: if it is not.
+
+    Example:
+        >>> needs_package("ray", "no_such_one")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        stepladder.errors.InputError: --executor ray needs the package no_such_one, found ...
+    """
+    if importlib.util.find_spec(package) is None:
+        raise InputError(
+            f"--executor {extra} needs the package {package}, found none; install it with "
+            f"pip install 'stepladder[{extra}]'"
+        )
 
 
 def cores_of(settings: Settings) -> int:

@@ -326,6 +326,14 @@ class _Training:
     said: float = 0.0
 
     def run(self) -> list[Message]:
+        """Trains it, and returns what `train_task` does."""
+        try:
+            return self._train()
+        except BaseException:  # an engine that ends a task interrupts it
+            self.host.give_back(self.child, ends=True)
+            raise
+
+    def _train(self) -> list[Message]:
         settings, watched = self.host.header.settings, self.task.id
         watchdog: Watchdog[str] = Watchdog(settings.patience)
         self.began = looked = time.monotonic()
