@@ -13,6 +13,7 @@ from stepladder.study.study import Study
 from stepladder.trials.trial import (
     NO_HISTORY,
     UNSCORED,
+    FinalState,
     History,
     HistorySummary,
     Probes,
@@ -129,22 +130,22 @@ def record(name: str = "mine", **changes: Any) -> StudyRecord:
     })  # fmt: skip
 
 
-def _exact(value: Any) -> Any:
+def exact(value: Any) -> Any:
     """Something that is equal for equal bits and types: NaN equals NaN, 0 differs from −0."""
     if isinstance(value, np.ndarray):
         return value.dtype, value.shape, value.tobytes()
     if isinstance(value, float):
         return float.hex(value)
     if isinstance(value, dict):
-        return {name: _exact(item) for name, item in value.items()}
+        return {name: exact(item) for name, item in value.items()}
     if isinstance(value, tuple):
-        return tuple(map(_exact, value))
-    if isinstance(value, Score | History | Probes | HistorySummary | TrialResult):
-        return [(field.name, _exact(getattr(value, field.name))) for field in fields(value)]
+        return tuple(map(exact, value))
+    if isinstance(value, Score | History | Probes | HistorySummary | FinalState | TrialResult):
+        return [(field.name, exact(getattr(value, field.name))) for field in fields(value)]
     return type(value), value
 
 
 def assert_same(found: TrialResult | TrialSummary, expected: TrialResult | TrialSummary) -> None:
     for field in fields(expected):
         ours, theirs = getattr(found, field.name), getattr(expected, field.name)
-        assert _exact(ours) == _exact(theirs), field.name
+        assert exact(ours) == exact(theirs), field.name
