@@ -60,6 +60,7 @@ class Event:
         message: "kind" is one of
 
             - "started": a process has it; from now on silence is suspicious;
+            - "queued": its process gave it back, and it waits for another one;
             - "ready": the process has imported what it needs;
             - "epoch": with the number under "epoch", 0 where compiling is done;
             - "result": a finished trial, a `TrialResult` under "result";

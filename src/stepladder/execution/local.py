@@ -144,6 +144,12 @@ class Worker:
         text = "\n".join(self._lines).strip()
         return f"{how}\n{text}" if text else how
 
+    def interrupt(self) -> None:
+        """Has it write a checkpoint as soon as it can, and end."""
+        if hasattr(signal, "SIGUSR1"):
+            with suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGUSR1)
+
     def end(self) -> None:
         """Ends the process at once and waits for it."""
         self._dataset.cancel()

@@ -166,8 +166,10 @@ def _result(trial: Trial, state: Checkpoint) -> TrialResult:
         probes = Probes(**{**named, "kernels": tuple(named["kernels"]),
                            "layers": tuple(named["layers"])})  # fmt: skip
     if "final" in more:
-        lists = {name: tuple(tables[name][str(place)] for place in range(more["final"][name]))
-                 for name in _LISTS}  # fmt: skip
+        lists: dict[str, Any] = {
+            name: tuple(tables[name][str(place)] for place in range(more["final"][name]))
+            for name in _LISTS
+        }
         final = FinalState(**lists, **tables["final"])
     return TrialResult(
         trial=trial,

@@ -409,6 +409,11 @@ class _Execution:
             self._fill()
             while self._claims.elsewhere or self._running:
                 self._listen()
+        except KeyboardInterrupt:
+            leave = getattr(self._executor, "leave", None)  # tasks of some go on without a driver
+            if leave is not None:
+                self._progress.note(leave())
+            raise
         finally:
             for task_id in self._running:
                 self._executor.cancel(task_id)
@@ -518,8 +523,8 @@ class _Execution:
 
     def _handle_running(self, running: _Running, message: Message) -> None:
         kind, task = message["kind"], running.task
-        if kind in ("started", "ready"):
-            running.began = time.monotonic()
+        if kind in ("started", "ready", "queued"):
+            running.began = None if kind == "queued" else time.monotonic()
             if kind == "started":
                 for trial in task.group.trials:
                     self._progress.trial_started(trial)

@@ -1,5 +1,6 @@
 """Checkpoints, and the cache of final states."""
 
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -210,6 +211,13 @@ _COPIES = 2  # should the newest be damaged, the one before still saves most of 
 
 Clock = Callable[[], float]
 
+_requested = threading.Event()
+
+
+def request_checkpoint() -> None:
+    """Has this process write a checkpoint as soon as it can, and end."""
+    _requested.set()
+
 
 class Checkpoints:
     """The checkpoints of one group while it is trained.
@@ -272,17 +280,21 @@ class Checkpoints:
 
         Raises:
             OutputError: if it cannot be written.
+            SystemExit: when one was requested, once it is written.
         """
         now = self._clock()
         self._longest = max(self._longest, now - self._offered)
         self._offered = now
-        if self._folder is None or now - self._written + self._longest < self._every:
+        is_early = now - self._written + self._longest < self._every
+        if self._folder is None or (is_early and not _requested.is_set()):
             return
         self._written = now
         name = f"{_own_name(self._group)}-{done:012d}.checkpoint"
         write(self._folder / name, state(), self._reader.versions)
         for file in _files(self._folder, _own_name(self._group))[:-_COPIES]:
             remove_file(file)
+        if _requested.is_set():
+            raise SystemExit
 
     def end(self, state: Callable[[], Checkpoint], seconds: float) -> None:
         """Caches the final state, for a training of more epochs."""

@@ -8,6 +8,7 @@ reads from is then closed, whatever killed the driver.
 import gc
 import os
 import queue
+import signal
 import sys
 import threading
 import traceback
@@ -19,7 +20,12 @@ from stepladder.data import Dataset
 from stepladder.data.cache import StoredDataset
 from stepladder.errors import InputError, StepladderError
 from stepladder.study.recipe import Recipe
-from stepladder.training.checkpoints import CheckpointFactory, Checkpoints, FinalStateCache
+from stepladder.training.checkpoints import (
+    CheckpointFactory,
+    Checkpoints,
+    FinalStateCache,
+    request_checkpoint,
+)
 from stepladder.training.function import FunctionEngine, TrialFailure
 from stepladder.training.groups import Group
 from stepladder.training.messages import Message, WorkerSetup, receive_message, send_message
@@ -170,6 +176,8 @@ def _serve_user(setup: WorkerSetup, messages: queue.SimpleQueue[Message], outbox
 
 
 def _serve(setup: WorkerSetup, messages: queue.SimpleQueue[Message], outbox: BinaryIO) -> None:
+    if hasattr(signal, "SIGUSR1"):  # the last epochs are lost if it comes during an import
+        signal.signal(signal.SIGUSR1, lambda *_: request_checkpoint())
     # The dataset may take as long to arrive as this takes.
     import stepladder.training.keras_import
 

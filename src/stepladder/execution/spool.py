@@ -1,0 +1,655 @@
+"""Tasks and results as files in the run's folder, for worker programs that see that folder.
+
+Layout of the folder `spool` of a run::
+
+    job.json                     what all tasks have in common; missing: the run is over
+    driver.json                  the driver that reads this folder, and its beat
+    tasks/TASK.json              waits for a worker
+    taken/TASK.WORKER.json       a worker has it: the same file, renamed, so that only one has it
+    cancelled/TASK.json          the worker should end it
+    done/TRIAL.result, .failure  outcomes, until the driver has stored them
+    ended/TASK.WORKER.json       how the worker ended a task, after its outcomes
+    beats/WORKER.json            a counter, and how far the worker is
+    refused/WORKER.json          why a worker does not take part
+    damaged/                     outcomes that could not be read
+
+Every file is written whole or not at all. No clock of another machine is read: a worker whose
+counter stands still for `LEASE_SECONDS` of the driver's time is dead.
+"""
+
+import json
+import os
+import platform
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, overload
+
+from stepladder.errors import InputError, StepladderError
+from stepladder.execution.base import Event, Job, Task
+from stepladder.execution.local import is_here_and_gone, this_owner
+from stepladder.execution.machine import Settings
+from stepladder.execution.result_files import FAILURE, RESULT, read_outcome, trial_of
+from stepladder.execution.scheduler import LEASE_SECONDS, Watchdog
+from stepladder.files import atomic_write, load_json
+from stepladder.store import ClaimOwner
+from stepladder.study.metrics import Metric
+from stepladder.study.schema import fingerprint
+from stepladder.training.function import TrialFailure, UserSetup
+from stepladder.training.groups import Group, Stage
+from stepladder.training.messages import Message, code_headers
+from stepladder.version import __version__, version_of
+
+SPOOL_NAME = "spool"
+BEAT_SECONDS = 5.0
+POLL_SECONDS = 0.2
+_ALL = 1_000_000
+_AT_ONCE = 100  # outcomes that are read before they are stored: final weights may be large
+
+
+class Detached(StepladderError):
+    """All tasks wait for workers and nobody needs to wait with them; not a failure."""
+
+    exit_code = 0
+
+
+def group_values(group: Group) -> dict[str, Any]:
+    """A group as JSON has it.
+
+    Example:
+        >>> from stepladder.study.recipe import Recipe
+        >>> from stepladder.trials.trial import Trial
+        >>> group = Group((Trial(Recipe(hidden=[3]), "data", 10, 0, 0),), 2, stages=(Stage(1, 4),))
+        >>> group_of(json.loads(json.dumps(group_values(group)))) == group
+        True
+    """
+    values = {name: getattr(group, name) for name in _GROUP}
+    return {**values, "trials": [trial.declared for trial in group.trials],
+            "stages": [list(stage) for stage in group.stages]}  # fmt: skip
+
+
+_GROUP = ("lanes", "replicates", "start_epoch", "saves_end")
+
+
+def group_of(values: Mapping[str, Any]) -> Group:
+    """The group of its JSON.
+
+    Raises:
+        ValueError, KeyError, TypeError: if it is none.
+    """
+    return Group(
+        tuple(map(trial_of, values["trials"])),
+        stages=tuple(Stage(*stage) for stage in values["stages"]),
+        **{name: values[name] for name in _GROUP},
+    )
+
+
+def versions_here(engine: str, keras_backend: str) -> dict[str, str]:
+    """The versions of what trains, which must be the same on all machines of a run."""
+    names = ["numpy"]
+    if engine not in ("function", "command"):
+        names = ["keras", "numpy", keras_backend]
+    python = ".".join(platform.python_version_tuple()[:2])
+    return {"stepladder": __version__, "python": python,
+            **{name: version_of(name) for name in names}}  # fmt: skip
+
+
+_METRIC = ("name", "direction", "bounds", "unit", "scale")
+
+
+def job_values(job: Job, folder: Path) -> dict[str, Any]:
+    """What workers need to know of a job, as JSON has it; the study lies in the run's folder.
+
+    Raises:
+        InputError: if a function was given from Python, which no file can hold.
+    """
+    settings = job.settings
+    checkpoints = job.checkpoints and os.path.relpath(job.checkpoints, folder)
+    return {
+        "format": 1,
+        "fingerprint": job.dataset.fingerprint,
+        "engine": settings.engine,
+        "keras_backend": settings.keras_backend,
+        "checkpoint_seconds": settings.checkpoint_seconds,
+        "endings_bytes": settings.endings_bytes,
+        "checkpoints": checkpoints,
+        "keeps_final": job.keeps_final,
+        "models": code_headers(job.models),
+        "user": None if job.user is None else _user_values(job.user, folder),
+        "versions": versions_here(settings.engine, settings.keras_backend),
+    }
+
+
+def _user_values(user: UserSetup, folder: Path) -> dict[str, Any]:
+    if user.trainer.was_callable:
+        raise InputError(
+            "trainer must be FILE.py:FUNCTION, a command or a package's trainer where workers read "
+            f"the run's folder, found the function {user.trainer.name} given from Python; put it "
+            "into a file and name that"
+        )
+    metric = {name: getattr(user.metric, name) for name in _METRIC}
+    return {
+        "trainer": user.trainer.model_dump(mode="json", exclude={"sha256"}),
+        "identity": user.trainer.identity,
+        "folder": str(user.trainer.folder),
+        "metric": {**metric, "bounds": [str(bound) for bound in user.metric.bounds]},
+        "also": list(user.also),
+        "path": list(user.path),
+        "output": None if user.output is None else os.path.relpath(user.output, folder),
+    }
+
+
+def metric_of(values: Mapping[str, Any]) -> Metric:
+    """The metric of a user's job."""
+    low, high = map(float, values["bounds"])
+    return Metric(**{**values, "bounds": (low, high)})
+
+
+def worker_id() -> str:
+    """A new name for a worker: machine, process, and something that no other has."""
+    node = "".join(c if c.isalnum() else "-" for c in platform.node())[:40]
+    return f"{node}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+@dataclass(frozen=True)
+class SpoolState:
+    """How many tasks a spool has.
+
+    Attributes:
+        queued: wait for a worker.
+        running: are with a worker.
+        lost: are with a worker of this machine that has ended.
+        done: trials whose outcome waits to be stored.
+    """
+
+    queued: int
+    running: int
+    lost: int
+    done: int
+
+    def __str__(self) -> str:
+        """All that is not 0, in words."""
+        counts = {name: value for name, value in asdict(self).items() if value}
+        return ", ".join(f"{value} {name}" for name, value in counts.items()) or "empty"
+
+
+class Spool:
+    """The files of a run's spool.
+
+    Args:
+        run: folder of the run.
+
+    Example:
+        >>> Spool(Path("no-such-run")).state() is None
+        True
+    """
+
+    def __init__(self, run: Path) -> None:
+        self.run = run.resolve()
+        self.folder = self.run / SPOOL_NAME
+        self.job = self.folder / "job.json"
+
+    def names(self, kind: str) -> list[str]:
+        """The names of the files of one kind, without their ending, in order."""
+        with suppress(OSError):
+            found = (name for name in os.listdir(self.folder / kind) if name[0] != ".")
+            return sorted(name.removesuffix(".json") for name in found)
+        return []
+
+    def file(self, kind: str, name: str) -> Path:
+        """A file of JSON."""
+        return self.folder / kind / f"{name}.json"
+
+    def write(self, file: Path, values: Mapping[str, Any]) -> None:
+        """Writes JSON, whole or not at all.
+
+        Raises:
+            OutputError: if it cannot be written.
+        """
+        atomic_write(file, json.dumps(values).encode())
+
+    def read(self, file: Path) -> dict[str, Any] | None:
+        """What a file holds; None where it is gone or holds something else."""
+        try:
+            values = load_json(file)
+        except (OSError, ValueError):
+            return None
+        return values if isinstance(values, dict) else None
+
+    def taken(self) -> dict[str, str]:
+        """The workers of tasks that are with one."""
+        pairs = (name.rpartition(".") for name in self.names("taken"))
+        return {name: worker for name, _, worker in pairs}
+
+    def claim(self, worker: str, program: str = "") -> tuple[str, dict[str, Any]] | None:
+        """Takes a task, of the program that is compiled there if there is one.
+
+        Returns:
+            Its name and what its file holds; None where none waits.
+        """
+        names = self.names("tasks")
+        for name in sorted(names, key=lambda name: program_of(name) != program):
+            target = self.file("taken", f"{name}.{worker}")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.rename(self.file("tasks", name), target)
+            except OSError:  # another worker has it; NFS may say so of what it has done
+                if not target.exists():
+                    continue
+            values = self.read(target)
+            if values is not None:
+                return name, values
+            self.set_aside(target)
+        return None
+
+    def give_back(self, name: str, worker: str) -> None:
+        """Puts a task back: another worker may take it."""
+        with suppress(OSError):  # the run is over
+            os.rename(self.file("taken", f"{name}.{worker}"), self.file("tasks", name))
+
+    def end(self, name: str, worker: str, message: Message) -> None:
+        """Says how a task has ended, after its outcomes.
+
+        Raises:
+            OutputError: if it cannot be written.
+        """
+        self.write(self.file("ended", f"{name}.{worker}"), message)
+        self.forget(name, worker)
+
+    def forget(self, name: str, worker: str) -> None:
+        """Removes a task that a worker has."""
+        for file in (self.file("taken", f"{name}.{worker}"), self.file("cancelled", name)):
+            file.unlink(missing_ok=True)
+
+    def set_aside(self, file: Path) -> None:
+        """Moves a file that cannot be read to where nothing reads it."""
+        place = self.folder / "damaged"
+        place.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):
+            file.replace(place / file.name)
+
+    def state(self) -> SpoolState | None:
+        """How many tasks there are; None where there is no spool."""
+        if not self.folder.is_dir():
+            return None
+        taken = self.taken()
+        gone = [name for name, worker in taken.items() if is_gone(self.beat(worker))]
+        done = len(self.names("done"))
+        return SpoolState(len(self.names("tasks")), len(taken) - len(gone), len(gone), done)
+
+    def beat(self, worker: str) -> dict[str, Any]:
+        """What a worker said last; nothing where it has said nothing."""
+        return self.read(self.file("beats", worker)) or {}
+
+
+def program_of(name: str) -> str:
+    """Which program a task needs, by its name."""
+    return name.split("-")[1] if name.count("-") == 2 else ""
+
+
+def owner_values() -> dict[str, str]:
+    """Where this process runs and which it is, as JSON has it."""
+    owner = this_owner()
+    return {"place": owner.place, "process": owner.process}
+
+
+def is_gone(beat: Mapping[str, Any]) -> bool:
+    """Whether whoever has written a beat ran on this machine and runs no more."""
+    place, process = str(beat.get("place", "")), str(beat.get("process", ""))
+    return is_here_and_gone(ClaimOwner("", place, process))
+
+
+@dataclass
+class _Sent:
+    """A task of the scheduler.
+
+    Attributes:
+        name: of its file; "" where all its outcomes were there when it was submitted.
+        left: ids of trials whose outcome is not stored.
+        worker: that has it; "" while it is queued.
+        reports: what that worker had counted when it was last read.
+        is_ready: whether that worker's process had imported all it needs.
+    """
+
+    name: str
+    left: set[str]
+    worker: str = ""
+    reports: int = 0
+    is_ready: bool = False
+
+
+class _Events(Sequence[Event]):
+    """Events; the file of an outcome is removed when the next event is asked for.
+
+    Until then it may not be stored: a driver that is stopped meanwhile finds the file again.
+    """
+
+    def __init__(
+        self, events: Sequence[tuple[Event, Path | None]], handled: Callable[[Path], object]
+    ) -> None:
+        self._events, self._handled = events, handled
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    @overload
+    def __getitem__(self, place: int) -> Event: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Event]: ...
+    def __getitem__(self, place: int | slice) -> Event | Sequence[Event]:
+        if isinstance(place, slice):
+            return [event for event, _ in self._events[place]]
+        return self._events[place][0]
+
+    def __iter__(self) -> Iterator[Event]:
+        for event, file in self._events:
+            yield event
+            if file is not None:
+                self._handled(file)
+
+
+@dataclass
+class _Found:
+    """What one look at the folder has found."""
+
+    events: list[tuple[Event, Path | None]] = field(default_factory=list)
+
+    def add(self, task: str | None, message: Message, file: Path | None = None) -> None:
+        self.events.append((Event(task, message), file))
+
+
+class SpoolExecutor:
+    """Worker programs somewhere, which see the run's folder.
+
+    Args:
+        settings: of the run; `workers` of it are expected.
+        folder: of the run.
+        detach: whether to leave once all tasks are queued.
+
+    Example:
+        >>> SpoolExecutor(Settings((0,), {}, "jax", None, "a machine"), Path("run")).name
+        'spool'
+    """
+
+    name = "spool"
+
+    def __init__(self, settings: Settings, folder: Path, detach: bool = False) -> None:
+        self._spool = Spool(folder)
+        self._workers, self._detach = settings.workers or 1, detach
+        self._sent: dict[str, _Sent] = {}
+        self._there: dict[str, Group] = {}
+        self._number = 0
+        self._digest = ""
+        self._is_open = self._leaves = False
+        self._watchdog: Watchdog[str] = Watchdog(LEASE_SECONDS)
+        self._beats: dict[str, dict[str, Any]] = {}
+        self._told: set[str] = set()
+        self._damaged: set[str] = set()
+        self._owner = owner_values()
+        self._beaten = 0.0
+
+    @property
+    def free(self) -> list[object]:
+        """Twice as many tasks are queued as workers live; all of them before the driver leaves."""
+        queued = sum(1 for sent in self._sent.values() if sent.name and not sent.worker)
+        ahead = max(self._workers, 2 * len(self._beats))
+        return [None] * max(0, (_ALL if self._detach else ahead) - queued)
+
+    def open(self, job: Job) -> None:
+        """Writes the job, and finds the tasks of a driver that has left or died."""
+        values = job_values(job, self._spool.run)
+        if not self._is_open:
+            self._take_over()
+        self._is_open = True
+        self._digest = fingerprint(values)
+        if self._spool.read(self._spool.job) != values:
+            self._spool.write(self._spool.job, values)
+        for name in self._spool.names("ended"):
+            self._spool.file("ended", name).unlink(missing_ok=True)
+        files = {name: self._spool.file("tasks", name) for name in self._spool.names("tasks")}
+        files |= {name: self._spool.file("taken", f"{name}.{worker}")
+                  for name, worker in self._spool.taken().items()}  # fmt: skip
+        self._there = {}
+        for name, file in files.items():
+            self._number = max(self._number, int(name.partition("-")[0]) + 1)
+            task = self._spool.read(file) or {}
+            try:
+                if task.get("job") == self._digest:
+                    self._there[name] = group_of(task)
+            except (ValueError, KeyError, TypeError):
+                pass
+            if name not in self._there:
+                self._withdraw(name)
+
+    def _take_over(self) -> None:
+        """Makes sure that no other driver reads this folder, and says that this one does."""
+        file = self._spool.folder / "driver.json"
+        before = self._spool.read(file)
+        if before is not None and not is_gone(before):
+            is_here = before.get("place") == self._owner["place"]
+            if not is_here:  # it may have died there: does it count on?
+                time.sleep(2 * BEAT_SECONDS)
+            if is_here or self._spool.read(file) != before:
+                raise InputError(
+                    f"{str(self._spool.run)!r} must have one driver, found another one that runs: "
+                    f"process {str(before.get('process', '')).partition(' ')[0]} of "
+                    f"{str(before.get('place', '')).partition(' ')[0]}; end that first"
+                )
+        self._beat(0)
+
+    def _beat(self, number: int) -> None:
+        self._beaten = time.monotonic()
+        values = {**self._owner, "beat": number}
+        self._spool.write(self._spool.folder / "driver.json", values)
+
+    def submit(self, task: Task, near: object = None) -> None:
+        """Writes a task, unless one with its trials is there from before."""
+        ids = {trial.id for trial in task.group.trials}
+        done = {name.partition(".")[0] for name in self._spool.names("done")} & ids
+        sent = _Sent("", ids)
+        self._damaged -= ids
+        left = tuple(trial for trial in task.group.trials if trial.id not in done)
+        if left:
+            group = replace(task.group, trials=left)
+            sent.name = self._same(group) or self._put(group)
+        self._sent[task.id] = sent
+
+    def _same(self, group: Group) -> str:
+        """The name of a task that is there and trains a group as it would be trained."""
+        for name, there in self._there.items():
+            alike = replace(there, trials=group.trials, start_epoch=group.start_epoch) == group
+            if alike and set(group.trials) <= set(there.trials):
+                return name
+        return ""
+
+    def _put(self, group: Group) -> str:
+        program = fingerprint(repr(group.key.program))[:8]
+        name = f"{self._number:08d}-{program}-{secrets.token_hex(4)}"
+        self._number += 1
+        self._spool.write(
+            self._spool.file("tasks", name), {"job": self._digest, **group_values(group)}
+        )
+        return name
+
+    def events(self, timeout: float) -> Sequence[Event]:
+        """What is new in the folder; waits for so many seconds at most.
+
+        Raises:
+            Detached: if all tasks are queued and nobody wants to wait.
+        """
+        end = time.monotonic() + timeout
+        while True:
+            found = self._look()
+            if self._detach and timeout and not found.events:
+                raise Detached(self.leave())
+            if found.events or time.monotonic() >= end:
+                return _Events(found.events, self._remove_outcome)
+            time.sleep(POLL_SECONDS)
+
+    def _look(self) -> _Found:
+        """One look at the folder. What ended comes first: its outcomes were written before."""
+        found = _Found()
+        if time.monotonic() - self._beaten > BEAT_SECONDS and not self._leaves:
+            self._beat(int(self._beaten))
+        ended = self._spool.names("ended")
+        taken, queued = self._spool.taken(), set(self._spool.names("tasks"))
+        self._read_beats(found)
+        self._read_outcomes(found)
+        for task_id, sent in self._sent.items():
+            self._follow(task_id, sent, taken, queued, found)
+        self._read_ended(ended, found)
+        self._find_dead(taken, found)
+        for task_id in [task_id for task_id, sent in self._sent.items() if not sent.left]:
+            self._finish(task_id, {"kind": "finished"}, found)
+        return found
+
+    def _finish(self, task_id: str, message: Message, found: _Found) -> None:
+        found.add(task_id, message)
+        self._there.pop(self._sent.pop(task_id).name, None)
+
+    def _read_beats(self, found: _Found) -> None:
+        beats = {worker: self._spool.beat(worker) for worker in self._spool.names("beats")}
+        for worker, beat in beats.items():
+            known = self._beats.get(worker, {})
+            if beat.get("beat") != known.get("beat"):
+                self._watchdog.heard(worker, trained=False)
+            for note in beat.get("notes", [])[len(known.get("notes", [])) :]:
+                found.add(None, {"kind": "note", "text": str(note)})
+        for worker in self._beats.keys() - beats.keys():
+            self._watchdog.forget(worker)
+        self._beats = beats
+        for worker in self._spool.names("refused"):
+            file = self._spool.file("refused", worker)
+            text = str((self._spool.read(file) or {}).get("problem"))
+            file.unlink(missing_ok=True)
+            if text not in self._told:
+                self._told.add(text)
+                found.add(None, {"kind": "note", "text": f"a worker does not take part: {text}"})
+
+    def _read_outcomes(self, found: _Found) -> None:
+        tasks = {trial: task_id for task_id, sent in self._sent.items() for trial in sent.left}
+        for name in self._spool.names("done")[:_AT_ONCE]:
+            file = self._spool.folder / "done" / name
+            if file.suffix not in (RESULT, FAILURE):
+                continue
+            outcome, problem = read_outcome(file)
+            if outcome is None:
+                self._damaged.add(file.stem)
+                self._spool.set_aside(file)
+                text = f"the file {name} is not stored: it {problem}; it is kept in spool/damaged"
+                found.add(None, {"kind": "note", "text": text})
+                continue
+            self._damaged.discard(file.stem)
+            kind = "failure" if isinstance(outcome, TrialFailure) else "result"
+            found.add(tasks.get(file.stem), {"kind": kind, kind: outcome}, file)
+
+    def _remove_outcome(self, file: Path) -> None:
+        """Removes an outcome that is stored now."""
+        file.unlink(missing_ok=True)
+        for sent in self._sent.values():
+            sent.left.discard(file.stem)
+
+    def _follow(
+        self, task_id: str, sent: _Sent, taken: Mapping[str, str], queued: set[str], found: _Found
+    ) -> None:
+        """What is new of a task that has not ended."""
+        worker = taken.get(sent.name, "")
+        if not worker:
+            if sent.worker and sent.name in queued:  # its worker gave it back
+                sent.worker = ""
+                found.add(task_id, {"kind": "queued"})
+            return
+        if sent.worker != worker:
+            sent.worker, sent.reports, sent.is_ready = worker, 0, False
+            found.add(task_id, {"kind": "started"})
+        beat = self._beats.get(worker, {})
+        if beat.get("task") != sent.name:
+            return
+        if beat.get("ready") and not sent.is_ready:
+            sent.is_ready = True
+            found.add(task_id, {"kind": "ready"})
+        if (reports := beat.get("reports", 0)) > sent.reports:
+            sent.reports = reports
+            found.add(task_id, {"kind": "epoch", "epoch": beat.get("epoch", 0)})
+
+    def _read_ended(self, ended: Sequence[str], found: _Found) -> None:
+        for marker in ended:
+            name, file = marker.partition(".")[0], self._spool.file("ended", marker)
+            message = self._spool.read(file) or {"kind": "lost", "problem": "left no word"}
+            waits = False
+            for task_id, sent in [each for each in self._sent.items() if each[1].name == name]:
+                if message["kind"] == "finished" and sent.left & self._damaged:
+                    message = {"kind": "lost", "problem": "wrote a result that cannot be read"}
+                if message["kind"] != "finished":
+                    self._damaged -= sent.left
+                    self._finish(task_id, message, found)
+                elif sent.left:
+                    waits = True  # an outcome is on its way to the store
+            if not waits:
+                file.unlink(missing_ok=True)
+
+    def _find_dead(self, taken: Mapping[str, str], found: _Found) -> None:
+        """Tasks of workers that have ended without a word are lost."""
+        busy = set(taken.values())
+        silent = {worker for worker, _ in self._watchdog.silent(busy)}
+        dead = silent | {worker for worker in busy if is_gone(self._beats.get(worker, {}))}
+        for name, worker in taken.items():
+            if worker not in dead:
+                continue
+            self._spool.forget(name, worker)
+            problem = f"of the worker {worker} has ended without a word"
+            for task_id, sent in list(self._sent.items()):
+                if sent.name == name:
+                    self._finish(task_id, {"kind": "lost", "problem": problem}, found)
+        gone = {worker for worker, beat in self._beats.items() if is_gone(beat)}
+        for worker in silent | gone:
+            self._spool.file("beats", worker).unlink(missing_ok=True)
+
+    def cancel(self, task_id: str) -> None:
+        """Ends a task, unless the driver leaves: then it goes on without it."""
+        sent = self._sent.pop(task_id, None)
+        if sent and sent.name and not self._leaves:
+            self._there.pop(sent.name, None)
+            self._withdraw(sent.name)
+
+    def _withdraw(self, name: str) -> None:
+        try:
+            self._spool.file("tasks", name).unlink()
+        except FileNotFoundError:  # a worker has it, if it has not ended
+            if name in self._spool.taken():
+                self._spool.write(self._spool.file("cancelled", name), {})
+
+    def leave(self) -> str:
+        """Has tasks go on without a driver; what to tell the user."""
+        self._leaves = True
+        state = self._spool.state() or SpoolState(0, 0, 0, 0)
+        return (
+            f"{state} in {str(self._spool.folder)!r}: workers go on; the same command takes in "
+            f"what they finish. {self._how_to_end()}"
+        )
+
+    def _how_to_end(self) -> str:
+        return "To end them, remove that folder"
+
+    def close(self) -> None:
+        """Ends the run's workers, unless the driver leaves."""
+        if not self._is_open:
+            return
+        folder = self._spool.folder
+        (folder / "driver.json").unlink(missing_ok=True)
+        self._is_open = False
+        if self._leaves:
+            return
+        self._spool.job.unlink(missing_ok=True)  # first: workers end
+        for place in folder.iterdir():
+            is_kept = place.name in ("done", "damaged") and any(place.iterdir())
+            if place.is_dir() and not is_kept:
+                shutil.rmtree(place, ignore_errors=True)
+            elif not is_kept:
+                place.unlink(missing_ok=True)
+        with suppress(OSError):
+            folder.rmdir()
