@@ -13,6 +13,7 @@ from stepladder.cli.models import export, predict
 from stepladder.cli.options import PLACE, STORE, WORKERS, Commands, form_option, newest_run
 from stepladder.cli.report import judge, pareto, report, ui
 from stepladder.cli.run import reproduce, run, search, variance
+from stepladder.cli.worker import worker
 from stepladder.errors import StepladderError
 from stepladder.files import shorten, without_password
 from stepladder.version import __version__
@@ -115,7 +116,8 @@ def schema(what: str) -> None:
 
 
 for _command in (
-    judge, report, ui, run, reproduce, search, variance, pareto, export, predict, store.runs,
+    judge, report, ui, run, worker, reproduce, search, variance, pareto, export, predict,
+    store.runs,
     store.store,
 ):  # fmt: skip
     command.add_command(_command)

@@ -44,6 +44,12 @@ def make_executor(settings: Settings, folder: Path) -> Executor:
     if not isinstance(settings.executor, str):
         return cast(Executor, settings.executor)
     name, _, address = settings.executor.partition("://")
+    if name in ("spool", "slurm"):
+        from stepladder.execution import slurm
+
+        return (slurm.make_spool if name == "spool" else slurm.make_slurm)(
+            settings, folder, address
+        )
     if name in _OURS:
         ours: _Factory = import_module(_OURS[name]).make
         return ours(settings, folder, address)
