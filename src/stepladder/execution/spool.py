@@ -34,7 +34,7 @@ from stepladder.execution.base import Event, Job, Task
 from stepladder.execution.local import is_here_and_gone, this_owner
 from stepladder.execution.machine import Settings
 from stepladder.execution.result_files import FAILURE, RESULT, read_outcome, trial_of
-from stepladder.execution.scheduler import LEASE_SECONDS, Watchdog
+from stepladder.execution.scheduler import LEASE_SECONDS, Clock, Watchdog
 from stepladder.files import atomic_write, load_json
 from stepladder.store import ClaimOwner
 from stepladder.study.metrics import Metric
@@ -369,6 +369,7 @@ class SpoolExecutor:
         settings: of the run; `workers` of it are expected.
         folder: of the run.
         detach: whether to leave once all tasks are queued.
+        clock: seconds from any origin, never backwards.
 
     Example:
         >>> SpoolExecutor(Settings((0,), {}, "jax", None, "a machine"), Path("run")).name
@@ -377,7 +378,13 @@ class SpoolExecutor:
 
     name = "spool"
 
-    def __init__(self, settings: Settings, folder: Path, detach: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        folder: Path,
+        detach: bool = False,
+        clock: Clock = time.monotonic,
+    ) -> None:
         self._spool = Spool(folder)
         self._workers, self._detach = settings.workers or 1, detach
         self._sent: dict[str, _Sent] = {}
@@ -385,7 +392,7 @@ class SpoolExecutor:
         self._number = 0
         self._digest = ""
         self._is_open = self._leaves = False
-        self._watchdog: Watchdog[str] = Watchdog(LEASE_SECONDS)
+        self._watchdog: Watchdog[str] = Watchdog(LEASE_SECONDS, clock)
         self._beats: dict[str, dict[str, Any]] = {}
         self._told: set[str] = set()
         self._damaged: set[str] = set()
