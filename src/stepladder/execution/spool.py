@@ -552,7 +552,11 @@ class SpoolExecutor:
                 continue
             self._damaged.discard(file.stem)
             kind = "failure" if isinstance(outcome, TrialFailure) else "result"
-            found.add(tasks.get(file.stem), {"kind": kind, kind: outcome}, file)
+            task_id = tasks.get(file.stem)
+            if task_id and not self._sent[task_id].worker:  # it was fast, or is of a driver before
+                self._sent[task_id].worker = "unknown"
+                found.add(task_id, {"kind": "started"})
+            found.add(task_id, {"kind": kind, kind: outcome}, file)
 
     def _remove_outcome(self, file: Path) -> None:
         """Removes an outcome that is stored now."""
