@@ -101,7 +101,20 @@ WORKERS = click.option(
 EXECUTOR = click.option(
     "--executor",
     metavar="NAME[://ADDRESS]",
-    help="Where trials train: local, dask, ray, dask://HOST:PORT or ray://HOST:PORT [local].",
+    help="Where trials train: local, dask, ray, dask://HOST:PORT, ray://HOST:PORT, slurm, or spool "
+    "(workers that you start) [local].",
+)
+SLURM = click.option(
+    "--slurm",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An option of sbatch for --executor slurm, such as time=2:00:00; may be repeated.",
+)
+DETACH = click.option(
+    "--detach",
+    is_flag=True,
+    help="With --executor slurm or spool: queue everything and leave; the same command without it "
+    "takes results in.",
 )
 
 

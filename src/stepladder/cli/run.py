@@ -11,11 +11,13 @@ import click
 from stepladder.cli import signals
 from stepladder.cli.options import (
     ALLOW_CODE,
+    DETACH,
     DRY_RUN,
     ENGINE,
     EXECUTOR,
     PLACE,
     RESOURCES,
+    SLURM,
     STORE,
     WORKERS,
     form_option,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
     from stepladder.execution.progress import RunAnnouncement
     from stepladder.runs.results import Results
+    from stepladder.study.study import Study
     from stepladder.training.function import TrialFailure
 
 
@@ -77,6 +80,21 @@ def _say_if_all_is_stored(trained: int, found: int) -> None:
         click.echo(f"All {found} trials are stored: nothing to train.", err=True)
 
 
+def _job_file(
+    kind: str, study: Study, out: Path | None, workers: int, options: Sequence[str]
+) -> str:
+    """A file for a queue that starts workers of a run."""
+    from stepladder.api import default_folder
+    from stepladder.execution import slurm
+
+    folder = out or default_folder(study)
+    has_code = bool(study.model_files) or study.trainer is not None
+    if kind == "kubernetes":
+        return slurm.kubernetes_job(folder, workers, has_code)
+    address = slurm.slurm_address(options).partition("://")[2]
+    return slurm.sbatch_script(folder, workers, slurm.slurm_options(address), has_code)
+
+
 _SHOWN_FAILURES = 10
 
 
@@ -118,6 +136,12 @@ def failed_trials(failures: Sequence[TrialFailure], results: Results) -> str:
 @STORE
 @WORKERS
 @EXECUTOR
+@SLURM
+@DETACH
+@click.option(
+    "--print-job", type=click.Choice(["slurm", "kubernetes"]),
+    help="Print a job file that starts --workers workers for --executor spool, and stop.",
+)  # fmt: skip
 @RESOURCES
 @ENGINE
 @ALLOW_CODE
@@ -137,6 +161,9 @@ def run(
     store: str | None,
     workers: int | None,
     executor: str | None,
+    slurm: tuple[str, ...],
+    detach: bool,
+    print_job: str | None,
     resources: dict[str, float] | None,
     engine: Any,  # noqa: ANN401 - one of the choices above
     allow_code: bool,
@@ -152,6 +179,7 @@ def run(
     Stored trials are not trained again: after an interruption, run the same command again.
     """
     from stepladder import api
+    from stepladder.execution.slurm import executor_address
     from stepladder.report import progress, terminal
     from stepladder.runs.folder import store_of
     from stepladder.study.study import Study
@@ -164,8 +192,13 @@ def run(
         raise InputError(
             f"--pilot is for a study on one data set, found {len(asked.datasets)}; leave it out"
         )
+    if print_job is not None:
+        click.echo(_job_file(print_job, asked, out, workers or 1, slurm), nl=False)
+        return
+    executor = executor_address(executor, slurm, detach)
     if dry_run and asked.datasets:
-        options = {"out": out, "store": store, "workers": workers, "engine": engine}
+        options = {"out": out, "store": store, "workers": workers, "engine": engine,
+                   "executor": executor}
         _announce_datasets(api.plan_datasets(asked, **options))
         return
     if dry_run:

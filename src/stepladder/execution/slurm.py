@@ -56,6 +56,27 @@ def slurm_address(options: Sequence[str], detach: bool = False) -> str:
     return "slurm://" + "&".join([*words, *([_DETACH] if detach else [])])
 
 
+def executor_address(executor: str | None, options: Sequence[str], detach: bool) -> str | None:
+    """The name of an executor, with its options of sbatch and whether the driver leaves.
+
+    Raises:
+        InputError: if it has no use for them.
+
+    Example:
+        >>> executor_address("spool", (), detach=True), executor_address("dask", (), detach=False)
+        ('spool://detach', 'dask')
+    """
+    if executor == "slurm":
+        return slurm_address(options, detach)
+    if options or (detach and executor != "spool"):
+        what, needed = ("--slurm", "slurm") if options else ("--detach", "slurm or spool")
+        raise InputError(
+            f"{what} needs --executor {needed}, found {executor or 'local'}; add that, or leave "
+            f"{what} out"
+        )
+    return f"{executor}://{_DETACH}" if detach else executor
+
+
 def slurm_options(address: str) -> dict[str, str]:
     """The options of an address, by name; those without a value have an empty one.
 
@@ -197,6 +218,10 @@ class SlurmExecutor(SpoolExecutor):
             raise InputError(
                 "--executor slurm must find the commands of Slurm, found no sbatch on PATH; run it "
                 "where jobs are submitted, or see --print-job"
+            )
+        if settings.workers is None:
+            raise InputError(
+                "--executor slurm needs --workers N, the jobs at most, found none; add it"
             )
         super().__init__(settings, folder, detach)
         self._run, self._options = folder.resolve(), options

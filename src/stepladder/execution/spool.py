@@ -31,6 +31,7 @@ from typing import Any, overload
 
 from stepladder.errors import InputError, StepladderError
 from stepladder.execution.base import Event, Job, Task
+from stepladder.execution.hosts import versions_here
 from stepladder.execution.local import is_here_and_gone, this_owner
 from stepladder.execution.machine import Settings
 from stepladder.execution.result_files import FAILURE, RESULT, read_outcome, trial_of
@@ -42,12 +43,11 @@ from stepladder.study.schema import fingerprint
 from stepladder.training.function import TrialFailure, UserSetup
 from stepladder.training.groups import Group, Stage
 from stepladder.training.messages import Message, code_headers
-from stepladder.version import __version__, version_of
 
 SPOOL_NAME = "spool"
 BEAT_SECONDS = 5.0
 POLL_SECONDS = 0.2
-_ALL = 1_000_000
+_ALL = 100_000
 _AT_ONCE = 100  # outcomes that are read before they are stored: final weights may be large
 
 
@@ -88,16 +88,6 @@ def group_of(values: Mapping[str, Any]) -> Group:
     )
 
 
-def versions_here(engine: str, keras_backend: str) -> dict[str, str]:
-    """The versions of what trains, which must be the same on all machines of a run."""
-    names = ["numpy"]
-    if engine not in ("function", "command"):
-        names = ["keras", "numpy", keras_backend]
-    python = ".".join(platform.python_version_tuple()[:2])
-    return {"stepladder": __version__, "python": python,
-            **{name: version_of(name) for name in names}}  # fmt: skip
-
-
 _METRIC = ("name", "direction", "bounds", "unit", "scale")
 
 
@@ -120,7 +110,7 @@ def job_values(job: Job, folder: Path) -> dict[str, Any]:
         "keeps_final": job.keeps_final,
         "models": code_headers(job.models),
         "user": None if job.user is None else _user_values(job.user, folder),
-        "versions": versions_here(settings.engine, settings.keras_backend),
+        "versions": versions_here(),
     }
 
 

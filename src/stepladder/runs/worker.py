@@ -2,20 +2,19 @@
 
 import os
 import queue
-import stat
-import tempfile
 import time
 from codecs import BOM_UTF8
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from stepladder.data import Dataset
 from stepladder.errors import InputError, OutputError, RunError, StepladderError
 from stepladder.execution import machine
+from stepladder.execution.hosts import take_cores, version_problem
 from stepladder.execution.local import Heard, Worker
 from stepladder.execution.result_files import Outcome, write_outcome
 from stepladder.execution.spool import (
@@ -26,7 +25,6 @@ from stepladder.execution.spool import (
     metric_of,
     owner_values,
     program_of,
-    versions_here,
     worker_id,
 )
 from stepladder.runs.folder import STUDY_NAME
@@ -72,6 +70,7 @@ class SpoolWorker:
         self._beats, self._beaten = 0, -BEAT_SECONDS
         self._stops = False
         self._trained = 0
+        self._cores: tuple[tuple[int, ...], list[IO[bytes]]] | None = None  # locked until it ends
 
     def stop(self, *_: object) -> None:
         """Has it give its task back, with a checkpoint, and end; also a handler of signals."""
@@ -159,11 +158,15 @@ class SpoolWorker:
         found = machine.user_settings(1, kind) if user else machine.settings(1, kind)
         settings = replace(found, checkpoint_seconds=float(job["checkpoint_seconds"]),
                            endings_bytes=int(job["endings_bytes"]))  # fmt: skip
-        _check_versions(job["versions"], versions_here(kind, settings.keras_backend))
+        if problem := version_problem(job["versions"]):
+            raise InputError(problem)
         dataset = self._dataset(str(job["fingerprint"]))
         setup = None if not user else _user_setup(user, self._spool.run)
         models = [_model_file(header) for header in job["models"]]
-        core = settings.cpus[0] if user or settings.device == "gpu" else _own_core(machine.cores())
+        core = settings.cpus[0]
+        if not user and settings.device == "cpu":  # Slurm may not share cores out
+            self._cores = self._cores or take_cores(1)
+            core = next(iter(self._cores[0]), None)
         checkpoints = job["checkpoints"] and self._spool.run / job["checkpoints"]
         return lambda: Worker(dataset, settings, core, self._heard, checkpoints, models,
                               keeps_final=bool(job["keeps_final"]), user=setup)  # fmt: skip
@@ -279,24 +282,6 @@ class SpoolWorker:
         self._said["ready"] = False
 
 
-def _check_versions(expected: Mapping[str, str], found: Mapping[str, str]) -> None:
-    """Makes sure that this machine trains as the driver would.
-
-    Raises:
-        InputError: if a version differs.
-    """
-    wrong = [
-        f"{name} {found.get(name, 'none')} here and {expected.get(name, 'none')} at its driver"
-        for name in sorted({*expected, *found})
-        if expected.get(name) != found.get(name)
-    ]
-    if wrong:
-        raise InputError(
-            "a worker must have the versions of the run's driver, found "
-            f"{'; '.join(wrong)}; install the same ones"
-        )
-
-
 def _user_setup(values: Mapping[str, Any], run: Path) -> UserSetup:
     """What trains, read again from its files, which must be those of the driver.
 
@@ -327,36 +312,3 @@ def _model_file(header: Mapping[str, str]) -> ModelFile:
         )
     code._text = header["text"]
     return code
-
-
-_LOCKS: dict[int, int] = {}  # cores of this process, their files open for as long as it lives
-
-
-def _own_core(cores: Sequence[int | None]) -> int | None:
-    """A core that no other worker of this user has on this machine; None where all are taken.
-
-    Slurm gives each job cores of its own, where it is set up to; elsewhere a file for each core,
-    locked as long as its worker lives, shares them out.
-    """
-    if _LOCKS:
-        return next(iter(_LOCKS))
-    try:
-        import fcntl
-    except ImportError:
-        return None
-    folder = Path(tempfile.gettempdir()) / f"stepladder-cores-{os.getuid()}"
-    with suppress(OSError):
-        folder.mkdir(mode=0o700, exist_ok=True)
-        found = folder.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-            return None
-        for core in (core for core in cores if core is not None):
-            file = os.open(folder / str(core), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                os.close(file)
-                continue
-            _LOCKS[core] = file
-            return core
-    return None

@@ -315,15 +315,15 @@ def test_how_a_process_ended_is_passed_on_with_failures(opened, worker):
 def test_why_a_worker_does_not_take_part_is_told_once(opened, tmp_path):
     executor = opened()
     values = json.loads((tmp_path / "spool/job.json").read_text())
-    values["versions"] |= {"python": "2.7", "keras": "1.0"}
+    values["versions"] |= {"Python": "2.7", "Keras": "1.0"}
     executor._spool.write(tmp_path / "spool/job.json", values)
     (tmp_path / "study.toml").touch()
     for _ in range(2):
-        with pytest.raises(InputError, match=r"keras .* here and 1\.0 at its driver; python 3"):
+        with pytest.raises(InputError, match=r"Python .* of 2\.7, Keras .* of 1\.0"):
             SpoolWorker(tmp_path).run()
     told = [event.message["text"] for event in executor.events(0)]
     assert len(told) == 2  # each with the worker's name
-    assert all("does not take part" in text and "python" in text for text in told)
+    assert all("does not take part" in text and "Python" in text for text in told)
 
 
 def test_a_full_disk_is_waited_for(opened, tmp_path):
