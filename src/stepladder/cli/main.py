@@ -41,6 +41,7 @@ def command() -> None:
 def results(run: Path | None, form: str, store: str | None) -> None:
     """Prints the results of a run. RUN is its folder, such as runs/mnist [the newest in runs]."""
     from stepladder import api
+    from stepladder.execution.spool import Spool
     from stepladder.report import markdown, terminal
 
     run = run or newest_run()
@@ -54,6 +55,11 @@ def results(run: Path | None, form: str, store: str | None) -> None:
             click.echo(STUDY_FORMATS[form](finished.shown), nl=False)
         return
     judged = finished.results
+    state = Spool(run).state()
+    if state is not None:
+        click.echo(
+            f"Spool: {state}; the command that ran the study takes in what is done.", err=True
+        )
     if form == "table":
         terminal.show(judged)
     else:

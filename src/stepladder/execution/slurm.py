@@ -272,9 +272,10 @@ class SlurmExecutor(SpoolExecutor):
         return [str(number) for number in (self._spool.read(self._file) or {}).get("jobs", [])]
 
     def _count_live(self) -> int | None:
-        """How many jobs wait or run; None where Slurm does not say."""
-        if not self._numbers():
-            return 0
+        """How many jobs wait or run; None where Slurm does not say.
+
+        By name: a driver that was killed as it submitted has not stored their number.
+        """
         command = ["squeue", "--noheader", "--array", f"--name={job_name(self._run)}",
                    "--format=%T"]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, check=False)

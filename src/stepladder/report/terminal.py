@@ -302,6 +302,8 @@ def show_runs(runs: Sequence[RunState], stream: TextIO | None = None) -> None:
             verb = "is" if run.training == 1 else "are"
             trials = f"{plural(run.training, 'trial')} {verb} being trained now"
             lines.append(Sentence.of(f"{printable(run.name)}: {trials}"))
+        if run.spool is not None:
+            lines.append(Sentence.of(f"{printable(run.name)}: {run.spool} in its spool"))
     blocks = (table, Sentences(tuple(lines))) if runs else (Sentences((nothing,)),)
     print_document(Document("", "", "", blocks), stream)
 

@@ -9,6 +9,7 @@ from stepladder.data import Dataset
 from stepladder.errors import DataError, InputError, StepladderError, StoreError
 from stepladder.execution.local import is_here_and_gone
 from stepladder.execution.machine import Settings
+from stepladder.execution.spool import Spool, SpoolState
 from stepladder.files import load_json, size_of
 from stepladder.runs.folder import (
     STUDY_NAME,
@@ -125,6 +126,7 @@ class RunState:
         declared: a digest of its study as the store has it, or empty.
         is_search: whether it trains only candidates of a search.
         is_open: whether more than what is planned so far may be trained.
+        spool: tasks of workers that read its folder, or None.
     """
 
     name: str
@@ -138,6 +140,7 @@ class RunState:
     declared: str = ""
     is_search: bool = False
     is_open: bool = False
+    spool: SpoolState | None = None
 
     @property
     def is_search_under_way(self) -> bool:
@@ -151,6 +154,8 @@ class RunState:
             return "unreadable"
         if self.stored == self.planned and not self.is_open:
             return "finished"
+        if self.spool is not None and (self.spool.queued or self.spool.running):
+            return "training" if self.spool.running else "queued"
         return "training" if self.training else "unfinished"
 
 
@@ -220,7 +225,8 @@ def _state(
     plan = plan_all_phases(run_context(record), store)
     missing = [trial.id for trial in plan.missing]
     stored, training = len(plan.trials) - len(missing), count_training(store, missing)
-    return replace(state, stored=stored, planned=len(plan.trials), training=training)
+    spool = Spool(place).state() if place else None
+    return replace(state, stored=stored, planned=len(plan.trials), training=training, spool=spool)
 
 
 def count_training(store: Store, ids: Iterable[str]) -> int:
