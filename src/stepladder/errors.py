@@ -8,8 +8,9 @@
     │   ├── DataError         a dataset that cannot be read or contradicts itself
     │   ├── OutputError       a folder or file that cannot be written
     │   └── StoreError        a store that cannot be opened or is not stepladder's
-    └── RunError              the study was valid and its run failed; exit code 1
-        └── WorkerError       a training process died or reported a failure
+    ├── RunError              the study was valid and its run failed; exit code 1
+    │   └── WorkerError       a training process died or reported a failure
+    └── Detached              no failure: all is queued, and workers train without the driver
 
 A message says three things: what was expected, what was found, what to do.
 """
@@ -128,3 +129,14 @@ class WorkerError(RunError):
         >>> str(WorkerError("a process must report its results, found that it ended"))
         'a process must report its results, found that it ended'
     """
+
+
+class Detached(StepladderError):
+    """All trainings are queued, and workers go on without this process, as was asked for.
+
+    Example:
+        >>> Detached.exit_code
+        0
+    """
+
+    exit_code = 0

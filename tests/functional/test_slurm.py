@@ -142,6 +142,41 @@ def test_a_job_file_is_printed(in_process, kind, place):
         assert "completionMode: Indexed" in out
 
 
+OWN = """
+name = "small"
+trainer = "train.py:train"
+metric = "auroc"
+replicates = 3
+design = "one_at_a_time"
+
+[base]
+lr = 0.1
+
+[[technique]]
+name = "higher"
+change = { lr = 0.3 }
+"""
+
+TRAIN = """
+def train(params, seed, context):
+    if params["lr"] == 0.3 and context.replicate == 2:
+        raise ValueError("too high")
+    context.report(1, loss=params["lr"])
+    return {"auroc": 0.5 + params["lr"] + seed % 1000 / 10000}
+"""
+
+
+def test_trainings_of_the_users_own(stepladder):
+    (stepladder.folder / "study.toml").write_text(OWN)
+    (stepladder.folder / "train.py").write_text(TRAIN)
+    here = stepladder("run", "study.toml", "--allow-code", "--out", "here")
+    process = worker(stepladder, "--allow-code")
+    done = stepladder("run", "study.toml", "--allow-code", *SPOOL)
+    assert (done.returncode, done.stdout) == (here.returncode, here.stdout) == (1, here.stdout)
+    assert "higher, replicate 2: ValueError: too high" in done.stderr
+    assert ended(process)[1] == "6 trial(s) trained.\n"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("target", ["worker", "driver"])
 def test_killed_and_started_again(target, stepladder, uninterrupted):

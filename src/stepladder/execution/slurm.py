@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, quote
 from stepladder.errors import InputError, WorkerError
 from stepladder.execution.base import Event, Job
 from stepladder.execution.machine import Settings
+from stepladder.execution.scheduler import Clock
 from stepladder.execution.spool import Spool, SpoolExecutor
 from stepladder.study.schema import fingerprint
 
@@ -200,6 +201,7 @@ class SlurmExecutor(SpoolExecutor):
         folder: of the run.
         options: of sbatch, by long name.
         detach: whether to leave once all tasks and jobs are queued.
+        clock: seconds from any origin, never backwards.
 
     Raises:
         InputError: if there is no sbatch here.
@@ -213,6 +215,7 @@ class SlurmExecutor(SpoolExecutor):
         folder: Path,
         options: Mapping[str, str],
         detach: bool = False,
+        clock: Clock = time.monotonic,
     ) -> None:
         if not shutil.which("sbatch"):
             raise InputError(
@@ -223,10 +226,10 @@ class SlurmExecutor(SpoolExecutor):
             raise InputError(
                 "--executor slurm needs --workers N, the jobs at most, found none; add it"
             )
-        super().__init__(settings, folder, detach)
+        super().__init__(settings, folder, detach, clock)
         self._run, self._options = folder.resolve(), options
         self._file = Spool(folder).folder / "slurm.json"
-        self._looked = 0.0
+        self._next_look = 0.0
         self._tries = 0
         self._has_code = False
 
@@ -237,9 +240,9 @@ class SlurmExecutor(SpoolExecutor):
 
     def events(self, timeout: float) -> Sequence[Event]:
         """As for any spool; submits jobs where too few live for what is left to train."""
-        now = time.monotonic()
-        if timeout and self._sent and (not self._looked or now - self._looked > _LOOK_SECONDS):
-            self._looked = now
+        now = self._clock()
+        if timeout and self._sent and now >= self._next_look:
+            self._next_look = now + _LOOK_SECONDS
             self._submit_jobs()
         events = super().events(timeout)
         if events:

@@ -29,7 +29,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, overload
 
-from stepladder.errors import InputError, StepladderError
+from stepladder.errors import Detached, InputError
 from stepladder.execution.base import Event, Job, Task
 from stepladder.execution.hosts import versions_here
 from stepladder.execution.local import is_here_and_gone, this_owner
@@ -49,12 +49,6 @@ BEAT_SECONDS = 5.0
 POLL_SECONDS = 0.2
 _ALL = 100_000
 _AT_ONCE = 100  # outcomes that are read before they are stored: final weights may be large
-
-
-class Detached(StepladderError):
-    """All tasks wait for workers and nobody needs to wait with them; not a failure."""
-
-    exit_code = 0
 
 
 def group_values(group: Group) -> dict[str, Any]:
@@ -379,9 +373,11 @@ class SpoolExecutor:
         self._workers, self._detach = settings.workers or 1, detach
         self._sent: dict[str, _Sent] = {}
         self._there: dict[str, Group] = {}
+        self._where: dict[str, str] = {}  # names of the tasks of trials that were there
         self._number = 0
         self._digest = ""
         self._is_open = self._leaves = False
+        self._clock = clock
         self._watchdog: Watchdog[str] = Watchdog(LEASE_SECONDS, clock)
         self._beats: dict[str, dict[str, Any]] = {}
         self._told: set[str] = set()
@@ -421,6 +417,8 @@ class SpoolExecutor:
                 pass
             if name not in self._there:
                 self._withdraw(name)
+        self._where = {trial.id: name for name, group in self._there.items()
+                       for trial in group.trials}  # fmt: skip
 
     def _take_over(self) -> None:
         """Makes sure that no other driver reads this folder, and says that this one does."""
@@ -457,11 +455,12 @@ class SpoolExecutor:
 
     def _same(self, group: Group) -> str:
         """The name of a task that is there and trains a group as it would be trained."""
-        for name, there in self._there.items():
-            alike = replace(there, trials=group.trials, start_epoch=group.start_epoch) == group
-            if alike and set(group.trials) <= set(there.trials):
-                return name
-        return ""
+        name = self._where.get(group.trials[0].id, "")
+        there = self._there.get(name)
+        if there is None or not set(group.trials) <= set(there.trials):
+            return ""
+        is_same = replace(there, trials=group.trials, start_epoch=group.start_epoch) == group
+        return name if is_same else ""
 
     def _put(self, group: Group) -> str:
         program = fingerprint(repr(group.key.program))[:8]

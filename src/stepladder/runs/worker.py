@@ -40,6 +40,7 @@ GRACE_SECONDS = 20.0
 """A process has so long to write its checkpoint; Slurm gives 30 between SIGTERM and SIGKILL."""
 
 _WRITE_SECONDS = 600.0  # a full disk may be emptied meanwhile; what was trained is worth the wait
+_LOOK_SECONDS = 0.5  # a thousand workers look at one file system
 _NOTES = 100
 
 
@@ -69,6 +70,7 @@ class SpoolWorker:
         self._said: dict[str, Any] = {"reports": 0, "epoch": 0, "ready": False, "notes": []}
         self._beats, self._beaten = 0, -BEAT_SECONDS
         self._stops = False
+        self._looked = 0.0
         self._trained = 0
         self._cores: tuple[tuple[int, ...], list[IO[bytes]]] | None = None  # locked until it ends
 
@@ -98,7 +100,7 @@ class SpoolWorker:
                     continue
                 if time.monotonic() - since >= self._idle:
                     break
-                time.sleep(POLL_SECONDS)
+                time.sleep(_LOOK_SECONDS)
         finally:
             self._end_child()
             for place in ("beats", "taken", "ended"):  # a run that is over leaves no empty folder
@@ -201,6 +203,9 @@ class SpoolWorker:
             self._beat()
 
     def _is_cancelled(self) -> bool:
+        if time.monotonic() - self._looked < _LOOK_SECONDS:
+            return False
+        self._looked = time.monotonic()
         gone = not self._spool.job.exists()
         return gone or self._spool.file("cancelled", self._task).exists()
 
