@@ -938,11 +938,13 @@ def plan_datasets(
     out: str | Path | None = None,
     store: str | None = None,
     workers: int | None = None,
+    executor: ExecutorChoice | None = None,
+    resources: Mapping[str, float] | None = None,
     engine: EngineChoice = "auto",
 ) -> dict[str, RunAnnouncement]:
     """What `run` would train on each of several data sets; takes and raises what `run` does."""
     asked, folder = _placed(study, out)
-    here = settings_of(asked, workers, engine)
+    here = settings_of(asked, workers, engine, executor, resources)
     check_datasets(asked, folder, here)
     url = store_of(folder, store) if is_run(folder) else store
     return {

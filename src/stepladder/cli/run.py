@@ -197,9 +197,10 @@ def run(
         return
     executor = executor_address(executor, slurm, detach)
     if dry_run and asked.datasets:
-        options = {"out": out, "store": store, "workers": workers, "engine": engine,
-                   "executor": executor}
-        _announce_datasets(api.plan_datasets(asked, **options))
+        _announce_datasets(api.plan_datasets(
+            asked, out=out, store=store, workers=workers, executor=executor, resources=resources,
+            engine=engine,
+        ))  # fmt: skip
         return
     if dry_run:
         planned = api.plan(
