@@ -36,6 +36,7 @@ from stepladder.execution.futures import FuturesExecutor
 from stepladder.execution.local import LocalExecutor
 from stepladder.execution.progress import QuietProgress
 from stepladder.execution.scheduler import execute
+from stepladder.execution.spool import SpoolExecutor
 from stepladder.study.params import Params
 from stepladder.study.recipe import Recipe
 from stepladder.study.trainer import UserTrainer
@@ -100,6 +101,27 @@ def _folder():
     return tempfile.TemporaryDirectory()
 
 
+STUDY = """
+name = "contract"
+metric = "accuracy"
+[trainer]
+function = "train.py:train"
+sha256 = { "train.py" = "0" }
+"""
+
+
+def _spool(settings, stack):
+    """Two worker programs that see the run's folder."""
+    folder = Path(stack.enter_context(_folder()))
+    (folder / "study.toml").write_text(STUDY)
+    command = [sys.executable, "-m", "stepladder", "worker", str(folder), "--allow-code"]
+    for _ in range(2):
+        worker = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        stack.callback(worker.wait)
+        stack.callback(worker.terminate)
+    return stack.enter_context(closing(SpoolExecutor(replace(settings, workers=2), folder)))
+
+
 EXECUTORS = {
     "local": _local,
     "threads": _threads,
@@ -107,6 +129,7 @@ EXECUTORS = {
     "dask": _named("dask"),
     "dask joined": _joined_dask,
     "ray": _named("ray"),
+    "spool": _spool,
 }
 PACKAGES = {"dask": "distributed", "dask joined": "distributed", "ray": "ray"}
 
@@ -115,7 +138,7 @@ def _parameters(*names):
     return [
         pytest.param(name, marks=[pytest.mark.slow, pytest.mark.skipif(
             importlib.util.find_spec(PACKAGES[name]) is None, reason=f"needs {PACKAGES[name]}")]
-            if name in PACKAGES else pytest.mark.slow if name == "threads" else ())
+            if name in PACKAGES else pytest.mark.slow if name in ("threads", "spool") else ())
         for name in names or EXECUTORS
     ]  # fmt: skip
 
@@ -232,7 +255,7 @@ def test_the_order_of_events_and_the_free_places(executor, functions):
         assert kinds[-2:] == ["result", "finished"]
         assert set(kinds[1:-2]) <= {"ready", "epoch"}
         assert heard[f"t{number}"][-2]["result"].trial == trial
-    assert len(executor.free) == 2
+    assert len(executor.free) >= 2  # a queue may hold more than is trained at once
 
 
 def test_results_are_those_of_local_processes(executor, functions):
@@ -285,7 +308,7 @@ def test_a_task_that_is_cancelled_ends_its_process_and_says_no_more(executor, fu
     executor.cancel("long")
     psutil.wait_procs([process], timeout=30)
     assert not process.is_running()
-    wait_for(lambda: not [*executor.events(0.1)] and len(executor.free) == 2)
+    wait_for(lambda: not [*executor.events(0.1)] and len(executor.free) >= 2)
     executor.submit(Task("next", Group((functions.trial(replicate=1),), 1)))
     assert heard_until(executor, 1).keys() == {"next"}
 

@@ -16,7 +16,7 @@ from stepladder.study.plugins import find_plugin, load_plugin, plugin_names
 GROUP = "stepladder.executors"
 """Entry points of this group make executors from settings, the run's folder and an address."""
 
-_OURS = {"dask": "stepladder.execution.dask", "ray": "stepladder.execution.ray"}
+_OURS = {name: f"stepladder.execution.{name}" for name in ("dask", "ray", "slurm", "spool")}
 """Modules of our own, each with `make`, imported where they are asked for."""
 
 _Factory = Callable[[Settings, Path, str], Executor]
@@ -44,12 +44,6 @@ def make_executor(settings: Settings, folder: Path) -> Executor:
     if not isinstance(settings.executor, str):
         return cast(Executor, settings.executor)
     name, _, address = settings.executor.partition("://")
-    if name in ("spool", "slurm"):
-        from stepladder.execution import slurm
-
-        return (slurm.make_spool if name == "spool" else slurm.make_slurm)(
-            settings, folder, address
-        )
     if name in _OURS:
         ours: _Factory = import_module(_OURS[name]).make
         return ours(settings, folder, address)

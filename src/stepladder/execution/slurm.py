@@ -19,12 +19,11 @@ from stepladder.errors import InputError, WorkerError
 from stepladder.execution.base import Event, Job
 from stepladder.execution.machine import Settings
 from stepladder.execution.scheduler import Clock
-from stepladder.execution.spool import Spool, SpoolExecutor
+from stepladder.execution.spool import DETACH, Spool, SpoolExecutor
 from stepladder.study.schema import fingerprint
 
 _LOOK_SECONDS = 10.0
 _TRIES = 3
-_DETACH = "detach"
 _OWN = ("array", "job-name", "output", "parsable", "signal", "wrap")
 _GRACE = 90
 """Seconds before the end of its time at which a job is warned: enough for a checkpoint."""
@@ -47,14 +46,14 @@ def slurm_address(options: Sequence[str], detach: bool = False) -> str:
     pairs = [option.partition("=") for option in options]
     for key, _, value in pairs:
         is_key = re.fullmatch("[a-z][a-z0-9-]*", key) and value.isprintable()
-        if not is_key or key in (*_OWN, _DETACH):
+        if not is_key or key in (*_OWN, DETACH):
             found = "one that stepladder sets" if is_key else "none"
             raise InputError(
                 "--slurm must be KEY=VALUE with a long option of sbatch, such as partition=gpu, "
                 f"found {key!r}, {found}; leave out its dashes"
             )
     words = [f"{key}={quote(value, safe='')}" if equals else key for key, equals, value in pairs]
-    return "slurm://" + "&".join([*words, *([_DETACH] if detach else [])])
+    return "slurm://" + "&".join([*words, *([DETACH] if detach else [])])
 
 
 def executor_address(executor: str | None, options: Sequence[str], detach: bool) -> str | None:
@@ -75,7 +74,7 @@ def executor_address(executor: str | None, options: Sequence[str], detach: bool)
             f"{what} needs --executor {needed}, found {executor or 'local'}; add that, or leave "
             f"{what} out"
         )
-    return f"{executor}://{_DETACH}" if detach else executor
+    return f"{executor}://{DETACH}" if detach else executor
 
 
 def slurm_options(address: str) -> dict[str, str]:
@@ -88,7 +87,7 @@ def slurm_options(address: str) -> dict[str, str]:
         >>> slurm_options("partition=gpu&time=2%3A00%3A00&exclusive")
         {'partition': 'gpu', 'time': '2:00:00', 'exclusive': ''}
     """
-    pairs = [pair for pair in parse_qsl(address, keep_blank_values=True) if pair[0] != _DETACH]
+    pairs = [pair for pair in parse_qsl(address, keep_blank_values=True) if pair[0] != DETACH]
     slurm_address([f"{key}={value}" for key, value in pairs])
     return dict(pairs)
 
@@ -305,12 +304,7 @@ class SlurmExecutor(SpoolExecutor):
                            capture_output=True)  # fmt: skip
 
 
-def make_slurm(settings: Settings, folder: Path, address: str) -> SlurmExecutor:
+def make(settings: Settings, folder: Path, address: str) -> SlurmExecutor:
     """The executor of an address; see `slurm_address`."""
-    is_detached = any(word == _DETACH for word in address.split("&"))
+    is_detached = DETACH in address.split("&")
     return SlurmExecutor(settings, folder, slurm_options(address), is_detached)
-
-
-def make_spool(settings: Settings, folder: Path, address: str) -> SpoolExecutor:
-    """The executor of a spool; its address is `detach`, or nothing."""
-    return SpoolExecutor(settings, folder, address == _DETACH)

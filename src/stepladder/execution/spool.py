@@ -47,6 +47,7 @@ from stepladder.training.messages import Message, code_headers
 SPOOL_NAME = "spool"
 BEAT_SECONDS = 5.0
 POLL_SECONDS = 0.2
+DETACH = "detach"
 _ALL = 100_000
 _AT_ONCE = 100  # outcomes that are read before they are stored: final weights may be large
 
@@ -653,3 +654,8 @@ class SpoolExecutor:
                 place.unlink(missing_ok=True)
         with suppress(OSError):
             folder.rmdir()
+
+
+def make(settings: Settings, folder: Path, address: str) -> SpoolExecutor:
+    """The executor of a run's folder; its address is `DETACH`, or nothing."""
+    return SpoolExecutor(settings, folder, address == DETACH)

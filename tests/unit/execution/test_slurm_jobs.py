@@ -12,7 +12,7 @@ from stepladder.execution.base import Job, Task
 from stepladder.execution.slurm import (
     SlurmExecutor,
     executor_address,
-    make_slurm,
+    make,
     slurm_address,
     slurm_options,
 )
@@ -128,4 +128,4 @@ def test_what_is_no_option_is_refused(option):
 
 def test_jobs_must_be_limited(slurm, tmp_path):
     with pytest.raises(InputError, match="needs --workers N"):
-        make_slurm(replace(SETTINGS, workers=None), tmp_path, "time=1")
+        make(replace(SETTINGS, workers=None), tmp_path, "time=1")
