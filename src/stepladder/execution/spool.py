@@ -298,6 +298,7 @@ class _Sent:
         worker: that has it; "" while it is queued.
         reports: what that worker had counted when it was last read.
         is_ready: whether that worker's process had imported all it needs.
+        is_ending: whether an outcome has arrived: nothing more is heard before the end.
     """
 
     name: str
@@ -305,6 +306,7 @@ class _Sent:
     worker: str = ""
     reports: int = 0
     is_ready: bool = False
+    is_ending: bool = False
 
 
 class _Events(Sequence[Event]):
@@ -495,9 +497,9 @@ class SpoolExecutor:
         ended = self._spool.names("ended")
         taken, queued = self._spool.taken(), set(self._spool.names("tasks"))
         self._read_beats(found)
-        self._read_outcomes(found)
         for task_id, sent in self._sent.items():
             self._follow(task_id, sent, taken, queued, found)
+        self._read_outcomes(found)
         self._read_ended(ended, found)
         self._find_dead(taken, found)
         for task_id in [task_id for task_id, sent in self._sent.items() if not sent.left]:
@@ -543,9 +545,12 @@ class SpoolExecutor:
             self._damaged.discard(file.stem)
             kind = "failure" if isinstance(outcome, TrialFailure) else "result"
             task_id = tasks.get(file.stem)
-            if task_id and not self._sent[task_id].worker:  # it was fast, or is of a driver before
-                self._sent[task_id].worker = "unknown"
-                found.add(task_id, {"kind": "started"})
+            if task_id:
+                sent = self._sent[task_id]
+                if not sent.worker:  # it was fast, or a driver before had it trained
+                    sent.worker = "unknown"
+                    found.add(task_id, {"kind": "started"})
+                sent.is_ending = True
             found.add(task_id, {"kind": kind, kind: outcome}, file)
 
     def _remove_outcome(self, file: Path) -> None:
@@ -568,7 +573,7 @@ class SpoolExecutor:
             sent.worker, sent.reports, sent.is_ready = worker, 0, False
             found.add(task_id, {"kind": "started"})
         beat = self._beats.get(worker, {})
-        if beat.get("task") != sent.name:
+        if beat.get("task") != sent.name or sent.is_ending:
             return
         if beat.get("ready") and not sent.is_ready:
             sent.is_ready = True

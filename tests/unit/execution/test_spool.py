@@ -100,7 +100,7 @@ def test_a_driver_that_was_killed_finds_its_tasks_and_results_again(opened, work
     for name, asked in (("x", group(0)), ("y", group(1)), ("z", group(3, lanes=2))):
         second.submit(Task(name, asked))
     assert (len(second._spool.names("tasks")), len(second._spool.names("taken"))) == (1, 1)
-    assert kinds(second) == [("x", "started"), ("x", "result"), ("y", "started"), ("x", "finished")]
+    assert kinds(second) == [("y", "started"), ("x", "started"), ("x", "result"), ("x", "finished")]
     worker.write(worker.trials[0])
     worker.end()
     assert kinds(second) == [("y", "result"), ("y", "finished")]
