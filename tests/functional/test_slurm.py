@@ -221,7 +221,9 @@ def test_a_warned_worker_gives_its_task_back_with_a_checkpoint(
 
     until_there(trains)
     first.send_signal(number)
-    assert ended(first)[1].startswith("0 trial(s) trained.")
+    _, err = first.communicate(timeout=60)
+    assert first.returncode == (0 if number == signal.SIGUSR1 else 130), err
+    assert err.startswith("0 trial(s) trained.")
     assert spooled(stepladder, "taken") == []
     assert slurm.calls("scontrol") == (
         ["scontrol requeue 7"] if number == signal.SIGUSR1 else []

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from stepladder.cli import signals
 from stepladder.cli.options import ALLOW_CODE, PLACE
 
 
@@ -39,3 +40,5 @@ def worker(run: Path, idle: float, allow_code: bool) -> None:
     click.echo(f"{trained} trial(s) trained.", err=True)
     if warned and warned[0] == getattr(signal, "SIGUSR1", None):
         requeue_job()
+    elif warned:  # a pod that ends with 0 is not started again
+        raise click.exceptions.Exit(signals.INTERRUPTED)

@@ -244,7 +244,7 @@ class SlurmExecutor(SpoolExecutor):
             self._next_look = now + _LOOK_SECONDS
             self._submit_jobs()
         events = super().events(timeout)
-        if events:
+        if any(events[place].task for place in range(len(events))):  # iterating takes them in
             self._tries = 0
         return events
 
@@ -291,6 +291,9 @@ class SlurmExecutor(SpoolExecutor):
             if text := "\n".join(lines[-20:]).strip():
                 return f"the last one said, in {str(file)!r}:\n{text}"
         return f"they printed nothing into {str(self._run / LOGS)!r}"
+
+    def _how_to_start(self) -> str:
+        return f"jobs {' '.join(self._numbers())} wait in the queue of Slurm; see `squeue --me`"
 
     def _how_to_end(self) -> str:
         return f"To end them: scancel {' '.join(self._numbers())}"

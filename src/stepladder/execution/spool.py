@@ -18,26 +18,28 @@ counter stands still for `LEASE_SECONDS` of the driver's time is dead.
 """
 
 import json
+import math
 import os
 import platform
 import secrets
+import shlex
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, overload
 
 from stepladder.errors import Detached, InputError
 from stepladder.execution.base import Event, Job, Task
 from stepladder.execution.hosts import versions_here
-from stepladder.execution.local import is_here_and_gone, this_owner
+from stepladder.execution.local import is_running, this_owner
 from stepladder.execution.machine import Settings
 from stepladder.execution.result_files import FAILURE, RESULT, read_outcome, trial_of
 from stepladder.execution.scheduler import LEASE_SECONDS, Clock, Watchdog
 from stepladder.files import atomic_write, load_json
-from stepladder.store import ClaimOwner
 from stepladder.study.metrics import Metric
 from stepladder.study.schema import fingerprint
 from stepladder.training.function import TrialFailure, UserSetup
@@ -49,6 +51,8 @@ BEAT_SECONDS = 5.0
 POLL_SECONDS = 0.2
 DETACH = "detach"
 _ALL = 100_000
+_FEW, _SECONDS_A_BEAT = 20, 0.01  # of a thousand workers each beat is read every ten seconds
+_LONELY_SECONDS = 20.0
 _AT_ONCE = 100  # outcomes that are read before they are stored: final weights may be large
 
 
@@ -282,10 +286,14 @@ def owner_values() -> dict[str, str]:
     return {"place": owner.place, "process": owner.process}
 
 
+@cache
+def _here() -> str:
+    return this_owner().place
+
+
 def is_gone(beat: Mapping[str, Any]) -> bool:
     """Whether whoever has written a beat ran on this machine and runs no more."""
-    place, process = str(beat.get("place", "")), str(beat.get("process", ""))
-    return is_here_and_gone(ClaimOwner("", place, process))
+    return beat.get("place") == _here() and not is_running(str(beat.get("process", "")))
 
 
 @dataclass
@@ -386,7 +394,8 @@ class SpoolExecutor:
         self._told: set[str] = set()
         self._damaged: set[str] = set()
         self._owner = owner_values()
-        self._beaten = 0.0
+        self._beaten = self._next_beats = 0.0
+        self._since: float | None = None
 
     @property
     def free(self) -> list[object]:
@@ -497,6 +506,7 @@ class SpoolExecutor:
         ended = self._spool.names("ended")
         taken, queued = self._spool.taken(), set(self._spool.names("tasks"))
         self._read_beats(found)
+        self._say_if_lonely(found)
         for task_id, sent in self._sent.items():
             self._follow(task_id, sent, taken, queued, found)
         self._read_outcomes(found)
@@ -506,11 +516,29 @@ class SpoolExecutor:
             self._finish(task_id, {"kind": "finished"}, found)
         return found
 
+    def _say_if_lonely(self, found: _Found) -> None:
+        """Says once what to do where no worker comes."""
+        if self._since is None:
+            self._since = self._clock()
+        if self._sent and not self._beats and self._clock() - self._since > _LONELY_SECONDS:
+            self._since = math.inf
+            found.add(None, {"kind": "note", "text": f"no worker yet: {self._how_to_start()}"})
+
+    def _how_to_start(self) -> str:
+        return (
+            f"start `stepladder worker {shlex.quote(str(self._spool.run))}` on machines that see "
+            "that folder"
+        )
+
     def _finish(self, task_id: str, message: Message, found: _Found) -> None:
         found.add(task_id, message)
         self._there.pop(self._sent.pop(task_id).name, None)
 
     def _read_beats(self, found: _Found) -> None:
+        if time.monotonic() < self._next_beats:
+            return
+        many = max(0, len(self._beats) - _FEW)
+        self._next_beats = time.monotonic() + many * _SECONDS_A_BEAT
         beats = {worker: self._spool.beat(worker) for worker in self._spool.names("beats")}
         for worker, beat in beats.items():
             known = self._beats.get(worker, {})

@@ -148,6 +148,8 @@ class SpoolWorker:
         Raises:
             InputError: if this machine or its software will not do.
         """
+        if problem := version_problem(job.get("versions", {"stepladder": "none"})):
+            raise InputError(problem)
         user = job["user"]
         if (job["models"] or user) and not self._allow_code:
             raise InputError(
@@ -160,8 +162,6 @@ class SpoolWorker:
         found = machine.user_settings(1, kind) if user else machine.settings(1, kind)
         settings = replace(found, checkpoint_seconds=float(job["checkpoint_seconds"]),
                            endings_bytes=int(job["endings_bytes"]))  # fmt: skip
-        if problem := version_problem(job["versions"]):
-            raise InputError(problem)
         dataset = self._dataset(str(job["fingerprint"]))
         setup = None if not user else _user_setup(user, self._spool.run)
         models = [_model_file(header) for header in job["models"]]

@@ -226,6 +226,17 @@ def test_a_queue_that_never_starts_is_left_with_all_it_holds(opened, worker):
     assert kinds(again) == [("b", "started"), ("b", "result"), ("b", "finished")]
 
 
+def test_where_no_worker_comes_it_is_told_once_how_to_start_one(opened, clock):
+    executor = opened()
+    executor.submit(Task("a", group(0)))
+    assert kinds(executor) == []
+    clock.pass_by(30)
+    (event,) = executor.events(0)
+    assert "no worker yet: start `stepladder worker /" in event.message["text"]
+    clock.pass_by(3000)
+    assert kinds(executor) == []
+
+
 def test_who_detaches_leaves_once_all_is_queued(opened):
     executor = opened(detach=True)
     assert len(executor.free) > 1000
