@@ -208,7 +208,7 @@ def test_killed_and_started_again(target, stepladder, uninterrupted):
 def test_a_warned_worker_gives_its_task_back_with_a_checkpoint(
     stepladder, uninterrupted, number, slurm
 ):
-    asked = study(4000)
+    asked = study(2000)
     process = stepladder.start(*asked, *SPOOL)
     first = worker(stepladder, **slurm.environment, SLURM_JOB_ID="7")
 
