@@ -400,6 +400,8 @@ class SpoolExecutor:
     @property
     def free(self) -> list[object]:
         """Twice as many tasks are queued as workers live; all of them before the driver leaves."""
+        if not self._is_open:
+            return [None] * self._workers
         queued = sum(1 for sent in self._sent.values() if sent.name and not sent.worker)
         ahead = max(self._workers, 2 * len(self._beats))
         return [None] * max(0, (_ALL if self._detach else ahead) - queued)
