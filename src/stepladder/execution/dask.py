@@ -14,7 +14,7 @@ from stepladder.errors import InputError
 from stepladder.execution.base import Event, Job
 from stepladder.execution.futures import FuturesExecutor, Submitted, cores_of, needs_package
 from stepladder.execution.hosts import end_job, end_task, version_problem, versions_here
-from stepladder.execution.machine import Settings, cores
+from stepladder.execution.machine import Settings, cores, has_gpu
 from stepladder.training.messages import Message
 
 _CONNECT_SECONDS = 10
@@ -61,28 +61,27 @@ class DaskExecutor(FuturesExecutor):
     name = "dask"
 
     def __init__(self, settings: Settings, address: str) -> None:
-        self._cluster, self._most = None, settings.workers
-        if not address:
-            self._cluster = _start(settings.workers or len(cores()))
-        self._client = _connect(self._cluster or address, address)
+        self._most, self._asked = settings.workers, 0.0
         self._nthreads: dict[str, int] = {}
-        self._asked = 0.0
         self._programs: dict[str, object] = {}  # the last one of each worker, by its address
         self._resources = (
             {"GPU": settings.resources["gpus"]} if "gpus" in settings.resources else {}
         )
+        self._cluster = None if address else _start(settings, self._resources)
+        self._client = _connect(self._cluster or address, address)
         super().__init__(self._client.get_executor(), 1, cores_of(settings))
         self._say = _Topic(f"stepladder-{self._mark}")
         self._client.subscribe_topic(self._say.name, self._hear)
         try:
             if address:
-                self._check()
+                self._check_versions()
+            self._check_resources()
         except BaseException:
             self.close()
             raise
 
-    def _check(self) -> None:
-        """Makes sure that workers have the right versions, and what is asked for."""
+    def _check_versions(self) -> None:
+        """Makes sure that the workers of now have the driver's versions; tasks compare them too."""
         try:
             problems = self._client.run(version_problem, versions_here())
         except Exception as error:  # whatever the import of this package raises there
@@ -93,6 +92,8 @@ class DaskExecutor(FuturesExecutor):
         problem = next(filter(None, problems.values()), None)
         if problem:
             raise InputError(problem)
+
+    def _check_resources(self) -> None:
         known = self._client.run_on_scheduler(_resources_of)
         for name, share in self._resources.items():
             most = max((each.get(name, 0) for each in known.values()), default=0)
@@ -174,15 +175,19 @@ def _resources_of(dask_scheduler: Any) -> dict[str, dict[str, float]]:  # noqa: 
     return {place: dict(worker.resources) for place, worker in dask_scheduler.workers.items()}
 
 
-def _start(count: int) -> Any:  # noqa: ANN401 - a LocalCluster
-    """Processes of this machine, open to nobody else."""
+def _start(settings: Settings, resources: dict[str, float]) -> Any:  # noqa: ANN401
+    """A cluster of processes of this machine, open to nobody else."""
     from distributed import LocalCluster
 
+    count = settings.workers or max(1, len(cores()) // cores_of(settings))
+    if resources and has_gpu():
+        count = max(1, min(count, int(1 / resources["GPU"])))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a port that is taken
         return LocalCluster(
             n_workers=count, threads_per_worker=1, processes=True, host="127.0.0.1",
             dashboard_address=None, memory_limit=0, silence_logs=logging.CRITICAL,
+            resources=resources if has_gpu() else {},
         )  # fmt: skip
 
 

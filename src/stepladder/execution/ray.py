@@ -1,6 +1,7 @@
 """Groups of trials on Ray: processes of this machine, or a cluster."""
 
 import os
+import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor as Pool
@@ -8,6 +9,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from stepladder.errors import InputError
 from stepladder.execution.futures import FuturesExecutor, cores_of, needs_package
@@ -25,6 +27,8 @@ def make(settings: Settings, folder: Path, address: str) -> "RayExecutor":
         InputError: if it is not installed, no cluster answers, or its nodes will not do.
     """
     needs_package("ray", "ray")
+    if address:
+        needs_package("ray", "grpc")  # of ray[client]
     joins = not isinstance(settings.executor, str) or "://" in settings.executor
     return RayExecutor(settings, (f"ray://{address}" if address else "auto") if joins else None)
 
@@ -168,8 +172,11 @@ def _start(address: str | None, count: int) -> bool:
     if address is None:
         options |= {"num_cpus": count, "include_dashboard": False}
     try:
+        if address and "://" in address:  # Ray itself tries for half a minute
+            parts = urlsplit(address)
+            socket.create_connection((parts.hostname, parts.port or 10001), timeout=10).close()
         ray.init(address=address or "local", **options)
-    except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise InputError(
             f"--executor ray://HOST:PORT must name a Ray cluster that answers, found none at "
             f"{address!r} ({str(error).strip().splitlines()[0]}); start one with `ray start "
