@@ -18,6 +18,9 @@ from stepladder.execution.machine import Settings, cores, has_gpu
 from stepladder.training.messages import Message
 
 _CONNECT_SECONDS = 10
+_IGNORES_INTERRUPTS = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
+"""Run by workers of this machine as they start: Ctrl-C reaches them too, the driver ends them."""
+
 _ASK_SECONDS = 2.0  # after which the scheduler is asked again which workers there are
 
 
@@ -187,7 +190,7 @@ def _start(settings: Settings, resources: dict[str, float]) -> Any:  # noqa: ANN
         return LocalCluster(
             n_workers=count, threads_per_worker=1, processes=True, host="127.0.0.1",
             dashboard_address=None, memory_limit=0, silence_logs=logging.CRITICAL,
-            resources=resources if has_gpu() else {},
+            resources=resources if has_gpu() else {}, preload=[_IGNORES_INTERRUPTS],
         )  # fmt: skip
 
 
