@@ -3,6 +3,7 @@
 import os
 import socket
 import time
+import warnings
 from collections.abc import Callable
 from concurrent.futures import Executor as Pool
 from concurrent.futures import Future
@@ -175,11 +176,13 @@ def _start(address: str | None, count: int) -> bool:
         if address and "://" in address:  # Ray itself tries for half a minute
             parts = urlsplit(address)
             socket.create_connection((parts.hostname, parts.port or 10001), timeout=10).close()
-        ray.init(address=address or "local", **options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the error says it too
+            ray.init(address=address or "local", **options)
     except (OSError, ValueError, RuntimeError) as error:
         raise InputError(
             f"--executor ray://HOST:PORT must name a Ray cluster that answers, found none at "
             f"{address!r} ({str(error).strip().splitlines()[0]}); start one with `ray start "
-            "--head`, or correct the address"
+            "--head`, correct the address, or set RAY_AUTH_MODE and RAY_AUTH_TOKEN as it has them"
         ) from None
     return True
