@@ -2,11 +2,9 @@
 
 check: lint types layers examples test
 
-# Slow tests too. Trainings of single tests run beside each other; functional tests, which measure,
-# kill and share whole runs, one after the other.
+# Slow tests too.
 ci: lint types layers examples
-	python -m pytest -n logical -m "not gpu" tests/unit tests/contracts
-	python -m pytest -n 0 -m "not gpu" tests/functional
+	python -m pytest -m "not gpu" tests
 
 format:
 	ruff format src tests benchmarks examples
