@@ -45,25 +45,29 @@ if TYPE_CHECKING:
 
 TRIALS, WORKERS = (1_000, 10_000, 100_000), (8, 64, 1_000)
 DRIVERS, WORKERS_OF_EACH = 8, 16
+ALL = 10**9
 ARMS = 10
 COLUMNS = "{:<11} {:>8} {:>8} {:>7} {:>8} {:>8} {:>7} {:>6} {:>6}"
 
 
 class SimulatedWorkers:
-    """Workers that answer at once: one of them, drawn by a seed, each time they are asked.
-
-    One answer a call is what costs the driver most: nothing is shared by several answers.
+    """Workers that answer at once, in an order that a seed decides.
 
     Args:
         workers: how many there are at first.
-        seed: decides who answers and who leaves.
+        seed: decides who answers first and who leaves.
+        together: answers that are there when the driver asks; 1 costs it most, as nothing is
+            shared by several answers.
         leaving: chance that a worker leaves in place of answering. Its task is lost, and one joins
             later. A trial is lost once at most, as a second time would end the study.
     """
 
     name = "simulated"
 
-    def __init__(self, workers: int, seed: int = 0, leaving: float = 0.0) -> None:
+    def __init__(
+        self, workers: int, seed: int = 0, leaving: float = 0.0, together: int = ALL
+    ) -> None:
+        self._together = together
         self._most, self._places, self._leaving = workers, workers, leaving
         self._draw = random.Random(seed)
         self._tasks: list[Task] = []
@@ -86,24 +90,26 @@ class SimulatedWorkers:
         self._new.append(task)
 
     def events(self, timeout: float) -> Sequence[Event]:
-        """What has started, and the answer of one worker."""
+        """What has started, and what workers answer."""
         found = [Event(task.id, {"kind": "started"}) for task in self._new]
         self._new.clear()
+        for _ in range(min(len(self._tasks), self._together) if timeout else 0):
+            place = self._draw.randrange(len(self._tasks))
+            self._tasks[place], self._tasks[-1] = self._tasks[-1], self._tasks[place]
+            found += self._answer(self._tasks.pop())
+        return found
+
+    def _answer(self, task: Task) -> list[Event]:
         if self._places < self._most and self._draw.random() < self._leaving:
             self._places += 1
-        if not timeout or not self._tasks:
-            return found
-        place = self._draw.randrange(len(self._tasks))
-        self._tasks[place], self._tasks[-1] = self._tasks[-1], self._tasks[place]
-        task = self._tasks.pop()
         ids = {trial.id for trial in task.group.trials}
         if self._draw.random() < self._leaving and not ids & self._lost:
             self._lost |= ids
             self.lost += 1
             self._places -= 1
-            return [*found, Event(task.id, {"kind": "lost", "problem": "left"})]
+            return [Event(task.id, {"kind": "lost", "problem": "left"})]
         results = [{"kind": "result", "result": result_of(trial)} for trial in task.group.trials]
-        return [*found, *(Event(task.id, message) for message in (*results, {"kind": "finished"}))]
+        return [Event(task.id, message) for message in (*results, {"kind": "finished"})]
 
     def cancel(self, task_id: str) -> None:
         """Ends a task."""
@@ -130,9 +136,9 @@ def result_of(trial: Trial) -> TrialResult:
 def study_of(trials: int) -> Study:
     """A study of a function of so many trials."""
     return Study(
-        name="scale", trainer={"command": ["true", "{x}"]}, base={"x": 0}, replicates=trials // ARMS,
+        name="scale", trainer={"command": ["true", "{x}"]}, base={"x": 0}, design="one_at_a_time",
         techniques=[{"name": f"x = {arm}", "change": {"x": arm}} for arm in range(1, ARMS)],
-        design="one_at_a_time",
+        replicates=trials // ARMS,
     )  # fmt: skip
 
 
@@ -146,8 +152,10 @@ def trials_of(study: Study) -> list[Trial]:
     ]  # fmt: skip
 
 
-def measure(trials: int, workers: int, leaving: float, store: str, seed: int = 0,
-            profiler: cProfile.Profile | None = None) -> dict[str, float]:  # fmt: skip
+def measure(
+    trials: int, workers: int, leaving: float, store: str, seed: int = 0, together: int = ALL,
+    profiler: cProfile.Profile | None = None,
+) -> dict[str, float]:  # fmt: skip
     """Trains a study; its figures.
 
     Memory is what the process has grown by, a trial: for the plan, and while trials finished.
@@ -157,7 +165,7 @@ def measure(trials: int, workers: int, leaving: float, store: str, seed: int = 0
     study = study_of(trials)
     planned = trials_of(study)
     names = {trial.id: (f"arm {place % ARMS}",) for place, trial in enumerate(planned)}
-    of_plan, executor = _memory(), SimulatedWorkers(workers, seed, leaving)
+    of_plan, executor = _memory(), SimulatedWorkers(workers, seed, leaving, together)
     began, busy = time.perf_counter(), time.process_time()
     if profiler:
         profiler.enable()
@@ -227,14 +235,14 @@ def show(store: str, found: dict[str, float]) -> None:
 def main() -> None:
     """Prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--one", nargs=5, help=argparse.SUPPRESS)
+    parser.add_argument("--one", nargs=6, help=argparse.SUPPRESS)
     parser.add_argument("--profile", nargs=2, type=int, metavar=("TRIALS", "WORKERS"))
     parser.add_argument("--postgres", action="store_true")
     parser.add_argument("--most", type=int, default=TRIALS[-1], help="trials at most")
     given = parser.parse_args()
     if given.one:
-        trials, workers, leaving, seed, store = given.one
-        found = measure(int(trials), int(workers), float(leaving), store, int(seed))
+        trials, workers, together, leaving, seed, store = given.one
+        found = measure(int(trials), int(workers), float(leaving), store, int(seed), int(together))
         print(json.dumps(found))
         return
     if given.profile:
@@ -249,8 +257,10 @@ def main() -> None:
         return
     for trials in (count for count in TRIALS if count <= given.most):
         for workers in WORKERS:
-            show("SQLite", figures(start(trials, workers, 0.0, 0, SQLITE)))
-        show("SQLite ±", figures(start(trials, WORKERS[-1], 0.01, 0, SQLITE)))
+            show("SQLite", figures(start(trials, workers, ALL, 0.0, 0, SQLITE)))
+        show("they go", figures(start(trials, WORKERS[-1], ALL, 0.01, 0, SQLITE)))
+    for trials in (count for count in TRIALS[:2] if count <= given.most):
+        show("one by one", figures(start(trials, WORKERS[1], 1, 0.0, 0, SQLITE)))
 
 
 def postgres(most: int) -> None:
@@ -263,16 +273,18 @@ def postgres(most: int) -> None:
         for trials in (count for count in TRIALS if count <= most):
             server.execute(f"CREATE DATABASE one{trials}")
             url = server.url(f"one{trials}")
-            show("PostgreSQL", figures(start(trials, 64, 0.0, 0, url)))
+            show("PostgreSQL", figures(start(trials, 64, ALL, 0.0, 0, url)))
             server.execute(f"CREATE DATABASE many{trials}")
             url = server.url(f"many{trials}")
             open_store(url).close()
             began = time.perf_counter()
             found = [
                 figures(one)
-                for one in [start(trials, WORKERS_OF_EACH, 0.01, n, url) for n in range(DRIVERS)]
+                for one in [
+                    start(trials, WORKERS_OF_EACH, ALL, 0.01, seed, url) for seed in range(DRIVERS)
+                ]
             ]
-            rows = server.execute(f"SELECT 1") and _count(server, f"many{trials}")
+            rows = _count(server, f"many{trials}")
             total = {name: sum(one[name] for one in found) for name in found[0]}
             assert total["stored"] == rows == trials, "something was lost or stored twice"
             show(f"{DRIVERS} drivers", {

@@ -4,7 +4,7 @@ The scheduler decides what is trained next, retries what was lost and stores wha
 executor only carries tasks to processes and brings back what these say.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -70,10 +70,12 @@ class Event:
             - "failed": an error that another process would meet too, under "message", "trace" and
               "is_input";
             - "note": something that the user should read, under "text".
+        handled: called once an outcome is stored: only then may whoever sent it forget it.
     """
 
     task: str | None
     message: Message
+    handled: Callable[[], object] | None = None
 
 
 class Executor(Protocol):

@@ -105,6 +105,26 @@ class WaitingGroups:
             del self._largest[program], self._work[program]
         return group
 
+    def remove(self, program: object, wanted: Callable[[list[Group]], Collection[Group]]) -> None:
+        """Removes some of the groups of a structure that would be taken next.
+
+        Args:
+            program: the structure.
+            wanted: of at most some hundred groups, those to remove.
+        """
+        largest = self._largest.get(program, [])
+        ahead = [heappop(largest) for _ in range(min(_AHEAD, len(largest)))]
+        gone = set(map(id, wanted([group for *_, group in ahead])))
+        for place in ahead:
+            if id(place[-1]) in gone:
+                self._work[program] += place[1]  # below 0
+            else:
+                heappush(largest, place)
+        if ahead and not largest:
+            del self._largest[program], self._work[program]
+
+
+_AHEAD = 250  # groups that are looked up at once, less than a statement takes
 
 _TIMES_LONGEST = 20
 _MAX_STEP = 5.0
@@ -193,14 +213,28 @@ class Claims:
 
         What another driver holds is added to `elsewhere`; claims of dead drivers are ended.
         """
-        wanted = {trial.id: trial for trial in group.trials}
+        return self.claim_all([group])[0]
+
+    def claim_all(self, wanted_groups: Sequence[Group]) -> list[Group | None]:
+        """Claims several groups at once; see `claim`."""
+        wanted = {trial.id for group in wanted_groups for trial in group.trials}
         held = self._store.claim(self._driver, wanted)
-        if lost := wanted.keys() - held:
+        if lost := wanted - held:
             self._dismiss_dead(self._store.claimed(lost).values())
             held |= self._store.claim(self._driver, lost)
         self._held |= held
-        self.elsewhere += _parts([group], lambda trial_id: trial_id not in held)
-        return next(iter(_parts([group], held.__contains__)), None)
+        self.elsewhere += _parts(wanted_groups, lambda trial_id: trial_id not in held)
+        return [next(iter(_parts([group], held.__contains__)), None) for group in wanted_groups]
+
+    def set_aside(self, some: list[Group]) -> list[Group]:
+        """Of some groups those of which others hold or have stored a part; they are `elsewhere`."""
+        ids = [trial.id for group in some for trial in group.trials]
+        holders = self._store.claimed(ids)
+        taken = {name for name, driver in holders.items() if driver.id != self._driver.id}
+        taken |= self._store.has(ids)
+        whole = [group for group in some if all(trial.id in taken for trial in group.trials)]
+        self.elsewhere += whole
+        return whole
 
     def keep_alive(self) -> bool:
         """Raises the beat when it is time to.
@@ -293,7 +327,8 @@ GRACE = {"function": 0.0, "command": 60.0}
 """Seconds beyond its timeout after which a training process is ended. The process of a command
 ends the command itself, and then reads what it printed."""
 
-_TICK = 0.5  # seconds without a message after which the loop checks other runs
+_TICK = 0.5  # seconds after which the loop checks all tasks, and other runs
+_AT_ONCE = 100  # results of one transaction: other runs wait for its end
 
 _LOST = "Look for a lack of memory, use fewer --workers"
 _SLOW = "If one epoch takes so long, set STEPLADDER_PATIENCE_SECONDS above it (0 waits for ever)"
@@ -401,13 +436,14 @@ class _Execution:
         self._watchdog: Watchdog[str] = Watchdog(self._job.settings.patience)
         self._stored = 0
         self._failed: set[str] = set()
-        self._has_waited = False
+        self._has_waited = self._has_room = False
+        self._checked = time.monotonic()
 
     def run(self) -> int:
         self._executor.open(self._job)
         try:
             self._fill()
-            while self._claims.elsewhere or self._running:
+            while self._claims.elsewhere or self._running or self._waiting:
                 self._listen()
         except KeyboardInterrupt:
             leave = getattr(self._executor, "leave", None)  # tasks of some go on without a driver
@@ -425,14 +461,22 @@ class _Execution:
 
     def _listen(self) -> None:
         """Handles what tasks say, and checks tasks and other runs now and then."""
-        events = self._executor.events(_TICK)
+        events = list(self._executor.events(_TICK))
+        self._store_results(events)
         for event in events:
             if event.task is not None:
                 self._watchdog.heard(event.task, event.message.get("epoch", 0) > 1)
             self._handle(event)
-        if not events:
-            self._fill()  # an executor may have got more places
-            self._check_others()
+        if not events or time.monotonic() - self._checked >= _TICK:
+            self._check()
+        if self._has_room:
+            self._fill()
+
+    def _check(self) -> None:
+        """Checks executor, tasks and other runs; not at each event, as all tasks are looked at."""
+        self._checked = time.monotonic()
+        self._has_room = True  # an executor may have got more places
+        self._check_others()
         begun = [name for name, running in self._running.items() if running.began is not None]
         if self._job.user and self._job.user.trainer.timeout:
             self._stop_late(begun, self._job.user.trainer.timeout)
@@ -454,7 +498,6 @@ class _Execution:
                 problem = f"it was stopped after its timeout of {timeout:g} s"
                 for trial in running.task.group.trials:
                     self._fail(TrialFailure(trial, problem))
-                self._fill()
 
     def _drop(self, task_id: str) -> Group:
         """Ends a task and forgets it."""
@@ -464,8 +507,8 @@ class _Execution:
     def _forget(self, task_id: str) -> Group:
         self._watchdog.forget(task_id)
         group = self._running.pop(task_id).task.group
-        self._busy[group.key.program] -= 1
-        self._busy += Counter()  # without those of which none is left
+        self._leave(group)
+        self._has_room = True
         return group
 
     def _fail(self, failure: TrialFailure) -> None:
@@ -492,34 +535,50 @@ class _Execution:
 
     def _fill(self) -> None:
         """Gives free places something to train, while there is something."""
-        for program in self._executor.free:
-            group = self._next_group(program)
-            if group is None:
-                return
-            task = Task(f"{self._driver.id}.{next(_NUMBERS)}", group)
-            self._running[task.id] = _Running(task)
-            self._busy[group.key.program] += 1
-            self._executor.submit(task, program)
+        self._has_room = False
+        places: Sequence[object] = self._executor.free if self._waiting else ()
+        while places and self._waiting:
+            places = self._fill_places(places)
 
-    def _next_group(self, program: object) -> Group | None:
-        """Claims the next group for a place where a program is compiled."""
-        while self._waiting:
-            claimed = self._claims.claim(self._waiting.take(program, self._busy))
-            if claimed:
-                return claimed
-        return None
+    def _fill_places(self, places: Sequence[object]) -> Sequence[object]:
+        """Claims a group for each of some places at once; places whose group others have."""
+        groups: list[Group] = []
+        for program in places[: len(self._waiting)]:
+            groups.append(self._waiting.take(program, self._busy))
+            self._busy[groups[-1].key.program] += 1
+        left = []
+        claims = self._claims.claim_all(groups)
+        for program, group, claimed in zip(places, groups, claims, strict=False):
+            if claimed is None:
+                left.append(program)
+                self._leave(group)
+                continue
+            task = Task(f"{self._driver.id}.{next(_NUMBERS)}", claimed)
+            self._running[task.id] = _Running(task)
+            self._executor.submit(task, program)
+        if left:  # others are near: what they have is not tried one by one
+            for program in {group.key.program for group in groups}:
+                self._waiting.remove(program, self._claims.set_aside)
+        return left
+
+    def _leave(self, group: Group) -> None:
+        """A group is not trained here any more."""
+        self._busy[group.key.program] -= 1
+        self._busy += Counter()  # without those of which none is left
 
     def _handle(self, event: Event) -> None:
         message, running = event.message, self._running.get(event.task or "")
         kind = message["kind"]
         if kind == "result":  # also of a task that was ended: what it has finished counts
-            self._save(message["result"])
+            self._tell(message["result"])
         elif kind == "failure":
             self._fail(message["failure"])
         elif kind == "note":
             self._progress.note(message["text"])
         elif running is not None:
             self._handle_running(running, message)
+        if event.handled:
+            event.handled()
 
     def _handle_running(self, running: _Running, message: Message) -> None:
         kind, task = message["kind"], running.task
@@ -535,7 +594,6 @@ class _Execution:
             if self._job.checkpoints:  # only now are all results stored
                 checkpoints.remove(self._job.checkpoints, task.group)
             self._forget(task.id)
-            self._fill()
         elif kind == "lost":
             self._retry(task.id, message["problem"], is_slow=message.get("is_slow", False))
         elif kind == "failed":
@@ -552,20 +610,32 @@ class _Execution:
             f"What was finished is stored; the same command resumes.{trace}"
         )
 
-    def _save(self, result: TrialResult) -> None:
-        if result.trial.id in self._failed:
-            return  # it arrived as its process was ended for its timeout
+    def _store_results(self, events: Iterable[Event]) -> None:
+        """Stores what has arrived, in as few transactions as possible."""
+        arrived = [event.message["result"] for event in events if event.message["kind"] == "result"]
+        # One that failed arrived as its process was ended for its timeout.
+        results = [result for result in arrived if result.trial.id not in self._failed]
+        for start in range(0, len(results), _AT_ONCE):
+            ready = [self._complete(result) for result in results[start : start + _AT_ONCE]]
+            try:
+                self._stored += self._store.add_all(ready)
+            except KeyboardInterrupt:
+                self._stored += self._store.add_all(ready)  # what is done is stored; no harm
+                raise
+
+    def _complete(self, result: TrialResult) -> TrialResult:
+        """A result as it is stored."""
         if self._weights:  # first, so that whatever is stored has them
             save_final_state(self._weights, result)
         signs = summarize_history(
             result.curve, result.probes, result.unsettled, takes_ids=result.takes_ids
         )
-        result = replace(result, final=None, signs=with_ends(signs, result))
-        try:
-            self._stored += self._store.add(result)
-        except KeyboardInterrupt:
-            self._stored += self._store.add(result)  # what is done is stored; again does no harm
-            raise
+        return replace(result, final=None, signs=with_ends(signs, result))
+
+    def _tell(self, result: TrialResult) -> None:
+        """A result is stored."""
+        if result.trial.id in self._failed:
+            return
         self._claims.release(result.trial.id)
         self._progress.trial_done(result)
         if self._job.user and self._job.checkpoints:
@@ -579,7 +649,6 @@ class _Execution:
         if is_second and self._job.user:
             for trial in lost.trials:
                 self._fail(TrialFailure(trial, f"its process {what.splitlines()[0]}", what))
-            self._fill()
             return
         if is_second:
             raise WorkerError(
@@ -594,7 +663,6 @@ class _Execution:
         stored = self._store.has(trial.id for trial in lost.trials)
         left = [trial for trial in lost.trials if trial.id not in stored]
         self._waiting.add((replace(lost, trials=(trial,)) for trial in left), first=True)
-        self._fill()
 
     def _describe(self, group: Group) -> str:
         """A group in words, for messages."""
@@ -604,6 +672,8 @@ class _Execution:
 
     def _save_finished(self) -> None:
         """Stores results that had arrived and were not handled when the run was stopped."""
-        for event in self._executor.events(0):
+        events = list(self._executor.events(0))
+        self._store_results(events)
+        for event in events:
             if event.message["kind"] == "result":
-                self._save(event.message["result"])
+                self._handle(event)

@@ -25,12 +25,12 @@ import secrets
 import shlex
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 from stepladder.errors import Detached, InputError
 from stepladder.execution.base import Event, Job, Task
@@ -317,44 +317,16 @@ class _Sent:
     is_ending: bool = False
 
 
-class _Events(Sequence[Event]):
-    """Events; the file of an outcome is removed when the next event is asked for.
-
-    Until then it may not be stored: a driver that is stopped meanwhile finds the file again.
-    """
-
-    def __init__(
-        self, events: Sequence[tuple[Event, Path | None]], handled: Callable[[Path], object]
-    ) -> None:
-        self._events, self._handled = events, handled
-
-    def __len__(self) -> int:
-        return len(self._events)
-
-    @overload
-    def __getitem__(self, place: int) -> Event: ...
-    @overload
-    def __getitem__(self, place: slice) -> Sequence[Event]: ...
-    def __getitem__(self, place: int | slice) -> Event | Sequence[Event]:
-        if isinstance(place, slice):
-            return [event for event, _ in self._events[place]]
-        return self._events[place][0]
-
-    def __iter__(self) -> Iterator[Event]:
-        for event, file in self._events:
-            yield event
-            if file is not None:
-                self._handled(file)
-
-
 @dataclass
 class _Found:
     """What one look at the folder has found."""
 
-    events: list[tuple[Event, Path | None]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
 
-    def add(self, task: str | None, message: Message, file: Path | None = None) -> None:
-        self.events.append((Event(task, message), file))
+    def add(
+        self, task: str | None, message: Message, handled: Callable[[], object] | None = None
+    ) -> None:
+        self.events.append(Event(task, message, handled))
 
 
 class SpoolExecutor:
@@ -497,7 +469,7 @@ class SpoolExecutor:
             if self._detach and timeout and not found.events:
                 raise Detached(self.leave())
             if found.events or time.monotonic() >= end:
-                return _Events(found.events, self._remove_outcome)
+                return found.events
             time.sleep(POLL_SECONDS)
 
     def _look(self) -> _Found:
@@ -581,12 +553,13 @@ class SpoolExecutor:
                     sent.worker = "unknown"
                     found.add(task_id, {"kind": "started"})
                 sent.is_ending = True
-            found.add(task_id, {"kind": kind, kind: outcome}, file)
+            # A driver that is stopped before it has stored the outcome finds the file again.
+            found.add(task_id, {"kind": kind, kind: outcome}, partial(self._remove, file, task_id))
 
-    def _remove_outcome(self, file: Path) -> None:
+    def _remove(self, file: Path, task_id: str | None) -> None:
         """Removes an outcome that is stored now."""
         file.unlink(missing_ok=True)
-        for sent in self._sent.values():
+        if sent := self._sent.get(task_id or ""):
             sent.left.discard(file.stem)
 
     def _follow(

@@ -167,7 +167,7 @@ class Tally:
 
     def __init__(self, planned: RunAnnouncement, clock: Clock) -> None:
         self.planned = planned
-        self.trials_done = self.trials_failed = 0
+        self.trials_done = self.trials_failed = self.epochs_done = 0
         self.running: dict[str, int] = {}
         to_train = Counter(name for names in planned.arm_names.values() for name in names)
         self.arms = {
@@ -184,7 +184,8 @@ class Tally:
 
     def trial_started(self, trial: Trial) -> None:
         """A trial began, or began again."""
-        self.running[trial.id] = self._epochs[trial.id] = 0
+        self.epochs_done -= self._epochs.pop(trial.id, 0)
+        self.running[trial.id] = 0
 
     def epoch_done(self, trial: Trial, epoch: int) -> None:
         """A trial finished an epoch."""
@@ -235,17 +236,15 @@ class Tally:
 
     def _count(self, trial: Trial, epoch: int) -> None:
         done = self._epochs_of(trial, epoch)
-        self._epochs[trial.id] = max(done, self._epochs.get(trial.id, 0))
+        before = self._epochs.get(trial.id, 0)
+        if done > before:
+            self._epochs[trial.id] = done
+            self.epochs_done += done - before
         self._latest = self._clock()
         if self._first is None:
             self._first = self._latest
         if self._latest - self._first <= _SETTLING:
             self._before = self.epochs_done
-
-    @property
-    def epochs_done(self) -> int:
-        """Trial·epochs trained so far."""
-        return sum(self._epochs.values())
 
     @property
     def elapsed(self) -> float:

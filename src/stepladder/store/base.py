@@ -187,6 +187,14 @@ class Store(ABC):
             ValueError: if its arrays are not of the types and shapes that `TrialResult` says.
         """
 
+    def add_all(self, results: Iterable[TrialResult]) -> int:
+        """Stores several trials, where the store can in one transaction; see `add`.
+
+        Returns:
+            How many were added.
+        """
+        return sum(map(self.add, results))
+
     @abstractmethod
     def claim(self, driver: ClaimOwner, ids: Iterable[str]) -> set[str]:
         """Claims trials for a driver: those of some ids that are neither stored nor claimed.

@@ -5,7 +5,7 @@ import json
 import math
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from datetime import datetime
 from functools import lru_cache, wraps
 from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
@@ -301,7 +301,7 @@ def encode_trial(result: TrialResult) -> tuple[dict[str, Any], list[dict[str, An
     scores = {
         f"{part}_{name}": _float_or_null(value)
         for part in _PARTS
-        for name, value in asdict(getattr(result, part)).items()
+        for name, value in vars(getattr(result, part)).items()
     }
     row = {
         "id": trial.id,
@@ -425,7 +425,7 @@ _INFINITIES = {"inf": math.inf, "-inf": -math.inf}  # JSON has neither NaN nor i
 
 
 def _encode_summary(summary: HistorySummary) -> str:
-    values: dict[str, Any] = asdict(summary)
+    values: dict[str, Any] = dict(vars(summary))
     for name, value in values.items():
         if isinstance(value, float):
             values[name] = str(value) if math.isinf(value) else _float_or_null(value)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import lru_cache
 from threading import RLock
 from typing import Any
 
@@ -15,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from stepladder.errors import RunError, StoreError
 from stepladder.store.base import ClaimOwner, Judgement, Look, Store, StudyRecord, digest_of
 from stepladder.store.connection import (
+    LASTS,
     WRITES,
     Address,
     connect_with_retry,
@@ -54,6 +56,13 @@ from stepladder.trials.trial import Probes, TrialResult, TrialSummary
 
 _CHUNK = 500  # ids in one statement; some builds of SQLite take no more than 999
 _READ_AT_ONCE = 25  # trials, whose rows are gone before Python looks for garbage among them
+_IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
+_END_CLAIM = claims.delete().where(claims.c.trial_id == sa.bindparam("stored"))
+_END_CLAIMS = claims.delete().where(claims.c.trial_id.in_(_IDS))
+_STORED = sa.select(trials.c.id).where(trials.c.id.in_(_IDS))
+_OWN = sa.select(claims.c.trial_id).where(
+    claims.c.trial_id.in_(_IDS), claims.c.driver_id == sa.bindparam("driver")
+)
 _NO_EPOCHS: Epochs = ((), ((),) * len(CURVE_FIELDS))
 
 
@@ -63,11 +72,16 @@ def insert_new(
     """Inserts those of some rows whose key is not there already, and counts them."""
     if not rows:
         return 0
-    # The same words in both dialects, but SQLAlchemy has no common form of them.
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table).on_conflict_do_nothing(index_elements=key)
+    statement = _insert_new(connection.dialect.name, table, key)
     options = {"preserve_rowcount": True}
     return connection.execute(statement, rows, execution_options=options).rowcount
+
+
+@lru_cache  # making statements takes as long as running them
+def _insert_new(dialect: str, table: sa.Table, key: tuple[str, ...]) -> sa.Executable:
+    # The same words in both dialects, but SQLAlchemy has no common form of them.
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    return insert(table).on_conflict_do_nothing(index_elements=key)
 
 
 def chunks(ids: Iterable[str]) -> Iterator[list[str]]:
@@ -107,36 +121,40 @@ class SqlStore(Store):
     @retry_on_disconnect
     def add(self, result: TrialResult) -> bool:
         """See `Store.add`."""
-        row, epoch_rows = encode_trial(result)
-        probe_row = encode_probes(result)
+        return self.add_all([result]) == 1
+
+    @retry_on_disconnect
+    def add_all(self, results: Iterable[TrialResult]) -> int:
+        """See `Store.add_all`."""
+        encoded = [(*encode_trial(result), encode_probes(result)) for result in results]
+        added = 0
         with self.transaction(writes=True) as connection:
-            connection.execute(claims.delete().where(claims.c.trial_id == row["id"]))
-            if not insert_new(connection, trials, [{**row, "created_at": _now()}], "id"):
-                return False
-            if epoch_rows:
-                connection.execute(epochs.insert(), epoch_rows)
-            if probe_row:
-                connection.execute(probes.insert(), probe_row)
-        return True
+            # In one order everywhere, so that two drivers never wait for each other.
+            for row, epoch_rows, probe_row in sorted(encoded, key=lambda rows: rows[0]["id"]):
+                connection.execute(_END_CLAIM, {"stored": row["id"]})
+                if not insert_new(connection, trials, [{**row, "created_at": _now()}], "id"):
+                    continue
+                added += 1
+                if epoch_rows:
+                    connection.execute(epochs.insert(), epoch_rows)
+                if probe_row:
+                    connection.execute(probes.insert(), probe_row)
+        return added
 
     @retry_on_disconnect
     def claim(self, driver: ClaimOwner, ids: Iterable[str]) -> set[str]:
         """See `Store.claim`."""
         held: set[str] = set()
-        with self.transaction(writes=True) as connection:
+        with self.transaction(writes=True, lasts=False) as connection:
             insert_new(connection, drivers, [{**asdict(driver), "started_at": _now()}], "id")
             # In one order everywhere, so that two drivers never wait for each other.
             for chunk in chunks(sorted(ids)):
                 rows = [{"trial_id": trial_id, "driver_id": driver.id} for trial_id in chunk]
                 insert_new(connection, claims, rows, "trial_id")
                 # Only now can no other driver train them: what it has stored is visible here.
-                stored = sa.select(trials.c.id).where(trials.c.id.in_(chunk))
-                ids_stored = connection.scalars(stored).all()
-                connection.execute(claims.delete().where(claims.c.trial_id.in_(ids_stored)))
-                own = sa.select(claims.c.trial_id).where(
-                    claims.c.trial_id.in_(chunk), claims.c.driver_id == driver.id
-                )
-                held |= set(connection.scalars(own))
+                if stored := connection.scalars(_STORED, {"ids": chunk}).all():
+                    connection.execute(_END_CLAIMS, {"ids": stored})
+                held |= set(connection.scalars(_OWN, {"ids": chunk, "driver": driver.id}))
         return held
 
     @retry_on_disconnect
@@ -157,7 +175,7 @@ class SqlStore(Store):
     def beat(self, driver_id: str) -> bool:
         """See `Store.beat`."""
         change = drivers.update().where(drivers.c.id == driver_id).values(beat=drivers.c.beat + 1)
-        with self.transaction(writes=True) as connection:
+        with self.transaction(writes=True, lasts=False) as connection:
             return connection.execute(change).rowcount == 1
 
     @retry_on_disconnect
@@ -321,11 +339,12 @@ class SqlStore(Store):
         return sorted(rows, key=lambda row: str(row[key]))
 
     @contextmanager
-    def transaction(self, writes: bool = False) -> Iterator[sa.Connection]:
+    def transaction(self, writes: bool = False, lasts: bool = True) -> Iterator[sa.Connection]:
         """A connection in a transaction that is committed at the end, and undone by an error.
 
         Args:
             writes: whether it is going to write.
+            lasts: whether that must outlive a power cut; claims need not, as their driver does not.
         """
         with self._lock:
             if self._closed:
@@ -338,7 +357,7 @@ class SqlStore(Store):
                 translated_errors(self.address),
                 connect_with_retry(self.engine, self._timeout) as connection,
             ):
-                options: dict[str, Any] = {WRITES: writes}
+                options: dict[str, Any] = {WRITES: writes, LASTS: lasts}
                 if not writes and not self.address.is_sqlite:
                     options["isolation_level"] = "REPEATABLE READ"  # all queries see one state
                 connection = connection.execution_options(**options)

@@ -14,6 +14,7 @@ from stepladder.execution.base import Event
 from stepladder.execution.machine import Settings
 from stepladder.execution.progress import QuietProgress
 from stepladder.execution.scheduler import execute
+from stepladder.training.groups import Group
 from stepladder.trials.trial import Trial
 
 # Executing a plan with an executor that says what it is told to say.
@@ -86,8 +87,12 @@ def test_of_a_task_that_was_lost_results_count_and_nothing_else(late):
     done = execute(trials, trials, dataset, settings, QuietProgress(), store, executor=executor)
     ids = {trial.id for trial in trials}
     assert (done, store.has(ids)) == (2, ids)
-    assert [task.group.trials for task in executor.given] == [trials[:1], trials[:1], trials[1:]]
-    assert len({task.id for task in executor.given}) == 3
+    again = [] if any(message["kind"] == "result" for message in late(Group(trials[:1], 1))) else [
+        trials[:1]
+    ]  # a result that arrives at the same time is stored first
+    given = [task.group.trials for task in executor.given]
+    assert given == [trials[:1], *again, trials[1:]]
+    assert len({task.id for task in executor.given}) == len(given)
 
 
 # Executing a plan in a real training process: what progress is told, and what is left behind.
