@@ -181,8 +181,13 @@ def measure(
     }  # fmt: skip
 
 
-def _train(study: Study, executor: SimulatedWorkers, store: str,
-           planned: Sequence[Trial] = (), names: dict[str, tuple[str, ...]] | None = None) -> int:
+def _train(
+    study: Study,
+    executor: SimulatedWorkers,
+    store: str,
+    planned: Sequence[Trial] = (),
+    names: dict[str, tuple[str, ...]] | None = None,
+) -> int:
     planned = planned or trials_of(study)
     trainer = study.trainer
     assert trainer is not None

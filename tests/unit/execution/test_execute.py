@@ -87,9 +87,11 @@ def test_of_a_task_that_was_lost_results_count_and_nothing_else(late):
     done = execute(trials, trials, dataset, settings, QuietProgress(), store, executor=executor)
     ids = {trial.id for trial in trials}
     assert (done, store.has(ids)) == (2, ids)
-    again = [] if any(message["kind"] == "result" for message in late(Group(trials[:1], 1))) else [
-        trials[:1]
-    ]  # a result that arrives at the same time is stored first
+    again = (
+        []
+        if any(message["kind"] == "result" for message in late(Group(trials[:1], 1)))
+        else [trials[:1]]
+    )  # a result that arrives at the same time is stored first
     given = [task.group.trials for task in executor.given]
     assert given == [trials[:1], *again, trials[1:]]
     assert len({task.id for task in executor.given}) == len(given)
