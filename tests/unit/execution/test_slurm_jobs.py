@@ -93,7 +93,7 @@ def test_what_is_lost_is_submitted_again(slurm, start, tmp_path):
     (slurm.place / "100-1.job").unlink()  # as after `scancel 100_1`
     ScriptedWorker(tmp_path / "run").train()
     clock.pass_by(60)
-    while [event.message["kind"] for event in executor.events(0.01)]:
+    while [event.handled and event.handled() for event in executor.events(0.01)]:
         pass
     (slurm.place / "100-0.job").unlink()
     clock.pass_by(60)
