@@ -296,11 +296,12 @@ def _make_channel(checkpoints: Path | None, mark: str) -> Path:
 
 def _broken(error: BaseException) -> Message:
     is_first = isinstance(error, ImportError | AttributeError | pickle.PickleError)
-    return {
-        "kind": "failed", "is_input": True, "is_first": is_first, "trace": "",
-        "message": "an executor must run this package's functions on workers that have it "
-        f"installed, found {_in_words(error)}; install it there, or start the executor again",
-    }  # fmt: skip
+    expected, advice = "stay open while it is used", "start the executor again"
+    if is_first:
+        expected = "run this package's functions on workers that have it installed"
+        advice = f"install it there, or {advice}"
+    text = f"an executor must {expected}, found {_in_words(error)}; {advice}"
+    return {"kind": "failed", "is_input": True, "is_first": is_first, "trace": "", "message": text}
 
 
 def _in_words(error: BaseException) -> str:
