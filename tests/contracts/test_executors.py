@@ -229,6 +229,8 @@ def heard_until(executor, count, last=("finished", "lost", "failed")):
         for event in executor.events(1.0):
             if event.task is not None:
                 heard[event.task].append(event.message)
+            if event.handled:
+                event.handled()
     return heard
 
 

@@ -1,5 +1,6 @@
 """The scheduler: which group is trained next and where, claims, retries, silent processes."""
 
+import secrets
 import shutil
 import time
 from collections import Counter
@@ -390,6 +391,9 @@ def execute(
         waiting = groups(planned, missing, None, before, keeps)
     if not waiting:
         return 0
+    if any(not is_here_and_gone(driver) for driver in store.drivers()):
+        first = secrets.randbelow(len(waiting))  # where others hardly are, if they train the same
+        waiting = waiting[first:] + waiting[:first]
     job = Job(dataset, settings, folder, models, weights is not None, user)
     with ExitStack() as stack:
         if executor is None:
