@@ -66,7 +66,8 @@ class Event:
             - "result": a finished trial, a `TrialResult` under "result";
             - "failure": a trial of the user's own that failed, a `TrialFailure` under "failure";
             - "finished": its trials are done, and the place is free;
-            - "lost": its process has ended without that, how under "problem";
+            - "lost": its process has ended without that, how under "problem"; "is_place" where the
+              machine or the engine's worker has left, which may be no fault of the training;
             - "failed": an error that another process would meet too, under "message", "trace" and
               "is_input";
             - "note": something that the user should read, under "text".

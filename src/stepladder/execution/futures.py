@@ -193,7 +193,8 @@ class FuturesExecutor:
         except (ImportError, AttributeError, pickle.PickleError) as error:
             return [_broken(error)]
         except (Exception, CancelledError) as error:  # whatever an engine may raise
-            return [{"kind": "lost", "problem": f"was lost ({_in_words(error)})"}]
+            problem = f"was lost ({_in_words(error)})"
+            return [{"kind": "lost", "problem": problem, "is_place": True}]
 
     def _news(self, sent: Submitted) -> Iterator[Event]:
         """What a host has written of a task since the last time."""

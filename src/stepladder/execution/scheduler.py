@@ -331,6 +331,10 @@ ends the command itself, and then reads what it printed."""
 _TICK = 0.5  # seconds after which the loop checks all tasks, and other runs
 _AT_ONCE = 100  # results of one transaction: other runs wait for its end
 
+_MOST_PLACES = 5
+"""Times that a trial is tried again whose machine or worker has left: it may have been the trial
+that took all of the machine's memory."""
+
 _LOST = "Look for a lack of memory, use fewer --workers"
 _SLOW = "If one epoch takes so long, set STEPLADDER_PATIENCE_SECONDS above it (0 waits for ever)"
 
@@ -436,7 +440,7 @@ class _Execution:
         self._claims = Claims(self._store, self._driver)
         self._running: dict[str, _Running] = {}
         self._busy: Counter[object] = Counter()  # tasks by their program
-        self._retried: set[str] = set()
+        self._losses: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
         self._watchdog: Watchdog[str] = Watchdog(self._job.settings.patience)
         self._stored = 0
         self._failed: set[str] = set()
@@ -599,7 +603,8 @@ class _Execution:
                 checkpoints.remove(self._job.checkpoints, task.group)
             self._forget(task.id)
         elif kind == "lost":
-            self._retry(task.id, message["problem"], is_slow=message.get("is_slow", False))
+            flags = {name: message.get(name, False) for name in ("is_slow", "is_place")}
+            self._retry(task.id, message["problem"], **flags)
         elif kind == "failed":
             self._raise(task.group, message)
 
@@ -645,21 +650,25 @@ class _Execution:
         if self._job.user and self._job.checkpoints:
             shutil.rmtree(self._job.checkpoints / result.trial.id[:32], ignore_errors=True)
 
-    def _retry(self, task_id: str, what: str, *, is_slow: bool = False) -> None:
-        """Tries the trials of a task again whose process has died or hangs."""
+    def _retry(
+        self, task_id: str, what: str, *, is_slow: bool = False, is_place: bool = False
+    ) -> None:
+        """Tries the trials of a task again whose process has died or hangs, or whose place left."""
         lost = self._drop(task_id)
         trials = self._describe(lost)
-        is_second = any(trial.id in self._retried for trial in lost.trials)
-        if is_second and self._job.user:
+        losses, most = self._losses[is_place], _MOST_PLACES if is_place else 1
+        is_last = any(losses[trial.id] >= most for trial in lost.trials)
+        if is_last and self._job.user:
             for trial in lost.trials:
                 self._fail(TrialFailure(trial, f"its process {what.splitlines()[0]}", what))
             return
-        if is_second:
+        if is_last:
+            times = "for the sixth time" if is_place else "a second time"
             raise WorkerError(
-                f"the process that trained {trials} failed a second time: it {what}. "
+                f"the process that trained {trials} failed {times}: it {what}. "
                 f"What was finished is stored. {_SLOW if is_slow else _LOST}, or leave that arm out"
             )
-        self._retried.update(trial.id for trial in lost.trials)
+        losses.update(trial.id for trial in lost.trials)
         self._progress.note(
             f"a training process {what.splitlines()[0]} while it trained {trials}; "
             "trying that once more in a new one"

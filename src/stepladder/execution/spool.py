@@ -613,7 +613,8 @@ class SpoolExecutor:
             problem = f"of the worker {worker} has ended without a word"
             for task_id, sent in list(self._sent.items()):
                 if sent.name == name:
-                    self._finish(task_id, {"kind": "lost", "problem": problem}, found)
+                    left = {"kind": "lost", "problem": problem, "is_place": True}
+                    self._finish(task_id, left, found)
         gone = {worker for worker, beat in self._beats.items() if is_gone(beat)}
         for worker in silent | gone:
             self._spool.file("beats", worker).unlink(missing_ok=True)

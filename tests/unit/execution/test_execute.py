@@ -9,6 +9,7 @@ from fake_store import FakeStore
 
 from stepladder import Recipe, Study
 from stepladder.data.synthetic import synthetic
+from stepladder.errors import WorkerError
 from stepladder.execution import machine
 from stepladder.execution.base import Event
 from stepladder.execution.machine import Settings
@@ -95,6 +96,29 @@ def test_of_a_task_that_was_lost_results_count_and_nothing_else(late):
     given = [task.group.trials for task in executor.given]
     assert given == [trials[:1], *again, trials[1:]]
     assert len({task.id for task in executor.given}) == len(given)
+
+
+@pytest.mark.parametrize(
+    ("times", "is_place", "is_tried"),
+    [(1, False, True), (2, False, False), (5, True, True), (6, True, False)],
+)
+def test_a_trial_is_tried_again_more_often_where_its_place_has_left(times, is_place, is_tried):
+    dataset = synthetic(examples=100, input_shape=(2, 2), classes=2, seed=0)
+    study = Study(name="s", replicates=1, validation=10, epochs=2, base={"hidden": [3]})
+    store = FakeStore()
+    trials = plan(study, dataset, store, "population").trials
+    lost = [said("started"), said("lost", problem="has left", is_place=is_place)]
+    executor = Says(*[lambda group: lost] * times, answered)
+    settings = Settings((None,), {}, "jax", None, "m")
+
+    def done():
+        return execute(trials, trials, dataset, settings, QuietProgress(), store, executor=executor)
+
+    if is_tried:
+        assert done() == 1
+    else:
+        with pytest.raises(WorkerError, match=r"failed (a second time|for the sixth time): it has"):
+            done()
 
 
 # Executing a plan in a real training process: what progress is told, and what is left behind.
