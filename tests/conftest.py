@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent / "fakes"))
 import browser as browsers
 import postgres_server
 
-SHARED = ("mnist_run", "expected")
+SHARED = ("mnist_run", "expected", "real_slurm")
 """Fixtures of the session that train for long."""
 
 

@@ -27,7 +27,13 @@ COMMANDS = {
     ],
     "results": [["results", "?"], ["results", "runs/small", "--store", "?"]],
     "doctor": [["doctor", "?"]],
-    "judge": [["judge", "?"]],
+    "judge": [["judge", "?"], ["judge", "scores.csv", "--output", "?"]],
+    "variance": [
+        ["variance", "?"],
+        ["variance", "study.toml", "--out", "?"],
+        ["variance", "study.toml", "--store", "?"],
+    ],
+    "worker": [["worker", "?"]],
     "report": [
         ["report", "?"],
         ["report", "runs/small", "--output", "?"],
