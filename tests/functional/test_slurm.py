@@ -27,10 +27,14 @@ def slurm(tmp_path):
 
 @pytest.fixture(scope="session")
 def real_slurm():
-    if reason := missing():
-        needed = "slurm" in os.environ.get("STEPLADDER_REQUIRE", "").split(",")
+    needed = "slurm" in os.environ.get("STEPLADDER_REQUIRE", "").split(",")
+    server, reason = None, missing()
+    try:
+        server = None if reason else SlurmServer()
+    except AssertionError as error:  # a container may forbid what its daemons do
+        reason = f"Slurm does not start here: {error}"
+    if server is None:
         (pytest.fail if needed else pytest.skip)(reason)
-    server = SlurmServer()
     yield server
     server.remove()
 
