@@ -12,7 +12,6 @@ from own_training import write
 from stepladder import Study, api
 from stepladder.execution.progress import QuietProgress
 from stepladder.runs.stored import judge_stored
-from stepladder.tools.dashboard import Source
 
 TRAIN = """
 import random
@@ -101,12 +100,15 @@ def used_again(in_process):
         code, _, err = in_process(words[0], "runs/many", *words[1:])
         assert code == 2
         assert "one data set, found one on 2" in err
-    states = Source.of("runs/many").states()  # the live page
-    assert [state.name for state in states] == ["many/large", "many/small"]
     other = Study.load("many.toml").by_dataset["small"]  # a study of its own
     store, here = "runs/many/stepladder.db", api.settings_of(other, 1, "auto")
     results = judge_stored(other, Path("runs/many/small"), here, "test", store=store)
     assert [arm.n for arm in results.arms] == [3, 3]
+    pytest.importorskip("uvicorn", reason="the live page needs pip install 'stepladder[ui]'")
+    from stepladder.tools.dashboard import Source
+
+    states = Source.of("runs/many").states()
+    assert [state.name for state in states] == ["many/large", "many/small"]
 
 
 def test_what_makes_no_sense_is_refused_before_anything_is_trained(in_process, place):
