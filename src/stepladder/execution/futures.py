@@ -198,7 +198,7 @@ class FuturesExecutor:
 
     def _news(self, sent: Submitted) -> Iterator[Event]:
         """What a host has written of a task since the last time."""
-        if sent.is_cancelled:
+        if sent.is_cancelled or self._say is not None:  # it says it in another way
             return
         try:
             with self._file(sent.task.id, "news").open("rb") as file:

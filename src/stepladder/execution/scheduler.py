@@ -209,23 +209,19 @@ class Claims:
         self._held: set[str] = set()
         self._seen: dict[str, tuple[int, float]] = {}  # beat of another driver, and since when
 
-    def claim(self, group: Group) -> Group | None:
-        """Claims a group: the part that nobody else trains, or None where nothing is left.
+    def claim(self, some: Sequence[Group]) -> list[Group | None]:
+        """Claims groups: of each the part that nobody else trains, or None where nothing is left.
 
         What another driver holds is added to `elsewhere`; claims of dead drivers are ended.
         """
-        return self.claim_all([group])[0]
-
-    def claim_all(self, wanted_groups: Sequence[Group]) -> list[Group | None]:
-        """Claims several groups at once; see `claim`."""
-        wanted = {trial.id for group in wanted_groups for trial in group.trials}
+        wanted = {trial.id for group in some for trial in group.trials}
         held = self._store.claim(self._driver, wanted)
         if lost := wanted - held:
             self._dismiss_dead(self._store.claimed(lost).values())
             held |= self._store.claim(self._driver, lost)
         self._held |= held
-        self.elsewhere += _parts(wanted_groups, lambda trial_id: trial_id not in held)
-        return [next(iter(_parts([group], held.__contains__)), None) for group in wanted_groups]
+        self.elsewhere += _parts(some, lambda trial_id: trial_id not in held)
+        return [next(iter(_parts([group], held.__contains__)), None) for group in some]
 
     def set_aside(self, some: list[Group]) -> list[Group]:
         """Of some groups those of which others hold or have stored a part; they are `elsewhere`."""
@@ -555,7 +551,7 @@ class _Execution:
             groups.append(self._waiting.take(program, self._busy))
             self._busy[groups[-1].key.program] += 1
         left = []
-        claims = self._claims.claim_all(groups)
+        claims = self._claims.claim(groups)
         for program, group, claimed in zip(places, groups, claims, strict=False):
             if claimed is None:
                 left.append(program)

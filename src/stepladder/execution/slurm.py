@@ -244,7 +244,7 @@ class SlurmExecutor(SpoolExecutor):
             self._next_look = now + _LOOK_SECONDS
             self._submit_jobs()
         events = super().events(timeout)
-        if any(events[place].task for place in range(len(events))):  # iterating takes them in
+        if any(event.task for event in events):
             self._tries = 0
         return events
 

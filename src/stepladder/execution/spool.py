@@ -25,9 +25,9 @@ import secrets
 import shlex
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -317,18 +317,6 @@ class _Sent:
     is_ending: bool = False
 
 
-@dataclass
-class _Found:
-    """What one look at the folder has found."""
-
-    events: list[Event] = field(default_factory=list)
-
-    def add(
-        self, task: str | None, message: Message, handled: Callable[[], object] | None = None
-    ) -> None:
-        self.events.append(Event(task, message, handled))
-
-
 class SpoolExecutor:
     """Worker programs somewhere, which see the run's folder.
 
@@ -466,15 +454,15 @@ class SpoolExecutor:
         end = time.monotonic() + timeout
         while True:
             found = self._look()
-            if self._detach and timeout and not found.events:
+            if self._detach and timeout and not found:
                 raise Detached(self.leave())
-            if found.events or time.monotonic() >= end:
-                return found.events
+            if found or time.monotonic() >= end:
+                return found
             time.sleep(POLL_SECONDS)
 
-    def _look(self) -> _Found:
+    def _look(self) -> list[Event]:
         """One look at the folder. What ended comes first: its outcomes were written before."""
-        found = _Found()
+        found: list[Event] = []
         if time.monotonic() - self._beaten > BEAT_SECONDS and not self._leaves:
             self._beat(int(self._beaten))
         ended = self._spool.names("ended")
@@ -490,13 +478,14 @@ class SpoolExecutor:
             self._finish(task_id, {"kind": "finished"}, found)
         return found
 
-    def _say_if_lonely(self, found: _Found) -> None:
+    def _say_if_lonely(self, found: list[Event]) -> None:
         """Says once what to do where no worker comes."""
         if self._since is None:
             self._since = self._clock()
         if self._sent and not self._beats and self._clock() - self._since > _LONELY_SECONDS:
             self._since = math.inf
-            found.add(None, {"kind": "note", "text": f"no worker yet: {self._how_to_start()}"})
+            text = f"no worker yet: {self._how_to_start()}"
+            found.append(Event(None, {"kind": "note", "text": text}))
 
     def _how_to_start(self) -> str:
         return (
@@ -504,11 +493,11 @@ class SpoolExecutor:
             "that folder"
         )
 
-    def _finish(self, task_id: str, message: Message, found: _Found) -> None:
-        found.add(task_id, message)
+    def _finish(self, task_id: str, message: Message, found: list[Event]) -> None:
+        found.append(Event(task_id, message))
         self._there.pop(self._sent.pop(task_id).name, None)
 
-    def _read_beats(self, found: _Found) -> None:
+    def _read_beats(self, found: list[Event]) -> None:
         if time.monotonic() < self._next_beats:
             return
         many = max(0, len(self._beats) - _FEW)
@@ -519,7 +508,7 @@ class SpoolExecutor:
             if beat.get("beat") != known.get("beat"):
                 self._watchdog.heard(worker, trained=False)
             for note in beat.get("notes", [])[len(known.get("notes", [])) :]:
-                found.add(None, {"kind": "note", "text": str(note)})
+                found.append(Event(None, {"kind": "note", "text": str(note)}))
         for worker in self._beats.keys() - beats.keys():
             self._watchdog.forget(worker)
         self._beats = beats
@@ -529,9 +518,10 @@ class SpoolExecutor:
             file.unlink(missing_ok=True)
             if text not in self._told:
                 self._told.add(text)
-                found.add(None, {"kind": "note", "text": f"a worker does not take part: {text}"})
+                note = f"a worker does not take part: {text}"
+                found.append(Event(None, {"kind": "note", "text": note}))
 
-    def _read_outcomes(self, found: _Found) -> None:
+    def _read_outcomes(self, found: list[Event]) -> None:
         tasks = {trial: task_id for task_id, sent in self._sent.items() for trial in sent.left}
         for name in self._spool.names("done")[:_AT_ONCE]:
             file = self._spool.folder / "done" / name
@@ -542,7 +532,7 @@ class SpoolExecutor:
                 self._damaged.add(file.stem)
                 self._spool.set_aside(file)
                 text = f"the file {name} is not stored: it {problem}; it is kept in spool/damaged"
-                found.add(None, {"kind": "note", "text": text})
+                found.append(Event(None, {"kind": "note", "text": text}))
                 continue
             self._damaged.discard(file.stem)
             kind = "failure" if isinstance(outcome, TrialFailure) else "result"
@@ -551,10 +541,11 @@ class SpoolExecutor:
                 sent = self._sent[task_id]
                 if not sent.worker:  # it was fast, or a driver before had it trained
                     sent.worker = "unknown"
-                    found.add(task_id, {"kind": "started"})
+                    found.append(Event(task_id, {"kind": "started"}))
                 sent.is_ending = True
             # A driver that is stopped before it has stored the outcome finds the file again.
-            found.add(task_id, {"kind": kind, kind: outcome}, partial(self._remove, file, task_id))
+            handled = partial(self._remove, file, task_id)
+            found.append(Event(task_id, {"kind": kind, kind: outcome}, handled))
 
     def _remove(self, file: Path, task_id: str | None) -> None:
         """Removes an outcome that is stored now."""
@@ -563,29 +554,34 @@ class SpoolExecutor:
             sent.left.discard(file.stem)
 
     def _follow(
-        self, task_id: str, sent: _Sent, taken: Mapping[str, str], queued: set[str], found: _Found
+        self,
+        task_id: str,
+        sent: _Sent,
+        taken: Mapping[str, str],
+        queued: set[str],
+        found: list[Event],
     ) -> None:
         """What is new of a task that has not ended."""
         worker = taken.get(sent.name, "")
         if not worker:
             if sent.worker and sent.name in queued:  # its worker gave it back
                 sent.worker = ""
-                found.add(task_id, {"kind": "queued"})
+                found.append(Event(task_id, {"kind": "queued"}))
             return
         if sent.worker != worker:
             sent.worker, sent.reports, sent.is_ready = worker, 0, False
-            found.add(task_id, {"kind": "started"})
+            found.append(Event(task_id, {"kind": "started"}))
         beat = self._beats.get(worker, {})
         if beat.get("task") != sent.name or sent.is_ending:
             return
         if beat.get("ready") and not sent.is_ready:
             sent.is_ready = True
-            found.add(task_id, {"kind": "ready"})
+            found.append(Event(task_id, {"kind": "ready"}))
         if (reports := beat.get("reports", 0)) > sent.reports:
             sent.reports = reports
-            found.add(task_id, {"kind": "epoch", "epoch": beat.get("epoch", 0)})
+            found.append(Event(task_id, {"kind": "epoch", "epoch": beat.get("epoch", 0)}))
 
-    def _read_ended(self, ended: Sequence[str], found: _Found) -> None:
+    def _read_ended(self, ended: Sequence[str], found: list[Event]) -> None:
         for marker in ended:
             name, file = marker.partition(".")[0], self._spool.file("ended", marker)
             message = self._spool.read(file) or {"kind": "lost", "problem": "left no word"}
@@ -601,7 +597,7 @@ class SpoolExecutor:
             if not waits:
                 file.unlink(missing_ok=True)
 
-    def _find_dead(self, taken: Mapping[str, str], found: _Found) -> None:
+    def _find_dead(self, taken: Mapping[str, str], found: list[Event]) -> None:
         """Tasks of workers that have ended without a word are lost."""
         busy = set(taken.values())
         silent = {worker for worker, _ in self._watchdog.silent(busy)}

@@ -118,13 +118,13 @@ def ids(*numbers):
 
 
 def test_a_free_group_is_taken_whole(claims):
-    assert claims.claim(GROUP) == GROUP
+    assert claims.claim([GROUP]) == [GROUP]
     assert claims.elsewhere == []
 
 
 def test_what_another_holds_is_left_to_it_and_the_lanes_stay(claims, store):
     store.claim(FAR, ids(1))
-    assert claims.claim(GROUP) == Group((TRIALS[0], TRIALS[2]), 3)
+    assert claims.claim([GROUP]) == [Group((TRIALS[0], TRIALS[2]), 3)]
     assert claims.elsewhere == [Group((TRIALS[1],), 3)]
     assert claims.poll_others() == ([], [])
     store.add(finished(TRIALS[1], 0.5))
@@ -135,7 +135,7 @@ def test_what_another_holds_is_left_to_it_and_the_lanes_stay(claims, store):
 def test_a_group_that_others_hold_or_have_stored_is_none(claims, store):
     store.claim(FAR, ids(0, 1))
     store.add(finished(TRIALS[2], 0.5))
-    assert claims.claim(GROUP) is None
+    assert claims.claim([GROUP]) == [None]
     assert claims.poll_others() == ([], [TRIALS[2]])
     store.dismiss("far")
     assert claims.poll_others() == ([Group(TRIALS[:2], 3)], [])
@@ -144,7 +144,7 @@ def test_a_group_that_others_hold_or_have_stored_is_none(claims, store):
 
 def test_a_driver_whose_beat_stands_still_loses_its_claims_after_the_lease(claims, store, clock):
     store.claim(FAR, ids(0, 1, 2))
-    assert claims.claim(GROUP) is None
+    assert claims.claim([GROUP]) == [None]
     for _ in range(5):  # it lives, however long its training lasts
         clock.pass_by(LEASE_SECONDS - 1)
         store.beat("far")
@@ -153,7 +153,7 @@ def test_a_driver_whose_beat_stands_still_loses_its_claims_after_the_lease(claim
     assert claims.poll_others() == ([], [])
     clock.pass_by(1)
     assert claims.poll_others() == ([GROUP], [])
-    assert claims.claim(GROUP) == GROUP
+    assert claims.claim([GROUP]) == [GROUP]
 
 
 def test_one_that_held_nothing_for_long_is_watched_anew(claims, store, clock):
@@ -161,7 +161,7 @@ def test_one_that_held_nothing_for_long_is_watched_anew(claims, store, clock):
     other = ClaimOwner("other", "a third machine", "5 5")
     store.claim(FAR, ids(0))
     store.claim(other, ids(1, 2))
-    assert claims.claim(GROUP) is None
+    assert claims.claim([GROUP]) == [None]
     store.add(finished(TRIALS[0], 0.5))  # by the first, which holds nothing from here on
     assert claims.poll_others() == ([], [TRIALS[0]])
     clock.pass_by(LEASE_SECONDS - 1)
@@ -177,12 +177,12 @@ def test_a_driver_of_this_machine_whose_process_is_gone_is_not_waited_for(claims
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     store.claim(ClaimOwner("x", this_owner().place, f"{ended.pid} 1"), ids(0, 1, 2))
-    assert claims.claim(GROUP) == GROUP
+    assert claims.claim([GROUP]) == [GROUP]
 
 
 def test_a_driver_of_this_machine_that_runs_is_waited_for(claims, store, clock):
     store.claim(this_owner(), ids(0, 1, 2))
-    assert claims.claim(GROUP) is None
+    assert claims.claim([GROUP]) == [None]
     clock.pass_by(LEASE_SECONDS - 1)
     assert claims.poll_others() == ([], [])
 
@@ -191,7 +191,7 @@ def test_it_beats_when_it_is_time_to_and_only_while_it_holds_something(claims, s
     clock.pass_by(BEAT_SECONDS)
     assert claims.keep_alive() is True
     assert store.drivers() == []
-    claims.claim(GROUP)
+    claims.claim([GROUP])
     for beats in (1, 2):
         assert claims.keep_alive() is True
         assert [driver.beat for driver in store.drivers()] == [beats]
@@ -199,7 +199,7 @@ def test_it_beats_when_it_is_time_to_and_only_while_it_holds_something(claims, s
 
 
 def test_one_that_was_taken_for_dead_hears_of_it_and_keeps_what_is_still_free(claims, store, clock):
-    claims.claim(GROUP)
+    claims.claim([GROUP])
     (known,) = store.drivers()
     store.dismiss(known.id)
     store.claim(FAR, ids(0))
@@ -212,7 +212,7 @@ def test_one_that_was_taken_for_dead_hears_of_it_and_keeps_what_is_still_free(cl
 
 
 def test_at_the_end_nothing_is_held(claims, store):
-    claims.claim(GROUP)
+    claims.claim([GROUP])
     claims.end()
     assert store.drivers() == []
     assert store.claimed(ids(0, 1, 2)) == {}
