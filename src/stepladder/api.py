@@ -566,7 +566,6 @@ class JudgedTables:
             The files: SVG, PNG and CSV of each figure.
         """
         from stepladder.report.datasets import plots_over
-        from stepladder.report.html import write_plots
 
         return write_plots(plots_over(self.judged.over), validate_path(folder, "folder"))
 

@@ -32,6 +32,7 @@ from stepladder.report.wording import (
     Measure,
     corrected_text,
     digits_for,
+    effect_verdict,
     headlines_of,
     join_list,
     missed_text,
@@ -46,7 +47,7 @@ from stepladder.report.wording import (
 )
 from stepladder.runs.folder import REPORT_NAME
 from stepladder.runs.results import Results
-from stepladder.statistics.datasets import ArmOverDatasets, OverDatasets, Ranking
+from stepladder.statistics.datasets import OPEN, ArmOverDatasets, OverDatasets, Ranking
 from stepladder.statistics.results import Effect, Interval, Verdict
 from stepladder.statistics.scores import JudgedDatasets
 from stepladder.study.study import Study
@@ -114,9 +115,7 @@ def _counts(arm: ArmOverDatasets) -> Iterator[str]:
 def _verdict_cell(arm: ArmOverDatasets, delta: float | None) -> str:
     if arm.effect is None:
         return ""
-    text = verdict_text(arm.verdict, delta)
-    if arm.effect.verdict in ("helps", "hurts") and arm.effect.is_small(delta):
-        text += f", by less than {delta:g}"
+    text = OPEN if arm.verdict == OPEN else effect_verdict(arm.effect, delta)
     return Cell(text, style=_STYLES.get(arm.effect.verdict, ""))
 
 

@@ -10,6 +10,7 @@ from typing import cast
 from stepladder.errors import StudyError
 from stepladder.execution.machine import Settings
 from stepladder.runs import folder as folders
+from stepladder.runs.judgements import earlier_judgements
 from stepladder.runs.measures import factorial_techniques
 from stepladder.runs.plan import prepare
 from stepladder.runs.results import Results
@@ -119,9 +120,7 @@ def judge_results(
     effects = {name: _effects(one) for name, one in results.items()}
     compared = _compared(next(iter(results.values())))
     comparisons = _digests(study, effects, results)
-    known = [each for each in store.judgements(study.name, OVER)
-             if each.metric == study.judged.name
-             and set(each.comparisons.values()) & set(comparisons.values())]  # fmt: skip
+    known = earlier_judgements(store, study, OVER, comparisons)
     questions = list(dict.fromkeys(each.question for each in known))
     own = ((len(results),), frozenset(comparisons.values()))
     number = 1 + (questions.index(own) if own in questions else len(questions))

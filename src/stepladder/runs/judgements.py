@@ -129,13 +129,26 @@ def history_of(
     }
     cells = sorted(rows[0].id for rows in trials.values()) if techniques else []
     comparisons |= {f"{MAIN}{name}": fingerprint([name, *cells]) for name in techniques}
-    metric, digests = study.judged.name, set(comparisons.values())
-    known = store.judgements(study.name, fingerprint_) if store else []
-    earlier = tuple(
-        each for each in known
-        if each.metric == metric and digests & set(each.comparisons.values())
-    )  # fmt: skip
+    earlier = earlier_judgements(store, study, fingerprint_, comparisons) if store else ()
     return History(comparisons, looks, study.adaptive, study.delta, earlier)
+
+
+def earlier_judgements(
+    store: Store, study: Study, fingerprint_: str, comparisons: Mapping[str, str]
+) -> tuple[Judgement, ...]:
+    """Judgements of a study's metric that share a comparison, the first one first.
+
+    Args:
+        store: where they are kept.
+        study: what is asked.
+        fingerprint_: of its dataset.
+        comparisons: digests of what is compared, by name.
+    """
+    digests = set(comparisons.values())
+    return tuple(
+        each for each in store.judgements(study.name, fingerprint_)
+        if each.metric == study.judged.name and digests & set(each.comparisons.values())
+    )  # fmt: skip
 
 
 def keep(

@@ -197,13 +197,14 @@ def open_session(
             )
         dataset, record = prepare(study, settings)
         notes: tuple[str, ...] = ()
-        own_code = bool(study.model_files) or user is not None
-        if names_to_check(study) and (is_search or _needs_training(record, folder, store, plan)):
-            check_names(study, dataset, settings)
-        if own_code and (is_search or _needs_training(record, folder, store, plan)):
-            if user is None:
+        has_names = bool(names_to_check(study))
+        is_checked = has_names or bool(study.model_files) or user is not None
+        if is_checked and (is_search or _needs_training(record, folder, store, plan)):
+            if has_names:
+                check_names(study, dataset, settings)
+            if study.model_files and user is None:
                 notes = inspect_models(study, dataset, settings, is_search)
-            elif local:
+            elif user is not None and local:
                 _start_user(local, user, folder, _most_trials(study, is_search))
         if place != own:
             with open_if_exists(folder, store):

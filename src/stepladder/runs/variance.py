@@ -19,7 +19,7 @@ from stepladder.statistics.variance import FEWEST, VarianceAnalysis, analyze_var
 from stepladder.store import Store, StudyRecord
 from stepladder.study.designs import Arm
 from stepladder.study.recipe import DISTORTIONS, NONE
-from stepladder.study.schema import did_you_mean
+from stepladder.study.schema import check_name
 from stepladder.study.study import Study
 from stepladder.trials.seeding import Stream, held_replicate
 from stepladder.trials.trial import Trial
@@ -203,10 +203,7 @@ def _arm_named(arms: tuple[Arm, ...], study: Study, name: str | None) -> Arm:
         InputError: if there is none.
     """
     by_name = {arm.name: arm for arm in arms}
-    if name is not None and name not in by_name:
-        listed = ", ".join(map(repr, by_name))
-        raise InputError(
-            f"--arm must be an arm of the study {study.name!r}, found {name!r}; "
-            f"{did_you_mean(name, by_name, f'they are {listed}')}"
-        )
-    return arms[0] if name is None else by_name[name]
+    if name is None:
+        return arms[0]
+    check_name(f"--arm must be an arm of the study {study.name!r}", name, by_name)
+    return by_name[name]
