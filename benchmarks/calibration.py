@@ -7,7 +7,7 @@ Run with `python benchmarks/calibration.py [--studies N]`; it prints every table
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import combinations_with_replacement
 from math import factorial
 
@@ -227,6 +227,29 @@ def worst_case(tries: int) -> None:
                     worst[family] = max(worst[family], chance / level)
         few = max(ratio for family, ratio in worst.items() if family <= 50)
         print(f"{n}  {levels:>6}  {few:20.2f}  {max(worst.values()):9.2f}")
+
+
+def print_tables(
+    tables: Mapping[str, Callable[[int], object]], description: str | None, studies: int
+) -> int:
+    """Prints every table, or the one that `--only` names.
+
+    Args:
+        tables: what prints each, from the number of simulated studies, by name.
+        description: of the program.
+        studies: a cell where `--studies` does not say.
+
+    Returns:
+        How many studies were asked for.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--studies", type=int, default=studies, help="simulated studies a cell")
+    parser.add_argument("--only", choices=sorted(tables), help="one table")
+    asked = parser.parse_args()
+    for name, table in tables.items():
+        if asked.only in (None, name):
+            table(asked.studies)
+    return int(asked.studies)
 
 
 def main() -> None:

@@ -6,14 +6,12 @@ second part of `docs/statistics.md`. Seeds are fixed.
 
 from __future__ import annotations
 
-import argparse
-
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 from scipy.special import ndtr
 
-from calibration import ALPHA, DRAWS
+from calibration import ALPHA, DRAWS, print_tables
 from stepladder.statistics.factorial import factorial
 from stepladder.statistics.intervals import new_images_interval, predict_mean, win_share
 from stepladder.statistics.paired import paired_t
@@ -216,14 +214,7 @@ _TABLES = {
 
 def main() -> None:
     """Prints every table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--studies", type=int, default=2_000, help="simulated studies a cell")
-    parser.add_argument("--only", choices=sorted(_TABLES), help="one table")
-    asked = parser.parse_args()
-    studies = asked.studies
-    for name, table in _TABLES.items():
-        if asked.only in (None, name):
-            table(studies)
+    studies = print_tables(_TABLES, __doc__, studies=2_000)
     noise = stats.binom.std(studies, ALPHA) / studies
     print(f"\nA rate of exactly 5 % scatters by ±{100 * noise:.1f} at {studies:,} studies.")
 

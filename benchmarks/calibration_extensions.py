@@ -6,14 +6,13 @@ Run with `python benchmarks/calibration_extensions.py [--studies N]`; it prints 
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from calibration import ALPHA, DELTA, DRAWS, Floats
+from calibration import ALPHA, DELTA, DRAWS, Floats, print_tables
 from stepladder.statistics.anytime import SHARE_FIRST, anytime_p, later_levels, later_p
 from stepladder.statistics.corrections import holm
 from stepladder.statistics.effects import judge
@@ -238,13 +237,7 @@ _TABLES = {
 
 def main() -> None:
     """Prints every table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--studies", type=int, default=2_000, help="simulated studies a cell")
-    parser.add_argument("--only", choices=sorted(_TABLES), help="one table")
-    asked = parser.parse_args()
-    for name, table in _TABLES.items():
-        if asked.only in (None, name):
-            table(asked.studies)
+    print_tables(_TABLES, __doc__, studies=2_000)
 
 
 if __name__ == "__main__":

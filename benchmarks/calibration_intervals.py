@@ -6,20 +6,13 @@ Run with `python benchmarks/calibration_intervals.py [--studies N]`; it prints t
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable
-
 import numpy as np
-import numpy.typing as npt
 
+from calibration import ALPHA, DELTA, Draw, Floats, print_tables
 from stepladder.statistics.classification import squared_calibration_error
 from stepladder.statistics.effects import Judged, judge
 from stepladder.statistics.paired import missed_share, paired_t
 
-Floats = npt.NDArray[np.float64]
-Draw = Callable[[np.random.Generator, tuple[int, ...]], Floats]
-
-ALPHA, DELTA = 0.05, 0.1
 REPLICATES = (3, 4, 5, 6, 8, 10, 20, 30)
 
 
@@ -191,13 +184,7 @@ _TABLES = {
 
 def main() -> None:
     """Prints every table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--studies", type=int, default=4_000, help="simulated studies a cell")
-    parser.add_argument("--only", choices=sorted(_TABLES), help="one table")
-    asked = parser.parse_args()
-    for name, table in _TABLES.items():
-        if asked.only in (None, name):
-            table(asked.studies)
+    print_tables(_TABLES, __doc__, studies=4_000)
 
 
 if __name__ == "__main__":
