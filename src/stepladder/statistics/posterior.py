@@ -72,7 +72,7 @@ def posterior(
 
 
 def with_posteriors(
-    effects: Mapping[str, Effect], delta: float | None, sign: int
+    effects: Mapping[str, Effect], delta: float | None, sign: int, overlap: float = 0.0
 ) -> dict[str, Effect]:
     """Effects of one family with their posteriors and p-values of "not worse"; δ must be known.
 
@@ -84,11 +84,13 @@ def with_posteriors(
         effects: by arm.
         delta: in the unit of the effects.
         sign: 1 where a higher value of the metric is better, -1 where a lower one is.
+        overlap: test examples per training example, of parts that overlap, as for `effects`.
     """
     if delta is None or not effects:
         return dict(effects)
     values = {arm: sign * np.asarray(one.differences) for arm, one in effects.items()}
-    found = {arm: posterior(row, delta) for arm, row in values.items()}
+    correlation = overlap / (1 + overlap)
+    found = {arm: posterior(row, delta, correlation) for arm, row in values.items()}
     p = holm(np.array([
         one.worse if one and len(values[arm]) >= _FEWEST else math.nan
         for arm, one in found.items()

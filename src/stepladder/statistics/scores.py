@@ -149,7 +149,7 @@ def judge_scores(
         )
     if anytime:
         judged = anytime_effects(judged, delta=delta, metric=metric, claim=claim)
-    judged = with_posteriors(judged, delta, metric.sign)
+    judged = with_posteriors(judged, delta, metric.sign, overlap)
     divergence = divergence_differences(
         {arm: _diverged(scores[arm], scores[base], judged[arm].is_paired) for arm, _ in pairs}
     )

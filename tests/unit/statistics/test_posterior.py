@@ -5,7 +5,9 @@ import pytest
 from scipy import stats
 
 from stepladder.statistics.effects import effects
+from stepladder.statistics.paired import tost
 from stepladder.statistics.posterior import Posterior, posterior, with_posteriors
+from stepladder.statistics.scores import judge_scores
 from stepladder.study.metrics import Metric
 
 
@@ -41,6 +43,25 @@ def test_not_worse_is_a_one_sided_t_test_corrected_for_the_family():
     lower = with_posteriors(judged, 0.2, -1)
     assert lower["a"].posterior.better == pytest.approx(found["a"].posterior.worse)
     assert with_posteriors(judged, None, 1)["a"].posterior is None
+
+
+@pytest.mark.parametrize("overlap", [0.0, 1 / 9])
+def test_the_posterior_and_the_interval_have_one_variance(overlap):
+    """With δ at the farther end of the 95 % interval, a fortieth lies beyond."""
+    rng = np.random.default_rng(3)
+    base = 0.9 + 0.01 * rng.normal(size=10)
+    rows = {"base": base, "new": base + 0.002 * rng.normal(size=10)}
+    folds = {name: {str(k): float(score) for k, score in enumerate(row)}
+             for name, row in rows.items()}  # fmt: skip
+
+    def judged(delta):
+        return judge_scores(folds, overlap=overlap, delta=delta).arms[1].effect
+
+    found = judged(0.1)
+    end = max(abs(found.ci_low), abs(found.ci_high))
+    beyond = judged(end).posterior
+    assert max(beyond.worse, beyond.better) == pytest.approx(0.025)
+    assert found.p_not_worse == pytest.approx(float(tost(found.differences, 0.1, overlap, 1)))
 
 
 def test_four_pairs_do_not_show_that_an_arm_is_not_worse():
