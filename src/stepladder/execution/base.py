@@ -82,6 +82,9 @@ class Event:
 class Executor(Protocol):
     """Where tasks are trained.
 
+    One whose tasks may go on without a driver also has `leave() -> str`: it is called when the user
+    interrupts a run, before tasks are cancelled, and says how they go on and how to end them.
+
     Example:
         >>> class Nowhere:
         ...     name, free = "nowhere", ()
