@@ -22,7 +22,7 @@ Schema = Mapping[str, Any]
 
 TABLES = {
     "Study": "At the top of the file",
-    "CsvDataset": "`dataset = { csv … }`",
+    "TableDataset": "`dataset = { csv … }`",
     "NpzDataset": "`dataset = { npz … }`",
     "JudgedMetric": "`metric = { … }`",
     "UserTrainer": "`trainer = { … }`",

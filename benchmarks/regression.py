@@ -37,7 +37,7 @@ def of_scikit_learn(study: Study, dataset: Dataset) -> Scores:
     validation = validation_examples(dataset, study.validation)
     scores = []
     for replicate in range(study.replicates):
-        rows = split(dataset.y_train, 0, validation, recipe.train_examples, study.seed, replicate)
+        rows = split(dataset, validation, recipe.train_examples, study.seed, replicate)
         scale, shift = affine(dataset.x_train, rows.train, recipe.scaling)
         y = np.asarray(dataset.y_train, np.float32)
         y_scale, y_shift = affine(y, rows.train, recipe.target_scaling)

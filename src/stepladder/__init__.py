@@ -48,12 +48,12 @@ if TYPE_CHECKING:
     )
     from stepladder.study.published import PublishedTable
     from stepladder.study.recipe import Recipe
-    from stepladder.study.study import CsvDataset, NpzDataset, Reported, Study
+    from stepladder.study.sources import NpzDataset, TableDataset
+    from stepladder.study.study import Reported, Study
     from stepladder.study.techniques import CATALOGUE, Technique
 
 __all__ = [
     "CATALOGUE",
-    "CsvDataset",
     "DataError",
     "DatasetsRun",
     "Exported",
@@ -74,6 +74,7 @@ __all__ = [
     "StoreError",
     "Study",
     "StudyError",
+    "TableDataset",
     "Technique",
     "VarianceRun",
     "WorkerError",
@@ -90,9 +91,9 @@ __all__ = [
 
 _HOME = {
     "CATALOGUE": "study.techniques",
-    "CsvDataset": "study.study",
+    "TableDataset": "study.sources",
     "DatasetsRun": "api",
-    "NpzDataset": "study.study",
+    "NpzDataset": "study.sources",
     "Exported": "deployment.export",
     "JudgedTable": "api",
     "JudgedTables": "api",

@@ -79,7 +79,7 @@ def test_results_import_what_they_need_and_no_more(made_up):
 def test_public_names_are_pinned():
     assert sorted(stepladder.__all__) == [
         "CATALOGUE",
-        "CsvDataset",
+        "TableDataset",
         "DataError",
         "DatasetsRun",
         "Exported",

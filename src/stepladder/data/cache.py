@@ -6,16 +6,15 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import platformdirs
 
-from stepladder.data.dataset import Dataset
+from stepladder.data.dataset import ARRAYS, Dataset
 
-_ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 _KEPT_DAYS = 30
 
 
@@ -27,6 +26,7 @@ class StoredDataset:
         folder: of its arrays.
         fingerprint: of the dataset.
         facts: all of it but the arrays.
+        arrays: which of `ARRAYS` it has.
 
     Example:
         >>> import tempfile
@@ -41,6 +41,7 @@ class StoredDataset:
     folder: Path
     fingerprint: str
     facts: Mapping[str, Any]
+    arrays: tuple[str, ...] = ARRAYS[:4]
 
     def load(self) -> Dataset:
         """The dataset, its arrays mapped into memory.
@@ -51,7 +52,7 @@ class StoredDataset:
         """
         arrays = {
             name: np.load(self.folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-            for name in _ARRAYS
+            for name in self.arrays
         }
         dataset = Dataset(**arrays, **self.facts)
         dataset.__dict__["fingerprint"] = self.fingerprint  # what `is_whole` has compared
@@ -68,14 +69,15 @@ class StoredDataset:
 
     def at(self, root: Path) -> "StoredDataset":
         """The same dataset in the cache of another machine."""
-        return StoredDataset(root / self.fingerprint, self.fingerprint, self.facts)
+        return replace(self, folder=root / self.fingerprint)
 
     @classmethod
     def of(cls, dataset: Dataset, root: Path) -> Self:
         """What `store_dataset` writes for a dataset; nothing is written."""
         facts = {field.name: getattr(dataset, field.name)
-                 for field in fields(Dataset) if field.name not in _ARRAYS}  # fmt: skip
-        return cls(root / dataset.fingerprint, dataset.fingerprint, facts)
+                 for field in fields(Dataset) if field.name not in ARRAYS}  # fmt: skip
+        arrays = tuple(name for name in ARRAYS if getattr(dataset, name) is not None)
+        return cls(root / dataset.fingerprint, dataset.fingerprint, facts, arrays)
 
 
 def cache_root() -> Path | None:
@@ -106,7 +108,7 @@ def store_dataset(dataset: Dataset, root: Path) -> StoredDataset:
         part = root / f".{dataset.fingerprint}.{secrets.token_hex(4)}.part"
         try:
             part.mkdir()
-            for name in _ARRAYS:
+            for name in stored.arrays:
                 with (part / f"{name}.npy").open("xb") as stream:
                     np.save(stream, getattr(dataset, name), allow_pickle=False)
                     stream.flush()

@@ -21,6 +21,9 @@ Labels = npt.NDArray[np.int32]
 Targets = npt.NDArray[Any]
 """What is to be learnt, as a task has it: see `Dataset`."""
 
+ARRAYS = ("x_train", "y_train", "x_test", "y_test", "groups", "times")
+"""What a dataset holds arrays in; the last two may be None."""
+
 MOST_CLASSES = 65_536
 """Predictions are kept as uint16."""
 
@@ -44,6 +47,13 @@ class Dataset:
         task: what is to be learnt.
         columns: names of a table's columns, where they are known.
         unused: names of arrays of the file that nobody uses.
+        validation_examples: how many examples at the end of the training part are a validation
+            part of the user's own, the same in every replicate; 0 where it is drawn.
+        groups: int32 of shape (training examples,), or None: examples of one number stay in one
+            part.
+        times: float64 of shape (training examples,), or None: examples are validated later than
+            they train.
+        notes: what reading the data took for granted, as sentences; no part of the fingerprint.
         revision: how often the meaning of such data has changed, which its fingerprint tells:
             trials of before are other trials.
 
@@ -66,6 +76,10 @@ class Dataset:
     task: Task = "classification"
     columns: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
+    validation_examples: int = 0
+    groups: npt.NDArray[np.int32] | None = None
+    times: npt.NDArray[np.float64] | None = None
+    notes: tuple[str, ...] = ()
     revision: int = 0
 
     def __post_init__(self) -> None:
@@ -84,10 +98,13 @@ class Dataset:
             _check_every_class_is_trained(self.name, self.y_train, self.class_names)
         else:
             _check_targets_vary(self)
-        for part in ("x_train", "y_train", "x_test", "y_test"):
-            view = np.ascontiguousarray(getattr(self, part)).view()
-            view.flags.writeable = False
-            object.__setattr__(self, part, view)
+        _check_rows(self)
+        for part in ARRAYS:
+            array = getattr(self, part)
+            if array is not None:
+                view = np.ascontiguousarray(array).view()
+                view.flags.writeable = False
+                object.__setattr__(self, part, view)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -106,13 +123,15 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over shapes, types, bytes, class names and task, as 64 hexadecimal digits.
+        """SHA-256 over shapes, types, bytes, class names, task and rows, as 64 hexadecimal digits.
 
         It depends on contents, not names or paths, and is the same on every machine.
         """
+        given = {name: getattr(self, name) for name in ARRAYS}
         parts = [
             array.astype(array.dtype.newbyteorder("<"), copy=False)
-            for array in (self.x_train, self.y_train, self.x_test, self.y_test)
+            for array in given.values()
+            if array is not None
         ]
         form: dict[str, Any] = {
             "class_names": self.class_names,
@@ -122,6 +141,11 @@ class Dataset:
             form["task"] = self.task
         if self.revision:
             form["revision"] = self.revision
+        if self.validation_examples:
+            form["validation_examples"] = self.validation_examples
+        rows = [name for name in ("groups", "times") if given[name] is not None]
+        if rows:
+            form["rows"] = rows
         digest = hashlib.sha256(json.dumps(form, sort_keys=True).encode())
         for part in parts:
             digest.update(part.data)
@@ -274,6 +298,24 @@ def _check_every_class_is_trained(name: str, y_train: Labels, class_names: tuple
             f"{name}: every class must have a training example, found none of "
             f"{list_names(missing)}; add examples or remove the class"
         )
+
+
+def _check_rows(dataset: Dataset) -> None:
+    """Checks what says how the training part is divided."""
+    examples = len(dataset.x_train)
+    if not 0 <= dataset.validation_examples < examples:
+        raise DataError(
+            f"{dataset.name}: the validation part must leave a training example, found "
+            f"{dataset.validation_examples} of {examples} examples in it; give more examples"
+        )
+    for name, kind in (("groups", np.int32), ("times", np.float64)):
+        rows = getattr(dataset, name)
+        if rows is not None and (rows.dtype != kind or rows.shape != (examples,)):
+            raise DataError(
+                f"{dataset.name}: {name} must be {np.dtype(kind)} with a number for each of "
+                f"{examples} training examples, found {rows.dtype} of shape {rows.shape}; check "
+                "that the two belong together"
+            )
 
 
 _MOST = 2**31 - 1

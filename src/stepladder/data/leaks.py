@@ -26,7 +26,7 @@ _Table = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 
 
 def dataset_notes(dataset: Dataset) -> tuple[str, ...]:
-    """What makes test accuracy look better than it is, and arrays that are not used, as sentences.
+    """What reading took for granted or left out, and what flatters test scores, as sentences.
 
     Example:
         >>> from stepladder.data import synthetic
@@ -38,6 +38,7 @@ def dataset_notes(dataset: Dataset) -> tuple[str, ...]:
         f"{dataset.name}: {unused} of the file {'is' if len(dataset.unused) == 1 else 'are'} not "
         "used: the validation part is drawn from x_train"
     ] if dataset.unused else []  # fmt: skip
+    notes += dataset.notes
     notes += _rows_in_both_parts(dataset)
     if dataset.x_train.ndim == 2:
         notes += _telling_columns(dataset)

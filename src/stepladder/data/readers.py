@@ -38,7 +38,7 @@ from stepladder.errors import DataError
 from stepladder.files import open_regular
 
 if TYPE_CHECKING:
-    from stepladder.study.study import CsvDataset, NpzDataset
+    from stepladder.study.sources import DatasetSource, FileDataset
 
 _SHA256 = "3085a14d8456d658009c1bd452910fc70d269042985ac34f770a1206f321d56c"
 _SHAPES = {
@@ -382,7 +382,7 @@ _KINDS = (
 )
 
 
-def load(dataset: str | CsvDataset | NpzDataset) -> Dataset:
+def load(dataset: DatasetSource) -> Dataset:
     """The dataset that a study names.
 
     Args:
@@ -399,7 +399,7 @@ def load(dataset: str | CsvDataset | NpzDataset) -> Dataset:
     """
     readers: dict[str, Callable[[Path, str], Dataset]] = {"folder": read_idx_folder}
     if not isinstance(dataset, str):
-        readers, dataset = _reader_of(dataset)
+        readers, dataset = _readers_of(dataset), dataset.path
     elif dataset in BUILT_IN:
         return BUILT_IN[dataset]()
     elif Path(dataset).suffix.lower() == ".npz":
@@ -420,18 +420,16 @@ def load(dataset: str | CsvDataset | NpzDataset) -> Dataset:
     raise DataError(_message(path, kind if exists else "nothing"))
 
 
-def _reader_of(
-    dataset: CsvDataset | NpzDataset,
-) -> tuple[dict[str, Callable[[Path, str], Dataset]], str]:
-    """What reads the file of a table, and its path."""
-    from stepladder.study.study import NpzDataset  # pydantic comes with it: whoever has one has it
+def _readers_of(dataset: FileDataset) -> dict[str, Callable[[Path, str], Dataset]]:
+    """What reads the file or folder of a table."""
+    # pydantic comes with it: whoever has one has it
+    from stepladder.study.sources import NpzDataset, TableDataset
 
-    task = dataset.task
     if isinstance(dataset, NpzDataset):
-        return {"file": partial(read_npz, task=task)}, dataset.npz
-    label, test_share = dataset.label, dataset.test_share
-    read = partial(read_table, label=label, test_share=test_share, task=task)
-    return {"file": read}, dataset.csv
+        return {"file": partial(read_npz, task=dataset.task)}
+    assert isinstance(dataset, TableDataset)
+    return {"file": partial(read_table, label=dataset.label, test_share=dataset.test_share,
+                            task=dataset.task)}  # fmt: skip
 
 
 _OF_KERAS = ("fashion_mnist", "cifar10", "cifar100", "california_housing")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from stepladder.data.dataset import Dataset, Labels, Targets
+from stepladder.data.dataset import Dataset, Labels
 from stepladder.errors import StudyError
 from stepladder.trials.seeding import generator
 
@@ -30,7 +30,7 @@ def validation_examples(dataset: Dataset, validation: int | float) -> int:
     """The number of validation examples that a study asks for.
 
     Args:
-        dataset: where they are taken from.
+        dataset: where they are taken from; a validation part of its own is that part.
         validation: a number of examples, or as a float a share of the training part.
 
     Raises:
@@ -41,6 +41,8 @@ def validation_examples(dataset: Dataset, validation: int | float) -> int:
         >>> validation_examples(synthetic(100, (4,), 2, seed=0), 0.25)
         25
     """
+    if dataset.validation_examples:
+        return dataset.validation_examples
     examples = len(dataset.y_train)
     classes = dataset.classes if dataset.task == "classification" else 1
     number = round(validation * examples) if isinstance(validation, float) else validation
@@ -59,23 +61,16 @@ def validation_examples(dataset: Dataset, validation: int | float) -> int:
 
 
 def split(
-    labels: Targets,
-    classes: int,
-    validation: int,
-    train_examples: int | None,
-    seed: int,
-    replicate: int,
+    dataset: Dataset, validation: int, train_examples: int | None, seed: int, replicate: int
 ) -> Split:
     """The split of one replicate, the same in every arm; stratified by class.
 
-    The validation part does not depend on `train_examples`: what is left of the examples
-    trains, or a stratified draw from it. Every class keeps a training example outside the
-    validation part.
+    The validation part is the user's own where the dataset has one. It does not depend on
+    `train_examples`: what is left of the examples trains, or a stratified draw from it. Every
+    class keeps a training example outside the validation part.
 
     Args:
-        labels: labels of all training examples, int32 in 0…classes - 1, each class present; or
-            targets with a column each, which are drawn at random.
-        classes: the number of classes; of other targets it does not matter.
+        dataset: whose training part is divided; targets that are no classes are drawn at random.
         validation: validation examples, a number.
         train_examples: examples that train; all that validation leaves when None.
         seed: the study's seed.
@@ -85,11 +80,13 @@ def split(
         StudyError: if there are not so many examples.
 
     Example:
-        >>> labels = np.array([0, 1] * 5, np.int32)
-        >>> parts = split(labels, 2, validation=4, train_examples=None, seed=0, replicate=0)
-        >>> labels[parts.validation].tolist().count(1), len(parts.train)
+        >>> from stepladder.data import synthetic
+        >>> dataset = synthetic(10, (4,), 2, seed=0)
+        >>> parts = split(dataset, validation=4, train_examples=None, seed=0, replicate=0)
+        >>> dataset.y_train[parts.validation].tolist().count(1), len(parts.train)
         (2, 6)
     """
+    labels, classes = dataset.y_train, dataset.classes
     examples = np.arange(len(labels), dtype=np.int32)
     if labels.ndim > 1:  # no classes: all are of one
         labels, classes = np.zeros(len(labels), np.int32), 1
@@ -100,7 +97,10 @@ def split(
             f"validation must be from 0 to {most}, which leaves a training example for each "
             f"class, found {validation}; write a smaller number"
         )
-    chosen = draw(labels, counts, validation, generator(seed, replicate, "split"), keep=1)
+    if dataset.validation_examples:
+        chosen = examples >= len(examples) - dataset.validation_examples
+    else:
+        chosen = draw(labels, counts, validation, generator(seed, replicate, "split"), keep=1)
     rest = examples[~chosen]
     if train_examples is None:
         return Split(rest, examples[chosen])

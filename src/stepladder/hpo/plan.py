@@ -44,7 +44,7 @@ def prepare_search(study: Study, settings: Settings) -> tuple[Dataset, StudyReco
         given = study.search.space["train_examples"]
         validation = validation_examples(dataset, study.validation)
         for count in given.choices or (given.low, given.high):  # refuses more than there are
-            split(dataset.y_train, dataset.classes, validation, count, study.seed, 0)
+            split(dataset, validation, count, study.seed, 0)
     if next(populations_of(context), None) is None:
         every = rungs(study.search, study.base.epochs)
         raise StudyError(

@@ -26,7 +26,8 @@ from stepladder.study.params import Params
 from stepladder.study.recipe import Recipe
 from stepladder.study.search import Search
 from stepladder.study.search_space import config_of
-from stepladder.study.study import CsvDataset, DatasetSource, NpzDataset, Study
+from stepladder.study.sources import DatasetSource
+from stepladder.study.study import Study
 
 RESULTS_NAME = "results.json"
 CHECKPOINTS_NAME = "checkpoints"
@@ -238,11 +239,9 @@ def write_study(folder: Path, study: Study) -> None:
 
 def _absolute(data: DatasetSource) -> DatasetSource:
     """A dataset with an absolute path."""
-    if isinstance(data, CsvDataset):
-        return data.changed({"csv": os.path.abspath(data.csv)})
-    if isinstance(data, NpzDataset):
-        return data.changed({"npz": os.path.abspath(data.npz)})
-    return data if data in BUILT_IN_DATASETS else os.path.abspath(data)
+    if isinstance(data, str):
+        return data if data in BUILT_IN_DATASETS else os.path.abspath(data)
+    return data.with_files(os.path.abspath)
 
 
 def finished_search(folder: Path, study: Study) -> Path | None:

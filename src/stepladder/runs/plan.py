@@ -240,13 +240,10 @@ def part_sizes(study: Study, dataset: Dataset) -> dict[str, int]:
         return {}
     validation = validation_examples(dataset, study.validation)
     if study.trainer is not None:
-        rows = split(dataset.y_train, dataset.classes, validation, None, study.seed, 0)
+        rows = split(dataset, validation, None, study.seed, 0)
         return {"train": len(rows.train), "validation": validation, "test": len(dataset.y_test)}
     counts = dict.fromkeys(arm.recipe.train_examples for arm in study.arms)
-    parts = [
-        split(dataset.y_train, dataset.classes, validation, count, study.seed, 0)
-        for count in counts
-    ]
+    parts = [split(dataset, validation, count, study.seed, 0) for count in counts]
     return {
         "train": len(parts[0].train),
         "validation": len(parts[0].validation),

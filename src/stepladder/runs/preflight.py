@@ -230,7 +230,7 @@ def _metric_problems(study: Study, dataset: Dataset, validation: int) -> list[st
     if study.search is not None:
         choosing += (SEARCH_REPLICATES + replicate for replicate in range(study.search.replicates))
     for replicate in choosing:
-        rows = split(dataset.y_train, dataset.classes, validation, None, study.seed, replicate)
+        rows = split(dataset, validation, None, study.seed, replicate)
         parts.setdefault("validation part", []).append(dataset.y_train[rows.validation])
     what, of, needed = {
         "classification": ("examples of every class", "classes", max(2, dataset.classes)),

@@ -17,6 +17,7 @@ from stepladder.files import parse_toml, read_bounded, undecodable, validate_pat
 from stepladder.study.foreign_names import takes_arguments
 from stepladder.study.recipe import Recipe
 from stepladder.study.schema import FrozenModel, did_you_mean, nearest, own_errors, toml_key
+from stepladder.study.sources import FILE_KEYS
 from stepladder.study.trainer import UserTrainer
 
 _MOST_BYTES = 1_000_000
@@ -422,7 +423,7 @@ def _resolve_dataset(dataset: Any, folder: Path) -> Any:  # noqa: ANN401 - whate
     if isinstance(dataset, str) and dataset not in BUILT_IN_DATASETS:
         return str(folder / dataset)
     if isinstance(dataset, dict):
-        files = {key: str(folder / dataset[key]) for key in ("csv", "npz")
+        files = {key: str(folder / dataset[key]) for key in FILE_KEYS
                  if isinstance(dataset.get(key), str)}  # fmt: skip
         return {**dataset, **files}
     return dataset

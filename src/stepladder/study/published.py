@@ -26,10 +26,10 @@ from stepladder.study.schema import (
     toml_key,
     unknown_names,
 )
+from stepladder.study.sources import DatasetSource
 from stepladder.study.study import (
     ACCURACY,
     Base,
-    DatasetSource,
     JudgedMetric,
     Study,
     epochs_into_base,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
@@ -65,6 +63,7 @@ from stepladder.study.schema import (
 )
 from stepladder.study.scoring import Task
 from stepladder.study.search import Search, search_problems
+from stepladder.study.sources import DatasetSource, short_name, task_of
 from stepladder.study.techniques import FreeTechnique, Technique, as_techniques
 from stepladder.study.trainer import UserTrainer
 from stepladder.study.tuning import Tuning, default_grid, grid_problems
@@ -122,119 +121,8 @@ def epochs_into_base(values: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**rest, "base": {**base, "epochs": values["epochs"]}}
 
 
-def _column_tag(value: object) -> str:
-    return "-columns" if isinstance(value, list | tuple) else "-column"
-
-
-_Columns = Annotated[
-    Annotated[Annotated[str, Field(min_length=1)], Tag("-column")]
-    | Annotated[ListOf[str], Tag("-columns")],
-    Discriminator(_column_tag),
-]
-
-_TASK = (
-    "What is to be learnt: classes, numbers (regression), or which of several labels apply "
-    "(multilabel). Classes when left out."
-)
-
-
-class _Source(FrozenModel):
-    """What the two kinds of tables share: a task that is stored where it is written."""
-
-    @model_serializer(mode="wrap")
-    def _drop_unused_task(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # A study of classes is stored as before there were tasks, so that it is the same study.
-        values: dict[str, Any] = handler(self)
-        return {key: value for key, value in values.items() if value is not None}
-
-
-class CsvDataset(_Source):
-    """A table of examples: one row an example, one column the label, the others its inputs.
-
-    Example:
-        >>> CsvDataset(csv="digits.csv", label="digit", test_share=0.2).label
-        'digit'
-    """
-
-    csv: str = toml_key(..., "The file.", "digits.csv", min_length=1)
-    label: _Columns = toml_key(
-        ..., "The column that holds the label; a list of columns for several targets or labels.",
-        "digit")  # fmt: skip
-    test_share: float = toml_key(..., "Share of the rows kept for the test set.", 0.2, gt=0, lt=1)
-    task: Task | None = toml_key(None, _TASK, "regression")
-
-    @field_validator("label", mode="after")
-    @classmethod
-    def _check_label(cls, label: str | tuple[str, ...]) -> str | tuple[str, ...]:
-        columns = (label,) if isinstance(label, str) else label
-        if not columns or not all(columns) or len(set(columns)) < len(columns):
-            raise ValueError(
-                f"must name columns that differ, found {label!r}; write the names from the header"
-            )
-        return label
-
-    @model_validator(mode="after")
-    def _check_task(self) -> CsvDataset:
-        if not isinstance(self.label, str) and self.task in (None, "classification"):
-            raise ValueError(
-                f"label must be one column for classes, found a list of {len(self.label)}; name "
-                'one, or write task = "regression" (numbers) or task = "multilabel" (columns of 0 '
-                "and 1)"
-            )
-        return self
-
-
-class NpzDataset(_Source):
-    """A `.npz` file whose targets are told what they are.
-
-    Example:
-        >>> NpzDataset(npz="houses.npz", task="regression").task
-        'regression'
-    """
-
-    npz: str = toml_key(..., "The file.", "houses.npz", min_length=1)
-    task: Task | None = toml_key(None, _TASK, "regression")
-
-
-def _tag(value: object) -> str:
-    if isinstance(value, NpzDataset) or (isinstance(value, Mapping) and "npz" in value):
-        return "-npz"
-    return "-csv" if isinstance(value, CsvDataset | Mapping) else "-name"
-
-
 def _base_tag(value: object) -> str:
     return "-params" if isinstance(value, Params) else "-recipe"
-
-
-DatasetSource = Annotated[
-    Annotated[str, Tag("-name")] | Annotated[CsvDataset, Tag("-csv")]
-    | Annotated[NpzDataset, Tag("-npz")], Discriminator(_tag)
-]  # fmt: skip
-"""A built-in name or a path, or a table of its own."""
-
-
-def short_name(source: DatasetSource) -> str:
-    """What a data set is called in tables and folders: a built-in name, or that of its file.
-
-    Example:
-        >>> short_name("data/digits.npz"), short_name("mnist")
-        ('digits', 'mnist')
-    """
-    path = source if isinstance(source, str) else getattr(source, "csv", getattr(source, "npz", ""))
-    plain = re.sub(r"[^\w.-]+", "-", Path(path).stem).strip(".-")[:50]
-    return plain or "data"
-
-
-def task_of(dataset: object) -> Task:
-    """What is to be learnt from a dataset, as a study declares it.
-
-    Example:
-        >>> task_of("mnist"), task_of({"npz": "houses.npz", "task": "regression"})
-        ('classification', 'regression')
-    """
-    get = dataset.get if isinstance(dataset, Mapping) else partial(getattr, dataset)
-    task = get("task", None)
-    return task if task in DEFAULT_METRICS else "classification"
 
 
 Base = Annotated[

@@ -312,8 +312,7 @@ def make_context(
     folder.mkdir(parents=True, exist_ok=True)
     data = None
     if dataset is not None:
-        rows = split(dataset.y_train, dataset.classes, trial.validation, None, trial.seed,
-                     trial.replicate)  # fmt: skip
+        rows = split(dataset, trial.validation, None, trial.seed, trial.replicate)
         x, y = dataset.x_train, dataset.y_train
         data = Data(x[rows.train], y[rows.train], x[rows.validation], y[rows.validation],
                     dataset.x_test, dataset.y_test)  # fmt: skip

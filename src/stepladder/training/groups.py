@@ -207,12 +207,7 @@ def max_lanes(recipe: Recipe) -> int:
 def split_for(trial: Trial, dataset: Dataset) -> Split:
     """The rows that a trial trains and validates on."""
     return split(
-        dataset.y_train,
-        dataset.classes,
-        trial.validation,
-        trial.recipe.train_examples,
-        trial.seed,
-        trial.replicate,
+        dataset, trial.validation, trial.recipe.train_examples, trial.seed, trial.replicate
     )
 
 

@@ -4,13 +4,13 @@ from dataset_files import csv_text
 
 from stepladder.data import load
 from stepladder.errors import DataError
-from stepladder.study.study import CsvDataset
+from stepladder.study.sources import TableDataset
 
 
 def read(tmp_path, text, label="kind", test_share=0.25, **more):
     path = tmp_path / "set.csv"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return load(CsvDataset(csv=str(path), label=label, test_share=test_share, **more))
+    return load(TableDataset(csv=str(path), label=label, test_share=test_share, **more))
 
 
 def everything(made):

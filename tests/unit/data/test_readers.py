@@ -19,7 +19,7 @@ from stepladder.data.dataset import assemble
 from stepladder.data.readers import BUILT_IN, read_up_to
 from stepladder.errors import DataError
 from stepladder.study.loading import BUILT_IN_DATASETS
-from stepladder.study.study import CsvDataset
+from stepladder.study.sources import TableDataset
 
 # Catalog.
 
@@ -47,7 +47,7 @@ def test_missing_path(tmp_path, name):
 
 def test_missing_table(tmp_path):
     with pytest.raises(DataError, match=r"found nothing at .*digits\.csv'; check the path"):
-        load(CsvDataset(csv=str(tmp_path / "digits.csv"), label="digit", test_share=0.2))
+        load(TableDataset(csv=str(tmp_path / "digits.csv"), label="digit", test_share=0.2))
 
 
 def test_misspelt_name_gets_the_nearest_one(tmp_path):
@@ -69,7 +69,7 @@ def test_file_of_another_kind(tmp_path):
 
 def test_folder_where_a_table_is_expected(tmp_path):
     with pytest.raises(DataError, match="found a folder at"):
-        load(CsvDataset(csv=str(tmp_path), label="digit", test_share=0.2))
+        load(TableDataset(csv=str(tmp_path), label="digit", test_share=0.2))
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
@@ -200,7 +200,7 @@ def test_csv(damages):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "set.csv"
         path.write_bytes(damaged(CSV, damages))
-        check(CsvDataset(csv=str(path), label="kind", test_share=0.25))
+        check(TableDataset(csv=str(path), label="kind", test_share=0.25))
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x05\x06" + bytes(18), b"\x93NUMPY", b"\0" * 64])
@@ -208,7 +208,7 @@ def test_csv(damages):
 def test_stumps(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     check(str(tmp_path / name))
-    check(CsvDataset(csv=str(tmp_path / name), label="kind", test_share=0.25))
+    check(TableDataset(csv=str(tmp_path / name), label="kind", test_share=0.25))
     check(str(tmp_path))
 
 

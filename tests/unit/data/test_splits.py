@@ -3,12 +3,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepladder.data import split, synthetic, validation_examples
+from stepladder.data import splits, synthetic, validation_examples
+from stepladder.data.dataset import own_data
 from stepladder.data.splits import allocate
 from stepladder.errors import StudyError
 
 LABELS = np.repeat(np.arange(4, dtype=np.int32), (40, 30, 20, 10))
 SHUFFLED = np.random.default_rng(0).permutation(LABELS)
+
+
+def split(labels, classes, validation, train_examples, seed, replicate, **more):
+    """The split of a dataset of which only its labels matter."""
+    dataset = own_data("labels")
+    task = "classification" if labels.ndim == 1 else "multilabel"
+    dataset.__dict__.update(y_train=labels, class_names=tuple(map(str, range(classes))), task=task,
+                            **more)  # fmt: skip
+    return splits.split(dataset, validation, train_examples, seed, replicate)
 
 
 def counts(indices, labels=SHUFFLED):
@@ -141,6 +151,14 @@ def test_split_refuses_more_training_examples_than_are_left(train_examples):
 def test_split_refuses_validation_that_leaves_a_class_untrained(validation):
     with pytest.raises(StudyError, match=f"from 0 to 96, .* found {validation};"):
         split(SHUFFLED, 4, validation, None, seed=0, replicate=0)
+
+
+def test_a_validation_part_of_the_users_own_is_the_same_in_every_replicate():
+    for replicate in range(3):
+        made = split(SHUFFLED, 4, 10, 40, 0, replicate, validation_examples=10)
+        assert made.validation.tolist() == list(range(90, 100))
+        assert len(made.train) == 40
+        assert made.train.max() < 90
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 
 from stepladder.data import Dataset, load, validation_examples
 from stepladder.errors import DataError, StudyError
-from stepladder.study.study import CsvDataset, NpzDataset
+from stepladder.study.sources import NpzDataset, TableDataset
 
 X = np.arange(12, dtype=np.float32).reshape(6, 2)
 Y = {
@@ -113,7 +113,7 @@ ROWS = "size,price,cheap,far\n" + "".join(
 def read_csv(tmp_path, text=ROWS, label="price", task="regression", test_share=0.25):
     path = tmp_path / "t.csv"
     path.write_text(text)
-    return load(CsvDataset(csv=str(path), label=label, test_share=test_share, task=task))
+    return load(TableDataset(csv=str(path), label=label, test_share=test_share, task=task))
 
 
 def test_a_table_has_a_target_of_numbers(tmp_path):

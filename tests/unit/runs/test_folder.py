@@ -16,7 +16,7 @@ from stepladder.runs.folder import (
     store_of,
     write_study,
 )
-from stepladder.study.study import CsvDataset, NpzDataset
+from stepladder.study.sources import NpzDataset, TableDataset
 
 STUDY = Study(name="mine", base={"hidden": [3]})
 
@@ -124,7 +124,7 @@ def test_a_size_passes_over_what_vanishes(tmp_path):
 def test_data_are_found_from_the_run_s_folder_too(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     csv = {"csv": "my.csv", "label": "y", "test_share": 0.2}
-    there = CsvDataset(**{**csv, "csv": str(tmp_path / "my.csv")})
+    there = TableDataset(**{**csv, "csv": str(tmp_path / "my.csv")})
     npz = {"npz": "my.npz", "task": "regression"}
     arrays = NpzDataset(npz=str(tmp_path / "my.npz"), task="regression")
     for given, found in (("my.npz", str(tmp_path / "my.npz")), ("mnist", "mnist"), (csv, there),

@@ -11,7 +11,8 @@ from stepladder.study.metrics import METRIC_ALIASES, METRICS
 from stepladder.study.recipe import OWN_SCHEDULES
 from stepladder.study.schema import nearest
 from stepladder.study.search import Parameter, Search
-from stepladder.study.study import CsvDataset, Study
+from stepladder.study.sources import TableDataset
+from stepladder.study.study import Study
 from stepladder.study.techniques import Technique
 from stepladder.study.tuning import Tuning
 
@@ -276,7 +277,7 @@ def test_every_name_that_an_alias_stands_for_is_in_some_list():
              for name in names_of(kind)}  # fmt: skip
     keys = {
         info.alias or name
-        for model in (Study, CsvDataset, Technique, ExplicitArm, Tuning, Search, Parameter)
+        for model in (Study, TableDataset, Technique, ExplicitArm, Tuning, Search, Parameter)
         for name, info in model.model_fields.items()
     }
     values = {*choices, *keras, *OWN_SCHEDULES}

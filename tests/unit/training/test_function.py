@@ -111,7 +111,7 @@ def test_the_rows_are_those_of_the_replicate(place):
     for replicate in (0, 1):
         one = trial(trainer, {}, replicate, validation=20)
         (found,) = outcomes(engine, one)
-        rows = split(data.y_train, data.classes, 20, None, 0, replicate)
+        rows = split(data, 20, None, 0, replicate)
         expected = {
             "x_train": data.x_train[rows.train], "y_train": data.y_train[rows.train],
             "x_val": data.x_train[rows.validation], "y_val": data.y_train[rows.validation],

@@ -45,7 +45,7 @@ def test_a_step_of_plain_descent_is_the_gradient_by_hand(activation, lanes, data
     training = PopulationEngine(dataset).begin(Group(trials, lanes))
     before = [np.asarray(leaf, np.float64) for leaf in training.weights.trainable]
     training.epoch(0)
-    parts = split(dataset.y_train, dataset.classes, 40, 310, 0, 0)
+    parts = split(dataset, 40, 310, 0, 0)
     scale, shift = affine(dataset.x_train, parts.train, "unit")
     x = (dataset.x_train[parts.train] * np.float64(scale) + shift).reshape(310, -1)
     for lane, trial in enumerate(trials):

@@ -53,7 +53,7 @@ def test_gradient_norms_are_those_worked_out_by_hand(activation, dataset, trial_
     training = PopulationEngine(dataset).begin(Group((trial, trial), 2))
     training.epoch(0)
     rows = np.asarray(training.probed)
-    parts = split(dataset.y_train, CLASSES, 40, 310, 0, 0)
+    parts = split(dataset, 40, 310, 0, 0)
     scale, shift = affine(dataset.x_train, parts.train, "unit")
     x = (dataset.x_train[rows] * np.float64(scale) + shift).reshape(len(rows), -1)
     weights = [np.asarray(leaf[1], np.float64) for leaf in training.weights.trainable]

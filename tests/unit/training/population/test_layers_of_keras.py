@@ -265,7 +265,7 @@ def fitted(model, start, dataset, trial):
     for state, value in zip(states, start_seeds(0, 0, len(states)), strict=True):
         state.assign(value)
     recipe = trial.recipe
-    rows = split(dataset.y_train, dataset.classes, trial.validation, recipe.train_examples, 0, 0)
+    rows = split(dataset, trial.validation, recipe.train_examples, 0, 0)
     scale, shift = affine(dataset.x_train, rows.train, "unit")
     rows = rows.train[data_order(len(rows.train), 0, 0, 0)]
     x = dataset.x_train[rows].astype(np.float32) * scale + shift
