@@ -68,10 +68,14 @@ class SlurmServer:
         ))  # fmt: skip
         self.environment = {"SLURM_CONF": str(configuration)}
         self._started: list[subprocess.Popen[bytes]] = []
-        self._start_munge()
-        self._start("slurmctld", "-D", "-f", str(configuration))
-        self._start("slurmd", "-D", "-f", str(configuration), "-N", node)
-        self._wait_for("sinfo", "--noheader", "--format=%T", expected="idle")
+        try:
+            self._start_munge()
+            self._start("slurmctld", "-D", "-f", str(configuration))
+            self._start("slurmd", "-D", "-f", str(configuration), "-N", node)
+            self._wait_for("sinfo", "--noheader", "--format=%T", expected="idle")
+        except AssertionError:
+            self.remove()
+            raise
 
     def _start_munge(self) -> None:
         folder = self.place / "munge"

@@ -155,8 +155,7 @@ def main() -> NoReturn:
     # Nothing is shown on a screen, and Matplotlib ends with a traceback at a backend it lacks.
     os.environ.update(MPLBACKEND="agg", MATPLOTLIBRC=os.devnull)
     try:
-        # What click would exit with, or None. With color it leaves names in a file as they are.
-        code = command(standalone_mode=False, color=True)
+        code = _execute()
         if sys.stdout is not None:  # as where it was closed
             sys.stdout.flush()  # a full disk shows here, not when the interpreter has ended
     except click.ClickException as error:
@@ -182,6 +181,18 @@ def main() -> NoReturn:
         streams.discard_output()
         sys.exit(1)
     sys.exit(code or 0)
+
+
+def _execute() -> int | None:
+    """Executes the command; gives what click would exit with, or None."""
+    try:
+        # With color click leaves names in a file as they are.
+        code: int | None = command(standalone_mode=False, color=True)
+    except Exception as error:
+        if signals.is_cause(error):
+            raise KeyboardInterrupt from error
+        raise
+    return code
 
 
 def _unusable(error: OSError) -> str:

@@ -24,6 +24,19 @@ def stop_cleanly() -> None:
             signal.signal(number, _first)
 
 
+def is_cause(error: BaseException) -> bool:
+    """Whether an error is an interruption that a library has wrapped into one of its own.
+
+    Example:
+        >>> error = ValueError("in a callback")
+        >>> error.__cause__ = KeyboardInterrupt()
+        >>> is_cause(error), is_cause(ValueError())
+        (True, False)
+    """
+    cause = error.__cause__
+    return cause is not None and (isinstance(cause, KeyboardInterrupt) or is_cause(cause))
+
+
 def _first(number: int, frame: FrameType | None) -> None:
     for name in _SIGNALS:
         other = getattr(signal, name, None)
