@@ -4,7 +4,7 @@ check: lint types layers examples test
 
 # Slow tests too.
 ci: lint types layers examples
-	python -m pytest -m "not gpu" -rs tests
+	python -m pytest -m "not gpu" -rs --durations=60 tests
 
 format:
 	ruff format src tests benchmarks examples
