@@ -5,16 +5,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stepladder.data.dataset import Dataset, list_names
+from stepladder.data.anomalies import PIECE, anomalies, name_columns, start_of
+from stepladder.data.dataset import Dataset, Images, list_names
 
 _LEAST_SHARE = 0.01
 """Share of the test rows that must stand in the training part too to be told."""
 
+_FEWEST_TWICE = 2
+"""Test rows that do: a single one says little, and may be two that were measured alike."""
+
+_FEW_BYTES = 32
+"""Bytes of each row by which rows are compared first: most are found different by them."""
+
 _FEWEST_ROWS = 20
 """Rows below which even steps of a column may be chance."""
-
-_LOOKED_AT = 200
-"""Rows on which a column is looked at first."""
 
 _FEWEST_MEASURED, _LETTERS = 20, 26
 """Distinct labels from which they may be measured, and up to which they may be numbered classes."""
@@ -22,11 +26,18 @@ _FEWEST_MEASURED, _LETTERS = 20, 26
 _FEWEST_PIXELS = 64
 """Columns of bytes from which a table may be of images, such as digits of 8 × 8."""
 
-_Table = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
+SHOWN_NOTES = 8  # before training; the report has them all
+
+_Array = npt.NDArray[Any]
 
 
-def dataset_notes(dataset: Dataset) -> tuple[str, ...]:
+def dataset_notes(dataset: Dataset, may_be_ids: bool = False) -> tuple[str, ...]:
     """What reading took for granted or left out, and what flatters test scores, as sentences.
+
+    Args:
+        dataset: any one.
+        may_be_ids: whether the columns of a table of whole numbers may be places of a sequence,
+            which a network of the user's own looks up: then nothing is said of columns.
 
     Example:
         >>> from stepladder.data import synthetic
@@ -40,9 +51,26 @@ def dataset_notes(dataset: Dataset) -> tuple[str, ...]:
     ] if dataset.unused else []  # fmt: skip
     notes += dataset.notes
     notes += _rows_in_both_parts(dataset)
-    if dataset.x_train.ndim == 2:
+    has_columns = dataset.x_train.ndim == 2
+    if has_columns and may_be_ids:
+        start = start_of(dataset.x_train)
+        has_columns = bool((start != np.floor(start)).any() or start.min() < 0)
+    if has_columns:
         notes += _telling_columns(dataset)
-    return tuple(notes)
+    return (*notes, *anomalies(dataset, has_columns))
+
+
+def shown_notes(notes: tuple[str, ...]) -> tuple[str, ...]:
+    """The first of some notes on data, and how many more there are.
+
+    Example:
+        >>> shown_notes(("a",) * 10)[-1]
+        '2 more notes on the data'
+    """
+    more = len(notes) - SHOWN_NOTES
+    if more <= 0:
+        return notes
+    return (*notes[:SHOWN_NOTES], f"{more} more note{'s' if more > 1 else ''} on the data")
 
 
 def measured_labels(dataset: Dataset) -> tuple[str, ...]:
@@ -79,91 +107,217 @@ def measured_labels(dataset: Dataset) -> tuple[str, ...]:
 
 
 def _rows_in_both_parts(dataset: Dataset) -> list[str]:
-    train, test = (_keys(part) for part in (dataset.x_train, dataset.x_test))
-    is_known, is_asked = np.isin(test, train), np.isin(train, test)
-    known = set(_rows(dataset.x_train[is_asked]))  # keys are equal for some others too
-    count = sum(row in known for row in _rows(dataset.x_test[is_known]))
-    if count < _LEAST_SHARE * len(test):
+    tested, trained = _equal_rows(dataset.x_train, dataset.x_test)
+    count, of, every = len(tested), len(dataset.x_test), len(dataset.x_train)
+    if count < max(_FEWEST_TWICE, _LEAST_SHARE * of):
         return []
-    if count == len(test) and is_asked.all():
+    is_same = count == of == every and _are_same(dataset.x_train, dataset.x_test)
+    if not is_same and _is_coarse(dataset.x_train):
+        return []  # so few values that rows repeat
+    if is_same or (count == of and len(_equal_rows(dataset.x_test, dataset.x_train)[0]) == every):
         return [
             f"{dataset.name}: the test part is the training part: test accuracy says nothing of "
             "new examples; give other examples as x_test"
         ]
+    differs = dataset.y_test[tested] != dataset.y_train[trained]
+    others = int(np.count_nonzero(differs.any(axis=1) if differs.ndim > 1 else differs))
+    what = {"classification": "class", "regression": "target", "multilabel": "set of labels"}
+    contradict = f", {others:,} of them with another {what[dataset.task]}" if others else ""
     return [
-        f"{dataset.name}: {count:,} of {len(test):,} test examples stand in the training part too, "
-        "and can be answered from memory; leave each example in one part"
+        f"{dataset.name}: {count:,} of {of:,} test examples stand in the training part "
+        f"too{contradict}, and can be answered from memory; leave each example in one part"
     ]
 
 
-def _keys(x: _Table) -> npt.NDArray[np.uint64]:
-    """A number for each example, equal where all its values are, and for few others."""
-    values = x.reshape(len(x), -1).view(np.uint8)
-    words = np.pad(values, ((0, 0), (0, -values.shape[1] % 8))).view(np.uint64)
-    weights = np.random.default_rng(0).integers(2**64, size=words.shape[1], dtype=np.uint64)
-    keys: npt.NDArray[np.uint64] = words @ weights  # modulo 2^64
+def _are_same(x_train: Images, x_test: Images) -> bool:
+    """Whether both parts have the same rows as often, in any order."""
+    rows = [x.reshape(len(x), -1) for x in (x_train, x_test)]
+    train, test = (np.sort(_keys(part, np.arange(len(part)))) for part in rows)
+    return np.array_equal(train, test)
+
+
+_Places = npt.NDArray[np.intp]
+
+
+def _equal_rows(x_train: Images, x_test: Images) -> tuple[_Places, _Places]:
+    """Test rows that stand in the training part, and a place where each of them does.
+
+    By a few values of each row first, then by a number made of all of them, then exactly. No more
+    than a piece of the rows is copied at a time.
+    """
+    rows = [x.reshape(len(x), -1) for x in (x_train, x_test)]
+    middle = rows[0].shape[1] // 2
+    few = slice(middle, middle + max(1, _FEW_BYTES // rows[0].itemsize))
+    train, test = np.arange(len(x_train)), np.arange(len(x_test))
+    for columns in (few, slice(None)):
+        keys, asked = (_keys(part[:, columns], own) for part, own in zip(rows, (train, test),
+                                                                         strict=True))  # fmt: skip
+        is_known = _is_in(asked, keys)
+        test, asked = test[is_known], asked[is_known]
+        is_asked = _is_in(keys, asked)
+        train, keys = train[is_asked], keys[is_asked]
+        if not len(test):
+            return test, test
+    order = np.argsort(keys, kind="stable")
+    places = train[order[np.searchsorted(keys, asked, sorter=order)]]
+    step = _rows_of_piece(rows[0])
+    same = np.concatenate([
+        (rows[1][test[at : at + step]] == rows[0][places[at : at + step]]).all(axis=1)
+        for at in range(0, len(test), step)
+    ])  # fmt: skip
+    return test[same], places[same]
+
+
+def _keys(rows: _Array, places: _Places) -> npt.NDArray[np.uint64]:
+    """A number for each of some rows, equal where all values are, and for hardly any others."""
+    wide, step = rows.shape[1] * rows.itemsize, _rows_of_piece(rows)
+    weights = np.random.default_rng(0).integers(2**64, size=-(-wide // 8), dtype=np.uint64)
+    keys = np.empty(len(places), np.uint64)
+    is_all = len(places) == len(rows)
+    for at in range(0, len(places), step):
+        piece = rows[at : at + step] if is_all else rows[places[at : at + step]]
+        values = np.ascontiguousarray(piece).view(np.uint8)
+        if wide % 8:
+            values = np.pad(values, ((0, 0), (0, -wide % 8)))
+        words = values.view(np.uint64) * np.uint64(0x9E3779B97F4A7C15)  # modulo 2^64
+        words ^= words >> np.uint64(32)  # or what differs in high bits alone would often meet
+        keys[at : at + step] = words @ weights
     return keys
 
 
-def _rows(x: _Table) -> list[bytes]:
-    return [row.tobytes() for row in x]
+def _is_in(values: npt.NDArray[np.uint64], pool: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+    ordered = np.sort(pool)  # a third of the time of np.isin
+    places = np.searchsorted(ordered, values)
+    return np.asarray(np.append(ordered, 0)[places] == values) & (places < len(ordered))
+
+
+def _rows_of_piece(rows: _Array) -> int:
+    return max(1, PIECE // max(1, rows[:1].nbytes))
+
+
+def _is_coarse(x: Images) -> bool:
+    """Whether columns have so few values that rows are alike without any mistake."""
+    possible = 1
+    for column in x.reshape(len(x), -1)[:10_000].T:
+        possible *= len(np.unique(column))
+        if possible * _LEAST_SHARE > len(x):
+            return False
+    return True
 
 
 def _telling_columns(dataset: Dataset) -> list[str]:
-    parts = dataset.x_train, dataset.x_test
-    target = {"classification": "class", "regression": "target", "multilabel": "labels"}
-    telling = [
-        (place, f"numbers the rows, and their order may give the {target[dataset.task]} away")
-        for place in _numbering_columns(parts)
-    ]
+    x, y = dataset.x_train, dataset.y_train
+    goal = {"classification": "class", "regression": "target", "multilabel": "labels"}
+    away = f"the rows, and their order may give the {goal[dataset.task]} away; leave"
+    numbering = _numbering_columns(x, dataset.x_test)
+    dates = [place for place in _date_columns(x) if place not in numbering]
+    found = [
+        (numbering, f"numbers {away} it out of the file", f"number {away} them out of the file"),
+        (dates, "holds dates as numbers such as 20240131, whose steps are uneven; write days since "
+         "the first, or leave it out of the file",
+         "hold dates as numbers such as 20240131, whose steps are uneven; write days since the "
+         "first, or leave them out of the file"),
+    ]  # fmt: skip
     if dataset.task == "classification":
-        copies = _copies_of_label(dataset.x_train, dataset.y_train)
-        telling += [(place, "is another name of the class") for place in copies]
-    for name, y in zip(dataset.class_names, dataset.y_train.T, strict=False):
+        found.append(_named("is another name of the class", "are other names of the class",
+                            _copies_of_label(x, y)))  # fmt: skip
+    for name, column in zip(dataset.class_names, y.T, strict=False):
         if dataset.task == "multilabel":
-            copies = _copies_of_label(dataset.x_train, y)
-            telling += [(place, f"is another name of the label {name!r}") for place in copies]
+            found.append(_named(f"is another name of the label {name!r}",
+                                f"are other names of the label {name!r}",
+                                _copies_of_label(x, column)))  # fmt: skip
         elif dataset.task == "regression":
-            copies = _other_units(dataset.x_train, y)
-            telling += [(place, f"is the target {name!r} in another unit") for place in copies]
+            found.append(_named(f"is the target {name!r} in another unit",
+                                f"are the target {name!r} in another unit",
+                                _other_units(x, column)))  # fmt: skip
     return [
-        f"{dataset.name}: {_column(dataset, place)} {what}; leave it out of the file"
-        for place, what in telling
+        f"{dataset.name}: {name_columns(dataset, places)} {one if len(places) == 1 else several}"
+        for places, one, several in found
+        if places
     ]
 
 
-def _other_units(x: _Table, y: npt.NDArray[np.float32]) -> list[int]:
+def _named(one: str, several: str, places: list[int]) -> tuple[list[int], str, str]:
+    return places, f"{one}; leave it out of the file", f"{several}; leave them out of the file"
+
+
+def _other_units(x: Images, y: npt.NDArray[np.float32]) -> list[int]:
     """Columns of which the target is a linear function, but for rounding to float32."""
-    inputs = x.astype(np.float64)  # a copy: tables are small beside images
-    inputs -= inputs.mean(axis=0)
-    target = y.astype(np.float64) - y.mean(dtype=np.float64)
-    lengths = np.sqrt((inputs**2).sum(axis=0) * (target @ target))
-    alike = np.abs(target @ inputs) >= (1 - 1e-12) * lengths
-    return [int(place) for place in np.flatnonzero(alike & (lengths > 0))]
+    start = start_of(x)
+    places = np.arange(x.shape[1])
+    for rows, target, tolerance in ((start, y[: len(start)], 1e-6), (x, y, 1e-12)):
+        inputs = rows[:, places].astype(np.float64)  # the second time of few columns
+        inputs -= inputs.mean(axis=0)
+        answer = target.astype(np.float64) - target.mean(dtype=np.float64)
+        lengths = np.sqrt((inputs**2).sum(axis=0) * (answer @ answer))
+        alike = np.abs(answer @ inputs) >= (1 - tolerance) * lengths
+        places = places[alike & ((lengths > 0) | (rows is start))]
+    return [int(place) for place in places]
 
 
-def _column(dataset: Dataset, place: int) -> str:
-    return f"the column {dataset.columns[place]!r}" if dataset.columns else f"column {place + 1}"
+def _numbering_columns(train: Images, test: Images) -> list[int]:
+    """Columns that count the rows: by their order, or by even steps of what is all different.
 
-
-def _numbering_columns(parts: tuple[_Table, _Table]) -> list[int]:
-    """Columns of whole numbers, all different, that fill at least half of a grid of even steps."""
-    start = parts[0][:_LOOKED_AT]
+    Whole numbers may leave out half of the steps, in any order, or any number of them where they
+    run with the rows. Others fill all steps, or run with the rows in steps that are about even,
+    since a file may be sorted by something that was measured.
+    """
+    start = start_of(train)
     if len(start) < _FEWEST_ROWS:
         return []
-    is_whole = (start == np.floor(start)).all(axis=0) & (start[0] != start[1])
+    is_distinct = (np.diff(np.sort(start, axis=0), axis=0) > 0).all(axis=0)
+    steps = np.diff(start, axis=0)
+    runs = (steps > 0).all(axis=0) | (steps < 0).all(axis=0)
+    is_whole = (start == np.floor(start)).all(axis=0)
+    is_wide = train.shape[1] > 1  # the only input is no number of a row
+    is_even = np.zeros_like(runs)
+    if is_wide and is_distinct.any():
+        is_even = _may_fill_grid(start, train, test)
     return [
         int(place)
-        for place in np.flatnonzero(is_whole)
-        if len(np.unique(start[:, place])) == len(start)  # most columns end here
-        and (
-            _is_numbering(parts[0][:, place])
-            or _is_numbering(np.concatenate([part[:, place] for part in parts]))
-        )
+        for place in np.flatnonzero(is_distinct & (is_whole | (is_wide & (runs | is_even))))
+        if _numbers_rows(train[:, place], test[:, place], bool(is_whole[place]), is_wide)
     ]
 
 
-def _is_numbering(values: npt.NDArray[Any]) -> bool:
+def _may_fill_grid(start: _Array, train: Images, test: Images) -> npt.NDArray[np.bool_]:
+    """Whether the first values are on the grid of as many even steps as there are rows."""
+    ends = [np.stack([part.min(axis=0), part.max(axis=0)]) for part in (train, test)]
+    low, high = (pick([end[at] for end in ends], axis=0).astype(np.float64)
+                 for at, pick in enumerate((np.min, np.max)))  # fmt: skip
+    step = (high - low) / (len(train) + len(test) - 1)
+    is_fine = step > 10 * _rounding(low, high)
+    places = np.divide(start - low, step, out=np.full_like(start, 0.5), where=is_fine)
+    return np.asarray((np.abs(places - np.rint(places)) < 0.1).all(axis=0))
+
+
+def _rounding(low: _Array, high: _Array) -> _Array:
+    """How far apart numbers of float32 are, where they are farthest."""
+    greatest = np.maximum(np.abs(low), np.abs(high)).astype(np.float32)
+    return np.spacing(greatest).astype(np.float64)
+
+
+def _numbers_rows(train: _Array, test: _Array, is_whole: bool, is_wide: bool) -> bool:
+    both = np.concatenate([train, test])
+    if is_whole and (_is_numbering(train) or _is_numbering(both)):
+        return True
+    if not is_wide:
+        return False
+    gaps = np.diff(np.sort(both).astype(np.float64))
+    if gaps.max() - gaps.min() < 0.1 * gaps.mean() + 2 * float(_rounding(both.min(), both.max())):
+        return bool(gaps.min() > 0)
+    if not any(all(_runs(sign * part) for part in (train, test)) for sign in (1, -1)):
+        return False
+    own = np.diff(np.sort(train).astype(np.float64))
+    return is_whole or any(float(np.std(one)) < 0.5 * float(np.mean(one)) for one in (gaps, own))
+
+
+def _runs(values: _Array) -> bool:
+    return bool((np.diff(values.astype(np.float64)) > 0).all())
+
+
+def _is_numbering(values: _Array) -> bool:
+    """Whether they are all different and fill at least half of a grid of even steps."""
     ordered = np.sort(values).astype(np.float64)
     gaps = np.diff(ordered)
     step = gaps.min()
@@ -172,16 +326,31 @@ def _is_numbering(values: npt.NDArray[Any]) -> bool:
     return bool((gaps % step == 0).all())
 
 
-def _copies_of_label(x: _Table, y: npt.NDArray[np.int32]) -> list[int]:
+def _date_columns(x: Images) -> list[int]:
+    """Columns of whole numbers that are all year, month and day: 19000101 to 21001231."""
+    start = start_of(x)
+    if len(start) < _FEWEST_ROWS:
+        return []
+    varies = (start != start[0]).any(axis=0)
+    return [int(place) for place in np.flatnonzero(varies & _are_dates(start).all(axis=0))
+            if _are_dates(x[:, place].astype(np.float64)).all()]  # fmt: skip
+
+
+def _are_dates(values: _Array) -> npt.NDArray[np.bool_]:
+    month, day = np.floor(values / 100) % 100, values % 100  # float32 rounds them to a multiple of 2
+    is_year = (values >= 19_000_000) & (values <= 21_001_232)
+    return np.asarray(is_year & (month >= 1) & (month <= 12) & (day <= 32))
+
+
+def _copies_of_label(x: Images, y: npt.NDArray[np.int32]) -> list[int]:
     """Columns that have one value in each class, and in no two classes the same."""
-    places = np.arange(x.shape[1])
-    firsts: list[npt.NDArray[Any]] = []
-    for label in range(int(y.max()) + 1):
-        rows = x[y == label][:, places]
-        same = (rows == rows[0]).all(axis=0)
-        places, firsts = places[same], [own[same] for own in firsts] + [rows[0][same]]
-        if not len(places):
-            return []
-    table = np.stack(firsts)
-    return [int(place) for place, column in zip(places, table.T, strict=True)
-            if len(np.unique(column)) == len(column)]  # fmt: skip
+    firsts = np.unique(y, return_index=True)[1]
+    first = firsts[y]  # every class has a training example
+    start = start_of(x)
+    is_same = (start == x[first[: len(start)]]).all(axis=0)
+    return [
+        int(place)
+        for place in np.flatnonzero(is_same)
+        if len(np.unique(x[firsts, place])) == len(firsts)
+        and (x[:, place] == x[first, place]).all()
+    ]

@@ -40,7 +40,8 @@ TWICE = "of 40 test examples stand in the training part too"
     [
         ((TRAIN, TEST), ""),
         ((TRAIN, np.r_[TEST[:30], TRAIN[:10]]), f"10 {TWICE}"),
-        ((TRAIN, np.r_[TEST[:39], TRAIN[99:]]), f"1 {TWICE}"),
+        ((TRAIN, np.r_[TEST[:38], TRAIN[98:]]), f"2 {TWICE}"),
+        ((TRAIN, np.r_[TEST[:39], TRAIN[99:]]), ""),
         ((TRAIN, TRAIN[:40]), f"40 {TWICE}"),
         ((IMAGES[:100], IMAGES[100:]), ""),
         ((IMAGES[:100], IMAGES[60:100]), f"40 {TWICE}"),
@@ -49,13 +50,14 @@ TWICE = "of 40 test examples stand in the training part too"
         (with_column(np.arange(100), np.arange(40)), NUMBERS),  # a file for each part
         (with_column(1000 + 10 * SHUFFLED[:100], 1000 + 10 * SHUFFLED[100:]), NUMBERS),
         (with_column(10**6 + np.arange(0, 200, 2), np.arange(40)), NUMBERS),
-        (with_column(np.arange(100) ** 2, np.arange(40)), ""),  # different, but no numbering
+        (with_column(np.arange(100) ** 2, np.arange(40)), NUMBERS),  # runs with the rows
+        (with_column((7 * np.arange(100) % 100) ** 2, np.arange(40)), ""),  # all different only
         (with_column(np.arange(100) % 99, np.arange(40)), ""),
-        (with_column(np.arange(100) / 7, np.arange(40)), ""),
+        (with_column(np.arange(100) / 7, np.arange(40) / 7), NUMBERS),
         (with_column(Y_TRAIN, Y_TEST), CLASS),
         (with_column(np.array([5, 2, 9])[Y_TRAIN], Y_TEST), CLASS),
         (with_column(np.array([5, 2, 5])[Y_TRAIN], Y_TEST), ""),  # tells one class from two
-        (with_column(1, 1), ""),
+        (with_column(1, 1), "d: column 2 holds one value only; leave it out of the file"),
     ],
 )
 def test_what_gives_answers_away_is_said(parts, said):
@@ -66,13 +68,16 @@ def test_what_gives_answers_away_is_said(parts, said):
 
 def test_a_few_rows_are_no_numbering():
     x, y = np.arange(8.0).reshape(4, 2), np.array([0, 1, 0, 1])
-    assert dataset_notes(assemble("d", x_train=x, y_train=y, x_test=x + 0.5, y_test=y)) == ()
+    assert dataset_notes(assemble("d", x_train=x, y_train=y, x_test=x + 0.5, y_test=y)) == (
+        "d: 2 classes have fewer than 10 training examples, '0' (2), '1' (2); add some, or join "
+        "classes",
+    )
 
 
 def test_one_test_example_in_many_may_be_chance():
-    x_test = RANDOM.normal(size=(200, 3))
-    x_test[0] = TRAIN[0]
-    y = np.arange(200) % 3
+    x_test = RANDOM.normal(size=(300, 3))
+    x_test[:2] = TRAIN[:2]
+    y = np.arange(300) % 3
     assert (
         dataset_notes(assemble("d", x_train=TRAIN, y_train=Y_TRAIN, x_test=x_test, y_test=y)) == ()
     )
@@ -111,7 +116,7 @@ LABELS = np.stack([np.arange(100) % 2, np.arange(100) % 3 == 0], axis=1)
         ("regression", VALUES, TRAIN[:, 1], ()),
         ("regression", VALUES, 32 - 1.8 * VALUES.astype(np.float32), "the target 'y' in another"),
         ("regression", VALUES, VALUES + 1e-3 * TRAIN[:, 1], ()),
-        ("regression", VALUES, 1, ()),
+        ("regression", VALUES, 1, "one value in the training part and others in the test part"),
         ("regression", VALUES, SHUFFLED[:100], "order may give the target away"),
         ("multilabel", LABELS, TRAIN[:, 1], ()),
         ("multilabel", LABELS, 7 - LABELS[:, 1], "is another name of the label '1'"),
