@@ -244,15 +244,21 @@ def _named(one: str, several: str, places: list[int]) -> tuple[list[int], str, s
 def _other_units(x: Images, y: npt.NDArray[np.float32]) -> list[int]:
     """Columns of which the target is a linear function, but for rounding to float32."""
     start = start_of(x)
-    places = np.arange(x.shape[1])
-    for rows, target, tolerance in ((start, y[: len(start)], 1e-6), (x, y, 1e-12)):
-        inputs = rows[:, places].astype(np.float64)  # the second time of few columns
-        inputs -= inputs.mean(axis=0)
-        answer = target.astype(np.float64) - target.mean(dtype=np.float64)
-        lengths = np.sqrt((inputs**2).sum(axis=0) * (answer @ answer))
-        alike = np.abs(answer @ inputs) >= (1 - tolerance) * lengths
-        places = places[alike & ((lengths > 0) | (rows is start))]
-    return [int(place) for place in places]
+    alike, _ = _are_linear(start, y[: len(start)], 1e-6)
+    return [
+        int(place)
+        for place in np.flatnonzero(alike)  # also what is constant so far
+        if all(one.all() for one in _are_linear(x[:, place : place + 1], y, 1e-12))
+    ]
+
+
+def _are_linear(x: _Array, y: _Array, tolerance: float) -> tuple[_Array, _Array]:
+    """Whether a target is a linear function of each column, and whether the two vary at all."""
+    inputs = x.astype(np.float64)
+    inputs -= inputs.mean(axis=0)
+    target = y.astype(np.float64) - y.mean(dtype=np.float64)
+    lengths = np.sqrt((inputs**2).sum(axis=0) * (target @ target))
+    return np.abs(target @ inputs) >= (1 - tolerance) * lengths, lengths > 0
 
 
 def _numbering_columns(train: Images, test: Images) -> list[int]:
@@ -337,7 +343,10 @@ def _date_columns(x: Images) -> list[int]:
 
 
 def _are_dates(values: _Array) -> npt.NDArray[np.bool_]:
-    month, day = np.floor(values / 100) % 100, values % 100  # float32 rounds them to a multiple of 2
+    month, day = (
+        np.floor(values / 100) % 100,
+        values % 100,
+    )  # float32 rounds them to a multiple of 2
     is_year = (values >= 19_000_000) & (values <= 21_001_232)
     return np.asarray(is_year & (month >= 1) & (month <= 12) & (day <= 32))
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 _Float32 = npt.NDArray[np.float32]
 _Float64 = npt.NDArray[np.float64]
+_BRIGHT = 128
+"""What the brightest pixel must reach for images of bytes to be of 0…255."""
+
 _VALUES_AT_ONCE = 2**17  # 1 MiB, which a core keeps in its cache: five times as fast as 32
 
 
@@ -25,8 +28,9 @@ def affine(
 ) -> tuple[_Float32, _Float32]:
     """Scale and shift such that `x * scale + shift` is the scaled input.
 
-    `none` leaves inputs as they are. `unit` divides images of uint8 by 255 and takes all else to
-    0…1 by the training part's least and greatest value. `standardised` gives the training part
+    `none` leaves inputs as they are. `unit` divides images of uint8 by 255, or by the training
+    part's greatest value where none is above 127, and takes all else to 0…1 by the training part's
+    least and greatest value. `standardised` gives the training part
     mean 0 and deviation 1. Images are scaled as a whole, tables feature by feature; what is
     constant over the training part is shifted to 0 and not stretched, a byte divided by 255.
 
@@ -52,7 +56,7 @@ def affine(
     if scaling == "none":
         return np.array(1, np.float32), np.array(0, np.float32)
     is_bytes = scaling == "unit" and x_train.dtype == np.uint8
-    if is_bytes and not is_byte_table(x_train):
+    if is_bytes and not goes_by_range(x_train):
         return np.array(1 / 255, np.float32), np.array(0, np.float32)
     if len(train_indices) == 0:
         raise DataError(
@@ -62,6 +66,8 @@ def affine(
     axis = 0 if x_train.ndim == 2 else None
     measure = _range if scaling == "unit" else _moments
     origin, spread = measure(x_train, train_indices, axis)
+    if is_bytes and axis is None:  # black stays 0
+        origin, spread = np.zeros_like(origin), origin + spread
     varies = spread > np.finfo(np.float32).tiny  # so that 1 / spread is finite in float32
     otherwise = np.full_like(spread, 1 / 255 if is_bytes else 1.0)
     scale = np.divide(1.0, spread, out=otherwise, where=varies)
@@ -97,6 +103,21 @@ def is_unit_already(x_train: Images, left_out: int) -> bool:
 def is_byte_table(x: Images) -> bool:
     """Whether inputs are a table of bytes, whose columns need not reach 255 as pixels do."""
     return x.dtype == np.uint8 and x.ndim == 2
+
+
+def is_dim(x: Images) -> bool:
+    """Whether inputs are images of bytes that use less than half of 0…255, such as 0…16.
+
+    Example:
+        >>> is_dim(np.full((2, 8, 8), 16, np.uint8)), is_dim(np.full((2, 8, 8), 255, np.uint8))
+        (True, False)
+    """
+    return x.dtype == np.uint8 and x.ndim > 2 and bool(x.max(initial=0) < _BRIGHT)
+
+
+def goes_by_range(x: Images) -> bool:
+    """Whether unit scaling of bytes goes by their own range, not by 255."""
+    return is_byte_table(x) or is_dim(x)
 
 
 def _pieces(x_train: Images, train_indices: npt.NDArray[np.integer[Any]]) -> Iterator[_Float64]:

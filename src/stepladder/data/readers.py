@@ -33,7 +33,7 @@ from stepladder.data.dataset import (
     number_targets,
 )
 from stepladder.data.memory import check_memory
-from stepladder.data.preprocessing import is_byte_table
+from stepladder.data.preprocessing import goes_by_range
 from stepladder.errors import DataError
 from stepladder.files import open_regular
 
@@ -409,8 +409,8 @@ def load(dataset: DatasetSource) -> Dataset:
         kind = "folder" if path.is_dir() else "file" if path.is_file() else "neither"
         if kind in readers:
             read = readers[kind](path, path.resolve().name)
-            # Tables of bytes are scaled column by column since revision 1, by 255 before.
-            return replace(read, revision=1) if is_byte_table(read.x_train) else read
+            # Tables of bytes and dim images go by their own range since revision 1, by 255 before.
+            return replace(read, revision=1) if goes_by_range(read.x_train) else read
         exists = path.exists()
     except OSError as error:
         raise DataError(

@@ -221,6 +221,11 @@ def _has_no_skill(case: ArmEvidence, one: Replicate) -> bool:
     return one.train.accuracy <= case.chance + SKILL * (1 - case.chance)
 
 
+def _is_ignorant(case: ArmEvidence, one: Replicate) -> bool:
+    """Whether neither its loss nor its accuracy shows that it learnt, which other rules explain."""
+    return one.train.loss >= NEAR_GUESSING * case.guessing and _has_no_skill(case, one)
+
+
 NO_GAIN = 0.01
 """Skill below which an arm is no better than one answer: 1 % of an error, as rmse measures it."""
 
@@ -231,14 +236,23 @@ _OF_ONE_ANSWER = ("balanced_accuracy", "auroc")
 @_rule
 def no_better_than_one_answer(case: ArmEvidence) -> Finding | None:
     """The judged metric is that of one answer to every test example, as the mean of a target is."""
-    if case.task == "classification" and case.metric.name not in _OF_ONE_ANSWER:
+    is_accuracy = case.task == "classification" and case.metric.name == "accuracy"
+    if case.task == "classification" and case.metric.name not in ("accuracy", *_OF_ONE_ANSWER):
         return None
-    poor = [one for one in case.alive if one.constant is None and case.skill(one, "test") < NO_GAIN]
+    poor = [
+        one
+        for one in case.alive
+        if one.constant is None and case.skill(one, "test") < NO_GAIN
+        and not (is_accuracy and _is_ignorant(case, one))
+    ]  # fmt: skip
     if not poor or 2 * len(poor) < len(case.alive):
         return None
     name, answer = case.metric.name, "one answer to everything"
     if case.task == "regression":
         answer = f"the {'median' if name == 'mae' else 'mean'} of the training {case.noun}s"
+    title = f"is no better than {answer}"
+    if is_accuracy:
+        answer, title = "the commonest class alone", "learnt no more than the commonest class"
     test, train = (_median(one.score(part) for one in poor) for part in ("test", "train"))
     knows = _median(case.skill(one, "train") for one in poor) >= SKILL
     advice = "first make it learn at all: scaled inputs, another learning rate, more epochs"
@@ -247,7 +261,7 @@ def no_better_than_one_answer(case: ArmEvidence) -> Finding | None:
     assert case.baseline is not None
     shown = [_metric_text(case.metric, value) for value in (test, case.baseline, train)]
     return _finding(
-        case, poor, "no_better_than_one_answer", f"is no better than {answer}",
+        case, poor, "no_better_than_one_answer", title,
         f"its test {name} is {shown[0]}, and {answer} has {shown[1]}"
         + (f"; on the training part it is {shown[2]}" if math.isfinite(train) else ""),
         advice=advice,
@@ -317,8 +331,7 @@ def learns_nothing(case: ArmEvidence) -> Finding | None:
     ignorant = [
         one
         for one in case.alive
-        if one.train.loss >= NEAR_GUESSING * case.guessing
-        and _has_no_skill(case, one)
+        if _is_ignorant(case, one)
         and not (is_improving and one.constant is None)
         and not (_is_too_large(case, one) or _is_too_small(case, one))
     ]

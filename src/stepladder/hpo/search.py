@@ -4,7 +4,7 @@ import math
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from stepladder.data.leaks import dataset_notes
+from stepladder.data.leaks import shown_notes
 from stepladder.errors import RunError
 from stepladder.execution.machine import Settings
 from stepladder.execution.progress import Progress
@@ -17,6 +17,7 @@ from stepladder.runs.arm_analysis import missing_weights_note
 from stepladder.runs.folder import take_row
 from stepladder.runs.ledger import count_looks, log_look
 from stepladder.runs.plan import make_plan
+from stepladder.runs.preflight import data_notes
 from stepladder.runs.session import Session, open_session
 from stepladder.statistics.intervals import estimate
 from stepladder.statistics.results import Estimate
@@ -49,7 +50,7 @@ def search_study(
         prepare=prepare_search, is_search=True,
     ) as session:  # fmt: skip
         take_row(session.store, session.record, folder, session.progress)
-        for note in dataset_notes(session.dataset) if study.dataset is not None else ():
+        for note in shown_notes(data_notes(study, session.dataset)):
             session.progress.note(note)
         context = session.context
         candidates, finalists, fresh = train_search(

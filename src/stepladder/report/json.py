@@ -42,7 +42,7 @@ _KEYS: dict[type, str] = {
     "model=study.model models=study.models trainer=study.trainer "
     "reported_source=study.reported.source versions machine seconds arms confounds warnings "
     "tuning=tuned adaptive=adapted factorial=readout "
-    "baseline",
+    "baseline one_answer data_notes",
     ArmResult: "name=arm.name technique=arm.technique config= compared_with=arm.compared_with n "
     "diverged failed scores= effect diagnosis reported parameters seconds differences "
     "reached_target=reached planned findings ensemble epochs_trained scored_epoch",

@@ -335,6 +335,7 @@ def unknown(results: Results) -> tuple[tuple[str, str], ...]:
         (f"Test {results.noun}s", _missing_images(results)),
         ("Beyond this study", _beyond(results)),
         *(("Replicates", printable(warning)) for warning in results.warnings),
+        *(("Data", f"{printable(note)}.") for note in results.data_notes),
     )
     return tuple((title, text) for title, text in sections if text)
 

@@ -20,6 +20,7 @@ from stepladder.report.json import metric_record, pick, to_json
 from stepladder.report.markdown import csv_text, to_markdown
 from stepladder.report.terminal import FILE_WIDTH, print_document, to_text
 from stepladder.report.wording import MISSING, join_list, number, plural, printable
+from stepladder.runs.plan import versions_shown
 from stepladder.runs.variance import StudyVariance
 from stepladder.statistics.results import Interval
 from stepladder.statistics.variance import Spread
@@ -198,7 +199,7 @@ _KEYS = (
     "study=record.study.name arm=arm.name dataset=record.dataset sizes=record.sizes metric= "
     "replicates seed=record.study.seed test_set_accesses=looks left_out sources= sum= together= "
     "ratio=analysis.ratio half_width=analysis.half replicates_to_halve=analysis.needed "
-    "versions=record.versions machine=record.machine"
+    "versions= machine=record.machine"
 )
 
 
@@ -214,6 +215,7 @@ def _json(made: StudyVariance) -> str:
         pick(made, _KEYS)
         | {
             "metric": metric_record(study.judged, study.delta),
+            "versions": versions_shown(made.record.versions),
             "sources": [pick(source, f"{_SPREAD_KEYS} scores") for source in found.sources],
             "sum": found.sum and pick(found.sum, _SPREAD_KEYS.removeprefix("name n ")),
             "together": pick(found.together, f"{_SPREAD_KEYS} scores"),

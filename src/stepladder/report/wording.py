@@ -532,13 +532,16 @@ def interval_note(results: Results) -> str:
 
 
 def baseline_note(results: Results) -> str:
-    """What an answer reaches that knows no input; nothing where the accuracy of classes is judged.
+    """What an answer reaches that knows no input.
 
-    Of a metric of classes it is told only where it does not depend on how rare they are.
+    Of metrics of classes other than accuracy it is told only where it does not depend on how rare
+    they are.
     """
-    shown, baseline = measure_of(results), results.baseline
+    shown, baseline = measure_of(results), results.one_answer
     if baseline is None or results.study.trainer is not None or not results.arms:
         return ""
+    if results.study.task == "classification" and shown.metric.name == "accuracy":
+        return f"The commonest class alone reaches a test accuracy of {100 * baseline:.1f} %."
     answer = "Guessing" if shown.metric.name in ("balanced_accuracy", "auroc") else ""
     if results.study.task == "regression":
         answer = "Answering the mean of the training part to everything"

@@ -113,7 +113,13 @@ def judge(
     shown = tuple(
         replace(
             _arm(
-                arm, results, judged.get(arm.name), record, known.tuned, targets, context.baseline
+                arm,
+                results,
+                judged.get(arm.name),
+                record,
+                known.tuned,
+                targets,
+                context.one_answer,
             ),
             ensemble=ensembles.get(arm.name),
         )
@@ -144,6 +150,8 @@ def judge(
         mistakes=mistakes,
         predictions=predictions,
         baseline=context.baseline,
+        one_answer=context.one_answer,
+        data_notes=context.notes,
         earlier=history.others if is_look else (),
         is_first=history.is_first,
         is_every_look=is_every_look,
@@ -265,7 +273,7 @@ def _arm(
     record: StudyRecord,
     tuned: Tuned | None,
     targets: ReplicateTargets | None,
-    baseline: float | None,
+    one_answer: float | None,
 ) -> ArmResult:
     results, target = by_arm[arm.name], record.study.target
     other = by_arm[arm.compared_with] if effect and arm.compared_with else None
@@ -278,7 +286,7 @@ def _arm(
         left = train_examples_left(study, record.sizes.get("train"))
         steps = optimizer_steps(arm.recipe, left)
         findings = findings_of(
-            arm, done, record.classes, tuned, steps, record.noun, study, baseline
+            arm, done, record.classes, tuned, steps, record.noun, study, one_answer
         )
 
     scopes = {part: scope_of(part, study, record.sizes) for part in PARTS}

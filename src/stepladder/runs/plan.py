@@ -1,9 +1,10 @@
 """The trials of a study, its context, and how long they will take."""
 
+import json
 import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -39,6 +40,9 @@ class RunContext:
         classes: of the dataset.
         constant: the judged metric of one answer to every test example, where there are no
             classes; None where it is not known.
+        commonest: the test accuracy of answering the commonest class of the training part, where
+            the accuracy of classes is judged; None where it is not known.
+        notes: what was noted of the data before training.
     """
 
     study: Study
@@ -47,6 +51,8 @@ class RunContext:
     engine: str
     classes: int
     constant: float | None = None
+    commonest: float | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def chance(self) -> float:
@@ -60,6 +66,12 @@ class RunContext:
             return self.constant
         of_guessing = self.study.judged.baseline
         return of_guessing(self.classes) if of_guessing and self.classes > 0 else None
+
+    @property
+    def one_answer(self) -> float | None:
+        """The judged metric of one answer to every test example, where it is known."""
+        is_accuracy = self.study.judged.name == "accuracy" and self.study.task == "classification"
+        return self.commonest if is_accuracy else self.baseline
 
     def trial(self, config: Config, replicate: int) -> Trial:
         """The trial of a configuration on one replicate."""
@@ -78,14 +90,26 @@ def run_context(record: StudyRecord, engine: str | None = None) -> RunContext:
     """
     used = engine or record.versions.get("engine", "population")
     validation, classes = record.sizes.get("validation", 0), len(record.classes)
-    constant = record.versions.get("baseline")
-    return RunContext(record.study, record.fingerprint, validation, used, classes,
-                      None if constant is None else float(constant))  # fmt: skip
+    constant, commonest = (
+        None if (score := record.versions.get(name)) is None else float(score)
+        for name in ("baseline", "commonest")
+    )
+    notes = tuple(json.loads(record.versions.get("notes", "[]")))
+    return RunContext(record.study, record.fingerprint, validation, used, classes, constant,
+                      commonest, notes)  # fmt: skip
+
+
+def with_notes(record: StudyRecord, notes: tuple[str, ...]) -> StudyRecord:
+    """A record that keeps what was noted of the data before training."""
+    return replace(record, versions={**record.versions, "notes": json.dumps(notes)})
+
+
+_NO_VERSIONS = ("baseline", "commonest", "notes")
 
 
 def versions_shown(versions: Mapping[str, str]) -> dict[str, str]:
-    """The versions of a record, without the score that it keeps among them."""
-    return {name: version for name, version in versions.items() if name != "baseline"}
+    """The versions of a record, without the scores and notes that it keeps among them."""
+    return {name: version for name, version in versions.items() if name not in _NO_VERSIONS}
 
 
 def trials_of(
@@ -288,6 +312,9 @@ def record_of(study: Study, dataset: Dataset, settings: Settings) -> StudyRecord
     constant = score_of_constant(study.judged, dataset)
     if constant is not None:
         shape["baseline"] = repr(constant)
+    if dataset.task == "classification" and study.judged.name == "accuracy" and dataset.outputs:
+        commonest = np.bincount(dataset.y_train).argmax()
+        shape["commonest"] = repr(float(np.mean(dataset.y_test == commonest)))
     return StudyRecord(
         study=study,
         dataset=dataset.name,

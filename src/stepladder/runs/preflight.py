@@ -1,18 +1,18 @@
 """What is checked and noted before anything is trained."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from stepladder.data import Dataset, split, validation_examples
 from stepladder.data.dataset import Targets
-from stepladder.data.leaks import dataset_notes, measured_labels
-from stepladder.data.preprocessing import image_sides, is_byte_table, is_unit_already
+from stepladder.data.leaks import dataset_notes, measured_labels, shown_notes
+from stepladder.data.preprocessing import image_sides, is_byte_table, is_dim, is_unit_already
 from stepladder.errors import InputError, StudyError
 from stepladder.execution.machine import Settings
 from stepladder.statistics.anytime import SHARE_FIRST
-from stepladder.statistics.paired import unanimous_sign_floor
+from stepladder.statistics.paired import missed_share, unanimous_sign_floor
 from stepladder.store import StudyRecord
 from stepladder.study.confounds import confounds, optimizer_steps
 from stepladder.study.designs import runs_of_fraction
@@ -187,15 +187,21 @@ def _cost_notes(
     """Notes on a batch larger than the data, on memory and on time, where they are unusual."""
     notes, workers, device = [], len(settings.cpus), settings.device
     examples = [min(train, arm.recipe.train_examples or train) for arm in study.arms]
+    single = [arm for arm, count in zip(study.arms, examples, strict=True)
+              if optimizer_steps(arm.recipe, count) == 1]  # fmt: skip
     large = [(arm, count) for arm, count in zip(study.arms, examples, strict=True)
-             if arm.recipe.batch_size > count]  # fmt: skip
+             if arm.recipe.batch_size > count and arm not in single]  # fmt: skip
+    if single:
+        notes.append(
+            f"arm {single[0].name!r}{_and_more(single)}: a training is a single step of the "
+            "optimizer, which learns hardly anything. Lower batch_size, or raise epochs."
+        )
     if large:
         arm, count = large[0]
-        others = f" and {len(large) - 1} more" if len(large) > 1 else ""
         notes.append(
-            f"arm {arm.name!r}{others}: a batch of {arm.recipe.batch_size:,} is more than the "
-            f"{count:,} training examples, so each epoch is one step with all of them. Lower "
-            "batch_size for more steps."
+            f"arm {arm.name!r}{_and_more(large)}: a batch of {arm.recipe.batch_size:,} is more "
+            f"than the {count:,} training examples, so each epoch is one step with all of them. "
+            "Lower batch_size for more steps."
         )
     needed = workers * max(least_memory(arm.recipe, dataset) for arm in study.arms)
     if settings.memory is not None and device == "cpu" and needed > settings.memory:
@@ -213,6 +219,10 @@ def _cost_notes(
             "replicates."
         )
     return notes
+
+
+def _and_more(found: Sequence[object]) -> str:
+    return f" and {len(found) - 1} more" if len(found) > 1 else ""
 
 
 _OF_ALL_TARGETS = ("auroc", "average_precision", "r2", "explained_deviance")
@@ -304,13 +314,36 @@ def _can_be_significant(replicates: int, comparisons: int) -> bool:
 SHOWN_CONFOUNDS = 8  # before training; the report has them all
 
 
+def data_notes(study: Study, dataset: Dataset) -> tuple[str, ...]:
+    """Notes on the data of a study; none where its training brings its own."""
+    own = study.dataset is not None
+    notes = dataset_notes(dataset, may_be_ids=bool(study.model_files)) if own else ()
+    if getattr(study.dataset, "task", None) is None:
+        notes += measured_labels(dataset)
+    return notes
+
+
 def preflight_notes(
-    study: Study, missing: int, dataset: Dataset, sizes: Mapping[str, int], settings: Settings
+    study: Study,
+    missing: int,
+    dataset: Dataset,
+    sizes: Mapping[str, int],
+    settings: Settings,
+    of_data: tuple[str, ...] | None = None,
 ) -> tuple[str, ...]:
-    """Notes before training, one line each; often none."""
-    data = dataset_notes(dataset) if missing and study.dataset is not None else ()
-    if missing and getattr(study.dataset, "task", None) is None:
-        data += measured_labels(dataset)
+    """Notes before training, one line each; often none.
+
+    Args:
+        study: what is asked.
+        missing: trials that are yet to be trained.
+        dataset: of the study.
+        sizes: examples by part.
+        settings: of this machine.
+        of_data: `data_notes` where they are known.
+    """
+    if missing and of_data is None:
+        of_data = data_notes(study, dataset)
+    data = shown_notes(of_data or ()) if missing else ()
     parameters: dict[str, int | None] = {}
     if study.trainer is None:
         inputs = math.prod(dataset.input_shape)
@@ -320,12 +353,17 @@ def preflight_notes(
     if len(all_confounds) > SHOWN_CONFOUNDS:
         left = len(all_confounds) - SHOWN_CONFOUNDS
         lines.append(f"confound: and {left:,} more, in the report")
-    is_built_in = not study.model_files and study.trainer is None
-    is_scaled = is_built_in and any(arm.recipe.scaling == "unit" for arm in study.arms)
-    if is_scaled and is_byte_table(dataset.x_train):  # a user's network may look them up
+    is_scaled = study.trainer is None and any(arm.recipe.scaling == "unit" for arm in study.arms)
+    if is_scaled and not study.model_files and is_byte_table(dataset.x_train):
+        # A user's network may look them up.
         lines.append(
             "unit scaling: a table of whole numbers from 0 to 255 is scaled column by column, by "
             "the range of the training part; only images are divided by 255"
+        )
+    if is_scaled and is_dim(dataset.x_train):
+        lines.append(
+            f"unit scaling: images of whole numbers up to {dataset.x_train.max()} are divided by "
+            "the greatest of the training part; only brighter ones are divided by 255"
         )
     if "top_k_accuracy" in study.computed and top_k(dataset.classes) < TOP_K:
         lines.append(
@@ -345,22 +383,31 @@ def preflight_notes(
         lines += _fine_margin(study, len(dataset.y_test))
     if missing and study.trainer is None:
         costs = (*_cost_notes(study, missing, dataset, sizes["train"], settings),)
+        costs = (*_small_validation(dataset, sizes["validation"]), *costs)
     return (*data, *lines, *costs, *underpowered(study))
 
 
 def _fine_margin(study: Study, examples: int) -> list[str]:
-    """A note where a delta of the user's own is less than one test example.
-
-    Nothing is noted of the default, which many small data sets do not reach: where it matters,
-    the verdict says so.
-    """
-    row, default = 100 / max(examples, 1), Study.model_fields["delta"].default
-    if study.judged.name != "accuracy" or study.delta in (None, default) or study.delta >= row:
+    """A note where delta is less than one test example, with what this test set can show."""
+    row = 100 / max(examples, 1)
+    if study.judged.name != "accuracy" or study.delta is None or study.delta >= row:
         return []
     within = "no difference" if study.claim == "difference" else study.claim
+    new = 100 * missed_share(max(examples, 1))  # although not one of them is answered otherwise
     return [
         f"delta: {study.delta:g} points are less than one of the {examples:,} test examples, so no "
-        f"verdict can be {within}; write delta = {math.ceil(10 * row) / 10:g} or more"
+        f"verdict can be {within}; take {math.ceil(100 / study.delta):,} test examples, or write "
+        f"delta = {math.ceil(10 * row) / 10:g} or more ({math.ceil(10 * new) / 10:g} to speak for "
+        "new examples)"
+    ]
+
+
+def _small_validation(dataset: Dataset, validation: int) -> list[str]:
+    if dataset.task != "classification" or validation >= dataset.classes:
+        return []
+    return [
+        f"validation: {validation:,} example{'s' if validation > 1 else ''} cannot show each of "
+        f"{dataset.classes:,} classes; write validation = {dataset.classes} or more"
     ]
 
 

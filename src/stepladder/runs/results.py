@@ -264,6 +264,9 @@ class Results:
             labels; None where `mistakes` may be given.
         baseline: the judged metric of guessing, or of one answer to everything; None where it is
             not known.
+        one_answer: the judged metric of one answer to everything, as of the commonest class; None
+            where it is not known.
+        data_notes: what was noted of the data before training.
         earlier: the last judgement of each other question that this study was judged by before.
         is_first: whether this is the judgement that was planned at first.
         is_every_look: whether looks of all folders and stores of this user are counted.
@@ -290,6 +293,8 @@ class Results:
     noun: str = "image"
     predictions: Predictions | None = None
     baseline: float | None = None
+    one_answer: float | None = None
+    data_notes: tuple[str, ...] = ()
     earlier: tuple[Judgement, ...] = ()
     is_first: bool = True
     is_every_look: bool = True

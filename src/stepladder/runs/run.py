@@ -5,17 +5,19 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from stepladder.data import Dataset
 from stepladder.execution.machine import Settings
 from stepladder.execution.progress import Progress, RunAnnouncement
 from stepladder.runs import folder as folders
 from stepladder.runs.arm_analysis import missing_weights_note
 from stepladder.runs.judging import judge
 from stepladder.runs.phases import plan_all_phases, train_all
-from stepladder.runs.plan import NO_EPOCHS, cached_epochs, prepare, run_context
+from stepladder.runs.plan import NO_EPOCHS, cached_epochs, prepare, run_context, with_notes
 from stepladder.runs.power import power_of_study
-from stepladder.runs.preflight import changed_code_note, preflight_notes
+from stepladder.runs.preflight import changed_code_note, data_notes, preflight_notes
 from stepladder.runs.results import Results
 from stepladder.runs.session import open_if_exists, open_session
+from stepladder.store import StudyRecord
 from stepladder.study.study import Study
 from stepladder.training.function import TrialFailure
 
@@ -62,11 +64,14 @@ def run_study(
     ) as session:  # fmt: skip
         plan = plan_all_phases(session.context, session.store)
         session.seen.update(trial.id for trial in plan.trials)
-        changed = changed_code_note(study, session.store.study(study.name))
-        folders.take_row(session.store, session.record, folder, session.progress)
+        stored = session.store.study(study.name)
+        changed = changed_code_note(study, stored)
         dataset, sizes, weights = session.dataset, session.record.sizes, session.weights
         missing = len(plan.missing)
-        notes = preflight_notes(study, missing, dataset, sizes, settings) if lint else ()
+        of_data = _data_notes(study, dataset, missing, stored)
+        record = with_notes(session.record, of_data)
+        folders.take_row(session.store, record, folder, session.progress)
+        notes = preflight_notes(study, missing, dataset, sizes, settings, of_data) if lint else ()
         for note in (*notes, *changed, *(missing_weights_note(plan, weights) if weights else ())):
             session.progress.note(note)
 
@@ -83,6 +88,15 @@ def run_study(
     arms = tuple(replace(arm, failed=counts[arm.arm.config]) for arm in results.arms)
     results = replace(results, arms=arms)
     return Finished(results, session.trained, trials - session.trained - len(failures), failures)
+
+
+def _data_notes(
+    study: Study, dataset: Dataset, missing: int, stored: StudyRecord | None
+) -> tuple[str, ...]:
+    """Notes on the data, which are looked for where something is to be trained."""
+    if missing or stored is None or stored.fingerprint != dataset.fingerprint:
+        return data_notes(study, dataset)
+    return run_context(stored).notes
 
 
 def plan_study(
