@@ -265,6 +265,7 @@ def regression_results(targets=("price",), examples=40, replicates=3, lost=False
     shown = Predictions(tuple(targets), truth, answers, "+ early stopping", are_labels=False)
     results = replace(results_of(study, arms), dataset="houses.csv", classes=(), noun="example",
                       sizes={"train": 100, "validation": 20, "test": examples}, baseline=79.5,
+                      one_answer=79.5,
                       predictions=None if lost else shown)  # fmt: skip
     judged = judged_effects_of(results)
     return replace(results, arms=judged)
@@ -309,7 +310,7 @@ def label_results(labels=("red", "green", "blue"), metric="macro_f1") -> Results
     shown = Predictions(tuple(labels), truth, answers, "+ focal", are_labels=True)
     return replace(results_of(study, arms), dataset="colours.csv", classes=tuple(labels),
                    sizes={"train": 60, "validation": 20, "test": 30}, noun="example",
-                   baseline=0.0, predictions=shown)  # fmt: skip
+                   baseline=0.0, one_answer=0.0, predictions=shown)  # fmt: skip
 
 
 VARIANTS = {

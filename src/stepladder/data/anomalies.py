@@ -125,7 +125,7 @@ def _other_shares(dataset: Dataset) -> list[str]:
 def _outliers(dataset: Dataset) -> list[str]:
     notes = []
     for place, name in enumerate(dataset.class_names):
-        parts = {part: getattr(dataset, f"y_{part}")[:, place] for part in ("train", "test")}
+        parts = {"training": dataset.y_train[:, place], "test": dataset.y_test[:, place]}
         values = np.concatenate(list(parts.values())).astype(np.float64)
         far = np.abs(values - np.median(values))
         greatest = values[far.argmax()]

@@ -60,8 +60,12 @@ def dataset_notes(dataset: Dataset, may_be_ids: bool = False) -> tuple[str, ...]
     return (*notes, *anomalies(dataset, has_columns))
 
 
-def shown_notes(notes: tuple[str, ...]) -> tuple[str, ...]:
+def shown_notes(notes: tuple[str, ...], where: str = "") -> tuple[str, ...]:
     """The first of some notes on data, and how many more there are.
+
+    Args:
+        notes: all of them.
+        where: the others are, such as ", in the report".
 
     Example:
         >>> shown_notes(("a",) * 10)[-1]
@@ -70,7 +74,7 @@ def shown_notes(notes: tuple[str, ...]) -> tuple[str, ...]:
     more = len(notes) - SHOWN_NOTES
     if more <= 0:
         return notes
-    return (*notes[:SHOWN_NOTES], f"{more} more note{'s' if more > 1 else ''} on the data")
+    return (*notes[:SHOWN_NOTES], f"{more} more note{'s' if more > 1 else ''} on the data{where}")
 
 
 def measured_labels(dataset: Dataset) -> tuple[str, ...]:
@@ -343,10 +347,7 @@ def _date_columns(x: Images) -> list[int]:
 
 
 def _are_dates(values: _Array) -> npt.NDArray[np.bool_]:
-    month, day = (
-        np.floor(values / 100) % 100,
-        values % 100,
-    )  # float32 rounds them to a multiple of 2
+    month, day = np.floor(values / 100) % 100, values % 100  # a day is up to 32 in float32
     is_year = (values >= 19_000_000) & (values <= 21_001_232)
     return np.asarray(is_year & (month >= 1) & (month <= 12) & (day <= 32))
 

@@ -343,7 +343,7 @@ def preflight_notes(
     """
     if missing and of_data is None:
         of_data = data_notes(study, dataset)
-    data = shown_notes(of_data or ()) if missing else ()
+    data = shown_notes(of_data or (), ", in the report") if missing else ()
     parameters: dict[str, int | None] = {}
     if study.trainer is None:
         inputs = math.prod(dataset.input_shape)

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from stepladder.data.dataset import Dataset, assemble
-from stepladder.data.leaks import dataset_notes, measured_labels
+from stepladder.data.leaks import (
+    SHOWN_NOTES,
+    _equal_rows,
+    dataset_notes,
+    measured_labels,
+    shown_notes,
+)
 from stepladder.data.readers import read_npz
 
 RANDOM = np.random.default_rng(0)
@@ -167,3 +173,170 @@ def test_labels_of_text_are_classes():
     for form in ("k{}", "{}.5"):
         names = tuple(form.format(number) for number in range(45))
         assert measured_labels(Dataset(name="d", class_names=names, **parts)) == ()
+
+
+# Columns that number the rows, and those that do not.
+
+EVERY = np.arange(140.0)
+DATES = np.array(
+    [20240000 + 100 * month + day for month in range(1, 11) for day in range(1, 15)], np.float64
+)
+
+
+def of_column(values, wide=True):
+    """Notes on a table with a column of 140 values, of which every fourth is a test row."""
+    test = np.arange(140) % 4 == 0
+    x = np.c_[values, np.random.default_rng(1).normal(size=(140, 2))] if wide else values[:, None]
+    y = np.arange(140) % 3
+    parts = {"x_train": x[~test], "y_train": y[~test], "x_test": x[test], "y_test": y[test]}
+    return dataset_notes(assemble("d", **parts))
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        pytest.param(EVERY / 10, "numbers", id="tenths"),
+        pytest.param(-EVERY / 10, "numbers", id="descending"),
+        pytest.param((EVERY - 70) / 40, "numbers", id="standardised"),
+        pytest.param(((EVERY - 70) / 40)[SHUFFLED], "numbers", id="standardised and shuffled"),
+        pytest.param(500 - 3 * EVERY, "numbers", id="descending by threes"),
+        pytest.param(np.cumsum(RANDOM.integers(1, 9, 140)), "numbers", id="gaps"),
+        pytest.param(np.cumsum(RANDOM.integers(1, 9, 140))[SHUFFLED], "", id="gaps, shuffled"),
+        pytest.param(EVERY + RANDOM.uniform(0, 0.5, 140), "numbers", id="a clock that is not even"),
+        pytest.param(45_000 + EVERY, "numbers", id="days of a spreadsheet"),
+        pytest.param(1.7e9 + 86_400 * EVERY, "numbers", id="days of Unix"),
+        pytest.param((1.7e9 + 3_600 * EVERY)[SHUFFLED], "numbers", id="hours of Unix, shuffled"),
+        pytest.param(DATES, "holds dates as numbers such as 20240131", id="dates"),
+        pytest.param(DATES[SHUFFLED], "holds dates as numbers", id="dates, shuffled"),
+        pytest.param(np.sort(RANDOM.normal(size=140)), "", id="sorted by what was measured"),
+        pytest.param(np.sort(RANDOM.exponential(size=140)), "", id="sorted, skewed"),
+        pytest.param(RANDOM.normal(size=140).cumsum(), "", id="random walk"),
+        pytest.param(np.round(RANDOM.normal(size=140), 1), "", id="one decimal"),
+        pytest.param(RANDOM.permutation(10**6)[:140], "", id="large whole numbers"),
+        pytest.param(20_240_000.0 + RANDOM.integers(0, 9999, 140), "", id="no dates"),
+    ],
+)
+def test_columns_that_number_the_rows(values, said):
+    lines = of_column(np.asarray(values, np.float64))
+    assert len(lines) == bool(said)
+    assert not said or lines[0].startswith(f"d: column 1 {said}")
+
+
+def test_the_only_column_of_fractions_is_an_input():
+    assert of_column(np.linspace(0, 10, 140), wide=False) == ()
+    assert of_column(EVERY, wide=False) != ()  # whole numbers are no measured input
+
+
+def test_several_columns_are_one_note():
+    x = np.c_[TRAIN, np.arange(100), 3 * np.arange(100)]
+    test = np.c_[TEST, np.arange(40), 3 * np.arange(40)]
+    (line,) = notes(x, test)
+    assert line.startswith("d: columns 4, 5 number the rows, and")
+    assert line.endswith("leave them out of the file")
+
+
+@pytest.mark.parametrize("name", ["iris", "wine", "breast_cancer", "digits", "diabetes"])
+@pytest.mark.parametrize("seed", [None, 0, 1])
+def test_nothing_is_said_of_well_known_data(name, seed):
+    from sklearn import datasets
+    from sklearn.model_selection import train_test_split
+
+    x, y = getattr(datasets, f"load_{name}")(return_X_y=True)
+    stratify = None if name == "diabetes" else y
+    parts = train_test_split(np.arange(len(y)), test_size=0.3, random_state=seed, stratify=stratify)
+    train, test = (np.sort(part) if seed is None else part for part in parts)
+    task = {"task": "regression"} if name == "diabetes" else {}
+    dataset = assemble(name, x_train=x[train], y_train=y[train], x_test=x[test], y_test=y[test],
+                       **task)  # fmt: skip
+    assert dataset_notes(dataset) == ()
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_nothing_is_said_of_random_tables(seed):
+    random = np.random.default_rng(seed)
+    rows = int(random.integers(60, 1000))
+    kinds = [
+        lambda: random.normal(size=rows),
+        lambda: np.sort(random.normal(size=rows)),
+        lambda: random.normal(size=rows).cumsum(),
+        lambda: random.lognormal(0, 3, rows),
+        lambda: np.round(100 * random.normal(size=rows), int(random.integers(3))),
+        lambda: random.integers(0, int(random.integers(2, 10**6)), rows),
+        lambda: random.uniform(0, 10.0 ** int(random.integers(-6, 7)), rows),
+    ]
+    columns = [kinds[kind]() for kind in random.integers(0, len(kinds), random.integers(2, 12))]
+    x, test = np.stack([random.normal(size=rows), *columns], axis=1), random.permutation(rows) < 20
+    y = random.integers(0, 2, rows) if seed % 2 else random.normal(size=rows)
+    task = {} if seed % 2 else {"task": "regression"}
+    parts = {"x_train": x[~test], "y_train": y[~test], "x_test": x[test], "y_test": y[test]}
+    assert dataset_notes(assemble("d", **parts, **task)) == ()
+
+
+# Rows in both parts.
+
+
+@pytest.mark.parametrize("wide", [1, 3, 7, 8, 9, 33, 200])
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+def test_rows_in_both_parts_are_those_that_pandas_finds(wide, kind):
+    """Few values differ, in any place: neither by a few columns nor by one number alone."""
+    pandas = pytest.importorskip("pandas")
+    random = np.random.default_rng(wide)
+    train, test = (np.zeros((count, wide), kind) for count in (300, 200))
+    for part in (train, test):
+        part[np.arange(len(part)), random.integers(0, wide, len(part))] = random.integers(
+            0, 256, len(part)
+        )
+    tested, trained = _equal_rows(train, test)
+    known = set(map(tuple, train.tolist()))
+    expected = pandas.Series(list(map(tuple, test.tolist()))).isin(known)
+    np.testing.assert_array_equal(np.sort(tested), np.flatnonzero(expected))
+    np.testing.assert_array_equal(test[tested], train[trained])
+
+
+def test_the_same_row_with_another_class_is_counted():
+    y = Y_TEST.copy()
+    y[30:] = (Y_TRAIN[:10] + np.r_[np.ones(4, int), np.zeros(6, int)]) % 3
+    x_test = np.r_[TEST[:30], TRAIN[:10]]
+    (line,) = dataset_notes(assemble("d", x_train=TRAIN, y_train=Y_TRAIN, x_test=x_test, y_test=y))
+    assert f"10 {TWICE}, 4 of them with another class, and can be answered" in line
+
+
+def test_rows_of_a_few_values_repeat_without_a_mistake():
+    values = np.random.default_rng(0).integers(0, 3, (140, 3))
+    assert notes(values[:100], values[100:]) == ()
+
+
+def test_the_same_part_twice_is_told_of_a_few_values_too():
+    x, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]] * 10), np.array([0, 1, 1, 0] * 10)
+    (line,) = dataset_notes(assemble("xor", x_train=x, y_train=y, x_test=x[::-1], y_test=y[::-1]))
+    assert line.startswith("xor: the test part is the training part")
+
+
+def test_places_of_a_sequence_are_no_columns():
+    tokens = np.random.default_rng(0).integers(0, 50, (140, 8))
+    tokens[:, 0] = 1  # the sign that begins each text
+    tokens[:, 1] = SHUFFLED
+    parts = {"x_train": tokens[:100], "y_train": Y_TRAIN, "x_test": tokens[100:], "y_test": Y_TEST}
+    assert len(dataset_notes(assemble("d", **parts))) == 2
+    assert dataset_notes(assemble("d", **parts), may_be_ids=True) == ()
+
+
+def test_at_most_eight_notes_are_shown():
+    lines = tuple(map(str, range(SHOWN_NOTES)))
+    assert shown_notes(lines) == lines
+    assert shown_notes((*lines, "x")) == (*lines, "1 more note on the data")
+    assert shown_notes((*lines, "x", "y"))[-1] == "2 more notes on the data"
+
+
+@pytest.mark.slow
+def test_a_million_rows_are_not_copied():
+    import tracemalloc
+
+    x = np.random.default_rng(0).standard_normal((1_000_000, 100), dtype=np.float32)
+    y = (np.arange(len(x)) % 3).astype(np.int32)
+    dataset = Dataset(name="d", x_train=x[:800_000], y_train=y[:800_000], x_test=x[800_000:],
+                      y_test=y[800_000:], class_names=("a", "b", "c"))  # fmt: skip
+    tracemalloc.start()
+    assert dataset_notes(dataset) == ()
+    assert tracemalloc.get_traced_memory()[1] < 0.15 * x.nbytes
+    tracemalloc.stop()

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from stepladder.data import affine, synthetic
-from stepladder.data.preprocessing import _VALUES_AT_ONCE, Prepared, deskew_images, image_sides
+from stepladder.data.preprocessing import (
+    _VALUES_AT_ONCE,
+    Prepared,
+    deskew_images,
+    image_sides,
+    is_dim,
+)
 from stepladder.errors import DataError
 
 # Scaling.
@@ -36,6 +42,27 @@ def test_unit_divides_bytes_of_images_by_255_whatever_is_in_them():
     assert scale.shape == shift.shape == ()
     assert scale == np.float32(1 / 255)
     assert shift == 0
+
+
+@pytest.mark.parametrize(("greatest", "over"), [(16, 16), (127, 127), (128, 255), (1, 1)])
+def test_unit_divides_dim_images_by_the_greatest_of_the_training_part(greatest, over):
+    images = np.zeros((4, 3, 3), np.uint8)
+    images[:2, 1, 1] = greatest
+    images[:, 0, 0] = 1
+    scale, shift = affine(images, ALL[:2], "unit")
+    assert (scale, shift) == (np.float32(1 / over), 0)  # black stays 0, whatever the darkest is
+    assert is_dim(images) == (greatest < 128)
+
+
+def test_images_that_are_dark_throughout_are_not_stretched():
+    scale, shift = affine(np.zeros((4, 3, 3), np.uint8), ALL[:4], "unit")
+    assert (scale, shift) == (np.float32(1 / 255), 0)
+
+
+def test_dim_images_are_scaled_by_no_other_part():
+    images = np.full((4, 3, 3), 10, np.uint8)
+    images[3] = 100
+    assert affine(images, ALL[:3], "unit")[0] == np.float32(1 / 10)
 
 
 def test_unit_takes_a_table_of_bytes_to_the_range_of_each_column_in_the_training_part():

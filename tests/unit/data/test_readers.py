@@ -212,9 +212,12 @@ def test_stumps(tmp_path, name, content):
     check(str(tmp_path))
 
 
-def test_a_table_of_bytes_is_other_data_than_when_it_was_divided_by_255(tmp_path):
-    x, y = np.arange(24, dtype=np.uint8), np.array([0, 1, 0, 1])
-    for name, shape, revision in (("table", (4, 6), 1), ("images", (4, 2, 3), 0)):
+def test_bytes_that_go_by_their_range_are_other_data_than_when_they_were_divided_by_255(tmp_path):
+    y = np.array([0, 1, 0, 1])
+    kinds = (("table", (4, 6), 1, 23), ("dim", (4, 2, 3), 1, 127), ("images", (4, 2, 3), 0, 128))
+    for name, shape, revision, greatest in kinds:
+        x = np.arange(24, dtype=np.uint8)
+        x[-1] = greatest
         parts = {"x_train": x.reshape(shape), "y_train": y, "x_test": x.reshape(shape), "y_test": y}
         np.savez(tmp_path / f"{name}.npz", **parts)
         dataset = load(str(tmp_path / f"{name}.npz"))

@@ -389,14 +389,29 @@ def test_what_knows_the_training_part_alone_is_not_told_to_learn():
 
 
 def test_classes_are_compared_with_one_answer_only_by_metrics_that_allow_it():
-    rare = replace(case(with_scores(test=0.95)), baseline=0.5)
+    rare = replace(case(with_scores(test=0.95)), baseline=None)
     assert rules.no_better_than_one_answer(rare) is None  # 95 % may be what one answer has
     one = replace(HEALTHY, judged={"test": 0.504, "train": 0.6})
-    rare = replace(rare, metric=METRICS["balanced_accuracy"], replicates=(one,) * 3)
+    metric = METRICS["balanced_accuracy"]
+    rare = replace(rare, metric=metric, baseline=0.5, replicates=(one,) * 3)
     found = rules.no_better_than_one_answer(rare)
     assert "its test balanced_accuracy is 50.4 %, and one answer to everything has 50.0 %" in (
         found.detail
     )
+
+
+@pytest.mark.parametrize(
+    ("test", "is_named"), [(0.60, True), (0.652, True), (0.655, True), (0.656, False), (0.9, False)]
+)
+def test_an_arm_at_or_below_the_commonest_class_is_named(test, is_named):
+    """1 % of the way from 65.2 % to 100 % is 0.348 points."""
+    one = replace(HEALTHY, judged={"test": test, "train": 0.7})
+    arm = replace(case(HEALTHY), baseline=0.652, replicates=(one,) * 3)
+    found = rules.no_better_than_one_answer(arm)
+    assert (found is not None) is is_named
+    if found:
+        assert found.title == "learnt no more than the commonest class"
+        assert "and the commonest class alone has 65.2 %" in found.detail
 
 
 def test_an_unknown_baseline_or_a_locked_test_set_leaves_it_open():

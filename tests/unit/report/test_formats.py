@@ -52,6 +52,7 @@ def test_json_fields_are_pinned():
         "replicates", "seed", "fingerprint", "sizes", "classes", "model", "models", "trainer",
         "reported_source", "versions", "machine", "judgement",
         "seconds", "arms", "factorial", "confounds", "warnings", "tuning", "adaptive", "baseline",
+        "one_answer", "data_notes",
     }  # fmt: skip
     arm = value["arms"][1]
     assert set(arm) == {*ARM, "technique", "reported", "parameters", "seconds", "differences",

@@ -309,6 +309,10 @@ def test_validation_figures_overlap_and_every_interval_says_what_it_is_for():
 
 def test_a_margin_that_no_test_example_reaches_is_noted_before_training():
     assert _fine_margin(STUDY.changed({"delta": 0.2}), 500) == []
-    assert _fine_margin(STUDY.changed({"delta": 0.1}), 360) == []  # the default
+    assert _fine_margin(STUDY, 1000) == []  # the default of 0.1
+    (note,) = _fine_margin(STUDY, 45)
+    assert "0.1 points are less than one of the 45 test examples" in note
+    assert "take 1,000 test examples, or write delta = 2.3 or more" in note
     (note,) = _fine_margin(STUDY.changed({"delta": 0.2}), 360)
-    assert note.endswith("write delta = 0.3 or more")
+    # The upper Clopper-Pearson bound of 0 in 360 is 0.83 %.
+    assert note.endswith("write delta = 0.3 or more (0.9 to speak for new examples)")

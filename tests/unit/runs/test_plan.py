@@ -1,5 +1,7 @@
 """Plans: what a study lacks, and what all its phases come to."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from example_run import finished, plan, trials_by_arm
@@ -12,7 +14,7 @@ from stepladder.data.synthetic import synthetic
 from stepladder.execution.machine import Settings
 from stepladder.runs.misclassified import find_misclassified
 from stepladder.runs.phases import plan_all_phases, train_all
-from stepladder.runs.plan import part_sizes, run_context
+from stepladder.runs.plan import part_sizes, run_context, versions_shown, with_notes
 from stepladder.runs.plan import record_of as plan_record
 
 # Plans: what a study lacks, and nothing else.
@@ -246,3 +248,19 @@ def test_classes_have_the_baseline_of_their_number_and_a_record_as_before(datase
     record = plan_record(study(), dataset, Settings((None,), {}, "jax", None, "a machine"))
     assert "baseline" not in record.versions
     assert run_context(record).baseline == 0.5
+
+
+def test_a_record_keeps_the_share_of_the_commonest_class_and_the_notes_on_the_data():
+    x = np.arange(14, dtype=np.float32).reshape(7, 2)
+    y = np.array([0, 1, 1, 1, 1, 0, 0])  # of the training part; of the test part 2 of 3 are 0
+    data = assemble("d", x_train=x[:4], y_train=y[:4], x_test=x[4:], y_test=y[4:])
+    settings = Settings((None,), {}, "jax", None, "a machine")
+    record = with_notes(plan_record(study(validation=1), data, settings), ("a", 'b: "c"'))
+    context = run_context(record)
+    assert context.one_answer == context.commonest == pytest.approx(1 / 3)
+    assert context.notes == ("a", 'b: "c"')
+    assert not {"commonest", "notes"} & set(versions_shown(record.versions))
+    before = run_context(replace(record, versions={}))  # a store of an earlier version
+    assert (before.one_answer, before.notes) == (None, ())
+    other = plan_record(study(validation=1, metric="macro_f1"), data, settings)
+    assert run_context(other).one_answer == run_context(other).baseline

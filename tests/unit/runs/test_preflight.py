@@ -17,6 +17,7 @@ from stepladder.runs.preflight import (
     SHOWN_CONFOUNDS,
     check_code_allowed,
     check_possible,
+    data_notes,
     least_memory,
     preflight_notes,
     underpowered,
@@ -44,7 +45,8 @@ def said(study, dataset, stored=0, settings=POPULATION):
         store.add(finished(trial, 0.5))
     planned = plan(study, dataset, store, "population")
     sizes = part_sizes(study, dataset)
-    return preflight_notes(study, len(planned.missing), dataset, sizes, settings)
+    lines = preflight_notes(study, len(planned.missing), dataset, sizes, settings)
+    return tuple(line for line in lines if not line.startswith("delta:"))  # tested by itself
 
 
 def test_nothing_is_said_of_a_plain_ladder(dataset):
@@ -113,6 +115,41 @@ def test_a_batch_larger_than_the_training_part_is_said(dataset):
     whole = Study(name="s", base={**base, "batch_size": 91}, validation=10, techniques=["Adam"])
     assert said(whole, dataset)[0].startswith("arm 'base' and 1 more: a batch of 91 is more than")
     assert said(whole, dataset, stored=10)[:1] != said(whole, dataset)[:1]  # nothing to train
+
+
+def test_a_training_of_a_single_step_is_said(dataset):
+    base = {**BASE, "batch_size": 90, "epochs": 1}
+    single = Study(name="s", base=base, validation=10, techniques=["ReLU"])
+    for settings in (POPULATION, replace(POPULATION, engine="fit")):
+        (line,) = said(single, dataset, settings=settings)
+        assert line.startswith("arm 'base' and 1 more: a training is a single step of the optim")
+    base["batch_size"] = 89
+    assert said(Study(name="s", base=base, validation=10, techniques=["ReLU"]), dataset) == ()
+
+
+def test_a_validation_part_without_an_example_of_each_class_is_said():
+    several = synthetic(examples=100, input_shape=(2, 2), classes=5, seed=0)
+    (line,) = said(Study(name="s", base=BASE, validation=4, techniques=["ReLU"]), several)
+    assert line == (
+        "validation: 4 examples cannot show each of 5 classes; write validation = 5 or more"
+    )
+    assert said(Study(name="s", base=BASE, validation=5, techniques=["ReLU"]), several) == ()
+
+
+def test_how_dim_images_are_scaled_is_said(dataset):
+    dim = replace(dataset, x_train=dataset.x_train // 16, x_test=dataset.x_test // 16)
+    plain = Study(name="s", base=BASE, validation=10, techniques=["ReLU"])
+    (line,) = said(plain, dim)
+    assert line.startswith(f"unit scaling: images of whole numbers up to {dim.x_train.max()} are")
+    base = {**BASE, "scaling": "standardised"}
+    assert said(Study(name="s", base=base, validation=10, techniques=["ReLU"]), dim) == ()
+
+
+def test_many_notes_on_the_data_are_counted(dataset):
+    many = replace(dataset, notes=tuple(f"note {number}" for number in range(11)))
+    plain = Study(name="s", base=BASE, validation=10, techniques=["ReLU"])
+    assert said(plain, many) == (*many.notes[:8], "3 more notes on the data, in the report")
+    assert data_notes(plain, many) == many.notes  # the report has them all
 
 
 @pytest.mark.parametrize(
