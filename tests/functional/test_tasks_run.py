@@ -59,10 +59,33 @@ def test_a_regression_is_run_and_shown(stepladder, place):
     assert "Predicted against true values" in page
     assert "The largest errors" in page
     value = json.loads(stepladder("results", "runs/houses", "--format", "json").stdout)
-    assert value["baseline"] > 0
+    assert value["one_answer"] == value["baseline"] > 0
     assert "baseline" not in value["versions"]
+    assert value["data_notes"] == []
     arm = value["arms"][1]
     assert 1 <= arm["scored_epoch"]["min"] <= arm["epochs_trained"]["max"] <= 4
+
+
+@pytest.mark.slow
+def test_notes_on_the_data_and_the_commonest_class_stay_with_the_results(stepladder, place):
+    declare(place, "pair", metric="accuracy", loss="hinge")
+    head, *rows = (place / "table.csv").read_text("utf-8").splitlines()
+    labelled = [f"{row.rpartition(',')[0]},7,{'yes' if n % 4 else 'no'}"
+                for n, row in enumerate(rows)]  # fmt: skip
+    (place / "table.csv").write_text("\n".join([head.replace("y", "d,y"), *labelled]), "utf-8")
+    done = stepladder("run", "pair.toml")
+    note = "table.csv: the column 'd' holds one value only; leave it out of the file"
+    assert done.returncode == 0, done.stderr
+    assert note in done.stderr
+    assert note not in stepladder("run", "pair.toml").stderr  # nothing is left to train
+    shown = stepladder("results", "runs/pair")
+    assert shown.stdout.count("The commonest class alone reaches a test accuracy of") == 1
+    value = json.loads(stepladder("results", "runs/pair", "--format", "json").stdout)
+    assert value["data_notes"] == [note]
+    assert value["one_answer"] == pytest.approx(0.75, abs=0.05)
+    assert value["baseline"] == 0.5
+    page = (place / "runs" / "pair" / "report.html").read_text("utf-8")
+    assert "the column &#39;d&#39; holds one value only" in page
 
 
 @pytest.mark.slow

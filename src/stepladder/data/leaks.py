@@ -333,7 +333,7 @@ def _is_numbering(values: _Array) -> bool:
     step = gaps.min()
     if step <= 0 or ordered[-1] - ordered[0] >= 2 * len(ordered) * step:
         return False
-    return bool((gaps % step == 0).all())
+    return bool(gaps.max() == step or (gaps % step == 0).all())
 
 
 def _date_columns(x: Images) -> list[int]:
