@@ -316,8 +316,8 @@ SHOWN_CONFOUNDS = 8  # before training; the report has them all
 
 def data_notes(study: Study, dataset: Dataset) -> tuple[str, ...]:
     """Notes on the data of a study; none where its training brings its own."""
-    own = study.dataset is not None
-    notes = dataset_notes(dataset, may_be_ids=bool(study.model_files)) if own else ()
+    may_be_ids = bool(study.model_files) or study.trainer is not None
+    notes = dataset_notes(dataset, may_be_ids) if study.dataset is not None else ()
     if getattr(study.dataset, "task", None) is None:
         notes += measured_labels(dataset)
     return notes
