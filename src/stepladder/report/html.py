@@ -1,9 +1,12 @@
 """The pages report.html and search.html."""
 
 import base64
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,14 @@ from stepladder.files import atomic_write
 from stepladder.hpo.results import SearchResult
 from stepladder.report import wording
 from stepladder.report.figures import figures_of
-from stepladder.report.figures.base import Plot, csv_of, dark_svg_of, svg_and_png_of, svg_of
+from stepladder.report.figures.base import (
+    Plot,
+    csv_of,
+    dark_style,
+    inline_svg,
+    svg_and_png_of,
+    svg_of,
+)
 from stepladder.report.figures.search import search_figures
 from stepladder.report.search import (
     NOTES,
@@ -66,14 +76,12 @@ class DrawnFigure:
 
     Attributes:
         plot: what was drawn.
-        svg: on light paper.
-        dark_svg: on dark paper.
+        svg: the drawing.
         csv: its data.
     """
 
     plot: Plot
     svg: str
-    dark_svg: str
     csv: str
 
     @property
@@ -82,14 +90,17 @@ class DrawnFigure:
         return self.plot.name
 
     @property
-    def light(self) -> str:
-        """The drawing on light paper, as a data URI."""
-        return _data_uri(self.svg, "image/svg+xml")
+    def inline(self) -> str:
+        """The drawing as a part of a page; whatever is in its texts is escaped."""
+        from markupsafe import Markup
+
+        return Markup(inline_svg(self.svg, self.name))
 
     @property
-    def dark(self) -> str:
-        """The drawing on dark paper, as a data URI."""
-        return _data_uri(self.dark_svg, "image/svg+xml")
+    def source(self) -> str:
+        """The drawing as a data URI, for an image."""
+        # As an image, an SVG can neither run scripts nor load anything, whatever is in its text.
+        return _data_uri(self.svg, "image/svg+xml")
 
     @property
     def data(self) -> str:
@@ -97,15 +108,28 @@ class DrawnFigure:
         return _data_uri(self.csv, "text/csv") if len(self.csv) <= MOST_DATA else ""
 
 
-def as_html(results: Results, figures: Sequence[DrawnFigure] | None = None) -> str:
-    """The report: question, answer and table, figures, diagnosis, what is open, how to repeat it.
+FIRST = ("effects", "factorial")
+"""Figures that are shown at once; a report without them begins with the ladder."""
+
+FOLDED = {
+    "curves": ("Curves", ("ladder", "sequence", "interactions", "validation", "accuracy", "loss",
+                          "seconds", "pareto", "tuning")),
+    "insides": ("Inside the networks", ("gradients", "units")),
+    "mistakes": ("Mistakes", ("predictions", "labels", "confusion", "hardest", "disagreements")),
+}  # fmt: skip
+"""Headings of groups of figures that open on demand, and the figures of each."""
+
+
+def as_html(results: Results, figures: Sequence[DrawnFigure] | None = None, date: str = "") -> str:
+    """The report: answer and table, effects, diagnosis, what is open; all else opens on demand.
 
     The same results give the same text. Whatever the study names is escaped, and the page
-    forbids scripts and anything from elsewhere.
+    forbids anything from elsewhere and every script but its own.
 
     Args:
         results: what to report.
         figures: those of the results where they are drawn already.
+        date: on which the report is made; none where it is empty.
 
     Example:
         >>> run = stepladder.run("quick")  # doctest: +SKIP
@@ -114,7 +138,7 @@ def as_html(results: Results, figures: Sequence[DrawnFigure] | None = None) -> s
     """
     if figures is None:
         figures = [drawn(plot) for plot in figures_of(results)]
-    return rendered("report.html", _context(results, figures))
+    return rendered("report.html", {**_context(results, figures), "date": date})
 
 
 def rendered(template: str, context: dict[str, Any]) -> str:
@@ -125,6 +149,7 @@ def rendered(template: str, context: dict[str, Any]) -> str:
         context: what it needs; a name that is missing is an error.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
 
     environment = Environment(
         loader=PackageLoader("stepladder.report", "templates"),
@@ -134,9 +159,37 @@ def rendered(template: str, context: dict[str, Any]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    script = _script()
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    environment.globals |= {
+        "script_text": Markup(script),
+        "script_hash": f"sha256-{digest}",
+        "dark_figures": Markup(dark_style("figure")),
+    }
     environment.filters["short"] = lambda text: truncate(text, NAME_LENGTH)
     environment.filters["is_short"] = lambda text: len(text) <= SHORT_CELL
     return environment.get_template(template).render(context)
+
+
+def _script() -> str:
+    return resources.files("stepladder.report").joinpath("templates/report.js").read_text("utf-8")
+
+
+def _in_groups(
+    figures: Sequence[DrawnFigure],
+) -> tuple[list[tuple[str, str, list[DrawnFigure]]], list[tuple[str, str, list[DrawnFigure]]]]:
+    """Figures that are shown at once, and groups of those that open on demand."""
+    known = {figure.name: figure for figure in figures}
+    first = [known.pop(name) for name in FIRST if name in known]
+    if not first and "ladder" in known:
+        first = [known.pop("ladder")]
+    groups = [
+        (key, title, [known.pop(name) for name in names if name in known])
+        for key, (title, names) in FOLDED.items()
+    ]
+    groups[0][2].extend(known.values())
+    shown = [("effects", "Effects", first)] if first else []
+    return shown, [group for group in groups if group[2]]
 
 
 def _context(results: Results, figures: Sequence[DrawnFigure]) -> dict[str, Any]:
@@ -161,11 +214,12 @@ def _context(results: Results, figures: Sequence[DrawnFigure]) -> dict[str, Any]
         wording.judgement_note(results),
         wording.new_images_note(view.noun) if view.has_images else "",
     )
+    shown, folded = _in_groups(figures)
     return {
         "view": view,
         "parts_shown": [
             (part, f"{view.headings[part][:1].upper()}{view.headings[part][1:]}")
-            for part in (*view.parts, "test")
+            for part in ("test", *view.parts[::-1])
         ],
         "alike": "seeds" if is_own else DRAWS,
         "nothing_found": "Of a training of your own only the scores are known: nothing else is "
@@ -173,19 +227,17 @@ def _context(results: Results, figures: Sequence[DrawnFigure]) -> dict[str, Any]
         if is_own
         else "Nothing was found wrong with any arm.",
         "sections": [
-            ("asked", "What was asked"),
             ("answer", "The answer"),
-            *([("figures", "Figures")] if figures else []),
+            *((key, title) for key, title, _ in shown),
             ("diagnosis", "Diagnosis"),
             ("unknown", "What is not known"),
-            *([("tables", "Further tables")] if tables else []),
-            ("again", "Run it again"),
-            ("glossary", "Glossary"),
+            ("details", "Details"),
         ],
         "asked": asked(results),
         "answer": answer(results),
         "notes": [note for note in notes if note],
-        "figures": figures,
+        "open_figures": shown,
+        "folded_figures": folded,
         "diagnosis": view.notes,
         "findings": finding_lines(results.arms),
         "has_trials": any(arm.n for arm in results.arms),
@@ -212,18 +264,16 @@ def _context(results: Results, figures: Sequence[DrawnFigure]) -> dict[str, Any]
 
 
 def drawn(plot: Plot, svg: str | None = None) -> DrawnFigure:
-    """A figure for light and for dark paper, with its data.
+    """A figure with its data.
 
     Args:
         plot: what to draw.
-        svg: it on light paper where that is drawn already.
+        svg: it where it is drawn already.
     """
-    light = svg or svg_of(plot)
-    return DrawnFigure(plot, light, dark_svg_of(plot, light), csv_of(plot))
+    return DrawnFigure(plot, svg or svg_of(plot), csv_of(plot))
 
 
 def _data_uri(text: str, kind: str) -> str:
-    # As an image, an SVG can neither run scripts nor load anything, whatever is in its text.
     return f"data:{kind};base64,{base64.b64encode(text.encode()).decode()}"
 
 
@@ -370,7 +420,12 @@ def write_report(results: Results, folder: Path) -> list[Path]:
     Raises:
         OutputError: if a file cannot be written; those written before it are whole.
     """
-    return write_pages(figures_of(results), partial(as_html, results), folder)
+    return write_pages(figures_of(results), partial(as_html, results, date=_today()), folder)
+
+
+def _today() -> str:
+    today = date.today()
+    return f"{today.day} {today:%B %Y}"
 
 
 def write_search(result: SearchResult, folder: Path) -> list[Path]:
@@ -427,4 +482,4 @@ def write_html(results: Results, file: Path) -> Path:
     Raises:
         OutputError: if it cannot be written.
     """
-    return atomic_write(file, as_html(results).encode())
+    return atomic_write(file, as_html(results, date=_today()).encode())

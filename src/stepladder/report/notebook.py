@@ -81,9 +81,8 @@ def as_notebook_html(results: Results) -> str:
     if plot is not None:
         curves = drawn(plot)
         image = (
-            f'<picture><source media="(prefers-color-scheme: dark)" srcset="{curves.dark}">'
-            f'<img src="{curves.light}" alt="{html.escape(curves.plot.words)}" '
-            'style="max-width:44em;width:100%"></picture>'
+            f'<img src="{curves.source}" alt="{html.escape(curves.plot.words)}" '
+            'style="max-width:44em;width:100%">'
         )
     status = f"<p>{html.escape(view.status)}</p>" if view.status else ""
     title = f"<strong>{html.escape(view.title)}</strong> {html.escape(view.subtitle)}"

@@ -359,17 +359,16 @@ def _power(results: Results) -> str:
             "at most 5 % a difference of δ or more the verdict no difference. "
             "Effects that are found are, on average, shown somewhat too large."
         )
-    names = [
-        truncate(name, NAME_LENGTH)
-        + (f" ({wording.needed_text(effect)})" if effect.replicates_needed else "")
-        + (f" (because {effect.reason})" if effect.reason else "")
-        for name, effect in open_
-    ]
+    numbers = (
+        " The numbers of replicates above would settle them with 80 % chance, if effect and spread "
+        "are what they look like now; a range is what eight of ten pilots of this size would ask "
+        "for."
+    )
     return (
-        f"{len(open_)} of {plural(len(judged), 'comparison')} could not be decided: "
-        f"{join_list(names, most=6)}. That is no sign that they make no difference; the numbers "
-        "say how many would settle them with 80 % chance if effect and spread are what they look "
-        "like now; a range is what eight of ten pilots of this size would ask for."
+        f"{len(open_)} of {plural(len(judged), 'comparison')} could not be decided. That is no "
+        "sign that they make no difference."
+        + numbers
+        * any(effect.replicates_needed for _, effect in open_)
     )
 
 
@@ -381,7 +380,7 @@ def _confounds(results: Results) -> str:
         return f"None was found: compared arms differ in their technique alone, as far as {by}."
     return (
         f"{plural(len(results.confounds), 'difference')} between compared arms besides the "
-        "technique, listed below: an effect may be due to any of them."
+        "technique, listed under Details: an effect may be due to any of them."
     )
 
 

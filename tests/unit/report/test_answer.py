@@ -123,8 +123,10 @@ def told(results):
 def test_missing_power_is_told_with_the_replicates_that_would_do():
     results = mnist_results()
     needed = {each.arm.name: each.effect.replicates_needed for each in results.arms if each.effect}
+    said = " ".join(sentence.text for sentence in answer(results))
+    assert f"ELU instead of ReLU (about {needed['ELU instead of ReLU']} would do" in said
     text = told(results)["Power"]
-    assert f"ELU instead of ReLU (about {needed['ELU instead of ReLU']} would do" in text
+    assert "The numbers of replicates above would settle them" in text
     assert "no sign that they make no difference" in text
     helping = replace(results, arms=tuple(
         each for each in results.arms if not each.effect or each.effect.verdict == "helps"

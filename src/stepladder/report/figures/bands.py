@@ -20,7 +20,7 @@ from stepladder.report.figures.axes import (
     tick_width,
     wrap_text,
 )
-from stepladder.report.figures.base import LINES, MARKERS, Theme
+from stepladder.report.figures.base import ARM, LINES, MARKERS, Theme
 from stepladder.report.view import Row, view_of
 from stepladder.report.wording import Measure, number, truncate
 from stepladder.runs.results import ArmResult, Results
@@ -201,18 +201,21 @@ def arms_in_front(panels: Sequence[Panel]) -> list[int]:
     return [0, *sorted(best[: ARMS_IN_COLOUR - 1])]
 
 
-def draw_band(axes: Axes, places: Sequence[float], band: Band, style: LineStyle) -> None:
-    """A mean and the interval around it, at a horizontal place for each epoch."""
+def draw_band(
+    axes: Axes, places: Sequence[float], band: Band, style: LineStyle, arm: int | None = None
+) -> None:
+    """A mean and the interval around it, at a horizontal place for each epoch; of arm `arm`."""
     if not places:
         return
+    gid = None if arm is None else f"{ARM}{arm}"
     if np.isfinite(band.low).any() and style.is_front:
         axes.fill_between(places, band.low, band.high, color=style.colour, alpha=0.14,
-                          linewidth=0)  # fmt: skip
+                          linewidth=0, gid=gid)  # fmt: skip
     marker = style.marker or ("o" if len(places) == 1 else "")  # one point is no line
     axes.plot(places, band.mean, color=style.colour, linestyle=style.dashes,
               linewidth=style.width, marker=marker, markersize=3.2,
               markevery=max(1, len(places) // 5), zorder=3 if style.is_front else 2,
-              alpha=1 if style.is_front else 0.35)  # fmt: skip
+              alpha=1 if style.is_front else 0.35, gid=gid)  # fmt: skip
 
 
 def name_ends(
@@ -220,6 +223,7 @@ def name_ends(
     ends: Sequence[tuple[float, float, str, str]],
     shown: Measure = ACCURACY,
     power: int | None = 0,
+    arms: Sequence[int] | None = None,
 ) -> None:
     """Names with values at the right of the axes, tied to the ends of lines and apart.
 
@@ -228,6 +232,7 @@ def name_ends(
         ends: for each line where it ends in the axes' data, its name and its colour.
         shown: the metric of the values; fractions have one decimal.
         power: of ten, in which the axis has them; None for a logarithmic axis.
+        arms: numbers of their arms, in the order of `ends`.
     """
     is_fraction = shown.metric.is_fraction
     digits = 1 if is_fraction else shown.digits
@@ -241,6 +246,7 @@ def name_ends(
     to_axes = axes.transData + axes.transAxes.inverted()
     order = sorted((float(to_axes.transform(end[:2])[1]), rank) for rank, end in enumerate(ends))
     ends = [ends[rank] for _, rank in order]
+    gids = [None if arms is None else f"{ARM}{arms[rank]}" for _, rank in order]
     texts = [
         wrap_text(
             truncate(name, 50)
@@ -254,10 +260,10 @@ def name_ends(
     sizes = [(LINE * (1 + text.count("\n")) + 0.03) / height for text in texts]
     ceiling = 1.0 - (sizes[-1] - LINE / height) / 2 if sizes else 1.0  # its upper lines stay inside
     middles = spread_labels([place for place, _ in order], sizes, ceiling)
-    for (x, y, _, colour), text, middle in zip(ends, texts, middles, strict=True):
+    for (x, y, _, colour), text, middle, gid in zip(ends, texts, middles, gids, strict=True):
         axes.annotate(
             text, xy=(x, y), xytext=(1 + 0.12 / width, middle), textcoords="axes fraction",
-            color=colour, va="center", ha="left", linespacing=1.05, annotation_clip=False,
+            color=colour, va="center", ha="left", linespacing=1.05, annotation_clip=False, gid=gid,
             arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.6, "alpha": 0.7,
                         "relpos": (0, 0.5), "shrinkA": 1, "shrinkB": 2},
         )  # fmt: skip

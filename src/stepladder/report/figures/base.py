@@ -159,7 +159,6 @@ class Plot:
         columns: heads of its data.
         rows: its data, one value a column in every row.
         draw: draws it into an empty figure of matplotlib.
-        has_images: whether it holds images whose greys differ from paper to paper.
 
     Example:
         >>> plot = Plot("rates", "Rates", "Read it so.", "1 line.", ("epoch", "rate"),
@@ -177,63 +176,86 @@ class Plot:
     columns: tuple[str, ...]
     rows: Callable[[], Rows]
     draw: Callable[[Figure, Theme], None]
-    has_images: bool = False
 
+
+ARM, TIP, GREY = "arm: ", "tip: ", "grey: "
+"""What the `gid` of a part begins with: the arm it belongs to, by its number; a text that is shown
+to who points at it; an image of greys, which dark paper turns round."""
 
 PIXELS_PER_INCH = 220
 _PLACES = re.compile(r' (?:d|x|y|width|height|points|transform)="[^"]*"')
 _TOO_FINE = re.compile(r"(\.\d\d)\d+")  # beyond a hundredth of a point
-_TAG = re.compile(r"<[^<>]*>")  # a text that looks like a colour stays as it is
-_COLOUR = re.compile("#[0-9a-f]{6}")
+_ID = re.compile(r' id="([^"]*)"')
+_REFERENCE = re.compile(r'(?<= xlink:href=")#([^"]+)|(?<="url\()#([^)]+)')
 _INDENT = re.compile(r"\s*\n\s*")
+_METADATA = re.compile(r"<metadata>.*?</metadata>\s*", re.DOTALL)
+_MARKS = {ARM: r' data-arm="\1"\2', GREY: r' class="grey"\2', TIP: r"\2<title>\1</title>"}
 
 
-def svg_of(plot: Plot, theme: Theme = LIGHT) -> str:
-    """A figure as SVG, its text as text.
-
-    Args:
-        plot: what to draw.
-        theme: for which paper.
-    """
-    return _compact(*_render(plot, theme, "svg"))
+def svg_of(plot: Plot) -> str:
+    """A figure as SVG, its text as text, in the colours of the reader's light or dark page."""
+    return _compact(*_render(plot, "svg"))
 
 
-def dark_svg_of(plot: Plot, light: str) -> str:
-    """A figure as SVG on dark paper: what `svg_of` draws there, in a hundredth of the time.
+def inline_svg(svg: str, name: str) -> str:
+    """A figure as a part of a page, whose style `dark_style` is in the page.
 
     Args:
-        plot: what to draw.
-        light: it on light paper, from `svg_of`.
+        svg: from `svg_of`.
+        name: the figure's, which sets its marks apart from those of others.
     """
-    if plot.has_images:
-        return svg_of(plot, DARK)
-    colours = dark_colours()
-
-    def recolour(tag: re.Match[str]) -> str:
-        return _COLOUR.sub(lambda colour: colours.get(colour.group(), colour.group()), tag.group())
-
-    return _TAG.sub(recolour, light)
+    start = svg.index("<svg")
+    head, body = svg[start : svg.index(">", start) + 1], svg[svg.index("</defs>") + 7 :]
+    used = {"".join(found) for found in _REFERENCE.findall(body)}
+    body = _ID.sub(lambda found: f' id="{name}-{found[1]}"' if found[1] in used else "", body)
+    body = _REFERENCE.sub(lambda found: found[0].replace("#", f"#{name}-"), body)
+    return re.sub(r' (?:width|height|version|xmlns(?::xlink)?)="[^"]*"', "", head) + body
 
 
-def png_of(plot: Plot, theme: Theme = LIGHT) -> bytes:
-    """A figure as PNG, 220 pixels an inch; arguments as for `svg_of`."""
-    return _render(plot, theme, "png")[0]
+def dark_style(within: str = "", drawing: str | None = None) -> str:
+    """A style sheet that gives a figure the colours of dark paper where its reader wants them.
+
+    Args:
+        within: a selector of what holds the figure.
+        drawing: whose colours alone are in it; all where it is None.
+
+    Example:
+        >>> dark_style("figure").splitlines()[0]
+        '@media screen and (prefers-color-scheme: dark) {'
+    """
+    rules = [
+        f'{within} [style*="{which}: {light}"] {{ {which}: {dark} !important }}'.strip()
+        for light, dark in dark_colours().items()
+        for which in ("fill", "stroke")
+        if drawing is None or f"{which}: {light}" in drawing
+    ]
+    if drawing is None or 'class="grey"' in drawing:
+        rules.append(f"{within} .grey image {{ filter: invert(1) }}".strip())
+    return "\n".join(["@media screen and (prefers-color-scheme: dark) {", *rules, "}"])
 
 
-def svg_and_png_of(plot: Plot, theme: Theme = LIGHT) -> tuple[str, bytes]:
-    """A figure in both forms, drawn once; arguments as for `svg_of`."""
-    svg, png = _render(plot, theme, "svg", "png")
+def png_of(plot: Plot) -> bytes:
+    """A figure as PNG on light paper, 220 pixels an inch."""
+    return _render(plot, "png")[0]
+
+
+def svg_and_png_of(plot: Plot) -> tuple[str, bytes]:
+    """A figure in both forms, drawn once."""
+    svg, png = _render(plot, "svg", "png")
     return _compact(svg), png
 
 
 def _compact(svg: bytes) -> str:
     text = _PLACES.sub(lambda place: _TOO_FINE.sub(r"\1", place.group()), svg.decode())
-    text = _INDENT.sub("\n", text)
+    text = _METADATA.sub("", _INDENT.sub("\n", text))
+    for start, mark in _MARKS.items():
+        text = re.sub(f' id="{start}([^"]*)"(/?>)', mark, text)
+    text = text.replace("</style>", f"\n{dark_style(drawing=text)}\n</style>", 1)
     # Measured in DejaVu Sans, which is wide, so any reader's own font fits in its place.
     return text.replace("'DejaVu Sans'", "system-ui, 'Segoe UI', Helvetica, Arial, sans-serif")
 
 
-def _render(plot: Plot, theme: Theme, *kinds: str) -> list[bytes]:
+def _render(plot: Plot, *kinds: str) -> list[bytes]:
     mpl = _import_matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -244,13 +266,13 @@ def _render(plot: Plot, theme: Theme, *kinds: str) -> list[bytes]:
     }
     with mpl.rc_context(), warnings.catch_warnings():
         mpl.rcdefaults()  # a user's own settings must not change a report
-        mpl.rcParams.update(settings(theme))
+        mpl.rcParams.update(settings(LIGHT))
         # Names may hold any script: SVG readers have fonts for it, PNG shows a box instead.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         warnings.filterwarnings("ignore", message="Matplotlib currently does not support")
         figure = Figure()
         FigureCanvasAgg(figure)
-        plot.draw(figure, theme)
+        plot.draw(figure, LIGHT)
         images = []
         for kind in kinds:
             file = io.BytesIO()

@@ -389,7 +389,7 @@ def _draw_lines(
     front = arms_in_front(panels)
     for index, panel in enumerate(panels):
         rank = front.index(index) if index in front else None
-        draw_band(axes, places[index], panel.compared, line_style(theme, rank))
+        draw_band(axes, places[index], panel.compared, line_style(theme, rank), index)
     means, is_loss = [mean for panel in panels for mean in panel.compared.mean], _shows_loss(panels)
     if is_loss:
         _loss_axis(axes, means, is_log=False)
@@ -402,4 +402,4 @@ def _draw_lines(
          line_style(theme, rank).colour)
         for rank, index in enumerate(front)
     ]  # fmt: skip
-    name_ends(axes, ends, power=None if is_loss else 0)
+    name_ends(axes, ends, power=None if is_loss else 0, arms=front)

@@ -18,7 +18,7 @@ from stepladder.report.figures.axes import (
     draw_cell,
     wrap_text,
 )
-from stepladder.report.figures.base import Plot, Theme
+from stepladder.report.figures.base import GREY, Plot, Theme
 from stepladder.report.wording import number, plural, printable, truncate
 from stepladder.runs.misclassified import ErrorAnalysis, Misclassified
 from stepladder.runs.results import Results
@@ -80,7 +80,6 @@ def hardest_plot(results: Results) -> Plot | None:
         columns=COLUMN_NAMES,
         rows=partial(_misread_rows, errors.hardest, results.classes),
         draw=partial(_draw_hardest, errors.hardest, name),
-        has_images=True,
     )
 
 
@@ -107,7 +106,6 @@ def disagreements_plot(results: Results) -> Plot | None:
         columns=("right_arm", *COLUMN_NAMES, "right_arm_right", "right_arm_replicates"),
         rows=partial(_split_rows, errors, results.classes),
         draw=partial(_draw_splits, errors, name),
-        has_images=True,
     )
 
 
@@ -242,6 +240,7 @@ def _draw_images(
         axes = axes_at(figure, 0.04 + column * (SIDE + 0.06), bottom, SIDE, SIDE)
         assert image.image is not None  # else there is no such figure
         axes.imshow(image.image, cmap=theme.images, vmin=0, vmax=255, interpolation="nearest")
+        axes.set_gid(f"{GREY}{place}")
         axes.set_axis_off()
         axes.text(0.5, 1.04, f"{name(image.label)} → {name(image.answer)}", ha="center",
                   va="bottom", transform=axes.transAxes)  # fmt: skip

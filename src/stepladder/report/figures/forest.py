@@ -26,7 +26,7 @@ from stepladder.report.figures.axes import (
     wrap_text,
     write_beside,
 )
-from stepladder.report.figures.base import Plot, Theme
+from stepladder.report.figures.base import TIP, Plot, Theme
 from stepladder.report.view import Row, view_of
 from stepladder.report.wording import MARKS, Measure, measure_of, plural, truncate
 from stepladder.runs.results import Results
@@ -263,14 +263,14 @@ def _name(bar: Bar) -> str:
 
 
 def _draw_bar(axes: Axes, middle: float, bar: Bar, name: str, theme: Theme) -> None:
-    colour, line = theme.verdicts[bar.kind], middle - 0.05
+    colour, line, tip = theme.verdicts[bar.kind], middle - 0.05, f"{TIP}{_bar_words(bar)}"
     if bar.low is not None and bar.high is not None:
         axes.plot([bar.low, bar.high], [line, line], color=colour, linewidth=2.2, zorder=3,
-                  solid_capstyle="butt")  # fmt: skip
+                  solid_capstyle="butt", gid=tip)  # fmt: skip
     if bar.images is not None:
         axes.plot(bar.images, [line, line], color=colour, linewidth=0.8, zorder=3)
     is_settled = bar.kind != "not enough replicates"
-    axes.plot([bar.mean], [line], marker="o", markersize=5.2, color=colour, zorder=4,
+    axes.plot([bar.mean], [line], marker="o", markersize=5.2, color=colour, zorder=4, gid=tip,
               markerfacecolor=colour if is_settled else theme.paper)  # fmt: skip
     dots = thin_out(bar.differences, MOST_DOTS)
     axes.plot(dots, [middle + 0.085] * len(dots), ".", markersize=4, color=theme.ink, alpha=0.65,

@@ -15,7 +15,8 @@ from matplotlib.testing.compare import compare_images
 from matplotlib.testing.exceptions import ImageComparisonFailure
 from PIL import Image
 
-from stepladder.report.figures.base import DARK, png_of
+from stepladder.report.figures import base
+from stepladder.report.figures.base import png_of
 
 PICTURES = Path(__file__).parent / "pictures"
 SHOWN = {"ladder": "mnist", "effects": "mnist", "validation": "mnist", "factorial": "factorial"}
@@ -25,19 +26,19 @@ TOLERANCE = 6.0
 """Root mean square over all pixels, of 255: a third of what the least change below comes to."""
 
 
-def picture(plot, *theme):
+def picture(plot):
     """A figure in few pixels, as the bytes of a PNG file."""
-    drawn = Image.open(io.BytesIO(png_of(plot, *theme))).convert("RGB")
+    drawn = Image.open(io.BytesIO(png_of(plot))).convert("RGB")
     small = drawn.resize((WIDTH, round(WIDTH * drawn.height / drawn.width)), Image.Resampling.BOX)
     file = io.BytesIO()
     small.quantize(64).save(file, "png", optimize=True)
     return file.getvalue()
 
 
-def difference(name, plot, folder, *theme):
+def difference(name, plot, folder):
     """How far a figure is from its picture, or None where it is within the tolerance."""
     file = folder / f"{name}.png"
-    file.write_bytes(picture(plot, *theme))
+    file.write_bytes(picture(plot))
     try:
         return compare_images(str(PICTURES / file.name), str(file), TOLERANCE)
     except ImageComparisonFailure as error:  # another size
@@ -57,9 +58,11 @@ def changed(arm, **fields):
     return plots(replace(results, arms=tuple(arms)))
 
 
-def test_a_figure_that_is_drawn_otherwise_is_told(tmp_path):
+def test_a_figure_that_is_drawn_otherwise_is_told(tmp_path, monkeypatch):
     whole = made("mnist")
-    assert difference("effects", whole["effects"], tmp_path, DARK), "another paper"
+    with monkeypatch.context() as patch:
+        patch.setattr(base, "LIGHT", base.DARK)
+        assert difference("effects", whole["effects"], tmp_path), "another paper"
     flipped = replace(mnist_results().arms[4].effect, mean=-13.6, ci_low=-14.0, ci_high=-13.2)
     assert difference("effects", changed(4, effect=flipped)["effects"], tmp_path), "an interval"
     lost = changed(6, curves=())["validation"]

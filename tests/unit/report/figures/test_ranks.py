@@ -5,11 +5,12 @@ import itertools
 import matplotlib
 import numpy as np
 import pytest
+from drawn_plots import on_dark_paper
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from stepladder.report.datasets import as_text, documents_of, plots_over
-from stepladder.report.figures.base import DARK, LIGHT, csv_of, dark_svg_of, settings, svg_of
+from stepladder.report.figures.base import DARK, LIGHT, csv_of, settings, svg_of
 from stepladder.report.figures.ranks import ranks_plot
 from stepladder.report.markdown import to_markdown
 from stepladder.statistics.datasets import rank_arms
@@ -54,7 +55,7 @@ def test_no_label_is_over_another_or_outside(arms, length):
 
 def test_it_is_drawn_for_dark_paper_and_its_data_hold_every_pair():
     plot = ranks_plot(ranking(4), "accuracy")
-    dark = dark_svg_of(plot, svg_of(plot))
+    dark = on_dark_paper(svg_of(plot)).partition("</style>")[2]
     assert DARK.ink in dark
     assert LIGHT.ink not in dark
     assert len(csv_of(plot).splitlines()) == 1 + 4 + 6
