@@ -19,9 +19,15 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-WIDTH = 5.2
-"""Inches. Shrunk to a column of 3.5 inches the smallest text is 5 points high, and it fills a
-slide at twice its size."""
+WIDTH = 3.8
+"""Inches: that of a telephone. The smallest text is then 7 points high in a column of 3.5 inches,
+and a slide is filled at three times its size."""
+
+MARGIN = 0.1
+"""Inches at either side of axes whose texts stand above or below."""
+
+BAR = 0.2
+"""Inches of a row for what is drawn below its text."""
 
 LINE = 0.135
 """Inches that a line of small text takes."""
@@ -372,7 +378,7 @@ def panel_axes(
     figure: Figure, titles: Sequence[str], *, height: float, left: float, bottom: float,
     top: float = 0.0, spare: float = 0.12, shares_x: bool = True, shares_y: bool = True,
 ) -> list[Axes]:  # fmt: skip
-    """Axes of one size, three in a row; the figure gets its size.
+    """Axes of one size, two in a row, or one alone; the figure gets its size.
 
     Axes have fixed places: matplotlib's layout engines would take seconds with many.
 
@@ -387,12 +393,12 @@ def panel_axes(
         shares_x: whether the panels share a horizontal scale.
         shares_y: whether they share a vertical one.
     """
-    columns, between = min(3, max(1, len(titles))), 0.16 if shares_x else 0.19
+    columns, between = min(2, max(1, len(titles))), 0.16 if shares_x else 0.19
     between = between if shares_y else 0.42
     title = 0.2 + LINE * max((text.count("\n") for text in titles), default=0)
     rows, step = math.ceil(len(titles) / columns), height + title + spare
     figure.set_size_inches(WIDTH, bottom + rows * step - spare + top)
-    width = min((WIDTH - left - 0.1 - 2 * between) / columns, 2.2)
+    width = (WIDTH - left - MARGIN - (columns - 1) * between) / columns
     panels = []
     for place, text in enumerate(titles):
         row, column = divmod(place, columns)
@@ -412,43 +418,33 @@ def outer_labels(figure: Figure, below: str, beside: str, shift: float = 0.0) ->
 
 
 def row_axes(
-    figure: Figure, names: Sequence[str], left: float, right: float,
-    least: float = 0.36, spare: float = 0.1,
-) -> tuple[Axes, list[float]]:  # fmt: skip
+    figure: Figure, names: Sequence[str], texts: Sequence[str], bar: float = BAR
+) -> tuple[Axes, list[float]]:
     """Axes with a row for each name and no vertical scale; the figure gets its size.
 
     Args:
         figure: where.
-        names: already on lines of their own; `write_beside` writes them.
-        left: inches for names.
-        right: inches for what stands behind the rows.
-        least: height of a row, inches.
-        spare: that a row is higher than the lines of its name, inches.
+        names: already on lines of their own; `write_above` writes them.
+        texts: what stands at the right of the names.
+        bar: inches below the texts for what is drawn.
 
     Returns:
-        The axes, whose vertical unit is an inch from above, and the middle of each row.
+        The axes, whose vertical unit is an inch from above, and the middle of what is drawn in
+        each row.
     """
-    heights = [max(least, LINE * (1 + name.count("\n")) + spare) for name in names]
+    heads = [LINE * _lines(*pair) for pair in zip(names, texts, strict=True)]
+    heights = [head + bar + 0.08 for head in heads]
     total = sum(heights)
-    axes = single_axes(figure, total, left, right, bottom=0.45, top=0.06)
+    axes = single_axes(figure, total, MARGIN, MARGIN, bottom=0.45, top=0.06)
     axes.set_ylim(total, 0)
     axes.set_yticks([])
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)
-    return axes, [sum(heights[:row]) + height / 2 for row, height in enumerate(heights)]
+    return axes, [sum(heights[:row]) + head + bar / 2 for row, head in enumerate(heads)]
 
 
-def room_for(texts: Iterable[str], least: float, left: float) -> float:
-    """Inches at the right of axes that hold texts, so that the widest stays in the figure.
-
-    Args:
-        texts: lines of small text that `write_beside` writes.
-        least: what is kept in any case.
-        left: inches at the left of the axes, which keep an inch in any case.
-    """
-    lines = (line for text in texts for line in text.split("\n"))
-    needed = 8 / 72 + _width(lines)
-    return least if needed <= least else min(needed + 4 / 72, WIDTH - left - 1)
+def _lines(*texts: str) -> int:
+    return 1 + max(text.count("\n") for text in texts)
 
 
 def tick_width(axis: Axis) -> float:
@@ -466,12 +462,47 @@ def _width(lines: Iterable[str]) -> float:
                 for line in set(lines) if line), default=0.0)  # fmt: skip
 
 
-def write_beside(axes: Axes, y: float, left: str, right: str, colour: str | None = None) -> None:
-    """Texts at the left and, in a colour, at the right of the axes, at a height in data units."""
-    for x, text, align, ink in ((0, left, "right", None), (1, right, "left", colour)):
-        axes.annotate(text, (x, y), xytext=(12 * x - 6, 0), xycoords=("axes fraction", "data"),
-                      textcoords="offset points", color=ink, va="center", ha=align,
-                      linespacing=1.1, annotation_clip=False)  # fmt: skip
+def write_above(
+    axes: Axes, middle: float, left: str, right: str, colour: str | None = None, bar: float = BAR
+) -> None:
+    """Texts above what is drawn in a row: at the left and, in a colour, at the right end.
+
+    Args:
+        axes: from `row_axes`.
+        middle: of what is drawn.
+        left: the row's name.
+        right: its value.
+        colour: of the value.
+        bar: as for `row_axes`.
+    """
+    top = middle - bar / 2 - LINE * _lines(left, right)
+    for x, text, align, ink in ((0, left, "left", None), (1, right, "right", colour)):
+        paper = {"facecolor": axes.get_facecolor(), "linewidth": 0, "pad": 1}
+        axes.annotate(text, (x, top), xycoords=("axes fraction", "data"), color=ink, va="top",
+                      ha=align, linespacing=1.1, annotation_clip=False, zorder=6,
+                      bbox=paper)  # fmt: skip
+
+
+def add_space(figure: Figure, above: float = 0.0, below: float = 0.0) -> None:
+    """Makes a figure higher; all that is in it stays as it is.
+
+    Args:
+        figure: that has its size.
+        above: inches at its upper end.
+        below: inches at its lower end.
+    """
+    width, height = figure.get_size_inches()
+    ratio, rise = height / (height + above + below), below / (height + above + below)
+    to_figure = figure.transFigure.inverted()
+    anchors = [legend.get_bbox_to_anchor().transformed(to_figure) for legend in figure.legends]
+    figure.set_size_inches(width, height + above + below)
+    for axes in figure.axes:
+        box = axes.get_position()
+        axes.set_position((box.x0, rise + box.y0 * ratio, box.width, box.height * ratio))
+    for text in figure.texts:
+        text.set_y(rise + text.get_position()[1] * ratio)
+    for legend, box in zip(figure.legends, anchors, strict=True):
+        legend.set_bbox_to_anchor((box.x0, rise + box.y0 * ratio), figure.transFigure)
 
 
 def draw_cell(axes: Axes, row: int, column: int, colour: str, alpha: float) -> None:

@@ -15,8 +15,9 @@ from scipy.special import stdtrit
 from stepladder.report.figures.axes import (
     ACCURACY,
     LINE,
+    MARGIN,
     WIDTH,
-    spread_labels,
+    add_space,
     tick_width,
     wrap_text,
 )
@@ -27,6 +28,7 @@ from stepladder.runs.results import ArmResult, Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -218,55 +220,63 @@ def draw_band(
               alpha=1 if style.is_front else 0.35, gid=gid)  # fmt: skip
 
 
+class End(NamedTuple):
+    """What a line ends with: its last value, its arm's name and style, the arm's number."""
+
+    value: float
+    name: str
+    style: LineStyle
+    arm: int | None = None
+
+
 def name_ends(
-    axes: Axes,
-    ends: Sequence[tuple[float, float, str, str]],
-    shown: Measure = ACCURACY,
-    power: int | None = 0,
-    arms: Sequence[int] | None = None,
+    figure: Figure, ends: Sequence[End], shown: Measure = ACCURACY, power: int | None = 0
 ) -> None:
-    """Names with values at the right of the axes, tied to the ends of lines and apart.
+    """Says below all axes which line is which, and what it ends with, the best first.
 
     Args:
-        axes: whose limits are set.
-        ends: for each line where it ends in the axes' data, its name and its colour.
+        figure: that has its size; it becomes higher.
+        ends: one a line.
         shown: the metric of the values; fractions have one decimal.
         power: of ten, in which the axis has them; None for a logarithmic axis.
-        arms: numbers of their arms, in the order of `ends`.
     """
-    is_fraction = shown.metric.is_fraction
-    digits = 1 if is_fraction else shown.digits
+    from matplotlib.lines import Line2D
+
+    if not ends:
+        return
+    digits = 1 if shown.metric.is_fraction else shown.digits
     if power:
         digits = min(max(digits + power, 0), 3)
-    space = "\N{EN SPACE}" if is_fraction else " "  # a line may break there before a long number
-    figure = axes.get_figure(root=True)
-    assert figure is not None
-    box, size = axes.get_position(), figure.get_size_inches()
-    width, height = float(box.width * size[0]), float(box.height * size[1])
-    to_axes = axes.transData + axes.transAxes.inverted()
-    order = sorted((float(to_axes.transform(end[:2])[1]), rank) for rank, end in enumerate(ends))
-    ends = [ends[rank] for _, rank in order]
-    gids = [None if arms is None else f"{ARM}{arms[rank]}" for _, rank in order]
-    texts = [
-        wrap_text(
-            truncate(name, 50)
-            + space
-            + (short_number(y) if power is None else number(y / 10.0**power, digits)),
-            18 + max(digits, 1),
-            3,
-        )
-        for _, y, name, _ in ends
-    ]
-    sizes = [(LINE * (1 + text.count("\n")) + 0.03) / height for text in texts]
-    ceiling = 1.0 - (sizes[-1] - LINE / height) / 2 if sizes else 1.0  # its upper lines stay inside
-    middles = spread_labels([place for place, _ in order], sizes, ceiling)
-    for (x, y, _, colour), text, middle, gid in zip(ends, texts, middles, gids, strict=True):
-        axes.annotate(
-            text, xy=(x, y), xytext=(1 + 0.12 / width, middle), textcoords="axes fraction",
-            color=colour, va="center", ha="left", linespacing=1.05, annotation_clip=False, gid=gid,
-            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.6, "alpha": 0.7,
-                        "relpos": (0, 0.5), "shrinkA": 1, "shrinkB": 2},
-        )  # fmt: skip
+    lower_first = -1 if power is None or shown.metric.sign > 0 else 1
+    ends = sorted(ends, key=lambda end: lower_first * end.value)
+    texts = []
+    for end in ends:
+        value = short_number(end.value)
+        if power is not None:
+            value = number(end.value / 10.0**power, digits)
+        texts.append(wrap_text(f"{truncate(end.name, 50)} {value}", KEY_LENGTH, 3))
+    half = -(-len(texts) // 2)
+    lines = [sum(LINE * (1 + text.count("\n")) + 0.05 for text in column)
+             for column in (texts[:half], texts[half:])]  # fmt: skip
+    add_space(figure, below=max(lines) + 0.05)
+    handles = [
+        Line2D([], [], color=end.style.colour, linestyle=end.style.dashes,  # type: ignore[arg-type]
+               marker=end.style.marker, markersize=3.2, linewidth=end.style.width)
+        for end in ends
+    ]  # fmt: skip
+    key = figure.legend(
+        handles, texts, loc="lower left", ncols=2, frameon=False, borderpad=0, borderaxespad=0,
+        bbox_to_anchor=(MARGIN / WIDTH, 0.02 / figure.get_size_inches()[1]), labelspacing=0.4,
+        handlelength=2.4, columnspacing=1.2, labelcolor="linecolor",
+    )  # fmt: skip
+    for end, handle, text in zip(ends, key.legend_handles, key.get_texts(), strict=True):
+        if end.arm is not None and handle is not None:
+            handle.set_gid(f"{ARM}{end.arm}")
+            text.set_gid(f"{ARM}{end.arm}")
+
+
+KEY_LENGTH = 21
+"""Characters a line of what says which line is which."""
 
 
 def short_number(value: float) -> str:
@@ -279,8 +289,8 @@ def short_number(value: float) -> str:
     return f"{value:,.0f}" if 100 <= abs(value) < 1e7 else f"{value:.3g}"
 
 
-LEFT, RIGHT = 0.52, 1.62
-"""Inches beside axes of accuracies whose lines are named at their ends."""
+LEFT, RIGHT = 0.52, MARGIN
+"""Inches beside axes of accuracies."""
 
 
 def align_label(axes: Axes) -> None:

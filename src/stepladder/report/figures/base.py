@@ -273,12 +273,23 @@ def _render(plot: Plot, *kinds: str) -> list[bytes]:
         figure = Figure()
         FigureCanvasAgg(figure)
         plot.draw(figure, LIGHT)
+        _write_title(figure, plot.title)
         images = []
         for kind in kinds:
             file = io.BytesIO()
             figure.savefig(file, format=kind, dpi=PIXELS_PER_INCH, metadata=metadata[kind])
             images.append(file.getvalue())
     return images
+
+
+def _write_title(figure: Figure, title: str) -> None:
+    """A title above a figure, which is understood alone when it is passed on."""
+    from stepladder.report.figures.axes import MARGIN, add_space, wrap_text
+
+    text = wrap_text(title, 52, 2)
+    add_space(figure, above=0.06 + 0.17 * (1 + text.count("\n")))
+    width, height = figure.get_size_inches()
+    figure.text(MARGIN / width, 1 - 0.04 / height, text, size=9, weight="bold", va="top")
 
 
 def _import_matplotlib() -> Any:  # noqa: ANN401 - a module

@@ -27,6 +27,7 @@ from stepladder.report.figures.bands import (
     LEFT,
     RIGHT,
     Band,
+    End,
     LineStyle,
     Panel,
     align_label,
@@ -38,9 +39,10 @@ from stepladder.report.figures.bands import (
     short_number,
 )
 from stepladder.report.figures.base import LINES, Plot, Theme
-from stepladder.report.wording import number, plural, truncate
+from stepladder.report.wording import Measure, number, plural, truncate
 from stepladder.runs.results import Results
 from stepladder.study.keras_names import name_of
+from stepladder.study.metrics import LOSS_OF_VALUES
 from stepladder.study.scoring import Task
 
 if TYPE_CHECKING:
@@ -367,6 +369,7 @@ def _draw_epochs(panels: Sequence[Panel], figure: Figure, theme: Theme) -> None:
         axes.tick_params(labelbottom=axes is lower)
         _draw_lines(axes, panels, [panel.epochs for panel in panels], theme, is_log=is_log)
     lower.set_xlabel("epoch")
+    _name_lines(figure, panels, theme)
 
 
 def _draw_seconds(panels: Sequence[Panel], figure: Figure, theme: Theme) -> None:
@@ -375,6 +378,7 @@ def _draw_seconds(panels: Sequence[Panel], figure: Figure, theme: Theme) -> None
     axes.set_xlabel("seconds of training, one replicate")
     is_log = not _shows_loss(panels) and is_high(panel.validation.last for panel in panels)
     _draw_lines(axes, panels, [panel.seconds for panel in panels], theme, is_log=is_log)
+    _name_lines(figure, panels, theme)
 
 
 def _shows_loss(panels: Sequence[Panel]) -> bool:
@@ -385,7 +389,7 @@ def _draw_lines(
     axes: Axes, panels: Sequence[Panel], places: Sequence[Sequence[float]], theme: Theme,
     *, is_log: bool,
 ) -> None:  # fmt: skip
-    """What arms are compared by at their own places, named at the ends of the lines."""
+    """What arms are compared by at their own places."""
     front = arms_in_front(panels)
     for index, panel in enumerate(panels):
         rank = front.index(index) if index in front else None
@@ -397,9 +401,14 @@ def _draw_lines(
     else:
         accuracy_axis(axes, "y", means, is_log=is_log, part="validation")
     align_label(axes)
+
+
+def _name_lines(figure: Figure, panels: Sequence[Panel], theme: Theme) -> None:
     ends = [
-        (places[index][-1], panels[index].compared.last, panels[index].name,
-         line_style(theme, rank).colour)
-        for rank, index in enumerate(front)
-    ]  # fmt: skip
-    name_ends(axes, ends, power=None if is_loss else 0, arms=front)
+        End(panels[index].compared.last, panels[index].name, line_style(theme, rank), index)
+        for rank, index in enumerate(arms_in_front(panels))
+    ]
+    if _shows_loss(panels):
+        name_ends(figure, ends, Measure(LOSS_OF_VALUES, None), power=None)
+    else:
+        name_ends(figure, ends)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 MOST_CLASSES = 20
 MOST_DESCRIBED = 8
-COLUMNS = 8
+COLUMNS = 6
 SIDE = (WIDTH - 0.08) / COLUMNS - 0.06
 """Inches of an image."""
 
@@ -178,7 +178,7 @@ def _draw_confusion(
     counts = errors.confusion[np.ix_(drawn, drawn)] / errors.replicates
     right = np.diag(errors.confusion) / np.maximum(errors.confusion.sum(axis=1), 1)
     wrong = np.where(np.eye(len(drawn), dtype=bool), 0, counts)
-    size, most = min(0.38, 3.8 / len(drawn)), float(wrong.max())
+    size, most = min(0.38, (WIDTH - 0.62 - 0.55) / len(drawn)), float(wrong.max())
     figure.set_size_inches(WIDTH, 0.34 + size * len(drawn) + 0.05)
     axes = axes_at(figure, 0.62, 0.05, size * len(drawn), size * len(drawn))
     axes.set(xlim=(0, len(drawn)), ylim=(len(drawn), 0))
@@ -188,7 +188,7 @@ def _draw_confusion(
             draw_cell(axes, row, column, theme.grid, 1.0)
             continue
         draw_cell(axes, row, column, theme.train, 0.05 + 0.75 * math.sqrt(count / most))
-        if count and size > 0.3:
+        if count and size > 0.24:
             axes.text(column + 0.5, row + 0.5, number(float(count), 0 if count >= 10 else 1),
                       ha="center", va="center")  # fmt: skip
     for place, class_ in enumerate(drawn):
@@ -208,7 +208,7 @@ def _draw_hardest(
 
 
 def _draw_splits(errors: ErrorAnalysis, name: Texts, figure: Figure, theme: Theme) -> None:
-    groups = [(wrap_text(printable(f"right by {arm}"), 70, 2), splits)
+    groups = [(wrap_text(printable(f"right by {arm}"), 50, 2), splits)
               for arm, splits in ((errors.best, errors.won), (errors.other, errors.lost))
               if splits]  # fmt: skip
     heads = [LINE * (1 + head.count("\n")) + 0.08 for head, _ in groups]

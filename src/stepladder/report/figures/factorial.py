@@ -19,12 +19,11 @@ from stepladder.report.figures.axes import (
     draw_cell,
     number_on_axis,
     power_of,
-    room_for,
     row_axes,
     single_axes,
     unit_of_axis,
     wrap_text,
-    write_beside,
+    write_above,
 )
 from stepladder.report.figures.base import Plot, Theme
 from stepladder.report.tables import READOUT_CAPTION, readout_title, readout_words, spread_text
@@ -45,7 +44,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-LEFT, RIGHT = 1.62, 1.05
+HEIGHT = 0.34
+"""Inches of a row for a bar and the dots below it."""
 
 
 def factorial_plot(results: Results) -> Plot | None:
@@ -115,14 +115,13 @@ def _draw_parts(readout: FactorialAnalysis, shown: Measure, figure: Figure, them
     names = [wrap_text(printable(main.technique), 24, 3) for main in readout.main]
     parts = _parts(readout)
     texts = [spread_text(part, shown.digits) for part in parts]
-    right = room_for(texts, RIGHT, LEFT)
-    axes, middles = row_axes(figure, names, LEFT, right, least=0.42, spare=0.12)
+    axes, middles = row_axes(figure, names, texts, bar=HEIGHT)
     axes.axvline(0, color=theme.muted, linewidth=0.8, zorder=1)
     for row, (name, middle, part) in enumerate(zip(names, middles, parts, strict=True)):
         if readout.shares:
             _draw_orders(axes, readout.shares[row].said, middle, theme)
         _draw_part(axes, part, middle, theme)
-        write_beside(axes, middle, name, texts[row])
+        write_above(axes, middle, name, texts[row], bar=HEIGHT)
     axes.margins(x=0.06)
     of = "gain" if shown.metric.sign > 0 else "change"
     label, power = f"part of the {of}" if readout.shares else "main effect", 0

@@ -17,14 +17,13 @@ from stepladder.report.figures.axes import (
     effect_axis,
     first_of,
     log_odds_note,
-    room_for,
     row_axes,
     score_axis,
     thin_out,
     unit_of_axis,
     within_reach,
     wrap_text,
-    write_beside,
+    write_above,
 )
 from stepladder.report.figures.base import TIP, Plot, Theme
 from stepladder.report.view import Row, view_of
@@ -40,7 +39,6 @@ MOST_DOTS = 60
 MOST_BARS = 64
 LINEAR_UP_TO = 5.0  # percentage points
 SMALL_PARTS = 100  # as many times what matters may effects be before their axis is logarithmic
-LEFT, RIGHT = 1.62, 1.42  # inches for names and for verdicts
 
 
 @dataclass(frozen=True)
@@ -242,8 +240,7 @@ def _rows(forest: Forest) -> Iterable[tuple[object, ...]]:
 def _draw(forest: Forest, figure: Figure, theme: Theme) -> None:
     bars, shown = forest.shown, forest.measure
     names = [_name(bar) for bar in bars]
-    right = room_for(map(_text, bars), RIGHT, LEFT)
-    axes, middles = row_axes(figure, names, LEFT, right)
+    axes, middles = row_axes(figure, names, [_text(bar) for bar in bars])
     least = shown.delta or 0.0
     power = effect_axis(axes, [-2 * least, 2 * least, *forest.ends], forest.linear_within)
     if least:
@@ -275,7 +272,7 @@ def _draw_bar(axes: Axes, middle: float, bar: Bar, name: str, theme: Theme) -> N
     dots = thin_out(bar.differences, MOST_DOTS)
     axes.plot(dots, [middle + 0.085] * len(dots), ".", markersize=4, color=theme.ink, alpha=0.65,
               markeredgewidth=0, zorder=3)  # fmt: skip
-    write_beside(axes, middle, name, _text(bar), colour)
+    write_above(axes, middle, name, _text(bar), colour)
 
 
 def _text(bar: Bar) -> str:
@@ -384,7 +381,7 @@ def _ladder_rows(rungs: Sequence[Rung], shown: Measure) -> Iterable[tuple[object
 def _draw_ladder(rungs: Sequence[Rung], shown: Measure, figure: Figure, theme: Theme) -> None:
     names = [wrap_text(rung.row.name, NAME_WIDTH, 3) for rung in rungs]
     texts = [_rung_text(rung, shown) for rung in rungs]
-    axes, middles = row_axes(figure, names, LEFT, room_for(texts, RIGHT, LEFT))
+    axes, middles = row_axes(figure, names, texts)
     points = _points(rungs)  # a wide interval may leave the axes, a point may not
     ends = within_reach(points, (
         end for rung in rungs
@@ -426,4 +423,4 @@ def _draw_rung(axes: Axes, rung: Rung, middle: float, texts: tuple[str, str], th
         axes.plot([test.low, test.high], [middle, middle], color=theme.ink, linewidth=1.8,
                   zorder=4, solid_capstyle="butt")  # fmt: skip
     axes.plot([test.mean], [middle], marker="o", markersize=4.6, color=theme.ink, zorder=5)
-    write_beside(axes, middle, *texts, theme.verdicts.get(row.kind or "", theme.ink))
+    write_above(axes, middle, *texts, theme.verdicts.get(row.kind or "", theme.ink))

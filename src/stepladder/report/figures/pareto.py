@@ -22,7 +22,15 @@ from stepladder.report.figures.axes import (
     single_axes,
     within_reach,
 )
-from stepladder.report.figures.bands import EVERY_ARM_UP_TO, LEFT, RIGHT, align_label, name_ends
+from stepladder.report.figures.bands import (
+    EVERY_ARM_UP_TO,
+    LEFT,
+    RIGHT,
+    End,
+    LineStyle,
+    align_label,
+    name_ends,
+)
 from stepladder.report.figures.base import Plot, Theme
 from stepladder.report.tables import FormattedNumber
 from stepladder.report.view import view_of
@@ -213,12 +221,20 @@ def _draw(
               color=theme.validation, linewidth=1.1, zorder=2)  # fmt: skip
     for spot in spots:
         _draw_spot(axes, spot, theme, spot.test >= least)
-    named = inside if len(spots) <= EVERY_ARM_UP_TO else front[-EVERY_ARM_UP_TO:]
-    name_ends(axes, [
-        (spot.cost, spot.test, spot.name, theme.validation if spot.is_front else theme.muted)
-        for spot in named
-    ], shown, power)  # fmt: skip
+    named = list(inside) if len(spots) <= EVERY_ARM_UP_TO else list(front[-EVERY_ARM_UP_TO:])
     axes.set_xlabel(cost.label)
+    named.sort(key=lambda spot: -shown.metric.sign * spot.test)
+    for place, spot in enumerate(named, start=1):
+        axes.annotate(str(place), (spot.cost, spot.test), xytext=(5, 3), zorder=5,
+                      textcoords="offset points", color=_colour(spot, theme))  # fmt: skip
+    name_ends(figure, [
+        End(spot.test, f"{place} {spot.name}", LineStyle(_colour(spot, theme), "", "o"))
+        for place, spot in enumerate(named, start=1)
+    ], shown, power)  # fmt: skip
+
+
+def _colour(spot: Spot, theme: Theme) -> str:
+    return theme.validation if spot.is_front else theme.muted
 
 
 def _least(spots: Sequence[Spot], shown: Measure) -> float:
@@ -228,7 +244,7 @@ def _least(spots: Sequence[Spot], shown: Measure) -> float:
 
 
 def _draw_spot(axes: Axes, spot: Spot, theme: Theme, is_inside: bool) -> None:
-    colour = theme.validation if spot.is_front else theme.muted
+    colour = _colour(spot, theme)
     face = colour if spot.is_front else theme.paper
     if not is_inside:
         axes.plot([spot.cost], [0.02], marker="v", markersize=5, color=colour, zorder=4,

@@ -15,6 +15,7 @@ from stepladder.report.figures.axes import (
     NAME_LENGTH,
     WIDTH,
     accuracy_axis,
+    add_space,
     amount,
     axes_at,
     better_side,
@@ -22,12 +23,11 @@ from stepladder.report.figures.axes import (
     number_on_axis,
     outer_labels,
     power_of,
-    room_for,
     row_axes,
     score_axis,
     unit_of_axis,
     wrap_text,
-    write_beside,
+    write_above,
 )
 from stepladder.report.figures.bands import line_style
 from stepladder.report.figures.base import Plot, Theme
@@ -294,9 +294,8 @@ def _draw_labels(
 
     arms = list(dict.fromkeys(one.arm for one in scores))
     shares = {one.label: f"{number(100 * one.share, 1)} %" for one in scores}
-    left, right = 1.25, room_for(shares.values(), 0.6, 1.25)
-    names = [wrap_text(label, 18) for label in labels]
-    axes, middles = row_axes(figure, names, left, right, least=0.16 + 0.13 * len(arms))
+    names, bar = [wrap_text(label, 40) for label in labels], 0.06 + 0.13 * len(arms)
+    axes, middles = row_axes(figure, names, [shares[label] for label in labels], bar)
     scale = measure.metric.scale
     values = [scale * end for one in scores
               for end in (one.score.mean, one.score.ci_low, one.score.ci_high)
@@ -321,19 +320,12 @@ def _draw_labels(
         axes.plot([scale * score.mean], [y], color=style.colour, marker=style.marker,
                   markersize=4.2, linestyle="", clip_on=False)  # fmt: skip
     for row, label in enumerate(labels):
-        write_beside(axes, middles[row], names[row], shares[label], theme.muted)
+        write_above(axes, middles[row], names[row], shares[label], theme.muted, bar)
     key = [Line2D([], [], color=line_style(theme, rank).colour, linestyle="",
                   marker=line_style(theme, rank).marker, markersize=4.2,
                   label=truncate(arm, 24)) for rank, arm in enumerate(arms)]  # fmt: skip
+    add_space(figure, above=0.2)
     height = figure.get_size_inches()[1]
-    figure.set_size_inches(WIDTH, height + 0.2)
-    _lower(axes, height)
     figure.legend(handles=key, loc="upper right", ncols=len(arms), frameon=False, borderpad=0,
                   borderaxespad=0, handletextpad=0.2, columnspacing=1.2, labelcolor="linecolor",
-                  bbox_to_anchor=(1 - 0.08 / WIDTH, 1 - 0.03 / (height + 0.2)))  # fmt: skip
-
-
-def _lower(axes: Axes, height: float) -> None:
-    """Keeps axes where they were, in inches, in a figure that has become higher by 0.2 inches."""
-    box, ratio = axes.get_position(), height / (height + 0.2)
-    axes.set_position((box.x0, box.y0 * ratio, box.width, box.height * ratio))
+                  bbox_to_anchor=(1 - 0.08 / WIDTH, 1 - 0.03 / height))  # fmt: skip

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-NAME_WIDTH = 22  # characters a line
-SIDE = 1.72  # inches for names at either side
+NAME_WIDTH = 15  # characters a line
+SIDE = 1.18  # inches for names at either side
 LEVEL = 0.11  # inches from one group's bar to the next
 
 
@@ -78,7 +78,7 @@ def _draw(ranking: Ranking, figure: Figure, theme: Theme) -> None:
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
     axes.set_xlabel("average rank (← better)")
-    set_ticks(axes.xaxis, range(1, len(arms) + 1, max(1, len(arms) // 8)))
+    set_ticks(axes.xaxis, range(1, len(arms) + 1, max(1, -(-(len(arms) - 1) // 4))))
     for side, texts, (middles, _), edge in zip(sides, labels, heights, (0, 1), strict=True):
         for arm, text, middle in zip(side, texts, middles, strict=True):
             _draw_arm(axes, ranking.ranks[arm], text, middle, edge, theme)

@@ -33,6 +33,7 @@ from stepladder.report.figures.bands import (
     LEFT,
     RIGHT,
     Band,
+    End,
     align_label,
     band,
     draw_band,
@@ -225,10 +226,10 @@ def _draw(
         epochs, shown_band = _thinned(line)
         draw_band(axes, epochs, shown_band, style)
         if line.name in front:
-            ends.append((epochs[-1], line.band.last, line.name, style.colour))
+            ends.append(End(line.band.last, line.name, style))
     power = _value_axis(axes, lines, shown)
     align_label(axes)
-    name_ends(axes, ends, shown, power)
+    name_ends(figure, ends, shown, power)
 
 
 def _thinned(line: Line) -> tuple[list[int], Band]:

@@ -25,7 +25,7 @@ from stepladder.report.figures.axes import (
     set_ticks,
     single_axes,
     wrap_text,
-    write_beside,
+    write_above,
 )
 from stepladder.report.figures.base import Plot, Theme
 from stepladder.report.search import (
@@ -229,7 +229,7 @@ def _ticks(dimension: Dimension) -> list[tuple[float, str]]:
 def _draw_parallel(
     result: SearchResult, slices: Sequence[Slice], figure: Figure, theme: Theme
 ) -> None:
-    axes = single_axes(figure, 2.0, 0.36, 0.52, bottom=0.1 + 2 * LINE)
+    axes = single_axes(figure, 2.0, 0.36, 0.52, bottom=0.15 + 4 * LINE)
     axes.set(xlim=(0, len(slices)), ylim=(-0.04, 1.04), xticks=[], yticks=[])
     axes.spines[["left", "bottom"]].set_visible(False)
     places = [dict(part.drawn) for part in slices]
@@ -256,7 +256,7 @@ def _draw_parallel(
              [(float(heights(scale(value))), f"{value:g}") for value in marked]]  # fmt: skip
     for column, (name, marks) in enumerate(zip(names, ticks, strict=True)):
         axes.axvline(column, color=theme.muted, linewidth=0.6, zorder=1)
-        axes.annotate(wrap_text(name.replace("_", " "), 13, 2), (column, 0), xytext=(0, -2),
+        axes.annotate(wrap_text(name.replace("_", " "), 13, 2), (column, 0), xytext=(0, -2 - 72 * 2.2 * LINE * (column % 2)),
                       xycoords=("data", "axes fraction"), textcoords="offset points",
                       va="top", ha="center", annotation_clip=False)  # fmt: skip
         for place, text in marks:
@@ -499,14 +499,15 @@ def _importance_rows(knobs: Sequence[HyperparameterSummary]) -> Iterable[tuple[o
 
 def _draw_importance(knobs: Sequence[HyperparameterSummary], figure: Figure, theme: Theme) -> None:
     names = [wrap_text(knob.name, 22, 1) for knob in knobs]
-    axes, middles = row_axes(figure, names, 1.5, 1.75, least=0.26)
+    texts = [wrap_text(f"p = {knob.importance.p:.2g}   best {value_text(knob.best)}", 32, 1)
+             for knob in knobs]  # fmt: skip
+    axes, middles = row_axes(figure, names, texts)
     most = max(100 * knob.importance.share for knob in knobs)
     axes.set_xlim(0, max(10.0, 1.05 * most))
-    for name, middle, knob in zip(names, middles, knobs, strict=True):
+    for name, text, middle, knob in zip(names, texts, middles, knobs, strict=True):
         is_clear = knob.importance.p <= 0.05
         axes.barh([middle], [100 * knob.importance.share], height=0.14, linewidth=0,
                   color=theme.validation if is_clear else theme.muted,
                   alpha=0.85 if is_clear else 0.45)  # fmt: skip
-        text = f"p = {knob.importance.p:.2g}   best {value_text(knob.best)}"
-        write_beside(axes, middle, name, wrap_text(text, 32, 1))
+        write_above(axes, middle, name, text)
     axes.set_xlabel("variance of ranks explained, %")

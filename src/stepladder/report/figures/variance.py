@@ -10,10 +10,9 @@ from stepladder.report.figures.axes import (
     LABEL_LENGTH,
     number_on_axis,
     power_of,
-    room_for,
     row_axes,
     unit_of_axis,
-    write_beside,
+    write_above,
 )
 from stepladder.report.figures.base import Plot, Theme
 from stepladder.report.wording import Measure, number, truncate
@@ -22,8 +21,6 @@ from stepladder.statistics.variance import Spread
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-LEFT = 1.25
 
 
 def variance_plot(made: StudyVariance) -> Plot:
@@ -63,7 +60,7 @@ def _text(spread: Spread, shown: Measure) -> str:
 def _draw(spreads: list[Spread], shown: Measure, figure: Figure, theme: Theme) -> None:
     texts = [_text(spread, shown) for spread in spreads]
     names = [spread.name for spread in spreads]
-    axes, middles = row_axes(figure, names, LEFT, room_for(texts, 0.4, LEFT), least=0.26)
+    axes, middles = row_axes(figure, names, texts)
     known = [spread.deviation for spread in spreads if spread.deviation is not None]
     known += [spread.interval.high for spread in spreads if spread.interval]
     most = max(known, default=0.0)
@@ -72,7 +69,7 @@ def _draw(spreads: list[Spread], shown: Measure, figure: Figure, theme: Theme) -
     axes.xaxis.set_major_formatter(lambda value, _: number_on_axis(value / 10.0**power))
     for spread, text, middle in zip(spreads, texts, middles, strict=True):
         colour = theme.validation if spread.share is not None else theme.ink
-        write_beside(axes, middle, spread.name, text)
+        write_above(axes, middle, spread.name, text)
         if spread.interval is not None:
             axes.plot([spread.interval.low, spread.interval.high], [middle] * 2, color=colour,
                       linewidth=2.2, zorder=3)  # fmt: skip

@@ -262,7 +262,7 @@ def test_no_backend_and_no_matplotlibrc_of_the_user_keeps_a_figure_from_being_dr
     program = (
         "from types import SimpleNamespace; from stepladder.report.figures.base import svg_of;"
         "draw = lambda figure, theme: figure.text(0, 0, 'drawn');"
-        "print(svg_of(SimpleNamespace(words='', draw=draw)))"
+        "print(svg_of(SimpleNamespace(words='', title='', draw=draw)))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True,
