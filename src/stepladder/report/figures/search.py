@@ -256,7 +256,8 @@ def _draw_parallel(
              [(float(heights(scale(value))), f"{value:g}") for value in marked]]  # fmt: skip
     for column, (name, marks) in enumerate(zip(names, ticks, strict=True)):
         axes.axvline(column, color=theme.muted, linewidth=0.6, zorder=1)
-        axes.annotate(wrap_text(name.replace("_", " "), 13, 2), (column, 0), xytext=(0, -2 - 72 * 2.2 * LINE * (column % 2)),
+        down = 2 + 72 * 2.2 * LINE * (column % 2)  # in turns, so that none is over the next
+        axes.annotate(wrap_text(name.replace("_", " "), 13, 2), (column, 0), xytext=(0, -down),
                       xycoords=("data", "axes fraction"), textcoords="offset points",
                       va="top", ha="center", annotation_clip=False)  # fmt: skip
         for place, text in marks:
