@@ -49,6 +49,7 @@ class Submitted:
         place: where it is trained, as far as that is known.
         future: of the engine.
         read: bytes of its news that were read.
+        has_data: whether the dataset was sent with it.
         is_cancelled: whether the scheduler has ended it.
     """
 
@@ -57,6 +58,7 @@ class Submitted:
     place: str | None = None
     future: "Future[list[Message]] | None" = None
     read: int = 0
+    has_data: bool = False
     is_cancelled: bool = False
 
 
@@ -96,6 +98,8 @@ class FuturesExecutor:
         self._job: SentJob | None = None
         self._jobs: set[str] = set()
         self._dataset: Dataset | None = None
+        self._data_sent: object = None  # what `_data` made of it, once for all hosts
+        self._next_news = 0.0
         self._stored: StoredDataset | None = None
 
     @property
@@ -119,7 +123,8 @@ class FuturesExecutor:
         sent = pickle.dumps(header)
         self._job = SentJob(hashlib.sha256(sent).hexdigest(), versions_here(), sent)
         self._jobs.add(self._job.key)
-        self._dataset = dataset
+        if self._dataset is None or self._dataset.fingerprint != dataset.fingerprint:
+            self._dataset, self._data_sent = dataset, None
 
     def _store(self, dataset: Dataset) -> StoredDataset:
         if self._stored is None or self._stored.fingerprint != dataset.fingerprint:
@@ -163,8 +168,7 @@ class FuturesExecutor:
                 found += self._events_of(self._heard.get(timeout=min(left, _POLL) or 1e-6))
                 while True:
                     found += self._events_of(self._heard.get_nowait())
-            for sent in self._sent.values():
-                found += self._news(sent)
+            found += self._all_news()
             if found or not left:
                 return found
 
@@ -176,9 +180,13 @@ class FuturesExecutor:
         messages = self._outcome(sent)
         if messages[-1]["kind"] == "needs data" and not sent.is_cancelled:
             assert self._dataset is not None
-            self._sent[heard] = sent
-            self._call(sent, self._data(self._dataset))
+            if self._data_sent is None:
+                self._data_sent = self._data(self._dataset)
+            self._sent[heard], sent.has_data = sent, True
+            self._call(sent, self._data_sent)
             return
+        if sent.has_data and messages[-1]["kind"] == "lost":
+            self._data_sent = None  # it may have been on the node that has left
         yield from self._news(sent)
         for message in messages:
             if not sent.is_cancelled or message["kind"] in _OF_ENDED:
@@ -195,6 +203,19 @@ class FuturesExecutor:
         except (Exception, CancelledError) as error:  # whatever an engine may raise
             problem = f"was lost ({_in_words(error)})"
             return [{"kind": "lost", "problem": problem, "is_place": True}]
+
+    def _all_news(self) -> Iterator[Event]:
+        """What hosts have written, where files have grown; not at each event."""
+        now = time.monotonic()
+        if self._say is not None or self._channel is None or now < self._next_news:
+            return
+        self._next_news = now + _POLL
+        with suppress(OSError), os.scandir(self._channel) as files:
+            for file in files:
+                task_id, _, kind = file.name.rpartition(".")
+                sent = self._sent.get(task_id)
+                if sent is not None and kind == "news" and file.stat().st_size > sent.read:
+                    yield from self._news(sent)
 
     def _news(self, sent: Submitted) -> Iterator[Event]:
         """What a host has written of a task since the last time."""

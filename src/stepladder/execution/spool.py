@@ -48,12 +48,38 @@ from stepladder.training.messages import Message, code_headers
 
 SPOOL_NAME = "spool"
 BEAT_SECONDS = 5.0
-POLL_SECONDS = 0.2
 DETACH = "detach"
 _ALL = 100_000
 _FEW, _SECONDS_A_BEAT = 20, 0.01  # of a thousand workers each beat is read every ten seconds
 _LONELY_SECONDS = 20.0
 _AT_ONCE = 100  # outcomes that are read before they are stored: final weights may be large
+_SHORTEST, _LONGEST, _GROWTH = 0.005, 0.5, 1.5  # a thousand workers may look at one file system
+
+
+class Pace:
+    """Pauses between looks at a folder: short where something has just happened, then longer.
+
+    Example:
+        >>> pace = Pace()
+        >>> pace.next(), pace.next()
+        (0.005, 0.0075)
+        >>> pace.reset()
+        >>> pace.next()
+        0.005
+    """
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Something has happened, and more may follow at once."""
+        self._seconds = _SHORTEST
+
+    def next(self) -> float:
+        """Seconds to wait now; the next time it is longer."""
+        seconds = self._seconds
+        self._seconds = min(_LONGEST, _GROWTH * seconds)
+        return seconds
 
 
 def group_values(group: Group) -> dict[str, Any]:
@@ -356,6 +382,7 @@ class SpoolExecutor:
         self._owner = owner_values()
         self._beaten = self._next_beats = 0.0
         self._since: float | None = None
+        self._pace = Pace()
 
     @property
     def free(self) -> list[object]:
@@ -456,9 +483,12 @@ class SpoolExecutor:
             found = self._look()
             if self._detach and timeout and not found:
                 raise Detached(self.leave())
-            if found or time.monotonic() >= end:
+            if any(event.message["kind"] not in ("epoch", "note") for event in found):
+                self._pace.reset()
+            left = end - time.monotonic()
+            if found or left <= 0:
                 return found
-            time.sleep(POLL_SECONDS)
+            time.sleep(min(left, self._pace.next()))
 
     def _look(self) -> list[Event]:
         """One look at the folder. What ended comes first: its outcomes were written before."""

@@ -19,7 +19,7 @@ from stepladder.execution.local import Heard, Worker
 from stepladder.execution.result_files import Outcome, write_outcome
 from stepladder.execution.spool import (
     BEAT_SECONDS,
-    POLL_SECONDS,
+    Pace,
     Spool,
     group_of,
     metric_of,
@@ -40,7 +40,7 @@ GRACE_SECONDS = 20.0
 """A process has so long to write its checkpoint; Slurm gives 30 between SIGTERM and SIGKILL."""
 
 _WRITE_SECONDS = 600.0  # a full disk may be emptied meanwhile; what was trained is worth the wait
-_LOOK_SECONDS = 0.5  # a thousand workers look at one file system
+_LOOK_SECONDS = 0.5  # after which it looks whether its task is cancelled
 _NOTES = 100
 
 
@@ -88,7 +88,7 @@ class SpoolWorker:
             InputError: if this machine or its software will not do for the run.
             RunError: if what was trained could not be written.
         """
-        since = time.monotonic()
+        since, pace = time.monotonic(), Pace()
         try:
             while not self._stops:
                 if not self._spool.job.exists():
@@ -97,10 +97,11 @@ class SpoolWorker:
                 elif self._take():
                     self._train()
                     since = time.monotonic()
+                    pace.reset()
                     continue
                 if time.monotonic() - since >= self._idle:
                     break
-                time.sleep(_LOOK_SECONDS)
+                time.sleep(pace.next())
         finally:
             self._end_child()
             for place in ("beats", "taken", "ended"):  # a run that is over leaves no empty folder
@@ -188,7 +189,7 @@ class SpoolWorker:
         deadline: float | None = None
         while self._task:
             with suppress(queue.Empty):
-                worker, message = self._heard.get(timeout=POLL_SECONDS)
+                worker, message = self._heard.get(timeout=_LOOK_SECONDS)
                 if worker is self._child:
                     self._handle(message)
             if self._task and self._is_cancelled():
@@ -268,7 +269,7 @@ class SpoolWorker:
                 if self._stops or time.monotonic() >= until:
                     raise RunError(f"{error}. The task is trained again") from error
                 self._beat()
-                time.sleep(POLL_SECONDS)
+                time.sleep(_LOOK_SECONDS)
 
     def _beat(self, now: bool = False) -> None:
         """Counts on, for the driver to see."""
