@@ -82,7 +82,7 @@ def _filled(place: Path, count: int) -> None:
         draw = np.random.default_rng(0)
         for group in groups(trials, trials):
             began = time.perf_counter()
-            claims.take(group)
+            claims.claim([group])
             claimed += time.perf_counter() - began
             results = [_result(trial, draw) for trial in group.trials]
             began = time.perf_counter()

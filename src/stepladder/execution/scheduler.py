@@ -217,8 +217,8 @@ class Claims:
         wanted = {trial.id for group in some for trial in group.trials}
         held = self._store.claim(self._driver, wanted)
         if lost := wanted - held:
-            self._dismiss_dead(self._store.claimed(lost).values())
-            held |= self._store.claim(self._driver, lost)
+            if self._dismiss_dead(self._store.claimed(lost).values()):
+                held |= self._store.claim(self._driver, lost)
         self._held |= held
         self.elsewhere += _parts(some, lambda trial_id: trial_id not in held)
         return [next(iter(_parts([group], held.__contains__)), None) for group in some]
@@ -266,7 +266,8 @@ class Claims:
         stored = self._store.has(ids)
         busy = {trial_id for trial_id, driver in holders.items() if driver.id not in dead} - stored
         done = [t for group in self.elsewhere for t in group.trials if t.id in stored]
-        free = _parts(self.elsewhere, lambda trial_id: trial_id not in stored | busy)
+        settled = stored | busy
+        free = _parts(self.elsewhere, lambda trial_id: trial_id not in settled)
         self.elsewhere = _parts(self.elsewhere, busy.__contains__)
         return free, done
 

@@ -56,13 +56,6 @@ from stepladder.trials.trial import Probes, TrialResult, TrialSummary
 
 _CHUNK = 500  # ids in one statement; some builds of SQLite take no more than 999
 _READ_AT_ONCE = 25  # trials, whose rows are gone before Python looks for garbage among them
-_IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
-_END_CLAIM = claims.delete().where(claims.c.trial_id == sa.bindparam("stored"))
-_END_CLAIMS = claims.delete().where(claims.c.trial_id.in_(_IDS))
-_STORED = sa.select(trials.c.id).where(trials.c.id.in_(_IDS))
-_OWN = sa.select(claims.c.trial_id).where(
-    claims.c.trial_id.in_(_IDS), claims.c.driver_id == sa.bindparam("driver")
-)
 _NO_EPOCHS: Epochs = ((), ((),) * len(CURVE_FIELDS))
 
 
@@ -82,6 +75,36 @@ def _insert_new(dialect: str, table: sa.Table, key: tuple[str, ...]) -> sa.Execu
     # The same words in both dialects, but SQLAlchemy has no common form of them.
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     return insert(table).on_conflict_do_nothing(index_elements=key)
+
+
+def one_of(dialect: str, column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """Whether a column has one of the texts that are bound as `ids`.
+
+    PostgreSQL takes them as one array: it need not read a list of parameters, new each time.
+    """
+    if dialect == "postgresql":
+        return column == sa.any_(sa.bindparam("ids", type_=sa.ARRAY(sa.Text)))
+    return column.in_(sa.bindparam("ids", expanding=True))
+
+
+@lru_cache
+def _end_claims(dialect: str) -> sa.Delete:
+    """Ends claims, in one order everywhere, so that two drivers never wait for each other."""
+    locked = sa.select(claims.c.trial_id).where(one_of(dialect, claims.c.trial_id))
+    ordered = locked.order_by(claims.c.trial_id).with_for_update()
+    return claims.delete().where(claims.c.trial_id.in_(ordered))
+
+
+@lru_cache
+def _stored(dialect: str) -> sa.Select[Any]:
+    return sa.select(trials.c.id).where(one_of(dialect, trials.c.id))
+
+
+@lru_cache
+def _own(dialect: str) -> sa.Select[Any]:
+    """Trials that a driver has claimed."""
+    is_its = claims.c.driver_id == sa.bindparam("driver")
+    return sa.select(claims.c.trial_id).where(one_of(dialect, claims.c.trial_id), is_its)
 
 
 def chunks(ids: Iterable[str]) -> Iterator[list[str]]:
@@ -129,9 +152,10 @@ class SqlStore(Store):
         encoded = [(*encode_trial(result), encode_probes(result)) for result in results]
         added = 0
         with self.transaction(writes=True) as connection:
+            for chunk in chunks(row["id"] for row, *_ in encoded):
+                connection.execute(_end_claims(self.engine.dialect.name), {"ids": chunk})
             # In one order everywhere, so that two drivers never wait for each other.
             for row, epoch_rows, probe_row in sorted(encoded, key=lambda rows: rows[0]["id"]):
-                connection.execute(_END_CLAIM, {"stored": row["id"]})
                 if not insert_new(connection, trials, [{**row, "created_at": _now()}], "id"):
                     continue
                 added += 1
@@ -144,7 +168,7 @@ class SqlStore(Store):
     @retry_on_disconnect
     def claim(self, driver: ClaimOwner, ids: Iterable[str]) -> set[str]:
         """See `Store.claim`."""
-        held: set[str] = set()
+        held, dialect = set[str](), self.engine.dialect.name
         with self.transaction(writes=True, lasts=False) as connection:
             insert_new(connection, drivers, [{**asdict(driver), "started_at": _now()}], "id")
             # In one order everywhere, so that two drivers never wait for each other.
@@ -152,9 +176,10 @@ class SqlStore(Store):
                 rows = [{"trial_id": trial_id, "driver_id": driver.id} for trial_id in chunk]
                 insert_new(connection, claims, rows, "trial_id")
                 # Only now can no other driver train them: what it has stored is visible here.
-                if stored := connection.scalars(_STORED, {"ids": chunk}).all():
-                    connection.execute(_END_CLAIMS, {"ids": stored})
-                held |= set(connection.scalars(_OWN, {"ids": chunk, "driver": driver.id}))
+                if stored := connection.scalars(_stored(dialect), {"ids": chunk}).all():
+                    connection.execute(_end_claims(dialect), {"ids": stored})
+                own = {"ids": chunk, "driver": driver.id}
+                held |= set(connection.scalars(_own(dialect), own))
         return held
 
     @retry_on_disconnect
@@ -327,9 +352,10 @@ class SqlStore(Store):
     ) -> list[Row]:
         """Rows whose column has one of some values."""
         rows: list[Row] = []
+        wanted = query.where(one_of(self.engine.dialect.name, column))
         with self.transaction() as connection:
             for chunk in chunks(values):
-                rows += connection.execute(query.where(column.in_(chunk))).mappings()
+                rows += connection.execute(wanted, {"ids": chunk}).mappings()
         return rows
 
     def _sorted_rows(self, table: sa.Table, key: str) -> list[Row]:
