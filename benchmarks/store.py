@@ -30,7 +30,7 @@ ARMS = 20
 PRINTS = """
 import resource, sys
 sys.argv = ["stepladder", "results", sys.argv[1]]
-from stepladder.cli import main
+from stepladder.cli.main import main
 try:
     main()
 finally:

@@ -862,6 +862,8 @@ def variance(
     out: str | Path | None = None,
     store: str | None = None,
     workers: int | None = None,
+    executor: ExecutorChoice | None = None,
+    resources: Mapping[str, float] | None = None,
     engine: EngineChoice = "auto",
     progress: Progress | None = None,
     allow_code: bool = False,
@@ -880,6 +882,8 @@ def variance(
         out: as for `run`, like all that follow.
         store: URL of the store.
         workers: training processes.
+        executor: where trials are trained.
+        resources: of each training.
         engine: what trains.
         progress: shows how it goes.
         allow_code: whether the code that a study may name is run, with your rights.
@@ -895,9 +899,10 @@ def variance(
     from stepladder.report.figures.variance import variance_plot
 
     asked, folder = _placed(study, out)
+    here = settings_of(asked, workers, engine, executor, resources)
     made = study_variance(
-        asked, folder, settings_of(asked, workers, engine), arm=arm, replicates=replicates,
-        store=store, progress=progress or for_notebook(), allow_code=allow_code,
+        asked, folder, here, arm=arm, replicates=replicates, store=store,
+        progress=progress or for_notebook(), allow_code=allow_code,
     )  # fmt: skip
     write_plots([variance_plot(made)], folder / "figures")
     return VarianceRun(made, folder)

@@ -15,7 +15,7 @@
 A message says three things: what was expected, what was found, what to do.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 
 class StepladderError(Exception):
@@ -140,3 +140,20 @@ class Detached(StepladderError):
     """
 
     exit_code = 0
+
+
+class LeftRunning(KeyboardInterrupt):
+    """The user has stopped a run, and workers go on without this process.
+
+    Attributes:
+        end: ends them after all.
+
+    Example:
+        >>> isinstance(LeftRunning(lambda: None), KeyboardInterrupt)
+        True
+    """
+
+    def __init__(self, end: Callable[[], object]) -> None:
+        """Takes what ends them."""
+        super().__init__()
+        self.end = end

@@ -14,7 +14,7 @@ from stepladder.cli.options import PLACE, STORE, WORKERS, Commands, form_option,
 from stepladder.cli.report import judge, pareto, report, ui
 from stepladder.cli.run import reproduce, run, search, variance
 from stepladder.cli.worker import worker
-from stepladder.errors import StepladderError
+from stepladder.errors import LeftRunning, StepladderError
 from stepladder.files import shorten, without_password
 from stepladder.version import __version__
 
@@ -164,7 +164,9 @@ def main() -> NoReturn:
     except StepladderError as error:
         click.echo(f"stepladder: {shorten(str(error))}", err=True)
         sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as error:
+        if isinstance(error, LeftRunning):
+            signals.ask_to_end(error)
         click.echo(_interrupted(sys.argv), err=True)
         sys.exit(signals.INTERRUPTED)
     except MemoryError:

@@ -98,19 +98,19 @@ OTHER_STORE = click.option(
 WORKERS = click.option(
     "--workers", type=int, metavar="N", help="Training processes [one for each core]."
 )
-EXECUTOR = click.option(
+_EXECUTOR = click.option(
     "--executor",
     metavar="NAME[://ADDRESS]",
     help="Where trials train: local, dask, ray, dask://HOST:PORT, ray://HOST:PORT, slurm, or spool "
     "(workers that you start) [local].",
 )
-SLURM = click.option(
+_SLURM = click.option(
     "--slurm",
     multiple=True,
     metavar="KEY=VALUE",
     help="An option of sbatch for --executor slurm, such as time=2:00:00; may be repeated.",
 )
-DETACH = click.option(
+_DETACH = click.option(
     "--detach",
     is_flag=True,
     help="With --executor slurm or spool: queue everything and leave; the same command without it "
@@ -130,12 +130,21 @@ def _resources(
         raise click.BadParameter(f"must be cores=N,gpus=SHARE, found {text!r}") from None
 
 
-RESOURCES = click.option(
+_RESOURCES = click.option(
     "--resources",
     metavar="cores=N,gpus=X",
     callback=_resources,
     help="What each training with --executor takes.",
 )
+
+
+def executor_options(command: Command) -> Command:
+    """The options of where trials train: how many at once, on what, and with which resources."""
+    for option in (_RESOURCES, _DETACH, _SLURM, _EXECUTOR, WORKERS):
+        command = option(command)
+    return command
+
+
 ENGINE = click.option(
     "--engine",
     type=click.Choice(["auto", "population", "fit"]),

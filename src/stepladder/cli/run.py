@@ -11,15 +11,11 @@ import click
 from stepladder.cli import signals
 from stepladder.cli.options import (
     ALLOW_CODE,
-    DETACH,
     DRY_RUN,
     ENGINE,
-    EXECUTOR,
     PLACE,
-    RESOURCES,
-    SLURM,
     STORE,
-    WORKERS,
+    executor_options,
     form_option,
     set_option,
     study_changes,
@@ -134,15 +130,11 @@ def failed_trials(failures: Sequence[TrialFailure], results: Results) -> str:
 )  # fmt: skip
 @click.option("--out", type=PLACE, metavar="DIR", help="Folder of the run [runs/STUDY].")
 @STORE
-@WORKERS
-@EXECUTOR
-@SLURM
-@DETACH
+@executor_options
 @click.option(
     "--print-job", type=click.Choice(["slurm", "kubernetes"]),
     help="Print a job file that starts --workers workers for --executor spool, and stop.",
 )  # fmt: skip
-@RESOURCES
 @ENGINE
 @ALLOW_CODE
 @click.option("--fail-fast", is_flag=True, help="Stop at the first trial that fails.")
@@ -163,8 +155,8 @@ def run(
     executor: str | None,
     slurm: tuple[str, ...],
     detach: bool,
-    print_job: str | None,
     resources: dict[str, float] | None,
+    print_job: str | None,
     engine: Any,  # noqa: ANN401 - one of the choices above
     allow_code: bool,
     fail_fast: bool,
@@ -257,9 +249,7 @@ def run(
 @form_option("table", "json")
 @click.option("--out", type=PLACE, metavar="DIR", help="Folder of the search [runs/STUDY].")
 @STORE
-@WORKERS
-@EXECUTOR
-@RESOURCES
+@executor_options
 @ENGINE
 @ALLOW_CODE
 @set_option("search.pruning=none")
@@ -275,6 +265,8 @@ def search(
     store: str | None,
     workers: int | None,
     executor: str | None,
+    slurm: tuple[str, ...],
+    detach: bool,
     resources: dict[str, float] | None,
     engine: Any,  # noqa: ANN401 - one of the choices above
     allow_code: bool,
@@ -286,11 +278,13 @@ def search(
     Stored trials are not trained again: after an interruption, run the same command again.
     """
     from stepladder import api
+    from stepladder.execution.slurm import executor_address
     from stepladder.report import progress, search
     from stepladder.study.study import Study
 
     given = {"epochs": epochs, "search.trials": trials, "search.sampler": sampler}
     asked, out = Study.load(study, study_changes(settings, **given)), _own_folder(study, out)
+    executor = executor_address(executor, slurm, detach)
     if dry_run:
         _announce(api.plan_search(
             asked, out=out, store=store, workers=workers, executor=executor,
@@ -330,9 +324,7 @@ def search(
 @click.option("--replicates", type=int, metavar="N", help="Replicates of each reading.")
 @click.option("--out", type=PLACE, metavar="DIR", help="Folder of the run [runs/TABLE].")
 @STORE
-@WORKERS
-@EXECUTOR
-@RESOURCES
+@executor_options
 @ENGINE
 @form_option("table", "json", "markdown")
 @ALLOW_CODE
@@ -346,6 +338,8 @@ def reproduce(
     store: str | None,
     workers: int | None,
     executor: str | None,
+    slurm: tuple[str, ...],
+    detach: bool,
     resources: dict[str, float] | None,
     engine: Any,  # noqa: ANN401 - one of the choices above
     form: str,
@@ -359,11 +353,13 @@ def reproduce(
     and what neighbouring rows really differ in. Stored trials are not trained again.
     """
     from stepladder import api
+    from stepladder.execution.slurm import executor_address
     from stepladder.report import progress, reproduction
     from stepladder.study.published import PublishedTable
 
     asked = PublishedTable.load(table, {} if replicates is None else {"replicates": replicates})
     asked = asked.only(only) if only else asked
+    executor = executor_address(executor, slurm, detach)
     if dry_run:
         planned = api.plan(
             asked.study, out=out, store=store, workers=workers, executor=executor,
@@ -408,7 +404,7 @@ def reproduce(
 @form_option("table", "json", "csv", "markdown")
 @click.option("--out", type=PLACE, metavar="DIR", help="Folder of the run [runs/STUDY].")
 @STORE
-@WORKERS
+@executor_options
 @ENGINE
 @ALLOW_CODE
 @set_option("base.dropout=0.2")
@@ -420,6 +416,10 @@ def variance(
     out: Path | None,
     store: str | None,
     workers: int | None,
+    executor: str | None,
+    slurm: tuple[str, ...],
+    detach: bool,
+    resources: dict[str, float] | None,
     engine: Any,  # noqa: ANN401 - one of the choices above
     allow_code: bool,
     settings: tuple[str, ...],
@@ -431,6 +431,7 @@ def variance(
     the same command again.
     """
     from stepladder import api
+    from stepladder.execution.slurm import executor_address
     from stepladder.report import progress, variance
     from stepladder.study.study import Study
 
@@ -443,6 +444,8 @@ def variance(
         out=out,
         store=store,
         workers=workers,
+        executor=executor_address(executor, slurm, detach),
+        resources=resources,
         engine=engine,
         progress=progress.for_terminal(sys.stderr),
         allow_code=allow_code,

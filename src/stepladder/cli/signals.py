@@ -3,12 +3,18 @@
 import os
 import signal
 import sys
+from contextlib import suppress
 from types import FrameType
+
+import click
+
+from stepladder.errors import LeftRunning
 
 INTERRUPTED = 130
 """What an interrupted command exits with."""
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+_received: list[int] = []
 _SHOW_CURSOR = b"\x1b[?25h"
 
 
@@ -42,7 +48,19 @@ def _first(number: int, frame: FrameType | None) -> None:
         other = getattr(signal, name, None)
         if other is not None and signal.getsignal(other) is _first:
             signal.signal(other, _second)
+    _received.append(number)
     raise KeyboardInterrupt
+
+
+def ask_to_end(left: LeftRunning) -> None:
+    """Asks after Ctrl-C whether workers shall end; they go on where nobody can answer."""
+    is_asked = _received[-1:] == [signal.SIGINT]
+    if not is_asked or not sys.stdin or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return
+    with suppress(click.Abort, OSError):  # the terminal is closed
+        if click.confirm("Cancel what is queued and what runs?", default=False, err=True):
+            left.end()
+            click.echo("Cancelled.", err=True)
 
 
 def _second(number: int, frame: FrameType | None) -> None:

@@ -83,7 +83,8 @@ class Executor(Protocol):
     """Where tasks are trained.
 
     One whose tasks may go on without a driver also has `leave() -> str`: it is called when the user
-    interrupts a run, before tasks are cancelled, and says how they go on and how to end them.
+    interrupts a run, before tasks are cancelled, and says how they go on and how to end them; and
+    `end_left()`, which ends them after it is closed.
 
     Example:
         >>> class Nowhere:

@@ -73,6 +73,7 @@ class DaskExecutor(FuturesExecutor):
         self._cluster = None if address else _start(settings, self._resources)
         self._client = _connect(self._cluster or address, address)
         super().__init__(self._client.get_executor(), 1, cores_of(settings))
+        self._where = f"dask://{address}" if address else "dask"
         self._say = _Topic(f"stepladder-{self._mark}")
         self._client.subscribe_topic(self._say.name, self._hear)
         try:

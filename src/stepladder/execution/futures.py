@@ -36,6 +36,8 @@ from stepladder.training.messages import Message
 
 _POLL = 0.2  # seconds after which files of hosts are read again
 _BEAT = 5.0
+_WHERE = "where"
+_HOSTS = ".hosts"
 _OF_ENDED = ("result", "failure", "note")  # what still counts of a task that was ended
 
 
@@ -90,6 +92,7 @@ class FuturesExecutor:
                 f"{places or 'nothing'}; give workers=4, for example"
             )
         self._pool, self._cores = pool, cores
+        self._where = type(pool).__name__
         self._heard: queue.SimpleQueue[str | Event] = queue.SimpleQueue()
         self._sent: dict[str, Submitted] = {}
         self._channel: Path | None = None
@@ -112,6 +115,7 @@ class FuturesExecutor:
         dataset, models = job.dataset, tuple(job.models)
         if self._channel is None:
             self._channel = _make_channel(job.checkpoints, self._mark)
+            (self._channel / _WHERE).write_text(self._where, "utf-8")
         for model in models:
             _ = model.text  # it is read now, and goes along
         header = JobHeader(
@@ -307,10 +311,23 @@ def cores_of(settings: Settings) -> int:
     return int(settings.resources.get("cores", 1))
 
 
+def executor_of(run: Path) -> str:
+    """What trains a run now, by the files of its executor; "" where there are none.
+
+    Example:
+        >>> executor_of(Path("no-such-run"))
+        ''
+    """
+    with suppress(OSError, ValueError):
+        for file in (run / _HOSTS).glob(f"*/{_WHERE}"):
+            return file.read_text("utf-8")
+    return ""
+
+
 def _make_channel(checkpoints: Path | None, mark: str) -> Path:
     """A folder for news of this run, in its own folder where it has one."""
     place = checkpoints.resolve().parent if checkpoints else Path(tempfile.gettempdir())
-    channel = place / ".hosts" / mark
+    channel = place / _HOSTS / mark
     channel.mkdir(parents=True)
     (channel / MARK).write_text(mark, "utf-8")
     return channel

@@ -19,6 +19,7 @@ from stepladder.execution.machine import Settings, cores
 
 _ASK_SECONDS = 2.0  # after which Ray is asked again what the cluster has
 _PROBE_SECONDS = 60.0
+_CONNECT_SECONDS = 5.0
 
 
 def make(settings: Settings, folder: Path, address: str) -> "RayExecutor":
@@ -81,6 +82,7 @@ class RayExecutor(FuturesExecutor):
         self._ray = ray
         self._tasks = _RayPool(num_cpus=count, num_gpus=self._takes["GPU"])
         super().__init__(self._tasks, 1, count)
+        self._where = address if address and "://" in address else "ray"
         try:
             self._check_resources()
             if address is not None:
@@ -173,9 +175,8 @@ def _start(address: str | None, count: int) -> bool:
     if address is None:
         options |= {"num_cpus": count, "include_dashboard": False}
     try:
-        if address and "://" in address:  # Ray itself tries for half a minute
-            parts = urlsplit(address)
-            socket.create_connection((parts.hostname, parts.port or 10001), timeout=10).close()
+        if address and "://" in address:
+            _wait_for(address)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the error says it too
             ray.init(address=address or "local", **options)
@@ -186,3 +187,23 @@ def _start(address: str | None, count: int) -> bool:
             "--head`, correct the address, or set RAY_AUTH_MODE and RAY_AUTH_TOKEN as it has them"
         ) from None
     return True
+
+
+def _wait_for(address: str) -> None:
+    """Waits some seconds for the server of an address; Ray itself would try for half a minute.
+
+    Raises:
+        OSError: if none answers.
+    """
+    import grpc
+
+    parts = urlsplit(address)
+    host, port = parts.hostname or "", parts.port or 10001
+    socket.create_connection((host, port), timeout=_CONNECT_SECONDS).close()
+    if os.environ.get("RAY_USE_TLS", "0") == "1":  # Ray has the certificates
+        return
+    with grpc.insecure_channel(f"{host}:{port}") as channel:
+        try:
+            grpc.channel_ready_future(channel).result(timeout=_CONNECT_SECONDS)
+        except grpc.FutureTimeoutError:
+            raise OSError(f"it said nothing for {_CONNECT_SECONDS:g} s") from None

@@ -14,7 +14,7 @@ from typing import Generic, NoReturn, TypeVar
 
 from stepladder.data import Dataset
 from stepladder.diagnosis.findings import summarize_history, with_ends
-from stepladder.errors import InputError, StepladderError, WorkerError
+from stepladder.errors import InputError, LeftRunning, StepladderError, WorkerError
 from stepladder.execution.base import Event, Executor, Job, Task
 from stepladder.execution.batching import make_groups
 from stepladder.execution.local import LocalExecutor, is_here_and_gone, this_owner
@@ -216,9 +216,9 @@ class Claims:
         """
         wanted = {trial.id for group in some for trial in group.trials}
         held = self._store.claim(self._driver, wanted)
-        if lost := wanted - held:
-            if self._dismiss_dead(self._store.claimed(lost).values()):
-                held |= self._store.claim(self._driver, lost)
+        lost = wanted - held
+        if lost and self._dismiss_dead(self._store.claimed(lost).values()):
+            held |= self._store.claim(self._driver, lost)
         self._held |= held
         self.elsewhere += _parts(some, lambda trial_id: trial_id not in held)
         return [next(iter(_parts([group], held.__contains__)), None) for group in some]
@@ -452,9 +452,10 @@ class _Execution:
                 self._listen()
         except KeyboardInterrupt:
             leave = getattr(self._executor, "leave", None)  # tasks of some go on without a driver
-            if leave is not None:
-                self._progress.note(leave())
-            raise
+            if leave is None:
+                raise
+            self._progress.note(leave())
+            raise LeftRunning(self._executor.end_left) from None  # type: ignore[attr-defined]
         finally:
             for task_id in self._running:
                 self._executor.cancel(task_id)

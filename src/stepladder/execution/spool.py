@@ -671,6 +671,16 @@ class SpoolExecutor:
     def _how_to_end(self) -> str:
         return "To end them, remove that folder"
 
+    def end_left(self) -> None:
+        """Ends the workers that were left, unless another driver has come.
+
+        Raises:
+            InputError: if one has.
+        """
+        self._take_over()
+        self._leaves, self._is_open = False, True
+        self.close()
+
     def close(self) -> None:
         """Ends the run's workers, unless the driver leaves."""
         if not self._is_open:

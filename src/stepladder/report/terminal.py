@@ -301,6 +301,7 @@ def show_runs(runs: Sequence[RunState], stream: TextIO | None = None) -> None:
         elif run.training:
             verb = "is" if run.training == 1 else "are"
             trials = f"{plural(run.training, 'trial')} {verb} being trained now"
+            trials += f" by {printable(run.executor)}" if run.executor else ""
             lines.append(Sentence.of(f"{printable(run.name)}: {trials}"))
         if run.spool is not None:
             lines.append(Sentence.of(f"{printable(run.name)}: {run.spool} in its spool"))
@@ -323,7 +324,8 @@ def runs_json(runs: Sequence[RunState]) -> str:
     """Runs as a JSON list; fields are added, never renamed."""
     keys = "study=name state stored planned training seconds bytes=size folder problem"
     return to_json([
-        pick(run, keys) | {"folder": run.folder and str(run.folder), "problem": run.problem or None}
+        pick(run, keys) | {"folder": run.folder and str(run.folder), "problem": run.problem or None,
+                           "executor": run.executor or None}
         for run in runs
     ])  # fmt: skip
 

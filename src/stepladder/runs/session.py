@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from stepladder.data import Dataset
-from stepladder.errors import NoStoreError, StoreError, StudyError, WorkerError
+from stepladder.errors import InputError, NoStoreError, StoreError, StudyError, WorkerError
 from stepladder.execution.base import Executor
 from stepladder.execution.choice import make_executor
 from stepladder.execution.local import LocalExecutor
@@ -42,6 +42,8 @@ class Session:
         failures: of its trials, by their ids.
         trained: trials that this run trained.
         seen: ids of all trials that were asked for.
+        is_refused: whether training was refused, as by a worker with other versions, before
+            anything was stored.
     """
 
     record: StudyRecord
@@ -56,6 +58,7 @@ class Session:
     trained: int = 0
     failures: dict[str, TrialFailure] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
+    is_refused: bool = False
 
     @property
     def study(self) -> Study:
@@ -111,6 +114,9 @@ class Session:
                 self.checkpoints, self.study.model_files, plan.arm_names, before, keeps,
                 self.executor, weights, self.user, self._on_failure,
             )  # fmt: skip
+        except InputError:
+            self.is_refused = not self.store.has(self.seen)
+            raise
         finally:
             self.progress.finish()
             self.store.add_seconds(self.study.name, time.monotonic() - began)
@@ -181,6 +187,7 @@ def open_session(
     """
     check_code_allowed(study, allow_code)
     place, own = folders.store_of(folder, store), str(folder / folders.STORE_NAME)
+    is_new_folder, session = not os.path.lexists(folder), None
     if place != own:  # before anything is made or takes long
         check_place(place)
     keeps_final = study.keep_weights and not is_search
@@ -197,14 +204,10 @@ def open_session(
             )
         dataset, record = prepare(study, settings)
         notes: tuple[str, ...] = ()
-        has_names = bool(names_to_check(study))
-        is_checked = has_names or bool(study.model_files) or user is not None
-        if is_checked and (is_search or _needs_training(record, folder, store, plan)):
-            if has_names:
-                check_names(study, dataset, settings)
-            if study.model_files and user is None:
-                notes = inspect_models(study, dataset, settings, is_search)
-            elif user is not None and local:
+        has_code = bool(names_to_check(study) or study.model_files) or user is not None
+        if has_code and (is_search or _needs_training(record, folder, store, plan)):
+            notes = _check_code(study, dataset, settings, is_search)
+            if user is not None and local:
                 _start_user(local, user, folder, _most_trials(study, is_search))
         if place != own:
             with open_if_exists(folder, store):
@@ -215,10 +218,24 @@ def open_session(
             shown = progress or QuietProgress()
             for note in notes:
                 shown.note(note)
-            yield Session(record, dataset, settings, opened, folder, shown, executor,
-                          user, fail_fast)  # fmt: skip
+            session = Session(record, dataset, settings, opened, folder, shown, executor,
+                              user, fail_fast)  # fmt: skip
+            yield session
     finally:
         executor.close()
+        if is_new_folder and session is not None and session.is_refused:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _check_code(
+    study: Study, dataset: Dataset, settings: Settings, is_search: bool
+) -> tuple[str, ...]:
+    """Has Keras look at names and networks of a study; notes on them."""
+    if names_to_check(study):
+        check_names(study, dataset, settings)
+    if study.model_files and study.trainer is None:
+        return inspect_models(study, dataset, settings, is_search)
+    return ()
 
 
 def _most_trials(study: Study, is_search: bool) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from stepladder.data import Dataset
 from stepladder.errors import DataError, InputError, StepladderError, StoreError
+from stepladder.execution.futures import executor_of
 from stepladder.execution.local import is_here_and_gone
 from stepladder.execution.machine import Settings
 from stepladder.execution.spool import Spool, SpoolState
@@ -127,6 +128,7 @@ class RunState:
         is_search: whether it trains only candidates of a search.
         is_open: whether more than what is planned so far may be trained.
         spool: tasks of workers that read its folder, or None.
+        executor: what trains it now, as far as its folder says it.
     """
 
     name: str
@@ -141,6 +143,7 @@ class RunState:
     is_search: bool = False
     is_open: bool = False
     spool: SpoolState | None = None
+    executor: str = ""
 
     @property
     def is_search_under_way(self) -> bool:
@@ -226,7 +229,9 @@ def _state(
     missing = [trial.id for trial in plan.missing]
     stored, training = len(plan.trials) - len(missing), count_training(store, missing)
     spool = Spool(place).state() if place else None
-    return replace(state, stored=stored, planned=len(plan.trials), training=training, spool=spool)
+    executor = executor_of(place) if place and training else ""
+    return replace(state, stored=stored, planned=len(plan.trials), training=training, spool=spool,
+                   executor=executor)  # fmt: skip
 
 
 def count_training(store: Store, ids: Iterable[str]) -> int:
