@@ -10,6 +10,7 @@ os.environ["KERAS_BACKEND"] = "jax"  # before anything imports Keras
 
 import importlib.util
 import multiprocessing
+import socket
 import subprocess
 import sys
 import time
@@ -37,6 +38,7 @@ from stepladder.execution.local import LocalExecutor
 from stepladder.execution.progress import QuietProgress
 from stepladder.execution.scheduler import execute
 from stepladder.execution.spool import SpoolExecutor
+from stepladder.runs.stored import runs_in
 from stepladder.study.params import Params
 from stepladder.study.recipe import Recipe
 from stepladder.study.trainer import UserTrainer
@@ -419,6 +421,16 @@ def test_other_versions_on_a_worker_are_told_before_training(tmp_path):
         pytest.raises(InputError, match=r"workers must have the versions.* in place of 2.0"),
     ):
         stepladder.compare(seeded, **SEEDED, out=tmp_path / "run", executor=pool)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_refusal_removes_nothing_that_was_there(tmp_path):
+    stepladder.compare(seeded, **SEEDED, out=tmp_path / "run")
+    more = {**SEEDED, "replicates": 3}
+    with OtherVersions(1) as pool, pytest.raises(InputError, match="must have the versions"):
+        stepladder.compare(seeded, **more, out=tmp_path / "run", executor=pool)
+    again = stepladder.compare(seeded, **SEEDED, out=tmp_path / "run")
+    assert (again.trained, again.found) == (0, 4)
 
 
 def test_a_pool_of_the_users_gives_the_same_table_and_stays_open(tmp_path):
@@ -429,6 +441,21 @@ def test_a_pool_of_the_users_gives_the_same_table_and_stays_open(tmp_path):
     assert str(found) == str(expected)
     assert found.trained == 4
     assert not (tmp_path / "run" / ".hosts").exists()
+
+
+def test_runs_show_what_trains_them(tmp_path):
+    seen = []
+
+    class Look(QuietProgress):
+        def trial_started(self, trial):
+            seen.extend(state.executor for state in runs_in(tmp_path))
+
+    with ThreadPoolExecutor(1) as pool:
+        stepladder.compare(
+            seeded, **SEEDED, out=tmp_path / "run", executor=pool, progress=Look()
+        )  # fmt: skip
+    assert set(seen) == {"ThreadPoolExecutor"}
+    assert [state.executor for state in runs_in(tmp_path)] == [""]
 
 
 def test_an_executor_of_unknown_size_needs_workers(tmp_path):
@@ -456,8 +483,12 @@ def test_options_that_no_executor_can_have(options, message, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("is_silent", [False, True])
 @pytest.mark.parametrize("name", _parameters("dask", "ray"))
-def test_a_scheduler_that_does_not_answer(name, tmp_path):
-    with pytest.raises(InputError, match=r"must name a .* that answers, found none at"):
-        stepladder.compare(seeded, **SEEDED, out=tmp_path / "run", executor=f"{name}://127.0.0.1:9")
+def test_a_scheduler_that_does_not_answer(name, is_silent, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as server:  # it accepts, and says nothing
+        port = server.getsockname()[1] if is_silent else 9
+        address = f"{name}://127.0.0.1:{port}"
+        with pytest.raises(InputError, match=r"must name a .* that answers, found none at"):
+            stepladder.compare(seeded, **SEEDED, out=tmp_path / "run", executor=address)
     assert not (tmp_path / "run").exists()

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from contextlib import suppress
 
 import pytest
@@ -90,6 +91,7 @@ def test_an_option_that_sbatch_refuses_is_told_in_its_words(stepladder, slurm):
     assert done.returncode == 2
     assert "found: sbatch: error: invalid partition specified: none; see --slurm" in done.stderr
     assert "Traceback" not in done.stderr
+    assert not (stepladder.folder / RUN).exists()
 
 
 def test_a_queue_that_never_starts_can_be_left_with_ctrl_c(stepladder, slurm):
@@ -107,6 +109,44 @@ def test_a_queue_that_never_starts_can_be_left_with_ctrl_c(stepladder, slurm):
     again.send_signal(signal.SIGINT)
     again.communicate(timeout=60)
     assert len(slurm.calls("sbatch")) == 1  # no second submission while jobs live
+
+
+@pytest.mark.parametrize("answer", ["y", "n"])
+def test_ctrl_c_at_a_terminal_asks_whether_workers_shall_end(stepladder, slurm, answer):
+    ours, theirs = os.openpty()
+    words = (*study(2), "--executor", "slurm", "--workers", "1", "--slurm", "hold")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stepladder", *words], cwd=stepladder.folder,
+        env={**stepladder.environment, **slurm.environment}, stdin=theirs, stdout=theirs,
+        stderr=theirs, start_new_session=True,
+    )  # fmt: skip
+    os.close(theirs)
+    stepladder.started.append(process)
+    until_there(lambda: slurm.calls("sbatch"))
+    process.send_signal(signal.SIGINT)
+    said = b""
+    while b"[y/N]" not in said:
+        said += os.read(ours, 10_000)
+    os.write(ours, answer.encode() + b"\n")
+    with suppress(OSError):  # so a terminal ends whose process has ended
+        while more := os.read(ours, 10_000):
+            said += more
+    os.close(ours)
+    assert process.wait(60) == 130
+    assert (b"Cancelled." in said, b"workers go on" in said) == (answer == "y", True)
+    assert bool(slurm.calls("scancel")) == (answer == "y")
+    assert (stepladder.folder / RUN / "spool").exists() == (answer == "n")
+
+
+@pytest.mark.parametrize("words", [
+    ("search", "mnist-search"), ("reproduce", "mnist-original"), ("variance", "study.toml"),
+])  # fmt: skip
+def test_every_command_that_trains_takes_the_options_of_slurm(in_process, words, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    code, _, err = in_process(*words, "--executor", "slurm", "--workers", "2", "--slurm", "time=1")
+    assert (code, "found no sbatch on PATH" in err) == (2, True)
+    code, _, err = in_process(*words, "--slurm", "time=1")
+    assert (code, "--slurm needs --executor slurm, found local" in err) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -165,8 +165,8 @@ def main() -> NoReturn:
         click.echo(f"stepladder: {shorten(str(error))}", err=True)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort) as error:
-        if isinstance(error, LeftRunning):
-            signals.ask_to_end(error)
+        if isinstance(error.__cause__, LeftRunning):  # click makes an Abort of it
+            signals.ask_to_end(error.__cause__)
         click.echo(_interrupted(sys.argv), err=True)
         sys.exit(signals.INTERRUPTED)
     except MemoryError:

@@ -1,9 +1,11 @@
 """Groups of trials on Dask: processes of this machine, or a cluster that has a scheduler."""
 
+import asyncio
 import logging
 import time
 import warnings
 from concurrent.futures import Executor as Pool
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -197,13 +199,21 @@ def _start(settings: Settings, resources: dict[str, float]) -> Any:  # noqa: ANN
 
 def _connect(place: object, address: str) -> Any:  # noqa: ANN401 - a Client
     from distributed import Client
+    from distributed.comm import connect
+
+    async def greet() -> None:  # the client itself waits for ever where a server says nothing
+        comm = await asyncio.wait_for(connect(address), _CONNECT_SECONDS)
+        comm.abort()
 
     try:
+        if address and "://" not in address:  # within a thread: a notebook has a loop of its own
+            with ThreadPoolExecutor(1) as thread:
+                thread.submit(asyncio.run, greet()).result()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # versions that matter are compared later
             return Client(place, timeout=_CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, ImportError) as error:
         raise InputError(
             f"--executor dask://HOST:PORT must name a Dask scheduler that answers, found none at "
-            f"{address!r} ({error}); start one with `dask scheduler`, or correct the address"
+            f"{address!r} ({error or 'it said nothing'}); start one with `dask scheduler`, or correct the address"
         ) from None

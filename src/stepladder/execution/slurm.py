@@ -296,15 +296,16 @@ class SlurmExecutor(SpoolExecutor):
         return f"jobs {' '.join(self._numbers())} wait in the queue of Slurm; see `squeue --me`"
 
     def _how_to_end(self) -> str:
-        return f"To end them: scancel {' '.join(self._numbers())}"
+        numbers = self._numbers() or [f"--name={job_name(self._run)}"]
+        return f"To end them: scancel {' '.join(numbers)}"
 
     def close(self) -> None:
         """Ends the run's jobs, unless the driver leaves."""
-        numbers = self._numbers() if self._is_open and not self._leaves else []
+        ends = self._is_open and not self._leaves
         super().close()  # running ones end by themselves
-        if numbers:
-            subprocess.run(["scancel", "--state=PENDING", *numbers], check=False,
-                           capture_output=True)  # fmt: skip
+        if ends:  # by name, as they are counted
+            command = ["scancel", "--state=PENDING", f"--name={job_name(self._run)}"]
+            subprocess.run(command, check=False, capture_output=True)
 
 
 def make(settings: Settings, folder: Path, address: str) -> SlurmExecutor:
