@@ -9,6 +9,7 @@ import os
 os.environ["KERAS_BACKEND"] = "jax"  # before anything imports Keras
 
 import importlib.util
+import io
 import multiprocessing
 import socket
 import subprocess
@@ -33,12 +34,13 @@ from stepladder.errors import InputError, WorkerError
 from stepladder.execution import machine
 from stepladder.execution.base import Job, Task
 from stepladder.execution.choice import make_executor
-from stepladder.execution.futures import FuturesExecutor
+from stepladder.execution.futures import FuturesExecutor, executor_of
 from stepladder.execution.local import LocalExecutor
 from stepladder.execution.progress import QuietProgress
 from stepladder.execution.scheduler import execute
 from stepladder.execution.spool import SpoolExecutor
-from stepladder.runs.stored import runs_in
+from stepladder.report.terminal import show_runs
+from stepladder.runs.stored import RunState
 from stepladder.study.params import Params
 from stepladder.study.recipe import Recipe
 from stepladder.study.trainer import UserTrainer
@@ -448,14 +450,17 @@ def test_runs_show_what_trains_them(tmp_path):
 
     class Look(QuietProgress):
         def trial_started(self, trial):
-            seen.extend(state.executor for state in runs_in(tmp_path))
+            seen.append(executor_of(tmp_path / "run"))
 
     with ThreadPoolExecutor(1) as pool:
         stepladder.compare(
             seeded, **SEEDED, out=tmp_path / "run", executor=pool, progress=Look()
         )  # fmt: skip
-    assert set(seen) == {"ThreadPoolExecutor"}
-    assert [state.executor for state in runs_in(tmp_path)] == [""]
+    assert seen == 4 * ["ThreadPoolExecutor"]
+    assert executor_of(tmp_path / "run") == ""
+    shown = io.StringIO()
+    show_runs([RunState("mine", training=2, executor="dask://node7:8786")], shown)
+    assert "mine: 2 trials are being trained now by dask://node7:8786" in shown.getvalue()
 
 
 def test_an_executor_of_unknown_size_needs_workers(tmp_path):
