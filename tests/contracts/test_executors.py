@@ -139,12 +139,20 @@ PACKAGES = {"dask": "distributed", "dask joined": "distributed", "ray": "ray"}
 
 
 def _parameters(*names):
+    return [pytest.param(name, marks=_marks(name)) for name in names]
+
+
+def _marks(name):
+    if name not in PACKAGES:
+        return [pytest.mark.slow] if name in ("threads", "spool") else []
+    package, extra = PACKAGES[name], name.split()[0]
+    needed = extra in os.environ.get("STEPLADDER_REQUIRE", "").split(",")
+    is_missing = importlib.util.find_spec(package) is None and not needed
     return [
-        pytest.param(name, marks=[pytest.mark.slow, pytest.mark.skipif(
-            importlib.util.find_spec(PACKAGES[name]) is None, reason=f"needs {PACKAGES[name]}")]
-            if name in PACKAGES else pytest.mark.slow if name in ("threads", "spool") else ())
-        for name in names or EXECUTORS
-    ]  # fmt: skip
+        pytest.mark.slow,
+        pytest.mark.skipif(is_missing, reason=f"needs {package}"),
+        pytest.mark.xdist_group(extra),  # one cluster at a time
+    ]
 
 
 FUNCTION = """
@@ -209,7 +217,14 @@ def stack():
         yield opened
 
 
-@pytest.fixture(params=_parameters())
+def _marks_of_rest(name, is_rest):
+    """Those of a test that tells little more than others, and takes long on a cluster."""
+    return [*_marks(name), *([pytest.mark.cluster] if is_rest and name in PACKAGES else [])]
+
+
+@pytest.fixture(params=[
+    pytest.param(name, marks=_marks_of_rest(name, name == "dask joined")) for name in EXECUTORS
+])  # fmt: skip
 def executor(request, functions, stack):
     return EXECUTORS[request.param](functions.settings, stack)
 
@@ -347,8 +362,10 @@ def test_a_timeout_is_kept_by_the_host(name, functions, stack):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["population", "fit"])
-@pytest.mark.parametrize("name", _parameters("processes", "dask", "ray"))
+@pytest.mark.parametrize(("name", "engine"), [
+    pytest.param(name, engine, marks=_marks_of_rest(name, engine == "fit"))
+    for name in ("processes", "dask", "ray") for engine in ("population", "fit")
+])  # fmt: skip
 def test_networks_are_those_of_local_processes(name, engine, stack, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     settings = replace(machine.settings(2, engine), endings_bytes=0)

@@ -215,6 +215,6 @@ def _connect(place: object, address: str) -> Any:  # noqa: ANN401 - a Client
     except (OSError, ValueError, ImportError) as error:
         raise InputError(
             f"--executor dask://HOST:PORT must name a Dask scheduler that answers, found none at "
-            f"{address!r} ({error or 'it said nothing'}); start one with `dask scheduler`, or correct "
-            "the address"
+            f"{address!r} ({error or 'it said nothing'}); start one with `dask scheduler`, or "
+            "correct the address"
         ) from None
