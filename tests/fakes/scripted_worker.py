@@ -10,7 +10,7 @@ from stepladder import Recipe
 from stepladder.data.synthetic import synthetic
 from stepladder.execution import machine
 from stepladder.execution.result_files import write_outcome
-from stepladder.execution.spool import Spool, group_of
+from stepladder.execution.spool_files import Spool, group_of
 from stepladder.training.groups import Group
 from stepladder.trials.trial import Trial
 

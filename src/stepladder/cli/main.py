@@ -41,7 +41,7 @@ def command() -> None:
 def results(run: Path | None, form: str, store: str | None) -> None:
     """Prints the results of a run. RUN is its folder, such as runs/mnist [the newest in runs]."""
     from stepladder import api
-    from stepladder.execution.spool import Spool
+    from stepladder.execution.spool_files import Spool
     from stepladder.report import markdown, terminal
 
     run = run or newest_run()

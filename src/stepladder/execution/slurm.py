@@ -19,7 +19,8 @@ from stepladder.errors import InputError, WorkerError
 from stepladder.execution.base import Event, Job
 from stepladder.execution.machine import Settings
 from stepladder.execution.scheduler import Clock
-from stepladder.execution.spool import DETACH, Spool, SpoolExecutor
+from stepladder.execution.spool import DETACH, SpoolExecutor
+from stepladder.execution.spool_files import Spool
 from stepladder.study.schema import fingerprint
 
 _LOOK_SECONDS = 10.0

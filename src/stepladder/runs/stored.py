@@ -10,7 +10,7 @@ from stepladder.errors import DataError, InputError, StepladderError, StoreError
 from stepladder.execution.futures import executor_of
 from stepladder.execution.local import is_here_and_gone
 from stepladder.execution.machine import Settings
-from stepladder.execution.spool import Spool, SpoolState
+from stepladder.execution.spool_files import Spool, SpoolState
 from stepladder.files import load_json, size_of
 from stepladder.runs.folder import (
     STUDY_NAME,

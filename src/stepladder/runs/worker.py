@@ -17,7 +17,7 @@ from stepladder.execution import machine
 from stepladder.execution.hosts import take_cores, version_problem
 from stepladder.execution.local import Heard, Worker
 from stepladder.execution.result_files import Outcome, write_outcome
-from stepladder.execution.spool import (
+from stepladder.execution.spool_files import (
     BEAT_SECONDS,
     Pace,
     Spool,

@@ -12,11 +12,8 @@ from stepladder.errors import Detached, InputError
 from stepladder.execution.base import Job, Task
 from stepladder.execution.result_files import write_outcome
 from stepladder.execution.scheduler import LEASE_SECONDS
-from stepladder.execution.spool import (
-    SpoolExecutor,
-    SpoolState,
-    owner_values,
-)
+from stepladder.execution.spool import SpoolExecutor
+from stepladder.execution.spool_files import SpoolState, owner_values
 from stepladder.runs.worker import SpoolWorker
 from stepladder.training.function import TrialFailure
 
