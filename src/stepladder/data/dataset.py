@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -90,15 +90,15 @@ class Dataset:
         """
         object.__setattr__(self, "class_names", tuple(self.class_names))
         _check_class_names(self.name, self.class_names, self.task)
-        _check_images(self.name, self.x_train, self.x_test)
+        _check_rows(self)
+        _check_images(self)
         check = _check_labels if self.task == "classification" else _check_targets
         check(self, "train", self.x_train, self.y_train)
         check(self, "test", self.x_test, self.y_test)
         if self.task == "classification":
-            _check_every_class_is_trained(self.name, self.y_train, self.class_names)
+            _check_every_class_is_trained(self)
         else:
             _check_targets_vary(self)
-        _check_rows(self)
         for part in ARRAYS:
             array = getattr(self, part)
             if array is not None:
@@ -214,7 +214,14 @@ def _check_class_names(name: str, class_names: tuple[str, ...], task: Task) -> N
         )
 
 
-def _check_images(name: str, x_train: Images, x_test: Images) -> None:
+def _place(dataset: Dataset, part: str, row: int) -> tuple[str, int]:
+    """The part as its owner knows it, and the place of an example in it."""
+    first = len(dataset.x_train) - dataset.validation_examples
+    return ("val", row - first) if part == "train" and row >= first else (part, row)
+
+
+def _check_images(dataset: Dataset) -> None:
+    name, x_train, x_test = dataset.name, dataset.x_train, dataset.x_test
     for part, images in (("train", x_train), ("test", x_test)):
         if images.dtype not in (np.uint8, np.float32):
             raise DataError(
@@ -224,9 +231,10 @@ def _check_images(name: str, x_train: Images, x_test: Images) -> None:
         if images.dtype == np.float32 and not np.isfinite(images).all():
             row = int(np.argmin(np.isfinite(images.reshape(len(images), -1)).all(axis=1)))
             found = images[row][~np.isfinite(images[row])][0]
+            owner, place = _place(dataset, part, row)
             raise DataError(
-                f"{name}: x_{part} must hold finite numbers within the range of float32, found "
-                f"{found} in example {row}; repair or remove that example"
+                f"{name}: x_{owner} must hold finite numbers within the range of float32, found "
+                f"{found} in example {place}; repair or remove that example"
             )
     if x_train.dtype != x_test.dtype or x_train.shape[1:] != x_test.shape[1:]:
         raise DataError(
@@ -272,15 +280,17 @@ def _check_targets(dataset: Dataset, part: str, images: Images, targets: Targets
     if len(wrong):
         row, column = wrong[0]
         what = "finite numbers within the range of float32" if is_regression else "0 or 1"
+        owner, place = _place(dataset, part, int(row))
         raise DataError(
-            f"{dataset.name}: y_{part} must hold {what}, found {targets[row, column]} in example "
-            f"{row}; repair or remove that example"
+            f"{dataset.name}: y_{owner} must hold {what}, found {targets[row, column]} in example "
+            f"{place}; repair or remove that example"
         )
 
 
 def _check_targets_vary(dataset: Dataset) -> None:
-    first = dataset.y_train[0]
-    same = np.flatnonzero((dataset.y_train == first).all(axis=0))
+    y_train = dataset.y_train[: len(dataset.y_train) - dataset.validation_examples]
+    first = y_train[0]
+    same = np.flatnonzero((y_train == first).all(axis=0))
     if len(same):
         kind = "label" if dataset.task == "multilabel" else "target"
         raise DataError(
@@ -290,12 +300,14 @@ def _check_targets_vary(dataset: Dataset) -> None:
         )
 
 
-def _check_every_class_is_trained(name: str, y_train: Labels, class_names: tuple[str, ...]) -> None:
-    counts = np.bincount(y_train, minlength=len(class_names))
-    missing = [repr(class_names[number]) for number in np.flatnonzero(counts == 0)]
+def _check_every_class_is_trained(dataset: Dataset) -> None:
+    names = dataset.class_names
+    y_train = dataset.y_train[: len(dataset.y_train) - dataset.validation_examples]
+    counts = np.bincount(y_train, minlength=len(names))
+    missing = [repr(names[number]) for number in np.flatnonzero(counts == 0)]
     if missing:
         raise DataError(
-            f"{name}: every class must have a training example, found none of "
+            f"{dataset.name}: every class must have a training example, found none of "
             f"{list_names(missing)}; add examples or remove the class"
         )
 
@@ -329,6 +341,8 @@ def assemble(
     y_train: _Array,
     x_test: _Array,
     y_test: _Array,
+    x_val: _Array | None = None,
+    y_val: _Array | None = None,
     task: Task | None = None,
 ) -> Dataset:
     """A dataset from inputs of any real type and targets as `number_targets` takes them.
@@ -341,6 +355,8 @@ def assemble(
         y_train: training targets.
         x_test: test inputs.
         y_test: test targets.
+        x_val: inputs of a validation part of the user's own; None where it is drawn.
+        y_val: their targets.
         task: what is to be learnt; classes when None.
 
     Raises:
@@ -351,8 +367,10 @@ def assemble(
         >>> assemble("tiny", x_train=x, y_train=y, x_test=x, y_test=y).class_names
         ('5', '7')
     """
-    train, test = _images(name, x_train, x_test)
-    train_labels, test_labels, class_names = number_targets(name, y_train, y_test, task)
+    targets = join_targets(name, y_train, y_val, task)
+    inputs = x_train if x_val is None else _join_inputs(name, x_train, x_val)
+    train, test = _images(name, inputs, x_test)
+    train_labels, test_labels, class_names = number_targets(name, targets, y_test, task)
     return Dataset(
         name=name,
         x_train=train,
@@ -361,7 +379,62 @@ def assemble(
         y_test=test_labels,
         class_names=class_names,
         task=task or "classification",
+        validation_examples=0 if x_val is None else len(x_val),
     )
+
+
+def _join_inputs(name: str, x_train: _Array, x_val: _Array) -> _Array:
+    """The validation part's inputs after those of the training part."""
+    kinds = "biuf"
+    for part, x in (("x_train", x_train), ("x_val", x_val)):
+        if x.dtype.kind not in kinds or x.size == 0:
+            raise DataError(
+                f"{name}: {part} must hold numbers, found {x.size} values of type {x.dtype}; save "
+                "the inputs as uint8 or float32"
+            )
+    is_float = x_train.dtype.kind == "f"
+    if x_train.shape[1:] != x_val.shape[1:] or is_float != (x_val.dtype.kind == "f"):
+        raise DataError(
+            f"{name}: x_train and x_val must have examples of one type and shape, found "
+            f"{x_train.dtype} {x_train.shape[1:]} and {x_val.dtype} {x_val.shape[1:]}; prepare "
+            "both parts alike"
+        )
+    return np.concatenate([x_train, x_val])
+
+
+def join_targets(name: str, y_train: _Array, y_val: _Array | None, task: Task | None) -> _Array:
+    """The validation part's targets after those of the training part, where there are any.
+
+    Raises:
+        DataError: if they are no targets, or the training part lacks a class of them.
+
+    Example:
+        >>> join_targets("tiny", np.array([5, 7]), np.array([7]), None).tolist()
+        [5, 7, 7]
+    """
+    if y_val is None:
+        return y_train
+    converters: dict[Task, Callable[[str, str, _Array], _Array]] = {
+        "classification": _whole, "regression": _values, "multilabel": _labels}  # fmt: skip
+    convert = converters[task or "classification"]
+    train, val = convert(name, "y_train", y_train), convert(name, "y_val", y_val)
+    if train.shape[1:] != val.shape[1:]:
+        raise DataError(
+            f"{name}: y_train and y_val must have the same columns, found {train.shape[1]} and "
+            f"{val.shape[1]}; prepare both parts alike"
+        )
+    if train.ndim == 1:
+        _refuse_unknown(name, "y_val", np.setdiff1d(val, train))
+    return np.concatenate([train, val])
+
+
+def _refuse_unknown(name: str, part: str, classes: _Array) -> None:
+    unknown = [str(value) for value in classes]
+    if unknown:
+        raise DataError(
+            f"{name}: {part} must hold only classes that y_train holds, found "
+            f"{list_names(unknown)} in {part} alone; add training examples of them or remove them"
+        )
 
 
 def number_targets(
@@ -436,19 +509,14 @@ def _number_classes(
 ) -> tuple[Labels, Labels, tuple[str, ...]]:
     train, test = _whole(name, "y_train", y_train), _whole(name, "y_test", y_test)
     values, numbers = np.unique(train, return_inverse=True)
-    unknown = [str(value) for value in np.setdiff1d(test, values)]
-    if unknown:
-        raise DataError(
-            f"{name}: y_test must hold only classes that y_train holds, found "
-            f"{list_names(unknown)} in y_test alone; add training examples of them or remove them"
-        )
+    _refuse_unknown(name, "y_test", np.setdiff1d(test, values))
     class_names = tuple(str(value) for value in values)
     _check_class_names(name, class_names, "classification")
     return numbers.astype(np.int32), np.searchsorted(values, test).astype(np.int32), class_names
 
 
 Announced = Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]
-"""Shape and type of each of x_train, y_train, x_test, y_test, as headers announce them."""
+"""Shape and type of x_train, y_train, x_test, y_test and perhaps x_val, y_val by headers."""
 
 
 def check_announced(name: str, announced: Announced) -> None:
@@ -458,7 +526,8 @@ def check_announced(name: str, announced: Announced) -> None:
         DataError: if the parts do not belong together, or need more memory than is free.
     """
     needed = 0
-    for part in ("train", "test"):
+    parts = [part for part in ("train", "val", "test") if f"x_{part}" in announced]
+    for part in parts:
         (shape, dtype), (labels, kind) = announced[f"x_{part}"], announced[f"y_{part}"]
         check_shape(name, f"x_{part}", shape)
         if labels and shape[0] != labels[0]:  # a single number is refused with the labels
@@ -467,15 +536,18 @@ def check_announced(name: str, announced: Announced) -> None:
                 f"{shape[0]} examples and {labels[0]} labels; check that the two belong together"
             )
         copied = 0 if dtype in (np.uint8, np.float32) else 4  # bytes of a number in a copy
-        needed += math.prod(shape) * (dtype.itemsize + copied)
+        joined = dtype.itemsize if "val" in parts and part != "test" else 0
+        needed += math.prod(shape) * (dtype.itemsize + copied + joined)
         needed += math.prod(labels) * (kind.itemsize + 16)
-    (train, one), (test, other) = announced["x_train"], announced["x_test"]
-    if train[1:] != test[1:]:
-        raise DataError(
-            f"{name}: x_train and x_test must have examples of one type and shape, found "
-            f"{one} {train[1:]} and {other} {test[1:]}; prepare both parts alike"
-        )
-    check_memory(needed, f"{name}: x_train and x_test")
+    (train, one) = announced["x_train"]
+    for part in parts[1:]:
+        (other, kind) = announced[f"x_{part}"]
+        if train[1:] != other[1:]:
+            raise DataError(
+                f"{name}: x_train and x_{part} must have examples of one type and shape, found "
+                f"{one} {train[1:]} and {kind} {other[1:]}; prepare both parts alike"
+            )
+    check_memory(needed, f"{name}: {' and '.join(f'x_{part}' for part in parts)}")
 
 
 def _images(name: str, x_train: _Array, x_test: _Array) -> tuple[Images, Images]:

@@ -45,9 +45,10 @@ def dataset_notes(dataset: Dataset, may_be_ids: bool = False) -> tuple[str, ...]
         ()
     """
     unused = list_names(list(dataset.unused))
+    part = "x_val" if dataset.validation_examples else "drawn from x_train"
     notes = [
         f"{dataset.name}: {unused} of the file {'is' if len(dataset.unused) == 1 else 'are'} not "
-        "used: the validation part is drawn from x_train"
+        f"used: the validation part is {part}"
     ] if dataset.unused else []  # fmt: skip
     notes += dataset.notes
     notes += _rows_in_both_parts(dataset)

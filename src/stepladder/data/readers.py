@@ -12,7 +12,7 @@ import warnings
 import zipfile
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from importlib import resources
@@ -29,6 +29,7 @@ from stepladder.data.dataset import (
     Task,
     assemble,
     check_announced,
+    join_targets,
     list_names,
     number_targets,
 )
@@ -48,7 +49,15 @@ _SHAPES = {
     "y_test": (10_000,),
 }
 _PARTS = ("x_train", "y_train", "x_test", "y_test")
-_LABELS_FIRST = ("y_train", "y_test", "x_train", "x_test")  # labels that will not do cost no memory
+_OWN_VALIDATION = ("x_val", "y_val")
+_LABELS_FIRST = (
+    "y_train",
+    "y_val",
+    "y_test",
+    "x_train",
+    "x_val",
+    "x_test",
+)  # labels that will not do cost no memory
 
 
 def read_mnist() -> Dataset:
@@ -201,6 +210,8 @@ def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
 def read_npz(path: Path, name: str, task: Task | None = None) -> Dataset:
     """The dataset of a `.npz` file with x_train, y_train, x_test and y_test.
 
+    With x_val and y_val it has a validation part of its own.
+
     Inputs have the shape (examples, features), (examples, height, width) or (examples, height,
     width, channels); targets are as `number_targets` takes them.
 
@@ -220,22 +231,18 @@ def read_npz(path: Path, name: str, task: Task | None = None) -> Dataset:
         try:
             with zipfile.ZipFile(stream) as archive:
                 names = [member.removesuffix(".npy") for member in archive.namelist()]
-                missing = [part for part in _PARTS if part not in names]
-                if missing:
-                    raise DataError(
-                        f"{path}: must hold the arrays {', '.join(_PARTS)}, found "
-                        f"{list_names(sorted(names))}; add {', '.join(missing)}"
-                    )
+                parts = parts_among(str(path), names)
                 announced: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {}
                 arrays: dict[str, npt.NDArray[Any]] = {}
-                for part in _PARTS:
+                for part in parts:
                     with archive.open(f"{part}.npy") as member:
                         shape, _, dtype = _checked_header(member, f"{path}: {part}")
                         announced[part] = shape, dtype
                 check_announced(name, announced)
-                for part in _LABELS_FIRST:
+                for part in (part for part in _LABELS_FIRST if part in parts):
                     if part == "x_train":
-                        number_targets(name, arrays["y_train"], arrays["y_test"], task)
+                        y_train = join_targets(name, arrays["y_train"], arrays.get("y_val"), task)
+                        number_targets(name, y_train, arrays["y_test"], task)
                     with archive.open(f"{part}.npy") as member:
                         arrays[part] = read_array(member, f"{path}: {part}")
         except DataError:
@@ -246,7 +253,7 @@ def read_npz(path: Path, name: str, task: Task | None = None) -> Dataset:
                 f"that cannot be read: {str(error) or type(error).__name__}; save it again with "
                 "numpy.savez"
             ) from None
-    unused = tuple(name for name in names if name not in _PARTS)
+    unused = tuple(name for name in names if name not in parts)
     return replace(_assemble(name, arrays, task), unused=unused)
 
 
@@ -254,7 +261,34 @@ def _assemble(
     name: str, arrays: Mapping[str, npt.NDArray[Any]], task: Task | None = None
 ) -> Dataset:
     x_train, y_train, x_test, y_test = (arrays[part] for part in _PARTS)
-    return assemble(name, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test, task=task)
+    x_val, y_val = (arrays.get(part) for part in _OWN_VALIDATION)
+    return assemble(name, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test,
+                    x_val=x_val, y_val=y_val, task=task)  # fmt: skip
+
+
+def parts_among(where: str, names: Collection[str]) -> tuple[str, ...]:
+    """The names of the arrays of a dataset among those that are given.
+
+    Args:
+        where: what holds them, which the error begins with.
+        names: of arrays.
+
+    Raises:
+        DataError: if one is missing.
+
+    Example:
+        >>> parts_among("a.npz", ["x_train", "y_train", "x_test", "y_test", "notes"])
+        ('x_train', 'y_train', 'x_test', 'y_test')
+    """
+    own = _OWN_VALIDATION if any(part in names for part in _OWN_VALIDATION) else ()
+    parts = (*_PARTS, *own)
+    missing = [part for part in parts if part not in names]
+    if missing:
+        raise DataError(
+            f"{where}: must hold the arrays {', '.join(parts)}, found "
+            f"{list_names(sorted(names))}; add {', '.join(missing)}"
+        )
+    return parts
 
 
 _NAME = re.compile(
@@ -292,7 +326,7 @@ def read_idx_folder(folder: Path, name: str) -> Dataset:
     announced = {part: (_read_idx(files[part], part, _idx_shape), _BYTE) for part in _PARTS}
     check_announced(name, announced)
     arrays: dict[str, npt.NDArray[np.uint8]] = {}
-    for part in _LABELS_FIRST:
+    for part in (part for part in _LABELS_FIRST if part in _PARTS):
         if part == "x_train":
             number_targets(name, arrays["y_train"], arrays["y_test"])
         arrays[part] = _read_idx(files[part], part, _parse)

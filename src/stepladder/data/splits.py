@@ -26,6 +26,9 @@ class Split:
     validation: npt.NDArray[np.int32]
 
 
+_USUAL = 0.1  # what a study has that does not say
+
+
 def validation_examples(dataset: Dataset, validation: int | float) -> int:
     """The number of validation examples that a study asks for.
 
@@ -34,15 +37,22 @@ def validation_examples(dataset: Dataset, validation: int | float) -> int:
         validation: a number of examples, or as a float a share of the training part.
 
     Raises:
-        StudyError: if it is no example, or leaves fewer training examples than classes, or none.
+        StudyError: if it is no example, or leaves fewer training examples than classes, or none;
+            or if the dataset has a validation part of another size.
 
     Example:
         >>> from stepladder.data import synthetic
         >>> validation_examples(synthetic(100, (4,), 2, seed=0), 0.25)
         25
     """
-    if dataset.validation_examples:
-        return dataset.validation_examples
+    if own := dataset.validation_examples:
+        if validation not in (_USUAL, own):
+            raise StudyError(
+                f"validation must be left out: {dataset.name} has a validation part of its own, of "
+                f"{own:,} examples, found validation = {validation!r}; remove it, or leave x_val "
+                "and y_val out of the data"
+            )
+        return own
     examples = len(dataset.y_train)
     classes = dataset.classes if dataset.task == "classification" else 1
     number = round(validation * examples) if isinstance(validation, float) else validation

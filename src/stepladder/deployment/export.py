@@ -507,7 +507,7 @@ def _export(
         [result.score(part, metric.name) for result in selection.replicates]
         for part in ("validation", "test")
     )
-    overlap, words = scope_of("validation", record.study, record.sizes)
+    overlap, words = scope_of("validation", record)
     unlike = distances(familiar, dataset.x_test) > familiar.threshold
     return Exported(
         file=file,

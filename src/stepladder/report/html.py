@@ -198,7 +198,7 @@ def _context(results: Results, figures: Sequence[DrawnFigure]) -> dict[str, Any]
         *epoch_tables(results),
         *posterior_tables(results),
         *residual_tables(results),
-        *ensemble_tables(results.arms, results.noun),
+        *ensemble_tables(results),
         *readout_tables(results),
         *tuning_tables(results),
         *measure_tables(results),

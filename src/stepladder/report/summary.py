@@ -450,7 +450,7 @@ def report_document(results: Results) -> Document:
         Sentences(tuple(Sentence.of(f"{title}: {text}") for title, text in unknown(results)),
                   "indented", "What is not known"),
         *epoch_tables(results),
-        *ensemble_tables(results.arms, results.noun),
+        *ensemble_tables(results),
         *readout_tables(results),
         *posterior_tables(results),
         *tuning_tables(results),

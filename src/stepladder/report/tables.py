@@ -159,8 +159,9 @@ def confound_tables(confounds: Sequence[Confound]) -> tuple[Table, ...]:
     return (Table("What else differs between compared arms", words(*heads), rows, note),)
 
 
-def ensemble_tables(arms: Sequence[ArmResult], noun: str = "image") -> tuple[Table, ...]:
-    """One table of all ensembles, or none where there are none; a `noun` for one example."""
+def ensemble_tables(results: Results) -> tuple[Table, ...]:
+    """One table of all ensembles, or none where there are none."""
+    arms, noun = results.arms, results.noun
     rows = tuple(
         (
             truncate(arm.arm.name, NAME_LENGTH),
@@ -174,11 +175,15 @@ def ensemble_tables(arms: Sequence[ArmResult], noun: str = "image") -> tuple[Tab
     if not rows:
         return ()
     figures = numbers("members", "validation %", "single %", "test %", "single %")
+    held_out = (
+        "which no member trains on" if results.has_own_validation else
+        "that two members or more held out, answered by those alone, so by fewer than answer the "
+        f"test {noun}s"
+    )  # fmt: skip
     note = (
         "The replicates of an arm as one network, which gives the mean of their probabilities. "
         f"[ ] is Wilson's 95 % interval: new {noun}s, these very networks. Validation: {noun}s "
-        "that two members or more held out, answered by those alone, so by fewer than answer the "
-        f"test {noun}s. Single: the mean of the members on the same {noun}s."
+        f"{held_out}. Single: the mean of the members on the same {noun}s."
     )
     return (Table("Ensembles", (*words("ensemble of"), *figures), rows, note),)
 
@@ -269,9 +274,10 @@ def measure_tables(results: Results) -> tuple[Table, ...]:
     judged = [arm for arm in results.arms if arm.effect is not None and arm.differences]
     if not judged:
         return ()
+    new = f"; validation: new {results.noun}s, as its parts overlap"
     note = (
         f"Paired differences with 95 % t intervals over replicates, these {results.noun}s, "
-        f"retrained; validation: new {results.noun}s, as its parts overlap. There is no correction "
+        f"retrained{'' if results.has_own_validation else new}. There is no correction "
         "for several measures, and no verdict. Better: the share of replicates in "
         f"which the arm has the better {measure_of(results).on('test')}, ties counted half, with "
         "Tango's score interval."

@@ -397,7 +397,7 @@ def view_of(results: Results) -> View:
         tables=(
             *readout_tables(results),
             *epoch_tables(results),
-            *ensemble_tables(results.arms, results.noun),
+            *ensemble_tables(results),
             *confound_tables(results.confounds),
             *tuning_tables(results),
             *also_tables(results),

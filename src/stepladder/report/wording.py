@@ -526,7 +526,7 @@ def interval_note(results: Results) -> str:
         f"{interval}: {these}, retrained on the same training {results.noun}s. It does not speak "
         f"for others of either."
     )
-    if results.study.trainer is not None:
+    if results.study.trainer is not None or results.has_own_validation:
         return note
     return f"{note} On validation parts, which overlap, it does."
 

@@ -147,6 +147,7 @@ def judge(
         tuned=known.tuned,
         adapted=None if interim is None else adaptive_summary(study, arms, interim, stored),
         noun=record.noun,
+        has_own_validation=record.has_own_validation,
         mistakes=mistakes,
         predictions=predictions,
         baseline=context.baseline,
@@ -289,7 +290,7 @@ def _arm(
             arm, done, record.classes, tuned, steps, record.noun, study, one_answer
         )
 
-    scopes = {part: scope_of(part, study, record.sizes) for part in PARTS}
+    scopes = {part: scope_of(part, record) for part in PARTS}
 
     def estimate_on(part: Part, one: Metric = metric) -> Estimate:
         overlap, words = scopes[part]

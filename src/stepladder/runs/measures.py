@@ -25,7 +25,7 @@ from stepladder.statistics.results import (
     Interval,
 )
 from stepladder.statistics.sequential import Occasion, effects_over_time
-from stepladder.store import Store
+from stepladder.store import Store, StudyRecord
 from stepladder.study.designs import main_techniques, pair_aliases
 from stepladder.study.metrics import LOSS, METRICS, Metric
 from stepladder.study.study import Study
@@ -89,21 +89,22 @@ _SPEAKS_FOR: dict[Part, str] = {
 }
 
 
-def scope_of(part: Part, study: Study, sizes: Mapping[str, int]) -> tuple[float, str]:
+def scope_of(part: Part, record: StudyRecord) -> tuple[float, str]:
     """How far replicates overlap on a part of the data, and what intervals on it speak for.
 
-    Each replicate has a validation part of its own, drawn from the same examples. A training of
-    the user's own chooses it, so that nothing is known of it.
+    Each replicate has a validation part of its own, drawn from the same examples, unless the data
+    have one, which is the same in every replicate, as a test part is. A training of the user's own
+    chooses it, so that nothing is known of it.
 
     Args:
         part: of the data.
-        study: what is asked.
-        sizes: examples by part.
+        record: what is asked, and of which data.
 
     Returns:
         Validation examples per training example, or 0, and the words.
     """
-    if part != "validation" or study.trainer is not None or not sizes.get("train"):
+    sizes, is_drawn = record.sizes, not record.has_own_validation
+    if part != "validation" or record.study.trainer or not sizes.get("train") or not is_drawn:
         return 0.0, _SPEAKS_FOR[part]
     return sizes["validation"] / sizes["train"], "new images of the same kind, retrained"
 

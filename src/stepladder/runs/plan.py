@@ -15,7 +15,7 @@ from stepladder.execution.batching import make_groups
 from stepladder.execution.machine import Settings
 from stepladder.execution.progress import RunAnnouncement
 from stepladder.runs.preflight import check_possible
-from stepladder.store import Store, StudyRecord
+from stepladder.store import OWN_VALIDATION, Store, StudyRecord
 from stepladder.study.designs import Arm
 from stepladder.study.effective import empty_comparisons
 from stepladder.study.metrics import LOSS, METRICS, Metric, is_computed
@@ -43,6 +43,7 @@ class RunContext:
         commonest: the test accuracy of answering the commonest class of the training part, where
             the accuracy of classes is judged; None where it is not known.
         notes: what was noted of the data before training.
+        has_own_validation: whether the validation part is the same in every replicate.
     """
 
     study: Study
@@ -53,6 +54,7 @@ class RunContext:
     constant: float | None = None
     commonest: float | None = None
     notes: tuple[str, ...] = ()
+    has_own_validation: bool = False
 
     @property
     def chance(self) -> float:
@@ -96,7 +98,7 @@ def run_context(record: StudyRecord, engine: str | None = None) -> RunContext:
     )
     notes = tuple(json.loads(record.versions.get("notes", "[]")))
     return RunContext(record.study, record.fingerprint, validation, used, classes, constant,
-                      commonest, notes)  # fmt: skip
+                      commonest, notes, record.has_own_validation)  # fmt: skip
 
 
 def with_notes(record: StudyRecord, notes: tuple[str, ...]) -> StudyRecord:
@@ -104,12 +106,12 @@ def with_notes(record: StudyRecord, notes: tuple[str, ...]) -> StudyRecord:
     return replace(record, versions={**record.versions, "notes": json.dumps(notes)})
 
 
-_NO_VERSIONS = ("baseline", "commonest", "notes")
+_FACTS = ("baseline", "commonest", "notes", "validation")
 
 
 def versions_shown(versions: Mapping[str, str]) -> dict[str, str]:
-    """The versions of a record, without the scores and notes that it keeps among them."""
-    return {name: version for name, version in versions.items() if name not in _NO_VERSIONS}
+    """The versions of a record, without the facts that it keeps among them."""
+    return {name: version for name, version in versions.items() if name not in _FACTS}
 
 
 def trials_of(
@@ -315,6 +317,8 @@ def record_of(study: Study, dataset: Dataset, settings: Settings) -> StudyRecord
     if dataset.task == "classification" and study.judged.name == "accuracy" and dataset.outputs:
         commonest = np.bincount(dataset.y_train).argmax()
         shape["commonest"] = repr(float(np.mean(dataset.y_test == commonest)))
+    if dataset.validation_examples:
+        shape["validation"] = OWN_VALIDATION
     return StudyRecord(
         study=study,
         dataset=dataset.name,

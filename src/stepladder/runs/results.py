@@ -260,6 +260,8 @@ class Results:
         mistakes: which test examples are misclassified; None where nobody asked for it, the
             dataset is missing, or nothing was learnt.
         noun: what one example is called in sentences: see `StudyRecord`.
+        has_own_validation: whether the validation part comes with the data, the same in every
+            replicate.
         predictions: what some arms answer to each test example of a regression, or of several
             labels; None where `mistakes` may be given.
         baseline: the judged metric of guessing, or of one answer to everything; None where it is
@@ -291,6 +293,7 @@ class Results:
     adapted: Adapted | None = None
     mistakes: ErrorAnalysis | None = None
     noun: str = "image"
+    has_own_validation: bool = False
     predictions: Predictions | None = None
     baseline: float | None = None
     one_answer: float | None = None

@@ -67,12 +67,12 @@ class StudyVariance:
     found: int
 
 
-def sources_of(study: Study, arm: Arm) -> tuple[str, ...]:
+def sources_of(study: Study, arm: Arm, has_own_validation: bool = False) -> tuple[str, ...]:
     """The sources of randomness that the trainings of an arm have.
 
     The code of a network of the user's own may draw in any layer, so that it has `dropout and
     noise`. A training of the user's own has its seed as a whole, and the split of the study's
-    dataset where there is one.
+    dataset where there is one. A validation part that comes with the data is no source.
 
     Example:
         >>> study = Study(name="s", base={"hidden": [8]}, techniques=["dropout"])
@@ -80,11 +80,12 @@ def sources_of(study: Study, arm: Arm) -> tuple[str, ...]:
         [(), ('dropout and noise',)]
     """
     if study.trainer is not None:
-        return ("split", "seed") if study.dataset is not None else ("seed",)
+        is_split = study.dataset is not None and not has_own_validation
+        return ("split", "seed") if is_split else ("seed",)
     recipe = arm.recipe
     noises = recipe.noise != NONE or recipe.input_noise != NONE
     has = {
-        "split": True,
+        "split": not has_own_validation or recipe.train_examples is not None,
         "initial weights": True,
         "data order": True,
         "dropout and noise": bool(recipe.dropout or noises or recipe.stochastic_depth)
@@ -110,7 +111,7 @@ def variance_trials(context: RunContext, arm: Arm, replicates: int) -> dict[str,
         ... # doctest: +NORMALIZE_WHITESPACE
         {'split': [0, 1], 'initial weights': [0, 1], 'data order': [0, 1], 'all together': [0, 1]}
     """
-    sources = sources_of(context.study, arm)
+    sources = sources_of(context.study, arm, context.has_own_validation)
     varied = {source: STREAMS[source] for source in sources} if len(sources) > 1 else {}
     numbers = {
         source: [held_replicate(replicate, streams) for replicate in range(replicates)]
@@ -170,7 +171,7 @@ def study_variance(
                for score in scores_on([stored.get(one.id) for one in row], "test", metric.name)]
         for name, row in trials.items()
     }  # fmt: skip
-    sources = sources_of(study, chosen)
+    sources = sources_of(study, chosen, record.has_own_validation)
     together = scores.pop(TOGETHER)
     possible = () if study.trainer is not None else (set(STREAMS) - {"seed"})
     return StudyVariance(

@@ -3,11 +3,18 @@
 import os
 from pathlib import Path
 
-from stepladder.store.base import ClaimOwner, Judgement, Look, Store, StudyRecord
+from stepladder.store.base import (
+    OWN_VALIDATION,
+    ClaimOwner,
+    Judgement,
+    Look,
+    Store,
+    StudyRecord,
+)
 
 __all__ = [
-    "ClaimOwner", "Judgement", "Look", "Store", "StudyRecord", "check_place", "is_missing",
-    "open_store",
+    "OWN_VALIDATION", "ClaimOwner", "Judgement", "Look", "Store", "StudyRecord", "check_place",
+    "is_missing", "open_store",
 ]  # fmt: skip
 
 

@@ -22,6 +22,10 @@ def example_noun(inputs: str | None) -> str:
     return "image" if inputs is None or "×" in inputs else "example"
 
 
+OWN_VALIDATION = "own"
+"""What a record has among its versions where the validation part comes with the data."""
+
+
 @dataclass(frozen=True)
 class StudyRecord:
     """A study and all that its report needs in addition to the trials.
@@ -33,8 +37,8 @@ class StudyRecord:
         sizes: examples by part, such as {"train": 54000, "validation": 6000, "test": 10000}.
         classes: the names of classes or labels, in the order of their numbers.
         versions: of stepladder, Python and what trained, by name; with the engine, the shape of
-            the inputs such as "28 × 28", and what a diverged trial counts as where targets are no
-            classes.
+            the inputs such as "28 × 28", what a diverged trial counts as where targets are no
+            classes, and whether the data have a validation part of their own.
         machine: one line that says what it ran on.
         seconds: wall time that running the study has taken, all runs of it added up.
     """
@@ -47,6 +51,11 @@ class StudyRecord:
     versions: dict[str, str]
     machine: str
     seconds: float = 0.0
+
+    @property
+    def has_own_validation(self) -> bool:
+        """Whether the validation part comes with the data, the same in every replicate."""
+        return self.versions.get("validation") == OWN_VALIDATION
 
     @property
     def noun(self) -> str:

@@ -99,9 +99,9 @@ def test_a_column_is_named_where_its_name_is_known():
 
 def test_arrays_that_nobody_uses_are_named(tmp_path):
     arrays = {"x_train": TRAIN, "y_train": Y_TRAIN, "x_test": TEST, "y_test": Y_TEST}
-    np.savez(tmp_path / "d.npz", **arrays, x_val=TEST, y_val=Y_TEST)
+    np.savez(tmp_path / "d.npz", **arrays, x_more=TEST)
     assert dataset_notes(read_npz(tmp_path / "d.npz", "d")) == (
-        "d: x_val, y_val of the file are not used: the validation part is drawn from x_train",
+        "d: x_more of the file is not used: the validation part is drawn from x_train",
     )
     np.savez(tmp_path / "d.npz", **arrays)
     assert dataset_notes(read_npz(tmp_path / "d.npz", "d")) == ()
