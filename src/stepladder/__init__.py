@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         search,
         variance,
     )
+    from stepladder.data.arrays import dataset
     from stepladder.deployment.export import Exported
     from stepladder.deployment.predict import Predictions
     from stepladder.errors import (
@@ -48,18 +49,20 @@ if TYPE_CHECKING:
     )
     from stepladder.study.published import PublishedTable
     from stepladder.study.recipe import Recipe
-    from stepladder.study.sources import NpzDataset, TableDataset
+    from stepladder.study.sources import ArraysDataset, NamedDataset, NpzDataset, TableDataset
     from stepladder.study.study import Reported, Study
     from stepladder.study.techniques import CATALOGUE, Technique
 
 __all__ = [
     "CATALOGUE",
+    "ArraysDataset",
     "DataError",
     "DatasetsRun",
     "Exported",
     "InputError",
     "JudgedTable",
     "JudgedTables",
+    "NamedDataset",
     "NpzDataset",
     "OutputError",
     "Predictions",
@@ -80,6 +83,7 @@ __all__ = [
     "WorkerError",
     "__version__",
     "compare",
+    "dataset",
     "export",
     "judge",
     "predict",
@@ -90,9 +94,11 @@ __all__ = [
 ]
 
 _HOME = {
+    "ArraysDataset": "study.sources",
     "CATALOGUE": "study.techniques",
     "TableDataset": "study.sources",
     "DatasetsRun": "api",
+    "NamedDataset": "study.sources",
     "NpzDataset": "study.sources",
     "Exported": "deployment.export",
     "JudgedTable": "api",
@@ -109,6 +115,7 @@ _HOME = {
     "VarianceRun": "api",
     "export": "api",
     "compare": "api",
+    "dataset": "data.arrays",
     "judge": "api",
     "predict": "api",
     "reproduce": "api",

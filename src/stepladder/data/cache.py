@@ -1,5 +1,6 @@
 """Datasets as files of this machine: written once, and shared in memory by all processes."""
 
+import json
 import os
 import secrets
 import shutil
@@ -14,8 +15,10 @@ import numpy as np
 import platformdirs
 
 from stepladder.data.dataset import ARRAYS, Dataset
+from stepladder.files import load_json
 
 _KEPT_DAYS = 30
+_FACTS = "facts.json"
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,24 @@ class StoredDataset:
         del dataset.__dict__["fingerprint"]
         return dataset.fingerprint == self.fingerprint
 
+    @classmethod
+    def find(cls, root: Path, fingerprint: str) -> Dataset | None:
+        """The dataset of a fingerprint, where a folder holds all of it; None elsewhere.
+
+        Args:
+            root: folder of datasets.
+            fingerprint: of the one that is looked for.
+        """
+        folder = root / fingerprint
+        try:
+            facts = load_json(folder / _FACTS)
+            arrays = tuple(name for name in ARRAYS if (folder / f"{name}.npy").is_file())
+            stored = cls(folder, fingerprint, {name: _as_tuple(fact) for name, fact in
+                                               facts.items()}, arrays)  # fmt: skip
+            return stored.load() if stored.is_whole() else None
+        except (OSError, ValueError, TypeError, AttributeError):
+            return None
+
     def at(self, root: Path) -> "StoredDataset":
         """The same dataset in the cache of another machine."""
         return replace(self, folder=root / self.fingerprint)
@@ -88,12 +109,17 @@ def cache_root() -> Path | None:
         return None
 
 
-def store_dataset(dataset: Dataset, root: Path) -> StoredDataset:
+def _as_tuple(fact: object) -> object:
+    return tuple(fact) if isinstance(fact, list) else fact
+
+
+def store_dataset(dataset: Dataset, root: Path, is_cache: bool = True) -> StoredDataset:
     """Writes a dataset where it is not stored yet, whole or not at all.
 
     Args:
         dataset: one with arrays.
         root: folder of all datasets; made if need be.
+        is_cache: whether datasets that no run has used for a month are removed from it.
 
     Raises:
         OSError: if it cannot be written.
@@ -113,12 +139,14 @@ def store_dataset(dataset: Dataset, root: Path) -> StoredDataset:
                     np.save(stream, getattr(dataset, name), allow_pickle=False)
                     stream.flush()
                     os.fsync(stream.fileno())
+            (part / _FACTS).write_text(json.dumps(dict(stored.facts)), "utf-8")
             part.rename(stored.folder)
         except BaseException as error:
             shutil.rmtree(part, ignore_errors=True)
             if not (isinstance(error, OSError) and stored.is_whole()):  # another one was first
                 raise
-    _remove_old(root)
+    if is_cache:
+        _remove_old(root)
     return stored
 
 

@@ -100,6 +100,19 @@ def is_unit_already(x_train: Images, left_out: int) -> bool:
     return all(bool(np.all(end.sum(0) > left_out)) for end in ends)
 
 
+def with_revision(dataset: Dataset) -> Dataset:
+    """A dataset as it was read, told apart from what older versions made of the same data.
+
+    Tables of bytes and dim images go by their own range since revision 1, by 255 before.
+
+    Example:
+        >>> from stepladder.data import synthetic
+        >>> with_revision(synthetic(examples=20, input_shape=(2, 2), classes=2, seed=0)).revision
+        0
+    """
+    return replace(dataset, revision=1) if goes_by_range(dataset.x_train) else dataset
+
+
 def is_byte_table(x: Images) -> bool:
     """Whether inputs are a table of bytes, whose columns need not reach 255 as pixels do."""
     return x.dtype == np.uint8 and x.ndim == 2

@@ -34,7 +34,7 @@ from stepladder.data.dataset import (
     number_targets,
 )
 from stepladder.data.memory import check_memory
-from stepladder.data.preprocessing import goes_by_range
+from stepladder.data.preprocessing import with_revision
 from stepladder.errors import DataError
 from stepladder.files import open_regular
 
@@ -432,19 +432,19 @@ def load(dataset: DatasetSource) -> Dataset:
         (28, 28)
     """
     readers: dict[str, Callable[[Path, str], Dataset]] = {"folder": read_idx_folder}
+    if isinstance(dataset, str) and dataset in BUILT_IN:
+        return BUILT_IN[dataset]()
+    if (elsewhere := _not_in_a_file(dataset)) is not None:
+        return elsewhere
     if not isinstance(dataset, str):
         readers, dataset = _readers_of(dataset), dataset.path
-    elif dataset in BUILT_IN:
-        return BUILT_IN[dataset]()
     elif Path(dataset).suffix.lower() == ".npz":
         readers["file"] = read_npz
     path = Path(dataset)
     try:
         kind = "folder" if path.is_dir() else "file" if path.is_file() else "neither"
         if kind in readers:
-            read = readers[kind](path, path.resolve().name)
-            # Tables of bytes and dim images go by their own range since revision 1, by 255 before.
-            return replace(read, revision=1) if goes_by_range(read.x_train) else read
+            return with_revision(readers[kind](path, path.resolve().name))
         exists = path.exists()
     except OSError as error:
         raise DataError(
@@ -452,6 +452,23 @@ def load(dataset: DatasetSource) -> Dataset:
             "permissions"
         ) from None
     raise DataError(_message(path, kind if exists else "nothing"))
+
+
+def _not_in_a_file(dataset: DatasetSource) -> Dataset | None:
+    """Data that were given from Python, or a set of another library; None for a file or folder."""
+    # pydantic comes with them: importing this room costs no more than NumPy
+    from stepladder.data.arrays import find_held
+    from stepladder.study.sources import ArraysDataset, NamedDataset, is_set_name
+
+    if isinstance(dataset, ArraysDataset):
+        return find_held(dataset)
+    if isinstance(dataset, str) and is_set_name(dataset):
+        dataset = NamedDataset(name=dataset)
+    if not isinstance(dataset, NamedDataset):
+        return None
+    from stepladder.data.sets import read_set  # which uses the readers above
+
+    return read_set(dataset)
 
 
 def _readers_of(dataset: FileDataset) -> dict[str, Callable[[Path, str], Dataset]]:

@@ -24,7 +24,7 @@ from stepladder.report.wording import (
     truncate,
 )
 from stepladder.runs.predictions import largest_residuals
-from stepladder.runs.results import ArmResult, Results, Span, Tuned
+from stepladder.runs.results import Results, Span, Tuned
 from stepladder.statistics.classification import Pooled
 from stepladder.statistics.results import (
     Difference,

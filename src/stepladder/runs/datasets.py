@@ -85,6 +85,7 @@ def prepare_datasets(study: Study, folder: Path, settings: Settings, store: str 
     """
     check_datasets(study, folder, settings)
     folders.check(folder, study)
+    study = folders.keep_data(folder, study)
     address = folders.store_of(folder, store)
     folders.remember_store(folder, address)
     folders.write_study(folder, study)

@@ -6,9 +6,12 @@ import shlex
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from stepladder.data import load
+from stepladder.data.cache import store_dataset
 from stepladder.errors import InputError, NoStoreError, OutputError, StepladderError, StoreError
 from stepladder.execution.progress import Progress
 from stepladder.files import (
@@ -26,7 +29,7 @@ from stepladder.study.params import Params
 from stepladder.study.recipe import Recipe
 from stepladder.study.search import Search
 from stepladder.study.search_space import config_of
-from stepladder.study.sources import DatasetSource
+from stepladder.study.sources import ArraysDataset, DatasetSource, is_set_name
 from stepladder.study.study import Study
 
 RESULTS_NAME = "results.json"
@@ -37,6 +40,7 @@ REPORT_NAME = "report.html"
 STORE_NAME = "stepladder.db"
 STORE_ADDRESS_NAME = "store.json"
 WEIGHTS_NAME = "weights"
+DATA_NAME = "data"
 OUTPUT_NAME = "output"
 RUNS = Path("runs")
 
@@ -230,17 +234,57 @@ def write_study(folder: Path, study: Study) -> None:
         OutputError: if it cannot be written.
     """
     if study.datasets:
-        several = tuple(map(_absolute, study.datasets))
+        several = tuple(_absolute(one, folder) for one in study.datasets)
         study = study.changed({"datasets": several, "dataset": several[0]})
     elif study.dataset is not None:
-        study = study.changed({"dataset": _absolute(study.dataset)})
+        study = study.changed({"dataset": _absolute(study.dataset, folder)})
     atomic_write(folder / STUDY_NAME, study.to_toml().encode())
 
 
-def _absolute(data: DatasetSource) -> DatasetSource:
-    """A dataset with an absolute path."""
+def keep_data(folder: Path, study: Study) -> Study:
+    """The study, with data that were given from Python written into its folder.
+
+    Then it can be resumed and read without the program that gave them.
+
+    Args:
+        folder: of the run; data of several sets go into the folder of each.
+        study: what is run.
+
+    Raises:
+        DataError: if the data are nowhere any more.
+        OutputError: if they cannot be written.
+    """
+    if study.datasets:
+        several = tuple(_keep(folder / name, source) for name, source in
+                        zip(study.by_dataset, study.datasets, strict=True))  # fmt: skip
+        if several != study.datasets:
+            return study.changed({"datasets": several, "dataset": several[0]})
+    elif study.dataset is not None and (kept := _keep(folder, study.dataset)) != study.dataset:
+        return study.changed({"dataset": kept})
+    return study
+
+
+def _keep(folder: Path, source: DatasetSource) -> DatasetSource:
+    place = os.path.abspath(folder / DATA_NAME)
+    if not isinstance(source, ArraysDataset) or source.folder == place:
+        return source
+    try:
+        store_dataset(load(source), Path(place), is_cache=False)
+    except OSError as error:
+        raise OutputError(
+            f"the output folder {folder} must take the data that were given from Python, found: "
+            f"{error.strerror or error}; choose another folder with --out"
+        ) from None
+    return source.changed({"folder": place})
+
+
+def _absolute(data: DatasetSource, folder: Path) -> DatasetSource:
+    """A dataset with an absolute path; of data in the run's folder the way to it from there."""
+    if isinstance(data, ArraysDataset):  # then a run can be moved
+        return data.with_files(partial(os.path.relpath, start=folder))
     if isinstance(data, str):
-        return data if data in BUILT_IN_DATASETS else os.path.abspath(data)
+        is_name = data in BUILT_IN_DATASETS or is_set_name(data)
+        return data if is_name else os.path.abspath(data)
     return data.with_files(os.path.abspath)
 
 

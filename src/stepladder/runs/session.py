@@ -213,6 +213,7 @@ def open_session(
             with open_if_exists(folder, store):
                 pass  # a server that does not answer leaves no folder behind
         folders.check(folder, study)
+        record = replace(record, study=folders.keep_data(folder, record.study))
         with open_store(place) as opened:
             folders.remember_store(folder, place)
             shown = progress or QuietProgress()

@@ -17,7 +17,7 @@ from stepladder.files import parse_toml, read_bounded, undecodable, validate_pat
 from stepladder.study.foreign_names import takes_arguments
 from stepladder.study.recipe import Recipe
 from stepladder.study.schema import FrozenModel, did_you_mean, nearest, own_errors, toml_key
-from stepladder.study.sources import FILE_KEYS
+from stepladder.study.sources import FILE_KEYS, is_set_name
 from stepladder.study.trainer import UserTrainer
 
 _MOST_BYTES = 1_000_000
@@ -420,7 +420,7 @@ def _resolve_paths(values: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 def _resolve_dataset(dataset: Any, folder: Path) -> Any:  # noqa: ANN401 - whatever the file holds
     """A dataset with file names relative to a folder."""
-    if isinstance(dataset, str) and dataset not in BUILT_IN_DATASETS:
+    if isinstance(dataset, str) and dataset not in BUILT_IN_DATASETS and not is_set_name(dataset):
         return str(folder / dataset)
     if isinstance(dataset, dict):
         files = {key: str(folder / dataset[key]) for key in FILE_KEYS

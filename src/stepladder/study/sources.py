@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -11,6 +12,7 @@ from typing import Annotated, Any, Self
 from pydantic import (
     Discriminator,
     Field,
+    PrivateAttr,
     SerializerFunctionWrapHandler,
     Tag,
     field_validator,
@@ -18,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from stepladder.errors import StepladderError
 from stepladder.study.metrics import DEFAULT_METRICS
 from stepladder.study.schema import FrozenModel, ListOf, toml_key
 from stepladder.study.scoring import Task
@@ -39,7 +42,7 @@ _TASK = (
 )
 
 
-FILE_KEYS = ("csv", "npz", "test", "validation")
+FILE_KEYS = ("csv", "npz", "test", "validation", "folder")
 """Keys of all tables below that hold the path of a file or a folder."""
 
 
@@ -128,8 +131,126 @@ class NpzDataset(FileDataset):
     task: Task | None = toml_key(None, _TASK, "regression")
 
 
-_KINDS: Mapping[str, type[FileDataset]] = {"csv": TableDataset, "npz": NpzDataset}
-"""Classes of tables by the key that tells them apart."""
+class ArraysDataset(FileDataset):
+    """Data that were given from Python: `stepladder.dataset(...)` makes one.
+
+    A run writes them into its folder, so that it can be resumed and read without the program that
+    gave them.
+
+    Example:
+        >>> ArraysDataset(arrays="0" * 64, name="mine").name
+        'mine'
+    """
+
+    arrays: str = toml_key(
+        ..., "Fingerprint of the data.", "0" * 64, pattern=r"^[0-9a-f]{64}$")  # fmt: skip
+    name: str = toml_key("data", "What they are called.", "mine", min_length=1, max_length=200)
+    folder: str | None = toml_key(None, "The folder that holds them.", "data", min_length=1)
+    task: Task | None = toml_key(None, _TASK, "regression")
+    _held: Any = PrivateAttr(default=None)
+
+    @classmethod
+    def of(cls, held: Any, **values: Any) -> Self:  # noqa: ANN401 - a dataset, which lies above
+        """What stands for a dataset in a study, and keeps it in memory."""
+        made = cls(**values)
+        made._held = held
+        return made
+
+    @property
+    def held(self) -> Any:  # noqa: ANN401 - a dataset, which lies above
+        """The dataset, where this process has it; None elsewhere."""
+        return self._held
+
+    def changed(self, change: Mapping[str, Any]) -> Self:
+        """The same data with some keys replaced, kept in memory too."""
+        made = super().changed(change)
+        made._held = self._held
+        return made
+
+
+SET_PREFIXES = ("sklearn", "keras", "openml", "hf")
+"""Where sets are known by a name: a text that begins with one of them and a colon is no path."""
+
+_REGRESSIONS = ("sklearn:diabetes", "keras:california_housing", "keras:boston_housing")
+
+
+def is_set_name(text: str) -> bool:
+    """Whether a text names a set of another library, and no file.
+
+    Example:
+        >>> is_set_name("sklearn:iris"), is_set_name("./sklearn:iris"), is_set_name("iris.npz")
+        (True, False, False)
+    """
+    return text.partition(":")[0] in SET_PREFIXES and ":" in text
+
+
+class NamedDataset(FileDataset):
+    """A set that another library carries or has downloaded, by its name.
+
+    Example:
+        >>> NamedDataset(name="sklearn:iris", test_share=0.3).test_share
+        0.3
+    """
+
+    name: str = toml_key(..., "The library and the name of the set.", "sklearn:iris", min_length=1)
+    test_share: float | None = toml_key(
+        None, "Share of the rows kept for the test set, where the set has none: 0.2 when left out.",
+        0.2, gt=0, lt=1)  # fmt: skip
+    label: _Columns | None = toml_key(
+        None, "The column that holds the label, where the set does not say it.", "class"
+    )
+    task: Task | None = toml_key(None, _TASK, "regression")
+
+    @field_validator("name", mode="after")
+    @classmethod
+    def _check_name(cls, name: str) -> str:
+        if not is_set_name(name):
+            known = ", ".join(f"{prefix}:…" for prefix in SET_PREFIXES)
+            raise ValueError(
+                f"must be one of {known}, found {name!r}; write a name such as sklearn:iris, or "
+                "csv or npz for a file"
+            )
+        return name
+
+    @property
+    def path(self) -> str:
+        """Its name: it has no file of the user's."""
+        return self.name
+
+
+_KINDS: Mapping[str, type[FileDataset]] = {
+    "csv": TableDataset,
+    "npz": NpzDataset,
+    "arrays": ArraysDataset,
+    "name": NamedDataset,
+}
+"""Classes of tables by the key that tells them apart; the first one that is there counts."""
+
+
+def hold_data(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A study's values with what stands for data in the place of those that Python gives.
+
+    Raises:
+        ValueError: if they are no data.
+    """
+    values = dict(values)
+    if "dataset" in values:
+        values["dataset"] = _hold(values["dataset"])
+    if isinstance(several := values.get("datasets"), list | tuple):
+        values["datasets"] = tuple(map(_hold, several))
+    return values
+
+
+def _hold(value: object) -> object:
+    is_table = type(value) is dict and "x_train" not in value
+    if value is None or is_table or isinstance(value, str | bool | int | float | FileDataset):
+        return value
+    # Data lie above studies: they are imported where a program gives some, and nowhere else.
+    hold = importlib.import_module("stepladder.data.arrays").dataset
+    try:
+        return hold(value)
+    except StepladderError as error:
+        raise ValueError(str(error)) from None
 
 
 def _tag(value: object) -> str:
@@ -144,7 +265,9 @@ def _tag(value: object) -> str:
 DatasetSource = Annotated[
     Annotated[str, Tag("-name")]
     | Annotated[TableDataset, Tag("-TableDataset")]
-    | Annotated[NpzDataset, Tag("-NpzDataset")],
+    | Annotated[NpzDataset, Tag("-NpzDataset")]
+    | Annotated[ArraysDataset, Tag("-ArraysDataset")]
+    | Annotated[NamedDataset, Tag("-NamedDataset")],
     Discriminator(_tag),
 ]
 """A built-in name or a path, or a table of its own."""
@@ -158,6 +281,8 @@ def short_name(source: DatasetSource) -> str:
         ('digits', 'mnist')
     """
     path = source if isinstance(source, str) else source.path
+    if isinstance(source, ArraysDataset) or (isinstance(path, str) and is_set_name(path)):
+        path = getattr(source, "name", path).replace(":", "-") + ".npz"
     plain = re.sub(r"[^\w.-]+", "-", Path(path).stem).strip(".-")[:50]
     return plain or "data"
 
@@ -171,4 +296,6 @@ def task_of(dataset: object) -> Task:
     """
     get = dataset.get if isinstance(dataset, Mapping) else partial(getattr, dataset)
     task = get("task", None)
+    if task is None and (dataset if isinstance(dataset, str) else get("name", "")) in _REGRESSIONS:
+        return "regression"
     return task if task in DEFAULT_METRICS else "classification"

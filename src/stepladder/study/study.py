@@ -63,7 +63,7 @@ from stepladder.study.schema import (
 )
 from stepladder.study.scoring import Task
 from stepladder.study.search import Search, search_problems
-from stepladder.study.sources import DatasetSource, short_name, task_of
+from stepladder.study.sources import DatasetSource, hold_data, short_name, task_of
 from stepladder.study.techniques import FreeTechnique, Technique, as_techniques
 from stepladder.study.trainer import UserTrainer
 from stepladder.study.tuning import Tuning, default_grid, grid_problems
@@ -436,7 +436,7 @@ class Study(FrozenModel):
     def _complete(cls, values: Any) -> Any:  # noqa: ANN401 - whatever the file holds
         if not isinstance(values, Mapping):
             return values
-        values = _expand_auto_replicates(metric_and_delta(first_of_datasets(values)))
+        values = _expand_auto_replicates(metric_and_delta(first_of_datasets(hold_data(values))))
         return trainer_into_base(epochs_into_base(_model_into_base(values)), _FREE)
 
     @model_serializer(mode="wrap")

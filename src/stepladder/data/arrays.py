@@ -1,0 +1,620 @@
+"""Data from Python: arrays, frames, and the datasets of other libraries, read once into arrays.
+
+No library is imported: a value is known by what it can do.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
+
+import numpy as np
+import numpy.typing as npt
+
+from stepladder.data.cache import StoredDataset, cache_root
+from stepladder.data.csv import _class_names, _test_rows, to_number
+from stepladder.data.dataset import Dataset, Task, assemble, list_names
+from stepladder.data.memory import check_memory
+from stepladder.data.preprocessing import with_revision
+from stepladder.errors import DataError
+from stepladder.study.sources import ArraysDataset
+
+_Array = npt.NDArray[Any]
+_Value = Any  # of any library
+
+_HELD: WeakValueDictionary[str, Dataset] = WeakValueDictionary()
+"""Data that studies of this process hold, by fingerprint."""
+
+_FORMS = (
+    "(x_train, y_train, x_test, y_test), the same with x_val, y_val before x_test, a mapping of "
+    "these names, ((x_train, y_train), (x_test, y_test)), or what stepladder.dataset() makes of a "
+    "frame and its label"
+)
+_NAMES = ("x_train", "y_train", "x_val", "y_val", "x_test", "y_test")
+_GREATEST = float(np.finfo(np.float32).max)
+
+
+def dataset(
+    data: object,
+    test: object = None,
+    validation: object = None,
+    *,
+    label: str | Sequence[str] | None = None,
+    test_share: float | None = None,
+    task: Task | None = None,
+    name: str = "data",
+) -> ArraysDataset:
+    """Data of a Python program as a study takes them: `Study(dataset=...)`.
+
+    Args:
+        data: `(x_train, y_train, x_test, y_test)`, the same with `x_val, y_val` before `x_test`,
+            a mapping of these names, or `((x_train, y_train), (x_test, y_test))` as Keras loads
+            data. Or examples alone, beside `test` or `test_share`: `(x, y)`, a pandas or polars
+            frame, a scikit-learn `Bunch`, a finite dataset of torch or `tf.data`.
+        test: the test part, in the same form as the examples.
+        validation: a validation part, used in the place of one that is drawn.
+        label: column of a frame that holds the label, or the columns of labels or targets.
+        test_share: share of the rows that become the test part, drawn as of a CSV file.
+        task: what is to be learnt; classes when None.
+        name: what the data are called in tables and reports.
+
+    Raises:
+        DataError: if they are no such data.
+
+    Example:
+        >>> x, y = [[0.5], [1.5], [0.5], [1.5]], ["no", "yes", "no", "yes"]
+        >>> dataset((x, y, x, y), name="tiny").name
+        'tiny'
+    """
+    parts = _parts(name, data, test, validation, label)
+    if test_share is None:
+        made = _with_parts(name, parts, task)
+    else:
+        if parts.keys() != {"train"}:
+            raise DataError(
+                f"{name}: test_share must stand alone, found a test or validation part beside it; "
+                "leave one of them out"
+            )
+        made = drawn_test(name, parts["train"], test_share, task)
+    made = with_revision(_with_own_memory(made, parts))
+    held = _HELD.setdefault(made.fingerprint, made)
+    return ArraysDataset.of(held, arrays=made.fingerprint, name=name, task=task)
+
+
+def find_held(source: ArraysDataset) -> Dataset:
+    """The data that were given from Python: in this process, the run's folder or the cache.
+
+    Raises:
+        DataError: if they are nowhere any more.
+    """
+    held = source.held or _HELD.get(source.arrays)
+    for root in (source.folder and Path(source.folder), cache_root()):
+        if held is None and root:
+            held = StoredDataset.find(root, source.arrays)
+    if held is None:
+        where = f" in {source.folder!r}" if source.folder else ""
+        raise DataError(
+            f"{source.name}: the data that were given from Python must be there, found none of the "
+            f"fingerprint {source.arrays[:16]}…{where} or in the cache of this machine; run the "
+            "study again from the program that gives them, Study(dataset=...)"
+        )
+    return held if held.name == source.name else replace(held, name=source.name)
+
+
+class Examples(NamedTuple):
+    """Inputs and targets as they were given, with what is known of them."""
+
+    x: _Value
+    y: _Value
+    notes: tuple[str, ...] = ()
+
+
+def _parts(
+    name: str, data: _Value, test: _Value, validation: _Value, label: str | Sequence[str] | None
+) -> dict[str, Examples]:
+    """The examples of each part that was given."""
+    together = _together(name, data)
+    if together is not None:
+        if test is not None or validation is not None:
+            raise DataError(
+                f"{name}: data must be examples alone where test or validation is given, found "
+                "several parts; leave one of them out"
+            )
+        return together
+    given = {"train": data, "val": validation, "test": test}
+    return {part: _examples(name, part, value, label)
+            for part, value in given.items() if value is not None}  # fmt: skip
+
+
+def _together(name: str, data: _Value) -> dict[str, Examples] | None:
+    """All parts where they come in one value; None for examples alone."""
+    if isinstance(data, Mapping) and not _is_bunch(data):
+        unknown = sorted(map(str, set(data) - set(_NAMES)))
+        if unknown or not {"x_train", "y_train", "x_test", "y_test"} <= set(data):
+            raise DataError(
+                f"{name}: a mapping must have x_train, y_train, x_test, y_test, and may have x_val "
+                f"and y_val, found {list_names(sorted(map(str, data)))}; give these names"
+            )
+        values = [data[key] for key in _NAMES if key in data]
+    elif isinstance(data, tuple | list):
+        pairs = isinstance(data, tuple) and len(data) == 2
+        if pairs and all(isinstance(part, tuple) and len(part) == 2 for part in data):
+            values = [*data[0], *data[1]]  # as keras.datasets loads them
+        elif pairs and all(_is_iterated(part) for part in data):
+            return {"train": _examples(name, "train", data[0], None),
+                    "test": _examples(name, "test", data[1], None)}  # fmt: skip
+        elif pairs:
+            return None
+        else:
+            values = list(data)
+    else:
+        return None
+    if len(values) not in (4, 6):
+        raise DataError(
+            f"{name}: data must be {_FORMS}, found {len(values)} values; give 4 or 6 of them"
+        )
+    names = ("train", "test") if len(values) == 4 else ("train", "val", "test")
+    return {part: Examples(values[2 * place], values[2 * place + 1])
+            for place, part in enumerate(names)}  # fmt: skip
+
+
+def _examples(name: str, part: str, value: _Value, label: str | Sequence[str] | None) -> Examples:
+    """Inputs and targets of one value that holds both."""
+    if _is_frame(value):
+        return _of_frame(name, value, label)
+    if label is not None:
+        raise DataError(
+            f"{name}: label is a column of a frame, found it beside {_kind(value)}; leave it out"
+        )
+    if _is_bunch(value):
+        return of_bunch(value)
+    if isinstance(value, tuple | list) and len(value) == 2:
+        return Examples(*value)
+    if _is_iterated(value):
+        return _read(name, part, value)
+    raise DataError(f"{name}: data must be {_FORMS}, found {_kind(value)}; give one of these")
+
+
+def _kind(value: _Value) -> str:
+    """What a value is, for messages."""
+    kind = type(value)
+    shape = getattr(value, "shape", None)
+    found = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+    return f"{found} of shape {tuple(shape)}" if isinstance(shape, tuple) else found
+
+
+def _is_frame(value: _Value) -> bool:
+    return hasattr(value, "columns") and hasattr(value, "to_numpy")
+
+
+def _is_series(value: _Value) -> bool:
+    return hasattr(value, "to_numpy") and hasattr(value, "name") and not _is_frame(value)
+
+
+def _is_bunch(value: _Value) -> bool:
+    return isinstance(value, Mapping) and "data" in value and "target" in value
+
+
+def _of_frame(name: str, frame: _Value, label: str | Sequence[str] | None) -> Examples:
+    columns = [str(column) for column in frame.columns]
+    labels = [label] if isinstance(label, str) else list(label or ())
+    missing = [column for column in labels if column not in columns]
+    if not labels or missing:
+        found = f"no column {missing[0]!r}" if missing else "no label"
+        raise DataError(
+            f"{name}: a frame must have its label named, found {found} among "
+            f'{list_names(columns)}; give label="…", or x and y apart'
+        )
+    inputs = [column for column in frame.columns if str(column) not in labels]
+    if not inputs:
+        raise DataError(f"{name}: a frame must have inputs and a label, found the label alone; "
+                        "add columns of numbers")  # fmt: skip
+    targets = [column for column in frame.columns if str(column) in labels]
+    ordered = sorted(targets, key=lambda column: labels.index(str(column)))
+    return Examples(frame[inputs], frame[ordered] if len(ordered) > 1 else frame[ordered[0]])
+
+
+def of_bunch(bunch: Mapping[str, _Value]) -> Examples:
+    """Inputs and targets of what scikit-learn loads; classes have their names.
+
+    Args:
+        bunch: with `data`, `target`, and perhaps `feature_names` and `target_names`.
+    """
+    x, y = bunch["data"], bunch["target"]
+    columns, names = bunch.get("feature_names"), bunch.get("target_names")
+    if not _is_frame(x) and columns is not None and np.ndim(x) == 2 and len(columns) == x.shape[1]:
+        x = Columns(dict(zip(map(str, columns), np.asarray(x).T, strict=True)))
+    values = np.asarray(y)
+    is_classes = values.ndim == 1 and values.dtype.kind in "iu"
+    if (
+        names is not None
+        and is_classes
+        and len(names) > 1
+        and values.min() >= 0
+        and values.max() < len(names)
+    ):
+        y = np.asarray([str(text) for text in names])[values]
+    return Examples(x, y)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Columns by name, as a frame has them."""
+
+    by_name: Mapping[str, _Value]
+
+    @property
+    def columns(self) -> list[str]:
+        """Their names."""
+        return list(self.by_name)
+
+    def __getitem__(self, name: str) -> _Value:
+        return self.by_name[name]
+
+    def to_numpy(self) -> _Array:
+        """All of them, side by side."""
+        return np.stack([as_array(column) for column in self.by_name.values()], axis=1)
+
+
+def as_array(value: _Value) -> _Array:
+    """Any array, series, tensor or list as an array of NumPy.
+
+    Example:
+        >>> as_array([[1, 2]]).shape
+        (1, 2)
+    """
+    if hasattr(value, "detach"):  # a tensor of torch, which may be on a GPU or have a gradient
+        value = value.detach().cpu().numpy()
+    if hasattr(value, "toarray"):  # sparse, of SciPy
+        check_memory(math.prod(value.shape) * value.dtype.itemsize, "a sparse matrix")
+        value = value.toarray()
+    if hasattr(value, "to_numpy"):
+        value = value.to_numpy()
+    try:
+        return np.asarray(value)
+    except ValueError:  # lists of unequal lengths
+        raise DataError(
+            f"data must be arrays of one shape, found {_kind(value)} whose rows differ in length; "
+            "give rows of one length"
+        ) from None
+
+
+# Classes may be texts.
+
+
+def _is_text(values: _Array) -> bool:
+    return values.dtype.kind in "USO"
+
+
+def _texts(name: str, part: str, values: _Array) -> list[str]:
+    """Labels as a CSV file has them."""
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 1:
+        raise DataError(
+            f"{name}: y_{part} must be one label an example, found the shape {values.shape}; give "
+            "class names or numbers"
+        )
+    texts = ["" if _is_missing(value) else str(value).strip() for value in values.tolist()]
+    if "" in texts:
+        raise DataError(
+            f"{name}: y_{part} must have a label in every row, found none in row "
+            f"{texts.index('')}; fill it or leave out the row"
+        )
+    return texts
+
+
+def _is_missing(value: object) -> bool:
+    is_nan = isinstance(value, float) and math.isnan(value)
+    return value is None or is_nan or type(value).__name__ in ("NAType", "NaTType")
+
+
+def _in_order(texts: Iterable[str]) -> list[str]:
+    """Names of classes in the order of the numbers where all are numbers, else of the texts."""
+    names = sorted(set(texts))
+    try:
+        numbers = {text: to_number(text) for text in names}
+    except ValueError:
+        return names
+    return (
+        sorted(names, key=numbers.__getitem__)
+        if all(map(math.isfinite, numbers.values()))
+        else names
+    )
+
+
+def _number_texts(
+    name: str, texts: Mapping[str, list[str]]
+) -> tuple[dict[str, _Array], tuple[str, ...]]:
+    """Numbers of the classes of each part, and their names; the training part has all of them."""
+    names = _in_order(texts["train"])
+    number = {text: place for place, text in enumerate(names)}
+    numbers: dict[str, _Array] = {}
+    for part, labels in texts.items():
+        unknown = sorted(set(labels) - set(number))
+        if unknown:
+            raise DataError(
+                f"{name}: y_{part} must hold only classes that y_train holds, found "
+                f"{list_names(unknown)} in y_{part} alone; add training examples of them or remove "
+                "them"
+            )
+        numbers[part] = np.array([number[text] for text in labels], np.int32)
+    return numbers, tuple(names)
+
+
+# Parts that were given.
+
+
+def _with_parts(name: str, parts: Mapping[str, Examples], task: Task | None) -> Dataset:
+    """A dataset whose test part was given."""
+    if "test" not in parts:
+        raise DataError(
+            f"{name}: data must have a test part, found none; give test=, or test_share=0.2 to "
+            "have one drawn"
+        )
+    notes = tuple(dict.fromkeys(note for part in parts.values() for note in part.notes))
+    y = {part: as_array(examples.y) for part, examples in parts.items()}
+    is_table = all(_is_frame(examples.x) for examples in parts.values())
+    is_classes = task in (None, "classification")
+    names = None if is_classes else _target_names(parts["train"].y)
+    if is_classes and (is_table or any(map(_is_text, y.values()))):
+        texts = {part: _texts(name, part, values) for part, values in y.items()}
+        y, names = _number_texts(name, texts)
+    columns: tuple[str, ...] = ()
+    if is_table:
+        columns, x = _tables(name, {part: examples.x for part, examples in parts.items()})
+    else:
+        x = {part: as_array(examples.x) for part, examples in parts.items()}
+    for part in parts:
+        _check_lengths(name, part, x[part], y[part])
+    made = assemble(
+        name, x_train=x["train"], y_train=y["train"], x_test=x["test"], y_test=y["test"],
+        x_val=x.get("val"), y_val=y.get("val"), task=task,
+    )  # fmt: skip
+    return replace(made, class_names=names or made.class_names, columns=columns, notes=notes)
+
+
+def _check_lengths(name: str, part: str, x: _Array, y: _Array) -> None:
+    if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
+        raise DataError(
+            f"{name}: y_{part} must have one label for each example of x_{part}, found the shapes "
+            f"{x.shape} and {y.shape}; check that the two belong together"
+        )
+
+
+def _target_names(y: _Value) -> tuple[str, ...] | None:
+    """Names of targets or labels, where the value has some."""
+    if _is_frame(y):
+        return tuple(map(str, y.columns))
+    return (str(y.name),) if _is_series(y) and y.name is not None else None
+
+
+def _tables(name: str, frames: Mapping[str, _Value]) -> tuple[tuple[str, ...], dict[str, _Array]]:
+    """Column names, and the inputs of each part: uint8 where all of them can be."""
+    columns = [str(column) for column in frames["train"].columns]
+    for part, frame in frames.items():
+        found = [str(column) for column in frame.columns]
+        if found != columns:
+            raise DataError(
+                f"{name}: x_{part} must have the columns of x_train, found {list_names(found)} and "
+                f"{list_names(columns)}; give the same ones in the same order"
+            )
+    tables = {part: _numbers(name, part, frame) for part, frame in frames.items()}
+    is_bytes = all(is_whole for _, is_whole in tables.values())
+    return tuple(columns), {part: table.astype(np.uint8) if is_bytes else table
+                            for part, (table, _) in tables.items()}  # fmt: skip
+
+
+def _numbers(name: str, part: str, frame: _Value) -> tuple[npt.NDArray[np.float32], bool]:
+    """The numbers of a frame, and whether all are whole and in 0…255, as `read_table` tells."""
+    columns = list(frame.columns)
+    rows = len(as_array(frame[columns[0]]))
+    check_memory(2 * 4 * rows * len(columns), f"{name}: x_{part}")
+    table, is_whole = np.empty((rows, len(columns)), np.float32), True
+    for place, column in enumerate(columns):
+        values = as_array(frame[column])
+        if values.dtype.kind not in "biuf":
+            raise _no_number(name, part, str(column), values)
+        wide = values.astype(np.float64, copy=False)
+        usable = np.abs(wide) <= _GREATEST  # false for NaN too
+        if not usable.all():
+            row = int(np.argmin(usable))
+            raise DataError(
+                f"{name}: x_{part} must have a finite number within the range of float32 in column "
+                f"{str(column)!r}, found {wide[row]} in row {row}; fill it or leave out the row"
+            )
+        is_whole = is_whole and bool(
+            wide.min() >= 0 and wide.max() <= 255 and (wide == np.floor(wide)).all()
+        )
+        table[:, place] = wide
+    return table, is_whole
+
+
+def _no_number(name: str, part: str, column: str, values: _Array) -> DataError:
+    """The refusal of a column that holds no numbers alone."""
+    cells = values.tolist()
+    row = next((row for row, cell in enumerate(cells) if not isinstance(cell, int | float)), 0)
+    return DataError(
+        f"{name}: x_{part} must hold numbers, found {cells[row]!r} in row {row} of column "
+        f"{column!r}; give numbers, as pandas.get_dummies makes of categories, or leave the column "
+        "out"
+    )
+
+
+# Parts that are drawn.
+
+
+def drawn_test(name: str, examples: Examples, test_share: float, task: Task | None) -> Dataset:
+    """A dataset whose test part is drawn from its rows, as that of a CSV file is.
+
+    Args:
+        name: what it is called.
+        examples: all rows.
+        test_share: share of the rows for the test part, between 0 and 1.
+        task: what is to be learnt; classes when None.
+
+    Raises:
+        DataError: if it cannot be drawn.
+
+    Example:
+        >>> made = drawn_test("t", Examples(np.eye(4), ["a", "b", "a", "b"]), 0.5, None)
+        >>> len(made.x_train), made.class_names
+        (2, ('a', 'b'))
+    """
+    if not isinstance(test_share, float) or not 0 < test_share < 1:
+        raise DataError(
+            f"{name}: test_share must be a share between 0 and 1, found {test_share!r}; write a "
+            "number such as 0.2"
+        )
+    x, y = examples.x, as_array(examples.y)
+    columns: tuple[str, ...] = ()
+    if not _is_frame(x) and as_array(x).ndim == 2:
+        values = as_array(x)
+        x = Columns({f"column {place + 1}": column for place, column in enumerate(values.T)})
+        inputs = _tables(name, {"train": x})[1]["train"]
+    elif _is_frame(x):
+        columns, tables = _tables(name, {"train": x})
+        inputs = tables["train"]
+    else:
+        inputs = as_array(x)
+    if len(inputs) != len(y) or len(y) < 2:
+        raise DataError(
+            f"{name}: data must have one label for each example, and 2 examples or more, found "
+            f"{len(inputs)} examples and {len(y)} labels; check that the two belong together"
+        )
+    is_classes = task in (None, "classification")
+    strata, names = np.zeros(len(y), np.int32), _target_names(examples.y)
+    if is_classes:
+        texts = _texts(name, "train", y)
+        names = _class_names(Path(name), texts, task is None)
+        number = {text: place for place, text in enumerate(names)}
+        y = strata = np.array([number[text] for text in texts], np.int32)
+    test = _test_rows(strata, test_share)
+    made = assemble(name, x_train=inputs[~test], y_train=y[~test], x_test=inputs[test],
+                    y_test=y[test], task=task)  # fmt: skip
+    return replace(made, class_names=names or made.class_names, columns=columns,
+                   notes=examples.notes)  # fmt: skip
+
+
+def _with_own_memory(made: Dataset, parts: Mapping[str, Examples]) -> Dataset:
+    """The dataset, none of whose arrays the program can change afterwards."""
+    given = [value for examples in parts.values() for value in (examples.x, examples.y)]
+    arrays = [as_array(value) for value in given if not _is_frame(value)]
+    shared: dict[str, Any] = {
+        part: np.array(getattr(made, part))
+        for part in ("x_train", "y_train", "x_test", "y_test")
+        if any(np.may_share_memory(getattr(made, part), array) for array in arrays)
+    }
+    return replace(made, **shared) if shared else made
+
+
+# Datasets of torch and tf.data.
+
+
+def _is_iterated(value: _Value) -> bool:
+    """Whether it is a dataset or loader of torch, or a dataset of TensorFlow."""
+    if hasattr(value, "element_spec"):
+        return True
+    if (
+        isinstance(value, tuple | list | str | Mapping)
+        or hasattr(value, "dtype")
+        or _is_frame(value)
+    ):
+        return False
+    has_length = hasattr(value, "__getitem__") and hasattr(value, "__len__")
+    return has_length or any(kind.__module__.startswith("torch.") for kind in type(value).__mro__)
+
+
+def _read(name: str, part: str, value: _Value) -> Examples:
+    """The examples of a dataset that is read once, from its first to its last."""
+    if hasattr(value, "element_spec"):
+        return _of_tensorflow(name, part, value)
+    inner: _Value = getattr(value, "dataset", value)  # a loader shuffles and leaves rows out
+    if hasattr(inner, "__getitem__") and hasattr(inner, "__len__"):
+        return _of_torch(name, part, (inner[row] for row in range(len(inner))), len(inner))
+    raise DataError(
+        f"{name}: {part} must be a dataset of known length, found {_kind(inner)} without one; read "
+        "it into arrays and give these"
+    )
+
+
+def _of_torch(name: str, part: str, rows: Iterator[_Value], count: int) -> Examples:
+    first = next(rows, None)
+    if first is None:
+        raise DataError(f"{name}: {part} must have examples, found none; give a longer dataset")
+    ys: list[_Array] = []
+    xs = np.empty(0)
+    for place, row in enumerate(chain([first], rows)):
+        if not isinstance(row, tuple | list) or len(row) != 2:
+            raise DataError(
+                f"{name}: {part} must give pairs of input and label, found {_kind(row)}; give a "
+                "dataset of such pairs"
+            )
+        x = as_array(row[0])
+        if place == 0:
+            check_memory(count * x.nbytes, f"{name}: {part}")
+            xs = np.empty((count, *x.shape), x.dtype)
+        if x.shape != xs.shape[1:]:
+            raise DataError(
+                f"{name}: {part} must have examples of one shape, found {xs.shape[1:]} and "
+                f"{x.shape} in example {place}; bring them to one shape"
+            )
+        xs[place] = x
+        ys.append(as_array(row[1]))
+    moved, notes = _channels_last(name, xs)
+    return Examples(moved, np.stack(ys), notes)
+
+
+def _channels_last(name: str, x: _Array) -> tuple[_Array, tuple[str, ...]]:
+    """Images of torch, whose channels come first, as ours."""
+    if x.ndim != 4 or x.shape[1] not in (1, 3, 4) or x.shape[3] in (1, 3, 4):
+        return x, ()
+    moved = x[:, 0] if x.shape[1] == 1 else np.moveaxis(x, 1, -1)
+    return np.ascontiguousarray(moved), (
+        f"{name}: examples of shape {x.shape[1:]} are taken for images with their channels first, "
+        f"and read as {moved.shape[1:]}",
+    )
+
+
+_INFINITE = -1
+
+
+def _of_tensorflow(name: str, part: str, value: _Value) -> Examples:
+    spec = value.element_spec
+    if not isinstance(spec, tuple | list) or len(spec) != 2:
+        raise DataError(
+            f"{name}: {part} must give pairs of input and label, found elements of {spec}; give a "
+            "dataset of such pairs"
+        )
+    if int(value.cardinality()) == _INFINITE:
+        raise DataError(
+            f"{name}: {part} must end, found an infinite dataset; leave out repeat(), or add "
+            "take(examples)"
+        )
+    is_batched = _is_batched(*(tuple(one.shape) for one in spec))
+    xs, ys, size = [], [], 0
+    for element in value:
+        x, y = as_array(element[0]), as_array(element[1])
+        xs.append(x if is_batched else x[None])
+        ys.append(y if is_batched else y[None])
+        size += x.nbytes
+        check_memory(2 * size, f"{name}: {part}")
+    if not xs:
+        raise DataError(f"{name}: {part} must have examples, found none; give a longer dataset")
+    notes = (f"{name}: {part} was read as batches of examples",) if is_batched else ()
+    return Examples(np.concatenate(xs), np.concatenate(ys), notes)
+
+
+def _is_batched(x: tuple[int | None, ...], y: tuple[int | None, ...]) -> bool:
+    """Whether elements hold several examples: both begin with the same side.
+
+    Example:
+        >>> _is_batched((None, 28, 28), (None,)), _is_batched((28, 28), ())
+        (True, False)
+    """
+    return len(x) > 1 and len(y) > 0 and x[0] == y[0]

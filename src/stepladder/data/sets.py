@@ -1,0 +1,244 @@
+"""Sets that other libraries carry or have downloaded, by name; nothing is downloaded here."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+
+from stepladder.data.arrays import Examples, drawn_test, of_bunch
+from stepladder.data.dataset import Dataset, list_names
+from stepladder.data.preprocessing import with_revision
+from stepladder.data.readers import read_arrays, read_idx_folder, read_npz
+from stepladder.errors import DataError
+from stepladder.files import open_regular
+from stepladder.study.sources import task_of
+
+if TYPE_CHECKING:
+    from stepladder.study.sources import NamedDataset
+
+_USUAL_SHARE = 0.2
+
+
+def read_set(source: NamedDataset) -> Dataset:
+    """The set of a name such as `sklearn:iris`.
+
+    Args:
+        source: the name, and how to read the set.
+
+    Raises:
+        DataError: if it is not there, with where it was looked for and how to get it.
+
+    Example:
+        >>> from stepladder.study.sources import NamedDataset
+        >>> read_set(NamedDataset(name="sklearn:iris")).class_names
+        ('setosa', 'versicolor', 'virginica')
+    """
+    library, _, name = source.name.partition(":")
+    try:
+        return with_revision(_READERS[library](name, source))
+    except OSError as error:
+        raise DataError(
+            f"{source.name}: must be readable, found: {error.strerror or error}; check the "
+            "permissions of the cache"
+        ) from None
+
+
+def _drawn(name: str, examples: Examples, source: NamedDataset) -> Dataset:
+    """A set that has no test part of its own."""
+    task = task_of(source)
+    return drawn_test(name, examples, source.test_share or _USUAL_SHARE,
+                      None if task == "classification" else task)  # fmt: skip
+
+
+def _refuse_keys(source: NamedDataset, *keys: str) -> None:
+    """Refuses keys that the set has no use for."""
+    for key in keys:
+        if getattr(source, key) is not None:
+            why = "a test part of its own" if key == "test_share" else "a label of its own"
+            raise DataError(
+                f"{source.name}: {key} must be left out, found {getattr(source, key)!r}: the set "
+                f"has {why}; remove it"
+            )
+
+
+_OF_SCIKIT_LEARN = ("breast_cancer", "diabetes", "digits", "iris", "linnerud", "wine")
+
+
+def _of_scikit_learn(name: str, source: NamedDataset) -> Dataset:
+    _refuse_keys(source, "label")
+    if name not in _OF_SCIKIT_LEARN:
+        raise DataError(
+            f"{source.name}: scikit-learn carries {list_names(list(_OF_SCIKIT_LEARN))}, found "
+            f"{name!r}; write one of these, or give the data from Python: "
+            f"Study(dataset=stepladder.dataset(sklearn.datasets.fetch_{name}(), test_share=0.2))"
+        )
+    try:
+        datasets: Any = import_module("sklearn.datasets")
+    except ImportError:
+        raise DataError(
+            f"{source.name}: needs scikit-learn, found none; install it with pip install "
+            "scikit-learn"
+        ) from None
+    return _drawn(name, of_bunch(getattr(datasets, f"load_{name}")()), source)
+
+
+# Keras.
+
+_DEBIAN = Path("/usr/share/datasets")
+_HOUSES = ("california_housing", "boston_housing")
+_PICKLED = ("cifar10", "cifar100", "imdb", "reuters")
+
+
+def keras_folder() -> Path:
+    """Where Keras keeps what it has downloaded."""
+    home = os.environ.get("KERAS_HOME")
+    return (Path(home) if home else Path.home() / ".keras") / "datasets"
+
+
+def _of_keras(name: str, source: NamedDataset) -> Dataset:
+    _refuse_keys(source, "label")
+    if name in _PICKLED:
+        raise DataError(
+            f"{source.name}: Keras keeps it as pickled objects, which are never unpickled; save it "
+            "as arrays once: import keras, numpy; (a, b), (c, d) = keras.datasets."
+            f'{name}.load_data(); numpy.savez("{name}.npz", x_train=a, y_train=b.ravel(), '
+            f'x_test=c, y_test=d.ravel()), then write dataset = "{name}.npz"'
+        )
+    folder = keras_folder()
+    if name == "fashion_mnist":
+        _refuse_keys(source, "test_share")
+        places = (folder / "fashion-mnist", _DEBIAN / "fashion-mnist")
+        found = next((place for place in places if place.is_dir()), None)
+        if found is not None:
+            return read_idx_folder(found, name)
+        raise _missing(source, places, _download(name), "as the Debian package "
+                       "dataset-fashion-mnist has it, ")  # fmt: skip
+    if name not in ("mnist", *_HOUSES):
+        raise DataError(
+            f"{source.name}: sets of Keras that can be read are fashion_mnist, mnist, "
+            f"{list_names(list(_HOUSES))}, found {name!r}; write one of these"
+        )
+    file = folder / f"{name}.npz"
+    if not file.is_file():
+        raise _missing(source, (file,), _download(name))
+    if name == "mnist":
+        _refuse_keys(source, "test_share")
+        return read_npz(file, name)
+    return _drawn(name, _houses(source, file), source)
+
+
+def _houses(source: NamedDataset, file: Path) -> Examples:
+    try:
+        with open_regular(file) as stream:
+            arrays: Mapping[str, npt.NDArray[Any]] = read_arrays(stream, str(file))
+            return Examples(arrays["x"], arrays["y"])
+    except DataError:
+        raise
+    except Exception as error:  # parsers raise anything on damaged bytes
+        raise DataError(
+            f"{source.name}: must be the file that Keras downloads, found one that cannot be read "
+            f"at {str(file)!r}: {error}; remove it, then {_download(file.stem)}"
+        ) from None
+
+
+def _download(name: str) -> str:
+    return f'python -c "import keras; keras.datasets.{name}.load_data()"'
+
+
+def _missing(
+    source: NamedDataset, places: tuple[Path, ...], line: str, more: str = ""
+) -> DataError:
+    where = " and ".join(repr(str(place)) for place in places)
+    return DataError(
+        f"{source.name}: must be on this machine, {more}found nothing at {where}; get it once, "
+        f"where there is a network, with: {line}"
+    )
+
+
+# OpenML, as scikit-learn keeps it.
+
+
+def openml_folder() -> Path:
+    """Where scikit-learn keeps what it has downloaded of OpenML."""
+    home = os.environ.get("SCIKIT_LEARN_DATA")
+    return (Path(home) if home else Path.home() / "scikit_learn_data") / "openml"
+
+
+def _of_openml(name: str, source: NamedDataset) -> Dataset:
+    folder = openml_folder()
+    by_name = f"data_id={name}" if name.isdecimal() else f"{name!r}"
+    line = f'python -c "import sklearn.datasets as d; d.fetch_openml({by_name})"'
+    facts = _openml_facts(folder / "openml.org" / "api" / "v1" / "json" / "data", name)
+    if facts is None:
+        raise _missing(source, (folder,), line)
+    try:
+        import_module("pandas")
+        fetch: Any = import_module("sklearn.datasets").fetch_openml
+    except ImportError as error:
+        raise DataError(
+            f"{source.name}: needs scikit-learn and pandas, found no {error.name}; install it with "
+            f"pip install {'pandas' if error.name == 'pandas' else 'scikit-learn'}"
+        ) from None
+    targets = [source.label] if isinstance(source.label, str) else source.label
+    more = {} if targets is None else {"target_column": list(targets)}
+    try:
+        with _no_network():
+            bunch = fetch(data_id=int(facts["id"]), data_home=str(folder.parent), n_retries=0,
+                          as_frame=True, parser="liac-arff", **more)  # fmt: skip
+    except _NoNetwork:
+        raise _missing(source, (folder,), line) from None
+    except (ValueError, KeyError, EOFError) as error:
+        raise DataError(
+            f"{source.name}: must be a set with one target, as scikit-learn reads it, found: "
+            f"{str(error) or type(error).__name__}; check label, or get it again with: {line}"
+        ) from None
+    return _drawn(str(facts["name"]), Examples(bunch["data"], bunch["target"]), source)
+
+
+def _openml_facts(folder: Path, name: str) -> Mapping[str, Any] | None:
+    """What is known of a set by its number or name; the last version of a name."""
+    known = []
+    for file in sorted(folder.glob(f"{name}.gz" if name.isdecimal() else "[0-9]*.gz")):
+        try:
+            with gzip.open(file) as stream:
+                facts = json.loads(stream.read(1_000_000))["data_set_description"]
+            known.append((int(facts["version"]), facts))
+        except (OSError, EOFError, ValueError, KeyError, TypeError):
+            continue
+    named = [one for one in known if name.isdecimal() or one[1]["name"] == name]
+    return max(named, key=lambda one: one[0])[1] if named else None
+
+
+class _NoNetwork(Exception):
+    """A file is not in the cache, and would be downloaded."""
+
+
+@contextmanager
+def _no_network() -> Iterator[None]:
+    """Within it scikit-learn downloads nothing."""
+    module: Any = import_module("sklearn.datasets._openml")
+    before = module.urlopen
+
+    def refuse(*_: object, **__: object) -> None:
+        raise _NoNetwork
+
+    module.urlopen = refuse
+    try:
+        yield
+    finally:
+        module.urlopen = before
+
+
+_READERS: dict[str, Callable[[str, NamedDataset], Dataset]] = {
+    "sklearn": _of_scikit_learn,
+    "keras": _of_keras,
+    "openml": _of_openml,
+}
