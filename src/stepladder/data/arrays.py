@@ -6,6 +6,7 @@ No library is imported: a value is known by what it can do.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -73,7 +74,7 @@ def dataset(
     """
     parts = _parts(name, data, test, validation, label)
     if test_share is None:
-        made = _with_parts(name, parts, task)
+        made = with_parts(name, parts, task)
     else:
         if parts.keys() != {"train"}:
             raise DataError(
@@ -120,10 +121,10 @@ def _parts(
     """The examples of each part that was given."""
     together = _together(name, data)
     if together is not None:
-        if test is not None or validation is not None:
+        if test is not None or validation is not None or label is not None:
             raise DataError(
-                f"{name}: data must be examples alone where test or validation is given, found "
-                "several parts; leave one of them out"
+                f"{name}: data must be examples alone where test, validation or label is given, "
+                "found several parts; leave one of them out"
             )
         return together
     given = {"train": data, "val": validation, "test": test}
@@ -226,17 +227,21 @@ def of_bunch(bunch: Mapping[str, _Value]) -> Examples:
         bunch: with `data`, `target`, and perhaps `feature_names` and `target_names`.
     """
     x, y = bunch["data"], bunch["target"]
+    if not hasattr(y, "name") and np.ndim(y) == 1 and np.asarray(y).dtype.kind == "f":
+        y = Columns({"target": y})  # as in its frame
     columns, names = bunch.get("feature_names"), bunch.get("target_names")
     if not _is_frame(x) and columns is not None and np.ndim(x) == 2 and len(columns) == x.shape[1]:
         x = Columns(dict(zip(map(str, columns), np.asarray(x).T, strict=True)))
-    values = np.asarray(y)
-    is_classes = values.ndim == 1 and values.dtype.kind in "iu"
-    if (
-        names is not None
-        and is_classes
+    values = as_array(y)
+    if _is_frame(y) or names is None:
+        return Examples(x, y)
+    if values.ndim == 2 and len(names) == values.shape[1]:
+        y = Columns(dict(zip(map(str, names), values.T, strict=True)))
+    elif (
+        values.dtype.kind in "iu"
+        and values.ndim == 1
         and len(names) > 1
-        and values.min() >= 0
-        and values.max() < len(names)
+        and ((values >= 0) & (values < len(names))).all()
     ):
         y = np.asarray([str(text) for text in names])[values]
     return Examples(x, y)
@@ -350,8 +355,22 @@ def _number_texts(
 # Parts that were given.
 
 
-def _with_parts(name: str, parts: Mapping[str, Examples], task: Task | None) -> Dataset:
-    """A dataset whose test part was given."""
+def with_parts(name: str, parts: Mapping[str, Examples], task: Task | None) -> Dataset:
+    """A dataset whose test part was given.
+
+    Args:
+        name: what it is called.
+        parts: examples of `train`, `test`, and perhaps `val`.
+        task: what is to be learnt; classes when None.
+
+    Raises:
+        DataError: if they are no such parts, or do not belong together.
+
+    Example:
+        >>> one = Examples(np.eye(2), ["no", "yes"])
+        >>> with_parts("t", {"train": one, "test": one}, None).class_names
+        ('no', 'yes')
+    """
     if "test" not in parts:
         raise DataError(
             f"{name}: data must have a test part, found none; give test=, or test_share=0.2 to "
@@ -413,7 +432,18 @@ def _tables(name: str, frames: Mapping[str, _Value]) -> tuple[tuple[str, ...], d
 def _numbers(name: str, part: str, frame: _Value) -> tuple[npt.NDArray[np.float32], bool]:
     """The numbers of a frame, and whether all are whole and in 0…255, as `read_table` tells."""
     columns = list(frame.columns)
-    rows = len(as_array(frame[columns[0]]))
+    rows = len(as_array(frame[columns[0]])) if columns else 0
+    if not rows:
+        raise DataError(
+            f"{name}: x_{part} must have rows and columns, found {rows} rows of {len(columns)} "
+            "columns; give more"
+        )
+    twice = [str(column) for column, times in Counter(columns).items() if times > 1]
+    if twice:
+        raise DataError(
+            f"{name}: x_{part} must have columns whose names differ, found {list_names(twice)} "
+            "more than once; rename one"
+        )
     check_memory(2 * 4 * rows * len(columns), f"{name}: x_{part}")
     table, is_whole = np.empty((rows, len(columns)), np.float32), True
     for place, column in enumerate(columns):

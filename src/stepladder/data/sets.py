@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,10 +13,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import numpy.typing as npt
 
-from stepladder.data.arrays import Examples, drawn_test, of_bunch
+from stepladder.data.arrays import Columns, Examples, drawn_test, of_bunch, with_parts
 from stepladder.data.dataset import Dataset, list_names
+from stepladder.data.memory import check_memory
 from stepladder.data.preprocessing import with_revision
 from stepladder.data.readers import read_arrays, read_idx_folder, read_npz
 from stepladder.errors import DataError
@@ -237,8 +241,154 @@ def _no_network() -> Iterator[None]:
         module.urlopen = before
 
 
+# Hugging Face, as the package datasets keeps it.
+
+
+def hugging_face_folder() -> Path:
+    """Where the package datasets keeps what it has downloaded."""
+    known = os.environ.get("HF_DATASETS_CACHE")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    home = os.environ.get("HF_HOME")
+    return Path(known) if known else (Path(home) if home else cache / "huggingface") / "datasets"
+
+
+def _of_hugging_face(name: str, source: NamedDataset) -> Dataset:
+    name, _, config = name.partition(":")
+    folder, asked = hugging_face_folder(), f", {config!r}" if config else ""
+    line = f'python -c "import datasets; datasets.load_dataset({name!r}{asked})"'
+    infos = _configurations(folder, name, config)
+    if not infos:
+        raise _missing(source, (folder / name.replace("/", "___"),), line)
+    if len(infos) > 1:
+        found = sorted({str(info.relative_to(folder)) for info in infos})
+        raise DataError(
+            f"{source.name}: must be of one configuration and version, found {list_names(found)}; "
+            f"write hf:{name}:CONFIGURATION, or remove all but one"
+        )
+    try:
+        arrow: Any = import_module("pyarrow")
+        import_module("pyarrow.ipc")
+    except ImportError:
+        raise DataError(
+            f"{source.name}: needs pyarrow, found none; install it with pip install pyarrow"
+        ) from None
+    try:
+        features = json.loads(infos[0].read_text("utf-8"))["features"]
+        tables = {split: _arrow_table(arrow, infos[0].parent, split) for split in _SPLITS}
+    except (ValueError, KeyError, TypeError) as error:  # those of pyarrow are ValueErrors
+        raise DataError(
+            f"{source.name}: must be a set as the package datasets keeps it, found one that cannot "
+            f"be read in {str(infos[0].parent)!r}: {error}; remove that folder, then {line}"
+        ) from None
+    parts = {part: _of_arrow(source, part, tables[split], features)
+             for split, part in _SPLITS.items() if tables[split] is not None}  # fmt: skip
+    if "train" not in parts:
+        raise _missing(source, (infos[0].parent,), line, "with a split named train, ")
+    plain = name.rpartition("/")[2]
+    if "test" not in parts:
+        return _drawn(plain, parts["train"], source)
+    _refuse_keys(source, "test_share")
+    task = task_of(source)
+    return with_parts(plain, parts, None if task == "classification" else task)
+
+
+_SPLITS = {"train": "train", "validation": "val", "test": "test"}
+"""Parts of a dataset by the names that splits have there."""
+
+
+def _configurations(folder: Path, name: str, config: str) -> list[Path]:
+    """The files that describe a set, one a configuration and version."""
+    plain = name.replace("/", "___").casefold()
+    places = (
+        [place for place in folder.iterdir() if place.name.casefold() == plain]
+        if folder.is_dir()
+        else []
+    )
+    files = [file for place in places for file in sorted(place.glob("*/*/*/dataset_info.json"))]
+    return [file for file in files if config in ("", file.parents[2].name)]
+
+
+def _arrow_table(arrow: Any, folder: Path, split: str) -> Any:  # noqa: ANN401 - pyarrow has no types
+    """The rows of a split; None where there is none."""
+    files = sorted({*folder.glob(f"*-{split}.arrow"), *folder.glob(f"*-{split}-*-of-*.arrow")})
+    tables = []
+    for file in files:
+        with arrow.memory_map(str(file)) as stream, arrow.ipc.open_stream(stream) as reader:
+            tables.append(reader.read_all())
+    return arrow.concat_tables(tables) if tables else None
+
+
+def _of_arrow(
+    source: NamedDataset, part: str, table: Any, features: Mapping[str, Any]  # noqa: ANN401
+) -> Examples:  # fmt: skip
+    kinds = {name: feature.get("_type") for name, feature in features.items()}
+    classes = [name for name, kind in kinds.items() if kind == "ClassLabel"]
+    given = [source.label] if isinstance(source.label, str) else source.label
+    labels = list(given or classes[:1] or (["label"] if "label" in kinds else []))
+    if not labels or not set(labels) <= set(kinds) or (len(classes) > 1 and not given):
+        raise DataError(
+            f"{source.name}: must have its label named, found the columns "
+            f'{list_names(list(kinds))}; write dataset = {{ name = "{source.name}", label = "…" }}'
+        )
+    inputs = [name for name in kinds if name not in labels]
+    images = [name for name in inputs if kinds[name] == "Image"]
+    y: Any = Columns({name: table[name].to_numpy() for name in labels})
+    if len(labels) == 1:
+        y = y[labels[0]]
+        if kinds[labels[0]] == "ClassLabel":
+            y = _class_texts(source, part, y, features[labels[0]]["names"])
+    if len(images) == 1 and len(inputs) == 1:
+        return Examples(_decode(source, part, table[images[0]]), y)
+    return Examples(Columns({name: table[name].to_numpy() for name in inputs}), y)
+
+
+def _class_texts(
+    source: NamedDataset, part: str, numbers: npt.NDArray[Any], names: list[str]
+) -> npt.NDArray[Any]:
+    known = (numbers >= 0) & (numbers < len(names))
+    if not known.all():
+        raise DataError(
+            f"{source.name}: the labels of {part} must be numbers of the {len(names)} classes, "
+            f"found {numbers[~known][0]}, as of a set whose test labels are not published; give "
+            "the data from Python instead"
+        )
+    texts: npt.NDArray[Any] = np.asarray(names)[numbers]
+    return texts
+
+
+def _decode(source: NamedDataset, part: str, column: Any) -> npt.NDArray[np.uint8]:  # noqa: ANN401
+    """The images of a column, all of one size and mode."""
+    image_of: Any = import_module("PIL.Image").open
+    images: npt.NDArray[np.uint8] | None = None
+    kind: tuple[Any, ...] = ()
+    for row, cell in enumerate(column):
+        content = cell.as_py() or {}
+        try:
+            with image_of(io.BytesIO(content.get("bytes") or b"")) as image:
+                found = (image.mode, image.size)
+                if images is None:
+                    kind, shape = found, (image.height, image.width, len(image.getbands()))
+                    check_memory(len(column) * math.prod(shape), f"{source.name}: {part}")
+                    images = np.empty((len(column), *shape), np.uint8)
+                if found == kind:  # before anything is unpacked
+                    images[row] = np.asarray(image).reshape(images.shape[1:])
+        except (OSError, ValueError, SyntaxError) as error:
+            raise DataError(
+                f"{source.name}: {part} must hold images, found one that cannot be read in row "
+                f"{row}: {error}; give the data from Python instead"
+            ) from None
+        if found != kind:
+            raise DataError(
+                f"{source.name}: {part} must hold images of one size and mode, found {kind} and "
+                f"{found} in row {row}; bring them to one, and give the data from Python"
+            )
+    assert images is not None  # there is a row, or there would be no labels
+    return images[..., 0] if images.shape[-1] == 1 else images
+
+
 _READERS: dict[str, Callable[[str, NamedDataset], Dataset]] = {
     "sklearn": _of_scikit_learn,
     "keras": _of_keras,
     "openml": _of_openml,
+    "hf": _of_hugging_face,
 }

@@ -171,7 +171,8 @@ class ArraysDataset(FileDataset):
 SET_PREFIXES = ("sklearn", "keras", "openml", "hf")
 """Where sets are known by a name: a text that begins with one of them and a colon is no path."""
 
-_REGRESSIONS = ("sklearn:diabetes", "keras:california_housing", "keras:boston_housing")
+_REGRESSIONS = ("sklearn:diabetes", "sklearn:linnerud", "keras:california_housing",
+                "keras:boston_housing")  # fmt: skip
 
 
 def is_set_name(text: str) -> bool:
