@@ -24,6 +24,8 @@ TABLES = {
     "Study": "At the top of the file",
     "TableDataset": "`dataset = { csv … }`",
     "NpzDataset": "`dataset = { npz … }`",
+    "ArraysDataset": "`dataset = { arrays … }`, as a run writes it of data from Python",
+    "NamedDataset": "`dataset = { name … }`",
     "JudgedMetric": "`metric = { … }`",
     "UserTrainer": "`trainer = { … }`",
     "Recipe": "`[base]`, and what a technique or an arm may change",

@@ -7,11 +7,17 @@ import io
 import json
 import math
 import os
+import shutil
+import tempfile
+import warnings
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.error import URLError
+from urllib.parse import urlparse
 
 import numpy as np
 import numpy.typing as npt
@@ -194,12 +200,14 @@ def _of_openml(name: str, source: NamedDataset) -> Dataset:
     targets = [source.label] if isinstance(source.label, str) else source.label
     more = {} if targets is None else {"target_column": list(targets)}
     try:
-        with _no_network():
-            bunch = fetch(data_id=int(facts["id"]), data_home=str(folder.parent), n_retries=0,
+        # A copy: of what it cannot read scikit-learn removes its file, to download it again.
+        with tempfile.TemporaryDirectory() as home, _no_network():
+            _copy_openml(folder / "openml.org", Path(home) / "openml" / "openml.org", facts)
+            bunch = fetch(data_id=int(facts["id"]), data_home=home, n_retries=1, delay=0.001,
                           as_frame=True, parser="liac-arff", **more)  # fmt: skip
-    except _NoNetwork:
+    except URLError:
         raise _missing(source, (folder,), line) from None
-    except (ValueError, KeyError, EOFError) as error:
+    except (ValueError, KeyError, EOFError, TypeError, zlib.error) as error:
         raise DataError(
             f"{source.name}: must be a set with one target, as scikit-learn reads it, found: "
             f"{str(error) or type(error).__name__}; check label, or get it again with: {line}"
@@ -221,8 +229,16 @@ def _openml_facts(folder: Path, name: str) -> Mapping[str, Any] | None:
     return max(named, key=lambda one: one[0])[1] if named else None
 
 
-class _NoNetwork(Exception):
-    """A file is not in the cache, and would be downloaded."""
+def _copy_openml(source: Path, target: Path, facts: Mapping[str, Any]) -> None:
+    """Copies what is known of a set, and its rows, as far as they are there."""
+    number, api = facts["id"], "api/v1/json/data"
+    paths = [f"{api}/{number}", f"{api}/features/{number}", f"{api}/qualities/{number}",
+             urlparse(facts["url"]).path.lstrip("/")]  # fmt: skip
+    for path in paths:
+        file = source / f"{path}.gz"
+        if ".." not in Path(path).parts and file.is_file():
+            (target / f"{path}.gz").parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, target / f"{path}.gz")
 
 
 @contextmanager
@@ -232,11 +248,13 @@ def _no_network() -> Iterator[None]:
     before = module.urlopen
 
     def refuse(*_: object, **__: object) -> None:
-        raise _NoNetwork
+        raise URLError("not in the cache")
 
     module.urlopen = refuse
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that it tries again
+            yield
     finally:
         module.urlopen = before
 
@@ -275,7 +293,7 @@ def _of_hugging_face(name: str, source: NamedDataset) -> Dataset:
     try:
         features = json.loads(infos[0].read_text("utf-8"))["features"]
         tables = {split: _arrow_table(arrow, infos[0].parent, split) for split in _SPLITS}
-    except (ValueError, KeyError, TypeError) as error:  # those of pyarrow are ValueErrors
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:  # pyarrow's too
         raise DataError(
             f"{source.name}: must be a set as the package datasets keeps it, found one that cannot "
             f"be read in {str(infos[0].parent)!r}: {error}; remove that folder, then {line}"
