@@ -164,11 +164,15 @@ def _download(name: str) -> str:
 
 
 def _missing(
-    source: NamedDataset, places: tuple[Path, ...], line: str, more: str = ""
+    source: NamedDataset,
+    places: tuple[Path, ...],
+    line: str,
+    more: str = "",
+    found: str = "nothing",
 ) -> DataError:
     where = " and ".join(repr(str(place)) for place in places)
     return DataError(
-        f"{source.name}: must be on this machine, {more}found nothing at {where}; get it once, "
+        f"{source.name}: must be on this machine, {more}found {found} at {where}; get it once, "
         f"where there is a network, with: {line}"
     )
 
@@ -206,7 +210,7 @@ def _of_openml(name: str, source: NamedDataset) -> Dataset:
             bunch = fetch(data_id=int(facts["id"]), data_home=home, n_retries=1, delay=0.001,
                           as_frame=True, parser="liac-arff", **more)  # fmt: skip
     except URLError:
-        raise _missing(source, (folder,), line) from None
+        raise _missing(source, (folder,), line, found="a part of it, or damaged files,") from None
     except (ValueError, KeyError, EOFError, TypeError, zlib.error) as error:
         raise DataError(
             f"{source.name}: must be a set with one target, as scikit-learn reads it, found: "
