@@ -21,6 +21,7 @@ def study(**more):
     return stepladder.Study(**given)
 
 
+@pytest.mark.slow
 def test_a_run_has_its_data_and_is_resumed_by_command_wherever_it_lies(in_process):
     first = stepladder.run(study(), out="run", workers=1)
     assert (first.trained, first.results.classes) == (2, ("high", "low"))
@@ -39,6 +40,7 @@ def test_a_run_has_its_data_and_is_resumed_by_command_wherever_it_lies(in_proces
     assert stepladder.run(study(replicates=4), out="moved", workers=1).trained == 1
 
 
+@pytest.mark.slow
 def test_several_data_sets_keep_theirs(place, in_process):
     other = (FOUR[0] * 2, FOUR[1], FOUR[2] * 2, FOUR[3])
     several = study(datasets=[FOUR, stepladder.dataset(other, name="twice")])
@@ -76,6 +78,7 @@ def test_keras_fit_gets_them(in_process):
     assert one.results.sizes == {"train": 72, "validation": 8, "test": 40}
 
 
+@pytest.mark.slow
 def test_a_set_by_name_is_trained_on(in_process):
     finished = stepladder.run(study(dataset="sklearn:iris"), out="iris", workers=1)
     assert finished.results.dataset == "iris"

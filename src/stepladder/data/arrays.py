@@ -502,6 +502,11 @@ def drawn_test(name: str, examples: Examples, test_share: float, task: Task | No
             "number such as 0.2"
         )
     x, y = examples.x, as_array(examples.y)
+    if y.ndim == 0 or (not _is_frame(x) and as_array(x).ndim == 0):
+        raise DataError(
+            f"{name}: data must be x and y with a row for each example, found {_kind(x)} and "
+            f"{_kind(examples.y)}; give arrays"
+        )
     columns: tuple[str, ...] = ()
     if not _is_frame(x) and as_array(x).ndim == 2:
         values = as_array(x)
@@ -578,24 +583,25 @@ def _of_torch(name: str, part: str, rows: Iterator[_Value], count: int) -> Examp
     if first is None:
         raise DataError(f"{name}: {part} must have examples, found none; give a longer dataset")
     ys: list[_Array] = []
-    xs = np.empty(0)
+    xs, kinds = np.empty(0), None
     for place, row in enumerate(chain([first], rows)):
         if not isinstance(row, tuple | list) or len(row) != 2:
             raise DataError(
                 f"{name}: {part} must give pairs of input and label, found {_kind(row)}; give a "
                 "dataset of such pairs"
             )
-        x = as_array(row[0])
+        x, y = as_array(row[0]), as_array(row[1])
         if place == 0:
             check_memory(count * x.nbytes, f"{name}: {part}")
-            xs = np.empty((count, *x.shape), x.dtype)
-        if x.shape != xs.shape[1:]:
+            xs, kinds = np.empty((count, *x.shape), x.dtype), (x.shape, x.dtype, y.shape)
+        if (x.shape, x.dtype, y.shape) != kinds:
             raise DataError(
-                f"{name}: {part} must have examples of one shape, found {xs.shape[1:]} and "
-                f"{x.shape} in example {place}; bring them to one shape"
+                f"{name}: {part} must have examples and labels of one shape and type, found "
+                f"{x.dtype} {x.shape} and {y.shape} in example {place} after {xs.dtype} "
+                f"{xs.shape[1:]} and {ys[0].shape}; bring them to one"
             )
         xs[place] = x
-        ys.append(as_array(row[1]))
+        ys.append(y)
     moved, notes = _channels_last(name, xs)
     return Examples(moved, np.stack(ys), notes)
 

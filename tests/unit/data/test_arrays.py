@@ -1,10 +1,13 @@
 """Data from Python: the same data by file, by frame and by array, and what is refused."""
 
 import gc
+import math
 
 import numpy as np
 import pytest
 from dataset_files import parts, write_npz
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import stepladder
 from stepladder.data import load
@@ -332,3 +335,40 @@ def test_what_is_no_data_gets_one_message(given, message):
 def test_a_study_refuses_it_too(dataset):
     with pytest.raises(StudyError, match=r"dataset|data"):
         stepladder.Study(name="s", base=BASE, dataset=dataset)
+
+
+# Whatever is given, there are valid data or one clear error.
+
+KINDS_OF_ARRAY = ["bool", "uint8", "int64", "float32", "float64", "complex64", "U3", "O", "M8[D]"]
+SIDES = st.lists(st.integers(0, 3), max_size=3).map(tuple)
+ARRAY = st.tuples(st.sampled_from(KINDS_OF_ARRAY), SIDES).map(
+    lambda made: np.arange(math.prod(made[1])).astype("i8").reshape(made[1]).astype(made[0])
+)
+CELL = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3)
+VALUE = ARRAY | CELL | st.lists(CELL, max_size=3) | st.lists(st.lists(CELL, max_size=2), max_size=3)
+NAMED = st.dictionaries(st.sampled_from(["x_train", "y_train", "x_val", "y_val", "x_test", "y_test",
+                                         "data", "target", "feature_names"]), VALUE)  # fmt: skip
+COLUMNS = st.dictionaries(st.sampled_from("abk"), st.lists(CELL, min_size=2, max_size=2)).map(
+    lambda columns: Frame({name: np.array(cells, object) for name, cells in columns.items()})
+)
+STREAMS = st.lists(st.tuples(ARRAY | CELL, ARRAY | CELL), max_size=3).map(
+    lambda rows: Pairs([x for x, _ in rows], [y for _, y in rows])
+)
+GIVEN = NAMED | COLUMNS | STREAMS | st.lists(VALUE, max_size=6).map(tuple) | VALUE
+
+
+@settings(derandomize=True, max_examples=400, deadline=None,
+          suppress_health_check=[HealthCheck.too_slow])  # fmt: skip
+@given(
+    data=GIVEN,
+    label=st.sampled_from([None, None, "k", ["a", "k"], []]),
+    share=st.sampled_from([None, 0.5, 0.5, 1]),
+    task=st.sampled_from([None, "classification", "regression", "multilabel"]),
+)
+def test_anything_at_all(data, label, share, task):
+    try:
+        message = stepladder.dataset(data, label=label, test_share=share, task=task).name + "; "
+    except DataError as error:
+        message = str(error)
+    assert "; " in message
+    assert len(message) < 5000
