@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -227,13 +227,18 @@ def of_bunch(bunch: Mapping[str, _Value]) -> Examples:
         bunch: with `data`, `target`, and perhaps `feature_names` and `target_names`.
     """
     x, y = bunch["data"], bunch["target"]
-    if not hasattr(y, "name") and np.ndim(y) == 1 and np.asarray(y).dtype.kind == "f":
-        y = Columns({"target": y})  # as in its frame
     columns, names = bunch.get("feature_names"), bunch.get("target_names")
-    if not _is_frame(x) and columns is not None and np.ndim(x) == 2 and len(columns) == x.shape[1]:
-        x = Columns(dict(zip(map(str, columns), np.asarray(x).T, strict=True)))
-    values = as_array(y)
-    if _is_frame(y) or names is None:
+    inputs, values = None if _is_frame(x) else as_array(x), as_array(y)
+    if not hasattr(y, "name") and values.ndim == 1 and values.dtype.kind == "f":
+        y = Columns({"target": values})  # as in its frame
+    if (
+        inputs is not None
+        and inputs.ndim == 2
+        and isinstance(columns, Collection)
+        and len(columns) == inputs.shape[1]
+    ):
+        x = Columns(dict(zip(map(str, columns), inputs.T, strict=True)))
+    if _is_frame(y) or not isinstance(names, Collection):
         return Examples(x, y)
     if values.ndim == 2 and len(names) == values.shape[1]:
         y = Columns(dict(zip(map(str, names), values.T, strict=True)))
@@ -465,6 +470,21 @@ def _numbers(name: str, part: str, frame: _Value) -> tuple[npt.NDArray[np.float3
     return table, is_whole
 
 
+def _table_of_array(name: str, x: _Array) -> _Array:
+    """A table as `_tables` has it, without a pass over each column; other arrays as they are."""
+    if x.ndim != 2:
+        return x
+    is_number = x.dtype.kind in "biuf" and x.size > 0
+    low, high = (x.min(), x.max()) if is_number else (math.nan, math.nan)
+    if not (low >= -_GREATEST and high <= _GREATEST):  # so for NaN too: a column is named
+        columns = {f"column {place + 1}": column for place, column in enumerate(x.T)}
+        return _tables(name, {"train": Columns(columns)})[1]["train"]
+    start = x[:1000]
+    is_bytes = low >= 0 and high <= 255 and (start == np.floor(start)).all()
+    is_bytes = is_bytes and (x.dtype.kind != "f" or bool((x == np.floor(x)).all()))
+    return x.astype(np.uint8 if is_bytes else np.float32, copy=False)
+
+
 def _no_number(name: str, part: str, column: str, values: _Array) -> DataError:
     """The refusal of a column that holds no numbers alone."""
     cells = values.tolist()
@@ -508,15 +528,11 @@ def drawn_test(name: str, examples: Examples, test_share: float, task: Task | No
             f"{_kind(examples.y)}; give arrays"
         )
     columns: tuple[str, ...] = ()
-    if not _is_frame(x) and as_array(x).ndim == 2:
-        values = as_array(x)
-        x = Columns({f"column {place + 1}": column for place, column in enumerate(values.T)})
-        inputs = _tables(name, {"train": x})[1]["train"]
-    elif _is_frame(x):
+    if _is_frame(x):
         columns, tables = _tables(name, {"train": x})
         inputs = tables["train"]
     else:
-        inputs = as_array(x)
+        inputs = _table_of_array(name, as_array(x))
     if len(inputs) != len(y) or len(y) < 2:
         raise DataError(
             f"{name}: data must have one label for each example, and 2 examples or more, found "
