@@ -1,4 +1,4 @@
-"""Reads datasets: MNIST, folders of IDX files, .npz, and CSV tables by `csv`."""
+"""Reads datasets: MNIST, folders of IDX files, .npz, and tables by `tables`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as npy
 
-from stepladder.data.csv import read_table
 from stepladder.data.dataset import (
     Dataset,
     Task,
@@ -35,6 +34,7 @@ from stepladder.data.dataset import (
 )
 from stepladder.data.memory import check_memory
 from stepladder.data.preprocessing import with_revision
+from stepladder.data.tables import read_table
 from stepladder.errors import DataError
 from stepladder.files import open_regular
 
@@ -479,8 +479,7 @@ def _readers_of(dataset: FileDataset) -> dict[str, Callable[[Path, str], Dataset
     if isinstance(dataset, NpzDataset):
         return {"file": partial(read_npz, task=dataset.task)}
     assert isinstance(dataset, TableDataset)
-    return {"file": partial(read_table, label=dataset.label, test_share=dataset.test_share,
-                            task=dataset.task)}  # fmt: skip
+    return {"file": lambda _, name: read_table(dataset, name)}
 
 
 _OF_KERAS = ("fashion_mnist", "cifar10", "cifar100", "california_housing")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from stepladder.data.csv import to_number
+from stepladder.data.cells import to_number
 from stepladder.errors import InputError
 from stepladder.importers.csv import read_text_table
 from stepladder.statistics.scores import SCORE

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     Discriminator,
@@ -27,11 +27,14 @@ from stepladder.study.scoring import Task
 
 
 def _column_tag(value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return "-place"
     return "-columns" if isinstance(value, list | tuple) else "-column"
 
 
 _Columns = Annotated[
     Annotated[Annotated[str, Field(min_length=1)], Tag("-column")]
+    | Annotated[int, Tag("-place")]
     | Annotated[ListOf[str], Tag("-columns")],
     Discriminator(_column_tag),
 ]
@@ -42,8 +45,12 @@ _TASK = (
 )
 
 
-FILE_KEYS = ("csv", "npz", "test", "validation", "folder")
+FILE_KEYS = ("csv", "parquet", "arrow", "npz", "test", "validation", "folder")
 """Keys of all tables below that hold the path of a file or a folder."""
+
+
+TABLE_KEYS = ("csv", "parquet", "arrow")
+"""Keys of `TableDataset` that hold the file of its rows."""
 
 
 class FileDataset(FrozenModel):
@@ -91,26 +98,98 @@ class TableDataset(FileDataset):
         'digit'
     """
 
-    csv: str = toml_key(..., "The file.", "digits.csv", min_length=1)
+    # fmt: off
+    csv: str | None = toml_key(
+        None, "The file: text with a row for each example, also .tsv and .gz.", "digits.csv",
+        min_length=1)
+    parquet: str | None = toml_key(
+        None, "A Parquet file instead.", "digits.parquet", min_length=1)
+    arrow: str | None = toml_key(
+        None, "An Arrow file (IPC or Feather) instead.", "digits.arrow", min_length=1)
     label: _Columns = toml_key(
-        ..., "The column that holds the label; a list of columns for several targets or labels.",
-        "digit")  # fmt: skip
-    test_share: float = toml_key(..., "Share of the rows kept for the test set.", 0.2, gt=0, lt=1)
+        ..., "The column that holds the label; a list of columns for several targets or labels. "
+        "Without a header, its place from 1, or from the end: -1 is the last.", "digit")
+    test_share: float | None = toml_key(
+        None, "Share of the rows kept for the test set; or give test.", 0.2, gt=0, lt=1)
+    test: str | None = toml_key(
+        None, "A file of the same kind that holds the test set, instead of test_share.",
+        "test.csv", min_length=1)
+    validation: str | None = toml_key(
+        None, "A file of the same kind that holds the validation set; drawn from the training "
+        "rows when left out.", "validation.csv", min_length=1)
     task: Task | None = toml_key(None, _TASK, "regression")
+    header: bool = toml_key(
+        True, "Whether the first row names the columns; without, they are named 1, 2, …", False)
+    separator: str | None = toml_key(
+        None, "What separates the cells of a csv; told from the content when left out.", ";",
+        min_length=1, max_length=1)
+    decimal: Literal[".", ","] | None = toml_key(
+        None, "The decimal mark of a csv; told from the content when left out.", ",")
+    ignore: ListOf[str] = toml_key((), "Columns to leave out.", ["Id"])
+    categories: Literal["one-hot", "index"] = toml_key(
+        "one-hot", "What becomes of columns of texts: a column of 0 and 1 for each text, or one "
+        "column of numbers for an embedding, 0 for texts of no training row.", "index")
+    impute: Literal["median"] | None = toml_key(
+        None, "What replaces missing values: the median of the training rows, and for texts a "
+        "category of their own; they are refused when left out.", "median")
+    indicator: bool = toml_key(
+        False, "Whether each column of numbers with missing values gets a column of 0 and 1 that "
+        "says where; needs impute.", True)
+    # fmt: on
 
     @field_validator("label", mode="after")
     @classmethod
-    def _check_label(cls, label: str | tuple[str, ...]) -> str | tuple[str, ...]:
-        columns = (label,) if isinstance(label, str) else label
+    def _check_label(cls, label: str | int | tuple[str, ...]) -> str | int | tuple[str, ...]:
+        columns = label if isinstance(label, tuple) else (label,)
         if not columns or not all(columns) or len(set(columns)) < len(columns):
             raise ValueError(
                 f"must name columns that differ, found {label!r}; write the names from the header"
             )
         return label
 
+    @field_validator("separator", mode="after")
+    @classmethod
+    def _check_separator(cls, separator: str | None) -> str | None:
+        if separator is not None and (separator in '"\r\n.+-_' or separator.isalnum()
+                                      or not separator.isascii()):  # fmt: skip
+            raise ValueError(
+                f"must be a sign that no cell is made of, found {separator!r}; write one such as "
+                '";" or "\\t"'
+            )
+        return separator
+
+    @model_validator(mode="after")
+    def _check_keys(self) -> TableDataset:
+        kinds = [key for key in TABLE_KEYS if getattr(self, key) is not None]
+        if len(kinds) != 1:
+            raise ValueError(
+                f"must have one of {', '.join(TABLE_KEYS)}, found "
+                f"{' and '.join(kinds) or 'none'}; keep one"
+            )
+        if (self.test is None) == (self.test_share is None):
+            found = "both" if self.test else "neither"
+            raise ValueError(
+                f"must have one of test and test_share, found {found}; write the file of the test "
+                "set, or the share of the rows that are drawn for it, such as test_share = 0.2"
+            )
+        text_only = [key for key in ("header", "separator", "decimal")
+                     if getattr(self, key) != type(self).model_fields[key].default]  # fmt: skip
+        if self.csv is None and text_only:
+            raise ValueError(f"{text_only[0]} must stand beside csv, found {kinds[0]}; remove it")
+        if isinstance(self.label, int) and self.header:
+            raise ValueError(
+                f"label must be a name where columns have names, found {self.label}; write the "
+                "name, or header = false"
+            )
+        if self.indicator and self.impute is None:
+            raise ValueError(
+                'indicator must stand beside impute, found it alone; write impute = "median" too'
+            )
+        return self
+
     @model_validator(mode="after")
     def _check_task(self) -> TableDataset:
-        if not isinstance(self.label, str) and self.task in (None, "classification"):
+        if isinstance(self.label, tuple) and self.task in (None, "classification"):
             raise ValueError(
                 f"label must be one column for classes, found a list of {len(self.label)}; name "
                 'one, or write task = "regression" (numbers) or task = "multilabel" (columns of 0 '
@@ -220,7 +299,7 @@ class NamedDataset(FileDataset):
 
 
 _KINDS: Mapping[str, type[FileDataset]] = {
-    "csv": TableDataset,
+    **dict.fromkeys(TABLE_KEYS, TableDataset),
     "npz": NpzDataset,
     "arrays": ArraysDataset,
     "name": NamedDataset,

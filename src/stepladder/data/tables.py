@@ -1,0 +1,682 @@
+"""Reads tables: columns of labels or targets, and inputs of numbers, booleans or categories."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from stepladder.data.cells import (
+    booleans,
+    codes_of,
+    is_date,
+    is_number,
+    numbers,
+    to_number,
+    without_missing,
+)
+from stepladder.data.columnar import ColumnarFile, unnamed_index
+from stepladder.data.dataset import Dataset, Images, Labels, Targets, list_names
+from stepladder.data.delimited import DelimitedFile, Wanted
+from stepladder.data.memory import check_memory
+from stepladder.data.splits import allocate, pick
+from stepladder.errors import DataError
+from stepladder.trials.seeding import generator
+
+if TYPE_CHECKING:
+    from stepladder.study.sources import TableDataset
+
+_MOST_CATEGORIES = 100
+_GREATEST = float(np.finfo(np.float32).max)
+_MISSING_CATEGORY = "missing"
+
+_Array = Any
+"""A `pyarrow.Array`, which has no types for mypy."""
+_Rows = npt.NDArray[np.bool_]
+
+
+class TableFile(Protocol):
+    """A file that holds a table: see `DelimitedFile` and `ColumnarFile`."""
+
+    path: Path
+    columns: list[str]
+    decimal: str
+    notes: list[str]
+
+    def batches(self, names: Sequence[str]) -> Iterator[list[Any]]:
+        """The rows of some columns, a block at a time: an array for each column."""
+
+    def place(self, row: int) -> str:
+        """Where a row is, for messages; rows count from 0."""
+
+
+def read_table(source: TableDataset, name: str) -> Dataset:
+    """The dataset of a table.
+
+    Labels of classes may be any text; classes are in the order of the numbers where all of them are
+    numbers, else in the order of the text. Inputs are uint8 where all are whole numbers in
+    0…255, else float32. Where the test part is a share of the rows, it is drawn stratified and
+    depends on nothing but the file and the share; each class has at least one row in either part,
+    and apart from that its share within one row. The test rows of other tasks are drawn at random.
+
+    Categories and the values that replace missing ones are those of the training rows alone.
+
+    Args:
+        source: the files, and how to read them.
+        name: what the dataset is called.
+
+    Raises:
+        DataError: if a file is not such a table.
+        OSError: if one cannot be opened.
+    """
+    reading = _Reading(source)
+    for part in ("train", "validation", "test"):
+        reading.add(part)
+    return reading.dataset(name)
+
+
+class _Cell(Exception):
+    """A cell that cannot be used.
+
+    Attributes:
+        row: of it in its block.
+    """
+
+    def __init__(self, row: int, expected: str, found: str, advice: str) -> None:
+        super().__init__(expected, found, advice)
+        self.row, self.expected, self.found, self.advice = row, expected, found, advice
+
+
+@dataclass
+class _Input:
+    """A column of inputs, as its blocks are read one after the other.
+
+    Attributes:
+        name: of the column.
+        kind: what it holds; None while it has nothing but missing values.
+        codes: numbers of the texts, in the order in which they were met.
+        is_whole: whether all numbers are whole and in 0…255.
+        has_missing: whether a value is missing.
+        is_typed: whether the file says what is a text: one of digits is no number.
+    """
+
+    name: str
+    is_typed: bool = False
+    kind: str | None = None
+    codes: dict[str, int] = field(default_factory=dict)
+    is_whole: bool = True
+    has_missing: bool = False
+
+    def read(self, array: _Array, decimal: str, is_first: bool) -> npt.NDArray[np.float64]:
+        """Numbers, or the codes of texts; NaN for missing values."""
+        values: npt.NDArray[np.float64] | None
+        if self.kind is None:
+            self.kind = self._kind(array, decimal)
+        if self.kind == "text":
+            values = self._encode(array)
+        else:
+            values = (_truth if self.kind == "boolean" else numbers)(array, decimal)
+        if values is None:
+            raise self._wrong(array, decimal)
+        self.has_missing = self.has_missing or bool(np.isnan(values).any())
+        if self.kind == "number":
+            self._check_numbers(values)
+        elif self.kind == "text" and is_first:
+            self._check_texts(array)
+        return values
+
+    def _kind(self, array: _Array, decimal: str) -> str | None:
+        from pyarrow import types
+
+        if types.is_boolean(array.type):
+            return "boolean"
+        if types.is_string(array.type) and not self.is_typed:
+            values = numbers(array, decimal)
+            if values is None:
+                if booleans(array) is not None:
+                    return "boolean"
+                self._check_mixture(array, decimal)
+                return "text"
+        elif types.is_string(array.type):
+            return "text" if array.null_count < len(array) else None
+        else:
+            values = numbers(array)
+        assert values is not None
+        return None if np.isnan(values).all() else "number"
+
+    def _check_mixture(self, array: _Array, decimal: str) -> None:
+        """Refuses numbers among which there is a text: most likely a slip."""
+        texts = without_missing(array).drop_null()
+        counts = texts.value_counts()
+        numeric = total = 0
+        for text, count in zip(counts.field(0).to_pylist(), counts.field(1).to_pylist(),
+                               strict=True):  # fmt: skip
+            numeric += count * _reads(text, decimal)
+            total += count
+        if 2 * numeric > total:
+            raise self._wrong(array, decimal)
+
+    def _wrong(self, array: _Array, decimal: str) -> _Cell:
+        """The first cell that is neither missing nor of the column's kind."""
+        is_boolean = self.kind == "boolean"
+        row, text = next(
+            (row, text) for row, text in enumerate(without_missing(_texts(array)).to_pylist())
+            if text is not None and not (
+                text.lower() in ("true", "false") if is_boolean else _reads(text, decimal))
+        )  # fmt: skip
+        is_comma = decimal == "." and _reads(text, ",")
+        advice = (
+            'write decimal = "," in dataset if that is the decimal mark' if is_comma
+            else f'write a number, or leave the column out with ignore = ["{self.name}"] in dataset'
+        )  # fmt: skip
+        return _Cell(row, "true or false" if is_boolean else "a number", repr(text[:80]), advice)
+
+    def _check_numbers(self, values: npt.NDArray[np.float64]) -> None:
+        usable = ~(np.abs(values) > _GREATEST)  # true for NaN too
+        if not usable.all():
+            row = int(np.argmin(usable))
+            raise _Cell(row, "a finite number within the range of float32", str(values[row]),
+                        "write such a number or remove the row")  # fmt: skip
+        if self.is_whole:
+            given = values[~np.isnan(values)]
+            self.is_whole = bool(((given >= 0) & (given <= 255) & (given == np.floor(given))).all())
+
+    def _encode(self, array: _Array) -> npt.NDArray[np.float64]:
+        distinct = without_missing(_texts(array)).dictionary_encode()
+        numbers = [self.codes.setdefault(text, len(self.codes))
+                   for text in distinct.dictionary.to_pylist()]  # fmt: skip
+        return np.array([*numbers, math.nan])[codes_of(distinct)]
+
+    def _check_texts(self, array: _Array) -> None:
+        """Refuses dates, and texts that are no categories."""
+        ignore = f'leave the column out with ignore = ["{self.name}"] in dataset'
+        if self.codes and all(map(is_date, self.codes)):
+            text = next(iter(self.codes))
+            row = without_missing(_texts(array)).to_pylist().index(text)
+            raise _Cell(row, "a number or a category", f"the date or time {text!r}",
+                        f"{ignore}, or write columns of numbers made from it")  # fmt: skip
+        if len(self.codes) > _MOST_CATEGORIES:
+            raise _Cell(
+                0, f"a category, one of {_MOST_CATEGORIES} at most",
+                f"{len(self.codes)} texts such as {next(iter(self.codes))[:80]!r}", ignore,
+            )  # fmt: skip
+
+
+def _texts(array: _Array) -> _Array:
+    """An array as texts: numbers and booleans as Python writes them."""
+    import pyarrow
+    from pyarrow import types
+
+    if types.is_string(array.type):
+        return array
+    texts = [None if value is None or value != value else str(value)  # NaN differs from itself
+             for value in array.to_pylist()]  # fmt: skip
+    return pyarrow.array(texts, pyarrow.string())
+
+
+def _truth(array: _Array, decimal: str) -> npt.NDArray[np.float64] | None:
+    from pyarrow import types
+
+    return numbers(array) if types.is_boolean(array.type) else booleans(_texts(array))
+
+
+def _reads(text: str, decimal: str) -> bool:
+    if decimal == ",":
+        return "." not in text and is_number(text.replace(",", "."))
+    return is_number(text)
+
+
+class _Block(NamedTuple):
+    """Rows of one part: inputs uint8 or float32 of shape (rows, columns)."""
+
+    part: str
+    inputs: Images
+
+
+class _Reading:
+    """The files of a table, read block by block."""
+
+    def __init__(self, source: TableDataset) -> None:
+        self._source = source
+        self._is_classes = source.task in (None, "classification")
+        labels = source.label if isinstance(source.label, tuple) else (source.label,)
+        self._wanted = Wanted(labels, source.ignore, source.task == "regression")
+        self._labels: list[str] = []
+        self._inputs: list[_Input] = []
+        self._blocks: list[_Block] = []
+        self._targets: list[tuple[str, npt.NDArray[Any]]] = []
+        self._classes: dict[str, int] = {}
+        self._notes: list[str] = []
+        self._bytes = 0
+        self._path = Path(source.path)
+
+    def add(self, part: str) -> None:
+        """Reads the file of a part, if there is one."""
+        path = self._source.path if part == "train" else getattr(self._source, part)
+        if path is None:
+            return
+        try:
+            self._read(part, Path(path))
+        except OSError as error:
+            raise DataError(
+                f"{path}: must be readable, found: {error.strerror or error}; check the path and "
+                "its permissions"
+            ) from None
+
+    def _read(self, part: str, path: Path) -> None:
+        file = self._open(path)
+        names = self._columns(file, part)
+        self._notes += file.notes
+        known, row = len(self._classes), 0
+        for arrays in file.batches(names):
+            count = len(self._labels)
+            self._add_targets(file, part, row, arrays[:count])
+            self._add_inputs(file, part, row, arrays[count:])
+            row += len(arrays[0])
+        if not row:
+            raise DataError(f"{path}: must have rows below its header, found none; add examples")
+        if part != "train" and len(self._classes) > known:
+            unknown = list(map(repr, list(self._classes)[known:]))
+            raise DataError(
+                f"{path}: must hold only classes that {self._path.name} holds, found "
+                f"{list_names(unknown)} in it alone; add training rows of them, or remove them"
+            )
+
+    def _open(self, path: Path) -> TableFile:
+        source = self._source
+        for kind in ("parquet", "arrow"):
+            if getattr(source, kind) is not None:
+                return ColumnarFile(path, kind)
+        return DelimitedFile(path, self._wanted, header=source.header,
+                             separator=source.separator, decimal=source.decimal)  # fmt: skip
+
+    def _columns(self, file: TableFile, part: str) -> list[str]:
+        """The columns to read: those of labels, then those of inputs."""
+        index = unnamed_index(file.columns)
+        if index:
+            file.columns[:] = [name or _UNNAMED for name in file.columns]
+            name = index[0] or "without a name"
+            index = [name or _UNNAMED for name in index]
+            self._notes.append(
+                f"{file.path.name}: the column {name} is taken for an index and left out"
+            )
+        left_out = {*index, *self._source.ignore}
+        _check_columns(file, self._wanted, left_out, part)
+        if part == "train":
+            self._labels = self._wanted.label_names(file.columns)
+            is_typed = isinstance(file, ColumnarFile)
+            self._inputs = [_Input(name, is_typed) for name in file.columns
+                            if name not in {*left_out, *self._labels}]  # fmt: skip
+            if not self._inputs:
+                raise DataError(
+                    f"{file.path}: must have inputs and a label, found the column"
+                    f"{'s'[: len(self._labels) > 1]} "
+                    f"{list_names(list(map(repr, self._labels)))} alone; add columns of numbers"
+                )
+        names = [*self._labels, *(column.name for column in self._inputs)]
+        missing = [name for name in names if name not in file.columns]
+        if missing:
+            raise DataError(
+                f"{file.path}: must have the columns of {self._path.name}, found no "
+                f"{list_names(list(map(repr, missing)))}; add what is missing, or name other files"
+            )
+        more = [name for name in file.columns if name not in {*names, *left_out}]
+        if more:
+            self._notes.append(
+                f"{file.path.name}: {list_names(more)} is not in {self._path.name} and left out"
+            )
+        return names
+
+    def _add_inputs(self, file: TableFile, part: str, row: int, arrays: list[_Array]) -> None:
+        block = np.empty((len(arrays[0]), len(arrays)), np.float32)
+        is_bytes = True
+        for place, (column, array) in enumerate(zip(self._inputs, arrays, strict=True)):
+            try:
+                values = column.read(array, file.decimal, part == "train")
+                if self._source.impute is None and column.has_missing:
+                    raise _missing(column, array, values)
+            except _Cell as cell:
+                raise DataError(
+                    f"{file.path}, {file.place(row + cell.row)}: must have {cell.expected} in "
+                    f"column {column.name!r}, found {cell.found}; {cell.advice}"
+                ) from None
+            block[:, place] = values
+            is_bytes = is_bytes and column.is_whole and not column.has_missing
+        is_bytes = is_bytes and float(block.max(initial=0)) <= 255
+        self._blocks.append(_Block(part, block.astype(np.uint8) if is_bytes else block))
+        self._bytes += self._blocks[-1].inputs.nbytes
+        check_memory(self._bytes, f"{file.path}: its table")
+
+    def _add_targets(self, file: TableFile, part: str, row: int, arrays: list[_Array]) -> None:
+        columns = []
+        for name, array in zip(self._labels, arrays, strict=True):
+            texts = _texts(array)
+            try:
+                columns.append(self._target(texts, file.decimal))
+            except _Cell as cell:
+                raise DataError(
+                    f"{file.path}, {file.place(row + cell.row)}: must have {cell.expected} in "
+                    f"column {name!r}, found {cell.found}; {cell.advice}"
+                ) from None
+        self._targets.append((part, columns[0] if self._is_classes else np.stack(columns, axis=1)))
+
+    def _target(self, array: _Array, decimal: str) -> npt.NDArray[Any]:
+        import pyarrow.compute as compute
+
+        distinct = compute.utf8_trim_whitespace(array).dictionary_encode()
+        codes = codes_of(distinct)
+        texts = distinct.dictionary.to_pylist()
+        is_empty = np.array([*(not text for text in texts), True])[codes]
+        if is_empty.any():
+            raise _Cell(int(np.argmax(is_empty)), "a label", "an empty cell",
+                        "fill it or remove the row")  # fmt: skip
+        if self._is_classes:
+            number = [self._classes.setdefault(text, len(self._classes)) for text in texts]
+            return np.array(number, np.int32)[codes]
+        read = _measured if self._source.task == "regression" else _applies
+        kind = np.float32 if self._source.task == "regression" else np.uint8
+        values = np.zeros(len(texts), kind)
+        for place, text in enumerate(texts):
+            try:
+                values[place] = read(text, decimal)
+            except ValueError as error:
+                raise _Cell(
+                    int(np.argmax(codes == place)), str(error), repr(text[:80]),
+                    "correct that cell or remove the row, or leave task out if the column holds "
+                    "classes",
+                ) from None  # fmt: skip
+        return values[codes]
+
+    def dataset(self, name: str) -> Dataset:
+        """The dataset of all that was read."""
+        parts = np.concatenate([np.full(len(targets), _PARTS.index(part), np.int8)
+                                for part, targets in self._targets])  # fmt: skip
+        targets: Targets = np.concatenate([targets for _, targets in self._targets])
+        self._targets.clear()
+        names = tuple(self._labels)
+        if self._is_classes:
+            targets, names = self._numbered(targets, parts)
+        if self._source.test_share is not None:
+            if len(targets) < 2:
+                raise DataError(
+                    f"{self._path}: must have a row in the training and one in the test part, "
+                    "found a single row; add rows"
+                )
+            own = parts == 0
+            strata = targets[own] if self._is_classes else np.zeros(int(own.sum()), np.int32)
+            parts[np.flatnonzero(own)[_test_rows(strata, self._source.test_share)]] = 2
+        x_train, x_test, columns = self._arrange(parts)
+        return Dataset(
+            name=name,
+            x_train=x_train,
+            y_train=targets[parts < 2],
+            x_test=x_test,
+            y_test=targets[parts == 2],
+            class_names=names,
+            columns=columns,
+            task=self._source.task or "classification",
+            validation_examples=int((parts == 1).sum()),
+            notes=tuple(self._notes),
+        )
+
+    def _numbered(
+        self, codes: Labels, parts: npt.NDArray[np.int8]
+    ) -> tuple[Labels, tuple[str, ...]]:
+        """Classes in their order, for codes in the order in which the texts were met."""
+        counts = np.bincount(codes[parts == 0], minlength=len(self._classes))
+        texts = dict(zip(self._classes, counts.tolist(), strict=True))
+        names = _class_names(self._path, texts, self._source)
+        number = np.empty(len(names), np.int32)
+        number[[self._classes[text] for text in names]] = np.arange(len(names))
+        return number[codes], names
+
+    def _arrange(self, parts: npt.NDArray[np.int8]) -> tuple[Images, Images, tuple[str, ...]]:
+        """Inputs of both parts, and the names of their columns."""
+        encoders = [self._encoder(place, parts) for place in range(len(self._inputs))]
+        is_bytes = all(encoder.is_bytes for encoder in encoders)
+        kind = np.uint8 if is_bytes else np.float32
+        columns = tuple(name for encoder in encoders for name in encoder.names)
+        is_test = parts == 2
+        sizes = (int((~is_test).sum()), int(is_test.sum()))
+        needed = len(parts) * len(columns) * np.dtype(kind).itemsize
+        check_memory(needed, f"{self._path}: its table")
+        x_train, x_test = (np.empty((size, len(columns)), kind) for size in sizes)
+        is_plain = all(encoder.is_plain for encoder in encoders)
+        start = trained = tested = 0
+        self._blocks.reverse()
+        while self._blocks:
+            block: npt.NDArray[Any] = self._blocks.pop().inputs
+            here = is_test[start : start + len(block)]
+            start += len(block)
+            if not is_plain:
+                pieces = [encoder.encode(block[:, place])
+                          for place, encoder in enumerate(encoders)]  # fmt: skip
+                block = np.concatenate(pieces, axis=1)
+            x_train[trained : (trained := trained + int((~here).sum()))] = block[~here]
+            x_test[tested : (tested := tested + int(here.sum()))] = block[here]
+        return x_train, x_test, columns
+
+    def _encoder(self, place: int, parts: npt.NDArray[np.int8]) -> _Encoder:
+        column = self._inputs[place]
+        if column.kind == "boolean" and not column.is_typed:
+            self._notes.append(
+                f"{self._path.name}: true and false of column {column.name!r} are 1 and 0"
+            )
+        if column.kind != "text" and not column.has_missing:
+            return _Encoder((column.name,), column.is_whole or column.kind == "boolean")
+        values = np.concatenate([block.inputs[:, place] for block in self._blocks])
+        if column.kind == "text":
+            return self._text_encoder(column, values, parts == 0)
+        values = values[parts == 0]
+        given = values[~np.isnan(values)].astype(np.float64)
+        if not len(given):
+            raise DataError(
+                f"{self._path}: must have a value in column {column.name!r} in the training part, "
+                f'found none; leave the column out with ignore = ["{column.name}"] in dataset'
+            )
+        median = np.float32(np.median(given))
+        has_indicator = self._source.indicator and len(given) < len(values)
+        names = (column.name, f"{column.name} is missing")[: 1 + has_indicator]
+        self._notes.append(
+            f"{self._path.name}: missing values of column {column.name!r} are replaced by the "
+            f"median of the training part, {median:g}"
+        )
+        is_whole = column.is_whole and float(median).is_integer()
+        return _Encoder(names, is_whole, median=median)
+
+    def _text_encoder(
+        self, column: _Input, values: npt.NDArray[Any], is_trained: _Rows
+    ) -> _Encoder:
+        """Categories are the texts of training rows, in the order of the text."""
+        missing = column.codes.setdefault(_MISSING_CATEGORY, len(column.codes))
+        codes = np.where(np.isnan(values), missing, values).astype(np.int64)
+        counts, others = (np.bincount(codes[rows], minlength=len(column.codes))
+                          for rows in (is_trained, ~is_trained))  # fmt: skip
+        names = sorted(text for text, code in column.codes.items() if counts[code])
+        unseen = [repr(text) for text, code in column.codes.items()
+                  if others[code] and not counts[code]]  # fmt: skip
+        if 2 * len(names) > counts.sum():
+            raise DataError(
+                f"{self._path}: must have numbers or categories in column {column.name!r}, found "
+                f"{len(names)} texts in {counts.sum()} training rows; leave it out with "
+                f'ignore = ["{column.name}"] in dataset'
+            )
+        is_index = self._source.categories == "index"
+        places = np.zeros(len(column.codes), np.int64)
+        places[[column.codes[text] for text in names]] = np.arange(1, len(names) + 1)
+        how = f"numbers from 1 to {len(names)}" if is_index else "one column each"
+        self._notes.append(
+            f"{self._path.name}: the texts of column {column.name!r} are {len(names)} categories, "
+            f"{how}"
+        )
+        if unseen:
+            self._notes.append(
+                f"{self._path.name}: no training row has {list_names(unseen)} in column "
+                f"{column.name!r}; it is {'0' if is_index else 'none of the categories'}"
+            )
+        return _Encoder(
+            (column.name,) if is_index else tuple(f"{column.name}={text}" for text in names),
+            is_bytes=True, places=places, missing=missing, is_index=is_index,
+        )  # fmt: skip
+
+
+_PARTS = ("train", "validation", "test")
+_UNNAMED = "\0"  # a name that no file has
+
+
+@dataclass(frozen=True)
+class _Encoder:
+    """What becomes of a column, as the training part decides.
+
+    Attributes:
+        names: of the columns that it becomes.
+        is_bytes: whether its values are whole numbers in 0…255.
+        median: replaces missing numbers.
+        places: numbers of texts from 1, by their code; 0 for those of no training row.
+        missing: the code of missing texts.
+        is_index: whether the numbers are the inputs, and not a column for each.
+    """
+
+    names: tuple[str, ...]
+    is_bytes: bool
+    median: np.float32 | None = None
+    places: npt.NDArray[np.int64] | None = None
+    missing: int = 0
+    is_index: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        return self.median is None and self.places is None
+
+    def encode(self, values: Images) -> Images:
+        """The values of a block as columns, of shape (rows, names)."""
+        if self.is_plain:
+            return values[:, None]
+        is_missing = np.isnan(values)
+        columns: npt.NDArray[np.float32]
+        if self.places is not None:
+            places = self.places[np.where(is_missing, self.missing, values).astype(np.int64)]
+            one_hot = places[:, None] == np.arange(1, len(self.names) + 1)
+            columns = (places[:, None] if self.is_index else one_hot).astype(np.float32)
+            return columns
+        assert self.median is not None
+        filled = np.where(is_missing, self.median, values)
+        columns = np.stack([filled, is_missing][: len(self.names)], axis=1).astype(np.float32)
+        return columns
+
+
+def _missing(column: _Input, array: _Array, values: npt.NDArray[np.float64]) -> _Cell:
+    row = int(np.argmax(np.isnan(values)))
+    found = array[row].as_py()
+    return _Cell(
+        row,
+        "a text" if column.kind == "text" else "a number",
+        repr("" if found is None else found if isinstance(found, str) else str(found)),
+        'write one, remove the row, or write impute = "median" in dataset',
+    )
+
+
+def _check_columns(file: TableFile, wanted: Wanted, left_out: set[str], part: str) -> None:
+    """Refuses names that do not say which column is meant."""
+    counts = Counter(file.columns)
+    twice = sorted(name for name, times in counts.items() if name and times > 1)
+    if "" in counts or twice:
+        found = f"{list_names(twice)} more than once" if twice else "a column without a name"
+        raise DataError(
+            f"{file.path}: columns must have names that differ, found {found}; rename or remove "
+            "the column (pandas leaves its index out with to_csv(index=False)), or write "
+            "header = false in dataset if the first row is an example"
+        )
+    labels = wanted.label_names(file.columns)
+    ignored = wanted.ignored if part == "train" else ()
+    for name, what in [*((name, "label column") for name in labels),
+                       *((name, "column to ignore,") for name in ignored)]:  # fmt: skip
+        if name not in counts:
+            from stepladder.study.schema import (
+                did_you_mean,  # pydantic comes with it: only for this message
+            )
+
+            advice = did_you_mean(name, file.columns, "name one of these, separated by commas")
+            raise DataError(
+                f"{file.path}: must have the {what} {name!r}, found the columns "
+                f"{list_names(file.columns)}; {advice}"
+            )
+    both = sorted({*labels} & left_out)
+    if both:
+        raise DataError(
+            f"{file.path}: the label column must not be left out, found {both[0]!r} in ignore; "
+            "remove it there"
+        )
+
+
+def _test_rows(strata: Labels, test_share: float) -> _Rows:
+    """Whether each row is in the test part; each stratum has a row in either part."""
+    # One stream for good: a test part that changed with the seed or the replicate would leak
+    # test rows into training.
+    random = generator(0, 0, "split", 1)
+    counts = np.bincount(strata)
+    shares = allocate(counts, round(test_share * len(strata)), random.permutation(len(counts)))
+    return pick(strata, counts, np.clip(shares, 1, counts - 1), random)
+
+
+def _measured(text: str, decimal: str) -> float:
+    is_read = _reads(text, decimal)
+    number = to_number(text.replace(",", ".") if decimal == "," else text) if is_read else math.nan
+    if not abs(number) <= _GREATEST:
+        raise ValueError("a finite number within the range of float32")
+    return number
+
+
+def _applies(text: str, _: str) -> bool:
+    is_true = {"true": True, "false": False}.get(text.lower())  # as pandas writes them
+    if is_true is None and is_number(text) and float(text) in (0, 1):
+        is_true = float(text) == 1
+    if is_true is None:
+        raise ValueError("0 or 1")
+    return is_true
+
+
+def _class_names(path: Path, counts: dict[str, int], source: TableDataset) -> tuple[str, ...]:
+    if len(counts) < 2:
+        raise DataError(
+            f"{path}: must have at least 2 classes, found {next(iter(counts))!r} in every row; "
+            "check the label column"
+        )
+    names = sorted(counts)
+    numeric = all(is_number(name) and np.isfinite(float(name)) for name in names)
+    if numeric:
+        names.sort(key=float)
+        _check_numeric_names(path, names, source.task is None)
+    rare = [f"{name[:80]!r}" for name in names if counts[name] < 2]
+    if rare and source.test_share is not None:
+        advice = "add rows of it, remove it, or check that the label column holds classes"
+        if numeric:
+            advice = f'write task = "regression" in dataset if they are measured, or {advice}'
+        raise DataError(
+            f"{path}: each class must have a row in the training and one in the test part, found "
+            f"a single row of {list_names(rare)}; {advice}"
+        )
+    return tuple(names)
+
+
+def _check_numeric_names(path: Path, names: list[str], refuses_fractions: bool) -> None:
+    part = next((name for name in names if not float(name).is_integer()), None)
+    if part is not None and refuses_fractions:
+        raise DataError(
+            f"{path}: must have class labels in the label column, found numbers with "
+            f'fractions such as {part!r}; write task = "regression" in dataset if they are '
+            'measured, task = "classification" if each of them is a class'
+        )
+    for one, other in pairwise(names):
+        if float(one) == float(other):
+            raise DataError(
+                f"{path}: a label must be written in one way, found {one!r} and {other!r}, "
+                "the same number; write one of them throughout"
+            )
