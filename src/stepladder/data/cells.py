@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -110,6 +111,27 @@ def numbers(array: _Array, decimal: str = ".") -> npt.NDArray[np.float64] | None
     return values[codes_of(distinct)]
 
 
+def together(arrays: Sequence[_Array]) -> npt.NDArray[np.float64] | None:
+    """Several columns as float64 of shape (columns, rows), where all cells are plain numbers.
+
+    Args:
+        arrays: pyarrow arrays of one length.
+
+    Example:
+        >>> import pyarrow
+        >>> together([pyarrow.array(["1.5"]), pyarrow.array(["2"])]).tolist()
+        [[1.5], [2.0]]
+    """
+    import pyarrow
+
+    if len({array.type for array in arrays}) > 1:
+        return None
+    try:
+        return _float64(pyarrow.concat_arrays(arrays)).reshape(len(arrays), -1)
+    except pyarrow.ArrowInvalid:
+        return None
+
+
 def booleans(array: _Array) -> npt.NDArray[np.float64] | None:
     """Cells of true and false as 1 and 0, NaN for missing ones; None where there are others.
 
@@ -143,9 +165,9 @@ def without_missing(array: _Array) -> _Array:
 
 def codes_of(distinct: pyarrow.DictionaryArray) -> npt.NDArray[np.int64]:
     """Places in the dictionary of an encoded array; -1, the last place, for null."""
-    codes: npt.NDArray[np.int64] = (
-        distinct.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    )
+    indices = distinct.indices  # filling nulls imports pandas where it is installed
+    indices = indices.fill_null(-1) if indices.null_count else indices
+    codes: npt.NDArray[np.int64] = indices.to_numpy(zero_copy_only=False).astype(np.int64)
     return codes
 
 

@@ -20,6 +20,7 @@ from stepladder.data.cells import (
     is_number,
     numbers,
     to_number,
+    together,
     without_missing,
 )
 from stepladder.data.columnar import ColumnarFile, unnamed_index
@@ -39,6 +40,7 @@ _MISSING_CATEGORY = "missing"
 
 _Array = Any
 """A `pyarrow.Array`, which has no types for mypy."""
+_Float64 = npt.NDArray[np.float64]
 _Rows = npt.NDArray[np.bool_]
 
 
@@ -114,9 +116,9 @@ class _Input:
     is_whole: bool = True
     has_missing: bool = False
 
-    def read(self, array: _Array, decimal: str, is_first: bool) -> npt.NDArray[np.float64]:
+    def read(self, array: _Array, decimal: str, is_first: bool) -> _Float64:
         """Numbers, or the codes of texts; NaN for missing values."""
-        values: npt.NDArray[np.float64] | None
+        values: _Float64 | None
         if self.kind is None:
             self.kind = self._kind(array, decimal)
         if self.kind == "text":
@@ -125,9 +127,10 @@ class _Input:
             values = (_truth if self.kind == "boolean" else numbers)(array, decimal)
         if values is None:
             raise self._wrong(array, decimal)
-        self.has_missing = self.has_missing or bool(np.isnan(values).any())
+        least, most = (float(bound) for bound in (values.min(), values.max()))  # NaN spreads
+        self.has_missing = self.has_missing or math.isnan(least)
         if self.kind == "number":
-            self._check_numbers(values)
+            self._check_numbers(values, least, most)
         elif self.kind == "text" and is_first:
             self._check_texts(array)
         return values
@@ -178,17 +181,20 @@ class _Input:
         )  # fmt: skip
         return _Cell(row, "true or false" if is_boolean else "a number", repr(text[:80]), advice)
 
-    def _check_numbers(self, values: npt.NDArray[np.float64]) -> None:
-        usable = ~(np.abs(values) > _GREATEST)  # true for NaN too
-        if not usable.all():
-            row = int(np.argmin(usable))
-            raise _Cell(row, "a finite number within the range of float32", str(values[row]),
-                        "write such a number or remove the row")  # fmt: skip
+    def _check_numbers(self, values: _Float64, least: float, most: float) -> None:
+        if not (least >= -_GREATEST and most <= _GREATEST):
+            unusable = np.abs(values) > _GREATEST  # false for NaN
+            if unusable.any():
+                row = int(np.argmax(unusable))
+                raise _Cell(row, "a finite number within the range of float32", str(values[row]),
+                            "write such a number or remove the row")  # fmt: skip
+            values = values[~np.isnan(values)]
+            least, most = values.min(initial=0), values.max(initial=0)
         if self.is_whole:
-            given = values[~np.isnan(values)]
-            self.is_whole = bool(((given >= 0) & (given <= 255) & (given == np.floor(given))).all())
+            is_byte = least >= 0 and most <= 255
+            self.is_whole = bool(is_byte and (values == np.floor(values)).all())
 
-    def _encode(self, array: _Array) -> npt.NDArray[np.float64]:
+    def _encode(self, array: _Array) -> _Float64:
         distinct = without_missing(_texts(array)).dictionary_encode()
         numbers = [self.codes.setdefault(text, len(self.codes))
                    for text in distinct.dictionary.to_pylist()]  # fmt: skip
@@ -221,7 +227,7 @@ def _texts(array: _Array) -> _Array:
     return pyarrow.array(texts, pyarrow.string())
 
 
-def _truth(array: _Array, decimal: str) -> npt.NDArray[np.float64] | None:
+def _truth(array: _Array, decimal: str) -> _Float64 | None:
     from pyarrow import types
 
     return numbers(array) if types.is_boolean(array.type) else booleans(_texts(array))
@@ -336,8 +342,10 @@ class _Reading:
 
     def _add_inputs(self, file: TableFile, part: str, row: int, arrays: list[_Array]) -> None:
         block = np.empty((len(arrays[0]), len(arrays)), np.float32)
-        is_bytes = True
+        at_once = self._add_numbers(file, arrays, block)
         for place, (column, array) in enumerate(zip(self._inputs, arrays, strict=True)):
+            if place in at_once:
+                continue
             try:
                 values = column.read(array, file.decimal, part == "train")
                 if self._source.impute is None and column.has_missing:
@@ -348,11 +356,32 @@ class _Reading:
                     f"column {column.name!r}, found {cell.found}; {cell.advice}"
                 ) from None
             block[:, place] = values
-            is_bytes = is_bytes and column.is_whole and not column.has_missing
+        is_bytes = all(column.is_whole and not column.has_missing for column in self._inputs)
         is_bytes = is_bytes and float(block.max(initial=0)) <= 255
         self._blocks.append(_Block(part, block.astype(np.uint8) if is_bytes else block))
         self._bytes += self._blocks[-1].inputs.nbytes
         check_memory(self._bytes, f"{file.path}: its table")
+
+    def _add_numbers(
+        self, file: TableFile, arrays: list[_Array], block: npt.NDArray[np.float32]
+    ) -> set[int]:
+        """Reads the columns of numbers at once, where nothing is wrong with them.
+
+        One by one, a thousand columns would take longer than their numbers.
+        """
+        places = [place for place, column in enumerate(self._inputs) if column.kind == "number"]
+        if file.decimal != "." or not places:
+            return set()
+        values = together([arrays[place] for place in places])
+        if values is None or not np.abs([values.min(), values.max()]).max() <= _GREATEST:
+            return set()  # false for NaN too
+        columns = [self._inputs[place] for place in places]
+        if any(column.is_whole for column in columns):
+            are_bytes = (values == np.floor(values)) & (values >= 0) & (values <= 255)
+            for column, is_whole in zip(columns, are_bytes.all(axis=1).tolist(), strict=True):
+                column.is_whole = column.is_whole and is_whole
+        block[:, places] = values.T
+        return set(places)
 
     def _add_targets(self, file: TableFile, part: str, row: int, arrays: list[_Array]) -> None:
         columns = []
@@ -572,7 +601,7 @@ class _Encoder:
         return columns
 
 
-def _missing(column: _Input, array: _Array, values: npt.NDArray[np.float64]) -> _Cell:
+def _missing(column: _Input, array: _Array, values: _Float64) -> _Cell:
     row = int(np.argmax(np.isnan(values)))
     found = array[row].as_py()
     return _Cell(
@@ -621,7 +650,8 @@ def _test_rows(strata: Labels, test_share: float) -> _Rows:
     # One stream for good: a test part that changed with the seed or the replicate would leak
     # test rows into training.
     random = generator(0, 0, "split", 1)
-    counts = np.bincount(strata)
+    strata = strata.astype(np.uint16 if len(strata) and strata.max() < 2**16 else np.int32)
+    counts = np.bincount(strata)  # of 16 bits: such are sorted ten times as fast
     shares = allocate(counts, round(test_share * len(strata)), random.permutation(len(counts)))
     return pick(strata, counts, np.clip(shares, 1, counts - 1), random)
 
